@@ -1,0 +1,314 @@
+"""How a script is called and how it answers: one meaning for a person, for Fae, and for another program.
+
+A person gives flags. Fae gives no arguments, sets FAE_SKILL_NAME, and writes one JSON-RPC object to standard
+input. Another program gives a JSON object as the first argument. Each flag --some-name is the parameter
+some_name. A script is a parser, a `main(call) -> Result`, and `run(main, parser)`.
+"""
+
+import argparse
+import difflib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fae_training.errors import BadRequest, Failed, SkillError
+from fae_training.state import Home, append_jsonl, default_home, now, write_json
+
+# Fae cuts what its language model sees at 2,000 characters.
+LONGEST_ANSWER = 2000
+# Fae adds these to every call.
+ALWAYS_ADDED = ("audio_input_dir", "audio_output_dir", "input", "capability_ticket")
+# Names from earlier versions of the skill, which Fae's scheduler still sends. None: accepted, no effect.
+OLDER_NAMES = {
+    "target_model_preset": "model",
+    "training_preset": "preset",
+    "max_iterations": "steps",
+    "last_export_timestamp": "since",
+    "last_benchmark_score": "last_benchmark_score",
+    "adapter_path": "run",
+    "previous_adapter_path": None,
+}
+# What Fae puts in the place of a value that looks like a secret to it.
+BLANKED = "[REDACTED_SECRET]"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a wrong flag becomes an error that can be answered as JSON too."""
+
+    def error(self, message: str) -> None:
+        raise BadRequest("bad_flags", message, f"uv run scripts/{self.prog} --help")
+
+
+def parser(description: str, dry_run: bool = False) -> Parser:
+    """A parser whose --help is `description`, with the options that every script has."""
+    made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument(
+        "--home",
+        type=Path,
+        metavar="DIR",
+        help="state directory (default: FAE_TRAINING_HOME or ~/.fae/training)",
+    )
+    made.add_argument("--json", action="store_true", help="answer with one JSON object")
+    made.add_argument(
+        "--stdin",
+        action="store_true",
+        help="read parameters as a JSON-RPC object from standard input",
+    )
+    if dry_run:
+        made.add_argument(
+            "--dry-run", action="store_true", help="say what would happen and change nothing"
+        )
+    return made
+
+
+class Call:
+    """One call of a script. `arguments` has every option; what was not given is None."""
+
+    def __init__(self, arguments: argparse.Namespace, sources: dict[str, str], caller: str):
+        self.arguments = arguments
+        self.sources = sources
+        self.caller = caller
+        self.home = Home(arguments.home or default_home())
+        self.terminal = caller == "person" and sys.stdout.isatty()
+
+    def say(self, text: str) -> None:
+        """Progress for a person who waits; nobody else is told."""
+        if self.caller == "person":
+            print(text, file=sys.stderr, flush=True)
+
+
+class Result:
+    """What a script found out: `data` (with "status") for programs, `text` for people.
+
+    `exit_status` is for an answer that is no error but must stop a chain of commands, such as a failed gate.
+    """
+
+    def __init__(self, data: dict, text: str, exit_status: int = 0):
+        self.data = data
+        self.text = text
+        self.exit_status = exit_status
+
+
+def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
+    """Read the call, do it, answer, and exit with the contract's status."""
+    argv = sys.argv[1:]
+    from_fae = bool(os.environ.get("FAE_SKILL_NAME"))
+    caller = (
+        "fae"
+        if from_fae
+        else "program"
+        if "--json" in argv or (argv[:1] and argv[0].startswith("{"))
+        else "person"
+    )
+    answer_to = _keep_standard_output_clean() if caller != "person" else sys.stdout
+    home = Home(default_home())
+    script = Path(sys.argv[0]).stem
+    try:
+        call = read_call(script_parser, argv, caller)
+        home = call.home
+        result = main(call)
+        data, text, status = result.data, result.text, result.exit_status
+    except SkillError as error:
+        data, text, status = error.as_dict(), _explain(error), error.exit_status
+    except KeyboardInterrupt:
+        error = Failed("stopped", "stopped by the keyboard", f"uv run scripts/{script}.py --help")
+        data, text, status = error.as_dict(), _explain(error), 130
+    except Exception as problem:
+        error = _unexpected(problem, script, home)
+        data, text, status = error.as_dict(), _explain(error), error.exit_status
+    if caller == "person":
+        print(text, file=sys.stderr if data["status"] == "error" else sys.stdout, flush=True)
+    else:
+        print(shortened(data, home, script), file=answer_to, flush=True)
+    # Fae throws away the output of a script that does not exit with 0.
+    sys.exit(0 if from_fae else status)
+
+
+def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
+    """The call from flags, standard input and a JSON argument; a flag beats a parameter."""
+    options = {a.dest: a for a in script_parser._actions if a.dest != "help"}
+    for action in options.values():
+        action.default = None
+    parameters: dict[str, Any] = {}
+    flags_only = all(action.option_strings for action in options.values())
+    if argv and (argv[0].startswith("{") or (flags_only and not argv[0].startswith("-"))):
+        parameters, argv = _json_object(argv[0], "the first argument"), argv[1:]
+    arguments = script_parser.parse_args(argv)
+    sources = {name: "flag" for name, value in vars(arguments).items() if value is not None}
+    if caller == "fae" or arguments.stdin:
+        parameters = _read_standard_input() | parameters
+    for name, value in _current_names(parameters, options, script_parser.prog).items():
+        if name not in sources and value is not None:
+            setattr(arguments, name, _converted(options[name], value))
+            sources[name] = "parameter"
+    return Call(arguments, sources, caller)
+
+
+def _read_standard_input() -> dict:
+    text = sys.stdin.read() if sys.stdin else ""
+    if not text.strip():
+        return {}
+    request = _json_object(text, "standard input")
+    parameters = request.get("params", {} if "method" in request else request)
+    if not isinstance(parameters, dict):
+        raise BadRequest(
+            "bad_input", "params on standard input is not a JSON object", '{"params": {}}'
+        )
+    return parameters
+
+
+def _json_object(text: str, where: str) -> dict:
+    example = """'{"preset": "light"}'"""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise BadRequest(
+            "bad_input", f"{where} is not JSON ({error})", f"give a JSON object, such as {example}"
+        ) from error
+    if not isinstance(value, dict):
+        raise BadRequest(
+            "bad_input",
+            f"{where} is a JSON {type(value).__name__}, expected an object",
+            f"give {example}",
+        )
+    return value
+
+
+def _current_names(parameters: dict, options: dict, script: str) -> dict:
+    """Parameters under the names of today. Raises BadRequest for one that nobody knows."""
+    known = sorted(set(options) - {"stdin", "worker", "task"})
+    current = {}
+    for name, value in parameters.items():
+        if name in ALWAYS_ADDED:
+            continue
+        if isinstance(value, str) and BLANKED in value:
+            raise BadRequest(
+                "blanked",
+                f"Fae replaced the value of {name!r} because it looks like a secret",
+                "use a short run id or 'latest'; paths are set in config.json",
+            )
+        target = name if name in options else OLDER_NAMES.get(name, name)
+        if target in options:
+            current[target] = _run_id(value) if name == "adapter_path" else value
+        elif name not in OLDER_NAMES:
+            close = difflib.get_close_matches(name, known, 1)
+            raise BadRequest(
+                "unknown_parameter",
+                f"there is no parameter {name!r}"
+                + (f"; did you mean {close[0]!r}?" if close else ""),
+                f"the parameters of {script} are: {', '.join(known)}",
+            )
+    return current
+
+
+def _run_id(adapter_path: str) -> str:
+    """Earlier versions named a run by its adapter's path: .../runs/<run id>/adapters."""
+    parts = [part for part in Path(str(adapter_path)).parts if part not in ("adapters", "/")]
+    return parts[-1] if parts else "latest"
+
+
+def _converted(action: argparse.Action, value: Any) -> Any:
+    """A JSON value as the flag would have read it. Raises BadRequest with the valid choices."""
+    flag = (action.option_strings or [action.dest])[-1]
+    if action.nargs == 0:
+        if not isinstance(value, bool):
+            raise BadRequest(
+                "bad_value",
+                f"{action.dest} is {value!r}, expected true or false",
+                f"{flag} has no value",
+            )
+        return value or None
+    if action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction):
+        items = value if isinstance(value, list) else [value]
+        return [_converted_item(action, item, flag) for item in items]
+    return _converted_item(action, value, flag)
+
+
+def _converted_item(action: argparse.Action, value: Any, flag: str) -> Any:
+    if isinstance(value, bool | list | dict):
+        raise BadRequest(
+            "bad_value",
+            f"{action.dest} is {json.dumps(value)}, expected one value",
+            f"see {flag} in --help",
+        )
+    if value == "":
+        return None
+    try:
+        converted = action.type(str(value)) if action.type else str(value)
+    except (ValueError, argparse.ArgumentTypeError) as error:
+        raise BadRequest(
+            "bad_value", f"{action.dest} cannot be {value!r}: {error}", f"see {flag} in --help"
+        ) from error
+    if action.choices is not None and converted not in action.choices:
+        choices = ", ".join(map(str, action.choices))
+        raise BadRequest(
+            "bad_value",
+            f"{action.dest} is {value!r}, expected one of {choices}",
+            f"{flag} {next(iter(action.choices))}",
+        )
+    return converted
+
+
+def shortened(data: dict, home: Home, script: str) -> str:
+    """`data` as one line of ASCII JSON of at most 2,000 characters.
+
+    When it is longer, the whole is kept in results/<script>.json, which the short form names, and the longest
+    values go first.
+    """
+    text = json.dumps(data)
+    if len(text) <= LONGEST_ANSWER:
+        return text
+    full = home.file("results", f"{script}.json")
+    short = dict(data)
+    try:
+        write_json(full, data)
+        short["full_answer"] = str(full)
+    except SkillError:
+        short["full_answer"] = "could not be kept"
+    short["left_out"] = []
+    while len(json.dumps(short)) > LONGEST_ANSWER:
+        removable = [k for k in short if k not in ("status", "error", "full_answer", "left_out")]
+        if not removable:
+            break
+        longest = max(removable, key=lambda name: len(json.dumps(short[name])))
+        del short[longest]
+        short["left_out"].append(longest)
+    if "error" in short and len(json.dumps(short)) > LONGEST_ANSWER:
+        short["error"] = {name: text[:300] for name, text in short["error"].items()}
+    return json.dumps(short)
+
+
+def _keep_standard_output_clean():
+    """Give back the real standard output; whatever else is printed from now on goes to standard error."""
+    clean = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.set_inheritable(clean.fileno(), False)
+    os.dup2(2, 1)
+    return clean
+
+
+def _unexpected(problem: Exception, script: str, home: Home) -> Failed:
+    """Keep the traceback in the log file; the caller gets a sentence."""
+    log = home.file("errors.jsonl")
+    try:
+        append_jsonl(log, {"at": now(), "script": script, "traceback": traceback.format_exc()})
+        where = f"the details are in {log}"
+    except SkillError:
+        where = f"{log} could not be written"
+    return Failed(
+        "unexpected",
+        f"{script} failed: {type(problem).__name__}: {problem}; {where}",
+        f"tail -n 1 {log}",
+    )
+
+
+def _explain(error: SkillError) -> str:
+    red, plain = (
+        ("\033[31m", "\033[0m")
+        if sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        else ("", "")
+    )
+    return f"{red}error:{plain} {error.message}\n  next: {error.hint}"

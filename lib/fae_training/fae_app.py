@@ -1,0 +1,50 @@
+"""Where Fae keeps its things, and which model it runs: read, never written."""
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+
+GIB = 2**30
+
+
+def directory() -> Path:
+    """Fae's own directory; FAE_APP_DIR names another one, for a copy or a demo."""
+    chosen = os.environ.get("FAE_APP_DIR")
+    return Path(chosen or "~/Library/Application Support/fae").expanduser()
+
+
+def database() -> Path:
+    return directory() / "fae.db"
+
+
+def system_prompt() -> str | None:
+    """soul.md, whose text Fae puts before every conversation; None where there is none."""
+    try:
+        return (directory() / "soul.md").read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def config() -> dict:
+    """Fae's config.toml, {} where there is none or it cannot be read."""
+    try:
+        return tomllib.loads((directory() / "config.toml").read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return {}
+
+
+def memory_bytes() -> int:
+    """Physical memory of this machine. FAE_TRAINING_MEMORY_GB overrides it, to plan for another machine."""
+    if planned := os.environ.get("FAE_TRAINING_MEMORY_GB"):
+        return int(float(planned) * GIB)
+    if sys.platform == "darwin":
+        import ctypes
+        import ctypes.util
+
+        size = ctypes.c_uint64()
+        length = ctypes.c_size_t(ctypes.sizeof(size))
+        libc = ctypes.CDLL(ctypes.util.find_library("c"))
+        libc.sysctlbyname(b"hw.memsize", ctypes.byref(size), ctypes.byref(length), None, 0)
+        return size.value
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,37 @@
+"""The numbers that a name stands for. A step is one update of the optimizer, everywhere."""
+
+# The seed's table. "light" sees 50 x 2 x 2 = 200 rows, "standard" 3,200, "deep" 8,000.
+SFT = {
+    "smoke": {
+        "steps": 10,
+        "batch_size": 1,
+        "gradient_accumulation": 1,
+        "learning_rate": 1e-4,
+        "rank": 8,
+        "max_length": 512,
+    },
+    "light": {
+        "steps": 50,
+        "batch_size": 2,
+        "gradient_accumulation": 2,
+        "learning_rate": 5e-5,
+        "rank": 16,
+        "max_length": 1024,
+    },
+    "standard": {
+        "steps": 200,
+        "batch_size": 4,
+        "gradient_accumulation": 4,
+        "learning_rate": 2e-5,
+        "rank": 16,
+        "max_length": 2048,
+    },
+    "deep": {
+        "steps": 500,
+        "batch_size": 4,
+        "gradient_accumulation": 4,
+        "learning_rate": 1e-5,
+        "rank": 32,
+        "max_length": 2048,
+    },
+}

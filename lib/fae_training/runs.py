@@ -1,0 +1,170 @@
+"""Runs: what was asked, what happened, and whether it still happens.
+
+A run is alive when, and only when, the lock is held and names it. The lock is an flock that the worker inherits
+from the script that started it: the system releases it when the worker dies, however it dies, so neither a
+reused process id nor a restart of the machine can make a dead run look alive.
+"""
+
+import fcntl
+import os
+import random
+import string
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from fae_training.errors import Busy, Missing
+from fae_training.kinds import KINDS
+from fae_training.state import Home, make_directory, now, read_json, write_json
+
+ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
+ENDED = ("completed", "failed", "cancelled", "interrupted")
+
+
+class Run:
+    """One training, in runs/<id>/. Only its worker writes run.json once it has started."""
+
+    def __init__(self, home: Home, run_id: str):
+        self.home = home
+        self.id = run_id
+        self.directory = home.file("runs", run_id)
+        self.record = read_json(self.directory / "run.json") or {}
+        self.kind = self.record.get("kind", run_id.rsplit("-", 3)[0])
+
+    @property
+    def settings(self) -> dict:
+        return self.record.get("settings", {})
+
+    def file(self, *parts: str) -> Path:
+        return self.directory.joinpath(*parts)
+
+    def update(self, **fields) -> None:
+        self.record |= fields
+        write_json(self.file("run.json"), self.record)
+
+    def refresh(self) -> None:
+        """Read again what its worker may have written."""
+        self.record = read_json(self.file("run.json")) or {}
+
+    def is_alive(self) -> bool:
+        return holder(self.home) == self.id
+
+    def status(self) -> str:
+        """The status word; an active one whose worker is gone is `interrupted`."""
+        alive = self.is_alive()
+        self.refresh()  # after the look at the lock: a worker writes its last status before it lets go
+        status = self.record.get("status", "interrupted")
+        return "interrupted" if status in ACTIVE and not alive else status
+
+    def result(self) -> dict | None:
+        """train_metrics.json, None where the run has not got so far."""
+        return read_json(self.file("train_metrics.json"))
+
+    def title(self) -> str:
+        return KINDS[self.kind].title
+
+
+def create(home: Home, kind: str, record: dict) -> Run:
+    """A new run, queued. Its id is short enough to survive Fae's redaction of long words."""
+    letters = string.ascii_lowercase + string.digits
+    while True:
+        run_id = f"{kind}-{datetime.now():%Y%m%d-%H%M}-{''.join(random.choices(letters, k=2))}"
+        if not home.file("runs", run_id).exists():
+            break
+    make_directory(home.file("runs", run_id))
+    run = Run(home, run_id)
+    run.kind = kind
+    run.update(id=run_id, kind=kind, status="queued", created_at=now(), **record)
+    return run
+
+
+def all_runs(home: Home, kind: str | None = None) -> list[Run]:
+    """Every run, oldest first."""
+    directory = home.file("runs")
+    names = (
+        [p.name for p in directory.iterdir() if (p / "run.json").is_file()]
+        if directory.is_dir()
+        else []
+    )
+    runs = [Run(home, name) for name in names]
+    runs.sort(key=lambda run: (run.record.get("created_at", ""), run.id))
+    return [run for run in runs if kind in (None, run.kind)]
+
+
+def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
+    """The run of that id; "latest" is the newest, of `kind` where one is named. Raises Missing."""
+    runs = all_runs(home, kind)
+    if run_id in ("latest", None):
+        if runs:
+            return runs[-1]
+        what = f" of kind {kind}" if kind else ""
+        script = KINDS[kind].script if kind else "train.py"
+        raise Missing(
+            "no_run",
+            f"there is no run{what} in {home.path}",
+            f"uv run scripts/{script} --preset light",
+        )
+    for run in runs:
+        if run.id == run_id:
+            return run
+    newest = ", ".join(run.id for run in runs[-3:]) or "none"
+    raise Missing(
+        "unknown_run",
+        f"there is no run {run_id!r}; the newest are: {newest}",
+        "uv run scripts/list_runs.py",
+    )
+
+
+def take_lock(home: Home, run_id: str) -> int:
+    """Hold the one lock for `run_id` and give back its file descriptor. Raises Busy, naming the holder."""
+    home.directory()
+    descriptor = os.open(home.file("lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    # A look at the lock by another script holds it for microseconds: try again for a moment.
+    for _ in range(20):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            time.sleep(0.01)
+    else:
+        os.close(descriptor)
+        other = holder(home) or "another run"
+        raise Busy(
+            "busy", f"{other} is running; one training at a time", "uv run scripts/check_status.py"
+        )
+    name_holder(descriptor, run_id)
+    return descriptor
+
+
+def name_holder(descriptor: int, run_id: str) -> None:
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, run_id.encode(), 0)
+
+
+def holder(home: Home) -> str | None:
+    """The id of the run that holds the lock, None when it is free."""
+    try:
+        descriptor = os.open(home.file("lock"), os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return None
+    except BlockingIOError:
+        return os.pread(descriptor, 100, 0).decode() or None
+    finally:
+        os.close(descriptor)
+
+
+def process_start(pid: int) -> str | None:
+    """When process `pid` started, in the system's own words, None when there is none: with the id it names a process for good."""
+    if sys.platform == "linux":
+        try:
+            # Field 22 of /proc/PID/stat, counted after the name, which may hold spaces (proc(5)).
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        except OSError:
+            return None
+    found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True)
+    return found.stdout.strip() or None

@@ -1,0 +1,197 @@
+"""The state directory (~/.fae/training): the only thing that the scripts share.
+
+Directories are 0700 and files 0600. A JSON file is written to a temporary file in the same directory,
+flushed to disk and renamed, so any script can read it while any other runs or has just been killed.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from fae_training.errors import Failed, Missing
+
+SCHEMA = 1
+
+
+def default_home() -> Path:
+    """FAE_TRAINING_HOME, else ~/.fae/training."""
+    return Path(os.environ.get("FAE_TRAINING_HOME") or "~/.fae/training").expanduser()
+
+
+def now() -> str:
+    """The time as ISO 8601 with the local offset, to the second."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+class Home:
+    """The state directory. `file("runs", run_id, "run.json")` names, `read` and `write` go through JSON."""
+
+    def __init__(self, path: Path):
+        self.path = path.expanduser().absolute()
+
+    def file(self, *parts: str) -> Path:
+        return self.path.joinpath(*parts)
+
+    def directory(self, *parts: str) -> Path:
+        """The directory at `parts`, made (0700) where it does not exist."""
+        return make_directory(self.file(*parts))
+
+    def read(self, name: str, default: dict | None = None) -> dict | None:
+        return read_json(self.file(name), default)
+
+    def write(self, name: str, data: dict) -> None:
+        write_json(self.file(name), data)
+
+
+def make_directory(path: Path) -> Path:
+    """`path` as a directory that only its owner can enter. Raises Failed when it cannot be made."""
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    try:
+        for directory in reversed(missing):
+            directory.mkdir(mode=0o700, exist_ok=True)
+        if not path.is_dir():
+            raise NotADirectoryError(f"{path} is a file")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return path
+
+
+def read_json(path: Path, default: dict | None = None) -> dict | None:
+    """The object in `path`, or `default` when there is no such file.
+
+    A file that is not a JSON object of a schema that we know is set aside under a name that says so, never
+    overwritten: raises Failed naming both.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return default
+    except OSError as error:
+        raise Failed(
+            "state_unreadable", f"{path} cannot be read: {error}", f"ls -l {path}"
+        ) from error
+    except ValueError as error:
+        raise _set_aside(path, f"is not JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise _set_aside(path, f"holds a JSON {type(data).__name__}, expected an object")
+    if data.get("schema", SCHEMA) != SCHEMA:
+        raise Failed(
+            "state_schema",
+            f"{path} has schema {data['schema']!r}, this version reads schema {SCHEMA}",
+            "update the skill, or move the file away",
+        )
+    return data
+
+
+def _set_aside(path: Path, what: str) -> Failed:
+    aside = path.with_name(f"{path.name}.corrupt-{datetime.now():%Y%m%d-%H%M%S}")
+    with contextlib.suppress(OSError):
+        path.rename(aside)
+    return Failed(
+        "state_corrupt",
+        f"{path} {what}; it was set aside as {aside.name}",
+        f"look at {aside}, then run the same command again to go on without it",
+    )
+
+
+def write_json(path: Path, data: dict) -> None:
+    """`data` at `path`, atomically and 0600, with the schema number added."""
+    write_text(path, json.dumps({"schema": SCHEMA} | data, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
+    """One JSON object a line, atomically and 0600, without holding the rows in memory."""
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as out:
+        for row in rows:
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`; renamed to `path` after it is on disk, removed if anything fails.
+
+    A disk that is full or a directory that cannot be written is a Failed that names the path.
+    """
+    make_directory(path.parent)
+    temporary = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)  # mkstemp makes it 0600
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make the rename itself survive a power cut."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def append_jsonl(path: Path, row: dict) -> None:
+    """Add one line. A single write to a file opened for append, so that two writers never mix lines."""
+    make_directory(path.parent)
+    line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def read_jsonl(path: Path) -> list[dict]:
+    """The objects in `path`, [] when there is none. A last line cut off by a kill is left out."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number == len(lines):
+                break
+            raise Failed(
+                "state_corrupt",
+                f"line {number} of {path} is not JSON ({error})",
+                f"look at line {number} of {path}; remove it to go on without it",
+            ) from error
+    return rows
+
+
+def _unwritable(path: Path, error: OSError) -> Failed | Missing:
+    if isinstance(error, PermissionError | NotADirectoryError) or error.errno == 30:  # EROFS
+        return Missing(
+            "home_not_writable",
+            f"{path} cannot be written: {error.strerror or error}",
+            "choose a directory that you can write: --home DIR or FAE_TRAINING_HOME",
+        )
+    return Failed(
+        "write_failed",
+        f"writing {path} failed: {error.strerror or error}; what was there before is unchanged",
+        f"df -h {path.parent}",
+    )
