@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fae_training import consent, runs
 from fae_training.calling import Call, Parser, Result, parser
-from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError
+from fae_training.errors import BadRequest, Failed, Refused, SkillError
 from fae_training.kinds import KINDS
 from fae_training.processes import lift_limits, start
 from fae_training.progress import duration, follow, latest_report

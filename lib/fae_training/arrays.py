@@ -1,0 +1,31 @@
+"""Tensors on disk, written so that a kill or a full disk never leaves half a file."""
+
+from pathlib import Path
+
+from fae_training.errors import Failed
+from fae_training.state import atomic_file
+
+
+def save_arrays(path: Path, arrays: dict, metadata: dict[str, str] | None = None) -> None:
+    """`arrays` (name -> mlx array) as a safetensors file at `path`, atomically and 0600.
+
+    Raises Failed when one of them is not finite: nothing that is NaN is ever published.
+    """
+    import mlx.core as mx
+
+    for name, array in arrays.items():
+        if mx.issubdtype(array.dtype, mx.floating) and not mx.all(mx.isfinite(array)).item():
+            raise Failed(
+                "not_finite",
+                f"{name} holds NaN or infinity; {path.name} was not written",
+                "train again with a lower --learning-rate",
+            )
+    with atomic_file(path) as temporary, temporary.open("wb") as out:
+        mx.save_safetensors(out, arrays, metadata=metadata or {})
+
+
+def load_arrays(path: Path) -> tuple[dict, dict[str, str]]:
+    """(name -> mlx array, metadata) of a safetensors file."""
+    import mlx.core as mx
+
+    return mx.load(str(path), format="safetensors", return_metadata=True)
