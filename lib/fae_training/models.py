@@ -1,0 +1,134 @@
+"""Which language model is trained, and where it lies on this machine. Standard library only."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from fae_training import fae_app
+from fae_training.errors import BadRequest, Missing
+
+# The model map: name, model, and the memory from which it is chosen (GiB).
+MODEL_MAP = {
+    "tiny": ("mlx-community/Qwen3.5-2B-4bit", 0),
+    "small": ("mlx-community/Qwen3.5-4B-4bit", 16),
+    "medium": ("Brooooooklyn/Qwen3.5-9B-unsloth-mlx", 32),
+    "large": ("mlx-community/Qwen3.5-35B-A3B-4bit", 48),
+}
+# What Fae runs: its [llm] voiceModelPreset, and by memory where that says auto.
+FAE_PRESETS = {
+    "saorsa_1_1_tiny": "saorsa-labs/saorsa-1.1-tiny",
+    "saorsa-1.1-tiny": "saorsa-labs/saorsa-1.1-tiny",
+    "qwen3_5_4b": "mlx-community/Qwen3.5-4B-4bit",
+    "qwen3_5_35b_a3b": "mlx-community/Qwen3.5-35B-A3B-4bit",
+}
+FAE_TIERS = (
+    (32, "mlx-community/Qwen3.5-35B-A3B-4bit"),
+    (16, "mlx-community/Qwen3.5-4B-4bit"),
+    (0, "saorsa-labs/saorsa-1.1-tiny"),
+)
+LANGUAGE_MODEL_TYPES = ("qwen3_5", "qwen3_5_moe", "qwen3_5_text", "qwen3_next")
+
+
+def choose(name: str) -> tuple[str, str]:
+    """(model id or directory, why) for auto, a name of the map, an id, or a directory.
+
+    auto is what Fae runs, where Fae's config.toml is there; else the map by this machine's memory.
+    """
+    memory = fae_app.memory_bytes() // fae_app.GIB
+    if name in MODEL_MAP:
+        return MODEL_MAP[name][0], f"{name} in the model map"
+    if name != "auto":
+        if "/" not in name:
+            raise BadRequest(
+                "unknown_model",
+                f"there is no model {name!r}; expected auto, {', '.join(MODEL_MAP)}, an id such as {MODEL_MAP['small'][0]}, or a directory",
+                "uv run scripts/train.py --model auto",
+            )
+        return name, "as asked"
+    if config := fae_app.config():
+        preset = str(config.get("llm", {}).get("voiceModelPreset", "auto"))
+        if preset in FAE_PRESETS:
+            return FAE_PRESETS[preset], f"Fae runs {preset}"
+        return next(
+            model for least, model in FAE_TIERS if memory >= least
+        ), f"Fae's choice for {memory} GB of memory"
+    fitting = [model for model, least in MODEL_MAP.values() if memory >= least]
+    return fitting[-1], f"the model map for {memory} GB of memory"
+
+
+def locate(model: str) -> Path | None:
+    """The directory that holds `model`, looked for where Fae looks; None when it is not on this machine."""
+    directory = Path(model).expanduser()
+    if directory.is_dir():
+        return directory.absolute()
+    if directory.is_absolute() or model.count("/") != 1:
+        return None
+    environment = os.environ
+    caches = [
+        environment.get("HF_HUB_CACHE"),
+        environment.get("HF_HOME") and f"{environment['HF_HOME']}/hub",
+        "~/.cache/huggingface/hub",
+    ]
+    for cache in filter(None, caches):
+        repository = Path(cache).expanduser() / ("models--" + model.replace("/", "--"))
+        try:
+            revision = (repository / "refs" / "main").read_text().strip()
+        except OSError:
+            continue
+        if (repository / "snapshots" / revision).is_dir():
+            return repository / "snapshots" / revision
+    legacy = Path("~/Library/Caches/models").expanduser() / model
+    return legacy if legacy.is_dir() else None
+
+
+def check(directory: Path, model_types: tuple[str, ...], next_command: str) -> dict:
+    """config.json of a model that can be trained. Raises Missing: no config, no weights, another architecture."""
+    try:
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Missing(
+            "no_model_config", f"{directory} has no readable config.json: {error}", next_command
+        ) from error
+    found = config.get("model_type")
+    if found not in model_types:
+        raise Missing(
+            "other_architecture",
+            f"{directory} is a {found!r} model, expected one of {', '.join(model_types)}",
+            next_command,
+        )
+    weights = [p for p in directory.glob("*.safetensors") if p.stat().st_size > 0]
+    if not weights:
+        raise Missing(
+            "no_weights",
+            f"{directory} has no weights (*.safetensors), expected at least one file",
+            next_command,
+        )
+    return config
+
+
+def fingerprint(directory: Path) -> str:
+    """Which model this is, without reading gigabytes: its config, its tokenizer, and the sizes of its weights."""
+    digest = hashlib.sha256()
+    for path in sorted(directory.iterdir()):
+        if path.suffix == ".safetensors":
+            digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        elif path.name in (
+            "config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "chat_template.jinja",
+        ):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def download(model: str) -> Path:
+    """Fetch `model` into the Hugging Face cache, the only thing in this project that uses the network."""
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(
+            model, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
+        )
+    )
