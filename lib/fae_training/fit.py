@@ -22,6 +22,7 @@ class FitSettings:
     """How to train. `best` says whether the lowest or the highest `best_metric` of validate() is the best.
 
     patience: end after so many validations without a better one; None: never.
+    stop_when: called with the values of each validation; True ends the run early with the best so far.
     max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
     """
 
@@ -39,6 +40,7 @@ class FitSettings:
     best_metric: str = "val_loss"
     best: str = "lowest"
     patience: int | None = None
+    stop_when: Callable[[dict], bool] | None = None
     compiled: bool = True
 
 
@@ -54,7 +56,7 @@ class Batches(Protocol):
 
 @dataclass
 class FitResult:
-    """`stopped` is completed, early (patience) or cancelled. `best_parameters` maps names to arrays."""
+    """`stopped` is completed, early (patience, stop_when) or cancelled. `best_parameters` maps names to arrays."""
 
     best_parameters: dict
     best_step: int
@@ -95,7 +97,8 @@ def fit(
     """Train the trainable parameters of `model`; the caller has frozen the rest.
 
     loss(model, batch) -> (loss_sum, weight_sum, {name: scalar}): sums over the micro-batch. The gradient of a step is
-    that of (sum of loss_sum) / (sum of weight_sum) over its micro-batches, so accumulation equals the large batch.
+    that of (sum of loss_sum) / (sum of weight_sum) over its micro-batches, so accumulation equals the large batch; the
+    named scalars are divided and reported in the same way.
     validate() -> {best_metric: float, ...}; None when there is nothing held out: then the last step is the best.
     Raises Failed on a loss that is NaN or infinite, before anything is published.
     """
@@ -165,22 +168,25 @@ def fit(
         # A step in which nothing is supervised has no gradient; it must not become 0/0.
         scale = 1 / max(total_weight, 1e-12)
         gradient = tree_map(partial(mx.multiply, scale), total_gradient)
+        extras = {name: value * scale for name, value in extras.items()}
         if settings.max_gradient_norm is not None:
             gradient, norm = optim.clip_grad_norm(gradient, settings.max_gradient_norm)
-            extras["gradient_norm"] = norm.item() * settings.gradient_accumulation
+            extras["gradient_norm"] = norm.item()
         optimizer.learning_rate = learning_rate_at(step, settings)
         optimizer.update(model, gradient)
         mx.eval(model.trainable_parameters(), optimizer.state)
         progress.stepped(step, total_loss * scale, optimizer.learning_rate.item(), extras)
         last = step == settings.steps
         if validate and (step % settings.validate_every == 0 or last):
-            progress.validated(
-                step, checked_validation(), dict(tree_flatten(model.trainable_parameters()))
-            )
+            values = checked_validation()
+            progress.validated(step, values, dict(tree_flatten(model.trainable_parameters())))
+            if settings.stop_when and settings.stop_when(values):
+                stopped = "early"
         if step % settings.save_every == 0 or last:
             progress.save(step, model, optimizer)
         if progress.out_of_patience():
             stopped = "early"
+        if stopped == "early":
             break
     if stopped == "cancelled" and step:
         progress.save(step, model, optimizer)
