@@ -1,0 +1,152 @@
+"""LoRA adapters (Hu et al., arXiv 2106.09685): which modules get one, adding, saving, loading."""
+
+import hashlib
+import re
+from pathlib import Path
+
+from fae_training import state
+from fae_training.arrays import load_arrays, save_arrays
+from fae_training.errors import Failed, Missing
+
+# The linear-attention projections are three of four layers of Qwen3.5; without them an adapter misses most of it.
+ATTENTION = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj")
+LINEAR_ATTENTION = (
+    "linear_attn.in_proj_qkv",
+    "linear_attn.in_proj_z",
+    "linear_attn.in_proj_qkvz",
+    "linear_attn.out_proj",
+)
+MLP = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+SHARED_EXPERT = tuple(name.replace("mlp.", "mlp.shared_expert.") for name in MLP)
+EXPERTS = tuple(name.replace("mlp.", "mlp.switch_mlp.") for name in MLP)
+
+
+def adapter_keys(model, experts: bool = False) -> list[str]:
+    """The names, inside a layer, of the modules to adapt; those that this model has, sorted.
+
+    Attention, linear attention, MLP and, in a mixture of experts, the shared expert. The many routed experts
+    get one only when asked: each sees few tokens of a person's data, and together they are most of the model.
+    """
+    wanted = {*ATTENTION, *LINEAR_ATTENTION, *MLP, *SHARED_EXPERT, *(EXPERTS if experts else ())}
+    return sorted(
+        {name for layer in model.layers for name, _ in layer.named_modules() if name in wanted}
+    )
+
+
+def add_lora(
+    model, rank: int, scale: float, dropout: float, keys: list[str], seed: int, layers: int = -1
+) -> None:
+    """Freeze the model and put a trainable low-rank pair at `keys` of its last `layers` layers (-1: all).
+
+    B starts at zero, so the model's outputs do not change until it is trained. The seed decides A.
+    """
+    import mlx.core as mx
+    from mlx_lm.tuner.utils import linear_to_lora_layers
+
+    mx.random.seed(seed)
+    model.freeze()
+    count = len(model.layers) if layers < 0 else layers
+    linear_to_lora_layers(model, count, _parameters(rank, scale, dropout, keys))
+
+
+def _parameters(rank, scale, dropout, keys) -> dict:
+    return {"rank": rank, "scale": scale, "dropout": dropout, "keys": sorted(keys)}
+
+
+def save(
+    directory: Path,
+    parameters: dict,
+    rank: int,
+    scale: float,
+    dropout: float,
+    keys: list[str],
+    layers: int,
+    base: str,
+) -> str:
+    """adapters.safetensors and adapter_config.json as mlx_lm.load(adapter_path=...) reads them; its fingerprint.
+
+    parameters: name -> array, the trained ones only. base names the model that it belongs to; the config also
+    says which modules are adapted, since a runtime that does not know linear attention must not load them.
+    Raises Failed when a parameter is not finite or is not an adapter's.
+    """
+    foreign = [name for name in parameters if name.rsplit(".", 1)[-1] not in ("lora_a", "lora_b")]
+    if foreign or not parameters:
+        raise Failed(
+            "not_an_adapter",
+            f"expected only lora_a and lora_b, found {foreign[:3] or 'nothing at all'}; nothing was saved",
+            "train again from the base model: uv run scripts/train.py",
+        )
+    save_arrays(directory / "adapters.safetensors", parameters)
+    fingerprint = fingerprint_of(directory)
+    state.write_json(
+        directory / "adapter_config.json",
+        {
+            "fine_tune_type": "lora",
+            "num_layers": layers,
+            "lora_parameters": _parameters(rank, scale, dropout, keys),
+            "base_model": base,
+            "adapted_modules": sorted({re.sub(r"\.lora_[ab]$", "", name) for name in parameters}),
+            "linear_attention_adapted": any(".linear_attn." in name for name in parameters),
+            "fingerprint": fingerprint,
+        },
+    )
+    return fingerprint
+
+
+def fingerprint_of(directory: Path) -> str:
+    """SHA-256 of the adapter's weights. Raises Missing when there are none."""
+    path = directory / "adapters.safetensors"
+    if not path.exists():
+        raise Missing("no_adapter", f"{path} is not there", "uv run scripts/check_status.py")
+    digest = hashlib.sha256()
+    with path.open("rb") as weights:
+        while block := weights.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def load(model, directory: Path, seed: int = 0) -> dict:
+    """Add the adapter in `directory` to a base model, trainable, everything else frozen; returns its config.
+
+    Raises Missing when there is none, Failed when it does not fit this model: an adapter whose names match
+    nothing would otherwise load as if it were there.
+    """
+    from mlx.utils import tree_flatten
+
+    config = read_config(directory)
+    parameters, _ = load_arrays(directory / "adapters.safetensors")
+    lora = config["lora_parameters"]
+    add_lora(
+        model,
+        lora["rank"],
+        lora["scale"],
+        lora["dropout"],
+        lora["keys"],
+        seed,
+        config["num_layers"],
+    )
+    there = {name: value.shape for name, value in tree_flatten(model.trainable_parameters())}
+    given = {name: value.shape for name, value in parameters.items()}
+    wrong = sorted(name for name in {*there, *given} if there.get(name) != given.get(name))
+    if wrong:
+        name = wrong[0]
+        raise Failed(
+            "adapter_mismatch",
+            f"the adapter in {directory} does not fit this model: {len(wrong)} tensors differ, first {name}: "
+            f"the model has {there.get(name)}, the adapter {given.get(name)}",
+            f"use the base model that it was trained on: {config.get('base_model', 'unknown')}",
+        )
+    model.load_weights(list(parameters.items()), strict=False)
+    return config
+
+
+def read_config(directory: Path) -> dict:
+    """adapter_config.json, as mlx-lm or this package wrote it. Raises Missing when it is not there."""
+    config = state.read_json(directory / "adapter_config.json")
+    if config is None:
+        raise Missing(
+            "no_adapter",
+            f"{directory} has no adapter_config.json",
+            "uv run scripts/check_status.py",
+        )
+    return config

@@ -1,0 +1,107 @@
+"""Training rows as an endless, seeded stream of batches: nothing dropped, any batch at once, the same each time."""
+
+import functools
+import random
+from itertools import pairwise
+
+from fae_training.language.layout import as_arrays, lay_out
+from fae_training.language.rows import TokenRow, common_length
+
+# Rows that share this much are of one family: they have the same system prompt.
+FAMILY = 64
+# Rows that share this much beyond what their whole family shares are turns of one conversation.
+CONVERSATION = 16
+
+
+class Batches:
+    """`batch_at(index)` is a pure function of the rows, the settings and the seed, so a run resumes exactly.
+
+    Every epoch holds each row once, in ceil(rows / batch_size) batches; the last one made of what is left over
+    may be smaller. With share_prefix the turns of a conversation stay together; with by_length batches are made
+    of rows of like length. Which rows meet, and the order of the batches, change from epoch to epoch.
+    """
+
+    def __init__(
+        self,
+        rows: list[TokenRow],
+        batch_size: int,
+        seed: int,
+        share_prefix: bool = True,
+        by_length: bool = True,
+    ):
+        if not rows:
+            raise ValueError("no rows to make batches of")
+        self.rows, self.batch_size, self.seed = rows, min(batch_size, len(rows)), seed
+        self.share_prefix, self.by_length = share_prefix, by_length
+        self.groups = _conversations(rows) if share_prefix else [[i] for i in range(len(rows))]
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def rows_at(self, index: int) -> list[TokenRow]:
+        return [self.rows[i] for i in self.indices_at(index)]
+
+    def indices_at(self, index: int) -> list[int]:
+        """Which of `rows` are in batch number `index`."""
+        epoch, within = divmod(index, self.batches_per_epoch)
+        return self._epoch(epoch)[within]
+
+    def batch_at(self, index: int) -> dict:
+        rows = self.rows_at(index)
+        return collate(rows, self.share_prefix)
+
+    def tokens(self, index: int) -> tuple[int, int]:
+        """(real, supervised) tokens of a batch, as its rows hold them: shared ones count for each row."""
+        return count_tokens(self.rows_at(index))
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019  (an instance lives as long as its run)
+    def _epoch(self, epoch: int) -> list[list[int]]:
+        # A string seed is hashed the same in every process, a tuple would not be.
+        chooser = random.Random(f"{self.seed}/{epoch}")
+        groups = list(self.groups)
+        chooser.shuffle(groups)
+        if self.by_length:
+            groups.sort(key=lambda group: max(len(self.rows[i].tokens) for i in group) // 32)
+        order = [i for group in groups for i in group]
+        size = self.batch_size
+        batches = [order[i : i + size] for i in range(0, len(order), size)]
+        chooser.shuffle(batches)
+        return batches
+
+
+def collate(rows: list[TokenRow], share_prefix: bool = True) -> dict:
+    """The mlx arrays of one batch (see layout.as_arrays); row i of `rows` is row i of the result."""
+    return as_arrays(rows, lay_out(rows, share_prefix))
+
+
+def count_tokens(rows: list[TokenRow]) -> tuple[int, int]:
+    """(real, supervised) tokens of some rows."""
+    return (
+        sum(len(row.tokens) for row in rows),
+        sum(len(row.tokens) - max(row.supervised_from, 1) for row in rows),
+    )
+
+
+def _conversations(rows: list[TokenRow]) -> list[list[int]]:
+    """The rows in groups that share a history, found from the tokens alone."""
+    order = sorted(range(len(rows)), key=lambda i: rows[i].tokens)
+    shared = [common_length(rows[a].tokens, rows[b].tokens) for a, b in pairwise(order)]
+    groups, start = [], 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or shared[end - 1] < FAMILY:
+            groups += _split_family(order[start:end], shared[start : end - 1])
+            start = end
+    return groups
+
+
+def _split_family(order: list[int], shared: list[int]) -> list[list[int]]:
+    """Split where neighbours share little more than the whole family does."""
+    base = min(shared, default=0)
+    groups = [[order[0]]]
+    for row, common in zip(order[1:], shared, strict=True):
+        if common >= base + CONVERSATION:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups

@@ -1,0 +1,196 @@
+"""Qwen3.5's layers over sequences that branch off from one another, so that a shared prefix is computed once.
+
+A batch is laid out in levels (layout.py). Inside a layer everything that looks at one token only (norms,
+projections, MLP, experts) runs over the tokens of all levels at once; the three things that look back get
+what they need from the sequence that was branched off from: the convolution its last inputs, the gated delta
+rule its state at that token, attention its keys and values up to there. All of it is differentiable, so
+gradients reach the shared part from every row.
+"""
+
+from fae_training.language import gated_delta
+
+
+def forward_levels(text_model, batch: dict, checkpoint: bool):
+    """Hidden states after the last norm, [tokens of all levels, hidden], in the order of the levels.
+
+    text_model holds embed_tokens, layers and norm. With `checkpoint` each layer keeps only its input.
+    """
+    import mlx.core as mx
+
+    shapes, links, position = [], [], 0
+    while f"tokens_{position}" in batch:
+        shapes.append(batch[f"tokens_{position}"].shape)
+        links.append(
+            [batch[f"{name}_{position}"] for name in ("parent", "branch", "start") if position]
+        )
+        position += 1
+    if len(shapes) == 1:
+        hidden = _plain_layers(text_model, batch["tokens_0"], checkpoint)
+        return hidden.reshape(-1, hidden.shape[-1])
+    tokens = mx.concatenate([batch[f"tokens_{i}"].reshape(-1) for i in range(len(shapes))])
+    hidden = text_model.embed_tokens(tokens)[None]
+    masks = _attention_masks(shapes, links)
+    for layer in text_model.layers:
+        hidden = _maybe_checkpointed(_tree_layer, layer, checkpoint)(hidden, shapes, links, masks)
+    return text_model.norm(hidden)[0]
+
+
+def _plain_layers(text_model, tokens, checkpoint: bool):
+    """mlx-lm's own layers, one after the other."""
+    hidden = text_model.embed_tokens(tokens)
+    for layer in text_model.layers:
+        mask = None if getattr(layer, "is_linear", False) else "causal"
+        hidden = _maybe_checkpointed(lambda layer, *a: layer(*a), layer, checkpoint)(
+            hidden, mask, None
+        )
+    return text_model.norm(hidden)
+
+
+def _maybe_checkpointed(function, layer, checkpoint: bool):
+    """function(layer, hidden, *rest) as a function of hidden and rest that keeps only hidden if asked."""
+    if not checkpoint:
+        return lambda hidden, *rest: function(layer, hidden, *rest)
+    import mlx.core as mx
+
+    def call(hidden, *rest):
+        def inner(parameters, hidden):
+            layer.update(parameters)
+            return function(layer, hidden, *rest)
+
+        return mx.checkpoint(inner)(layer.trainable_parameters(), hidden)
+
+    return call
+
+
+def _attention_masks(shapes, links):
+    """For each further level a mask [n, 1, width, keys]: keys are those of the levels before it, then its own."""
+    import mlx.core as mx
+
+    masks = [None]
+    for level in range(1, len(shapes)):
+        count, width = shapes[level]
+        parts = [mx.broadcast_to(mx.tril(mx.ones((width, width), mx.bool_)), (count, width, width))]
+        for _, reached, before in _ancestors(links, level):
+            visible = mx.arange(shapes[before][1]) < reached[:, None]
+            parts.insert(0, mx.broadcast_to(visible[:, None], (count, width, shapes[before][1])))
+        masks.append(mx.concatenate(parts, axis=-1)[:, None])
+    return masks
+
+
+def _ancestors(links, level):
+    """(sequence, how many of its tokens are seen, level) of every ancestor level, the nearest first."""
+    sequence, reached, _ = links[level]
+    for before in reversed(range(level)):
+        yield sequence, reached, before
+        if before:
+            parent, branch, _ = links[before]
+            sequence, reached = parent[sequence], branch[sequence]
+
+
+def _tree_layer(layer, hidden, shapes, links, masks):
+    """One decoder layer over all levels; hidden [1, tokens, width]."""
+    normed = layer.input_layernorm(hidden)
+    if layer.is_linear:
+        mixed = _linear_attention(layer.linear_attn, normed, shapes, links)
+    else:
+        mixed = _attention(layer.self_attn, normed, shapes, links, masks)
+    hidden = hidden + mixed
+    return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+
+
+def _split(x, shapes):
+    """[1, tokens, ...] -> for each level [n, width, ...]."""
+    parts, start = [], 0
+    for count, width in shapes:
+        part = x[0, start : start + count * width]
+        parts.append(part.reshape(count, width, *x.shape[2:]))
+        start += count * width
+    return parts
+
+
+def _join(parts):
+    import mlx.core as mx
+
+    return mx.concatenate([part.reshape(1, -1, *part.shape[2:]) for part in parts], axis=1)
+
+
+def _projections(layer, x):
+    """The inputs of the recurrence: qkv [1, T, 2 key_dim + value_dim], z [1, T, Hv, Dv], b and a [1, T, Hv]."""
+    import mlx.core as mx
+
+    if "in_proj_qkvz" in layer:  # Qwen3-Next keeps them in two interleaved projections
+        q, k, v, z, b, a = layer.fix_query_key_value_ordering(
+            layer.in_proj_qkvz(x), layer.in_proj_ba(x)
+        )
+        flat = [part.reshape(*part.shape[:2], -1) for part in (q, k, v)]
+        return mx.concatenate(flat, axis=-1), z, b, a
+    z = layer.in_proj_z(x).reshape(*x.shape[:2], layer.num_v_heads, layer.head_v_dim)
+    return layer.in_proj_qkv(x), z, layer.in_proj_b(x), layer.in_proj_a(x)
+
+
+def _linear_attention(layer, x, shapes, links):
+    import mlx.core as mx
+    import mlx.nn as nn
+    from mlx_lm.models.gated_delta import normalize_qk
+
+    qkv, z, b, a = _projections(layer, x)
+    log_g, beta = gated_delta.log_gate(layer.A_log, a, layer.dt_bias), mx.sigmoid(b)
+    kept = layer.conv_kernel_size - 1
+    outputs = []
+    tails = chunks = keys = gates = None
+    for level, (qkv_l, log_g_l, beta_l) in enumerate(
+        zip(_split(qkv, shapes), _split(log_g, shapes), _split(beta, shapes), strict=True)
+    ):
+        count, width = shapes[level]
+        if level == 0:
+            tail = mx.zeros((count, kept, qkv.shape[-1]), qkv.dtype)
+            state = None
+        else:
+            parent, branch, _ = links[level]
+            # tails[n, t] is the input of token t - kept, so these are the `kept` inputs before the branch.
+            tail = tails[parent[:, None], branch[:, None] + mx.arange(kept)]
+            state = gated_delta.state_at(chunks, keys, gates, parent, branch)
+        tails = mx.concatenate([tail, qkv_l], axis=1)
+        q, k, v = mx.split(
+            nn.silu(layer.conv1d(tails)), [layer.key_dim, 2 * layer.key_dim], axis=-1
+        )
+        q = q.reshape(count, width, layer.num_k_heads, layer.head_k_dim)
+        k = k.reshape(count, width, layer.num_k_heads, layer.head_k_dim)
+        v = v.reshape(count, width, layer.num_v_heads, layer.head_v_dim)
+        q, k = normalize_qk(q, k, inv_scale=layer.head_k_dim**-0.5, eps=1e-6)
+        if level == len(shapes) - 1:
+            y, _ = gated_delta.chunkwise(q, k, v, log_g_l, beta_l, state)
+        else:
+            y, _, chunks = gated_delta.chunkwise_with_chunks(q, k, v, log_g_l, beta_l, state)
+            keys, gates = k, log_g_l
+        outputs.append(y)
+    mixed = layer.norm(_join(outputs), z)
+    return layer.out_proj(mixed.reshape(*x.shape[:2], -1))
+
+
+def _attention(layer, x, shapes, links, masks):
+    import mlx.core as mx
+
+    queries, gate = mx.split(
+        layer.q_proj(x).reshape(*x.shape[:2], layer.num_attention_heads, -1), 2, axis=-1
+    )
+    queries = layer.q_norm(queries)
+    keys = layer.k_proj(x).reshape(*x.shape[:2], layer.num_key_value_heads, -1)
+    values = layer.v_proj(x).reshape(*x.shape[:2], layer.num_key_value_heads, -1)
+    outputs, all_keys, all_values = [], [], []
+    parts = (_split(part, shapes) for part in (queries, layer.k_norm(keys), values))
+    for level, (q, k, v) in enumerate(zip(*parts, strict=True)):
+        start = links[level][2] if level else 0
+        q = layer.rope(q.swapaxes(1, 2), offset=start)
+        k, v = layer.rope(k.swapaxes(1, 2), offset=start), v.swapaxes(1, 2)
+        all_keys.append(k)
+        all_values.append(v)
+        for sequence, _, before in _ancestors(links, level) if level else ():
+            k = mx.concatenate([all_keys[before][sequence], k], axis=2)
+            v = mx.concatenate([all_values[before][sequence], v], axis=2)
+        y = mx.fast.scaled_dot_product_attention(
+            q, k, v, scale=layer.scale, mask=masks[level] if level else "causal"
+        )
+        outputs.append(y.swapaxes(1, 2))
+    mixed = _join(outputs)
+    return layer.o_proj((mixed * mx.sigmoid(gate)).reshape(*x.shape[:2], -1))
