@@ -4,8 +4,10 @@ A line in history.jsonl is the decision; active.json is what it leads to and is 
 between the two, the next deploy or rollback brings active.json in line again. Nothing is ever deleted.
 """
 
+import fcntl
 import hashlib
 import hmac
+import os
 import secrets
 from pathlib import Path
 
@@ -145,11 +147,7 @@ def deploy(home: Home, run: Run) -> dict | None:
     slot = KINDS[run.kind].slot
     replaced = current(home, slot)
     line = {"at": now(), "action": "deploy", "slot": slot, "kind": run.kind, "run": run.id}
-    append_jsonl(
-        home.file(HISTORY_FILE),
-        line | {"fingerprint": fingerprint(run.file("adapters")), "replaced": replaced},
-    )
-    write_active(home)
+    _decide(home, line | {"fingerprint": fingerprint(run.file("adapters")), "replaced": replaced})
     return replaced
 
 
@@ -171,8 +169,7 @@ def rollback(home: Home, slot: str, reason: str) -> tuple[dict, dict | None]:
         "run": was["run"],
         "reason": reason,
     }
-    append_jsonl(home.file(HISTORY_FILE), line)
-    write_active(home)
+    _decide(home, line)
     return was, current(home, slot)
 
 
@@ -188,7 +185,17 @@ def last_slot(home: Home) -> str:
     return max(tops)[1]
 
 
-def write_active(home: Home) -> None:
+def _decide(home: Home, line: dict) -> None:
+    """Add the line and bring active.json in line, one script at a time."""
+    home.directory()
+    with home.file(HISTORY_FILE).open("ab") as history:
+        os.chmod(history.fileno(), 0o600)
+        fcntl.flock(history, fcntl.LOCK_EX)
+        append_jsonl(home.file(HISTORY_FILE), line)
+        _write_active(home)
+
+
+def _write_active(home: Home) -> None:
     """active.json as history.jsonl says it."""
     active = {}
     for stack in stacks(home).values():

@@ -5,6 +5,7 @@ from the script that started it: the system releases it when the worker dies, ho
 reused process id nor a restart of the machine can make a dead run look alive.
 """
 
+import contextlib
 import fcntl
 import os
 import random
@@ -12,6 +13,7 @@ import string
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -136,6 +138,16 @@ def take_lock(home: Home, run_id: str) -> int:
         )
     name_holder(descriptor, run_id)
     return descriptor
+
+
+@contextlib.contextmanager
+def locked(home: Home, name: str) -> Iterator[int]:
+    """Hold the one lock; a worker that inherits the descriptor goes on holding it."""
+    descriptor = take_lock(home, name)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def name_holder(descriptor: int, run_id: str) -> None:

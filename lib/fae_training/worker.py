@@ -100,8 +100,7 @@ def main(
     if call.arguments.dry_run:
         return _plan(kind, settings, facts)
     _refuse_too_soon(call, kind)
-    lock = runs.take_lock(call.home, "a run that is about to start")
-    try:
+    with runs.locked(call.home, "a run that is about to start") as lock:
         request = {
             name: value for name, value in vars(call.arguments).items() if name in call.sources
         }
@@ -110,8 +109,6 @@ def main(
         run = runs.create(call.home, kind, record | facts)
         runs.name_holder(lock, run.id)
         start(run, "train", lock)
-    finally:
-        os.close(lock)
     return _answer(call, run, facts)
 
 
@@ -142,16 +139,12 @@ def _resume(call: Call, kind: str, prepare: Callable) -> Result:
                 f"{name.replace('_', ' ')} of {run.id} is {run.record.get(name)}, now it is {facts.get(name)}: it would not go on but start something else",
                 f"uv run scripts/{KINDS[kind].script} --preset {run.settings['preset']}",
             )
-    lock = runs.take_lock(call.home, run.id)
-    try:
+    with runs.locked(call.home, run.id) as lock:
         run.file("cancel").unlink(missing_ok=True)
         run.update(
             status="queued", resumed_at=[*run.record.get("resumed_at", []), now()], error=None
         )
-        runs.name_holder(lock, run.id)
         start(run, "train", lock)
-    finally:
-        os.close(lock)
     return _answer(call, run, facts)
 
 

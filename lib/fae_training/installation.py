@@ -1,0 +1,153 @@
+"""Preparing the environments and models beforehand, so that no call by Fae has to wait for a download.
+
+setup.json says what is prepared; an environment counts as long as the script's lock file is the one that it was made
+from. The worker holds setup.lock while it lives.
+"""
+
+import fcntl
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from fae_training.kinds import KINDS
+from fae_training.processes import find_uv, lift_limits, scripts_directory
+from fae_training.state import Home
+
+FILE = "setup.json"
+LOG = "setup.log"
+
+
+def installation_status(home: Home) -> str:
+    """installing, ready, failed (see setup.log), or not_done."""
+    if _is_running(home):
+        return "installing"
+    kept = home.read(FILE, {}) or {}
+    if kept.get("errors"):
+        return "failed"
+    return "not_done" if unprepared(home) else "ready"
+
+
+def unprepared(home: Home) -> list[str]:
+    """The train scripts whose environment was never made, or was made from another lock."""
+    made = (home.read(FILE, {}) or {}).get("environments", {})
+    return [name for name in train_scripts() if made.get(name) != lock_fingerprint(name)]
+
+
+def train_scripts() -> list[str]:
+    return sorted(
+        {kind.script for kind in KINDS.values() if (scripts_directory() / kind.script).exists()}
+    )
+
+
+def lock_fingerprint(script: str) -> str:
+    lock = scripts_directory() / f"{script}.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.exists() else "unlocked"
+
+
+def start_if_needed(home: Home) -> bool:
+    """Start setup.py's worker when something is not prepared and nothing prepares it. Whether it was started.
+
+    Only where uv runs us: an interpreter that was started otherwise has its packages already.
+    """
+    if "UV" not in os.environ or _is_running(home) or not unprepared(home):
+        return False
+    start(home)
+    return True
+
+
+def start(home: Home, *options: str) -> None:
+    """A detached setup.py --worker that holds setup.lock."""
+    home.directory()
+    lift_limits()
+    environment = {
+        n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")
+    }
+    descriptor = os.open(home.file("setup.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with home.file(LOG).open("ab") as log:
+            os.chmod(log.fileno(), 0o600)
+            subprocess.Popen(
+                [
+                    find_uv(),
+                    "run",
+                    "--quiet",
+                    "--script",
+                    str(scripts_directory() / "setup.py"),
+                    "--home",
+                    str(home.path),
+                    "--json",
+                    "--worker",
+                    *options,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=home.path,
+                env=environment,
+                pass_fds=[descriptor],
+                start_new_session=True,
+            )
+    except BlockingIOError:
+        return  # somebody else began in this very moment
+    finally:
+        os.close(descriptor)
+
+
+def prepare(home: Home, models: bool) -> dict:
+    """Make every environment, then fetch the models; what went wrong is kept, and the rest goes on."""
+    state = {"environments": (home.read(FILE, {}) or {}).get("environments", {}), "errors": {}}
+    for script in train_scripts():
+        path = scripts_directory() / script
+        print(f"environment of {script}", flush=True)
+        done = subprocess.run(
+            [find_uv(), "sync", "--quiet", "--script", str(path)], capture_output=True, text=True
+        )
+        if done.returncode:
+            state["errors"][script] = _last_line(done.stderr)
+        else:
+            state["environments"][script] = lock_fingerprint(script)
+        home.write(FILE, state)
+    for script in ("train.py", "train_stt.py") if models else ():
+        if script in state["environments"]:
+            print(f"model of {script}", flush=True)
+            path = scripts_directory() / script
+            done = subprocess.run(
+                [
+                    find_uv(),
+                    "run",
+                    "--quiet",
+                    "--script",
+                    str(path),
+                    "--home",
+                    str(home.path),
+                    "--fetch",
+                    "--json",
+                ],
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                state["errors"][f"model of {script}"] = _last_line(done.stdout or done.stderr)
+    home.write(FILE, state)
+    return state
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["no message"])[-1][:300]
+
+
+def _is_running(home: Home) -> bool:
+    path: Path = home.file("setup.lock")
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)

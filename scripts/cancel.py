@@ -1,0 +1,68 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Stop the run that is going on. Its best checkpoint is kept and it can be resumed.
+
+    uv run scripts/cancel.py
+    uv run scripts/cancel.py --force     end it at once, when it does not answer
+
+Asks the worker to stop after its step and waits up to ten seconds for it. Exit status: 0 also when
+nothing was running.
+"""
+
+import os
+import signal
+import time
+
+from fae_training import calling, runs
+from fae_training.calling import Call, Result
+from fae_training.errors import Failed
+from fae_training.kinds import KINDS
+from fae_training.worker import request_stop
+
+PATIENCE_S = 10
+
+
+def main(call: Call) -> Result:
+    holder = runs.holder(call.home)
+    if holder is None or not call.home.file("runs", holder, "run.json").exists():
+        return Result({"status": "no_run", "message": "nothing is running"}, "Nothing is running.")
+    run = runs.Run(call.home, holder)
+    if call.arguments.dry_run:
+        return Result({"status": "planned", "run": run.id}, f"Would stop {run.id}.")
+    if call.arguments.force:
+        kill(run)
+    else:
+        request_stop(run)
+    end = time.monotonic() + PATIENCE_S
+    while run.is_alive() and time.monotonic() < end:
+        time.sleep(0.1)
+    if run.is_alive():
+        text = f"{run.id} was asked to stop and will after its step.\nNext: uv run scripts/check_status.py"
+        return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
+    status, again = run.status(), f"{KINDS[run.kind].script} --resume {run.id}"
+    text = f"{run.id} is {status}. Go on with it: uv run scripts/{again}"
+    return Result({"status": status, "run": run.id, "next": again}, text)
+
+
+def kill(run: runs.Run) -> None:
+    """End the worker without asking. Raises Failed when the process is not the one that run.json names."""
+    worker = run.record.get("worker")
+    if not worker or runs.process_start(worker["pid"]) != worker["started"]:
+        raise Failed(
+            "no_worker", f"{run.id} has not told its process yet", "uv run scripts/cancel.py"
+        )
+    os.kill(worker["pid"], signal.SIGKILL)
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument("--force", action="store_true", help="end the process without waiting")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

@@ -1,0 +1,95 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Say whether training is in progress, how far it is, and how the last run ended.
+
+    uv run scripts/check_status.py               the newest run
+    uv run scripts/check_status.py --follow      stay until it ends
+
+Reads runs/<run>/run.json and metrics.jsonl. A run whose worker is gone is "interrupted", whatever
+became of its process id. Exit status: 0, also when nothing is running; 4 for a run that does not exist.
+"""
+
+from fae_training import calling, runs
+from fae_training.calling import Call, Result
+from fae_training.deployment import current
+from fae_training.installation import installation_status
+from fae_training.kinds import KINDS
+from fae_training.progress import duration, follow, latest_report
+
+
+def main(call: Call) -> Result:
+    known = runs.all_runs(call.home, call.arguments.kind)
+    if not known and call.arguments.run in (None, "latest"):
+        setup = installation_status(call.home)
+        status = "installing" if setup == "installing" else "no_run"
+        text = (
+            "Nothing was trained yet."
+            if status == "no_run"
+            else "Environments and models are being installed."
+        )
+        return Result({"status": status, "setup": setup, "active": active(call)}, text)
+    run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
+    if call.arguments.follow:
+        follow(run)
+    status = run.status()
+    report = latest_report(run)
+    data = {"status": status, "run": run.id, "kind": run.kind, "preset": run.settings.get("preset")}
+    data |= {"step": report.get("step", 0), "steps": run.settings.get("steps")}
+    for name in (
+        "loss",
+        "val_loss",
+        "best_step",
+        "tokens_per_s",
+        "peak_memory_gb",
+        "elapsed_s",
+        "eta_s",
+    ):
+        if report.get(name) is not None:
+            data[name] = report[name]
+    if run.record.get("error"):
+        data["error_of_run"] = run.record["error"]
+    data["next"] = next_command(run, status)
+    data["active"] = active(call)
+    return Result(data, in_words(data, run, status))
+
+
+def next_command(run: runs.Run, status: str) -> str:
+    """What to type after this status."""
+    if status in runs.ACTIVE:
+        return "check_status.py"
+    if status == "completed":
+        return f"evaluate.py --run {run.id}"
+    return f"{KINDS[run.kind].script} --resume {run.id}"
+
+
+def active(call: Call) -> dict:
+    """The deployed run of each slot; a slot that is not named runs the base model."""
+    slots = {kind.slot for kind in KINDS.values()}
+    return {slot: entry["run"] for slot in sorted(slots) if (entry := current(call.home, slot))}
+
+
+def in_words(data: dict, run: runs.Run, status: str) -> str:
+    text = f"{run.id}: {status}, step {data['step']} of {data['steps']}"
+    if "loss" in data:
+        text += f", loss {data['loss']:.3f}"
+    if status in runs.ACTIVE and "eta_s" in data:
+        text += f", {duration(data['eta_s'])} left"
+    if "error_of_run" in data:
+        text += f"\n  {data['error_of_run']['message']}"
+    return f"{text}\nNext: uv run scripts/{data['next']}"
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__)
+    parser.add_argument("--run", metavar="ID", help="a run's id, or 'latest' (default)")
+    parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
+    parser.add_argument("--follow", action="store_true", help="draw its progress until it ends")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

@@ -1,0 +1,137 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Make a trained run the one that Fae uses. Needs the approval code of its proposal.
+
+    uv run scripts/deploy.py --code ABC-DEF
+    uv run scripts/deploy.py --check             load what is active again and go back if it does not work
+
+Writes history.jsonl and active.json; what was active stays on disk. Afterwards a fresh process loads the adapter and
+compares its output with the base model's; an adapter that does not load, or changes nothing, is taken back at once.
+Exit status: 3 without a valid code, after a failed gate, or when the files changed since; 6 when it was taken back.
+"""
+
+from fae_training import calling, runs
+from fae_training.calling import Call, Result
+from fae_training.deployment import (
+    check_approval,
+    current,
+    current_run,
+    deploy,
+    rollback,
+    use_approval,
+)
+from fae_training.errors import Failed, Refused, SkillError
+from fae_training.kinds import KINDS
+from fae_training.state import read_json
+from fae_training.worker import verify
+
+# Fae waits 30 s for everything; a person may wait for a large model.
+PATIENCE_S = {"fae": 18, "program": 600, "person": 600}
+
+
+def main(call: Call) -> Result:
+    if call.arguments.check:
+        return check_active(call)
+    run = runs.find(call.home, call.arguments.run or newest_proposed(call), call.arguments.kind)
+    evaluation = read_json(run.file("evaluation.json"))
+    if evaluation is None or evaluation["verdict"] != "pass":
+        verdict = evaluation["verdict"].replace("_", " ") if evaluation else "not evaluated"
+        raise Refused(
+            "gate_not_passed",
+            f"{run.id} cannot be deployed: {verdict}",
+            f"uv run scripts/evaluate.py --run {run.id}",
+        )
+    approval = check_approval(run, call.arguments.code)
+    if call.arguments.dry_run:
+        return Result({"status": "planned", "run": run.id}, f"Would make {run.id} active.")
+    use_approval(run, approval)
+    replaced = deploy(call.home, run)
+    data = {
+        "status": "deployed",
+        "run": run.id,
+        "kind": run.kind,
+        "fingerprint": approval["fingerprint"],
+    }
+    data |= {
+        "replaced": replaced["run"] if replaced else "the base model",
+        "undo": f"rollback.py --kind {run.kind}",
+    }
+    data["verification"] = verified(call, run)
+    text = f"{run.id} is active in place of {data['replaced']}.\n{in_words(data['verification'])}\nGo back: uv run scripts/{data['undo']}"
+    return Result(data, text)
+
+
+def newest_proposed(call: Call) -> str:
+    """The run of the newest proposal: what a person means who says only a code."""
+    proposed = [
+        (run.file("approval.json").stat().st_mtime, run.id)
+        for run in runs.all_runs(call.home, call.arguments.kind)
+        if run.file("approval.json").exists()
+    ]
+    return max(proposed)[1] if proposed else "latest"
+
+
+def verified(call: Call, run: runs.Run) -> dict:
+    """Load the adapter in a fresh process. Goes back and raises Failed when it does not load or changes nothing."""
+    try:
+        found = verify(run, PATIENCE_S[call.caller])
+    except SkillError as error:
+        found = {"loads": False, "why": error.message}
+    if found is None:
+        return {"pending": True}
+    if not (found["loads"] and found["changes_output"]):
+        _, now_active = rollback(call.home, KINDS[run.kind].slot, f"verification failed: {found}")
+        why = (
+            "changes nothing"
+            if found["loads"]
+            else f"does not load ({found.get('why', 'see its log')})"
+        )
+        raise Failed(
+            "taken_back",
+            f"{run.id} {why}; it was taken back and {now_active['run'] if now_active else 'the base model'} is active",
+            f"tail -n 40 {run.file('train.log')}",
+        )
+    return found
+
+
+def in_words(verification: dict) -> str:
+    if verification.get("pending"):
+        return "Its check takes longer than this call may; look again: uv run scripts/deploy.py --check"
+    return "A fresh process loaded it and its output differs from the base model's."
+
+
+def check_active(call: Call) -> Result:
+    """Verify every active run, or those of --kind."""
+    slots = sorted(
+        {kind.slot for kind in KINDS.values() if call.arguments.kind in (None, kind.name)}
+    )
+    checked = {}
+    for slot in slots:
+        if (entry := current(call.home, slot)) and (run := current_run(call.home, slot)):
+            checked[entry["run"]] = verified(call, run)
+    text = (
+        "\n".join(f"{name}: {in_words(found)}" for name, found in checked.items())
+        or "Every model is the base model."
+    )
+    return Result({"status": "checked", "runs": checked}, text)
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument("--run", metavar="ID", help="a run's id (default: the one proposed last)")
+    parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
+    parser.add_argument(
+        "--code", metavar="CODE", help="the approval code at the end of the proposal"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="verify what is active and change nothing that works"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

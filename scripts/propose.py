@@ -1,0 +1,71 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Write the proposal for the person: what was learned, how it did, examples, and how to say yes or go back.
+
+    uv run scripts/propose.py
+
+Reads evaluation.json and train_metrics.json of a run, writes proposal.json, proposal.md and proposal.html beside
+them. A person at the terminal sees the proposal with its approval code; Fae gets the summary, for the code is the
+person's yes and stands only in the proposal. Exit status: 3 when the run did not pass its evaluation.
+"""
+
+from fae_training import calling, runs
+from fae_training.calling import Call, Result
+from fae_training.deployment import check_unchanged, current, new_approval
+from fae_training.errors import Missing, Refused
+from fae_training.kinds import KINDS
+from fae_training.proposal import as_html, as_markdown, build
+from fae_training.state import read_json, write_json, write_text
+
+
+def main(call: Call) -> Result:
+    run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
+    evaluation = read_json(run.file("evaluation.json"))
+    evaluate = f"uv run scripts/evaluate.py --run {run.id}"
+    if evaluation is None:
+        raise Missing("not_evaluated", f"{run.id} was not evaluated yet", evaluate)
+    if evaluation["verdict"] != "pass":
+        raise Refused(
+            "gate_not_passed",
+            f"{run.id} is not proposed: {evaluation['verdict'].replace('_', ' ')}; {'; '.join(evaluation['reasons'])}",
+            "uv run scripts/list_runs.py",
+        )
+    check_unchanged(run, evaluation["fingerprint"])
+    proposal = build(run, evaluation, current(call.home, KINDS[run.kind].slot))
+    code = new_approval(run)
+    text = as_markdown(proposal, code)
+    write_text(run.file("proposal.md"), text)
+    write_text(run.file("proposal.html"), as_html(proposal, code))
+    write_json(run.file("proposal.json"), proposal | {"approval_code": code})
+    data = {
+        "status": "proposed",
+        "run": run.id,
+        "kind": run.kind,
+        "title": proposal["title"],
+        "advice": proposal["advice"],
+    }
+    data |= {
+        "results": proposal["results"],
+        "replaces": proposal["replaces"],
+        "examples": proposal["examples"][:1],
+    }
+    data |= {
+        "proposal": str(run.file("proposal.html")),
+        "approval": "the person reads the code in the proposal and says it",
+    }
+    return Result(data | {"next": f"deploy.py --run {run.id} --code CODE"}, text)
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__)
+    parser.add_argument("--run", metavar="ID", help="a run's id, or 'latest' (default)")
+    parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

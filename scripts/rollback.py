@@ -1,0 +1,44 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Go back one step: what was active before the last deploy becomes active again.
+
+    uv run scripts/rollback.py                   "undo the last learning update"
+    uv run scripts/rollback.py --kind keyword    the last update of that kind
+
+Works any number of times, down to the base model. Writes history.jsonl and active.json; deletes nothing.
+Exit status: 3 when there is nothing to go back to.
+"""
+
+from fae_training import calling, deployment
+from fae_training.calling import Call, Result
+from fae_training.kinds import KINDS
+
+
+def main(call: Call) -> Result:
+    kind = call.arguments.kind
+    slot = KINDS[kind].slot if kind else deployment.last_slot(call.home)
+    if call.arguments.dry_run:
+        entry = deployment.current(call.home, slot)
+        name = entry["run"] if entry else "nothing"
+        return Result(
+            {"status": "planned", "slot": slot, "would_undo": name}, f"Would undo {name}."
+        )
+    was, active = deployment.rollback(call.home, slot, "asked for")
+    name = active["run"] if active else "the base model"
+    data = {"status": "rolled_back", "slot": slot, "undone": was["run"], "active": name}
+    text = f"{was['run']} is no longer active; {name} is. Nothing was deleted: every run is in list_runs.py."
+    return Result(data, text)
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument("--kind", choices=list(KINDS), help="undo the last update of this kind")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

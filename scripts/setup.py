@@ -1,0 +1,82 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Prepare everything beforehand, and say what Fae may learn from.
+
+    uv run scripts/setup.py --consent conversations      allow it (sources: conversations, corrections, audio)
+    uv run scripts/setup.py --revoke conversations       take it back
+    uv run scripts/setup.py                              make the environments and fetch the models, in the background
+
+Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; after it is taken back
+every script that reads or trains refuses. Taking back deletes nothing that was learned: rollback.py undoes that.
+"""
+
+from fae_training import calling, consent, installation
+from fae_training.calling import Call, Result
+
+
+def main(call: Call) -> Result:
+    if call.arguments.worker:
+        state = installation.prepare(call.home, models=not call.arguments.no_models)
+        return Result({"status": "completed"} | state, "Prepared.")
+    grant, revoke = call.arguments.consent or [], call.arguments.revoke or []
+    if grant or revoke:
+        return change_consent(call, grant, revoke)
+    status = installation.installation_status(call.home)
+    if call.arguments.dry_run:
+        missing = installation.unprepared(call.home)
+        return Result(
+            {"status": "planned", "missing": missing},
+            f"Would prepare: {', '.join(missing) or 'nothing'}.",
+        )
+    if status != "installing":
+        installation.start(call.home, *(["--no-models"] if call.arguments.no_models else []))
+    data = {
+        "status": "installing",
+        "log": str(call.home.file(installation.LOG)),
+        "next": "check_status.py",
+    }
+    if status == "failed":
+        data["errors_before"] = call.home.read(installation.FILE)["errors"]
+    text = f"Environments and models are being prepared; the log is {data['log']}.\nConsents: {in_words(call)}"
+    return Result(data | {"consents": consents(call)}, text)
+
+
+def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
+    if call.arguments.dry_run:
+        return Result(
+            {"status": "planned", "grant": grant, "revoke": revoke},
+            f"Would allow {grant}, take back {revoke}.",
+        )
+    consent.change(call.home, grant, revoke)
+    data = {"status": "consent_recorded", "consents": consents(call), "next": "export_data.py"}
+    return Result(data, f"Consents: {in_words(call)}\nNext: uv run scripts/export_data.py")
+
+
+def consents(call: Call) -> dict[str, bool]:
+    return {source: consent.granted(call.home, source) for source in consent.SOURCES}
+
+
+def in_words(call: Call) -> str:
+    return "; ".join(
+        f"{source} {'allowed' if granted else 'not allowed'}"
+        for source, granted in consents(call).items()
+    )
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument(
+        "--consent", nargs="+", metavar="SOURCE", help=f"allow: {', '.join(consent.SOURCES)}"
+    )
+    parser.add_argument("--revoke", nargs="+", metavar="SOURCE", help="take back")
+    parser.add_argument("--no-models", action="store_true", help="make the environments only")
+    parser.add_argument("--worker", action="store_true", help="do it now, in this process")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())
