@@ -7,16 +7,19 @@ follows it (a person at a terminal) or answers at once. The worker runs the same
 import argparse
 import contextlib
 import os
+import platform
 import signal
 import subprocess
 import time
 import traceback
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fae_training import consent, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.errors import BadRequest, Failed, Refused, SkillError
+from fae_training.fit import FitResult
 from fae_training.kinds import KINDS
 from fae_training.processes import lift_limits, start
 from fae_training.progress import duration, follow, latest_report
@@ -281,6 +284,30 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
         run.update(status="failed", ended_at=now(), error=error.as_dict()["error"])
         raise error from problem
     return Result({"status": run.record["status"], "run": run.id}, run.record["status"])
+
+
+def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dict:
+    """train_metrics.json of a run: what was asked, what was applied, and how it went."""
+    went = {
+        name: value
+        for name, value in vars(result).items()
+        if name not in ("best_parameters", "applied")
+    }
+    return went | {
+        "asked": run.settings,
+        "applied": applied,
+        "notes": notes,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The libraries that trained, as installed."""
+    found = {}
+    for name in ("mlx", "mlx-lm", "mlx-tune", "mlx-audio", "numpy", "librosa"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found | {"python": platform.python_version(), "system": platform.platform()}
 
 
 def _of_library(problem: Exception, run: Run) -> Failed:

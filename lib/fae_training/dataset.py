@@ -1,0 +1,51 @@
+"""The exported data of a kind, as the front process sees it: is it there, how much, and which is it."""
+
+import hashlib
+from pathlib import Path
+
+from fae_training.errors import Missing
+from fae_training.state import Home, read_json
+
+
+def facts(home: Home, kind: str, export: str) -> dict:
+    """{"rows": {"train", "valid"}, "data_fingerprint", "learned_from", "notes"} of data/<kind>/.
+
+    `export` is the command that makes the data. Raises Missing when there is no row to train on.
+    """
+    directory = home.file("data", kind)
+    digest = hashlib.sha256()
+    rows = {name: _count(directory / f"{name}.jsonl", digest) for name in ("train", "valid")}
+    if not rows["train"]:
+        raise Missing(
+            "no_data", f"{directory / 'train.jsonl'} has no rows, expected at least 1", export
+        )
+    notes = []
+    if not rows["valid"]:
+        notes.append(
+            "nothing is held out: the last step counts as the best one, and the run cannot be judged"
+        )
+    meta = read_json(directory / "meta.json") or {}
+    found = {"rows": rows, "data_fingerprint": digest.hexdigest()[:16], "notes": notes}
+    return found | {"learned_from": meta.get("summary") or f"{rows['train']} rows"}
+
+
+def _count(path: Path, digest) -> int:
+    """Lines that hold something; their bytes go into the digest."""
+    count = 0
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                digest.update(line)
+                count += bool(line.strip())
+    except FileNotFoundError:
+        digest.update(b"absent")
+    return count
+
+
+def batch_note(rows: int, settings) -> list[str]:
+    """Says when there are fewer rows than a batch holds; batches are then made smaller."""
+    if rows >= settings["batch_size"]:
+        return []
+    return [
+        f"there are {rows} rows for batches of {settings['batch_size']}: the batch is {rows} instead"
+    ]

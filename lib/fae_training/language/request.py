@@ -1,0 +1,117 @@
+"""What the scripts that train the language model ask before a run begins. Standard library only."""
+
+import sys
+from dataclasses import fields, replace
+
+from fae_training import models
+from fae_training.calling import Call, Parser, Result
+from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.language.fast_path import FastSettings
+
+# What is the same for SFT and DPO. A LoRA scale of 2 is alpha = 2 x rank, mlx-tune's and Fae's usual choice.
+DEFAULTS = {
+    "model": "auto",
+    "seed": 0,
+    "lora_scale": 2.0,
+    "experts": False,
+    "fast": "on",
+    "warmup_ratio": 0.1,
+    "schedule": "cosine",
+    "weight_decay": 0.01,
+    "max_gradient_norm": 1.0,
+}
+PARTS = tuple(part.name for part in fields(FastSettings))
+
+
+def add_options(parser: Parser) -> None:
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help=f"auto (what Fae runs), {', '.join(models.MODEL_MAP)}, an id, or a directory",
+    )
+    parser.add_argument("--rank", type=int, metavar="N", help="rank of the adapter")
+    parser.add_argument(
+        "--max-length",
+        type=int,
+        metavar="N",
+        help="longest row in tokens; longer ones lose their oldest part",
+    )
+    parser.add_argument(
+        "--experts",
+        action="store_true",
+        default=None,
+        help="adapt the routed experts of a mixture of experts too",
+    )
+    parser.add_argument(
+        "--fast",
+        metavar="PARTS",
+        help=f"on, off, or a list of the fast parts to use: {','.join(PARTS)}",
+    )
+    parser.add_argument(
+        "--fetch", action="store_true", help="download the model when it is not here, and end"
+    )
+
+
+def fast_settings(text: str) -> FastSettings:
+    """on: all but layer checkpointing, which the memory plan decides; off: as mlx-lm does it; or a list of parts."""
+    if text in ("on", "off"):
+        return FastSettings() if text == "on" else FastSettings.off()
+    chosen = [part.strip() for part in text.split(",")]
+    if unknown := [part for part in chosen if part not in PARTS]:
+        raise BadRequest(
+            "unknown_part",
+            f"there is no fast part {unknown[0]!r}; expected on, off or some of {', '.join(PARTS)}",
+            "--fast on",
+        )
+    return replace(FastSettings.off(), **dict.fromkeys(chosen, True))
+
+
+def model_facts(call: Call, name: str, script: str) -> dict:
+    """{"model": {"id", "directory", "why"}, "model_fingerprint"}.
+
+    A model that is not on this machine is fetched only when a person at a terminal says so. Raises Missing.
+    """
+    model, why = models.choose(name)
+    directory = models.locate(model)
+    fetch = f"uv run scripts/{script} --model {name} --fetch"
+    if directory is None and _person_agrees(call, model):
+        directory = models.download(model)
+    if directory is None:
+        raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
+    models.check(
+        directory,
+        models.LANGUAGE_MODEL_TYPES,
+        f"choose another --model, or fetch it again: {fetch}",
+    )
+    facts = {"id": model, "directory": str(directory), "why": why}
+    return {"model": facts, "model_fingerprint": models.fingerprint(directory)}
+
+
+def _person_agrees(call: Call, model: str) -> bool:
+    if not (call.terminal and sys.stdin.isatty()) or model.startswith(("/", "~", ".")):
+        return False
+    return input(f"{model} is not on this machine. Download it now? [y/N] ").strip().lower() == "y"
+
+
+def fetch(call: Call, name: str) -> Result:
+    """Download the model. Refused when Fae asks: only setup.py and a person do that."""
+    if call.caller == "fae":
+        raise Refused(
+            "not_by_fae",
+            "a model is downloaded by setup.py, or by a person at a terminal",
+            "uv run scripts/setup.py",
+        )
+    model, why = models.choose(name)
+    directory = models.locate(model)
+    try:
+        directory = directory or models.download(model)
+    except Exception as error:
+        raise Missing(
+            "no_download",
+            f"{model} ({why}) could not be downloaded: {error}",
+            "check the network, then the same command again",
+        ) from error
+    return Result(
+        {"status": "fetched", "model": model, "directory": str(directory)},
+        f"{model} is in {directory}.",
+    )

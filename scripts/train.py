@@ -1,0 +1,116 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-tune==0.6.0; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Fine-tune the language model on the exported conversations (SFT).
+
+    uv run scripts/train.py --preset light
+    uv run scripts/train.py --resume latest
+
+Reads data/sft/, writes runs/<run>/: run.json, metrics.jsonl, train.log, adapters/, train_metrics.json. At a terminal
+it stays in front; Ctrl-C stops it and keeps the best checkpoint. Called by Fae, or with --detach, it answers at once.
+Presets (steps, batch, accumulation, learning rate, rank, length):
+  smoke     10  1  1  1e-4   8   512
+  light     50  2  2  5e-5  16  1024
+  standard 200  4  4  2e-5  16  2048
+  deep     500  4  4  1e-5  32  2048
+Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 another run, 6 it failed.
+"""
+
+from fae_training import calling, dataset, presets, worker
+from fae_training.calling import Call, Result
+from fae_training.language import request, scoring
+
+DEFAULTS = request.DEFAULTS | presets.SFT["light"] | {"preset": "light"}
+
+
+def main(call: Call) -> Result:
+    if call.arguments.fetch:
+        return request.fetch(call, call.arguments.model or DEFAULTS["model"])
+    tasks = {"train": train, "score": scoring.score, "verify": scoring.verify}
+    return worker.main(call, "sft", presets.SFT, DEFAULTS, prepare, tasks)
+
+
+def prepare(call: Call, settings) -> dict:
+    """What must be there before a run begins; facts for run.json."""
+    request.fast_settings(settings["fast"])
+    facts = dataset.facts(call.home, "sft", "uv run scripts/export_data.py")
+    facts["notes"] += dataset.batch_note(facts["rows"]["train"], settings)
+    return facts | request.model_facts(call, settings["model"], "train.py")
+
+
+def train(run, session) -> dict:
+    """The worker's task: load, train, save, and say what was really applied."""
+    from fae_training.language import fast_path, gated_delta_patch, mlx_tune_repairs, rows
+    from fae_training.language.batches import Batches
+    from fae_training.language.supervised_loss import language_loss
+
+    # Setup
+    settings, cache = run.settings, run.home.directory("cache")
+    model, tokenizer = mlx_tune_repairs.load_model(
+        run.record["model"]["directory"],
+        settings["rank"],
+        settings["lora_scale"],
+        settings["experts"],
+        settings["seed"],
+    )
+    fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
+    data = run.home.file("data", "sft")
+    training = rows.encode_file(tokenizer, data / "train.jsonl", settings["max_length"], cache)
+    held_out = (
+        rows.encode_file(tokenizer, data / "valid.jsonl", settings["max_length"], cache)
+        if run.record["rows"]["valid"]
+        else []
+    )
+
+    # Train
+    batches = Batches(
+        training, settings["batch_size"], settings["seed"], fast.shared_prefix, fast.by_length
+    )
+    trainer = mlx_tune_repairs.sft_trainer(
+        model,
+        tokenizer,
+        mlx_tune_repairs.sft_config(settings, run.directory),
+        batches,
+        lambda model, batch: language_loss(model, batch, fast),
+        (lambda: {"val_loss": scoring.held_out_loss(model.model, held_out, fast)})
+        if held_out
+        else None,
+        settings,
+        run,
+        session,
+    )
+    trainer.train()
+
+    # What was applied, read back from the objects
+    result = trainer.result
+    applied = result.applied | {
+        "trainer": f"{type(trainer).__mro__[1].__module__}.{type(trainer).__mro__[1].__name__}",
+        "batch_size": batches.batch_size,
+        "warmup_steps": trainer.warmup_steps,
+        "schedule": trainer.lr_scheduler_type,
+        "max_length": max(len(row.tokens) for row in training),
+        "lora": mlx_tune_repairs.lora_receipt(model),
+        "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
+        "rows": {"train": len(training), "valid": len(held_out)},
+        "tokens_cut": sum(row.cut_tokens for row in training),
+    }
+    return worker.receipt(run, result, applied, notes)
+
+
+def build_parser() -> calling.Parser:
+    parser = worker.training_parser(__doc__, presets.SFT)
+    request.add_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())
