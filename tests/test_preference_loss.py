@@ -3,12 +3,22 @@
 import math
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
-
 from fae_training.errors import BadRequest
-from fae_training.language import preference_loss
+from fae_training.language import (
+    adapters,
+    fast_path,
+    gated_delta_patch,
+    preference_batches,
+    preference_loss,
+    preference_reference,
+)
+from fae_training.language.preference_batches import Pair, PreferenceBatches
 from fae_training.language.preference_loss import Objective, PairScores
+from fae_training.language.rows import TokenRow
+from mlx.utils import tree_flatten
 
 LN2 = math.log(2)
 
@@ -136,3 +146,181 @@ def test_a_combination_without_meaning_is_refused_with_the_valid_choices(setting
     with pytest.raises(BadRequest) as refusal:
         Objective(**settings)
     assert words in refusal.value.message + refusal.value.hint
+
+
+FAST = fast_path.FastSettings()
+VOCABULARY = 96
+
+
+def tiny_model(dtype=mx.float32):
+    """Three linear-attention layers and a full one, random, with an adapter that is not zero."""
+    from mlx_lm.models import qwen3_5
+
+    text = {
+        "model_type": "qwen3_5_text",
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 32,
+        "rms_norm_eps": 1e-6,
+        "vocab_size": VOCABULARY,
+        "max_position_embeddings": 4096,
+        "linear_num_value_heads": 4,
+        "linear_num_key_heads": 2,
+        "linear_key_head_dim": 32,
+        "linear_value_head_dim": 32,
+        "linear_conv_kernel_dim": 4,
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+        "full_attention_interval": 4,
+        "rope_parameters": {
+            "rope_type": "default",
+            "mrope_section": [2, 1, 1],
+            "rope_theta": 10000000,
+            "partial_rotary_factor": 0.25,
+        },
+    }
+    mx.random.seed(0)
+    config = {"model_type": "qwen3_5", "tie_word_embeddings": True, "text_config": text}
+    model = qwen3_5.Model(qwen3_5.ModelArgs.from_dict(config))
+    # Larger embeddings: logits that are not flat.
+    embedding = model.language_model.model.embed_tokens
+    embedding.weight = embedding.weight * 8
+    model.set_dtype(dtype)
+    adapters.add_lora(model, 4, 2.0, 0.0, adapters.adapter_keys(model), seed=1)
+    trained = [
+        (name, value if name.endswith("lora_a") else 0.02 * mx.random.normal(value.shape))
+        for name, value in tree_flatten(model.trainable_parameters())
+    ]
+    model.load_weights(trained, strict=False)
+    fast_path.enable(model, FAST)
+    return model.train()
+
+
+def random_pairs(count=4, seed=3):
+    rng = np.random.default_rng(seed)
+
+    def tokens(low, high):
+        return rng.integers(1, VOCABULARY, rng.integers(low, high)).tolist()
+
+    # Long enough that the shared system prompt is computed once, and answers cross a chunk's end.
+    system, pairs = tokens(40, 41), []
+    for i in range(count):
+        prompt = system + tokens(5, 20)
+        rows = [TokenRow(prompt + tokens(3, 30), len(prompt)) for _ in range(2)]
+        pairs.append(Pair(*rows, weight=1.0 + 0.5 * (i % 2), pattern="shorter", key=str(i)))
+    return pairs
+
+
+def plain_log_probability(model, row):
+    """One row by itself through mlx-lm's own forward pass: no padding, no sharing, no chunks."""
+    logits = model(mx.array([row.tokens[:-1]])).astype(mx.float32)[0]
+    log_p = logits - mx.log(mx.exp(logits).sum(-1, keepdims=True))
+    wanted = row.tokens[row.supervised_from :]
+    return sum(log_p[row.supervised_from - 1 + i, token] for i, token in enumerate(wanted))
+
+
+def plain_dpo(model, pairs, references, beta):
+    """Weighted mean of log(1 + exp(-beta h)), pair by pair."""
+    total = 0.0
+    for pair, (ref_chosen, ref_rejected) in zip(pairs, references, strict=True):
+        h = plain_log_probability(model, pair.chosen) - ref_chosen
+        h = h - (plain_log_probability(model, pair.rejected) - ref_rejected)
+        total = total + pair.weight * mx.log(1 + mx.exp(-beta * h))
+    return total / sum(pair.weight for pair in pairs)
+
+
+def references_for(pairs, seed=5):
+    rng = np.random.default_rng(seed)
+    return {p.key: (-rng.uniform(60, 120), -rng.uniform(60, 120)) for p in pairs}
+
+
+def test_loss_and_all_gradients_equal_a_plain_row_by_row_implementation():
+    model, pairs = tiny_model(), random_pairs()
+    references = references_for(pairs)
+    batch = preference_batches.collate_pairs(pairs, references, FAST)
+    loss = preference_batches.loss_function(Objective("dpo", 0.05), FAST)
+
+    def mean(model):
+        loss_sum, weight, _ = loss(model, batch)
+        return loss_sum / weight
+
+    value, gradient = nn.value_and_grad(model, mean)(model)
+    gated_delta_patch.remove()
+    expected, expected_gradient = nn.value_and_grad(
+        model, lambda m: plain_dpo(m, pairs, [references[p.key] for p in pairs], 0.05)
+    )(model)
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+    expected_gradient = dict(tree_flatten(expected_gradient))
+    gradient = dict(tree_flatten(gradient))
+    assert gradient.keys() == expected_gradient.keys() and len(gradient) > 40
+    for name, wanted in expected_gradient.items():
+        error = mx.linalg.norm(gradient[name] - wanted) / mx.linalg.norm(wanted)
+        assert error.item() < 1e-4, name
+
+
+def test_the_order_of_rows_changes_nothing_and_exchanged_sides_change_the_sign():
+    model, pairs = tiny_model(), random_pairs()
+    references = references_for(pairs)
+
+    def margins(pairs, references):
+        batch = preference_batches.collate_pairs(pairs, references, FAST)
+        return np.array(
+            preference_loss.log_ratio_margin(preference_batches.pair_scores(model, batch, FAST))
+        )
+
+    straight = margins(pairs, references)
+    assert margins(pairs[::-1], references)[::-1] == pytest.approx(straight, abs=2e-3, rel=1e-4)
+    swapped = [Pair(p.rejected, p.chosen, p.weight, p.pattern, p.key) for p in pairs]
+    other = {key: values[::-1] for key, values in references.items()}
+    assert margins(swapped, other) == pytest.approx(-straight, abs=2e-3, rel=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [mx.bfloat16, mx.float32], ids=["bf16", "fp32"])
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_before_the_first_update_every_batch_has_loss_ln_2(tmp_path, dtype, batch_size):
+    model, pairs = tiny_model(dtype), random_pairs(4)
+    batches = PreferenceBatches(pairs, batch_size, 0, FAST)
+    batches.reference = preference_reference.measure(
+        model, batches.first(100), tmp_path / "reference.json", "start", FAST
+    )
+    loss = preference_batches.loss_function(Objective(), FAST)
+    for index in range(5):
+        loss_sum, weight, shown = loss(model, batches.batch_at(index))
+        assert (loss_sum / weight).item() == pytest.approx(LN2, abs=1e-4)
+        assert (shown["chosen_change"] / weight).item() == pytest.approx(0, abs=1e-3)
+
+
+def test_the_reference_is_measured_for_the_batches_of_the_run_alone_and_kept(tmp_path):
+    model, pairs = tiny_model(), random_pairs(12)
+    batches, path = PreferenceBatches(pairs, 2, 0, FAST), tmp_path / "reference.json"
+    three = preference_reference.measure(model, batches.first(3), path, "start", FAST)
+    assert set(three) == {p.key for index in range(3) for p in batches.pairs_at(index)}
+    assert path.stat().st_mode & 0o777 == 0o600
+    for pair in (p for p in pairs if p.key in three):
+        gated_delta_patch.remove()
+        plain = plain_log_probability(model, pair.chosen).item()
+        assert three[pair.key][0] == pytest.approx(plain, rel=1e-5, abs=1e-3)
+    gated_delta_patch.install()
+    # What is there is not measured again: a false value put there stays.
+    path.write_text(path.read_text().replace(str(three[pair.key][0]), "-1.0"))
+    again = preference_reference.measure(model, batches.first(6), path, "start", FAST)
+    assert len(again) == 12 and -1.0 in [values[0] for values in again.values()]
+    # Another reference is another measurement.
+    fresh = preference_reference.measure(model, batches.first(3), path, "other", FAST)
+    assert -1.0 not in [values[0] for values in fresh.values()]
+
+
+def test_every_pair_is_in_every_epoch_and_batches_are_a_function_of_seed_and_index():
+    pairs = random_pairs(7)
+    one, two = (PreferenceBatches(pairs, 2, 9, FAST) for _ in range(2))
+    keys = [[p.key for p in one.pairs_at(i)] for i in range(8)]
+    assert keys == [[p.key for p in two.pairs_at(i)] for i in range(8)]
+    for epoch in (keys[:4], keys[4:]):
+        assert sorted(key for batch in epoch for key in batch) == sorted(p.key for p in pairs)
+    assert keys[:4] != keys[4:]
+    assert keys != [
+        [p.key for p in PreferenceBatches(pairs, 2, 8, FAST).pairs_at(i)] for i in range(8)
+    ]

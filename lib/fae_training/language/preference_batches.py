@@ -1,0 +1,177 @@
+"""Preference pairs as token rows and batches: both answers of a pair after exactly the same prompt."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass, replace
+
+from fae_training.language.batches import Batches, collate, count_tokens
+from fae_training.language.fast_path import FastSettings
+from fae_training.language.preference_loss import (
+    Objective,
+    PairScores,
+    log_ratio_margin,
+    pair_losses,
+)
+from fae_training.language.rows import TokenRow, encode_answer
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One correction as tokens. `key` identifies its tokens; the rows' own weights are 1, `weight` is the pair's."""
+
+    chosen: TokenRow
+    rejected: TokenRow
+    weight: float
+    pattern: str
+    key: str
+
+    @property
+    def cut_tokens(self) -> int:
+        return max(self.chosen.cut_tokens, self.rejected.cut_tokens)
+
+
+def encode_pairs(tokenizer, rows: list[dict], max_tokens: int) -> list[Pair]:
+    """The pairs of rows {"prompt", "chosen", "rejected", "tools"?, "weight"?, "pattern"?} (lists of messages).
+
+    A pair that is longer than max_tokens loses the start of its prompt, as encode_answer cuts it, and
+    both answers get the shorter of the two prompts: were they cut differently, the pair would compare prompts.
+    """
+    pairs = []
+    for row in rows:
+        chosen, rejected = (
+            encode_answer(tokenizer, row["prompt"], row[side], row.get("tools"), max_tokens)
+            for side in ("chosen", "rejected")
+        )
+        shorter = min(chosen, rejected, key=lambda side: side.supervised_from)
+        prompt = shorter.tokens[: shorter.supervised_from]
+        chosen, rejected = _after(prompt, chosen), _after(prompt, rejected)
+        tokens = f"{prompt} {chosen.tokens} {rejected.tokens}"
+        key = hashlib.sha256(tokens.encode()).hexdigest()[:16]
+        weight, pattern = float(row.get("weight", 1.0)), row.get("pattern", "unknown")
+        pairs.append(Pair(chosen, rejected, weight, pattern, key))
+    return pairs
+
+
+def _after(prompt: list[int], row: TokenRow) -> TokenRow:
+    answer = row.tokens[row.supervised_from :]
+    cut = row.cut_tokens + row.supervised_from - len(prompt)
+    return replace(row, tokens=prompt + answer, supervised_from=len(prompt), cut_tokens=cut)
+
+
+class PreferenceBatches:
+    """An endless seeded stream of batches of pairs for fit(): a pure function of pairs, settings and seed.
+
+    Which pairs meet in a batch is decided once, only the order of the batches changes from epoch to epoch:
+    so the reference is measured in the very batches that are trained on, and what bf16 rounds away
+    depends on a batch's shape. The loss starts at ln 2 exactly, in any precision.
+    """
+
+    def __init__(self, pairs: list[Pair], batch_size: int, seed: int, fast: FastSettings):
+        """`reference`, set before the first batch is made, is what preference_reference.measure returns."""
+        self.fast, self.seed = fast, seed
+        self.reference: dict | None = None
+        longer = [max(p.chosen, p.rejected, key=lambda row: len(row.tokens)) for p in pairs]
+        order = Batches(longer, batch_size, seed, fast.shared_prefix, fast.by_length)
+        self.batch_size = order.batch_size
+        self.epoch = [
+            [pairs[i] for i in order.indices_at(index)] for index in range(order.batches_per_epoch)
+        ]
+
+    def pairs_at(self, index: int) -> list[Pair]:
+        epoch, within = divmod(index, len(self.epoch))
+        order = list(range(len(self.epoch)))
+        random.Random(f"{self.seed}/{epoch}").shuffle(order)
+        return self.epoch[order[within]]
+
+    def batch_at(self, index: int) -> dict:
+        return collate_pairs(self.pairs_at(index), self.reference, self.fast)
+
+    def tokens(self, index: int) -> tuple[int, int]:
+        return count_tokens([row for p in self.pairs_at(index) for row in (p.chosen, p.rejected)])
+
+    def first(self, count: int) -> list[list[Pair]]:
+        """The different ones among the first `count` batches: those whose reference a run reads."""
+        return [self.pairs_at(index) for index in range(min(count, len(self.epoch)))]
+
+
+def collate_pairs(pairs: list[Pair], reference: dict | None, fast: FastSettings) -> dict:
+    """The arrays of one batch: rows 0..n-1 are the chosen answers, n..2n-1 the rejected ones of the same pairs.
+
+    Beside those of layout.as_arrays: pair_weights, chosen_tokens, rejected_tokens and, with a reference,
+    reference_chosen and reference_rejected (sums in nats), all fp32 of shape [pairs].
+    """
+    import mlx.core as mx
+
+    # The prompt of a pair is computed once for both answers, and a shared system prompt once for all.
+    rows = [p.chosen for p in pairs] + [p.rejected for p in pairs]
+    batch = collate(rows, fast.shared_prefix)
+    batch["pair_weights"] = mx.array([p.weight for p in pairs])
+    for side in ("chosen", "rejected"):
+        counts = [count_tokens([getattr(p, side)])[1] for p in pairs]
+        batch[f"{side}_tokens"] = mx.array(counts, dtype=mx.float32)
+    if reference is not None:
+        batch["reference_chosen"] = mx.array([reference[p.key][0] for p in pairs])
+        batch["reference_rejected"] = mx.array([reference[p.key][1] for p in pairs])
+    return batch
+
+
+def answer_log_probabilities(model, batch: dict, fast: FastSettings):
+    """(chosen, rejected): each answer's summed log-probability under `model`, nats, fp32 [pairs], prompt excluded."""
+    from fae_training.language.supervised_loss import row_log_probabilities
+
+    count = batch["pair_weights"].shape[0]
+    sums = row_log_probabilities(model, batch, fast, 2 * count)
+    return sums[:count], sums[count:]
+
+
+def pair_scores(model, batch: dict, fast: FastSettings) -> PairScores:
+    """What the losses read, for the pairs of a batch; without a reference in the batch its fields are 0."""
+    import mlx.core as mx
+
+    chosen, rejected = answer_log_probabilities(model, batch, fast)
+    none = mx.zeros_like(chosen)
+    return PairScores(
+        chosen,
+        rejected,
+        batch.get("reference_chosen", none),
+        batch.get("reference_rejected", none),
+        batch["chosen_tokens"],
+        batch["rejected_tokens"],
+    )
+
+
+def loss_function(objective: Objective, fast: FastSettings):
+    """The loss as fit() takes it: (weighted sum over the pairs, sum of weights, what each report shows).
+
+    Reported beside it, as weighted sums too: `margin`, beta times the log-ratio margin (for orpo, without a
+    reference, the difference of log-probability a token); `accuracy`, the share of pairs with a margin
+    above 0, ties half; `chosen_change`, how far the chosen answers' log-probability a token has moved.
+    """
+
+    def loss(model, batch):
+        import mlx.core as mx
+
+        scores, weights = pair_scores(model, batch, fast), batch["pair_weights"]
+        margin = reward_margin(objective, scores)
+        right = (margin > 0).astype(mx.float32) + 0.5 * (margin == 0).astype(mx.float32)
+        shown = {"margin": margin, "accuracy": right}
+        if objective.needs_reference:
+            shown["chosen_change"] = chosen_change(scores)
+        sums = {name: mx.stop_gradient((value * weights).sum()) for name, value in shown.items()}
+        return (pair_losses(objective, scores) * weights).sum(), weights.sum(), sums
+
+    return loss
+
+
+def reward_margin(objective: Objective, scores: PairScores):
+    """How much more the policy favours the chosen answers, [pairs]."""
+    if not objective.needs_reference:
+        return scores.chosen / scores.chosen_tokens - scores.rejected / scores.rejected_tokens
+    return objective.beta * log_ratio_margin(scores)
+
+
+def chosen_change(scores: PairScores):
+    """Change of the chosen answers' log-probability against the reference, nats a token, [pairs]."""
+    return (scores.chosen - scores.reference_chosen) / scores.chosen_tokens

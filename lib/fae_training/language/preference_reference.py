@@ -1,0 +1,51 @@
+"""Log-probabilities of the answers under the reference: measured once, kept with the run, for no more rows than it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fae_training import state
+from fae_training.language.fast_path import FastSettings
+from fae_training.language.preference_batches import (
+    Pair,
+    answer_log_probabilities,
+    collate_pairs,
+)
+
+# Kept after so many batches, so that a run that dies in between does not begin again.
+BATCHES_BETWEEN_SAVES = 16
+
+
+def measure(
+    model,
+    batches: list[list[Pair]],
+    path: Path,
+    reference_fingerprint: str,
+    fast: FastSettings,
+) -> dict[str, tuple[float, float]]:
+    """{pair key: (chosen, rejected)} in nats, for the pairs of `batches`, under `model` as it is now.
+
+    `model` is the reference: the base, or the base with the adapter that the run starts from. What `path`
+    holds from before is used again when it was made with the same reference_fingerprint. Measured in
+    training mode, since mlx-lm computes the linear-attention layers in another way in evaluation mode:
+    with the same rounding on both sides the loss starts at ln 2.
+    """
+    import mlx.core as mx
+
+    kept = state.read_json(path) or {}
+    known = kept["pairs"] if kept.get("reference") == reference_fingerprint else {}
+    missing = [pairs for pairs in batches if any(pair.key not in known for pair in pairs)]
+
+    def keep():
+        state.write_json(path, {"reference": reference_fingerprint, "pairs": known})
+
+    model.train()
+    for count, pairs in enumerate(missing, 1):
+        batch = collate_pairs(pairs, None, fast)
+        chosen, rejected = answer_log_probabilities(model, batch, fast)
+        mx.eval(chosen, rejected)
+        for pair, c, r in zip(pairs, chosen.tolist(), rejected.tolist(), strict=True):
+            known[pair.key] = [c, r]
+        if count % BATCHES_BETWEEN_SAVES == 0 or count == len(missing):
+            keep()
+    return known
