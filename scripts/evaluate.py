@@ -96,7 +96,7 @@ def from_log(run: runs.Run) -> dict:
             f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}",
         )
     best_step, best = min(values, key=lambda value: value[1])
-    reason = f"read from the log: held-out loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step {best_step}; nothing was compared with the current model"
+    reason = f"read from the log: held-out loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step {best_step}; nothing was compared with the current model (--rescore does)"
     return {
         "verdict": "not_enough_evidence",
         "proven_better": False,

@@ -248,13 +248,15 @@ def ended(run: Run, status: str) -> Result:
         else f", best held-out value {result['best_value']:.4f} at step {result['best_step']}"
     )
     text = f"{run.id}: {status} after {report.get('step', 0)} steps in {duration(report.get('elapsed_s'))}{where}"
-    data["next"] = f"evaluate.py --run {run.id}"
-    return Result(data, f"{text}\nNext: uv run scripts/evaluate.py --run {run.id}")
+    again = f"{KINDS[run.kind].script} --resume {run.id}"
+    data["next"] = again if status == "cancelled" else f"evaluate.py --run {run.id}"
+    return Result(data, f"{text}\nNext: uv run scripts/{data['next']}")
 
 
 def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     """Be the worker. Its standard streams are the log already."""
     lift_limits()
+    os.umask(0o077)  # libraries make files too
     rules = run.home.read("config.json", {}) or {}
     waits = run.record.get("caller") == "fae" and rules.get("on_battery", "wait") == "wait"
     session = Session(run, "wait" if waits else "train")
