@@ -53,8 +53,11 @@ def conversation_losses(rows: list[TokenRow], losses: list[tuple[float, int]]) -
     return [total / max(count, 1) for total, count in totals.values()]
 
 
-def score(run: Run, session) -> dict:
-    """The benchmark of a run (see gate.py): loss on every held-out conversation, and answers before and after."""
+def score(run: Run, session, also=None, benchmark_from=None) -> dict:
+    """The benchmark of a run (see gate.py): loss on every held-out conversation, and answers before and after.
+
+    also(model, tokenizer, fast) -> dict measures more of each model, and benchmark_from(results) says it.
+    """
     path = run.home.file("data", "sft", "valid.jsonl")
     deployed = current_run(run.home, KINDS[run.kind].slot)
     same_model = deployed is not None and deployed.record.get(
@@ -76,12 +79,13 @@ def score(run: Run, session) -> dict:
             results["current"] = results["base"]
         else:
             session.log(f"scoring {name}")
-            results[name] = _measured(run, path, adapter)
-    benchmark = benchmark_of(results)
+            results[name] = _measured(run, path, adapter, also)
+    benchmark = (benchmark_from or benchmark_of)(results)
+    notes += benchmark.get("notes", [])
     return benchmark | {"notes": notes, "current_run": deployed.id if same_model else None}
 
 
-def _measured(run: Run, path: Path, adapter: Path | None) -> dict:
+def _measured(run: Run, path: Path, adapter: Path | None, also) -> dict:
     """Loss a token, a loss for each conversation, and answers to the first prompts."""
     from mlx_lm import load
 
@@ -98,7 +102,7 @@ def _measured(run: Run, path: Path, adapter: Path | None) -> dict:
     )
     losses = row_losses(model, rows, fast)
     tokens = sum(count for _, count in losses)
-    return {
+    found = {
         "loss": sum(total for total, _ in losses) / tokens if tokens else None,
         "conversations": conversation_losses(rows, losses),
         "answers": [
@@ -106,6 +110,7 @@ def _measured(run: Run, path: Path, adapter: Path | None) -> dict:
             for answer in example_prompts(path)
         ],
     }
+    return found | (also(model, tokenizer, fast) if also else {})
 
 
 def example_prompts(path: Path) -> list[dict]:
