@@ -35,3 +35,32 @@ SFT = {
         "max_length": 2048,
     },
 }
+
+# Clips are short: "light" hears 100 x 4 = 400 of them, "standard" 2,400. The last number is how many clips are
+# synthesised of each word that has few recordings.
+STT = {
+    "smoke": {
+        "steps": 10,
+        "batch_size": 1,
+        "gradient_accumulation": 1,
+        "learning_rate": 1e-4,
+        "rank": 8,
+        "clips_per_term": 4,
+    },
+    "light": {
+        "steps": 100,
+        "batch_size": 4,
+        "gradient_accumulation": 1,
+        "learning_rate": 1e-4,
+        "rank": 16,
+        "clips_per_term": 16,
+    },
+    "standard": {
+        "steps": 300,
+        "batch_size": 4,
+        "gradient_accumulation": 2,
+        "learning_rate": 5e-5,
+        "rank": 16,
+        "clips_per_term": 32,
+    },
+}

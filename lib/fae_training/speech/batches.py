@@ -1,0 +1,41 @@
+"""Encoded clips as rows, and rows as an endless, seeded stream of batches."""
+
+from fae_training.language.batches import Batches
+from fae_training.speech import clips, recogniser
+from fae_training.speech.recogniser import SpeechRow
+from fae_training.state import Home, read_jsonl
+
+# A recording is how this person really sounds; a synthesised clip only stands in for one.
+WEIGHT_OF_A_RECORDING = 2.0
+
+
+class SpeechBatches(Batches):
+    """Batches of rows of like length; see language.batches for what makes resuming exact."""
+
+    def __init__(self, rows: list[SpeechRow], batch_size: int, seed: int):
+        super().__init__(rows, batch_size, seed, share_prefix=False)
+
+    def batch_at(self, index: int) -> dict:
+        return recogniser.collate(self.rows_at(index))
+
+
+def rows_of(model, home: Home, side: str) -> list[SpeechRow]:
+    """The rows of data/stt/<side>.jsonl, each clip sent through the encoder once."""
+    rows = []
+    for line in read_jsonl(home.file("data", "stt", f"{side}.jsonl")):
+        features = recogniser.encode(model, clips.read(home.file(line["audio"])).samples)
+        weight = WEIGHT_OF_A_RECORDING if line["origin"] == "recorded" else 1.0
+        rows.append(recogniser.row(model, features, line["text"], weight, line["audio"]))
+    return rows
+
+
+def mean_loss(model, rows: list[SpeechRow], size: int = 8) -> float:
+    """Nats for each target, over all rows, recordings weighing more."""
+    ordered = sorted(rows, key=lambda row: len(row.tokens))
+    total = weight = 0.0
+    for start in range(0, len(ordered), size):
+        losses, weights, _ = recogniser.loss(
+            model, recogniser.collate(ordered[start : start + size])
+        )
+        total, weight = total + losses.item(), weight + weights.item()
+    return total / max(weight, 1e-12)

@@ -1,0 +1,162 @@
+"""Qwen3-ASR on mlx-audio: what it hears, and the rows that it learns from.
+
+The sound goes through the frozen encoder once for each clip; what is trained is the decoder, under the very prompt
+that Fae's runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system message, the sound, and
+"language English<asr_text>" before the transcript.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fae_training.speech.synthesis import SAMPLE_RATE
+
+LANGUAGE = "English"
+MODEL_TYPES = ("qwen3_asr",)
+# mlx-audio hears nothing shorter: Qwen3ASRModel.generate pads with silence up to here.
+SHORTEST_SAMPLES = SAMPLE_RATE
+LONGEST_TRANSCRIPT = 200  # tokens; a decoder that repeats itself is stopped there
+# Widths are rounded up to these, so that few shapes are compiled.
+ROUND_TOKENS = 32
+ROUND_TARGETS = 16
+
+
+@dataclass(frozen=True)
+class SpeechRow:
+    """One clip to learn from. `features` (audio tokens, width) is the encoder's output.
+
+    tokens is the prompt with its audio placeholders, the transcript and its end token; the targets are
+    tokens[supervised_from:]. weight multiplies their loss. Padding is never in a row.
+    """
+
+    tokens: list[int]
+    supervised_from: int
+    features: "mx.array"
+    weight: float = 1.0
+    source: str = ""
+
+
+def load(directory: Path, adapter: Path | None = None):
+    """The Qwen3ASRModel in `directory`, with a trained adapter where one is given, ready to listen.
+
+    mlx-audio reads config.json for the architecture; mlx-tune is not needed for this, which keeps what judges an
+    adapter apart from what made it.
+    """
+    from mlx_audio.stt import load as load_speech_model
+
+    model = load_speech_model(str(directory))._model
+    if adapter is not None:
+        from fae_training.language import adapters
+
+        adapters.load(model, adapter)
+    model.eval()
+    return model
+
+
+def padded(samples):
+    """Samples (n,) as generate() hears them: at least one second."""
+    import numpy
+
+    return numpy.pad(samples, (0, max(0, SHORTEST_SAMPLES - len(samples))))
+
+
+def encode(model, samples):
+    """The frozen encoder's output for one clip: (audio tokens, width).
+
+    One clip at a time: encoded together with a longer one, a clip's last frames come out different.
+    """
+    import mlx.core as mx
+
+    features, mask, _ = model._preprocess_audio(padded(samples))
+    encoded = model.get_audio_features(features, mask)
+    mx.eval(encoded)
+    return encoded
+
+
+def prompt_tokens(model, audio_tokens: int, hotwords: list[str] | None = None) -> list[int]:
+    """The prompt of Fae's runtime as ids, from the model's own tokenizer; with hotwords in its system message."""
+    import numpy
+    from mlx_audio.stt.utils import merge_hotwords
+
+    prompt = model._build_prompt(audio_tokens, LANGUAGE, merge_hotwords(None, hotwords))
+    return numpy.array(prompt).reshape(-1).tolist()
+
+
+def row(model, features, text: str, weight: float = 1.0, source: str = "") -> SpeechRow:
+    """A clip's features and what is said in it as a training row."""
+    prompt = prompt_tokens(model, features.shape[0])
+    answer = model._tokenizer.encode(text, add_special_tokens=False)
+    answer.append(model._tokenizer.convert_tokens_to_ids("<|im_end|>"))
+    return SpeechRow(prompt + answer, len(prompt), features, weight, source)
+
+
+def collate(rows: list[SpeechRow]) -> dict:
+    """The mlx arrays of one batch of B rows.
+
+    ids (B, W) with zeros after the end; features (B, F, width); predict (B, T): the positions whose next token is a
+    target; targets (B, T); weights (B, T), 0 where there is no target.
+    """
+    import mlx.core as mx
+    import numpy
+
+    longest = _rounded(max(len(r.tokens) for r in rows), ROUND_TOKENS)
+    targets = _rounded(max(len(r.tokens) - r.supervised_from for r in rows), ROUND_TARGETS)
+    frames = _rounded(max(r.features.shape[0] for r in rows), ROUND_TARGETS)
+    ids = numpy.zeros((len(rows), longest), numpy.int32)
+    wanted = numpy.zeros((len(rows), targets), numpy.int32)
+    predict = numpy.zeros((len(rows), targets), numpy.int32)
+    weights = numpy.zeros((len(rows), targets), numpy.float32)
+    for index, each in enumerate(rows):
+        answer = each.tokens[each.supervised_from :]
+        ids[index, : len(each.tokens)] = each.tokens
+        wanted[index, : len(answer)] = answer
+        predict[index, : len(answer)] = numpy.arange(len(answer)) + each.supervised_from - 1
+        weights[index, : len(answer)] = each.weight
+    features = [mx.pad(r.features, [(0, frames - r.features.shape[0]), (0, 0)]) for r in rows]
+    return {
+        "ids": mx.array(ids),
+        "features": mx.stack(features),
+        "predict": mx.array(predict),
+        "targets": mx.array(wanted),
+        "weights": mx.array(weights),
+    }
+
+
+def _rounded(size: int, step: int) -> int:
+    return -(-size // step) * step
+
+
+def hidden_states(model, batch: dict):
+    """The decoder's last hidden states (B, W, width), the sound put where the prompt has its placeholders."""
+    import mlx.core as mx
+
+    embeddings = model.model.embed_tokens(batch["ids"])
+    is_audio = batch["ids"] == model.config.audio_token_id
+    # The n-th placeholder of a row is replaced by its n-th feature: one gather, whatever the lengths.
+    nth = mx.cumsum(is_audio.astype(mx.int32), axis=1) - 1
+    nth = mx.clip(nth, 0, batch["features"].shape[1] - 1)
+    sound = mx.take_along_axis(batch["features"].astype(embeddings.dtype), nth[..., None], axis=1)
+    return model.model(inputs_embeds=mx.where(is_audio[..., None], sound, embeddings))
+
+
+def loss(model, batch: dict):
+    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens, in float32.
+
+    Only the positions that predict a target meet the output matrix: with a vocabulary of 151,936 the logits of a
+    whole prompt would cost more than the decoder.
+    """
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    hidden = hidden_states(model, batch)
+    hidden = mx.take_along_axis(hidden, batch["predict"][..., None], axis=1)
+    head = model.lm_head if model.lm_head is not None else model.model.embed_tokens.as_linear
+    losses = nn.losses.cross_entropy(head(hidden).astype(mx.float32), batch["targets"])
+    return (losses * batch["weights"]).sum(), batch["weights"].sum(), {}
+
+
+def transcribe(model, samples, hotwords: list[str] | None = None) -> str:
+    """What Fae's runtime would write for samples at 16 kHz: greedy, in English."""
+    answer = model.generate(
+        padded(samples), language=LANGUAGE, max_tokens=LONGEST_TRANSCRIPT, hotwords=hotwords
+    )
+    return " ".join(answer.text.split())

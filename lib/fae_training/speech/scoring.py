@@ -1,0 +1,120 @@
+"""Candidate, current and base on the same held-out clips, each loaded afresh from what is on disk."""
+
+from pathlib import Path
+
+from fae_training.deployment import current_run
+from fae_training.kinds import KINDS
+from fae_training.runs import Run
+from fae_training.speech import clips, measures, recogniser, vocabulary
+from fae_training.speech.corrections import all_records
+from fae_training.state import read_json, read_jsonl
+
+
+def score(run: Run, session) -> dict:
+    """The benchmark of a run (see gate.py), with `without_training`: what the list of words alone would do."""
+    rows = held_out(run)
+    sounds = [clips.read(run.home.file(row["audio"])).samples for row in rows]
+    directory = Path(run.record["model"]["directory"])
+    terms = (read_json(run.home.file("data", "stt", "meta.json")) or {}).get("terms", [])
+    entries = [e for e in vocabulary.terms(all_records(run.home)) if e["term"] in terms]
+    notes = []
+    deployed = current_run(run.home, KINDS["stt"].slot)
+    if deployed and deployed.record.get("model_fingerprint") != run.record["model_fingerprint"]:
+        notes.append(
+            f"{deployed.id} was trained on another base model; this run was compared with the base model instead"
+        )
+        deployed = None
+
+    session.log(f"listening to {len(sounds)} held-out clips")
+    model = recogniser.load(directory)
+    heard = {"base": listen(model, sounds)}
+    hotwords = listen(model, sounds, vocabulary.biasing(entries))
+    replaced = [vocabulary.replaced(text, entries) for text in heard["base"]]
+    heard["candidate"] = listen(recogniser.load(directory, run.file("adapters")), sounds)
+    heard["current"] = heard["base"]
+    if deployed:
+        heard["current"] = listen(recogniser.load(directory, deployed.file("adapters")), sounds)
+
+    items = [
+        {"kind": row["source"]["kind"], "origin": row["origin"], "said": row["text"]}
+        | {who: texts[index] for who, texts in heard.items()}
+        for index, row in enumerate(rows)
+    ]
+    untrained = {
+        name: alone(items, texts, terms)
+        for name, texts in (("hotwords", hotwords), ("replacement", replaced))
+    }
+    notes += [in_words(untrained, items, terms)]
+    benchmark = measures.benchmark(items, terms, notes)
+    return benchmark | {
+        "without_training": untrained,
+        "current_run": deployed.id if deployed else None,
+    }
+
+
+def held_out(run: Run) -> list[dict]:
+    """The rows of valid.jsonl whose sound is still there."""
+    rows = read_jsonl(run.home.file("data", "stt", "valid.jsonl"))
+    return [row for row in rows if run.home.file(row["audio"]).is_file()]
+
+
+def listen(model, sounds: list, hotwords: list[str] | None = None) -> list[str]:
+    return [recogniser.transcribe(model, sound, hotwords) for sound in sounds]
+
+
+def alone(items: list[dict], texts: list[str], terms: list[str]) -> dict:
+    """What `texts` (one for each item) get right: recall of the terms, and what they spoil elsewhere."""
+    corrected = [
+        (i["said"], t) for i, t in zip(items, texts, strict=True) if i["kind"] == "correction"
+    ]
+    elsewhere = [
+        (i["said"], t) for i, t in zip(items, texts, strict=True) if i["kind"] == "rehearsal"
+    ]
+    return {
+        "term_recall": measures.rate([measures.terms_heard(terms, *pair) for pair in corrected]),
+        "rehearsal_wer": measures.rate([measures.word_errors(*pair) for pair in elsewhere]),
+        "false_insertions": sum(measures.false_insertions(terms, *pair) for pair in elsewhere),
+    }
+
+
+def in_words(untrained: dict, items: list[dict], terms: list[str]) -> str:
+    """Whether the vocabulary would do without this training, as a sentence for the proposal."""
+    trained = alone(items, [item["candidate"] for item in items], terms)
+    base = alone(items, [item["base"] for item in items], terms)
+    would_do = [
+        name
+        for name, found in untrained.items()
+        if found["term_recall"] >= trained["term_recall"]
+        and found["rehearsal_wer"] <= base["rehearsal_wer"]
+        and found["false_insertions"] <= base["false_insertions"]
+    ]
+    names = {
+        "hotwords": "telling the recogniser the words",
+        "replacement": "replacing what was misheard",
+    }
+    shares = "; ".join(
+        f"{names[name]} hears {found['term_recall']:.0%} of your words"
+        for name, found in untrained.items()
+    )
+    verdict = (
+        f"{names[would_do[0]]} alone would do as well (stt/vocabulary.json)"
+        if would_do
+        else "the list of words alone (stt/vocabulary.json) would not do as well"
+    )
+    return f"Without training {shares}; with it {trained['term_recall']:.0%}: {verdict}."
+
+
+def verify(run: Run, session) -> dict:
+    """Whether the saved adapter loads in a fresh process and changes what the recogniser expects to hear."""
+    import mlx.core as mx
+    import numpy
+
+    directory = Path(run.record["model"]["directory"])
+    base, tuned = recogniser.load(directory), recogniser.load(directory, run.file("adapters"))
+    # Any sound will do, and this one is always at hand.
+    noise = numpy.random.default_rng(0).standard_normal(recogniser.SHORTEST_SAMPLES) * 0.1
+    row = recogniser.row(base, recogniser.encode(base, noise.astype(numpy.float32)), "Hello.")
+    batch = recogniser.collate([row])
+    states = [recogniser.hidden_states(model, batch).astype(mx.float32) for model in (base, tuned)]
+    difference = mx.abs(states[0] - states[1]).max().item()
+    return {"loads": True, "changes_output": difference > 0, "largest_change": difference}

@@ -1,0 +1,58 @@
+"""The person's words without any training: stt/vocabulary.json, for context biasing and for text replacement.
+
+A name may need no fine-tune at all. The same corrections that train a recogniser make a list of terms, what each was
+heard as, and how often; `evaluate` says whether the list alone would do.
+"""
+
+import re
+
+from fae_training.speech.corrections import all_records, terms_of, words_of
+from fae_training.state import Home, now
+
+FILE = "stt/vocabulary.json"
+
+
+def terms(records: list[dict], names: list[str] = ()) -> list[dict]:
+    """[{"term", "sounds_like": [heard, ...], "count"}], the most corrected first.
+
+    `names` are known from elsewhere (profile, entities): they come with count 0. Spellings that differ in case alone
+    are one term, spelled as it was meant most recently.
+    """
+    found: dict[str, dict] = {}
+    for record in records:
+        if record["heard"] == record["meant"]:
+            continue
+        for heard, meant in terms_of(record["heard"], record["meant"]):
+            entry = found.setdefault(meant.lower(), {"sounds_like": [], "count": 0})
+            entry["term"] = meant
+            entry["count"] += 1
+            if heard and words_of(heard) != words_of(meant) and heard not in entry["sounds_like"]:
+                entry["sounds_like"].append(heard)
+    for name in names:
+        found.setdefault(name.lower(), {"term": name, "sounds_like": [], "count": 0})
+    ordered = sorted(found.values(), key=lambda entry: (-entry["count"], entry["term"]))
+    return [{name: entry[name] for name in ("term", "sounds_like", "count")} for entry in ordered]
+
+
+def refresh(home: Home, names: list[str] = ()) -> list[dict]:
+    """Writes stt/vocabulary.json anew from the corrections, with `names` and the names that it had; returns its terms."""
+    kept = [e["term"] for e in (home.read(FILE, {}) or {}).get("terms", []) if not e["count"]]
+    entries = terms(all_records(home), [*names, *kept])
+    home.directory("stt")
+    home.write(FILE, {"made_at": now(), "terms": entries})
+    return entries
+
+
+def replaced(text: str, entries: list[dict]) -> str:
+    """`text` with every misheard form replaced by its term, whole words only, whatever their case."""
+    for entry in entries:
+        for heard in entry["sounds_like"]:
+            text = re.sub(
+                rf"\b{re.escape(heard)}\b", lambda _: entry["term"], text, flags=re.IGNORECASE
+            )
+    return text
+
+
+def biasing(entries: list[dict]) -> list[str]:
+    """The terms as Qwen3-ASR takes them in its system prompt (hotwords of mlx-audio's generate)."""
+    return [entry["term"] for entry in entries]

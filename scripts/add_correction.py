@@ -1,0 +1,150 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "numpy",
+#   "soundfile",
+#   "soxr",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Keep what Fae misheard and what was meant, with a recording where there is one.
+
+    uv run scripts/add_correction.py --heard Marian --meant Marion
+    uv run scripts/add_correction.py --heard "Call Marian." --meant "Call Marion." --clip call.wav
+    uv run scripts/add_correction.py --file corrections.jsonl
+
+With a clip, --meant is all that is said in it. A clip whose --heard equals --meant was heard rightly: it is kept to
+see that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
+A clip may be of any length from 0.3 to 30 s and any format that soundfile reads (WAV, FLAC, OGG, MP3, AIFF); it is
+kept as 16 kHz mono. Writes stt/corrections.jsonl, stt/clips/ and stt/vocabulary.json.
+Exit status: 2 a correction that says nothing or a clip of no use, 3 no consent (corrections; audio for clips), 4 no such file.
+"""
+
+import json
+from pathlib import Path
+
+from fae_training import calling
+from fae_training.calling import Call, Result
+from fae_training.errors import BadRequest, Missing
+from fae_training.speech import corrections, vocabulary
+
+NEXT = "train_stt.py --preset light"
+
+
+def main(call: Call) -> Result:
+    arguments = call.arguments
+    if arguments.file:
+        return add_file(call, arguments.file)
+    if arguments.meant is None:
+        raise BadRequest(
+            "nothing_given",
+            "neither --meant nor --file was given",
+            "uv run scripts/add_correction.py --heard Marian --meant Marion",
+        )
+    heard = arguments.heard or ""
+    if call.arguments.dry_run:
+        remarks = corrections.check(heard, arguments.meant, arguments.clip is not None)
+        return Result(
+            {
+                "status": "planned",
+                "words": corrections.terms_of(heard, arguments.meant),
+                "remarks": remarks,
+            },
+            f"Would keep: {in_words(heard, arguments.meant)}.",
+        )
+    record = corrections.add(
+        call.home, heard, arguments.meant, arguments.clip, call.caller, say_as=arguments.say_as
+    )
+    entries = vocabulary.refresh(call.home)
+    words = [meant for _, meant in corrections.terms_of(record["heard"], record["meant"])]
+    data = {
+        "status": "kept",
+        "words": words,
+        "recorded": "audio" in record,
+        "vocabulary": len(entries),
+    }
+    data |= {"remarks": record["remarks"]} if record.get("remarks") else {}
+    return Result(
+        data | {"next": NEXT},
+        f"Kept: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.\n"
+        f"{len(entries)} words in {call.home.file(vocabulary.FILE)}\nNext: uv run scripts/{NEXT}",
+    )
+
+
+def add_file(call: Call, path: Path) -> Result:
+    """Every line of a JSONL file; a line that is of no use is named and the others are kept."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise Missing("no_file", f"there is no file {path}", f"ls -l {path.parent}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRequest(
+            "bad_file", f"{path} cannot be read as text: {error}", "give UTF-8 JSONL"
+        ) from error
+    rows = [parsed(line) for line in lines if line.strip()]
+    records, problems = corrections.add_many(
+        call.home, rows, call.caller, path.parent, keep=not call.arguments.dry_run
+    )
+    if rows and not records:
+        raise BadRequest(
+            "nothing_kept",
+            f"none of the {len(rows)} lines of {path} could be kept; the first: {problems[0]['message']}",
+            f"correct {path}",
+        )
+    entries = [] if call.arguments.dry_run else vocabulary.refresh(call.home)
+    recorded = sum("audio" in record for record in records)
+    data = {
+        "status": "planned" if call.arguments.dry_run else "kept",
+        "kept": len(records),
+        "recorded": recorded,
+        "problems": problems,
+        "vocabulary": len(entries),
+        "next": NEXT,
+    }
+    said = "\n".join(f"  line {p['row']}: {p['message']}" for p in problems)
+    text = f"Kept {len(records)} of {len(rows)} corrections, {recorded} with a recording."
+    return Result(data, f"{text}\n{said}".rstrip() + f"\nNext: uv run scripts/{NEXT}")
+
+
+def parsed(line: str):
+    """A line as JSON, or as the text that it is: add_many says what is wrong with it."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return line
+
+
+def in_words(heard: str, meant: str) -> str:
+    return (
+        f"heard {heard!r}, meant {meant!r}"
+        if heard.strip() != meant.strip()
+        else f"heard rightly: {meant!r}"
+    )
+
+
+def remarks_in_words(record: dict) -> str:
+    sentences = {
+        "other_script": "Fae listens in English, so this is used for the vocabulary and not for training",
+        "clipped": "the recording is distorted (too loud)",
+    }
+    return "".join(f"; {sentences[remark]}" for remark in record.get("remarks", []))
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument("--heard", metavar="TEXT", help="what Fae heard; may be left out")
+    parser.add_argument("--meant", metavar="TEXT", help="what was said")
+    parser.add_argument("--clip", type=Path, metavar="FILE", help="the recording of it")
+    parser.add_argument(
+        "--say-as",
+        metavar="TEXT",
+        help="how it sounds, for a word that is not said as it is spelled",
+    )
+    parser.add_argument("--file", type=Path, metavar="JSONL", help="many corrections at once")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

@@ -1,0 +1,224 @@
+"""Corrections as Fae, a person and a file give them, and everything that can be wrong with one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+import soundfile
+
+from fae_training import consent
+from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.speech import clips, corrections, vocabulary
+from fae_training.state import Home
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "add_correction.py"
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    home = Home(tmp_path / "home")
+    consent.change(home, ["corrections", "audio"], [])
+    return home
+
+
+def call(
+    home: Home, *arguments: str, given: dict | None = None, fae: bool = False
+) -> tuple[int, dict]:
+    environment = os.environ | {"FAE_TRAINING_HOME": str(home.path)}
+    if fae:
+        environment["FAE_SKILL_NAME"] = "training-orchestrator"
+    request = json.dumps({"jsonrpc": "2.0", "method": "execute", "params": given or {}, "id": 1})
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        input=request if fae else None,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def tone(
+    path: Path, seconds: float = 1.0, rate: int = 16000, channels: int = 1, level: float = 0.3
+) -> Path:
+    times = numpy.arange(int(seconds * rate)) / rate
+    wave = numpy.clip(level * numpy.sin(2 * numpy.pi * 300 * times), -1, 1)
+    soundfile.write(path, numpy.repeat(wave[:, None], channels, axis=1), rate)
+    return path
+
+
+def test_fae_keeps_a_correction_at_the_moment_it_is_made(home):
+    status, answer = call(home, given={"heard": "Marian", "meant": "Marion"}, fae=True)
+    assert status == 0
+    assert answer["status"] == "kept" and answer["words"] == ["Marion"]
+    assert home.read("stt/vocabulary.json")["terms"] == [
+        {"term": "Marion", "sounds_like": ["Marian"], "count": 1}
+    ]
+
+
+def test_another_program_gives_json_as_the_first_argument(home):
+    _, answer = call(home, json.dumps({"heard": "Call Marian.", "meant": "Call Marion."}))
+    assert answer["words"] == ["Marion"]
+    (record,) = corrections.all_records(home)
+    assert record["origin"] == "program" and record["heard"] == "Call Marian."
+
+
+def test_a_file_of_corrections_keeps_the_good_lines_and_names_the_bad_ones(home, tmp_path):
+    tone(tmp_path / "a.wav")
+    (tmp_path / "noise.wav").write_bytes(b"this is no sound")
+    lines = [
+        {"heard": "Marian", "meant": "Marion", "clip": "a.wav"},
+        {"heard": "x", "meant": "  "},
+        {"heard": "same", "meant": "same"},
+        {"heard": "a", "meant": "b", "clip": "noise.wav"},
+        {"heard": "a", "meant": "b", "clip": "gone.wav"},
+        ["no", "object"],
+        {"heard": "shavon", "meant": "Siobhan", "say_as": "shivawn"},
+    ]
+    path = tmp_path / "many.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)) + "\nno json\n")
+    status, answer = call(home, "--file", str(path), "--json")
+    assert status == 0 and answer["kept"] == 2 and answer["recorded"] == 1
+    assert [(p["row"], p["code"]) for p in answer["problems"]] == [
+        (2, "empty_correction"),
+        (3, "nothing_to_correct"),
+        (4, "not_audio"),
+        (5, "clip_missing"),
+        (6, "bad_row"),
+        (8, "bad_row"),
+    ]
+    assert corrections.all_records(home)[1]["say_as"] == "shivawn"
+
+
+def test_a_clip_is_refused_without_the_consent_for_audio(home, tmp_path):
+    consent.change(home, [], ["audio"])
+    status, answer = call(
+        home, "--heard", "a", "--meant", "b", "--clip", str(tone(tmp_path / "a.wav")), "--json"
+    )
+    assert status == 3 and answer["error"]["code"] == "no_consent"
+    assert "setup.py --consent audio" in answer["error"]["hint"]
+    assert not home.file("stt").exists()
+
+
+def test_nothing_is_kept_without_the_consent_for_corrections(tmp_path):
+    with pytest.raises(Refused, match="corrections"):
+        corrections.add(Home(tmp_path / "other"), "a", "b")
+
+
+def test_a_dry_run_changes_nothing(home):
+    status, answer = call(home, "--heard", "Marian", "--meant", "Marion", "--dry-run", "--json")
+    assert (status, answer["status"]) == (0, "planned")
+    assert not home.file("stt").exists()
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (8000, 1), (48000, 1)])
+def test_a_clip_of_any_rate_and_channels_becomes_16_khz_mono(home, tmp_path, rate, channels):
+    path = tone(tmp_path / "clip.flac", 1.0, rate, channels)
+    record = corrections.add(home, "a", "b", path)
+    kept = soundfile.info(home.file(record["audio"]))
+    assert (kept.samplerate, kept.channels, kept.subtype) == (16000, 1, "PCM_16")
+    assert abs(kept.frames - 16000) <= 2
+    assert home.file(record["audio"]).stat().st_mode & 0o777 == 0o600
+    samples, _ = soundfile.read(home.file(record["audio"]))
+    spectrum = numpy.abs(numpy.fft.rfft(samples[:16000]))
+    assert abs(int(spectrum.argmax()) - 300) <= 1  # one bin a hertz: the tone kept its pitch
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level", "code"),
+    [
+        (0.2, 0.3, "clip_too_short"),
+        (31.0, 0.3, "clip_too_long"),
+        (1.0, 0.0, "clip_silent"),
+        (0.0, 0.3, "clip_empty"),
+    ],
+)
+def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, level, code):
+    path = tone(tmp_path / "clip.wav", seconds, level=level)
+    with pytest.raises(BadRequest) as caught:
+        corrections.add(home, "a", "b", path)
+    assert caught.value.code == code
+    assert corrections.all_records(home) == [] and not home.file("stt", "clips").exists()
+
+
+def test_a_distorted_clip_is_kept_and_named(home, tmp_path):
+    record = corrections.add(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
+    assert record["remarks"] == ["clipped"]
+
+
+def test_a_missing_and_a_truncated_clip_are_told_apart(home, tmp_path):
+    with pytest.raises(Missing, match=r"no file .*gone\.wav"):
+        corrections.add(home, "a", "b", tmp_path / "gone.wav")
+    whole = tone(tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(whole[:30])
+    with pytest.raises(BadRequest, match="cannot be read as audio") as caught:
+        corrections.add(home, "a", "b", tmp_path / "cut.flac")
+    assert caught.value.code == "not_audio"
+
+
+def test_the_same_recording_is_stored_once_and_the_same_correction_counted(home, tmp_path):
+    path = tone(tmp_path / "a.wav")
+    for _ in range(100):
+        corrections.add(home, "Marian", "Marion", path)
+    assert len(list(home.file("stt", "clips").iterdir())) == 1
+    assert vocabulary.refresh(home) == [{"term": "Marion", "sounds_like": ["Marian"], "count": 100}]
+
+
+def test_a_recording_that_was_heard_rightly_is_kept_though_nothing_is_corrected(home, tmp_path):
+    corrections.add(home, "Good night.", "Good night.", tone(tmp_path / "a.wav"))
+    assert vocabulary.refresh(home) == []
+
+
+def test_text_in_another_script_is_kept_for_the_vocabulary_and_said_so(home):
+    status, answer = call(home, "--heard", "Maria", "--meant", "Мария", "--json")
+    assert status == 0 and answer["remarks"] == ["other_script"]
+    assert home.read("stt/vocabulary.json")["terms"][0]["term"] == "Мария"
+
+
+def test_far_too_much_text_is_refused(home):
+    with pytest.raises(BadRequest, match="at most 300"):
+        corrections.add(home, "a", "word " * 100)
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant", "pairs"),
+    [
+        ("Marian", "Marion", [("Marian", "Marion")]),
+        ("Call Marian now.", "Call Marion now", [("Marian", "Marion")]),
+        (
+            "tell Steve and Marian",
+            "tell Siobhan and Marion",
+            [("Steve", "Siobhan"), ("Marian", "Marion")],
+        ),
+        ("call", "call Niamh", [("", "Niamh")]),
+        ("I met Van Go", "I met van Gogh", [("Go", "Gogh")]),
+        ("call o'brian", "call O’Brien", [("o'brian", "O'Brien")]),
+        ("one two three four five six", "a b c d e f", []),
+    ],
+)
+def test_the_misheard_words_are_found_in_a_sentence(heard, meant, pairs):
+    assert corrections.terms_of(heard, meant) == pairs
+
+
+def test_replacing_touches_whole_words_only():
+    entries = [{"term": "Marion", "sounds_like": ["Marian", "mary ann"], "count": 3}]
+    heard = "Marian and MARY ANN met Marianne."
+    assert vocabulary.replaced(heard, entries) == "Marion and Marion met Marianne."
+
+
+def test_known_names_stay_in_the_vocabulary_when_corrections_come(home):
+    vocabulary.refresh(home, ["Niamh"])
+    corrections.add(home, "Marian", "Marion")
+    assert [e["term"] for e in vocabulary.refresh(home)] == ["Marion", "Niamh"]
+
+
+def test_what_is_wrong_with_samples_is_named():
+    loud = numpy.ones(16000, numpy.float32) * 0.5
+    assert clips.inspect(loud) == []
+    assert clips.inspect(loud[:3000]) == ["too_short"]
+    assert clips.inspect(loud * 0, clipped=0.5) == ["silent", "clipped"]
+    assert clips.inspect(loud[:0]) == ["empty"]
