@@ -1,0 +1,82 @@
+"""Calling the scripts as real processes: by this interpreter, or exactly as Fae's executor does."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "scripts"
+LANGUAGE_MODEL = ROOT / "samples" / "language-model"
+# uv says where it is to what it runs; without that, our scripts start each other by the same interpreter.
+UV = os.environ.pop("UV", None) or shutil.which("uv")
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a script printed, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def json(self) -> dict:
+        """The one JSON object on standard output; anything beside it is an error here."""
+        return json.loads(self.out)
+
+
+def script(name: str, *arguments, home: Path, stdin: str = "", cwd=None, **environment) -> Answer:
+    """Run scripts/<name>.py in the state directory `home`; `environment` is added to this process's own."""
+    command = [sys.executable, str(SCRIPTS / f"{name}.py"), *map(str, arguments)]
+    return process(command, {**os.environ, "FAE_TRAINING_HOME": str(home), **environment}, stdin, cwd)
+
+
+def answer(name: str, *arguments, home: Path, **given) -> dict:
+    """The JSON answer of a script that must succeed."""
+    got = script(name, *arguments, "--json", home=home, **given)
+    assert got.status == 0, got.out + got.err
+    return got.json
+
+
+def process(command, environment, stdin="", cwd=None, patience_s=None) -> Answer:
+    """Run to the end of its output, as Fae does: a child that keeps the pipe open counts as not having ended.
+
+    Standard error is read after standard output, also as Fae does. Past `patience_s` the group is killed and
+    subprocess.TimeoutExpired raised.
+    """
+    began = time.monotonic()
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=cwd,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = child.communicate(stdin, timeout=patience_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        raise
+    return Answer(child.returncode, out, err, time.monotonic() - began)
+
+
+def wait_until_ended(run: str, home: Path, patience_s: float = 300) -> dict:
+    """The last answer of check_status for a run in the background."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        state = answer("check_status", "--run", run, home=home)
+        if state["status"] in ("completed", "failed", "cancelled", "interrupted"):
+            return state
+        time.sleep(0.2)
+    raise AssertionError(f"{run} is still {state['status']} after {patience_s} s")

@@ -1,0 +1,73 @@
+"""Fixtures for all tests: a state directory, a sample of Fae's own directory, and homes that went some way already."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+for directory in ("tests", "samples", "lib"):
+    sys.path.insert(0, str(ROOT / directory))
+# The scripts that tests start import the package as it lies here.
+os.environ["PYTHONPATH"] = str(ROOT / "lib")
+
+import calls  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def nobodys_own_things(tmp_path, monkeypatch):
+    """No test reads or writes the state or the Fae of whoever runs it."""
+    monkeypatch.setenv("FAE_TRAINING_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FAE_APP_DIR", str(tmp_path / "no-fae-here"))
+    for name in ("FAE_SKILL_NAME", "FAE_TRAINING_MEMORY_GB"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def home(tmp_path) -> Path:
+    """An empty state directory, not made yet."""
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def fae_directory(tmp_path_factory):
+    """make_database.Sample of a directory as Fae keeps it: .directory, .database, .planted. Not to be changed."""
+    from make_database import make_database
+
+    return make_database(tmp_path_factory.mktemp("fae"), conversations=120)
+
+
+@pytest.fixture(scope="session")
+def _exported(tmp_path_factory, fae_directory) -> Path:
+    home = tmp_path_factory.mktemp("exported") / "home"
+    calls.answer("setup", "--consent", "conversations", "corrections", home=home)
+    calls.answer(
+        "export_data", "--db", fae_directory.database, home=home, FAE_APP_DIR=fae_directory.directory
+    )
+    return home
+
+
+@pytest.fixture
+def exported_home(_exported, home) -> Path:
+    """A state directory with consent and the sample conversations in data/sft."""
+    return shutil.copytree(_exported, home)
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory, _exported) -> Path:
+    home = shutil.copytree(_exported, tmp_path_factory.mktemp("trained") / "home")
+    started = calls.answer(
+        "train", "--preset", "smoke", "--model", calls.LANGUAGE_MODEL, "--learning-rate", "1e-3",
+        home=home,
+    )  # fmt: skip
+    state = calls.wait_until_ended(started["run"], home)
+    assert state["status"] == "completed", home.joinpath("runs", started["run"], "train.log").read_text()
+    return home
+
+
+@pytest.fixture
+def trained_home(_trained, home) -> Path:
+    """A state directory whose newest run is a finished SFT of the sample model."""
+    return shutil.copytree(_trained, home)
