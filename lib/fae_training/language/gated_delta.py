@@ -69,16 +69,14 @@ def state_at(chunks, k, log_g, sequence, position):
     before = chunks.states[chunk, sequence]
     updates = chunks.updates[source, sequence]
     keys = _heads_first(_padded(k, count), count)[source, sequence].astype(mx.float32)
-    gates = mx.cumsum(_heads_first(_padded(log_g, count), count)[source, sequence], axis=-1)
-
-    groups = updates.shape[1] // keys.shape[1]
-    at = mx.maximum(inside - 1, 0)[:, None, None]
-    reached = mx.take_along_axis(gates, mx.broadcast_to(at, (*gates.shape[:2], 1)), axis=-1)
-    reached = mx.where((inside > 0)[:, None, None], reached, 0.0)
     earlier = mx.arange(CHUNK) < inside[:, None, None]
-    decay = mx.exp(mx.where(earlier, reached - gates, -mx.inf))
+    gates = mx.where(earlier, _heads_first(_padded(log_g, count), count)[source, sequence], 0.0)
+    after_token = mx.cumsum(gates, axis=-1, reverse=True, inclusive=False)
+    decay = mx.exp(mx.where(earlier, after_token, -mx.inf))
     weighted = (updates * decay[..., None]).swapaxes(-1, -2)
-    return mx.exp(reached)[..., None] * before + weighted @ mx.repeat(keys, groups, axis=1)
+    groups = updates.shape[1] // keys.shape[1]
+    whole = mx.exp(mx.sum(gates, axis=-1))[..., None, None]
+    return whole * before + weighted @ mx.repeat(keys, groups, axis=1)
 
 
 def log_gate(A_log, a, dt_bias):
@@ -161,14 +159,11 @@ def _prepare(q, k, v, log_g, beta):
 
     q, k = arrange(q, 1), arrange(k, 1)
     v, log_g, beta = arrange(v, groups), arrange(log_g, groups), arrange(beta, groups)
-    gates = mx.cumsum(log_g, axis=-1)
-    lower = mx.tril(mx.ones((CHUNK, CHUNK), dtype=mx.bool_))
-    # Masked before exp: above the diagonal the difference is positive and could overflow to inf * 0.
-    decay = mx.exp(mx.where(lower, gates[..., :, None] - gates[..., None, :], -mx.inf))
+    decay = mx.exp(_between(log_g))
     keys_keys = mx.tril(k @ k.swapaxes(-1, -2), -1)
     A = beta[..., None] * decay * keys_keys
     inverse = inverse_of_unit_lower(A)
-    grown = mx.exp(gates)[..., None]
+    grown = mx.exp(mx.cumsum(log_g, axis=-1))[..., None]
     return {
         "q": q,
         "k": k,
@@ -178,11 +173,24 @@ def _prepare(q, k, v, log_g, beta):
         "keys_keys": keys_keys,
         "inverse": inverse,
         "grown": grown,
-        "left": mx.exp(gates[..., -1:] - gates)[..., None],
+        "left": decay[..., -1, :, None],
         "whole": grown[..., -1:, :],
         "from_state": inverse @ (beta[..., None] * grown * k),
         "scores": decay * (q @ k.swapaxes(-1, -2)),
     }
+
+
+def _between(log_g):
+    """The sum of log_g over the tokens after i up to t, [..., t, i]; -inf for t < i.
+
+    Added up from i on. As a difference of two running sums it would lose the digits that count: after
+    some tokens with gates near 0 those sums are large and the difference of neighbours is small.
+    """
+    import mlx.core as mx
+
+    later = mx.tril(mx.ones((CHUNK, CHUNK), dtype=mx.bool_), -1)
+    sums = mx.cumsum(mx.where(later, log_g[..., :, None], 0.0), axis=-2)
+    return mx.where(later | mx.eye(CHUNK, dtype=mx.bool_), sums, -mx.inf)
 
 
 @functools.cache
@@ -267,19 +275,19 @@ def _rule(with_chunks):
             + mx.sum(A_keys, axis=-1)
         )
         pairs = p["beta"] * A_keys + d_scores * p["scores"]
-        kept_gates = mx.sum(d_kept * kept, axis=-1)
-        d_gates = (
-            mx.sum(pairs, axis=-1)
-            - mx.sum(pairs, axis=-2)
-            + mx.sum(d_grown_q * p["q"] * p["grown"], axis=-1)
-            + mx.sum(d_grown_k * p["beta"] * p["grown"] * p["k"], axis=-1)
-            - kept_gates
+        # The log gate of a token is in every decay from before it to it or later: summed as it stands, for
+        # differences of running sums would cancel where the gates are near 0.
+        from_start = mx.sum(
+            (d_grown_q * p["q"] + d_grown_k * p["beta"] * p["k"]) * p["grown"], axis=-1
         )
-        at_end = mx.sum(kept_gates, axis=-1) + p["whole"][..., 0, 0] * mx.sum(
-            after * states[:-1], axis=(-1, -2)
+        to_end = mx.sum(d_kept * kept, axis=-1)
+        across = p["whole"][..., 0] * mx.sum(after * states[:-1], axis=(-1, -2))[..., None]
+        d_log_g = (
+            mx.sum(mx.tril(mx.cumsum(pairs, axis=-1, inclusive=False)), axis=-2)
+            + mx.cumsum(from_start, axis=-1, reverse=True)
+            + mx.cumsum(to_end, axis=-1, inclusive=False)
+            + across
         )
-        # Every token's log gate is part of G from that token to the end of its chunk.
-        d_log_g = at_end[..., None] + mx.cumsum(d_gates, axis=-1, reverse=True)
 
         keys_keys = mx.sum(p["beta"] * d_decay_A, axis=3, keepdims=True)
         queries_keys = mx.sum(d_decay_scores, axis=3, keepdims=True)

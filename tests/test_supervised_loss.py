@@ -1,0 +1,116 @@
+"""The loss at the targets only, in chunks, against the plain loss over everything."""
+
+import math
+import random
+
+import pytest
+from fae_training.language import supervised_loss
+from fae_training.language.batches import collate
+from fae_training.language.fast_path import FastSettings
+from fae_training.language.rows import TokenRow
+from tiny_qwen import (
+    VOCABULARY,
+    conversation,
+    difference,
+    loss_and_gradients,
+    make_model,
+    tokens,
+    with_adapter,
+)
+
+PLAIN = FastSettings(shared_prefix=False, supervised_only=False)
+GATHERED = FastSettings(shared_prefix=False)
+
+
+def some_rows():
+    chooser = random.Random(0)
+    return [
+        TokenRow(tokens(chooser, 40), 25, weight=1.0),
+        TokenRow(tokens(chooser, 70), 69, weight=0.5),
+        TokenRow(tokens(chooser, 30), 0, weight=2.0),
+    ]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_it_equals_the_loss_over_all_positions(tied):
+    model = with_adapter(make_model(tie_word_embeddings=tied))
+    batch = collate(some_rows(), share_prefix=False)
+    plain, expected = loss_and_gradients(model, batch, PLAIN)
+    loss, gradients = loss_and_gradients(model, batch, GATHERED)
+    assert loss == pytest.approx(plain, rel=1e-6)
+    assert difference(gradients, expected) < 1e-5
+
+
+def test_it_is_the_weighted_mean_over_answers_that_a_person_would_compute():
+    import mlx.core as mx
+
+    model = with_adapter(make_model())
+    rows = some_rows()
+    total = weight = 0.0
+    for row in rows:
+        logits = model(mx.array([row.tokens[:-1]]))[0].astype(mx.float32)
+        log_p = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        for position in range(max(row.supervised_from, 1), len(row.tokens)):
+            total -= row.weight * log_p[position - 1, row.tokens[position]].item()
+            weight += row.weight
+    loss, _ = loss_and_gradients(model, collate(rows), FastSettings())
+    assert loss == pytest.approx(total / weight, rel=1e-5)
+
+
+def test_chunks_of_logits_change_nothing(monkeypatch):
+    model = with_adapter(make_model())
+    batch = collate(some_rows(), share_prefix=False)
+    plain, expected = loss_and_gradients(model, batch, GATHERED)
+    # 32 rows of float32 logits at a time: three chunks and more for these 46 targets and their padding.
+    monkeypatch.setattr(supervised_loss, "LOGITS_BYTES", 4 * VOCABULARY)
+    assert batch["targets"].shape[0] > 32
+    loss, gradients = loss_and_gradients(model, batch, GATHERED)
+    assert loss == pytest.approx(plain, rel=1e-6)
+    assert difference(gradients, expected) < 1e-5
+
+
+def test_the_log_probabilities_of_rows_are_their_sums_with_and_without_a_gradient():
+    import mlx.core as mx
+
+    chooser = random.Random(1)
+    rows = conversation(chooser, tokens(chooser, 60), 3)
+    model = with_adapter(make_model())
+    sums = supervised_loss.row_log_probabilities(model, collate(rows), FastSettings(), len(rows))
+    alone = [
+        supervised_loss.row_log_probabilities(model, collate([row]), FastSettings(), 1)[0].item()
+        for row in rows
+    ]
+    assert sums.tolist() == pytest.approx(alone, rel=1e-5)
+    model.eval()
+    scored = supervised_loss.row_log_probabilities(model, collate(rows), FastSettings(), len(rows))
+    assert mx.abs(sums - scored).max().item() < 1e-3
+    assert all(-20 * len(row.tokens) < value < 0 for row, value in zip(rows, alone, strict=True))
+
+
+def test_a_batch_without_a_target_has_no_loss_and_no_nan():
+    model = with_adapter(make_model())
+    import mlx.core as mx
+    import mlx.nn as nn
+    from mlx.utils import tree_flatten
+
+    batch = collate([TokenRow([3, 4, 5, 6], 4)])
+    (loss, weight, _), gradients = nn.value_and_grad(
+        model, lambda m, b: supervised_loss.language_loss(m, b, FastSettings())
+    )(model, batch)
+    assert loss.item() == 0 and weight.item() == 0
+    assert all(mx.abs(g).max().item() == 0 for _, g in tree_flatten(gradients))
+
+
+def test_an_output_layer_that_is_not_frozen_is_refused():
+    model = make_model()
+    model.train()
+    with pytest.raises(ValueError, match="freeze it"):
+        loss_and_gradients(model, collate(some_rows()), FastSettings())
+
+
+def test_large_bfloat16_logits_are_summed_in_float32():
+    import mlx.core as mx
+
+    logits = mx.array([[100.0, 0.0, 99.0]], mx.bfloat16)
+    value = supervised_loss._log_probabilities(logits, mx.array([0])).item()
+    assert value == pytest.approx(-math.log(1 + math.exp(-1) + math.exp(-100)), abs=1e-5)
