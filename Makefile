@@ -1,0 +1,49 @@
+# The workflow, in order. `make help` lists it.
+
+# uv from the PATH, else our own in .tools/, got without root.
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py tools/*.py)
+LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
+DEST ?= $(HOME)/.agents/skills/training-orchestrator
+
+# On Linux MLX's own matrix products are slow; OpenBLAS, where it is installed, takes their place.
+BLAS := $(firstword $(wildcard /usr/lib/*/openblas-pthread/libopenblas.so.0 /usr/lib64/libopenblas.so.0))
+ifneq ($(BLAS),)
+export LD_PRELOAD := $(BLAS)
+endif
+
+.PHONY: help demo demo-dpo demo-stt test bench bench-train lock manifest install
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
+
+demo: $(UV)  ## the whole loop on a sample database, in demo-home/
+	@$(UV) run --quiet samples/demo.py
+
+demo-dpo: $(UV)  ## corrections in, the same question answered before and after
+	@$(UV) run --quiet samples/demo_dpo.py
+
+demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
+	@$(UV) run --quiet samples/demo_stt.py
+
+test: $(UV)  ## all tests
+	@$(UV) run --quiet tests/run.py
+
+lock: $(UV)  ## bring every script's lock, and uv.lock.md, up to date
+	@for script in $(LOCKED); do $(UV) lock --quiet --script $$script || exit 1; done
+	@$(UV) run --quiet tools/describe_locks.py
+
+manifest: $(UV)  ## fill in MANIFEST.json's checksums
+	@$(UV) run --quiet tools/make_manifest.py
+
+install:  ## copy the skill to DEST, for Fae
+	@mkdir -p "$(DEST)/scripts"
+	@cp skill.md "$(DEST)/SKILL.md"
+	@cp MANIFEST.json "$(DEST)/"
+	@cp scripts/*.py scripts/*.lock "$(DEST)/scripts/"
+	@rm -rf "$(DEST)/lib" && cp -R lib "$(DEST)/lib"
+	@echo "Installed in $(DEST). Tell Fae what it may learn from: uv run $(DEST)/scripts/setup.py --consent conversations"
+
+.tools/bin/uv:
+	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+	@.tools/bin/pip install --quiet uv

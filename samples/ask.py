@@ -1,0 +1,69 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Ask the language model that is active, as Fae's runtime would: the base model, or the deployed adapter on it.
+
+    uv run samples/ask.py --home demo-home/state "What is the capital of Peru?"
+
+Reads active.json of the state directory and Fae's soul.md; writes nothing. The most likely word is taken each time, so
+the same model always gives the same answer.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from fae_training import deployment, fae_app, state
+from fae_training.language import scoring
+
+MODEL = Path(__file__).resolve().parent / "language-model"
+
+
+def main() -> None:
+    given = build_parser().parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from mlx_lm import load
+
+    run = deployment.current_run(state.Home(given.home), "language")
+    model, tokenizer = load(
+        str(run.record["model"]["directory"] if run else given.model),
+        adapter_path=str(run.file("adapters")) if run else None,
+    )
+    soul = fae_app.system_prompt()
+    start = [{"role": "system", "content": soul}] if soul else []
+    answers = [
+        scoring.generated(model, tokenizer, [*start, {"role": "user", "content": question}])
+        for question in given.questions
+    ]
+    if given.json:
+        print(json.dumps({"active": run.id if run else None, "answers": answers}))
+        return
+    print(f"{run.id if run else 'the base model'} answers:")
+    for question, answer in zip(given.questions, answers, strict=True):
+        print(f"  {question}\n    {answer}")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("questions", nargs="+", metavar="QUESTION")
+    parser.add_argument("--home", type=Path, default=state.default_home(), metavar="DIR")
+    parser.add_argument(
+        "--model", type=Path, default=MODEL, metavar="DIR", help="asked when nothing is deployed"
+    )
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
