@@ -5,6 +5,7 @@ flushed to disk and renamed, so any script can read it while any other runs or h
 """
 
 import contextlib
+import errno
 import json
 import os
 import tempfile
@@ -149,25 +150,44 @@ def _sync_directory(directory: Path) -> None:
 
 
 def append_jsonl(path: Path, row: dict) -> None:
-    """Add one line. A single write to a file opened for append, so that two writers never mix lines."""
+    """Add one line. A single write to a file opened for append, so that two writers never mix lines.
+
+    What a kill or a full disk left of an unfinished last line goes first, for the new line would be glued to it.
+    """
     make_directory(path.parent)
     line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(handle, line)
+            _drop_unfinished_line(handle)
+            if os.write(handle, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(handle)
     except OSError as error:
         raise _unwritable(path, error) from error
 
 
+def _drop_unfinished_line(handle: int) -> None:
+    """Cut an open file after its last line end; a file of whole lines is left alone."""
+    end = os.fstat(handle).st_size
+    if not end or os.pread(handle, 1, end - 1) == b"\n":
+        return
+    whole = os.pread(handle, end, 0)
+    os.ftruncate(handle, whole.rfind(b"\n") + 1)
+
+
 def read_jsonl(path: Path) -> list[dict]:
     """The objects in `path`, [] when there is none. A last line cut off by a kill is left out."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): it also splits at the line separators that a JSON text may hold.
+        lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise Failed(
+            "state_unreadable", f"{path} cannot be read: {error}", f"ls -l {path}"
+        ) from error
     rows = []
     for number, line in enumerate(lines, 1):
         try:
@@ -184,7 +204,7 @@ def read_jsonl(path: Path) -> list[dict]:
 
 
 def _unwritable(path: Path, error: OSError) -> Failed | Missing:
-    if isinstance(error, PermissionError | NotADirectoryError) or error.errno == 30:  # EROFS
+    if isinstance(error, PermissionError | NotADirectoryError) or error.errno == errno.EROFS:
         return Missing(
             "home_not_writable",
             f"{path} cannot be written: {error.strerror or error}",

@@ -200,8 +200,7 @@ def encode_file(
         for old in cache_directory.glob(f"{stem}*.json"):
             old.unlink()
     rows = []
-    for line in content.decode("utf-8").splitlines():
-        conversation = json.loads(line)
+    for conversation in state.read_jsonl(path):
         rows += encode_conversation(
             tokenizer,
             conversation["messages"],
