@@ -9,7 +9,7 @@ from fae_training import state
 from fae_training.errors import BadRequest, Missing
 
 # Part of the cache's key: raise it when the same conversation would give other rows.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def encode_conversation(
     messages = [_with_parsed_arguments(message) for message in messages]
     rows = []
     for index, message in enumerate(messages):
-        if message["role"] == "assistant":
+        # A weight of 0 on an answer, as chat fine-tuning files have it: context, not a target.
+        if message["role"] == "assistant" and message.get("weight", 1) != 0:
             rows.append(
                 _encode_turn(tokenizer, messages[: index + 1], tools, max_tokens, weight, source)
             )

@@ -1,0 +1,213 @@
+"""Fae's SQLite database, read while Fae goes on writing to it, and never changed.
+
+Opened with mode=ro, not immutable, so that rows still in the write-ahead log are seen. One read transaction is held
+from open to close: every pass over the tables sees the same moment.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from fae_training.errors import Busy, Failed, Missing
+
+SCHEMAS = range(4, 10)
+_NEEDED = {"id", "kind", "status", "text", "tags", "created_at"}
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors about `path` into what a person can act on."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        message = str(error)
+        if "locked" in message or "busy" in message:
+            raise Busy(
+                "database_locked",
+                f"{path} is locked by another program and did not become free within 5 seconds",
+                "run the same command again in a moment",
+            ) from error
+        if "unable to open" in message or "authorization" in message or "readonly" in message:
+            raise Missing(
+                "database_unreadable",
+                f"{path} is there but cannot be opened ({message})",
+                f"ls -l {path.parent}",
+            ) from error
+        if "full" in message or "I/O" in message:
+            raise Failed(
+                "write_failed",
+                f"{message}, while {path} was read and a temporary file written; what was exported before is unchanged",
+                "df -h shows whether a disk is full",
+            ) from error
+        raise _damaged(path, message) from error
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, message: str) -> Failed:
+    return Failed(
+        "database_damaged",
+        f"{path} cannot be read to its end ({message}); it is damaged or half-written. Nothing was changed",
+        f"sqlite3 '{path}' 'pragma integrity_check' says more; give a sound copy with --db",
+    )
+
+
+class FaeDatabase:
+    """An open database. Use as a context manager. Raises Missing, Busy or Failed as `explained` says."""
+
+    def __init__(self, path: Path):
+        self.path = path.expanduser()
+        if not self.path.is_file():
+            raise Missing(
+                "no_database",
+                f"there is no Fae database at {self.path}",
+                "start Fae once, or name the file: uv run scripts/export_data.py --db PATH/fae.db",
+            )
+        with explained(self.path):
+            self.connection = sqlite3.connect(
+                f"file:{quote(str(self.path.absolute()))}?mode=ro",
+                uri=True,
+                timeout=5,
+                isolation_level=None,
+            )
+            self.connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            self.connection.execute("PRAGMA query_only = 1")
+            self.connection.execute("BEGIN")
+            tables = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            self.tables = {name for (name,) in tables}
+            self.schema_version = self._check_schema()
+
+    def __enter__(self) -> "FaeDatabase":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.connection.close()
+
+    @property
+    def directory(self) -> Path:
+        return self.path.parent
+
+    def columns(self, table: str) -> set[str]:
+        return {row[1] for row in self.connection.execute(f"PRAGMA table_info({table})")}
+
+    def _check_schema(self) -> int:
+        if "schema_meta" not in self.tables or "memory_records" not in self.tables:
+            raise Failed(
+                "unknown_schema",
+                f"{self.path} has none of Fae's tables (found: {', '.join(sorted(self.tables)[:8]) or 'nothing'})",
+                "name Fae's own file with --db; it is called fae.db",
+            )
+        row = self.connection.execute(
+            "SELECT value FROM schema_meta WHERE key = 'schema_version'"
+        ).fetchone()
+        version = int(row[0]) if row and str(row[0]).isdigit() else None
+        missing = _NEEDED - self.columns("memory_records")
+        if version not in SCHEMAS or missing:
+            found = f"schema version {row[0] if row else 'none'}" + (
+                f" without the columns {', '.join(sorted(missing))}" if missing else ""
+            )
+            raise Failed(
+                "unknown_schema",
+                f"{self.path} has {found}; this version reads {SCHEMAS[0]} to {SCHEMAS[-1]}",
+                "update the skill",
+            )
+        return version
+
+    def count_episodes(self) -> int:
+        return self.connection.execute(
+            "SELECT count(*) FROM memory_records WHERE kind = 'episode'"
+        ).fetchone()[0]
+
+    def episodes(self) -> Iterator[tuple]:
+        """(rowid, id, status, text, source_turn_id, tags, created_at, speaker_id) of each episode, oldest first."""
+        there = self.columns("memory_records")
+        wanted = ("source_turn_id", "tags", "created_at", "speaker_id")
+        columns = ", ".join(name if name in there else "NULL" for name in wanted)
+        return self.connection.execute(
+            f"SELECT rowid, id, status, text, {columns} FROM memory_records WHERE kind = 'episode' ORDER BY rowid"
+        )
+
+    def episode(self, rowid: int) -> tuple[str, str]:
+        """(id, text) of one episode."""
+        return self.connection.execute(
+            "SELECT id, text FROM memory_records WHERE rowid = ?", (rowid,)
+        ).fetchone()
+
+    def messages(self) -> Iterator[tuple]:
+        """(id, session_id, session kind, turn_id, role, speaker_id, tool_name, content, created_at), as they were said."""
+        if not {"session_messages", "conversation_sessions"} <= self.tables:
+            return iter(())
+        return self.connection.execute(
+            "SELECT m.id, m.session_id, s.kind, m.turn_id, m.role, m.speaker_id, m.tool_name, m.content, m.created_at"
+            " FROM session_messages m LEFT JOIN conversation_sessions s ON s.id = m.session_id ORDER BY m.rowid"
+        )
+
+    def forget_messages(self) -> Iterator[tuple[str, int]]:
+        """(content, unix seconds) of the user's messages that may ask Fae to forget something."""
+        if "session_messages" not in self.tables:
+            return iter(())
+        return self.connection.execute(
+            "SELECT content, created_at FROM session_messages WHERE role = 'user' AND (content LIKE '%forget%'"
+            " OR content LIKE '%remember%' OR content LIKE '%memory%' OR content LIKE '%erase%' OR content LIKE '%unlearn%'"
+            " OR content LIKE '%wipe%' OR content LIKE '%delete%about%' OR content LIKE '%remove%about%' OR content LIKE '%clear%about%'"
+            " OR content LIKE '%want you to learn%' OR content LIKE '%want you to keep%')"
+        )
+
+    def audited_forgets(self) -> list[tuple[str, str | None, int]]:
+        """(record id, its text where it is still kept, unix seconds) of what was forgotten on request.
+
+        Fae's own clearing of records older than 90 days sets the same status but leaves no audit row.
+        """
+        if "memory_audit" not in self.tables:
+            return []
+        return self.connection.execute(
+            "SELECT a.target_id, r.text, a.at FROM memory_audit a LEFT JOIN memory_records r ON r.id = a.target_id"
+            " WHERE a.op IN ('forget_soft', 'forget_hard')"
+        ).fetchall()
+
+    def tool_runs(self) -> Iterator[tuple[str | None, str | None, int]]:
+        """(turn_id, the user's goal, unix seconds) of each turn in which a tool was called."""
+        if "workflow_runs" not in self.tables:
+            return iter(())
+        return self.connection.execute("SELECT turn_id, user_goal, created_at FROM workflow_runs")
+
+    def aliases(self, person: str) -> list[str]:
+        """The other names under which Fae knows `person`."""
+        if "entities" not in self.tables:
+            return []
+        names = []
+        for canonical, aliases in self.connection.execute(
+            "SELECT canonical_name, aliases FROM entities"
+        ):
+            with contextlib.suppress(ValueError):
+                known = [canonical, *json.loads(aliases)]
+                if person.lower() in (str(name).lower() for name in known):
+                    names += map(str, known)
+        return names
+
+
+class Speakers:
+    """Who may be learned from: the owner, and unknown speakers as long as no owner is enrolled."""
+
+    def __init__(self, directory: Path):
+        self.owners = {"owner"}
+        self.owner_is_enrolled = False
+        self.warning = None
+        try:
+            profiles = json.loads((directory / "speakers.json").read_text(encoding="utf-8"))
+            for profile in profiles:
+                if profile.get("role", profile["label"]) == "owner":
+                    self.owner_is_enrolled = True
+                    self.owners.add(profile["label"])
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # Somebody is enrolled, but we cannot tell who: learn from no unknown voice.
+            self.owner_is_enrolled = True
+            self.warning = f"{directory / 'speakers.json'} cannot be read, so only turns marked as the owner's were used"
+
+    def may_learn_from(self, speaker: str | None) -> bool:
+        return speaker in self.owners or (not speaker and not self.owner_is_enrolled)

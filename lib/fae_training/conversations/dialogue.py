@@ -1,0 +1,360 @@
+"""The person's real conversations: what Fae remembers of each turn, in the order in which it was said.
+
+Fae keeps a turn twice. An episode in memory_records is redacted and can be forgotten, but stands alone; a session
+message has its place in a conversation, but is raw. Only the text of active episodes is ever handed out. The session
+messages say where a turn belongs, what came next, and whether a tool ran; the two are joined by text and time.
+
+Everything that grows with the number of turns is in a temporary SQLite file that holds hashes, numbers and message
+ids but no text, so a million episodes need little more memory than a hundred.
+"""
+
+import json
+import sqlite3
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fae_training.conversations import filters, quality
+from fae_training.conversations.database import FaeDatabase, Speakers
+from fae_training.conversations.duplicates import SeenTexts, sketch
+from fae_training.conversations.forgetting import Forgotten, forget_request
+from fae_training.conversations.split import is_held_out
+from fae_training.conversations.text import fingerprint, normalised
+
+# A pause after which the next words begin a new conversation, though Fae's session goes on for as long as it runs.
+NEW_CONVERSATION_SECONDS = 1800
+LONGEST_CONVERSATION = 200
+# An episode is written after its reply was spoken, so the times of the two differ.
+JOIN_SECONDS = 900
+_OPEN_SESSIONS = 64
+
+_TABLES = """
+    CREATE TABLE conversations (id INTEGER PRIMARY KEY, name TEXT, session TEXT, held_out INTEGER, left_out TEXT);
+    CREATE TABLE heard (key INTEGER, at INTEGER, asked_at INTEGER, conversation INTEGER, position INTEGER, score REAL,
+                        verdict TEXT, left_out TEXT);
+    CREATE TABLE tool_turn (turn_id TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE tool_goal (key INTEGER, at INTEGER);
+    CREATE TABLE turns (episode INTEGER PRIMARY KEY, conversation INTEGER, position INTEGER, asked_at INTEGER,
+                        at INTEGER, score REAL, verdict TEXT, duplicate INTEGER DEFAULT 0);
+"""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One thing said and its answer. Times are unix seconds; `position` counts every turn of the conversation, also
+    those that are left out; `score` is 0 to 1; `verdict` is the kind of what the person said next, as corrections.patterns has them."""
+
+    episode: str
+    user: str
+    reply: str
+    position: int
+    asked_at: int
+    answered_at: int
+    score: float
+    verdict: str | None
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The turns of one conversation that may be learned from, in order. `session` is None for a turn on its own."""
+
+    id: str
+    session: str | None
+    held_out: bool
+    turns: list[Turn] = field(default_factory=list)
+
+    def stretches(self) -> Iterator[list[Turn]]:
+        """The turns in runs without a gap: what follows a turn that is left out may not make sense without it."""
+        run: list[Turn] = []
+        for turn in self.turns:
+            if run and turn.position != run[-1].position + 1:
+                yield run
+                run = []
+            run.append(turn)
+        if run:
+            yield run
+
+
+@dataclass(slots=True)
+class _Message:
+    """One turn of a session while it is put together."""
+
+    id: str
+    turn_id: str | None
+    speaker: str | None
+    user: str
+    reply: str
+    asked_at: int
+    at: int
+    tool: bool
+
+
+class Dialogue:
+    """All conversations of a database, joined and filtered. `read` counts its episodes, `excluded` those left out, by
+    reason; what `conversations()` has given out and these add up to `read` once it has run to its end."""
+
+    def __init__(
+        self,
+        database: FaeDatabase,
+        forgotten: Forgotten,
+        speakers: Speakers,
+        since: int,
+        workspace: Path,
+    ):
+        self.database, self.forgotten, self.speakers, self.since = (
+            database,
+            forgotten,
+            speakers,
+            since,
+        )
+        self.read = 0
+        self.newest = 0
+        self.excluded: Counter[str] = Counter()
+        self.work = sqlite3.connect(workspace / "work.db", isolation_level=None)
+        # A temporary file needs no protection against a power cut.
+        self.work.executescript(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
+        )
+        self.work.executescript(_TABLES)
+        self.work.execute("BEGIN")
+        self._join_tools()
+        self._join_sessions()
+        self._join_episodes()
+
+    def close(self) -> None:
+        self.work.close()
+
+    # What ran and what was said: tool runs and session messages.
+
+    def _join_tools(self) -> None:
+        for turn_id, goal, at in self.database.tool_runs():
+            if turn_id:
+                self.work.execute("INSERT OR IGNORE INTO tool_turn VALUES (?)", (turn_id,))
+            if goal:
+                self.work.execute(
+                    "INSERT INTO tool_goal VALUES (?, ?)", (fingerprint(normalised(goal)), at)
+                )
+        self.work.execute("CREATE INDEX tool_goal_key ON tool_goal (key)")
+
+    def _join_sessions(self) -> None:
+        """Cut each session into conversations and note where every turn stands."""
+        open_sessions: OrderedDict[str, tuple[str, list[_Message]]] = OrderedDict()
+        for message in self.database.messages():
+            message_id, session, kind, turn_id, role, speaker, tool_name, content, at = message
+            run = open_sessions.pop(session, (kind, []))[1]
+            pause = at - run[-1].at if run else 0
+            if (
+                role == "user"
+                and run
+                and (pause > NEW_CONVERSATION_SECONDS or len(run) >= LONGEST_CONVERSATION)
+            ):
+                self._note_conversation(session, kind, run)
+                run = []
+            if role == "user" or not run:
+                said = content if role == "user" else ""
+                run.append(_Message(message_id, turn_id, speaker, said, "", at, at, False))
+            if role == "assistant":
+                run[-1].reply, run[-1].at = content, at
+            if role == "tool" or tool_name:
+                run[-1].tool = True
+            open_sessions[session] = (kind, run)
+            if len(open_sessions) > _OPEN_SESSIONS:
+                oldest, (its_kind, its_run) = open_sessions.popitem(last=False)
+                self._note_conversation(oldest, its_kind, its_run)
+        for session, (kind, run) in open_sessions.items():
+            self._note_conversation(session, kind, run)
+        self.work.execute("CREATE INDEX heard_key ON heard (key)")
+
+    def _note_conversation(self, session: str, kind: str | None, run: list[_Message]) -> None:
+        reason = None
+        for message in run:
+            # What was said around a request to forget is part of what is to be forgotten.
+            asked = "forgotten_topic" if forget_request(message.user) is not None else None
+            text = f"{message.user}\n{message.reply}"
+            reason = (
+                reason or asked or self._forbidden(text, message.at, message.id, message.turn_id)
+            )
+        if session in self.forgotten.ids:
+            reason = "excluded_id"
+        conversation = self._add_conversation(run[0].id, session, reason)
+        values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
+        for position, (message, (score, verdict)) in enumerate(zip(run, values, strict=True)):
+            left_out = None
+            if kind in ("proactive", "system"):
+                left_out = "proactive"
+            elif message.tool or self._tool_ran(message.turn_id):
+                left_out = "tool_turn"
+            elif message.speaker and not self.speakers.may_learn_from(message.speaker):
+                left_out = "other_speaker"
+            key = _key(message.user, message.reply)
+            self.work.execute(
+                "INSERT INTO heard VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    key,
+                    message.at,
+                    message.asked_at,
+                    conversation,
+                    position,
+                    score,
+                    verdict,
+                    left_out,
+                ),
+            )
+
+    def _add_conversation(self, name: str, session: str | None, reason: str | None) -> int:
+        return self.work.execute(
+            "INSERT INTO conversations (name, session, held_out, left_out) VALUES (?, ?, ?, ?)",
+            (name, session, is_held_out(name), reason),
+        ).lastrowid
+
+    def _tool_ran(self, turn_id: str | None) -> bool:
+        found = self.work.execute("SELECT 1 FROM tool_turn WHERE turn_id = ?", (turn_id,))
+        return turn_id is not None and found.fetchone() is not None
+
+    def _forbidden(self, text: str, at: int, *ids: str | None) -> str | None:
+        """Why a conversation with this text or id must stay out as a whole."""
+        if at <= self.forgotten.everything_before:
+            return "forgotten_topic"
+        if not self.forgotten.ids.isdisjoint(ids):
+            return "excluded_id"
+        topic = self.forgotten.mentioned_in(text)
+        return topic.reason if topic else None
+
+    # What is remembered: episodes.
+
+    def _join_episodes(self) -> None:
+        audited = {record for record, _, _ in self.database.audited_forgets()}
+        for rowid, record, status, text, turn_id, tags, at, speaker in self.database.episodes():
+            self.read += 1
+            self.newest = max(self.newest, at)
+            turn = filters.split_episode(text)
+            if at <= self.since:
+                reason = "before_since"
+            elif status != "active":
+                reason = status if status in ("superseded", "invalidated") else "expired"
+                reason = "forgotten" if record in audited else reason
+            elif not _is_turn(tags) or turn is None:
+                reason = "proactive" if "proactive" in (tags or "") else "not_a_turn"
+            elif not self.speakers.may_learn_from(speaker):
+                reason = "other_speaker" if speaker else "unknown_speaker"
+            else:
+                reason = self._place(rowid, record, turn_id, text, turn, at)
+            if reason:
+                self.excluded[reason] += 1
+        self.work.execute("CREATE INDEX turn_order ON turns (conversation, position)")
+
+    def _place(
+        self,
+        rowid: int,
+        record: str,
+        turn_id: str | None,
+        text: str,
+        turn: tuple[str, str],
+        at: int,
+    ) -> str | None:
+        """Put an episode where it was said. Gives back the reason when it must stay out."""
+        user, reply = turn
+        place = self.work.execute(
+            "SELECT rowid, at, asked_at, conversation, position, score, verdict, left_out FROM heard"
+            " WHERE key = ? AND abs(at - ?) <= ? ORDER BY abs(at - ?), rowid LIMIT 1",
+            (_key(user, reply), at, JOIN_SECONDS, at),
+        ).fetchone()
+        if place:
+            heard, answered_at, asked_at, conversation, position, score, verdict, left_out = place
+            # Said twice is remembered twice: each episode takes a place of its own.
+            self.work.execute("DELETE FROM heard WHERE rowid = ?", (heard,))
+        else:
+            answered_at, asked_at, position, verdict, left_out = at, at, 0, None, None
+            conversation, score = None, 0.5
+        forbidden = self._forbidden(text, at, record, turn_id)
+        if forbidden and conversation is not None:
+            self.work.execute(
+                "UPDATE conversations SET left_out = ? WHERE id = ?", (forbidden, conversation)
+            )
+        reason = forbidden or left_out or ("tool_turn" if self._tool_ran_for(user, at) else None)
+        reason = reason or filters.reason_to_leave_out(user, reply)
+        if reason is None:
+            if conversation is None:
+                conversation = self._add_conversation(record, None, None)
+            self.work.execute(
+                "INSERT INTO turns (episode, conversation, position, asked_at, at, score, verdict) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (rowid, conversation, position, asked_at, answered_at, score, verdict),
+            )
+        return reason
+
+    def _tool_ran_for(self, user: str, at: int) -> bool:
+        """Whether a tool ran at this time for these words, where no session says so."""
+        found = self.work.execute(
+            "SELECT 1 FROM tool_goal WHERE key = ? AND abs(at - ?) <= ?",
+            (fingerprint(normalised(user)), at, JOIN_SECONDS),
+        )
+        return found.fetchone() is not None
+
+    # What may be learned.
+
+    def leave_out_duplicates(self) -> None:
+        """Keep one of each group of near-duplicate turns; a held-out one where there is one, else the oldest.
+
+        The held-out side goes first, so adding data can take a turn out of training but never out of validation.
+        """
+        seen = SeenTexts(self.work)
+        duplicates = []
+        for held_out in (1, 0):
+            rows = self.work.execute(
+                "SELECT t.episode FROM turns t JOIN conversations c ON c.id = t.conversation"
+                " WHERE c.held_out = ? AND c.left_out IS NULL ORDER BY t.episode",
+                (held_out,),
+            )
+            for (rowid,) in rows:
+                user, reply = filters.split_episode(self.database.episode(rowid)[1])
+                if not seen.is_new(rowid, sketch(user, reply)):
+                    duplicates.append((rowid,))
+        self.work.executemany("UPDATE turns SET duplicate = 1 WHERE episode = ?", duplicates)
+
+    def conversations(self) -> Iterator[Conversation]:
+        """Each conversation with something to learn from, in the order in which they began."""
+        rows = self.work.execute(
+            "SELECT c.id, c.name, c.session, c.held_out, c.left_out, t.episode, t.position, t.asked_at, t.at, t.score,"
+            " t.verdict, t.duplicate FROM turns t JOIN conversations c ON c.id = t.conversation"
+            " ORDER BY t.conversation, t.position, t.episode"
+        )
+        current, number = None, None
+        for (
+            conversation,
+            name,
+            session,
+            held_out,
+            left_out,
+            rowid,
+            position,
+            asked_at,
+            at,
+            score,
+            verdict,
+            duplicate,
+        ) in rows:
+            if left_out or duplicate:
+                self.excluded[left_out or "near_duplicate"] += 1
+                continue
+            if conversation != number:
+                if current:
+                    yield current
+                current, number = Conversation(name, session, bool(held_out)), conversation
+            record, text = self.database.episode(rowid)
+            user, reply = filters.split_episode(text)
+            current.turns.append(Turn(record, user, reply, position, asked_at, at, score, verdict))
+        if current:
+            yield current
+
+
+def _key(user: str, reply: str) -> int:
+    return fingerprint(normalised(user) + "\n" + normalised(reply))
+
+
+def _is_turn(tags: str | None) -> bool:
+    """Whether the tags, a JSON array, are those of a turn of conversation."""
+    try:
+        return "turn" in json.loads(tags or "[]") and "proactive" not in json.loads(tags or "[]")
+    except (ValueError, TypeError):
+        return False

@@ -1,0 +1,207 @@
+"""From the dialogue to training rows: which pieces of a conversation make a row, and what becomes of the files."""
+
+import contextlib
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from fae_training.conversations.dialogue import Conversation, Dialogue, Turn
+from fae_training.conversations.filters import LONGEST_TURN
+from fae_training.conversations.split import HELD_OUT_PERCENT
+from fae_training.conversations.text import STOPWORDS, fingerprint, shortened, words
+from fae_training.state import atomic_file, now, write_json
+
+SAMPLES = 5
+TOPICS = 12
+# Words counted at a time; rare ones are dropped when there are more, so that the count stays small.
+_MOST_WORDS = 20000
+
+
+def unix_seconds(text: str) -> int:
+    """--since: unix seconds or ISO 8601, as unix seconds. A date without a zone is in this machine's zone."""
+    try:
+        return int(float(text))
+    except ValueError:
+        pass
+    try:
+        return int(datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp())
+    except ValueError:
+        raise ValueError(
+            "expected unix seconds or a date such as 2026-11-01 or 2026-11-01T09:30:00Z"
+        ) from None
+
+
+def pieces(conversation: Conversation) -> Iterator[list[Turn]]:
+    """A conversation as rows: runs of turns without a gap, none longer than the longest turn may be."""
+    for stretch in conversation.stretches():
+        piece: list[Turn] = []
+        length = 0
+        for turn in stretch:
+            size = len(turn.user) + len(turn.reply)
+            if piece and length + size > LONGEST_TURN:
+                yield piece
+                piece, length = [], 0
+            piece.append(turn)
+            length += size
+        yield piece
+
+
+def sft_row(
+    conversation: Conversation, turns: list[Turn], system_prompt: str | None
+) -> dict | None:
+    """One supervised row, None where nothing in it is to be imitated.
+
+    An answer that the person called wrong stays as context for the better one, with the weight 0 that means "not a
+    target" in chat fine-tuning files.
+    """
+    right = [turn for turn in turns if turn.verdict != "wrong"]
+    if not right:
+        return None
+    messages = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    for turn in turns:
+        answer = {"role": "assistant", "content": turn.reply}
+        messages += [
+            {"role": "user", "content": turn.user},
+            answer if turn.verdict != "wrong" else answer | {"weight": 0},
+        ]
+    return {
+        "messages": messages,
+        "weight": round(sum(turn.score for turn in right) / len(right), 3),
+        "source": {"ids": [turn.episode for turn in turns], "session": conversation.session},
+    }
+
+
+@dataclass
+class Summary:
+    """What an export found: the same whether it was written or only looked at."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    turns: Counter[str] = field(default_factory=Counter)
+    conversations: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    samples: list[tuple[int, dict]] = field(default_factory=list)
+    weights: Counter[str] = field(default_factory=Counter)
+
+    def count(self, conversation: Conversation, turns: list[Turn], row: dict) -> str:
+        side = "valid" if conversation.held_out else "train"
+        self.rows[side] += 1
+        self.turns[side] += len(turns)
+        self.weights[
+            "low" if row["weight"] < 0.4 else "high" if row["weight"] > 0.7 else "middle"
+        ] += 1
+        for turn in turns:
+            self.words.update({w for w in words(turn.user) if len(w) > 3 and w not in STOPWORDS})
+        if len(self.words) > _MOST_WORDS:
+            self.words = Counter(dict(self.words.most_common(_MOST_WORDS // 2)))
+        # The same five whatever their order: those whose ids hash lowest.
+        self.samples.append((fingerprint(row["source"]["ids"][0]), row))
+        self.samples = sorted(self.samples, key=lambda sample: sample[0])[:SAMPLES]
+        return side
+
+    def topics(self) -> list[tuple[str, int]]:
+        return [(word, n) for word, n in self.words.most_common(TOPICS) if n > 1]
+
+    def shown(self) -> list[dict]:
+        """The sample rows, short enough to be read out."""
+        return [
+            {
+                "user": shortened(row["messages"][-2]["content"], 80),
+                "assistant": shortened(row["messages"][-1]["content"], 120),
+                "weight": row["weight"],
+            }
+            for _, row in self.samples
+        ]
+
+
+def rows(
+    found: Dialogue, system_prompt: str | None, summary: Summary
+) -> Iterator[tuple[str, dict]]:
+    """("train" or "valid", row) of everything that may be learned from, counted in `summary`."""
+    found.leave_out_duplicates()
+    for conversation in found.conversations():
+        used = False
+        for turns in pieces(conversation):
+            row = sft_row(conversation, turns, system_prompt)
+            if row is None:
+                found.excluded["called_wrong"] += len(turns)
+                continue
+            used = True
+            yield summary.count(conversation, turns, row), row
+        summary.conversations += used
+    summary.excluded = found.excluded
+
+
+def count(labelled_rows: Iterable[tuple[str, dict]]) -> Counter[str]:
+    """How many rows are on each side; what a dry run does instead of writing."""
+    return Counter(side for side, _ in labelled_rows)
+
+
+def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | None) -> dict:
+    """What meta.json says of an export."""
+    speakers = found.speakers
+    warnings = [speakers.warning] if speakers.warning else []
+    if prompt is None:
+        warnings.append(
+            f"there is no soul.md in {found.database.directory}, so the rows have no system prompt"
+        )
+    if not summary.rows["valid"]:
+        warnings.append(
+            "nothing is held out yet, since by chance no conversation is on that side; more will come"
+        )
+    used = summary.turns["train"] + summary.turns["valid"]
+    return {
+        "kind": "sft",
+        "summary": f"{used} turns of {summary.conversations} conversations",
+        "episodes": found.read,
+        "conversations": summary.conversations,
+        "turns": {side: summary.turns[side] for side in ("train", "valid")},
+        "rows": {side: summary.rows[side] for side in ("train", "valid")},
+        "excluded": dict(summary.excluded.most_common()),
+        "weights": {name: summary.weights[name] for name in ("low", "middle", "high")},
+        "topics": summary.topics(),
+        "held_out": f"{HELD_OUT_PERCENT}% by a hash of the conversation's id",
+        "system_prompt": None
+        if prompt is None
+        else {"from": "soul.md", "sha256": hashlib.sha256(prompt.encode()).hexdigest()},
+        "database_schema": found.database.schema_version,
+        "owner_is_enrolled": speakers.owner_is_enrolled,
+        "since": since,
+        "newest_episode": found.newest,
+        "warnings": warnings,
+    }
+
+
+def write(
+    directory: Path, labelled_rows: Iterable[tuple[str, dict]], meta: Callable[[], dict]
+) -> dict:
+    """Write train.jsonl, valid.jsonl and then meta.json; nothing changes unless all of it could be written.
+
+    `meta` is called after the last row, since only then is it known; what it raises leaves the old files in place.
+    Returns what is in meta.json, with the fingerprint of the data as dataset.facts makes it.
+    """
+    with contextlib.ExitStack() as open_files:
+        paths = {
+            side: open_files.enter_context(atomic_file(directory / f"{side}.jsonl"))
+            for side in ("train", "valid")
+        }
+        with (
+            paths["train"].open("w", encoding="utf-8") as train,
+            paths["valid"].open("w", encoding="utf-8") as valid,
+        ):
+            files = {"train": train, "valid": valid}
+            for side, row in labelled_rows:
+                files[side].write(json.dumps(row, ensure_ascii=False) + "\n")
+        facts = meta()
+        digest = hashlib.sha256()
+        for side in ("train", "valid"):
+            with paths[side].open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+    facts |= {"data_fingerprint": digest.hexdigest()[:16], "made_at": now()}
+    write_json(directory / "meta.json", facts)
+    return facts

@@ -1,0 +1,33 @@
+"""An export in plain words: what was used, what was left out and why."""
+
+REASONS = {
+    "other_speaker": "said by somebody else",
+    "unknown_speaker": "said by a voice that is not enrolled",
+    "proactive": "Fae spoke unasked",
+    "not_a_turn": "not a turn of conversation",
+    "tool_turn": "a tool was used",
+    "claims_action": "claims to have acted, though no tool ran",
+    "needs_tool": "asks for something that only a tool can do",
+    "redacted": "redacted by Fae",
+    "secret": "a secret or a personal identifier",
+    "forgotten": "you had it forgotten",
+    "forgotten_topic": "in a conversation about something you had forgotten",
+    "expired": "older than Fae keeps (90 days)",
+    "superseded": "replaced by something newer",
+    "invalidated": "found to be untrue",
+    "excluded_topic": "in a conversation about a topic that you exclude",
+    "excluded_person": "in a conversation about a person whom you exclude",
+    "excluded_id": "excluded by its id",
+    "empty": "nothing said, or nothing answered",
+    "near_duplicate": "said before in nearly the same words",
+    "too_long": "longer than a model reads at once",
+    "markup": "the text holds markup",
+    "unreadable": "not readable as text",
+    "called_wrong": "you called the answer wrong",
+    "before_since": "before --since",
+}
+
+
+def left_out(excluded: dict[str, int]) -> list[str]:
+    """A line for each reason, in the order given."""
+    return [f"  {count:7,}  {REASONS[reason]}" for reason, count in excluded.items()]

@@ -1,0 +1,89 @@
+"""Fae's conversations, opened: the one set of rules under which anything learns from them."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from fae_training.conversations import forgetting
+from fae_training.conversations.database import FaeDatabase, Speakers, explained
+from fae_training.conversations.dialogue import Dialogue
+from fae_training.errors import Busy
+from fae_training.state import Home
+
+
+def _stop(*_) -> None:
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def workspace(home: Home) -> Iterator[Path]:
+    """A private directory for temporary files, removed afterwards, also when Fae stops the script for being slow.
+
+    Raises Busy while another export holds it: two at once would mix their files.
+    """
+    directory = home.directory("data")
+    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Busy(
+            "export_running",
+            "another export is reading Fae's conversations",
+            "run the same command again in a moment",
+        ) from None
+    for left_behind in directory.glob(".work-*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    path = Path(tempfile.mkdtemp(prefix=".work-", dir=directory))
+    before = signal.signal(signal.SIGTERM, _stop)
+    try:
+        yield path
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def dialogue(
+    home: Home,
+    database_path: Path,
+    since: int = 0,
+    lists: dict | None = None,
+    dry_run: bool = False,
+) -> Iterator[Dialogue]:
+    """The conversations that may be learned from.
+
+    `since`: unix seconds, older episodes are left out. `lists`: exclusions as forgetting.load gives them, where they
+    differ from those on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
+    forgetting.load and workspace do.
+    """
+    lists = forgetting.load(home) if lists is None else lists
+    place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
+    with FaeDatabase(database_path) as database, explained(database.path), place as work:
+        people = [
+            name for person in lists["people"] for name in [person, *database.aliases(person)]
+        ]
+        forgotten = forgetting.from_exclusions(lists | {"people": people})
+        requests = forgetting.add_requests(forgotten, database.forget_messages())
+        records = [(text, at) for _, text, at in database.audited_forgets() if text]
+        forgetting.add_audited(forgotten, records, requests)
+        found = Dialogue(database, forgotten, Speakers(database.directory), since, Path(work))
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+def system_prompt(database: FaeDatabase) -> str | None:
+    """soul.md beside the database, which Fae reads afresh for every turn; None where there is none."""
+    try:
+        text = (database.directory / "soul.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text.strip() or None

@@ -1,0 +1,81 @@
+"""Words and their comparison. Plain lower-case words: what speech-to-text delivers has little else."""
+
+import hashlib
+import re
+
+WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+# "Hey Fae, ..." in all the spellings that Fae itself accepts as its name.
+_NAME = r"(?:fae|faye|fea|fee|fay|fey|fah|feh)"
+_WAKE = re.compile(
+    rf"^\s*(?:(?:hey|hi|hello|yo|ok|okay)[\s,]+)?{_NAME}\b[\s,.!:;-]*|[\s,]+{_NAME}\s*[.!?]*\s*$",
+    re.I,
+)
+
+STOPWORDS = frozenset(
+    """a about after again all also am an and any are aren't as at be because been before being but by
+    can can't cannot could couldn't did didn't do does doesn't doing don't down for from get give go got
+    had has have he her here hers him his how i i'd i'll i'm i've if in into is isn't it it's its just
+    let let's like ll make may me might mine more most much must my need no nor not now of off oh ok
+    okay on one only or other our ours out over own please put really said say same she should so some
+    such tell than thank thanks that that's the their them then there there's these they thing things
+    think this those to too um up us very want was wasn't we well were what what's when where which
+    while who who's why will with would yeah yes you you'd you'll you're you've your yours
+    anything everything something nothing know""".split()  # noqa: SIM905
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of `text`, lower case, in order."""
+    return WORD.findall(text.lower().replace("’", "'"))
+
+
+def stem(word: str) -> str:
+    """`word` without the commonest English endings, so that "pruned", "pruning" and "prune" meet. A prefix of the
+    word, but for "ies", which becomes "y"."""
+    if word.endswith("'s"):
+        word = word[:-2]
+    for ending, shortest in (("ing", 6), ("ly", 6), ("ies", 5), ("ed", 5), ("es", 5), ("s", 4)):
+        if word.endswith(ending) and len(word) >= shortest and not word.endswith("ss"):
+            word = word[: -len(ending)] + ("y" if ending == "ies" else "")
+            break
+    if len(word) > 3 and word.endswith("e"):
+        word = word[:-1]
+    if len(word) > 3 and word[-1] == word[-2]:
+        word = word[:-1]
+    return word
+
+
+def content_words(text: str) -> set[str]:
+    """The stems of the words of `text` that carry meaning."""
+    return {stem(word) for word in words(text) if word not in STOPWORDS}
+
+
+def without_wake_word(text: str) -> str:
+    """`text` without the "Hey Fae" that began it or the "Fae" that ended it."""
+    return _WAKE.sub("", text).strip()
+
+
+def normalised(text: str) -> str:
+    """One spelling for texts that differ in case, punctuation, spacing or the wake word."""
+    return " ".join(words(without_wake_word(text)))
+
+
+def fingerprint(text: str) -> int:
+    """A 64-bit signed integer that stands for `text`, the same on every machine and in every run."""
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def overlap(one: set, other: set) -> float:
+    """Dice's coefficient of two sets, 0 to 1: twice what they share over what they have together."""
+    if not one or not other:
+        return 0.0
+    return 2 * len(one & other) / (len(one) + len(other))
+
+
+def shortened(text: str, longest: int) -> str:
+    """`text` on one line, cut at a word before `longest` characters."""
+    line = " ".join(text.split())
+    if len(line) <= longest:
+        return line
+    return line[: longest - 1].rsplit(" ", 1)[0] + "…"

@@ -1,0 +1,1 @@
+"""What a person's corrections teach: which of two answers was better, and which word was misheard."""

@@ -1,0 +1,177 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Export your conversations with Fae as training data: data/sft/train.jsonl and valid.jsonl (80/20).
+
+    uv run scripts/export_data.py --dry-run              what would be learned; nothing is written
+    uv run scripts/export_data.py
+    uv run scripts/export_data.py --exclude "my divorce" --exclude person:Anna --exclude id:episode-17-3
+    uv run scripts/export_data.py --forget "the interview"
+
+Reads Fae's fae.db without changing it, while Fae runs, and soul.md and speakers.json beside it. Left out, and counted by
+reason in meta.json: what others said, what Fae said unasked, turns with a tool or with a claim to have acted, secrets,
+what you had forgotten and every conversation that mentions it, and whatever exclusions.json names. --exclude adds to
+exclusions.json; --forget does too, removes it from what was exported before, and names the runs that learned it.
+Writes data/sft/ and exclusions.json in the state directory.
+Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 database locked, 6 it failed.
+"""
+
+from pathlib import Path
+
+from fae_training import calling, consent, fae_app, installation
+from fae_training.calling import Call, Result
+from fae_training.conversations import export, forgetting, purge, report, source
+from fae_training.conversations.database import FaeDatabase
+from fae_training.conversations.export import Summary
+from fae_training.errors import Missing, Refused
+
+# Fae gives a script 30 s; see docs/benchmarks.md for how many episodes a second are read.
+MOST_EPISODES_FOR_FAE = 50_000
+
+
+def main(call: Call) -> Result:
+    wanted, home = call.arguments, call.home
+    consent.require(home, "conversations")
+    lists = forgetting.with_exclusions(
+        forgetting.load(home), [*(wanted.exclude or []), *(wanted.forget or [])]
+    )
+    path = database(call)
+    forgot = None if wanted.dry_run else remember_exclusions(call, lists)
+    summary = Summary()
+    with source.dialogue(home, path, wanted.since or 0, lists, bool(wanted.dry_run)) as found:
+        prompt = source.system_prompt(found.database)
+        rows = export.rows(found, prompt, summary)
+
+        def meta() -> dict:
+            """Asked for when all rows are known, and before anything is put in place."""
+            enough(summary, call)
+            return export.meta(found, prompt, summary, wanted.since)
+
+        if wanted.dry_run:
+            export.count(rows)
+            data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
+        else:
+            data = {"status": "exported"} | export.write(home.directory("data", "sft"), rows, meta)
+    if forgot:
+        data["forgotten"] = forgot
+    if not wanted.dry_run and installation.start_if_needed(home):
+        data["setup"] = "started in the background: it prepares what training needs"
+    return Result(data, text(data, home.file("data", "sft")))
+
+
+def database(call: Call) -> Path:
+    """The database to read. Raises Refused when it is too large for the time that Fae gives."""
+    path = call.arguments.db or fae_app.database()
+    if call.caller == "fae":
+        with FaeDatabase(path) as opened:
+            episodes = opened.count_episodes()
+        if episodes > MOST_EPISODES_FOR_FAE:
+            raise Refused(
+                "too_large",
+                f"{path} holds {episodes:,} episodes; in Fae's 30 seconds at most {MOST_EPISODES_FOR_FAE:,} can be read",
+                "in Terminal: uv run scripts/export_data.py",
+            )
+    return path
+
+
+def remember_exclusions(call: Call, lists: dict) -> dict | None:
+    """Keep --exclude and --forget, and take what was forgotten out of earlier exports. Says what that came to."""
+    if call.arguments.exclude or call.arguments.forget:
+        call.home.write(forgetting.FILE, lists)
+    if not call.arguments.forget:
+        return None
+    only = forgetting.with_exclusions(forgetting.NONE, call.arguments.forget)
+    return purge.purge(call.home, forgetting.from_exclusions(only))
+
+
+def enough(summary: Summary, call: Call) -> None:
+    """Raises Missing when there are fewer usable turns than were asked for, or none."""
+    turns, wanted = summary.turns.total(), call.arguments.min_episodes or 1
+    if turns >= wanted:
+        return
+    reasons = ", ".join(f"{n} {report.REASONS[r]}" for r, n in summary.excluded.most_common(4))
+    raise Missing(
+        "too_few_episodes" if turns else "no_usable_episodes",
+        f"{turns} of {turns + summary.excluded.total()} episodes can be learned from, expected at least {wanted}"
+        + (f"; left out: {reasons}" if reasons else "; the database has no conversation yet"),
+        "talk with Fae some more, then run the same command again",
+    )
+
+
+def text(data: dict, directory: Path) -> str:
+    """What a person reads."""
+    rows, turns = data["rows"], data["turns"]
+    would = "Would learn from" if data["status"] == "dry_run" else "Exported"
+    lines = [
+        f"{would} {data['conversations']:,} conversations with {turns['train'] + turns['valid']:,} of {data['episodes']:,} turns:"
+        f" {rows['train']:,} rows to train on, {rows['valid']:,} held out to judge by."
+    ]
+    if data["excluded"]:
+        lines += [
+            "",
+            f"Left out {sum(data['excluded'].values()):,}:",
+            *report.left_out(data["excluded"]),
+        ]
+    if data["topics"]:
+        lines += [
+            "",
+            "Words that come up: " + ", ".join(f"{word} ({n})" for word, n in data["topics"]),
+        ]
+    for sample in data.get("samples", []):
+        lines += [
+            "",
+            f"  you: {sample['user']}",
+            f"  Fae: {sample['assistant']}   (weight {sample['weight']})",
+        ]
+    lines += ["", *data["warnings"]] if data["warnings"] else []
+    if forgot := data.get("forgotten"):
+        runs = ", ".join(forgot["learned_by"])
+        lines += ["", f"Removed {forgot['rows_removed']} rows from earlier exports."]
+        lines += [f"These runs learned from them: {runs}. Train again without it."] if runs else []
+        lines += (
+            ["Fae uses one of them now: uv run scripts/rollback.py"] if forgot["active"] else []
+        )
+    if data["status"] == "dry_run":
+        return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])
+    return "\n".join(
+        [*lines, "", f"Written to {directory}. Next: uv run scripts/train.py --preset light"]
+    )
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument(
+        "--db", type=Path, metavar="FILE", help="Fae's database (default: Fae's own)"
+    )
+    parser.add_argument(
+        "--since",
+        type=export.unix_seconds,
+        metavar="TIME",
+        help="only newer turns: unix seconds or a date",
+    )
+    parser.add_argument(
+        "--min-episodes",
+        type=int,
+        metavar="N",
+        help="refuse when fewer turns than this can be used (default 1)",
+    )
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        metavar="WHAT",
+        help="never learn this: WORDS, person:NAME or id:ID",
+    )
+    parser.add_argument(
+        "--forget",
+        action="append",
+        metavar="WHAT",
+        help="as --exclude, and remove it from earlier exports",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())
