@@ -111,10 +111,7 @@ def load(model, directory: Path, seed: int = 0) -> dict:
     Raises Missing when there is none, Failed when it does not fit this model: an adapter whose names match
     nothing would otherwise load as if it were there.
     """
-    from mlx.utils import tree_flatten
-
     config = read_config(directory)
-    parameters, _ = load_arrays(directory / "adapters.safetensors")
     lora = config["lora_parameters"]
     add_lora(
         model,
@@ -125,6 +122,15 @@ def load(model, directory: Path, seed: int = 0) -> dict:
         seed,
         config["num_layers"],
     )
+    put(model, directory)
+    return config
+
+
+def put(model, directory: Path) -> None:
+    """The weights of the adapter in `directory` into a model that has LoRA already. Raises Failed unless all of them fit."""
+    from mlx.utils import tree_flatten
+
+    parameters, _ = load_arrays(directory / "adapters.safetensors")
     there = {name: value.shape for name, value in tree_flatten(model.trainable_parameters())}
     given = {name: value.shape for name, value in parameters.items()}
     wrong = sorted(name for name in {*there, *given} if there.get(name) != given.get(name))
@@ -134,10 +140,9 @@ def load(model, directory: Path, seed: int = 0) -> dict:
             "adapter_mismatch",
             f"the adapter in {directory} does not fit this model: {len(wrong)} tensors differ, first {name}: "
             f"the model has {there.get(name)}, the adapter {given.get(name)}",
-            f"use the base model that it was trained on: {config.get('base_model', 'unknown')}",
+            f"use the base model that it was trained on: {read_config(directory).get('base_model', 'unknown')}",
         )
     model.load_weights(list(parameters.items()), strict=False)
-    return config
 
 
 def read_config(directory: Path) -> dict:

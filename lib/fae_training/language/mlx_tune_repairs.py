@@ -22,11 +22,9 @@ small_data        fewer rows than a batch ends in the fallback
 
 from pathlib import Path
 
-from fae_training.errors import BadRequest, Failed
+from fae_training.errors import Failed
 from fae_training.fit import FitResult, FitSettings, fit
 from fae_training.language import adapters
-
-SCHEDULES = ("cosine", "constant")
 
 
 def load_model(
@@ -48,21 +46,14 @@ def load_model(
     mx.random.seed(seed)
     model._apply_lora()
     if adapter:
-        weights = mx.load(str(adapter / "adapters.safetensors"))
-        model.model.load_weights(list(weights.items()), strict=False)
+        adapters.put(model.model, adapter)
     return model, tokenizer
 
 
 def sft_config(settings: dict, run_directory: Path):
-    """SFTConfig from our settings. schedule: one that is not known is an error."""
+    """SFTConfig from our settings."""
     from mlx_tune import SFTConfig
 
-    if settings["schedule"] not in SCHEDULES:
-        raise BadRequest(
-            "unknown_schedule",
-            f"there is no schedule {settings['schedule']!r}; expected one of {', '.join(SCHEDULES)}",
-            "--schedule cosine",
-        )
     return SFTConfig(
         output_dir=str(run_directory),
         per_device_train_batch_size=settings["batch_size"],
@@ -95,7 +86,7 @@ def sft_trainer(model, tokenizer, config, batches, loss, validate, settings: dic
             raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
 
         def fit_settings(self) -> FitSettings:
-            """accumulation, warm_up, seed, progress: from the config's own fields, which the stock loop never reads."""
+            """accumulation, warm_up, seed, schedule, progress: from the config's own fields, which the stock loop never reads."""
             every = max(1, self.iters // 5)
             return FitSettings(
                 steps=self.iters,

@@ -1,0 +1,214 @@
+"""How well a model prefers what its user accepted, on corrections that it never saw: in training and afterwards."""
+
+from __future__ import annotations
+
+from fae_training.corrections import pairs as correction_pairs
+from fae_training.language import scoring
+from fae_training.language.fast_path import FastSettings
+from fae_training.language.preference_batches import (
+    Pair,
+    answer_log_probabilities,
+    chosen_change,
+    collate_pairs,
+    encode_pairs,
+    pair_scores,
+    reward_margin,
+)
+from fae_training.language.preference_loss import Objective, pair_losses
+from fae_training.language.preference_watch import Watch
+from fae_training.runs import Run
+
+# Pairs at a time when nothing is trained.
+SCORING_PAIRS = 4
+# Answers that are really generated for the length watch: a few are enough to see drift.
+WATCHED_PROMPTS = 4
+EXAMPLES = 3
+# A preference run may cost this much of the loss on conversations; more is forgetting how to talk.
+CONVERSATION_TOLERANCE = 0.02
+
+
+def in_batches(pairs: list[Pair], size: int) -> list[list[Pair]]:
+    """All pairs, those of like length together."""
+    order = sorted(pairs, key=lambda p: (len(p.chosen.tokens) + len(p.rejected.tokens), p.key))
+    return [order[i : i + size] for i in range(0, len(order), size)]
+
+
+def validation_values(
+    model,
+    batches: list[list[Pair]],
+    reference: dict | None,
+    objective: Objective,
+    fast: FastSettings,
+) -> dict:
+    """val_loss, val_margin, val_accuracy and, with a reference, val_chosen_change: means over the pairs.
+
+    In training mode, like the reference: the same rounding on both sides.
+    """
+    import mlx.core as mx
+
+    model.train()
+    sums: dict[str, float] = {}
+    for pairs in batches:
+        batch = collate_pairs(pairs, reference, fast)
+        scores = pair_scores(model, batch, fast)
+        margin = reward_margin(objective, scores)
+        values = {
+            "val_loss": pair_losses(objective, scores),
+            "val_margin": margin,
+            "val_accuracy": (margin > 0).astype(mx.float32) + 0.5 * (margin == 0),
+        }
+        if objective.needs_reference:
+            values["val_chosen_change"] = chosen_change(scores)
+        for name, value in values.items():
+            sums[name] = sums.get(name, 0.0) + value.sum().item()
+    model.eval()
+    count = sum(len(pairs) for pairs in batches)
+    return {name: total / count for name, total in sums.items()}
+
+
+def watched(held_out: list[Pair]) -> list[Pair]:
+    """The pairs whose prompts are really answered at every validation: always the same few."""
+    return sorted(held_out, key=lambda pair: pair.key)[:WATCHED_PROMPTS]
+
+
+def answer_tokens(model, tokenizer, pairs: list[Pair]) -> float:
+    """Mean length, end token included, of the model's own most likely answers to these pairs' prompts."""
+    from mlx_lm import stream_generate
+
+    # An answer that reaches twice the longest known one counts as grown, however far it would go on.
+    limit = 2 * max(_answer_length(side) for pair in pairs for side in (pair.chosen, pair.rejected))
+    model.eval()
+    total = 0
+    for pair in pairs:
+        prompt = pair.chosen.tokens[: pair.chosen.supervised_from]
+        total += sum(1 for _ in stream_generate(model, tokenizer, prompt, max_tokens=limit))
+    return total / len(pairs)
+
+
+def _answer_length(row) -> int:
+    return len(row.tokens) - row.supervised_from
+
+
+def watch(model, tokenizer, pairs: list[Pair]) -> Watch:
+    """The watch of a run, with the lengths that it starts from; `model` is the reference still."""
+    if not pairs:
+        return Watch(None, None)
+    chosen = sum(_answer_length(pair.chosen) for pair in pairs) / len(pairs)
+    return Watch(answer_tokens(model, tokenizer, pairs), chosen)
+
+
+def score(run: Run, session) -> dict:
+    """The benchmark of a run (see gate.py): preferences on held-out corrections, and the loss on conversations."""
+    rows = correction_pairs.load(run.home.file("data", "dpo", "valid.jsonl"))
+
+    def preferences(model, tokenizer, fast) -> dict:
+        pairs = encode_pairs(tokenizer, rows, run.settings["max_length"])
+        found: dict[str, tuple[float, float]] = {}
+        for some in in_batches(pairs, SCORING_PAIRS):
+            sides = answer_log_probabilities(model, collate_pairs(some, None, fast), fast)
+            for pair, *both in zip(some, *(side.tolist() for side in sides), strict=True):
+                found[pair.key] = tuple(both)
+        examples = [
+            {
+                "prompt": row["prompt"][-1]["content"],
+                "text": scoring.generated(model, tokenizer, row["prompt"]),
+                "wanted": row["chosen"][-1]["content"],
+            }
+            for row in rows[:EXAMPLES]
+        ]
+        lengths = answer_tokens(model, tokenizer, watched(pairs)) if pairs else None
+        return {
+            "pairs": [found[pair.key] for pair in pairs],
+            "examples": examples,
+            "answer_tokens": lengths,
+        }
+
+    return scoring.score(run, session, preferences, benchmark_of)
+
+
+def benchmark_of(results: dict[str, dict]) -> dict:
+    """Measures and examples out of what was measured of candidate, current and base.
+
+    A correction counts as right for a model when, against the base model, it moved from the rejected answer to
+    the chosen one: log p(chosen) - log p(rejected) is above the base model's. The base has 0.5 by that
+    definition. Comparing with the base takes out what makes any short answer likelier than any long one.
+    """
+    base = results["base"]["pairs"]
+    moved = {
+        name: [
+            (chosen - rejected) - (base_chosen - base_rejected)
+            for (chosen, rejected), (base_chosen, base_rejected) in zip(
+                results[name]["pairs"], base, strict=True
+            )
+        ]
+        for name in ("candidate", "current", "base")
+    }
+    right = {name: [0.5 + 0.5 * _sign(h) for h in moved[name]] for name in moved}
+    likelier = {
+        name: [0.5 + 0.5 * _sign(chosen - rejected) for chosen, rejected in results[name]["pairs"]]
+        for name in moved
+    }
+    measures = []
+    if base:
+        measures = [
+            _measure(
+                "preference_accuracy",
+                "moving towards the answer that you accepted",
+                "share of corrections",
+                "no_worse",
+                right,
+            ),
+            _measure(
+                "preference_margin",
+                "how far it moved towards what you accepted",
+                "nats a correction",
+                "report",
+                moved,
+            ),
+            _measure(
+                "accepted_is_likelier",
+                "finding the accepted answer likelier than the other",
+                "share of corrections",
+                "report",
+                likelier,
+            ),
+        ]
+    conversations = scoring.benchmark_of(results)
+    for measure in conversations["measures"]:
+        measures.append(measure | {"tolerance": CONVERSATION_TOLERANCE})
+    notes = []
+    if base:
+        notes.append(
+            f"its answers are {results['candidate']['answer_tokens']:.0f} tokens long on average, "
+            f"before {results['current']['answer_tokens']:.0f}"
+        )
+    # Without both kinds of evidence there is none: a preference can be learned by forgetting how to talk.
+    counts = {"corrections": len(base), "conversations": conversations["held_out"]["count"]}
+    scarcer = min(counts, key=counts.get)
+    return {
+        "held_out": {"count": counts[scarcer], "what": scarcer},
+        "measures": measures,
+        "examples": [
+            {
+                "prompt": after["prompt"],
+                "before": before["text"],
+                "after": after["text"],
+                "wanted": after["wanted"],
+            }
+            for before, after in zip(
+                results["current"]["examples"], results["candidate"]["examples"], strict=True
+            )
+        ],
+        "notes": notes,
+    }
+
+
+def _sign(x: float) -> int:
+    return (x > 0) - (x < 0)
+
+
+def _measure(name: str, title: str, unit: str, gate: str, values: dict[str, list[float]]) -> dict:
+    means = {who: sum(items) / len(items) for who, items in values.items()}
+    kept = {who: values[who] for who in ("candidate", "current")}
+    about = {"name": name, "title": title, "unit": unit, "better": "higher", "gate": gate}
+    return about | means | {"per_item": kept}

@@ -1,0 +1,119 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-tune==0.6.0; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Teach the language model which of two answers its user preferred (DPO), from the extracted corrections.
+
+    uv run scripts/train_dpo.py --preset light
+    uv run scripts/train_dpo.py --preset standard --from base --loss ipo
+    uv run scripts/train_dpo.py --resume latest
+
+Reads data/dpo/ and, to see that nothing is forgotten, data/sft/valid.jsonl; writes runs/<run>/: run.json,
+metrics.jsonl, train.log, reference.json, adapters/, train_metrics.json. It goes on from what is deployed (--from
+current), so the new adapter holds both. At a terminal it stays in front; Ctrl-C stops it and keeps the best
+checkpoint. Called by Fae, or with --detach, it answers at once.
+Presets (steps, batch, accumulation, learning rate, rank, length):
+  smoke     10  1  1  1e-5   8   512
+  light     50  2  2  1e-5  16  1024
+  standard 200  2  2  5e-6  16  2048
+Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no model, 5 another run, 6 it failed.
+"""
+
+from fae_training import calling, dataset, presets, worker
+from fae_training.calling import Call, Result
+from fae_training.language import preference_request, preference_scoring, request, scoring
+
+DEFAULTS = (
+    request.DEFAULTS | preference_request.DEFAULTS | presets.DPO["light"] | {"preset": "light"}
+)
+
+
+def main(call: Call) -> Result:
+    if call.arguments.fetch:
+        return request.fetch(call, call.arguments.model or DEFAULTS["model"])
+    tasks = {"train": train, "score": preference_scoring.score, "verify": scoring.verify}
+    return worker.main(call, "dpo", presets.DPO, DEFAULTS, prepare, tasks)
+
+
+def prepare(call: Call, settings) -> dict:
+    """What must be there before a run begins; facts for run.json."""
+    request.fast_settings(settings["fast"])
+    preference_request.objective(settings)
+    facts = preference_request.check_corrections(call.home)
+    facts["notes"] += dataset.batch_note(facts["rows"]["train"], settings)
+    facts |= request.model_facts(call, settings["model"], "train_dpo.py")
+    return facts | preference_request.start_facts(call.home, settings, facts)
+
+
+def train(run, session) -> dict:
+    """The worker's task: load, train, save, and say what was really applied."""
+    from fae_training.language import dpo_repairs, fast_path, gated_delta_patch, mlx_tune_repairs
+
+    # Setup
+    settings, cache = run.settings, run.home.directory("cache")
+    model, tokenizer = mlx_tune_repairs.load_model(
+        run.record["model"]["directory"],
+        settings["rank"],
+        settings["lora_scale"],
+        settings["experts"],
+        settings["seed"],
+        preference_request.start_adapter(run),
+    )
+    fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
+    data = run.home.file("data", "dpo")
+    training = preference_request.encode_file(tokenizer, data / "train.jsonl", settings)
+    held_out = (
+        preference_request.encode_file(tokenizer, data / "valid.jsonl", settings)
+        if run.record["rows"]["valid"]
+        else []
+    )
+
+    # Train
+    trainer = dpo_repairs.dpo_trainer(
+        model,
+        tokenizer,
+        dpo_repairs.dpo_config(settings, run.directory),
+        training,
+        held_out,
+        fast,
+        run,
+        session,
+    )
+    trainer.train()
+
+    # What was applied, read back from the objects
+    result, notes = trainer.result, notes + trainer.watch.notes
+    applied = result.applied | {
+        "trainer": f"{type(trainer).__mro__[1].__module__}.{type(trainer).__mro__[1].__name__}",
+        "objective": vars(trainer.objective()),
+        "started_from": run.record["start"],
+        "ended_by": trainer.watch.stopped_by,
+        "batch_size": trainer.batches.batch_size,
+        "warmup_steps": trainer.warmup_steps,
+        "schedule": trainer.config.lr_scheduler_type,
+        "max_length": max(len(row.tokens) for p in training for row in (p.chosen, p.rejected)),
+        "lora": mlx_tune_repairs.lora_receipt(model),
+        "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
+        "rows": {"train": len(training), "valid": len(held_out)},
+        "tokens_cut": sum(pair.cut_tokens for pair in training),
+    }
+    return worker.receipt(run, result, applied, notes)
+
+
+def build_parser() -> calling.Parser:
+    parser = worker.training_parser(__doc__, presets.DPO)
+    request.add_options(parser)
+    preference_request.add_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())
