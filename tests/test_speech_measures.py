@@ -1,7 +1,6 @@
 """Error rates, recall and false insertions, on transcripts whose errors can be counted by hand."""
 
 import pytest
-
 from fae_training import gate
 from fae_training.speech import measures
 
@@ -93,3 +92,14 @@ def test_the_proposal_shows_the_repaired_sentences_first():
     first, second = measures.examples(items)
     assert (first["before"], first["after"]) == ("text [marian] (said: marion)", "text marion")
     assert second["after"] == "call [marian] (said: marion)"
+
+
+def test_one_clip_of_many_that_is_heard_worse_may_be_chance():
+    items = [item("correction", "Call Marion.", "Call Marion.", "Call Marian.") for _ in range(8)]
+    items += [item("rehearsal", "Open the window.", "Open the window.", "Open the window.")] * 39
+    items += [item("rehearsal", "Open the door.", "Open a door.", "Open the door.")]
+    decision = gate.decide(measures.benchmark(items, ["Marion"], []))
+    outcome = {m["name"]: m["outcome"] for m in decision["measures"]}
+    assert decision["verdict"] == "pass" and outcome["rehearsal_wer"] == "by chance"
+    items += [item("rehearsal", "Open the door.", "Open a door.", "Open the door.")] * 4
+    assert gate.decide(measures.benchmark(items, ["Marion"], []))["verdict"] == "fail"

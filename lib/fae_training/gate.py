@@ -32,14 +32,15 @@ def bootstrap_mean_difference(
 def judge(measure: dict) -> dict:
     """One measure with `improvement` (positive is better), its interval where items are paired, and `outcome`.
 
-    outcome: better (the interval is above 0), same (at least as good, not proven better), within tolerance, or worse.
+    outcome: better (the interval is above 0), same (at least as good, not proven better), within tolerance, by chance
+    (worse, but the interval reaches 0; only where the measure's gate is not_proven_worse), or worse.
     """
     sign = -1 if measure["better"] == "lower" else 1
     improvement = sign * (measure["candidate"] - measure["current"])
     judged = {name: value for name, value in measure.items() if name != "per_item"} | {
         "improvement": improvement
     }
-    low = None
+    low = high = None
     if pairs := measure.get("per_item"):
         ends = bootstrap_mean_difference(pairs["candidate"], pairs["current"])[1:]
         low, high = sorted(sign * end for end in ends)
@@ -47,8 +48,11 @@ def judge(measure: dict) -> dict:
     allowed = measure.get("tolerance", 0.0) * abs(measure["current"])
     if improvement >= 0:
         judged["outcome"] = "better" if improvement > 0 and low is not None and low > 0 else "same"
+    elif -improvement <= allowed:
+        judged["outcome"] = "within tolerance"
     else:
-        judged["outcome"] = "within tolerance" if -improvement <= allowed else "worse"
+        by_chance = measure["gate"] == "not_proven_worse" and high is not None and high >= 0
+        judged["outcome"] = "by chance" if by_chance else "worse"
     return judged
 
 
@@ -77,6 +81,7 @@ def in_words(measure: dict) -> str:
         "better": "better, and not by chance",
         "same": "at least as good",
         "within tolerance": "slightly worse, within what is allowed",
+        "by chance": "slightly worse, no more than chance explains",
         "worse": "worse",
     }[measure["outcome"]]
     return f"{measure['title']}: {outcome} ({measure['current']:.4g} now, {measure['candidate']:.4g} after, {measure['better']} is better)"

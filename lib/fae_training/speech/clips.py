@@ -7,10 +7,11 @@ whether it is refused or only reported.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fae_training.errors import BadRequest, Missing
-from fae_training.state import Home, atomic_file
 from fae_training.speech.synthesis import SAMPLE_RATE, resample
+from fae_training.state import Home, atomic_file
 
 SHORTEST_SECONDS = 0.3
 LONGEST_SECONDS = 30.0
@@ -26,7 +27,7 @@ UNUSABLE = ("missing", "not_audio", "empty", "too_short", "too_long", "silent")
 class Clip:
     """Samples of shape (n,) at 16 kHz, float32 in [-1, 1], and what is wrong with them ([] when nothing is)."""
 
-    samples: "numpy.ndarray"
+    samples: Any
     problems: list[str]
 
     @property

@@ -214,9 +214,7 @@ def _lines(found: Collected, recorded: list[dict], turns: list[str], settings: d
     random = numpy.random.default_rng(settings["seed"])
     terms = [entry["term"] for entry in found.terms]
     misheard = [heard for entry in found.terms for heard in entry["sounds_like"]]
-    carriers = sentences.own_carriers(turns, terms)
-    # Own sentences first; the general ones fill up, so that a word is never heard in one sentence only.
-    carriers = (carriers[:20] + list(sentences.WITH_A_NAME))[:30]
+    carriers = (sentences.own_carriers(turns, terms), sentences.WITH_A_NAME)
     lines = []
     for entry in found.terms:
         own = [row for row in recorded if entry["term"] in row["source"]["terms"]]
@@ -226,12 +224,11 @@ def _lines(found: Collected, recorded: list[dict], turns: list[str], settings: d
             "valid": HELD_OUT_PER_TERM if sides["valid"] < 2 else 0,
         }
         for side, count in wanted.items():
-            for carrier in random.choice(carriers, size=count):
-                lines.append(
-                    _line(str(carrier), entry["term"], entry["say_as"], side, "correction")
-                )
+            for _ in range(count):
+                carrier = _either(random, *carriers)
+                lines.append(_line(carrier, entry["term"], entry["say_as"], side, "correction"))
     avoided = [*terms, *misheard]
-    ordinary = sentences.own_sentences(turns, avoided)[:60] + list(sentences.WITHOUT_A_NAME)
+    ordinary = (sentences.own_sentences(turns, avoided), sentences.WITHOUT_A_NAME)
     names = [
         name for name in sentences.COMMON_NAMES if not any(occurrences(name, a) for a in avoided)
     ]
@@ -243,9 +240,9 @@ def _lines(found: Collected, recorded: list[dict], turns: list[str], settings: d
         for index in range(count):
             if index % 2:
                 name = str(random.choice(names))
-                lines.append(_line(str(random.choice(carriers)), name, name, side, "rehearsal"))
+                lines.append(_line(_either(random, *carriers), name, name, side, "rehearsal"))
             else:
-                text = str(random.choice(ordinary))
+                text = _either(random, *ordinary)
                 lines.append(_line(text, None, None, side, "rehearsal"))
     return [
         line
@@ -253,6 +250,11 @@ def _lines(found: Collected, recorded: list[dict], turns: list[str], settings: d
         if line["source"]["kind"] == "correction"
         or not any(occurrences(a, line["text"]) for a in avoided)
     ]
+
+
+def _either(random, own: list[str], general: tuple[str, ...]) -> str:
+    """Half of the sentences are the person's own, where there are any: no word is heard in one setting only."""
+    return str(random.choice(own if own and random.random() < 0.5 else general))
 
 
 def _line(carrier: str, word: str | None, say_as: str | None, side: str, kind: str) -> dict:

@@ -7,6 +7,7 @@ that Fae's runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system m
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fae_training.speech.synthesis import SAMPLE_RATE
 
@@ -30,7 +31,7 @@ class SpeechRow:
 
     tokens: list[int]
     supervised_from: int
-    features: "mx.array"
+    features: Any
     weight: float = 1.0
     source: str = ""
 
@@ -127,15 +128,8 @@ def _rounded(size: int, step: int) -> int:
 
 def hidden_states(model, batch: dict):
     """The decoder's last hidden states (B, W, width), the sound put where the prompt has its placeholders."""
-    import mlx.core as mx
 
-    embeddings = model.model.embed_tokens(batch["ids"])
-    is_audio = batch["ids"] == model.config.audio_token_id
-    # The n-th placeholder of a row is replaced by its n-th feature: one gather, whatever the lengths.
-    nth = mx.cumsum(is_audio.astype(mx.int32), axis=1) - 1
-    nth = mx.clip(nth, 0, batch["features"].shape[1] - 1)
-    sound = mx.take_along_axis(batch["features"].astype(embeddings.dtype), nth[..., None], axis=1)
-    return model.model(inputs_embeds=mx.where(is_audio[..., None], sound, embeddings))
+    return model.model(inputs_embeds=_with_sound(model, batch["ids"], batch["features"]))
 
 
 def loss(model, batch: dict):
@@ -149,14 +143,41 @@ def loss(model, batch: dict):
 
     hidden = hidden_states(model, batch)
     hidden = mx.take_along_axis(hidden, batch["predict"][..., None], axis=1)
-    head = model.lm_head if model.lm_head is not None else model.model.embed_tokens.as_linear
-    losses = nn.losses.cross_entropy(head(hidden).astype(mx.float32), batch["targets"])
+    losses = nn.losses.cross_entropy(_head(model)(hidden).astype(mx.float32), batch["targets"])
     return (losses * batch["weights"]).sum(), batch["weights"].sum(), {}
 
 
-def transcribe(model, samples, hotwords: list[str] | None = None) -> str:
-    """What Fae's runtime would write for samples at 16 kHz: greedy, in English."""
-    answer = model.generate(
-        padded(samples), language=LANGUAGE, max_tokens=LONGEST_TRANSCRIPT, hotwords=hotwords
-    )
-    return " ".join(answer.text.split())
+def transcribe(model, features, hotwords: list[str] | None = None) -> str:
+    """What Fae's runtime would write for a clip's features (see encode): greedy, in English.
+
+    Word for word what Qwen3ASRModel.generate gives; that runs the encoder anew each time it is asked.
+    """
+    import mlx.core as mx
+
+    prompt = mx.array([prompt_tokens(model, features.shape[0], hotwords)])
+    cache, ends, answer = model.make_cache(), model._eos_token_ids(), []
+    embeddings = _with_sound(model, prompt, features[None])
+    while len(answer) < LONGEST_TRANSCRIPT:
+        hidden = model.model(inputs_embeds=embeddings, cache=cache)
+        token = mx.argmax(_head(model)(hidden[:, -1])).item()
+        if token in ends:
+            break
+        answer.append(token)
+        embeddings = model.model.embed_tokens(mx.array([[token]]))
+    return " ".join(model._tokenizer.decode(answer, skip_special_tokens=True).split())
+
+
+def _with_sound(model, ids, features):
+    """Embeddings (B, W, width) of ids (B, W), the n-th audio placeholder of a row replaced by its n-th feature."""
+    import mlx.core as mx
+
+    embeddings = model.model.embed_tokens(ids)
+    is_audio = ids == model.config.audio_token_id
+    # One gather, whatever the lengths: the shape does not depend on what is in the row.
+    nth = mx.clip(mx.cumsum(is_audio.astype(mx.int32), axis=1) - 1, 0, features.shape[1] - 1)
+    sound = mx.take_along_axis(features.astype(embeddings.dtype), nth[..., None], axis=1)
+    return mx.where(is_audio[..., None], sound, embeddings)
+
+
+def _head(model):
+    return model.lm_head if model.lm_head is not None else model.model.embed_tokens.as_linear

@@ -27,6 +27,9 @@ def score(run: Run, session) -> dict:
 
     session.log(f"listening to {len(sounds)} held-out clips")
     model = recogniser.load(directory)
+    sounds = [
+        recogniser.encode(model, sound) for sound in sounds
+    ]  # the same encoder in all of them
     heard = {"base": listen(model, sounds)}
     hotwords = listen(model, sounds, vocabulary.biasing(entries))
     replaced = [vocabulary.replaced(text, entries) for text in heard["base"]]
@@ -59,7 +62,7 @@ def held_out(run: Run) -> list[dict]:
 
 
 def listen(model, sounds: list, hotwords: list[str] | None = None) -> list[str]:
-    return [recogniser.transcribe(model, sound, hotwords) for sound in sounds]
+    return [recogniser.transcribe(model, features, hotwords) for features in sounds]
 
 
 def alone(items: list[dict], texts: list[str], terms: list[str]) -> dict:

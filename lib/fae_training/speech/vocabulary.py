@@ -48,7 +48,10 @@ def replaced(text: str, entries: list[dict]) -> str:
     for entry in entries:
         for heard in entry["sounds_like"]:
             text = re.sub(
-                rf"\b{re.escape(heard)}\b", lambda _: entry["term"], text, flags=re.IGNORECASE
+                rf"\b{re.escape(heard)}\b",
+                lambda _, term=entry["term"]: term,
+                text,
+                flags=re.IGNORECASE,
             )
     return text
 

@@ -1,0 +1,200 @@
+"""What is made of corrections: recordings first, synthesised clips where there are too few, rehearsal beside them."""
+
+from itertools import pairwise
+
+import numpy
+import pytest
+import soundfile
+from fae_training import consent
+from fae_training.errors import Missing
+from fae_training.speech import clips, corrections, dataset, sentences
+from fae_training.speech.synthesis import Synthesiser, Voice, find_synthesiser, roughen
+from fae_training.state import Home, read_jsonl, write_json, write_jsonl
+
+SETTINGS = {"clips_per_term": 6, "seed": 0}
+needs_a_voice = pytest.mark.skipif(find_synthesiser() is None, reason="no say and no espeak-ng")
+
+
+@pytest.fixture
+def home(tmp_path) -> Home:
+    home = Home(tmp_path / "home")
+    consent.change(home, ["corrections", "audio"], [])
+    return home
+
+
+def record(home: Home, text: str, heard: str, pitch: int) -> None:
+    """A correction with a recording of its own: a tone of that pitch."""
+    path = home.directory("given") / f"{pitch}.wav"
+    times = numpy.arange(16000) / 16000
+    soundfile.write(path, 0.3 * numpy.sin(2 * numpy.pi * pitch * times), 16000)
+    corrections.add(home, heard, text, path)
+
+
+def build(home: Home, synthesiser=None) -> tuple[dict, list[dict], list[dict]]:
+    meta = dataset.build(home, SETTINGS, synthesiser, lambda text: None)
+    rows = [read_jsonl(home.file("data", "stt", f"{side}.jsonl")) for side in ("train", "valid")]
+    return meta, *rows
+
+
+def test_without_a_synthesiser_the_recordings_are_enough(home):
+    for pitch in range(200, 1000, 100):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+    meta, train, valid = build(home)
+    assert meta["train"] == {"correction recorded": 6} and meta["valid"] == {
+        "correction recorded": 2
+    }
+    assert {row["audio"] for row in train}.isdisjoint(row["audio"] for row in valid)
+    assert train[0] == {
+        "audio": train[0]["audio"],
+        "text": "Call Marion.",
+        "heard": "Call Marian.",
+        "origin": "recorded",
+        "source": {"kind": "correction", "terms": ["Marion"]},
+    }
+    assert any("brew install espeak-ng" in note for note in meta["notes"])
+
+
+def test_a_clip_that_was_held_out_once_is_held_out_for_ever(home):
+    held_out = []
+    for pitch in range(200, 1800, 100):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+        if pitch >= 300:
+            held_out.append({row["audio"] for row in build(home)[2]})
+    for before, after in pairwise(held_out):
+        assert before <= after
+    assert len(held_out[-1]) == 4  # of 16
+
+
+def test_a_text_only_set_without_a_synthesiser_cannot_be_trained_and_says_what_to_do(home):
+    corrections.add(home, "Marian", "Marion")
+    with pytest.raises(Missing, match="no clip of any") as caught:
+        build(home)
+    assert "espeak-ng" in caught.value.hint and "add_correction.py" in caught.value.hint
+
+
+def test_no_corrections_at_all_name_the_command_that_adds_one(home):
+    with pytest.raises(Missing, match="no corrections") as caught:
+        dataset.collect(home)
+    assert "add_correction.py" in caught.value.hint
+
+
+@needs_a_voice
+def test_a_text_only_set_is_spoken_in_many_voices(home):
+    corrections.add(home, "Marian", "Marion")
+    meta, train, valid = build(home, find_synthesiser())
+    assert meta["terms"] == ["Marion"]
+    assert meta["train"]["correction synthesised"] == 6
+    assert meta["valid"]["correction synthesised"] == dataset.HELD_OUT_PER_TERM
+    assert all("Marion" in row["text"] for row in train if row["source"]["kind"] == "correction")
+    voices = [{row["source"]["voice"].split("+")[-1] for row in rows} for rows in (train, valid)]
+    assert len(voices[0]) >= 5 and voices[0].isdisjoint(voices[1])
+    for row in train[:3]:
+        assert clips.read(home.file(row["audio"])).problems == []
+
+
+@needs_a_voice
+def test_the_same_corrections_give_the_same_clips_and_nothing_is_spoken_twice(home):
+    corrections.add(home, "Marian", "Marion")
+    _, first, _ = build(home, find_synthesiser())
+    path = home.file(first[0]["audio"])
+    before = path.stat().st_mtime_ns
+    _, second, _ = build(home, find_synthesiser())
+    assert first == second and path.stat().st_mtime_ns == before
+
+
+@needs_a_voice
+def test_in_rehearsal_nobody_says_a_term_or_what_it_was_misheard_as(home):
+    corrections.add(home, "Marian", "Marion")
+    corrections.add(home, "the hall", "Thaddeus")
+    _, train, valid = build(home, find_synthesiser())
+    rehearsed = [row["text"] for row in train + valid if row["source"]["kind"] == "rehearsal"]
+    assert len(rehearsed) >= 70
+    assert not any(word in text for text in rehearsed for word in ("Marion", "Marian", "the hall"))
+
+
+@needs_a_voice
+def test_the_persons_own_sentences_are_used(home):
+    corrections.add(home, "Marian", "Marion")
+    consent.change(home, ["conversations"], [])
+    turns = ["Please ring Peter at six tonight.", "Could you dim the hallway a bit?"]
+    rows = [{"messages": [{"role": "user", "content": text}]} for text in turns]
+    write_jsonl(home.file("data", "sft", "train.jsonl"), rows)
+    assert sentences.own_carriers(turns, ["Marion"]) == ["Please ring {} at six tonight."]
+    _, train, valid = build(home, find_synthesiser())
+    said = {row["text"] for row in train + valid}
+    assert "Please ring Marion at six tonight." in said
+    assert "Could you dim the hallway a bit?" in said
+
+
+@needs_a_voice
+def test_a_hundred_times_the_same_correction_is_one_term_with_as_many_clips_as_any(home):
+    for _ in range(100):
+        corrections.add(home, "Marian", "Marion")
+    corrections.add(home, "steve", "Thaddeus")
+    meta, train, _ = build(home, find_synthesiser())
+    terms = [row["source"]["terms"] for row in train if row["source"]["kind"] == "correction"]
+    assert terms.count(["Marion"]) == terms.count(["Thaddeus"]) == 6
+    assert meta["terms"] == ["Marion", "Thaddeus"]
+
+
+@needs_a_voice
+def test_how_a_word_sounds_is_spoken_and_its_spelling_is_learned(home):
+    corrections.add(home, "steve", "Siobhan", say_as="shivawn")
+    spoken = []
+
+    class Listening(Synthesiser):
+        def speak(self, text, voice):
+            spoken.append(text)
+            return super().speak(text, voice)
+
+    found = find_synthesiser()
+    _, train, _ = build(home, Listening(found.program, found.path))
+    assert any("shivawn" in text for text in spoken) and not any("Siobhan" in t for t in spoken)
+    assert any("Siobhan" in row["text"] for row in train)
+
+
+def test_a_damaged_recording_is_named_and_the_others_are_used(home):
+    for pitch in range(200, 1000, 100):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+    paths = [home.file(r["audio"]) for r in corrections.all_records(home)]
+    paths[1].unlink()
+    paths[2].write_bytes(paths[2].read_bytes()[:20])
+    meta, train, _ = build(home)
+    assert meta["left_out"] == {"clip_missing": 1, "not_audio": 1}
+    assert any(paths[1].name in note for note in meta["notes"])
+    assert len(train) == 4
+
+
+def test_recordings_are_not_used_after_the_consent_for_audio_was_taken_back(home):
+    for pitch in range(200, 600, 100):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+    consent.change(home, [], ["audio"])
+    found = dataset.collect(home)
+    assert found.recorded == [] and found.left_out["no_audio_consent"] == 4
+
+
+def test_an_excluded_person_is_not_learned(home):
+    corrections.add(home, "Marian", "Marion")
+    corrections.add(home, "steve", "Thaddeus")
+    write_json(home.file("exclusions.json"), {"topics": [], "ids": [], "people": ["Thaddeus"]})
+    found = dataset.collect(home)
+    assert [entry["term"] for entry in found.terms] == ["Marion"]
+
+
+def test_a_term_in_another_script_stays_out_of_the_training(home):
+    corrections.add(home, "Maria", "Мария")
+    with pytest.raises(Missing, match="other_script"):
+        dataset.collect(home)
+
+
+def test_a_synthesiser_that_cannot_speak_is_an_error_with_its_name():
+    with pytest.raises(OSError, match="false could not speak"):
+        Synthesiser("false", "/bin/false").speak("Hello.", Voice("en", 150))
+
+
+def test_another_room_keeps_the_sound_within_bounds_and_the_same_seed_gives_the_same():
+    tone = numpy.sin(numpy.arange(16000) / 10).astype(numpy.float32)
+    one, other = (roughen(tone, numpy.random.default_rng(5)) for _ in range(2))
+    assert numpy.array_equal(one, other)
+    assert numpy.abs(one).max() <= 1 and abs(len(one) - len(tone)) <= 0.06 * len(tone)
+    assert not numpy.array_equal(one, roughen(tone, numpy.random.default_rng(6)))
