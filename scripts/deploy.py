@@ -18,6 +18,7 @@ from fae_training import calling, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import (
     check_approval,
+    check_comparison,
     current,
     current_run,
     deploy,
@@ -46,6 +47,7 @@ def main(call: Call) -> Result:
             f"uv run scripts/evaluate.py --run {run.id}",
         )
     approval = check_approval(run, call.arguments.code)
+    check_comparison(run)
     if call.arguments.dry_run:
         return Result({"status": "planned", "run": run.id}, f"Would make {run.id} active.")
     use_approval(run, approval)

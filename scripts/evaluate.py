@@ -16,14 +16,14 @@ not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough eviden
 
 import re
 
-from fae_training import calling, runs
+from fae_training import calling, consent, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import current, fingerprint
+from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused
 from fae_training.gate import decide
 from fae_training.kinds import KINDS
 from fae_training.state import now, write_json
-from fae_training.worker import score
+from fae_training.worker import scored
 
 # "Iter 20: Val loss 2.1", as mlx-lm prints it, and "step=20 ... val_loss=2.1", as our worker does.
 LOG_LINE = re.compile(r"(?:Iter (\d+): Val loss|step=(\d+).*?\bval_loss=)\s*([0-9.]+)")
@@ -42,7 +42,8 @@ def main(call: Call) -> Result:
     if benchmark:
         source, decided = "train_metrics.json", decide(benchmark)
         held_out = benchmark["held_out"]
-        if stale := changed_since(run, benchmark):
+        check_unchanged(run, benchmark["fingerprint"])
+        if stale := compared_with_another(run, benchmark):
             decided["verdict"], decided["proven_better"] = "not_enough_evidence", False
             decided["reasons"].append(stale)
     else:
@@ -54,13 +55,14 @@ def main(call: Call) -> Result:
         "source": source,
         "held_out": held_out,
     } | decided
-    evaluation["fingerprint"] = fingerprint(run.file("adapters"))
+    evaluation["fingerprint"] = benchmark["fingerprint"] if benchmark else None
     write_json(run.file("evaluation.json"), evaluation)
     return answer(call, run, evaluation)
 
 
 def rescore(call: Call, run: runs.Run) -> None:
     """Score again in a fresh process, under the lock."""
+    consent.require(call.home, KINDS[run.kind].consent)
     result = run.result()
     if result is None:
         raise Missing(
@@ -69,17 +71,8 @@ def rescore(call: Call, run: runs.Run) -> None:
             f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}",
         )
     with runs.locked(call.home, run.id):
-        result["benchmark"] = score(run)
+        result["benchmark"] = scored(run)
     write_json(run.file("train_metrics.json"), result)
-
-
-def changed_since(run: runs.Run, benchmark: dict) -> str | None:
-    """Another model may have been deployed after this run was scored: then the comparison is not with today's."""
-    active = current(run.home, KINDS[run.kind].slot)
-    compared, running = benchmark.get("current_run"), active["run"] if active else None
-    if compared == running or running == run.id:
-        return None
-    return f"it was compared with {compared or 'the base model'}, but {running or 'the base model'} runs now: use --rescore"
 
 
 def from_log(run: runs.Run) -> dict:
@@ -96,7 +89,9 @@ def from_log(run: runs.Run) -> dict:
             f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}",
         )
     best_step, best = min(values, key=lambda value: value[1])
-    reason = f"read from the log: held-out loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step {best_step}; nothing was compared with the current model (--rescore does)"
+    reason = f"read from the log: held-out loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step {best_step}; nothing was compared with the current model"
+    if run.result() is not None:
+        reason += " (--rescore does)"
     return {
         "verdict": "not_enough_evidence",
         "proven_better": False,

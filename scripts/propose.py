@@ -15,7 +15,7 @@ person's yes and stands only in the proposal. Exit status: 3 when the run did no
 
 from fae_training import calling, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import check_unchanged, current, new_approval
+from fae_training.deployment import check_comparison, check_unchanged, current, new_approval
 from fae_training.errors import Missing, Refused
 from fae_training.kinds import KINDS
 from fae_training.proposal import as_html, as_markdown, build
@@ -35,6 +35,7 @@ def main(call: Call) -> Result:
             "uv run scripts/list_runs.py",
         )
     check_unchanged(run, evaluation["fingerprint"])
+    check_comparison(run)
     proposal = build(run, evaluation, current(call.home, KINDS[run.kind].slot))
     code = new_approval(run)
     text = as_markdown(proposal, code)

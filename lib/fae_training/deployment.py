@@ -11,7 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
-from fae_training.errors import Failed, Missing, Refused
+from fae_training.errors import Missing, Refused
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
 from fae_training.state import Home, append_jsonl, now, read_json, read_jsonl, write_json
@@ -205,11 +205,30 @@ def _write_active(home: Home) -> None:
     home.write(ACTIVE_FILE, active)
 
 
+def compared_with_another(run: Run, benchmark: dict) -> str | None:
+    """Another model may have been deployed after this run was scored: then the comparison is not with today's."""
+    active = current(run.home, KINDS[run.kind].slot)
+    compared, running = benchmark.get("current_run"), active["run"] if active else None
+    if compared == running or running == run.id:
+        return None
+    return f"it was compared with {compared or 'the base model'}, but {running or 'the base model'} runs now: use --rescore"
+
+
+def check_comparison(run: Run) -> None:
+    """Raises Refused when what runs now is not what the run was compared with."""
+    if stale := compared_with_another(run, (run.result() or {}).get("benchmark") or {}):
+        raise Refused(
+            "compared_with_another",
+            f"{run.id}: {stale}",
+            f"uv run scripts/evaluate.py --run {run.id} --rescore",
+        )
+
+
 def check_unchanged(run: Run, mark: str) -> None:
-    """Raises Failed when the adapter's files are not the ones of that fingerprint."""
+    """Raises Refused when the adapter's files are not the ones of that fingerprint."""
     if (found := fingerprint(run.file("adapters"))) != mark:
-        raise Failed(
+        raise Refused(
             "changed_since",
-            f"{run.id} has fingerprint {found}, expected {mark}: its files changed",
-            f"uv run scripts/propose.py --run {run.id}",
+            f"{run.id} has fingerprint {found}, expected {mark}: its files changed after it was measured",
+            f"uv run scripts/evaluate.py --run {run.id} --rescore",
         )

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from fae_training.arrays import load_arrays, save_arrays
-from fae_training.errors import Failed
+from fae_training.errors import BadRequest, Failed
+
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,14 @@ class FitSettings:
     patience: int | None = None
     stop_when: Callable[[dict], bool] | None = None
     compiled: bool = True
+
+    def __post_init__(self):
+        if self.schedule not in SCHEDULES:
+            raise BadRequest(
+                "unknown_schedule",
+                f"there is no schedule {self.schedule!r}; expected one of {', '.join(SCHEDULES)}",
+                "correct it in config.json",
+            )
 
 
 class Batches(Protocol):
@@ -234,6 +244,7 @@ class _Progress:
             _number(kept["first_value"]),
         )
         self.validations_since_best = int(kept["validations_since_best"])
+        self.loss = _number(kept["loss"])
         self.first_step = int(kept["step"])
         self.session.log(f"going on from step {self.first_step}")
         return self.first_step
@@ -248,7 +259,7 @@ class _Progress:
         }
         arrays |= {f"optimizer/{name}": value for name, value in tree_flatten(optimizer.state)}
         arrays["random"] = mx.random.state[0]
-        names = ("best_step", "best_value", "first_value", "validations_since_best")
+        names = ("best_step", "best_value", "first_value", "validations_since_best", "loss")
         kept = {name: str(getattr(self, name)) for name in names}
         save_arrays(
             self.directory / "latest.safetensors",

@@ -90,21 +90,34 @@ def check(directory: Path, model_types: tuple[str, ...], next_command: str) -> d
         raise Missing(
             "no_model_config", f"{directory} has no readable config.json: {error}", next_command
         ) from error
-    found = config.get("model_type")
+    found = config.get("model_type") if isinstance(config, dict) else None
     if found not in model_types:
         raise Missing(
             "other_architecture",
             f"{directory} is a {found!r} model, expected one of {', '.join(model_types)}",
             next_command,
         )
-    weights = [p for p in directory.glob("*.safetensors") if p.stat().st_size > 0]
-    if not weights:
+    # A download that broke off leaves links to nothing, and shards that only the index knows.
+    there = {p.name for p in directory.glob("*.safetensors") if p.exists() and p.stat().st_size}
+    absent = sorted(_shards(directory) - there)
+    if absent or not there:
         raise Missing(
             "no_weights",
-            f"{directory} has no weights (*.safetensors), expected at least one file",
+            f"{directory} has no {absent[0]}, one of {len(absent)} files of weights that are not there"
+            if absent
+            else f"{directory} has no weights (*.safetensors), expected at least one file",
             next_command,
         )
     return config
+
+
+def _shards(directory: Path) -> set[str]:
+    """The files of weights that the index lists, none where there is no index."""
+    try:
+        index = json.loads((directory / "model.safetensors.index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    return set(index.get("weight_map", {}).values())
 
 
 def fingerprint(directory: Path) -> str:

@@ -54,16 +54,45 @@ def resolve(call: Call, kind: str, presets: dict[str, dict], defaults: dict) -> 
 
 
 def house_rule(call: Call, name: str):
-    """A rule for all kinds from config.json, or its default."""
-    return (call.home.read("config.json", {}) or {}).get(name, HOUSE_RULES[name])
+    """A rule for all kinds from config.json, or its default. Raises BadRequest as `resolve` does."""
+    return _config(call).get(name, HOUSE_RULES[name])
 
 
-def _from_config(call: Call, kind: str, known: dict) -> dict:
+def _config(call: Call) -> dict:
     config = call.home.read("config.json", {}) or {}
     _refuse_unknown(config, {*HOUSE_RULES, *KINDS, "schema"}, "config.json")
-    own = config.get(kind, {})
-    _refuse_unknown(own, set(known), f"the part {kind!r} of config.json")
+    rules = {name: value for name, value in config.items() if name in HOUSE_RULES}
+    _refuse_other_types(rules, HOUSE_RULES, "config.json")
+    return config
+
+
+def _from_config(call: Call, kind: str, defaults: dict) -> dict:
+    own, where = _config(call).get(kind, {}), f"the part {kind!r} of config.json"
+    if not isinstance(own, dict):
+        raise BadRequest(
+            "bad_setting", f"{where} is {own!r}, expected an object", f'"{kind}": {{}}'
+        )
+    _refuse_unknown(own, set(defaults), where)
+    _refuse_other_types(own, defaults, where)
     return own
+
+
+def _refuse_other_types(part: dict, defaults: dict, where: str) -> None:
+    """A value is of its default's type, and a number is not below 0, or below 1 where it counts something."""
+    for name, value in part.items():
+        if (default := defaults[name]) is None:
+            continue
+        number = isinstance(default, int | float) and not isinstance(default, bool)
+        types = (int, float) if isinstance(default, float) else type(default)
+        right = isinstance(value, types) and isinstance(value, bool) == isinstance(default, bool)
+        least = 1 if isinstance(default, int) and default else 0
+        if not right or (number and value < least):
+            expected = f"a number from {least}" if number else f"something like {default!r}"
+            raise BadRequest(
+                "bad_setting",
+                f"{where} has {name} = {value!r}, expected {expected}",
+                f"the default is {default!r}",
+            )
 
 
 def _refuse_unknown(part: dict, known: set[str], where: str) -> None:

@@ -13,11 +13,13 @@ import subprocess
 import time
 import traceback
 from collections.abc import Callable
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fae_training import consent, runs
 from fae_training.calling import Call, Parser, Result, parser
+from fae_training.deployment import fingerprint
 from fae_training.errors import BadRequest, Failed, Refused, SkillError
 from fae_training.fit import FitResult
 from fae_training.kinds import KINDS
@@ -157,9 +159,10 @@ def _refuse_too_soon(call: Call, kind: str) -> None:
         return
     days = house_rule(call, "min_days_between_runs")
     for run in reversed(runs.all_runs(call.home, kind)):
-        ended = run.result() and (run.file("train_metrics.json").stat().st_mtime)
-        if ended and time.time() - ended < days * 86400:
-            since = (time.time() - ended) / 86400
+        if run.result() is None or not run.record.get("ended_at"):
+            continue
+        since = (time.time() - datetime.fromisoformat(run.record["ended_at"]).timestamp()) / 86400
+        if since < days:
             raise Refused(
                 "too_soon",
                 f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days} days apart",
@@ -255,6 +258,8 @@ def ended(run: Run, status: str) -> Result:
 
 def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     """Be the worker. Its standard streams are the log already."""
+    if task != "verify":
+        consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
     lift_limits()
     os.umask(0o077)  # libraries make files too
     rules = run.home.read("config.json", {}) or {}
@@ -275,7 +280,7 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
         write_json(run.file("train_metrics.json"), result)
         if result["stopped"] != "cancelled":
             session.status("evaluating")
-            result["benchmark"] = score(run)
+            result["benchmark"] = scored(run)
             write_json(run.file("train_metrics.json"), result)
         run.update(
             status="cancelled" if result["stopped"] == "cancelled" else "completed", ended_at=now()
@@ -320,9 +325,10 @@ def _of_library(problem: Exception, run: Run) -> Failed:
     )
 
 
-def score(run: Run) -> dict:
-    """The benchmark of a run's saved adapter, measured in a fresh process. Raises Failed."""
-    return _fresh_process(run, "score", None)
+def scored(run: Run) -> dict:
+    """The benchmark of a run's saved adapter, measured in a fresh process, and which adapter that was. Raises Failed."""
+    mark = fingerprint(run.file("adapters"))
+    return _fresh_process(run, "score", None) | {"fingerprint": mark}
 
 
 def verify(run: Run, timeout_s: float) -> dict | None:

@@ -82,7 +82,7 @@ def score(run: Run, session, also=None, benchmark_from=None) -> dict:
             results[name] = _measured(run, path, adapter, also)
     benchmark = (benchmark_from or benchmark_of)(results)
     notes += benchmark.get("notes", [])
-    return benchmark | {"notes": notes, "current_run": deployed.id if same_model else None}
+    return benchmark | {"notes": notes, "current_run": deployed.id if deployed else None}
 
 
 def _measured(run: Run, path: Path, adapter: Path | None, also) -> dict:
