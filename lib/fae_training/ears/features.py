@@ -1,0 +1,96 @@
+"""Log-mel frames, in numpy, by librosa's definitions: the same numbers in training, in a stream and in Swift.
+
+A frame is 512 samples, the middle 400 of them under a periodic Hann window; the next frame starts 192 samples (12 ms)
+later, so that one 36 ms chunk of Fae's capture (576 samples) completes three frames, always. Nothing is
+padded: frame t depends on samples 192 t to 192 t + 511 alone, which is why a stream gives what a file gives.
+"""
+
+import functools
+
+import numpy as np
+
+SAMPLE_RATE = 16_000
+CHUNK_SAMPLES = 576
+FFT_SIZE = 512
+WINDOW_SIZE = 400
+HOP = 192
+FRAMES_PER_CHUNK = CHUNK_SAMPLES // HOP
+BANDS = 40
+LOWEST_HZ = 60.0
+HIGHEST_HZ = 7_600.0
+# Below the power of 16-bit rounding in a band, so digital silence and a quiet room stay apart but log stays finite.
+LOG_FLOOR = 1e-6
+
+# A block of frames that stays in the processor's cache: 1 MB; an hour framed at once would be 600.
+FRAMES_AT_ONCE = 512
+
+
+def frame_count(samples: int) -> int:
+    """How many whole frames `samples` samples hold."""
+    return max(0, (samples - FFT_SIZE) // HOP + 1)
+
+
+def samples_for(frames: int) -> int:
+    """How many samples `frames` frames span."""
+    return (frames - 1) * HOP + FFT_SIZE
+
+
+@functools.cache
+def window() -> np.ndarray:
+    """[512] periodic Hann of 400 samples, centred between zeros (librosa's `win_length=400, n_fft=512`)."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SIZE) / WINDOW_SIZE)
+    margin = (FFT_SIZE - WINDOW_SIZE) // 2
+    return np.pad(hann, margin).astype(np.float32)
+
+
+@functools.cache
+def mel_filterbank() -> np.ndarray:
+    """[257, 40] triangles that peak at 1, spaced evenly on HTK's mel scale, 2595 log10(1 + f / 700)."""
+
+    def mel(hertz):
+        return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
+
+    edges = 700.0 * (
+        10.0 ** (np.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), BANDS + 2) / 2595.0) - 1.0
+    )
+    bins = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE / FFT_SIZE
+    rising = (bins[:, None] - edges[None, :-2]) / np.diff(edges)[None, :-1]
+    falling = (edges[None, 2:] - bins[:, None]) / np.diff(edges)[None, 1:]
+    return np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
+
+
+def mel_power(samples: np.ndarray) -> np.ndarray:
+    """[samples] or [clips, samples] in -1 to 1 -> [frames, 40] or [clips, frames, 40]: the power in each mel band."""
+    if samples.ndim == 1:
+        return mel_power(samples[None])[0]
+    frames = frame_count(samples.shape[1])
+    out = np.empty((len(samples), frames, BANDS), dtype=np.float32)
+    if out.size == 0:
+        return out
+    samples = np.asarray(samples, dtype=np.float32)
+    rows = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE, axis=1)[:, ::HOP]
+    clips = max(1, FRAMES_AT_ONCE // frames)
+    for clip in range(0, len(out), clips):
+        for start in range(0, frames, FRAMES_AT_ONCE):
+            block = (slice(clip, clip + clips), slice(start, start + FRAMES_AT_ONCE))
+            out[block] = _bands(rows[block])
+    return out
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """The natural logarithm of the power in each band plus LOG_FLOOR."""
+    return np.log(mel_power(samples) + LOG_FLOOR)
+
+
+def _bands(framed: np.ndarray) -> np.ndarray:
+    import mlx.core as mx
+
+    # mlx transforms many frames per instruction; numpy takes them one by one, four times as long.
+    spectrum = np.asarray(mx.fft.rfft(mx.array(framed * window()), stream=mx.cpu))
+    return np.square(spectrum.view(np.float32)) @ _squares_to_bands()
+
+
+@functools.cache
+def _squares_to_bands() -> np.ndarray:
+    # Each bin of the spectrum is two numbers, real and imaginary: both squares go to the bin's bands.
+    return np.repeat(mel_filterbank(), 2, axis=0)

@@ -1,0 +1,63 @@
+"""The classifiers' network: convolutions over log-mel frames, then mean, deviation and maximum over the window.
+
+No convolution is padded, so each output frame depends on a fixed stretch of input frames and on nothing else:
+a stream can compute each frame once, keep it, and get exactly what a whole window gives. The statistics pooling
+is what tells a word from running speech on few recordings (the maximum: did it happen; the deviation: how
+unevenly); see docs/ears.md for what it gave over mean pooling.
+"""
+
+import mlx.core as mx
+import mlx.nn as nn
+
+# Added to a variance before its root: far under a channel's variance, enough for a constant channel's gradient.
+EPSILON = 1e-5
+
+
+class Convolution(nn.Module):
+    """[batch, frames, inputs] -> [batch, (frames - (width-1) dilation - 1) // stride + 1, outputs], then normalised, then ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, width: int, stride: int, dilation: int):
+        super().__init__()
+        self._width, self._stride, self._dilation = width, stride, dilation
+        # [width * inputs, outputs], He initialisation for ReLU; row i * inputs + c weighs channel c, i * dilation frames in.
+        self.weight = mx.random.normal((width * inputs, outputs)) * (2 / (width * inputs)) ** 0.5
+        self.scale = mx.ones(outputs)
+        self.offset = mx.zeros(outputs)
+
+    def __call__(self, x):
+        frames = (x.shape[1] - (self._width - 1) * self._dilation - 1) // self._stride + 1
+        # Shifted slices beside each other and one matrix product: MLX's own convolution on a processor takes
+        # several times as long in training (benchmarks/bench_ears.py measures both).
+        reach = (frames - 1) * self._stride + 1
+        starts = [i * self._dilation for i in range(self._width)]
+        x = mx.concatenate([x[:, s : s + reach : self._stride] for s in starts], axis=-1)
+        return mx.maximum(mx.fast.layer_norm(x @ self.weight, self.scale, self.offset, EPSILON), 0)
+
+
+class Classifier(nn.Module):
+    """[batch, frames, bands] log-mel -> [batch, classes] logits.
+
+    `layers` is a list of {"outputs", "width", "stride", "dilation"}; `mean` and `deviation` [bands] are those of
+    the training frames and stay as they are.
+    """
+
+    def __init__(
+        self, layers: list, classes: int, bands: int, mean=None, deviation=None, dropout=0.2
+    ):
+        super().__init__()
+        self._mean = mx.zeros(bands) if mean is None else mx.array(mean)
+        self._deviation = mx.ones(bands) if deviation is None else mx.array(deviation)
+        sizes = [bands] + [layer["outputs"] for layer in layers]
+        self.convolutions = [
+            Convolution(inputs, **layer) for inputs, layer in zip(sizes[:-1], layers, strict=True)
+        ]
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(3 * sizes[-1], classes)
+
+    def __call__(self, x):
+        x = (x - self._mean) / self._deviation
+        for convolution in self.convolutions:
+            x = convolution(x)
+        mean = x.mean(axis=1)
+        deviation = mx.sqrt(x.var(axis=1) + EPSILON)
+        return self.output(self.dropout(mx.concatenate([mean, deviation, x.max(axis=1)], axis=-1)))
