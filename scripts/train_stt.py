@@ -1,0 +1,120 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-audio>=0.6.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-tune==0.6.0; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "jiwer>=4",
+#   "numpy",
+#   "soundfile",
+#   "soxr",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Fine-tune the speech recogniser on what it misheard: names, places, words of yours.
+
+    uv run scripts/add_correction.py --heard Marian --meant Marion
+    uv run scripts/train_stt.py --preset light
+    uv run scripts/train_stt.py --resume latest
+
+Reads stt/corrections.jsonl and its recordings; words without enough of them are spoken by `say` or espeak-ng. Writes
+data/stt/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/, train_metrics.json.
+Presets (steps, batch, accumulation, learning rate, rank, clips of a word):
+  smoke     10  1  1  1e-4   8   4
+  light    100  4  1  1e-4  16  16
+  standard 300  4  2  5e-5  16  32
+Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no model or no sound, 5 another run, 6 it failed.
+"""
+
+from fae_training import calling, presets, worker
+from fae_training.calling import Call, Result
+from fae_training.speech import request, scoring
+
+DEFAULTS = request.DEFAULTS | presets.STT["light"] | {"preset": "light"}
+
+
+def main(call: Call) -> Result:
+    if call.arguments.fetch:
+        from fae_training.language.request import fetch
+
+        return fetch(call, request.choose(call.arguments.model or DEFAULTS["model"])[0])
+    tasks = {"train": train, "score": scoring.score, "verify": scoring.verify}
+    return worker.main(call, "stt", presets.STT, DEFAULTS, prepare, tasks)
+
+
+def prepare(call: Call, settings) -> dict:
+    """What must be there before a run begins; facts for run.json."""
+    return request.facts(call, settings)
+
+
+def train(run, session) -> dict:
+    """The worker's task: make the clips, load, train, save, and say what was really applied."""
+    from fae_training.fit import FitSettings, fit
+    from fae_training.speech import batches, dataset, mlx_tune_repairs, recogniser
+    from fae_training.speech.synthesis import find_synthesiser
+
+    # Setup
+    settings = run.settings
+    data = dataset.build(run.home, settings, find_synthesiser(), session.log)
+    wrapper = mlx_tune_repairs.load_model(
+        run.record["model"]["directory"],
+        settings["rank"],
+        settings["lora_scale"],
+        settings["seed"],
+    )
+    model = wrapper.model._model
+    session.log("encoding the clips")
+    training = batches.rows_of(model, run.home, "train")
+    held_out = batches.rows_of(model, run.home, "valid")
+
+    # Train
+    stream = batches.SpeechBatches(training, settings["batch_size"], settings["seed"])
+    every = max(1, settings["steps"] // 5)
+    result = fit(
+        model,
+        FitSettings(
+            steps=settings["steps"],
+            learning_rate=settings["learning_rate"],
+            gradient_accumulation=settings["gradient_accumulation"],
+            warmup_steps=round(settings["warmup_ratio"] * settings["steps"]),
+            schedule=settings["schedule"],
+            weight_decay=settings["weight_decay"],
+            seed=settings["seed"],
+            report_every=max(1, settings["steps"] // 50),
+            validate_every=every,
+            save_every=every,
+            max_gradient_norm=settings["max_gradient_norm"],
+        ),
+        recogniser.loss,
+        stream,
+        (lambda: {"val_loss": batches.mean_loss(model, held_out)}) if held_out else None,
+        run,
+        session,
+    )
+    mlx_tune_repairs.save(
+        wrapper, run.file("adapters"), result.best_parameters, run.record["model"]["id"]
+    )
+
+    # What was applied, read back from the objects
+    applied = result.applied | {
+        "batch_size": stream.batch_size,
+        "lora": mlx_tune_repairs.receipt(wrapper),
+        "prompt": model._tokenizer.decode(training[0].tokens[: training[0].supervised_from]),
+        "rows": {"train": data["train"], "valid": data["valid"]},
+        "terms": data["terms"],
+    }
+    return worker.receipt(run, result, applied, data["notes"])
+
+
+def build_parser() -> calling.Parser:
+    parser = worker.training_parser(__doc__, presets.STT)
+    request.add_options(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())
