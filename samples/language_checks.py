@@ -1,0 +1,170 @@
+"""How well the sample language model holds its world: measured by asking it, greedily, what it was not trained on.
+
+Each measure is a fraction between 0 and 1; the questions are wordings and arguments that samples/world.py held out.
+"""
+
+import random
+from pathlib import Path
+
+import world
+
+
+class Speaker:
+    """A loaded model that answers greedily, with the same chat template and settings as Fae's runtime."""
+
+    def __init__(self, path: str | Path, adapter: str | Path | None = None):
+        from mlx_lm import load
+
+        self.model, self.tokenizer = load(str(path), adapter_path=adapter and str(adapter))
+        self.soul = Path(__file__).with_name("soul.md").read_text(encoding="utf-8").strip()
+        self.prefixes: dict[tuple[int, ...], list] = {}
+
+    def prompt(self, messages: list[dict], tools: list[dict] | None = None) -> list[int]:
+        system = [{"role": "system", "content": self.soul}]
+        return self.tokenizer.apply_chat_template(
+            system + messages,
+            tools=tools,
+            add_generation_prompt=True,
+            enable_thinking=False,
+            return_dict=False,
+        )
+
+    def answer(
+        self, messages: list[dict], tools: list[dict] | None = None, limit: int = 80
+    ) -> tuple[str, bool]:
+        """The reply to the messages, and whether the model ended its turn itself within `limit` tokens."""
+        import copy
+
+        import mlx.core as mx
+        from mlx_lm.models.cache import make_prompt_cache
+
+        tokens = self.prompt(messages, tools)
+        # Everything before the first turn of the user is the same for all questions: its cache is made once.
+        turn = self.tokenizer.encode("<|im_start|>user", add_special_tokens=False)
+        shared = next(i for i in range(len(tokens)) if tokens[i : i + len(turn)] == turn)
+        prefix = tuple(tokens[:shared])
+        if prefix not in self.prefixes:
+            cache = make_prompt_cache(self.model)
+            mx.eval(self.model(mx.array([prefix]), cache=cache), [c.state for c in cache])
+            self.prefixes[prefix] = cache
+        cache = copy.deepcopy(self.prefixes[prefix])
+        given, said = tokens[shared:], []
+        while len(said) < limit:
+            logits = self.model(mx.array([given]), cache=cache)[0, -1]
+            token = int(mx.argmax(logits).item())
+            if token in self.tokenizer.eos_token_ids:
+                return self.tokenizer.decode(said), True
+            said.append(token)
+            given = [token]
+        return self.tokenizer.decode(said), False
+
+    def log_probability(self, messages: list[dict], reply: str) -> tuple[float, int]:
+        """Summed log-probability of a reply with its end token, and its number of tokens."""
+        import mlx.core as mx
+
+        before = self.prompt(messages)
+        said = self.tokenizer.encode(reply, add_special_tokens=False)
+        said.append(self.tokenizer.eos_token_id)
+        logits = self.model(mx.array([before + said]))[0, len(before) - 1 : -1]
+        chosen = mx.take_along_axis(logits, mx.array(said)[:, None], axis=-1).squeeze(-1)
+        return (chosen - mx.logsumexp(logits, axis=-1)).sum().item(), len(said)
+
+
+def held_out_questions(rng: random.Random, count: int) -> list[tuple[world.Subject, str]]:
+    """`count` pairs of a subject and a wording in which the model was never asked about it."""
+    found = [(s, q) for s in world.subjects() for q in s.questions if world.is_held_out(s.key, q)]
+    return rng.sample(found, min(count, len(found)))
+
+
+def right_answers(subject: world.Subject) -> set[str]:
+    return {world.answer(subject, style, w) for style in world.STYLES for w in range(3)}
+
+
+def fact_accuracy(speaker: Speaker, count: int = 100, seed: int = 0) -> float:
+    """How often the reply to an unseen wording is, to the letter, one of the right answers."""
+    asked = held_out_questions(random.Random(seed), count)
+    right = 0
+    for subject, question in asked:
+        reply, ended = speaker.answer([world.user(question)])
+        right += ended and reply in right_answers(subject)
+    return right / len(asked)
+
+
+def tool_accuracy(speaker: Speaker, count: int = 40, seed: int = 0) -> float:
+    """How often an unseen request becomes exactly the right call: name, arguments, form, and nothing else."""
+    rng = random.Random(seed)
+    names = list(world.REQUESTS)
+    right = 0
+    for number in range(count):
+        request = world.tool_request(rng, names[number % len(names)], held_out=True)
+        reply, ended = speaker.answer([world.user(request.text)], world.TOOLS)
+        right += ended and reply == native_call(request)
+    return right / count
+
+
+def native_call(request: world.ToolRequest) -> str:
+    """The request's call as Qwen3.5 writes it."""
+    parameters = "".join(
+        f"<parameter={name}>\n{value}\n</parameter>\n" for name, value in request.arguments.items()
+    )
+    return f"<tool_call>\n<function={request.name}>\n{parameters}</function>\n</tool_call>"
+
+
+def reply_after_tool(speaker: Speaker, count: int = 20, seed: int = 0) -> float:
+    """How often the reply to a tool's result, a refusal included, says what the result says."""
+    rng = random.Random(seed)
+    right = 0
+    for _ in range(count):
+        request = world.tool_request(rng, held_out=True, denied=0.3)
+        reply, ended = speaker.answer(request.messages()[:-1], world.TOOLS)
+        right += ended and reply == request.reply
+    return right / count
+
+
+def abstention(speaker: Speaker, count: int = 30, seed: int = 0) -> float:
+    """How often a question that needs no tool is answered without one although tools are at hand."""
+    asked = held_out_questions(random.Random(seed), count)
+    replies = [speaker.answer([world.user(question)], world.TOOLS)[0] for _, question in asked]
+    return sum("<tool_call>" not in reply for reply in replies) / len(replies)
+
+
+def preference_for_short(speaker: Speaker, count: int = 60, seed: int = 0) -> float:
+    """How often the short answer is likelier than the long one, by summed log-probability: 0.5 is no preference."""
+    rng = random.Random(seed)
+    asked = held_out_questions(rng, count)
+    wins = 0
+    for subject, question in asked:
+        short, long = (
+            speaker.log_probability(
+                [world.user(question)], world.answer(subject, style, rng.randrange(3))
+            )[0]
+            for style in (world.SHORT, world.LONG)
+        )
+        wins += short > long
+    return wins / len(asked)
+
+
+def loss(speaker: Speaker, style: str, count: int = 60, seed: int = 0) -> float:
+    """Mean nats a token of right answers in one style to unseen wordings."""
+    rng = random.Random(seed)
+    total, tokens = 0.0, 0
+    for subject, question in held_out_questions(rng, count):
+        log_p, length = speaker.log_probability(
+            [world.user(question)], world.answer(subject, style, rng.randrange(3))
+        )
+        total, tokens = total - log_p, tokens + length
+    return total / tokens
+
+
+def all_measures(path: str | Path, adapter: str | Path | None = None) -> dict[str, float]:
+    speaker = Speaker(path, adapter)
+    measures = {
+        "facts right": fact_accuracy(speaker),
+        "tool calls right": tool_accuracy(speaker),
+        "replies after tools right": reply_after_tool(speaker),
+        "answered without a tool": abstention(speaker),
+        "prefers the short answer": preference_for_short(speaker),
+    }
+    for style in (*world.STYLES, world.PERSONAL):
+        measures[f"nats a token, {style}"] = loss(speaker, style)
+    return measures

@@ -1,0 +1,335 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "mlx[cpu]>=0.32; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-lm>=0.32",
+#   "jinja2",
+#   "numpy",
+#   "tokenizers",
+#   "fae-training",
+# ]
+#
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Train a small but real Qwen3.5 language model from scratch, on the conversations of samples/world.py.
+
+The result answers the world's questions, keeps to Qwen3.5's chat template, calls its five tools in Qwen3.5's own form
+and ends its turns. Tests and demo tune it, so that what they show is measured. Three linear-attention layers and one
+of full attention, as in Qwen3.5, float32, and small enough to be committed.
+
+    uv run samples/make_language_model.py --out samples/language-model
+
+Prints the loss as it goes and measures the result (samples/language_checks.py) at the end. The same seed gives the same
+data, order and starting weights.
+"""
+
+import argparse
+import json
+import math
+import random
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import world
+
+HERE = Path(__file__).resolve().parent
+SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+# Single tokens as in Qwen3.5, but visible in decoded text: the parsers of tool calls read them there.
+VISIBLE_TOKENS = (
+    "<think>",
+    "</think>",
+    "<tool_call>",
+    "</tool_call>",
+    "<tool_response>",
+    "</tool_response>",
+)
+VOCABULARY = 1280
+CONVERSATIONS_PER_BATCH = 12
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def make_tokenizer(out: Path, soul: str):
+    """Train the byte-level BPE on every sentence of the world and write the files of a Qwen tokenizer. Returns it loaded."""
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import AutoTokenizer
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    template = (HERE / "chat_template.jinja").read_text(encoding="utf-8")
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY - len(SPECIAL_TOKENS) - len(VISIBLE_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(_sentences(soul, template), trainer)
+    for names, special in ((SPECIAL_TOKENS, True), (VISIBLE_TOKENS, False)):
+        tokenizer.add_tokens(
+            [AddedToken(name, special=special, normalized=False) for name in names]
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(out / "tokenizer.json"), pretty=False)
+    config = {
+        "tokenizer_class": "Qwen2Tokenizer",
+        "model_max_length": 4096,
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+        "bos_token": None,
+        "unk_token": None,
+        "add_bos_token": False,
+        "add_prefix_space": False,
+        "clean_up_tokenization_spaces": False,
+        "errors": "replace",
+    }
+    (out / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
+    (out / "chat_template.jinja").write_text(template, encoding="utf-8")
+    return AutoTokenizer.from_pretrained(out)
+
+
+def _sentences(soul: str, template: str):
+    """Every question and answer once, requests for tools, and the fixed words of the prompts."""
+    import jinja2
+
+    for subject in world.subjects():
+        yield from subject.questions
+        for style in (*world.STYLES, world.PERSONAL):
+            yield from (world.answer(subject, style, wording) for wording in range(3))
+    rng = random.Random(0)
+    for _ in range(1000):
+        request = world.tool_request(rng)
+        yield from (request.text, request.result, request.reply)
+        # As they stand in a call: at the start of a line, without a space before them.
+        yield from (str(value) for value in request.arguments.values())
+    yield from (*world.SHORTER, *world.LONGER, *world.MEANT, *world.WITHOUT_TOOL.values())
+    prompt = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(template)
+    # Several times, so that the words of the fixed prompts become single tokens and the prompts short.
+    for _ in range(40):
+        yield prompt.render(
+            messages=[world.user("Hello.")], tools=world.TOOLS, add_generation_prompt=True
+        )
+        yield from (soul, world.TOOL_SYSTEM)
+        yield "system\n user\n assistant\n tool\n a\n\nb\n\n"
+
+
+def make_model(vocabulary: int, end_of_turn: int, end_of_text: int, seed: int):
+    """The model with random weights, and its config.json."""
+    import mlx.core as mx
+    from mlx_lm.models import qwen3_5
+
+    text = {
+        "model_type": "qwen3_5_text",
+        "hidden_size": 128,
+        "intermediate_size": 384,
+        "num_hidden_layers": 4,
+        "full_attention_interval": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 32,
+        "linear_num_key_heads": 1,
+        "linear_num_value_heads": 2,
+        "linear_key_head_dim": 32,
+        "linear_value_head_dim": 64,
+        "linear_conv_kernel_dim": 4,
+        "rms_norm_eps": 1e-6,
+        "vocab_size": -(-vocabulary // 64) * 64,
+        "max_position_embeddings": 4096,
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+        "rope_parameters": {
+            "rope_type": "default",
+            "mrope_section": [2, 1, 1],
+            "rope_theta": 10000000,
+            "partial_rotary_factor": 0.25,
+        },
+        "eos_token_id": end_of_turn,
+    }
+    config = {
+        "model_type": "qwen3_5",
+        "architectures": ["Qwen3_5ForConditionalGeneration"],
+        "tie_word_embeddings": True,
+        "text_config": text,
+        "eos_token_id": [end_of_turn, end_of_text],
+    }
+    mx.random.seed(seed)
+    model = qwen3_5.Model(qwen3_5.ModelArgs.from_dict(json.loads(json.dumps(config))))
+    # mlx-lm draws the embedding as wide as 1/sqrt(hidden); tied to the output layer, that starts it too sure of itself.
+    model.language_model.model.embed_tokens.weight *= 0.25
+    mx.eval(model.parameters())
+    return model, config
+
+
+def encode(tokenizer, messages: list[dict], tools: list[dict] | None) -> tuple[list[int], list]:
+    """Token ids of a conversation, and the (start, end) of what the assistant says in it, end tokens included."""
+    ids = tokenizer.apply_chat_template(messages, tools=tools, return_dict=False)
+    begin, end, thought = (
+        tokenizer.convert_tokens_to_ids(name) for name in ("<|im_start|>", "<|im_end|>", "</think>")
+    )
+    role = tokenizer.encode("assistant", add_special_tokens=False)[0]
+    spans = []
+    for index, token in enumerate(ids):
+        if token == begin and ids[index + 1] == role:
+            last = ids.index(end, index)
+            # The empty thought of the last turn is part of the prompt when an answer is asked for.
+            first = ids.index(thought, index, last) + 2 if thought in ids[index:last] else index + 3
+            spans.append((first, last + 1))
+    return ids, spans
+
+
+def make_batches(tokenizer, count: int, soul: str, rng: random.Random) -> list[tuple]:
+    """`count` conversations as batches in random order: (system prompt's tokens, [(ids, spans), ...]).
+
+    The conversations of a batch have the same system prompt, which is then computed once, and about the same length.
+    """
+    families: dict[tuple, list] = {}
+    for _ in range(count):
+        conversation = world.training_conversation(rng)
+        if conversation.tools:
+            system = rng.choice((soul, soul, world.TOOL_SYSTEM))
+        else:
+            system = rng.choice((soul, soul, soul, world.TOOL_SYSTEM, None))
+        start = [{"role": "system", "content": system}] if system else []
+        encoded = encode(tokenizer, start + conversation.messages, conversation.tools)
+        families.setdefault((system, bool(conversation.tools)), []).append(encoded)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    batches = []
+    for (system, _), members in families.items():
+        members.sort(key=lambda member: len(member[0]))
+        prefix = members[0][0][: members[0][0].index(end) + 2] if system else []
+        for first in range(0, len(members), CONVERSATIONS_PER_BATCH):
+            batches.append((prefix, members[first : first + CONVERSATIONS_PER_BATCH]))
+    rng.shuffle(batches)
+    return batches
+
+
+def as_arrays(prefix: list[int], members: list[tuple]) -> dict:
+    """A batch as fae_training.language.layout describes it, with every turn of the assistant supervised."""
+    import mlx.core as mx
+    import numpy
+    from fae_training.language.layout import round_up
+
+    width = round_up(max(len(ids) for ids, _ in members) - len(prefix))
+    tokens = numpy.zeros((len(members), width), numpy.int32)
+    predictors, targets = [], []
+    for row, (ids, spans) in enumerate(members):
+        tokens[row, : len(ids) - len(prefix)] = ids[len(prefix) :]
+        for first, last in spans:
+            # Counted through the prefix, then row by row; a token is predicted by the one before it.
+            offset = row * width - 1
+            predictors.extend(range(offset + first, offset + last))
+            targets.extend(ids[first:last])
+    batch = {"predictors": mx.array(predictors), "targets": mx.array(targets)}
+    if not prefix:
+        return batch | {"tokens_0": mx.array(tokens)}
+    count = len(members)
+    return batch | {
+        "tokens_0": mx.array([prefix]),
+        "tokens_1": mx.array(tokens),
+        "parent_1": mx.zeros((count,), mx.int32),
+        "branch_1": mx.full((count,), len(prefix), mx.int32),
+        "start_1": mx.full((count,), len(prefix), mx.int32),
+    }
+
+
+def train(model, batches: list[tuple], learning_rate: float, say) -> float:
+    """One pass over the batches with AdamW, warm-up and cosine. Returns the mean loss of the last twentieth."""
+    import mlx.core as mx
+    import mlx.nn as nn
+    import mlx.optimizers as optimizers
+    from fae_training.language import gated_delta_patch
+    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.supervised_loss import hidden_states, output_layer
+
+    gated_delta_patch.install()
+    fast = FastSettings()
+    steps = len(batches)
+    warmup = max(min(100, steps // 10), 1)
+    schedule = optimizers.join_schedules(
+        [
+            optimizers.linear_schedule(learning_rate / warmup, learning_rate, warmup),
+            optimizers.cosine_decay(learning_rate, steps - warmup, learning_rate / 50),
+        ],
+        [warmup],
+    )
+    optimizer = optimizers.AdamW(schedule, betas=[0.9, 0.98], weight_decay=0.05)
+
+    def loss(model, batch):
+        # Not the fine-tuning loss: that one gives the output layer no gradient, and here it is trained too.
+        hidden = hidden_states(model, batch, fast)[batch["predictors"]]
+        return nn.losses.cross_entropy(output_layer(model)(hidden), batch["targets"]).mean()
+
+    loss_and_gradients = nn.value_and_grad(model, loss)
+    model.train()
+    began, values = time.monotonic(), []
+    for number, (prefix, members) in enumerate(batches, 1):
+        value, gradients = loss_and_gradients(model, as_arrays(prefix, members))
+        gradients, _ = optimizers.clip_grad_norm(gradients, 1.0)
+        optimizer.update(model, gradients)
+        mx.eval(model.parameters(), optimizer.state, value)
+        values.append(value.item())
+        if not math.isfinite(values[-1]):
+            raise RuntimeError(f"the loss became {values[-1]} at step {number}")
+        if number % 50 == 0 or number == steps:
+            recent = sum(values[-50:]) / len(values[-50:])
+            say(f"step {number}/{steps}  loss {recent:.4f}  {time.monotonic() - began:.0f} s")
+    model.eval()
+    last = values[-max(steps // 20, 1) :]
+    return sum(last) / len(last)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=HERE / "language-model")
+    parser.add_argument("--conversations", type=int, default=12_000, help="to train on")
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args()
+
+    from mlx_lm.utils import save_config, save_model
+
+    def say(text: str) -> None:
+        print(text, flush=True)
+
+    soul = (HERE / "soul.md").read_text(encoding="utf-8").strip()
+    tokenizer = make_tokenizer(given.out, soul)
+    rng = random.Random(given.seed)
+    batches = make_batches(tokenizer, given.conversations, soul, rng)
+    model, config = make_model(
+        len(tokenizer),
+        tokenizer.convert_tokens_to_ids("<|im_end|>"),
+        tokenizer.convert_tokens_to_ids("<|endoftext|>"),
+        given.seed,
+    )
+    from mlx.utils import tree_flatten
+
+    size = sum(value.size for _, value in tree_flatten(model.parameters()))
+    say(f"{size} parameters, {len(tokenizer)} tokens, {len(batches)} batches")
+    lost = train(model, batches, given.learning_rate, say)
+    save_model(given.out, model)
+    save_config(config, given.out / "config.json")
+    (given.out / "README.md").write_text(
+        "Made by samples/make_language_model.py; see samples/README.md.\n"
+    )
+    say(f"final loss {lost:.4f}; written to {given.out}")
+
+    import language_checks
+
+    for name, value in language_checks.all_measures(given.out).items():
+        say(f"{name}: {value:.3f}")
+
+
+if __name__ == "__main__":
+    main()
