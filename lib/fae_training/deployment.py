@@ -187,12 +187,14 @@ def last_slot(home: Home) -> str:
 
 def _decide(home: Home, line: dict) -> None:
     """Add the line and bring active.json in line, one script at a time."""
-    home.directory()
-    with home.file(HISTORY_FILE).open("ab") as history:
-        os.chmod(history.fileno(), 0o600)
-        fcntl.flock(history, fcntl.LOCK_EX)
+    # The lock is on the directory: the one on history.jsonl is taken by each line that is added.
+    directory = os.open(home.directory(), os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
         append_jsonl(home.file(HISTORY_FILE), line)
         _write_active(home)
+    finally:
+        os.close(directory)
 
 
 def _write_active(home: Home) -> None:

@@ -6,6 +6,7 @@ flushed to disk and renamed, so any script can read it while any other runs or h
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import tempfile
@@ -150,7 +151,7 @@ def _sync_directory(directory: Path) -> None:
 
 
 def append_jsonl(path: Path, row: dict) -> None:
-    """Add one line. A single write to a file opened for append, so that two writers never mix lines.
+    """Add one line, one writer at a time.
 
     What a kill or a full disk left of an unfinished last line goes first, for the new line would be glued to it.
     """
@@ -159,6 +160,7 @@ def append_jsonl(path: Path, row: dict) -> None:
     try:
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             _drop_unfinished_line(handle)
             if os.write(handle, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

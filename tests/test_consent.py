@@ -1,0 +1,57 @@
+"""Nothing is read or trained without consent, and it can be taken back."""
+
+import calls
+import pytest
+from fae_training import consent, state
+from fae_training.errors import BadRequest, Refused
+
+
+def test_what_was_not_asked_is_refused_with_the_command_that_allows_it(home):
+    with pytest.raises(Refused) as refused:
+        consent.require(state.Home(home), "audio")
+    assert refused.value.hint == "uv run scripts/setup.py --consent audio"
+    assert not home.exists(), "asking made a state directory"
+
+
+def test_consent_is_for_one_source_and_keeps_its_date(home):
+    place = state.Home(home)
+    first = consent.change(place, ["conversations"], [])["conversations"]
+    assert first["granted_at"] and first["revoked_at"] is None
+    again = consent.change(place, ["conversations", "audio"], [])
+    assert again["conversations"] == first
+    assert [consent.granted(place, source) for source in consent.SOURCES] == [True, False, True]
+
+
+def test_taking_back_says_when_and_giving_again_counts(home):
+    place = state.Home(home)
+    given = consent.change(place, ["conversations"], [])["conversations"]
+    taken = consent.change(place, [], ["conversations"])["conversations"]
+    assert taken["granted_at"] == given["granted_at"] and taken["revoked_at"]
+    with pytest.raises(Refused, match=f"taken back on {taken['revoked_at'][:10]}"):
+        consent.require(place, "conversations")
+    consent.change(place, ["conversations"], [])
+    consent.require(place, "conversations")
+
+
+def test_taking_back_what_was_never_given_is_a_no(home):
+    consent.change(state.Home(home), [], ["audio"])
+    assert not consent.granted(state.Home(home), "audio")
+
+
+def test_an_unknown_source_changes_nothing(home):
+    with pytest.raises(BadRequest, match="conversations, corrections, audio"):
+        consent.change(state.Home(home), ["conversations", "diary"], [])
+    assert not home.exists()
+
+
+def test_setup_records_consent_and_revocation_and_train_obeys(home):
+    told = calls.answer("setup", "--consent", "conversations", "corrections", home=home)
+    assert told["consents"] == {"conversations": True, "corrections": True, "audio": False}
+    planned = calls.answer("setup", "--revoke", "conversations", "--dry-run", home=home)
+    assert planned["revoke"] == ["conversations"]
+    assert consent.granted(state.Home(home), "conversations"), "a dry run took it back"
+    got = calls.script("setup", '{"revoke": ["conversations"]}', home=home)
+    assert got.json["consents"] == {"conversations": False, "corrections": True, "audio": False}
+    refused = calls.script("train", "--preset", "smoke", "--json", home=home)
+    assert refused.status == 3 and refused.json["error"]["code"] == "no_consent"
+    assert "taken back" in refused.json["error"]["message"]

@@ -1,0 +1,130 @@
+"""Which model is meant, where it lies, and whether it can be trained at all."""
+
+import json
+
+import pytest
+from fae_training import models
+from fae_training.errors import BadRequest, Missing
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    return lambda gigabytes: monkeypatch.setenv("FAE_TRAINING_MEMORY_GB", str(gigabytes))
+
+
+@pytest.mark.parametrize(
+    "gigabytes, model",
+    [
+        (8, "mlx-community/Qwen3.5-2B-4bit"),
+        (16, "mlx-community/Qwen3.5-4B-4bit"),
+        (31, "mlx-community/Qwen3.5-4B-4bit"),
+        (32, "Brooooooklyn/Qwen3.5-9B-unsloth-mlx"),
+        (64, "mlx-community/Qwen3.5-35B-A3B-4bit"),
+    ],
+)
+def test_auto_without_fae_goes_by_memory(memory, gigabytes, model):
+    memory(gigabytes)
+    assert models.choose("auto") == (model, f"the model map for {gigabytes} GB of memory")
+
+
+@pytest.mark.parametrize(
+    "preset, gigabytes, model",
+    [
+        ("qwen3_5_4b", 64, "mlx-community/Qwen3.5-4B-4bit"),
+        ("auto", 8, "saorsa-labs/saorsa-1.1-tiny"),
+        ("auto", 24, "mlx-community/Qwen3.5-4B-4bit"),
+        ("auto", 32, "mlx-community/Qwen3.5-35B-A3B-4bit"),
+    ],
+)
+def test_auto_follows_fae_where_fae_is(memory, monkeypatch, tmp_path, preset, gigabytes, model):
+    memory(gigabytes)
+    monkeypatch.setenv("FAE_APP_DIR", str(tmp_path))
+    (tmp_path / "config.toml").write_text(f'[llm]\nvoiceModelPreset = "{preset}"\n')
+    chosen, why = models.choose("auto")
+    assert chosen == model and "Fae" in why
+
+
+def test_a_name_an_id_and_a_directory_are_taken_as_they_are():
+    assert models.choose("medium")[0] == "Brooooooklyn/Qwen3.5-9B-unsloth-mlx"
+    assert models.choose("someone/else") == ("someone/else", "as asked")
+    assert models.choose("/models/mine") == ("/models/mine", "as asked")
+    with pytest.raises(
+        BadRequest, match="no model 'huge'; expected auto, tiny, small, medium, large"
+    ):
+        models.choose("huge")
+
+
+def test_a_model_is_found_in_the_cache_at_the_revision_of_main(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    repository = tmp_path / "hub" / "models--mlx-community--Qwen3.5-2B-4bit"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("abc123\n")
+    assert models.locate("mlx-community/Qwen3.5-2B-4bit") is None, "only a ref is there"
+    (repository / "snapshots" / "abc123").mkdir(parents=True)
+    (repository / "snapshots" / "older").mkdir()
+    assert models.locate("mlx-community/Qwen3.5-2B-4bit") == repository / "snapshots" / "abc123"
+    assert models.locate(str(tmp_path / "hub")) == tmp_path / "hub"
+    assert models.locate("/nowhere/at/all") is None
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A directory that looks like a Qwen3.5 model from outside."""
+    directory = tmp_path / "model"
+    directory.mkdir()
+    (directory / "config.json").write_text('{"model_type": "qwen3_5"}')
+    (directory / "tokenizer.json").write_text("{}")
+    (directory / "model.safetensors").write_bytes(b"weights")
+    return directory
+
+
+def refused(directory):
+    with pytest.raises(Missing) as caught:
+        models.check(directory, models.LANGUAGE_MODEL_TYPES, "the next command")
+    assert str(directory) in caught.value.message and caught.value.hint == "the next command"
+    return caught.value
+
+
+def test_a_model_with_config_and_weights_passes(model):
+    assert models.check(model, models.LANGUAGE_MODEL_TYPES, "")["model_type"] == "qwen3_5"
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"model_type": "llama"}'])
+def test_no_config_or_another_architecture_is_named(model, text):
+    (model / "config.json").unlink() if text is None else (model / "config.json").write_text(text)
+    error = refused(model)
+    assert error.code == ("other_architecture" if text in ("[]", '{"model_type": "llama"}') else "no_model_config")  # fmt: skip
+    if text == '{"model_type": "llama"}':
+        assert "'llama' model, expected one of qwen3_5" in error.message
+
+
+def test_weights_that_are_absent_empty_or_a_link_to_nothing_are_no_weights(model):
+    weights = model / "model.safetensors"
+    weights.write_bytes(b"")
+    assert refused(model).code == "no_weights"
+    weights.unlink()
+    assert refused(model).code == "no_weights"
+    weights.symlink_to("../blobs/gone")
+    assert refused(model).code == "no_weights"
+
+
+def test_a_shard_that_only_the_index_knows_is_named(model):
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (model / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert "model-00002-of-00002.safetensors" in refused(model).message
+
+
+def test_the_fingerprint_changes_with_config_tokenizer_and_size_of_weights(model):
+    seen = [models.fingerprint(model)]
+    (model / "README.md").write_text("not part of the model")
+    assert models.fingerprint(model) == seen[0]
+    for name, text in (
+        ("config.json", '{"model_type": "qwen3_5", "eos": 1}'),
+        ("tokenizer.json", '{"a": 1}'),
+        ("model.safetensors", "more weights"),
+        ("chat_template.jinja", "{{ messages }}"),
+    ):
+        (model / name).write_text(text)
+        seen.append(models.fingerprint(model))
+    assert len(set(seen)) == 5

@@ -1,0 +1,89 @@
+"""Which value holds, and where it came from."""
+
+import pytest
+from fae_training import calling, settings, state
+from fae_training.errors import BadRequest
+from fae_training.worker import training_parser
+
+PRESETS = {"light": {"steps": 50, "rank": 16}, "deep": {"steps": 500, "rank": 32}}
+DEFAULTS = {"preset": "light", "steps": 50, "rank": 16, "learning_rate": 1e-4, "seed": 0, "model": "auto"}  # fmt: skip
+
+
+def resolve(home, argv=(), config=None, defaults=None):
+    if config is not None:
+        state.write_json(home / "config.json", config)
+    parser = training_parser("", PRESETS)
+    call = calling.read_call(parser, ["--home", str(home), *argv], "person")
+    return settings.resolve(call, "sft", PRESETS, defaults or DEFAULTS)
+
+
+def test_without_anything_the_defaults_and_the_default_preset_hold(home):
+    found = resolve(home)
+    assert found.values == DEFAULTS
+    assert found.sources["seed"] == "default" and found.sources["steps"] == "preset light"
+
+
+def test_a_preset_sets_its_row_and_nothing_else(home):
+    found = resolve(home, ["--preset", "deep"])
+    assert (found["steps"], found["rank"], found["learning_rate"]) == (500, 32, 1e-4)
+    assert found.sources["rank"] == "preset deep" and found.sources["preset"] == "flag"
+
+
+def test_a_flag_beats_the_config_and_the_config_beats_the_preset(home):
+    config = {"sft": {"steps": 70, "learning_rate": 1}}
+    found = resolve(home, ["--preset", "deep", "--steps", "7"], config)
+    assert (found["steps"], found["learning_rate"], found["rank"]) == (7, 1, 32)
+    assert found.sources["steps"] == "flag" and found.sources["learning_rate"] == "config.json"
+
+
+def test_a_parameter_beats_the_config_and_a_flag_beats_a_parameter(home):
+    state.write_json(home / "config.json", {"sft": {"steps": 70, "seed": 9}})
+    argv = ['{"steps": 8, "learning_rate": 0.5}', "--home", str(home), "--learning-rate", "0.25"]
+    call = calling.read_call(training_parser("", PRESETS), argv, "program")
+    found = settings.resolve(call, "sft", PRESETS, DEFAULTS)
+    assert found.values | {"steps": 8, "learning_rate": 0.25, "seed": 9} == found.values
+    assert [found.sources[n] for n in ("steps", "learning_rate", "seed")] == ["parameter", "flag", "config.json"]  # fmt: skip
+
+
+def test_the_config_may_choose_the_preset_and_zero_is_a_value(home):
+    found = resolve(home, ["--seed", "0"], {"sft": {"preset": "deep", "seed": 5}})
+    assert found["steps"] == 500 and found["seed"] == 0 and found.sources["seed"] == "flag"
+
+
+def test_the_part_of_another_kind_changes_nothing(home):
+    assert resolve(home, config={"stt": {"steps": 3}}).values == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    "config, words",
+    [
+        ({"sft": {"preset": "heavy"}}, "no preset 'heavy'; the presets are light, deep"),
+        ({"sft": {"step": 5}}, "'step', which nothing reads; did you mean 'steps'"),
+        ({"sfT": {}}, "'sfT', which nothing reads; did you mean 'sft'"),
+        ({"min_days_between_run": 1}, "did you mean 'min_days_between_runs'"),
+        ({"sft": {"steps": "50"}}, "steps = '50', expected a number from 1"),
+        ({"sft": {"steps": 0}}, "steps = 0, expected a number from 1"),
+        ({"sft": {"steps": True}}, "steps = True, expected a number"),
+        ({"sft": {"steps": 2.5}}, "steps = 2.5, expected a number"),
+        ({"sft": {"learning_rate": -1e-4}}, "learning_rate = -0.0001, expected a number from 0"),
+        ({"sft": {"model": 4}}, "model = 4, expected something like 'auto'"),
+        ({"sft": [1]}, r"'sft' of config.json is \[1\], expected an object"),
+        ({"min_days_between_runs": "7"}, "min_days_between_runs = '7', expected a number"),
+    ],
+)
+def test_a_wrong_config_is_named_and_never_guessed_at(home, config, words):
+    with pytest.raises(BadRequest, match=words):
+        resolve(home, config=config)
+
+
+def test_a_setting_without_a_default_takes_any_value(home):
+    found = resolve(home, config={"sft": {"guard": "rpo"}}, defaults=DEFAULTS | {"guard": None})
+    assert found["guard"] == "rpo"
+
+
+def test_house_rules_come_from_the_config_or_have_a_default(home):
+    parser = training_parser("", PRESETS)
+    call = calling.read_call(parser, ["--home", str(home)], "person")
+    assert settings.house_rule(call, "min_days_between_runs") == 7
+    state.write_json(home / "config.json", {"min_days_between_runs": 0})
+    assert settings.house_rule(call, "min_days_between_runs") == 0
