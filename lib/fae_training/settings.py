@@ -10,7 +10,7 @@ from fae_training.kinds import KINDS
 # What config.json may hold besides a part for each kind, and what it means when it is absent.
 HOUSE_RULES = {
     # Runs that Fae starts by itself are at least so far apart; a person is never held up.
-    "min_days_between_runs": 7,
+    "min_days_between_runs": 7.0,
     # "wait" pauses a run while the Mac is on battery; "train" goes on.
     "on_battery": "wait",
 }

@@ -165,7 +165,7 @@ def _refuse_too_soon(call: Call, kind: str) -> None:
         if since < days:
             raise Refused(
                 "too_soon",
-                f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days} days apart",
+                f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days:g} days apart",
                 "ask again later, or give force when the person wants it now",
             )
 
