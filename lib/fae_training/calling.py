@@ -142,8 +142,9 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     if caller == "fae" or arguments.stdin:
         parameters = _read_standard_input() | parameters
     for name, value in _current_names(parameters, options, script_parser.prog).items():
-        if name not in sources and value is not None:
-            setattr(arguments, name, _converted(options[name], value))
+        converted = None if value is None else _converted(options[name], value)
+        if name not in sources and converted is not None:
+            setattr(arguments, name, converted)
             sources[name] = "parameter"
     return Call(arguments, sources, caller)
 

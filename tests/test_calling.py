@@ -1,0 +1,269 @@
+"""How a script is called and how it answers, with a small script of its own that has every sort of option."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from fae_training import calling, state
+from fae_training.errors import BadRequest
+
+SCRIPT = '''
+"""Echo the call."""
+import os, sys
+from fae_training import calling, errors
+from fae_training.calling import Result
+
+parser = calling.parser(__doc__, dry_run=True)
+parser.add_argument("--steps", type=int)
+parser.add_argument("--preset", choices=["smoke", "light"])
+parser.add_argument("--model")
+parser.add_argument("--since")
+parser.add_argument("--run")
+parser.add_argument("--force", action="store_true")
+parser.add_argument("--topics", nargs="+")
+parser.add_argument("--worker")
+parser.add_argument("--raise", dest="problem")
+
+
+def main(call):
+    os.write(1, b"a library writes to the descriptor\\n")
+    print("a library prints")
+    problem = call.arguments.problem
+    if problem == "crash":
+        {}["nothing"]
+    if problem:
+        raise getattr(errors, problem)("a_code", "what happened: caf\\u00e9", "the next command")
+    given = {n: str(v) if n == "home" else v for n, v in vars(call.arguments).items() if n in call.sources}
+    long = {"padding": "\\u00e9" * given.get("steps", 0), "short": "kept"}
+    return Result({"status": "done", "given": given, "sources": call.sources, "caller": call.caller} | long, "For people.")
+
+
+calling.run(main, parser)
+'''
+
+
+@pytest.fixture
+def call(tmp_path, home):
+    """Runs the script; returns (exit status, standard output, standard error)."""
+    path = tmp_path / "echo.py"
+    path.write_text(SCRIPT)
+
+    def run(*argv, stdin="", **environment):
+        process = subprocess.run(
+            [sys.executable, str(path), *argv],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "FAE_TRAINING_HOME": str(home), **environment},
+        )
+        return process.returncode, process.stdout, process.stderr
+
+    return run
+
+
+def request(**params) -> str:
+    return json.dumps({"jsonrpc": "2.0", "method": "execute", "params": params, "id": 1})
+
+
+def read(*argv, caller="program") -> calling.Call:
+    parser = calling.parser("")
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--preset", choices=["smoke", "light"])
+    parser.add_argument("--model")
+    parser.add_argument("--since")
+    parser.add_argument("--run")
+    parser.add_argument("--force", action="store_true")
+    parser.add_argument("--topics", nargs="+")
+    parser.add_argument("--last-benchmark-score")
+    return calling.read_call(parser, list(argv), caller)
+
+
+def given(*argv) -> dict:
+    called = read(*argv)
+    return {name: getattr(called.arguments, name) for name in called.sources}
+
+
+def test_a_person_reads_text_and_standard_output_is_theirs(call):
+    status, out, err = call("--steps", "3")
+    assert status == 0 and out.endswith("For people.\n") and err == ""
+
+
+def test_three_callers_mean_the_same(call):
+    status, out, _ = call("--steps", "3", "--force", "--json")
+    person = json.loads(out)
+    assert status == 0 and person["given"] == {"steps": 3, "force": True, "json": True}
+    program = json.loads(call('{"steps": 3, "force": true}')[1])
+    fae = json.loads(call(stdin=request(steps=3, force=True), FAE_SKILL_NAME="training")[1])
+    assert program["given"] == fae["given"] == {"steps": 3, "force": True}
+    assert program["sources"] == {"steps": "parameter", "force": "parameter"}
+    assert [a["caller"] for a in (person, program, fae)] == ["program", "program", "fae"]
+
+
+def test_a_program_gets_one_object_and_what_libraries_print_goes_to_standard_error(call):
+    _, out, err = call("--json")
+    assert json.loads(out)["status"] == "done" and out.count("\n") == 1
+    assert "a library prints" in err and "a library writes to the descriptor" in err
+
+
+def test_a_flag_beats_a_parameter():
+    called = read('{"steps": 3, "preset": "light"}', "--steps", "5")
+    assert (called.arguments.steps, called.arguments.preset) == (5, "light")
+    assert called.sources == {"steps": "flag", "preset": "parameter"}
+
+
+def test_what_was_not_given_is_none_and_has_no_source():
+    called = read()
+    assert called.sources == {} and set(vars(called.arguments).values()) == {None}
+
+
+def test_standard_input_is_read_only_for_fae_or_when_asked(call):
+    assert json.loads(call("--json", stdin=request(steps=3))[1])["given"] == {"json": True}
+    assert json.loads(call("--json", "--stdin", stdin=request(steps=3))[1])["given"]["steps"] == 3
+    assert json.loads(call(stdin="", FAE_SKILL_NAME="training")[1])["given"] == {}
+    assert json.loads(call("--json", "--stdin", stdin='{"steps": 4}')[1])["given"]["steps"] == 4
+
+
+def test_what_fae_always_adds_is_ignored():
+    added = dict.fromkeys(calling.ALWAYS_ADDED, "something")
+    assert given(json.dumps(added | {"steps": 1})) == {"steps": 1}
+
+
+def test_older_names_are_accepted():
+    older = {
+        "target_model_preset": "small",
+        "training_preset": "light",
+        "max_iterations": 12,
+        "last_export_timestamp": "2026-01-01",
+        "last_benchmark_score": "none",
+        "adapter_path": "/Users/sam/.fae/training/runs/sft-20261122-0914-k3/adapters",
+        "previous_adapter_path": "/old",
+    }
+    assert given(json.dumps(older)) == {
+        "model": "small",
+        "preset": "light",
+        "steps": 12,
+        "since": "2026-01-01",
+        "last_benchmark_score": "none",
+        "run": "sft-20261122-0914-k3",
+    }
+
+
+def test_an_older_name_that_a_script_has_no_use_for_is_accepted_too():
+    parser = calling.parser("")
+    assert calling.read_call(parser, ['{"max_iterations": 3}'], "program").sources == {}
+
+
+@pytest.mark.parametrize(
+    "argument, code, words",
+    [
+        ('{"stepps": 1}', "unknown_parameter", "no parameter 'stepps'; did you mean 'steps'?"),
+        ('{"steps": "many"}', "bad_value", "steps cannot be 'many'"),
+        ('{"steps": true}', "bad_value", "steps is true, expected one value"),
+        ('{"steps": [1]}', "bad_value", r"steps is \[1\], expected one value"),
+        ('{"preset": "heavy"}', "bad_value", "preset is 'heavy', expected one of smoke, light"),
+        ('{"force": "yes"}', "bad_value", "force is 'yes', expected true or false"),
+        ('{"run": "[REDACTED_SECRET]"}', "blanked", "looks like a secret"),
+        ('{"steps": 1', "bad_input", "the first argument is not JSON"),
+        ("light", "bad_input", "the first argument is not JSON"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_was_expected(argument, code, words):
+    with pytest.raises(BadRequest, match=words) as refused:
+        given(argument)
+    assert refused.value.code == code and refused.value.hint
+
+
+def test_the_hint_of_an_unknown_parameter_lists_the_known_but_not_the_hidden_ones(call):
+    status, out, _ = call('{"colour": "red"}')
+    error = json.loads(out)["error"]
+    assert status == 2 and error["code"] == "unknown_parameter"
+    for name in ("dry_run", "home", "preset", "steps", "topics"):
+        assert name in error["hint"]
+    assert "worker" not in error["hint"] and "stdin" not in error["hint"]
+
+
+@pytest.mark.parametrize("stdin", ["{", "[1]", '{"method": "execute", "params": [1]}', "hello"])
+def test_standard_input_that_is_no_request_is_a_clear_error(call, stdin):
+    status, out, _ = call(stdin=stdin, FAE_SKILL_NAME="training")
+    assert status == 0 and json.loads(out)["error"]["code"] == "bad_input"
+
+
+def test_a_list_may_be_given_as_one_value_and_false_means_not_given():
+    assert given('{"topics": "work"}') == {"topics": ["work"]}
+    assert given('{"topics": ["work", "health"], "force": false}')["topics"] == ["work", "health"]
+    assert read('{"force": false}').arguments.force is None
+    assert read('{"model": "", "steps": null}').sources == {}
+
+
+@pytest.mark.parametrize(
+    "problem, status",
+    [("BadRequest", 2), ("Refused", 3), ("Missing", 4), ("Busy", 5), ("Failed", 6), ("crash", 6)],
+)
+def test_exit_statuses_for_a_person_and_for_fae(call, problem, status):
+    got, out, _ = call("--json", "--raise", problem)
+    answer = json.loads(out)
+    assert got == status and answer["status"] == "error"
+    assert set(answer["error"]) == {"code", "message", "hint"}
+    from_fae, out, _ = call("--raise", problem, FAE_SKILL_NAME="training")
+    assert from_fae == 0 and json.loads(out) == answer
+
+
+def test_a_person_reads_what_happened_and_what_to_type_next(call):
+    status, out, err = call("--raise", "Missing")
+    assert status == 4 and "For people" not in out
+    assert err.endswith("error: what happened: café\n  next: the next command\n")
+
+
+def test_an_unexpected_error_is_a_sentence_and_its_traceback_is_in_the_log(call, home):
+    _, out, err = call("--json", "--raise", "crash")
+    error = json.loads(out)["error"]
+    assert error["code"] == "unexpected" and "KeyError: 'nothing'" in error["message"]
+    assert "Traceback" not in out + err
+    [entry] = state.read_jsonl(home / "errors.jsonl")
+    assert entry["script"] == "echo" and "Traceback" in entry["traceback"]
+
+
+def test_an_unexpected_error_is_answered_even_where_nothing_can_be_written(call, tmp_path):
+    (tmp_path / "file").write_text("")
+    _, out, _ = call("--json", "--raise", "crash", FAE_TRAINING_HOME=str(tmp_path / "file"))
+    assert "could not be written" in json.loads(out)["error"]["message"]
+
+
+@pytest.mark.parametrize("count", [0, 100, 400, 100_000])
+def test_an_answer_is_ascii_of_at_most_2000_characters_and_the_rest_is_in_a_file(call, home, count):
+    _, out, _ = call("--json", "--steps", str(count))
+    answer = json.loads(out)
+    assert out.isascii() and len(out.rstrip("\n")) <= 2000
+    assert answer["status"] == "done" and answer["short"] == "kept"
+    if count < 300:
+        assert answer["padding"] == "é" * count and "left_out" not in answer
+    else:
+        assert answer["left_out"] == ["padding"]
+        kept = state.read_json(home / "results" / "echo.json")
+        assert answer["full_answer"] == str(home / "results" / "echo.json")
+        assert kept["padding"] == "é" * count
+
+
+def test_help_is_the_docstring_and_an_unknown_flag_ends_with_2(call):
+    status, out, _ = call("--help")
+    assert status == 0 and "Echo the call." in out and "--dry-run" in out
+    status, _, err = call("--colour", "red")
+    assert status == 2 and "unrecognized arguments: --colour red" in err
+
+
+def test_a_home_by_flag_beats_the_environment(call, tmp_path):
+    call("--json", "--steps", "4000", "--home", str(tmp_path / "elsewhere"))
+    assert (tmp_path / "elsewhere" / "results" / "echo.json").exists()
+
+
+def test_the_keyboard_ends_a_script_with_130_and_no_traceback(tmp_path, home):
+    path = tmp_path / "wait.py"
+    path.write_text(
+        "import signal, os\nfrom fae_training import calling\n"
+        "calling.run(lambda call: os.kill(os.getpid(), signal.SIGINT) or signal.pause(), calling.parser(''))"
+    )
+    got = subprocess.run([sys.executable, path], capture_output=True, text=True)
+    assert got.returncode == 130 and "stopped by the keyboard" in got.stderr
+    assert "Traceback" not in got.stderr

@@ -1,0 +1,176 @@
+"""Runs and the one lock: a run is alive when, and only when, its worker holds the lock."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from fae_training import runs, state
+from fae_training.errors import Busy, Missing
+
+HOLD = """
+import pathlib, sys, time
+from fae_training import runs, state
+lock = runs.take_lock(state.Home(pathlib.Path(sys.argv[1])), sys.argv[2])
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def place(home) -> state.Home:
+    return state.Home(home)
+
+
+@pytest.fixture
+def holder_of():
+    """Starts a process that holds the lock in the name of a run; ends them all afterwards."""
+    started = []
+
+    def hold(place, name):
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(place.path), name], stdout=subprocess.PIPE
+        )
+        started.append(process)
+        assert process.stdout.readline() == b"held\n"
+        return process
+
+    yield hold
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def make(place, kind="sft", **record) -> runs.Run:
+    run = runs.create(place, kind, {"settings": {}})
+    run.update(**record)
+    return run
+
+
+def test_an_id_names_kind_and_time_and_is_short_enough_for_fae(place):
+    assert re.fullmatch(r"sft-\d{8}-\d{4}-[a-z0-9]{2}", make(place).id)
+    longest = make(place, "speech_verifier")
+    assert longest.kind == "speech_verifier"
+    assert max(len(word) for word in re.findall(r"[A-Za-z0-9]+", longest.id)) < 32
+
+
+def test_many_runs_of_one_minute_have_different_ids(place):
+    assert len({make(place).id for _ in range(30)}) == 30
+
+
+def test_a_run_whose_worker_holds_the_lock_is_alive(place, holder_of):
+    run = make(place, status="training")
+    assert (run.is_alive(), run.status()) == (False, "interrupted")
+    worker = holder_of(place, run.id)
+    assert (run.is_alive(), run.status()) == (True, "training")
+    worker.kill()
+    worker.wait()
+    assert (run.is_alive(), run.status()) == (False, "interrupted")
+
+
+def test_a_reused_process_id_does_not_look_alive(place, holder_of):
+    """run.json names a process that lives, with its true start, and another run holds the lock."""
+    worker = {"pid": os.getpid(), "started": runs.process_start(os.getpid())}
+    run, other = make(place), make(place)
+    run.update(status="training", worker=worker)
+    assert run.status() == "interrupted"
+    holder_of(place, other.id)
+    assert run.status() == "interrupted" and runs.holder(place) == other.id
+
+
+def test_a_lock_file_left_by_a_restart_of_the_machine_holds_nothing(place):
+    run = make(place)
+    run.update(status="evaluating")
+    place.file("lock").write_text(run.id)
+    assert runs.holder(place) is None and run.status() == "interrupted"
+    os.close(runs.take_lock(place, "next"))
+
+
+@pytest.mark.parametrize("word", runs.ENDED)
+def test_what_ended_stays_as_it_ended(place, word):
+    run = make(place)
+    run.update(status=word)
+    assert runs.find(place).status() == word
+
+
+def test_a_second_run_is_told_which_one_is_going(place, holder_of):
+    run = make(place)
+    holder_of(place, run.id)
+    with pytest.raises(Busy, match=f"{run.id} is running") as refused:
+        runs.take_lock(place, "another")
+    assert refused.value.exit_status == 5
+    assert runs.holder(place) == run.id, "asking changed the holder"
+
+
+def test_looking_at_the_lock_does_not_keep_anybody_from_taking_it(place):
+    """check_status looks all the time; a run that starts meanwhile must not be told that it is busy."""
+    os.close(runs.take_lock(place, "first"))
+    look = (
+        "import pathlib, sys\nfrom fae_training import runs, state\n"
+        "while True: runs.holder(state.Home(pathlib.Path(sys.argv[1])))"
+    )
+    watchers = [subprocess.Popen([sys.executable, "-c", look, str(place.path)]) for _ in range(2)]
+    try:
+        for _ in range(100):
+            os.close(runs.take_lock(place, "again"))
+    finally:
+        for watcher in watchers:
+            watcher.kill()
+            watcher.wait()
+
+
+def test_a_worker_that_inherits_the_lock_keeps_it_after_its_starter_is_gone(place):
+    with runs.locked(place, "run-1") as lock:
+        worker = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(600)"], pass_fds=[lock]
+        )
+    assert runs.holder(place) == "run-1"
+    worker.kill()
+    worker.wait()
+    assert runs.holder(place) is None
+
+
+def test_a_child_that_the_lock_is_not_handed_to_does_not_keep_it(place):
+    with runs.locked(place, "run-1"):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    assert runs.holder(place) is None
+    child.kill()
+    child.wait()
+
+
+def test_the_name_of_the_holder_is_not_mixed_with_a_longer_one_before_it(place):
+    with runs.locked(place, "a run that is about to start") as lock:
+        runs.name_holder(lock, "sft-1")
+        assert runs.holder(place) == "sft-1"
+
+
+def test_latest_is_the_newest_of_its_kind_and_an_unknown_id_names_the_newest(place):
+    first, second = (
+        make(place, created_at="2026-01-01"),
+        make(place, "stt", created_at="2026-01-02"),
+    )
+    assert runs.find(place).id == second.id and runs.find(place, "latest", "sft").id == first.id
+    assert [run.id for run in runs.all_runs(place)] == [first.id, second.id]
+    with pytest.raises(Missing, match=f"no run 'sft-0'; the newest are: {first.id}, {second.id}"):
+        runs.find(place, "sft-0")
+
+
+def test_where_nothing_was_trained_the_next_command_is_given(place):
+    with pytest.raises(Missing) as nothing:
+        runs.find(place, "latest", "stt")
+    assert nothing.value.hint == "uv run scripts/train_stt.py --preset light"
+
+
+def test_a_directory_without_run_json_is_no_run(place):
+    run = make(place)
+    place.directory("runs", "sft-20260101-0000-zz")
+    assert [found.id for found in runs.all_runs(place)] == [run.id]
+
+
+def test_process_start_tells_two_processes_of_one_id_apart():
+    mine = runs.process_start(os.getpid())
+    assert mine and mine == runs.process_start(os.getpid())
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    assert runs.process_start(child.pid) is None
