@@ -171,8 +171,13 @@ def test_it_runs_inside_mlx_lms_models_and_gives_their_gradients(kind):
 
     modules = gated_delta_patch.install()
     assert {"mlx_lm.models.qwen3_5", "mlx_lm.models.qwen3_next"} <= set(modules)
-    loss, gradients = loss_and_gradients(model, batch, FastSettings(shared_prefix=False))
+    loss, gradients = loss_and_gradients(model, batch, FastSettings.off())
     assert gated_delta_patch.calls()["chunkwise"] == before["chunkwise"] + 3
+    assert loss == pytest.approx(expected_loss, rel=1e-6)
+    assert difference(gradients, expected) < 1e-5
+    # Our own layers, in one level and with everything on.
+    loss, gradients = loss_and_gradients(model, batch, FastSettings())
+    assert gated_delta_patch.calls()["chunkwise"] == before["chunkwise"] + 6
     assert loss == pytest.approx(expected_loss, rel=1e-6)
     assert difference(gradients, expected) < 1e-5
 
@@ -214,7 +219,7 @@ def test_a_wrong_rule_is_found_said_aloud_and_switched_off_with_what_is_built_on
     monkeypatch.setattr(gated_delta, "chunkwise", wrong_for_the_second_row)
     settings, notes = fast_path.enable(make_model(), fast_path.FastSettings())
     assert not settings.gated_delta and not settings.shared_prefix and settings.supervised_only
-    assert "differs from mlx-lm's" in notes[0] and "shared prefixes are off" in notes[1]
+    assert "differs from mlx-lm's" in notes[0] and "slow but right" in notes[0]
 
 
 def test_it_steps_aside_when_mlx_lms_own_rule_is_as_fast(monkeypatch):
@@ -222,8 +227,9 @@ def test_it_steps_aside_when_mlx_lms_own_rule_is_as_fast(monkeypatch):
 
     gated_delta_patch.install()
     monkeypatch.setattr(gated_delta_patch, "compare", lambda: gated_delta_patch.Report(1e-7, 0.8))
-    _, notes = fast_path.enable(make_model(), fast_path.FastSettings())
+    settings, notes = fast_path.enable(make_model(), fast_path.FastSettings())
     assert "0.80 of our time" in notes[0]
+    assert settings.shared_prefix and not settings.gated_delta
     from mlx_lm.models import gated_delta as original
     from mlx_lm.models import qwen3_5
 

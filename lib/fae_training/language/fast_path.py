@@ -44,7 +44,8 @@ def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSetti
     """Put the fast parts in place for this process; returns what is really on, and what to tell about the rest.
 
     Before the chunkwise rule is used, its gradients are compared with mlx-lm's own (once for each version, kept
-    in cache_directory); if they differ it stays off, and with it the shared prefixes, which are built on it.
+    in cache_directory); if they differ it stays off, and with it the shared prefixes, which are built on it. When
+    mlx-lm's own is as fast, that one is used.
     """
     from fae_training.language import gated_delta_patch
 
@@ -57,19 +58,20 @@ def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSetti
                 "shared prefixes are off"
             )
         settings = replace(settings, gated_delta=False, shared_prefix=False)
-    if settings.gated_delta:
-        report = gated_delta_patch.check(cache_directory)
-        if not report.right:
-            notes.append(report.sentence())
-            settings = replace(settings, gated_delta=False)
-        elif not report.worth_it:
-            notes.append(report.sentence())
-            gated_delta_patch.remove()
-        else:
-            gated_delta_patch.install()
-    else:
+    if not settings.gated_delta:
         gated_delta_patch.remove()
-    if settings.shared_prefix and not settings.gated_delta:
-        notes.append("shared prefixes are off: they need the chunkwise gated delta rule")
-        settings = replace(settings, shared_prefix=False)
+        if settings.shared_prefix:
+            notes.append("shared prefixes are off: they need the chunkwise gated delta rule")
+        return replace(settings, shared_prefix=False), notes
+    report = gated_delta_patch.check(cache_directory)
+    if not report.right:
+        notes.append(report.sentence())
+        gated_delta_patch.remove()
+        return replace(settings, gated_delta=False, shared_prefix=False), notes
+    if not report.worth_it:
+        # What is shared still goes through the chunkwise rule, which alone knows the state at a branch.
+        notes.append(report.sentence())
+        gated_delta_patch.remove()
+        return replace(settings, gated_delta=False), notes
+    gated_delta_patch.install()
     return settings, notes

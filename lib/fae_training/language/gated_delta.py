@@ -25,6 +25,10 @@ INVERSE_BLOCK = 8
 # Below this a chunk is mostly padding, and the recurrence as it stands is cheaper (generation: 1 token).
 SHORTEST = 16
 
+# How often the rule ran in this process (once for each trace of a compiled function): a patched copy that is
+# not the copy that runs has happened elsewhere.
+calls = 0
+
 
 @dataclass
 class Chunks:
@@ -44,13 +48,13 @@ def chunkwise(q, k, v, log_g, beta, state=None):
     [B, T, Hv]; state [B, Hv, Dv, Dk] or None for zeros. A padded token has log_g = 0 and beta = 0.
     Returns y [B, T, Hv, Dv] in q's type and the state in float32; everything inside is float32.
     """
-    y, final, _, _ = _rule(False)(q, k, v, log_g, beta, _state_or_zeros(q, v, state))
+    y, final, _, _ = _run(False, q, k, v, log_g, beta, state)
     return y, final
 
 
 def chunkwise_with_chunks(q, k, v, log_g, beta, state=None):
     """As `chunkwise`, and the Chunks from which `state_at` makes the state at any token."""
-    y, final, states, updates = _rule(True)(q, k, v, log_g, beta, _state_or_zeros(q, v, state))
+    y, final, states, updates = _run(True, q, k, v, log_g, beta, state)
     return y, final, Chunks(states, updates)
 
 
@@ -87,12 +91,14 @@ def log_gate(A_log, a, dt_bias):
     return -mx.exp(A_log.astype(mx.float32)) * nn.softplus(a + dt_bias).astype(mx.float32)
 
 
-def _state_or_zeros(q, v, state):
+def _run(with_chunks, q, k, v, log_g, beta, state):
     import mlx.core as mx
 
-    if state is not None:
-        return state.astype(mx.float32)
-    return mx.zeros((q.shape[0], v.shape[2], v.shape[3], q.shape[3]), dtype=mx.float32)
+    global calls
+    calls += 1
+    if state is None:
+        state = mx.zeros((q.shape[0], v.shape[2], v.shape[3], q.shape[3]))
+    return _rule(with_chunks)(q, k, v, log_g, beta, state.astype(mx.float32))
 
 
 def _padded(x, count):

@@ -6,8 +6,8 @@ a chat are prompt. The hidden states that predict a target are gathered first; c
 
 from fae_training.language.fast_path import FastSettings, text_model
 
-# Rows of logits at a time, as bytes of float32: three such arrays live at once.
-LOGITS_BYTES = 256 * 2**20
+# Rows of logits at a time, as bytes of float32. Small, since the backends run ahead: some ten of them live at once.
+LOGITS_BYTES = 16 * 2**20
 
 
 def language_loss(model, batch: dict, fast: FastSettings):
@@ -36,7 +36,7 @@ def hidden_states(model, batch: dict, fast: FastSettings):
     """What the output layer reads, [all tokens of all levels, hidden]."""
     from fae_training.language.shared_prefix import forward_levels
 
-    return forward_levels(text_model(model), batch, fast.checkpoint_layers)
+    return forward_levels(text_model(model), batch, fast)
 
 
 def output_layer(model):
@@ -90,11 +90,13 @@ def _in_chunks(head, hidden, targets, with_gradient: bool):
             continue
         logits = head(part)
         wide = logits.astype(mx.float32)
-        total = mx.logsumexp(wide, axis=-1, keepdims=True)
-        is_target = mx.arange(vocabulary) == wanted[:, None]
-        log_p.append((mx.take_along_axis(wide, wanted[:, None], axis=-1) - total).squeeze(-1))
-        d_logits = (is_target - mx.exp(wide - total)).astype(logits.dtype)
-        gradients.append(mx.vjp(head, [part], [d_logits])[1][0])
+        p = mx.softmax(wide, axis=-1)
+        # One pass of exp, the dearest part: the largest p is at least 1 / vocabulary, so its log is exact.
+        total = mx.max(wide, axis=-1) - mx.log(mx.max(p, axis=-1))
+        chosen = mx.take_along_axis(wide, wanted[:, None], axis=-1).squeeze(-1)
+        log_p.append(chosen - total)
+        d_logits = p.at[mx.arange(part.shape[0]), wanted].add(-1.0).astype(logits.dtype)
+        gradients.append(-mx.vjp(head, [part], [d_logits])[1][0])
     return mx.concatenate(log_p), mx.concatenate(gradients) if with_gradient else None
 
 
