@@ -26,26 +26,19 @@ fallback          a missing import starts SFT on the chosen answers instead
 
 from __future__ import annotations
 
-from fae_training.errors import BadRequest, Failed
+from fae_training.errors import Failed
 from fae_training.fit import FitResult, FitSettings, fit
 from fae_training.language import adapters, preference_reference, preference_scoring
 from fae_training.language.fast_path import FastSettings
-from fae_training.language.mlx_tune_repairs import SCHEDULES
 from fae_training.language.preference_batches import Pair, PreferenceBatches, loss_function
 from fae_training.language.preference_loss import Objective
 from fae_training.language.preference_watch import Watch
 
 
 def dpo_config(settings: dict, run_directory):
-    """DPOConfig from our settings. schedule: one that is not known is an error."""
+    """DPOConfig from our settings."""
     from mlx_tune import DPOConfig
 
-    if settings["schedule"] not in SCHEDULES:
-        raise BadRequest(
-            "unknown_schedule",
-            f"there is no schedule {settings['schedule']!r}; expected one of {', '.join(SCHEDULES)}",
-            "--schedule cosine",
-        )
     return DPOConfig(
         output_dir=str(run_directory),
         beta=settings["beta"],
