@@ -9,8 +9,9 @@ from fae_training.language.rows import TokenRow, common_length
 
 # Rows that share this much are of one family: they have the same system prompt.
 FAMILY = 64
-# Rows that share this much beyond what their whole family shares are turns of one conversation.
-CONVERSATION = 16
+# Rows that share this much beyond what their whole family shares are turns of one conversation: a question of
+# one word and the turn's end are six tokens. Different conversations that start alike meet too, which does no harm.
+CONVERSATION = 6
 
 
 class Batches:
