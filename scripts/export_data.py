@@ -21,15 +21,11 @@ Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 dat
 
 from pathlib import Path
 
-from fae_training import calling, consent, fae_app, installation
+from fae_training import calling, consent, installation
 from fae_training.calling import Call, Result
 from fae_training.conversations import export, forgetting, purge, report, source
-from fae_training.conversations.database import FaeDatabase
 from fae_training.conversations.export import Summary
-from fae_training.errors import Missing, Refused
-
-# Fae gives a script 30 s; see docs/benchmarks.md for how many episodes a second are read.
-MOST_EPISODES_FOR_FAE = 50_000
+from fae_training.errors import Missing
 
 
 def main(call: Call) -> Result:
@@ -38,7 +34,7 @@ def main(call: Call) -> Result:
     lists = forgetting.with_exclusions(
         forgetting.load(home), [*(wanted.exclude or []), *(wanted.forget or [])]
     )
-    path = database(call)
+    path = source.database_path(call, "export_data")
     forgot = None if wanted.dry_run else remember_exclusions(call, lists)
     summary = Summary()
     with source.dialogue(home, path, wanted.since or 0, lists, bool(wanted.dry_run)) as found:
@@ -60,21 +56,6 @@ def main(call: Call) -> Result:
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
     return Result(data, text(data, home.file("data", "sft")))
-
-
-def database(call: Call) -> Path:
-    """The database to read. Raises Refused when it is too large for the time that Fae gives."""
-    path = call.arguments.db or fae_app.database()
-    if call.caller == "fae":
-        with FaeDatabase(path) as opened:
-            episodes = opened.count_episodes()
-        if episodes > MOST_EPISODES_FOR_FAE:
-            raise Refused(
-                "too_large",
-                f"{path} holds {episodes:,} episodes; in Fae's 30 seconds at most {MOST_EPISODES_FOR_FAE:,} can be read",
-                "in Terminal: uv run scripts/export_data.py",
-            )
-    return path
 
 
 def remember_exclusions(call: Call, lists: dict) -> dict | None:

@@ -188,6 +188,23 @@ class FaeDatabase:
                     names += map(str, known)
         return names
 
+    def names(self) -> list[str]:
+        """The names that Fae knows: the user's own, and those of people, places and things it keeps track of."""
+        rows = self.connection.execute(
+            "SELECT text FROM memory_records WHERE kind = 'profile' AND status = 'active'"
+            " AND text LIKE 'Primary user name is %'"
+        )
+        found = [text[len("Primary user name is ") :].strip(" .") for (text,) in rows]
+        if "entities" in self.tables:
+            for name, aliases in self.connection.execute(
+                "SELECT canonical_name, aliases FROM entities"
+            ):
+                found.append(name)
+                with contextlib.suppress(ValueError, TypeError):
+                    found += map(str, json.loads(aliases))
+        # An alias such as "my sister" is no name.
+        return sorted({name for name in found if name[:1].isupper()})
+
 
 class Speakers:
     """Who may be learned from: the owner, and unknown speakers as long as no owner is enrolled."""

@@ -47,7 +47,11 @@ def stem(word: str) -> str:
 
 def content_words(text: str) -> set[str]:
     """The stems of the words of `text` that carry meaning."""
-    return {stem(word) for word in words(text) if word not in STOPWORDS}
+    meaning = {stem(word) for word in words(text) if word not in STOPWORDS}
+    return meaning - _STOPSTEMS
+
+
+_STOPSTEMS = frozenset(stem(word) for word in STOPWORDS)
 
 
 def without_wake_word(text: str) -> str:

@@ -53,7 +53,7 @@ def _objects(text: str):
             return
         except ValueError:
             pass
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 yield number, json.loads(line)

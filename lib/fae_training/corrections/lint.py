@@ -1,0 +1,144 @@
+"""What is wrong with a set of preference pairs, in plain words, and what was done about it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from fae_training.conversations.duplicates import NEAR, similarity, sketch
+from fae_training.conversations.text import normalised, words
+
+FEWEST_PAIRS = 20
+# The share of the weight that pairs with a shorter (or longer) chosen answer may have. Above it DPO learns length
+# itself (Singhal et al. 2023, "A Long Way to Go", and Park et al. 2024, "Disentangling Length from Quality").
+MOST_ONE_SIDED = 0.65
+LEAST_WEIGHT_KEPT = 0.3
+
+
+@dataclass
+class Report:
+    """`remarks` are sentences for a person, what was found first and what was done about it after it."""
+
+    remarks: list[str] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    chosen_shorter: int = 0
+    chosen_longer: int = 0
+    length_ratio: float = 1.0
+    weight_factor: float = 1.0
+
+    def as_dict(self) -> dict:
+        return {
+            "remarks": self.remarks,
+            "dropped": dict(self.dropped),
+            "chosen_shorter": self.chosen_shorter,
+            "chosen_longer": self.chosen_longer,
+            "length_ratio": self.length_ratio,
+            "weight_factor": self.weight_factor,
+        }
+
+
+def check(rows: list[dict], held_out: list[dict]) -> tuple[list[dict], list[dict], Report]:
+    """(rows to train on, rows held out, report): near-duplicates and contradictions taken out, lengths balanced.
+
+    Rows are as corrections.pairs.load gives them, oldest first. The held-out side keeps what is on both sides.
+    """
+    report = Report()
+    held_out = _without_contradictions(_without_duplicates(held_out, [], report), [], report)
+    rows = _without_contradictions(_without_duplicates(rows, held_out, report), held_out, report)
+    _say_dropped(report)
+    rows = _balanced(rows, report)
+    if len(rows) < FEWEST_PAIRS:
+        report.remarks.append(
+            f"Too few: {len(rows)} pairs to train on, expected at least {FEWEST_PAIRS}. "
+            "So few teach their own wording rather than your taste; more corrections will come with use."
+        )
+    if not held_out:
+        report.remarks.append(
+            "None is held out, so a run on them cannot be judged by corrections that it never saw."
+        )
+    return rows, held_out, report
+
+
+def _without_duplicates(rows: list[dict], others: list[dict], report: Report) -> list[dict]:
+    """Keep the first of each group of nearly equal pairs, and none that is nearly equal to one of `others`."""
+    by_hash: dict[int, list] = {}
+    kept = []
+    for new, row in [(False, row) for row in others] + [(True, row) for row in rows]:
+        mark = sketch(_question(row) + "\n" + _answer(row, "chosen"), _answer(row, "rejected"))
+        near = (other for value in mark[:4] for other in by_hash.get(value, ()))
+        if new and any(similarity(mark, other) >= NEAR for other in near):
+            report.dropped["near_duplicate"] += 1
+            continue
+        for value in mark[:4]:
+            by_hash.setdefault(value, []).append(mark)
+        if new:
+            kept.append(row)
+    return kept
+
+
+def _without_contradictions(rows: list[dict], others: list[dict], report: Report) -> list[dict]:
+    """Where one pair prefers what another rejects for the same question, keep the newest: tastes change."""
+    preferred = {(_question(row), _answer(row, "chosen")) for row in others}
+    kept = []
+    for row in reversed(rows):
+        if (_question(row), _answer(row, "rejected")) in preferred:
+            report.dropped["contradiction"] += 1
+            continue
+        preferred.add((_question(row), _answer(row, "chosen")))
+        kept.append(row)
+    return kept[::-1]
+
+
+def _say_dropped(report: Report) -> None:
+    if n := report.dropped["near_duplicate"]:
+        report.remarks.append(f"{n} said nearly the same as another; one of each was kept.")
+    if n := report.dropped["contradiction"]:
+        report.remarks.append(
+            f"{n} contradicted a newer one (the same answer wanted once and rejected once); the newer was kept."
+        )
+
+
+def _balanced(rows: list[dict], report: Report) -> list[dict]:
+    """Lower the weight of the larger group where most chosen answers are shorter, or most are longer.
+
+    "Too long" is what people say most, and a model that is told it in nine pairs of ten learns to be curt.
+    """
+    if not rows:
+        return rows
+    lengths = [
+        (len(words(_answer(row, "chosen"))), len(words(_answer(row, "rejected")))) for row in rows
+    ]
+    side = ["shorter" if c < r else "longer" if c > r else "equal" for c, r in lengths]
+    report.chosen_shorter, report.chosen_longer = side.count("shorter"), side.count("longer")
+    report.length_ratio = round(sum(c for c, _ in lengths) / max(1, sum(r for _, r in lengths)), 3)
+    total = sum(row["weight"] for row in rows)
+    for name in ("shorter", "longer"):
+        mine = sum(row["weight"] for row, where in zip(rows, side, strict=True) if where == name)
+        rest = total - mine
+        if total and mine / total > MOST_ONE_SIDED:
+            wanted = MOST_ONE_SIDED / (1 - MOST_ONE_SIDED) * rest / mine
+            report.weight_factor = round(max(LEAST_WEIGHT_KEPT, wanted), 3)
+            rows = [
+                row | {"weight": round(row["weight"] * report.weight_factor, 4)}
+                if where == name
+                else row
+                for row, where in zip(rows, side, strict=True)
+            ]
+            left = report.weight_factor * mine / (report.weight_factor * mine + rest)
+            report.remarks.append(
+                f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you wanted is {name} "
+                f"(chosen to rejected {report.length_ratio:.2f} in words). "
+                f"Their weight was multiplied by {report.weight_factor:.2f}, to {left:.0%} of the whole (from {mine / total:.0%})"
+                + (
+                    f"; {MOST_ONE_SIDED:.0%} would need pairs of the other kind."
+                    if left > MOST_ONE_SIDED + 0.005
+                    else "."
+                )
+            )
+    return rows
+
+
+def _question(row: dict) -> str:
+    return normalised(next(m["content"] for m in reversed(row["prompt"]) if m["role"] == "user"))
+
+
+def _answer(row: dict, side: str) -> str:
+    return normalised(row[side][0]["content"])

@@ -1,0 +1,168 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Find your corrections of Fae: pairs of answers for train_dpo, and misheard words for train_stt.
+
+    uv run scripts/extract_corrections.py --dry-run
+    uv run scripts/extract_corrections.py
+
+A pair is an answer that you did not accept and the one that you did, to the same request: after "too long" or "simpler,
+please", "no, I meant ...", "that's wrong", or when you asked again in other words. Praise makes no pair but raises the
+weight. Where you changed what you asked for there is no pair. What may be learned from is decided as in export_data.py.
+The pairs are checked: near-duplicates and contradictions go, and a bias to short answers is weighted down.
+Reads Fae's fae.db without changing it. Writes data/dpo/ and, for misheard words, stt/corrections.jsonl and
+stt/vocabulary.json in the state directory.
+Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database locked, 6 it failed.
+"""
+
+from pathlib import Path
+
+from fae_training import calling, consent
+from fae_training.calling import Call, Result
+from fae_training.conversations import export, source
+from fae_training.conversations.dialogue import Dialogue
+from fae_training.corrections import lint, mining, spoken
+from fae_training.errors import Missing
+from fae_training.speech import corrections as heard_corrections
+from fae_training.speech import vocabulary
+
+ORIGIN = "dialogue"
+
+
+def main(call: Call) -> Result:
+    home, dry_run = call.home, bool(call.arguments.dry_run)
+    consent.require(home, "conversations")
+    consent.require(home, "corrections")
+    path = source.database_path(call, "extract_corrections")
+    with source.dialogue(home, path, dry_run=dry_run) as found:
+        mine = mining.Mine(source.system_prompt(found.database))
+        sides: dict[bool, list[dict]] = {False: [], True: []}
+        misheard: list[spoken.SpokenCorrection] = []
+        for conversation in found.conversations():
+            sides[conversation.held_out] += mine.pairs(conversation)
+            misheard += spoken.in_conversation(conversation)
+        names = [n for n in found.database.names() if not found.forgotten.mentioned_in(n)]
+        train, valid, report = lint.check(sides[False], sides[True])
+        data = describe(found, mine, train, valid, report) | {
+            "misheard": len(set(misheard)),
+            "names": len(names),
+        }
+    # Words to learn to hear are worth keeping where no pair was found.
+    kept = [] if dry_run else keep_misheard(call, misheard, names)
+    if not train and not valid:
+        raise nothing_found(data, kept)
+    if dry_run:
+        data |= {
+            "status": "dry_run",
+            "samples": [shown(row) for row in (train + valid)[: export.SAMPLES]],
+        }
+    else:
+        labelled = [("train", row) for row in train] + [("valid", row) for row in valid]
+        data = {"status": "extracted"} | export.write(
+            home.directory("data", "dpo"), labelled, lambda: data
+        )
+    return Result(data, text(data, home.file("data", "dpo")))
+
+
+def describe(
+    found: Dialogue, mine: mining.Mine, train: list, valid: list, report: lint.Report
+) -> dict:
+    """What meta.json says."""
+    patterns = {}
+    for row in train + valid:
+        patterns[row["pattern"]] = patterns.get(row["pattern"], 0) + 1
+    return {
+        "kind": "dpo",
+        "summary": f"{len(train) + len(valid)} corrections",
+        "episodes": found.read,
+        "found": dict(mine.found.most_common()),
+        "rows": {"train": len(train), "valid": len(valid)},
+        "patterns": patterns,
+        "no_pair": {reason: n for reason, n in mine.left_out.most_common() if n},
+        "excluded": dict(found.excluded.most_common()),
+        "lint": report.as_dict(),
+    }
+
+
+def keep_misheard(
+    call: Call, misheard: list[spoken.SpokenCorrection], names: list[str]
+) -> list[dict]:
+    """Add misheard words that are not known yet, and names, to what train_stt learns from."""
+    known = {(row["heard"], row["meant"]) for row in heard_corrections.all_records(call.home)}
+    new = [word for word in dict.fromkeys(misheard) if (word.heard, word.meant) not in known]
+    kept = [heard_corrections.add(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
+    if kept or names:
+        vocabulary.refresh(call.home, names)
+    return kept
+
+
+def nothing_found(data: dict, kept: list[dict]) -> Missing:
+    corrections = sum(n for kind, n in data["found"].items() if kind != "praise")
+    reasons = ", ".join(f"{n}: {mining.NO_PAIR[reason]}" for reason, n in data["no_pair"].items())
+    what = (
+        f"{corrections} corrections were found and none makes an honest pair ({reasons})"
+        if corrections
+        else f"there is no correction in {data['episodes']} episodes"
+    )
+    also = f"; {len(kept)} misheard words were kept for train_stt" if kept else ""
+    return Missing(
+        "no_corrections",
+        what + also,
+        'say so when an answer is not right: "too long", "simpler, please", "no, I meant ...", "that\'s wrong", '
+        "or ask again in other words; then run the same command again",
+    )
+
+
+def shown(row: dict) -> dict:
+    """A pair, short enough to be read out."""
+    return {
+        "pattern": row["pattern"],
+        "asked": export.shortened(row["prompt"][-1]["content"], 80),
+        "accepted": export.shortened(row["chosen"][0]["content"], 80),
+        "not_accepted": export.shortened(row["rejected"][0]["content"], 80),
+        "weight": row["weight"],
+    }
+
+
+def text(data: dict, directory: Path) -> str:
+    """What a person reads."""
+    rows = data["rows"]
+    kinds = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in data["patterns"].items())
+    lines = [
+        f"{sum(rows.values())} pairs of answers ({kinds}): {rows['train']} to train on, {rows['valid']} held out."
+    ]
+    if data["no_pair"]:
+        lines += ["", "No pair was made of"]
+        lines += [f"  {n:5,}  {mining.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()]
+    if data["lint"]["remarks"]:
+        lines += ["", "About these pairs:", *(f"  {remark}" for remark in data["lint"]["remarks"])]
+    for sample in data.get("samples", []):
+        lines += [
+            "",
+            f"  you asked: {sample['asked']}   ({sample['pattern']}, weight {sample['weight']})",
+        ]
+        lines += [f"  accepted:  {sample['accepted']}", f"  not:       {sample['not_accepted']}"]
+    if data["misheard"] or data["names"]:
+        lines += ["", f"For train_stt: {data['misheard']} misheard words, {data['names']} names."]
+    if data["status"] == "dry_run":
+        return "\n".join(
+            [*lines, "", "Nothing was written. Next: uv run scripts/extract_corrections.py"]
+        )
+    return "\n".join(
+        [*lines, "", f"Written to {directory}. Next: uv run scripts/train_dpo.py --preset light"]
+    )
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument(
+        "--db", type=Path, metavar="FILE", help="Fae's database (default: Fae's own)"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())
