@@ -100,13 +100,13 @@ def _shortened_prompt(tokenizer, messages, tools, room: int) -> list[int]:
         if not later:
             break
         rest = rest[later[0] :]
-    start = common_length(prompt, _system_tokens(tokenizer, system, rest, tools))
+    start = common_length(prompt, _system_tokens(tokenizer, system, tools))
     if start > room // 2:
         start = 0
     return prompt[:start] + prompt[len(prompt) - (room - start) :]
 
 
-def _system_tokens(tokenizer, system, rest, tools) -> list[int]:
+def _system_tokens(tokenizer, system, tools) -> list[int]:
     """A prompt with the same start and another question: what both share is the system message."""
     other = [{"role": "user", "content": "\u2042"}]
     return _prompt_tokens(tokenizer, system + other, tools) if system or tools else []

@@ -1,0 +1,188 @@
+"""Conversations as token rows: one for each answer, the prompt as it is at inference, only the answer trained."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fae_training.errors import BadRequest, Missing
+from fae_training.language.rows import encode_answer, encode_conversation, encode_file
+
+SYSTEM = {
+    "role": "system",
+    "content": "You are Fae, a friendly voice companion. Keep answers short.",
+}
+CHAT = [
+    SYSTEM,
+    {"role": "user", "content": "What is the capital of France?"},
+    {"role": "assistant", "content": "Paris."},
+    {"role": "user", "content": "And of Japan?"},
+    {"role": "assistant", "content": "Tokyo is the capital of Japan."},
+]
+CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "set_timer", "arguments": '{"minutes": 10, "label": "tea"}'},
+}
+WITH_TOOL = [
+    SYSTEM,
+    {"role": "user", "content": "Set a timer for tea."},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "content": "timer set"},
+    {"role": "assistant", "content": "Done, ten minutes."},
+]
+TOOLS = [{"type": "function", "function": {"name": "set_timer", "parameters": {}}}]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory):
+    """Qwen3.5's chat template with a vocabulary of the sample world."""
+    from make_language_model import make_tokenizer
+
+    return make_tokenizer(tmp_path_factory.mktemp("tokenizer"), SYSTEM["content"])
+
+
+def texts(tokenizer, row):
+    return (
+        tokenizer.decode(row.tokens[: row.supervised_from]),
+        tokenizer.decode(row.tokens[row.supervised_from :]),
+    )
+
+
+def test_every_answer_is_a_row_after_the_prompt_that_fae_sends_for_it(tokenizer):
+    rows = encode_conversation(tokenizer, CHAT, weight=0.5, source="s1")
+    assert len(rows) == 2
+    for row, (index, answer) in zip(rows, [(2, "Paris."), (4, CHAT[4]["content"])], strict=True):
+        prompt = tokenizer.apply_chat_template(
+            CHAT[:index], tokenize=False, add_generation_prompt=True, enable_thinking=False
+        )
+        assert texts(tokenizer, row) == (prompt, answer + "<|im_end|>")
+        assert prompt.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+        assert (row.weight, row.source, row.cut_tokens) == (0.5, "s1", 0)
+
+
+def test_what_is_trained_is_the_answer_and_its_end_and_nothing_of_the_user(tokenizer):
+    for row in encode_conversation(tokenizer, CHAT):
+        trained = tokenizer.decode(row.tokens[row.supervised_from :])
+        assert "France" not in trained and "<|im_start|>" not in trained
+        assert trained.count("<|im_end|>") == 1
+        assert row.tokens[-1] == tokenizer.eos_token_id
+
+
+def test_tool_calls_are_trained_in_the_models_own_form(tokenizer):
+    call, done = encode_conversation(tokenizer, WITH_TOOL, TOOLS)
+    prompt, answer = texts(tokenizer, call)
+    assert "set_timer" in prompt
+    assert answer == (
+        "<tool_call>\n<function=set_timer>\n<parameter=minutes>\n10\n</parameter>\n"
+        "<parameter=label>\ntea\n</parameter>\n</function>\n</tool_call><|im_end|>"
+    )
+    prompt, answer = texts(tokenizer, done)
+    assert "<tool_response>\ntimer set\n</tool_response>" in prompt
+    assert answer == "Done, ten minutes.<|im_end|>"
+
+
+def test_arguments_that_are_not_json_are_refused_with_the_call_that_has_them(tokenizer):
+    broken = [dict(message) for message in WITH_TOOL]
+    broken[2] = broken[2] | {
+        "tool_calls": [{"function": {"name": "set_timer", "arguments": "{minutes:"}}]
+    }
+    with pytest.raises(BadRequest, match="set_timer"):
+        encode_conversation(tokenizer, broken, TOOLS)
+
+
+def test_a_prompt_that_is_too_long_loses_its_oldest_turns_and_keeps_the_system_message(tokenizer):
+    whole = encode_conversation(tokenizer, CHAT)[1]
+    room = len(whole.tokens) - 5
+    row = encode_conversation(tokenizer, CHAT, max_tokens=room)[1]
+    prompt, answer = texts(tokenizer, row)
+    assert "You are Fae" in prompt and "And of Japan?" in prompt and "France" not in prompt
+    assert answer == "Tokyo is the capital of Japan.<|im_end|>"
+    assert len(row.tokens) <= room
+    assert row.cut_tokens == len(whole.tokens) - len(row.tokens)
+
+
+def test_one_question_that_is_too_long_loses_its_start(tokenizer):
+    chat = [
+        SYSTEM,
+        {"role": "user", "content": "France and Japan. " * 100 + "What is the capital?"},
+        {"role": "assistant", "content": "Paris."},
+    ]
+    (row,) = encode_conversation(tokenizer, chat, max_tokens=120)
+    prompt, answer = texts(tokenizer, row)
+    assert len(row.tokens) == 120 and answer == "Paris.<|im_end|>"
+    assert prompt.startswith("<|im_start|>system\nYou are Fae")
+    assert "What is the capital?<|im_end|>\n<|im_start|>assistant" in prompt
+    assert row.cut_tokens > 100
+
+
+def test_an_answer_that_is_too_long_loses_its_end_and_is_not_taught_to_stop_there(tokenizer):
+    chat = [*CHAT[:2], {"role": "assistant", "content": "Paris, of course. " * 100}]
+    (row,) = encode_conversation(tokenizer, chat, max_tokens=64)
+    assert len(row.tokens) <= 64
+    assert len(row.tokens) - row.supervised_from >= 32
+    assert tokenizer.eos_token_id not in row.tokens[row.supervised_from :]
+    assert tokenizer.decode(row.tokens[row.supervised_from :]).startswith("Paris, of course.")
+
+
+def test_both_answers_of_a_pair_follow_the_same_prompt(tokenizer):
+    prompt = CHAT[:2]
+    rows = [
+        encode_answer(tokenizer, prompt, [{"role": "assistant", "content": text}])
+        for text in ("Paris.", "It is Paris, the city of light.")
+    ]
+    assert rows[0].tokens[: rows[0].supervised_from] == rows[1].tokens[: rows[1].supervised_from]
+
+
+def test_a_template_that_writes_turns_otherwise_than_its_prompt_is_refused(tokenizer):
+    class Other:
+        eos_token, eos_token_id = tokenizer.eos_token, tokenizer.eos_token_id
+        encode = staticmethod(tokenizer.encode)
+
+        @staticmethod
+        def apply_chat_template(messages, add_generation_prompt=False, **_):
+            return "<answer>" if add_generation_prompt else "<turn>Paris.</turn>"
+
+    with pytest.raises(BadRequest, match="in another way"):
+        encode_conversation(Other(), CHAT[:3])
+
+
+def write(path: Path, *conversations) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(c) + "\n" for c in conversations))
+    return path
+
+
+def test_a_file_is_tokenised_once_and_kept_for_its_owner_alone(tokenizer, tmp_path):
+    path = write(
+        tmp_path / "sft" / "train.jsonl",
+        {"messages": CHAT, "weight": 2.0, "source": {"session": "a"}},
+        {"messages": WITH_TOOL, "tools": TOOLS},
+    )
+    rows = encode_file(tokenizer, path, 512, tmp_path / "cache")
+    assert [row.weight for row in rows] == [2.0, 2.0, 1.0, 1.0]
+    assert json.loads(rows[0].source) == {"session": "a"}
+    (kept,) = (tmp_path / "cache").glob("sft-train-*.json")
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+    kept.write_text(kept.read_text().replace('"weight": 2.0', '"weight": 3.0'))
+    again = encode_file(tokenizer, path, 512, tmp_path / "cache")
+    assert [row.weight for row in again] == [3.0, 3.0, 1.0, 1.0]
+    assert [row.tokens for row in again] == [row.tokens for row in rows]
+
+
+def test_rows_that_were_kept_go_when_the_data_changes(tokenizer, tmp_path):
+    path = write(tmp_path / "sft" / "train.jsonl", {"messages": CHAT})
+    encode_file(tokenizer, path, 512, tmp_path / "cache")
+    (before,) = (tmp_path / "cache").iterdir()
+    write(path, {"messages": CHAT[:3]})
+    assert len(encode_file(tokenizer, path, 512, tmp_path / "cache")) == 1
+    (after,) = (tmp_path / "cache").iterdir()
+    assert before != after
+    assert encode_file(tokenizer, path, 256, tmp_path / "cache")[0].tokens
+    assert (tmp_path / "cache" / after.name).exists() is False
+
+
+def test_a_file_that_is_not_there_says_how_to_make_it(tokenizer, tmp_path):
+    with pytest.raises(Missing) as missing:
+        encode_file(tokenizer, tmp_path / "train.jsonl", 512)
+    assert "export_data.py" in missing.value.hint
