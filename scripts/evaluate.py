@@ -56,6 +56,7 @@ def main(call: Call) -> Result:
         "held_out": held_out,
     } | decided
     evaluation["fingerprint"] = benchmark["fingerprint"] if benchmark else None
+    evaluation["notes"] = benchmark.get("notes", []) if benchmark else []
     write_json(run.file("evaluation.json"), evaluation)
     return answer(call, run, evaluation)
 
@@ -105,7 +106,7 @@ def answer(call: Call, run: runs.Run, evaluation: dict) -> Result:
         evaluation["verdict"],
         [m for m in evaluation["measures"] if m["gate"] != "report"],
     )
-    names = ("run", "kind", "verdict", "proven_better", "source", "held_out", "reasons")
+    names = ("run", "kind", "verdict", "proven_better", "source", "held_out", "reasons", "notes")
     data = {"status": "evaluated"} | {name: evaluation[name] for name in names}
     data |= {
         "score": gated[0]["candidate"] if gated else None,
@@ -120,7 +121,7 @@ def answer(call: Call, run: runs.Run, evaluation: dict) -> Result:
     lines = [
         f"{run.id}: {verdict.replace('_', ' ')} (from {evaluation['source']}, {evaluation['held_out']['count']} held-out {evaluation['held_out']['what']})"
     ]
-    lines += [f"  {reason}" for reason in evaluation["reasons"]]
+    lines += [f"  {reason}" for reason in evaluation["reasons"] + evaluation["notes"]]
     if verdict == "pass":
         data["next"] = f"propose.py --run {run.id}"
         lines.append(f"Next: uv run scripts/{data['next']}")

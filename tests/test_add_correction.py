@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy
 import pytest
 import soundfile
-
 from fae_training import consent
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.speech import clips, corrections, vocabulary
@@ -143,6 +142,13 @@ def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, 
         corrections.add(home, "a", "b", path)
     assert caught.value.code == code
     assert corrections.all_records(home) == [] and not home.file("stt", "clips").exists()
+
+
+def test_a_long_clip_is_kept_where_only_its_silent_ends_make_it_long(home, tmp_path):
+    speech, _ = soundfile.read(tone(tmp_path / "speech.wav", 2.0))
+    soundfile.write(tmp_path / "long.wav", numpy.pad(speech, (20 * 16000, 20 * 16000)), 16000)
+    record = corrections.add(home, "a", "b", tmp_path / "long.wav")
+    assert record["seconds"] == pytest.approx(2.1, abs=0.05)
 
 
 def test_a_distorted_clip_is_kept_and_named(home, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fae_training.errors import BadRequest, Missing
-from fae_training.speech.synthesis import SAMPLE_RATE, resample
+from fae_training.speech.synthesis import SAMPLE_RATE, resample, trim_silence
 from fae_training.state import Home, atomic_file
 
 SHORTEST_SECONDS = 0.3
@@ -40,7 +40,7 @@ class Clip:
 
 
 def read(path: Path) -> Clip:
-    """Any file that soundfile reads, channels averaged and resampled.
+    """Any file that soundfile reads, channels averaged and resampled; too long a one without its silent ends.
 
     Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at its head.
     """
@@ -61,6 +61,8 @@ def read(path: Path) -> Clip:
     # Full scale is where the file was recorded; resampling rounds the tops off.
     clipped = float(numpy.mean(numpy.abs(mono) >= 0.999)) if mono.size else 0.0
     mono = resample(mono, rate) if mono.size else mono
+    if len(mono) > LONGEST_SECONDS * SAMPLE_RATE:
+        mono = trim_silence(mono)
     return Clip(mono, inspect(mono, clipped))
 
 

@@ -176,9 +176,10 @@ def _measure(name, title, unit, better, gate, items, count) -> dict:
 
 
 def examples(items: list[dict], most: int = 5) -> list[dict]:
-    """What was heard, what was meant and what is heard now, the repaired ones first."""
+    """What was heard, what was meant and what is heard now: each sentence once, the repaired ones first."""
+    distinct = {item["said"]: item for item in reversed(items)}.values()
     repaired = sorted(
-        items,
+        distinct,
         key=lambda item: (
             word_errors(item["said"], item["candidate"])[0]
             - word_errors(item["said"], item["current"])[0]

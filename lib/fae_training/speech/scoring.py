@@ -19,11 +19,13 @@ def score(run: Run, session) -> dict:
     entries = [e for e in vocabulary.terms(all_records(run.home)) if e["term"] in terms]
     notes = []
     deployed = current_run(run.home, KINDS["stt"].slot)
-    if deployed and deployed.record.get("model_fingerprint") != run.record["model_fingerprint"]:
+    same_model = bool(deployed) and (
+        deployed.record.get("model_fingerprint") == run.record["model_fingerprint"]
+    )
+    if deployed and not same_model:
         notes.append(
             f"{deployed.id} was trained on another base model; this run was compared with the base model instead"
         )
-        deployed = None
 
     session.log(f"listening to {len(sounds)} held-out clips")
     model = recogniser.load(directory)
@@ -35,7 +37,7 @@ def score(run: Run, session) -> dict:
     replaced = [vocabulary.replaced(text, entries) for text in heard["base"]]
     heard["candidate"] = listen(recogniser.load(directory, run.file("adapters")), sounds)
     heard["current"] = heard["base"]
-    if deployed:
+    if same_model:
         heard["current"] = listen(recogniser.load(directory, deployed.file("adapters")), sounds)
 
     items = [

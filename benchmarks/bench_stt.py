@@ -1,0 +1,204 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-audio>=0.6.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-tune==0.6.0; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "numpy",
+#   "soundfile",
+#   "soxr",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Clips a second of STT training, ours against mlx-tune's trainer, in one run, taken in turns.
+
+    uv run benchmarks/bench_stt.py
+    uv run benchmarks/bench_stt.py --model DIR --passes 5 --rounds 5
+
+Both train LoRA of the same rank on the same clips with the same batches. mlx-tune's compile is switched off
+(MLX_TUNE_DISABLE_COMPILE=1), for with it its trainer crashes at the first step. Of a batch it hears only the first
+clip and trains the other rows on placeholders: "rows" counts all that pass through its decoder, "clips" those whose
+sound is learned from. Ours counts everything: the encoder once for each clip, then `--passes` epochs. What matters is
+the ratio, a median over rounds taken in turns: a shared machine is noisy.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["MLX_TUNE_DISABLE_COMPILE"] = "1"
+MODEL = Path(__file__).resolve().parent.parent / "samples" / "speech-model"
+RANK, SCALE, RATE, CLIPS = 8, 2.0, 1e-4, 16
+
+
+def clips() -> list[tuple]:
+    """(samples, text) of CLIPS sounds of 1 to 2.4 s: how long training takes does not depend on what is said."""
+    import numpy
+
+    random = numpy.random.default_rng(0)
+    texts = ("Call Marion now.", "Where is Siobhan?", "Set a timer for ten minutes.", "Good night.")
+    lengths = random.uniform(1.0, 2.4, CLIPS)
+    return [
+        ((random.standard_normal(int(16000 * seconds)) * 0.1).astype(numpy.float32), texts[i % 4])
+        for i, seconds in enumerate(lengths)
+    ]
+
+
+class Theirs:
+    """mlx-tune's trainer as it is, but for the id of the audio placeholder, without which it cannot run here."""
+
+    def __init__(self, directory: Path, work: Path):
+        import dataclasses
+
+        from mlx_tune import FastSTTModel, stt
+
+        path = work / "qwen3-asr"  # it knows the family by the path
+        path.symlink_to(directory)
+        self.stt, self.work = stt, work
+        self.model, self.processor = FastSTTModel.from_pretrained(str(path))
+        token = self.model.model.config.audio_token_id
+        self.model.profile = dataclasses.replace(self.model.profile, audio_token_id=token)
+        FastSTTModel.get_peft_model(
+            self.model, r=RANK, lora_alpha=RANK * SCALE, finetune_encoder=False
+        )
+
+    def seconds(self, data: list[tuple], batch: int, passes: int) -> float:
+        """Wall time of `passes` epochs over `data`, in its own loop."""
+        samples = [{"audio": sound, "text": text} for sound, text in data]
+        settings = self.stt.STTSFTConfig(
+            output_dir=str(self.work / "out"),
+            max_steps=passes * len(samples) // batch,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=1,
+            learning_rate=RATE,
+        )
+        trainer = self.stt.STTSFTTrainer(
+            model=self.model,
+            processor=self.processor,
+            train_dataset=samples,
+            args=settings,
+            data_collator=self.stt.STTDataCollator(self.model, self.processor),
+        )
+        began = time.perf_counter()
+        trainer.train()
+        return time.perf_counter() - began
+
+
+class Ours:
+    """Features once a clip, then compiled steps of fit's kind: loss, gradient, AdamW."""
+
+    def __init__(self, directory: Path):
+        import mlx.core as mx
+        import mlx.nn as nn
+        import mlx.optimizers as optim
+        from fae_training.speech import mlx_tune_repairs, recogniser
+
+        self.model = mlx_tune_repairs.load_model(directory, RANK, SCALE, 0).model._model
+        self.optimizer = optim.AdamW(RATE)
+        self.optimizer.init(self.model.trainable_parameters())
+        gradient = nn.value_and_grad(self.model, lambda m, batch: _mean(recogniser.loss(m, batch)))
+        self.state = [self.model.state, self.optimizer.state]
+
+        def step(batch):
+            loss, grads = gradient(self.model, batch)
+            self.optimizer.update(self.model, grads)
+            return loss
+
+        self.step = mx.compile(step, inputs=self.state, outputs=self.state)
+
+    def seconds(self, data: list[tuple], batch: int, passes: int) -> float:
+        import mlx.core as mx
+        from fae_training.speech import recogniser
+        from fae_training.speech.batches import SpeechBatches
+
+        began = time.perf_counter()
+        rows = [
+            recogniser.row(self.model, recogniser.encode(self.model, sound), text)
+            for sound, text in data
+        ]
+        stream = SpeechBatches(rows, batch, 0)
+        for index in range(passes * stream.batches_per_epoch):
+            mx.eval(self.step(stream.batch_at(index)), self.state)
+        return time.perf_counter() - began
+
+    def shares(self, data: list[tuple], passes: int) -> dict[str, float]:
+        """Where the time goes at batch 4: sound to spectrogram, encoder, decoder (forward, backward, update)."""
+        import mlx.core as mx
+        from fae_training.speech import recogniser
+
+        began = time.perf_counter()
+        features = [self.model._preprocess_audio(recogniser.padded(s))[:2] for s, _ in data]
+        mx.eval(features)
+        spectrograms = time.perf_counter() - began
+        began = time.perf_counter()
+        mx.eval([self.model.get_audio_features(*each) for each in features])
+        encoder = time.perf_counter() - began
+        whole = self.seconds(data, 4, passes)
+        found = {"features": spectrograms, "encoder": encoder}
+        found["decoder"] = max(whole - spectrograms - encoder, 0.0)
+        return {name: value / sum(found.values()) for name, value in found.items()}
+
+
+def _mean(sums):
+    loss, weight, _ = sums
+    return loss / weight
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, default=MODEL, help="a Qwen3-ASR model's directory")
+    parser.add_argument("--passes", type=int, default=5, help="epochs over the clips, each time")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is timed, in turns")
+    parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+    arguments = parser.parse_args()
+    data, found = clips(), {}
+    with tempfile.TemporaryDirectory() as work, contextlib.redirect_stdout(io.StringIO()):
+        theirs, ours = (
+            Theirs(arguments.model.resolve(), Path(work)),
+            Ours(arguments.model.resolve()),
+        )
+        for batch in (1, 4, 8):
+            ours.seconds(data, batch, 1)  # compiling is not training
+            theirs.seconds(data[:batch], batch, 1)
+            times = [
+                [t.seconds(data, batch, arguments.passes) for t in (theirs, ours)]
+                for _ in range(arguments.rounds)
+            ]
+            seen = len(data) * arguments.passes
+            found[batch] = {
+                "mlx_tune_rows_per_s": statistics.median(seen / a for a, _ in times),
+                "mlx_tune_clips_per_s": statistics.median(seen / batch / a for a, _ in times),
+                "ours_clips_per_s": statistics.median(seen / b for _, b in times),
+                "ratio_of_rows": statistics.median(a / b for a, b in times),
+                "ratio_of_clips": statistics.median(batch * a / b for a, b in times),
+            }
+        shares = ours.shares(data, arguments.passes)
+    if arguments.json:
+        json.dump({"batch": found, "shares": shares}, sys.stdout)
+        return
+    print("batch  mlx-tune rows/s  mlx-tune clips/s  ours clips/s  ratio of rows  ratio of clips")
+    for batch, row in found.items():
+        rates = "mlx_tune_rows_per_s", "mlx_tune_clips_per_s", "ours_clips_per_s"
+        print(
+            f"{batch:>5}  {row[rates[0]]:>15.1f}  {row[rates[1]]:>16.1f}  {row[rates[2]]:>12.1f}",
+            end="",
+        )
+        print(f"  {row['ratio_of_rows']:>12.1f}x  {row['ratio_of_clips']:>13.1f}x")
+    print("time at batch 4: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+
+
+if __name__ == "__main__":
+    main()
