@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 
 from fae_training.errors import Missing
-from fae_training.state import Home, read_json
+from fae_training.runs import Run
+from fae_training.state import Home, read_json, read_jsonl, write_json
 
 
 def facts(home: Home, kind: str, export: str) -> dict:
@@ -40,6 +41,22 @@ def _count(path: Path, digest) -> int:
     except FileNotFoundError:
         digest.update(b"absent")
     return count
+
+
+SOURCES_FILE = "sources.json"
+
+
+def keep_sources(run: Run) -> None:
+    """Keep the ids of the records that a run learns from, so that forgetting one later finds the run."""
+    path = run.home.file("data", run.kind, "train.jsonl")
+    rows = read_jsonl(path)
+    ids = {str(name) for row in rows for name in (row.get("source") or {}).get("ids", [])}
+    write_json(run.file(SOURCES_FILE), {"ids": sorted(ids)})
+
+
+def learned_from(run: Run, ids: set[str]) -> bool:
+    """Whether a run was trained on one of these records."""
+    return not ids.isdisjoint((read_json(run.file(SOURCES_FILE)) or {}).get("ids", []))
 
 
 def batch_note(rows: int, settings) -> list[str]:

@@ -33,7 +33,7 @@ class Session:
             return
         while on_battery() and not self._stop and not self.run.file("cancel").exists():
             self.log("on battery: waiting for the power to come back")
-            time.sleep(30)
+            time.sleep(5)
         self._looked_at_power = time.monotonic()
 
     def status(self, word: str) -> None:

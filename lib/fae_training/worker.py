@@ -17,7 +17,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from fae_training import consent, runs
+from fae_training import consent, dataset, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.deployment import fingerprint
 from fae_training.errors import BadRequest, Failed, Refused, SkillError
@@ -258,13 +258,13 @@ def ended(run: Run, status: str) -> Result:
 
 def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     """Be the worker. Its standard streams are the log already."""
-    if task != "verify":
-        consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
     lift_limits()
     os.umask(0o077)  # libraries make files too
     rules = run.home.read("config.json", {}) or {}
     waits = run.record.get("caller") == "fae" and rules.get("on_battery", "wait") == "wait"
     session = Session(run, "wait" if waits else "train")
+    if task == "score":
+        consent.require(run.home, KINDS[run.kind].consent)
     if task != "train":
         # A fresh process that train or deploy started and waits for: its answer is a file.
         answer = tasks[task](run, session)
@@ -276,6 +276,8 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
         worker={"pid": os.getpid(), "started": runs.process_start(os.getpid())},
     )
     try:
+        consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
+        dataset.keep_sources(run)
         result = tasks["train"](run, session)
         write_json(run.file("train_metrics.json"), result)
         if result["stopped"] != "cancelled":

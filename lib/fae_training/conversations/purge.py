@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fae_training import runs
 from fae_training.conversations.forgetting import Forgotten
-from fae_training.dataset import facts
+from fae_training.dataset import facts, learned_from
 from fae_training.deployment import current
 from fae_training.errors import Missing
 from fae_training.kinds import KINDS
@@ -19,16 +19,16 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
 
     Returns {"rows_removed", "learned_by": [run ids], "active": the one that Fae uses now, or None}.
     """
-    removed, fingerprints = 0, set()
+    removed, ids = 0, set()
     for kind in KINDS_OF_TEXT:
         for side in ("train", "valid"):
             path = home.file("data", kind, f"{side}.jsonl")
             rows = read_jsonl(path)
-            kept = [row for row in rows if not _mentions(row, forgotten)]
-            if len(kept) < len(rows):
-                fingerprints.add(_fingerprint(home, kind))
-                removed += len(rows) - len(kept)
-                write_jsonl(path, kept)
+            gone = [row for row in rows if _mentions(row, forgotten)]
+            if gone:
+                ids |= {str(i) for row in gone for i in (row.get("source") or {}).get("ids", [])}
+                removed += len(gone)
+                write_jsonl(path, [row for row in rows if not _mentions(row, forgotten)])
                 _note_change(home, kind)
     if removed:
         # Rows as tokens are kept beside the state; they would outlive the text they were made from.
@@ -37,7 +37,7 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
     learned_by = [
         run.id
         for run in runs.all_runs(home)
-        if run.kind in KINDS_OF_TEXT and run.record.get("data_fingerprint") in fingerprints - {None}
+        if run.kind in KINDS_OF_TEXT and learned_from(run, ids)
     ]
     active = current(home, KINDS["sft"].slot)
     return {
