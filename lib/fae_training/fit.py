@@ -26,6 +26,8 @@ class FitSettings:
     patience: end after so many validations without a better one; None: never.
     stop_when: called with the values of each validation; True ends the run early with the best so far.
     max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
+    compiled: whether mx.compile fuses the step; None: on a GPU. On a CPU it gains a few percent of a step, after a C++
+    compiler has worked for up to minutes on each shape.
     """
 
     steps: int
@@ -43,7 +45,7 @@ class FitSettings:
     best: str = "lowest"
     patience: int | None = None
     stop_when: Callable[[dict], bool] | None = None
-    compiled: bool = True
+    compiled: bool | None = None
 
     def __post_init__(self):
         if self.schedule not in SCHEDULES:
@@ -131,7 +133,10 @@ def fit(
         (loss_sum, weight, extras), gradient = value_and_gradient(model, batch)
         return loss_sum, weight, extras, gradient
 
-    if settings.compiled:
+    compiled = settings.compiled
+    if compiled is None:
+        compiled = mx.default_device() == mx.Device(mx.gpu)
+    if compiled:
         micro_step = mx.compile(micro_step, inputs=state, outputs=state)
 
     def checked_validation() -> dict:
