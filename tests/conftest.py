@@ -14,6 +14,7 @@ for directory in ("tests", "samples", "lib"):
 os.environ["PYTHONPATH"] = str(ROOT / "lib")
 
 import calls  # noqa: E402
+import small_runs  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,11 @@ def _exported(tmp_path_factory, fae_directory) -> Path:
     home = tmp_path_factory.mktemp("exported") / "home"
     calls.answer("setup", "--consent", "conversations", "corrections", home=home)
     calls.answer(
-        "export_data", "--db", fae_directory.database, home=home, FAE_APP_DIR=fae_directory.directory
+        "export_data",
+        "--db",
+        fae_directory.database,
+        home=home,
+        FAE_APP_DIR=fae_directory.directory,
     )
     return home
 
@@ -63,7 +68,9 @@ def _trained(tmp_path_factory, _exported) -> Path:
         home=home,
     )  # fmt: skip
     state = calls.wait_until_ended(started["run"], home)
-    assert state["status"] == "completed", home.joinpath("runs", started["run"], "train.log").read_text()
+    assert state["status"] == "completed", home.joinpath(
+        "runs", started["run"], "train.log"
+    ).read_text()
     return home
 
 
@@ -71,3 +78,32 @@ def _trained(tmp_path_factory, _exported) -> Path:
 def trained_home(_trained, home) -> Path:
     """A state directory whose newest run is a finished SFT of the sample model."""
     return shutil.copytree(_trained, home)
+
+
+@pytest.fixture
+def small_home(home) -> Path:
+    """A state directory with consent and a few short conversations."""
+    return small_runs.fill(home)
+
+
+@pytest.fixture(scope="session")
+def _finished(tmp_path_factory) -> Path:
+    """Trained by somebody whose umask lets everybody read, from a HOME of their own and another directory."""
+    place = tmp_path_factory.mktemp("finished")
+    home, elsewhere, person = (place / name for name in ("home", "elsewhere", "person"))
+    elsewhere.mkdir()
+    person.mkdir()
+    small_runs.fill(home)
+    before = os.umask(0)
+    try:
+        run = small_runs.start(home, cwd=elsewhere, HOME=str(person))
+    finally:
+        os.umask(before)
+    small_runs.finish(home, run)
+    return home
+
+
+@pytest.fixture
+def finished_home(_finished, home) -> Path:
+    """A state directory with one finished run of small_runs.SETTINGS, uninterrupted."""
+    return shutil.copytree(_finished, home)

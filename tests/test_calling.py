@@ -184,6 +184,12 @@ def test_the_hint_of_an_unknown_parameter_lists_the_known_but_not_the_hidden_one
     assert "worker" not in error["hint"] and "stdin" not in error["hint"]
 
 
+def test_what_a_script_starts_itself_with_is_no_parameter(call):
+    status, out, _ = call('{"worker": "sft-1"}')
+    assert status == 2 and json.loads(out)["error"]["code"] == "unknown_parameter"
+    assert json.loads(call("--json", "--worker", "sft-1")[1])["given"]["worker"] == "sft-1"
+
+
 @pytest.mark.parametrize("stdin", ["{", "[1]", '{"method": "execute", "params": [1]}', "hello"])
 def test_standard_input_that_is_no_request_is_a_clear_error(call, stdin):
     status, out, _ = call(stdin=stdin, FAE_SKILL_NAME="training")

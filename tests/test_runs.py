@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from fae_training import runs, state
@@ -101,6 +103,15 @@ def test_a_second_run_is_told_which_one_is_going(place, holder_of):
         runs.take_lock(place, "another")
     assert refused.value.exit_status == 5
     assert runs.holder(place) == run.id, "asking changed the holder"
+
+
+def test_a_worker_that_has_said_its_last_word_is_waited_for(place, holder_of):
+    """Its status is written before its process is gone; whoever goes on at once must not be told that it is busy."""
+    run = make(place, status="cancelled")
+    worker = holder_of(place, run.id)
+    threading.Timer(0.6, worker.kill).start()
+    os.close(runs.take_lock(place, "next"))
+    assert worker.wait() == -signal.SIGKILL
 
 
 def test_looking_at_the_lock_does_not_keep_anybody_from_taking_it(place):

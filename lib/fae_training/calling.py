@@ -32,6 +32,8 @@ OLDER_NAMES = {
     "adapter_path": "run",
     "previous_adapter_path": None,
 }
+# Options by which a script starts itself; nobody else may, so they are flags only.
+INTERNAL = ("worker", "task")
 # What Fae puts in the place of a value that looks like a secret to it.
 BLANKED = "[REDACTED_SECRET]"
 
@@ -181,7 +183,7 @@ def _json_object(text: str, where: str) -> dict:
 
 def _current_names(parameters: dict, options: dict, script: str) -> dict:
     """Parameters under the names of today. Raises BadRequest for one that nobody knows."""
-    known = sorted(set(options) - {"stdin", "worker", "task"})
+    known = sorted(set(options) - {"stdin", *INTERNAL})
     current = {}
     for name, value in parameters.items():
         if name in ALWAYS_ADDED:
@@ -193,7 +195,7 @@ def _current_names(parameters: dict, options: dict, script: str) -> dict:
                 "use a short run id or 'latest'; paths are set in config.json",
             )
         target = name if name in options else OLDER_NAMES.get(name, name)
-        if target in options:
+        if target in options and target not in INTERNAL:
             current[target] = _run_id(value) if name == "adapter_path" else value
         elif name not in OLDER_NAMES:
             close = difflib.get_close_matches(name, known, 1)

@@ -1,0 +1,84 @@
+"""A state directory with a little data, and short real trainings in it, for the tests of what surrounds a training."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import calls
+import world
+from fae_training import consent, state
+
+# Two micro-batches a step; a checkpoint and a validation after every second step.
+SETTINGS = (
+    "--preset", "light", "--steps", "10", "--batch-size", "1", "--gradient-accumulation", "2",
+    "--rank", "4", "--learning-rate", "5e-3", "--seed", "7",
+)  # fmt: skip
+
+
+def fill(home: Path, train: int = 8, valid: int = 5) -> Path:
+    """Consent, and `train` + `valid` conversations of one exchange each in data/sft, as export_data writes them."""
+    place = state.Home(home)
+    consent.change(place, ["conversations"], [])
+    chooser = random.Random(3)
+    for side, count in (("train", train), ("valid", valid)):
+        rows = [
+            {
+                "messages": world.small_conversation(chooser, world.PERSONAL, turns=1).messages,
+                "weight": 1.0,
+                "source": {"ids": [f"{side}-{i}"], "session": f"{side}-{i}"},
+            }
+            for i in range(count)
+        ]
+        state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), rows)
+    state.write_json(place.file("data", "sft", "meta.json"), {"summary": f"{train} conversations"})
+    return home
+
+
+def start(home: Path, *arguments, **environment) -> str:
+    """Begin a training in the background; the run's id."""
+    given = (*SETTINGS, "--model", calls.LANGUAGE_MODEL, "--detach", *arguments)
+    told = calls.answer("train", *given, home=home, **environment)
+    assert told["status"] == "started", told
+    return told["run"]
+
+
+def in_front(home: Path, *arguments, **environment) -> subprocess.Popen:
+    """A person's training: it stays until the run ends. Its output is text."""
+    return subprocess.Popen(
+        [sys.executable, str(calls.SCRIPTS / "train.py"), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "FAE_TRAINING_HOME": str(home), **environment},
+    )
+
+
+def finish(home: Path, run: str) -> Path:
+    """Wait for the run to complete; its directory."""
+    told = calls.wait_until_ended(run, home)
+    log = home / "runs" / run / "train.log"
+    assert told["status"] == "completed", log.read_text()
+    return home / "runs" / run
+
+
+def wait_for_step(home: Path, run: str, step: int, patience_s: float = 240) -> None:
+    """Until metrics.jsonl has the loss of that step; an error when the run ended before."""
+    path, end = home / "runs" / run / "metrics.jsonl", time.monotonic() + patience_s
+    while time.monotonic() < end:
+        if any(row["step"] >= step and "loss" in row for row in state.read_jsonl(path)):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{run} did not get to step {step}: {path.with_name('train.log').read_text()}")  # fmt: skip
+
+
+def record(home: Path, run: str) -> dict:
+    return json.loads((home / "runs" / run / "run.json").read_text())
+
+
+def adapter(home: Path, run: str) -> bytes:
+    return (home / "runs" / run / "adapters" / "adapters.safetensors").read_bytes()

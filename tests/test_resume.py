@@ -1,0 +1,313 @@
+"""Stopping, dying and going on: real trainings that are killed, stopped from two sides, and resumed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import calls
+import pytest
+import small_runs
+from fae_training import runs, state
+
+
+def worker_of(home, run) -> int:
+    return small_runs.record(home, run)["worker"]["pid"]
+
+
+def freeze_at(home, run, step) -> int:
+    """Wait for the step, then stop the worker's process, so that what follows happens in mid-run. Its id."""
+    small_runs.wait_for_step(home, run, step)
+    worker = worker_of(home, run)
+    os.kill(worker, signal.SIGSTOP)
+    return worker
+
+
+def thaw_when_told(home, run, worker) -> None:
+    """Let the worker go on once it has been asked to stop."""
+    marker = home / "runs" / run / "cancel"
+    while not marker.exists():
+        time.sleep(0.01)
+    os.kill(worker, signal.SIGCONT)
+
+
+def status(home, *arguments) -> dict:
+    return calls.answer("check_status", *arguments, home=home)
+
+
+def refusal(name, *arguments, home, **environment) -> tuple[int, dict]:
+    got = calls.script(name, *arguments, "--json", home=home, **environment)
+    return got.status, got.json["error"]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> dict:
+    """One run that is killed, resumed, stopped with Ctrl-C, and resumed to its end.
+
+    What each script said on the way is kept under names, for the tests to look at.
+    """
+    home = small_runs.fill(tmp_path_factory.mktemp("story") / "home")
+    told: dict = {"home": home}
+    told["run"] = run = small_runs.start(home)
+    place = state.Home(home)
+
+    worker = freeze_at(home, run, 3)
+    told["alive"] = status(home)
+    told["environment"] = environment_of(worker)
+    told["second"] = refusal(
+        "train", "--preset", "smoke", "--model", calls.LANGUAGE_MODEL, home=home
+    )
+    told["second_by_fae"] = calls.script(
+        "train", "--preset", "smoke", "--model", calls.LANGUAGE_MODEL, home=home, FAE_SKILL_NAME="x"
+    )
+    told["resume_alive"] = refusal("train", "--resume", "latest", home=home)
+    told["evaluate_alive"] = refusal("evaluate", home=home)
+    os.kill(worker, signal.SIGKILL)
+    while runs.holder(place):
+        time.sleep(0.01)
+    told["killed"] = status(home)
+    told["evaluate_killed"] = calls.script("evaluate", "--json", home=home)
+    told["killed_home"] = shutil.copytree(home, home.parent / "killed")
+    # What a power cut leaves of a line.
+    with (home / "runs" / run / "metrics.jsonl").open("ab") as metrics:
+        metrics.write(b'{"step": 4, "lo')
+
+    front = small_runs.in_front(home, "--resume", "latest")
+    worker = freeze_at(home, run, 6)
+    front.send_signal(signal.SIGINT)
+    thaw_when_told(home, run, worker)
+    out, err = front.communicate(timeout=240)
+    told["ctrl_c"] = calls.Answer(front.returncode, out, err, 0)
+    told["stopped"] = status(home)
+    told["stopped_result"] = state.read_json(home / "runs" / run / "train_metrics.json")
+    told["stopped_adapter"] = small_runs.adapter(home, run)
+
+    calls.answer("train", "--resume", "latest", home=home)
+    told["directory"] = small_runs.finish(home, run)
+    told["resume_completed"] = refusal("train", "--resume", run, home=home)
+    return told
+
+
+def environment_of(process: int) -> dict[str, str] | None:
+    path = Path(f"/proc/{process}/environ")
+    if not path.exists():
+        return None
+    return dict(entry.split("=", 1) for entry in path.read_text().split("\0") if "=" in entry)
+
+
+def test_a_run_that_was_killed_and_then_stopped_ends_in_the_same_adapter(story, _finished):
+    [whole] = (_finished / "runs").iterdir()
+    assert small_runs.adapter(story["home"], story["run"]) == small_runs.adapter(
+        _finished, whole.name
+    )
+    mine, theirs = (
+        state.read_json(directory / "train_metrics.json")
+        for directory in (story["directory"], whole)
+    )
+    for name in (
+        "best_step",
+        "best_value",
+        "first_value",
+        "loss",
+        "steps_done",
+        "stopped",
+        "asked",
+    ):
+        assert mine[name] == theirs[name], name
+    assert mine["applied"]["updates"] == theirs["applied"]["updates"] == 10
+    assert mine["benchmark"]["measures"] == theirs["benchmark"]["measures"]
+
+
+def test_while_it_goes_on_it_is_training_and_says_how_far_it_is(story):
+    alive = story["alive"]
+    assert alive["status"] == "training" and alive["run"] == story["run"]
+    assert alive["step"] >= 3 and alive["steps"] == 10 and alive["loss"] > 0
+    assert alive["next"] == "check_status.py"
+
+
+@pytest.mark.skipif(
+    not Path("/proc").exists(), reason="the environment of a process is read in /proc"
+)
+def test_the_worker_is_offline_and_knows_nothing_of_fae(story):
+    environment = story["environment"]
+    assert environment["HF_HUB_OFFLINE"] == environment["TRANSFORMERS_OFFLINE"] == "1"
+    assert "FAE_SKILL_NAME" not in environment
+
+
+def test_a_second_run_is_refused_and_told_which_one_is_going(story):
+    code, error = story["second"]
+    assert code == 5 and error["code"] == "busy"
+    assert error["message"].startswith(f"{story['run']} is running")
+    assert story["second_by_fae"].status == 0
+    assert story["second_by_fae"].json["error"]["code"] == "busy"
+    assert len(list((story["home"] / "runs").iterdir())) == 1, "a run was made for nothing"
+
+
+def test_a_run_that_goes_on_can_be_neither_resumed_nor_judged(story):
+    for code, error in (story["resume_alive"], story["evaluate_alive"]):
+        assert code == 3 and error["code"] == "still_running"
+
+
+def test_a_run_whose_worker_was_killed_is_interrupted(story):
+    assert story["killed"]["status"] == "interrupted"
+    assert story["killed"]["next"] == f"train.py --resume {story['run']}"
+
+
+def test_a_killed_run_is_judged_by_its_log_and_never_passes(story):
+    got = story["evaluate_killed"]
+    assert got.status == 3 and got.json["source"] == "train.log"
+    assert got.json["verdict"] == "not_enough_evidence" and got.json["recommendation"] == "skip"
+    assert got.json["reasons"][0].startswith("read from the log: held-out loss ")
+    assert "best " in got.json["reasons"][0] and "--rescore" not in got.json["reasons"][0]
+
+
+def test_ctrl_c_keeps_the_best_checkpoint_and_says_how_to_go_on(story):
+    got, result = story["ctrl_c"], story["stopped_result"]
+    assert got.status == 0
+    assert "stopping after this step" in got.err
+    assert f"{story['run']}: cancelled after" in got.out
+    assert f"uv run scripts/train.py --resume {story['run']}" in got.out
+    assert story["stopped"]["status"] == "cancelled"
+    assert result["stopped"] == "cancelled" and 6 <= result["steps_done"] < 10
+    assert result["best_step"] in (4, 6, 8) and "benchmark" not in result
+    assert len(story["stopped_adapter"]) > 1000
+
+
+def test_a_person_at_the_front_sees_the_steps(story):
+    assert "going on" not in story["ctrl_c"].out
+    for words in ("training", "held-out", "tokens/s", "GB", "left"):
+        assert words in story["ctrl_c"].err
+
+
+def test_a_finished_run_is_not_resumed(story):
+    code, error = story["resume_completed"]
+    assert code == 3 and error["code"] == "already_complete" and "evaluate.py" in error["hint"]
+
+
+def test_each_step_was_made_and_its_reports_are_whole_lines(story):
+    rows = state.read_jsonl(story["directory"] / "metrics.jsonl")
+    steps = [row["step"] for row in rows if "loss" in row]
+    assert set(steps) == set(range(1, 11)) and steps[-1] == 10
+    record = small_runs.record(story["home"], story["run"])
+    assert record["status"] == "completed" and len(record["resumed_at"]) == 2
+
+
+@pytest.fixture
+def killed_home(story, home) -> Path:
+    """A state directory with the interrupted run."""
+    return shutil.copytree(story["killed_home"], home)
+
+
+def test_resuming_with_other_data_is_refused(killed_home):
+    valid = killed_home / "data" / "sft" / "valid.jsonl"
+    valid.write_text(valid.read_text() + valid.read_text().splitlines()[0] + "\n")
+    code, error = refusal("train", "--resume", "latest", home=killed_home)
+    assert code == 3 and error["code"] == "changed_since"
+    assert "data fingerprint" in error["message"]
+    assert status(killed_home)["status"] == "interrupted"
+
+
+def test_resuming_with_another_model_in_its_place_is_refused(killed_home, story, tmp_path):
+    model = shutil.copytree(calls.LANGUAGE_MODEL, tmp_path / "model")
+    path = killed_home / "runs" / story["run"] / "run.json"
+    record = state.read_json(path)
+    record["settings"]["model"] = str(model)
+    state.write_json(path, record)
+    config = model / "config.json"
+    config.write_text(config.read_text() + " ")
+    code, error = refusal("train", "--resume", "latest", home=killed_home)
+    assert code == 3 and "model fingerprint" in error["message"]
+
+
+def test_settings_cannot_change_on_the_way(killed_home):
+    code, error = refusal("train", "--resume", "latest", "--steps", "20", home=killed_home)
+    assert code == 2 and error["message"].startswith("steps cannot change on the way")
+
+
+def test_resuming_needs_consent_too(killed_home):
+    calls.answer("setup", "--revoke", "conversations", home=killed_home)
+    code, error = refusal("train", "--resume", "latest", home=killed_home)
+    assert code == 3 and error["code"] == "no_consent"
+
+
+def test_a_worker_started_by_hand_needs_consent_too(killed_home, story):
+    calls.answer("setup", "--revoke", "conversations", home=killed_home)
+    for task in ("train", "score"):
+        got = calls.script(
+            "train", "--json", "--worker", story["run"], "--task", task, home=killed_home
+        )
+        assert got.status == 3 and got.json["error"]["code"] == "no_consent"
+
+
+def test_resuming_what_does_not_exist_names_what_does(killed_home, story):
+    code, error = refusal("train", "--resume", "sft-20200101-0000-aa", home=killed_home)
+    assert code == 4 and story["run"] in error["message"]
+
+
+def test_cancel_when_nothing_runs_is_no_error(home):
+    assert calls.answer("cancel", home=home) == {
+        "status": "no_run",
+        "message": "nothing is running",
+    }
+
+
+WORKER = """
+import pathlib, sys, time
+from fae_training import runs, state
+from fae_training.session import Session
+run = runs.find(state.Home(pathlib.Path(sys.argv[1])))
+lock = runs.take_lock(run.home, run.id)
+session = Session(run)
+print("at work", flush=True)
+while sys.argv[2] == "deaf" or not session.should_stop():
+    time.sleep(0.01)
+run.update(status="cancelled")
+"""
+
+
+@pytest.fixture
+def at_work(home):
+    """Starts a worker that does nothing but wait for the end: (run, process)."""
+    started = []
+
+    def start(how):
+        run = runs.create(state.Home(home), "sft", {"settings": {}})
+        command = [sys.executable, "-c", WORKER, str(home), how]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout.readline() == b"at work\n"
+        worker = {"pid": process.pid, "started": runs.process_start(process.pid)}
+        run.update(status="training", worker=worker)
+        return run, process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_cancel_stops_the_run_and_says_how_to_go_on(at_work, home):
+    run, process = at_work("listening")
+    assert calls.answer("cancel", "--dry-run", home=home) == {"status": "planned", "run": run.id}
+    assert process.poll() is None
+    told = calls.answer("cancel", home=home)
+    assert told == {"status": "cancelled", "run": run.id, "next": f"train.py --resume {run.id}"}
+    assert process.wait() == 0 and status(home)["status"] == "cancelled"
+
+
+def test_a_worker_that_does_not_listen_is_ended_by_force(at_work, home):
+    run, process = at_work("deaf")
+    told = calls.answer("cancel", "--force", home=home)
+    assert told == {"status": "interrupted", "run": run.id, "next": f"train.py --resume {run.id}"}
+    assert process.wait() == -signal.SIGKILL
+
+
+def test_force_never_ends_a_process_that_only_has_the_workers_id(at_work, home):
+    run, process = at_work("deaf")
+    run.update(worker={"pid": process.pid, "started": "another time"})
+    code, error = refusal("cancel", "--force", home=home)
+    assert code == 6 and error["code"] == "no_worker"
+    assert process.poll() is None
