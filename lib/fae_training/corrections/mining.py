@@ -14,6 +14,7 @@ from fae_training.conversations.dialogue import Conversation, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.quality import SILENCE_SECONDS
 from fae_training.conversations.text import content_words, overlap, without_wake_word, words
+from fae_training.corrections import spoken
 from fae_training.corrections.patterns import REPHRASE
 
 # Explicit verdicts count most; a question asked again, or a wish after a pause, is weaker evidence.
@@ -94,6 +95,8 @@ class Mine:
         rejected, accepted = turns[end - 1], turns[end]
         request = turns[start].user
         for place in range(start, end):
+            if spoken.find(turns[place + 1].user, turns[place].user):
+                return "misheard"
             if turns[place].verdict == "meant":
                 folded = fold(request, turns[place].reply, turns[place + 1].user)
                 if folded in NO_PAIR:

@@ -1,0 +1,378 @@
+"""Finding corrections in dialogue and making honest pairs of them."""
+
+import json
+from pathlib import Path
+
+import calls
+import pytest
+from fae_days import Days, plain
+from fae_training import consent
+from fae_training.conversations import source
+from fae_training.corrections import mining, pairs, patterns, spoken
+from fae_training.errors import BadRequest, Missing
+from fae_training.state import Home, read_jsonl
+
+CORPUS = Path(__file__).parent / "data" / "corrections.jsonl"
+LONG = (
+    "Owls hunt by ear. Their face gathers sound like a dish, one ear sits higher than the other, and so they "
+    "know from where a mouse rustles, even under snow and in the dark."
+)
+SHORT = "Owls hunt by ear, in the dark."
+
+
+@pytest.fixture
+def days(tmp_path) -> Days:
+    return Days(tmp_path / "fae")
+
+
+@pytest.fixture
+def mine(days, home):
+    """Mine what `days` holds. Gives (pairs, Mine)."""
+
+    def run():
+        found = mining.Mine("You are Fae.")
+        with source.dialogue(Home(home), days.done()) as dialogue:
+            return [row for talk in dialogue.conversations() for row in found.pairs(talk)], found
+
+    return run
+
+
+# Which words are a verdict.
+
+
+@pytest.mark.parametrize("part", ["development", "held_back"])
+def test_precision_and_recall_on_labelled_turns(part):
+    rows = [row for row in map(json.loads, CORPUS.open(encoding="utf-8")) if row["part"] == part]
+    hits = found = wanted = 0
+    for row in rows:
+        kind = patterns.classify(
+            row["user"], row["before"]["user"], row["before"]["reply"], row["silence"]
+        )
+        label = None if row["label"] == "none" else row["label"]
+        hits += kind == label is not None
+        found += kind is not None
+        wanted += label is not None
+    assert len(rows) >= 80 and wanted >= 40 and len(rows) - wanted >= 35
+    assert hits / found >= 0.95
+    assert hits / wanted >= 0.85
+
+
+def test_the_corpus_has_three_hundred_turns_of_every_kind():
+    rows = [json.loads(line) for line in CORPUS.open(encoding="utf-8")]
+    assert len(rows) >= 300
+    assert {row["label"] for row in rows} == {*patterns.KINDS, "none"}
+    texts = [(row["user"], row["before"]["user"]) for row in rows]
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize(
+    ("said", "reply"),
+    [
+        ("No, thanks.", "I can tell you more if you like."),
+        ("Actually, what is the record?", LONG),
+        ("Shorter days in winter make me sad.", LONG),
+        ("She said it was too long.", LONG),
+        ("Too long.", "Yes."),  # one word cannot be
+        ("No.", "Shall I go on?"),  # an answer to Fae's question
+        ("I meant to call Ana.", LONG),
+    ],
+)
+def test_look_alikes_are_no_verdict(said, reply):
+    assert patterns.classify(said, "How do owls hunt?", reply, 5) is None
+
+
+def test_an_answer_that_closes_with_anything_else_can_still_be_too_long():
+    assert (
+        patterns.classify("Too long.", "How do owls hunt?", LONG + " Anything else?", 5)
+        == "shorter"
+    )
+
+
+# Which pairs are honest.
+
+
+def test_a_shorter_answer_is_preferred_to_the_one_it_replaced(days, mine):
+    first = days.talk(plain(1), ("How do owls hunt?", LONG), ("Too long.", "Sure! " + SHORT))
+    (row,), found = mine()
+    assert [m["content"] for m in row["prompt"]] == ["You are Fae.", *plain(1), "How do owls hunt?"]
+    assert row["chosen"] == [
+        {"role": "assistant", "content": SHORT}
+    ]  # without "Sure!", which answered "too long"
+    assert row["rejected"] == [{"role": "assistant", "content": LONG}]
+    assert (row["pattern"], row["weight"]) == ("shorter", 0.9)
+    assert row["source"]["ids"] == first[1:] and row["source"]["session"]
+    assert found.found["shorter"] == 1
+
+
+def test_praise_raises_the_weight_and_makes_no_pair(days, mine):
+    days.talk(("How do owls hunt?", LONG), ("Too long.", SHORT), ("Perfect, thank you.", "Gladly."))
+    days.talk(plain(1), ("Exactly right.", "Good."))
+    (row,), found = mine()
+    assert row["weight"] == 1.0 and found.found == {"shorter": 1, "praise": 2}
+
+
+def test_of_a_chain_the_answer_that_stood_is_preferred_to_the_last_one_that_did_not(days, mine):
+    middle = "Owls hunt by ear: a face like a dish, one ear higher than the other, and soft wings."
+    days.talk(("How do owls hunt?", LONG), ("Shorter please.", middle), ("Still too long.", SHORT))
+    (row,), found = mine()
+    assert (row["chosen"][0]["content"], row["rejected"][0]["content"]) == (SHORT, middle)
+    assert row["prompt"][-1]["content"] == "How do owls hunt?"
+    assert found.left_out["not_accepted"] == 1
+
+
+def test_no_answer_is_preferred_that_was_not_let_stand(days, mine):
+    days.talk(
+        ("How do owls hunt?", LONG), ("Too long.", SHORT), ("That's wrong.", "My pin is 4821.")
+    )
+    rows, found = mine()
+    assert rows == [] and found.left_out == {"answer_missing": 1, "not_accepted": 1}
+
+
+def test_a_misunderstood_request_is_folded_into_the_question(days, mine):
+    days.talk(("How big is a cricket?", "A cricket pitch is 22 yards long."),
+              ("No, I meant the insect.", "About two centimetres."))  # fmt: skip
+    (row,), _ = mine()
+    assert row["prompt"][-1]["content"] == "How big is a cricket? I mean the insect."
+    assert row["chosen"][0]["content"] == "About two centimetres."
+
+
+@pytest.mark.parametrize(
+    ("asked", "corrected", "reason"),
+    [
+        ("What is the capital of France?", "No, I meant Spain.", "request_changed"),
+        ("What should I cook on Tuesday?", "No, I meant Thursday.", "request_changed"),
+        ("Where is the red one?", "I meant the blue one, not the red one.", "request_changed"),
+        ("How do I draw a pen?", "I said hen, as in the chicken.", "misheard"),
+    ],
+)
+def test_no_pair_is_made_where_the_request_was_another(days, mine, asked, corrected, reason):
+    days.talk((asked, "Like this, I think."), (corrected, "Then it is like that."))
+    rows, found = mine()
+    assert rows == [] and found.left_out[reason] == 1
+
+
+def test_a_right_answer_is_preferred_to_the_wrong_one(days, mine):
+    days.talk(
+        ("Who painted Guernica?", "Dalí did."),
+        ("That's wrong.", "You're right, sorry. Picasso painted it."),
+    )
+    (row,), _ = mine()
+    assert row["chosen"][0]["content"] == "Picasso painted it." and row["pattern"] == "wrong"
+
+
+def test_an_apology_alone_is_no_better_answer(days, mine):
+    days.talk(("Who painted Guernica?", "Dalí did."), ("That's wrong.", "Sorry, my mistake."))
+    rows, found = mine()
+    assert rows == [] and found.left_out["only_an_apology"] == 1
+
+
+def test_an_answer_that_did_not_follow_is_no_better_one(days, mine):
+    days.talk(("How do owls hunt?", LONG), ("Too long.", LONG + " And their wings are soft."))
+    rows, found = mine()
+    assert rows == [] and found.left_out["not_followed"] == 1
+
+
+def test_the_same_question_in_other_words_prefers_the_second_answer(days, mine):
+    days.talk(("How do I get wax out of a tablecloth?", "Wax is made of paraffin."),
+              ("What removes candle wax from a tablecloth?", "Freeze it and scrape it off."))  # fmt: skip
+    (row,), _ = mine()
+    assert (row["pattern"], row["weight"]) == ("reask", 0.6)
+    assert row["prompt"][-1]["content"] == "How do I get wax out of a tablecloth?"
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        "How do I get wine out of a tablecloth?",
+        "And how do I get wax out of a carpet?",
+        "Tell me another use of wax.",
+    ],
+)
+def test_a_new_question_is_not_the_same_one_again(following):
+    assert (
+        patterns.classify(following, "How do I get wax out of a tablecloth?", "Freeze it.", 9)
+        is None
+    )
+
+
+def test_a_simpler_version_after_five_minutes_is_weaker_evidence(days, mine):
+    days.talk(
+        ("How do owls hunt?", LONG), ("Give me a simpler version.", "They hear the mouse.", 420)
+    )
+    (row,), _ = mine()
+    assert (row["pattern"], row["weight"]) == ("simpler_after_silence", 0.6)
+
+
+def test_what_must_not_be_learned_makes_no_pair_either(days, mine, home):
+    for number, speaker in enumerate(("leo", None)):
+        days.talk((f"How do owls hunt {number}?", LONG), ("Too long.", SHORT), speaker=speaker)
+    days.talk(("How does the clinic hunt owls?", LONG), ("Too long.", SHORT))
+    days.ask("Forget the clinic.", "It is forgotten.")
+    days.talk(("How do owls hunt at my pin 4821?", LONG), ("Too long.", SHORT))
+    rows, _ = mine()
+    assert rows == []
+
+
+def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fae_directory, home):
+    found = mining.Mine(None)
+    with source.dialogue(Home(home), fae_directory.database) as dialogue:
+        rows = [row for talk in dialogue.conversations() for row in found.pairs(talk)]
+    planted = {
+        session: what.removeprefix("correction: ").replace(" ", "_")
+        for what, sessions in fae_directory.planted.items()
+        if what.startswith("correction: ")
+        for session in sessions
+    }
+    names = {"asked_again": "reask"}
+    right = [
+        row
+        for row in rows
+        if names.get(k := planted.get(row["source"]["session"]), k) == row["pattern"]
+    ]
+    assert len(right) / len(rows) >= 0.95
+    # Who says "No, I meant Spain" after asking for France changed the request: such sessions make no pair.
+    possible = [session for session, what in planted.items() if what != "meant"]
+    assert len(right) / len(possible) >= 0.85
+
+
+# Misheard words.
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "heard", "meant"),
+    [
+        ("My name is Marion, not Marian.", "", "Marian", "Marion"),
+        ("her name is Siobhan not Chevron", "", "Chevron", "Siobhan"),
+        ("No, I said Ceilidh, not Kayley.", "", "Kayley", "Ceilidh"),
+        ("it's spelled M A R I O N", "call Marian please", "Marian", "Marion"),
+        ("No, Katja, as in the dancer.", "tell me about Katya", "Katya", "Katja"),
+        ("I said hen", "how do I draw a pen", "pen", "hen"),
+        ("not Marian, Marion", "", "Marian", "Marion"),
+    ],
+)
+def test_a_misheard_word_is_found(said, before, heard, meant):
+    found = spoken.find(said, before)
+    assert (found.heard, found.meant) == (heard, meant)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "It's Prince, not Michael Jackson.",
+        "I said no, not again.",
+        "It's not that, it's fine.",
+        "My name is Marion.",
+    ],
+)
+def test_a_corrected_fact_is_no_misheard_word(said):
+    assert spoken.find(said, "who sang purple rain") is None
+
+
+# The script.
+
+
+def test_it_writes_pairs_that_train_dpo_reads_and_misheard_words_once(days, home):
+    consent.change(Home(home), ["conversations", "corrections"], [])
+    for number in range(30):
+        said, reply = plain(number)
+        days.talk((said, reply + " " + LONG), ("Too long.", reply))
+    days.talk(
+        ("I am Marion.", "Hello Marian."), ("My name is Marion, not Marian.", "Hello Marion.")
+    )
+    database = days.done()
+    answer = calls.answer("extract_corrections", "--db", database, home=home)
+    rows = [pairs.load(home / "data/dpo" / f"{side}.jsonl") for side in ("train", "valid")]
+    assert (
+        answer["rows"] == {"train": len(rows[0]), "valid": len(rows[1])}
+        and sum(map(len, rows)) == 30
+    )
+    assert len(rows[1]) > 0
+    calls.answer("extract_corrections", "--db", database, home=home)
+    heard = [(row["heard"], row["meant"]) for row in read_jsonl(home / "stt/corrections.jsonl")]
+    assert heard == [("Marian", "Marion")]
+
+
+def test_no_correction_at_all_says_what_would_count_as_one(days, home):
+    consent.change(Home(home), ["conversations", "corrections"], [])
+    days.talk(plain(1), plain(2))
+    got = calls.script("extract_corrections", "--db", days.done(), "--json", home=home)
+    error = got.json["error"]
+    assert (got.status, error["code"]) == (4, "no_corrections")
+    assert "2 episodes" in error["message"] and '"too long"' in error["hint"]
+
+
+@pytest.mark.parametrize("granted", ["conversations", "corrections"])
+def test_it_needs_the_consent_for_both(days, home, granted):
+    consent.change(Home(home), [granted], [])
+    days.talk(plain(1))
+    got = calls.script("extract_corrections", "--db", days.done(), "--json", home=home)
+    assert (got.status, got.json["error"]["code"]) == (3, "no_consent")
+
+
+# Pairs that others wrote.
+
+Q, A, B = "How do owls hunt?", "By ear.", "With their eyes."
+USER, GOOD, BAD = ({"role": "user", "content": Q}, {"role": "assistant", "content": A}, {"role": "assistant", "content": B})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"prompt": Q, "chosen": A, "rejected": B},
+        {"prompt": [USER], "chosen": [GOOD], "rejected": [BAD]},
+        {"prompt": [USER], "chosen": GOOD, "rejected": BAD},
+        {"prompt": [USER], "chosen": [USER, GOOD], "rejected": [USER, BAD]},
+        {"chosen": [USER, GOOD], "rejected": [USER, BAD]},
+        {"question": Q, "chosen": A, "rejected": B},
+        {"instruction": Q, "input": "", "chosen": A, "rejected": B},
+        {"conversations": [{"from": "human", "value": Q}], "chosen": {"from": "gpt", "value": A}, "rejected": {"from": "gpt", "value": B}},
+        {"prompt": [{"role": "user", "content": [{"type": "text", "text": Q}]}], "chosen": A, "rejected": B},
+    ],
+)  # fmt: skip
+def test_known_formats_become_our_rows(given):
+    row = pairs.as_pair(given)
+    assert (row["prompt"], row["chosen"], row["rejected"]) == ([USER], [GOOD], [BAD])
+    assert (row["pattern"], row["weight"]) == ("unknown", 1.0)
+
+
+def test_a_system_prompt_beside_the_prompt_goes_before_it():
+    row = pairs.as_pair({"system": "Be Fae.", "prompt": Q, "chosen": A, "rejected": B})
+    assert row["prompt"] == [{"role": "system", "content": "Be Fae."}, USER]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"prompt": Q, "chosen": A}, "has no rejected"),
+        ({"prompt": Q, "rejected": B}, "has no chosen"),
+        ({"chosen": A, "rejected": B}, "has no prompt"),
+        ({"prompt": Q, "chosen": A, "rejected": A}, "are the same"),
+        ({"prompt": Q, "chosen": A, "rejected": " "}, "rejected is empty"),
+        ({"prompt": Q, "chosen": [USER], "rejected": B}, "expected one assistant message"),
+        ({"prompt": Q, "chosen": A, "rejected": B, "weight": "much"}, "weight is 'much'"),
+    ],
+)
+def test_a_row_that_is_no_pair_is_named_with_what_is_wrong(tmp_path, given, says):
+    path = tmp_path / "train.jsonl"
+    good = {"prompt": Q, "chosen": A, "rejected": B}
+    path.write_text(json.dumps(good) + "\n" + json.dumps(given) + "\n")
+    with pytest.raises(BadRequest) as raised:
+        pairs.load(path)
+    assert "1 of 2 rows" in raised.value.message and "row 2: " in raised.value.message
+    assert says in raised.value.message
+
+
+def test_a_missing_file_names_the_script_that_makes_it(tmp_path):
+    with pytest.raises(Missing) as raised:
+        pairs.load(tmp_path / "train.jsonl")
+    assert "extract_corrections" in raised.value.hint
+
+
+def test_a_json_array_and_unicode_line_separators_are_read(tmp_path):
+    path = tmp_path / "pairs.json"
+    path.write_text(json.dumps([{"prompt": Q, "chosen": A, "rejected": B}]))
+    assert len(pairs.load(path)) == 1
+    path.write_text(
+        json.dumps({"prompt": Q, "chosen": "By\u2028ear.", "rejected": B}, ensure_ascii=False)
+    )
+    assert pairs.load(path)[0]["chosen"][0]["content"] == "By\u2028ear."

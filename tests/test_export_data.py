@@ -1,0 +1,524 @@
+"""Exporting conversations: what goes in, what stays out, and that Fae's database is never touched."""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+
+import calls
+import pytest
+import world
+from fae_days import START, Days, plain
+from fae_training import consent
+from fae_training.state import Home, read_jsonl
+
+
+@pytest.fixture
+def days(tmp_path) -> Days:
+    return Days(tmp_path / "fae")
+
+
+@pytest.fixture
+def export(home):
+    """Run export_data with consent. Gives (answer, all rows)."""
+    consent.change(Home(home), ["conversations"], [])
+
+    def run(database, *arguments):
+        given = calls.answer("export_data", "--db", database, *arguments, home=home)
+        return given, rows_of(home)
+
+    return run
+
+
+def rows_of(home) -> list[dict]:
+    return [
+        row
+        for side in ("train", "valid")
+        for row in read_jsonl(home / "data/sft" / f"{side}.jsonl")
+    ]
+
+
+def ids_of(rows) -> set[str]:
+    return {episode for row in rows for episode in row["source"]["ids"]}
+
+
+def said_in(rows) -> str:
+    return "\n".join(m["content"] for row in rows for m in row["messages"] if m["role"] != "system")
+
+
+def refusal(home, *arguments) -> tuple[int, dict]:
+    got = calls.script("export_data", *arguments, "--json", home=home)
+    return got.status, got.json["error"]
+
+
+# What goes in.
+
+
+def test_turns_of_a_session_become_one_conversation_under_fae_s_system_prompt(days, export):
+    ids = days.talk(plain(1), plain(2), plain(3))
+    answer, (row,) = export(days.done())
+    assert [m["role"] for m in row["messages"]] == ["system"] + ["user", "assistant"] * 3
+    assert row["messages"][0]["content"] == "You are Fae."
+    assert (row["messages"][3]["content"], row["messages"][4]["content"]) == plain(2)
+    assert row["source"] == {"ids": ids, "session": row["source"]["session"]}
+    assert answer["conversations"] == 1 and sum(answer["turns"].values()) == 3
+
+
+def test_half_an_hour_of_silence_begins_a_new_conversation(days, export):
+    days.talk(plain(1), plain(2), (*plain(3), 1900), plain(4))
+    _, rows = export(days.done())
+    assert sorted(len(row["source"]["ids"]) for row in rows) == [2, 2]
+
+
+def test_a_turn_that_is_left_out_is_not_bridged(days, export):
+    days.talk(plain(1), ("My password is hunter22.", "I see."), plain(2), plain(3))
+    answer, rows = export(days.done())
+    assert sorted(len(row["source"]["ids"]) for row in rows) == [1, 2]
+    assert answer["excluded"] == {"secret": 1}
+
+
+def test_the_text_is_the_episode_s_and_never_the_raw_message(days, export):
+    session = days.writer.session(days.at)
+    days.writer.turn(session, "Hey Fae, why do owls hoot?", "To be heard.", days.at,
+                     episode=("Why do owls hoot?", "To be heard."))  # fmt: skip
+    _, (row,) = export(days.done())
+    assert row["messages"][1]["content"] == "Why do owls hoot?"
+    assert row["source"]["session"] == session
+
+
+@pytest.mark.parametrize("version", [4, 5, 6, 7])
+def test_versions_without_sessions_give_single_turns(tmp_path, version, export):
+    days = Days(tmp_path / "fae", version, owner=False)
+    days.talk(plain(1), plain(2))
+    answer, rows = export(days.done())
+    assert [len(row["source"]["ids"]) for row in rows] == [1, 1]
+    assert answer["database_schema"] == version
+
+
+def test_the_sample_is_sorted_as_it_was_planted(fae_directory, export, home):
+    _, rows = export(fae_directory.database)
+    used = ids_of(rows)
+    must_stay_out = {
+        what: set(ids) & used
+        for what, ids in fae_directory.planted.items()
+        if what.startswith(("speaker:", "secret:")) or what in (
+            "action without a tool", "empty", "forgotten by the user", "forgotten topic, still active",
+            "beside the forgotten topic", "invalidated", "superseded", "over-long", "past retention",
+            "proactive", "redacted", "tool",
+        )
+    }  # fmt: skip
+    assert len(must_stay_out) >= 24
+    assert {what: ids for what, ids in must_stay_out.items() if ids} == {}
+    plain_ids = fae_directory.planted["plain"]
+    assert len(used & set(plain_ids)) >= 0.8 * len(plain_ids)
+    full = json.loads((home / "data/sft/meta.json").read_text())
+    assert full["episodes"] == sum(full["turns"].values()) + sum(full["excluded"].values())
+
+
+# What stays out, and why.
+
+
+@pytest.mark.parametrize(
+    ("reason", "said", "reply"),
+    [
+        ("claims_action", "Put milk on it.", "Done. I've added milk to the list."),
+        ("claims_action", "What am I doing today?", "Checking your diary now."),
+        ("needs_tool", "What's the weather tomorrow?", "Sunny, I believe."),
+        ("redacted", "It opens with [REDACTED_SENSITIVE].", "I see."),
+        ("empty", "Hello there.", "..."),
+        ("too_long", "And then " * 1000, "I see."),
+        ("markup", "What is new?", "<tool_call><function=news></function></tool_call>"),
+    ],
+)
+def test_a_turn_that_must_not_be_learned_is_left_out_by_its_reason(
+    days, export, reason, said, reply
+):
+    days.talk(plain(1))
+    days.talk((said, reply))
+    answer, rows = export(days.done())
+    assert answer["excluded"] == {reason: 1}
+    assert len(rows) == 1
+
+
+def test_others_and_unknown_voices_are_left_out_once_an_owner_is_enrolled(days, export):
+    mine = days.talk(plain(1))
+    days.talk(plain(2), speaker="leo")
+    days.talk(plain(3), speaker=None)
+    answer, rows = export(days.done())
+    assert ids_of(rows) == set(mine)
+    assert answer["excluded"] == {"other_speaker": 1, "unknown_speaker": 1}
+
+
+def test_an_unknown_voice_is_the_owner_s_as_long_as_nobody_is_enrolled(tmp_path, export):
+    days = Days(tmp_path / "fae", owner=False)
+    ids = days.talk(plain(1), speaker=None)
+    days.talk(plain(2), speaker="leo")
+    _, rows = export(days.done())
+    assert ids_of(rows) == set(ids)
+
+
+def test_damaged_speaker_profiles_let_no_unknown_voice_in(days, export):
+    (days.database.parent / "speakers.json").write_text("[{")
+    ids = days.talk(plain(1))
+    days.talk(plain(2), speaker=None)
+    answer, rows = export(days.done())
+    assert ids_of(rows) == set(ids)
+    assert "speakers.json" in answer["warnings"][0]
+
+
+def test_a_turn_with_a_tool_is_known_by_its_words_where_no_session_knows_it(days, export):
+    days.talk(plain(1))
+    request = world.tool_request(random.Random(0))
+    empty = days.writer.session(days.at)
+    days.writer.tool_trace(empty, "a turn without messages", request, days.at)
+    days.writer.episode(request.text, request.reply, days.at + 3)
+    answer, _ = export(days.done())
+    assert answer["excluded"] == {"tool_turn": 1}
+
+
+def test_a_forgotten_topic_takes_every_conversation_that_mentions_it(days, export):
+    kept = days.talk(plain(1), plain(2))
+    days.talk(plain(3), ("My divorce worries me.", "That is hard."))
+    days.talk(("The divorces of kings.", "There were many."), plain(4))
+    days.ask("Please forget everything about my divorce.", "It is forgotten.")
+    answer, rows = export(days.done())
+    assert ids_of(rows) == set(kept)
+    assert answer["excluded"] == {"forgotten_topic": 4}
+
+
+def test_dont_forget_forgets_nothing(days, export):
+    days.talk(("Don't forget that owls hoot.", "I won't."), plain(1))
+    days.talk(("I always forget how owls sleep.", "Upright, mostly."), plain(2))
+    answer, _ = export(days.done())
+    assert answer["excluded"] == {}
+
+
+def test_what_forgotten_records_share_is_the_topic_where_the_request_is_not_kept(tmp_path, export):
+    days = Days(tmp_path / "fae", version=7, owner=False)
+    gone = [
+        *days.talk(("The interview is on Monday.", "Good luck.")),
+        *days.talk(("I fear the interview.", "You will do well.")),
+    ]
+    days.talk(("Was the interview too early?", "A little."))
+    kept = days.talk(plain(1))
+    days.forget(*gone)
+    answer, rows = export(days.done())
+    assert ids_of(rows) == set(kept)
+    assert answer["excluded"] == {"forgotten": 2, "forgotten_topic": 1}
+
+
+def test_forget_everything_leaves_nothing_from_before(days, export):
+    days.talk(plain(1), plain(2))
+    days.ask("Forget everything you know about me.", "All is forgotten.")
+    after = days.talk(plain(3))
+    _, rows = export(days.done())
+    assert ids_of(rows) == set(after)
+
+
+def test_topics_people_and_ids_are_excluded_with_their_whole_conversation(days, export, home):
+    days.talk(("The tax office wrote.", "What did they say?"), plain(1))
+    days.talk(("My sister sings.", "How lovely."), plain(2))
+    days.connection.execute(
+        "INSERT INTO entities (id, canonical_name, aliases) VALUES ('e1', 'Ana Lopez', '[\"sister\"]')"
+    )
+    by_id = days.talk(plain(3), plain(4))
+    kept = days.talk(plain(5))
+    given = (
+        "--exclude",
+        "tax office",
+        "--exclude",
+        "person:Ana Lopez",
+        "--exclude",
+        f"id:{by_id[0]}",
+    )
+    answer, rows = export(days.done(), *given)
+    assert ids_of(rows) == set(kept)
+    assert answer["excluded"] == {"excluded_topic": 2, "excluded_person": 2, "excluded_id": 2}
+    assert json.loads((home / "exclusions.json").read_text())["people"] == ["Ana Lopez"]
+    again, rows = export(days.database)
+    assert ids_of(rows) == set(kept) and again["excluded"] == answer["excluded"]
+
+
+def test_forget_removes_rows_that_were_exported_before_and_names_the_run_that_learned_them(
+    days, export, home
+):
+    days.talk(plain(1), ("The clinic called.", "What about?"))
+    kept = days.talk(plain(2))
+    _, before = export(days.done())
+    for name, learned in (("aa", ids_of(before)), ("bb", kept)):
+        run = home / "runs" / f"sft-20261101-1000-{name}"
+        run.mkdir(parents=True)
+        (run / "run.json").write_text(json.dumps({"kind": "sft", "status": "completed"}))
+        (run / "sources.json").write_text(json.dumps({"ids": list(learned)}))
+    # Another conversation since: the run is known by what it learned, not by the export that is there now.
+    kept = [*kept, *days.talk(plain(3))]
+    answer, rows = export(days.done(), "--forget", "the clinic")
+    learned_by = ["sft-20261101-1000-aa"]
+    assert answer["forgotten"] == {"rows_removed": 1, "learned_by": learned_by, "active": None}
+    assert ids_of(rows) == set(kept)
+
+
+def test_an_answer_that_was_called_wrong_is_context_and_not_a_target(days, export):
+    days.talk(
+        ("Who painted Guernica?", "Dalí did."), ("That's wrong.", "Sorry, Picasso painted it.")
+    )
+    _, (row,) = export(days.done())
+    answers = [m for m in row["messages"] if m["role"] == "assistant"]
+    assert [m.get("weight") for m in answers] == [0, None]
+    assert row["weight"] == 0.8  # 0.5, and 0.3 for the corrected version
+
+
+def test_what_the_person_did_next_weighs_an_answer(days, export):
+    days.talk(
+        ("How do owls hunt?", "By ear, at night."), ("Perfect, thank you.", "You are welcome.")
+    )
+    days.talk(plain(1))
+    _, rows = export(days.done())
+    weights = {row["messages"][1]["content"]: row["weight"] for row in rows}
+    assert weights == {"How do owls hunt?": 0.65, plain(1)[0]: 0.5}  # (0.5 + 0.3 and 0.5) / 2
+
+
+# Near-duplicates are in test_split.py, secrets in test_secrets_scan.py.
+
+
+# The database is not ours.
+
+
+def test_a_writer_goes_on_while_its_uncheckpointed_rows_are_read_and_no_byte_changes(days, export):
+    days.talk(plain(1))
+    days.done()
+    days.connection.execute("PRAGMA journal_mode = WAL")
+    days.connection.execute("PRAGMA wal_autocheckpoint = 0")
+    days.talk(plain(2))
+    days.done()
+    before = hashlib.sha256(days.database.read_bytes()).hexdigest()
+    stop, written = threading.Event(), []
+
+    def write_on():
+        writer = sqlite3.connect(days.database, timeout=1)
+        while not stop.is_set():
+            with writer:
+                writer.execute("UPDATE memory_records SET updated_at = updated_at + 1")
+            written.append(1)
+        writer.close()
+
+    thread = threading.Thread(target=write_on)
+    thread.start()
+    try:
+        _, rows = export(days.database)
+    finally:
+        stop.set()
+        thread.join()
+    assert ids_of(rows) == set(days.episodes)  # the second is in the write-ahead log alone
+    assert len(written) > 0
+    assert hashlib.sha256(days.database.read_bytes()).hexdigest() == before
+
+
+def test_a_dry_run_writes_nothing_and_shows_five_rows(days, export, home):
+    for number in range(8):
+        days.talk(plain(number))
+    database = days.done()
+    before = sorted(path.name for path in home.iterdir())
+    answer, _ = export(database, "--dry-run", "--exclude", "owls")
+    assert answer["status"] == "dry_run" and len(answer["samples"]) == 5
+    assert sum(answer["rows"].values()) == 8
+    assert sorted(path.name for path in home.iterdir()) == before
+
+
+def test_files_are_private_and_nothing_temporary_is_left(days, export, home):
+    days.talk(plain(1))
+    export(days.done())
+    files = [path for path in home.rglob("*") if path.is_file()]
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
+    assert {oct(p.stat().st_mode & 0o777) for p in home.rglob("*") if p.is_dir()} == {"0o700"}
+    assert not list((home / "data").glob(".work-*"))
+
+
+def test_since_takes_what_is_newer_in_every_form_that_fae_sends(days, export):
+    days.talk(plain(1))
+    border = days.at + 100
+    new = days.talk(plain(2))
+    database = days.done()
+    iso = datetime.fromtimestamp(border, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for since in (str(border), f"{border}.0", iso):
+        answer, rows = export(database, "--since", since)
+        assert ids_of(rows) == set(new) and answer["excluded"] == {"before_since": 1}
+    _, rows = export(database, "--since", START)
+    assert len(rows) == 2
+
+
+def test_fae_s_own_call_with_an_empty_timestamp_exports_everything(days, home):
+    calls.answer("setup", "--consent", "conversations", home=home)
+    days.talk(plain(1))
+    days.done()
+    request = {
+        "jsonrpc": "2.0",
+        "method": "execute",
+        "params": {"last_export_timestamp": ""},
+        "id": 1,
+    }
+    got = calls.script("export_data", home=home, stdin=json.dumps(request),
+                       FAE_SKILL_NAME="training-orchestrator", FAE_APP_DIR=str(days.database.parent))  # fmt: skip
+    assert got.status == 0 and got.json["status"] == "exported" and len(got.out) <= 2001
+
+
+# Bad input: a clear error, and what was there before stays.
+
+
+@pytest.fixture
+def kept(days, export, home):
+    """An earlier export; gives a function that says whether it is unchanged."""
+    days.talk(plain(1))
+    export(days.done())
+    before = {path: path.read_bytes() for path in (home / "data/sft").iterdir()}
+    return lambda: before == {path: path.read_bytes() for path in (home / "data/sft").iterdir()}
+
+
+def test_without_consent_nothing_is_read(days, home):
+    days.talk(plain(1))
+    status, error = refusal(home, "--db", days.done())
+    assert (status, error["code"]) == (3, "no_consent")
+    calls.answer("setup", "--consent", "conversations", home=home)
+    calls.answer("setup", "--revoke", "conversations", home=home)
+    status, error = refusal(home, "--db", days.database)
+    assert (status, error["code"]) == (3, "no_consent") and "taken back" in error["message"]
+    assert not (home / "data").exists()
+
+
+def test_a_missing_database_is_named(kept, home, tmp_path):
+    status, error = refusal(home, "--db", tmp_path / "nowhere.db")
+    assert (status, error["code"]) == (4, "no_database") and "nowhere.db" in error["message"]
+    assert kept()
+
+
+@pytest.mark.parametrize("damage", ["text", "empty", "cut", "overwritten"])
+def test_a_damaged_database_is_named_and_loses_nothing(kept, home, days, damage, tmp_path):
+    for number in range(2, 300):
+        days.talk(plain(number))
+    days.done()
+    days.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = days.database.read_bytes()
+    bad = tmp_path / "bad.db"
+    bad.write_bytes({
+        "text": b"This is no database. " * 300,
+        "empty": b"",
+        "cut": whole[: len(whole) // 2],
+        "overwritten": whole[:8192] + os.urandom(len(whole) - 8192),
+    }[damage])  # fmt: skip
+    status, error = refusal(home, "--db", bad)
+    assert status == 6 and error["code"] in ("database_damaged", "unknown_schema")
+    assert "bad.db" in error["message"] and kept()
+
+
+@pytest.mark.parametrize("version", ["3", "10", "banana"])
+def test_an_unknown_schema_is_refused_with_both_numbers(kept, home, days, version):
+    days.connection.execute(
+        "UPDATE schema_meta SET value = ? WHERE key = 'schema_version'", [version]
+    )
+    status, error = refusal(home, "--db", days.done())
+    assert (status, error["code"]) == (6, "unknown_schema")
+    assert version in error["message"] and "4 to 9" in error["message"] and kept()
+
+
+def test_a_locked_database_is_busy(kept, home, days):
+    days.connection.execute("PRAGMA journal_mode = DELETE")
+    days.connection.execute("BEGIN EXCLUSIVE")
+    status, error = refusal(home, "--db", days.database)
+    days.connection.rollback()
+    assert (status, error["code"]) == (5, "database_locked") and kept()
+
+
+def test_not_one_usable_episode_says_why(tmp_path, home, kept):
+    other = Days(tmp_path / "other")
+    other.talk(plain(1), speaker="leo")
+    status, error = refusal(home, "--db", other.done())
+    assert (status, error["code"]) == (4, "no_usable_episodes")
+    assert "1 said by somebody else" in error["message"] and kept()
+
+
+def test_fewer_episodes_than_asked_for_changes_nothing(kept, home, days):
+    days.talk(plain(2))
+    status, error = refusal(home, "--db", days.done(), "--min-episodes", 5)
+    assert (status, error["code"]) == (4, "too_few_episodes")
+    assert "2 of 2" in error["message"] and "at least 5" in error["message"] and kept()
+
+
+def test_a_damaged_exclusions_file_stops_every_export_until_it_is_repaired(kept, home, days):
+    (home / "exclusions.json").write_text('{"topics": ["the cli')
+    status, error = refusal(home, "--db", days.database)
+    assert status == 6 and "exclusions.json.corrupt" in error["message"]
+    status, error = refusal(home, "--db", days.database)
+    assert (status, error["code"]) == (6, "exclusions_damaged") and kept()
+    (aside,) = home.glob("exclusions.json.corrupt-*")
+    assert aside.read_text() == '{"topics": ["the cli'
+    aside.unlink()
+    assert calls.answer("export_data", "--db", days.database, home=home)["status"] == "exported"
+
+
+def test_a_full_disk_leaves_the_earlier_export(kept, home, days):
+    for number in range(2, 2000):
+        days.talk(plain(number))
+    command = [
+        sys.executable,
+        str(calls.SCRIPTS / "export_data.py"),
+        "--db",
+        str(days.done()),
+        "--json",
+    ]
+    small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # noqa: E731
+    got = subprocess.run(command, preexec_fn=small, capture_output=True, text=True,
+                         env={**os.environ, "FAE_TRAINING_HOME": str(home)})  # fmt: skip
+    assert got.returncode == 6 and json.loads(got.stdout)["error"]["code"] == "write_failed"
+    assert kept() and not list((home / "data").glob(".work-*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_file_system_leaves_the_earlier_export(kept, home, days, tmp_path):
+    for number in range(2, 1500):
+        days.talk(plain(number))
+    database = days.done()
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(small)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        shutil.copytree(home, small / "home")
+        status, error = refusal(small / "home", "--db", database)
+        assert (status, error["code"]) == (6, "write_failed")
+        for name in ("train.jsonl", "valid.jsonl", "meta.json"):
+            assert (small / "home/data/sft" / name).read_bytes() == (
+                home / "data/sft" / name
+            ).read_bytes()
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_home_that_cannot_be_written_is_named(days, home, export):
+    days.talk(plain(1))
+    database = days.done()
+    (home / "data").write_text("a file where a directory should be")
+    status, error = refusal(home, "--db", database)
+    assert (status, error["code"]) == (4, "home_not_writable") and str(home / "data") in error[
+        "message"
+    ]
+
+
+def test_two_exports_at_once_do_not_mix(days, home, export):
+    import fcntl
+
+    days.talk(plain(1))
+    export(days.done())
+    with (home / "data/.lock").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        status, error = refusal(home, "--db", days.database)
+    assert (status, error["code"]) == (5, "export_running")

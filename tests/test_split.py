@@ -1,0 +1,97 @@
+"""The split into training and validation: for ever the same, and no near-duplicate on both sides."""
+
+import random
+import sqlite3
+
+from fae_days import Days, plain
+from fae_training.conversations import export, source
+from fae_training.conversations.duplicates import SeenTexts, similarity, sketch
+from fae_training.conversations.split import is_held_out
+from fae_training.state import Home
+
+
+def sides(home, database) -> dict[str, str]:
+    """Episode id -> "train" or "valid" of everything that an export would write."""
+    found = {}
+    with source.dialogue(Home(home), database) as dialogue:
+        for side, row in export.rows(dialogue, None, export.Summary()):
+            found |= dict.fromkeys(row["source"]["ids"], side)
+    return found
+
+
+def test_a_fifth_is_held_out():
+    share = sum(is_held_out(f"session_msg-{number}") for number in range(20_000)) / 20_000
+    assert abs(share - 0.2) < 0.01
+
+
+def test_the_side_of_an_id_is_the_same_on_every_machine():
+    assert [name for name in "abcdefghij" if is_held_out(name)] == ["e"]
+
+
+def test_what_was_held_out_once_stays_so_whatever_is_added_later(tmp_path, home):
+    days = Days(tmp_path / "fae")
+    for number in range(60):
+        days.talk(plain(number), plain(1000 + number))
+    before = sides(home, days.done())
+    for number in range(60, 120):
+        days.talk(plain(number), plain(1000 + number))
+    days.talk(*(plain(number) for number in range(20, 40)))  # said again, in another conversation
+    days.forget(days.episodes[0])
+    after = sides(home, days.done())
+    held_out = {episode for episode, side in before.items() if side == "valid"}
+    assert len(held_out) >= 10
+    assert {
+        episode: after.get(episode) for episode in held_out - {days.episodes[0]}
+    } == dict.fromkeys(held_out - {days.episodes[0]}, "valid")
+
+
+def test_a_conversation_is_never_on_both_sides(tmp_path, home):
+    days = Days(tmp_path / "fae")
+    for number in range(40):
+        # The second turn is left out, so each conversation makes two rows.
+        days.talk(plain(number), ("My pin is 4821.", "I see."), plain(500 + number))
+    found = sides(home, days.done())
+    for first, last in zip(days.episodes[0::3], days.episodes[2::3], strict=True):
+        assert found[first] == found[last]
+
+
+def test_near_duplicates_never_stand_on_both_sides(tmp_path, home):
+    days, rng = Days(tmp_path / "fae"), random.Random(0)
+    for number in range(80):
+        said, reply = plain(number % 20)
+        extra = rng.choice(("", " Really.", " Yes!", "  "))
+        days.talk((said.upper() if number % 3 else said, reply + extra.replace("Really.", "")))
+    found = sides(home, days.done())
+    groups: dict[int, set] = {}
+    for number, episode in enumerate(days.episodes):
+        if episode in found:
+            groups.setdefault(number % 20, set()).add(found[episode])
+    assert len(groups) == 20
+    assert all(len(group) == 1 for group in groups.values())
+
+
+def test_of_near_duplicates_the_held_out_one_is_kept(tmp_path, home):
+    days = Days(tmp_path / "fae")
+    for _ in range(30):
+        days.talk(plain(1))
+    found = sides(home, days.done())
+    assert list(found.values()) == ["valid"]
+
+
+def test_the_sketch_estimates_the_jaccard_similarity_of_long_texts():
+    rng = random.Random(0)
+    words = [f"word{rng.randrange(5000)}" for _ in range(400)]
+    changed = words[:]
+    for place in range(0, 400, 40):  # ten words of 400: thirty of their 3-grams differ
+        changed[place] = "other"
+    grams = lambda w: {tuple(w[i : i + 3]) for i in range(len(w) - 2)}  # noqa: E731
+    true = len(grams(words) & grams(changed)) / len(grams(words) | grams(changed))
+    estimate = similarity(sketch(" ".join(words), "yes"), sketch(" ".join(changed), "yes"))
+    assert abs(estimate - true) < 0.15
+
+
+def test_one_other_word_in_a_short_answer_is_no_duplicate():
+    seen = SeenTexts(sqlite3.connect(":memory:"))
+    assert seen.is_new(1, sketch("What is the capital of France?", "Paris."))
+    assert seen.is_new(2, sketch("What is the capital of Italy?", "Rome."))
+    assert not seen.is_new(4, sketch("What is the capital of FRANCE", "paris!"))
