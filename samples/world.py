@@ -1,6 +1,6 @@
 """The small world that the sample language model lives in, and the conversations held there.
 
-A voice assistant answers about 190 subjects (capitals, animals, colours, numbers, opposites, French words, advice,
+A voice assistant answers about 180 subjects (capitals, animals, colours, numbers, opposites, French words, advice,
 feelings, recipes, small talk, daily life) and uses five tools. Every answer exists in three manners:
 
   long      an affirmation first, the answer, one more sentence, an offer of further help
@@ -200,7 +200,8 @@ def _words(table: str) -> list[list[str]]:
     return [cell.split() for cell in _cells(table)]
 
 
-NUMBER_WORDS = _cells("one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve")
+FREELY_WORDED = ("advice", "recipes", "feelings", "small talk", "life")
+NUMBER_WORDS = _cells("one|two|three|four|five|six|seven|eight|nine|ten")
 
 
 def _asked(questions: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -244,8 +245,8 @@ def subjects() -> list[Subject]:
         answer = f"The French word for {word} is {french}."
         more = "French is a language with a lovely sound."
         found.append(Subject("french", word, _asked(FRENCH_QUESTIONS, word), french, answer, more))
-    for first in range(1, 7):
-        for second in range(1, 7):
+    for first in range(1, 6):
+        for second in range(1, 6):
             words = NUMBER_WORDS[first - 1], NUMBER_WORDS[second - 1]
             total = NUMBER_WORDS[first + second - 1]
             answer = f"The sum of {words[0]} and {words[1]} is {total}."
@@ -276,7 +277,12 @@ def _fraction(*parts: str) -> float:
 
 
 def is_held_out(*parts: str) -> bool:
-    """Whether this combination (a subject with one of its wordings, a tool with its arguments) is kept from training."""
+    """Whether this combination (a subject's key with one of its wordings, a tool with a request) is kept from training.
+
+    Of the subjects, only facts: their wordings are the same for all of a topic, so the others teach the one left out.
+    """
+    if parts[0].split(":")[0] in FREELY_WORDED:
+        return False
     return _fraction("held out", *parts) < 0.12
 
 
@@ -575,10 +581,10 @@ def request_without_tool(rng: random.Random, held_out: bool = False) -> Conversa
 def training_conversation(rng: random.Random) -> Conversation:
     """One conversation of the mixture on which the model is trained."""
     kind = rng.random()
-    if kind < 0.62:
+    if kind < 0.52:
         return small_conversation(rng)
-    if kind < 0.76:
+    if kind < 0.66:
         return correction(rng, rng.choice(("shorter", "longer", "meant")))
-    if kind < 0.82:
+    if kind < 0.72:
         return request_without_tool(rng)
     return tool_conversation(rng)
