@@ -20,11 +20,10 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "samples"))
 import world
 from make_database import make_database
 
+ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo-home"
 MODEL = ROOT / "samples" / "language-model"
 # What the sample model learns in 50 steps needs a larger step than a real model's preset takes.

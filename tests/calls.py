@@ -36,7 +36,9 @@ class Answer:
 def script(name: str, *arguments, home: Path, stdin: str = "", cwd=None, **environment) -> Answer:
     """Run scripts/<name>.py in the state directory `home`; `environment` is added to this process's own."""
     command = [sys.executable, str(SCRIPTS / f"{name}.py"), *map(str, arguments)]
-    return process(command, {**os.environ, "FAE_TRAINING_HOME": str(home), **environment}, stdin, cwd)
+    return process(
+        command, {**os.environ, "FAE_TRAINING_HOME": str(home), **environment}, stdin, cwd
+    )
 
 
 def answer(name: str, *arguments, home: Path, **given) -> dict:

@@ -18,9 +18,7 @@ LOCKED = ("scripts", "samples", "benchmarks", "tests", "tools")
 
 def description() -> str:
     """The whole of uv.lock.md."""
-    locks = [
-        path for directory in LOCKED for path in sorted((ROOT / directory).glob("*.py.lock"))
-    ]
+    locks = [path for directory in LOCKED for path in sorted((ROOT / directory).glob("*.py.lock"))]
     described = {str(path.relative_to(ROOT)): packages(path) for path in locks}
     lines = [
         "# What the locks hold",
@@ -40,7 +38,13 @@ def description() -> str:
     for name, (_, found) in described.items():
         for package, version in found.items():
             versions.setdefault(package, {}).setdefault(version, []).append(name)
-    lines += ["", "## Every package", "", "| package | version | in how many locks |", "|---|---|---:|"]
+    lines += [
+        "",
+        "## Every package",
+        "",
+        "| package | version | in how many locks |",
+        "|---|---|---:|",
+    ]
     for package, used in sorted(versions.items()):
         for version, names in sorted(used.items()):
             lines.append(f"| {package} | {version} | {len(names)} |")

@@ -1,0 +1,173 @@
+"""Every script, called exactly as Fae calls it, and the whole loop in that way."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from calls import LANGUAGE_MODEL, SCRIPTS
+from fae_executor import checked, execute, make_person
+
+ALL_SCRIPTS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+ENDED = ("completed", "failed", "cancelled", "interrupted")
+
+
+@pytest.fixture(scope="session")
+def _prepared(tmp_path_factory) -> Path:
+    """A person who installed the skill and let setup.py finish, as everybody does before Fae's first call."""
+    person = make_person(tmp_path_factory.mktemp("prepared") / "sam")
+    answer = checked(execute("setup", {"no_models": True}, person))
+    assert answer["status"] == "installing"
+    deadline = time.monotonic() + 600
+    while (state := checked(execute("check_status", {}, person)))["setup"] == "installing":
+        assert time.monotonic() < deadline, "setup.py did not end"
+        time.sleep(0.5)
+    log = (person / ".fae/training/setup.log").read_text()
+    assert state["setup"] == "ready", log
+    return person
+
+
+@pytest.fixture
+def person(_prepared, tmp_path) -> Path:
+    """A person's HOME, with the environments prepared and no consent given."""
+    return shutil.copytree(_prepared, tmp_path / "sam", symlinks=True)
+
+
+@pytest.mark.parametrize("name", ALL_SCRIPTS)
+def test_every_script_answers_an_empty_call_with_one_object(name, person):
+    checked(execute(name, {}, person))
+
+
+@pytest.mark.parametrize("name", ALL_SCRIPTS)
+def test_every_script_answers_an_unknown_parameter_with_the_ones_it_knows(name, person):
+    error = checked(execute(name, {"colour": "red"}, person))["error"]
+    assert error["code"] == "unknown_parameter"
+    assert "'colour'" in error["message"]
+    assert "home" in error["hint"]
+
+
+def test_without_consent_nothing_is_read(person, fae_directory):
+    database = give_database(person, fae_directory)
+    before = hashlib.sha256(database.read_bytes()).hexdigest()
+    answer = checked(execute("export_data", {}, person))
+    assert answer["error"]["code"] == "no_consent"
+    assert "setup.py --consent conversations" in answer["error"]["hint"]
+    assert hashlib.sha256(database.read_bytes()).hexdigest() == before
+
+
+def test_fae_goes_the_whole_way(person, fae_directory):
+    give_database(person, fae_directory)
+    use_sample_model(person)
+    call = lambda name, **parameters: checked(execute(name, parameters, person))  # noqa: E731
+
+    assert call("setup", consent=["conversations"])["consents"]["conversations"] is True
+    exported = call("export_data")
+    assert exported["status"] == "exported", exported
+    started = call("train", preset="smoke", learning_rate=1e-3)
+    assert started["status"] == "started"
+    state = wait(person, started["run"])
+    assert state["status"] == "completed"
+    assert state["step"] == 10
+
+    evaluation = call("evaluate", run="latest", last_benchmark_score="none")
+    assert evaluation["verdict"] == "pass"
+    assert evaluation["score"] < evaluation["previous_score"]
+    proposal = call("propose")
+    code = json.loads(Path(proposal["proposal"]).with_suffix(".json").read_text())["approval_code"]
+    assert code not in json.dumps(proposal)
+
+    assert call("deploy")["error"]["code"] == "not_approved"
+    assert call("deploy", code="AAA-AAA")["error"]["code"] == "wrong_code"
+    deployed = call("deploy", code=code)
+    assert deployed["status"] == "deployed"
+    assert deployed["verification"]["changes_output"] is True
+    assert call("check_status")["active"] == {"language": started["run"]}
+
+    assert call("rollback")["active"] == "the base model"
+    assert call("rollback")["error"]["code"] == "nothing_to_undo"
+    assert [run["run"] for run in call("list_runs")["runs"]] == [started["run"]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at the worker in /proc")
+def test_the_worker_outlives_the_call_without_its_limits_or_its_streams(person, fae_directory):
+    give_database(person, fae_directory)
+    use_sample_model(person)
+    checked(execute("setup", {"consent": ["conversations"]}, person))
+    checked(execute("export_data", {}, person))
+    started = checked(execute("train", {"steps": 100_000}, person))
+    assert started["status"] == "started", started
+    worker = worker_process(person, started["run"])
+    try:
+        # Fae's process group is gone when execute() returns; the worker leads or shares another session.
+        assert os.getsid(worker) != os.getsid(0)
+        streams = [os.readlink(f"/proc/{worker}/fd/{number}") for number in (0, 1, 2)]
+        assert streams[0] == "/dev/null"
+        assert all(stream.endswith("/train.log") for stream in streams[1:])
+        limits = Path(f"/proc/{worker}/limits").read_text()
+        soft = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()[1:]}
+        assert soft["Max cpu time"] == "unlimited"
+        assert soft["Max address space"] == "unlimited"
+        assert int(soft["Max open files"]) > 64
+        environment = Path(f"/proc/{worker}/environ").read_bytes()
+        assert b"FAE_SKILL_NAME" not in environment
+        assert b"HF_HUB_OFFLINE=1" in environment
+
+        second = checked(execute("train", {}, person))
+        assert second["error"]["code"] == "busy"
+        assert started["run"] in second["error"]["message"]
+    finally:
+        cancelled = checked(execute("cancel", {}, person))
+    assert cancelled["status"] in ("cancelled", "cancelling")
+    assert wait(person, started["run"])["status"] == "cancelled"
+
+
+def test_a_killed_worker_is_interrupted_and_not_running(person, fae_directory):
+    give_database(person, fae_directory)
+    use_sample_model(person)
+    checked(execute("setup", {"consent": ["conversations"]}, person))
+    checked(execute("export_data", {}, person))
+    started = checked(execute("train", {"steps": 100_000}, person))
+    assert started["status"] == "started", started
+    os.kill(worker_process(person, started["run"]), signal.SIGKILL)
+    state = wait(person, started["run"])
+    assert state["status"] == "interrupted"
+    assert state["next"] == f"train.py --resume {started['run']}"
+
+
+def give_database(person: Path, fae_directory) -> Path:
+    fae = person / "Library" / "Application Support" / "fae"
+    shutil.copytree(fae_directory.directory, fae)
+    return fae / "fae.db"
+
+
+def use_sample_model(person: Path) -> None:
+    """By config.json: Fae would blank out a long path in a parameter."""
+    home = person / ".fae" / "training"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "config.json").write_text(json.dumps({"sft": {"model": str(LANGUAGE_MODEL)}}))
+
+
+def wait(person: Path, run: str) -> dict:
+    """check_status, as often as it takes."""
+    deadline = time.monotonic() + 240
+    while (state := checked(execute("check_status", {"run": run}, person)))["status"] not in ENDED:
+        assert time.monotonic() < deadline, state
+        time.sleep(0.3)
+    return state
+
+
+def worker_process(person: Path, run: str) -> int:
+    """The process that trains, once it is past its start."""
+    record = person / ".fae" / "training" / "runs" / run / "run.json"
+    deadline = time.monotonic() + 120
+    while True:
+        state = json.loads(record.read_text())
+        if state["status"] == "training":
+            return state["worker"]["pid"]
+        assert time.monotonic() < deadline and state["status"] != "failed", state
+        time.sleep(0.1)
