@@ -83,6 +83,28 @@ def test_outputs_and_all_gradients_equal_the_recurrence(shape, kind):
         assert error < 1e-5, (name, error)
 
 
+def test_heads_in_groups_give_the_same(monkeypatch):
+    import mlx.core as mx
+
+    from fae_training.language import gated_delta
+
+    given, along = inputs(2, 100, 4, 8, 16, 16)
+    together = outputs_and_gradients(gated_delta.chunkwise, given, along)
+    monkeypatch.setattr(gated_delta, "WORKING_BYTES", 2 * 100 * 8 * 16 * 4 * 20)
+    assert gated_delta.head_groups(given[2].size, 4) == 4
+    apart = outputs_and_gradients(gated_delta.chunkwise, given, along)
+    for name, expected in together.items():
+        assert mx.abs(apart[name] - expected).max().item() < 1e-5, name
+
+    def branched(*given):
+        chunks = gated_delta.chunkwise_with_chunks(*given)[2]
+        return gated_delta.state_at(chunks, given[1], given[3], mx.array([1]), mx.array([70]))
+
+    in_groups = branched(*given)
+    monkeypatch.undo()
+    assert mx.abs(in_groups - branched(*given)).max().item() < 1e-6
+
+
 def test_the_inverse_holds_where_a_power_series_would_overflow():
     import mlx.core as mx
     from fae_training.language.gated_delta import CHUNK, inverse_of_unit_lower

@@ -25,6 +25,11 @@ INVERSE_BLOCK = 8
 # Below this a chunk is mostly padding, and the recurrence as it stands is cheaper (generation: 1 token).
 SHORTEST = 16
 
+# The backward pass needs some fifty arrays like v at once, in float32. Above this many bytes of them the heads, which
+# know nothing of each other, go one group after the other.
+WORKING_BYTES = 256 * 2**20
+WORKING_ARRAYS = 50
+
 # How often the rule ran in this process (once for each trace of a compiled function): a patched copy that is
 # not the copy that runs has happened elsewhere.
 calls = 0
@@ -98,7 +103,27 @@ def _run(with_chunks, q, k, v, log_g, beta, state):
     calls += 1
     if state is None:
         state = mx.zeros((q.shape[0], v.shape[2], v.shape[3], q.shape[3]))
-    return _rule(with_chunks)(q, k, v, log_g, beta, state.astype(mx.float32))
+    state = state.astype(mx.float32)
+    count = head_groups(v.size, k.shape[2])
+    if count == 1:
+        return _rule(with_chunks)(q, k, v, log_g, beta, state)
+    parts = zip(
+        *(mx.split(x, count, axis=2) for x in (q, k, v, log_g, beta)),
+        mx.split(state, count, axis=1),
+        strict=True,
+    )
+    y, final, states, updates = zip(*(_rule(with_chunks)(*part) for part in parts), strict=True)
+    if with_chunks:
+        states, updates = mx.concatenate(states, axis=2), mx.concatenate(updates, axis=2)
+    return mx.concatenate(y, axis=2), mx.concatenate(final, axis=1), states, updates
+
+
+def head_groups(elements: int, key_heads: int) -> int:
+    """Into how many groups of heads the work on a v of so many elements is divided; a divisor of key_heads."""
+    wanted = -(-elements * 4 * WORKING_ARRAYS // WORKING_BYTES)
+    return next(
+        n for n in range(1, key_heads + 1) if key_heads % n == 0 and (n >= wanted or n == key_heads)
+    )
 
 
 def _padded(x, count):
