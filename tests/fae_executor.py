@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from calls import SCRIPTS, UV, Answer, process
@@ -62,7 +63,7 @@ def execute(name: str, parameters: dict, person: Path, scripts: Path = SCRIPTS) 
         "PATH": f"{person}/.local/bin:/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(person),
         "USER": "sam",
-        "TMPDIR": str(person),
+        "TMPDIR": tempfile.gettempdir(),
         "FAE_SKILL_NAME": "training-orchestrator",
         "FAE_SKILL_TIMEOUT": "30",
     }
