@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fae_training.conversations import filters, quality
 from fae_training.conversations.database import FaeDatabase, Speakers
-from fae_training.conversations.duplicates import SeenTexts, sketch
+from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forgetting import Forgotten, forget_request
 from fae_training.conversations.split import is_held_out
 from fae_training.conversations.text import fingerprint, normalised
@@ -308,7 +308,7 @@ class Dialogue:
             )
             for (rowid,) in rows:
                 user, reply = filters.split_episode(self.database.episode(rowid)[1])
-                if not seen.is_new(rowid, sketch(user, reply)):
+                if not seen.is_new(rowid, user, reply):
                     duplicates.append((rowid,))
         self.work.executemany("UPDATE turns SET duplicate = 1 WHERE episode = ?", duplicates)
 

@@ -1,9 +1,10 @@
 """Near-duplicate texts, found on disk so that a million of them need no more memory than a hundred.
 
-A text is a set of hashed word 3-grams, and its sketch the 24 smallest of them: two sketches estimate the Jaccard
-similarity of the sets (bottom-k sketches, Broder 1997, "On the resemblance and containment of documents"), and
-for a text of up to 24 3-grams they are the sets themselves. Texts whose similarity is 0.8 share one of their four
-smallest hashes with a probability of 1 - 0.2^4 = 0.998, so these four are the index.
+A text is a set of hashed word 3-grams. Which known text may be near is told by MinHash in bands (Broder 1997, "On the
+resemblance and containment of documents"; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4): two sets
+with the Jaccard similarity s agree in one of 5 bands of 3 values with a probability of 1 - (1 - s^3)^5, which is 0.97
+at s = 0.8 and 0.13 at 0.3. Whether it is near is then told by the 64 smallest hashes of both, which estimate s, and
+are the whole sets for texts of up to 64 3-grams.
 """
 
 import sqlite3
@@ -12,54 +13,61 @@ from zlib import crc32
 
 from fae_training.conversations.text import words
 
-SKETCH = 24
-INDEXED = 4
+SKETCH = 64
 NEAR = 0.8
-# A hash that very many texts share ("thank you") is no evidence, and comparing with all of them would be slow.
-MOST_CANDIDATES = 40
+BANDS, VALUES = 5, 3
+_64_BITS = (1 << 64) - 1
+# Odd multipliers make different orders of the same hashes (multiply-shift hashing, Dietzfelbinger 1997); any will do.
+_MULTIPLIERS = [
+    (0x9E3779B97F4A7C15 * (2 * n + 1) ** 3 & _64_BITS) | 1 for n in range(BANDS * VALUES)
+]
 
 
-def sketch(user: str, reply: str) -> array:
-    """The smallest hashes of the word 3-grams of a turn, ascending, 1 to 24 unsigned 32-bit integers."""
+def grams(user: str, reply: str) -> set[int]:
+    """The hashed word 3-grams of a turn, at least one unsigned 32-bit integer."""
     tokens = ["<user>", *words(user), "<reply>", *words(reply), "<end>"]
-    grams = {
+    return {
         crc32(" ".join(gram).encode()) for gram in zip(tokens, tokens[1:], tokens[2:], strict=False)
     }
-    return array("I", sorted(grams)[:SKETCH])
 
 
 def similarity(one: array, other: array) -> float:
-    """The Jaccard similarity of the two sets behind the sketches, estimated; exact when both are whole sets."""
+    """The Jaccard similarity of the two sets whose smallest values are given, estimated; exact for whole sets."""
     first, second = set(one), set(other)
-    size = SKETCH if max(len(one), len(other)) == SKETCH else len(first | second)
-    smallest = sorted(first | second)[:size]
+    both = first | second
+    size = SKETCH if max(len(one), len(other)) == SKETCH else len(both)
+    smallest = sorted(both)[:size]
     return sum(1 for value in smallest if value in first and value in second) / len(smallest)
 
 
+def bands(hashes: set[int]) -> list[int]:
+    """A key for each band: sets that are much alike share one of them."""
+    least = [min([value * by & _64_BITS for value in hashes]) for by in _MULTIPLIERS]
+    return [hash((band, *least[band * VALUES : (band + 1) * VALUES])) for band in range(BANDS)]
+
+
 class SeenTexts:
-    """The texts seen so far, as tables of an open SQLite database that may be on disk."""
+    """The turns seen so far, as tables of an open SQLite database that may be on disk."""
 
     def __init__(self, database: sqlite3.Connection):
         self.database = database
         database.execute("CREATE TABLE seen (id INTEGER PRIMARY KEY, sketch BLOB)")
-        database.execute(
-            "CREATE TABLE seen_hash (hash INTEGER, id INTEGER, PRIMARY KEY (hash, id)) WITHOUT ROWID"
-        )
+        database.execute("CREATE TABLE seen_band (key INTEGER PRIMARY KEY, id INTEGER)")
 
-    def is_new(self, key: int, text: array) -> bool:
-        """Remember the text with this sketch under `key`, unless a near-duplicate is known already."""
-        marks = ",".join("?" * len(text[:INDEXED]))
+    def is_new(self, number: int, user: str, reply: str) -> bool:
+        """Remember the turn under `number`, unless a near-duplicate of it is known already."""
+        hashes = grams(user, reply)
+        sketch = array("I", sorted(hashes)[:SKETCH])
+        raw, keys = sketch.tobytes(), bands(hashes)
         candidates = self.database.execute(
-            f"SELECT DISTINCT seen.sketch FROM seen_hash JOIN seen USING (id) WHERE hash IN ({marks}) LIMIT ?",
-            (*text[:INDEXED], MOST_CANDIDATES),
+            "SELECT DISTINCT seen.sketch FROM seen_band JOIN seen USING (id) WHERE key IN (?, ?, ?, ?, ?)",
+            keys,
         )
-        raw = text.tobytes()
         for (known,) in candidates:
-            if known == raw or similarity(array("I", known), text) >= NEAR:
+            if known == raw or similarity(array("I", known), sketch) >= NEAR:
                 return False
-        self.database.execute("INSERT INTO seen VALUES (?, ?)", (key, raw))
+        self.database.execute("INSERT INTO seen VALUES (?, ?)", (number, raw))
         self.database.executemany(
-            "INSERT OR IGNORE INTO seen_hash VALUES (?, ?)",
-            ((value, key) for value in text[:INDEXED]),
+            "INSERT OR IGNORE INTO seen_band VALUES (?, ?)", [(key, number) for key in keys]
         )
         return True

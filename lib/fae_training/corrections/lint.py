@@ -1,9 +1,10 @@
 """What is wrong with a set of preference pairs, in plain words, and what was done about it."""
 
+import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 
-from fae_training.conversations.duplicates import NEAR, similarity, sketch
+from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.text import normalised, words
 
 FEWEST_PAIRS = 20
@@ -59,18 +60,17 @@ def check(rows: list[dict], held_out: list[dict]) -> tuple[list[dict], list[dict
 
 def _without_duplicates(rows: list[dict], others: list[dict], report: Report) -> list[dict]:
     """Keep the first of each group of nearly equal pairs, and none that is nearly equal to one of `others`."""
-    by_hash: dict[int, list] = {}
+    seen = SeenTexts(sqlite3.connect(":memory:"))
     kept = []
-    for new, row in [(False, row) for row in others] + [(True, row) for row in rows]:
-        mark = sketch(_question(row) + "\n" + _answer(row, "chosen"), _answer(row, "rejected"))
-        near = (other for value in mark[:4] for other in by_hash.get(value, ()))
-        if new and any(similarity(mark, other) >= NEAR for other in near):
-            report.dropped["near_duplicate"] += 1
-            continue
-        for value in mark[:4]:
-            by_hash.setdefault(value, []).append(mark)
-        if new:
-            kept.append(row)
+    for number, row in enumerate([*others, *rows]):
+        new = seen.is_new(
+            number, f"{_question(row)} {_answer(row, 'chosen')}", _answer(row, "rejected")
+        )
+        if number >= len(others):
+            if new:
+                kept.append(row)
+            else:
+                report.dropped["near_duplicate"] += 1
     return kept
 
 
