@@ -93,3 +93,28 @@ DPO = {
         "max_length": 2048,
     },
 }
+
+# Both ears. A step sees batch_size windows of a second; 4,000 clips of a second are seen sixteen times in "light".
+EARS = {
+    "smoke": {
+        "steps": 20,
+        "batch_size": 32,
+        "learning_rate": 3e-3,
+        "generated_seconds": 40,
+        "stream_minutes": 2,
+    },
+    "light": {
+        "steps": 500,
+        "batch_size": 128,
+        "learning_rate": 3e-3,
+        "generated_seconds": 240,
+        "stream_minutes": 30,
+    },
+    "standard": {
+        "steps": 1500,
+        "batch_size": 128,
+        "learning_rate": 3e-3,
+        "generated_seconds": 600,
+        "stream_minutes": 90,
+    },
+}

@@ -18,8 +18,9 @@ FRAMES_PER_CHUNK = CHUNK_SAMPLES // HOP
 BANDS = 40
 LOWEST_HZ = 60.0
 HIGHEST_HZ = 7_600.0
-# Below the power of 16-bit rounding in a band, so digital silence and a quiet room stay apart but log stays finite.
-LOG_FLOOR = 1e-6
+# White noise 68 dB under full scale has about this power in a band: whatever is quieter is silence. A lower floor would let
+# the rounding of 32-bit spectra show (1e-3 beside a loud tone).
+LOG_FLOOR = 1e-4
 
 # A block of frames that stays in the processor's cache: 1 MB; an hour framed at once would be 600.
 FRAMES_AT_ONCE = 512

@@ -1,0 +1,192 @@
+"""Training examples, made on the way: windows at every offset, mixed and varied in the mel domain.
+
+Every recording is turned into mel power once, in a few variants (another pitch, another grid of frames). From then on
+mixing is an addition, gain and room are multiplications, so a batch of 128 costs milliseconds, and batch number i is a
+function of the seed and i alone, which is what makes a resumed run equal to one that was never stopped.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fae_training.ears import sounds
+from fae_training.ears.classes import Ear
+from fae_training.ears.features import BANDS, HOP, LOG_FLOOR, mel_power
+from fae_training.ears.recordings import Recording
+from fae_training.ears.windows import levels, padded, words
+
+# Smooth curves over the bands, broad before narrow: what microphones and rooms do to a voice.
+CURVES = np.stack(
+    [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
+)
+# Shares of the classes in a batch: they stand in for class weights, and ten clips count as much as ten thousand.
+SHARES = {
+    "keyword": {"interrupt": 0.18, "wake": 0.18, "speech": 0.36, "silence": 0.1, "noise": 0.18},
+    "speech_verifier": {"speech": 0.33, "music": 0.37, "noise": 0.3},
+}
+# Frames in which a window holds enough sound to stand for its class.
+LEAST_SOUNDING = 0.4
+# Seconds of texture in a class from which on variants of it are not worth their time.
+ENOUGH_SECONDS = 1_500
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How examples are varied; each part was measured alone (docs/ears.md). Zero turns a part off.
+
+    pitches: variants of each word and each piece of speech at another pitch; mixing: share of examples with noise
+    at 5 to 25 dB under them; gain: most, either way, in natural logarithms of power; curve: deviation of the smooth
+    curves over the bands, same unit; partial: share of the speech examples that are pieces of a trigger.
+    """
+
+    pitches: int = 2
+    mixing: float = 0.3
+    gain: float = 1.8
+    curve: float = 0.5
+    partial: float = 0.25
+
+
+@dataclass
+class _Texture:
+    """All sound of one class end to end, and the frames where a window may start."""
+
+    power: np.ndarray
+    starts: dict = field(default_factory=dict)
+
+
+class Examples:
+    """What fit() trains on: batch_at(index) -> {"x": [batch, frames, 40] log-mel, "y": [batch] class numbers}."""
+
+    def __init__(self, recordings: list[Recording], ear: Ear, batch_size: int, seed: int, augmentation=None):  # fmt: skip
+        self.ear, self.batch_size, self.seed = ear, batch_size, seed
+        self.augmentation = augmentation or Augmentation()
+        random = np.random.default_rng(seed)
+        self.words: dict[str, list] = {name: [] for name in ear.triggers}
+        pieces: dict[str, list] = {name: [] for name in ear.classes if name not in ear.triggers}
+        seconds = {name: sum(len(r.samples) for r in recordings if r.class_name == name) / 16_000 for name in ear.classes}  # fmt: skip
+        for recording in recordings:
+            name = recording.class_name
+            for samples in self._variants(recording, seconds[name], random):
+                power = mel_power(samples)
+                if name in self.words:
+                    self.words[name] += [(power, *bounds) for bounds in words(power, ear.windows[0])]  # fmt: skip
+                elif len(power):
+                    pieces[name].append(power)
+        self.textures = {name: self._end_to_end(name, parts) for name, parts in pieces.items()}
+        shares = SHARES[ear.kind]
+        self.drawn = [c for c in ear.classes if self.words.get(c) or c in self.textures]
+        share = np.array([shares[c] for c in self.drawn])
+        self.cumulative = np.cumsum(share / share.sum())
+
+    def _variants(self, recording: Recording, seconds: float, random) -> list[np.ndarray]:
+        samples = recording.samples
+        made = [samples]
+        voiced = recording.class_name in (*self.ear.triggers, "speech")
+        if voiced and recording.origin == "recorded" and seconds < ENOUGH_SECONDS:
+            for _ in range(self.augmentation.pitches):
+                # Up to a fifth: the voices of children and of the excited, whom few recordings are of.
+                pitch = np.exp(random.uniform(np.log(0.85), np.log(1.6)))
+                made.append(sounds.at_pitch(samples, pitch, random.uniform(0.88, 1.12)))
+        # Frames of a stream lie anywhere on a word.
+        return [m[random.integers(HOP) :] for m in made]
+
+    def _end_to_end(self, name: str, parts: list) -> _Texture:
+        longest = max(self.ear.windows)
+        power = np.concatenate(parts) if parts else np.zeros((0, BANDS), dtype=np.float32)
+        power = padded(power, 2 * longest)
+        texture = _Texture(power)
+        loudness = levels(power)
+        if name == "silence":
+            sounding = np.ones(len(power))
+        else:
+            sounding = loudness > np.percentile(loudness, 95) - 35
+        total = np.concatenate([[0], np.cumsum(sounding)])
+        for frames in self.ear.windows:
+            share = (total[frames:] - total[:-frames])[:-1] / frames
+            starts = np.flatnonzero(share >= LEAST_SOUNDING)
+            texture.starts[frames] = starts if starts.size else np.arange(len(power) - frames)
+        return texture
+
+    def batch_at(self, index: int) -> dict:
+        import mlx.core as mx
+
+        x, y = self.arrays_at(index)
+        return {"x": mx.array(x), "y": mx.array(y)}
+
+    def tokens(self, index: int) -> tuple[int, int]:
+        """Windows, of which each is supervised: what fit() counts for its speed."""
+        return self.batch_size, self.batch_size
+
+    def arrays_at(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng((self.seed, index))
+        frames = self.ear.windows[index % len(self.ear.windows)]
+        x = np.empty((self.batch_size, frames, BANDS), dtype=np.float32)
+        y = np.empty(self.batch_size, dtype=np.int32)
+        for row in range(self.batch_size):
+            drawn = min(np.searchsorted(self.cumulative, random.random()), len(self.drawn) - 1)
+            name = self.drawn[drawn]
+            x[row] = self._example(random, name, frames)
+            y[row] = self.ear.classes.index(name)
+        return x, y
+
+    def _example(self, random, name: str, frames: int) -> np.ndarray:
+        augmentation = self.augmentation
+        if name in self.words:
+            power = self._with_word(random, name, frames, whole=True)
+        elif name == "speech" and self.ear.triggers and random.random() < augmentation.partial:
+            present = [t for t in self.ear.triggers if self.words[t]]
+            if present:
+                trigger = present[random.integers(len(present))]
+                power = self._with_word(random, trigger, frames, whole=False)
+            else:
+                power = self._stretch(random, name, frames)
+        else:
+            power = self._stretch(random, name, frames)
+        if name == "silence":
+            return np.log(power * 10 ** random.uniform(-0.3, 0.3) + LOG_FLOOR)
+        if random.random() < augmentation.mixing and "noise" in self.textures:
+            noise = self._stretch(random, "noise", frames)
+            ratio = 10 ** (-random.uniform(5, 25) / 10)
+            power = power + noise * (power.mean() * ratio / (noise.mean() + 1e-9))
+        change = random.uniform(-1, 1) * augmentation.gain
+        change = change + augmentation.curve * (random.standard_normal(len(CURVES)) @ CURVES)
+        return np.log(power * np.exp(change).astype(np.float32) + LOG_FLOOR)
+
+    def _stretch(self, random, name: str, frames: int) -> np.ndarray:
+        texture = self.textures[name]
+        starts = texture.starts[frames]
+        start = starts[random.integers(len(starts))]
+        return texture.power[start : start + frames]
+
+    def _with_word(self, random, name: str, frames: int, whole: bool) -> np.ndarray:
+        """A window in which the word lies anywhere (whole), or begins or ends so that at most 60 % of it is inside."""
+        power, first, end = self.words[name][random.integers(len(self.words[name]))]
+        length = end - first
+        if whole:
+            at = random.integers(0, frames - length + 1)
+        else:
+            visible = max(1, int(length * random.uniform(0.15, 0.6)))
+            at = frames - visible if random.random() < 0.5 else visible - length
+        offset = at - first
+        left, right = max(0, offset), min(frames, offset + len(power))
+        kind = random.random()
+        if kind < 0.3 and "speech" in self.textures:
+            # In the middle of talk: people say other words before and after.
+            around = self._stretch(random, "speech", frames)
+            level = 10 ** random.uniform(-1.0, 0.3) * power[first:end].mean()
+            window = around * (level / (around.mean() + 1e-9))
+            gap = random.integers(0, 8)
+            quiet_from, quiet_to = max(0, at - gap), min(frames, at + length + gap)
+            window[quiet_from:quiet_to] = 0
+            left, right = max(left, quiet_from), min(right, quiet_to)
+        elif kind < 0.6 and "noise" in self.textures:
+            noise = self._stretch(random, "noise", frames)
+            level = 10 ** -random.uniform(1.0, 3.0) * power[first:end].mean()
+            window = noise * (level / (noise.mean() + 1e-9))
+        elif "silence" in self.textures:
+            window = self._stretch(random, "silence", frames) * 10 ** random.uniform(0, 2)
+        else:
+            window = np.zeros((frames, BANDS), dtype=np.float32)
+        window = np.asarray(window, dtype=np.float32)
+        window[left:right] += power[left - offset : right - offset]
+        return window

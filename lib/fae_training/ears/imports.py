@@ -1,0 +1,130 @@
+"""Bringing recordings in: from files, folders, folders of classes, or a table, kept as 16 kHz mono."""
+
+import csv
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from fae_training.ears.classes import EARS
+from fae_training.ears.recordings import directory, unusable
+from fae_training.errors import BadRequest, Missing, SkillError
+from fae_training.state import Home
+
+# What soundfile reads; other files in a folder are passed over.
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".aifc", ".opus", ".au", ".caf")
+COLUMNS = ("file", "class")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file to import. `speaker` and `recording` are None where nobody said."""
+
+    path: Path
+    class_name: str
+    speaker: str | None
+    recording: str | None
+
+
+def from_paths(paths: list[Path], kind: str, class_name: str | None, speaker: str | None) -> list[Sample]:  # fmt: skip
+    """The sound files in `paths`. Without a class, each folder must hold folders named after classes."""
+    classes = EARS[kind].classes
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise Missing("no_file", f"there is no file or folder {path}", f"ls {path.parent}")
+        if class_name:
+            _check_class(class_name, classes, kind)
+            files = [path] if path.is_file() else _sounds(path)
+            found += [Sample(file, class_name, speaker, None) for file in files]
+            continue
+        if path.is_file():
+            raise BadRequest(
+                "no_class",
+                f"{path} was given without a class; the classes of {kind} are {', '.join(classes)}",
+                f"uv run scripts/add_samples.py --kind {kind} --class {classes[0]} --files {path}",
+            )
+        for folder in sorted(p for p in path.iterdir() if p.is_dir()):
+            _check_class(folder.name, classes, kind)
+            found += [Sample(file, folder.name, speaker, None) for file in _sounds(folder)]
+    return found
+
+
+def from_table(table: Path, kind: str) -> list[Sample]:
+    """Rows of a CSV file with the columns file and class, and speaker (or group) and recording if it has them.
+
+    Paths are relative to the table. Raises Missing and BadRequest, naming the line.
+    """
+    if not table.is_file():
+        raise Missing("no_file", f"there is no table {table}", f"ls {table.parent}")
+    with table.open(newline="", encoding="utf-8") as lines:
+        reader = csv.DictReader(lines)
+        absent = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
+        if absent:
+            raise BadRequest(
+                "bad_table",
+                f"{table} has no column {' and '.join(absent)}; it has {', '.join(reader.fieldnames or []) or 'none'}",
+                "the first line must be: file,class,speaker,recording",
+            )
+        found = []
+        for number, row in enumerate(reader, start=2):
+            _check_class(row["class"], EARS[kind].classes, f"{kind} (line {number} of {table})")
+            speaker = row.get("speaker") or row.get("group") or None
+            found.append(Sample(_beside(table, row["file"]), row["class"], speaker, row.get("recording") or None))  # fmt: skip
+    return found
+
+
+def _beside(table: Path, name: str) -> Path:
+    """The file next to the table, or next to a folder above it, for tables that lie inside what they list."""
+    for base in (table.parent, *table.parent.parents):
+        if (base / name).exists():
+            return base / name
+    return table.parent / name
+
+
+def _check_class(name: str, classes: tuple, kind: str) -> None:
+    if name not in classes:
+        raise BadRequest(
+            "unknown_class",
+            f"{name!r} is not a class of {kind}; the classes are {', '.join(classes)}",
+            f"uv run scripts/add_samples.py --class {classes[0]} ...",
+        )
+
+
+def _sounds(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def keep(home: Home, kind: str, samples: list[Sample], dry_run: bool = False) -> tuple[dict, list[str]]:  # fmt: skip
+    """({class: how many were added}, why each of the others was not). The same sound given twice is kept once."""
+    from fae_training.speech.clips import read, write
+
+    added = dict.fromkeys(EARS[kind].classes, 0)
+    problems = []
+    for sample in samples:
+        try:
+            sound = read(sample.path).samples
+        except SkillError as problem:
+            problems.append(problem.message)
+            continue
+        if reason := unusable(sound, sample.class_name):
+            problems.append(f"{sample.path} {reason}")
+            continue
+        mark = hashlib.sha256(sound.tobytes()).hexdigest()[:6]
+        name = f"{_plain(sample.recording or sample.path.stem)}-{mark}.wav"
+        if sample.speaker:
+            name = f"{_plain(sample.speaker)}--{name}"
+        path = directory(home, kind) / sample.class_name / name
+        if path.exists():
+            problems.append(f"{sample.path} is here already")
+            continue
+        if not dry_run:
+            home.directory(kind, "samples", sample.class_name)
+            write(path, sound)
+        added[sample.class_name] += 1
+    return added, problems
+
+
+def _plain(text: str) -> str:
+    """Letters, digits, dots and single hyphens: what may stand on either side of the "--" in a file's name."""
+    return re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._-]", "-", text)).strip("-")[:60] or "unnamed"

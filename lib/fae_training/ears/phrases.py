@@ -1,0 +1,82 @@
+"""Spoken examples for classes with few recordings, and the running speech against which thresholds are chosen."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from fae_training.ears import sounds
+from fae_training.ears.classes import NEAR_MISSES, TALK, Ear
+from fae_training.ears.recordings import Recording
+
+# From so many recordings of a trigger on, a synthesiser's voice adds nothing to the people's own.
+ENOUGH_RECORDINGS = 150
+SYNTHESISED = 240
+NEAR_MISSES_SAID = 160
+TALK_SAID = 64
+# espeak-ng takes pitch from 0 to 99; children and excited people are at the upper end.
+PITCHES = (15, 95)
+SPEEDS = (120, 230)
+
+
+def synthesised(synthesiser, ear: Ear, phrases: dict, counts: dict, seed: int) -> list[Recording]:
+    """Phrases for each trigger that has few recordings, near misses and talk as speech, and Fae's voice as an echo.
+
+    `counts`: recordings of each class. The same words in the same voice come out of the same seed.
+    """
+    from fae_training.speech.synthesis import Voice, roughen
+
+    random = np.random.default_rng(seed)
+    wanted = []
+    for trigger in ear.triggers:
+        if counts.get(trigger, 0) < ENOUGH_RECORDINGS:
+            wanted += [(trigger, _pick(random, phrases[trigger])) for _ in range(SYNTHESISED)]
+    if ear.triggers:
+        wanted += [("speech", _pick(random, NEAR_MISSES)) for _ in range(NEAR_MISSES_SAID)]
+    wanted += [("speech", _pick(random, TALK)) for _ in range(TALK_SAID)]
+    voices = []
+    for _ in wanted:
+        voice = synthesiser.voice(random)
+        voices.append(
+            Voice(voice.name, int(random.integers(*SPEEDS)), int(random.integers(*PITCHES)))
+        )
+
+    def speak(item):
+        (class_name, text), voice = item
+        try:
+            return synthesiser.speak(text, voice)
+        except OSError:
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        spoken = list(pool.map(speak, zip(wanted, voices, strict=True)))
+    made = []
+    for number, ((class_name, text), voice, samples) in enumerate(
+        zip(wanted, voices, spoken, strict=True)
+    ):
+        if samples is None or len(samples) < 3_200:
+            continue
+        # Half of the talk is Fae's own, through a loudspeaker and the room.
+        own = class_name == "speech" and text in TALK and random.random() < 0.5
+        samples = sounds.echo(samples, random) if own else roughen(samples, random)
+        made.append(Recording(class_name, f"{synthesiser.program} {voice.name}", f"{number} {text}", "synthesised", samples))  # fmt: skip
+    return made
+
+
+def _pick(random, texts) -> str:
+    return texts[int(random.integers(len(texts)))]
+
+
+def generated(ear: Ear, counts: dict, seconds: float, seed: int) -> list[Recording]:
+    """Silence where none was recorded, and noises and music, `seconds` of each in pieces of four seconds."""
+    random = np.random.default_rng(seed)
+    made = []
+    where = {"noise": "noise", "music": "music" if "music" in ear.classes else "noise"}
+    for number in range(int(seconds / 4)):
+        for kind, class_name in where.items():
+            samples = getattr(sounds, kind)(random, 4.0)
+            made.append(Recording(class_name, None, f"{kind} {number}", "generated", samples))
+    if "silence" in ear.classes and not counts.get("silence"):
+        for number in range(40):
+            samples = random.standard_normal(32_000) * 10 ** random.uniform(-5, -3.3)
+            made.append(Recording("silence", None, f"quiet {number}", "generated", samples.astype(np.float32)))  # fmt: skip
+    return made

@@ -1,0 +1,217 @@
+"""The samples in the state directory: found, checked, read, and split so that nobody is on both sides.
+
+A file is keyword/samples/<class>/<speaker>--<recording>.wav (any format that soundfile reads). A name without "--"
+has no known speaker and is a recording of its own.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fae_training.ears.classes import Ear
+from fae_training.errors import BadRequest
+from fae_training.state import Home
+
+# An empty WAV file is its header; whatever is as short holds no sound.
+SMALLEST_FILE = 45
+SHORTEST_SECONDS = 0.1
+# A recording of one class whose loudest fifth of a second is below this is silence, whatever its folder says.
+SILENT = 0.002
+NAMED_AT_MOST = 5
+
+
+@dataclass
+class Found:
+    """`files` of each class, `borrowed` ones as (class here, path), and notes in plain words on what was left out."""
+
+    files: dict[str, list[Path]]
+    borrowed: list[tuple[str, Path]]
+    fingerprint: str
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One sound of one class: float32 samples at 16 kHz. `origin` is recorded, synthesised or generated.
+
+    `speaker` is None where the file's name says none.
+    """
+
+    class_name: str
+    speaker: str | None
+    name: str
+    origin: str
+    samples: "numpy.ndarray" = field(repr=False)
+
+    @property
+    def group(self) -> str:
+        """What must not be on both sides of a split."""
+        return f"speaker {self.speaker}" if self.speaker else f"recording {self.name}"
+
+
+def directory(home: Home, kind: str) -> Path:
+    return home.file(kind, "samples")
+
+
+def scan(home: Home, ear: Ear) -> Found:
+    """What is there, by names and contents, without decoding any of it.
+
+    Raises BadRequest for a folder that is no class. The same file in two classes is left out of both and named.
+    """
+    root = directory(home, ear.kind)
+    folders = [p for p in sorted(root.iterdir()) if p.is_dir()] if root.is_dir() else []
+    for folder in folders:
+        if folder.name not in ear.classes and not folder.name.startswith("."):
+            raise BadRequest(
+                "unknown_class",
+                f"{folder} is not a class of {ear.kind}; the classes are {', '.join(ear.classes)}",
+                f"mv {folder} {root / ear.classes[0]}",
+            )
+    digests: dict[str, list[tuple[str, Path]]] = {}
+    empty = []
+    for name in ear.classes:
+        for path in _files(root / name):
+            if path.stat().st_size < SMALLEST_FILE:
+                empty.append(path)
+            else:
+                digests.setdefault(_digest(path), []).append((name, path))
+    files: dict[str, list[Path]] = {name: [] for name in ear.classes}
+    in_two, twice = [], 0
+    for same in digests.values():
+        if len({name for name, _ in same}) > 1:
+            in_two += [path for _, path in same]
+            continue
+        files[same[0][0]].append(same[0][1])
+        twice += len(same) - 1
+    notes = []
+    if in_two:
+        notes.append(f"the same sound is in two classes and was left out: {_named(in_two, root)}")
+    if empty:
+        notes.append(f"empty files were left out: {_named(empty, root)}")
+    if twice:
+        notes.append(f"{twice} files are copies of others in their class and were left out")
+    known = {digest for digest in digests}
+    borrowed = []
+    for theirs, ours in ear.borrowed.items():
+        for path in _files(directory(home, ear.other) / theirs):
+            if path.stat().st_size >= SMALLEST_FILE and _digest(path) not in known:
+                borrowed.append((ours, path))
+    fingerprint = hashlib.sha256()
+    for digest, same in sorted(digests.items()):
+        fingerprint.update(f"{digest} {' '.join(sorted(name for name, _ in same))}\n".encode())
+    return Found(
+        {name: sorted(paths) for name, paths in files.items()},
+        borrowed,
+        fingerprint.hexdigest()[:16],
+        notes,
+    )
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _named(paths: list[Path], root: Path) -> str:
+    names = [str(path.relative_to(root)) for path in paths[:NAMED_AT_MOST]]
+    more = f" and {len(paths) - NAMED_AT_MOST} more" if len(paths) > NAMED_AT_MOST else ""
+    return ", ".join(names) + more
+
+
+def load(home: Home, ear: Ear, found: Found) -> tuple[list[Recording], list[str]]:
+    """(recordings, notes): every file that can be used, and in plain words why the others cannot."""
+    import soundfile
+
+    from fae_training.speech.clips import read
+
+    wanted = [(name, path) for name, paths in found.files.items() for path in paths]
+    recordings, problems = [], {}
+    narrow = 0
+    for name, path in wanted + found.borrowed:
+        try:
+            clip = read(path)
+            narrow += soundfile.info(path).samplerate < 16_000
+        except BadRequest:
+            problems.setdefault("cannot be read as audio", []).append(path)
+            continue
+        if reason := unusable(clip.samples, name):
+            problems.setdefault(reason, []).append(path)
+            continue
+        speaker, _, rest = path.stem.rpartition("--")
+        recordings.append(Recording(name, speaker or None, rest, "recorded", clip.samples))
+    notes = [
+        f"{reason}, left out: {_named(paths, home.path)}" for reason, paths in problems.items()
+    ]
+    if narrow:
+        notes.append(
+            f"{narrow} recordings have less than 16,000 samples a second: what they lack above half of that is lost"
+        )
+    return recordings, notes
+
+
+def unusable(samples, class_name: str) -> str | None:
+    """Why a sound cannot stand for its class, None when it can."""
+    import numpy
+
+    if len(samples) < SHORTEST_SECONDS * 16_000:
+        return f"holds less than {SHORTEST_SECONDS} s of sound"
+    if class_name != "silence":
+        blocks = samples[: len(samples) // 1_600 * 1_600].reshape(-1, 1_600)
+        loudest = numpy.sqrt(numpy.square(blocks).mean(axis=1).max())
+        if loudest < SILENT:
+            return f"is silent (its loudest tenth of a second is at {loudest:.4f}, {SILENT} is needed) but is filed as {class_name}"
+    return None
+
+
+def split(recordings: list[Recording], share: float, seed: int) -> tuple[list, list, list[str]]:
+    """(train, valid, notes): about `share` of each class held out, whole speakers and whole recordings at a time.
+
+    Synthesised and generated sounds are split by their voice in the same way. A class with one group alone stays
+    in training, with a note; so does a note say that a figure is optimistic where one speaker is on both sides.
+    """
+    import numpy
+
+    notes = []
+    groups: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        groups.setdefault(recording.group, []).append(recording)
+    classes = sorted({r.class_name for r in recordings})
+    groups_of = {c: {g for g, rs in groups.items() if any(r.class_name == c for r in rs)} for c in classes}  # fmt: skip
+    total = {c: sum(r.class_name == c for r in recordings) for c in classes}
+    for name in classes:
+        if len(groups_of[name]) == 1 and total[name] > 1:
+            only = next(iter(groups_of[name]))
+            # One voice alone: hold out recordings of it, for a figure that is too good is still better than none.
+            for recording in groups.pop(only, []):
+                groups.setdefault(f"{only} {recording.name}", []).append(recording)
+            notes.append(
+                f"all recordings of {name} are of one {only.split()[0]}: the figures are optimistic for anybody else"
+            )
+    counts = {g: {c: sum(r.class_name == c for r in rs) for c in classes} for g, rs in groups.items()}  # fmt: skip
+    order = sorted(groups)
+    numpy.random.default_rng(seed).shuffle(order)
+    held, chosen = dict.fromkeys(classes, 0), set()
+    for name in sorted(classes, key=lambda c: total[c]):
+        left = sum(counts[g][name] > 0 for g in order)
+        for group in order:
+            size = counts[group][name]
+            if held[name] >= share * total[name] or left < 2:
+                break
+            # Not a group that is most of a class: training needs it more.
+            if group in chosen or not size or held[name] + size > 0.5 * total[name]:
+                continue
+            chosen.add(group)
+            left -= 1
+            for other in classes:
+                held[other] += counts[group][other]
+    train = [r for group in order if group not in chosen for r in groups[group]]
+    valid = [r for group in order if group in chosen for r in groups[group]]
+    for name in classes:
+        if not held[name]:
+            notes.append(f"no recording of {name} could be held out: it has no figure of its own")
+    return train, valid, notes

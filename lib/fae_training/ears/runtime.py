@@ -1,0 +1,194 @@
+"""The trained classifier in numpy: over windows, over a whole recording, and chunk by chunk as Fae captures it.
+
+This is the reference for a runtime in Swift: what it computes from model.safetensors and model.json, docs/ears.md says in
+formulas. All three ways give the same numbers, for every frame of every layer depends on a fixed stretch of input.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fae_training.ears.features import CHUNK_SAMPLES, FRAMES_PER_CHUNK, HOP, log_mel
+
+EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution: weight [width * inputs, outputs], then layer norm with scale and offset [outputs], then ReLU."""
+
+    weight: np.ndarray
+    scale: np.ndarray
+    offset: np.ndarray
+    width: int
+    stride: int
+    dilation: int
+
+    @property
+    def reach(self) -> int:
+        """Input frames that one output frame depends on."""
+        return (self.width - 1) * self.dilation + 1
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """[..., frames, inputs] -> [..., (frames - reach) // stride + 1, outputs]."""
+        frames = (x.shape[-2] - self.reach) // self.stride + 1
+        last = (frames - 1) * self.stride + 1
+        slices = [
+            x[..., i * self.dilation : i * self.dilation + last : self.stride, :]
+            for i in range(self.width)
+        ]
+        y = np.concatenate(slices, axis=-1) @ self.weight
+        y -= y.mean(axis=-1, keepdims=True)
+        y *= self.scale / np.sqrt(np.square(y).mean(axis=-1, keepdims=True) + EPSILON)
+        y += self.offset
+        return np.maximum(y, 0, out=y)
+
+
+class Classifier:
+    """Log-mel to probabilities. `spec` is model.json: classes, window_frames, layers, temperature, triggers."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], spec: dict):
+        self.spec = spec
+        self.classes: list[str] = spec["classes"]
+        self.window: int = spec["window_frames"]
+        self.temperature: float = spec["temperature"]
+        self.mean, self.deviation = arrays["mean"], arrays["deviation"]
+        self.layers = [
+            Layer(
+                arrays[f"convolutions.{n}.weight"],
+                arrays[f"convolutions.{n}.scale"],
+                arrays[f"convolutions.{n}.offset"],
+                layer["width"],
+                layer["stride"],
+                layer["dilation"],
+            )
+            for n, layer in enumerate(spec["layers"])
+        ]
+        self.weight, self.bias = arrays["output.weight"], arrays["output.bias"]
+        self.parameters = sum(a.size for n, a in arrays.items() if n.split(".")[0] in ("convolutions", "output"))  # fmt: skip
+
+    def hidden_frames(self, frames: int) -> int:
+        for layer in self.layers:
+            frames = (frames - layer.reach) // layer.stride + 1
+        return frames
+
+    def hidden(self, x: np.ndarray) -> np.ndarray:
+        """[..., frames, bands] -> [..., hidden frames, channels]."""
+        x = (x - self.mean) / self.deviation
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def head(self, hidden: np.ndarray) -> np.ndarray:
+        """[..., hidden frames, channels] -> [..., classes] logits, by mean, deviation and maximum over the frames."""
+        mean = hidden.mean(axis=-2)
+        deviation = np.sqrt(hidden.var(axis=-2) + EPSILON)
+        pooled = np.concatenate([mean, deviation, hidden.max(axis=-2)], axis=-1)
+        return pooled @ self.weight.T + self.bias
+
+    def logits(self, x: np.ndarray) -> np.ndarray:
+        """[windows, frames, bands] log-mel -> [windows, classes], in blocks that fit the cache."""
+        blocks = [self.head(self.hidden(x[i : i + 256])) for i in range(0, len(x), 256)]
+        return np.concatenate(blocks) if blocks else np.zeros((0, len(self.classes)), np.float32)
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        return softmax(self.logits(x) / self.temperature)
+
+    def over(self, x: np.ndarray) -> np.ndarray:
+        """[frames, bands] log-mel of a recording -> [chunks, classes]: row n is the window that starts at frame 3 n."""
+        if len(x) < self.window:
+            return np.zeros((0, len(self.classes)), dtype=np.float32)
+        hidden = np.concatenate([self.hidden(block) for block in self._overlapping(x)])
+        step = FRAMES_PER_CHUNK // int(np.prod([layer.stride for layer in self.layers]))
+        view = np.lib.stride_tricks.sliding_window_view(
+            hidden, self.hidden_frames(self.window), axis=0
+        )[::step].swapaxes(-1, -2)
+        logits = [self.head(view[i : i + 2_048]) for i in range(0, len(view), 2_048)]
+        return softmax(np.concatenate(logits) / self.temperature)
+
+    def _overlapping(self, x: np.ndarray):
+        """Blocks of frames whose hidden frames are those of `x`, end to end: an hour at once would take gigabytes."""
+        stride = int(np.prod([layer.stride for layer in self.layers]))
+        reach = 1
+        for layer in reversed(self.layers):
+            reach = (reach - 1) * layer.stride + layer.reach
+        size = 2_048
+        total = self.hidden_frames(len(x))
+        for first in range(0, total, size):
+            count = min(size, total - first)
+            yield x[first * stride : (first + count - 1) * stride + reach]
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def load(directory: Path) -> Classifier:
+    """The classifier in a run's adapters/ directory."""
+    import mlx.core as mx
+
+    arrays = mx.load(str(directory / "model.safetensors"))
+    spec = json.loads((directory / "model.json").read_text())
+    return Classifier({name: np.array(array) for name, array in arrays.items()}, spec)
+
+
+class Stream:
+    """The classifier on one microphone: push() each chunk of 576 samples.
+
+    Keeps the last samples, and for each layer the frames that its next output still needs, so a chunk costs three
+    spectra and one new frame a layer, whatever the length of the window.
+    """
+
+    def __init__(self, classifier: Classifier):
+        self.classifier = classifier
+        self.samples = np.zeros(0, dtype=np.float32)
+        self.waiting = [None] * len(classifier.layers)
+        self.hidden = None
+        self.frames = 0
+
+    def push(self, chunk: np.ndarray) -> np.ndarray | None:
+        """[576] samples -> [classes] probabilities of the newest whole window, None before there is one."""
+        if chunk.shape != (CHUNK_SAMPLES,):
+            raise ValueError(f"a chunk is ({CHUNK_SAMPLES},), not {chunk.shape}")
+        self.samples = np.concatenate([self.samples, chunk])
+        x = log_mel(self.samples)
+        self.samples = self.samples[len(x) * HOP :]
+        self.frames += len(x)
+        model = self.classifier
+        x = (x - model.mean) / model.deviation
+        for number, layer in enumerate(model.layers):
+            kept = self.waiting[number]
+            x = x if kept is None else np.concatenate([kept, x])
+            outputs = max(0, (len(x) - layer.reach) // layer.stride + 1)
+            self.waiting[number] = x[outputs * layer.stride :]
+            if not outputs:
+                return None
+            x = layer(x)
+        length = model.hidden_frames(model.window)
+        self.hidden = x if self.hidden is None else np.concatenate([self.hidden, x])[-length:]
+        if len(self.hidden) < length:
+            return None
+        return softmax(model.head(self.hidden) / model.temperature)
+
+
+class Trigger:
+    """When a class counts as heard: its mean probability over some chunks reaches the threshold; then deaf for a while."""
+
+    def __init__(self, spec: dict):
+        self.threshold, self.smoothing = spec["threshold"], spec["smoothing_chunks"]
+        self.refractory = spec["refractory_chunks"]
+        self.recent: list[float] = []
+        self.deaf = 0
+
+    def push(self, probability: float) -> bool:
+        self.recent = [*self.recent, probability][-self.smoothing :]
+        if self.deaf:
+            self.deaf -= 1
+            return False
+        if len(self.recent) < self.smoothing or np.mean(self.recent) < self.threshold:
+            return False
+        self.deaf = self.refractory
+        return True

@@ -1,0 +1,97 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "numpy",
+#   "soundfile",
+#   "soxr",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Give the ears recordings to learn from. Nothing is recorded here: files or folders that are there already are copied.
+
+    uv run scripts/add_samples.py --class wake --speaker me --files hey-fae-1.wav hey-fae-2.wav
+    uv run scripts/add_samples.py --kind speech_verifier --class music --files ~/Music/some-album
+    uv run scripts/add_samples.py --files recordings/          with recordings/wake, recordings/noise ...
+    uv run scripts/add_samples.py --table clips.csv            columns file, class, speaker (or group), recording
+
+Classes of keyword (the default kind): interrupt, wake, speech, silence, noise; of speech_verifier: speech, music, noise.
+Any length, rate and number of channels; WAV, FLAC, OGG, MP3 and AIFF. Say who speaks: with several speakers, some are
+held out, and only that shows how the ear does with somebody new. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
+Exit status: 0 done, 2 a class that is not known, 3 no consent (audio), 4 no such file or nothing in it that can be used.
+"""
+
+from pathlib import Path
+
+from fae_training import calling, consent
+from fae_training.calling import Call, Result
+from fae_training.ears import imports
+from fae_training.ears.classes import EARS
+from fae_training.errors import BadRequest, Missing
+
+PROBLEMS_SHOWN = 8
+
+
+def main(call: Call) -> Result:
+    arguments = call.arguments
+    kind = arguments.kind or "keyword"
+    if bool(arguments.files) == bool(arguments.table):
+        raise BadRequest(
+            "nothing_given",
+            "give either --files or --table",
+            "uv run scripts/add_samples.py --class wake --speaker me --files RECORDINGS...",
+        )
+    if arguments.table:
+        samples = imports.from_table(arguments.table, kind)
+    else:
+        samples = imports.from_paths(
+            arguments.files, kind, getattr(arguments, "class"), arguments.speaker
+        )
+    if not samples:
+        raise Missing(
+            "no_sounds",
+            f"{', '.join(map(str, arguments.files))} holds no sound file ({', '.join(imports.SUFFIXES)})",
+            f"ls {arguments.files[0]}",
+        )
+    consent.require(call.home, "audio")
+    added, problems = imports.keep(call.home, kind, samples, bool(arguments.dry_run))
+    if not any(added.values()) and not all("here already" in p for p in problems):
+        raise Missing(
+            "nothing_usable",
+            f"none of {len(samples)} files can be used: {'; '.join(problems[:3])}",
+            "give WAV, FLAC, OGG, MP3 or AIFF files with sound in them",
+        )
+    return answer(kind, added, problems, bool(arguments.dry_run))
+
+
+def answer(kind: str, added: dict, problems: list[str], planned: bool) -> Result:
+    lines = [f"{'Would add' if planned else 'Added'} to {kind}:"]
+    lines += [f"  {count} of {name}" for name, count in added.items() if count] or ["  nothing"]
+    if problems:
+        lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
+    following = EARS[kind].script + " --preset light"
+    lines.append(f"Next: uv run scripts/{following}")
+    data = {"status": "planned" if planned else "added", "kind": kind, "added": added}
+    data |= {"left_out": len(problems), "problems": problems[:PROBLEMS_SHOWN], "next": following}
+    return Result(data, "\n".join(lines))
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument("--kind", choices=list(EARS), help="keyword (default) or speech_verifier")
+    parser.add_argument(
+        "--class",
+        metavar="CLASS",
+        help="what the files are; absent: each folder holds folders named after classes",
+    )
+    parser.add_argument("--speaker", metavar="WHO", help="who speaks in them")
+    parser.add_argument(
+        "--files", nargs="+", type=Path, metavar="PATH", help="sound files, or folders of them"
+    )
+    parser.add_argument("--table", type=Path, metavar="FILE", help="a CSV file that lists them")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

@@ -1,0 +1,77 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "numpy",
+#   "onnx>=1.20",
+#   "soundfile",
+#   "soxr",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Train the ear that tells speech from music and noise, from one or two seconds of sound.
+
+    uv run scripts/add_samples.py --kind speech_verifier --class music --files albums/
+    uv run scripts/train_speech_verifier.py --preset light
+    uv run scripts/train_speech_verifier.py --resume latest
+
+Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are generated beside
+the recordings. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
+(model.safetensors, model.json, self_test.safetensors, model.onnx), held_out.npz, train_metrics.json.
+Presets (steps, batch, learning rate, generated seconds):
+  smoke      20   32  3e-3   40
+  light     500  128  3e-3  240
+  standard 1500  128  3e-3  600
+Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
+"""
+
+from fae_training import calling, presets, worker
+from fae_training.calling import Call, Result
+from fae_training.ears import request
+
+KIND = "speech_verifier"
+DEFAULTS = request.defaults(KIND, presets.EARS["light"])
+
+
+def main(call: Call) -> Result:
+    tasks = {"train": train, "score": score, "verify": verify}
+    return worker.main(call, KIND, presets.EARS, DEFAULTS, prepare, tasks)
+
+
+def prepare(call: Call, settings) -> dict:
+    """What must be there before a run begins; facts for run.json."""
+    return request.facts(call, settings, KIND)
+
+
+def train(run, session) -> dict:
+    """The worker's task: gather the sounds, train, choose thresholds on streams, save."""
+    from fae_training.ears import training
+
+    return training.train(run, session)
+
+
+def score(run, session) -> dict:
+    """The worker's task in a fresh process: the saved classifier against the one in use, on held-out sounds."""
+    from fae_training.ears import scoring
+
+    return scoring.score(run, session)
+
+
+def verify(run, session) -> dict:
+    """The worker's task before a deployment counts: the files, loaded afresh, pass their own self-test."""
+    from fae_training.ears import scoring
+
+    return scoring.verify(run, session)
+
+
+def build_parser() -> calling.Parser:
+    parser = worker.training_parser(__doc__, presets.EARS)
+    request.add_options(parser, KIND)
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

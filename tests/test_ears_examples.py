@@ -1,0 +1,116 @@
+"""Training examples: a function of the seed and the number alone, whole words labelled, pieces of them not."""
+
+import ear_sounds
+import numpy as np
+import pytest
+
+from fae_training.ears import sounds, windows
+from fae_training.ears.classes import EARS
+from fae_training.ears.examples import SHARES, Augmentation, Examples
+from fae_training.ears.features import LOG_FLOOR, mel_power
+from fae_training.ears.recordings import Recording
+
+KEYWORD = EARS["keyword"]
+
+
+def recordings(counts, seed=0):
+    random = np.random.default_rng(seed)
+    return [
+        Recording(name, f"s{n % 3}", f"{name} {n}", "recorded", ear_sounds.clip(name, random).astype(np.float32))
+        for name, count in counts.items()
+        for n in range(count)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def few():
+    return recordings(dict.fromkeys(KEYWORD.classes, 4))
+
+
+def test_a_batch_is_the_same_whenever_it_is_asked_for(few):
+    one, other = (Examples(few, KEYWORD, 16, seed=3) for _ in range(2))
+    other.arrays_at(0)
+    for ours, theirs in zip(one.arrays_at(7), other.arrays_at(7), strict=True):
+        assert np.array_equal(ours, theirs)
+    assert not np.array_equal(one.arrays_at(7)[0], one.arrays_at(8)[0])
+
+
+def test_ten_clips_of_a_class_are_seen_as_often_as_their_share_beside_a_thousand():
+    counts = {"interrupt": 10, "wake": 10, "speech": 40, "silence": 10, "noise": 1_000}
+    clips = recordings({**counts, "noise": 20})
+    clips += [Recording("noise", None, f"n{n}", "generated", clips[-1].samples[:3_200]) for n in range(980)]  # fmt: skip
+    examples = Examples(clips, KEYWORD, 1_000, 0, Augmentation(pitches=0))
+    labels = examples.arrays_at(0)[1]
+    for number, name in enumerate(KEYWORD.classes):
+        assert (labels == number).mean() == pytest.approx(SHARES["keyword"][name], abs=0.05)
+
+
+def test_a_whole_word_is_all_inside_its_window_and_a_piece_of_it_never_is(few):
+    examples = Examples(few, KEYWORD, 8, 0, Augmentation(pitches=0))
+    power, first, end = examples.words["wake"][0]
+    examples.words["wake"] = [(power, first, end)]
+    examples.textures.pop("speech"), examples.textures.pop("noise")
+    word = power[first:end].sum()
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        whole = examples._with_word(random, "wake", 81, whole=True)
+        piece = examples._with_word(random, "wake", 81, whole=False)
+        assert whole.sum() > 0.95 * word
+        assert piece.sum() < 0.8 * word
+
+
+def test_the_verifier_trains_on_one_and_two_seconds_in_turn():
+    ear = EARS["speech_verifier"]
+    examples = Examples(recordings(dict.fromkeys(ear.classes, 6)), ear, 4, 0)
+    assert [examples.arrays_at(n)[0].shape[1] for n in range(3)] == [81, 165, 81]
+
+
+def test_silence_is_never_made_loud(few):
+    examples = Examples(few, KEYWORD, 200, 0)
+    x, y = examples.arrays_at(0)
+    quiet = x[y == KEYWORD.classes.index("silence")]
+    assert len(quiet) > 5
+    assert quiet.mean() < np.log(LOG_FLOOR) + 1
+
+
+def test_a_long_recording_is_cut_into_its_words():
+    random = np.random.default_rng(0)
+    pause = 1e-4 * random.standard_normal(12_000)
+    word = ear_sounds.tones((300, 500, 800))
+    long = np.concatenate([pause, word, pause, word, pause, word, pause])
+    found = windows.words(mel_power(long), 81)
+    assert len(found) == 3
+    starts = [12_000 + n * (12_000 + len(word)) for n in range(3)]
+    for (first, end), start in zip(found, starts, strict=True):
+        assert abs(first * 192 - start) < 1_500
+        assert abs(end * 192 - start - len(word)) < 1_500
+
+
+def test_a_word_longer_than_the_window_keeps_its_end():
+    word = ear_sounds.tones((300, 500, 800, 300, 500, 800, 300, 500, 800, 300, 500, 800))
+    quiet = 1e-4 * np.random.default_rng(0).standard_normal(16_000)
+    (found,) = windows.words(mel_power(np.concatenate([quiet, word, quiet])), 81)
+    assert found[1] - found[0] <= 81
+    assert abs(found[1] * 192 - 16_000 - len(word)) < 1_500
+
+
+def loudest_hertz(samples):
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return spectrum.argmax() * 16_000 / len(samples)
+
+
+@pytest.mark.parametrize(("pitch", "tempo"), [(1.5, 1.0), (0.8, 1.1), (1.2, 0.9)])
+def test_another_pitch_moves_the_tone_and_keeps_the_length(pitch, tempo):
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
+    moved = sounds.at_pitch(tone, pitch, tempo)
+    assert len(moved) == pytest.approx(16_000 / tempo, abs=400)
+    assert loudest_hertz(moved[1_600:-1_600]) == pytest.approx(440 * pitch, rel=0.02)
+
+
+def test_generated_sounds_have_their_level_and_come_again_from_their_seed():
+    for make in (sounds.noise, sounds.music):
+        for seed in range(12):
+            samples = make(np.random.default_rng(seed), 1.0)
+            assert len(samples) == 16_000 and np.isfinite(samples).all()
+            assert -46 < 20 * np.log10(samples.std() + 1e-9) < -11
+            assert np.array_equal(samples, make(np.random.default_rng(seed), 1.0))

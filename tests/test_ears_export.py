@@ -1,0 +1,94 @@
+"""What a run leaves behind is enough: for its own self-test, for ONNX, and for somebody who only reads model.json."""
+
+import json
+
+import numpy as np
+import pytest
+from test_ears_streaming import random_arrays
+
+from fae_training.ears import model_files, onnx_export, runtime
+from fae_training.ears.classes import EARS
+from fae_training.ears.features import samples_for
+
+
+@pytest.fixture(scope="module", params=list(EARS))
+def saved(request, tmp_path_factory):
+    where = tmp_path_factory.mktemp("adapters")
+    ear = EARS[request.param]
+    spec = model_files.specification(ear) | {"temperature": 1.3}
+    samples = 0.1 * np.random.default_rng(0).standard_normal((10, samples_for(ear.windows[-1])))
+    model_files.save(where, random_arrays(len(ear.classes)), spec, samples.astype(np.float32))
+    return where
+
+
+def tensors(path):
+    import mlx.core as mx
+
+    return {name: np.array(array) for name, array in mx.load(str(path)).items()}
+
+
+def test_the_files_pass_their_own_self_test_and_a_changed_weight_does_not(saved, tmp_path):
+    import mlx.core as mx
+
+    found = model_files.self_test(saved)
+    assert found["largest_difference"] < 1e-5
+    assert found["distinct"] > 0.001
+    for name in ("model.json", "self_test.safetensors"):
+        (tmp_path / name).write_bytes((saved / name).read_bytes())
+    arrays = tensors(saved / "model.safetensors")
+    arrays["output.bias"][0] += 0.1
+    mx.save_safetensors(
+        str(tmp_path / "model.safetensors"), {n: mx.array(a) for n, a in arrays.items()}
+    )
+    assert model_files.self_test(tmp_path)["largest_difference"] > 1e-4
+
+
+def test_the_model_is_under_half_a_megabyte(saved):
+    size = sum((saved / name).stat().st_size for name in ("model.safetensors", "model.json"))
+    assert size < 500_000
+
+
+def test_model_json_and_the_tensors_alone_give_the_same_probabilities(saved):
+    """A second implementation, from the file and nothing else, as a Swift runtime would be."""
+    spec, arrays = (
+        json.loads((saved / "model.json").read_text()),
+        tensors(saved / "model.safetensors"),
+    )
+    vectors = tensors(saved / "self_test.safetensors")
+    samples = vectors["samples"][0].astype(np.float64) / 32768
+    frames = []
+    for start in range(0, len(samples) - spec["fft_size"] + 1, spec["hop_samples"]):
+        spectrum = np.fft.rfft(samples[start : start + spec["fft_size"]] * arrays["window"])
+        frames.append(np.log(np.abs(spectrum) ** 2 @ arrays["mel_filterbank"] + spec["log_floor"]))
+    x = np.array(frames)
+    assert np.abs(x - vectors["log_mel"][0]).max() < 1e-3
+    x = (x - arrays["mean"]) / arrays["deviation"]
+    for number, layer in enumerate(spec["layers"]):
+        name = f"convolutions.{number}"
+        made = []
+        reach = (layer["width"] - 1) * layer["dilation"] + 1
+        for start in range(0, len(x) - reach + 1, layer["stride"]):
+            y = x[start : start + reach : layer["dilation"]].ravel() @ arrays[f"{name}.weight"]
+            y = (y - y.mean()) / np.sqrt(y.var() + spec["epsilon"])
+            made.append(np.maximum(y * arrays[f"{name}.scale"] + arrays[f"{name}.offset"], 0))
+        x = np.array(made)
+    pooled = [x.mean(axis=0), np.sqrt(x.var(axis=0) + spec["epsilon"]), x.max(axis=0)]
+    logits = arrays["output.weight"] @ np.concatenate(pooled) + arrays["output.bias"]
+    powers = np.exp(logits / spec["temperature"])
+    assert np.abs(powers / powers.sum() - vectors["probabilities"][0]).max() < 1e-4
+
+
+def test_onnx_computes_the_same(saved, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    classifier = runtime.load(saved)
+    onnx_export.export(classifier, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    random = np.random.default_rng(1)
+    for batch, frames in (
+        (1, classifier.window),
+        (3, classifier.window),
+        (2, classifier.window + 9),
+    ):
+        x = random.normal(-5, 2, (batch, frames, 40)).astype(np.float32)
+        (found,) = session.run(None, {"log_mel": x})
+        assert np.abs(found - classifier.probabilities(x)).max() < 1e-4

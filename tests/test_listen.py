@@ -1,0 +1,53 @@
+"""listen.py: a recording as a stream of chunks, heard by an ear that is really trained."""
+
+import calls
+import ear_sounds
+import numpy as np
+import pytest
+import soundfile
+from test_train_ears import trained
+
+
+@pytest.fixture(scope="module")
+def ear(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("listen"), "speech_verifier")[0]
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Four seconds of noise, then four of a chord."""
+    random = np.random.default_rng(5)
+    noise = 0.1 * random.standard_normal(64_000)
+    music = np.concatenate([ear_sounds.clip("music", random) for _ in range(4)])
+    soundfile.write(tmp_path / "kitchen.wav", np.concatenate([noise, music]), 16_000)
+    return tmp_path / "kitchen.wav"
+
+
+def test_it_says_what_it_hears_when_and_that_the_stream_is_exact(ear, recording):
+    heard = calls.answer("listen", recording, "--kind", "speech_verifier", home=ear)
+    assert heard["status"] == "heard"
+    assert heard["difference_to_batch"] < 1e-4
+    assert heard["milliseconds_a_chunk"] > 0
+    first, last = heard["segments"][0], heard["segments"][-1]
+    assert (first["class"], last["class"]) == ("noise", "music")
+    assert 4 < last["from_s"] < 6.5
+
+
+def test_a_drawing_has_a_row_for_each_class(ear, recording):
+    answer = calls.script("listen", recording, "--kind", "speech_verifier", "--plot", home=ear)
+    assert answer.status == 0
+    rows = {line.split(" ")[0]: line for line in answer.out.splitlines()}
+    assert rows["noise"].index("█") < rows["music"].index("█")
+
+
+def test_what_cannot_be_heard_is_said(ear, tmp_path):
+    soundfile.write(tmp_path / "short.wav", np.zeros(8_000), 16_000)
+    for arguments, status, says in (
+        ((), 2, "no recording was named"),
+        ((tmp_path / "none.wav",), 4, "there is no file"),
+        ((tmp_path / "short.wav", "--kind", "speech_verifier"), 2, "lasts 0.50 s"),
+        ((tmp_path / "short.wav",), 4, "no keyword ear is trained"),
+    ):
+        answer = calls.script("listen", *arguments, "--json", home=ear)
+        assert answer.status == status, answer.out
+        assert says in answer.json["error"]["message"]
