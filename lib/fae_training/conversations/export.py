@@ -22,7 +22,10 @@ _MOST_WORDS = 20000
 
 
 def unix_seconds(text: str) -> int:
-    """--since: unix seconds or ISO 8601, as unix seconds. A date without a zone is in this machine's zone."""
+    """--since: unix seconds or ISO 8601, as unix seconds; "" is the beginning. A date without a zone is in this
+    machine's zone."""
+    if not text.strip():
+        return 0
     try:
         return int(float(text))
     except ValueError:
