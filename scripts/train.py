@@ -43,7 +43,9 @@ def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
     request.fast_settings(settings["fast"])
     facts = dataset.facts(call.home, "sft", "uv run scripts/export_data.py")
-    facts["notes"] += dataset.batch_note(facts["rows"]["train"], settings)
+    rows = facts["rows"]["train"]
+    if rows < settings["batch_size"]:
+        facts["notes"] += dataset.batch_note(dataset.answers(call.home), settings)
     return facts | request.model_facts(call, settings["model"], "train.py")
 
 

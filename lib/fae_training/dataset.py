@@ -59,6 +59,12 @@ def learned_from(run: Run, ids: set[str]) -> bool:
     return not ids.isdisjoint((read_json(run.file(SOURCES_FILE)) or {}).get("ids", []))
 
 
+def answers(home: Home) -> int:
+    """How many answers of Fae's are in data/sft/train.jsonl: the language model learns from each of them."""
+    rows = read_jsonl(home.file("data", "sft", "train.jsonl"))
+    return sum(message["role"] == "assistant" for row in rows for message in row["messages"])
+
+
 def batch_note(rows: int, settings) -> list[str]:
     """Says when there are fewer rows than a batch holds; batches are then made smaller."""
     if rows >= settings["batch_size"]:

@@ -73,9 +73,7 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     except FileNotFoundError:
         return default
     except OSError as error:
-        raise Failed(
-            "state_unreadable", f"{path} cannot be read: {error}", f"ls -l {path}"
-        ) from error
+        raise _unreadable(path, error) from error
     except ValueError as error:
         raise _set_aside(path, f"is not JSON ({error})") from error
     if not isinstance(data, dict):
@@ -187,9 +185,7 @@ def read_jsonl(path: Path) -> list[dict]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise Failed(
-            "state_unreadable", f"{path} cannot be read: {error}", f"ls -l {path}"
-        ) from error
+        raise _unreadable(path, error) from error
     rows = []
     for number, line in enumerate(lines, 1):
         try:
@@ -203,6 +199,12 @@ def read_jsonl(path: Path) -> list[dict]:
                 f"look at line {number} of {path}; remove it to go on without it",
             ) from error
     return rows
+
+
+def _unreadable(path: Path, error: OSError) -> Failed | Missing:
+    if isinstance(error, NotADirectoryError):  # the state directory is a file
+        return _unwritable(path, error)
+    return Failed("state_unreadable", f"{path} cannot be read: {error}", f"ls -l {path}")
 
 
 def _unwritable(path: Path, error: OSError) -> Failed | Missing:
