@@ -47,7 +47,7 @@ def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
     request.fast_settings(settings["fast"])
     preference_request.objective(settings)
-    facts = preference_request.check_corrections(call.home)
+    facts = preference_request.corrections_facts(call.home)
     facts["notes"] += dataset.batch_note(facts["rows"]["train"], settings)
     facts |= request.model_facts(call, settings["model"], "train_dpo.py")
     return facts | preference_request.start_facts(call.home, settings, facts)
@@ -56,6 +56,7 @@ def prepare(call: Call, settings) -> dict:
 def train(run, session) -> dict:
     """The worker's task: load, train, save, and say what was really applied."""
     from fae_training.language import dpo_repairs, fast_path, gated_delta_patch, mlx_tune_repairs
+    from fae_training.language.preference_batches import encode_pairs
 
     # Setup
     settings, cache = run.settings, run.home.directory("cache")
@@ -68,13 +69,9 @@ def train(run, session) -> dict:
         preference_request.start_adapter(run),
     )
     fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
-    data = run.home.file("data", "dpo")
-    training = preference_request.encode_file(tokenizer, data / "train.jsonl", settings)
-    held_out = (
-        preference_request.encode_file(tokenizer, data / "valid.jsonl", settings)
-        if run.record["rows"]["valid"]
-        else []
-    )
+    train_rows, valid_rows, _ = preference_request.corrections(run.home)
+    training = encode_pairs(tokenizer, train_rows, settings["max_length"])
+    held_out = encode_pairs(tokenizer, valid_rows, settings["max_length"])
 
     # Train
     trainer = dpo_repairs.dpo_trainer(

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from fae_training.errors import Failed
 from fae_training.fit import FitResult, FitSettings, fit
-from fae_training.language import adapters, preference_reference, preference_scoring
+from fae_training.language import adapters, preference_reference, preference_scoring, scoring
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.preference_batches import Pair, PreferenceBatches, loss_function
 from fae_training.language.preference_loss import Objective
@@ -100,7 +100,8 @@ def dpo_trainer(
 
         def fit_settings(self) -> FitSettings:
             """accumulation, warm_up, schedule, seed: from the config's fields, which the stock loop never reads."""
-            every = max(1, self.iters // 5)
+            # Ten looks at a run: preferences are learned, and overdone, within a few dozen steps.
+            every = max(1, self.iters // 10)
             return FitSettings(
                 steps=self.iters,
                 learning_rate=self.learning_rate,
@@ -113,6 +114,7 @@ def dpo_trainer(
                 validate_every=every,
                 save_every=every,
                 max_gradient_norm=self.config.max_gradient_norm,
+                best_metric="val_judged_loss",
                 stop_when=lambda values: self.watch.look(values),
             )
 
@@ -123,15 +125,20 @@ def dpo_trainer(
             validation = preference_scoring.in_batches(held_out, self.batches.batch_size)
             reference = self._reference(inner, objective, settings, validation)
             self.batches.reference = reference
-            watched = preference_scoring.watched(held_out)
-            self.watch = preference_scoring.watch(inner, self.tokenizer, watched)
+            drift = self._drift(inner)
+            start = drift()
+            self.watch = Watch(
+                start.get("val_answer_tokens"),
+                preference_scoring.mean_chosen_tokens(held_out) if held_out else None,
+                start.get("val_conversation_loss"),
+            )
 
             def validate() -> dict:
                 values = preference_scoring.validation_values(
                     inner, validation, reference, objective, fast
                 )
-                length = preference_scoring.answer_tokens(inner, self.tokenizer, watched)
-                return values | {"val_answer_tokens": length}
+                values |= drift()
+                return values | {"val_judged_loss": self.watch.judged_loss(values)}
 
             self.result = fit(
                 inner,
@@ -144,6 +151,22 @@ def dpo_trainer(
             )
             self._save_adapters(self.result.best_step)
             return {"status": "success", "adapter_path": str(self.adapter_path)}
+
+        def _drift(self, inner):
+            """A function that measures what the preference loss does not see: length of answers, conversations."""
+            watched = preference_scoring.watched(held_out)
+            probed = preference_scoring.probed_conversations(run, self.tokenizer)
+
+            def measure() -> dict:
+                values = {}
+                if watched:
+                    length = preference_scoring.answer_tokens(inner, self.tokenizer, watched)
+                    values["val_answer_tokens"] = length
+                if probed:
+                    values["val_conversation_loss"] = scoring.held_out_loss(inner, probed, fast)
+                return values
+
+            return measure
 
         def _reference(self, inner, objective, settings, validation) -> dict | None:
             """reference_rows, reference_mode: what this run reads, kept in its directory."""

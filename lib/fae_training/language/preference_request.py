@@ -4,15 +4,15 @@ from pathlib import Path
 
 from fae_training import dataset, runs
 from fae_training.calling import Parser
+from fae_training.corrections import lint
 from fae_training.corrections import pairs as correction_pairs
 from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused
 from fae_training.language import adapters
-from fae_training.language.preference_batches import Pair, encode_pairs
 from fae_training.language.preference_loss import GUARDS, LOSSES, Objective
 from fae_training.runs import Run
 from fae_training.settings import Settings
-from fae_training.state import Home
+from fae_training.state import Home, read_json
 
 DEFAULTS = {
     "from": "current",
@@ -25,6 +25,12 @@ DEFAULTS = {
 # The guards' defaults are argued from a measurement in docs/preferences.md.
 GUARD_OF = {"dpo": "dpop", "ipo": "none", "orpo": "none"}
 WEIGHT_OF = {"none": 0.0, "rpo": 1.0, "dpop": 5.0}
+
+EXTRACT = "uv run scripts/extract_corrections.py"
+WHAT_COUNTS = (
+    'what counts is an answer that you did not accept, followed by one that you did: after "shorter please", '
+    '"no, I meant ...", "that is wrong", or the same question in other words'
+)
 
 
 def add_options(parser: Parser) -> None:
@@ -67,12 +73,37 @@ def objective(settings: Settings) -> Objective:
     )
 
 
-def check_corrections(home: Home) -> dict:
-    """The facts of data/dpo/, every row read once. Raises what correction_pairs.load does."""
-    facts = dataset.facts(home, "dpo", "uv run scripts/extract_corrections.py")
-    for name in ("train", "valid"):
-        if facts["rows"][name]:
-            correction_pairs.load(home.file("data", "dpo", f"{name}.jsonl"))
+def corrections(home: Home) -> tuple[list[dict], list[dict], list[str]]:
+    """(pairs to train on, held-out pairs, the linter's remarks) of data/dpo/, whoever wrote it.
+
+    What extract_corrections.py wrote was checked and weighted there; other files are now, in the same way.
+    Raises what correction_pairs.load does.
+    """
+    directory = home.file("data", "dpo")
+    train, valid = (
+        correction_pairs.load(path) if path.exists() else []
+        for path in (directory / "train.jsonl", directory / "valid.jsonl")
+    )
+    meta = read_json(directory / "meta.json") or {}
+    if "lint" in meta:
+        return train, valid, meta["lint"]["remarks"]
+    train, valid, report = lint.check(train, valid)
+    return train, valid, report.remarks
+
+
+def corrections_facts(home: Home) -> dict:
+    """Facts of data/dpo/ as dataset.facts gives them. Raises Missing when there is no correction."""
+    try:
+        facts = dataset.facts(home, "dpo", EXTRACT)
+        train, valid, remarks = corrections(home)
+        facts["rows"] = {"train": len(train), "valid": len(valid)}
+    except Missing:
+        train = []
+    if not train:
+        raise Missing(
+            "no_corrections", f"there are no corrections to learn from; {WHAT_COUNTS}", EXTRACT
+        )
+    facts["notes"] += remarks
     if not home.file("data", "sft", "valid.jsonl").exists():
         facts["notes"].append(
             "no conversations are held out, so the run cannot be judged: uv run scripts/export_data.py"
@@ -144,8 +175,3 @@ def start_adapter(run: Run) -> Path | None:
             f"begin again: uv run scripts/train_dpo.py --preset {run.settings['preset']}",
         )
     return directory
-
-
-def encode_file(tokenizer, path: Path, settings: dict) -> list[Pair]:
-    """The pairs in a file of corrections, as tokens."""
-    return encode_pairs(tokenizer, correction_pairs.load(path), settings["max_length"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fae_training.corrections import pairs as correction_pairs
-from fae_training.language import scoring
+import json
+from itertools import islice
+
+from fae_training.language import preference_request, scoring
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.preference_batches import (
     Pair,
@@ -15,7 +17,8 @@ from fae_training.language.preference_batches import (
     reward_margin,
 )
 from fae_training.language.preference_loss import Objective, pair_losses
-from fae_training.language.preference_watch import Watch
+from fae_training.language.preference_watch import CONVERSATION_TOLERANCE
+from fae_training.language.rows import TokenRow, encode_conversation
 from fae_training.runs import Run
 
 # Pairs at a time when nothing is trained.
@@ -23,8 +26,7 @@ SCORING_PAIRS = 4
 # Answers that are really generated for the length watch: a few are enough to see drift.
 WATCHED_PROMPTS = 4
 EXAMPLES = 3
-# A preference run may cost this much of the loss on conversations; more is forgetting how to talk.
-CONVERSATION_TOLERANCE = 0.02
+PROBED_CONVERSATIONS = 16
 
 
 def in_batches(pairs: list[Pair], size: int) -> list[list[Pair]]:
@@ -89,17 +91,29 @@ def _answer_length(row) -> int:
     return len(row.tokens) - row.supervised_from
 
 
-def watch(model, tokenizer, pairs: list[Pair]) -> Watch:
-    """The watch of a run, with the lengths that it starts from; `model` is the reference still."""
-    if not pairs:
-        return Watch(None, None)
-    chosen = sum(_answer_length(pair.chosen) for pair in pairs) / len(pairs)
-    return Watch(answer_tokens(model, tokenizer, pairs), chosen)
+def mean_chosen_tokens(pairs: list[Pair]) -> float:
+    return sum(_answer_length(pair.chosen) for pair in pairs) / len(pairs)
+
+
+def probed_conversations(run: Run, tokenizer) -> list[TokenRow]:
+    """A few of the user's conversations, to see in training whether the model forgets how to talk.
+
+    From those that SFT trains on: preference training does not read them, and the held-out ones are for the score.
+    """
+    path = run.home.file("data", "sft", "train.jsonl")
+    if not path.exists():
+        return []
+    found: list[TokenRow] = []
+    with path.open(encoding="utf-8") as lines:
+        for row in map(json.loads, islice(lines, PROBED_CONVERSATIONS)):
+            length = run.settings["max_length"]
+            found += encode_conversation(tokenizer, row["messages"], row.get("tools"), length)
+    return found
 
 
 def score(run: Run, session) -> dict:
     """The benchmark of a run (see gate.py): preferences on held-out corrections, and the loss on conversations."""
-    rows = correction_pairs.load(run.home.file("data", "dpo", "valid.jsonl"))
+    _, rows, _ = preference_request.corrections(run.home)
 
     def preferences(model, tokenizer, fast) -> dict:
         pairs = encode_pairs(tokenizer, rows, run.settings["max_length"])

@@ -12,28 +12,54 @@ CHOSEN_FALL_WORTH_SAYING = 0.1
 # A mean margin of 1 means e times the odds; with fewer pairs right than this, a few pairs make the mean.
 LARGE_MARGIN = 1.0
 FEWEST_RIGHT = 0.6
+# A preference run may cost this share of the loss on conversations; more is forgetting how to talk.
+CONVERSATION_TOLERANCE = 0.02
+ABOVE_ANY_LOSS = 1000.0
 # Answers may become as short, or as long, as what was chosen and what was said before; so far beyond is drift.
 LENGTH_FACTOR = 2.0
 
 
 @dataclass
 class Watch:
-    """Looks at every validation. `start_tokens` and `chosen_tokens`: mean lengths of the reference's own answers and
-    of the chosen ones, in tokens; None where no answers are generated."""
+    """Looks at every validation: values val_margin, val_accuracy and, where there are such, val_chosen_change,
+    val_answer_tokens and val_conversation_loss. The three numbers are those of the start and of the accepted
+    answers, None where nothing is held out: mean tokens of the reference's own answers and of the accepted
+    ones, and the loss on conversations (nats a token)."""
 
-    start_tokens: float | None
-    chosen_tokens: float | None
+    start_tokens: float | None = None
+    chosen_tokens: float | None = None
+    start_conversation_loss: float | None = None
     stopped_by: str | None = None
     said: dict[str, str] = field(default_factory=dict)
 
     def look(self, values: dict) -> bool:
-        """Whether the run has to end; `notes` then says why. Reads what preference_scoring.validation_values returns."""
-        problems = self._chosen(values) + self._margin(values) + self._length(values)
+        """Whether the run has to end; `notes` then says why."""
+        problems = (
+            self._chosen(values)
+            + self._margin(values)
+            + self._length(values)
+            + self._conversations(values)
+        )
         for name, sentence, ends in problems:
             self.said[name] = sentence
             if ends and not self.stopped_by:
                 self.stopped_by = name
         return self.stopped_by is not None
+
+    def conversation_rise(self, values: dict) -> float:
+        """How much the loss on conversations has risen, as a share; 0 where none is measured."""
+        loss = values.get("val_conversation_loss")
+        if loss is None or not self.start_conversation_loss:
+            return 0.0
+        return loss / self.start_conversation_loss - 1
+
+    def judged_loss(self, values: dict) -> float:
+        """What the best checkpoint is chosen by: the held-out preference loss, unless conversations suffer.
+
+        A checkpoint that forgets how to talk is worse than any that does not, the worse the more it forgot.
+        """
+        rise = self.conversation_rise(values)
+        return values["val_loss"] if rise <= CONVERSATION_TOLERANCE else ABOVE_ANY_LOSS + rise
 
     @property
     def notes(self) -> list[str]:
@@ -77,3 +103,13 @@ class Watch:
             f"accepted ones {self.chosen_tokens:.0f}, allowed {low:.0f} to {high:.0f})"
         )
         return [(f"length_{what}", sentence, True)]
+
+    def _conversations(self, values: dict) -> list[tuple[str, str, bool]]:
+        rise = self.conversation_rise(values)
+        if rise <= CONVERSATION_TOLERANCE:
+            return []
+        sentence = (
+            f"the loss on your conversations rose by {rise:.1%} (allowed {CONVERSATION_TOLERANCE:.0%}): "
+            "it began to forget how to talk"
+        )
+        return [("conversations_forgotten", sentence, True)]

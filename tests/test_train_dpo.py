@@ -1,0 +1,374 @@
+"""train_dpo.py as it is called: what it refuses, what a run learns and keeps, and going on from another adapter."""
+
+import json
+import math
+import os
+import random
+import shutil
+
+import calls
+import mlx.core as mx
+import numpy as np
+import pytest
+import world
+from fae_training import consent, runs, state
+from fae_training.language import preference_request, preference_watch
+from fae_training.language.preference_watch import Watch
+from fae_training.session import Session
+
+LN2 = math.log(2)
+# The sample model has a million weights, a thousandth of the smallest real one, and needs larger steps.
+LEARNING_RATE = "1e-4"
+
+
+def pairs(count, seed, held_out):
+    """Corrections by a user who always wants it shorter, about the sample model's world."""
+    chooser, found = random.Random(seed), []
+    for _ in range(count):
+        asked, long, _, short = world.correction(chooser, "shorter", held_out=held_out).messages
+        found.append(
+            {"prompt": [asked], "chosen": [short], "rejected": [long], "pattern": "shorter"}
+        )
+    return found
+
+
+def conversations(count, seed, held_out):
+    chooser = random.Random(seed)
+    return [
+        {
+            "messages": world.small_conversation(chooser, held_out=held_out).messages,
+            "source": {"ids": [i]},
+        }
+        for i in range(count)
+    ]
+
+
+def make_home(path, train, valid=()):
+    """A state directory with consent, these corrections, and conversations of the sample model's world."""
+    home = state.Home(path)
+    consent.change(home, ["conversations", "corrections"], [])
+    for name, rows in (("train", train), ("valid", valid)):
+        state.write_jsonl(home.directory("data", "dpo") / f"{name}.jsonl", rows)
+        talk = conversations(30, len(name), held_out=name == "valid")
+        state.write_jsonl(home.directory("data", "sft") / f"{name}.jsonl", talk)
+    return path
+
+
+def train_dpo(home, *arguments):
+    return calls.script(
+        "train_dpo", "--model", calls.LANGUAGE_MODEL, "--json", *arguments, home=home
+    )
+
+
+def error(home, *arguments):
+    got = train_dpo(home, *arguments)
+    assert got.json["status"] == "error", got.out
+    return got.status, got.json["error"]["message"] + " | " + got.json["error"]["hint"]
+
+
+# What is refused
+
+
+def test_without_consent_for_corrections_nothing_is_read(home):
+    consent.change(state.Home(home), ["conversations"], [])
+    status, words = error(home)
+    assert status == 3 and "setup.py --consent corrections" in words
+
+
+def test_without_any_correction_it_says_what_would_count_as_one(home):
+    consent.change(state.Home(home), ["corrections"], [])
+    for _ in range(2):
+        status, words = error(home)
+        assert status == 4 and "no, I meant" in words and "extract_corrections.py" in words
+        state.write_jsonl(state.Home(home).directory("data", "dpo") / "train.jsonl", [])
+
+
+def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
+    planned = train_dpo(make_home(home, pairs(1, 0, False)), "--dry-run").json
+    assert planned["status"] == "planned" and planned["rows"] == {"train": 1, "valid": 0}
+    notes = " ".join(planned["notes"])
+    assert "Too few: 1 pairs" in notes and "batch is 1" in notes and "cannot be judged" in notes
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"chosen": [{"role": "assistant", "content": "Red."}], "rejected": "Red."},
+            "are the same",
+        ),
+        ({"rejected": None}, "row 3: has no rejected"),
+        ({"chosen": []}, "row 3: has no chosen"),
+        ({"prompt": []}, "row 3: has no prompt"),
+    ],
+)
+def test_a_row_that_is_no_pair_is_named_and_nothing_starts(home, change, words):
+    rows = pairs(3, 0, False)
+    rows[2] |= change
+    status, said = error(make_home(home, rows))
+    assert status == 2 and words in said and not list(home.glob("runs/*"))
+
+
+def test_somebody_elses_formats_are_read(home):
+    """Plain strings, TRL's whole conversations, and ShareGPT's from/value."""
+    ask, yes, no = (
+        "What is the capital of Peru?",
+        "Lima.",
+        "The capital of Peru is the city of Lima.",
+    )
+    turn = [{"role": "user", "content": "What colour is snow?"}]
+    rows = [
+        {"prompt": ask, "chosen": yes, "rejected": no},
+        {
+            "chosen": [*turn, {"role": "assistant", "content": "White."}],
+            "rejected": [*turn, {"role": "assistant", "content": "It is white, as snow is."}],
+        },
+        {
+            "conversations": [{"from": "human", "value": "How do I make tea?"}],
+            "chosen": {"from": "gpt", "value": "Three minutes in hot water."},
+            "rejected": {"from": "gpt", "value": "I would rather not say."},
+        },
+    ]
+    planned = train_dpo(make_home(home, rows), "--dry-run").json
+    assert planned["rows"]["train"] == 3
+    train, _, _ = preference_request.corrections(state.Home(home))
+    assert train[0]["chosen"] == [{"role": "assistant", "content": yes}]
+    assert [row["prompt"][-1]["role"] for row in train] == ["user"] * 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--preset", "deep"], 2, "smoke"),
+        (["--loss", "kto"], 2, "dpo"),
+        (["--loss", "ipo", "--label-smoothing", "0.1"], 2, "belongs to the loss dpo"),
+        (["--loss", "orpo", "--guard", "rpo"], 2, "orpo holds"),
+        (["--beta", "0"], 2, "above 0"),
+        (["--from", "sft-20200101-0000-aa"], 4, "there is no run"),
+        (["--model", "/nowhere"], 4, "not on this machine"),
+    ],
+)
+def test_a_request_that_cannot_work_is_refused_before_a_run_is_made(home, arguments, status, words):
+    got, said = error(make_home(home, pairs(4, 0, False)), *arguments)
+    assert got == status and words in said and not list(home.glob("runs/*"))
+
+
+def test_every_setting_says_where_it_came_from(home):
+    make_home(home, pairs(4, 0, False))
+    state.write_json(home / "config.json", {"dpo": {"beta": 0.2}})
+    planned = train_dpo(home, "--dry-run", "--preset", "smoke", "--loss", "ipo").json
+    settings, sources = planned["settings"], planned["sources"]
+    assert (settings["beta"], sources["beta"]) == (0.2, "config.json")
+    assert (settings["rank"], sources["rank"]) == (8, "preset smoke")
+    assert (settings["guard"], sources["guard"]) == ("none", "default for loss ipo")
+    assert settings["from"] == "base"
+
+
+# What is watched
+
+
+def look(watch, **values):
+    return watch.look({"val_margin": 0.5, "val_accuracy": 0.9} | values)
+
+
+def test_a_run_whose_accepted_answers_become_unlikely_is_ended():
+    watch = Watch()
+    assert not look(watch, val_chosen_change=-0.05) and watch.notes == []
+    assert not look(watch, val_chosen_change=-0.3) and "by 0.30 nats" in watch.notes[0]
+    assert look(watch, val_chosen_change=-0.7) and watch.stopped_by == "chosen_falls"
+    assert "the run was ended there" in watch.notes[0]
+
+
+def test_a_fall_that_is_made_good_again_is_not_reported():
+    watch = Watch()
+    look(watch, val_chosen_change=-0.3)
+    look(watch, val_chosen_change=0.1)
+    assert watch.notes == []
+
+
+def test_a_margin_that_few_corrections_make_ends_the_run():
+    assert not look(Watch(), val_margin=3.0, val_accuracy=0.6)
+    assert not look(Watch(), val_margin=0.9, val_accuracy=0.4)
+    watch = Watch()
+    assert look(watch, val_margin=1.0, val_accuracy=0.55)
+    assert "only 55% of them are right" in watch.notes[0]
+
+
+def test_answers_may_become_as_short_as_wanted_but_not_collapse_or_run_away():
+    # 40 tokens before, 8 wanted: 4 to 80 is allowed.
+    for tokens, ended in ((8, False), (4, False), (3, True), (80, False), (81, True)):
+        watch = Watch(start_tokens=40, chosen_tokens=8)
+        assert look(watch, val_answer_tokens=tokens) == ended, tokens
+    assert "grew to 81 tokens" in watch.notes[0]
+
+
+def test_forgetting_how_to_talk_ends_the_run_and_is_never_the_best_checkpoint():
+    watch = Watch(start_conversation_loss=2.0)
+    good, bad = {"val_loss": 0.5}, {"val_loss": 0.1}
+    assert watch.judged_loss(good | {"val_conversation_loss": 2.03}) == 0.5
+    assert watch.judged_loss(bad | {"val_conversation_loss": 2.05}) > 100
+    assert not look(watch, val_conversation_loss=2.03)
+    assert look(watch, val_conversation_loss=2.05) and "rose by 2.5%" in watch.notes[0]
+    assert preference_watch.CONVERSATION_TOLERANCE == 0.02
+
+
+# What a run learns and keeps
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A state directory with one finished standard run on the sample model, and the run."""
+    home = make_home(
+        tmp_path_factory.mktemp("dpo") / "home", pairs(90, 1, False), pairs(30, 2, True)
+    )
+    os.environ["FAE_TRAINING_HOME"] = str(home)
+    started = calls.answer(
+        "train_dpo", "--preset", "standard", "--model", calls.LANGUAGE_MODEL,
+        "--learning-rate", LEARNING_RATE, home=home,
+    )  # fmt: skip
+    ended = calls.wait_until_ended(started["run"], home)
+    run = runs.find(state.Home(home), started["run"])
+    assert ended["status"] == "completed", run.file("train.log").read_text()[-3000:]
+    return home, run
+
+
+def measures_of(run):
+    return {measure["name"]: measure for measure in run.result()["benchmark"]["measures"]}
+
+
+def test_a_standard_run_learns_the_preference_and_does_not_forget_how_to_talk(trained):
+    _, run = trained
+    measures = measures_of(run)
+    accuracy, talk = measures["preference_accuracy"], measures["held_out_loss"]
+    assert accuracy["base"] == 0.5 and accuracy["candidate"] >= 0.85
+    likelier = measures["accepted_is_likelier"]
+    assert 0.25 <= likelier["base"] <= 0.75 and likelier["candidate"] >= 0.85
+    assert talk["candidate"] <= 1.02 * talk["base"] and talk["tolerance"] == 0.02
+
+
+def test_it_starts_at_ln_2_and_reports_margin_and_accuracy(trained):
+    _, run = trained
+    reports = state.read_jsonl(run.file("metrics.jsonl"))
+    steps = [report for report in reports if "lr" in report]
+    validated = [report for report in reports if "val_loss" in report]
+    assert steps[0]["loss"] == pytest.approx(LN2, abs=1e-4)
+    assert validated[0]["val_loss"] == pytest.approx(LN2, abs=1e-4)
+    assert steps[-1]["margin"] > 0.5 and steps[-1]["accuracy"] > 0.9
+    assert validated[-1]["val_conversation_loss"] > 0 and validated[-1]["val_answer_tokens"] > 0
+
+
+def test_the_receipt_says_what_was_asked_and_what_was_applied(trained):
+    _, run = trained
+    result = run.result()
+    applied = result["applied"]
+    assert applied["trainer"] == "mlx_tune.rl_trainers.DPOTrainer"
+    assert applied["objective"]["loss"] == "dpo" and applied["objective"]["guard"] == "dpop"
+    assert applied["updates"] == result["steps_done"]
+    assert applied["lora"]["linear_attention_modules"] > 0 and applied["lora"]["rank"] == [16]
+    assert applied["started_from"] == {"run": None, "fingerprint": None}
+
+
+def test_evaluate_and_propose_read_a_dpo_run_like_any_other(trained):
+    home, run = trained
+    verdict = calls.answer("evaluate", "--run", run.id, home=home)
+    assert verdict["verdict"] == "pass"
+    proposal = calls.answer("propose", "--run", run.id, home=home)
+    assert proposal["status"] and run.file("proposal.md").exists()
+
+
+def test_a_run_that_forgets_how_to_talk_fails_the_gate(trained):
+    from fae_training import gate
+
+    _, run = trained
+    benchmark = json.loads(json.dumps(run.result()["benchmark"]))
+    talk = next(m for m in benchmark["measures"] if m["name"] == "held_out_loss")
+    talk["candidate"] = talk["current"] * 1.019
+    assert gate.decide(benchmark)["verdict"] == "pass"
+    talk["candidate"] = talk["current"] * 1.03
+    assert gate.decide(benchmark)["verdict"] == "fail"
+
+
+# Going on
+
+
+@pytest.fixture
+def again(trained, tmp_path):
+    """A copy of the trained home."""
+    return shutil.copytree(trained[0], tmp_path / "again"), trained[1].id
+
+
+def prepared(home, **given):
+    """A run as the front process makes it, and its session, for training in this process."""
+    import importlib.util
+
+    from fae_training import calling, settings
+
+    path = calls.SCRIPTS / "train_dpo.py"
+    spec = importlib.util.spec_from_file_location("train_dpo", path)
+    train_dpo = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(train_dpo)
+    flags = [
+        word
+        for name, value in given.items()
+        for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+    argv = ["--home", str(home), "--model", str(calls.LANGUAGE_MODEL), "--preset", "smoke", *flags]
+    call = calling.read_call(train_dpo.build_parser(), argv, "person")
+    chosen = settings.resolve(call, "dpo", train_dpo.presets.DPO, train_dpo.DEFAULTS)
+    facts = train_dpo.prepare(call, chosen)
+    record = {"settings": chosen.values, "sources": chosen.sources} | facts
+    run = runs.create(call.home, "dpo", record)
+    return train_dpo, run
+
+
+def test_from_a_run_the_reference_is_its_adapter_and_the_result_holds_both(again):
+    home, before = again
+    train_dpo, run = prepared(home, **{"from": before, "steps": 2, "learning_rate": 1e-12})
+    assert (
+        run.settings["rank"] == 16 and run.record["sources"]["rank"] == f"the adapter of {before}"
+    )
+    result = train_dpo.train(run, Session(run))
+    assert result["loss"] == pytest.approx(LN2, abs=1e-4)
+    first, second = (
+        mx.load(str(home / "runs" / name / "adapters" / "adapters.safetensors"))
+        for name in (before, run.id)
+    )
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert np.array(second[name]) == pytest.approx(np.array(value), abs=1e-9)
+
+
+def test_another_rank_than_the_adapters_is_refused(again):
+    home, before = again
+    status, words = error(home, "--from", before, "--rank", "4")
+    assert status == 2 and "has 16" in words and "--from base" in words
+
+
+def test_an_adapter_of_another_base_model_is_refused(again):
+    home, before = again
+    run = runs.find(state.Home(home), before)
+    run.update(model_fingerprint="another", model={"id": "another/model"})
+    status, words = error(home, "--from", before)
+    assert status == 3 and "another/model" in words
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_adapter(tmp_path):
+    home = make_home(tmp_path / "home", pairs(12, 1, False), pairs(4, 2, True))
+
+    class StopsAfter(Session):
+        left = 3
+
+        def should_stop(self):
+            self.left -= 1
+            return self.left < 0
+
+    settings = {"steps": 6, "learning_rate": 1e-3}
+    train_dpo, whole = prepared(home, **settings)
+    train_dpo.train(whole, Session(whole))
+    _, parts = prepared(home, **settings)
+    assert train_dpo.train(parts, StopsAfter(parts))["stopped"] == "cancelled"
+    reference = parts.file("reference.json").read_bytes()
+    assert train_dpo.train(parts, Session(parts))["steps_done"] == 6
+    assert parts.file("reference.json").read_bytes() == reference
+    adapters = [run.file("adapters", "adapters.safetensors") for run in (whole, parts)]
+    assert adapters[0].read_bytes() == adapters[1].read_bytes()
