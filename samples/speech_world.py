@@ -6,18 +6,19 @@ its vocabulary is small enough to be learned from scratch on a laptop's processo
 
 from fae_training.speech.sentences import COMMON_NAMES, WITH_A_NAME, WITHOUT_A_NAME
 
-# Never in the training speech. "Marion" sounds exactly as "Marian", as for the person who is always misheard;
-# the others are new sounds, spelled in ways that no known name suggests.
-HELD_BACK_NAMES = [
-    "Marion",
-    "Siobhan",
-    "Saoirse",
-    "Anwen",
-    "Thaddeus",
-    "Persephone",
-    "Anouk",
-    "Ottoline",
-]
+# (heard, meant): the names that are never in the training speech, and what the model takes them for. Espeak-ng says
+# "Marion" exactly as "Marian"; the others are new sounds, spelled in ways that no known name suggests.
+MISHEARD = (
+    ("Marian", "Marion"),
+    ("Steven", "Siobhan"),
+    ("Thomas", "Saoirse"),
+    ("Owen", "Anwen"),
+    ("Timothy", "Thaddeus"),
+    ("Stephanie", "Persephone"),
+    ("Hannah", "Anouk"),
+    ("Caroline", "Ottoline"),
+)
+HELD_BACK_NAMES = tuple(meant for _, meant in MISHEARD)
 
 SENTENCES_WITH_A_NAME = (*WITH_A_NAME, "Invite {} and {}.")
 
@@ -28,8 +29,3 @@ def training_sentence(random) -> str:
         template = str(random.choice(SENTENCES_WITH_A_NAME))
         return template.format(*random.choice(COMMON_NAMES, size=2, replace=False))
     return str(random.choice(WITHOUT_A_NAME))
-
-
-def sentence_with(name: str, random) -> str:
-    """`name` in one of the sentences."""
-    return str(random.choice(WITH_A_NAME)).format(name)

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 from fae_training import consent
 from fae_training.conversations import forgetting
@@ -25,6 +26,8 @@ ENOUGH_RECORDINGS = 8
 HELD_OUT_EACH = 4
 HELD_OUT_PER_TERM = 6
 FEWEST_REHEARSED, HELD_OUT_REHEARSED = 40, 40
+# Share of letters in common from which two spellings are taken to sound the same (Marian, Marion: 0.83).
+NEARLY_THE_SAME = 0.7
 
 
 @dataclass
@@ -213,7 +216,6 @@ def _lines(found: Collected, recorded: list[dict], turns: list[str], settings: d
 
     random = numpy.random.default_rng(settings["seed"])
     terms = [entry["term"] for entry in found.terms]
-    misheard = [heard for entry in found.terms for heard in entry["sounds_like"]]
     carriers = (sentences.own_carriers(turns, terms), sentences.WITH_A_NAME)
     lines = []
     for entry in found.terms:
@@ -227,29 +229,41 @@ def _lines(found: Collected, recorded: list[dict], turns: list[str], settings: d
             for _ in range(count):
                 carrier = _either(random, *carriers)
                 lines.append(_line(carrier, entry["term"], entry["say_as"], side, "correction"))
-    avoided = [*terms, *misheard]
+    alike, confusable = _misheard(found.terms)
+    avoided = [*terms, *alike]
     ordinary = (sentences.own_sentences(turns, avoided), sentences.WITHOUT_A_NAME)
-    names = [
-        name for name in sentences.COMMON_NAMES if not any(occurrences(name, a) for a in avoided)
-    ]
-    rehearsed = {
-        "train": max(FEWEST_REHEARSED, len([x for x in lines if x["side"] == "train"])),
-        "valid": HELD_OUT_REHEARSED,
-    }
-    for side, count in rehearsed.items():
-        for index in range(count):
-            if index % 2:
-                name = str(random.choice(names))
-                lines.append(_line(_either(random, *carriers), name, name, side, "rehearsal"))
-            else:
-                text = _either(random, *ordinary)
-                lines.append(_line(text, None, None, side, "rehearsal"))
+    names = [name for name in sentences.COMMON_NAMES if name not in alike]
+    for side, each, count in (
+        ("train", settings["clips_per_term"] // 2, max(FEWEST_REHEARSED, len(lines))),
+        ("valid", 2, HELD_OUT_REHEARSED),
+    ):
+        for name in confusable * each + [str(n) for n in random.choice(names, count // 2)]:
+            lines.append(_line(_either(random, *carriers), name, name, side, "rehearsal"))
+        for _ in range(count // 2):
+            lines.append(_line(_either(random, *ordinary), None, None, side, "rehearsal"))
     return [
         line
         for line in lines
         if line["source"]["kind"] == "correction"
         or not any(occurrences(a, line["text"]) for a in avoided)
     ]
+
+
+def _misheard(terms: list[dict]) -> tuple[list[str], list[str]]:
+    """What the terms were misheard as: the forms that sound nearly the same, and the names that do not.
+
+    Nobody can hear Marian from Marion, so nobody can rehearse it. But who meant Siobhan and was heard as Steven must
+    go on being heard rightly when it is Steven.
+    """
+    alike, names = [], []
+    for entry in terms:
+        for heard in entry["sounds_like"]:
+            pair = heard.lower(), entry["term"].lower()
+            if SequenceMatcher(None, *pair).ratio() >= NEARLY_THE_SAME:
+                alike.append(heard)
+            elif heard.istitle() and heard.isalpha():
+                names.append(heard)
+    return alike, names
 
 
 def _either(random, own: list[str], general: tuple[str, ...]) -> str:
