@@ -109,12 +109,13 @@ def text(data: dict, directory: Path) -> str:
         ]
     lines += ["", *data["warnings"]] if data["warnings"] else []
     if forgot := data.get("forgotten"):
-        runs = ", ".join(forgot["learned_by"])
         lines += ["", f"Removed {forgot['rows_removed']} rows from earlier exports."]
-        lines += [f"These runs learned from them: {runs}. Train again without it."] if runs else []
-        lines += (
-            ["Fae uses one of them now: uv run scripts/rollback.py"] if forgot["active"] else []
-        )
+        if forgot["learned_by"]:
+            lines.append(
+                f"Learned from them: {', '.join(forgot['learned_by'])}. Train again without them."
+            )
+        if forgot["active"]:
+            lines.append(f"Fae uses {forgot['active']} now; to go back: uv run scripts/rollback.py")
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])
     return "\n".join(

@@ -265,6 +265,25 @@ def test_forget_removes_rows_that_were_exported_before_and_names_the_run_that_le
     assert ids_of(rows) == set(kept)
 
 
+def test_forget_reaches_pairs_and_kept_tokens_too(days, export, home):
+    days.talk(("The clinic called.", "What about?"))
+    days.talk(plain(1))
+    export(days.done())
+    said = [{"role": "user", "content": "Is the clinic open?"}]
+    answers = [{"role": "assistant", "content": text} for text in ("Yes.", "No.")]
+    (home / "data/dpo").mkdir()
+    pair = {"prompt": said, "chosen": answers[:1], "rejected": answers[1:]}
+    other = pair | {"prompt": [{"role": "user", "content": "Is the shop open?"}]}
+    lines = [json.dumps(row) + "\n" for row in (pair, other)]
+    (home / "data/dpo/train.jsonl").write_text("".join(lines))
+    (home / "cache").mkdir()
+    (home / "cache/sft-train-1234.json").write_text("{}")
+    answer, _ = export(days.database, "--forget", "the clinic")
+    assert answer["forgotten"]["rows_removed"] == 2
+    assert read_jsonl(home / "data/dpo/train.jsonl") == [other]
+    assert not list((home / "cache").iterdir())
+
+
 def test_an_answer_that_was_called_wrong_is_context_and_not_a_target(days, export):
     days.talk(
         ("Who painted Guernica?", "Dalí did."), ("That's wrong.", "Sorry, Picasso painted it.")

@@ -1,6 +1,7 @@
 """Forgetting that reaches what was exported before, and names the runs that have learned it."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from fae_training import runs
@@ -9,9 +10,10 @@ from fae_training.dataset import facts, learned_from
 from fae_training.deployment import current
 from fae_training.errors import Missing
 from fae_training.kinds import KINDS
-from fae_training.state import Home, read_json, read_jsonl, write_json, write_jsonl
+from fae_training.state import Home, read_json, write_json, write_jsonl
 
 KINDS_OF_TEXT = ("sft", "dpo")
+SIDES = ("train", "valid")
 
 
 def purge(home: Home, forgotten: Forgotten) -> dict:
@@ -21,17 +23,18 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
     """
     removed, ids = 0, set()
     for kind in KINDS_OF_TEXT:
-        for side in ("train", "valid"):
-            path = home.file("data", kind, f"{side}.jsonl")
-            rows = read_jsonl(path)
-            gone = [row for row in rows if _mentions(row, forgotten)]
+        before = removed
+        for path in (home.file("data", kind, f"{side}.jsonl") for side in SIDES):
+            gone = [row.get("source") or {} for row in _rows(path) if _mentions(row, forgotten)]
             if gone:
-                ids |= {str(i) for row in gone for i in (row.get("source") or {}).get("ids", [])}
+                ids |= {str(episode) for source in gone for episode in source.get("ids", [])}
                 removed += len(gone)
-                write_jsonl(path, [row for row in rows if not _mentions(row, forgotten)])
-                _note_change(home, kind)
+                write_jsonl(path, (row for row in _rows(path) if not _mentions(row, forgotten)))
+        if removed > before:
+            meta = home.file("data", kind, "meta.json")
+            write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
     if removed:
-        # Rows as tokens are kept beside the state; they would outlive the text they were made from.
+        # Rows as tokens are kept beside the state; they would outlive the text that they were made from.
         for cached in home.file("cache").glob("*.json"):
             cached.unlink(missing_ok=True)
     learned_by = [
@@ -47,6 +50,13 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
     }
 
 
+def _rows(path: Path) -> Iterator[dict]:
+    """The rows of a file one at a time; none where there is no file."""
+    if path.exists():
+        with path.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
+
+
 def _mentions(row: dict, forgotten: Forgotten) -> bool:
     source = row.get("source") or {}
     if not forgotten.ids.isdisjoint([*source.get("ids", []), source.get("session")]):
@@ -59,23 +69,10 @@ def _mentions(row: dict, forgotten: Forgotten) -> bool:
     return forgotten.mentioned_in(said) is not None
 
 
-def _fingerprint(home: Home, kind: str) -> str | None:
+def _counted(home: Home, kind: str) -> dict:
+    """What meta.json says of the files that are left."""
     try:
-        return facts(home, kind, "")["data_fingerprint"]
+        found = facts(home, kind, "")
     except Missing:
-        return None
-
-
-def _note_change(home: Home, kind: str) -> None:
-    """Keep meta.json true to the files."""
-    path: Path = home.file("data", kind, "meta.json")
-    meta = read_json(path, {}) or {}
-    counts = {
-        side: len(read_jsonl(home.file("data", kind, f"{side}.jsonl")))
-        for side in ("train", "valid")
-    }
-    write_json(
-        path,
-        json.loads(json.dumps(meta))
-        | {"rows": counts, "data_fingerprint": _fingerprint(home, kind)},
-    )
+        return {"rows": dict.fromkeys(SIDES, 0), "data_fingerprint": None}
+    return {name: found[name] for name in ("rows", "data_fingerprint")}
