@@ -23,7 +23,7 @@ checkpoint. Called by Fae, or with --detach, it answers at once.
 Presets (steps, batch, accumulation, learning rate, rank, length):
   smoke     10  1  1  1e-5   8   512
   light     50  2  2  1e-5  16  1024
-  standard 200  2  2  5e-6  16  2048
+  standard 100  2  2  5e-6  16  2048
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no model, 5 another run, 6 it failed.
 """
 

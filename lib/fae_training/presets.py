@@ -65,8 +65,8 @@ STT = {
     },
 }
 
-# Preferences ask for little: a tenth of SFT's learning rate and a fraction of its rows. "light" sees 50 x 2 x 2 = 200
-# pairs, "standard" 800. docs/preferences.md has the measurements behind these numbers.
+# Preferences ask for little: a tenth of SFT's learning rates, and about 100 corrections are much. "light" sees
+# 50 x 2 x 2 = 200 pairs, "standard" 400: two and four times through 100. docs/preferences.md has what was measured.
 DPO = {
     "smoke": {
         "steps": 10,
@@ -85,7 +85,7 @@ DPO = {
         "max_length": 1024,
     },
     "standard": {
-        "steps": 200,
+        "steps": 100,
         "batch_size": 2,
         "gradient_accumulation": 2,
         "learning_rate": 5e-6,
