@@ -27,10 +27,9 @@ PATIENCE_S = 10
 
 
 def main(call: Call) -> Result:
-    holder = runs.holder(call.home)
-    if holder is None or not call.home.file("runs", holder, "run.json").exists():
+    run = runs.going_on(call.home)
+    if run is None:
         return Result({"status": "no_run", "message": "nothing is running"}, "Nothing is running.")
-    run = runs.Run(call.home, holder)
     if call.arguments.dry_run:
         return Result({"status": "planned", "run": run.id}, f"Would stop {run.id}.")
     if call.arguments.force:

@@ -11,11 +11,14 @@
     uv run scripts/setup.py                              make the environments and fetch the models, in the background
 
 Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; after it is taken back
-every script that reads or trains refuses. Taking back deletes nothing that was learned: rollback.py undoes that.
+every script that reads or trains refuses, and a run that is learning from it stops. Taking back deletes nothing that
+was learned: rollback.py undoes that.
 """
 
-from fae_training import calling, consent, installation
+from fae_training import calling, consent, installation, runs
 from fae_training.calling import Call, Result
+from fae_training.kinds import KINDS
+from fae_training.worker import request_stop
 
 
 def main(call: Call) -> Result:
@@ -53,7 +56,13 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
         )
     consent.change(call.home, grant, revoke)
     data = {"status": "consent_recorded", "consents": consents(call), "next": "export_data.py"}
-    return Result(data, f"Consents: {in_words(call)}\nNext: uv run scripts/export_data.py")
+    text = f"Consents: {in_words(call)}\nNext: uv run scripts/export_data.py"
+    run = runs.going_on(call.home)
+    if run and KINDS[run.kind].consent in revoke:
+        request_stop(run)
+        data["stopping"] = run.id
+        text = f"{run.id} was learning from it and stops after its step.\n{text}"
+    return Result(data, text)
 
 
 def consents(call: Call) -> dict[str, bool]:

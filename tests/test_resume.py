@@ -298,6 +298,15 @@ def test_cancel_stops_the_run_and_says_how_to_go_on(at_work, home):
     assert process.wait() == 0 and status(home)["status"] == "cancelled"
 
 
+def test_taking_back_consent_stops_the_run_that_learns_from_it(at_work, home):
+    run, process = at_work("listening")
+    calls.answer("setup", "--consent", "conversations", "audio", home=home)
+    assert "stopping" not in calls.answer("setup", "--revoke", "audio", home=home)
+    assert process.poll() is None
+    assert calls.answer("setup", "--revoke", "conversations", home=home)["stopping"] == run.id
+    assert process.wait() == 0 and run.status() == "cancelled"
+
+
 def test_a_worker_that_does_not_listen_is_ended_by_force(at_work, home):
     run, process = at_work("deaf")
     told = calls.answer("cancel", "--force", home=home)

@@ -179,6 +179,14 @@ def holder(home: Home) -> str | None:
         os.close(descriptor)
 
 
+def going_on(home: Home) -> Run | None:
+    """The run that holds the lock, None when the lock is free or its holder has no run yet."""
+    name = holder(home)
+    if name is None or not home.file("runs", name, "run.json").exists():
+        return None
+    return Run(home, name)
+
+
 def process_start(pid: int) -> str | None:
     """When process `pid` started, in the system's own words, None when there is none: with the id it names a process for good."""
     if sys.platform == "linux":
