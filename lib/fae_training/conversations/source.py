@@ -18,7 +18,7 @@ from fae_training.errors import Busy, Refused
 from fae_training.state import Home
 
 # Fae gives a script 30 s; docs/benchmarks.md has how many episodes a second are read.
-MOST_EPISODES_FOR_FAE = 50_000
+MOST_EPISODES_FOR_FAE = 25_000
 
 
 def database_path(call: Call, script: str) -> Path:

@@ -108,6 +108,8 @@ _ASKED = re.compile(
 )
 # "When did it sink" and "where did it sink" share every word of meaning and are two questions.
 _QUESTION_WORD = re.compile(r"\b(?:who|when|where|why)\b")
+# Nobody speaks a verdict in more words than these; longer sentences tell of something else.
+LONGEST_VERDICT = 20
 REASK_SECONDS = 600
 REASK_OVERLAP = 0.5
 
@@ -123,11 +125,16 @@ def classify(said: str, user: str, reply: str, silence: float) -> str | None:
     kind = _misunderstood_or_wrong(plain, said, user, reply, asked, about_others)
     if kind:
         return kind
-    clauses = [" ".join(words(clause)) for clause in re.split(r"[,.;:!?]", without_wake_word(said))]
+    clauses = [
+        " ".join(words(c)) for c in re.split(r"[,.;:!?]", without_wake_word(said)) if c.strip()
+    ]
+    parts = (
+        [plain, *clauses] if 1 < len(clauses) and len(words(plain)) <= LONGEST_VERDICT else [plain]
+    )
     about_others = about_others or re.search(r"\b\w+er than\b", plain) is not None
     for kind in (*REPHRASE, "praise"):
         # A request may come with a reason ("I'm no economist, make it simple"); praise with more is only a preface.
-        for part in [plain, *clauses] if kind != "praise" else [plain]:
+        for part in parts if kind != "praise" else [plain]:
             if (
                 _CUES[kind].search(part)
                 and _is_about_the_answer(kind, part, user, asked, about_others)
