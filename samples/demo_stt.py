@@ -1,16 +1,6 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
-# dependencies = [
-#   "fae-training",
-#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
-#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
-#   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
-#   "mlx-audio>=0.6.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
-#   "jiwer>=4",
-#   "numpy",
-#   "soundfile",
-#   "soxr",
-# ]
+# dependencies = ["fae-training"]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
