@@ -29,6 +29,13 @@ demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 test: $(UV)  ## all tests
 	@$(UV) run --quiet tests/run.py
 
+bench: $(UV)  ## every benchmark but the one of training
+	@for script in $(filter-out %/bench_train.py,$(wildcard benchmarks/bench_*.py)); do \
+		echo "== $$script"; $(UV) run --quiet $$script || exit 1; done
+
+bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/benchmarks.md
+	@$(UV) run --quiet benchmarks/bench_train.py --write docs/benchmarks.md
+
 lock: $(UV)  ## bring every script's lock, and uv.lock.md, up to date
 	@for script in $(LOCKED); do $(UV) lock --quiet --script $$script || exit 1; done
 	@$(UV) run --quiet tools/describe_locks.py

@@ -6,7 +6,7 @@
 
     uv run samples/demo.py
 
-Makes demo-home/ anew: demo-home/fae is what Fae's app would have, demo-home/state the state directory. Every step is
+Makes anew demo-home/fae, what Fae's app would have, and demo-home/state, the state directory. Every step is
 the real script, called as a person would call it; every number is measured while you watch.
 """
 
@@ -17,6 +17,7 @@ import random
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -27,7 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo-home"
 MODEL = ROOT / "samples" / "language-model"
 # What the sample model learns in 50 steps needs a larger step than a real model's preset takes.
-LEARNING_RATE = "1e-3"
+LEARNING_RATE = "5e-4"
+ASKED, SHOWN = 12, 3
 UV = os.environ.get("UV", "uv")
 STEP = itertools.count(1)
 WIDTH = min(shutil.get_terminal_size((100, 24)).columns, 100)
@@ -39,7 +41,8 @@ ENVIRONMENT = os.environ | {
 
 def main() -> None:
     began = time.monotonic()
-    shutil.rmtree(DEMO, ignore_errors=True)
+    for directory in ("fae", "state"):
+        shutil.rmtree(DEMO / directory, ignore_errors=True)
     heading("A sample of what Fae keeps: 80 days of one user, Sam")
     sample = make_database(DEMO / "fae")
     size = sample.database.stat().st_size / 1e6
@@ -49,7 +52,7 @@ def main() -> None:
     script("setup.py", "--consent", "conversations")
     heading("Export: what may be learned, and what may not")
     script("export_data.py")
-    questions = unseen_questions(3)
+    questions = unseen_questions(ASKED)
     before = ask(questions)
     heading("Train")
     script("train.py", "--preset", "light", "--model", MODEL.relative_to(ROOT), "--learning-rate", LEARNING_RATE)  # fmt: skip
@@ -64,14 +67,19 @@ def main() -> None:
     script("rollback.py")
     again = ask(questions)
     same = sum(a == b for a, b in zip(before, again, strict=True))
-    print(f"Asked again: {same} of {len(questions)} answers are those from before.")
+    print(f"Asked again: {same} of {ASKED} answers are those from before.")
 
-    heading("What the deployed adapter changed, in three questions that training never saw")
-    for question, old, new in zip(questions, before, after, strict=True):
-        print(f"{question}\n  before  {old}\n  after   {new}")
+    heading(f"What the deployed adapter changed, in {ASKED} questions that training never saw")
+    for question, old, new in list(zip(questions, before, after, strict=True))[:SHOWN]:
+        for label, text in (("", question), ("before  ", old), ("after   ", new)):
+            print(indented(text, label))
+    for label, answers in (("before", before), ("after", after)):
+        named = sum(world.OWNER in answer for answer in answers)
+        words = sum(len(answer.split()) for answer in answers) / ASKED
+        print(f"{label:8}{named} of {ASKED} answers call Sam by name; {words:.1f} words an answer")
+    where = proposal().with_suffix(".html").relative_to(ROOT)
     print(
-        f"\nThe whole loop took {time.monotonic() - began:.0f} s. "
-        f"Everything is in {DEMO.name}/; the proposal is {proposal().relative_to(ROOT)}."
+        f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal, as a page: {where}"
     )
 
 
@@ -80,6 +88,12 @@ def heading(text: str) -> None:
     line += "─" * (WIDTH - len(line))
     in_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     print(f"\n\033[1m{line}\033[0m" if in_colour else f"\n{line}", flush=True)
+
+
+def indented(text: str, label: str) -> str:
+    """`label` and `text`, wrapped, with the text's lines under each other."""
+    first = f"  {label}" if label else ""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
 
 
 def script(name: str, *arguments) -> None:
@@ -104,16 +118,11 @@ def ask(questions: list[str]) -> list[str]:
 
 
 def unseen_questions(count: int) -> list[str]:
-    """Questions of the sample's world, on different topics, whose wording stands in no training row."""
+    """Questions of the sample's world that stand in no training row."""
     trained = (DEMO / "state" / "data" / "sft" / "train.jsonl").read_text(encoding="utf-8")
-    chooser, found = random.Random(5), {}
-    for subject in chooser.sample(world.subjects(), len(world.subjects())):
-        unseen = [q for q in subject.questions if json.dumps(q, ensure_ascii=False) not in trained]
-        if unseen and subject.topic not in found:
-            found[subject.topic] = unseen[0]
-        if len(found) == count:
-            break
-    return list(found.values())
+    asked = [question for subject in world.subjects() for question in subject.questions]
+    unseen = [q for q in asked if json.dumps(q, ensure_ascii=False) not in trained]
+    return random.Random(0).sample(unseen, count)
 
 
 def proposal() -> Path:

@@ -1,0 +1,76 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = []
+# ///
+"""How long each script takes until it answers: its own time, and all of it through uv.
+
+    uv run benchmarks/bench_start_up.py
+    uv run benchmarks/bench_start_up.py --rounds 20
+
+Each is asked something in an empty state directory that it can answer without training. "own" is the CPU time of the
+script less that of an interpreter that does nothing; "uv run" is the CPU time of a warm `uv run --script`, uv's and the
+interpreter's included, and the wall time beside it. Medians over rounds in which every script has its turn.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+UV = os.environ.get("UV", "uv")
+
+
+def cost(command: list[str], home: str) -> tuple[float, float]:
+    """(CPU seconds of the process and its children, wall seconds)."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("UV")}
+    subprocess.run(
+        command, env=environment | {"FAE_TRAINING_HOME": home}, capture_output=True, cwd=home
+    )
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+
+
+def interpreter(script: Path) -> str:
+    """The Python of the script's own environment, which is made where it is not there yet."""
+    subprocess.run([UV, "sync", "--quiet", "--script", str(script)], check=True)
+    found = subprocess.run(
+        [UV, "python", "find", "--script", str(script)], capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=10)
+    rounds = parser.parse_args().rounds
+    scripts = sorted(SCRIPTS.glob("*.py"))
+    pythons = {script: interpreter(script) for script in scripts}
+    own, through_uv, wall = ({script: [] for script in scripts} for _ in range(3))
+    with tempfile.TemporaryDirectory() as home:
+        for _ in range(rounds):
+            for script in scripts:
+                bare = cost([pythons[script], "-c", "pass"], home)[0]
+                # Scripts that would start something are asked for the plan only.
+                plan = ["--dry-run"] if script.stem == "setup" else []
+                answer = [str(script), "--json", *plan]
+                own[script].append(cost([pythons[script], *answer], home)[0] - bare)
+                seconds = cost([UV, "run", "--quiet", "--script", *answer], home)
+                through_uv[script].append(seconds[0])
+                wall[script].append(seconds[1])
+    print("| script | own, ms | uv run, ms of CPU | uv run, ms of wall time |")
+    print("|---|---:|---:|---:|")
+    for script in scripts:
+        values = [1000 * statistics.median(kept[script]) for kept in (own, through_uv, wall)]
+        print(f"| {script.stem} | " + " | ".join(f"{value:.0f}" for value in values) + " |")
+
+
+if __name__ == "__main__":
+    main()
