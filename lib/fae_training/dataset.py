@@ -62,7 +62,11 @@ def learned_from(run: Run, ids: set[str]) -> bool:
 def answers(home: Home) -> int:
     """How many answers of Fae's are in data/sft/train.jsonl: the language model learns from each of them."""
     rows = read_jsonl(home.file("data", "sft", "train.jsonl"))
-    return sum(message["role"] == "assistant" for row in rows for message in row["messages"])
+    return sum(
+        message["role"] == "assistant" and message.get("weight", 1) != 0
+        for row in rows
+        for message in row["messages"]
+    )
 
 
 def batch_note(rows: int, settings) -> list[str]:

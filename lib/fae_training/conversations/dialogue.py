@@ -111,6 +111,7 @@ class Dialogue:
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
+        (workspace / "work.db").touch(mode=0o600)
         self.work = sqlite3.connect(workspace / "work.db", isolation_level=None)
         # A temporary file needs no protection against a power cut.
         self.work.executescript(
