@@ -8,6 +8,7 @@ from fae_training.language.fast_path import FastSettings, text_model
 
 # Rows of logits at a time, as bytes of float32. Small, since the backends run ahead: some ten of them live at once.
 LOGITS_BYTES = 16 * 2**20
+SMALLEST = 32
 
 
 def language_loss(model, batch: dict, fast: FastSettings):
@@ -78,7 +79,7 @@ def _in_chunks(head, hidden, targets, with_gradient: bool):
     import mlx.core as mx
 
     vocabulary = head(mx.zeros((1, hidden.shape[-1]), hidden.dtype)).shape[-1]
-    size = max(LOGITS_BYTES // (4 * vocabulary), 32)
+    size = max(LOGITS_BYTES // (4 * vocabulary), SMALLEST)
     log_p, gradients = [], []
     for start in range(0, hidden.shape[0], size):
         part, wanted = hidden[start : start + size], targets[start : start + size]

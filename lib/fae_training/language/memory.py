@@ -1,0 +1,164 @@
+"""How much memory a training step will need, and what to change when that is more than there is.
+
+The peak is what stays (weights, adapter, gradients, optimizer), what each layer keeps for its backward pass, and the
+larger of two working sets: that of one layer's backward pass and that of the output layer. How many arrays
+of which width a layer keeps and works with was measured, by changing one dimension at a time (docs/log.md); tests
+compare the formula with measured peaks. Measured on the CPU backend, which allocates some steps ahead; Metal does too.
+"""
+
+from dataclasses import dataclass
+
+from fae_training.language import gated_delta, supervised_loss
+from fae_training.language.layout import round_up
+from fae_training.language.model_sizes import ModelSizes
+
+# Bytes for each trainable parameter, float32: itself, its gradient, the sum of earlier ones, Adam's two
+# moments and the update.
+ADAPTER_BYTES = 24
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes at the peak of a step. kept: by all layers together; working: the larger working set."""
+
+    weights: int
+    adapter: int
+    kept: int
+    working: int
+
+    @property
+    def peak(self) -> int:
+        return self.weights + self.adapter + self.kept + self.working
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train with. batch_size x gradient_accumulation is the batch that was asked for."""
+
+    batch_size: int
+    gradient_accumulation: int
+    checkpoint_layers: bool
+    estimate: Estimate
+    fits: bool
+
+
+def plan(
+    sizes: ModelSizes,
+    weight_bytes: int,
+    rank: int,
+    batch_size: int,
+    gradient_accumulation: int,
+    tokens: int,
+    limit_bytes: int,
+    activation_bytes: int = 2,
+    experts: bool = False,
+) -> Plan:
+    """The first of these that fits into limit_bytes: as asked; layers checkpointed; then both with half the batch and
+    twice the accumulation, down to one row at a time, which trains the same. `fits` is False when nothing does; the
+    plan is then the smallest. tokens is the longest row; activation_bytes is 2 for bfloat16 (a quantised model) and 4.
+    """
+    found = None
+    for rows in _divisors_down(batch_size):
+        for checkpoint in (False, True):
+            needed = estimate(
+                sizes, weight_bytes, rank, rows, tokens, checkpoint, activation_bytes, experts
+            )
+            found = Plan(
+                rows,
+                gradient_accumulation * batch_size // rows,
+                checkpoint,
+                needed,
+                needed.peak <= limit_bytes,
+            )
+            if found.fits:
+                return found
+    return found
+
+
+def _divisors_down(count: int) -> list[int]:
+    return [n for n in range(count, 0, -1) if count % n == 0]
+
+
+def estimate(
+    sizes: ModelSizes,
+    weight_bytes: int,
+    rank: int,
+    rows: int,
+    tokens: int,
+    checkpoint: bool,
+    activation_bytes: int = 2,
+    experts: bool = False,
+    supervised: int | None = None,
+) -> Estimate:
+    """The peak of a step on `rows` rows of `tokens` tokens that share nothing, the most that a batch can need.
+
+    supervised: how many tokens are targets, by default all.
+    """
+    width = round_up(tokens)
+    count = rows * width
+    linear = _Layer.linear(sizes, count, activation_bytes)
+    full = _Layer.full(sizes, rows, width, activation_bytes)
+    targets = round_up(supervised or rows * tokens, parts=8)
+    output = _output_layer(sizes, targets, activation_bytes)
+    if checkpoint:
+        # Every layer keeps its input; of one at a time all the rest is made again.
+        kept = sizes.layers * count * sizes.hidden * activation_bytes
+        working = max(layer.kept + layer.remade for layer in (linear, full))
+    else:
+        # The last layer is one of full attention: when a linear one works, what that one kept is gone.
+        kept = sizes.linear_layers * linear.kept + sizes.full_layers * full.kept
+        working = max(linear.working - full.kept, full.working)
+    return Estimate(
+        weights=weight_bytes,
+        adapter=ADAPTER_BYTES * sizes.adapter_parameters(rank, experts),
+        kept=round(kept),
+        working=round(max(working, output)),
+    )
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Bytes that one layer keeps until its backward pass, what that pass works with beside them, and what it works
+    with when it first makes again what it did not keep."""
+
+    kept: float
+    working: float
+    remade: float
+
+    @classmethod
+    def linear(cls, sizes: ModelSizes, count: int, item: int) -> "_Layer":
+        states = sizes.values * sizes.key_head / gated_delta.CHUNK
+        h, keys, values, (inner, routed) = sizes.hidden, 2 * sizes.keys, sizes.values, _mlp(sizes)
+        groups = gated_delta.head_groups(count * values, sizes.keys // sizes.key_head)
+        kept = item * (3.0 * h + 3.2 * values + 5.0 * keys + 6.3 * inner + 2 * routed)
+        kept += 4 * (values + states)
+        # What the rule works with is for one group of heads at a time, in float32; the layer's own is for all.
+        rule = 4 * ((32.0 * values + 3.6 * keys + 5 * states) / groups + 10.0 * values)
+        working = rule + item * (5.3 * h + 2.6 * inner + 4 * routed)
+        rule = 4 * ((25.0 * values + 6.2 * keys + 5 * states) / groups + 10.0 * values)
+        remade = rule + item * (6.9 * h + 3.3 * inner + 4 * routed)
+        return cls(count * kept, count * working, count * remade)
+
+    @classmethod
+    def full(cls, sizes: ModelSizes, rows: int, width: int, item: int) -> "_Layer":
+        h, heads, (inner, routed) = sizes.hidden, sizes.attention, _mlp(sizes)
+        scores = sizes.attention_heads * width
+        kept = 3.0 * h + 8.7 * heads + 6.3 * inner + 2 * routed + 2.2 * scores
+        working = 5.3 * h + 8.3 * heads + 2.6 * inner + 4 * routed + 3.1 * scores
+        remade = 6.9 * h + 8.0 * heads + 3.3 * inner + 4 * routed + 2.0 * scores
+        count = rows * width * item
+        return cls(count * kept, count * working, count * remade)
+
+
+def _mlp(sizes: ModelSizes) -> tuple[int, int]:
+    """(inner width, copies of the input for chosen experts): a token goes through the shared expert and its chosen ones."""
+    inner = sizes.inner + sizes.experts_used * sizes.expert_inner
+    return inner, sizes.experts_used * sizes.hidden
+
+
+def _output_layer(sizes: ModelSizes, targets: int, item: int) -> float:
+    """Of each chunk under way two arrays of logits in float32 and two in the model's type; about four chunks at most."""
+    size = max(supervised_loss.LOGITS_BYTES // (4 * sizes.vocabulary), supervised_loss.SMALLEST)
+    chunks = -(-targets // size)
+    under_way = min(chunks, 1.5 + 0.2 * chunks, 3.9)
+    return min(size, targets) * sizes.vocabulary * (2 * 4 + 2 * item) * under_way

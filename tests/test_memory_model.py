@@ -1,0 +1,166 @@
+"""The pre-flight model of memory: against measured peaks, and what it decides for the real models."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from fae_training import models, presets
+from fae_training.language.memory import estimate, plan
+from fae_training.language.model_sizes import read_directory, read_sizes
+from tiny_qwen import EXPERTS, make_model, text_config, with_adapter
+
+CONFIGS = Path(__file__).parent / "data" / "model_configs"
+GB = 1e9
+
+
+def real(name: str):
+    return read_sizes(json.loads((CONFIGS / f"{name}.json").read_text()))
+
+
+@pytest.mark.parametrize(
+    ("name", "billions"),
+    [("Qwen3.5-2B", 1.88), ("Qwen3.5-4B", 4.20), ("Qwen3.5-9B", 8.95), ("Qwen3.5-35B-A3B", 34.7)],
+)
+def test_the_real_models_have_the_parameters_that_their_names_say(name, billions):
+    assert real(name).parameters() / 1e9 == pytest.approx(billions, rel=0.01)
+
+
+@pytest.mark.parametrize(("kind", "experts"), [("dense", False), ("moe", False), ("moe", True)])
+def test_parameters_and_adapters_are_counted_as_the_model_has_them(kind, experts):
+    from mlx.utils import tree_flatten
+
+    model = with_adapter(make_model(kind), rank=3, experts=experts)
+    sizes = read_sizes({"text_config": text_config(**(EXPERTS if kind == "moe" else {}))})
+    trained = tree_flatten(model.trainable_parameters())
+    assert sizes.adapter_parameters(3, experts) == sum(value.size for _, value in trained)
+    names = {name for name, _ in trained}
+    frozen = sum(
+        value.size
+        for name, value in tree_flatten(model.parameters())
+        if name not in names and value.ndim > 1
+    )
+    assert sizes.parameters() == pytest.approx(frozen, rel=0.03)
+
+
+def test_a_directory_is_read_from_its_config_and_its_files(tmp_path):
+    (tmp_path / "config.json").write_text((CONFIGS / "Qwen3.5-2B.json").read_text())
+    (tmp_path / "model.safetensors").write_bytes(b"x" * 1000)
+    sizes, weights = read_directory(tmp_path)
+    assert weights == 1000
+    assert (sizes.bits, sizes.linear_layers, sizes.full_layers) == (4, 18, 6)
+    assert sizes.weight_bytes() == pytest.approx(sizes.parameters() * 4.5 / 8, rel=1e-6)
+
+
+def measured_peak(config: dict, rows: int, tokens: int, checkpoint: bool, dtype: str) -> int:
+    """Bytes above the weights at the peak of a compiled step, as fit takes it."""
+    import mlx.core as mx
+    import mlx.nn as nn
+    from fae_training.language.batches import collate
+    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.rows import TokenRow
+    from fae_training.language.supervised_loss import language_loss
+
+    model = make_model(**config)
+    model.set_dtype(getattr(mx, dtype))
+    model = with_adapter(model)
+    fast = FastSettings(checkpoint_layers=checkpoint)
+    chooser = random.Random(0)
+    batch = collate(
+        [TokenRow([chooser.randrange(10, 250) for _ in range(tokens + 1)], 1) for _ in range(rows)]
+    )
+    state = [model.state, mx.random.state]
+    value_and_gradient = nn.value_and_grad(model, lambda m, b: language_loss(m, b, fast))
+    step = mx.compile(lambda b: value_and_gradient(model, b), inputs=state, outputs=state)
+    mx.eval(step(batch), state, batch)
+    mx.clear_cache()
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    mx.eval(step(batch), state)
+    return mx.get_peak_memory() - before
+
+
+# Shapes other than those from which the numbers in the formula were taken.
+@pytest.mark.parametrize(
+    ("changed", "rows", "tokens", "dtype", "checkpoint"),
+    [
+        ({"hidden_size": 192, "intermediate_size": 768}, 2, 384, "float32", False),
+        ({"hidden_size": 192, "intermediate_size": 768}, 2, 384, "float32", True),
+        ({"num_hidden_layers": 8, "linear_num_value_heads": 6}, 1, 768, "float32", False),
+        ({"num_hidden_layers": 8, "linear_num_value_heads": 6}, 1, 768, "float32", True),
+        ({"hidden_size": 320, "vocab_size": 12_000}, 3, 256, "float32", True),
+        ({}, 1, 192, "bfloat16", False),
+    ],
+)
+def test_the_estimate_is_within_15_percent_of_the_measured_peak(
+    changed, rows, tokens, dtype, checkpoint
+):
+    config = {
+        "hidden_size": 256,
+        "intermediate_size": 512,
+        "head_dim": 64,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "linear_key_head_dim": 128,
+        "linear_value_head_dim": 128,
+    } | changed
+    peak = measured_peak(config, rows, tokens, checkpoint, dtype)
+    sizes = read_sizes({"text_config": text_config(**config)})
+    item = 4 if dtype == "float32" else 2
+    needed = estimate(sizes, 0, 4, rows, tokens, checkpoint, item)
+    assert needed.kept + needed.working == pytest.approx(peak, rel=0.15)
+
+
+MACHINES = {"tiny": 8, "small": 16, "medium": 32, "large": 48}
+NAMES = dict(
+    zip(MACHINES, ["Qwen3.5-2B", "Qwen3.5-4B", "Qwen3.5-9B", "Qwen3.5-35B-A3B"], strict=True)
+)
+
+
+@pytest.mark.parametrize("preset", presets.SFT)
+@pytest.mark.parametrize("name", MACHINES)
+def test_every_preset_runs_on_the_machine_that_the_model_map_names(name, preset):
+    """With the same effective batch, in 70 % of the memory: what macOS lets the GPU have of it."""
+    assert models.MODEL_MAP[name][1] in (0, MACHINES[name])
+    sizes, wanted = real(NAMES[name]), presets.SFT[preset]
+    found = plan(
+        sizes,
+        sizes.weight_bytes(),
+        wanted["rank"],
+        wanted["batch_size"],
+        wanted["gradient_accumulation"],
+        wanted["max_length"],
+        round(0.7 * MACHINES[name] * 2**30),
+    )
+    assert found.fits
+    batch = found.batch_size * found.gradient_accumulation
+    assert batch == wanted["batch_size"] * wanted["gradient_accumulation"]
+
+
+def test_the_plan_gives_up_speed_before_it_gives_up_batch_and_batch_before_it_gives_up():
+    sizes = real("Qwen3.5-4B")
+
+    def planned(gigabytes):
+        found = plan(sizes, sizes.weight_bytes(), 16, 4, 4, 1024, round(gigabytes * GB))
+        return (
+            found.batch_size,
+            found.gradient_accumulation,
+            found.checkpoint_layers,
+            found.fits,
+        )
+
+    assert planned(200) == (4, 4, False, True)
+    assert planned(12) == (4, 4, True, True)
+    assert planned(5) == (2, 8, True, True)
+    assert planned(4.2) == (1, 16, True, True)
+    assert planned(3) == (1, 16, True, False)
+
+
+def test_more_of_anything_needs_more():
+    sizes = real("Qwen3.5-2B")
+    base = estimate(sizes, 10**9, 8, 1, 512, True).peak
+    assert estimate(sizes, 2 * 10**9, 8, 1, 512, True).peak == base + 10**9
+    assert estimate(sizes, 10**9, 16, 1, 512, True).peak > base
+    assert estimate(sizes, 10**9, 8, 4, 512, True).peak > base
+    assert estimate(sizes, 10**9, 8, 1, 2048, True).peak > base
+    assert estimate(sizes, 10**9, 8, 1, 512, False).peak > base
