@@ -164,6 +164,35 @@ def test_two_who_decide_at_once_end_with_one_truth(place):
     assert active(place) == history[-1]["run"]
 
 
+DECIDE = """
+import pathlib, sys
+from fae_training import deployment, runs, state
+place = state.Home(pathlib.Path(sys.argv[1]))
+run = runs.find(place, sys.argv[2])
+if sys.argv[3] == "slowly":
+    write = state.Home.write
+    state.Home.write = lambda *given: (print("decided", flush=True), sys.stdin.readline(), write(*given))
+else:
+    print("begins", flush=True)
+deployment.deploy(place, run)
+"""
+
+
+def test_who_decides_second_waits_until_the_first_decision_is_carried_out(place):
+    """Else the first would write what was right before the second one."""
+    deciders = []
+    for how in ("slowly", "at once"):
+        command = [sys.executable, "-c", DECIDE, str(place.path), make(place).id, how]
+        deciders.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        deciders[-1].stdout.readline()
+    with pytest.raises(subprocess.TimeoutExpired):
+        deciders[1].wait(timeout=0.5)
+    deciders[0].communicate(b"go on\n")
+    deciders[1].communicate()
+    history = state.read_jsonl(place.file("history.jsonl"))
+    assert len(history) == 2 and active(place) == history[-1]["run"]
+
+
 def test_an_active_run_whose_files_are_gone_is_named(place):
     run = make(place)
     deployment.deploy(place, run)
