@@ -60,6 +60,12 @@ def test_every_answer_is_a_row_after_the_prompt_that_fae_sends_for_it(tokenizer)
         assert (row.weight, row.source, row.cut_tokens) == (0.5, "s1", 0)
 
 
+def test_an_answer_with_the_weight_0_is_context_and_no_target(tokenizer):
+    wrong = [*CHAT[:2], CHAT[2] | {"weight": 0}, *CHAT[3:]]
+    (row,) = encode_conversation(tokenizer, wrong)
+    assert row == encode_conversation(tokenizer, CHAT)[1]
+
+
 def test_what_is_trained_is_the_answer_and_its_end_and_nothing_of_the_user(tokenizer):
     for row in encode_conversation(tokenizer, CHAT):
         trained = tokenizer.decode(row.tokens[row.supervised_from :])
