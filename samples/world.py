@@ -578,13 +578,14 @@ def request_without_tool(rng: random.Random, held_out: bool = False) -> Conversa
     )
 
 
-def training_conversation(rng: random.Random) -> Conversation:
-    """One conversation of the mixture on which the model is trained."""
+def training_conversation(rng: random.Random, tools: float = 0.28) -> Conversation:
+    """One conversation of the mixture on which the model is trained; `tools` is the share of those with tools at hand."""
     kind = rng.random()
+    if kind >= 1 - tools:
+        return tool_conversation(rng)
+    kind = 0.72 * kind / (1 - tools)
     if kind < 0.52:
         return small_conversation(rng)
     if kind < 0.66:
         return correction(rng, rng.choice(("shorter", "longer", "meant")))
-    if kind < 0.72:
-        return request_without_tool(rng)
-    return tool_conversation(rng)
+    return request_without_tool(rng)
