@@ -164,10 +164,11 @@ def test_a_damaged_recording_is_named_and_the_others_are_used(home):
     paths = [home.file(r["audio"]) for r in corrections.all_records(home)]
     paths[1].unlink()
     paths[2].write_bytes(paths[2].read_bytes()[:20])
-    meta, train, _ = build(home)
+    meta, train, valid = build(home)
     assert meta["left_out"] == {"clip_missing": 1, "not_audio": 1}
     assert any(paths[1].name in note for note in meta["notes"])
-    assert len(train) == 4
+    # Of eight, the first and the fifth are held out, also when the second and third are lost.
+    assert len(train) == 4 and {home.file(row["audio"]) for row in valid} == {paths[0], paths[4]}
 
 
 def test_recordings_are_not_used_after_the_consent_for_audio_was_taken_back(home):

@@ -108,6 +108,11 @@ def _recordings(home: Home, records: list[dict], found: Collected) -> list[dict]
         if audio is None or audio in seen:
             continue
         seen.add(audio)
+        said = sorted(term for term in terms if occurrences(term, record["meant"]))
+        group = said[0] if said else ""
+        # Counted whether or not it can be used: a recording that is lost moves no other to the other side.
+        side = "valid" if counts[group] % HELD_OUT_EACH == 0 else "train"
+        counts[group] += 1
         if not allowed:
             found.left_out["no_audio_consent"] += 1
             continue
@@ -115,10 +120,6 @@ def _recordings(home: Home, records: list[dict], found: Collected) -> list[dict]
             found.left_out["clip_missing"] += 1
             found.notes.append(f"the recording {audio} is gone; its words are still learned")
             continue
-        said = [term for term in terms if occurrences(term, record["meant"])]
-        group = said[0] if said else ""
-        side = "valid" if counts[group] % HELD_OUT_EACH == 0 else "train"
-        counts[group] += 1
         rows.append(
             {
                 "audio": audio,
