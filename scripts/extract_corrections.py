@@ -78,6 +78,7 @@ def describe(
         "kind": "dpo",
         "summary": f"{len(train) + len(valid)} corrections",
         "episodes": found.read,
+        "order_is_known": "session_messages" in found.database.tables,
         "found": dict(mine.found.most_common()),
         "rows": {"train": len(train), "valid": len(valid)},
         "patterns": patterns,
@@ -107,6 +108,10 @@ def nothing_found(data: dict, kept: list[dict]) -> Missing:
         if corrections
         else f"there is no correction in {data['episodes']} episodes"
     )
+    if not data["order_is_known"]:
+        what += (
+            ": this database keeps no session messages, so it is not known what was said after what"
+        )
     also = f"; {len(kept)} misheard words were kept for train_stt" if kept else ""
     return Missing(
         "no_corrections",

@@ -301,6 +301,14 @@ def test_no_correction_at_all_says_what_would_count_as_one(days, home):
     assert "2 episodes" in error["message"] and '"too long"' in error["hint"]
 
 
+def test_without_session_messages_it_says_that_the_order_is_not_known(tmp_path, home):
+    consent.change(Home(home), ["conversations", "corrections"], [])
+    days = Days(tmp_path / "old", version=7, owner=False)
+    days.talk(("How do owls hunt?", LONG), ("Too long.", SHORT))
+    got = calls.script("extract_corrections", "--db", days.done(), "--json", home=home)
+    assert got.status == 4 and "no session messages" in got.json["error"]["message"]
+
+
 @pytest.mark.parametrize("granted", ["conversations", "corrections"])
 def test_it_needs_the_consent_for_both(days, home, granted):
     consent.change(Home(home), [granted], [])

@@ -17,6 +17,7 @@ import pytest
 import world
 from fae_days import START, Days, plain
 from fae_training import consent
+from fae_training.conversations import forgetting
 from fae_training.state import Home, read_jsonl
 
 
@@ -198,6 +199,31 @@ def test_dont_forget_forgets_nothing(days, export):
     days.talk(("I always forget how owls sleep.", "Upright, mostly."), plain(2))
     answer, _ = export(days.done())
     assert answer["excluded"] == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "topic"),
+    [
+        ("Forget about the interview.", "the interview"),
+        ("Hey Fae, please forget that I like pizza.", "I like pizza"),
+        ("Can you forget what I told you about Marion?", "Marion"),
+        ("I don't want you to remember my divorce", "my divorce"),
+        ("Remove the trip to Rome from your memory", "the trip to Rome"),
+        ("Delete everything you know about my boss.", "my boss"),
+        ("Forget everything about me.", "everything"),
+        ("Forget everything I told you.", "everything"),
+        ("Forget the whole thing.", ""),
+        ("Forget it.", ""),
+        ("Forget what I just said.", ""),
+        ("Don't forget the milk.", None),
+        ("I forgot my keys.", None),
+        ("Never forget where you came from.", None),
+        ("Did you forget to call?", None),
+        ("What did I tell you about Rome?", None),
+    ],
+)
+def test_a_request_to_forget_is_known_by_what_it_asks(said, topic):
+    assert forgetting.forget_request(said) == topic
 
 
 def test_what_forgotten_records_share_is_the_topic_where_the_request_is_not_kept(tmp_path, export):

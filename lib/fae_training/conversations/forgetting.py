@@ -9,7 +9,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fae_training.conversations.text import STOPWORDS, stem, without_wake_word, words
+from fae_training.conversations.text import (
+    STOPWORDS,
+    content_words,
+    stem,
+    without_wake_word,
+    words,
+)
 from fae_training.errors import Failed
 from fae_training.state import Home
 
@@ -30,6 +36,12 @@ _EVERYTHING = re.compile(
     r"^(?:everything|all|all of it)(?: (?:you know|(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$",
     re.I,
 )
+# "Forget the whole thing", "forget my last question": about this conversation, and no topic to look for elsewhere.
+_NO_TOPIC = {
+    stem(word)
+    for word in """whole last first question conversation earlier before today yesterday answer message part bit previous
+    asked time talk talked chat idea word sentence moment second mention mentioned bother matter rest""".split()  # noqa: SIM905
+}
 # Names that a conversation would be full of anyway, and the words of Fae's own record templates.
 _NO_NAME = STOPWORDS | {
     "user",
@@ -64,12 +76,12 @@ def forget_request(text: str) -> str | None:
             if _EVERYTHING.match(topic):
                 return "everything"
             topic = re.sub(rf"^{_ABOUT}", "", topic + " ", flags=re.I).strip()
-            return topic if _meaning(topic) else ""
+            return topic if _meaning(topic) - _NO_TOPIC else ""
     return None
 
 
 def _meaning(phrase: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in words(phrase) if word not in STOPWORDS)
+    return frozenset(content_words(phrase))
 
 
 @dataclass(slots=True)
