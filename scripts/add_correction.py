@@ -76,7 +76,8 @@ def main(call: Call) -> Result:
 def add_file(call: Call, path: Path) -> Result:
     """Every line of a JSONL file; a line that is of no use is named and the others are kept."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines(): it also splits at the line separators that a JSON text may hold.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except FileNotFoundError as error:
         raise Missing("no_file", f"there is no file {path}", f"ls -l {path.parent}") from error
     except (OSError, UnicodeDecodeError) as error:

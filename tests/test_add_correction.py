@@ -93,6 +93,14 @@ def test_a_file_of_corrections_keeps_the_good_lines_and_names_the_bad_ones(home,
     assert corrections.all_records(home)[1]["say_as"] == "shivawn"
 
 
+def test_a_line_separator_inside_a_text_does_not_end_its_line(home, tmp_path):
+    path = tmp_path / "one.jsonl"
+    row = {"heard": "Marian\u2028called", "meant": "Marion called"}
+    path.write_text(json.dumps(row, ensure_ascii=False), encoding="utf-8")
+    status, answer = call(home, "--file", str(path), "--json")
+    assert (status, answer["kept"], answer["problems"]) == (0, 1, [])
+
+
 def test_a_clip_is_refused_without_the_consent_for_audio(home, tmp_path):
     consent.change(home, [], ["audio"])
     status, answer = call(
