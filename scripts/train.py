@@ -51,7 +51,7 @@ def prepare(call: Call, settings) -> dict:
 
 def train(run, session) -> dict:
     """The worker's task: load, train, save, and say what was really applied."""
-    from fae_training.language import fast_path, gated_delta_patch, mlx_tune_repairs, rows
+    from fae_training.language import fast_path, gated_delta_patch, memory, mlx_tune_repairs, rows
     from fae_training.language.batches import Batches
     from fae_training.language.supervised_loss import language_loss
 
@@ -72,6 +72,11 @@ def train(run, session) -> dict:
         if run.record["rows"]["valid"]
         else []
     )
+    longest = max(len(row.tokens) for row in training)
+    settings, fast, planned = memory.fit_to_machine(
+        run.record["model"]["directory"], settings, longest, fast
+    )
+    notes += filter(None, [planned.get("note")])
 
     # Train
     batches = Batches(
@@ -99,7 +104,8 @@ def train(run, session) -> dict:
         "batch_size": batches.batch_size,
         "warmup_steps": trainer.warmup_steps,
         "schedule": trainer.lr_scheduler_type,
-        "max_length": max(len(row.tokens) for row in training),
+        "max_length": longest,
+        "planned": planned,
         "lora": mlx_tune_repairs.lora_receipt(model),
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
         "rows": {"train": len(training), "valid": len(held_out)},

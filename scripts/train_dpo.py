@@ -55,7 +55,13 @@ def prepare(call: Call, settings) -> dict:
 
 def train(run, session) -> dict:
     """The worker's task: load, train, save, and say what was really applied."""
-    from fae_training.language import dpo_repairs, fast_path, gated_delta_patch, mlx_tune_repairs
+    from fae_training.language import (
+        dpo_repairs,
+        fast_path,
+        gated_delta_patch,
+        memory,
+        mlx_tune_repairs,
+    )
     from fae_training.language.preference_batches import encode_pairs
 
     # Setup
@@ -72,6 +78,11 @@ def train(run, session) -> dict:
     train_rows, valid_rows, _ = preference_request.corrections(run.home)
     training = encode_pairs(tokenizer, train_rows, settings["max_length"])
     held_out = encode_pairs(tokenizer, valid_rows, settings["max_length"])
+    longest = max(len(row.tokens) for pair in training for row in (pair.chosen, pair.rejected))
+    settings, fast, planned = memory.fit_to_machine(
+        run.record["model"]["directory"], settings, longest, fast, rows_each=2
+    )
+    notes += filter(None, [planned.get("note")])
 
     # Train
     trainer = dpo_repairs.dpo_trainer(
@@ -96,7 +107,8 @@ def train(run, session) -> dict:
         "batch_size": trainer.batches.batch_size,
         "warmup_steps": trainer.warmup_steps,
         "schedule": trainer.config.lr_scheduler_type,
-        "max_length": max(len(row.tokens) for p in training for row in (p.chosen, p.rejected)),
+        "max_length": longest,
+        "planned": planned,
         "lora": mlx_tune_repairs.lora_receipt(model),
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
         "rows": {"train": len(training), "valid": len(held_out)},

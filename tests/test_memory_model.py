@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from fae_training import models, presets
-from fae_training.language.memory import estimate, plan
+from fae_training.errors import Missing
+from fae_training.language.fast_path import FastSettings
+from fae_training.language.memory import estimate, fit_to_machine, plan
 from fae_training.language.model_sizes import read_directory, read_sizes
 from tiny_qwen import EXPERTS, make_model, text_config, with_adapter
 
@@ -111,6 +113,7 @@ def test_the_estimate_is_within_15_percent_of_the_measured_peak(
     assert needed.kept + needed.working == pytest.approx(peak, rel=0.15)
 
 
+ALL_ON = FastSettings()
 MACHINES = {"tiny": 8, "small": 16, "medium": 32, "large": 48}
 NAMES = dict(
     zip(MACHINES, ["Qwen3.5-2B", "Qwen3.5-4B", "Qwen3.5-9B", "Qwen3.5-35B-A3B"], strict=True)
@@ -164,3 +167,28 @@ def test_more_of_anything_needs_more():
     assert estimate(sizes, 10**9, 8, 4, 512, True).peak > base
     assert estimate(sizes, 10**9, 8, 1, 2048, True).peak > base
     assert estimate(sizes, 10**9, 8, 1, 512, False).peak > base
+
+
+def test_what_does_not_fit_is_made_to_fit_or_refused_with_both_numbers(tmp_path, monkeypatch):
+    config = {"model_type": "qwen3_5", "text_config": text_config(), "dtype": "float32"}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(b"x" * 1_000_000)
+    asked = {"rank": 8, "batch_size": 8, "gradient_accumulation": 2, "experts": False}
+
+    def on_a_machine_of(gigabytes, fast=ALL_ON, **more):
+        monkeypatch.setenv("FAE_TRAINING_MEMORY_GB", str(gigabytes))
+        return fit_to_machine(tmp_path, asked, 1024, fast, **more)
+
+    settings, fast, planned = on_a_machine_of(16)
+    assert settings == asked and not fast.checkpoint_layers and planned["note"] == ""
+    settings, fast, planned = on_a_machine_of(0.2)
+    assert fast.checkpoint_layers
+    assert settings["batch_size"] * settings["gradient_accumulation"] == 16
+    assert f"{settings['batch_size']} instead of 8" in planned["note"]
+    assert planned["peak_memory_gb"] <= planned["limit_gb"] == 0.15
+    as_pairs, _, _ = on_a_machine_of(0.2, rows_each=2)
+    assert as_pairs["batch_size"] == settings["batch_size"] / 2
+    with pytest.raises(Missing, match=r"needs about 0\.0\d GB, and 0\.02 GB"):
+        on_a_machine_of(0.03)
+    assert on_a_machine_of(0.03, FastSettings.off()) == (asked, FastSettings.off(), {})
+    assert on_a_machine_of(16, FastSettings(checkpoint_layers=True))[1].checkpoint_layers

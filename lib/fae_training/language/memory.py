@@ -6,15 +6,21 @@ of which width a layer keeps and works with was measured, by changing one dimens
 compare the formula with measured peaks. Measured on the CPU backend, which allocates some steps ahead; Metal does too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from fae_training import fae_app
+from fae_training.errors import Missing
 from fae_training.language import gated_delta, supervised_loss
+from fae_training.language.fast_path import FastSettings
 from fae_training.language.layout import round_up
-from fae_training.language.model_sizes import ModelSizes
+from fae_training.language.model_sizes import ModelSizes, read_directory
 
 # Bytes for each trainable parameter, float32: itself, its gradient, the sum of earlier ones, Adam's two
 # moments and the update.
 ADAPTER_BYTES = 24
+# What macOS lets the GPU have of a machine's memory, about; the rest is Fae's and everyone else's.
+USABLE = 0.7
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,53 @@ class Plan:
     fits: bool
 
 
+def fit_to_machine(
+    directory: str | Path, settings: dict, longest: int, fast: FastSettings, rows_each: int = 1
+) -> tuple[dict, FastSettings, dict]:
+    """(settings, fast, what was planned) that fit into this machine, with the batch that was asked for.
+
+    Of settings it reads and may change batch_size and gradient_accumulation. longest: tokens of the longest row;
+    rows_each: rows of one item of a batch, 2 for preference pairs. The formula is that of the fast path: with
+    the token by token recurrence nothing is planned. Raises Missing when not even one item at a time fits.
+    """
+    if not fast.gated_delta:
+        return settings, fast, {}
+    sizes, weights = read_directory(Path(directory))
+    limit = round(USABLE * fae_app.memory_bytes())
+    found = plan(
+        sizes,
+        weights,
+        settings["rank"],
+        settings["batch_size"],
+        settings["gradient_accumulation"],
+        longest,
+        limit,
+        4 if sizes.bits == 32 else 2,
+        settings["experts"],
+        rows_each,
+        fast.checkpoint_layers,
+    )
+    peak = round(found.estimate.peak / 1e9, 2)
+    planned = {"peak_memory_gb": peak, "limit_gb": round(limit / 1e9, 2), "note": ""}
+    if not found.fits:
+        raise Missing(
+            "not_enough_memory",
+            f"one step on rows of {longest} tokens needs about {peak} GB, and {planned['limit_gb']} GB "
+            f"({USABLE:.0%} of this machine's memory) may be used",
+            "train shorter rows (--max-length 512), a lower --rank, or a smaller --model",
+        )
+    if found.batch_size != settings["batch_size"]:
+        planned["note"] = (
+            f"to fit into memory, {found.batch_size} instead of {settings['batch_size']} at a time, "
+            f"accumulated {found.gradient_accumulation} times: the same batch"
+        )
+    changed = {
+        "batch_size": found.batch_size,
+        "gradient_accumulation": found.gradient_accumulation,
+    }
+    return settings | changed, replace(fast, checkpoint_layers=found.checkpoint_layers), planned
+
+
 def plan(
     sizes: ModelSizes,
     weight_bytes: int,
@@ -52,16 +105,26 @@ def plan(
     limit_bytes: int,
     activation_bytes: int = 2,
     experts: bool = False,
+    rows_each: int = 1,
+    always_checkpoint: bool = False,
 ) -> Plan:
     """The first of these that fits into limit_bytes: as asked; layers checkpointed; then both with half the batch and
     twice the accumulation, down to one row at a time, which trains the same. `fits` is False when nothing does; the
-    plan is then the smallest. tokens is the longest row; activation_bytes is 2 for bfloat16 (a quantised model) and 4.
+    plan is then the smallest. tokens is the longest row; activation_bytes is 2 for bfloat16 (a quantised model), else 4;
+    rows_each: rows that one item of a batch has.
     """
     found = None
     for rows in _divisors_down(batch_size):
-        for checkpoint in (False, True):
+        for checkpoint in (True,) if always_checkpoint else (False, True):
             needed = estimate(
-                sizes, weight_bytes, rank, rows, tokens, checkpoint, activation_bytes, experts
+                sizes,
+                weight_bytes,
+                rank,
+                rows * rows_each,
+                tokens,
+                checkpoint,
+                activation_bytes,
+                experts,
             )
             found = Plan(
                 rows,
