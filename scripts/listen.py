@@ -39,7 +39,9 @@ def main(call: Call) -> Result:
     if arguments.file is None:
         raise BadRequest("no_file", "no recording was named", "uv run scripts/listen.py FILE")
     if not arguments.file.is_file():
-        raise Missing("no_file", f"there is no file {arguments.file}", f"ls {arguments.file.parent}")  # fmt: skip
+        raise Missing(
+            "no_file", f"there is no file {arguments.file}", f"ls {arguments.file.parent}"
+        )
     run = trained(call, kind)
 
     from fae_training.ears import listening, runtime
@@ -70,7 +72,7 @@ def main(call: Call) -> Result:
         "seconds": round(len(samples) / 16_000, 2),
         "events": [
             {"at_s": a, "class": n, "probability": p} for a, n, p in heard.events[:EVENTS_TOLD]
-        ],  # fmt: skip
+        ],
         "event_count": len(heard.events),
         "segments": [{"from_s": b, "to_s": e, "class": n} for b, e, n in told],
         "milliseconds_a_chunk": round(heard.milliseconds_a_chunk, 3),
@@ -84,7 +86,9 @@ def trained(call: Call, kind: str) -> runs.Run:
     if call.arguments.run:
         run = runs.find(call.home, call.arguments.run, kind)
     else:
-        complete = [r for r in runs.all_runs(call.home, kind) if r.record.get("status") == "completed"]  # fmt: skip
+        complete = [
+            r for r in runs.all_runs(call.home, kind) if r.record.get("status") == "completed"
+        ]
         run = deployment.current_run(call.home, KINDS[kind].slot) or (complete or [None])[-1]
     if run is None or not run.file("adapters", "model.json").is_file():
         raise Missing(

@@ -26,7 +26,10 @@ def recordings(tmp_path):
 
 
 def kept(home, kind="keyword"):
-    return sorted(str(p.relative_to(home / kind / "samples")) for p in (home / kind / "samples").rglob("*.wav"))  # fmt: skip
+    return sorted(
+        str(p.relative_to(home / kind / "samples"))
+        for p in (home / kind / "samples").rglob("*.wav")
+    )
 
 
 def test_nothing_is_taken_without_consent(home, recordings):
@@ -47,13 +50,21 @@ def test_folders_named_after_classes_come_in_once(allowed, recordings):
     assert first.stat().st_mode & 0o777 == 0o600
 
 
-def test_any_rate_and_channels_are_kept_as_sixteen_kilohertz_mono_under_the_speaker(allowed, tmp_path):  # fmt: skip
+def test_any_rate_and_channels_are_kept_as_sixteen_kilohertz_mono_under_the_speaker(
+    allowed, tmp_path
+):
     stereo = 0.1 * np.random.default_rng(0).standard_normal((44_100, 2))
     soundfile.write(tmp_path / "hey--fae.flac", stereo, 44_100)
     calls.answer(
-        "add_samples", "--class", "wake", "--speaker", "Anna B.", "--files", tmp_path / "hey--fae.flac",
+        "add_samples",
+        "--class",
+        "wake",
+        "--speaker",
+        "Anna B.",
+        "--files",
+        tmp_path / "hey--fae.flac",
         home=allowed,
-    )  # fmt: skip
+    )
     (name,) = kept(allowed)
     assert name.startswith("wake/Anna-B.--hey-fae-")
     info = soundfile.info(allowed / "keyword" / "samples" / name)
@@ -62,7 +73,9 @@ def test_any_rate_and_channels_are_kept_as_sixteen_kilohertz_mono_under_the_spea
 
 def test_a_table_gives_class_speaker_and_recording(allowed, recordings):
     table = recordings / "clips.csv"
-    table.write_text("file,class,group,recording\nwake/take 0.wav,wake,anna,monday\nwake/take 1.wav,speech,,\n")  # fmt: skip
+    table.write_text(
+        "file,class,group,recording\nwake/take 0.wav,wake,anna,monday\nwake/take 1.wav,speech,,\n"
+    )
     calls.answer("add_samples", "--table", table, home=allowed)
     names = kept(allowed)
     assert names[0].startswith("speech/take-1-")
@@ -82,7 +95,9 @@ def test_what_cannot_be_used_is_named_and_the_rest_comes_in(allowed, recordings)
     (recordings / "wake" / "broken.wav").write_bytes(b"not a sound at all, whatever it is called")
     (recordings / "wake" / "empty.wav").touch()
     soundfile.write(recordings / "wake" / "silent.wav", np.zeros(16_000), 16_000)
-    answer = calls.answer("add_samples", "--class", "wake", "--files", recordings / "wake", home=allowed)  # fmt: skip
+    answer = calls.answer(
+        "add_samples", "--class", "wake", "--files", recordings / "wake", home=allowed
+    )
     assert answer["added"]["wake"] == 2
     problems = " ".join(answer["problems"])
     assert answer["left_out"] == 3
@@ -101,9 +116,13 @@ def test_a_dry_run_adds_nothing(allowed, recordings):
         ((), 2, "give either --files or --table"),
         (("--files", "/nowhere/at/all"), 4, "no file or folder /nowhere/at/all"),
         (("--class", "bark", "--files", "/tmp"), 2, "'bark' is not a class of keyword"),
-        (("--kind", "speech_verifier", "--class", "wake", "--files", "/tmp"), 2, "speech, music, noise"),
+        (
+            ("--kind", "speech_verifier", "--class", "wake", "--files", "/tmp"),
+            2,
+            "speech, music, noise",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_requests_say_what_was_expected(allowed, arguments, status, says):
     answer = calls.script("add_samples", *arguments, "--json", home=allowed)
     assert answer.status == status

@@ -3,7 +3,6 @@
 import ear_sounds
 import numpy as np
 import pytest
-
 from fae_training.ears import sounds, windows
 from fae_training.ears.classes import EARS
 from fae_training.ears.examples import SHARES, Augmentation, Examples
@@ -16,10 +15,16 @@ KEYWORD = EARS["keyword"]
 def recordings(counts, seed=0):
     random = np.random.default_rng(seed)
     return [
-        Recording(name, f"s{n % 3}", f"{name} {n}", "recorded", ear_sounds.clip(name, random).astype(np.float32))
+        Recording(
+            name,
+            f"s{n % 3}",
+            f"{name} {n}",
+            "recorded",
+            ear_sounds.clip(name, random).astype(np.float32),
+        )
         for name, count in counts.items()
         for n in range(count)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +43,10 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(few):
 def test_ten_clips_of_a_class_are_seen_as_often_as_their_share_beside_a_thousand():
     counts = {"interrupt": 10, "wake": 10, "speech": 40, "silence": 10, "noise": 1_000}
     clips = recordings({**counts, "noise": 20})
-    clips += [Recording("noise", None, f"n{n}", "generated", clips[-1].samples[:3_200]) for n in range(980)]  # fmt: skip
+    clips += [
+        Recording("noise", None, f"n{n}", "generated", clips[-1].samples[:3_200])
+        for n in range(980)
+    ]
     examples = Examples(clips, KEYWORD, 1_000, 0, Augmentation(pitches=0))
     labels = examples.arrays_at(0)[1]
     for number, name in enumerate(KEYWORD.classes):

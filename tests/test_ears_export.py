@@ -4,11 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from test_ears_streaming import random_arrays
-
 from fae_training.ears import model_files, onnx_export, runtime
 from fae_training.ears.classes import EARS
 from fae_training.ears.features import samples_for
+from test_ears_streaming import random_arrays
 
 
 @pytest.fixture(scope="module", params=list(EARS))

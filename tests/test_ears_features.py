@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from fae_training.ears import features
 
 
@@ -21,9 +20,20 @@ def librosa_log_mel(samples):
     import librosa
 
     power = librosa.feature.melspectrogram(
-        y=samples, sr=16_000, n_fft=512, win_length=400, hop_length=192, window="hann",
-        center=False, power=2.0, n_mels=40, fmin=60, fmax=7_600, htk=True, norm=None,
-    )  # fmt: skip
+        y=samples,
+        sr=16_000,
+        n_fft=512,
+        win_length=400,
+        hop_length=192,
+        window="hann",
+        center=False,
+        power=2.0,
+        n_mels=40,
+        fmin=60,
+        fmax=7_600,
+        htk=True,
+        norm=None,
+    )
     return np.log(power + features.LOG_FLOOR).T
 
 

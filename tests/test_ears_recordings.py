@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import soundfile
-
 from fae_training.ears import recordings
 from fae_training.ears.classes import EARS
 from fae_training.ears.recordings import Recording
@@ -124,15 +123,32 @@ def test_no_speaker_and_no_recording_is_on_both_sides():
 
 def test_one_speaker_alone_is_split_by_recording_and_the_figure_called_optimistic():
     everything = made("wake", "anna", 20) + made("noise", None, 20)
-    train, valid, notes = recordings.split(everything, 0.2, 0)
+    _, valid, notes = recordings.split(everything, 0.2, 0)
     assert sum(r.class_name == "wake" for r in valid) == 4
     assert "all recordings of wake are of one speaker: the figures are optimistic" in notes[0]
+
+
+def test_a_synthesised_voice_is_not_held_out_in_the_place_of_a_person():
+    everything = [r for s in range(5) for r in made("wake", f"s{s}", 4)]
+    spoken = [
+        Recording("wake", f"robot {n % 9}", f"{n}", "synthesised", np.zeros(1)) for n in range(90)
+    ]
+    _, valid, _ = recordings.split(everything + spoken, 0.2, 0)
+    assert sum(r.origin == "recorded" for r in valid) == 4
+    assert sum(r.origin == "synthesised" for r in valid) >= 18
+
+
+def test_two_speakers_are_split_by_recording_and_the_figure_called_optimistic():
+    everything = made("wake", "anna", 10) + made("wake", "ben", 10)
+    _, valid, notes = recordings.split(everything, 0.2, 0)
+    assert len(valid) == 4
+    assert "all recordings of wake are of 2 speakers: the figures are optimistic" in notes[0]
 
 
 def test_ten_clips_beside_ten_thousand_still_have_two_held_out():
     everything = [r for s in range(5) for r in made("wake", f"w{s}", 2)]
     everything += [r for s in range(200) for r in made("speech", f"s{s}", 50)]
-    train, valid, _ = recordings.split(everything, 0.2, 0)
+    _, valid, _ = recordings.split(everything, 0.2, 0)
     assert sum(r.class_name == "wake" for r in valid) == 2
     assert 1_800 <= sum(r.class_name == "speech" for r in valid) <= 2_200
 

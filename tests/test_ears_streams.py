@@ -3,7 +3,6 @@
 import ear_sounds
 import numpy as np
 import pytest
-
 from fae_training.ears import measures, streams
 from fae_training.ears.classes import EARS
 from fae_training.ears.recordings import Recording
@@ -15,10 +14,12 @@ KEYWORD = EARS["keyword"]
 def clips():
     random = np.random.default_rng(0)
     return [
-        Recording(name, f"s{n}", f"{n}", "recorded", ear_sounds.clip(name, random).astype(np.float32))
+        Recording(
+            name, f"s{n}", f"{n}", "recorded", ear_sounds.clip(name, random).astype(np.float32)
+        )
         for name in KEYWORD.classes
         for n in range(4)
-    ]  # fmt: skip
+    ]
 
 
 def test_a_stream_is_as_long_as_asked_and_has_triggers_only_when_asked(clips):

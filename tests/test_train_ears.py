@@ -8,7 +8,6 @@ import calls
 import ear_sounds
 import numpy as np
 import pytest
-
 from fae_training.ears.classes import EARS
 from fae_training.ears.runtime import load
 
@@ -60,7 +59,7 @@ def test_the_receipt_says_what_was_applied(keyword):
     applied = metrics(keyword[1])["applied"]
     assert applied["updates"] == metrics(keyword[1])["steps_done"]
     assert applied["batch_size"] == 32
-    assert applied["trainable_parameters"] == 60_229
+    assert applied["trainable_parameters"] == 37_493
     assert applied["sounds"]["train"]["wake"]["recorded"] == 16
     assert set(applied["triggers"]) == {"interrupt", "wake"}
     assert 0.3 <= applied["triggers"]["wake"]["threshold"] < 1
@@ -92,7 +91,10 @@ def test_the_same_seed_gives_the_same_ear(keyword, tmp_path):
     home = shutil.copytree(keyword[0], tmp_path / "home")
     started = calls.answer("train_keyword", *ENOUGH, home=home)
     assert calls.wait_until_ended(started["run"], home)["status"] == "completed"
-    ours, theirs = (load(h / "runs" / r / "adapters") for h, r in ((keyword[0], keyword[1].name), (home, started["run"])))  # fmt: skip
+    ours, theirs = (
+        load(h / "runs" / r / "adapters")
+        for h, r in ((keyword[0], keyword[1].name), (home, started["run"]))
+    )
     assert np.array_equal(ours.layers[0].weight, theirs.layers[0].weight)
     assert ours.spec == theirs.spec
 
@@ -104,7 +106,11 @@ def test_an_ear_goes_through_evaluation_approval_deployment_and_back(keyword, tm
     calls.answer("propose", "--run", keyword[1].name, home=home)
     text = (home / "runs" / keyword[1].name / "proposal.md").read_text()
     assert "An update for your wake and stop words" in text
-    code = next(w.strip("`*.") for w in text.split() if len(w.strip("`*.")) == 7 and w.strip("`*.")[3] == "-" and w.strip("`*.").isupper())  # fmt: skip
+    code = next(
+        w.strip("`*.")
+        for w in text.split()
+        if len(w.strip("`*.")) == 7 and w.strip("`*.")[3] == "-" and w.strip("`*.").isupper()
+    )
     calls.answer("deploy", "--run", keyword[1].name, "--code", code, home=home)
     active = json.loads((home / "active.json").read_text())
     assert active["keyword"]["run"] == keyword[1].name
@@ -149,7 +155,9 @@ def test_phrases_without_a_word_are_refused(home):
     assert (status, error["code"]) == (2, "no_phrases")
 
 
-@pytest.mark.skipif(not shutil.which("espeak-ng") and not shutil.which("say"), reason="nothing here can speak")  # fmt: skip
+@pytest.mark.skipif(
+    not shutil.which("espeak-ng") and not shutil.which("say"), reason="nothing here can speak"
+)
 def test_missing_words_are_synthesised_in_many_voices():
     from fae_training.ears import phrases
     from fae_training.speech.synthesis import find_synthesiser

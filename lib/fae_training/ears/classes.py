@@ -8,9 +8,9 @@ TWO_SECONDS = 165
 
 # One frame a chunk after the first layer, so a stream computes each layer once for every 36 ms.
 LAYERS = (
-    {"outputs": 64, "width": 7, "stride": 3, "dilation": 1},
-    {"outputs": 64, "width": 5, "stride": 1, "dilation": 1},
-    {"outputs": 64, "width": 5, "stride": 1, "dilation": 1},
+    {"outputs": 48, "width": 7, "stride": 3, "dilation": 1},
+    {"outputs": 48, "width": 5, "stride": 1, "dilation": 1},
+    {"outputs": 48, "width": 5, "stride": 1, "dilation": 1},
 )
 
 # How Fae is called, with the spellings that its recogniser takes for its name.

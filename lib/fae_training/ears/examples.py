@@ -26,8 +26,9 @@ SHARES = {
 }
 # Frames in which a window holds enough sound to stand for its class.
 LEAST_SOUNDING = 0.4
-# Seconds of texture in a class from which on variants of it are not worth their time.
-ENOUGH_SECONDS = 1_500
+# Seconds of each class that are varied in pitch, drawn at random where there are more: varying costs time, and a class
+# with so many recordings has many voices of its own.
+MOST_VARIED_SECONDS = 400
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,26 @@ class _Texture:
 class Examples:
     """What fit() trains on: batch_at(index) -> {"x": [batch, frames, 40] log-mel, "y": [batch] class numbers}."""
 
-    def __init__(self, recordings: list[Recording], ear: Ear, batch_size: int, seed: int, augmentation=None):  # fmt: skip
+    def __init__(
+        self, recordings: list[Recording], ear: Ear, batch_size: int, seed: int, augmentation=None
+    ):
         self.ear, self.batch_size, self.seed = ear, batch_size, seed
         self.augmentation = augmentation or Augmentation()
         random = np.random.default_rng(seed)
         self.words: dict[str, list] = {name: [] for name in ear.triggers}
         pieces: dict[str, list] = {name: [] for name in ear.classes if name not in ear.triggers}
-        seconds = {name: sum(len(r.samples) for r in recordings if r.class_name == name) / 16_000 for name in ear.classes}  # fmt: skip
+        seconds = {
+            name: sum(len(r.samples) for r in recordings if r.class_name == name) / 16_000
+            for name in ear.classes
+        }
         for recording in recordings:
             name = recording.class_name
             for samples in self._variants(recording, seconds[name], random):
                 power = mel_power(samples)
                 if name in self.words:
-                    self.words[name] += [(power, *bounds) for bounds in words(power, ear.windows[0])]  # fmt: skip
+                    self.words[name] += [
+                        (power, *bounds) for bounds in words(power, ear.windows[0])
+                    ]
                 elif len(power):
                     pieces[name].append(power)
         self.textures = {name: self._end_to_end(name, parts) for name, parts in pieces.items()}
@@ -82,9 +90,10 @@ class Examples:
         samples = recording.samples
         made = [samples]
         voiced = recording.class_name in (*self.ear.triggers, "speech")
-        if voiced and recording.origin == "recorded" and seconds < ENOUGH_SECONDS:
+        varied = voiced and recording.origin == "recorded"
+        if varied and random.random() * seconds < MOST_VARIED_SECONDS:
             for _ in range(self.augmentation.pitches):
-                # Up to a fifth: the voices of children and of the excited, whom few recordings are of.
+                # Up to a minor sixth: children and the excited, of whom there are few recordings.
                 pitch = np.exp(random.uniform(np.log(0.85), np.log(1.6)))
                 made.append(sounds.at_pitch(samples, pitch, random.uniform(0.88, 1.12)))
         # Frames of a stream lie anywhere on a word.

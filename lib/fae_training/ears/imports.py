@@ -26,7 +26,9 @@ class Sample:
     recording: str | None
 
 
-def from_paths(paths: list[Path], kind: str, class_name: str | None, speaker: str | None) -> list[Sample]:  # fmt: skip
+def from_paths(
+    paths: list[Path], kind: str, class_name: str | None, speaker: str | None
+) -> list[Sample]:
     """The sound files in `paths`. Without a class, each folder must hold folders named after classes."""
     classes = EARS[kind].classes
     found = []
@@ -70,7 +72,11 @@ def from_table(table: Path, kind: str) -> list[Sample]:
         for number, row in enumerate(reader, start=2):
             _check_class(row["class"], EARS[kind].classes, f"{kind} (line {number} of {table})")
             speaker = row.get("speaker") or row.get("group") or None
-            found.append(Sample(_beside(table, row["file"]), row["class"], speaker, row.get("recording") or None))  # fmt: skip
+            found.append(
+                Sample(
+                    _beside(table, row["file"]), row["class"], speaker, row.get("recording") or None
+                )
+            )
     return found
 
 
@@ -95,7 +101,9 @@ def _sounds(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
 
 
-def keep(home: Home, kind: str, samples: list[Sample], dry_run: bool = False) -> tuple[dict, list[str]]:  # fmt: skip
+def keep(
+    home: Home, kind: str, samples: list[Sample], dry_run: bool = False
+) -> tuple[dict, list[str]]:
     """({class: how many were added}, why each of the others was not). The same sound given twice is kept once."""
     from fae_training.speech.clips import read, write
 

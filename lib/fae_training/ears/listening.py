@@ -49,7 +49,9 @@ def listen(classifier: Classifier, samples: np.ndarray) -> Heard:
     return Heard(np.array(times), streamed, events, float(np.median(costs) * 1000), difference)
 
 
-def segments(heard: Heard, classes: list[str], shortest: float = 0.3) -> list[tuple[float, float, str]]:  # fmt: skip
+def segments(
+    heard: Heard, classes: list[str], shortest: float = 0.3
+) -> list[tuple[float, float, str]]:
     """(from, to, class) in seconds: the most likely class while it lasts; blinks shorter than `shortest` are not told."""
     if not len(heard.times):
         return []

@@ -60,7 +60,9 @@ def export(classifier: Classifier, path: Path) -> None:
     pooled = node("Concat", [mean, deviation, highest], "pooled", axis=2)
     flat = node("Flatten", [pooled], "flat", axis=1)
     weight = constant("output_weight", classifier.weight)
-    logits = node("Gemm", [flat, weight, constant("output_bias", classifier.bias)], "logits", transB=1)  # fmt: skip
+    logits = node(
+        "Gemm", [flat, weight, constant("output_bias", classifier.bias)], "logits", transB=1
+    )
     temperature = constant("temperature", np.float32(classifier.temperature))
     node("Softmax", [node("Div", [logits, temperature], "tempered")], "probabilities", axis=-1)
     graph = helper.make_graph(
@@ -70,12 +72,12 @@ def export(classifier: Classifier, path: Path) -> None:
             helper.make_tensor_value_info(
                 "log_mel", TensorProto.FLOAT, ["batch", "frames", len(classifier.mean)]
             )
-        ],  # fmt: skip
+        ],
         [
             helper.make_tensor_value_info(
                 "probabilities", TensorProto.FLOAT, ["batch", len(classifier.classes)]
             )
-        ],  # fmt: skip
+        ],
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])

@@ -41,7 +41,7 @@ def synthesised(synthesiser, ear: Ear, phrases: dict, counts: dict, seed: int) -
         )
 
     def speak(item):
-        (class_name, text), voice = item
+        (_, text), voice = item
         try:
             return synthesiser.speak(text, voice)
         except OSError:
@@ -58,7 +58,15 @@ def synthesised(synthesiser, ear: Ear, phrases: dict, counts: dict, seed: int) -
         # Half of the talk is Fae's own, through a loudspeaker and the room.
         own = class_name == "speech" and text in TALK and random.random() < 0.5
         samples = sounds.echo(samples, random) if own else roughen(samples, random)
-        made.append(Recording(class_name, f"{synthesiser.program} {voice.name}", f"{number} {text}", "synthesised", samples))  # fmt: skip
+        made.append(
+            Recording(
+                class_name,
+                f"{synthesiser.program} {voice.name}",
+                f"{number} {text}",
+                "synthesised",
+                samples,
+            )
+        )
     return made
 
 
@@ -78,5 +86,9 @@ def generated(ear: Ear, counts: dict, seconds: float, seed: int) -> list[Recordi
     if "silence" in ear.classes and not counts.get("silence"):
         for number in range(40):
             samples = random.standard_normal(32_000) * 10 ** random.uniform(-5, -3.3)
-            made.append(Recording("silence", None, f"quiet {number}", "generated", samples.astype(np.float32)))  # fmt: skip
+            made.append(
+                Recording(
+                    "silence", None, f"quiet {number}", "generated", samples.astype(np.float32)
+                )
+            )
     return made

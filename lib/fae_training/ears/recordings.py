@@ -18,6 +18,8 @@ SHORTEST_SECONDS = 0.1
 # A recording of one class whose loudest fifth of a second is below this is silence, whatever its folder says.
 SILENT = 0.002
 NAMED_AT_MOST = 5
+# With fewer speakers of a class than this, holding one out takes a third or more of its voices from training.
+FEWEST_SPEAKERS = 4
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Recording:
     speaker: str | None
     name: str
     origin: str
-    samples: "numpy.ndarray" = field(repr=False)
+    samples: "numpy.ndarray" = field(repr=False)  # noqa: F821
 
     @property
     def group(self) -> str:
@@ -171,9 +173,17 @@ def unusable(samples, class_name: str) -> str | None:
 def split(recordings: list[Recording], share: float, seed: int) -> tuple[list, list, list[str]]:
     """(train, valid, notes): about `share` of each class held out, whole speakers and whole recordings at a time.
 
-    Synthesised and generated sounds are split by their voice in the same way. A class with one group alone stays
-    in training, with a note; so does a note say that a figure is optimistic where one speaker is on both sides.
+    What people recorded and what was made are split each by itself, so no voice of a synthesiser is held out in the place
+    of a person's. A class with fewer than FEWEST_SPEAKERS is split by recording, with a note: its figures are optimistic.
     """
+    recorded = [r for r in recordings if r.origin == "recorded"]
+    made = [r for r in recordings if r.origin != "recorded"]
+    train, valid, notes = _split(recorded, share, seed)
+    others = _split(made, share, seed)
+    return train + others[0], valid + others[1], notes
+
+
+def _split(recordings: list[Recording], share: float, seed: int) -> tuple[list, list, list[str]]:
     import numpy
 
     notes = []
@@ -181,18 +191,22 @@ def split(recordings: list[Recording], share: float, seed: int) -> tuple[list, l
     for recording in recordings:
         groups.setdefault(recording.group, []).append(recording)
     classes = sorted({r.class_name for r in recordings})
-    groups_of = {c: {g for g, rs in groups.items() if any(r.class_name == c for r in rs)} for c in classes}  # fmt: skip
     total = {c: sum(r.class_name == c for r in recordings) for c in classes}
     for name in classes:
-        if len(groups_of[name]) == 1 and total[name] > 1:
-            only = next(iter(groups_of[name]))
-            # One voice alone: hold out recordings of it, for a figure that is too good is still better than none.
-            for recording in groups.pop(only, []):
-                groups.setdefault(f"{only} {recording.name}", []).append(recording)
+        few = {r.group for r in recordings if r.class_name == name}
+        speakers = [group for group in few if group.startswith("speaker ")]
+        if len(few) < FEWEST_SPEAKERS and speakers and total[name] > 1:
+            # A figure that is too good is still better than none, and no voice can be spared from training.
+            for group in sorted(few):
+                for recording in groups.pop(group, []):
+                    groups.setdefault(f"{group} {recording.name}", []).append(recording)
+            who = "one speaker" if len(few) == 1 else f"{len(few)} speakers"
             notes.append(
-                f"all recordings of {name} are of one {only.split()[0]}: the figures are optimistic for anybody else"
+                f"all recordings of {name} are of {who}: the figures are optimistic for anybody else"
             )
-    counts = {g: {c: sum(r.class_name == c for r in rs) for c in classes} for g, rs in groups.items()}  # fmt: skip
+    counts = {
+        g: {c: sum(r.class_name == c for r in rs) for c in classes} for g, rs in groups.items()
+    }
     order = sorted(groups)
     numpy.random.default_rng(seed).shuffle(order)
     held, chosen = dict.fromkeys(classes, 0), set()

@@ -13,10 +13,10 @@ DEFAULTS = {
     "schedule": "cosine",
     "weight_decay": 0.01,
     "max_gradient_norm": 1.0,
-    "label_smoothing": 0.05,
+    "label_smoothing": 0.02,
     "dropout": 0.2,
     "patience": 4,
-    "held_out_share": 0.2,
+    "held_out_share": 0.15,
     "false_alarms_per_hour": 1.0,
     "synthesise": "auto",
 }

@@ -67,7 +67,9 @@ class Classifier:
             for n, layer in enumerate(spec["layers"])
         ]
         self.weight, self.bias = arrays["output.weight"], arrays["output.bias"]
-        self.parameters = sum(a.size for n, a in arrays.items() if n.split(".")[0] in ("convolutions", "output"))  # fmt: skip
+        self.parameters = sum(
+            a.size for n, a in arrays.items() if n.split(".")[0] in ("convolutions", "output")
+        )
 
     def hidden_frames(self, frames: int) -> int:
         for layer in self.layers:

@@ -30,9 +30,12 @@ def score(run: Run, session) -> dict:
     seen["base"] = {length: _commonest(kept[f"labels_{length}"], ear) for length in ear.windows}
     seen.setdefault("current", seen["base"])
     tables = {
-        who: {f: measures.confusion(kept[f"labels_{f}"], p.argmax(axis=1), len(ear.classes)) for f, p in by.items()}
+        who: {
+            f: measures.confusion(kept[f"labels_{f}"], p.argmax(axis=1), len(ear.classes))
+            for f, p in by.items()
+        }
         for who, by in seen.items()
-    }  # fmt: skip
+    }
     found = []
     for length in ear.windows:
         right = {
@@ -52,9 +55,27 @@ def score(run: Run, session) -> dict:
             )
         )
         values = {who: measures.macro_f1(by[length]) for who, by in tables.items()}
-        found.append(_measure(f"macro_f1_{length}_frames", f"the same, each class counting alike (macro-F1), on {what}", "F1", "higher", "no_worse", values))  # fmt: skip
+        found.append(
+            _measure(
+                f"macro_f1_{length}_frames",
+                f"the same, each class counting alike (macro-F1), on {what}",
+                "F1",
+                "higher",
+                "no_worse",
+                values,
+            )
+        )
     sure = {who: measures.calibration_error(by[frames], labels) for who, by in seen.items()}
-    found.append(_measure("calibration_error", "how far its certainty is from its hit rate", "share", "lower", "report", sure))  # fmt: skip
+    found.append(
+        _measure(
+            "calibration_error",
+            "how far its certainty is from its hit rate",
+            "share",
+            "lower",
+            "report",
+            sure,
+        )
+    )
     on_streams = {}
     if ear.triggers:
         session.log("listening to streams")
@@ -98,10 +119,19 @@ def _seconds(frames: int) -> str:
 
 
 def _measure(name, title, unit, better, gate, values: dict, per_item: dict | None = None) -> dict:
-    made = {"name": name, "title": title, "unit": unit, "better": better, "gate": gate, "tolerance": 0.0}  # fmt: skip
+    made = {
+        "name": name,
+        "title": title,
+        "unit": unit,
+        "better": better,
+        "gate": gate,
+        "tolerance": 0.0,
+    }
     made |= {who: values[who] for who in ("candidate", "current", "base")}
     if per_item and len(per_item["candidate"]):
-        made["per_item"] = {who: list(map(float, per_item[who])) for who in ("candidate", "current")}  # fmt: skip
+        made["per_item"] = {
+            who: list(map(float, per_item[who])) for who in ("candidate", "current")
+        }
     return made
 
 
@@ -128,11 +158,38 @@ def _stream_measures(found: dict, ear: Ear) -> list[dict]:
         if by["candidate"]["missed_at"]["1.0"] is None:
             continue
         missed = {who: m["missed_at"]["1.0"] for who, m in by.items()}
-        made.append(_measure(f"{name}_missed", f"{name} missed at one false alarm an hour", "share", "lower", "no_worse", missed))  # fmt: skip
+        made.append(
+            _measure(
+                f"{name}_missed",
+                f"{name} missed at one false alarm an hour",
+                "share",
+                "lower",
+                "no_worse",
+                missed,
+            )
+        )
         recall = {who: m["recall"] for who, m in by.items()}
-        made.append(_measure(f"{name}_recall", f"{name} heard at its own threshold", "share", "higher", "report", recall))  # fmt: skip
+        made.append(
+            _measure(
+                f"{name}_recall",
+                f"{name} heard at its own threshold",
+                "share",
+                "higher",
+                "report",
+                recall,
+            )
+        )
         false = {who: m["false_alarms_an_hour"] for who, m in by.items()}
-        made.append(_measure(f"{name}_false_alarms", f"false {name} an hour at its own threshold", "an hour", "lower", "report", false))  # fmt: skip
+        made.append(
+            _measure(
+                f"{name}_false_alarms",
+                f"false {name} an hour at its own threshold",
+                "an hour",
+                "lower",
+                "report",
+                false,
+            )
+        )
     return made
 
 
@@ -169,10 +226,14 @@ def _notes(run: Run, ear: Ear, table: np.ndarray, on_streams: dict, cost: float)
     np.fill_diagonal(off, 0)
     if off.max() > 0:
         true, taken = np.unravel_index(off.argmax(), off.shape)
-        notes.append(f"Most often {ear.classes[true]} is taken for {ear.classes[taken]}: {int(off[true, taken])} of {int(table[true].sum())}.")  # fmt: skip
+        notes.append(
+            f"Most often {ear.classes[true]} is taken for {ear.classes[taken]}: {int(off[true, taken])} of {int(table[true].sum())}."
+        )
     for name, m in on_streams.get("candidate", {}).items():
         if m["recall"] is not None:
-            notes.append(f"{name}: {m['recall']:.0%} of {m['spoken']} heard, {m['false_alarms_an_hour']:.1f} false an hour, {m['latency_ms'] or 0:.0f} ms after the word began.")  # fmt: skip
+            notes.append(
+                f"{name}: {m['recall']:.0%} of {m['spoken']} heard, {m['false_alarms_an_hour']:.1f} false an hour, {m['latency_ms'] or 0:.0f} ms after the word began."
+            )
     return [*notes, f"One chunk of 36 ms takes {cost:.2f} ms."]
 
 

@@ -179,7 +179,9 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, rate: float)
             highest = peaks(smoothed(silent[:, column], chunks))
             least = float(highest[allowed]) + 1e-4 if len(highest) > allowed else 0.5
             least = float(np.clip(least, 0.3, 0.9999))
-            found, _ = heard(smoothed(said[:, column], chunks), spoken.events, name, classifier.window)  # fmt: skip
+            found, _ = heard(
+                smoothed(said[:, column], chunks), spoken.events, name, classifier.window
+            )
             recall = float((found >= least).mean()) if len(found) else 0.0
             if best is None or recall > best[0] + 1e-9:
                 best = (recall, chunks, least, found)

@@ -76,7 +76,9 @@ def train_classifier(train, valid, ear: Ear, settings: dict, run, session, augme
     )
     mean, deviation = frames.mean(axis=0), frames.std(axis=0) + 1e-3
     mx.random.seed(settings["seed"])
-    model = network.Classifier(list(LAYERS), len(ear.classes), 40, mean, deviation, settings["dropout"])  # fmt: skip
+    model = network.Classifier(
+        list(LAYERS), len(ear.classes), 40, mean, deviation, settings["dropout"]
+    )
     spec = model_files.specification(ear)
     smoothing = settings["label_smoothing"]
 
@@ -144,21 +146,31 @@ def train(run, session) -> dict:
     # Setup
     ear, settings = EARS[run.kind], run.settings
     sounds, notes = gather(run.home, ear, settings, session.log)
-    training, valid, about_split = recordings.split(sounds, settings["held_out_share"], settings["seed"])  # fmt: skip
+    training, valid, about_split = recordings.split(
+        sounds, settings["held_out_share"], settings["seed"]
+    )
     notes += about_split
     write_rows(run, ear, training, valid, notes)
     session.log(f"{len(training)} sounds to train on, {len(valid)} held out")
 
     # Train
-    arrays, spec, held, result, examples = train_classifier(training, valid, ear, settings, run, session)  # fmt: skip
+    arrays, spec, held, result, examples = train_classifier(
+        training, valid, ear, settings, run, session
+    )
 
     # Calibrate, choose thresholds, save
     spec = calibrated(arrays, spec, held)
-    made = held_out_streams(valid, ear, settings["stream_minutes"], settings["seed"]) if ear.triggers else {}  # fmt: skip
+    made = (
+        held_out_streams(valid, ear, settings["stream_minutes"], settings["seed"])
+        if ear.triggers
+        else {}
+    )
     if ear.triggers:
         classifier = Classifier(arrays, spec)
         rate = settings["false_alarms_per_hour"]
-        spec["triggers"] = streams.choose(classifier, made["choose_quiet"], made["choose_spoken"], rate)  # fmt: skip
+        spec["triggers"] = streams.choose(
+            classifier, made["choose_quiet"], made["choose_spoken"], rate
+        )
     save(run, ear, arrays, spec, valid)
     keep_held_out(run, held, made)
 
@@ -173,7 +185,9 @@ def train(run, session) -> dict:
         "sounds": {"train": count(training, ear), "valid": count(valid, ear)},
     }
     if held.synthetic:
-        notes.append(f"nothing recorded of {', '.join(held.synthetic)} was held out: judged by synthesised or generated sounds")  # fmt: skip
+        notes.append(
+            f"nothing recorded of {', '.join(held.synthetic)} was held out: judged by synthesised or generated sounds"
+        )
     return receipt(run, result, applied, notes)
 
 
@@ -246,6 +260,8 @@ def keep_held_out(run, held: Held, made: dict) -> None:
     for name, stream in made.items():
         if name.startswith("measure"):
             kept[f"stream_{name}"] = stream.log_mel.astype(np.float16)
-            kept[f"events_{name}"] = np.array([[str(v) for v in e] for e in stream.events], dtype=str)  # fmt: skip
+            kept[f"events_{name}"] = np.array(
+                [[str(v) for v in e] for e in stream.events], dtype=str
+            )
     with atomic_file(run.file("held_out.npz")) as temporary, temporary.open("wb") as out:
         np.savez(out, **kept)

@@ -84,4 +84,6 @@ def padded(power: np.ndarray, frames: int) -> np.ndarray:
         return np.zeros((frames, 40), dtype=np.float32)
     quiet = power[power.sum(axis=1).argmin()]
     before = missing // 2
-    return np.concatenate([np.tile(quiet, (before, 1)), power, np.tile(quiet, (missing - before, 1))])  # fmt: skip
+    return np.concatenate(
+        [np.tile(quiet, (before, 1)), power, np.tile(quiet, (missing - before, 1))]
+    )

@@ -1,0 +1,355 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "librosa>=0.11",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "numpy",
+#   "scikit-learn>=1.7",
+#   "soundfile",
+#   "soxr",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""The ears on real recordings of people whom they never heard, beside a support vector machine, and their speed.
+
+    uv run benchmarks/bench_ears.py --audio DIR            or FAE_BENCH_AUDIO=DIR
+    uv run benchmarks/bench_ears.py --audio DIR --only keyword streams
+    uv run benchmarks/bench_ears.py --audio DIR --only ablation --steps 400
+    uv run benchmarks/bench_ears.py                        without recordings: speed alone
+
+DIR holds keyword/ and speech_verifier/, each with train.csv and valid.csv: file (relative to DIR), class, source, group
+(speaker or recording), recording, word. Trains on train.csv (a part of it held out for early stopping, temperature and
+thresholds), reports on valid.csv. Streams are composed of the recordings in valid.csv, at least an hour without any
+trigger and half an hour with; the word `computer` plays wake and `snowboy` interrupt where the synthesiser says them.
+Times are CPU time, which other programs on the machine disturb less than wall time.
+"""
+
+import argparse
+import csv
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from fae_training import presets, runs
+from fae_training.ears import features, measures, phrases, recordings, request, streams, training
+from fae_training.ears.classes import EARS
+from fae_training.ears.examples import Augmentation
+from fae_training.ears.recordings import Recording
+from fae_training.ears.runtime import Classifier
+from fae_training.ears.scoring import cost_of_a_chunk
+from fae_training.session import Session
+from fae_training.state import Home
+
+SECTIONS = ("speed", "keyword", "streams", "few", "verifier", "sources", "ablation")
+SAID = {"wake": ["computer"], "interrupt": ["snowboy"]}
+FEW_CLIPS, FEW_SPEAKERS = 20, 3
+
+
+class Silent(Session):
+    def log(self, text: str) -> None:
+        pass
+
+
+def rows(audio: Path, kind: str, split: str) -> list[tuple[Recording, str]]:
+    """(recording, source) of each row of a table."""
+    import soundfile
+
+    made = []
+    with (audio / kind / f"{split}.csv").open(newline="") as table:
+        for row in csv.DictReader(table):
+            samples, _ = soundfile.read(audio / row["file"], dtype="float32")
+            name = f"{row['recording']} {Path(row['file']).stem}"
+            made.append(
+                (Recording(row["class"], row["group"], name, "recorded", samples), row["source"])
+            )
+    return made
+
+
+def lent(ear, other: list[Recording]) -> list[Recording]:
+    """The other ear's recordings under the classes that they are here, as train_*.py borrows them."""
+    return [
+        Recording(ear.borrowed[r.class_name], r.speaker, r.name, r.origin, r.samples)
+        for r in other
+        if r.class_name in ear.borrowed
+    ]
+
+
+def trained(kind: str, sounds: list[Recording], steps: int, augmentation=None, minutes=60):
+    """(classifier with temperature and thresholds, CPU seconds, steps taken): as the worker of train_*.py does it."""
+    from fae_training.speech.synthesis import find_synthesiser
+
+    ear = EARS[kind]
+    settings = request.defaults(kind, presets.EARS["light"]) | {"steps": steps}
+    began = time.process_time()
+    counts = {name: sum(r.class_name == name for r in sounds) for name in ear.classes}
+    synthesiser = find_synthesiser()
+    if synthesiser:
+        sounds = sounds + phrases.synthesised(synthesiser, ear, SAID, counts, 0)
+    sounds = sounds + phrases.generated(ear, counts, settings["generated_seconds"], 0)
+    train, valid, _ = recordings.split(sounds, settings["held_out_share"], 0)
+    with tempfile.TemporaryDirectory() as directory:
+        run = runs.create(Home(Path(directory)), kind, {"settings": settings})
+        arrays, spec, held, result, _ = training.train_classifier(
+            train, valid, ear, settings, run, Silent(run), augmentation
+        )
+    spec = training.calibrated(arrays, spec, held)
+    if ear.triggers and minutes:
+        made = training.held_out_streams(valid, ear, minutes, 0)
+        spec["triggers"] = streams.choose(
+            Classifier(arrays, spec), made["choose_quiet"], made["choose_spoken"], 1.0
+        )
+    return Classifier(arrays, spec), time.process_time() - began, result.steps_done
+
+
+def clips(sounds: list[Recording], ear, frames: int) -> tuple[np.ndarray, np.ndarray]:
+    """(log-mel [n, frames, 40], labels): the beginning of each recording, as it is."""
+    length = features.samples_for(frames)
+    cut = [np.pad(r.samples[:length], (0, max(0, length - len(r.samples)))) for r in sounds]
+    return features.log_mel(np.stack(cut)), np.array(
+        [ear.classes.index(r.class_name) for r in sounds]
+    )
+
+
+def support_vectors(x: np.ndarray, labels: np.ndarray):
+    """The strongest baseline without a network: statistics of each band and a coarse picture, RBF kernel."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
+
+    return make_pipeline(StandardScaler(), SVC(C=10, class_weight="balanced")).fit(flat(x), labels)
+
+
+def flat(x: np.ndarray) -> np.ndarray:
+    frames = x.shape[1] // 8 * 8
+    patches = x[:, :frames].reshape(len(x), 8, -1, 20, 2).mean(axis=(2, 4)).reshape(len(x), -1)
+    change = np.abs(np.diff(x, axis=1)).mean(axis=1)
+    return np.concatenate([x.mean(1), x.std(1), x.max(1), x.min(1), change, patches], axis=1)
+
+
+def tell(name: str, labels: np.ndarray, predicted: np.ndarray, classes) -> None:
+    table = measures.confusion(labels, predicted, len(classes))
+    each = ", ".join(
+        f"{c} {f:.3f}" for c, f in zip(classes, measures.f1_of_classes(table), strict=True)
+    )
+    print(
+        f"| {name} | {measures.macro_f1(table):.3f} | {(labels == predicted).mean():.3f} | {each} |",
+        flush=True,
+    )
+
+
+def tell_streams(name: str, classifier: Classifier, quiet, spoken) -> None:
+    found = streams.measure(classifier, quiet, spoken, classifier.spec["triggers"])
+    for trigger, m in found.items():
+        print(
+            f"| {name}, {trigger} | {m['false_alarms_an_hour']:.1f} | {m['recall']:.3f} of {m['spoken']} | "
+            f"{1 - m['missed_at']['0.5']:.3f} | {1 - m['missed_at']['1.0']:.3f} | {m['latency_ms'] or 0:.0f} |",
+            flush=True,
+        )
+
+
+def keyword(audio: Path, steps: int, only) -> None:
+    ear = EARS["keyword"]
+    train = [r for r, _ in rows(audio, "keyword", "train")]
+    valid = [r for r, _ in rows(audio, "keyword", "valid")]
+    borrowed = {s: [r for r, _ in rows(audio, "speech_verifier", s)] for s in ("train", "valid")}
+    x, y = clips(valid, ear, ear.windows[0])
+    quiet = spoken = None
+    if "streams" in only or "few" in only:
+        sounds = valid + [r for r in borrowed["valid"]]
+        quiet = streams.compose(sounds, ear, 3_960, 101, with_events=False)
+        spoken = streams.compose(sounds, ear, 1_800, 102, with_events=True)
+        print(
+            f"\nstreams: {quiet.hours:.2f} h without triggers, {len(spoken.events)} triggers in {spoken.hours:.2f} h, from {sum(len(r.samples) for r in sounds) / 960_000:.0f} min of recordings"
+        )
+    if "keyword" in only or "streams" in only:
+        print(
+            "\n| keyword, one second, new speakers | macro-F1 | accuracy | F1 of the classes |\n|---|---|---|---|"
+        )
+        tx, ty = clips(train, ear, ear.windows[0])
+        tell(
+            "RBF SVM on statistics and patches",
+            y,
+            support_vectors(tx, ty).predict(flat(x)),
+            ear.classes,
+        )
+        classifier, seconds, taken = trained("keyword", train + lent(ear, borrowed["train"]), steps)
+        p = classifier.probabilities(x)
+        tell(f"1D-CNN, {taken} steps, {seconds:.0f} CPU s", y, p.argmax(1), ear.classes)
+        one = [n for n, r in enumerate(valid) if r.speaker != "pv025"]
+        tell(
+            "  without the 41 copies of two clips of speaker pv025",
+            y[one],
+            p[one].argmax(1),
+            ear.classes,
+        )
+        print(
+            f"\nexpected calibration error {measures.calibration_error(p, y):.3f}, {classifier.parameters} parameters, {cost_of_a_chunk(classifier):.2f} ms a chunk\n"
+        )
+        print(measures.confusion(y, p.argmax(1), len(ear.classes)))
+        if quiet is not None:
+            head_of_streams()
+            tell_streams(
+                f"{sum(r.class_name == 'wake' for r in train)} clips", classifier, quiet, spoken
+            )
+    if "few" in only:
+        few = [r for r in train if r.class_name not in ear.triggers]
+        for name in ear.triggers:
+            speakers = sorted({r.speaker for r in train if r.class_name == name})[:FEW_SPEAKERS]
+            per = [[r for r in train if r.class_name == name and r.speaker == s] for s in speakers]
+            few += [
+                r
+                for n in range(FEW_CLIPS)
+                for r in [per[n % len(per)][n // len(per) % len(per[n % len(per)])]]
+            ]
+        classifier, _, _ = trained("keyword", few + lent(ear, borrowed["train"]), steps)
+        print(
+            "\n| keyword, few recordings | macro-F1 | accuracy | F1 of the classes |\n|---|---|---|---|"
+        )
+        tell(
+            f"{FEW_CLIPS} clips of {FEW_SPEAKERS} speakers and synthesis",
+            y,
+            classifier.probabilities(x).argmax(1),
+            ear.classes,
+        )
+        head_of_streams()
+        tell_streams(f"{FEW_CLIPS} clips and synthesis", classifier, quiet, spoken)
+
+
+def head_of_streams() -> None:
+    print(
+        "\n| streams | false an hour | recall at its threshold | recall at 0.5 an hour | at 1 an hour | ms from onset |\n|---|---|---|---|---|---|"
+    )
+
+
+def verifier(audio: Path, steps: int, by_source: bool) -> None:
+    ear = EARS["speech_verifier"]
+    train, valid = rows(audio, "speech_verifier", "train"), rows(audio, "speech_verifier", "valid")
+    borrowed = lent(ear, [r for r, _ in rows(audio, "keyword", "train")])
+    if by_source:
+        # Sources of music are left out one after the other; their clips, all of them, are what is tested.
+        for source in ("librosa_data", "sonicpi_samples", "mdn_webaudio", "fsdkaggle_instruments"):
+            rest = [r for r, s in train if s != source or r.class_name != "music"]
+            test = [r for r, s in train + valid if s == source and r.class_name == "music"]
+            classifier, _, _ = trained("speech_verifier", rest + borrowed, steps)
+            for frames in ear.windows:
+                x, y = clips(test, ear, frames)
+                right = (classifier.probabilities(x).argmax(1) == y).mean()
+                print(
+                    f"| music of {source}, never trained on, {frames} frames, {len(y)} clips | {right:.3f} |",
+                    flush=True,
+                )
+        return
+    classifier, seconds, taken = trained("speech_verifier", [r for r, _ in train] + borrowed, steps)
+    print(
+        "\n| speech, music, noise, new recordings | macro-F1 | accuracy | F1 of the classes |\n|---|---|---|---|"
+    )
+    for frames, what in zip(ear.windows, ("1 s", "2 s"), strict=True):
+        x, y = clips([r for r, _ in valid], ear, frames)
+        tx, ty = clips([r for r, _ in train], ear, frames)
+        tell(f"{what}, RBF SVM", y, support_vectors(tx, ty).predict(flat(x)), ear.classes)
+        p = classifier.probabilities(x)
+        tell(f"{what}, 1D-CNN, {taken} steps, {seconds:.0f} CPU s", y, p.argmax(1), ear.classes)
+        print(measures.confusion(y, p.argmax(1), 3).tolist())
+
+
+def ablation(audio: Path, steps: int) -> None:
+    """Each part of the augmentation left out, and each alone, on the clips of new speakers."""
+    ear = EARS["keyword"]
+    train = [r for r, _ in rows(audio, "keyword", "train")]
+    x, y = clips([r for r, _ in rows(audio, "keyword", "valid")], ear, ear.windows[0])
+    print("\n| augmentation | macro-F1 | accuracy | F1 of the classes |\n|---|---|---|---|")
+    off = {"pitches": 0, "mixing": 0.0, "gain": 0.0, "curve": 0.0, "partial": 0.0}
+    variants = {"all": {}, "none": off} | {f"without {n}": {n: v} for n, v in off.items()}
+    for name, changes in variants.items():
+        classifier, _, _ = trained("keyword", train, steps, Augmentation(**changes), minutes=0)
+        tell(name, y, classifier.probabilities(x).argmax(1), ear.classes)
+
+
+def speed() -> None:
+    import librosa
+
+    random = np.random.default_rng(0)
+    sounds = (0.1 * random.standard_normal((256, 16_000))).astype(np.float32)
+
+    def theirs():
+        for samples in sounds[:64]:
+            power = librosa.feature.melspectrogram(
+                y=samples,
+                sr=16_000,
+                n_fft=512,
+                win_length=400,
+                hop_length=192,
+                center=False,
+                n_mels=40,
+                fmin=60,
+                fmax=7_600,
+                htk=True,
+                norm=None,
+            )
+            np.log(power + features.LOG_FLOOR)
+
+    ratios = []
+    for _ in range(8):
+        began = time.process_time()
+        theirs()
+        middle = time.process_time()
+        features.log_mel(sounds)
+        ratios.append((middle - began) / 64 / ((time.process_time() - middle) / 256))
+    print(
+        f"features: {np.median(ratios[1:]):.1f} times as fast as librosa clip by clip (CPU time, median of 7, {min(ratios[1:]):.1f} to {max(ratios[1:]):.1f})"
+    )
+
+
+def light() -> None:
+    """CPU seconds of the light preset on 4,000 clips of a second, sounds generated, nothing synthesised."""
+    random = np.random.default_rng(0)
+    ear = EARS["keyword"]
+    sounds = []
+    for number in range(4_000):
+        name = ear.classes[number % 5]
+        level = 1e-4 if name == "silence" else 0.1
+        samples = random.standard_normal(16_000) * level * np.repeat(random.random(16), 1_000)
+        sounds.append(
+            Recording(name, f"s{number % 50}", f"{number}", "recorded", samples.astype(np.float32))
+        )
+    steps = presets.EARS["light"]["steps"]
+    began, wall = time.process_time(), time.monotonic()
+    trained("keyword", sounds, steps, minutes=presets.EARS["light"]["stream_minutes"])
+    print(
+        f"light preset on 4,000 clips of a second: {time.process_time() - began:.0f} CPU s, {time.monotonic() - wall:.0f} s of wall time"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--audio", type=Path, default=os.environ.get("FAE_BENCH_AUDIO"))
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS[:-1])
+    parser.add_argument("--steps", type=int, default=presets.EARS["light"]["steps"])
+    arguments = parser.parse_args()
+    only = arguments.only
+    if "speed" in only:
+        speed()
+        light()
+    if arguments.audio is None:
+        print("no recordings were named (--audio DIR or FAE_BENCH_AUDIO): speed alone was measured")
+        return
+    audio = Path(arguments.audio)
+    if {"keyword", "streams", "few"} & set(only):
+        keyword(audio, arguments.steps, only)
+    if "verifier" in only:
+        verifier(audio, arguments.steps, by_source=False)
+    if "sources" in only:
+        verifier(audio, arguments.steps, by_source=True)
+    if "ablation" in only:
+        ablation(audio, arguments.steps)
+
+
+if __name__ == "__main__":
+    main()
