@@ -62,6 +62,9 @@ _NEUTRAL = {
     bring come turn need nice use used speak talk talking language english hear back little too long short style
     attitude manner feeling voice always never everyone anyone haha ha ah yay right mean follow understand grasp choice pick tone walk step fill properly""".split()  # noqa: SIM905
 }  # fmt: skip
+_ADDRESSED = re.compile(
+    r"^that\b|\b(?:you|please|say|explain|give me|make (?:it|that)|tell me|keep|that's|that was|don't|i need|i want|i got)\b"
+)
 _OTHERS = re.compile(
     r"\b(?:he|she|they|we|his|her|their|wife|husband|mother|father|mum|mom|dad|boss|teacher|doctor|friend|brother|sister|son|daughter"
     r"|everyone|people|somebody|someone)\b(?!.*\byou\b)"
@@ -129,18 +132,21 @@ def classify(said: str, user: str, reply: str, silence: float) -> str | None:
         " ".join(words(c)) for c in re.split(r"[,.;:!?]", without_wake_word(said)) if c.strip()
     ]
     parts = (
-        [plain, *clauses] if 1 < len(clauses) and len(words(plain)) <= LONGEST_VERDICT else [plain]
+        [plain, *clauses] if len(clauses) > 1 and len(words(plain)) <= LONGEST_VERDICT else [plain]
     )
     about_others = about_others or re.search(r"\b\w+er than\b", plain) is not None
-    for kind in (*REPHRASE, "praise"):
+    if not about_others:
         # A request may come with a reason ("I'm no economist, make it simple"); praise with more is only a preface.
-        for part in parts if kind != "praise" else [plain]:
-            if (
-                _CUES[kind].search(part)
-                and _is_about_the_answer(kind, part, user, asked, about_others)
-                and _fits(kind, part, reply)
-            ):
-                return kind
+        requests = [part for part in parts if not asked and _may_be_a_request(part)]
+        verdicts = [plain] if _may_be_praise(plain) else []
+        for kind in (*REPHRASE, "praise"):
+            for part in verdicts if kind == "praise" else requests:
+                if (
+                    _CUES[kind].search(part)
+                    and _is_the_whole(kind, part, user)
+                    and _fits(kind, part, reply)
+                ):
+                    return kind
     return "reask" if silence <= REASK_SECONDS and asks_again(plain, user) else None
 
 
@@ -223,25 +229,22 @@ def _other_figure(plain: str, user: str, reply: str) -> bool:
     )
 
 
-def _is_about_the_answer(kind: str, plain: str, user: str, asked: bool, about_others: bool) -> bool:
+def _may_be_a_request(plain: str) -> bool:
+    """Not a question, and not the next item of a list ("and simpler?")."""
+    return not _ASKS_SOMETHING.match(plain) and not plain.startswith("and ")
+
+
+def _may_be_praise(plain: str) -> bool:
+    return not _REFUSAL.match(plain) and (
+        not _ASKS_SOMETHING.match(plain) or plain.startswith("what a ")
+    )
+
+
+def _is_the_whole(kind: str, plain: str, user: str) -> bool:
     """Whether the sentence is made of the cue, polite words and words of the question, and of nothing else."""
-    if about_others or (_ASKS_SOMETHING.match(plain) and kind != "praise"):
-        return False
-    if kind != "praise" and plain.startswith("and "):
-        return False  # "and simpler?" goes on to the next word in a list
-    if kind == "praise" and (
-        _REFUSAL.match(plain) or (_ASKS_SOMETHING.match(plain) and not plain.startswith("what a "))
-    ):
-        return False
-    if asked and (_REFUSAL.match(plain) or kind != "praise"):
-        return False
     left = content_words(_CUES[kind].sub(" ", plain)) - _NEUTRAL - content_words(user)
     # One stray word is let pass in a sentence that plainly addresses Fae.
-    addressed = re.search(
-        r"^that\b|\b(?:you|please|say|explain|give me|make (?:it|that)|tell me|keep|that's|that was|don't|i need|i want|i got)\b",
-        plain,
-    )
-    return len(left) <= (1 if addressed else 0)
+    return len(left) <= (1 if _ADDRESSED.search(plain) else 0)
 
 
 def _fits(kind: str, plain: str, reply: str) -> bool:
