@@ -266,8 +266,10 @@ def test_a_home_by_flag_beats_the_environment(call, tmp_path):
 
 def test_the_keyboard_ends_a_script_with_130_and_no_traceback(tmp_path, home):
     path = tmp_path / "wait.py"
+    # A process that a shell put in the background ignores the keyboard: this one must not inherit that.
     path.write_text(
         "import signal, os\nfrom fae_training import calling\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "calling.run(lambda call: os.kill(os.getpid(), signal.SIGINT) or signal.pause(), calling.parser(''))"
     )
     got = subprocess.run([sys.executable, path], capture_output=True, text=True)
