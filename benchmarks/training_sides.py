@@ -1,0 +1,320 @@
+"""The model, the rows and the ways to train that bench_train.py compares: stock mlx-lm, stock mlx-tune, ours."""
+
+import itertools
+import json
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+RANK, SCALE, RATE, SEED, PERSONAL_SEED = 8, 2.0, 1e-4, 0, 1
+VOCABULARY = 60_000
+CONFIG = {
+    "model_type": "qwen3_5_text",
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 64,
+    "rms_norm_eps": 1e-6,
+    "vocab_size": VOCABULARY,
+    "max_position_embeddings": 4096,
+    "linear_num_value_heads": 4,
+    "linear_num_key_heads": 2,
+    "linear_key_head_dim": 128,
+    "linear_value_head_dim": 128,
+    "linear_conv_kernel_dim": 4,
+    "tie_word_embeddings": True,
+    "attention_bias": False,
+    "full_attention_interval": 4,
+    "eos_token_id": 2,
+    "rope_parameters": {
+        "type": "default",
+        "mrope_section": [4, 2, 2],
+        "rope_theta": 10000000,
+        "partial_rotary_factor": 0.25,
+    },
+}
+
+
+def make_model(vocabulary: int = VOCABULARY):
+    """The model with LoRA on attention, linear attention and MLP, everything else frozen, B not zero."""
+    import mlx.core as mx
+    from fae_training.language import adapters
+    from mlx.utils import tree_flatten
+    from mlx_lm.models import qwen3_5
+
+    mx.random.seed(SEED)
+    text = CONFIG | {"vocab_size": vocabulary}
+    model = qwen3_5.Model(
+        qwen3_5.ModelArgs.from_dict({"model_type": "qwen3_5", "text_config": text})
+    )
+    for layer in model.layers:
+        if layer.is_linear:
+            # As trained models have it: heads that remember for a few to hundreds of tokens.
+            layer.linear_attn.A_log = mx.log(mx.linspace(0.01, 0.5, 4))
+    adapters.add_lora(model, RANK, SCALE, 0.0, adapters.adapter_keys(model), SEED)
+    start = [
+        (name, 0.02 * mx.random.normal(value.shape))
+        for name, value in tree_flatten(model.trainable_parameters())
+        if name.endswith("lora_b")
+    ]
+    model.load_weights(start, strict=False)
+    model.train()
+    mx.eval(model.parameters())
+    return model
+
+
+def personal_rows(
+    count: int, system: int, user=(20, 60), answer=(30, 150), vocabulary: int = VOCABULARY
+):
+    """A system prompt that all share, then tokens of the user and of the answer, their numbers between two bounds.
+
+    PERSONAL_SEED is the first with which the longest of rows 1 to 4, 5 to 8 and so on is padded to the same width by mlx-lm,
+    whose first step of a new width takes minutes here.
+    """
+    from fae_training.language.rows import TokenRow
+
+    chooser = random.Random(PERSONAL_SEED)
+    tokens = lambda n: [chooser.randrange(10, vocabulary) for _ in range(n)]  # noqa: E731
+    shared, rows = tokens(system), []
+    for _ in range(count):
+        prompt = shared + tokens(chooser.randint(*user))
+        rows.append(TokenRow(prompt + tokens(chooser.randint(*answer)), len(prompt)))
+    return rows
+
+
+def plain_rows(count: int, length: int):
+    """Rows that share nothing, every token a target, as mlx-lm trains text."""
+    from fae_training.language.rows import TokenRow
+
+    chooser = random.Random(SEED)
+    return [
+        TokenRow([chooser.randrange(10, VOCABULARY) for _ in range(length + 1)], 1)
+        for _ in range(count)
+    ]
+
+
+class Side:
+    """One way to train: `step()` takes the next step and notes its time, peak memory and tokens."""
+
+    def __init__(self, name: str, patched: bool):
+        self.name, self.patched = name, patched
+        self.first_seconds, self.seconds, self.peak = None, [], 0
+        self.tokens, self.supervised = [], []
+        self.losses: list[float] = []
+        self.seen: set = set()
+
+    def step(self) -> None:
+        """A step whose shapes were not seen before is compiled, and taken once more for its time."""
+        import mlx.core as mx
+        from fae_training.language import gated_delta_patch
+
+        (gated_delta_patch.install if self.patched else gated_delta_patch.remove)()
+        prepared, real, supervised = self.prepare()
+        arrays = prepared.values() if isinstance(prepared, dict) else prepared
+        shapes = tuple(array.shape for array in arrays)
+        if shapes not in self.seen:
+            self.seen.add(shapes)
+            started = time.perf_counter()
+            self.losses.append(self.run(prepared))
+            if self.first_seconds is None:
+                self.first_seconds = time.perf_counter() - started
+                return
+        mx.clear_cache()
+        mx.reset_peak_memory()
+        wall, busy = time.perf_counter(), time.process_time()
+        self.losses.append(self.run(prepared))
+        wall, busy = time.perf_counter() - wall, time.process_time() - busy
+        self.peak = max(self.peak, mx.get_peak_memory())
+        self.seconds.append(busy if mx.default_device() == mx.cpu else wall)
+        self.tokens.append(real)
+        self.supervised.append(supervised)
+
+    def result(self) -> dict:
+        total = sum(self.seconds)
+        return {
+            "name": self.name,
+            "first_seconds": self.first_seconds,
+            "step_seconds": statistics.median(self.seconds),
+            "tokens_per_s": sum(self.tokens) / total,
+            "supervised_per_s": sum(self.supervised) / total,
+            "peak_mb": self.peak / 1e6,
+        }
+
+
+class Stock(Side):
+    """mlx-lm's own loss, batches and compiled step (mlx_lm/tuner/trainer.py: default_loss, iterate_batches, step)."""
+
+    def __init__(self, name: str, model, rows, batch_size: int, patched: bool = False):
+        import mlx.core as mx
+        import mlx.nn as nn
+        import mlx.optimizers as optim
+        from mlx_lm.tuner.datasets import CacheDataset
+        from mlx_lm.tuner.trainer import default_loss, iterate_batches
+
+        super().__init__(name, patched)
+        data = _AsDataset([(row.tokens, row.supervised_from) for row in rows])
+        self.batches = iterate_batches(CacheDataset(data), batch_size, 4096, loop=True, seed=SEED)
+        optimizer = optim.AdamW(learning_rate=RATE)
+        value_and_gradient = nn.value_and_grad(model, default_loss)
+        state = [model.state, optimizer.state, mx.random.state]
+
+        def step(*batch):
+            (loss, count), gradient = value_and_gradient(model, *batch)
+            optimizer.update(model, gradient)
+            return loss, count
+
+        compiled = mx.compile(step, inputs=state, outputs=state)
+
+        def run(batch):
+            loss, _ = compiled(*batch)
+            mx.eval(loss, state)
+            return loss.item()
+
+        self.run = run
+
+    def prepare(self):
+        batch, lengths = next(self.batches)
+        spans = lengths.tolist()
+        real = sum(end for _, end in spans)
+        return (batch, lengths), real, sum(end - max(start, 1) for start, end in spans)
+
+
+class _AsDataset:
+    """Rows as mlx-lm's CacheDataset wants them: a list of records, and process() that makes (tokens, offset)."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, index):
+        return {"row": self.rows[index]}
+
+    def process(self, record):
+        return record["row"]
+
+
+class Ours(Side):
+    """The product's batches and loss, and the micro-step of fit.fit."""
+
+    def __init__(self, name: str, model, rows, batch_size: int, fast):
+        import mlx.core as mx
+        import mlx.nn as nn
+        import mlx.optimizers as optim
+        from fae_training.language.batches import Batches
+        from fae_training.language.supervised_loss import language_loss
+
+        super().__init__(name, fast.gated_delta)
+        self.batches = Batches(rows, batch_size, SEED, fast.shared_prefix, fast.by_length)
+        self.index = itertools.count()
+        optimizer = optim.AdamW(learning_rate=RATE)
+        optimizer.init(model.trainable_parameters())
+        value_and_gradient = nn.value_and_grad(model, lambda m, b: language_loss(m, b, fast))
+        state = [model.state, mx.random.state]
+        compiled = mx.compile(
+            lambda batch: value_and_gradient(model, batch), inputs=state, outputs=state
+        )
+
+        def run(batch):
+            from mlx.utils import tree_map
+
+            (loss, weight, _), gradient = compiled(batch)
+            optimizer.update(model, tree_map(lambda g: g / weight, gradient))
+            mx.eval(loss, weight, optimizer.state, model.trainable_parameters())
+            return loss.item() / weight.item()
+
+        self.run = run
+
+    def prepare(self):
+        import mlx.core as mx
+
+        index = next(self.index)
+        batch = self.batches.batch_at(index)
+        mx.eval(batch)
+        return batch, *self.batches.tokens(index)
+
+
+def with_mlx_tune(length: int, steps: int) -> dict:
+    """mlx-tune's SFTTrainer as a person calls it, on text of one length; its times come from mlx-lm's own callback."""
+    import mlx.core as mx
+    import mlx_tune.sft_trainer as theirs
+    from fae_training.language import adapters, gated_delta_patch
+    from mlx_lm.tuner.callbacks import TrainingCallback
+    from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
+
+    gated_delta_patch.remove()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        _write_model(directory / "model")
+        rows = plain_rows(steps, length - 1)
+        texts = [{"text": " ".join(f"w{t}" for t in row.tokens)} for row in rows]
+        model, tokenizer = FastLanguageModel.from_pretrained(str(directory / "model"))
+        FastLanguageModel.get_peft_model(
+            model,
+            r=RANK,
+            lora_alpha=RANK * SCALE,
+            target_modules=adapters.adapter_keys(model.model),
+            use_gradient_checkpointing=False,
+        )
+        seen = []
+
+        class Times(TrainingCallback):
+            def on_train_loss_report(self, report):
+                seen.append((time.process_time(), time.perf_counter(), report["train_loss"]))
+
+        loop = theirs.mlx_train
+        theirs.mlx_train = lambda *a, **k: loop(*a, **(k | {"training_callback": Times()}))
+        config = SFTConfig(
+            output_dir=str(directory / "out"),
+            per_device_train_batch_size=1,
+            max_steps=steps,
+            learning_rate=RATE,
+            max_seq_length=4096,
+            logging_steps=1,
+            val_batches=0,
+        )
+        trainer = SFTTrainer(model=model, tokenizer=tokenizer, train_dataset=texts, args=config)
+        mx.clear_cache()
+        mx.reset_peak_memory()
+        started = time.perf_counter()
+        try:
+            trainer.train()
+        finally:
+            theirs.mlx_train = loop
+        peak = mx.get_peak_memory()
+    clock = 0 if mx.default_device() == mx.cpu else 1
+    seconds = [b[clock] - a[clock] for a, b in itertools.pairwise(seen)]
+    return {
+        "name": "stock mlx-tune",
+        "first_seconds": seen[0][1] - started,
+        "step_seconds": statistics.median(seconds),
+        "tokens_per_s": length / statistics.median(seconds),
+        "supervised_per_s": (length - 1) / statistics.median(seconds),
+        "peak_mb": peak / 1e6,
+    }
+
+
+def _write_model(directory: Path) -> None:
+    """The same model as a directory, with a tokenizer of one token a word, for what loads models by path."""
+    import mlx.core as mx
+    from mlx_lm.models import qwen3_5
+    from mlx_lm.utils import save_config, save_model
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    directory.mkdir()
+    mx.random.seed(SEED)
+    config = {"model_type": "qwen3_5", "text_config": CONFIG, "eos_token_id": 2}
+    save_model(directory, qwen3_5.Model(qwen3_5.ModelArgs.from_dict(config)))
+    save_config(config, directory / "config.json")
+    words = {"<unk>": 0, "<pad>": 1, "<eos>": 2} | {f"w{i}": i for i in range(3, VOCABULARY)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(directory / "tokenizer.json"))
+    names = {"unk_token": "<unk>", "pad_token": "<pad>", "eos_token": "<eos>"}
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", **names}
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings))
