@@ -13,7 +13,6 @@ for directory in ("tests", "samples", "lib"):
 # The scripts that tests start import the package as it lies here.
 os.environ["PYTHONPATH"] = str(ROOT / "lib")
 
-import calls  # noqa: E402
 import small_runs  # noqa: E402
 
 
@@ -38,46 +37,6 @@ def fae_directory(tmp_path_factory):
     from make_database import make_database
 
     return make_database(tmp_path_factory.mktemp("fae"), conversations=40, corrections=10)
-
-
-@pytest.fixture(scope="session")
-def _exported(tmp_path_factory, fae_directory) -> Path:
-    home = tmp_path_factory.mktemp("exported") / "home"
-    calls.answer("setup", "--consent", "conversations", "corrections", home=home)
-    calls.answer(
-        "export_data",
-        "--db",
-        fae_directory.database,
-        home=home,
-        FAE_APP_DIR=fae_directory.directory,
-    )
-    return home
-
-
-@pytest.fixture
-def exported_home(_exported, home) -> Path:
-    """A state directory with consent and the sample conversations in data/sft."""
-    return shutil.copytree(_exported, home)
-
-
-@pytest.fixture(scope="session")
-def _trained(tmp_path_factory, _exported) -> Path:
-    home = shutil.copytree(_exported, tmp_path_factory.mktemp("trained") / "home")
-    started = calls.answer(
-        "train", "--preset", "smoke", "--model", calls.LANGUAGE_MODEL, "--learning-rate", "1e-3",
-        home=home,
-    )  # fmt: skip
-    state = calls.wait_until_ended(started["run"], home)
-    assert state["status"] == "completed", home.joinpath(
-        "runs", started["run"], "train.log"
-    ).read_text()
-    return home
-
-
-@pytest.fixture
-def trained_home(_trained, home) -> Path:
-    """A state directory whose newest run is a finished SFT of the sample model."""
-    return shutil.copytree(_trained, home)
 
 
 @pytest.fixture
