@@ -1,5 +1,6 @@
 """Words and their comparison. Plain lower-case words: what speech-to-text delivers has little else."""
 
+import functools
 import hashlib
 import re
 
@@ -29,6 +30,7 @@ def words(text: str) -> list[str]:
     return WORD.findall(text.lower().replace("’", "'"))
 
 
+@functools.lru_cache(maxsize=1 << 15)  # people use few words, again and again
 def stem(word: str) -> str:
     """`word` without the commonest English endings, so that "pruned", "pruning" and "prune" meet. A prefix of the
     word, but for "ies", which becomes "y"."""
