@@ -29,6 +29,7 @@ Times are CPU time, which other programs on the machine disturb less than wall t
 
 import argparse
 import csv
+import itertools
 import os
 import tempfile
 import time
@@ -90,7 +91,8 @@ def trained(kind: str, sounds: list[Recording], steps: int, augmentation=None, m
     synthesiser = find_synthesiser()
     if synthesiser:
         sounds = sounds + phrases.synthesised(synthesiser, ear, SAID, counts, 0)
-    sounds = sounds + phrases.generated(ear, counts, settings["generated_seconds"], 0)
+    speech = [r.samples for r in sounds if r.class_name == "speech"]
+    sounds = sounds + phrases.generated(ear, speech, counts, settings["generated_seconds"], 0)
     train, valid, _ = recordings.split(sounds, settings["held_out_share"], 0)
     with tempfile.TemporaryDirectory() as directory:
         run = runs.create(Home(Path(directory)), kind, {"settings": settings})
@@ -160,7 +162,7 @@ def keyword(audio: Path, steps: int, only) -> None:
     x, y = clips(valid, ear, ear.windows[0])
     quiet = spoken = None
     if "streams" in only or "few" in only:
-        sounds = valid + [r for r in borrowed["valid"]]
+        sounds = valid + borrowed["valid"]
         quiet = streams.compose(sounds, ear, 3_960, 101, with_events=False)
         spoken = streams.compose(sounds, ear, 1_800, 102, with_events=True)
         print(
@@ -199,13 +201,7 @@ def keyword(audio: Path, steps: int, only) -> None:
     if "few" in only:
         few = [r for r in train if r.class_name not in ear.triggers]
         for name in ear.triggers:
-            speakers = sorted({r.speaker for r in train if r.class_name == name})[:FEW_SPEAKERS]
-            per = [[r for r in train if r.class_name == name and r.speaker == s] for s in speakers]
-            few += [
-                r
-                for n in range(FEW_CLIPS)
-                for r in [per[n % len(per)][n // len(per) % len(per[n % len(per)])]]
-            ]
+            few += few_of(train, name)
         classifier, _, _ = trained("keyword", few + lent(ear, borrowed["train"]), steps)
         print(
             "\n| keyword, few recordings | macro-F1 | accuracy | F1 of the classes |\n|---|---|---|---|"
@@ -218,6 +214,17 @@ def keyword(audio: Path, steps: int, only) -> None:
         )
         head_of_streams()
         tell_streams(f"{FEW_CLIPS} clips and synthesis", classifier, quiet, spoken)
+
+
+def few_of(train: list[Recording], name: str) -> list[Recording]:
+    """FEW_CLIPS of a class, of its first FEW_SPEAKERS speakers in turn."""
+    by_speaker: dict[str, list] = {}
+    for recording in train:
+        if recording.class_name == name:
+            by_speaker.setdefault(recording.speaker, []).append(recording)
+    chosen = [by_speaker[speaker] for speaker in sorted(by_speaker)[:FEW_SPEAKERS]]
+    in_turn = [r for together in itertools.zip_longest(*chosen) for r in together if r is not None]
+    return in_turn[:FEW_CLIPS]
 
 
 def head_of_streams() -> None:
@@ -258,7 +265,7 @@ def verifier(audio: Path, steps: int, by_source: bool) -> None:
 
 
 def ablation(audio: Path, steps: int) -> None:
-    """Each part of the augmentation left out, and each alone, on the clips of new speakers."""
+    """All of the augmentation, none of it, and each part left out, on the clips of new speakers."""
     ear = EARS["keyword"]
     train = [r for r, _ in rows(audio, "keyword", "train")]
     x, y = clips([r for r, _ in rows(audio, "keyword", "valid")], ear, ear.windows[0])

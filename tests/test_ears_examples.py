@@ -115,6 +115,16 @@ def test_another_pitch_moves_the_tone_and_keeps_the_length(pitch, tempo):
     assert loudest_hertz(moved[1_600:-1_600]) == pytest.approx(440 * pitch, rel=0.02)
 
 
+def test_babble_is_all_of_its_voices_and_none_of_them():
+    tones = [
+        np.sin(2 * np.pi * f * np.arange(8_000) / 16_000).astype(np.float32) for f in (300, 1_000)
+    ]
+    samples = sounds.babble(np.random.default_rng(0), 1.0, tones)
+    spectrum = np.abs(np.fft.rfft(samples)) ** 2
+    assert len(samples) == 16_000
+    assert spectrum[300] > 0.05 * spectrum.sum() and spectrum[1_000] > 0.05 * spectrum.sum()
+
+
 def test_generated_sounds_have_their_level_and_come_again_from_their_seed():
     for make in (sounds.noise, sounds.music):
         for seed in range(12):

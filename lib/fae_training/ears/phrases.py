@@ -74,8 +74,11 @@ def _pick(random, texts) -> str:
     return texts[int(random.integers(len(texts)))]
 
 
-def generated(ear: Ear, counts: dict, seconds: float, seed: int) -> list[Recording]:
-    """Silence where none was recorded, and noises and music, `seconds` of each in pieces of four seconds."""
+def generated(ear: Ear, speech: list, counts: dict, seconds: float, seed: int) -> list[Recording]:
+    """Silence where none was recorded, and noises and music, `seconds` of each in pieces of four seconds.
+
+    A quarter as much again is babble, mixed of `speech` (lists of samples).
+    """
     random = np.random.default_rng(seed)
     made = []
     where = {"noise": "noise", "music": "music" if "music" in ear.classes else "noise"}
@@ -83,6 +86,9 @@ def generated(ear: Ear, counts: dict, seconds: float, seed: int) -> list[Recordi
         for kind, class_name in where.items():
             samples = getattr(sounds, kind)(random, 4.0)
             made.append(Recording(class_name, None, f"{kind} {number}", "generated", samples))
+        if speech and number % 4 == 0:
+            samples = sounds.babble(random, 4.0, speech)
+            made.append(Recording("noise", None, f"babble {number}", "generated", samples))
     if "silence" in ear.classes and not counts.get("silence"):
         for number in range(40):
             samples = random.standard_normal(32_000) * 10 ** random.uniform(-5, -3.3)

@@ -40,6 +40,17 @@ def noise(random, seconds: float) -> np.ndarray:
     return _level(samples, random.uniform(-45, -12))
 
 
+def babble(random, seconds: float, voices: list[np.ndarray]) -> np.ndarray:
+    """A room full of people: eight of the voices at once, from anywhere in them, none of them to be understood."""
+    count = int(seconds * SAMPLE_RATE)
+    samples = np.zeros(count, dtype=np.float32)
+    for number in random.integers(len(voices), size=8):
+        # np.resize repeats a voice that is too short.
+        voice = np.roll(np.resize(voices[number], count), random.integers(count))
+        samples += voice / (voice.std() + 1e-6)
+    return _level(samples, random.uniform(-40, -15))
+
+
 def music(random, seconds: float) -> np.ndarray:
     """Chords, a melody and sometimes drums, of tones with a random timbre: plucked, blown or bowed."""
     count = int(seconds * SAMPLE_RATE)

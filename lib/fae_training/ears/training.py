@@ -31,7 +31,10 @@ def gather(home, ear: Ear, settings: dict, log) -> tuple[list[Recording], list[s
         sounds += phrases.synthesised(synthesiser, ear, said, counts, settings["seed"])
     else:
         notes.append("no speech was synthesised: running speech comes from recordings alone")
-    sounds += phrases.generated(ear, counts, settings["generated_seconds"], settings["seed"])
+    speech = [r.samples for r in sounds if r.class_name == "speech"]
+    sounds += phrases.generated(
+        ear, speech, counts, settings["generated_seconds"], settings["seed"]
+    )
     return sounds, notes
 
 
@@ -62,7 +65,7 @@ class Held:
 
 
 def train_classifier(train, valid, ear: Ear, settings: dict, run, session, augmentation=None):
-    """(arrays, spec, Held, FitResult, Examples): the trained classifier with calibration and thresholds."""
+    """(arrays, spec, Held, FitResult, Examples): what trained best, without calibration and thresholds yet."""
     import mlx.core as mx
     import mlx.nn as nn
 
