@@ -1,6 +1,9 @@
-"""How well the sample language model holds its world: measured by asking it, greedily, what it was not trained on.
+"""How well the sample language model holds its world: measured by asking it, greedily, and counting.
 
-Each measure is a fraction between 0 and 1; the questions are wordings and arguments that samples/world.py held out.
+Each measure is a fraction between 0 and 1. Where not said otherwise, the questions are wordings and arguments that
+samples/world.py held out of the training.
+
+    python samples/language_checks.py samples/language-model
 """
 
 import random
@@ -70,9 +73,16 @@ class Speaker:
         return (chosen - mx.logsumexp(logits, axis=-1)).sum().item(), len(said)
 
 
-def held_out_questions(rng: random.Random, count: int) -> list[tuple[world.Subject, str]]:
-    """`count` pairs of a subject and a wording in which the model was never asked about it."""
-    found = [(s, q) for s in world.subjects() for q in s.questions if world.is_held_out(s.key, q)]
+def questions(
+    rng: random.Random, count: int, held_out: bool = True
+) -> list[tuple[world.Subject, str]]:
+    """`count` pairs of a subject and a wording in which the model was never (held_out=False: often) asked about it."""
+    found = [
+        (subject, question)
+        for subject in world.subjects()
+        for question in subject.questions
+        if world.is_held_out(subject.key, question) == held_out
+    ]
     return rng.sample(found, min(count, len(found)))
 
 
@@ -80,9 +90,11 @@ def right_answers(subject: world.Subject) -> set[str]:
     return {world.answer(subject, style, w) for style in world.STYLES for w in range(3)}
 
 
-def fact_accuracy(speaker: Speaker, count: int = 100, seed: int = 0) -> float:
-    """How often the reply to an unseen wording is, to the letter, one of the right answers."""
-    asked = held_out_questions(random.Random(seed), count)
+def fact_accuracy(
+    speaker: Speaker, count: int = 100, seed: int = 0, held_out: bool = True
+) -> float:
+    """How often the reply is, to the letter, one of the right answers: to unseen wordings, or to those trained on."""
+    asked = questions(random.Random(seed), count, held_out)
     right = 0
     for subject, question in asked:
         reply, ended = speaker.answer([world.user(question)])
@@ -90,13 +102,13 @@ def fact_accuracy(speaker: Speaker, count: int = 100, seed: int = 0) -> float:
     return right / len(asked)
 
 
-def tool_accuracy(speaker: Speaker, count: int = 40, seed: int = 0) -> float:
-    """How often an unseen request becomes exactly the right call: name, arguments, form, and nothing else."""
+def tool_accuracy(speaker: Speaker, count: int = 40, seed: int = 0, held_out: bool = True) -> float:
+    """How often a request becomes exactly the right call: name, arguments, form, and nothing else."""
     rng = random.Random(seed)
     names = list(world.REQUESTS)
     right = 0
     for number in range(count):
-        request = world.tool_request(rng, names[number % len(names)], held_out=True)
+        request = world.tool_request(rng, names[number % len(names)], held_out)
         reply, ended = speaker.answer([world.user(request.text)], world.TOOLS)
         right += ended and reply == native_call(request)
     return right / count
@@ -123,7 +135,7 @@ def reply_after_tool(speaker: Speaker, count: int = 20, seed: int = 0) -> float:
 
 def abstention(speaker: Speaker, count: int = 30, seed: int = 0) -> float:
     """How often a question that needs no tool is answered without one although tools are at hand."""
-    asked = held_out_questions(random.Random(seed), count)
+    asked = questions(random.Random(seed), count)
     replies = [speaker.answer([world.user(question)], world.TOOLS)[0] for _, question in asked]
     return sum("<tool_call>" not in reply for reply in replies) / len(replies)
 
@@ -131,7 +143,7 @@ def abstention(speaker: Speaker, count: int = 30, seed: int = 0) -> float:
 def preference_for_short(speaker: Speaker, count: int = 60, seed: int = 0) -> float:
     """How often the short answer is likelier than the long one, by summed log-probability: 0.5 is no preference."""
     rng = random.Random(seed)
-    asked = held_out_questions(rng, count)
+    asked = questions(rng, count)
     wins = 0
     for subject, question in asked:
         short, long = (
@@ -148,7 +160,7 @@ def loss(speaker: Speaker, style: str, count: int = 60, seed: int = 0) -> float:
     """Mean nats a token of right answers in one style to unseen wordings."""
     rng = random.Random(seed)
     total, tokens = 0.0, 0
-    for subject, question in held_out_questions(rng, count):
+    for subject, question in questions(rng, count):
         log_p, length = speaker.log_probability(
             [world.user(question)], world.answer(subject, style, rng.randrange(3))
         )
@@ -159,8 +171,10 @@ def loss(speaker: Speaker, style: str, count: int = 60, seed: int = 0) -> float:
 def all_measures(path: str | Path, adapter: str | Path | None = None) -> dict[str, float]:
     speaker = Speaker(path, adapter)
     measures = {
-        "facts right": fact_accuracy(speaker),
-        "tool calls right": tool_accuracy(speaker),
+        "facts right, wordings trained on": fact_accuracy(speaker, held_out=False),
+        "facts right, wordings never seen": fact_accuracy(speaker),
+        "tool calls right, requests trained on": tool_accuracy(speaker, 100, held_out=False),
+        "tool calls right, requests never seen": tool_accuracy(speaker, 100),
         "replies after tools right": reply_after_tool(speaker),
         "answered without a tool": abstention(speaker),
         "prefers the short answer": preference_for_short(speaker),
@@ -168,3 +182,10 @@ def all_measures(path: str | Path, adapter: str | Path | None = None) -> dict[st
     for style in (*world.STYLES, world.PERSONAL):
         measures[f"nats a token, {style}"] = loss(speaker, style)
     return measures
+
+
+if __name__ == "__main__":
+    import sys
+
+    for name, value in all_measures(*sys.argv[1:]).items():
+        print(f"{name}: {value:.3f}")
