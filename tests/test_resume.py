@@ -172,7 +172,8 @@ def test_ctrl_c_keeps_the_best_checkpoint_and_says_how_to_go_on(story):
     assert f"uv run scripts/train.py --resume {story['run']}" in got.out
     assert story["stopped"]["status"] == "cancelled"
     assert result["stopped"] == "cancelled" and 6 <= result["steps_done"] < 10
-    assert result["best_step"] in (4, 6, 8) and "benchmark" not in result
+    assert 2 <= result["best_step"] <= result["steps_done"] and "benchmark" not in result
+    assert result["best_value"] < result["first_value"]
     assert len(story["stopped_adapter"]) > 1000
 
 
