@@ -127,12 +127,13 @@ def same_losses(steps: int) -> dict:
     from fae_training.language.batches import Batches, collate
     from fae_training.language.fast_path import FastSettings
 
-    # Short, for the recurrence's sake, but longer than a chunk.
+    # Small and short, for the recurrence's sake, but longer than a chunk.
+    small = {"vocab_size": 2000, "linear_key_head_dim": 32, "linear_value_head_dim": 32}
     rows = personal_rows(48, 50, (5, 15), (10, 25), vocabulary=2000)
     curves = []
     for fast in (FastSettings.off(), FastSettings()):
         (gated_delta_patch.install if fast.gated_delta else gated_delta_patch.remove)()
-        side = Ours("", make_model(2000), rows, 4, fast)
+        side = Ours("", make_model(**small), rows, 4, fast)
         # The same rows meet in a step on both sides; only how they are laid out and computed differs.
         together = Batches(rows, 4, seed=0)
         curves.append(

@@ -39,7 +39,7 @@ CONFIG = {
 }
 
 
-def make_model(vocabulary: int = VOCABULARY):
+def make_model(**changed):
     """The model with LoRA on attention, linear attention and MLP, everything else frozen, B not zero."""
     import mlx.core as mx
     from fae_training.language import adapters
@@ -47,7 +47,7 @@ def make_model(vocabulary: int = VOCABULARY):
     from mlx_lm.models import qwen3_5
 
     mx.random.seed(SEED)
-    text = CONFIG | {"vocab_size": vocabulary}
+    text = CONFIG | changed
     model = qwen3_5.Model(
         qwen3_5.ModelArgs.from_dict({"model_type": "qwen3_5", "text_config": text})
     )

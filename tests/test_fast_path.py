@@ -1,0 +1,79 @@
+"""Everything fast together: the training that comes out is the one without it."""
+
+import random
+
+import pytest
+from fae_training.language import fast_path
+from fae_training.language.batches import Batches, collate
+from fae_training.language.fast_path import FastSettings
+from fae_training.language.rows import TokenRow
+from fae_training.language.supervised_loss import language_loss
+from tiny_qwen import make_model, tokens, with_adapter
+
+
+def loss_curve(fast: FastSettings, steps: int) -> list[float]:
+    """Losses of `steps` updates from the same start on the same rows."""
+    import mlx.core as mx
+    import mlx.nn as nn
+    import mlx.optimizers as optim
+    from mlx.utils import tree_map
+
+    chooser = random.Random(0)
+    system = tokens(chooser, 40)
+    # All of one length, more than a chunk: each side is compiled once.
+    rows = [TokenRow(system + tokens(chooser, 36), 52) for _ in range(6)]
+    model = with_adapter(make_model())
+    on, _ = fast_path.enable(model, fast)
+    together = Batches(rows, 2, seed=0)
+    optimizer = optim.AdamW(learning_rate=1e-3)
+    value_and_gradient = nn.value_and_grad(model, lambda m, b: language_loss(m, b, on))
+    state = [model.state, mx.random.state]
+    step = mx.compile(lambda b: value_and_gradient(model, b), inputs=state, outputs=state)
+    losses = []
+    for index in range(steps):
+        batch = collate(together.rows_at(index), on.shared_prefix)
+        (loss, weight, _), gradient = step(batch)
+        optimizer.update(model, tree_map(lambda g, w=weight: g / w, gradient))
+        mx.eval(model.trainable_parameters(), optimizer.state)
+        losses.append(loss.item() / weight.item())
+    return losses
+
+
+def test_fifty_steps_give_the_losses_of_the_stock_path():
+    stock, fast = loss_curve(FastSettings.off(), 50), loss_curve(FastSettings(), 50)
+    assert stock[-1] < 0.5 * stock[0]
+    worst = max(abs(a - b) / a for a, b in zip(stock, fast, strict=True))
+    assert worst < 1e-3
+
+
+@pytest.mark.parametrize(
+    "part", ["gated_delta", "supervised_only", "shared_prefix", "by_length", "checkpoint_layers"]
+)
+def test_each_part_can_be_switched_off_alone(part):
+    from dataclasses import replace
+
+    model = make_model()
+    wanted = replace(FastSettings(checkpoint_layers=True), **{part: False})
+    on, notes = fast_path.enable(model, wanted)
+    if part == "gated_delta":
+        assert on == replace(wanted, shared_prefix=False) and "they need" in notes[0]
+    else:
+        assert (on, notes) == (wanted, [])
+
+
+def test_another_architecture_keeps_what_does_not_need_linear_attention():
+    from mlx_lm.models import llama
+
+    arguments = {
+        "model_type": "llama",
+        "hidden_size": 32,
+        "num_hidden_layers": 1,
+        "intermediate_size": 32,
+        "num_attention_heads": 2,
+        "rms_norm_eps": 1e-6,
+        "vocab_size": 64,
+    }
+    model = llama.Model(llama.ModelArgs.from_dict(arguments))
+    on, notes = fast_path.enable(model, FastSettings())
+    assert on == FastSettings(gated_delta=False, shared_prefix=False)
+    assert "llama" in notes[0]
