@@ -12,6 +12,13 @@ ifneq ($(BLAS),)
 export LD_PRELOAD := $(BLAS)
 endif
 
+# Without a GPU, mx.compile gains little and waits for a C++ compiler: seconds to minutes for each new shape.
+ifeq ($(wildcard /dev/nvidia0)$(filter-out Linux,$(shell uname)),)
+test demo demo-dpo demo-stt: export MLX_DISABLE_COMPILE := 1
+# The sample models' matrices are too small to be worth a second thread.
+test demo demo-dpo demo-stt: export OPENBLAS_NUM_THREADS := 1
+endif
+
 .PHONY: help demo demo-dpo demo-stt test bench bench-train lock manifest install
 
 help:  ## this list
@@ -27,7 +34,7 @@ demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 	@$(UV) run --quiet samples/demo_stt.py
 
 test: $(UV)  ## all tests
-	@$(UV) run --quiet tests/run.py
+	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
 bench: $(UV)  ## every benchmark but the one of training
 	@for script in $(filter-out %/bench_train.py,$(wildcard benchmarks/bench_*.py)); do \
