@@ -85,7 +85,7 @@ def trained(kind: str, sounds: list[Recording], steps: int, augmentation=None, m
     from fae_training.speech.synthesis import find_synthesiser
 
     ear = EARS[kind]
-    settings = request.defaults(kind, presets.EARS["light"]) | {"steps": steps}
+    settings = request.defaults(kind, presets.KEYWORD["light"]) | {"steps": steps}
     began = time.process_time()
     counts = {name: sum(r.class_name == name for r in sounds) for name in ear.classes}
     synthesiser = find_synthesiser()
@@ -324,9 +324,9 @@ def light() -> None:
         sounds.append(
             Recording(name, f"s{number % 50}", f"{number}", "recorded", samples.astype(np.float32))
         )
-    steps = presets.EARS["light"]["steps"]
+    steps = presets.KEYWORD["light"]["steps"]
     began, wall = time.process_time(), time.monotonic()
-    trained("keyword", sounds, steps, minutes=presets.EARS["light"]["stream_minutes"])
+    trained("keyword", sounds, steps, minutes=presets.KEYWORD["light"]["stream_minutes"])
     print(
         f"light preset on 4,000 clips of a second: {time.process_time() - began:.0f} CPU s, {time.monotonic() - wall:.0f} s of wall time"
     )
@@ -338,7 +338,7 @@ def main() -> None:
     )
     parser.add_argument("--audio", type=Path, default=os.environ.get("FAE_BENCH_AUDIO"))
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS[:-1])
-    parser.add_argument("--steps", type=int, default=presets.EARS["light"]["steps"])
+    parser.add_argument("--steps", type=int, default=presets.KEYWORD["light"]["steps"])
     arguments = parser.parse_args()
     only = arguments.only
     if "speed" in only:

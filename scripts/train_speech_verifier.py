@@ -33,12 +33,12 @@ from fae_training.calling import Call, Result
 from fae_training.ears import request
 
 KIND = "speech_verifier"
-DEFAULTS = request.defaults(KIND, presets.EARS["light"])
+DEFAULTS = request.defaults(KIND, presets.SPEECH_VERIFIER["light"])
 
 
 def main(call: Call) -> Result:
     tasks = {"train": train, "score": score, "verify": verify}
-    return worker.main(call, KIND, presets.EARS, DEFAULTS, prepare, tasks)
+    return worker.main(call, KIND, presets.SPEECH_VERIFIER, DEFAULTS, prepare, tasks)
 
 
 def prepare(call: Call, settings) -> dict:
@@ -68,7 +68,7 @@ def verify(run, session) -> dict:
 
 
 def build_parser() -> calling.Parser:
-    parser = worker.training_parser(__doc__, presets.EARS)
+    parser = worker.training_parser(__doc__, presets.SPEECH_VERIFIER)
     request.add_options(parser, KIND)
     return parser
 

@@ -97,8 +97,11 @@ def test_the_name_before_two_hyphens_is_the_speaker(home, samples):
 def test_what_the_other_ear_has_is_borrowed_under_the_class_that_it_is_here(home, samples):
     sound(samples / "wake" / "a.wav", seed=1)
     sound(home / "speech_verifier" / "samples" / "music" / "song.wav", seed=2)
+    before = recordings.scan(Home(home), KEYWORD).fingerprint
     loaded, _ = load(home)
     assert {r.class_name for r in loaded} == {"wake", "noise"}
+    sound(home / "speech_verifier" / "samples" / "music" / "another.wav", seed=3)
+    assert recordings.scan(Home(home), KEYWORD).fingerprint != before
 
 
 def made(class_name, speaker, count, seed=0):

@@ -94,8 +94,8 @@ DPO = {
     },
 }
 
-# Both ears. A step sees batch_size windows of a second; 4,000 clips of a second are seen sixteen times in "light".
-EARS = {
+# A step sees batch_size windows of a second; 4,000 clips of a second are seen sixteen times in "light".
+KEYWORD = {
     "smoke": {
         "steps": 20,
         "batch_size": 32,
@@ -117,4 +117,9 @@ EARS = {
         "generated_seconds": 600,
         "stream_minutes": 90,
     },
+}
+# The same, but it acts on no single event, so no thresholds are chosen on streams.
+SPEECH_VERIFIER = {
+    name: {setting: value for setting, value in preset.items() if setting != "stream_minutes"}
+    for name, preset in KEYWORD.items()
 }

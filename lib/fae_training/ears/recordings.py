@@ -92,15 +92,16 @@ def scan(home: Home, ear: Ear) -> Found:
         notes.append(f"empty files were left out: {_named(empty, root)}")
     if twice:
         notes.append(f"{twice} files are copies of others in their class and were left out")
-    known = {digest for digest in digests}
-    borrowed = []
-    for theirs, ours in ear.borrowed.items():
-        for path in _files(directory(home, ear.other) / theirs):
-            if path.stat().st_size >= SMALLEST_FILE and _digest(path) not in known:
-                borrowed.append((ours, path))
     fingerprint = hashlib.sha256()
     for digest, same in sorted(digests.items()):
         fingerprint.update(f"{digest} {' '.join(sorted(name for name, _ in same))}\n".encode())
+    known = set(digests)
+    borrowed = []
+    for theirs, ours in ear.borrowed.items():
+        for path in _files(directory(home, ear.other) / theirs):
+            if path.stat().st_size >= SMALLEST_FILE and (digest := _digest(path)) not in known:
+                borrowed.append((ours, path))
+                fingerprint.update(f"{digest} borrowed as {ours}\n".encode())
     return Found(
         {name: sorted(paths) for name, paths in files.items()},
         borrowed,

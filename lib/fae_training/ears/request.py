@@ -17,7 +17,6 @@ DEFAULTS = {
     "dropout": 0.2,
     "patience": 4,
     "held_out_share": 0.15,
-    "false_alarms_per_hour": 1.0,
     "synthesise": "auto",
 }
 SYNTHESISE = ("auto", "never")
@@ -25,8 +24,11 @@ SYNTHESISE = ("auto", "never")
 
 def defaults(kind: str, preset: dict) -> dict:
     """Every setting of that kind with its default."""
-    phrases = {f"{name}_phrases": ", ".join(said) for name, said in EARS[kind].phrases.items()}
-    return DEFAULTS | preset | phrases | {"preset": "light"}
+    ear = EARS[kind]
+    own = {f"{name}_phrases": ", ".join(said) for name, said in ear.phrases.items()}
+    if ear.triggers:
+        own["false_alarms_per_hour"] = 1.0
+    return DEFAULTS | preset | own | {"preset": "light"}
 
 
 def add_options(parser: Parser, kind: str) -> None:

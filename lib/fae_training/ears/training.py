@@ -163,16 +163,14 @@ def train(run, session) -> dict:
 
     # Calibrate, choose thresholds, save
     spec = calibrated(arrays, spec, held)
-    made = (
-        held_out_streams(valid, ear, settings["stream_minutes"], settings["seed"])
-        if ear.triggers
-        else {}
-    )
+    made = {}
     if ear.triggers:
-        classifier = Classifier(arrays, spec)
-        rate = settings["false_alarms_per_hour"]
+        made = held_out_streams(valid, ear, settings["stream_minutes"], settings["seed"])
         spec["triggers"] = streams.choose(
-            classifier, made["choose_quiet"], made["choose_spoken"], rate
+            Classifier(arrays, spec),
+            made["choose_quiet"],
+            made["choose_spoken"],
+            settings["false_alarms_per_hour"],
         )
     save(run, ear, arrays, spec, valid)
     keep_held_out(run, held, made)
