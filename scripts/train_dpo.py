@@ -27,7 +27,7 @@ Presets (steps, batch, accumulation, learning rate, rank, length):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no model, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, dataset, presets, worker
+from fae_training import calling, consent, dataset, presets, worker
 from fae_training.calling import Call, Result
 from fae_training.language import preference_request, preference_scoring, request, scoring
 
@@ -45,6 +45,8 @@ def main(call: Call) -> Result:
 
 def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
+    # Corrections are parts of conversations, and conversations are what shows that nothing is forgotten.
+    consent.require(call.home, "conversations")
     request.fast_settings(settings["fast"])
     preference_request.objective(settings)
     facts = preference_request.corrections_facts(call.home)
