@@ -18,7 +18,7 @@ from demo import DEMO, MODEL, ROOT, approval_code, ask, heading, indented, scrip
 from make_database import make_database
 
 # As in demo.py: the sample model is so small that it needs larger steps than a real one.
-LEARNING_RATE = "1e-4"
+LEARNING_RATE = "5e-4"
 SHOWN = 3
 
 
@@ -46,7 +46,11 @@ def main() -> None:
         f"{len(questions)} questions from corrections that training never saw, before and after"
     )
     after = ask(questions)
-    for question, old, new in list(zip(questions, before, after, strict=True))[:SHOWN]:
+    changed = [
+        asked for asked in zip(questions, before, after, strict=True) if asked[1] != asked[2]
+    ]
+    print(f"{len(changed)} of {len(questions)} answers changed.")
+    for question, old, new in changed[:SHOWN]:
         for label, text in (("", question), ("before  ", old), ("after   ", new)):
             print(indented(text, label))
     for label, answers in (("before", before), ("after", after)):
