@@ -80,8 +80,12 @@ def personal(model, limit: float, rounds: int, system: int) -> dict:
     four = three | {"shared_prefix": True}
     longest = -(-max(len(row.tokens) for row in rows) // 32) * 32
     sides: list[Side] = []
-    if stock_fits(4, longest, limit):
-        sides.append(Stock("stock mlx-lm", model, rows, 4))
+    # As many rows at a time as fit: for the recurrence fewer are better, so this never makes stock slower.
+    for size in (4, 2, 1):
+        if stock_fits(size, longest, limit):
+            name = "stock mlx-lm" if size == 4 else f"stock mlx-lm, batch {size}"
+            sides.append(Stock(name, model, rows, size))
+            break
     sides += [
         Stock("+ chunkwise gated delta rule", model, rows, 4, patched=True),
         Ours("+ output layer at targets only", model, rows, 4, parts(**two)),
@@ -101,16 +105,10 @@ def plain(model, limit: float, rounds: int, length: int, batch: int = 1) -> dict
     sides: list[Side] = []
     if stock_fits(batch, length + 32, limit):
         sides.append(Stock("stock mlx-lm", model, rows, batch))
-    sides += [
-        Ours("ours", model, rows, batch, everything),
-        Ours(
-            "ours, layers checkpointed",
-            model,
-            rows,
-            batch,
-            parts(**(everything.as_dict() | {"checkpoint_layers": True})),
-        ),
-    ]
+    if batch == 1:
+        sides.append(Ours("ours", model, rows, batch, everything))
+    checkpointed = parts(**(everything.as_dict() | {"checkpoint_layers": True}))
+    sides.append(Ours("ours, layers checkpointed", model, rows, batch, checkpointed))
     return compare(f"Plain rows of {length:,} tokens, batch {batch}", sides, rounds)
 
 
@@ -225,7 +223,43 @@ def as_markdown(results: dict) -> str:
             f"rate the matrix products of one step take {roof['seconds']:.2f} s; the step takes {roof['ours']:.2f} s: {share:.0%}.",
             "",
         ]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(lines + planned()).rstrip() + "\n"
+
+
+def planned() -> list[str]:
+    """The presets on the real models, by the formula of language/memory.py: rows at a time x accumulation, and the peak."""
+    from fae_training import presets
+    from fae_training.language.memory import USABLE, plan
+    from fae_training.language.model_sizes import read_sizes
+
+    lines = [
+        f"**The presets on real models**, by the formula, not measured: rows at a time x accumulation and the planned peak, "
+        f"within {USABLE:.0%} of the memory that the model map names. Every one has its layers checkpointed unless it says plain.",
+        "",
+        "| | " + " | ".join(presets.SFT) + " |",
+        "|---|" + "---|" * len(presets.SFT),
+    ]
+    configs = Path(__file__).resolve().parent.parent / "tests" / "data" / "model_configs"
+    for name, gigabytes in (("2B", 8), ("4B", 16), ("9B", 32), ("35B-A3B", 48)):
+        sizes = read_sizes(json.loads((configs / f"Qwen3.5-{name}.json").read_text()))
+        cells = []
+        for preset in presets.SFT.values():
+            found = plan(
+                sizes,
+                sizes.weight_bytes(),
+                preset["rank"],
+                preset["batch_size"],
+                preset["gradient_accumulation"],
+                preset["max_length"],
+                round(USABLE * gigabytes * 2**30),
+            )
+            peak = f"{found.estimate.peak / 1e9:.1f} GB" if found.fits else "does not fit"
+            plain_layers = "" if found.checkpoint_layers else ", plain"
+            cells.append(
+                f"{found.batch_size} x {found.gradient_accumulation}{plain_layers}: {peak}"
+            )
+        lines.append(f"| Qwen3.5-{name} 4-bit, {gigabytes} GB | " + " | ".join(cells) + " |")
+    return [*lines, ""]
 
 
 def write_section(path: Path, name: str, text: str) -> None:
@@ -288,7 +322,7 @@ def main() -> None:
     parser.add_argument(
         "--sections",
         metavar="NAMES",
-        help=f"only some of {','.join(SECTIONS)}; the others as they were measured last",
+        help=f"only some of {','.join(SECTIONS)}, or none; the others as they were measured last",
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     arguments = parser.parse_args()
@@ -298,15 +332,17 @@ def main() -> None:
     sections = ("losses", "personal", "256") if arguments.quick else SECTIONS
     kept = Path("bench-out") / f"bench_train{'_quick' if arguments.quick else ''}.json"
     kept.parent.mkdir(exist_ok=True)
-    results = json.loads(kept.read_text()) if arguments.sections and kept.exists() else {}
+    if not arguments.sections:
+        kept.unlink(missing_ok=True)
 
+    chosen = arguments.sections.split(",") if arguments.sections else sections
     model = make_model()
-    for section in arguments.sections.split(",") if arguments.sections else sections:
-        results[section] = measure(
-            section, model, arguments.memory_limit, rounds, arguments.quick
-        ) | {"facts": facts()}
+    for section in chosen if chosen != ["none"] else ():
+        result = measure(section, model, arguments.memory_limit, rounds, arguments.quick)
+        results = json.loads(kept.read_text()) if kept.exists() else {}
+        results[section] = result | {"facts": facts()}
         kept.write_text(json.dumps(results, indent=1))
-    page = as_markdown(results)
+    page = as_markdown(json.loads(kept.read_text()))
     print(page)
     if arguments.write:
         write_section(arguments.write, "bench-train", page)

@@ -63,7 +63,7 @@ def measured_peak(config: dict, rows: int, tokens: int, checkpoint: bool, dtype:
     from fae_training.language.rows import TokenRow
     from fae_training.language.supervised_loss import language_loss
 
-    model = make_model(**config)
+    model = make_model("moe" if "num_experts" in config else "dense", **config)
     model.set_dtype(getattr(mx, dtype))
     model = with_adapter(model)
     fast = FastSettings(checkpoint_layers=checkpoint)
@@ -92,6 +92,13 @@ def measured_peak(config: dict, rows: int, tokens: int, checkpoint: bool, dtype:
         ({"num_hidden_layers": 8, "linear_num_value_heads": 6}, 1, 768, "float32", True),
         ({"hidden_size": 320, "vocab_size": 12_000}, 3, 256, "float32", True),
         ({}, 1, 192, "bfloat16", False),
+        (
+            EXPERTS | {"num_experts_per_tok": 4, "moe_intermediate_size": 128},
+            2,
+            256,
+            "float32",
+            True,
+        ),
     ],
 )
 def test_the_estimate_is_within_15_percent_of_the_measured_peak(

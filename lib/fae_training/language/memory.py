@@ -193,22 +193,22 @@ class _Layer:
         states = sizes.values * sizes.key_head / gated_delta.CHUNK
         h, keys, values, (inner, routed) = sizes.hidden, 2 * sizes.keys, sizes.values, _mlp(sizes)
         groups = gated_delta.head_groups(count * values, sizes.keys // sizes.key_head)
-        kept = item * (3.0 * h + 3.2 * values + 5.0 * keys + 6.3 * inner + 2 * routed)
+        kept = item * (3.0 * h + 3.2 * values + 5.0 * keys + 6.3 * inner + routed)
         kept += 4 * (values + states)
         # What the rule works with is for one group of heads at a time, in float32; the layer's own is for all.
         rule = 4 * ((32.0 * values + 3.6 * keys + 5 * states) / groups + 10.0 * values)
-        working = rule + item * (5.3 * h + 2.6 * inner + 4 * routed)
+        working = rule + item * (5.3 * h + 2.6 * inner + 0.5 * routed)
         rule = 4 * ((25.0 * values + 6.2 * keys + 5 * states) / groups + 10.0 * values)
-        remade = rule + item * (6.9 * h + 3.3 * inner + 4 * routed)
+        remade = rule + item * (6.9 * h + 3.3 * inner + 0.5 * routed)
         return cls(count * kept, count * working, count * remade)
 
     @classmethod
     def full(cls, sizes: ModelSizes, rows: int, width: int, item: int) -> "_Layer":
         h, heads, (inner, routed) = sizes.hidden, sizes.attention, _mlp(sizes)
         scores = sizes.attention_heads * width
-        kept = 3.0 * h + 8.7 * heads + 6.3 * inner + 2 * routed + 2.2 * scores
-        working = 5.3 * h + 8.3 * heads + 2.6 * inner + 4 * routed + 3.1 * scores
-        remade = 6.9 * h + 8.0 * heads + 3.3 * inner + 4 * routed + 2.0 * scores
+        kept = 3.0 * h + 8.7 * heads + 6.3 * inner + routed + 2.2 * scores
+        working = 5.3 * h + 8.3 * heads + 2.6 * inner + 0.5 * routed + 3.1 * scores
+        remade = 6.9 * h + 8.0 * heads + 3.3 * inner + 0.5 * routed + 2.0 * scores
         count = rows * width * item
         return cls(count * kept, count * working, count * remade)
 
