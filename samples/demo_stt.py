@@ -37,7 +37,7 @@ TRAINING = [
     "--gradient-accumulation",
     "1",
 ]
-TRAINING += ["--learning-rate", "2e-3", "--clips-per-term", "40"]
+TRAINING += ["--learning-rate", "1e-3", "--clips-per-term", "40"]
 
 
 def main() -> None:

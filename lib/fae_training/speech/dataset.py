@@ -25,7 +25,7 @@ ENOUGH_RECORDINGS = 8
 # Every fourth recording of a term is held out, the first among them; it stays so when more come.
 HELD_OUT_EACH = 4
 HELD_OUT_PER_TERM = 6
-FEWEST_REHEARSED, HELD_OUT_REHEARSED = 40, 40
+FEWEST_REHEARSED, HELD_OUT_REHEARSED = 120, 40
 # Share of letters in common from which two spellings are taken to sound the same (Marian, Marion: 0.83).
 NEARLY_THE_SAME = 0.7
 
