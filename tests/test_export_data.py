@@ -304,10 +304,11 @@ def test_forget_reaches_pairs_and_kept_tokens_too(days, export, home):
     (home / "data/dpo/train.jsonl").write_text("".join(lines))
     (home / "cache").mkdir()
     (home / "cache/sft-train-1234.json").write_text("{}")
+    (home / "cache/gated-delta-1234.json").write_text("{}")
     answer, _ = export(days.database, "--forget", "the clinic")
     assert answer["forgotten"]["rows_removed"] == 2
     assert read_jsonl(home / "data/dpo/train.jsonl") == [other]
-    assert not list((home / "cache").iterdir())
+    assert [path.name for path in (home / "cache").iterdir()] == ["gated-delta-1234.json"]
 
 
 def test_an_answer_that_was_called_wrong_is_context_and_not_a_target(days, export):

@@ -34,9 +34,11 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
             meta = home.file("data", kind, "meta.json")
             write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
     if removed:
-        # Rows as tokens are kept beside the state; they would outlive the text that they were made from.
+        # Rows as tokens are kept beside the state; they would outlive the text that they were made from. What is kept of
+        # the gated delta rule holds no text, and without it a run that goes on might compute with another rule.
         for cached in home.file("cache").glob("*.json"):
-            cached.unlink(missing_ok=True)
+            if not cached.name.startswith("gated-delta-"):
+                cached.unlink(missing_ok=True)
     learned_by = [
         run.id
         for run in runs.all_runs(home)
