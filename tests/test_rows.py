@@ -87,6 +87,13 @@ def test_tool_calls_are_trained_in_the_models_own_form(tokenizer):
     assert answer == "Done, ten minutes.<|im_end|>"
 
 
+def test_an_answer_of_weight_0_is_context_and_not_a_target(tokenizer):
+    chat = [message | {"weight": 0} if message is CHAT[2] else message for message in CHAT]
+    (row,) = encode_conversation(tokenizer, chat)
+    prompt, answer = texts(tokenizer, row)
+    assert "Paris." in prompt and answer == "Tokyo is the capital of Japan.<|im_end|>"
+
+
 def test_arguments_that_are_not_json_are_refused_with_the_call_that_has_them(tokenizer):
     broken = [dict(message) for message in WITH_TOOL]
     broken[2] = broken[2] | {
