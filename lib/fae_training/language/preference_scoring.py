@@ -25,7 +25,8 @@ from fae_training.runs import Run
 SCORING_PAIRS = 4
 # Answers that are really generated for the length watch: a few are enough to see drift.
 WATCHED_PROMPTS = 4
-EXAMPLES = 3
+# Held-out requests that each model answers for the proposal, and how many of the answers are shown.
+ASKED, SHOWN = 8, 3
 PROBED_CONVERSATIONS = 16
 
 
@@ -128,7 +129,7 @@ def score(run: Run, session) -> dict:
                 "text": scoring.generated(model, tokenizer, row["prompt"]),
                 "wanted": row["chosen"][-1]["content"],
             }
-            for row in rows[:EXAMPLES]
+            for row in rows[:ASKED]
         ]
         lengths = answer_tokens(model, tokenizer, watched(pairs)) if pairs else None
         return {
@@ -190,29 +191,33 @@ def benchmark_of(results: dict[str, dict]) -> dict:
     conversations = scoring.benchmark_of(results)
     for measure in conversations["measures"]:
         measures.append(measure | {"tolerance": CONVERSATION_TOLERANCE})
+    examples = [
+        {
+            "prompt": after["prompt"],
+            "before": before["text"],
+            "after": after["text"],
+            "wanted": after["wanted"],
+        }
+        for before, after in zip(
+            results["current"]["examples"], results["candidate"]["examples"], strict=True
+        )
+    ]
+    changed = [example for example in examples if example["before"] != example["after"]]
+    same = [example for example in examples if example not in changed]
     notes = []
     if base:
-        notes.append(
+        notes = [
+            f"{len(changed)} of {len(examples)} answers to held-out requests changed; those are shown first",
             f"its answers are {results['candidate']['answer_tokens']:.0f} tokens long on average, "
-            f"before {results['current']['answer_tokens']:.0f}"
-        )
+            f"before {results['current']['answer_tokens']:.0f}",
+        ]
     # Without both kinds of evidence there is none: a preference can be learned by forgetting how to talk.
     counts = {"corrections": len(base), "conversations": conversations["held_out"]["count"]}
     scarcer = min(counts, key=counts.get)
     return {
         "held_out": {"count": counts[scarcer], "what": scarcer},
         "measures": measures,
-        "examples": [
-            {
-                "prompt": after["prompt"],
-                "before": before["text"],
-                "after": after["text"],
-                "wanted": after["wanted"],
-            }
-            for before, after in zip(
-                results["current"]["examples"], results["candidate"]["examples"], strict=True
-            )
-        ],
+        "examples": (changed + same)[:SHOWN],
         "notes": notes,
     }
 
