@@ -14,7 +14,7 @@ endif
 
 # Without a GPU, mx.compile gains little and waits for a C++ compiler: seconds to minutes for each new shape.
 ifeq ($(wildcard /dev/nvidia0)$(filter-out Linux,$(shell uname)),)
-test demo demo-dpo demo-stt: export MLX_DISABLE_COMPILE := 1
+demo demo-dpo demo-stt: export MLX_DISABLE_COMPILE := 1
 # The sample models' matrices are too small to be worth a second thread.
 test demo demo-dpo demo-stt: export OPENBLAS_NUM_THREADS := 1
 endif
