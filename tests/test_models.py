@@ -115,6 +115,18 @@ def test_a_shard_that_only_the_index_knows_is_named(model):
     assert "model-00002-of-00002.safetensors" in refused(model).message
 
 
+def test_the_fingerprint_tells_weights_of_one_size_apart(model):
+    import random
+
+    header, weights = b"header" * 100, random.Random(0).randbytes(3_000_000)
+    marks = []
+    for mask in (0, 1):
+        changed = weights.translate(bytes(byte ^ mask for byte in range(256)))
+        (model / "model.safetensors").write_bytes(header + changed)
+        marks.append(models.fingerprint(model))
+    assert marks[0] != marks[1]
+
+
 def test_the_fingerprint_changes_with_config_tokenizer_and_size_of_weights(model):
     seen = [models.fingerprint(model)]
     (model / "README.md").write_text("not part of the model")
