@@ -27,8 +27,8 @@ from make_database import make_database
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo-home"
 MODEL = ROOT / "samples" / "language-model"
-# What the sample model learns in 50 steps needs a larger step than a real model's preset takes.
-LEARNING_RATE = "5e-4"
+# What the sample model, which is a thousand times smaller than a real one, needs beyond the preset.
+TRAINING = ("--preset", "light", "--steps", "80", "--learning-rate", "5e-4")
 ASKED, SHOWN = 12, 3
 UV = os.environ.get("UV", "uv")
 STEP = itertools.count(1)
@@ -55,7 +55,7 @@ def main() -> None:
     questions = unseen_questions(ASKED)
     before = ask(questions)
     heading("Train")
-    script("train.py", "--preset", "light", "--model", MODEL.relative_to(ROOT), "--learning-rate", LEARNING_RATE)  # fmt: skip
+    script("train.py", "--model", MODEL.relative_to(ROOT), *TRAINING)
     heading("Evaluate: candidate against what runs now, on conversations that training never saw")
     script("evaluate.py")
     heading("Propose: what Sam reads")
