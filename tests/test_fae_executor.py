@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from calls import LANGUAGE_MODEL, SCRIPTS
 from fae_executor import checked, execute, make_person
+from make_database import make_database
 
 ALL_SCRIPTS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 ENDED = ("completed", "failed", "cancelled", "interrupted")
@@ -30,6 +31,12 @@ def _prepared(tmp_path_factory) -> Path:
     log = (person / ".fae/training/setup.log").read_text()
     assert state["setup"] == "ready", log
     return person
+
+
+@pytest.fixture(scope="session")
+def few_conversations(tmp_path_factory):
+    """A sample of Fae's directory that is small enough to learn from in seconds without a fast BLAS."""
+    return make_database(tmp_path_factory.mktemp("few"), conversations=40, corrections=10)
 
 
 @pytest.fixture
@@ -51,8 +58,8 @@ def test_every_script_answers_an_unknown_parameter_with_the_ones_it_knows(name, 
     assert "home" in error["hint"]
 
 
-def test_without_consent_nothing_is_read(person, fae_directory):
-    database = give_database(person, fae_directory)
+def test_without_consent_nothing_is_read(person, few_conversations):
+    database = give_database(person, few_conversations)
     before = hashlib.sha256(database.read_bytes()).hexdigest()
     answer = checked(execute("export_data", {}, person))
     assert answer["error"]["code"] == "no_consent"
@@ -60,8 +67,8 @@ def test_without_consent_nothing_is_read(person, fae_directory):
     assert hashlib.sha256(database.read_bytes()).hexdigest() == before
 
 
-def test_fae_goes_the_whole_way(person, fae_directory):
-    give_database(person, fae_directory)
+def test_fae_goes_the_whole_way(person, few_conversations):
+    give_database(person, few_conversations)
     use_sample_model(person)
     call = lambda name, **parameters: checked(execute(name, parameters, person))  # noqa: E731
 
@@ -94,8 +101,8 @@ def test_fae_goes_the_whole_way(person, fae_directory):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the worker in /proc")
-def test_the_worker_outlives_the_call_without_its_limits_or_its_streams(person, fae_directory):
-    give_database(person, fae_directory)
+def test_the_worker_outlives_the_call_without_its_limits_or_its_streams(person, few_conversations):
+    give_database(person, few_conversations)
     use_sample_model(person)
     checked(execute("setup", {"consent": ["conversations"]}, person))
     checked(execute("export_data", {}, person))
@@ -126,8 +133,8 @@ def test_the_worker_outlives_the_call_without_its_limits_or_its_streams(person, 
     assert wait(person, started["run"])["status"] == "cancelled"
 
 
-def test_a_killed_worker_is_interrupted_and_not_running(person, fae_directory):
-    give_database(person, fae_directory)
+def test_a_killed_worker_is_interrupted_and_not_running(person, few_conversations):
+    give_database(person, few_conversations)
     use_sample_model(person)
     checked(execute("setup", {"consent": ["conversations"]}, person))
     checked(execute("export_data", {}, person))
@@ -139,9 +146,9 @@ def test_a_killed_worker_is_interrupted_and_not_running(person, fae_directory):
     assert state["next"] == f"train.py --resume {started['run']}"
 
 
-def give_database(person: Path, fae_directory) -> Path:
+def give_database(person: Path, few_conversations) -> Path:
     fae = person / "Library" / "Application Support" / "fae"
-    shutil.copytree(fae_directory.directory, fae)
+    shutil.copytree(few_conversations.directory, fae)
     return fae / "fae.db"
 
 
