@@ -1,9 +1,11 @@
 """The model, the rows and the ways to train that bench_train.py compares: stock mlx-lm, stock mlx-tune, ours."""
 
+import contextlib
 import itertools
 import json
 import random
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -246,6 +248,7 @@ def with_mlx_tune(length: int, steps: int) -> dict:
     from fae_training.language import adapters, gated_delta_patch
     from mlx_lm.tuner.callbacks import TrainingCallback
     from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
+    from transformers import PreTrainedTokenizerFast
 
     gated_delta_patch.remove()
     with tempfile.TemporaryDirectory() as name:
@@ -253,7 +256,10 @@ def with_mlx_tune(length: int, steps: int) -> dict:
         _write_model(directory / "model")
         rows = plain_rows(steps, length - 1)
         texts = [{"text": " ".join(f"w{t}" for t in row.tokens)} for row in rows]
-        model, tokenizer = FastLanguageModel.from_pretrained(str(directory / "model"))
+        model, _ = FastLanguageModel.from_pretrained(str(directory / "model"))
+        # Loaded by path it would be read as a Qwen tokenizer, whatever the files say.
+        words = directory / "model" / "tokenizer.json"
+        tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(words), eos_token="<eos>")
         FastLanguageModel.get_peft_model(
             model,
             r=RANK,
@@ -283,7 +289,8 @@ def with_mlx_tune(length: int, steps: int) -> dict:
         mx.reset_peak_memory()
         started = time.perf_counter()
         try:
-            trainer.train()
+            with contextlib.redirect_stdout(sys.stderr):
+                trainer.train()
         finally:
             theirs.mlx_train = loop
         peak = mx.get_peak_memory()
