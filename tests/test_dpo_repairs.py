@@ -353,7 +353,7 @@ def test_loss_type_is_ignored(tmp_path):
     trainer.train()
     [report] = state.read_jsonl(run.file("metrics.jsonl"))
     assert report["loss"] == pytest.approx(25.0, abs=1e-2)  # (0 - 1 / (2 beta))^2
-    with pytest.raises(BadRequest, match="no loss .hinge."):
+    with pytest.raises(BadRequest, match=r"no loss .hinge."):
         ours(calls.LANGUAGE_MODEL, tmp_path / "odd", loss="hinge")[0].train()
 
 

@@ -85,7 +85,6 @@ def test_outputs_and_all_gradients_equal_the_recurrence(shape, kind):
 
 def test_heads_in_groups_give_the_same(monkeypatch):
     import mlx.core as mx
-
     from fae_training.language import gated_delta
 
     given, along = inputs(2, 100, 4, 8, 16, 16)

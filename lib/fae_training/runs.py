@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fae_training.errors import Busy, Missing
 from fae_training.kinds import KINDS
-from fae_training.state import Home, make_directory, now, read_json, write_json
+from fae_training.state import Home, make_directory, read_json, write_json
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
@@ -78,7 +78,9 @@ def create(home: Home, kind: str, record: dict) -> Run:
     make_directory(home.file("runs", run_id))
     run = Run(home, run_id)
     run.kind = kind
-    run.update(id=run_id, kind=kind, status="queued", created_at=now(), **record)
+    # Finer than a second, so that "latest" is one run even when two are made in the same second.
+    made = datetime.now().astimezone().isoformat(timespec="microseconds")
+    run.update(id=run_id, kind=kind, status="queued", created_at=made, **record)
     return run
 
 
