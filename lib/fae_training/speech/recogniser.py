@@ -17,8 +17,8 @@ MODEL_TYPES = ("qwen3_asr",)
 SHORTEST_SAMPLES = SAMPLE_RATE
 LONGEST_TRANSCRIPT = 200  # tokens; a decoder that repeats itself is stopped there
 # Widths are rounded up to these, so that few shapes are compiled.
-ROUND_TOKENS = 16
-ROUND_TARGETS = 8
+ROUND_TOKENS = 32
+ROUND_TARGETS = 16
 
 
 @dataclass(frozen=True)
