@@ -406,6 +406,21 @@ def test_a_run_is_measured_again_when_another_was_deployed_since(deployed_home):
     assert found[:2] == (3, "compared_with_another") and "the base model runs now" in found[2]
 
 
+def test_a_run_is_not_measured_on_another_model_than_its_own(finished_home, tmp_path):
+    """An adapter fits one base model; on another one its figures would mean nothing."""
+    record = finished_home / "runs" / only_run(finished_home) / "run.json"
+    model = shutil.copytree(calls.LANGUAGE_MODEL, tmp_path / "model")
+    weights = bytearray((model / "model.safetensors").read_bytes())
+    weights[len(weights) // 2 :] = bytes(len(weights) - len(weights) // 2)
+    (model / "model.safetensors").write_bytes(weights)
+    told = json.loads(record.read_text())
+    state.write_json(record, told | {"model": told["model"] | {"directory": str(model)}})
+    found = refusal(calls.script("evaluate", "--json", "--rescore", home=finished_home))
+    assert found[:2] == (6, "score_failed")
+    log = record.with_name("train.log").read_text()
+    assert "model_changed" in log and "put the model back" in log
+
+
 def test_measuring_again_needs_consent(finished_home):
     calls.answer("setup", "--revoke", "conversations", home=finished_home)
     got = calls.script("evaluate", "--json", "--rescore", home=finished_home)

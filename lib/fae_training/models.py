@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from fae_training import fae_app
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Failed, Missing
 
 # The model map: name, model, and the memory from which it is chosen (GiB).
 MODEL_MAP = {
@@ -144,6 +144,23 @@ def fingerprint(directory: Path) -> str:
         ):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def check_unchanged(record: dict) -> None:
+    """Raises Failed when the base model of a run is no longer the one that the run was made for.
+
+    An adapter fits one base model only; scored or deployed on another one its figures would mean nothing.
+    """
+    if "model_fingerprint" not in record:
+        return
+    directory = Path(record["model"]["directory"])
+    found = fingerprint(directory) if directory.is_dir() else "missing"
+    if found != record["model_fingerprint"]:
+        raise Failed(
+            "model_changed",
+            f"the model in {directory} has fingerprint {found}, the run was made for {record['model_fingerprint']}",
+            "train again, or put the model back that the run was made for",
+        )
 
 
 def download(model: str) -> Path:

@@ -17,7 +17,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from fae_training import consent, dataset, runs
+from fae_training import consent, dataset, models, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.deployment import fingerprint
 from fae_training.errors import BadRequest, Failed, Refused, SkillError
@@ -266,6 +266,7 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     if task == "score":
         consent.require(run.home, KINDS[run.kind].consent)
     if task != "train":
+        models.check_unchanged(run.record)
         # A fresh process that train or deploy started and waits for: its answer is a file.
         answer = tasks[task](run, session)
         write_json(run.file(f"{task}.json"), answer)
@@ -277,6 +278,7 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     )
     try:
         consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
+        models.check_unchanged(run.record)
         dataset.keep_sources(run)
         result = tasks["train"](run, session)
         write_json(run.file("train_metrics.json"), result)
