@@ -5,18 +5,15 @@ A test that fails on its stock half says that mlx-tune has repaired it: then the
 
 import json
 import math
-import os
 from dataclasses import replace
 from types import SimpleNamespace
 
 import calls
 import mlx.core as mx
-import numpy as np
-import pytest
-
-os.environ["MLX_TUNE_DISABLE_COMPILE"] = "1"
 import mlx_tune.losses
 import mlx_tune.rl_trainers
+import numpy as np
+import pytest
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Failed, SkillError
 from fae_training.language import (
@@ -88,7 +85,9 @@ def text_rows(tokenizer, count=None):
 def without_compiling():
     """Compiling a shape takes a minute where it was never compiled; what is tested here does not depend on it."""
     mx.disable_compile()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLX_TUNE_DISABLE_COMPILE", "1")
+        yield
     mx.enable_compile()
 
 
