@@ -57,16 +57,69 @@ def test_it_is_the_weighted_mean_over_answers_that_a_person_would_compute():
     assert loss == pytest.approx(total / weight, rel=1e-5)
 
 
-def test_chunks_of_logits_change_nothing(monkeypatch):
+def test_tiles_of_the_vocabulary_and_blocks_of_targets_change_nothing(monkeypatch):
     model = with_adapter(make_model())
     batch = collate(some_rows(), share_prefix=False)
     plain, expected = loss_and_gradients(model, batch, GATHERED)
-    # 32 rows of float32 logits at a time: three chunks and more for these 46 targets and their padding.
-    monkeypatch.setattr(supervised_loss, "LOGITS_BYTES", 4 * VOCABULARY)
-    assert batch["targets"].shape[0] > 32
+    # 46 targets and their padding in blocks of 20, the 300 entries in tiles of 32, of which the last has 12.
+    monkeypatch.setattr(supervised_loss, "LOGITS_BYTES", 1)
+    monkeypatch.setattr(supervised_loss, "ROWS", 20)
+    assert batch["targets"].shape[0] > 40 and VOCABULARY % supervised_loss.tile_width(20) == 12
+    assert max(batch["targets"].tolist()) >= 288
     loss, gradients = loss_and_gradients(model, batch, GATHERED)
     assert loss == pytest.approx(plain, rel=1e-6)
     assert difference(gradients, expected) < 1e-5
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("tile", [1, 8 * 2**20])
+def test_a_quantised_output_layer_gives_what_its_whole_logits_give(tied, tile, monkeypatch):
+    import mlx.nn as nn
+
+    model = make_model(tie_word_embeddings=tied)
+    nn.quantize(model, group_size=32, bits=4)
+    model = with_adapter(model)
+    batch = collate(some_rows(), share_prefix=False)
+    plain, expected = loss_and_gradients(model, batch, PLAIN)
+    monkeypatch.setattr(supervised_loss, "LOGITS_BYTES", tile)
+    loss, gradients = loss_and_gradients(model, batch, GATHERED)
+    assert loss == pytest.approx(plain, rel=1e-6)
+    assert difference(gradients, expected) < 1e-5
+
+
+def test_a_bias_of_the_output_layer_is_in_the_loss():
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    head = nn.Linear(16, 100)
+    head.bias = mx.random.normal((100,), key=mx.random.key(3))
+    hidden, targets = mx.random.normal((5, 16), key=mx.random.key(4)), mx.array([0, 3, 50, 98, 99])
+    ours, gradient = supervised_loss._in_blocks(head, hidden, targets, True)
+    expected, (right,) = mx.vjp(
+        lambda h: supervised_loss._log_probabilities(head(h), targets), [hidden], [mx.ones(5)]
+    )
+    assert mx.abs(ours - expected[0]).max().item() < 1e-5
+    assert mx.abs(gradient - right).max().item() < 1e-5
+
+
+def test_a_target_that_is_nearly_certain_keeps_its_small_gradient_in_bfloat16():
+    """As W_t less the mean of all W, the target's own among them, the rounding of that mean is as large as what is left."""
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    head = nn.Linear(64, 200, bias=False)
+    head.weight = mx.random.normal((200, 64), key=mx.random.key(5)).astype(mx.bfloat16)
+    targets = mx.array([7, 150])
+    hidden = (head.weight[targets] * 0.2).astype(mx.bfloat16)
+    log_p, ours = supervised_loss._in_blocks(head, hidden, targets, True)
+    assert -3e-3 < log_p[0].item() < -2e-3 and -0.05 < log_p[1].item() < -0.04
+    wide = hidden.astype(mx.float32)
+    weight = head.weight.astype(mx.float32)
+    _, (right,) = mx.vjp(
+        lambda h: supervised_loss._log_probabilities(h @ weight.T, targets), [wide], [mx.ones(2)]
+    )
+    error = mx.linalg.norm(ours - right, axis=-1) / mx.linalg.norm(right, axis=-1)
+    assert error.max().item() < 0.05
 
 
 def test_the_log_probabilities_of_rows_are_their_sums_with_and_without_a_gradient():

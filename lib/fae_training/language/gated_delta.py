@@ -18,6 +18,8 @@ is written by hand: it keeps S at the chunk boundaries and U, and makes everythi
 import functools
 from dataclasses import dataclass
 
+from fae_training.language.elementwise import exp
+
 CHUNK = 64
 # Inside a block of 8 the powers of A stay below 35, so the product form of the inverse loses no digits;
 # over 64 tokens that repeat one key they would reach 10^17.
@@ -190,11 +192,11 @@ def _prepare(q, k, v, log_g, beta):
 
     q, k = arrange(q, 1), arrange(k, 1)
     v, log_g, beta = arrange(v, groups), arrange(log_g, groups), arrange(beta, groups)
-    decay = mx.exp(_between(log_g))
+    decay = exp(_between(log_g))
     keys_keys = mx.tril(k @ k.swapaxes(-1, -2), -1)
     A = beta[..., None] * decay * keys_keys
     inverse = inverse_of_unit_lower(A)
-    grown = mx.exp(mx.cumsum(log_g, axis=-1))[..., None]
+    grown = exp(mx.cumsum(log_g, axis=-1))[..., None]
     return {
         "q": q,
         "k": k,

@@ -4,10 +4,15 @@ Qwen3.5's vocabulary has 248,320 entries, so the output layer is the most expens
 a chat are prompt. The hidden states that predict a target are gathered first; cross-entropy is in float32.
 """
 
+from dataclasses import dataclass
+
+from fae_training.language.elementwise import exp
 from fae_training.language.fast_path import FastSettings, text_model
 
-# Rows of logits at a time, as bytes of float32. Small, since the backends run ahead: some ten of them live at once.
-LOGITS_BYTES = 16 * 2**20
+# Targets at a time, and a tile of their logits, as bytes of float32. Small, since the backends run ahead: some ten of
+# them live at once. The fewest entries of the vocabulary in a tile.
+ROWS = 1024
+LOGITS_BYTES = 8 * 2**20
 SMALLEST = 32
 
 
@@ -49,11 +54,12 @@ def output_layer(model):
 
 
 def log_probabilities(model, hidden, targets):
-    """log p of targets [n] from hidden states [n, hidden], in chunks of rows, with the gradient for hidden.
+    """log p of targets [n] from hidden states [n, hidden], with the gradient for hidden.
 
-    log p of a token depends on its own hidden state alone, so its gradient is made along with it, while the
-    logits are there, and no logits are kept for the backward pass. The output layer itself gets no gradient:
-    raises ValueError when it is not frozen.
+    The vocabulary goes by in tiles, with a running maximum and sum as in a streamed softmax, so all logits are
+    never there at once. log p of a token depends on its own hidden state alone, so its gradient is made along
+    with it and no logits are kept for the backward pass. The output layer itself gets no gradient: raises
+    ValueError when it is not frozen.
     """
     head = getattr(model, "language_model", model)
     frozen = head.lm_head if "lm_head" in head else head.model.embed_tokens
@@ -62,8 +68,8 @@ def log_probabilities(model, hidden, targets):
             "the output layer is trainable, but its loss gives it no gradient: freeze it"
         )
     if not model.training:
-        return _in_chunks(output_layer(model), hidden, targets, False)[0]
-    return _with_own_gradient(output_layer(model))(hidden, targets)
+        return _in_blocks(frozen, hidden, targets, False)[0]
+    return _with_own_gradient(frozen)(hidden, targets)
 
 
 def _log_probabilities(logits, targets):
@@ -74,31 +80,116 @@ def _log_probabilities(logits, targets):
     return chosen - mx.logsumexp(logits, axis=-1)
 
 
-def _in_chunks(head, hidden, targets, with_gradient: bool):
+def _in_blocks(head, hidden, targets, with_gradient: bool):
     """(log p [n], d log p / d hidden [n, hidden]); the second is None without with_gradient."""
     import mlx.core as mx
 
-    vocabulary = head(mx.zeros((1, hidden.shape[-1]), hidden.dtype)).shape[-1]
-    size = max(LOGITS_BYTES // (4 * vocabulary), SMALLEST)
     log_p, gradients = [], []
-    for start in range(0, hidden.shape[0], size):
-        part, wanted = hidden[start : start + size], targets[start : start + size]
+    for start in range(0, hidden.shape[0], ROWS):
+        part, wanted = hidden[start : start + ROWS], targets[start : start + ROWS]
         if log_p:
-            # Without this all chunks' logits may be computed before the first one is let go.
+            # Without this all blocks may be computed before the first one's logits are let go.
             part = mx.depends([part], [log_p[-1], *gradients[-1:]])[0]
-        if not with_gradient:
-            log_p.append(_log_probabilities(head(part), wanted))
-            continue
-        logits = head(part)
-        wide = logits.astype(mx.float32)
-        p = mx.softmax(wide, axis=-1)
-        # One pass of exp, the dearest part: the largest p is at least 1 / vocabulary, so its log is exact.
-        total = mx.max(wide, axis=-1) - mx.log(mx.max(p, axis=-1))
-        chosen = mx.take_along_axis(wide, wanted[:, None], axis=-1).squeeze(-1)
-        log_p.append(chosen - total)
-        d_logits = p.at[mx.arange(part.shape[0]), wanted].add(-1.0).astype(logits.dtype)
-        gradients.append(-mx.vjp(head, [part], [d_logits])[1][0])
+        of_part, gradient = _over_the_vocabulary(head, part, wanted, with_gradient)
+        log_p.append(of_part)
+        gradients.append(gradient)
     return mx.concatenate(log_p), mx.concatenate(gradients) if with_gradient else None
+
+
+def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
+    """As _in_blocks, for so few targets that one tile of logits holds all of them.
+
+    With z_t the logit of the target and r the log of the sum of e^z over all others, log p = -log(1 + e^(r - z_t)),
+    and d log p / d hidden = (1 - p) (W_t - the others' W weighed by their e^z / e^r). Kept apart like this nothing
+    cancels where p is near 1, whatever the type of the weights.
+    """
+    import mlx.core as mx
+
+    vocabulary = head.weight.shape[0]
+    width = tile_width(hidden.shape[0])
+    # What is carried from tile to tile: z_t, and of the others the largest z, the sum of e^(z - largest), and their W.
+    chosen = total = largest = weighed = None
+    for start in range(0, vocabulary, width):
+        tile = _entries(head, slice(start, start + width))
+        if start:
+            hidden = mx.depends([hidden], [total, weighed] if with_gradient else [total])[0]
+        logits = tile.logits(hidden).astype(mx.float32)
+        position = targets[:, None] - start
+        inside = (position >= 0) & (position < logits.shape[1])
+        position = mx.clip(position, 0, logits.shape[1] - 1)
+        here = mx.take_along_axis(logits, position, axis=-1)
+        logits = mx.put_along_axis(logits, position, mx.where(inside, -mx.inf, here), axis=-1)
+        top = mx.max(logits, axis=-1, keepdims=True)
+        if start:
+            top = mx.maximum(top, largest)
+            fade = mx.exp(largest - top)
+        e = exp(logits - top)
+        sums = mx.sum(e, axis=-1, keepdims=True)
+        rows = tile.mixed(e.astype(hidden.dtype)).astype(mx.float32) if with_gradient else None
+        if not start:
+            chosen, total, weighed = here, sums, rows
+        else:
+            chosen, total = mx.where(inside, here, chosen), total * fade + sums
+            weighed = weighed * fade + rows if with_gradient else None
+        largest = top
+    beyond = largest + mx.log(total) - chosen
+    log_p = -mx.logaddexp(beyond, 0.0).squeeze(-1)
+    if not with_gradient:
+        return log_p, None
+    own = _entries(head, targets).rows().astype(mx.float32)
+    return log_p, mx.sigmoid(beyond) * (own - weighed / total)
+
+
+def tile_width(rows: int) -> int:
+    """How many entries of the vocabulary are in a tile for so many targets."""
+    return max(LOGITS_BYTES // (4 * min(rows, ROWS)), SMALLEST)
+
+
+@dataclass
+class _Entries:
+    """Some rows of an output layer or of a tied embedding, quantised or not."""
+
+    weight: object
+    scales: object = None
+    biases: object = None
+    bias: object = None
+    how: dict | None = None
+
+    def logits(self, hidden):
+        import mlx.core as mx
+
+        if self.scales is None:
+            logits = hidden @ self.weight.T
+        else:
+            logits = mx.quantized_matmul(hidden, *self._packed(), transpose=True, **self.how)
+        return logits if self.bias is None else logits + self.bias
+
+    def mixed(self, share):
+        """share [n, entries] times the entries' weights: [n, hidden]."""
+        import mlx.core as mx
+
+        if self.scales is None:
+            return share @ self.weight
+        return mx.quantized_matmul(share, *self._packed(), transpose=False, **self.how)
+
+    def rows(self):
+        import mlx.core as mx
+
+        if self.scales is None:
+            return self.weight
+        return mx.dequantize(*self._packed(), **self.how)
+
+    def _packed(self):
+        return self.weight, self.scales, self.biases
+
+
+def _entries(layer, index) -> _Entries:
+    names = ("weight", "scales", "biases", "bias")
+    parts = {name: layer[name][index] for name in names if layer.get(name) is not None}
+    how = None
+    if "scales" in parts:
+        how = {"group_size": layer.group_size, "bits": layer.bits, "mode": layer.mode}
+    return _Entries(**parts, how=how)
 
 
 def _with_own_gradient(head):
@@ -106,7 +197,7 @@ def _with_own_gradient(head):
 
     @mx.custom_function
     def both(hidden, targets):
-        return _in_chunks(head, hidden, targets, True)
+        return _in_blocks(head, hidden, targets, True)
 
     @both.vjp
     def gradient(inputs, cotangents, outputs):
