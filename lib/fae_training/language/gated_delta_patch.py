@@ -151,9 +151,10 @@ def _versions() -> str:
 
     import mlx.core as mx
 
-    from fae_training.language import shared_prefix
+    from fae_training.language import attention, elementwise, shared_prefix
 
-    sources = [Path(module.__file__).read_text() for module in (gated_delta, shared_prefix)]
+    modules = (gated_delta, shared_prefix, attention, elementwise)
+    sources = [Path(module.__file__).read_text() for module in modules]
     facts = [version("mlx"), version("mlx-lm"), str(mx.default_device()), *sources]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
 

@@ -8,6 +8,8 @@ gradients reach the shared part from every row.
 """
 
 from fae_training.language import gated_delta
+from fae_training.language.attention import attend
+from fae_training.language.elementwise import gated, opened, silu
 
 
 def forward_levels(text_model, batch: dict, fast):
@@ -93,7 +95,14 @@ def _tree_layer(layer, hidden, shapes, links, masks):
     else:
         mixed = _attention(layer.self_attn, normed, shapes, links, masks)
     hidden = hidden + mixed
-    return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+    return hidden + _mlp(layer.mlp, layer.post_attention_layernorm(hidden))
+
+
+def _mlp(mlp, x):
+    """The dense MLP with our own gate; a mixture of experts is mlx-lm's."""
+    if "gate_proj" not in mlp:
+        return mlp(x)
+    return mlp.down_proj(gated(mlp.gate_proj(x), mlp.up_proj(x)))
 
 
 def _split(x, shapes):
@@ -128,7 +137,6 @@ def _projections(layer, x):
 
 def _linear_attention(layer, x, shapes, links):
     import mlx.core as mx
-    import mlx.nn as nn
     from mlx_lm.models.gated_delta import normalize_qk
 
     qkv, z, b, a = _projections(layer, x)
@@ -149,7 +157,7 @@ def _linear_attention(layer, x, shapes, links):
             tail = tails[parent[:, None], branch[:, None] + mx.arange(kept)]
             state = gated_delta.state_at(chunks, keys, gates, parent, branch)
         tails = mx.concatenate([tail, qkv_l], axis=1)
-        mixed = nn.silu(_convolution(layer.conv1d, tails, width))
+        mixed = silu(_convolution(layer.conv1d, tails, width))
         q, k, v = mx.split(mixed, [layer.key_dim, 2 * layer.key_dim], axis=-1)
         q = q.reshape(count, width, layer.num_k_heads, layer.head_k_dim)
         k = k.reshape(count, width, layer.num_k_heads, layer.head_k_dim)
@@ -161,7 +169,8 @@ def _linear_attention(layer, x, shapes, links):
             y, _, chunks = gated_delta.chunkwise_with_chunks(q, k, v, log_g_l, beta_l, state)
             keys, gates = k, log_g_l
         outputs.append(y)
-    normed = layer.norm(_join(outputs), z)
+    normed = mx.fast.rms_norm(_join(outputs), layer.norm.weight, layer.norm.eps)
+    normed = gated(z.astype(mx.float32), normed.astype(mx.float32)).astype(x.dtype)
     return layer.out_proj(normed.reshape(*x.shape[:2], -1))
 
 
@@ -195,9 +204,6 @@ def _attention(layer, x, shapes, links, masks):
         for sequence, _, before in _ancestors(links, level) if level else ():
             k = mx.concatenate([all_keys[before][sequence], k], axis=2)
             v = mx.concatenate([all_values[before][sequence], v], axis=2)
-        y = mx.fast.scaled_dot_product_attention(
-            q, k, v, scale=layer.scale, mask=masks[level] if level else "causal"
-        )
-        outputs.append(y.swapaxes(1, 2))
-    mixed = _join(outputs)
-    return layer.o_proj((mixed * mx.sigmoid(gate)).reshape(*x.shape[:2], -1))
+        outputs.append(attend(q, k, v, layer.scale, masks[level]).swapaxes(1, 2))
+    mixed = _join(outputs).reshape(*x.shape[:2], -1)
+    return layer.o_proj(opened(gate.reshape(mixed.shape), mixed))

@@ -1,0 +1,104 @@
+"""Attention with a gradient that keeps no scores: block by block of queries, only as many keys as they may see.
+
+In training mx.fast's attention has no fused kernel but on CUDA: the scores of all queries and keys are made, the
+masked ones too, and kept for the backward pass. Here each block of queries makes its own, and its backward pass
+makes them again from the log of the sum that it kept (Dao et al., arXiv 2205.14135, written with products).
+"""
+
+import functools
+
+from fae_training.language.elementwise import exp
+
+# The scores of a block, as bytes of float32, and the fewest queries in one.
+SCORES_BYTES = 4 * 2**20
+FEWEST = 64
+
+
+def attend(q, k, v, scale: float, mask=None):
+    """softmax(scale q k^T) v, differentiable in q, k and v: [B, H, T, D], in q's type, softmax in float32.
+
+    q [B, H, T, D]; k, v [B, Hkv, S, D] with H a multiple of Hkv. mask [B, 1, T, S] is true where a query may look;
+    None is causal, for S = T. Every query must see a key.
+    """
+    import mlx.core as mx
+
+    if mx.cuda.is_available() and mx.default_device() == mx.gpu:
+        how = "causal" if mask is None else mask
+        return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=how)
+    bias = _causal(q.shape[2]) if mask is None else mx.where(mask, 0.0, -mx.inf)
+    return _attention(scale, mask is None)(q, k, v, bias)
+
+
+def block_of(rows: int, keys: int) -> int:
+    """How many queries are in a block, for so many rows (batch x heads) and keys."""
+    return max(SCORES_BYTES // (4 * rows * keys) // FEWEST * FEWEST, FEWEST)
+
+
+def _causal(length: int):
+    import mlx.core as mx
+
+    return mx.triu(mx.full((length, length), -mx.inf), 1)[None, None]
+
+
+@functools.cache
+def _attention(scale: float, causal: bool):
+    """The function for one kind of mask, with its own gradient."""
+    import mlx.core as mx
+
+    def blocks(q, k):
+        """(first query, one past the last, how many keys they may see) of each block."""
+        size = block_of(q.shape[0] * q.shape[1], k.shape[2])
+        for start in range(0, q.shape[2], size):
+            stop = min(start + size, q.shape[2])
+            yield start, stop, stop if causal else k.shape[2]
+
+    def together(x, heads):
+        """[B, H, T, D] -> [B, Hkv, H / Hkv x T, D]: the query heads of one key head in one product."""
+        return x.reshape(x.shape[0], heads, -1, x.shape[-1])
+
+    def scores(q, k, bias):
+        """Float32 scores of a block, [B, Hkv, groups, T, S]."""
+        batch, heads = k.shape[:2]
+        grouped = (batch, heads, -1, bias.shape[2], k.shape[2])
+        products = (together(q, heads) * scale) @ k.swapaxes(-1, -2)
+        return products.astype(mx.float32).reshape(grouped) + bias[:, :, None]
+
+    @mx.custom_function
+    def attention(q, k, v, bias):
+        outputs, logs = [], []
+        for start, stop, seen in blocks(q, k):
+            part = scores(q[:, :, start:stop], k[:, :, :seen], bias[:, :, start:stop, :seen])
+            top = mx.max(part, axis=-1, keepdims=True)
+            e = exp(part - top)
+            total = mx.sum(e, axis=-1, keepdims=True)
+            shape = (*q.shape[:2], stop - start, -1)
+            mixed = e.astype(v.dtype).reshape(*k.shape[:2], -1, seen) @ v[:, :, :seen]
+            outputs.append((mixed.reshape(shape) / total.reshape(shape)).astype(q.dtype))
+            logs.append((top + mx.log(total)).reshape(shape))
+        return mx.concatenate(outputs, axis=2), mx.concatenate(logs, axis=2)
+
+    @attention.vjp
+    def gradients(inputs, cotangents, outputs):
+        q, k, v, bias = inputs
+        y, logs = outputs
+        dy = cotangents[0]
+        heads = k.shape[1]
+        along = mx.sum((dy * y).astype(mx.float32), axis=-1, keepdims=True)
+        d_q, d_k, d_v = [], mx.zeros(k.shape), mx.zeros(v.shape)
+        for start, stop, seen in blocks(q, k):
+            own, keys, values = q[:, :, start:stop], k[:, :, :seen], v[:, :, :seen]
+            part = scores(own, keys, bias[:, :, start:stop, :seen])
+            rows = (*part.shape[:4], 1)
+            p = exp(part - logs[:, :, start:stop].reshape(rows))
+            d_out = together(dy[:, :, start:stop], heads)
+            d_p = (d_out @ values.swapaxes(-1, -2)).astype(mx.float32).reshape(part.shape)
+            d_scores = (p * (d_p - along[:, :, start:stop].reshape(rows))).astype(q.dtype)
+            d_scores = scale * d_scores.reshape(*k.shape[:2], -1, seen)
+            p = p.astype(q.dtype).reshape(d_scores.shape)
+            d_q.append((d_scores @ keys).reshape(own.shape))
+            d_k = d_k.at[:, :, :seen].add(d_scores.swapaxes(-1, -2) @ together(own, heads))
+            d_v = d_v.at[:, :, :seen].add(p.swapaxes(-1, -2) @ d_out)
+        d_q = mx.concatenate(d_q, axis=2)
+        return d_q, d_k.astype(k.dtype), d_v.astype(v.dtype), mx.zeros_like(bias)
+
+    return lambda *inputs: attention(*inputs)[0]
