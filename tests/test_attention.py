@@ -95,7 +95,8 @@ def test_bfloat16_stays_within_its_rounding():
         assert error.item() < 2**-6, name
 
 
-def test_no_scores_are_kept_for_the_backward_pass():
+@pytest.mark.parametrize("compiled", [False, True])
+def test_no_scores_are_kept_for_the_backward_pass(compiled):
     """Six layers of eight heads and 1,024 tokens have 201 MB of scores; kept for the gradient they are all there at once."""
     import mlx.core as mx
 
@@ -106,8 +107,9 @@ def test_no_scores_are_kept_for_the_backward_pass():
             q = attention.attend(q, k, v, 0.25)
         return q.sum()
 
-    mx.eval(q, k, v)
+    gradient = mx.compile(mx.grad(six)) if compiled else mx.grad(six)
+    mx.eval(q, k, v, gradient(q))
     before = mx.get_active_memory()
     mx.reset_peak_memory()
-    mx.eval(mx.grad(six)(q))
-    assert mx.get_peak_memory() - before < 100e6
+    mx.eval(gradient(q))
+    assert mx.get_peak_memory() - before < 120e6

@@ -56,4 +56,22 @@ def test_gates_and_their_gradients_are_mlxs(name, dtype):
     for ours, right in zip(both(getattr(elementwise, name), given, along), expected, strict=True):
         assert ours.dtype == gate.dtype and mx.all(mx.isfinite(ours)).item()
         error = mx.linalg.norm(ours.astype(mx.float32) - right) / mx.linalg.norm(right)
-        assert error.item() < (1e-6 if dtype == "float32" else 2**-6)
+        assert error.item() < (1e-6 if dtype == "float32" else 2**-8)
+
+
+def test_a_compiled_gradient_keeps_no_sigmoids():
+    """Of 24 gates in a row on 2 MB of bfloat16 the inputs alone are kept; sigmoids in float32 would be 4 MB more for each."""
+    import mlx.core as mx
+
+    def gates(x):
+        for _ in range(24):
+            x = elementwise.silu(x)
+        return x.sum()
+
+    x = mx.random.normal((1024, 1024), key=mx.random.key(0)).astype(mx.bfloat16)
+    gradient = mx.compile(mx.grad(gates))
+    mx.eval(x, gradient(x))
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    mx.eval(gradient(x))
+    assert mx.get_peak_memory() - before < 120e6

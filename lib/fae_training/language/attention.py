@@ -7,7 +7,7 @@ makes them again from the log of the sum that it kept (Dao et al., arXiv 2205.14
 
 import functools
 
-from fae_training.language.elementwise import exp
+from fae_training.language.elementwise import exp, made_again
 
 # The scores of a block, as bytes of float32, and the fewest queries in one.
 SCORES_BYTES = 4 * 2**20
@@ -79,9 +79,9 @@ def _attention(scale: float, causal: bool):
 
     @attention.vjp
     def gradients(inputs, cotangents, outputs):
-        q, k, v, bias = inputs
-        y, logs = outputs
         dy = cotangents[0]
+        q, k, v, bias = made_again(inputs, [dy])
+        y, logs = outputs
         heads = k.shape[1]
         along = mx.sum((dy * y).astype(mx.float32), axis=-1, keepdims=True)
         d_q, d_k, d_v = [], mx.zeros(k.shape), mx.zeros(v.shape)

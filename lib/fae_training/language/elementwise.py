@@ -17,26 +17,36 @@ def exp(x):
 
 
 def sigmoid(x):
-    """1 / (1 + e^-x) in x's type, without a gradient of its own."""
+    """1 / (1 + e^-x), float32, without a gradient of its own."""
     import mlx.core as mx
 
-    if mx.default_device() != mx.cpu:
-        return mx.sigmoid(x)
-    return mx.reciprocal(1 + exp(-x.astype(mx.float32))).astype(x.dtype)
+    x = x.astype(mx.float32)
+    return mx.reciprocal(1 + exp(-x)) if mx.default_device() == mx.cpu else mx.sigmoid(x)
+
+
+def made_again(inputs, cotangents) -> list:
+    """The inputs of a function, for its gradient to make things again from.
+
+    mx.compile finds that the backward pass makes what the forward pass made already, and would keep it for as
+    long. As arrays that wait for the gradient they are others.
+    """
+    import mlx.core as mx
+
+    return mx.depends(list(inputs), list(cotangents))
 
 
 def silu(x):
-    """x sigmoid(x), differentiable."""
+    """x sigmoid(x) in x's type, float32 inside, differentiable."""
     return _silu()(x)
 
 
 def gated(gate, x):
-    """silu(gate) x, differentiable in both; of equal shapes and types."""
+    """silu(gate) x in x's type, float32 inside, differentiable in both; of equal shapes."""
     return _gated()(gate, x)
 
 
 def opened(gate, x):
-    """sigmoid(gate) x, differentiable in both; of equal shapes and types."""
+    """sigmoid(gate) x in x's type, float32 inside, differentiable in both; of equal shapes."""
     return _opened()(gate, x)
 
 
@@ -46,12 +56,13 @@ def _silu():
 
     @mx.custom_function
     def silu(x):
-        return x * sigmoid(x)
+        return (x * sigmoid(x)).astype(x.dtype)
 
     @silu.vjp
     def gradient(x, cotangent, _):
+        (x,) = made_again([x], [cotangent])
         s = sigmoid(x)
-        return cotangent * (s * (1 + x * (1 - s)))
+        return (cotangent * (s * (1 + x * (1 - s)))).astype(x.dtype)
 
     return silu
 
@@ -62,13 +73,14 @@ def _gated():
 
     @mx.custom_function
     def gated(gate, x):
-        return gate * sigmoid(gate) * x
+        return (gate * sigmoid(gate) * x).astype(x.dtype)
 
     @gated.vjp
     def gradients(inputs, cotangent, _):
-        gate, x = inputs
+        gate, x = made_again(inputs, [cotangent])
         s = sigmoid(gate)
-        return cotangent * x * (s * (1 + gate * (1 - s))), cotangent * (gate * s)
+        d_gate, d_x = cotangent * x * (s * (1 + gate * (1 - s))), cotangent * (gate * s)
+        return d_gate.astype(gate.dtype), d_x.astype(x.dtype)
 
     return gated
 
@@ -79,13 +91,13 @@ def _opened():
 
     @mx.custom_function
     def opened(gate, x):
-        return sigmoid(gate) * x
+        return (sigmoid(gate) * x).astype(x.dtype)
 
     @opened.vjp
     def gradients(inputs, cotangent, _):
-        gate, x = inputs
+        gate, x = made_again(inputs, [cotangent])
         s = sigmoid(gate)
         along = cotangent * s
-        return along * x * (1 - s), along
+        return (along * x * (1 - s)).astype(gate.dtype), along.astype(x.dtype)
 
     return opened

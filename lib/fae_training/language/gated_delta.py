@@ -18,7 +18,7 @@ is written by hand: it keeps S at the chunk boundaries and U, and makes everythi
 import functools
 from dataclasses import dataclass
 
-from fae_training.language.elementwise import exp
+from fae_training.language.elementwise import exp, made_again
 
 CHUNK = 64
 # Inside a block of 8 the powers of A stay below 35, so the product form of the inverse loses no digits;
@@ -259,7 +259,7 @@ def _rule(with_chunks):
 
     @rule.vjp
     def gradients(inputs, cotangents, outputs):
-        q, k, v, log_g, beta, state = inputs
+        q, k, v, log_g, beta, state = made_again(inputs, cotangents[:1])
         p = _prepare(q, k, v, log_g, beta)
         shape = p["v"].shape[:4]
         count, batch, key_heads, groups = shape

@@ -3,7 +3,8 @@
 The peak is what stays (weights, adapter, gradients, optimizer), what each layer keeps for its backward pass, and the
 larger of two working sets: that of one layer's backward pass and that of the output layer. How many arrays
 of which width a layer keeps and works with was measured, by changing one dimension at a time (docs/log.md); tests
-compare the formula with measured peaks. Measured on the CPU backend; on Metal and CUDA not.
+compare the formula with measured peaks. Measured on the CPU backend, compiled; as fit runs there, not compiled, it needs
+up to a fifth less. On Metal and CUDA it was not measured.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from fae_training import fae_app
 from fae_training.errors import Missing
-from fae_training.language import gated_delta, supervised_loss
+from fae_training.language import attention, gated_delta, supervised_loss
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.layout import round_up
 from fae_training.language.model_sizes import ModelSizes, read_directory
@@ -193,24 +194,31 @@ class _Layer:
         states = sizes.values * sizes.key_head / gated_delta.CHUNK
         h, keys, values, (inner, routed) = sizes.hidden, 2 * sizes.keys, sizes.values, _mlp(sizes)
         groups = gated_delta.head_groups(count * values, sizes.keys // sizes.key_head)
-        kept = item * (3.0 * h + 3.2 * values + 5.0 * keys + 6.3 * inner + routed)
+        kept = item * (3.0 * h + 1.7 * values + 6.6 * keys + 4.6 * inner + routed)
         kept += 4 * (values + states)
         # What the rule works with is for one group of heads at a time, in float32; the layer's own is for all.
-        rule = 4 * ((32.0 * values + 3.6 * keys + 5 * states) / groups + 10.0 * values)
-        working = rule + item * (5.3 * h + 2.6 * inner + 0.5 * routed)
-        rule = 4 * ((25.0 * values + 6.2 * keys + 5 * states) / groups + 10.0 * values)
-        remade = rule + item * (6.9 * h + 3.3 * inner + 0.5 * routed)
+        rule = 4 * ((25.0 * values + 4.2 * keys + 3.5 * states) / groups + 9.3 * values)
+        working = rule + item * (5.7 * h + 0.3 * inner + 0.5 * routed)
+        rule = 4 * ((10.8 * values + 6.3 * keys + 3.5 * states) / groups + 21.8 * values)
+        remade = rule + item * (3.7 * h + 4.5 * inner + 0.5 * routed)
         return cls(count * kept, count * working, count * remade)
 
     @classmethod
     def full(cls, sizes: ModelSizes, rows: int, width: int, item: int) -> "_Layer":
         h, heads, (inner, routed) = sizes.hidden, sizes.attention, _mlp(sizes)
-        scores = sizes.attention_heads * width
-        kept = 3.0 * h + 8.7 * heads + 6.3 * inner + routed + 2.2 * scores
-        working = 5.3 * h + 8.3 * heads + 2.6 * inner + 0.5 * routed + 3.1 * scores
-        remade = 6.9 * h + 8.0 * heads + 3.3 * inner + 0.5 * routed + 2.0 * scores
-        count = rows * width * item
-        return cls(count * kept, count * working, count * remade)
+        kept = 3.0 * h + 9.1 * heads + 4.6 * inner + routed
+        working = 5.7 * h + 9.5 * heads + 0.3 * inner + 0.5 * routed
+        remade = 3.7 * h + 14.4 * heads + 4.5 * inner + 0.5 * routed
+        count, scores = rows * width * item, _scores(sizes, rows, width, item)
+        return cls(count * kept, count * working + scores, count * remade + scores)
+
+
+def _scores(sizes: ModelSizes, rows: int, width: int, item: int) -> float:
+    """Of each block of queries some arrays of scores, half of them in float32; more blocks than one are under way."""
+    rows_of_heads = rows * sizes.attention_heads
+    queries = min(attention.block_of(rows_of_heads, width), width)
+    under_way = min(2.0 + 1.5 * -(-width // queries), 7.5)
+    return rows_of_heads * queries * width * (4 + item) / 2 * under_way
 
 
 def _mlp(sizes: ModelSizes) -> tuple[int, int]:
@@ -220,8 +228,9 @@ def _mlp(sizes: ModelSizes) -> tuple[int, int]:
 
 
 def _output_layer(sizes: ModelSizes, targets: int, item: int) -> float:
-    """Of each chunk under way two arrays of logits in float32 and two in the model's type; about four chunks at most."""
-    size = max(supervised_loss.LOGITS_BYTES // (4 * sizes.vocabulary), supervised_loss.SMALLEST)
-    chunks = -(-targets // size)
-    under_way = min(chunks, 1.5 + 0.2 * chunks, 3.9)
-    return min(size, targets) * sizes.vocabulary * (2 * 4 + 2 * item) * under_way
+    """Of the tiles of logits that are under way six to twelve arrays in float32; from another type a third more."""
+    rows = min(targets, supervised_loss.ROWS)
+    width = min(supervised_loss.tile_width(targets), sizes.vocabulary)
+    tiles = -(-sizes.vocabulary // width) * -(-targets // rows)
+    bytes_each = 4 if item == 4 else 5.3
+    return rows * width * bytes_each * min(max(6.3, 1.54 * tiles), 12.3)

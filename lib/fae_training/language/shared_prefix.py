@@ -170,8 +170,7 @@ def _linear_attention(layer, x, shapes, links):
             keys, gates = k, log_g_l
         outputs.append(y)
     normed = mx.fast.rms_norm(_join(outputs), layer.norm.weight, layer.norm.eps)
-    normed = gated(z.astype(mx.float32), normed.astype(mx.float32)).astype(x.dtype)
-    return layer.out_proj(normed.reshape(*x.shape[:2], -1))
+    return layer.out_proj(gated(z, normed).reshape(*x.shape[:2], -1))
 
 
 def _convolution(conv, x, width):
