@@ -37,11 +37,11 @@ from training_sides import (
     VOCABULARY,
     Ours,
     Side,
-    Stock,
     make_model,
     personal_rows,
     plain_rows,
-    with_mlx_tune,
+    stock_mlx_lm,
+    stock_mlx_tune,
 )
 
 # Bytes a padded token that a stock step of this model needs: measured at 256 to 1,024 tokens, where the loop over
@@ -83,11 +83,12 @@ def personal(model, limit: float, rounds: int, system: int) -> dict:
     # As many rows at a time as fit: for the recurrence fewer are better, so this never makes stock slower.
     for size in (4, 2, 1):
         if stock_fits(size, longest, limit):
-            name = "stock mlx-lm" if size == 4 else f"stock mlx-lm, batch {size}"
-            sides.append(Stock(name, model, rows, size))
+            at_a_time = "" if size == 4 else f", batch {size}"
+            sides.append(stock_mlx_lm(f"stock mlx-lm{at_a_time}", model, rows, size))
+            sides.append(stock_mlx_tune(f"stock mlx-tune{at_a_time}", model, rows, size))
             break
     sides += [
-        Stock("+ chunkwise gated delta rule", model, rows, 4, patched=True),
+        stock_mlx_lm("+ chunkwise gated delta rule", model, rows, 4, patched=True),
         Ours("+ output layer at targets only", model, rows, 4, parts(**two)),
         Ours("+ batches by length", model, rows, 4, parts(**three)),
         Ours("+ shared prefix once (all on)", model, rows, 4, parts(**four)),
@@ -104,7 +105,8 @@ def plain(model, limit: float, rounds: int, length: int, batch: int = 1) -> dict
     everything = parts(gated_delta=True, supervised_only=True, by_length=True, shared_prefix=True)
     sides: list[Side] = []
     if stock_fits(batch, length + 32, limit):
-        sides.append(Stock("stock mlx-lm", model, rows, batch))
+        sides.append(stock_mlx_lm("stock mlx-lm", model, rows, batch))
+        sides.append(stock_mlx_tune("stock mlx-tune", model, rows, batch))
     if batch == 1:
         sides.append(Ours("ours", model, rows, batch, everything))
     checkpointed = parts(**(everything.as_dict() | {"checkpoint_layers": True}))
@@ -146,9 +148,13 @@ def matrix_products(rows: int, width: int, targets: int) -> float:
     """Floating-point operations of one step's matrix products, forward and backward, for [rows, width] plain rows.
 
     A frozen matrix costs one product forward and one for the gradient of its input. The output layer costs the
-    same two; the gated delta rule about three times its forward products, which its backward pass makes again.
+    same two; the gated delta rule about three times its forward products, which its backward pass makes again;
+    attention two forward and five backward, of each block of queries with the keys that it may see.
     """
-    c, tokens, chunk = CONFIG, rows * width, 64
+    from fae_training.language.attention import block_of
+    from fae_training.language.gated_delta import CHUNK as chunk
+
+    c, tokens = CONFIG, rows * width
     hidden, inner = c["hidden_size"], c["intermediate_size"]
     heads, kv = c["num_attention_heads"] * c["head_dim"], c["num_key_value_heads"] * c["head_dim"]
     key = c["linear_num_key_heads"] * c["linear_key_head_dim"]
@@ -157,8 +163,8 @@ def matrix_products(rows: int, width: int, targets: int) -> float:
     linear = hidden * (2 * key + 2 * value) + value * hidden + mlp
     full = hidden * (2 * heads + 2 * kv) + heads * hidden + mlp
     delta = 2 * key * chunk + value * (3 * chunk + 3 * c["linear_key_head_dim"])
-    attention = 2 * heads * width
-    per_token = 3 * (2 * linear + 3 * delta) + 2 * full + 3 * attention
+    seen = (width + min(block_of(rows * c["num_attention_heads"], width), width)) / 2
+    per_token = 3 * (2 * linear + 3 * delta) + 2 * full + 7 * heads * seen
     return 2 * (tokens * per_token + 2 * targets * hidden * c["vocab_size"])
 
 
@@ -189,7 +195,7 @@ def as_markdown(results: dict) -> str:
     about = next(iter(results.values()))["facts"]
     lines = [
         f"{about['machine']}, {about['device']}, mlx {about['mlx']}, mlx-lm {about['mlx_lm']}, "
-        f"mlx-tune {about['mlx_tune']}, float32, BLAS: {about['blas']}. A model of 4 layers (3 linear attention, 1 full), "
+        f"mlx-tune {about['mlx_tune']}, float32, BLAS: {about['blas']}, freed memory: {about['memory']}. A model of 4 layers (3 linear attention, 1 full), "
         f"hidden size 256, 4 value heads of 128, vocabulary {VOCABULARY:,}, LoRA rank {RANK}. {about['clock']}",
         "",
     ]
@@ -288,6 +294,9 @@ def facts() -> dict:
         "mlx_tune": version("mlx-tune"),
         "blas": Path(blas).name
         or ("the one in MLX" if on_cpu else "none, products run on the GPU"),
+        "memory": "kept by the C library"
+        if "MALLOC_TRIM_THRESHOLD_" in os.environ
+        else "given back as the C library does by itself",
         "clock": "Times are CPU seconds; the first step is wall time and includes compiling. No GPU was measured."
         if on_cpu
         else "Times are wall time; the first step includes compiling.",
@@ -305,8 +314,6 @@ def measure(section: str, model, limit: float, rounds: int, quick: bool) -> dict
     if section == "2048x4":
         return plain(model, limit, 1, 2048, batch=4)
     table = plain(model, limit, rounds, int(section))
-    if section == "512":
-        table["rows"].insert(1, with_mlx_tune(512, rounds + 1))
     if section in ("256", "1024"):
         table["roofline"] = roofline(table, int(section))
     return table

@@ -150,17 +150,13 @@ class Side:
 class Stock(Side):
     """mlx-lm's own loss, batches and compiled step (mlx_lm/tuner/trainer.py: default_loss, iterate_batches, step)."""
 
-    def __init__(self, name: str, model, rows, batch_size: int, patched: bool = False):
+    def __init__(self, name: str, model, optimizer, data, batch_size: int, patched: bool = False):
         import mlx.core as mx
         import mlx.nn as nn
-        import mlx.optimizers as optim
-        from mlx_lm.tuner.datasets import CacheDataset
         from mlx_lm.tuner.trainer import default_loss, iterate_batches
 
         super().__init__(name, patched)
-        data = _AsDataset([(row.tokens, row.supervised_from) for row in rows])
-        self.batches = iterate_batches(CacheDataset(data), batch_size, 4096, loop=True, seed=SEED)
-        optimizer = optim.AdamW(learning_rate=RATE)
+        self.batches = iterate_batches(data, batch_size, 4096, loop=True, seed=SEED)
         value_and_gradient = nn.value_and_grad(model, default_loss)
         state = [model.state, optimizer.state, mx.random.state]
 
@@ -183,6 +179,14 @@ class Stock(Side):
         spans = lengths.tolist()
         real = sum(end for _, end in spans)
         return (batch, lengths), real, sum(end - max(start, 1) for start, end in spans)
+
+
+def stock_mlx_lm(name: str, model, rows, batch_size: int, patched: bool = False) -> Stock:
+    import mlx.optimizers as optim
+    from mlx_lm.tuner.datasets import CacheDataset
+
+    data = CacheDataset(_AsDataset([(row.tokens, row.supervised_from) for row in rows]))
+    return Stock(name, model, optim.AdamW(learning_rate=RATE), data, batch_size, patched)
 
 
 class _AsDataset:
@@ -241,69 +245,84 @@ class Ours(Side):
         return batch, *self.batches.tokens(index)
 
 
-def with_mlx_tune(length: int, steps: int) -> dict:
-    """mlx-tune's SFTTrainer as a person calls it, on text of one length; its times come from mlx-lm's own callback."""
+def stock_mlx_tune(name: str, model, rows, batch_size: int) -> Stock:
+    """mlx-tune's SFTTrainer as a person calls it, up to where it calls mlx-lm's loop; that one's steps are taken here.
+
+    Its model, adapter, optimizer, tokens and settings are its own; the weights are those of `model`, and are the same
+    arrays, so that they count once for every side's peak.
+    """
     import mlx.core as mx
     import mlx_tune.sft_trainer as theirs
     from fae_training.language import adapters, gated_delta_patch
-    from mlx_lm.tuner.callbacks import TrainingCallback
+    from mlx.utils import tree_flatten
     from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
+    from mlx_tune.chat_templates import train_on_responses_only
     from transformers import PreTrainedTokenizerFast
 
     gated_delta_patch.remove()
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
+    handed: dict = {}
+    with tempfile.TemporaryDirectory() as name_of, contextlib.redirect_stdout(sys.stderr):
+        directory = Path(name_of)
         _write_model(directory / "model")
-        rows = plain_rows(steps, length - 1)
-        texts = [{"text": " ".join(f"w{t}" for t in row.tokens)} for row in rows]
-        model, _ = FastLanguageModel.from_pretrained(str(directory / "model"))
-        # Loaded by path it would be read as a Qwen tokenizer, whatever the files say.
+        tuned, _ = FastLanguageModel.from_pretrained(str(directory / "model"))
+        # Loaded by path it is a Qwen tokenizer, whatever the files say. It finds no token in a text of numbered words,
+        # and mlx-tune answers the IndexError with a training run of another program.
         words = directory / "model" / "tokenizer.json"
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(words), eos_token="<eos>")
+        tokenizer.chat_template = "{% for message in messages %}{{ message.content }} {% endfor %}"
         FastLanguageModel.get_peft_model(
-            model,
+            tuned,
             r=RANK,
             lora_alpha=RANK * SCALE,
-            target_modules=adapters.adapter_keys(model.model),
+            target_modules=adapters.adapter_keys(tuned.model),
             use_gradient_checkpointing=False,
         )
-        seen = []
-
-        class Times(TrainingCallback):
-            def on_train_loss_report(self, report):
-                seen.append((time.process_time(), time.perf_counter(), report["train_loss"]))
-
-        loop = theirs.mlx_train
-        theirs.mlx_train = lambda *a, **k: loop(*a, **(k | {"training_callback": Times()}))
         config = SFTConfig(
             output_dir=str(directory / "out"),
-            per_device_train_batch_size=1,
-            max_steps=steps,
+            per_device_train_batch_size=batch_size,
+            max_steps=100,
             learning_rate=RATE,
             max_seq_length=4096,
-            logging_steps=1,
             val_batches=0,
         )
-        trainer = SFTTrainer(model=model, tokenizer=tokenizer, train_dataset=texts, args=config)
-        mx.clear_cache()
-        mx.reset_peak_memory()
-        started = time.perf_counter()
+        trainer = SFTTrainer(
+            model=tuned, tokenizer=tokenizer, train_dataset=_as_texts(rows), args=config
+        )
+        trainer = train_on_responses_only(trainer)
+        loop, theirs.mlx_train = theirs.mlx_train, lambda **given: handed.update(given)
+        fall_back = theirs.SFTTrainer._train_subprocess
+        theirs.SFTTrainer._train_subprocess = _no_other_program
         try:
-            with contextlib.redirect_stdout(sys.stderr):
-                trainer.train()
+            trainer.train()
         finally:
-            theirs.mlx_train = loop
-        peak = mx.get_peak_memory()
-    clock = 0 if mx.default_device() == mx.cpu else 1
-    seconds = [b[clock] - a[clock] for a, b in itertools.pairwise(seen)]
-    return {
-        "name": "stock mlx-tune",
-        "first_seconds": seen[0][1] - started,
-        "step_seconds": statistics.median(seconds),
-        "tokens_per_s": length / statistics.median(seconds),
-        "supervised_per_s": (length - 1) / statistics.median(seconds),
-        "peak_mb": peak / 1e6,
-    }
+            theirs.mlx_train, theirs.SFTTrainer._train_subprocess = loop, fall_back
+        data = handed["train_dataset"]
+        same = [(row.tokens, row.supervised_from) for row in rows]
+        if [tuple(data[i]) for i in range(len(rows))] != same:
+            raise RuntimeError("mlx-tune would train other tokens than the rows that it was given")
+        handed["model"].load_weights(tree_flatten(model.parameters()))
+        handed["model"].train()
+        mx.clear_cache()
+    return Stock(name, handed["model"], handed["optimizer"], data, batch_size)
+
+
+def _no_other_program(trainer):
+    raise RuntimeError("mlx-tune fell back to mlx-lm's command line; why is printed above")
+
+
+def _as_texts(rows) -> list[dict]:
+    """Rows as mlx-tune takes them: prompt and completion, a word for each token."""
+
+    def text(tokens):
+        return " ".join(f"w{token}" for token in tokens)
+
+    return [
+        {
+            "prompt": text(row.tokens[: row.supervised_from]),
+            "completion": text(row.tokens[row.supervised_from :]),
+        }
+        for row in rows
+    ]
 
 
 def _write_model(directory: Path) -> None:
