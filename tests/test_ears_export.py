@@ -62,6 +62,8 @@ def test_model_json_and_the_tensors_alone_give_the_same_probabilities(saved):
     x = np.array(frames)
     assert np.abs(x - vectors["log_mel"][0]).max() < 1e-3
     x = (x - arrays["mean"]) / arrays["deviation"]
+    change = np.abs(x[1:] - x[:-1]).mean(axis=0)
+    pooled = [x.mean(axis=0), np.sqrt(x.var(axis=0) + spec["epsilon"]), change]
     for number, layer in enumerate(spec["layers"]):
         name = f"convolutions.{number}"
         made = []
@@ -71,7 +73,7 @@ def test_model_json_and_the_tensors_alone_give_the_same_probabilities(saved):
             y = (y - y.mean()) / np.sqrt(y.var() + spec["epsilon"])
             made.append(np.maximum(y * arrays[f"{name}.scale"] + arrays[f"{name}.offset"], 0))
         x = np.array(made)
-    pooled = [x.mean(axis=0), np.sqrt(x.var(axis=0) + spec["epsilon"]), x.max(axis=0)]
+    pooled += [x.mean(axis=0), np.sqrt(x.var(axis=0) + spec["epsilon"]), x.max(axis=0)]
     logits = arrays["output.weight"] @ np.concatenate(pooled) + arrays["output.bias"]
     powers = np.exp(logits / spec["temperature"])
     assert np.abs(powers / powers.sum() - vectors["probabilities"][0]).max() < 1e-4

@@ -46,7 +46,7 @@ def test_the_frames_are_those_of_librosa(sounds):
 
 def test_a_clip_alone_in_a_batch_and_in_a_long_recording_gives_the_same_frames(sounds):
     alone = features.log_mel(sounds[0])
-    assert np.array_equal(alone, features.log_mel(sounds)[0])
+    assert np.abs(features.log_mel(sounds)[0] - alone).max() < 1e-5
     minute = np.tile(sounds[0], 24)  # 5,000 frames: several blocks
     assert np.abs(features.log_mel(minute)[:206] - alone).max() < 1e-5
 

@@ -52,7 +52,7 @@ class Scores:
     """Given scores in the place of a classifier: what is tested is how thresholds follow from scores."""
 
     def __init__(self, by_stream):
-        self.by_stream, self.classes, self.window = by_stream, ["wake", "rest"], 81
+        self.by_stream, self.classes, self.window = by_stream, ["wake", "rest"], 79
         self.spec = {"trigger_classes": ["wake"]}
 
     def over(self, log_mel):
@@ -70,7 +70,7 @@ def test_the_threshold_leaves_at_most_the_stated_false_alarms_and_hears_what_is_
     for number in range(50):
         at = 100 + number * 190
         spoken[at : at + 7] = 0.95 if number < 48 else 0.3
-        events.append(("wake", 3 * at + 20, 3 * at + 81))
+        events.append(("wake", 3 * at + 20, 3 * at + 79))
     quiet = streams.StreamOfSound(np.zeros((3 * chunks, 1)), [])
     said = streams.StreamOfSound(np.zeros((30_000, 1)), events)
     scores = Scores({3 * chunks: calm, 30_000: spoken})

@@ -50,7 +50,7 @@ def test_the_keyword_ear_learns_words_of_speakers_whom_it_never_heard(keyword):
         for side in ("train", "valid")
     }
     assert sides["train"] and sides["valid"] and not sides["train"] & sides["valid"]
-    found = measure(run, "macro_f1_81_frames")
+    found = measure(run, "macro_f1_79_frames")
     assert found["candidate"] > 0.8
     assert found["base"] < 0.2  # always the commonest class
 
@@ -59,7 +59,7 @@ def test_the_receipt_says_what_was_applied(keyword):
     applied = metrics(keyword[1])["applied"]
     assert applied["updates"] == metrics(keyword[1])["steps_done"]
     assert applied["batch_size"] == 32
-    assert applied["trainable_parameters"] == 37_493
+    assert applied["trainable_parameters"] == 38_093
     assert applied["sounds"]["train"]["wake"]["recorded"] == 16
     assert set(applied["triggers"]) == {"interrupt", "wake"}
     assert 0.3 <= applied["triggers"]["wake"]["threshold"] < 1
@@ -120,9 +120,9 @@ def test_an_ear_goes_through_evaluation_approval_deployment_and_back(keyword, tm
 
 def test_the_verifier_tells_speech_music_and_noise_apart(tmp_path):
     _, run = trained(tmp_path, "speech_verifier")
-    assert measure(run, "accuracy_81_frames")["candidate"] > 0.8
+    assert measure(run, "accuracy_79_frames")["candidate"] > 0.8
     spec = json.loads((run / "adapters" / "model.json").read_text())
-    assert (spec["window_frames"], spec["triggers"]) == (165, {})
+    assert (spec["window_frames"], spec["triggers"]) == (163, {})
 
 
 def refused(home, *arguments, **environment):

@@ -104,14 +104,14 @@ KEYWORD = {
         "stream_minutes": 2,
     },
     "light": {
-        "steps": 500,
+        "steps": 1000,
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 240,
         "stream_minutes": 30,
     },
     "standard": {
-        "steps": 1500,
+        "steps": 2500,
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 600,

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-# 81 frames of features.py are 15,872 samples, just under a second; 165 are just under two.
-ONE_SECOND = 81
-TWO_SECONDS = 165
+# 79 frames of features.py are 15,488 samples, just under a second; 163 are just under two. Both end where a hidden frame of
+# LAYERS ends, so that a chunk of a stream completes a window.
+ONE_SECOND = 79
+TWO_SECONDS = 163
 
 # One frame a chunk after the first layer, so a stream computes each layer once for every 36 ms.
 LAYERS = (
@@ -85,7 +86,8 @@ class Ear:
     `classes` in the order of its outputs; `triggers` are those on which Fae acts at once, found as events that last
     under a second; the others are textures, of which any stretch is an example. `windows`: the lengths in frames that
     it is trained on; the last is what a stream uses. `phrases`: what stands for a trigger when there are too few
-    recordings. `borrowed`: classes of the other ear's samples that serve here, and as what.
+    recordings. `borrowed`: classes of the other ear's samples that serve here, and as what. `shares` of the classes in a
+    batch stand in for class weights: ten clips of a class count as much as ten thousand.
     """
 
     kind: str
@@ -95,6 +97,7 @@ class Ear:
     phrases: dict
     other: str
     borrowed: dict
+    shares: dict
 
     @property
     def script(self) -> str:
@@ -111,6 +114,7 @@ EARS = {
         "speech_verifier",
         # Music is what a keyword must not be taken for, and has no class of its own here.
         {"speech": "speech", "music": "noise", "noise": "noise"},
+        {"interrupt": 0.18, "wake": 0.18, "speech": 0.36, "silence": 0.1, "noise": 0.18},
     ),
     "speech_verifier": Ear(
         "speech_verifier",
@@ -120,5 +124,6 @@ EARS = {
         {},
         "keyword",
         {"speech": "speech", "noise": "noise"},
+        {"speech": 0.33, "music": 0.37, "noise": 0.3},
     ),
 }

@@ -13,17 +13,13 @@ from fae_training.ears import sounds
 from fae_training.ears.classes import Ear
 from fae_training.ears.features import BANDS, HOP, LOG_FLOOR, mel_power
 from fae_training.ears.recordings import Recording
+from fae_training.ears.warping import resampled, with_formants
 from fae_training.ears.windows import levels, padded, words
 
 # Smooth curves over the bands, broad before narrow: what microphones and rooms do to a voice.
 CURVES = np.stack(
     [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
 )
-# Shares of the classes in a batch: they stand in for class weights, and ten clips count as much as ten thousand.
-SHARES = {
-    "keyword": {"interrupt": 0.18, "wake": 0.18, "speech": 0.36, "silence": 0.1, "noise": 0.18},
-    "speech_verifier": {"speech": 0.33, "music": 0.37, "noise": 0.3},
-}
 # Frames in which a window holds enough sound to stand for its class.
 LEAST_SOUNDING = 0.4
 # Seconds of each class that are varied in pitch, drawn at random where there are more: varying costs time, and a class
@@ -37,14 +33,21 @@ class Augmentation:
 
     pitches: variants of each word and each piece of speech at another pitch; mixing: share of examples with noise
     at 5 to 25 dB under them; gain: most, either way, in natural logarithms of power; curve: deviation of the smooth
-    curves over the bands, same unit; partial: share of the speech examples that are pieces of a trigger.
+    curves over the bands, same unit; partial: share of the speech examples that are pieces of a trigger; formants and
+    tempo: most, either way, in natural logarithms of the factor, of words and of speech; masks: share of examples that
+    miss up to six bands, and share that miss up to eight frames (SpecAugment, Park et al. 2019); mined: share of
+    examples that are mistakes of a first network (mining.py).
     """
 
     pitches: int = 2
     mixing: float = 0.3
     gain: float = 1.8
-    curve: float = 0.5
+    curve: float = 0.7
     partial: float = 0.25
+    formants: float = 0.1
+    tempo: float = 0.1
+    masks: float = 0.2
+    mined: float = 0.15
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Examples:
         self, recordings: list[Recording], ear: Ear, batch_size: int, seed: int, augmentation=None
     ):
         self.ear, self.batch_size, self.seed = ear, batch_size, seed
+        self.mistakes = None  # (log-mel windows, class numbers), once there are some
         self.augmentation = augmentation or Augmentation()
         random = np.random.default_rng(seed)
         self.words: dict[str, list] = {name: [] for name in ear.triggers}
@@ -81,9 +85,8 @@ class Examples:
                 elif len(power):
                     pieces[name].append(power)
         self.textures = {name: self._end_to_end(name, parts) for name, parts in pieces.items()}
-        shares = SHARES[ear.kind]
         self.drawn = [c for c in ear.classes if self.words.get(c) or c in self.textures]
-        share = np.array([shares[c] for c in self.drawn])
+        share = np.array([ear.shares[c] for c in self.drawn])
         self.cumulative = np.cumsum(share / share.sum())
 
     def _variants(self, recording: Recording, seconds: float, random) -> list[np.ndarray]:
@@ -132,6 +135,9 @@ class Examples:
         x = np.empty((self.batch_size, frames, BANDS), dtype=np.float32)
         y = np.empty(self.batch_size, dtype=np.int32)
         for row in range(self.batch_size):
+            if self.mistakes is not None and random.random() < self.augmentation.mined:
+                x[row], y[row] = self._mistake(random, frames)
+                continue
             drawn = min(np.searchsorted(self.cumulative, random.random()), len(self.drawn) - 1)
             name = self.drawn[drawn]
             x[row] = self._example(random, name, frames)
@@ -157,19 +163,64 @@ class Examples:
             noise = self._stretch(random, "noise", frames)
             ratio = 10 ** (-random.uniform(5, 25) / 10)
             power = power + noise * (power.mean() * ratio / (noise.mean() + 1e-9))
-        change = random.uniform(-1, 1) * augmentation.gain
-        change = change + augmentation.curve * (random.standard_normal(len(CURVES)) @ CURVES)
-        return np.log(power * np.exp(change).astype(np.float32) + LOG_FLOOR)
+        return self._masked(random, self._heard(random, power, 1.0))
+
+    def _heard(self, random, power: np.ndarray, share: float) -> np.ndarray:
+        """Log-mel of `power` in another room, through another microphone; `share` of what the augmentation allows."""
+        change = random.uniform(-1, 1) * share * self.augmentation.gain
+        curve = share * self.augmentation.curve * (random.standard_normal(len(CURVES)) @ CURVES)
+        return np.log(power * np.exp(change + curve).astype(np.float32) + LOG_FLOOR)
+
+    def _mistake(self, random, frames: int) -> tuple[np.ndarray, int]:
+        windows, labels = self.mistakes
+        number = random.integers(len(labels))
+        first = random.integers(windows.shape[1] - frames + 1)
+        power = np.maximum(np.exp(windows[number, first : first + frames]) - LOG_FLOOR, 0)
+        # They are hard as they are: half of the change.
+        return self._heard(random, power, 0.5), labels[number]
+
+    def _masked(self, random, x: np.ndarray) -> np.ndarray:
+        if random.random() < self.augmentation.masks:
+            first = random.integers(BANDS - 6)
+            x[:, first : first + random.integers(1, 7)] = x.mean()
+        if random.random() < self.augmentation.masks:
+            first = random.integers(len(x) - 8)
+            x[first : first + random.integers(1, 9)] = x.min()
+        return x
 
     def _stretch(self, random, name: str, frames: int) -> np.ndarray:
         texture = self.textures[name]
         starts = texture.starts[frames]
         start = starts[random.integers(len(starts))]
-        return texture.power[start : start + frames]
+        if name != "speech":
+            return texture.power[start : start + frames]
+        wanted = round(frames * self._factor(random, self.augmentation.tempo))
+        power = texture.power[start : start + wanted]
+        if wanted != frames:
+            power = resampled(power, frames)
+        return with_formants(power, self._factor(random, self.augmentation.formants))
+
+    @staticmethod
+    def _factor(random, most: float) -> float:
+        return float(np.exp(random.uniform(-most, most)))
+
+    def _another_speaker(self, random, power, first: int, end: int, frames: int):
+        """(power, first, end) of a word, faster or slower and of another vocal tract; it still fits into `frames`."""
+        wanted = round(len(power) * self._factor(random, self.augmentation.tempo))
+        ratio = wanted / len(power)
+        if wanted != len(power) and (end - first) * ratio < frames - 1:
+            first, end = int(first * ratio), int(end * ratio) + 1
+            power = resampled(power, wanted)
+        return (
+            with_formants(power, self._factor(random, self.augmentation.formants)),
+            first,
+            min(end, len(power)),
+        )
 
     def _with_word(self, random, name: str, frames: int, whole: bool) -> np.ndarray:
         """A window in which the word lies anywhere (whole), or begins or ends so that at most 60 % of it is inside."""
-        power, first, end = self.words[name][random.integers(len(self.words[name]))]
+        word = self.words[name][random.integers(len(self.words[name]))]
+        power, first, end = self._another_speaker(random, *word, frames)
         length = end - first
         if whole:
             at = random.integers(0, frames - length + 1)

@@ -6,6 +6,7 @@ padded: frame t depends on samples 192 t to 192 t + 511 alone, which is why a st
 """
 
 import functools
+import itertools
 
 import numpy as np
 
@@ -44,16 +45,20 @@ def window() -> np.ndarray:
     return np.pad(hann, margin).astype(np.float32)
 
 
+def mel_of_hertz(hertz):
+    """HTK's mel scale."""
+    return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
+
+
+def hertz_of_mel(mel):
+    return 700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0)
+
+
 @functools.cache
 def mel_filterbank() -> np.ndarray:
     """[257, 40] triangles that peak at 1, spaced evenly on HTK's mel scale, 2595 log10(1 + f / 700)."""
 
-    def mel(hertz):
-        return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
-
-    edges = 700.0 * (
-        10.0 ** (np.linspace(mel(LOWEST_HZ), mel(HIGHEST_HZ), BANDS + 2) / 2595.0) - 1.0
-    )
+    edges = hertz_of_mel(np.linspace(mel_of_hertz(LOWEST_HZ), mel_of_hertz(HIGHEST_HZ), BANDS + 2))
     bins = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE / FFT_SIZE
     rising = (bins[:, None] - edges[None, :-2]) / np.diff(edges)[None, :-1]
     falling = (edges[None, 2:] - bins[:, None]) / np.diff(edges)[None, 1:]
@@ -69,12 +74,12 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
     if out.size == 0:
         return out
     samples = np.asarray(samples, dtype=np.float32)
-    rows = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE, axis=1)[:, ::HOP]
     clips = max(1, FRAMES_AT_ONCE // frames)
     for clip in range(0, len(out), clips):
         for start in range(0, frames, FRAMES_AT_ONCE):
-            block = (slice(clip, clip + clips), slice(start, start + FRAMES_AT_ONCE))
-            out[block] = _bands(rows[block])
+            end = min(start + FRAMES_AT_ONCE, frames)
+            block = samples[clip : clip + clips, start * HOP : (end - 1) * HOP + FFT_SIZE]
+            out[clip : clip + clips, start:end] = _bands(block, end - start)
     return out
 
 
@@ -83,15 +88,31 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     return np.log(mel_power(samples) + LOG_FLOOR)
 
 
-def _bands(framed: np.ndarray) -> np.ndarray:
+def _bands(samples: np.ndarray, frames: int) -> np.ndarray:
     import mlx.core as mx
 
     # mlx transforms many frames per instruction; numpy takes them one by one, four times as long.
-    spectrum = np.asarray(mx.fft.rfft(mx.array(framed * window()), stream=mx.cpu))
-    return np.square(spectrum.view(np.float32)) @ _squares_to_bands()
+    with mx.stream(mx.cpu):
+        held = mx.contiguous(mx.array(samples))
+        shape, strides = (len(samples), frames, FFT_SIZE), (samples.shape[1], HOP, 1)
+        spectrum = mx.fft.rfft(mx.as_strided(held, shape, strides) * mx.array(window()))
+        squares = np.square(np.asarray(spectrum).view(np.float32))
+    squares = squares.reshape(len(samples) * frames, -1)
+    power = np.zeros((len(squares), BANDS), dtype=np.float32)
+    for bins, bands, weights in _blocks_of_bins():
+        power[:, bands] += squares[:, bins] @ weights
+    return power.reshape(len(samples), frames, BANDS)
 
 
 @functools.cache
-def _squares_to_bands() -> np.ndarray:
-    # Each bin of the spectrum is two numbers, real and imaginary: both squares go to the bin's bands.
-    return np.repeat(mel_filterbank(), 2, axis=0)
+def _blocks_of_bins() -> list[tuple[slice, slice, np.ndarray]]:
+    # The filterbank is a band matrix: in four blocks half of its zeros are never multiplied. Each bin of the spectrum is two
+    # numbers, real and imaginary: both squares go to the bin's bands.
+    filterbank, blocks = mel_filterbank(), []
+    edges = np.linspace(0, len(filterbank), 5).astype(int)
+    for first, end in itertools.pairwise(edges):
+        bands = np.flatnonzero(filterbank[first:end].any(axis=0))
+        bands = slice(int(bands[0]), int(bands[-1]) + 1)
+        weights = np.repeat(filterbank[first:end, bands], 2, axis=0)
+        blocks.append((slice(2 * first, 2 * end), bands, weights))
+    return blocks

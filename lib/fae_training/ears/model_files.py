@@ -10,7 +10,7 @@ from fae_training.ears.classes import LAYERS, Ear
 from fae_training.ears.runtime import EPSILON, Classifier, load
 from fae_training.state import write_json
 
-VERSION = 1
+VERSION = 2
 SELF_TESTS = 10
 
 
@@ -35,7 +35,8 @@ def specification(ear: Ear) -> dict:
         "window_frames": ear.windows[-1],
         "layers": [dict(layer) for layer in LAYERS],
         "layer": "x[frame * stride + i * dilation] for i in 0..<width, end to end, times weight; layer norm; ReLU",
-        "pooling": ["mean", "deviation", "maximum"],
+        "pooling_of_frames": ["mean", "deviation", "mean absolute change"],
+        "pooling_of_last_layer": ["mean", "deviation", "maximum"],
         "epsilon": EPSILON,
         "temperature": 1.0,
         "triggers": {},

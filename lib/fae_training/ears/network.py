@@ -1,9 +1,10 @@
-"""The classifiers' network: convolutions over log-mel frames, then mean, deviation and maximum over the window.
+"""The classifiers' network: convolutions over log-mel frames, then statistics over the window of both.
 
 No convolution is padded, so each output frame depends on a fixed stretch of input frames and on nothing else:
 a stream can compute each frame once, keep it, and get exactly what a whole window gives. The statistics pooling
 is what tells a word from running speech on few recordings (the maximum: did it happen; the deviation: how
-unevenly); see docs/ears.md for what it gave over mean pooling.
+unevenly). The statistics of the frames themselves are what tells music from noise (how much each band changes from frame
+to frame); docs/ears.md says what they gave.
 """
 
 import mlx.core as mx
@@ -34,11 +35,21 @@ class Convolution(nn.Module):
         return mx.maximum(mx.fast.layer_norm(x @ self.weight, self.scale, self.offset, EPSILON), 0)
 
 
+def convolutions(layers: list, bands: int) -> list[Convolution]:
+    """`layers` is a list of {"outputs", "width", "stride", "dilation"}."""
+    sizes = [bands] + [layer["outputs"] for layer in layers]
+    return [Convolution(inputs, **layer) for inputs, layer in zip(sizes[:-1], layers, strict=True)]
+
+
+def hidden_statistics(x) -> list:
+    """[batch, hidden frames, channels] -> mean, deviation and maximum over the frames, [batch, channels] each."""
+    return [x.mean(axis=1), mx.sqrt(x.var(axis=1) + EPSILON), x.max(axis=1)]
+
+
 class Classifier(nn.Module):
     """[batch, frames, bands] log-mel -> [batch, classes] logits.
 
-    `layers` is a list of {"outputs", "width", "stride", "dilation"}; `mean` and `deviation` [bands] are those of
-    the training frames and stay as they are.
+    `mean` and `deviation` [bands] are those of the encoder's training frames and stay as they are.
     """
 
     def __init__(
@@ -47,17 +58,14 @@ class Classifier(nn.Module):
         super().__init__()
         self._mean = mx.zeros(bands) if mean is None else mx.array(mean)
         self._deviation = mx.ones(bands) if deviation is None else mx.array(deviation)
-        sizes = [bands] + [layer["outputs"] for layer in layers]
-        self.convolutions = [
-            Convolution(inputs, **layer) for inputs, layer in zip(sizes[:-1], layers, strict=True)
-        ]
+        self.convolutions = convolutions(layers, bands)
         self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(3 * sizes[-1], classes)
+        self.output = nn.Linear(3 * bands + 3 * layers[-1]["outputs"], classes)
 
     def __call__(self, x):
         x = (x - self._mean) / self._deviation
+        change = mx.abs(x[:, 1:] - x[:, :-1]).mean(axis=1)
+        pooled = [x.mean(axis=1), mx.sqrt(x.var(axis=1) + EPSILON), change]
         for convolution in self.convolutions:
             x = convolution(x)
-        mean = x.mean(axis=1)
-        deviation = mx.sqrt(x.var(axis=1) + EPSILON)
-        return self.output(self.dropout(mx.concatenate([mean, deviation, x.max(axis=1)], axis=-1)))
+        return self.output(self.dropout(mx.concatenate(pooled + hidden_statistics(x), axis=-1)))

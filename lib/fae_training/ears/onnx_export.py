@@ -26,6 +26,24 @@ def export(classifier: Classifier, path: Path) -> None:
 
     x = node("Sub", ["log_mel", constant("mean", classifier.mean)], "centred")
     x = node("Div", [x, constant("deviation", classifier.deviation)], "normalised")
+    floor = constant("epsilon", np.float32(EPSILON))
+
+    def mean_and_deviation(x: str, what: str) -> list[str]:
+        mean = node("ReduceMean", [x], f"{what}_mean", axes=[1], keepdims=1)
+        apart = node("Sub", [x, mean], f"{what}_apart")
+        square = node("Mul", [apart, apart], f"{what}_square")
+        variance = node("ReduceMean", [square], f"{what}_variance", axes=[1], keepdims=1)
+        return [mean, node("Sqrt", [node("Add", [variance, floor], f"{what}_floored")], what)]
+
+    pooled = mean_and_deviation(x, "frames_deviation")
+    ends = {"first": 0, "second": 1, "last": -1, "end": 2**62, "over_frames": 1}
+    first, second, last, end, over_frames = (
+        constant(name, np.array([value], dtype=np.int64)) for name, value in ends.items()
+    )
+    later = node("Slice", [x, second, end, over_frames], "later_frames")
+    earlier = node("Slice", [x, first, last, over_frames], "earlier_frames")
+    change = node("Abs", [node("Sub", [later, earlier], "signed_change")], "change")
+    pooled.append(node("ReduceMean", [change], "mean_change", axes=[1], keepdims=1))
     for number, layer in enumerate(classifier.layers):
         outputs = layer.weight.shape[1]
         # [width * inputs, outputs], offset by offset, as ONNX's [outputs, inputs, width].
@@ -51,14 +69,9 @@ def export(classifier: Classifier, path: Path) -> None:
             epsilon=EPSILON,
         )
         x = node("Relu", [x], f"rectified_{number}")
-    mean = node("ReduceMean", [x], "window_mean", axes=[1], keepdims=1)
-    square = node("Mul", [node("Sub", [x, mean], "apart"), "apart"], "square")
-    variance = node("ReduceMean", [square], "variance", axes=[1], keepdims=1)
-    floor = constant("epsilon", np.float32(EPSILON))
-    deviation = node("Sqrt", [node("Add", [variance, floor], "floored")], "window_deviation")
-    highest = node("ReduceMax", [x], "window_maximum", axes=[1], keepdims=1)
-    pooled = node("Concat", [mean, deviation, highest], "pooled", axis=2)
-    flat = node("Flatten", [pooled], "flat", axis=1)
+    pooled += mean_and_deviation(x, "hidden_deviation")
+    pooled.append(node("ReduceMax", [x], "hidden_maximum", axes=[1], keepdims=1))
+    flat = node("Flatten", [node("Concat", pooled, "pooled", axis=2)], "flat", axis=1)
     weight = constant("output_weight", classifier.weight)
     logits = node(
         "Gemm", [flat, weight, constant("output_bias", classifier.bias)], "logits", transB=1

@@ -76,24 +76,29 @@ class Classifier:
             frames = (frames - layer.reach) // layer.stride + 1
         return frames
 
+    def normalised(self, x: np.ndarray) -> np.ndarray:
+        """[..., frames, bands] log-mel, each band minus its mean by its deviation."""
+        return (x - self.mean) / self.deviation
+
     def hidden(self, x: np.ndarray) -> np.ndarray:
-        """[..., frames, bands] -> [..., hidden frames, channels]."""
-        x = (x - self.mean) / self.deviation
+        """[..., frames, bands] normalised -> [..., hidden frames, channels]."""
         for layer in self.layers:
             x = layer(x)
         return x
 
-    def head(self, hidden: np.ndarray) -> np.ndarray:
-        """[..., hidden frames, channels] -> [..., classes] logits, by mean, deviation and maximum over the frames."""
-        mean = hidden.mean(axis=-2)
+    def head(self, statistics: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """[..., 3 * bands] of frame_statistics() and [..., hidden frames, channels] -> [..., classes] logits."""
         deviation = np.sqrt(hidden.var(axis=-2) + EPSILON)
-        pooled = np.concatenate([mean, deviation, hidden.max(axis=-2)], axis=-1)
-        return pooled @ self.weight.T + self.bias
+        pooled = [statistics, hidden.mean(axis=-2), deviation, hidden.max(axis=-2)]
+        return np.concatenate(pooled, axis=-1) @ self.weight.T + self.bias
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """[windows, frames, bands] log-mel -> [windows, classes], in blocks that fit the cache."""
-        blocks = [self.head(self.hidden(x[i : i + 256])) for i in range(0, len(x), 256)]
-        return np.concatenate(blocks) if blocks else np.zeros((0, len(self.classes)), np.float32)
+        blocks = [np.zeros((0, len(self.classes)), np.float32)]
+        for first in range(0, len(x), 256):
+            block = self.normalised(x[first : first + 256])
+            blocks.append(self.head(frame_statistics(block), self.hidden(block)))
+        return np.concatenate(blocks)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         return softmax(self.logits(x) / self.temperature)
@@ -102,12 +107,17 @@ class Classifier:
         """[frames, bands] log-mel of a recording -> [chunks, classes]: row n is the window that starts at frame 3 n."""
         if len(x) < self.window:
             return np.zeros((0, len(self.classes)), dtype=np.float32)
+        x = self.normalised(x)
         hidden = np.concatenate([self.hidden(block) for block in self._overlapping(x)])
+        statistics = sliding_statistics(x, self.window)[::FRAMES_PER_CHUNK]
         step = FRAMES_PER_CHUNK // int(np.prod([layer.stride for layer in self.layers]))
         view = np.lib.stride_tricks.sliding_window_view(
             hidden, self.hidden_frames(self.window), axis=0
         )[::step].swapaxes(-1, -2)
-        logits = [self.head(view[i : i + 2_048]) for i in range(0, len(view), 2_048)]
+        logits = [
+            self.head(statistics[i : i + 2_048], view[i : i + 2_048])
+            for i in range(0, len(view), 2_048)
+        ]
         return softmax(np.concatenate(logits) / self.temperature)
 
     def _overlapping(self, x: np.ndarray):
@@ -121,6 +131,29 @@ class Classifier:
         for first in range(0, total, size):
             count = min(size, total - first)
             yield x[first * stride : (first + count - 1) * stride + reach]
+
+
+def frame_statistics(x: np.ndarray) -> np.ndarray:
+    """[..., frames, bands] -> [..., 3 * bands]: mean, deviation and mean absolute change from frame to frame."""
+    deviation = np.sqrt(x.var(axis=-2) + EPSILON)
+    change = np.abs(np.diff(x, axis=-2)).mean(axis=-2)
+    return np.concatenate([x.mean(axis=-2), deviation, change], axis=-1)
+
+
+def sliding_statistics(x: np.ndarray, window: int) -> np.ndarray:
+    """[frames, bands] -> [frames - window + 1, 3 * bands]: frame_statistics of the window that starts at each frame."""
+
+    def means(values: np.ndarray, length: int) -> np.ndarray:
+        # Differences of running sums, in 64 bits so that an hour of them stays exact.
+        sums = np.cumsum(values, axis=0, dtype=np.float64)
+        sums = np.concatenate([np.zeros((1, values.shape[1])), sums])
+        return (sums[length:] - sums[:-length]) / length
+
+    mean = means(x, window)
+    variance = np.maximum(means(np.square(x, dtype=np.float64), window) - np.square(mean), 0)
+    change = means(np.abs(np.diff(x, axis=0)), window - 1)
+    both = np.concatenate([mean, np.sqrt(variance + EPSILON), change], axis=1)
+    return both.astype(np.float32)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -140,13 +173,14 @@ def load(directory: Path) -> Classifier:
 class Stream:
     """The classifier on one microphone: push() each chunk of 576 samples.
 
-    Keeps the last samples, and for each layer the frames that its next output still needs, so a chunk costs three
-    spectra and one new frame a layer, whatever the length of the window.
+    Keeps the last samples, the frames of the window, and for each layer the frames that its next output still needs, so a
+    chunk costs three spectra, one new frame a layer and the statistics of the window.
     """
 
     def __init__(self, classifier: Classifier):
         self.classifier = classifier
         self.samples = np.zeros(0, dtype=np.float32)
+        self.window = np.zeros((0, len(classifier.mean)), dtype=np.float32)
         self.waiting = [None] * len(classifier.layers)
         self.hidden = None
         self.frames = 0
@@ -160,7 +194,8 @@ class Stream:
         self.samples = self.samples[len(x) * HOP :]
         self.frames += len(x)
         model = self.classifier
-        x = (x - model.mean) / model.deviation
+        x = model.normalised(x)
+        self.window = np.concatenate([self.window, x])[-model.window :]
         for number, layer in enumerate(model.layers):
             kept = self.waiting[number]
             x = x if kept is None else np.concatenate([kept, x])
@@ -173,7 +208,8 @@ class Stream:
         self.hidden = x if self.hidden is None else np.concatenate([self.hidden, x])[-length:]
         if len(self.hidden) < length:
             return None
-        return softmax(model.head(self.hidden) / model.temperature)
+        statistics = frame_statistics(self.window)
+        return softmax(model.head(statistics, self.hidden) / model.temperature)
 
 
 class Trigger:

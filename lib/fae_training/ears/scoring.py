@@ -115,7 +115,7 @@ def _commonest(labels: np.ndarray, ear: Ear) -> np.ndarray:
 
 
 def _seconds(frames: int) -> str:
-    return {81: "one second", 165: "two seconds"}[frames]
+    return {79: "one second", 163: "two seconds"}[frames]
 
 
 def _measure(name, title, unit, better, gate, values: dict, per_item: dict | None = None) -> dict:

@@ -1,20 +1,27 @@
 """What both train scripts of the ears do in their worker: gather sounds, train, choose thresholds, save, measure."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from fae_training.ears import model_files, phrases, recordings, request, streams
+from fae_training.ears import encoder, mining, model_files, phrases, recordings, request, streams
 from fae_training.ears.classes import EARS, LAYERS, Ear
 from fae_training.ears.examples import Augmentation, Examples
-from fae_training.ears.features import LOG_FLOOR
+from fae_training.ears.features import BANDS, LOG_FLOOR
 from fae_training.ears.measures import best_temperature, cross_entropy
 from fae_training.ears.recordings import Recording
 from fae_training.ears.runtime import Classifier
+from fae_training.ears.sounds import at_pitch
 from fae_training.ears.windows import held_out_windows
-from fae_training.state import write_json, write_jsonl
+from fae_training.state import atomic_file, write_json, write_jsonl
 
-# Batches of examples whose frames give the mean and deviation of each band, and that validate beside whole recordings.
-BATCHES_FOR_STATISTICS = 6
+# Batches of examples that validate beside whole recordings.
 HELD_OUT_BATCHES = 3
+# The first network, whose mistakes are examples for the second, takes this share of the steps.
+FIRST_SHARE = 0.33
+# How many mistakes of each trigger, in a stream of how many times the minutes that thresholds are chosen on.
+MISTAKES = 800
+MINING_LENGTH = 2
 
 
 def gather(home, ear: Ear, settings: dict, log) -> tuple[list[Recording], list[str]]:
@@ -64,24 +71,71 @@ class Held:
         return [(x, y) for x, y, _ in self.windows.values() if len(y)] + self.examples
 
 
+class FirstNetwork:
+    """What fit() asks of a run and of a session, for the network before the real one: own checkpoints, told in the log."""
+
+    def __init__(self, run, session):
+        self.run, self.should_stop, self.log = run, session.should_stop, session.log
+
+    def file(self, *parts: str):
+        return self.run.file("first", *parts)
+
+    def status(self, word: str) -> None:
+        self.log(f"first network, whose mistakes are examples for the real one: {word}")
+
+    def report(self, values: dict) -> None:
+        self.log("first network: " + " ".join(f"{name}={value}" for name, value in values.items()))
+
+
 def train_classifier(train, valid, ear: Ear, settings: dict, run, session, augmentation=None):
-    """(arrays, spec, Held, FitResult, Examples): what trained best, without calibration and thresholds yet."""
+    """(arrays, spec, Held, FitResult, Examples): what trained best, without calibration and thresholds yet.
+
+    With triggers a first network is trained for a third of the steps, and the real one on its mistakes too.
+    """
+    examples = Examples(train, ear, settings["batch_size"], settings["seed"], augmentation)
+    held = Held(valid, ear, settings["seed"])
+    if ear.triggers and examples.augmentation.mined:
+        examples.mistakes = mistakes_of_a_first_network(examples, train, settings, run, session)
+    arrays, spec, result = fitted(examples, held, settings, run, session)
+    return arrays, spec, held, result, examples
+
+
+def mistakes_of_a_first_network(examples: Examples, train, settings: dict, run, session):
+    """What mining.mistakes returns; kept in the run, so that a resumed one goes on with the same. None: cancelled."""
+    kept = run.file("mistakes.npz")
+    if kept.exists():
+        found = np.load(kept)
+        return found["windows"], found["labels"]
+    first = FirstNetwork(run, session)
+    steps = max(1, round(FIRST_SHARE * settings["steps"]))
+    arrays, spec, result = fitted(examples, None, settings | {"steps": steps}, first, first)
+    if result.stopped == "cancelled":
+        return None
+    seconds = MINING_LENGTH * 60 * settings["stream_minutes"]
+    windows, labels = mining.mistakes(
+        Classifier(arrays, spec), train, examples.ear, seconds, MISTAKES, settings["seed"] + 1
+    )
+    session.log(f"{len(labels)} windows that the first network took for a trigger are examples now")
+    with atomic_file(kept) as temporary, temporary.open("wb") as out:
+        np.savez(out, windows=windows, labels=labels)
+    return windows, labels
+
+
+def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
+    """(arrays, spec, FitResult) of one network, from the encoder's convolutions on."""
     import mlx.core as mx
     import mlx.nn as nn
 
     from fae_training.ears import network
     from fae_training.fit import FitSettings, fit
 
-    examples = Examples(train, ear, settings["batch_size"], settings["seed"], augmentation)
-    held = Held(valid, ear, settings["seed"])
-    frames = np.concatenate(
-        [examples.arrays_at(n)[0].reshape(-1, 40) for n in range(BATCHES_FOR_STATISTICS)]
-    )
-    mean, deviation = frames.mean(axis=0), frames.std(axis=0) + 1e-3
+    ear, start = examples.ear, encoder.load()
+    mean, deviation = start.pop("mean"), start.pop("deviation")
     mx.random.seed(settings["seed"])
     model = network.Classifier(
-        list(LAYERS), len(ear.classes), 40, mean, deviation, settings["dropout"]
+        list(LAYERS), len(ear.classes), BANDS, mean, deviation, settings["dropout"]
     )
+    model.load_weights([(name, mx.array(array)) for name, array in start.items()], strict=False)
     spec = model_files.specification(ear)
     smoothing = settings["label_smoothing"]
 
@@ -115,13 +169,12 @@ def train_classifier(train, valid, ear: Ear, settings: dict, run, session, augme
         ),
         loss,
         examples,
-        validate,
+        validate if held else None,
         run,
         session,
     )
     arrays = {name: np.array(array) for name, array in result.best_parameters.items()}
-    arrays |= {"mean": mean, "deviation": deviation}
-    return arrays, spec, held, result, examples
+    return arrays | {"mean": mean, "deviation": deviation}, spec, result
 
 
 def calibrated(arrays: dict, spec: dict, held: Held) -> dict:
@@ -133,15 +186,40 @@ def calibrated(arrays: dict, spec: dict, held: Held) -> dict:
 
 
 def held_out_streams(valid, ear: Ear, minutes: float, seed: int) -> dict:
-    """Streams to choose on and streams to measure on, each without and with triggers in them."""
-    lengths = {"quiet": minutes * 60, "spoken": minutes * 30}
-    return {
-        f"{use}_{name}": streams.compose(
-            valid, ear, seconds, seed * 10 + 2 * part + (name == "spoken"), name == "spoken"
+    """Streams to choose on and streams to measure on, each without and with triggers in them.
+
+    What thresholds must not let through is heard in other voices too, and twice as long: a few held-out speakers are not
+    all that will ever talk beside Fae.
+    """
+    quiet = {"choose": valid + in_other_voices(valid, seed), "measure": valid}
+    made = {}
+    for part, (use, sounds) in enumerate(quiet.items()):
+        longer = 2 if use == "choose" else 1
+        made[f"{use}_quiet"] = streams.compose(
+            sounds, ear, longer * minutes * 60, seed * 10 + 2 * part, with_events=False
         )
-        for part, use in enumerate(("choose", "measure"))
-        for name, seconds in lengths.items()
-    }
+        made[f"{use}_spoken"] = streams.compose(
+            valid, ear, minutes * 30, seed * 10 + 2 * part + 1, with_events=True
+        )
+    return made
+
+
+def in_other_voices(recordings: list[Recording], seed: int) -> list[Recording]:
+    """Each recording of speech at two other pitches and tempos."""
+    random = np.random.default_rng(seed)
+    return [
+        replace(
+            recording,
+            samples=at_pitch(
+                recording.samples,
+                float(np.exp(random.uniform(np.log(0.8), np.log(1.5)))),
+                random.uniform(0.85, 1.15),
+            ),
+        )
+        for recording in recordings
+        if recording.class_name == "speech"
+        for _ in range(2)
+    ]
 
 
 def train(run, session) -> dict:
@@ -249,8 +327,6 @@ def save(run, ear: Ear, arrays: dict, spec: dict, valid: list[Recording]) -> Non
 
 def keep_held_out(run, held: Held, made: dict) -> None:
     """held_out.npz: what every later comparison on this run's held-out sounds is made of, half precision."""
-    from fae_training.state import atomic_file
-
     kept = {}
     for frames, (x, labels, names) in held.windows.items():
         kept |= {
