@@ -36,13 +36,6 @@ demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 test: $(UV)  ## all tests
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
-# The C library on Linux gives large arrays back to the kernel as soon as they are freed, and every step clears their pages
-# again; what it keeps is reused. For all sides of the comparison.
-ifeq ($(shell uname),Linux)
-bench-train: export MALLOC_TRIM_THRESHOLD_ := 4000000000
-bench-train: export MALLOC_MMAP_THRESHOLD_ := 1000000000
-endif
-
 bench: $(UV)  ## every benchmark but the one of training
 	@for script in $(filter-out %/bench_train.py,$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(UV) run --quiet $$script || exit 1; done

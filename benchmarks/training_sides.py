@@ -136,13 +136,16 @@ class Side:
         self.supervised.append(supervised)
 
     def result(self) -> dict:
-        total = sum(self.seconds)
+
+        def rate(counts):
+            return statistics.median(n / s for n, s in zip(counts, self.seconds, strict=True))
+
         return {
             "name": self.name,
             "first_seconds": self.first_seconds,
             "step_seconds": statistics.median(self.seconds),
-            "tokens_per_s": sum(self.tokens) / total,
-            "supervised_per_s": sum(self.supervised) / total,
+            "tokens_per_s": rate(self.tokens),
+            "supervised_per_s": rate(self.supervised),
             "peak_mb": self.peak / 1e6,
         }
 
