@@ -24,7 +24,8 @@ DIR holds keyword/ and speech_verifier/, each with train.csv and valid.csv: file
 (speaker or recording), recording, word. Trains on train.csv (a part of it held out for early stopping, temperature and
 thresholds), reports on valid.csv. Streams are composed of the recordings in valid.csv, at least an hour without any
 trigger and half an hour with; the word `computer` plays wake and `snowboy` interrupt where the synthesiser says them.
-Times are CPU time, which other programs on the machine disturb less than wall time.
+Times are CPU time, which other programs on the machine disturb less than wall time. Long, for the sections share their data
+and how they train and tell.
 """
 
 import argparse

@@ -134,3 +134,16 @@ def test_generated_sounds_have_their_level_and_come_again_from_their_seed():
             assert len(samples) == 16_000 and np.isfinite(samples).all()
             assert -46 < 20 * np.log10(samples.std() + 1e-9) < -11
             assert np.array_equal(samples, make(np.random.default_rng(seed), 1.0))
+
+
+def test_every_second_word_is_a_persons_own_beside_any_number_of_synthesised_ones():
+    own = recordings({"wake": 3})
+    random = np.random.default_rng(5)
+    made = [
+        Recording("wake", f"v{n}", f"m{n}", "synthesised", ear_sounds.clip("wake", random))
+        for n in range(30)
+    ]
+    examples = Examples(own + made, KEYWORD, 8, 0, UNCHANGED)
+    times = [id(power) for power, *_ in examples.words["wake"]]
+    counts = sorted((times.count(i) for i in set(times)), reverse=True)
+    assert counts == [10] * 3 + [1] * 30

@@ -104,3 +104,24 @@ def test_temperature_makes_an_overconfident_model_honest():
     before = measures.calibration_error(measures.softmax(boastful), truth)
     after = measures.calibration_error(measures.softmax(boastful / found), truth)
     assert after < 0.03 < before
+
+
+def test_one_clip_with_a_wrong_label_costs_the_brier_score_two_at_most():
+    logits = np.array([[9.0, 0.0], [9.0, 0.0], [0.0, 9.0], [0.0, 30.0]])
+    right, wrong = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
+    assert measures.brier_score(logits, right) < 1e-4
+    # Two classes count the same: two thirds of class 0 are right, all of class 1.
+    assert measures.brier_score(logits, wrong) == pytest.approx((2 / 3 + 0) / 2, abs=1e-3)
+    assert measures.cross_entropy(logits, wrong) > 4
+
+
+def test_thresholds_are_chosen_against_the_talk_of_other_voices_too(clips):
+    from fae_training.ears import training
+
+    more = training.in_other_voices(clips, 0)
+    speech = [r for r in clips if r.class_name == "speech"]
+    assert len(more) == 2 * len(speech) and {r.class_name for r in more} == {"speech"}
+    assert all(not np.array_equal(m.samples, r.samples) for m in more for r in speech)
+    made = training.held_out_streams(clips, KEYWORD, 1.0, 0)
+    assert made["choose_quiet"].hours == pytest.approx(2 * made["measure_quiet"].hours, rel=0.02)
+    assert made["choose_quiet"].events == [] != made["choose_spoken"].events

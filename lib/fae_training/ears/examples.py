@@ -50,6 +50,13 @@ class Augmentation:
     mined: float = 0.15
 
 
+# Measured (docs/ears.md): masks and the wider curves help words on streams, and cost music that is one instrument.
+AUGMENTATIONS = {
+    "keyword": Augmentation(),
+    "speech_verifier": Augmentation(curve=0.5, masks=0.0),
+}
+
+
 @dataclass
 class _Texture:
     """All sound of one class end to end, and the frames where a window may start."""
@@ -66,7 +73,7 @@ class Examples:
     ):
         self.ear, self.batch_size, self.seed = ear, batch_size, seed
         self.mistakes = None  # (log-mel windows, class numbers), once there are some
-        self.augmentation = augmentation or Augmentation()
+        self.augmentation = augmentation or AUGMENTATIONS[ear.kind]
         random = np.random.default_rng(seed)
         self.words: dict[str, list] = {name: [] for name in ear.triggers}
         pieces: dict[str, list] = {name: [] for name in ear.classes if name not in ear.triggers}
@@ -74,16 +81,20 @@ class Examples:
             name: sum(len(r.samples) for r in recordings if r.class_name == name) / 16_000
             for name in ear.classes
         }
+        said: dict[str, list] = {name: [] for name in ear.triggers}
         for recording in recordings:
             name = recording.class_name
             for samples in self._variants(recording, seconds[name], random):
                 power = mel_power(samples)
                 if name in self.words:
-                    self.words[name] += [
-                        (power, *bounds) for bounds in words(power, ear.windows[0])
-                    ]
+                    found = [(power, *bounds) for bounds in words(power, ear.windows[0])]
+                    (self.words if recording.origin == "recorded" else said)[name].extend(found)
                 elif len(power):
                     pieces[name].append(power)
+        for name, made in said.items():
+            # However few people's own words there are, every second one is theirs.
+            own = self.words[name]
+            self.words[name] = own * max(1, round(len(made) / len(own))) + made if own else made
         self.textures = {name: self._end_to_end(name, parts) for name, parts in pieces.items()}
         self.drawn = [c for c in ear.classes if self.words.get(c) or c in self.textures]
         share = np.array([ear.shares[c] for c in self.drawn])

@@ -49,6 +49,16 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1
     return float(np.mean([losses[labels == c].mean() for c in np.unique(labels)]))
 
 
+def brier_score(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean squared distance of the probabilities from the truth (Brier 1950), 0 to 2, each class with the same weight.
+
+    A single clip that is labelled wrongly can cost cross-entropy without bound, and this 2.
+    """
+    truth = np.eye(logits.shape[1])[labels]
+    distances = np.square(softmax(logits / temperature) - truth).sum(axis=1)
+    return float(np.mean([distances[labels == c].mean() for c in np.unique(labels)]))
+
+
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature of least cross-entropy on held-out windows (Guo et al. 2017, section 4.2), from 0.3 to 5."""
     if not len(labels):

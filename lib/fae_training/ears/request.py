@@ -15,7 +15,7 @@ DEFAULTS = {
     "max_gradient_norm": 1.0,
     "label_smoothing": 0.02,
     "dropout": 0.2,
-    "patience": 4,
+    "patience": 8,
     "held_out_share": 0.15,
     "synthesise": "auto",
 }

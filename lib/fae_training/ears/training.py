@@ -8,7 +8,7 @@ from fae_training.ears import encoder, mining, model_files, phrases, recordings,
 from fae_training.ears.classes import EARS, LAYERS, Ear
 from fae_training.ears.examples import Augmentation, Examples
 from fae_training.ears.features import BANDS, LOG_FLOOR
-from fae_training.ears.measures import best_temperature, cross_entropy
+from fae_training.ears.measures import best_temperature, brier_score
 from fae_training.ears.recordings import Recording
 from fae_training.ears.runtime import Classifier
 from fae_training.ears.sounds import at_pitch
@@ -144,9 +144,13 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
         return losses.sum(), mx.array(losses.size, dtype=mx.float32), {}
 
     def validate() -> dict:
-        # numpy's matrix products are fast everywhere; MLX's own on a processor are not.
+        # numpy's matrix products are fast everywhere; MLX's own on a processor are not. The Brier score is the loss here; at its best temperature, as the
+        # result will be: a network that is only too sure of itself is not worse.
         classifier = Classifier(parameters_of(model) | {"mean": mean, "deviation": deviation}, spec)
-        losses = [cross_entropy(classifier.logits(x), y) for x, y in held.all()]
+        losses = [
+            brier_score(logits, y, best_temperature(logits, y))
+            for logits, y in ((classifier.logits(x), y) for x, y in held.all())
+        ]
         return {"val_loss": float(np.mean(losses))}
 
     steps = settings["steps"]
