@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fae_training import models, presets
 from fae_training.errors import Missing
+from fae_training.language import gated_delta
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.memory import estimate, fit_to_machine, plan
 from fae_training.language.model_sizes import read_directory, read_sizes
@@ -131,6 +132,19 @@ def test_the_estimate_is_within_15_percent_of_the_measured_peak(
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])
+def test_the_estimate_holds_where_the_heads_are_divided_into_groups(checkpoint, monkeypatch):
+    """As in the real models, whose rule would work with gigabytes."""
+    monkeypatch.setattr(gated_delta, "WORKING_BYTES", 16 * 2**20)
+    config = MEASURED | {"linear_num_value_heads": 6, "linear_num_key_heads": 6}
+    assert gated_delta.head_groups(384 * 6 * 128, 6) == 6
+    peak = measured_peak(config, 1, 384, checkpoint, "float32")
+    needed = estimate(
+        read_sizes({"text_config": text_config(**config)}), 0, 4, 1, 384, checkpoint, 4
+    )
+    assert needed.kept + needed.working == pytest.approx(peak, rel=0.15)
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
 def test_a_step_that_is_not_compiled_needs_no_more(checkpoint):
     peak = measured_peak(MEASURED, 1, 512, checkpoint, "float32", compiled=False)
     needed = estimate(
@@ -180,7 +194,7 @@ def test_the_plan_gives_up_speed_before_it_gives_up_batch_and_batch_before_it_gi
 
     assert planned(200) == (4, 4, False, True)
     assert planned(12) == (4, 4, True, True)
-    assert planned(5) == (2, 8, True, True)
+    assert planned(6) == (2, 8, True, True)
     assert planned(4.2) == (1, 16, True, True)
     assert planned(3) == (1, 16, True, False)
 

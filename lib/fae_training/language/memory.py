@@ -194,21 +194,21 @@ class _Layer:
         states = sizes.values * sizes.key_head / gated_delta.CHUNK
         h, keys, values, (inner, routed) = sizes.hidden, 2 * sizes.keys, sizes.values, _mlp(sizes)
         groups = gated_delta.head_groups(count * values, sizes.keys // sizes.key_head)
-        kept = item * (3.0 * h + 1.7 * values + 6.6 * keys + 4.6 * inner + routed)
+        kept = item * (3.0 * h + 2.4 * values + 6.4 * keys + 4.15 * inner + routed)
         kept += 4 * (values + states)
         # What the rule works with is for one group of heads at a time, in float32; the layer's own is for all.
-        rule = 4 * ((25.0 * values + 4.2 * keys + 3.5 * states) / groups + 9.3 * values)
-        working = rule + item * (5.7 * h + 0.3 * inner + 0.5 * routed)
-        rule = 4 * ((10.8 * values + 6.3 * keys + 3.5 * states) / groups + 21.8 * values)
-        remade = rule + item * (3.7 * h + 4.5 * inner + 0.5 * routed)
+        rule = (18.9 * values + 2.8 * keys + 2.7 * states) / groups + 15.3 * values + 2.9 * keys
+        working = 4 * rule + item * (5.1 * h + 0.8 * inner + 0.5 * routed)
+        rule = (4.0 * values + 8.3 * keys + 2.7 * states) / groups + 23.3 * values + 6.7 * keys
+        remade = 4 * rule + item * (3.1 * h + 4.5 * inner + 0.5 * routed)
         return cls(count * kept, count * working, count * remade)
 
     @classmethod
     def full(cls, sizes: ModelSizes, rows: int, width: int, item: int) -> "_Layer":
         h, heads, (inner, routed) = sizes.hidden, sizes.attention, _mlp(sizes)
-        kept = 3.0 * h + 9.1 * heads + 4.6 * inner + routed
-        working = 5.7 * h + 9.5 * heads + 0.3 * inner + 0.5 * routed
-        remade = 3.7 * h + 14.4 * heads + 4.5 * inner + 0.5 * routed
+        kept = 3.0 * h + 10.0 * heads + 4.15 * inner + routed
+        working = 5.1 * h + 5.5 * heads + 0.8 * inner + 0.5 * routed
+        remade = 3.1 * h + 8.6 * heads + 4.5 * inner + 0.5 * routed
         count, scores = rows * width * item, _scores(sizes, rows, width, item)
         return cls(count * kept, count * working + scores, count * remade + scores)
 
@@ -217,7 +217,7 @@ def _scores(sizes: ModelSizes, rows: int, width: int, item: int) -> float:
     """Of each block of queries some arrays of scores, half of them in float32; more blocks than one are under way."""
     rows_of_heads = rows * sizes.attention_heads
     queries = min(attention.block_of(rows_of_heads, width), width)
-    under_way = min(2.0 + 1.5 * -(-width // queries), 7.5)
+    under_way = min(1.9 + 0.85 * -(-width // queries), 12.7)
     return rows_of_heads * queries * width * (4 + item) / 2 * under_way
 
 
