@@ -6,7 +6,7 @@ import numpy as np
 
 from fae_training.ears import encoder, mining, model_files, phrases, recordings, request, streams
 from fae_training.ears.classes import EARS, LAYERS, Ear
-from fae_training.ears.examples import Augmentation, Examples
+from fae_training.ears.examples import AUGMENTATIONS, Examples
 from fae_training.ears.features import BANDS, LOG_FLOOR
 from fae_training.ears.measures import best_temperature, brier_score
 from fae_training.ears.recordings import Recording
@@ -64,7 +64,8 @@ class Held:
             power, labels, names = held_out_windows(judged, ear, frames)
             self.windows[frames] = (np.log(power + LOG_FLOOR), labels, names)
         self.synthetic = sorted(set(ear.classes) - present)
-        examples = Examples(sounds, ear, 256, seed + 1, Augmentation(pitches=0))
+        unpitched = replace(AUGMENTATIONS[ear.kind], pitches=0)
+        examples = Examples(sounds, ear, 256, seed + 1, unpitched)
         self.examples = [examples.arrays_at(index) for index in range(HELD_OUT_BATCHES)]
 
     def all(self) -> list[tuple[np.ndarray, np.ndarray]]:
