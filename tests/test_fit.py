@@ -175,7 +175,7 @@ def test_accumulation_equals_the_large_batch_on_a_language_model_too(run):
     untrained = tiny_qwen.with_adapter(tiny_qwen.make_model())
     assert largest_difference(trained[0], untrained) > 1e-3
     # The sums go in another order, and the first updates of AdamW are as large for a small gradient as for a large one.
-    assert largest_difference(*trained) < 1e-4
+    assert largest_difference(*trained) < 3e-4
 
 
 def test_the_learning_rate_warms_up_from_a_part_and_falls_along_a_cosine(run):
