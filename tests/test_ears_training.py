@@ -78,7 +78,9 @@ def test_a_run_stopped_in_either_network_goes_on_to_the_same_result(
     _, result, _, _ = train(run, sounds, stop_after)
     assert result.stopped == "cancelled"
     assert (run.directory / "mistakes.npz").exists() == (stop_after == 9)
-    arrays, result, _, _ = train(run, sounds)
+    arrays, result, _, session = train(run, sounds)
+    # What the first network found is kept: it is not trained again.
+    assert any("first network" in said for said in session.said) == (stop_after == 2)
     assert (result.stopped, result.steps_done) == ("completed", STEPS)
     for name, array in whole[1].items():
         assert np.array_equal(array, arrays[name]), name
