@@ -23,6 +23,7 @@ the tests and `make demo-stt` can show a fine-tune at work in seconds and withou
     uv run samples/make_speech_model.py --out samples/speech-model
 
 Needs espeak-ng. Architecture, file names and prompt are those of mlx-community/Qwen3-ASR; only the sizes differ.
+Long, since tokenizer, voices, model and training stand here in the order in which they run.
 """
 
 import argparse

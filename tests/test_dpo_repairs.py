@@ -1,6 +1,7 @@
 """Each defect of mlx-tune's DPO that dpo_repairs.py names: there on the stock trainer, gone on ours.
 
-A test that fails on its stock half says that mlx-tune has repaired it: then the repair can be retired.
+A test that fails on its stock half says that mlx-tune has repaired it: then the repair can be retired. Long, as
+each defect needs its own proof on both.
 """
 
 import json

@@ -7,6 +7,7 @@ import pytest
 from fae_training.ears import model_files, onnx_export, runtime
 from fae_training.ears.classes import EARS
 from fae_training.ears.features import samples_for
+from fae_training.errors import Refused
 from test_ears_streaming import random_arrays
 
 
@@ -93,3 +94,13 @@ def test_onnx_computes_the_same(saved, tmp_path):
         x = random.normal(-5, 2, (batch, frames, 40)).astype(np.float32)
         (found,) = session.run(None, {"log_mel": x})
         assert np.abs(found - classifier.probabilities(x)).max() < 1e-4
+
+
+def test_a_classifier_of_another_version_is_refused_with_what_to_do(saved, tmp_path):
+    for path in saved.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    spec = json.loads((saved / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(spec | {"version": 1}))
+    with pytest.raises(Refused, match="version 1 of the classifier") as caught:
+        runtime.load(tmp_path)
+    assert f"train_{spec['kind']}.py" in caught.value.hint

@@ -1,4 +1,7 @@
-"""Exporting conversations: what goes in, what stays out, and that Fae's database is never touched."""
+"""Exporting conversations: what goes in, what stays out, and that Fae's database is never touched.
+
+Long, as each reason to leave a turn out is a test of its own on the same days of talk.
+"""
 
 import hashlib
 import json

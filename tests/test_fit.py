@@ -1,4 +1,7 @@
-"""The training loop: what a step is, what stops it, what it keeps, and that going on equals never having stopped."""
+"""The training loop: what a step is, what stops it, what it keeps, and that going on equals never having stopped.
+
+Long: it holds every promise of the one loop that all kinds train with.
+"""
 
 import math
 

@@ -119,12 +119,16 @@ def test_looking_at_the_lock_does_not_keep_anybody_from_taking_it(place):
     os.close(runs.take_lock(place, "first"))
     look = (
         "import pathlib, sys\nfrom fae_training import runs, state\n"
-        "while True: runs.holder(state.Home(pathlib.Path(sys.argv[1])))"
+        "home = state.Home(pathlib.Path(sys.argv[1]))\nruns.holder(home)\nprint('looking', flush=True)\n"
+        "while True: runs.holder(home)"
     )
-    watchers = [subprocess.Popen([sys.executable, "-c", look, str(place.path)]) for _ in range(2)]
+    command = [sys.executable, "-c", look, str(place.path)]
+    watchers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     try:
+        assert [watcher.stdout.readline() for watcher in watchers] == ["looking\n"] * 2
         for _ in range(100):
-            os.close(runs.take_lock(place, "again"))
+            os.close(runs.take_lock(place, "again"))  # raises Busy where somebody seems to hold it
+        assert [watcher.poll() for watcher in watchers] == [None, None], "they looked to the end"
     finally:
         for watcher in watchers:
             watcher.kill()

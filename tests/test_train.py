@@ -1,4 +1,7 @@
-"""Training as a person or Fae meets it: what is refused, what is really done, and the whole loop after it."""
+"""Training as a person or Fae meets it: what is refused, what is really done, and the whole loop after it.
+
+Long, for its tests share runs that were really trained.
+"""
 
 import json
 import os

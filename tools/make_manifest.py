@@ -32,7 +32,13 @@ RULES = {
 
 def manifest() -> dict:
     files = {"SKILL.md": ROOT / "skill.md"}
-    for pattern in ("scripts/*.py", "scripts/*.lock", "lib/pyproject.toml", "lib/**/*.py"):
+    for pattern in (
+        "scripts/*.py",
+        "scripts/*.lock",
+        "lib/pyproject.toml",
+        "lib/**/*.py",
+        "lib/**/*.safetensors",
+    ):
         files |= {str(p.relative_to(ROOT)): p for p in sorted(ROOT.glob(pattern))}
     checksums = {
         name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()

@@ -38,7 +38,4 @@ def mistakes(
             if first >= 0 and end <= len(stream.log_mel):
                 windows.append(stream.log_mel[first:end])
                 labels.append(scenes[3 * chunk // streams.SCENE_FRAMES])
-    if not windows:
-        size = classifier.window + 2 * SLACK
-        return np.zeros((0, size, stream.log_mel.shape[1]), np.float32), np.zeros(0, np.int32)
     return np.stack(windows), np.array(labels, dtype=np.int32)

@@ -7,10 +7,9 @@ import numpy as np
 from fae_training.arrays import save_arrays
 from fae_training.ears import features
 from fae_training.ears.classes import LAYERS, Ear
-from fae_training.ears.runtime import EPSILON, Classifier, load
+from fae_training.ears.runtime import EPSILON, VERSION, Classifier, load
 from fae_training.state import write_json
 
-VERSION = 2
 SELF_TESTS = 10
 
 

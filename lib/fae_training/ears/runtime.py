@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from fae_training.ears.features import CHUNK_SAMPLES, FRAMES_PER_CHUNK, HOP, log_mel
+from fae_training.errors import Refused
 
+# Of model.json: what is pooled changed with 2.
+VERSION = 2
 EPSILON = 1e-5
 
 
@@ -162,11 +165,17 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def load(directory: Path) -> Classifier:
-    """The classifier in a run's adapters/ directory."""
+    """The classifier in a run's adapters/ directory. Raises Refused where another version of this skill made it."""
     import mlx.core as mx
 
-    arrays = mx.load(str(directory / "model.safetensors"))
     spec = json.loads((directory / "model.json").read_text())
+    if spec["version"] != VERSION:
+        raise Refused(
+            "other_version",
+            f"{directory} holds version {spec['version']} of the classifier; this skill computes version {VERSION}",
+            f"uv run scripts/rollback.py --kind {spec['kind']} if it is active, then uv run scripts/train_{spec['kind']}.py",
+        )
+    arrays = mx.load(str(directory / "model.safetensors"))
     return Classifier({name: np.array(array) for name, array in arrays.items()}, spec)
 
 

@@ -145,8 +145,8 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
         return losses.sum(), mx.array(losses.size, dtype=mx.float32), {}
 
     def validate() -> dict:
-        # numpy's matrix products are fast everywhere; MLX's own on a processor are not. The Brier score is the loss here; at its best temperature, as the
-        # result will be: a network that is only too sure of itself is not worse.
+        # numpy's matrix products are fast everywhere; MLX's own on a processor are not. The loss is the Brier score at its
+        # best temperature, which the result will have: a network that is only too sure of itself is not worse.
         classifier = Classifier(parameters_of(model) | {"mean": mean, "deviation": deviation}, spec)
         losses = [
             brier_score(logits, y, best_temperature(logits, y))

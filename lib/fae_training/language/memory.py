@@ -3,8 +3,8 @@
 The peak is what stays (weights, adapter, gradients, optimizer), what each layer keeps for its backward pass, and the
 larger of two working sets: that of one layer's backward pass and that of the output layer. How many arrays
 of which width a layer keeps and works with was measured, by changing one dimension at a time (docs/log.md); tests
-compare the formula with measured peaks. Measured on the CPU backend, compiled; as fit runs there, not compiled, it needs
-up to a fifth less. On Metal and CUDA it was not measured.
+compare the formula with measured peaks. Measured on the CPU backend, compiled; as fit runs there, not compiled,
+the peaks lie up to 12 % over and, in odd shapes, a third under it (docs/log.md). On Metal and CUDA it was not measured.
 """
 
 from dataclasses import dataclass, replace

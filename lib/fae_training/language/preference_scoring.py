@@ -191,17 +191,9 @@ def benchmark_of(results: dict[str, dict]) -> dict:
     conversations = scoring.benchmark_of(results)
     for measure in conversations["measures"]:
         measures.append(measure | {"tolerance": CONVERSATION_TOLERANCE})
-    examples = [
-        {
-            "prompt": after["prompt"],
-            "before": before["text"],
-            "after": after["text"],
-            "wanted": after["wanted"],
-        }
-        for before, after in zip(
-            results["current"]["examples"], results["candidate"]["examples"], strict=True
-        )
-    ]
+    examples = scoring.before_and_after(
+        results["current"]["examples"], results["candidate"]["examples"]
+    )
     changed = [example for example in examples if example["before"] != example["after"]]
     same = [example for example in examples if example not in changed]
     notes = []

@@ -146,6 +146,14 @@ def generated(model, tokenizer, messages: list[dict]) -> str:
     return generate(model, tokenizer, prompt, max_tokens=LONGEST_EXAMPLE).strip()
 
 
+def before_and_after(before: list[dict], after: list[dict]) -> list[dict]:
+    """What the proposal shows of two models' answers to the same prompts."""
+    return [
+        {"prompt": b["prompt"], "before": b["text"], "after": a["text"], "wanted": b["wanted"]}
+        for b, a in zip(before, after, strict=True)
+    ]
+
+
 def benchmark_of(results: dict[str, dict]) -> dict:
     """Measures and examples out of what was measured of candidate, current and base."""
     count = len(results["candidate"]["conversations"])
@@ -163,17 +171,7 @@ def benchmark_of(results: dict[str, dict]) -> dict:
             name: results[name]["conversations"] for name in ("candidate", "current")
         }
         measures.append(measure)
-    examples = [
-        {
-            "prompt": after["prompt"],
-            "before": before["text"],
-            "after": after["text"],
-            "wanted": after["wanted"],
-        }
-        for before, after in zip(
-            results["current"]["answers"], results["candidate"]["answers"], strict=True
-        )
-    ]
+    examples = before_and_after(results["current"]["answers"], results["candidate"]["answers"])
     return {
         "held_out": {"count": count, "what": "conversations"},
         "measures": measures,
