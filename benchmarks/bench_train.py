@@ -18,8 +18,9 @@
     uv run benchmarks/bench_train.py --write docs/benchmarks.md
 
 One model with random weights, the same data, rank, batch, precision and BLAS for all; the steps are taken in turns, one
-of each side a round. On the CPU a step's time is its CPU time, which other programs do not disturb as much as wall time;
-on a GPU it is wall time. A token counts once for each row that it is in, shared or not, and padding never.
+of each side a round, each section in a process of its own. On the CPU a step's time is its CPU time, which other programs
+do not disturb as much as wall time; on a GPU it is wall time. A token counts once for each row that it is in, shared or
+not, and padding never.
 Stock steps that would need more than --memory-limit are left out and named.
 """
 
@@ -27,6 +28,7 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -320,6 +322,13 @@ def measure(section: str, model, limit: float, rounds: int, quick: bool) -> dict
     return table
 
 
+def run_alone(section: str, arguments) -> None:
+    """A section in a process of its own, as a training is: memory that one leaves behind changes the speed of the next."""
+    command = [sys.executable, __file__, "--sections", section, "--rounds", f"{arguments.rounds}"]
+    command += ["--memory-limit", f"{arguments.memory_limit}"] + ["--quick"] * arguments.quick
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -347,11 +356,13 @@ def main() -> None:
         kept.unlink(missing_ok=True)
 
     chosen = arguments.sections.split(",") if arguments.sections else sections
-    model = make_model()
-    for section in chosen if chosen != ["none"] else ():
-        result = measure(section, model, arguments.memory_limit, rounds, arguments.quick)
+    if len(chosen) > 1:
+        for section in chosen:
+            run_alone(section, arguments)
+    elif chosen != ["none"]:
+        result = measure(chosen[0], make_model(), arguments.memory_limit, rounds, arguments.quick)
         results = json.loads(kept.read_text()) if kept.exists() else {}
-        results[section] = result | {"facts": facts()}
+        results[chosen[0]] = result | {"facts": facts()}
         kept.write_text(json.dumps(results, indent=1))
     page = as_markdown(json.loads(kept.read_text()))
     print(page)
