@@ -5,6 +5,7 @@
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "numpy",
+#   "scipy>=1.14",
 #   "soundfile",
 #   "soxr",
 # ]

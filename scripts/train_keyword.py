@@ -6,6 +6,7 @@
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "numpy",
 #   "onnx>=1.20",
+#   "scipy>=1.14",
 #   "soundfile",
 #   "soxr",
 # ]

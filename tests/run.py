@@ -13,6 +13,7 @@
 #   "onnxruntime>=1.23",
 #   "pytest>=9",
 #   "pytest-xdist>=3.8",
+#   "scipy>=1.14",
 #   "soundfile",
 #   "soxr",
 # ]

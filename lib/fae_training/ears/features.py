@@ -7,13 +7,17 @@ padded: frame t depends on samples 192 t to 192 t + 511 alone, which is why a st
 
 import functools
 import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 SAMPLE_RATE = 16_000
 CHUNK_SAMPLES = 576
 FFT_SIZE = 512
 WINDOW_SIZE = 400
+MARGIN = (FFT_SIZE - WINDOW_SIZE) // 2
 HOP = 192
 FRAMES_PER_CHUNK = CHUNK_SAMPLES // HOP
 BANDS = 40
@@ -23,8 +27,8 @@ HIGHEST_HZ = 7_600.0
 # the rounding of 32-bit spectra show (1e-3 beside a loud tone).
 LOG_FLOOR = 1e-4
 
-# A block of frames that stays in the processor's cache: 1 MB; an hour framed at once would be 600.
-FRAMES_AT_ONCE = 512
+# A block of frames that stays in the processor's cache: 1.3 MB, eight clips of a second; an hour at once would be 600.
+FRAMES_AT_ONCE = 648
 
 
 def frame_count(samples: int) -> int:
@@ -41,8 +45,7 @@ def samples_for(frames: int) -> int:
 def window() -> np.ndarray:
     """[512] periodic Hann of 400 samples, centred between zeros (librosa's `win_length=400, n_fft=512`)."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SIZE) / WINDOW_SIZE)
-    margin = (FFT_SIZE - WINDOW_SIZE) // 2
-    return np.pad(hann, margin).astype(np.float32)
+    return np.pad(hann, MARGIN).astype(np.float32)
 
 
 def mel_of_hertz(hertz):
@@ -73,14 +76,27 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
     out = np.empty((len(samples), frames, BANDS), dtype=np.float32)
     if out.size == 0:
         return out
-    samples = np.asarray(samples, dtype=np.float32)
+    samples = np.ascontiguousarray(samples, dtype=np.float32)
     clips = max(1, FRAMES_AT_ONCE // frames)
-    for clip in range(0, len(out), clips):
-        for start in range(0, frames, FRAMES_AT_ONCE):
-            end = min(start + FRAMES_AT_ONCE, frames)
-            block = samples[clip : clip + clips, start * HOP : (end - 1) * HOP + FFT_SIZE]
-            out[clip : clip + clips, start:end] = _bands(block, end - start)
+
+    def block(at: tuple[int, int]) -> None:
+        clip, start = at
+        end = min(start + FRAMES_AT_ONCE, frames)
+        held = samples[clip : clip + clips, start * HOP : (end - 1) * HOP + FFT_SIZE]
+        _bands(held, out[clip : clip + clips, start:end])
+
+    blocks = itertools.product(range(0, len(out), clips), range(0, frames, FRAMES_AT_ONCE))
+    if len(out) * frames <= FRAMES_AT_ONCE:
+        block(next(blocks))
+    else:
+        list(_processors().map(block, blocks))
     return out
+
+
+@functools.cache
+def _processors() -> ThreadPoolExecutor:
+    # Transforms and products run outside Python's lock, so blocks are computed side by side.
+    return ThreadPoolExecutor(os.cpu_count())
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
@@ -88,20 +104,20 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     return np.log(mel_power(samples) + LOG_FLOOR)
 
 
-def _bands(samples: np.ndarray, frames: int) -> np.ndarray:
-    import mlx.core as mx
+def _bands(samples: np.ndarray, out: np.ndarray) -> None:
+    """The power of the frames of [clips, samples] into `out`, [clips, frames, 40]."""
+    from scipy.fft import rfft  # numpy's takes twice as long
 
-    # mlx transforms many frames per instruction; numpy takes them one by one, four times as long.
-    with mx.stream(mx.cpu):
-        held = mx.contiguous(mx.array(samples))
-        shape, strides = (len(samples), frames, FFT_SIZE), (samples.shape[1], HOP, 1)
-        spectrum = mx.fft.rfft(mx.as_strided(held, shape, strides) * mx.array(window()))
-        squares = np.square(np.asarray(spectrum).view(np.float32))
-    squares = squares.reshape(len(samples) * frames, -1)
+    framed = sliding_window_view(samples, FFT_SIZE, axis=1)[:, ::HOP, MARGIN:-MARGIN]
+    # Where the window lies among its zeros changes the phases alone, not the power.
+    padded = np.zeros((*out.shape[:2], FFT_SIZE), dtype=np.float32)
+    np.multiply(framed, window()[MARGIN:-MARGIN], out=padded[..., :WINDOW_SIZE])
+    squares = rfft(padded.reshape(-1, FFT_SIZE)).view(np.float32)
+    np.square(squares, out=squares)
     power = np.zeros((len(squares), BANDS), dtype=np.float32)
     for bins, bands, weights in _blocks_of_bins():
         power[:, bands] += squares[:, bins] @ weights
-    return power.reshape(len(samples), frames, BANDS)
+    out[:] = power.reshape(out.shape)
 
 
 @functools.cache
