@@ -3,9 +3,9 @@
 import ear_sounds
 import numpy as np
 import pytest
-from fae_training.ears import sounds, windows
+from fae_training.ears import music, noises, sounds, windows
 from fae_training.ears.classes import EARS
-from fae_training.ears.examples import Augmentation, Examples
+from fae_training.ears.examples import OWN_SHARE, Augmentation, Examples
 from fae_training.ears.features import LOG_FLOOR, mel_power
 from fae_training.ears.recordings import Recording
 
@@ -121,15 +121,15 @@ def test_babble_is_all_of_its_voices_and_none_of_them():
     tones = [
         np.sin(2 * np.pi * f * np.arange(8_000) / 16_000).astype(np.float32) for f in (300, 1_000)
     ]
-    samples = sounds.babble(np.random.default_rng(0), 1.0, tones)
+    samples = noises.babble(np.random.default_rng(0), 1.0, tones)
     spectrum = np.abs(np.fft.rfft(samples)) ** 2
     assert len(samples) == 16_000
     assert spectrum[300] > 0.05 * spectrum.sum() and spectrum[1_000] > 0.05 * spectrum.sum()
 
 
 def test_generated_sounds_have_their_level_and_come_again_from_their_seed():
-    for make in (sounds.noise, sounds.music):
-        for seed in range(12):
+    for make in (noises.noise, music.piece):
+        for seed in range(40):
             samples = make(np.random.default_rng(seed), 1.0)
             assert len(samples) == 16_000 and np.isfinite(samples).all()
             assert -46 < 20 * np.log10(samples.std() + 1e-9) < -11
@@ -147,3 +147,35 @@ def test_every_second_word_is_a_persons_own_beside_any_number_of_synthesised_one
     times = [id(power) for power, *_ in examples.words["wake"]]
     counts = sorted((times.count(i) for i in set(times)), reverse=True)
     assert counts == [10] * 3 + [1] * 30
+
+
+def noise_drawn(own_seconds: int) -> float:
+    """The share of noise windows that are loud, where recorded noise is loud and twenty minutes of generated are not."""
+    random = np.random.default_rng(6)
+
+    def of(count, level, origin):
+        made = (level * random.standard_normal((count, 16_000))).astype(np.float32)
+        return [Recording("noise", None, f"{origin} {n}", origin, x) for n, x in enumerate(made)]
+
+    sounds_of_noise = of(own_seconds, 0.1, "recorded") + of(1_200, 0.01, "generated")
+    unchanged = Augmentation(gain=0, curve=0, masks=0, mixing=0, pitches=0)
+    x, y = Examples(sounds_of_noise, KEYWORD, 1_000, 0, unchanged).arrays_at(0)
+    loudness = x[y == KEYWORD.classes.index("noise")].mean(axis=(1, 2))
+    return float((loudness > np.mean([loudness.min(), loudness.max()])).mean())
+
+
+def test_what_people_recorded_is_most_of_a_class_however_much_is_generated():
+    assert noise_drawn(own_seconds=200) == pytest.approx(OWN_SHARE, abs=0.1)
+
+
+def test_two_recorded_seconds_do_not_stand_for_a_whole_class():
+    assert noise_drawn(own_seconds=2) < 0.05
+
+
+def test_each_piece_of_music_and_each_noise_is_another():
+    for make in (noises.noise, music.piece):
+        spectra = [mel_power(make(np.random.default_rng(n), 2.0)).mean(axis=0) for n in range(30)]
+        shapes = np.log(np.array(spectra) + 1e-9)
+        shapes -= shapes.mean(axis=1, keepdims=True)
+        apart = np.sqrt(np.square(shapes[:, None] - shapes[None]).mean(axis=-1))
+        assert np.median(apart[np.triu_indices(30, 1)]) > 1, "3 dB in a band, and more"

@@ -107,14 +107,14 @@ KEYWORD = {
         "steps": 1000,
         "batch_size": 128,
         "learning_rate": 3e-3,
-        "generated_seconds": 240,
+        "generated_seconds": 600,
         "stream_minutes": 30,
     },
     "standard": {
         "steps": 2500,
         "batch_size": 128,
         "learning_rate": 3e-3,
-        "generated_seconds": 600,
+        "generated_seconds": 1200,
         "stream_minutes": 90,
     },
 }

@@ -11,7 +11,7 @@ import numpy as np
 
 from fae_training.ears import sounds
 from fae_training.ears.classes import Ear
-from fae_training.ears.features import BANDS, HOP, LOG_FLOOR, mel_power
+from fae_training.ears.features import BANDS, HOP, LOG_FLOOR, SAMPLE_RATE, mel_power
 from fae_training.ears.recordings import Recording
 from fae_training.ears.warping import resampled, with_formants
 from fae_training.ears.windows import levels, padded, words
@@ -20,6 +20,9 @@ from fae_training.ears.windows import levels, padded, words
 CURVES = np.stack(
     [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
 )
+# However much is generated, so much of a class is what people recorded of it, if that is at least so many seconds.
+OWN_SHARE = 0.7
+OWN_SECONDS = 120
 # Frames in which a window holds enough sound to stand for its class.
 LEAST_SOUNDING = 0.4
 # Seconds of each class that are varied in pitch, drawn at random where there are more: varying costs time, and a class
@@ -59,9 +62,10 @@ AUGMENTATIONS = {
 
 @dataclass
 class _Texture:
-    """All sound of one class end to end, and the frames where a window may start."""
+    """Sound of one class end to end, the share of the class that is drawn from it, and the frames where a window may start."""
 
     power: np.ndarray
+    share: float = 1.0
     starts: dict = field(default_factory=dict)
 
 
@@ -76,7 +80,8 @@ class Examples:
         self.augmentation = augmentation or AUGMENTATIONS[ear.kind]
         random = np.random.default_rng(seed)
         self.words: dict[str, list] = {name: [] for name in ear.triggers}
-        pieces: dict[str, list] = {name: [] for name in ear.classes if name not in ear.triggers}
+        textures = [name for name in ear.classes if name not in ear.triggers]
+        pieces = {(name, own): [] for name in textures for own in (True, False)}
         seconds = {
             name: sum(len(r.samples) for r in recordings if r.class_name == name) / 16_000
             for name in ear.classes
@@ -90,12 +95,14 @@ class Examples:
                     found = [(power, *bounds) for bounds in words(power, ear.windows[0])]
                     (self.words if recording.origin == "recorded" else said)[name].extend(found)
                 elif len(power):
-                    pieces[name].append(power)
+                    pieces[name, recording.origin == "recorded"].append(power)
         for name, made in said.items():
             # However few people's own words there are, every second one is theirs.
             own = self.words[name]
             self.words[name] = own * max(1, round(len(made) / len(own))) + made if own else made
-        self.textures = {name: self._end_to_end(name, parts) for name, parts in pieces.items()}
+        self.textures = {
+            name: self._textures(name, pieces[name, True], pieces[name, False]) for name in textures
+        }
         self.drawn = [c for c in ear.classes if self.words.get(c) or c in self.textures]
         share = np.array([ear.shares[c] for c in self.drawn])
         self.cumulative = np.cumsum(share / share.sum())
@@ -103,8 +110,8 @@ class Examples:
     def _variants(self, recording: Recording, seconds: float, random) -> list[np.ndarray]:
         samples = recording.samples
         made = [samples]
-        voiced = recording.class_name in (*self.ear.triggers, "speech")
-        varied = voiced and recording.origin == "recorded"
+        name = recording.class_name
+        varied = name in self.words or (name == "speech" and recording.origin == "recorded")
         if varied and random.random() * seconds < MOST_VARIED_SECONDS:
             for _ in range(self.augmentation.pitches):
                 # Up to a minor sixth: children and the excited, of whom there are few recordings.
@@ -112,6 +119,15 @@ class Examples:
                 made.append(sounds.at_pitch(samples, pitch, random.uniform(0.88, 1.12)))
         # Frames of a stream lie anywhere on a word.
         return [m[random.integers(HOP) :] for m in made]
+
+    def _textures(self, name: str, own: list, made: list) -> list[_Texture]:
+        """What was recorded, then what was made, as far as there is any; what there is less of is drawn less often."""
+        both = [self._end_to_end(name, parts) for parts in (own, made) if parts]
+        if len(both) == 2:
+            seconds = len(both[0].power) * HOP / SAMPLE_RATE
+            by_length = len(both[0].power) / (len(both[0].power) + len(both[1].power))
+            both[0].share = max(by_length, min(OWN_SHARE, OWN_SHARE * seconds / OWN_SECONDS))
+        return both or [self._end_to_end(name, [])]
 
     def _end_to_end(self, name: str, parts: list) -> _Texture:
         longest = max(self.ear.windows)
@@ -200,7 +216,8 @@ class Examples:
         return x
 
     def _stretch(self, random, name: str, frames: int) -> np.ndarray:
-        texture = self.textures[name]
+        first, *rest = self.textures[name]
+        texture = first if random.random() < first.share else rest[0]
         starts = texture.starts[frames]
         start = starts[random.integers(len(starts))]
         if name != "speech":

@@ -4,13 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from fae_training.ears import sounds
+from fae_training.ears import music, noises, sounds
 from fae_training.ears.classes import NEAR_MISSES, TALK, Ear
 from fae_training.ears.recordings import Recording
 
 # From so many recordings of a trigger on, a synthesiser's voice adds nothing to the people's own.
 ENOUGH_RECORDINGS = 150
-SYNTHESISED = 240
+SYNTHESISED = 600
 NEAR_MISSES_SAID = 160
 TALK_SAID = 64
 # espeak-ng takes pitch from 0 to 99; children and excited people are at the upper end.
@@ -34,11 +34,10 @@ def synthesised(synthesiser, ear: Ear, phrases: dict, counts: dict, seed: int) -
         wanted += [("speech", _pick(random, NEAR_MISSES)) for _ in range(NEAR_MISSES_SAID)]
     wanted += [("speech", _pick(random, TALK)) for _ in range(TALK_SAID)]
     voices = []
+    known = synthesiser.voices()
     for _ in wanted:
-        voice = synthesiser.voice(random)
-        voices.append(
-            Voice(voice.name, int(random.integers(*SPEEDS)), int(random.integers(*PITCHES)))
-        )
+        name = _pick(random, known)
+        voices.append(Voice(name, int(random.integers(*SPEEDS)), int(random.integers(*PITCHES))))
 
     def speak(item):
         (_, text), voice = item
@@ -81,13 +80,14 @@ def generated(ear: Ear, speech: list, counts: dict, seconds: float, seed: int) -
     """
     random = np.random.default_rng(seed)
     made = []
-    where = {"noise": "noise", "music": "music" if "music" in ear.classes else "noise"}
+    music_is = "music" if "music" in ear.classes else "noise"
     for number in range(int(seconds / 4)):
-        for kind, class_name in where.items():
-            samples = getattr(sounds, kind)(random, 4.0)
-            made.append(Recording(class_name, None, f"{kind} {number}", "generated", samples))
+        samples = noises.noise(random, 4.0)
+        made.append(Recording("noise", None, f"noise {number}", "generated", samples))
+        samples = music.piece(random, 4.0)
+        made.append(Recording(music_is, None, f"music {number}", "generated", samples))
         if speech and number % 4 == 0:
-            samples = sounds.babble(random, 4.0, speech)
+            samples = noises.babble(random, 4.0, speech)
             made.append(Recording("noise", None, f"babble {number}", "generated", samples))
     if "silence" in ear.classes and not counts.get("silence"):
         for number in range(40):

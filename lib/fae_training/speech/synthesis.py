@@ -7,6 +7,7 @@ What is synthesised is always made less clean afterwards (`roughen`), for a mode
 speech learns the synthesiser instead of the word.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,8 +18,22 @@ SAMPLE_RATE = 16_000
 SECONDS_FOR_ONE_CLIP = 20
 
 # Accent and timbre of espeak-ng that stay intelligible; the whispered, robotic and croaking variants are left out.
-ESPEAK_ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland")
+# "en" is British: "en-gb" is no file of a voice, so espeak-ng gives it no timbre, without a word about it.
+ESPEAK_ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland")
 ESPEAK_TIMBRES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5")
+# Every voice that can be understood, however odd: who shall know a word from anybody learns it from many.
+MORE_ESPEAK_ACCENTS = ("en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
+MORE_ESPEAK_TIMBRES = (
+    "Alex Alicia Andrea Andy Annie Denis Diogo Gene Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen adam anika "
+    "antonio aunty belinda benjamin boris david ed edward grandma grandpa gustave iven john kaukovalta klatt klatt2 klatt4 "
+    "linda marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph travis victor zac"
+)
+# Voices of `say` that sing, ring or whisper.
+NO_PERSON = (
+    *("Albert", "Bad News", "Bahh", "Bells", "Boing", "Bubbles", "Cellos", "Deranged", "Good News"),
+    *("Hysterical", "Jester", "Organ", "Pipe Organ", "Superstar", "Trinoids", "Whisper", "Wobble"),
+    "Zarvox",
+)
 # Installed with every macOS since 10.15, in the accents that Fae's users mostly have.
 SAY_VOICES = ("Samantha", "Daniel", "Karen", "Moira", "Tessa", "Rishi", "Fred", "Kathy")
 # What is held out is said by nobody that was trained on.
@@ -50,6 +65,19 @@ class Synthesiser:
         accent = random.choice(ESPEAK_ACCENTS)
         timbre = random.choice(_of(ESPEAK_TIMBRES, HELD_OUT_TIMBRES, held_out))
         return Voice(f"{accent}+{timbre}", speed, int(random.integers(30, 71)))
+
+    def voices(self) -> list[str]:
+        """The names of all that speak English and can be understood, here and now."""
+        if self.program == "espeak-ng":
+            return [
+                f"{accent}+{timbre}"
+                for accent in (*ESPEAK_ACCENTS, *MORE_ESPEAK_ACCENTS)
+                for timbre in (*ESPEAK_TIMBRES, *MORE_ESPEAK_TIMBRES.split())
+            ]
+        # "Samantha            en_US    # Hello! My name is Samantha."
+        listed = subprocess.run([self.path, "-v", "?"], capture_output=True, text=True).stdout
+        english = re.findall(r"^(.+?) +en[_-]\w+ +#", listed, re.MULTILINE)
+        return [name for name in english if name not in NO_PERSON] or list(SAY_VOICES)
 
     def speak(self, text: str, voice: Voice):
         """`text` spoken: float32 samples of shape (n,) at 16 kHz, silence at both ends cut off.
