@@ -20,6 +20,13 @@ from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 from fae_training.worker import request_stop
 
+# With what learning from each source begins.
+FIRST_STEP = {
+    "conversations": "export_data.py",
+    "corrections": "extract_corrections.py",
+    "audio": "add_samples.py",
+}
+
 
 def main(call: Call) -> Result:
     if call.arguments.worker:
@@ -55,8 +62,9 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
             f"Would allow {grant}, take back {revoke}.",
         )
     consent.change(call.home, grant, revoke)
-    data = {"status": "consent_recorded", "consents": consents(call), "next": "export_data.py"}
-    text = f"Consents: {in_words(call)}\nNext: uv run scripts/export_data.py"
+    following = FIRST_STEP[grant[0]] if grant else "check_status.py"
+    data = {"status": "consent_recorded", "consents": consents(call), "next": following}
+    text = f"Consents: {in_words(call)}\nNext: uv run scripts/{following}"
     run = runs.going_on(call.home)
     if run and KINDS[run.kind].consent in revoke:
         request_stop(run)

@@ -55,3 +55,11 @@ def test_setup_records_consent_and_revocation_and_train_obeys(home):
     refused = calls.script("train", "--preset", "smoke", "--json", home=home)
     assert refused.status == 3 and refused.json["error"]["code"] == "no_consent"
     assert "taken back" in refused.json["error"]["message"]
+
+
+@pytest.mark.parametrize("source", consent.SOURCES)
+def test_setup_says_with_what_learning_from_a_source_begins(home, source):
+    told = calls.answer("setup", "--consent", source, home=home)
+    expected = {"conversations": "export_data.py", "corrections": "extract_corrections.py"}
+    assert told["next"] == expected.get(source, "add_samples.py")
+    assert (calls.SCRIPTS / told["next"]).exists()
