@@ -8,7 +8,7 @@ from fae_training.ears import encoder
 from fae_training.ears.classes import LAYERS, ONE_SECOND
 from fae_training.ears.features import BANDS, LOG_FLOOR
 from fae_training.ears.recordings import Recording
-from fae_training.ears.runtime import Classifier
+from fae_training.ears.runtime import Member
 from fae_training.ears.windows import held_out_windows
 from fae_training.speech.synthesis import Synthesiser, Voice
 
@@ -30,10 +30,9 @@ def test_the_shipped_file_fits_the_network():
 
 def share_told_apart(arrays: dict, log_mel: np.ndarray, words: np.ndarray, voices: np.ndarray):
     """Each recording by the nearest mean of the words in the other voices, on what the convolutions give."""
-    spec = {"classes": [], "window_frames": ONE_SECOND, "temperature": 1.0, "layers": list(LAYERS)}
     output = {"output.weight": np.zeros((0, 0)), "output.bias": np.zeros(0)}
-    network = Classifier(arrays | output, spec)
-    hidden = network.hidden(network.normalised(log_mel))
+    network = Member(arrays | output, list(LAYERS))
+    hidden = network.hidden((log_mel - arrays["mean"]) / arrays["deviation"])
     seen = np.concatenate([hidden.mean(axis=1), hidden.max(axis=1)], axis=1)
     seen /= np.linalg.norm(seen, axis=1, keepdims=True)
     right = []

@@ -36,7 +36,7 @@ def test_the_files_pass_their_own_self_test_and_a_changed_weight_does_not(saved,
     for name in ("model.json", "self_test.safetensors"):
         (tmp_path / name).write_bytes((saved / name).read_bytes())
     arrays = tensors(saved / "model.safetensors")
-    arrays["output.bias"][0] += 0.1
+    arrays["members.1.output.bias"][0] += 0.1
     mx.save_safetensors(
         str(tmp_path / "model.safetensors"), {n: mx.array(a) for n, a in arrays.items()}
     )
@@ -64,18 +64,24 @@ def test_model_json_and_the_tensors_alone_give_the_same_probabilities(saved):
     assert np.abs(x - vectors["log_mel"][0]).max() < 1e-3
     x = (x - arrays["mean"]) / arrays["deviation"]
     change = np.abs(x[1:] - x[:-1]).mean(axis=0)
-    pooled = [x.mean(axis=0), np.sqrt(x.var(axis=0) + spec["epsilon"]), change]
-    for number, layer in enumerate(spec["layers"]):
-        name = f"convolutions.{number}"
-        made = []
-        reach = (layer["width"] - 1) * layer["dilation"] + 1
-        for start in range(0, len(x) - reach + 1, layer["stride"]):
-            y = x[start : start + reach : layer["dilation"]].ravel() @ arrays[f"{name}.weight"]
-            y = (y - y.mean()) / np.sqrt(y.var() + spec["epsilon"])
-            made.append(np.maximum(y * arrays[f"{name}.scale"] + arrays[f"{name}.offset"], 0))
-        x = np.array(made)
-    pooled += [x.mean(axis=0), np.sqrt(x.var(axis=0) + spec["epsilon"]), x.max(axis=0)]
-    logits = arrays["output.weight"] @ np.concatenate(pooled) + arrays["output.bias"]
+    of_frames = [x.mean(axis=0), np.sqrt(x.var(axis=0) + spec["epsilon"]), change]
+    logits = np.zeros(len(spec["classes"]))
+    for member in range(spec["members"]):
+        y = x
+        for number, layer in enumerate(spec["layers"]):
+            name = f"members.{member}.convolutions.{number}"
+            made = []
+            reach = (layer["width"] - 1) * layer["dilation"] + 1
+            for start in range(0, len(y) - reach + 1, layer["stride"]):
+                z = y[start : start + reach : layer["dilation"]].ravel() @ arrays[f"{name}.weight"]
+                z = (z - z.mean()) / np.sqrt(z.var() + spec["epsilon"])
+                made.append(np.maximum(z * arrays[f"{name}.scale"] + arrays[f"{name}.offset"], 0))
+            y = np.array(made)
+        pooled = [y.mean(axis=0), np.sqrt(y.var(axis=0) + spec["epsilon"]), y.max(axis=0)]
+        output = arrays[f"members.{member}.output.weight"]
+        logits += output @ np.concatenate([*of_frames, *pooled])
+        logits += arrays[f"members.{member}.output.bias"]
+    logits /= spec["members"]
     powers = np.exp(logits / spec["temperature"])
     assert np.abs(powers / powers.sum() - vectors["probabilities"][0]).max() < 1e-4
 

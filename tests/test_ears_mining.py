@@ -56,6 +56,6 @@ def test_mistakes_are_their_share_of_the_examples_and_none_without_it(sounds, cl
         examples = Examples(sounds, EAR, 500, 0, Augmentation(mined=share, pitches=0))
         examples.mistakes = (windows, labels)
         x, y = examples.arrays_at(0)
-        marked = (np.median(x.reshape(len(x), -1), axis=1) > 4).nonzero()[0]
+        marked = (np.median(x.reshape(len(x), -1), axis=1) > 7.5).nonzero()[0]
         assert len(marked) / len(x) == pytest.approx(share, abs=0.07)
         assert set(y[marked]) <= set(labels)

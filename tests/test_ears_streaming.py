@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fae_training.ears import features, streams
-from fae_training.ears.classes import EARS, LAYERS
+from fae_training.ears.classes import EARS, LAYERS, MEMBERS
 from fae_training.ears.model_files import specification
 from fae_training.ears.runtime import Classifier, Stream, Trigger
 
@@ -11,17 +11,17 @@ from fae_training.ears.runtime import Classifier, Stream, Trigger
 def random_arrays(classes: int, seed: int = 0) -> dict:
     random = np.random.default_rng(seed)
     arrays = {"mean": random.normal(-6, 1, 40), "deviation": random.uniform(1, 3, 40)}
-    inputs = 40
-    for number, layer in enumerate(LAYERS):
-        rows, outputs = layer["width"] * inputs, layer["outputs"]
-        arrays[f"convolutions.{number}.weight"] = random.normal(
-            0, (2 / rows) ** 0.5, (rows, outputs)
-        )
-        arrays[f"convolutions.{number}.scale"] = random.uniform(0.5, 1.5, outputs)
-        arrays[f"convolutions.{number}.offset"] = random.normal(0, 0.3, outputs)
-        inputs = outputs
-    arrays["output.weight"] = random.normal(0, 0.2, (classes, 3 * 40 + 3 * inputs))
-    arrays["output.bias"] = random.normal(0, 0.2, classes)
+    for member in range(MEMBERS):
+        of, inputs = f"members.{member}", 40
+        for number, layer in enumerate(LAYERS):
+            rows, outputs = layer["width"] * inputs, layer["outputs"]
+            name = f"{of}.convolutions.{number}"
+            arrays[f"{name}.weight"] = random.normal(0, (2 / rows) ** 0.5, (rows, outputs))
+            arrays[f"{name}.scale"] = random.uniform(0.5, 1.5, outputs)
+            arrays[f"{name}.offset"] = random.normal(0, 0.3, outputs)
+            inputs = outputs
+        arrays[f"{of}.output.weight"] = random.normal(0, 0.2, (classes, 3 * 40 + 3 * inputs))
+        arrays[f"{of}.output.bias"] = random.normal(0, 0.2, classes)
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
@@ -70,14 +70,33 @@ def test_mlx_and_numpy_compute_the_same():
 
     mx.random.seed(3)
     ear = EARS["keyword"]
-    network = Network(list(LAYERS), 5, 40, np.full(40, -5.0), np.full(40, 2.0))
+    network = Network(list(LAYERS), 5, 40, MEMBERS, np.full(40, -5.0), np.full(40, 2.0))
     network.eval()
     arrays = {name: np.array(a) for name, a in tree_flatten(network.trainable_parameters())}
     arrays |= {"mean": np.full(40, -5.0, np.float32), "deviation": np.full(40, 2.0, np.float32)}
     x = np.random.default_rng(4).normal(-5, 2, (7, 79, 40)).astype(np.float32)
     ours = Classifier(arrays, specification(ear))
     assert np.abs(ours.logits(x) - np.array(network(mx.array(x)))).max() < 1e-4
-    assert ours.parameters == 38_093  # of at most 100,000
+    assert ours.parameters == 76_186  # of at most 100,000
+
+
+def test_in_training_each_member_has_rows_of_its_own():
+    import mlx.core as mx
+    from fae_training.ears.network import Classifier as Network
+
+    mx.random.seed(4)
+    network = Network(list(LAYERS), 5, 40, MEMBERS, np.zeros(40), np.ones(40))
+    network.eval()
+    x = mx.random.normal((6, 79, 40))
+    together, rows = np.array(network(x)), np.array(network.apart(x))
+    alone = []
+    for member in list(network.members):
+        network.members = [member]
+        alone.append(np.array(network(x)))
+    assert np.abs(np.mean(alone, axis=0) - together).max() < 1e-5
+    for number in range(6):
+        assert np.abs(rows[number] - alone[number % MEMBERS][number]).max() < 1e-5
+    assert np.abs(alone[0] - alone[1]).max() > 0.1
 
 
 def test_a_chunk_of_another_length_is_refused(classifier):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from fae_training import presets, runs
 from fae_training.ears import encoder, request, training
-from fae_training.ears.classes import EARS
+from fae_training.ears.classes import EARS, MEMBERS
 from fae_training.state import Home
 from test_ears_examples import recordings
 
@@ -90,4 +90,7 @@ def test_training_starts_from_the_encoder(sounds, home):
     run = runs.create(Home(home), "keyword", {})
     arrays, *_ = train(run, sounds, learning_rate=0.0)
     for name, array in encoder.load().items():
-        assert np.array_equal(array, arrays[name]), name
+        kept = [name] if name in arrays else [f"members.{n}.{name}" for n in range(MEMBERS)]
+        assert all(np.array_equal(array, arrays[of]) for of in kept), name
+    heads = [arrays[f"members.{n}.output.weight"] for n in range(MEMBERS)]
+    assert not np.array_equal(*heads), "they are the same network twice"

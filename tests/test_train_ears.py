@@ -59,7 +59,7 @@ def test_the_receipt_says_what_was_applied(keyword):
     applied = metrics(keyword[1])["applied"]
     assert applied["updates"] == metrics(keyword[1])["steps_done"]
     assert applied["batch_size"] == 32
-    assert applied["trainable_parameters"] == 38_093
+    assert applied["trainable_parameters"] == 76_186
     assert applied["sounds"]["train"]["wake"]["recorded"] == 16
     assert set(applied["triggers"]) == {"interrupt", "wake"}
     assert 0.3 <= applied["triggers"]["wake"]["threshold"] < 1
@@ -95,7 +95,7 @@ def test_the_same_seed_gives_the_same_ear(keyword, tmp_path):
         load(h / "runs" / r / "adapters")
         for h, r in ((keyword[0], keyword[1].name), (home, started["run"]))
     )
-    assert np.array_equal(ours.layers[0].weight, theirs.layers[0].weight)
+    assert np.array_equal(ours.members[0].layers[0].weight, theirs.members[0].layers[0].weight)
     assert ours.spec == theirs.spec
 
 

@@ -13,6 +13,8 @@ LAYERS = (
     {"outputs": 48, "width": 5, "stride": 1, "dilation": 1},
     {"outputs": 48, "width": 5, "stride": 1, "dilation": 1},
 )
+# Networks whose logits are averaged: what one takes for a trigger by chance, the other does not.
+MEMBERS = 2
 
 # How Fae is called, with the spellings that its recogniser takes for its name.
 WAKE_PHRASES = ("hey fae", "hi fae", "hello fae", "okay fae", "hey faye", "hey fay", "yo fae")

@@ -6,7 +6,7 @@ import numpy as np
 
 from fae_training.arrays import save_arrays
 from fae_training.ears import features
-from fae_training.ears.classes import LAYERS, Ear
+from fae_training.ears.classes import LAYERS, MEMBERS, Ear
 from fae_training.ears.runtime import EPSILON, VERSION, Classifier, load
 from fae_training.state import write_json
 
@@ -32,6 +32,8 @@ def specification(ear: Ear) -> dict:
         "log": "natural logarithm of (power + log_floor)",
         "log_floor": features.LOG_FLOOR,
         "window_frames": ear.windows[-1],
+        "members": MEMBERS,
+        "member": "a network of these layers; its tensors begin with members.<number>; the logits are averaged",
         "layers": [dict(layer) for layer in LAYERS],
         "layer": "x[frame * stride + i * dilation] for i in 0..<width, end to end, times weight; layer norm; ReLU",
         "pooling_of_frames": ["mean", "deviation", "mean absolute change"],

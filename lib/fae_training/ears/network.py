@@ -46,26 +46,49 @@ def hidden_statistics(x) -> list:
     return [x.mean(axis=1), mx.sqrt(x.var(axis=1) + EPSILON), x.max(axis=1)]
 
 
+class Member(nn.Module):
+    """One network: [batch, frames, bands] normalised frames and their statistics -> [batch, classes] logits."""
+
+    def __init__(self, layers: list, classes: int, bands: int, dropout: float):
+        super().__init__()
+        self.convolutions = convolutions(layers, bands)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(3 * bands + 3 * layers[-1]["outputs"], classes)
+
+    def __call__(self, x, pooled: list):
+        for convolution in self.convolutions:
+            x = convolution(x)
+        return self.output(self.dropout(mx.concatenate(pooled + hidden_statistics(x), axis=-1)))
+
+
 class Classifier(nn.Module):
-    """[batch, frames, bands] log-mel -> [batch, classes] logits.
+    """[batch, frames, bands] log-mel -> [batch, classes] logits, the mean of `members` networks.
 
     `mean` and `deviation` [bands] are those of the encoder's training frames and stay as they are.
     """
 
     def __init__(
-        self, layers: list, classes: int, bands: int, mean=None, deviation=None, dropout=0.2
+        self, layers: list, classes: int, bands: int, members: int, mean, deviation, dropout=0.2
     ):
         super().__init__()
-        self._mean = mx.zeros(bands) if mean is None else mx.array(mean)
-        self._deviation = mx.ones(bands) if deviation is None else mx.array(deviation)
-        self.convolutions = convolutions(layers, bands)
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(3 * bands + 3 * layers[-1]["outputs"], classes)
+        self._mean, self._deviation = mx.array(mean), mx.array(deviation)
+        self.members = [Member(layers, classes, bands, dropout) for _ in range(members)]
 
     def __call__(self, x):
+        x, pooled = self._statistics(x)
+        return sum(member(x, pooled) for member in self.members) / len(self.members)
+
+    def apart(self, x):
+        """As in training: row n is the logits of member n % members alone, so that each learns from rows of its own."""
+        x, pooled = self._statistics(x)
+        count = len(self.members)
+        logits = [
+            member(x[number::count], [statistic[number::count] for statistic in pooled])
+            for number, member in enumerate(self.members)
+        ]
+        return mx.stack(logits, axis=1).reshape(len(x), -1)
+
+    def _statistics(self, x) -> tuple:
         x = (x - self._mean) / self._deviation
         change = mx.abs(x[:, 1:] - x[:, :-1]).mean(axis=1)
-        pooled = [x.mean(axis=1), mx.sqrt(x.var(axis=1) + EPSILON), change]
-        for convolution in self.convolutions:
-            x = convolution(x)
-        return self.output(self.dropout(mx.concatenate(pooled + hidden_statistics(x), axis=-1)))
+        return x, [x.mean(axis=1), mx.sqrt(x.var(axis=1) + EPSILON), change]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fae_training.ears.runtime import EPSILON, Classifier
+from fae_training.ears.runtime import EPSILON, Classifier, Member
 from fae_training.state import atomic_file
 
 OPSET = 17  # the first with LayerNormalization
@@ -44,38 +44,38 @@ def export(classifier: Classifier, path: Path) -> None:
     earlier = node("Slice", [x, first, last, over_frames], "earlier_frames")
     change = node("Abs", [node("Sub", [later, earlier], "signed_change")], "change")
     pooled.append(node("ReduceMean", [change], "mean_change", axes=[1], keepdims=1))
-    for number, layer in enumerate(classifier.layers):
-        outputs = layer.weight.shape[1]
-        # [width * inputs, outputs], offset by offset, as ONNX's [outputs, inputs, width].
-        kernel = layer.weight.reshape(layer.width, -1, outputs).transpose(2, 1, 0)
-        x = node("Transpose", [x], f"channels_{number}", perm=[0, 2, 1])
-        x = node(
-            "Conv",
-            [x, constant(f"kernel_{number}", np.ascontiguousarray(kernel))],
-            f"convolved_{number}",
-            strides=[layer.stride],
-            dilations=[layer.dilation],
-        )
-        x = node("Transpose", [x], f"frames_{number}", perm=[0, 2, 1])
-        x = node(
-            "LayerNormalization",
-            [
-                x,
-                constant(f"scale_{number}", layer.scale),
-                constant(f"offset_{number}", layer.offset),
-            ],
-            f"scaled_{number}",
-            axis=-1,
-            epsilon=EPSILON,
-        )
-        x = node("Relu", [x], f"rectified_{number}")
-    pooled += mean_and_deviation(x, "hidden_deviation")
-    pooled.append(node("ReduceMax", [x], "hidden_maximum", axes=[1], keepdims=1))
-    flat = node("Flatten", [node("Concat", pooled, "pooled", axis=2)], "flat", axis=1)
-    weight = constant("output_weight", classifier.weight)
-    logits = node(
-        "Gemm", [flat, weight, constant("output_bias", classifier.bias)], "logits", transB=1
-    )
+
+    def member_logits(member: Member, name: str, x: str) -> str:
+        for number, layer in enumerate(member.layers):
+            at, outputs = f"{name}_{number}", layer.weight.shape[1]
+            # [width * inputs, outputs], offset by offset, as ONNX's [outputs, inputs, width].
+            kernel = layer.weight.reshape(layer.width, -1, outputs).transpose(2, 1, 0)
+            kernel = constant(f"kernel_{at}", np.ascontiguousarray(kernel))
+            x = node("Transpose", [x], f"channels_{at}", perm=[0, 2, 1])
+            x = node(
+                "Conv",
+                [x, kernel],
+                f"convolved_{at}",
+                strides=[layer.stride],
+                dilations=[layer.dilation],
+            )
+            x = node("Transpose", [x], f"frames_{at}", perm=[0, 2, 1])
+            scale = constant(f"scale_{at}", layer.scale)
+            offset = constant(f"offset_{at}", layer.offset)
+            x = node(
+                "LayerNormalization", [x, scale, offset], f"scaled_{at}", axis=-1, epsilon=EPSILON
+            )
+            x = node("Relu", [x], f"rectified_{at}")
+        statistics = [*pooled, *mean_and_deviation(x, f"hidden_deviation_{name}")]
+        statistics.append(node("ReduceMax", [x], f"hidden_maximum_{name}", axes=[1], keepdims=1))
+        flat = node("Concat", statistics, f"pooled_{name}", axis=2)
+        flat = node("Flatten", [flat], f"flat_{name}", axis=1)
+        weight = constant(f"output_weight_{name}", member.weight)
+        bias = constant(f"output_bias_{name}", member.bias)
+        return node("Gemm", [flat, weight, bias], f"logits_{name}", transB=1)
+
+    members = enumerate(classifier.members)
+    logits = node("Mean", [member_logits(m, f"member_{n}", x) for n, m in members], "logits")
     temperature = constant("temperature", np.float32(classifier.temperature))
     node("Softmax", [node("Div", [logits, temperature], "tempered")], "probabilities", axis=-1)
     graph = helper.make_graph(

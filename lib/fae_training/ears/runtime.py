@@ -13,8 +13,8 @@ import numpy as np
 from fae_training.ears.features import CHUNK_SAMPLES, FRAMES_PER_CHUNK, HOP, log_mel
 from fae_training.errors import Refused
 
-# Of model.json: what is pooled changed with 2.
-VERSION = 2
+# Of model.json: what is pooled changed with 2, members came with 3.
+VERSION = 3
 EPSILON = 1e-5
 
 
@@ -49,15 +49,10 @@ class Layer:
         return np.maximum(y, 0, out=y)
 
 
-class Classifier:
-    """Log-mel to probabilities. `spec` is model.json: classes, window_frames, layers, temperature, triggers."""
+class Member:
+    """One of the networks whose logits are averaged: convolutions, and a linear layer over statistics of the window."""
 
-    def __init__(self, arrays: dict[str, np.ndarray], spec: dict):
-        self.spec = spec
-        self.classes: list[str] = spec["classes"]
-        self.window: int = spec["window_frames"]
-        self.temperature: float = spec["temperature"]
-        self.mean, self.deviation = arrays["mean"], arrays["deviation"]
+    def __init__(self, arrays: dict[str, np.ndarray], layers: list[dict]):
         self.layers = [
             Layer(
                 arrays[f"convolutions.{n}.weight"],
@@ -67,21 +62,14 @@ class Classifier:
                 layer["stride"],
                 layer["dilation"],
             )
-            for n, layer in enumerate(spec["layers"])
+            for n, layer in enumerate(layers)
         ]
         self.weight, self.bias = arrays["output.weight"], arrays["output.bias"]
-        self.parameters = sum(
-            a.size for n, a in arrays.items() if n.split(".")[0] in ("convolutions", "output")
-        )
 
     def hidden_frames(self, frames: int) -> int:
         for layer in self.layers:
             frames = (frames - layer.reach) // layer.stride + 1
         return frames
-
-    def normalised(self, x: np.ndarray) -> np.ndarray:
-        """[..., frames, bands] log-mel, each band minus its mean by its deviation."""
-        return (x - self.mean) / self.deviation
 
     def hidden(self, x: np.ndarray) -> np.ndarray:
         """[..., frames, bands] normalised -> [..., hidden frames, channels]."""
@@ -95,33 +83,18 @@ class Classifier:
         pooled = [statistics, hidden.mean(axis=-2), deviation, hidden.max(axis=-2)]
         return np.concatenate(pooled, axis=-1) @ self.weight.T + self.bias
 
-    def logits(self, x: np.ndarray) -> np.ndarray:
-        """[windows, frames, bands] log-mel -> [windows, classes], in blocks that fit the cache."""
-        blocks = [np.zeros((0, len(self.classes)), np.float32)]
-        for first in range(0, len(x), 256):
-            block = self.normalised(x[first : first + 256])
-            blocks.append(self.head(frame_statistics(block), self.hidden(block)))
-        return np.concatenate(blocks)
-
-    def probabilities(self, x: np.ndarray) -> np.ndarray:
-        return softmax(self.logits(x) / self.temperature)
-
-    def over(self, x: np.ndarray) -> np.ndarray:
-        """[frames, bands] log-mel of a recording -> [chunks, classes]: row n is the window that starts at frame 3 n."""
-        if len(x) < self.window:
-            return np.zeros((0, len(self.classes)), dtype=np.float32)
-        x = self.normalised(x)
+    def over(self, x: np.ndarray, statistics: np.ndarray, window: int) -> np.ndarray:
+        """[frames, bands] normalised, and the statistics of its windows -> [windows, classes] logits."""
         hidden = np.concatenate([self.hidden(block) for block in self._overlapping(x)])
-        statistics = sliding_statistics(x, self.window)[::FRAMES_PER_CHUNK]
         step = FRAMES_PER_CHUNK // int(np.prod([layer.stride for layer in self.layers]))
-        view = np.lib.stride_tricks.sliding_window_view(
-            hidden, self.hidden_frames(self.window), axis=0
-        )[::step].swapaxes(-1, -2)
+        view = np.lib.stride_tricks.sliding_window_view(hidden, self.hidden_frames(window), axis=0)[
+            ::step
+        ].swapaxes(-1, -2)
         logits = [
             self.head(statistics[i : i + 2_048], view[i : i + 2_048])
             for i in range(0, len(view), 2_048)
         ]
-        return softmax(np.concatenate(logits) / self.temperature)
+        return np.concatenate(logits)
 
     def _overlapping(self, x: np.ndarray):
         """Blocks of frames whose hidden frames are those of `x`, end to end: an hour at once would take gigabytes."""
@@ -134,6 +107,55 @@ class Classifier:
         for first in range(0, total, size):
             count = min(size, total - first)
             yield x[first * stride : (first + count - 1) * stride + reach]
+
+
+class Classifier:
+    """Log-mel to probabilities. `spec` is model.json: classes, window_frames, members, layers, temperature, triggers."""
+
+    def __init__(self, arrays: dict[str, np.ndarray], spec: dict):
+        self.spec = spec
+        self.classes: list[str] = spec["classes"]
+        self.window: int = spec["window_frames"]
+        self.temperature: float = spec["temperature"]
+        self.mean, self.deviation = arrays["mean"], arrays["deviation"]
+        own = [
+            {name.removeprefix(f"members.{n}."): array for name, array in arrays.items()}
+            for n in range(spec["members"])
+        ]
+        self.members = [Member(tensors, spec["layers"]) for tensors in own]
+        self.parameters = sum(a.size for n, a in arrays.items() if n.startswith("members."))
+
+    def hidden_frames(self, frames: int) -> int:
+        return self.members[0].hidden_frames(frames)
+
+    def normalised(self, x: np.ndarray) -> np.ndarray:
+        """[..., frames, bands] log-mel, each band minus its mean by its deviation."""
+        return (x - self.mean) / self.deviation
+
+    def logits(self, x: np.ndarray) -> np.ndarray:
+        """[windows, frames, bands] log-mel -> [windows, classes], in blocks that fit the cache."""
+        blocks = [np.zeros((0, len(self.classes)), np.float32)]
+        for first in range(0, len(x), 256):
+            block = self.normalised(x[first : first + 256])
+            statistics = frame_statistics(block)
+            blocks.append(self.mean_of(m.head(statistics, m.hidden(block)) for m in self.members))
+        return np.concatenate(blocks)
+
+    def mean_of(self, logits) -> np.ndarray:
+        """The members' logits, one array of each, as one."""
+        return sum(logits) / len(self.members)
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        return softmax(self.logits(x) / self.temperature)
+
+    def over(self, x: np.ndarray) -> np.ndarray:
+        """[frames, bands] log-mel of a recording -> [chunks, classes]: row n is the window that starts at frame 3 n."""
+        if len(x) < self.window:
+            return np.zeros((0, len(self.classes)), dtype=np.float32)
+        x = self.normalised(x)
+        statistics = sliding_statistics(x, self.window)[::FRAMES_PER_CHUNK]
+        logits = self.mean_of(m.over(x, statistics, self.window) for m in self.members)
+        return softmax(logits / self.temperature)
 
 
 def frame_statistics(x: np.ndarray) -> np.ndarray:
@@ -179,19 +201,43 @@ def load(directory: Path) -> Classifier:
     return Classifier({name: np.array(array) for name, array in arrays.items()}, spec)
 
 
+class MemberStream:
+    """A member's convolutions on frames as they come: each layer keeps the frames that its next output still needs."""
+
+    def __init__(self, member: Member, window: int):
+        self.member, self.length = member, member.hidden_frames(window)
+        self.waiting = [np.zeros((0, 0), dtype=np.float32)] * len(member.layers)
+        self.hidden = np.zeros((0, 0), dtype=np.float32)
+
+    def push(self, x: np.ndarray) -> np.ndarray | None:
+        """[new frames, bands] normalised -> [hidden frames, channels] of the newest window, None before there is one."""
+        for number, layer in enumerate(self.member.layers):
+            x = joined(self.waiting[number], x)
+            outputs = max(0, (len(x) - layer.reach) // layer.stride + 1)
+            self.waiting[number] = x[outputs * layer.stride :]
+            if not outputs:
+                return None
+            x = layer(x)
+        self.hidden = joined(self.hidden, x)[-self.length :]
+        return self.hidden if len(self.hidden) == self.length else None
+
+
+def joined(kept: np.ndarray, new: np.ndarray) -> np.ndarray:
+    return np.concatenate([kept, new]) if len(kept) else new
+
+
 class Stream:
     """The classifier on one microphone: push() each chunk of 576 samples.
 
-    Keeps the last samples, the frames of the window, and for each layer the frames that its next output still needs, so a
-    chunk costs three spectra, one new frame a layer and the statistics of the window.
+    Keeps the last samples, the frames of the window, and what each member needs of what came before, so a chunk costs three
+    spectra, one new frame a layer and the statistics of the window.
     """
 
     def __init__(self, classifier: Classifier):
         self.classifier = classifier
         self.samples = np.zeros(0, dtype=np.float32)
         self.window = np.zeros((0, len(classifier.mean)), dtype=np.float32)
-        self.waiting = [None] * len(classifier.layers)
-        self.hidden = None
+        self.members = [MemberStream(member, classifier.window) for member in classifier.members]
         self.frames = 0
 
     def push(self, chunk: np.ndarray) -> np.ndarray | None:
@@ -205,20 +251,13 @@ class Stream:
         model = self.classifier
         x = model.normalised(x)
         self.window = np.concatenate([self.window, x])[-model.window :]
-        for number, layer in enumerate(model.layers):
-            kept = self.waiting[number]
-            x = x if kept is None else np.concatenate([kept, x])
-            outputs = max(0, (len(x) - layer.reach) // layer.stride + 1)
-            self.waiting[number] = x[outputs * layer.stride :]
-            if not outputs:
-                return None
-            x = layer(x)
-        length = model.hidden_frames(model.window)
-        self.hidden = x if self.hidden is None else np.concatenate([self.hidden, x])[-length:]
-        if len(self.hidden) < length:
+        hidden = [stream.push(x) for stream in self.members]
+        if hidden[0] is None:
             return None
         statistics = frame_statistics(self.window)
-        return softmax(model.head(statistics, self.hidden) / model.temperature)
+        members = zip(model.members, hidden, strict=True)
+        logits = model.mean_of(member.head(statistics, kept) for member, kept in members)
+        return softmax(logits / model.temperature)
 
 
 class Trigger:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from fae_training.ears import encoder, mining, model_files, phrases, recordings, request, streams
-from fae_training.ears.classes import EARS, LAYERS, Ear
+from fae_training.ears.classes import EARS, LAYERS, MEMBERS, Ear
 from fae_training.ears.examples import AUGMENTATIONS, Examples
 from fae_training.ears.features import BANDS, LOG_FLOOR
 from fae_training.ears.measures import best_temperature, brier_score
@@ -123,7 +123,7 @@ def mistakes_of_a_first_network(examples: Examples, train, settings: dict, run, 
 
 
 def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
-    """(arrays, spec, FitResult) of one network, from the encoder's convolutions on."""
+    """(arrays, spec, FitResult) of one classifier, from the encoder's convolutions on."""
     import mlx.core as mx
     import mlx.nn as nn
 
@@ -134,14 +134,16 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
     mean, deviation = start.pop("mean"), start.pop("deviation")
     mx.random.seed(settings["seed"])
     model = network.Classifier(
-        list(LAYERS), len(ear.classes), BANDS, mean, deviation, settings["dropout"]
+        list(LAYERS), len(ear.classes), BANDS, MEMBERS, mean, deviation, settings["dropout"]
     )
-    model.load_weights([(name, mx.array(array)) for name, array in start.items()], strict=False)
+    for member in model.members:
+        member.load_weights([(n, mx.array(array)) for n, array in start.items()], strict=False)
     spec = model_files.specification(ear)
     smoothing = settings["label_smoothing"]
 
     def loss(model, batch):
-        losses = nn.losses.cross_entropy(model(batch["x"]), batch["y"], label_smoothing=smoothing)
+        logits = model.apart(batch["x"])
+        losses = nn.losses.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
         return losses.sum(), mx.array(losses.size, dtype=mx.float32), {}
 
     def validate() -> dict:
