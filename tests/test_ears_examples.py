@@ -42,6 +42,13 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(few):
     assert not np.array_equal(one.arrays_at(7)[0], one.arrays_at(8)[0])
 
 
+def test_batches_in_turn_are_those_that_are_asked_for_alone(few):
+    ahead, alone = (Examples(few, KEYWORD, 16, seed=3) for _ in range(2))
+    for index in (0, 1, 2, 7, 8, 0, 3):
+        batch, (x, y) = ahead.batch_at(index), alone.arrays_at(index)
+        assert np.array_equal(np.array(batch["x"]), x) and np.array_equal(np.array(batch["y"]), y)
+
+
 def test_ten_clips_of_a_class_are_seen_as_often_as_their_share_beside_a_thousand():
     counts = {"interrupt": 10, "wake": 10, "speech": 40, "silence": 10, "noise": 1_000}
     clips = recordings({**counts, "noise": 20})

@@ -420,3 +420,16 @@ def test_training_goes_on_in_train_mode_after_a_validation(run):
 
     train(run, model=model, loss=watching, validate=validate)
     assert set(modes) == {True} and set(validations) == {False}
+
+
+def test_nothing_is_judged_before_validate_from_and_the_end_always_is(run):
+    asked = []
+
+    def validate():
+        asked.append(len(asked))
+        return {"val_loss": float(len(asked))}
+
+    result, recorder, _ = train(run, validate=validate, steps=7, validate_from=3)
+    judged = [values["step"] for values in recorder.reports if "val_loss" in values]
+    assert judged[-3:] == [4, 6, 7] and 2 not in judged
+    assert result.best_step == 4, "each later one is worse; step 2 would have been better"

@@ -23,6 +23,7 @@ SCHEDULES = ("cosine", "constant")
 class FitSettings:
     """How to train. `best` says whether the lowest or the highest `best_metric` of validate() is the best.
 
+    validate_from: no validation before this step; while the rate is high a good one is luck, where few are held out.
     patience: end after so many validations without a better one; None: never.
     stop_when: called with the values of each validation; True ends the run early with the best so far.
     max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
@@ -39,6 +40,7 @@ class FitSettings:
     seed: int = 0
     report_every: int = 10
     validate_every: int = 50
+    validate_from: int = 0
     save_every: int = 50
     max_gradient_norm: float | None = None
     best_metric: str = "val_loss"
@@ -192,7 +194,8 @@ def fit(
         mx.eval(model.trainable_parameters(), optimizer.state)
         progress.stepped(step, total_loss * scale, optimizer.learning_rate.item(), extras)
         last = step == settings.steps
-        if validate and (step % settings.validate_every == 0 or last):
+        due = step % settings.validate_every == 0 and step >= settings.validate_from
+        if validate and (due or last):
             values = checked_validation()
             progress.validated(step, values, dict(tree_flatten(model.trainable_parameters())))
             if settings.stop_when and settings.stop_when(values):

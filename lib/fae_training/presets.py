@@ -94,7 +94,7 @@ DPO = {
     },
 }
 
-# A step sees batch_size windows of a second; 4,000 clips of a second are seen sixteen times in "light".
+# A step sees batch_size windows of a second; 4,000 clips of a second are seen 48 times in "light".
 KEYWORD = {
     "smoke": {
         "steps": 20,
@@ -104,14 +104,14 @@ KEYWORD = {
         "stream_minutes": 2,
     },
     "light": {
-        "steps": 1000,
+        "steps": 1500,
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 600,
         "stream_minutes": 30,
     },
     "standard": {
-        "steps": 2500,
+        "steps": 3000,
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 1200,

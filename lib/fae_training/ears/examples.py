@@ -5,6 +5,7 @@ mixing is an addition, gain and room are multiplications, so a batch of 128 cost
 function of the seed and i alone, which is what makes a resumed run equal to one that was never stopped.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -77,6 +78,7 @@ class Examples:
     ):
         self.ear, self.batch_size, self.seed = ear, batch_size, seed
         self.mistakes = None  # (log-mel windows, class numbers), once there are some
+        self.maker, self.next = ThreadPoolExecutor(1), {}
         self.augmentation = augmentation or AUGMENTATIONS[ear.kind]
         random = np.random.default_rng(seed)
         self.words: dict[str, list] = {name: [] for name in ear.triggers}
@@ -149,7 +151,10 @@ class Examples:
     def batch_at(self, index: int) -> dict:
         import mlx.core as mx
 
-        x, y = self.arrays_at(index)
+        made, self.next = self.next.get(index), {}
+        x, y = made.result() if made else self.arrays_at(index)
+        # The next one is made while the network learns from this one.
+        self.next[index + 1] = self.maker.submit(self.arrays_at, index + 1)
         return {"x": mx.array(x), "y": mx.array(y)}
 
     def tokens(self, index: int) -> tuple[int, int]:

@@ -157,7 +157,7 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
         return {"val_loss": float(np.mean(losses))}
 
     steps = settings["steps"]
-    every = max(1, steps // 10)
+    every = max(1, steps // 20)
     result = fit(
         model,
         FitSettings(
@@ -170,6 +170,7 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
             seed=settings["seed"],
             report_every=max(1, steps // 50),
             validate_every=every,
+            validate_from=steps // 2,
             save_every=every,
             max_gradient_norm=settings["max_gradient_norm"],
             patience=settings["patience"],
