@@ -199,7 +199,7 @@ def as_markdown(results: dict) -> str:
     lines = [
         f"{about['machine']}, {about['device']}, mlx {about['mlx']}, mlx-lm {about['mlx_lm']}, "
         f"mlx-tune {about['mlx_tune']}, float32, BLAS: {about['blas']}, freed memory: {about['memory']}. A model of 4 layers (3 linear attention, 1 full), "
-        f"hidden size 256, 4 value heads of 128, vocabulary {VOCABULARY:,}, LoRA rank {RANK}. {about['clock']}",
+        f"hidden size 256, 4 value heads of 128, vocabulary {VOCABULARY:,}, LoRA rank {RANK}. Each section ran in a process of its own. {about['clock']}",
         "",
     ]
     tables = [results[name] for name in SECTIONS[1:] if name in results]
