@@ -5,6 +5,7 @@ import ear_sounds
 import numpy as np
 import pytest
 import soundfile
+from fae_training.ears.listening import SHADES
 from test_train_ears import trained
 
 
@@ -36,8 +37,14 @@ def test_it_says_what_it_hears_when_and_that_the_stream_is_exact(ear, recording)
 def test_a_drawing_has_a_row_for_each_class(ear, recording):
     answer = calls.script("listen", recording, "--kind", "speech_verifier", "--plot", home=ear)
     assert answer.status == 0
-    rows = {line.split(" ")[0]: line for line in answer.out.splitlines()}
-    assert rows["noise"].index("█") < rows["music"].index("█")
+    rows = {}
+    for line in answer.out.splitlines():
+        name, _, drawn = line.partition(" ")
+        rows[name] = np.array([SHADES.index(c) for c in drawn if c in SHADES])
+    heights = np.stack([rows["noise"], rows["music"]])
+    noise_first, music_last = heights[:, : heights.shape[1] // 3], heights[:, -10:]
+    assert noise_first[0].mean() > noise_first[1].mean()
+    assert music_last[1].mean() > music_last[0].mean()
 
 
 def test_what_cannot_be_heard_is_said(ear, tmp_path):
