@@ -174,3 +174,9 @@ def test_missing_words_are_synthesised_in_many_voices():
     assert by_class["wake"] == []  # 500 recordings are enough
     assert len({r.speaker for r in by_class["interrupt"]}) >= 5
     assert all(0.15 < len(r.samples) / 16_000 < 5 for r in made)
+
+
+def test_no_checkpoint_is_judged_while_the_rate_is_high(keyword):
+    reports = [json.loads(line) for line in (keyword[1] / "metrics.jsonl").read_text().splitlines()]
+    judged = [report["step"] for report in reports if "val_loss" in report and report["step"]]
+    assert min(judged) == 40 and max(judged) == 80
