@@ -102,7 +102,8 @@ def trained(kind: str, sounds: list[Recording], steps: int, augmentation=None, m
     counts = {name: sum(r.class_name == name for r in sounds) for name in ear.classes}
     synthesiser = find_synthesiser()
     if synthesiser:
-        sounds = sounds + phrases.synthesised(synthesiser, ear, SAID, counts, 0)
+        each = settings["clips_per_trigger"]
+        sounds = sounds + phrases.synthesised(synthesiser, ear, SAID, counts, each, 0)
     speech = [r.samples for r in sounds if r.class_name == "speech"]
     sounds = sounds + phrases.generated(ear, speech, counts, settings["generated_seconds"], 0)
     train, valid, _ = recordings.split(sounds, settings["held_out_share"], 0)
@@ -300,7 +301,7 @@ def ablation(audio: Path, steps: int) -> None:
     print(
         "\n| left out | macro-F1 | recall at 1 false alarm an hour: interrupt | wake |\n|---|---|---|---|"
     )
-    off = dict.fromkeys(vars(Augmentation()), 0)
+    off = {name: 0 for name, amount in vars(Augmentation()).items() if amount}
     variants = {"nothing": {}} | {name: {name: 0} for name in off} | {"all of these": off}
     shipped = encoder.PATH
     for name, changes in (variants | {"the encoder": {}}).items():

@@ -356,6 +356,8 @@ def main() -> None:
         kept.unlink(missing_ok=True)
 
     chosen = arguments.sections.split(",") if arguments.sections else sections
+    if unknown := set(chosen) - {*SECTIONS, "none"}:
+        parser.error(f"there is no section {', '.join(sorted(unknown))}")
     if len(chosen) > 1:
         for section in chosen:
             run_alone(section, arguments)

@@ -22,11 +22,12 @@
 
 Reads keyword/samples/<class>/ and, as what is no keyword, speech_verifier/samples/. A class with too few recordings is
 spoken by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
-(model.safetensors, model.json, self_test.safetensors, model.onnx), held_out.npz, train_metrics.json.
-Presets (steps, batch, learning rate, generated seconds, minutes of stream for the thresholds):
-  smoke      20   32  3e-3   40   2
-  light    1500  128  3e-3  600  30
-  standard 3000  128  3e-3  1200 90
+(model.safetensors, model.json, self_test.safetensors, model.onnx), mistakes.npz, held_out.npz, train_metrics.json.
+Presets (steps, batch, learning rate, generated seconds, clips spoken of a trigger with few recordings, minutes of stream for
+the thresholds):
+  smoke      20   32  3e-3    40   40   2
+  light    1500  128  3e-3   600  600  30
+  standard 3000  128  3e-3  1200  600  90
 Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
 """
 

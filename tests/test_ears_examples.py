@@ -185,4 +185,4 @@ def test_each_piece_of_music_and_each_noise_is_another():
         shapes = np.log(np.array(spectra) + 1e-9)
         shapes -= shapes.mean(axis=1, keepdims=True)
         apart = np.sqrt(np.square(shapes[:, None] - shapes[None]).mean(axis=-1))
-        assert np.median(apart[np.triu_indices(30, 1)]) > 1, "3 dB in a band, and more"
+        assert np.median(apart[np.triu_indices(30, 1)]) > 1, "4 dB in a band, and more"

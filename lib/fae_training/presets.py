@@ -101,6 +101,7 @@ KEYWORD = {
         "batch_size": 32,
         "learning_rate": 3e-3,
         "generated_seconds": 40,
+        "clips_per_trigger": 40,
         "stream_minutes": 2,
     },
     "light": {
@@ -108,6 +109,7 @@ KEYWORD = {
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 600,
+        "clips_per_trigger": 600,
         "stream_minutes": 30,
     },
     "standard": {
@@ -115,11 +117,16 @@ KEYWORD = {
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 1200,
+        "clips_per_trigger": 600,
         "stream_minutes": 90,
     },
 }
-# The same, but it acts on no single event, so no thresholds are chosen on streams.
+# The same, but it acts on no single event: no triggers are synthesised, no thresholds chosen on streams.
 SPEECH_VERIFIER = {
-    name: {setting: value for setting, value in preset.items() if setting != "stream_minutes"}
+    name: {
+        setting: value
+        for setting, value in preset.items()
+        if setting not in ("clips_per_trigger", "stream_minutes")
+    }
     for name, preset in KEYWORD.items()
 }

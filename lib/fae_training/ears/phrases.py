@@ -10,7 +10,6 @@ from fae_training.ears.recordings import Recording
 
 # From so many recordings of a trigger on, a synthesiser's voice adds nothing to the people's own.
 ENOUGH_RECORDINGS = 150
-SYNTHESISED = 600
 NEAR_MISSES_SAID = 160
 TALK_SAID = 64
 # espeak-ng takes pitch from 0 to 99; children and excited people are at the upper end.
@@ -18,8 +17,10 @@ PITCHES = (15, 95)
 SPEEDS = (120, 230)
 
 
-def synthesised(synthesiser, ear: Ear, phrases: dict, counts: dict, seed: int) -> list[Recording]:
-    """Phrases for each trigger that has few recordings, near misses and talk as speech, and Fae's voice as an echo.
+def synthesised(
+    synthesiser, ear: Ear, phrases: dict, counts: dict, each: int, seed: int
+) -> list[Recording]:
+    """`each` phrases for a trigger that has few recordings, near misses and talk as speech, and Fae's voice as an echo.
 
     `counts`: recordings of each class. The same words in the same voice come out of the same seed.
     """
@@ -29,7 +30,7 @@ def synthesised(synthesiser, ear: Ear, phrases: dict, counts: dict, seed: int) -
     wanted = []
     for trigger in ear.triggers:
         if counts.get(trigger, 0) < ENOUGH_RECORDINGS:
-            wanted += [(trigger, _pick(random, phrases[trigger])) for _ in range(SYNTHESISED)]
+            wanted += [(trigger, _pick(random, phrases[trigger])) for _ in range(each)]
     if ear.triggers:
         wanted += [("speech", _pick(random, NEAR_MISSES)) for _ in range(NEAR_MISSES_SAID)]
     wanted += [("speech", _pick(random, TALK)) for _ in range(TALK_SAID)]

@@ -238,7 +238,6 @@ class Stream:
         self.samples = np.zeros(0, dtype=np.float32)
         self.window = np.zeros((0, len(classifier.mean)), dtype=np.float32)
         self.members = [MemberStream(member, classifier.window) for member in classifier.members]
-        self.frames = 0
 
     def push(self, chunk: np.ndarray) -> np.ndarray | None:
         """[576] samples -> [classes] probabilities of the newest whole window, None before there is one."""
@@ -247,7 +246,6 @@ class Stream:
         self.samples = np.concatenate([self.samples, chunk])
         x = log_mel(self.samples)
         self.samples = self.samples[len(x) * HOP :]
-        self.frames += len(x)
         model = self.classifier
         x = model.normalised(x)
         self.window = np.concatenate([self.window, x])[-model.window :]

@@ -35,7 +35,8 @@ def gather(home, ear: Ear, settings: dict, log) -> tuple[list[Recording], list[s
     synthesiser = find_synthesiser() if settings["synthesise"] == "auto" else None
     if synthesiser:
         said = request.phrases_of(settings, ear)
-        sounds += phrases.synthesised(synthesiser, ear, said, counts, settings["seed"])
+        each = settings["clips_per_trigger"] if ear.triggers else 0
+        sounds += phrases.synthesised(synthesiser, ear, said, counts, each, settings["seed"])
     else:
         notes.append("no speech was synthesised: running speech comes from recordings alone")
     speech = [r.samples for r in sounds if r.class_name == "speech"]

@@ -75,8 +75,10 @@ class Synthesiser:
                 for timbre in (*ESPEAK_TIMBRES, *MORE_ESPEAK_TIMBRES.split())
             ]
         # "Samantha            en_US    # Hello! My name is Samantha."
-        listed = subprocess.run([self.path, "-v", "?"], capture_output=True, text=True).stdout
-        english = re.findall(r"^(.+?) +en[_-]\w+ +#", listed, re.MULTILINE)
+        listed = subprocess.run(
+            [self.path, "-v", "?"], capture_output=True, text=True, timeout=SECONDS_FOR_ONE_CLIP
+        )
+        english = re.findall(r"^(.+?) +en[_-]\w+ +#", listed.stdout, re.MULTILINE)
         return [name for name in english if name not in NO_PERSON] or list(SAY_VOICES)
 
     def speak(self, text: str, voice: Voice):
