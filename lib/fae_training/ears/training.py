@@ -124,7 +124,7 @@ def mistakes_of_a_first_network(examples: Examples, train, settings: dict, run, 
 
 
 def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
-    """(arrays, spec, FitResult) of one classifier, from the encoder's convolutions on."""
+    """(arrays, spec, FitResult) of one classifier, from the encoder's convolutions on, each member from its own."""
     import mlx.core as mx
     import mlx.nn as nn
 
@@ -137,8 +137,7 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
     model = network.Classifier(
         list(LAYERS), len(ear.classes), BANDS, MEMBERS, mean, deviation, settings["dropout"]
     )
-    for member in model.members:
-        member.load_weights([(n, mx.array(array)) for n, array in start.items()], strict=False)
+    model.load_weights([(name, mx.array(array)) for name, array in start.items()], strict=False)
     spec = model_files.specification(ear)
     smoothing = settings["label_smoothing"]
 
