@@ -197,6 +197,7 @@ def word_member(arguments) -> tuple[dict, dict]:
         other="",
         borrowed={},
         shares=dict.fromkeys((*words, "silence", "noise"), 1 / (len(words) + 2)),
+        beginnings=(),
     )
     quiet = phrases.generated(ear, [], {}, GENERATED_SECONDS, arguments.seed)
     quiet = [r for r in quiet if r.class_name in ear.classes]

@@ -15,6 +15,8 @@ LAYERS = (
 )
 # Networks whose logits are averaged: what one takes for a trigger by chance, the other does not.
 MEMBERS = 2
+# What the two members of encoder.safetensors were taught: made-up words, or to imitate a larger network.
+WORDS, IMITATION = 0, 1
 
 # How Fae is called, with the spellings that its recogniser takes for its name.
 WAKE_PHRASES = ("hey fae", "hi fae", "hello fae", "okay fae", "hey faye", "hey fay", "yo fae")
@@ -89,7 +91,8 @@ class Ear:
     under a second; the others are textures, of which any stretch is an example. `windows`: the lengths in frames that
     it is trained on; the last is what a stream uses. `phrases`: what stands for a trigger when there are too few
     recordings. `borrowed`: classes of the other ear's samples that serve here, and as what. `shares` of the classes in a
-    batch stand in for class weights: ten clips of a class count as much as ten thousand.
+    batch stand in for class weights: ten clips of a class count as much as ten thousand. `beginnings`: which of the encoder's
+    members each of the MEMBERS begins with.
     """
 
     kind: str
@@ -100,6 +103,7 @@ class Ear:
     other: str
     borrowed: dict
     shares: dict
+    beginnings: tuple[int, ...]
 
     @property
     def script(self) -> str:
@@ -117,6 +121,7 @@ EARS = {
         # Music is what a keyword must not be taken for, and has no class of its own here.
         {"speech": "speech", "music": "noise", "noise": "noise"},
         {"interrupt": 0.18, "wake": 0.18, "speech": 0.36, "silence": 0.1, "noise": 0.18},
+        (WORDS, IMITATION),
     ),
     "speech_verifier": Ear(
         "speech_verifier",
@@ -127,5 +132,7 @@ EARS = {
         "keyword",
         {"speech": "speech", "noise": "noise"},
         {"speech": 0.33, "music": 0.37, "noise": 0.3},
+        # The imitation knows speech alone: with it music and noise were told apart less well (docs/ears.md).
+        (WORDS, WORDS),
     ),
 }

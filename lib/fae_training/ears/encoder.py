@@ -1,7 +1,7 @@
-"""Where both classifiers start from: convolutions that already know words, each member's from another teacher.
+"""Where the classifiers start from: convolutions that already know words, taught in two ways.
 
-A person records twenty clips, and no network learns from these what vowels and consonants are. The first member's
-convolutions have learned to tell made-up words apart, which espeak-ng says in hundreds of voices; the second's to give the
+A person records twenty clips, and no network learns from these what vowels and consonants are. The first
+convolutions have learned to tell made-up words apart, which espeak-ng says in hundreds of voices; the second ones to give the
 numbers that a network trained on the speech of very many people gives. samples/make_ear_encoder.py makes them, docs/ears.md
 says what each gave. The file holds the convolutions of network.py and the mean and deviation of each band.
 """
@@ -13,8 +13,16 @@ import numpy as np
 PATH = Path(__file__).with_name("encoder.safetensors")
 
 
-def load() -> dict[str, np.ndarray]:
-    """members.<m>.convolutions.<n>.{weight, scale, offset}, mean [40] and deviation [40]."""
+def load(beginnings: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """members.<m>.convolutions.<n>.{weight, scale, offset}, mean [40] and deviation [40].
+
+    `beginnings`: for each member of a classifier, which of the file's it begins with (classes.py).
+    """
     import mlx.core as mx
 
-    return {name: np.array(array) for name, array in mx.load(str(PATH)).items()}
+    arrays = {name: np.array(array) for name, array in mx.load(str(PATH)).items()}
+    chosen = {name: arrays[name] for name in ("mean", "deviation")}
+    for member, number in enumerate(beginnings):
+        of, own = f"members.{number}.", f"members.{member}."
+        chosen |= {own + n.removeprefix(of): a for n, a in arrays.items() if n.startswith(of)}
+    return chosen

@@ -131,7 +131,8 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
     from fae_training.ears import network
     from fae_training.fit import FitSettings, fit
 
-    ear, start = examples.ear, encoder.load()
+    ear = examples.ear
+    start = encoder.load(ear.beginnings)
     mean, deviation = start.pop("mean"), start.pop("deviation")
     mx.random.seed(settings["seed"])
     model = network.Classifier(
