@@ -3,9 +3,11 @@
 import ear_sounds
 import numpy as np
 import pytest
-from fae_training.ears import measures, streams
+from fae_training import runs
+from fae_training.ears import measures, scoring, streams
 from fae_training.ears.classes import EARS
 from fae_training.ears.recordings import Recording
+from fae_training.state import Home
 
 KEYWORD = EARS["keyword"]
 
@@ -125,3 +127,17 @@ def test_thresholds_are_chosen_against_the_talk_of_other_voices_too(clips):
     made = training.held_out_streams(clips, KEYWORD, 1.0, 0)
     assert made["choose_quiet"].hours == pytest.approx(2 * made["measure_quiet"].hours, rel=0.02)
     assert made["choose_quiet"].events == [] != made["choose_spoken"].events
+
+
+def test_what_was_never_heard_is_told_without_a_delay(tmp_path):
+    run = runs.create(Home(tmp_path), "keyword", {})
+    told = {"spoken": 8, "false_alarms_an_hour": 0.5}
+    on_streams = {
+        "candidate": {
+            "wake": told | {"recall": 0.5, "latency_ms": 640.0},
+            "interrupt": told | {"recall": 0.0, "latency_ms": None},
+        }
+    }
+    notes = scoring._notes(run, KEYWORD, np.eye(5), on_streams, 0.2)
+    assert "wake: 50% of 8 heard, 640 ms after it began, 0.5 false an hour." in notes
+    assert "interrupt: 0% of 8 heard, 0.5 false an hour." in notes

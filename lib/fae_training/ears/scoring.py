@@ -230,10 +230,12 @@ def _notes(run: Run, ear: Ear, table: np.ndarray, on_streams: dict, cost: float)
             f"Most often {ear.classes[true]} is taken for {ear.classes[taken]}: {int(off[true, taken])} of {int(table[true].sum())}."
         )
     for name, m in on_streams.get("candidate", {}).items():
-        if m["recall"] is not None:
-            notes.append(
-                f"{name}: {m['recall']:.0%} of {m['spoken']} heard, {m['false_alarms_an_hour']:.1f} false an hour, {m['latency_ms'] or 0:.0f} ms after the word began."
-            )
+        if m["recall"] is None:
+            continue
+        delay = "" if m["latency_ms"] is None else f", {m['latency_ms']:.0f} ms after it began"
+        notes.append(
+            f"{name}: {m['recall']:.0%} of {m['spoken']} heard{delay}, {m['false_alarms_an_hour']:.1f} false an hour."
+        )
     return [*notes, f"One chunk of 36 ms takes {cost:.2f} ms."]
 
 
