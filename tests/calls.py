@@ -14,7 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 LANGUAGE_MODEL = ROOT / "samples" / "language-model"
 # uv says where it is to what it runs; without that, our scripts start each other by the same interpreter.
-UV = os.environ.pop("UV", None) or shutil.which("uv")
+# The processes of pytest-xdist come later than that was taken away, so they are told under another name.
+UV = os.environ.pop("UV", None) or os.environ.get("UV_OF_THE_TESTS") or shutil.which("uv")
+os.environ["UV_OF_THE_TESTS"] = UV or ""
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
 
 
