@@ -232,6 +232,11 @@ def imitating_member(arguments, scale: dict) -> dict:
     """The parameters of the convolutions, on bands that are scaled as the other member's."""
     random = np.random.default_rng(arguments.seed + 1)
     speech = ear_imitation.recorded_speech(arguments.speech)
+    if len(speech) < HELD_OUT:
+        where = ", ".join(map(str, arguments.speech))
+        raise SystemExit(
+            f"{where}: {len(speech)} recordings of speech; expected {HELD_OUT} or more"
+        )
     seconds = sum(len(samples) for samples in speech) / SAMPLE_RATE
     print(f"{len(speech)} pieces of recorded speech, {seconds / 60:.0f} min", flush=True)
     held = [("recorded", samples) for samples in speech[::HELD_OUT]]
