@@ -132,7 +132,7 @@ EARS = {
         "keyword",
         {"speech": "speech", "noise": "noise"},
         {"speech": 0.33, "music": 0.37, "noise": 0.3},
-        # The imitation knows speech alone: with it music and noise were told apart less well (docs/ears.md).
+        # The imitation knows speech alone; with it the verifier was no better (docs/ears.md).
         (WORDS, WORDS),
     ),
 }
