@@ -208,7 +208,7 @@ def word_member(arguments) -> tuple[dict, dict]:
         ear,
         128,
         arguments.seed,
-        Augmentation(curve=0.5, formants=0.12, tempo=0.15, masks=0.0),
+        Augmentation(curve=0.5, formants=0.12, tempo=0.15, rhythm=0.0, masks=0.0),
     )
     frames = np.concatenate([examples.arrays_at(n)[0].reshape(-1, BANDS) for n in range(6)])
     scale = {"mean": frames.mean(axis=0), "deviation": frames.std(axis=0) + 1e-3}

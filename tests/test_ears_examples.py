@@ -11,7 +11,7 @@ from fae_training.ears.recordings import Recording
 
 KEYWORD = EARS["keyword"]
 # No word is changed, so that its power can be counted.
-UNCHANGED = Augmentation(pitches=0, formants=0, tempo=0, masks=0)
+UNCHANGED = Augmentation(pitches=0, formants=0, tempo=0, rhythm=0, masks=0)
 
 
 def recordings(counts, seed=0):
@@ -74,6 +74,52 @@ def test_a_whole_word_is_all_inside_its_window_and_a_piece_of_it_never_is(few):
         piece = examples._with_word(random, "wake", 79, whole=False)
         assert whole.sum() > 0.95 * word
         assert piece.sum() < 0.8 * word
+
+
+def test_another_rhythm_moves_what_is_inside_a_word_and_keeps_its_length(few):
+    rhythm = Augmentation(pitches=0, formants=0, tempo=0, rhythm=0.4, masks=0)
+    examples = Examples(few, KEYWORD, 8, 0, rhythm)
+    power = np.full((60, 40), 1e-3, dtype=np.float32)
+    power[10:50], power[30] = 1.0, 100.0  # a word from 10 to 50 with a click in its middle
+    random = np.random.default_rng(0)
+    clicks = []
+    for _ in range(100):
+        changed, first, end = examples._another_speaker(random, power, 10, 50, 79)
+        assert first == 10 and abs(end - 50) <= 1 and len(changed) in (59, 60, 61)
+        assert changed[first:end].mean() > 0.9 and changed[: first - 1].max() < 0.01
+        clicks.append(int(changed[:, 0].argmax()))
+    assert min(clicks) < 28 and max(clicks) > 32
+    assert np.mean(clicks) == pytest.approx(30, abs=1.5)
+
+
+def test_a_word_that_would_not_fit_any_more_keeps_its_tempo(few):
+    examples = Examples(few, KEYWORD, 8, 0, Augmentation(pitches=0, formants=0, tempo=0.3))
+    power = np.ones((78, 40), dtype=np.float32)
+    ends = {
+        examples._another_speaker(np.random.default_rng(n), power, 0, 78, 79)[2] for n in range(50)
+    }
+    assert max(ends) == 78 and min(ends) < 65
+
+
+@pytest.mark.parametrize(("count", "variants"), [(4, 10), (40, 5), (150, 2)])
+def test_few_recordings_of_a_trigger_are_heard_at_more_other_pitches(count, variants):
+    clips = recordings({"wake": count, "speech": 1, "silence": 1, "noise": 1})
+    examples = Examples(clips, KEYWORD, 8, 0)
+    assert len(examples.words["wake"]) == count * (1 + variants)
+    assert len(Examples(clips, KEYWORD, 8, 0, UNCHANGED).words["wake"]) == count
+
+
+def test_a_word_of_a_long_recording_keeps_no_more_around_it_than_a_window_shows():
+    quiet = 1e-4 * np.random.default_rng(0).standard_normal(80_000)
+    word = ear_sounds.tones((300, 500, 800))
+    long = np.concatenate([quiet, word, quiet, word, quiet]).astype(np.float32)
+    clips = recordings({"speech": 1, "silence": 1, "noise": 1})
+    clips.append(Recording("wake", None, "long", "recorded", long))
+    examples = Examples(clips, KEYWORD, 8, 0, UNCHANGED)
+    assert len(examples.words["wake"]) == 2
+    for power, first, end in examples.words["wake"]:
+        assert len(power) <= end - first + 2 * 79
+        assert power[first:end].sum() > 0.99 * power.sum()
 
 
 def test_the_verifier_trains_on_one_and_two_seconds_in_turn():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from fae_training.ears.features import mel_power
-from fae_training.ears.warping import resampled, with_formants
+from fae_training.ears.warping import at_pace, resampled, with_formants
 
 
 def tone(hertz):
@@ -30,6 +30,17 @@ def test_what_is_drawn_out_keeps_its_beginning_its_end_and_its_slope():
     assert slow.shape == (21, 40)
     assert np.allclose(slow[:, 0], np.arange(21) / 2)
     assert np.allclose(resampled(slow, 11), ramp)
+
+
+def test_a_frame_lasts_as_long_as_it_is_told_to():
+    ramp = np.repeat(np.arange(10, dtype=np.float32)[:, None], 40, axis=1)
+    same, times = at_pace(ramp, np.ones(10))
+    assert np.array_equal(same, ramp) and np.array_equal(times, np.arange(11))
+    # The first half at half the speed, the second as it was.
+    drawn, times = at_pace(ramp, np.repeat([2.0, 1.0], 5))
+    assert times.tolist() == [0, 2, 4, 6, 8, 10, 11, 12, 13, 14, 15]
+    assert np.allclose(drawn[:10, 0], np.arange(10) / 2)
+    assert np.allclose(drawn[10:, 0], np.arange(5, 10))
 
 
 def test_power_stays_power():

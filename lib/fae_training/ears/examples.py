@@ -14,18 +14,23 @@ from fae_training.ears import sounds
 from fae_training.ears.classes import Ear
 from fae_training.ears.features import BANDS, HOP, LOG_FLOOR, SAMPLE_RATE, mel_power
 from fae_training.ears.recordings import Recording
-from fae_training.ears.warping import resampled, with_formants
+from fae_training.ears.warping import at_pace, resampled, with_formants
 from fae_training.ears.windows import levels, padded, words
 
 # Smooth curves over the bands, broad before narrow: what microphones and rooms do to a voice.
 CURVES = np.stack(
     [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
 )
+# Places in a word, evenly apart, at which its rhythm is drawn.
+RHYTHM = 5
 # However much is generated, so much of a class is what people recorded of it, if that is at least so many seconds.
 OWN_SHARE = 0.7
 OWN_SECONDS = 120
 # Frames in which a window holds enough sound to stand for its class.
 LEAST_SOUNDING = 0.4
+# Variants at other pitches that a trigger is given in all, where its recordings are few, and the most of each of them.
+VARIANTS = 200
+MOST_PITCHES = 10
 # Seconds of each class that are varied in pitch, drawn at random where there are more: varying costs time, and a class
 # with so many recordings has many voices of its own.
 MOST_VARIED_SECONDS = 400
@@ -35,10 +40,11 @@ MOST_VARIED_SECONDS = 400
 class Augmentation:
     """How examples are varied; each part was measured alone (docs/ears.md). Zero turns a part off.
 
-    pitches: variants of each word and each piece of speech at another pitch; mixing: share of examples with noise
+    pitches: variants of each word and each piece of speech at another pitch, more where there are few recordings of a trigger; mixing: share of examples with noise
     at 5 to 25 dB under them; gain: most, either way, in natural logarithms of power; curve: deviation of the smooth
     curves over the bands, same unit; partial: share of the speech examples that are pieces of a trigger; formants and
-    tempo: most, either way, in natural logarithms of the factor, of words and of speech; masks: share of examples that
+    tempo: most, either way, in natural logarithms of the factor, of words and of speech; rhythm: the same, of how much longer or shorter
+    each part of a word is than its others (who says "compu-ter" says the t late); masks: share of examples that
     miss up to six bands, and share that miss up to eight frames (SpecAugment, Park et al. 2019); mined: share of
     examples that are mistakes of a first network (mining.py).
     """
@@ -50,6 +56,7 @@ class Augmentation:
     partial: float = 0.25
     formants: float = 0.1
     tempo: float = 0.1
+    rhythm: float = 0.4
     masks: float = 0.2
     mined: float = 0.15
 
@@ -70,6 +77,18 @@ class _Texture:
     starts: dict = field(default_factory=dict)
 
 
+def _words(power: np.ndarray, window: int) -> list[tuple[np.ndarray, int, int]]:
+    """(power, first, end) of each word, with no more around it than can be seen in its window."""
+    return [
+        (
+            power[max(0, first - window) : end + window],
+            min(first, window),
+            min(first, window) + end - first,
+        )
+        for first, end in words(power, window)
+    ]
+
+
 class Examples:
     """What fit() trains on: batch_at(index) -> {"x": [batch, frames, 40] log-mel, "y": [batch] class numbers}."""
 
@@ -88,16 +107,17 @@ class Examples:
             name: sum(len(r.samples) for r in recordings if r.class_name == name) / 16_000
             for name in ear.classes
         }
+        pitches = {name: self._pitches(recordings, name) for name in ear.triggers}
         said: dict[str, list] = {name: [] for name in ear.triggers}
         for recording in recordings:
-            name = recording.class_name
-            for samples in self._variants(recording, seconds[name], random):
+            name, own = recording.class_name, recording.origin == "recorded"
+            many = pitches.get(name) if own else None
+            for samples in self._variants(recording, seconds[name], many, random):
                 power = mel_power(samples)
                 if name in self.words:
-                    found = [(power, *bounds) for bounds in words(power, ear.windows[0])]
-                    (self.words if recording.origin == "recorded" else said)[name].extend(found)
+                    (self.words if own else said)[name].extend(_words(power, ear.windows[0]))
                 elif len(power):
-                    pieces[name, recording.origin == "recorded"].append(power)
+                    pieces[name, own].append(power)
         for name, made in said.items():
             # However few people's own words there are, every second one is theirs.
             own = self.words[name]
@@ -109,13 +129,20 @@ class Examples:
         share = np.array([ear.shares[c] for c in self.drawn])
         self.cumulative = np.cumsum(share / share.sum())
 
-    def _variants(self, recording: Recording, seconds: float, random) -> list[np.ndarray]:
+    def _pitches(self, recordings: list[Recording], trigger: str) -> int:
+        """How many variants each recording of a trigger gets: more where there are few."""
+        count = sum(r.class_name == trigger and r.origin == "recorded" for r in recordings)
+        few = min(MOST_PITCHES, VARIANTS // max(1, count))
+        return max(self.augmentation.pitches, few) if self.augmentation.pitches else 0
+
+    def _variants(self, recording: Recording, seconds: float, pitches: int | None, random) -> list:
+        """The recording and itself at other pitches, so many or as many as all are given."""
         samples = recording.samples
         made = [samples]
         name = recording.class_name
         varied = name in self.words or (name == "speech" and recording.origin == "recorded")
         if varied and random.random() * seconds < MOST_VARIED_SECONDS:
-            for _ in range(self.augmentation.pitches):
+            for _ in range(self.augmentation.pitches if pitches is None else pitches):
                 # Up to a minor sixth: children and the excited, of whom there are few recordings.
                 pitch = np.exp(random.uniform(np.log(0.85), np.log(1.6)))
                 made.append(sounds.at_pitch(samples, pitch, random.uniform(0.88, 1.12)))
@@ -238,12 +265,15 @@ class Examples:
         return float(np.exp(random.uniform(-most, most)))
 
     def _another_speaker(self, random, power, first: int, end: int, frames: int):
-        """(power, first, end) of a word, faster or slower and of another vocal tract; it still fits into `frames`."""
-        wanted = round(len(power) * self._factor(random, self.augmentation.tempo))
-        ratio = wanted / len(power)
-        if wanted != len(power) and (end - first) * ratio < frames - 1:
-            first, end = int(first * ratio), int(end * ratio) + 1
-            power = resampled(power, wanted)
+        """(power, first, end) of a word at another tempo, in another rhythm and of another vocal tract; it still fits into `frames`."""
+        lengths = np.full(len(power), self._factor(random, self.augmentation.tempo))
+        pace = random.uniform(-self.augmentation.rhythm, self.augmentation.rhythm, RHYTHM)
+        places = np.linspace(0, RHYTHM - 1, end - first)
+        within = np.exp(np.interp(places, np.arange(RHYTHM), pace))
+        lengths[first:end] *= within / within.mean()
+        if lengths[first:end].sum() < frames - 2:
+            power, times = at_pace(power, lengths)
+            first, end = int(times[first]), int(times[end]) + 1
         return (
             with_formants(power, self._factor(random, self.augmentation.formants)),
             first,

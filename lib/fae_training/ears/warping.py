@@ -1,4 +1,4 @@
-"""Other speakers and other tempos out of mel power, fast enough to be drawn anew for every example."""
+"""Other speakers, other tempos and other rhythms out of mel power, fast enough to be drawn anew for every example."""
 
 import functools
 
@@ -35,7 +35,18 @@ def _moves(step: int) -> np.ndarray:
 
 def resampled(power: np.ndarray, frames: int) -> np.ndarray:
     """[n, 40] -> [frames, 40], from the first frame to the last, linearly between neighbours; n is at least 2."""
-    at = np.linspace(0, len(power) - 1, frames)
+    return _between(power, np.linspace(0, len(power) - 1, frames))
+
+
+def at_pace(power: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """([m, 40], times [n + 1]): power [n, 40] in which frame i lasts lengths[i] frames and begins at times[i]; n is at least 2."""
+    times = np.concatenate([[0.0], np.cumsum(lengths)])
+    frames = np.arange(int(times[-2]) + 1)
+    return _between(power, np.interp(frames, times[:-1], np.arange(len(power)))), times
+
+
+def _between(power: np.ndarray, at: np.ndarray) -> np.ndarray:
+    # What is at these frames, whole or not, linearly between two neighbours.
     below = np.minimum(at.astype(int), len(power) - 2)
     above = (at - below)[:, None].astype(np.float32)
     return power[below] * (1 - above) + power[below + 1] * above
