@@ -166,7 +166,7 @@ class Words(nn.Module):
 
 
 def fitted(model, batches, loss, steps: int, seed: int) -> dict[str, mx.array]:
-    """The parameters after `steps` steps."""
+    """The parameters after `steps` steps. SystemExit where Ctrl-C or a signal ended it before."""
     with tempfile.TemporaryDirectory() as directory:
         run = runs.create(Home(Path(directory)), "keyword", {})
         settings = FitSettings(
@@ -178,7 +178,10 @@ def fitted(model, batches, loss, steps: int, seed: int) -> dict[str, mx.array]:
             save_every=steps,
             max_gradient_norm=1.0,
         )
-        return fit(model, settings, loss, batches, None, run, Session(run)).best_parameters
+        result = fit(model, settings, loss, batches, None, run, Session(run))
+    if result.stopped == "cancelled":
+        raise SystemExit("stopped; nothing was written")
+    return result.best_parameters
 
 
 def word_member(arguments) -> tuple[dict, dict]:
