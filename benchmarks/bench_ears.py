@@ -98,9 +98,7 @@ def lent(ear, other: list[Recording]) -> list[Recording]:
     ]
 
 
-def trained(
-    kind: str, sounds: list[Recording], steps: int, augmentation=None, minutes=60, seed: int = 0
-):
+def trained(kind: str, sounds: list[Recording], steps: int, augmentation=None, seed: int = 0):
     """(classifier with temperature and thresholds, CPU seconds, steps taken): as the worker of train_*.py does it."""
     from fae_training.speech.synthesis import find_synthesiser
 
@@ -125,8 +123,8 @@ def trained(
         # fit() takes Ctrl-C and SIGTERM for "stop after this step", and hands out what there is.
         raise SystemExit("stopped: no figure is told of a training that was cut short")
     spec = training.calibrated(arrays, spec, held)
-    if ear.triggers and minutes:
-        made = training.held_out_streams(valid, ear, minutes, seed)
+    if ear.triggers:
+        made = training.held_out_streams(valid, ear, settings["stream_minutes"], seed)
         spec["triggers"] = streams.choose(
             Classifier(arrays, spec), made["choose_quiet"], made["choose_spoken"], 1.0
         )
@@ -319,7 +317,7 @@ def ablation(audio: Path, steps: int) -> None:
             if name == "the encoder":
                 encoder.PATH = untrained(Path(directory, "encoder.safetensors"))
             classifier, _, _ = trained(
-                "keyword", train + lent(ear, borrowed["train"]), steps, Augmentation(**changes), 30
+                "keyword", train + lent(ear, borrowed["train"]), steps, Augmentation(**changes)
             )
         table = measures.confusion(y, classifier.probabilities(x).argmax(1), len(ear.classes))
         found = streams.measure(classifier, quiet, spoken, classifier.spec["triggers"])
@@ -399,7 +397,7 @@ def light() -> None:
         )
     steps = presets.KEYWORD["light"]["steps"]
     began, wall = time.process_time(), time.monotonic()
-    trained("keyword", sounds, steps, minutes=presets.KEYWORD["light"]["stream_minutes"])
+    trained("keyword", sounds, steps)
     print(
         f"light preset on 4,000 clips of a second: {time.process_time() - began:.0f} CPU s, {time.monotonic() - wall:.0f} s of wall time"
     )
