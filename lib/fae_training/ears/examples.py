@@ -40,13 +40,14 @@ MOST_VARIED_SECONDS = 400
 class Augmentation:
     """How examples are varied; each part was measured alone (docs/ears.md). Zero turns a part off.
 
-    pitches: variants of each word and each piece of speech at another pitch, more where there are few recordings of a trigger; mixing: share of examples with noise
-    at 5 to 25 dB under them; gain: most, either way, in natural logarithms of power; curve: deviation of the smooth
-    curves over the bands, same unit; partial: share of the speech examples that are pieces of a trigger; formants and
-    tempo: most, either way, in natural logarithms of the factor, of words and of speech; rhythm: the same, of how much longer or shorter
-    each part of a word is than its others (who says "compu-ter" says the t late); masks: share of examples that
-    miss up to six bands, and share that miss up to eight frames (SpecAugment, Park et al. 2019); mined: share of
-    examples that are mistakes of a first network (mining.py).
+    pitches: variants of each word and each piece of speech at another pitch, more where there are few recordings of a
+    trigger; mixing: share of examples with noise at 5 to 25 dB under them; gain: most, either way, in natural
+    logarithms of power; curve: deviation of the smooth curves over the bands, same unit; partial: share of the speech
+    examples that are pieces of a trigger; formants and tempo: most, either way, in natural logarithms of the factor,
+    of words and of speech; rhythm: the same, of how much longer or shorter each part of a word is than its others
+    (who says "compu-ter" says the t late); masks: share of examples that miss up to six bands, and share that miss up
+    to eight frames (SpecAugment, Park et al. 2019); mined: share of examples that are mistakes of a first network
+    (mining.py).
     """
 
     pitches: int = 2
