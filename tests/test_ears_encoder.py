@@ -1,9 +1,14 @@
 """What both ears start from: the shipped convolutions of each member, which tell words apart that they were never taught."""
 
+import os
 import shutil
+import signal
 from dataclasses import replace
 
 import ear_imitation
+import make_ear_encoder
+import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 from fae_training.ears import encoder
@@ -185,3 +190,30 @@ def test_the_second_member_gives_what_the_teacher_gives_and_the_first_gives_less
 
     first, second = (share_explained(convolutions_of(member)) for member in (WORDS, IMITATION))
     assert second > first + 0.05
+
+
+def test_a_training_that_is_stopped_makes_no_encoder():
+    class Batches:
+        asked = 0
+
+        def batch_at(self, index):
+            self.asked += 1
+            if index == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return {"x": mx.ones((4, 2))}
+
+        def tokens(self, index):
+            return 4, 4
+
+    def loss(model, batch):
+        return model(batch["x"]).square().sum(), mx.array(4.0), {}
+
+    batches = Batches()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with pytest.raises(SystemExit, match="nothing was written"):
+            make_ear_encoder.fitted(nn.Linear(2, 1), batches, loss, 50, 0)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert 2 < batches.asked < 10
