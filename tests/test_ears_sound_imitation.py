@@ -1,0 +1,144 @@
+"""What the verifier starts from: the teacher of all sounds, what is made for it to hear, and the shipped convolutions that imitate it."""
+
+import shutil
+from types import SimpleNamespace
+
+import ear_imitation
+import ear_sound_imitation
+import make_ear_encoder
+import numpy as np
+import pytest
+import soundfile
+from fae_training.ears import encoder, music, noises
+from fae_training.ears.classes import KINDS_OF_SOUND, LAYERS, ONE_SECOND, SOUNDS, WORDS
+from fae_training.ears.features import BANDS, log_mel, samples_for
+from fae_training.ears.runtime import Member
+from fae_training.speech.synthesis import Synthesiser, Voice
+
+SPOKEN = "The train leaves in a quarter of an hour from platform four."
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    return ear_sound_imitation.Teacher()
+
+
+@pytest.fixture(scope="module")
+def speech():
+    program = shutil.which("espeak-ng")
+    if program is None:
+        pytest.skip("espeak-ng is missing: apt install espeak-ng, or brew install espeak-ng")
+    synthesiser = Synthesiser("espeak-ng", program)
+    return [synthesiser.speak(SPOKEN, Voice(v, 160, 50)) for v in ("en-us+m2", "en-us+f4")]
+
+
+@pytest.fixture(scope="module")
+def mixer(speech):
+    random = np.random.default_rng(0)
+    tones = [music.piece(random, 5.0) for _ in range(4)]
+    clicks = [noises.noise(random, 5.0) for _ in range(4)]
+    return ear_sound_imitation.Mixer(random, [tones, clicks], speech)
+
+
+def test_the_teacher_knows_speech_and_a_melody(teacher, speech):
+    def kind(samples):
+        _, logits = teacher(samples[8_000:][: ear_sound_imitation.TEACHER_SAMPLES])
+        return int(logits.argmax())
+
+    speaking = kind(speech[0])
+    assert ear_sound_imitation.SPEECH.start <= speaking < ear_sound_imitation.SPEECH.stop
+    time = np.arange(3 * 16_000) / 16_000
+    tune = np.repeat([262, 330, 392, 523, 392, 330], 8_000)
+    phase = 2 * np.pi * np.cumsum(tune) / 16_000
+    partials = sum(np.sin(n * phase) / n for n in range(1, 6))
+    playing = kind((0.1 * partials * np.exp(-(time % 0.5) * 4)).astype(np.float32))
+    assert ear_sound_imitation.MUSIC.start <= playing < ear_sound_imitation.MUSIC.stop
+
+
+def test_windows_are_as_long_as_the_teacher_hears_and_of_everything(mixer, teacher):
+    windows = [mixer.window() for _ in range(60)]
+    assert all(
+        w.shape == (ear_sound_imitation.TEACHER_SAMPLES,) and w.dtype == np.float32 for w in windows
+    )
+    loudness = 20 * np.log10([w.std() for w in windows])
+    assert loudness.min() > -31 and loudness.max() < -15
+    heard = [int(teacher(w)[1].argmax()) for w in windows]
+    assert any(h < ear_sound_imitation.SPEECH.stop for h in heard)
+    assert any(ear_sound_imitation.MUSIC.start <= h < ear_sound_imitation.MUSIC.stop for h in heard)
+    assert any(h >= ear_sound_imitation.MUSIC.stop for h in heard)
+
+
+def test_a_row_is_a_sound_and_what_the_teacher_makes_of_it(mixer):
+    batches = ear_sound_imitation.Imitation(*ear_sound_imitation.heard(mixer, 300), seed=3)
+    one, again, other = batches.batch_at(5), batches.batch_at(5), batches.batch_at(6)
+    assert np.array_equal(one["x"], again["x"]) and not np.array_equal(one["x"], other["x"])
+    assert one["x"].shape == (ear_sound_imitation.ROWS, ONE_SECOND, BANDS)
+    # Each row's targets belong to a window that sounds as the row does, and none of these is held out.
+    held = 300 // ear_sound_imitation.HELD_OUT
+    assert sum(len(x) for x, _ in batches.held_out()) == held
+    for x, y in zip(np.array(one["x"])[:40], np.array(one["y"])[:40], strict=True):
+        (number,) = np.flatnonzero((batches.y == y).all(axis=1))
+        assert number >= held
+        heard = batches.x[number].astype(np.float32)
+        assert np.corrcoef(x.ravel(), heard.ravel())[0, 1] > 0.8
+
+
+def test_targets_keep_the_main_directions_and_what_is_music():
+    random = np.random.default_rng(1)
+    logits = random.standard_normal((400, 521)).astype(np.float32)
+    embeddings = random.standard_normal((400, 1024)).astype(np.float32)
+    embeddings[:, 7] *= 30
+    logits[:200, ear_sound_imitation.MUSIC] += 9
+    made = ear_sound_imitation.targets(embeddings, logits)
+    assert made.shape == (400, ear_sound_imitation.OF_EMBEDDING + ear_sound_imitation.OF_LOGITS + 5)
+    assert abs(np.corrcoef(made[:, 0], embeddings[:, 7])[0, 1]) > 0.99
+    assert made[:200, -1].min() > made[200:, -1].max()
+    np.testing.assert_allclose(made[:, -5:].std(axis=0), ear_sound_imitation.OF_KINDS, rtol=1e-3)
+
+
+def statistics_of(member: int, x: np.ndarray) -> np.ndarray:
+    arrays = encoder.load((member,))
+    x = (x - arrays["mean"]) / arrays["deviation"]
+    own = "members.0."
+    layers = {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
+    hidden = Member(layers | {"output.weight": None, "output.bias": None}, list(LAYERS)).hidden(x)
+    parts = [hidden.mean(axis=1), hidden.std(axis=1), hidden.max(axis=1), np.ones((len(x), 1))]
+    return np.concatenate(parts, axis=1)
+
+
+def test_the_verifiers_beginnings_give_what_the_teacher_gives_and_the_words_give_less(
+    mixer, teacher
+):
+    windows = [mixer.window() for _ in range(500)]
+    x = log_mel(np.stack([w[: samples_for(ONE_SECOND)] for w in windows]))
+    y = ear_sound_imitation.targets(
+        *(np.stack(part) for part in zip(*map(teacher, windows), strict=True))
+    )
+    y = y[:, [*range(20), -3]]
+
+    def share_explained(member: int) -> float:
+        seen = statistics_of(member, x)
+        known, unknown = seen[:350], seen[350:]
+        # Ridge regression: as few windows as these would be learned by heart.
+        weights = np.linalg.solve(known.T @ known + 50 * np.eye(known.shape[1]), known.T @ y[:350])
+        missed = np.square(unknown @ weights - y[350:]).sum()
+        return 1 - missed / np.square(y[350:] - y[:350].mean(axis=0)).sum()
+
+    for member in (SOUNDS, KINDS_OF_SOUND):
+        assert share_explained(member) > share_explained(WORDS) + 0.05
+
+
+def test_folders_without_recordings_are_an_error(tmp_path):
+    (tmp_path / "notes.txt").write_text("no sound")
+    arguments = SimpleNamespace(sounds=[tmp_path], speech=[], seed=0, windows=10)
+    with pytest.raises(SystemExit, match="no recordings; expected folders of music and noises"):
+        make_ear_encoder.hearing_members(arguments, {})
+
+
+def test_a_folder_of_recordings_is_read_whatever_their_rate_and_what_else_lies_there(tmp_path):
+    (tmp_path / "notes.txt").write_text("no sound")
+    for rate in (8_000, 44_100):
+        tone = 0.3 * np.sin(np.arange(3 * rate) * 2 * np.pi * 440 / rate)
+        soundfile.write(tmp_path / f"{rate}.wav", tone, rate)
+    pieces = ear_imitation.recordings_under([tmp_path])
+    assert [len(piece) for piece in pieces] == [48_000, 48_000]
