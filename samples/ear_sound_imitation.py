@@ -176,7 +176,7 @@ def targets(embeddings: np.ndarray, logits: np.ndarray) -> np.ndarray:
         [main_directions(embeddings, OF_EMBEDDING), main_directions(logits, OF_LOGITS)], 1
     )
     both /= both.std()
-    rest = np.delete(logits, np.r_[0:32, 132:277], axis=1)
+    rest = np.delete(logits, np.r_[SPEECH, SINGING, MUSIC], axis=1)
     kinds = [
         part.max(axis=1) for part in (logits[:, SPEECH], logits[:, SINGING], logits[:, MUSIC], rest)
     ]

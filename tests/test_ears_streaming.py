@@ -117,7 +117,11 @@ def test_a_trigger_in_a_stream_fires_where_the_threshold_was_chosen():
     random = np.random.default_rng(5)
     probability = np.clip(random.normal(0.5, 0.3, 3_000), 0, 1)
     for smoothing in (1, 3):
-        spec = {"threshold": 0.8, "smoothing_chunks": smoothing, "refractory_chunks": 28}
+        spec = {
+            "threshold": 0.8,
+            "smoothing_chunks": smoothing,
+            "refractory_chunks": streams.REFRACTORY_CHUNKS,
+        }
         trigger = Trigger(spec)
         fired = [n for n, p in enumerate(probability) if trigger.push(float(p))]
         assert fired == streams.alarms(streams.smoothed(probability, smoothing), 0.8)

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from fae_training import runs
 from fae_training.ears import measures, scoring, streams
-from fae_training.ears.classes import EARS
+from fae_training.ears.classes import EARS, LAYERS
+from fae_training.ears.features import FRAMES_PER_CHUNK
 from fae_training.ears.recordings import Recording
 from fae_training.state import Home
 
@@ -38,10 +39,21 @@ def test_a_stream_is_as_long_as_asked_and_has_triggers_only_when_asked(clips):
         assert inside > before + 0.5
 
 
-def test_an_alarm_deafens_for_a_second():
+def test_an_alarm_deafens_until_the_word_is_out_of_the_window():
     score = np.zeros(200)
-    score[50:120] = 1.0
-    assert streams.alarms(score, 0.5) == [50, 79, 108]
+    score[50:130] = 1.0
+    assert streams.alarms(score, 0.5) == [50, 87, 124]
+    for ear in EARS.values():
+        if ear.triggers:
+            assert ear.windows[-1] < streams.REFRACTORY_CHUNKS * FRAMES_PER_CHUNK
+
+
+def test_a_chunk_completes_every_window():
+    first = LAYERS[0]
+    for ear in EARS.values():
+        for frames in ear.windows:
+            assert (frames - first["width"]) % first["stride"] == 0
+            assert first["stride"] == FRAMES_PER_CHUNK
 
 
 def test_smoothing_waits_for_its_chunks_and_averages_them():

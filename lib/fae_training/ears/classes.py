@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
-# 79 frames of features.py are 15,488 samples, just under a second; 163 are just under two. Both end where a hidden frame of
-# LAYERS ends, so that a chunk of a stream completes a window.
+# 79 frames of features.py are 15,488 samples, just under a second; 163 are just under two. A word has 97, 1.18 s: in a second, one that
+# is said slowly is whole for two or three chunks only. All end where a hidden frame of LAYERS ends, so that a chunk of a
+# stream completes a window.
 ONE_SECOND = 79
+ONE_WORD = 97
 TWO_SECONDS = 163
 
 # One frame a chunk after the first layer, so a stream computes each layer once for every 36 ms.
@@ -116,7 +118,7 @@ EARS = {
         "keyword",
         ("interrupt", "wake", "speech", "silence", "noise"),
         ("interrupt", "wake"),
-        (ONE_SECOND,),
+        (ONE_WORD,),
         {"wake": WAKE_PHRASES, "interrupt": INTERRUPT_PHRASES},
         "speech_verifier",
         # Music is what a keyword must not be taken for, and has no class of its own here.

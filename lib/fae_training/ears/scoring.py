@@ -6,7 +6,7 @@ import numpy as np
 
 from fae_training.deployment import current_run
 from fae_training.ears import measures, model_files, runtime, streams
-from fae_training.ears.classes import EARS, Ear
+from fae_training.ears.classes import EARS, ONE_SECOND, ONE_WORD, TWO_SECONDS, Ear
 from fae_training.ears.features import CHUNK_SAMPLES
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -115,7 +115,7 @@ def _commonest(labels: np.ndarray, ear: Ear) -> np.ndarray:
 
 
 def _seconds(frames: int) -> str:
-    return {79: "one second", 163: "two seconds"}[frames]
+    return {ONE_WORD: "1.2 seconds", ONE_SECOND: "one second", TWO_SECONDS: "two seconds"}[frames]
 
 
 def _measure(name, title, unit, better, gate, values: dict, per_item: dict | None = None) -> dict:

@@ -15,7 +15,7 @@ from fae_training.ears.windows import words
 
 CHUNKS_PER_HOUR = 100_000  # of 36 ms
 SMOOTHINGS = (1, 2, 3, 5, 7)
-REFRACTORY_CHUNKS = 28  # one second: the word is still in the window
+REFRACTORY_CHUNKS = 36  # 1.3 s: the word is still in the window
 # A trigger counts as heard from its beginning to this long after its end.
 GRACE_CHUNKS = 14
 # Thresholds are looked for at half the promised rate: the next hour is not the one they were chosen on.

@@ -43,7 +43,7 @@ def utterances(power: np.ndarray) -> list[tuple[int, int]]:
 def words(power: np.ndarray, window: int) -> list[tuple[int, int]]:
     """The utterances of a trigger, none longer than a window: of a longer one its end, where the decision falls.
 
-    A recording of up to a second and a half is one word, whatever its pauses ("hold on").
+    A recording of up to one and a half windows is one word, whatever its pauses ("hold on").
     """
     found = utterances(power)
     if found and len(power) < 1.5 * window:
