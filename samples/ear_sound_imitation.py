@@ -68,11 +68,15 @@ class Teacher:
         self.session = onnxruntime.InferenceSession(model.SerializeToString(), options)
         self.filterbank = mel_filterbank(TEACHER_BANDS, 125.0, 7_500.0)
 
-    def __call__(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def patch(self, samples: np.ndarray) -> np.ndarray:
+        """[96, 64]: the logarithm of the amplitude in each of its bands."""
         framed = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE)[::TEACHER_HOP]
         amplitude = np.abs(np.fft.rfft(framed * window())).astype(np.float32)
-        patch = np.log(amplitude @ self.filterbank + 1e-6)
-        eight_bits = np.clip(np.round(patch / self.scale + self.zero), 0, 255).astype(np.uint8)
+        return np.log(amplitude @ self.filterbank + 1e-6)
+
+    def __call__(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        numbers = self.patch(samples) / self.scale + self.zero
+        eight_bits = np.clip(np.round(numbers), 0, 255).astype(np.uint8)
         heard = self.session.run([EMBEDDING, LOGITS], {"audio": eight_bits[None, None]})
         return heard[0][0], heard[1][0]
 

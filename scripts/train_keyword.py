@@ -26,7 +26,7 @@ spoken by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics
 Presets (steps, batch, learning rate, generated seconds, clips spoken of a trigger with few recordings, minutes of stream for
 the thresholds):
   smoke      20   32  3e-3    40   40   2
-  light    1500  128  3e-3   600  600  30
+  light    1000  128  3e-3   600  600  30
   standard 3000  128  3e-3  1200  600  90
 Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
 """

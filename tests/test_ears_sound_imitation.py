@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import ear_imitation
 import ear_sound_imitation
+import librosa
 import make_ear_encoder
 import numpy as np
 import pytest
@@ -38,6 +39,27 @@ def mixer(speech):
     tones = [music.piece(random, 5.0) for _ in range(4)]
     clicks = [noises.noise(random, 5.0) for _ in range(4)]
     return ear_sound_imitation.Mixer(random, [tones, clicks], speech)
+
+
+def test_the_teacher_is_given_what_librosa_makes_of_a_sound(teacher, speech):
+    samples = speech[0][: ear_sound_imitation.TEACHER_SAMPLES]
+    amplitude = librosa.feature.melspectrogram(
+        y=samples,
+        sr=16_000,
+        n_fft=512,
+        win_length=400,
+        hop_length=160,
+        center=False,
+        power=1.0,
+        n_mels=64,
+        fmin=125,
+        fmax=7_500,
+        htk=True,
+        norm=None,
+    )
+    found = teacher.patch(samples)
+    assert found.shape == (96, 64)
+    np.testing.assert_allclose(found, np.log(amplitude.T + 1e-6), atol=1e-3)
 
 
 def test_the_teacher_knows_speech_and_a_melody(teacher, speech):

@@ -94,7 +94,7 @@ DPO = {
     },
 }
 
-# A step sees batch_size windows of a second; 4,000 clips of a second are seen 48 times in "light".
+# A step sees batch_size windows of a second; 4,000 clips of a second are seen 32 times in "light".
 KEYWORD = {
     "smoke": {
         "steps": 20,
@@ -105,7 +105,7 @@ KEYWORD = {
         "stream_minutes": 2,
     },
     "light": {
-        "steps": 1500,
+        "steps": 1000,
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 600,
