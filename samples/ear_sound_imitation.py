@@ -154,7 +154,7 @@ class Imitation:
 
     def __init__(self, x: np.ndarray, y: np.ndarray, seed: int):
         self.x, self.y, self.seed = x, y, seed
-        self.held = len(x) // HELD_OUT
+        self.held = max(1, len(x) // HELD_OUT)
 
     def batch_at(self, index: int) -> dict:
         random = np.random.default_rng((self.seed, index))
@@ -175,7 +175,7 @@ class Imitation:
 
 
 def targets(embeddings: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """[windows, 197] of unit variance on the whole: both teachers' numbers by their main directions, then speech, singing, music and the rest."""
+    """[windows, 197] of unit variance on the whole: its embedding and its logits by their main directions, then speech, singing, music and the rest."""
     both = np.concatenate(
         [main_directions(embeddings, OF_EMBEDDING), main_directions(logits, OF_LOGITS)], 1
     )

@@ -71,6 +71,8 @@ NEIGHBOURS = 0.6
 GENERATED_SECONDS = 240
 HELD_OUT = 20
 MEMBERS = ("words", "imitation", "sounds")
+# Of fewer, the teacher's main directions would be chance.
+LEAST_WINDOWS = 1_000
 
 
 def pick(random, choices):
@@ -299,7 +301,7 @@ def imitated(model, batches, arguments) -> dict:
     for x, y in batches.held_out():
         missed += float(mx.square(model(x) - y).sum())
         of_all += float(mx.square(y).sum())
-    print(f"{1 - missed / of_all:.3f} of the teacher's variance is imitated, on sounds held out")
+    print(f"{1 - missed / of_all:.3f} of the teacher's variance is imitated, on what was held out")
     return found
 
 
@@ -323,6 +325,8 @@ def main() -> None:
         parser.error("imitation needs --speech: folders with recordings of many people talking")
     if "sounds" in arguments.members and not arguments.sounds:
         parser.error("sounds needs --sounds: a folder for each source of music or noises")
+    if arguments.windows < LEAST_WINDOWS:
+        parser.error(f"--windows {arguments.windows}: expected {LEAST_WINDOWS} or more")
     kept = dict(mx.load(str(arguments.out))) if arguments.out.exists() else {}
     if "words" in arguments.members:
         parameters, scale = word_member(arguments)

@@ -16,6 +16,18 @@ os.environ["PYTHONPATH"] = str(ROOT / "lib")
 import small_runs  # noqa: E402
 
 
+@pytest.fixture(scope="session")
+def espeak():
+    """espeak(text, voice) -> samples."""
+    from fae_training.speech.synthesis import Synthesiser, Voice
+
+    program = shutil.which("espeak-ng")
+    if program is None:
+        pytest.skip("espeak-ng is missing: apt install espeak-ng, or brew install espeak-ng")
+    synthesiser = Synthesiser("espeak-ng", program)
+    return lambda text, voice: synthesiser.speak(text, Voice(voice, 160, 50))
+
+
 @pytest.fixture(autouse=True)
 def nobodys_own_things(tmp_path, monkeypatch):
     """No test reads or writes the state or the Fae of whoever runs it."""

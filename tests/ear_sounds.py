@@ -1,7 +1,10 @@
-"""Recordings for tests of the ears: words that are patterns of tones, so a small model learns them in seconds."""
+"""For tests of the ears: words that are patterns of tones, so a small model learns them in seconds, and what ears start from."""
 
 import numpy as np
 import soundfile
+from fae_training.ears import encoder
+from fae_training.ears.classes import LAYERS
+from fae_training.ears.runtime import Member
 
 RATE = 16_000
 
@@ -42,3 +45,16 @@ def fill(home, kind, classes, speakers=5, each=4, seed=0):
             for number in range(each):
                 samples = clip(class_name, random, 0.85 + 0.08 * speaker)
                 soundfile.write(folder / f"s{speaker}--{class_name}-{number}.wav", samples, RATE)
+
+
+def convolutions_of(member: int) -> Member:
+    """What a member of the shipped encoder's file makes of normalised frames."""
+    own = "members.0."
+    arrays = encoder.load((member,))
+    arrays = {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
+    return Member(arrays | {"output.weight": None, "output.bias": None}, list(LAYERS))
+
+
+def normalised(log_mel: np.ndarray) -> np.ndarray:
+    arrays = encoder.load(())
+    return (log_mel - arrays["mean"]) / arrays["deviation"]

@@ -1,7 +1,6 @@
 """What both ears start from: the shipped convolutions of each member, which tell words apart that they were never taught."""
 
 import os
-import shutil
 import signal
 from dataclasses import replace
 
@@ -11,13 +10,22 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
+from ear_sounds import convolutions_of, normalised
 from fae_training.ears import encoder
-from fae_training.ears.classes import EARS, IMITATION, LAYERS, MEMBERS, ONE_SECOND, WORDS
+from fae_training.ears.classes import (
+    EARS,
+    IMITATION,
+    KINDS_OF_SOUND,
+    LAYERS,
+    MEMBERS,
+    ONE_SECOND,
+    SOUNDS,
+    WORDS,
+)
 from fae_training.ears.features import BANDS, LOG_FLOOR, mel_power
 from fae_training.ears.recordings import Recording
 from fae_training.ears.runtime import Member
 from fae_training.ears.windows import held_out_windows
-from fae_training.speech.synthesis import Synthesiser, Voice
 
 # None of them is among the made-up words that it was trained on.
 SAID = ("computer", "kitchen", "hey fae", "volume", "banana", "good night")
@@ -25,14 +33,15 @@ VOICES = ("en-us+m2", "en-us+f4", "en+m6", "en-gb-scotland+f2", "en-gb-x-rp+m4",
 
 
 def test_the_shipped_file_fits_the_network():
-    arrays = encoder.load((WORDS, IMITATION))
-    for member in range(MEMBERS):
+    taught = (WORDS, IMITATION, SOUNDS, KINDS_OF_SOUND)
+    arrays = encoder.load(taught)
+    for member in range(len(taught)):
         inputs = BANDS
         for number, layer in enumerate(LAYERS):
             weight = arrays[f"members.{member}.convolutions.{number}.weight"]
             assert weight.shape == (layer["width"] * inputs, layer["outputs"])
             inputs = layer["outputs"]
-    assert len(arrays) == MEMBERS * len(LAYERS) * 3 + 2
+    assert len(arrays) == len(taught) * len(LAYERS) * 3 + 2
     assert arrays["mean"].shape == arrays["deviation"].shape == (BANDS,)
     assert all(np.isfinite(a).all() for a in arrays.values())
 
@@ -47,13 +56,6 @@ def test_each_member_begins_with_what_its_ear_names():
     assert np.array_equal(both[weight(1)], words[weight(0)])
 
 
-def convolutions_of(member: int) -> Member:
-    own = "members.0."
-    arrays = encoder.load((member,))
-    arrays = {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
-    return Member(arrays | {"output.weight": None, "output.bias": None}, list(LAYERS))
-
-
 def with_random_weights(member: Member) -> Member:
     random = np.random.default_rng(0)
     for number, layer in enumerate(member.layers):
@@ -63,18 +65,9 @@ def with_random_weights(member: Member) -> Member:
 
 
 @pytest.fixture(scope="module")
-def spoken():
+def spoken(espeak):
     """(samples, word, voice) of every word in every voice."""
-    program = shutil.which("espeak-ng")
-    if program is None:
-        pytest.skip("espeak-ng is missing: apt install espeak-ng, or brew install espeak-ng")
-    synthesiser = Synthesiser("espeak-ng", program)
-    return [(synthesiser.speak(w, Voice(v, 160, 50)), w, v) for w in SAID for v in VOICES]
-
-
-def normalised(log_mel: np.ndarray) -> np.ndarray:
-    arrays = encoder.load(())
-    return (log_mel - arrays["mean"]) / arrays["deviation"]
+    return [(espeak(w, v), w, v) for w in SAID for v in VOICES]
 
 
 def share_told_apart(member: Member, x: np.ndarray, words: np.ndarray, voices: np.ndarray):

@@ -1,6 +1,5 @@
 """What the verifier starts from: the teacher of all sounds, what is made for it to hear, and the shipped convolutions that imitate it."""
 
-import shutil
 from types import SimpleNamespace
 
 import ear_imitation
@@ -10,11 +9,10 @@ import make_ear_encoder
 import numpy as np
 import pytest
 import soundfile
-from fae_training.ears import encoder, music, noises
-from fae_training.ears.classes import EARS, LAYERS, ONE_SECOND, WORDS
+from ear_sounds import convolutions_of, normalised
+from fae_training.ears import music, noises
+from fae_training.ears.classes import EARS, ONE_SECOND, WORDS
 from fae_training.ears.features import BANDS, log_mel, samples_for
-from fae_training.ears.runtime import Member
-from fae_training.speech.synthesis import Synthesiser, Voice
 
 SPOKEN = "The train leaves in a quarter of an hour from platform four."
 
@@ -25,12 +23,8 @@ def teacher():
 
 
 @pytest.fixture(scope="module")
-def speech():
-    program = shutil.which("espeak-ng")
-    if program is None:
-        pytest.skip("espeak-ng is missing: apt install espeak-ng, or brew install espeak-ng")
-    synthesiser = Synthesiser("espeak-ng", program)
-    return [synthesiser.speak(SPOKEN, Voice(v, 160, 50)) for v in ("en-us+m2", "en-us+f4")]
+def speech(espeak):
+    return [espeak(SPOKEN, voice) for voice in ("en-us+m2", "en-us+f4")]
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +113,7 @@ def test_targets_keep_the_main_directions_and_what_is_music():
 
 
 def statistics_of(member: int, x: np.ndarray) -> np.ndarray:
-    arrays = encoder.load((member,))
-    x = (x - arrays["mean"]) / arrays["deviation"]
-    own = "members.0."
-    layers = {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
-    hidden = Member(layers | {"output.weight": None, "output.bias": None}, list(LAYERS)).hidden(x)
+    hidden = convolutions_of(member).hidden(normalised(x))
     parts = [hidden.mean(axis=1), hidden.std(axis=1), hidden.max(axis=1), np.ones((len(x), 1))]
     return np.concatenate(parts, axis=1)
 
@@ -155,6 +145,14 @@ def test_folders_without_recordings_are_an_error(tmp_path):
     arguments = SimpleNamespace(sounds=[tmp_path], speech=[], seed=0, windows=10)
     with pytest.raises(SystemExit, match="no recordings; expected folders of music and noises"):
         make_ear_encoder.hearing_members(arguments, {})
+
+
+def test_too_few_windows_to_learn_from_are_an_error(tmp_path, monkeypatch, capsys):
+    given = ["--out", str(tmp_path / "e"), "--members", "sounds", "--sounds", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["make_ear_encoder.py", *given, "--windows", "100"])
+    with pytest.raises(SystemExit):
+        make_ear_encoder.main()
+    assert "--windows 100: expected 1000 or more" in capsys.readouterr().err
 
 
 def test_a_folder_of_recordings_is_read_whatever_their_rate_and_what_else_lies_there(tmp_path):

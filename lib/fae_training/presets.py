@@ -94,7 +94,7 @@ DPO = {
     },
 }
 
-# A step sees batch_size windows of a second; 4,000 clips of a second are seen 32 times in "light".
+# A step sees batch_size windows; 4,000 clips of a second are seen 32 times in "light".
 KEYWORD = {
     "smoke": {
         "steps": 20,

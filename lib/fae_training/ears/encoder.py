@@ -2,8 +2,9 @@
 
 A person records twenty clips, and no network learns from these what vowels and consonants are. The first
 convolutions have learned to tell made-up words apart, which espeak-ng says in hundreds of voices; the second ones to give the
-numbers that a network trained on the speech of very many people gives; the third ones those of a network that can name 521 kinds
-of sound. samples/make_ear_encoder.py makes them, docs/ears.md says what each gave. The file holds the convolutions of network.py and the mean and deviation of each band.
+numbers that a network trained on the speech of very many people gives; the last two those of a network that can name 521 kinds
+of sound. samples/make_ear_encoder.py makes them, docs/ears.md says what each gave. The file holds the convolutions of network.py
+and the mean and deviation of each band.
 """
 
 from pathlib import Path

@@ -73,18 +73,8 @@ def mel_filterbank(
 
 def mel_power(samples: np.ndarray) -> np.ndarray:
     """[samples] or [clips, samples] in -1 to 1 -> [frames, 40] or [clips, frames, 40]: the power in each mel band."""
-    return _in_blocks(samples, _bands)
-
-
-def log_mel(samples: np.ndarray) -> np.ndarray:
-    """The natural logarithm of the power in each band plus LOG_FLOOR."""
-    return _in_blocks(samples, _log_bands)
-
-
-def _in_blocks(samples: np.ndarray, of_block) -> np.ndarray:
-    """What of_block(framed [clips, frames, 512], out [clips, frames, 40]) makes of every block of frames."""
     if samples.ndim == 1:
-        return _in_blocks(samples[None], of_block)[0]
+        return mel_power(samples[None])[0]
     frames = frame_count(samples.shape[1])
     out = np.empty((len(samples), frames, BANDS), dtype=np.float32)
     if out.size == 0:
@@ -96,7 +86,7 @@ def _in_blocks(samples: np.ndarray, of_block) -> np.ndarray:
     def compute(blocks: Iterator[tuple[int, int]]) -> None:
         for clip, start in blocks:
             held = slice(clip, clip + clips), slice(start, start + FRAMES_AT_ONCE)
-            of_block(framed[held], out[held])
+            _bands(framed[held], out[held])
 
     blocks = itertools.product(range(0, len(out), clips), range(0, frames, FRAMES_AT_ONCE))
     if len(out) * frames <= FRAMES_AT_ONCE:
@@ -112,6 +102,13 @@ def _processors() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count())
 
 
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """The natural logarithm of the power in each band plus LOG_FLOOR."""
+    power = mel_power(samples)
+    power += LOG_FLOOR
+    return np.log(power, out=power)
+
+
 def _bands(framed: np.ndarray, out: np.ndarray) -> None:
     """The power of [clips, frames, 512] samples into `out`, [clips, frames, 40]."""
     from scipy.fft import rfft  # numpy's takes twice as long
@@ -122,12 +119,6 @@ def _bands(framed: np.ndarray, out: np.ndarray) -> None:
     power = out.reshape(-1, BANDS)
     for bins, bands, weights in _groups_of_bands():
         np.matmul(squares[:, bins], weights, out=power[:, bands])
-
-
-def _log_bands(framed: np.ndarray, out: np.ndarray) -> None:
-    _bands(framed, out)
-    out += LOG_FLOOR
-    np.log(out, out=out)
 
 
 @functools.cache

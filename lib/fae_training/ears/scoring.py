@@ -13,6 +13,8 @@ from fae_training.runs import Run
 
 CHUNKS_TIMED = 300
 EXAMPLES_SHOWN = 5
+# held_out.npz has WINDOWS and a length in frames.
+WINDOWS = "windows_"
 
 
 def score(run: Run, session) -> dict:
@@ -23,11 +25,16 @@ def score(run: Run, session) -> dict:
     models = {"candidate": runtime.load(run.file("adapters"))}
     if deployed:
         models["current"] = runtime.load(deployed.file("adapters"))
-    frames = ear.windows[-1]
+    # As long as the run's own ear heard them: another version of this code may have had other windows.
+    lengths = sorted(int(n.removeprefix(WINDOWS)) for n in kept.files if n.startswith(WINDOWS))
+    frames = lengths[-1]
     labels, names = kept[f"labels_{frames}"], kept[f"names_{frames}"]
     session.log(f"{len(labels)} held-out windows")
-    seen = {who: _windows(model, kept, ear) for who, model in models.items()}
-    seen["base"] = {length: _commonest(kept[f"labels_{length}"], ear) for length in ear.windows}
+    seen = {
+        who: {n: model.probabilities(kept[f"{WINDOWS}{n}"].astype(np.float32)) for n in lengths}
+        for who, model in models.items()
+    }
+    seen["base"] = {length: _commonest(kept[f"labels_{length}"], ear) for length in lengths}
     seen.setdefault("current", seen["base"])
     tables = {
         who: {
@@ -37,7 +44,7 @@ def score(run: Run, session) -> dict:
         for who, by in seen.items()
     }
     found = []
-    for length in ear.windows:
+    for length in lengths:
         right = {
             who: (by[length].argmax(axis=1) == kept[f"labels_{length}"]).astype(float)
             for who, by in seen.items()
@@ -103,10 +110,6 @@ def score(run: Run, session) -> dict:
         "parameters": candidate.parameters,
         "current_run": deployed.id if deployed else None,
     }
-
-
-def _windows(model, kept, ear: Ear) -> dict:
-    return {f: model.probabilities(kept[f"windows_{f}"].astype(np.float32)) for f in ear.windows}
 
 
 def _commonest(labels: np.ndarray, ear: Ear) -> np.ndarray:
