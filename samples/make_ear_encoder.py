@@ -325,6 +325,8 @@ def main() -> None:
         parser.error("imitation needs --speech: folders with recordings of many people talking")
     if "sounds" in arguments.members and not arguments.sounds:
         parser.error("sounds needs --sounds: a folder for each source of music or noises")
+    if arguments.out.suffix != ".safetensors":
+        parser.error(f"--out {arguments.out}: expected a name that ends in .safetensors")
     if arguments.windows < LEAST_WINDOWS:
         parser.error(f"--windows {arguments.windows}: expected {LEAST_WINDOWS} or more")
     kept = dict(mx.load(str(arguments.out))) if arguments.out.exists() else {}

@@ -147,12 +147,21 @@ def test_folders_without_recordings_are_an_error(tmp_path):
         make_ear_encoder.hearing_members(arguments, {})
 
 
-def test_too_few_windows_to_learn_from_are_an_error(tmp_path, monkeypatch, capsys):
-    given = ["--out", str(tmp_path / "e"), "--members", "sounds", "--sounds", str(tmp_path)]
-    monkeypatch.setattr("sys.argv", ["make_ear_encoder.py", *given, "--windows", "100"])
+@pytest.mark.parametrize(
+    ("out", "windows", "says"),
+    [
+        ("e.safetensors", "100", "--windows 100: expected 1000 or more"),
+        ("e.npz", "1000", "e.npz: expected a name that ends in .safetensors"),
+    ],
+)
+def test_what_cannot_be_made_is_said_before_it_is_begun(
+    out, windows, says, tmp_path, monkeypatch, capsys
+):
+    given = ["--out", str(tmp_path / out), "--members", "sounds", "--sounds", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", ["make_ear_encoder.py", *given, "--windows", windows])
     with pytest.raises(SystemExit):
         make_ear_encoder.main()
-    assert "--windows 100: expected 1000 or more" in capsys.readouterr().err
+    assert says in capsys.readouterr().err
 
 
 def test_a_folder_of_recordings_is_read_whatever_their_rate_and_what_else_lies_there(tmp_path):
