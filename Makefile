@@ -10,6 +10,11 @@ DEST ?= $(HOME)/.agents/skills/training-orchestrator
 BLAS := $(firstword $(wildcard /usr/lib/*/openblas-pthread/libopenblas.so.0 /usr/lib64/libopenblas.so.0))
 ifneq ($(BLAS),)
 export LD_PRELOAD := $(BLAS)
+# On a processor that is newer than itself OpenBLAS falls back to kernels of 2004, a quarter as fast.
+OPENBLAS_CORETYPE ?= $(shell grep -qs avx512vl /proc/cpuinfo && echo SKYLAKEX || { grep -qs avx2 /proc/cpuinfo && echo HASWELL; })
+ifneq ($(OPENBLAS_CORETYPE),)
+export OPENBLAS_CORETYPE
+endif
 endif
 
 # Without a GPU, mx.compile gains little and waits for a C++ compiler: seconds to minutes for each new shape.

@@ -175,6 +175,25 @@ def tell_streams(name: str, classifier: Classifier, quiet, spoken) -> None:
             f"{1 - m['missed_at']['0.5']:.3f} | {1 - m['missed_at']['1.0']:.3f} | {m['latency_ms'] or 0:.0f} |",
             flush=True,
         )
+    for trigger, people in recall_by_person(classifier, quiet, spoken).items():
+        told = ", ".join(f"{who} {recall:.2f}" for who, recall in people.items())
+        print(f"  {trigger} at 1 false alarm an hour, by who says it: {told}", flush=True)
+
+
+def recall_by_person(classifier: Classifier, quiet, spoken) -> dict:
+    """{trigger: {speaker: recall at one false alarm an hour}}: a mean hides that one voice is heard and another is not."""
+    silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
+    found = {}
+    for trigger, settings in classifier.spec["triggers"].items():
+        column, chunks = classifier.classes.index(trigger), settings["smoothing_chunks"]
+        highest = streams.peaks(streams.smoothed(silent[:, column], chunks))
+        score = streams.smoothed(said[:, column], chunks)
+        best, _ = streams.heard(score, spoken.events, trigger, classifier.window)
+        events = zip(spoken.events, spoken.speakers, strict=True)
+        speakers = np.array([speaker for event, speaker in events if event[0] == trigger])
+        heard = best > highest[int(quiet.hours)]
+        found[trigger] = {who: float(heard[speakers == who].mean()) for who in np.unique(speakers)}
+    return found
 
 
 def keyword_rows(audio: Path):

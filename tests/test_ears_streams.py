@@ -31,7 +31,8 @@ def test_a_stream_is_as_long_as_asked_and_has_triggers_only_when_asked(clips):
     assert quiet.events == []
     assert len(quiet.log_mel) == pytest.approx(60 / 0.012, rel=0.02)
     assert quiet.hours == pytest.approx(1 / 60, rel=0.02)
-    assert len(spoken.events) == 10
+    assert len(spoken.events) == len(spoken.speakers) == 10
+    assert set(spoken.speakers) <= {"s0", "s1", "s2", "s3"}
     for name, first, end in spoken.events:
         assert name in KEYWORD.triggers
         inside = spoken.log_mel[first + 5 : end - 5].mean()

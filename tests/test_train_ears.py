@@ -173,6 +173,16 @@ def test_phrases_without_a_word_are_refused(home):
     assert (status, error["code"]) == (2, "no_phrases")
 
 
+def test_what_a_person_chose_to_say_is_no_near_miss():
+    from fae_training.ears.phrases import NEAR_MISSES, near_misses
+
+    ours = [phrase for said in EARS["keyword"].phrases.values() for phrase in said]
+    assert near_misses(ours) == list(NEAR_MISSES)
+    assert set(NEAR_MISSES) - set(near_misses(["Hold it", "hey"])) == {
+        *("hold it", "hey", "hey there", "hey fred")
+    }
+
+
 @pytest.mark.skipif(
     not shutil.which("espeak-ng") and not shutil.which("say"), reason="nothing here can speak"
 )

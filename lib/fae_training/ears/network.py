@@ -73,19 +73,28 @@ class Classifier(nn.Module):
         super().__init__()
         self._mean, self._deviation = mx.array(mean), mx.array(deviation)
         self.members = [Member(layers, classes, bands, dropout) for _ in range(members)]
+        # On a processor each of MLX's streams is a thread: one a member. A GPU fills itself with one.
+        device = mx.default_device()
+        self._streams = [mx.default_stream(device)] * members
+        if device == mx.Device(mx.cpu):
+            self._streams[1:] = [mx.new_stream(device) for _ in range(members - 1)]
 
     def __call__(self, x):
         x, pooled = self._statistics(x)
         return sum(member(x, pooled) for member in self.members) / len(self.members)
 
     def apart(self, x):
-        """As in training: row n is the logits of member n % members alone, so that each learns from rows of its own."""
+        """As in training: row n is the logits of member n % members alone, so that each learns from rows of its own.
+
+        On a processor the members are computed side by side, and so are their gradients.
+        """
         x, pooled = self._statistics(x)
         count = len(self.members)
-        logits = [
-            member(x[number::count], [statistic[number::count] for statistic in pooled])
-            for number, member in enumerate(self.members)
-        ]
+        logits = []
+        for number, member in enumerate(self.members):
+            with mx.stream(self._streams[number]):
+                own = [statistic[number::count] for statistic in pooled]
+                logits.append(member(x[number::count], own))
         return mx.stack(logits, axis=1).reshape(len(x), -1)
 
     def _statistics(self, x) -> tuple:

@@ -32,7 +32,8 @@ def synthesised(
         if counts.get(trigger, 0) < ENOUGH_RECORDINGS:
             wanted += [(trigger, _pick(random, phrases[trigger])) for _ in range(each)]
     if ear.triggers:
-        wanted += [("speech", _pick(random, NEAR_MISSES)) for _ in range(NEAR_MISSES_SAID)]
+        near = near_misses([phrase for trigger in ear.triggers for phrase in phrases[trigger]])
+        wanted += [("speech", _pick(random, near)) for _ in range(NEAR_MISSES_SAID)]
     wanted += [("speech", _pick(random, TALK)) for _ in range(TALK_SAID)]
     voices = []
     known = synthesiser.voices()
@@ -68,6 +69,15 @@ def synthesised(
             )
         )
     return made
+
+
+def near_misses(phrases: list[str]) -> list[str]:
+    """Those of NEAR_MISSES in which none of these phrases is said: "hold it" is none for whoever stops Fae with it."""
+    return [
+        near
+        for near in NEAR_MISSES
+        if not any(f" {phrase.lower()} " in f" {near} " for phrase in phrases)
+    ]
 
 
 def _pick(random, texts) -> str:

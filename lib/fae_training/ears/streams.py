@@ -26,11 +26,15 @@ SCENE_FRAMES = frame_count(SCENE_SECONDS * SAMPLE_RATE)
 
 @dataclass
 class StreamOfSound:
-    """Log-mel [frames, 40], the triggers in it as (class, first frame, end frame), and what each SCENE_FRAMES frames hold."""
+    """Log-mel [frames, 40], the triggers in it as (class, first frame, end frame), and what each SCENE_FRAMES frames hold.
+
+    `speakers`: who says each trigger, where that is known.
+    """
 
     log_mel: np.ndarray
     events: list[tuple[str, int, int]]
     scenes: list[str] = field(default_factory=list)
+    speakers: list[str | None] = field(default_factory=list)
 
     @property
     def hours(self) -> float:
@@ -44,10 +48,10 @@ def compose(recordings: list[Recording], ear: Ear, seconds: float, seed: int, wi
     each scene, after a short pause where somebody talks; without, there is none, and every alarm is a false one.
     """
     random = np.random.default_rng(seed)
-    by_class: dict[str, list[np.ndarray]] = {}
+    by_class: dict[str, list[Recording]] = {}
     for recording in recordings:
-        by_class.setdefault(recording.class_name, []).append(recording.samples)
-    pieces, events, scenes, frames = [], [], [], 0
+        by_class.setdefault(recording.class_name, []).append(recording)
+    pieces, events, scenes, speakers, frames = [], [], [], [], 0
     # Half of the scenes hold talk: it is what triggers are mistaken for.
     kinds = ("talk", "talk", "over noise", "over noise", "noise", "noise", "quiet")
     if "music" in by_class:
@@ -57,10 +61,11 @@ def compose(recordings: list[Recording], ear: Ear, seconds: float, seed: int, wi
         samples = _scene(random, scenes[-1], by_class)
         placed = _place(random, samples, by_class, ear) if with_events else []
         power = log_mel(np.clip(samples, -1, 1))
-        events += [(n, frames + first, frames + end) for n, first, end in placed]
+        events += [(n, frames + first, frames + end) for n, first, end, _ in placed]
+        speakers += [speaker for *_, speaker in placed]
         pieces.append(power)
         frames += len(power)
-    return StreamOfSound(np.concatenate(pieces), events, scenes)
+    return StreamOfSound(np.concatenate(pieces), events, scenes, speakers)
 
 
 def _scene(random, kind: str, by_class: dict) -> np.ndarray:
@@ -79,12 +84,12 @@ def _scene(random, kind: str, by_class: dict) -> np.ndarray:
     return out
 
 
-def _texture(random, clips: list, count: int, decibels: float | None) -> np.ndarray:
+def _texture(random, clips: list[Recording], count: int, decibels: float | None) -> np.ndarray:
     """Clips end to end with fades of 10 ms, each from a random offset, brought to one level each."""
     out = np.zeros(count, dtype=np.float32)
     at, fade = 0, 160
     while at < count - 2 * fade:
-        clip = clips[random.integers(len(clips))]
+        clip = clips[random.integers(len(clips))].samples
         clip = clip[random.integers(0, max(1, len(clip) // 3)) :][: count - at].copy()
         if len(clip) < 2 * fade:
             break
@@ -99,14 +104,15 @@ def _texture(random, clips: list, count: int, decibels: float | None) -> np.ndar
 
 
 def _place(random, samples: np.ndarray, by_class: dict, ear: Ear) -> list:
-    """Say two triggers into a scene (in place): its own sound goes down, but does not stop."""
+    """Say two triggers into a scene (in place): its own sound goes down, but does not stop. (class, first, end, speaker) of each."""
     placed = []
     for start in (1.5, 7.0):
         names = [name for name in ear.triggers if by_class.get(name)]
         if not names:
             return placed
         name = names[random.integers(len(names))]
-        clip = by_class[name][random.integers(len(by_class[name]))]
+        recording = by_class[name][random.integers(len(by_class[name]))]
+        clip = recording.samples
         bounds = words(mel_power(clip), ear.windows[0])
         if not bounds:
             continue
@@ -121,7 +127,8 @@ def _place(random, samples: np.ndarray, by_class: dict, ear: Ear) -> list:
             around *= allowed / around.std()
         room = min(len(word), len(samples) - at)
         samples[at : at + room] += word[:room]
-        placed.append((name, at // HOP, at // HOP + frame_count(len(word))))
+        end = at // HOP + frame_count(len(word))
+        placed.append((name, at // HOP, end, recording.speaker))
     return placed
 
 

@@ -1,5 +1,6 @@
 """What both train scripts of the ears do in their worker: gather sounds, train, choose thresholds, save, measure."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -200,17 +201,17 @@ def held_out_streams(valid, ear: Ear, minutes: float, seed: int) -> dict:
     What thresholds must not let through is heard in other voices too, and twice as long: a few held-out speakers are not
     all that will ever talk beside Fae.
     """
-    quiet = {"choose": valid + in_other_voices(valid, seed), "measure": valid}
-    made = {}
-    for part, (use, sounds) in enumerate(quiet.items()):
-        longer = 2 if use == "choose" else 1
-        made[f"{use}_quiet"] = streams.compose(
-            sounds, ear, longer * minutes * 60, seed * 10 + 2 * part, with_events=False
-        )
-        made[f"{use}_spoken"] = streams.compose(
-            valid, ear, minutes * 30, seed * 10 + 2 * part + 1, with_events=True
-        )
-    return made
+    others = valid + in_other_voices(valid, seed)
+    seconds, first = minutes * 60, seed * 10
+    asked = {
+        "choose_quiet": (others, ear, 2 * seconds, first, False),
+        "choose_spoken": (valid, ear, seconds / 2, first + 1, True),
+        "measure_quiet": (valid, ear, seconds, first + 2, False),
+        "measure_spoken": (valid, ear, seconds / 2, first + 3, True),
+    }
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.map(lambda arguments: streams.compose(*arguments), asked.values())
+        return dict(zip(asked, made, strict=True))
 
 
 def in_other_voices(recordings: list[Recording], seed: int) -> list[Recording]:
