@@ -27,7 +27,7 @@ Presets (steps, batch, learning rate, generated seconds, clips spoken of a trigg
 the thresholds):
   smoke      20   32  3e-3    40   40   2
   light    1000  128  3e-3   600  600  30
-  standard 3000  128  3e-3  1200  600  90
+  standard 1500  128  3e-3  1200  600  90
 Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
 """
 

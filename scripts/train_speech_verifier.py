@@ -25,7 +25,7 @@ the recordings. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jso
 Presets (steps, batch, learning rate, generated seconds):
   smoke      20   32  3e-3   40
   light    1000  128  3e-3  600
-  standard 3000  128  3e-3  1200
+  standard 1500  128  3e-3  1200
 Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
 """
 

@@ -113,7 +113,7 @@ KEYWORD = {
         "stream_minutes": 30,
     },
     "standard": {
-        "steps": 3000,
+        "steps": 1500,
         "batch_size": 128,
         "learning_rate": 3e-3,
         "generated_seconds": 1200,

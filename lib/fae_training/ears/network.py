@@ -32,7 +32,9 @@ class Convolution(nn.Module):
         reach = (frames - 1) * self._stride + 1
         starts = [i * self._dilation for i in range(self._width)]
         x = mx.concatenate([x[:, s : s + reach : self._stride] for s in starts], axis=-1)
-        return mx.maximum(mx.fast.layer_norm(x @ self.weight, self.scale, self.offset, EPSILON), 0)
+        # Layer norm: the mean over the channels goes with the weights' own, once, instead of with each frame's.
+        centred = self.weight - self.weight.mean(axis=1, keepdims=True)
+        return mx.maximum(mx.fast.rms_norm(x @ centred, self.scale, EPSILON) + self.offset, 0)
 
 
 def convolutions(layers: list, bands: int) -> list[Convolution]:
