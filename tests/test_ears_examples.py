@@ -8,7 +8,6 @@ from fae_training.ears.classes import EARS, ONE_WORD
 from fae_training.ears.examples import OWN_SHARE, Augmentation, Examples
 from fae_training.ears.features import LOG_FLOOR, mel_power
 from fae_training.ears.recordings import Recording
-from scipy.signal import lfilter
 
 KEYWORD = EARS["keyword"]
 # No word is changed, so that its power can be counted.
@@ -171,25 +170,6 @@ def test_another_pitch_moves_the_tone_and_keeps_the_length(pitch, tempo):
     moved = sounds.at_pitch(tone, pitch, tempo)
     assert len(moved) == pytest.approx(16_000 / tempo, abs=400)
     assert loudest_hertz(moved[1_600:-1_600]) == pytest.approx(440 * pitch, rel=0.02)
-
-
-@pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])
-def test_another_mouth_moves_the_resonance_and_keeps_the_pitch(factor):
-    # Pulses at 200 Hz through one resonance at 1,500 Hz.
-    pulses = np.zeros(16_000)
-    pulses[::80] = 1.0
-    radius, angle = 0.97, 2 * np.pi * 1_500 / 16_000
-    voice = lfilter([1.0], [1.0, -2 * radius * np.cos(angle), radius**2], pulses).astype(np.float32)
-    other = sounds.with_resonances(voice, factor)
-    assert other.shape == voice.shape
-    assert loudest_hertz(other[1_600:-1_600]) == pytest.approx(1_500 * factor, abs=110)
-    spectrum = np.abs(np.fft.rfft(other[:16_000] * np.hanning(16_000)))
-    between = np.delete(spectrum[800:2_400], np.arange(0, 1_600, 200))
-    assert spectrum[800:2_401:200].min() > 20 * np.median(between), (
-        "the harmonics are where they were"
-    )
-    if factor == 1.0:
-        assert np.abs(other - voice).max() < 1e-5 * np.abs(voice).max()
 
 
 def test_babble_is_all_of_its_voices_and_none_of_them():

@@ -31,9 +31,6 @@ LEAST_SOUNDING = 0.4
 # Variants at other pitches that a trigger is given in all, where its recordings are few, and the most of each of them.
 VARIANTS = 200
 MOST_PITCHES = 10
-# How many times higher a variant is; in this share of them the formants go along with 0.1 to 0.7 of that, in the others with all.
-PITCHES = (0.85, 2.0)
-OWN_MOUTH_SHARE, OWN_MOUTH = 0.75, (0.3, 0.9)
 # Seconds of each class that are varied in pitch, drawn at random where there are more: varying costs time, and a class
 # with so many recordings has many voices of its own.
 MOST_VARIED_SECONDS = 400
@@ -147,12 +144,9 @@ class Examples:
         varied = name in self.words or (name == "speech" and recording.origin == "recorded")
         if varied and random.random() * seconds < MOST_VARIED_SECONDS:
             for _ in range(self.augmentation.pitches if pitches is None else pitches):
-                # Up to an octave: children and the excited, of whom there are few recordings.
-                pitch = np.exp(random.uniform(*np.log(PITCHES)))
-                other = sounds.at_pitch(samples, pitch, random.uniform(0.88, 1.12))
-                if random.random() < OWN_MOUTH_SHARE:
-                    other = sounds.with_resonances(other, pitch ** -random.uniform(*OWN_MOUTH))
-                made.append(other)
+                # Up to a minor sixth: children and the excited, of whom there are few recordings.
+                pitch = np.exp(random.uniform(np.log(0.85), np.log(1.6)))
+                made.append(sounds.at_pitch(samples, pitch, random.uniform(0.88, 1.12)))
         # Frames of a stream lie anywhere on a word.
         return [m[random.integers(HOP) :] for m in made]
 

@@ -4,9 +4,6 @@ import numpy as np
 
 from fae_training.ears.features import SAMPLE_RATE
 
-# The smooth envelope of a spectrum is what the first quefrencies of its cepstrum hold: 1.6 ms, so no pitch under 600 Hz.
-ENVELOPE_FRAME, ENVELOPE_QUEFRENCIES = 512, 26
-
 
 def level(samples, decibels: float) -> np.ndarray:
     """float32 samples whose root mean square is so many decibels over (under: negative) 1."""
@@ -43,34 +40,6 @@ def _stretched(samples: np.ndarray, tempo: float, size: int = 640, reach: int = 
         before = min(here, len(padded) - 2 * size)
         out[at : at + size] += padded[before : before + size] * fade
     return out[:length]
-
-
-def with_resonances(samples: np.ndarray, factor: float) -> np.ndarray:
-    """The same words at the same pitch out of another mouth: the spectral envelope at `factor` times its frequencies.
-
-    A child is not an adult played faster: its pitch is twice as high, its formants are not. The envelope is the liftered
-    cepstrum of overlapping frames (Oppenheim and Schafer 1968), divided out and put back where it belongs.
-    """
-    from scipy.fft import irfft, rfft
-
-    size, hop = ENVELOPE_FRAME, ENVELOPE_FRAME // 2
-    # Its squares, half a frame apart, add up to one.
-    window = np.sin(np.pi * np.arange(size) / size).astype(np.float32)
-    padded = np.pad(samples.astype(np.float32), (hop, 2 * size - len(samples) % size))
-    spectra = rfft(np.lib.stride_tricks.sliding_window_view(padded, size)[::hop] * window)
-    cepstra = irfft(np.log(np.abs(spectra) + 1e-5))
-    cepstra[:, ENVELOPE_QUEFRENCIES : 1 - ENVELOPE_QUEFRENCIES] = 0
-    envelope = rfft(cepstra).real
-    highest = envelope.shape[1] - 1
-    at = np.minimum(np.arange(highest + 1) / factor, highest)
-    below = np.minimum(at.astype(int), highest - 1)
-    share = (at - below).astype(np.float32)
-    moved = envelope[:, below] * (1 - share) + envelope[:, below + 1] * share
-    spectra *= np.exp(np.clip(moved - envelope, -4, 4))
-    pieces = irfft(spectra) * window
-    # Every second frame begins where the one before the last ended.
-    even, odd = pieces[::2].reshape(-1), pieces[1::2].reshape(-1)
-    return even[hop : hop + len(samples)] + odd[: len(samples)]
 
 
 def echo(samples: np.ndarray, random) -> np.ndarray:
