@@ -138,6 +138,10 @@ def test_thresholds_are_chosen_against_the_talk_of_other_voices_too(clips):
     assert len(more) == 2 * len(speech) and {r.class_name for r in more} == {"speech"}
     assert all(not np.array_equal(m.samples, r.samples) for m in more for r in speech)
     made = training.held_out_streams(clips, KEYWORD, 1.0, 0)
+    as_they_are = streams.compose(clips, KEYWORD, 120, 0, with_events=False)
+    assert not np.array_equal(made["choose_quiet"].log_mel, as_they_are.log_mel)
+    measured = streams.compose(clips, KEYWORD, 60, 2, with_events=False)
+    assert np.array_equal(made["measure_quiet"].log_mel, measured.log_mel)
     assert made["choose_quiet"].hours == pytest.approx(2 * made["measure_quiet"].hours, rel=0.02)
     assert made["choose_quiet"].events == [] != made["choose_spoken"].events
 
