@@ -23,7 +23,7 @@ import os
 from pathlib import Path
 
 from fae_training import deployment, fae_app, state
-from fae_training.language import scoring
+from fae_training.language import generation, scoring
 
 MODEL = Path(__file__).resolve().parent / "language-model"
 
@@ -40,10 +40,12 @@ def main() -> None:
     )
     soul = fae_app.system_prompt()
     start = [{"role": "system", "content": soul}] if soul else []
-    answers = [
-        scoring.generated(model, tokenizer, [*start, {"role": "user", "content": question}])
-        for question in given.questions
-    ]
+    answers = generation.answer_texts(
+        model,
+        tokenizer,
+        [[*start, {"role": "user", "content": question}] for question in given.questions],
+        scoring.LONGEST_EXAMPLE,
+    )
     if given.json:
         print(json.dumps({"active": run.id if run else None, "answers": answers}))
         return

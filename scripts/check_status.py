@@ -9,8 +9,7 @@
     uv run scripts/check_status.py               the newest run
     uv run scripts/check_status.py --follow      stay until it ends
 
-Reads runs/<run>/run.json and metrics.jsonl. A run whose worker is gone is "interrupted", whatever
-became of its process id. Exit status: 0, also when nothing is running; 4 for a run that does not exist.
+Reads runs/<run>/run.json, progress.json and metrics.jsonl. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
 from fae_training import calling, runs
@@ -18,7 +17,7 @@ from fae_training.calling import Call, Result
 from fae_training.deployment import current
 from fae_training.installation import installation_status
 from fae_training.kinds import KINDS
-from fae_training.progress import duration, follow, latest_report
+from fae_training.progress import duration, follow, latest_progress, latest_report
 
 
 def main(call: Call) -> Result:
@@ -46,10 +45,13 @@ def main(call: Call) -> Result:
         "tokens_per_s",
         "peak_memory_gb",
         "elapsed_s",
-        "eta_s",
     ):
         if report.get(name) is not None:
             data[name] = report[name]
+    if status in runs.ACTIVE:
+        told = latest_progress(run)
+        names = ("stage", "done", "total", "eta_s")
+        data |= {name: told[name] for name in names if told.get(name) is not None}
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
     data["next"] = next_command(run, status)
@@ -74,6 +76,10 @@ def active(call: Call) -> dict:
 
 def in_words(data: dict, run: runs.Run, status: str) -> str:
     text = f"{run.id}: {status}, step {data['step']} of {data['steps']}"
+    if data.get("stage") not in (None, status):
+        text += f", {data['stage']}"
+        if "total" in data:
+            text += f" {data['done']:,}/{data['total']:,}"
     if "loss" in data:
         text += f", loss {data['loss']:.3f}"
     if status in runs.ACTIVE and "eta_s" in data:

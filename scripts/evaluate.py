@@ -72,6 +72,7 @@ def rescore(call: Call, run: runs.Run) -> None:
             f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}",
         )
     with runs.locked(call.home, run.id):
+        run.file("cancel").unlink(missing_ok=True)  # of the training; this can be cancelled too
         result["benchmark"] = scored(run)
     write_json(run.file("train_metrics.json"), result)
 

@@ -90,11 +90,11 @@ def everything(run: runs.Run) -> dict:
         "best_step",
         "best_value",
         "loss",
-        "seconds",
         "tokens_per_s",
         "peak_memory_gb",
     ):
         flat[name] = result.get(name)
+    flat["seconds"] = (result.get("seconds") or {}).get("total")
     for measure in (result.get("benchmark") or {}).get("measures", []):
         flat[f"measured {measure['name']}"] = round(measure["candidate"], 4)
     return flat | {"verdict": (read_json(run.file("evaluation.json")) or {}).get("verdict")}

@@ -25,11 +25,14 @@ Presets (steps, batch, accumulation, learning rate, rank, length):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 another run, 6 it failed.
 """
 
+from dataclasses import asdict
+
 from fae_training import calling, dataset, presets, worker
 from fae_training.calling import Call, Result
 from fae_training.language import request, scoring
 
 DEFAULTS = request.DEFAULTS | presets.SFT["light"] | {"preset": "light"}
+VALIDATIONS = 5
 
 
 def main(call: Call) -> Result:
@@ -49,29 +52,39 @@ def prepare(call: Call, settings) -> dict:
     return facts | request.model_facts(call, settings["model"], "train.py")
 
 
-def train(run, session) -> dict:
+def train(run, session) -> worker.Trained:
     """The worker's task: load, train, save, and say what was really applied."""
-    from fae_training.language import fast_path, gated_delta_patch, memory, mlx_tune_repairs, rows
+    from fae_training.language import (
+        fast_path,
+        gated_delta_patch,
+        memory,
+        mlx_tune_repairs,
+        rows,
+        validation_set,
+    )
     from fae_training.language.batches import Batches
     from fae_training.language.supervised_loss import language_loss
 
     # Setup
     settings, cache = run.settings, run.home.directory("cache")
-    model, tokenizer = mlx_tune_repairs.load_model(
-        run.record["model"]["directory"],
-        settings["rank"],
-        settings["lora_scale"],
-        settings["experts"],
-        settings["seed"],
-    )
-    fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
+    with session.stage("loading"):
+        model, tokenizer = mlx_tune_repairs.load_model(
+            run.record["model"]["directory"],
+            settings["rank"],
+            settings["lora_scale"],
+            settings["experts"],
+            settings["seed"],
+            session.advance,
+        )
+        fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
     data = run.home.file("data", "sft")
-    training = rows.encode_file(tokenizer, data / "train.jsonl", settings["max_length"], cache)
-    held_out = (
-        rows.encode_file(tokenizer, data / "valid.jsonl", settings["max_length"], cache)
-        if run.record["rows"]["valid"]
-        else []
-    )
+    with session.stage("tokenising"):
+        training = rows.encode_file(tokenizer, data / "train.jsonl", settings["max_length"], cache)
+        held_out = (
+            rows.encode_file(tokenizer, data / "valid.jsonl", settings["max_length"], cache)
+            if run.record["rows"]["valid"]
+            else []
+        )
     longest = max(len(row.tokens) for row in training)
     settings, fast, planned = memory.fit_to_machine(
         run.record["model"]["directory"], settings, longest, fast
@@ -82,15 +95,29 @@ def train(run, session) -> dict:
     batches = Batches(
         training, settings["batch_size"], settings["seed"], fast.shared_prefix, fast.by_length
     )
+    fewest = validation_set.choose(held_out, 0, validation_set.FEWEST_VALIDATED)
+    looks = validation_set.plan_looks(
+        batches,
+        settings["steps"],
+        settings["gradient_accumulation"],
+        VALIDATIONS,
+        validation_set.tokens_of(fewest),
+        longest * batches.batch_size,
+    )
+    validated = validation_set.choose(held_out, looks.validating_tokens, len(fewest))
+
+    def validate(step: int) -> dict:
+        loss = scoring.validation_loss(model.model, validated, fast, looks.batch_tokens, session)
+        return {"val_loss": loss}
+
     trainer = mlx_tune_repairs.sft_trainer(
         model,
         tokenizer,
         mlx_tune_repairs.sft_config(settings, run.directory),
         batches,
         lambda model, batch: language_loss(model, batch, fast),
-        (lambda: {"val_loss": scoring.held_out_loss(model.model, held_out, fast)})
-        if held_out
-        else None,
+        validate if validated else None,
+        looks,
         settings,
         run,
         session,
@@ -108,10 +135,14 @@ def train(run, session) -> dict:
         "planned": planned,
         "lora": mlx_tune_repairs.lora_receipt(model),
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
-        "rows": {"train": len(training), "valid": len(held_out)},
+        "rows": {"train": len(training), "valid": len(held_out), "validated": len(validated)},
+        "looks": asdict(looks),
         "tokens_cut": sum(row.cut_tokens for row in training),
     }
-    return worker.receipt(run, result, applied, notes)
+    return worker.Trained(
+        worker.receipt(run, result, applied, notes),
+        lambda: scoring.score(run, session, (model.model, tokenizer)),
+    )
 
 
 def build_parser() -> calling.Parser:

@@ -27,6 +27,8 @@ Presets (steps, batch, accumulation, learning rate, rank, length):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no model, 5 another run, 6 it failed.
 """
 
+from dataclasses import asdict
+
 from fae_training import calling, consent, dataset, presets, worker
 from fae_training.calling import Call, Result
 from fae_training.language import preference_request, preference_scoring, request, scoring
@@ -55,7 +57,7 @@ def prepare(call: Call, settings) -> dict:
     return facts | preference_request.start_facts(call.home, settings, facts)
 
 
-def train(run, session) -> dict:
+def train(run, session) -> worker.Trained:
     """The worker's task: load, train, save, and say what was really applied."""
     from fae_training.language import (
         dpo_repairs,
@@ -68,18 +70,21 @@ def train(run, session) -> dict:
 
     # Setup
     settings, cache = run.settings, run.home.directory("cache")
-    model, tokenizer = mlx_tune_repairs.load_model(
-        run.record["model"]["directory"],
-        settings["rank"],
-        settings["lora_scale"],
-        settings["experts"],
-        settings["seed"],
-        preference_request.start_adapter(run),
-    )
-    fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
-    train_rows, valid_rows, _ = preference_request.corrections(run.home)
-    training = encode_pairs(tokenizer, train_rows, settings["max_length"])
-    held_out = encode_pairs(tokenizer, valid_rows, settings["max_length"])
+    with session.stage("loading"):
+        model, tokenizer = mlx_tune_repairs.load_model(
+            run.record["model"]["directory"],
+            settings["rank"],
+            settings["lora_scale"],
+            settings["experts"],
+            settings["seed"],
+            session.advance,
+            preference_request.start_adapter(run),
+        )
+        fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
+    with session.stage("tokenising"):
+        train_rows, valid_rows, _ = preference_request.corrections(run.home)
+        training = encode_pairs(tokenizer, train_rows, settings["max_length"])
+        held_out = encode_pairs(tokenizer, valid_rows, settings["max_length"])
     longest = max(len(row.tokens) for pair in training for row in (pair.chosen, pair.rejected))
     settings, fast, planned = memory.fit_to_machine(
         run.record["model"]["directory"], settings, longest, fast, rows_each=2
@@ -93,6 +98,7 @@ def train(run, session) -> dict:
         dpo_repairs.dpo_config(settings, run.directory),
         training,
         held_out,
+        longest,
         fast,
         run,
         session,
@@ -114,9 +120,13 @@ def train(run, session) -> dict:
         "lora": mlx_tune_repairs.lora_receipt(model),
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
         "rows": {"train": len(training), "valid": len(held_out)},
+        "looks": asdict(trainer.looks),
         "tokens_cut": sum(pair.cut_tokens for pair in training),
     }
-    return worker.receipt(run, result, applied, notes)
+    return worker.Trained(
+        worker.receipt(run, result, applied, notes),
+        lambda: preference_scoring.score(run, session, (model.model, tokenizer)),
+    )
 
 
 def build_parser() -> calling.Parser:

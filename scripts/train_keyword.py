@@ -49,11 +49,11 @@ def prepare(call: Call, settings) -> dict:
     return request.facts(call, settings, KIND)
 
 
-def train(run, session) -> dict:
+def train(run, session) -> worker.Trained:
     """The worker's task: gather the sounds, train, choose thresholds on streams, save."""
     from fae_training.ears import training
 
-    return training.train(run, session)
+    return worker.Trained(training.train(run, session))
 
 
 def score(run, session) -> dict:

@@ -51,7 +51,7 @@ def prepare(call: Call, settings) -> dict:
     return request.facts(call, settings)
 
 
-def train(run, session) -> dict:
+def train(run, session) -> worker.Trained:
     """The worker's task: make the clips, load, train, save, and say what was really applied."""
     from fae_training.fit import FitSettings, fit
     from fae_training.speech import batches, dataset, mlx_tune_repairs, recogniser
@@ -59,17 +59,21 @@ def train(run, session) -> dict:
 
     # Setup
     settings = run.settings
-    data = dataset.build(run.home, settings, find_synthesiser(), session.log)
-    wrapper = mlx_tune_repairs.load_model(
-        run.record["model"]["directory"],
-        settings["rank"],
-        settings["lora_scale"],
-        settings["seed"],
-    )
+    with session.stage("speaking the words"):
+        data = dataset.build(run.home, settings, find_synthesiser(), session.log)
+        session.check()
+    with session.stage("loading"):
+        wrapper = mlx_tune_repairs.load_model(
+            run.record["model"]["directory"],
+            settings["rank"],
+            settings["lora_scale"],
+            settings["seed"],
+        )
+        session.check()
     model = wrapper.model._model
-    session.log("encoding the clips")
-    training = batches.rows_of(model, run.home, "train")
-    held_out = batches.rows_of(model, run.home, "valid")
+    with session.stage("encoding"):
+        training = batches.rows_of(model, run.home, "train", session.advance)
+        held_out = batches.rows_of(model, run.home, "valid", session.advance)
 
     # Train
     stream = batches.SpeechBatches(training, settings["batch_size"], settings["seed"])
@@ -91,7 +95,9 @@ def train(run, session) -> dict:
         ),
         recogniser.loss,
         stream,
-        (lambda: {"val_loss": batches.mean_loss(model, held_out)}) if held_out else None,
+        (lambda step: {"val_loss": batches.mean_loss(model, held_out, session.advance)})
+        if held_out
+        else None,
         run,
         session,
     )
@@ -107,7 +113,7 @@ def train(run, session) -> dict:
         "rows": {"train": data["train"], "valid": data["valid"]},
         "terms": data["terms"],
     }
-    return worker.receipt(run, result, applied, data["notes"])
+    return worker.Trained(worker.receipt(run, result, applied, data["notes"]))
 
 
 def build_parser() -> calling.Parser:

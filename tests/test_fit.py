@@ -3,6 +3,7 @@
 Long: it holds every promise of the one loop that all kinds train with.
 """
 
+import contextlib
 import math
 
 import pytest
@@ -15,7 +16,7 @@ class Recorder:
     """What a session is told; `stop_after` reports it asks for the end."""
 
     def __init__(self, stop_after: int | None = None):
-        self.reports, self.stop_after = [], stop_after
+        self.reports, self.times_left, self.stop_after = [], [], stop_after
 
     def should_stop(self) -> bool:
         steps = [report for report in self.reports if "loss" in report]
@@ -23,6 +24,14 @@ class Recorder:
 
     def status(self, word: str) -> None:
         pass
+
+    @contextlib.contextmanager
+    def stage(self, name: str, total: int | None = None, left=None):
+        self.left = left
+        yield
+
+    def progressed(self, done: int) -> None:
+        self.times_left.append(self.left())
 
     def report(self, values: dict) -> None:
         self.reports.append(values)
@@ -236,7 +245,7 @@ def test_gradients_are_clipped_to_the_norm_and_the_true_norm_is_reported(run):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_publishes_nothing(run):
     with pytest.raises(Failed, match="step 4: the loss is nan; nothing was published") as failed:
-        train(run, batches=Points(poison=3), validate=lambda: {"val_loss": 1.0}, save_every=1)
+        train(run, batches=Points(poison=3), validate=lambda step: {"val_loss": 1.0}, save_every=1)
     assert failed.value.code == "not_finite" and failed.value.exit_status == 6
     import mlx.core as mx
 
@@ -250,7 +259,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_publishes_nothing(run):
 def test_a_validation_that_is_not_finite_stops_the_run(run):
     values = iter([1.0, float("inf")])
     with pytest.raises(Failed, match=r"step 2: .*inf"):
-        train(run, validate=lambda: {"val_loss": next(values)})
+        train(run, validate=lambda step: {"val_loss": next(values)})
     assert not run.file("checkpoints", "best.safetensors").exists()
 
 
@@ -271,7 +280,7 @@ def test_the_best_checkpoint_is_what_is_given_back(run, best, values, step):
     seen, source = [], iter(values)
     model = make_model()
 
-    def validate():
+    def validate(step):
         seen.append(weights(model))
         return {"accuracy": float(next(source))}
 
@@ -294,7 +303,7 @@ def test_without_anything_held_out_the_last_step_is_the_best(run):
 def test_patience_ends_a_run_that_no_longer_gets_better(run):
     values = iter([9, 5, 6, 7, 1, 1])
     result, _, _ = train(
-        run, steps=20, validate=lambda: {"val_loss": float(next(values))}, patience=2
+        run, steps=20, validate=lambda step: {"val_loss": float(next(values))}, patience=2
     )
     assert (result.stopped, result.steps_done, result.best_step) == ("early", 6, 2)
 
@@ -303,7 +312,7 @@ def test_a_validation_can_end_a_run(run):
     values = iter([9, 5, 3, 1])
     result, _, _ = train(
         run,
-        validate=lambda: {"val_loss": float(next(values))},
+        validate=lambda step: {"val_loss": float(next(values))},
         stop_when=lambda v: v["val_loss"] < 4,
     )
     assert (result.stopped, result.steps_done, result.best_value) == ("early", 4, 3.0)
@@ -322,7 +331,7 @@ def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_bytes(run, compiled)
         values = {0: 9.0, 2: 3.0, 4: 4.0, 6: 5.0, 8: 2.0, 10: 7.0}
         told = recorder or Recorder()
 
-        def validate():
+        def validate(step):
             done = [r["step"] for r in told.reports if "loss" in r]
             return {"val_loss": values[done[-1] if done else 0]}
 
@@ -366,8 +375,8 @@ def test_a_run_that_died_between_checkpoints_repeats_the_lost_steps(run):
 
 
 def test_a_run_that_died_after_its_last_step_resumes_to_its_result(run):
-    first, _, model = train(run, validate=lambda: {"val_loss": 1.0})
-    again, recorder, same = train(run, validate=lambda: {"val_loss": 1.0})
+    first, _, model = train(run, validate=lambda step: {"val_loss": 1.0})
+    again, recorder, same = train(run, validate=lambda step: {"val_loss": 1.0})
     assert recorder.reports == [] and weights(same) == weights(model)
     for name in ("best_step", "best_value", "steps_done", "loss", "applied"):
         assert getattr(again, name) == getattr(first, name), name
@@ -414,7 +423,7 @@ def test_training_goes_on_in_train_mode_after_a_validation(run):
 
     validations = []
 
-    def validate():
+    def validate(step):
         validations.append(model.training)
         return {"val_loss": 1.0}
 
@@ -425,7 +434,7 @@ def test_training_goes_on_in_train_mode_after_a_validation(run):
 def test_nothing_is_judged_before_validate_from_and_the_end_always_is(run):
     asked = []
 
-    def validate():
+    def validate(step):
         asked.append(len(asked))
         return {"val_loss": float(len(asked))}
 

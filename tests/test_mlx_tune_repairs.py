@@ -195,7 +195,7 @@ class Trainer:
                 )
             ]
 
-        def validate():
+        def validate(step):
             seen.validated.append(trainable(model.model))
             measured = scoring.held_out_loss(model.model, encoded(held_out), fast)
             return {"val_loss": next(self.scripted) if self.scripted else measured}

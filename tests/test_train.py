@@ -152,7 +152,7 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     assert applied["trainer"] == "mlx_tune.sft_trainer.SFTTrainer"
     assert applied["optimizer"] == "AdamW" and applied["weight_decay"] == 0.01
     assert (applied["schedule"], applied["warmup_steps"]) == ("cosine", 1)
-    assert applied["rows"] == {"train": 8, "valid": 5} and applied["tokens_cut"] == 0
+    assert applied["rows"] == {"train": 8, "valid": 5, "validated": 5} and applied["tokens_cut"] == 0
     assert applied["lora"]["rank"] == [4] and applied["lora"]["scale"] == [2.0]
     assert applied["lora"]["linear_attention_modules"] == 9, "3 layers with 3 projections each"
     assert applied["fast"]["gated_delta_calls"]["chunkwise"] > 0, "the patched function was called"

@@ -51,3 +51,12 @@ class Failed(SkillError):
     """The work itself went wrong."""
 
     exit_status = 6
+
+
+class Cancelled(SkillError):
+    """Somebody asked for the end of a run, and what was going on could not be finished first."""
+
+    def __init__(self):
+        super().__init__(
+            "cancelled", "it was stopped before it was finished", "uv run scripts/check_status.py"
+        )

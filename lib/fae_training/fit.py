@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Protocol
 
 from fae_training.arrays import load_arrays, save_arrays
-from fae_training.errors import BadRequest, Failed
+from fae_training.errors import BadRequest, Cancelled, Failed
 
 SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How to train. `best` says whether the lowest or the highest `best_metric` of validate() is the best.
+    """How to train. `best` says whether the lowest or the highest `best_metric` of a validation is the best.
 
     validate_from: no validation before this step; while the rate is high a good one is luck, where few are held out.
     patience: end after so many validations without a better one; None: never.
     stop_when: called with the values of each validation; True ends the run early with the best so far.
+    scoring: how long the scoring after the training takes, as a number of validations; for the time left.
     max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
     compiled: whether mx.compile fuses the step; None: on a GPU. On a CPU it gains a few percent of a step, after a C++
     compiler has worked for up to minutes on each shape.
@@ -47,6 +48,7 @@ class FitSettings:
     best: str = "lowest"
     patience: int | None = None
     stop_when: Callable[[dict], bool] | None = None
+    scoring: float = 0.0
     compiled: bool | None = None
 
     def __post_init__(self):
@@ -70,7 +72,10 @@ class Batches(Protocol):
 
 @dataclass
 class FitResult:
-    """`stopped` is completed, early (patience, stop_when) or cancelled. `best_parameters` maps names to arrays."""
+    """`stopped` is completed, early (patience, stop_when) or cancelled. `best_parameters` maps names to arrays.
+
+    The tokens a second are those of the steps alone, without validations.
+    """
 
     best_parameters: dict
     best_step: int
@@ -79,7 +84,6 @@ class FitResult:
     steps_done: int
     stopped: str
     loss: float | None
-    seconds: float
     tokens_per_s: float
     supervised_tokens_per_s: float
     peak_memory_gb: float
@@ -113,8 +117,9 @@ def fit(
     loss(model, batch) -> (loss_sum, weight_sum, {name: scalar}): sums over the micro-batch. The gradient of a step is
     that of (sum of loss_sum) / (sum of weight_sum) over its micro-batches, so accumulation equals the large batch; the
     named scalars are divided and reported in the same way.
-    validate() -> {best_metric: float, ...}; None when there is nothing held out: then the last step is the best.
-    Raises Failed on a loss that is NaN or infinite, before anything is published.
+    validate(step) -> {best_metric: float, ...}; None when there is nothing held out: then the last step is the best.
+    Raises Failed on a loss that is NaN or infinite, before anything is published, and Cancelled when the run is
+    stopped before its first step: there is nothing to keep then.
     """
     import mlx.core as mx
     import mlx.nn as nn
@@ -141,10 +146,15 @@ def fit(
     if compiled:
         micro_step = mx.compile(micro_step, inputs=state, outputs=state)
 
-    def checked_validation() -> dict:
+    def validated() -> dict:
         model.eval()
-        values = validate()
-        model.train()
+        try:
+            with session.stage("validating", left=progress.seconds_left):
+                began = time.monotonic()
+                values = validate(step)
+                progress.took("validation", time.monotonic() - began)
+        finally:
+            model.train()
         if not all(math.isfinite(value) for value in values.values()):
             raise Failed(
                 "not_finite",
@@ -153,19 +163,11 @@ def fit(
             )
         return values
 
-    model.train()
-    session.status("training")
-    if validate and step == 0:
-        progress.first(checked_validation())
-    stopped = "completed"
-    mx.reset_peak_memory()
-    while step < settings.steps:
-        if session.should_stop():
-            stopped = "cancelled"
-            break
+    def take_step(step: int) -> None:
+        began = time.monotonic()
         total_gradient, total_loss, total_weight, extras = None, 0.0, 0.0, {}
         for micro in range(settings.gradient_accumulation):
-            index = step * settings.gradient_accumulation + micro
+            index = (step - 1) * settings.gradient_accumulation + micro
             loss_sum, weight, extra, gradient = micro_step(batches.batch_at(index))
             if total_gradient is not None:
                 gradient = tree_map(mx.add, total_gradient, gradient)
@@ -175,7 +177,6 @@ def fit(
             total_weight += weight.item()
             extras = {name: extras.get(name, 0.0) + value.item() for name, value in extra.items()}
             progress.count(batches.tokens(index))
-        step += 1
         if not math.isfinite(total_loss):
             raise Failed(
                 "not_finite",
@@ -192,22 +193,50 @@ def fit(
         optimizer.learning_rate = learning_rate_at(step, settings)
         optimizer.update(model, gradient)
         mx.eval(model.trainable_parameters(), optimizer.state)
+        progress.took("step", time.monotonic() - began)
         progress.stepped(step, total_loss * scale, optimizer.learning_rate.item(), extras)
-        last = step == settings.steps
-        due = step % settings.validate_every == 0 and step >= settings.validate_from
-        if validate and (due or last):
-            values = checked_validation()
-            progress.validated(step, values, dict(tree_flatten(model.trainable_parameters())))
-            if settings.stop_when and settings.stop_when(values):
+
+    model.train()
+    session.status("training")
+    # A validation that a cancelled run left out is made up for before the next step.
+    pending = validate is not None and progress.validation_pending
+    stopped = "completed"
+    mx.reset_peak_memory()
+    with session.stage("training", settings.steps, left=progress.seconds_left):
+        while True:
+            if pending:
+                try:
+                    values = validated()
+                except Cancelled:
+                    stopped = "cancelled"
+                    break
+                pending = False
+                if step == 0:
+                    progress.first(values)
+                else:
+                    trained = dict(tree_flatten(model.trainable_parameters()))
+                    progress.validated(step, values, trained)
+                    if settings.stop_when and settings.stop_when(values):
+                        stopped = "early"
+            last = step == settings.steps
+            if step and (step % settings.save_every == 0 or last) and step > progress.saved_step:
+                progress.save(step, model, optimizer, pending)
+            if progress.out_of_patience():
                 stopped = "early"
-        if step % settings.save_every == 0 or last:
-            progress.save(step, model, optimizer)
-        if progress.out_of_patience():
-            stopped = "early"
-        if stopped == "early":
-            break
-    if stopped == "cancelled" and step:
-        progress.save(step, model, optimizer)
+            if last or stopped == "early":
+                break
+            if session.should_stop():
+                stopped = "cancelled"
+                break
+            step += 1
+            take_step(step)
+            session.progressed(step)
+            due = step % settings.validate_every == 0 and step >= settings.validate_from
+            pending = validate is not None and (due or step == settings.steps)
+    if stopped == "cancelled":
+        if step == 0:
+            raise Cancelled()
+        progress.save(step, model, optimizer, pending)
     return progress.result(step, stopped, model, optimizer)
 
 
@@ -221,8 +250,10 @@ class _Progress:
         self.validations_since_best = 0
         self.loss: float | None = None
         self.seconds_before, self.started = 0.0, time.monotonic()
-        self.first_step = 0
-        self.tokens, self.supervised = 0, 0
+        self.step, self.first_step, self.saved_step = 0, 0, 0
+        self.validation_pending = True
+        self.tokens, self.supervised, self.step_seconds = 0, 0, 0.0
+        self.durations: dict[str, list[float]] = {"step": [], "validation": []}
         self.window: list[tuple[float, dict]] = []
 
     def resume(self, model, optimizer) -> int:
@@ -253,11 +284,14 @@ class _Progress:
         )
         self.validations_since_best = int(kept["validations_since_best"])
         self.loss = _number(kept["loss"])
-        self.first_step = int(kept["step"])
+        self.step = self.first_step = self.saved_step = int(kept["step"])
+        self.validation_pending = kept.get("validation_pending") == "True"
+        self.tokens, self.supervised = int(kept.get("tokens", 0)), int(kept.get("supervised", 0))
+        self.step_seconds = float(kept.get("step_seconds", 0.0))
         self.session.log(f"going on from step {self.first_step}")
         return self.first_step
 
-    def save(self, step: int, model, optimizer) -> None:
+    def save(self, step: int, model, optimizer, validation_pending: bool) -> None:
         import mlx.core as mx
         from mlx.utils import tree_flatten
 
@@ -269,14 +303,38 @@ class _Progress:
         arrays["random"] = mx.random.state[0]
         names = ("best_step", "best_value", "first_value", "validations_since_best", "loss")
         kept = {name: str(getattr(self, name)) for name in names}
+        kept |= {name: str(getattr(self, name)) for name in ("tokens", "supervised")}
+        kept["step_seconds"] = str(self.step_seconds)
         save_arrays(
             self.directory / "latest.safetensors",
             arrays,
-            kept | {"step": str(step), "seconds": str(self.seconds())},
+            kept
+            | {"step": str(step), "seconds": str(self.seconds())}
+            | {"validation_pending": str(validation_pending)},
         )
+        self.saved_step = step
 
     def seconds(self) -> float:
         return self.seconds_before + time.monotonic() - self.started
+
+    def took(self, what: str, seconds: float) -> None:
+        """One more step or validation, and how long it took in this process."""
+        self.durations[what].append(seconds)
+        if what == "step":
+            self.step_seconds += seconds
+
+    def seconds_left(self) -> float | None:
+        """Of the steps, validations and scoring that are still to come; None before the first step."""
+        steps, validations = self.durations["step"], self.durations["validation"]
+        if not steps:
+            return None
+        left = sum(steps) / len(steps) * (self.settings.steps - self.step)
+        if validations:
+            every, first = self.settings.validate_every, self.settings.validate_from
+            due = {*range(self.step + 1, self.settings.steps + 1)}
+            to_come = sum(1 for s in due if s % every == 0 and s >= first or s == self.settings.steps)
+            left += sum(validations) / len(validations) * (to_come + self.settings.scoring)
+        return left
 
     def count(self, tokens: tuple[int, int]) -> None:
         self.tokens += tokens[0]
@@ -290,14 +348,13 @@ class _Progress:
     def stepped(self, step: int, loss: float, learning_rate: float, extras: dict) -> None:
         import mlx.core as mx
 
-        self.loss = loss
+        self.step, self.loss = step, loss
         self.window.append((loss, extras))
         if step % self.settings.report_every and step != self.settings.steps:
             return
         names = self.window[-1][1]
         means = {name: sum(e[name] for _, e in self.window) / len(self.window) for name in names}
-        here = time.monotonic() - self.started
-        a_step = here / max(step - self.first_step, 1)
+        here = max(self.step_seconds, 1e-9)
         self.session.report(
             {
                 "step": step,
@@ -307,7 +364,7 @@ class _Progress:
                 "supervised_tokens_per_s": round(self.supervised / here, 1),
                 "peak_memory_gb": round(mx.get_peak_memory() / 1e9, 3),
                 "elapsed_s": round(self.seconds(), 1),
-                "eta_s": round(a_step * (self.settings.steps - step), 1),
+                "eta_s": round(self.seconds_left(), 1),
             }
             | means
         )
@@ -345,7 +402,7 @@ class _Progress:
             if self.best_step
             else dict(tree_flatten(model.trainable_parameters()))
         )
-        here = max(time.monotonic() - self.started, 1e-9)
+        here = max(self.step_seconds, 1e-9)
         return FitResult(
             best_parameters=parameters,
             best_step=self.best_step or step,
@@ -354,7 +411,6 @@ class _Progress:
             steps_done=step,
             stopped=stopped,
             loss=self.loss,
-            seconds=round(self.seconds(), 1),
             tokens_per_s=round(self.tokens / here, 1),
             supervised_tokens_per_s=round(self.supervised / here, 1),
             peak_memory_gb=round(mx.get_peak_memory() / 1e9, 3),

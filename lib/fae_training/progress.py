@@ -1,12 +1,16 @@
-"""What a person sees while a run goes on, drawn from run.json and metrics.jsonl."""
+"""What a person sees while a run goes on, drawn from run.json, progress.json and metrics.jsonl."""
 
+import contextlib
 import os
 import shutil
 import sys
 import time
 
-from fae_training.runs import ACTIVE, Run
-from fae_training.state import read_jsonl
+from fae_training.runs import ACTIVE, PROGRESS_FILE, Run
+from fae_training.state import read_json, read_jsonl
+
+# Where nothing can be redrawn, a line is printed when a stage begins and at most every tenth of the way.
+LINES_A_STAGE = 10
 
 
 def latest_report(run: Run) -> dict:
@@ -15,6 +19,11 @@ def latest_report(run: Run) -> dict:
     for report in read_jsonl(run.file("metrics.jsonl")):
         newest |= {name: value for name, value in report.items() if value is not None}
     return newest
+
+
+def latest_progress(run: Run) -> dict:
+    """{"stage", "done", "total", "eta_s", "seconds"} of a run that is going on, as far as its worker has said."""
+    return read_json(run.file(PROGRESS_FILE)) or {}
 
 
 def duration(seconds: float | None) -> str:
@@ -27,11 +36,19 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
-def line(run: Run, report: dict, width: int) -> str:
-    """One line: status, bar, loss, speed, memory, time left; at most `width` characters."""
-    steps = run.settings.get("steps") or 1
-    step = report.get("step", 0)
-    parts = [f"{run.record.get('status', '')} {step}/{steps}"]
+def stage_of(run: Run, status: str) -> tuple[str, int, int | None]:
+    """(what the run is doing, how many items are done, of how many): by stage while it goes on, else by its steps."""
+    told = latest_progress(run)
+    if status in ACTIVE and told.get("stage"):
+        return told["stage"], told["done"], told["total"]
+    return status, latest_report(run).get("step", 0), run.settings.get("steps") or 1
+
+
+def line(run: Run, width: int) -> str:
+    """One line: what it does, bar, loss, speed, memory, time left; at most `width` characters."""
+    report, status = latest_report(run), run.record.get("status", "")
+    stage, done, total = stage_of(run, status)
+    parts = [f"{stage} {done:,}/{total:,}" if total else stage]
     for label, name, form in (
         ("loss", "loss", ".3f"),
         ("held-out", "val_loss", ".3f"),
@@ -41,12 +58,13 @@ def line(run: Run, report: dict, width: int) -> str:
         if report.get(name) is not None:
             unit = {"tokens_per_s": " tokens/s", "peak_memory_gb": " GB"}.get(name, "")
             parts.append(f"{label} {report[name]:{form}}{unit}".strip())
-    if report.get("eta_s") is not None and step < steps:
-        parts.append(f"{duration(report['eta_s'])} left")
+    left = latest_progress(run).get("eta_s")
+    if status in ACTIVE and left is not None:
+        parts.append(f"{duration(left)} left")
     text = "  ".join(parts)
     room = width - len(text) - 4
-    if room >= 10:
-        filled = min(20, room) * step // steps
+    if room >= 10 and total:
+        filled = min(20, room) * min(done, total) // total
         text = f"[{'=' * filled}{' ' * (min(20, room) - filled)}] {text}"
     return text[: width - 1]
 
@@ -54,19 +72,22 @@ def line(run: Run, report: dict, width: int) -> str:
 def follow(run: Run) -> str:
     """Stay with the run until it ends, drawing its progress on standard error. Returns its last status.
 
-    On a terminal one line is redrawn; elsewhere a line is printed for each report.
+    On a terminal one line is redrawn; elsewhere a line is printed for each stage and each tenth of it.
     """
     redraw = sys.stderr.isatty()
-    shown = ""
+    shown: object = None
     while True:
         status = run.status()
-        width = shutil.get_terminal_size((100, 24)).columns
-        report = latest_report(run)
-        text = line(run, report, width if redraw else 200)
-        if text != shown:
-            sys.stderr.write(f"\r\033[K{_dim(text)}" if redraw else f"{text}\n")
-            sys.stderr.flush()
-            shown = text
+        width = shutil.get_terminal_size((100, 24)).columns if redraw else 200
+        text = line(run, width)
+        stage, done, total = stage_of(run, status)
+        news: object = text if redraw else (stage, LINES_A_STAGE * done // total if total else 0)
+        if news != shown:
+            # Nobody may be there to read any more; the run goes on all the same.
+            with contextlib.suppress(BrokenPipeError):
+                sys.stderr.write(f"\r\033[K{_dim(text)}" if redraw else f"{text}\n")
+                sys.stderr.flush()
+            shown = news
         if status not in ACTIVE:
             if redraw:
                 sys.stderr.write("\n")

@@ -23,6 +23,8 @@ from fae_training.state import Home, make_directory, read_json, write_json
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
+# What the worker is doing at the moment and how far it is (session.py writes it).
+PROGRESS_FILE = "progress.json"
 
 
 class Run:

@@ -1,22 +1,55 @@
-"""What a worker tells the world while it works, and what it is told."""
+"""What a worker tells the world while it works, and what it is told.
 
+Work is divided into stages (loading, tokenising, training, validating, scoring). progress.json says which one is
+going on, how far it is, how long what is still to come will take, and how many seconds each stage has taken.
+"""
+
+import contextlib
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from fae_training.errors import Cancelled
 from fae_training.processes import on_battery
-from fae_training.runs import Run
-from fae_training.state import append_jsonl, now
+from fae_training.runs import PROGRESS_FILE, Run
+from fae_training.state import append_jsonl, now, read_json, write_json
+
+# Between two writes of progress.json, which are flushed to disk.
+SECONDS_BETWEEN_WRITES = 0.5
+
+
+@dataclass
+class _Stage:
+    name: str
+    total: int | None = None
+    done: int = 0
+    began: float = 0.0
+    left: Callable[[], float | None] | None = None
+
+    def seconds_left(self) -> float | None:
+        """By `left` where the stage knows better, else at the pace so far."""
+        if self.left:
+            return self.left()
+        if not self.total or not self.done:
+            return None
+        return (time.monotonic() - self.began) / self.done * (self.total - self.done)
 
 
 class Session:
-    """What a worker tells the world while it works."""
+    """One worker's side of a run. A run that goes on adds to the seconds that its earlier workers took."""
 
     def __init__(self, run: Run, battery_rule: str = "train"):
         self.run = run
         self._stop = False
         self._battery_rule = battery_rule
         self._looked_at_power = 0.0
+        kept = read_json(run.file(PROGRESS_FILE)) or {}
+        self.seconds: dict[str, float] = kept.get("seconds", {})
+        self._stages: list[_Stage] = []
+        self._counted_until = time.monotonic()
+        self._wrote_at = 0.0
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
@@ -28,6 +61,11 @@ class Session:
         self._wait_for_power()
         return self._stop or self.run.file("cancel").exists()
 
+    def check(self) -> None:
+        """Raises Cancelled when somebody asked for the end."""
+        if self.should_stop():
+            raise Cancelled()
+
     def _wait_for_power(self) -> None:
         if self._battery_rule != "wait" or time.monotonic() - self._looked_at_power < 60:
             return
@@ -35,6 +73,59 @@ class Session:
             self.log("on battery: waiting for the power to come back")
             time.sleep(5)
         self._looked_at_power = time.monotonic()
+
+    @contextlib.contextmanager
+    def stage(
+        self,
+        name: str,
+        total: int | None = None,
+        left: Callable[[], float | None] | None = None,
+    ) -> Iterator[None]:
+        """A piece of work whose seconds count as `name`; inside another stage it interrupts that one's.
+
+        total: how many items it has, where that is known. left: says how many seconds are still to come for the whole
+        run; by default those of this stage, at its pace so far.
+        """
+        self._count_seconds()
+        self._stages.append(_Stage(name, total, began=time.monotonic(), left=left))
+        self._write()
+        try:
+            yield
+        finally:
+            self._count_seconds()
+            self._stages.pop()
+            self._write()
+
+    def advance(self, done: int, total: int | None = None) -> None:
+        """`done` items of the innermost stage are finished. Raises Cancelled when somebody asked for the end."""
+        self.progressed(done, total)
+        self.check()
+
+    def progressed(self, done: int, total: int | None = None) -> None:
+        """As `advance`, for a stage that looks at should_stop itself."""
+        stage = self._stages[-1]
+        stage.done, stage.total = done, stage.total if total is None else total
+        if time.monotonic() - self._wrote_at >= SECONDS_BETWEEN_WRITES:
+            self._count_seconds()
+            self._write()
+
+    def _count_seconds(self) -> None:
+        here = time.monotonic()
+        if self._stages:
+            name = self._stages[-1].name
+            self.seconds[name] = self.seconds.get(name, 0.0) + here - self._counted_until
+        self._counted_until = here
+
+    def _write(self) -> None:
+        self._wrote_at = time.monotonic()
+        seconds = {name: round(value, 2) for name, value in self.seconds.items()}
+        data: dict = {"seconds": seconds}
+        if self._stages:
+            stage = self._stages[-1]
+            left = stage.seconds_left()
+            data |= {"stage": stage.name, "done": stage.done, "total": stage.total}
+            data["eta_s"] = None if left is None else round(left, 1)
+        write_json(self.run.file(PROGRESS_FILE), data)
 
     def status(self, word: str) -> None:
         self.run.update(status=word)

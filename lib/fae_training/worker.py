@@ -6,13 +6,16 @@ follows it (a person at a terminal) or answers at once. The worker runs the same
 
 import argparse
 import contextlib
+import gc
 import os
 import platform
 import signal
 import subprocess
+import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +23,7 @@ from pathlib import Path
 from fae_training import consent, dataset, models, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.deployment import fingerprint
-from fae_training.errors import BadRequest, Failed, Refused, SkillError
+from fae_training.errors import BadRequest, Cancelled, Failed, Refused, SkillError
 from fae_training.fit import FitResult
 from fae_training.kinds import KINDS
 from fae_training.processes import lift_limits, start
@@ -29,6 +32,17 @@ from fae_training.runs import Run
 from fae_training.session import Session
 from fae_training.settings import Settings, house_rule, resolve
 from fae_training.state import now, read_json, write_json
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a kind's training gives back: its receipt, and how to score it with the model that is in memory already.
+
+    Without `score` a fresh process does it.
+    """
+
+    receipt: dict
+    score: Callable[[], dict] | None = None
 
 
 def training_parser(description: str, presets: dict) -> Parser:
@@ -91,7 +105,7 @@ def main(
 
     `prepare(call, settings) -> dict` runs in the front process with nothing but the standard library; it refuses what
     cannot work and returns facts for run.json, among them data_fingerprint. `tasks` run in workers:
-    task(run, session) -> dict.
+    train gives Trained, the others a dict.
     """
     if call.arguments.worker:
         return _work(
@@ -263,14 +277,23 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     rules = run.home.read("config.json", {}) or {}
     waits = run.record.get("caller") == "fae" and rules.get("on_battery", "wait") == "wait"
     session = Session(run, "wait" if waits else "train")
+    if task == "train":
+        return _train(run, session, tasks["train"])
     if task == "score":
         consent.require(run.home, KINDS[run.kind].consent)
-    if task != "train":
-        models.check_unchanged(run.record)
-        # A fresh process that train or deploy started and waits for: its answer is a file.
-        answer = tasks[task](run, session)
-        write_json(run.file(f"{task}.json"), answer)
-        return Result({"status": "done"}, f"{task} is done")
+    models.check_unchanged(run.record)
+    # A fresh process that another one started and waits for: its answer is a file.
+    try:
+        with session.stage("scoring" if task == "score" else task):
+            answer = tasks[task](run, session)
+    except Cancelled:
+        return Result({"status": "cancelled"}, f"{task} was cancelled")
+    write_json(run.file(f"{task}.json"), answer)
+    return Result({"status": "done"}, f"{task} is done")
+
+
+def _train(run: Run, session: Session, task: Callable) -> Result:
+    """Train, save, and score what was saved."""
     run.update(
         status="preparing",
         started_at=now(),
@@ -280,21 +303,40 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
         consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
         models.check_unchanged(run.record)
         dataset.keep_sources(run)
-        result = tasks["train"](run, session)
-        write_json(run.file("train_metrics.json"), result)
-        if result["stopped"] != "cancelled":
-            session.status("evaluating")
-            result["benchmark"] = scored(run)
-            write_json(run.file("train_metrics.json"), result)
-        run.update(
-            status="cancelled" if result["stopped"] == "cancelled" else "completed", ended_at=now()
-        )
+        status = "cancelled"
+        with contextlib.suppress(Cancelled):
+            trained = task(run, session)
+            result = trained.receipt
+            _keep(run, session, result)
+            if result["stopped"] != "cancelled":
+                # What the training held beside the model goes before anything else is loaded.
+                _release_memory()
+                session.status("evaluating")
+                with session.stage("scoring"):
+                    result["benchmark"] = scored(run, trained.score, session.should_stop)
+                _keep(run, session, result)
+                status = "completed"
+        run.update(status=status, ended_at=now())
     except Exception as problem:
         traceback.print_exc()
         error = problem if isinstance(problem, SkillError) else _of_library(problem, run)
         run.update(status="failed", ended_at=now(), error=error.as_dict()["error"])
         raise error from problem
     return Result({"status": run.record["status"], "run": run.id}, run.record["status"])
+
+
+def _release_memory() -> None:
+    """Give back what nothing refers to any more, MLX's cache too."""
+    gc.collect()
+    if mlx := sys.modules.get("mlx.core"):
+        mlx.clear_cache()
+
+
+def _keep(run: Run, session: Session, result: dict) -> None:
+    """Write train_metrics.json with the seconds of each stage so far."""
+    seconds = {name: round(value, 1) for name, value in session.seconds.items()}
+    result["seconds"] = seconds | {"total": round(sum(session.seconds.values()), 1)}
+    write_json(run.file("train_metrics.json"), result)
 
 
 def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dict:
@@ -329,10 +371,18 @@ def _of_library(problem: Exception, run: Run) -> Failed:
     )
 
 
-def scored(run: Run) -> dict:
-    """The benchmark of a run's saved adapter, measured in a fresh process, and which adapter that was. Raises Failed."""
+def scored(
+    run: Run,
+    score: Callable[[], dict] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict:
+    """The benchmark of a run's saved adapter, and which adapter that was; by `score`, else by a fresh process.
+
+    Raises Failed, and Cancelled when should_stop says so or somebody cancels the run.
+    """
     mark = fingerprint(run.file("adapters"))
-    return _fresh_process(run, "score", None) | {"fingerprint": mark}
+    found = score() if score else _fresh_process(run, "score", None, should_stop)
+    return found | {"fingerprint": mark}
 
 
 def verify(run: Run, timeout_s: float) -> dict | None:
@@ -340,15 +390,31 @@ def verify(run: Run, timeout_s: float) -> dict | None:
     return _fresh_process(run, "verify", timeout_s)
 
 
-def _fresh_process(run: Run, task: str, timeout_s: float | None) -> dict | None:
+def _fresh_process(
+    run: Run,
+    task: str,
+    timeout_s: float | None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict | None:
+    """What a fresh process of the run's own script found out by `task`; None when it took too long. Raises Cancelled."""
     answer = run.file(f"{task}.json")
     answer.unlink(missing_ok=True)
     process = start(run, task)
+    end = None if timeout_s is None else time.monotonic() + timeout_s
     try:
-        status = process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        return None
+        while (status := process.poll()) is None:
+            if end is not None and time.monotonic() > end:
+                return None
+            if should_stop():
+                raise Cancelled()
+            time.sleep(0.05)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
     result = read_json(answer)
+    if result is None and run.file("cancel").exists():
+        raise Cancelled()
     if status or result is None:
         raise Failed(
             f"{task}_failed",

@@ -30,6 +30,7 @@ def score(run: Run, session) -> dict:
     frames = lengths[-1]
     labels, names = kept[f"labels_{frames}"], kept[f"names_{frames}"]
     session.log(f"{len(labels)} held-out windows")
+    session.check()
     seen = {
         who: {n: model.probabilities(kept[f"{WINDOWS}{n}"].astype(np.float32)) for n in lengths}
         for who, model in models.items()
@@ -86,6 +87,7 @@ def score(run: Run, session) -> dict:
     on_streams = {}
     if ear.triggers:
         session.log("listening to streams")
+        session.check()
         on_streams = _on_streams(models, kept)
         found += _stream_measures(on_streams, ear)
     candidate = models["candidate"]

@@ -78,7 +78,12 @@ class FirstNetwork:
     """What fit() asks of a run and of a session, for the network before the real one: own checkpoints, told in the log."""
 
     def __init__(self, run, session):
+        self.session = session
         self.run, self.should_stop, self.log = run, session.should_stop, session.log
+        self.progressed = session.progressed
+
+    def stage(self, name: str, total: int | None = None, left=None):
+        return self.session.stage(f"{name} a first network", total)
 
     def file(self, *parts: str):
         return self.run.file("first", *parts)
@@ -148,7 +153,7 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
         losses = nn.losses.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
         return losses.sum(), mx.array(losses.size, dtype=mx.float32), {}
 
-    def validate() -> dict:
+    def validate(step: int) -> dict:
         # numpy's matrix products are fast everywhere; MLX's own on a processor are not. The loss is the Brier score at its
         # best temperature, which the result will have: a network that is only too sure of itself is not worse.
         classifier = Classifier(parameters_of(model) | {"mean": mean, "deviation": deviation}, spec)
@@ -236,7 +241,9 @@ def train(run, session) -> dict:
     """The worker's task "train", for both kinds."""
     # Setup
     ear, settings = EARS[run.kind], run.settings
-    sounds, notes = gather(run.home, ear, settings, session.log)
+    with session.stage("gathering sounds"):
+        sounds, notes = gather(run.home, ear, settings, session.log)
+        session.check()
     training, valid, about_split = recordings.split(
         sounds, settings["held_out_share"], settings["seed"]
     )
@@ -250,16 +257,18 @@ def train(run, session) -> dict:
     )
 
     # Calibrate, choose thresholds, save
-    spec = calibrated(arrays, spec, held)
-    made = {}
-    if ear.triggers:
-        made = held_out_streams(valid, ear, settings["stream_minutes"], settings["seed"])
-        spec["triggers"] = streams.choose(
-            Classifier(arrays, spec),
-            made["choose_quiet"],
-            made["choose_spoken"],
-            settings["false_alarms_per_hour"],
-        )
+    with session.stage("choosing thresholds"):
+        spec = calibrated(arrays, spec, held)
+        made = {}
+        if ear.triggers:
+            made = held_out_streams(valid, ear, settings["stream_minutes"], settings["seed"])
+            session.check()
+            spec["triggers"] = streams.choose(
+                Classifier(arrays, spec),
+                made["choose_quiet"],
+                made["choose_spoken"],
+                settings["false_alarms_per_hour"],
+            )
     save(run, ear, arrays, spec, valid)
     keep_held_out(run, held, made)
 

@@ -126,6 +126,19 @@ def load(model, directory: Path, seed: int = 0) -> dict:
     return config
 
 
+def take_off(model) -> None:
+    """Give a model with LoRA its own layers back, as they were before `add_lora`."""
+    from mlx.utils import tree_unflatten
+    from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
+
+    adapted = [
+        (name, module.linear)
+        for name, module in model.named_modules()
+        if isinstance(module, LoRALinear | LoRASwitchLinear)
+    ]
+    model.update_modules(tree_unflatten(adapted))
+
+
 def put(model, directory: Path) -> None:
     """The weights of the adapter in `directory` into a model that has LoRA already. Raises Failed unless all of them fit."""
     from mlx.utils import tree_flatten

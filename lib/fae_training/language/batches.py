@@ -34,7 +34,7 @@ class Batches:
             raise ValueError("no rows to make batches of")
         self.rows, self.batch_size, self.seed = rows, min(batch_size, len(rows)), seed
         self.share_prefix, self.by_length = share_prefix, by_length
-        self.groups = _conversations(rows) if share_prefix else [[i] for i in range(len(rows))]
+        self.groups = conversations(rows) if share_prefix else [[i] for i in range(len(rows))]
 
     @property
     def batches_per_epoch(self) -> int:
@@ -51,6 +51,10 @@ class Batches:
     def batch_at(self, index: int) -> dict:
         rows = self.rows_at(index)
         return collate(rows, self.share_prefix)
+
+    def computed_tokens(self, index: int) -> int:
+        """Tokens that a batch takes through the layers: shared ones once, padding too."""
+        return sum(level.padded for level in lay_out(self.rows_at(index), self.share_prefix))
 
     def tokens(self, index: int) -> tuple[int, int]:
         """(real, supervised) tokens of a batch, as its rows hold them: shared ones count for each row."""
@@ -84,7 +88,7 @@ def count_tokens(rows: list[TokenRow]) -> tuple[int, int]:
     )
 
 
-def _conversations(rows: list[TokenRow]) -> list[list[int]]:
+def conversations(rows: list[TokenRow]) -> list[list[int]]:
     """The rows in groups that share a history, found from the tokens alone."""
     order = sorted(range(len(rows)), key=lambda i: rows[i].tokens)
     shared = [common_length(rows[a].tokens, rows[b].tokens) for a, b in pairwise(order)]

@@ -28,11 +28,15 @@ from __future__ import annotations
 
 from fae_training.errors import Failed
 from fae_training.fit import FitResult, FitSettings, fit
-from fae_training.language import adapters, preference_reference, preference_scoring, scoring
+from fae_training.language import adapters, preference_reference, preference_scoring, validation_set
+from fae_training.language.drift import Drift
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.preference_batches import Pair, PreferenceBatches, loss_function
 from fae_training.language.preference_loss import Objective
 from fae_training.language.preference_watch import Watch
+
+# Ten looks at a run: preferences are learned, and overdone, within a few dozen steps.
+VALIDATIONS = 10
 
 
 def dpo_config(settings: dict, run_directory):
@@ -66,6 +70,7 @@ def dpo_trainer(
     config,
     pairs: list[Pair],
     held_out: list[Pair],
+    longest: int,
     fast: FastSettings,
     run,
     session,
@@ -73,12 +78,14 @@ def dpo_trainer(
     """An mlx-tune DPOTrainer whose loop is ours (fit.fit); .train() returns mlx-tune's answer, .result has the rest.
 
     `model` is mlx-tune's, with the adapter applied that the run starts from: as it is now, it is the reference.
+    longest: tokens of the longest row, for which memory was planned.
     """
     from mlx_tune import DPOTrainer
 
     class RepairedDPOTrainer(DPOTrainer):
         result: FitResult | None = None
         watch: Watch | None = None
+        looks: validation_set.Looks | None = None
 
         def _tokenize_preference_pair(self, sample):
             """chat_messages, missing_sides, over_long: pairs are token ids already (preference_batches)."""
@@ -100,8 +107,6 @@ def dpo_trainer(
 
         def fit_settings(self) -> FitSettings:
             """accumulation, warm_up, schedule, seed: from the config's fields, which the stock loop never reads."""
-            # Ten looks at a run: preferences are learned, and overdone, within a few dozen steps.
-            every = max(1, self.iters // 10)
             return FitSettings(
                 steps=self.iters,
                 learning_rate=self.learning_rate,
@@ -111,74 +116,75 @@ def dpo_trainer(
                 weight_decay=self.config.weight_decay,
                 seed=self.config.seed,
                 report_every=1,
-                validate_every=every,
-                save_every=every,
+                validate_every=self.looks.validate_every,
+                save_every=max(1, self.iters // VALIDATIONS),
                 max_gradient_norm=self.config.max_gradient_norm,
                 best_metric="val_judged_loss",
                 stop_when=lambda values: self.watch.look(values),
+                scoring=self.looks.scoring_in_validations,
             )
 
         def _train_native(self) -> dict:
             """leaking_state, bf16_sums, shuffling, validation, progress, not_finite: batches, loss and fit."""
-            inner, objective, settings = self.model.model, self.objective(), self.fit_settings()
+            inner, objective = self.model.model, self.objective()
             self.batches = PreferenceBatches(pairs, self.batch_size, self.config.seed, fast)
-            validation = preference_scoring.in_batches(held_out, self.batches.batch_size)
-            reference = self._reference(inner, objective, settings, validation)
+            micro_batches = self.iters * self.gradient_accumulation_steps
+            fewest = preference_scoring.choose(held_out, 0, validation_set.FEWEST_VALIDATED)
+            self.looks = validation_set.plan_looks(
+                self.batches,
+                self.iters,
+                self.gradient_accumulation_steps,
+                VALIDATIONS,
+                2 * sum(pair.computed_tokens for pair in fewest),
+                longest * 2 * self.batches.batch_size,
+            )
+            # Half of what a look may compute is for preferences, a quarter each for conversations and answers.
+            part = self.looks.validating_tokens // 4
+            validated = preference_scoring.choose(held_out, 2 * part, len(fewest))
+            validation = preference_scoring.in_batches(validated, self.looks.batch_tokens)
+            with session.stage("measuring the reference"):
+                reference = self._reference(inner, objective, micro_batches, validation)
             self.batches.reference = reference
-            drift = self._drift(inner)
-            start = drift()
+            with session.stage("validating"):
+                drift = Drift(inner, self.tokenizer, validated, run, fast, self.looks, session)
+                start = drift.measure(0)
             self.watch = Watch(
                 start.get("val_answer_tokens"),
-                preference_scoring.mean_chosen_tokens(held_out) if held_out else None,
+                preference_scoring.mean_chosen_tokens(validated) if validated else None,
                 start.get("val_conversation_loss"),
             )
 
-            def validate() -> dict:
+            def validate(step: int) -> dict:
+                session.progressed(0, len(validated) + len(drift.probed))
                 values = preference_scoring.validation_values(
-                    inner, validation, reference, objective, fast
+                    inner, validation, reference, objective, fast, drift.finished
                 )
-                values |= drift()
+                values |= drift.measure(step // self.looks.validate_every) if step else start
                 return values | {"val_judged_loss": self.watch.judged_loss(values)}
 
             self.result = fit(
                 inner,
-                settings,
+                self.fit_settings(),
                 loss_function(objective, fast),
                 self.batches,
-                validate if held_out else None,
+                validate if validated else None,
                 run,
                 session,
             )
             self._save_adapters(self.result.best_step)
             return {"status": "success", "adapter_path": str(self.adapter_path)}
 
-        def _drift(self, inner):
-            """A function that measures what the preference loss does not see: length of answers, conversations."""
-            watched = preference_scoring.watched(held_out)
-            probed = preference_scoring.probed_conversations(run, self.tokenizer)
-
-            def measure() -> dict:
-                values = {}
-                if watched:
-                    length = preference_scoring.answer_tokens(inner, self.tokenizer, watched)
-                    values["val_answer_tokens"] = length
-                if probed:
-                    values["val_conversation_loss"] = scoring.held_out_loss(inner, probed, fast)
-                return values
-
-            return measure
-
-        def _reference(self, inner, objective, settings, validation) -> dict | None:
+        def _reference(self, inner, objective, micro_batches, validation) -> dict | None:
             """reference_rows, reference_mode: what this run reads, kept in its directory."""
             if not objective.needs_reference:
                 return None
-            count = settings.steps * settings.gradient_accumulation
             return preference_reference.measure(
                 inner,
-                self.batches.first(count) + validation,
+                self.batches.first(micro_batches) + validation,
                 run.file("reference.json"),
                 f"{run.record['model_fingerprint']} {run.record['start']['fingerprint']}",
                 fast,
+                session.advance,
             )
 
         def _save_adapters(self, step: int) -> None:

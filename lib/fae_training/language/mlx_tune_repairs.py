@@ -20,17 +20,30 @@ linear_attention  the default modules leave out all linear-attention projections
 small_data        fewer rows than a batch ends in the fallback
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fae_training.errors import Failed
 from fae_training.fit import FitResult, FitSettings, fit
-from fae_training.language import adapters
+from fae_training.language import adapters, loading
+from fae_training.language.validation_set import Looks
+
+# A run that dies loses at most a fifth of its steps.
+CHECKPOINTS = 5
 
 
 def load_model(
-    directory: Path, rank: int, scale: float, experts: bool, seed: int, adapter: Path | None = None
+    directory: Path,
+    rank: int,
+    scale: float,
+    experts: bool,
+    seed: int,
+    advance: Callable[[int, int], None] = lambda read, total: None,
+    adapter: Path | None = None,
 ):
     """(mlx-tune's model with LoRA applied, tokenizer), nothing but the adapter trainable.
+
+    advance(megabytes read, of all) is called while the weights are read and may raise to end the work.
 
     linear_attention: the modules are named one by one. seed: set here, right before the adapter is made.
     unfreezing: an earlier adapter's weights go into the applied LoRA, the base stays frozen.
@@ -38,7 +51,8 @@ def load_model(
     import mlx.core as mx
     from mlx_tune import FastLanguageModel
 
-    model, tokenizer = FastLanguageModel.from_pretrained(str(directory))
+    model, tokenizer = FastLanguageModel.from_pretrained(str(directory), lazy=True)
+    loading.read_weights(model.model, advance)
     keys = adapters.adapter_keys(model.model, experts)
     FastLanguageModel.get_peft_model(
         model, r=rank, lora_alpha=rank * scale, target_modules=keys, random_state=seed
@@ -68,7 +82,18 @@ def sft_config(settings: dict, run_directory: Path):
     )
 
 
-def sft_trainer(model, tokenizer, config, batches, loss, validate, settings: dict, run, session):
+def sft_trainer(
+    model,
+    tokenizer,
+    config,
+    batches,
+    loss,
+    validate,
+    looks: Looks,
+    settings: dict,
+    run,
+    session,
+):
     """An mlx-tune SFTTrainer whose loop is ours (fit.fit); .train() returns mlx-tune's answer, .result has the rest."""
     from mlx_tune import SFTTrainer
 
@@ -87,7 +112,6 @@ def sft_trainer(model, tokenizer, config, batches, loss, validate, settings: dic
 
         def fit_settings(self) -> FitSettings:
             """accumulation, warm_up, seed, schedule, progress: from the config's own fields, which the stock loop never reads."""
-            every = max(1, self.iters // 5)
             return FitSettings(
                 steps=self.iters,
                 learning_rate=self.learning_rate,
@@ -97,9 +121,10 @@ def sft_trainer(model, tokenizer, config, batches, loss, validate, settings: dic
                 weight_decay=self.weight_decay,
                 seed=self.args.seed,
                 report_every=1,
-                validate_every=every,
-                save_every=every,
+                validate_every=looks.validate_every,
+                save_every=max(1, self.iters // CHECKPOINTS),
                 max_gradient_norm=settings["max_gradient_norm"],
+                scoring=looks.scoring_in_validations,
             )
 
         def _train_native(self) -> dict:

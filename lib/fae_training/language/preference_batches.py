@@ -31,6 +31,11 @@ class Pair:
     def cut_tokens(self) -> int:
         return max(self.chosen.cut_tokens, self.rejected.cut_tokens)
 
+    @property
+    def computed_tokens(self) -> int:
+        """Tokens of the prompt, which both answers share, and of both answers."""
+        return len(self.chosen.tokens) + len(self.rejected.tokens) - self.chosen.supervised_from
+
 
 def encode_pairs(tokenizer, rows: list[dict], max_tokens: int) -> list[Pair]:
     """The pairs of rows {"prompt", "chosen", "rejected", "tools"?, "weight"?, "pattern"?} (lists of messages).
@@ -90,6 +95,14 @@ class PreferenceBatches:
 
     def tokens(self, index: int) -> tuple[int, int]:
         return count_tokens([row for p in self.pairs_at(index) for row in (p.chosen, p.rejected)])
+
+    @property
+    def batches_per_epoch(self) -> int:
+        return len(self.epoch)
+
+    def computed_tokens(self, index: int) -> int:
+        """Tokens that a batch takes through the layers, about."""
+        return sum(pair.computed_tokens for pair in self.pairs_at(index))
 
     def first(self, count: int) -> list[list[Pair]]:
         """The different ones among the first `count` batches: those whose reference a run reads."""

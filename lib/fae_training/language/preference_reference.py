@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from fae_training import state
@@ -22,13 +23,15 @@ def measure(
     path: Path,
     reference_fingerprint: str,
     fast: FastSettings,
+    finished: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, tuple[float, float]]:
     """{pair key: (chosen, rejected)} in nats, for the pairs of `batches`, under `model` as it is now.
 
     `model` is the reference: the base, or the base with the adapter that the run starts from. What `path`
     holds from before is used again when it was made with the same reference_fingerprint. Measured in
     training mode, since mlx-lm computes the linear-attention layers in another way in evaluation mode:
-    with the same rounding on both sides the loss starts at ln 2.
+    with the same rounding on both sides the loss starts at ln 2. finished(batches done, of all) may raise to end the
+    work; what was measured is kept.
     """
     import mlx.core as mx
 
@@ -48,4 +51,5 @@ def measure(
             known[pair.key] = [c, r]
         if count % BATCHES_BETWEEN_SAVES == 0 or count == len(missing):
             keep()
+        finished(count, len(missing))
     return known

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from itertools import islice
 
-from fae_training.language import preference_request, scoring
+from fae_training.language import preference_request, scoring, validation_set
 from fae_training.language.fast_path import FastSettings
+from fae_training.language.generation import answer_texts, generate
 from fae_training.language.preference_batches import (
     Pair,
     answer_log_probabilities,
@@ -21,8 +22,6 @@ from fae_training.language.preference_watch import CONVERSATION_TOLERANCE
 from fae_training.language.rows import TokenRow, encode_conversation
 from fae_training.runs import Run
 
-# Pairs at a time when nothing is trained.
-SCORING_PAIRS = 4
 # Answers that are really generated for the length watch: a few are enough to see drift.
 WATCHED_PROMPTS = 4
 # Held-out requests that each model answers for the proposal, and how many of the answers are shown.
@@ -30,10 +29,32 @@ ASKED, SHOWN = 8, 3
 PROBED_CONVERSATIONS = 16
 
 
-def in_batches(pairs: list[Pair], size: int) -> list[list[Pair]]:
-    """All pairs, those of like length together."""
+def in_batches(pairs: list[Pair], tokens: int) -> list[list[Pair]]:
+    """All pairs in batches of about `tokens` computed tokens, those of like length together."""
     order = sorted(pairs, key=lambda p: (len(p.chosen.tokens) + len(p.rejected.tokens), p.key))
-    return [order[i : i + size] for i in range(0, len(order), size)]
+    batches: list[list[Pair]] = []
+    room = 0
+    for pair in order:
+        if not batches or pair.computed_tokens > room:
+            batches.append([])
+            room = tokens
+        batches[-1].append(pair)
+        room -= pair.computed_tokens
+    return batches
+
+
+def choose(pairs: list[Pair], tokens: int, fewest: int) -> list[Pair]:
+    """As many of the pairs, in their order, as `tokens` computed tokens have room for, at least `fewest`.
+
+    Their keys decide, so more corrections move no choice but the last.
+    """
+    chosen: set[str] = set()
+    for pair in sorted(pairs, key=lambda pair: pair.key):
+        tokens -= pair.computed_tokens
+        if tokens < 0 and len(chosen) >= fewest:
+            break
+        chosen.add(pair.key)
+    return [pair for pair in pairs if pair.key in chosen]
 
 
 def validation_values(
@@ -42,10 +63,12 @@ def validation_values(
     reference: dict | None,
     objective: Objective,
     fast: FastSettings,
+    finished=lambda count: None,
 ) -> dict:
     """val_loss, val_margin, val_accuracy and, with a reference, val_chosen_change: means over the pairs.
 
-    In training mode, like the reference: the same rounding on both sides.
+    In training mode, like the reference: the same rounding on both sides. finished(count) is called after each batch of
+    `count` pairs and may raise to end the work.
     """
     import mlx.core as mx
 
@@ -64,6 +87,7 @@ def validation_values(
             values["val_chosen_change"] = chosen_change(scores)
         for name, value in values.items():
             sums[name] = sums.get(name, 0.0) + value.sum().item()
+        finished(len(pairs))
     model.eval()
     count = sum(len(pairs) for pairs in batches)
     return {name: total / count for name, total in sums.items()}
@@ -74,18 +98,21 @@ def watched(held_out: list[Pair]) -> list[Pair]:
     return sorted(held_out, key=lambda pair: pair.key)[:WATCHED_PROMPTS]
 
 
-def answer_tokens(model, tokenizer, pairs: list[Pair]) -> float:
-    """Mean length, end token included, of the model's own most likely answers to these pairs' prompts."""
-    from mlx_lm import stream_generate
+def longest_answer(pairs: list[Pair]) -> int:
+    """An answer that reaches twice the longest known one counts as grown, however far it would go on."""
+    return 2 * max(_answer_length(side) for pair in pairs for side in (pair.chosen, pair.rejected))
 
-    # An answer that reaches twice the longest known one counts as grown, however far it would go on.
-    limit = 2 * max(_answer_length(side) for pair in pairs for side in (pair.chosen, pair.rejected))
+
+def answer_tokens(model, tokenizer, pairs: list[Pair], check=lambda: None) -> float:
+    """Mean length, end token included, of the model's own most likely answers to these pairs' prompts.
+
+    check is called after each token and may raise to end the work.
+    """
+    limit = longest_answer(pairs)
     model.eval()
-    total = 0
-    for pair in pairs:
-        prompt = pair.chosen.tokens[: pair.chosen.supervised_from]
-        total += sum(1 for _ in stream_generate(model, tokenizer, prompt, max_tokens=limit))
-    return total / len(pairs)
+    prompts = [pair.chosen.tokens[: pair.chosen.supervised_from] for pair in pairs]
+    answers = generate(model, tokenizer, prompts, limit, check)
+    return sum(min(len(answer) + 1, limit) for answer in answers) / len(pairs)
 
 
 def _answer_length(row) -> int:
@@ -96,49 +123,84 @@ def mean_chosen_tokens(pairs: list[Pair]) -> float:
     return sum(_answer_length(pair.chosen) for pair in pairs) / len(pairs)
 
 
-def probed_conversations(run: Run, tokenizer) -> list[TokenRow]:
-    """A few of the user's conversations, to see in training whether the model forgets how to talk.
+def probed_conversations(run: Run, tokenizer, tokens: int) -> list[TokenRow]:
+    """A few answers of the user's conversations, to see in training whether the model forgets how to talk.
 
     From those that SFT trains on: preference training does not read them, and the held-out ones are for the score.
+    About `tokens` tokens of them.
     """
     path = run.home.file("data", "sft", "train.jsonl")
     if not path.exists():
         return []
     found: list[TokenRow] = []
     with path.open(encoding="utf-8") as lines:
-        for row in map(json.loads, islice(lines, PROBED_CONVERSATIONS)):
+        for number, row in enumerate(map(json.loads, islice(lines, PROBED_CONVERSATIONS))):
             length = run.settings["max_length"]
-            found += encode_conversation(tokenizer, row["messages"], row.get("tools"), length)
-    return found
+            found += encode_conversation(
+                tokenizer, row["messages"], row.get("tools"), length, source=str(number)
+            )
+    return validation_set.choose(found, tokens, validation_set.FEWEST_VALIDATED)
 
 
-def score(run: Run, session) -> dict:
-    """The benchmark of a run (see gate.py): preferences on held-out corrections, and the loss on conversations."""
-    _, rows, _ = preference_request.corrections(run.home)
+class HeldOutPreferences:
+    """The held-out corrections and conversations that a preference run is judged by."""
 
-    def preferences(model, tokenizer, fast) -> dict:
-        pairs = encode_pairs(tokenizer, rows, run.settings["max_length"])
+    def __init__(self, run: Run, tokenizer):
+        self.tokenizer = tokenizer
+        self.conversations = scoring.HeldOutConversations(run, tokenizer, share=0.5)
+        _, rows, _ = preference_request.corrections(run.home)
+        self.pairs = encode_pairs(tokenizer, rows, run.settings["max_length"])
+        if looks := scoring.looks_of(run):
+            fewest = validation_set.FEWEST_SCORED
+            self.pairs = choose(self.pairs, looks.scoring_tokens // 2, fewest)
+        self.asked = rows[:ASKED]
+        self.watched = watched(self.pairs)
+
+    @property
+    def items(self) -> int:
+        own = len(self.pairs) + len(self.asked) + len(self.watched)
+        return own + self.conversations.items
+
+    def measure(self, model, fast: FastSettings, finished) -> dict:
+        """What HeldOutConversations measures; both log-probabilities of each pair; answers to held-out requests."""
         found: dict[str, tuple[float, float]] = {}
-        for some in in_batches(pairs, SCORING_PAIRS):
+        for some in in_batches(self.pairs, self.conversations.batch_tokens):
             sides = answer_log_probabilities(model, collate_pairs(some, None, fast), fast)
             for pair, *both in zip(some, *(side.tolist() for side in sides), strict=True):
                 found[pair.key] = tuple(both)
+            finished(len(some))
+        texts = answer_texts(
+            model,
+            self.tokenizer,
+            [row["prompt"] for row in self.asked],
+            scoring.LONGEST_EXAMPLE,
+            lambda: finished(0),
+        )
+        finished(len(texts))
+        lengths = None
+        if self.watched:
+            lengths = answer_tokens(model, self.tokenizer, self.watched, lambda: finished(0))
+        finished(len(self.watched))
         examples = [
-            {
-                "prompt": row["prompt"][-1]["content"],
-                "text": scoring.generated(model, tokenizer, row["prompt"]),
-                "wanted": row["chosen"][-1]["content"],
-            }
-            for row in rows[:ASKED]
+            {"prompt": row["prompt"][-1]["content"], "text": text}
+            | {"wanted": row["chosen"][-1]["content"]}
+            for row, text in zip(self.asked, texts, strict=True)
         ]
-        lengths = answer_tokens(model, tokenizer, watched(pairs)) if pairs else None
-        return {
-            "pairs": [found[pair.key] for pair in pairs],
+        return self.conversations.measure(model, fast, finished) | {
+            "pairs": [found[pair.key] for pair in self.pairs],
             "examples": examples,
             "answer_tokens": lengths,
         }
 
-    return scoring.score(run, session, preferences, benchmark_of)
+
+def score(run: Run, session, loaded: tuple | None = None) -> dict:
+    """The benchmark of a run (see gate.py): preferences on held-out corrections, and the loss on conversations."""
+    scored = scoring.score_models(run, session, loaded, lambda t: HeldOutPreferences(run, t))
+    benchmark = benchmark_of(scored.results)
+    return benchmark | {
+        "notes": scored.notes + benchmark["notes"],
+        "current_run": scored.current_run,
+    }
 
 
 def benchmark_of(results: dict[str, dict]) -> dict:
@@ -196,9 +258,9 @@ def benchmark_of(results: dict[str, dict]) -> dict:
     )
     changed = [example for example in examples if example["before"] != example["after"]]
     same = [example for example in examples if example not in changed]
-    notes = []
+    notes = conversations["notes"]
     if base:
-        notes = [
+        notes += [
             f"{len(changed)} of {len(examples)} answers to held-out requests changed; those are shown first",
             f"its answers are {results['candidate']['answer_tokens']:.0f} tokens long on average, "
             f"before {results['current']['answer_tokens']:.0f}",

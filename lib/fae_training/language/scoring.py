@@ -1,10 +1,13 @@
-"""Candidate, current and base on the same held-out conversations, each loaded afresh from what is on disk."""
+"""Candidate, current and base on the same held-out conversations: one copy of the model, the saved adapters put on and off."""
 
 import json
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
+from fae_training.language import adapters, generation, loading, validation_set
 from fae_training.language.batches import collate
 from fae_training.language.fast_path import FastSettings, enable
 from fae_training.language.rows import TokenRow, encode_file
@@ -12,20 +15,26 @@ from fae_training.language.supervised_loss import token_log_probabilities
 from fae_training.runs import Run
 from fae_training.state import read_jsonl
 
-# Rows at a time when nothing is trained: no gradients, so more fit than in training.
-SCORING_BATCH = 8
 EXAMPLES = 3
 LONGEST_EXAMPLE = 80
 
 
-def row_losses(model, rows: list[TokenRow], fast: FastSettings) -> list[tuple[float, int]]:
-    """(sum of -log p in nats, supervised tokens) of each row, in the order given."""
+def row_losses(
+    model,
+    rows: list[TokenRow],
+    fast: FastSettings,
+    batch_tokens: int,
+    finished: Callable[[int], None] = lambda count: None,
+) -> list[tuple[float, int]]:
+    """(sum of -log p in nats, supervised tokens) of each row, in the order given.
+
+    batch_tokens: about how many tokens are computed at a time. finished(count) is called after each batch of `count`
+    rows and may raise to end the work.
+    """
     import mlx.core as mx
 
     found: list = [None] * len(rows)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i].tokens))
-    for start in range(0, len(order), SCORING_BATCH):
-        chosen = order[start : start + SCORING_BATCH]
+    for chosen in validation_set.in_batches(rows, batch_tokens):
         batch = collate([rows[i] for i in chosen], fast.shared_prefix)
         log_p = mx.where(batch["weights"] > 0, token_log_probabilities(model, batch, fast), 0.0)
         sums = mx.zeros((len(chosen),)).at[batch["row"]].add(-log_p)
@@ -34,13 +43,26 @@ def row_losses(model, rows: list[TokenRow], fast: FastSettings) -> list[tuple[fl
         )
         for i, total, count in zip(chosen, sums.tolist(), counts.tolist(), strict=True):
             found[i] = (total, int(count))
+        finished(len(chosen))
     return found
 
 
-def held_out_loss(model, rows: list[TokenRow], fast: FastSettings) -> float:
+def mean_loss(losses: list[tuple[float, int]]) -> float:
     """Nats a supervised token, over all rows."""
-    losses = row_losses(model, rows, fast)
     return sum(total for total, _ in losses) / max(sum(count for _, count in losses), 1)
+
+
+def validation_loss(model, rows: list[TokenRow], fast: FastSettings, batch_tokens: int, session):
+    """mean_loss of `rows` inside a session's stage, which says how far it is and may be cancelled."""
+    done = 0
+    session.progressed(0, len(rows))
+
+    def finished(count: int) -> None:
+        nonlocal done
+        done += count
+        session.advance(done)
+
+    return mean_loss(row_losses(model, rows, fast, batch_tokens, finished))
 
 
 def conversation_losses(rows: list[TokenRow], losses: list[tuple[float, int]]) -> list[float]:
@@ -53,12 +75,24 @@ def conversation_losses(rows: list[TokenRow], losses: list[tuple[float, int]]) -
     return [total / max(count, 1) for total, count in totals.values()]
 
 
-def score(run: Run, session, also=None, benchmark_from=None) -> dict:
-    """The benchmark of a run (see gate.py): loss on every held-out conversation, and answers before and after.
+@dataclass(frozen=True)
+class Scored:
+    """What was measured of each model, by "candidate", "current" and "base", and what to tell about it."""
 
-    also(model, tokenizer, fast) -> dict measures more of each model, and benchmark_from(results) says it.
+    results: dict[str, Any]
+    notes: list[str]
+    current_run: str | None
+
+
+def score_models(run: Run, session, loaded: tuple | None, prepare: Callable) -> Scored:
+    """Measure base, current and candidate on one copy of the base model, inside a session's stage.
+
+    loaded: (model, tokenizer) as they were trained; their adapter is taken off and read again from disk.
+
+    prepare(tokenizer) gives what is measured: `.items`, how many there are for each model, and
+    `.measure(model, fast, finished)`, which calls finished(count) after every few of them. What is deployed counts as
+    current where it belongs to the same base model; else the base model does.
     """
-    path = run.home.file("data", "sft", "valid.jsonl")
     deployed = current_run(run.home, KINDS[run.kind].slot)
     same_model = deployed is not None and deployed.record.get(
         "model_fingerprint"
@@ -68,82 +102,132 @@ def score(run: Run, session, also=None, benchmark_from=None) -> dict:
         notes.append(
             f"{deployed.id} was trained on another base model; this run was compared with the base model instead"
         )
-    adapters = {
-        "base": None,
-        "current": deployed.file("adapters") if same_model else None,
-        "candidate": run.file("adapters"),
-    }
-    results: dict[str, dict] = {}
-    for name, adapter in adapters.items():
-        if name == "current" and adapter is None:
-            results["current"] = results["base"]
-        else:
-            session.log(f"scoring {name}")
-            results[name] = _measured(run, path, adapter, also)
-    benchmark = (benchmark_from or benchmark_of)(results)
-    notes += benchmark.get("notes", [])
-    return benchmark | {"notes": notes, "current_run": deployed.id if deployed else None}
-
-
-def _measured(run: Run, path: Path, adapter: Path | None, also) -> dict:
-    """Loss a token, a loss for each conversation, and answers to the first prompts."""
-    from mlx_lm import load
-
-    model, tokenizer = load(
-        run.record["model"]["directory"], adapter_path=str(adapter) if adapter else None
-    )
+    adapted = {"current": deployed} if deployed and same_model else {}
+    adapted |= {"candidate": run}
+    if loaded:
+        model, tokenizer = loaded
+        adapters.take_off(model)
+    else:
+        model, tokenizer = loading.load(run.record["model"]["directory"])
+        loading.read_weights(model, lambda read, total: session.check())
     model.freeze()  # the loss at the output layer asks for it
     model.eval()
     fast, _ = enable(model, FastSettings(), run.home.directory("cache"))
-    rows = (
-        encode_file(tokenizer, path, run.settings["max_length"], run.home.directory("cache"))
-        if path.exists()
-        else []
+    held_out = prepare(tokenizer)
+    done, total = 0, held_out.items * (1 + len(adapted))
+    session.progressed(0, total)
+
+    def finished(count: int) -> None:
+        nonlocal done
+        done += count
+        session.advance(done, total)
+
+    results = {"base": held_out.measure(model, fast, finished)}
+    results["current"] = results["base"]
+    for name, trained in adapted.items():
+        adapters.load(model, trained.file("adapters"))
+        model.eval()
+        results[name] = held_out.measure(model, fast, finished)
+        adapters.take_off(model)
+    return Scored(results, notes, deployed.id if deployed else None)
+
+
+class HeldOutConversations:
+    """The held-out answers that a run is judged by (see validation_set), and prompts for the model to answer itself.
+
+    share: which part of the tokens that scoring may compute is for these answers.
+    """
+
+    def __init__(self, run: Run, tokenizer, share: float = 1.0):
+        self.tokenizer = tokenizer
+        self.prompts = example_prompts(run, tokenizer)
+        self.all_rows: list[TokenRow] = []
+        path = run.home.file("data", "sft", "valid.jsonl")
+        if path.exists():
+            cache = run.home.directory("cache")
+            self.all_rows = encode_file(tokenizer, path, run.settings["max_length"], cache)
+        looks = looks_of(run)
+        self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
+        self.rows = self.all_rows
+        if looks:
+            fewest = validation_set.FEWEST_SCORED
+            tokens = round(share * looks.scoring_tokens)
+            self.rows = validation_set.choose(self.all_rows, tokens, fewest)
+
+    @property
+    def items(self) -> int:
+        return len(self.rows) + len(self.prompts)
+
+    def measure(self, model, fast: FastSettings, finished: Callable[[int], None]) -> dict:
+        """Loss a token, a loss for each conversation, and answers to the prompts."""
+        losses = row_losses(model, self.rows, fast, self.batch_tokens, finished)
+        texts = generation.answer_texts(
+            model,
+            self.tokenizer,
+            [prompt["messages"] for prompt in self.prompts],
+            LONGEST_EXAMPLE,
+            lambda: finished(0),
+        )
+        finished(len(self.prompts))
+        return {
+            "loss": mean_loss(losses) if self.rows else None,
+            "conversations": conversation_losses(self.rows, losses),
+            "held_out_answers": [len(self.rows), len(self.all_rows)],
+            "answers": [p | {"text": text} for p, text in zip(self.prompts, texts, strict=True)],
+        }
+
+
+# What one batch holds for a run of an earlier version, whose receipt does not say it.
+BATCH_TOKENS = 2048
+
+
+def looks_of(run: Run) -> validation_set.Looks | None:
+    """What the training put into its receipt; None for a run of an earlier version, which looked at everything."""
+    kept = ((run.result() or {}).get("applied") or {}).get("looks")
+    return validation_set.Looks(**kept) if kept else None
+
+
+def score(run: Run, session, loaded: tuple | None = None) -> dict:
+    """The benchmark of a run (see gate.py): loss on held-out conversations, and answers before and after."""
+    scored = score_models(
+        run, session, loaded, lambda tokenizer: HeldOutConversations(run, tokenizer)
     )
-    losses = row_losses(model, rows, fast)
-    tokens = sum(count for _, count in losses)
-    found = {
-        "loss": sum(total for total, _ in losses) / tokens if tokens else None,
-        "conversations": conversation_losses(rows, losses),
-        "answers": [
-            answer | {"text": generated(model, tokenizer, answer["messages"])}
-            for answer in example_prompts(path)
-        ],
+    benchmark = benchmark_of(scored.results)
+    return benchmark | {
+        "notes": scored.notes + benchmark["notes"],
+        "current_run": scored.current_run,
     }
-    return found | (also(model, tokenizer, fast) if also else {})
 
 
-def example_prompts(path: Path) -> list[dict]:
-    """The last exchange of the first few held-out conversations: messages up to the answer, question, answer."""
+def example_prompts(run: Run, tokenizer) -> list[dict]:
+    """An exchange of each of the first few held-out conversations: messages up to the answer, question, answer.
+
+    The last one whose prompt is no longer than a row of this run.
+    """
     prompts = []
-    for row in read_jsonl(path):
+    for row in read_jsonl(run.home.file("data", "sft", "valid.jsonl")):
         messages = row["messages"]
-        if (
-            len(messages) >= 2
-            and messages[-1]["role"] == "assistant"
-            and messages[-1].get("content")
-            and messages[-2]["role"] == "user"
-        ):
-            prompts.append(
-                {
-                    "messages": messages[:-1],
-                    "prompt": messages[-2]["content"],
-                    "wanted": messages[-1]["content"],
-                }
-            )
+        for at in reversed(range(1, len(messages))):
+            question, answer = messages[at - 1], messages[at]
+            if not (
+                answer["role"] == "assistant"
+                and answer.get("content")
+                and question["role"] == "user"
+            ):
+                continue
+            prompt = generation.prompt_tokens(tokenizer, messages[:at])
+            if len(prompt) <= run.settings["max_length"]:
+                prompts.append(
+                    {
+                        "messages": messages[:at],
+                        "prompt": question["content"],
+                        "wanted": answer["content"],
+                    }
+                )
+                break
         if len(prompts) == EXAMPLES:
             break
     return prompts
-
-
-def generated(model, tokenizer, messages: list[dict]) -> str:
-    """The model's answer, the most likely word each time, asked for as Fae's runtime does."""
-    from mlx_lm import generate
-
-    prompt = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, enable_thinking=False
-    )
-    return generate(model, tokenizer, prompt, max_tokens=LONGEST_EXAMPLE).strip()
 
 
 def before_and_after(before: list[dict], after: list[dict]) -> list[dict]:
@@ -157,7 +241,8 @@ def before_and_after(before: list[dict], after: list[dict]) -> list[dict]:
 def benchmark_of(results: dict[str, dict]) -> dict:
     """Measures and examples out of what was measured of candidate, current and base."""
     count = len(results["candidate"]["conversations"])
-    measures = []
+    answers, all_answers = results["candidate"]["held_out_answers"]
+    measures, notes = [], []
     if count:
         measure = {name: results[name]["loss"] for name in ("candidate", "current", "base")}
         measure |= {
@@ -171,28 +256,37 @@ def benchmark_of(results: dict[str, dict]) -> dict:
             name: results[name]["conversations"] for name in ("candidate", "current")
         }
         measures.append(measure)
+    if answers < all_answers:
+        notes.append(
+            f"measured on {answers:,} of {all_answers:,} held-out answers, from {count:,} conversations, so that "
+            "measuring takes a fraction of the training's time"
+        )
     examples = before_and_after(results["current"]["answers"], results["candidate"]["answers"])
     return {
-        "held_out": {"count": count, "what": "conversations"},
+        "held_out": {
+            "count": count,
+            "what": "conversations",
+            "answers": answers,
+            "of_answers": all_answers,
+        },
         "measures": measures,
         "examples": examples,
+        "notes": notes,
     }
 
 
 def verify(run: Run, session) -> dict:
     """Whether the saved adapter loads in a fresh process and changes what the model says."""
     import mlx.core as mx
-    from mlx_lm import load
 
-    base, tokenizer = load(run.record["model"]["directory"])
-    tuned, _ = load(run.record["model"]["directory"], adapter_path=str(run.file("adapters")))
-    prompt = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "Hello"}], add_generation_prompt=True, enable_thinking=False
-    )
-    tokens = mx.array([prompt])
-    difference = (
-        mx.abs(tuned(tokens).astype(mx.float32) - base(tokens).astype(mx.float32)).max().item()
-    )
+    model, tokenizer = loading.load(run.record["model"]["directory"])
+    tokens = mx.array([generation.prompt_tokens(tokenizer, [{"role": "user", "content": "Hello"}])])
+    model.eval()
+    before = model(tokens).astype(mx.float32)
+    mx.eval(before)
+    adapters.load(model, run.file("adapters"))
+    model.eval()
+    difference = mx.abs(model(tokens).astype(mx.float32) - before).max().item()
     scale = json.loads(run.file("adapters", "adapter_config.json").read_text())["lora_parameters"][
         "scale"
     ]

@@ -92,7 +92,8 @@ def _in_blocks(head, hidden, targets, with_gradient: bool):
             part = mx.depends([part], [log_p[-1], *gradients[-1:]])[0]
         of_part, gradient = _over_the_vocabulary(head, part, wanted, with_gradient)
         log_p.append(of_part)
-        gradients.append(gradient)
+        if with_gradient:
+            gradients.append(gradient)
     return mx.concatenate(log_p), mx.concatenate(gradients) if with_gradient else None
 
 

@@ -1,5 +1,7 @@
 """Encoded clips as rows, and rows as an endless, seeded stream of batches."""
 
+from collections.abc import Callable
+
 from fae_training.language.batches import Batches
 from fae_training.speech import clips, recogniser
 from fae_training.speech.recogniser import SpeechRow
@@ -19,18 +21,30 @@ class SpeechBatches(Batches):
         return recogniser.collate(self.rows_at(index))
 
 
-def rows_of(model, home: Home, side: str) -> list[SpeechRow]:
-    """The rows of data/stt/<side>.jsonl, each clip sent through the encoder once."""
+def rows_of(
+    model, home: Home, side: str, advance: Callable[[int, int], None] = lambda done, total: None
+) -> list[SpeechRow]:
+    """The rows of data/stt/<side>.jsonl, each clip sent through the encoder once.
+
+    advance(clips done, of all) is called after each clip and may raise to end the work.
+    """
     rows = []
-    for line in read_jsonl(home.file("data", "stt", f"{side}.jsonl")):
+    lines = read_jsonl(home.file("data", "stt", f"{side}.jsonl"))
+    for line in lines:
         features = recogniser.encode(model, clips.read(home.file(line["audio"])).samples)
         weight = WEIGHT_OF_A_RECORDING if line["origin"] == "recorded" else 1.0
         rows.append(recogniser.row(model, features, line["text"], weight, line["audio"]))
+        advance(len(rows), len(lines))
     return rows
 
 
-def mean_loss(model, rows: list[SpeechRow], size: int = 8) -> float:
-    """Nats for each target, over all rows, recordings weighing more."""
+def mean_loss(
+    model,
+    rows: list[SpeechRow],
+    advance: Callable[[int, int], None] = lambda done, total: None,
+    size: int = 8,
+) -> float:
+    """Nats for each target, over all rows, recordings weighing more. advance(rows done, of all) may raise to end it."""
     ordered = sorted(rows, key=lambda row: len(row.tokens))
     total = weight = 0.0
     for start in range(0, len(ordered), size):
@@ -38,4 +52,5 @@ def mean_loss(model, rows: list[SpeechRow], size: int = 8) -> float:
             model, recogniser.collate(ordered[start : start + size])
         )
         total, weight = total + losses.item(), weight + weights.item()
+        advance(min(start + size, len(ordered)), len(ordered))
     return total / max(weight, 1e-12)

@@ -12,6 +12,8 @@ from fae_training.state import read_json, read_jsonl
 
 def score(run: Run, session) -> dict:
     """The benchmark of a run (see gate.py), with `without_training`: what the list of words alone would do."""
+    import mlx.core as mx
+
     rows = held_out(run)
     sounds = [clips.read(run.home.file(row["audio"])).samples for row in rows]
     directory = Path(run.record["model"]["directory"])
@@ -28,17 +30,32 @@ def score(run: Run, session) -> dict:
         )
 
     session.log(f"listening to {len(sounds)} held-out clips")
+    adapted = {"candidate": run} | ({"current": deployed} if same_model else {})
+    done, total = 0, len(sounds) * (2 + len(adapted))
+    session.progressed(0, total)
+
+    def listen(model, hotwords: list[str] | None = None) -> list[str]:
+        nonlocal done
+        texts = []
+        for features in encoded:
+            texts.append(recogniser.transcribe(model, features, hotwords))
+            done += 1
+            session.advance(done, total)
+        return texts
+
     model = recogniser.load(directory)
-    sounds = [
-        recogniser.encode(model, sound) for sound in sounds
-    ]  # the same encoder in all of them
-    heard = {"base": listen(model, sounds)}
-    hotwords = listen(model, sounds, vocabulary.biasing(entries))
-    replaced = [vocabulary.replaced(text, entries) for text in heard["base"]]
-    heard["candidate"] = listen(recogniser.load(directory, run.file("adapters")), sounds)
+    # The same encoder in all of them.
+    encoded = [recogniser.encode(model, sound) for sound in sounds]
+    heard = {"base": listen(model)}
     heard["current"] = heard["base"]
-    if same_model:
-        heard["current"] = listen(recogniser.load(directory, deployed.file("adapters")), sounds)
+    hotwords = listen(model, vocabulary.biasing(entries))
+    replaced = [vocabulary.replaced(text, entries) for text in heard["base"]]
+    for name, trained in adapted.items():
+        # One copy in memory: the model before goes first.
+        del model
+        mx.clear_cache()
+        model = recogniser.load(directory, trained.file("adapters"))
+        heard[name] = listen(model)
 
     items = [
         {"kind": row["source"]["kind"], "origin": row["origin"], "said": row["text"]}
@@ -61,10 +78,6 @@ def held_out(run: Run) -> list[dict]:
     """The rows of valid.jsonl whose sound is still there."""
     rows = read_jsonl(run.home.file("data", "stt", "valid.jsonl"))
     return [row for row in rows if run.home.file(row["audio"]).is_file()]
-
-
-def listen(model, sounds: list, hotwords: list[str] | None = None) -> list[str]:
-    return [recogniser.transcribe(model, features, hotwords) for features in sounds]
 
 
 def alone(items: list[dict], texts: list[str], terms: list[str]) -> dict:

@@ -1,0 +1,58 @@
+"""The model's own answers, the most likely token each time, several prompts at once."""
+
+from collections.abc import Callable
+
+
+def prompt_tokens(tokenizer, messages: list[dict], tools: list[dict] | None = None) -> list[int]:
+    """The prompt as Fae's runtime sends it, thinking switched off."""
+    return tokenizer.apply_chat_template(
+        messages,
+        tools=tools or None,
+        add_generation_prompt=True,
+        enable_thinking=False,
+        return_dict=False,
+    )
+
+
+def generate(
+    model,
+    tokenizer,
+    prompts: list[list[int]],
+    max_tokens: int,
+    check: Callable[[], None] = lambda: None,
+) -> list[list[int]]:
+    """For each prompt (token ids, not empty) the tokens of its answer, at most max_tokens, without the end token.
+
+    check is called after each step and may raise to end the work.
+    """
+    from mlx_lm.generate import BatchGenerator
+
+    if not prompts:
+        return []
+    ends = [[token] for token in tokenizer.eos_token_ids]
+    generator = BatchGenerator(model, stop_tokens=ends)
+    try:
+        answers = {
+            number: [] for number in generator.insert(prompts, [max_tokens] * len(prompts))
+        }
+        while responses := generator.next_generated():
+            for response in responses:
+                if response.finish_reason != "stop":
+                    answers[response.uid].append(response.token)
+            check()
+    finally:
+        generator.close()
+    return list(answers.values())
+
+
+def answer_texts(
+    model,
+    tokenizer,
+    conversations: list[list[dict]],
+    max_tokens: int,
+    check: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """What the model answers to each of these lists of messages."""
+    prompts = [prompt_tokens(tokenizer, messages) for messages in conversations]
+    answers = generate(model, tokenizer, prompts, max_tokens, check)
+    return [tokenizer.decode(answer).strip() for answer in answers]

@@ -1,0 +1,32 @@
+"""Reading a language model from disk, with a word on how far it is: a large one takes longer than a person waits in silence."""
+
+from collections.abc import Callable
+
+# Arrays are read together up to this many bytes.
+PIECE_BYTES = 64 * 2**20
+
+
+def load(directory: str):
+    """(model, tokenizer) as mlx-lm reads them; weights are read when they are first used."""
+    from mlx_lm import load as mlx_lm_load
+
+    return mlx_lm_load(str(directory), lazy=True)
+
+
+def read_weights(model, advance: Callable[[int, int], None]) -> None:
+    """Read the weights of a model that was loaded lazily; advance(megabytes read, of all) may raise to end it."""
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    arrays = [array for _, array in tree_flatten(model.parameters())]
+    total = sum(array.nbytes for array in arrays)
+    read, piece, size = 0, [], 0
+    for array in arrays:
+        piece.append(array)
+        size += array.nbytes
+        if size >= PIECE_BYTES:
+            mx.eval(piece)
+            read, piece, size = read + size, [], 0
+            advance(read // 2**20, total // 2**20)
+    mx.eval(piece)
+    advance(total // 2**20, total // 2**20)

@@ -1,0 +1,130 @@
+"""Which held-out answers are looked at, and in which batches: enough to judge by, few enough to leave the time to training.
+
+How long a look takes is known beforehand from the tokens that have to be computed. So the choice depends on the data,
+the settings and a stable hash alone, never on the clock, and a run that is repeated or resumed looks at the same answers.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fae_training.language.batches import conversations
+from fae_training.language.rows import TokenRow, common_length
+
+# What all validations together, and the scoring of one model, may compute, as a share of the tokens trained on. A trained
+# token costs at least three computed ones (a forward and a backward pass). With up to three models scored (candidate,
+# current, base) looking takes at most (0.25 + 3 x 0.25) / 3 = a third of the training's time: a quarter of both.
+VALIDATING_SHARE = 0.25
+SCORING_SHARE = 0.25
+# A look at fewer answers says nothing; a short training may take longer for it.
+FEWEST_VALIDATED, FEWEST_SCORED = 4, 12
+# A validation that computes no more than this costs so little that it is not saved on.
+CHEAP_TOKENS = 1024
+# Rows that share a prefix compute it once in a batch; what a batch saves of it.
+SHARED_IN_A_BATCH = 7 / 8
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How much may be looked at: a validation every so many steps, tokens of one validation and of one model's scoring,
+    and how many tokens are computed at a time."""
+
+    validate_every: int
+    validating_tokens: int
+    scoring_tokens: int
+    batch_tokens: int
+
+    @property
+    def scoring_in_validations(self) -> float:
+        """How long scoring takes, two models, as a number of validations."""
+        return 2 * self.scoring_tokens / max(self.validating_tokens, 1)
+
+
+def plan_looks(
+    batches,
+    steps: int,
+    gradient_accumulation: int,
+    most_validations: int,
+    fewest_tokens: int,
+    batch_tokens: int,
+) -> Looks:
+    """What a training of so many steps on these batches leaves room for.
+
+    batches: has batches_per_epoch and computed_tokens(index). fewest_tokens: what a validation of FEWEST_VALIDATED items
+    computes; where it is not cheap there are fewer validations, at least one at the end. batch_tokens: of the largest
+    micro-batch that is trained on, for which memory was planned; without gradients twice as many tokens need less.
+    """
+    sampled = min(16, batches.batches_per_epoch)
+    mean = sum(batches.computed_tokens(index) for index in range(sampled)) / sampled
+    trained = mean * steps * gradient_accumulation
+    validations = most_validations
+    if fewest_tokens > CHEAP_TOKENS:
+        # One more is made before the first step.
+        affordable = round(VALIDATING_SHARE * trained / fewest_tokens) - 1
+        validations = min(max(affordable, 1), most_validations)
+    return Looks(
+        validate_every=max(1, steps // validations),
+        validating_tokens=round(VALIDATING_SHARE * trained / (validations + 1)),
+        scoring_tokens=round(SCORING_SHARE * trained),
+        batch_tokens=2 * batch_tokens,
+    )
+
+
+def tokens_of(rows: Sequence[TokenRow]) -> int:
+    return sum(len(row.tokens) for row in rows)
+
+
+def choose(rows: Sequence[TokenRow], tokens: int, fewest: int) -> list[TokenRow]:
+    """Some of `rows`, in their order: of every conversation one before of any a second, about `tokens` computed tokens.
+
+    At least `fewest`. A hash of the conversation decides which, so more data moves no choice but the last.
+    """
+    by_conversation: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        by_conversation.setdefault(row.source or str(index), []).append(index)
+    queues = [
+        sorted(indices, key=lambda i: _hash(f"{source} {indices.index(i)}"))
+        for source, indices in sorted(by_conversation.items(), key=lambda item: _hash(item[0]))
+    ]
+    chosen: list[int] = []
+    spent = 0.0
+    last: TokenRow | None = None
+    for turn in range(max((len(queue) for queue in queues), default=0)):
+        for queue in queues:
+            if turn >= len(queue):
+                continue
+            row = rows[queue[turn]]
+            known = [common_length(rows[i].tokens, row.tokens) for i in queue[:turn]]
+            shared = SHARED_IN_A_BATCH * common_length(last.tokens, row.tokens) if last else 0.0
+            cost = len(row.tokens) - max([shared, *known])
+            if spent + cost > tokens and len(chosen) >= fewest:
+                return [rows[i] for i in sorted(chosen)]
+            chosen.append(queue[turn])
+            spent += cost
+            last = row
+    return [rows[i] for i in sorted(chosen)]
+
+
+def in_batches(rows: Sequence[TokenRow], tokens: int) -> Iterator[list[int]]:
+    """The rows as batches of indices, each of about `tokens` computed tokens and at least one row.
+
+    Rows of one conversation are in one batch, where they share its history; conversations of like length are.
+    """
+    groups = conversations(rows)
+    groups.sort(key=lambda group: max(len(rows[i].tokens) for i in group))
+    batch: list[int] = []
+    computed = 0
+    for index in (i for group in groups for i in group):
+        known = max((common_length(rows[i].tokens, rows[index].tokens) for i in batch), default=0)
+        cost = len(rows[index].tokens) - known
+        if batch and computed + cost > tokens:
+            yield batch
+            batch, cost, computed = [], len(rows[index].tokens), 0
+        batch.append(index)
+        computed += cost
+    if batch:
+        yield batch
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
