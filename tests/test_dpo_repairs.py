@@ -170,6 +170,7 @@ def ours(directory, home, held_out=0, **changed):
         dpo_repairs.dpo_config(settings, run.directory),
         pairs[:cut],
         pairs[cut:],
+        settings["max_length"],
         fast,
         run,
         Session(run),

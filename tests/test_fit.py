@@ -10,9 +10,10 @@ import pytest
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Failed
 from fae_training.fit import FitSettings, fit, learning_rate_at
+from quiet_session import QuietSession
 
 
-class Recorder:
+class Recorder(QuietSession):
     """What a session is told; `stop_after` reports it asks for the end."""
 
     def __init__(self, stop_after: int | None = None):
@@ -22,22 +23,16 @@ class Recorder:
         steps = [report for report in self.reports if "loss" in report]
         return self.stop_after is not None and len(steps) >= self.stop_after
 
-    def status(self, word: str) -> None:
-        pass
-
     @contextlib.contextmanager
     def stage(self, name: str, total: int | None = None, left=None):
         self.left = left
         yield
 
-    def progressed(self, done: int) -> None:
+    def progressed(self, done: int, total: int | None = None) -> None:
         self.times_left.append(self.left())
 
     def report(self, values: dict) -> None:
         self.reports.append(values)
-
-    def log(self, text: str) -> None:
-        pass
 
     def column(self, name: str) -> list:
         return [report[name] for report in self.reports if name in report]

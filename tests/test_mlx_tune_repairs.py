@@ -13,6 +13,7 @@ from pathlib import Path
 import calls
 import pytest
 from fae_training import runs, state
+from quiet_session import QuietSession
 
 ANSWERS = ("Madrid.", "Lisbon, of course.", "Certainly! A bee eats nectar.", "That would be nine.")
 QUESTIONS = ("What is the capital of Spain?", "And of Portugal?", "What does a bee eat?", "Add five and four.")  # fmt: skip
@@ -178,6 +179,7 @@ class Trainer:
         from fae_training.language.fast_path import FastSettings
         from fae_training.language.rows import encode_conversation
         from fae_training.language.supervised_loss import language_loss
+        from fae_training.language.validation_set import Looks
 
         settings |= {"warmup_ratio": settings["warmup_steps"] / settings["steps"]}
         settings |= {"max_gradient_norm": None}
@@ -197,7 +199,8 @@ class Trainer:
 
         def validate(step):
             seen.validated.append(trainable(model.model))
-            measured = scoring.held_out_loss(model.model, encoded(held_out), fast)
+            losses = scoring.row_losses(model.model, encoded(held_out), fast, batch_tokens=2048)
+            measured = scoring.mean_loss(losses)
             return {"val_loss": next(self.scripted) if self.scripted else measured}
 
         trainer = mlx_tune_repairs.sft_trainer(
@@ -207,6 +210,7 @@ class Trainer:
             Batches(encoded(rows), settings["batch_size"], settings["seed"], False, False),
             lambda model, batch: language_loss(model, batch, fast),
             validate if held_out else None,
+            Looks(max(1, settings["steps"] // 5), 2048, 2048, 2048),
             settings,
             run,
             Told(seen),
@@ -214,20 +218,11 @@ class Trainer:
         seen.answer = trainer.train()
 
 
-class Told:
+class Told(QuietSession):
     """The session of a run: what a person is told."""
 
     def __init__(self, seen: Seen):
         self.seen = seen
-
-    def should_stop(self) -> bool:
-        return False
-
-    def status(self, word: str) -> None:
-        pass
-
-    def log(self, text: str) -> None:
-        pass
 
     def report(self, values: dict) -> None:
         if "loss" in values:
@@ -320,7 +315,9 @@ def test_unfreezing(trainer):
         FastLanguageModel.get_peft_model(model, r=4, lora_alpha=8)
         model.load_adapter(str(directory))
     else:
-        model, _ = mlx_tune_repairs.load_model(calls.LANGUAGE_MODEL, 4, 2.0, False, 0, directory)
+        model, _ = mlx_tune_repairs.load_model(
+            calls.LANGUAGE_MODEL, 4, 2.0, False, 0, adapter=directory
+        )
     found = trainable(model.model)
     assert {name.rsplit(".", 1)[-1] for name in found} == {"lora_a", "lora_b"}
     assert found == {name: digest(array) for name, array in before.adapter().items()}

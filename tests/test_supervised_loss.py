@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from fae_training.language import supervised_loss
+from fae_training.language import scoring, supervised_loss
 from fae_training.language.batches import collate
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.rows import TokenRow
@@ -138,6 +138,40 @@ def test_the_log_probabilities_of_rows_are_their_sums_with_and_without_a_gradien
     scored = supervised_loss.row_log_probabilities(model, collate(rows), FastSettings(), len(rows))
     assert mx.abs(sums - scored).max().item() < 1e-3
     assert all(-20 * len(row.tokens) < value < 0 for row, value in zip(rows, alone, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("answers", "share"),
+    [([1], False), ([1, 1, 1, 700], True), ([512, 513], True), ([1023, 1], False), ([1024], False), ([1025], False), ([1500, 549, 3], True), ([2000], False), ([2000, 2000, 49], True)],
+)  # fmt: skip
+def test_answers_of_any_length_are_scored_as_the_whole_logits_say(answers, share):
+    """More targets than a block of the output layer holds, in training and in evaluation mode."""
+    import mlx.core as mx
+
+    chooser = random.Random(len(answers))
+    prompt = tokens(chooser, 40)
+    rows = [TokenRow(prompt + tokens(chooser, count), len(prompt)) for count in answers]
+    model = with_adapter(make_model())
+    expected = []
+    for row in rows:
+        logits = model(mx.array([row.tokens[:-1]]))[0, len(prompt) - 1 :].astype(mx.float32)
+        log_p = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        targets = mx.array(row.tokens[len(prompt) :])[:, None]
+        expected.append(mx.take_along_axis(log_p, targets, axis=-1).sum().item())
+    batch = collate(rows, share)
+    fast = FastSettings(shared_prefix=share)
+    for mode in (model.train, model.eval):
+        mode()
+        sums = supervised_loss.row_log_probabilities(model, batch, fast, len(rows))
+        assert sums.tolist() == pytest.approx(expected, rel=2e-5)
+    found = scoring.row_losses(model, rows, fast, batch_tokens=4096)
+    assert [-total for total, _ in found] == pytest.approx(expected, rel=2e-5)
+    assert [count for _, count in found] == answers
+    model.train()
+    loss, gradients = loss_and_gradients(model, batch, fast)
+    assert loss == pytest.approx(-sum(expected) / sum(answers), rel=2e-5)
+    plain = FastSettings(shared_prefix=False, supervised_only=False)
+    assert difference(gradients, loss_and_gradients(model, collate(rows, False), plain)[1]) < 1e-4
 
 
 def test_a_batch_without_a_target_has_no_loss_and_no_nan():

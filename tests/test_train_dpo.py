@@ -338,7 +338,7 @@ def test_from_a_run_the_reference_is_its_adapter_and_the_result_holds_both(again
     assert (
         run.settings["rank"] == 16 and run.record["sources"]["rank"] == f"the adapter of {before}"
     )
-    result = train_dpo.train(run, Session(run))
+    result = train_dpo.train(run, Session(run)).receipt
     assert result["loss"] == pytest.approx(LN2, abs=1e-4)
     first, second = (
         mx.load(str(home / "runs" / name / "adapters" / "adapters.safetensors"))
@@ -366,20 +366,25 @@ def test_an_adapter_of_another_base_model_is_refused(again):
 def test_a_run_that_was_stopped_goes_on_to_the_same_adapter(tmp_path):
     home = make_home(tmp_path / "home", pairs(12, 1, False), pairs(4, 2, True))
 
-    class StopsAfter(Session):
-        left = 3
+    class StopsAtTheThirdStep(Session):
+        """The third step is followed by a validation, which is not finished."""
+
+        step = 0
+
+        def report(self, values):
+            super().report(values)
+            self.step = values["step"]
 
         def should_stop(self):
-            self.left -= 1
-            return self.left < 0
+            return self.step >= 3
 
-    settings = {"steps": 6, "learning_rate": 1e-3}
+    settings = {"steps": 6, "learning_rate": 2e-4}
     train_dpo, whole = prepared(home, **settings)
-    train_dpo.train(whole, Session(whole))
+    assert train_dpo.train(whole, Session(whole)).receipt["steps_done"] == 6
     _, parts = prepared(home, **settings)
-    assert train_dpo.train(parts, StopsAfter(parts))["stopped"] == "cancelled"
+    assert train_dpo.train(parts, StopsAtTheThirdStep(parts)).receipt["stopped"] == "cancelled"
     reference = parts.file("reference.json").read_bytes()
-    assert train_dpo.train(parts, Session(parts))["steps_done"] == 6
+    assert train_dpo.train(parts, Session(parts)).receipt["steps_done"] == 6
     assert parts.file("reference.json").read_bytes() == reference
     adapters = [run.file("adapters", "adapters.safetensors") for run in (whole, parts)]
     assert adapters[0].read_bytes() == adapters[1].read_bytes()

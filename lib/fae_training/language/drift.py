@@ -5,7 +5,7 @@ import math
 from fae_training.language import preference_scoring, scoring
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.preference_batches import Pair
-from fae_training.language.validation_set import Looks
+from fae_training.language.validation_set import CHEAP_TOKENS, Looks
 
 
 class Drift:
@@ -20,7 +20,7 @@ class Drift:
         self.model, self.tokenizer, self.fast = model, tokenizer, fast
         self.looks, self.session = looks, session
         self.watched = preference_scoring.watched(held_out)
-        part = looks.validating_tokens // 4
+        part = max(looks.validating_tokens // 4, CHEAP_TOKENS)
         self.probed = preference_scoring.probed_conversations(run, tokenizer, part)
         self.every = 1
         if self.watched:

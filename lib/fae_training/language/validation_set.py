@@ -18,7 +18,7 @@ VALIDATING_SHARE = 0.25
 SCORING_SHARE = 0.25
 # A look at fewer answers says nothing; a short training may take longer for it.
 FEWEST_VALIDATED, FEWEST_SCORED = 4, 12
-# A validation that computes no more than this costs so little that it is not saved on.
+# A look that computes no more than this costs so little that it is not saved on.
 CHEAP_TOKENS = 1024
 # Rows that share a prefix compute it once in a batch; what a batch saves of it.
 SHARED_IN_A_BATCH = 7 / 8
@@ -64,8 +64,8 @@ def plan_looks(
         validations = min(max(affordable, 1), most_validations)
     return Looks(
         validate_every=max(1, steps // validations),
-        validating_tokens=round(VALIDATING_SHARE * trained / (validations + 1)),
-        scoring_tokens=round(SCORING_SHARE * trained),
+        validating_tokens=max(round(VALIDATING_SHARE * trained / (validations + 1)), CHEAP_TOKENS),
+        scoring_tokens=max(round(SCORING_SHARE * trained), CHEAP_TOKENS),
         batch_tokens=2 * batch_tokens,
     )
 

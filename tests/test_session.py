@@ -1,0 +1,137 @@
+"""What a worker tells while it works: the stage, how far it is, what is still to come; and that it listens."""
+
+import contextlib
+import json
+import os
+import signal
+
+import pytest
+from fae_training import progress, runs, state
+from fae_training.errors import Cancelled
+from fae_training.session import Session
+
+
+@pytest.fixture
+def run(home):
+    return runs.create(state.Home(home), "sft", {"settings": {"steps": 50}})
+
+
+@pytest.fixture
+def session(run, monkeypatch):
+    """Every write is due at once; signals go back to whoever had them."""
+    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 0)
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    yield Session(run)
+    for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+        signal.signal(number, handler)
+
+
+def told(run) -> dict:
+    return json.loads(run.file("progress.json").read_text())
+
+
+def test_the_innermost_stage_is_told_with_what_is_done(run, session):
+    with session.stage("training", 50):
+        session.progressed(20)
+        with session.stage("validating"):
+            session.advance(120, 385)
+            assert (told(run)["stage"], told(run)["done"], told(run)["total"]) == ("validating", 120, 385)  # fmt: skip
+        assert (told(run)["stage"], told(run)["done"], told(run)["total"]) == ("training", 20, 50)
+    assert "stage" not in told(run)
+
+
+def test_the_seconds_of_a_stage_do_not_count_for_the_one_around_it(run, session, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("fae_training.session.time.monotonic", lambda: clock[0])
+    session._counted_until = clock[0]
+    with session.stage("training", 10):
+        clock[0] += 3
+        with session.stage("validating", 4):
+            clock[0] += 20
+        clock[0] += 5
+    clock[0] += 100
+    assert told(run)["seconds"] == {"training": 8.0, "validating": 20.0}
+    # A worker that goes on adds to them.
+    again = Session(run)
+    with again.stage("training", 10):
+        clock[0] += 2
+    assert told(run)["seconds"]["training"] == 10.0
+
+
+def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("fae_training.session.time.monotonic", lambda: clock[0])
+    with session.stage("tokenising", 100):
+        clock[0] += 10
+        session.advance(25)
+        assert told(run)["eta_s"] == 30.0
+    with session.stage("training", 100, left=lambda: 77.0):
+        session.progressed(1)
+        assert told(run)["eta_s"] == 77.0
+
+
+@pytest.mark.parametrize("how", ["marker", "signal"])
+def test_a_stage_ends_at_the_next_item_when_it_is_cancelled(run, session, how):
+    with pytest.raises(Cancelled), session.stage("validating", 10):
+        session.advance(1)
+        if how == "marker":
+            run.file("cancel").touch()
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+        session.advance(2)
+    assert "stage" not in told(run)
+
+
+def test_a_line_says_the_stage_and_the_bar_is_of_that_stage(run, session):
+    run.update(status="training")
+    with session.stage("validating"):
+        session.advance(120, 480)
+        text = progress.line(run, 200)
+    assert "validating 120/480" in text and text.startswith("[=====               ]")
+    run.update(status="completed")
+    session.report({"step": 50, "loss": 1.25})
+    assert "completed 50/50  loss 1.250" in progress.line(run, 200)
+
+
+class Pipe:
+    """Standard error that is no terminal; with `closed` nobody reads it any more."""
+
+    def __init__(self, closed: bool = False):
+        self.lines, self.closed = [], closed
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> None:
+        if self.closed:
+            raise BrokenPipeError
+        self.lines.append(text)
+
+    def flush(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_without_a_terminal_a_line_is_printed_at_most_every_tenth_of_the_way(run, session, monkeypatch, closed):  # fmt: skip
+    pipe = Pipe(closed)
+    monkeypatch.setattr("sys.stderr", pipe)
+    done = iter(range(1000))
+    run.update(status="training")
+    stage = contextlib.ExitStack()
+    stage.enter_context(session.stage("validating"))
+
+    def next_look(seconds: float) -> None:
+        count = next(done)
+        if count <= 400:
+            session.progressed(count, 400)
+        else:
+            stage.close()
+            run.update(status="completed")
+
+    monkeypatch.setattr("fae_training.progress.time.sleep", next_look)
+    monkeypatch.setattr(runs.Run, "is_alive", lambda self: True)
+    assert progress.follow(run) == "completed"
+    if not closed:
+        validating = [text for text in pipe.lines if "validating" in text]
+        assert 10 <= len(validating) <= 12 and len(pipe.lines) <= 14
+        assert all(text.endswith("\n") and "\r" not in text for text in pipe.lines)

@@ -1,0 +1,101 @@
+"""Which held-out answers are looked at: as many as the training's length pays for, always the same ones."""
+
+import random
+
+import pytest
+from fae_training.language import validation_set
+from fae_training.language.batches import Batches
+from fae_training.language.rows import TokenRow
+from fae_training.language.validation_set import choose, in_batches, plan_looks
+
+
+def dialogues(count: int, turns: int = 6, length: int = 100, seed: int = 0) -> list[TokenRow]:
+    """Conversations of `turns` answers, each row with everything before it."""
+    rows = []
+    for number in range(count):
+        chooser = random.Random(f"{seed}/{number}")
+        history: list[int] = []
+        for _ in range(turns):
+            question, answer = ([chooser.randrange(1000) for _ in range(length // 2)] for _ in "qa")
+            rows.append(TokenRow(history + question + answer, len(history) + len(question), source=str(number)))  # fmt: skip
+            history = history + question + answer
+    return rows
+
+
+def test_every_conversation_is_looked_at_once_before_any_is_twice():
+    rows = dialogues(10)
+    chosen = choose(rows, tokens=0, fewest=14)
+    per_conversation = [sum(row.source == str(n) for row in chosen) for n in range(10)]
+    assert sorted(per_conversation) == [1] * 6 + [2] * 4
+    assert chosen == [row for row in rows if row in chosen]
+
+
+def test_at_least_the_fewest_and_at_most_all_are_chosen():
+    rows = dialogues(10)
+    assert len(choose(rows, tokens=0, fewest=7)) == 7
+    assert choose(rows, tokens=10**9, fewest=7) == rows
+    assert choose([], tokens=100, fewest=4) == []
+    assert choose(rows[:3], tokens=0, fewest=7) == rows[:3]
+
+
+def test_what_conversations_share_with_each_other_and_their_own_turns_is_not_paid_for_twice():
+    prompt = list(range(400))
+    rows = [TokenRow([*prompt, 500 + i, 600 + i], 401, source=str(i)) for i in range(50)]
+    assert 14 <= len(choose(rows, tokens=400 + 15 * 52, fewest=1)) <= 17
+
+
+def test_more_conversations_move_no_choice_but_the_last():
+    few, many = dialogues(20), dialogues(40)
+    before = choose(few, tokens=8_000, fewest=4)
+    after = {id(row) for row in choose(many, tokens=16_000, fewest=4)}
+    kept = sum(any(row == other for other in many if id(other) in after) for row in before)
+    assert kept >= 0.6 * len(before)
+    assert choose(few, 8_000, 4) == before
+
+
+def test_batches_hold_every_row_once_within_their_tokens():
+    rows = dialogues(9, turns=5)
+    batches = list(in_batches(rows, tokens=1200))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(rows)))
+    for batch in batches:
+        distinct = {tuple(rows[i].tokens[: n + 1]) for i in batch for n in range(len(rows[i].tokens))}
+        assert len(distinct) <= 1200 or len(batch) == 1
+    assert len(batches) < 9 * 5 / 3, "the turns of a conversation share its history"
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "accumulation", "batch", "length"),
+    [("smoke", 10, 1, 1, 512), ("light", 50, 2, 2, 1024), ("standard", 200, 4, 4, 2048)],
+)
+def test_looking_computes_a_third_of_what_training_costs_at_most(name, steps, accumulation, batch, length):  # fmt: skip
+    """A trained token counts three times, a computed one once; three models are scored. Smoke may look at the fewest."""
+    chooser = random.Random(1)
+    rows = [
+        TokenRow([chooser.randrange(1000) for _ in range(length)], length - 40, source=str(i // 12))
+        for i in range(400)
+    ]
+    train, held_out = rows[:300], rows[300:]
+    batches = Batches(train, batch, seed=0)
+    fewest = choose(held_out, 0, validation_set.FEWEST_VALIDATED)
+    looks = plan_looks(
+        batches, steps, accumulation, 5, validation_set.tokens_of(fewest), batch * length
+    )
+    validated = choose(held_out, looks.validating_tokens, len(fewest))
+    scored = choose(held_out, looks.scoring_tokens, validation_set.FEWEST_SCORED)
+    validations = steps // looks.validate_every + 1
+    trained = 3 * steps * accumulation * batch * length
+    looked = validations * len(validated) * length + 3 * len(scored) * length
+    assert validations >= 2 and len(scored) >= len(validated) > 0
+    if name == "smoke":
+        assert validations == 2
+        assert len(scored) == validation_set.FEWEST_SCORED
+    else:
+        assert looked <= trained / 3
+        assert looked >= trained / 10 or len(scored) == len(held_out)
+
+
+def test_a_short_look_is_not_saved_on():
+    rows = dialogues(8, turns=1, length=40)
+    looks = plan_looks(Batches(rows, 1, 0), 10, 1, 5, validation_set.tokens_of(rows), 64)
+    assert looks.validate_every == 2
+    assert choose(rows, looks.scoring_tokens, 4) == rows
