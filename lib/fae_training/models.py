@@ -131,7 +131,7 @@ def _mlx_lm_has(model_type: str) -> bool:
     if found is None:  # not installed on this kind of machine; the worker will say so
         return True
     package = Path(found.submodule_search_locations[0])
-    if (package / "models" / f"{model_type}.py").exists():
+    if f"{model_type}.py" in os.listdir(package / "models"):
         return True
     for statement in ast.parse((package / "utils.py").read_text(encoding="utf-8")).body:
         names = [target.id for target in getattr(statement, "targets", []) if isinstance(target, ast.Name)]  # fmt: skip

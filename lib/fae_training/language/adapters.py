@@ -23,14 +23,18 @@ def adapter_keys(model, experts: bool = False) -> list[str]:
     """
     import mlx.nn as nn
     from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
+    from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 
+    stacked, linear = SwitchLinear | QuantizedSwitchLinear, nn.Linear | nn.QuantizedLinear
     found = set()
     for layer in getattr(model, "layers", ()):
-        for name, module in layer.named_modules():
-            stacked = isinstance(module, SwitchLinear | QuantizedSwitchLinear)
-            if not stacked and not isinstance(module, nn.Linear | nn.QuantizedLinear):
-                continue
-            if experts or not (stacked or is_routed(name)):
+        modules = dict(layer.named_modules())
+        for name, module in modules.items():
+            # In a model that has adapters already the module itself is the one inside of its adapter.
+            outer = name.removesuffix(".linear")
+            name = outer if isinstance(modules.get(outer), LoRALinear | LoRASwitchLinear) else name
+            routed = isinstance(module, stacked) or is_routed(name)
+            if isinstance(module, stacked | linear) and (experts or not routed):
                 found.add(name)
     found = {name for name in found if not {*name.split(".")} & {*GATES}}
     if not found:

@@ -81,37 +81,42 @@ def output_by_structure(model) -> Output:
     return Output(inner + ("lm_head" if "lm_head" in head else "model.embed_tokens"))
 
 
-def find_output(model, hidden, logits, tolerance: float) -> Output:
-    """The Output that gives `logits` [n, vocabulary] from `hidden` [n, hidden] to within `tolerance`.
+def find_output(model, hidden, tolerance: float) -> Output:
+    """The Output that gives the model's own logits from `hidden` [n, hidden] to within `tolerance`.
 
-    Tried are all layers outside the backbone's own list that have the vocabulary's size, with every number of the
-    model whose name speaks of logits as their scale, its inverse, or their softcap.
+    Tried are all layers outside of the backbone's own that have the vocabulary's size, with every number of the model
+    whose name speaks of logits as their scale, its inverse, or their softcap.
     """
+    import mlx.core as mx
     import mlx.nn as nn
 
-    inside = {id(m) for layer in model.layers for m in layer.modules()}
-    kinds = (nn.Linear, nn.QuantizedLinear, nn.Embedding, nn.QuantizedEmbedding)
+    # Larger than they are, so that a softcap bends them enough to be seen.
+    hidden = hidden * 4
+    logits = logits_of(model, hidden)
+    inside = {id(module) for layer in model.layers for module in layer.modules()}
+    embeddings = nn.Embedding | nn.QuantizedEmbedding
     layers = [
-        (name, module)
+        (name, module.as_linear if isinstance(module, embeddings) else module)
         for name, module in model.named_modules()
-        if isinstance(module, kinds)
+        if isinstance(module, nn.Linear | nn.QuantizedLinear | embeddings)
         and id(module) not in inside
         and module.weight.shape[0] == logits.shape[-1]
     ]
     numbers = _logit_numbers(model)
     forms = [(1.0, None), *((n, None) for n in numbers), *((1 / n, None) for n in numbers)]
     forms += [(1.0, n) for n in numbers]
-    for name, module in sorted(layers, key=lambda found: isinstance(found[1], kinds[2:])):
-        apply = module.as_linear if isinstance(module, kinds[2:]) else module
+    best, found = tolerance, Output(None)
+    for name, apply in layers:
         try:
-            plain = apply(hidden)
+            plain = apply(hidden).astype(mx.float32)
         except ValueError:  # of another width
             continue
         for scale, softcap in forms:
             output = Output(name, scale, softcap)
-            if distance(_finished(plain, output), logits).max().item() <= tolerance:
-                return output
-    return Output(None)
+            error = distance(_finished(plain, output), logits).max().item()
+            if error < best:
+                best, found = error, output
+    return found
 
 
 def _logit_numbers(model) -> list[float]:

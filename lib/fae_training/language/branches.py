@@ -132,25 +132,25 @@ def _checkpointing(call):
     import mlx.core as mx
 
     def checkpointing(layer, *given, **named):
-        # Whatever a gradient may have to go through must be an argument: the keys and values of a cache too.
-        cache = next(
-            (x for x in (*given, *named.values()) if isinstance(x, BranchCache)), None
-        )
-        arguments = [*given, *named.values()]
-        arguments = [x.earlier if x is cache and x is not None else x for x in arguments]
+        arguments = dict(enumerate(given)) | named
+        place = next((k for k, v in arguments.items() if isinstance(v, BranchCache)), None)
+        cache = arguments.get(place)
+        if cache is not None:
+            # A gradient goes through arguments alone, so the earlier keys and values must be one.
+            arguments[place] = cache.earlier
 
-        def inner(parameters, *arguments):
+        def inner(parameters, arguments):
             layer.update(parameters)
             own = None
             if cache is not None:
-                place = next(i for i, x in enumerate((*given, *named.values())) if x is cache)
                 own = BranchCache(cache.branches, arguments[place])
-                arguments = (*arguments[:place], own, *arguments[place + 1 :])
-            by_name = dict(zip(named, arguments[len(given) :], strict=True))
-            output = call(layer, *arguments[: len(given)], **by_name)
-            return output, None if own is None else own.own
+                arguments = arguments | {place: own}
+            by_name = {name: arguments[name] for name in named}
+            output = call(layer, *(arguments[i] for i in range(len(given))), **by_name)
+            # Other arrays than those that the output may hold too: of one that is given twice, one gradient is lost.
+            return output, None if own is None else [mx.contiguous(x) for x in own.own]
 
-        output, own = mx.checkpoint(inner)(layer.trainable_parameters(), *arguments)
+        output, own = mx.checkpoint(inner)(layer.trainable_parameters(), arguments)
         if cache is not None:
             cache.own = own
         return output

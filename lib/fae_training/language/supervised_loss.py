@@ -90,12 +90,12 @@ def _through_the_model(model, hidden, targets):
     """As log_probabilities, from whole logits of a few targets at a time, which the backward pass makes again."""
     import mlx.core as mx
 
-    def block(hidden, targets):
-        return _log_probabilities(output_layer(model)(hidden), targets)
+    def block(start):
+        wanted = targets[start : start + WHOLE_ROWS]
+        return mx.checkpoint(lambda part: _log_probabilities(output_layer(model)(part), wanted))
 
-    count = range(0, hidden.shape[0], WHOLE_ROWS)
-    parts = [(hidden[i : i + WHOLE_ROWS], targets[i : i + WHOLE_ROWS]) for i in count]
-    return mx.concatenate([mx.checkpoint(block)(*part) for part in parts])
+    starts = range(0, hidden.shape[0], WHOLE_ROWS)
+    return mx.concatenate([block(start)(hidden[start : start + WHOLE_ROWS]) for start in starts])
 
 
 def _log_probabilities(logits, targets):

@@ -54,7 +54,7 @@ def _verified(model, settings):
         off = {"supervised_only": False, "shared_prefix": False, "checkpoint_layers": False}
         return replace(settings, attention=False, **off), notes
     if settings.supervised_only:
-        output = architecture.find_output(model, rows, whole, tolerance)
+        output = architecture.find_output(model, rows, tolerance)
         settings = replace(settings, output=output)
         if output.name is None:
             notes.append(f"a {kind} model has an output layer of its own: its logits are made whole")
@@ -64,23 +64,26 @@ def _verified(model, settings):
             layer_patch.remove()
             settings = replace(settings, attention=False)
             notes.append(f"attention and gates of a {kind} model are mlx-lm's: ours gave another result")
-    if settings.shared_prefix and not _shares(model, inner, tokens, hidden, settings, tolerance):
-        settings = replace(settings, shared_prefix=False)
-        notes.append(
-            f"shared prefixes are off: the layers of a {kind} model keep more of earlier tokens than keys and values"
-        )
+    if settings.shared_prefix:
+        if not architecture.is_hybrid(inner) and not architecture.has_plain_caches(model):
+            settings = replace(settings, shared_prefix=False)
+            notes.append(
+                f"shared prefixes are off: a {kind} model keeps more of earlier tokens than their keys and values"
+            )
+        elif not _branches_hold(model, tokens, hidden, settings, tolerance):
+            settings = replace(settings, shared_prefix=False)
+            notes.append(
+                f"shared prefixes are off: the layers of a {kind} model gave another result at a branch"
+            )
     return settings, notes
 
 
-def _shares(model, inner, tokens, hidden, settings, tolerance) -> bool:
+def _branches_hold(model, tokens, hidden, settings, tolerance) -> bool:
     """Whether a branch after all of the first row's shared part and one inside of it give the rows' own hidden states."""
     import mlx.core as mx
 
     from fae_training.language.shared_prefix import forward_levels
 
-    hybrid = architecture.is_hybrid(inner)
-    if not hybrid and not architecture.has_plain_caches(model):
-        return False
     width = SHARED + OWN - EARLIER
     rests = [tokens[0, SHARED:], tokens[1, EARLIER:]]
     rests = [mx.pad(rest, (0, width - rest.shape[0])) for rest in rests]
