@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fae_training import state
 from fae_training.errors import BadRequest, Missing
+from fae_training.language.chat_template import end_of_turn, ends_turn, render
 
 # Part of the cache's key: raise it when the same conversation would give other rows.
 FORMAT = 2
@@ -70,7 +71,7 @@ def encode_answer(
 
 def _encode_turn(tokenizer, messages, tools, max_tokens, weight, source) -> TokenRow:
     answer = tokenizer.encode(_answer_text(tokenizer, messages, tools), add_special_tokens=False)
-    if answer[-1] != tokenizer.eos_token_id:
+    if not ends_turn(tokenizer, answer[-1]):
         answer.append(tokenizer.eos_token_id)
     prompt = _prompt_tokens(tokenizer, messages[:-1], tools)
     whole = len(prompt) + len(answer)
@@ -127,32 +128,21 @@ def common_length(a: list[int], b: list[int]) -> int:
 
 
 def _prompt_tokens(tokenizer, messages, tools) -> list[int]:
-    return tokenizer.encode(_render(tokenizer, messages, tools, True), add_special_tokens=False)
-
-
-def _render(tokenizer, messages, tools, generation_prompt: bool) -> str:
-    return tokenizer.apply_chat_template(
-        messages,
-        tools=tools or None,
-        add_generation_prompt=generation_prompt,
-        tokenize=False,
-        enable_thinking=False,
-    )
+    return tokenizer.encode(render(tokenizer, messages, tools, True), add_special_tokens=False)
 
 
 def _answer_text(tokenizer, messages, tools) -> str:
     """The last message as the template writes it after the prompt, with its end token and nothing after that."""
-    prompt = _render(tokenizer, messages[:-1], tools, True)
-    whole = _render(tokenizer, messages, tools, False)
+    prompt = render(tokenizer, messages[:-1], tools, True)
+    whole = render(tokenizer, messages, tools, False)
     if not whole.startswith(prompt):
         raise BadRequest(
             "template_mismatch",
             "the model's chat template writes an assistant turn in another way than the prompt announces it: "
             f"the prompt ends in {prompt[-40:]!r}, the turn is {whole[len(prompt) - 40 :][:80]!r}",
-            "use a Qwen3.5 model, or correct chat_template.jinja in the model's directory",
+            "correct chat_template.jinja in the model's directory, or choose another --model",
         )
-    text, end = whole[len(prompt) :], tokenizer.eos_token
-    return text[: text.rindex(end) + len(end)] if end in text else text
+    return end_of_turn(tokenizer, whole[len(prompt) :])
 
 
 def _with_parsed_arguments(message: dict) -> dict:
