@@ -44,19 +44,23 @@ def main(call: Call) -> Result:
             "uv run scripts/add_correction.py --heard Marian --meant Marion",
         )
     heard = arguments.heard or ""
-    if call.arguments.dry_run:
-        remarks = corrections.check(heard, arguments.meant, arguments.clip is not None)
-        return Result(
-            {
-                "status": "planned",
-                "words": corrections.terms_of(heard, arguments.meant),
-                "remarks": remarks,
-            },
-            f"Would keep: {in_words(heard, arguments.meant)}.",
-        )
     record = corrections.add(
-        call.home, heard, arguments.meant, arguments.clip, call.caller, say_as=arguments.say_as
+        call.home,
+        heard,
+        arguments.meant,
+        arguments.clip,
+        call.caller,
+        say_as=arguments.say_as,
+        keep=not arguments.dry_run,
     )
+    if arguments.dry_run:
+        words = corrections.terms_of(record["heard"], record["meant"])
+        data = {"status": "planned", "words": words, "remarks": record.get("remarks", [])}
+        data |= {"replaces": record["replaces"]} if "replaces" in record else {}
+        return Result(
+            data,
+            f"Would keep: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.",
+        )
     entries = vocabulary.refresh(call.home)
     words = [meant for _, meant in corrections.terms_of(record["heard"], record["meant"])]
     data = {
@@ -65,7 +69,7 @@ def main(call: Call) -> Result:
         "recorded": "audio" in record,
         "vocabulary": len(entries),
     }
-    data |= {"remarks": record["remarks"]} if record.get("remarks") else {}
+    data |= {name: record[name] for name in ("remarks", "replaces") if record.get(name)}
     return Result(
         data | {"next": NEXT},
         f"Kept: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.\n"
@@ -128,9 +132,15 @@ def in_words(heard: str, meant: str) -> str:
 def remarks_in_words(record: dict) -> str:
     sentences = {
         "other_script": "Fae listens in English, so this is used for the vocabulary and not for training",
+        "only_capitals": "only the capitals differ: this spelling is taught, and hearing is measured without capitals",
+        "no_word_differs": "only punctuation or the capital of a sentence differs, so there is no word to learn",
+        "reworded": "more than a few words differ, so no single word is learned",
         "clipped": "the recording is distorted (too loud)",
     }
-    return "".join(f"; {sentences[remark]}" for remark in record.get("remarks", []))
+    said = "".join(f"; {sentences[remark]}" for remark in record.get("remarks", []))
+    if "replaces" in record:
+        said += f"; this recording was corrected before (to {record['replaces']!r}), and what you say now holds"
+    return said
 
 
 def build_parser() -> calling.Parser:

@@ -109,11 +109,16 @@ def keep(home: Home, samples) -> str:
 
     The name is made from the sound, so the same recording given twice is kept once.
     """
-    name = f"{hashlib.sha256(_sixteen_bit(samples).tobytes()).hexdigest()[:12]}.wav"
-    path = home.directory("stt", "clips") / name
-    if not path.exists():
-        write(path, samples)
-    return f"stt/clips/{name}"
+    name = name_of(samples)
+    home.directory("stt", "clips")
+    if not home.file(name).exists():
+        write(home.file(name), samples)
+    return name
+
+
+def name_of(samples) -> str:
+    """The path under which `keep` keeps the samples, relative to the state directory."""
+    return f"stt/clips/{hashlib.sha256(_sixteen_bit(samples).tobytes()).hexdigest()[:12]}.wav"
 
 
 def write(path: Path, samples) -> None:
