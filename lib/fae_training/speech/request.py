@@ -3,6 +3,7 @@
 from fae_training import fae_app, models
 from fae_training.calling import Call, Parser
 from fae_training.errors import BadRequest, Missing
+from fae_training.ranges import RANGES
 from fae_training.speech import dataset
 from fae_training.speech.recogniser import MODEL_TYPES
 from fae_training.speech.synthesis import find_synthesiser
@@ -29,10 +30,10 @@ def add_options(parser: Parser) -> None:
         metavar="NAME",
         help="auto (what Fae runs), an id such as " + TIERS[0][1] + ", or a directory",
     )
-    parser.add_argument("--rank", type=int, metavar="N", help="rank of the adapter")
+    parser.add_argument("--rank", type=RANGES["rank"], metavar="N", help="rank of the adapter")
     parser.add_argument(
         "--clips-per-term",
-        type=int,
+        type=RANGES["clips_per_term"],
         metavar="N",
         help="clips to synthesise of a word that has few recordings",
     )
