@@ -27,7 +27,7 @@ from pathlib import Path
 
 from fae_training import calling
 from fae_training.calling import Call, Result
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech import corrections, vocabulary
 
 NEXT = "train_stt.py --preset light"
@@ -81,9 +81,11 @@ def add_file(call: Call, path: Path) -> Result:
     """Every line of a JSONL file; a line that is of no use is named and the others are kept."""
     try:
         # Not splitlines(): it also splits at the line separators that a JSON text may hold.
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError as error:
-        raise Missing("no_file", f"there is no file {path}", f"ls -l {path.parent}") from error
+        raise Missing(
+            "no_file", f"there is no file {path}", command_line("ls", "-l", path.parent)
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(
             "bad_file", f"{path} cannot be read as text: {error}", "give UTF-8 JSONL"

@@ -90,10 +90,19 @@ def test_the_part_of_another_kind_changes_nothing(home):
         ({"sft": {"learning_rate": -1e-4}}, "learning_rate = -0.0001, expected a number above 0"),
         ({"sft": {"model": 4}}, "model = 4, expected something like 'auto'"),
         ({"sft": [1]}, r"'sft' of config.json is \[1\], expected an object"),
-        ({"sft": {"learning_rate": float("nan")}}, "learning_rate = nan, expected a number above 0 to 1"),
-        ({"sft": {"learning_rate": float("inf")}}, "learning_rate = inf, expected a number above 0 to 1"),
+        (
+            {"sft": {"learning_rate": float("nan")}},
+            "learning_rate = nan, expected a number above 0 to 1",
+        ),
+        (
+            {"sft": {"learning_rate": float("inf")}},
+            "learning_rate = inf, expected a number above 0 to 1",
+        ),
         ({"sft": {"steps": 10**400}}, "expected a whole number from 1 to 1,000,000"),
-        ({"min_days_between_runs": float("nan")}, "min_days_between_runs = nan, expected a number from 0"),
+        (
+            {"min_days_between_runs": float("nan")},
+            "min_days_between_runs = nan, expected a number from 0",
+        ),
         ({"min_days_between_runs": "7"}, "min_days_between_runs = '7', expected a number"),
     ],
 )
@@ -115,7 +124,19 @@ def test_house_rules_come_from_the_config_or_have_a_default(home):
     assert settings.house_rule(call, "min_days_between_runs") == 0
 
 
-NOT_IN_RANGE = ("-3", "0x10", "nan", "-inf", "1e400", "9" * 400, "", "three", "1,000", "2.5.1", "--1")
+NOT_IN_RANGE = (
+    "-3",
+    "0x10",
+    "nan",
+    "-inf",
+    "1e400",
+    "9" * 400,
+    "",
+    "three",
+    "1,000",
+    "2.5.1",
+    "--1",
+)
 TRAINING = {"sft": "train", "dpo": "train_dpo", "stt": "train_stt", "keyword": "train_keyword"}
 
 
@@ -134,11 +155,19 @@ def test_every_number_of_every_script_is_refused_with_what_was_expected(script, 
             assert str(action.type) in from_flag.value.message
             if given:  # an empty parameter is one that was not given
                 with pytest.raises(BadRequest, match=re.escape(str(action.type))):
-                    calling.read_call(script_parser(script), [json.dumps({action.dest: given})], "program")
+                    calling.read_call(
+                        script_parser(script), [json.dumps({action.dest: given})], "program"
+                    )
 
 
 def test_a_parameter_that_is_no_finite_number_is_refused(home):
-    for given in ('{"steps": NaN}', '{"steps": Infinity}', '{"steps": 1e999}', '{"learning_rate": -1}', '{"steps": 1.5}'):
+    for given in (
+        '{"steps": NaN}',
+        '{"steps": Infinity}',
+        '{"steps": 1e999}',
+        '{"learning_rate": -1}',
+        '{"steps": 1.5}',
+    ):
         with pytest.raises(BadRequest, match="is not a"):
             calling.read_call(training_parser("", PRESETS), [given], "program")
     call = calling.read_call(training_parser("", PRESETS), ['{"steps": 8.0}'], "program")

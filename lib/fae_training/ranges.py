@@ -27,11 +27,17 @@ class Range:
             value = float(given)
             if self.whole and math.isfinite(value):
                 # Not through float, which rounds long numbers.
-                value = int(given) if isinstance(given, str) and given.strip().lstrip("+-").isdigit() else value
+                value = (
+                    int(given)
+                    if isinstance(given, str) and given.strip().lstrip("+-").isdigit()
+                    else value
+                )
         except (ValueError, TypeError, OverflowError):
             raise refusal from None
         inside = self.least <= value <= self.most
-        at_open_end = (self.open_below and value == self.least) or (self.open_above and value == self.most)
+        at_open_end = (self.open_below and value == self.least) or (
+            self.open_above and value == self.most
+        )
         if not inside or at_open_end or (self.whole and value != int(value)):
             raise refusal
         return int(value) if self.whole else value

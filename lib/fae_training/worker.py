@@ -20,7 +20,7 @@ from pathlib import Path
 from fae_training import consent, dataset, models, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.deployment import fingerprint
-from fae_training.errors import BadRequest, Failed, Refused, SkillError
+from fae_training.errors import BadRequest, Failed, Refused, SkillError, command_line
 from fae_training.fit import FitResult
 from fae_training.kinds import KINDS
 from fae_training.processes import lift_limits, start
@@ -227,7 +227,7 @@ def ended(run: Run, status: str) -> Result:
         raise Failed(
             error.get("code", "failed"),
             f"{run.id}: {error.get('message', 'failed')}",
-            error.get("hint", f"tail {run.file('train.log')}"),
+            error.get("hint", command_line("tail", run.file("train.log"))),
         )
     if status == "interrupted":
         again = f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}"
@@ -325,7 +325,7 @@ def _of_library(problem: Exception, run: Run) -> Failed:
     return Failed(
         "training_failed",
         f"{type(problem).__name__}: {problem}",
-        f"tail -n 40 {run.file('train.log')}",
+        command_line("tail", "-n", 40, run.file("train.log")),
     )
 
 
@@ -353,6 +353,6 @@ def _fresh_process(run: Run, task: str, timeout_s: float | None) -> dict | None:
         raise Failed(
             f"{task}_failed",
             f"{run.id}: the process for {task} ended with status {status}",
-            f"tail -n 40 {run.file('train.log')}",
+            command_line("tail", "-n", 40, run.file("train.log")),
         )
     return result

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fae_training.ears.classes import EARS
 from fae_training.ears.recordings import directory, file_stem, unusable
-from fae_training.errors import BadRequest, Missing, SkillError
+from fae_training.errors import BadRequest, Missing, SkillError, command_line
 from fae_training.state import Home
 
 # What soundfile reads; other files in a folder are passed over.
@@ -34,7 +34,9 @@ def from_paths(
     found = []
     for path in paths:
         if not path.exists():
-            raise Missing("no_file", f"there is no file or folder {path}", f"ls {path.parent}")
+            raise Missing(
+                "no_file", f"there is no file or folder {path}", command_line("ls", path.parent)
+            )
         if class_name:
             _check_class(class_name, classes, kind)
             files = [path] if path.is_file() else _sounds(path)
@@ -44,7 +46,10 @@ def from_paths(
             raise BadRequest(
                 "no_class",
                 f"{path} was given without a class; the classes of {kind} are {', '.join(classes)}",
-                f"uv run scripts/add_samples.py --kind {kind} --class {classes[0]} --files {path}",
+                "uv run "
+                + command_line(
+                    "scripts/add_samples.py", "--kind", kind, "--class", classes[0], "--files", path
+                ),
             )
         for folder in sorted(p for p in path.iterdir() if p.is_dir()):
             _check_class(folder.name, classes, kind)
@@ -58,7 +63,7 @@ def from_table(table: Path, kind: str) -> list[Sample]:
     Paths are relative to the table. Raises Missing and BadRequest, naming the line.
     """
     if not table.is_file():
-        raise Missing("no_file", f"there is no table {table}", f"ls {table.parent}")
+        raise Missing("no_file", f"there is no table {table}", command_line("ls", table.parent))
     reader = csv.DictReader(io.StringIO(_decoded(table), newline=""))
     columns = [(name or "").strip() for name in reader.fieldnames or []]
     reader.fieldnames = columns

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from fae_training.ears.classes import Ear
-from fae_training.errors import BadRequest
+from fae_training.errors import BadRequest, command_line
 from fae_training.state import Home
 
 # An empty WAV file is its header; whatever is as short holds no sound.
@@ -108,7 +108,7 @@ def scan(home: Home, ear: Ear) -> Found:
             raise BadRequest(
                 "unknown_class",
                 f"{folder} is not a class of {ear.kind}; the classes are {', '.join(ear.classes)}",
-                f"mv {folder} {root / ear.classes[0]}",
+                command_line("mv", folder, root / ear.classes[0]),
             )
     digests: dict[str, list[tuple[str, Path]]] = {}
     empty = []

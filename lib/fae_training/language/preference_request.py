@@ -7,7 +7,7 @@ from fae_training.calling import Parser
 from fae_training.corrections import lint
 from fae_training.corrections import pairs as correction_pairs
 from fae_training.deployment import current_run
-from fae_training.errors import BadRequest, Failed, Missing, Refused
+from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.language import adapters
 from fae_training.language.preference_loss import GUARDS, LOSSES, Objective
 from fae_training.ranges import RANGES
@@ -137,7 +137,9 @@ def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
         raise Refused(
             "other_base_model",
             f"{run.id} was trained on {run.record['model']['id']}, this run is of {facts['model']['id']}",
-            f"uv run scripts/train_dpo.py --model {run.record['model']['id']}, or --from base",
+            "uv run "
+            + command_line("scripts/train_dpo.py", "--model", run.record["model"]["id"])
+            + ", or --from base",
         )
     lora = adapters.read_config(run.file("adapters"))["lora_parameters"]
     source = f"the adapter of {run.id}"

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 from fae_training import models
 from fae_training.calling import Call, Parser, Result
-from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.errors import BadRequest, Missing, Refused, command_line
 from fae_training.language.fast_path import FastSettings
 from fae_training.ranges import RANGES
 
@@ -74,7 +74,7 @@ def model_facts(call: Call, name: str, script: str) -> dict:
     """
     model, why = models.choose(name)
     directory = models.locate(model)
-    fetch = f"uv run scripts/{script} --model {name} --fetch"
+    fetch = "uv run " + command_line(f"scripts/{script}", "--model", name, "--fetch")
     if directory is None and _person_agrees(call, model):
         directory = models.download(model)
     if directory is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech.synthesis import SAMPLE_RATE, resample, trim_silence
 from fae_training.state import Home, atomic_file
 
@@ -48,7 +48,9 @@ def read(path: Path) -> Clip:
     import soundfile
 
     if not path.is_file():
-        raise Missing("clip_missing", f"there is no file {path}", f"ls -l {path.parent}")
+        raise Missing(
+            "clip_missing", f"there is no file {path}", command_line("ls", "-l", path.parent)
+        )
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as problem:
