@@ -101,7 +101,7 @@ CUES = (
     Cue("notes", r"(?:write|put|get) down (?:that|my|this|what|for me)\b|keep (?:a|this|that) .{0,12}(?:record|note)\b|keep (?:a )?(?:record|track|note) of\b|add .{1,40} to (?:my|the) notes?\b|what did i (?:tell you to (?:note|write)|write|note|save)\b", "write down that the spare key is with Rosa"),
     Cue("contacts", r"(?:what(?:'s| is|s)|give me|tell me|find|get|show me|do you have|have you got) (?:[\w'’]+ ){0,3}?(?:\w+['’]s|his|her|their) (?:(?:phone|mobile|cell|work|home|e-?mail|office|telephone) ){0,2}(?:number|address|e-?mail|contact details?|birthday)\b", "what's Maria's phone number"),
     Cue("contacts", r"when(?:'s| is) (?:my \w+['’]s|his|her|their) birthday\b", "when is my brother's birthday"),
-    Cue("contacts", r"(?:call|phone|ring|dial|facetime) (?!me\b|it\b|this\b|that\b|for\b|out\b|of\b|to\b|your|is\b|was\b|center|centre|number|in\b)\w|put me through\b", "call the dentist"),
+    Cue("contacts", r"(?:call|phone|ring|dial|facetime) (?!me\b|you\b|it\b|this\b|that\b|for\b|out\b|of\b|to\b|your|is\b|was\b|center|centre|number|in\b)\w|put me through\b", "call the dentist"),
     Cue("contacts", rf"(?:add|create|save|update|make|delete|edit) {_SOME}contacts?\b", "add a new contact for Lena"),
     Cue("contacts", r"do (?:i|we|you) (?:have|know) (?:an? |the |any )?(?:[\w'’]+ ){0,2}?(?:number|address|e-?mail|contact)\b", "do I have a number for the plumber"),
     Cue("files", r"(?:open|find|delete|remove|move|copy|rename|zip|unzip|print|locate|trash|duplicate|back up)(?: me| up)? (?:an?|the|my|this|that|all|every|some|new|both)? ?(?:[\w'’.-]+ ){0,4}?(?:files?|folders?|director(?:y|ies)|documents?|pdfs?|spreadsheets?|attachments?|screenshots?|photos?|downloads|trash)\b", "find the PDF of my lease"),
@@ -122,12 +122,12 @@ CUES = (
     Cue("web", r"(?:find|get|buy|book|rent|purchase|reserve)(?: me| us)? (?:\w+ ){0,3}?(?:tickets?|seats?)\b|(?:rent|buy|watch|purchase) (?:the|that|this|it) (?:movie|film|one|song)\b", "buy two tickets for the concert"),
     Cue("web", r"when did (?:i|we) last\b|what did i (?:ask|tell) you to\b|who(?:'s|s| is) (?:leading|winning|playing|on)\b|go to (?:the )?[\w. ]{1,30} (?:web ?site|page|site)\b|look for an? (?:used|cheap|second[ -]hand|new|good)\b", "who's leading the Tour de France"),
     Cue("web", r"how(?:'s|s| is| bad is)? (?:the )?traffic\b|(?:what(?:'s|s| is| are) )?(?:the )?(?:\w+ ){0,2}?(?:stock|share|exchange|gas|petrol|fuel|bitcoin|gold|house|interest) (?:prices?|rates?)\b|did (?!you\b|i\b)(?:[\w'’]+ ){1,3}?(?:win|lose|draw|score|play)\b(?! a\b)|how did (?:[\w'’]+ ){1,3}?(?:do|play|get on) (?:last|today|yesterday|on|in|against)\b|what(?:'s|s| is) the score\b", "did Arsenal win"),
-    Cue("web", r"how (?:long|far|much)\b.{0,30}\b(?:drive|walk|journey|ride|way|bus|train|taxi|get)\b.{0,25}\b(?:to|from|home)\b|how far (?:is it|away)\b|how do i get (?:to|from|home)\b|(?:get |give me |show me )?(?:the )?directions (?:to|from|home)\b|navigate\b|take me (?:to|home)\b|what(?:'s| is) the (?:fastest|quickest|best|shortest) (?:way|route) (?:home|(?:to|from) (?:the|my|work|home))|where am i\b|track (?:my|the|this)\b|where(?:'s| is) my (?:parcel|package|order|delivery|phone|taxi|uber)\b", "directions to the nearest petrol station"),
+    Cue("web", r"how (?:long|far|much)\b.{0,30}\b(?:drive|walk|journey|ride|way|bus|train|taxi|get)\b.{0,25}\b(?:to|from|home)\b|how far is it\b|how do i get (?:to|from|home)\b|(?:get |give me |show me )?(?:the )?directions (?:to|from|home)\b|navigate\b|take me (?:to|home)\b|what(?:'s| is) the (?:fastest|quickest|best|shortest) (?:way|route) (?:home|(?:to|from) (?:the|my|work|home))|where am i\b|track (?:my|the|this)\b|where(?:'s| is) my (?:parcel|package|order|delivery|phone|taxi|uber)\b", "directions to the nearest petrol station"),
     Cue("web", r"(?:(?:latest|any|more|some|today's|sports?|local|world) )?(?:news|headlines) (?:about|on|from|in|today|please)\b|(?:which|what) (?:[\w'’]+ ){1,3}?(?:is|are) (?:still )?(?:open|closed|delayed|running|on (?:tonight|today|tv))\b|(?:is|are) (?:the |my )?(?:[\w'’]+ ){1,4}?(?:open|closed|delayed|cancelled|on time|running late|sold out|in stock)\b|(?:convert|change|exchange|what(?:'s| is)|how much is) .{1,50}\b(?:dollars?|euros?|pounds?|yen|francs?|rupees?|usd|eur|gbp)\b.{0,20}\b(?:in|to|into|worth|at)\b", "which pharmacies are open now"),
     Cue("bank", r"(?:check|know|see|tell|find|show|get|what(?:'s|s| is)|have)\b.{0,50}\bbalance\b.{0,30}\b(?:in|of|on|for|account|my)\b|(?:what(?:'s| is)|check|show|see|find) (?:my|the) (?:\w+ ){0,3}?balance\b|(?:transfer|wire) (?:\S+ ){0,6}?(?:to|from|into|money)\b|make an? (?:\w+ )?(?:transfer|payment)\b|pay (?:my|the) \w+ bill\b", "check the balance of my savings account"),
     Cue("bank", r"how much (?:money |cash )?(?:did|have|do|does) (?:i|we) (?:still )?(?:spend|spent|have|owe|earn|pay|paid|saved?|left)\b", "how much did I spend on groceries"),
     Cue("music", r"play (?!the (?:role|part|field|fool|game)\b|a (?:\w+ )?(?:role|part|game|character|trick)\b|on words|with\b|along\b|devil|pretend|as\b|out\b|chess|hangman|trivia|\d+ questions|twenty questions|word games?|is\b|and\b|a quiz|games?\b|tennis|football|together|by\b|safe\b)\w", "play some jazz"),
-    Cue("music", r"(?:skip|pause|resume|shuffle|rewind|mute|unmute|fast[ -]forward)(?: (?:this|the|that|it|to|a|ahead|forward|back|my|all|everything|song|track|music)\b|$)|(?:next|previous|another) (?:song|track)\b|stop (?:the )?(?:music|song|playing|playback|podcast|radio|video|reading)\b", "skip this song"),
+    Cue("music", r"(?:skip|pause|resume|shuffle|rewind|mute|unmute|fast[ -]forward)(?:$| (?:it|to|ahead|forward|back|everything|song|track|music|this|(?:this|the|that|my|a|to the next) (?:\w+ )?(?:song|track|one|music|video|podcast|episode|playlist|part|chapter|radio|alarm|timer|tv|film|movie|sound|call|mic|microphone))\b)|(?:next|previous|another) (?:song|track)\b|stop (?:the )?(?:music|song|playing|playback|podcast|radio|video|reading)\b", "skip this song"),
     Cue("music", r"(?:turn|crank|bring|put) (?:it|(?:the )?(?:volume|music|sound|radio|tv)(?: of \w+)?) (?:up|down|on|off|lower|higher)\b|volume (?:up|down)\b|(?:louder|quieter)(?: please)?$", "turn the volume down"),
     Cue("music", r"(?:what|which|who)(?:'s|s| is)? ?(?:song|track|this|the|that|artist|singing|name of)?.{0,20}\b(?:is|'s)? ?(?:playing|this song)\b|put on (?:some|something|my|the|a) ", "what song is playing"),
     Cue("music", r"(?:listen to|hear) (?:some|a|the|my|music|songs?|something)\b(?!.{0,30}\bstory\b)|(?:find|search|want|like|need|pull up|get|love)(?: me| for| to find| up| to| some)* (?:\w+ ){0,4}?(?:songs?|music)\b", "I want to hear some relaxing music"),
@@ -148,7 +148,7 @@ PRESENT = (
     Cue("screen", r"\b(?:in|on) (?:this|the) (?:window|screen|tab|page)\b|\bi'm (?:holding|wearing|looking at|pointing at)\b|^can you see me\b", "what is written in this window"),
     Cue("home", r"\bthe (?:windows|front door|back door|garage|heating|radio|tv|lights|lamp|volume) (?:on|off|shut|closed|open|locked|up|down|a (?:bit|little))\b|\b(?:all )?lights (?:on|off)$|\bdark mode (?:on|off)\b|\bmorning playlist\b", "good night, all lights off"),
     Cue("web", r"\b(?:sunrise|sunset|headlines|forecast)\b|\bat the (?:cinema|library|shop)\b|\bdelays on\b|\bhas it in stock\b", "any delays on the northern line"),
-    Cue("web", rf"^(?:what|whats|what's|who(?! wrote| sang| painted)|who's|was there|were there|when|where|which|is|are|any|do i|do we|does|did|will|would|have i|has|how (?:warm|cold|hot|busy|late|long|are the|is the|was the))\b.{{0,100}}\b(?:{_WHEN_OR_NEAR}|at (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon|midnight|\d{{1,2}}(?::\d\d)?)(?: ?[ap]m)?|in the world today)(?: (?:morning|afternoon|evening|night|then|please|or not))?$", "who am I meeting at two"),
+    Cue("web", rf"^(?:what|whats|what's|who(?! wrote| sang| painted)|who's|was there|were there|when|where|which|is|are|any|do i|do we|does|did|will|would|have i|has|how (?:warm|cold|hot|busy|late|long|are the|is the|was the))\b.{{0,100}}\b(?<!after )(?<!before )(?:{_WHEN_OR_NEAR}|at (?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|noon|midnight|\d{{1,2}}(?::\d\d)?)(?: ?[ap]m)?|in the world today)(?: (?:morning|afternoon|evening|night|then|please|or not))?$", "who am I meeting at two"),
     Cue("weather", r"^(?:rain|snow|sun|weather|price|lows?|highs?|traffic)\b.{0,40}\b(?:today|tonight|tomorrow|now)$", "price of a stamp now"),
 )  # fmt: skip
 
@@ -205,16 +205,24 @@ _GIVEN = re.compile(
     re.I,
 )
 
-_POLITE = re.compile(
-    r"(?:(?:hi|hey|hello|ok|okay|yes|yep|yeah|no|sure|great|cool|thanks(?: a lot| so much)?|thank you(?: so much| very much)?|please|so|well|and|then"
-    r"|now|also|just|alright|all right|good|fine|fae|actually|oh|um|uh|but|or|perhaps|maybe|later|right now|quickly|i(?:'d| would) like it if you (?:can|could)|try(?= (?:looking|searching|finding|to find)\b)|kindly|for now|in fact|not bad"
-    r"|go ahead and|i (?:was|am) wondering if you (?:can|could)|i wonder if|would you mind|do you mind|is it possible (?:for you )?to"
-    r"|(?:can|could|would|will|may|might) (?:you|i|we)|be able to|let's|let us|let me|help me(?: out)?|help|your help|thank goodness"
-    r"|i(?:'d| would) (?:really |also |just )?(?:like|love)(?: you)?(?= to\b)|i(?: will|'ll) (?:also )?need|i(?:'m| am) (?:going to be needing|hoping|trying|going)|i(?:'d| would| will|'ll| must| should)|i(?:'m| am)(?= (?:looking|searching|seeking|interested))"
-    r"|i (?:also |just |really |actually |still )?(?:want|need|wish|wanna|gotta|have(?= to\b))(?: you| your help)?|i(?= prefer\b)"
-    r"|we (?:want|need)|you (?:could|can|should|must|need|will need|have)(?= to\b| help\b)|you (?:could|can)|to|do you know|find out(?= (?:when|if|whether|what|who|how|where)\b)|tell me(?= (?:what|when|where|who|how|if|whether|the|about)\b)|if|whether)(?:[\s,]+|$))*",
-    re.I,
-)
+# What people say before what they ask for. Those that begin with "i" leave a clause that tells of something alone.
+POLITE = (
+    # Greetings, thanks, hesitation
+    r"hi|hey|hello|fae|ok|okay|yes|yep|yeah|no|sure|great|cool|good|fine|alright|all right|actually|oh|um|uh|please|kindly|not bad|thank goodness",
+    r"thanks(?: a lot| so much)?|thank you(?: so much| very much)?",
+    r"so|well|and|then|now|also|just|but|or|perhaps|maybe|later|right now|quickly|for now|in fact|if|whether|to|go ahead and",
+    # Asking whether somebody can
+    r"(?:can|could|would|will|may|might) (?:you|i|we)|be able to|would you mind|do you mind|is it possible (?:for you )?to",
+    r"i (?:was|am) wondering if you (?:can|could)|i wonder if|you (?:could|can)",
+    r"you (?:could|can|should|must|need|will need|have)(?= to\b| help\b)|let's|let us|let me|help me(?: out)?|help|your help",
+    # Wishing
+    r"i(?:'d| would) like it if you (?:can|could)|i(?:'d| would) (?:really |also |just )?(?:like|love)(?: you)?(?= to\b)|i(?:'d| would| will|'ll| must| should)|we (?:want|need)",
+    r"i(?: will|'ll) (?:also )?need|i(?:'m| am) (?:going to be needing|hoping|trying|going)|i(?:'m| am)(?= (?:looking|searching|seeking|interested))",
+    r"i (?:also |just |really |actually |still )?(?:want|need|wish|wanna|gotta|have(?= to\b))(?: you| your help)?|i(?= prefer\b)",
+    # Wishing to know
+    r"do you know|find out(?= (?:when|if|whether|what|who|how|where)\b)|tell me(?= (?:what|when|where|who|how|if|whether|the|about)\b)",
+    r"try(?= (?:looking|searching|finding|to find)\b)",
+)  # fmt: skip
 _SENTENCE = re.compile(r"[.!?]+(?:\s|$)|\n+")
 _CLAUSE = re.compile(r"[,;:]\s|\s(?:and|but|then)\s", re.I)
 
@@ -223,6 +231,11 @@ def _any(patterns: list[str]) -> re.Pattern:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.I)
 
 
+# The longest first, where one is the beginning of another.
+_POLITE = re.compile(
+    "(?:(?:" + "|".join(reversed(POLITE)) + r")(?:[\s,]+|$))*",
+    re.I,
+)
 _BEGINS = _any([cue.pattern for cue in CUES])
 _PRESENT = _any([cue.pattern for cue in PRESENT])
 _HOLDS = _any([cue.pattern for cue in ANYWHERE])
