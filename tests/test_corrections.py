@@ -269,6 +269,8 @@ def test_a_misheard_word_is_found(said, before, heard, meant):
         "It's not that, it's fine.",
         "It's Tuesday, not Friday.",
         "It's Monday, not Sunday.",
+        "It's Saturday, not Sunday.",
+        "It's Tuesday, not Thursday.",
         "it's cheese, not juice",
         "It's Мария, not Борис.",
         "It's 李雷, not 韩梅梅.",

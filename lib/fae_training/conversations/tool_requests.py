@@ -269,7 +269,8 @@ def needs_tool(request: str) -> bool:
             if ":" in sentence or _GIVEN.search(sentence):
                 return False
             continue
-        if any(_asks(clause) for clause in _CLAUSE.split(sentence)) or _asks(sentence):
+        clauses = _CLAUSE.split(sentence)
+        if any(map(_asks, clauses if len(clauses) == 1 else [*clauses, sentence])):
             return True
     return False
 
