@@ -103,3 +103,19 @@ def test_a_database_that_may_not_be_read_is_said_to_be_there(logged, without_rig
     os.seteuid(NOBODY) if os.getuid() == 0 else None
     with pytest.raises(Missing, match="is there but cannot be opened"):
         FaeDatabase(found / "fae.db")
+
+
+def test_names_of_every_script_are_names_and_other_words_for_somebody_are_not(
+    fae_directory, tmp_path
+):
+    path = shutil.copy(fae_directory.database, tmp_path / "fae.db")
+    connection = sqlite3.connect(path)
+    name = connection.execute("SELECT canonical_name FROM entities LIMIT 1").fetchone()[0]
+    aliases = '["my sister", "李雷", "राजू", "محمد", "Жанна", "3M", ""]'
+    connection.execute("UPDATE entities SET aliases = ? WHERE canonical_name = ?", (aliases, name))
+    connection.commit()
+    connection.close()
+    with FaeDatabase(Path(path)) as opened:
+        names = opened.names()
+    assert {"李雷", "राजू", "محمد", "Жанна", "3M", name} <= set(names)
+    assert "my sister" not in names and "" not in names

@@ -272,8 +272,8 @@ class FaeDatabase:
                 found.append(name)
                 with contextlib.suppress(ValueError, TypeError):
                     found += map(str, json.loads(aliases))
-        # An alias such as "my sister" is no name.
-        return sorted({name for name in found if name[:1].isupper()})
+        # An alias such as "my sister" is no name; 李雷 and राजू are, in scripts without capitals.
+        return sorted({name for name in found if name and not name[0].islower()})
 
 
 class Speakers:

@@ -6,7 +6,7 @@ heard as, and how often; `evaluate` says whether the list alone would do.
 
 import re
 
-from fae_training.speech.corrections import current_records, terms_of, whole_word
+from fae_training.speech.corrections import composed, current_records, terms_of, whole_word
 from fae_training.state import Home, now
 
 FILE = "stt/vocabulary.json"
@@ -28,7 +28,7 @@ def terms(records: list[dict], names: list[str] = ()) -> list[dict]:
             entry["count"] += 1
             if heard and heard not in entry["sounds_like"]:
                 entry["sounds_like"].append(heard)
-    for name in names:
+    for name in map(composed, names):
         found.setdefault(name.lower(), {"term": name, "sounds_like": [], "count": 0})
     ordered = sorted(found.values(), key=lambda entry: (-entry["count"], entry["term"]))
     return [{name: entry[name] for name in ("term", "sounds_like", "count")} for entry in ordered]
