@@ -191,3 +191,11 @@ def test_every_number_among_the_settings_has_a_range_that_its_default_and_preset
 def test_a_whole_number_in_the_config_is_whole_however_it_is_written(home):
     found = resolve(home, config={"sft": {"steps": 70.0}})
     assert found["steps"] == 70 and isinstance(found["steps"], int)
+
+
+@pytest.mark.parametrize(
+    "given", ["-5", "nan", "inf", "1e400", "yesterday", "2026-13-01", "9" * 400]
+)
+def test_a_time_that_is_none_is_refused_with_what_was_expected(given):
+    with pytest.raises(BadRequest, match="expected unix seconds or a date such as 2026-11-01"):
+        calling.read_call(script_parser("export_data"), [f"--since={given}"], "person")
