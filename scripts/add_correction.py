@@ -27,7 +27,7 @@ from pathlib import Path
 
 from fae_training import calling
 from fae_training.calling import Call, Result
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech import corrections, vocabulary
 
 NEXT = "train_stt.py --preset light"
@@ -44,19 +44,23 @@ def main(call: Call) -> Result:
             "uv run scripts/add_correction.py --heard Marian --meant Marion",
         )
     heard = arguments.heard or ""
-    if call.arguments.dry_run:
-        remarks = corrections.check(heard, arguments.meant, arguments.clip is not None)
-        return Result(
-            {
-                "status": "planned",
-                "words": corrections.terms_of(heard, arguments.meant),
-                "remarks": remarks,
-            },
-            f"Would keep: {in_words(heard, arguments.meant)}.",
-        )
     record = corrections.add(
-        call.home, heard, arguments.meant, arguments.clip, call.caller, say_as=arguments.say_as
+        call.home,
+        heard,
+        arguments.meant,
+        arguments.clip,
+        call.caller,
+        say_as=arguments.say_as,
+        keep=not arguments.dry_run,
     )
+    if arguments.dry_run:
+        words = corrections.terms_of(record["heard"], record["meant"])
+        data = {"status": "planned", "words": words, "remarks": record.get("remarks", [])}
+        data |= {"replaces": record["replaces"]} if "replaces" in record else {}
+        return Result(
+            data,
+            f"Would keep: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.",
+        )
     entries = vocabulary.refresh(call.home)
     words = [meant for _, meant in corrections.terms_of(record["heard"], record["meant"])]
     data = {
@@ -65,7 +69,7 @@ def main(call: Call) -> Result:
         "recorded": "audio" in record,
         "vocabulary": len(entries),
     }
-    data |= {"remarks": record["remarks"]} if record.get("remarks") else {}
+    data |= {name: record[name] for name in ("remarks", "replaces") if record.get(name)}
     return Result(
         data | {"next": NEXT},
         f"Kept: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.\n"
@@ -77,9 +81,11 @@ def add_file(call: Call, path: Path) -> Result:
     """Every line of a JSONL file; a line that is of no use is named and the others are kept."""
     try:
         # Not splitlines(): it also splits at the line separators that a JSON text may hold.
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError as error:
-        raise Missing("no_file", f"there is no file {path}", f"ls -l {path.parent}") from error
+        raise Missing(
+            "no_file", f"there is no file {path}", command_line("ls", "-l", path.parent)
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(
             "bad_file", f"{path} cannot be read as text: {error}", "give UTF-8 JSONL"
@@ -128,9 +134,15 @@ def in_words(heard: str, meant: str) -> str:
 def remarks_in_words(record: dict) -> str:
     sentences = {
         "other_script": "Fae listens in English, so this is used for the vocabulary and not for training",
+        "only_capitals": "only the capitals differ: this spelling is taught, and hearing is measured without capitals",
+        "no_word_differs": "only punctuation or the capital of a sentence differs, so there is no word to learn",
+        "reworded": "more than a few words differ, so no single word is learned",
         "clipped": "the recording is distorted (too loud)",
     }
-    return "".join(f"; {sentences[remark]}" for remark in record.get("remarks", []))
+    said = "".join(f"; {sentences[remark]}" for remark in record.get("remarks", []))
+    if "replaces" in record:
+        said += f"; this recording was corrected before (to {record['replaces']!r}), and what you say now holds"
+    return said
 
 
 def build_parser() -> calling.Parser:

@@ -28,7 +28,7 @@ from fae_training import calling, consent
 from fae_training.calling import Call, Result
 from fae_training.ears import imports
 from fae_training.ears.classes import EARS
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
 
 PROBLEMS_SHOWN = 8
 
@@ -52,7 +52,7 @@ def main(call: Call) -> Result:
         raise Missing(
             "no_sounds",
             f"{', '.join(map(str, arguments.files))} holds no sound file ({', '.join(imports.SUFFIXES)})",
-            f"ls {arguments.files[0]}",
+            command_line("ls", arguments.files[0]),
         )
     consent.require(call.home, "audio")
     added, problems = imports.keep(call.home, kind, samples, bool(arguments.dry_run))

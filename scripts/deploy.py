@@ -25,7 +25,7 @@ from fae_training.deployment import (
     rollback,
     use_approval,
 )
-from fae_training.errors import Failed, Refused, SkillError
+from fae_training.errors import Failed, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.state import read_json
 from fae_training.worker import verify
@@ -95,7 +95,7 @@ def verified(call: Call, run: runs.Run) -> dict:
         raise Failed(
             "taken_back",
             f"{run.id} {why}; it was taken back and {now_active['run'] if now_active else 'the base model'} is active",
-            f"tail -n 40 {run.file('train.log')}",
+            command_line("tail", "-n", 40, run.file("train.log")),
         )
     return found
 

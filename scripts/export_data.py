@@ -26,6 +26,7 @@ from fae_training.calling import Call, Result
 from fae_training.conversations import export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
 from fae_training.errors import Missing
+from fae_training.ranges import RANGES
 
 
 def main(call: Call) -> Result:
@@ -136,7 +137,7 @@ def build_parser() -> calling.Parser:
     )
     parser.add_argument(
         "--min-episodes",
-        type=int,
+        type=RANGES["min_episodes"],
         metavar="N",
         help="refuse when fewer turns than this can be used (default 1)",
     )

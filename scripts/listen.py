@@ -28,7 +28,7 @@ from pathlib import Path
 from fae_training import calling, deployment, runs
 from fae_training.calling import Call, Result
 from fae_training.ears.classes import EARS
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.kinds import KINDS
 
 EVENTS_TOLD = 12
@@ -41,7 +41,9 @@ def main(call: Call) -> Result:
         raise BadRequest("no_file", "no recording was named", "uv run scripts/listen.py FILE")
     if not arguments.file.is_file():
         raise Missing(
-            "no_file", f"there is no file {arguments.file}", f"ls {arguments.file.parent}"
+            "no_file",
+            f"there is no file {arguments.file}",
+            command_line("ls", arguments.file.parent),
         )
     run = trained(call, kind)
 

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from fae_training import consent
 from fae_training.errors import BadRequest, Missing, Refused
-from fae_training.speech import clips, corrections, vocabulary
-from fae_training.state import Home
+from fae_training.speech import clips, corrections, dataset, vocabulary
+from fae_training.state import Home, read_jsonl
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "add_correction.py"
 
@@ -236,3 +236,102 @@ def test_what_is_wrong_with_samples_is_named():
     assert clips.inspect(loud[:3000]) == ["too_short"]
     assert clips.inspect(loud * 0, clipped=0.5) == ["silent", "clipped"]
     assert clips.inspect(loud[:0]) == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("heard", "meant", "pairs"),
+    [
+        ("a tea and tea", "AT&T", [("a tea and tea", "AT&T")]),
+        ("Call AT and T.", "Call AT & T.", [("AT and T", "AT & T")]),
+        ("C", "C++", [("C", "C++")]),
+        ("I write see sharp.", "I write C#.", [("see sharp", "C#")]),
+        ("dot net", ".NET", [("dot net", ".NET")]),
+        ("node js", "Node.js", [("node js", "Node.js")]),
+        ("रम", "रमेश", [("रम", "रमेश")]),
+        ("My name is Raju.", "My name is राजू.", [("Raju", "राजू")]),
+        ("OBrien", "O’Brien", [("OBrien", "O'Brien")]),
+        ("John Luke", "Jean-Luc", [("John Luke", "Jean-Luc")]),
+        ("seven eleven", "7-Eleven", [("seven eleven", "7-Eleven")]),
+        ("three m", "3M", [("three m", "3M")]),
+        ("pink", "P!nk", [("pink", "P!nk")]),
+        ("Kesha", "Ke$ha", [("Kesha", "Ke$ha")]),
+        ("moe", "محمّد", [("moe", "محمّد")]),
+        ("李蕾", "李雷", [("李蕾", "李雷")]),
+        ("win", "Nguyễn", [("win", "Nguyễn")]),
+        ("Zo\u00eb", "Zoe\u0308", []),
+        ("in the u.s.a", "in the U.S.A.", [("u.s.a", "U.S.A.")]),
+        ("iphone", "iPhone", [("iphone", "iPhone")]),
+        ("call my iphone", "Call my iPhone.", [("iphone", "iPhone")]),
+        ("marion called", "Marion called", []),
+        ('she said "Marian"', 'She said "Marion"!', [("Marian", "Marion")]),
+        ("salt and pepper", "Salt & Pepper", [("salt and pepper", "Salt & Pepper")]),
+        ("Ana", "Ana \N{CHERRY BLOSSOM}", []),
+    ],
+)  # fmt: skip
+def test_a_name_is_kept_as_it_is_written(heard, meant, pairs):
+    assert corrections.terms_of(heard, meant) == pairs
+
+
+@pytest.mark.parametrize(
+    "name", ["AT&T", "C++", "C#", "O'Brien", "Jean-Luc", "7-Eleven", "P!nk", "Siobhán", "Node.js"]
+)
+def test_a_name_is_found_where_it_is_said_and_nowhere_else(name):
+    from fae_training.speech import measures, sentences
+
+    assert measures.occurrences(name, f"I like {name}, and you?") == 1
+    assert measures.occurrences(name, "I like C, and at, and you?") == 0
+    (carrier,) = sentences.own_carriers([f"Write about {name} now."], [name])
+    assert carrier == "Write about {} now."
+    entries = [{"term": name, "sounds_like": [f"{name}x"]}, {"term": "X", "sounds_like": [name]}]
+    assert vocabulary.replaced(f"({name}) {name}y", entries[1:]) == f"(X) {name}y"
+
+
+def test_a_word_does_not_end_before_its_vowel_sign():
+    assert corrections.words_of("रमेश की मेज") == ["रमेश", "की", "मेज"]
+    entries = [{"term": "X", "sounds_like": ["राज"]}]
+    assert vocabulary.replaced("राज राजू", entries) == "X राजू"
+
+
+def test_the_newest_correction_of_a_recording_holds_and_the_answer_says_so(home, tmp_path):
+    path = str(tone(tmp_path / "a.wav"))
+    call(home, "--heard", "Call Marian.", "--meant", "Call Marrion.", "--clip", path, "--json")
+    given = ("--heard", "Call Marian.", "--meant", "Call Marion.", "--clip", path, "--json")
+    _, planned = call(home, *given, "--dry-run")
+    _, answer = call(home, *given)
+    assert planned["replaces"] == answer["replaces"] == "Call Marrion."
+    assert [e["term"] for e in home.read("stt/vocabulary.json")["terms"]] == ["Marion"]
+    found = dataset.collect(home)
+    assert [row["text"] for row in found.recorded] == ["Call Marion."]
+    assert [entry["term"] for entry in found.terms] == ["Marion"]
+    _, again = call(home, *given)
+    assert "replaces" not in again
+
+
+def test_a_difference_in_capitals_counts_and_is_said(home):
+    _, answer = call(home, "--heard", "iphone", "--meant", "iPhone", "--json")
+    assert answer["words"] == ["iPhone"] and answer["remarks"] == ["only_capitals"]
+    _, answer = call(home, "--heard", "marion called", "--meant", "Marion called.", "--json")
+    assert answer["words"] == [] and answer["remarks"] == ["no_word_differs"]
+
+
+@pytest.mark.parametrize("name", ["AT&T", "C++", "Jean-Luc", "O'Brien", "7-Eleven", "Siobh\u00e1n"])
+def test_a_name_reaches_the_training_rows_as_it_is_written(home, tmp_path, name):
+    for number in range(3):
+        clip = tone(tmp_path / f"{number}.wav", seconds=1 + number / 10)
+        corrections.add(home, "Call Marian.", f"Call {name}.", clip)
+    dataset.build(home, {"clips_per_term": 2, "seed": 0}, None, lambda text: None)
+    rows = read_jsonl(home.file("data/stt/train.jsonl")) + read_jsonl(
+        home.file("data/stt/valid.jsonl")
+    )
+    assert {row["text"] for row in rows} == {f"Call {name}."}
+    assert {tuple(row["source"]["terms"]) for row in rows} == {(name,)}
+    assert home.read("data/stt/meta.json")["terms"] == [name]
+
+
+def test_a_name_is_spoken_as_it_is_written(home):
+    """What is given to the synthesiser, without one."""
+    corrections.add(home, "a tea and tea", "AT&T")
+    found = dataset.collect(home)
+    lines = dataset._lines(found, [], [], {"clips_per_term": 4, "seed": 0})
+    taught = [line for line in lines if line["source"]["terms"] == ["AT&T"]]
+    assert taught and all("AT&T" in line["say"] and "AT&T" in line["text"] for line in taught)

@@ -5,6 +5,9 @@ import ear_sounds
 import numpy as np
 import pytest
 import soundfile
+from fae_training.ears import recordings as recordings_module
+from fae_training.ears.classes import EARS
+from fae_training.state import Home
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def test_any_rate_and_channels_are_kept_as_sixteen_kilohertz_mono_under_the_spea
         home=allowed,
     )
     (name,) = kept(allowed)
-    assert name.startswith("wake/Anna-B.--hey-fae-")
+    assert name.startswith("wake/Anna%20B.--hey%2D%2Dfae-")
     info = soundfile.info(allowed / "keyword" / "samples" / name)
     assert (info.samplerate, info.channels, info.frames) == (16_000, 1, 16_000)
 
@@ -78,7 +81,7 @@ def test_a_table_gives_class_speaker_and_recording(allowed, recordings):
     )
     calls.answer("add_samples", "--table", table, home=allowed)
     names = kept(allowed)
-    assert names[0].startswith("speech/take-1-")
+    assert names[0].startswith("speech/take%201-")
     assert names[1].startswith("wake/anna--monday-")
 
 
@@ -127,3 +130,107 @@ def test_bad_requests_say_what_was_expected(allowed, arguments, status, says):
     answer = calls.script("add_samples", *arguments, "--json", home=allowed)
     assert answer.status == status
     assert says in answer.json["error"]["message"]
+
+
+NAMES = ["Жанна", "李雷", "Søren", "Sören", "S-ren", "O'Brien", "O\u2019Brien", "Jean-Luc", "Jean--Luc", "-x-", "Ana \N{CHERRY BLOSSOM}",
+         "محمّد", "राजू", "राज", "Mary Ann", "Mary-Ann", "a/b", "..", ".hidden", "50%25", "R2D2", "~", "x" * 300, "x" * 299 + "y",
+         "Ж" * 200, "unnamed", "%D0", "Anna B."]  # fmt: skip
+
+
+def test_no_two_speakers_share_a_name_and_each_is_read_as_it_was_written():
+    stems = [recordings_module.file_stem(name, "take--1") for name in NAMES]
+    assert len({stem.casefold() for stem in stems}) == len(NAMES)
+    for name, stem in zip(NAMES, stems, strict=True):
+        speaker, recording = recordings_module.who(f"{stem}-abcdef")
+        assert recording == "take%2D%2D1-abcdef" and len(f"{stem}-abcdef.wav".encode()) <= 255
+        assert "/" not in stem and not stem.startswith(".")
+        assert speaker == name or (len(name) > 99 and speaker.startswith(name[:10]))
+
+
+def test_a_name_typed_on_a_mac_and_one_typed_elsewhere_are_one_speaker():
+    composed, decomposed = "Zo\u00eb", "Zoe\u0308"
+    assert recordings_module.file_stem(composed, "x") == recordings_module.file_stem(
+        decomposed, "x"
+    )
+    assert recordings_module.who(f"{decomposed}--x")[0] == composed
+
+
+def test_files_that_were_named_the_old_way_are_read_and_not_added_twice(allowed, recordings):
+    calls.answer(
+        "add_samples",
+        "--class",
+        "wake",
+        "--speaker",
+        "Ana",
+        "--files",
+        recordings / "wake",
+        home=allowed,
+    )
+    folder = allowed / "keyword" / "samples" / "wake"
+    for path in folder.iterdir():
+        path.rename(folder / path.name.replace("Ana", "S-ren").replace("%20", "-"))
+    again = calls.answer(
+        "add_samples",
+        "--class",
+        "wake",
+        "--speaker",
+        "Søren",
+        "--files",
+        recordings / "wake",
+        home=allowed,
+    )
+    assert sum(again["added"].values()) == 0
+    assert {recordings_module.who(path.stem)[0] for path in folder.iterdir()} == {"S-ren"}
+
+
+def test_speakers_of_any_script_stay_apart_all_the_way_to_the_split(allowed, tmp_path):
+    for number, name in enumerate(("Жанна", "李雷", "Søren", "Sören")):
+        sound = 0.1 * np.random.default_rng(number).standard_normal(16_000)
+        soundfile.write(tmp_path / "hey.wav", sound, 16_000)
+        calls.answer(
+            "add_samples",
+            "--class",
+            "wake",
+            "--speaker",
+            name,
+            "--files",
+            tmp_path / "hey.wav",
+            home=allowed,
+        )
+    home = Home(allowed)
+    found, _ = recordings_module.load(
+        home, EARS["keyword"], recordings_module.scan(home, EARS["keyword"])
+    )
+    assert {r.group for r in found} == {
+        "speaker Жанна",
+        "speaker 李雷",
+        "speaker Søren",
+        "speaker Sören",
+    }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-8"])
+def test_a_table_is_read_as_spreadsheets_write_it(allowed, recordings, encoding):
+    table = recordings / "clips.csv"
+    table.write_bytes("file,class,group\nwake/take 0.wav,wake,Søren\n\n".encode(encoding))
+    calls.answer("add_samples", "--table", table, home=allowed)
+    assert kept(allowed)[0].startswith("wake/Søren--take%200-")
+
+
+def test_a_short_row_of_a_table_is_named(allowed, recordings):
+    table = recordings / "clips.csv"
+    table.write_text("file,class\nwake/take 0.wav,wake\nwake/take 1.wav\n")
+    answer = calls.script("add_samples", "--table", table, "--json", home=allowed)
+    assert answer.status == 2
+    assert (
+        f"line 3 of {table} has no class; expected a value for each of file, class"
+        in answer.json["error"]["message"]
+    )
+
+
+def test_what_macos_keeps_beside_a_sound_is_passed_over(allowed, recordings):
+    (recordings / "wake" / "._take 0.wav").write_bytes(b"not a sound, but what macOS knows of one")
+    answer = calls.answer(
+        "add_samples", "--class", "wake", "--files", recordings / "wake", home=allowed
+    )
+    assert (answer["added"]["wake"], answer["left_out"]) == (2, 0)

@@ -5,6 +5,7 @@ import json
 import pytest
 from fae_training import models
 from fae_training.errors import BadRequest, Missing
+from fae_training.speech.request import choose as stt_choose
 
 
 @pytest.fixture
@@ -52,6 +53,33 @@ def test_a_name_an_id_and_a_directory_are_taken_as_they_are():
         BadRequest, match="no model 'huge'; expected auto, tiny, small, medium, large"
     ):
         models.choose("huge")
+
+
+@pytest.mark.parametrize("choose", [models.choose, stt_choose])
+def test_a_folder_here_and_the_address_of_a_page_are_understood(choose, tmp_path, monkeypatch):
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "two words").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert choose("plain")[0] == str(tmp_path / "plain")
+    assert choose("two words")[0] == str(tmp_path / "two words")
+    for page in (
+        "https://huggingface.co/mlx-community/Qwen3.5-4B-4bit",
+        "https://huggingface.co/mlx-community/Qwen3.5-4B-4bit/tree/main",
+        "https://huggingface.co/mlx-community/Qwen3.5-4B-4bit?library=mlx",
+        "huggingface.co/mlx-community/Qwen3.5-4B-4bit/",
+        "https://hf.co/mlx-community/Qwen3.5-4B-4bit#files",
+        "hf://mlx-community/Qwen3.5-4B-4bit",
+    ):
+        assert choose(page)[0] == "mlx-community/Qwen3.5-4B-4bit"
+    for other in (
+        "https://huggingface.co/datasets/a/b",
+        "https://example.com/a/b",
+        "",
+        "https://huggingface.co/",
+        "none",
+    ):
+        with pytest.raises(BadRequest, match="there is no model"):
+            choose(other)
 
 
 def test_a_model_is_found_in_the_cache_at_the_revision_of_main(monkeypatch, tmp_path):

@@ -186,6 +186,9 @@ def test_a_person_at_the_front_sees_the_steps(story):
 def test_a_finished_run_is_not_resumed(story):
     code, error = story["resume_completed"]
     assert code == 3 and error["code"] == "already_complete" and "evaluate.py" in error["hint"]
+    # A finished run is not made longer; what is to be typed instead is said.
+    assert "begin a new run: uv run scripts/train.py --preset" in error["hint"]
+    assert "train_dpo.py --from" in error["hint"]
 
 
 def test_each_step_was_made_and_its_reports_are_whole_lines(story):

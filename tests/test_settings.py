@@ -1,12 +1,34 @@
 """Which value holds, and where it came from."""
 
+import importlib.util
+import json
+import re
+from pathlib import Path
+
 import pytest
-from fae_training import calling, settings, state
+from fae_training import calling, presets, settings, state
 from fae_training.errors import BadRequest
+from fae_training.ranges import RANGES, Range
 from fae_training.worker import training_parser
 
 PRESETS = {"light": {"steps": 50, "rank": 16}, "deep": {"steps": 500, "rank": 32}}
 DEFAULTS = {"preset": "light", "steps": 50, "rank": 16, "learning_rate": 1e-4, "seed": 0, "model": "auto"}  # fmt: skip
+
+
+def script_module(name: str):
+    path = Path(__file__).parents[1] / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def script_parser(name: str):
+    return script_module(name).build_parser()
+
+
+def presets_of(kind: str) -> dict:
+    return getattr(presets, kind.upper())
 
 
 def resolve(home, argv=(), config=None, defaults=None):
@@ -61,13 +83,26 @@ def test_the_part_of_another_kind_changes_nothing(home):
         ({"sft": {"step": 5}}, "'step', which nothing reads; did you mean 'steps'"),
         ({"sfT": {}}, "'sfT', which nothing reads; did you mean 'sft'"),
         ({"min_days_between_run": 1}, "did you mean 'min_days_between_runs'"),
-        ({"sft": {"steps": "50"}}, "steps = '50', expected a number from 1"),
-        ({"sft": {"steps": 0}}, "steps = 0, expected a number from 1"),
-        ({"sft": {"steps": True}}, "steps = True, expected a number"),
-        ({"sft": {"steps": 2.5}}, "steps = 2.5, expected a number"),
-        ({"sft": {"learning_rate": -1e-4}}, "learning_rate = -0.0001, expected a number from 0"),
+        ({"sft": {"steps": "50"}}, "steps = '50', expected a whole number from 1 to 1,000,000"),
+        ({"sft": {"steps": 0}}, "steps = 0, expected a whole number from 1"),
+        ({"sft": {"steps": True}}, "steps = True, expected a whole number"),
+        ({"sft": {"steps": 2.5}}, "steps = 2.5, expected a whole number"),
+        ({"sft": {"learning_rate": -1e-4}}, "learning_rate = -0.0001, expected a number above 0"),
         ({"sft": {"model": 4}}, "model = 4, expected something like 'auto'"),
         ({"sft": [1]}, r"'sft' of config.json is \[1\], expected an object"),
+        (
+            {"sft": {"learning_rate": float("nan")}},
+            "learning_rate = nan, expected a number above 0 to 1",
+        ),
+        (
+            {"sft": {"learning_rate": float("inf")}},
+            "learning_rate = inf, expected a number above 0 to 1",
+        ),
+        ({"sft": {"steps": 10**400}}, "expected a whole number from 1 to 1,000,000"),
+        (
+            {"min_days_between_runs": float("nan")},
+            "min_days_between_runs = nan, expected a number from 0",
+        ),
         ({"min_days_between_runs": "7"}, "min_days_between_runs = '7', expected a number"),
     ],
 )
@@ -87,3 +122,80 @@ def test_house_rules_come_from_the_config_or_have_a_default(home):
     assert settings.house_rule(call, "min_days_between_runs") == 7
     state.write_json(home / "config.json", {"min_days_between_runs": 0})
     assert settings.house_rule(call, "min_days_between_runs") == 0
+
+
+NOT_IN_RANGE = (
+    "-3",
+    "0x10",
+    "nan",
+    "-inf",
+    "1e400",
+    "9" * 400,
+    "",
+    "three",
+    "1,000",
+    "2.5.1",
+    "--1",
+)
+TRAINING = {"sft": "train", "dpo": "train_dpo", "stt": "train_stt", "keyword": "train_keyword"}
+
+
+@pytest.mark.parametrize("script", [*TRAINING.values(), "train_speech_verifier", "export_data"])
+def test_every_number_of_every_script_is_refused_with_what_was_expected(script, home, capsys):
+    made = script_parser(script)
+    numbers = [a for a in made._actions if isinstance(a.type, Range)]
+    assert not [a.dest for a in made._actions if a.type in (int, float)]
+    assert numbers
+    for action in numbers:
+        for given in NOT_IN_RANGE:
+            flag = action.option_strings[-1]
+            with pytest.raises(BadRequest) as from_flag:
+                calling.read_call(script_parser(script), [f"{flag}={given}"], "person")
+            assert action.dest.replace("_", "-") in from_flag.value.message
+            assert str(action.type) in from_flag.value.message
+            if given:  # an empty parameter is one that was not given
+                with pytest.raises(BadRequest, match=re.escape(str(action.type))):
+                    calling.read_call(
+                        script_parser(script), [json.dumps({action.dest: given})], "program"
+                    )
+
+
+def test_a_parameter_that_is_no_finite_number_is_refused(home):
+    for given in (
+        '{"steps": NaN}',
+        '{"steps": Infinity}',
+        '{"steps": 1e999}',
+        '{"learning_rate": -1}',
+        '{"steps": 1.5}',
+    ):
+        with pytest.raises(BadRequest, match="is not a"):
+            calling.read_call(training_parser("", PRESETS), [given], "program")
+    call = calling.read_call(training_parser("", PRESETS), ['{"steps": 8.0}'], "program")
+    assert call.arguments.steps == 8 and isinstance(call.arguments.steps, int)
+
+
+@pytest.mark.parametrize("kind", TRAINING)
+def test_every_number_among_the_settings_has_a_range_that_its_default_and_presets_are_in(kind):
+    module = script_module(TRAINING[kind])
+    table = presets_of(kind)
+    numbers = {
+        name: value
+        for settings_of in (module.DEFAULTS, *table.values())
+        for name, value in settings_of.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    for name, value in numbers.items():
+        assert RANGES[name](value) == value, name
+
+
+def test_a_whole_number_in_the_config_is_whole_however_it_is_written(home):
+    found = resolve(home, config={"sft": {"steps": 70.0}})
+    assert found["steps"] == 70 and isinstance(found["steps"], int)
+
+
+@pytest.mark.parametrize(
+    "given", ["-5", "nan", "inf", "1e400", "yesterday", "2026-13-01", "9" * 400]
+)
+def test_a_time_that_is_none_is_refused_with_what_was_expected(given):
+    with pytest.raises(BadRequest, match="expected unix seconds or a date such as 2026-11-01"):
+        calling.read_call(script_parser("export_data"), [f"--since={given}"], "person")

@@ -195,3 +195,12 @@ def test_the_default_home_is_the_environments_else_in_the_users_directory(monkey
     monkeypatch.setenv("FAE_TRAINING_HOME", "")
     monkeypatch.setenv("HOME", "/home/sam")
     assert str(state.default_home()) == "/home/sam/.fae/training"
+
+
+@pytest.mark.parametrize("name", ["config.json", "exclusions.json", "consent.json"])
+def test_a_mark_before_the_text_is_passed_over(tmp_path, name):
+    """As Windows editors save UTF-8."""
+    path = tmp_path / name
+    path.write_bytes(b"\xef\xbb\xbf" + b'{"schema": 1, "topics": ["Z\xc3\xbcrich"]}')
+    assert state.read_json(path)["topics"] == ["Zürich"]
+    assert list(tmp_path.iterdir()) == [path]

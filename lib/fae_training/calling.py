@@ -6,6 +6,7 @@ some_name. A script is a parser, a `main(call) -> Result`, and `run(main, parser
 """
 
 import argparse
+import contextlib
 import difflib
 import json
 import os
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fae_training.errors import BadRequest, Failed, SkillError
+from fae_training.errors import BadRequest, Failed, SkillError, command_line
 from fae_training.state import Home, append_jsonl, default_home, now, write_json
 
 # Fae cuts what its language model sees at 2,000 characters.
@@ -43,6 +44,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> None:
         raise BadRequest("bad_flags", message, f"uv run scripts/{self.prog} --help")
+
+    def _print_message(self, message: str, file=None) -> None:
+        """--help, which may be longer than who reads it wants to know."""
+        if message:
+            _write(message.rstrip("\n"), file or sys.stderr)
 
 
 def parser(description: str, dry_run: bool = False) -> Parser:
@@ -80,7 +86,7 @@ class Call:
     def say(self, text: str) -> None:
         """Progress for a person who waits; nobody else is told."""
         if self.caller == "person":
-            print(text, file=sys.stderr, flush=True)
+            _write(text, sys.stderr)
 
 
 class Result:
@@ -98,6 +104,10 @@ class Result:
 def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     """Read the call, do it, answer, and exit with the contract's status."""
     argv = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that shows ASCII alone gets "?" for the rest, as ls does.
+        with contextlib.suppress(AttributeError):  # there is none where the caller closed it
+            stream.reconfigure(errors="replace")
     from_fae = bool(os.environ.get("FAE_SKILL_NAME"))
     caller = (
         "fae"
@@ -122,12 +132,22 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     except Exception as problem:
         error = _unexpected(problem, script, home)
         data, text, status = error.as_dict(), _explain(error), error.exit_status
-    if caller == "person":
-        print(text, file=sys.stderr if data["status"] == "error" else sys.stdout, flush=True)
-    else:
-        print(shortened(data, home, script), file=answer_to, flush=True)
+    if caller != "person":
+        text = shortened(data, home, script)
+    _write(text, sys.stderr if caller == "person" and data["status"] == "error" else answer_to)
     # Fae throws away the output of a script that does not exit with 0.
     sys.exit(0 if from_fae else status)
+
+
+def _write(text: str, stream) -> None:
+    """`text` as a line, at once. Who closed the pipe (`| head -1`) has read enough: that is no failure."""
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        # What is still in the buffer would be tried again when Python ends, with a message.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
@@ -167,7 +187,7 @@ def _read_standard_input() -> dict:
 def _json_object(text: str, where: str) -> dict:
     example = """'{"preset": "light"}'"""
     try:
-        value = json.loads(text)
+        value = json.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise BadRequest(
             "bad_input", f"{where} is not JSON ({error})", f"give a JSON object, such as {example}"
@@ -304,7 +324,7 @@ def _unexpected(problem: Exception, script: str, home: Home) -> Failed:
     return Failed(
         "unexpected",
         f"{script} failed: {type(problem).__name__}: {problem}; {where}",
-        f"tail -n 1 {log}",
+        command_line("tail", "-n", 1, log),
     )
 
 

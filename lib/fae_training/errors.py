@@ -1,5 +1,12 @@
 """Failures that a person or Fae is meant to read: what happened, what was expected, what to type next."""
 
+import shlex
+
+
+def command_line(*words: object) -> str:
+    """What a person can type or paste, whatever spaces and quotes the words hold."""
+    return shlex.join(map(str, words))
+
 
 class SkillError(Exception):
     """A failure with a stable code, a sentence, and the next command.

@@ -21,7 +21,7 @@ def database() -> Path:
 def system_prompt() -> str | None:
     """soul.md, whose text Fae puts before every conversation; None where there is none."""
     try:
-        return (directory() / "soul.md").read_text(encoding="utf-8").strip() or None
+        return (directory() / "soul.md").read_text(encoding="utf-8-sig").strip() or None
     except OSError:
         return None
 
@@ -29,7 +29,7 @@ def system_prompt() -> str | None:
 def config() -> dict:
     """Fae's config.toml, {} where there is none or it cannot be read."""
     try:
-        return tomllib.loads((directory() / "config.toml").read_text(encoding="utf-8"))
+        return tomllib.loads((directory() / "config.toml").read_text(encoding="utf-8-sig"))
     except (OSError, tomllib.TOMLDecodeError):
         return {}
 

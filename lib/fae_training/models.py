@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 from pathlib import Path
 
 from fae_training import fae_app
@@ -45,13 +46,14 @@ def choose(name: str) -> tuple[str, str]:
     if name in MODEL_MAP:
         return MODEL_MAP[name][0], f"{name} in the model map"
     if name != "auto":
-        if "/" not in name:
+        if (named := folder_or_id(name)) is None:
             raise BadRequest(
                 "unknown_model",
-                f"there is no model {name!r}; expected auto, {', '.join(MODEL_MAP)}, an id such as {MODEL_MAP['small'][0]}, or a directory",
+                f"there is no model {name!r}; expected auto, {', '.join(MODEL_MAP)}, an id such as {MODEL_MAP['small'][0]}, "
+                "the address of its page, or a directory",
                 "uv run scripts/train.py --model auto",
             )
-        return name, "as asked"
+        return named, "as asked"
     if config := fae_app.config():
         preset = str(config.get("llm", {}).get("voiceModelPreset", "auto"))
         if preset in FAE_PRESETS:
@@ -61,6 +63,26 @@ def choose(name: str) -> tuple[str, str]:
         ), f"Fae's choice for {memory} GB of memory"
     fitting = [model for model, least in MODEL_MAP.values() if memory >= least]
     return fitting[-1], f"the model map for {memory} GB of memory"
+
+
+# The page of a model, as a browser shows it; what comes after the id (tree/main, ?library=mlx) is of no matter.
+_PAGE = re.compile(
+    r"(?:https?://|hf://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?([\w.-]+/[\w.-]+)(?:[/?#].*)?"
+    r"|hf://([\w.-]+/[\w.-]+)",
+    re.I,
+)
+_NO_MODELS = ("datasets", "spaces", "docs", "blog", "papers", "collections")
+
+
+def folder_or_id(name: str) -> str | None:
+    """The directory that `name` is, as an absolute path, or the id that it, or the address of its page, stands for."""
+    directory = Path(name).expanduser()
+    if name and directory.is_dir():
+        return str(directory.absolute())
+    if page := _PAGE.fullmatch(name.strip()):
+        named = page.group(1) or page.group(2)
+        return None if named.split("/")[0].lower() in _NO_MODELS else named
+    return name if "/" in name and "://" not in name else None
 
 
 def locate(model: str) -> Path | None:

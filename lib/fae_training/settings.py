@@ -1,11 +1,13 @@
 """Which value holds, and where it came from: flag > parameter > config.json > preset > default."""
 
 import difflib
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
 
 from fae_training.calling import Call
 from fae_training.errors import BadRequest
 from fae_training.kinds import KINDS
+from fae_training.ranges import RANGES
 
 # What config.json may hold besides a part for each kind, and what it means when it is absent.
 HOUSE_RULES = {
@@ -62,8 +64,7 @@ def _config(call: Call) -> dict:
     config = call.home.read("config.json", {}) or {}
     _refuse_unknown(config, {*HOUSE_RULES, *KINDS, "schema"}, "config.json")
     rules = {name: value for name, value in config.items() if name in HOUSE_RULES}
-    _refuse_other_types(rules, HOUSE_RULES, "config.json")
-    return config
+    return config | _checked(rules, HOUSE_RULES, "config.json")
 
 
 def _from_config(call: Call, kind: str, defaults: dict) -> dict:
@@ -73,26 +74,32 @@ def _from_config(call: Call, kind: str, defaults: dict) -> dict:
             "bad_setting", f"{where} is {own!r}, expected an object", f'"{kind}": {{}}'
         )
     _refuse_unknown(own, set(defaults), where)
-    _refuse_other_types(own, defaults, where)
-    return own
+    return _checked(own, defaults, where)
 
 
-def _refuse_other_types(part: dict, defaults: dict, where: str) -> None:
-    """A value is of its default's type, and a number is not below 0, or below 1 where it counts something."""
+def _checked(part: dict, defaults: dict, where: str) -> dict:
+    """`part` with each number as its range reads it, as it does for a flag; another value is of its default's type.
+
+    A text is no number here, as it is nowhere else in JSON.
+    """
+    checked = {}
     for name, value in part.items():
-        if (default := defaults[name]) is None:
-            continue
-        number = isinstance(default, int | float) and not isinstance(default, bool)
-        types = (int, float) if isinstance(default, float) else type(default)
-        right = isinstance(value, types) and isinstance(value, bool) == isinstance(default, bool)
-        least = 1 if isinstance(default, int) and default else 0
-        if not right or (number and value < least):
-            expected = f"a number from {least}" if number else f"something like {default!r}"
+        default = defaults[name]
+        expected = RANGES.get(name, f"something like {default!r}")
+        try:
+            if name in RANGES and not isinstance(value, str):
+                checked[name] = RANGES[name](value)
+            elif name not in RANGES and (default is None or type(value) is type(default)):
+                checked[name] = value
+            else:
+                raise ArgumentTypeError
+        except ArgumentTypeError:
             raise BadRequest(
                 "bad_setting",
                 f"{where} has {name} = {value!r}, expected {expected}",
                 f"the default is {default!r}",
-            )
+            ) from None
+    return checked
 
 
 def _refuse_unknown(part: dict, known: set[str], where: str) -> None:

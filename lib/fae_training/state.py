@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from fae_training.errors import Failed, Missing
+from fae_training.errors import Failed, Missing, command_line
 
 SCHEMA = 1
 
@@ -69,7 +69,8 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     overwritten: raises Failed naming both.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        # Some editors put a mark before the text (utf-8-sig).
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return default
     except OSError as error:
@@ -204,7 +205,9 @@ def read_jsonl(path: Path) -> list[dict]:
 def _unreadable(path: Path, error: OSError) -> Failed | Missing:
     if isinstance(error, NotADirectoryError):  # the state directory is a file
         return _unwritable(path, error)
-    return Failed("state_unreadable", f"{path} cannot be read: {error}", f"ls -l {path}")
+    return Failed(
+        "state_unreadable", f"{path} cannot be read: {error}", command_line("ls", "-l", path)
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> Failed | Missing:
@@ -217,5 +220,5 @@ def _unwritable(path: Path, error: OSError) -> Failed | Missing:
     return Failed(
         "write_failed",
         f"writing {path} failed: {error.strerror or error}; what was there before is unchanged",
-        f"df -h {path.parent}",
+        command_line("df", "-h", path.parent),
     )

@@ -23,11 +23,19 @@ from pathlib import Path
 from fae_training import consent, dataset, linux_cpu, models, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.deployment import fingerprint
-from fae_training.errors import BadRequest, Cancelled, Failed, Refused, SkillError
+from fae_training.errors import (
+    BadRequest,
+    Cancelled,
+    Failed,
+    Refused,
+    SkillError,
+    command_line,
+)
 from fae_training.fit import FitResult
 from fae_training.kinds import KINDS
 from fae_training.processes import lift_limits, start
 from fae_training.progress import duration, follow, latest_report
+from fae_training.ranges import RANGES
 from fae_training.runs import Run
 from fae_training.session import Session
 from fae_training.settings import Settings, house_rule, resolve
@@ -51,19 +59,27 @@ def training_parser(description: str, presets: dict) -> Parser:
     made.add_argument(
         "--preset", choices=list(presets), help="a row of the table of presets (default: light)"
     )
-    made.add_argument("--steps", type=positive, metavar="N", help="updates of the optimizer")
-    made.add_argument("--batch-size", type=positive, metavar="N", help="rows a micro-batch")
+    made.add_argument("--steps", type=RANGES["steps"], metavar="N", help="updates of the optimizer")
     made.add_argument(
-        "--gradient-accumulation", type=positive, metavar="N", help="micro-batches a step"
+        "--batch-size", type=RANGES["batch_size"], metavar="N", help="rows a micro-batch"
+    )
+    made.add_argument(
+        "--gradient-accumulation",
+        type=RANGES["gradient_accumulation"],
+        metavar="N",
+        help="micro-batches a step",
     )
     made.add_argument(
         "--learning-rate",
-        type=positive_number,
+        type=RANGES["learning_rate"],
         metavar="X",
         help="highest learning rate of the schedule",
     )
     made.add_argument(
-        "--seed", type=int, metavar="N", help="the same seed and data give the same adapter"
+        "--seed",
+        type=RANGES["seed"],
+        metavar="N",
+        help="the same seed and data give the same adapter",
     )
     made.add_argument(
         "--resume", metavar="RUN", help="go on with a run that was stopped: its id, or 'latest'"
@@ -77,20 +93,6 @@ def training_parser(description: str, presets: dict) -> Parser:
     made.add_argument("--worker", metavar="RUN", help=argparse.SUPPRESS)
     made.add_argument("--task", choices=["train", "score", "verify"], help=argparse.SUPPRESS)
     return made
-
-
-def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is below 1")
-    return value
-
-
-def positive_number(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
 
 
 def main(
@@ -138,10 +140,15 @@ def _resume(call: Call, kind: str, prepare: Callable) -> Result:
     if status in runs.ACTIVE:
         raise Refused("still_running", f"{run.id} is {status}", "uv run scripts/check_status.py")
     if status == "completed":
+        # Its schedule ended with its last step, so more steps are another run.
+        script, preset = KINDS[kind].script, run.settings["preset"]
+        further = f"; to train on from what it learned: uv run scripts/train_dpo.py --from {run.id}"
         raise Refused(
             "already_complete",
-            f"{run.id} is complete",
-            f"uv run scripts/evaluate.py --run {run.id}",
+            f"{run.id} is complete: it made all of its {run.settings['steps']} steps, and a finished run is not made longer",
+            f"look at it: uv run scripts/evaluate.py --run {run.id}; to train longer, begin a new run: "
+            f"uv run scripts/{script} --preset {preset} --steps {call.arguments.steps or 2 * run.settings['steps']}"
+            + (further if kind == "sft" else ""),
         )
     own = ("resume", "detach", "home", "json", "stdin", "force")
     if extra := [name for name in call.sources if name not in own]:
@@ -241,7 +248,7 @@ def ended(run: Run, status: str) -> Result:
         raise Failed(
             error.get("code", "failed"),
             f"{run.id}: {error.get('message', 'failed')}",
-            error.get("hint", f"tail {run.file('train.log')}"),
+            error.get("hint", command_line("tail", run.file("train.log"))),
         )
     if status == "interrupted":
         again = f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}"
@@ -372,7 +379,7 @@ def _of_library(problem: Exception, run: Run) -> Failed:
     return Failed(
         "training_failed",
         f"{type(problem).__name__}: {problem}",
-        f"tail -n 40 {run.file('train.log')}",
+        command_line("tail", "-n", 40, run.file("train.log")),
     )
 
 
@@ -424,6 +431,6 @@ def _fresh_process(
         raise Failed(
             f"{task}_failed",
             f"{run.id}: the process for {task} ended with status {status}",
-            f"tail -n 40 {run.file('train.log')}",
+            command_line("tail", "-n", 40, run.file("train.log")),
         )
     return result

@@ -1,19 +1,23 @@
 """Fae's SQLite database, read while Fae goes on writing to it, and never changed.
 
-Opened with mode=ro, not immutable, so that rows still in the write-ahead log are seen. One read transaction is held
+Opened with mode=ro, not immutable, so that rows still in the write-ahead log are seen; where nothing can be made beside
+it, as SQLite needs for that, a private copy is read. One read transaction is held
 from open to close: every pass over the tables sees the same moment.
 """
 
 import contextlib
 import json
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from fae_training.errors import Busy, Failed, Missing
+from fae_training.errors import Busy, Failed, Missing, command_line
 
 SCHEMAS = range(4, 10)
+COPY_ATTEMPTS = 3
 _NEEDED = {"id", "kind", "status", "text", "tags", "created_at"}
 
 
@@ -34,7 +38,7 @@ def explained(path: Path) -> Iterator[None]:
             raise Missing(
                 "database_unreadable",
                 f"{path} is there but cannot be opened ({message})",
-                f"ls -l {path.parent}",
+                command_line("ls", "-l", path.parent),
             ) from error
         if "full" in message or "I/O" in message:
             raise Failed(
@@ -51,7 +55,52 @@ def _damaged(path: Path, message: str) -> Failed:
     return Failed(
         "database_damaged",
         f"{path} cannot be read to its end ({message}); it is damaged or half-written. Nothing was changed",
-        f"sqlite3 '{path}' 'pragma integrity_check' says more; give a sound copy with --db",
+        f"{command_line('sqlite3', path, 'pragma integrity_check')} says more; give a sound copy with --db",
+    )
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(source, target)
+    except PermissionError as error:
+        raise Missing(
+            "database_unreadable",
+            f"{source} is there but cannot be opened ({error.strerror})",
+            command_line("ls", "-l", source.parent),
+        ) from error
+    except OSError as error:
+        raise Failed(
+            "write_failed",
+            f"{source} is in a directory that cannot be written, and copying it to {target.parent} failed: {error.strerror}",
+            command_line("df", "-h", target.parent),
+        ) from error
+
+
+def _copied(path: Path, directory: Path) -> Path:
+    """A copy of the database at `path` and of what SQLite keeps beside it, all of one moment.
+
+    Not immutable=1, which leaves out the rows in the log, and goes wrong when somebody writes. Raises Busy when the files
+    change while they are copied, Missing where they cannot be read, and Failed where there is no room.
+    """
+    files = [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-journal"))]
+
+    def state() -> list[tuple | None]:
+        there = [file.stat() if file.exists() else None for file in files]
+        return [found and (found.st_ino, found.st_size, found.st_mtime_ns) for found in there]
+
+    for _ in range(COPY_ATTEMPTS):
+        before = state()
+        for file, found in zip(files, before, strict=True):
+            (directory / file.name).unlink(missing_ok=True)
+            if found:
+                _copy_file(file, directory / file.name)
+        if state() == before:
+            return directory / path.name
+    raise Busy(
+        "database_locked",
+        f"{path} is in a directory that cannot be written, so it is read from a copy, and it changed each of the "
+        f"{COPY_ATTEMPTS} times that it was copied",
+        "run the same command again in a moment",
     )
 
 
@@ -67,17 +116,19 @@ class FaeDatabase:
                 "start Fae once, or name the file: uv run scripts/export_data.py --db PATH/fae.db",
             )
         with explained(self.path):
-            self.connection = sqlite3.connect(
-                f"file:{quote(str(self.path.absolute()))}?mode=ro",
-                uri=True,
-                timeout=5,
-                isolation_level=None,
-            )
-            self.connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            self.connection.execute("PRAGMA query_only = 1")
-            self.connection.execute("BEGIN")
-            tables = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            self.tables = {name for (name,) in tables}
+            self._copy: tempfile.TemporaryDirectory | None = None
+            try:
+                self._open(self.path, "ro")
+            except sqlite3.OperationalError as error:
+                if "readonly" not in str(error) and "unable to open" not in str(error):
+                    raise
+                # A write-ahead log, or what a crash left half-written, is only read where files can be made beside it.
+                self._copy = tempfile.TemporaryDirectory()
+                try:
+                    self._open(_copied(self.path, Path(self._copy.name)), "rw")
+                except BaseException:
+                    self._copy.cleanup()
+                    raise
             self.schema_version = self._check_schema()
 
     def __enter__(self) -> "FaeDatabase":
@@ -85,6 +136,25 @@ class FaeDatabase:
 
     def __exit__(self, *_) -> None:
         self.connection.close()
+        if self._copy:
+            self._copy.cleanup()
+
+    def _open(self, path: Path, mode: str) -> None:
+        self.connection = sqlite3.connect(
+            f"file:{quote(str(path.absolute()))}?mode={mode}",
+            uri=True,
+            timeout=5,
+            isolation_level=None,
+        )
+        try:
+            self.connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            self.connection.execute("PRAGMA query_only = 1")
+            self.connection.execute("BEGIN")
+            tables = self.connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            self.tables = {name for (name,) in tables}
+        except sqlite3.Error:
+            self.connection.close()
+            raise
 
     @property
     def directory(self) -> Path:
@@ -202,8 +272,8 @@ class FaeDatabase:
                 found.append(name)
                 with contextlib.suppress(ValueError, TypeError):
                     found += map(str, json.loads(aliases))
-        # An alias such as "my sister" is no name.
-        return sorted({name for name in found if name[:1].isupper()})
+        # An alias such as "my sister" is no name; 李雷 and राजू are, in scripts without capitals.
+        return sorted({name for name in found if name and not name[0].islower()})
 
 
 class Speakers:
@@ -214,7 +284,7 @@ class Speakers:
         self.owner_is_enrolled = False
         self.warning = None
         try:
-            profiles = json.loads((directory / "speakers.json").read_text(encoding="utf-8"))
+            profiles = json.loads((directory / "speakers.json").read_text(encoding="utf-8-sig"))
             for profile in profiles:
                 if profile.get("role", profile["label"]) == "owner":
                     self.owner_is_enrolled = True

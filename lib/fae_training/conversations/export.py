@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+from argparse import ArgumentTypeError
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from fae_training.conversations.text import STOPWORDS, fingerprint, shortened, w
 from fae_training.state import atomic_file, now, write_json
 
 SAMPLES = 5
+_YEAR_10000 = 253_402_300_800  # unix seconds
 TOPICS = 12
 # Words counted at a time; rare ones are dropped when there are more, so that the count stays small.
 _MOST_WORDS = 20000
@@ -26,15 +28,14 @@ def unix_seconds(text: str) -> int:
     machine's zone."""
     if not text.strip():
         return 0
-    try:
-        return int(float(text))
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError, OverflowError):
+        if 0 <= (seconds := float(text)) < _YEAR_10000:
+            return int(seconds)
     try:
         return int(datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp())
-    except ValueError:
-        raise ValueError(
-            "expected unix seconds or a date such as 2026-11-01 or 2026-11-01T09:30:00Z"
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(
+            f"{text} is no time: expected unix seconds or a date such as 2026-11-01 or 2026-11-01T09:30:00Z"
         ) from None
 
 

@@ -2,43 +2,47 @@
 
 import re
 
-from fae_training.conversations import secrets
+from fae_training.conversations import secrets, tool_requests
 from fae_training.conversations.text import WORD
 
 # Fae cuts a record at 32,768 characters; 8,000 are about the 2,048 tokens of the longest preset.
 LONGEST_TURN = 8000
 REDACTED = "[REDACTED_"
 
-# Requests that Fae can only meet with a tool. Without one the reply was a guess or a pretence, and earlier tunes
-# that saw such replies called 2 tools of 10 where the base model had called 10.
-_NEEDS_TOOL = re.compile(
-    r"\b(?:calendar|schedul(?:e|ed|ing)|meetings?|appointments?|remind(?:er|ers| me)?|to-?do|task list|timers?|alarms?"
-    r"|weather|headlines?|(?:latest|today's) news|news about|search (?:the web|online|for)|web search|look (?:\w+ )?up"
-    r"|google|e-?mails?|mail|inbox|contacts?|phone number|notes?|jot down|files?|folders?|path|screenshots?|camera"
-    r"|photos?|pictures?|(?:on )?my screen|screen recording|click|type text|scroll|turn (?:on|off)|play (?:some|the|my))\b"
-    r"|~/|/Users/",
-    re.I,
+# Without a tool the reply to a request for one was a guess or a pretence, and earlier tunes that saw such replies called
+# 2 tools of 10 where the base model had called 10. So requests for a tool (tool_requests) go, and so do replies that say
+# that something was done, or is being done, outside the conversation: each form with a reply that has it.
+_DONE = (
+    r"set|added|created|scheduled|booked|sent|emailed|texted|messaged|saved|deleted|removed|moved|updated|turned|opened|started (?:the|a|your|playing)"
+    r"|stopped|paused|cancell?ed|ordered|made (?:a note|your|the|that) ?\w*|written down|put (?:it|that|them) (?:on|in)|called|searched|looked (?:up|online)|checked"
+    r"|pulled up|played|installed|downloaded|logged|purchased|bought|reserved|rented|transferred|placed your|initiated|confirmed your"
 )
-
-# Replies that say something was done, or is being done, outside the conversation.
-_ACTION = (
-    r"set|added|add|created?|creat(?:ing)|schedul(?:e|ed|ing)|book(?:ed|ing)?|sen[dt]|sending|emailed|texted|messaged|saved?|saving"
-    r"|deleted?|deleting|removed?|moved?|updated?|updating|turned|turning|opened|opening|started (?:the|a|your)|stopped|paused"
-    r"|cancel(?:l?ed)?|ordered|made a note|written down|put (?:it|that|them) (?:on|in)|called|search(?:ed|ing)|looked (?:up|online)"
-    r"|check(?:ed|ing)|pull(?:ed|ing) up|played|playing|installed|downloaded|logged"
-)
-_CLAIMS_ACTION = re.compile(
-    rf"\b(?:I've|I have|I'll|I will|I'm|I am|I just|let me|I can see you)\s+(?:just |now |already |quickly |go ahead and |gone ahead and )*(?:{_ACTION})\b"
-    r"|\bI (?:have |just |already )?(?:set|added|created|scheduled|booked|sent|emailed|texted|messaged|saved|deleted|removed|moved|updated"
-    r"|turned (?:on|off|up|down)|cancell?ed|ordered|searched|checked|looked (?:up|online)|opened) (?!out\b|myself\b|about\b)"
-    r"|\b(?:let me|I'll) (?:check|look|search|find out|pull up|see what)\b"
-    r"|\b(?:checking|searching|looking up|pulling up|opening|setting|adding|sending|scheduling|creating) (?:your|the|that|it|for|a|an|now)\b"
-    r"|\b(?:reminder|timer|alarm|message|e-?mail|note|event|appointment|meeting)s?\s+(?:is |are |has been |have been )?(?:now )?(?:set|sent|added|created|saved|scheduled|booked|cancelled|deleted|running)\b"
-    r"|\b(?:your|the) (?:calendar|inbox|reminders?|e-?mails?|screen|schedule|contacts?|forecast) (?:shows?|says?|has|looks?|is (?:empty|clear))\b"
-    r"|\baccording to (?:the web|my search|your (?:calendar|e-?mail|notes))\b|\bI (?:found|searched|checked|looked) (?:it |that )?(?:online|on the web|the web|your)\b"
-    r"|^(?:done|all done|all set|sent|added|saved|deleted|created)\b[.!,]",
-    re.I | re.M,
+_DOING = r"setting|adding|creating|scheduling|booking|sending|saving|deleting|updating|turning|opening|cancelling|searching|checking|pulling up|playing"
+_WILL_DO = r"set|add|create|schedule|book|send|save|delete|remove|move|update|turn|open|cancel|order|call|search|check|pull up|play|install|download|make a note|reserve|look (?:up|online)"
+_JUST = r"(?:just |now |already |quickly |successfully |go ahead and |gone ahead and )*"
+CLAIMS = (
+    (rf"\b(?:I've|I have|I just|I was able to) {_JUST}(?:{_DONE})\b", "I've added it to your list."),
+    (rf"\b(?:I'll|I will|let me) {_JUST}(?:{_WILL_DO})\b", "I'll set that up."),
+    (rf"\b(?:I'm|I am) {_JUST}(?:{_DOING})\b", "I'm sending it now."),
+    (r"\bI can see you", "I can see you at your desk."),
+    (r"(?<!do )(?<!did )(?<!should )(?<!shall )(?<!can )(?<!could )(?<!may )(?<!would )(?<!if )(?<!when )\bI (?:have |just |already )?(?:set|added|created|scheduled|booked"
+     r"|sent|emailed|texted|messaged|saved|deleted|removed|moved|updated|turned (?:on|off|up|down)|cancell?ed|ordered|searched|checked|looked (?:up|online)|opened)"
+     r" (?!out\b|myself\b|about\b)", "I booked the table."),
+    (r"\b(?:let me|I'll) (?:check|look|search|find out|pull up|see what)\b", "Let me check."),
+    (r"(?:^|[.!?,:] |\b(?:now|okay|sure|alright) )(?:checking|searching|looking up|pulling up|opening|setting|adding|sending|scheduling|creating) (?:your|the|that|it|for|a|an|now)\b(?! (?:\w+ ){0,6}(?:is|can|will|helps?|makes?)\b)",
+     "Sure, checking your calendar."),
+    (r"\b(?:your|the|that) (?:\w+ ){0,2}?(?:reminder|timer|alarm|message|e-?mail|note|event|appointment|meeting|visit|reservation|booking|order|payment|transfer|table|rooms?|hotel|tickets?|movie|car|vehicle|song|music|cab|ride|purchase)s?"
+     r"\s+(?:(?:is|are|was|were|has been|have been) )?(?:now |all |being |successfully |been )*(?:set|sent|made|complete|added|created|saved|scheduled|booked|cancelled|deleted|running|reserved|purchased|rented|confirmed|successful|initiated|playing|starting)\b(?! (?:by|to|with|of|from)\b)",
+     "Your table is booked."),
+    (r"\b(?:reminder|timer|alarm)s? (?:is |are |has been )?(?:now )?(?:set|running|cancelled|deleted)\b", "Timer set for ten minutes."),
+    (r"\bit(?:'s| is|'s been| has been) (?:now |all |successfully )*(?:booked|reserved|scheduled|sent|in your (?:calendar|list|notes))\b", "It's booked."),
+    (r"\bI (?:was (?:un|not )able to|couldn't|could not) (?:book|reserve|make (?:the|that|your) (?:booking|reservation|appointment)|buy|purchase|schedule|set|add|send|play|rent|complete)\b", "Sorry, I couldn't book it."),
+    (r"^(?:ok(?:ay)?,? )?(?:do )?enjoy (?:listening to )?(?:the|your) (?:music|song|tunes)\b", "Okay, enjoy your song."),
+    (r"\b(?:your|the) (?:calendar|inbox|reminders?|e-?mails?|screen|schedule|contacts?|forecast) (?:shows?|says?|has|looks?|is (?:empty|clear))\b", "Your calendar is empty."),
+    (r"\baccording to (?:the web|my search|your (?:calendar|e-?mail|notes))\b|\bI (?:found|searched|checked|looked) (?:it |that )?(?:online|on the web|the web|your)\b", "According to your calendar, no."),
+    (r"^(?:done|all done|all set|all booked|sent|added|saved|deleted|created|booked)\b[.!,]", "Done."),
 )  # fmt: skip
+_CLAIMS_ACTION = re.compile("|".join(f"(?:{pattern})" for pattern, _ in CLAIMS), re.I | re.M)
 _MARKUP = re.compile(
     r"</?(?:tool_call|tool_response|think|function|voice)\b|<\|im_(?:start|end)\|>", re.I
 )
@@ -67,7 +71,7 @@ def reason_to_leave_out(user: str, reply: str) -> str | None:
     # Fae's lines mix straight and typographic apostrophes.
     if _CLAIMS_ACTION.search(reply.replace("’", "'")):
         return "claims_action"
-    if _NEEDS_TOOL.search(user.replace("’", "'")):
+    if tool_requests.needs_tool(user):
         return "needs_tool"
     if secrets.find(user) or secrets.find(reply):
         return "secret"

@@ -16,7 +16,7 @@ from fae_training.conversations.text import (
     without_wake_word,
     words,
 )
-from fae_training.errors import Failed
+from fae_training.errors import Failed, command_line
 from fae_training.state import Home
 
 FILE = "exclusions.json"
@@ -154,7 +154,7 @@ def load(home: Home) -> dict[str, list[str]]:
         raise Failed(
             "exclusions_damaged",
             f"{FILE} was damaged and set aside as {aside[-1].name}; nothing is learned while it is not known what must stay out",
-            f"repair it and: mv {aside[-1]} {home.file(FILE)} (or delete it to have no exclusions)",
+            f"repair it and: {command_line('mv', aside[-1], home.file(FILE))} (or delete it to have no exclusions)",
         )
     data = home.read(FILE, {}) or {}
     for name in LISTS:

@@ -103,7 +103,7 @@ def dialogue(
 def system_prompt(database: FaeDatabase) -> str | None:
     """soul.md beside the database, which Fae reads afresh for every turn; None where there is none."""
     try:
-        text = (database.directory / "soul.md").read_text(encoding="utf-8")
+        text = (database.directory / "soul.md").read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
     return text.strip() or None

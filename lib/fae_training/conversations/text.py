@@ -8,7 +8,7 @@ WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 # "Hey Fae, ..." in all the spellings that Fae itself accepts as its name.
 _NAME = r"(?:fae|faye|fea|fee|fay|fey|fah|feh)"
 _WAKE = re.compile(
-    rf"^\s*(?:(?:hey|hi|hello|yo|ok|okay)[\s,]+)?{_NAME}\b[\s,.!:;-]*|[\s,]+{_NAME}\s*[.!?]*\s*$",
+    rf"^\s*(?:(?:hey|hi|hello|yo|ok|okay)[\s,]+)?{_NAME}\b[\s,.!:;-]*|(?<![\s,])[\s,]+{_NAME}[\s.!?]*$",
     re.I,
 )
 

@@ -8,13 +8,22 @@ import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from fae_training.conversations.dialogue import Conversation
 from fae_training.conversations.text import STOPWORDS, WORD, without_wake_word
+from fae_training.corrections import sounds
 
-SOUNDS_ALIKE = 0.55
-_TERM = r"[^\W\d_][\w'’-]*(?: [^\W\d_][\w'’-]*){0,2}?"
+# Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday" corrects a fact.
+_CHOSEN = frozenset(
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
+    september october november december one two three four five six seven eight nine ten eleven twelve thirteen
+    fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
+    left right north south east west northern southern eastern western""".split()  # noqa: SIM905
+)
+# A name may hold signs (AT&T, C++, Jean-Luc) and marks that are no letters (those of Devanagari); its length is bounded,
+# so that no text takes long.
+_WORD = r"[^\W\d_](?:[^\s,.;:!?\"()]|\.(?=\w)){0,39}"
+_TERM = rf"{_WORD}(?: {_WORD}){{0,2}}?"
 _END = r"(?=\s*(?:[,.;!?]|$| please\b| fae\b))"
 _NOT = r"[\s,]+(?:and )?not "
 
@@ -26,7 +35,7 @@ _PATTERNS = [
         ("is", rf"\b(?:i'm|i am|she's|he's|they're) (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
         ("said", rf"\bi said (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
         ("not", rf"^(?:no,? )?not (?P<heard>{_TERM}),? (?:but )?(?P<meant>{_TERM}){_END}"),
-        ("is_not", rf"(?:^|\b(?:no|it's|that's|it is|that is)[\s,]+)(?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+        ("is_not", rf"(?:^(?!(?:no|it's|that's|it is|that is)\b)|\b(?:no|it's|that's|it is|that is)[\s,]+(?!(?:it's|that's)\b))(?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
         ("spelled", rf"\b(?P<heard>{_TERM}) (?:is |it's )?spel(?:led|t)(?: with)?:? (?P<letters>[a-z](?:[\s.-]+[a-z]){{1,}})\b"),
         ("spelled", r"\b(?:it's|that's|it is|is) spel(?:led|t):? (?P<letters>[a-z](?:[\s.-]+[a-z]){1,})\b"),
         ("as_in", rf"^(?:no[\s,]+)+(?P<meant>{_TERM})[\s,]+as in\b"),
@@ -46,7 +55,7 @@ class SpokenCorrection:
 
 def find(said: str, before: str = "") -> SpokenCorrection | None:
     """The misheard word that `said` corrects; `before` is what the person was heard to say just before."""
-    said = without_wake_word(said)
+    said = without_wake_word(said).replace("’", "'")
     for name, pattern in _PATTERNS:
         match = pattern.search(said)
         if not match:
@@ -56,7 +65,7 @@ def find(said: str, before: str = "") -> SpokenCorrection | None:
         heard = given.get("heard")
         if heard is None or given.get("letters"):
             heard = _like(meant, heard or before)
-        if heard and _is_misheard(heard, meant, said_to_be_a_name=name in ("name", "called")):
+        if heard and _is_misheard(heard, meant, name):
             return SpokenCorrection(heard, meant, name)
     return None
 
@@ -66,31 +75,35 @@ def _joined(letters: str) -> str:
     return "".join(re.findall(r"[a-z]", letters, re.I)).capitalize()
 
 
-def _is_misheard(heard: str, meant: str, said_to_be_a_name: bool) -> bool:
-    """Whether the two differ, carry meaning, and sound alike: but Siobhan may well be heard as "chevron"."""
-    if heard.lower() == meant.lower() or {heard.lower(), meant.lower()} & STOPWORDS:
+def _is_misheard(heard: str, meant: str, pattern: str) -> bool:
+    """Whether the two differ, carry meaning, and were said of a name or sound alike.
+
+    Siobhan may well be heard as "chevron" where it is said to be a name. Where it is not, "it's cheese, not juice"
+    corrects a fact: a word that is not written as a name must share its letters too.
+    """
+    both = {heard.lower(), meant.lower()}
+    if len(both) == 1 or both & STOPWORDS:
         return False
-    return said_to_be_a_name or _alike(heard, meant) >= SOUNDS_ALIKE
+    if pattern in ("name", "called"):
+        return True
+    if pattern in ("said", "spelled", "as_in"):
+        return _likeness(heard, meant) >= sounds.SAME_LETTERS
+    if both <= _CHOSEN or not sounds.alike(heard, meant):
+        return False
+    return meant[:1].isupper() or sounds.letters_in_common(heard, meant) >= sounds.SAME_LETTERS
 
 
-def _alike(one: str, other: str) -> float:
-    """How alike two spellings sound, 0 to 1: their letters, with those that English confuses made one."""
-    return SequenceMatcher(None, _sound(one), _sound(other)).ratio()
-
-
-def _sound(text: str) -> str:
-    letters = re.sub(r"[^a-z]", "", text.lower())
-    for spelled, heard in (("ph", "f"), ("ck", "k"), ("ght", "t"), ("kn", "n"), ("wr", "r"), ("c", "k"), ("z", "s"), ("y", "i")):  # fmt: skip
-        letters = letters.replace(spelled, heard)
-    return re.sub(r"(.)\1", r"\1", letters)
+def _likeness(one: str, other: str) -> float:
+    """How alike two spellings sound, 0 to 1: 1 where they may be said the same."""
+    return 1.0 if sounds.alike(one, other) else sounds.letters_in_common(one, other)
 
 
 def _like(meant: str, text: str) -> str | None:
     """The word, or two words, of `text` that sound most like `meant`."""
     tokens = [word for word in WORD.findall(text) if word.lower() not in STOPWORDS]
     candidates = tokens + [" ".join(two) for two in itertools.pairwise(tokens)]
-    best = max(candidates, key=lambda word: _alike(word, meant), default=None)
-    return best if best and _alike(best, meant) >= SOUNDS_ALIKE else None
+    best = max(candidates, key=lambda word: _likeness(word, meant), default=None)
+    return best if best and _likeness(best, meant) >= sounds.SAME_LETTERS else None
 
 
 def in_conversation(conversation: Conversation) -> Iterator[SpokenCorrection]:

@@ -2,13 +2,13 @@
 
 import csv
 import hashlib
-import re
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training.ears.classes import EARS
-from fae_training.ears.recordings import directory, unusable
-from fae_training.errors import BadRequest, Missing, SkillError
+from fae_training.ears.recordings import directory, file_stem, unusable
+from fae_training.errors import BadRequest, Missing, SkillError, command_line
 from fae_training.state import Home
 
 # What soundfile reads; other files in a folder are passed over.
@@ -34,7 +34,9 @@ def from_paths(
     found = []
     for path in paths:
         if not path.exists():
-            raise Missing("no_file", f"there is no file or folder {path}", f"ls {path.parent}")
+            raise Missing(
+                "no_file", f"there is no file or folder {path}", command_line("ls", path.parent)
+            )
         if class_name:
             _check_class(class_name, classes, kind)
             files = [path] if path.is_file() else _sounds(path)
@@ -44,7 +46,10 @@ def from_paths(
             raise BadRequest(
                 "no_class",
                 f"{path} was given without a class; the classes of {kind} are {', '.join(classes)}",
-                f"uv run scripts/add_samples.py --kind {kind} --class {classes[0]} --files {path}",
+                "uv run "
+                + command_line(
+                    "scripts/add_samples.py", "--kind", kind, "--class", classes[0], "--files", path
+                ),
             )
         for folder in sorted(p for p in path.iterdir() if p.is_dir()):
             _check_class(folder.name, classes, kind)
@@ -58,26 +63,46 @@ def from_table(table: Path, kind: str) -> list[Sample]:
     Paths are relative to the table. Raises Missing and BadRequest, naming the line.
     """
     if not table.is_file():
-        raise Missing("no_file", f"there is no table {table}", f"ls {table.parent}")
-    with table.open(newline="", encoding="utf-8") as lines:
-        reader = csv.DictReader(lines)
-        absent = [c for c in COLUMNS if c not in (reader.fieldnames or [])]
-        if absent:
+        raise Missing("no_file", f"there is no table {table}", command_line("ls", table.parent))
+    reader = csv.DictReader(io.StringIO(_decoded(table), newline=""))
+    columns = [(name or "").strip() for name in reader.fieldnames or []]
+    reader.fieldnames = columns
+    if absent := [c for c in COLUMNS if c not in columns]:
+        raise BadRequest(
+            "bad_table",
+            f"{table} has no column {' and '.join(absent)}; it has {', '.join(columns) or 'none'}",
+            "the first line must be: file,class,speaker,recording",
+        )
+    found = []
+    for row in reader:
+        line = f"line {reader.line_num} of {table}"
+        cells = {
+            name: (row.get(name) or "").strip()
+            for name in (*COLUMNS, "speaker", "group", "recording")
+        }
+        if empty := [c for c in COLUMNS if not cells[c]]:
             raise BadRequest(
                 "bad_table",
-                f"{table} has no column {' and '.join(absent)}; it has {', '.join(reader.fieldnames or []) or 'none'}",
-                "the first line must be: file,class,speaker,recording",
+                f"{line} has no {' and no '.join(empty)}; expected a value for each of {', '.join(columns)}",
+                f"correct {line}, or remove it",
             )
-        found = []
-        for number, row in enumerate(reader, start=2):
-            _check_class(row["class"], EARS[kind].classes, f"{kind} (line {number} of {table})")
-            speaker = row.get("speaker") or row.get("group") or None
-            found.append(
-                Sample(
-                    _beside(table, row["file"]), row["class"], speaker, row.get("recording") or None
-                )
+        _check_class(cells["class"], EARS[kind].classes, f"{kind} ({line})")
+        speaker = cells["speaker"] or cells["group"] or None
+        found.append(
+            Sample(
+                _beside(table, cells["file"]), cells["class"], speaker, cells["recording"] or None
             )
+        )
     return found
+
+
+def _decoded(table: Path) -> str:
+    """The text of a table: UTF-8, with or without the mark that Excel puts before it, or what older programs write."""
+    raw = table.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
 
 
 def _beside(table: Path, name: str) -> Path:
@@ -98,7 +123,12 @@ def _check_class(name: str, classes: tuple, kind: str) -> None:
 
 
 def _sounds(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    """The sound files in `folder`; names with a dot before them are a system's own (macOS keeps ._x.wav beside x.wav)."""
+    return sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+    )
 
 
 def keep(
@@ -119,11 +149,11 @@ def keep(
             problems.append(f"{sample.path} {reason}")
             continue
         mark = hashlib.sha256(sound.tobytes()).hexdigest()[:6]
-        name = f"{_plain(sample.recording or sample.path.stem)}-{mark}.wav"
-        if sample.speaker:
-            name = f"{_plain(sample.speaker)}--{name}"
-        path = directory(home, kind) / sample.class_name / name
-        if path.exists():
+        stem = file_stem(sample.speaker, sample.recording or sample.path.stem)
+        folder = directory(home, kind) / sample.class_name
+        path = folder / f"{stem}-{mark}.wav"
+        # Whatever it was called then: names were once written in other ways.
+        if any(folder.glob(f"*-{mark}.wav")):
             problems.append(f"{sample.path} is here already")
             continue
         if not dry_run:
@@ -131,8 +161,3 @@ def keep(
             write(path, sound)
         added[sample.class_name] += 1
     return added, problems
-
-
-def _plain(text: str) -> str:
-    """Letters, digits, dots and single hyphens: what may stand on either side of the "--" in a file's name."""
-    return re.sub(r"-+", "-", re.sub(r"[^A-Za-z0-9._-]", "-", text)).strip("-")[:60] or "unnamed"

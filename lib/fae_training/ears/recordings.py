@@ -1,15 +1,18 @@
 """The samples in the state directory: found, checked, read, and split so that nobody is on both sides.
 
 A file is keyword/samples/<class>/<speaker>--<recording>.wav (any format that soundfile reads). A name without "--"
-has no known speaker and is a recording of its own.
+has no known speaker and is a recording of its own. The names of people are kept as they are written; what a file system
+or the "--" cannot bear stands as %XX, as in addresses.
 """
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from fae_training.ears.classes import Ear
-from fae_training.errors import BadRequest
+from fae_training.errors import BadRequest, command_line
 from fae_training.state import Home
 
 # An empty WAV file is its header; whatever is as short holds no sound.
@@ -55,6 +58,44 @@ def directory(home: Home, kind: str) -> Path:
     return home.file(kind, "samples")
 
 
+# A file's name has at most 255 bytes, for both parts, the fingerprint and the ending.
+LONGEST_PART = 100
+
+
+def file_stem(speaker: str | None, recording: str) -> str:
+    """The name of a file without its ending, from which `who` reads the speaker again. No two speakers share one."""
+    return f"{_encoded(speaker)}--{_encoded(recording)}" if speaker else _encoded(recording)
+
+
+def who(stem: str) -> tuple[str | None, str]:
+    """(speaker or None, recording) of a file's name without its ending."""
+    speaker, _, recording = stem.rpartition("--")
+    return unicodedata.normalize("NFC", unquote(speaker)) or None, recording
+
+
+def _encoded(name: str) -> str:
+    """`name` with its letters, digits, dots and single hyphens as they are, and the rest as %XX of its UTF-8.
+
+    One that is too long ends with "~" and its hash; a "~" of its own stands as %7E.
+    """
+    name = unicodedata.normalize("NFC", " ".join(name.split()))
+    parts = []
+    for place, letter in enumerate(name):
+        between = _is_plain(name[place - 1 : place]) and _is_plain(name[place + 1 : place + 2])
+        plain = _is_plain(letter) or (letter == "-" and between) or (letter == "." and place > 0)
+        parts.append(letter if plain else "".join(f"%{byte:02X}" for byte in letter.encode()))
+    if sum(len(part.encode()) for part in parts) <= LONGEST_PART:
+        return "".join(parts)
+    mark = f"~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    while sum(len(part.encode()) for part in parts) > LONGEST_PART - len(mark):
+        parts.pop()
+    return "".join(parts) + mark
+
+
+def _is_plain(letter: str) -> bool:
+    return letter == "_" or (letter != "" and unicodedata.category(letter)[0] in "LNM")
+
+
 def scan(home: Home, ear: Ear) -> Found:
     """What is there, by names and contents, without decoding any of it.
 
@@ -67,7 +108,7 @@ def scan(home: Home, ear: Ear) -> Found:
             raise BadRequest(
                 "unknown_class",
                 f"{folder} is not a class of {ear.kind}; the classes are {', '.join(ear.classes)}",
-                f"mv {folder} {root / ear.classes[0]}",
+                command_line("mv", folder, root / ear.classes[0]),
             )
     digests: dict[str, list[tuple[str, Path]]] = {}
     empty = []
@@ -145,8 +186,8 @@ def load(home: Home, ear: Ear, found: Found) -> tuple[list[Recording], list[str]
         if reason := unusable(clip.samples, name):
             problems.setdefault(reason, []).append(path)
             continue
-        speaker, _, rest = path.stem.rpartition("--")
-        recordings.append(Recording(name, speaker or None, rest, "recorded", clip.samples))
+        speaker, rest = who(path.stem)
+        recordings.append(Recording(name, speaker, rest, "recorded", clip.samples))
     notes = [
         f"{reason}, left out: {_named(paths, home.path)}" for reason, paths in problems.items()
     ]

@@ -3,7 +3,8 @@
 from fae_training.calling import Call, Parser
 from fae_training.ears.classes import EARS, Ear
 from fae_training.ears.recordings import directory, scan
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.ranges import RANGES
 from fae_training.speech.synthesis import find_synthesiser
 
 DEFAULTS = {
@@ -46,7 +47,7 @@ def add_options(parser: Parser, kind: str) -> None:
     if EARS[kind].triggers:
         parser.add_argument(
             "--false-alarms-per-hour",
-            type=float,
+            type=RANGES["false_alarms_per_hour"],
             metavar="X",
             help="the rate that thresholds are chosen for (default 1)",
         )
@@ -61,7 +62,10 @@ def phrases_of(settings: dict, ear: Ear) -> dict[str, list[str]]:
             raise BadRequest(
                 "no_phrases",
                 f"--{name}-phrases names no phrase",
-                f'uv run scripts/{ear.script} --{name}-phrases "{", ".join(ear.phrases[name][:2])}"',
+                "uv run "
+                + command_line(
+                    f"scripts/{ear.script}", f"--{name}-phrases", ", ".join(ear.phrases[name][:2])
+                ),
             )
     return found
 

@@ -7,9 +7,10 @@ from fae_training.calling import Parser
 from fae_training.corrections import lint
 from fae_training.corrections import pairs as correction_pairs
 from fae_training.deployment import current_run
-from fae_training.errors import BadRequest, Failed, Missing, Refused
+from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.language import adapters
 from fae_training.language.preference_loss import GUARDS, LOSSES, Objective
+from fae_training.ranges import RANGES
 from fae_training.runs import Run
 from fae_training.settings import Settings
 from fae_training.state import Home, read_json
@@ -41,18 +42,26 @@ def add_options(parser: Parser) -> None:
     )
     parser.add_argument("--loss", choices=LOSSES, help="the preference loss (default: dpo)")
     parser.add_argument(
-        "--beta", type=float, metavar="X", help="how dear it is to leave the reference (0.1)"
+        "--beta",
+        type=RANGES["beta"],
+        metavar="X",
+        help="how strongly the reference holds the model back (default 0.1)",
     )
     parser.add_argument(
         "--label-smoothing",
-        type=float,
+        type=RANGES["label_smoothing"],
         metavar="X",
         help="share of corrections expected to be the wrong way round",
     )
     parser.add_argument(
         "--guard", choices=GUARDS, help="what keeps the accepted answers likely (default: dpop)"
     )
-    parser.add_argument("--guard-weight", type=float, metavar="X", help="how much the guard counts")
+    parser.add_argument(
+        "--guard-weight",
+        type=RANGES["guard_weight"],
+        metavar="X",
+        help="how much the guard counts",
+    )
 
 
 def objective(settings: Settings) -> Objective:
@@ -128,7 +137,9 @@ def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
         raise Refused(
             "other_base_model",
             f"{run.id} was trained on {run.record['model']['id']}, this run is of {facts['model']['id']}",
-            f"uv run scripts/train_dpo.py --model {run.record['model']['id']}, or --from base",
+            "uv run "
+            + command_line("scripts/train_dpo.py", "--model", run.record["model"]["id"])
+            + ", or --from base",
         )
     lora = adapters.read_config(run.file("adapters"))["lora_parameters"]
     source = f"the adapter of {run.id}"

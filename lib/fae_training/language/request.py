@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from fae_training import models
 from fae_training.calling import Call, Parser, Result
-from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.errors import BadRequest, Missing, Refused, command_line
 from fae_training.language.fast_path import FastSettings
-from fae_training.worker import positive
+from fae_training.ranges import RANGES
 
 # What is the same for SFT and DPO. A LoRA scale of 2 is alpha = 2 x rank, mlx-tune's and Fae's usual choice.
 DEFAULTS = {
@@ -30,10 +30,10 @@ def add_options(parser: Parser) -> None:
         metavar="NAME",
         help=f"auto (what Fae runs), {', '.join(models.MODEL_MAP)}, an id, or a directory",
     )
-    parser.add_argument("--rank", type=positive, metavar="N", help="rank of the adapter")
+    parser.add_argument("--rank", type=RANGES["rank"], metavar="N", help="rank of the adapter")
     parser.add_argument(
         "--max-length",
-        type=positive,
+        type=RANGES["max_length"],
         metavar="N",
         help="longest row in tokens; longer ones lose their oldest part",
     )
@@ -74,7 +74,7 @@ def model_facts(call: Call, name: str, script: str) -> dict:
     """
     model, why = models.choose(name)
     directory = models.locate(model)
-    fetch = f"uv run scripts/{script} --model {name} --fetch"
+    fetch = "uv run " + command_line(f"scripts/{script}", "--model", name, "--fetch")
     if directory is None and _person_agrees(call, model):
         directory = models.download(model)
     if directory is None:

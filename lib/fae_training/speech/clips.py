@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech.synthesis import SAMPLE_RATE, resample, trim_silence
 from fae_training.state import Home, atomic_file
 
@@ -48,7 +48,9 @@ def read(path: Path) -> Clip:
     import soundfile
 
     if not path.is_file():
-        raise Missing("clip_missing", f"there is no file {path}", f"ls -l {path.parent}")
+        raise Missing(
+            "clip_missing", f"there is no file {path}", command_line("ls", "-l", path.parent)
+        )
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as problem:
@@ -109,11 +111,16 @@ def keep(home: Home, samples) -> str:
 
     The name is made from the sound, so the same recording given twice is kept once.
     """
-    name = f"{hashlib.sha256(_sixteen_bit(samples).tobytes()).hexdigest()[:12]}.wav"
-    path = home.directory("stt", "clips") / name
-    if not path.exists():
-        write(path, samples)
-    return f"stt/clips/{name}"
+    name = name_of(samples)
+    home.directory("stt", "clips")
+    if not home.file(name).exists():
+        write(home.file(name), samples)
+    return name
+
+
+def name_of(samples) -> str:
+    """The path under which `keep` keeps the samples, relative to the state directory."""
+    return f"stt/clips/{hashlib.sha256(_sixteen_bit(samples).tobytes()).hexdigest()[:12]}.wav"
 
 
 def write(path: Path, samples) -> None:

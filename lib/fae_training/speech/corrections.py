@@ -19,21 +19,61 @@ LONGEST_TEXT = 300  # characters; more is not one utterance
 LONGEST_TERM = 4  # words; more is a rewording and not a name
 
 
+# Signs that are said, or are part of a name, where they stand in or after a word: AT&T, C++, C#, Ke$ha.
+_SIGNS_IN_WORDS = "&@$!'"
+_SIGNS_AFTER_WORDS = "+#"
+# Joiners that shape letters of Persian and the scripts of India; two words that differ in one alone are one word.
+_JOINERS = "\u200c\u200d"
+# What stands around words in a sentence, and is never at the end of a name as it is spelled.
+_AROUND = "\"'“”‘’«»„‚‹›()[]{}<>¿¡,;:!?…。，、！？：；·•*_~`|/\\–—-"
+
+
 def words_of(text: str) -> list[str]:
-    """The words of `text` as they are compared: lower case, composed Unicode, apostrophes kept, punctuation gone."""
+    """The words of `text` as they are compared: lower case, composed Unicode, punctuation gone.
+
+    Marks belong to their letters (the vowel signs of Devanagari), and signs to the name that they are part of: C++ is
+    not C. Hyphens, dots and spaces divide alike, for nobody hears which it was.
+    """
     text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    return re.findall(r"[^\W_]+(?:'[^\W_]+)*", text)
+    kept = []
+    for place, letter in enumerate(text):
+        if letter in _JOINERS:
+            continue
+        before, after = text[place - 1 : place], text[place + 1 : place + 2]
+        inside = letter in _SIGNS_IN_WORDS and _is_word(before) and _is_word(after)
+        behind = letter in _SIGNS_AFTER_WORDS and kept and kept[-1] != " " and not _is_word(after)
+        kept.append(letter if _is_word(letter) or inside or behind else " ")
+    return "".join(kept).split()
+
+
+def _is_word(letter: str) -> bool:
+    """Whether `letter` is a letter, a digit, or a mark on one."""
+    return bool(letter) and unicodedata.category(letter)[0] in "LNM"
 
 
 def terms_of(heard: str, meant: str) -> list[tuple[str, str]]:
     """The (heard, meant) pairs of words that differ, spelled as they were given.
 
     ("Call Marian now.", "Call Marion now.") -> [("Marian", "Marion")]. A part that was missed altogether has an empty
-    `heard`; a part of more than LONGEST_TERM words is left out.
+    `heard`; a part of more than LONGEST_TERM words is left out. Capitals count where nothing else differs
+    ("iphone", "iPhone"), but for the first letter of a sentence.
     """
     before, after = _spelled(heard), _spelled(meant)
+    pairs = _differing(before, after, lambda word: word.lower())
+    if not pairs and before != after:
+        if len(after) > 1 and before[:1] != after[:1]:
+            before[0] = before[0][:1].upper() + before[0][1:]
+            after[0] = after[0][:1].upper() + after[0][1:]
+        pairs = _differing(before, after, lambda word: word)
+    return pairs
+
+
+def _differing(before: list[str], after: list[str], compared) -> list[tuple[str, str]]:
     matcher = SequenceMatcher(
-        None, [w.lower() for w in before], [w.lower() for w in after], autojunk=False
+        None,
+        [compared(word) for word in before],
+        [compared(word) for word in after],
+        autojunk=False,
     )
     pairs = []
     for kind, a, b, c, d in matcher.get_opcodes():
@@ -43,8 +83,35 @@ def terms_of(heard: str, meant: str) -> list[tuple[str, str]]:
 
 
 def _spelled(text: str) -> list[str]:
-    text = unicodedata.normalize("NFKC", text).replace("’", "'")
-    return re.findall(r"[^\W_]+(?:['\-][^\W_]+)*", text)
+    """The words of `text` as they are written, without the punctuation of the sentence around them."""
+    words, joined = [], False
+    for part in composed(text).replace("’", "'").split():
+        word = part.strip(_AROUND)
+        # "U.S.A." keeps its last dot and ".NET" its first; a sentence's full stop goes.
+        if word.endswith(".") and not re.fullmatch(r"(?:[^\W\d_]\.){2,}", word):
+            word = word.rstrip("." + _AROUND)
+        if word.startswith(".") and not re.match(r"\.[^\W_]", word):
+            word = word.lstrip("." + _AROUND)
+        if word == "&" and words:
+            joined = True
+        elif words_of(word) and joined:  # "AT & T" is one name
+            words[-1], joined = f"{words[-1]} & {word}", False
+        elif words_of(word):
+            words.append(word)
+    return words
+
+
+def whole_word(terms: list[str], flags: int = 0) -> re.Pattern:
+    """Any of `terms` as one group, where no letter, digit or mark stands beside it. `\\b` would not end C++, and would
+    end a word before the vowel sign of its last letter."""
+    marks = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0980-\u0983\u09bc-\u09cd\u0b82\u0bbe-\u0bcd\u0e31-\u0e3a\u0e47-\u0e4e"
+    spelled = "|".join(map(re.escape, sorted(terms, key=len, reverse=True)))
+    return re.compile(rf"(?<![\w{marks}])({spelled})(?![\w{marks}+#])", flags)
+
+
+def composed(text: str) -> str:
+    """`text` with one sequence of code points for what looks the same (NFC): a name typed on two machines is one name."""
+    return unicodedata.normalize("NFC", text)
 
 
 def script_of(text: str) -> str:
@@ -72,16 +139,25 @@ def check(heard: str, meant: str, has_clip: bool) -> list[str]:
                 f"{name} has {len(text)} characters, at most {LONGEST_TEXT} make one utterance",
                 "give the sentence that was misheard",
             )
-    if heard.strip() == meant.strip() and not has_clip:
+    if _tidy(heard) == _tidy(meant) and not has_clip:
         raise BadRequest(
             "nothing_to_correct",
             f"heard and meant are both {meant!r}",
             "give what was heard wrongly, or a clip of a sentence that was heard rightly",
         )
     remarks = []
-    if script_of(meant) not in ("", "LATIN"):
+    if any(
+        script_of(text) not in ("", "LATIN")
+        for text in (meant, *(t for _, t in terms_of(heard, meant)))
+    ):
         # Fae asks its recogniser for English, whose answers are in Latin letters.
         remarks.append("other_script")
+    if heard and _tidy(heard) != _tidy(meant):
+        pairs = terms_of(heard, meant)
+        if not pairs:
+            remarks.append("no_word_differs" if words_of(heard) == words_of(meant) else "reworded")
+        elif all(one.lower() == other.lower() for one, other in pairs):
+            remarks.append("only_capitals")
     return remarks
 
 
@@ -116,8 +192,11 @@ def add(
         if not recording.usable:
             raise clips.explain(recording, clip)
         remarks += recording.problems
-        audio = clips.keep(home, recording.samples) if keep else str(clip)
+        audio = clips.keep(home, recording.samples) if keep else clips.name_of(recording.samples)
         record |= {"audio": audio, "seconds": round(recording.seconds, 2)}
+        earlier = [r["meant"] for r in all_records(home) if r.get("audio") == audio]
+        if earlier and earlier[-1] != meant:
+            record["replaces"] = earlier[-1]
     if remarks:
         record["remarks"] = remarks
     if keep:
@@ -152,9 +231,16 @@ def add_many(
 
 
 def _tidy(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(composed(text).split())
 
 
 def all_records(home: Home) -> list[dict]:
     """Every correction, oldest first."""
     return read_jsonl(home.file(*FILE))
+
+
+def current_records(home: Home) -> list[dict]:
+    """The corrections that hold, oldest first: of a recording that was given another meaning, the newest one."""
+    records = all_records(home)
+    newest = {record["audio"]: record["meant"] for record in records if "audio" in record}
+    return [r for r in records if "audio" not in r or r["meant"] == newest[r["audio"]]]

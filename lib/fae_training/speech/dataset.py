@@ -60,7 +60,7 @@ def collect(home: Home) -> Collected:
     """
     found = Collected()
     forgotten = forgetting.from_exclusions(forgetting.load(home))
-    records = corrections.all_records(home)
+    records = corrections.current_records(home)
     usable = []
     for record in records:
         if forgotten.mentioned_in(f"{record['heard']} {record['meant']}"):

@@ -2,7 +2,8 @@
 
 from fae_training import fae_app, models
 from fae_training.calling import Call, Parser
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.ranges import RANGES
 from fae_training.speech import dataset
 from fae_training.speech.recogniser import MODEL_TYPES
 from fae_training.speech.synthesis import find_synthesiser
@@ -29,10 +30,10 @@ def add_options(parser: Parser) -> None:
         metavar="NAME",
         help="auto (what Fae runs), an id such as " + TIERS[0][1] + ", or a directory",
     )
-    parser.add_argument("--rank", type=int, metavar="N", help="rank of the adapter")
+    parser.add_argument("--rank", type=RANGES["rank"], metavar="N", help="rank of the adapter")
     parser.add_argument(
         "--clips-per-term",
-        type=int,
+        type=RANGES["clips_per_term"],
         metavar="N",
         help="clips to synthesise of a word that has few recordings",
     )
@@ -44,13 +45,13 @@ def add_options(parser: Parser) -> None:
 def choose(name: str) -> tuple[str, str]:
     """(model id or directory, why): for auto what Fae's config.toml names, else by this machine's memory."""
     if name != "auto":
-        if "/" not in name:
+        if (named := models.folder_or_id(name)) is None:
             raise BadRequest(
                 "unknown_model",
-                f"there is no model {name!r}; expected auto, {TIERS[0][1]}, {TIERS[1][1]}, or a directory",
+                f"there is no model {name!r}; expected auto, {TIERS[0][1]}, {TIERS[1][1]}, the address of its page, or a directory",
                 "uv run scripts/train_stt.py --model auto",
             )
-        return name, "as asked"
+        return named, "as asked"
     if named := fae_app.config().get("stt", {}).get("modelId"):
         return str(named), "Fae's config.toml names it"
     memory = fae_app.memory_bytes() // fae_app.GIB
@@ -82,7 +83,7 @@ def facts(call: Call, settings) -> dict:
 def _model_facts(name: str) -> dict:
     model, why = choose(name)
     directory = models.locate(model)
-    fetch = f"uv run scripts/train_stt.py --model {name} --fetch"
+    fetch = "uv run " + command_line("scripts/train_stt.py", "--model", name, "--fetch")
     if directory is None:
         raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
     models.check(directory, MODEL_TYPES, f"choose another --model, or fetch it again: {fetch}")

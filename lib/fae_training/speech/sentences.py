@@ -6,6 +6,8 @@ asked to keep hearing rightly while it learns.
 
 import re
 
+from fae_training.speech.corrections import composed, whole_word, words_of
+
 WITH_A_NAME = (
     "Call {}.",
     "Text {} now.",
@@ -70,8 +72,7 @@ def own_carriers(turns: list[str], terms: list[str]) -> list[str]:
 
     Only short sentences with one known term or common name in them are of use; each once, in order.
     """
-    names = sorted({*terms, *COMMON_NAMES}, key=len, reverse=True)
-    pattern = re.compile(r"\b(" + "|".join(map(re.escape, names)) + r")\b")
+    pattern = whole_word([*{*terms, *COMMON_NAMES}])
     carriers = {}
     for sentence in _sentences(turns):
         if len(pattern.findall(sentence)) == 1 and "{" not in sentence:
@@ -81,15 +82,17 @@ def own_carriers(turns: list[str], terms: list[str]) -> list[str]:
 
 def own_sentences(turns: list[str], terms: list[str]) -> list[str]:
     """The person's own short sentences in which no term is said; each once, in order."""
-    avoided = {word.lower() for term in terms for word in term.split()}
+    avoided = {word for term in terms for word in words_of(term)}
     kept = {}
     for sentence in _sentences(turns):
-        words = re.findall(r"[\w']+", sentence.lower())
+        words = words_of(sentence)
         if len(words) >= 3 and not avoided.intersection(words):
             kept[sentence] = None
     return list(kept)
 
 
 def _sentences(turns: list[str]) -> list[str]:
-    parts = [part.strip() for turn in turns for part in re.split(r"(?<=[.?!])\s+|\n+", turn)]
+    parts = [
+        part.strip() for turn in turns for part in re.split(r"(?<=[.?!])\s+|\n+", composed(turn))
+    ]
     return [part for part in parts if 2 <= len(part.split()) <= LONGEST_OWN_SENTENCE]

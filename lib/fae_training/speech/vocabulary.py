@@ -6,7 +6,7 @@ heard as, and how often; `evaluate` says whether the list alone would do.
 
 import re
 
-from fae_training.speech.corrections import all_records, terms_of, words_of
+from fae_training.speech.corrections import composed, current_records, terms_of, whole_word
 from fae_training.state import Home, now
 
 FILE = "stt/vocabulary.json"
@@ -26,9 +26,9 @@ def terms(records: list[dict], names: list[str] = ()) -> list[dict]:
             entry = found.setdefault(meant.lower(), {"sounds_like": [], "count": 0})
             entry["term"] = meant
             entry["count"] += 1
-            if heard and words_of(heard) != words_of(meant) and heard not in entry["sounds_like"]:
+            if heard and heard not in entry["sounds_like"]:
                 entry["sounds_like"].append(heard)
-    for name in names:
+    for name in map(composed, names):
         found.setdefault(name.lower(), {"term": name, "sounds_like": [], "count": 0})
     ordered = sorted(found.values(), key=lambda entry: (-entry["count"], entry["term"]))
     return [{name: entry[name] for name in ("term", "sounds_like", "count")} for entry in ordered]
@@ -37,7 +37,7 @@ def terms(records: list[dict], names: list[str] = ()) -> list[dict]:
 def refresh(home: Home, names: list[str] = ()) -> list[dict]:
     """Writes stt/vocabulary.json anew from the corrections, with `names` and the names that it had; returns its terms."""
     kept = [e["term"] for e in (home.read(FILE, {}) or {}).get("terms", []) if not e["count"]]
-    entries = terms(all_records(home), [*names, *kept])
+    entries = terms(current_records(home), [*names, *kept])
     home.directory("stt")
     home.write(FILE, {"made_at": now(), "terms": entries})
     return entries
@@ -47,12 +47,7 @@ def replaced(text: str, entries: list[dict]) -> str:
     """`text` with every misheard form replaced by its term, whole words only, whatever their case."""
     for entry in entries:
         for heard in entry["sounds_like"]:
-            text = re.sub(
-                rf"\b{re.escape(heard)}\b",
-                lambda _, term=entry["term"]: term,
-                text,
-                flags=re.IGNORECASE,
-            )
+            text = whole_word([heard], re.I).sub(lambda _, term=entry["term"]: term, text)
     return text
 
 

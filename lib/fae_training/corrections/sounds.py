@@ -1,0 +1,84 @@
+"""Whether two spellings may be said alike: Siobhan and Shivon, Niamh and Neve, Xavier and Zavier.
+
+Letters in common are no measure of it (Siobhan, Shivon: 0.46; Monday, Sunday: 0.67). What stays when a name is spelled by
+ear are its consonants, up to those that English spelling confuses. So each spelling has a few keys, of one letter for
+each group of consonants, for where a spelling can be said in two ways there are two ("g" in Gerard and Gilbert). The rules
+are English, Irish and what English makes of other languages' names; nothing of them is a dictionary.
+"""
+
+import re
+import unicodedata
+from difflib import SequenceMatcher
+
+# Share of letters in common from which two spellings are taken for one word, where their keys nearly agree too.
+SAME_LETTERS = 0.55
+# Share of consonant groups in common that goes with it.
+SAME_KEY = 0.8
+
+# In order; what a spelling is replaced by is said so in every word.
+_ALWAYS = (
+    (r"^(?:kn|gn|pn|mn)", "n"), (r"^wr", "r"), (r"^ps", "s"), (r"^pf", "f"), (r"^x", "s"), (r"^rh", "r"), (r"^isl", "il"), (r"^wh", "w"),
+    (r"mb$", "m"), (r"mn$", "m"), (r"cester", "ster"),
+    (r"sch|tch|dg(?=e|i|y)|cz|sz|sh|tsch", "S"), (r"(?<=.)ti(?=on|a)", "S"),
+    (r"ph", "f"), (r"[bm]h", "v"), (r"fh", ""), (r"th", "t"), (r"d?gh(?=[^aeiou]|$)|gh", ""), (r"dh", ""),
+    (r"ck", "k"), (r"qu?", "k"), (r"gu(?=[ei])", "k"), (r"x", "ks"),
+)  # fmt: skip
+# Said in two ways: each gives keys of its own.
+_EITHER = (
+    (r"ch", ("S", "k")),
+    (r"g(?=[eiy])", ("S", "k", "")),
+    (r"j", ("S", "")),
+    (r"c(?=[eiy])", ("s", "k")),
+    (r"ll", ("l", "")),
+    (r"^w", ("", "f")),
+    (r"r(?=[^aeiouywh]|$)", ("r", "")),
+    (r"ng(?=$|[^aeiou])", ("n", "nk")),
+    (r"p(?=t)|t(?=s)", ("p", "")),
+)
+_GROUPS = str.maketrans("bdvzgcS", "ptfskks")
+MOST_KEYS = 32
+
+
+def _letters(text: str) -> str:
+    """`text` in lower case without accents, spaces and signs; letters of other scripts stay as they are."""
+    parts = unicodedata.normalize(
+        "NFKD",
+        text.lower().replace("ß", "ss").replace("ø", "o").replace("æ", "e").replace("ł", "l"),
+    )
+    return "".join(letter for letter in parts if letter.isalnum())
+
+
+def keys(text: str) -> set[str]:
+    """What `text` may sound like: strings of consonant groups; {""} where it is all vowels."""
+    word = _letters(text)
+    for spelled, said in _ALWAYS:
+        word = re.sub(spelled, said, word)
+    found = {word}
+    for spelled, ways in _EITHER:
+        found = {re.sub(spelled, said, one) for one in found for said in ways}
+        found = set(sorted(found)[:MOST_KEYS])
+    return {_key(word) for word in found}
+
+
+def _key(word: str) -> str:
+    consonants = re.sub(r"[aeiouywh]", "", word.translate(_GROUPS))
+    return re.sub(r"(.)\1+", r"\1", consonants)
+
+
+def letters_in_common(one: str, other: str) -> float:
+    """Share of the letters that two spellings have in common, in order, 0 to 1."""
+    return SequenceMatcher(None, _letters(one), _letters(other)).ratio()
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether `one` and `other` may be two spellings of what was heard."""
+    ones, others = keys(one), keys(other)
+    if (ones & others) - {""}:
+        return True
+    if letters_in_common(one, other) < SAME_LETTERS:
+        return False
+    return any(
+        a[:1] == b[:1] and SequenceMatcher(None, a, b).ratio() >= SAME_KEY
+        for a in ones
+        for b in others
+    )
