@@ -27,6 +27,8 @@ Presets (steps, batch, accumulation, learning rate, rank, length):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no model, 5 another run, 6 it failed.
 """
 
+from dataclasses import asdict
+
 from fae_training import calling, consent, dataset, presets, worker
 from fae_training.calling import Call, Result
 from fae_training.language import preference_request, preference_scoring, request, scoring
@@ -49,7 +51,7 @@ def prepare(call: Call, settings) -> dict:
     consent.require(call.home, "conversations")
     request.fast_settings(settings["fast"])
     preference_request.objective(settings)
-    facts = preference_request.corrections_facts(call.home)
+    facts = preference_request.corrections_facts(call.home, keep=not call.arguments.dry_run)
     facts["notes"] += dataset.batch_note(facts["rows"]["train"], settings)
     facts |= request.model_facts(call, settings["model"], "train_dpo.py")
     return facts | preference_request.start_facts(call.home, settings, facts)
@@ -63,6 +65,7 @@ def train(run, session) -> dict:
         gated_delta_patch,
         memory,
         mlx_tune_repairs,
+        rows,
     )
     from fae_training.language.preference_batches import encode_pairs
 
@@ -77,14 +80,18 @@ def train(run, session) -> dict:
         preference_request.start_adapter(run),
     )
     fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
-    train_rows, valid_rows, _ = preference_request.corrections(run.home)
-    training = encode_pairs(tokenizer, train_rows, settings["max_length"])
-    held_out = encode_pairs(tokenizer, valid_rows, settings["max_length"])
+    *corrections, _ = preference_request.corrections(run.home)
+    encoded, encoded_valid = (
+        encode_pairs(tokenizer, read, settings["max_length"]) for read in corrections
+    )
+    notes += dataset.settle(run, encoded, encoded_valid, preference_request.EXTRACT)
+    training, held_out = encoded.pairs, encoded_valid.pairs
+    cut = rows.cut_report(training, settings["max_length"])
     longest = max(len(row.tokens) for pair in training for row in (pair.chosen, pair.rejected))
     settings, fast, planned = memory.fit_to_machine(
         run.record["model"]["directory"], settings, longest, fast, rows_each=2
     )
-    notes += filter(None, [planned.get("note")])
+    notes += filter(None, [planned.get("note"), cut.sentence()])
 
     # Train
     trainer = dpo_repairs.dpo_trainer(
@@ -114,7 +121,7 @@ def train(run, session) -> dict:
         "lora": mlx_tune_repairs.lora_receipt(model),
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
         "rows": {"train": len(training), "valid": len(held_out)},
-        "tokens_cut": sum(pair.cut_tokens for pair in training),
+        "cut": asdict(cut),
     }
     return worker.receipt(run, result, applied, notes)
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 ROLES = {
     "system": ("system", "developer"),
     "user": ("user", "human", "prompter"),
-    "assistant": ("assistant", "gpt", "bot", "model", "ai", "chatgpt", "function_call", "tool_call"),
+    "assistant": (
+        "assistant",
+        "gpt",
+        "bot",
+        "model",
+        "ai",
+        "chatgpt",
+        "function_call",
+        "tool_call",
+    ),
     "tool": ("tool", "observation", "function", "function_response", "tool_response", "ipython"),
 }
 _ROLE_OF = {alias: role for role, aliases in ROLES.items() for alias in aliases}
@@ -62,6 +71,13 @@ class PreferencePair:
     @property
     def answers(self) -> int:
         return 2 if self.weight else 0
+
+    @classmethod
+    def from_row(cls, row: dict) -> "PreferencePair":
+        """Of a row that is in our form already."""
+        return cls(
+            **row | {"chosen": row["chosen"][0], "rejected": row["rejected"][0]},
+        )
 
     def as_row(self) -> dict:
         """As it stands in data/dpo/train.jsonl."""
@@ -182,7 +198,9 @@ def _object(given) -> None:
 
 def _has(given: dict) -> str:
     names = ", ".join(given)
-    return f"it has: {names if len(names) <= 60 else names[:56] + '...'}" if given else "it is empty"
+    return (
+        f"it has: {names if len(names) <= 60 else names[:56] + '...'}" if given else "it is empty"
+    )
 
 
 def _prompt(given: dict) -> list[dict]:
@@ -274,8 +292,14 @@ def _text(content, where: str, role: str, has_calls: bool) -> str:
     if role == "tool" and content is not None:
         return json.dumps(content, ensure_ascii=False)
     if isinstance(content, list):
-        other = next(given for given, part in zip(content, parts, strict=True) if not isinstance(part, str))
-        what = f"a part of type {shown(other.get('type'))}" if isinstance(other, dict) else shown(other)
+        other = next(
+            given for given, part in zip(content, parts, strict=True) if not isinstance(part, str)
+        )
+        what = (
+            f"a part of type {shown(other.get('type'))}"
+            if isinstance(other, dict)
+            else shown(other)
+        )
         raise ValueError(f"{where} holds {what}, expected text")
     raise ValueError(f"the content of {where} is {shown(content)}, expected a text")
 
@@ -300,8 +324,7 @@ def _tool_calls(calls, where: str) -> list[dict]:
             raise ValueError(f"{where} calls {name} with an argument by the name {shown(bad)}")
         known = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
         parsed.append(
-            known
-            | {"type": "function", "function": {"name": name, "arguments": arguments or {}}}
+            known | {"type": "function", "function": {"name": name, "arguments": arguments or {}}}
         )
     return parsed
 
@@ -328,10 +351,14 @@ def _check_order(messages: list[dict]) -> None:
         if role == "system" and number > 1:
             raise ValueError(f"message {number} is the system's, which can only be the first")
         if role == "tool" and before not in ("assistant", "tool"):
-            raise ValueError(f"message {number} is a tool's, but the assistant called none before it")
+            raise ValueError(
+                f"message {number} is a tool's, but the assistant called none before it"
+            )
         asked = asked or (role == "user" and bool(message["content"].strip()))
         if role == "assistant" and not asked:
-            raise ValueError(f"message {number} is the assistant's, but no question comes before it")
+            raise ValueError(
+                f"message {number} is the assistant's, but no question comes before it"
+            )
         before = role
 
 

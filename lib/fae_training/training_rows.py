@@ -13,6 +13,7 @@ from fae_training.errors import Missing
 from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
 
 _FORMS = {"sft": conversation, "dpo": preference_pair}
+KINDS = tuple(_FORMS)
 # The share of rows that may be unusable, and how many of them an answer names.
 MOST_LEFT_OUT = 0.1
 NAMED = 10
@@ -38,12 +39,13 @@ class Problem:
 class RowsRead:
     """The rows of a file, `line` counted from 1 (in an array: the line on which the row begins).
 
-    weightless counts those that are in order but have the weight 0: there is nothing in them to learn.
+    total counts all that were there; weightless those in order but with the weight 0: nothing in them is learned.
     """
 
     file: str
     rows: list[Conversation] | list[PreferencePair]
     left_out: list[Problem]
+    total: int
     weightless: int = 0
 
     @property
@@ -54,13 +56,16 @@ class RowsRead:
     def remarks(self) -> list[str]:
         if not self.weightless:
             return []
-        return [f"{self.weightless} rows of {self.file} have the weight 0 and are not learned from"]
+        return [
+            f"{self.weightless} of {self.total} rows of {self.file} have the weight 0 and are not learned from"
+        ]
 
 
 def read(path: Path, kind: str) -> RowsRead:
     """The rows of data/<kind>/<side>.jsonl; none where there is no such file. Raises Missing when it is not readable."""
-    file, rows, left_out, weightless = "/".join(path.parts[-3:]), [], [], 0
+    file, rows, left_out, total, weightless = "/".join(path.parts[-3:]), [], [], 0, 0
     for line, given in _values(_content(path)):
+        total += 1
         try:
             if isinstance(given, ValueError):
                 raise given
@@ -74,7 +79,7 @@ def read(path: Path, kind: str) -> RowsRead:
                 rows.append(row)
             else:
                 weightless += 1
-    return RowsRead(file, rows, left_out, weightless)
+    return RowsRead(file, rows, left_out, total, weightless)
 
 
 def _content(path: Path) -> bytes:
@@ -122,7 +127,9 @@ def _value(line: bytes) -> object:
 
 def _array(content: bytes) -> Iterator[tuple[int, object]]:
     """The elements of a JSON array, up to where it is damaged."""
-    text = content.decode(errors="surrogateescape")  # a byte that is no text is then half of a character
+    text = content.decode(
+        errors="surrogateescape"
+    )  # a byte that is no text is then half of a character
     scan, at, line, counted = json.JSONDecoder().raw_decode, text.index("[") + 1, 1, 0
     while True:
         at = _past_space(text, at)
@@ -149,7 +156,7 @@ def _past_space(text: str, at: int) -> int:
 
 
 def notes(*files) -> list[str]:
-    """What a person is told of files with `file`, `usable`, `left_out` and `remarks`: the first ten rows by name."""
+    """What a person is told of files with `file`, `total`, `left_out` and `remarks`: the first ten rows by name."""
     said, room = [], NAMED
     for some in files:
         if some.left_out:
@@ -169,14 +176,13 @@ def listed(problems: list[Problem]) -> str:
 def require_usable(train, valid, again: str) -> None:
     """Refuse what a run would learn nothing, or nothing sound, from. `again` is the command that makes the data.
 
-    train and valid have `file`, `usable`, `left_out` and `weightless`. Raises Missing: more than a tenth of the rows
+    train and valid have `file`, `total`, `usable`, `left_out` and `remarks`. Raises Missing: more than a tenth of the rows
     to train on, or of both files together, cannot be used, or none is left.
     """
     hint = f"correct or remove these rows (meta.json beside the file names all of them), or make the file again: {again}"
     for some in ([train], [train, valid]):
         bad = [problem for file in some for problem in file.left_out]
-        usable = sum(file.usable + file.weightless for file in some)
-        if len(bad) > MOST_LEFT_OUT * (usable + len(bad)):
+        if len(bad) > MOST_LEFT_OUT * sum(file.total for file in some):
             worst = max(some, key=lambda file: len(file.left_out))
             raise Missing(
                 "bad_rows",
@@ -184,11 +190,7 @@ def require_usable(train, valid, again: str) -> None:
                 hint,
             )
     if not train.usable:
-        why = (
-            f"all {train.weightless} rows of {train.file} have the weight 0"
-            if train.weightless
-            else f"no row of {train.file} can be used"
-        )
+        why = "; ".join(train.remarks) or f"{train.file} has no rows"
         raise Missing(
             "nothing_to_learn",
             f"there is nothing to learn: {why}",
@@ -197,8 +199,7 @@ def require_usable(train, valid, again: str) -> None:
 
 
 def _counted(file) -> str:
-    bad = len(file.left_out)
-    return f"{bad} of {bad + file.usable + file.weightless} rows of {file.file}"
+    return f"{len(file.left_out)} of {file.total} rows of {file.file}"
 
 
 def _shortened(text: str) -> str:

@@ -19,7 +19,7 @@ class TemplateMismatch(CannotEncode):
 
 
 class ChatEncoder:
-    """A tokenizer's chat template and vocabulary: prompt(messages) and answer(messages) as tokens.
+    """A tokenizer's chat template and vocabulary: prompt(messages) and turn(messages) as tokens.
 
     `found` collects the control tokens that texts held since it was last emptied. Text between two control tokens is
     tokenised once and remembered, since every turn repeats the turns before it.
@@ -78,8 +78,8 @@ class ChatEncoder:
         """What Fae's runtime sends to have these messages answered; they and the tools come from plain()."""
         return self.encode(self._render(messages, tools, True))
 
-    def answer(self, messages: list[dict], tools: list[dict] | None) -> list[int]:
-        """The last message as the template writes it after the prompt, to its end token and no further."""
+    def turn(self, messages: list[dict], tools: list[dict] | None) -> tuple[list[int], list[int]]:
+        """(prompt, answer): the last message as the template writes it after the prompt, to its end token and no further."""
         prompt = self._render(messages[:-1], tools, True)
         whole = self._render(messages, tools, False)
         if not whole.startswith(prompt):
@@ -93,7 +93,7 @@ class ChatEncoder:
             answer.append(self.tokenizer.eos_token_id)
         if len(answer) == 1:
             raise CannotEncode("the model's chat template leaves nothing of an answer")
-        return answer
+        return self.encode(prompt), answer
 
     def _render(self, messages, tools, generation_prompt: bool) -> str:
         try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from itertools import islice
+import contextlib
 
+from fae_training import training_rows
 from fae_training.language import preference_request, scoring
+from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.preference_batches import (
     Pair,
@@ -101,23 +102,21 @@ def probed_conversations(run: Run, tokenizer) -> list[TokenRow]:
 
     From those that SFT trains on: preference training does not read them, and the held-out ones are for the score.
     """
-    path = run.home.file("data", "sft", "train.jsonl")
-    if not path.exists():
-        return []
-    found: list[TokenRow] = []
-    with path.open(encoding="utf-8") as lines:
-        for row in map(json.loads, islice(lines, PROBED_CONVERSATIONS)):
-            length = run.settings["max_length"]
-            found += encode_conversation(tokenizer, row["messages"], row.get("tools"), length)
+    read = training_rows.read(run.home.file("data", "sft", "train.jsonl"), "sft")
+    length, found = run.settings["max_length"], []
+    for row in read.rows[:PROBED_CONVERSATIONS]:
+        with contextlib.suppress(CannotEncode):
+            found += encode_conversation(tokenizer, row.messages, row.tools, length)
     return found
 
 
 def score(run: Run, session) -> dict:
     """The benchmark of a run (see gate.py): preferences on held-out corrections, and the loss on conversations."""
-    _, rows, _ = preference_request.corrections(run.home)
+    _, held_out, _ = preference_request.corrections(run.home)
 
     def preferences(model, tokenizer, fast) -> dict:
-        pairs = encode_pairs(tokenizer, rows, run.settings["max_length"])
+        encoded = encode_pairs(tokenizer, held_out, run.settings["max_length"])
+        pairs = encoded.pairs
         found: dict[str, tuple[float, float]] = {}
         for some in in_batches(pairs, SCORING_PAIRS):
             sides = answer_log_probabilities(model, collate_pairs(some, None, fast), fast)
@@ -125,11 +124,11 @@ def score(run: Run, session) -> dict:
                 found[pair.key] = tuple(both)
         examples = [
             {
-                "prompt": row["prompt"][-1]["content"],
-                "text": scoring.generated(model, tokenizer, row["prompt"]),
-                "wanted": row["chosen"][-1]["content"],
+                "prompt": row.prompt[-1]["content"],
+                "text": scoring.generated(model, tokenizer, row.prompt, row.tools),
+                "wanted": row.chosen["content"],
             }
-            for row in rows[:ASKED]
+            for row in encoded.rows[:ASKED]
         ]
         lengths = answer_tokens(model, tokenizer, watched(pairs)) if pairs else None
         return {

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fae_training import state, training_rows
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder, TemplateMismatch
 from fae_training.row_forms import is_target
 from fae_training.training_rows import Problem
@@ -49,8 +49,8 @@ class EncodedFile:
     rows: list[TokenRow]
     usable: int
     left_out: list[Problem]
+    total: int
     remarks: list[str]
-    weightless: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,12 @@ def _encoder(tokenizer) -> ChatEncoder:
 
 
 def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens, weight, source) -> TokenRow:
-    answer = encoder.answer(messages, tools)
-    prompt = encoder.prompt(messages[:-1], tools)
+    prompt, answer = encoder.turn(messages, tools)
     whole = len(prompt) + len(answer)
     if whole > max_tokens:
         # An answer longer than half of the room is cut to what a prompt that is cut to the other half leaves.
         answer = answer[: max(max_tokens - len(prompt), max_tokens - max_tokens // 2)]
-        prompt = _shortened_prompt(encoder, messages[:-1], tools, max_tokens - len(answer))
+        prompt = _shortened_prompt(encoder, messages[:-1], prompt, tools, max_tokens - len(answer))
     return TokenRow(
         tokens=prompt + answer,
         supervised_from=len(prompt),
@@ -158,15 +157,15 @@ def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens, weight, sour
     )
 
 
-def _shortened_prompt(encoder: ChatEncoder, messages, tools, room: int) -> list[int]:
-    """The prompt without its oldest turns; what is still too long loses the start of what follows the system message."""
+def _shortened_prompt(encoder: ChatEncoder, messages, whole, tools, room: int) -> list[int]:
+    """`whole`, the prompt of these messages, without its oldest turns; what is still too long loses the start of what follows the system message."""
     system = [message for message in messages[:1] if message["role"] == "system"]
     rest = messages[len(system) :]
     # The template wants a question, so turns are dropped up to a message of the user. Fewer turns are fewer tokens.
     starts = [i for i, message in enumerate(rest) if not i or message["role"] == "user"]
 
     def prompt_from(index: int) -> list[int]:
-        return encoder.prompt(system + rest[starts[index] :], tools)
+        return encoder.prompt(system + rest[starts[index] :], tools) if index else whole
 
     fits = bisect_left(range(len(starts)), True, key=lambda i: len(prompt_from(i)) <= room)
     if fits < len(starts):
@@ -210,12 +209,8 @@ def encode_file(
     With a cache_directory they are kept there (0600) under a hash of the file, the tokenizer and max_tokens,
     and older rows of a file of this name are removed, so that nothing outlives the data that it is from.
     progress(conversations done, of all) is called before each and at the end; what it raises ends the work.
-    Raises Missing when there is no such file, BadRequest when the template suits no conversation.
+    No file has no rows. Raises Missing when it cannot be read, BadRequest when the template suits no conversation.
     """
-    if not path.exists():
-        raise Missing(
-            "no_training_data", f"{path} is not there", "make it: uv run scripts/export_data.py"
-        )
     cache = None
     if cache_directory is not None and path.is_file():
         stem = f"{path.parent.name}-{path.stem}-"
@@ -226,7 +221,9 @@ def encode_file(
             return _from_cache(kept)
         for old in cache_directory.glob(f"{stem}*.json"):
             old.unlink()
-    found = _encode_all(ChatEncoder(tokenizer), training_rows.read(path, "sft"), max_tokens, progress)
+    found = _encode_all(
+        ChatEncoder(tokenizer), training_rows.read(path, "sft"), max_tokens, progress
+    )
     if cache is not None:
         state.write_json(cache, asdict(found))
     return found
@@ -271,8 +268,8 @@ def _encode_all(encoder: ChatEncoder, read, max_tokens: int, progress) -> Encode
         rows,
         read.usable - len(bad),
         sorted([*read.left_out, *bad], key=lambda problem: problem.line),
+        read.total,
         [*read.remarks, *control_token_remarks(read.file, marked)],
-        read.weightless,
     )
 
 

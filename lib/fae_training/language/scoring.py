@@ -1,16 +1,18 @@
 """Candidate, current and base on the same held-out conversations, each loaded afresh from what is on disk."""
 
+import contextlib
 import json
 from pathlib import Path
 
+from fae_training import training_rows
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
 from fae_training.language.batches import collate
+from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_path import FastSettings, enable
-from fae_training.language.rows import TokenRow, encode_file
+from fae_training.language.rows import TokenRow, encode_file, encode_prompt
 from fae_training.language.supervised_loss import token_log_probabilities
 from fae_training.runs import Run
-from fae_training.state import read_jsonl
 
 # Rows at a time when nothing is trained: no gradients, so more fit than in training.
 SCORING_BATCH = 8
@@ -96,7 +98,7 @@ def _measured(run: Run, path: Path, adapter: Path | None, also) -> dict:
     model.eval()
     fast, _ = enable(model, FastSettings(), run.home.directory("cache"))
     rows = (
-        encode_file(tokenizer, path, run.settings["max_length"], run.home.directory("cache"))
+        encode_file(tokenizer, path, run.settings["max_length"], run.home.directory("cache")).rows
         if path.exists()
         else []
     )
@@ -106,27 +108,30 @@ def _measured(run: Run, path: Path, adapter: Path | None, also) -> dict:
         "loss": sum(total for total, _ in losses) / tokens if tokens else None,
         "conversations": conversation_losses(rows, losses),
         "answers": [
-            answer | {"text": generated(model, tokenizer, answer["messages"])}
-            for answer in example_prompts(path)
+            answer | {"text": generated(model, tokenizer, answer["messages"], answer["tools"])}
+            for answer in example_prompts(tokenizer, path)
         ],
     }
     return found | (also(model, tokenizer, fast) if also else {})
 
 
-def example_prompts(path: Path) -> list[dict]:
-    """The last exchange of the first few held-out conversations: messages up to the answer, question, answer."""
+def example_prompts(tokenizer, path: Path) -> list[dict]:
+    """The last exchange of the first few held-out conversations: messages up to the answer, tools, question, answer."""
     prompts = []
-    for row in read_jsonl(path):
-        messages = row["messages"]
+    for row in training_rows.read(path, "sft").rows:
+        messages = row.messages
         if (
-            len(messages) >= 2
-            and messages[-1]["role"] == "assistant"
-            and messages[-1].get("content")
-            and messages[-2]["role"] == "user"
+            len(messages) < 2
+            or not messages[-1]["content"].strip()
+            or messages[-2]["role"] != "user"
         ):
+            continue
+        with contextlib.suppress(CannotEncode):
+            encode_prompt(tokenizer, messages[:-1], row.tools)
             prompts.append(
                 {
                     "messages": messages[:-1],
+                    "tools": row.tools,
                     "prompt": messages[-2]["content"],
                     "wanted": messages[-1]["content"],
                 }
@@ -136,13 +141,11 @@ def example_prompts(path: Path) -> list[dict]:
     return prompts
 
 
-def generated(model, tokenizer, messages: list[dict]) -> str:
+def generated(model, tokenizer, messages: list[dict], tools: list[dict] | None = None) -> str:
     """The model's answer, the most likely word each time, asked for as Fae's runtime does."""
     from mlx_lm import generate
 
-    prompt = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, enable_thinking=False
-    )
+    prompt = encode_prompt(tokenizer, messages, tools)
     return generate(model, tokenizer, prompt, max_tokens=LONGEST_EXAMPLE).strip()
 
 
