@@ -106,8 +106,7 @@ def conversation(given, file: str = "", line: int = 0) -> Conversation:
         prompt = _prompt(given)
         if answer is None or not prompt:
             raise ValueError(
-                f"has no conversation ({_has(given)}); expected messages, conversations, prompt and completion, "
-                "or instruction and output"
+                f"has no conversation ({_has(given)}); expected messages, or a prompt and its answer"
             )
         # What stands in a prompt is context: only the completion is to be imitated.
         context = [m | {"weight": 0} if m["role"] == "assistant" else m for m in prompt]
@@ -221,7 +220,8 @@ def _prompt(given: dict) -> list[dict]:
 
 def _after(prompt: list[dict], answer: list[dict]) -> list[dict]:
     """An answer without the prompt, which conversational forms may repeat in it."""
-    return answer[len(prompt) :] if answer[: len(prompt)] == prompt else answer
+    repeated = len(answer) > len(prompt) and answer[: len(prompt)] == prompt
+    return answer[len(prompt) :] if repeated else answer
 
 
 def _with_system(given: dict, messages: list[dict]) -> list[dict]:
@@ -301,7 +301,8 @@ def _text(content, where: str, role: str, has_calls: bool) -> str:
             else shown(other)
         )
         raise ValueError(f"{where} holds {what}, expected text")
-    raise ValueError(f"the content of {where} is {shown(content)}, expected a text")
+    what = "no content" if content is None else f"the content {shown(content)}"
+    raise ValueError(f"{where} has {what}, expected a text")
 
 
 def _tool_calls(calls, where: str) -> list[dict]:

@@ -160,7 +160,7 @@ def notes(*files) -> list[str]:
     said, room = [], NAMED
     for some in files:
         if some.left_out:
-            said.append(f"{_counted(some)} cannot be used and are left out")
+            said.append(f"{_counted(some)} cannot be used:")
             said += map(str, some.left_out[:room])
             room -= min(room, len(some.left_out))
         said += some.remarks

@@ -176,7 +176,12 @@ def _plan(kind: str, settings: Settings, facts: dict) -> Result:
         f"  {name} = {value}   ({settings.sources[name]})"
         for name, value in settings.values.items()
     ]
-    lines += [f"  {name}: {value}" for name, value in facts.items() if not isinstance(value, dict)]
+    lines += [
+        f"  {name}: {value}"
+        for name, value in facts.items()
+        if not isinstance(value, dict) and name != "notes"
+    ]
+    lines += facts["notes"]
     return Result(
         {"status": "planned", "settings": settings.values, "sources": settings.sources} | facts,
         "\n".join(lines),

@@ -70,7 +70,7 @@ def _without_duplicates(
     kept = []
     for number, row in enumerate([*others, *rows]):
         new = seen.is_new(
-            number, f"{_question(row)} {_answer(row, 'chosen')}", _answer(row.rejected)
+            number, f"{_question(row)} {_answer(row.chosen)}", _answer(row.rejected)
         )
         if number >= len(others):
             if new:
