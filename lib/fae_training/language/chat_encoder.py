@@ -14,6 +14,10 @@ class CannotEncode(ValueError):
     """A conversation that the model's template or tokenizer cannot write; the text says why."""
 
 
+class NothingLeft(CannotEncode):
+    """The template leaves nothing of an answer, such as of tool calls where it knows none."""
+
+
 class TemplateMismatch(CannotEncode):
     """The template writes an answer otherwise than the prompt announces it."""
 
@@ -21,13 +25,15 @@ class TemplateMismatch(CannotEncode):
 class ChatEncoder:
     """A tokenizer's chat template and vocabulary: prompt(messages) and turn(messages) as tokens.
 
-    `found` collects the control tokens that texts held since it was last emptied. Text between two control tokens is
+    `found` collects the control tokens that texts held since it was last emptied; `skipped` counts the answers of which
+    the template leaves nothing. Text between two control tokens is
     tokenised once and remembered, since every turn repeats the turns before it.
     """
 
     def __init__(self, tokenizer):
         self.tokenizer = tokenizer
         self.found: set[str] = set()
+        self.skipped = 0
         added = {str(t): (i, t) for i, t in tokenizer.added_tokens_decoder.items()}
         # Runs of spaces are added tokens in some vocabularies; they control nothing.
         self._ids = {text: i for text, (i, _) in added.items() if text.strip(" \t\r\n\u2581")}
@@ -92,7 +98,7 @@ class ChatEncoder:
         if not answer or answer[-1] != self.tokenizer.eos_token_id:
             answer.append(self.tokenizer.eos_token_id)
         if len(answer) == 1:
-            raise CannotEncode("the model's chat template leaves nothing of an answer")
+            raise NothingLeft("the model's chat template leaves nothing of an answer")
         return self.encode(prompt), answer
 
     def _render(self, messages, tools, generation_prompt: bool) -> str:

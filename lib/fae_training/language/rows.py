@@ -9,7 +9,12 @@ from pathlib import Path
 
 from fae_training import state, training_rows
 from fae_training.errors import BadRequest
-from fae_training.language.chat_encoder import CannotEncode, ChatEncoder, TemplateMismatch
+from fae_training.language.chat_encoder import (
+    CannotEncode,
+    ChatEncoder,
+    NothingLeft,
+    TemplateMismatch,
+)
 from fae_training.row_forms import is_target
 from fae_training.training_rows import Problem
 
@@ -105,17 +110,25 @@ def encode_conversation(
     the text that it will see. The answer is what the template makes of the turn: its text, or its tool
     calls in the model's native form. A conversation that is too long loses its oldest turns, then the
     start of what is left, but keeps the system message; a too long answer loses its end, and with it the
-    end token. `tokenizer` is a tokenizer or a ChatEncoder. Raises CannotEncode when the template does not render it,
-    or renders a turn otherwise than after its own prompt.
+    end token. An answer that the template makes nothing of is no target. `tokenizer` is a tokenizer or a ChatEncoder.
+    Raises CannotEncode when the template does not render it, renders a turn otherwise than after its own prompt, or
+    leaves no target.
     """
     encoder = _encoder(tokenizer)
     messages, tools = encoder.plain(messages), encoder.plain(tools)
-    return [
-        _encode_turn(encoder, messages[: index + 1], tools, max_tokens, weight, source)
-        for index, message in enumerate(messages)
+    rows, skipped = [], 0
+    for index, message in enumerate(messages):
         # A weight of 0 on an answer, as chat fine-tuning files have it: context, not a target.
-        if is_target(message)
-    ]
+        if is_target(message):
+            until = messages[: index + 1]
+            try:
+                rows.append(_encode_turn(encoder, until, tools, max_tokens, weight, source))
+            except NothingLeft as nothing:
+                skipped, reason = skipped + 1, nothing
+    if skipped and not rows:
+        raise reason
+    encoder.skipped += skipped
+    return rows
 
 
 def encode_answer(
@@ -269,8 +282,17 @@ def _encode_all(encoder: ChatEncoder, read, max_tokens: int, progress) -> Encode
         read.usable - len(bad),
         sorted([*read.left_out, *bad], key=lambda problem: problem.line),
         read.total,
-        [*read.remarks, *control_token_remarks(read.file, marked)],
+        [*read.remarks, *_skipped(encoder, read.file), *control_token_remarks(read.file, marked)],
     )
+
+
+def _skipped(encoder: ChatEncoder, file: str) -> list[str]:
+    if not encoder.skipped:
+        return []
+    return [
+        f"{encoder.skipped} answers in {file} are not learned from: the model's chat template leaves nothing of them, "
+        "as of tool calls where it knows none"
+    ]
 
 
 def control_tokens_found(encoder: ChatEncoder, row) -> list[Problem]:
