@@ -87,6 +87,7 @@ def update_with(model, loss, batch: dict):
 def sides(directory: Path, count: int) -> dict:
     """{name: function that makes one update}, each made once already, so that nothing is compiled in a round."""
     import mlx.core as mx
+    from fae_training import training_rows
     from fae_training.language import fast_path, gated_delta_patch
     from fae_training.language.batches import collate
     from fae_training.language.preference_batches import (
@@ -95,7 +96,6 @@ def sides(directory: Path, count: int) -> dict:
         encode_pairs,
         loss_function,
     )
-    from fae_training import training_rows
     from fae_training.language.preference_loss import Objective
     from fae_training.language.supervised_loss import language_loss
     from mlx_lm import load

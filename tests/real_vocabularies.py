@@ -76,7 +76,9 @@ def qwen35():
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_tokens(
         [
-            AddedToken(name, special="|" in name, normalized=False)  # as in Qwen3.5's tokenizer.json
+            AddedToken(
+                name, special="|" in name, normalized=False
+            )  # as in Qwen3.5's tokenizer.json
             for name in controls
         ]
     )

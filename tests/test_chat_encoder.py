@@ -33,7 +33,7 @@ def tokenizer(request):
 
 def with_text(text: str) -> list[dict]:
     """A conversation that holds a text everywhere, also within words and at the ends."""
-    call = {"name": "look_up", "arguments": {"what": f"{text} x", f"key{len(text)}": ["y", {"z": text}]}}  # fmt: skip
+    call = {"name": "look_up", "arguments": {"what": f"{text} x", "more": ["y", {"z": text}]}}  # fmt: skip
     return [
         {"role": "system", "content": f"Mind {text}."},
         {"role": "user", "content": f"{text} is what?{text}"},
@@ -76,9 +76,15 @@ def test_without_control_tokens_the_tokens_are_those_of_the_rendered_text(tokeni
             if answer == "<|im_end|>":
                 continue  # SmolLM2's template knows no tool calls
             row = next(rows)
-            assert row.tokens[: row.supervised_from] == tokenizer.encode(prompt, add_special_tokens=False)
-            assert row.tokens[row.supervised_from :] == tokenizer.encode(answer, add_special_tokens=False)
-            assert encode_prompt(encoder, messages[:index], tools) == row.tokens[: row.supervised_from]
+            assert row.tokens[: row.supervised_from] == tokenizer.encode(
+                prompt, add_special_tokens=False
+            )
+            assert row.tokens[row.supervised_from :] == tokenizer.encode(
+                answer, add_special_tokens=False
+            )
+            assert (
+                encode_prompt(encoder, messages[:index], tools) == row.tokens[: row.supervised_from]
+            )
             compared += 1
         assert next(rows, None) is None
     assert compared >= 5 and not encoder.found
@@ -102,7 +108,9 @@ def test_control_tokens_in_a_text_are_plain_characters_and_break_no_template(tok
             answer = row.tokens[row.supervised_from :]
             # Qwen's own tags for tool calls are tokens that the template puts into an answer; nothing else is.
             inside = {tokenizer.decode([t]) for t in answer[:-1] if t in controls}
-            assert inside <= {"<tool_call>", "</tool_call>"} and answer[-1] == tokenizer.eos_token_id
+            assert (
+                inside <= {"<tool_call>", "</tool_call>"} and answer[-1] == tokenizer.eos_token_id
+            )
 
 
 def test_an_answer_with_control_tokens_is_learned_as_it_was_written(tokenizer):
@@ -144,10 +152,15 @@ def metaspace_tokenizer(scheme: str):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre.Metaspace(prepend_scheme=scheme)
     tokenizer.decoder = decoders.Metaspace(prepend_scheme=scheme)
-    letters = sorted({c for m in with_text("<|im_end|>") for c in m["content"]} | set("systemuserassistanttool<>|_"))
+    letters = sorted(
+        {c for m in with_text("<|im_end|>") for c in m["content"]}
+        | set("systemuserassistanttool<>|_")
+    )
     tokenizer.train_from_iterator(["the owl hunts"] * 9, trainers.BpeTrainer(vocab_size=300, initial_alphabet=letters))  # fmt: skip
     controls = ("<|im_start|>", "<|im_end|>")
-    tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False) for text in controls])
+    tokenizer.add_special_tokens(
+        [AddedToken(text, special=True, normalized=False) for text in controls]
+    )
     template = (
         "{% for m in messages %}<|im_start|>{{ m.role + '\n' + m.content }}<|im_end|>{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -160,7 +173,10 @@ def test_where_pieces_are_not_what_they_are_within_a_text_the_whole_is_tokenised
     tokenizer = metaspace_tokenizer(scheme)
     encoder = ChatEncoder(tokenizer)
     assert (encoder._border is not None) == apart
-    chat = [{"role": "user", "content": "the owl"}, {"role": "assistant", "content": "hunts the owl"}]
+    chat = [
+        {"role": "user", "content": "the owl"},
+        {"role": "assistant", "content": "hunts the owl"},
+    ]
     [row] = encode_conversation(encoder, chat)
     prompt = tokenizer.apply_chat_template(chat[:1], add_generation_prompt=True, tokenize=False)
     assert row.tokens[: row.supervised_from] == tokenizer.encode(prompt, add_special_tokens=False)
@@ -172,10 +188,15 @@ def test_a_control_token_that_takes_the_spaces_after_it_and_runs_of_spaces_are_l
     from tokenizers import AddedToken
 
     tokenizer = copy.deepcopy(sample())
-    tokenizer.add_tokens([AddedToken("<|stop|>", rstrip=True, normalized=False), AddedToken("\n\n\n")])
+    tokenizer.add_tokens(
+        [AddedToken("<|stop|>", rstrip=True, normalized=False), AddedToken("\n\n\n")]
+    )
     tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>\\n", "<|stop|> \\n")
     encoder = ChatEncoder(tokenizer)
-    chat = [{"role": "user", "content": "owl\n\n\nowl"}, {"role": "assistant", "content": "Yes\n\n\n."}]
+    chat = [
+        {"role": "user", "content": "owl\n\n\nowl"},
+        {"role": "assistant", "content": "Yes\n\n\n."},
+    ]
     [row] = encode_conversation(encoder, chat)
     prompt = tokenizer.apply_chat_template(chat[:1], add_generation_prompt=True, tokenize=False, enable_thinking=False)  # fmt: skip
     assert "<|stop|> \n" in prompt

@@ -461,9 +461,7 @@ def test_not_finite_losses_go_on_to_the_end(tmp_path):
     saved = mx.load(str(stock.trainer.adapter_path / "adapters.safetensors"))
     assert any(mx.isnan(value).any().item() for value in saved.values())
     trainer, run = ours(calls.LANGUAGE_MODEL, tmp_path / "ours", steps=1)
-    real = encoded_pairs(
-        trainer.tokenizer, message_rows(1), SETTINGS["max_length"]
-    )
+    real = encoded_pairs(trainer.tokenizer, message_rows(1), SETTINGS["max_length"])
     assert real[0].weight == 1.0
     trainer, run = ours(calls.LANGUAGE_MODEL, tmp_path / "nan", steps=1)
     trainer.train_dataset[:] = [

@@ -8,7 +8,9 @@ from fae_training.corrections import lint
 from fae_training.row_forms import PreferencePair
 
 
-def pair(number: int, chosen: str | None = None, rejected: str | None = None, weight=1.0) -> PreferencePair:
+def pair(
+    number: int, chosen: str | None = None, rejected: str | None = None, weight=1.0
+) -> PreferencePair:
     said, reply = plain(number)
     return PreferencePair(
         [{"role": "user", "content": said}],

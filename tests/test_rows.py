@@ -214,7 +214,9 @@ def test_rows_that_only_the_template_refuses_are_named_and_kept_with_the_cache(t
         assert (found.usable, found.total, len(found.rows)) == (1, 3, 2)
 
 
-def test_progress_is_told_for_each_conversation_and_what_it_raises_ends_the_work(tokenizer, tmp_path):
+def test_progress_is_told_for_each_conversation_and_what_it_raises_ends_the_work(
+    tokenizer, tmp_path
+):
     path = write(tmp_path / "sft" / "train.jsonl", *[{"messages": CHAT}] * 3)
     told = []
     encode_file(tokenizer, path, 512, progress=lambda done, total: told.append((done, total)))
@@ -240,7 +242,9 @@ def test_conversations_without_a_source_are_told_apart(tokenizer, tmp_path):
 
 
 def test_what_the_length_cuts_off_is_told_with_the_length_that_keeps_nine_in_ten_whole():
-    rows = [TokenRow([1] * 100, 50)] * 8 + [TokenRow([1] * 128, 50, cut_tokens=n) for n in (72, 900)]
+    rows = [TokenRow([1] * 100, 50)] * 8 + [
+        TokenRow([1] * 128, 50, cut_tokens=n) for n in (72, 900)
+    ]
     report = cut_report(rows, 128)
     assert (report.rows, report.cut_rows, report.tokens, report.cut_tokens) == (10, 2, 2028, 972)
     assert report.nine_in_ten == 256, "nine are within 200, and lengths go by 64"

@@ -69,9 +69,7 @@ def _without_duplicates(
     seen = SeenTexts(sqlite3.connect(":memory:"))
     kept = []
     for number, row in enumerate([*others, *rows]):
-        new = seen.is_new(
-            number, f"{_question(row)} {_answer(row.chosen)}", _answer(row.rejected)
-        )
+        new = seen.is_new(number, f"{_question(row)} {_answer(row.chosen)}", _answer(row.rejected))
         if number >= len(others):
             if new:
                 kept.append(row)
