@@ -22,7 +22,7 @@ Presets (steps, batch, accumulation, learning rate, rank, length):
   light     50  2  2  5e-5  16  1024
   standard 200  4  4  2e-5  16  2048
   deep     500  4  4  1e-5  32  2048
-Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 another run, 6 it failed.
+Exit status: 0 done, 3 refused (no consent, too soon), 4 no usable data or no model, 5 another run, 6 it failed.
 """
 
 from dataclasses import asdict

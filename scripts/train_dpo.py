@@ -24,7 +24,7 @@ Presets (steps, batch, accumulation, learning rate, rank, length):
   smoke     10  1  1  1e-5   8   512
   light     50  2  2  1e-5  16  1024
   standard 100  2  2  5e-6  16  2048
-Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no model, 5 another run, 6 it failed.
+Exit status: 0 done, 3 refused (no consent, too soon), 4 no usable corrections or no model, 5 another run, 6 it failed.
 """
 
 from dataclasses import asdict

@@ -189,7 +189,11 @@ def test_a_control_token_that_takes_the_spaces_after_it_and_runs_of_spaces_are_l
 
     tokenizer = copy.deepcopy(sample())
     tokenizer.add_tokens(
-        [AddedToken("<|stop|>", rstrip=True, normalized=False), AddedToken("\n\n\n")]
+        [
+            AddedToken("<|stop|>", rstrip=True, normalized=False),
+            AddedToken("\n\n\n"),
+            AddedToken("role"),
+        ]
     )
     tokenizer.chat_template = tokenizer.chat_template.replace("<|im_end|>\\n", "<|stop|> \\n")
     encoder = ChatEncoder(tokenizer)

@@ -35,8 +35,7 @@ class ChatEncoder:
         self.found: set[str] = set()
         self.skipped = 0
         added = {str(t): (i, t) for i, t in tokenizer.added_tokens_decoder.items()}
-        # Runs of spaces are added tokens in some vocabularies; they control nothing.
-        self._ids = {text: i for text, (i, _) in added.items() if text.strip(" \t\r\n\u2581")}
+        self._ids = {text: i for text, (i, token) in added.items() if _controls(text, token)}
         literals = sorted({*self._ids, *_THINKING}, key=len, reverse=True)
         self._literal = re.compile(
             f"{'|'.join(map(re.escape, literals))}|[{chr(_FIRST)}-{chr(_LAST)}]"
@@ -167,3 +166,8 @@ class ChatEncoder:
         for text in words:
             apart += [*self._plain_tokens(text), self._ids[border]]
         return whole == apart
+
+
+def _controls(text: str, token) -> bool:
+    """Whether an added token is more than a piece of text: some vocabularies have runs of spaces, or words, among them."""
+    return bool(text.strip(" \t\r\n\u2581")) and (token.special or any(c in text for c in "<>[]|"))

@@ -99,6 +99,8 @@ def corrections_facts(home: Home, keep: bool) -> dict:
             "no_corrections", f"there are no corrections to learn from; {WHAT_COUNTS}", EXTRACT
         ) from None
     train, valid, remarks = corrections(home)
+    if train.usable != facts["rows"]["train"]:
+        facts["learned_from"] = f"{train.usable} rows"
     facts["rows"] = {"train": train.usable, "valid": valid.usable}
     facts["notes"] += remarks
     if not home.file("data", "sft", "valid.jsonl").exists():

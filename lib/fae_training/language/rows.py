@@ -239,7 +239,9 @@ def encode_file(
     )
     if cache is not None:
         # Not by write_json: with a token a line it would take as long as the tokenising.
-        parts = {name: [vars(item) for item in getattr(found, name)] for name in ("rows", "left_out")}
+        parts = {
+            name: [vars(item) for item in getattr(found, name)] for name in ("rows", "left_out")
+        }
         state.write_text(cache, json.dumps(vars(found) | parts))
     return found
 
