@@ -254,8 +254,12 @@ def _message(given, role: str | None, where: str) -> dict:
     speaker = given.get("role", given.get("from", role))
     alias = speaker.strip().lower() if isinstance(speaker, str) else None
     if alias not in _ROLE_OF:
-        what = "no role" if speaker is None else f"the role {shown(speaker)}"
-        raise ValueError(f"{where} has {what}, expected one of {', '.join(ROLES)}")
+        what = (
+            f"{where} has no role"
+            if speaker is None
+            else f"the role of {where} is {shown(speaker)}"
+        )
+        raise ValueError(f"{what}, expected one of {', '.join(ROLES)}")
     content, calls = given.get("content", given.get("value")), given.get("tool_calls")
     if alias in ("function_call", "tool_call") and not calls:
         # ShareGPT: the call is the message's text.
@@ -273,7 +277,7 @@ def _message(given, role: str | None, where: str) -> dict:
     weight = given.get("weight")
     if message["role"] == "assistant" and weight is not None:
         if isinstance(weight, bool) or weight not in (0, 1):
-            raise ValueError(f"{where} has the weight {shown(weight)}, expected 0 or 1")
+            raise ValueError(f"the weight of {where} is {shown(weight)}, expected 0 or 1")
         if weight == 0:
             message["weight"] = 0
     return message
@@ -301,8 +305,12 @@ def _text(content, where: str, role: str, has_calls: bool) -> str:
             else shown(other)
         )
         raise ValueError(f"{where} holds {what}, expected text")
-    what = "no content" if content is None else f"the content {shown(content)}"
-    raise ValueError(f"{where} has {what}, expected a text")
+    what = (
+        f"{where} has no content"
+        if content is None
+        else f"the content of {where} is {shown(content)}"
+    )
+    raise ValueError(f"{what}, expected a text")
 
 
 def _tool_calls(calls, where: str) -> list[dict]:

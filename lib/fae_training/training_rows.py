@@ -179,7 +179,7 @@ def require_usable(train, valid, again: str) -> None:
     train and valid have `file`, `total`, `usable`, `left_out` and `remarks`. Raises Missing: more than a tenth of the rows
     to train on, or of both files together, cannot be used, or none is left.
     """
-    hint = f"correct or remove these rows (meta.json beside the file names all of them), or make the file again: {again}"
+    hint = f"correct or remove these rows (all are named in meta.json beside the file, but not by --dry-run), or make them again: {again}"
     for some in ([train], [train, valid]):
         bad = [problem for file in some for problem in file.left_out]
         if len(bad) > MOST_LEFT_OUT * sum(file.total for file in some):
