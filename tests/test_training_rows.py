@@ -5,7 +5,7 @@ import json
 import calls
 import pytest
 import small_runs
-from fae_training import consent, dataset, row_forms, training_rows
+from fae_training import consent, dataset, message_forms, row_forms, training_rows
 from fae_training.errors import Missing
 from fae_training.state import Home, read_json
 
@@ -124,7 +124,7 @@ def test_tool_calls_of_every_known_form_are_read(answers):
 
 def test_of_a_prompt_with_a_completion_only_the_completion_is_learned():
     row = row_forms.conversation({"prompt": [USER, BAD, USER], "completion": A})
-    assert [row_forms.is_target(message) for message in row.messages] == [False] * 3 + [True]
+    assert [message_forms.is_target(message) for message in row.messages] == [False] * 3 + [True]
 
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
@@ -133,7 +133,7 @@ def test_lines_and_arrays_are_counted_right_however_they_are_written(tmp_path, k
     plain = lines(*rows)
     wanted = [row.line for row in read(tmp_path, plain, kind).rows]
     assert wanted == [1, 2, 3, 4]
-    texts = [row_forms.shown(str(row)) for row in read(tmp_path, plain, kind).rows]
+    texts = [message_forms.shown(str(row)) for row in read(tmp_path, plain, kind).rows]
     for content, where in [
         (b"\xef\xbb\xbf" + plain, [1, 2, 3, 4]),
         (plain.replace(b"\n", b"\r\n"), [1, 2, 3, 4]),
@@ -146,7 +146,7 @@ def test_lines_and_arrays_are_counted_right_however_they_are_written(tmp_path, k
         found = read(tmp_path, content, kind)
         assert [row.line for row in found.rows] == where and found.total == 4
         assert found.left_out == []
-        assert [row_forms.shown(str(row)) for row in found.rows] == texts
+        assert [message_forms.shown(str(row)) for row in found.rows] == texts
 
 
 def test_line_separators_within_a_text_end_no_line(tmp_path):

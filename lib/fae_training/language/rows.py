@@ -15,7 +15,7 @@ from fae_training.language.chat_encoder import (
     NothingLeft,
     TemplateMismatch,
 )
-from fae_training.row_forms import is_target
+from fae_training.message_forms import is_target
 from fae_training.training_rows import Problem
 
 # Part of the cache's key: raise it when the same conversation would give other rows.
