@@ -41,16 +41,17 @@ MODEL = SAMPLES / "language-model"
 RANK, SCALE, BETA = 16, 2.0, 0.1
 
 
-def rows(count: int) -> list[dict]:
+def rows(count: int) -> list:
     """Corrections of the sample world, all under the system prompt that Fae uses."""
     import world
+    from fae_training.row_forms import PreferencePair
 
     soul = {"role": "system", "content": (SAMPLES / "soul.md").read_text(encoding="utf-8")}
     chooser, found = random.Random(0), []
     for i in range(count):
         pattern = ("shorter", "longer")[i % 2]
         asked, rejected, _, chosen = world.correction(chooser, pattern).messages
-        found.append({"prompt": [soul, asked], "chosen": [chosen], "rejected": [rejected]})
+        found.append(PreferencePair([soul, asked], chosen, rejected))
     return found
 
 
@@ -89,6 +90,7 @@ def update_with(model, loss, batch: dict):
 def sides(directory: Path, count: int) -> dict:
     """{name: function that makes one update}, each made once already, so that nothing is compiled in a round."""
     import mlx.core as mx
+    from fae_training import training_rows
     from fae_training.language import fast_path, gated_delta_patch
     from fae_training.language.batches import collate
     from fae_training.language.preference_batches import (
@@ -118,7 +120,8 @@ def sides(directory: Path, count: int) -> dict:
         return preference_step(model, batch | measured)
 
     _, tokenizer = load(str(directory))
-    pairs = encode_pairs(tokenizer, rows(count), 2048)
+    read = training_rows.RowsRead("sample world", rows(count), [], count)
+    pairs = encode_pairs(tokenizer, read, 2048).pairs
     accepted, rejected = [pair.chosen for pair in pairs], [pair.rejected for pair in pairs]
     paired = collate_pairs(pairs, {pair.key: (-10.0, -20.0) for pair in pairs}, fast)
     made = {}

@@ -46,7 +46,7 @@ def main() -> None:
     answers = generation.answer_texts(
         model,
         tokenizer,
-        [[*start, {"role": "user", "content": question}] for question in given.questions],
+        [([*start, {"role": "user", "content": asked}], None) for asked in given.questions],
         scoring.LONGEST_EXAMPLE,
     )
     if given.json:

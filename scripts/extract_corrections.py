@@ -26,6 +26,7 @@ from fae_training.conversations import export, source
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.corrections import lint, mining, spoken
 from fae_training.errors import Missing
+from fae_training.row_forms import PreferencePair
 from fae_training.speech import corrections as heard_corrections
 from fae_training.speech import vocabulary
 
@@ -39,13 +40,14 @@ def main(call: Call) -> Result:
     path = source.database_path(call, "extract_corrections")
     with source.dialogue(home, path, dry_run=dry_run) as found:
         mine = mining.Mine(source.system_prompt(found.database))
-        sides: dict[bool, list[dict]] = {False: [], True: []}
+        sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         misheard: list[spoken.SpokenCorrection] = []
         for conversation in found.conversations():
-            sides[conversation.held_out] += mine.pairs(conversation)
+            sides[conversation.held_out] += map(PreferencePair.from_row, mine.pairs(conversation))
             misheard += spoken.in_conversation(conversation)
         names = [n for n in found.database.names() if not found.forgotten.mentioned_in(n)]
-        train, valid, report = lint.check(sides[False], sides[True])
+        *checked, report = lint.check(sides[False], sides[True])
+        train, valid = ([pair.as_row() for pair in side] for side in checked)
         data = describe(found, mine, train, valid, report) | {
             "misheard": len(set(misheard)),
             "names": len(names),

@@ -32,6 +32,7 @@ from fae_training import calling, dataset, presets, worker
 from fae_training.calling import Call, Result
 from fae_training.language import request, scoring
 
+EXPORT = "uv run scripts/export_data.py"
 DEFAULTS = request.DEFAULTS | presets.SFT["light"] | {"preset": "light"}
 VALIDATIONS = 5
 
@@ -46,7 +47,7 @@ def main(call: Call) -> Result:
 def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
     request.fast_settings(settings["fast"])
-    facts = dataset.facts(call.home, "sft", "uv run scripts/export_data.py")
+    facts = dataset.checked_facts(call.home, "sft", EXPORT, keep=not call.arguments.dry_run)
     rows = facts["rows"]["train"]
     if rows < settings["batch_size"]:
         facts["notes"] += dataset.batch_note(dataset.answers(call.home), settings)
@@ -80,17 +81,20 @@ def train(run, session) -> worker.Trained:
         fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
     data = run.home.file("data", "sft")
     with session.stage("tokenising"):
-        training = rows.encode_file(tokenizer, data / "train.jsonl", settings["max_length"], cache)
-        held_out = (
-            rows.encode_file(tokenizer, data / "valid.jsonl", settings["max_length"], cache)
-            if run.record["rows"]["valid"]
-            else []
+        encoded, encoded_valid = (
+            rows.encode_file(
+                tokenizer, data / f"{side}.jsonl", settings["max_length"], cache, session.advance
+            )
+            for side in ("train", "valid")
         )
+    notes += dataset.settle(run, encoded, encoded_valid, EXPORT)
+    training, held_out = encoded.rows, encoded_valid.rows
+    cut = rows.cut_report(training, settings["max_length"])
     longest = max(len(row.tokens) for row in training)
     settings, fast, planned = memory.fit_to_machine(
         run.record["model"]["directory"], settings, longest, fast
     )
-    notes += filter(None, [planned.get("note")])
+    notes += filter(None, [planned.get("note"), cut.sentence()])
 
     # Train
     batches = Batches(
@@ -138,7 +142,7 @@ def train(run, session) -> worker.Trained:
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
         "rows": {"train": len(training), "valid": len(held_out), "validated": len(validated)},
         "looks": asdict(looks),
-        "tokens_cut": sum(row.cut_tokens for row in training),
+        "cut": asdict(cut),
     }
     return worker.Trained(
         worker.receipt(run, result, applied, notes),

@@ -52,7 +52,7 @@ def prepare(call: Call, settings) -> dict:
     consent.require(call.home, "conversations")
     request.fast_settings(settings["fast"])
     preference_request.objective(settings)
-    facts = preference_request.corrections_facts(call.home)
+    facts = preference_request.corrections_facts(call.home, keep=not call.arguments.dry_run)
     facts["notes"] += dataset.batch_note(facts["rows"]["train"], settings)
     facts |= request.model_facts(call, settings["model"], "train_dpo.py")
     return facts | preference_request.start_facts(call.home, settings, facts)
@@ -66,6 +66,7 @@ def train(run, session) -> worker.Trained:
         gated_delta_patch,
         memory,
         mlx_tune_repairs,
+        rows,
     )
     from fae_training.language.preference_batches import encode_pairs
 
@@ -83,14 +84,19 @@ def train(run, session) -> worker.Trained:
         )
         fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
     with session.stage("tokenising"):
-        train_rows, valid_rows, _ = preference_request.corrections(run.home)
-        training = encode_pairs(tokenizer, train_rows, settings["max_length"])
-        held_out = encode_pairs(tokenizer, valid_rows, settings["max_length"])
+        *corrections, _ = preference_request.corrections(run.home)
+        encoded, encoded_valid = (
+            encode_pairs(tokenizer, read, settings["max_length"], session.advance)
+            for read in corrections
+        )
+    notes += dataset.settle(run, encoded, encoded_valid, preference_request.EXTRACT)
+    training, held_out = encoded.pairs, encoded_valid.pairs
+    cut = rows.cut_report(training, settings["max_length"])
     longest = max(len(row.tokens) for pair in training for row in (pair.chosen, pair.rejected))
     settings, fast, planned = memory.fit_to_machine(
         run.record["model"]["directory"], settings, longest, fast, rows_each=2
     )
-    notes += filter(None, [planned.get("note")])
+    notes += filter(None, [planned.get("note"), cut.sentence()])
 
     # Train
     trainer = dpo_repairs.dpo_trainer(
@@ -122,7 +128,7 @@ def train(run, session) -> worker.Trained:
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
         "rows": {"train": len(training), "valid": len(held_out)},
         "looks": asdict(trainer.looks),
-        "tokens_cut": sum(pair.cut_tokens for pair in training),
+        "cut": asdict(cut),
     }
     return worker.Trained(
         worker.receipt(run, result, applied, notes),

@@ -7,10 +7,9 @@ from pathlib import Path
 import calls
 import pytest
 from fae_days import Days, plain
-from fae_training import consent
+from fae_training import consent, dataset
 from fae_training.conversations import source
-from fae_training.corrections import mining, pairs, patterns, sounds, spoken
-from fae_training.errors import BadRequest, Missing
+from fae_training.corrections import mining, patterns, sounds, spoken
 from fae_training.state import Home, read_jsonl
 
 CORPUS = Path(__file__).parent / "data" / "corrections.jsonl"
@@ -324,7 +323,7 @@ def test_it_writes_pairs_that_train_dpo_reads_and_misheard_words_once(days, home
     )
     database = days.done()
     answer = calls.answer("extract_corrections", "--db", database, home=home)
-    rows = [pairs.load(home / "data/dpo" / f"{side}.jsonl") for side in ("train", "valid")]
+    rows = [side.rows for side in dataset.read(Home(home), "dpo")]
     assert (
         answer["rows"] == {"train": len(rows[0]), "valid": len(rows[1])}
         and sum(map(len, rows)) == 30
@@ -358,72 +357,3 @@ def test_it_needs_the_consent_for_both(days, home, granted):
     days.talk(plain(1))
     got = calls.script("extract_corrections", "--db", days.done(), "--json", home=home)
     assert (got.status, got.json["error"]["code"]) == (3, "no_consent")
-
-
-# Pairs that others wrote.
-
-Q, A, B = "How do owls hunt?", "By ear.", "With their eyes."
-USER, GOOD, BAD = ({"role": "user", "content": Q}, {"role": "assistant", "content": A}, {"role": "assistant", "content": B})  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"prompt": Q, "chosen": A, "rejected": B},
-        {"prompt": [USER], "chosen": [GOOD], "rejected": [BAD]},
-        {"prompt": [USER], "chosen": GOOD, "rejected": BAD},
-        {"prompt": [USER], "chosen": [USER, GOOD], "rejected": [USER, BAD]},
-        {"chosen": [USER, GOOD], "rejected": [USER, BAD]},
-        {"question": Q, "chosen": A, "rejected": B},
-        {"instruction": Q, "input": "", "chosen": A, "rejected": B},
-        {"conversations": [{"from": "human", "value": Q}], "chosen": {"from": "gpt", "value": A}, "rejected": {"from": "gpt", "value": B}},
-        {"prompt": [{"role": "user", "content": [{"type": "text", "text": Q}]}], "chosen": A, "rejected": B},
-    ],
-)  # fmt: skip
-def test_known_formats_become_our_rows(given):
-    row = pairs.as_pair(given)
-    assert (row["prompt"], row["chosen"], row["rejected"]) == ([USER], [GOOD], [BAD])
-    assert (row["pattern"], row["weight"]) == ("unknown", 1.0)
-
-
-def test_a_system_prompt_beside_the_prompt_goes_before_it():
-    row = pairs.as_pair({"system": "Be Fae.", "prompt": Q, "chosen": A, "rejected": B})
-    assert row["prompt"] == [{"role": "system", "content": "Be Fae."}, USER]
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"prompt": Q, "chosen": A}, "has no rejected"),
-        ({"prompt": Q, "rejected": B}, "has no chosen"),
-        ({"chosen": A, "rejected": B}, "has no prompt"),
-        ({"prompt": Q, "chosen": A, "rejected": A}, "are the same"),
-        ({"prompt": Q, "chosen": A, "rejected": " "}, "rejected is empty"),
-        ({"prompt": Q, "chosen": [USER], "rejected": B}, "expected one assistant message"),
-        ({"prompt": Q, "chosen": A, "rejected": B, "weight": "much"}, "weight is 'much'"),
-    ],
-)
-def test_a_row_that_is_no_pair_is_named_with_what_is_wrong(tmp_path, given, says):
-    path = tmp_path / "train.jsonl"
-    good = {"prompt": Q, "chosen": A, "rejected": B}
-    path.write_text(json.dumps(good) + "\n" + json.dumps(given) + "\n")
-    with pytest.raises(BadRequest) as raised:
-        pairs.load(path)
-    assert "1 of 2 rows" in raised.value.message and "row 2: " in raised.value.message
-    assert says in raised.value.message
-
-
-def test_a_missing_file_names_the_script_that_makes_it(tmp_path):
-    with pytest.raises(Missing) as raised:
-        pairs.load(tmp_path / "train.jsonl")
-    assert "extract_corrections" in raised.value.hint
-
-
-def test_a_json_array_and_unicode_line_separators_are_read(tmp_path):
-    path = tmp_path / "pairs.json"
-    path.write_text(json.dumps([{"prompt": Q, "chosen": A, "rejected": B}]))
-    assert len(pairs.load(path)) == 1
-    path.write_text(
-        json.dumps({"prompt": Q, "chosen": "By\u2028ear.", "rejected": B}, ensure_ascii=False)
-    )
-    assert pairs.load(path)[0]["chosen"][0]["content"] == "By\u2028ear."

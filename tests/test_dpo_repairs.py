@@ -15,7 +15,7 @@ import mlx_tune.losses
 import mlx_tune.rl_trainers
 import numpy as np
 import pytest
-from fae_training import linux_cpu, runs, state
+from fae_training import linux_cpu, row_forms, runs, state, training_rows
 from fae_training.errors import BadRequest, Failed, SkillError
 from fae_training.language import (
     dpo_repairs,
@@ -66,6 +66,12 @@ def message_rows(count=None):
         }
         for question, chosen, rejected in QUESTIONS[:count]
     ]
+
+
+def encoded_pairs(tokenizer, rows, max_length):
+    pairs = [row_forms.preference_pair(row) for row in rows]
+    read = training_rows.RowsRead("train.jsonl", pairs, [], len(pairs))
+    return preference_batches.encode_pairs(tokenizer, read, max_length).pairs
 
 
 def text_rows(tokenizer, count=None):
@@ -161,7 +167,7 @@ def ours(directory, home, held_out=0, **changed):
     settings = SETTINGS | changed
     model, tokenizer = mlx_tune_repairs.load_model(directory, 4, 2.0, False, settings["seed"])
     fast, _ = fast_path.enable(model.model, fast_path.FastSettings(), home / "cache")
-    pairs = preference_batches.encode_pairs(tokenizer, message_rows(), settings["max_length"])
+    pairs = encoded_pairs(tokenizer, message_rows(), settings["max_length"])
     record = {"settings": settings, "model": {"id": "sample"}, "model_fingerprint": "sample"}
     run = runs.create(state.Home(home), "dpo", record | {"start": {"fingerprint": None}})
     cut = len(pairs) - held_out
@@ -216,7 +222,7 @@ def test_leaking_state_at_batch_1_makes_the_first_loss_wrong(stock_run, our_run)
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_bf16_sums_lose_the_margin(bf16_model, tmp_path, batch_size):
     model, tokenizer = FastLanguageModel.from_pretrained(str(bf16_model))
-    pair = preference_batches.encode_pairs(tokenizer, message_rows(2), 128)[1]
+    pair = encoded_pairs(tokenizer, message_rows(2), 128)[1]
     tokens = pair.rejected.tokens
     stock = mlx_tune.losses.compute_log_probs_with_lengths(
         model.model, mx.array([tokens]), mx.array([len(tokens)])
@@ -235,7 +241,7 @@ def test_chat_messages_cannot_be_read(tmp_path):
     stock = Stock(message_rows(), calls.LANGUAGE_MODEL, tmp_path)
     with pytest.raises((TypeError, ValueError)):
         stock.train()
-    pair = preference_batches.encode_pairs(stock.tokenizer, message_rows(1), 128)[0]
+    pair = encoded_pairs(stock.tokenizer, message_rows(1), 128)[0]
     text = stock.tokenizer.decode(pair.chosen.tokens)
     assert text.endswith(
         "<|im_start|>user\nHow are you?<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
@@ -246,15 +252,13 @@ def test_chat_messages_cannot_be_read(tmp_path):
 
 
 def test_missing_sides_are_dropped_without_a_word(tmp_path, capsys):
-    from fae_training.corrections import pairs
-
     stock = Stock([{"prompt": "a", "chosen": "b"}], calls.LANGUAGE_MODEL, tmp_path)
     with pytest.raises(ZeroDivisionError):
         stock.train()
     path = tmp_path / "pairs.jsonl"
     path.write_text(json.dumps({"prompt": "a", "chosen": "b"}))
-    with pytest.raises(BadRequest, match="row 1: has no rejected"):
-        pairs.load(path)
+    [problem] = training_rows.read(path, "dpo").left_out
+    assert str(problem) == "line 1: has no rejected (it has: prompt, chosen)"
 
 
 def test_over_long_prompts_lose_their_answers(tmp_path):
@@ -269,7 +273,7 @@ def test_over_long_prompts_lose_their_answers(tmp_path):
     )
     [cut] = stock.trainer._prepare_dpo_batches()
     assert cut["chosen_ids"] == cut["rejected_ids"]
-    [pair] = preference_batches.encode_pairs(tokenizer, [row], 48)
+    [pair] = encoded_pairs(tokenizer, [row], 48)
     whole = tokenizer.decode(pair.chosen.tokens)
     assert whole.endswith("<|im_end|>") and "capital of France" in whole and pair.cut_tokens > 0
     assert max(len(pair.chosen.tokens), len(pair.rejected.tokens)) <= 48
@@ -333,7 +337,7 @@ def test_shuffling_never_happens(stock_run, our_run):
     orders = set()
     for seed in range(6):
         batches = preference_batches.PreferenceBatches(
-            preference_batches.encode_pairs(stock_run.tokenizer, message_rows(), 128),
+            encoded_pairs(stock_run.tokenizer, message_rows(), 128),
             1,
             seed,
             fast_path.FastSettings(),
@@ -459,9 +463,7 @@ def test_not_finite_losses_go_on_to_the_end(tmp_path):
     saved = mx.load(str(stock.trainer.adapter_path / "adapters.safetensors"))
     assert any(mx.isnan(value).any().item() for value in saved.values())
     trainer, run = ours(calls.LANGUAGE_MODEL, tmp_path / "ours", steps=1)
-    real = preference_batches.encode_pairs(
-        trainer.tokenizer, message_rows(1), SETTINGS["max_length"]
-    )
+    real = encoded_pairs(trainer.tokenizer, message_rows(1), SETTINGS["max_length"])
     assert real[0].weight == 1.0
     trainer, run = ours(calls.LANGUAGE_MODEL, tmp_path / "nan", steps=1)
     trainer.train_dataset[:] = [

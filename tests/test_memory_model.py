@@ -78,9 +78,7 @@ def measured_peak(
     model = make_model("moe" if "num_experts" in config else "dense", **config)
     model.set_dtype(getattr(mx, dtype))
     model = with_adapter(model)
-    return peak_of_a_step(
-        model, FastSettings(checkpoint_layers=checkpoint), rows, tokens, compiled
-    )
+    return peak_of_a_step(model, FastSettings(checkpoint_layers=checkpoint), rows, tokens, compiled)
 
 
 def peak_of_a_step(model, fast: FastSettings, rows: int, tokens: int, compiled: bool) -> int:
@@ -187,7 +185,7 @@ def test_parameters_and_adapters_of_other_architectures_are_counted_as_the_model
     sizes = read_sizes(tiny_models.config_of(name))
     trained = tree_flatten(model.trainable_parameters())
     counted = sum(value.size for _, value in trained)
-    assert sizes.adapter_parameters(3) == counted or name == "phi3" and sizes.adapter_parameters(3) > counted  # fmt: skip
+    assert sizes.adapter_parameters(3) == counted or (name == "phi3" and sizes.adapter_parameters(3) > counted)  # fmt: skip
     names = {name for name, _ in trained}
     frozen = sum(
         value.size

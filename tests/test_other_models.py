@@ -50,7 +50,8 @@ def plain_loss_and_gradients(model, rows):
             logits = model(mx.array([row.tokens[:-1]]))[0].astype(mx.float32)
             wanted = mx.array(row.tokens[1:])
             losses.append(
-                row.weight * nn.losses.cross_entropy(logits, wanted)[row.supervised_from - 1 :].sum()
+                row.weight
+                * nn.losses.cross_entropy(logits, wanted)[row.supervised_from - 1 :].sum()
             )
         return sum(losses)
 

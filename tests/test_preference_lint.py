@@ -1,31 +1,34 @@
 """The linter of preference pairs: what is wrong with a set, and what is done about it."""
 
+from dataclasses import replace
+
 import pytest
 from fae_days import plain
 from fae_training.corrections import lint
+from fae_training.row_forms import PreferencePair
 
 
-def pair(number: int, chosen: str | None = None, rejected: str | None = None, weight=1.0) -> dict:
+def pair(
+    number: int, chosen: str | None = None, rejected: str | None = None, weight=1.0
+) -> PreferencePair:
     said, reply = plain(number)
-    return {
-        "prompt": [{"role": "user", "content": said}],
-        "chosen": [
-            {"role": "assistant", "content": chosen or f"{reply} Or so I hear from those who know."}
-        ],
-        "rejected": [{"role": "assistant", "content": rejected or reply}],
-        "pattern": "longer",
-        "weight": weight,
-        "source": {},
-    }
+    return PreferencePair(
+        [{"role": "user", "content": said}],
+        {"role": "assistant", "content": chosen or f"{reply} Or so I hear from those who know."},
+        {"role": "assistant", "content": rejected or reply},
+        pattern="longer",
+        weight=weight,
+    )
 
 
-def balanced(count: int) -> list[dict]:
+def swapped(row: PreferencePair) -> PreferencePair:
+    return replace(row, chosen=row.rejected, rejected=row.chosen)
+
+
+def balanced(count: int) -> list[PreferencePair]:
     """Half with a longer chosen answer, half with a shorter one."""
     rows = [pair(number) for number in range(count)]
-    return [
-        row | {"chosen": row["rejected"], "rejected": row["chosen"]} if number % 2 else row
-        for number, row in enumerate(rows)
-    ]
+    return [swapped(row) if number % 2 else row for number, row in enumerate(rows)]
 
 
 def test_a_sound_set_passes_unchanged():
@@ -58,7 +61,7 @@ def test_a_pair_on_both_sides_stays_on_the_held_out_one():
 
 def test_of_two_that_contradict_each_other_the_newer_is_kept():
     old = pair(50, chosen="A long answer, with all that there is to say.", rejected="A short one.")
-    new = old | {"chosen": old["rejected"], "rejected": old["chosen"]}
+    new = swapped(old)
     rows, _, report = lint.check([old, *balanced(30), new], [pair(99)])
     assert old not in rows and new in rows
     assert report.dropped == {"contradiction": 1}
@@ -66,11 +69,11 @@ def test_of_two_that_contradict_each_other_the_newer_is_kept():
 
 def test_a_bias_to_short_answers_is_weighted_down_and_said_with_its_ratio():
     rows = [pair(number) for number in range(40)]
-    shorter = [row | {"chosen": row["rejected"], "rejected": row["chosen"]} for row in rows[:36]]
+    shorter = [swapped(row) for row in rows[:36]]
     checked, _, report = lint.check(shorter + rows[36:], [pair(99)])
     weight = {True: 0.0, False: 0.0}
     for number, row in enumerate(checked):
-        weight[number < 36] += row["weight"]
+        weight[number < 36] += row.weight
     # 36 of 40 becomes, with the factor held at 0.3, 10.8 of 14.8.
     assert report.weight_factor == 0.3
     assert weight[True] / sum(weight.values()) == pytest.approx(10.8 / 14.8, abs=1e-3)
@@ -81,9 +84,9 @@ def test_a_bias_to_short_answers_is_weighted_down_and_said_with_its_ratio():
 
 def test_a_milder_bias_comes_down_to_the_limit():
     rows = [pair(number) for number in range(40)]
-    shorter = [row | {"chosen": row["rejected"], "rejected": row["chosen"]} for row in rows[:30]]
+    shorter = [swapped(row) for row in rows[:30]]
     checked, _, report = lint.check(shorter + rows[30:], [pair(99)])
-    share = sum(r["weight"] for r in checked[:30]) / sum(r["weight"] for r in checked)
+    share = sum(r.weight for r in checked[:30]) / sum(r.weight for r in checked)
     assert share == pytest.approx(0.65, abs=1e-3)
     assert report.weight_factor == pytest.approx(0.65 / 0.35 * 10 / 30, abs=1e-3)
 

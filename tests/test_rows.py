@@ -1,11 +1,19 @@
 """Conversations as token rows: one for each answer, the prompt as it is at inference, only the answer trained."""
 
+import copy
 import json
 from pathlib import Path
 
 import pytest
-from fae_training.errors import BadRequest, Missing
-from fae_training.language.rows import encode_answer, encode_conversation, encode_file
+from fae_training.errors import BadRequest
+from fae_training.language.chat_encoder import CannotEncode
+from fae_training.language.rows import (
+    TokenRow,
+    cut_report,
+    encode_answer,
+    encode_conversation,
+    encode_file,
+)
 
 SYSTEM = {
     "role": "system",
@@ -21,7 +29,7 @@ CHAT = [
 CALL = {
     "id": "call_1",
     "type": "function",
-    "function": {"name": "set_timer", "arguments": '{"minutes": 10, "label": "tea"}'},
+    "function": {"name": "set_timer", "arguments": {"minutes": 10, "label": "tea"}},
 }
 WITH_TOOL = [
     SYSTEM,
@@ -94,15 +102,6 @@ def test_an_answer_of_weight_0_is_context_and_not_a_target(tokenizer):
     assert "Paris." in prompt and answer == "Tokyo is the capital of Japan.<|im_end|>"
 
 
-def test_arguments_that_are_not_json_are_refused_with_the_call_that_has_them(tokenizer):
-    broken = [dict(message) for message in WITH_TOOL]
-    broken[2] = broken[2] | {
-        "tool_calls": [{"function": {"name": "set_timer", "arguments": "{minutes:"}}]
-    }
-    with pytest.raises(BadRequest, match="set_timer"):
-        encode_conversation(tokenizer, broken, TOOLS)
-
-
 def test_a_prompt_that_is_too_long_loses_its_oldest_turns_and_keeps_the_system_message(tokenizer):
     whole = encode_conversation(tokenizer, CHAT)[1]
     room = len(whole.tokens) - 5
@@ -112,6 +111,9 @@ def test_a_prompt_that_is_too_long_loses_its_oldest_turns_and_keeps_the_system_m
     assert answer == "Tokyo is the capital of Japan.<|im_end|>"
     assert len(row.tokens) <= room
     assert row.cut_tokens == len(whole.tokens) - len(row.tokens)
+    assert encode_conversation(tokenizer, CHAT, max_tokens=len(row.tokens))[1] == row, (
+        "it just fits"
+    )
 
 
 def test_one_question_that_is_too_long_loses_its_start(tokenizer):
@@ -140,23 +142,27 @@ def test_an_answer_that_is_too_long_loses_its_end_and_is_not_taught_to_stop_ther
 def test_both_answers_of_a_pair_follow_the_same_prompt(tokenizer):
     prompt = CHAT[:2]
     rows = [
-        encode_answer(tokenizer, prompt, [{"role": "assistant", "content": text}])
+        encode_answer(tokenizer, prompt, {"role": "assistant", "content": text})
         for text in ("Paris.", "It is Paris, the city of light.")
     ]
     assert rows[0].tokens[: rows[0].supervised_from] == rows[1].tokens[: rows[1].supervised_from]
 
 
-def test_a_template_that_writes_turns_otherwise_than_its_prompt_is_refused(tokenizer):
+def test_a_template_that_writes_turns_otherwise_than_its_prompt_is_refused(tokenizer, tmp_path):
     class Other:
         eos_token, eos_token_id = tokenizer.eos_token, tokenizer.eos_token_id
         encode = staticmethod(tokenizer.encode)
+        added_tokens_decoder = tokenizer.added_tokens_decoder
 
         @staticmethod
         def apply_chat_template(messages, add_generation_prompt=False, **_):
             return "<answer>" if add_generation_prompt else "<turn>Paris.</turn>"
 
-    with pytest.raises(BadRequest, match="in another way"):
+    with pytest.raises(CannotEncode, match="in another way"):
         encode_conversation(Other(), CHAT[:3])
+    path = write(tmp_path / "sft" / "train.jsonl", {"messages": CHAT})
+    with pytest.raises(BadRequest, match="in another way"):
+        encode_file(Other(), path, 512)
 
 
 def write(path: Path, *conversations) -> Path:
@@ -171,14 +177,14 @@ def test_a_file_is_tokenised_once_and_kept_for_its_owner_alone(tokenizer, tmp_pa
         {"messages": CHAT, "weight": 2.0, "source": {"session": "a"}},
         {"messages": WITH_TOOL, "tools": TOOLS},
     )
-    rows = encode_file(tokenizer, path, 512, tmp_path / "cache")
+    rows = encode_file(tokenizer, path, 512, tmp_path / "cache").rows
     assert [row.weight for row in rows] == [2.0, 2.0, 1.0, 1.0]
     assert json.loads(rows[0].source) == {"session": "a"}
     (kept,) = (tmp_path / "cache").glob("sft-train-*.json")
     assert kept.stat().st_mode & 0o777 == 0o600
 
     kept.write_text(kept.read_text().replace('"weight": 2.0', '"weight": 3.0'))
-    again = encode_file(tokenizer, path, 512, tmp_path / "cache")
+    again = encode_file(tokenizer, path, 512, tmp_path / "cache").rows
     assert [row.weight for row in again] == [3.0, 3.0, 1.0, 1.0]
     assert [row.tokens for row in again] == [row.tokens for row in rows]
 
@@ -188,14 +194,79 @@ def test_rows_that_were_kept_go_when_the_data_changes(tokenizer, tmp_path):
     encode_file(tokenizer, path, 512, tmp_path / "cache")
     (before,) = (tmp_path / "cache").iterdir()
     write(path, {"messages": CHAT[:3]})
-    assert len(encode_file(tokenizer, path, 512, tmp_path / "cache")) == 1
+    assert len(encode_file(tokenizer, path, 512, tmp_path / "cache").rows) == 1
     (after,) = (tmp_path / "cache").iterdir()
     assert before != after
-    assert encode_file(tokenizer, path, 256, tmp_path / "cache")[0].tokens
+    assert encode_file(tokenizer, path, 256, tmp_path / "cache").rows[0].tokens
     assert (tmp_path / "cache" / after.name).exists() is False
 
 
-def test_a_file_that_is_not_there_says_how_to_make_it(tokenizer, tmp_path):
-    with pytest.raises(Missing) as missing:
-        encode_file(tokenizer, tmp_path / "train.jsonl", 512)
-    assert "export_data.py" in missing.value.hint
+def test_rows_that_only_the_template_refuses_are_named_and_kept_with_the_cache(tokenizer, tmp_path):
+    picky = copy.copy(tokenizer)
+    picky.chat_template = "{%- if 'owl' in messages[0].content %}{{ raise_exception('No owls.') }}{%- endif %}" + (
+        tokenizer.chat_template
+    )  # fmt: skip
+    owl = [{"role": "user", "content": "An owl?"}, {"role": "assistant", "content": "Yes."}]
+    path = write(tmp_path / "sft" / "train.jsonl", {"messages": CHAT[1:]}, {"messages": owl}, {"messages": 4})  # fmt: skip
+    for _ in range(2):
+        found = encode_file(picky, path, 512, tmp_path / "cache")
+        assert [str(problem) for problem in found.left_out] == [
+            "line 2: the model's chat template refuses it: No owls.",
+            "line 3: messages is the number 4, expected a list of messages",
+        ]
+        assert (found.usable, found.total, len(found.rows)) == (1, 3, 2)
+
+
+def test_progress_is_told_for_each_conversation_and_what_it_raises_ends_the_work(
+    tokenizer, tmp_path
+):
+    path = write(tmp_path / "sft" / "train.jsonl", *[{"messages": CHAT}] * 3)
+    told = []
+    encode_file(tokenizer, path, 512, progress=lambda done, total: told.append((done, total)))
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+    def stop(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encode_file(tokenizer, path, 256, tmp_path / "cache", stop)
+    assert not (tmp_path / "cache").exists(), "what was stopped is not kept"
+
+
+def test_conversations_without_a_source_are_told_apart(tokenizer, tmp_path):
+    path = write(
+        tmp_path / "sft" / "train.jsonl",
+        *[{"messages": CHAT}] * 2,
+        *[{"messages": CHAT, "source": "chats"}] * 2,
+    )
+    sources = [row.source for row in encode_file(tokenizer, path, 512).rows]
+    assert len(set(sources)) == 4 and sources[0] == sources[1]
+
+
+def test_what_the_length_cuts_off_is_told_with_the_length_that_keeps_nine_in_ten_whole():
+    rows = [TokenRow([1] * 100, 50)] * 8 + [
+        TokenRow([1] * 128, 50, cut_tokens=n) for n in (72, 900)
+    ]
+    report = cut_report(rows, 128)
+    assert (report.rows, report.cut_rows, report.tokens, report.cut_tokens) == (10, 2, 2028, 972)
+    assert report.nine_in_ten == 256, "nine are within 200, and lengths go by 64"
+    assert cut_report([rows[0], *rows], 128).nine_in_ten == 256, "nine of eleven are too few"
+    assert report.sentence() == (
+        "2 of 10 rows are longer than 128 tokens and lost their oldest part: 972 of 2,028 tokens are not learned "
+        "from; --max-length 256 would keep nine rows in ten whole"
+    )
+    assert cut_report(rows[:9] + rows[:3], 128).sentence().endswith("; nine rows in ten are whole")
+    assert cut_report(rows[:8], 128).sentence() is None and cut_report([], 128).sentence() is None
+
+
+def test_the_length_that_is_named_does_keep_nine_in_ten_whole(tokenizer):
+    chats = [[SYSTEM, *CHAT[1:3] * n] for n in range(1, 13)]
+
+    def encoded(length):
+        return [row for chat in chats for row in encode_conversation(tokenizer, chat, None, length)]
+
+    report = cut_report(encoded(96), 96)
+    rows = encoded(report.nine_in_ten)
+    assert sum(row.cut_tokens == 0 for row in rows) >= 0.9 * len(rows)
+    assert {row.whole_tokens for row in rows} == {row.whole_tokens for row in encoded(4096)}

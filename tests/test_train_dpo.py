@@ -106,16 +106,16 @@ def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
             {"chosen": [{"role": "assistant", "content": "Red."}], "rejected": "Red."},
             "are the same",
         ),
-        ({"rejected": None}, "row 3: has no rejected"),
-        ({"chosen": []}, "row 3: has no chosen"),
-        ({"prompt": []}, "row 3: has no prompt"),
+        ({"rejected": None}, "line 3: rejected is null, expected a text"),
+        ({"chosen": []}, "line 3: chosen is an empty list"),
+        ({"prompt": []}, "line 3: prompt is an empty list"),
     ],
 )
 def test_a_row_that_is_no_pair_is_named_and_nothing_starts(home, change, words):
     rows = pairs(3, 0, False)
     rows[2] |= change
     status, said = error(make_home(home, rows))
-    assert status == 2 and words in said and not list(home.glob("runs/*"))
+    assert status == 4 and words in said and not list(home.glob("runs/*"))
 
 
 def test_somebody_elses_formats_are_read(home):
@@ -141,8 +141,8 @@ def test_somebody_elses_formats_are_read(home):
     planned = plan(make_home(home, rows))
     assert planned["rows"]["train"] == 3
     train, _, _ = preference_request.corrections(state.Home(home))
-    assert train[0]["chosen"] == [{"role": "assistant", "content": yes}]
-    assert [row["prompt"][-1]["role"] for row in train] == ["user"] * 3
+    assert train.rows[0].chosen == {"role": "assistant", "content": yes}
+    assert [row.prompt[-1]["role"] for row in train.rows] == ["user"] * 3
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,9 @@ def test_batches_hold_every_row_once_within_their_tokens():
     batches = list(in_batches(rows, tokens=1200))
     assert sorted(i for batch in batches for i in batch) == list(range(len(rows)))
     for batch in batches:
-        distinct = {tuple(rows[i].tokens[: n + 1]) for i in batch for n in range(len(rows[i].tokens))}
+        distinct = {
+            tuple(rows[i].tokens[: n + 1]) for i in batch for n in range(len(rows[i].tokens))
+        }
         assert len(distinct) <= 1200 or len(batch) == 1
     assert len(batches) < 9 * 5 / 3, "the turns of a conversation share its history"
 

@@ -280,7 +280,7 @@ def shortened(data: dict, home: Home, script: str) -> str:
     """`data` as one line of ASCII JSON of at most 2,000 characters.
 
     When it is longer, the whole is kept in results/<script>.json, which the short form names, and the longest
-    values go first.
+    values go first, the notes last.
     """
     text = json.dumps(data)
     if len(text) <= LONGEST_ANSWER:
@@ -297,7 +297,7 @@ def shortened(data: dict, home: Home, script: str) -> str:
         removable = [k for k in short if k not in ("status", "error", "full_answer", "left_out")]
         if not removable:
             break
-        longest = max(removable, key=lambda name: len(json.dumps(short[name])))
+        longest = max(removable, key=lambda name: (name != "notes", len(json.dumps(short[name]))))
         del short[longest]
         short["left_out"].append(longest)
     if "error" in short and len(json.dumps(short)) > LONGEST_ANSWER:

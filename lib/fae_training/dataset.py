@@ -1,57 +1,130 @@
-"""The exported data of a kind, as the front process sees it: is it there, how much, and which is it."""
+"""The exported data of a kind, as the front process sees it: is it there, is it sound, how much, and which is it."""
 
 import hashlib
 from pathlib import Path
 
+from fae_training import training_rows
 from fae_training.errors import Missing
 from fae_training.runs import Run
 from fae_training.state import Home, read_json, read_jsonl, write_json
+from fae_training.training_rows import RowsRead
+
+SOURCES_FILE = "sources.json"
+LEFT_OUT = "rows_left_out"
+
+
+def read(home: Home, kind: str) -> tuple[RowsRead, RowsRead]:
+    """(rows to train on, rows held out) of data/<kind>/. Raises Missing when a file cannot be read."""
+    train, valid = (
+        training_rows.read(home.file("data", kind, f"{side}.jsonl"), kind)
+        for side in ("train", "valid")
+    )
+    return train, valid
 
 
 def facts(home: Home, kind: str, export: str) -> dict:
-    """{"rows": {"train", "valid"}, "data_fingerprint", "learned_from", "notes"} of data/<kind>/.
+    """{"rows": {"train", "valid"}, "data_fingerprint", "learned_from", "notes"} of data/<kind>/; the usable rows count.
 
     `export` is the command that makes the data. Raises Missing when there is no row to train on.
     """
-    directory = home.file("data", kind)
-    digest = hashlib.sha256()
-    rows = {name: _count(directory / f"{name}.jsonl", digest) for name in ("train", "valid")}
-    if not rows["train"]:
-        raise Missing(
-            "no_data", f"{directory / 'train.jsonl'} has no rows, expected at least 1", export
-        )
+    return _facts(home, kind, export, *read(home, kind))
+
+
+def checked_facts(home: Home, kind: str, export: str, keep: bool) -> dict:
+    """facts() of data that a run may begin with, and "rows_left_out".
+
+    Rows that cannot be used are named in the notes and, with `keep`, in data/<kind>/meta.json. Raises Missing as
+    training_rows.require_usable does.
+    """
+    train, valid = read(home, kind)
+    left_out = note_left_out(home, kind, train, valid) if keep else _by_side(train, valid)
+    found = _facts(home, kind, export, train, valid)
+    training_rows.require_usable(train, valid, export)
+    found["notes"] = training_rows.notes(train, valid) + found["notes"]
+    return found | ({LEFT_OUT: left_out} if any(left_out.values()) else {})
+
+
+def _facts(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRead) -> dict:
+    if not train.total:
+        path = home.file("data", kind, "train.jsonl")
+        raise Missing("no_data", f"{path} has no rows, expected at least 1", export)
     notes = []
-    if not rows["valid"]:
+    if not valid.usable:
         notes.append(
             "nothing is held out: the last step counts as the best one, and the run cannot be judged"
         )
-    meta = read_json(directory / "meta.json") or {}
-    found = {"rows": rows, "data_fingerprint": digest.hexdigest()[:16], "notes": notes}
-    return found | {"learned_from": meta.get("summary") or f"{rows['train']} rows"}
+    mark = fingerprint(home, kind)
+    meta = read_json(home.file("data", kind, "meta.json")) or {}
+    # What the export said of its rows holds for these when they are the same and all are used.
+    exported = meta.get("data_fingerprint", mark) == mark
+    whole = exported and not train.left_out and not train.weightless
+    return {
+        "rows": {"train": train.usable, "valid": valid.usable},
+        "data_fingerprint": mark,
+        "notes": notes,
+        "learned_from": (whole and meta.get("summary")) or f"{train.usable} rows",
+    }
 
 
-def _count(path: Path, digest) -> int:
-    """Lines that hold something; their bytes go into the digest."""
-    count = 0
-    try:
-        with path.open("rb") as lines:
-            for line in lines:
-                digest.update(line)
-                count += bool(line.strip())
-    except FileNotFoundError:
-        digest.update(b"absent")
-    return count
+def fingerprint(home: Home, kind: str) -> str:
+    """Of the bytes of train.jsonl and valid.jsonl."""
+    digest = hashlib.sha256()
+    for side in ("train", "valid"):
+        try:
+            with home.file("data", kind, f"{side}.jsonl").open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except FileNotFoundError:
+            digest.update(b"absent")
+    return digest.hexdigest()[:16]
 
 
-SOURCES_FILE = "sources.json"
+def note_left_out(home: Home, kind: str, train, valid) -> dict[str, list[dict]]:
+    """Keep which rows cannot be used in data/<kind>/meta.json, beside what the export wrote there. Returns them by side."""
+    found = _by_side(train, valid)
+    path = home.file("data", kind, "meta.json")
+    meta = read_json(path) or {}
+    kept = meta.pop(LEFT_OUT, None)
+    if any(found.values()):
+        if kept != found:
+            write_json(path, meta | {LEFT_OUT: found})
+    elif kept is not None:
+        write_json(path, meta)
+    return found
+
+
+def _by_side(train, valid) -> dict[str, list[dict]]:
+    return {
+        side: [problem.as_dict() for problem in file.left_out]
+        for side, file in (("train", train), ("valid", valid))
+    }
+
+
+def settle(run: Run, train, valid, export: str) -> list[str]:
+    """What the worker found out about rows once they were tokens: kept in the run and in meta.json, and said.
+
+    train and valid are language.rows.EncodedFile or preference_batches.EncodedPairs. Raises Missing when too few of
+    them can be used.
+    """
+    left_out = note_left_out(run.home, run.kind, train, valid)
+    if any(left_out.values()):
+        run.update(**{LEFT_OUT: left_out})
+    training_rows.require_usable(train, valid, export)
+    return training_rows.notes(train, valid)
 
 
 def keep_sources(run: Run) -> None:
     """Keep the ids of the records that a run learns from, so that forgetting one later finds the run."""
     path = run.home.file("data", run.kind, "train.jsonl")
-    rows = read_jsonl(path)
-    ids = {str(name) for row in rows for name in (row.get("source") or {}).get("ids", [])}
-    write_json(run.file(SOURCES_FILE), {"ids": sorted(ids)})
+    write_json(run.file(SOURCES_FILE), {"ids": sorted(_source_ids(path, run.kind))})
+
+
+def _source_ids(path: Path, kind: str) -> set[str]:
+    if kind in training_rows.KINDS:
+        sources = [row.source for row in training_rows.read(path, kind).rows]
+    else:
+        sources = [row.get("source") or {} for row in read_jsonl(path)]
+    return {str(name) for source in sources for name in source.get("ids", [])}
 
 
 def learned_from(run: Run, ids: set[str]) -> bool:
@@ -61,12 +134,8 @@ def learned_from(run: Run, ids: set[str]) -> bool:
 
 def answers(home: Home) -> int:
     """How many answers of Fae's are in data/sft/train.jsonl: the language model learns from each of them."""
-    rows = read_jsonl(home.file("data", "sft", "train.jsonl"))
-    return sum(
-        message["role"] == "assistant" and message.get("weight", 1) != 0
-        for row in rows
-        for message in row["messages"]
-    )
+    path = home.file("data", "sft", "train.jsonl")
+    return sum(row.answers for row in training_rows.read(path, "sft").rows)
 
 
 def batch_note(rows: int, settings) -> list[str]:

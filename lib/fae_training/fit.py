@@ -332,7 +332,9 @@ class _Progress:
         if validations:
             every, first = self.settings.validate_every, self.settings.validate_from
             due = {*range(self.step + 1, self.settings.steps + 1)}
-            to_come = sum(1 for s in due if s % every == 0 and s >= first or s == self.settings.steps)
+            to_come = sum(
+                1 for s in due if (s % every == 0 and s >= first) or s == self.settings.steps
+            )
             left += sum(validations) / len(validations) * (to_come + self.settings.scoring)
         return left
 

@@ -10,7 +10,6 @@ import gc
 import os
 import platform
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -197,7 +196,12 @@ def _plan(kind: str, settings: Settings, facts: dict) -> Result:
         f"  {name} = {value}   ({settings.sources[name]})"
         for name, value in settings.values.items()
     ]
-    lines += [f"  {name}: {value}" for name, value in facts.items() if not isinstance(value, dict)]
+    lines += [
+        f"  {name}: {value}"
+        for name, value in facts.items()
+        if not isinstance(value, dict) and name != "notes"
+    ]
+    lines += facts["notes"]
     return Result(
         {"status": "planned", "settings": settings.values, "sources": settings.sources} | facts,
         "\n".join(lines),

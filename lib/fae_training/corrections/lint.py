@@ -1,11 +1,13 @@
 """What is wrong with a set of preference pairs, in plain words, and what was done about it."""
 
+import json
 import sqlite3
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.text import normalised, words
+from fae_training.row_forms import PreferencePair
 
 FEWEST_PAIRS = 20
 # The share of the weight that pairs with a shorter (or longer) chosen answer may have. Above it DPO learns length
@@ -36,10 +38,12 @@ class Report:
         }
 
 
-def check(rows: list[dict], held_out: list[dict]) -> tuple[list[dict], list[dict], Report]:
+def check(
+    rows: list[PreferencePair], held_out: list[PreferencePair]
+) -> tuple[list[PreferencePair], list[PreferencePair], Report]:
     """(rows to train on, rows held out, report): near-duplicates and contradictions taken out, lengths balanced.
 
-    Rows are as corrections.pairs.load gives them, oldest first. The held-out side keeps what is on both sides.
+    Rows are oldest first. The held-out side keeps what is on both sides.
     """
     report = Report()
     held_out = _without_contradictions(_without_duplicates(held_out, [], report), [], report)
@@ -58,14 +62,14 @@ def check(rows: list[dict], held_out: list[dict]) -> tuple[list[dict], list[dict
     return rows, held_out, report
 
 
-def _without_duplicates(rows: list[dict], others: list[dict], report: Report) -> list[dict]:
+def _without_duplicates(
+    rows: list[PreferencePair], others: list[PreferencePair], report: Report
+) -> list[PreferencePair]:
     """Keep the first of each group of nearly equal pairs, and none that is nearly equal to one of `others`."""
     seen = SeenTexts(sqlite3.connect(":memory:"))
     kept = []
     for number, row in enumerate([*others, *rows]):
-        new = seen.is_new(
-            number, f"{_question(row)} {_answer(row, 'chosen')}", _answer(row, "rejected")
-        )
+        new = seen.is_new(number, f"{_question(row)} {_answer(row.chosen)}", _answer(row.rejected))
         if number >= len(others):
             if new:
                 kept.append(row)
@@ -74,15 +78,17 @@ def _without_duplicates(rows: list[dict], others: list[dict], report: Report) ->
     return kept
 
 
-def _without_contradictions(rows: list[dict], others: list[dict], report: Report) -> list[dict]:
+def _without_contradictions(
+    rows: list[PreferencePair], others: list[PreferencePair], report: Report
+) -> list[PreferencePair]:
     """Where one pair prefers what another rejects for the same question, keep the newest: tastes change."""
-    preferred = {(_question(row), _answer(row, "chosen")) for row in others}
+    preferred = {(_question(row), _answer(row.chosen)) for row in others}
     kept = []
     for row in reversed(rows):
-        if (_question(row), _answer(row, "rejected")) in preferred:
+        if (_question(row), _answer(row.rejected)) in preferred:
             report.dropped["contradiction"] += 1
             continue
-        preferred.add((_question(row), _answer(row, "chosen")))
+        preferred.add((_question(row), _answer(row.chosen)))
         kept.append(row)
     return kept[::-1]
 
@@ -96,28 +102,26 @@ def _say_dropped(report: Report) -> None:
         )
 
 
-def _balanced(rows: list[dict], report: Report) -> list[dict]:
+def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair]:
     """Lower the weight of the larger group where most chosen answers are shorter, or most are longer.
 
     "Too long" is what people say most, and a model that is told it in nine pairs of ten learns to be curt.
     """
     if not rows:
         return rows
-    lengths = [
-        (len(words(_answer(row, "chosen"))), len(words(_answer(row, "rejected")))) for row in rows
-    ]
+    lengths = [(len(words(_answer(row.chosen))), len(words(_answer(row.rejected)))) for row in rows]
     side = ["shorter" if c < r else "longer" if c > r else "equal" for c, r in lengths]
     report.chosen_shorter, report.chosen_longer = side.count("shorter"), side.count("longer")
     report.length_ratio = round(sum(c for c, _ in lengths) / max(1, sum(r for _, r in lengths)), 3)
-    total = sum(row["weight"] for row in rows)
+    total = sum(row.weight for row in rows)
     for name in ("shorter", "longer"):
-        mine = sum(row["weight"] for row, where in zip(rows, side, strict=True) if where == name)
+        mine = sum(row.weight for row, where in zip(rows, side, strict=True) if where == name)
         rest = total - mine
         if total and mine / total > MOST_ONE_SIDED:
             wanted = MOST_ONE_SIDED / (1 - MOST_ONE_SIDED) * rest / mine
             report.weight_factor = round(max(LEAST_WEIGHT_KEPT, wanted), 3)
             rows = [
-                row | {"weight": round(row["weight"] * report.weight_factor, 4)}
+                replace(row, weight=round(row.weight * report.weight_factor, 4))
                 if where == name
                 else row
                 for row, where in zip(rows, side, strict=True)
@@ -136,9 +140,10 @@ def _balanced(rows: list[dict], report: Report) -> list[dict]:
     return rows
 
 
-def _question(row: dict) -> str:
-    return normalised(next(m["content"] for m in reversed(row["prompt"]) if m["role"] == "user"))
+def _question(row: PreferencePair) -> str:
+    return normalised(next(m["content"] for m in reversed(row.prompt) if m["role"] == "user"))
 
 
-def _answer(row: dict, side: str) -> str:
-    return normalised(row[side][0]["content"])
+def _answer(message: dict) -> str:
+    calls = message.get("tool_calls")
+    return normalised(message["content"] + (json.dumps(calls, sort_keys=True) if calls else ""))

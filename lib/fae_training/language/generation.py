@@ -2,16 +2,7 @@
 
 from collections.abc import Callable
 
-
-def prompt_tokens(tokenizer, messages: list[dict], tools: list[dict] | None = None) -> list[int]:
-    """The prompt as Fae's runtime sends it, thinking switched off."""
-    return tokenizer.apply_chat_template(
-        messages,
-        tools=tools or None,
-        add_generation_prompt=True,
-        enable_thinking=False,
-        return_dict=False,
-    )
+from fae_training.language.rows import encode_prompt
 
 
 def generate(
@@ -32,9 +23,7 @@ def generate(
     ends = [[token] for token in tokenizer.eos_token_ids]
     generator = BatchGenerator(model, stop_tokens=ends)
     try:
-        answers = {
-            number: [] for number in generator.insert(prompts, [max_tokens] * len(prompts))
-        }
+        answers = {number: [] for number in generator.insert(prompts, [max_tokens] * len(prompts))}
         while responses := generator.next_generated():
             for response in responses:
                 if response.finish_reason != "stop":
@@ -48,11 +37,11 @@ def generate(
 def answer_texts(
     model,
     tokenizer,
-    conversations: list[list[dict]],
+    requests: list[tuple[list[dict], list[dict] | None]],
     max_tokens: int,
     check: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """What the model answers to each of these lists of messages."""
-    prompts = [prompt_tokens(tokenizer, messages) for messages in conversations]
+    """What the model answers to each request, a pair of messages and tools, asked as Fae's runtime does."""
+    prompts = [encode_prompt(tokenizer, messages, tools) for messages, tools in requests]
     answers = generate(model, tokenizer, prompts, max_tokens, check)
     return [tokenizer.decode(answer).strip() for answer in answers]

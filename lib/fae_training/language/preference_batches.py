@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from fae_training.language import rows as token_rows
 from fae_training.language.batches import Batches, collate, count_tokens
+from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.preference_loss import (
     Objective,
@@ -15,6 +18,8 @@ from fae_training.language.preference_loss import (
     pair_losses,
 )
 from fae_training.language.rows import TokenRow, encode_answer
+from fae_training.row_forms import PreferencePair
+from fae_training.training_rows import Problem, RowsRead
 
 
 @dataclass(frozen=True)
@@ -36,27 +41,70 @@ class Pair:
         """Tokens of the prompt, which both answers share, and of both answers."""
         return len(self.chosen.tokens) + len(self.rejected.tokens) - self.chosen.supervised_from
 
+    @property
+    def whole_tokens(self) -> int:
+        return max(self.chosen.whole_tokens, self.rejected.whole_tokens)
 
-def encode_pairs(tokenizer, rows: list[dict], max_tokens: int) -> list[Pair]:
-    """The pairs of rows {"prompt", "chosen", "rejected", "tools"?, "weight"?, "pattern"?} (lists of messages).
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Pairs as tokens, in the order of their rows, and what became of the others: as rows.EncodedFile has it."""
+
+    file: str
+    pairs: list[Pair]
+    rows: list[PreferencePair]
+    left_out: list[Problem]
+    total: int
+    remarks: list[str]
+
+    @property
+    def usable(self) -> int:
+        return len(self.pairs)
+
+
+def encode_pairs(
+    tokenizer,
+    read: RowsRead,
+    max_tokens: int,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> EncodedPairs:
+    """The pairs of a file as tokens; what the template refuses, and answers that are the same tokens, are left out.
 
     A pair that is longer than max_tokens loses the start of its prompt, as encode_answer cuts it, and
     both answers get the shorter of the two prompts: were they cut differently, the pair would compare prompts.
+    progress(pairs done, of all) is called before each and at the end; what it raises ends the work.
     """
-    pairs = []
-    for row in rows:
-        chosen, rejected = (
-            encode_answer(tokenizer, row["prompt"], row[side], row.get("tools"), max_tokens)
-            for side in ("chosen", "rejected")
-        )
-        shorter = min(chosen, rejected, key=lambda side: side.supervised_from)
-        prompt = shorter.tokens[: shorter.supervised_from]
-        chosen, rejected = _after(prompt, chosen), _after(prompt, rejected)
-        tokens = f"{prompt} {chosen.tokens} {rejected.tokens}"
-        key = hashlib.sha256(tokens.encode()).hexdigest()[:16]
-        weight, pattern = float(row.get("weight", 1.0)), row.get("pattern", "unknown")
-        pairs.append(Pair(chosen, rejected, weight, pattern, key))
-    return pairs
+    encoder, pairs, rows, bad, marked = ChatEncoder(tokenizer), [], [], [], []
+    for done, row in enumerate(read.rows):
+        progress(done, len(read.rows))
+        encoder.found.clear()
+        try:
+            pairs.append(_encode_pair(encoder, row, max_tokens))
+            rows.append(row)
+        except CannotEncode as error:
+            bad.append(Problem(row.file, row.line, str(error)))
+        else:
+            marked += token_rows.control_tokens_found(encoder, row)
+    progress(len(read.rows), len(read.rows))
+    left_out = sorted([*read.left_out, *bad], key=lambda problem: problem.line)
+    remarks = [*read.remarks, *token_rows.control_token_remarks(read.file, marked)]
+    return EncodedPairs(read.file, pairs, rows, left_out, read.total, remarks)
+
+
+def _encode_pair(encoder: ChatEncoder, row: PreferencePair, max_tokens: int) -> Pair:
+    chosen, rejected = (
+        encode_answer(encoder, row.prompt, answer, row.tools, max_tokens)
+        for answer in (row.chosen, row.rejected)
+    )
+    shorter = min(chosen, rejected, key=lambda side: side.supervised_from)
+    prompt = shorter.tokens[: shorter.supervised_from]
+    chosen, rejected = _after(prompt, chosen), _after(prompt, rejected)
+    if chosen.tokens == rejected.tokens:
+        cut = f" in the first {max_tokens} tokens" if chosen.cut_tokens else ""
+        raise CannotEncode(f"the two answers are the same to the model{cut}")
+    tokens = f"{prompt} {chosen.tokens} {rejected.tokens}"
+    key = hashlib.sha256(tokens.encode()).hexdigest()[:16]
+    return Pair(chosen, rejected, row.weight, row.pattern, key)
 
 
 def _after(prompt: list[int], row: TokenRow) -> TokenRow:

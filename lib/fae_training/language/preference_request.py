@@ -1,11 +1,11 @@
 """What train_dpo.py asks before a run begins: the objective, the corrections, where it starts from. Standard library only."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from fae_training import dataset, runs
 from fae_training.calling import Parser
 from fae_training.corrections import lint
-from fae_training.corrections import pairs as correction_pairs
 from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.language import adapters
@@ -14,6 +14,7 @@ from fae_training.ranges import RANGES
 from fae_training.runs import Run
 from fae_training.settings import Settings
 from fae_training.state import Home, read_json
+from fae_training.training_rows import RowsRead
 
 DEFAULTS = {
     "from": "current",
@@ -82,36 +83,34 @@ def objective(settings: Settings) -> Objective:
     )
 
 
-def corrections(home: Home) -> tuple[list[dict], list[dict], list[str]]:
+def corrections(home: Home) -> tuple[RowsRead, RowsRead, list[str]]:
     """(pairs to train on, held-out pairs, the linter's remarks) of data/dpo/, whoever wrote it.
 
     What extract_corrections.py wrote was checked and weighted there; other files are now, in the same way.
-    Raises what correction_pairs.load does.
+    Raises Missing when a file cannot be read.
     """
-    directory = home.file("data", "dpo")
-    train, valid = (
-        correction_pairs.load(path) if path.exists() else []
-        for path in (directory / "train.jsonl", directory / "valid.jsonl")
-    )
-    meta = read_json(directory / "meta.json") or {}
-    if "lint" in meta:
+    train, valid = dataset.read(home, "dpo")
+    meta = read_json(home.file("data", "dpo", "meta.json")) or {}
+    if "lint" in meta and meta.get("data_fingerprint") == dataset.fingerprint(home, "dpo"):
         return train, valid, meta["lint"]["remarks"]
-    train, valid, report = lint.check(train, valid)
-    return train, valid, report.remarks
+    rows, held_out, report = lint.check(train.rows, valid.rows)
+    return replace(train, rows=rows), replace(valid, rows=held_out), report.remarks
 
 
-def corrections_facts(home: Home) -> dict:
-    """Facts of data/dpo/ as dataset.facts gives them. Raises Missing when there is no correction."""
+def corrections_facts(home: Home, keep: bool) -> dict:
+    """Facts of data/dpo/ as dataset.checked_facts gives them. Raises Missing when there is no correction."""
     try:
-        facts = dataset.facts(home, "dpo", EXTRACT)
-        train, valid, remarks = corrections(home)
-        facts["rows"] = {"train": len(train), "valid": len(valid)}
-    except Missing:
-        train = []
-    if not train:
+        facts = dataset.checked_facts(home, "dpo", EXTRACT, keep)
+    except Missing as missing:
+        if missing.code != "no_data":
+            raise
         raise Missing(
             "no_corrections", f"there are no corrections to learn from; {WHAT_COUNTS}", EXTRACT
-        )
+        ) from None
+    train, valid, remarks = corrections(home)
+    if train.usable != facts["rows"]["train"]:
+        facts["learned_from"] = f"{train.usable} rows"
+    facts["rows"] = {"train": train.usable, "valid": valid.usable}
     facts["notes"] += remarks
     if not home.file("data", "sft", "valid.jsonl").exists():
         facts["notes"].append(

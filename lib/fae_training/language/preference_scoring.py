@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from itertools import islice
+import contextlib
 
+from fae_training import training_rows
 from fae_training.language import preference_request, scoring, validation_set
+from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.generation import answer_texts, generate
 from fae_training.language.preference_batches import (
@@ -129,15 +130,12 @@ def probed_conversations(run: Run, tokenizer, tokens: int) -> list[TokenRow]:
     From those that SFT trains on: preference training does not read them, and the held-out ones are for the score.
     About `tokens` tokens of them.
     """
-    path = run.home.file("data", "sft", "train.jsonl")
-    if not path.exists():
-        return []
+    read = training_rows.read(run.home.file("data", "sft", "train.jsonl"), "sft")
     found: list[TokenRow] = []
-    with path.open(encoding="utf-8") as lines:
-        for number, row in enumerate(map(json.loads, islice(lines, PROBED_CONVERSATIONS))):
-            length = run.settings["max_length"]
+    for row in read.rows[:PROBED_CONVERSATIONS]:
+        with contextlib.suppress(CannotEncode):
             found += encode_conversation(
-                tokenizer, row["messages"], row.get("tools"), length, source=str(number)
+                tokenizer, row.messages, row.tools, run.settings["max_length"], source=str(row.line)
             )
     return validation_set.choose(found, tokens, validation_set.FEWEST_VALIDATED)
 
@@ -148,12 +146,12 @@ class HeldOutPreferences:
     def __init__(self, run: Run, tokenizer):
         self.tokenizer = tokenizer
         self.conversations = scoring.HeldOutConversations(run, tokenizer, share=0.5)
-        _, rows, _ = preference_request.corrections(run.home)
-        self.pairs = encode_pairs(tokenizer, rows, run.settings["max_length"])
+        _, held_out, _ = preference_request.corrections(run.home)
+        encoded = encode_pairs(tokenizer, held_out, run.settings["max_length"])
+        self.pairs, self.asked = encoded.pairs, encoded.rows[:ASKED]
         if looks := scoring.looks_of(run):
             fewest = validation_set.FEWEST_SCORED
             self.pairs = choose(self.pairs, looks.scoring_tokens // 2, fewest)
-        self.asked = rows[:ASKED]
         self.watched = watched(self.pairs)
 
     @property
@@ -172,7 +170,7 @@ class HeldOutPreferences:
         texts = answer_texts(
             model,
             self.tokenizer,
-            [row["prompt"] for row in self.asked],
+            [(row.prompt, row.tools) for row in self.asked],
             scoring.LONGEST_EXAMPLE,
             lambda: finished(0),
         )
@@ -182,8 +180,7 @@ class HeldOutPreferences:
             lengths = answer_tokens(model, self.tokenizer, self.watched, lambda: finished(0))
         finished(len(self.watched))
         examples = [
-            {"prompt": row["prompt"][-1]["content"], "text": text}
-            | {"wanted": row["chosen"][-1]["content"]}
+            {"prompt": row.prompt[-1]["content"], "text": text, "wanted": row.chosen["content"]}
             for row, text in zip(self.asked, texts, strict=True)
         ]
         return self.conversations.measure(model, fast, finished) | {

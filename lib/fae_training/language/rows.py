@@ -2,23 +2,34 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from fae_training import state
-from fae_training.errors import BadRequest, Missing
-from fae_training.language.chat_template import end_of_turn, ends_turn, render
+from fae_training import state, training_rows
+from fae_training.errors import BadRequest
+from fae_training.language.chat_encoder import (
+    CannotEncode,
+    ChatEncoder,
+    NothingLeft,
+    TemplateMismatch,
+)
+from fae_training.message_forms import is_target
+from fae_training.training_rows import Problem
 
 # Part of the cache's key: raise it when the same conversation would give other rows.
-FORMAT = 2
+FORMAT = 3
+# A suggested --max-length is a multiple of this.
+_LENGTH_STEP = 64
 
 
 @dataclass(frozen=True)
 class TokenRow:
     """One training example. The targets are tokens[supervised_from:], the answer and its end token.
 
-    weight multiplies each target's loss; source says where the row is from; cut_tokens is how much of the
-    conversation had to be left out for the row to fit.
+    weight multiplies each target's loss; source says where the row is from, and is the same for the rows of one
+    conversation; cut_tokens is how much of the conversation had to be left out for the row to fit.
     """
 
     tokens: list[int]
@@ -26,6 +37,63 @@ class TokenRow:
     weight: float = 1.0
     source: str = ""
     cut_tokens: int = 0
+
+    @property
+    def whole_tokens(self) -> int:
+        return len(self.tokens) + self.cut_tokens
+
+
+@dataclass(frozen=True)
+class EncodedFile:
+    """The token rows of a file, and what became of its conversations: `usable` of them are in the rows.
+
+    left_out names those that are not, by the reader and by the template; remarks are sentences for a person.
+    """
+
+    file: str
+    rows: list[TokenRow]
+    usable: int
+    left_out: list[Problem]
+    total: int
+    remarks: list[str]
+
+
+@dataclass(frozen=True)
+class CutReport:
+    """What max_length cut off. nine_in_ten is the length that keeps nine rows of ten whole."""
+
+    max_length: int
+    rows: int
+    cut_rows: int
+    tokens: int
+    cut_tokens: int
+    nine_in_ten: int
+
+    def sentence(self) -> str | None:
+        """For a person; None where nothing was cut."""
+        if not self.cut_rows:
+            return None
+        text = (
+            f"{self.cut_rows:,} of {self.rows:,} rows are longer than {self.max_length} tokens and lost their oldest "
+            f"part: {self.cut_tokens:,} of {self.tokens:,} tokens are not learned from"
+        )
+        if self.nine_in_ten > self.max_length:
+            return f"{text}; --max-length {self.nine_in_ten} would keep nine rows in ten whole"
+        return f"{text}; nine rows in ten are whole"
+
+
+def cut_report(rows, max_length: int) -> CutReport:
+    """Of token rows or pairs, both having whole_tokens and cut_tokens."""
+    lengths = sorted(row.whole_tokens for row in rows)
+    ninth = lengths[-(-9 * len(lengths) // 10) - 1] if lengths else 0
+    return CutReport(
+        max_length,
+        len(lengths),
+        sum(row.cut_tokens > 0 for row in rows),
+        sum(lengths),
+        sum(row.cut_tokens for row in rows),
+        ninth if ninth <= max_length else -(-ninth // _LENGTH_STEP) * _LENGTH_STEP,
+    )
 
 
 def encode_conversation(
@@ -36,49 +104,63 @@ def encode_conversation(
     weight: float = 1.0,
     source: str = "",
 ) -> list[TokenRow]:
-    """A row for each assistant turn, with everything before it as its prompt.
+    """A row for each assistant turn, with everything before it as its prompt. Messages are as training_rows reads them.
 
     The prompt is what Fae's runtime sends for that turn (enable_thinking=False), so the model is trained on
     the text that it will see. The answer is what the template makes of the turn: its text, or its tool
     calls in the model's native form. A conversation that is too long loses its oldest turns, then the
     start of what is left, but keeps the system message; a too long answer loses its end, and with it the
-    end token. Raises BadRequest when the template does not render a turn after its own prompt.
+    end token. An answer that the template makes nothing of is no target. `tokenizer` is a tokenizer or a ChatEncoder.
+    Raises CannotEncode when the template does not render it, renders a turn otherwise than after its own prompt, or
+    leaves no target.
     """
-    messages = [_with_parsed_arguments(message) for message in messages]
-    rows = []
+    encoder = _encoder(tokenizer)
+    messages, tools = encoder.plain(messages), encoder.plain(tools)
+    rows, skipped = [], 0
     for index, message in enumerate(messages):
         # A weight of 0 on an answer, as chat fine-tuning files have it: context, not a target.
-        if message["role"] == "assistant" and message.get("weight", 1) != 0:
-            rows.append(
-                _encode_turn(tokenizer, messages[: index + 1], tools, max_tokens, weight, source)
-            )
+        if is_target(message):
+            until = messages[: index + 1]
+            try:
+                rows.append(_encode_turn(encoder, until, tools, max_tokens, weight, source))
+            except NothingLeft as nothing:
+                skipped, reason = skipped + 1, nothing
+    if skipped and not rows:
+        raise reason
+    encoder.skipped += skipped
     return rows
 
 
 def encode_answer(
     tokenizer,
     prompt: list[dict],
-    answer: list[dict],
+    answer: dict,
     tools: list[dict] | None = None,
     max_tokens: int = 2048,
-    weight: float = 1.0,
-    source: str = "",
 ) -> TokenRow:
-    """The one row of an answer (a list of one assistant message) to a prompt, as preference pairs have them."""
-    messages = [_with_parsed_arguments(message) for message in [*prompt, *answer]]
-    return _encode_turn(tokenizer, messages, tools, max_tokens, weight, source)
+    """The one row of an answer, an assistant message, to a prompt, as preference pairs have them."""
+    encoder = _encoder(tokenizer)
+    messages, tools = encoder.plain([*prompt, answer]), encoder.plain(tools)
+    return _encode_turn(encoder, messages, tools, max_tokens, 1.0, "")
 
 
-def _encode_turn(tokenizer, messages, tools, max_tokens, weight, source) -> TokenRow:
-    answer = tokenizer.encode(_answer_text(tokenizer, messages, tools), add_special_tokens=False)
-    if not ends_turn(tokenizer, answer[-1]):
-        answer.append(tokenizer.eos_token_id)
-    prompt = _prompt_tokens(tokenizer, messages[:-1], tools)
+def encode_prompt(tokenizer, messages: list[dict], tools: list[dict] | None = None) -> list[int]:
+    """What Fae's runtime sends to have these messages answered, whole."""
+    encoder = _encoder(tokenizer)
+    return encoder.prompt(encoder.plain(messages), encoder.plain(tools))
+
+
+def _encoder(tokenizer) -> ChatEncoder:
+    return tokenizer if isinstance(tokenizer, ChatEncoder) else ChatEncoder(tokenizer)
+
+
+def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens, weight, source) -> TokenRow:
+    prompt, answer = encoder.turn(messages, tools)
     whole = len(prompt) + len(answer)
     if whole > max_tokens:
         # An answer longer than half of the room is cut to what a prompt that is cut to the other half leaves.
         answer = answer[: max(max_tokens - len(prompt), max_tokens - max_tokens // 2)]
-        prompt = _shortened_prompt(tokenizer, messages[:-1], tools, max_tokens - len(answer))
+        prompt = _shortened_prompt(encoder, messages[:-1], prompt, tools, max_tokens - len(answer))
     return TokenRow(
         tokens=prompt + answer,
         supervised_from=len(prompt),
@@ -88,29 +170,30 @@ def _encode_turn(tokenizer, messages, tools, max_tokens, weight, source) -> Toke
     )
 
 
-def _shortened_prompt(tokenizer, messages, tools, room: int) -> list[int]:
-    """The prompt without its oldest turns; what is still too long loses the start of what follows the system message."""
+def _shortened_prompt(encoder: ChatEncoder, messages, whole, tools, room: int) -> list[int]:
+    """`whole`, the prompt of these messages, without its oldest turns; what is still too long loses the start of what follows the system message."""
     system = [message for message in messages[:1] if message["role"] == "system"]
     rest = messages[len(system) :]
-    while True:
-        prompt = _prompt_tokens(tokenizer, system + rest, tools)
-        # The template wants a question, so turns are dropped up to the next message of the user.
-        later = [i for i, message in enumerate(rest) if i and message["role"] == "user"]
-        if len(prompt) <= room:
-            return prompt
-        if not later:
-            break
-        rest = rest[later[0] :]
-    start = common_length(prompt, _system_tokens(tokenizer, system, tools))
+    # The template wants a question, so turns are dropped up to a message of the user. Fewer turns are fewer tokens.
+    starts = [i for i, message in enumerate(rest) if not i or message["role"] == "user"]
+
+    def prompt_from(index: int) -> list[int]:
+        return encoder.prompt(system + rest[starts[index] :], tools) if index else whole
+
+    fits = bisect_left(range(len(starts)), True, key=lambda i: len(prompt_from(i)) <= room)
+    if fits < len(starts):
+        return prompt_from(fits)
+    prompt = prompt_from(len(starts) - 1)
+    start = common_length(prompt, _system_tokens(encoder, system, tools))
     if start > room // 2:
         start = 0
     return prompt[:start] + prompt[len(prompt) - (room - start) :]
 
 
-def _system_tokens(tokenizer, system, tools) -> list[int]:
+def _system_tokens(encoder: ChatEncoder, system, tools) -> list[int]:
     """A prompt with the same start and another question: what both share is the system message."""
     other = [{"role": "user", "content": "\u2042"}]
-    return _prompt_tokens(tokenizer, system + other, tools) if system or tools else []
+    return encoder.prompt(system + other, tools) if system or tools else []
 
 
 def common_length(a: list[int], b: list[int]) -> int:
@@ -127,82 +210,116 @@ def common_length(a: list[int], b: list[int]) -> int:
     return low
 
 
-def _prompt_tokens(tokenizer, messages, tools) -> list[int]:
-    return tokenizer.encode(render(tokenizer, messages, tools, True), add_special_tokens=False)
-
-
-def _answer_text(tokenizer, messages, tools) -> str:
-    """The last message as the template writes it after the prompt, with its end token and nothing after that."""
-    prompt = render(tokenizer, messages[:-1], tools, True)
-    whole = render(tokenizer, messages, tools, False)
-    if not whole.startswith(prompt):
-        raise BadRequest(
-            "template_mismatch",
-            "the model's chat template writes an assistant turn in another way than the prompt announces it: "
-            f"the prompt ends in {prompt[-40:]!r}, the turn is {whole[len(prompt) - 40 :][:80]!r}",
-            "correct chat_template.jinja in the model's directory, or choose another --model",
-        )
-    return end_of_turn(tokenizer, whole[len(prompt) :])
-
-
-def _with_parsed_arguments(message: dict) -> dict:
-    """Tool calls whose arguments are a JSON text, as the OpenAI form has them, with the object they stand for."""
-    calls = message.get("tool_calls")
-    if not calls:
-        return message
-    parsed = []
-    for call in calls:
-        function = dict(call.get("function", call))
-        if isinstance(function.get("arguments"), str):
-            try:
-                function["arguments"] = json.loads(function["arguments"] or "{}")
-            except ValueError as error:
-                raise BadRequest(
-                    "bad_tool_call",
-                    f"the arguments of the tool call {function.get('name')!r} are not JSON ({error})",
-                    "leave that row out, or export the data again: uv run scripts/export_data.py",
-                ) from error
-        parsed.append({"type": "function", "function": function})
-    return message | {"content": message.get("content") or "", "tool_calls": parsed}
-
-
 def encode_file(
-    tokenizer, path: Path, max_tokens: int, cache_directory: Path | None = None
-) -> list[TokenRow]:
-    """The rows of all conversations in a JSONL file ({"messages", "tools"?, "weight"?, "source"?} a line).
+    tokenizer,
+    path: Path,
+    max_tokens: int,
+    cache_directory: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> EncodedFile:
+    """The rows of all conversations in a file of data/sft, in any form that training_rows.read knows.
 
     With a cache_directory they are kept there (0600) under a hash of the file, the tokenizer and max_tokens,
     and older rows of a file of this name are removed, so that nothing outlives the data that it is from.
-    Raises Missing when there is no such file.
+    progress(conversations done, of all) is called before each and at the end; what it raises ends the work.
+    No file has no rows. Raises Missing when it cannot be read, BadRequest when the template suits no conversation.
     """
-    if not path.exists():
-        raise Missing(
-            "no_training_data", f"{path} is not there", "make it: uv run scripts/export_data.py"
-        )
-    content = path.read_bytes()
     cache = None
-    if cache_directory is not None:
+    if cache_directory is not None and path.is_file():
         stem = f"{path.parent.name}-{path.stem}-"
-        key = _fingerprint(content, tokenizer, max_tokens)
+        key = _fingerprint(path.read_bytes(), tokenizer, max_tokens)
         cache = cache_directory / f"{stem}{key}.json"
         kept = state.read_json(cache)
         if kept is not None:
-            return [TokenRow(**row) for row in kept["rows"]]
+            return _from_cache(kept)
         for old in cache_directory.glob(f"{stem}*.json"):
             old.unlink()
-    rows = []
-    for conversation in state.read_jsonl(path):
-        rows += encode_conversation(
-            tokenizer,
-            conversation["messages"],
-            conversation.get("tools"),
-            max_tokens,
-            conversation.get("weight", 1.0),
-            json.dumps(conversation.get("source", ""), ensure_ascii=False),
-        )
+    found = _encode_all(
+        ChatEncoder(tokenizer), training_rows.read(path, "sft"), max_tokens, progress
+    )
     if cache is not None:
-        state.write_json(cache, {"rows": [asdict(row) for row in rows]})
-    return rows
+        # Not by write_json: with a token a line it would take as long as the tokenising.
+        parts = {
+            name: [vars(item) for item in getattr(found, name)] for name in ("rows", "left_out")
+        }
+        state.write_text(cache, json.dumps(vars(found) | parts))
+    return found
+
+
+def _from_cache(kept: dict) -> EncodedFile:
+    kept = {name: value for name, value in kept.items() if name != "schema"}
+    rows = [TokenRow(**row) for row in kept["rows"]]
+    left_out = [Problem(**problem) for problem in kept["left_out"]]
+    return EncodedFile(**(kept | {"rows": rows, "left_out": left_out}))
+
+
+def _encode_all(encoder: ChatEncoder, read, max_tokens: int, progress) -> EncodedFile:
+    rows: list[TokenRow] = []
+    bad, marked = [], []
+    for done, conversation in enumerate(read.rows):
+        progress(done, len(read.rows))
+        encoder.found.clear()
+        try:
+            rows += encode_conversation(
+                encoder,
+                conversation.messages,
+                conversation.tools,
+                max_tokens,
+                conversation.weight,
+                _identity(conversation),
+            )
+        except CannotEncode as error:
+            mismatch = error if isinstance(error, TemplateMismatch) else None
+            bad.append(Problem(conversation.file, conversation.line, str(error)))
+        else:
+            marked += control_tokens_found(encoder, conversation)
+    progress(len(read.rows), len(read.rows))
+    if bad and not rows and mismatch:
+        raise BadRequest(
+            "template_mismatch",
+            str(mismatch),
+            "correct chat_template.jinja in the model's directory, or choose another --model",
+        )
+    return EncodedFile(
+        read.file,
+        rows,
+        read.usable - len(bad),
+        sorted([*read.left_out, *bad], key=lambda problem: problem.line),
+        read.total,
+        [*read.remarks, *_skipped(encoder, read.file), *control_token_remarks(read.file, marked)],
+    )
+
+
+def _skipped(encoder: ChatEncoder, file: str) -> list[str]:
+    if not encoder.skipped:
+        return []
+    return [
+        f"{encoder.skipped} answers in {file} are not learned from: the model's chat template leaves nothing of them, "
+        "as of tool calls where it knows none"
+    ]
+
+
+def control_tokens_found(encoder: ChatEncoder, row) -> list[Problem]:
+    """The control tokens that a conversation or pair, just encoded, holds as text; none or one."""
+    held = " and ".join(sorted(encoder.found))
+    return [Problem(row.file, row.line, f"holds {held}")] if held else []
+
+
+def control_token_remarks(file: str, marked: list[Problem]) -> list[str]:
+    if not marked:
+        return []
+    return [
+        f"{len(marked)} rows of {file} hold control tokens of the model as text; they are learned as plain characters: "
+        + training_rows.listed(marked)
+    ]
+
+
+def _identity(conversation) -> str:
+    """A text that the rows of this conversation share and no others do: what it is from, else where it stands."""
+    source = conversation.source
+    if not (source.get("ids") or source.get("session")):
+        source = source | {"line": conversation.line}
+    return json.dumps(source, ensure_ascii=False)
 
 
 def _fingerprint(content: bytes, tokenizer, max_tokens: int) -> str:

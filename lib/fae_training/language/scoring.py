@@ -5,15 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from fae_training import training_rows
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
 from fae_training.language import adapters, generation, loading, validation_set
 from fae_training.language.batches import collate
+from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_path import FastSettings, enable
-from fae_training.language.rows import TokenRow, encode_file
+from fae_training.language.rows import TokenRow, encode_file, encode_prompt
 from fae_training.language.supervised_loss import token_log_probabilities
 from fae_training.runs import Run
-from fae_training.state import read_jsonl
 
 EXAMPLES = 3
 LONGEST_EXAMPLE = 80
@@ -141,11 +142,12 @@ class HeldOutConversations:
     def __init__(self, run: Run, tokenizer, share: float = 1.0):
         self.tokenizer = tokenizer
         self.prompts = example_prompts(run, tokenizer)
-        self.all_rows: list[TokenRow] = []
-        path = run.home.file("data", "sft", "valid.jsonl")
-        if path.exists():
-            cache = run.home.directory("cache")
-            self.all_rows = encode_file(tokenizer, path, run.settings["max_length"], cache)
+        self.all_rows = encode_file(
+            tokenizer,
+            run.home.file("data", "sft", "valid.jsonl"),
+            run.settings["max_length"],
+            run.home.directory("cache"),
+        ).rows
         looks = looks_of(run)
         self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
         self.rows = self.all_rows
@@ -164,7 +166,7 @@ class HeldOutConversations:
         texts = generation.answer_texts(
             model,
             self.tokenizer,
-            [prompt["messages"] for prompt in self.prompts],
+            [(prompt["messages"], prompt["tools"]) for prompt in self.prompts],
             LONGEST_EXAMPLE,
             lambda: finished(0),
         )
@@ -200,34 +202,38 @@ def score(run: Run, session, loaded: tuple | None = None) -> dict:
 
 
 def example_prompts(run: Run, tokenizer) -> list[dict]:
-    """An exchange of each of the first few held-out conversations: messages up to the answer, question, answer.
+    """An exchange of each of the first few held-out conversations: messages up to the answer, tools, question, answer.
 
     The last one whose prompt is no longer than a row of this run.
     """
     prompts = []
-    for row in read_jsonl(run.home.file("data", "sft", "valid.jsonl")):
-        messages = row["messages"]
-        for at in reversed(range(1, len(messages))):
-            question, answer = messages[at - 1], messages[at]
-            if not (
-                answer["role"] == "assistant"
-                and answer.get("content")
-                and question["role"] == "user"
-            ):
+    for row in training_rows.read(run.home.file("data", "sft", "valid.jsonl"), "sft").rows:
+        for at in reversed(range(1, len(row.messages))):
+            question, answer = row.messages[at - 1], row.messages[at]
+            if (question["role"], answer["role"]) != ("user", "assistant"):
                 continue
-            prompt = generation.prompt_tokens(tokenizer, messages[:at])
-            if len(prompt) <= run.settings["max_length"]:
-                prompts.append(
-                    {
-                        "messages": messages[:at],
-                        "prompt": question["content"],
-                        "wanted": answer["content"],
-                    }
-                )
-                break
+            if not answer["content"].strip() or not _fits(run, tokenizer, row, at):
+                continue
+            prompts.append(
+                {
+                    "messages": row.messages[:at],
+                    "tools": row.tools,
+                    "prompt": question["content"],
+                    "wanted": answer["content"],
+                }
+            )
+            break
         if len(prompts) == EXAMPLES:
             break
     return prompts
+
+
+def _fits(run: Run, tokenizer, row, until: int) -> bool:
+    try:
+        prompt = encode_prompt(tokenizer, row.messages[:until], row.tools)
+    except CannotEncode:
+        return False
+    return len(prompt) <= run.settings["max_length"]
 
 
 def before_and_after(before: list[dict], after: list[dict]) -> list[dict]:
@@ -280,7 +286,7 @@ def verify(run: Run, session) -> dict:
     import mlx.core as mx
 
     model, tokenizer = loading.load(run.record["model"]["directory"])
-    tokens = mx.array([generation.prompt_tokens(tokenizer, [{"role": "user", "content": "Hello"}])])
+    tokens = mx.array([encode_prompt(tokenizer, [{"role": "user", "content": "Hello"}])])
     model.eval()
     before = model(tokens).astype(mx.float32)
     mx.eval(before)

@@ -57,13 +57,17 @@ def _verified(model, settings):
         output = architecture.find_output(model, rows, tolerance)
         settings = replace(settings, output=output)
         if output.name is None:
-            notes.append(f"a {kind} model has an output layer of its own: its logits are made whole")
+            notes.append(
+                f"a {kind} model has an output layer of its own: its logits are made whole"
+            )
     if settings.attention:
         layer_patch.install()
         if not _close(_attempt(lambda: inner(tokens)), hidden, tolerance):
             layer_patch.remove()
             settings = replace(settings, attention=False)
-            notes.append(f"attention and gates of a {kind} model are mlx-lm's: ours gave another result")
+            notes.append(
+                f"attention and gates of a {kind} model are mlx-lm's: ours gave another result"
+            )
     if settings.shared_prefix:
         if not architecture.is_hybrid(inner) and not architecture.has_plain_caches(model):
             settings = replace(settings, shared_prefix=False)

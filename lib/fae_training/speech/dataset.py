@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
-from fae_training import consent
+from fae_training import consent, training_rows
 from fae_training.conversations import forgetting
 from fae_training.errors import Missing, SkillError
 from fae_training.speech import clips, corrections, sentences, vocabulary
 from fae_training.speech.measures import occurrences
 from fae_training.speech.synthesis import roughen
-from fae_training.state import Home, make_directory, now, read_jsonl, write_jsonl
+from fae_training.state import Home, make_directory, now, write_jsonl
 
 # A term with so many recordings needs no synthesised clip.
 ENOUGH_RECORDINGS = 8
@@ -143,9 +143,9 @@ def users_turns(home: Home) -> list[str]:
         return []
     turns = [
         message["content"]
-        for row in read_jsonl(home.file("data", "sft", "train.jsonl"))
-        for message in row["messages"]
-        if message["role"] == "user" and isinstance(message["content"], str)
+        for row in training_rows.read(home.file("data", "sft", "train.jsonl"), "sft").rows
+        for message in row.messages
+        if message["role"] == "user"
     ]
     return list(dict.fromkeys(turns))
 

@@ -1,0 +1,257 @@
+"""The forms in which people keep training rows, brought to the one form that is trained on. Standard library only.
+
+Conversations (data/sft): `messages`; `conversations` with from/value (ShareGPT); a prompt with a completion, response,
+output or answer; instruction, input and output (Alpaca). Pairs (data/dpo): chosen and rejected, with a prompt in any of
+these forms or, as TRL has it, at the start of both. Anywhere: `system` and `tools` beside the rest, a text or a list of
+messages, contents as lists of text parts, roles in any case and by their usual other names, arguments of tool calls as
+text or object.
+"""
+
+import json
+from dataclasses import dataclass, field
+
+from fae_training.message_forms import (
+    check_order,
+    is_empty,
+    is_target,
+    json_value,
+    messages_of,
+    shown,
+)
+
+_CONVERSATIONS = ("messages", "conversations", "conversation")
+_PROMPTS = ("prompt", "instruction", "question", "query", "input")
+_ANSWERS = ("completion", "response", "output", "answer")
+# A weight multiplies a loss in single precision: outside of this it becomes 0 or infinite there.
+_WEIGHTS = (1e-6, 1e6)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A row of data/sft. Of its assistant messages those without `"weight": 0` are learned from.
+
+    messages are {"role", "content": text, "tool_calls"?, "weight"?: 0}, arguments of tool calls being objects;
+    source is an object that may hold "ids" (a list of texts) and "session".
+    """
+
+    messages: list[dict]
+    tools: list[dict] | None = None
+    weight: float = 1.0
+    source: dict = field(default_factory=dict)
+    file: str = ""
+    line: int = 0
+
+    @property
+    def answers(self) -> int:
+        """How many messages are learned from."""
+        return sum(map(is_target, self.messages)) if self.weight else 0
+
+
+@dataclass(frozen=True)
+class PreferencePair:
+    """A row of data/dpo: two answers, one assistant message each, to the same prompt."""
+
+    prompt: list[dict]
+    chosen: dict
+    rejected: dict
+    tools: list[dict] | None = None
+    pattern: str = "unknown"
+    weight: float = 1.0
+    source: dict = field(default_factory=dict)
+    file: str = ""
+    line: int = 0
+
+    @property
+    def answers(self) -> int:
+        return 2 if self.weight else 0
+
+    @classmethod
+    def from_row(cls, row: dict) -> "PreferencePair":
+        """Of a row that is in our form already."""
+        return cls(
+            **row | {"chosen": row["chosen"][0], "rejected": row["rejected"][0]},
+        )
+
+    def as_row(self) -> dict:
+        """As it stands in data/dpo/train.jsonl."""
+        row = {"prompt": self.prompt, "chosen": [self.chosen], "rejected": [self.rejected]}
+        if self.tools:
+            row["tools"] = self.tools
+        return row | {"pattern": self.pattern, "weight": self.weight, "source": self.source}
+
+
+def conversation(given, file: str = "", line: int = 0) -> Conversation:
+    """One row of data/sft in our form. Raises ValueError saying what it is and what was expected."""
+    _object(given)
+    name = next((name for name in _CONVERSATIONS if given.get(name) is not None), None)
+    if name:
+        if not isinstance(given[name], list):
+            raise ValueError(f"{name} is {shown(given[name])}, expected a list of messages")
+        messages = messages_of(given[name], None, name)
+    elif "chosen" in given and "rejected" in given:
+        raise ValueError("is a preference pair (chosen, rejected); those belong in data/dpo")
+    else:
+        answer = next((name for name in _ANSWERS if given.get(name) is not None), None)
+        prompt = _prompt(given)
+        if answer is None or not prompt:
+            raise ValueError(
+                f"has no conversation ({_has(given)}); expected messages, or a prompt and its answer"
+            )
+        # What stands in a prompt is context: only the completion is to be imitated.
+        context = [m | {"weight": 0} if m["role"] == "assistant" else m for m in prompt]
+        messages = context + _after(prompt, messages_of(given[answer], "assistant", answer))
+    messages = _with_system(given, messages)
+    check_order(messages)
+    if not any(message["role"] == "assistant" for message in messages):
+        raise ValueError("has no assistant message, so there is nothing to learn from")
+    for number, message in enumerate(messages, 1):
+        if is_target(message) and is_empty(message):
+            raise ValueError(f"message {number}, the assistant's, is empty")
+    return Conversation(
+        messages, _tools(given), _weight(given), _source(given.get("source")), file, line
+    )
+
+
+def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
+    """One row of data/dpo in our form. Raises ValueError saying what it is and what was expected."""
+    _object(given)
+    if missing := [name for name in ("chosen", "rejected") if name not in given]:
+        raise ValueError(f"has no {' and no '.join(missing)} ({_has(given)})")
+    chosen, rejected = (
+        [_without_weight(m) for m in messages_of(given[name], "assistant", name)]
+        for name in ("chosen", "rejected")
+    )
+    name = next((name for name in _CONVERSATIONS if given.get(name) is not None), None)
+    prompt = [
+        _without_weight(m)
+        for m in (messages_of(given[name], "user", name) if name else _prompt(given))
+    ]
+    if prompt:
+        chosen, rejected = _after(prompt, chosen), _after(prompt, rejected)
+    else:
+        while len(chosen) > 1 and len(rejected) > 1 and chosen[0] == rejected[0]:
+            prompt.append(chosen.pop(0))
+            rejected.pop(0)
+    prompt = _with_system(given, prompt)
+    if not any(message["role"] == "user" for message in prompt):
+        expected = ", ".join((*_PROMPTS, *_CONVERSATIONS[:2]))
+        raise ValueError(f"has no prompt ({_has(given)}); expected one of {expected}")
+    for name, answer in (("chosen", chosen), ("rejected", rejected)):
+        if len(answer) != 1 or answer[0]["role"] != "assistant":
+            roles = ", ".join(message["role"] for message in answer[:5]) or "nothing"
+            raise ValueError(f"{name} is {roles}; expected one assistant message")
+        if is_empty(answer[0]):
+            raise ValueError(f"{name} is empty")
+    check_order([*prompt, *chosen])
+    if chosen == rejected:
+        raise ValueError("chosen and rejected are the same")
+    if _trimmed(chosen[0]) == _trimmed(rejected[0]):
+        raise ValueError(
+            "the two answers are the same to the model: they differ only in spaces around them"
+        )
+    pattern = given.get("pattern")
+    return PreferencePair(
+        prompt,
+        chosen[0],
+        rejected[0],
+        _tools(given),
+        pattern if isinstance(pattern, str) and pattern else "unknown",
+        _weight(given),
+        _source(given.get("source")),
+        file,
+        line,
+    )
+
+
+def _object(given) -> None:
+    if not isinstance(given, dict):
+        raise ValueError(f"is {shown(given)}, expected a JSON object")
+    try:
+        json.dumps(given, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise ValueError(
+            f"holds half of a character ({half}): the text was cut inside an emoji or the like"
+        ) from None
+
+
+def _has(given: dict) -> str:
+    names = ", ".join(given)
+    return (
+        f"it has: {names if len(names) <= 60 else names[:56] + '...'}" if given else "it is empty"
+    )
+
+
+def _prompt(given: dict) -> list[dict]:
+    """The messages of a prompt that stands beside its answer; [] where there is none."""
+    name = next((name for name in _PROMPTS if given.get(name) not in (None, "")), None)
+    if name is None:
+        return []
+    prompt = messages_of(given[name], "user", name)
+    extra = given.get("input")
+    if name == "input" or extra is None:
+        return prompt
+    if not isinstance(extra, str):
+        raise ValueError(f"input is {shown(extra)}, expected a text")
+    if extra.strip():
+        prompt[-1] |= {"content": f"{prompt[-1]['content']}\n{extra}"}
+    return prompt
+
+
+def _after(prompt: list[dict], answer: list[dict]) -> list[dict]:
+    """An answer without the prompt, which conversational forms may repeat in it."""
+    repeated = len(answer) > len(prompt) and answer[: len(prompt)] == prompt
+    return answer[len(prompt) :] if repeated else answer
+
+
+def _with_system(given: dict, messages: list[dict]) -> list[dict]:
+    """The messages after the system message that stands beside them; their own system message goes before it."""
+    text = given.get("system", given.get("system_prompt"))
+    if text is not None and not isinstance(text, str):
+        raise ValueError(f"system is {shown(text)}, expected a text")
+    if not text or not text.strip() or (messages and messages[0]["role"] == "system"):
+        return messages
+    return [{"role": "system", "content": text}, *messages]
+
+
+def _trimmed(message: dict) -> dict:
+    return message | {"content": message["content"].strip()}
+
+
+def _without_weight(message: dict) -> dict:
+    return {name: value for name, value in message.items() if name != "weight"}
+
+
+def _tools(given: dict) -> list[dict] | None:
+    tools = given.get("tools")
+    if isinstance(tools, str) and tools.strip():
+        tools = json_value(tools, "the tools")
+    if not tools:
+        return None
+    tools = [tools] if isinstance(tools, dict) else tools
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise ValueError(f"tools is {shown(given['tools'])}, expected a list of objects")
+    return tools
+
+
+def _weight(given: dict) -> float:
+    weight = given.get("weight")
+    if weight is None:
+        return 1.0
+    if type(weight) not in (int, float) or not (
+        weight == 0 or _WEIGHTS[0] <= weight <= _WEIGHTS[1]
+    ):
+        raise ValueError(
+            f"the weight is {shown(weight)}, expected 0 or a number from {_WEIGHTS[0]:f} to {_WEIGHTS[1]:,.0f}"
+        )
+    return float(weight)
+
+
+def _source(value) -> dict:
+    """Where a row is from, in our form: other programs keep a name there, or nothing."""
+    if not isinstance(value, dict):
+        return {} if value is None else {"name": value if isinstance(value, str) else shown(value)}
+    if "ids" not in value:
+        return value
+    ids = value["ids"] if isinstance(value["ids"], list) else [value["ids"]]
+    return value | {"ids": [str(name) for name in ids if isinstance(name, str | int)]}

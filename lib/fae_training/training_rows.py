@@ -1,0 +1,207 @@
+"""The one reader of data/sft and data/dpo: JSON lines or a JSON array, each row in our form or named with what is wrong.
+
+What cannot be used is left out and told; more than a tenth of it, or nothing left to learn, is refused. Standard
+library only: the front process reads with it before a run begins, the worker with it again.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fae_training.errors import Missing
+from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
+
+_FORMS = {"sft": conversation, "dpo": preference_pair}
+KINDS = tuple(_FORMS)
+# The share of rows that may be unusable, and how many of them an answer names.
+MOST_LEFT_OUT = 0.1
+NAMED = 10
+_LONGEST_REASON = 110
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A row that cannot be used, or that something is to be said about, and why."""
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {_shortened(self.reason)}"
+
+    def as_dict(self) -> dict:
+        return {"file": self.file, "line": self.line, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """The rows of a file, `line` counted from 1 (in an array: the line on which the row begins).
+
+    total counts all that were there; weightless those in order but with the weight 0: nothing in them is learned.
+    """
+
+    file: str
+    rows: list[Conversation] | list[PreferencePair]
+    left_out: list[Problem]
+    total: int
+    weightless: int = 0
+
+    @property
+    def usable(self) -> int:
+        return len(self.rows)
+
+    @property
+    def remarks(self) -> list[str]:
+        if not self.weightless:
+            return []
+        return [
+            f"{self.weightless} of {self.total} rows of {self.file} have the weight 0 and are not learned from"
+        ]
+
+
+def read(path: Path, kind: str) -> RowsRead:
+    """The rows of data/<kind>/<side>.jsonl; none where there is no such file. Raises Missing when it is not readable."""
+    file, rows, left_out, total, weightless = "/".join(path.parts[-3:]), [], [], 0, 0
+    for line, given in _values(_content(path)):
+        total += 1
+        try:
+            if isinstance(given, ValueError):
+                raise given
+            row = _FORMS[kind](given, file, line)
+        except RecursionError:
+            left_out.append(Problem(file, line, "is nested too deep"))
+        except ValueError as error:
+            left_out.append(Problem(file, line, str(error)))
+        else:
+            if row.answers:
+                rows.append(row)
+            else:
+                weightless += 1
+    return RowsRead(file, rows, left_out, total, weightless)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file without a byte order mark. Not of a pipe, which would never end."""
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is no regular file")
+        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise Missing(
+            "unreadable_rows",
+            f"{path} cannot be read: {error.strerror or error}",
+            f"ls -ld {path}; a file of rows is expected there",
+        ) from error
+
+
+def _values(content: bytes) -> Iterator[tuple[int, object]]:
+    """(line, value) of JSON lines or of a JSON array; a ValueError in the place of what is not JSON."""
+    first = content.lstrip().split(b"\n", 1)
+    if first[0][:1] == b"[" and not (len(first) > 1 and first[1].strip() and _is_json(first[0])):
+        yield from _array(content)
+        return
+    # Not splitlines(): it also splits at the line separators that a JSON text may hold.
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if line.strip():
+            yield number, _value(line)
+
+
+def _is_json(line: bytes) -> bool:
+    return not isinstance(_value(line), ValueError)
+
+
+def _value(line: bytes) -> object:
+    try:
+        return json.loads(line.decode())
+    except UnicodeDecodeError as error:
+        return ValueError(f"is not UTF-8 text (byte {error.start + 1} is {line[error.start]:#04x})")
+    except ValueError as error:
+        return ValueError(f"is not JSON ({error})")
+    except RecursionError:
+        return ValueError("is nested too deep")
+
+
+def _array(content: bytes) -> Iterator[tuple[int, object]]:
+    """The elements of a JSON array, up to where it is damaged."""
+    text = content.decode(
+        errors="surrogateescape"
+    )  # a byte that is no text is then half of a character
+    scan, at, line, counted = json.JSONDecoder().raw_decode, text.index("[") + 1, 1, 0
+    while True:
+        at = _past_space(text, at)
+        line, counted = line + text.count("\n", counted, at), at
+        if text[at : at + 1] == "]":
+            return
+        try:
+            value, at = scan(text, at)
+        except (ValueError, RecursionError) as error:
+            yield line, ValueError(f"is not JSON ({error}); nothing after it in this array is read")
+            return
+        yield line, value
+        at = _past_space(text, at)
+        if text[at : at + 1] not in (",", "]"):
+            yield line, ValueError("has no comma or ] after it; nothing more of this array is read")
+            return
+        at += text[at] == ","
+
+
+def _past_space(text: str, at: int) -> int:
+    while text[at : at + 1].isspace():
+        at += 1
+    return at
+
+
+def notes(*files) -> list[str]:
+    """What a person is told of files with `file`, `total`, `left_out` and `remarks`: the first ten rows by name."""
+    said, room = [], NAMED
+    for some in files:
+        if some.left_out:
+            said.append(f"{_counted(some)} cannot be used:")
+            said += map(str, some.left_out[:room])
+            room -= min(room, len(some.left_out))
+        said += some.remarks
+    return said
+
+
+def listed(problems: list[Problem]) -> str:
+    """The first ten in one sentence."""
+    more = len(problems) - NAMED
+    return "; ".join(map(str, problems[:NAMED])) + (f"; and {more} more" if more > 0 else "")
+
+
+def require_usable(train, valid, again: str) -> None:
+    """Refuse what a run would learn nothing, or nothing sound, from. `again` is the command that makes the data.
+
+    train and valid have `file`, `total`, `usable`, `left_out` and `remarks`. Raises Missing: more than a tenth of the rows
+    to train on, or of both files together, cannot be used, or none is left.
+    """
+    hint = f"correct or remove these rows (all are named in meta.json beside the file, but not by --dry-run), or make them again: {again}"
+    for some in ([train], [train, valid]):
+        bad = [problem for file in some for problem in file.left_out]
+        if len(bad) > MOST_LEFT_OUT * sum(file.total for file in some):
+            worst = max(some, key=lambda file: len(file.left_out))
+            raise Missing(
+                "bad_rows",
+                f"{_counted(worst)} cannot be used, more than the tenth that may be left out: {listed(worst.left_out)}",
+                hint,
+            )
+    if not train.usable:
+        why = "; ".join(train.remarks) or f"{train.file} has no rows"
+        raise Missing(
+            "nothing_to_learn",
+            f"there is nothing to learn: {why}",
+            f"give the rows weights above 0, or make the file again: {again}",
+        )
+
+
+def _counted(file) -> str:
+    return f"{len(file.left_out)} of {file.total} rows of {file.file}"
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_REASON else f"{text[: _LONGEST_REASON - 3]}..."
