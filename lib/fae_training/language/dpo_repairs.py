@@ -147,6 +147,7 @@ def dpo_trainer(
             self.batches.reference = reference
             with session.stage("validating"):
                 drift = Drift(inner, self.tokenizer, validated, run, fast, self.looks, session)
+                drift.begin(len(drift.probed))
                 start = drift.measure(0)
             self.watch = Watch(
                 start.get("val_answer_tokens"),
@@ -155,7 +156,7 @@ def dpo_trainer(
             )
 
             def validate(step: int) -> dict:
-                session.progressed(0, len(validated) + len(drift.probed))
+                drift.begin(len(validated) + len(drift.probed))
                 values = preference_scoring.validation_values(
                     inner, validation, reference, objective, fast, drift.finished
                 )

@@ -28,8 +28,13 @@ class Drift:
             self.every = max(1, math.ceil(generated / max(part, 1)))
         self.done = 0
 
+    def begin(self, items: int) -> None:
+        """A validation of so many items begins, those of `probed` among them."""
+        self.done = 0
+        self.session.advance(0, items)
+
     def finished(self, count: int) -> None:
-        """`count` more items of this validation are done. Raises Cancelled when somebody asked for the end."""
+        """`count` more of them are done. Raises Cancelled when somebody asked for the end."""
         self.done += count
         self.session.advance(self.done)
 
@@ -45,5 +50,4 @@ class Drift:
                 self.model, self.probed, self.fast, self.looks.batch_tokens, self.finished
             )
             values["val_conversation_loss"] = scoring.mean_loss(losses)
-        self.done = 0
         return values
