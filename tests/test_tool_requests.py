@@ -75,9 +75,13 @@ def test_requests_in_dialogues_that_a_tool_answered_are_left_out():
 
 
 def test_a_question_about_what_is_wanted_claims_nothing():
-    for reply in ("What type of cuisine are you searching for?", "Which city are we checking the weather for?",
-                  "When should I set this alarm for?", "Find groups at epa.gov by searching for it.",
-                  "Would you like a table reserved?"):  # fmt: skip
+    for reply in (
+        "What kind of food are you searching for?",
+        "Which town are we checking the forecast for?",
+        "At what time should I set this for you?",
+        "You find it by searching for the name.",
+        "Would you like a room reserved?",
+    ):
         assert filters.reason_to_leave_out("Hm, well.", reply) is None, reply
 
 
