@@ -110,6 +110,9 @@ def test_most_replies_after_a_tool_that_did_something_are_known_as_claims():
 
 
 def test_what_is_given_to_work_on_is_no_request():
+    assert not needs_tool("Schedule a meeting for each person based on the given times.")
+    assert not needs_tool("The message below is too short.\n\nCall the office.")
+    assert needs_tool("Schedule a meeting for the following Monday.")
     assert not needs_tool("Summarize the given text.\n\nCall the office. Send me the report today.")
     assert not needs_tool("Rewrite this email: Send me the report. Call the office tomorrow.")
     assert needs_tool(
