@@ -200,7 +200,7 @@ _NOT_A_TEXT = re.compile(
 )
 # Material that follows, or was given: the request is about a text that is there.
 _GIVEN = re.compile(
-    r"\b(?:the|this|these|each) (?:given|provided|above|below)\b|\bgiven (?:the|an?|information|word|list|text)\b|\bbased on (?!my\b|our\b)"
+    r"\b(?:the|this|these|each) (?:given|provided|above|below)\b|\b(?:e-?mail|messages?|text|sentences?|paragraph|list|code|words?|table|passage|conversation) (?:above|below)\b|\bgiven (?:the|an?|information|word|list|text)\b|\bbased on (?!my\b|our\b)"
     r"|\b(?:the|this) following (?!day|week|month|morning|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|\bas follows\b",
     re.I,
 )
