@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from fae_training.errors import Failed, Missing  # noqa
+from fae_training.errors import Failed, Missing
 from fae_training.language import adapters, fast_path, layer_patch
 from fae_training.language.batches import collate
 from fae_training.language.fast_path import FastSettings
@@ -191,3 +191,23 @@ def test_a_model_that_gives_no_logits_for_tokens_is_refused(monkeypatch):
     monkeypatch.setattr(type(model), "__call__", wants_pictures)
     with pytest.raises(Failed, match="no logits for plain tokens: TypeError: pixel_values"):
         fast_path.enable(model, FastSettings())
+
+
+def test_layers_without_anything_linear_have_nothing_to_adapt():
+    import mlx.nn as nn
+
+    model = nn.Module()
+    model.layers = [nn.RMSNorm(8)]
+    with pytest.raises(Missing, match="no linear layers that an adapter could go to"):
+        adapters.adapter_keys(model)
+
+
+def test_a_model_that_mlx_lm_cannot_load_is_told_in_mlx_lms_words(tmp_path):
+    from fae_training.language import mlx_tune_repairs
+
+    directory = save_model("llama", tmp_path)
+    config = (directory / "config.json").read_text()
+    (directory / "config.json").write_text(config.replace('"hidden_size": 64', '"hidden_size": 32'))
+    with pytest.raises(Failed, match=r"mlx-lm cannot load .*ValueError: Expected shape") as told:
+        mlx_tune_repairs.load_model(directory, 4, 2.0, False, 0)
+    assert "another --model" in told.value.hint and "Tips" not in told.value.message
