@@ -48,7 +48,10 @@ def told(tokenizer, messages):
     """(prompt, answer) of each row as text."""
     rows = encode_conversation(tokenizer, messages)
     return [
-        (tokenizer.decode(row.tokens[: row.supervised_from]), tokenizer.decode(row.tokens[row.supervised_from :]))  # fmt: skip
+        (
+            tokenizer.decode(row.tokens[: row.supervised_from]),
+            tokenizer.decode(row.tokens[row.supervised_from :]),
+        )
         for row in rows
     ]
 
@@ -60,7 +63,9 @@ def test_an_empty_thought_that_the_prompt_announces_is_no_target(tokenizer_with)
     assert prompt.startswith("<|im_start|>system\nBe brief.<|im_end|>")
 
 
-def test_a_system_message_goes_into_the_first_question_where_the_template_knows_none(tokenizer_with):
+def test_a_system_message_goes_into_the_first_question_where_the_template_knows_none(
+    tokenizer_with,
+):
     (prompt, answer), _ = told(tokenizer_with(GEMMA2), [SYSTEM, *TALK])
     assert prompt == "<|im_start|>user\nBe brief.\n\nIs it late?<|im_end|>\n<|im_start|>model\n"
     assert answer == "Yes.<|im_end|>"
@@ -72,7 +77,9 @@ def test_messages_of_one_role_become_one_where_the_template_wants_strict_turns(t
     assert answer == "Sleep well.<|im_end|>"
 
 
-def test_the_first_end_of_a_turn_ends_the_answer_though_it_is_not_the_tokenizers_own(tokenizer_with):
+def test_the_first_end_of_a_turn_ends_the_answer_though_it_is_not_the_tokenizers_own(
+    tokenizer_with,
+):
     """As Gemma's <end_of_turn>, which its generation config names beside <eos>."""
     template = GEMMA2.replace("<|im_end|>\\n", "<|endoftext|>\\n")
     tokenizer = tokenizer_with(template, ends=[1273, 1271])

@@ -77,9 +77,7 @@ def measured_peak(
     model = make_model("moe" if "num_experts" in config else "dense", **config)
     model.set_dtype(getattr(mx, dtype))
     model = with_adapter(model)
-    return peak_of_a_step(
-        model, FastSettings(checkpoint_layers=checkpoint), rows, tokens, compiled
-    )
+    return peak_of_a_step(model, FastSettings(checkpoint_layers=checkpoint), rows, tokens, compiled)
 
 
 def peak_of_a_step(model, fast: FastSettings, rows: int, tokens: int, compiled: bool) -> int:
@@ -186,12 +184,15 @@ def test_parameters_and_adapters_of_other_architectures_are_counted_as_the_model
     sizes = read_sizes(tiny_models.config_of(name))
     trained = tree_flatten(model.trainable_parameters())
     counted = sum(value.size for _, value in trained)
-    assert sizes.adapter_parameters(3) == counted or name == "phi3" and sizes.adapter_parameters(3) > counted  # fmt: skip
+    if name == "phi3":
+        assert counted < sizes.adapter_parameters(3) < 1.5 * counted
+    else:
+        assert sizes.adapter_parameters(3) == counted
     names = {name for name, _ in trained}
     frozen = sum(
         value.size
-        for name, value in tree_flatten(model.parameters())
-        if name not in names and value.ndim > 1
+        for key, value in tree_flatten(model.parameters())
+        if key not in names and value.ndim > 1
     )
     assert sizes.parameters() == pytest.approx(frozen, rel=0.01)
 

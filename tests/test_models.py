@@ -108,7 +108,10 @@ def test_no_config_is_named(model, text):
     "text, told",
     [
         ("[]", "a None model, expected a model_type in config.json"),
-        ('{"model_type": "whisper"}', "a 'whisper' model, and mlx-lm as installed has no text model"),
+        (
+            '{"model_type": "whisper"}',
+            "a 'whisper' model, and mlx-lm as installed has no text model",
+        ),
         ('{"model_type": "../utils"}', "a '../utils' model, and mlx-lm"),
     ],
 )

@@ -33,7 +33,12 @@ FAE_TIERS = (
 BLOCKS, BLOCK_BYTES = 8, 65536
 # Where a tokenizer may be, and where its chat template.
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "*.tiktoken")
-TEMPLATES = ("chat_template.jinja", "chat_template.json", "chat_template.py", "additional_chat_templates")
+TEMPLATES = (
+    "chat_template.jinja",
+    "chat_template.json",
+    "chat_template.py",
+    "additional_chat_templates",
+)
 
 
 def choose(name: str) -> tuple[str, str]:
@@ -149,8 +154,10 @@ def check(directory: Path, model_types: tuple[str, ...] | None, next_command: st
             "no_model_config", f"{directory} has no readable config.json: {error}", next_command
         ) from error
     found = config.get("model_type") if isinstance(config, dict) else None
-    if not isinstance(found, str) or model_types is not None and found not in model_types:
-        expected = f"one of {', '.join(model_types)}" if model_types else "a model_type in config.json"
+    if not isinstance(found, str) or (model_types and found not in model_types):
+        expected = (
+            f"one of {', '.join(model_types)}" if model_types else "a model_type in config.json"
+        )
         raise Missing(
             "other_architecture",
             f"{directory} is a {found!r} model, expected {expected}",

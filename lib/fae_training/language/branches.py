@@ -66,9 +66,7 @@ class Branches:
             width = self.shapes[before][1]
             visible = mx.arange(width) < reached[:, None]
             start = self.links[before][2][sequence] if before else mx.zeros_like(reached)
-            parts.insert(
-                0, mx.broadcast_to(visible[:, None], (self.count, self.width, width))
-            )
+            parts.insert(0, mx.broadcast_to(visible[:, None], (self.count, self.width, width)))
             positions.insert(0, mx.arange(width) + start[:, None])
         seen = mx.concatenate(parts, axis=-1)
         if window is not None:

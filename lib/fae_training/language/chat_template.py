@@ -4,7 +4,9 @@
 BETWEEN = "\n\n"
 
 
-def render(tokenizer, messages: list[dict], tools: list[dict] | None, generation_prompt: bool) -> str:
+def render(
+    tokenizer, messages: list[dict], tools: list[dict] | None, generation_prompt: bool
+) -> str:
     """The text of these messages, asked for as Fae's runtime does (enable_thinking=False).
 
     A template that refuses them gets the system message at the start of the first message of the user, as Gemma's

@@ -46,9 +46,7 @@ def _attention():
 
     stock = _stock().attention
 
-    def scaled_dot_product_attention(
-        queries, keys, values, cache, scale, mask, sinks=None
-    ):
+    def scaled_dot_product_attention(queries, keys, values, cache, scale, mask, sinks=None):
         length, seen = queries.shape[2], keys.shape[2]
         ours = sinks is None and length > 1 and (cache is None or isinstance(cache, BranchCache))
         if isinstance(mask, str):

@@ -41,7 +41,9 @@ def load_model(
 
     try:
         model, tokenizer = FastLanguageModel.from_pretrained(str(directory))
-    except RuntimeError as problem:  # mlx-tune's words about any error, with advice that does not hold here
+    except (
+        RuntimeError
+    ) as problem:  # mlx-tune's words about any error, with advice that does not hold here
         cause = problem.__cause__ or problem
         raise Failed(
             "model_not_loaded",
