@@ -51,7 +51,7 @@ def told(tokenizer, messages):
         (
             tokenizer.decode(row.tokens[: row.supervised_from]),
             tokenizer.decode(row.tokens[row.supervised_from :]),
-        )  # fmt: skip
+        )
         for row in rows
     ]
 

@@ -293,7 +293,7 @@ def test_another_rule_computes_what_nothing_branches_off_from(monkeypatch):
     monkeypatch.setattr(
         gated_delta_rules,
         "rule",
-        lambda name: lambda *given: (ran.append(name), real(name)(*given))[1],  # fmt: skip
+        lambda name: lambda *given: (ran.append(name), real(name)(*given))[1],
     )
     measured = report_of((1e-7, 1.0, 100), (1e-7, 0.5, 100))
     monkeypatch.setattr(gated_delta_rules, "measure", lambda shapes: measured)

@@ -185,12 +185,15 @@ def test_parameters_and_adapters_of_other_architectures_are_counted_as_the_model
     sizes = read_sizes(tiny_models.config_of(name))
     trained = tree_flatten(model.trainable_parameters())
     counted = sum(value.size for _, value in trained)
-    assert sizes.adapter_parameters(3) == counted or (name == "phi3" and sizes.adapter_parameters(3) > counted)  # fmt: skip
+    if name == "phi3":
+        assert counted < sizes.adapter_parameters(3) < 1.5 * counted
+    else:
+        assert sizes.adapter_parameters(3) == counted
     names = {name for name, _ in trained}
     frozen = sum(
         value.size
-        for name, value in tree_flatten(model.parameters())
-        if name not in names and value.ndim > 1
+        for key, value in tree_flatten(model.parameters())
+        if key not in names and value.ndim > 1
     )
     assert sizes.parameters() == pytest.approx(frozen, rel=0.01)
 

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from fae_training.errors import Failed, Missing  # noqa
+from fae_training.errors import Failed, Missing
 from fae_training.language import adapters, fast_path, layer_patch
 from fae_training.language.batches import collate
 from fae_training.language.fast_path import FastSettings
@@ -11,11 +11,10 @@ from fae_training.language.rows import TokenRow
 from tiny_models import CONFIGS, make_model, save_model
 from tiny_qwen import conversation, difference, loss_and_gradients, tokens, with_adapter
 
-# Which part of the fast path a model has to do without, and why.
+# Which parts of the fast path a model has to do without, and why.
 OFF = {
-    "gemma2": ("shared_prefix", "another result at a branch"),
-    "lfm2": ("shared_prefix", "keeps more of earlier tokens than their keys and values"),
-    "minicpm": (None, "an output layer of its own"),
+    "gemma2": {"attention": "it has one of its own", "shared_prefix": "another result at a branch"},
+    "lfm2": {"shared_prefix": "keeps more of earlier tokens than their keys and values"},
 }
 
 
@@ -75,17 +74,20 @@ def test_loss_and_gradients_are_those_of_the_plain_computation(name):
     model, rows = with_adapter(make_model(name)), some_rows()
     expected, right = plain_loss_and_gradients(model, rows)
     fast, notes = fast_path.enable(model, FastSettings())
-    part, reason = OFF.get(name, (None, None))
-    assert fast == replace(FastSettings(gated_delta=False), **{part: False} if part else {})
-    assert [reason in note for note in notes] == ([True] if reason else [])
+    off = OFF.get(name, {})
+    assert fast == replace(FastSettings(gated_delta=False), **dict.fromkeys(off, False))
+    if name == "minicpm":
+        assert "an output layer of its own" in notes.pop(0) and fast.output.name is None
+    for note, reason in zip(notes, off.values(), strict=True):
+        assert reason in note
     before = dict(layer_patch.calls)
     for settings in (fast, replace(fast, checkpoint_layers=True)):
         loss, gradients = ours(model, rows, settings)
         assert loss == pytest.approx(expected, rel=1e-5)
         assert difference(gradients, right) < 3e-5
     assert ("tokens_2" in collate(rows, fast.shared_prefix)) == fast.shared_prefix
-    # Our attention ran; gemma2 has its own, with a softcap inside.
-    assert (layer_patch.calls["attention"] > before["attention"]) == (name != "gemma2")
+    # Ours ran. Gemma2 has its own, with a softcap inside.
+    assert (layer_patch.calls["attention"] > before["attention"]) == fast.attention
     off, _ = fast_path.enable(model, FastSettings.off())
     loss, gradients = ours(model, rows, off)
     assert loss == pytest.approx(expected, rel=1e-5)
@@ -145,7 +147,8 @@ def test_a_softcap_is_seen_though_the_logits_are_small_and_the_type_is_short():
 
 
 def test_a_part_that_gives_something_else_is_switched_off_and_named(monkeypatch):
-    from fae_training.language import branches
+    import tiny_qwen
+    from fae_training.language import branches, elementwise, gated_delta_rules, shared_prefix
 
     model = make_model("llama")
     right = layer_patch.attend
@@ -153,6 +156,14 @@ def test_a_part_that_gives_something_else_is_switched_off_and_named(monkeypatch)
     fast, notes = fast_path.enable(model, FastSettings())
     assert (fast.attention, fast.shared_prefix) == (False, True)
     assert "llama" in notes[0] and "another result" in notes[0]
+    monkeypatch.undo()
+
+    hybrid = tiny_qwen.make_model()
+    monkeypatch.setattr(shared_prefix, "opened", lambda gate, x: 1.01 * elementwise.opened(gate, x))
+    monkeypatch.setattr(gated_delta_rules.Report, "right", True)
+    fast, notes = fast_path.enable(hybrid, FastSettings())
+    assert (fast.gated_delta, fast.shared_prefix, fast.attention) == (False, False, True)
+    assert "the layers of a qwen3_5 model are mlx-lm's" in notes[0]
     monkeypatch.undo()
 
     ancestors = branches.ancestors
@@ -192,3 +203,23 @@ def test_a_model_that_gives_no_logits_for_tokens_is_refused(monkeypatch):
     monkeypatch.setattr(type(model), "__call__", wants_pictures)
     with pytest.raises(Failed, match="no logits for plain tokens: TypeError: pixel_values"):
         fast_path.enable(model, FastSettings())
+
+
+def test_layers_without_anything_linear_have_nothing_to_adapt():
+    import mlx.nn as nn
+
+    model = nn.Module()
+    model.layers = [nn.RMSNorm(8)]
+    with pytest.raises(Missing, match="no linear layers that an adapter could go to"):
+        adapters.adapter_keys(model)
+
+
+def test_a_model_that_mlx_lm_cannot_load_is_told_in_mlx_lms_words(tmp_path):
+    from fae_training.language import mlx_tune_repairs
+
+    directory = save_model("llama", tmp_path)
+    config = (directory / "config.json").read_text()
+    (directory / "config.json").write_text(config.replace('"hidden_size": 64', '"hidden_size": 32'))
+    with pytest.raises(Failed, match=r"mlx-lm cannot load .*ValueError: Expected shape") as told:
+        mlx_tune_repairs.load_model(directory, 4, 2.0, False, 0)
+    assert "another --model" in told.value.hint and "Tips" not in told.value.message

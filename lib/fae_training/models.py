@@ -176,7 +176,7 @@ def check(directory: Path, model_types: tuple[str, ...] | None, next_command: st
             "no_model_config", f"{directory} has no readable config.json: {error}", next_command
         ) from error
     found = config.get("model_type") if isinstance(config, dict) else None
-    if not isinstance(found, str) or (model_types is not None and found not in model_types):
+    if not isinstance(found, str) or (model_types and found not in model_types):
         expected = (
             f"one of {', '.join(model_types)}" if model_types else "a model_type in config.json"
         )

@@ -46,12 +46,22 @@ def load_model(
     advance(megabytes read, of all) is called while the weights are read and may raise to end the work.
 
     linear_attention: the modules are named one by one. seed: set here, right before the adapter is made.
-    unfreezing: an earlier adapter's weights go into the applied LoRA, the base stays frozen.
+    unfreezing: an earlier adapter's weights go into the applied LoRA, the base stays frozen. Raises Failed with what
+    mlx-lm says when it cannot load the model.
     """
     import mlx.core as mx
     from mlx_tune import FastLanguageModel
 
-    model, tokenizer = FastLanguageModel.from_pretrained(str(directory), lazy=True)
+    try:
+        model, tokenizer = FastLanguageModel.from_pretrained(str(directory), lazy=True)
+    except RuntimeError as problem:
+        # mlx-tune's words about any error, with advice that does not hold here.
+        cause = problem.__cause__ or problem
+        raise Failed(
+            "model_not_loaded",
+            f"mlx-lm cannot load {directory}: {type(cause).__name__}: {str(cause)[:300]}",
+            "fetch the model again, or choose another --model",
+        ) from problem
     loading.read_weights(model.model, advance)
     keys = adapters.adapter_keys(model.model, experts)
     FastLanguageModel.get_peft_model(

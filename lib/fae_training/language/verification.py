@@ -29,6 +29,8 @@ def verified(model, settings) -> tuple:
 def _verified(model, settings):
     import mlx.core as mx
 
+    from fae_training.language.shared_prefix import forward_levels
+
     layer_patch.remove()
     tokens = mx.random.randint(3, 60, (2, SHARED + OWN), key=mx.random.key(0))
     tokens[1, :EARLIER] = tokens[0, :EARLIER]
@@ -62,12 +64,18 @@ def _verified(model, settings):
             )
     if settings.attention:
         layer_patch.install()
-        if not _close(_attempt(lambda: inner(tokens)), hidden, tolerance):
+        ran = layer_patch.calls["attention"]
+        right = _close(_attempt(lambda: inner(tokens)), hidden, tolerance)
+        if not right or layer_patch.calls["attention"] == ran:
             layer_patch.remove()
             settings = replace(settings, attention=False)
-            notes.append(
-                f"attention and gates of a {kind} model are mlx-lm's: ours gave another result"
-            )
+            why = "it has one of its own" if right else "ours gave another result"
+            notes.append(f"attention and gates of a {kind} model are mlx-lm's: {why}")
+    if settings.gated_delta:
+        found = _attempt(lambda: forward_levels(model, {"tokens_0": tokens}, settings))
+        if not _close(found, rows, tolerance):
+            settings = replace(settings, gated_delta=False, shared_prefix=False)
+            notes.append(f"the layers of a {kind} model are mlx-lm's: ours gave another result")
     if settings.shared_prefix:
         if not architecture.is_hybrid(inner) and not architecture.has_plain_caches(model):
             settings = replace(settings, shared_prefix=False)
