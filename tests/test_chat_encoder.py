@@ -126,7 +126,9 @@ def test_characters_of_private_use_stay_what_they_are(tokenizer):
     [row] = encode_conversation(tokenizer, chat)
     assert tokenizer.decode(row.tokens[row.supervised_from :]) == text + "<|im_end|>"
     text = "\U000f0000 and \U000f0001 here"
-    [row] = encode_conversation(tokenizer, [chat[0], chat[1] | {"content": text}])
+    encoder = ChatEncoder(tokenizer)
+    [row] = encode_conversation(encoder, [chat[0], chat[1] | {"content": text}])
+    assert encoder.found == set(), "they control nothing"
     plain = tokenizer.encode(text, add_special_tokens=False)
     assert row.tokens[row.supervised_from : -1] == plain
 

@@ -111,9 +111,9 @@ def test_a_prompt_that_is_too_long_loses_its_oldest_turns_and_keeps_the_system_m
     assert answer == "Tokyo is the capital of Japan.<|im_end|>"
     assert len(row.tokens) <= room
     assert row.cut_tokens == len(whole.tokens) - len(row.tokens)
-    assert encode_conversation(tokenizer, CHAT, max_tokens=len(row.tokens))[1] == row, (
-        "it just fits"
-    )
+    longer = [SYSTEM, {"role": "user", "content": "Hello."}, CHAT[2], *CHAT[1:]]
+    row = encode_conversation(tokenizer, longer, max_tokens=len(whole.tokens))[2]
+    assert row.tokens == whole.tokens, "what just fits is not cut further"
 
 
 def test_one_question_that_is_too_long_loses_its_start(tokenizer):
