@@ -28,7 +28,9 @@ def test_linear_attention_is_adapted_and_experts_only_when_asked():
     without, with_experts = (adapters.adapter_keys(mixture, experts) for experts in (False, True))
     assert "mlp.shared_expert.up_proj" in without
     assert not [key for key in without if "switch_mlp" in key]
-    assert set(with_experts) - set(without) == set(adapters.EXPERTS)
+    routed = {f"mlp.switch_mlp.{name}_proj" for name in ("gate", "up", "down")}
+    assert set(with_experts) - set(without) == routed
+    assert {name for name in with_experts if adapters.is_routed(name)} == routed
     assert "linear_attn.in_proj_qkvz" in adapters.adapter_keys(make_model("next"))
 
 

@@ -47,7 +47,15 @@ def test_fifty_steps_give_the_losses_of_the_stock_path():
 
 
 @pytest.mark.parametrize(
-    "part", ["gated_delta", "supervised_only", "shared_prefix", "by_length", "checkpoint_layers"]
+    "part",
+    [
+        "gated_delta",
+        "attention",
+        "supervised_only",
+        "shared_prefix",
+        "by_length",
+        "checkpoint_layers",
+    ],
 )
 def test_each_part_can_be_switched_off_alone(part):
     from dataclasses import replace
@@ -59,21 +67,3 @@ def test_each_part_can_be_switched_off_alone(part):
         assert on == replace(wanted, shared_prefix=False) and "they need" in notes[0]
     else:
         assert (on, notes) == (wanted, [])
-
-
-def test_another_architecture_keeps_what_does_not_need_linear_attention():
-    from mlx_lm.models import llama
-
-    arguments = {
-        "model_type": "llama",
-        "hidden_size": 32,
-        "num_hidden_layers": 1,
-        "intermediate_size": 32,
-        "num_attention_heads": 2,
-        "rms_norm_eps": 1e-6,
-        "vocab_size": 64,
-    }
-    model = llama.Model(llama.ModelArgs.from_dict(arguments))
-    on, notes = fast_path.enable(model, FastSettings())
-    assert on == FastSettings(gated_delta=False, shared_prefix=False)
-    assert "llama" in notes[0]

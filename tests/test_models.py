@@ -70,33 +70,68 @@ def test_a_model_is_found_in_the_cache_at_the_revision_of_main(monkeypatch, tmp_
 
 @pytest.fixture
 def model(tmp_path):
-    """A directory that looks like a Qwen3.5 model from outside."""
+    """A directory that looks like a Qwen3.5 model for conversations from outside."""
     directory = tmp_path / "model"
     directory.mkdir()
     (directory / "config.json").write_text('{"model_type": "qwen3_5"}')
     (directory / "tokenizer.json").write_text("{}")
+    (directory / "chat_template.jinja").write_text("{{ messages }}")
     (directory / "model.safetensors").write_bytes(b"weights")
     return directory
 
 
 def refused(directory):
     with pytest.raises(Missing) as caught:
-        models.check(directory, models.LANGUAGE_MODEL_TYPES, "the next command")
-    assert str(directory) in caught.value.message and caught.value.hint == "the next command"
+        models.check_language_model(directory, "the next command")
+    assert str(directory) in caught.value.message
     return caught.value
 
 
 def test_a_model_with_config_and_weights_passes(model):
-    assert models.check(model, models.LANGUAGE_MODEL_TYPES, "")["model_type"] == "qwen3_5"
+    assert models.check_language_model(model, "")["model_type"] == "qwen3_5"
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]", '{"model_type": "llama"}'])
-def test_no_config_or_another_architecture_is_named(model, text):
+@pytest.mark.parametrize("name", ["llama", "mistral", "gemma3", "gemma4_unified", "qwen3_next"])
+def test_whatever_mlx_lm_has_a_module_or_another_name_for_passes(model, name):
+    (model / "config.json").write_text(json.dumps({"model_type": name}))
+    assert models.check_language_model(model, "")["model_type"] == name
+
+
+@pytest.mark.parametrize("text", [None, "{"])
+def test_no_config_is_named(model, text):
     (model / "config.json").unlink() if text is None else (model / "config.json").write_text(text)
     error = refused(model)
-    assert error.code == ("other_architecture" if text in ("[]", '{"model_type": "llama"}') else "no_model_config")  # fmt: skip
-    if text == '{"model_type": "llama"}':
-        assert "'llama' model, expected one of qwen3_5" in error.message
+    assert (error.code, error.hint) == ("no_model_config", "the next command")
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("[]", "a None model, expected a model_type in config.json"),
+        ('{"model_type": "whisper"}', "a 'whisper' model, and mlx-lm as installed has no text model"),
+        ('{"model_type": "../utils"}', "a '../utils' model, and mlx-lm"),
+    ],
+)
+def test_a_type_that_mlx_lm_has_no_text_model_for_is_named(model, text, told):
+    (model / "config.json").write_text(text)
+    error = refused(model)
+    assert (error.code, error.hint) == ("other_architecture", "the next command")
+    assert told in error.message
+
+
+def test_a_model_of_another_kind_is_told_which_ones_are_expected(model):
+    with pytest.raises(Missing, match=r"'qwen3_5' model, expected one of qwen3_asr"):
+        models.check(model, ("qwen3_asr",), "the next command")
+
+
+def test_a_model_that_was_not_made_for_conversations_is_named_with_what_to_do(model):
+    (model / "chat_template.jinja").unlink()
+    error = refused(model)
+    assert error.code == "no_chat_template" and "instruct version" in error.hint
+    (model / "tokenizer_config.json").write_text('{"chat_template": "{{ messages }}"}')
+    assert models.check_language_model(model, "")
+    (model / "tokenizer.json").unlink()
+    assert refused(model).code == "no_tokenizer"
 
 
 def test_weights_that_are_absent_empty_or_a_link_to_nothing_are_no_weights(model):
@@ -135,7 +170,7 @@ def test_the_fingerprint_changes_with_config_tokenizer_and_size_of_weights(model
         ("config.json", '{"model_type": "qwen3_5", "eos": 1}'),
         ("tokenizer.json", '{"a": 1}'),
         ("model.safetensors", "more weights"),
-        ("chat_template.jinja", "{{ messages }}"),
+        ("chat_template.jinja", "{{ other }}"),
     ):
         (model / name).write_text(text)
         seen.append(models.fingerprint(model))

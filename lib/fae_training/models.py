@@ -1,6 +1,8 @@
 """Which language model is trained, and where it lies on this machine. Standard library only."""
 
+import ast
 import hashlib
+import importlib.util
 import json
 import os
 from pathlib import Path
@@ -29,7 +31,9 @@ FAE_TIERS = (
 )
 # What the fingerprint reads of each file of weights: half a megabyte.
 BLOCKS, BLOCK_BYTES = 8, 65536
-LANGUAGE_MODEL_TYPES = ("qwen3_5", "qwen3_5_moe", "qwen3_5_text", "qwen3_next")
+# Where a tokenizer may be, and where its chat template.
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "*.tiktoken")
+TEMPLATES = ("chat_template.jinja", "chat_template.json", "chat_template.py", "additional_chat_templates")
 
 
 def choose(name: str) -> tuple[str, str]:
@@ -84,8 +88,60 @@ def locate(model: str) -> Path | None:
     return legacy if legacy.is_dir() else None
 
 
-def check(directory: Path, model_types: tuple[str, ...], next_command: str) -> dict:
-    """config.json of a model that can be trained. Raises Missing: no config, no weights, another architecture."""
+def check_language_model(directory: Path, next_command: str) -> dict:
+    """config.json of a model that mlx-lm has a module for, with weights, a tokenizer and a chat template. Raises Missing.
+
+    What can be told without loading anything; whether the model answers plain tokens is seen when it is loaded.
+    """
+    config = check(directory, None, next_command)
+    if not _mlx_lm_has(config["model_type"]):
+        raise Missing(
+            "other_architecture",
+            f"{directory} is a {config['model_type']!r} model, and mlx-lm as installed has no text model of that type",
+            next_command,
+        )
+    if not any(any(directory.glob(name)) for name in TOKENIZERS):
+        raise Missing(
+            "no_tokenizer",
+            f"{directory} has no tokenizer, expected one of {', '.join(TOKENIZERS)}",
+            next_command,
+        )
+    if not _has_template(directory):
+        raise Missing(
+            "no_chat_template",
+            f"{directory} has no chat template, so it is a base model that was not made for conversations",
+            "choose its instruct version with --model, or put that version's chat_template.jinja in the directory",
+        )
+    return config
+
+
+def _has_template(directory: Path) -> bool:
+    if any((directory / name).exists() for name in TEMPLATES):
+        return True
+    try:
+        config = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(config.get("chat_template") or config.get("chat_template_type"))
+
+
+def _mlx_lm_has(model_type: str) -> bool:
+    """Whether mlx-lm has a module for this type, seen from its files: importing it would take seconds."""
+    found = importlib.util.find_spec("mlx_lm")
+    if found is None:  # not installed on this kind of machine; the worker will say so
+        return True
+    package = Path(found.submodule_search_locations[0])
+    if f"{model_type}.py" in os.listdir(package / "models"):
+        return True
+    for statement in ast.parse((package / "utils.py").read_text(encoding="utf-8")).body:
+        names = [target.id for target in getattr(statement, "targets", []) if isinstance(target, ast.Name)]  # fmt: skip
+        if "MODEL_REMAPPING" in names:
+            return model_type in ast.literal_eval(statement.value)
+    return False
+
+
+def check(directory: Path, model_types: tuple[str, ...] | None, next_command: str) -> dict:
+    """config.json of a model of one of these types, None for any. Raises Missing: no config, no weights, another type."""
     try:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -93,10 +149,11 @@ def check(directory: Path, model_types: tuple[str, ...], next_command: str) -> d
             "no_model_config", f"{directory} has no readable config.json: {error}", next_command
         ) from error
     found = config.get("model_type") if isinstance(config, dict) else None
-    if found not in model_types:
+    if not isinstance(found, str) or model_types is not None and found not in model_types:
+        expected = f"one of {', '.join(model_types)}" if model_types else "a model_type in config.json"
         raise Missing(
             "other_architecture",
-            f"{directory} is a {found!r} model, expected one of {', '.join(model_types)}",
+            f"{directory} is a {found!r} model, expected {expected}",
             next_command,
         )
     # A download that broke off leaves links to nothing, and shards that only the index knows.

@@ -8,29 +8,47 @@ from fae_training import state
 from fae_training.arrays import load_arrays, save_arrays
 from fae_training.errors import Failed, Missing
 
-# The linear-attention projections are three of four layers of Qwen3.5; without them an adapter misses most of it.
-ATTENTION = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj")
-LINEAR_ATTENTION = (
-    "linear_attn.in_proj_qkv",
-    "linear_attn.in_proj_z",
-    "linear_attn.in_proj_qkvz",
-    "linear_attn.out_proj",
-)
-MLP = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
-SHARED_EXPERT = tuple(name.replace("mlp.", "mlp.shared_expert.") for name in MLP)
-EXPERTS = tuple(name.replace("mlp.", "mlp.switch_mlp.") for name in MLP)
+# What chooses experts or opens a gate of a head carries nothing itself: it stays as it is.
+GATES = ("gate", "router", "shared_expert_gate", "in_proj_a", "in_proj_b", "in_proj_ba")
+# What mlx-lm calls the module that holds the routed experts.
+EXPERTS = ("switch_mlp", "switch_glu", "experts")
 
 
 def adapter_keys(model, experts: bool = False) -> list[str]:
-    """The names, inside a layer, of the modules to adapt; those that this model has, sorted.
+    """The names, inside a layer, of the modules to adapt, sorted: all linear ones but routers and gates of a head.
 
-    Attention, linear attention, MLP and, in a mixture of experts, the shared expert. The many routed experts
-    get one only when asked: each sees few tokens of a person's data, and together they are most of the model.
+    Attention of every kind, MLP and, in a mixture of experts, the shared expert; embeddings and the output layer are
+    outside of the layers. The many routed experts get an adapter only when asked: each sees few tokens of a person's
+    data, and together they are most of the model. Raises Missing when there is nothing to adapt.
     """
-    wanted = {*ATTENTION, *LINEAR_ATTENTION, *MLP, *SHARED_EXPERT, *(EXPERTS if experts else ())}
-    return sorted(
-        {name for layer in model.layers for name, _ in layer.named_modules() if name in wanted}
-    )
+    import mlx.nn as nn
+    from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
+    from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
+
+    stacked, linear = SwitchLinear | QuantizedSwitchLinear, nn.Linear | nn.QuantizedLinear
+    found = set()
+    for layer in getattr(model, "layers", ()):
+        modules = dict(layer.named_modules())
+        for name, module in modules.items():
+            # In a model that has adapters already the module itself is the one inside of its adapter.
+            outer = name.removesuffix(".linear")
+            name = outer if isinstance(modules.get(outer), LoRALinear | LoRASwitchLinear) else name
+            routed = isinstance(module, stacked) or is_routed(name)
+            if isinstance(module, stacked | linear) and (experts or not routed):
+                found.add(name)
+    found = {name for name in found if not {*name.split(".")} & {*GATES}}
+    if not found:
+        raise Missing(
+            "nothing_to_adapt",
+            f"a {type(model).__module__.rsplit('.', 1)[-1]} model has no linear layers that an adapter could go to",
+            "choose another --model",
+        )
+    return sorted(found)
+
+
+def is_routed(name: str) -> bool:
+    """Whether the module of this name, inside a layer, belongs to the routed experts."""
+    return bool({*name.split(".")} & {*EXPERTS})
 
 
 def add_lora(

@@ -133,7 +133,7 @@ def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
     lora = adapters.read_config(run.file("adapters"))["lora_parameters"]
     source = f"the adapter of {run.id}"
     kept = {"rank": lora["rank"], "lora_scale": lora["scale"]}
-    kept["experts"] = any(name in adapters.EXPERTS for name in lora["keys"])
+    kept["experts"] = any(map(adapters.is_routed, lora["keys"]))
     for name, value in kept.items():
         if settings[name] != value and settings.sources.get(name) in ("flag", "parameter"):
             raise BadRequest(

@@ -1,7 +1,7 @@
 """What the scripts that train the language model ask before a run begins. Standard library only."""
 
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from fae_training import models
 from fae_training.calling import Call, Parser, Result
@@ -21,7 +21,7 @@ DEFAULTS = {
     "weight_decay": 0.01,
     "max_gradient_norm": 1.0,
 }
-PARTS = tuple(part.name for part in fields(FastSettings))
+PARTS = FastSettings.parts()
 
 
 def add_options(parser: Parser) -> None:
@@ -79,11 +79,7 @@ def model_facts(call: Call, name: str, script: str) -> dict:
         directory = models.download(model)
     if directory is None:
         raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
-    models.check(
-        directory,
-        models.LANGUAGE_MODEL_TYPES,
-        f"choose another --model, or fetch it again: {fetch}",
-    )
+    models.check_language_model(directory, f"choose another --model, or fetch it again: {fetch}")
     facts = {"id": model, "directory": str(directory), "why": why}
     return {"model": facts, "model_fingerprint": models.fingerprint(directory)}
 

@@ -7,55 +7,62 @@ rule its state at that token, attention its keys and values up to there. All of 
 gradients reach the shared part from every row.
 """
 
-from fae_training.language import gated_delta
+from contextlib import nullcontext
+
+from fae_training.language import architecture, branches, gated_delta
 from fae_training.language.attention import attend
+from fae_training.language.branches import ancestors
 from fae_training.language.elementwise import gated, opened, silu
 
 
-def forward_levels(text_model, batch: dict, fast):
+def forward_levels(model, batch: dict, fast):
     """Hidden states after the last norm, [tokens of all levels, hidden], in the order of the levels.
 
-    text_model holds embed_tokens, layers and norm; fast is a FastSettings. Without its gated_delta the layers
-    of a batch of one level are mlx-lm's own. With checkpoint_layers each layer keeps only its input.
+    model: a model of mlx-lm or its backbone; fast is a FastSettings. Qwen3.5's layers are ours where its gated_delta is
+    on or something is shared; all other layers are mlx-lm's own. With checkpoint_layers each keeps only its input.
     """
+    tokens, links = [], []
+    while f"tokens_{len(tokens)}" in batch:
+        level = len(tokens)
+        tokens.append(batch[f"tokens_{level}"])
+        links.append([batch[f"{name}_{level}"] for name in ("parent", "branch", "start") if level])
+    inner = architecture.backbone(model)
+    if architecture.is_hybrid(inner) and (fast.gated_delta or len(tokens) > 1):
+        return _through_our_layers(inner, tokens, links, fast.checkpoint_layers)
+    with branches.checkpointed(inner.layers) if fast.checkpoint_layers else nullcontext():
+        if len(tokens) > 1:
+            from mlx_lm.models.cache import make_prompt_cache
+
+            caches = len(make_prompt_cache(model))
+            return branches.forward(inner, tokens, links, caches)
+        hidden = inner(tokens[0])
+    return hidden.reshape(-1, hidden.shape[-1])
+
+
+def _through_our_layers(text_model, tokens: list, links: list, checkpoint: bool):
+    """Qwen3.5's layers as they are written here."""
     import mlx.core as mx
 
-    shapes, links = [], []
-    while f"tokens_{len(shapes)}" in batch:
-        level = len(shapes)
-        shapes.append(batch[f"tokens_{level}"].shape)
-        links.append([batch[f"{name}_{level}"] for name in ("parent", "branch", "start") if level])
-    if fast.gated_delta or len(shapes) > 1:
-        tokens = mx.concatenate([batch[f"tokens_{i}"].reshape(-1) for i in range(len(shapes))])[
-            None
-        ]
-        masks = _attention_masks(shapes, links)
-        function, rest = _tree_layer, (shapes, links, masks)
-    else:
-        tokens = batch["tokens_0"]
-        function, rest = _plain_layer, ()
-    hidden = text_model.embed_tokens(tokens)
+    shapes = [level.shape for level in tokens]
+    masks = _attention_masks(shapes, links)
+    together = mx.concatenate([level.reshape(-1) for level in tokens])[None]
+    hidden = text_model.embed_tokens(together)
     for layer in text_model.layers:
-        run = _maybe_checkpointed(function, layer, fast.checkpoint_layers)
-        hidden = run(hidden, *rest)
+        run = _maybe_checkpointed(layer, checkpoint)
+        hidden = run(hidden, shapes, links, masks)
     return text_model.norm(hidden).reshape(-1, hidden.shape[-1])
 
 
-def _plain_layer(layer, hidden):
-    """mlx-lm's own layer."""
-    return layer(hidden, None if getattr(layer, "is_linear", False) else "causal", None)
-
-
-def _maybe_checkpointed(function, layer, checkpoint: bool):
-    """function(layer, hidden, *rest) as a function of hidden and rest that keeps only hidden if asked."""
+def _maybe_checkpointed(layer, checkpoint: bool):
+    """_tree_layer(layer, hidden, *rest) as a function of hidden and rest that keeps only hidden if asked."""
     if not checkpoint:
-        return lambda hidden, *rest: function(layer, hidden, *rest)
+        return lambda hidden, *rest: _tree_layer(layer, hidden, *rest)
     import mlx.core as mx
 
     def call(hidden, *rest):
         def inner(parameters, hidden):
             layer.update(parameters)
-            return function(layer, hidden, *rest)
+            return _tree_layer(layer, hidden, *rest)
 
         return mx.checkpoint(inner)(layer.trainable_parameters(), hidden)
 
@@ -70,21 +77,11 @@ def _attention_masks(shapes, links):
     for level in range(1, len(shapes)):
         count, width = shapes[level]
         parts = [mx.broadcast_to(mx.tril(mx.ones((width, width), mx.bool_)), (count, width, width))]
-        for _, reached, before in _ancestors(links, level):
+        for _, reached, before in ancestors(links, level):
             visible = mx.arange(shapes[before][1]) < reached[:, None]
             parts.insert(0, mx.broadcast_to(visible[:, None], (count, width, shapes[before][1])))
         masks.append(mx.concatenate(parts, axis=-1)[:, None])
     return masks
-
-
-def _ancestors(links, level):
-    """(sequence, how many of its tokens are seen, level) of every ancestor level, the nearest first."""
-    sequence, reached, _ = links[level]
-    for before in reversed(range(level)):
-        yield sequence, reached, before
-        if before:
-            parent, branch, _ = links[before]
-            sequence, reached = parent[sequence], branch[sequence]
 
 
 def _tree_layer(layer, hidden, shapes, links, masks):
@@ -200,7 +197,7 @@ def _attention(layer, x, shapes, links, masks):
         k, v = layer.rope(k.swapaxes(1, 2), offset=start), v.swapaxes(1, 2)
         all_keys.append(k)
         all_values.append(v)
-        for sequence, _, before in _ancestors(links, level) if level else ():
+        for sequence, _, before in ancestors(links, level) if level else ():
             k = mx.concatenate([all_keys[before][sequence], k], axis=2)
             v = mx.concatenate([all_values[before][sequence], v], axis=2)
         outputs.append(attend(q, k, v, layer.scale, masks[level]).swapaxes(1, 2))

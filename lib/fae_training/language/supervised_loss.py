@@ -6,14 +6,18 @@ a chat are prompt. The hidden states that predict a target are gathered first; c
 
 from dataclasses import dataclass
 
+from fae_training.language import architecture
+from fae_training.language.architecture import Output
 from fae_training.language.elementwise import exp
-from fae_training.language.fast_path import FastSettings, text_model
+from fae_training.language.fast_path import FastSettings
 
 # Targets at a time, and a tile of their logits, as bytes of float32. Small, since the backends run ahead: some ten of
 # them live at once. The fewest entries of the vocabulary in a tile.
 ROWS = 1024
 LOGITS_BYTES = 8 * 2**20
 SMALLEST = 32
+# Targets at a time where only the model itself knows its output layer.
+WHOLE_ROWS = 128
 
 
 def language_loss(model, batch: dict, fast: FastSettings):
@@ -32,44 +36,66 @@ def row_log_probabilities(model, batch: dict, fast: FastSettings, rows: int):
 
 def token_log_probabilities(model, batch: dict, fast: FastSettings):
     """log p of every supervised token given all before it [supervised], float32; padding is where weights are 0."""
-    hidden = hidden_states(model, batch, fast)
     if fast.supervised_only:
-        return log_probabilities(model, hidden[batch["predictors"]], batch["targets"])
-    return _log_probabilities(output_layer(model)(hidden)[batch["predictors"]], batch["targets"])
+        hidden = hidden_states(model, batch, fast)[batch["predictors"]]
+        return log_probabilities(model, hidden, batch["targets"], fast.output)
+    if fast.gated_delta or fast.checkpoint_layers or "tokens_1" in batch:
+        logits = output_layer(model)(hidden_states(model, batch, fast))
+    else:
+        logits = model(batch["tokens_0"])
+        logits = logits.reshape(-1, logits.shape[-1])
+    return _log_probabilities(logits[batch["predictors"]], batch["targets"])
 
 
 def hidden_states(model, batch: dict, fast: FastSettings):
     """What the output layer reads, [all tokens of all levels, hidden]."""
     from fae_training.language.shared_prefix import forward_levels
 
-    return forward_levels(text_model(model), batch, fast)
+    return forward_levels(model, batch, fast)
 
 
 def output_layer(model):
-    """The function from hidden states to logits: the embedding's own weights where they are tied."""
-    head = getattr(model, "language_model", model)
-    if "lm_head" in head:
-        return head.lm_head
-    return head.model.embed_tokens.as_linear
+    """The function from hidden states [n, hidden] to logits [n, vocabulary]."""
+    return lambda hidden: architecture.logits_of(model, hidden)
 
 
-def log_probabilities(model, hidden, targets):
+def log_probabilities(model, hidden, targets, output: Output | None = None):
     """log p of targets [n] from hidden states [n, hidden], with the gradient for hidden.
+
+    output: what fast_path.enable found of this model's output layer; None takes it for lm_head or the tied embedding.
 
     The vocabulary goes by in tiles, with a running maximum and sum as in a streamed softmax, so all logits are
     never there at once. log p of a token depends on its own hidden state alone, so its gradient is made along
     with it and no logits are kept for the backward pass. The output layer itself gets no gradient: raises
     ValueError when it is not frozen.
     """
-    head = getattr(model, "language_model", model)
-    frozen = head.lm_head if "lm_head" in head else head.model.embed_tokens
+    output = output or architecture.output_by_structure(model)
+    if output.name is None:
+        return _through_the_model(model, hidden, targets)
+    frozen = architecture.module_called(model, output.name)
     if frozen.trainable_parameters():
         raise ValueError(
             "the output layer is trainable, but its loss gives it no gradient: freeze it"
         )
+    if output.scale != 1:
+        hidden = hidden * output.scale
+    if output.softcap is not None:
+        frozen = _Capped(frozen, output.softcap)
     if not model.training:
         return _in_blocks(frozen, hidden, targets, False)[0]
     return _with_own_gradient(frozen)(hidden, targets)
+
+
+def _through_the_model(model, hidden, targets):
+    """As log_probabilities, from whole logits of a few targets at a time, which the backward pass makes again."""
+    import mlx.core as mx
+
+    def block(start):
+        wanted = targets[start : start + WHOLE_ROWS]
+        return mx.checkpoint(lambda part: _log_probabilities(output_layer(model)(part), wanted))
+
+    starts = range(0, hidden.shape[0], WHOLE_ROWS)
+    return mx.concatenate([block(start)(hidden[start : start + WHOLE_ROWS]) for start in starts])
 
 
 def _log_probabilities(logits, targets):
@@ -118,6 +144,7 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
         inside = (position >= 0) & (position < logits.shape[1])
         position = mx.clip(position, 0, logits.shape[1] - 1)
         here = mx.take_along_axis(logits, position, axis=-1)
+        slopes = tile.slopes(logits)
         logits = mx.put_along_axis(logits, position, mx.where(inside, -mx.inf, here), axis=-1)
         top = mx.max(logits, axis=-1, keepdims=True)
         if start:
@@ -125,7 +152,8 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
             fade = mx.exp(largest - top)
         e = exp(logits - top)
         sums = mx.sum(e, axis=-1, keepdims=True)
-        rows = tile.mixed(e.astype(hidden.dtype)).astype(mx.float32) if with_gradient else None
+        share = (e * slopes).astype(hidden.dtype)
+        rows = tile.mixed(share).astype(mx.float32) if with_gradient else None
         if not start:
             chosen, total, weighed = here, sums, rows
         else:
@@ -136,13 +164,26 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
     log_p = -mx.logaddexp(beyond, 0.0).squeeze(-1)
     if not with_gradient:
         return log_p, None
-    own = _entries(head, targets).rows().astype(mx.float32)
+    own = _entries(head, targets)
+    own = own.rows().astype(mx.float32) * own.slopes(chosen)
     return log_p, mx.sigmoid(beyond) * (own - weighed / total)
 
 
 def tile_width(rows: int) -> int:
     """How many entries of the vocabulary are in a tile for so many targets."""
     return max(LOGITS_BYTES // (4 * min(rows, ROWS)), SMALLEST)
+
+
+@dataclass
+class _Capped:
+    """An output layer whose logits z become softcap tanh(z / softcap)."""
+
+    layer: object
+    softcap: float
+
+    @property
+    def weight(self):
+        return self.layer.weight
 
 
 @dataclass
@@ -154,6 +195,7 @@ class _Entries:
     biases: object = None
     bias: object = None
     how: dict | None = None
+    softcap: float | None = None
 
     def logits(self, hidden):
         import mlx.core as mx
@@ -162,7 +204,15 @@ class _Entries:
             logits = hidden @ self.weight.T
         else:
             logits = mx.quantized_matmul(hidden, *self._packed(), transpose=True, **self.how)
-        return logits if self.bias is None else logits + self.bias
+        if self.bias is not None:
+            logits = logits + self.bias
+        if self.softcap is None:
+            return logits
+        return self.softcap * mx.tanh(logits.astype(mx.float32) / self.softcap)
+
+    def slopes(self, logits):
+        """d logits / d (W h) at these logits."""
+        return 1.0 if self.softcap is None else 1 - (logits / self.softcap) ** 2
 
     def mixed(self, share):
         """share [n, entries] times the entries' weights: [n, hidden]."""
@@ -184,12 +234,15 @@ class _Entries:
 
 
 def _entries(layer, index) -> _Entries:
+    softcap = None
+    if isinstance(layer, _Capped):
+        layer, softcap = layer.layer, layer.softcap
     names = ("weight", "scales", "biases", "bias")
     parts = {name: layer[name][index] for name in names if layer.get(name) is not None}
     how = None
     if "scales" in parts:
         how = {"group_size": layer.group_size, "bits": layer.bits, "mode": layer.mode}
-    return _Entries(**parts, how=how)
+    return _Entries(**parts, how=how, softcap=softcap)
 
 
 def _with_own_gradient(head):

@@ -1,0 +1,154 @@
+"""What is where in a model that mlx-lm loaded: its layers, what comes before the output layer, the output layer itself.
+
+Found by structure and confirmed by numbers, never by the name of a class: mlx-lm has some hundred architectures.
+"""
+
+import contextlib
+import operator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Output:
+    """How logits follow from hidden states: softcap tanh(scale W h / softcap), W those of the layer called `name`.
+
+    softcap None: no tanh. name None: some other way, which only the model itself knows.
+    """
+
+    name: str | None
+    scale: float = 1.0
+    softcap: float | None = None
+
+
+def backbone(model):
+    """The module that holds the layers and gives the hidden states after the last norm; None when there is none.
+
+    In most models model.model, in those with a vision part model.language_model.model. A backbone is its own.
+    """
+    import mlx.nn as nn
+
+    layers = getattr(model, "layers", None)
+    if not layers:
+        return None
+    found = [model]
+    for module in found:
+        values = list(module.values())
+        if any(isinstance(v, list) and v and v[0] is layers[0] for v in values):
+            return module
+        found += [value for value in values if isinstance(value, nn.Module)]
+    return None
+
+
+def is_hybrid(model) -> bool:
+    """Whether the layers are Qwen3.5's or Qwen3-Next's, whose linear attention shared_prefix knows."""
+    from mlx_lm.models import qwen3_5, qwen3_next
+
+    known = (qwen3_5.DecoderLayer, qwen3_next.Qwen3NextDecoderLayer)
+    return all(isinstance(layer, known) for layer in model.layers)
+
+
+def has_plain_caches(model) -> bool:
+    """Whether all that the layers keep of earlier tokens is keys and values."""
+    from mlx_lm.models.cache import KVCache, RotatingKVCache, make_prompt_cache
+
+    return all(type(cache) in (KVCache, RotatingKVCache) for cache in make_prompt_cache(model))
+
+
+def logits_of(model, hidden):
+    """The model's own logits from hidden states [tokens, hidden], whatever it does after its backbone: [tokens, vocabulary]."""
+    import mlx.core as mx
+
+    with _answering(backbone(model), hidden[None]):
+        return model(mx.zeros((1, hidden.shape[0]), mx.int32))[0]
+
+
+@contextlib.contextmanager
+def _answering(module, answer):
+    """While this lasts, calling `module` gives `answer`. Python looks __call__ up in the class, so it is put there."""
+    kind = type(module)
+    call = kind.__call__
+    kind.__call__ = lambda self, *a, **k: answer if self is module else call(self, *a, **k)
+    try:
+        yield
+    finally:
+        kind.__call__ = call
+
+
+def output_by_structure(model) -> Output:
+    """What most models have: lm_head, or the embedding's own weights where they are tied."""
+    inner = "language_model." if hasattr(model, "language_model") else ""
+    head = getattr(model, "language_model", model)
+    return Output(inner + ("lm_head" if "lm_head" in head else "model.embed_tokens"))
+
+
+def find_output(model, hidden, tolerance: float) -> Output:
+    """The Output that gives the model's own logits from `hidden` [n, hidden] to within `tolerance`.
+
+    Tried are all layers outside of the backbone's own that have the vocabulary's size, with every number of the model
+    whose name speaks of logits as their scale, its inverse, or their softcap.
+    """
+    import mlx.core as mx
+    import mlx.nn as nn
+
+    # Larger than they are, so that a softcap bends them enough to be seen.
+    hidden = hidden * 4
+    logits = logits_of(model, hidden)
+    inside = {id(module) for layer in model.layers for module in layer.modules()}
+    embeddings = nn.Embedding | nn.QuantizedEmbedding
+    layers = [
+        (name, module.as_linear if isinstance(module, embeddings) else module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | nn.QuantizedLinear | embeddings)
+        and id(module) not in inside
+        and module.weight.shape[0] == logits.shape[-1]
+    ]
+    numbers = _logit_numbers(model)
+    forms = [(1.0, None), *((n, None) for n in numbers), *((1 / n, None) for n in numbers)]
+    forms += [(1.0, n) for n in numbers]
+    best, found = tolerance, Output(None)
+    for name, apply in layers:
+        try:
+            plain = apply(hidden).astype(mx.float32)
+        except ValueError:  # of another width
+            continue
+        for scale, softcap in forms:
+            output = Output(name, scale, softcap)
+            error = distance(_finished(plain, output), logits).max().item()
+            if error < best:
+                best, found = error, output
+    return found
+
+
+def _logit_numbers(model) -> list[float]:
+    """Numbers of the model and of its arguments that are named for logits: logit_scale, final_logit_softcapping ..."""
+    holders = [model, getattr(model, "language_model", None)]
+    holders += [getattr(holder, "args", None) for holder in holders]
+    found = {
+        float(value)
+        for holder in holders
+        for name, value in (getattr(holder, "__dict__", None) or {}).items()
+        if "logit" in name and isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    return sorted(value for value in found if value > 0)
+
+
+def _finished(logits, output: Output):
+    import mlx.core as mx
+
+    logits = logits * output.scale
+    if output.softcap is None:
+        return logits
+    return mx.tanh(logits / output.softcap) * output.softcap
+
+
+def distance(ours, theirs):
+    """||ours - theirs|| / ||theirs|| of each row [n], infinite where there is a NaN."""
+    import mlx.core as mx
+
+    ours, theirs = ours.astype(mx.float32), theirs.astype(mx.float32)
+    wrong = mx.linalg.norm(ours - theirs, axis=-1) / mx.linalg.norm(theirs, axis=-1)
+    return mx.where(mx.isnan(wrong), mx.inf, wrong)
+
+
+def module_called(model, name: str):
+    return operator.attrgetter(name)(model)

@@ -1,0 +1,22 @@
+"""Putting our functions where mlx-lm's models call theirs.
+
+Models bind a function by name (`from .base import scaled_dot_product_attention`), so replacing it in the module that
+defines it would change nothing; it is replaced in every module that holds the same object.
+"""
+
+import sys
+
+
+def replace(name: str, old, new) -> None:
+    """Wherever a module of mlx_lm.models holds `old` under `name`, it holds `new` afterwards."""
+    for module in holders(name, old):
+        setattr(sys.modules[module], name, new)
+
+
+def holders(name: str, function) -> list[str]:
+    """The loaded modules of mlx_lm.models that hold `function` under `name`, sorted."""
+    return sorted(
+        module
+        for module, loaded in list(sys.modules.items())
+        if module.startswith("mlx_lm.models.") and getattr(loaded, name, None) is function
+    )

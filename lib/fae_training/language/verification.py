@@ -1,0 +1,127 @@
+"""Whether the fast parts compute what a loaded model computes: a few tokens through both, before anything is trained."""
+
+from dataclasses import replace
+
+from fae_training.errors import Failed
+from fae_training.language import architecture, layer_patch
+from fae_training.language.architecture import distance
+
+# Two rows that share their first tokens, the second of them ends before the shared part does.
+SHARED, OWN, EARLIER = 8, 6, 5
+# How far hidden states may lie from the model's own, relative, by the type of its weights: float32, or 16 bits. A wrong
+# mask or position moves them by 0.1 and more.
+LARGEST, LARGEST_16_BITS = 1e-4, 5e-2
+
+
+def verified(model, settings) -> tuple:
+    """(the FastSettings of which each part holds for this model, sentences about those that do not).
+
+    Raises Failed when the model cannot be run on tokens at all.
+    """
+    training = model.training
+    model.eval()
+    try:
+        return _verified(model, settings)
+    finally:
+        model.train(training)
+
+
+def _verified(model, settings):
+    import mlx.core as mx
+
+    layer_patch.remove()
+    tokens = mx.random.randint(3, 60, (2, SHARED + OWN), key=mx.random.key(0))
+    tokens[1, :EARLIER] = tokens[0, :EARLIER]
+    kind, notes = type(model).__module__.removeprefix("mlx_lm.models."), []
+    try:
+        logits = model(tokens)
+        mx.eval(logits)
+    except Exception as problem:
+        raise Failed(
+            "not_a_text_model",
+            f"the {kind} model gives no logits for plain tokens: {type(problem).__name__}: {problem}",
+            "choose a model that answers text: --model small",
+        ) from problem
+    tolerance = LARGEST if logits.dtype == mx.float32 else LARGEST_16_BITS
+    inner = architecture.backbone(model)
+    hidden = _attempt(lambda: inner(tokens)) if inner is not None else None
+    rows = None if hidden is None else hidden.reshape(-1, hidden.shape[-1])
+    whole = logits.reshape(-1, logits.shape[-1])
+    if rows is None or not _close(_attempt(lambda: architecture.logits_of(model, rows)), whole, tolerance):  # fmt: skip
+        notes.append(
+            f"a {kind} model computes its logits in a way of its own: all of it is mlx-lm's, at every token"
+        )
+        off = {"supervised_only": False, "shared_prefix": False, "checkpoint_layers": False}
+        return replace(settings, attention=False, **off), notes
+    if settings.supervised_only:
+        output = architecture.find_output(model, rows, tolerance)
+        settings = replace(settings, output=output)
+        if output.name is None:
+            notes.append(f"a {kind} model has an output layer of its own: its logits are made whole")
+    if settings.attention:
+        layer_patch.install()
+        if not _close(_attempt(lambda: inner(tokens)), hidden, tolerance):
+            layer_patch.remove()
+            settings = replace(settings, attention=False)
+            notes.append(f"attention and gates of a {kind} model are mlx-lm's: ours gave another result")
+    if settings.shared_prefix:
+        if not architecture.is_hybrid(inner) and not architecture.has_plain_caches(model):
+            settings = replace(settings, shared_prefix=False)
+            notes.append(
+                f"shared prefixes are off: a {kind} model keeps more of earlier tokens than their keys and values"
+            )
+        elif not _branches_hold(model, tokens, hidden, settings, tolerance):
+            settings = replace(settings, shared_prefix=False)
+            notes.append(
+                f"shared prefixes are off: the layers of a {kind} model gave another result at a branch"
+            )
+    return settings, notes
+
+
+def _branches_hold(model, tokens, hidden, settings, tolerance) -> bool:
+    """Whether a branch after all of the first row's shared part and one inside of it give the rows' own hidden states."""
+    import mlx.core as mx
+
+    from fae_training.language.shared_prefix import forward_levels
+
+    width = SHARED + OWN - EARLIER
+    rests = [tokens[0, SHARED:], tokens[1, EARLIER:]]
+    rests = [mx.pad(rest, (0, width - rest.shape[0])) for rest in rests]
+    at = mx.array([SHARED, EARLIER])
+    batch = {
+        "tokens_0": tokens[:1, :SHARED],
+        "tokens_1": mx.stack(rests),
+        "parent_1": mx.array([0, 0]),
+        "branch_1": at,
+        "start_1": at,
+    }
+    found = _attempt(lambda: forward_levels(model, batch, settings))
+    if found is None:
+        return False
+    own = found[SHARED:].reshape(2, width, -1)
+    ours = mx.concatenate([found[:SHARED], own[0, :OWN], own[1]])
+    theirs = mx.concatenate([hidden[0], hidden[1, EARLIER:]])
+    return _close(ours, theirs, tolerance)
+
+
+def _attempt(compute):
+    """What compute() gives, an array; None where this model cannot be asked like this."""
+    import mlx.core as mx
+
+    try:
+        found = compute()
+        mx.eval(found)
+    except Exception:
+        return None
+    return found if isinstance(found, mx.array) else None
+
+
+def _close(ours, theirs, tolerance: float) -> bool:
+    """Within the tolerance at every token; with 16 bits at most, for there a router may choose another expert."""
+    import mlx.core as mx
+
+    if ours is None or ours.shape != theirs.shape:
+        return False
+    errors = distance(ours.reshape(-1, ours.shape[-1]), theirs.reshape(-1, theirs.shape[-1]))
+    worst = errors.max() if tolerance == LARGEST else mx.sort(errors)[errors.size * 3 // 4]
+    return worst.item() <= tolerance
