@@ -6,24 +6,6 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-# On Linux MLX's own matrix products are slow; OpenBLAS, where it is installed, takes their place.
-BLAS := $(firstword $(wildcard /usr/lib/*/openblas-pthread/libopenblas.so.0 /usr/lib64/libopenblas.so.0))
-ifneq ($(BLAS),)
-export LD_PRELOAD := $(BLAS)
-# On a processor that is newer than itself OpenBLAS falls back to kernels of 2004, a quarter as fast.
-OPENBLAS_CORETYPE ?= $(shell grep -qs avx512vl /proc/cpuinfo && echo SKYLAKEX || { grep -qs avx2 /proc/cpuinfo && echo HASWELL; })
-ifneq ($(OPENBLAS_CORETYPE),)
-export OPENBLAS_CORETYPE
-endif
-endif
-
-# Without a GPU, mx.compile gains little and waits for a C++ compiler: seconds to minutes for each new shape.
-ifeq ($(wildcard /dev/nvidia0)$(filter-out Linux,$(shell uname)),)
-demo demo-dpo demo-stt: export MLX_DISABLE_COMPILE := 1
-# The sample models' matrices are too small to be worth a second thread.
-test demo demo-dpo demo-stt: export OPENBLAS_NUM_THREADS := 1
-endif
-
 .PHONY: help demo demo-dpo demo-stt test bench bench-train lock manifest install
 
 help:  ## this list

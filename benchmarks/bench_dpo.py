@@ -4,6 +4,7 @@
 #   "fae-training",
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "mlx-tune==0.6.0; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
 # ]
@@ -31,6 +32,8 @@ import statistics
 import sys
 import time
 from pathlib import Path
+
+from fae_training import linux_cpu
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 sys.path.insert(0, str(SAMPLES))
@@ -174,6 +177,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=4, metavar="N", help="pairs a step")
     parser.add_argument("--rounds", type=int, default=10, metavar="N")
     given = parser.parse_args()
+    linux_cpu.use_openblas()
     updates = sides(given.model, given.pairs)
     seconds: dict[str, list[float]] = {name: [] for name in updates}
     for _ in range(given.rounds):

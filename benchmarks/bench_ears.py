@@ -5,6 +5,7 @@
 #   "librosa>=0.11",
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "numpy",
 #   "scikit-learn>=1.7",
 #   "scipy>=1.14",
@@ -40,7 +41,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from fae_training import presets, runs
+from fae_training import linux_cpu, presets, runs
 from fae_training.ears import (
     encoder,
     features,
@@ -438,6 +439,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=presets.KEYWORD, default="light")
     parser.add_argument("--steps", type=int, help="instead of the preset's")
     arguments = parser.parse_args()
+    linux_cpu.use_openblas()
     only, preset = arguments.only, presets.KEYWORD[arguments.preset]
     if arguments.steps:
         preset = preset | {"steps": arguments.steps}

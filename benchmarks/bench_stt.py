@@ -4,6 +4,7 @@
 #   "fae-training",
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "mlx-audio>=0.6.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "mlx-tune==0.6.0; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
@@ -36,6 +37,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from fae_training import linux_cpu
 
 os.environ["MLX_TUNE_DISABLE_COMPILE"] = "1"
 MODEL = Path(__file__).resolve().parent.parent / "samples" / "speech-model"
@@ -164,6 +167,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed, in turns")
     parser.add_argument("--json", action="store_true", help="answer with one JSON object")
     arguments = parser.parse_args()
+    linux_cpu.use_openblas()
     data, found = clips(), {}
     with tempfile.TemporaryDirectory() as work, contextlib.redirect_stdout(io.StringIO()):
         theirs, ours = (

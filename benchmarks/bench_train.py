@@ -4,6 +4,7 @@
 #   "fae-training",
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "mlx-tune==0.6.0; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "numpy",
@@ -34,6 +35,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from fae_training import linux_cpu
 from page import write_section
 from training_sides import (
     CONFIG,
@@ -278,14 +280,13 @@ def facts() -> dict:
     import mlx.core as mx
 
     on_cpu = mx.default_device() == mx.cpu
-    blas = os.environ.get("LD_PRELOAD", "")
     return {
         "machine": f"{platform.system()} {platform.machine()}",
         "device": "CPU backend" if on_cpu else str(mx.device_info().get("device_name", "GPU")),
         "mlx": version("mlx"),
         "mlx_lm": version("mlx-lm"),
         "mlx_tune": version("mlx-tune"),
-        "blas": Path(blas).name
+        "blas": linux_cpu.use_openblas()
         or ("the one in MLX" if on_cpu else "none, products run on the GPU"),
         "memory": "kept by the C library"
         if "MALLOC_TRIM_THRESHOLD_" in os.environ
@@ -338,6 +339,7 @@ def main() -> None:
     # There mx.compile keeps what it compiled in earlier runs; a first step must not find it.
     own = tempfile.TemporaryDirectory(prefix="bench-train-")
     os.environ["TMPDIR"] = own.name
+    linux_cpu.use_openblas()
     rounds = 1 if arguments.quick else arguments.rounds
     sections = ("losses", "personal", "256") if arguments.quick else SECTIONS
     kept = Path("bench-out") / f"bench_train{'_quick' if arguments.quick else ''}.json"

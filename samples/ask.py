@@ -4,6 +4,7 @@
 #   "fae-training",
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
 # ]
 # [tool.uv.sources]
@@ -22,7 +23,7 @@ import json
 import os
 from pathlib import Path
 
-from fae_training import deployment, fae_app, state
+from fae_training import deployment, fae_app, linux_cpu, state
 from fae_training.language import scoring
 
 MODEL = Path(__file__).resolve().parent / "language-model"
@@ -31,11 +32,13 @@ MODEL = Path(__file__).resolve().parent / "language-model"
 def main() -> None:
     given = build_parser().parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
+    run = deployment.current_run(state.Home(given.home), "language")
+    directory = Path(run.record["model"]["directory"]) if run else given.model
+    linux_cpu.set_up(directory)
     from mlx_lm import load
 
-    run = deployment.current_run(state.Home(given.home), "language")
     model, tokenizer = load(
-        str(run.record["model"]["directory"] if run else given.model),
+        str(directory),
         adapter_path=str(run.file("adapters")) if run else None,
     )
     soul = fae_app.system_prompt()

@@ -5,6 +5,7 @@
 #   "livekit-wakeword>=0.3",
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "numpy",
 #   "onnx>=1.20",
 #   "onnxruntime>=1.23",
@@ -45,7 +46,7 @@ import ear_sound_imitation
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
-from fae_training import runs
+from fae_training import linux_cpu, runs
 from fae_training.arrays import save_arrays
 from fae_training.ears import network, phrases
 from fae_training.ears.classes import LAYERS, NEAR_MISSES, ONE_SECOND, TALK, Ear
@@ -321,6 +322,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3_000, help="twice as many to imitate")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    linux_cpu.use_openblas()
     if "imitation" in arguments.members and not arguments.speech:
         parser.error("imitation needs --speech: folders with recordings of many people talking")
     if "sounds" in arguments.members and not arguments.sounds:

@@ -3,6 +3,7 @@
 # dependencies = [
 #   "mlx[cpu]>=0.32; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx-lm>=0.32",
 #   "jinja2",
 #   "numpy",
@@ -35,6 +36,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import world
+from fae_training import linux_cpu
 
 HERE = Path(__file__).resolve().parent
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -326,6 +328,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "language-model")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    linux_cpu.use_openblas()
 
     from mlx.utils import tree_flatten
     from mlx_lm.utils import save_config, save_model

@@ -3,6 +3,7 @@
 # dependencies = [
 #   "mlx[cpu]>=0.32; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx-audio>=0.6.2",
 #   "tokenizers",
 #   "transformers",
@@ -36,6 +37,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import speech_world
+from fae_training import linux_cpu
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -394,6 +396,7 @@ def main() -> None:
     parser.add_argument("--merges", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    linux_cpu.use_openblas()
 
     import mlx.core as mx
     from mlx.utils import tree_flatten

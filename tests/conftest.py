@@ -14,6 +14,9 @@ for directory in ("tests", "samples", "lib"):
 os.environ["PYTHONPATH"] = str(ROOT / "lib")
 
 import small_runs  # noqa: E402
+from fae_training import linux_cpu  # noqa: E402
+
+linux_cpu.use_openblas()
 
 
 @pytest.fixture(scope="session")

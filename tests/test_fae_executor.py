@@ -123,6 +123,8 @@ def test_the_worker_outlives_the_call_without_its_limits_or_its_streams(person, 
         environment = Path(f"/proc/{worker}/environ").read_bytes()
         assert b"FAE_SKILL_NAME" not in environment
         assert b"HF_HUB_OFFLINE=1" in environment
+        # uv's own environment of the script has the fast library, and the worker has loaded it.
+        assert "/libscipy_openblas.so" in Path(f"/proc/{worker}/maps").read_text()
 
         second = checked(execute("train", {}, person))
         assert second["error"]["code"] == "busy"

@@ -13,7 +13,7 @@ import sys
 import calls
 import pytest
 import small_runs
-from fae_training import runs, state
+from fae_training import linux_cpu, runs, state
 
 HEADER = ("train", "--json", "--preset", "smoke")
 
@@ -158,6 +158,8 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     assert applied["fast"]["gated_delta_calls"]["chunkwise"] > 0, "the patched function was called"
     assert 0 < applied["last_learning_rate"] < 5e-3
     assert {"mlx", "mlx-lm", "mlx-tune", "python"} <= set(result["versions"])
+    if linux_cpu.use_openblas():
+        assert result["versions"]["matrix products"].startswith("OpenBLAS 0.3.")
 
 
 def test_it_learned_and_the_fresh_process_measures_what_the_training_measured(finished):

@@ -17,7 +17,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from fae_training import consent, dataset, models, runs
+from fae_training import consent, dataset, linux_cpu, models, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.deployment import fingerprint
 from fae_training.errors import BadRequest, Failed, Refused, SkillError
@@ -263,6 +263,9 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     rules = run.home.read("config.json", {}) or {}
     waits = run.record.get("caller") == "fae" and rules.get("on_battery", "wait") == "wait"
     session = Session(run, "wait" if waits else "train")
+    model = run.record.get("model")
+    if products := linux_cpu.set_up(Path(model["directory"]) if model else None):
+        session.log(f"matrix products by {products}")
     if task == "score":
         consent.require(run.home, KINDS[run.kind].consent)
     if task != "train":
@@ -318,6 +321,8 @@ def versions() -> dict[str, str]:
     for name in ("mlx", "mlx-lm", "mlx-tune", "mlx-audio", "numpy", "librosa"):
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
+    if products := linux_cpu.use_openblas():
+        found["matrix products"] = products
     return found | {"python": platform.python_version(), "system": platform.platform()}
 
 

@@ -1,0 +1,144 @@
+"""MLX on a Linux processor: fast matrix products, and no waiting for a C++ compiler.
+
+MLX's wheel for Linux brings the reference BLAS, which multiplies at 2 to 5 GFLOP/s on a core that reaches 100 with
+OpenBLAS. The package scipy-openblas32 is OpenBLAS, with `scipy_` before every name so that it meets no other BLAS of the
+process. MLX's library calls its BLAS through a table of addresses that the dynamic linker fills in (the procedure linkage
+table; System V ABI, chapter 5, "Dynamic Linking"). Three of its entries get the addresses of OpenBLAS's functions: nothing
+is built, copied, preloaded or written to disk, and processes that this one starts are not affected.
+"""
+
+import ctypes
+import functools
+import importlib.metadata
+import mmap
+import os
+import shlex
+import sys
+from pathlib import Path
+
+# Bytes of weights from which on a product takes milliseconds. Below, threads spend longer waiting for each other on a
+# machine that has other work: the demo took 142 s instead of 43, and three times the CPU time.
+LARGE_MODEL = 100_000_000
+# Tags of the dynamic section.
+_STRTAB, _SYMTAB, _PLTRELSZ, _JMPREL = 5, 6, 2, 23
+_RTLD_DI_LINKMAP = 2
+_READ_WRITE = 1 | 2
+
+
+class _LinkMap(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_size_t), ("name", ctypes.c_char_p), ("dynamic", ctypes.c_void_p)]
+
+
+class _Dynamic(ctypes.Structure):
+    _fields_ = [("tag", ctypes.c_int64), ("value", ctypes.c_uint64)]
+
+
+class _Symbol(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("value", ctypes.c_uint64),
+        ("size", ctypes.c_uint64),
+    ]
+
+
+class _Relocation(ctypes.Structure):
+    _fields_ = [("offset", ctypes.c_uint64), ("info", ctypes.c_uint64), ("addend", ctypes.c_int64)]
+
+
+def set_up(model: Path | None = None) -> str | None:
+    """What a process that trains or answers calls first, before numpy is imported; returns what use_openblas says.
+
+    model: the directory of the model that it works with, None for something small. What the person has set in the
+    environment stays. Nothing is compiled on a processor: MLX would hand each new function to g++, where there is one, a
+    second or more each, to save a few percent.
+    """
+    if sys.platform != "linux":
+        return None
+    weights = model.glob("*.safetensors") if model else ()
+    if sum(file.stat().st_size for file in weights if file.exists()) < LARGE_MODEL:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Threads without work sleep at once, instead of keeping a core busy for 25 ms.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+    products = use_openblas()
+    if products:
+        import mlx.core as mx
+
+        mx.disable_compile()
+    return products
+
+
+@functools.cache
+def use_openblas() -> str | None:
+    """Let MLX multiply with OpenBLAS from now on in this process.
+
+    Returns what multiplies, for the log and the receipt: OpenBLAS, its version and the processor that it is used for; or
+    why MLX's own has to do, for training goes on without. None where none of this applies: not on Linux, or on a GPU.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        import mlx.core as mx
+    except ImportError:
+        return None
+    if mx.default_device() != mx.cpu:
+        return None
+    try:
+        openblas = ctypes.CDLL(str(installed_library()))
+        mlx = ctypes.CDLL(str(Path(mx.__file__).parent / "lib" / "libmlx.so"))
+        entries = {n: e for n, e in imported_functions(mlx).items() if n.startswith("cblas_")}
+        if "cblas_sgemm" not in entries:
+            raise OSError(f"MLX {mx.__version__} imports no cblas_sgemm")
+        for name, entry in entries.items():
+            _write(entry, ctypes.cast(openblas[f"scipy_{name}"], ctypes.c_void_p).value)
+    except (ImportError, OSError, AttributeError) as problem:
+        return (
+            f"the BLAS in MLX's wheel: all is right but many times slower, for OpenBLAS cannot be used ({problem}). Mend it: "
+            f"uv run --reinstall-package scipy-openblas32 {shlex.quote(sys.argv[0])} --help"
+        )
+    openblas.scipy_openblas_get_config.restype = ctypes.c_char_p
+    name, version, *_ = openblas.scipy_openblas_get_config().decode().split()
+    openblas.scipy_openblas_get_corename.restype = ctypes.c_char_p
+    return f"{name} {version} ({openblas.scipy_openblas_get_corename().decode()})"
+
+
+def installed_library() -> Path:
+    """OpenBLAS's file. Raises ImportError or OSError: to load a file that was cut short would end the process."""
+    names = importlib.metadata.files("scipy-openblas32") or []
+    library = next((name for name in names if name.match("lib/libscipy_openblas*.so")), None)
+    if library is None:
+        raise OSError("the package scipy-openblas32 has no library")
+    path = Path(library.locate())
+    if (size := path.stat().st_size) != library.size:
+        raise OSError(f"{path} has {size:,} bytes instead of {library.size:,}")
+    return path
+
+
+def imported_functions(library: ctypes.CDLL) -> dict[str, ctypes.c_void_p]:
+    """The entries of a loaded library's procedure linkage table, by the name of the function that each one calls."""
+    found = ctypes.POINTER(_LinkMap)()
+    handle = ctypes.c_void_p(library._handle)
+    if ctypes.CDLL(None).dlinfo(handle, _RTLD_DI_LINKMAP, ctypes.byref(found)):
+        raise OSError(f"dlinfo knows nothing of {library._name}")
+    dynamic = ctypes.cast(found.contents.dynamic, ctypes.POINTER(_Dynamic))
+    tags, n = {}, 0
+    while dynamic[n].tag:
+        tags[dynamic[n].tag] = dynamic[n].value
+        n += 1
+    count = tags.get(_PLTRELSZ, 0) // ctypes.sizeof(_Relocation)
+    entries = {}
+    for relocation in (_Relocation * count).from_address(tags.get(_JMPREL, 0)) if count else ():
+        place = tags[_SYMTAB] + (relocation.info >> 32) * ctypes.sizeof(_Symbol)
+        name = ctypes.string_at(tags[_STRTAB] + _Symbol.from_address(place).name).decode()
+        entries[name] = ctypes.c_void_p.from_address(found.contents.base + relocation.offset)
+    return entries
+
+
+def _write(entry: ctypes.c_void_p, function: int) -> None:
+    """Put an address into an entry, also of a library whose table was made read-only once it was filled in."""
+    address = ctypes.addressof(entry)
+    page = ctypes.c_void_p(address - address % mmap.PAGESIZE)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mprotect(page, ctypes.c_size_t(mmap.PAGESIZE), _READ_WRITE):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    entry.value = function
