@@ -9,6 +9,7 @@
 #   "numpy",
 #   "psutil>=6",
 #   "scipy>=1.14",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 # ]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
@@ -41,6 +42,7 @@ import page
 import process_watch
 import real_data
 import real_page
+from fae_training import linux_cpu
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "samples"))
@@ -115,7 +117,7 @@ class Bench:
 
     def make_data(self) -> dict:
         shutil.rmtree(self.home, ignore_errors=True)
-        return real_data.write_home(self.home, real_data.dialogues(16 if self.quick else None))
+        return real_data.write_home(self.home, real_data.dialogues(shortest=24 if self.quick else None))
 
     def train(self, training: Training) -> dict:
         """Train, evaluate and propose, as a person does; what was measured from outside, and the run's own receipts."""
@@ -159,14 +161,15 @@ class Bench:
 
     def ask_outside(self) -> dict:
         """Nats a token of the written answer to each outside request: of the base model and of every candidate."""
-        requests = real_data.instructions(4 if self.quick else REQUESTS)
+        requests = real_data.instructions(3 if self.quick else REQUESTS)
         adapters = {"base": None}
         adapters |= {t.key: Path(self.results[t.key]["run"]) / "adapters" for t in TRAININGS}
         losses = {}
+        linux_cpu.set_up(Path(self.results["model"]["directory"]))
         for name, adapter in adapters.items():
             say(f"   {len(requests)} requests to {name}")
             losses[name] = request_losses(self.results["model"]["directory"], adapter, requests)
-        return {"losses": losses, "machine": page.machine()}
+        return {"losses": losses}
 
 
 def request_losses(model_directory: str, adapter: Path | None, requests: list[dict]) -> list[float]:

@@ -123,8 +123,7 @@ def measure(directory: Path, preset: str, steps: int) -> dict:
         "longest": applied["max_length"],
         "checkpointed": applied["fast"]["checkpoint_layers"],
         "batch_size": applied["batch_size"],
-        "seconds": receipt["seconds"],
-        "tokens_per_s": receipt["tokens_per_s"],
+        "versions": receipt["versions"],
     }
 
 
@@ -147,7 +146,7 @@ def run(directory: Path, limit_gb: float) -> dict:
         for preset, steps in missing:
             say(f"   {preset}, {steps} steps")
             about = {"name": case.name, "layers": layers, "of": whole, "weight_gb": size / 1e9}
-            about |= {"preset": preset, "steps": steps, "machine": page.machine()}
+            about |= {"preset": preset, "steps": steps}
             about |= measure(model, preset, steps)
             results[f"{case.name} {layers} {preset}"] = about
             kept.write_text(json.dumps(results, indent=1))
@@ -177,7 +176,7 @@ def as_markdown(results: dict) -> str:
                 f"{found['usage']['wall_seconds'] / 60:.1f}",
             ]
         )
-    machine = page.machine_text(next(iter(results.values()))["machine"])
+    machine = page.machine(next(iter(results.values()))["versions"])
     verdict = (
         f"Outside of {ALLOWED:.0%}: {'; '.join(outside)}."
         if outside

@@ -2,10 +2,7 @@
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 
 def write_section(path: Path, name: str, heading: str, text: str) -> None:
@@ -28,22 +25,15 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
 
 
-def machine() -> dict[str, str]:
-    """What a figure depends on, of this machine and this environment."""
-    found = {
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": str(os.cpu_count()),
-        "blas": Path(os.environ.get("LD_PRELOAD", "").split(":")[0]).name or "the one in MLX",
-    }
-    for package in ("mlx", "mlx-lm", "mlx-tune"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def machine_text(facts: dict[str, str]) -> str:
-    packages = [f"{name} {facts[name]}" for name in ("mlx", "mlx-lm", "mlx-tune") if name in facts]
-    blas = f"BLAS: {facts['blas']}"
-    return ", ".join([facts["system"], f"{facts['cores']} cores", *packages, blas])
+def machine(versions: dict[str, str]) -> str:
+    """What figures depend on, in words; `versions` as a run's receipt has them (fae_training.worker.versions)."""
+    packages = [f"{n} {versions[n]}" for n in ("mlx", "mlx-lm", "mlx-tune") if n in versions]
+    products = versions.get("matrix products")
+    return ", ".join(
+        [
+            f"{platform.system()} {platform.machine()}",
+            f"{os.cpu_count()} cores",
+            *packages,
+            *([f"matrix products by {products}"] if products else []),
+        ]
+    )

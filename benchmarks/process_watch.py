@@ -1,13 +1,15 @@
 """What a command and all the processes that it starts take: time, processor time, and memory at the peak."""
 
 import contextlib
+import signal
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SECONDS_BETWEEN_LOOKS = 0.1
+SECONDS_BETWEEN_LOOKS = 0.2
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ def run(command: list[str], log: Path, environment: dict[str, str]) -> Usage:
     """
     import psutil
 
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     began = time.monotonic()
     with log.open("a", encoding="utf-8") as output:
         child = subprocess.Popen(

@@ -23,9 +23,11 @@ MOST_PROMPT_CHARACTERS = 1500
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def dialogues(count: int | None = None) -> list[dict]:
-    """The dialogues, in the file's order; `count`: only so many."""
-    return list(state.read_jsonl(SOURCE / "dialogues.jsonl"))[:count]
+def dialogues(shortest: int | None = None) -> list[dict]:
+    """All dialogues, or so many of the shortest, in the file's order."""
+    rows = list(state.read_jsonl(SOURCE / "dialogues.jsonl"))
+    longest = sorted(len(json.dumps(row["messages"])) for row in rows)[(shortest or len(rows)) - 1]
+    return [row for row in rows if len(json.dumps(row["messages"])) <= longest]
 
 
 def instructions(count: int) -> list[dict]:

@@ -83,7 +83,7 @@ def as_markdown(results: dict, plot: str) -> str:
     runs = {key: results[key] for key in RUNS}
     total = sum(stage["stage_seconds"] for stage in results.values())
     lines = [
-        f"{model['name']} on {page.machine_text(results['requests']['machine'])}. All stages took {minutes(total)} minutes.",
+        f"{model['name']} on {page.machine(runs['light']['receipt']['versions'])}. All stages took {minutes(total)} minutes.",
         "",
         f"Trained on {sft['train']} dialogues, judged on {sft['valid']} others, split as export_data.py splits. They are "
         "from Schema-Guided Dialogue (Rastogi and others, 2020; CC BY-SA 4.0), with their tools, tool calls and results. "
