@@ -172,7 +172,16 @@ def as_markdown(results: dict) -> str:
                 f"{found['step_seconds']:.3f}",
             ]
         )
-    head = ["", "tokens/s", "of stock", "peak GB", "plan GB", "peak to plan", "first step s", "s a step"]
+    head = [
+        "",
+        "tokens/s",
+        "of stock",
+        "peak GB",
+        "plan GB",
+        "peak to plan",
+        "first step s",
+        "s a step",
+    ]
     about = measured[0]
     return "\n".join(
         [

@@ -117,7 +117,9 @@ class Bench:
 
     def make_data(self) -> dict:
         shutil.rmtree(self.home, ignore_errors=True)
-        return real_data.write_home(self.home, real_data.dialogues(shortest=24 if self.quick else None))
+        return real_data.write_home(
+            self.home, real_data.dialogues(shortest=24 if self.quick else None)
+        )
 
     def train(self, training: Training) -> dict:
         """Train, evaluate and propose, as a person does; what was measured from outside, and the run's own receipts."""

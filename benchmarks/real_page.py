@@ -144,7 +144,9 @@ def judgement(results: dict, key: str) -> str:
     moved = any(c.certain and abs(c.share) >= HARDLY for c in (dialogues, requests))
     if key == "dpo":
         margin = change(*margins(result))
-        moved = moved or (margin.certain and measure(result, "preference_accuracy")["candidate"] > 0.6)
+        moved = moved or (
+            margin.certain and measure(result, "preference_accuracy")["candidate"] > 0.6
+        )
     harmed = [
         what
         for what, c in (("the dialogues", dialogues), ("outside requests", requests))

@@ -99,7 +99,7 @@ def make(gguf: Path, directory: Path, float32: bool) -> None:
 
 
 def renamed(name: str) -> str:
-    """"blk.3.attn_q.weight" as "model.layers.3.self_attn.q_proj.weight"."""
+    """ "blk.3.attn_q.weight" as "model.layers.3.self_attn.q_proj.weight"."""
     if name.startswith("blk."):
         _, layer, part, kind = name.split(".")
         return f"model.layers.{layer}.{PARTS[part]}.{kind}"
