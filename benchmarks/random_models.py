@@ -39,7 +39,7 @@ def write_model(directory: Path, config: dict, seed: int = 0) -> int:
     # Nothing of this model is ever computed but its vectors; it says which weights there are.
     parts: dict[str, list] = {}
     for name, value in tree_flatten(model_class(arguments_class.from_dict(config)).parameters()):
-        before, layers, after = name.partition("layers.")
+        _, layers, after = name.partition("layers.")
         part = f"layer-{after.split('.')[0]}" if layers else "outside"
         parts.setdefault(part, []).append((name, value))
     index, written = {}, 0
