@@ -3,7 +3,14 @@
 import math
 
 import pytest
-from tiny_qwen import difference, loss_and_gradients, make_model, tokens, with_adapter
+from tiny_qwen import (
+    conversation,
+    difference,
+    loss_and_gradients,
+    make_model,
+    tokens,
+    with_adapter,
+)
 
 NAMES = ("q", "k", "v", "log_g", "beta", "state")
 
@@ -216,15 +223,91 @@ def test_a_masked_token_in_mlx_lms_layer_is_as_if_it_were_not_there():
     assert mx.abs(masked - layer(x[:, :30])).max().item() < 1e-5
 
 
-def test_the_self_check_passes_and_is_kept_for_these_versions(tmp_path):
-    from fae_training.language import gated_delta_patch
+def test_all_rules_are_measured_at_the_models_shapes_and_kept_for_these_versions(tmp_path):
+    from fae_training.language import gated_delta_rules
+    from fae_training.language.gated_delta_rules import Shapes
 
-    report = gated_delta_patch.check(tmp_path)
-    assert report.right and report.largest_error < 1e-5 and report.speed > 1
+    model = make_model()
+    shapes = Shapes.of(model.language_model.model)
+    assert shapes == Shapes(2, 4, 32, 32, "float32")
+    report = gated_delta_rules.check(shapes, tmp_path)
+    assert [m.rule for m in report.measured] == ["chunkwise", "mx.fast", "mlx-lm"]
+    assert all(m.error < 1e-5 and m.error_here < 1e-5 for m in report.measured)
+    assert report.right and report.layers_error < 1e-5
+    # mlx-lm keeps a state for each token, chunkwise one for each chunk.
+    chunkwise, _, stock = report.measured
+    assert stock.peak_bytes > 2 * chunkwise.peak_bytes > 0
     (kept,) = tmp_path.glob("gated-delta-*.json")
     assert kept.stat().st_mode & 0o777 == 0o600
-    kept.write_text(kept.read_text().replace(f'"speed": {report.speed}', '"speed": 0.5'))
-    assert gated_delta_patch.check(tmp_path).speed == 0.5
+    assert gated_delta_rules.check(shapes, tmp_path) == report
+    kept.write_text(kept.read_text().replace(f'"layers_error": {report.layers_error}', '"layers_error": 0.5'))  # fmt: skip
+    assert gated_delta_rules.check(shapes, tmp_path).layers_error == 0.5
+    other = Shapes(2, 4, 32, 32, "bfloat16")
+    assert gated_delta_rules.check(other, tmp_path).right
+    assert len(list(tmp_path.glob("gated-delta-*.json"))) == 2
+
+
+def report_of(chunkwise, mx_fast, dtype="float32"):
+    """A Report of which each measurement is (error, seconds, megabytes)."""
+    from fae_training.language.gated_delta_rules import Measurement, Report, Shapes
+
+    def one(rule, measured):
+        error, seconds, megabytes = measured
+        return Measurement(rule, error, error, seconds, megabytes * 10**6)
+
+    measured = one("chunkwise", chunkwise), one("mx.fast", mx_fast), one("mlx-lm", (0.0, 9.0, 500))
+    return Report(Shapes(2, 4, 32, 32, dtype), 1e-7, measured)
+
+
+@pytest.mark.parametrize(
+    ("mx_fast", "chosen"),
+    [
+        ((1e-7, 0.5, 100), "mx.fast"),
+        ((1e-7, 0.5, 109), "mx.fast"),
+        ((1e-7, 1.5, 20), "chunkwise"),  # slower
+        ((1e-7, 0.5, 300), "chunkwise"),  # not the memory that is planned for
+        ((1e-3, 0.5, 50), "chunkwise"),  # wrong
+        ((float("inf"), float("inf"), 0), "chunkwise"),  # not made for these shapes
+    ],
+)
+def test_the_fastest_rule_that_is_right_and_as_lean_runs(mx_fast, chosen):
+    report = report_of((1e-7, 1.0, 100), mx_fast)
+    assert report.right and report.chosen == chosen
+    assert f"{chosen} runs" in report.sentence()
+    if chosen == "mx.fast":
+        assert "chunkwise 2.0 times its time" in report.sentence()
+
+
+def test_another_rule_computes_what_nothing_branches_off_from(monkeypatch):
+    """Losses and gradients stay, and what is shared still goes through the chunkwise rule."""
+    import random
+
+    from fae_training.language import fast_path, gated_delta, gated_delta_rules
+    from fae_training.language.batches import collate
+
+    model = with_adapter(make_model())
+    chooser = random.Random(3)
+    rows = conversation(chooser, tokens(chooser, 70), 3)
+    ran = []
+    real = gated_delta_rules.rule
+    monkeypatch.setattr(
+        gated_delta_rules, "rule", lambda name: lambda *given: (ran.append(name), real(name)(*given))[1]  # fmt: skip
+    )
+    measured = report_of((1e-7, 1.0, 100), (1e-7, 0.5, 100))
+    monkeypatch.setattr(gated_delta_rules, "measure", lambda shapes: measured)
+    fast, notes = fast_path.enable(model, fast_path.FastSettings())
+    assert fast.rule.chosen == "mx.fast" and "mx.fast runs" in notes[0]
+    assert fast.gated_delta and fast.shared_prefix
+    for share in (False, True):
+        batch = collate(rows, share)
+        expected, right = loss_and_gradients(model, batch, fast_path.FastSettings())
+        ran.clear()
+        before = gated_delta.calls
+        loss, gradients = loss_and_gradients(model, batch, fast)
+        assert ran == ["mx.fast"] * 3
+        assert gated_delta.calls - before == (3 if share else 0)
+        assert loss == pytest.approx(expected, rel=1e-6)
+        assert difference(gradients, right) < 1e-5
 
 
 def test_a_wrong_rule_is_found_said_aloud_and_switched_off_with_what_is_built_on_it(monkeypatch):
@@ -241,21 +324,6 @@ def test_a_wrong_rule_is_found_said_aloud_and_switched_off_with_what_is_built_on
     settings, notes = fast_path.enable(make_model(), fast_path.FastSettings())
     assert not settings.gated_delta and not settings.shared_prefix and settings.supervised_only
     assert "differs from mlx-lm's" in notes[0] and "slow but right" in notes[0]
-
-
-def test_it_steps_aside_when_mlx_lms_own_rule_is_as_fast(monkeypatch):
-    from fae_training.language import fast_path, gated_delta_patch
-
-    gated_delta_patch.install()
-    monkeypatch.setattr(gated_delta_patch, "compare", lambda: gated_delta_patch.Report(1e-7, 0.8))
-    settings, notes = fast_path.enable(make_model(), fast_path.FastSettings())
-    assert "0.80 of our time" in notes[0]
-    assert settings.shared_prefix and not settings.gated_delta
-    from mlx_lm.models import gated_delta as original
-    from mlx_lm.models import qwen3_5
-
-    assert qwen3_5.gated_delta_update is original.gated_delta_update
-    assert qwen3_5.gated_delta_update.__module__ == "mlx_lm.models.gated_delta"
 
 
 def test_long_rows_in_bfloat16_have_no_nan():

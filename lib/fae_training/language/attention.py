@@ -25,8 +25,9 @@ def attend(q, k, v, scale: float, mask=None):
     if mx.cuda.is_available() and mx.default_device() == mx.gpu:
         how = "causal" if mask is None else mask
         return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=how)
-    bias = _causal(q.shape[2]) if mask is None else mx.where(mask, 0.0, -mx.inf)
-    return _attention(scale, mask is None)(q, k, v, bias)
+    if mask is None:
+        return _attention(scale, True)(q, k, v)
+    return _attention(scale, False)(q, k, v, mx.where(mask, 0.0, -mx.inf))
 
 
 def block_of(rows: int, keys: int) -> int:
@@ -34,10 +35,12 @@ def block_of(rows: int, keys: int) -> int:
     return max(SCORES_BYTES // (4 * rows * keys) // FEWEST * FEWEST, FEWEST)
 
 
-def _causal(length: int):
+def _causal(start: int, stop: int):
+    """What is added to the scores of queries start .. stop - 1 of the first `stop` keys, [1, 1, queries, stop]."""
     import mlx.core as mx
 
-    return mx.triu(mx.full((length, length), -mx.inf), 1)[None, None]
+    hidden = mx.arange(start, stop)[:, None] < mx.arange(stop)
+    return mx.where(hidden, -mx.inf, 0.0)[None, None]
 
 
 @functools.cache
@@ -45,12 +48,14 @@ def _attention(scale: float, causal: bool):
     """The function for one kind of mask, with its own gradient."""
     import mlx.core as mx
 
-    def blocks(q, k):
-        """(first query, one past the last, how many keys they may see) of each block."""
+    def blocks(q, k, bias):
+        """(first query, one past the last, how many keys they may see, what is added to the scores) of each block."""
         size = block_of(q.shape[0] * q.shape[1], k.shape[2])
         for start in range(0, q.shape[2], size):
             stop = min(start + size, q.shape[2])
-            yield start, stop, stop if causal else k.shape[2]
+            # A mask for all queries at once would be kept by every layer; this one is made again.
+            own = _causal(start, stop) if causal else bias[:, :, start:stop]
+            yield start, stop, stop if causal else k.shape[2], own
 
     def together(x, heads):
         """[B, H, T, D] -> [B, Hkv, H / Hkv x T, D]: the query heads of one key head in one product."""
@@ -64,10 +69,10 @@ def _attention(scale: float, causal: bool):
         return products.astype(mx.float32).reshape(grouped) + bias[:, :, None]
 
     @mx.custom_function
-    def attention(q, k, v, bias):
+    def attention(q, k, v, *bias):
         outputs, logs = [], []
-        for start, stop, seen in blocks(q, k):
-            part = scores(q[:, :, start:stop], k[:, :, :seen], bias[:, :, start:stop, :seen])
+        for start, stop, seen, added in blocks(q, k, *(bias or (None,))):
+            part = scores(q[:, :, start:stop], k[:, :, :seen], added)
             top = mx.max(part, axis=-1, keepdims=True)
             e = exp(part - top)
             total = mx.sum(e, axis=-1, keepdims=True)
@@ -80,14 +85,14 @@ def _attention(scale: float, causal: bool):
     @attention.vjp
     def gradients(inputs, cotangents, outputs):
         dy = cotangents[0]
-        q, k, v, bias = made_again(inputs, [dy])
+        q, k, v, *bias = made_again(inputs, [dy])
         y, logs = outputs
         heads = k.shape[1]
         along = mx.sum((dy * y).astype(mx.float32), axis=-1, keepdims=True)
         d_q, d_k, d_v = [], mx.zeros(k.shape), mx.zeros(v.shape)
-        for start, stop, seen in blocks(q, k):
+        for start, stop, seen, added in blocks(q, k, *(bias or (None,))):
             own, keys, values = q[:, :, start:stop], k[:, :, :seen], v[:, :, :seen]
-            part = scores(own, keys, bias[:, :, start:stop, :seen])
+            part = scores(own, keys, added)
             rows = (*part.shape[:4], 1)
             p = exp(part - logs[:, :, start:stop].reshape(rows))
             d_out = together(dy[:, :, start:stop], heads)
@@ -99,6 +104,7 @@ def _attention(scale: float, causal: bool):
             d_k = d_k.at[:, :, :seen].add(d_scores.swapaxes(-1, -2) @ together(own, heads))
             d_v = d_v.at[:, :, :seen].add(p.swapaxes(-1, -2) @ d_out)
         d_q = mx.concatenate(d_q, axis=2)
-        return d_q, d_k.astype(k.dtype), d_v.astype(v.dtype), mx.zeros_like(bias)
+        gradients = d_q, d_k.astype(k.dtype), d_v.astype(v.dtype)
+        return *gradients, *(mx.zeros_like(mask) for mask in bias)
 
     return lambda *inputs: attention(*inputs)[0]

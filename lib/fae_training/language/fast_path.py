@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field, fields, replace
 
 from fae_training.language.architecture import Output
+from fae_training.language.gated_delta_rules import Report
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,8 @@ class FastSettings:
     gated_delta: linear attention in chunks. attention: attention block by block and gates that keep their inputs alone.
     supervised_only: output layer only where there is a target. shared_prefix: what rows share is computed once.
     by_length: rows of like length together. checkpoint_layers: keep only each layer's input and compute the rest
-    again in the backward pass. output: the model's output layer, None where nobody looked.
+    again in the backward pass. output: the model's output layer, rule: what was measured of the gated delta rule's
+    implementations; None where nobody looked.
     """
 
     gated_delta: bool = True
@@ -22,6 +24,7 @@ class FastSettings:
     by_length: bool = True
     checkpoint_layers: bool = False
     output: Output | None = field(default=None, compare=False)
+    rule: Report | None = field(default=None, compare=False)
 
     @classmethod
     def parts(cls) -> tuple[str, ...]:
@@ -33,7 +36,10 @@ class FastSettings:
         return cls(**dict.fromkeys(cls.parts(), False))
 
     def as_dict(self) -> dict:
-        return asdict(self)
+        """For the receipt."""
+        found = {"output": self.output and asdict(self.output)}
+        found["rule"] = self.rule and self.rule.as_dict()
+        return {part: getattr(self, part) for part in self.parts()} | found
 
 
 def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSettings, list[str]]:
@@ -46,16 +52,18 @@ def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSetti
 
     inner = architecture.backbone(model)
     if inner is not None and architecture.is_hybrid(inner):
-        settings, notes = _with_gated_delta(wanted, cache_directory)
+        settings, notes = _with_gated_delta(inner, wanted, cache_directory)
     else:
         settings, notes = replace(wanted, gated_delta=False), []
     settings, more = verification.verified(model, settings)
     return settings, notes + more
 
 
-def _with_gated_delta(settings: FastSettings, cache_directory) -> tuple[FastSettings, list[str]]:
-    """The same for the gated delta rule alone. When mlx-lm's own is as fast, that one is used."""
-    from fae_training.language import gated_delta_patch
+def _with_gated_delta(
+    inner, settings: FastSettings, cache_directory
+) -> tuple[FastSettings, list[str]]:
+    """The same for the gated delta rule alone, and which implementation of it is the fastest here."""
+    from fae_training.language import gated_delta_patch, gated_delta_rules
 
     notes = []
     if not settings.gated_delta:
@@ -63,15 +71,11 @@ def _with_gated_delta(settings: FastSettings, cache_directory) -> tuple[FastSett
         if settings.shared_prefix:
             notes.append("shared prefixes are off: they need the chunkwise gated delta rule")
         return replace(settings, shared_prefix=False), notes
-    report = gated_delta_patch.check(cache_directory)
+    report = gated_delta_rules.check(gated_delta_rules.Shapes.of(inner), cache_directory)
     if not report.right:
-        notes.append(report.sentence())
         gated_delta_patch.remove()
-        return replace(settings, gated_delta=False, shared_prefix=False), notes
-    if not report.worth_it:
-        # What is shared still goes through the chunkwise rule, which alone knows the state at a branch.
+        return replace(settings, gated_delta=False, shared_prefix=False), [report.sentence()]
+    if report.chosen != "chunkwise":
         notes.append(report.sentence())
-        gated_delta_patch.remove()
-        return replace(settings, gated_delta=False), notes
     gated_delta_patch.install()
-    return settings, notes
+    return replace(settings, rule=report), notes

@@ -9,7 +9,7 @@ gradients reach the shared part from every row.
 
 from contextlib import nullcontext
 
-from fae_training.language import architecture, branches, gated_delta
+from fae_training.language import architecture, branches, gated_delta, gated_delta_rules
 from fae_training.language.attention import attend
 from fae_training.language.branches import ancestors
 from fae_training.language.elementwise import gated, opened, silu
@@ -28,7 +28,8 @@ def forward_levels(model, batch: dict, fast):
         links.append([batch[f"{name}_{level}"] for name in ("parent", "branch", "start") if level])
     inner = architecture.backbone(model)
     if architecture.is_hybrid(inner) and (fast.gated_delta or len(tokens) > 1):
-        return _through_our_layers(inner, tokens, links, fast.checkpoint_layers)
+        rule = gated_delta_rules.rule(fast.rule.chosen if fast.rule else "chunkwise")
+        return _through_our_layers(inner, tokens, links, rule, fast.checkpoint_layers)
     with branches.checkpointed(inner.layers) if fast.checkpoint_layers else nullcontext():
         if len(tokens) > 1:
             from mlx_lm.models.cache import make_prompt_cache
@@ -39,8 +40,8 @@ def forward_levels(model, batch: dict, fast):
     return hidden.reshape(-1, hidden.shape[-1])
 
 
-def _through_our_layers(text_model, tokens: list, links: list, checkpoint: bool):
-    """Qwen3.5's layers as they are written here."""
+def _through_our_layers(text_model, tokens: list, links: list, rule, checkpoint: bool):
+    """Qwen3.5's layers as they are written here, with `rule` (gated_delta_rules) where nothing branches off."""
     import mlx.core as mx
 
     shapes = [level.shape for level in tokens]
@@ -49,7 +50,7 @@ def _through_our_layers(text_model, tokens: list, links: list, checkpoint: bool)
     hidden = text_model.embed_tokens(together)
     for layer in text_model.layers:
         run = _maybe_checkpointed(layer, checkpoint)
-        hidden = run(hidden, shapes, links, masks)
+        hidden = run(hidden, shapes, links, masks, rule)
     return text_model.norm(hidden).reshape(-1, hidden.shape[-1])
 
 
@@ -84,11 +85,11 @@ def _attention_masks(shapes, links):
     return masks
 
 
-def _tree_layer(layer, hidden, shapes, links, masks):
+def _tree_layer(layer, hidden, shapes, links, masks, rule):
     """One decoder layer over all levels; hidden [1, tokens, width]."""
     normed = layer.input_layernorm(hidden)
     if layer.is_linear:
-        mixed = _linear_attention(layer.linear_attn, normed, shapes, links)
+        mixed = _linear_attention(layer.linear_attn, normed, shapes, links, rule)
     else:
         mixed = _attention(layer.self_attn, normed, shapes, links, masks)
     hidden = hidden + mixed
@@ -132,7 +133,7 @@ def _projections(layer, x):
     return layer.in_proj_qkv(x), z, layer.in_proj_b(x), layer.in_proj_a(x)
 
 
-def _linear_attention(layer, x, shapes, links):
+def _linear_attention(layer, x, shapes, links, rule):
     import mlx.core as mx
     from mlx_lm.models.gated_delta import normalize_qk
 
@@ -161,7 +162,7 @@ def _linear_attention(layer, x, shapes, links):
         v = v.reshape(count, width, layer.num_v_heads, layer.head_v_dim)
         q, k = normalize_qk(q, k, inv_scale=layer.head_k_dim**-0.5, eps=1e-6)
         if level == len(shapes) - 1:
-            y, _ = gated_delta.chunkwise(q, k, v, log_g_l, beta_l, state)
+            y, _ = rule(q, k, v, log_g_l, beta_l, state)
         else:
             y, _, chunks = gated_delta.chunkwise_with_chunks(q, k, v, log_g_l, beta_l, state)
             keys, gates = k, log_g_l
