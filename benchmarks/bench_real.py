@@ -123,11 +123,10 @@ class Bench:
 
     def train(self, training: Training) -> dict:
         """Train, evaluate and propose, as a person does; what was measured from outside, and the run's own receipts."""
-        arguments = [*training.arguments, "--model", self.results["model"]["directory"]]
-        if self.quick:
-            arguments += ["--steps", "3"]
+        arguments = [*training.arguments, *(("--steps", "3") if self.quick else ())]
         before = self.runs()
-        usage = self.script(training.script, *arguments)
+        model = self.results["model"]["directory"]
+        usage = self.script(training.script, *arguments, "--model", model)
         (run,) = self.runs() - before
         if usage.status:
             self.give_up(f"{training.script}.py ended with status {usage.status}")
@@ -136,7 +135,7 @@ class Bench:
         receipt = json.loads((run / "train_metrics.json").read_text())
         return {
             "name": training.name,
-            "command": f"{training.script}.py {' '.join(training.arguments)}",
+            "command": f"{training.script}.py {' '.join(arguments)}",
             "run": str(run),
             "usage": usage.as_dict(),
             "receipt": receipt,

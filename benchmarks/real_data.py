@@ -103,7 +103,7 @@ def main_sentence(answer: str) -> str | None:
     sentences = _SENTENCE_END.split(answer.strip())
     longest = max(sentences, key=lambda sentence: len(sentence.split()))
     whole = len(answer.split())
-    return longest if len(longest.split()) <= SHORTER * whole else None
+    return longest if 0 < len(longest.split()) <= SHORTER * whole else None
 
 
 def _source(dialogue: dict) -> dict:

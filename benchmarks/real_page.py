@@ -36,6 +36,17 @@ class Change:
     def certain(self) -> bool:
         return self.low > 0 or self.high < 0
 
+    @property
+    def harm(self) -> bool:
+        """Whether what is better low rose, not by chance and by more than hardly anything."""
+        return self.certain and self.share >= HARDLY
+
+    @property
+    def hardly(self) -> bool:
+        """Whether it is certain that there is hardly a change, or that what there is, is hardly one."""
+        ends = max(abs(self.low), abs(self.high)) / abs(self.before) if self.before else math.inf
+        return ends < HARDLY or (self.certain and abs(self.share) < HARDLY)
+
     def text(self) -> str:
         if not self.count:
             return "not measured"
@@ -141,21 +152,20 @@ def judgement(results: dict, key: str) -> str:
     text = "; ".join(said) + "."
     if "--steps" in result["command"]:
         text += " With `--steps` warm-up and cosine are those of a run of so many steps."
-    moved = any(c.certain and abs(c.share) >= HARDLY for c in (dialogues, requests))
-    if key == "dpo":
-        margin = change(*margins(result))
-        moved = moved or (
-            margin.certain and measure(result, "preference_accuracy")["candidate"] > 0.6
-        )
-    harmed = [
-        what
-        for what, c in (("the dialogues", dialogues), ("outside requests", requests))
-        if c.certain and c.share >= HARDLY
-    ]
+    changes = {"the dialogues": dialogues, "outside requests": requests}
+    harmed = [what for what, found in changes.items() if found.harm]
     if harmed:
         text += f" **This preset harms this model on {' and '.join(harmed)}.**"
-    elif dialogues.count and not moved:
+    elif key == "dpo":
+        moved = change(*margins(result))
+        if moved.count and not moved.certain:
+            text += (
+                " **Whether this preset moves this model cannot be told from so few corrections.**"
+            )
+    elif dialogues.count and dialogues.hardly:
         text += " **This preset hardly moves this model.**"
+    elif dialogues.count and not dialogues.certain:
+        text += " **Whether this preset moves this model cannot be told from so few dialogues.**"
     return text
 
 
@@ -166,7 +176,7 @@ def in_words(what: str, found: Change) -> str:
     text = f"loss on {found.count} {what} {direction} by {abs(found.share):.1%}"
     if not found.certain:
         return f"{text}, no more than chance explains"
-    return text + ("; not by chance, but hardly anything" if abs(found.share) < HARDLY else "")
+    return text + (" (not by chance, but hardly anything)" if found.hardly else "")
 
 
 def margins(result: dict) -> tuple[list[float], list[float]]:
@@ -216,6 +226,7 @@ def time_table(runs: dict) -> list[str]:
     if not seconds:
         return []
     parts = list(dict.fromkeys(part for spent in seconds.values() for part in spent))
+    parts.sort(key=lambda part: part == "total")
     rows = [
         [name, *(f"{spent.get(part, 0):,.0f} s" for part in parts)]
         for name, spent in seconds.items()
