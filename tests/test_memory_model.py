@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import tiny_models
 from fae_training import models, presets
 from fae_training.errors import Missing
 from fae_training.language import gated_delta
@@ -72,16 +73,22 @@ def measured_peak(
 ) -> int:
     """Bytes above the weights at the peak of a step, as fit takes it on a GPU; on a CPU it does not compile."""
     import mlx.core as mx
-    import mlx.nn as nn
-    from fae_training.language.batches import collate
-    from fae_training.language.fast_path import FastSettings
-    from fae_training.language.rows import TokenRow
-    from fae_training.language.supervised_loss import language_loss
 
     model = make_model("moe" if "num_experts" in config else "dense", **config)
     model.set_dtype(getattr(mx, dtype))
     model = with_adapter(model)
-    fast = FastSettings(checkpoint_layers=checkpoint)
+    return peak_of_a_step(
+        model, FastSettings(checkpoint_layers=checkpoint), rows, tokens, compiled
+    )
+
+
+def peak_of_a_step(model, fast: FastSettings, rows: int, tokens: int, compiled: bool) -> int:
+    import mlx.core as mx
+    import mlx.nn as nn
+    from fae_training.language.batches import collate
+    from fae_training.language.rows import TokenRow
+    from fae_training.language.supervised_loss import language_loss
+
     chooser = random.Random(0)
     batch = collate(
         [TokenRow([chooser.randrange(10, 250) for _ in range(tokens + 1)], 1) for _ in range(rows)]
@@ -129,6 +136,64 @@ def test_the_estimate_is_within_15_percent_of_the_measured_peak(
     item = 4 if dtype == "float32" else 2
     needed = estimate(sizes, 0, 4, rows, tokens, checkpoint, item)
     assert needed.kept + needed.working == pytest.approx(peak, rel=0.15)
+
+
+PLAIN = {
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "head_dim": 32,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "num_hidden_layers": 8,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "rows", "tokens", "checkpoint"),
+    [
+        ("llama", {}, 1, 512, False),
+        ("llama", {"hidden_size": 192, "intermediate_size": 768}, 2, 384, True),
+        ("qwen2", {"num_hidden_layers": 12}, 1, 768, False),
+        ("qwen3", {"num_attention_heads": 12}, 3, 256, False),
+        ("qwen3", {"num_attention_heads": 12}, 3, 256, True),
+        ("phi3", {"vocab_size": 12_000}, 1, 256, False),
+        ("qwen3_moe", {"moe_intermediate_size": 128}, 2, 256, False),
+        ("qwen3_moe", {"moe_intermediate_size": 128}, 2, 256, True),
+        ("smollm3", {"no_rope_layers": [1, 0] * 4}, 1, 384, False),
+    ],
+)
+def test_the_estimate_of_other_architectures_is_within_15_percent_too(
+    name, changed, rows, tokens, checkpoint
+):
+    from fae_training.language import fast_path, layer_patch
+
+    config = PLAIN | changed
+    model = with_adapter(tiny_models.make_model(name, **config))
+    fast, _ = fast_path.enable(model, FastSettings(checkpoint_layers=checkpoint))
+    peak = peak_of_a_step(model, fast, rows, tokens, compiled=False)
+    layer_patch.remove()
+    sizes = read_sizes(tiny_models.config_of(name) | config)
+    needed = estimate(sizes, 0, 4, rows, tokens, checkpoint, 4)
+    assert needed.kept + needed.working == pytest.approx(peak, rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["llama", "llama, variants", "qwen3", "qwen3_moe", "phi3"])
+def test_parameters_and_adapters_of_other_architectures_are_counted_as_the_model_has_them(name):
+    """Not those of phi3's adapter, which has fewer and wider modules than q, k and v one by one."""
+    from mlx.utils import tree_flatten
+
+    model = with_adapter(tiny_models.make_model(name), rank=3)
+    sizes = read_sizes(tiny_models.config_of(name))
+    trained = tree_flatten(model.trainable_parameters())
+    counted = sum(value.size for _, value in trained)
+    assert sizes.adapter_parameters(3) == counted or name == "phi3" and sizes.adapter_parameters(3) > counted  # fmt: skip
+    names = {name for name, _ in trained}
+    frozen = sum(
+        value.size
+        for name, value in tree_flatten(model.parameters())
+        if name not in names and value.ndim > 1
+    )
+    assert sizes.parameters() == pytest.approx(frozen, rel=0.01)
 
 
 @pytest.mark.parametrize("checkpoint", [False, True])
@@ -230,5 +295,38 @@ def test_what_does_not_fit_is_made_to_fit_or_refused_with_both_numbers(tmp_path,
     assert as_pairs["batch_size"] == settings["batch_size"] / 2
     with pytest.raises(Missing, match=r"needs about 0\.0\d GB, and 0\.02 GB"):
         on_a_machine_of(0.03)
-    assert on_a_machine_of(0.03, FastSettings.off()) == (asked, FastSettings.off(), {})
+    same, off, planned = on_a_machine_of(0.03, FastSettings.off())
+    assert (same, off, planned["peak_memory_gb"]) == (asked, FastSettings.off(), None)
+    assert "not estimated" in planned["note"] and "--max-length" in planned["note"]
     assert on_a_machine_of(16, FastSettings(checkpoint_layers=True))[1].checkpoint_layers
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "estimated"),
+    [
+        ("llama", {}, True),
+        ("phi3", {}, True),
+        ("llama", {"intermediate_size": 128}, False),  # what config.json says are not these weights
+        ("gemma3_text", {}, False),
+        ("lfm2", {}, False),
+    ],
+)
+def test_memory_is_planned_where_there_is_a_formula_and_else_said_not_to_be(
+    name, changed, estimated, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("FAE_TRAINING_MEMORY_GB", "16")
+    directory = tiny_models.save_model(name, tmp_path)
+    (directory / "config.json").write_text(json.dumps(tiny_models.config_of(name) | changed))
+    asked = {"rank": 8, "batch_size": 4, "gradient_accumulation": 2, "experts": False}
+    fast = FastSettings(gated_delta=False)
+    settings, _, planned = fit_to_machine(directory, asked, 512, fast)
+    assert settings == asked and planned["limit_gb"] == 12.03
+    if estimated:
+        # In float32, though config.json does not say so.
+        assert planned["peak_memory_gb"] == pytest.approx(
+            estimate(read_sizes(tiny_models.config_of(name)), 0, 8, 4, 512, False, 4).peak / 1e9,
+            abs=0.02,
+        )
+        assert planned["note"] == ""
+    else:
+        assert planned["peak_memory_gb"] is None and f"a {name} model" in planned["note"]

@@ -7,6 +7,7 @@ compare the formula with measured peaks. Measured on the CPU backend, compiled; 
 the peaks lie up to 12 % over and, in odd shapes, a third under it (docs/log.md). On Metal and CUDA it was not measured.
 """
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,11 @@ from fae_training.language.model_sizes import ModelSizes, read_directory
 # Bytes for each trainable parameter, float32: itself, its gradient, the sum of earlier ones, Adam's two
 # moments and the update.
 ADAPTER_BYTES = 24
+# The model types for which the formula was compared with measured peaks: Qwen3.5's kind, and those whose layers are
+# Llama's, all silu gates and one norm before attention and MLP. Of others nothing is estimated.
+LLAMAS = ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "phi3", "smollm3")
+# How far the weights on disk may be from what the sizes in config.json say before those are not believed.
+WEIGHTS_OFF = 0.05
 # What macOS lets the GPU have of a machine's memory, about; the rest is Fae's and everyone else's.
 USABLE = 0.7
 
@@ -55,13 +61,20 @@ def fit_to_machine(
     """(settings, fast, what was planned) that fit into this machine, with the batch that was asked for.
 
     Of settings it reads and may change batch_size and gradient_accumulation. longest: tokens of the longest row;
-    rows_each: rows of one item of a batch, 2 for preference pairs. The formula is that of the fast path: with
-    the token by token recurrence nothing is planned. Raises Missing when not even one item at a time fits.
+    rows_each: rows of one item of a batch, 2 for preference pairs. What there is no formula for (another architecture,
+    parts of the fast path switched off) is not planned: peak_memory_gb is None, and the note says so. Raises Missing
+    when not even one item at a time fits.
     """
-    if not fast.gated_delta:
-        return settings, fast, {}
-    sizes, weights = read_directory(Path(directory))
     limit = round(USABLE * fae_app.memory_bytes())
+    config = json.loads((Path(directory) / "config.json").read_text(encoding="utf-8"))
+    sizes, weights = read_directory(Path(directory)) if _has_formula(config, fast) else (None, 0)
+    if sizes is None or not _believable(sizes, weights):
+        note = (
+            f"how much memory a {config.get('model_type')} model needs was not estimated: if it is too much, use a "
+            "smaller --batch-size or --max-length"
+        )
+        return settings, fast, {"peak_memory_gb": None, "limit_gb": round(limit / 1e9, 2), "note": note}  # fmt: skip
+    in_float32 = sizes.bits == 32 or weights > 3 * sizes.parameters()
     found = plan(
         sizes,
         weights,
@@ -70,7 +83,7 @@ def fit_to_machine(
         settings["gradient_accumulation"],
         longest,
         limit,
-        4 if sizes.bits == 32 else 2,
+        4 if in_float32 else 2,
         settings["experts"],
         rows_each,
         fast.checkpoint_layers,
@@ -94,6 +107,21 @@ def fit_to_machine(
         "gradient_accumulation": found.gradient_accumulation,
     }
     return settings | changed, replace(fast, checkpoint_layers=found.checkpoint_layers), planned
+
+
+def _has_formula(config: dict, fast: FastSettings) -> bool:
+    """The formula is that of the fast path: with the token by token recurrence, or whole logits, it would be another."""
+    if fast.gated_delta:
+        return fast.supervised_only
+    return config.get("model_type") in LLAMAS and fast.attention and fast.supervised_only
+
+
+def _believable(sizes: ModelSizes, weights: int) -> bool:
+    """Whether config.json describes these weights; Qwen3.5's have a vision part beside what the sizes count."""
+    if sizes.gated:
+        return True
+    each = [16 / 8, 32 / 8] if sizes.bits >= 16 else [(sizes.bits + 0.5) / 8]
+    return any(abs(weights / (sizes.parameters() * size) - 1) < WEIGHTS_OFF for size in each)
 
 
 def plan(
@@ -160,8 +188,8 @@ def estimate(
     """
     width = round_up(tokens)
     count = rows * width
-    linear = _Layer.linear(sizes, count, activation_bytes)
     full = _Layer.full(sizes, rows, width, activation_bytes)
+    linear = _Layer.linear(sizes, count, activation_bytes) if sizes.linear_layers else full
     targets = round_up(supervised or rows * tokens, parts=8)
     output = _output_layer(sizes, targets, activation_bytes)
     if checkpoint:
@@ -171,7 +199,7 @@ def estimate(
     else:
         # The last layer is one of full attention: when a linear one works, what that one kept is gone.
         kept = sizes.linear_layers * linear.kept + sizes.full_layers * full.kept
-        working = max(linear.working - full.kept, full.working)
+        working = max(linear.working - full.kept if sizes.linear_layers else 0, full.working)
     return Estimate(
         weights=weight_bytes,
         adapter=ADAPTER_BYTES * sizes.adapter_parameters(rank, experts),
@@ -206,11 +234,18 @@ class _Layer:
     @classmethod
     def full(cls, sizes: ModelSizes, rows: int, width: int, item: int) -> "_Layer":
         h, heads, (inner, routed) = sizes.hidden, sizes.attention, _mlp(sizes)
-        kept = 3.0 * h + 10.0 * heads + 4.15 * inner + routed
+        if sizes.gated:
+            kept = 3.0 * h + 10.0 * heads + 4.15 * inner + routed
+        else:
+            kept = 4.4 * h + 2.7 * heads + 2.3 * sizes.attention_keys + 3.1 * inner + routed
         working = 5.1 * h + 5.5 * heads + 0.8 * inner + 0.5 * routed
         remade = 3.1 * h + 8.6 * heads + 4.5 * inner + 0.5 * routed
         count, scores = rows * width * item, _scores(sizes, rows, width, item)
-        return cls(count * kept, count * working + scores, count * remade + scores)
+        again = count * remade + scores
+        if not sizes.gated:
+            # Made again by mlx-lm's own layer inside of a checkpoint, of which more than one is under way.
+            again = 1.15 * again + 0.15 * count * kept
+        return cls(count * kept, count * working + scores, again)
 
 
 def _scores(sizes: ModelSizes, rows: int, width: int, item: int) -> float:
