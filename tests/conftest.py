@@ -16,7 +16,19 @@ os.environ["PYTHONPATH"] = str(ROOT / "lib")
 import small_runs  # noqa: E402
 from fae_training import linux_cpu  # noqa: E402
 
-linux_cpu.use_openblas()
+# As in a worker. The scripts that tests start inherit the number of threads.
+linux_cpu.set_up()
+
+
+@pytest.fixture
+def compiling():
+    """mx.compile compiles on a processor too, for tests of what it does to a function, a gradient or a step."""
+    import mlx.core as mx
+
+    mx.enable_compile()
+    yield
+    if linux_cpu.use_openblas():
+        mx.disable_compile()
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,6 @@
 Ends with the slowest tests and pytest's closing line. Exit status: pytest's.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -42,8 +41,6 @@ TESTS = Path(__file__).resolve().parent
 
 
 def main() -> int:
-    # For the processes of pytest-xdist too: the tests' matrices are too small to be worth a second thread.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     given = sys.argv[1:]
     named = any(argument.partition("::")[0].endswith(".py") for argument in given)
     return pytest.main(

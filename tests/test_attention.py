@@ -95,6 +95,7 @@ def test_bfloat16_stays_within_its_rounding():
         assert error.item() < 2**-6, name
 
 
+@pytest.mark.usefixtures("compiling")
 @pytest.mark.parametrize("compiled", [False, True])
 def test_no_scores_are_kept_for_the_backward_pass(compiled):
     """Six layers of eight heads and 1,024 tokens have 201 MB of scores; kept for the gradient they are all there at once."""

@@ -59,6 +59,7 @@ def test_gates_and_their_gradients_are_mlxs(name, dtype):
         assert error.item() < (1e-6 if dtype == "float32" else 2**-8)
 
 
+@pytest.mark.usefixtures("compiling")
 def test_a_compiled_gradient_keeps_no_sigmoids():
     """Of 24 gates in a row on 2 MB of bfloat16 the inputs alone are kept; sigmoids in float32 would be 4 MB more for each."""
     import mlx.core as mx

@@ -39,6 +39,7 @@ def loss_curve(fast: FastSettings, steps: int) -> list[float]:
     return losses
 
 
+@pytest.mark.usefixtures("compiling")
 def test_fifty_steps_give_the_losses_of_the_stock_path():
     stock, fast = loss_curve(FastSettings.off(), 50), loss_curve(FastSettings(), 50)
     assert stock[-1] < 0.5 * stock[0]

@@ -314,6 +314,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run):
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.usefixtures("compiling")
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_bytes(run, compiled):
     """Twice five steps are ten: parameters, optimizer, schedule, data position, random state, best so far."""
@@ -373,6 +374,7 @@ def test_a_run_that_died_after_its_last_step_resumes_to_its_result(run):
         assert getattr(again, name) == getattr(first, name), name
 
 
+@pytest.mark.usefixtures("compiling")
 def test_compiled_and_uncompiled_steps_agree(run):
     compiled, plain = train(run, compiled=True)[2], train(another(run))[2]
     assert largest_difference(compiled, plain) < 1e-6

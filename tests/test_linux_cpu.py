@@ -221,6 +221,7 @@ def test_on_a_mac_nothing_is_looked_up_or_set():
         print(dict(os.environ) == before, set(sys.modules) - loaded)
         """,
         OPENBLAS_NUM_THREADS=None,
+        OPENBLAS_THREAD_TIMEOUT=None,
     )
     assert told.splitlines() == ["None None", "True set()"]
 

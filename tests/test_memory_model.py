@@ -15,6 +15,7 @@ from fae_training.language.memory import estimate, fit_to_machine, plan
 from fae_training.language.model_sizes import read_directory, read_sizes
 from tiny_qwen import EXPERTS, make_model, text_config, with_adapter
 
+pytestmark = pytest.mark.usefixtures("compiling")
 CONFIGS = Path(__file__).parent / "data" / "model_configs"
 GB = 1e9
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import calls
 import pytest
-from fae_training import runs, state
+from fae_training import linux_cpu, runs, state
 
 ANSWERS = ("Madrid.", "Lisbon, of course.", "Certainly! A bee eats nectar.", "That would be nine.")
 QUESTIONS = ("What is the capital of Spain?", "And of Portugal?", "What does a bee eat?", "Add five and four.")  # fmt: skip
@@ -254,7 +254,8 @@ def trainer(request, home, monkeypatch):
     import mlx.core as mx
 
     yield Trainer(request.param, state.Home(home), monkeypatch)
-    mx.enable_compile()
+    if not linux_cpu.use_openblas():
+        mx.enable_compile()
 
 
 def test_accumulation(trainer):

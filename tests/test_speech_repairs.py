@@ -159,6 +159,7 @@ def test_batch_keeps_the_sound_of_every_row(named):
     assert features.shape[0] == 2 and mx.abs(features[0] - features[1]).max().item() > 0.01
 
 
+@pytest.mark.usefixtures("compiling")
 def test_compile_of_the_stock_trainer_fails_at_its_first_step_and_ours_does_not(named, tmp_path):
     model, processor = stock_model(named)
     samples = [{"audio": sound(), "text": "Call Marion."}] * 2

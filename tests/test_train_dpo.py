@@ -18,7 +18,6 @@ from fae_training.session import Session
 
 LN2 = math.log(2)
 # The sample model has a million weights, less than a thousandth of the smallest real one, and needs larger steps.
-# What it runs is not compiled here: on the CPU, compiling each shape takes longer than all steps together.
 LEARNING_RATE = "1e-4"
 
 
@@ -237,7 +236,7 @@ def trained(tmp_path_factory):
         calls.answer(script, "--db", fae.database, home=home, FAE_APP_DIR=fae.directory)
     started = calls.answer(
         "train_dpo", "--preset", "standard", "--model", calls.LANGUAGE_MODEL,
-        "--learning-rate", LEARNING_RATE, home=home, MLX_DISABLE_COMPILE="1",
+        "--learning-rate", LEARNING_RATE, home=home,
     )  # fmt: skip
     ended = calls.wait_until_ended(started["run"], home, patience_s=1200)
     run = runs.find(state.Home(home), started["run"])

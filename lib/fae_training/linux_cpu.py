@@ -50,8 +50,8 @@ def set_up(model: Path | None = None) -> str | None:
     """What a process that trains or answers calls first, before numpy is imported; returns what use_openblas says.
 
     model: the directory of the model that it works with, None for something small. What the person has set in the
-    environment stays. Nothing is compiled on a processor: MLX would hand each new function to g++, where there is one, a
-    second or more each, to save a few percent.
+    environment stays. Nothing is compiled on a processor: MLX would hand each new function to g++, where there is one; the
+    demo took 31 s longer the first time (89 instead of 57 CPU seconds), and as long as without it afterwards.
     """
     if sys.platform != "linux":
         return None
@@ -89,11 +89,13 @@ def use_openblas() -> str | None:
         entries = {n: e for n, e in imported_functions(mlx).items() if n.startswith("cblas_")}
         if "cblas_sgemm" not in entries:
             raise OSError(f"MLX {mx.__version__} imports no cblas_sgemm")
+        functions = {name: openblas[f"scipy_{name}"] for name in entries}
         for name, entry in entries.items():
-            _write(entry, ctypes.cast(openblas[f"scipy_{name}"], ctypes.c_void_p).value)
+            _write(entry, ctypes.cast(functions[name], ctypes.c_void_p).value)
     except (ImportError, OSError, AttributeError) as problem:
         return (
-            f"the BLAS in MLX's wheel: all is right but many times slower, for OpenBLAS cannot be used ({problem}). Mend it: "
+            "the BLAS in MLX's wheel, whose results are right but many times slower, because OpenBLAS cannot be used "
+            f"({problem}). To repair it: "
             f"uv run --reinstall-package scipy-openblas32 {shlex.quote(sys.argv[0])} --help"
         )
     openblas.scipy_openblas_get_config.restype = ctypes.c_char_p
@@ -110,7 +112,7 @@ def installed_library() -> Path:
         raise OSError("the package scipy-openblas32 has no library")
     path = Path(library.locate())
     if (size := path.stat().st_size) != library.size:
-        raise OSError(f"{path} has {size:,} bytes instead of {library.size:,}")
+        raise OSError(f"{path} has {size:,} bytes instead of {library.size or 0:,}")
     return path
 
 
