@@ -13,11 +13,17 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jin
 
 
 def config_of(name: str, layers: int | None = None) -> dict:
-    """The contents of config.json of Qwen3.5-`name`, not quantised, in float32; `layers`: only the first so many."""
+    """The contents of config.json of Qwen3.5-`name`, not quantised, in float32; `layers`: only the first so many.
+
+    Where fewer are left than the usual three of linear attention and one of full attention, the last one is of full attention.
+    """
     config = json.loads((CONFIGS / f"Qwen3.5-{name}.json").read_text(encoding="utf-8"))
     config.pop("quantization", None)
     text = config["text_config"]
     text["num_hidden_layers"] = layers or text["num_hidden_layers"]
+    text["full_attention_interval"] = min(
+        text["full_attention_interval"], text["num_hidden_layers"]
+    )
     text["dtype"] = config["dtype"] = "float32"
     return config
 
