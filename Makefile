@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test bench bench-train lock manifest install
+.PHONY: help demo demo-dpo demo-stt test bench bench-train bench-real bench-sizes bench-gpu lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -23,12 +23,24 @@ demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 test: $(UV)  ## all tests
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
-bench: $(UV)  ## every benchmark but the one of training
-	@for script in $(filter-out %/bench_train.py,$(wildcard benchmarks/bench_*.py)); do \
+# Those below have a target of their own: they take from half an hour to an hour and a half, or need a GPU.
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu)
+
+bench: $(UV)  ## every benchmark but those below
+	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(UV) run --quiet $$script || exit 1; done
 
 bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_train.py --write docs/benchmarks.md
+
+bench-real: $(UV)  ## the presets on a real model and real conversations, up to 90 minutes; writes docs/benchmarks.md
+	@$(UV) run --quiet benchmarks/bench_real.py --write docs/benchmarks.md
+
+bench-sizes: $(UV)  ## memory at real sizes against the plan, needs 24 GB; writes docs/benchmarks.md
+	@$(UV) run --quiet benchmarks/bench_sizes.py --write docs/benchmarks.md
+
+bench-gpu: $(UV)  ## training on this machine's GPU; writes docs/benchmarks.md
+	@$(UV) run --quiet $(if $(wildcard /dev/nvidia0),--with 'mlx[cuda13]') benchmarks/bench_gpu.py --write docs/benchmarks.md
 
 lock: $(UV)  ## bring every script's lock, and uv.lock.md, up to date
 	@for script in $(LOCKED); do $(UV) lock --quiet --script $$script || exit 1; done

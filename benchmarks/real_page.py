@@ -1,0 +1,287 @@
+"""The page of bench_real.py: tables, sentences and plots, all of them made from what was measured."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import page
+
+# A change of less than this share of the loss is called hardly any, however certain it is.
+HARDLY = 0.01
+SHOWN_ANSWERS, LONGEST_SHOWN = 2, 220
+RUNS = ("light", "standard", "dpo")
+# Colours that can be told apart on white and on black, for those who see few colours too.
+COLOURS, GREY = ("#4477aa", "#ee7733"), "#808080"
+
+
+@dataclass(frozen=True)
+class Change:
+    """The mean of paired differences after - before, and its 95 % interval. `before`, `after`: means over the items."""
+
+    count: int
+    before: float
+    after: float
+    low: float
+    high: float
+
+    @property
+    def mean(self) -> float:
+        return self.after - self.before
+
+    @property
+    def share(self) -> float:
+        return self.mean / abs(self.before) if self.before else math.inf
+
+    @property
+    def certain(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+    @property
+    def harm(self) -> bool:
+        """Whether what is better low rose, not by chance and by more than hardly anything."""
+        return self.certain and self.share >= HARDLY
+
+    @property
+    def hardly(self) -> bool:
+        """Whether it is certain that there is hardly a change, or that what there is, is hardly one."""
+        ends = max(abs(self.low), abs(self.high)) / abs(self.before) if self.before else math.inf
+        return ends < HARDLY or (self.certain and abs(self.share) < HARDLY)
+
+    def text(self) -> str:
+        if not self.count:
+            return "not measured"
+        return f"{self.mean:+.3f} ({self.low:+.3f} to {self.high:+.3f})"
+
+    def ends(self) -> list[str]:
+        """Before and after, as cells of a table."""
+        return [f"{end:.3f}" if self.count else "" for end in (self.before, self.after)]
+
+
+def change(before: list[float], after: list[float]) -> Change:
+    """Student's t interval of the mean of paired differences, which are taken as independent (Student, 1908)."""
+    import numpy as np
+    from scipy import stats
+
+    if len(before) < 2:
+        return Change(0, math.nan, math.nan, math.nan, math.nan)
+    differences = np.asarray(after) - np.asarray(before)
+    mean, error = float(differences.mean()), float(stats.sem(differences))
+    reach = float(stats.t.ppf(0.975, len(differences) - 1)) * error
+    return Change(
+        len(before), float(np.mean(before)), float(np.mean(after)), mean - reach, mean + reach
+    )
+
+
+def learned(result: dict) -> Change:
+    """Loss on the held-out dialogues, nats a token of each: base and candidate, from the run's own scoring."""
+    items = measure(result, "held_out_loss").get("per_item", {})
+    return change(items.get("current", []), items.get("candidate", []))
+
+
+def forgotten(results: dict, key: str) -> Change:
+    losses = results["requests"]["losses"]
+    return change(losses["base"], losses[key])
+
+
+def measure(result: dict, name: str) -> dict:
+    measures = result["receipt"].get("benchmark", {}).get("measures", [])
+    return next((found for found in measures if found["name"] == name), {})
+
+
+def as_markdown(results: dict, plot: str) -> str:
+    data, model = results["data"], results["model"]
+    sft, dpo = data["sft"], data["dpo"]
+    runs = {key: results[key] for key in RUNS}
+    total = sum(stage["stage_seconds"] for stage in results.values())
+    lines = [
+        f"{model['name']} on {page.machine(runs['light']['receipt']['versions'])}. All stages took {minutes(total)} minutes.",
+        "",
+        f"Trained on {sft['train']} dialogues, judged on {sft['valid']} others, split as export_data.py splits. They are "
+        "from Schema-Guided Dialogue (Rastogi and others, 2020; CC BY-SA 4.0), with their tools, tool calls and results. "
+        f"DPO: {dpo['train']} corrections, {dpo['valid']} held out: what somebody accepts who says “shorter, please: just the main "
+        "thing”. By rule that is the longest sentence of an answer that has more than one; the whole answer is rejected. "
+        "Outside check: requests of Self-Instruct (Wang and others, 2023; Apache-2.0) with answers written by hand, which no "
+        "run saw. Losses are nats a token, the mean over dialogues or requests; in brackets 95 % t intervals of the "
+        "paired differences between base model and candidate.",
+        "",
+        *learned_table(results, runs),
+        "",
+        *(sentence for key in RUNS for sentence in (f"- {judgement(results, key)}",)),
+        "",
+        f"![Loss of the three runs, step by step]({plot})",
+        "",
+        "**What it took.** Wall and processor time are of the training command with everything that it starts, its scoring "
+        "included; tokens/s as the run reports them. Memory: the most that the process tree had resident, MLX's own "
+        "count while it trained, and the plan made before.",
+        "",
+        *cost_table(runs),
+        "",
+        *time_table(runs),
+        *answers(runs),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def learned_table(results: dict, runs: dict) -> list[str]:
+    rows = []
+    for key, result in runs.items():
+        dialogues, requests = learned(result), forgotten(results, key)
+        verdict = result["evaluation"]["verdict"].replace("_", " ")
+        rows.append(
+            [
+                f"{result['name']} (`{result['command']}`)",
+                *dialogues.ends(),
+                dialogues.text(),
+                *requests.ends(),
+                requests.text(),
+                verdict + (", proposed" if result["proposed"] else ""),
+            ]
+        )
+    head = ["", "dialogues, base", "after", "change", "requests, base", "after", "change", "gate"]
+    return page.table(head, rows)
+
+
+def judgement(results: dict, key: str) -> str:
+    """One run in words: what it learned, what it cost, and whether the preset does anything at all."""
+    result = results[key]
+    dialogues, requests = learned(result), forgotten(results, key)
+    said = [f"**{result['name']}**: {in_words('held-out dialogues', dialogues)}"]
+    if key == "dpo":
+        said.append(preference(result))
+    said.append(in_words("outside requests", requests))
+    text = "; ".join(said) + "."
+    if "--steps" in result["command"]:
+        text += " With `--steps` warm-up and cosine are those of a run of so many steps."
+    changes = {"the dialogues": dialogues, "outside requests": requests}
+    harmed = [what for what, found in changes.items() if found.harm]
+    if harmed:
+        text += f" **This preset harms this model on {' and '.join(harmed)}.**"
+    elif key == "dpo":
+        moved = change(*margins(result))
+        if moved.count and not moved.certain:
+            text += (
+                " **Whether this preset moves this model cannot be told from so few corrections.**"
+            )
+    elif dialogues.count and dialogues.hardly:
+        text += " **This preset hardly moves this model.**"
+    elif dialogues.count and not dialogues.certain:
+        text += " **Whether this preset moves this model cannot be told from so few dialogues.**"
+    return text
+
+
+def in_words(what: str, found: Change) -> str:
+    if not found.count:
+        return f"loss on {what} was not measured"
+    direction = "fell" if found.mean < 0 else "rose"
+    text = f"loss on {found.count} {what} {direction} by {abs(found.share):.1%}"
+    if not found.certain:
+        return f"{text}, no more than chance explains"
+    return text + (" (not by chance, but hardly anything)" if found.hardly else "")
+
+
+def margins(result: dict) -> tuple[list[float], list[float]]:
+    """(zeros, margins) of the held-out corrections: how far each moved to the accepted answer; the base is at 0."""
+    moved = measure(result, "preference_margin").get("per_item", {}).get("candidate", [])
+    return [0.0] * len(moved), moved
+
+
+def preference(result: dict) -> str:
+    moved, accuracy = change(*margins(result)), measure(result, "preference_accuracy")
+    if not moved.count:
+        return "held-out corrections were not measured"
+    return (
+        f"it moved towards the accepted answer in {accuracy['candidate']:.0%} of {moved.count} held-out corrections, by "
+        f"{moved.text()} nats"
+    )
+
+
+def cost_table(runs: dict) -> list[str]:
+    rows = []
+    for result in runs.values():
+        usage, receipt = result["usage"], result["receipt"]
+        planned = (receipt["applied"].get("planned") or {}).get("peak_memory_gb")
+        rows.append(
+            [
+                result["name"],
+                str(receipt["steps_done"]),
+                minutes(usage["wall_seconds"]),
+                minutes(usage["cpu_seconds"]),
+                f"{receipt['tokens_per_s']:,.0f}",
+                f"{usage['peak_bytes'] / 1e9:.2f}",
+                f"{receipt['peak_memory_gb']:.2f}",
+                "not estimated" if planned is None else f"{planned:.2f}",
+            ]
+        )
+    head = ["", "steps", "minutes", "CPU minutes", "tokens/s"]
+    return page.table([*head, "process tree GB", "MLX GB", "plan GB"], rows)
+
+
+def time_table(runs: dict) -> list[str]:
+    """Where the time went, where the receipts say it."""
+    seconds = {
+        result["name"]: result["receipt"]["seconds"]
+        for result in runs.values()
+        if isinstance(result["receipt"].get("seconds"), dict)
+    }
+    if not seconds:
+        return []
+    parts = list(dict.fromkeys(part for spent in seconds.values() for part in spent))
+    parts.sort(key=lambda part: part == "total")
+    rows = [
+        [name, *(f"{spent.get(part, 0):,.0f} s" for part in parts)]
+        for name, spent in seconds.items()
+    ]
+    return ["**Where a run's time went**", "", *page.table(["", *parts], rows), ""]
+
+
+def answers(runs: dict) -> list[str]:
+    lines = ["**Held-out questions, before and after**", ""]
+    for result in runs.values():
+        for example in result["receipt"].get("benchmark", {}).get("examples", [])[:SHOWN_ANSWERS]:
+            lines += [
+                f"- {result['name']}: {quoted(example['prompt'])}",
+                f"  - before: {quoted(example['before'])}",
+                f"  - after: {quoted(example['after'])}",
+                f"  - wanted: {quoted(example['wanted'])}",
+            ]
+    return [*lines, ""]
+
+
+def quoted(text: str) -> str:
+    """On one line, short, and nothing in it that Markdown would take for its own."""
+    flat = " ".join(text.split())
+    flat = flat[:LONGEST_SHOWN] + " ..." if len(flat) > LONGEST_SHOWN else flat
+    return "`" + flat.replace("`", "'") + "`" if flat else "(nothing)"
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f}"
+
+
+def draw(results: dict, path: Path) -> None:
+    """Loss in training and on held-out data by step, a panel for each run, as SVG without a background."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+
+    plain = {"text.color": GREY, "axes.labelcolor": GREY, "axes.edgecolor": GREY}
+    plain |= {"xtick.color": GREY, "ytick.color": GREY, "font.size": 9}
+    # The same numbers give the same file.
+    plain |= {"svg.fonttype": "none", "svg.hashsalt": "bench-real"}
+    with plt.rc_context(plain):
+        figure, panels = plt.subplots(1, len(RUNS), figsize=(9, 2.8), layout="constrained")
+        for panel, key in zip(panels, RUNS, strict=True):
+            for colour, (name, label) in zip(
+                COLOURS, (("loss", "training"), ("val_loss", "held out")), strict=True
+            ):
+                points = [(r["step"], r[name]) for r in results[key]["curve"] if name in r]
+                if points:
+                    panel.plot(*zip(*points, strict=True), "o-", color=colour, label=label, ms=3)
+            panel.set(title=results[key]["name"], xlabel="step")
+            panel.spines[["top", "right"]].set_visible(False)
+        panels[0].set_ylabel("loss, nats a token")
+        panels[-1].set_ylabel("preference loss")
+        panels[0].legend(frameon=False)
+        figure.savefig(path, transparent=True, metadata={"Date": None})
+        plt.close(figure)
