@@ -16,6 +16,8 @@ from fae_training import calling, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import current
 from fae_training.kinds import KINDS
+from fae_training.progress import seconds_taken
+from fae_training.progress import seconds_taken
 from fae_training.state import read_json
 
 NEWEST = 10
@@ -94,7 +96,7 @@ def everything(run: runs.Run) -> dict:
         "peak_memory_gb",
     ):
         flat[name] = result.get(name)
-    flat["seconds"] = (result.get("seconds") or {}).get("total")
+    flat["seconds"] = seconds_taken(result)
     for measure in (result.get("benchmark") or {}).get("measures", []):
         flat[f"measured {measure['name']}"] = round(measure["candidate"], 4)
     return flat | {"verdict": (read_json(run.file("evaluation.json")) or {}).get("verdict")}

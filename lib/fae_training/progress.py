@@ -36,6 +36,12 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
+def seconds_taken(result: dict) -> float | None:
+    """How long a run took in all, by its train_metrics.json; an earlier version kept one number."""
+    seconds = result.get("seconds")
+    return seconds.get("total") if isinstance(seconds, dict) else seconds
+
+
 def stage_of(run: Run, status: str) -> tuple[str, int, int | None]:
     """(what the run is doing, how many items are done, of how many): by stage while it goes on, else by its steps."""
     told = latest_progress(run)

@@ -104,6 +104,8 @@ class Session:
     def progressed(self, done: int, total: int | None = None) -> None:
         """As `advance`, for a stage that looks at should_stop itself."""
         stage = self._stages[-1]
+        if done < stage.done:  # the same work on the next file
+            stage.began = time.monotonic()
         stage.done, stage.total = done, stage.total if total is None else total
         if time.monotonic() - self._wrote_at >= SECONDS_BETWEEN_WRITES:
             self._count_seconds()

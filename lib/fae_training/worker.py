@@ -33,7 +33,7 @@ from fae_training.errors import (
 from fae_training.fit import FitResult
 from fae_training.kinds import KINDS
 from fae_training.processes import lift_limits, start
-from fae_training.progress import duration, follow, latest_report
+from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.ranges import RANGES
 from fae_training.runs import Run
 from fae_training.session import Session
@@ -258,6 +258,7 @@ def ended(run: Run, status: str) -> Result:
         again = f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}"
         raise Failed("interrupted", f"{run.id} was interrupted: its worker is gone", again)
     report, result = latest_report(run), run.result() or {}
+    elapsed = seconds_taken(result) or report.get("elapsed_s")
     data = {
         "status": status,
         "run": run.id,
@@ -268,14 +269,14 @@ def ended(run: Run, status: str) -> Result:
     data |= {
         "best_step": result.get("best_step"),
         "best_val_loss": result.get("best_value"),
-        "elapsed_s": report.get("elapsed_s"),
+        "elapsed_s": elapsed,
     }
     where = (
         ""
         if result.get("best_value") is None
         else f", best held-out value {result['best_value']:.4f} at step {result['best_step']}"
     )
-    text = f"{run.id}: {status} after {report.get('step', 0)} steps in {duration(report.get('elapsed_s'))}{where}"
+    text = f"{run.id}: {status} after {report.get('step', 0)} steps in {duration(elapsed)}{where}"
     again = f"{KINDS[run.kind].script} --resume {run.id}"
     data["next"] = again if status == "cancelled" else f"evaluate.py --run {run.id}"
     return Result(data, f"{text}\nNext: uv run scripts/{data['next']}")
