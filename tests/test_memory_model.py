@@ -154,7 +154,7 @@ PLAIN = {
         ("qwen2", {"num_hidden_layers": 12}, 1, 768, False),
         ("qwen3", {"num_attention_heads": 12}, 3, 256, False),
         ("qwen3", {"num_attention_heads": 12}, 3, 256, True),
-        ("phi3", {"vocab_size": 12_000}, 1, 256, False),
+        ("phi3", {"vocab_size": 4_000}, 1, 256, False),
         ("qwen3_moe", {"moe_intermediate_size": 128}, 2, 256, False),
         ("qwen3_moe", {"moe_intermediate_size": 128}, 2, 256, True),
         ("smollm3", {"no_rope_layers": [1, 0] * 4}, 1, 384, False),
