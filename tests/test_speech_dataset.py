@@ -122,7 +122,7 @@ def test_the_persons_own_sentences_are_used(home):
     corrections.add(home, "Marian", "Marion")
     consent.change(home, ["conversations"], [])
     turns = ["Please ring Peter at six tonight.", "Could you dim the hallway a bit?"]
-    rows = [{"messages": [{"role": "user", "content": text}]} for text in turns]
+    rows = [{"prompt": text, "completion": "Sure."} for text in turns]
     write_jsonl(home.file("data", "sft", "train.jsonl"), rows)
     assert sentences.own_carriers(turns, ["Marion"]) == ["Please ring {} at six tonight."]
     _, train, valid = build(home, find_synthesiser())

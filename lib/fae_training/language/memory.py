@@ -23,7 +23,7 @@ from fae_training.language.model_sizes import ModelSizes, read_directory
 ADAPTER_BYTES = 24
 # The model types for which the formula was compared with measured peaks: Qwen3.5's kind, and those whose layers are
 # Llama's, all silu gates and one norm before attention and MLP. Of others nothing is estimated.
-LLAMAS = ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "phi3", "smollm3")
+LLAMAS = ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "smollm3")
 # How far the weights on disk may be from what the sizes in config.json say before those are not believed.
 WEIGHTS_OFF = 0.05
 # What macOS lets the GPU have of a machine's memory, about; the rest is Fae's and everyone else's.

@@ -153,7 +153,7 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
             fade = mx.exp(largest - top)
         e = exp(logits - top)
         sums = mx.sum(e, axis=-1, keepdims=True)
-        share = (e * slopes).astype(hidden.dtype)
+        share = (e if slopes is None else e * slopes).astype(hidden.dtype)
         rows = tile.mixed(share).astype(mx.float32) if with_gradient else None
         if not start:
             chosen, total, weighed = here, sums, rows
@@ -165,8 +165,10 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
     log_p = -mx.logaddexp(beyond, 0.0).squeeze(-1)
     if not with_gradient:
         return log_p, None
-    own = _entries(head, targets)
-    own = own.rows().astype(mx.float32) * own.slopes(chosen)
+    entries = _entries(head, targets)
+    own, slopes = entries.rows().astype(mx.float32), entries.slopes(chosen)
+    if slopes is not None:
+        own = own * slopes
     return log_p, mx.sigmoid(beyond) * (own - weighed / total)
 
 
@@ -212,8 +214,8 @@ class _Entries:
         return self.softcap * mx.tanh(logits.astype(mx.float32) / self.softcap)
 
     def slopes(self, logits):
-        """d logits / d (W h) at these logits."""
-        return 1.0 if self.softcap is None else 1 - (logits / self.softcap) ** 2
+        """d logits / d (W h) at these logits; None where it is 1."""
+        return None if self.softcap is None else 1 - (logits / self.softcap) ** 2
 
     def mixed(self, share):
         """share [n, entries] times the entries' weights: [n, hidden]."""
