@@ -70,6 +70,15 @@ def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, mo
         assert told(run)["eta_s"] == 77.0
 
 
+def test_how_many_there_are_is_told_before_the_first_is_done(run, session, monkeypatch):
+    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 3600)
+    with session.stage("validating"):
+        session.advance(0, 385)
+        assert (told(run)["done"], told(run)["total"]) == (0, 385)
+        session.advance(8)
+        assert told(run)["done"] == 0, "not every item is written"
+
+
 @pytest.mark.parametrize("how", ["marker", "signal"])
 def test_a_stage_ends_at_the_next_item_when_it_is_cancelled(run, session, how):
     with pytest.raises(Cancelled), session.stage("validating", 10):

@@ -106,8 +106,9 @@ class Session:
         stage = self._stages[-1]
         if done < stage.done:  # the same work on the next file
             stage.began = time.monotonic()
+        announced = total is not None and total != stage.total
         stage.done, stage.total = done, stage.total if total is None else total
-        if time.monotonic() - self._wrote_at >= SECONDS_BETWEEN_WRITES:
+        if announced or time.monotonic() - self._wrote_at >= SECONDS_BETWEEN_WRITES:
             self._count_seconds()
             self._write()
 

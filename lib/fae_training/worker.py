@@ -249,11 +249,14 @@ def ended(run: Run, status: str) -> Result:
     """The last words on a run, also for check_status. Raises the error of a failed one."""
     if status == "failed":
         error = run.record.get("error") or {}
-        raise Failed(
+        failure = Failed(
             error.get("code", "failed"),
             f"{run.id}: {error.get('message', 'failed')}",
             error.get("hint", command_line("tail", run.file("train.log"))),
         )
+        # What the worker found to be missing is missing, not failed.
+        failure.exit_status = run.record.get("exit_status", failure.exit_status)
+        raise failure
     if status == "interrupted":
         again = f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}"
         raise Failed("interrupted", f"{run.id} was interrupted: its worker is gone", again)
@@ -335,7 +338,12 @@ def _train(run: Run, session: Session, task: Callable) -> Result:
     except Exception as problem:
         traceback.print_exc()
         error = problem if isinstance(problem, SkillError) else _of_library(problem, run)
-        run.update(status="failed", ended_at=now(), error=error.as_dict()["error"])
+        run.update(
+            status="failed",
+            ended_at=now(),
+            error=error.as_dict()["error"],
+            exit_status=error.exit_status,
+        )
         raise error from problem
     return Result({"status": run.record["status"], "run": run.id}, run.record["status"])
 
