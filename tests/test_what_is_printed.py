@@ -118,3 +118,21 @@ def test_no_command_with_a_path_is_put_together_by_hand():
         if by_hand.search(line)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_the_next_command_names_the_script_and_the_home_as_they_were_typed(tmp_path, folder):
+    place, elsewhere = tmp_path / AWKWARD, tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path, cwd = ("scripts", ROOT) if folder else (SCRIPTS, elsewhere)
+    refused = subprocess.run(
+        [sys.executable, f"{path}/export_data.py", "--home", place],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+    command = refused.stderr.rpartition("next: ")[2]
+    given = ["--home", str(place), "--consent", "conversations"]
+    assert shlex.split(command) == ["uv", "run", f"{path}/setup.py", *given]
+    done = subprocess.run([sys.executable, *shlex.split(command)[2:]], cwd=cwd)
+    assert done.returncode == 0 and (place / "consent.json").exists()
