@@ -257,8 +257,15 @@ def _converted(action: argparse.Action, value: Any) -> Any:
                 f"{flag} has no value",
             )
         return value or None
-    if action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction):
+    counted = isinstance(action.nargs, int)
+    if counted or action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction):
         items = value if isinstance(value, list) else [value]
+        if counted and len(items) != action.nargs:
+            raise BadRequest(
+                "bad_value",
+                f"{action.dest} is {json.dumps(value)}, expected a list of {action.nargs}",
+                f"see {flag} in --help",
+            )
         return [_converted_item(action, item, flag) for item in items]
     return _converted_item(action, value, flag)
 

@@ -262,7 +262,7 @@ def ended(run: Run, status: str) -> Result:
         )
     if status == "interrupted":
         again = f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}"
-        raise Failed("interrupted", f"{run.id} was interrupted: its worker is gone", again)
+        raise Failed("interrupted", f"{run.id} was interrupted: its process ended before the training did", again)
     report, result = latest_report(run), run.result() or {}
     elapsed = seconds_taken(result) or report.get("elapsed_s")
     data = {
