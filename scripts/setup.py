@@ -37,7 +37,9 @@ def main(call: Call) -> Result:
         return change_consent(call, grant, revoke)
     status = installation.installation_status(call.home)
     if call.arguments.dry_run:
-        missing = installation.unprepared(call.home)
+        missing = [f"environment of {script}" for script in installation.unprepared(call.home)]
+        # What failed the last time is tried again; a missing environment may be named already.
+        missing += [what for what in installation.failures(call.home) if what not in missing]
         return Result(
             {"status": "planned", "missing": missing},
             f"Would prepare: {', '.join(missing) or 'nothing'}.",
