@@ -55,7 +55,7 @@ install:  ## copy the skill to DEST, for Fae
 	@cp MANIFEST.json "$(DEST)/"
 	@cp scripts/*.py scripts/*.lock "$(DEST)/scripts/"
 	@rm -rf "$(DEST)/lib" && cp -R lib "$(DEST)/lib"
-	@echo "Installed in $(DEST). Tell Fae what it may learn from: uv run $(DEST)/scripts/setup.py --consent conversations"
+	@echo "Installed in $(DEST). Tell Fae what it may learn from: uv run '$(DEST)/scripts/setup.py' --consent conversations"
 
 .tools/bin/uv:
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }

@@ -40,7 +40,7 @@ def main(call: Call) -> Result:
     while run.is_alive() and time.monotonic() < end:
         time.sleep(0.1)
     if run.is_alive():
-        text = f"{run.id} was asked to stop and will after its step.\nNext: uv run scripts/check_status.py"
+        text = f"{run.id} was asked to stop, and will as soon as what it is doing allows.\nNext: uv run scripts/check_status.py"
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
     status, again = run.status(), f"{KINDS[run.kind].script} --resume {run.id}"
     text = f"{run.id} is {status}. Go on with it: uv run scripts/{again}"

@@ -15,7 +15,7 @@ Reads runs/<run>/run.json, progress.json and metrics.jsonl. A run whose worker p
 from fae_training import calling, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import current
-from fae_training.installation import installation_status
+from fae_training.installation import failures, installation_status
 from fae_training.kinds import KINDS
 from fae_training.progress import duration, follow, latest_progress, latest_report
 
@@ -25,12 +25,16 @@ def main(call: Call) -> Result:
     if not known and call.arguments.run in (None, "latest"):
         setup = installation_status(call.home)
         status = "installing" if setup == "installing" else "no_run"
-        text = (
-            "Nothing was trained yet."
-            if status == "no_run"
-            else "Environments and models are being installed."
-        )
-        return Result({"status": status, "setup": setup, "active": active(call)}, text)
+        if setup == "installing":
+            text, following = "Environments and models are being prepared.", "check_status.py"
+        elif setup == "failed":
+            text, following = "Nothing was trained yet.", "setup.py"
+            for what, why in failures(call.home).items():
+                text += f"\nsetup.py could not prepare the {what}: {why}"
+        else:
+            text, following = "Nothing was trained yet.", "train.py --preset light"
+        data = {"status": status, "setup": setup, "next": following, "active": active(call)}
+        return Result(data, f"{text}\nNext: uv run scripts/{following}")
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
     if call.arguments.follow:
         follow(run)

@@ -34,7 +34,9 @@ def main(call: Call) -> Result:
     status = run.status()
     if status in runs.ACTIVE:
         raise Refused(
-            "still_running", f"{run.id} is {status}", "uv run scripts/check_status.py --follow"
+            "still_running",
+            f"{run.id} is still going on ({status}); it can be judged when it has ended",
+            "uv run scripts/check_status.py --follow",
         )
     if call.arguments.rescore:
         rescore(call, run)
@@ -93,7 +95,7 @@ def from_log(run: runs.Run) -> dict:
     best_step, best = min(values, key=lambda value: value[1])
     reason = f"read from the log: held-out loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step {best_step}; nothing was compared with the current model"
     if run.result() is not None:
-        reason += " (--rescore does)"
+        reason += "; --rescore does it"
     return {
         "verdict": "not_enough_evidence",
         "proven_better": False,
@@ -125,6 +127,9 @@ def answer(call: Call, run: runs.Run, evaluation: dict) -> Result:
     lines += [f"  {reason}" for reason in evaluation["reasons"] + evaluation["notes"]]
     if verdict == "pass":
         data["next"] = f"propose.py --run {run.id}"
+    elif evaluation["fingerprint"] is None and run.result() is not None:
+        data["next"] = f"evaluate.py --run {run.id} --rescore"
+    if "next" in data:
         lines.append(f"Next: uv run scripts/{data['next']}")
     return Result(
         data, "\n".join(lines), exit_status=0 if verdict == "pass" else Refused.exit_status

@@ -94,7 +94,7 @@ def text(data: dict, directory: Path) -> str:
     if data["excluded"]:
         lines += [
             "",
-            f"Left out {sum(data['excluded'].values()):,}:",
+            f"Left out {sum(data['excluded'].values()):,} turns:",
             *report.left_out(data["excluded"]),
         ]
     if data["topics"]:

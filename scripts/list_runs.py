@@ -17,7 +17,6 @@ from fae_training.calling import Call, Result
 from fae_training.deployment import current
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
-from fae_training.progress import seconds_taken
 from fae_training.state import read_json
 
 NEWEST = 10
@@ -95,7 +94,8 @@ def everything(run: runs.Run) -> dict:
         "tokens_per_s",
         "peak_memory_gb",
     ):
-        flat[name] = result.get(name)
+        value = result.get(name)
+        flat[name] = round(value, 4) if isinstance(value, float) else value
     flat["seconds"] = seconds_taken(result)
     for measure in (result.get("benchmark") or {}).get("measures", []):
         flat[f"measured {measure['name']}"] = round(measure["candidate"], 4)

@@ -37,7 +37,9 @@ def main(call: Call) -> Result:
         return change_consent(call, grant, revoke)
     status = installation.installation_status(call.home)
     if call.arguments.dry_run:
-        missing = installation.unprepared(call.home)
+        missing = [f"environment of {script}" for script in installation.unprepared(call.home)]
+        # What failed the last time is tried again; a missing environment may be named already.
+        missing += [what for what in installation.failures(call.home) if what not in missing]
         return Result(
             {"status": "planned", "missing": missing},
             f"Would prepare: {', '.join(missing) or 'nothing'}.",
@@ -50,8 +52,11 @@ def main(call: Call) -> Result:
         "next": "check_status.py",
     }
     if status == "failed":
-        data["errors_before"] = call.home.read(installation.FILE)["errors"]
-    text = f"Environments and models are being prepared; the log is {data['log']}.\nConsents: {in_words(call)}"
+        data["errors_before"] = installation.failures(call.home)
+    text = (
+        f"Environments and models are being prepared; the log is {data['log']}.\n"
+        f"Consents: {in_words(call)}\nNext: uv run scripts/{data['next']}"
+    )
     return Result(data | {"consents": consents(call)}, text)
 
 
@@ -59,7 +64,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     if call.arguments.dry_run:
         return Result(
             {"status": "planned", "grant": grant, "revoke": revoke},
-            f"Would allow {grant}, take back {revoke}.",
+            f"Would allow: {', '.join(grant) or 'nothing'}. Would take back: {', '.join(revoke) or 'nothing'}.",
         )
     consent.change(call.home, grant, revoke)
     following = FIRST_STEP[grant[0]] if grant else "check_status.py"
@@ -69,7 +74,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     if run and KINDS[run.kind].consent in revoke:
         request_stop(run)
         data["stopping"] = run.id
-        text = f"{run.id} was learning from it and stops after its step.\n{text}"
+        text = f"{run.id} was learning from it and is being stopped.\n{text}"
     return Result(data, text)
 
 

@@ -275,3 +275,12 @@ def test_the_keyboard_ends_a_script_with_130_and_no_traceback(tmp_path, home):
     got = subprocess.run([sys.executable, path], capture_output=True, text=True)
     assert got.returncode == 130 and "stopped by the keyboard" in got.stderr
     assert "Traceback" not in got.stderr
+
+
+def test_a_parameter_that_takes_two_values_is_a_list_of_two():
+    parser = calling.parser("")
+    parser.add_argument("--compare", nargs=2)
+    called = calling.read_call(parser, ['{"compare": ["sft-1", "latest"]}'], "program")
+    assert called.arguments.compare == ["sft-1", "latest"]
+    with pytest.raises(BadRequest, match="expected a list of 2"):
+        calling.read_call(parser, ['{"compare": ["sft-1"]}'], "program")

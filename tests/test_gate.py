@@ -98,3 +98,9 @@ def test_nothing_measured_is_never_a_pass(empty):
 def test_the_reason_has_both_numbers():
     [reason] = gate.decide(benchmark(measure(1.9, 2.25)))["reasons"]
     assert reason == "predicting: at least as good (2.25 now, 1.9 after, lower is better)"
+
+
+def test_figures_that_differ_are_shown_so_that_it_is_seen():
+    assert gate.told_apart(1.9876, 0.24241) == ("1.988", "0.2424")
+    assert gate.told_apart(10.3208, 10.3201) == ("10.321", "10.32")
+    assert gate.told_apart(0.5, 0.5) == ("0.5", "0.5")

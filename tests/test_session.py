@@ -64,6 +64,10 @@ def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, mo
     with session.stage("tokenising", 100):
         clock[0] += 10
         session.advance(25)
+        assert told(run)["eta_s"] is None  # the whole training is still to come
+    with session.stage("scoring", 100):
+        clock[0] += 10
+        session.advance(25)
         assert told(run)["eta_s"] == 30.0
     with session.stage("training", 100, left=lambda: 77.0):
         session.progressed(1)

@@ -1,5 +1,6 @@
 """What a person sees, however they look at it: through a pipe that closes, on an ASCII terminal, and to paste again."""
 
+import json
 import os
 import re
 import shlex
@@ -118,3 +119,37 @@ def test_no_command_with_a_path_is_put_together_by_hand():
         if by_hand.search(line)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_the_next_command_names_the_script_and_the_home_as_they_were_typed(tmp_path, folder):
+    place, elsewhere = tmp_path / AWKWARD, tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path, cwd = ("scripts", ROOT) if folder else (SCRIPTS, elsewhere)
+    refused = subprocess.run(
+        [sys.executable, f"{path}/export_data.py", "--home", place],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+    )
+    command = refused.stderr.rpartition("next: ")[2]
+    given = ["--home", str(place), "--consent", "conversations"]
+    assert shlex.split(command) == ["uv", "run", f"{path}/setup.py", *given]
+    done = subprocess.run([sys.executable, *shlex.split(command)[2:]], cwd=cwd)
+    assert done.returncode == 0 and (place / "consent.json").exists()
+
+
+def test_what_setup_could_not_prepare_is_told_where_the_newcomer_looks(home):
+    home.mkdir(exist_ok=True)
+    kept = {"schema": 1, "environments": {}, "errors": {"model of train.py": "no network"}}
+    (home / "setup.json").write_text(json.dumps(kept))
+    got = calls.script("check_status", home=home)
+    assert "could not prepare the model of train.py: no network" in got.out
+    assert got.out.rstrip().endswith("/setup.py")
+    planned = calls.answer("setup", "--dry-run", home=home)["missing"]
+    assert {"environment of train.py", "model of train.py"} <= set(planned)
+
+
+def test_a_download_is_planned_and_not_done_by_a_dry_run(home):
+    got = calls.script("train", "--model", "nobody/nothing-here", "--fetch", "--dry-run", home=home)
+    assert (got.status, got.err) == (0, "") and got.out.startswith("Would download nobody/nothing")

@@ -10,6 +10,8 @@ import contextlib
 import difflib
 import json
 import os
+import re
+import shlex
 import sys
 import traceback
 from collections.abc import Callable
@@ -117,11 +119,11 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         else "person"
     )
     answer_to = _keep_standard_output_clean() if caller != "person" else sys.stdout
-    home = Home(default_home())
+    home, given_home = Home(default_home()), None
     script = Path(sys.argv[0]).stem
     try:
         call = read_call(script_parser, argv, caller)
-        home = call.home
+        home, given_home = call.home, call.arguments.home
         result = main(call)
         data, text, status = result.data, result.text, result.exit_status
     except SkillError as error:
@@ -132,11 +134,21 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     except Exception as problem:
         error = _unexpected(problem, script, home)
         data, text, status = error.as_dict(), _explain(error), error.exit_status
-    if caller != "person":
-        text = shortened(data, home, script)
+    text = to_paste(text, given_home) if caller == "person" else shortened(data, home, script)
     _write(text, sys.stderr if caller == "person" and data["status"] == "error" else answer_to)
     # Fae throws away the output of a script that does not exit with 0.
     sys.exit(0 if from_fae else status)
+
+
+def to_paste(text: str, home: Path | None) -> str:
+    """`text` with its commands as they work where this one was typed: by the same path, with the same --home."""
+    folder = Path(sys.argv[0]).parent
+    options = f" --home {shlex.quote(str(home))}" if home else ""
+    return re.sub(
+        r"uv run scripts/(\w+\.py)",
+        lambda found: f"uv run {shlex.quote(str(folder / found[1]))}{options}",
+        text,
+    )
 
 
 def _write(text: str, stream) -> None:
@@ -245,8 +257,15 @@ def _converted(action: argparse.Action, value: Any) -> Any:
                 f"{flag} has no value",
             )
         return value or None
-    if action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction):
+    counted = isinstance(action.nargs, int)
+    if counted or action.nargs in ("*", "+") or isinstance(action, argparse._AppendAction):
         items = value if isinstance(value, list) else [value]
+        if counted and len(items) != action.nargs:
+            raise BadRequest(
+                "bad_value",
+                f"{action.dest} is {json.dumps(value)}, expected a list of {action.nargs}",
+                f"see {flag} in --help",
+            )
         return [_converted_item(action, item, flag) for item in items]
     return _converted_item(action, value, flag)
 

@@ -68,7 +68,7 @@ def decide(benchmark: dict) -> dict:
     elif not gated or held_out["count"] < FEWEST_HELD_OUT:
         verdict = "not_enough_evidence"
         reasons.append(
-            f"only {held_out['count']} {held_out['what']} were held out; {FEWEST_HELD_OUT} are needed to tell better from worse"
+            f"{'only ' * (held_out['count'] > 0)}{held_out['count'] or 'no'} {held_out['what']} were held out; {FEWEST_HELD_OUT} are needed to tell better from worse"
         )
     else:
         verdict = "pass"
@@ -84,4 +84,16 @@ def in_words(measure: dict) -> str:
         "by chance": "slightly worse, no more than chance explains",
         "worse": "worse",
     }[measure["outcome"]]
-    return f"{measure['title']}: {outcome} ({measure['current']:.4g} now, {measure['candidate']:.4g} after, {measure['better']} is better)"
+    now, after = told_apart(measure["current"], measure["candidate"])
+    return (
+        f"{measure['title']}: {outcome} ({now} now, {after} after, {measure['better']} is better)"
+    )
+
+
+def told_apart(first: float, second: float) -> tuple[str, str]:
+    """Two figures in four digits, or in as many more as it takes to see that they differ."""
+    for digits in range(4, 17):
+        texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
+        if texts[0] != texts[1] or first == second:
+            break
+    return texts

@@ -6,6 +6,7 @@ from. The worker holds setup.lock while it lives.
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -22,10 +23,14 @@ def installation_status(home: Home) -> str:
     """installing, ready, failed (see setup.log), or not_done."""
     if _is_running(home):
         return "installing"
-    kept = home.read(FILE, {}) or {}
-    if kept.get("errors"):
+    if failures(home):
         return "failed"
     return "not_done" if unprepared(home) else "ready"
+
+
+def failures(home: Home) -> dict[str, str]:
+    """What could not be prepared, and why."""
+    return (home.read(FILE, {}) or {}).get("errors", {})
 
 
 def unprepared(home: Home) -> list[str]:
@@ -105,7 +110,7 @@ def prepare(home: Home, models: bool) -> dict:
             [find_uv(), "sync", "--quiet", "--script", str(path)], capture_output=True, text=True
         )
         if done.returncode:
-            state["errors"][script] = _last_line(done.stderr)
+            state["errors"][f"environment of {script}"] = _last_line(done.stderr)
         else:
             state["environments"][script] = lock_fingerprint(script)
         home.write(FILE, state)
@@ -129,9 +134,17 @@ def prepare(home: Home, models: bool) -> dict:
                 text=True,
             )
             if done.returncode:
-                state["errors"][f"model of {script}"] = _last_line(done.stdout or done.stderr)
+                state["errors"][f"model of {script}"] = _reason(done.stdout or done.stderr)
     home.write(FILE, state)
     return state
+
+
+def _reason(output: str) -> str:
+    """The sentence in a script's answer, which is an error as JSON; else the last thing that it printed."""
+    try:
+        return json.loads(output)["error"]["message"].splitlines()[0]
+    except (ValueError, LookupError, TypeError):
+        return _last_line(output)
 
 
 def _last_line(text: str) -> str:

@@ -18,6 +18,8 @@ from fae_training.state import append_jsonl, now, read_json, write_json
 
 # Between two writes of progress.json, which are flushed to disk.
 SECONDS_BETWEEN_WRITES = 0.5
+# Its end is the end of the run, so its pace says how long the run still takes.
+LAST_STAGE = "scoring"
 
 
 @dataclass
@@ -29,10 +31,10 @@ class _Stage:
     left: Callable[[], float | None] | None = None
 
     def seconds_left(self) -> float | None:
-        """By `left` where the stage knows better, else at the pace so far."""
+        """By `left` where the stage knows better; of a last stage, at the pace so far. Before the first step nobody knows."""
         if self.left:
             return self.left()
-        if not self.total or not self.done:
+        if self.name != LAST_STAGE or not self.total or not self.done:
             return None
         return (time.monotonic() - self.began) / self.done * (self.total - self.done)
 
@@ -84,7 +86,7 @@ class Session:
         """A piece of work whose seconds count as `name`; inside another stage it interrupts that one's.
 
         total: how many items it has, where that is known. left: says how many seconds are still to come for the whole
-        run; by default those of this stage, at its pace so far.
+        run; by default known of the last stage alone, by its pace so far.
         """
         self._count_seconds()
         self._stages.append(_Stage(name, total, began=time.monotonic(), left=left))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fae_training.errors import Missing
+from fae_training.errors import Missing, command_line
 from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
 
 _FORMS = {"sft": conversation, "dpo": preference_pair}
@@ -94,7 +94,7 @@ def _content(path: Path) -> bytes:
         raise Missing(
             "unreadable_rows",
             f"{path} cannot be read: {error.strerror or error}",
-            f"ls -ld {path}; a file of rows is expected there",
+            command_line("ls", "-ld", path) + "; a file of rows is expected there",
         ) from error
 
 
@@ -120,6 +120,10 @@ def _value(line: bytes) -> object:
     except UnicodeDecodeError as error:
         return ValueError(f"is not UTF-8 text (byte {error.start + 1} is {line[error.start]:#04x})")
     except ValueError as error:
+        if isinstance(error, json.JSONDecodeError):
+            return ValueError(
+                f"is not JSON ({error.msg.removesuffix(' at')} at character {error.colno})"
+            )
         return ValueError(f"is not JSON ({error})")
     except RecursionError:
         return ValueError("is nested too deep")
@@ -179,11 +183,18 @@ def require_usable(train, valid, again: str) -> None:
     train and valid have `file`, `total`, `usable`, `left_out` and `remarks`. Raises Missing: more than a tenth of the rows
     to train on, or of both files together, cannot be used, or none is left.
     """
-    hint = f"correct or remove these rows (all are named in meta.json beside the file, but not by --dry-run), or make them again: {again}"
+    hint = f"correct or remove these rows (without --dry-run all are named in meta.json beside the file), or make the file anew from what you said: {again}"
     for some in ([train], [train, valid]):
         bad = [problem for file in some for problem in file.left_out]
         if len(bad) > MOST_LEFT_OUT * sum(file.total for file in some):
             worst = max(some, key=lambda file: len(file.left_out))
+            if worst.total > 1 and len(worst.left_out) == worst.total and _is_no_json(worst):
+                raise Missing(
+                    "bad_rows",
+                    f"none of the {worst.total} lines of {worst.file} is JSON, so it is another kind of file, such as a table; "
+                    f"expected a JSON object a line, or a JSON array ({worst.left_out[0]})",
+                    f"save it as JSON lines in UTF-8, in one of the forms that docs/data.md lists, or make the file anew from what you said: {again}",
+                )
             raise Missing(
                 "bad_rows",
                 f"{_counted(worst)} cannot be used, more than the tenth that may be left out: {listed(worst.left_out)}",
@@ -196,6 +207,12 @@ def require_usable(train, valid, again: str) -> None:
             f"there is nothing to learn: {why}",
             f"give the rows weights above 0, or make the file again: {again}",
         )
+
+
+def _is_no_json(file) -> bool:
+    return all(
+        problem.reason.startswith(("is not JSON", "is not UTF-8")) for problem in file.left_out
+    )
 
 
 def _counted(file) -> str:

@@ -36,7 +36,7 @@ from fae_training.processes import lift_limits, start
 from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.ranges import RANGES
 from fae_training.runs import Run
-from fae_training.session import Session
+from fae_training.session import LAST_STAGE, Session
 from fae_training.settings import Settings, house_rule, resolve
 from fae_training.state import now, read_json, write_json
 
@@ -137,7 +137,11 @@ def _resume(call: Call, kind: str, prepare: Callable) -> Result:
     run = runs.find(call.home, call.arguments.resume, kind)
     status = run.status()
     if status in runs.ACTIVE:
-        raise Refused("still_running", f"{run.id} is {status}", "uv run scripts/check_status.py")
+        raise Refused(
+            "still_running",
+            f"{run.id} is going on ({status}), so there is nothing to resume",
+            "uv run scripts/check_status.py --follow",
+        )
     if status == "completed":
         # Its schedule ended with its last step, so more steps are another run.
         script, preset = KINDS[kind].script, run.settings["preset"]
@@ -201,6 +205,8 @@ def _plan(kind: str, settings: Settings, facts: dict) -> Result:
         for name, value in facts.items()
         if not isinstance(value, dict) and name != "notes"
     ]
+    if rows := facts.get("rows"):
+        lines.append(f"  rows: {', '.join(f'{side} {count}' for side, count in rows.items())}")
     lines += facts["notes"]
     return Result(
         {"status": "planned", "settings": settings.values, "sources": settings.sources} | facts,
@@ -231,7 +237,7 @@ def _answer(call: Call, run: Run, facts: dict) -> Result:
             status = follow(run)
             break
         except KeyboardInterrupt:
-            call.say("\nstopping after this step ...")
+            call.say("\nstopping ...")
             request_stop(run)
     return ended(run, status)
 
@@ -259,7 +265,7 @@ def ended(run: Run, status: str) -> Result:
         raise failure
     if status == "interrupted":
         again = f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}"
-        raise Failed("interrupted", f"{run.id} was interrupted: its worker is gone", again)
+        raise Failed("interrupted", f"{run.id} was interrupted: its process ended before the training did", again)
     report, result = latest_report(run), run.result() or {}
     elapsed = seconds_taken(result) or report.get("elapsed_s")
     data = {
@@ -277,7 +283,7 @@ def ended(run: Run, status: str) -> Result:
     where = (
         ""
         if result.get("best_value") is None
-        else f", best held-out value {result['best_value']:.4f} at step {result['best_step']}"
+        else f", best held-out value while training {result['best_value']:.4f}, at step {result['best_step']}"
     )
     text = f"{run.id}: {status} after {report.get('step', 0)} steps in {duration(elapsed)}{where}"
     again = f"{KINDS[run.kind].script} --resume {run.id}"
@@ -302,7 +308,7 @@ def _work(run: Run, task: str, tasks: dict[str, Callable]) -> Result:
     models.check_unchanged(run.record)
     # A fresh process that another one started and waits for: its answer is a file.
     try:
-        with session.stage("scoring" if task == "score" else task):
+        with session.stage(LAST_STAGE if task == "score" else task):
             answer = tasks[task](run, session)
     except Cancelled:
         return Result({"status": "cancelled"}, f"{task} was cancelled")
@@ -330,7 +336,7 @@ def _train(run: Run, session: Session, task: Callable) -> Result:
                 # What the training held beside the model goes before anything else is loaded.
                 _release_memory()
                 session.status("evaluating")
-                with session.stage("scoring"):
+                with session.stage(LAST_STAGE):
                     result["benchmark"] = scored(run, trained.score, session.should_stop)
                 _keep(run, session, result)
                 status = "completed"

@@ -160,7 +160,7 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
     used = summary.turns["train"] + summary.turns["valid"]
     return {
         "kind": "sft",
-        "summary": f"{used} turns of {summary.conversations} conversations",
+        "summary": f"{used:,} turns of {summary.conversations:,} conversations",
         "episodes": found.read,
         "conversations": summary.conversations,
         "turns": {side: summary.turns[side] for side in ("train", "valid")},

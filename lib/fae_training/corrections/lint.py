@@ -129,7 +129,7 @@ def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair
             left = report.weight_factor * mine / (report.weight_factor * mine + rest)
             report.remarks.append(
                 f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you wanted is {name} "
-                f"(chosen to rejected {report.length_ratio:.2f} in words). "
+                f"(chosen answers have {report.length_ratio:.2f} times as many words as rejected ones). "
                 f"Their weight was multiplied by {report.weight_factor:.2f}, to {left:.0%} of the whole (from {mine / total:.0%})"
                 + (
                     f"; {MOST_ONE_SIDED:.0%} would need pairs of the other kind."

@@ -100,6 +100,8 @@ def fetch(call: Call, name: str) -> Result:
         )
     model, why = models.choose(name)
     directory = models.locate(model)
+    if call.arguments.dry_run and directory is None:
+        return Result({"status": "planned", "model": model}, f"Would download {model} ({why}).")
     try:
         directory = directory or models.download(model)
     except Exception as error:
