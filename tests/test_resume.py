@@ -169,7 +169,7 @@ def test_ctrl_c_keeps_the_best_checkpoint_and_says_how_to_go_on(story):
     assert got.status == 0
     assert "stopping ..." in got.err
     assert f"{story['run']}: cancelled after" in got.out
-    assert f"uv run scripts/train.py --resume {story['run']}" in got.out
+    assert f"scripts/train.py --resume {story['run']}" in got.out
     assert story["stopped"]["status"] == "cancelled"
     assert result["stopped"] == "cancelled" and 6 <= result["steps_done"] < 10
     assert 2 <= result["best_step"] <= result["steps_done"] and "benchmark" not in result

@@ -153,7 +153,7 @@ def _resume(call: Call, kind: str, prepare: Callable) -> Result:
             f"uv run scripts/{script} --preset {preset} --steps {call.arguments.steps or 2 * run.settings['steps']}"
             + (further if kind == "sft" else ""),
         )
-    own = ("resume", "detach", "home", "json", "stdin", "force")
+    own = ("resume", "detach", "home", "json", "stdin", "force", "dry_run")
     if extra := [name for name in call.sources if name not in own]:
         raise BadRequest(
             "settings_with_resume",
@@ -168,6 +168,12 @@ def _resume(call: Call, kind: str, prepare: Callable) -> Result:
                 f"{name.replace('_', ' ')} of {run.id} is {run.record.get(name)}, now it is {facts.get(name)}: it would not go on but start something else",
                 f"uv run scripts/{KINDS[kind].script} --preset {run.settings['preset']}",
             )
+    if call.arguments.dry_run:
+        step = latest_report(run).get("step", 0)
+        return Result(
+            {"status": "planned", "run": run.id, "step": step},
+            f"{run.id} would go on with its own settings; it was stopped at step {step} of {run.settings['steps']}.",
+        )
     with runs.locked(call.home, run.id) as lock:
         run.file("cancel").unlink(missing_ok=True)
         run.update(
@@ -265,7 +271,11 @@ def ended(run: Run, status: str) -> Result:
         raise failure
     if status == "interrupted":
         again = f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}"
-        raise Failed("interrupted", f"{run.id} was interrupted: its process ended before the training did", again)
+        raise Failed(
+            "interrupted",
+            f"{run.id} was interrupted: its process ended before the training did",
+            again,
+        )
     report, result = latest_report(run), run.result() or {}
     elapsed = seconds_taken(result) or report.get("elapsed_s")
     data = {
