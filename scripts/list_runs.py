@@ -17,7 +17,6 @@ from fae_training.calling import Call, Result
 from fae_training.deployment import current
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
-from fae_training.progress import seconds_taken
 from fae_training.state import read_json
 
 NEWEST = 10
