@@ -242,6 +242,7 @@ def test_what_is_wrong_with_samples_is_named():
     ("heard", "meant", "pairs"),
     [
         ("a tea and tea", "AT&T", [("a tea and tea", "AT&T")]),
+        ("i love new york", "I ♥ NY", [("i love new york", "I ♥ NY")]),
         ("Call AT and T.", "Call AT & T.", [("AT and T", "AT & T")]),
         ("C", "C++", [("C", "C++")]),
         ("I write see sharp.", "I write C#.", [("see sharp", "C#")]),

@@ -209,12 +209,24 @@ def test_speakers_of_any_script_stay_apart_all_the_way_to_the_split(allowed, tmp
     }
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-8"])
-def test_a_table_is_read_as_spreadsheets_write_it(allowed, recordings, encoding):
+@pytest.mark.parametrize(
+    "encoding, separator",
+    [("utf-8-sig", ","), ("cp1252", ";"), ("utf-8", "\t"), ("utf-16", ";")],
+)
+def test_a_table_is_read_as_spreadsheets_write_it(allowed, recordings, encoding, separator):
     table = recordings / "clips.csv"
-    table.write_bytes("file,class,group\nwake/take 0.wav,wake,Søren\n\n".encode(encoding))
+    rows = "File,class,Group\nwake/take 0.wav,wake,Søren\n\n".replace(",", separator)
+    table.write_bytes(rows.encode(encoding))
     calls.answer("add_samples", "--table", table, home=allowed)
     assert kept(allowed)[0].startswith("wake/Søren--take%200-")
+
+
+def test_a_table_of_a_first_line_alone_is_refused(allowed, recordings):
+    table = recordings / "clips.csv"
+    table.write_text("file,class\n")
+    answer = calls.script("add_samples", "--table", table, "--json", home=allowed)
+    assert (answer.status, answer.json["error"]["code"]) == (4, "no_sounds")
+    assert f"{table} has no rows after its first line" in answer.json["error"]["message"]
 
 
 def test_a_short_row_of_a_table_is_named(allowed, recordings):

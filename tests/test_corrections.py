@@ -249,6 +249,8 @@ def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fa
         ("I said hen", "how do I draw a pen", "pen", "hen"),
         ("not Marian, Marion", "", "Marian", "Marion"),
         ("It's Siobhan, not Shivon.", "", "Shivon", "Siobhan"),
+        ("It's Ngozi, not Gozi.", "", "Gozi", "Ngozi"),
+        ("It's Joaquin, not Walking.", "", "Walking", "Joaquin"),
         ("It\u2019s O\u2019Brien, not Bryan.", "", "Bryan", "O'Brien"),
         ("No, it's Jean-Luc, not John Luke.", "", "John Luke", "Jean-Luc"),
         ("I'm Niamh, not Neve.", "", "Neve", "Niamh"),

@@ -1,8 +1,10 @@
 """Which model is meant, where it lies, and whether it can be trained at all."""
 
 import json
+import shutil
 
 import pytest
+from calls import LANGUAGE_MODEL
 from fae_training import models
 from fae_training.errors import BadRequest, Missing
 from fae_training.speech.request import choose as stt_choose
@@ -206,3 +208,18 @@ def test_the_fingerprint_changes_with_config_tokenizer_and_size_of_weights(model
         (model / name).write_text(text)
         seen.append(models.fingerprint(model))
     assert len(set(seen)) == 5
+
+
+def test_a_model_whose_json_files_begin_with_byte_order_marks_is_taken_and_loads(tmp_path):
+    from fae_training.language import loading, model_sizes
+
+    marked = tmp_path / "marked"
+    shutil.copytree(LANGUAGE_MODEL, marked)
+    for path in marked.glob("*.json"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert models.check_language_model(marked, "again")["model_type"]
+    assert model_sizes.read_directory(marked) == model_sizes.read_directory(LANGUAGE_MODEL)
+    _, tokenizer = loading.load(str(marked))
+    _, same = loading.load(str(LANGUAGE_MODEL))
+    assert tokenizer.encode("Hello there") == same.encode("Hello there")
+    assert models.loadable(LANGUAGE_MODEL) == str(LANGUAGE_MODEL), "no copy without need"

@@ -34,7 +34,7 @@ def test_each_cue_finds_the_request_that_it_is_for(cue):
     assert needs_tool(cue.example)
 
 
-@pytest.mark.parametrize("part", ["develop", "unseen", "later", "last"])
+@pytest.mark.parametrize("part", ["develop", "unseen", "later", "last", "another hand"])
 def test_requests_for_a_tool_are_told_from_those_that_only_sound_like_it(part):
     here = [request for request in REQUESTS if request["part"] == part]
     missed = [r["text"] for r in here if r["tool"] and not needs_tool(r["text"])]

@@ -61,6 +61,8 @@ def test_without_data_the_export_is_named(small_home):
         (["--batch-size", "-1"], 2, "bad_flags", "-1 is not a whole number from 1 to 4,096"),
         (["--rank", "0"], 2, "bad_flags", "0 is not a whole number from 1 to 1,024"),
         (["--max-length", "0"], 2, "bad_flags", "0 is not a whole number from 1 to 1,000,000"),
+        (["--learning-rate", "-1e-5"], 2, "bad_flags", "-1e-5 is not a number above 0 to 1"),
+        (["--learning-rate", "-inf"], 2, "bad_flags", "-inf is not a number above 0 to 1"),
         (["--learning-rate", "nan"], 2, "bad_flags", "nan is not a number above 0 to 1"),
         (["--fast", "warp"], 2, "unknown_part", "no fast part 'warp'; expected on, off or some of gated_delta"),
         (["--colour", "red"], 2, "bad_flags", "unrecognized arguments: --colour red"),
@@ -82,11 +84,14 @@ def test_an_unknown_parameter_lists_the_known_ones(small_home):
 
 def test_a_model_without_weights_or_of_another_architecture_is_refused(small_home, tmp_path):
     model = shutil.copytree(calls.LANGUAGE_MODEL, tmp_path / "model")
+    config = (model / "config.json").read_text()
+    (model / "config.json").write_text('{"model_type": "whisper"}')
+    status, code, text = refusal(train(small_home, "--model", model))
+    assert (status, code) == (4, "other_architecture")
+    assert "'whisper'" in text and "no text model of that type" in text
+    (model / "config.json").write_text(config)
     (model / "model.safetensors").unlink()
     assert refusal(train(small_home, "--model", model))[:2] == (4, "no_weights")
-    (model / "config.json").write_text('{"model_type": "llama"}')
-    status, code, text = refusal(train(small_home, "--model", model))
-    assert (status, code) == (4, "other_architecture") and "'llama'" in text and "qwen3_5" in text
     (model / "config.json").unlink()
     assert refusal(train(small_home, "--model", model))[:2] == (4, "no_model_config")
 

@@ -49,6 +49,8 @@ def read(tmp_path, content: bytes, kind: str = "sft"):
         {"messages": [USER, GOOD]},
         {"messages": [{"role": "User", "content": Q}, {"role": "ASSISTANT ", "content": A}]},
         {"messages": [{"role": "human", "content": Q}, {"role": "bot", "content": A}]},
+        {"messages": [{"role": "User:", "content": Q}, {"role": "Chatbot:", "content": A}]},
+        {"messages": [{"role": "HumanMessage", "content": Q}, {"role": "AIMessage", "content": A}]},
         {"conversations": [{"from": "human", "value": Q}, {"from": "gpt", "value": A}]},
         {"prompt": Q, "completion": A},
         {"prompt": [USER], "completion": [GOOD]},
@@ -100,6 +102,11 @@ def test_what_stands_beside_the_messages_is_put_in_its_place():
     assert row_forms.preference_pair(preferred).prompt == [system, USER]
     alpaca = {"instruction": "Say it in French.", "input": "owl", "output": "hibou"}
     assert row_forms.conversation(alpaca).messages[0]["content"] == "Say it in French.\nowl"
+    dolly = {"instruction": "Say it in French.", "context": "owl", "response": "hibou"}
+    assert row_forms.conversation(dolly).messages[0]["content"] == "Say it in French.\nowl"
+    later = {"instruction": Q, "input": "", "output": A, "history": [["Hi", "Hello"]]}
+    before = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello", "weight": 0}]  # fmt: skip
+    assert row_forms.conversation(later).messages == [*before, USER, GOOD]
     parts = {"messages": [{"role": "user", "content": PARTS}, GOOD]}
     assert row_forms.conversation(parts).messages[0]["content"] == "How do owls\nhunt?"
 
@@ -136,6 +143,9 @@ def test_lines_and_arrays_are_counted_right_however_they_are_written(tmp_path, k
     texts = [message_forms.shown(str(row)) for row in read(tmp_path, plain, kind).rows]
     for content, where in [
         (b"\xef\xbb\xbf" + plain, [1, 2, 3, 4]),
+        (b"\xef\xbb\xbf" + plain.replace(b"\n", b"\n\xef\xbb\xbf"), [1, 2, 3, 4]),
+        (plain.decode().encode("utf-16"), [1, 2, 3, 4]),
+        (b"\xfe\xff" + plain.decode().encode("utf-16-be"), [1, 2, 3, 4]),
         (plain.replace(b"\n", b"\r\n"), [1, 2, 3, 4]),
         (b"\n" + plain.replace(b"\n", b"\n \n\n"), [2, 5, 8, 11]),
         (plain.rstrip(), [1, 2, 3, 4]),
@@ -171,6 +181,11 @@ SFT_PROBLEMS = [
     ({"messages": [USER, {"role": "tool", "content": "4"}, GOOD]}, "message 2 is a tool's, but the assistant called none before it"),
     ({"messages": [USER]}, "has no assistant message, so there is nothing to learn from"),
     ({"messages": [USER, {"role": "assistant", "content": " "}]}, "message 2, the assistant's, is empty"),
+    ({"messages": [USER, {"role": "assistant", "content": "\u200b \ufeff\u2060"}]}, "message 2, the assistant's, is empty"),
+    ({"messages": None}, "messages is null, expected messages, or a prompt and its answer"),
+    ({"prompt": Q, "completion": None}, "completion is null, expected messages"),
+    ({"instruction": Q, "output": A, "history": [["Hi"]]}, "history is a list, expected a list of [question, answer]"),
+    ({"instruction": Q, "output": A, "context": 4}, "context is the number 4, expected a text"),
     ({"messages": []}, "messages is an empty list, expected a text or a list of messages"),
     ({"messages": "hello"}, 'messages is "hello", expected a list of messages'),
     ({"messages": [USER, {"role": "narrator", "content": A}]}, 'the role of message 2 is "narrator", expected one of system, user, assistant, tool'),
@@ -214,7 +229,10 @@ DPO_PROBLEMS = [
     ({"prompt": Q, "chosen": A}, "has no rejected (it has: prompt, chosen)"),
     ({"messages": [USER, GOOD]}, "has no chosen and no rejected (it has: messages)"),
     ({"chosen": A, "rejected": B}, "has no prompt (it has: chosen, rejected); expected one of prompt, instruction"),
-    ({"prompt": "", "chosen": A, "rejected": B}, "has no prompt"),
+    ({"prompt": "", "chosen": A, "rejected": B}, 'prompt is "", expected a text or a list of messages'),
+    ({"prompt": None, "chosen": A, "rejected": B}, "prompt is null, expected a text or a list of messages"),
+    ({"prompt": Q, "chosen": "Caf\u00e9", "rejected": "Cafe\u0301"}, "the two answers are the same to the model"),
+    ({"prompt": Q, "chosen": A, "rejected": A + "\u200b"}, "the two answers are the same to the model"),
     ({"prompt": 4, "chosen": A, "rejected": B}, "prompt is the number 4"),
     ({"prompt": Q, "chosen": A, "rejected": A}, "chosen and rejected are the same"),
     ({"prompt": Q, "chosen": A, "rejected": A + " "}, "the two answers are the same to the model"),

@@ -44,6 +44,11 @@ BLANKED = "[REDACTED_SECRET]"
 class Parser(argparse.ArgumentParser):
     """argparse, but a wrong flag becomes an error that can be answered as JSON too."""
 
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        # -1e-5 and -inf are values as well, which the option's range then refuses by name; argparse takes them for options.
+        self._negative_number_matcher = re.compile(r"^-(?:\d|\.\d|inf|nan)", re.I)
+
     def error(self, message: str) -> None:
         raise BadRequest("bad_flags", message, f"uv run scripts/{self.prog} --help")
 

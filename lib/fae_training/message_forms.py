@@ -5,10 +5,11 @@ object. Standard library only.
 """
 
 import json
+import unicodedata
 
 ROLES = {
-    "system": ("system", "developer"),
-    "user": ("user", "human", "prompter"),
+    "system": ("system", "developer", "systemmessage"),
+    "user": ("user", "human", "prompter", "customer", "humanmessage"),
     "assistant": (
         "assistant",
         "gpt",
@@ -16,6 +17,13 @@ ROLES = {
         "model",
         "ai",
         "chatgpt",
+        "chatbot",
+        "bing",
+        "bard",
+        "claude",
+        "agent",
+        "aimessage",
+        "fae",
         "function_call",
         "tool_call",
     ),
@@ -46,7 +54,7 @@ def _message(given, role: str | None, where: str) -> dict:
     if not isinstance(given, dict):
         raise ValueError(f"{where} is {shown(given)}, expected an object with role and content")
     speaker = given.get("role", given.get("from", role))
-    alias = speaker.strip().lower() if isinstance(speaker, str) else None
+    alias = speaker.strip().rstrip(":").lower() if isinstance(speaker, str) else None
     if alias not in _ROLE_OF:
         what = (
             f"{where} has no role"
@@ -165,8 +173,15 @@ def check_order(messages: list[dict]) -> None:
         before = role
 
 
+def visible(text: str) -> str:
+    """`text` without spaces around it and without what is not seen: a zero-width space, a byte order mark."""
+    return "".join(
+        c for c in text if unicodedata.category(c) not in ("Cc", "Cf") or c in "\n\t"
+    ).strip()
+
+
 def is_empty(message: dict) -> bool:
-    return not message["content"].strip() and not message.get("tool_calls")
+    return not visible(message["content"]) and not message.get("tool_calls")
 
 
 def shown(value) -> str:

@@ -1,11 +1,15 @@
 """Which language model is trained, and where it lies on this machine. Standard library only."""
 
 import ast
+import atexit
+import codecs
 import hashlib
 import importlib.util
 import json
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from fae_training import fae_app
@@ -142,11 +146,34 @@ def check_language_model(directory: Path, next_command: str) -> dict:
     return config
 
 
+def loadable(directory: str | Path) -> str:
+    """`directory`, or a copy of it made of links, until this process ends, where its JSON files begin with byte order marks.
+
+    The libraries that load models take such files for damaged ones.
+    """
+    marked = [p for p in Path(directory).glob("*.json") if _begins_with_mark(p)]
+    if not marked:
+        return str(directory)
+    copy = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    for path in Path(directory).iterdir():
+        if path in marked:
+            (copy / path.name).write_bytes(path.read_bytes().removeprefix(codecs.BOM_UTF8))
+        else:
+            (copy / path.name).symlink_to(path.absolute())
+    return str(copy)
+
+
+def _begins_with_mark(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(3) == codecs.BOM_UTF8
+
+
 def _has_template(directory: Path) -> bool:
     if any((directory / name).exists() for name in TEMPLATES):
         return True
     try:
-        config = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
+        config = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return False
     return bool(config.get("chat_template") or config.get("chat_template_type"))
@@ -170,7 +197,7 @@ def _mlx_lm_has(model_type: str) -> bool:
 def check(directory: Path, model_types: tuple[str, ...] | None, next_command: str) -> dict:
     """config.json of a model of one of these types, None for any. Raises Missing: no config, no weights, another type."""
     try:
-        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise Missing(
             "no_model_config", f"{directory} has no readable config.json: {error}", next_command
@@ -202,7 +229,9 @@ def check(directory: Path, model_types: tuple[str, ...] | None, next_command: st
 def _shards(directory: Path) -> set[str]:
     """The files of weights that the index lists, none where there is no index."""
     try:
-        index = json.loads((directory / "model.safetensors.index.json").read_text(encoding="utf-8"))
+        index = json.loads(
+            (directory / "model.safetensors.index.json").read_text(encoding="utf-8-sig")
+        )
     except (OSError, ValueError):
         return set()
     return set(index.get("weight_map", {}).values())

@@ -2,12 +2,14 @@
 
 Conversations (data/sft): `messages`; `conversations` with from/value (ShareGPT); a prompt with a completion, response,
 output or answer; instruction, input and output (Alpaca). Pairs (data/dpo): chosen and rejected, with a prompt in any of
-these forms or, as TRL has it, at the start of both. Anywhere: `system` and `tools` beside the rest, a text or a list of
+these forms or, as TRL has it, at the start of both. Beside an instruction: `context`, which is what Dolly calls input, and
+`history`, earlier questions and answers. Anywhere: `system` and `tools` beside the rest, a text or a list of
 messages, contents as lists of text parts, roles in any case and by their usual other names, arguments of tool calls as
 text or object.
 """
 
 import json
+import unicodedata
 from dataclasses import dataclass, field
 
 from fae_training.message_forms import (
@@ -17,6 +19,7 @@ from fae_training.message_forms import (
     json_value,
     messages_of,
     shown,
+    visible,
 )
 
 _CONVERSATIONS = ("messages", "conversations", "conversation")
@@ -94,9 +97,10 @@ def conversation(given, file: str = "", line: int = 0) -> Conversation:
         answer = next((name for name in _ANSWERS if given.get(name) is not None), None)
         prompt = _prompt(given)
         if answer is None or not prompt:
-            raise ValueError(
-                f"has no conversation ({_has(given)}); expected messages, or a prompt and its answer"
-            )
+            expected = "expected messages, or a prompt and its answer"
+            if nothing := _nothing(given, (*_CONVERSATIONS, *_PROMPTS, *_ANSWERS)):
+                raise ValueError(f"{nothing}, {expected}")
+            raise ValueError(f"has no conversation ({_has(given)}); {expected}")
         # What stands in a prompt is context: only the completion is to be imitated.
         context = [m | {"weight": 0} if m["role"] == "assistant" else m for m in prompt]
         messages = context + _after(prompt, messages_of(given[answer], "assistant", answer))
@@ -135,6 +139,8 @@ def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
     prompt = _with_system(given, prompt)
     if not any(message["role"] == "user" for message in prompt):
         expected = ", ".join((*_PROMPTS, *_CONVERSATIONS[:2]))
+        if nothing := _nothing(given, (*_PROMPTS, *_CONVERSATIONS)):
+            raise ValueError(f"{nothing}, expected a text or a list of messages")
         raise ValueError(f"has no prompt ({_has(given)}); expected one of {expected}")
     for name, answer in (("chosen", chosen), ("rejected", rejected)):
         if len(answer) != 1 or answer[0]["role"] != "assistant":
@@ -147,7 +153,7 @@ def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
         raise ValueError("chosen and rejected are the same")
     if _trimmed(chosen[0]) == _trimmed(rejected[0]):
         raise ValueError(
-            "the two answers are the same to the model: they differ only in spaces around them"
+            "the two answers are the same to the model: they differ only in spaces around them, or in what cannot be seen"
         )
     pattern = given.get("pattern")
     return PreferencePair(
@@ -182,20 +188,40 @@ def _has(given: dict) -> str:
     )
 
 
+def _nothing(given: dict, names: tuple[str, ...]) -> str | None:
+    """What stands under the first of these names that holds null or an empty text."""
+    name = next((name for name in names if name in given and given[name] in (None, "")), None)
+    return name and f"{name} is {shown(given[name])}"
+
+
 def _prompt(given: dict) -> list[dict]:
     """The messages of a prompt that stands beside its answer; [] where there is none."""
     name = next((name for name in _PROMPTS if given.get(name) not in (None, "")), None)
     if name is None:
         return []
     prompt = messages_of(given[name], "user", name)
-    extra = given.get("input")
-    if name == "input" or extra is None:
-        return prompt
-    if not isinstance(extra, str):
-        raise ValueError(f"input is {shown(extra)}, expected a text")
-    if extra.strip():
-        prompt[-1] |= {"content": f"{prompt[-1]['content']}\n{extra}"}
-    return prompt
+    for other in ("input", "context"):
+        extra = given.get(other)
+        if name == other or extra is None:
+            continue
+        if not isinstance(extra, str):
+            raise ValueError(f"{other} is {shown(extra)}, expected a text")
+        if extra.strip():
+            prompt[-1] |= {"content": f"{prompt[-1]['content']}\n{extra}"}
+    return _history(given.get("history")) + prompt
+
+
+def _history(value) -> list[dict]:
+    """Earlier questions and answers, [[question, answer], ...], as messages."""
+    turns = [] if value is None else value
+    if not isinstance(turns, list) or not all(isinstance(t, list) and len(t) == 2 for t in turns):
+        raise ValueError(f"history is {shown(value)}, expected a list of [question, answer]")
+    return [
+        message
+        for question, answer in turns
+        for text, role in ((question, "user"), (answer, "assistant"))
+        for message in messages_of(text, role, "history")
+    ]
 
 
 def _after(prompt: list[dict], answer: list[dict]) -> list[dict]:
@@ -215,7 +241,7 @@ def _with_system(given: dict, messages: list[dict]) -> list[dict]:
 
 
 def _trimmed(message: dict) -> dict:
-    return message | {"content": message["content"].strip()}
+    return message | {"content": unicodedata.normalize("NFC", visible(message["content"]))}
 
 
 def _without_weight(message: dict) -> dict:

@@ -4,6 +4,7 @@ What cannot be used is left out and told; more than a tenth of it, or nothing le
 library only: the front process reads with it before a run begins, the worker with it again.
 """
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -83,11 +84,17 @@ def read(path: Path, kind: str) -> RowsRead:
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a file without a byte order mark. Not of a pipe, which would never end."""
+    """The UTF-8 bytes of a file, which may be in UTF-16 with its mark. Not of a pipe, which would never end."""
     try:
         if path.exists() and not path.is_file():
             raise OSError("it is no regular file")
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        content = path.read_bytes()
+        if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            # What a shell on Windows redirects into a file.
+            content = content.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
+        return content.removeprefix(codecs.BOM_UTF8)
+    except UnicodeDecodeError:
+        return content
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -106,6 +113,8 @@ def _values(content: bytes) -> Iterator[tuple[int, object]]:
         return
     # Not splitlines(): it also splits at the line separators that a JSON text may hold.
     for number, line in enumerate(content.split(b"\n"), 1):
+        # Files that were put together keep the mark of each.
+        line = line.removeprefix(codecs.BOM_UTF8)
         if line.strip():
             yield number, _value(line)
 

@@ -1,5 +1,6 @@
 """Bringing recordings in: from files, folders, folders of classes, or a table, kept as 16 kHz mono."""
 
+import codecs
 import csv
 import hashlib
 import io
@@ -64,8 +65,11 @@ def from_table(table: Path, kind: str) -> list[Sample]:
     """
     if not table.is_file():
         raise Missing("no_file", f"there is no table {table}", command_line("ls", table.parent))
-    reader = csv.DictReader(io.StringIO(_decoded(table), newline=""))
-    columns = [(name or "").strip() for name in reader.fieldnames or []]
+    text = _decoded(table)
+    # Excel writes ";" where a comma is the decimal sign.
+    separator = max(",;\t", key=text.split("\n", 1)[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
     reader.fieldnames = columns
     if absent := [c for c in COLUMNS if c not in columns]:
         raise BadRequest(
@@ -93,13 +97,19 @@ def from_table(table: Path, kind: str) -> list[Sample]:
                 _beside(table, cells["file"]), cells["class"], speaker, cells["recording"] or None
             )
         )
+    if not found:
+        raise Missing(
+            "no_sounds", f"{table} has no rows after its first line", command_line("cat", table)
+        )
     return found
 
 
 def _decoded(table: Path) -> str:
-    """The text of a table: UTF-8, with or without the mark that Excel puts before it, or what older programs write."""
+    """The text of a table: UTF-8 or UTF-16, with the mark that Excel puts before it, or what older programs write."""
     raw = table.read_bytes()
     try:
+        if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return raw.decode("utf-16")
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("cp1252", "replace")

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from fae_training.models import loadable
+
 # Arrays are read together up to this many bytes.
 PIECE_BYTES = 64 * 2**20
 
@@ -10,7 +12,7 @@ def load(directory: str):
     """(model, tokenizer) as mlx-lm reads them; weights are read when they are first used."""
     from mlx_lm import load as mlx_lm_load
 
-    return mlx_lm_load(str(directory), lazy=True)
+    return mlx_lm_load(loadable(directory), lazy=True)
 
 
 def read_weights(model, advance: Callable[[int, int], None]) -> None:

@@ -66,7 +66,7 @@ def fit_to_machine(
     when not even one item at a time fits.
     """
     limit = round(USABLE * fae_app.memory_bytes())
-    config = json.loads((Path(directory) / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((Path(directory) / "config.json").read_text(encoding="utf-8-sig"))
     sizes, weights = read_directory(Path(directory)) if _has_formula(config, fast) else (None, 0)
     if sizes is None or not _believable(sizes, weights):
         note = (

@@ -27,6 +27,7 @@ from fae_training.errors import Failed
 from fae_training.fit import FitResult, FitSettings, fit
 from fae_training.language import adapters, loading
 from fae_training.language.validation_set import Looks
+from fae_training.models import loadable
 
 # A run that dies loses at most a fifth of its steps.
 CHECKPOINTS = 5
@@ -53,7 +54,7 @@ def load_model(
     from mlx_tune import FastLanguageModel
 
     try:
-        model, tokenizer = FastLanguageModel.from_pretrained(str(directory), lazy=True)
+        model, tokenizer = FastLanguageModel.from_pretrained(loadable(directory), lazy=True)
     except RuntimeError as problem:
         # mlx-tune's words about any error, with advice that does not hold here.
         cause = problem.__cause__ or problem

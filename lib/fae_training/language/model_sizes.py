@@ -98,6 +98,6 @@ def read_sizes(config: dict) -> ModelSizes:
 
 def read_directory(directory: Path) -> tuple[ModelSizes, int]:
     """(sizes, bytes of its weights) of a model directory."""
-    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8-sig"))
     weights = sum(path.stat().st_size for path in directory.glob("*.safetensors"))
     return read_sizes(config), weights

@@ -52,7 +52,7 @@ def plan_looks(
 
     batches: has batches_per_epoch and computed_tokens(index). fewest_tokens: what a validation of FEWEST_VALIDATED items
     computes; where it is not cheap there are fewer validations, at least one at the end. batch_tokens: of the largest
-    micro-batch that is trained on, for which memory was planned; without gradients twice as many tokens need less.
+    micro-batch that is trained on, for which memory was planned: without gradients as many tokens need less.
     """
     sampled = min(16, batches.batches_per_epoch)
     mean = sum(batches.computed_tokens(index) for index in range(sampled)) / sampled
@@ -66,7 +66,7 @@ def plan_looks(
         validate_every=max(1, steps // validations),
         validating_tokens=max(round(VALIDATING_SHARE * trained / (validations + 1)), CHEAP_TOKENS),
         scoring_tokens=max(round(SCORING_SHARE * trained), CHEAP_TOKENS),
-        batch_tokens=2 * batch_tokens,
+        batch_tokens=batch_tokens,
     )
 
 

@@ -84,7 +84,7 @@ def _differing(before: list[str], after: list[str], compared) -> list[tuple[str,
 
 def _spelled(text: str) -> list[str]:
     """The words of `text` as they are written, without the punctuation of the sentence around them."""
-    words, joined = [], False
+    words, joined = [], ""
     for part in composed(text).replace("’", "'").split():
         word = part.strip(_AROUND)
         # "U.S.A." keeps its last dot and ".NET" its first; a sentence's full stop goes.
@@ -92,13 +92,18 @@ def _spelled(text: str) -> list[str]:
             word = word.rstrip("." + _AROUND)
         if word.startswith(".") and not re.match(r"\.[^\W_]", word):
             word = word.lstrip("." + _AROUND)
-        if word == "&" and words:
-            joined = True
-        elif words_of(word) and joined:  # "AT & T" is one name
-            words[-1], joined = f"{words[-1]} & {word}", False
+        if words and not words_of(word) and _is_sign(word):
+            joined = word
+        elif words_of(word) and joined:  # "AT & T" and "I ♥ NY" are one name each
+            words[-1], joined = f"{words[-1]} {joined} {word}", ""
         elif words_of(word):
             words.append(word)
     return words
+
+
+def _is_sign(word: str) -> bool:
+    """Whether `word` is a sign that is part of a name, and no punctuation: &, +, ♥, ×."""
+    return len(word) <= 2 and (word == "&" or unicodedata.category(word[:1])[0] == "S")
 
 
 def whole_word(terms: list[str], flags: int = 0) -> re.Pattern:

@@ -21,6 +21,8 @@ tests in tests/test_speech_repairs.py show each on the stock package, and gone h
 import json
 from pathlib import Path
 
+from fae_training.models import loadable
+
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")
 
@@ -35,7 +37,7 @@ def load_model(directory: Path, rank: int, scale: float, seed: int):
 
     repair_family(stt)
     repair_mlp(stt)
-    model, _ = FastSTTModel.from_pretrained(str(directory))
+    model, _ = FastSTTModel.from_pretrained(loadable(directory))
     FastSTTModel.get_peft_model(
         model,
         r=rank,
@@ -73,7 +75,7 @@ def repair_family(stt) -> None:
     def detect(model_name: str, config: dict | None = None):
         path = Path(model_name, "config.json")
         if path.is_file():
-            found = json.loads(path.read_text(encoding="utf-8")).get("model_type")
+            found = json.loads(path.read_text(encoding="utf-8-sig")).get("model_type")
             if found in stt.STT_PROFILES:
                 return found
         return guess(model_name, config)

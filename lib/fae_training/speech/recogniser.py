@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fae_training.models import loadable
 from fae_training.speech.synthesis import SAMPLE_RATE
 
 LANGUAGE = "English"
@@ -44,7 +45,7 @@ def load(directory: Path, adapter: Path | None = None):
     """
     from mlx_audio.stt import load as load_speech_model
 
-    model = load_speech_model(str(directory))._model
+    model = load_speech_model(loadable(directory))._model
     if adapter is not None:
         from fae_training.language import adapters
 
