@@ -31,6 +31,15 @@ def into_a_closed_pipe(command: list, environment: dict, stream: str) -> tuple[i
     return done.returncode, getattr(done, other).decode()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_an_answer_that_a_full_disk_does_not_take_is_said_in_a_sentence(home):
+    environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
+    command = [sys.executable, str(SCRIPTS / "check_status.py")]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, env=environment, stdout=full, stderr=subprocess.PIPE)
+    assert done.stderr.decode() == "the answer could not be written: No space left on device\n"
+
+
 @pytest.mark.parametrize("name", EVERY_SCRIPT)
 def test_help_into_a_pipe_that_closes_is_no_failure(name, home):
     environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}

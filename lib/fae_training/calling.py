@@ -157,14 +157,19 @@ def to_paste(text: str, home: Path | None) -> str:
 
 
 def _write(text: str, stream) -> None:
-    """`text` as a line, at once. Who closed the pipe (`| head -1`) has read enough: that is no failure."""
+    """`text` as a line, at once. Who closed the pipe (`| head -1`) has read enough: that is no failure.
+
+    Where it cannot be written for another reason (a full disk) the work is done all the same, and a sentence says so.
+    """
     try:
         print(text, file=stream, flush=True)
-    except BrokenPipeError:
+    except OSError as problem:
         # What is still in the buffer would be tried again when Python ends, with a message.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+        if not isinstance(problem, BrokenPipeError) and stream is not sys.stderr:
+            _write(f"the answer could not be written: {problem.strerror}", sys.stderr)
 
 
 def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:

@@ -20,6 +20,8 @@ SCORING_SHARE = 0.25
 FEWEST_VALIDATED, FEWEST_SCORED = 4, 12
 # A look that computes no more than this costs so little that it is not saved on.
 CHEAP_TOKENS = 1024
+# More tokens at a time are no faster, and a run that is cancelled ends after its batch.
+LARGEST_BATCH = 4096
 # Rows that share a prefix compute it once in a batch; what a batch saves of it.
 SHARED_IN_A_BATCH = 7 / 8
 
@@ -66,7 +68,7 @@ def plan_looks(
         validate_every=max(1, steps // validations),
         validating_tokens=max(round(VALIDATING_SHARE * trained / (validations + 1)), CHEAP_TOKENS),
         scoring_tokens=max(round(SCORING_SHARE * trained), CHEAP_TOKENS),
-        batch_tokens=batch_tokens,
+        batch_tokens=min(batch_tokens, LARGEST_BATCH),
     )
 
 
