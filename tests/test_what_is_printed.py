@@ -118,3 +118,25 @@ def test_no_command_with_a_path_is_put_together_by_hand():
         if by_hand.search(line)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_stream_that_the_caller_closed_is_no_failure_and_nothing_is_written_into_its_number(
+    closed, home
+):
+    """The lock would get the number of a closed stream, which a worker's log takes the place of."""
+    program = (
+        "import os, sys\n"
+        "from fae_training import calling\n"
+        "def main(call):\n"
+        "    opened = os.open(os.devnull, os.O_RDONLY)\n"
+        "    return calling.Result({'status': 'done'}, 'done', 0 if opened > 2 else 1)\n"
+        "calling.run(main, calling.parser('A script.'))\n"
+    )
+    for arguments in ((), ("--json",)):
+        command = ["sh", "-c", f'"$@" {" ".join(f"{number}>&-" for number in closed)}', "sh"]
+        command += [sys.executable, "-c", program, *arguments, "--home", str(home)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("done" in done.stdout) == (1 not in closed)

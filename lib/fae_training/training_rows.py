@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fae_training.errors import Missing
+from fae_training.errors import Missing, command_line
 from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
 
 _FORMS = {"sft": conversation, "dpo": preference_pair}
@@ -94,7 +94,7 @@ def _content(path: Path) -> bytes:
         raise Missing(
             "unreadable_rows",
             f"{path} cannot be read: {error.strerror or error}",
-            f"ls -ld {path}; a file of rows is expected there",
+            f"{command_line('ls', '-ld', path)}; a file of rows is expected there",
         ) from error
 
 
