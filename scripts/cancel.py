@@ -42,8 +42,13 @@ def main(call: Call) -> Result:
     if run.is_alive():
         text = f"{run.id} was asked to stop, and will as soon as what it is doing allows.\nNext: uv run scripts/check_status.py"
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
-    status, again = run.status(), f"{KINDS[run.kind].script} --resume {run.id}"
-    text = f"{run.id} is {status}. Go on with it: uv run scripts/{again}"
+    status = run.status()
+    if status == "completed":  # it came to its end first, or was only scored again
+        again = f"evaluate.py --run {run.id}"
+        text = f"{run.id} is completed. Look at it: uv run scripts/{again}"
+    else:
+        again = f"{KINDS[run.kind].script} --resume {run.id}"
+        text = f"{run.id} is {status}. Go on with it: uv run scripts/{again}"
     return Result({"status": status, "run": run.id, "next": again}, text)
 
 

@@ -52,7 +52,8 @@ def main(call: Call) -> Result:
     ):
         if report.get(name) is not None:
             data[name] = report[name]
-    if status in runs.ACTIVE:
+    # A run that has ended is worked on too while it is scored again.
+    if status in runs.ACTIVE or run.is_alive():
         told = latest_progress(run)
         names = ("stage", "done", "total", "eta_s")
         data |= {name: told[name] for name in names if told.get(name) is not None}
@@ -86,7 +87,7 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
             text += f" {data['done']:,}/{data['total']:,}"
     if "loss" in data:
         text += f", loss {data['loss']:.3f}"
-    if status in runs.ACTIVE and "eta_s" in data:
+    if "stage" in data and "eta_s" in data:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
         text += f"\n  {data['error_of_run']['message']}"

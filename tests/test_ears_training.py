@@ -6,6 +6,7 @@ from fae_training import presets, runs
 from fae_training.ears import encoder, request, training
 from fae_training.ears.classes import EARS, MEMBERS
 from fae_training.state import Home
+from quiet_session import QuietSession
 from test_ears_examples import recordings
 
 EAR = EARS["keyword"]
@@ -16,7 +17,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-class Listener:
+class Listener(QuietSession):
     """What train_classifier tells; it asks for a stop when fit() has asked `stop_after` times."""
 
     def __init__(self, stop_after: int | None = None):

@@ -378,6 +378,32 @@ def test_a_run_that_died_after_its_last_step_resumes_to_its_result(run):
         assert getattr(again, name) == getattr(first, name), name
 
 
+@pytest.mark.parametrize("end", [4, 6])
+def test_a_run_that_was_ended_by_a_validation_and_died_while_it_was_scored_does_not_train_on(
+    run, end
+):
+    """What watches over a run is told of the end again: without it the run would go on, or lose what there is to say."""
+    looked = []
+
+    def watching(values) -> bool:
+        looked.append(values["val_loss"])
+        return values["val_loss"] <= 10 - end
+
+    def watched(**more):
+        return train(
+            run, validate=lambda step: {"val_loss": 10.0 - step}, stop_when=watching, **more
+        )
+
+    first, _, model = watched()
+    assert (first.stopped, first.steps_done) == ("early", end)
+    for _ in range(2):  # dies again
+        looked.clear()
+        again, _, same = watched()
+        assert looked == [10 - end] and weights(same) == weights(model)
+        for name in ("best_step", "best_value", "steps_done", "stopped", "loss", "applied"):
+            assert getattr(again, name) == getattr(first, name), name
+
+
 @pytest.mark.usefixtures("compiling")
 def test_compiled_and_uncompiled_steps_agree(run):
     compiled, plain = train(run, compiled=True)[2], train(another(run))[2]

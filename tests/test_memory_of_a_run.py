@@ -56,9 +56,7 @@ def test_scoring_holds_no_second_copy_and_stays_below_what_training_took(home, t
     assert weights > 200e6
     small_runs.fill(home)
     given = ("--preset", "smoke", "--steps", "2", "--max-length", "64")
-    told = calls.answer(
-        "train", *given, "--model", tmp_path / "model", "--detach", home=home
-    )
+    told = calls.answer("train", *given, "--model", tmp_path / "model", "--detach", home=home)
     directory = home / "runs" / told["run"]
     peaks: dict[str, int] = {}
     while small_runs.record(home, told["run"])["status"] not in ("completed", "failed"):

@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from fae_training.errors import BadRequest
+from fae_training import runs, state
+from fae_training.errors import BadRequest, Cancelled
 from fae_training.language.chat_encoder import CannotEncode
+from fae_training.language.preference_scoring import HeldOutPreferences
 from fae_training.language.rows import (
     TokenRow,
     cut_report,
@@ -14,6 +16,7 @@ from fae_training.language.rows import (
     encode_conversation,
     encode_file,
 )
+from fae_training.language.scoring import HeldOutConversations
 
 SYSTEM = {
     "role": "system",
@@ -270,3 +273,29 @@ def test_the_length_that_is_named_does_keep_nine_in_ten_whole(tokenizer):
     rows = encoded(report.nine_in_ten)
     assert sum(row.cut_tokens == 0 for row in rows) >= 0.9 * len(rows)
     assert {row.whole_tokens for row in rows} == {row.whole_tokens for row in encoded(4096)}
+
+
+@pytest.mark.parametrize("kind", ["sft", "dpo"])
+def test_tokenising_what_is_held_out_for_a_scoring_can_be_cancelled(tokenizer, home, kind):
+    """Nothing of it is in the cache when a run is scored again, or when a preference run is scored."""
+    place = state.Home(home)
+    for name in ("sft", "dpo"):
+        place.directory("data", name)
+    question, answer = {"role": "user", "content": "a b"}, {"role": "assistant", "content": "c"}
+    rejected = {"role": "assistant", "content": "d"}
+    talks = [{"messages": [question, answer]}] * 5
+    state.write_jsonl(place.file("data", "sft", "valid.jsonl"), talks if kind == "sft" else [])
+    pair = {"prompt": [question], "chosen": [answer], "rejected": [rejected]}
+    state.write_jsonl(place.file("data", "dpo", "valid.jsonl"), [pair] * 5)
+    run = runs.create(place, kind, {"settings": {"max_length": 512}})
+    asked = []
+
+    def check():
+        asked.append(1)
+        if len(asked) == 3:
+            raise Cancelled()
+
+    held_out = {"sft": HeldOutConversations, "dpo": HeldOutPreferences}[kind]
+    with pytest.raises(Cancelled):
+        held_out(run, tokenizer, check)
+    assert len(asked) == 3

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
+import calls
 import pytest
 from fae_training import runs, state
 from fae_training.errors import Busy, Missing
@@ -112,6 +114,36 @@ def test_a_worker_that_has_said_its_last_word_is_waited_for(place, holder_of):
     threading.Timer(0.6, worker.kill).start()
     os.close(runs.take_lock(place, "next"))
     assert worker.wait() == -signal.SIGKILL
+
+
+def test_a_completed_run_that_is_scored_again_says_how_far_it_is_and_what_to_type_after_a_cancel(
+    place, holder_of
+):
+    run = make(place, status="completed")
+    state.write_json(
+        run.file(runs.PROGRESS_FILE),
+        {"seconds": {}, "stage": "scoring", "done": 3, "total": 24, "eta_s": 7.0},
+    )
+    assert "stage" not in calls.answer("check_status", home=place.path)
+    worker = holder_of(place, run.id)
+    told = calls.answer("check_status", home=place.path)
+    assert (told["status"], told["stage"], told["done"], told["total"], told["eta_s"]) == (
+        "completed",
+        "scoring",
+        3,
+        24,
+        7.0,
+    )
+
+    def obey():
+        while not run.file("cancel").exists():
+            time.sleep(0.01)
+        worker.kill()
+
+    threading.Thread(target=obey, daemon=True).start()
+    stopped = calls.answer("cancel", home=place.path)
+    # It is complete, so --resume would be refused.
+    assert (stopped["status"], stopped["next"]) == ("completed", f"evaluate.py --run {run.id}")
 
 
 def test_looking_at_the_lock_does_not_keep_anybody_from_taking_it(place):

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from types import SimpleNamespace
 
 import calls
 import ear_sounds
@@ -14,6 +13,7 @@ from fae_training.ears.classes import EARS
 from fae_training.ears.runtime import load
 from fae_training.runs import Run
 from fae_training.state import Home
+from quiet_session import QuietSession
 
 # A smoke run, but long enough to learn the tones.
 ENOUGH = ("--preset", "smoke", "--steps", "160", "--synthesise", "never")
@@ -68,7 +68,7 @@ def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_pa
         of_word = kept.pop(name)
         kept[name.replace("_97", "_79")] = of_word[:, 9:88] if name == "windows_97" else of_word
     np.savez(copied.path / "runs" / run.name / "held_out.npz", **kept)
-    judged = scoring.score(Run(copied, run.name), SimpleNamespace(log=lambda text: None))
+    judged = scoring.score(Run(copied, run.name), QuietSession())
     found = {m["name"]: m["candidate"] for m in judged["measures"]}
     assert found["accuracy_79_frames"] > 0.5 and "accuracy_97_frames" not in found
 

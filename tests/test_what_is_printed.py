@@ -162,3 +162,25 @@ def test_what_setup_could_not_prepare_is_told_where_the_newcomer_looks(home):
 def test_a_download_is_planned_and_not_done_by_a_dry_run(home):
     got = calls.script("train", "--model", "nobody/nothing-here", "--fetch", "--dry-run", home=home)
     assert (got.status, got.err) == (0, "") and got.out.startswith("Would download nobody/nothing")
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+def test_a_stream_that_the_caller_closed_is_no_failure_and_nothing_is_written_into_its_number(
+    closed, home
+):
+    """The lock would get the number of a closed stream, which a worker's log takes the place of."""
+    program = (
+        "import os, sys\n"
+        "from fae_training import calling\n"
+        "def main(call):\n"
+        "    opened = os.open(os.devnull, os.O_RDONLY)\n"
+        "    return calling.Result({'status': 'done'}, 'done', 0 if opened > 2 else 1)\n"
+        "calling.run(main, calling.parser('A script.'))\n"
+    )
+    for arguments in ((), ("--json",)):
+        command = ["sh", "-c", f'"$@" {" ".join(f"{number}>&-" for number in closed)}', "sh"]
+        command += [sys.executable, "-c", program, *arguments, "--home", str(home)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("done" in done.stdout) == (1 not in closed)

@@ -6,7 +6,6 @@ some_name. A script is a parser, a `main(call) -> Result`, and `run(main, parser
 """
 
 import argparse
-import contextlib
 import difflib
 import json
 import os
@@ -111,10 +110,10 @@ class Result:
 def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     """Read the call, do it, answer, and exit with the contract's status."""
     argv = sys.argv[1:]
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that shows ASCII alone gets "?" for the rest, as ls does.
-        with contextlib.suppress(AttributeError):  # there is none where the caller closed it
-            stream.reconfigure(errors="replace")
+        stream.reconfigure(errors="replace")
     from_fae = bool(os.environ.get("FAE_SKILL_NAME"))
     caller = (
         "fae"
@@ -156,6 +155,16 @@ def to_paste(text: str, home: Path | None) -> str:
     )
 
 
+def _open_closed_streams() -> None:
+    """Lead a standard stream that the caller closed nowhere.
+
+    Else the next file that is opened takes its number: the lock that a worker inherits would become its log.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (it stays open)
+
+
 def _write(text: str, stream) -> None:
     """`text` as a line, at once. Who closed the pipe (`| head -1`) has read enough: that is no failure.
 
@@ -194,7 +203,7 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
 
 
 def _read_standard_input() -> dict:
-    text = sys.stdin.read() if sys.stdin else ""
+    text = sys.stdin.read()
     if not text.strip():
         return {}
     request = _json_object(text, "standard input")

@@ -218,12 +218,14 @@ def fit(
                     progress.validated(step, values, trained)
                     if settings.stop_when and settings.stop_when(values):
                         stopped = "early"
-            last = step == settings.steps
-            if step and (step % settings.save_every == 0 or last) and step > progress.saved_step:
-                progress.save(step, model, optimizer, pending)
             if progress.out_of_patience():
                 stopped = "early"
-            if last or stopped == "early":
+            ended = step == settings.steps or stopped == "early"
+            if step and (step % settings.save_every == 0 or ended) and step > progress.saved_step:
+                # What stop_when has seen is not in a checkpoint: a run that goes on from its end shows it again.
+                again = ended and validate is not None and settings.stop_when is not None
+                progress.save(step, model, optimizer, pending or again)
+            if ended:
                 break
             if session.should_stop():
                 stopped = "cancelled"

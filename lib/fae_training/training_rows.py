@@ -101,7 +101,7 @@ def _content(path: Path) -> bytes:
         raise Missing(
             "unreadable_rows",
             f"{path} cannot be read: {error.strerror or error}",
-            command_line("ls", "-ld", path) + "; a file of rows is expected there",
+            f"{command_line('ls', '-ld', path)}; a file of rows is expected there",
         ) from error
 
 

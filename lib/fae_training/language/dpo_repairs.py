@@ -156,7 +156,8 @@ def dpo_trainer(
             )
 
             def validate(step: int) -> dict:
-                drift.begin(len(validated) + len(drift.probed))
+                # Before the first step the conversations are measured already.
+                drift.begin(len(validated) + (len(drift.probed) if step else 0))
                 values = preference_scoring.validation_values(
                     inner, validation, reference, objective, fast, drift.finished
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from fae_training import training_rows
 from fae_training.language import preference_request, scoring, validation_set
@@ -143,11 +144,14 @@ def probed_conversations(run: Run, tokenizer, tokens: int) -> list[TokenRow]:
 class HeldOutPreferences:
     """The held-out corrections and conversations that a preference run is judged by."""
 
-    def __init__(self, run: Run, tokenizer):
+    def __init__(self, run: Run, tokenizer, check: Callable[[], None]):
+        """check: see HeldOutConversations."""
         self.tokenizer = tokenizer
-        self.conversations = scoring.HeldOutConversations(run, tokenizer, share=0.5)
+        self.conversations = scoring.HeldOutConversations(run, tokenizer, check, share=0.5)
         _, held_out, _ = preference_request.corrections(run.home)
-        encoded = encode_pairs(tokenizer, held_out, run.settings["max_length"])
+        encoded = encode_pairs(
+            tokenizer, held_out, run.settings["max_length"], lambda done, total: check()
+        )
         self.pairs, self.asked = encoded.pairs, encoded.rows[:ASKED]
         if looks := scoring.looks_of(run):
             fewest = validation_set.FEWEST_SCORED
@@ -192,7 +196,9 @@ class HeldOutPreferences:
 
 def score(run: Run, session, loaded: tuple | None = None) -> dict:
     """The benchmark of a run (see gate.py): preferences on held-out corrections, and the loss on conversations."""
-    scored = scoring.score_models(run, session, loaded, lambda t: HeldOutPreferences(run, t))
+    scored = scoring.score_models(
+        run, session, loaded, lambda tokenizer: HeldOutPreferences(run, tokenizer, session.check)
+    )
     benchmark = benchmark_of(scored.results)
     return benchmark | {
         "notes": scored.notes + benchmark["notes"],

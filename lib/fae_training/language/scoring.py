@@ -136,10 +136,11 @@ def score_models(run: Run, session, loaded: tuple | None, prepare: Callable) -> 
 class HeldOutConversations:
     """The held-out answers that a run is judged by (see validation_set), and prompts for the model to answer itself.
 
-    share: which part of the tokens that scoring may compute is for these answers.
+    check is called between the conversations that are tokenised and may raise to end the work. share: which part of the
+    tokens that scoring may compute is for these answers.
     """
 
-    def __init__(self, run: Run, tokenizer, share: float = 1.0):
+    def __init__(self, run: Run, tokenizer, check: Callable[[], None], share: float = 1.0):
         self.tokenizer = tokenizer
         self.prompts = example_prompts(run, tokenizer)
         self.all_rows = encode_file(
@@ -147,6 +148,7 @@ class HeldOutConversations:
             run.home.file("data", "sft", "valid.jsonl"),
             run.settings["max_length"],
             run.home.directory("cache"),
+            lambda done, total: check(),
         ).rows
         looks = looks_of(run)
         self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
@@ -192,7 +194,7 @@ def looks_of(run: Run) -> validation_set.Looks | None:
 def score(run: Run, session, loaded: tuple | None = None) -> dict:
     """The benchmark of a run (see gate.py): loss on held-out conversations, and answers before and after."""
     scored = score_models(
-        run, session, loaded, lambda tokenizer: HeldOutConversations(run, tokenizer)
+        run, session, loaded, lambda tokenizer: HeldOutConversations(run, tokenizer, session.check)
     )
     benchmark = benchmark_of(scored.results)
     return benchmark | {
