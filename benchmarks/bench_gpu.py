@@ -33,7 +33,7 @@ from pathlib import Path
 
 import page
 import random_models
-from fae_training import linux_cpu, worker
+from fae_training import linux_cpu, results
 from training_sides import CONFIG, Ours, plain_rows, stock_mlx_lm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,7 +125,7 @@ def measure(case: Case) -> dict:
         planned = estimate.peak / 1e9
     for _ in range(STEPS + 1):
         side.step()
-    about = {"planned_gb": planned, "weight_gb": weights / 1e9, "versions": worker.versions()}
+    about = {"planned_gb": planned, "weight_gb": weights / 1e9, "versions": results.versions()}
     about["device"] = str(mx.device_info().get("device_name", mx.default_device()))
     return side.result() | about
 

@@ -26,7 +26,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def machine(versions: dict[str, str]) -> str:
-    """What figures depend on, in words; `versions` as a run's receipt has them (fae_training.worker.versions)."""
+    """What figures depend on, in words; `versions` as a run's receipt has them (fae_training.results.versions)."""
     packages = [f"{n} {versions[n]}" for n in ("mlx", "mlx-lm", "mlx-tune") if n in versions]
     products = versions.get("matrix products")
     return ", ".join(

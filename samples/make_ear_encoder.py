@@ -54,7 +54,8 @@ from fae_training.ears.examples import Augmentation, Examples
 from fae_training.ears.features import BANDS, LOG_FLOOR, SAMPLE_RATE
 from fae_training.ears.recordings import Recording
 from fae_training.ears.windows import held_out_windows
-from fae_training.fit import FitSettings, fit
+from fae_training.fit import fit
+from fae_training.fit_progress import FitSettings
 from fae_training.session import Session
 from fae_training.speech.sentences import WITHOUT_A_NAME
 from fae_training.speech.synthesis import Synthesiser, Voice

@@ -27,8 +27,8 @@ from fae_training.deployment import (
 )
 from fae_training.errors import Failed, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
+from fae_training.results import verify
 from fae_training.state import read_json
-from fae_training.worker import verify
 
 # Fae waits 30 s for everything; a person may wait for a large model.
 PATIENCE_S = {"fae": 18, "program": 600, "person": 600}

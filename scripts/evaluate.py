@@ -22,8 +22,8 @@ from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused
 from fae_training.gate import decide
 from fae_training.kinds import KINDS
+from fae_training.results import scored
 from fae_training.state import now, write_json
-from fae_training.worker import scored
 
 # "Iter 20: Val loss 2.1", as mlx-lm prints it, and "step=20 ... val_loss=2.1", as our worker does.
 LOG_LINE = re.compile(r"(?:Iter (\d+): Val loss|step=(\d+).*?\bval_loss=)\s*([0-9.]+)")

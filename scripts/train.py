@@ -28,7 +28,7 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 
 
 from dataclasses import asdict
 
-from fae_training import calling, dataset, presets, worker
+from fae_training import calling, dataset, presets, results, worker
 from fae_training.calling import Call, Result
 from fae_training.language import request, scoring
 
@@ -54,7 +54,7 @@ def prepare(call: Call, settings) -> dict:
     return facts | request.model_facts(call, settings["model"], "train.py")
 
 
-def train(run, session) -> worker.Trained:
+def train(run, session) -> results.Trained:
     """The worker's task: load, train, save, and say what was really applied."""
     from fae_training.language import (
         fast_path,
@@ -144,8 +144,8 @@ def train(run, session) -> worker.Trained:
         "looks": asdict(looks),
         "cut": asdict(cut),
     }
-    return worker.Trained(
-        worker.receipt(run, result, applied, notes),
+    return results.Trained(
+        results.receipt(run, result, applied, notes),
         lambda: scoring.score(run, session, (model.model, tokenizer)),
     )
 

@@ -30,7 +30,7 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no mo
 
 from dataclasses import asdict
 
-from fae_training import calling, consent, dataset, presets, worker
+from fae_training import calling, consent, dataset, presets, results, worker
 from fae_training.calling import Call, Result
 from fae_training.language import preference_request, preference_scoring, request, scoring
 
@@ -58,7 +58,7 @@ def prepare(call: Call, settings) -> dict:
     return facts | preference_request.start_facts(call.home, settings, facts)
 
 
-def train(run, session) -> worker.Trained:
+def train(run, session) -> results.Trained:
     """The worker's task: load, train, save, and say what was really applied."""
     from fae_training.language import (
         dpo_repairs,
@@ -130,8 +130,8 @@ def train(run, session) -> worker.Trained:
         "looks": asdict(trainer.looks),
         "cut": asdict(cut),
     }
-    return worker.Trained(
-        worker.receipt(run, result, applied, notes),
+    return results.Trained(
+        results.receipt(run, result, applied, notes),
         lambda: preference_scoring.score(run, session, (model.model, tokenizer)),
     )
 

@@ -32,7 +32,7 @@ the thresholds):
 Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, presets, worker
+from fae_training import calling, presets, results, worker
 from fae_training.calling import Call, Result
 from fae_training.ears import request
 
@@ -50,11 +50,11 @@ def prepare(call: Call, settings) -> dict:
     return request.facts(call, settings, KIND)
 
 
-def train(run, session) -> worker.Trained:
+def train(run, session) -> results.Trained:
     """The worker's task: gather the sounds, train, choose thresholds on streams, save."""
     from fae_training.ears import training
 
-    return worker.Trained(training.train(run, session))
+    return results.Trained(training.train(run, session))
 
 
 def score(run, session) -> dict:

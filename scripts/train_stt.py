@@ -31,7 +31,7 @@ Presets (steps, batch, accumulation, learning rate, rank, clips of a word):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no model or no sound, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, presets, worker
+from fae_training import calling, presets, results, worker
 from fae_training.calling import Call, Result
 from fae_training.speech import request, scoring
 
@@ -52,9 +52,10 @@ def prepare(call: Call, settings) -> dict:
     return request.facts(call, settings)
 
 
-def train(run, session) -> worker.Trained:
+def train(run, session) -> results.Trained:
     """The worker's task: make the clips, load, train, save, and say what was really applied."""
-    from fae_training.fit import FitSettings, fit
+    from fae_training.fit import fit
+    from fae_training.fit_progress import FitSettings
     from fae_training.speech import batches, dataset, mlx_tune_repairs, recogniser
     from fae_training.speech.synthesis import find_synthesiser
 
@@ -114,7 +115,7 @@ def train(run, session) -> worker.Trained:
         "rows": {"train": data["train"], "valid": data["valid"]},
         "terms": data["terms"],
     }
-    return worker.Trained(worker.receipt(run, result, applied, data["notes"]))
+    return results.Trained(results.receipt(run, result, applied, data["notes"]))
 
 
 def build_parser() -> calling.Parser:

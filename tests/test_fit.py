@@ -9,7 +9,8 @@ import math
 import pytest
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Failed
-from fae_training.fit import FitSettings, fit, learning_rate_at
+from fae_training.fit import fit, learning_rate_at
+from fae_training.fit_progress import FitSettings
 from quiet_session import QuietSession
 
 

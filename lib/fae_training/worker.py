@@ -8,20 +8,16 @@ import argparse
 import contextlib
 import gc
 import os
-import platform
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from fae_training import consent, dataset, linux_cpu, models, runs
 from fae_training.calling import Call, Parser, Result, parser
-from fae_training.deployment import fingerprint
 from fae_training.errors import (
     BadRequest,
     Cancelled,
@@ -30,26 +26,15 @@ from fae_training.errors import (
     SkillError,
     command_line,
 )
-from fae_training.fit import FitResult
 from fae_training.kinds import KINDS
 from fae_training.processes import lift_limits, start
 from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.ranges import RANGES
+from fae_training.results import scored
 from fae_training.runs import Run
 from fae_training.session import LAST_STAGE, Session
 from fae_training.settings import Settings, house_rule, resolve
-from fae_training.state import now, read_json, write_json
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a kind's training gives back: its receipt, and how to score it with the model that is in memory already.
-
-    Without `score` a fresh process does it.
-    """
-
-    receipt: dict
-    score: Callable[[], dict] | None = None
+from fae_training.state import now, write_json
 
 
 def training_parser(description: str, presets: dict) -> Parser:
@@ -378,88 +363,9 @@ def _keep(run: Run, session: Session, result: dict) -> None:
     write_json(run.file("train_metrics.json"), result)
 
 
-def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dict:
-    """train_metrics.json of a run: what was asked, what was applied, and how it went."""
-    went = {
-        name: value
-        for name, value in vars(result).items()
-        if name not in ("best_parameters", "applied")
-    }
-    return went | {
-        "asked": run.settings,
-        "applied": applied,
-        "notes": notes,
-        "versions": versions(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """The libraries that trained, as installed."""
-    found = {}
-    for name in ("mlx", "mlx-lm", "mlx-tune", "mlx-audio", "numpy", "librosa"):
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    if products := linux_cpu.use_openblas():
-        found["matrix products"] = products
-    return found | {"python": platform.python_version(), "system": platform.platform()}
-
-
 def _of_library(problem: Exception, run: Run) -> Failed:
     return Failed(
         "training_failed",
         f"{type(problem).__name__}: {problem}",
         command_line("tail", "-n", 40, run.file("train.log")),
     )
-
-
-def scored(
-    run: Run,
-    score: Callable[[], dict] | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> dict:
-    """The benchmark of a run's saved adapter, and which adapter that was; by `score`, else by a fresh process.
-
-    Raises Failed, and Cancelled when should_stop says so or somebody cancels the run.
-    """
-    mark = fingerprint(run.file("adapters"))
-    found = score() if score else _fresh_process(run, "score", None, should_stop)
-    return found | {"fingerprint": mark}
-
-
-def verify(run: Run, timeout_s: float) -> dict | None:
-    """Whether what is saved loads and changes the output, from a fresh process; None when that takes too long."""
-    return _fresh_process(run, "verify", timeout_s)
-
-
-def _fresh_process(
-    run: Run,
-    task: str,
-    timeout_s: float | None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> dict | None:
-    """What a fresh process of the run's own script found out by `task`; None when it took too long. Raises Cancelled."""
-    answer = run.file(f"{task}.json")
-    answer.unlink(missing_ok=True)
-    process = start(run, task)
-    end = None if timeout_s is None else time.monotonic() + timeout_s
-    try:
-        while (status := process.poll()) is None:
-            if end is not None and time.monotonic() > end:
-                return None
-            if should_stop():
-                raise Cancelled()
-            time.sleep(0.05)
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
-    result = read_json(answer)
-    if result is None and run.file("cancel").exists():
-        raise Cancelled()
-    if status or result is None:
-        raise Failed(
-            f"{task}_failed",
-            f"{run.id}: the process for {task} ended with status {status}",
-            command_line("tail", "-n", 40, run.file("train.log")),
-        )
-    return result

@@ -135,7 +135,8 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
     import mlx.nn as nn
 
     from fae_training.ears import network
-    from fae_training.fit import FitSettings, fit
+    from fae_training.fit import fit
+    from fae_training.fit_progress import FitSettings
 
     ear = examples.ear
     start = encoder.load(ear.beginnings)
@@ -273,7 +274,7 @@ def train(run, session) -> dict:
     keep_held_out(run, held, made)
 
     # What was applied, read back from the objects
-    from fae_training.worker import receipt
+    from fae_training.results import receipt
 
     applied = result.applied | {
         "batch_size": examples.batch_size,

@@ -27,7 +27,8 @@ fallback          a missing import starts SFT on the chosen answers instead
 from __future__ import annotations
 
 from fae_training.errors import Failed
-from fae_training.fit import FitResult, FitSettings, fit
+from fae_training.fit import fit
+from fae_training.fit_progress import FitResult, FitSettings
 from fae_training.language import adapters, preference_reference, preference_scoring, validation_set
 from fae_training.language.drift import Drift
 from fae_training.language.fast_path import FastSettings

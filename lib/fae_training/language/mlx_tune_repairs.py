@@ -24,7 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fae_training.errors import Failed
-from fae_training.fit import FitResult, FitSettings, fit
+from fae_training.fit import fit
+from fae_training.fit_progress import FitResult, FitSettings
 from fae_training.language import adapters, loading
 from fae_training.language.validation_set import Looks
 from fae_training.models import loadable

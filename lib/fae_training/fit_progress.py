@@ -1,0 +1,266 @@
+"""What a training asks for, what it keeps on the way (reports, checkpoints, the best so far), and what it gives back."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fae_training.arrays import load_arrays, save_arrays
+from fae_training.errors import BadRequest
+
+SCHEDULES = ("cosine", "constant")
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How to train. `best` says whether the lowest or the highest `best_metric` of a validation is the best.
+
+    validate_from: no validation before this step; while the rate is high a good one is luck, where few are held out.
+    patience: end after so many validations without a better one; None: never.
+    stop_when: called with the values of each validation; True ends the run early with the best so far.
+    scoring: how long the scoring after the training takes, as a number of validations; for the time left.
+    max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
+    compiled: whether mx.compile fuses the step; None: on a GPU. On a CPU it gains a few percent of a step, after a C++
+    compiler has worked for up to minutes on each shape.
+    """
+
+    steps: int
+    learning_rate: float
+    gradient_accumulation: int = 1
+    warmup_steps: int = 0
+    schedule: str = "cosine"
+    weight_decay: float = 0.01
+    seed: int = 0
+    report_every: int = 10
+    validate_every: int = 50
+    validate_from: int = 0
+    save_every: int = 50
+    max_gradient_norm: float | None = None
+    best_metric: str = "val_loss"
+    best: str = "lowest"
+    patience: int | None = None
+    stop_when: Callable[[dict], bool] | None = None
+    scoring: float = 0.0
+    compiled: bool | None = None
+
+    def __post_init__(self):
+        if self.schedule not in SCHEDULES:
+            raise BadRequest(
+                "unknown_schedule",
+                f"there is no schedule {self.schedule!r}; expected one of {', '.join(SCHEDULES)}",
+                "correct it in config.json",
+            )
+
+
+@dataclass
+class FitResult:
+    """`stopped` is completed, early (patience, stop_when) or cancelled. `best_parameters` maps names to arrays.
+
+    The tokens a second are those of the steps alone, without validations.
+    """
+
+    best_parameters: dict
+    best_step: int
+    best_value: float | None
+    first_value: float | None
+    steps_done: int
+    stopped: str
+    loss: float | None
+    tokens_per_s: float
+    supervised_tokens_per_s: float
+    peak_memory_gb: float
+    applied: dict = field(default_factory=dict)
+
+
+class FitProgress:
+    """The book-keeping of fit: reports, checkpoints, the best so far."""
+
+    def __init__(self, settings: FitSettings, run, session):
+        self.settings, self.session = settings, session
+        self.directory: Path = run.file("checkpoints")
+        self.best_step, self.best_value, self.first_value = 0, None, None
+        self.validations_since_best = 0
+        self.loss: float | None = None
+        self.seconds_before, self.started = 0.0, time.monotonic()
+        self.step, self.first_step, self.saved_step = 0, 0, 0
+        self.validation_pending = True
+        self.tokens, self.supervised, self.step_seconds = 0, 0, 0.0
+        self.durations: dict[str, list[float]] = {"step": [], "validation": []}
+        self.window: list[tuple[float, dict]] = []
+
+    def resume(self, model, optimizer) -> int:
+        """Put back the newest checkpoint; returns its step, 0 where there is none."""
+        import mlx.core as mx
+        from mlx.utils import tree_unflatten
+
+        path = self.directory / "latest.safetensors"
+        if not path.exists():
+            return 0
+        arrays, kept = load_arrays(path)
+
+        def part(name):
+            return [
+                (key.removeprefix(name + "/"), value)
+                for key, value in arrays.items()
+                if key.startswith(name + "/")
+            ]
+
+        model.load_weights(part("parameters"), strict=False)
+        optimizer.state = tree_unflatten(part("optimizer"))
+        high, low = arrays["random"].tolist()
+        mx.random.seed((high << 32) | low)  # a key is its seed in two halves
+        self.best_step, self.seconds_before = int(kept["best_step"]), float(kept["seconds"])
+        self.best_value, self.first_value = (
+            _number(kept["best_value"]),
+            _number(kept["first_value"]),
+        )
+        self.validations_since_best = int(kept["validations_since_best"])
+        self.loss = _number(kept["loss"])
+        self.step = self.first_step = self.saved_step = int(kept["step"])
+        self.validation_pending = kept.get("validation_pending") == "True"
+        self.tokens, self.supervised = int(kept.get("tokens", 0)), int(kept.get("supervised", 0))
+        self.step_seconds = float(kept.get("step_seconds", 0.0))
+        self.session.log(f"going on from step {self.first_step}")
+        return self.first_step
+
+    def save(self, step: int, model, optimizer, validation_pending: bool) -> None:
+        import mlx.core as mx
+        from mlx.utils import tree_flatten
+
+        arrays = {
+            f"parameters/{name}": value
+            for name, value in tree_flatten(model.trainable_parameters())
+        }
+        arrays |= {f"optimizer/{name}": value for name, value in tree_flatten(optimizer.state)}
+        arrays["random"] = mx.random.state[0]
+        names = ("best_step", "best_value", "first_value", "validations_since_best", "loss")
+        kept = {name: str(getattr(self, name)) for name in names}
+        kept |= {name: str(getattr(self, name)) for name in ("tokens", "supervised")}
+        kept["step_seconds"] = str(self.step_seconds)
+        save_arrays(
+            self.directory / "latest.safetensors",
+            arrays,
+            kept
+            | {"step": str(step), "seconds": str(self.seconds())}
+            | {"validation_pending": str(validation_pending)},
+        )
+        self.saved_step = step
+
+    def seconds(self) -> float:
+        return self.seconds_before + time.monotonic() - self.started
+
+    def took(self, what: str, seconds: float) -> None:
+        """One more step or validation, and how long it took in this process."""
+        self.durations[what].append(seconds)
+        if what == "step":
+            self.step_seconds += seconds
+
+    def seconds_left(self) -> float | None:
+        """Of the steps, validations and scoring that are still to come; None before the first step."""
+        steps, validations = self.durations["step"], self.durations["validation"]
+        if not steps:
+            return None
+        left = sum(steps) / len(steps) * (self.settings.steps - self.step)
+        if validations:
+            every, first = self.settings.validate_every, self.settings.validate_from
+            due = {*range(self.step + 1, self.settings.steps + 1)}
+            to_come = sum(
+                1 for s in due if (s % every == 0 and s >= first) or s == self.settings.steps
+            )
+            left += sum(validations) / len(validations) * (to_come + self.settings.scoring)
+        return left
+
+    def count(self, tokens: tuple[int, int]) -> None:
+        self.tokens += tokens[0]
+        self.supervised += tokens[1]
+
+    def first(self, values: dict) -> None:
+        """Where the training starts from: the reports show whether it got better at all."""
+        self.first_value = values[self.settings.best_metric]
+        self.session.report({"step": 0, "elapsed_s": round(self.seconds(), 1)} | values)
+
+    def stepped(self, step: int, loss: float, learning_rate: float, extras: dict) -> None:
+        import mlx.core as mx
+
+        self.step, self.loss = step, loss
+        self.window.append((loss, extras))
+        if step % self.settings.report_every and step != self.settings.steps:
+            return
+        names = self.window[-1][1]
+        means = {name: sum(e[name] for _, e in self.window) / len(self.window) for name in names}
+        here = max(self.step_seconds, 1e-9)
+        self.session.report(
+            {
+                "step": step,
+                "loss": sum(loss for loss, _ in self.window) / len(self.window),
+                "lr": learning_rate,
+                "tokens_per_s": round(self.tokens / here, 1),
+                "supervised_tokens_per_s": round(self.supervised / here, 1),
+                "peak_memory_gb": round(mx.get_peak_memory() / 1e9, 3),
+                "elapsed_s": round(self.seconds(), 1),
+                "eta_s": round(self.seconds_left(), 1),
+            }
+            | means
+        )
+        self.window = []
+
+    def validated(self, step: int, values: dict, parameters: dict) -> None:
+        value = values[self.settings.best_metric]
+        better = self.best_value is None or (
+            (value < self.best_value) == (self.settings.best == "lowest")
+            and value != self.best_value
+        )
+        if better:
+            self.best_step, self.best_value, self.validations_since_best = step, value, 0
+            save_arrays(self.directory / "best.safetensors", parameters)
+        else:
+            self.validations_since_best += 1
+        self.session.report(
+            {"step": step, "elapsed_s": round(self.seconds(), 1), "best_step": self.best_step}
+            | values
+        )
+
+    def out_of_patience(self) -> bool:
+        return (
+            self.settings.patience is not None
+            and self.validations_since_best >= self.settings.patience
+        )
+
+    def result(self, step: int, stopped: str, model, optimizer) -> FitResult:
+        import mlx.core as mx
+        from mlx.utils import tree_flatten
+
+        best = self.directory / "best.safetensors"
+        parameters = (
+            load_arrays(best)[0]
+            if self.best_step
+            else dict(tree_flatten(model.trainable_parameters()))
+        )
+        here = max(self.step_seconds, 1e-9)
+        return FitResult(
+            best_parameters=parameters,
+            best_step=self.best_step or step,
+            best_value=self.best_value,
+            first_value=self.first_value,
+            steps_done=step,
+            stopped=stopped,
+            loss=self.loss,
+            tokens_per_s=round(self.tokens / here, 1),
+            supervised_tokens_per_s=round(self.supervised / here, 1),
+            peak_memory_gb=round(mx.get_peak_memory() / 1e9, 3),
+            # Read back from what trained, not from what was asked.
+            applied={
+                "optimizer": type(optimizer).__name__,
+                "updates": int(optimizer.step.item()),
+                "weight_decay": optimizer.weight_decay,
+                "last_learning_rate": optimizer.learning_rate.item(),
+                "gradient_accumulation": self.settings.gradient_accumulation,
+                "trainable_parameters": sum(
+                    a.size for _, a in tree_flatten(model.trainable_parameters())
+                ),
+            },
+        )
+
+
+def _number(text: str) -> float | None:
+    return None if text == "None" else float(text)

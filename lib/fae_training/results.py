@@ -1,0 +1,106 @@
+"""What a training gives back: its receipt, and the benchmark of what it saved, measured by itself or by a fresh process."""
+
+import contextlib
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from fae_training import linux_cpu
+from fae_training.deployment import fingerprint
+from fae_training.errors import Cancelled, Failed, command_line
+from fae_training.fit_progress import FitResult
+from fae_training.processes import start
+from fae_training.runs import Run
+from fae_training.state import read_json
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a kind's training gives back: its receipt, and how to score it with the model that is in memory already.
+
+    Without `score` a fresh process does it.
+    """
+
+    receipt: dict
+    score: Callable[[], dict] | None = None
+
+
+def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dict:
+    """train_metrics.json of a run: what was asked, what was applied, and how it went."""
+    went = {
+        name: value
+        for name, value in vars(result).items()
+        if name not in ("best_parameters", "applied")
+    }
+    return went | {
+        "asked": run.settings,
+        "applied": applied,
+        "notes": notes,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The libraries that trained, as installed."""
+    found = {}
+    for name in ("mlx", "mlx-lm", "mlx-tune", "mlx-audio", "numpy", "librosa"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    if products := linux_cpu.use_openblas():
+        found["matrix products"] = products
+    return found | {"python": platform.python_version(), "system": platform.platform()}
+
+
+def scored(
+    run: Run,
+    score: Callable[[], dict] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict:
+    """The benchmark of a run's saved adapter, and which adapter that was; by `score`, else by a fresh process.
+
+    Raises Failed, and Cancelled when should_stop says so or somebody cancels the run.
+    """
+    mark = fingerprint(run.file("adapters"))
+    found = score() if score else _fresh_process(run, "score", None, should_stop)
+    return found | {"fingerprint": mark}
+
+
+def verify(run: Run, timeout_s: float) -> dict | None:
+    """Whether what is saved loads and changes the output, from a fresh process; None when that takes too long."""
+    return _fresh_process(run, "verify", timeout_s)
+
+
+def _fresh_process(
+    run: Run,
+    task: str,
+    timeout_s: float | None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> dict | None:
+    """What a fresh process of the run's own script found out by `task`; None when it took too long. Raises Cancelled."""
+    answer = run.file(f"{task}.json")
+    answer.unlink(missing_ok=True)
+    process = start(run, task)
+    end = None if timeout_s is None else time.monotonic() + timeout_s
+    try:
+        while (status := process.poll()) is None:
+            if end is not None and time.monotonic() > end:
+                return None
+            if should_stop():
+                raise Cancelled()
+            time.sleep(0.05)
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    result = read_json(answer)
+    if result is None and run.file("cancel").exists():
+        raise Cancelled()
+    if status or result is None:
+        raise Failed(
+            f"{task}_failed",
+            f"{run.id}: the process for {task} ended with status {status}",
+            command_line("tail", "-n", 40, run.file("train.log")),
+        )
+    return result
