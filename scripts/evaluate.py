@@ -19,7 +19,7 @@ import re
 from fae_training import calling, consent, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import check_unchanged, compared_with_another
-from fae_training.errors import Missing, Refused
+from fae_training.errors import Cancelled, Missing, Refused
 from fae_training.gate import decide
 from fae_training.kinds import KINDS
 from fae_training.results import scored
@@ -73,9 +73,15 @@ def rescore(call: Call, run: runs.Run) -> None:
             f"{run.id} has no result to score",
             f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}",
         )
-    with runs.locked(call.home, run.id):
-        run.file("cancel").unlink(missing_ok=True)  # of the training; this can be cancelled too
-        result["benchmark"] = scored(run)
+    marker = run.file("cancel")
+    with runs.locked(call.home, run.id) as lock:
+        marker.unlink(missing_ok=True)  # of the training; this can be cancelled too
+        try:
+            # The process holds the lock itself: nothing else may start when this script alone is killed.
+            result["benchmark"] = scored(run, lock=lock)
+        except (Cancelled, KeyboardInterrupt):
+            marker.unlink(missing_ok=True)
+            raise Cancelled(f"uv run scripts/evaluate.py --run {run.id} --rescore") from None
     write_json(run.file("train_metrics.json"), result)
 
 

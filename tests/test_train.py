@@ -6,14 +6,16 @@ Long, for its tests share runs that were really trained.
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import time
 
 import calls
 import pytest
 import small_runs
-from fae_training import linux_cpu, runs, state
+from fae_training import linux_cpu, progress, runs, state
 
 HEADER = ("train", "--json", "--preset", "smoke")
 
@@ -431,6 +433,36 @@ def test_a_run_is_not_measured_on_another_model_than_its_own(finished_home, tmp_
     assert found[:2] == (6, "score_failed")
     log = record.with_name("train.log").read_text()
     assert "model_changed" in log and "put the model back" in log
+
+
+@pytest.mark.parametrize("how", ["kill", "ctrl-c"])
+def test_measuring_again_holds_the_lock_until_its_process_has_ended(finished_home, how):
+    """Whoever asked for it may be killed: the process that measures goes on, and nothing starts beside it."""
+    place = state.Home(finished_home)
+    [run] = runs.all_runs(place)
+    asked = subprocess.Popen(
+        [sys.executable, str(calls.SCRIPTS / "evaluate.py"), "--json", "--rescore"],
+        env={**os.environ, "FAE_TRAINING_HOME": str(finished_home)},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    end = time.monotonic() + 60
+    while (progress.latest_progress(run).get("stage") != "scoring") and time.monotonic() < end:
+        time.sleep(0.01)
+    if how == "ctrl-c":
+        asked.send_signal(signal.SIGINT)
+        error = json.loads(asked.communicate()[0])["error"]
+        assert error["code"] == "cancelled" and error["hint"].endswith(f"{run.id} --rescore")
+        assert runs.holder(place) is None
+        return
+    asked.kill()
+    asked.wait()
+    assert runs.holder(place) == run.id
+    while runs.holder(place) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not run.file("cancel").exists() and runs.holder(place) is None
+    assert calls.answer("evaluate", "--rescore", home=finished_home)["verdict"] == "pass"
 
 
 def test_measuring_again_needs_consent(finished_home):

@@ -63,7 +63,5 @@ class Failed(SkillError):
 class Cancelled(SkillError):
     """Somebody asked for the end of a run, and what was going on could not be finished first."""
 
-    def __init__(self):
-        super().__init__(
-            "cancelled", "it was stopped before it was finished", "uv run scripts/check_status.py"
-        )
+    def __init__(self, again: str = "uv run scripts/check_status.py"):
+        super().__init__("cancelled", "it was stopped before it was finished", again)

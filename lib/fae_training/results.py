@@ -57,13 +57,15 @@ def scored(
     run: Run,
     score: Callable[[], dict] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    lock: int | None = None,
 ) -> dict:
     """The benchmark of a run's saved adapter, and which adapter that was; by `score`, else by a fresh process.
 
-    Raises Failed, and Cancelled when should_stop says so or somebody cancels the run.
+    The process holds `lock` for as long as it lives. Raises Failed, and Cancelled when should_stop says so or somebody
+    cancels the run.
     """
     mark = fingerprint(run.file("adapters"))
-    found = score() if score else _fresh_process(run, "score", None, should_stop)
+    found = score() if score else _fresh_process(run, "score", None, should_stop, lock)
     return found | {"fingerprint": mark}
 
 
@@ -77,11 +79,12 @@ def _fresh_process(
     task: str,
     timeout_s: float | None,
     should_stop: Callable[[], bool] = lambda: False,
+    lock: int | None = None,
 ) -> dict | None:
     """What a fresh process of the run's own script found out by `task`; None when it took too long. Raises Cancelled."""
     answer = run.file(f"{task}.json")
     answer.unlink(missing_ok=True)
-    process = start(run, task)
+    process = start(run, task, lock)
     end = None if timeout_s is None else time.monotonic() + timeout_s
     try:
         while (status := process.poll()) is None:

@@ -20,6 +20,8 @@ SCORING_SHARE = 0.25
 FEWEST_VALIDATED, FEWEST_SCORED = 4, 12
 # A look that computes no more than this costs so little that it is not saved on.
 CHEAP_TOKENS = 1024
+# Where so many of all have room, the rest are not worth leaving out.
+NEARLY_ALL = 0.9
 # More tokens at a time are no faster, and a run that is cancelled ends after its batch.
 LARGEST_BATCH = 4096
 # Rows that share a prefix compute it once in a batch; what a batch saves of it.
@@ -100,11 +102,12 @@ def choose(rows: Sequence[TokenRow], tokens: int, fewest: int) -> list[TokenRow]
             shared = SHARED_IN_A_BATCH * common_length(last.tokens, row.tokens) if last else 0.0
             cost = len(row.tokens) - max([shared, *known])
             if spent + cost > tokens and len(chosen) >= fewest:
-                return [rows[i] for i in sorted(chosen)]
+                nearly_all = len(chosen) >= NEARLY_ALL * len(rows)
+                return list(rows) if nearly_all else [rows[i] for i in sorted(chosen)]
             chosen.append(queue[turn])
             spent += cost
             last = row
-    return [rows[i] for i in sorted(chosen)]
+    return list(rows)
 
 
 def in_batches(rows: Sequence[TokenRow], tokens: int) -> Iterator[list[int]]:
