@@ -434,17 +434,10 @@ def test_data_that_is_mostly_unusable_makes_no_run(home, kind):
     assert len(read_json(path.with_name("meta.json"))["rows_left_out"]["train"]) == 2
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "instruction,output\nHello,Hi\nBye,Goodbye\n".encode("utf-8-sig"),
-        '{"instruction": "Hello", "output": "Hi"}\n{"instruction": "Bye", "output": "Bye"}'.encode("utf-16"),
-    ],
-)  # fmt: skip
-def test_another_kind_of_file_is_called_that_and_not_a_list_of_bad_lines(tmp_path, content):
+def test_another_kind_of_file_is_called_that_and_not_a_list_of_bad_lines(tmp_path):
     path = tmp_path / "data" / "sft" / "train.jsonl"
     path.parent.mkdir(parents=True)
-    path.write_bytes(content)
+    path.write_bytes("instruction,output\nHello,Hi\nBye,Goodbye\n".encode("utf-8-sig"))
     train = training_rows.read(path, "sft")
     with pytest.raises(Missing, match="another kind of file, such as a table"):
         training_rows.require_usable(train, training_rows.read(path.with_name("v"), "sft"), "again")
