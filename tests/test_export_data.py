@@ -314,6 +314,27 @@ def test_forget_reaches_pairs_and_kept_tokens_too(days, export, home):
     assert [path.name for path in (home / "cache").iterdir()] == ["gated-delta-1234.json"]
 
 
+def test_forget_reaches_rows_in_the_forms_of_other_tools(days, export, home):
+    days.talk(plain(1))
+    export(days.done())
+    turns = ("human", "Is the {} open?"), ("gpt", "It is.")
+    rows = {
+        place: [
+            {"conversations": [{"from": who, "value": text.format(place)} for who, text in turns]},
+            {"instruction": "Say where.", "input": f"The {place}?", "output": "Here.", "source": "notes"},
+            {"prompt": "Where were you?", "chosen": f"At the {place}.", "rejected": "At home.", "source": ["x"]},
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": f"A {place}"}]}], "source": {"ids": None}},
+        ]
+        for place in ("clinic", "shop")
+    }  # fmt: skip
+    (home / "data/dpo").mkdir()
+    path = home / "data/dpo/train.jsonl"
+    path.write_text(json.dumps([*rows["clinic"], *rows["shop"]]), encoding="utf-8-sig")
+    answer, _ = export(days.database, "--forget", "the clinic")
+    assert answer["forgotten"]["rows_removed"] == 4
+    assert read_jsonl(path) == rows["shop"]
+
+
 def test_an_answer_that_was_called_wrong_is_context_and_not_a_target(days, export):
     days.talk(
         ("Who painted Guernica?", "Dalí did."), ("That's wrong.", "Sorry, Picasso painted it.")

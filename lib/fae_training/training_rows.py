@@ -83,6 +83,11 @@ def read(path: Path, kind: str) -> RowsRead:
     return RowsRead(file, rows, left_out, total, weightless)
 
 
+def values(path: Path) -> Iterator[tuple[int, object]]:
+    """(line, value) of every row as it stands there, whatever its form; a ValueError in the place of what is not JSON."""
+    return _values(_content(path))
+
+
 def _content(path: Path) -> bytes:
     """The UTF-8 bytes of a file, which may be in UTF-16 with its mark. Not of a pipe, which would never end."""
     try:

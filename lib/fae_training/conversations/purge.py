@@ -1,10 +1,9 @@
 """Forgetting that reaches what was exported before, and names the runs that have learned it."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from fae_training import runs
+from fae_training import runs, training_rows
 from fae_training.conversations.forgetting import Forgotten
 from fae_training.dataset import facts, learned_from
 from fae_training.deployment import current
@@ -25,11 +24,11 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
     for kind in KINDS_OF_TEXT:
         before = removed
         for path in (home.file("data", kind, f"{side}.jsonl") for side in SIDES):
-            gone = [row.get("source") or {} for row in _rows(path) if _mentions(row, forgotten)]
+            gone = [row for row in _rows(path) if _mentions(row, forgotten)]
             if gone:
-                ids |= {str(episode) for source in gone for episode in source.get("ids", [])}
+                ids |= {str(episode) for row in gone for episode in _source(row).get("ids") or []}
                 removed += len(gone)
-                write_jsonl(path, (row for row in _rows(path) if not _mentions(row, forgotten)))
+                write_jsonl(path, [row for row in _rows(path) if not _mentions(row, forgotten)])
         if removed > before:
             meta = home.file("data", kind, "meta.json")
             write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
@@ -52,23 +51,36 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
     }
 
 
-def _rows(path: Path) -> Iterator[dict]:
-    """The rows of a file one at a time; none where there is no file."""
-    if path.exists():
-        with path.open(encoding="utf-8") as lines:
-            yield from (json.loads(line) for line in lines if line.strip())
+def _rows(path: Path) -> Iterator[object]:
+    """The rows of a file in any form that is trained on. What is no JSON is never trained on, and goes when others do."""
+    return (row for _, row in training_rows.values(path) if not isinstance(row, ValueError))
 
 
-def _mentions(row: dict, forgotten: Forgotten) -> bool:
-    source = row.get("source") or {}
-    if not forgotten.ids.isdisjoint([*source.get("ids", []), source.get("session")]):
+def _source(row: object) -> dict:
+    source = row.get("source") if isinstance(row, dict) else None
+    return source if isinstance(source, dict) else {}
+
+
+def _mentions(row: object, forgotten: Forgotten) -> bool:
+    source = _source(row)
+    ids = source.get("ids")
+    known = {str(name) for name in [*(ids if isinstance(ids, list) else []), source.get("session")]}
+    if not forgotten.ids.isdisjoint(known):
         return True
-    messages = [
-        m for name in ("messages", "prompt", "chosen", "rejected") for m in row.get(name, [])
-    ]
-    # soul.md is Fae's, not something that was said.
-    said = "\n".join(str(m.get("content") or "") for m in messages if m["role"] != "system")
-    return forgotten.mentioned_in(said) is not None
+    return forgotten.mentioned_in("\n".join(_said(row))) is not None
+
+
+def _said(value: object) -> Iterator[str]:
+    """The texts of a row, wherever its form has them. soul.md and tools are Fae's, not something that was said."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _said(item)
+    elif isinstance(value, dict) and "system" not in (value.get("role"), value.get("from")):
+        for name, item in value.items():
+            if name not in ("system", "tools", "source", "role", "from"):
+                yield from _said(item)
 
 
 def _counted(home: Home, kind: str) -> dict:
