@@ -15,7 +15,7 @@ import time
 import calls
 import pytest
 import small_runs
-from fae_training import linux_cpu, progress, runs, state
+from fae_training import linux_cpu, runs, state
 
 HEADER = ("train", "--json", "--preset", "smoke")
 
@@ -448,7 +448,9 @@ def test_measuring_again_holds_the_lock_until_its_process_has_ended(finished_hom
         text=True,
     )
     end = time.monotonic() + 60
-    while (progress.latest_progress(run).get("stage") != "scoring") and time.monotonic() < end:
+    # Its process takes a second or more to import what it needs.
+    child = ["pgrep", "-P", str(asked.pid)]
+    while subprocess.run(child, capture_output=True).returncode and time.monotonic() < end:
         time.sleep(0.01)
     if how == "ctrl-c":
         asked.send_signal(signal.SIGINT)
