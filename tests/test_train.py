@@ -448,14 +448,15 @@ def test_measuring_again_holds_the_lock_until_its_process_has_ended(finished_hom
         text=True,
     )
     end = time.monotonic() + 60
-    # Its process takes a second or more to import what it needs.
     child = ["pgrep", "-P", str(asked.pid)]
     while subprocess.run(child, capture_output=True).returncode and time.monotonic() < end:
         time.sleep(0.01)
+    time.sleep(0.3)  # it is under way then, and takes a second or more to import what it needs
     if how == "ctrl-c":
         asked.send_signal(signal.SIGINT)
         error = json.loads(asked.communicate()[0])["error"]
         assert error["code"] == "cancelled" and error["hint"].endswith(f"{run.id} --rescore")
+        asked.wait()
         assert runs.holder(place) is None
         return
     asked.kill()
