@@ -57,8 +57,9 @@ def rows(count: int) -> list:
 
 def adapted_model(directory: Path):
     """The model with LoRA on, as training has it."""
-    from fae_training.language import adapters
     from mlx_lm import load
+
+    from fae_training.language import adapters
 
     model, _ = load(str(directory))
     adapters.add_lora(model, RANK, SCALE, 0.0, adapters.adapter_keys(model), seed=0)
@@ -90,6 +91,8 @@ def update_with(model, loss, batch: dict):
 def sides(directory: Path, count: int) -> dict:
     """{name: function that makes one update}, each made once already, so that nothing is compiled in a round."""
     import mlx.core as mx
+    from mlx_lm import load
+
     from fae_training import training_rows
     from fae_training.language import fast_path, gated_delta_patch
     from fae_training.language.batches import collate
@@ -101,7 +104,6 @@ def sides(directory: Path, count: int) -> dict:
     )
     from fae_training.language.preference_loss import Objective
     from fae_training.language.supervised_loss import language_loss
-    from mlx_lm import load
 
     fast = fast_path.FastSettings()
     preference = loss_function(Objective("dpo", BETA), fast)

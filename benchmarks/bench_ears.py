@@ -41,6 +41,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from fae_training import linux_cpu, presets, runs
 from fae_training.ears import (
     encoder,
@@ -357,6 +358,7 @@ def ablation(audio: Path, preset: dict) -> None:
 def untrained(path: Path) -> Path:
     """The encoder's file with convolutions as they are before any training."""
     import mlx.core as mx
+
     from fae_training.ears import network
 
     arrays = mx.load(str(encoder.PATH))

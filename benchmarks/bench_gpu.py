@@ -71,8 +71,9 @@ def make_model(case: Case):
     """(model with adapters, its config): random weights in bfloat16, quantised in groups of 64 where asked."""
     import mlx.core as mx
     import mlx.nn as nn
-    from fae_training.language import adapters
     from mlx_lm.models import qwen3_5
+
+    from fae_training.language import adapters
 
     if case.model == "tiny":
         config = {"model_type": "qwen3_5", "text_config": dict(CONFIG, vocab_size=2000)}
@@ -94,10 +95,11 @@ def make_model(case: Case):
 def measure(case: Case) -> dict:
     """Steps of one side, in this process."""
     import mlx.core as mx
+    from mlx.utils import tree_flatten
+
     from fae_training.language import fast_path, memory
     from fae_training.language.fast_path import FastSettings
     from fae_training.language.model_sizes import read_sizes
-    from mlx.utils import tree_flatten
 
     linux_cpu.use_openblas()
     model, config = make_model(case)

@@ -105,6 +105,7 @@ class Ours:
         import mlx.core as mx
         import mlx.nn as nn
         import mlx.optimizers as optim
+
         from fae_training.speech import mlx_tune_repairs, recogniser
 
         self.model = mlx_tune_repairs.load_model(directory, RANK, SCALE, 0).model._model
@@ -122,6 +123,7 @@ class Ours:
 
     def seconds(self, data: list[tuple], batch: int, passes: int) -> float:
         import mlx.core as mx
+
         from fae_training.speech import recogniser
         from fae_training.speech.batches import SpeechBatches
 
@@ -138,6 +140,7 @@ class Ours:
     def shares(self, data: list[tuple], passes: int) -> dict[str, float]:
         """Where the time goes at batch 4: sound to spectrogram, encoder, decoder (forward, backward, update)."""
         import mlx.core as mx
+
         from fae_training.speech import recogniser
 
         began = time.perf_counter()

@@ -44,9 +44,10 @@ CONFIG = {
 def make_model(**changed):
     """The model with LoRA on attention, linear attention and MLP, everything else frozen, B not zero."""
     import mlx.core as mx
-    from fae_training.language import adapters
     from mlx.utils import tree_flatten
     from mlx_lm.models import qwen3_5
+
+    from fae_training.language import adapters
 
     mx.random.seed(SEED)
     text = CONFIG | changed
@@ -112,6 +113,7 @@ class Side:
     def step(self) -> None:
         """A step whose shapes were not seen before is compiled, and taken once more for its time."""
         import mlx.core as mx
+
         from fae_training.language import gated_delta_patch
 
         (gated_delta_patch.install if self.patched else gated_delta_patch.remove)()
@@ -215,6 +217,7 @@ class Ours(Side):
         import mlx.core as mx
         import mlx.nn as nn
         import mlx.optimizers as optim
+
         from fae_training.language.batches import Batches
         from fae_training.language.supervised_loss import language_loss
 
@@ -256,11 +259,12 @@ def stock_mlx_tune(name: str, model, rows, batch_size: int) -> Stock:
     """
     import mlx.core as mx
     import mlx_tune.sft_trainer as theirs
-    from fae_training.language import adapters, gated_delta_patch
     from mlx.utils import tree_flatten
     from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
     from mlx_tune.chat_templates import train_on_responses_only
     from transformers import PreTrainedTokenizerFast
+
+    from fae_training.language import adapters, gated_delta_patch
 
     gated_delta_patch.remove()
     handed: dict = {}

@@ -11,6 +11,7 @@ from pathlib import Path
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
+
 from fae_training.ears import music, network, noises
 from fae_training.ears.classes import LAYERS
 from fae_training.ears.examples import CURVES

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mlx.core as mx
 import numpy as np
+
 from fae_training.ears import music, noises
 from fae_training.ears.classes import ONE_SECOND
 from fae_training.ears.examples import CURVES

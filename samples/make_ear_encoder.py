@@ -41,11 +41,13 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import ear_imitation
-import ear_sound_imitation
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
+from mlx.utils import tree_unflatten
+
+import ear_imitation
+import ear_sound_imitation
 from fae_training import linux_cpu, runs
 from fae_training.arrays import save_arrays
 from fae_training.ears import network, phrases
@@ -60,7 +62,6 @@ from fae_training.session import Session
 from fae_training.speech.sentences import WITHOUT_A_NAME
 from fae_training.speech.synthesis import Synthesiser, Voice
 from fae_training.state import Home
-from mlx.utils import tree_unflatten
 
 # espeak-ng's names of the sounds of English.
 ONSETS = "p b t d k g f v T D s z S h m n l r j w tS dZ st tr pl kr sk fl br gr sn dr sp"

@@ -231,6 +231,7 @@ def as_arrays(prefix: list[int], members: list[tuple]) -> dict:
     """A batch as fae_training.language.layout describes it, with every turn of the assistant supervised."""
     import mlx.core as mx
     import numpy
+
     from fae_training.language.layout import round_up
 
     width = round_up(max(len(ids) for ids, _ in members) - len(prefix))
@@ -261,6 +262,7 @@ def train(model, batches: list[tuple], learning_rate: float, say) -> float:
     import mlx.core as mx
     import mlx.nn as nn
     import mlx.optimizers as optimizers
+
     from fae_training.language import gated_delta_patch
     from fae_training.language.fast_path import FastSettings
     from fae_training.language.supervised_loss import hidden_states, output_layer

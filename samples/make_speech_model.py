@@ -169,6 +169,7 @@ def write_config(directory: Path, ids: dict[str, int]) -> dict:
 def speak_all(count: int, seed: int) -> list[tuple]:
     """`count` (sentence, samples) pairs, each in its own voice and room."""
     import numpy
+
     from fae_training.speech import synthesis
 
     espeak = synthesis.Synthesiser("espeak-ng", "espeak-ng")

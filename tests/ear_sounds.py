@@ -2,6 +2,7 @@
 
 import numpy as np
 import soundfile
+
 from fae_training.ears import encoder
 from fae_training.ears.classes import LAYERS
 from fae_training.ears.runtime import Member

@@ -6,8 +6,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import calls
 import pytest
+
+import calls
 
 # Qwen3.5's own way to cut a text into words, as its tokenizer.json has it.
 QWEN35_SPLIT = (

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy
 import pytest
 import soundfile
+
 from fae_training import consent
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.speech import clips, corrections, dataset, vocabulary

@@ -1,10 +1,11 @@
 """add_samples.py: recordings come in from files, folders and tables, and what cannot be used is named."""
 
-import calls
-import ear_sounds
 import numpy as np
 import pytest
 import soundfile
+
+import calls
+import ear_sounds
 from fae_training.ears import recordings as recordings_module
 from fae_training.ears.classes import EARS
 from fae_training.state import Home

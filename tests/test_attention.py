@@ -1,6 +1,7 @@
 """Attention by blocks against MLX's own: outputs and gradients, causal and masked, grouped heads, many blocks."""
 
 import pytest
+
 from fae_training.language import attention
 
 NAMES = ("y", "q", "k", "v")

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 
 import pytest
+
 from fae_training.language.batches import Batches, count_tokens
 from fae_training.language.layout import lay_out, round_up
 from fae_training.language.rows import TokenRow

@@ -3,8 +3,9 @@
 import json
 import sys
 
-import calls
 import pytest
+
+import calls
 from fae_training import state
 from fae_training.conversations.split import is_held_out
 
@@ -112,8 +113,9 @@ def test_an_interval_is_student_s():
 
 
 def test_a_model_of_random_weights_is_one_that_mlx_lm_loads(tmp_path):
-    from fae_training.language import model_sizes
     from mlx_lm import load
+
+    from fae_training.language import model_sizes
 
     config = random_models.config_of("35B-A3B", layers=5)
     small = {"hidden_size": 64, "vocab_size": 2000, "num_experts": 4, "moe_intermediate_size": 32}

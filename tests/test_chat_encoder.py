@@ -3,8 +3,9 @@
 import copy
 import json
 
-import calls
 import pytest
+
+import calls
 import real_vocabularies
 from fae_training import row_forms
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder

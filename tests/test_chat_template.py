@@ -2,8 +2,9 @@
 
 import shutil
 
-import calls
 import pytest
+
+import calls
 from fae_training.language.rows import encode_conversation
 
 QWEN3 = """{%- for m in messages %}{{- '<|im_start|>' + m.role + '\\n' }}

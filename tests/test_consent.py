@@ -1,7 +1,8 @@
 """Nothing is read or trained without consent, and it can be taken back."""
 
-import calls
 import pytest
+
+import calls
 from fae_training import consent, state
 from fae_training.errors import BadRequest, Refused
 

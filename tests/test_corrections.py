@@ -4,8 +4,9 @@ import json
 import time
 from pathlib import Path
 
-import calls
 import pytest
+
+import calls
 from fae_days import Days, plain
 from fae_training import consent, dataset
 from fae_training.conversations import source

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from fae_training.conversations import database
 from fae_training.conversations.database import FaeDatabase
 from fae_training.errors import Busy, Missing

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+
 from fae_training import deployment, runs, state
 from fae_training.errors import Missing, Refused
 

@@ -9,12 +9,14 @@ import math
 from dataclasses import replace
 from types import SimpleNamespace
 
-import calls
 import mlx.core as mx
 import mlx_tune.losses
 import mlx_tune.rl_trainers
 import numpy as np
 import pytest
+from mlx_tune import DPOConfig, DPOTrainer, FastLanguageModel
+
+import calls
 from fae_training import linux_cpu, row_forms, runs, state, training_rows
 from fae_training.errors import BadRequest, Failed, SkillError
 from fae_training.language import (
@@ -26,7 +28,6 @@ from fae_training.language import (
     preference_loss,
 )
 from fae_training.session import Session
-from mlx_tune import DPOConfig, DPOTrainer, FastLanguageModel
 
 LN2 = math.log(2)
 QUESTIONS = (

@@ -4,12 +4,13 @@ import os
 import signal
 from dataclasses import replace
 
-import ear_imitation
-import make_ear_encoder
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
+
+import ear_imitation
+import make_ear_encoder
 from ear_sounds import convolutions_of, normalised
 from fae_training.ears import encoder
 from fae_training.ears.classes import (

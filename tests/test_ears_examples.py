@@ -1,8 +1,9 @@
 """Training examples: a function of the seed and the number alone, whole words labelled, pieces of them not."""
 
-import ear_sounds
 import numpy as np
 import pytest
+
+import ear_sounds
 from fae_training.ears import music, noises, sounds, windows
 from fae_training.ears.classes import EARS, ONE_WORD
 from fae_training.ears.examples import OWN_SHARE, Augmentation, Examples

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from fae_training.ears import model_files, onnx_export, runtime
 from fae_training.ears.classes import EARS
 from fae_training.ears.features import samples_for

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fae_training.ears import mining, streams
 from fae_training.ears.classes import EARS
 from fae_training.ears.examples import Augmentation, Examples

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+
 from fae_training.ears import recordings
 from fae_training.ears.classes import EARS
 from fae_training.ears.recordings import Recording

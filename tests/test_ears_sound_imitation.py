@@ -2,13 +2,14 @@
 
 from types import SimpleNamespace
 
-import ear_imitation
-import ear_sound_imitation
 import librosa
-import make_ear_encoder
 import numpy as np
 import pytest
 import soundfile
+
+import ear_imitation
+import ear_sound_imitation
+import make_ear_encoder
 from ear_sounds import convolutions_of, normalised
 from fae_training.ears import music, noises
 from fae_training.ears.classes import EARS, ONE_SECOND, WORDS

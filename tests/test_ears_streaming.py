@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fae_training.ears import features, streams
 from fae_training.ears.classes import EARS, LAYERS, MEMBERS
 from fae_training.ears.model_files import specification
@@ -65,8 +66,9 @@ def test_an_hour_in_blocks_is_the_same_as_at_once(classifier):
 
 def test_mlx_and_numpy_compute_the_same():
     import mlx.core as mx
-    from fae_training.ears.network import Classifier as Network
     from mlx.utils import tree_flatten
+
+    from fae_training.ears.network import Classifier as Network
 
     mx.random.seed(3)
     ear = EARS["keyword"]
@@ -82,6 +84,7 @@ def test_mlx_and_numpy_compute_the_same():
 
 def test_in_training_each_member_has_rows_of_its_own():
     import mlx.core as mx
+
     from fae_training.ears.network import Classifier as Network
 
     mx.random.seed(4)

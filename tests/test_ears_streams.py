@@ -1,8 +1,9 @@
 """Streams of sound, and the measures and thresholds that are taken on them."""
 
-import ear_sounds
 import numpy as np
 import pytest
+
+import ear_sounds
 from fae_training import runs
 from fae_training.ears import measures, scoring, streams
 from fae_training.ears.classes import EARS, LAYERS

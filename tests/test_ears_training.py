@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fae_training import presets, runs
 from fae_training.ears import encoder, request, training
 from fae_training.ears.classes import EARS, MEMBERS

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fae_training.ears.features import mel_power
 from fae_training.ears.warping import at_pace, resampled, with_formants
 

@@ -1,6 +1,7 @@
 """Exponentials and gates against MLX's own, in values and gradients, at ordinary and extreme inputs."""
 
 import pytest
+
 from fae_training.language import elementwise
 
 

@@ -15,8 +15,9 @@ import sys
 import threading
 from datetime import UTC, datetime
 
-import calls
 import pytest
+
+import calls
 import world
 from fae_days import START, Days, plain
 from fae_training import consent

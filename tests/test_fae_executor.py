@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from calls import LANGUAGE_MODEL, SCRIPTS
 from fae_executor import checked, execute, make_person
 from make_database import make_database

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from fae_training.language import fast_path
 from fae_training.language.batches import Batches, collate
 from fae_training.language.fast_path import FastSettings

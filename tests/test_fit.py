@@ -7,6 +7,7 @@ import contextlib
 import math
 
 import pytest
+
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Failed
 from fae_training.fit import fit, learning_rate_at

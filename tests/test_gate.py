@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from fae_training import gate
 
 

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from tiny_qwen import (
     conversation,
     difference,
@@ -78,6 +79,7 @@ def stock(q, k, v, log_g, beta, state):
 )
 def test_outputs_and_all_gradients_equal_the_recurrence(shape, kind):
     import mlx.core as mx
+
     from fae_training.language.gated_delta import chunkwise
 
     given, along = inputs(*shape, kind=kind)
@@ -92,6 +94,7 @@ def test_outputs_and_all_gradients_equal_the_recurrence(shape, kind):
 
 def test_heads_in_groups_give_the_same(monkeypatch):
     import mlx.core as mx
+
     from fae_training.language import gated_delta
 
     given, along = inputs(2, 100, 4, 8, 16, 16)
@@ -113,6 +116,7 @@ def test_heads_in_groups_give_the_same(monkeypatch):
 
 def test_the_inverse_holds_where_a_power_series_would_overflow():
     import mlx.core as mx
+
     from fae_training.language.gated_delta import CHUNK, inverse_of_unit_lower
 
     repeated = mx.tril(mx.ones((1, CHUNK, CHUNK)), -1)
@@ -124,6 +128,7 @@ def test_bfloat16_inputs_lose_no_more_than_their_own_rounding():
     """bfloat16 has 8 bits, so a rounding is at most 2^-9. The gradient of y arrives rounded and that of q, k and v is
     rounded once more, 2^-8 in all; the inside is float32 and adds nothing that shows."""
     import mlx.core as mx
+
     from fae_training.language.gated_delta import chunkwise
 
     given, along = inputs(2, 200, 2, 4, 32, 32)
@@ -139,6 +144,7 @@ def test_bfloat16_inputs_lose_no_more_than_their_own_rounding():
 
 def test_a_padded_tail_changes_neither_the_state_nor_what_comes_before():
     import mlx.core as mx
+
     from fae_training.language.gated_delta import chunkwise
 
     (q, k, v, log_g, beta, state), _ = inputs(2, 100, 1, 2, 16, 16)
@@ -154,6 +160,7 @@ def test_a_padded_tail_changes_neither_the_state_nor_what_comes_before():
 @pytest.mark.parametrize("position", [0, 1, 37, 64, 65, 128, 150])
 def test_the_state_at_any_token_is_that_of_a_sequence_that_ends_there(position):
     import mlx.core as mx
+
     from fae_training.language import gated_delta
 
     given, along = inputs(2, 150, 2, 4, 16, 16)
@@ -212,6 +219,7 @@ def test_it_runs_inside_mlx_lms_models_and_gives_their_gradients(kind):
 
 def test_a_masked_token_in_mlx_lms_layer_is_as_if_it_were_not_there():
     import mlx.core as mx
+
     from fae_training.language import gated_delta_patch
 
     gated_delta_patch.install()
@@ -332,10 +340,11 @@ def test_long_rows_in_bfloat16_have_no_nan():
     import random
 
     import mlx.core as mx
+    from mlx.utils import tree_map
+
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import collate
     from fae_training.language.fast_path import FastSettings
-    from mlx.utils import tree_map
 
     model = make_model()
     model.update(

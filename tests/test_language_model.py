@@ -4,8 +4,9 @@ import math
 import random
 from pathlib import Path
 
-import language_checks
 import pytest
+
+import language_checks
 import world
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "samples" / "language-model"
@@ -75,8 +76,9 @@ def test_it_keeps_the_manner_of_the_conversation(speaker):
 
 
 def test_its_perplexity_is_far_below_that_of_an_untrained_model(speaker):
-    import make_language_model
     from mlx_lm import load
+
+    import make_language_model
 
     trained = math.exp(language_checks.loss(speaker, world.SHORT, count=20))
     _, tokenizer = load(str(DIRECTORY))
@@ -162,8 +164,9 @@ def test_training_supervises_exactly_what_the_assistant_says(speaker):
 
 
 def test_a_training_batch_gives_the_log_probabilities_of_its_conversations_one_by_one(speaker):
-    import make_language_model
     import mlx.core as mx
+
+    import make_language_model
     from fae_training.language.fast_path import FastSettings
     from fae_training.language.supervised_loss import hidden_states, output_layer
 

@@ -9,6 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+
 import small_runs
 from calls import SCRIPTS
 from fae_training import linux_cpu, state

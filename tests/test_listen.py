@@ -1,10 +1,11 @@
 """listen.py: a recording as a stream of chunks, heard by an ear that is really trained."""
 
-import calls
-import ear_sounds
 import numpy as np
 import pytest
 import soundfile
+
+import calls
+import ear_sounds
 from fae_training.ears.listening import SHADES
 from test_train_ears import trained
 

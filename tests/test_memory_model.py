@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+
 import tiny_models
 from fae_training import models, presets
 from fae_training.errors import Missing
@@ -84,6 +85,7 @@ def measured_peak(
 def peak_of_a_step(model, fast: FastSettings, rows: int, tokens: int, compiled: bool) -> int:
     import mlx.core as mx
     import mlx.nn as nn
+
     from fae_training.language.batches import collate
     from fae_training.language.rows import TokenRow
     from fae_training.language.supervised_loss import language_loss

@@ -7,8 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-import calls
 import pytest
+
+import calls
 import small_runs
 import tiny_qwen
 from fae_training import state

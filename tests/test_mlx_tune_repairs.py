@@ -10,8 +10,9 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import calls
 import pytest
+
+import calls
 from fae_training import linux_cpu, runs, state
 from quiet_session import QuietSession
 
@@ -306,8 +307,9 @@ def test_over_long(trainer):
 
 def test_unfreezing(trainer):
     """Going on from an adapter trains the adapter, not the base model with it."""
-    from fae_training.language import mlx_tune_repairs
     from mlx_tune import FastLanguageModel
+
+    from fae_training.language import mlx_tune_repairs
 
     before = Trainer("ours", trainer.place, trainer.monkeypatch).train(steps=1)
     directory = before.directory / "adapters"

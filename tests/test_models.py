@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+
 from calls import LANGUAGE_MODEL
 from fae_training import models
 from fae_training.errors import BadRequest, Missing

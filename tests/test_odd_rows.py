@@ -2,9 +2,10 @@
 
 import json
 
+import pytest
+
 import calls
 import odd_rows
-import pytest
 import small_runs
 from fae_training import consent, dataset, runs, training_rows
 from fae_training.errors import Missing, SkillError

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from fae_training.errors import Failed, Missing
 from fae_training.language import adapters, fast_path, layer_patch
 from fae_training.language.batches import collate

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+
 from fae_days import plain
 from fae_training.corrections import lint
 from fae_training.row_forms import PreferencePair

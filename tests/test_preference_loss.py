@@ -6,6 +6,8 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
+from mlx.utils import tree_flatten
+
 import tiny_qwen
 from fae_training.errors import BadRequest
 from fae_training.language import (
@@ -18,7 +20,6 @@ from fae_training.language import (
 from fae_training.language.preference_batches import Pair, PreferenceBatches
 from fae_training.language.preference_loss import Objective, PairScores
 from fae_training.language.rows import TokenRow
-from mlx.utils import tree_flatten
 
 LN2 = math.log(2)
 

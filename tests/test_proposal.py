@@ -1,6 +1,7 @@
 """The proposal in plain words: everything that a person needs for a yes or a no, and nothing that could mislead."""
 
 import pytest
+
 from fae_training import proposal, runs, state
 
 EVALUATION = {

@@ -9,8 +9,9 @@ import shutil
 import subprocess
 import sys
 
-import calls
 import pytest
+
+import calls
 import real_model
 import small_runs
 from fae_training import consent, state

@@ -8,8 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-import calls
 import pytest
+
+import calls
 import small_runs
 from fae_training import runs, state
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Cancelled
 from fae_training.language.chat_encoder import CannotEncode

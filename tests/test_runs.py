@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 
-import calls
 import pytest
+
+import calls
 from fae_training import runs, state
 from fae_training.errors import Busy, Missing
 

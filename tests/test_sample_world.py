@@ -4,10 +4,11 @@ import json
 import random
 import sqlite3
 
+import pytest
+
 import fae_schema
 import make_database
 import make_large_database
-import pytest
 import world
 from fae_training.conversations import filters
 

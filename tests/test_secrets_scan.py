@@ -1,6 +1,7 @@
 """The scan for secrets and personal identifiers: what it must find, and what it must let pass."""
 
 import pytest
+
 from fae_training.conversations import secrets
 
 # Put together at run time, so that no scanner of repositories takes them for real ones.

@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+
 from fae_training import progress, runs, state
 from fae_training.errors import Cancelled
 from fae_training.session import Session

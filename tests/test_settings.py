@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from fae_training import calling, presets, settings, state
 from fae_training.errors import BadRequest
 from fae_training.ranges import RANGES, Range

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from calls import ROOT, SCRIPTS
 
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy
 import pytest
 import soundfile
+
 from fae_training import consent
 from fae_training.errors import Missing
 from fae_training.speech import clips, corrections, dataset, sentences

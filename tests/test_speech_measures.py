@@ -1,6 +1,7 @@
 """Error rates, recall and false insertions, on transcripts whose errors can be counted by hand."""
 
 import pytest
+
 from fae_training import gate
 from fae_training.speech import measures
 

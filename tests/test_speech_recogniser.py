@@ -5,6 +5,7 @@ from pathlib import Path
 import mlx.core as mx
 import numpy
 import pytest
+
 from fae_training import runs
 from fae_training.fit import fit
 from fae_training.fit_progress import FitSettings

@@ -6,9 +6,10 @@ from pathlib import Path
 import mlx.core as mx
 import numpy
 import pytest
+from mlx.utils import tree_flatten
+
 from fae_training.errors import Failed
 from fae_training.speech import clips, mlx_tune_repairs, recogniser
-from mlx.utils import tree_flatten
 
 stt = pytest.importorskip("mlx_tune.stt")
 MODEL = Path(__file__).parents[1] / "samples" / "speech-model"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from fae_training import state
 from fae_training.errors import Failed, Missing
 

@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+
 from fae_training.language import scoring, supervised_loss
 from fae_training.language.batches import collate
 from fae_training.language.fast_path import FastSettings

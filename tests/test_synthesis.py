@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+
 from fae_training.speech.synthesis import SAY_VOICES, Synthesiser, Voice
 
 SAY = """#!/bin/sh

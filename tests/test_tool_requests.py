@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from fae_training.conversations import filters, tool_requests
 from fae_training.conversations.tool_requests import needs_tool
 

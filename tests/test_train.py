@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 
-import calls
 import pytest
+
+import calls
 import small_runs
 from fae_training import linux_cpu, runs, state
 
@@ -182,8 +183,9 @@ def test_it_learned_and_the_fresh_process_measures_what_the_training_measured(fi
 def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(finished):
     """The best checkpoint, put into the model by hand here, and mlx-lm's own loading of the adapter in a new process."""
     import mlx.core as mx
-    from fae_training.language import adapters
     from mlx_lm import load
+
+    from fae_training.language import adapters
 
     _, directory, _ = finished
     source = (

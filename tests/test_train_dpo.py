@@ -6,10 +6,11 @@ import random
 import shutil
 from pathlib import Path
 
-import calls
 import mlx.core as mx
 import numpy as np
 import pytest
+
+import calls
 import world
 from fae_training import consent, runs, state
 from fae_training.language import preference_request, preference_watch

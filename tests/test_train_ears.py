@@ -4,10 +4,11 @@ import json
 import os
 import shutil
 
-import calls
-import ear_sounds
 import numpy as np
 import pytest
+
+import calls
+import ear_sounds
 from fae_training.ears import scoring
 from fae_training.ears.classes import EARS
 from fae_training.ears.runtime import load

@@ -2,8 +2,9 @@
 
 import json
 
-import calls
 import pytest
+
+import calls
 import small_runs
 import tiny_models
 from fae_training import consent, state

@@ -3,8 +3,9 @@
 import shutil
 from pathlib import Path
 
-import calls
 import pytest
+
+import calls
 import speech_world
 from fae_training.speech.synthesis import find_synthesiser
 from fae_training.state import read_json, read_jsonl

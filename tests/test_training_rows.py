@@ -2,8 +2,9 @@
 
 import json
 
-import calls
 import pytest
+
+import calls
 import small_runs
 from fae_training import consent, dataset, message_forms, row_forms, training_rows
 from fae_training.errors import Missing

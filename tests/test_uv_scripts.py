@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from calls import ROOT, SCRIPTS, UV, Answer, process
 
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))

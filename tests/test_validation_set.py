@@ -3,6 +3,7 @@
 import random
 
 import pytest
+
 from fae_training.language import validation_set
 from fae_training.language.batches import Batches
 from fae_training.language.rows import TokenRow

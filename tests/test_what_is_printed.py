@@ -7,8 +7,9 @@ import shlex
 import subprocess
 import sys
 
-import calls
 import pytest
+
+import calls
 from calls import ROOT, SCRIPTS
 
 EVERY_SCRIPT = sorted(path.stem for path in SCRIPTS.glob("*.py"))

@@ -77,8 +77,9 @@ def make_model(kind: str = "dense", **changed):
 def with_adapter(model, rank: int = 4, experts: bool = False):
     """The model with LoRA everywhere and B not zero, so that every gradient has something to say."""
     import mlx.core as mx
-    from fae_training.language import adapters
     from mlx.utils import tree_flatten
+
+    from fae_training.language import adapters
 
     adapters.add_lora(model, rank, 2.0, 0.0, adapters.adapter_keys(model, experts), seed=0)
     values = [
@@ -110,8 +111,9 @@ def loss_and_gradients(model, batch, fast):
     """(mean loss, {name: gradient}) of one batch, evaluated."""
     import mlx.core as mx
     import mlx.nn as nn
-    from fae_training.language.supervised_loss import language_loss
     from mlx.utils import tree_flatten
+
+    from fae_training.language.supervised_loss import language_loss
 
     (loss, weight, _), gradients = nn.value_and_grad(
         model, lambda model, batch: language_loss(model, batch, fast)
