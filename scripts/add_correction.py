@@ -28,7 +28,7 @@ from pathlib import Path
 from fae_training import calling
 from fae_training.calling import Call, Result
 from fae_training.errors import BadRequest, Missing, command_line
-from fae_training.speech import corrections, vocabulary
+from fae_training.speech import misheard, vocabulary
 
 NEXT = "train_stt.py --preset light"
 
@@ -44,7 +44,7 @@ def main(call: Call) -> Result:
             "uv run scripts/add_correction.py --heard Marian --meant Marion",
         )
     heard = arguments.heard or ""
-    record = corrections.add(
+    record = misheard.add(
         call.home,
         heard,
         arguments.meant,
@@ -54,7 +54,7 @@ def main(call: Call) -> Result:
         keep=not arguments.dry_run,
     )
     if arguments.dry_run:
-        words = corrections.terms_of(record["heard"], record["meant"])
+        words = misheard.terms_of(record["heard"], record["meant"])
         data = {"status": "planned", "words": words, "remarks": record.get("remarks", [])}
         data |= {"replaces": record["replaces"]} if "replaces" in record else {}
         return Result(
@@ -62,7 +62,7 @@ def main(call: Call) -> Result:
             f"Would keep: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.",
         )
     entries = vocabulary.refresh(call.home)
-    words = [meant for _, meant in corrections.terms_of(record["heard"], record["meant"])]
+    words = [meant for _, meant in misheard.terms_of(record["heard"], record["meant"])]
     data = {
         "status": "kept",
         "words": words,
@@ -91,7 +91,7 @@ def add_file(call: Call, path: Path) -> Result:
             "bad_file", f"{path} cannot be read as text: {error}", "give UTF-8 JSONL"
         ) from error
     rows = [parsed(line) for line in lines if line.strip()]
-    records, problems = corrections.add_many(
+    records, problems = misheard.add_many(
         call.home, rows, call.caller, path.parent, keep=not call.arguments.dry_run
     )
     if rows and not records:

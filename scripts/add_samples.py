@@ -26,8 +26,8 @@ from pathlib import Path
 
 from fae_training import calling, consent
 from fae_training.calling import Call, Result
-from fae_training.ears import imports
-from fae_training.ears.classes import EARS
+from fae_training.classifiers import imports
+from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.errors import BadRequest, Missing, command_line
 
 PROBLEMS_SHOWN = 8
@@ -70,7 +70,7 @@ def answer(kind: str, added: dict, problems: list[str], planned: bool) -> Result
     lines += [f"  {count} of {name}" for name, count in added.items() if count] or ["  nothing"]
     if problems:
         lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
-    following = EARS[kind].script + " --preset light"
+    following = CLASSIFIERS[kind].script + " --preset light"
     lines.append(f"Next: uv run scripts/{following}")
     data = {"status": "planned" if planned else "added", "kind": kind, "added": added}
     data |= {"left_out": len(problems), "problems": problems[:PROBLEMS_SHOWN], "next": following}
@@ -79,7 +79,9 @@ def answer(kind: str, added: dict, problems: list[str], planned: bool) -> Result
 
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
-    parser.add_argument("--kind", choices=list(EARS), help="keyword (default) or speech_verifier")
+    parser.add_argument(
+        "--kind", choices=list(CLASSIFIERS), help="keyword (default) or speech_verifier"
+    )
     parser.add_argument(
         "--class",
         metavar="CLASS",

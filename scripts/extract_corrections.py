@@ -24,11 +24,10 @@ from fae_training import calling, consent
 from fae_training.calling import Call, Result
 from fae_training.conversations import export, source
 from fae_training.conversations.dialogue import Dialogue
-from fae_training.corrections import lint, mining, spoken
+from fae_training.corrections import lint, preference_pairs, spoken
 from fae_training.errors import Missing
 from fae_training.row_forms import PreferencePair
-from fae_training.speech import corrections as heard_corrections
-from fae_training.speech import vocabulary
+from fae_training.speech import misheard, vocabulary
 
 ORIGIN = "dialogue"
 
@@ -39,21 +38,21 @@ def main(call: Call) -> Result:
     consent.require(home, "corrections")
     path = source.database_path(call, "extract_corrections")
     with source.dialogue(home, path, dry_run=dry_run) as found:
-        mine = mining.Mine(source.system_prompt(found.database))
+        mine = preference_pairs.Mine(source.system_prompt(found.database))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
-        misheard: list[spoken.SpokenCorrection] = []
+        heard_wrongly: list[spoken.SpokenCorrection] = []
         for conversation in found.conversations():
             sides[conversation.held_out] += map(PreferencePair.from_row, mine.pairs(conversation))
-            misheard += spoken.in_conversation(conversation)
+            heard_wrongly += spoken.in_conversation(conversation)
         names = [n for n in found.database.names() if not found.forgotten.mentioned_in(n)]
         *checked, report = lint.check(sides[False], sides[True])
         train, valid = ([pair.as_row() for pair in side] for side in checked)
         data = describe(found, mine, train, valid, report) | {
-            "misheard": len(set(misheard)),
+            "misheard": len(set(heard_wrongly)),
             "names": len(names),
         }
     # Words to learn to hear are worth keeping where no pair was found.
-    kept = [] if dry_run else keep_misheard(call, misheard, names)
+    kept = [] if dry_run else keep_misheard(call, heard_wrongly, names)
     if not train and not valid:
         raise nothing_found(data, kept)
     if dry_run:
@@ -70,7 +69,7 @@ def main(call: Call) -> Result:
 
 
 def describe(
-    found: Dialogue, mine: mining.Mine, train: list, valid: list, report: lint.Report
+    found: Dialogue, mine: preference_pairs.Mine, train: list, valid: list, report: lint.Report
 ) -> dict:
     """What meta.json says."""
     patterns = {}
@@ -90,13 +89,11 @@ def describe(
     }
 
 
-def keep_misheard(
-    call: Call, misheard: list[spoken.SpokenCorrection], names: list[str]
-) -> list[dict]:
+def keep_misheard(call: Call, found: list[spoken.SpokenCorrection], names: list[str]) -> list[dict]:
     """Add misheard words that are not known yet, and names, to what train_stt learns from."""
-    known = {(row["heard"], row["meant"]) for row in heard_corrections.all_records(call.home)}
-    new = [word for word in dict.fromkeys(misheard) if (word.heard, word.meant) not in known]
-    kept = [heard_corrections.add(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
+    known = {(row["heard"], row["meant"]) for row in misheard.all_records(call.home)}
+    new = [word for word in dict.fromkeys(found) if (word.heard, word.meant) not in known]
+    kept = [misheard.add(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
     if kept or names:
         vocabulary.refresh(call.home, names)
     return kept
@@ -104,7 +101,9 @@ def keep_misheard(
 
 def nothing_found(data: dict, kept: list[dict]) -> Missing:
     corrections = sum(n for kind, n in data["found"].items() if kind != "praise")
-    reasons = ", ".join(f"{n}: {mining.NO_PAIR[reason]}" for reason, n in data["no_pair"].items())
+    reasons = ", ".join(
+        f"{n}: {preference_pairs.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()
+    )
     what = (
         f"{corrections} corrections were found and none makes an honest pair ({reasons})"
         if corrections
@@ -143,7 +142,9 @@ def text(data: dict, directory: Path) -> str:
     ]
     if data["no_pair"]:
         lines += ["", "No pair was made of"]
-        lines += [f"  {n:5,}  {mining.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()]
+        lines += [
+            f"  {n:5,}  {preference_pairs.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()
+        ]
     if data["lint"]["remarks"]:
         lines += ["", "About these pairs:", *(f"  {remark}" for remark in data["lint"]["remarks"])]
     for sample in data.get("samples", []):

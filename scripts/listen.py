@@ -27,7 +27,7 @@ from pathlib import Path
 
 from fae_training import calling, deployment, runs
 from fae_training.calling import Call, Result
-from fae_training.ears.classes import EARS
+from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.kinds import KINDS
 
@@ -47,7 +47,7 @@ def main(call: Call) -> Result:
         )
     run = trained(call, kind)
 
-    from fae_training.ears import listening, runtime
+    from fae_training.classifiers import listening, runtime
     from fae_training.speech.clips import read
 
     samples = read(arguments.file).samples
@@ -97,7 +97,7 @@ def trained(call: Call, kind: str) -> runs.Run:
         raise Missing(
             "no_ear",
             f"no {kind} ear is trained in {call.home.path}",
-            f"uv run scripts/{EARS[kind].script} --preset light",
+            f"uv run scripts/{CLASSIFIERS[kind].script} --preset light",
         )
     return run
 
@@ -105,7 +105,9 @@ def trained(call: Call, kind: str) -> runs.Run:
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__)
     parser.add_argument("file", nargs="?", type=Path, help="the recording, in any format")
-    parser.add_argument("--kind", choices=list(EARS), help="keyword (default) or speech_verifier")
+    parser.add_argument(
+        "--kind", choices=list(CLASSIFIERS), help="keyword (default) or speech_verifier"
+    )
     parser.add_argument("--run", metavar="RUN", help="a run id, or 'latest'")
     parser.add_argument("--plot", action="store_true", help="draw the probabilities")
     return parser

@@ -28,30 +28,30 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 
 
 from dataclasses import asdict
 
-from fae_training import calling, dataset, presets, results, worker
+from fae_training import calling, presets, provenance, results, worker
 from fae_training.calling import Call, Result
-from fae_training.language import request, scoring
+from fae_training.language import preflight, scoring
 
 EXPORT = "uv run scripts/export_data.py"
-DEFAULTS = request.DEFAULTS | presets.SFT["light"] | {"preset": "light"}
+DEFAULTS = preflight.DEFAULTS | presets.SFT["light"] | {"preset": "light"}
 VALIDATIONS = 5
 
 
 def main(call: Call) -> Result:
     if call.arguments.fetch:
-        return request.fetch(call, call.arguments.model or DEFAULTS["model"])
+        return preflight.fetch(call, call.arguments.model or DEFAULTS["model"])
     tasks = {"train": train, "score": scoring.score, "verify": scoring.verify}
     return worker.main(call, "sft", presets.SFT, DEFAULTS, prepare, tasks)
 
 
 def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
-    request.fast_settings(settings["fast"])
-    facts = dataset.checked_facts(call.home, "sft", EXPORT, keep=not call.arguments.dry_run)
+    preflight.fast_settings(settings["fast"])
+    facts = provenance.checked_facts(call.home, "sft", EXPORT, keep=not call.arguments.dry_run)
     rows = facts["rows"]["train"]
     if rows < settings["batch_size"]:
-        facts["notes"] += dataset.batch_note(dataset.answers(call.home), settings)
-    return facts | request.model_facts(call, settings["model"], "train.py")
+        facts["notes"] += provenance.batch_note(provenance.answers(call.home), settings)
+    return facts | preflight.model_facts(call, settings["model"], "train.py")
 
 
 def train(run, session) -> results.Trained:
@@ -78,7 +78,9 @@ def train(run, session) -> results.Trained:
             settings["seed"],
             session.advance,
         )
-        fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
+        fast, notes = fast_path.enable(
+            model.model, preflight.fast_settings(settings["fast"]), cache
+        )
     data = run.home.file("data", "sft")
     with session.stage("tokenising"):
         encoded, encoded_valid = (
@@ -87,7 +89,7 @@ def train(run, session) -> results.Trained:
             )
             for side in ("train", "valid")
         )
-    notes += dataset.settle(run, encoded, encoded_valid, EXPORT)
+    notes += provenance.settle(run, encoded, encoded_valid, EXPORT)
     training, held_out = encoded.rows, encoded_valid.rows
     cut = rows.cut_report(training, settings["max_length"])
     longest = max(len(row.tokens) for row in training)
@@ -152,7 +154,7 @@ def train(run, session) -> results.Trained:
 
 def build_parser() -> calling.Parser:
     parser = worker.training_parser(__doc__, presets.SFT)
-    request.add_options(parser)
+    preflight.add_options(parser)
     return parser
 
 

@@ -30,18 +30,18 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no mo
 
 from dataclasses import asdict
 
-from fae_training import calling, consent, dataset, presets, results, worker
+from fae_training import calling, consent, presets, provenance, results, worker
 from fae_training.calling import Call, Result
-from fae_training.language import preference_request, preference_scoring, request, scoring
+from fae_training.language import preference_preflight, preference_scoring, preflight, scoring
 
 DEFAULTS = (
-    request.DEFAULTS | preference_request.DEFAULTS | presets.DPO["light"] | {"preset": "light"}
+    preflight.DEFAULTS | preference_preflight.DEFAULTS | presets.DPO["light"] | {"preset": "light"}
 )
 
 
 def main(call: Call) -> Result:
     if call.arguments.fetch:
-        return request.fetch(call, call.arguments.model or DEFAULTS["model"])
+        return preflight.fetch(call, call.arguments.model or DEFAULTS["model"])
     tasks = {"train": train, "score": preference_scoring.score, "verify": scoring.verify}
     return worker.main(call, "dpo", presets.DPO, DEFAULTS, prepare, tasks)
 
@@ -50,12 +50,12 @@ def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
     # Corrections are parts of conversations, and conversations are what shows that nothing is forgotten.
     consent.require(call.home, "conversations")
-    request.fast_settings(settings["fast"])
-    preference_request.objective(settings)
-    facts = preference_request.corrections_facts(call.home, keep=not call.arguments.dry_run)
-    facts["notes"] += dataset.batch_note(facts["rows"]["train"], settings)
-    facts |= request.model_facts(call, settings["model"], "train_dpo.py")
-    return facts | preference_request.start_facts(call.home, settings, facts)
+    preflight.fast_settings(settings["fast"])
+    preference_preflight.objective(settings)
+    facts = preference_preflight.corrections_facts(call.home, keep=not call.arguments.dry_run)
+    facts["notes"] += provenance.batch_note(facts["rows"]["train"], settings)
+    facts |= preflight.model_facts(call, settings["model"], "train_dpo.py")
+    return facts | preference_preflight.start_facts(call.home, settings, facts)
 
 
 def train(run, session) -> results.Trained:
@@ -80,16 +80,18 @@ def train(run, session) -> results.Trained:
             settings["experts"],
             settings["seed"],
             session.advance,
-            preference_request.start_adapter(run),
+            preference_preflight.start_adapter(run),
         )
-        fast, notes = fast_path.enable(model.model, request.fast_settings(settings["fast"]), cache)
+        fast, notes = fast_path.enable(
+            model.model, preflight.fast_settings(settings["fast"]), cache
+        )
     with session.stage("tokenising"):
-        *corrections, _ = preference_request.corrections(run.home)
+        *corrections, _ = preference_preflight.corrections(run.home)
         encoded, encoded_valid = (
             encode_pairs(tokenizer, read, settings["max_length"], session.advance)
             for read in corrections
         )
-    notes += dataset.settle(run, encoded, encoded_valid, preference_request.EXTRACT)
+    notes += provenance.settle(run, encoded, encoded_valid, preference_preflight.EXTRACT)
     training, held_out = encoded.pairs, encoded_valid.pairs
     cut = rows.cut_report(training, settings["max_length"])
     longest = max(len(row.tokens) for pair in training for row in (pair.chosen, pair.rejected))
@@ -138,8 +140,8 @@ def train(run, session) -> results.Trained:
 
 def build_parser() -> calling.Parser:
     parser = worker.training_parser(__doc__, presets.DPO)
-    request.add_options(parser)
-    preference_request.add_options(parser)
+    preflight.add_options(parser)
+    preference_preflight.add_options(parser)
     return parser
 
 

@@ -34,10 +34,10 @@ Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too so
 
 from fae_training import calling, presets, results, worker
 from fae_training.calling import Call, Result
-from fae_training.ears import request
+from fae_training.classifiers import preflight
 
 KIND = "keyword"
-DEFAULTS = request.defaults(KIND, presets.KEYWORD["light"])
+DEFAULTS = preflight.defaults(KIND, presets.KEYWORD["light"])
 
 
 def main(call: Call) -> Result:
@@ -47,33 +47,33 @@ def main(call: Call) -> Result:
 
 def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
-    return request.facts(call, settings, KIND)
+    return preflight.facts(call, settings, KIND)
 
 
 def train(run, session) -> results.Trained:
     """The worker's task: gather the sounds, train, choose thresholds on streams, save."""
-    from fae_training.ears import training
+    from fae_training.classifiers import training
 
     return results.Trained(training.train(run, session))
 
 
 def score(run, session) -> dict:
     """The worker's task in a fresh process: the saved classifier against the one in use, on held-out sounds."""
-    from fae_training.ears import scoring
+    from fae_training.classifiers import scoring
 
     return scoring.score(run, session)
 
 
 def verify(run, session) -> dict:
     """The worker's task before a deployment counts: the files, loaded afresh, pass their own self-test."""
-    from fae_training.ears import scoring
+    from fae_training.classifiers import scoring
 
     return scoring.verify(run, session)
 
 
 def build_parser() -> calling.Parser:
     parser = worker.training_parser(__doc__, presets.KEYWORD)
-    request.add_options(parser, KIND)
+    preflight.add_options(parser, KIND)
     return parser
 
 

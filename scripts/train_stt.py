@@ -33,23 +33,23 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no mode
 
 from fae_training import calling, presets, results, worker
 from fae_training.calling import Call, Result
-from fae_training.speech import request, scoring
+from fae_training.speech import preflight, scoring
 
-DEFAULTS = request.DEFAULTS | presets.STT["light"] | {"preset": "light"}
+DEFAULTS = preflight.DEFAULTS | presets.STT["light"] | {"preset": "light"}
 
 
 def main(call: Call) -> Result:
     if call.arguments.fetch:
-        from fae_training.language.request import fetch
+        from fae_training.language.preflight import fetch
 
-        return fetch(call, request.choose(call.arguments.model or DEFAULTS["model"])[0])
+        return fetch(call, preflight.choose(call.arguments.model or DEFAULTS["model"])[0])
     tasks = {"train": train, "score": scoring.score, "verify": scoring.verify}
     return worker.main(call, "stt", presets.STT, DEFAULTS, prepare, tasks)
 
 
 def prepare(call: Call, settings) -> dict:
     """What must be there before a run begins; facts for run.json."""
-    return request.facts(call, settings)
+    return preflight.facts(call, settings)
 
 
 def train(run, session) -> results.Trained:
@@ -120,7 +120,7 @@ def train(run, session) -> results.Trained:
 
 def build_parser() -> calling.Parser:
     parser = worker.training_parser(__doc__, presets.STT)
-    request.add_options(parser)
+    preflight.add_options(parser)
     return parser
 
 

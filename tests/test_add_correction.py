@@ -12,7 +12,7 @@ import soundfile
 
 from fae_training import consent
 from fae_training.errors import BadRequest, Missing, Refused
-from fae_training.speech import clips, corrections, dataset, vocabulary
+from fae_training.speech import clips, dataset, misheard, vocabulary
 from fae_training.state import Home, read_jsonl
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "add_correction.py"
@@ -63,7 +63,7 @@ def test_fae_keeps_a_correction_at_the_moment_it_is_made(home):
 def test_another_program_gives_json_as_the_first_argument(home):
     _, answer = call(home, json.dumps({"heard": "Call Marian.", "meant": "Call Marion."}))
     assert answer["words"] == ["Marion"]
-    (record,) = corrections.all_records(home)
+    (record,) = misheard.all_records(home)
     assert record["origin"] == "program" and record["heard"] == "Call Marian."
 
 
@@ -91,7 +91,7 @@ def test_a_file_of_corrections_keeps_the_good_lines_and_names_the_bad_ones(home,
         (6, "bad_row"),
         (8, "bad_row"),
     ]
-    assert corrections.all_records(home)[1]["say_as"] == "shivawn"
+    assert misheard.all_records(home)[1]["say_as"] == "shivawn"
 
 
 def test_a_line_separator_inside_a_text_does_not_end_its_line(home, tmp_path):
@@ -114,7 +114,7 @@ def test_a_clip_is_refused_without_the_consent_for_audio(home, tmp_path):
 
 def test_nothing_is_kept_without_the_consent_for_corrections(tmp_path):
     with pytest.raises(Refused, match="corrections"):
-        corrections.add(Home(tmp_path / "other"), "a", "b")
+        misheard.add(Home(tmp_path / "other"), "a", "b")
 
 
 def test_a_dry_run_changes_nothing(home):
@@ -126,7 +126,7 @@ def test_a_dry_run_changes_nothing(home):
 @pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (8000, 1), (48000, 1)])
 def test_a_clip_of_any_rate_and_channels_becomes_16_khz_mono(home, tmp_path, rate, channels):
     path = tone(tmp_path / "clip.flac", 1.0, rate, channels)
-    record = corrections.add(home, "a", "b", path)
+    record = misheard.add(home, "a", "b", path)
     kept = soundfile.info(home.file(record["audio"]))
     assert (kept.samplerate, kept.channels, kept.subtype) == (16000, 1, "PCM_16")
     assert abs(kept.frames - 16000) <= 2
@@ -148,43 +148,43 @@ def test_a_clip_of_any_rate_and_channels_becomes_16_khz_mono(home, tmp_path, rat
 def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, level, code):
     path = tone(tmp_path / "clip.wav", seconds, level=level)
     with pytest.raises(BadRequest) as caught:
-        corrections.add(home, "a", "b", path)
+        misheard.add(home, "a", "b", path)
     assert caught.value.code == code
-    assert corrections.all_records(home) == [] and not home.file("stt", "clips").exists()
+    assert misheard.all_records(home) == [] and not home.file("stt", "clips").exists()
 
 
 def test_a_long_clip_is_kept_where_only_its_silent_ends_make_it_long(home, tmp_path):
     speech, _ = soundfile.read(tone(tmp_path / "speech.wav", 2.0))
     soundfile.write(tmp_path / "long.wav", numpy.pad(speech, (20 * 16000, 20 * 16000)), 16000)
-    record = corrections.add(home, "a", "b", tmp_path / "long.wav")
+    record = misheard.add(home, "a", "b", tmp_path / "long.wav")
     assert record["seconds"] == pytest.approx(2.1, abs=0.05)
 
 
 def test_a_distorted_clip_is_kept_and_named(home, tmp_path):
-    record = corrections.add(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
+    record = misheard.add(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
     assert record["remarks"] == ["clipped"]
 
 
 def test_a_missing_and_a_truncated_clip_are_told_apart(home, tmp_path):
     with pytest.raises(Missing, match=r"no file .*gone\.wav"):
-        corrections.add(home, "a", "b", tmp_path / "gone.wav")
+        misheard.add(home, "a", "b", tmp_path / "gone.wav")
     whole = tone(tmp_path / "whole.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[:30])
     with pytest.raises(BadRequest, match="cannot be read as audio") as caught:
-        corrections.add(home, "a", "b", tmp_path / "cut.flac")
+        misheard.add(home, "a", "b", tmp_path / "cut.flac")
     assert caught.value.code == "not_audio"
 
 
 def test_the_same_recording_is_stored_once_and_the_same_correction_counted(home, tmp_path):
     path = tone(tmp_path / "a.wav")
     for _ in range(100):
-        corrections.add(home, "Marian", "Marion", path)
+        misheard.add(home, "Marian", "Marion", path)
     assert len(list(home.file("stt", "clips").iterdir())) == 1
     assert vocabulary.refresh(home) == [{"term": "Marion", "sounds_like": ["Marian"], "count": 100}]
 
 
 def test_a_recording_that_was_heard_rightly_is_kept_though_nothing_is_corrected(home, tmp_path):
-    corrections.add(home, "Good night.", "Good night.", tone(tmp_path / "a.wav"))
+    misheard.add(home, "Good night.", "Good night.", tone(tmp_path / "a.wav"))
     assert vocabulary.refresh(home) == []
 
 
@@ -196,7 +196,7 @@ def test_text_in_another_script_is_kept_for_the_vocabulary_and_said_so(home):
 
 def test_far_too_much_text_is_refused(home):
     with pytest.raises(BadRequest, match="at most 300"):
-        corrections.add(home, "a", "word " * 100)
+        misheard.add(home, "a", "word " * 100)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_far_too_much_text_is_refused(home):
     ],
 )
 def test_the_misheard_words_are_found_in_a_sentence(heard, meant, pairs):
-    assert corrections.terms_of(heard, meant) == pairs
+    assert misheard.terms_of(heard, meant) == pairs
 
 
 def test_replacing_touches_whole_words_only():
@@ -227,7 +227,7 @@ def test_replacing_touches_whole_words_only():
 
 def test_known_names_stay_in_the_vocabulary_when_corrections_come(home):
     vocabulary.refresh(home, ["Niamh"])
-    corrections.add(home, "Marian", "Marion")
+    misheard.add(home, "Marian", "Marion")
     assert [e["term"] for e in vocabulary.refresh(home)] == ["Marion", "Niamh"]
 
 
@@ -271,7 +271,7 @@ def test_what_is_wrong_with_samples_is_named():
     ],
 )  # fmt: skip
 def test_a_name_is_kept_as_it_is_written(heard, meant, pairs):
-    assert corrections.terms_of(heard, meant) == pairs
+    assert misheard.terms_of(heard, meant) == pairs
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_name_is_found_where_it_is_said_and_nowhere_else(name):
 
 
 def test_a_word_does_not_end_before_its_vowel_sign():
-    assert corrections.words_of("रमेश की मेज") == ["रमेश", "की", "मेज"]
+    assert misheard.words_of("रमेश की मेज") == ["रमेश", "की", "मेज"]
     entries = [{"term": "X", "sounds_like": ["राज"]}]
     assert vocabulary.replaced("राज राजू", entries) == "X राजू"
 
@@ -320,7 +320,7 @@ def test_a_difference_in_capitals_counts_and_is_said(home):
 def test_a_name_reaches_the_training_rows_as_it_is_written(home, tmp_path, name):
     for number in range(3):
         clip = tone(tmp_path / f"{number}.wav", seconds=1 + number / 10)
-        corrections.add(home, "Call Marian.", f"Call {name}.", clip)
+        misheard.add(home, "Call Marian.", f"Call {name}.", clip)
     dataset.build(home, {"clips_per_term": 2, "seed": 0}, None, lambda text: None)
     rows = read_jsonl(home.file("data/stt/train.jsonl")) + read_jsonl(
         home.file("data/stt/valid.jsonl")
@@ -332,7 +332,7 @@ def test_a_name_reaches_the_training_rows_as_it_is_written(home, tmp_path, name)
 
 def test_a_name_is_spoken_as_it_is_written(home):
     """What is given to the synthesiser, without one."""
-    corrections.add(home, "a tea and tea", "AT&T")
+    misheard.add(home, "a tea and tea", "AT&T")
     found = dataset.collect(home)
     lines = dataset._lines(found, [], [], {"clips_per_term": 4, "seed": 0})
     taught = [line for line in lines if line["source"]["terms"] == ["AT&T"]]

@@ -5,9 +5,9 @@ import pytest
 import soundfile
 
 import calls
-import ear_sounds
-from fae_training.ears import recordings as recordings_module
-from fae_training.ears.classes import EARS
+import classifier_sounds
+from fae_training.classifiers import recordings as recordings_module
+from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.state import Home
 
 
@@ -24,7 +24,7 @@ def recordings(tmp_path):
     for name in ("wake", "noise"):
         (folder / name).mkdir(parents=True)
         for number in range(2):
-            samples = ear_sounds.clip(name, random)
+            samples = classifier_sounds.clip(name, random)
             soundfile.write(folder / name / f"take {number}.wav", samples, 16_000)
     return folder
 
@@ -200,7 +200,7 @@ def test_speakers_of_any_script_stay_apart_all_the_way_to_the_split(allowed, tmp
         )
     home = Home(allowed)
     found, _ = recordings_module.load(
-        home, EARS["keyword"], recordings_module.scan(home, EARS["keyword"])
+        home, CLASSIFIERS["keyword"], recordings_module.scan(home, CLASSIFIERS["keyword"])
     )
     assert {r.group for r in found} == {
         "speaker Жанна",

@@ -8,9 +8,9 @@ import pytest
 
 import calls
 from fae_days import Days, plain
-from fae_training import consent, dataset
+from fae_training import consent, provenance
 from fae_training.conversations import source
-from fae_training.corrections import mining, patterns, sounds, spoken
+from fae_training.corrections import patterns, preference_pairs, sounds, spoken
 from fae_training.state import Home, read_jsonl
 
 CORPUS = Path(__file__).parent / "data" / "corrections.jsonl"
@@ -31,7 +31,7 @@ def mine(days, home):
     """Mine what `days` holds. Gives (pairs, Mine)."""
 
     def run():
-        found = mining.Mine("You are Fae.")
+        found = preference_pairs.Mine("You are Fae.")
         with source.dialogue(Home(home), days.done()) as dialogue:
             return [row for talk in dialogue.conversations() for row in found.pairs(talk)], found
 
@@ -215,7 +215,7 @@ def test_what_must_not_be_learned_makes_no_pair_either(days, mine, home):
 
 
 def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fae_directory, home):
-    found = mining.Mine(None)
+    found = preference_pairs.Mine(None)
     with source.dialogue(Home(home), fae_directory.database) as dialogue:
         rows = [row for talk in dialogue.conversations() for row in found.pairs(talk)]
     planted = {
@@ -326,7 +326,7 @@ def test_it_writes_pairs_that_train_dpo_reads_and_misheard_words_once(days, home
     )
     database = days.done()
     answer = calls.answer("extract_corrections", "--db", database, home=home)
-    rows = [side.rows for side in dataset.read(Home(home), "dpo")]
+    rows = [side.rows for side in provenance.read(Home(home), "dpo")]
     assert (
         answer["rows"] == {"train": len(rows[0]), "valid": len(rows[1])}
         and sum(map(len, rows)) == 30

@@ -5,9 +5,9 @@ import pytest
 import soundfile
 
 import calls
-import ear_sounds
-from fae_training.ears.listening import SHADES
-from test_train_ears import trained
+import classifier_sounds
+from fae_training.classifiers.listening import SHADES
+from test_train_classifiers import trained
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def recording(tmp_path):
     """Four seconds of noise, then four of a chord."""
     random = np.random.default_rng(5)
     noise = 0.1 * random.standard_normal(64_000)
-    music = np.concatenate([ear_sounds.clip("music", random) for _ in range(4)])
+    music = np.concatenate([classifier_sounds.clip("music", random) for _ in range(4)])
     soundfile.write(tmp_path / "kitchen.wav", np.concatenate([noise, music]), 16_000)
     return tmp_path / "kitchen.wav"
 

@@ -8,7 +8,7 @@ import pytest
 from calls import LANGUAGE_MODEL
 from fae_training import models
 from fae_training.errors import BadRequest, Missing
-from fae_training.speech.request import choose as stt_choose
+from fae_training.speech.preflight import choose as stt_choose
 
 
 @pytest.fixture

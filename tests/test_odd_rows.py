@@ -7,9 +7,9 @@ import pytest
 import calls
 import odd_rows
 import small_runs
-from fae_training import consent, dataset, runs, training_rows
+from fae_training import consent, provenance, runs, training_rows
 from fae_training.errors import Missing, SkillError
-from fae_training.language import preference_request
+from fae_training.language import preference_preflight
 from fae_training.language.preference_batches import encode_pairs
 from fae_training.language.rows import encode_file
 from fae_training.state import Home, read_json
@@ -32,13 +32,13 @@ def test_no_row_file_however_odd_ends_in_anything_but_rows_or_a_refusal(tokenize
         what = odd_rows.write(home.path, kind, seed)
         try:
             if kind == "sft":
-                facts = dataset.checked_facts(home, kind, "again", keep=True)
+                facts = provenance.checked_facts(home, kind, "again", keep=True)
                 path = home.file("data", kind, "train.jsonl")
                 found = encode_file(tokenizer, path, 128)
                 rows = found.rows
             else:
-                facts = preference_request.corrections_facts(home, keep=True)
-                found = encode_pairs(tokenizer, preference_request.corrections(home)[0], 128)
+                facts = preference_preflight.corrections_facts(home, keep=True)
+                found = encode_pairs(tokenizer, preference_preflight.corrections(home)[0], 128)
                 rows = [side for pair in found.pairs for side in (pair.chosen, pair.rejected)]
             training_rows.require_usable(found, found, "again")
         except SkillError as error:
@@ -115,11 +115,11 @@ def test_pairs_that_are_the_same_once_they_are_tokens_are_left_out_and_kept_by_n
     tokenizer, home
 ):
     path = alike(home, 2)
-    train, valid, _ = preference_request.corrections(Home(home))
+    train, valid, _ = preference_preflight.corrections(Home(home))
     encoded, none = (encode_pairs(tokenizer, read, 64) for read in (train, valid))
     assert len(encoded.pairs) == len(encoded.rows) == 19 and encoded.total == 21
     run = runs.create(Home(home), "dpo", {})
-    notes = dataset.settle(run, encoded, none, "again")
+    notes = provenance.settle(run, encoded, none, "again")
     assert notes[:2] == ["2 of 21 rows of data/dpo/train.jsonl cannot be used:", ALIKE]
     kept = read_json(path.with_name("meta.json"))["rows_left_out"]
     assert [row["line"] for row in kept["train"]] == [1, 2]

@@ -8,7 +8,7 @@ import soundfile
 
 from fae_training import consent
 from fae_training.errors import Missing
-from fae_training.speech import clips, corrections, dataset, sentences
+from fae_training.speech import clips, dataset, misheard, sentences
 from fae_training.speech.synthesis import Synthesiser, Voice, find_synthesiser, roughen
 from fae_training.state import Home, read_jsonl, write_json, write_jsonl
 
@@ -31,7 +31,7 @@ def record(home: Home, text: str, heard: str, pitch: int) -> None:
     path = home.directory("given") / f"{pitch}.wav"
     times = numpy.arange(16000) / 16000
     soundfile.write(path, 0.3 * numpy.sin(2 * numpy.pi * pitch * times), 16000)
-    corrections.add(home, heard, text, path)
+    misheard.add(home, heard, text, path)
 
 
 def build(home: Home, synthesiser=None) -> tuple[dict, list[dict], list[dict]]:
@@ -70,7 +70,7 @@ def test_a_clip_that_was_held_out_once_is_held_out_for_ever(home):
 
 
 def test_a_text_only_set_without_a_synthesiser_cannot_be_trained_and_says_what_to_do(home):
-    corrections.add(home, "Marian", "Marion")
+    misheard.add(home, "Marian", "Marion")
     with pytest.raises(Missing, match="no clip of any") as caught:
         build(home)
     assert "espeak-ng" in caught.value.hint and "add_correction.py" in caught.value.hint
@@ -84,7 +84,7 @@ def test_no_corrections_at_all_name_the_command_that_adds_one(home):
 
 @needs_a_voice
 def test_a_text_only_set_is_spoken_in_many_voices(home):
-    corrections.add(home, "Marian", "Marion")
+    misheard.add(home, "Marian", "Marion")
     meta, train, valid = build(home, find_synthesiser())
     assert meta["terms"] == ["Marion"]
     assert meta["train"]["correction synthesised"] == 6
@@ -98,7 +98,7 @@ def test_a_text_only_set_is_spoken_in_many_voices(home):
 
 @needs_a_voice
 def test_the_same_corrections_give_the_same_clips_and_nothing_is_spoken_twice(home):
-    corrections.add(home, "Marian", "Marion")
+    misheard.add(home, "Marian", "Marion")
     _, first, _ = build(home, find_synthesiser())
     path = home.file(first[0]["audio"])
     before = path.stat().st_mtime_ns
@@ -108,8 +108,8 @@ def test_the_same_corrections_give_the_same_clips_and_nothing_is_spoken_twice(ho
 
 @needs_a_voice
 def test_in_rehearsal_nobody_says_a_term_or_what_sounds_the_same(home):
-    corrections.add(home, "Marian", "Marion")
-    corrections.add(home, "Steven", "Siobhan")
+    misheard.add(home, "Marian", "Marion")
+    misheard.add(home, "Steven", "Siobhan")
     _, train, valid = build(home, find_synthesiser())
     rehearsed = " ".join(
         row["text"] for row in train + valid if row["source"]["kind"] == "rehearsal"
@@ -120,7 +120,7 @@ def test_in_rehearsal_nobody_says_a_term_or_what_sounds_the_same(home):
 
 @needs_a_voice
 def test_the_persons_own_sentences_are_used(home):
-    corrections.add(home, "Marian", "Marion")
+    misheard.add(home, "Marian", "Marion")
     consent.change(home, ["conversations"], [])
     turns = ["Please ring Peter at six tonight.", "Could you dim the hallway a bit?"]
     rows = [{"prompt": text, "completion": "Sure."} for text in turns]
@@ -135,8 +135,8 @@ def test_the_persons_own_sentences_are_used(home):
 @needs_a_voice
 def test_a_hundred_times_the_same_correction_is_one_term_with_as_many_clips_as_any(home):
     for _ in range(100):
-        corrections.add(home, "Marian", "Marion")
-    corrections.add(home, "steve", "Thaddeus")
+        misheard.add(home, "Marian", "Marion")
+    misheard.add(home, "steve", "Thaddeus")
     meta, train, _ = build(home, find_synthesiser())
     terms = [row["source"]["terms"] for row in train if row["source"]["kind"] == "correction"]
     assert terms.count(["Marion"]) == terms.count(["Thaddeus"]) == 6
@@ -145,7 +145,7 @@ def test_a_hundred_times_the_same_correction_is_one_term_with_as_many_clips_as_a
 
 @needs_a_voice
 def test_how_a_word_sounds_is_spoken_and_its_spelling_is_learned(home):
-    corrections.add(home, "steve", "Siobhan", say_as="shivawn")
+    misheard.add(home, "steve", "Siobhan", say_as="shivawn")
     spoken = []
 
     class Listening(Synthesiser):
@@ -162,7 +162,7 @@ def test_how_a_word_sounds_is_spoken_and_its_spelling_is_learned(home):
 def test_a_damaged_recording_is_named_and_the_others_are_used(home):
     for pitch in range(200, 1000, 100):
         record(home, "Call Marion.", "Call Marian.", pitch)
-    paths = [home.file(r["audio"]) for r in corrections.all_records(home)]
+    paths = [home.file(r["audio"]) for r in misheard.all_records(home)]
     paths[1].unlink()
     paths[2].write_bytes(paths[2].read_bytes()[:20])
     meta, train, valid = build(home)
@@ -181,15 +181,15 @@ def test_recordings_are_not_used_after_the_consent_for_audio_was_taken_back(home
 
 
 def test_an_excluded_person_is_not_learned(home):
-    corrections.add(home, "Marian", "Marion")
-    corrections.add(home, "steve", "Thaddeus")
+    misheard.add(home, "Marian", "Marion")
+    misheard.add(home, "steve", "Thaddeus")
     write_json(home.file("exclusions.json"), {"topics": [], "ids": [], "people": ["Thaddeus"]})
     found = dataset.collect(home)
     assert [entry["term"] for entry in found.terms] == ["Marion"]
 
 
 def test_a_term_in_another_script_stays_out_of_the_training(home):
-    corrections.add(home, "Maria", "Мария")
+    misheard.add(home, "Maria", "Мария")
     with pytest.raises(Missing, match="other_script"):
         dataset.collect(home)
 

@@ -13,7 +13,7 @@ import pytest
 import calls
 import world
 from fae_training import consent, runs, state
-from fae_training.language import preference_request, preference_watch
+from fae_training.language import preference_preflight, preference_watch
 from fae_training.language.preference_watch import Watch
 from fae_training.session import Session
 
@@ -141,7 +141,7 @@ def test_somebody_elses_formats_are_read(home):
     ]
     planned = plan(make_home(home, rows))
     assert planned["rows"]["train"] == 3
-    train, _, _ = preference_request.corrections(state.Home(home))
+    train, _, _ = preference_preflight.corrections(state.Home(home))
     assert train.rows[0].chosen == {"role": "assistant", "content": yes}
     assert [row.prompt[-1]["role"] for row in train.rows] == ["user"] * 3
 

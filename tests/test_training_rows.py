@@ -6,7 +6,7 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import consent, dataset, message_forms, row_forms, training_rows
+from fae_training import consent, message_forms, provenance, row_forms, training_rows
 from fae_training.errors import Missing
 from fae_training.state import Home, read_json
 
@@ -309,7 +309,7 @@ def refused(tmp_path, train: list, valid_rows=(), kind="sft") -> Missing:
     for side, rows in (("train", train), ("valid", valid_rows)):
         place.directory("data", kind).joinpath(f"{side}.jsonl").write_bytes(lines(*rows))
     with pytest.raises(Missing) as raised:
-        dataset.checked_facts(place, kind, "uv run scripts/export_data.py", keep=True)
+        provenance.checked_facts(place, kind, "uv run scripts/export_data.py", keep=True)
     assert raised.value.exit_status == 4
     return raised.value
 
@@ -319,7 +319,7 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
     good = [valid(i) for i in range(108)]
     path = place.directory("data", "sft") / "train.jsonl"
     path.write_bytes(lines(*good, *bad))
-    facts = dataset.checked_facts(place, "sft", "again", keep=True)
+    facts = provenance.checked_facts(place, "sft", "again", keep=True)
     assert facts["rows"]["train"] == 108 and facts["learned_from"] == "108 rows"
     said = facts["notes"]
     assert said[0] == "12 of 120 rows of data/sft/train.jsonl cannot be used:"
@@ -341,7 +341,7 @@ def test_held_out_rows_that_cannot_be_used_are_named_and_few_of_them_do_not_stop
     directory = place.directory("data", "sft")
     directory.joinpath("train.jsonl").write_bytes(lines(*map(valid, range(20))))
     directory.joinpath("valid.jsonl").write_bytes(lines(*map(valid, range(3)), {"messages": 4}))
-    facts = dataset.checked_facts(place, "sft", "again", keep=False)
+    facts = provenance.checked_facts(place, "sft", "again", keep=False)
     assert facts["rows"] == {"train": 20, "valid": 3}
     assert any("1 of 4 rows of data/sft/valid.jsonl" in note for note in facts["notes"])
     assert not directory.joinpath("meta.json").exists(), "keep=False"
@@ -355,12 +355,12 @@ def test_what_is_left_out_is_kept_beside_the_exports_own_words_and_goes_when_it_
     meta.write_text('{"summary": "20 turns", "excluded": {"secret": 3}}')
     train = meta.with_name("train.jsonl")
     train.write_bytes(lines(*map(valid, range(20)), {}))
-    facts = dataset.checked_facts(place, "sft", "again", keep=True)
+    facts = provenance.checked_facts(place, "sft", "again", keep=True)
     assert facts["learned_from"] == "20 rows", "the export spoke of other rows"
     kept = read_json(meta)
     assert kept["excluded"] == {"secret": 3} and len(kept["rows_left_out"]["train"]) == 1
     train.write_bytes(lines(*map(valid, range(20))))
-    facts = dataset.checked_facts(place, "sft", "again", keep=True)
+    facts = provenance.checked_facts(place, "sft", "again", keep=True)
     assert "rows_left_out" not in read_json(meta) and facts["learned_from"] == "20 turns"
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from fae_training import consent, dataset, linux_cpu, models, runs
+from fae_training import consent, linux_cpu, models, provenance, runs
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.errors import (
     BadRequest,
@@ -321,7 +321,7 @@ def _train(run: Run, session: Session, task: Callable) -> Result:
     try:
         consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
         models.check_unchanged(run.record)
-        dataset.keep_sources(run)
+        provenance.keep_sources(run)
         status = "cancelled"
         with contextlib.suppress(Cancelled):
             trained = task(run, session)

@@ -186,7 +186,7 @@ def write(
     """Write train.jsonl, valid.jsonl and then meta.json; nothing changes unless all of it could be written.
 
     `meta` is called after the last row, since only then is it known; what it raises leaves the old files in place.
-    Returns what is in meta.json, with the fingerprint of the data as dataset.facts makes it.
+    Returns what is in meta.json, with the fingerprint of the data as provenance.facts makes it.
     """
     with contextlib.ExitStack() as open_files:
         paths = {

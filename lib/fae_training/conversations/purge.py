@@ -5,10 +5,10 @@ from pathlib import Path
 
 from fae_training import runs, training_rows
 from fae_training.conversations.forgetting import Forgotten
-from fae_training.dataset import facts, learned_from
 from fae_training.deployment import current
 from fae_training.errors import Missing
 from fae_training.kinds import KINDS
+from fae_training.provenance import facts, learned_from
 from fae_training.state import Home, read_json, write_json, write_jsonl
 
 KINDS_OF_TEXT = ("sft", "dpo")

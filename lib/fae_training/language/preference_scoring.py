@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 from fae_training import training_rows
-from fae_training.language import preference_request, scoring, validation_set
+from fae_training.language import preference_preflight, scoring, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.generation import answer_texts, generate
@@ -148,7 +148,7 @@ class HeldOutPreferences:
         """check: see HeldOutConversations."""
         self.tokenizer = tokenizer
         self.conversations = scoring.HeldOutConversations(run, tokenizer, check, share=0.5)
-        _, held_out, _ = preference_request.corrections(run.home)
+        _, held_out, _ = preference_preflight.corrections(run.home)
         encoded = encode_pairs(
             tokenizer, held_out, run.settings["max_length"], lambda done, total: check()
         )

@@ -15,7 +15,7 @@ from difflib import SequenceMatcher
 from fae_training import consent, training_rows
 from fae_training.conversations import forgetting
 from fae_training.errors import Missing, SkillError
-from fae_training.speech import clips, corrections, sentences, vocabulary
+from fae_training.speech import clips, misheard, sentences, vocabulary
 from fae_training.speech.measures import occurrences
 from fae_training.speech.synthesis import roughen
 from fae_training.state import Home, make_directory, now, write_jsonl
@@ -60,7 +60,7 @@ def collect(home: Home) -> Collected:
     """
     found = Collected()
     forgotten = forgetting.from_exclusions(forgetting.load(home))
-    records = corrections.current_records(home)
+    records = misheard.current_records(home)
     usable = []
     for record in records:
         if forgotten.mentioned_in(f"{record['heard']} {record['meant']}"):

@@ -1,10 +1,10 @@
 """How well it hears: error rates, recall of the corrected words, and words heard that nobody said.
 
 Error rates are jiwer's (Levenshtein distance over words or characters, summed over clips, over the length of what was
-said), after one normaliser: NFKC, lower case, punctuation removed, spaces collapsed (corrections.words_of).
+said), after one normaliser: NFKC, lower case, punctuation removed, spaces collapsed (misheard.words_of).
 """
 
-from fae_training.speech.corrections import words_of
+from fae_training.speech.misheard import words_of
 
 
 def normalised(text: str) -> str:

@@ -6,7 +6,7 @@ from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
 from fae_training.speech import clips, measures, recogniser, vocabulary
-from fae_training.speech.corrections import all_records
+from fae_training.speech.misheard import all_records
 from fae_training.state import read_json, read_jsonl
 
 

@@ -6,7 +6,7 @@ asked to keep hearing rightly while it learns.
 
 import re
 
-from fae_training.speech.corrections import composed, whole_word, words_of
+from fae_training.speech.misheard import composed, whole_word, words_of
 
 WITH_A_NAME = (
     "Call {}.",

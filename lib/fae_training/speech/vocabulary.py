@@ -6,7 +6,7 @@ heard as, and how often; `evaluate` says whether the list alone would do.
 
 import re
 
-from fae_training.speech.corrections import composed, current_records, terms_of, whole_word
+from fae_training.speech.misheard import composed, current_records, terms_of, whole_word
 from fae_training.state import Home, now
 
 FILE = "stt/vocabulary.json"

@@ -1,0 +1,173 @@
+"""Bringing recordings in: from files, folders, folders of classes, or a table, kept as 16 kHz mono."""
+
+import codecs
+import csv
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.classifiers.recordings import directory, file_stem, unusable
+from fae_training.errors import BadRequest, Missing, SkillError, command_line
+from fae_training.state import Home
+
+# What soundfile reads; other files in a folder are passed over.
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".aifc", ".opus", ".au", ".caf")
+COLUMNS = ("file", "class")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file to import. `speaker` and `recording` are None where nobody said."""
+
+    path: Path
+    class_name: str
+    speaker: str | None
+    recording: str | None
+
+
+def from_paths(
+    paths: list[Path], kind: str, class_name: str | None, speaker: str | None
+) -> list[Sample]:
+    """The sound files in `paths`. Without a class, each folder must hold folders named after classes."""
+    classes = CLASSIFIERS[kind].classes
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise Missing(
+                "no_file", f"there is no file or folder {path}", command_line("ls", path.parent)
+            )
+        if class_name:
+            _check_class(class_name, classes, kind)
+            files = [path] if path.is_file() else _sounds(path)
+            found += [Sample(file, class_name, speaker, None) for file in files]
+            continue
+        if path.is_file():
+            raise BadRequest(
+                "no_class",
+                f"{path} was given without a class; the classes of {kind} are {', '.join(classes)}",
+                "uv run "
+                + command_line(
+                    "scripts/add_samples.py", "--kind", kind, "--class", classes[0], "--files", path
+                ),
+            )
+        for folder in sorted(p for p in path.iterdir() if p.is_dir()):
+            _check_class(folder.name, classes, kind)
+            found += [Sample(file, folder.name, speaker, None) for file in _sounds(folder)]
+    return found
+
+
+def from_table(table: Path, kind: str) -> list[Sample]:
+    """Rows of a CSV file with the columns file and class, and speaker (or group) and recording if it has them.
+
+    Paths are relative to the table. Raises Missing and BadRequest, naming the line.
+    """
+    if not table.is_file():
+        raise Missing("no_file", f"there is no table {table}", command_line("ls", table.parent))
+    text = _decoded(table)
+    # Excel writes ";" where a comma is the decimal sign.
+    separator = max(",;\t", key=text.split("\n", 1)[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+    columns = [(name or "").strip().lower() for name in reader.fieldnames or []]
+    reader.fieldnames = columns
+    if absent := [c for c in COLUMNS if c not in columns]:
+        raise BadRequest(
+            "bad_table",
+            f"{table} has no column {' and '.join(absent)}; it has {', '.join(columns) or 'none'}",
+            "the first line must be: file,class,speaker,recording",
+        )
+    found = []
+    for row in reader:
+        line = f"line {reader.line_num} of {table}"
+        cells = {
+            name: (row.get(name) or "").strip()
+            for name in (*COLUMNS, "speaker", "group", "recording")
+        }
+        if empty := [c for c in COLUMNS if not cells[c]]:
+            raise BadRequest(
+                "bad_table",
+                f"{line} has no {' and no '.join(empty)}; expected a value for each of {', '.join(columns)}",
+                f"correct {line}, or remove it",
+            )
+        _check_class(cells["class"], CLASSIFIERS[kind].classes, f"{kind} ({line})")
+        speaker = cells["speaker"] or cells["group"] or None
+        found.append(
+            Sample(
+                _beside(table, cells["file"]), cells["class"], speaker, cells["recording"] or None
+            )
+        )
+    if not found:
+        raise Missing(
+            "no_sounds", f"{table} has no rows after its first line", command_line("cat", table)
+        )
+    return found
+
+
+def _decoded(table: Path) -> str:
+    """The text of a table: UTF-8 or UTF-16, with the mark that Excel puts before it, or what older programs write."""
+    raw = table.read_bytes()
+    try:
+        if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return raw.decode("utf-16")
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")
+
+
+def _beside(table: Path, name: str) -> Path:
+    """The file next to the table, or next to a folder above it, for tables that lie inside what they list."""
+    for base in (table.parent, *table.parent.parents):
+        if (base / name).exists():
+            return base / name
+    return table.parent / name
+
+
+def _check_class(name: str, classes: tuple, kind: str) -> None:
+    if name not in classes:
+        raise BadRequest(
+            "unknown_class",
+            f"{name!r} is not a class of {kind}; the classes are {', '.join(classes)}",
+            f"uv run scripts/add_samples.py --class {classes[0]} ...",
+        )
+
+
+def _sounds(folder: Path) -> list[Path]:
+    """The sound files in `folder`; names with a dot before them are a system's own (macOS keeps ._x.wav beside x.wav)."""
+    return sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
+    )
+
+
+def keep(
+    home: Home, kind: str, samples: list[Sample], dry_run: bool = False
+) -> tuple[dict, list[str]]:
+    """({class: how many were added}, why each of the others was not). The same sound given twice is kept once."""
+    from fae_training.speech.clips import read, write
+
+    added = dict.fromkeys(CLASSIFIERS[kind].classes, 0)
+    problems = []
+    for sample in samples:
+        try:
+            sound = read(sample.path).samples
+        except SkillError as problem:
+            problems.append(problem.message)
+            continue
+        if reason := unusable(sound, sample.class_name):
+            problems.append(f"{sample.path} {reason}")
+            continue
+        mark = hashlib.sha256(sound.tobytes()).hexdigest()[:6]
+        stem = file_stem(sample.speaker, sample.recording or sample.path.stem)
+        folder = directory(home, kind) / sample.class_name
+        path = folder / f"{stem}-{mark}.wav"
+        # Whatever it was called then: names were once written in other ways.
+        if any(folder.glob(f"*-{mark}.wav")):
+            problems.append(f"{sample.path} is here already")
+            continue
+        if not dry_run:
+            home.directory(kind, "samples", sample.class_name)
+            write(path, sound)
+        added[sample.class_name] += 1
+    return added, problems

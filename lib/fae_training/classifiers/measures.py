@@ -1,0 +1,81 @@
+"""How good a classifier is: on windows, and on streams, where it must be good."""
+
+import numpy as np
+
+from fae_training.classifiers.runtime import softmax
+
+BINS = 10
+
+
+def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """[classes, classes] counts, true class by row."""
+    table = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(table, (labels, predicted), 1)
+    return table
+
+
+def f1_of_classes(table: np.ndarray) -> np.ndarray:
+    """[classes] F1 of each; NaN for one that neither occurs nor was predicted."""
+    both = table.sum(axis=0) + table.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.where(both > 0, 2 * np.diag(table) / both, np.nan)
+
+
+def macro_f1(table: np.ndarray) -> float:
+    """The mean F1 of the classes that occur."""
+    present = table.sum(axis=1) > 0
+    return float(f1_of_classes(table)[present].mean()) if present.any() else 0.0
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error over ten bins of the highest probability (Guo et al., ICML 2017, equation 3)."""
+    if not len(labels):
+        return 0.0
+    sure = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    number = np.minimum((sure * BINS).astype(int), BINS - 1)
+    gaps = [
+        abs(right[number == b].mean() - sure[number == b].mean()) * (number == b).mean()
+        for b in range(BINS)
+        if (number == b).any()
+    ]
+    return float(sum(gaps))
+
+
+def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean negative log-likelihood in nats, each class with the same weight."""
+    chosen = softmax(logits / temperature)[np.arange(len(labels)), labels]
+    losses = -np.log(np.maximum(chosen, 1e-12))
+    return float(np.mean([losses[labels == c].mean() for c in np.unique(labels)]))
+
+
+def brier_score(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
+    """Mean squared distance of the probabilities from the truth (Brier 1950), 0 to 2, each class with the same weight.
+
+    A single clip that is labelled wrongly can cost cross-entropy without bound, and this 2.
+    """
+    truth = np.eye(logits.shape[1])[labels]
+    distances = np.square(softmax(logits / temperature) - truth).sum(axis=1)
+    return float(np.mean([distances[labels == c].mean() for c in np.unique(labels)]))
+
+
+def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature of least cross-entropy on held-out windows (Guo et al. 2017, section 4.2), from 0.3 to 5."""
+    if not len(labels):
+        return 1.0
+    candidates = np.exp(np.linspace(np.log(0.3), np.log(5.0), 57))
+    losses = [cross_entropy(logits, labels, t) for t in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def roc(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(false positive rate, true positive rate), thresholds falling; labels are 0 and 1."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(labels[order])
+    false = np.cumsum(1 - labels[order])
+    return false / max(false[-1], 1), hits / max(hits[-1], 1)
+
+
+def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> float:
+    false, true = roc(labels, scores)
+    return float(np.trapezoid(np.r_[0, true], np.r_[0, false]))

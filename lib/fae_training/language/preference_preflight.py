@@ -1,0 +1,187 @@
+"""What train_dpo.py asks before a run begins: the objective, the corrections, where it starts from. Standard library only."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from fae_training import provenance, runs
+from fae_training.calling import Parser
+from fae_training.corrections import lint
+from fae_training.deployment import current_run
+from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
+from fae_training.language import adapters
+from fae_training.language.preference_loss import GUARDS, LOSSES, Objective
+from fae_training.ranges import RANGES
+from fae_training.runs import Run
+from fae_training.settings import Settings
+from fae_training.state import Home, read_json
+from fae_training.training_rows import RowsRead
+
+DEFAULTS = {
+    "from": "current",
+    "loss": "dpo",
+    "beta": 0.1,
+    "label_smoothing": 0.0,
+    "guard": None,
+    "guard_weight": None,
+}
+# The guards' defaults are argued from a measurement in docs/preferences.md.
+GUARD_OF = {"dpo": "dpop", "ipo": "none", "orpo": "none"}
+WEIGHT_OF = {"none": 0.0, "rpo": 1.0, "dpop": 5.0}
+
+EXTRACT = "uv run scripts/extract_corrections.py"
+WHAT_COUNTS = (
+    'what counts is an answer that you did not accept, followed by one that you did: after "shorter please", '
+    '"no, I meant ...", "that is wrong", or the same question in other words'
+)
+
+
+def add_options(parser: Parser) -> None:
+    parser.add_argument(
+        "--from",
+        metavar="START",
+        help="base, current (what is deployed; default), or a run: what it goes on from, and the reference",
+    )
+    parser.add_argument("--loss", choices=LOSSES, help="the preference loss (default: dpo)")
+    parser.add_argument(
+        "--beta",
+        type=RANGES["beta"],
+        metavar="X",
+        help="how strongly the reference holds the model back (default 0.1)",
+    )
+    parser.add_argument(
+        "--label-smoothing",
+        type=RANGES["label_smoothing"],
+        metavar="X",
+        help="share of corrections expected to be the wrong way round",
+    )
+    parser.add_argument(
+        "--guard", choices=GUARDS, help="what keeps the accepted answers likely (default: dpop)"
+    )
+    parser.add_argument(
+        "--guard-weight",
+        type=RANGES["guard_weight"],
+        metavar="X",
+        help="how much the guard counts",
+    )
+
+
+def objective(settings: Settings) -> Objective:
+    """The objective that is asked for; the guard and its weight follow from the loss where they are not given."""
+    for name, chosen_by, table in (
+        ("guard", "loss", GUARD_OF),
+        ("guard_weight", "guard", WEIGHT_OF),
+    ):
+        if settings[name] is None:
+            settings.values[name] = table[settings[chosen_by]]
+            settings.sources[name] = f"default for {chosen_by} {settings[chosen_by]}"
+    return Objective(
+        settings["loss"],
+        settings["beta"],
+        settings["label_smoothing"],
+        settings["guard"],
+        settings["guard_weight"],
+    )
+
+
+def corrections(home: Home) -> tuple[RowsRead, RowsRead, list[str]]:
+    """(pairs to train on, held-out pairs, the linter's remarks) of data/dpo/, whoever wrote it.
+
+    What extract_corrections.py wrote was checked and weighted there; other files are now, in the same way.
+    Raises Missing when a file cannot be read.
+    """
+    train, valid = provenance.read(home, "dpo")
+    meta = read_json(home.file("data", "dpo", "meta.json")) or {}
+    if "lint" in meta and meta.get("data_fingerprint") == provenance.fingerprint(home, "dpo"):
+        return train, valid, meta["lint"]["remarks"]
+    rows, held_out, report = lint.check(train.rows, valid.rows)
+    return replace(train, rows=rows), replace(valid, rows=held_out), report.remarks
+
+
+def corrections_facts(home: Home, keep: bool) -> dict:
+    """Facts of data/dpo/ as provenance.checked_facts gives them. Raises Missing when there is no correction."""
+    try:
+        facts = provenance.checked_facts(home, "dpo", EXTRACT, keep)
+    except Missing as missing:
+        if missing.code != "no_data":
+            raise
+        raise Missing(
+            "no_corrections", f"there are no corrections to learn from; {WHAT_COUNTS}", EXTRACT
+        ) from None
+    train, valid, remarks = corrections(home)
+    if train.usable != facts["rows"]["train"]:
+        facts["learned_from"] = f"{train.usable} rows"
+    facts["rows"] = {"train": train.usable, "valid": valid.usable}
+    facts["notes"] += remarks
+    if not home.file("data", "sft", "valid.jsonl").exists():
+        facts["notes"].append(
+            "no conversations are held out, so the run cannot be judged: uv run scripts/export_data.py"
+        )
+    return facts
+
+
+def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
+    """{"start": {"run", "fingerprint"}}: the adapter that the run goes on from, None for the base model.
+
+    An adapter's rank, scale and modules are kept, so that what is saved is one adapter that holds both
+    trainings. Raises Refused when it belongs to another base model, BadRequest when another rank was asked for.
+    """
+    asked = settings["from"]
+    run = _start_run(home, asked)
+    if run is None:
+        if asked != "base":
+            facts["notes"].append("nothing is deployed: it starts from the base model")
+        settings.values["from"] = "base"
+        return {"start": {"run": None, "fingerprint": None}}
+    if run.record.get("model_fingerprint") != facts["model_fingerprint"]:
+        raise Refused(
+            "other_base_model",
+            f"{run.id} was trained on {run.record['model']['id']}, this run is of {facts['model']['id']}",
+            "uv run "
+            + command_line("scripts/train_dpo.py", "--model", run.record["model"]["id"])
+            + ", or --from base",
+        )
+    lora = adapters.read_config(run.file("adapters"))["lora_parameters"]
+    source = f"the adapter of {run.id}"
+    kept = {"rank": lora["rank"], "lora_scale": lora["scale"]}
+    kept["experts"] = any(map(adapters.is_routed, lora["keys"]))
+    for name, value in kept.items():
+        if settings[name] != value and settings.sources.get(name) in ("flag", "parameter"):
+            raise BadRequest(
+                "other_adapter",
+                f"{name} is {settings[name]}, but {source} has {value}, and it goes on with that",
+                f"leave out --{name.replace('_', '-')}, or use --from base",
+            )
+        settings.values[name], settings.sources[name] = value, source
+    settings.values["from"] = run.id
+    return {"start": {"run": run.id, "fingerprint": adapters.fingerprint_of(run.file("adapters"))}}
+
+
+def _start_run(home: Home, asked: str) -> Run | None:
+    if asked == "base":
+        return None
+    if asked == "current":
+        return current_run(home, "language")
+    run = runs.find(home, asked)
+    if run.kind not in ("sft", "dpo") or not run.file("adapters", "adapters.safetensors").exists():
+        raise Missing(
+            "no_start",
+            f"{run.id} ({run.title()}) has no adapter of a language model to go on from",
+            "use --from base, --from current, or a run of uv run scripts/list_runs.py",
+        )
+    return run
+
+
+def start_adapter(run: Run) -> Path | None:
+    """The directory of the adapter that `run` goes on from. Raises Failed when it changed since the run was asked for."""
+    start = run.record["start"]
+    if start["run"] is None:
+        return None
+    directory = runs.find(run.home, start["run"]).file("adapters")
+    found = adapters.fingerprint_of(directory)
+    if found != start["fingerprint"]:
+        raise Failed(
+            "start_changed",
+            f"{directory} is {found[:12]}, but {run.id} started from {start['fingerprint'][:12]}",
+            f"begin again: uv run scripts/train_dpo.py --preset {run.settings['preset']}",
+        )
+    return directory

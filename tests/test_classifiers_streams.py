@@ -1,0 +1,165 @@
+"""Streams of sound, and the measures and thresholds that are taken on them."""
+
+import numpy as np
+import pytest
+
+import classifier_sounds
+from fae_training import runs
+from fae_training.classifiers import measures, scoring, streams
+from fae_training.classifiers.classes import CLASSIFIERS, LAYERS
+from fae_training.classifiers.features import FRAMES_PER_CHUNK
+from fae_training.classifiers.recordings import Recording
+from fae_training.state import Home
+
+KEYWORD = CLASSIFIERS["keyword"]
+
+
+@pytest.fixture(scope="module")
+def clips():
+    random = np.random.default_rng(0)
+    return [
+        Recording(
+            name,
+            f"s{n}",
+            f"{n}",
+            "recorded",
+            classifier_sounds.clip(name, random).astype(np.float32),
+        )
+        for name in KEYWORD.classes
+        for n in range(4)
+    ]
+
+
+def test_a_stream_is_as_long_as_asked_and_has_triggers_only_when_asked(clips):
+    quiet = streams.compose(clips, KEYWORD, 60, 0, with_events=False)
+    spoken = streams.compose(clips, KEYWORD, 60, 0, with_events=True)
+    assert quiet.events == []
+    assert len(quiet.log_mel) == pytest.approx(60 / 0.012, rel=0.02)
+    assert quiet.hours == pytest.approx(1 / 60, rel=0.02)
+    assert len(spoken.events) == len(spoken.speakers) == 10
+    assert set(spoken.speakers) <= {"s0", "s1", "s2", "s3"}
+    for name, first, end in spoken.events:
+        assert name in KEYWORD.triggers
+        inside = spoken.log_mel[first + 5 : end - 5].mean()
+        before = spoken.log_mel[max(0, first - 20) : first].mean()
+        assert inside > before + 0.5
+
+
+def test_an_alarm_deafens_until_the_word_is_out_of_the_window():
+    score = np.zeros(200)
+    score[50:130] = 1.0
+    assert streams.alarms(score, 0.5) == [50, 87, 124]
+    for ear in CLASSIFIERS.values():
+        if ear.triggers:
+            assert ear.windows[-1] < streams.REFRACTORY_CHUNKS * FRAMES_PER_CHUNK
+
+
+def test_a_chunk_completes_every_window():
+    first = LAYERS[0]
+    for ear in CLASSIFIERS.values():
+        for frames in ear.windows:
+            assert (frames - first["width"]) % first["stride"] == 0
+            assert first["stride"] == FRAMES_PER_CHUNK
+
+
+def test_smoothing_waits_for_its_chunks_and_averages_them():
+    score = np.array([1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+    assert streams.smoothed(score, 3) == pytest.approx([0, 0, 2 / 3, 2 / 3, 2 / 3, 1])
+    assert streams.smoothed(score, 1) is score
+
+
+class Scores:
+    """Given scores in the place of a classifier: what is tested is how thresholds follow from scores."""
+
+    def __init__(self, by_stream):
+        self.by_stream, self.classes, self.window = by_stream, ["wake", "rest"], 79
+        self.spec = {"trigger_classes": ["wake"]}
+
+    def over(self, log_mel):
+        score = self.by_stream[len(log_mel)]
+        return np.stack([score, 1 - score], axis=1)
+
+
+def test_the_threshold_leaves_at_most_the_stated_false_alarms_and_hears_what_is_above_them():
+    random = np.random.default_rng(0)
+    hours, chunks = 4, 4 * streams.CHUNKS_PER_HOUR
+    calm = 0.5 * random.random(chunks)
+    calm[5_000::20_000] = 0.8  # 20 false peaks in four hours
+    spoken = np.full(10_000, 0.1)
+    events = []
+    for number in range(50):
+        at = 100 + number * 190
+        spoken[at : at + 7] = 0.95 if number < 48 else 0.3
+        events.append(("wake", 3 * at + 20, 3 * at + 79))
+    quiet = streams.StreamOfSound(np.zeros((3 * chunks, 1)), [])
+    said = streams.StreamOfSound(np.zeros((30_000, 1)), events)
+    scores = Scores({3 * chunks: calm, 30_000: spoken})
+    chosen = streams.choose(scores, quiet, said, rate=1.0)["wake"]
+    found = streams.measure(scores, quiet, said, {"wake": chosen})["wake"]
+    assert quiet.hours == hours
+    assert found["false_alarms_an_hour"] <= 0.5
+    assert found["recall"] == pytest.approx(48 / 50)
+    assert found["missed_at"]["1.0"] == pytest.approx(2 / 50)
+
+
+def test_measures_on_windows_have_their_textbook_values():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    predicted = np.array([0, 0, 1, 1, 1, 0])
+    table = measures.confusion(labels, predicted, 3)
+    assert table.tolist() == [[2, 1, 0], [0, 2, 0], [1, 0, 0]]
+    assert measures.f1_of_classes(table) == pytest.approx([2 / 3, 0.8, 0])
+    assert measures.macro_f1(table) == pytest.approx((2 / 3 + 0.8) / 3)
+    assert measures.area_under_roc(np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.4, 0.5])) == 0.75
+
+
+def test_temperature_makes_an_overconfident_model_honest():
+    random = np.random.default_rng(0)
+    truth = random.integers(0, 3, 4_000)
+    honest = random.normal(0, 1, (4_000, 3))
+    honest[np.arange(4_000), truth] += 1.0
+    # For unit normals one apart, these are the exact log-odds.
+    boastful = 3.0 * honest
+    found = measures.best_temperature(boastful, truth)
+    assert found == pytest.approx(3.0, rel=0.15)
+    before = measures.calibration_error(measures.softmax(boastful), truth)
+    after = measures.calibration_error(measures.softmax(boastful / found), truth)
+    assert after < 0.03 < before
+
+
+def test_one_clip_with_a_wrong_label_costs_the_brier_score_two_at_most():
+    logits = np.array([[9.0, 0.0], [9.0, 0.0], [0.0, 9.0], [0.0, 30.0]])
+    right, wrong = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
+    assert measures.brier_score(logits, right) < 1e-4
+    # Two classes count the same: two thirds of class 0 are right, all of class 1.
+    assert measures.brier_score(logits, wrong) == pytest.approx((2 / 3 + 0) / 2, abs=1e-3)
+    assert measures.cross_entropy(logits, wrong) > 4
+
+
+def test_thresholds_are_chosen_against_the_talk_of_other_voices_too(clips):
+    from fae_training.classifiers import training
+
+    more = training.in_other_voices(clips, 0)
+    speech = [r for r in clips if r.class_name == "speech"]
+    assert len(more) == 2 * len(speech) and {r.class_name for r in more} == {"speech"}
+    assert all(not np.array_equal(m.samples, r.samples) for m in more for r in speech)
+    made = training.held_out_streams(clips, KEYWORD, 1.0, 0)
+    as_they_are = streams.compose(clips, KEYWORD, 120, 0, with_events=False)
+    assert not np.array_equal(made["choose_quiet"].log_mel, as_they_are.log_mel)
+    measured = streams.compose(clips, KEYWORD, 60, 2, with_events=False)
+    assert np.array_equal(made["measure_quiet"].log_mel, measured.log_mel)
+    assert made["choose_quiet"].hours == pytest.approx(2 * made["measure_quiet"].hours, rel=0.02)
+    assert made["choose_quiet"].events == [] != made["choose_spoken"].events
+
+
+def test_what_was_never_heard_is_told_without_a_delay(tmp_path):
+    run = runs.create(Home(tmp_path), "keyword", {})
+    told = {"spoken": 8, "false_alarms_an_hour": 0.5}
+    on_streams = {
+        "candidate": {
+            "wake": told | {"recall": 0.5, "latency_ms": 640.0},
+            "interrupt": told | {"recall": 0.0, "latency_ms": None},
+        }
+    }
+    notes = scoring._notes(run, KEYWORD, np.eye(5), on_streams, 0.2)
+    assert "wake: 50% of 8 heard, 640 ms after it began, 0.5 false an hour." in notes
+    assert "interrupt: 0% of 8 heard, 0.5 false an hour." in notes

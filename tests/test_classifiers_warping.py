@@ -1,0 +1,49 @@
+"""Other vocal tracts and other tempos, drawn on mel power: what moves, by how much, and what stays."""
+
+import numpy as np
+import pytest
+
+from fae_training.classifiers.features import mel_power
+from fae_training.classifiers.warping import at_pace, resampled, with_formants
+
+
+def tone(hertz):
+    return (0.3 * np.sin(2 * np.pi * hertz * np.arange(16_000) / 16_000)).astype(np.float32)
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.9, 1.1, 1.25])
+def test_a_tone_moves_to_where_the_tone_of_the_other_pitch_is(factor):
+    moved = with_formants(mel_power(tone(1_000)), factor).mean(axis=0)
+    there = mel_power(tone(1_000 * factor)).mean(axis=0)
+    assert abs(int(moved.argmax()) - int(there.argmax())) <= 1
+    assert moved.argmax() != mel_power(tone(1_000)).mean(axis=0).argmax()
+
+
+def test_the_factor_one_changes_nothing():
+    power = mel_power(np.random.default_rng(0).standard_normal(8_000).astype(np.float32))
+    assert np.allclose(with_formants(power, 1.0), power)
+    assert np.allclose(resampled(power, len(power)), power)
+
+
+def test_what_is_drawn_out_keeps_its_beginning_its_end_and_its_slope():
+    ramp = np.repeat(np.arange(11, dtype=np.float32)[:, None], 40, axis=1)
+    slow = resampled(ramp, 21)
+    assert slow.shape == (21, 40)
+    assert np.allclose(slow[:, 0], np.arange(21) / 2)
+    assert np.allclose(resampled(slow, 11), ramp)
+
+
+def test_a_frame_lasts_as_long_as_it_is_told_to():
+    ramp = np.repeat(np.arange(10, dtype=np.float32)[:, None], 40, axis=1)
+    same, times = at_pace(ramp, np.ones(10))
+    assert np.array_equal(same, ramp) and np.array_equal(times, np.arange(11))
+    # The first half at half the speed, the second as it was.
+    drawn, times = at_pace(ramp, np.repeat([2.0, 1.0], 5))
+    assert times.tolist() == [0, 2, 4, 6, 8, 10, 11, 12, 13, 14, 15]
+    assert np.allclose(drawn[:10, 0], np.arange(10) / 2)
+    assert np.allclose(drawn[10:, 0], np.arange(5, 10))
+
+
+def test_power_stays_power():
+    power = mel_power(np.random.default_rng(1).standard_normal(8_000).astype(np.float32))
+    assert (with_formants(power, 1.2) >= 0).all()

@@ -1,0 +1,213 @@
+"""Both ears trained for real on words made of tones: scripts, receipts, thresholds, and the loop up to rollback."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+import calls
+import classifier_sounds
+from fae_training.classifiers import scoring
+from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.classifiers.runtime import load
+from fae_training.runs import Run
+from fae_training.state import Home
+from quiet_session import QuietSession
+
+# A smoke run, but long enough to learn the tones.
+ENOUGH = ("--preset", "smoke", "--steps", "160", "--synthesise", "never")
+
+
+def trained(directory, kind):
+    home = directory / "home"
+    calls.answer("setup", "--consent", "audio", home=home)
+    classifier_sounds.fill(home, kind, CLASSIFIERS[kind].classes)
+    started = calls.answer(f"train_{kind}", *ENOUGH, home=home)
+    state = calls.wait_until_ended(started["run"], home)
+    log = (home / "runs" / started["run"] / "train.log").read_text()
+    assert state["status"] == "completed", log
+    return home, home / "runs" / started["run"]
+
+
+@pytest.fixture(scope="module")
+def keyword(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("keyword"), "keyword")
+
+
+def metrics(run):
+    return json.loads((run / "train_metrics.json").read_text())
+
+
+def measure(run, name):
+    return next(m for m in metrics(run)["benchmark"]["measures"] if m["name"] == name)
+
+
+def test_the_keyword_ear_learns_words_of_speakers_whom_it_never_heard(keyword):
+    home, run = keyword
+    sides = {
+        side: {
+            row["speaker"]
+            for row in map(json.loads, (home / "data" / "keyword" / f"{side}.jsonl").open())
+            if row["origin"] == "recorded"
+        }
+        for side in ("train", "valid")
+    }
+    assert sides["train"] and sides["valid"] and not sides["train"] & sides["valid"]
+    found = measure(run, "macro_f1_97_frames")
+    assert found["candidate"] > 0.8
+    assert found["base"] < 0.2  # always the commonest class
+
+
+def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_path):
+    home, run = keyword
+    copied = Home(tmp_path / "home")
+    shutil.copytree(home, copied.path)
+    kept = dict(np.load(run / "held_out.npz"))
+    for name in [n for n in kept if n.endswith("_97")]:
+        of_word = kept.pop(name)
+        kept[name.replace("_97", "_79")] = of_word[:, 9:88] if name == "windows_97" else of_word
+    np.savez(copied.path / "runs" / run.name / "held_out.npz", **kept)
+    judged = scoring.score(Run(copied, run.name), QuietSession())
+    found = {m["name"]: m["candidate"] for m in judged["measures"]}
+    assert found["accuracy_79_frames"] > 0.5 and "accuracy_97_frames" not in found
+
+
+def test_the_receipt_says_what_was_applied(keyword):
+    applied = metrics(keyword[1])["applied"]
+    assert applied["updates"] == metrics(keyword[1])["steps_done"]
+    assert applied["batch_size"] == 32
+    assert applied["trainable_parameters"] == 76_186
+    assert applied["sounds"]["train"]["wake"]["recorded"] == 16
+    assert set(applied["triggers"]) == {"interrupt", "wake"}
+    assert 0.3 <= applied["triggers"]["wake"]["threshold"] < 1
+
+
+def test_the_streams_of_the_benchmark_count_recall_and_false_alarms(keyword):
+    streams = metrics(keyword[1])["benchmark"]["streams"]
+    for name in ("wake", "interrupt"):
+        assert streams[name]["spoken"] >= 3
+        assert len(streams[name]["heard"]) == streams[name]["spoken"]
+        assert 0 <= streams[name]["recall"] <= 1
+        assert streams[name]["false_alarms"] >= 0
+
+
+def test_all_that_a_runtime_needs_is_in_adapters(keyword):
+    adapters = keyword[1] / "adapters"
+    assert {p.name for p in adapters.iterdir()} == {
+        "model.safetensors",
+        "model.json",
+        "self_test.safetensors",
+        "model.onnx",
+    }
+    spec = json.loads((adapters / "model.json").read_text())
+    assert spec["classes"] == ["interrupt", "wake", "speech", "silence", "noise"]
+    assert spec["self_test"]["vectors"] == 10
+
+
+def test_the_same_seed_gives_the_same_ear(keyword, tmp_path):
+    home = shutil.copytree(keyword[0], tmp_path / "home")
+    started = calls.answer("train_keyword", *ENOUGH, home=home)
+    assert calls.wait_until_ended(started["run"], home)["status"] == "completed"
+    ours, theirs = (
+        load(h / "runs" / r / "adapters")
+        for h, r in ((keyword[0], keyword[1].name), (home, started["run"]))
+    )
+    assert np.array_equal(ours.members[0].layers[0].weight, theirs.members[0].layers[0].weight)
+    assert ours.spec == theirs.spec
+
+
+def test_an_ear_goes_through_evaluation_approval_deployment_and_back(keyword, tmp_path):
+    home = shutil.copytree(keyword[0], tmp_path / "home")
+    evaluated = calls.answer("evaluate", "--run", keyword[1].name, home=home)
+    assert evaluated["verdict"] == "pass"
+    calls.answer("propose", "--run", keyword[1].name, home=home)
+    text = (home / "runs" / keyword[1].name / "proposal.md").read_text()
+    assert "An update for your wake and stop words" in text
+    code = next(
+        w.strip("`*.")
+        for w in text.split()
+        if len(w.strip("`*.")) == 7 and w.strip("`*.")[3] == "-" and w.strip("`*.").isupper()
+    )
+    calls.answer("deploy", "--run", keyword[1].name, "--code", code, home=home)
+    active = json.loads((home / "active.json").read_text())
+    assert active["keyword"]["run"] == keyword[1].name
+    calls.answer("rollback", home=home)
+    assert "keyword" not in json.loads((home / "active.json").read_text())
+
+
+def test_the_verifier_tells_speech_music_and_noise_apart(tmp_path):
+    _, run = trained(tmp_path, "speech_verifier")
+    assert measure(run, "accuracy_79_frames")["candidate"] > 0.8
+    spec = json.loads((run / "adapters" / "model.json").read_text())
+    assert (spec["window_frames"], spec["triggers"]) == (163, {})
+
+
+def refused(home, *arguments, **environment):
+    answer = calls.script("train_keyword", *arguments, "--json", home=home, **environment)
+    return answer.status, answer.json["error"]
+
+
+def test_a_class_with_nothing_in_it_says_what_to_record(home, tmp_path):
+    calls.answer("setup", "--consent", "audio", home=home)
+    classifier_sounds.fill(home, "keyword", ("speech", "noise"), speakers=1, each=1)
+    status, error = refused(home, "--synthesise", "never")
+    assert status == 4
+    assert "interrupt has no samples" in error["message"] and "20 recordings" in error["message"]
+    assert "add_samples.py --kind keyword --class interrupt" in error["hint"]
+
+
+def test_an_unknown_folder_and_missing_consent_are_refused_before_anything_starts(home):
+    classifier_sounds.fill(home, "keyword", ("wake",), speakers=1, each=1)
+    (home / "keyword" / "samples" / "wakeup").mkdir()
+    assert refused(home)[0] == 3
+    calls.answer("setup", "--consent", "audio", home=home)
+    status, error = refused(home)
+    assert (status, error["code"]) == (2, "unknown_class")
+    assert not (home / "runs").exists() or not os.listdir(home / "runs")
+
+
+def test_phrases_without_a_word_are_refused(home):
+    calls.answer("setup", "--consent", "audio", home=home)
+    status, error = refused(home, "--wake-phrases", " , ")
+    assert (status, error["code"]) == (2, "no_phrases")
+
+
+def test_what_a_person_chose_to_say_is_no_near_miss():
+    from fae_training.classifiers.phrases import NEAR_MISSES, near_misses
+
+    ours = [phrase for said in CLASSIFIERS["keyword"].phrases.values() for phrase in said]
+    assert near_misses(ours) == list(NEAR_MISSES)
+    assert set(NEAR_MISSES) - set(near_misses(["Hold it", "hey"])) == {
+        *("hold it", "hey", "hey there", "hey fred")
+    }
+
+
+@pytest.mark.skipif(
+    not shutil.which("espeak-ng") and not shutil.which("say"), reason="nothing here can speak"
+)
+def test_missing_words_are_synthesised_in_many_voices():
+    from fae_training.classifiers import phrases
+    from fae_training.speech.synthesis import find_synthesiser
+
+    ear = CLASSIFIERS["keyword"]
+    before = phrases.NEAR_MISSES_SAID, phrases.TALK_SAID
+    phrases.NEAR_MISSES_SAID, phrases.TALK_SAID = 6, 4
+    try:
+        made = phrases.synthesised(
+            find_synthesiser(), ear, dict(ear.phrases), {"wake": 500}, each=12, seed=0
+        )
+    finally:
+        phrases.NEAR_MISSES_SAID, phrases.TALK_SAID = before
+    by_class = {name: [r for r in made if r.class_name == name] for name in ear.classes}
+    assert len(by_class["interrupt"]) == 12 and len(by_class["speech"]) == 10
+    assert by_class["wake"] == []  # 500 recordings are enough
+    assert len({r.speaker for r in by_class["interrupt"]}) >= 5
+    assert all(0.15 < len(r.samples) / 16_000 < 5 for r in made)
+
+
+def test_no_checkpoint_is_judged_while_the_rate_is_high(keyword):
+    reports = [json.loads(line) for line in (keyword[1] / "metrics.jsonl").read_text().splitlines()]
+    judged = [report["step"] for report in reports if "val_loss" in report and report["step"]]
+    assert min(judged) == int(ENOUGH[ENOUGH.index("--steps") + 1]) // 2 < max(judged)
