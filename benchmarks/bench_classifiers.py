@@ -42,7 +42,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fae_training import linux_cpu, presets, runs
+from fae_training import linux_cpu, runs
 from fae_training.classifiers import (
     encoder,
     features,
@@ -58,6 +58,7 @@ from fae_training.classifiers.examples import Augmentation
 from fae_training.classifiers.recordings import Recording
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.scoring import cost_of_a_chunk
+from fae_training.kinds import KINDS
 from fae_training.session import Session
 from fae_training.state import Home
 
@@ -426,7 +427,7 @@ def light() -> None:
             Recording(name, f"s{number % 50}", f"{number}", "recorded", samples.astype(np.float32))
         )
     began, wall = time.process_time(), time.monotonic()
-    trained("keyword", sounds, presets.KEYWORD["light"])
+    trained("keyword", sounds, KINDS["keyword"].presets["light"])
     print(
         f"light preset on 4,000 clips of a second: {time.process_time() - began:.0f} CPU s, {time.monotonic() - wall:.0f} s of wall time"
     )
@@ -438,11 +439,11 @@ def main() -> None:
     )
     parser.add_argument("--audio", type=Path, default=os.environ.get("FAE_BENCH_AUDIO"))
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=SECTIONS[:-1])
-    parser.add_argument("--preset", choices=presets.KEYWORD, default="light")
+    parser.add_argument("--preset", choices=KINDS["keyword"].presets, default="light")
     parser.add_argument("--steps", type=int, help="instead of the preset's")
     arguments = parser.parse_args()
     linux_cpu.use_openblas()
-    only, preset = arguments.only, presets.KEYWORD[arguments.preset]
+    only, preset = arguments.only, KINDS["keyword"].presets[arguments.preset]
     if arguments.steps:
         preset = preset | {"steps": arguments.steps}
     if "speed" in only:

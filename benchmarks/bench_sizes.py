@@ -34,7 +34,8 @@ from pathlib import Path
 import page
 import process_watch
 import random_models
-from fae_training import consent, fae_app, presets, state
+from fae_training import consent, fae_app, state
+from fae_training.kinds import KINDS
 from fae_training.language import memory, model_sizes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,7 +77,7 @@ def layers_that_fit(case: Case, limit_bytes: float) -> int:
                 round(limit_bytes),
                 activation_bytes=4,
             )
-            for preset in (presets.SFT[name] for name, _ in RUNS)
+            for preset in (KINDS["sft"].presets[name] for name, _ in RUNS)
         ]
         if all(plan.fits for plan in needed):
             return layers
@@ -87,7 +88,7 @@ def make_home(home: Path) -> None:
     """Rows so long that every preset cuts them to its whole length, nearly all of each a target."""
     place, chooser = state.Home(home), random.Random(0)
     consent.change(place, ["conversations"], [])
-    longest = max(presets.SFT[name]["max_length"] for name, _ in RUNS)
+    longest = max(KINDS["sft"].presets[name]["max_length"] for name, _ in RUNS)
     for side, count in ROWS.items():
         rows = []
         for number in range(count):

@@ -240,7 +240,7 @@ def as_markdown(results: dict) -> str:
 
 def planned() -> list[str]:
     """The presets on the real models, by the formula of language/memory.py: rows at a time x accumulation, and the peak."""
-    from fae_training import presets
+    from fae_training.kinds import KINDS
     from fae_training.language.memory import USABLE, plan
     from fae_training.language.model_sizes import read_sizes
 
@@ -248,14 +248,14 @@ def planned() -> list[str]:
         f"**The presets on real models**, by the formula, not measured: rows at a time x accumulation and the planned peak, "
         f"within {USABLE:.0%} of the memory that the model map names. Every one has its layers checkpointed unless it says plain.",
         "",
-        "| | " + " | ".join(presets.SFT) + " |",
-        "|---|" + "---|" * len(presets.SFT),
+        "| | " + " | ".join(KINDS["sft"].presets) + " |",
+        "|---|" + "---|" * len(KINDS["sft"].presets),
     ]
     configs = Path(__file__).resolve().parent.parent / "tests" / "data" / "model_configs"
     for name, gigabytes in (("2B", 8), ("4B", 16), ("9B", 32), ("35B-A3B", 48)):
         sizes = read_sizes(json.loads((configs / f"Qwen3.5-{name}.json").read_text()))
         cells = []
-        for preset in presets.SFT.values():
+        for preset in KINDS["sft"].presets.values():
             found = plan(
                 sizes,
                 sizes.weight_bytes(),

@@ -21,7 +21,6 @@ from fae_training import calling, runs
 from fae_training.calling import Call, Result
 from fae_training.errors import Failed
 from fae_training.kinds import KINDS
-from fae_training.worker import request_stop
 
 PATIENCE_S = 10
 
@@ -35,7 +34,7 @@ def main(call: Call) -> Result:
     if call.arguments.force:
         kill(run)
     else:
-        request_stop(run)
+        run.request_stop()
     end = time.monotonic() + PATIENCE_S
     while run.is_alive() and time.monotonic() < end:
         time.sleep(0.1)

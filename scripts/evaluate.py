@@ -71,7 +71,7 @@ def rescore(call: Call, run: runs.Run) -> None:
         raise Missing(
             "nothing_to_score",
             f"{run.id} has no result to score",
-            f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}",
+            KINDS[run.kind].command(f"--resume {run.id}"),
         )
     marker = run.file("cancel")
     with runs.locked(call.home, run.id) as lock:
@@ -96,7 +96,7 @@ def from_log(run: runs.Run) -> dict:
         raise Missing(
             "nothing_to_judge",
             f"{run.id} has neither train_metrics.json nor a held-out loss in {log}",
-            f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}",
+            KINDS[run.kind].command(f"--resume {run.id}"),
         )
     best_step, best = min(values, key=lambda value: value[1])
     reason = f"read from the log: held-out loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step {best_step}; nothing was compared with the current model"

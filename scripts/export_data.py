@@ -26,7 +26,7 @@ from fae_training.calling import Call, Result
 from fae_training.conversations import export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
 from fae_training.errors import Missing
-from fae_training.ranges import RANGES
+from fae_training.values import count
 
 
 def main(call: Call) -> Result:
@@ -137,7 +137,7 @@ def build_parser() -> calling.Parser:
     )
     parser.add_argument(
         "--min-episodes",
-        type=RANGES["min_episodes"],
+        type=count(1_000_000_000),
         metavar="N",
         help="refuse when fewer turns than this can be used (default 1)",
     )

@@ -18,7 +18,6 @@ was learned: rollback.py undoes that.
 from fae_training import calling, consent, installation, runs
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
-from fae_training.worker import request_stop
 
 # With what learning from each source begins.
 FIRST_STEP = {
@@ -72,7 +71,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     text = f"Consents: {in_words(call)}\nNext: uv run scripts/{following}"
     run = runs.going_on(call.home)
     if run and KINDS[run.kind].consent in revoke:
-        request_stop(run)
+        run.request_stop()
         data["stopping"] = run.id
         text = f"{run.id} was learning from it and is being stopped.\n{text}"
     return Result(data, text)

@@ -28,30 +28,31 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 
 
 from dataclasses import asdict
 
-from fae_training import calling, presets, provenance, results, worker
+from fae_training import calling, launch, provenance, results
 from fae_training.calling import Call, Result
+from fae_training.kinds import KINDS
 from fae_training.language import preflight, scoring
+from fae_training.launch import Training
+from fae_training.preflight import Preflight
 
+KIND = KINDS["sft"]
 EXPORT = "uv run scripts/export_data.py"
-DEFAULTS = preflight.DEFAULTS | presets.SFT["light"] | {"preset": "light"}
 VALIDATIONS = 5
 
 
 def main(call: Call) -> Result:
     if call.arguments.fetch:
-        return preflight.fetch(call, call.arguments.model or DEFAULTS["model"])
-    tasks = {"train": train, "score": scoring.score, "verify": scoring.verify}
-    return worker.main(call, "sft", presets.SFT, DEFAULTS, prepare, tasks)
+        return preflight.fetch(call, call.arguments.model or KIND.defaults["model"])
+    return launch.main(call, Training(KIND, prepare, train, scoring.score, scoring.verify))
 
 
-def prepare(call: Call, settings) -> dict:
-    """What must be there before a run begins; facts for run.json."""
+def prepare(call: Call, settings) -> Preflight:
+    """What must be there before a run begins."""
     preflight.fast_settings(settings["fast"])
-    facts = provenance.checked_facts(call.home, "sft", EXPORT, keep=not call.arguments.dry_run)
-    rows = facts["rows"]["train"]
-    if rows < settings["batch_size"]:
-        facts["notes"] += provenance.batch_note(provenance.answers(call.home), settings)
-    return facts | preflight.model_facts(call, settings["model"], "train.py")
+    data = provenance.check(call.home, KIND.name, EXPORT, keep=not call.arguments.dry_run)
+    if data.rows["train"] < settings["batch_size"]:
+        data = data.noting(*provenance.batch_note(provenance.answers(call.home), settings))
+    return Preflight(settings, data, preflight.find_model(call, settings["model"], KIND.script))
 
 
 def train(run, session) -> results.Trained:
@@ -153,9 +154,7 @@ def train(run, session) -> results.Trained:
 
 
 def build_parser() -> calling.Parser:
-    parser = worker.training_parser(__doc__, presets.SFT)
-    preflight.add_options(parser)
-    return parser
+    return launch.build_parser(__doc__, KIND)
 
 
 if __name__ == "__main__":

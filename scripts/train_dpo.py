@@ -30,32 +30,35 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no mo
 
 from dataclasses import asdict
 
-from fae_training import calling, consent, presets, provenance, results, worker
+from fae_training import calling, consent, launch, provenance, results
 from fae_training.calling import Call, Result
+from fae_training.kinds import KINDS
 from fae_training.language import preference_preflight, preference_scoring, preflight, scoring
+from fae_training.launch import Training
+from fae_training.preflight import Preflight
 
-DEFAULTS = (
-    preflight.DEFAULTS | preference_preflight.DEFAULTS | presets.DPO["light"] | {"preset": "light"}
-)
+KIND = KINDS["dpo"]
 
 
 def main(call: Call) -> Result:
     if call.arguments.fetch:
-        return preflight.fetch(call, call.arguments.model or DEFAULTS["model"])
-    tasks = {"train": train, "score": preference_scoring.score, "verify": scoring.verify}
-    return worker.main(call, "dpo", presets.DPO, DEFAULTS, prepare, tasks)
+        return preflight.fetch(call, call.arguments.model or KIND.defaults["model"])
+    return launch.main(
+        call, Training(KIND, prepare, train, preference_scoring.score, scoring.verify)
+    )
 
 
-def prepare(call: Call, settings) -> dict:
-    """What must be there before a run begins; facts for run.json."""
+def prepare(call: Call, settings) -> Preflight:
+    """What must be there before a run begins."""
     # Corrections are parts of conversations, and conversations are what shows that nothing is forgotten.
     consent.require(call.home, "conversations")
     preflight.fast_settings(settings["fast"])
+    settings = preference_preflight.completed(settings)
     preference_preflight.objective(settings)
-    facts = preference_preflight.corrections_facts(call.home, keep=not call.arguments.dry_run)
-    facts["notes"] += provenance.batch_note(facts["rows"]["train"], settings)
-    facts |= preflight.model_facts(call, settings["model"], "train_dpo.py")
-    return facts | preference_preflight.start_facts(call.home, settings, facts)
+    data = preference_preflight.check(call.home, keep=not call.arguments.dry_run)
+    data = data.noting(*provenance.batch_note(data.rows["train"], settings))
+    model = preflight.find_model(call, settings["model"], KIND.script)
+    return preference_preflight.with_start(call.home, Preflight(settings, data, model))
 
 
 def train(run, session) -> results.Trained:
@@ -139,10 +142,7 @@ def train(run, session) -> results.Trained:
 
 
 def build_parser() -> calling.Parser:
-    parser = worker.training_parser(__doc__, presets.DPO)
-    preflight.add_options(parser)
-    preference_preflight.add_options(parser)
-    return parser
+    return launch.build_parser(__doc__, KIND)
 
 
 if __name__ == "__main__":

@@ -30,22 +30,23 @@ Presets (steps, batch, learning rate, generated seconds):
 Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, presets, results, worker
+from fae_training import calling, launch, results
 from fae_training.calling import Call, Result
 from fae_training.classifiers import preflight
+from fae_training.kinds import KINDS
+from fae_training.launch import Training
+from fae_training.preflight import Preflight
 
-KIND = "speech_verifier"
-DEFAULTS = preflight.defaults(KIND, presets.SPEECH_VERIFIER["light"])
+KIND = KINDS["speech_verifier"]
 
 
 def main(call: Call) -> Result:
-    tasks = {"train": train, "score": score, "verify": verify}
-    return worker.main(call, KIND, presets.SPEECH_VERIFIER, DEFAULTS, prepare, tasks)
+    return launch.main(call, Training(KIND, prepare, train, score, verify))
 
 
-def prepare(call: Call, settings) -> dict:
-    """What must be there before a run begins; facts for run.json."""
-    return preflight.facts(call, settings, KIND)
+def prepare(call: Call, settings) -> Preflight:
+    """What must be there before a run begins."""
+    return Preflight(settings, preflight.check(call.home, settings, KIND.name))
 
 
 def train(run, session) -> results.Trained:
@@ -70,9 +71,7 @@ def verify(run, session) -> dict:
 
 
 def build_parser() -> calling.Parser:
-    parser = worker.training_parser(__doc__, presets.SPEECH_VERIFIER)
-    preflight.add_options(parser, KIND)
-    return parser
+    return launch.build_parser(__doc__, KIND)
 
 
 if __name__ == "__main__":

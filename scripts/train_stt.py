@@ -31,25 +31,27 @@ Presets (steps, batch, accumulation, learning rate, rank, clips of a word):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no model or no sound, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, presets, results, worker
+from fae_training import calling, launch, results
 from fae_training.calling import Call, Result
+from fae_training.kinds import KINDS
+from fae_training.launch import Training
+from fae_training.preflight import Preflight
 from fae_training.speech import preflight, scoring
 
-DEFAULTS = preflight.DEFAULTS | presets.STT["light"] | {"preset": "light"}
+KIND = KINDS["stt"]
 
 
 def main(call: Call) -> Result:
     if call.arguments.fetch:
         from fae_training.language.preflight import fetch
 
-        return fetch(call, preflight.choose(call.arguments.model or DEFAULTS["model"])[0])
-    tasks = {"train": train, "score": scoring.score, "verify": scoring.verify}
-    return worker.main(call, "stt", presets.STT, DEFAULTS, prepare, tasks)
+        return fetch(call, preflight.choose(call.arguments.model or KIND.defaults["model"])[0])
+    return launch.main(call, Training(KIND, prepare, train, scoring.score, scoring.verify))
 
 
-def prepare(call: Call, settings) -> dict:
-    """What must be there before a run begins; facts for run.json."""
-    return preflight.facts(call, settings)
+def prepare(call: Call, settings) -> Preflight:
+    """What must be there before a run begins."""
+    return Preflight(settings, preflight.check(call.home), preflight.find_model(settings["model"]))
 
 
 def train(run, session) -> results.Trained:
@@ -119,9 +121,7 @@ def train(run, session) -> results.Trained:
 
 
 def build_parser() -> calling.Parser:
-    parser = worker.training_parser(__doc__, presets.STT)
-    preflight.add_options(parser)
-    return parser
+    return launch.build_parser(__doc__, KIND)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from fae_training import presets, runs
-from fae_training.classifiers import encoder, preflight, training
+from fae_training import runs
+from fae_training.classifiers import encoder, training
 from fae_training.classifiers.classes import CLASSIFIERS, MEMBERS
 from fae_training.errors import Cancelled
+from fae_training.kinds import KINDS
 from fae_training.state import Home
 from quiet_session import QuietSession
 from test_classifiers_examples import recordings
@@ -14,7 +15,7 @@ from test_classifiers_examples import recordings
 EAR = CLASSIFIERS["keyword"]
 STEPS = 12
 SETTINGS = (
-    preflight.defaults("keyword", presets.KEYWORD["smoke"])
+    KINDS["keyword"].defaults | KINDS["keyword"].presets["smoke"]
     | {"steps": STEPS, "batch_size": 8, "stream_minutes": 1, "patience": None}
 )  # fmt: skip
 

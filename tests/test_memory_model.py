@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import tiny_models
-from fae_training import models, presets
+from fae_training import models
 from fae_training.errors import Missing
+from fae_training.kinds import KINDS
 from fae_training.language import gated_delta
 from fae_training.language.fast_path import FastSettings
 from fae_training.language.memory import estimate, fit_to_machine, plan
@@ -241,12 +242,12 @@ NAMES = dict(
 )
 
 
-@pytest.mark.parametrize("preset", presets.SFT)
+@pytest.mark.parametrize("preset", KINDS["sft"].presets)
 @pytest.mark.parametrize("name", MACHINES)
 def test_every_preset_runs_on_the_machine_that_the_model_map_names(name, preset):
     """With the same effective batch, in 70 % of the memory: what macOS lets the GPU have of it."""
     assert models.MODEL_MAP[name][1] in (0, MACHINES[name])
-    sizes, wanted = real(NAMES[name]), presets.SFT[preset]
+    sizes, wanted = real(NAMES[name]), KINDS["sft"].presets[preset]
     found = plan(
         sizes,
         sizes.weight_bytes(),

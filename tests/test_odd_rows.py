@@ -32,12 +32,12 @@ def test_no_row_file_however_odd_ends_in_anything_but_rows_or_a_refusal(tokenize
         what = odd_rows.write(home.path, kind, seed)
         try:
             if kind == "sft":
-                facts = provenance.checked_facts(home, kind, "again", keep=True)
+                data = provenance.check(home, kind, "again", keep=True)
                 path = home.file("data", kind, "train.jsonl")
                 found = encode_file(tokenizer, path, 128)
                 rows = found.rows
             else:
-                facts = preference_preflight.corrections_facts(home, keep=True)
+                data = preference_preflight.check(home, keep=True)
                 found = encode_pairs(tokenizer, preference_preflight.corrections(home)[0], 128)
                 rows = [side for pair in found.pairs for side in (pair.chosen, pair.rejected)]
             training_rows.require_usable(found, found, "again")
@@ -46,7 +46,7 @@ def test_no_row_file_however_odd_ends_in_anything_but_rows_or_a_refusal(tokenize
             ended["refused"] += 1
             continue
         ended["usable"] += 1
-        assert facts["rows"]["train"] >= found.usable > 0 and rows
+        assert data.rows["train"] >= found.usable > 0 and rows
         assert all(1 < len(row.tokens) <= 128 and 0 < row.supervised_from < len(row.tokens) and row.weight > 0 for row in rows), what  # fmt: skip
     assert min(ended.values()) > FILES // 5, "both happen"
 

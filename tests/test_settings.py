@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fae_training import calling, presets, settings, state
+from fae_training import calling, launch, settings, state
 from fae_training.errors import BadRequest
-from fae_training.ranges import RANGES, Range
-from fae_training.worker import training_parser
+from fae_training.kinds import KINDS
+from fae_training.values import Range
 
-PRESETS = {"light": {"steps": 50, "rank": 16}, "deep": {"steps": 500, "rank": 32}}
-DEFAULTS = {"preset": "light", "steps": 50, "rank": 16, "learning_rate": 1e-4, "seed": 0, "model": "auto"}  # fmt: skip
+SFT = KINDS["sft"]
 
 
 def script_module(name: str):
@@ -28,27 +27,24 @@ def script_parser(name: str):
     return script_module(name).build_parser()
 
 
-def presets_of(kind: str) -> dict:
-    return getattr(presets, kind.upper())
-
-
-def resolve(home, argv=(), config=None, defaults=None):
+def resolve(home, argv=(), config=None, kind=SFT):
     if config is not None:
         state.write_json(home / "config.json", config)
-    parser = training_parser("", PRESETS)
+    parser = launch.build_parser("", kind)
     call = calling.read_call(parser, ["--home", str(home), *argv], "person")
-    return settings.resolve(call, "sft", PRESETS, defaults or DEFAULTS)
+    return settings.resolve(call, kind)
 
 
 def test_without_anything_the_defaults_and_the_default_preset_hold(home):
     found = resolve(home)
-    assert found.values == DEFAULTS
+    assert found.values == SFT.defaults
+    assert (found["steps"], found["rank"], found["learning_rate"]) == (50, 16, 5e-5)
     assert found.sources["seed"] == "default" and found.sources["steps"] == "preset light"
 
 
 def test_a_preset_sets_its_row_and_nothing_else(home):
     found = resolve(home, ["--preset", "deep"])
-    assert (found["steps"], found["rank"], found["learning_rate"]) == (500, 32, 1e-4)
+    assert (found["steps"], found["rank"], found["learning_rate"]) == (500, 32, 1e-5)
     assert found.sources["rank"] == "preset deep" and found.sources["preset"] == "flag"
 
 
@@ -62,8 +58,8 @@ def test_a_flag_beats_the_config_and_the_config_beats_the_preset(home):
 def test_a_parameter_beats_the_config_and_a_flag_beats_a_parameter(home):
     state.write_json(home / "config.json", {"sft": {"steps": 70, "seed": 9}})
     argv = ['{"steps": 8, "learning_rate": 0.5}', "--home", str(home), "--learning-rate", "0.25"]
-    call = calling.read_call(training_parser("", PRESETS), argv, "program")
-    found = settings.resolve(call, "sft", PRESETS, DEFAULTS)
+    call = calling.read_call(launch.build_parser("", SFT), argv, "program")
+    found = settings.resolve(call, SFT)
     assert found.values | {"steps": 8, "learning_rate": 0.25, "seed": 9} == found.values
     assert [found.sources[n] for n in ("steps", "learning_rate", "seed")] == ["parameter", "flag", "config.json"]  # fmt: skip
 
@@ -74,13 +70,16 @@ def test_the_config_may_choose_the_preset_and_zero_is_a_value(home):
 
 
 def test_the_part_of_another_kind_changes_nothing(home):
-    assert resolve(home, config={"stt": {"steps": 3}}).values == DEFAULTS
+    assert resolve(home, config={"stt": {"steps": 3}}).values == SFT.defaults
 
 
 @pytest.mark.parametrize(
     "config, words",
     [
-        ({"sft": {"preset": "heavy"}}, "no preset 'heavy'; the presets are light, deep"),
+        (
+            {"sft": {"preset": "heavy"}},
+            "preset = 'heavy', expected one of smoke, light, standard, deep",
+        ),
         ({"sft": {"step": 5}}, "'step', which nothing reads; did you mean 'steps'"),
         ({"sfT": {}}, "'sfT', which nothing reads; did you mean 'sft'"),
         ({"min_days_between_run": 1}, "did you mean 'min_days_between_runs'"),
@@ -89,7 +88,7 @@ def test_the_part_of_another_kind_changes_nothing(home):
         ({"sft": {"steps": True}}, "steps = True, expected a whole number"),
         ({"sft": {"steps": 2.5}}, "steps = 2.5, expected a whole number"),
         ({"sft": {"learning_rate": -1e-4}}, "learning_rate = -0.0001, expected a number above 0"),
-        ({"sft": {"model": 4}}, "model = 4, expected something like 'auto'"),
+        ({"sft": {"model": 4}}, "model = 4, expected a text such as 'auto'"),
         ({"sft": [1]}, r"'sft' of config.json is \[1\], expected an object"),
         (
             {"sft": {"learning_rate": float("nan")}},
@@ -112,13 +111,24 @@ def test_a_wrong_config_is_named_and_never_guessed_at(home, config, words):
         resolve(home, config=config)
 
 
-def test_a_setting_without_a_default_takes_any_value(home):
-    found = resolve(home, config={"sft": {"guard": "rpo"}}, defaults=DEFAULTS | {"guard": None})
-    assert found["guard"] == "rpo"
+def test_a_choice_in_the_config_is_one_of_its_words(home):
+    dpo = KINDS["dpo"]
+    assert resolve(home, config={"dpo": {"guard": "rpo"}}, kind=dpo)["guard"] == "rpo"
+    for part in ({"guard": "rp"}, {"guard": None}, {"schedule": ["cosine"]}, {"experts": 1}):
+        with pytest.raises(BadRequest, match=r"expected (one of|true or false)"):
+            resolve(home, config={"dpo": part}, kind=dpo)
+
+
+def test_settings_that_change_keep_the_others_and_are_not_the_ones_before(home):
+    before = resolve(home)
+    after = before.changed("the adapter of sft-1", rank=4)
+    assert (before["rank"], after["rank"], after["steps"]) == (16, 4, 50)
+    assert after.sources["rank"] == "the adapter of sft-1"
+    assert before.sources["rank"] == "preset light"
 
 
 def test_house_rules_come_from_the_config_or_have_a_default(home):
-    parser = training_parser("", PRESETS)
+    parser = launch.build_parser("", SFT)
     call = calling.read_call(parser, ["--home", str(home)], "person")
     assert settings.house_rule(call, "min_days_between_runs") == 7
     state.write_json(home / "config.json", {"min_days_between_runs": 0})
@@ -170,23 +180,29 @@ def test_a_parameter_that_is_no_finite_number_is_refused(home):
         '{"steps": 1.5}',
     ):
         with pytest.raises(BadRequest, match="is not a"):
-            calling.read_call(training_parser("", PRESETS), [given], "program")
-    call = calling.read_call(training_parser("", PRESETS), ['{"steps": 8.0}'], "program")
+            calling.read_call(launch.build_parser("", SFT), [given], "program")
+    call = calling.read_call(launch.build_parser("", SFT), ['{"steps": 8.0}'], "program")
     assert call.arguments.steps == 8 and isinstance(call.arguments.steps, int)
 
 
-@pytest.mark.parametrize("kind", TRAINING)
-def test_every_number_among_the_settings_has_a_range_that_its_default_and_presets_are_in(kind):
-    module = script_module(TRAINING[kind])
-    table = presets_of(kind)
-    numbers = {
-        name: value
-        for settings_of in (module.DEFAULTS, *table.values())
-        for name, value in settings_of.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    for name, value in numbers.items():
-        assert RANGES[name](value) == value, name
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_every_default_and_every_preset_is_a_value_that_its_setting_takes(kind):
+    known = {setting.name: setting for setting in kind.settings}
+    assert len(known) == len(kind.settings), "a setting is there twice"
+    optional = {"guard", "guard_weight"}  # they follow from the loss
+    for values in (kind.defaults, *kind.presets.values()):
+        for name, value in values.items():
+            if name != "preset" and not (name in optional and value is None):
+                assert known[name].value.from_json(value) == value, name
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_a_script_shows_its_own_presets(kind):
+    """The table in a script's --help is the one that is used."""
+    lines = script_module(kind.script.removesuffix(".py")).__doc__.splitlines()
+    for name, preset in kind.presets.items():
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert [float(word) for word in line.split()[1:]] == list(map(float, preset.values()))
 
 
 def test_a_whole_number_in_the_config_is_whole_however_it_is_written(home):

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from calls import ROOT, SCRIPTS
+from fae_training.kinds import KINDS
 
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 SKILL = (ROOT / "skill.md").read_text(encoding="utf-8")
@@ -74,6 +75,13 @@ def test_every_parameter_in_the_catalogue_is_one_of_the_script(name, parameters)
     known = {action.dest for action in module.build_parser()._actions}
     listed = {part.strip() for part in re.sub(r"\([^)]*\)", "", parameters).split(",")}
     assert listed <= known
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_the_catalogue_says_what_each_kind_learns_and_its_presets(kind):
+    script = kind.script.removesuffix(".py")
+    row = next(line for line in BODY.splitlines() if line.startswith(f"| {script} |"))
+    assert row.startswith(f"| {script} | {kind.learns} | preset ({', '.join(kind.presets)}), ")
 
 
 def test_undoing_the_last_learning_update_is_rollback():

@@ -325,10 +325,8 @@ def prepared(home, **given):
     ]
     argv = ["--home", str(home), "--model", str(calls.LANGUAGE_MODEL), "--preset", "smoke", *flags]
     call = calling.read_call(train_dpo.build_parser(), argv, "person")
-    chosen = settings.resolve(call, "dpo", train_dpo.presets.DPO, train_dpo.DEFAULTS)
-    facts = train_dpo.prepare(call, chosen)
-    record = {"settings": chosen.values, "sources": chosen.sources} | facts
-    run = runs.create(call.home, "dpo", record)
+    chosen = settings.resolve(call, train_dpo.KIND)
+    run = runs.create(call.home, "dpo", train_dpo.prepare(call, chosen).as_record())
     return train_dpo, run
 
 

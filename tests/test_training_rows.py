@@ -309,7 +309,7 @@ def refused(tmp_path, train: list, valid_rows=(), kind="sft") -> Missing:
     for side, rows in (("train", train), ("valid", valid_rows)):
         place.directory("data", kind).joinpath(f"{side}.jsonl").write_bytes(lines(*rows))
     with pytest.raises(Missing) as raised:
-        provenance.checked_facts(place, kind, "uv run scripts/export_data.py", keep=True)
+        provenance.check(place, kind, "uv run scripts/export_data.py", keep=True)
     assert raised.value.exit_status == 4
     return raised.value
 
@@ -319,15 +319,15 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
     good = [valid(i) for i in range(108)]
     path = place.directory("data", "sft") / "train.jsonl"
     path.write_bytes(lines(*good, *bad))
-    facts = provenance.checked_facts(place, "sft", "again", keep=True)
-    assert facts["rows"]["train"] == 108 and facts["learned_from"] == "108 rows"
-    said = facts["notes"]
+    data = provenance.check(place, "sft", "again", keep=True)
+    assert data.rows["train"] == 108 and data.learned_from == "108 rows"
+    said = data.notes
     assert said[0] == "12 of 120 rows of data/sft/train.jsonl cannot be used:"
     assert said[1] == "line 109: messages is the number 4, expected a list of messages"
     assert [note.split(":")[0] for note in said[1:11]] == [f"line {n}" for n in range(109, 119)]
     kept = read_json(path.with_name("meta.json"))["rows_left_out"]
     assert [row["line"] for row in kept["train"]] == list(range(109, 121)) and kept["valid"] == []
-    assert kept == facts["rows_left_out"]
+    assert kept == data.left_out
     assert kept["train"][0]["file"] == "data/sft/train.jsonl"
 
     error = refused(tmp_path, [*good[:107], *bad])
@@ -341,9 +341,9 @@ def test_held_out_rows_that_cannot_be_used_are_named_and_few_of_them_do_not_stop
     directory = place.directory("data", "sft")
     directory.joinpath("train.jsonl").write_bytes(lines(*map(valid, range(20))))
     directory.joinpath("valid.jsonl").write_bytes(lines(*map(valid, range(3)), {"messages": 4}))
-    facts = provenance.checked_facts(place, "sft", "again", keep=False)
-    assert facts["rows"] == {"train": 20, "valid": 3}
-    assert any("1 of 4 rows of data/sft/valid.jsonl" in note for note in facts["notes"])
+    data = provenance.check(place, "sft", "again", keep=False)
+    assert data.rows == {"train": 20, "valid": 3}
+    assert any("1 of 4 rows of data/sft/valid.jsonl" in note for note in data.notes)
     assert not directory.joinpath("meta.json").exists(), "keep=False"
     error = refused(tmp_path, [valid(i) for i in range(20)], [4] * 4)
     assert "4 of 4 rows of data/sft/valid.jsonl" in error.message
@@ -355,13 +355,13 @@ def test_what_is_left_out_is_kept_beside_the_exports_own_words_and_goes_when_it_
     meta.write_text('{"summary": "20 turns", "excluded": {"secret": 3}}')
     train = meta.with_name("train.jsonl")
     train.write_bytes(lines(*map(valid, range(20)), {}))
-    facts = provenance.checked_facts(place, "sft", "again", keep=True)
-    assert facts["learned_from"] == "20 rows", "the export spoke of other rows"
+    data = provenance.check(place, "sft", "again", keep=True)
+    assert data.learned_from == "20 rows", "the export spoke of other rows"
     kept = read_json(meta)
     assert kept["excluded"] == {"secret": 3} and len(kept["rows_left_out"]["train"]) == 1
     train.write_bytes(lines(*map(valid, range(20))))
-    facts = provenance.checked_facts(place, "sft", "again", keep=True)
-    assert "rows_left_out" not in read_json(meta) and facts["learned_from"] == "20 turns"
+    data = provenance.check(place, "sft", "again", keep=True)
+    assert "rows_left_out" not in read_json(meta) and data.learned_from == "20 turns"
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from fae_training.arrays import load_arrays, save_arrays
 from fae_training.errors import BadRequest
-
-SCHEDULES = ("cosine", "constant")
+from fae_training.kinds import SCHEDULES
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,12 @@ def train_scripts() -> list[str]:
     )
 
 
+def model_scripts() -> list[str]:
+    """One train script for each model that kinds adapt; kinds of one slot adapt the same model."""
+    scripts = {kind.slot: kind.script for kind in reversed(KINDS.values()) if kind.has_model}
+    return sorted(scripts.values())
+
+
 def lock_fingerprint(script: str) -> str:
     lock = scripts_directory() / f"{script}.lock"
     return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.exists() else "unlocked"
@@ -114,7 +120,7 @@ def prepare(home: Home, models: bool) -> dict:
         else:
             state["environments"][script] = lock_fingerprint(script)
         home.write(FILE, state)
-    for script in ("train.py", "train_stt.py") if models else ():
+    for script in model_scripts() if models else ():
         if script in state["environments"]:
             print(f"model of {script}", flush=True)
             path = scripts_directory() / script

@@ -1,32 +1,285 @@
-"""The kinds of model that can be trained, and what the plumbing must know of each."""
+"""The kinds of model that can be trained: all that the rest of the skill knows about each.
 
+To add a kind, add a Kind here and a script of the same shape as scripts/train.py; docs/adding-a-kind.md walks through it.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from fae_training.classifiers.classes import INTERRUPT_PHRASES, WAKE_PHRASES
+from fae_training.values import Choice, Range, Text, Value, YesNo, count
+
+# What a run uses when nothing is said.
+DEFAULT_PRESET = "light"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One value that a training reads. Without `help` it has no flag and is set in config.json alone.
+
+    A setting that the presets name has no default of its own: the default preset's value is its default.
+    """
+
+    name: str
+    value: Value
+    default: object = None
+    help: str = ""
+    metavar: str = "N"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`script` trains it; runs of kinds with the same `slot` replace each other in Fae."""
+    """`script` trains it; runs of kinds with the same `slot` replace each other in Fae.
+
+    `title` completes "an update for your ..."; `learns` is its row in skill.md. `has_model`: it adapts a model that may
+    have to be fetched first. `presets` maps a name to the settings that it stands for, in the order of the tables.
+    """
 
     name: str
     script: str
     slot: str
     title: str
+    learns: str
     consent: str
+    has_model: bool
+    settings: tuple[Setting, ...]
+    presets: Mapping[str, Mapping[str, object]]
 
+    @property
+    def defaults(self) -> dict[str, object]:
+        """Every setting with the value that it has when nothing is said, "preset" among them."""
+        own = {setting.name: setting.default for setting in self.settings}
+        return own | self.presets[DEFAULT_PRESET] | {"preset": DEFAULT_PRESET}
+
+    def command(self, options: str = "") -> str:
+        """How a person calls its script."""
+        return f"uv run scripts/{self.script} {options}".rstrip()
+
+
+def _presets(names: str, **rows: tuple) -> dict[str, dict[str, object]]:
+    return {name: dict(zip(names.split(), row, strict=True)) for name, row in rows.items()}
+
+
+LEARNING_RATE = Range(0, 1, open_below=True)
+SCHEDULES = ("cosine", "constant")
+# A step is one update of the optimizer, everywhere.
+TRAINING = (
+    Setting("steps", count(1_000_000), help="updates of the optimizer"),
+    Setting("batch_size", count(4096), help="rows a micro-batch"),
+    Setting(
+        "learning_rate", LEARNING_RATE, help="highest learning rate of the schedule", metavar="X"
+    ),
+    Setting(
+        "seed", Range(0, 2**32 - 1, whole=True), 0, "the same seed and data give the same adapter"
+    ),
+    Setting("gradient_accumulation", count(4096), 1, "micro-batches a step"),
+    Setting("schedule", Choice(SCHEDULES), "cosine"),
+    Setting("weight_decay", Range(0, 1), 0.01),
+    Setting("max_gradient_norm", Range(0, 1_000_000, open_below=True), 1.0),
+)
+# A LoRA scale of 2 is alpha = 2 x rank, mlx-tune's and Fae's usual choice.
+ADAPTER = (
+    Setting("warmup_ratio", Range(0, 1), 0.1),
+    Setting("rank", count(1024), help="rank of the adapter"),
+    Setting("lora_scale", Range(0, 1000, open_below=True), 2.0),
+)
+LANGUAGE = (
+    *TRAINING,
+    *ADAPTER,
+    Setting(
+        "model",
+        Text("auto"),
+        "auto",
+        "auto (what Fae runs), tiny, small, medium, large, an id, or a directory",
+        "NAME",
+    ),
+    Setting(
+        "max_length",
+        count(1_000_000),
+        help="longest row in tokens; longer ones lose their oldest part",
+    ),
+    Setting("experts", YesNo(), False, "adapt the routed experts of a mixture of experts too"),
+    Setting(
+        "fast", Text("on"), "on", "on, off, or a list of the fast parts of a step to use", "PARTS"
+    ),
+)
+LOSSES = ("dpo", "ipo", "orpo")
+GUARDS = ("none", "rpo", "dpop")
+PREFERENCES = (
+    Setting(
+        "from",
+        Text("current"),
+        "current",
+        "base, current (what is deployed; default), or a run: what it goes on from, and the reference",
+        "START",
+    ),
+    Setting("loss", Choice(LOSSES), "dpo", "the preference loss (default: dpo)"),
+    Setting(
+        "beta",
+        Range(0, 1000, open_below=True),
+        0.1,
+        "how strongly the reference holds the model back (default 0.1)",
+        "X",
+    ),
+    Setting(
+        "label_smoothing",
+        Range(0, 0.5, open_above=True),
+        0.0,
+        "share of corrections expected to be the wrong way round",
+        "X",
+    ),
+    Setting(
+        "guard", Choice(GUARDS), None, "what keeps the accepted answers likely (default: dpop)"
+    ),
+    Setting("guard_weight", Range(0, 1000), None, "how much the guard counts", "X"),
+)
+SYNTHESISE = ("auto", "never")
+CLASSIFIER = (
+    *TRAINING,
+    Setting("warmup_ratio", Range(0, 1), 0.06),
+    Setting("label_smoothing", Range(0, 0.5, open_above=True), 0.02),
+    Setting("dropout", Range(0, 1, open_above=True), 0.2),
+    Setting("patience", count(1_000_000), 8),
+    Setting("held_out_share", Range(0, 1, open_below=True, open_above=True), 0.15),
+    Setting("generated_seconds", count(100_000)),
+    Setting(
+        "synthesise",
+        Choice(SYNTHESISE),
+        "auto",
+        "auto: say or espeak-ng speak what too few recordings are of; never: recordings alone",
+    ),
+)
+CLASSIFIER_COLUMNS = "steps batch_size learning_rate generated_seconds"
+LANGUAGE_COLUMNS = "steps batch_size gradient_accumulation learning_rate rank max_length"
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("sft", "train.py", "language", "language model (your conversations)", "conversations"),
-        Kind("dpo", "train_dpo.py", "language", "language model (your corrections)", "corrections"),
-        Kind("stt", "train_stt.py", "speech", "speech recogniser (your names)", "corrections"),
-        Kind("keyword", "train_keyword.py", "keyword", "wake and stop words", "audio"),
         Kind(
-            "speech_verifier",
-            "train_speech_verifier.py",
-            "speech_verifier",
-            "speech, music or noise",
-            "audio",
+            name="sft",
+            script="train.py",
+            slot="language",
+            title="language model (your conversations)",
+            learns="language model, on conversations",
+            consent="conversations",
+            has_model=True,
+            settings=LANGUAGE,
+            # "light" sees 50 x 2 x 2 = 200 rows, "standard" 3,200, "deep" 8,000.
+            presets=_presets(
+                LANGUAGE_COLUMNS,
+                smoke=(10, 1, 1, 1e-4, 8, 512),
+                light=(50, 2, 2, 5e-5, 16, 1024),
+                standard=(200, 4, 4, 2e-5, 16, 2048),
+                deep=(500, 4, 4, 1e-5, 32, 2048),
+            ),
+        ),
+        Kind(
+            name="dpo",
+            script="train_dpo.py",
+            slot="language",
+            title="language model (your corrections)",
+            learns="language model, on corrections",
+            consent="corrections",
+            has_model=True,
+            settings=(*LANGUAGE, *PREFERENCES),
+            # A tenth of SFT's learning rates; 100 corrections are many. "light" sees 50 x 2 x 2 = 200 pairs, "standard"
+            # 400. docs/preferences.md has what was measured.
+            presets=_presets(
+                LANGUAGE_COLUMNS,
+                smoke=(10, 1, 1, 1e-5, 8, 512),
+                light=(50, 2, 2, 1e-5, 16, 1024),
+                standard=(100, 2, 2, 5e-6, 16, 2048),
+            ),
+        ),
+        Kind(
+            name="stt",
+            script="train_stt.py",
+            slot="speech",
+            title="speech recogniser (your names)",
+            learns="speech recogniser, on misheard words",
+            consent="corrections",
+            has_model=True,
+            settings=(
+                *TRAINING,
+                *ADAPTER,
+                Setting(
+                    "model",
+                    Text("auto"),
+                    "auto",
+                    "auto (what Fae runs), an id, or a directory",
+                    "NAME",
+                ),
+                Setting(
+                    "clips_per_term",
+                    count(10_000),
+                    help="clips to synthesise of a word that has few recordings",
+                ),
+            ),
+            # Clips are short: "light" hears 100 x 4 = 400 of them, "standard" 2,400.
+            presets=_presets(
+                "steps batch_size gradient_accumulation learning_rate rank clips_per_term",
+                smoke=(10, 1, 1, 1e-4, 8, 4),
+                light=(100, 4, 1, 1e-4, 16, 16),
+                standard=(300, 4, 2, 5e-5, 16, 32),
+            ),
+        ),
+        Kind(
+            name="keyword",
+            script="train_keyword.py",
+            slot="keyword",
+            title="wake and stop words",
+            learns="interrupt, wake, speech, silence, noise",
+            consent="audio",
+            has_model=False,
+            settings=(
+                *CLASSIFIER,
+                Setting("clips_per_trigger", count(100_000)),
+                Setting("stream_minutes", count(10_000)),
+                Setting(
+                    "wake_phrases",
+                    Text("hey fae"),
+                    ", ".join(WAKE_PHRASES),
+                    "what is synthesised as wake, with commas between",
+                    "WORDS",
+                ),
+                Setting(
+                    "interrupt_phrases",
+                    Text("stop"),
+                    ", ".join(INTERRUPT_PHRASES),
+                    "what is synthesised as interrupt, with commas between",
+                    "WORDS",
+                ),
+                Setting(
+                    "false_alarms_per_hour",
+                    Range(0, 3600),
+                    1.0,
+                    "the rate that thresholds are chosen for (default 1)",
+                    "X",
+                ),
+            ),
+            # A step sees batch_size windows; 4,000 clips of a second are seen 32 times in "light".
+            presets=_presets(
+                f"{CLASSIFIER_COLUMNS} clips_per_trigger stream_minutes",
+                smoke=(20, 32, 3e-3, 40, 40, 2),
+                light=(1000, 128, 3e-3, 600, 600, 30),
+                standard=(1500, 128, 3e-3, 1200, 600, 90),
+            ),
+        ),
+        Kind(
+            name="speech_verifier",
+            script="train_speech_verifier.py",
+            slot="speech_verifier",
+            title="speech, music or noise",
+            learns="speech, music, noise",
+            consent="audio",
+            has_model=False,
+            settings=CLASSIFIER,
+            presets=_presets(
+                CLASSIFIER_COLUMNS,
+                smoke=(20, 32, 3e-3, 40),
+                light=(1000, 128, 3e-3, 600),
+                standard=(1500, 128, 3e-3, 1200),
+            ),
         ),
     )
 }

@@ -1,10 +1,12 @@
 """The exported data of a kind, as the front process sees it: is it there, is it sound, how much, and which is it."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from fae_training import training_rows
 from fae_training.errors import Missing
+from fae_training.preflight import Data
 from fae_training.runs import Run
 from fae_training.state import Home, read_json, read_jsonl, write_json
 from fae_training.training_rows import RowsRead
@@ -22,29 +24,22 @@ def read(home: Home, kind: str) -> tuple[RowsRead, RowsRead]:
     return train, valid
 
 
-def facts(home: Home, kind: str, export: str) -> dict:
-    """{"rows": {"train", "valid"}, "data_fingerprint", "learned_from", "notes"} of data/<kind>/; the usable rows count.
+def check(home: Home, kind: str, export: str, keep: bool) -> Data:
+    """What data/<kind>/ holds, for a run that is to begin with it.
 
-    `export` is the command that makes the data. Raises Missing when there is no row to train on.
-    """
-    return _facts(home, kind, export, *read(home, kind))
-
-
-def checked_facts(home: Home, kind: str, export: str, keep: bool) -> dict:
-    """facts() of data that a run may begin with, and "rows_left_out".
-
-    Rows that cannot be used are named in the notes and, with `keep`, in data/<kind>/meta.json. Raises Missing as
-    training_rows.require_usable does.
+    Rows that cannot be used are named in the notes and, with `keep`, in data/<kind>/meta.json. `export` is the command
+    that makes the data. Raises Missing where there is no row to train on, and as training_rows.require_usable does.
     """
     train, valid = read(home, kind)
     left_out = note_left_out(home, kind, train, valid) if keep else _by_side(train, valid)
-    found = _facts(home, kind, export, train, valid)
+    found = describe(home, kind, export, train, valid)
     training_rows.require_usable(train, valid, export)
-    found["notes"] = training_rows.notes(train, valid) + found["notes"]
-    return found | ({LEFT_OUT: left_out} if any(left_out.values()) else {})
+    notes = (*training_rows.notes(train, valid), *found.notes)
+    return replace(found, notes=notes, left_out=left_out)
 
 
-def _facts(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRead) -> dict:
+def describe(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRead) -> Data:
+    """What was read of data/<kind>/; the usable rows count. Raises Missing where there is no row to train on."""
     if not train.total:
         path = home.file("data", kind, "train.jsonl")
         raise Missing("no_data", f"{path} has no rows, expected at least 1", export)
@@ -58,12 +53,12 @@ def _facts(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRead)
     # What the export said of its rows holds for these when they are the same and all are used.
     exported = meta.get("data_fingerprint", mark) == mark
     whole = exported and not train.left_out and not train.weightless
-    return {
-        "rows": {"train": train.usable, "valid": valid.usable},
-        "data_fingerprint": mark,
-        "notes": notes,
-        "learned_from": (whole and meta.get("summary")) or f"{train.usable} rows",
-    }
+    return Data(
+        mark,
+        (whole and meta.get("summary")) or f"{train.usable} rows",
+        {"train": train.usable, "valid": valid.usable},
+        tuple(notes),
+    )
 
 
 def fingerprint(home: Home, kind: str) -> str:

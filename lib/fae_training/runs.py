@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import os
 import random
+import signal
 import string
 import subprocess
 import sys
@@ -65,6 +66,14 @@ class Run:
     def result(self) -> dict | None:
         """train_metrics.json, None where the run has not got so far."""
         return read_json(self.file("train_metrics.json"))
+
+    def request_stop(self) -> None:
+        """Ask the worker to stop after its step: a marker that survives everything, and a signal that is quick."""
+        self.file("cancel").touch(mode=0o600)
+        process = self.record.get("worker") or {}
+        if process and process_start(process["pid"]) == process["started"]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process["pid"], signal.SIGTERM)
 
     def title(self) -> str:
         return KINDS[self.kind].title

@@ -2,19 +2,23 @@
 
 import difflib
 from argparse import ArgumentTypeError
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from fae_training.calling import Call
+from fae_training.calling import Call, Parser
 from fae_training.errors import BadRequest
-from fae_training.kinds import KINDS
-from fae_training.ranges import RANGES
+from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
+from fae_training.values import Choice, Range, YesNo
 
-# What config.json may hold besides a part for each kind, and what it means when it is absent.
+# What config.json may hold beside a part for each kind.
 HOUSE_RULES = {
-    # Runs that Fae starts by itself are at least so far apart; a person is never held up.
-    "min_days_between_runs": 7.0,
-    # "wait" pauses a run while the Mac is on battery; "train" goes on.
-    "on_battery": "wait",
+    rule.name: rule
+    for rule in (
+        # Runs that Fae starts by itself are at least so far apart; a person's run never waits.
+        Setting("min_days_between_runs", Range(0, 3650), 7.0),
+        # "wait" pauses a run while the Mac is on battery; "train" goes on.
+        Setting("on_battery", Choice(("wait", "train")), "wait"),
+    )
 }
 
 
@@ -22,30 +26,52 @@ HOUSE_RULES = {
 class Settings:
     """Resolved values and, for each, its source."""
 
-    values: dict
-    sources: dict
+    values: Mapping[str, object]
+    sources: Mapping[str, str]
 
     def __getitem__(self, name: str):
         return self.values[name]
 
-
-def resolve(call: Call, kind: str, presets: dict[str, dict], defaults: dict) -> Settings:
-    """The settings of one run. `defaults` names every setting there is, "preset" among them.
-
-    Raises BadRequest for an unknown preset or for a name in config.json that nothing reads.
-    """
-    own = _from_config(call, kind, defaults)
-    given = vars(call.arguments)
-    values, sources = dict(defaults), {name: "default" for name in defaults}
-    preset = given.get("preset") or own.get("preset") or defaults["preset"]
-    if preset not in presets:
-        raise BadRequest(
-            "unknown_preset",
-            f"there is no preset {preset!r}; the presets are {', '.join(presets)}",
-            f"uv run scripts/{KINDS[kind].script} --preset {next(iter(presets))}",
+    def changed(self, source: str, **values: object) -> "Settings":
+        """The same with other values, which come from `source`."""
+        return Settings(
+            {**self.values, **values}, {**self.sources, **dict.fromkeys(values, source)}
         )
+
+
+def add_options(parser: Parser, kind: Kind) -> None:
+    """--preset, and a flag for each setting that has a help text."""
+    parser.add_argument(
+        "--preset",
+        choices=list(kind.presets),
+        help=f"a row of the table of presets (default: {DEFAULT_PRESET})",
+    )
+    for setting in kind.settings:
+        flag = f"--{setting.name.replace('_', '-')}"
+        if not setting.help:
+            continue
+        if isinstance(setting.value, YesNo):
+            parser.add_argument(flag, action="store_true", default=None, help=setting.help)
+        elif isinstance(setting.value, Choice):
+            parser.add_argument(flag, choices=setting.value.words, help=setting.help)
+        else:
+            parser.add_argument(
+                flag, type=setting.value, metavar=setting.metavar, help=setting.help
+            )
+
+
+def resolve(call: Call, kind: Kind) -> Settings:
+    """The settings of one run.
+
+    Raises BadRequest for an unknown preset, for a name in config.json that nothing reads, and for a value there that
+    its setting does not take.
+    """
+    own, given, defaults = _part_of_config(call, kind), vars(call.arguments), kind.defaults
+    preset = given.get("preset") or own.get("preset") or DEFAULT_PRESET
+    values = dict(defaults)
+    sources = dict.fromkeys(defaults, "default")
     layers = (
-        (presets[preset], lambda name: f"preset {preset}"),
+        (kind.presets[preset], lambda name: f"preset {preset}"),
         (own, lambda name: "config.json"),
         ({n: given[n] for n in defaults if given.get(n) is not None}, call.sources.get),
     )
@@ -57,47 +83,41 @@ def resolve(call: Call, kind: str, presets: dict[str, dict], defaults: dict) -> 
 
 def house_rule(call: Call, name: str):
     """A rule for all kinds from config.json, or its default. Raises BadRequest as `resolve` does."""
-    return _config(call).get(name, HOUSE_RULES[name])
+    return _config(call).get(name, HOUSE_RULES[name].default)
 
 
 def _config(call: Call) -> dict:
     config = call.home.read("config.json", {}) or {}
     _refuse_unknown(config, {*HOUSE_RULES, *KINDS, "schema"}, "config.json")
     rules = {name: value for name, value in config.items() if name in HOUSE_RULES}
-    return config | _checked(rules, HOUSE_RULES, "config.json")
+    return config | _checked(rules, HOUSE_RULES.values(), "config.json")
 
 
-def _from_config(call: Call, kind: str, defaults: dict) -> dict:
-    own, where = _config(call).get(kind, {}), f"the part {kind!r} of config.json"
+def _part_of_config(call: Call, kind: Kind) -> dict:
+    own, where = _config(call).get(kind.name, {}), f"the part {kind.name!r} of config.json"
     if not isinstance(own, dict):
         raise BadRequest(
-            "bad_setting", f"{where} is {own!r}, expected an object", f'"{kind}": {{}}'
+            "bad_setting", f"{where} is {own!r}, expected an object", f'"{kind.name}": {{}}'
         )
-    _refuse_unknown(own, set(defaults), where)
-    return _checked(own, defaults, where)
+    preset = Setting("preset", Choice(tuple(kind.presets)), DEFAULT_PRESET)
+    settings = (*kind.settings, preset)
+    _refuse_unknown(own, {setting.name for setting in settings}, where)
+    return _checked(own, settings, where)
 
 
-def _checked(part: dict, defaults: dict, where: str) -> dict:
-    """`part` with each number as its range reads it, as it does for a flag; another value is of its default's type.
-
-    A text is no number here, as it is nowhere else in JSON.
-    """
+def _checked(part: dict, settings: Iterable[Setting], where: str) -> dict:
+    """`part` with each value as its setting reads it."""
+    known = {setting.name: setting for setting in settings}
     checked = {}
     for name, value in part.items():
-        default = defaults[name]
-        expected = RANGES.get(name, f"something like {default!r}")
+        setting = known[name]
         try:
-            if name in RANGES and not isinstance(value, str):
-                checked[name] = RANGES[name](value)
-            elif name not in RANGES and (default is None or type(value) is type(default)):
-                checked[name] = value
-            else:
-                raise ArgumentTypeError
+            checked[name] = setting.value.from_json(value)
         except ArgumentTypeError:
             raise BadRequest(
                 "bad_setting",
-                f"{where} has {name} = {value!r}, expected {expected}",
-                f"the default is {default!r}",
+                f"{where} has {name} = {value!r}, expected {setting.value}",
+                f"correct {name} in config.json, or leave it out",
             ) from None
     return checked
 

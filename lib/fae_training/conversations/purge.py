@@ -8,7 +8,7 @@ from fae_training.conversations.forgetting import Forgotten
 from fae_training.deployment import current
 from fae_training.errors import Missing
 from fae_training.kinds import KINDS
-from fae_training.provenance import facts, learned_from
+from fae_training.provenance import describe, learned_from, read
 from fae_training.state import Home, read_json, write_json, write_jsonl
 
 KINDS_OF_TEXT = ("sft", "dpo")
@@ -86,7 +86,7 @@ def _said(value: object) -> Iterator[str]:
 def _counted(home: Home, kind: str) -> dict:
     """What meta.json says of the files that are left."""
     try:
-        found = facts(home, kind, "")
+        found = describe(home, kind, "", *read(home, kind))
     except Missing:
         return {"rows": dict.fromkeys(SIDES, 0), "data_fingerprint": None}
-    return {name: found[name] for name in ("rows", "data_fingerprint")}
+    return {"rows": found.rows, "data_fingerprint": found.fingerprint}

@@ -1,29 +1,21 @@
 """What train_dpo.py asks before a run begins: the objective, the corrections, where it starts from. Standard library only."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from fae_training import provenance, runs
-from fae_training.calling import Parser
 from fae_training.corrections import lint
 from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.language import adapters
-from fae_training.language.preference_loss import GUARDS, LOSSES, Objective
-from fae_training.ranges import RANGES
+from fae_training.language.preference_loss import Objective
+from fae_training.preflight import Data, Preflight, Start
 from fae_training.runs import Run
 from fae_training.settings import Settings
 from fae_training.state import Home, read_json
 from fae_training.training_rows import RowsRead
 
-DEFAULTS = {
-    "from": "current",
-    "loss": "dpo",
-    "beta": 0.1,
-    "label_smoothing": 0.0,
-    "guard": None,
-    "guard_weight": None,
-}
 # The guards' defaults are argued from a measurement in docs/preferences.md.
 GUARD_OF = {"dpo": "dpop", "ipo": "none", "orpo": "none"}
 WEIGHT_OF = {"none": 0.0, "rpo": 1.0, "dpop": 5.0}
@@ -35,45 +27,22 @@ WHAT_COUNTS = (
 )
 
 
-def add_options(parser: Parser) -> None:
-    parser.add_argument(
-        "--from",
-        metavar="START",
-        help="base, current (what is deployed; default), or a run: what it goes on from, and the reference",
-    )
-    parser.add_argument("--loss", choices=LOSSES, help="the preference loss (default: dpo)")
-    parser.add_argument(
-        "--beta",
-        type=RANGES["beta"],
-        metavar="X",
-        help="how strongly the reference holds the model back (default 0.1)",
-    )
-    parser.add_argument(
-        "--label-smoothing",
-        type=RANGES["label_smoothing"],
-        metavar="X",
-        help="share of corrections expected to be the wrong way round",
-    )
-    parser.add_argument(
-        "--guard", choices=GUARDS, help="what keeps the accepted answers likely (default: dpop)"
-    )
-    parser.add_argument(
-        "--guard-weight",
-        type=RANGES["guard_weight"],
-        metavar="X",
-        help="how much the guard counts",
-    )
-
-
-def objective(settings: Settings) -> Objective:
-    """The objective that is asked for; the guard and its weight follow from the loss where they are not given."""
+def completed(settings: Settings) -> Settings:
+    """The settings with the guard and its weight, which follow from the loss where they are not given."""
     for name, chosen_by, table in (
         ("guard", "loss", GUARD_OF),
         ("guard_weight", "guard", WEIGHT_OF),
     ):
         if settings[name] is None:
-            settings.values[name] = table[settings[chosen_by]]
-            settings.sources[name] = f"default for {chosen_by} {settings[chosen_by]}"
+            chosen = settings[chosen_by]
+            settings = settings.changed(
+                f"default for {chosen_by} {chosen}", **{name: table[chosen]}
+            )
+    return settings
+
+
+def objective(settings: Mapping) -> Objective:
+    """The objective of completed settings."""
     return Objective(
         settings["loss"],
         settings["beta"],
@@ -97,10 +66,10 @@ def corrections(home: Home) -> tuple[RowsRead, RowsRead, list[str]]:
     return replace(train, rows=rows), replace(valid, rows=held_out), report.remarks
 
 
-def corrections_facts(home: Home, keep: bool) -> dict:
-    """Facts of data/dpo/ as provenance.checked_facts gives them. Raises Missing when there is no correction."""
+def check(home: Home, keep: bool) -> Data:
+    """What data/dpo/ holds, as provenance.check gives it. Raises Missing where there is no correction."""
     try:
-        facts = provenance.checked_facts(home, "dpo", EXTRACT, keep)
+        data = provenance.check(home, "dpo", EXTRACT, keep)
     except Missing as missing:
         if missing.code != "no_data":
             raise
@@ -108,34 +77,34 @@ def corrections_facts(home: Home, keep: bool) -> dict:
             "no_corrections", f"there are no corrections to learn from; {WHAT_COUNTS}", EXTRACT
         ) from None
     train, valid, remarks = corrections(home)
-    if train.usable != facts["rows"]["train"]:
-        facts["learned_from"] = f"{train.usable} rows"
-    facts["rows"] = {"train": train.usable, "valid": valid.usable}
-    facts["notes"] += remarks
+    if train.usable != data.rows["train"]:
+        data = replace(data, learned_from=f"{train.usable} rows")
+    data = replace(data, rows={"train": train.usable, "valid": valid.usable}).noting(*remarks)
     if not home.file("data", "sft", "valid.jsonl").exists():
-        facts["notes"].append(
+        data = data.noting(
             "no conversations are held out, so the run cannot be judged: uv run scripts/export_data.py"
         )
-    return facts
+    return data
 
 
-def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
-    """{"start": {"run", "fingerprint"}}: the adapter that the run goes on from, None for the base model.
+def with_start(home: Home, found: Preflight) -> Preflight:
+    """`found` with the adapter that the run goes on from; none for the base model.
 
     An adapter's rank, scale and modules are kept, so that what is saved is one adapter that holds both
     trainings. Raises Refused when it belongs to another base model, BadRequest when another rank was asked for.
     """
+    settings, data, model = found.settings, found.data, found.model
     asked = settings["from"]
     run = _start_run(home, asked)
     if run is None:
         if asked != "base":
-            facts["notes"].append("nothing is deployed: it starts from the base model")
-        settings.values["from"] = "base"
-        return {"start": {"run": None, "fingerprint": None}}
-    if run.record.get("model_fingerprint") != facts["model_fingerprint"]:
+            data = data.noting("nothing is deployed: it starts from the base model")
+            settings = settings.changed(settings.sources["from"], **{"from": "base"})
+        return replace(found, settings=settings, data=data, start=Start(None, None))
+    if run.record.get("model_fingerprint") != model.fingerprint:
         raise Refused(
             "other_base_model",
-            f"{run.id} was trained on {run.record['model']['id']}, this run is of {facts['model']['id']}",
+            f"{run.id} was trained on {run.record['model']['id']}, this run is of {model.id}",
             "uv run "
             + command_line("scripts/train_dpo.py", "--model", run.record["model"]["id"])
             + ", or --from base",
@@ -151,9 +120,10 @@ def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
                 f"{name} is {settings[name]}, but {source} has {value}, and it goes on with that",
                 f"leave out --{name.replace('_', '-')}, or use --from base",
             )
-        settings.values[name], settings.sources[name] = value, source
-    settings.values["from"] = run.id
-    return {"start": {"run": run.id, "fingerprint": adapters.fingerprint_of(run.file("adapters"))}}
+    settings = settings.changed(source, **kept)
+    settings = settings.changed(settings.sources["from"], **{"from": run.id})
+    start = Start(run.id, adapters.fingerprint_of(run.file("adapters")))
+    return replace(found, settings=settings, data=data, start=start)
 
 
 def _start_run(home: Home, asked: str) -> Run | None:

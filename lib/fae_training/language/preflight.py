@@ -4,53 +4,12 @@ import sys
 from dataclasses import replace
 
 from fae_training import models
-from fae_training.calling import Call, Parser, Result
+from fae_training.calling import Call, Result
 from fae_training.errors import BadRequest, Missing, Refused, command_line
 from fae_training.language.fast_path import FastSettings
-from fae_training.ranges import RANGES
+from fae_training.preflight import Model
 
-# What is the same for SFT and DPO. A LoRA scale of 2 is alpha = 2 x rank, mlx-tune's and Fae's usual choice.
-DEFAULTS = {
-    "model": "auto",
-    "seed": 0,
-    "lora_scale": 2.0,
-    "experts": False,
-    "fast": "on",
-    "warmup_ratio": 0.1,
-    "schedule": "cosine",
-    "weight_decay": 0.01,
-    "max_gradient_norm": 1.0,
-}
 PARTS = FastSettings.parts()
-
-
-def add_options(parser: Parser) -> None:
-    parser.add_argument(
-        "--model",
-        metavar="NAME",
-        help=f"auto (what Fae runs), {', '.join(models.MODEL_MAP)}, an id, or a directory",
-    )
-    parser.add_argument("--rank", type=RANGES["rank"], metavar="N", help="rank of the adapter")
-    parser.add_argument(
-        "--max-length",
-        type=RANGES["max_length"],
-        metavar="N",
-        help="longest row in tokens; longer ones lose their oldest part",
-    )
-    parser.add_argument(
-        "--experts",
-        action="store_true",
-        default=None,
-        help="adapt the routed experts of a mixture of experts too",
-    )
-    parser.add_argument(
-        "--fast",
-        metavar="PARTS",
-        help=f"on, off, or a list of the fast parts to use: {','.join(PARTS)}",
-    )
-    parser.add_argument(
-        "--fetch", action="store_true", help="download the model when it is not here, and end"
-    )
 
 
 def fast_settings(text: str) -> FastSettings:
@@ -67,10 +26,10 @@ def fast_settings(text: str) -> FastSettings:
     return replace(FastSettings.off(), **dict.fromkeys(chosen, True))
 
 
-def model_facts(call: Call, name: str, script: str) -> dict:
-    """{"model": {"id", "directory", "why"}, "model_fingerprint"}.
+def find_model(call: Call, name: str, script: str) -> Model:
+    """The model of that name, on this machine and checked.
 
-    A model that is not on this machine is fetched only when a person at a terminal says so. Raises Missing.
+    One that is not here is fetched only when a person at a terminal says so. Raises Missing.
     """
     model, why = models.choose(name)
     directory = models.locate(model)
@@ -80,8 +39,7 @@ def model_facts(call: Call, name: str, script: str) -> dict:
     if directory is None:
         raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
     models.check_language_model(directory, f"choose another --model, or fetch it again: {fetch}")
-    facts = {"id": model, "directory": str(directory), "why": why}
-    return {"model": facts, "model_fingerprint": models.fingerprint(directory)}
+    return Model(model, str(directory), why, models.fingerprint(directory))
 
 
 def _person_agrees(call: Call, model: str) -> bool:

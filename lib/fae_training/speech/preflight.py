@@ -1,45 +1,18 @@
 """What train_stt.py asks before a run begins. Standard library only."""
 
 from fae_training import fae_app, models
-from fae_training.calling import Call, Parser
 from fae_training.errors import BadRequest, Missing, command_line
-from fae_training.ranges import RANGES
+from fae_training.preflight import Data, Model
 from fae_training.speech import dataset
 from fae_training.speech.recogniser import MODEL_TYPES
 from fae_training.speech.synthesis import find_synthesiser
+from fae_training.state import Home
 
 # Fae's own rule (FaeConfig.recommendedSTTModel): the larger recogniser from 16 GB of memory.
 TIERS = (
     (16, "mlx-community/Qwen3-ASR-1.7B-4bit"),
     (0, "mlx-community/Qwen3-ASR-0.6B-4bit"),
 )
-DEFAULTS = {
-    "model": "auto",
-    "seed": 0,
-    "lora_scale": 2.0,
-    "warmup_ratio": 0.1,
-    "schedule": "cosine",
-    "weight_decay": 0.01,
-    "max_gradient_norm": 1.0,
-}
-
-
-def add_options(parser: Parser) -> None:
-    parser.add_argument(
-        "--model",
-        metavar="NAME",
-        help="auto (what Fae runs), an id such as " + TIERS[0][1] + ", or a directory",
-    )
-    parser.add_argument("--rank", type=RANGES["rank"], metavar="N", help="rank of the adapter")
-    parser.add_argument(
-        "--clips-per-term",
-        type=RANGES["clips_per_term"],
-        metavar="N",
-        help="clips to synthesise of a word that has few recordings",
-    )
-    parser.add_argument(
-        "--fetch", action="store_true", help="download the model when it is not here, and end"
-    )
 
 
 def choose(name: str) -> tuple[str, str]:
@@ -59,9 +32,9 @@ def choose(name: str) -> tuple[str, str]:
     return model, f"Fae's choice for {memory} GB of memory"
 
 
-def facts(call: Call, settings) -> dict:
-    """For run.json: what is there to learn, and the model. Raises Missing: no corrections, no model, nothing to hear."""
-    found = dataset.collect(call.home)
+def check(home: Home) -> Data:
+    """What there is to learn. Raises Missing where there are no corrections, or nothing to hear."""
+    found = dataset.collect(home)
     if not found.recorded and find_synthesiser() is None:
         raise Missing(
             "nothing_to_hear",
@@ -70,22 +43,20 @@ def facts(call: Call, settings) -> dict:
         )
     words = ", ".join(entry["term"] for entry in found.terms[:5])
     more = f" and {len(found.terms) - 5} more" if len(found.terms) > 5 else ""
-    made = {
-        "terms": len(found.terms),
-        "recordings": len(found.recorded),
-        "data_fingerprint": dataset.fingerprint(call.home),
-        "learned_from": f"your corrections of {words}{more}, with {len(found.recorded)} recordings",
-        "notes": found.notes,
-    }
-    return made | _model_facts(settings["model"])
+    return Data(
+        dataset.fingerprint(home),
+        f"your corrections of {words}{more}, with {len(found.recorded)} recordings",
+        {"terms": len(found.terms), "recordings": len(found.recorded)},
+        tuple(found.notes),
+    )
 
 
-def _model_facts(name: str) -> dict:
+def find_model(name: str) -> Model:
+    """The recogniser of that name, on this machine and checked. Raises Missing."""
     model, why = choose(name)
     directory = models.locate(model)
     fetch = "uv run " + command_line("scripts/train_stt.py", "--model", name, "--fetch")
     if directory is None:
         raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
     models.check(directory, MODEL_TYPES, f"choose another --model, or fetch it again: {fetch}")
-    there = {"id": model, "directory": str(directory), "why": why}
-    return {"model": there, "model_fingerprint": models.fingerprint(directory)}
+    return Model(model, str(directory), why, models.fingerprint(directory))
