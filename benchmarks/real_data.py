@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from fae_training import consent, state
-from fae_training.conversations.split import is_held_out
+from fae_training.parts import TRAIN, part_of
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "shared" / "conversations"
 # Every answer is a row with all before it as its prompt. With dialogues of any length such a row has 560 tokens on
@@ -51,7 +51,7 @@ def write_home(home: Path, given: list[dict]) -> dict[str, dict[str, int]]:
     for kind, rows_of in (("sft", conversations), ("dpo", corrections)):
         sides: dict[str, list[dict]] = {"train": [], "valid": []}
         for dialogue in given:
-            sides["valid" if is_held_out(dialogue["id"]) else "train"] += rows_of(dialogue)
+            sides["train" if part_of(dialogue["id"]) == TRAIN else "valid"] += rows_of(dialogue)
         counts[kind] = {side: len(rows) for side, rows in sides.items()}
         for side, rows in sides.items():
             state.write_jsonl(place.file("data", kind, f"{side}.jsonl"), rows)

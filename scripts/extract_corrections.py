@@ -26,6 +26,7 @@ from fae_training.conversations import export, source
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.corrections import lint, preference_pairs, spoken
 from fae_training.errors import Missing
+from fae_training.parts import TRAIN
 from fae_training.row_forms import PreferencePair
 from fae_training.speech import misheard, vocabulary
 
@@ -42,7 +43,9 @@ def main(call: Call) -> Result:
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
         for conversation in found.conversations():
-            sides[conversation.held_out] += map(PreferencePair.from_row, mine.pairs(conversation))
+            sides[conversation.part != TRAIN] += map(
+                PreferencePair.from_row, mine.pairs(conversation)
+            )
             heard_wrongly += spoken.in_conversation(conversation)
         names = [n for n in found.database.names() if not found.forgotten.mentioned_in(n)]
         *checked, report = lint.check(sides[False], sides[True])

@@ -7,7 +7,7 @@ import pytest
 
 import calls
 from fae_training import state
-from fae_training.conversations.split import is_held_out
+from fae_training.parts import TRAIN, part_of
 
 sys.path.append(str(calls.ROOT / "benchmarks"))
 import page
@@ -62,7 +62,7 @@ def test_a_dialogue_and_its_corrections_are_on_the_side_of_the_project_s_own_spl
             rows = list(state.read_jsonl(tmp_path / "home" / "data" / kind / f"{side}.jsonl"))
             assert len(rows) == counts[kind][side] > 0
             for row in rows:
-                assert is_held_out(row["source"]["session"]) == (side == "valid")
+                assert (part_of(row["source"]["session"]) == TRAIN) == (side == "train")
                 assert row["tools"] and (kind == "dpo" or row["source"]["session"] != "long")
 
 

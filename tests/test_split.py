@@ -3,11 +3,13 @@
 import random
 import sqlite3
 from array import array
+from collections import Counter
 
 from fae_days import Days, plain
 from fae_training.conversations import export, source
 from fae_training.conversations.duplicates import SKETCH, SeenTexts, grams, similarity
-from fae_training.conversations.split import is_held_out
+from fae_training.parts import TRAIN, divided, part_of
+from fae_training.row_forms import conversation
 from fae_training.state import Home
 
 
@@ -20,13 +22,47 @@ def sides(home, database) -> dict[str, str]:
     return found
 
 
-def test_a_fifth_is_held_out():
-    share = sum(is_held_out(f"session_msg-{number}") for number in range(20_000)) / 20_000
-    assert abs(share - 0.2) < 0.01
+def test_a_tenth_chooses_and_a_tenth_judges():
+    found = Counter(part_of(f"session_msg-{number}") for number in range(20_000))
+    assert abs(found["choose"] / 20_000 - 0.1) < 0.01
+    assert abs(found["judge"] / 20_000 - 0.1) < 0.01
 
 
-def test_the_side_of_an_id_is_the_same_on_every_machine():
-    assert [name for name in "abcdefghij" if is_held_out(name)] == ["e"]
+def test_the_part_of_an_id_is_the_same_on_every_machine():
+    parts = {name: part_of(name) for name in "abcdefghijklmnopqrstuvwxyz"}
+    assert {n: p for n, p in parts.items() if p != TRAIN} == {
+        "e": "judge",
+        "v": "judge",
+        "w": "judge",
+        "z": "choose",
+    }
+
+
+def test_rows_of_other_programs_are_divided_by_what_they_are_from_and_stay_where_they_are():
+    rows = [conversation({"messages": [{"role": "user", "content": f"q{n}"}, {"role": "assistant", "content": "a"}]}) for n in range(40)]  # fmt: skip
+    before = divided(rows, lambda row: row.held_out_part)
+    assert before.apart and len(before.choose) + len(before.judge) == 40
+    fewer = divided(rows[::2], lambda row: row.held_out_part)
+    assert all(row in before.judge for row in fewer.judge)
+    marked = conversation({"messages": rows[0].messages, "part": "judge"})
+    assert marked.held_out_part == "judge"
+    assert not divided(rows[:1], lambda row: row.held_out_part).apart
+
+
+def test_all_that_is_cut_from_a_conversation_is_in_one_part():
+    pieces = [
+        conversation(
+            {
+                "messages": [
+                    {"role": "user", "content": "q"},
+                    {"role": "assistant", "content": "a"},
+                ],
+                "source": {"ids": [f"memory-{n}"], "session": "session-7"},
+            }
+        )
+        for n in range(20)
+    ]
+    assert len({piece.held_out_part for piece in pieces}) == 1
 
 
 def test_what_was_held_out_once_stays_so_whatever_is_added_later(tmp_path, home):

@@ -1,93 +1,186 @@
-"""Whether a candidate may be proposed: at least as good as what runs now, on every gated measure.
+"""Whether a candidate may be proposed: proven better at what it was trained for, and proven not to have lost anything.
 
-The measures come from the scoring of each kind (train_metrics.json, "benchmark"); nothing here knows what they mean.
+docs/judgement.md explains the rule and shows how often it errs, by simulation (benchmarks/bench_gate.py). It closes on
+doubt: what is missing, not finite, or too little is never a pass.
 """
 
-import random
+from dataclasses import dataclass
 
-# Fewer held-out items than this cannot tell better from worse.
-FEWEST_HELD_OUT = 5
-RESAMPLES = 2000
+from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Figure, Measure
+from fae_training.intervals import Estimate, of_mean, of_pass_rate
+
+# Fewer units than this cannot tell better from worse.
+FEWEST_UNITS = 5
+# A run that changes nothing is recommended by chance at most so often, over all looks at the same judge part together.
+ERROR = 0.025
+
+PASS, FAIL, NOT_ENOUGH = "pass", "fail", "not_enough_evidence"
+BETTER, KEPT, NOT_SHOWN, WORSE = "better", "kept", "not_shown", "worse"
 
 
-def bootstrap_mean_difference(
-    candidate: list[float], current: list[float], seed: int = 0
-) -> tuple[float, float, float]:
-    """(mean, low, high): the mean of candidate - current over paired items, with its 95 % percentile interval.
+@dataclass(frozen=True)
+class Comparison:
+    """The candidate against one other model on one measure: means, the gain with its bounds, and units by direction.
 
-    Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13: items are drawn with replacement.
+    outcome: "better" (a gain that is proven and large enough to notice), "kept" (a loss beyond the margin is ruled
+    out), "worse" (a loss is proven), "not_shown" (neither).
     """
-    if len(candidate) != len(current) or not candidate:
-        raise ValueError(f"{len(candidate)} and {len(current)} items are not pairs")
-    differences = [a - b for a, b in zip(candidate, current, strict=True)]
-    generator = random.Random(seed)
-    means = sorted(
-        sum(generator.choices(differences, k=len(differences))) / len(differences)
-        for _ in range(RESAMPLES)
-    )
-    mean = sum(differences) / len(differences)
-    return mean, means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
+
+    measure: str
+    title: str
+    unit: str
+    value_unit: str
+    role: str
+    against: str
+    new: float
+    old: float
+    gain: float
+    low: float
+    high: float
+    count: int
+    improved: int
+    worsened: int
+    outcome: str
 
 
-def judge(measure: dict) -> dict:
-    """One measure with `improvement` (positive is better), its interval where items are paired, and `outcome`.
+@dataclass(frozen=True)
+class Decision:
+    """`look`: how many times this judge part has been looked at, this time included. Scores are from 0 to 1."""
 
-    outcome: better (the interval is above 0), same (at least as good, not proven better), within tolerance, by chance
-    (worse, but the interval reaches 0; only where the measure's gate is not_proven_worse), or worse.
-    """
-    sign = -1 if measure["better"] == "lower" else 1
-    improvement = sign * (measure["candidate"] - measure["current"])
-    judged = {name: value for name, value in measure.items() if name != "per_item"} | {
-        "improvement": improvement
-    }
-    low = high = None
-    if pairs := measure.get("per_item"):
-        ends = bootstrap_mean_difference(pairs["candidate"], pairs["current"])[1:]
-        low, high = sorted(sign * end for end in ends)
-        judged["interval"] = [low, high]
-    allowed = measure.get("tolerance", 0.0) * abs(measure["current"])
-    if improvement >= 0:
-        judged["outcome"] = "better" if improvement > 0 and low is not None and low > 0 else "same"
-    elif -improvement <= allowed:
-        judged["outcome"] = "within tolerance"
+    verdict: str
+    reasons: tuple[str, ...]
+    look: int
+    comparisons: tuple[Comparison, ...]
+    score: float | None
+    previous_score: float | None
+
+
+def error_of_look(look: int) -> float:
+    """What look number `look` (from 1) at the same judge part may err; over all looks they add up to ERROR."""
+    return ERROR / (look * (look + 1))
+
+
+def compare(measure: Measure, against: str, alpha: float) -> Comparison:
+    """Raises ValueError where a value is missing or not finite."""
+    old = getattr(measure, against)
+    gains = measure.gains(old)
+    improved, worsened = sum(g > 0 for g in gains), sum(g < 0 for g in gains)
+    if measure.compare == PASSED:
+        bounds = of_pass_rate(improved, worsened, len(gains), alpha)
     else:
-        by_chance = measure["gate"] == "not_proven_worse" and high is not None and high >= 0
-        judged["outcome"] = "by chance" if by_chance else "worse"
-    return judged
+        bounds = of_mean(gains, alpha)
+    return Comparison(
+        measure.name,
+        measure.title,
+        measure.unit,
+        measure.value_unit,
+        measure.role,
+        against,
+        sum(measure.candidate) / len(gains),
+        sum(old) / len(gains),
+        bounds.mean,
+        bounds.low,
+        bounds.high,
+        bounds.count,
+        improved,
+        worsened,
+        _outcome(measure, bounds),
+    )
 
 
-def decide(benchmark: dict) -> dict:
-    """verdict (pass, fail, not_enough_evidence), reasons in plain words, proven_better, and the judged measures."""
-    held_out = benchmark.get("held_out", {"count": 0, "what": "items"})
-    measures = [judge(measure) for measure in benchmark.get("measures", [])]
-    gated = [measure for measure in measures if measure["gate"] != "report"]
-    worse = [measure for measure in gated if measure["outcome"] == "worse"]
-    reasons = [in_words(measure) for measure in gated]
-    if worse:
-        verdict = "fail"
-    elif not gated or held_out["count"] < FEWEST_HELD_OUT:
-        verdict = "not_enough_evidence"
+def _outcome(measure: Measure, bounds: Estimate) -> str:
+    if measure.role == GOAL and bounds.low > 0 and bounds.mean >= measure.least:
+        return BETTER
+    if bounds.low > -measure.margin:
+        return KEPT
+    return WORSE if bounds.high < 0 else NOT_SHOWN
+
+
+def decide(benchmark: Benchmark, look: int) -> Decision:
+    """The verdict on a candidate at look number `look` at its judge part.
+
+    pass: some goal is better than now, and every goal and guard is kept against what runs now and against the base
+    model, so that small losses cannot add up over many updates. fail: a loss is proven, or nothing changed that a person
+    could notice. Anything else is not enough evidence.
+    """
+    judged = [measure for measure in benchmark.measures if measure.role != REPORT]
+    goals = [measure for measure in judged if measure.role == GOAL]
+    if missing := _missing(benchmark, judged, goals):
+        return Decision(NOT_ENOUGH, (missing,), look, (), None, None)
+    alpha = error_of_look(look)
+    try:
+        compared = [
+            compare(measure, against, alpha / (len(goals) if measure.role == GOAL else 1))
+            for measure in judged
+            for against in ("current", "base")
+        ]
+    except ValueError as problem:
+        return Decision(FAIL, (f"It could not be judged. {problem}.",), look, (), None, None)
+    now = [one for one in compared if one.against == "current"]
+    reasons = [in_words(one) for one in now]
+    reasons += [
+        in_words(one)
+        for one in compared
+        if one.against == "base" and one.outcome in (WORSE, NOT_SHOWN) and benchmark.current_run
+    ]
+    outcomes = {one.outcome for one in compared}
+    if WORSE in outcomes:
+        verdict = FAIL
+    elif not benchmark.outputs_changed:
+        verdict = FAIL
         reasons.append(
-            f"{'only ' * (held_out['count'] > 0)}{held_out['count'] or 'no'} {held_out['what']} were held out; {FEWEST_HELD_OUT} are needed to tell better from worse"
+            f"Nothing changed that you could notice: all {benchmark.outputs} outputs that were compared are the same."
         )
+    elif NOT_SHOWN in outcomes:
+        verdict = NOT_ENOUGH
+    elif not any(one.outcome == BETTER for one in now):
+        verdict = NOT_ENOUGH
+        reasons.append("No improvement is proven that is large enough to notice.")
     else:
-        verdict = "pass"
-    proven = verdict == "pass" and any(measure["outcome"] == "better" for measure in gated)
-    return {"verdict": verdict, "proven_better": proven, "reasons": reasons, "measures": measures}
+        verdict = PASS
+    if look > 1:
+        reasons.append(
+            f"This is look number {look} at the same held-out data, so the evidence has to be stronger than at the first."
+        )
+    scores = [
+        sum(measure.score(getattr(measure, who)) for measure in goals) / len(goals)
+        for who in ("candidate", "current")
+    ]
+    return Decision(verdict, tuple(reasons), look, tuple(compared), *scores)
 
 
-def in_words(measure: dict) -> str:
+def _missing(benchmark: Benchmark, judged: list[Measure], goals: list[Measure]) -> str | None:
+    """Why nothing can be judged at all."""
+    if not goals:
+        return "Nothing was held out, so it cannot be judged."
+    if not benchmark.judged_apart:
+        return "There is too little data to keep some apart for judging: what was held out was also used to choose the result."
+    for measure in judged:
+        if len(measure.items) < FEWEST_UNITS:
+            count = len(measure.items)
+            return f"{measure.title}: {'only ' if count else ''}{count or 'no'} {measure.unit} were held out; {FEWEST_UNITS} are needed to tell better from worse."
+    return None
+
+
+def in_words(one: Comparison) -> str:
+    """One comparison as a sentence."""
+    than = "" if one.against == "current" else " than the base model"
     outcome = {
-        "better": "better, and not by chance",
-        "same": "at least as good",
-        "within tolerance": "slightly worse, within what is allowed",
-        "by chance": "slightly worse, no more than chance explains",
-        "worse": "worse",
-    }[measure["outcome"]]
-    now, after = told_apart(measure["current"], measure["candidate"])
+        BETTER: f"better{than}",
+        KEPT: f"no worse{than}, within what chance explains",
+        NOT_SHOWN: f"it is not certain that it is no worse{than}",
+        WORSE: f"worse{than}",
+    }[one.outcome]
+    before, after = told_apart(one.old, one.new)
     return (
-        f"{measure['title']}: {outcome} ({now} now, {after} after, {measure['better']} is better)"
+        f"{one.title}: {outcome} ({before} {'now' if one.against == 'current' else 'base'}, {after} after; "
+        f"better in {one.improved}, worse in {one.worsened} of {one.count} {one.unit})"
     )
+
+
+def figure_in_words(figure: Figure) -> str:
+    before, after = told_apart(figure.current, figure.candidate)
+    return f"{figure.title}: {before} now, {after} after ({figure.unit})"
 
 
 def told_apart(first: float, second: float) -> tuple[str, str]:

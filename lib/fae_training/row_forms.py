@@ -21,6 +21,7 @@ from fae_training.message_forms import (
     shown,
     visible,
 )
+from fae_training.parts import CHOOSE, JUDGE, group_of, part_of_held_out
 
 _CONVERSATIONS = ("messages", "conversations", "conversation")
 _PROMPTS = ("prompt", "instruction", "question", "query", "input")
@@ -34,15 +35,25 @@ class Conversation:
     """A row of data/sft. Of its assistant messages those without `"weight": 0` are learned from.
 
     messages are {"role", "content": text, "tool_calls"?, "weight"?: 0}, arguments of tool calls being objects;
-    source is an object that may hold "ids" (a list of texts) and "session".
+    source is an object that may hold "ids" (a list of texts) and "session". part: choose or judge where the file says it.
     """
 
     messages: list[dict]
     tools: list[dict] | None = None
     weight: float = 1.0
     source: dict = field(default_factory=dict)
+    part: str | None = None
     file: str = ""
     line: int = 0
+
+    @property
+    def group(self) -> str:
+        """The id of the conversation that this is from."""
+        return group_of(self.source, self.messages)
+
+    @property
+    def held_out_part(self) -> str:
+        return self.part or part_of_held_out(self.group)
 
     @property
     def answers(self) -> int:
@@ -61,8 +72,18 @@ class PreferencePair:
     pattern: str = "unknown"
     weight: float = 1.0
     source: dict = field(default_factory=dict)
+    part: str | None = None
     file: str = ""
     line: int = 0
+
+    @property
+    def group(self) -> str:
+        """The id of the conversation that this is from."""
+        return group_of(self.source, [self.prompt, self.chosen, self.rejected])
+
+    @property
+    def held_out_part(self) -> str:
+        return self.part or part_of_held_out(self.group)
 
     @property
     def answers(self) -> int:
@@ -80,7 +101,8 @@ class PreferencePair:
         row = {"prompt": self.prompt, "chosen": [self.chosen], "rejected": [self.rejected]}
         if self.tools:
             row["tools"] = self.tools
-        return row | {"pattern": self.pattern, "weight": self.weight, "source": self.source}
+        row |= {"pattern": self.pattern, "weight": self.weight, "source": self.source}
+        return row | {"part": self.part} if self.part else row
 
 
 def conversation(given, file: str = "", line: int = 0) -> Conversation:
@@ -112,7 +134,13 @@ def conversation(given, file: str = "", line: int = 0) -> Conversation:
         if is_target(message) and is_empty(message):
             raise ValueError(f"message {number}, the assistant's, is empty")
     return Conversation(
-        messages, _tools(given), _weight(given), _source(given.get("source")), file, line
+        messages,
+        _tools(given),
+        _weight(given),
+        _source(given.get("source")),
+        _part(given),
+        file,
+        line,
     )
 
 
@@ -164,6 +192,7 @@ def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
         pattern if isinstance(pattern, str) and pattern else "unknown",
         _weight(given),
         _source(given.get("source")),
+        _part(given),
         file,
         line,
     )
@@ -271,6 +300,12 @@ def _weight(given: dict) -> float:
             f"the weight is {shown(weight)}, expected 0 or a number from {_WEIGHTS[0]:f} to {_WEIGHTS[1]:,.0f}"
         )
     return float(weight)
+
+
+def _part(given: dict) -> str | None:
+    """What our export marks a held-out row with; other programs may mean something else by the name."""
+    part = given.get("part")
+    return part if part in (CHOOSE, JUDGE) else None
 
 
 def _source(value) -> dict:

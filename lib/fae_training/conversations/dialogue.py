@@ -19,8 +19,8 @@ from fae_training.conversations import filters, quality
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forgetting import Forgotten, forget_request
-from fae_training.conversations.split import is_held_out
 from fae_training.conversations.text import fingerprint, normalised
+from fae_training.parts import TRAIN, part_of
 
 # A pause after which the next words begin a new conversation, though Fae's session goes on for as long as it runs.
 NEW_CONVERSATION_SECONDS = 1800
@@ -61,8 +61,12 @@ class Conversation:
 
     id: str
     session: str | None
-    held_out: bool
     turns: list[Turn] = field(default_factory=list)
+
+    @property
+    def part(self) -> str:
+        """train, choose or judge (parts.py)."""
+        return part_of(self.id)
 
     def stretches(self) -> Iterator[list[Turn]]:
         """The turns in runs without a gap: what follows a turn that is left out may not make sense without it."""
@@ -206,7 +210,7 @@ class Dialogue:
     def _add_conversation(self, name: str, session: str | None, reason: str | None) -> int:
         return self.work.execute(
             "INSERT INTO conversations (name, session, held_out, left_out) VALUES (?, ?, ?, ?)",
-            (name, session, is_held_out(name), reason),
+            (name, session, part_of(name) != TRAIN, reason),
         ).lastrowid
 
     def _tool_ran(self, turn_id: str | None) -> bool:
@@ -316,7 +320,7 @@ class Dialogue:
     def conversations(self) -> Iterator[Conversation]:
         """Each conversation with something to learn from, in the order in which they began."""
         rows = self.work.execute(
-            "SELECT c.id, c.name, c.session, c.held_out, c.left_out, t.episode, t.position, t.asked_at, t.at, t.score,"
+            "SELECT c.id, c.name, c.session, c.left_out, t.episode, t.position, t.asked_at, t.at, t.score,"
             " t.verdict, t.duplicate FROM turns t JOIN conversations c ON c.id = t.conversation"
             " ORDER BY t.conversation, t.position, t.episode"
         )
@@ -325,7 +329,6 @@ class Dialogue:
             conversation,
             name,
             session,
-            held_out,
             left_out,
             rowid,
             position,
@@ -341,7 +344,7 @@ class Dialogue:
             if conversation != number:
                 if current:
                     yield current
-                current, number = Conversation(name, session, bool(held_out)), conversation
+                current, number = Conversation(name, session), conversation
             record, text = self.database.episode(rowid)
             user, reply = filters.split_episode(text)
             current.turns.append(Turn(record, user, reply, position, asked_at, at, score, verdict))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from fae_training.conversations.dialogue import Conversation, Dialogue, Turn
 from fae_training.conversations.filters import LONGEST_TURN
-from fae_training.conversations.split import HELD_OUT_PERCENT
 from fae_training.conversations.text import STOPWORDS, fingerprint, shortened, words
+from fae_training.parts import HELD_OUT_PERCENT, TRAIN
 from fae_training.state import atomic_file, now, write_json
 
 SAMPLES = 5
@@ -92,7 +92,7 @@ class Summary:
     weights: Counter[str] = field(default_factory=Counter)
 
     def count(self, conversation: Conversation, turns: list[Turn], row: dict) -> str:
-        side = "valid" if conversation.held_out else "train"
+        side = "train" if conversation.part == TRAIN else "valid"
         self.rows[side] += 1
         self.turns[side] += len(turns)
         self.weights[
@@ -134,6 +134,8 @@ def rows(
             if row is None:
                 found.excluded["called_wrong"] += len(turns)
                 continue
+            if conversation.part != TRAIN:
+                row["part"] = conversation.part
             used = True
             yield summary.count(conversation, turns, row), row
         summary.conversations += used
@@ -168,7 +170,7 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
         "excluded": dict(summary.excluded.most_common()),
         "weights": {name: summary.weights[name] for name in ("low", "middle", "high")},
         "topics": summary.topics(),
-        "held_out": f"{HELD_OUT_PERCENT}% by a hash of the conversation's id",
+        "held_out": f"{HELD_OUT_PERCENT}% by a hash of the conversation's id, half of it to choose by and half to judge by",
         "system_prompt": None
         if prompt is None
         else {"from": "soul.md", "sha256": hashlib.sha256(prompt.encode()).hexdigest()},

@@ -16,6 +16,7 @@ from fae_training.conversations.quality import SILENCE_SECONDS
 from fae_training.conversations.text import content_words, overlap, without_wake_word, words
 from fae_training.corrections import spoken
 from fae_training.corrections.patterns import REPHRASE
+from fae_training.parts import TRAIN
 
 # Explicit verdicts count most; a question asked again, or a wish after a pause, is weaker evidence.
 WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 0.9, "wrong": 0.9}
@@ -110,7 +111,7 @@ class Mine:
             return problem
         system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
         weight = WEIGHTS[pattern] + (PRAISED if accepted.verdict == "praise" else 0)
-        return {
+        pair = {
             "prompt": [*system, *_context(turns[:start]), {"role": "user", "content": request}],
             "chosen": [{"role": "assistant", "content": chosen}],
             "rejected": [{"role": "assistant", "content": rejected.reply}],
@@ -121,6 +122,7 @@ class Mine:
                 "session": conversation.session,
             },
         }
+        return pair if conversation.part == TRAIN else pair | {"part": conversation.part}
 
 
 def _is_correction(verdict: str | None) -> bool:

@@ -1,0 +1,127 @@
+"""What a run's scoring measured of candidate, current and base, on the same items: the records that the gate reads.
+
+Every kind gives the same records; gate.py decides by them without knowing what they mean.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from fae_training import records
+from fae_training.runs import Run
+
+# A gain is no larger than this, so that a single unit cannot decide.
+LARGEST_GAIN = 1.0
+GOAL, GUARD, REPORT = "goal", "guard", "report"
+RATIO, DIFFERENCE, PASSED = "ratio", "difference", "passed"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One value for each unit (a conversation, a pair, an item of the suite, a recording) and each of the three models.
+
+    role: a "goal" is what the training is for, a "guard" is what it must not lose, a "report" is only told.
+    compare: how a unit's gain follows from its two values. "ratio": the logarithm of old to new, for losses;
+    "difference": new less old, for shares of a unit; "passed": values are 0 or 1.
+    margin: the largest mean loss at which it still counts as kept. least: the smallest mean gain that a goal's reader
+    can notice. Both are in the unit of gains: 0.02 is 2 % of a loss, or 2 of 100 items.
+    """
+
+    name: str
+    title: str
+    unit: str
+    value_unit: str
+    better: str
+    role: str
+    compare: str
+    margin: float
+    least: float
+    items: tuple[str, ...]
+    candidate: tuple[float, ...]
+    current: tuple[float, ...]
+    base: tuple[float, ...]
+
+    def gains(self, old: Sequence[float]) -> list[float]:
+        """For each unit how much the candidate gained on `old`; positive is better. Raises ValueError for what is not finite."""
+        if not len(self.candidate) == len(old) == len(self.items):
+            raise ValueError(
+                f"{self.title}: {len(self.candidate)} and {len(old)} values for {len(self.items)} {self.unit}"
+            )
+        sign = -1 if self.better == "lower" else 1
+        found = []
+        for new, before in zip(self.candidate, old, strict=True):
+            if not (math.isfinite(new) and math.isfinite(before)):
+                raise ValueError(f"{self.title}: a value is not a finite number")
+            if self.compare == RATIO:
+                if min(new, before) <= 0:
+                    raise ValueError(
+                        f"{self.title}: a loss is {min(new, before)}, expected more than 0"
+                    )
+                gain = math.log(new / before)
+            else:
+                gain = new - before
+            found.append(max(-LARGEST_GAIN, min(LARGEST_GAIN, sign * gain)))
+        return found
+
+    def score(self, values: Sequence[float]) -> float:
+        """`values` as one number from 0 to 1, where higher is better: a share, or for a loss in nats exp(-loss)."""
+        mean = sum(values) / len(values)
+        if self.compare == RATIO:
+            return math.exp(-mean)
+        return min(max(mean if self.better == "higher" else 1 - mean, 0.0), 1.0)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number for each of the three models, to be told and not to be judged by."""
+
+    name: str
+    title: str
+    unit: str
+    candidate: float
+    current: float
+    base: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """What two models made of the same prompt; `wanted` is what was really said or meant there."""
+
+    prompt: str
+    before: str
+    after: str
+    wanted: str | None = None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """`judged_apart`: nothing that is judged on was trained on, or chose a checkpoint, threshold or weight.
+
+    outputs, outputs_changed: how many outputs of current and candidate were compared, and how many differ.
+    suite: the version of the capability suite, None where the kind has none. details: what only this kind tells.
+    """
+
+    measures: tuple[Measure, ...]
+    judged_apart: bool
+    outputs: int
+    outputs_changed: int
+    current_run: str | None
+    figures: tuple[Figure, ...] = ()
+    examples: tuple[Example, ...] = ()
+    notes: tuple[str, ...] = ()
+    suite: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+def of_run(run: Run) -> Benchmark | None:
+    """The benchmark in the run's train_metrics.json, None where it has none. Raises Failed for one of another version."""
+    kept = (run.result() or {}).get("benchmark")
+    if kept is None:
+        return None
+    remedy = f"uv run scripts/evaluate.py --run {run.id} --rescore"
+    return records.read(Benchmark, kept, str(run.file("train_metrics.json")), remedy)

@@ -1,0 +1,67 @@
+"""The three parts of the data: what is trained on, what chooses, and what judges.
+
+train   80 %: the training sees it
+choose  10 %: picks the checkpoint, ends a run early, calibrates, sets thresholds
+judge   10 %: measured once, at the end, and used for nothing else
+
+A part depends on nothing but the id of the group that an item is from (a conversation, a term, a speaker), by a stable
+hash. So what was in a part once stays there for ever, whatever is added, removed or exported later, and everything that
+is made from a group is in its part. data/<kind>/valid.jsonl holds choose and judge, marked by "part".
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+TRAIN, CHOOSE, JUDGE = "train", "choose", "judge"
+HELD_OUT_PERCENT = 20
+JUDGE_PERCENT = 10
+
+Item = TypeVar("Item")
+
+
+def part_of(group: str) -> str:
+    """The part of the group with this id."""
+    place = _hash("held out? " + group) % 100
+    return JUDGE if place < JUDGE_PERCENT else CHOOSE if place < HELD_OUT_PERCENT else TRAIN
+
+
+def part_of_held_out(group: str) -> str:
+    """CHOOSE or JUDGE, for a group that somebody else has held out already."""
+    part = part_of(group)
+    return part if part != TRAIN else (CHOOSE, JUDGE)[_hash("judged? " + group) % 2]
+
+
+def group_of(source: dict, content: object) -> str:
+    """The id of what a row is from: its conversation, else its first record, else its own content."""
+    if source.get("session"):
+        return str(source["session"])
+    if ids := source.get("ids"):
+        return str(ids[0])
+    return json.dumps(content, ensure_ascii=False, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class HeldOut(Generic[Item]):
+    """`apart`: choose and judge have nothing in common. Where there is too little for both, each is all there is."""
+
+    choose: list[Item]
+    judge: list[Item]
+    apart: bool
+
+
+def divided(items: Iterable[Item], part: Callable[[Item], str]) -> HeldOut[Item]:
+    """Held-out items by their part."""
+    items = list(items)
+    choose = [item for item in items if part(item) == CHOOSE]
+    judge = [item for item in items if part(item) == JUDGE]
+    if choose and judge:
+        return HeldOut(choose, judge, True)
+    return HeldOut(items, items, False)
+
+
+def _hash(text: str) -> int:
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)

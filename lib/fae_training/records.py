@@ -1,0 +1,61 @@
+"""Frozen dataclasses as JSON and back, strictly: a file with an unknown or missing key is not guessed at."""
+
+import dataclasses
+import types
+import typing
+from typing import Any, TypeVar
+
+from fae_training.errors import Failed
+
+Record = TypeVar("Record")
+
+
+def read(record: type[Record], data: object, where: str, remedy: str) -> Record:
+    """`data`, as dataclasses.asdict made it, as a `record` again.
+
+    Fields are numbers, texts, booleans, dictionaries, other records, tuples of those, and any of these or None. A field
+    with a default may be left out. Raises Failed, which names `where` the data lies and the `remedy`.
+    """
+    try:
+        return _read(record, data, record.__name__)
+    except (TypeError, ValueError) as problem:
+        raise Failed("bad_record", f"{where}: {problem}", remedy) from problem
+
+
+def _read(expected: Any, data: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(expected):
+        return _read_record(expected, data, name)
+    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
+    if origin in (types.UnionType, typing.Union):
+        if data is None and type(None) in arguments:
+            return None
+        (inner,) = [one for one in arguments if one is not type(None)]
+        return _read(inner, data, name)
+    if origin is tuple:
+        if not isinstance(data, list | tuple):
+            raise TypeError(f"{name} is {data!r:.60}, expected a list")
+        return tuple(_read(arguments[0], item, f"{name}[{i}]") for i, item in enumerate(data))
+    plain = origin or expected
+    if plain is float and isinstance(data, int) and not isinstance(data, bool):
+        return float(data)
+    if plain is not Any and (not isinstance(data, plain) or (plain is int and data is True)):
+        raise TypeError(f"{name} is {data!r:.60}, expected {getattr(plain, '__name__', plain)}")
+    return data
+
+
+def _read_record(expected: Any, data: Any, name: str) -> Any:
+    if not isinstance(data, dict):
+        raise TypeError(f"{name} is {data!r:.60}, expected an object")
+    fields = {field.name: field for field in dataclasses.fields(expected)}
+    required = {
+        key
+        for key, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    if unknown := sorted(data.keys() - fields.keys() - {"schema"}):
+        raise ValueError(f"{name} has {unknown[0]!r}, which this version does not know")
+    if missing := sorted(required - data.keys()):
+        raise ValueError(f"{name} lacks {missing[0]!r}")
+    hints = typing.get_type_hints(expected)
+    found = {key: _read(hints[key], data[key], f"{name}.{key}") for key in fields if key in data}
+    return expected(**found)
