@@ -14,21 +14,21 @@ compares its output with the base model's; an adapter that does not load, or cha
 Exit status: 3 without a valid code, after a failed gate, or when the files changed since; 6 when it was taken back.
 """
 
-from fae_training import calling, runs
+from dataclasses import asdict
+
+from fae_training import calling, evaluation, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import (
     check_approval,
-    check_comparison,
     current,
     current_run,
     deploy,
     rollback,
     use_approval,
 )
-from fae_training.errors import Failed, Refused, SkillError, command_line
+from fae_training.errors import Failed, SkillError, command_line
 from fae_training.kinds import KINDS
-from fae_training.results import verify
-from fae_training.state import read_json
+from fae_training.results import Verification, verify
 
 # Fae waits 30 s for everything; a person may wait for a large model.
 PATIENCE_S = {"fae": 18, "program": 600, "person": 600}
@@ -38,16 +38,8 @@ def main(call: Call) -> Result:
     if call.arguments.check:
         return check_active(call)
     run = runs.find(call.home, call.arguments.run or newest_proposed(call), call.arguments.kind)
-    evaluation = read_json(run.file("evaluation.json"))
-    if evaluation is None or evaluation["verdict"] != "pass":
-        verdict = evaluation["verdict"].replace("_", " ") if evaluation else "not evaluated"
-        raise Refused(
-            "gate_not_passed",
-            f"{run.id} cannot be deployed: {verdict}",
-            f"uv run scripts/evaluate.py --run {run.id}",
-        )
+    evaluation.require_pass(run)
     approval = check_approval(run, call.arguments.code)
-    check_comparison(run)
     if call.arguments.dry_run:
         return Result({"status": "planned", "run": run.id}, f"Would make {run.id} active.")
     use_approval(run, approval)
@@ -82,22 +74,18 @@ def verified(call: Call, run: runs.Run) -> dict:
     try:
         found = verify(run, PATIENCE_S[call.caller])
     except SkillError as error:
-        found = {"loads": False, "why": error.message}
+        found = Verification(False, False, why=error.message)
     if found is None:
         return {"pending": True}
-    if not (found["loads"] and found["changes_output"]):
+    if not found.good:
         _, now_active = rollback(call.home, KINDS[run.kind].slot, f"verification failed: {found}")
-        why = (
-            "changes nothing"
-            if found["loads"]
-            else f"does not load ({found.get('why', 'see its log')})"
-        )
+        why = "changes nothing" if found.loads else f"does not load ({found.why or 'see its log'})"
         raise Failed(
             "taken_back",
             f"{run.id} {why}; it was taken back and {now_active['run'] if now_active else 'the base model'} is active",
             command_line("tail", "-n", 40, run.file("train.log")),
         )
-    return found
+    return asdict(found)
 
 
 def in_words(verification: dict) -> str:

@@ -9,24 +9,18 @@
     uv run scripts/evaluate.py                   the newest run
     uv run scripts/evaluate.py --rescore         measure again, against what is deployed now
 
-Reads runs/<run>/train_metrics.json, where the run's own scoring put candidate, current and base on the same
-held-out data, and writes evaluation.json. A run without it is judged by its log, which can show progress but
-not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
+Reads runs/<run>/train_metrics.json, where the run's own scoring measured candidate, current and base on the same
+held-out data, and writes evaluation.json. A run without it is judged by metrics.jsonl, else by its log, which can show
+progress but not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
 """
 
-import re
-
-from fae_training import calling, consent, runs
+from fae_training import calling, consent, evaluation, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Cancelled, Missing, Refused
-from fae_training.gate import decide
+from fae_training.evaluation import Evaluation
+from fae_training.gate import PASS
 from fae_training.kinds import KINDS
-from fae_training.results import scored
-from fae_training.state import now, write_json
-
-# "Iter 20: Val loss 2.1", as mlx-lm prints it, and "step=20 ... val_loss=2.1", as our worker does.
-LOG_LINE = re.compile(r"(?:Iter (\d+): Val loss|step=(\d+).*?\bval_loss=)\s*([0-9.]+)")
+from fae_training.results import keep_benchmark, scored
 
 
 def main(call: Call) -> Result:
@@ -40,34 +34,13 @@ def main(call: Call) -> Result:
         )
     if call.arguments.rescore:
         rescore(call, run)
-    benchmark = (run.result() or {}).get("benchmark")
-    if benchmark:
-        source, decided = "train_metrics.json", decide(benchmark)
-        held_out = benchmark["held_out"]
-        check_unchanged(run, benchmark["fingerprint"])
-        if stale := compared_with_another(run, benchmark):
-            decided["verdict"], decided["proven_better"] = "not_enough_evidence", False
-            decided["reasons"].append(stale)
-    else:
-        source, decided, held_out = "train.log", from_log(run), {"count": 0, "what": "items"}
-    evaluation = {
-        "run": run.id,
-        "kind": run.kind,
-        "evaluated_at": now(),
-        "source": source,
-        "held_out": held_out,
-    } | decided
-    evaluation["fingerprint"] = benchmark["fingerprint"] if benchmark else None
-    evaluation["notes"] = benchmark.get("notes", []) if benchmark else []
-    write_json(run.file("evaluation.json"), evaluation)
-    return answer(call, run, evaluation)
+    return answer(call, run, evaluation.make(run))
 
 
 def rescore(call: Call, run: runs.Run) -> None:
     """Score again in a fresh process, under the lock."""
     consent.require(call.home, KINDS[run.kind].consent)
-    result = run.result()
-    if result is None:
+    if run.result() is None:
         raise Missing(
             "nothing_to_score",
             f"{run.id} has no result to score",
@@ -78,68 +51,43 @@ def rescore(call: Call, run: runs.Run) -> None:
         marker.unlink(missing_ok=True)  # of the training; this can be cancelled too
         try:
             # The process holds the lock itself: nothing else may start when this script alone is killed.
-            result["benchmark"] = scored(run, lock=lock)
+            keep_benchmark(run, scored(run, lock=lock))
         except (Cancelled, KeyboardInterrupt):
             marker.unlink(missing_ok=True)
             raise Cancelled(f"uv run scripts/evaluate.py --run {run.id} --rescore") from None
-    write_json(run.file("train_metrics.json"), result)
 
 
-def from_log(run: runs.Run) -> dict:
-    """What the log of a run that never wrote its result can tell: whether its held-out loss fell."""
-    log = run.file("train.log")
-    found = (
-        LOG_LINE.findall(log.read_text(encoding="utf-8", errors="replace")) if log.exists() else []
-    )
-    values = [(int(a or b), float(loss)) for a, b, loss in found]
-    if not values:
-        raise Missing(
-            "nothing_to_judge",
-            f"{run.id} has neither train_metrics.json nor a held-out loss in {log}",
-            KINDS[run.kind].command(f"--resume {run.id}"),
-        )
-    best_step, best = min(values, key=lambda value: value[1])
-    reason = f"read from the log: held-out loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step {best_step}; nothing was compared with the current model"
-    if run.result() is not None:
-        reason += "; --rescore does it"
-    return {
-        "verdict": "not_enough_evidence",
-        "proven_better": False,
-        "reasons": [reason],
-        "measures": [],
-    }
-
-
-def answer(call: Call, run: runs.Run, evaluation: dict) -> Result:
-    verdict, gated = (
-        evaluation["verdict"],
-        [m for m in evaluation["measures"] if m["gate"] != "report"],
-    )
-    names = ("run", "kind", "verdict", "proven_better", "source", "held_out", "reasons", "notes")
-    data = {"status": "evaluated"} | {name: evaluation[name] for name in names}
-    data |= {
-        "score": gated[0]["candidate"] if gated else None,
-        "previous_score": gated[0]["current"] if gated else None,
+def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
+    decision = found.decision
+    data = {
+        "status": "evaluated",
+        "run": run.id,
+        "kind": run.kind,
+        "verdict": found.verdict,
+        "score": decision.score,
+        "previous_score": decision.previous_score,
+        "look": decision.look,
+        "source": found.source,
+        "reasons": list(decision.reasons),
+        "figures": list(found.figures),
+        "notes": list(found.notes),
     }
     if call.arguments.last_benchmark_score not in (None, "none"):
         data["last_benchmark_score"] = call.arguments.last_benchmark_score
     data |= {
-        "recommendation": "upgrade" if verdict == "pass" else "skip",
-        "evaluation": str(run.file("evaluation.json")),
+        "recommendation": "upgrade" if found.verdict == PASS else "skip",
+        "evaluation": str(run.file(evaluation.FILE)),
     }
-    lines = [
-        f"{run.id}: {verdict.replace('_', ' ')} (from {evaluation['source']}, {evaluation['held_out']['count']} held-out {evaluation['held_out']['what']})"
-    ]
-    lines += [f"  {reason}" for reason in evaluation["reasons"] + evaluation["notes"]]
-    if verdict == "pass":
+    lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
+    lines += [f"  {line}" for line in (*decision.reasons, *found.figures, *found.notes)]
+    if found.verdict == PASS:
         data["next"] = f"propose.py --run {run.id}"
-    elif evaluation["fingerprint"] is None and run.result() is not None:
+    elif found.fingerprint is None and run.result() is not None:
         data["next"] = f"evaluate.py --run {run.id} --rescore"
     if "next" in data:
         lines.append(f"Next: uv run scripts/{data['next']}")
-    return Result(
-        data, "\n".join(lines), exit_status=0 if verdict == "pass" else Refused.exit_status
-    )
+    status = 0 if found.verdict == PASS else Refused.exit_status
+    return Result(data, "\n".join(lines), exit_status=status)
 
 
 def build_parser() -> calling.Parser:

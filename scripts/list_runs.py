@@ -12,12 +12,11 @@
 Reads runs/*/run.json, train_metrics.json and evaluation.json, and active.json. Changes nothing.
 """
 
-from fae_training import calling, runs
+from fae_training import benchmark, calling, evaluation, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import current
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
-from fae_training.state import read_json
 
 NEWEST = 10
 
@@ -47,7 +46,7 @@ def main(call: Call) -> Result:
 
 def entry(run: runs.Run) -> dict:
     """One run in a line."""
-    result, evaluation = run.result() or {}, read_json(run.file("evaluation.json")) or {}
+    result, judged = run.result() or {}, evaluation.read(run)
     active = current(run.home, KINDS[run.kind].slot)
     best = result.get("best_value")
     return {
@@ -56,7 +55,7 @@ def entry(run: runs.Run) -> dict:
         "preset": run.settings.get("preset"),
         "steps": result.get("steps_done"),
         "best_value": None if best is None else round(best, 4),
-        "verdict": evaluation.get("verdict"),
+        "verdict": judged and judged.verdict,
         "active": "active" if active and active["run"] == run.id else None,
     }
 
@@ -97,9 +96,12 @@ def everything(run: runs.Run) -> dict:
         value = result.get(name)
         flat[name] = round(value, 4) if isinstance(value, float) else value
     flat["seconds"] = seconds_taken(result)
-    for measure in (result.get("benchmark") or {}).get("measures", []):
-        flat[f"measured {measure['name']}"] = round(measure["candidate"], 4)
-    return flat | {"verdict": (read_json(run.file("evaluation.json")) or {}).get("verdict")}
+    measured, judged = benchmark.of_run(run), evaluation.read(run)
+    for measure in measured.measures if measured else ():
+        if measure.candidate:
+            mean = sum(measure.candidate) / len(measure.candidate)
+            flat[f"measured {measure.name}"] = round(mean, 4)
+    return flat | {"verdict": judged and judged.verdict}
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -13,46 +13,36 @@ them. A person at the terminal sees the proposal with its approval code; Fae get
 person's yes and stands only in the proposal. Exit status: 3 when the run did not pass its evaluation.
 """
 
-from fae_training import calling, runs
+from dataclasses import asdict
+
+from fae_training import benchmark, calling, evaluation, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import check_comparison, check_unchanged, current, new_approval
-from fae_training.errors import Missing, Refused
+from fae_training.deployment import current, new_approval
 from fae_training.kinds import KINDS
 from fae_training.proposal import as_html, as_markdown, build
-from fae_training.state import read_json, write_json, write_text
+from fae_training.state import write_json, write_text
 
 
 def main(call: Call) -> Result:
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
-    evaluation = read_json(run.file("evaluation.json"))
-    evaluate = f"uv run scripts/evaluate.py --run {run.id}"
-    if evaluation is None:
-        raise Missing("not_evaluated", f"{run.id} was not evaluated yet", evaluate)
-    if evaluation["verdict"] != "pass":
-        raise Refused(
-            "gate_not_passed",
-            f"{run.id} is not proposed: {evaluation['verdict'].replace('_', ' ')}; {'; '.join(evaluation['reasons'])}",
-            "uv run scripts/list_runs.py",
-        )
-    check_unchanged(run, evaluation["fingerprint"])
-    check_comparison(run)
-    proposal = build(run, evaluation, current(call.home, KINDS[run.kind].slot))
+    found = evaluation.require_pass(run)
+    proposal = build(run, found, benchmark.of_run(run), current(call.home, KINDS[run.kind].slot))
     code = new_approval(run)
     text = as_markdown(proposal, code)
     write_text(run.file("proposal.md"), text)
     write_text(run.file("proposal.html"), as_html(proposal, code))
-    write_json(run.file("proposal.json"), proposal | {"approval_code": code})
+    write_json(run.file("proposal.json"), asdict(proposal))
     data = {
         "status": "proposed",
         "run": run.id,
         "kind": run.kind,
-        "title": proposal["title"],
-        "advice": proposal["advice"],
+        "title": proposal.title,
+        "advice": proposal.advice,
     }
     data |= {
-        "results": proposal["results"],
-        "replaces": proposal["replaces"],
-        "examples": proposal["examples"][:1],
+        "results": list(proposal.decision.reasons),
+        "replaces": proposal.replaces,
+        "examples": [asdict(example) for example in proposal.examples[:1]],
     }
     data |= {
         "proposal": str(run.file("proposal.html")),

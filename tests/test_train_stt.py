@@ -158,7 +158,7 @@ def test_a_language_model_is_no_recogniser(home):
 def test_a_dry_run_shows_what_it_would_learn_and_starts_nothing(home):
     with_corrections(home)
     answer = calls.answer("train_stt", "--model", MODEL, "--dry-run", home=home)
-    assert answer["status"] == "planned" and answer["terms"] == 2
+    assert answer["status"] == "planned" and answer["rows"]["terms"] == 2
     assert answer["learned_from"] == "your corrections of Anwen, Marion, with 0 recordings"
     assert not (home / "runs").exists()
 

@@ -5,7 +5,7 @@ Every kind gives the same records; gate.py decides by them without knowing what 
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from fae_training import records
@@ -113,9 +113,6 @@ class Benchmark:
     suite: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     fingerprint: str | None = None
-
-    def as_dict(self) -> dict:
-        return asdict(self)
 
 
 def of_run(run: Run) -> Benchmark | None:

@@ -4,16 +4,17 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
-from fae_training import linux_cpu
+from fae_training import linux_cpu, records
+from fae_training.benchmark import Benchmark
 from fae_training.deployment import fingerprint
 from fae_training.errors import Cancelled, Failed, command_line
 from fae_training.fit_progress import FitResult
 from fae_training.processes import start
 from fae_training.runs import Run
-from fae_training.state import read_json
+from fae_training.state import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,21 @@ class Trained:
     """
 
     receipt: dict
-    score: Callable[[], dict] | None = None
+    score: Callable[[], Benchmark] | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether what is saved loads, whether the output differs from the base model's, and how much; `why` not."""
+
+    loads: bool
+    changes_output: bool
+    largest_change: float = 0.0
+    why: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.loads and self.changes_output
 
 
 def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dict:
@@ -55,23 +70,35 @@ def versions() -> dict[str, str]:
 
 def scored(
     run: Run,
-    score: Callable[[], dict] | None = None,
+    score: Callable[[], Benchmark] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     lock: int | None = None,
-) -> dict:
+) -> Benchmark:
     """The benchmark of a run's saved adapter, and which adapter that was; by `score`, else by a fresh process.
 
     The process holds `lock` for as long as it lives. Raises Failed, and Cancelled when should_stop says so or somebody
     cancels the run.
     """
     mark = fingerprint(run.file("adapters"))
-    found = score() if score else _fresh_process(run, "score", None, should_stop, lock)
-    return found | {"fingerprint": mark}
+    if score:
+        found = score()
+    else:
+        told = _fresh_process(run, "score", None, should_stop, lock)
+        found = records.read(Benchmark, told, str(run.file("score.json")), "report this")
+    return replace(found, fingerprint=mark)
 
 
-def verify(run: Run, timeout_s: float) -> dict | None:
+def keep_benchmark(run: Run, found: Benchmark) -> None:
+    """Write it into the run's train_metrics.json."""
+    write_json(run.file("train_metrics.json"), (run.result() or {}) | {"benchmark": asdict(found)})
+
+
+def verify(run: Run, timeout_s: float) -> Verification | None:
     """Whether what is saved loads and changes the output, from a fresh process; None when that takes too long."""
-    return _fresh_process(run, "verify", timeout_s)
+    told = _fresh_process(run, "verify", timeout_s)
+    if told is None:
+        return None
+    return records.read(Verification, told, str(run.file("verify.json")), "report this")
 
 
 def _fresh_process(

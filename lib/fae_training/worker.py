@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from fae_training import consent, linux_cpu, models, provenance, runs
@@ -43,7 +44,7 @@ def work(run: Run, task: str, do: Callable) -> Result:
             answer = do(run, session)
     except Cancelled:
         return Result({"status": "cancelled"}, f"{task} was cancelled")
-    write_json(run.file(f"{task}.json"), answer)
+    write_json(run.file(f"{task}.json"), asdict(answer))
     return Result({"status": "done"}, f"{task} is done")
 
 
@@ -68,7 +69,7 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
                 _release_memory()
                 session.status("evaluating")
                 with session.stage(LAST_STAGE):
-                    result["benchmark"] = scored(run, trained.score, session.should_stop)
+                    result["benchmark"] = asdict(scored(run, trained.score, session.should_stop))
                 _keep(run, session, result)
                 status = "completed"
         run.update(status=status, ended_at=now())

@@ -1,0 +1,145 @@
+"""The judgement of a run, as evaluation.json keeps it. Deploying and proposing judge again by the measures."""
+
+import re
+from dataclasses import asdict, dataclass
+
+from fae_training import benchmark, gate, looks, records
+from fae_training.benchmark import GOAL, Benchmark
+from fae_training.deployment import check_unchanged, compared_with_another
+from fae_training.errors import Missing, Refused
+from fae_training.gate import NOT_ENOUGH, PASS, Decision
+from fae_training.kinds import KINDS
+from fae_training.runs import Run
+from fae_training.state import now, read_json, read_jsonl, write_json
+
+FILE = "evaluation.json"
+# "Iter 20: Val loss 2.1", as mlx-lm prints it, and "step=20 ... val_loss=2.1", as our worker does.
+_LOG_LINE = re.compile(r"(?:Iter (\d+): Val loss|step=(\d+).{0,2000}?\bval_loss=)\s*([0-9.]+)")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`source` is the file that it was read from. `fingerprint` is of the adapter that was measured."""
+
+    run: str
+    kind: str
+    evaluated_at: str
+    source: str
+    decision: Decision
+    fingerprint: str | None
+    figures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        return self.decision.verdict
+
+
+def read(run: Run) -> Evaluation | None:
+    """What evaluation.json holds, None where there is none. Raises Failed for one of another version."""
+    kept = read_json(run.file(FILE))
+    if kept is None:
+        return None
+    remedy = f"uv run scripts/evaluate.py --run {run.id}"
+    return records.read(Evaluation, kept, str(run.file(FILE)), remedy)
+
+
+def make(run: Run) -> Evaluation:
+    """Judge a run by what its scoring measured, count the look, and write evaluation.json.
+
+    Raises Refused where the adapter changed since it was measured, Missing where nothing says how the run went.
+    """
+    measured = benchmark.of_run(run)
+    if measured is None:
+        source, decision = _from_progress(run)
+        found = Evaluation(run.id, run.kind, now(), source, decision, None)
+    else:
+        check_unchanged(run, measured.fingerprint)
+        look = looks.count(
+            run.home, KINDS[run.kind].slot, measured.fingerprint, _judged_items(measured)
+        )
+        found = Evaluation(
+            run.id,
+            run.kind,
+            now(),
+            "train_metrics.json",
+            _decide(run, measured, look),
+            measured.fingerprint,
+            tuple(map(gate.figure_in_words, measured.figures)),
+            measured.notes,
+        )
+    write_json(run.file(FILE), asdict(found))
+    return found
+
+
+def require_pass(run: Run) -> Evaluation:
+    """The evaluation of a run that may be proposed and deployed, judged again by its measures.
+
+    Raises Missing where it was never evaluated, Refused where it does not pass, where its adapter changed since, or
+    where what runs now is not what it was compared with.
+    """
+    again = f"uv run scripts/evaluate.py --run {run.id}"
+    kept, measured = read(run), benchmark.of_run(run)
+    if kept is None:
+        raise Missing("not_evaluated", f"{run.id} was not evaluated yet", again)
+    if measured is None:
+        raise Refused("gate_not_passed", f"{run.id} was never compared with another model", again)
+    check_unchanged(run, measured.fingerprint)
+    if stale := compared_with_another(run, measured.current_run):
+        raise Refused("compared_with_another", f"{run.id}: {stale}", f"{again} --rescore")
+    decision = _decide(run, measured, kept.decision.look)
+    for judged in (kept.decision, decision):
+        if judged.verdict != PASS:
+            raise Refused(
+                "gate_not_passed",
+                f"{run.id} is not recommended: {judged.verdict.replace('_', ' ')}. {' '.join(judged.reasons)}",
+                "uv run scripts/list_runs.py",
+            )
+    return kept
+
+
+def _judged_items(measured: Benchmark) -> list[str]:
+    """What the goals were measured on: the items of a guard, such as the capability suite, are the same for every run."""
+    return [
+        f"{measure.unit} {item}"
+        for measure in measured.measures
+        if measure.role == GOAL
+        for item in measure.items
+    ]
+
+
+def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
+    decision = gate.decide(measured, look)
+    if stale := compared_with_another(run, measured.current_run):
+        reasons = (*decision.reasons, f"{stale}: use --rescore.")
+        decision = gate.Decision(
+            NOT_ENOUGH, reasons, look, decision.comparisons, decision.score, decision.previous_score
+        )
+    return decision
+
+
+def _from_progress(run: Run) -> tuple[str, Decision]:
+    """What a run without a benchmark can tell: whether its validation loss fell. Its log is read only without reports."""
+    values = [
+        (report["step"], report["val_loss"])
+        for report in read_jsonl(run.file("metrics.jsonl"))
+        if report.get("val_loss") is not None
+    ]
+    source, log = "metrics.jsonl", run.file("train.log")
+    if not values and log.exists():
+        found = _LOG_LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
+        source, values = "train.log", [(int(a or b), float(loss)) for a, b, loss in found]
+    if not values:
+        raise Missing(
+            "nothing_to_judge",
+            f"{run.id} has no train_metrics.json, and neither metrics.jsonl nor {log} has a validation loss",
+            KINDS[run.kind].command(f"--resume {run.id}"),
+        )
+    best_step, best = min(values, key=lambda value: value[1])
+    reason = (
+        f"Read from {source}: validation loss {values[0][1]:.3f} at step {values[0][0]}, best {best:.3f} at step "
+        f"{best_step}. Nothing was compared with the current model."
+    )
+    if run.result() is not None:
+        reason += " evaluate.py --rescore does it."
+    return source, Decision(NOT_ENOUGH, (reason,), 0, (), None, None)
