@@ -64,7 +64,7 @@ manifest: $(UV)  ## fill in MANIFEST.json's checksums
 install:  ## copy the skill to DEST, for Fae
 	@mkdir -p "$(DEST)/scripts"
 	@cp skill.md "$(DEST)/SKILL.md"
-	@cp MANIFEST.json "$(DEST)/"
+	@cp MANIFEST.json LICENSE NOTICE "$(DEST)/"
 	@cp scripts/*.py scripts/*.lock "$(DEST)/scripts/"
 	@rm -rf "$(DEST)/lib" && cp -R lib "$(DEST)/lib"
 	@echo "Installed in $(DEST). Tell Fae what it may learn from: uv run '$(DEST)/scripts/setup.py' --consent conversations"
