@@ -152,14 +152,14 @@ def test_without_a_terminal_a_line_is_printed_at_most_every_tenth_of_the_way(run
 
 
 def test_the_lines_without_a_terminal_are_the_tenths_of_a_stage_and_no_more(run, session, monkeypatch):  # fmt: skip
-    pipe, done = Pipe(), iter(range(402))
+    pipe, done = Pipe(), iter(range(102))
     monkeypatch.setattr("sys.stderr", pipe)
     run.update(status="training")
     stage = contextlib.ExitStack()
-    stage.enter_context(session.stage("validating", 400))
+    stage.enter_context(session.stage("validating", 100))
 
     def next_look(seconds: float) -> None:
-        if (count := next(done)) <= 400:
+        if (count := next(done)) <= 100:
             session.progressed(count)
         else:
             stage.close()
@@ -169,5 +169,5 @@ def test_the_lines_without_a_terminal_are_the_tenths_of_a_stage_and_no_more(run,
     monkeypatch.setattr(runs.Run, "is_alive", lambda self: True)
     assert progress.follow(run) == "completed"
     told = [text.partition("validating ")[2].strip() for text in pipe.lines[:-1]]
-    assert told == [f"{count}/400" for count in range(0, 401, 40)]
+    assert told == [f"{count}/100" for count in range(0, 101, 10)]
     assert "completed" in pipe.lines[-1]
