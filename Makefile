@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test bench bench-train bench-real bench-sizes bench-gpu lock manifest install
+.PHONY: help demo demo-dpo demo-stt test lint fix fresh bench bench-train bench-real bench-sizes bench-gpu lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -20,8 +20,20 @@ demo-dpo: $(UV)  ## corrections in, the same question answered before and after
 demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 	@$(UV) run --quiet samples/demo_stt.py
 
-test: $(UV)  ## all tests
+test: $(UV)  ## style, then all tests
+	@$(UV) run --quiet tools/lint.py style
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
+
+lint: $(UV)  ## style and types (ruff, pyrefly); WHAT=style or WHAT=types for one of them
+	@$(UV) run --quiet tools/lint.py $(WHAT)
+
+fix: $(UV)  ## mend and format what ruff can
+	@$(UV) run --quiet tools/lint.py --fix style
+
+fresh: $(UV)  ## whether the locks, uv.lock.md and MANIFEST.json are up to date
+	@for script in $(LOCKED); do $(UV) lock --quiet --check --script $$script || { echo "run: make lock"; exit 1; }; done
+	@$(UV) run --quiet tools/describe_locks.py --check
+	@$(UV) run --quiet tools/make_manifest.py --check
 
 # Those below have a target of their own: they take from half an hour to an hour and a half, or need a GPU.
 LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu)
@@ -52,7 +64,7 @@ manifest: $(UV)  ## fill in MANIFEST.json's checksums
 install:  ## copy the skill to DEST, for Fae
 	@mkdir -p "$(DEST)/scripts"
 	@cp skill.md "$(DEST)/SKILL.md"
-	@cp MANIFEST.json "$(DEST)/"
+	@cp MANIFEST.json LICENSE NOTICE "$(DEST)/"
 	@cp scripts/*.py scripts/*.lock "$(DEST)/scripts/"
 	@rm -rf "$(DEST)/lib" && cp -R lib "$(DEST)/lib"
 	@echo "Installed in $(DEST). Tell Fae what it may learn from: uv run '$(DEST)/scripts/setup.py' --consent conversations"

@@ -30,6 +30,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import page
 import random_models
@@ -76,7 +77,10 @@ def make_model(case: Case):
     from fae_training.language import adapters
 
     if case.model == "tiny":
-        config = {"model_type": "qwen3_5", "text_config": dict(CONFIG, vocab_size=2000)}
+        config: dict[str, Any] = {
+            "model_type": "qwen3_5",
+            "text_config": dict(CONFIG, vocab_size=2000),
+        }
     else:
         config = random_models.config_of(case.model)
     mx.random.seed(SEED)
@@ -95,8 +99,8 @@ def make_model(case: Case):
 def measure(case: Case) -> dict:
     """Steps of one side, in this process."""
     import mlx.core as mx
-    from mlx.utils import tree_flatten
 
+    from fae_training.arrays import flattened
     from fae_training.language import fast_path, memory
     from fae_training.language.fast_path import FastSettings
     from fae_training.language.model_sizes import read_sizes
@@ -108,7 +112,9 @@ def measure(case: Case) -> dict:
         for row in rows:
             row.tokens[:] = [token % 2000 for token in row.tokens]
     weights = sum(
-        value.nbytes for name, value in tree_flatten(model.parameters()) if ".lora_" not in name
+        value.nbytes
+        for name, value in flattened(model.parameters()).items()
+        if ".lora_" not in name
     )
     planned = None
     if case.side == STOCK:

@@ -193,7 +193,7 @@ def request_losses(model_directory: str, adapter: Path | None, requests: list[di
         said = [*said, tokenizer.eos_token_id][:LONGEST_REQUEST]
         tokens = mx.array([*prompt, *said][-LONGEST_REQUEST:])
         logits = model(tokens[None, :-1])[0, -len(said) :].astype(mx.float32)
-        losses.append(nn.losses.cross_entropy(logits, tokens[-len(said) :]).mean().item())
+        losses.append(float(nn.losses.cross_entropy(logits, tokens[-len(said) :]).mean()))
     return losses
 
 

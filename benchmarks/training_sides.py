@@ -8,7 +8,9 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 RANK, SCALE, RATE, SEED, PERSONAL_SEED = 8, 2.0, 1e-4, 0, 1
 VOCABULARY = 60_000
@@ -44,9 +46,9 @@ CONFIG = {
 def make_model(**changed):
     """The model with LoRA on attention, linear attention and MLP, everything else frozen, B not zero."""
     import mlx.core as mx
-    from mlx.utils import tree_flatten
     from mlx_lm.models import qwen3_5
 
+    from fae_training.arrays import flattened
     from fae_training.language import adapters
 
     mx.random.seed(SEED)
@@ -61,7 +63,7 @@ def make_model(**changed):
     adapters.add_lora(model, RANK, SCALE, 0.0, adapters.adapter_keys(model), SEED)
     start = [
         (name, 0.02 * mx.random.normal(value.shape))
-        for name, value in tree_flatten(model.trainable_parameters())
+        for name, value in flattened(model.trainable_parameters()).items()
         if name.endswith("lora_b")
     ]
     model.load_weights(start, strict=False)
@@ -101,11 +103,18 @@ def plain_rows(count: int, length: int):
 
 
 class Side:
-    """One way to train: `step()` takes the next step and notes its time, peak memory and tokens."""
+    """One way to train: `step()` takes the next step and notes its time, peak memory and tokens.
+
+    A subclass says how: `prepare()` returns what a step takes, its tokens and its targets; `run` takes the step, returns its loss.
+    """
+
+    prepare: Callable[[], tuple[Any, int, int]]
+    run: Callable[[Any], float]
 
     def __init__(self, name: str, patched: bool):
         self.name, self.patched = name, patched
-        self.first_seconds, self.seconds, self.peak = None, [], 0
+        self.first_seconds: float | None = None
+        self.seconds, self.peak = [], 0
         self.tokens, self.supervised = [], []
         self.losses: list[float] = []
         self.seen: set = set()

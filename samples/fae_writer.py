@@ -50,8 +50,9 @@ class Writer:
     def record(
         self, kind: str, text: str, at: int, *, speaker: str | None = "owner", **more
     ) -> str:
+        identifier = self.identifier(kind, at)
         row = {
-            "id": self.identifier(kind, at),
+            "id": identifier,
             "kind": kind,
             "status": "active",
             "text": text,
@@ -63,8 +64,8 @@ class Writer:
         if self.version >= fae_schema.FIRST_WITH_SPEAKERS:
             row["speaker_id"] = speaker
         self.insert("memory_records", row)
-        self.audit("insert", row["id"], f"inserted {kind}", at)
-        return row["id"]
+        self.audit("insert", identifier, f"inserted {kind}", at)
+        return identifier
 
     def audit(self, op: str, target: str, note: str, at: int) -> None:
         row = {"id": self.identifier("audit", at), "op": op, "target_id": target}

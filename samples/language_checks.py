@@ -54,7 +54,7 @@ class Speaker:
         given, said = tokens[shared:], []
         while len(said) < limit:
             logits = self.model(mx.array([given]), cache=cache)[0, -1]
-            token = int(mx.argmax(logits).item())
+            token = int(mx.argmax(logits))
             if token in self.tokenizer.eos_token_ids:
                 return self.tokenizer.decode(said), True
             said.append(token)
@@ -70,7 +70,7 @@ class Speaker:
         said.append(self.tokenizer.eos_token_id)
         logits = self.model(mx.array([before + said]))[0, len(before) - 1 : -1]
         chosen = mx.take_along_axis(logits, mx.array(said)[:, None], axis=-1).squeeze(-1)
-        return (chosen - mx.logsumexp(logits, axis=-1)).sum().item(), len(said)
+        return float((chosen - mx.logsumexp(logits, axis=-1)).sum()), len(said)
 
 
 def questions(

@@ -332,8 +332,9 @@ def main() -> None:
     given = parser.parse_args()
     linux_cpu.use_openblas()
 
-    from mlx.utils import tree_flatten
     from mlx_lm.utils import save_config, save_model
+
+    from fae_training.arrays import flattened
 
     def say(text: str) -> None:
         print(text, flush=True)
@@ -346,8 +347,9 @@ def main() -> None:
         tokenizer.convert_tokens_to_ids("<|endoftext|>"),
         given.seed,
     )
-    size = sum(value.size for _, value in tree_flatten(model.parameters()))
+    size = sum(value.size for value in flattened(model.parameters()).values())
     say(f"{size} parameters, {len(tokenizer)} tokens")
+    lost = float("nan")
     for number, (conversations, tools, learning_rate) in enumerate(PASSES):
         rng = random.Random(given.seed + number)
         batches = make_batches(tokenizer, conversations, soul, rng, tools)

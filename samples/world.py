@@ -537,7 +537,7 @@ def tool_request(
         reply = f"In {arguments['city']} it is {result}."
     elif name == "calendar":
         result = rng.choice(EVENTS)
-        reply = f"You have {result} {_on(arguments['day'])}."
+        reply = f"You have {result} {_on(str(arguments['day']))}."
     elif name == "reminder":
         result, reply = "saved", f"I will remind you to {arguments['text']} {arguments['time']}."
     else:

@@ -13,11 +13,13 @@ for directory in ("tests", "samples", "lib"):
 # The scripts that tests start import the package as it lies here.
 os.environ["PYTHONPATH"] = str(ROOT / "lib")
 
+import leftovers  # noqa: E402
 import small_runs  # noqa: E402
 from fae_training import linux_cpu  # noqa: E402
 
 # As in a worker. The scripts that tests start inherit the number of threads.
 linux_cpu.set_up()
+leftovers.watch()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import leftovers
 from calls import SCRIPTS, UV, Answer, process
 
 PATIENCE_S = 30
@@ -66,6 +67,7 @@ def execute(name: str, parameters: dict, person: Path, scripts: Path = SCRIPTS) 
         "TMPDIR": tempfile.gettempdir(),
         "FAE_SKILL_NAME": "training-orchestrator",
         "FAE_SKILL_TIMEOUT": "30",
+        leftovers.VARIABLE: os.environ[leftovers.VARIABLE],
     }
     shell = shutil.which("zsh") or shutil.which("bash")
     return process([shell, "-c", command], environment, json.dumps(request), scripts, PATIENCE_S)

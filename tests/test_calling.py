@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from fae_training import calling, state
-from fae_training.errors import BadRequest
+from fae_training.errors import BadRequest, Failed
 
 SCRIPT = '''
 """Echo the call."""
@@ -251,6 +251,28 @@ def test_an_answer_is_ascii_of_at_most_2000_characters_and_the_rest_is_in_a_file
         kept = state.read_json(home / "results" / "echo.json")
         assert answer["full_answer"] == str(home / "results" / "echo.json")
         assert kept["padding"] == "é" * count
+
+
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\U0001f600"])
+@pytest.mark.parametrize(
+    ("message", "hint"), [(5_000, 20), (20, 5_000), (5_000, 5_000), (700, 700)]
+)
+def test_an_error_longer_than_an_answer_keeps_its_code_and_its_beginnings(home, message, hint, letter):  # fmt: skip
+    error = Failed(
+        "a_code", f"what happened: {letter * message}", f"the next command {letter * hint}"
+    )
+    told = calling.shortened(error.as_dict(), state.Home(home), "echo")
+    short = json.loads(told)
+    assert told.isascii() and len(told) <= 2000
+    assert short["status"] == "error" and short["error"]["code"] == "a_code"
+    for part in ("message", "hint"):
+        whole = error.as_dict()["error"][part]
+        assert whole.startswith(short["error"][part]) and len(short["error"][part]) >= 30
+    if "full_answer" in short:
+        assert short["full_answer"] == str(home / "results" / "echo.json")
+        assert state.read_json(home / "results" / "echo.json")["error"] == error.as_dict()["error"]
+    else:
+        assert short == error.as_dict()
 
 
 def test_help_is_the_docstring_and_an_unknown_flag_ends_with_2(call):

@@ -224,6 +224,11 @@ def test_what_people_recorded_is_most_of_a_class_however_much_is_generated():
     assert noise_drawn(own_seconds=200) == pytest.approx(OWN_SHARE, abs=0.1)
 
 
+def test_seven_tenths_are_what_people_recorded_and_less_from_less_than_two_minutes_of_it():
+    assert noise_drawn(own_seconds=130) == pytest.approx(0.7, abs=0.05)
+    assert noise_drawn(own_seconds=60) == pytest.approx(0.35, abs=0.05)
+
+
 def test_two_recorded_seconds_do_not_stand_for_a_whole_class():
     assert noise_drawn(own_seconds=2) < 0.05
 

@@ -125,6 +125,23 @@ def test_no_speaker_and_no_recording_is_on_both_sides():
         assert notes == []
 
 
+def test_at_most_half_of_a_class_is_held_out():
+    """Whoever recorded more than that stays in training; exactly half may go."""
+    most = [
+        r for who, n in zip("abcde", (60, 5, 5, 5, 5), strict=True) for r in made("wake", who, n)
+    ]
+    half = [
+        r for who, n in zip("abcd", (40, 20, 10, 10), strict=True) for r in made("wake", who, n)
+    ]
+    held = {"most": set(), "half": set()}
+    for seed in range(20):
+        for name, everything in (("most", most), ("half", half)):
+            _, valid, _ = recordings.split(everything, 0.2, seed)
+            held[name] |= {len(valid)}
+            assert "a" not in {r.speaker for r in valid} or len(valid) == 40
+    assert held["most"] == {20} and max(held["half"]) == 40
+
+
 def test_one_speaker_alone_is_split_by_recording_and_the_figure_called_optimistic():
     everything = made("wake", "anna", 20) + made("noise", None, 20)
     _, valid, notes = recordings.split(everything, 0.2, 0)

@@ -75,3 +75,24 @@ def test_entropy_is_shannon_s():
     assert secrets.entropy("aaaa") == 0
     assert secrets.entropy("abcd") == 2
     assert secrets.entropy("aabb") == 1
+
+
+@pytest.mark.parametrize(
+    ("token", "found"),
+    [
+        # Up to 31 characters 3.3 bits each make a token, from 32 on 3.0 are enough.
+        ("a7c9e" * 4, None),  # 2.3 bits
+        ("a7c9e2g4j" * 3, None),  # log2(9) = 3.17 bits
+        ("a7c9e2g4j6" * 2, "random_token"),  # log2(10) = 3.32 bits
+        ("a7c9e2g4j" * 3 + "a7c9", None),  # 31 characters
+        ("a7c9e2g4j" * 3 + "a7c9e", "random_token"),  # 32 of them
+        ("a7c9e2g4" * 4, "random_token"),  # 3.0 bits exactly
+        ("a7c9e2g" * 4 + "a7ca7c", None),  # 2.8 bits
+        ("a7c9e2g4" * 4 + "aaa", None),  # 2.97 bits
+        # What is shorter than 16 is no token, though it be part of a long word.
+        ("a7c9e2g4j6k8m3n" + "-" + "a7c9e2g4j6k8m3n", None),
+        ("a7c9e2g4j6k8m3np" + "-word", "random_token"),
+    ],
+)
+def test_a_long_word_is_a_token_by_its_bits_a_character(token, found):
+    assert secrets.find(f"it says {token} on the back") == found

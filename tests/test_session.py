@@ -149,3 +149,25 @@ def test_without_a_terminal_a_line_is_printed_at_most_every_tenth_of_the_way(run
         validating = [text for text in pipe.lines if "validating" in text]
         assert 10 <= len(validating) <= 12 and len(pipe.lines) <= 14
         assert all(text.endswith("\n") and "\r" not in text for text in pipe.lines)
+
+
+def test_the_lines_without_a_terminal_are_the_tenths_of_a_stage_and_no_more(run, session, monkeypatch):  # fmt: skip
+    pipe, done = Pipe(), iter(range(102))
+    monkeypatch.setattr("sys.stderr", pipe)
+    run.update(status="training")
+    stage = contextlib.ExitStack()
+    stage.enter_context(session.stage("validating", 100))
+
+    def next_look(seconds: float) -> None:
+        if (count := next(done)) <= 100:
+            session.progressed(count)
+        else:
+            stage.close()
+            run.update(status="completed")
+
+    monkeypatch.setattr("fae_training.progress.time.sleep", next_look)
+    monkeypatch.setattr(runs.Run, "is_alive", lambda self: True)
+    assert progress.follow(run) == "completed"
+    told = [text.partition("validating ")[2].strip() for text in pipe.lines[:-1]]
+    assert told == [f"{count}/100" for count in range(0, 101, 10)]
+    assert "completed" in pipe.lines[-1]

@@ -51,6 +51,24 @@ def test_json_files_carry_the_schema_and_leave_no_temporary_file(home):
     assert os.listdir(home) == ["config.json"]
 
 
+def test_a_file_is_on_disk_before_it_has_its_name_and_its_directory_after(home, monkeypatch):
+    """A power cut between any two of these leaves the old file or the new one, whole."""
+    path, synced = home / "run.json", []
+    state.write_json(path, {"step": 1})
+    really = os.fsync
+
+    def fsync(handle: int) -> None:
+        about = os.fstat(handle)
+        synced.append((about.st_ino, about.st_size, state.read_json(path)["step"]))
+        really(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    state.write_json(path, {"step": 2, "padding": "x" * 100_000})
+    (file, size, before), (directory, _, after) = synced
+    assert (file, size, before) == (path.stat().st_ino, path.stat().st_size, 1)
+    assert (directory, after) == (home.stat().st_ino, 2)
+
+
 @pytest.mark.parametrize(
     "text, what",
     [("{'a': 1}", "is not JSON"), ("", "is not JSON"), ("[1]", "holds a JSON list"), ('{"a"', "is not JSON")],

@@ -5,10 +5,12 @@
 """Write uv.lock.md: what each script's lock holds, for people.
 
     uv run tools/describe_locks.py
+    uv run tools/describe_locks.py --check     exit status 1 where it is out of date
 
 Reads the *.py.lock files beside the scripts; `make lock` makes those first.
 """
 
+import sys
 import tomllib
 from pathlib import Path
 
@@ -68,7 +70,11 @@ def packages(lock: Path) -> tuple[list[str], dict[str, str]]:
 
 
 def main() -> None:
-    (ROOT / "uv.lock.md").write_text(description(), encoding="utf-8")
+    text, path = description(), ROOT / "uv.lock.md"
+    if "--check" not in sys.argv[1:]:
+        path.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        sys.exit("uv.lock.md is out of date; run: make lock")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@
 """Write MANIFEST.json: what Fae lets the skill do, and the checksum of every file that it runs.
 
     uv run tools/make_manifest.py
+    uv run tools/make_manifest.py --check     exit status 1 where it is out of date
 
 Fae disables a skill whose listed files do not match (SHA-256). skill.md is listed as SKILL.md, its name once installed.
 """
 
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,8 +49,11 @@ def manifest() -> dict:
 
 
 def main() -> None:
-    text = json.dumps(manifest(), indent=2) + "\n"
-    (ROOT / "MANIFEST.json").write_text(text, encoding="utf-8")
+    text, path = json.dumps(manifest(), indent=2) + "\n", ROOT / "MANIFEST.json"
+    if "--check" not in sys.argv[1:]:
+        path.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        sys.exit("MANIFEST.json is out of date; run: make manifest")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Tensors on disk, written so that a kill or a full disk never leaves half a file."""
 
 from pathlib import Path
+from typing import Any, cast
 
 from fae_training.errors import Failed
 from fae_training.state import atomic_file
@@ -28,4 +29,12 @@ def load_arrays(path: Path) -> tuple[dict, dict[str, str]]:
     """(name -> mlx array, metadata) of a safetensors file."""
     import mlx.core as mx
 
-    return mx.load(str(path), format="safetensors", return_metadata=True)
+    read = mx.load(str(path), format="safetensors", return_metadata=True)
+    return cast(tuple[dict, dict[str, str]], read)  # the stub says what it may be for any format
+
+
+def flattened(tree: Any) -> dict[str, Any]:
+    """{"layers.0.weight": array} of nested parameters or gradients."""
+    from mlx.utils import tree_flatten
+
+    return dict(tree_flatten(tree))

@@ -338,8 +338,11 @@ def shortened(data: dict, home: Home, script: str) -> str:
         longest = max(removable, key=lambda name: (name != "notes", len(json.dumps(short[name]))))
         del short[longest]
         short["left_out"].append(longest)
-    if "error" in short and len(json.dumps(short)) > LONGEST_ANSWER:
-        short["error"] = {name: text[:300] for name, text in short["error"].items()}
+    # A letter that is not ASCII takes 6 or 12 characters of the answer.
+    room = 300
+    while "error" in short and len(json.dumps(short)) > LONGEST_ANSWER:
+        short["error"] = {name: text[:room] for name, text in short["error"].items()}
+        room //= 2
     return json.dumps(short)
 
 

@@ -88,10 +88,11 @@ def use_openblas() -> str | None:
         mlx = ctypes.CDLL(str(Path(mx.__file__).parent / "lib" / "libmlx.so"))
         entries = {n: e for n, e in imported_functions(mlx).items() if n.startswith("cblas_")}
         if "cblas_sgemm" not in entries:
-            raise OSError(f"MLX {mx.__version__} imports no cblas_sgemm")
+            version = importlib.metadata.version("mlx")
+            raise OSError(f"MLX {version} imports no cblas_sgemm")
         functions = {name: openblas[f"scipy_{name}"] for name in entries}
         for name, entry in entries.items():
-            _write(entry, ctypes.cast(functions[name], ctypes.c_void_p).value)
+            _write(entry, ctypes.cast(functions[name], ctypes.c_void_p).value or 0)
     except (ImportError, OSError, AttributeError) as problem:
         return (
             "the BLAS in MLX's wheel, whose results are right but many times slower, because OpenBLAS cannot be used "

@@ -23,6 +23,8 @@ WORKER_ENVIRONMENT = {
     # Without it the display watchdog of macOS kills long GPU work (ml-explore/mlx#3267).
     "AGX_RELAX_CDM_CTXSTORE_TIMEOUT": "1",
 }
+# Where Linux says what feeds the machine.
+POWER_SUPPLIES = Path("/sys/class/power_supply")
 
 
 def command(script: str, *arguments: str) -> list[str]:
@@ -91,6 +93,5 @@ def on_battery() -> bool:
     if sys.platform == "darwin":
         told = subprocess.run(["pmset", "-g", "batt"], capture_output=True, text=True)
         return "'Battery Power'" in told.stdout
-    supplies = Path("/sys/class/power_supply")
-    mains = [p / "online" for p in supplies.glob("*") if (p / "online").is_file()]
+    mains = [p / "online" for p in POWER_SUPPLIES.glob("*") if (p / "online").is_file()]
     return bool(mains) and all(p.read_text().strip() == "0" for p in mains)

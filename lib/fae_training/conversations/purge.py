@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fae_training import runs, training_rows
 from fae_training.conversations.forgetting import Forgotten
@@ -51,7 +52,7 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
     }
 
 
-def _rows(path: Path) -> Iterator[object]:
+def _rows(path: Path) -> Iterator[Any]:
     """The rows of a file in any form that is trained on. What is no JSON is never trained on, and goes when others do."""
     return (row for _, row in training_rows.values(path) if not isinstance(row, ValueError))
 
