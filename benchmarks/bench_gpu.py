@@ -98,7 +98,7 @@ def measure(case: Case) -> dict:
     from mlx.utils import tree_flatten
 
     from fae_training.language import fast_path, memory
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.model_sizes import read_sizes
 
     linux_cpu.use_openblas()

@@ -55,7 +55,7 @@ def prepare(call: Call, settings) -> dict:
 def train(run, session) -> results.Trained:
     """The worker's task: make the clips, load, train, save, and say what was really applied."""
     from fae_training.fit import fit
-    from fae_training.fit_progress import FitSettings
+    from fae_training.fit_settings import FitSettings
     from fae_training.speech import batches, dataset, mlx_tune_repairs, recogniser
     from fae_training.speech.synthesis import find_synthesiser
 
@@ -82,18 +82,11 @@ def train(run, session) -> results.Trained:
     every = max(1, settings["steps"] // 5)
     result = fit(
         model,
-        FitSettings(
-            steps=settings["steps"],
-            learning_rate=settings["learning_rate"],
-            gradient_accumulation=settings["gradient_accumulation"],
-            warmup_steps=round(settings["warmup_ratio"] * settings["steps"]),
-            schedule=settings["schedule"],
-            weight_decay=settings["weight_decay"],
-            seed=settings["seed"],
+        FitSettings.of(
+            settings,
             report_every=max(1, settings["steps"] // 50),
             validate_every=every,
             save_every=every,
-            max_gradient_norm=settings["max_gradient_norm"],
         ),
         recogniser.loss,
         stream,

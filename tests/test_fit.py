@@ -11,7 +11,7 @@ import pytest
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Failed
 from fae_training.fit import fit, learning_rate_at
-from fae_training.fit_progress import FitSettings
+from fae_training.fit_settings import FitSettings
 from quiet_session import QuietSession
 
 
@@ -146,7 +146,7 @@ def test_accumulation_equals_the_large_batch_on_a_language_model_too(run):
 
     import tiny_qwen
     from fae_training.language.batches import collate, count_tokens
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.rows import TokenRow
     from fae_training.language.supervised_loss import language_loss
 

@@ -193,7 +193,7 @@ def test_it_runs_inside_mlx_lms_models_and_gives_their_gradients(kind):
 
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import collate
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.rows import TokenRow
 
     model = with_adapter(make_model(kind))
@@ -344,7 +344,7 @@ def test_long_rows_in_bfloat16_have_no_nan():
 
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import collate
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
 
     model = make_model()
     model.update(

@@ -177,7 +177,7 @@ class Trainer:
     def _train_ours(self, seen, run, rows, held_out, settings) -> None:
         from fae_training.language import mlx_tune_repairs, scoring
         from fae_training.language.batches import Batches
-        from fae_training.language.fast_path import FastSettings
+        from fae_training.language.fast_settings import FastSettings
         from fae_training.language.rows import encode_conversation
         from fae_training.language.supervised_loss import language_loss
         from fae_training.language.validation_set import Looks

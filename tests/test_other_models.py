@@ -7,7 +7,7 @@ import pytest
 from fae_training.errors import Failed, Missing
 from fae_training.language import adapters, fast_path, layer_patch
 from fae_training.language.batches import collate
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import TokenRow
 from tiny_models import CONFIGS, make_model, save_model
 from tiny_qwen import conversation, difference, loss_and_gradients, tokens, with_adapter

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import mlx.core as mx
+
 from fae_training.errors import Failed
 from fae_training.state import atomic_file
 
@@ -11,8 +13,6 @@ def save_arrays(path: Path, arrays: dict, metadata: dict[str, str] | None = None
 
     Raises Failed when one of them is not finite: nothing that is NaN is ever published.
     """
-    import mlx.core as mx
-
     for name, array in arrays.items():
         if mx.issubdtype(array.dtype, mx.floating) and not mx.all(mx.isfinite(array)).item():
             raise Failed(
@@ -26,6 +26,4 @@ def save_arrays(path: Path, arrays: dict, metadata: dict[str, str] | None = None
 
 def load_arrays(path: Path) -> tuple[dict, dict[str, str]]:
     """(name -> mlx array, metadata) of a safetensors file."""
-    import mlx.core as mx
-
     return mx.load(str(path), format="safetensors", return_metadata=True)

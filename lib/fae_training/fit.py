@@ -11,8 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+import mlx.core as mx
+import mlx.nn as nn
+import mlx.optimizers as optim
+from mlx.utils import tree_flatten, tree_map
+
 from fae_training.errors import Cancelled, Failed
-from fae_training.fit_progress import FitProgress, FitResult, FitSettings
+from fae_training.fit_progress import FitProgress
+from fae_training.fit_settings import FitResult, FitSettings
 
 
 class Batches(Protocol):
@@ -56,11 +62,6 @@ def fit(
     Raises Failed on a loss that is NaN or infinite, before anything is published, and Cancelled when the run is
     stopped before its first step: there is nothing to keep then.
     """
-    import mlx.core as mx
-    import mlx.nn as nn
-    import mlx.optimizers as optim
-    from mlx.utils import tree_flatten, tree_map
-
     mx.random.seed(settings.seed)
     optimizer = optim.AdamW(
         learning_rate=settings.learning_rate, weight_decay=settings.weight_decay

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fae_training import linux_cpu
 from fae_training.deployment import fingerprint
 from fae_training.errors import Cancelled, Failed, command_line
-from fae_training.fit_progress import FitResult
+from fae_training.fit_settings import FitResult
 from fae_training.processes import start
 from fae_training.runs import Run
 from fae_training.state import read_json

@@ -14,7 +14,7 @@ from pathlib import Path
 from fae_training import fae_app
 from fae_training.errors import Missing
 from fae_training.language import attention, gated_delta, supervised_loss
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.layout import round_up
 from fae_training.language.model_sizes import ModelSizes, read_directory
 

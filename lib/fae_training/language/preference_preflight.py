@@ -8,8 +8,8 @@ from fae_training.calling import Parser
 from fae_training.corrections import lint
 from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
-from fae_training.language import adapters
-from fae_training.language.preference_loss import GUARDS, LOSSES, Objective
+from fae_training.language import adapter_files
+from fae_training.language.objective import GUARDS, LOSSES, Objective
 from fae_training.ranges import RANGES
 from fae_training.runs import Run
 from fae_training.settings import Settings
@@ -74,13 +74,7 @@ def objective(settings: Settings) -> Objective:
         if settings[name] is None:
             settings.values[name] = table[settings[chosen_by]]
             settings.sources[name] = f"default for {chosen_by} {settings[chosen_by]}"
-    return Objective(
-        settings["loss"],
-        settings["beta"],
-        settings["label_smoothing"],
-        settings["guard"],
-        settings["guard_weight"],
-    )
+    return Objective.of(settings)
 
 
 def corrections(home: Home) -> tuple[RowsRead, RowsRead, list[str]]:
@@ -140,10 +134,10 @@ def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
             + command_line("scripts/train_dpo.py", "--model", run.record["model"]["id"])
             + ", or --from base",
         )
-    lora = adapters.read_config(run.file("adapters"))["lora_parameters"]
+    lora = adapter_files.read_config(run.file("adapters"))["lora_parameters"]
     source = f"the adapter of {run.id}"
     kept = {"rank": lora["rank"], "lora_scale": lora["scale"]}
-    kept["experts"] = any(map(adapters.is_routed, lora["keys"]))
+    kept["experts"] = any(map(adapter_files.is_routed, lora["keys"]))
     for name, value in kept.items():
         if settings[name] != value and settings.sources.get(name) in ("flag", "parameter"):
             raise BadRequest(
@@ -153,7 +147,9 @@ def start_facts(home: Home, settings: Settings, facts: dict) -> dict:
             )
         settings.values[name], settings.sources[name] = value, source
     settings.values["from"] = run.id
-    return {"start": {"run": run.id, "fingerprint": adapters.fingerprint_of(run.file("adapters"))}}
+    return {
+        "start": {"run": run.id, "fingerprint": adapter_files.fingerprint_of(run.file("adapters"))}
+    }
 
 
 def _start_run(home: Home, asked: str) -> Run | None:
@@ -177,7 +173,7 @@ def start_adapter(run: Run) -> Path | None:
     if start["run"] is None:
         return None
     directory = runs.find(run.home, start["run"]).file("adapters")
-    found = adapters.fingerprint_of(directory)
+    found = adapter_files.fingerprint_of(directory)
     if found != start["fingerprint"]:
         raise Failed(
             "start_changed",

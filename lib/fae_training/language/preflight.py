@@ -6,7 +6,7 @@ from dataclasses import replace
 from fae_training import models
 from fae_training.calling import Call, Parser, Result
 from fae_training.errors import BadRequest, Missing, Refused, command_line
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.ranges import RANGES
 
 # What is the same for SFT and DPO. A LoRA scale of 2 is alpha = 2 x rank, mlx-tune's and Fae's usual choice.
