@@ -204,15 +204,14 @@ class Trainer:
             measured = scoring.mean_loss(losses)
             return {"val_loss": next(self.scripted) if self.scripted else measured}
 
-        trainer = mlx_tune_repairs.sft_trainer(
+        trainer = mlx_tune_repairs.RepairedSFTTrainer(
             model,
             self.tokenizer,
-            mlx_tune_repairs.sft_config(settings, run.directory),
+            settings,
             Batches(encoded(rows), settings["batch_size"], settings["seed"], False, False),
             lambda model, batch: language_loss(model, batch, fast),
             validate if held_out else None,
             Looks(max(1, settings["steps"] // 5), 2048, 2048, 2048),
-            settings,
             run,
             Told(seen),
         )
