@@ -1,8 +1,10 @@
 """What train_stt.py asks before a run begins. Standard library only."""
 
+from pathlib import Path
+
 from fae_training import fae_app, models
 from fae_training.calling import Call, Parser
-from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.errors import BadRequest, Missing
 from fae_training.ranges import RANGES
 from fae_training.speech import dataset
 from fae_training.speech.recogniser import MODEL_TYPES
@@ -77,15 +79,8 @@ def facts(call: Call, settings) -> dict:
         "learned_from": f"your corrections of {words}{more}, with {len(found.recorded)} recordings",
         "notes": found.notes,
     }
-    return made | _model_facts(settings["model"])
+    return made | models.facts(call, settings["model"], "train_stt.py", choose, _check)
 
 
-def _model_facts(name: str) -> dict:
-    model, why = choose(name)
-    directory = models.locate(model)
-    fetch = "uv run " + command_line("scripts/train_stt.py", "--model", name, "--fetch")
-    if directory is None:
-        raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
-    models.check(directory, MODEL_TYPES, f"choose another --model, or fetch it again: {fetch}")
-    there = {"id": model, "directory": str(directory), "why": why}
-    return {"model": there, "model_fingerprint": models.fingerprint(directory)}
+def _check(directory: Path, next_command: str) -> None:
+    models.check(directory, MODEL_TYPES, next_command)
