@@ -55,7 +55,8 @@ class Arrays:
 
 # Fitted: numbers of arrays, in the type of the activations unless float32 is said. They are least squares over 26 measured
 # peaks (13 for Llama's layers), kept near what is counted in the code (docs/log.md, "The formula for memory").
-# benchmarks/bench_memory.py measures such peaks again and fits them; tests/test_memory_model.py allows 15 %.
+# benchmarks/bench_sizes.py compares the plan with the peaks of whole trainings, tests/test_memory_model.py with those of
+# single steps, and allows 15 %.
 # What a layer of linear attention keeps until its backward pass.
 LINEAR_KEPT = Arrays(hidden=3.0, values=2.4, keys=6.4, inner=4.15, routed=1.0)
 LINEAR_KEPT_FLOAT32 = Arrays(values=1.0, states=1.0)

@@ -1,4 +1,9 @@
-"""How well a model prefers what its user accepted, on corrections that it never saw: in training and afterwards."""
+"""Scores a run of DPO: how far candidate, current and base model prefer the accepted answer of held-out corrections.
+
+score() makes the benchmark that gate.py judges, from held-out corrections and, as for SFT, the loss on held-out
+conversations (scoring.py). validation_values measures the preference loss and its margins during training; choose and
+in_batches say which pairs, and how many at a time.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Candidate, current and base on the same held-out conversations: one copy of the model, the saved adapters put on and off."""
+"""Scores a run of SFT: the loss of candidate, current and base model on the same held-out conversations.
+
+There is one copy of the base model; the saved adapters are put on it and taken off again (score_models). score() makes the
+benchmark that gate.py judges, verify() tells whether the saved adapter loads and changes the output. row_losses and
+validation_loss measure the same loss during training; preference_scoring.py does for DPO what this module does for SFT.
+"""
 
 import json
 from collections.abc import Callable
