@@ -467,3 +467,21 @@ def test_nothing_is_judged_before_validate_from_and_the_end_always_is(run):
     judged = [values["step"] for values in recorder.reports if "val_loss" in values]
     assert judged[-3:] == [4, 6, 7] and 2 not in judged
     assert result.best_step == 4, "each later one is worse; step 2 would have been better"
+
+
+def test_every_setting_that_a_run_has_for_the_loop_reaches_it():
+    asked = {
+        "steps": 40,
+        "learning_rate": 3e-4,
+        "gradient_accumulation": 3,
+        "schedule": "constant",
+        "weight_decay": 0.2,
+        "seed": 9,
+        "max_gradient_norm": 0.7,
+    }
+    of_run = asked | {"warmup_ratio": 0.1, "rank": 8}
+    settings = FitSettings.of(of_run, patience=2)
+    assert {name: getattr(settings, name) for name in asked} == asked
+    assert (settings.warmup_steps, settings.patience) == (4, 2)
+    with pytest.raises(KeyError, match="seed"):
+        FitSettings.of({name: value for name, value in of_run.items() if name != "seed"})
