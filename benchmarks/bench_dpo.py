@@ -96,16 +96,17 @@ def sides(directory: Path, count: int) -> dict:
     from fae_training import training_rows
     from fae_training.language import fast_path, gated_delta_patch
     from fae_training.language.batches import collate
+    from fae_training.language.fast_settings import FastSettings
+    from fae_training.language.objective import Objective
     from fae_training.language.preference_batches import (
         answer_log_probabilities,
         collate_pairs,
         encode_pairs,
         loss_function,
     )
-    from fae_training.language.preference_loss import Objective
     from fae_training.language.supervised_loss import language_loss
 
-    fast = fast_path.FastSettings()
+    fast = FastSettings()
     preference = loss_function(Objective("dpo", BETA), fast)
 
     def supervised_step(model, batch):

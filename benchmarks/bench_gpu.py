@@ -102,7 +102,7 @@ def measure(case: Case) -> dict:
 
     from fae_training.arrays import flattened
     from fae_training.language import fast_path, memory
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.model_sizes import read_sizes
 
     linux_cpu.use_openblas()

@@ -72,7 +72,7 @@ def say(text: str) -> None:
 
 
 def parts(**on):
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
 
     return FastSettings(**(FastSettings.off().as_dict() | on))
 
@@ -131,7 +131,7 @@ def same_losses(steps: int) -> dict:
     """The same rows through mlx-lm's layers and recurrence and through everything that is fast, step by step."""
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import Batches, collate
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
 
     # Small and short, for the recurrence's sake, but longer than a chunk.
     small = {"vocab_size": 2000, "linear_key_head_dim": 32, "linear_value_head_dim": 32}

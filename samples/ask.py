@@ -24,7 +24,6 @@ import os
 from pathlib import Path
 
 from fae_training import deployment, fae_app, linux_cpu, state
-from fae_training.language import generation, scoring
 
 MODEL = Path(__file__).resolve().parent / "language-model"
 
@@ -36,6 +35,8 @@ def main() -> None:
     directory = Path(run.record["model"]["directory"]) if run else given.model
     linux_cpu.set_up(directory)
     from mlx_lm import load
+
+    from fae_training.language import generation, scoring
 
     model, tokenizer = load(
         str(directory),

@@ -57,7 +57,7 @@ from fae_training.classifiers.features import BANDS, LOG_FLOOR, SAMPLE_RATE
 from fae_training.classifiers.recordings import Recording
 from fae_training.classifiers.windows import held_out_windows
 from fae_training.fit import fit
-from fae_training.fit_progress import FitSettings
+from fae_training.fit_settings import FitSettings
 from fae_training.session import Session
 from fae_training.speech.sentences import WITHOUT_A_NAME
 from fae_training.speech.synthesis import Synthesiser, Voice

@@ -264,7 +264,7 @@ def train(model, batches: list[tuple], learning_rate: float, say) -> float:
     import mlx.optimizers as optimizers
 
     from fae_training.language import gated_delta_patch
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.supervised_loss import hidden_states, output_layer
 
     gated_delta_patch.install()

@@ -31,7 +31,7 @@ from dataclasses import asdict
 from fae_training import calling, launch, provenance, results
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
-from fae_training.language import preflight, scoring
+from fae_training.language import preflight
 from fae_training.launch import Training
 from fae_training.preflight import Preflight
 
@@ -43,7 +43,7 @@ VALIDATIONS = 5
 def main(call: Call) -> Result:
     if call.arguments.fetch:
         return preflight.fetch(call, call.arguments.model or KIND.defaults["model"])
-    return launch.main(call, Training(KIND, prepare, train, scoring.score, scoring.verify))
+    return launch.main(call, Training(KIND, prepare, train, score, verify))
 
 
 def prepare(call: Call, settings) -> Preflight:
@@ -57,20 +57,21 @@ def prepare(call: Call, settings) -> Preflight:
 
 def train(run, session) -> results.Trained:
     """The worker's task: load, train, save, and say what was really applied."""
-    from fae_training.language import (
-        fast_path,
-        gated_delta_patch,
-        memory,
-        mlx_tune_repairs,
-        rows,
-        validation_set,
-    )
-    from fae_training.language.batches import Batches
-    from fae_training.language.supervised_loss import language_loss
-
     # Setup
     settings, cache = run.settings, run.home.directory("cache")
     with session.stage("loading"):
+        from fae_training.language import (
+            fast_path,
+            gated_delta_patch,
+            memory,
+            mlx_tune_repairs,
+            rows,
+            scoring,
+            validation_set,
+        )
+        from fae_training.language.batches import Batches
+        from fae_training.language.supervised_loss import language_loss
+
         model, tokenizer = mlx_tune_repairs.load_model(
             run.record["model"]["directory"],
             settings["rank"],
@@ -118,15 +119,14 @@ def train(run, session) -> results.Trained:
         loss = scoring.validation_loss(model.model, validated, fast, looks.batch_tokens, session)
         return {"val_loss": loss}
 
-    trainer = mlx_tune_repairs.sft_trainer(
+    trainer = mlx_tune_repairs.RepairedSFTTrainer(
         model,
         tokenizer,
-        mlx_tune_repairs.sft_config(settings, run.directory),
+        settings,
         batches,
         lambda model, batch: language_loss(model, batch, fast),
         validate if validated else None,
         looks,
-        settings,
         run,
         session,
     )
@@ -134,11 +134,11 @@ def train(run, session) -> results.Trained:
 
     # What was applied, read back from the objects
     result = trainer.result
-    applied = result.applied | {
-        "trainer": f"{type(trainer).__mro__[1].__module__}.{type(trainer).__mro__[1].__name__}",
+    applied = result.applied | mlx_tune_repairs.trainer_receipt(trainer)
+    applied |= {
         "batch_size": batches.batch_size,
-        "warmup_steps": trainer.warmup_steps,
-        "schedule": trainer.lr_scheduler_type,
+        "warmup_steps": trainer.fit_settings.warmup_steps,
+        "schedule": trainer.fit_settings.schedule,
         "max_length": longest,
         "planned": planned,
         "lora": mlx_tune_repairs.lora_receipt(model),
@@ -151,6 +151,18 @@ def train(run, session) -> results.Trained:
         results.receipt(run, result, applied, notes),
         lambda: scoring.score(run, session, (model.model, tokenizer)),
     )
+
+
+def score(run, session) -> dict:
+    from fae_training.language import scoring
+
+    return scoring.score(run, session)
+
+
+def verify(run, session) -> dict:
+    from fae_training.language import scoring
+
+    return scoring.verify(run, session)
 
 
 def build_parser() -> calling.Parser:

@@ -33,7 +33,8 @@ from dataclasses import asdict
 from fae_training import calling, consent, launch, provenance, results
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
-from fae_training.language import preference_preflight, preference_scoring, preflight, scoring
+from fae_training.language import preference_preflight, preflight
+from fae_training.language.objective import Objective
 from fae_training.launch import Training
 from fae_training.preflight import Preflight
 
@@ -43,9 +44,7 @@ KIND = KINDS["dpo"]
 def main(call: Call) -> Result:
     if call.arguments.fetch:
         return preflight.fetch(call, call.arguments.model or KIND.defaults["model"])
-    return launch.main(
-        call, Training(KIND, prepare, train, preference_scoring.score, scoring.verify)
-    )
+    return launch.main(call, Training(KIND, prepare, train, score, verify))
 
 
 def prepare(call: Call, settings) -> Preflight:
@@ -54,7 +53,7 @@ def prepare(call: Call, settings) -> Preflight:
     consent.require(call.home, "conversations")
     preflight.fast_settings(settings["fast"])
     settings = preference_preflight.completed(settings)
-    preference_preflight.objective(settings)
+    Objective.of(settings)
     data = preference_preflight.check(call.home, keep=not call.arguments.dry_run)
     data = data.noting(*provenance.batch_note(data.rows["train"], settings))
     model = preflight.find_model(call, settings["model"], KIND.script)
@@ -63,19 +62,20 @@ def prepare(call: Call, settings) -> Preflight:
 
 def train(run, session) -> results.Trained:
     """The worker's task: load, train, save, and say what was really applied."""
-    from fae_training.language import (
-        dpo_repairs,
-        fast_path,
-        gated_delta_patch,
-        memory,
-        mlx_tune_repairs,
-        rows,
-    )
-    from fae_training.language.preference_batches import encode_pairs
-
     # Setup
     settings, cache = run.settings, run.home.directory("cache")
     with session.stage("loading"):
+        from fae_training.language import (
+            dpo_repairs,
+            fast_path,
+            gated_delta_patch,
+            memory,
+            mlx_tune_repairs,
+            preference_scoring,
+            rows,
+        )
+        from fae_training.language.preference_batches import encode_pairs
+
         model, tokenizer = mlx_tune_repairs.load_model(
             run.record["model"]["directory"],
             settings["rank"],
@@ -104,10 +104,10 @@ def train(run, session) -> results.Trained:
     notes += filter(None, [planned.get("note"), cut.sentence()])
 
     # Train
-    trainer = dpo_repairs.dpo_trainer(
+    trainer = dpo_repairs.RepairedDPOTrainer(
         model,
         tokenizer,
-        dpo_repairs.dpo_config(settings, run.directory),
+        settings,
         training,
         held_out,
         longest,
@@ -118,15 +118,15 @@ def train(run, session) -> results.Trained:
     trainer.train()
 
     # What was applied, read back from the objects
-    result, notes = trainer.result, notes + trainer.watch.notes
-    applied = result.applied | {
-        "trainer": f"{type(trainer).__mro__[1].__module__}.{type(trainer).__mro__[1].__name__}",
-        "objective": vars(trainer.objective()),
+    result, notes = trainer.result, notes + trainer.monitor.notes
+    applied = result.applied | mlx_tune_repairs.trainer_receipt(trainer)
+    applied |= {
+        "objective": vars(trainer.objective),
         "started_from": run.record["start"],
-        "ended_by": trainer.watch.stopped_by,
+        "ended_by": trainer.monitor.stopped_by,
         "batch_size": trainer.batches.batch_size,
-        "warmup_steps": trainer.warmup_steps,
-        "schedule": trainer.config.lr_scheduler_type,
+        "warmup_steps": trainer.fit_settings.warmup_steps,
+        "schedule": trainer.fit_settings.schedule,
         "max_length": longest,
         "planned": planned,
         "lora": mlx_tune_repairs.lora_receipt(model),
@@ -139,6 +139,18 @@ def train(run, session) -> results.Trained:
         results.receipt(run, result, applied, notes),
         lambda: preference_scoring.score(run, session, (model.model, tokenizer)),
     )
+
+
+def score(run, session) -> dict:
+    from fae_training.language import preference_scoring
+
+    return preference_scoring.score(run, session)
+
+
+def verify(run, session) -> dict:
+    from fae_training.language import scoring
+
+    return scoring.verify(run, session)
 
 
 def build_parser() -> calling.Parser:

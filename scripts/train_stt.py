@@ -51,13 +51,15 @@ def main(call: Call) -> Result:
 
 def prepare(call: Call, settings) -> Preflight:
     """What must be there before a run begins."""
-    return Preflight(settings, preflight.check(call.home), preflight.find_model(settings["model"]))
+    return Preflight(
+        settings, preflight.check(call.home), preflight.find_model(call, settings["model"])
+    )
 
 
 def train(run, session) -> results.Trained:
     """The worker's task: make the clips, load, train, save, and say what was really applied."""
     from fae_training.fit import fit
-    from fae_training.fit_progress import FitSettings
+    from fae_training.fit_settings import FitSettings
     from fae_training.speech import batches, dataset, mlx_tune_repairs, recogniser
     from fae_training.speech.synthesis import find_synthesiser
 
@@ -84,18 +86,11 @@ def train(run, session) -> results.Trained:
     every = max(1, settings["steps"] // 5)
     result = fit(
         model,
-        FitSettings(
-            steps=settings["steps"],
-            learning_rate=settings["learning_rate"],
-            gradient_accumulation=settings["gradient_accumulation"],
-            warmup_steps=round(settings["warmup_ratio"] * settings["steps"]),
-            schedule=settings["schedule"],
-            weight_decay=settings["weight_decay"],
-            seed=settings["seed"],
+        FitSettings.of(
+            settings,
             report_every=max(1, settings["steps"] // 50),
             validate_every=every,
             save_every=every,
-            max_gradient_norm=settings["max_gradient_norm"],
         ),
         recogniser.loss,
         stream,

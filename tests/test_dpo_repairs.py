@@ -22,8 +22,10 @@ from fae_training.errors import BadRequest, Failed, SkillError
 from fae_training.language import (
     dpo_repairs,
     fast_path,
+    fast_settings,
     gated_delta_patch,
     mlx_tune_repairs,
+    objective,
     preference_batches,
     preference_loss,
 )
@@ -167,15 +169,15 @@ def ours(directory, home, held_out=0, **changed):
     """A trainer of ours for the same pairs, and its run, not started yet."""
     settings = SETTINGS | changed
     model, tokenizer = mlx_tune_repairs.load_model(directory, 4, 2.0, False, settings["seed"])
-    fast, _ = fast_path.enable(model.model, fast_path.FastSettings(), home / "cache")
+    fast, _ = fast_path.enable(model.model, fast_settings.FastSettings(), home / "cache")
     pairs = encoded_pairs(tokenizer, message_rows(), settings["max_length"])
     record = {"settings": settings, "model": {"id": "sample"}, "model_fingerprint": "sample"}
     run = runs.create(state.Home(home), "dpo", record | {"start": {"fingerprint": None}})
     cut = len(pairs) - held_out
-    trainer = dpo_repairs.dpo_trainer(
+    trainer = dpo_repairs.RepairedDPOTrainer(
         model,
         tokenizer,
-        dpo_repairs.dpo_config(settings, run.directory),
+        settings,
         pairs[:cut],
         pairs[cut:],
         settings["max_length"],
@@ -281,9 +283,9 @@ def test_over_long_prompts_lose_their_answers(tmp_path):
     start = pair.chosen.supervised_from
     assert pair.chosen.tokens[:start] == pair.rejected.tokens[: pair.rejected.supervised_from]
     batch = preference_batches.collate_pairs(
-        [pair], {pair.key: (-1.0, -1.0)}, fast_path.FastSettings()
+        [pair], {pair.key: (-1.0, -1.0)}, fast_settings.FastSettings()
     )
-    fast, _ = fast_path.enable(model.model.train(), fast_path.FastSettings(), tmp_path)
+    fast, _ = fast_path.enable(model.model.train(), fast_settings.FastSettings(), tmp_path)
     model.model.freeze()
     scores = preference_batches.pair_scores(model.model, batch, fast)
     assert all(math.isfinite(side.item()) for side in (scores.chosen, scores.rejected))
@@ -341,7 +343,7 @@ def test_shuffling_never_happens(stock_run, our_run):
             encoded_pairs(stock_run.tokenizer, message_rows(), 128),
             1,
             seed,
-            fast_path.FastSettings(),
+            fast_settings.FastSettings(),
         )
         orders.add(tuple(batches.pairs_at(index)[0].key for index in range(5)))
     assert len(orders) >= 5
@@ -378,7 +380,7 @@ def test_odds_ratio_of_orpo_has_no_odds(monkeypatch):
     scores = preference_loss.PairScores(
         *sums.values(), None, None, mx.array([10.0]), mx.array([10.0])
     )
-    right = preference_loss.pair_losses(preference_loss.Objective("orpo", 1.0), scores)
+    right = preference_loss.pair_losses(objective.Objective("orpo", 1.0), scores)
     assert right.item() == pytest.approx(wanted, rel=1e-5)
     assert abs(stock.item() - wanted) > 1e-3
 

@@ -6,7 +6,7 @@ import pytest
 
 from fae_training.language import fast_path
 from fae_training.language.batches import Batches, collate
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import TokenRow
 from fae_training.language.supervised_loss import language_loss
 from tiny_qwen import make_model, tokens, with_adapter

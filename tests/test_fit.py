@@ -11,7 +11,7 @@ import pytest
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Failed
 from fae_training.fit import fit, learning_rate_at
-from fae_training.fit_progress import FitSettings
+from fae_training.fit_settings import FitSettings
 from quiet_session import QuietSession
 
 
@@ -146,7 +146,7 @@ def test_accumulation_equals_the_large_batch_on_a_language_model_too(run):
 
     import tiny_qwen
     from fae_training.language.batches import collate, count_tokens
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.rows import TokenRow
     from fae_training.language.supervised_loss import language_loss
 
@@ -467,3 +467,21 @@ def test_nothing_is_judged_before_validate_from_and_the_end_always_is(run):
     judged = [values["step"] for values in recorder.reports if "val_loss" in values]
     assert judged[-3:] == [4, 6, 7] and 2 not in judged
     assert result.best_step == 4, "each later one is worse; step 2 would have been better"
+
+
+def test_every_setting_that_a_run_has_for_the_loop_reaches_it():
+    asked = {
+        "steps": 40,
+        "learning_rate": 3e-4,
+        "gradient_accumulation": 3,
+        "schedule": "constant",
+        "weight_decay": 0.2,
+        "seed": 9,
+        "max_gradient_norm": 0.7,
+    }
+    of_run = asked | {"warmup_ratio": 0.1, "rank": 8}
+    settings = FitSettings.of(of_run, patience=2)
+    assert {name: getattr(settings, name) for name in asked} == asked
+    assert (settings.warmup_steps, settings.patience) == (4, 2)
+    with pytest.raises(KeyError, match="seed"):
+        FitSettings.of({name: value for name, value in of_run.items() if name != "seed"})

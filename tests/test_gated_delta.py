@@ -193,7 +193,7 @@ def test_it_runs_inside_mlx_lms_models_and_gives_their_gradients(kind):
 
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import collate
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.rows import TokenRow
 
     model = with_adapter(make_model(kind))
@@ -232,13 +232,13 @@ def test_a_masked_token_in_mlx_lms_layer_is_as_if_it_were_not_there():
 
 
 def test_all_rules_are_measured_at_the_models_shapes_and_kept_for_these_versions(tmp_path):
-    from fae_training.language import gated_delta_rules
-    from fae_training.language.gated_delta_rules import Shapes
+    from fae_training.language import gated_delta_check
+    from fae_training.language.gated_delta_report import Shapes
 
     model = make_model()
     shapes = Shapes.of(model.language_model.model)
     assert shapes == Shapes(2, 4, 32, 32, "float32")
-    report = gated_delta_rules.check(shapes, tmp_path)
+    report = gated_delta_check.check(shapes, tmp_path)
     assert [m.rule for m in report.measured] == ["chunkwise", "mx.fast", "mlx-lm"]
     assert all(m.error < 1e-5 and m.error_here < 1e-5 for m in report.measured)
     assert report.right and report.layers_error < 1e-5
@@ -247,17 +247,17 @@ def test_all_rules_are_measured_at_the_models_shapes_and_kept_for_these_versions
     assert stock.peak_bytes > 2 * chunkwise.peak_bytes > 0
     (kept,) = tmp_path.glob("gated-delta-*.json")
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert gated_delta_rules.check(shapes, tmp_path) == report
+    assert gated_delta_check.check(shapes, tmp_path) == report
     kept.write_text(kept.read_text().replace(f'"layers_error": {report.layers_error}', '"layers_error": 0.5'))  # fmt: skip
-    assert gated_delta_rules.check(shapes, tmp_path).layers_error == 0.5
+    assert gated_delta_check.check(shapes, tmp_path).layers_error == 0.5
     other = Shapes(2, 4, 32, 32, "bfloat16")
-    assert gated_delta_rules.check(other, tmp_path).right
+    assert gated_delta_check.check(other, tmp_path).right
     assert len(list(tmp_path.glob("gated-delta-*.json"))) == 2
 
 
 def report_of(chunkwise, mx_fast, dtype="float32"):
     """A Report of which each measurement is (error, seconds, megabytes)."""
-    from fae_training.language.gated_delta_rules import Measurement, Report, Shapes
+    from fae_training.language.gated_delta_report import Measurement, Report, Shapes
 
     def one(rule, measured):
         error, seconds, megabytes = measured
@@ -290,8 +290,9 @@ def test_another_rule_computes_what_nothing_branches_off_from(monkeypatch):
     """Losses and gradients stay, and what is shared still goes through the chunkwise rule."""
     import random
 
-    from fae_training.language import fast_path, gated_delta, gated_delta_rules
+    from fae_training.language import fast_path, gated_delta, gated_delta_check, gated_delta_rules
     from fae_training.language.batches import collate
+    from fae_training.language.fast_settings import FastSettings
 
     model = with_adapter(make_model())
     chooser = random.Random(3)
@@ -304,13 +305,13 @@ def test_another_rule_computes_what_nothing_branches_off_from(monkeypatch):
         lambda name: lambda *given: (ran.append(name), real(name)(*given))[1],
     )
     measured = report_of((1e-7, 1.0, 100), (1e-7, 0.5, 100))
-    monkeypatch.setattr(gated_delta_rules, "measure", lambda shapes: measured)
-    fast, notes = fast_path.enable(model, fast_path.FastSettings())
+    monkeypatch.setattr(gated_delta_check, "measure", lambda shapes: measured)
+    fast, notes = fast_path.enable(model, FastSettings())
     assert fast.rule.chosen == "mx.fast" and "mx.fast runs" in notes[0]
     assert fast.gated_delta and fast.shared_prefix
     for share in (False, True):
         batch = collate(rows, share)
-        expected, right = loss_and_gradients(model, batch, fast_path.FastSettings())
+        expected, right = loss_and_gradients(model, batch, FastSettings())
         ran.clear()
         before = gated_delta.calls
         loss, gradients = loss_and_gradients(model, batch, fast)
@@ -322,6 +323,7 @@ def test_another_rule_computes_what_nothing_branches_off_from(monkeypatch):
 
 def test_a_wrong_rule_is_found_said_aloud_and_switched_off_with_what_is_built_on_it(monkeypatch):
     from fae_training.language import fast_path, gated_delta
+    from fae_training.language.fast_settings import FastSettings
 
     right = gated_delta.chunkwise
 
@@ -331,7 +333,7 @@ def test_a_wrong_rule_is_found_said_aloud_and_switched_off_with_what_is_built_on
         return right(q, k, v, log_g, mx.concatenate([beta[:1], beta[1:] * 0.999]), state)
 
     monkeypatch.setattr(gated_delta, "chunkwise", wrong_for_the_second_row)
-    settings, notes = fast_path.enable(make_model(), fast_path.FastSettings())
+    settings, notes = fast_path.enable(make_model(), FastSettings())
     assert not settings.gated_delta and not settings.shared_prefix and settings.supervised_only
     assert "differs from mlx-lm's" in notes[0] and "slow but right" in notes[0]
 
@@ -344,7 +346,7 @@ def test_long_rows_in_bfloat16_have_no_nan():
 
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import collate
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
 
     model = make_model()
     model.update(

@@ -167,7 +167,7 @@ def test_a_training_batch_gives_the_log_probabilities_of_its_conversations_one_b
     import mlx.core as mx
 
     import make_language_model
-    from fae_training.language.fast_path import FastSettings
+    from fae_training.language.fast_settings import FastSettings
     from fae_training.language.supervised_loss import hidden_states, output_layer
 
     system = {"role": "system", "content": speaker.soul}

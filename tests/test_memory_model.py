@@ -12,7 +12,7 @@ from fae_training import models
 from fae_training.errors import Missing
 from fae_training.kinds import KINDS
 from fae_training.language import gated_delta
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.memory import estimate, fit_to_machine, plan
 from fae_training.language.model_sizes import read_directory, read_sizes
 from tiny_qwen import EXPERTS, make_model, text_config, with_adapter

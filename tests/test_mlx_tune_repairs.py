@@ -177,7 +177,7 @@ class Trainer:
     def _train_ours(self, seen, run, rows, held_out, settings) -> None:
         from fae_training.language import mlx_tune_repairs, scoring
         from fae_training.language.batches import Batches
-        from fae_training.language.fast_path import FastSettings
+        from fae_training.language.fast_settings import FastSettings
         from fae_training.language.rows import encode_conversation
         from fae_training.language.supervised_loss import language_loss
         from fae_training.language.validation_set import Looks
@@ -204,15 +204,14 @@ class Trainer:
             measured = scoring.mean_loss(losses)
             return {"val_loss": next(self.scripted) if self.scripted else measured}
 
-        trainer = mlx_tune_repairs.sft_trainer(
+        trainer = mlx_tune_repairs.RepairedSFTTrainer(
             model,
             self.tokenizer,
-            mlx_tune_repairs.sft_config(settings, run.directory),
+            settings,
             Batches(encoded(rows), settings["batch_size"], settings["seed"], False, False),
             lambda model, batch: language_loss(model, batch, fast),
             validate if held_out else None,
             Looks(max(1, settings["steps"] // 5), 2048, 2048, 2048),
-            settings,
             run,
             Told(seen),
         )
@@ -386,7 +385,8 @@ def test_small_data(trainer):
 def test_every_defect_that_is_named_has_its_pair():
     from fae_training.language import mlx_tune_repairs
 
-    listed = mlx_tune_repairs.__doc__.split("\n\n")[2]
+    parts = mlx_tune_repairs.__doc__.split("\n\n")
+    [listed] = [part for part in parts if part.startswith("accumulation ")]
     named = {line.split()[0] for line in listed.splitlines()}
     tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert named <= tested and len(named) == 16

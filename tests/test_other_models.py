@@ -7,7 +7,7 @@ import pytest
 from fae_training.errors import Failed, Missing
 from fae_training.language import adapters, fast_path, layer_patch
 from fae_training.language.batches import collate
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import TokenRow
 from tiny_models import CONFIGS, make_model, save_model
 from tiny_qwen import conversation, difference, loss_and_gradients, tokens, with_adapter
@@ -149,7 +149,7 @@ def test_a_softcap_is_seen_though_the_logits_are_small_and_the_type_is_short():
 
 def test_a_part_that_gives_something_else_is_switched_off_and_named(monkeypatch):
     import tiny_qwen
-    from fae_training.language import branches, elementwise, gated_delta_rules, shared_prefix
+    from fae_training.language import branches, elementwise, gated_delta_report, shared_prefix
 
     model = make_model("llama")
     right = layer_patch.attend
@@ -161,7 +161,7 @@ def test_a_part_that_gives_something_else_is_switched_off_and_named(monkeypatch)
 
     hybrid = tiny_qwen.make_model()
     monkeypatch.setattr(shared_prefix, "opened", lambda gate, x: 1.01 * elementwise.opened(gate, x))
-    monkeypatch.setattr(gated_delta_rules.Report, "right", True)
+    monkeypatch.setattr(gated_delta_report.Report, "right", True)
     fast, notes = fast_path.enable(hybrid, FastSettings())
     assert (fast.gated_delta, fast.shared_prefix, fast.attention) == (False, False, True)
     assert "the layers of a qwen3_5 model are mlx-lm's" in notes[0]

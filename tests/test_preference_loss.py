@@ -17,8 +17,10 @@ from fae_training.language import (
     preference_loss,
     preference_reference,
 )
+from fae_training.language.fast_settings import FastSettings
+from fae_training.language.objective import Objective
 from fae_training.language.preference_batches import Pair, PreferenceBatches
-from fae_training.language.preference_loss import Objective, PairScores
+from fae_training.language.preference_loss import PairScores
 from fae_training.language.rows import TokenRow
 
 LN2 = math.log(2)
@@ -149,7 +151,7 @@ def test_a_combination_without_meaning_is_refused_with_the_valid_choices(setting
     assert words in refusal.value.message + refusal.value.hint
 
 
-FAST = fast_path.FastSettings()
+FAST = FastSettings()
 
 
 def tiny_model(dtype=mx.float32):

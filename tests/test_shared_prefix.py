@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.layout import Level, as_arrays, lay_out
 from fae_training.language.rows import TokenRow
 from tiny_qwen import (

@@ -8,7 +8,7 @@ import pytest
 
 from fae_training import runs
 from fae_training.fit import fit
-from fae_training.fit_progress import FitSettings
+from fae_training.fit_settings import FitSettings
 from fae_training.language import adapters
 from fae_training.session import Session
 from fae_training.speech import batches, recogniser

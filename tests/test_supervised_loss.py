@@ -7,7 +7,7 @@ import pytest
 
 from fae_training.language import scoring, supervised_loss
 from fae_training.language.batches import collate
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import TokenRow
 from tiny_qwen import (
     VOCABULARY,

@@ -157,7 +157,9 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
         1,
         2,
     )
-    assert applied["trainer"] == "mlx_tune.sft_trainer.SFTTrainer"
+    assert applied["trainer"] == "fae_training.language.mlx_tune_repairs.RepairedSFTTrainer"
+    assert applied["extends"] == "mlx_tune.sft_trainer.SFTTrainer"
+    assert applied["loop"] == "fae_training.fit.fit"
     assert applied["optimizer"] == "AdamW" and applied["weight_decay"] == 0.01
     assert (applied["schedule"], applied["warmup_steps"]) == ("cosine", 1)
     assert applied["rows"] == {"train": 8, "valid": 5, "validated": 5}

@@ -13,8 +13,8 @@ import pytest
 import calls
 import world
 from fae_training import consent, runs, state
-from fae_training.language import preference_preflight, preference_watch
-from fae_training.language.preference_watch import Watch
+from fae_training.language import drift_monitor, preference_preflight
+from fae_training.language.drift_monitor import DriftMonitor
 from fae_training.session import Session
 
 LN2 = math.log(2)
@@ -174,52 +174,54 @@ def test_every_setting_says_where_it_came_from(home):
     assert settings["from"] == "base"
 
 
-# What is watched
+# Drift
 
 
-def look(watch, **values):
-    return watch.look({"val_margin": 0.5, "val_accuracy": 0.9} | values)
+def ends(monitor, **values):
+    return monitor.ends({"val_margin": 0.5, "val_accuracy": 0.9} | values)
 
 
 def test_a_run_whose_accepted_answers_become_unlikely_is_ended():
-    watch = Watch()
-    assert not look(watch, val_chosen_change=-0.05) and watch.notes == []
-    assert not look(watch, val_chosen_change=-0.3) and "by 0.30 nats" in watch.notes[0]
-    assert look(watch, val_chosen_change=-0.7) and watch.stopped_by == "chosen_falls"
-    assert "the run was ended there" in watch.notes[0]
+    monitor = DriftMonitor()
+    assert not ends(monitor, val_chosen_change=-0.05) and monitor.notes == []
+    assert not ends(monitor, val_chosen_change=-0.3) and "by 0.30 nats" in monitor.notes[0]
+    assert ends(monitor, val_chosen_change=-0.7) and monitor.stopped_by == "chosen_falls"
+    assert "the run was ended there" in monitor.notes[0]
 
 
 def test_a_fall_that_is_made_good_again_is_not_reported():
-    watch = Watch()
-    look(watch, val_chosen_change=-0.3)
-    look(watch, val_chosen_change=0.1)
-    assert watch.notes == []
+    monitor = DriftMonitor()
+    ends(monitor, val_chosen_change=-0.3)
+    ends(monitor, val_chosen_change=0.1)
+    assert monitor.notes == []
 
 
 def test_a_margin_that_few_corrections_make_ends_the_run():
-    assert not look(Watch(), val_margin=3.0, val_accuracy=0.6)
-    assert not look(Watch(), val_margin=0.9, val_accuracy=0.4)
-    watch = Watch()
-    assert look(watch, val_margin=1.0, val_accuracy=0.55)
-    assert "only 55% of them are right" in watch.notes[0]
+    assert not ends(DriftMonitor(), val_margin=3.0, val_accuracy=0.6)
+    assert not ends(DriftMonitor(), val_margin=0.9, val_accuracy=0.4)
+    monitor = DriftMonitor()
+    assert ends(monitor, val_margin=1.0, val_accuracy=0.55)
+    assert "only 55% of them are right" in monitor.notes[0]
 
 
 def test_answers_may_become_as_short_as_wanted_but_not_collapse_or_run_away():
     # 40 tokens before, 8 wanted: 4 to 80 is allowed.
     for tokens, ended in ((8, False), (4, False), (3, True), (80, False), (81, True)):
-        watch = Watch(start_tokens=40, chosen_tokens=8)
-        assert look(watch, val_answer_tokens=tokens) == ended, tokens
-    assert "grew to 81 tokens" in watch.notes[0]
+        monitor = DriftMonitor(lambda: 40.0, accepted_tokens=8.0)
+        monitor.begin()
+        assert ends(monitor, val_answer_tokens=tokens) == ended, tokens
+    assert "grew to 81 tokens" in monitor.notes[0]
 
 
 def test_forgetting_how_to_talk_ends_the_run_and_is_never_the_best_checkpoint():
-    watch = Watch(start_conversation_loss=2.0)
+    monitor = DriftMonitor(conversation_loss=lambda finished: 2.0)
+    monitor.begin()
     good, bad = {"val_loss": 0.5}, {"val_loss": 0.1}
-    assert watch.judged_loss(good | {"val_conversation_loss": 2.03}) == 0.5
-    assert watch.judged_loss(bad | {"val_conversation_loss": 2.05}) > 100
-    assert not look(watch, val_conversation_loss=2.03)
-    assert look(watch, val_conversation_loss=2.05) and "rose by 2.5%" in watch.notes[0]
-    assert preference_watch.CONVERSATION_TOLERANCE == 0.02
+    assert monitor.judged_loss(good | {"val_conversation_loss": 2.03}) == 0.5
+    assert monitor.judged_loss(bad | {"val_conversation_loss": 2.05}) > 100
+    assert not ends(monitor, val_conversation_loss=2.03)
+    assert ends(monitor, val_conversation_loss=2.05) and "rose by 2.5%" in monitor.notes[0]
+    assert drift_monitor.CONVERSATION_TOLERANCE == 0.02
 
 
 # What a run learns and keeps
@@ -272,7 +274,9 @@ def test_the_receipt_says_what_was_asked_and_what_was_applied(trained):
     _, run = trained
     result = run.result()
     applied = result["applied"]
-    assert applied["trainer"] == "mlx_tune.rl_trainers.DPOTrainer"
+    assert applied["trainer"] == "fae_training.language.dpo_repairs.RepairedDPOTrainer"
+    assert applied["extends"] == "mlx_tune.rl_trainers.DPOTrainer"
+    assert applied["loop"] == "fae_training.fit.fit"
     assert applied["objective"]["loss"] == "dpo" and applied["objective"]["guard"] == "dpop"
     assert applied["updates"] == result["steps_done"]
     assert applied["lora"]["linear_attention_modules"] > 0 and applied["lora"]["rank"] == [16]

@@ -3,6 +3,9 @@
 from pathlib import Path
 from typing import Any, cast
 
+import mlx.core as mx
+from mlx.utils import tree_flatten
+
 from fae_training.errors import Failed
 from fae_training.state import atomic_file
 
@@ -12,8 +15,6 @@ def save_arrays(path: Path, arrays: dict, metadata: dict[str, str] | None = None
 
     Raises Failed when one of them is not finite: nothing that is NaN is ever published.
     """
-    import mlx.core as mx
-
     for name, array in arrays.items():
         if mx.issubdtype(array.dtype, mx.floating) and not mx.all(mx.isfinite(array)).item():
             raise Failed(
@@ -27,14 +28,10 @@ def save_arrays(path: Path, arrays: dict, metadata: dict[str, str] | None = None
 
 def load_arrays(path: Path) -> tuple[dict, dict[str, str]]:
     """(name -> mlx array, metadata) of a safetensors file."""
-    import mlx.core as mx
-
     read = mx.load(str(path), format="safetensors", return_metadata=True)
     return cast(tuple[dict, dict[str, str]], read)  # the stub says what it may be for any format
 
 
 def flattened(tree: Any) -> dict[str, Any]:
     """{"layers.0.weight": array} of nested parameters or gradients."""
-    from mlx.utils import tree_flatten
-
     return dict(tree_flatten(tree))

@@ -1,4 +1,4 @@
-"""The training loop, the same for the language model, the speech recogniser and the small ears.
+"""The training loop, the same for the language model, the speech recogniser and the audio classifiers.
 
 One step is one update of the optimizer, made from `gradient_accumulation` micro-batches. Everything that decides
 what a step does (parameters, optimizer state, random state, position in the data) is in the checkpoint, so a run
@@ -11,8 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+import mlx.core as mx
+import mlx.nn as nn
+import mlx.optimizers as optim
+from mlx.utils import tree_flatten, tree_map
+
 from fae_training.errors import Cancelled, Failed
-from fae_training.fit_progress import FitProgress, FitResult, FitSettings
+from fae_training.fit_progress import FitProgress
+from fae_training.fit_settings import FitResult, FitSettings
 
 
 class Batches(Protocol):
@@ -56,11 +62,6 @@ def fit(
     Raises Failed on a loss that is NaN or infinite, before anything is published, and Cancelled when the run is
     stopped before its first step: there is nothing to keep then.
     """
-    import mlx.core as mx
-    import mlx.nn as nn
-    import mlx.optimizers as optim
-    from mlx.utils import tree_flatten, tree_map
-
     mx.random.seed(settings.seed)
     optimizer = optim.AdamW(
         learning_rate=settings.learning_rate, weight_decay=settings.weight_decay

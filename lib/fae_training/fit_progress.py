@@ -1,74 +1,13 @@
-"""What a training asks for, what it keeps on the way (reports, checkpoints, the best so far), and what it gives back."""
+"""What a training keeps on the way: reports, checkpoints, the best parameters so far."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
+import mlx.core as mx
+from mlx.utils import tree_flatten, tree_unflatten
+
 from fae_training.arrays import load_arrays, save_arrays
-from fae_training.errors import BadRequest
-from fae_training.kinds import SCHEDULES
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """How to train. `best` says whether the lowest or the highest `best_metric` of a validation is the best.
-
-    validate_from: no validation before this step; while the rate is high a good one is luck, where few are held out.
-    patience: end after so many validations without a better one; None: never.
-    stop_when: called with the values of each validation; True ends the run early with the best so far.
-    scoring: how long the scoring after the training takes, as a number of validations; for the time left.
-    max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
-    compiled: whether mx.compile fuses the step; None: on a GPU. On a CPU it gains a few percent of a step, after a C++
-    compiler has worked for up to minutes on each shape.
-    """
-
-    steps: int
-    learning_rate: float
-    gradient_accumulation: int = 1
-    warmup_steps: int = 0
-    schedule: str = "cosine"
-    weight_decay: float = 0.01
-    seed: int = 0
-    report_every: int = 10
-    validate_every: int = 50
-    validate_from: int = 0
-    save_every: int = 50
-    max_gradient_norm: float | None = None
-    best_metric: str = "val_loss"
-    best: str = "lowest"
-    patience: int | None = None
-    stop_when: Callable[[dict], bool] | None = None
-    scoring: float = 0.0
-    compiled: bool | None = None
-
-    def __post_init__(self):
-        if self.schedule not in SCHEDULES:
-            raise BadRequest(
-                "unknown_schedule",
-                f"there is no schedule {self.schedule!r}; expected one of {', '.join(SCHEDULES)}",
-                "correct it in config.json",
-            )
-
-
-@dataclass
-class FitResult:
-    """`stopped` is completed, early (patience, stop_when) or cancelled. `best_parameters` maps names to arrays.
-
-    The tokens a second are those of the steps alone, without validations.
-    """
-
-    best_parameters: dict
-    best_step: int
-    best_value: float | None
-    first_value: float | None
-    steps_done: int
-    stopped: str
-    loss: float | None
-    tokens_per_s: float
-    supervised_tokens_per_s: float
-    peak_memory_gb: float
-    applied: dict = field(default_factory=dict)
+from fae_training.fit_settings import FitResult, FitSettings
 
 
 class FitProgress:
@@ -89,9 +28,6 @@ class FitProgress:
 
     def resume(self, model, optimizer) -> int:
         """Put back the newest checkpoint; returns its step, 0 where there is none."""
-        import mlx.core as mx
-        from mlx.utils import tree_unflatten
-
         path = self.directory / "latest.safetensors"
         if not path.exists():
             return 0
@@ -123,9 +59,6 @@ class FitProgress:
         return self.first_step
 
     def save(self, step: int, model, optimizer, validation_pending: bool) -> None:
-        import mlx.core as mx
-        from mlx.utils import tree_flatten
-
         arrays = {
             f"parameters/{name}": value
             for name, value in tree_flatten(model.trainable_parameters())
@@ -179,8 +112,6 @@ class FitProgress:
         self.session.report({"step": 0, "elapsed_s": round(self.seconds(), 1)} | values)
 
     def stepped(self, step: int, loss: float, learning_rate: float, extras: dict) -> None:
-        import mlx.core as mx
-
         self.step, self.loss = step, loss
         self.window.append((loss, extras))
         if step % self.settings.report_every and step != self.settings.steps:
@@ -226,9 +157,6 @@ class FitProgress:
         )
 
     def result(self, step: int, stopped: str, model, optimizer) -> FitResult:
-        import mlx.core as mx
-        from mlx.utils import tree_flatten
-
         best = self.directory / "best.safetensors"
         parameters = (
             load_arrays(best)[0]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fae_training.classifiers.classes import INTERRUPT_PHRASES, WAKE_PHRASES
+from fae_training.fit_settings import SCHEDULES
+from fae_training.language.objective import GUARDS, LOSSES
 from fae_training.values import Choice, Range, Text, Value, YesNo, count
 
 # What a run uses when nothing is said.
@@ -61,7 +63,6 @@ def _presets(names: str, **rows: tuple) -> dict[str, dict[str, object]]:
 
 
 LEARNING_RATE = Range(0, 1, open_below=True)
-SCHEDULES = ("cosine", "constant")
 # A step is one update of the optimizer, everywhere.
 TRAINING = (
     Setting("steps", count(1_000_000), help="updates of the optimizer"),
@@ -103,8 +104,6 @@ LANGUAGE = (
         "fast", Text("on"), "on", "on, off, or a list of the fast parts of a step to use", "PARTS"
     ),
 )
-LOSSES = ("dpo", "ipo", "orpo")
-GUARDS = ("none", "rpo", "dpop")
 PREFERENCES = (
     Setting(
         "from",

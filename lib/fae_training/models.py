@@ -1,4 +1,4 @@
-"""Which language model is trained, and where it lies on this machine. Standard library only."""
+"""Which model is trained, where it lies on this machine, and whether it can be used. Standard library only."""
 
 import ast
 import atexit
@@ -9,11 +9,15 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from fae_training import fae_app
-from fae_training.errors import BadRequest, Failed, Missing
+from fae_training.calling import Call
+from fae_training.errors import BadRequest, Failed, Missing, command_line
+from fae_training.preflight import Model
 
 # The model map: name, model, and the memory from which it is chosen (GiB).
 MODEL_MAP = {
@@ -92,6 +96,36 @@ def folder_or_id(name: str) -> str | None:
         named = page.group(1) or page.group(2)
         return None if named.split("/")[0].lower() in _NO_MODELS else named
     return name if "/" in name and "://" not in name else None
+
+
+def find(
+    call: Call,
+    name: str,
+    script: str,
+    choose: Callable[[str], tuple[str, str]],
+    check: Callable[[Path, str], object],
+) -> Model:
+    """The model that `name` stands for, on this machine and checked.
+
+    choose(name) -> (model id or directory, why); check(directory, next_command) raises Missing when what is there is not a
+    model that `script` can train. A model that is not on this machine is fetched only when a person at a terminal says so.
+    Raises Missing.
+    """
+    model, why = choose(name)
+    directory = locate(model)
+    fetch = "uv run " + command_line(f"scripts/{script}", "--model", name, "--fetch")
+    if directory is None and _person_agrees(call, model):
+        directory = download(model)
+    if directory is None:
+        raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
+    check(directory, f"choose another --model, or fetch it again: {fetch}")
+    return Model(model, str(directory), why, fingerprint(directory))
+
+
+def _person_agrees(call: Call, model: str) -> bool:
+    if not (call.terminal and sys.stdin.isatty()) or model.startswith(("/", "~", ".")):
+        return False
+    return input(f"{model} is not on this machine. Download it now? [y/N] ").strip().lower() == "y"
 
 
 def locate(model: str) -> Path | None:

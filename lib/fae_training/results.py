@@ -11,7 +11,7 @@ from fae_training import linux_cpu, records
 from fae_training.benchmark import Benchmark
 from fae_training.deployment import fingerprint
 from fae_training.errors import Cancelled, Failed, command_line
-from fae_training.fit_progress import FitResult
+from fae_training.fit_settings import FitResult
 from fae_training.processes import start
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json

@@ -146,7 +146,7 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
 
     from fae_training.classifiers import network
     from fae_training.fit import fit
-    from fae_training.fit_progress import FitSettings
+    from fae_training.fit_settings import FitSettings
 
     ear = examples.ear
     start = encoder.load(ear.beginnings)
@@ -178,19 +178,12 @@ def fitted(examples: Examples, held: Held | None, settings: dict, run, session):
     every = max(1, steps // 20)
     result = fit(
         model,
-        FitSettings(
-            steps=steps,
-            learning_rate=settings["learning_rate"],
-            gradient_accumulation=settings["gradient_accumulation"],
-            warmup_steps=round(settings["warmup_ratio"] * steps),
-            schedule=settings["schedule"],
-            weight_decay=settings["weight_decay"],
-            seed=settings["seed"],
+        FitSettings.of(
+            settings,
             report_every=max(1, steps // 50),
             validate_every=every,
             validate_from=steps // 2,
             save_every=every,
-            max_gradient_norm=settings["max_gradient_norm"],
             patience=settings["patience"],
         ),
         loss,

@@ -1,17 +1,22 @@
 """LoRA adapters (Hu et al., arXiv 2106.09685): which modules get one, adding, saving, loading."""
 
-import hashlib
 import re
 from pathlib import Path
+
+import mlx.core as mx
+import mlx.nn as nn
+from mlx.utils import tree_flatten, tree_unflatten
+from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
+from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
+from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from fae_training import state
 from fae_training.arrays import load_arrays, save_arrays
 from fae_training.errors import Failed, Missing
+from fae_training.language.adapter_files import fingerprint_of, is_routed, read_config
 
 # What chooses experts or opens a gate of a head carries nothing itself: it stays as it is.
 GATES = ("gate", "router", "shared_expert_gate", "in_proj_a", "in_proj_b", "in_proj_ba")
-# What mlx-lm calls the module that holds the routed experts.
-EXPERTS = ("switch_mlp", "switch_glu", "experts")
 
 
 def adapter_keys(model, experts: bool = False) -> list[str]:
@@ -21,10 +26,6 @@ def adapter_keys(model, experts: bool = False) -> list[str]:
     outside of the layers. The many routed experts get an adapter only when asked: each sees few tokens of a person's
     data, and together they are most of the model. Raises Missing when there is nothing to adapt.
     """
-    import mlx.nn as nn
-    from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
-    from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
-
     stacked, linear = SwitchLinear | QuantizedSwitchLinear, nn.Linear | nn.QuantizedLinear
     found = set()
     for layer in getattr(model, "layers", ()):
@@ -46,11 +47,6 @@ def adapter_keys(model, experts: bool = False) -> list[str]:
     return sorted(found)
 
 
-def is_routed(name: str) -> bool:
-    """Whether the module of this name, inside a layer, belongs to the routed experts."""
-    return bool({*name.split(".")} & {*EXPERTS})
-
-
 def add_lora(
     model, rank: int, scale: float, dropout: float, keys: list[str], seed: int, layers: int = -1
 ) -> None:
@@ -58,9 +54,6 @@ def add_lora(
 
     B starts at zero, so the model's outputs do not change until it is trained. The seed decides A.
     """
-    import mlx.core as mx
-    from mlx_lm.tuner.utils import linear_to_lora_layers
-
     mx.random.seed(seed)
     model.freeze()
     count = len(model.layers) if layers < 0 else layers
@@ -111,18 +104,6 @@ def save(
     return fingerprint
 
 
-def fingerprint_of(directory: Path) -> str:
-    """SHA-256 of the adapter's weights. Raises Missing when there are none."""
-    path = directory / "adapters.safetensors"
-    if not path.exists():
-        raise Missing("no_adapter", f"{path} is not there", "uv run scripts/check_status.py")
-    digest = hashlib.sha256()
-    with path.open("rb") as weights:
-        while block := weights.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def load(model, directory: Path, seed: int = 0) -> dict:
     """Add the adapter in `directory` to a base model, trainable, everything else frozen; returns its config.
 
@@ -146,9 +127,6 @@ def load(model, directory: Path, seed: int = 0) -> dict:
 
 def take_off(model) -> None:
     """Give a model with LoRA its own layers back, as they were before `add_lora`."""
-    from mlx.utils import tree_unflatten
-    from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
-
     adapted = [
         (name, module.linear)
         for name, module in model.named_modules()
@@ -159,8 +137,6 @@ def take_off(model) -> None:
 
 def put(model, directory: Path) -> None:
     """The weights of the adapter in `directory` into a model that has LoRA already. Raises Failed unless all of them fit."""
-    from mlx.utils import tree_flatten
-
     parameters, _ = load_arrays(directory / "adapters.safetensors")
     there = {name: value.shape for name, value in tree_flatten(model.trainable_parameters())}
     given = {name: value.shape for name, value in parameters.items()}
@@ -174,15 +150,3 @@ def put(model, directory: Path) -> None:
             f"use the base model that it was trained on: {read_config(directory).get('base_model', 'unknown')}",
         )
     model.load_weights(list(parameters.items()), strict=False)
-
-
-def read_config(directory: Path) -> dict:
-    """adapter_config.json, as mlx-lm or this package wrote it. Raises Missing when it is not there."""
-    config = state.read_json(directory / "adapter_config.json")
-    if config is None:
-        raise Missing(
-            "no_adapter",
-            f"{directory} has no adapter_config.json",
-            "uv run scripts/check_status.py",
-        )
-    return config

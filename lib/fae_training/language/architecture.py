@@ -5,19 +5,13 @@ Found by structure and confirmed by numbers, never by the name of a class: mlx-l
 
 import contextlib
 import operator
-from dataclasses import dataclass
 
+import mlx.core as mx
+import mlx.nn as nn
+from mlx_lm.models import qwen3_5, qwen3_next
+from mlx_lm.models.cache import KVCache, RotatingKVCache, make_prompt_cache
 
-@dataclass(frozen=True)
-class Output:
-    """How logits follow from hidden states: softcap tanh(scale W h / softcap), W those of the layer called `name`.
-
-    softcap None: no tanh. name None: some other way, which only the model itself knows.
-    """
-
-    name: str | None
-    scale: float = 1.0
-    softcap: float | None = None
+from fae_training.language.fast_settings import Output
 
 
 def backbone(model):
@@ -25,8 +19,6 @@ def backbone(model):
 
     In most models model.model, in those with a vision part model.language_model.model. A backbone is its own.
     """
-    import mlx.nn as nn
-
     layers = getattr(model, "layers", None)
     if not layers:
         return None
@@ -41,23 +33,17 @@ def backbone(model):
 
 def is_hybrid(model) -> bool:
     """Whether the layers are Qwen3.5's or Qwen3-Next's, whose linear attention shared_prefix knows."""
-    from mlx_lm.models import qwen3_5, qwen3_next
-
     known = (qwen3_5.DecoderLayer, qwen3_next.Qwen3NextDecoderLayer)
     return all(isinstance(layer, known) for layer in model.layers)
 
 
 def has_plain_caches(model) -> bool:
     """Whether all that the layers keep of earlier tokens is keys and values."""
-    from mlx_lm.models.cache import KVCache, RotatingKVCache, make_prompt_cache
-
     return all(type(cache) in (KVCache, RotatingKVCache) for cache in make_prompt_cache(model))
 
 
 def logits_of(model, hidden):
     """The model's own logits from hidden states [tokens, hidden], whatever it does after its backbone: [tokens, vocabulary]."""
-    import mlx.core as mx
-
     with _answering(backbone(model), hidden[None]):
         return model(mx.zeros((1, hidden.shape[0]), mx.int32))[0]
 
@@ -87,9 +73,6 @@ def find_output(model, hidden, tolerance: float) -> Output:
     Tried are all layers outside of the backbone's own that have the vocabulary's size, with every number of the model
     whose name speaks of logits as their scale, its inverse, or their softcap.
     """
-    import mlx.core as mx
-    import mlx.nn as nn
-
     # Larger than they are, so that a softcap bends them enough to be seen.
     hidden = hidden * 4
     logits = logits_of(model, hidden)
@@ -133,8 +116,6 @@ def _logit_numbers(model) -> list[float]:
 
 
 def _finished(logits, output: Output):
-    import mlx.core as mx
-
     logits = logits * output.scale
     if output.softcap is None:
         return logits
@@ -143,8 +124,6 @@ def _finished(logits, output: Output):
 
 def distance(ours, theirs):
     """||ours - theirs|| / ||theirs|| of each row [n], infinite where there is a NaN."""
-    import mlx.core as mx
-
     ours, theirs = ours.astype(mx.float32), theirs.astype(mx.float32)
     wrong = mx.linalg.norm(ours - theirs, axis=-1) / mx.linalg.norm(theirs, axis=-1)
     return mx.where(mx.isnan(wrong), mx.inf, wrong)

@@ -7,6 +7,8 @@ makes them again from the log of the sum that it kept (Dao et al., arXiv 2205.14
 
 import functools
 
+import mlx.core as mx
+
 from fae_training.language.elementwise import exp, made_again
 
 # The scores of a block, as bytes of float32, and the fewest queries in one.
@@ -20,8 +22,6 @@ def attend(q, k, v, scale: float, mask=None):
     q [B, H, T, D]; k, v [B, Hkv, S, D] with H a multiple of Hkv. mask [B, 1, T, S] is true where a query may look;
     None is causal, for S = T. Every query must see a key.
     """
-    import mlx.core as mx
-
     if mx.cuda.is_available() and mx.default_device() == mx.gpu:
         how = "causal" if mask is None else mask
         return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=how)
@@ -37,8 +37,6 @@ def block_of(rows: int, keys: int) -> int:
 
 def _causal(start: int, stop: int):
     """What is added to the scores of queries start .. stop - 1 of the first `stop` keys, [1, 1, queries, stop]."""
-    import mlx.core as mx
-
     hidden = mx.arange(start, stop)[:, None] < mx.arange(stop)
     return mx.where(hidden, -mx.inf, 0.0)[None, None]
 
@@ -46,7 +44,6 @@ def _causal(start: int, stop: int):
 @functools.cache
 def _attention(scale: float, causal: bool):
     """The function for one kind of mask, with its own gradient."""
-    import mlx.core as mx
 
     def blocks(q, k, bias):
         """(first query, one past the last, how many keys they may see, what is added to the scores) of each block."""

@@ -7,6 +7,9 @@ is keys and values compute a shared prefix once. All of it is differentiable.
 
 import contextlib
 
+import mlx.core as mx
+from mlx_lm.models.base import create_attention_mask
+
 
 class BranchCache:
     """What one layer is told of the sequences that this level branched off from, in the place of mlx-lm's KVCache.
@@ -23,8 +26,6 @@ class BranchCache:
         return self.branches.start
 
     def update_and_fetch(self, keys, values):
-        import mlx.core as mx
-
         self.own = keys, values
         for sequence, _, before in self.branches.ancestors:
             earlier_keys, earlier_values = self.earlier[before]
@@ -48,8 +49,6 @@ class Branches:
 
     def mask(self, length: int, return_array: bool = False, window: int | None = None):
         """As KVCache.make_mask; with ancestors [n, 1, width, keys], keys those of the levels before it, then its own."""
-        from mlx_lm.models.base import create_attention_mask
-
         if not self.ancestors:
             return create_attention_mask(_Length(length), None, window, return_array)
         if window not in self.masks:
@@ -57,8 +56,6 @@ class Branches:
         return self.masks[window]
 
     def _make_mask(self, window: int | None):
-        import mlx.core as mx
-
         own = mx.arange(self.width)
         parts = [mx.broadcast_to(own[:, None] >= own, (self.count, self.width, self.width))]
         positions = [mx.broadcast_to(own, (self.count, self.width)) + self.start[:, None]]
@@ -97,8 +94,6 @@ def forward(backbone, tokens: list, links: list, caches: int):
 
     caches: how many the model wants, in most models one for each layer.
     """
-    import mlx.core as mx
-
     shapes = [level.shape for level in tokens]
     kept: list = [[] for _ in range(caches)]
     outputs = []
@@ -127,8 +122,6 @@ def checkpointed(layers):
 
 
 def _checkpointing(call):
-    import mlx.core as mx
-
     def checkpointing(layer, *given, **named):
         arguments = dict(enumerate(given)) | named
         place = next((k for k, v in arguments.items() if isinstance(v, BranchCache)), None)

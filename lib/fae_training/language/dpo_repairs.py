@@ -1,5 +1,9 @@
 """mlx-tune's DPO with its defects put right, each by name, so that a fix upstream can retire it.
 
+What runs of mlx-tune: DPOConfig holds the settings, and DPOTrainer checks them and calls the training; the model and its
+LoRA are loaded as for SFT (mlx_tune_repairs.py). What is ours: the loop (fit.fit), the batches, the loss, the reference,
+validation, checkpoints and the saving of the adapter.
+
 What is wrong in mlx-tune 0.6.0, measured; tests/test_dpo_repairs.py shows each one on the stock trainer:
 
 leaking_state     at batch 1 the rejected answer goes on from the recurrent state that the chosen one left
@@ -24,26 +28,34 @@ not_finite        a NaN loss goes on to the end and is saved
 fallback          a missing import starts SFT on the chosen answers instead
 """
 
-from __future__ import annotations
+from pathlib import Path
+
+from mlx_tune import DPOConfig, DPOTrainer
 
 from fae_training.errors import Failed
 from fae_training.fit import fit
-from fae_training.fit_progress import FitResult, FitSettings
-from fae_training.language import adapters, preference_reference, preference_scoring, validation_set
-from fae_training.language.drift import Drift
-from fae_training.language.fast_path import FastSettings
+from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.language import (
+    mlx_tune_repairs,
+    preference_reference,
+    preference_scoring,
+    scoring,
+    validation_set,
+)
+from fae_training.language.drift_monitor import DriftMonitor
+from fae_training.language.fast_settings import FastSettings
+from fae_training.language.objective import Objective
 from fae_training.language.preference_batches import Pair, PreferenceBatches, loss_function
-from fae_training.language.preference_loss import Objective
-from fae_training.language.preference_watch import Watch
+from fae_training.language.validation_set import Looks
+from fae_training.runs import Run
+from fae_training.session import Session
 
-# Ten looks at a run: preferences are learned, and overdone, within a few dozen steps.
+# So many in a run: preferences are learned, and overdone, within a few dozen steps.
 VALIDATIONS = 10
 
 
-def dpo_config(settings: dict, run_directory):
-    """DPOConfig from our settings."""
-    from mlx_tune import DPOConfig
-
+def dpo_config(settings: dict, run_directory: Path) -> DPOConfig:
+    """What mlx-tune's class reads when it is made; what fit.fit does comes from the settings themselves."""
     return DPOConfig(
         output_dir=str(run_directory),
         beta=settings["beta"],
@@ -53,155 +65,137 @@ def dpo_config(settings: dict, run_directory):
         per_device_train_batch_size=settings["batch_size"],
         gradient_accumulation_steps=settings["gradient_accumulation"],
         max_steps=settings["steps"],
-        warmup_steps=round(settings["warmup_ratio"] * settings["steps"]),
         max_seq_length=settings["max_length"],
-        # DPOConfig keeps what it does not know; the repaired trainer reads these.
-        lr_scheduler_type=settings["schedule"],
-        weight_decay=settings["weight_decay"],
-        seed=settings["seed"],
-        guard=settings["guard"],
-        guard_weight=settings["guard_weight"],
-        max_gradient_norm=settings["max_gradient_norm"],
     )
 
 
-def dpo_trainer(
-    model,
-    tokenizer,
-    config,
-    pairs: list[Pair],
-    held_out: list[Pair],
-    longest: int,
-    fast: FastSettings,
-    run,
-    session,
-):
-    """An mlx-tune DPOTrainer whose loop is ours (fit.fit); .train() returns mlx-tune's answer, .result has the rest.
+class RepairedDPOTrainer(DPOTrainer):
+    """mlx-tune's DPOTrainer with our loop; train() returns mlx-tune's answer, `result` has what fit.fit returned.
 
-    `model` is mlx-tune's, with the adapter applied that the run starts from: as it is now, it is the reference.
-    longest: tokens of the longest row, for which memory was planned.
+    model: mlx-tune's, with the adapter applied that the run starts from; as it is now, it is the reference. longest:
+    tokens of the longest row, for which memory was planned. batches, looks and monitor are there once it trains.
     """
-    from mlx_tune import DPOTrainer
 
-    class RepairedDPOTrainer(DPOTrainer):
-        result: FitResult | None = None
-        watch: Watch | None = None
-        looks: validation_set.Looks | None = None
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        settings: dict,
+        pairs: list[Pair],
+        held_out: list[Pair],
+        longest: int,
+        fast: FastSettings,
+        run: Run,
+        session: Session,
+    ):
+        # loss_type, odds_ratio: a loss that is not known is an error.
+        self.objective = Objective.of(settings)
+        config = dpo_config(settings, run.directory)
+        super().__init__(model=model, tokenizer=tokenizer, train_dataset=pairs, args=config)
+        self.settings, self.held_out, self.longest = settings, held_out, longest
+        self.fast, self.run, self.session = fast, run, session
+        self.result: FitResult | None = None
 
-        def _tokenize_preference_pair(self, sample):
-            """chat_messages, missing_sides, over_long: pairs are token ids already (preference_batches)."""
-            raise Failed("tokenized", "mlx-tune asked for pairs of plain text", "report this")
+    def _tokenize_preference_pair(self, sample):
+        """chat_messages, missing_sides, over_long: pairs are token ids already (preference_batches)."""
+        raise Failed("tokenized", "mlx-tune asked for pairs of plain text", "report this")
 
-        def _train_subprocess(self):
-            """fallback: an error is an error."""
-            raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
+    def _train_subprocess(self):
+        """fallback: an error is an error."""
+        raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
 
-        def objective(self) -> Objective:
-            """loss_type, odds_ratio: one that is not known is an error."""
-            return Objective(
-                self.loss_type,
-                self.beta,
-                self.label_smoothing,
-                self.config.guard,
-                self.config.guard_weight,
-            )
+    def _train_native(self) -> dict:
+        """leaking_state, bf16_sums, shuffling, validation, progress, not_finite: batches, loss and fit."""
+        model = self.model.model
+        self.batches = PreferenceBatches(
+            self.train_dataset, self.settings["batch_size"], self.settings["seed"], self.fast
+        )
+        self.looks = self._plan_looks()
+        # Half of what a validation may compute is for preferences, a quarter each for conversations and answers.
+        half = self.looks.validating_tokens // 4 * 2
+        validated = preference_scoring.choose(self.held_out, half, validation_set.FEWEST_VALIDATED)
+        self.validation = preference_scoring.in_batches(validated, self.looks.batch_tokens)
+        self.batches.reference = self._measure_reference()
+        self.monitor = self._start_monitor(validated)
+        self.fit_settings = self._fit_settings()
+        self.result = fit(
+            model,
+            self.fit_settings,
+            loss_function(self.objective, self.fast),
+            self.batches,
+            self._validate if validated else None,
+            self.run,
+            self.session,
+        )
+        return mlx_tune_repairs.saved(self)
 
-        def fit_settings(self) -> FitSettings:
-            """accumulation, warm_up, schedule, seed: from the config's fields, which the stock loop never reads."""
-            return FitSettings(
-                steps=self.iters,
-                learning_rate=self.learning_rate,
-                gradient_accumulation=self.gradient_accumulation_steps,
-                warmup_steps=self.warmup_steps,
-                schedule=self.config.lr_scheduler_type,
-                weight_decay=self.config.weight_decay,
-                seed=self.config.seed,
-                report_every=1,
-                validate_every=self.looks.validate_every,
-                save_every=max(1, self.iters // VALIDATIONS),
-                max_gradient_norm=self.config.max_gradient_norm,
-                best_metric="val_judged_loss",
-                stop_when=lambda values: self.watch.look(values),
-                scoring=self.looks.scoring_in_validations,
-            )
+    def _plan_looks(self) -> Looks:
+        fewest = preference_scoring.choose(self.held_out, 0, validation_set.FEWEST_VALIDATED)
+        return validation_set.plan_looks(
+            self.batches,
+            self.settings["steps"],
+            self.settings["gradient_accumulation"],
+            VALIDATIONS,
+            2 * sum(pair.computed_tokens for pair in fewest),
+            self.longest * 2 * self.batches.batch_size,
+        )
 
-        def _train_native(self) -> dict:
-            """leaking_state, bf16_sums, shuffling, validation, progress, not_finite: batches, loss and fit."""
-            inner, objective = self.model.model, self.objective()
-            self.batches = PreferenceBatches(pairs, self.batch_size, self.config.seed, fast)
-            micro_batches = self.iters * self.gradient_accumulation_steps
-            fewest = preference_scoring.choose(held_out, 0, validation_set.FEWEST_VALIDATED)
-            self.looks = validation_set.plan_looks(
-                self.batches,
-                self.iters,
-                self.gradient_accumulation_steps,
-                VALIDATIONS,
-                2 * sum(pair.computed_tokens for pair in fewest),
-                longest * 2 * self.batches.batch_size,
-            )
-            # Half of what a look may compute is for preferences, a quarter each for conversations and answers.
-            part = self.looks.validating_tokens // 4
-            validated = preference_scoring.choose(held_out, 2 * part, len(fewest))
-            validation = preference_scoring.in_batches(validated, self.looks.batch_tokens)
-            with session.stage("measuring the reference"):
-                reference = self._reference(inner, objective, micro_batches, validation)
-            self.batches.reference = reference
-            with session.stage("validating"):
-                drift = Drift(inner, self.tokenizer, validated, run, fast, self.looks, session)
-                drift.begin(len(drift.probed))
-                start = drift.measure(0)
-            self.watch = Watch(
-                start.get("val_answer_tokens"),
-                preference_scoring.mean_chosen_tokens(validated) if validated else None,
-                start.get("val_conversation_loss"),
-            )
-
-            def validate(step: int) -> dict:
-                # Before the first step the conversations are measured already.
-                drift.begin(len(validated) + (len(drift.probed) if step else 0))
-                values = preference_scoring.validation_values(
-                    inner, validation, reference, objective, fast, drift.finished
-                )
-                values |= drift.measure(step // self.looks.validate_every) if step else start
-                return values | {"val_judged_loss": self.watch.judged_loss(values)}
-
-            self.result = fit(
-                inner,
-                self.fit_settings(),
-                loss_function(objective, fast),
-                self.batches,
-                validate if validated else None,
-                run,
-                session,
-            )
-            self._save_adapters(self.result.best_step)
-            return {"status": "success", "adapter_path": str(self.adapter_path)}
-
-        def _reference(self, inner, objective, micro_batches, validation) -> dict | None:
-            """reference_rows, reference_mode: what this run reads, kept in its directory."""
-            if not objective.needs_reference:
-                return None
+    def _measure_reference(self) -> dict | None:
+        """reference_rows, reference_mode: of the pairs that this run reads, kept in its directory."""
+        if not self.objective.needs_reference:
+            return None
+        micro_batches = self.settings["steps"] * self.settings["gradient_accumulation"]
+        with self.session.stage("measuring the reference"):
             return preference_reference.measure(
-                inner,
-                self.batches.first(micro_batches) + validation,
-                run.file("reference.json"),
-                f"{run.record['model_fingerprint']} {run.record['start']['fingerprint']}",
-                fast,
-                session.advance,
+                self.model.model,
+                self.batches.first(micro_batches) + self.validation,
+                self.run.file("reference.json"),
+                f"{self.run.record['model_fingerprint']} {self.run.record['start']['fingerprint']}",
+                self.fast,
+                self.session.advance,
             )
 
-        def _save_adapters(self, step: int) -> None:
-            """swallowed_saving: what cannot be saved raises."""
-            lora = self.model.lora_config
-            adapters.save(
-                self.adapter_path,
-                self.result.best_parameters,
-                lora["r"],
-                lora["lora_alpha"] / lora["r"],
-                lora["lora_dropout"],
-                self.model._resolved_lora_keys,
-                len(self.model.model.layers),
-                run.record["model"]["id"],
+    def _start_monitor(self, validated: list[Pair]) -> DriftMonitor:
+        """What drift is measured against is the model before its first step."""
+        with self.session.stage("validating"):
+            monitor = DriftMonitor.of(
+                self.model.model,
+                self.tokenizer,
+                validated,
+                self.run,
+                self.fast,
+                self.looks,
+                self.session,
             )
+            monitor.begin(scoring.counting(self.session, monitor.conversations))
+        return monitor
 
-    return RepairedDPOTrainer(model=model, tokenizer=tokenizer, train_dataset=pairs, args=config)
+    def _fit_settings(self) -> FitSettings:
+        """accumulation, warm_up, schedule, seed."""
+        return FitSettings.of(
+            self.settings,
+            report_every=1,
+            validate_every=self.looks.validate_every,
+            save_every=max(1, self.settings["steps"] // VALIDATIONS),
+            best_metric="val_judged_loss",
+            stop_when=self.monitor.ends,
+            scoring=self.looks.scoring_in_validations,
+        )
+
+    def _validate(self, step: int) -> dict:
+        """What is validated after so many steps: the preferences, and the monitor's measurements of drift."""
+        pairs = sum(len(batch) for batch in self.validation)
+        # Before the first step drift is measured already.
+        items = pairs + (self.monitor.conversations if step else 0)
+        finished = scoring.counting(self.session, items)
+        values = preference_scoring.validation_values(
+            self.model.model,
+            self.validation,
+            self.batches.reference,
+            self.objective,
+            self.fast,
+            finished,
+        )
+        number = step // self.looks.validate_every
+        values |= self.monitor.measure(number, finished) if step else self.monitor.start
+        return values | {"val_judged_loss": self.monitor.judged_loss(values)}

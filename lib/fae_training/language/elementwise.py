@@ -8,18 +8,16 @@ made again, and keeps nothing but the inputs.
 import functools
 import math
 
+import mlx.core as mx
+
 
 def exp(x):
     """e^x, float32, without a gradient of its own: for forward passes and hand-written gradients."""
-    import mlx.core as mx
-
     return mx.power(math.e, x) if mx.default_device() == mx.cpu else mx.exp(x)
 
 
 def sigmoid(x):
     """1 / (1 + e^-x), float32, without a gradient of its own."""
-    import mlx.core as mx
-
     x = x.astype(mx.float32)
     return mx.reciprocal(1 + exp(-x)) if mx.default_device() == mx.cpu else mx.sigmoid(x)
 
@@ -30,8 +28,6 @@ def made_again(inputs, cotangents) -> list:
     mx.compile finds that the backward pass makes what the forward pass made already, and would keep it for as
     long. As arrays that wait for the gradient they are others.
     """
-    import mlx.core as mx
-
     return mx.depends(list(inputs), list(cotangents))
 
 
@@ -52,8 +48,6 @@ def opened(gate, x):
 
 @functools.cache
 def _silu():
-    import mlx.core as mx
-
     @mx.custom_function
     def silu(x):
         return (x * sigmoid(x)).astype(x.dtype)
@@ -69,8 +63,6 @@ def _silu():
 
 @functools.cache
 def _gated():
-    import mlx.core as mx
-
     @mx.custom_function
     def gated(gate, x):
         return (gate * sigmoid(gate) * x).astype(x.dtype)
@@ -87,8 +79,6 @@ def _gated():
 
 @functools.cache
 def _opened():
-    import mlx.core as mx
-
     @mx.custom_function
     def opened(gate, x):
         return (sigmoid(gate) * x).astype(x.dtype)

@@ -18,6 +18,9 @@ is written by hand: it keeps S at the chunk boundaries and U, and makes everythi
 import functools
 from dataclasses import dataclass
 
+import mlx.core as mx
+import mlx.nn as nn
+
 from fae_training.language.elementwise import exp, made_again
 
 CHUNK = 64
@@ -71,8 +74,6 @@ def state_at(chunks, k, log_g, sequence, position):
     k [B, T, Hk, Dk] and log_g [B, T, Hv] are what `chunkwise_with_chunks` was given; sequence and
     position [branches] are integers, 0 <= position <= T. Returns [branches, Hv, Dv, Dk] in float32.
     """
-    import mlx.core as mx
-
     count = chunks.updates.shape[0]
     chunk, inside = position // CHUNK, position % CHUNK
     # At the very end there is no further chunk: `inside` is 0 there, so any chunk's tokens will do.
@@ -92,15 +93,10 @@ def state_at(chunks, k, log_g, sequence, position):
 
 def log_gate(A_log, a, dt_bias):
     """log g of Qwen3.5's gate, g = exp(-exp(A_log) softplus(a + dt_bias)); float32, the shape of a."""
-    import mlx.core as mx
-    import mlx.nn as nn
-
     return -mx.exp(A_log.astype(mx.float32)) * nn.softplus(a + dt_bias).astype(mx.float32)
 
 
 def _run(with_chunks, q, k, v, log_g, beta, state):
-    import mlx.core as mx
-
     global calls
     calls += 1
     if state is None:
@@ -130,8 +126,6 @@ def head_groups(elements: int, key_heads: int) -> int:
 
 def _padded(x, count):
     """[B, T, ...] with zeros up to `count` whole chunks; zero log_g and beta leave the state alone."""
-    import mlx.core as mx
-
     missing = count * CHUNK - x.shape[1]
     return mx.pad(x, [(0, 0), (0, missing)] + [(0, 0)] * (x.ndim - 2)) if missing else x
 
@@ -154,8 +148,6 @@ def inverse_of_unit_lower(A):
     Blocks on the diagonal are inverted first and merged two by two, [[P, 0], [-Q X P, Q]]: as stable as
     forward substitution, and only matrix products, which every backend runs on its own device.
     """
-    import mlx.core as mx
-
     size, width = A.shape[-1], INVERSE_BLOCK
     blocks = [A[..., i : i + width, i : i + width] for i in range(0, size, width)]
     block = mx.stack(blocks, axis=-3)
@@ -181,8 +173,6 @@ def _prepare(q, k, v, log_g, beta):
     Heads are [.., Hk, 1, ..] for keys and queries and [.., Hk, groups, ..] for values, so that products
     of keys are made once for the value heads that share them.
     """
-    import mlx.core as mx
-
     count = -(-q.shape[1] // CHUNK)
     key_heads, groups = k.shape[2], v.shape[2] // k.shape[2]
 
@@ -219,8 +209,6 @@ def _between(log_g):
     Added up from i on. As a difference of two running sums it would lose the digits that count: after
     some tokens with gates near 0 those sums are large and the difference of neighbours is small.
     """
-    import mlx.core as mx
-
     later = mx.tril(mx.ones((CHUNK, CHUNK), dtype=mx.bool_), -1)
     sums = mx.cumsum(mx.where(later, log_g[..., :, None], 0.0), axis=-2)
     return mx.where(later | mx.eye(CHUNK, dtype=mx.bool_), sums, -mx.inf)
@@ -232,7 +220,6 @@ def _rule(with_chunks):
 
     Without `with_chunks` nobody differentiates through the last two, and their gradients are not read.
     """
-    import mlx.core as mx
 
     @mx.custom_function
     def rule(q, k, v, log_g, beta, state):

@@ -1,109 +1,17 @@
-"""The implementations of the gated delta rule that there are, measured on this device at this model's shapes.
+"""The implementations of the gated delta rule that there are, under one signature.
 
 chunkwise  gated_delta.py: matrix products, chunk by chunk
 mx.fast    mx.fast.gated_delta_update: whatever MLX has for this device, with a gradient of its own
 mlx-lm     mlx_lm.models.gated_delta.gated_delta_ops: token by token, what mlx-lm trains with
 
-The fastest of those that are right and need no more memory than chunkwise (which is what memory.py plans for) computes
-every sequence that nothing branches off from. A shared prefix goes through chunkwise, which alone has the state inside
-of a sequence. mlx-lm's is the measure of what is right.
+gated_delta_check.py measures them and gated_delta_report.py says which one runs. A shared prefix goes through chunkwise,
+which alone has the state inside of a sequence.
 """
 
-import hashlib
-import json
-import math
-import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import mlx.core as mx
+from mlx_lm.models.gated_delta import gated_delta_ops
 
-from fae_training import state
 from fae_training.language import gated_delta
-
-# float32 rounding over some hundred steps; a wrong formula is off by 1e-2 and more. In 16 bits the rounding is that of
-# the inputs and outputs.
-LARGEST_ERROR, LARGEST_ERROR_16_BITS = 1e-4, 3e-2
-# More memory than chunkwise by this factor is as much: the measured peaks move by some per cent.
-AS_LEAN = 1.1
-# How long the measured sequence is: chunks and a ragged tail. mlx-lm keeps a state a token, so no longer than needed.
-TOKENS = 200
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """Heads and their widths in one layer, and the type of q, k and v."""
-
-    key_heads: int
-    value_heads: int
-    key_width: int
-    value_width: int
-    dtype: str
-
-    @classmethod
-    def of(cls, backbone) -> "Shapes":
-        """Those of a model of Qwen3.5's kind."""
-        layer = next(layer.linear_attn for layer in backbone.layers if layer.is_linear)
-        dtype = str(layer.conv1d.weight.dtype).removeprefix("mlx.core.")
-        heads = layer.num_k_heads, layer.num_v_heads
-        return cls(*heads, layer.head_k_dim, layer.head_v_dim, dtype)
-
-
-# Grouped heads, for the comparison in float32.
-SMALL = Shapes(2, 4, 32, 32, "float32")
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """error: the largest one relative to mlx-lm's, over outputs and gradients, in float32 and small; error_here: at the
-    model's shapes in its type. seconds and peak_bytes: a forward and backward pass over TOKENS tokens there."""
-
-    rule: str
-    error: float
-    error_here: float
-    seconds: float
-    peak_bytes: int
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was measured, chunkwise first. layers_error: of our layers around the rule, relative to mlx-lm's layers."""
-
-    shapes: Shapes
-    layers_error: float
-    measured: tuple[Measurement, ...]
-
-    @property
-    def chosen(self) -> str:
-        ours = self.measured[0]
-        able = [m for m in self.measured if self._right(m)]
-        able = [m for m in able if m.peak_bytes <= AS_LEAN * ours.peak_bytes] or able
-        return min(able, key=lambda m: m.seconds).rule
-
-    @property
-    def right(self) -> bool:
-        """Whether chunkwise and our layers are: without them nothing of this is used."""
-        return self._right(self.measured[0]) and self.layers_error <= LARGEST_ERROR
-
-    def _right(self, measured: Measurement) -> bool:
-        here = LARGEST_ERROR if self.shapes.dtype == "float32" else LARGEST_ERROR_16_BITS
-        return measured.error <= LARGEST_ERROR and measured.error_here <= here
-
-    def sentence(self) -> str:
-        if not self.right:
-            error = max(self.measured[0].error, self.measured[0].error_here, self.layers_error)
-            return (
-                f"the chunkwise gated delta rule differs from mlx-lm's by {error:.1e} "
-                f"(allowed {LARGEST_ERROR:.0e}) and is off; training is slow but right"
-            )
-        chosen = next(m for m in self.measured if m.rule == self.chosen)
-        others = ", ".join(
-            f"{m.rule} {m.seconds / chosen.seconds:.1f} times its time and {m.peak_bytes / chosen.peak_bytes:.1f} times its memory"
-            for m in self.measured
-            if m is not chosen
-        )
-        return f"gated delta rule: {chosen.rule} runs; {others}"
-
-    def as_dict(self) -> dict:
-        return {"chosen": self.chosen} | asdict(self)
 
 
 def rule(name: str):
@@ -116,191 +24,13 @@ def _chunkwise(q, k, v, log_g, beta, state=None):
 
 
 def _mx_fast(q, k, v, log_g, beta, state=None):
-    import mlx.core as mx
-
     y, last = mx.fast.gated_delta_update(q, k, v, mx.exp(log_g), beta, _start(q, v, state))
     return y, last
 
 
 def _mlx_lm(q, k, v, log_g, beta, state=None):
-    import mlx.core as mx
-    from mlx_lm.models.gated_delta import gated_delta_ops
-
     return gated_delta_ops(q, k, v, mx.exp(log_g), beta, _start(q, v, state))
 
 
 def _start(q, v, state):
-    import mlx.core as mx
-
     return mx.zeros((q.shape[0], *v.shape[2:], q.shape[3])) if state is None else state
-
-
-def check(shapes: Shapes, cache_directory: Path | None = None) -> Report:
-    """The Report for these shapes, device and versions, measured once and then kept in cache_directory."""
-    cache = None
-    if cache_directory is not None:
-        cache = cache_directory / f"gated-delta-{_versions(shapes)}.json"
-        kept = state.read_json(cache)
-        if kept is not None:
-            measured = tuple(Measurement(**one) for one in kept["measured"])
-            return Report(Shapes(**kept["shapes"]), kept["layers_error"], measured)
-    report = measure(shapes)
-    if cache is not None:
-        state.write_json(cache, report.as_dict())
-    return report
-
-
-def _versions(shapes: Shapes) -> str:
-    from importlib.metadata import version
-
-    import mlx.core as mx
-
-    from fae_training.language import attention, elementwise, shared_prefix
-
-    modules = (gated_delta, shared_prefix, attention, elementwise)
-    sources = [Path(module.__file__).read_text() for module in modules]
-    sources.append(Path(__file__).read_text())
-    device = [str(mx.default_device()), str(mx.device_info())]
-    facts = [version("mlx"), version("mlx-lm"), *device, asdict(shapes), *sources]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-
-
-def measure(shapes: Shapes) -> Report:
-    """All rules forward and backward: at batch 2 with a start state in float32, then at the model's shapes."""
-    import mlx.core as mx
-
-    counted = gated_delta.calls
-    names = ["chunkwise", "mx.fast", "mlx-lm"] if hasattr(mx.fast, "gated_delta_update") else ["chunkwise", "mlx-lm"]  # fmt: skip
-    small, here = _inputs(SMALL, 2, 150), _inputs(shapes, 1, TOKENS)
-    right, seconds, peak = _passed("mlx-lm", small, here)
-    measured = []
-    for name in names:
-        if name == "mlx-lm":
-            measured.append(Measurement(name, 0.0, 0.0, seconds, peak))
-            continue
-        try:
-            found, own_seconds, own_peak = _passed(name, small, here)
-        except (RuntimeError, ValueError):  # not made for these shapes or this device
-            measured.append(Measurement(name, math.inf, math.inf, math.inf, 0))
-            continue
-        errors = [max(relative_errors(a, b)) for a, b in zip(found, right, strict=True)]
-        measured.append(Measurement(name, *errors, own_seconds, own_peak))
-    report = Report(shapes, max(relative_errors(*_layers_of_both())), tuple(measured))
-    gated_delta.calls = counted
-    return report
-
-
-def _inputs(shapes: Shapes, batch: int, tokens: int) -> list:
-    """q, k, v, log_g, beta and a start state as a layer makes them, and what their outputs are multiplied by."""
-    import mlx.core as mx
-    from mlx_lm.models.gated_delta import normalize_qk
-
-    key = iter(mx.random.split(mx.random.key(0), 9))
-
-    def normal(*shape):
-        return mx.random.normal(shape, key=next(key))
-
-    heads, width = shapes.value_heads, shapes.value_width
-    q, k = (normal(batch, tokens, shapes.key_heads, shapes.key_width) for _ in range(2))
-    q, k = normalize_qk(q, k, inv_scale=shapes.key_width**-0.5, eps=1e-6)
-    v, b = normal(batch, tokens, heads, width), normal(batch, tokens, heads)
-    log_g = gated_delta.log_gate(
-        mx.log(mx.linspace(0.1, 4, heads)), normal(batch, tokens, heads), mx.ones((heads,))
-    )
-    dtype = getattr(mx, shapes.dtype)
-    q, k, v, beta = (x.astype(dtype) for x in (q, k, v, mx.sigmoid(b)))
-    start = normal(batch, heads, width, shapes.key_width)
-    inputs = [q, k, v, log_g, beta, start, normal(*v.shape), normal(*start.shape)]
-    mx.eval(inputs)
-    return inputs
-
-
-def _passed(name: str, small: list, here: list):
-    """((outputs and gradients for small, for here), seconds and peak bytes of the pass over here)."""
-    import mlx.core as mx
-
-    def total(q, k, v, log_g, beta, start, along, along_last):
-        y, last = rule(name)(q, k, v, log_g, beta, start)
-        return (y * along).sum() + (last * along_last).sum(), y, last
-
-    graph = mx.value_and_grad(total, argnums=list(range(6)))
-    if mx.default_device() == mx.Device(mx.gpu):  # as fit does
-        graph = mx.compile(graph)
-
-    def once(inputs):
-        (_, y, last), gradients = graph(*inputs)
-        mx.eval(y, last, gradients)
-        return [y, last, *gradients]
-
-    found, seconds, peak = [once(small), once(here)], [], 0
-    for _ in range(2):
-        mx.clear_cache()
-        before = mx.get_active_memory()
-        mx.reset_peak_memory()
-        started = time.perf_counter()
-        once(here)
-        seconds.append(time.perf_counter() - started)
-        peak = mx.get_peak_memory() - before
-    return found, min(seconds), peak
-
-
-def relative_errors(ours, theirs) -> list[float]:
-    """The largest error of each array relative to its largest value; a NaN is infinite, or max() would pass it over."""
-    import mlx.core as mx
-
-    errors = [
-        (mx.max(mx.abs(a - b)) / mx.max(mx.abs(b))).item()
-        for a, b in zip(ours, theirs, strict=True)
-    ]
-    return [error if error == error else math.inf for error in errors]
-
-
-def _layers_of_both() -> tuple[list, list]:
-    """Output and gradient of a small Qwen3.5 through our layers and through mlx-lm's, from the same input."""
-    import mlx.core as mx
-    from mlx.utils import tree_flatten
-    from mlx_lm.models import qwen3_5
-
-    from fae_training.language import gated_delta_patch
-    from fae_training.language.fast_path import FastSettings
-    from fae_training.language.shared_prefix import forward_levels
-
-    config = {
-        "hidden_size": 32,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 16,
-        "vocab_size": 64,
-        "linear_num_value_heads": 4,
-        "linear_num_key_heads": 2,
-        "linear_key_head_dim": 16,
-        "linear_value_head_dim": 16,
-        "full_attention_interval": 2,
-        "rope_parameters": {"type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5},
-    }
-    model = qwen3_5.Qwen3_5TextModel(qwen3_5.TextModelArgs.from_dict(config))
-    # mlx-lm's random start forgets within a token, which leaves outputs near 0 and magnifies all rounding.
-    model.layers[0].linear_attn.A_log = mx.log(mx.linspace(0.01, 0.5, 4))
-    model.train()
-    tokens = mx.random.randint(0, 64, (2, 70), key=mx.random.key(1))
-    along = mx.random.normal((140, 32), key=mx.random.key(2))
-    installed = gated_delta_patch.is_installed()
-    gated_delta_patch.remove()
-
-    def through(fast):
-        def total(parameters):
-            model.update(parameters)
-            hidden = forward_levels(model, {"tokens_0": tokens}, fast)
-            return (hidden * along).sum(), hidden
-
-        (_, hidden), gradients = mx.value_and_grad(total)(parameters)
-        return [hidden, *(value for _, value in tree_flatten(gradients))]
-
-    parameters = model.trainable_parameters()
-    theirs = through(FastSettings.off())
-    ours = through(FastSettings())
-    if installed:
-        gated_delta_patch.install()
-    return ours, theirs

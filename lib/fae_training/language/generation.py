@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from mlx_lm.generate import BatchGenerator
+
 from fae_training.language.rows import encode_prompt
 
 
@@ -16,8 +18,6 @@ def generate(
 
     check is called after each step and may raise to end the work.
     """
-    from mlx_lm.generate import BatchGenerator
-
     if not prompts:
         return []
     ends = [[token] for token in tokenizer.eos_token_ids]

@@ -10,6 +10,9 @@ off where it was spoken. Several conversations under one system prompt are three
 from dataclasses import dataclass
 from itertools import pairwise
 
+import mlx.core as mx
+import numpy as np
+
 from fae_training.language.rows import TokenRow, common_length
 
 # A shared part shorter than this saves less than a further level costs.
@@ -149,9 +152,6 @@ def as_arrays(rows: list[TokenRow], levels: list[Level], pad: int = 0) -> dict:
     supervised token: predictors (where the hidden state that predicts it is, counted through all levels
     row by row), targets, weights (0 for padding) and row [supervised, rounded up].
     """
-    import mlx.core as mx
-    import numpy as np
-
     batch, offsets, total = {}, [], 0
     for index, level in enumerate(levels):
         tokens = np.full((len(level.sequences), level.width), pad, dtype=np.int32)

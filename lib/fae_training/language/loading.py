@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 
+import mlx.core as mx
+from mlx.utils import tree_flatten
+from mlx_lm import load as mlx_lm_load
+
 from fae_training.models import loadable
 
 # Arrays are read together up to this many bytes.
@@ -10,16 +14,11 @@ PIECE_BYTES = 64 * 2**20
 
 def load(directory: str):
     """(model, tokenizer) as mlx-lm reads them; weights are read when they are first used."""
-    from mlx_lm import load as mlx_lm_load
-
     return mlx_lm_load(loadable(directory), lazy=True)
 
 
 def read_weights(model, advance: Callable[[int, int], None]) -> None:
     """Read the weights of a model that was loaded lazily; advance(megabytes read, of all) may raise to end it."""
-    import mlx.core as mx
-    from mlx.utils import tree_flatten
-
     arrays = [array for _, array in tree_flatten(model.parameters())]
     total = sum(array.nbytes for array in arrays)
     read, piece, size = 0, [], 0

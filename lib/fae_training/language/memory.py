@@ -14,7 +14,7 @@ from pathlib import Path
 from fae_training import fae_app
 from fae_training.errors import Missing
 from fae_training.language import attention, gated_delta, supervised_loss
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.layout import round_up
 from fae_training.language.model_sizes import ModelSizes, read_directory
 
@@ -26,8 +26,62 @@ ADAPTER_BYTES = 24
 LLAMAS = ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "smollm3")
 # How far the weights on disk may be from what the sizes in config.json say before those are not believed.
 WEIGHTS_OFF = 0.05
-# What macOS lets the GPU have of a machine's memory, about; the rest is Fae's and everyone else's.
+# Share of a machine's memory that macOS lets the GPU have, about; the rest is for Fae and every other program.
 USABLE = 0.7
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """How many arrays there are of each width, each with one number a token and unit of that width.
+
+    hidden: of the hidden state. inner: of the MLP, chosen experts together; routed: copies of the hidden state, one for
+    each chosen expert. In linear attention values: all value heads; keys: all heads of queries and keys; states: the state
+    of all heads, of which there is one a chunk. In full attention heads: all query heads; head_keys: all key heads.
+    """
+
+    hidden: float = 0.0
+    values: float = 0.0
+    keys: float = 0.0
+    heads: float = 0.0
+    head_keys: float = 0.0
+    inner: float = 0.0
+    routed: float = 0.0
+    states: float = 0.0
+
+    def of(self, widths: dict[str, float]) -> float:
+        """Numbers a token, for layers of these widths."""
+        return sum(getattr(self, name) * width for name, width in widths.items())
+
+
+# Fitted: numbers of arrays, in the type of the activations unless float32 is said. They are least squares over 26 measured
+# peaks (13 for Llama's layers), kept near what is counted in the code (docs/log.md, "The formula for memory").
+# benchmarks/bench_sizes.py compares the plan with the peaks of whole trainings, tests/test_memory_model.py with those of
+# single steps, and allows 15 %.
+# What a layer of linear attention keeps until its backward pass.
+LINEAR_KEPT = Arrays(hidden=3.0, values=2.4, keys=6.4, inner=4.15, routed=1.0)
+LINEAR_KEPT_FLOAT32 = Arrays(values=1.0, states=1.0)
+# What its backward pass works with: the layer around the rule; the rule, in float32, for one group of heads, and for all.
+LINEAR_WORKING = Arrays(hidden=5.1, inner=0.8, routed=0.5)
+RULE_WORKING_OF_A_GROUP = Arrays(values=18.9, keys=2.8, states=2.7)
+RULE_WORKING = Arrays(values=15.3, keys=2.9)
+# The same where the layer was checkpointed, so that it is computed again first.
+LINEAR_REMADE = Arrays(hidden=3.1, inner=4.5, routed=0.5)
+RULE_REMADE_OF_A_GROUP = Arrays(values=4.0, keys=8.3, states=2.7)
+RULE_REMADE = Arrays(values=23.3, keys=6.7)
+# Full attention: kept in Qwen3.5's layers with their gates, and in Llama's; worked with; and computed again.
+FULL_KEPT = Arrays(hidden=3.0, heads=10.0, inner=4.15, routed=1.0)
+LLAMA_KEPT = Arrays(hidden=4.4, heads=2.7, head_keys=2.3, inner=3.1, routed=1.0)
+FULL_WORKING = Arrays(hidden=5.1, heads=5.5, inner=0.8, routed=0.5)
+FULL_REMADE = Arrays(hidden=3.1, heads=8.6, inner=4.5, routed=0.5)
+# Llama's layers are computed again by mlx-lm inside of a checkpoint, of which more than one is under way: this factor, and
+# this share of what a layer keeps.
+LLAMA_REMADE_FACTOR, LLAMA_REMADE_OF_KEPT = 1.15, 0.15
+# Arrays of scores [heads, queries of a block, keys] that are under way: at first, more for each block, at most.
+SCORES_OF_ONE_BLOCK, SCORES_OF_EACH_BLOCK, MOST_SCORES = 1.9, 0.85, 12.7
+# Arrays of logits [targets, entries of a tile] that are under way: at least, for each tile, at most. Bytes of a logit
+# in them where it is computed from 16 bits: float32 and a third more.
+FEWEST_LOGITS, LOGITS_OF_EACH_TILE, MOST_LOGITS = 6.3, 1.54, 12.3
+LOGIT_BYTES_16_BITS = 5.3
 
 
 @dataclass(frozen=True)
@@ -220,39 +274,36 @@ class _Layer:
     @classmethod
     def linear(cls, sizes: ModelSizes, count: int, item: int) -> "_Layer":
         states = sizes.values * sizes.key_head / gated_delta.CHUNK
-        h, keys, values, (inner, routed) = sizes.hidden, 2 * sizes.keys, sizes.values, _mlp(sizes)
-        groups = gated_delta.head_groups(count * values, sizes.keys // sizes.key_head)
-        kept = item * (3.0 * h + 2.4 * values + 6.4 * keys + 4.15 * inner + routed)
-        kept += 4 * (values + states)
-        # What the rule works with is for one group of heads at a time, in float32; the layer's own is for all.
-        rule = (18.9 * values + 2.8 * keys + 2.7 * states) / groups + 15.3 * values + 2.9 * keys
-        working = 4 * rule + item * (5.1 * h + 0.8 * inner + 0.5 * routed)
-        rule = (4.0 * values + 8.3 * keys + 2.7 * states) / groups + 23.3 * values + 6.7 * keys
-        remade = 4 * rule + item * (3.1 * h + 4.5 * inner + 0.5 * routed)
+        inner, routed = _mlp(sizes)
+        widths = {"hidden": sizes.hidden, "values": sizes.values, "keys": 2 * sizes.keys}
+        widths |= {"inner": inner, "routed": routed, "states": states}
+        groups = gated_delta.head_groups(count * sizes.values, sizes.keys // sizes.key_head)
+        kept = item * LINEAR_KEPT.of(widths) + 4 * LINEAR_KEPT_FLOAT32.of(widths)
+        rule = RULE_WORKING_OF_A_GROUP.of(widths) / groups + RULE_WORKING.of(widths)
+        working = 4 * rule + item * LINEAR_WORKING.of(widths)
+        rule = RULE_REMADE_OF_A_GROUP.of(widths) / groups + RULE_REMADE.of(widths)
+        remade = 4 * rule + item * LINEAR_REMADE.of(widths)
         return cls(count * kept, count * working, count * remade)
 
     @classmethod
     def full(cls, sizes: ModelSizes, rows: int, width: int, item: int) -> "_Layer":
-        h, heads, (inner, routed) = sizes.hidden, sizes.attention, _mlp(sizes)
-        if sizes.gated:
-            kept = 3.0 * h + 10.0 * heads + 4.15 * inner + routed
-        else:
-            kept = 4.4 * h + 2.7 * heads + 2.3 * sizes.attention_keys + 3.1 * inner + routed
-        working = 5.1 * h + 5.5 * heads + 0.8 * inner + 0.5 * routed
-        remade = 3.1 * h + 8.6 * heads + 4.5 * inner + 0.5 * routed
+        inner, routed = _mlp(sizes)
+        widths = {"hidden": sizes.hidden, "heads": sizes.attention, "inner": inner}
+        widths |= {"head_keys": sizes.attention_keys, "routed": routed}
         count, scores = rows * width * item, _scores(sizes, rows, width, item)
-        again = count * remade + scores
+        kept = (FULL_KEPT if sizes.gated else LLAMA_KEPT).of(widths)
+        again = count * FULL_REMADE.of(widths) + scores
         if not sizes.gated:
-            # Made again by mlx-lm's own layer inside of a checkpoint, of which more than one is under way.
-            again = 1.15 * again + 0.15 * count * kept
-        return cls(count * kept, count * working + scores, again)
+            again = LLAMA_REMADE_FACTOR * again + LLAMA_REMADE_OF_KEPT * count * kept
+        return cls(count * kept, count * FULL_WORKING.of(widths) + scores, again)
 
 
 def _scores(sizes: ModelSizes, rows: int, width: int, item: int) -> float:
-    """Of each block of queries some arrays of scores, half of them in float32; more blocks than one are under way."""
+    """Bytes of the scores of attention, in blocks of queries, half of them in float32."""
     rows_of_heads = rows * sizes.attention_heads
     queries = min(attention.block_of(rows_of_heads, width), width)
-    under_way = min(1.9 + 0.85 * -(-width // queries), 12.7)
+    blocks = -(-width // queries)
+    under_way = min(SCORES_OF_ONE_BLOCK + SCORES_OF_EACH_BLOCK * blocks, MOST_SCORES)
     return rows_of_heads * queries * width * (4 + item) / 2 * under_way
 
 
@@ -263,9 +314,10 @@ def _mlp(sizes: ModelSizes) -> tuple[int, int]:
 
 
 def _output_layer(sizes: ModelSizes, targets: int, item: int) -> float:
-    """Of the tiles of logits that are under way six to twelve arrays in float32; from another type a third more."""
+    """Bytes of the tiles of logits that are under way, in float32."""
     rows = min(targets, supervised_loss.ROWS)
     width = min(supervised_loss.tile_width(targets), sizes.vocabulary)
     tiles = -(-sizes.vocabulary // width) * -(-targets // rows)
-    bytes_each = 4 if item == 4 else 5.3
-    return rows * width * bytes_each * min(max(6.3, 1.54 * tiles), 12.3)
+    bytes_each = 4 if item == 4 else LOGIT_BYTES_16_BITS
+    under_way = min(max(FEWEST_LOGITS, LOGITS_OF_EACH_TILE * tiles), MOST_LOGITS)
+    return rows * width * bytes_each * under_way

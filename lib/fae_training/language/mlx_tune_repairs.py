@@ -1,5 +1,9 @@
 """mlx-tune's SFT with its defects put right, each by name, so that a fix upstream can retire it.
 
+What runs of mlx-tune: FastLanguageModel loads the model and puts LoRA on it, SFTConfig holds the settings, and SFTTrainer
+checks them and calls the training. What is ours: the loop (fit.fit), the batches, the loss, validation, checkpoints and
+the saving of the adapter.
+
 What is wrong in mlx-tune 0.6.0, measured; tests/test_mlx_tune_repairs.py shows each one on the stock trainer:
 
 accumulation      gradient_accumulation_steps is stored and never used
@@ -23,12 +27,19 @@ small_data        fewer rows than a batch ends in the fallback
 from collections.abc import Callable
 from pathlib import Path
 
+import mlx.core as mx
+from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
+from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
+
 from fae_training.errors import Failed
 from fae_training.fit import fit
-from fae_training.fit_progress import FitResult, FitSettings
+from fae_training.fit_settings import FitResult, FitSettings
 from fae_training.language import adapters, loading
+from fae_training.language.batches import Batches
 from fae_training.language.validation_set import Looks
 from fae_training.models import loadable
+from fae_training.runs import Run
+from fae_training.session import Session
 
 # A run that dies loses at most a fifth of its steps.
 CHECKPOINTS = 5
@@ -51,9 +62,6 @@ def load_model(
     unfreezing: an earlier adapter's weights go into the applied LoRA, the base stays frozen. Raises Failed with what
     mlx-lm says when it cannot load the model.
     """
-    import mlx.core as mx
-    from mlx_tune import FastLanguageModel
-
     try:
         model, tokenizer = FastLanguageModel.from_pretrained(loadable(directory), lazy=True)
     except RuntimeError as problem:
@@ -76,97 +84,102 @@ def load_model(
     return model, tokenizer
 
 
-def sft_config(settings: dict, run_directory: Path):
-    """SFTConfig from our settings."""
-    from mlx_tune import SFTConfig
-
+def sft_config(settings: dict, run_directory: Path) -> SFTConfig:
+    """What mlx-tune's class reads when it is made; what fit.fit does comes from the settings themselves."""
     return SFTConfig(
         output_dir=str(run_directory),
         per_device_train_batch_size=settings["batch_size"],
         gradient_accumulation_steps=settings["gradient_accumulation"],
         learning_rate=settings["learning_rate"],
-        lr_scheduler_type=settings["schedule"],
-        warmup_steps=round(settings["warmup_ratio"] * settings["steps"]),
-        weight_decay=settings["weight_decay"],
         max_steps=settings["steps"],
         max_seq_length=settings["max_length"],
-        seed=settings["seed"],
     )
 
 
-def sft_trainer(
-    model,
-    tokenizer,
-    config,
-    batches,
-    loss,
-    validate,
-    looks: Looks,
-    settings: dict,
-    run,
-    session,
-):
-    """An mlx-tune SFTTrainer whose loop is ours (fit.fit); .train() returns mlx-tune's answer, .result has the rest."""
-    from mlx_tune import SFTTrainer
+class RepairedSFTTrainer(SFTTrainer):
+    """mlx-tune's SFTTrainer with our loop; train() returns mlx-tune's answer, `result` has what fit.fit returned.
 
-    class RepairedSFTTrainer(SFTTrainer):
-        result: FitResult | None = None
+    loss and validate are those of fit.fit, validate None when nothing is held out.
+    """
 
-        def _prepare_training_data(self) -> str:
-            """clear_text, turns, thinking, over_long: rows are token ids already (rows.py); nothing is written."""
-            raise Failed(
-                "clear_text", "mlx-tune asked for its own copy of the conversations", "report this"
-            )
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        settings: dict,
+        batches: Batches,
+        loss: Callable,
+        validate: Callable | None,
+        looks: Looks,
+        run: Run,
+        session: Session,
+    ):
+        config = sft_config(settings, run.directory)
+        super().__init__(model=model, tokenizer=tokenizer, train_dataset=batches.rows, args=config)
+        self.batches, self.loss, self.validate = batches, loss, validate
+        self.run, self.session = run, session
+        self.result: FitResult | None = None
+        # accumulation, warm_up, seed, schedule, progress.
+        self.fit_settings = FitSettings.of(
+            settings,
+            report_every=1,
+            validate_every=looks.validate_every,
+            save_every=max(1, settings["steps"] // CHECKPOINTS),
+            scoring=looks.scoring_in_validations,
+        )
 
-        def _train_subprocess(self):
-            """fallback: an error is an error."""
-            raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
+    def _prepare_training_data(self) -> str:
+        """clear_text, turns, thinking, over_long: rows are token ids already (rows.py); nothing is written."""
+        raise Failed(
+            "clear_text", "mlx-tune asked for its own copy of the conversations", "report this"
+        )
 
-        def fit_settings(self) -> FitSettings:
-            """accumulation, warm_up, seed, schedule, progress: from the config's own fields, which the stock loop never reads."""
-            return FitSettings(
-                steps=self.iters,
-                learning_rate=self.learning_rate,
-                gradient_accumulation=self.gradient_accumulation_steps,
-                warmup_steps=self.warmup_steps,
-                schedule=self.lr_scheduler_type,
-                weight_decay=self.weight_decay,
-                seed=self.args.seed,
-                report_every=1,
-                validate_every=looks.validate_every,
-                save_every=max(1, self.iters // CHECKPOINTS),
-                max_gradient_norm=settings["max_gradient_norm"],
-                scoring=looks.scoring_in_validations,
-            )
+    def _train_subprocess(self):
+        """fallback: an error is an error."""
+        raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
 
-        def _train_native(self) -> dict:
-            """validation, best_checkpoint, pad_target, small_data: what fit, the batches and the loss do."""
-            self.result = fit(
-                self.model.model, self.fit_settings(), loss, batches, validate, run, session
-            )
-            keys = self.model._resolved_lora_keys
-            config = self.model.lora_config
-            adapters.save(
-                self.adapter_path,
-                self.result.best_parameters,
-                config["r"],
-                config["lora_alpha"] / config["r"],
-                config["lora_dropout"],
-                keys,
-                len(self.model.model.layers),
-                run.record["model"]["id"],
-            )
-            return {"status": "success", "adapter_path": str(self.adapter_path)}
+    def _train_native(self) -> dict:
+        """validation, best_checkpoint, pad_target, small_data: what fit, the batches and the loss do."""
+        self.result = fit(
+            self.model.model,
+            self.fit_settings,
+            self.loss,
+            self.batches,
+            self.validate,
+            self.run,
+            self.session,
+        )
+        return saved(self)
 
-    return RepairedSFTTrainer(
-        model=model, tokenizer=tokenizer, train_dataset=batches.rows, args=config
+
+def saved(trainer) -> dict:
+    """Save the best parameters of a trainer's result where mlx-tune has its adapter; mlx-tune's answer.
+
+    swallowed_saving: what cannot be saved raises.
+    """
+    model, lora = trainer.model, trainer.model.lora_config
+    adapters.save(
+        trainer.adapter_path,
+        trainer.result.best_parameters,
+        lora["r"],
+        lora["lora_alpha"] / lora["r"],
+        lora["lora_dropout"],
+        model._resolved_lora_keys,
+        len(model.model.layers),
+        trainer.run.record["model"]["id"],
     )
+    return {"status": "success", "adapter_path": str(trainer.adapter_path)}
+
+
+def trainer_receipt(trainer) -> dict:
+    """{"trainer", "extends", "loop"}: the class that ran, mlx-tune's class below it, and the function that trained."""
+    own, library = type(trainer).__mro__[:2]
+    named = {"trainer": own, "extends": library, "loop": fit}
+    return {name: f"{what.__module__}.{what.__qualname__}" for name, what in named.items()}
 
 
 def lora_receipt(model) -> dict:
     """What was adapted, read back from the modules of an mlx-tune model."""
-    from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
-
     found = [
         (name, module)
         for name, module in model.model.named_modules()

@@ -7,10 +7,12 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import mlx.core as mx
+
 from fae_training.language import rows as token_rows
 from fae_training.language.batches import Batches, collate, count_tokens
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.preference_loss import (
     Objective,
     PairScores,
@@ -18,6 +20,7 @@ from fae_training.language.preference_loss import (
     pair_losses,
 )
 from fae_training.language.rows import TokenRow, encode_answer
+from fae_training.language.supervised_loss import row_log_probabilities
 from fae_training.row_forms import PreferencePair
 from fae_training.training_rows import Problem, RowsRead
 
@@ -163,8 +166,6 @@ def collate_pairs(pairs: list[Pair], reference: dict | None, fast: FastSettings)
     Beside those of layout.as_arrays: pair_weights, chosen_tokens, rejected_tokens and, with a reference,
     reference_chosen and reference_rejected (sums in nats), all fp32 of shape [pairs].
     """
-    import mlx.core as mx
-
     # The prompt of a pair is computed once for both answers, and a shared system prompt once for all.
     rows = [p.chosen for p in pairs] + [p.rejected for p in pairs]
     batch = collate(rows, fast.shared_prefix)
@@ -180,8 +181,6 @@ def collate_pairs(pairs: list[Pair], reference: dict | None, fast: FastSettings)
 
 def answer_log_probabilities(model, batch: dict, fast: FastSettings):
     """(chosen, rejected): each answer's summed log-probability under `model`, nats, fp32 [pairs], prompt excluded."""
-    from fae_training.language.supervised_loss import row_log_probabilities
-
     count = batch["pair_weights"].shape[0]
     sums = row_log_probabilities(model, batch, fast, 2 * count)
     return sums[:count], sums[count:]
@@ -189,8 +188,6 @@ def answer_log_probabilities(model, batch: dict, fast: FastSettings):
 
 def pair_scores(model, batch: dict, fast: FastSettings) -> PairScores:
     """What the losses read, for the pairs of a batch; without a reference in the batch its fields are 0."""
-    import mlx.core as mx
-
     chosen, rejected = answer_log_probabilities(model, batch, fast)
     none = mx.zeros_like(chosen)
     return PairScores(
@@ -212,8 +209,6 @@ def loss_function(objective: Objective, fast: FastSettings):
     """
 
     def loss(model, batch):
-        import mlx.core as mx
-
         scores, weights = pair_scores(model, batch, fast), batch["pair_weights"]
         margin = reward_margin(objective, scores)
         right = (margin > 0).astype(mx.float32) + 0.5 * (margin == 0).astype(mx.float32)

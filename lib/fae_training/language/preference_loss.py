@@ -9,13 +9,12 @@ the pairs. `h` below is the log-ratio margin of Azar et al.:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fae_training.errors import BadRequest
+import mlx.core as mx
+import mlx.nn as nn
 
-LOSSES = ("dpo", "ipo", "orpo")
-GUARDS = ("none", "rpo", "dpop")
+from fae_training.language.objective import Objective
 
 
 class PairScores(NamedTuple):
@@ -27,54 +26,6 @@ class PairScores(NamedTuple):
     reference_rejected: Any
     chosen_tokens: Any  # number of summed tokens
     rejected_tokens: Any
-
-
-@dataclass(frozen=True)
-class Objective:
-    """Which loss, and its constants. Raises BadRequest where a combination has no meaning."""
-
-    loss: str = "dpo"
-    beta: float = 0.1
-    label_smoothing: float = 0.0
-    guard: str = "none"
-    guard_weight: float = 0.0
-
-    def __post_init__(self) -> None:
-        def refuse(message: str, hint: str) -> None:
-            raise BadRequest("bad_objective", message, hint)
-
-        if self.loss not in LOSSES:
-            refuse(f"There is no loss {self.loss!r}.", f"Use one of: {', '.join(LOSSES)}.")
-        if self.guard not in GUARDS:
-            refuse(f"There is no guard {self.guard!r}.", f"Use one of: {', '.join(GUARDS)}.")
-        if not self.beta > 0:
-            refuse(f"beta is {self.beta}, it has to be above 0.", "Usual values are 0.05 to 0.5.")
-        if not 0 <= self.label_smoothing < 0.5:
-            refuse(
-                f"label_smoothing is {self.label_smoothing}, it has to be at least 0 and below 0.5.",
-                "It is the share of pairs that you expect to be the wrong way round.",
-            )
-        if self.guard_weight < 0:
-            refuse(f"guard_weight is {self.guard_weight}, it has to be at least 0.", "0 is off.")
-        if self.label_smoothing and self.loss != "dpo":
-            refuse(
-                f"label_smoothing belongs to the loss dpo, not to {self.loss}.",
-                "Leave out --label-smoothing, or use --loss dpo.",
-            )
-        if self.guard == "dpop" and self.loss != "dpo":
-            refuse(
-                f"The guard dpop is defined inside the loss dpo, not {self.loss}.",
-                "Use --guard rpo or none, or --loss dpo.",
-            )
-        if self.guard == "rpo" and self.loss == "orpo":
-            refuse(
-                "orpo holds the guard rpo already (its first term).",
-                "Use --guard none with --loss orpo.",
-            )
-
-    @property
-    def needs_reference(self) -> bool:
-        return self.loss != "orpo"
 
 
 def pair_losses(objective: Objective, scores: PairScores):
@@ -105,8 +56,6 @@ def dpo(margin, beta: float, label_smoothing: float = 0.0):
     DPO of Mitchell, "A note on DPO with noisy preferences and relationship to IPO" (2023),
     equation 3: it stops pushing once the model is as sure of a pair as its label is.
     """
-    import mlx.nn as nn
-
     reward_margin = beta * margin
     losses = -(1 - label_smoothing) * nn.log_sigmoid(reward_margin)
     if label_smoothing:
@@ -128,8 +77,6 @@ def orpo(scores: PairScores, beta: float):
     P is the likelihood a token, exp of the mean log-probability (their equation 3), and
     odds P = P / (1 - P) (equation 4); beta is their lambda. There is no reference model.
     """
-    import mlx.nn as nn
-
     chosen = scores.chosen / scores.chosen_tokens
     rejected = scores.rejected / scores.rejected_tokens
     log_odds_ratio = (chosen - rejected) - (
@@ -140,8 +87,6 @@ def orpo(scores: PairScores, beta: float):
 
 def _log_one_minus_exp(x):
     """log(1 - exp(x)) for x < 0 without cancellation near 0."""
-    import mlx.core as mx
-
     # At 0 the value is -inf with an infinite gradient; an answer of which every token has
     # probability 1 in fp32 gets here.
     x = mx.minimum(x, -1e-6)
@@ -154,8 +99,6 @@ def dpop_penalty(scores: PairScores):
     Zero as long as the chosen answer is at least as likely as it was, so nothing is lost on pairs
     that go well, and the loss at the start is still ln 2.
     """
-    import mlx.core as mx
-
     return mx.maximum(scores.reference_chosen - scores.chosen, 0.0)
 
 

@@ -1,6 +1,5 @@
 """What train_dpo.py asks before a run begins: the objective, the corrections, where it starts from. Standard library only."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +7,7 @@ from fae_training import provenance, runs
 from fae_training.corrections import lint
 from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
-from fae_training.language import adapters
-from fae_training.language.preference_loss import Objective
+from fae_training.language import adapter_files
 from fae_training.preflight import Data, Preflight, Start
 from fae_training.runs import Run
 from fae_training.settings import Settings
@@ -39,17 +37,6 @@ def completed(settings: Settings) -> Settings:
                 f"default for {chosen_by} {chosen}", **{name: table[chosen]}
             )
     return settings
-
-
-def objective(settings: Mapping) -> Objective:
-    """The objective of completed settings."""
-    return Objective(
-        settings["loss"],
-        settings["beta"],
-        settings["label_smoothing"],
-        settings["guard"],
-        settings["guard_weight"],
-    )
 
 
 def corrections(home: Home) -> tuple[RowsRead, RowsRead, list[str]]:
@@ -109,10 +96,10 @@ def with_start(home: Home, found: Preflight) -> Preflight:
             + command_line("scripts/train_dpo.py", "--model", run.record["model"]["id"])
             + ", or --from base",
         )
-    lora = adapters.read_config(run.file("adapters"))["lora_parameters"]
+    lora = adapter_files.read_config(run.file("adapters"))["lora_parameters"]
     source = f"the adapter of {run.id}"
     kept = {"rank": lora["rank"], "lora_scale": lora["scale"]}
-    kept["experts"] = any(map(adapters.is_routed, lora["keys"]))
+    kept["experts"] = any(map(adapter_files.is_routed, lora["keys"]))
     for name, value in kept.items():
         if settings[name] != value and settings.sources.get(name) in ("flag", "parameter"):
             raise BadRequest(
@@ -122,7 +109,7 @@ def with_start(home: Home, found: Preflight) -> Preflight:
             )
     settings = settings.changed(source, **kept)
     settings = settings.changed(settings.sources["from"], **{"from": run.id})
-    start = Start(run.id, adapters.fingerprint_of(run.file("adapters")))
+    start = Start(run.id, adapter_files.fingerprint_of(run.file("adapters")))
     return replace(found, settings=settings, data=data, start=start)
 
 
@@ -147,7 +134,7 @@ def start_adapter(run: Run) -> Path | None:
     if start["run"] is None:
         return None
     directory = runs.find(run.home, start["run"]).file("adapters")
-    found = adapters.fingerprint_of(directory)
+    found = adapter_files.fingerprint_of(directory)
     if found != start["fingerprint"]:
         raise Failed(
             "start_changed",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import mlx.core as mx
+
 from fae_training import state
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.preference_batches import (
     Pair,
     answer_log_probabilities,
@@ -33,8 +35,6 @@ def measure(
     with the same rounding on both sides the loss starts at ln 2. finished(batches done, of all) may raise to end the
     work; what was measured is kept.
     """
-    import mlx.core as mx
-
     kept = state.read_json(path) or {}
     known = kept["pairs"] if kept.get("reference") == reference_fingerprint else {}
     missing = [pairs for pairs in batches if any(pair.key not in known for pair in pairs)]

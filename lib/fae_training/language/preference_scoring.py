@@ -1,15 +1,19 @@
-"""How well a model prefers what its user accepted, on corrections that it never saw: in training and afterwards."""
+"""Scores a run of DPO: how far candidate, current and base model prefer the accepted answer of held-out corrections.
+
+score() makes the benchmark that gate.py judges, from held-out corrections and, as for SFT, the loss on held-out
+conversations (scoring.py). validation_values measures the preference loss and its margins during training; choose and
+in_batches say which pairs, and how many at a time.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
-from fae_training import training_rows
-from fae_training.language import preference_preflight, scoring, validation_set
-from fae_training.language.chat_encoder import CannotEncode
-from fae_training.language.fast_path import FastSettings
-from fae_training.language.generation import answer_texts, generate
+import mlx.core as mx
+
+from fae_training.language import drift_monitor, preference_preflight, scoring, validation_set
+from fae_training.language.fast_settings import FastSettings
+from fae_training.language.generation import answer_texts
 from fae_training.language.preference_batches import (
     Pair,
     answer_log_probabilities,
@@ -20,15 +24,10 @@ from fae_training.language.preference_batches import (
     reward_margin,
 )
 from fae_training.language.preference_loss import Objective, pair_losses
-from fae_training.language.preference_watch import CONVERSATION_TOLERANCE
-from fae_training.language.rows import TokenRow, encode_conversation
 from fae_training.runs import Run
 
-# Answers that are really generated for the length watch: a few are enough to see drift.
-WATCHED_PROMPTS = 4
 # Held-out requests that each model answers for the proposal, and how many of the answers are shown.
 ASKED, SHOWN = 8, 3
-PROBED_CONVERSATIONS = 16
 
 
 def in_batches(pairs: list[Pair], tokens: int) -> list[list[Pair]]:
@@ -72,8 +71,6 @@ def validation_values(
     In training mode, like the reference: the same rounding on both sides. finished(count) is called after each batch of
     `count` pairs and may raise to end the work.
     """
-    import mlx.core as mx
-
     model.train()
     sums: dict[str, float] = {}
     for pairs in batches:
@@ -95,52 +92,6 @@ def validation_values(
     return {name: total / count for name, total in sums.items()}
 
 
-def watched(held_out: list[Pair]) -> list[Pair]:
-    """The pairs whose prompts are really answered at every validation: always the same few."""
-    return sorted(held_out, key=lambda pair: pair.key)[:WATCHED_PROMPTS]
-
-
-def longest_answer(pairs: list[Pair]) -> int:
-    """An answer that reaches twice the longest known one counts as grown, however far it would go on."""
-    return 2 * max(_answer_length(side) for pair in pairs for side in (pair.chosen, pair.rejected))
-
-
-def answer_tokens(model, tokenizer, pairs: list[Pair], check=lambda: None) -> float:
-    """Mean length, end token included, of the model's own most likely answers to these pairs' prompts.
-
-    check is called after each token and may raise to end the work.
-    """
-    limit = longest_answer(pairs)
-    model.eval()
-    prompts = [pair.chosen.tokens[: pair.chosen.supervised_from] for pair in pairs]
-    answers = generate(model, tokenizer, prompts, limit, check)
-    return sum(min(len(answer) + 1, limit) for answer in answers) / len(pairs)
-
-
-def _answer_length(row) -> int:
-    return len(row.tokens) - row.supervised_from
-
-
-def mean_chosen_tokens(pairs: list[Pair]) -> float:
-    return sum(_answer_length(pair.chosen) for pair in pairs) / len(pairs)
-
-
-def probed_conversations(run: Run, tokenizer, tokens: int) -> list[TokenRow]:
-    """A few answers of the user's conversations, to see in training whether the model forgets how to talk.
-
-    From those that SFT trains on: preference training does not read them, and the held-out ones are for the score.
-    About `tokens` tokens of them.
-    """
-    read = training_rows.read(run.home.file("data", "sft", "train.jsonl"), "sft")
-    found: list[TokenRow] = []
-    for row in read.rows[:PROBED_CONVERSATIONS]:
-        with contextlib.suppress(CannotEncode):
-            found += encode_conversation(
-                tokenizer, row.messages, row.tools, run.settings["max_length"], source=str(row.line)
-            )
-    return validation_set.choose(found, tokens, validation_set.FEWEST_VALIDATED)
-
-
 class HeldOutPreferences:
     """The held-out corrections and conversations that a preference run is judged by."""
 
@@ -156,7 +107,7 @@ class HeldOutPreferences:
         if looks := scoring.looks_of(run):
             fewest = validation_set.FEWEST_SCORED
             self.pairs = choose(self.pairs, looks.scoring_tokens // 2, fewest)
-        self.watched = watched(self.pairs)
+        self.watched = drift_monitor.answered(self.pairs)
 
     @property
     def items(self) -> int:
@@ -181,7 +132,9 @@ class HeldOutPreferences:
         finished(len(texts))
         lengths = None
         if self.watched:
-            lengths = answer_tokens(model, self.tokenizer, self.watched, lambda: finished(0))
+            lengths = drift_monitor.answer_tokens(
+                model, self.tokenizer, self.watched, lambda: finished(0)
+            )
         finished(len(self.watched))
         examples = [
             {"prompt": row.prompt[-1]["content"], "text": text, "wanted": row.chosen["content"]}
@@ -255,7 +208,7 @@ def benchmark_of(results: dict[str, dict]) -> dict:
         ]
     conversations = scoring.benchmark_of(results)
     for measure in conversations["measures"]:
-        measures.append(measure | {"tolerance": CONVERSATION_TOLERANCE})
+        measures.append(measure | {"tolerance": drift_monitor.CONVERSATION_TOLERANCE})
     examples = scoring.before_and_after(
         results["current"]["examples"], results["candidate"]["examples"]
     )

@@ -1,12 +1,11 @@
 """What the scripts that train the language model ask before a run begins. Standard library only."""
 
-import sys
 from dataclasses import replace
 
 from fae_training import models
 from fae_training.calling import Call, Result
-from fae_training.errors import BadRequest, Missing, Refused, command_line
-from fae_training.language.fast_path import FastSettings
+from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.language.fast_settings import FastSettings
 from fae_training.preflight import Model
 
 PARTS = FastSettings.parts()
@@ -27,25 +26,8 @@ def fast_settings(text: str) -> FastSettings:
 
 
 def find_model(call: Call, name: str, script: str) -> Model:
-    """The model of that name, on this machine and checked.
-
-    One that is not here is fetched only when a person at a terminal says so. Raises Missing.
-    """
-    model, why = models.choose(name)
-    directory = models.locate(model)
-    fetch = "uv run " + command_line(f"scripts/{script}", "--model", name, "--fetch")
-    if directory is None and _person_agrees(call, model):
-        directory = models.download(model)
-    if directory is None:
-        raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
-    models.check_language_model(directory, f"choose another --model, or fetch it again: {fetch}")
-    return Model(model, str(directory), why, models.fingerprint(directory))
-
-
-def _person_agrees(call: Call, model: str) -> bool:
-    if not (call.terminal and sys.stdin.isatty()) or model.startswith(("/", "~", ".")):
-        return False
-    return input(f"{model} is not on this machine. Download it now? [y/N] ").strip().lower() == "y"
+    """models.find of a language model."""
+    return models.find(call, name, script, models.choose, models.check_language_model)
 
 
 def fetch(call: Call, name: str) -> Result:

@@ -1,9 +1,16 @@
-"""Candidate, current and base on the same held-out conversations: one copy of the model, the saved adapters put on and off."""
+"""Scores a run of SFT: the loss of candidate, current and base model on the same held-out conversations.
+
+There is one copy of the base model; the saved adapters are put on it and taken off again (score_models). score() makes the
+benchmark that gate.py judges, verify() tells whether the saved adapter loads and changes the output. row_losses and
+validation_loss measure the same loss during training; preference_scoring.py does for DPO what this module does for SFT.
+"""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import mlx.core as mx
 
 from fae_training import training_rows
 from fae_training.deployment import current_run
@@ -11,7 +18,8 @@ from fae_training.kinds import KINDS
 from fae_training.language import adapters, generation, loading, validation_set
 from fae_training.language.batches import collate
 from fae_training.language.chat_encoder import CannotEncode
-from fae_training.language.fast_path import FastSettings, enable
+from fae_training.language.fast_path import enable
+from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import TokenRow, encode_file, encode_prompt
 from fae_training.language.supervised_loss import token_log_probabilities
 from fae_training.runs import Run
@@ -32,8 +40,6 @@ def row_losses(
     batch_tokens: about how many tokens are computed at a time. finished(count) is called after each batch of `count`
     rows and may raise to end the work.
     """
-    import mlx.core as mx
-
     found: list = [None] * len(rows)
     for chosen in validation_set.in_batches(rows, batch_tokens):
         batch = collate([rows[i] for i in chosen], fast.shared_prefix)
@@ -53,16 +59,22 @@ def mean_loss(losses: list[tuple[float, int]]) -> float:
     return sum(total for total, _ in losses) / max(sum(count for _, count in losses), 1)
 
 
-def validation_loss(model, rows: list[TokenRow], fast: FastSettings, batch_tokens: int, session):
-    """mean_loss of `rows` inside a session's stage, which says how far it is and may be cancelled."""
+def counting(session, total: int) -> Callable[[int], None]:
+    """finished(count): `count` more of the `total` items of a session's stage are done; raises Cancelled when asked to end."""
     done = 0
-    session.progressed(0, len(rows))
+    session.progressed(0, total)
 
     def finished(count: int) -> None:
         nonlocal done
         done += count
-        session.advance(done)
+        session.advance(done, total)
 
+    return finished
+
+
+def validation_loss(model, rows: list[TokenRow], fast: FastSettings, batch_tokens: int, session):
+    """mean_loss of `rows` inside a session's stage, which says how far it is and may be cancelled."""
+    finished = counting(session, len(rows))
     return mean_loss(row_losses(model, rows, fast, batch_tokens, finished))
 
 
@@ -115,14 +127,7 @@ def score_models(run: Run, session, loaded: tuple | None, prepare: Callable) -> 
     model.eval()
     fast, _ = enable(model, FastSettings(), run.home.directory("cache"))
     held_out = prepare(tokenizer)
-    done, total = 0, held_out.items * (1 + len(adapted))
-    session.progressed(0, total)
-
-    def finished(count: int) -> None:
-        nonlocal done
-        done += count
-        session.advance(done, total)
-
+    finished = counting(session, held_out.items * (1 + len(adapted)))
     results = {"base": held_out.measure(model, fast, finished)}
     results["current"] = results["base"]
     for name, trained in adapted.items():
@@ -285,8 +290,6 @@ def benchmark_of(results: dict[str, dict]) -> dict:
 
 def verify(run: Run, session) -> dict:
     """Whether the saved adapter loads in a fresh process and changes what the model says."""
-    import mlx.core as mx
-
     model, tokenizer = loading.load(run.record["model"]["directory"])
     tokens = mx.array([encode_prompt(tokenizer, [{"role": "user", "content": "Hello"}])])
     model.eval()

@@ -9,6 +9,10 @@ gradients reach the shared part from every row.
 
 from contextlib import nullcontext
 
+import mlx.core as mx
+from mlx_lm.models.cache import make_prompt_cache
+from mlx_lm.models.gated_delta import normalize_qk
+
 from fae_training.language import architecture, branches, gated_delta, gated_delta_rules
 from fae_training.language.attention import attend
 from fae_training.language.branches import ancestors
@@ -32,8 +36,6 @@ def forward_levels(model, batch: dict, fast):
         return _through_our_layers(inner, tokens, links, rule, fast.checkpoint_layers)
     with branches.checkpointed(inner.layers) if fast.checkpoint_layers else nullcontext():
         if len(tokens) > 1:
-            from mlx_lm.models.cache import make_prompt_cache
-
             caches = len(make_prompt_cache(model))
             return branches.forward(inner, tokens, links, caches)
         hidden = inner(tokens[0])
@@ -42,8 +44,6 @@ def forward_levels(model, batch: dict, fast):
 
 def _through_our_layers(text_model, tokens: list, links: list, rule, checkpoint: bool):
     """Qwen3.5's layers as they are written here, with `rule` (gated_delta_rules) where nothing branches off."""
-    import mlx.core as mx
-
     shapes = [level.shape for level in tokens]
     masks = _attention_masks(shapes, links)
     together = mx.concatenate([level.reshape(-1) for level in tokens])[None]
@@ -58,7 +58,6 @@ def _maybe_checkpointed(layer, checkpoint: bool):
     """_tree_layer(layer, hidden, *rest) as a function of hidden and rest that keeps only hidden if asked."""
     if not checkpoint:
         return lambda hidden, *rest: _tree_layer(layer, hidden, *rest)
-    import mlx.core as mx
 
     def call(hidden, *rest):
         def inner(parameters, hidden):
@@ -72,8 +71,6 @@ def _maybe_checkpointed(layer, checkpoint: bool):
 
 def _attention_masks(shapes, links):
     """For each further level a mask [n, 1, width, keys]: keys are those of the levels before it, then its own."""
-    import mlx.core as mx
-
     masks = [None]
     for level in range(1, len(shapes)):
         count, width = shapes[level]
@@ -114,15 +111,11 @@ def _split(x, shapes):
 
 
 def _join(parts):
-    import mlx.core as mx
-
     return mx.concatenate([part.reshape(1, -1, *part.shape[2:]) for part in parts], axis=1)
 
 
 def _projections(layer, x):
     """The inputs of the recurrence: qkv [1, T, 2 key_dim + value_dim], z [1, T, Hv, Dv], b and a [1, T, Hv]."""
-    import mlx.core as mx
-
     if "in_proj_qkvz" in layer:  # Qwen3-Next keeps them in two interleaved projections
         q, k, v, z, b, a = layer.fix_query_key_value_ordering(
             layer.in_proj_qkvz(x), layer.in_proj_ba(x)
@@ -134,9 +127,6 @@ def _projections(layer, x):
 
 
 def _linear_attention(layer, x, shapes, links, rule):
-    import mlx.core as mx
-    from mlx_lm.models.gated_delta import normalize_qk
-
     qkv, z, b, a = _projections(layer, x)
     log_g, beta = gated_delta.log_gate(layer.A_log, a, layer.dt_bias), mx.sigmoid(b)
     kept = layer.conv_kernel_size - 1
@@ -182,8 +172,6 @@ def _convolution(conv, x, width):
 
 
 def _attention(layer, x, shapes, links, masks):
-    import mlx.core as mx
-
     queries, gate = mx.split(
         layer.q_proj(x).reshape(*x.shape[:2], layer.num_attention_heads, -1), 2, axis=-1
     )

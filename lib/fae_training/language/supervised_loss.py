@@ -6,10 +6,12 @@ a chat are prompt. The hidden states that predict a target are gathered first; c
 
 from dataclasses import dataclass
 
+import mlx.core as mx
+
 from fae_training.language import architecture
-from fae_training.language.architecture import Output
 from fae_training.language.elementwise import exp
-from fae_training.language.fast_path import FastSettings
+from fae_training.language.fast_settings import FastSettings, Output
+from fae_training.language.shared_prefix import forward_levels
 
 # Targets at a time, and a tile of their logits, as bytes of float32. Small, since the backends run ahead: some ten of
 # them live at once. The fewest entries of the vocabulary in a tile.
@@ -28,8 +30,6 @@ def language_loss(model, batch: dict, fast: FastSettings):
 
 def row_log_probabilities(model, batch: dict, fast: FastSettings, rows: int):
     """The summed log-probability of each row's supervised tokens [rows], float32; row weights do not count."""
-    import mlx.core as mx
-
     log_p = mx.where(batch["weights"] > 0, token_log_probabilities(model, batch, fast), 0.0)
     return mx.zeros((rows,)).at[batch["row"]].add(log_p)
 
@@ -49,8 +49,6 @@ def token_log_probabilities(model, batch: dict, fast: FastSettings):
 
 def hidden_states(model, batch: dict, fast: FastSettings):
     """What the output layer reads, [all tokens of all levels, hidden]."""
-    from fae_training.language.shared_prefix import forward_levels
-
     return forward_levels(model, batch, fast)
 
 
@@ -88,7 +86,6 @@ def log_probabilities(model, hidden, targets, output: Output | None = None):
 
 def _through_the_model(model, hidden, targets):
     """As log_probabilities, from whole logits of a few targets at a time, which the backward pass makes again."""
-    import mlx.core as mx
 
     def block(start):
         wanted = targets[start : start + WHOLE_ROWS]
@@ -99,8 +96,6 @@ def _through_the_model(model, hidden, targets):
 
 
 def _log_probabilities(logits, targets):
-    import mlx.core as mx
-
     logits = logits.astype(mx.float32)
     chosen = mx.take_along_axis(logits, targets[..., None], axis=-1).squeeze(-1)
     return chosen - mx.logsumexp(logits, axis=-1)
@@ -108,8 +103,6 @@ def _log_probabilities(logits, targets):
 
 def _in_blocks(head, hidden, targets, with_gradient: bool):
     """(log p [n], d log p / d hidden [n, hidden]); the second is None without with_gradient."""
-    import mlx.core as mx
-
     log_p, gradients = [], []
     for start in range(0, hidden.shape[0], ROWS):
         part, wanted = hidden[start : start + ROWS], targets[start : start + ROWS]
@@ -130,8 +123,6 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
     and d log p / d hidden = (1 - p) (W_t - the others' W weighed by their e^z / e^r). Kept apart like this nothing
     cancels where p is near 1, whatever the type of the weights.
     """
-    import mlx.core as mx
-
     vocabulary = head.weight.shape[0]
     width = tile_width(hidden.shape[0])
     # What is carried from tile to tile: z_t, and of the others the largest z, the sum of e^(z - largest), and their W.
@@ -201,8 +192,6 @@ class _Entries:
     softcap: float | None = None
 
     def logits(self, hidden):
-        import mlx.core as mx
-
         if self.scales is None:
             logits = hidden @ self.weight.T
         else:
@@ -219,15 +208,11 @@ class _Entries:
 
     def mixed(self, share):
         """share [n, entries] times the entries' weights: [n, hidden]."""
-        import mlx.core as mx
-
         if self.scales is None:
             return share @ self.weight
         return mx.quantized_matmul(share, *self._packed(), transpose=False, **self.how)
 
     def rows(self):
-        import mlx.core as mx
-
         if self.scales is None:
             return self.weight
         return mx.dequantize(*self._packed(), **self.how)
@@ -249,8 +234,6 @@ def _entries(layer, index) -> _Entries:
 
 
 def _with_own_gradient(head):
-    import mlx.core as mx
-
     @mx.custom_function
     def both(hidden, targets):
         return _in_blocks(head, hidden, targets, True)

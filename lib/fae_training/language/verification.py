@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import mlx.core as mx
+
 from fae_training.errors import Failed
 from fae_training.language import architecture, layer_patch
 from fae_training.language.architecture import distance
+from fae_training.language.shared_prefix import forward_levels
 
 # Two rows that share their first tokens, the second of them ends before the shared part does.
 SHARED, OWN, EARLIER = 8, 6, 5
@@ -27,10 +30,6 @@ def verified(model, settings) -> tuple:
 
 
 def _verified(model, settings):
-    import mlx.core as mx
-
-    from fae_training.language.shared_prefix import forward_levels
-
     layer_patch.remove()
     tokens = mx.random.randint(3, 60, (2, SHARED + OWN), key=mx.random.key(0))
     tokens[1, :EARLIER] = tokens[0, :EARLIER]
@@ -92,10 +91,6 @@ def _verified(model, settings):
 
 def _branches_hold(model, tokens, hidden, settings, tolerance) -> bool:
     """Whether a branch after all of the first row's shared part and one inside of it give the rows' own hidden states."""
-    import mlx.core as mx
-
-    from fae_training.language.shared_prefix import forward_levels
-
     width = SHARED + OWN - EARLIER
     rests = [tokens[0, SHARED:], tokens[1, EARLIER:]]
     rests = [mx.pad(rest, (0, width - rest.shape[0])) for rest in rests]
@@ -118,8 +113,6 @@ def _branches_hold(model, tokens, hidden, settings, tolerance) -> bool:
 
 def _attempt(compute):
     """What compute() gives, an array; None where this model cannot be asked like this."""
-    import mlx.core as mx
-
     try:
         found = compute()
         mx.eval(found)
@@ -130,8 +123,6 @@ def _attempt(compute):
 
 def _close(ours, theirs, tolerance: float) -> bool:
     """Within the tolerance at every token; with 16 bits at most, for there a router may choose another expert."""
-    import mlx.core as mx
-
     if ours is None or ours.shape != theirs.shape:
         return False
     errors = distance(ours.reshape(-1, ours.shape[-1]), theirs.reshape(-1, theirs.shape[-1]))

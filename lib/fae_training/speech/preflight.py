@@ -1,7 +1,10 @@
 """What train_stt.py asks before a run begins. Standard library only."""
 
+from pathlib import Path
+
 from fae_training import fae_app, models
-from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.calling import Call
+from fae_training.errors import BadRequest, Missing
 from fae_training.preflight import Data, Model
 from fae_training.speech import dataset
 from fae_training.speech.recogniser import MODEL_TYPES
@@ -51,12 +54,10 @@ def check(home: Home) -> Data:
     )
 
 
-def find_model(name: str) -> Model:
-    """The recogniser of that name, on this machine and checked. Raises Missing."""
-    model, why = choose(name)
-    directory = models.locate(model)
-    fetch = "uv run " + command_line("scripts/train_stt.py", "--model", name, "--fetch")
-    if directory is None:
-        raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
-    models.check(directory, MODEL_TYPES, f"choose another --model, or fetch it again: {fetch}")
-    return Model(model, str(directory), why, models.fingerprint(directory))
+def find_model(call: Call, name: str) -> Model:
+    """models.find of a speech recogniser."""
+    return models.find(call, name, "train_stt.py", choose, _check)
+
+
+def _check(directory: Path, next_command: str) -> None:
+    models.check(directory, MODEL_TYPES, next_command)
