@@ -28,7 +28,8 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 
 
 from dataclasses import asdict
 
-from fae_training import calling, launch, provenance, results
+from fae_training import calling, launch, parts, provenance, results
+from fae_training.benchmark import GOAL, Benchmark
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 from fae_training.language import preflight
@@ -63,10 +64,10 @@ def train(run, session) -> results.Trained:
         from fae_training.language import (
             fast_path,
             gated_delta_patch,
+            losses,
             memory,
             mlx_tune_repairs,
             rows,
-            scoring,
             validation_set,
         )
         from fae_training.language.batches import Batches
@@ -92,7 +93,8 @@ def train(run, session) -> results.Trained:
             for side in ("train", "valid")
         )
     notes += provenance.settle(run, encoded, encoded_valid, EXPORT)
-    training, held_out = encoded.rows, encoded_valid.rows
+    training = encoded.rows
+    held_out = parts.divided(encoded_valid.rows, lambda row: row.part)
     cut = rows.cut_report(training, settings["max_length"])
     longest = max(len(row.tokens) for row in training)
     settings, fast, planned = memory.fit_to_machine(
@@ -104,7 +106,7 @@ def train(run, session) -> results.Trained:
     batches = Batches(
         training, settings["batch_size"], settings["seed"], fast.shared_prefix, fast.by_length
     )
-    fewest = validation_set.choose(held_out, 0, validation_set.FEWEST_VALIDATED)
+    fewest = validation_set.choose(held_out.choose, 0, validation_set.FEWEST_VALIDATED)
     looks = validation_set.plan_looks(
         batches,
         settings["steps"],
@@ -113,10 +115,10 @@ def train(run, session) -> results.Trained:
         validation_set.tokens_of(fewest),
         longest * batches.batch_size,
     )
-    validated = validation_set.choose(held_out, looks.validating_tokens, len(fewest))
+    validated = validation_set.choose(held_out.choose, looks.validating_tokens, len(fewest))
 
     def validate(step: int) -> dict:
-        loss = scoring.validation_loss(model.model, validated, fast, looks.batch_tokens, session)
+        loss = losses.validation_loss(model.model, validated, fast, looks.batch_tokens, session)
         return {"val_loss": loss}
 
     trainer = mlx_tune_repairs.RepairedSFTTrainer(
@@ -143,23 +145,36 @@ def train(run, session) -> results.Trained:
         "planned": planned,
         "lora": mlx_tune_repairs.lora_receipt(model),
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
-        "rows": {"train": len(training), "valid": len(held_out), "validated": len(validated)},
+        "rows": {
+            "train": len(training),
+            "choose": len(held_out.choose),
+            "judge": len(held_out.judge),
+            "validated": len(validated),
+        },
         "looks": asdict(looks),
         "cut": asdict(cut),
     }
     return results.Trained(
         results.receipt(run, result, applied, notes),
-        lambda: scoring.score(run, session, (model.model, tokenizer)),
+        lambda: score(run, session, (model.model, tokenizer)),
     )
 
 
-def score(run, session) -> dict:
-    from fae_training.language import scoring
+def score(run, session, loaded=None) -> Benchmark:
+    """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
+    from fae_training.language import conversation_probe, scoring
 
-    return scoring.score(run, session)
+    return scoring.score(
+        run,
+        session,
+        lambda tokenizer: [
+            conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=1.0)
+        ],
+        loaded,
+    )
 
 
-def verify(run, session) -> dict:
+def verify(run, session) -> results.Verification:
     from fae_training.language import scoring
 
     return scoring.verify(run, session)

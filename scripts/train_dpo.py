@@ -30,7 +30,8 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no mo
 
 from dataclasses import asdict
 
-from fae_training import calling, consent, launch, provenance, results
+from fae_training import calling, consent, launch, parts, provenance, results
+from fae_training.benchmark import GUARD, Benchmark
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 from fae_training.language import preference_preflight, preflight
@@ -71,7 +72,6 @@ def train(run, session) -> results.Trained:
             gated_delta_patch,
             memory,
             mlx_tune_repairs,
-            preference_scoring,
             rows,
         )
         from fae_training.language.preference_batches import encode_pairs
@@ -95,7 +95,8 @@ def train(run, session) -> results.Trained:
             for read in corrections
         )
     notes += provenance.settle(run, encoded, encoded_valid, preference_preflight.EXTRACT)
-    training, held_out = encoded.pairs, encoded_valid.pairs
+    training = encoded.pairs
+    held_out = parts.divided(encoded_valid.pairs, lambda pair: pair.part)
     cut = rows.cut_report(training, settings["max_length"])
     longest = max(len(row.tokens) for pair in training for row in (pair.chosen, pair.rejected))
     settings, fast, planned = memory.fit_to_machine(
@@ -109,7 +110,7 @@ def train(run, session) -> results.Trained:
         tokenizer,
         settings,
         training,
-        held_out,
+        held_out.choose,
         longest,
         fast,
         run,
@@ -131,23 +132,37 @@ def train(run, session) -> results.Trained:
         "planned": planned,
         "lora": mlx_tune_repairs.lora_receipt(model),
         "fast": fast.as_dict() | {"gated_delta_calls": gated_delta_patch.calls()},
-        "rows": {"train": len(training), "valid": len(held_out)},
+        "rows": {
+            "train": len(training),
+            "choose": len(held_out.choose),
+            "judge": len(held_out.judge),
+        },
         "looks": asdict(trainer.looks),
         "cut": asdict(cut),
     }
     return results.Trained(
         results.receipt(run, result, applied, notes),
-        lambda: preference_scoring.score(run, session, (model.model, tokenizer)),
+        lambda: score(run, session, (model.model, tokenizer)),
     )
 
 
-def score(run, session) -> dict:
-    from fae_training.language import preference_scoring
+def score(run, session, loaded=None) -> Benchmark:
+    """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
+    from fae_training.language import conversation_probe, preference_probe, scoring
 
-    return preference_scoring.score(run, session)
+    # Conversations are a guard: a preference can be learned by forgetting how to talk.
+    return scoring.score(
+        run,
+        session,
+        lambda tokenizer: [
+            preference_probe.Preferences(run, tokenizer, session.check, share=0.5),
+            conversation_probe.Conversations(run, tokenizer, session.check, GUARD, share=0.5),
+        ],
+        loaded,
+    )
 
 
-def verify(run, session) -> dict:
+def verify(run, session) -> results.Verification:
     from fae_training.language import scoring
 
     return scoring.verify(run, session)

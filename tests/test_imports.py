@@ -53,7 +53,7 @@ def test_what_a_script_imports_at_its_top_is_the_standard_library_and_ours():
         for script in calls.SCRIPTS.glob("*.py")
         for name in imported(tree_of(script).body, known)
     }
-    assert {"fae_training.worker", "fae_training.language.preflight"} <= names
+    assert {"fae_training.launch", "fae_training.language.preflight"} <= names
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *sorted(names)], capture_output=True, text=True, check=True
     )

@@ -175,7 +175,8 @@ class Trainer:
             seen.answer = train_on_responses_only(trainer).train()
 
     def _train_ours(self, seen, run, rows, held_out, settings) -> None:
-        from fae_training.language import mlx_tune_repairs, scoring
+        from fae_training.language import losses as held_out_losses
+        from fae_training.language import mlx_tune_repairs
         from fae_training.language.batches import Batches
         from fae_training.language.fast_settings import FastSettings
         from fae_training.language.rows import encode_conversation
@@ -200,8 +201,10 @@ class Trainer:
 
         def validate(step):
             seen.validated.append(trainable(model.model))
-            losses = scoring.row_losses(model.model, encoded(held_out), fast, batch_tokens=2048)
-            measured = scoring.mean_loss(losses)
+            found = held_out_losses.row_losses(
+                model.model, encoded(held_out), fast, batch_tokens=2048
+            )
+            measured = held_out_losses.mean_loss(found)
             return {"val_loss": next(self.scripted) if self.scripted else measured}
 
         trainer = mlx_tune_repairs.RepairedSFTTrainer(

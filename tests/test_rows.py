@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from fae_training.language.preference_scoring import HeldOutPreferences
 
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Cancelled
 from fae_training.language.chat_encoder import CannotEncode
-from fae_training.language.preference_scoring import HeldOutPreferences
 from fae_training.language.rows import (
     TokenRow,
     cut_report,
@@ -61,7 +61,7 @@ def texts(tokenizer, row):
 
 
 def test_every_answer_is_a_row_after_the_prompt_that_fae_sends_for_it(tokenizer):
-    rows = encode_conversation(tokenizer, CHAT, weight=0.5, source="s1")
+    rows = encode_conversation(tokenizer, CHAT, weight=0.5, conversation="s1")
     assert len(rows) == 2
     for row, (index, answer) in zip(rows, [(2, "Paris."), (4, CHAT[4]["content"])], strict=True):
         prompt = tokenizer.apply_chat_template(

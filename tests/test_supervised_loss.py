@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from fae_training.language import scoring, supervised_loss
+from fae_training.language import losses, supervised_loss
 from fae_training.language.batches import collate
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import TokenRow
@@ -165,7 +165,7 @@ def test_answers_of_any_length_are_scored_as_the_whole_logits_say(answers, share
         mode()
         sums = supervised_loss.row_log_probabilities(model, batch, fast, len(rows))
         assert sums.tolist() == pytest.approx(expected, rel=2e-5)
-    found = scoring.row_losses(model, rows, fast, batch_tokens=4096)
+    found = losses.row_losses(model, rows, fast, batch_tokens=4096)
     assert [-total for total, _ in found] == pytest.approx(expected, rel=2e-5)
     assert [count for _, count in found] == answers
     model.train()

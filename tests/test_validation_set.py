@@ -18,7 +18,7 @@ def dialogues(count: int, turns: int = 6, length: int = 100, seed: int = 0) -> l
         history: list[int] = []
         for _ in range(turns):
             question, answer = ([chooser.randrange(1000) for _ in range(length // 2)] for _ in "qa")
-            rows.append(TokenRow(history + question + answer, len(history) + len(question), source=str(number)))  # fmt: skip
+            rows.append(TokenRow(history + question + answer, len(history) + len(question), conversation=str(number)))  # fmt: skip
             history = history + question + answer
     return rows
 
@@ -41,7 +41,7 @@ def test_at_least_the_fewest_and_at_most_all_are_chosen():
 
 def test_what_conversations_share_with_each_other_and_their_own_turns_is_not_paid_for_twice():
     prompt = list(range(400))
-    rows = [TokenRow([*prompt, 500 + i, 600 + i], 401, source=str(i)) for i in range(50)]
+    rows = [TokenRow([*prompt, 500 + i, 600 + i], 401, conversation=str(i)) for i in range(50)]
     assert 14 <= len(choose(rows, tokens=400 + 15 * 52, fewest=1)) <= 17
 
 
@@ -74,7 +74,9 @@ def test_looking_computes_a_third_of_what_training_costs_at_most(name, steps, ac
     """A trained token counts three times, a computed one once; three models are scored. Smoke may look at the fewest."""
     chooser = random.Random(1)
     rows = [
-        TokenRow([chooser.randrange(1000) for _ in range(length)], length - 40, source=str(i // 12))
+        TokenRow(
+            [chooser.randrange(1000) for _ in range(length)], length - 40, conversation=str(i // 12)
+        )
         for i in range(400)
     ]
     train, held_out = rows[:300], rows[300:]

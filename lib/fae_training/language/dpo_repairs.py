@@ -36,10 +36,10 @@ from fae_training.errors import Failed
 from fae_training.fit import fit
 from fae_training.fit_settings import FitResult, FitSettings
 from fae_training.language import (
+from fae_training.language import losses
     mlx_tune_repairs,
     preference_reference,
-    preference_scoring,
-    scoring,
+    preference_validation,
     validation_set,
 )
 from fae_training.language.drift_monitor import DriftMonitor
@@ -113,8 +113,10 @@ class RepairedDPOTrainer(DPOTrainer):
         self.looks = self._plan_looks()
         # Half of what a validation may compute is for preferences, a quarter each for conversations and answers.
         half = self.looks.validating_tokens // 4 * 2
-        validated = preference_scoring.choose(self.held_out, half, validation_set.FEWEST_VALIDATED)
-        self.validation = preference_scoring.in_batches(validated, self.looks.batch_tokens)
+        validated = preference_validation.choose(
+            self.held_out, half, validation_set.FEWEST_VALIDATED
+        )
+        self.validation = preference_validation.in_batches(validated, self.looks.batch_tokens)
         self.batches.reference = self._measure_reference()
         self.monitor = self._start_monitor(validated)
         self.fit_settings = self._fit_settings()
@@ -130,7 +132,7 @@ class RepairedDPOTrainer(DPOTrainer):
         return mlx_tune_repairs.saved(self)
 
     def _plan_looks(self) -> Looks:
-        fewest = preference_scoring.choose(self.held_out, 0, validation_set.FEWEST_VALIDATED)
+        fewest = preference_validation.choose(self.held_out, 0, validation_set.FEWEST_VALIDATED)
         return validation_set.plan_looks(
             self.batches,
             self.settings["steps"],
@@ -167,7 +169,7 @@ class RepairedDPOTrainer(DPOTrainer):
                 self.looks,
                 self.session,
             )
-            monitor.begin(scoring.counting(self.session, monitor.conversations))
+            monitor.begin(losses.counting(self.session, monitor.conversations))
         return monitor
 
     def _fit_settings(self) -> FitSettings:
@@ -187,8 +189,8 @@ class RepairedDPOTrainer(DPOTrainer):
         pairs = sum(len(batch) for batch in self.validation)
         # Before the first step drift is measured already.
         items = pairs + (self.monitor.conversations if step else 0)
-        finished = scoring.counting(self.session, items)
-        values = preference_scoring.validation_values(
+        finished = losses.counting(self.session, items)
+        values = preference_validation.validation_values(
             self.model.model,
             self.validation,
             self.batches.reference,

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 from fae_training import training_rows
-from fae_training.language import scoring, validation_set
+from fae_training.language import losses, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.generation import generate
@@ -42,7 +42,7 @@ class DriftMonitor:
     """Measures drift and says when it ends a run.
 
     answer_tokens() -> mean tokens of the model's own answers; conversation_loss(finished) -> nats a token on
-    `conversations` rows, where finished(count) is called as in scoring.row_losses. None where there is nothing to measure
+    `conversations` rows, where finished(count) is called as in losses.row_losses. None where there is nothing to measure
     them on. accepted_tokens: mean tokens of the accepted answers. Answers are generated at every `answers_every`th
     validation.
     """
@@ -81,8 +81,8 @@ class DriftMonitor:
         asked, rows = answered(held_out), conversation_rows(run, tokenizer, quarter)
 
         def conversation_loss(finished) -> float:
-            losses = scoring.row_losses(model, rows, fast, looks.batch_tokens, finished)
-            return scoring.mean_loss(losses)
+            found = losses.row_losses(model, rows, fast, looks.batch_tokens, finished)
+            return losses.mean_loss(found)
 
         generated = len(asked) * longest_answer(asked) if asked else 0
         return cls(
@@ -111,7 +111,7 @@ class DriftMonitor:
     def ends(self, values: dict) -> bool:
         """Whether these values of a validation end the run; `notes` then says why.
 
-        values: those of preference_scoring.validation_values, and those of `measure`.
+        values: those of preference_validation.validation_values, and those of `measure`.
         """
         problems = (
             self._chosen(values)
@@ -234,6 +234,10 @@ def conversation_rows(run: Run, tokenizer, tokens: int) -> list[TokenRow]:
     for row in read.rows[:CONVERSATIONS]:
         with contextlib.suppress(CannotEncode):
             found += encode_conversation(
-                tokenizer, row.messages, row.tools, run.settings["max_length"], source=str(row.line)
+                tokenizer,
+                row.messages,
+                row.tools,
+                run.settings["max_length"],
+                conversation=row.group,
             )
     return validation_set.choose(found, tokens, validation_set.FEWEST_VALIDATED)

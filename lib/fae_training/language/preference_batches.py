@@ -27,13 +27,18 @@ from fae_training.training_rows import Problem, RowsRead
 
 @dataclass(frozen=True)
 class Pair:
-    """One correction as tokens. `key` identifies its tokens; the rows' own weights are 1, `weight` is the pair's."""
+    """One correction as tokens. `key` identifies its tokens; the rows' own weights are 1, `weight` is the pair's.
+
+    `conversation` is the id of the one that it is from, `part` what a held-out pair is for (parts.py).
+    """
 
     chosen: TokenRow
     rejected: TokenRow
     weight: float
     pattern: str
     key: str
+    conversation: str = ""
+    part: str = ""
 
     @property
     def cut_tokens(self) -> int:
@@ -107,7 +112,7 @@ def _encode_pair(encoder: ChatEncoder, row: PreferencePair, max_tokens: int) -> 
         raise CannotEncode(f"the two answers are the same to the model{cut}")
     tokens = f"{prompt} {chosen.tokens} {rejected.tokens}"
     key = hashlib.sha256(tokens.encode()).hexdigest()[:16]
-    return Pair(chosen, rejected, row.weight, row.pattern, key)
+    return Pair(chosen, rejected, row.weight, row.pattern, key, row.group, row.held_out_part)
 
 
 def _after(prompt: list[int], row: TokenRow) -> TokenRow:

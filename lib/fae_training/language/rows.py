@@ -4,7 +4,7 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fae_training import state, training_rows
@@ -19,7 +19,7 @@ from fae_training.message_forms import is_target
 from fae_training.training_rows import Problem
 
 # Part of the cache's key: raise it when the same conversation would give other rows.
-FORMAT = 3
+FORMAT = 4
 # A suggested --max-length is a multiple of this.
 _LENGTH_STEP = 64
 
@@ -28,15 +28,16 @@ _LENGTH_STEP = 64
 class TokenRow:
     """One training example. The targets are tokens[supervised_from:], the answer and its end token.
 
-    weight multiplies each target's loss; source says where the row is from, and is the same for the rows of one
-    conversation; cut_tokens is how much of the conversation had to be left out for the row to fit.
+    weight multiplies each target's loss; `conversation` is the id of the one that the row is from, `part` what a held-out
+    row is for (parts.py); cut_tokens is how much of the conversation had to be left out for the row to fit.
     """
 
     tokens: list[int]
     supervised_from: int
     weight: float = 1.0
-    source: str = ""
+    conversation: str = ""
     cut_tokens: int = 0
+    part: str = ""
 
     @property
     def whole_tokens(self) -> int:
@@ -102,7 +103,8 @@ def encode_conversation(
     tools: list[dict] | None = None,
     max_tokens: int = 2048,
     weight: float = 1.0,
-    source: str = "",
+    conversation: str = "",
+    part: str = "",
 ) -> list[TokenRow]:
     """A row for each assistant turn, with everything before it as its prompt. Messages are as training_rows reads them.
 
@@ -122,13 +124,13 @@ def encode_conversation(
         if is_target(message):
             until = messages[: index + 1]
             try:
-                rows.append(_encode_turn(encoder, until, tools, max_tokens, weight, source))
+                rows.append(_encode_turn(encoder, until, tools, max_tokens))
             except NothingLeft as nothing:
                 skipped, reason = skipped + 1, nothing
     if skipped and not rows:
         raise reason
     encoder.skipped += skipped
-    return rows
+    return [replace(row, weight=weight, conversation=conversation, part=part) for row in rows]
 
 
 def encode_answer(
@@ -141,7 +143,7 @@ def encode_answer(
     """The one row of an answer, an assistant message, to a prompt, as preference pairs have them."""
     encoder = _encoder(tokenizer)
     messages, tools = encoder.plain([*prompt, answer]), encoder.plain(tools)
-    return _encode_turn(encoder, messages, tools, max_tokens, 1.0, "")
+    return _encode_turn(encoder, messages, tools, max_tokens)
 
 
 def encode_prompt(tokenizer, messages: list[dict], tools: list[dict] | None = None) -> list[int]:
@@ -154,7 +156,7 @@ def _encoder(tokenizer) -> ChatEncoder:
     return tokenizer if isinstance(tokenizer, ChatEncoder) else ChatEncoder(tokenizer)
 
 
-def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens, weight, source) -> TokenRow:
+def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens) -> TokenRow:
     prompt, answer = encoder.turn(messages, tools)
     whole = len(prompt) + len(answer)
     if whole > max_tokens:
@@ -164,8 +166,6 @@ def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens, weight, sour
     return TokenRow(
         tokens=prompt + answer,
         supervised_from=len(prompt),
-        weight=weight,
-        source=source,
         cut_tokens=whole - len(prompt) - len(answer),
     )
 
@@ -266,7 +266,8 @@ def _encode_all(encoder: ChatEncoder, read, max_tokens: int, progress) -> Encode
                 conversation.tools,
                 max_tokens,
                 conversation.weight,
-                _identity(conversation),
+                conversation.group,
+                conversation.held_out_part,
             )
         except CannotEncode as error:
             mismatch = error if isinstance(error, TemplateMismatch) else None
@@ -312,14 +313,6 @@ def control_token_remarks(file: str, marked: list[Problem]) -> list[str]:
         f"{len(marked)} rows of {file} hold control tokens of the model as text; they are learned as plain characters: "
         + training_rows.listed(marked)
     ]
-
-
-def _identity(conversation) -> str:
-    """A text that the rows of this conversation share and no others do: what it is from, else where it stands."""
-    source = conversation.source
-    if not (source.get("ids") or source.get("session")):
-        source = source | {"line": conversation.line}
-    return json.dumps(source, ensure_ascii=False)
 
 
 def _fingerprint(content: bytes, tokenizer, max_tokens: int) -> str:

@@ -86,10 +86,10 @@ def choose(rows: Sequence[TokenRow], tokens: int, fewest: int) -> list[TokenRow]
     """
     by_conversation: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        by_conversation.setdefault(row.source or str(index), []).append(index)
+        by_conversation.setdefault(row.conversation or str(index), []).append(index)
     queues = [
-        sorted(indices, key=lambda i: _hash(f"{source} {indices.index(i)}"))
-        for source, indices in sorted(by_conversation.items(), key=lambda item: _hash(item[0]))
+        sorted(indices, key=lambda i: _hash(f"{name} {indices.index(i)}"))
+        for name, indices in sorted(by_conversation.items(), key=lambda item: _hash(item[0]))
     ]
     chosen: list[int] = []
     spent = 0.0

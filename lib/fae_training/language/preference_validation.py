@@ -1,0 +1,77 @@
+"""The preference loss and its margins on held-out corrections during training: which pairs, in which batches, what of them."""
+
+from __future__ import annotations
+
+import mlx.core as mx
+
+from fae_training.language.fast_settings import FastSettings
+from fae_training.language.preference_batches import (
+    Pair,
+    chosen_change,
+    collate_pairs,
+    pair_scores,
+    reward_margin,
+)
+from fae_training.language.preference_loss import Objective, pair_losses
+
+
+def in_batches(pairs: list[Pair], tokens: int) -> list[list[Pair]]:
+    """All pairs in batches of about `tokens` computed tokens, those of like length together."""
+    order = sorted(pairs, key=lambda p: (len(p.chosen.tokens) + len(p.rejected.tokens), p.key))
+    batches: list[list[Pair]] = []
+    room = 0
+    for pair in order:
+        if not batches or pair.computed_tokens > room:
+            batches.append([])
+            room = tokens
+        batches[-1].append(pair)
+        room -= pair.computed_tokens
+    return batches
+
+
+def choose(pairs: list[Pair], tokens: int, fewest: int) -> list[Pair]:
+    """As many of the pairs, in their order, as `tokens` computed tokens have room for, at least `fewest`.
+
+    Their keys decide, so more corrections move no choice but the last.
+    """
+    chosen: set[str] = set()
+    for pair in sorted(pairs, key=lambda pair: pair.key):
+        tokens -= pair.computed_tokens
+        if tokens < 0 and len(chosen) >= fewest:
+            break
+        chosen.add(pair.key)
+    return [pair for pair in pairs if pair.key in chosen]
+
+
+def validation_values(
+    model,
+    batches: list[list[Pair]],
+    reference: dict | None,
+    objective: Objective,
+    fast: FastSettings,
+    finished=lambda count: None,
+) -> dict:
+    """val_loss, val_margin, val_accuracy and, with a reference, val_chosen_change: means over the pairs.
+
+    In training mode, like the reference: the same rounding on both sides. finished(count) is called after each batch of
+    `count` pairs and may raise to end the work.
+    """
+    model.train()
+    sums: dict[str, float] = {}
+    for pairs in batches:
+        batch = collate_pairs(pairs, reference, fast)
+        scores = pair_scores(model, batch, fast)
+        margin = reward_margin(objective, scores)
+        values = {
+            "val_loss": pair_losses(objective, scores),
+            "val_margin": margin,
+            "val_accuracy": (margin > 0).astype(mx.float32) + 0.5 * (margin == 0),
+        }
+        if objective.needs_reference:
+            values["val_chosen_change"] = chosen_change(scores)
+        for name, value in values.items():
+            sums[name] = sums.get(name, 0.0) + value.sum().item()
+        finished(len(pairs))
+    model.eval()
+    count = sum(len(pairs) for pairs in batches)
+    return {name: total / count for name, total in sums.items()}
