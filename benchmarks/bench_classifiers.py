@@ -76,12 +76,12 @@ class Silent(Session):
         pass
 
 
-def rows(audio: Path, kind: str, split: str) -> list[tuple[Recording, str]]:
+def rows(audio: Path, name: str, split: str) -> list[tuple[Recording, str]]:
     """(recording, source) of each row of a table."""
     import soundfile
 
     made = []
-    with (audio / kind / f"{split}.csv").open(newline="") as table:
+    with (audio / name / f"{split}.csv").open(newline="") as table:
         for row in csv.DictReader(table):
             samples, _ = soundfile.read(audio / row["file"], dtype="float32")
             name = f"{row['recording']} {Path(row['file']).stem}"
@@ -91,53 +91,53 @@ def rows(audio: Path, kind: str, split: str) -> list[tuple[Recording, str]]:
     return made
 
 
-def lent(ear, other: list[Recording]) -> list[Recording]:
+def lent(kind, other: list[Recording]) -> list[Recording]:
     """The other ear's recordings under the classes that they are here, as train_*.py borrows them."""
     return [
-        Recording(ear.borrowed[r.class_name], r.speaker, r.name, r.origin, r.samples)
+        Recording(kind.borrowed[r.class_name], r.speaker, r.name, r.origin, r.samples)
         for r in other
-        if r.class_name in ear.borrowed
+        if r.class_name in kind.borrowed
     ]
 
 
-def trained(kind: str, sounds: list[Recording], preset: dict, augmentation=None, seed: int = 0):
+def trained(name: str, sounds: list[Recording], preset: dict, augmentation=None, seed: int = 0):
     """(classifier with temperature and thresholds, CPU seconds, steps taken): as the worker of train_*.py does it."""
     from fae_training.speech.synthesis import find_synthesiser
 
-    ear = CLASSIFIERS[kind]
+    kind = CLASSIFIERS[name]
     settings = request.defaults(kind, preset) | {"seed": seed}
     began = time.process_time()
-    counts = {name: sum(r.class_name == name for r in sounds) for name in ear.classes}
+    counts = {name: sum(r.class_name == name for r in sounds) for name in kind.classes}
     synthesiser = find_synthesiser()
     if synthesiser:
         each = settings["clips_per_trigger"]
-        sounds = sounds + phrases.synthesised(synthesiser, ear, SAID, counts, each, seed)
+        sounds = sounds + phrases.synthesised(synthesiser, kind, SAID, counts, each, seed)
     speech = [r.samples for r in sounds if r.class_name == "speech"]
-    sounds = sounds + phrases.generated(ear, speech, counts, settings["generated_seconds"], seed)
+    sounds = sounds + phrases.generated(kind, speech, counts, settings["generated_seconds"], seed)
     train, valid, _ = recordings.split(sounds, settings["held_out_share"], seed)
     with tempfile.TemporaryDirectory() as directory:
         run = runs.create(Home(Path(directory)), kind, {"settings": settings})
         arrays, spec, held, result, _ = training.train_classifier(
-            train, valid, ear, settings, run, Silent(run), augmentation
+            train, valid, kind, settings, run, Silent(run), augmentation
         )
     if result.stopped == "cancelled":
         # fit() takes Ctrl-C and SIGTERM for "stop after this step", and hands out what there is.
         raise SystemExit("stopped: no figure is told of a training that was cut short")
     spec = training.calibrated(arrays, spec, held)
-    if ear.triggers:
-        made = training.held_out_streams(valid, ear, settings["stream_minutes"], seed)
+    if kind.triggers:
+        made = training.held_out_streams(valid, kind, settings["stream_minutes"], seed)
         spec["triggers"] = streams.choose(
             Classifier(arrays, spec), made["choose_quiet"], made["choose_spoken"], 1.0
         )
     return Classifier(arrays, spec), time.process_time() - began, result.steps_done
 
 
-def clips(sounds: list[Recording], ear, frames: int) -> tuple[np.ndarray, np.ndarray]:
+def clips(sounds: list[Recording], kind, frames: int) -> tuple[np.ndarray, np.ndarray]:
     """(log-mel [n, frames, 40], labels): the beginning of each recording, as it is."""
     length = features.samples_for(frames)
     cut = [np.pad(r.samples[:length], (0, max(0, length - len(r.samples)))) for r in sounds]
     return features.log_mel(np.stack(cut)), np.array(
-        [ear.classes.index(r.class_name) for r in sounds]
+        [kind.classes.index(r.class_name) for r in sounds]
     )
 
 
@@ -209,9 +209,9 @@ def keyword_rows(audio: Path):
 
 def new_streams(valid: list[Recording], borrowed: list[Recording]):
     """(without triggers, with triggers) of people, music and noise that training never heard."""
-    ear, sounds = CLASSIFIERS["keyword"], valid + borrowed
-    quiet = streams.compose(sounds, ear, QUIET_SECONDS, 101, with_events=False)
-    spoken = streams.compose(sounds, ear, SPOKEN_SECONDS, 102, with_events=True)
+    kind, sounds = CLASSIFIERS["keyword"], valid + borrowed
+    quiet = streams.compose(sounds, kind, QUIET_SECONDS, 101, with_events=False)
+    spoken = streams.compose(sounds, kind, SPOKEN_SECONDS, 102, with_events=True)
     print(
         f"\nstreams: {quiet.hours:.2f} h without triggers, {len(spoken.events)} triggers in {spoken.hours:.2f} h, "
         f"from {sum(len(r.samples) for r in sounds) / 960_000:.0f} min of recordings"
@@ -220,9 +220,9 @@ def new_streams(valid: list[Recording], borrowed: list[Recording]):
 
 
 def keyword(audio: Path, preset: dict, only) -> None:
-    ear = CLASSIFIERS["keyword"]
+    kind = CLASSIFIERS["keyword"]
     train, valid, borrowed = keyword_rows(audio)
-    x, y = clips(valid, ear, ear.windows[0])
+    x, y = clips(valid, kind, kind.windows[0])
     quiet = spoken = None
     if "streams" in only or "few" in only:
         quiet, spoken = new_streams(valid, borrowed["valid"])
@@ -230,42 +230,42 @@ def keyword(audio: Path, preset: dict, only) -> None:
         print(
             "\n| keyword, clips of new speakers | macro-F1 | accuracy | F1 of the classes |\n|---|---|---|---|"
         )
-        tx, ty = clips(train, ear, ONE_SECOND)
+        tx, ty = clips(train, kind, ONE_SECOND)
         tell(
             "RBF SVM on statistics and patches",
             y,
-            support_vectors(tx, ty).predict(flat(clips(valid, ear, ONE_SECOND)[0])),
-            ear.classes,
+            support_vectors(tx, ty).predict(flat(clips(valid, kind, ONE_SECOND)[0])),
+            kind.classes,
         )
         classifiers = []
         for seed in SEEDS:
             classifier, seconds, taken = trained(
-                "keyword", train + lent(ear, borrowed["train"]), preset, seed=seed
+                "keyword", train + lent(kind, borrowed["train"]), preset, seed=seed
             )
             classifiers.append(classifier)
             p = classifier.probabilities(x)
             what = f"1D-CNN, seed {seed}, {taken} steps, {seconds:.0f} CPU s"
-            tell(what, y, p.argmax(1), ear.classes)
+            tell(what, y, p.argmax(1), kind.classes)
         one = [n for n, r in enumerate(valid) if r.speaker != "pv025"]
         what = "  without speaker pv025, whose clips are copies of a few"
-        tell(what, y[one], p[one].argmax(1), ear.classes)
+        tell(what, y[one], p[one].argmax(1), kind.classes)
         print(
             f"\nexpected calibration error {measures.calibration_error(p, y):.3f}, {classifier.parameters} parameters, {cost_of_a_chunk(classifier):.2f} ms a chunk\n"
         )
-        print(measures.confusion(y, p.argmax(1), len(ear.classes)))
+        print(measures.confusion(y, p.argmax(1), len(kind.classes)))
         if quiet is not None:
             head_of_streams()
             for seed, classifier in zip(SEEDS, classifiers, strict=True):
                 tell_streams(f"all clips, seed {seed}", classifier, quiet, spoken)
     if "few" in only:
-        others = [r for r in train if r.class_name not in ear.triggers]
+        others = [r for r in train if r.class_name not in kind.triggers]
         for first in FIRST_OF_FEW:
-            few = others + [r for name in ear.triggers for r in few_of(train, name, first)]
-            classifier, _, _ = trained("keyword", few + lent(ear, borrowed["train"]), preset)
+            few = others + [r for name in kind.triggers for r in few_of(train, name, first)]
+            classifier, _, _ = trained("keyword", few + lent(kind, borrowed["train"]), preset)
             what = f"{FEW_CLIPS} clips of speakers {first} to {first + FEW_SPEAKERS - 1}, synthesis"
             print("\n| keyword, few recordings | macro-F1 | accuracy | F1 of the classes |")
             print("|---|---|---|---|")
-            tell(what, y, classifier.probabilities(x).argmax(1), ear.classes)
+            tell(what, y, classifier.probabilities(x).argmax(1), kind.classes)
             head_of_streams()
             tell_streams(what, classifier, quiet, spoken)
 
@@ -288,9 +288,9 @@ def head_of_streams() -> None:
 
 
 def verifier(audio: Path, preset: dict, by_source: bool) -> None:
-    ear = CLASSIFIERS["speech_verifier"]
+    kind = CLASSIFIERS["speech_verifier"]
     train, valid = rows(audio, "speech_verifier", "train"), rows(audio, "speech_verifier", "valid")
-    borrowed = lent(ear, [r for r, _ in rows(audio, "keyword", "train")])
+    borrowed = lent(kind, [r for r, _ in rows(audio, "keyword", "train")])
     if by_source:
         # Sources of music are left out one after the other; their clips, all of them, are what is tested.
         for source in ("librosa_data", "sonicpi_samples", "mdn_webaudio", "fsdkaggle_instruments"):
@@ -298,11 +298,11 @@ def verifier(audio: Path, preset: dict, by_source: bool) -> None:
             test = [r for r, s in train + valid if s == source and r.class_name == "music"]
             others = [r for r, _ in valid if r.class_name != "music"]
             classifier, _, _ = trained("speech_verifier", rest + borrowed, preset)
-            for frames in ear.windows:
-                x, y = clips(test + others, ear, frames)
+            for frames in kind.windows:
+                x, y = clips(test + others, kind, frames)
                 heard = classifier.probabilities(x).argmax(1)
                 right = (heard == y)[: len(test)].mean()
-                table = measures.confusion(y, heard, len(ear.classes))
+                table = measures.confusion(y, heard, len(kind.classes))
                 print(
                     f"| music of {source}, never trained on, {frames} frames, {len(test)} clips | {right:.3f} | "
                     f"with {len(others)} of new speech and noise: macro-F1 {measures.macro_f1(table):.3f} |",
@@ -315,20 +315,20 @@ def verifier(audio: Path, preset: dict, by_source: bool) -> None:
     print(
         "\n| speech, music, noise, new recordings | macro-F1 | accuracy | F1 of the classes |\n|---|---|---|---|"
     )
-    for frames, what in zip(ear.windows, ("1 s", "2 s"), strict=True):
-        x, y = clips([r for r, _ in valid], ear, frames)
-        tx, ty = clips([r for r, _ in train], ear, frames)
-        tell(f"{what}, RBF SVM", y, support_vectors(tx, ty).predict(flat(x)), ear.classes)
+    for frames, what in zip(kind.windows, ("1 s", "2 s"), strict=True):
+        x, y = clips([r for r, _ in valid], kind, frames)
+        tx, ty = clips([r for r, _ in train], kind, frames)
+        tell(f"{what}, RBF SVM", y, support_vectors(tx, ty).predict(flat(x)), kind.classes)
         p = classifier.probabilities(x)
-        tell(f"{what}, 1D-CNN, {taken} steps, {seconds:.0f} CPU s", y, p.argmax(1), ear.classes)
+        tell(f"{what}, 1D-CNN, {taken} steps, {seconds:.0f} CPU s", y, p.argmax(1), kind.classes)
         print(measures.confusion(y, p.argmax(1), 3).tolist())
 
 
 def ablation(audio: Path, preset: dict) -> None:
     """All of the augmentation, none of it, each part left out, and no encoder: on clips and streams of new speakers."""
-    ear = CLASSIFIERS["keyword"]
+    kind = CLASSIFIERS["keyword"]
     train, valid, borrowed = keyword_rows(audio)
-    x, y = clips(valid, ear, ear.windows[0])
+    x, y = clips(valid, kind, kind.windows[0])
     quiet, spoken = new_streams(valid, borrowed["valid"])
     print(
         f"\n| left out, mean of seeds {SEEDS} | macro-F1 | recall at 1 an hour: interrupt | wake |"
@@ -344,11 +344,11 @@ def ablation(audio: Path, preset: dict) -> None:
                 encoder.PATH = shipped
                 if name == "the encoder":
                     encoder.PATH = untrained(Path(directory, "encoder.safetensors"))
-                sounds = train + lent(ear, borrowed["train"])
+                sounds = train + lent(kind, borrowed["train"])
                 classifier, _, _ = trained("keyword", sounds, preset, Augmentation(**changes), seed)
-            table = measures.confusion(y, classifier.probabilities(x).argmax(1), len(ear.classes))
+            table = measures.confusion(y, classifier.probabilities(x).argmax(1), len(kind.classes))
             found = streams.measure(classifier, quiet, spoken, classifier.spec["triggers"])
-            recalls = [1 - found[trigger]["missed_at"]["1.0"] for trigger in ear.triggers]
+            recalls = [1 - found[trigger]["missed_at"]["1.0"] for trigger in kind.triggers]
             told.append([measures.macro_f1(table), *recalls])
         means = [f"{value:.3f}" for value in np.mean(told, axis=0)]
         print(f"| {name} | {' | '.join(means)} |", flush=True)
@@ -416,10 +416,10 @@ def speed() -> None:
 def light() -> None:
     """CPU seconds of the light preset on 4,000 clips of a second, sounds generated, nothing synthesised."""
     random = np.random.default_rng(0)
-    ear = CLASSIFIERS["keyword"]
+    kind = CLASSIFIERS["keyword"]
     sounds = []
     for number in range(4_000):
-        name = ear.classes[number % 5]
+        name = kind.classes[number % 5]
         level = 1e-4 if name == "silence" else 0.1
         samples = random.standard_normal(16_000) * level * np.repeat(random.random(16), 1_000)
         sounds.append(

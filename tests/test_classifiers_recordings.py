@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from fae_training.classifiers import recordings
+from fae_training.classifiers import recordings, sound_files, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.classifiers.recordings import Recording
+from fae_training.classifiers.sound_files import Recording
 from fae_training.errors import BadRequest
 from fae_training.state import Home
 
@@ -28,7 +28,7 @@ def samples(home):
 def load(home):
     home = Home(home)
     found = recordings.scan(home, KEYWORD)
-    loaded, notes = recordings.load(home, KEYWORD, found)
+    loaded, notes = sound_files.load(home, KEYWORD, found)
     return loaded, found.notes + notes
 
 
@@ -82,7 +82,7 @@ def test_eight_kilohertz_and_stereo_become_sixteen_and_mono(home, samples):
     sound(samples / "noise" / "stereo.wav", rate=44_100, channels=2)
     loaded, notes = load(home)
     assert [len(r.samples) for r in loaded] == [16_000, 16_000]
-    assert "1 recordings have less than 16,000 samples a second" in notes[0]
+    assert "1 recordings have a sample rate below 16,000 Hz" in notes[0]
 
 
 def test_the_name_before_two_hyphens_is_the_speaker(home, samples):
@@ -95,7 +95,7 @@ def test_the_name_before_two_hyphens_is_the_speaker(home, samples):
     ]
 
 
-def test_what_the_other_ear_has_is_borrowed_under_the_class_that_it_is_here(home, samples):
+def test_samples_of_the_other_kind_are_borrowed_under_the_class_that_they_are_here(home, samples):
     sound(samples / "wake" / "a.wav", seed=1)
     sound(home / "speech_verifier" / "samples" / "music" / "song.wav", seed=2)
     before = recordings.scan(Home(home), KEYWORD).fingerprint
@@ -116,7 +116,7 @@ def test_no_speaker_and_no_recording_is_on_both_sides():
     everything = [r for s in range(12) for c in ("wake", "speech") for r in made(c, f"s{s}", 5)]
     everything += made("noise", None, 30)
     for seed in range(5):
-        train, valid, notes = recordings.split(everything, 0.2, seed)
+        train, valid, notes = training_data.split(everything, 0.2, seed)
         assert not {r.group for r in train} & {r.group for r in valid}
         assert len(train) + len(valid) == 150
         for name, total in (("wake", 60), ("speech", 60), ("noise", 30)):
@@ -127,7 +127,7 @@ def test_no_speaker_and_no_recording_is_on_both_sides():
 
 def test_one_speaker_alone_is_split_by_recording_and_the_figure_called_optimistic():
     everything = made("wake", "anna", 20) + made("noise", None, 20)
-    _, valid, notes = recordings.split(everything, 0.2, 0)
+    _, valid, notes = training_data.split(everything, 0.2, 0)
     assert sum(r.class_name == "wake" for r in valid) == 4
     assert "all recordings of wake are of one speaker: the figures are optimistic" in notes[0]
 
@@ -137,14 +137,14 @@ def test_a_synthesised_voice_is_not_held_out_in_the_place_of_a_person():
     spoken = [
         Recording("wake", f"robot {n % 9}", f"{n}", "synthesised", np.zeros(1)) for n in range(90)
     ]
-    _, valid, _ = recordings.split(everything + spoken, 0.2, 0)
+    _, valid, _ = training_data.split(everything + spoken, 0.2, 0)
     assert sum(r.origin == "recorded" for r in valid) == 4
     assert sum(r.origin == "synthesised" for r in valid) >= 18
 
 
 def test_two_speakers_are_split_by_recording_and_the_figure_called_optimistic():
     everything = made("wake", "anna", 10) + made("wake", "ben", 10)
-    _, valid, notes = recordings.split(everything, 0.2, 0)
+    _, valid, notes = training_data.split(everything, 0.2, 0)
     assert len(valid) == 4
     assert "all recordings of wake are of 2 speakers: the figures are optimistic" in notes[0]
 
@@ -152,13 +152,13 @@ def test_two_speakers_are_split_by_recording_and_the_figure_called_optimistic():
 def test_ten_clips_beside_ten_thousand_still_have_two_held_out():
     everything = [r for s in range(5) for r in made("wake", f"w{s}", 2)]
     everything += [r for s in range(200) for r in made("speech", f"s{s}", 50)]
-    _, valid, _ = recordings.split(everything, 0.2, 0)
+    _, valid, _ = training_data.split(everything, 0.2, 0)
     assert sum(r.class_name == "wake" for r in valid) == 2
     assert 1_800 <= sum(r.class_name == "speech" for r in valid) <= 2_200
 
 
 def test_a_class_with_one_recording_stays_in_training_and_says_so():
     everything = made("wake", "anna", 1) + made("noise", None, 20)
-    train, _, notes = recordings.split(everything, 0.2, 0)
+    train, _, notes = training_data.split(everything, 0.2, 0)
     assert any(r.class_name == "wake" for r in train)
     assert "no recording of wake could be held out" in notes[0]

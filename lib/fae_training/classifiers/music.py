@@ -7,8 +7,8 @@ numpy Generator, so that a seed makes the same piece.
 
 import numpy as np
 
-from fae_training.classifiers.features import SAMPLE_RATE
-from fae_training.classifiers.sounds import level
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.augmentation import level
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 3, 5, 6, 7, 10), (0, 2, 4, 7, 9))
 # Ratios of the partials of bars, bells and membranes (Fletcher and Rossing, The Physics of Musical Instruments).

@@ -5,8 +5,8 @@ All take a numpy Generator, so that a seed makes the same sound, and give float3
 
 import numpy as np
 
-from fae_training.classifiers.features import SAMPLE_RATE
-from fae_training.classifiers.sounds import level
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.augmentation import level
 
 
 def noise(random, seconds: float) -> np.ndarray:

@@ -1,38 +1,46 @@
-"""Spoken examples for classes with few recordings, and the running speech against which thresholds are chosen."""
+"""Sounds for classes with few recordings: phrases and running speech from a synthesiser, generated noise, music and silence."""
 
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from fae_training.classifiers import music, noises, sounds
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers import music, noises
+from fae_training.classifiers.augmentation import echo
 from fae_training.classifiers.classes import NEAR_MISSES, TALK, ClassifierKind
-from fae_training.classifiers.recordings import Recording
+from fae_training.classifiers.sound_files import Recording
+from fae_training.speech.synthesis import Synthesiser, Voice, roughen
 
-# From so many recordings of a trigger on, a synthesiser's voice adds nothing to the people's own.
+# With this many recordings of a trigger, synthesised ones no longer help.
 ENOUGH_RECORDINGS = 150
 NEAR_MISSES_SAID = 160
 TALK_SAID = 64
-# espeak-ng takes pitch from 0 to 99; children and excited people are at the upper end.
+# espeak-ng's pitch, 0 to 99; children and excited people are at the upper end.
 PITCHES = (15, 95)
-SPEEDS = (120, 230)
+SPEEDS = (120, 230)  # words a minute
+PIECE_SECONDS = 4.0
+SILENCES = 40
 
 
 def synthesised(
-    synthesiser, ear: ClassifierKind, phrases: dict, counts: dict, each: int, seed: int
+    synthesiser: Synthesiser,
+    kind: ClassifierKind,
+    phrases: dict[str, list[str]],
+    counts: dict[str, int],
+    each: int,
+    seed: int,
 ) -> list[Recording]:
-    """`each` phrases for a trigger that has few recordings, near misses and talk as speech, and Fae's voice as an echo.
+    """`each` phrases for every trigger with few recordings; near misses, running speech and Fae's own voice as speech.
 
-    `counts`: recordings of each class. The same words in the same voice come out of the same seed.
+    `counts`: number of recordings of each class. The seed decides words, voices and rooms.
     """
-    from fae_training.speech.synthesis import Voice, roughen
-
     random = np.random.default_rng(seed)
     wanted = []
-    for trigger in ear.triggers:
+    for trigger in kind.triggers:
         if counts.get(trigger, 0) < ENOUGH_RECORDINGS:
             wanted += [(trigger, _pick(random, phrases[trigger])) for _ in range(each)]
-    if ear.triggers:
-        near = near_misses([phrase for trigger in ear.triggers for phrase in phrases[trigger]])
+    if kind.triggers:
+        near = near_misses([phrase for trigger in kind.triggers for phrase in phrases[trigger]])
         wanted += [("speech", _pick(random, near)) for _ in range(NEAR_MISSES_SAID)]
     wanted += [("speech", _pick(random, TALK)) for _ in range(TALK_SAID)]
     voices = []
@@ -54,11 +62,11 @@ def synthesised(
     for number, ((class_name, text), voice, samples) in enumerate(
         zip(wanted, voices, spoken, strict=True)
     ):
-        if samples is None or len(samples) < 3_200:
+        if samples is None or len(samples) < 0.2 * SAMPLE_RATE:
             continue
-        # Half of the talk is Fae's own, through a loudspeaker and the room.
+        # Half of the running speech is Fae's own voice, from a loudspeaker in the room.
         own = class_name == "speech" and text in TALK and random.random() < 0.5
-        samples = sounds.echo(samples, random) if own else roughen(samples, random)
+        samples = echo(samples, random) if own else roughen(samples, random)
         made.append(
             Recording(
                 class_name,
@@ -72,7 +80,7 @@ def synthesised(
 
 
 def near_misses(phrases: list[str]) -> list[str]:
-    """Those of NEAR_MISSES in which none of these phrases is said: "hold it" is none for whoever stops Fae with it."""
+    """NEAR_MISSES without those that contain one of `phrases`: people may choose "hold it" to interrupt Fae."""
     return [
         near
         for near in NEAR_MISSES
@@ -85,26 +93,26 @@ def _pick(random, texts) -> str:
 
 
 def generated(
-    ear: ClassifierKind, speech: list, counts: dict, seconds: float, seed: int
+    kind: ClassifierKind, speech: list, counts: dict, seconds: float, seed: int
 ) -> list[Recording]:
-    """Silence where none was recorded, and noises and music, `seconds` of each in pieces of four seconds.
+    """`seconds` each of noise and music, in pieces of PIECE_SECONDS, and silence if none was recorded.
 
-    A quarter as much again is babble, mixed of `speech` (lists of samples).
+    A quarter as much again is babble, mixed from `speech` (arrays of samples).
     """
     random = np.random.default_rng(seed)
     made = []
-    music_is = "music" if "music" in ear.classes else "noise"
-    for number in range(int(seconds / 4)):
-        samples = noises.noise(random, 4.0)
+    music_is = "music" if "music" in kind.classes else "noise"
+    for number in range(int(seconds / PIECE_SECONDS)):
+        samples = noises.noise(random, PIECE_SECONDS)
         made.append(Recording("noise", None, f"noise {number}", "generated", samples))
-        samples = music.piece(random, 4.0)
+        samples = music.piece(random, PIECE_SECONDS)
         made.append(Recording(music_is, None, f"music {number}", "generated", samples))
         if speech and number % 4 == 0:
-            samples = noises.babble(random, 4.0, speech)
+            samples = noises.babble(random, PIECE_SECONDS, speech)
             made.append(Recording("noise", None, f"babble {number}", "generated", samples))
-    if "silence" in ear.classes and not counts.get("silence"):
-        for number in range(40):
-            samples = random.standard_normal(32_000) * 10 ** random.uniform(-5, -3.3)
+    if "silence" in kind.classes and not counts.get("silence"):
+        for number in range(SILENCES):
+            samples = random.standard_normal(2 * SAMPLE_RATE) * 10 ** random.uniform(-5, -3.3)
             made.append(
                 Recording(
                     "silence", None, f"quiet {number}", "generated", samples.astype(np.float32)
