@@ -1,4 +1,8 @@
-"""What lies in the samples folders: found, refused by name, and split so that nobody is on both sides."""
+"""What lies in the samples folders: found, refused by name, and split so that no speaker is on both sides."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -162,3 +166,30 @@ def test_a_class_with_one_recording_stays_in_training_and_says_so():
     train, _, notes = training_data.split(everything, 0.2, 0)
     assert any(r.class_name == "wake" for r in train)
     assert "no recording of wake could be held out" in notes[0]
+
+
+LIGHT = """
+import sys
+from fae_training import audio
+from fae_training.classifiers import classes, imports, preflight, recordings
+print(sorted({"mlx", "numpy", "scipy", "soundfile", "soxr"} & set(sys.modules)))
+"""
+
+
+def test_what_the_front_process_imports_is_standard_library_only():
+    command = [sys.executable, "-c", LIGHT]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "name", ["add_samples", "listen", "train_keyword", "train_speech_verifier"]
+)
+def test_a_script_answers_help_without_importing_array_libraries(name):
+    script = Path(__file__).parent.parent / "scripts" / f"{name}.py"
+    command = [sys.executable, "-X", "importtime", script, "--help"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "usage:" in answer.stdout
+    imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
+    assert "fae_training.classifiers.classes" in imported
+    assert not {"mlx.core", "numpy", "scipy", "soundfile", "soxr"} & imported

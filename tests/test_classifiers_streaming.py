@@ -111,9 +111,10 @@ def test_nothing_is_said_before_the_first_whole_window(classifier):
     stream = Stream(classifier)
     silent = [stream.push(np.zeros(576, np.float32)) is None for _ in range(70)]
     first = silent.index(False)
-    needed = classifier.hidden_frames(classifier.window)
-    assert classifier.hidden_frames(features.frame_count((first + 1) * 576)) == needed
-    assert classifier.hidden_frames(features.frame_count(first * 576)) == needed - 1
+    network = classifier.networks[0]
+    needed = network.hidden_frames(classifier.window)
+    assert network.hidden_frames(features.frame_count((first + 1) * 576)) == needed
+    assert network.hidden_frames(features.frame_count(first * 576)) == needed - 1
 
 
 def test_a_trigger_in_a_stream_fires_where_the_threshold_was_chosen():

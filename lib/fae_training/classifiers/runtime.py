@@ -126,9 +126,6 @@ class Classifier:
         self.networks = [Network(own, spec["layers"]) for own in tensors]
         self.parameters = sum(a.size for n, a in arrays.items() if n.startswith("members."))
 
-    def hidden_frames(self, frames: int) -> int:
-        return self.networks[0].hidden_frames(frames)
-
     def normalised(self, x: np.ndarray) -> np.ndarray:
         """[..., frames, bands] log-mel with zero mean and unit variance in each band, by the stored mean and deviation."""
         return (x - self.mean) / self.deviation
