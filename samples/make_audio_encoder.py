@@ -55,15 +55,14 @@ from fae_training.classifiers import network, synthetic_sounds
 from fae_training.classifiers.augmentation import Augmentation
 from fae_training.classifiers.classes import (
     LAYERS,
-    NEAR_MISSES,
     ONE_SECOND,
-    TALK,
     ClassifierKind,
     Pretrained,
 )
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.features import BANDS, LOG_FLOOR
 from fae_training.classifiers.sound_files import Recording
+from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, TALK
 from fae_training.classifiers.windows import held_out_windows
 from fae_training.fit import fit
 from fae_training.fit_progress import FitSettings

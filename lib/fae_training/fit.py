@@ -1,4 +1,4 @@
-"""The training loop, the same for the language model, the speech recogniser and the small ears.
+"""The training loop, the same for the language model, the speech recogniser and the audio classifiers.
 
 One step is one update of the optimizer, made from `gradient_accumulation` micro-batches. Everything that decides
 what a step does (parameters, optimizer state, random state, position in the data) is in the checkpoint, so a run

@@ -71,7 +71,7 @@ RANGES = {
     "beta": Range(0, 1000, open_below=True),
     "label_smoothing": Range(0, 0.5, open_above=True),
     "guard_weight": Range(0, 1000),
-    # Speech and the ears.
+    # Speech and audio classifiers.
     "clips_per_term": _count(10_000),
     "clips_per_trigger": _count(100_000),
     "generated_seconds": _count(100_000),

@@ -7,7 +7,7 @@ import numpy as np
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import music, noises
 from fae_training.classifiers.augmentation import echo
-from fae_training.classifiers.classes import NEAR_MISSES, TALK, ClassifierKind
+from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.sound_files import Recording
 from fae_training.speech.synthesis import Synthesiser, Voice, roughen
 
@@ -20,6 +20,56 @@ PITCHES = (15, 95)
 SPEEDS = (120, 230)  # words a minute
 PIECE_SECONDS = 4.0
 SILENCES = 40
+# Phrases that begin, end or rhyme like wake and interrupt phrases, and that Fae must not react to.
+NEAR_MISSES = (
+    "hey",
+    "hey there",
+    "hey fred",
+    "fey",
+    "fate",
+    "they say",
+    "okay fine",
+    "hi dave",
+    "yellow bay",
+    "stopwatch",
+    "stock",
+    "top",
+    "shop",
+    "weight",
+    "late",
+    "way",
+    "waiter",
+    "hold it",
+    "old one",
+    "cold",
+    "quite",
+    "quiz",
+    "diet",
+    "face",
+    "fable",
+    "shut the door",
+    "that will be fine",
+    "don't",
+)
+# Running speech for the synthesiser: what Fae itself says while it listens, and what people say around it.
+TALK = (
+    "I have set a timer for ten minutes.",
+    "It is eighteen degrees and cloudy, with rain later tonight.",
+    "You have two meetings tomorrow, the first one at nine.",
+    "I could not find that file. Shall I look somewhere else?",
+    "The train leaves in a quarter of an hour from platform four.",
+    "She told me that the weather would stay like this for the whole week.",
+    "We were on the way home when the phone rang for the third time.",
+    "Could you pass me the salt, and then tell me what happened next?",
+    "The committee has decided to put the question off until the spring.",
+    "He waited at the bus stop, holding on to his hat in the wind.",
+    "Nobody had expected the team to win, least of all their own manager.",
+    "There is a quiet place by the river where we used to fish.",
+    "In the news tonight, the price of bread has gone up again.",
+    "My brother plays the violin, but his daughter would rather have drums.",
+    "I think the second answer is right, though I would not bet on it.",
+    "Yes, that sounds good. Let me know when you are ready.",
+)
 
 
 def synthesised(
