@@ -62,7 +62,7 @@ from fae_training.classifiers.classes import (
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.features import BANDS, LOG_FLOOR
 from fae_training.classifiers.sound_files import Recording
-from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, TALK
+from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, RUNNING_SPEECH
 from fae_training.classifiers.windows import held_out_windows
 from fae_training.fit import fit
 from fae_training.fit_progress import FitSettings
@@ -157,10 +157,10 @@ def spoken(random, words: list[str], times: int) -> list[Recording]:
     ]
 
 
-def talk(random, count: int) -> list[np.ndarray]:
-    """Half of it real words and half made-up ones, one to five together."""
+def short_sentences(random, count: int) -> list[np.ndarray]:
+    """`count` synthesised clips of one to five words, half of them of real words and half of made-up ones."""
     real = sorted(
-        {word for text in (*TALK, *NEAR_MISSES, *WITHOUT_A_NAME) for word in text.split()}
+        {word for text in (*RUNNING_SPEECH, *NEAR_MISSES, *WITHOUT_A_NAME) for word in text.split()}
     )
     invented = [f"[[{word}]]" for word in made_up(random, 4_000)]
     texts = []
@@ -268,7 +268,7 @@ def distilled_from_speech_embedding(arguments, scale: dict) -> dict:
     print(f"{len(speech)} pieces of recorded speech, {seconds / 60:.0f} min", flush=True)
     held = [("recorded", samples) for samples in speech[::HELD_OUT]]
     rest = [samples for n, samples in enumerate(speech) if n % HELD_OUT]
-    sounds = encoder_distillation.training_sounds(random, rest, talk)
+    sounds = encoder_distillation.training_sounds(random, rest, short_sentences)
     batches = encoder_distillation.SpeechBatches(held + sounds, len(held), arguments.seed)
     print(f"{len(sounds)} sounds with the teacher's embeddings", flush=True)
     mx.random.seed(arguments.seed + 1)

@@ -192,14 +192,14 @@ def test_missing_words_are_synthesised_in_many_voices():
     from fae_training.speech.synthesis import find_synthesiser
 
     kind = CLASSIFIERS["keyword"]
-    before = synthetic_sounds.NEAR_MISSES_SAID, synthetic_sounds.TALK_SAID
-    synthetic_sounds.NEAR_MISSES_SAID, synthetic_sounds.TALK_SAID = 6, 4
+    before = synthetic_sounds.NEAR_MISS_CLIPS, synthetic_sounds.RUNNING_SPEECH_CLIPS
+    synthetic_sounds.NEAR_MISS_CLIPS, synthetic_sounds.RUNNING_SPEECH_CLIPS = 6, 4
     try:
         made = synthetic_sounds.synthesised(
             find_synthesiser(), kind, dict(kind.phrases), {"wake": 500}, each=12, seed=0
         )
     finally:
-        synthetic_sounds.NEAR_MISSES_SAID, synthetic_sounds.TALK_SAID = before
+        synthetic_sounds.NEAR_MISS_CLIPS, synthetic_sounds.RUNNING_SPEECH_CLIPS = before
     by_class = {name: [r for r in made if r.class_name == name] for name in kind.classes}
     assert len(by_class["interrupt"]) == 12 and len(by_class["speech"]) == 10
     assert by_class["wake"] == []  # 500 recordings are enough

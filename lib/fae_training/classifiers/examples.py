@@ -86,17 +86,17 @@ class Examples:
             for name in kind.classes
         }
         pitches = {name: self._pitches(recordings, name) for name in kind.triggers}
-        said: dict[str, list] = {name: [] for name in kind.triggers}
+        synthetic: dict[str, list] = {name: [] for name in kind.triggers}
         for recording in recordings:
             name, own = recording.class_name, recording.origin == "recorded"
             many = pitches.get(name) if own else None
             for samples in self._variants(recording, seconds[name], many, random):
                 power = mel_power(samples)
                 if name in self.words:
-                    (self.words if own else said)[name].extend(_words(power, kind.windows[0]))
+                    (self.words if own else synthetic)[name].extend(_words(power, kind.windows[0]))
                 elif len(power):
                     pieces[name, own].append(power)
-        for name, made in said.items():
+        for name, made in synthetic.items():
             # Half of the words are people's own, however few of these there are.
             own = self.words[name]
             self.words[name] = own * max(1, round(len(made) / len(own))) + made if own else made

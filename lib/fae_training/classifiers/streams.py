@@ -64,11 +64,11 @@ def compose(
         by_class.setdefault(recording.class_name, []).append(recording)
     pieces, events, scenes, speakers, frames = [], [], [], [], 0
     # Half of the scenes hold speech, which is most often taken for a trigger.
-    kinds = ("talk", "talk", "over noise", "over noise", "noise", "noise", "quiet")
+    choices = ("speech", "speech", "over noise", "over noise", "noise", "noise", "quiet")
     if "music" in by_class:
-        kinds = (*kinds, "over music", "music")
+        choices = (*choices, "over music", "music")
     for _ in range(max(1, round(seconds / SCENE_SECONDS))):
-        scenes.append(kinds[random.integers(len(kinds))])
+        scenes.append(choices[random.integers(len(choices))])
         samples = _scene(random, scenes[-1], by_class)
         placed = _place(random, samples, by_class, kind) if with_events else []
         power = log_mel(np.clip(samples, -1, 1))
@@ -79,18 +79,18 @@ def compose(
     return StreamOfSound(np.concatenate(pieces), events, scenes, speakers)
 
 
-def _scene(random, kind: str, by_class: dict) -> np.ndarray:
+def _scene(random, scene: str, by_class: dict) -> np.ndarray:
     count = SCENE_SECONDS * SAMPLE_RATE
     out = (random.standard_normal(count) * 10 ** random.uniform(-5, -3.5)).astype(np.float32)
     if "silence" in by_class:
         out += _concatenated(random, by_class["silence"], count, None)
-    talk = random.uniform(-32, -15)
-    if kind in ("talk", "over noise", "over music") and "speech" in by_class:
-        out += _concatenated(random, by_class["speech"], count, talk)
-    under = talk - random.uniform(3, 20) if kind.startswith("over") else random.uniform(-35, -14)
-    if kind in ("noise", "over noise") and "noise" in by_class:
+    level = random.uniform(-32, -15)
+    if scene in ("speech", "over noise", "over music") and "speech" in by_class:
+        out += _concatenated(random, by_class["speech"], count, level)
+    under = level - random.uniform(3, 20) if scene.startswith("over") else random.uniform(-35, -14)
+    if scene in ("noise", "over noise") and "noise" in by_class:
         out += _concatenated(random, by_class["noise"], count, under)
-    if kind in ("music", "over music"):
+    if scene in ("music", "over music"):
         out += _concatenated(random, by_class["music"], count, under)
     return out
 

@@ -13,8 +13,8 @@ from fae_training.speech.synthesis import Synthesiser, Voice, roughen
 
 # With this many recordings of a trigger, synthesised ones no longer help.
 ENOUGH_RECORDINGS = 150
-NEAR_MISSES_SAID = 160
-TALK_SAID = 64
+NEAR_MISS_CLIPS = 160
+RUNNING_SPEECH_CLIPS = 64
 # espeak-ng's pitch, 0 to 99; children and excited people are at the upper end.
 PITCHES = (15, 95)
 SPEEDS = (120, 230)  # words a minute
@@ -52,7 +52,7 @@ NEAR_MISSES = (
     "don't",
 )
 # Running speech for the synthesiser: what Fae itself says while it listens, and what people say around it.
-TALK = (
+RUNNING_SPEECH = (
     "I have set a timer for ten minutes.",
     "It is eighteen degrees and cloudy, with rain later tonight.",
     "You have two meetings tomorrow, the first one at nine.",
@@ -91,8 +91,8 @@ def synthesised(
             wanted += [(trigger, _pick(random, phrases[trigger])) for _ in range(each)]
     if kind.triggers:
         near = near_misses([phrase for trigger in kind.triggers for phrase in phrases[trigger]])
-        wanted += [("speech", _pick(random, near)) for _ in range(NEAR_MISSES_SAID)]
-    wanted += [("speech", _pick(random, TALK)) for _ in range(TALK_SAID)]
+        wanted += [("speech", _pick(random, near)) for _ in range(NEAR_MISS_CLIPS)]
+    wanted += [("speech", _pick(random, RUNNING_SPEECH)) for _ in range(RUNNING_SPEECH_CLIPS)]
     voices = []
     known = synthesiser.voices()
     for _ in wanted:
@@ -115,7 +115,7 @@ def synthesised(
         if samples is None or len(samples) < 0.2 * SAMPLE_RATE:
             continue
         # Half of the running speech is Fae's own voice, from a loudspeaker in the room.
-        own = class_name == "speech" and text in TALK and random.random() < 0.5
+        own = class_name == "speech" and text in RUNNING_SPEECH and random.random() < 0.5
         samples = echo(samples, random) if own else roughen(samples, random)
         made.append(
             Recording(
