@@ -46,7 +46,7 @@ def test_a_window_is_labelled_with_what_its_scene_holds(classifier):
     _, labels = hard_negatives.mine(classifier, only, KIND, SECONDS, most=200, seed=0)
     stream = streams.compose(only, KIND, SECONDS, 0, with_events=False)
     assert len(stream.log_mel) == len(stream.scenes) * streams.SCENE_FRAMES
-    assert set(stream.scenes) >= {"noise", "quiet", "talk"}
+    assert set(stream.scenes) >= {"noise", "quiet", "speech"}
     assert {KIND.classes[label] for label in labels} == {"noise", "silence", "speech"}
 
 

@@ -86,7 +86,9 @@ def test_eight_kilohertz_and_stereo_become_sixteen_and_mono(home, samples):
     sound(samples / "noise" / "stereo.wav", rate=44_100, channels=2)
     loaded, notes = load(home)
     assert [len(r.samples) for r in loaded] == [16_000, 16_000]
-    assert "1 recordings have a sample rate below 16,000 Hz" in notes[0]
+    assert notes == [
+        "recordings with a sample rate below 16,000 Hz, without the highest frequencies: 1"
+    ]
 
 
 def test_the_name_before_two_hyphens_is_the_speaker(home, samples):

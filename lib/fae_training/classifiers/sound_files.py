@@ -59,7 +59,7 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
     notes = [f"{reason}, left out: {named(paths, home.path)}" for reason, paths in problems.items()]
     if narrow:
         notes.append(
-            f"{narrow} recordings have a sample rate below {SAMPLE_RATE:,} Hz: their highest frequencies are missing"
+            f"recordings with a sample rate below {SAMPLE_RATE:,} Hz, without the highest frequencies: {narrow}"
         )
     return recordings, notes
 
