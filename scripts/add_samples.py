@@ -9,7 +9,7 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Give the ears recordings to learn from. Nothing is recorded here: files or folders that are there already are copied.
+"""Add recordings to train the audio classifiers on. Nothing is recorded here: existing files or folders are copied.
 
     uv run scripts/add_samples.py --class wake --speaker me --files hey-fae-1.wav hey-fae-2.wav
     uv run scripts/add_samples.py --kind speech_verifier --class music --files ~/Music/some-album
@@ -17,9 +17,9 @@
     uv run scripts/add_samples.py --table clips.csv            columns file, class, speaker (or group), recording
 
 Classes of keyword (the default kind): interrupt, wake, speech, silence, noise; of speech_verifier: speech, music, noise.
-Any length, rate and number of channels; WAV, FLAC, OGG, MP3 and AIFF. Say who speaks: with several speakers, some are
-held out, and only that shows how the ear does with somebody new. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
-Exit status: 0 done, 2 a class that is not known, 3 no consent (audio), 4 no such file or nothing in it that can be used.
+Any length, sample rate and number of channels; WAV, FLAC, OGG, MP3 and AIFF. Name the speaker: with several speakers, some are
+held out, which alone shows how the classifier does with new people. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
+Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or none that can be used.
 """
 
 from pathlib import Path
@@ -55,11 +55,14 @@ def main(call: Call) -> Result:
             command_line("ls", arguments.files[0]),
         )
     consent.require(call.home, "audio")
-    added, problems = imports.keep(call.home, kind, samples, bool(arguments.dry_run))
+
+    from fae_training.classifiers import sound_files
+
+    added, problems = sound_files.keep(call.home, kind, samples, bool(arguments.dry_run))
     if not any(added.values()) and not all("here already" in p for p in problems):
         raise Missing(
             "nothing_usable",
-            f"none of {len(samples)} files can be used: {'; '.join(problems[:3])}",
+            f"none of the {len(samples)} files can be used: {'; '.join(problems[:3])}",
             "give WAV, FLAC, OGG, MP3 or AIFF files with sound in them",
         )
     return answer(kind, added, problems, bool(arguments.dry_run))
@@ -85,9 +88,9 @@ def build_parser() -> calling.Parser:
     parser.add_argument(
         "--class",
         metavar="CLASS",
-        help="what the files are; absent: each folder holds folders named after classes",
+        help="the class of the files; without it, each folder must hold folders named after classes",
     )
-    parser.add_argument("--speaker", metavar="WHO", help="who speaks in them")
+    parser.add_argument("--speaker", metavar="WHO", help="the speaker")
     parser.add_argument(
         "--files", nargs="+", type=Path, metavar="PATH", help="sound files, or folders of them"
     )

@@ -14,22 +14,22 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Train the ear for keywords: interrupt, wake, speech, silence or noise, from every 36 ms of sound.
+"""Train the keyword classifier: interrupt, wake, speech, silence or noise, at every 36 ms of sound.
 
     uv run scripts/add_samples.py --kind keyword --class wake --speaker me --files hey-fae/*.wav
     uv run scripts/train_keyword.py --preset light
     uv run scripts/train_keyword.py --wake-phrases "hey fae, okay fae" --false-alarms-per-hour 0.5
     uv run scripts/train_keyword.py --resume latest
 
-Reads keyword/samples/<class>/ and, as what is no keyword, speech_verifier/samples/. A class with too few recordings is
-spoken by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
-(model.safetensors, model.json, self_test.safetensors, model.onnx), mistakes.npz, held_out.npz, train_metrics.json.
-Presets (steps, batch, learning rate, generated seconds, clips spoken of a trigger with few recordings, minutes of stream for
-the thresholds):
+Reads keyword/samples/<class>/, and speech_verifier/samples/ as speech and noise. Phrases of a class with few recordings are
+synthesised by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
+(model.safetensors, model.json, self_test.safetensors, model.onnx), hard_negatives.npz, held_out.npz, train_metrics.json.
+Presets (steps, batch size, learning rate, seconds of generated sound, synthesised clips for each trigger with few recordings,
+minutes of stream to choose the operating thresholds on):
   smoke      20   32  3e-3    40   40   2
   light    1000  128  3e-3   600  600  30
   standard 1500  128  3e-3  1200  600  90
-Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
+Exit status: 0 done, 2 a folder is not a class, 3 no consent (audio) or too soon, 4 a class has no samples, 5 another run, 6 it failed.
 """
 
 from fae_training import calling, launch, results
@@ -52,7 +52,7 @@ def prepare(call: Call, settings) -> Preflight:
 
 
 def train(run, session) -> results.Trained:
-    """The worker's task: gather the sounds, train, choose thresholds on streams, save."""
+    """The worker's task: gather the sounds, train, choose operating thresholds on streams, save."""
     from fae_training.classifiers import training
 
     return results.Trained(training.train(run, session))

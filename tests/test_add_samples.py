@@ -7,6 +7,7 @@ import soundfile
 import calls
 import classifier_sounds
 from fae_training.classifiers import recordings as recordings_module
+from fae_training.classifiers import sound_files
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.state import Home
 
@@ -199,7 +200,7 @@ def test_speakers_of_any_script_stay_apart_all_the_way_to_the_split(allowed, tmp
             home=allowed,
         )
     home = Home(allowed)
-    found, _ = recordings_module.load(
+    found, _ = sound_files.load(
         home, CLASSIFIERS["keyword"], recordings_module.scan(home, CLASSIFIERS["keyword"])
     )
     assert {r.group for r in found} == {

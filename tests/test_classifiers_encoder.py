@@ -1,4 +1,4 @@
-"""What both ears start from: the shipped convolutions of each member, which tell words apart that they were never taught."""
+"""Pretrained convolutions: the shipped file, the distillation from the speech embedding, and words that none was trained on."""
 
 import os
 import signal
@@ -12,57 +12,54 @@ import pytest
 import encoder_distillation
 import make_audio_encoder
 from classifier_sounds import convolutions_of, normalised
-from fae_training.classifiers import encoder
 from fae_training.classifiers.classes import (
     CLASSIFIERS,
-    IMITATION,
-    KINDS_OF_SOUND,
+    ENSEMBLE_SIZE,
     LAYERS,
-    MEMBERS,
     ONE_SECOND,
-    SOUNDS,
-    WORDS,
+    Pretrained,
 )
 from fae_training.classifiers.features import BANDS, LOG_FLOOR, mel_power
-from fae_training.classifiers.recordings import Recording
-from fae_training.classifiers.runtime import Member
+from fae_training.classifiers.network import pretrained
+from fae_training.classifiers.runtime import Network
+from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.windows import held_out_windows
 
 # None of them is among the made-up words that it was trained on.
 SAID = ("computer", "kitchen", "hey fae", "volume", "banana", "good night")
+WORDS, DISTILLED = Pretrained.MADE_UP_WORDS, Pretrained.SPEECH_EMBEDDING
 VOICES = ("en-us+m2", "en-us+f4", "en+m6", "en-gb-scotland+f2", "en-gb-x-rp+m4", "en-us+f1")
 
 
 def test_the_shipped_file_fits_the_network():
-    taught = (WORDS, IMITATION, SOUNDS, KINDS_OF_SOUND)
-    arrays = encoder.load(taught)
-    for member in range(len(taught)):
+    arrays = pretrained(tuple(Pretrained))
+    for member in range(len(Pretrained)):
         inputs = BANDS
         for number, layer in enumerate(LAYERS):
             weight = arrays[f"members.{member}.convolutions.{number}.weight"]
             assert weight.shape == (layer["width"] * inputs, layer["outputs"])
             inputs = layer["outputs"]
-    assert len(arrays) == len(taught) * len(LAYERS) * 3 + 2
+    assert len(arrays) == len(Pretrained) * len(LAYERS) * 3 + 2
     assert arrays["mean"].shape == arrays["deviation"].shape == (BANDS,)
     assert all(np.isfinite(a).all() for a in arrays.values())
 
 
-def test_each_member_begins_with_what_its_ear_names():
-    assert all(len(ear.beginnings) == MEMBERS for ear in CLASSIFIERS.values())
-    words, imitation = (encoder.load((number,)) for number in (WORDS, IMITATION))
-    both = encoder.load((IMITATION, WORDS))
+def test_each_network_is_initialised_with_what_its_kind_names():
+    assert all(len(kind.pretrained) == ENSEMBLE_SIZE for kind in CLASSIFIERS.values())
+    words, distilled = (pretrained((n,)) for n in (WORDS, DISTILLED))
+    both = pretrained((DISTILLED, WORDS))
     weight = "members.{}.convolutions.2.weight".format
-    assert not np.array_equal(words[weight(0)], imitation[weight(0)])
-    assert np.array_equal(both[weight(0)], imitation[weight(0)])
+    assert not np.array_equal(words[weight(0)], distilled[weight(0)])
+    assert np.array_equal(both[weight(0)], distilled[weight(0)])
     assert np.array_equal(both[weight(1)], words[weight(0)])
 
 
-def with_random_weights(member: Member) -> Member:
+def with_random_weights(network: Network) -> Network:
     random = np.random.default_rng(0)
-    for number, layer in enumerate(member.layers):
+    for number, layer in enumerate(network.layers):
         weight = random.normal(0, layer.weight.std(), layer.weight.shape).astype(np.float32)
-        member.layers[number] = replace(layer, weight=weight)
-    return member
+        network.layers[number] = replace(layer, weight=weight)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +68,9 @@ def spoken(espeak):
     return [(espeak(w, v), w, v) for w in SAID for v in VOICES]
 
 
-def share_told_apart(member: Member, x: np.ndarray, words: np.ndarray, voices: np.ndarray):
+def share_told_apart(network: Network, x: np.ndarray, words: np.ndarray, voices: np.ndarray):
     """Each recording by the nearest mean of the words in the other voices, on what the convolutions give."""
-    hidden = member.hidden(x)
+    hidden = network.hidden(x)
     seen = np.concatenate([hidden.mean(axis=1), hidden.max(axis=1)], axis=1)
     seen /= np.linalg.norm(seen, axis=1, keepdims=True)
     right = []
@@ -83,8 +80,8 @@ def share_told_apart(member: Member, x: np.ndarray, words: np.ndarray, voices: n
     return np.mean(right)
 
 
-@pytest.mark.parametrize("member", (WORDS, IMITATION))
-def test_words_that_it_never_heard_are_told_apart_whoever_says_them(member, spoken):
+@pytest.mark.parametrize("number", (WORDS, DISTILLED))
+def test_words_that_it_was_not_trained_on_are_told_apart_in_any_voice(number, spoken):
     recordings = [Recording("wake", v, w, "synthesised", s) for s, w, v in spoken]
 
     class ClassifierKind:
@@ -95,8 +92,8 @@ def test_words_that_it_never_heard_are_told_apart_whoever_says_them(member, spok
     words = np.array([name.split("--")[1] for name in names])
     voices = np.array([name.split("--")[0] for name in names])
     x = normalised(np.log(power + LOG_FLOOR))
-    found = share_told_apart(convolutions_of(member), x, words, voices)
-    untrained = with_random_weights(convolutions_of(member))
+    found = share_told_apart(convolutions_of(number), x, words, voices)
+    untrained = with_random_weights(convolutions_of(number))
     assert found > 0.9
     assert found > share_told_apart(untrained, x, words, voices) + 0.1
 
@@ -113,10 +110,12 @@ def test_the_teacher_hears_each_chunk_where_its_own_package_hears_it(spoken):
     np.testing.assert_allclose(found[::5][:both], theirs[:both], atol=1e-3)
 
 
-def test_a_row_of_the_imitation_is_a_sound_and_what_the_teacher_makes_of_it(spoken):
+def test_a_row_of_the_distillation_is_a_sound_and_the_teachers_embedding_of_it(spoken):
     sounds = [("recorded", np.pad(s, 8_000)) for s, *_ in spoken[:6]]
     noise = np.random.default_rng(0).standard_normal(48_000).astype(np.float32)
-    batches = encoder_distillation.Imitation([*sounds, ("no speech", 0.01 * noise)], held=2, seed=3)
+    batches = encoder_distillation.SpeechBatches(
+        [*sounds, ("no speech", 0.01 * noise)], held=2, seed=3
+    )
     one, again, other = batches.batch_at(5), batches.batch_at(5), batches.batch_at(6)
     assert np.array_equal(one["x"], again["x"]) and not np.array_equal(one["x"], other["x"])
     frames = encoder_distillation.FRAMES + 3 * (encoder_distillation.ROW - 1)
@@ -137,7 +136,7 @@ def test_a_row_of_the_imitation_is_a_sound_and_what_the_teacher_makes_of_it(spok
 def test_the_sound_of_a_row_is_that_of_its_targets_at_the_same_time(spoken):
     sounds = [("recorded", np.pad(s, 12_000)) for s, *_ in spoken[:4]]
     noise = 0.01 * np.random.default_rng(0).standard_normal(48_000).astype(np.float32)
-    batches = encoder_distillation.Imitation([*sounds, ("no speech", noise)], held=0, seed=4)
+    batches = encoder_distillation.SpeechBatches([*sounds, ("no speech", noise)], held=0, seed=4)
     batch = batches.batch_at(0)
     frames = batch["x"].shape[1]
     nearest = []
@@ -154,7 +153,7 @@ def test_the_sound_of_a_row_is_that_of_its_targets_at_the_same_time(spoken):
     assert len(nearest) > 20 and np.mean(np.array(nearest) == 0) > 0.9
 
 
-def test_the_second_member_gives_what_the_teacher_gives_and_the_first_gives_less(spoken):
+def test_the_distilled_convolutions_explain_more_of_the_teacher_than_those_trained_on_words(spoken):
     teacher = encoder_distillation.Teacher()
     inputs, targets = [], []
     for samples, *_ in spoken:
@@ -170,10 +169,10 @@ def test_the_second_member_gives_what_the_teacher_gives_and_the_first_gives_less
     y = np.concatenate(targets)
     y = (y - y.mean(axis=0)) / (y.std(axis=0) + 1e-6)
 
-    def share_explained(member: Member) -> float:
+    def share_explained(network: Network) -> float:
         view = [
             np.lib.stride_tricks.sliding_window_view(
-                member.hidden(x), encoder_distillation.HIDDEN_FRAMES, axis=0
+                network.hidden(x), encoder_distillation.HIDDEN_FRAMES, axis=0
             )
             for x in inputs
         ]
@@ -186,11 +185,11 @@ def test_the_second_member_gives_what_the_teacher_gives_and_the_first_gives_less
         missed = np.square(unknown @ weights - y[voices]).mean() / np.square(y[voices]).mean()
         return 1 - missed
 
-    first, second = (share_explained(convolutions_of(member)) for member in (WORDS, IMITATION))
+    first, second = (share_explained(convolutions_of(number)) for number in (WORDS, DISTILLED))
     assert second > first + 0.05
 
 
-def test_a_training_that_is_stopped_makes_no_encoder():
+def test_a_pretraining_that_is_stopped_writes_no_file():
     class Batches:
         asked = 0
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import classifier_sounds
-from fae_training.classifiers import music, noises, sounds, windows
+from fae_training.classifiers import music, noises, windows
+from fae_training.classifiers.augmentation import Augmentation, at_pitch
 from fae_training.classifiers.classes import CLASSIFIERS, ONE_WORD
-from fae_training.classifiers.examples import OWN_SHARE, Augmentation, Examples
+from fae_training.classifiers.examples import OWN_SHARE, Examples
 from fae_training.classifiers.features import LOG_FLOOR, mel_power
-from fae_training.classifiers.recordings import Recording
+from fae_training.classifiers.sound_files import Recording
 
 KEYWORD = CLASSIFIERS["keyword"]
 # No word is changed, so that its power can be counted.
@@ -67,7 +68,7 @@ def test_a_whole_word_is_all_inside_its_window_and_a_piece_of_it_never_is(few):
     examples = Examples(few, KEYWORD, 8, 0, UNCHANGED)
     power, first, end = examples.words["wake"][0]
     examples.words["wake"] = [(power, first, end)]
-    examples.textures.pop("speech"), examples.textures.pop("noise")
+    examples.backgrounds.pop("speech"), examples.backgrounds.pop("noise")
     word = power[first:end].sum()
     random = np.random.default_rng(0)
     for _ in range(50):
@@ -126,8 +127,8 @@ def test_a_word_of_a_long_recording_keeps_no_more_around_it_than_a_window_shows(
 
 
 def test_the_verifier_trains_on_one_and_two_seconds_in_turn():
-    ear = CLASSIFIERS["speech_verifier"]
-    examples = Examples(recordings(dict.fromkeys(ear.classes, 6)), ear, 4, 0)
+    kind = CLASSIFIERS["speech_verifier"]
+    examples = Examples(recordings(dict.fromkeys(kind.classes, 6)), kind, 4, 0)
     assert [examples.arrays_at(n)[0].shape[1] for n in range(3)] == [79, 163, 79]
 
 
@@ -168,7 +169,7 @@ def loudest_hertz(samples):
 @pytest.mark.parametrize(("pitch", "tempo"), [(1.5, 1.0), (0.8, 1.1), (1.2, 0.9)])
 def test_another_pitch_moves_the_tone_and_keeps_the_length(pitch, tempo):
     tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
-    moved = sounds.at_pitch(tone, pitch, tempo)
+    moved = at_pitch(tone, pitch, tempo)
     assert len(moved) == pytest.approx(16_000 / tempo, abs=400)
     assert loudest_hertz(moved[1_600:-1_600]) == pytest.approx(440 * pitch, rel=0.02)
 

@@ -15,10 +15,10 @@ from test_classifiers_streaming import random_arrays
 @pytest.fixture(scope="module", params=list(CLASSIFIERS))
 def saved(request, tmp_path_factory):
     where = tmp_path_factory.mktemp("adapters")
-    ear = CLASSIFIERS[request.param]
-    spec = model_files.specification(ear) | {"temperature": 1.3}
-    samples = 0.1 * np.random.default_rng(0).standard_normal((10, samples_for(ear.windows[-1])))
-    model_files.save(where, random_arrays(len(ear.classes)), spec, samples.astype(np.float32))
+    kind = CLASSIFIERS[request.param]
+    spec = model_files.specification(kind) | {"temperature": 1.3}
+    samples = 0.1 * np.random.default_rng(0).standard_normal((10, samples_for(kind.windows[-1])))
+    model_files.save(where, random_arrays(len(kind.classes)), spec, samples.astype(np.float32))
     return where
 
 

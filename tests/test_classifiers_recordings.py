@@ -1,12 +1,16 @@
-"""What lies in the samples folders: found, refused by name, and split so that nobody is on both sides."""
+"""What lies in the samples folders: found, refused by name, and split so that no speaker is on both sides."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from fae_training.classifiers import recordings
+from fae_training.classifiers import recordings, sound_files, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.classifiers.recordings import Recording
+from fae_training.classifiers.sound_files import Recording
 from fae_training.errors import BadRequest
 from fae_training.state import Home
 
@@ -28,7 +32,7 @@ def samples(home):
 def load(home):
     home = Home(home)
     found = recordings.scan(home, KEYWORD)
-    loaded, notes = recordings.load(home, KEYWORD, found)
+    loaded, notes = sound_files.load(home, KEYWORD, found)
     return loaded, found.notes + notes
 
 
@@ -82,7 +86,9 @@ def test_eight_kilohertz_and_stereo_become_sixteen_and_mono(home, samples):
     sound(samples / "noise" / "stereo.wav", rate=44_100, channels=2)
     loaded, notes = load(home)
     assert [len(r.samples) for r in loaded] == [16_000, 16_000]
-    assert "1 recordings have less than 16,000 samples a second" in notes[0]
+    assert notes == [
+        "recordings with a sample rate below 16,000 Hz, without the highest frequencies: 1"
+    ]
 
 
 def test_the_name_before_two_hyphens_is_the_speaker(home, samples):
@@ -95,7 +101,7 @@ def test_the_name_before_two_hyphens_is_the_speaker(home, samples):
     ]
 
 
-def test_what_the_other_ear_has_is_borrowed_under_the_class_that_it_is_here(home, samples):
+def test_samples_of_the_other_kind_are_borrowed_under_the_class_that_they_are_here(home, samples):
     sound(samples / "wake" / "a.wav", seed=1)
     sound(home / "speech_verifier" / "samples" / "music" / "song.wav", seed=2)
     before = recordings.scan(Home(home), KEYWORD).fingerprint
@@ -116,7 +122,7 @@ def test_no_speaker_and_no_recording_is_on_both_sides():
     everything = [r for s in range(12) for c in ("wake", "speech") for r in made(c, f"s{s}", 5)]
     everything += made("noise", None, 30)
     for seed in range(5):
-        train, valid, notes = recordings.split(everything, 0.2, seed)
+        train, valid, notes = training_data.split(everything, 0.2, seed)
         assert not {r.group for r in train} & {r.group for r in valid}
         assert len(train) + len(valid) == 150
         for name, total in (("wake", 60), ("speech", 60), ("noise", 30)):
@@ -144,7 +150,7 @@ def test_at_most_half_of_a_class_is_held_out():
 
 def test_one_speaker_alone_is_split_by_recording_and_the_figure_called_optimistic():
     everything = made("wake", "anna", 20) + made("noise", None, 20)
-    _, valid, notes = recordings.split(everything, 0.2, 0)
+    _, valid, notes = training_data.split(everything, 0.2, 0)
     assert sum(r.class_name == "wake" for r in valid) == 4
     assert "all recordings of wake are of one speaker: the figures are optimistic" in notes[0]
 
@@ -154,14 +160,14 @@ def test_a_synthesised_voice_is_not_held_out_in_the_place_of_a_person():
     spoken = [
         Recording("wake", f"robot {n % 9}", f"{n}", "synthesised", np.zeros(1)) for n in range(90)
     ]
-    _, valid, _ = recordings.split(everything + spoken, 0.2, 0)
+    _, valid, _ = training_data.split(everything + spoken, 0.2, 0)
     assert sum(r.origin == "recorded" for r in valid) == 4
     assert sum(r.origin == "synthesised" for r in valid) >= 18
 
 
 def test_two_speakers_are_split_by_recording_and_the_figure_called_optimistic():
     everything = made("wake", "anna", 10) + made("wake", "ben", 10)
-    _, valid, notes = recordings.split(everything, 0.2, 0)
+    _, valid, notes = training_data.split(everything, 0.2, 0)
     assert len(valid) == 4
     assert "all recordings of wake are of 2 speakers: the figures are optimistic" in notes[0]
 
@@ -169,13 +175,40 @@ def test_two_speakers_are_split_by_recording_and_the_figure_called_optimistic():
 def test_ten_clips_beside_ten_thousand_still_have_two_held_out():
     everything = [r for s in range(5) for r in made("wake", f"w{s}", 2)]
     everything += [r for s in range(200) for r in made("speech", f"s{s}", 50)]
-    _, valid, _ = recordings.split(everything, 0.2, 0)
+    _, valid, _ = training_data.split(everything, 0.2, 0)
     assert sum(r.class_name == "wake" for r in valid) == 2
     assert 1_800 <= sum(r.class_name == "speech" for r in valid) <= 2_200
 
 
 def test_a_class_with_one_recording_stays_in_training_and_says_so():
     everything = made("wake", "anna", 1) + made("noise", None, 20)
-    train, _, notes = recordings.split(everything, 0.2, 0)
+    train, _, notes = training_data.split(everything, 0.2, 0)
     assert any(r.class_name == "wake" for r in train)
     assert "no recording of wake could be held out" in notes[0]
+
+
+LIGHT = """
+import sys
+from fae_training import audio
+from fae_training.classifiers import classes, imports, preflight, recordings
+print(sorted({"mlx", "numpy", "scipy", "soundfile", "soxr"} & set(sys.modules)))
+"""
+
+
+def test_what_the_front_process_imports_is_standard_library_only():
+    command = [sys.executable, "-c", LIGHT]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "name", ["add_samples", "listen", "train_keyword", "train_speech_verifier"]
+)
+def test_a_script_answers_help_without_importing_array_libraries(name):
+    script = Path(__file__).parent.parent / "scripts" / f"{name}.py"
+    command = [sys.executable, "-X", "importtime", script, "--help"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "usage:" in answer.stdout
+    imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
+    assert "fae_training.classifiers.classes" in imported
+    assert not {"mlx.core", "numpy", "scipy", "soundfile", "soxr"} & imported

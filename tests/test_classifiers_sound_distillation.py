@@ -1,4 +1,4 @@
-"""What the verifier starts from: the teacher of all sounds, what is made for it to hear, and the shipped convolutions that imitate it."""
+"""Distillation from YAMNet: the teacher, its training sounds, and the shipped convolutions of the speech classifier."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ import make_audio_encoder
 import sound_distillation
 from classifier_sounds import convolutions_of, normalised
 from fae_training.classifiers import music, noises
-from fae_training.classifiers.classes import CLASSIFIERS, ONE_SECOND, WORDS
+from fae_training.classifiers.classes import CLASSIFIERS, ONE_SECOND, Pretrained
 from fae_training.classifiers.features import BANDS, log_mel, samples_for
 
 SPOKEN = "The train leaves in a quarter of an hour from platform four."
@@ -85,8 +85,10 @@ def test_windows_are_as_long_as_the_teacher_hears_and_of_everything(mixer, teach
     assert any(h >= sound_distillation.MUSIC.stop for h in heard)
 
 
-def test_a_row_is_a_sound_and_what_the_teacher_makes_of_it(mixer):
-    batches = sound_distillation.Imitation(*sound_distillation.heard(mixer, 300), seed=3)
+def test_a_row_is_a_sound_and_the_teachers_targets_of_it(mixer):
+    batches = sound_distillation.SoundBatches(
+        *sound_distillation.distillation_data(mixer, 300), seed=3
+    )
     one, again, other = batches.batch_at(5), batches.batch_at(5), batches.batch_at(6)
     assert np.array_equal(one["x"], again["x"]) and not np.array_equal(one["x"], other["x"])
     assert one["x"].shape == (sound_distillation.ROWS, ONE_SECOND, BANDS)
@@ -100,26 +102,29 @@ def test_a_row_is_a_sound_and_what_the_teacher_makes_of_it(mixer):
         assert np.corrcoef(x.ravel(), heard.ravel())[0, 1] > 0.8
 
 
-def test_targets_keep_the_main_directions_and_what_is_music():
+def test_targets_keep_the_principal_components_and_what_is_music():
     random = np.random.default_rng(1)
     logits = random.standard_normal((400, 521)).astype(np.float32)
     embeddings = random.standard_normal((400, 1024)).astype(np.float32)
     embeddings[:, 7] *= 30
     logits[:200, sound_distillation.MUSIC] += 9
     made = sound_distillation.targets(embeddings, logits)
-    assert made.shape == (400, sound_distillation.OF_EMBEDDING + sound_distillation.OF_LOGITS + 5)
+    assert made.shape == (
+        400,
+        sound_distillation.EMBEDDING_COMPONENTS + sound_distillation.LOGIT_COMPONENTS + 5,
+    )
     assert abs(np.corrcoef(made[:, 0], embeddings[:, 7])[0, 1]) > 0.99
     assert made[:200, -1].min() > made[200:, -1].max()
-    np.testing.assert_allclose(made[:, -5:].std(axis=0), sound_distillation.OF_KINDS, rtol=1e-3)
+    np.testing.assert_allclose(made[:, -5:].std(axis=0), sound_distillation.CLASS_WEIGHT, rtol=1e-3)
 
 
-def statistics_of(member: int, x: np.ndarray) -> np.ndarray:
-    hidden = convolutions_of(member).hidden(normalised(x))
+def statistics_of(number: int, x: np.ndarray) -> np.ndarray:
+    hidden = convolutions_of(number).hidden(normalised(x))
     parts = [hidden.mean(axis=1), hidden.std(axis=1), hidden.max(axis=1), np.ones((len(x), 1))]
     return np.concatenate(parts, axis=1)
 
 
-def test_the_verifiers_beginnings_give_what_the_teacher_gives_and_the_words_give_less(
+def test_the_distilled_convolutions_explain_more_of_the_teacher_than_those_trained_on_words(
     mixer, teacher
 ):
     windows = [mixer.window() for _ in range(500)]
@@ -129,23 +134,23 @@ def test_the_verifiers_beginnings_give_what_the_teacher_gives_and_the_words_give
     )
     y = y[:, [*range(20), -3]]
 
-    def share_explained(member: int) -> float:
-        seen = statistics_of(member, x)
+    def share_explained(number: int) -> float:
+        seen = statistics_of(number, x)
         known, unknown = seen[:350], seen[350:]
         # Ridge regression: as few windows as these would be learned by heart.
         weights = np.linalg.solve(known.T @ known + 50 * np.eye(known.shape[1]), known.T @ y[:350])
         missed = np.square(unknown @ weights - y[350:]).sum()
         return 1 - missed / np.square(y[350:] - y[:350].mean(axis=0)).sum()
 
-    for member in CLASSIFIERS["speech_verifier"].beginnings:
-        assert share_explained(member) > share_explained(WORDS) + 0.05
+    for number in CLASSIFIERS["speech_verifier"].pretrained:
+        assert share_explained(number) > share_explained(Pretrained.MADE_UP_WORDS) + 0.05
 
 
 def test_folders_without_recordings_are_an_error(tmp_path):
     (tmp_path / "notes.txt").write_text("no sound")
     arguments = SimpleNamespace(sounds=[tmp_path], speech=[], seed=0, windows=10)
-    with pytest.raises(SystemExit, match="no recordings; expected folders of music and noises"):
-        make_audio_encoder.hearing_members(arguments, {})
+    with pytest.raises(SystemExit, match="no recordings; expected folders of music and noise"):
+        make_audio_encoder.distilled_from_yamnet(arguments, {})
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_folders_without_recordings_are_an_error(tmp_path):
 def test_what_cannot_be_made_is_said_before_it_is_begun(
     out, windows, says, tmp_path, monkeypatch, capsys
 ):
-    given = ["--out", str(tmp_path / out), "--members", "sounds", "--sounds", str(tmp_path)]
+    given = ["--out", str(tmp_path / out), "--only", "yamnet", "--sounds", str(tmp_path)]
     monkeypatch.setattr("sys.argv", ["make_audio_encoder.py", *given, "--windows", windows])
     with pytest.raises(SystemExit):
         make_audio_encoder.main()

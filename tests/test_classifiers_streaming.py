@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fae_training.classifiers import features, streams
-from fae_training.classifiers.classes import CLASSIFIERS, LAYERS, MEMBERS
+from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE, LAYERS
 from fae_training.classifiers.model_files import specification
 from fae_training.classifiers.runtime import Classifier, Stream, Trigger
 
@@ -12,7 +12,7 @@ from fae_training.classifiers.runtime import Classifier, Stream, Trigger
 def random_arrays(classes: int, seed: int = 0) -> dict:
     random = np.random.default_rng(seed)
     arrays = {"mean": random.normal(-6, 1, 40), "deviation": random.uniform(1, 3, 40)}
-    for member in range(MEMBERS):
+    for member in range(ENSEMBLE_SIZE):
         of, inputs = f"members.{member}", 40
         for number, layer in enumerate(LAYERS):
             rows, outputs = layer["width"] * inputs, layer["outputs"]
@@ -28,8 +28,8 @@ def random_arrays(classes: int, seed: int = 0) -> dict:
 
 @pytest.fixture(params=list(CLASSIFIERS))
 def classifier(request):
-    ear = CLASSIFIERS[request.param]
-    return Classifier(random_arrays(len(ear.classes)), specification(ear) | {"temperature": 0.8})
+    kind = CLASSIFIERS[request.param]
+    return Classifier(random_arrays(len(kind.classes)), specification(kind) | {"temperature": 0.8})
 
 
 @pytest.fixture(scope="module")
@@ -68,37 +68,37 @@ def test_mlx_and_numpy_compute_the_same():
     import mlx.core as mx
     from mlx.utils import tree_flatten
 
-    from fae_training.classifiers.network import Classifier as Network
+    from fae_training.classifiers.network import Ensemble
 
     mx.random.seed(3)
-    ear = CLASSIFIERS["keyword"]
-    network = Network(list(LAYERS), 5, 40, MEMBERS, np.full(40, -5.0), np.full(40, 2.0))
-    network.eval()
-    arrays = {name: np.array(a) for name, a in tree_flatten(network.trainable_parameters())}
+    kind = CLASSIFIERS["keyword"]
+    ensemble = Ensemble(list(LAYERS), 5, 40, ENSEMBLE_SIZE, np.full(40, -5.0), np.full(40, 2.0))
+    ensemble.eval()
+    arrays = {name: np.array(a) for name, a in tree_flatten(ensemble.trainable_parameters())}
     arrays |= {"mean": np.full(40, -5.0, np.float32), "deviation": np.full(40, 2.0, np.float32)}
     x = np.random.default_rng(4).normal(-5, 2, (7, 79, 40)).astype(np.float32)
-    ours = Classifier(arrays, specification(ear))
-    assert np.abs(ours.logits(x) - np.array(network(mx.array(x)))).max() < 1e-4
+    ours = Classifier(arrays, specification(kind))
+    assert np.abs(ours.logits(x) - np.array(ensemble(mx.array(x)))).max() < 1e-4
     assert ours.parameters == 76_186  # of at most 100,000
 
 
-def test_in_training_each_member_has_rows_of_its_own():
+def test_in_training_each_network_has_rows_of_its_own():
     import mlx.core as mx
 
-    from fae_training.classifiers.network import Classifier as Network
+    from fae_training.classifiers.network import Ensemble
 
     mx.random.seed(4)
-    network = Network(list(LAYERS), 5, 40, MEMBERS, np.zeros(40), np.ones(40))
-    network.eval()
+    ensemble = Ensemble(list(LAYERS), 5, 40, ENSEMBLE_SIZE, np.zeros(40), np.ones(40))
+    ensemble.eval()
     x = mx.random.normal((6, 79, 40))
-    together, rows = np.array(network(x)), np.array(network.apart(x))
+    together, rows = np.array(ensemble(x)), np.array(ensemble.in_turn(x))
     alone = []
-    for member in list(network.members):
-        network.members = [member]
-        alone.append(np.array(network(x)))
+    for network in list(ensemble.members):
+        ensemble.members = [network]
+        alone.append(np.array(ensemble(x)))
     assert np.abs(np.mean(alone, axis=0) - together).max() < 1e-5
     for number in range(6):
-        assert np.abs(rows[number] - alone[number % MEMBERS][number]).max() < 1e-5
+        assert np.abs(rows[number] - alone[number % ENSEMBLE_SIZE][number]).max() < 1e-5
     assert np.abs(alone[0] - alone[1]).max() > 0.1
 
 
@@ -111,9 +111,10 @@ def test_nothing_is_said_before_the_first_whole_window(classifier):
     stream = Stream(classifier)
     silent = [stream.push(np.zeros(576, np.float32)) is None for _ in range(70)]
     first = silent.index(False)
-    needed = classifier.hidden_frames(classifier.window)
-    assert classifier.hidden_frames(features.frame_count((first + 1) * 576)) == needed
-    assert classifier.hidden_frames(features.frame_count(first * 576)) == needed - 1
+    network = classifier.networks[0]
+    needed = network.hidden_frames(classifier.window)
+    assert network.hidden_frames(features.frame_count((first + 1) * 576)) == needed
+    assert network.hidden_frames(features.frame_count(first * 576)) == needed - 1
 
 
 def test_a_trigger_in_a_stream_fires_where_the_threshold_was_chosen():

@@ -8,7 +8,7 @@ from fae_training import runs
 from fae_training.classifiers import measures, scoring, streams
 from fae_training.classifiers.classes import CLASSIFIERS, LAYERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
-from fae_training.classifiers.recordings import Recording
+from fae_training.classifiers.sound_files import Recording
 from fae_training.state import Home
 
 KEYWORD = CLASSIFIERS["keyword"]
@@ -45,19 +45,19 @@ def test_a_stream_is_as_long_as_asked_and_has_triggers_only_when_asked(clips):
         assert inside > before + 0.5
 
 
-def test_an_alarm_deafens_until_the_word_is_out_of_the_window():
+def test_the_refractory_period_lasts_until_the_word_is_out_of_the_window():
     score = np.zeros(200)
     score[50:130] = 1.0
     assert streams.alarms(score, 0.5) == [50, 87, 124]
-    for ear in CLASSIFIERS.values():
-        if ear.triggers:
-            assert ear.windows[-1] < streams.REFRACTORY_CHUNKS * FRAMES_PER_CHUNK
+    for kind in CLASSIFIERS.values():
+        if kind.triggers:
+            assert kind.windows[-1] < streams.REFRACTORY_CHUNKS * FRAMES_PER_CHUNK
 
 
 def test_a_chunk_completes_every_window():
     first = LAYERS[0]
-    for ear in CLASSIFIERS.values():
-        for frames in ear.windows:
+    for kind in CLASSIFIERS.values():
+        for frames in kind.windows:
             assert (frames - first["width"]) % first["stride"] == 0
             assert first["stride"] == FRAMES_PER_CHUNK
 
@@ -80,7 +80,7 @@ class Scores:
         return np.stack([score, 1 - score], axis=1)
 
 
-def test_the_threshold_leaves_at_most_the_stated_false_alarms_and_hears_what_is_above_them():
+def test_the_threshold_keeps_to_the_allowed_false_alarms_and_detects_what_is_above_it():
     random = np.random.default_rng(0)
     hours, chunks = 4, 4 * streams.CHUNKS_PER_HOUR
     calm = 0.5 * random.random(chunks)
@@ -94,12 +94,12 @@ def test_the_threshold_leaves_at_most_the_stated_false_alarms_and_hears_what_is_
     quiet = streams.StreamOfSound(np.zeros((3 * chunks, 1)), [])
     said = streams.StreamOfSound(np.zeros((30_000, 1)), events)
     scores = Scores({3 * chunks: calm, 30_000: spoken})
-    chosen = streams.choose(scores, quiet, said, rate=1.0)["wake"]
+    chosen = streams.choose_thresholds(scores, quiet, said, rate=1.0)["wake"]
     found = streams.measure(scores, quiet, said, {"wake": chosen})["wake"]
     assert quiet.hours == hours
-    assert found["false_alarms_an_hour"] <= 0.5
+    assert found["false_alarms_per_hour"] <= 0.5
     assert found["recall"] == pytest.approx(48 / 50)
-    assert found["missed_at"]["1.0"] == pytest.approx(2 / 50)
+    assert found["false_reject_rate_at"]["1.0"] == pytest.approx(2 / 50)
 
 
 def seven_chunks(count, every, heights, rest):
@@ -155,7 +155,7 @@ def test_measures_on_windows_have_their_textbook_values():
     assert measures.area_under_roc(np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.4, 0.5])) == 0.75
 
 
-def test_temperature_makes_an_overconfident_model_honest():
+def test_temperature_calibrates_an_overconfident_model():
     random = np.random.default_rng(0)
     truth = random.integers(0, 3, 4_000)
     honest = random.normal(0, 1, (4_000, 3))
@@ -178,14 +178,12 @@ def test_one_clip_with_a_wrong_label_costs_the_brier_score_two_at_most():
     assert measures.cross_entropy(logits, wrong) > 4
 
 
-def test_thresholds_are_chosen_against_the_talk_of_other_voices_too(clips):
-    from fae_training.classifiers import training
-
-    more = training.in_other_voices(clips, 0)
+def test_thresholds_are_chosen_against_speech_in_other_voices_too(clips):
+    more = streams.in_other_voices(clips, 0)
     speech = [r for r in clips if r.class_name == "speech"]
     assert len(more) == 2 * len(speech) and {r.class_name for r in more} == {"speech"}
     assert all(not np.array_equal(m.samples, r.samples) for m in more for r in speech)
-    made = training.held_out_streams(clips, KEYWORD, 1.0, 0)
+    made = streams.held_out_streams(clips, KEYWORD, 1.0, 0)
     as_they_are = streams.compose(clips, KEYWORD, 120, 0, with_events=False)
     assert not np.array_equal(made["choose_quiet"].log_mel, as_they_are.log_mel)
     measured = streams.compose(clips, KEYWORD, 60, 2, with_events=False)
@@ -194,9 +192,9 @@ def test_thresholds_are_chosen_against_the_talk_of_other_voices_too(clips):
     assert made["choose_quiet"].events == [] != made["choose_spoken"].events
 
 
-def test_what_was_never_heard_is_told_without_a_delay(tmp_path):
+def test_a_trigger_that_was_never_detected_has_no_latency(tmp_path):
     run = runs.create(Home(tmp_path), "keyword", {})
-    told = {"spoken": 8, "false_alarms_an_hour": 0.5}
+    told = {"spoken": 8, "false_alarms_per_hour": 0.5}
     on_streams = {
         "candidate": {
             "wake": told | {"recall": 0.5, "latency_ms": 640.0},
@@ -204,5 +202,7 @@ def test_what_was_never_heard_is_told_without_a_delay(tmp_path):
         }
     }
     notes = scoring._notes(run, KEYWORD, np.eye(5), on_streams, 0.2)
-    assert "wake: 50% of 8 heard, 640 ms after it began, 0.5 false an hour." in notes
-    assert "interrupt: 0% of 8 heard, 0.5 false an hour." in notes
+    assert (
+        "wake: 50% of 8 detected, 640 ms after the word began, 0.5 false alarms per hour." in notes
+    )
+    assert "interrupt: 0% of 8 detected, 0.5 false alarms per hour." in notes

@@ -1,18 +1,21 @@
-"""The two networks of one training: the first finds hard examples, the second is the result; a stop in either costs nothing."""
+"""The two models of one training: the first finds hard negatives, the second is the result; a stop in either loses nothing."""
 
 import numpy as np
 import pytest
 
 from fae_training import runs
-from fae_training.classifiers import encoder, training
-from fae_training.classifiers.classes import CLASSIFIERS, MEMBERS
+from fae_training.classifiers import training
+from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE
+from fae_training.classifiers.examples import Examples
+from fae_training.classifiers.network import pretrained
+from fae_training.classifiers.validation import ValidationSet
 from fae_training.errors import Cancelled
 from fae_training.kinds import KINDS
 from fae_training.state import Home
 from quiet_session import QuietSession
 from test_classifiers_examples import recordings
 
-EAR = CLASSIFIERS["keyword"]
+KIND = CLASSIFIERS["keyword"]
 STEPS = 12
 SETTINGS = (
     KINDS["keyword"].defaults | KINDS["keyword"].presets["smoke"]
@@ -21,7 +24,7 @@ SETTINGS = (
 
 
 class Listener(QuietSession):
-    """What train_classifier tells; it asks for a stop when fit() has asked `stop_after` times."""
+    """What the training reports; it asks for a stop when fit() has asked `stop_after` times."""
 
     def __init__(self, stop_after: int | None = None):
         self.left, self.said = stop_after, []
@@ -44,14 +47,17 @@ class Listener(QuietSession):
 
 @pytest.fixture(scope="module")
 def sounds():
-    made = recordings(dict.fromkeys(EAR.classes, 6))
-    return made, recordings(dict.fromkeys(EAR.classes, 2), seed=9)
+    made = recordings(dict.fromkeys(KIND.classes, 6))
+    return made, recordings(dict.fromkeys(KIND.classes, 2), seed=9)
 
 
 def train(run, sounds, stop_after=None, **changed):
-    session = Listener(stop_after)
-    arrays, _, _, result, examples = training.train_classifier(
-        *sounds, EAR, SETTINGS | changed, run, session
+    session, settings = Listener(stop_after), SETTINGS | changed
+    training_sounds, valid = sounds
+    examples = Examples(training_sounds, KIND, settings["batch_size"], settings["seed"])
+    held_out = ValidationSet(valid, KIND, settings["seed"])
+    arrays, _, result = training.fit_with_hard_negatives(
+        examples, training_sounds, held_out, settings, run, session
     )
     return arrays, result, examples, session
 
@@ -62,45 +68,43 @@ def whole(sounds, tmp_path_factory):
     return run, *train(run, sounds)
 
 
-def test_the_second_network_trains_on_what_the_first_took_for_a_trigger(whole):
+def test_the_second_model_trains_on_the_hard_negatives_of_the_first(whole):
     run, _, result, examples, session = whole
-    windows, labels = examples.mistakes
+    windows, labels = examples.hard_negatives
     assert len(windows) == len(labels) > 100
     assert result.steps_done == STEPS
-    assert f"{len(labels)} windows that the first network took" in " ".join(session.said)
+    assert f"{len(labels)} hard negatives of the first model" in " ".join(session.said)
     # A third of the steps, told in the log; the run's own reports are those of the second alone.
-    assert "first network: step=4" in " ".join(session.said)
+    assert "first model: step=4" in " ".join(session.said)
     assert next(s for s in session.said if s.startswith("step")) == "step 0"
     assert (run.directory / "first" / "checkpoints").is_dir()
 
 
 @pytest.mark.parametrize("stop_after", [2, 9])
-def test_a_run_stopped_in_either_network_goes_on_to_the_same_result(
-    whole, sounds, home, stop_after
-):
+def test_a_run_stopped_in_either_model_goes_on_to_the_same_result(whole, sounds, home, stop_after):
     run = runs.create(Home(home), "keyword", {})
     if stop_after == 2:
-        # The second network has not begun: there is nothing to keep of it.
+        # The second model has not begun: there is nothing to keep of it.
         with pytest.raises(Cancelled):
             train(run, sounds, stop_after)
     else:
         _, result, _, _ = train(run, sounds, stop_after)
         assert result.stopped == "cancelled"
-    assert (run.directory / "mistakes.npz").exists() == (stop_after == 9)
+    assert (run.directory / "hard_negatives.npz").exists() == (stop_after == 9)
     arrays, result, _, session = train(run, sounds)
-    # What the first network found is kept: it is not trained again.
-    assert any("first network" in said for said in session.said) == (stop_after == 2)
+    # What the first model found is kept: it is not trained again.
+    assert any("first model" in said for said in session.said) == (stop_after == 2)
     assert (result.stopped, result.steps_done) == ("completed", STEPS)
     for name, array in whole[1].items():
         assert np.array_equal(array, arrays[name]), name
 
 
-def test_training_starts_from_the_encoder(sounds, home):
+def test_training_starts_from_the_pretrained_convolutions(sounds, home):
     run = runs.create(Home(home), "keyword", {})
     arrays, *_ = train(run, sounds, learning_rate=0.0)
-    begun = encoder.load(CLASSIFIERS["keyword"].beginnings)
-    assert sum(".convolutions." in name for name in begun) == 9 * MEMBERS
+    begun = pretrained(CLASSIFIERS["keyword"].pretrained)
+    assert sum(".convolutions." in name for name in begun) == 9 * ENSEMBLE_SIZE
     for name, array in begun.items():
         assert np.array_equal(array, arrays[name]), name
-    heads = [arrays[f"members.{n}.output.weight"] for n in range(MEMBERS)]
+    heads = [arrays[f"members.{n}.output.weight"] for n in range(ENSEMBLE_SIZE)]
     assert not np.array_equal(*heads), "they are the same network twice"

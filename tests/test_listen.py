@@ -1,4 +1,4 @@
-"""listen.py: a recording as a stream of chunks, heard by an ear that is really trained."""
+"""listen.py: a recording as a stream of chunks, and a classifier that was really trained."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from test_train_classifiers import trained
 
 
 @pytest.fixture(scope="module")
-def ear(tmp_path_factory):
+def verifier(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("listen"), "speech_verifier")[0]
 
 
@@ -25,8 +25,8 @@ def recording(tmp_path):
     return tmp_path / "kitchen.wav"
 
 
-def test_it_says_what_it_hears_when_and_that_the_stream_is_exact(ear, recording):
-    heard = calls.answer("listen", recording, "--kind", "speech_verifier", home=ear)
+def test_it_says_what_it_hears_when_and_that_the_stream_is_exact(verifier, recording):
+    heard = calls.answer("listen", recording, "--kind", "speech_verifier", home=verifier)
     assert heard["status"] == "heard"
     assert heard["difference_to_batch"] < 1e-4
     assert heard["milliseconds_a_chunk"] > 0
@@ -35,8 +35,8 @@ def test_it_says_what_it_hears_when_and_that_the_stream_is_exact(ear, recording)
     assert 4 < last["from_s"] < 6.5
 
 
-def test_a_drawing_has_a_row_for_each_class(ear, recording):
-    answer = calls.script("listen", recording, "--kind", "speech_verifier", "--plot", home=ear)
+def test_a_drawing_has_a_row_for_each_class(verifier, recording):
+    answer = calls.script("listen", recording, "--kind", "speech_verifier", "--plot", home=verifier)
     assert answer.status == 0
     rows = {}
     for line in answer.out.splitlines():
@@ -48,14 +48,14 @@ def test_a_drawing_has_a_row_for_each_class(ear, recording):
     assert music_last[1].mean() > music_last[0].mean()
 
 
-def test_what_cannot_be_heard_is_said(ear, tmp_path):
+def test_what_cannot_be_heard_is_said(verifier, tmp_path):
     soundfile.write(tmp_path / "short.wav", np.zeros(8_000), 16_000)
     for arguments, status, says in (
-        ((), 2, "no recording was named"),
+        ((), 2, "no recording was given"),
         ((tmp_path / "none.wav",), 4, "there is no file"),
         ((tmp_path / "short.wav", "--kind", "speech_verifier"), 2, "lasts 0.50 s"),
-        ((tmp_path / "short.wav",), 4, "no keyword ear is trained"),
+        ((tmp_path / "short.wav",), 4, "no keyword classifier is trained"),
     ):
-        answer = calls.script("listen", *arguments, "--json", home=ear)
+        answer = calls.script("listen", *arguments, "--json", home=verifier)
         assert answer.status == status, answer.out
         assert says in answer.json["error"]["message"]

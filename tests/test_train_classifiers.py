@@ -1,4 +1,4 @@
-"""Both ears trained for real on words made of tones: scripts, receipts, thresholds, and the loop up to rollback."""
+"""Both classifiers trained for real on words made of tones: scripts, receipts, thresholds, and the loop up to rollback."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def measure(run, name):
     return next(m for m in metrics(run)["benchmark"]["measures"] if m["name"] == name)
 
 
-def test_the_keyword_ear_learns_words_of_speakers_whom_it_never_heard(keyword):
+def test_the_keyword_classifier_learns_words_of_speakers_that_it_never_heard(keyword):
     home, run = keyword
     sides = {
         side: {
@@ -106,7 +106,7 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
     assert spec["self_test"]["vectors"] == 10
 
 
-def test_the_same_seed_gives_the_same_ear(keyword, tmp_path):
+def test_the_same_seed_gives_the_same_classifier(keyword, tmp_path):
     home = shutil.copytree(keyword[0], tmp_path / "home")
     started = calls.answer("train_keyword", *ENOUGH, home=home)
     assert calls.wait_until_ended(started["run"], home)["status"] == "completed"
@@ -114,11 +114,11 @@ def test_the_same_seed_gives_the_same_ear(keyword, tmp_path):
         load(h / "runs" / r / "adapters")
         for h, r in ((keyword[0], keyword[1].name), (home, started["run"]))
     )
-    assert np.array_equal(ours.members[0].layers[0].weight, theirs.members[0].layers[0].weight)
+    assert np.array_equal(ours.networks[0].layers[0].weight, theirs.networks[0].layers[0].weight)
     assert ours.spec == theirs.spec
 
 
-def test_an_ear_goes_through_evaluation_approval_deployment_and_back(keyword, tmp_path):
+def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keyword, tmp_path):
     home = shutil.copytree(keyword[0], tmp_path / "home")
     evaluated = calls.answer("evaluate", "--run", keyword[1].name, home=home)
     assert evaluated["verdict"] == "pass"
@@ -175,7 +175,7 @@ def test_phrases_without_a_word_are_refused(home):
 
 
 def test_what_a_person_chose_to_say_is_no_near_miss():
-    from fae_training.classifiers.phrases import NEAR_MISSES, near_misses
+    from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, near_misses
 
     ours = [phrase for said in CLASSIFIERS["keyword"].phrases.values() for phrase in said]
     assert near_misses(ours) == list(NEAR_MISSES)
@@ -188,19 +188,19 @@ def test_what_a_person_chose_to_say_is_no_near_miss():
     not shutil.which("espeak-ng") and not shutil.which("say"), reason="nothing here can speak"
 )
 def test_missing_words_are_synthesised_in_many_voices():
-    from fae_training.classifiers import phrases
+    from fae_training.classifiers import synthetic_sounds
     from fae_training.speech.synthesis import find_synthesiser
 
-    ear = CLASSIFIERS["keyword"]
-    before = phrases.NEAR_MISSES_SAID, phrases.TALK_SAID
-    phrases.NEAR_MISSES_SAID, phrases.TALK_SAID = 6, 4
+    kind = CLASSIFIERS["keyword"]
+    before = synthetic_sounds.NEAR_MISS_CLIPS, synthetic_sounds.RUNNING_SPEECH_CLIPS
+    synthetic_sounds.NEAR_MISS_CLIPS, synthetic_sounds.RUNNING_SPEECH_CLIPS = 6, 4
     try:
-        made = phrases.synthesised(
-            find_synthesiser(), ear, dict(ear.phrases), {"wake": 500}, each=12, seed=0
+        made = synthetic_sounds.synthesised(
+            find_synthesiser(), kind, dict(kind.phrases), {"wake": 500}, each=12, seed=0
         )
     finally:
-        phrases.NEAR_MISSES_SAID, phrases.TALK_SAID = before
-    by_class = {name: [r for r in made if r.class_name == name] for name in ear.classes}
+        synthetic_sounds.NEAR_MISS_CLIPS, synthetic_sounds.RUNNING_SPEECH_CLIPS = before
+    by_class = {name: [r for r in made if r.class_name == name] for name in kind.classes}
     assert len(by_class["interrupt"]) == 12 and len(by_class["speech"]) == 10
     assert by_class["wake"] == []  # 500 recordings are enough
     assert len({r.speaker for r in by_class["interrupt"]}) >= 5

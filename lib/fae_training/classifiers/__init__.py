@@ -1,1 +1,1 @@
-"""The two small classifiers that hear every chunk: keywords for barge-in, and speech or music or noise."""
+"""The two audio classifiers, which run on every chunk of sound: keywords (wake, interrupt), and speech, music or noise."""

@@ -1,27 +1,40 @@
-"""The two kinds of ear: their classes, what Fae does on hearing one, and the phrases that stand for them. Standard library only."""
+"""The two kinds of audio classifier: their classes, windows and layers, and the phrases that stand for a class. Standard library only."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 
-# 79 frames of features.py are 15,488 samples, just under a second; 163 are just under two. A word has 97, 1.18 s: in a second, one that
-# is said slowly is whole for two or three chunks only. All end where a hidden frame of LAYERS ends, so that a chunk of a
-# stream completes a window.
+# Window lengths in frames of features.py: 79 frames span 15,488 samples, just under a second; 163 span just under two. A
+# keyword's window has 97 frames, 1.18 s: in a window of one second, a word that is said slowly is whole for two or three chunks
+# only. Each length ends where an output frame of LAYERS ends, so that every chunk of a stream completes a window.
 ONE_SECOND = 79
 ONE_WORD = 97
 TWO_SECONDS = 163
 
-# One frame a chunk after the first layer, so a stream computes each layer once for every 36 ms.
+# The stride of three leaves one frame a chunk after the first layer, so a stream computes each layer once every 36 ms.
 LAYERS = (
     {"outputs": 48, "width": 7, "stride": 3, "dilation": 1},
     {"outputs": 48, "width": 5, "stride": 1, "dilation": 1},
     {"outputs": 48, "width": 5, "stride": 1, "dilation": 1},
 )
-# Networks whose logits are averaged: what one takes for a trigger by chance, the other does not.
-MEMBERS = 2
-# What the members of encoder.safetensors were taught: made-up words; to imitate a larger network that knows speech; to imitate one
-# that knows all sounds, in all that it gives or in what it names alone.
-WORDS, IMITATION, SOUNDS, KINDS_OF_SOUND = 0, 1, 2, 3
+# A classifier is an ensemble of this many networks, whose logits are averaged: what one of them takes for a trigger by
+# chance, the other does not.
+ENSEMBLE_SIZE = 2
 
-# How Fae is called, with the spellings that its recogniser takes for its name.
+
+class Pretrained(IntEnum):
+    """The pretrained convolutions in encoder.safetensors, by number; samples/make_audio_encoder.py trains them.
+
+    MADE_UP_WORDS were trained to tell made-up words apart. The others are distilled from larger networks: from Google's
+    speech embedding, from YAMNet's embedding and logits together, and from YAMNet's logits alone.
+    """
+
+    MADE_UP_WORDS = 0
+    SPEECH_EMBEDDING = 1
+    YAMNET = 2
+    YAMNET_LOGITS = 3
+
+
+# How Fae is called, with the spellings of its name that the recogniser writes.
 WAKE_PHRASES = ("hey fae", "hi fae", "hello fae", "okay fae", "hey faye", "hey fay", "yo fae")
 INTERRUPT_PHRASES = (
     "stop",
@@ -34,108 +47,62 @@ INTERRUPT_PHRASES = (
     "quiet fae",
     "that will do fae",
 )
-# They begin, end or rhyme like the phrases above and mean nothing to Fae.
-NEAR_MISSES = (
-    "hey",
-    "hey there",
-    "hey fred",
-    "fey",
-    "fate",
-    "they say",
-    "okay fine",
-    "hi dave",
-    "yellow bay",
-    "stopwatch",
-    "stock",
-    "top",
-    "shop",
-    "weight",
-    "late",
-    "way",
-    "waiter",
-    "hold it",
-    "old one",
-    "cold",
-    "quite",
-    "quiz",
-    "diet",
-    "face",
-    "fable",
-    "shut the door",
-    "that will be fine",
-    "don't",
-)
-# What Fae itself says while it listens, and what people say around it: the speech of the streams.
-TALK = (
-    "I have set a timer for ten minutes.",
-    "It is eighteen degrees and cloudy, with rain later tonight.",
-    "You have two meetings tomorrow, the first one at nine.",
-    "I could not find that file. Shall I look somewhere else?",
-    "The train leaves in a quarter of an hour from platform four.",
-    "She told me that the weather would stay like this for the whole week.",
-    "We were on the way home when the phone rang for the third time.",
-    "Could you pass me the salt, and then tell me what happened next?",
-    "The committee has decided to put the question off until the spring.",
-    "He waited at the bus stop, holding on to his hat in the wind.",
-    "Nobody had expected the team to win, least of all their own manager.",
-    "There is a quiet place by the river where we used to fish.",
-    "In the news tonight, the price of bread has gone up again.",
-    "My brother plays the violin, but his daughter would rather have drums.",
-    "I think the second answer is right, though I would not bet on it.",
-    "Yes, that sounds good. Let me know when you are ready.",
-)
 
 
 @dataclass(frozen=True)
 class ClassifierKind:
-    """One classifier.
+    """One kind of classifier.
 
-    `classes` in the order of its outputs; `triggers` are those on which Fae acts at once, found as events that last
-    under a second; the others are textures, of which any stretch is an example. `windows`: the lengths in frames that
-    it is trained on; the last is what a stream uses. `phrases`: what stands for a trigger when there are too few
-    recordings. `borrowed`: classes of the other ear's samples that serve here, and as what. `shares` of the classes in a
-    batch stand in for class weights: ten clips of a class count as much as ten thousand. `beginnings`: which of the encoder's
-    members each of the MEMBERS begins with.
+    `classes` are in the order of its outputs. `triggers` are the classes that Fae acts on at once, events of less than a
+    second; all others are background classes, of which any excerpt is an example. `windows`: the lengths in frames
+    that it is trained on, the last of which is used on streams. `phrases`: what is synthesised for a trigger that has too
+    few recordings. `borrowed`: classes of the other kind's samples that are used here, and as which class. `shares`: the share
+    of each class in a batch, in place of class weights, so that ten clips of a class count as much as ten thousand.
+    `pretrained`: the pretrained convolutions that each network of the ensemble is initialised with.
     """
 
-    kind: str
+    name: str
     classes: tuple[str, ...]
     triggers: tuple[str, ...]
     windows: tuple[int, ...]
-    phrases: dict
+    phrases: dict[str, tuple[str, ...]]
     other: str
-    borrowed: dict
-    shares: dict
-    beginnings: tuple[int, ...]
+    borrowed: dict[str, str]
+    shares: dict[str, float]
+    pretrained: tuple[Pretrained, ...]
 
     @property
     def script(self) -> str:
-        return f"train_{self.kind}.py"
+        return f"train_{self.name}.py"
+
+    @property
+    def backgrounds(self) -> tuple[str, ...]:
+        return tuple(name for name in self.classes if name not in self.triggers)
 
 
 CLASSIFIERS = {
     "keyword": ClassifierKind(
-        "keyword",
-        ("interrupt", "wake", "speech", "silence", "noise"),
-        ("interrupt", "wake"),
-        (ONE_WORD,),
-        {"wake": WAKE_PHRASES, "interrupt": INTERRUPT_PHRASES},
-        "speech_verifier",
-        # Music is what a keyword must not be taken for, and has no class of its own here.
-        {"speech": "speech", "music": "noise", "noise": "noise"},
-        {"interrupt": 0.18, "wake": 0.18, "speech": 0.36, "silence": 0.1, "noise": 0.18},
-        (WORDS, IMITATION),
+        name="keyword",
+        classes=("interrupt", "wake", "speech", "silence", "noise"),
+        triggers=("interrupt", "wake"),
+        windows=(ONE_WORD,),
+        phrases={"wake": WAKE_PHRASES, "interrupt": INTERRUPT_PHRASES},
+        other="speech_verifier",
+        # Music must not be taken for a keyword, and has no class of its own here.
+        borrowed={"speech": "speech", "music": "noise", "noise": "noise"},
+        shares={"interrupt": 0.18, "wake": 0.18, "speech": 0.36, "silence": 0.1, "noise": 0.18},
+        pretrained=(Pretrained.MADE_UP_WORDS, Pretrained.SPEECH_EMBEDDING),
     ),
     "speech_verifier": ClassifierKind(
-        "speech_verifier",
-        ("speech", "music", "noise"),
-        (),
-        (ONE_SECOND, TWO_SECONDS),
-        {},
-        "keyword",
-        {"speech": "speech", "noise": "noise"},
-        # Music of sources that nobody recorded is what is taken for noise, not the other way round.
-        {"speech": 0.3, "music": 0.45, "noise": 0.25},
-        (SOUNDS, KINDS_OF_SOUND),
+        name="speech_verifier",
+        classes=("speech", "music", "noise"),
+        triggers=(),
+        windows=(ONE_SECOND, TWO_SECONDS),
+        phrases={},
+        other="keyword",
+        borrowed={"speech": "speech", "noise": "noise"},
+        # Music from sources without recordings is mistaken for noise, not the other way round.
+        shares={"speech": 0.3, "music": 0.45, "noise": 0.25},
+        pretrained=(Pretrained.YAMNET, Pretrained.YAMNET_LOGITS),
     ),
 }

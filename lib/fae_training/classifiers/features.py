@@ -1,8 +1,8 @@
-"""Log-mel frames, in numpy, by librosa's definitions: the same numbers in training, in a stream and in Swift.
+"""Log-mel frames in numpy, as librosa defines them: the same numbers in training, on a stream and in Swift.
 
 A frame is 512 samples, the middle 400 of them under a periodic Hann window; the next frame starts 192 samples (12 ms)
-later, so that one 36 ms chunk of Fae's capture (576 samples) completes three frames, always. Nothing is
-padded: frame t depends on samples 192 t to 192 t + 511 alone, which is why a stream gives what a file gives.
+later, so that each 36 ms chunk of Fae's capture (576 samples) completes exactly three frames. Nothing is
+padded: frame t depends on samples 192 t to 192 t + 511 alone, so a stream and a file give the same frames.
 """
 
 import functools
@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import rfft  # numpy's takes twice as long
 
-SAMPLE_RATE = 16_000
+from fae_training.audio import SAMPLE_RATE
+
 CHUNK_SAMPLES = 576
 FFT_SIZE = 512
 WINDOW_SIZE = 400
@@ -24,12 +26,12 @@ FRAMES_PER_CHUNK = CHUNK_SAMPLES // HOP
 BANDS = 40
 LOWEST_HZ = 60.0
 HIGHEST_HZ = 7_600.0
-# White noise 68 dB under full scale has about this power in a band: whatever is quieter is silence. A lower floor would let
-# the rounding of 32-bit spectra show (1e-3 beside a loud tone).
+# White noise at -68 dB of full scale has about this power in a band; anything quieter is silence. With a lower floor the
+# rounding errors of 32-bit spectra become visible (1e-3 beside a loud tone).
 LOG_FLOOR = 1e-4
 
-# A block of frames that stays in a core's cache: 0.7 MB of samples and as much of spectra, four clips of a second; an hour
-# at once would be 600 MB.
+# A block of frames that fits a core's cache: 0.7 MB of samples and as much of spectra, four clips of a second. An hour at
+# once would take 600 MB.
 FRAMES_AT_ONCE = 324
 
 
@@ -45,13 +47,13 @@ def samples_for(frames: int) -> int:
 
 @functools.cache
 def window() -> np.ndarray:
-    """[512] periodic Hann of 400 samples, centred between zeros (librosa's `win_length=400, n_fft=512`)."""
+    """[512] periodic Hann window of 400 samples, zero-padded on both sides (librosa's `win_length=400, n_fft=512`)."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SIZE) / WINDOW_SIZE)
     return np.pad(hann, MARGIN).astype(np.float32)
 
 
 def mel_of_hertz(hertz):
-    """HTK's mel scale."""
+    """HTK's mel scale, 2595 log10(1 + f / 700)."""
     return 2595.0 * np.log10(1.0 + np.asarray(hertz) / 700.0)
 
 
@@ -63,7 +65,7 @@ def hertz_of_mel(mel):
 def mel_filterbank(
     bands: int = BANDS, lowest: float = LOWEST_HZ, highest: float = HIGHEST_HZ
 ) -> np.ndarray:
-    """[257, bands] triangles that peak at 1, spaced evenly on HTK's mel scale, 2595 log10(1 + f / 700)."""
+    """[257, bands] triangular filters with a peak of 1, spaced evenly on HTK's mel scale."""
     edges = hertz_of_mel(np.linspace(mel_of_hertz(lowest), mel_of_hertz(highest), bands + 2))
     bins = np.arange(FFT_SIZE // 2 + 1) * SAMPLE_RATE / FFT_SIZE
     rising = (bins[:, None] - edges[None, :-2]) / np.diff(edges)[None, :-1]
@@ -91,14 +93,14 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
     blocks = itertools.product(range(0, len(out), clips), range(0, frames, FRAMES_AT_ONCE))
     if len(out) * frames <= FRAMES_AT_ONCE:
         compute(blocks)
-    else:  # every thread takes its next block from the one iterator: a future for each would cost a tenth more
-        list(_processors().map(compute, [blocks] * os.cpu_count()))
+    else:  # the threads share one iterator of blocks: a future for each block would cost a tenth more
+        list(_threads().map(compute, [blocks] * os.cpu_count()))
     return out
 
 
 @functools.cache
-def _processors() -> ThreadPoolExecutor:
-    # Transforms and products run outside Python's lock, so blocks are computed side by side.
+def _threads() -> ThreadPoolExecutor:
+    # FFTs and matrix products release Python's lock, so threads compute blocks in parallel.
     return ThreadPoolExecutor(os.cpu_count())
 
 
@@ -111,8 +113,6 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 
 def _bands(framed: np.ndarray, out: np.ndarray) -> None:
     """The power of [clips, frames, 512] samples into `out`, [clips, frames, 40]."""
-    from scipy.fft import rfft  # numpy's takes twice as long
-
     windowed = (framed * window()).reshape(-1, FFT_SIZE)
     squares = rfft(windowed).view(np.float32)
     np.square(squares, out=squares)
@@ -123,8 +123,8 @@ def _bands(framed: np.ndarray, out: np.ndarray) -> None:
 
 @functools.cache
 def _groups_of_bands() -> list[tuple[slice, slice, np.ndarray]]:
-    # The filterbank is a band matrix: eight bands at a time meet only the bins that they span. Each bin of the spectrum is
-    # two numbers, real and imaginary: both squares go to the bin's bands.
+    # The filterbank is a band matrix, so eight bands at a time are multiplied with only the bins that they span. Each bin of
+    # the spectrum is two numbers, real and imaginary, and both squares count for it.
     filterbank, groups = mel_filterbank(), []
     for first in range(0, BANDS, 8):
         bands = slice(first, first + 8)

@@ -1,25 +1,22 @@
-"""Bringing recordings in: from files, folders, folders of classes, or a table, kept as 16 kHz mono."""
+"""Which files to import: given as files, as folders, as folders named after classes, or in a table. Standard library only."""
 
 import codecs
 import csv
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.classifiers.recordings import directory, file_stem, unusable
-from fae_training.errors import BadRequest, Missing, SkillError, command_line
-from fae_training.state import Home
+from fae_training.errors import BadRequest, Missing, command_line
 
-# What soundfile reads; other files in a folder are passed over.
+# Formats that soundfile reads; other files in a folder are ignored.
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".aifc", ".opus", ".au", ".caf")
 COLUMNS = ("file", "class")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One file to import. `speaker` and `recording` are None where nobody said."""
+    """One file to import. `speaker` and `recording` are None if they were not given."""
 
     path: Path
     class_name: str
@@ -46,7 +43,7 @@ def from_paths(
         if path.is_file():
             raise BadRequest(
                 "no_class",
-                f"{path} was given without a class; the classes of {kind} are {', '.join(classes)}",
+                f"{path} was given without --class; the classes of {kind} are {', '.join(classes)}",
                 "uv run "
                 + command_line(
                     "scripts/add_samples.py", "--kind", kind, "--class", classes[0], "--files", path
@@ -105,7 +102,7 @@ def from_table(table: Path, kind: str) -> list[Sample]:
 
 
 def _decoded(table: Path) -> str:
-    """The text of a table: UTF-8 or UTF-16, with the mark that Excel puts before it, or what older programs write."""
+    """The text of a table in UTF-8 or UTF-16, with or without a byte order mark, else in Windows-1252."""
     raw = table.read_bytes()
     try:
         if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -116,7 +113,7 @@ def _decoded(table: Path) -> str:
 
 
 def _beside(table: Path, name: str) -> Path:
-    """The file next to the table, or next to a folder above it, for tables that lie inside what they list."""
+    """The file relative to the table's folder or to one of its parents, for a table that lies inside what it lists."""
     for base in (table.parent, *table.parent.parents):
         if (base / name).exists():
             return base / name
@@ -133,41 +130,9 @@ def _check_class(name: str, classes: tuple, kind: str) -> None:
 
 
 def _sounds(folder: Path) -> list[Path]:
-    """The sound files in `folder`; names with a dot before them are a system's own (macOS keeps ._x.wav beside x.wav)."""
+    """The sound files in `folder`, without hidden ones (macOS keeps ._x.wav beside x.wav on other file systems)."""
     return sorted(
         p
         for p in folder.rglob("*")
         if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and p.is_file()
     )
-
-
-def keep(
-    home: Home, kind: str, samples: list[Sample], dry_run: bool = False
-) -> tuple[dict, list[str]]:
-    """({class: how many were added}, why each of the others was not). The same sound given twice is kept once."""
-    from fae_training.speech.clips import read, write
-
-    added = dict.fromkeys(CLASSIFIERS[kind].classes, 0)
-    problems = []
-    for sample in samples:
-        try:
-            sound = read(sample.path).samples
-        except SkillError as problem:
-            problems.append(problem.message)
-            continue
-        if reason := unusable(sound, sample.class_name):
-            problems.append(f"{sample.path} {reason}")
-            continue
-        mark = hashlib.sha256(sound.tobytes()).hexdigest()[:6]
-        stem = file_stem(sample.speaker, sample.recording or sample.path.stem)
-        folder = directory(home, kind) / sample.class_name
-        path = folder / f"{stem}-{mark}.wav"
-        # Whatever it was called then: names were once written in other ways.
-        if any(folder.glob(f"*-{mark}.wav")):
-            problems.append(f"{sample.path} is here already")
-            continue
-        if not dry_run:
-            home.directory(kind, "samples", sample.class_name)
-            write(path, sound)
-        added[sample.class_name] += 1
-    return added, problems

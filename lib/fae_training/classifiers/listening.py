@@ -1,21 +1,26 @@
-"""A recording heard as a stream: what a classifier says at every chunk, and that in words and in a drawing."""
+"""A classifier on a recording as on a stream: probabilities at every chunk, as text and as a plot."""
 
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from fae_training.classifiers.features import CHUNK_SAMPLES, SAMPLE_RATE, log_mel
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.features import CHUNK_SAMPLES, log_mel
 from fae_training.classifiers.runtime import Classifier, Stream, Trigger
 
 CHUNK_SECONDS = CHUNK_SAMPLES / SAMPLE_RATE
-# From nothing to certain.
+# Probabilities from 0 to 1.
 SHADES = " ▁▂▃▄▅▆▇█"
 
 
 @dataclass
 class Heard:
-    """probabilities [chunks, classes] at `times` (seconds, the end of each window), events as (seconds, class, probability)."""
+    """probabilities [chunks, classes] at `times` [chunks], the end of each window in seconds; `events` are the detections.
+
+    An event is (seconds, class, probability). milliseconds_a_chunk is the median. difference_to_batch is the largest difference
+    from the probabilities that the whole recording gives at once.
+    """
 
     times: np.ndarray
     probabilities: np.ndarray
@@ -25,7 +30,7 @@ class Heard:
 
 
 def listen(classifier: Classifier, samples: np.ndarray) -> Heard:
-    """Push `samples` through a Stream chunk by chunk; what is left after the last whole chunk is not heard."""
+    """Push `samples` through a Stream chunk by chunk; samples after the last whole chunk are ignored."""
     stream = Stream(classifier)
     triggers = {name: Trigger(spec) for name, spec in classifier.spec["triggers"].items()}
     times, rows, events, costs = [], [], [], []
@@ -52,7 +57,7 @@ def listen(classifier: Classifier, samples: np.ndarray) -> Heard:
 def segments(
     heard: Heard, classes: list[str], shortest: float = 0.3
 ) -> list[tuple[float, float, str]]:
-    """(from, to, class) in seconds: the most likely class while it lasts; blinks shorter than `shortest` are not told."""
+    """(from, to, class) in seconds: runs of the most likely class, without those shorter than `shortest`."""
     if not len(heard.times):
         return []
     best = heard.probabilities.argmax(axis=1)
@@ -70,7 +75,7 @@ def segments(
 
 
 def drawing(heard: Heard, classes: list[str], width: int = 72) -> str:
-    """One row a class, one column a stretch of time, as high as the class was likely; below, where triggers fired."""
+    """A row for each class, whose bars show its highest probability in each stretch of time; below them the detections."""
     if not len(heard.times):
         return ""
     columns = min(width, len(heard.times))
@@ -78,8 +83,8 @@ def drawing(heard: Heard, classes: list[str], width: int = 72) -> str:
     label = max(map(len, classes)) + 1
     lines = []
     for number, name in enumerate(classes):
-        means = [heard.probabilities[s, number].max() for s in stretches]
-        lines.append(name.ljust(label) + "".join(SHADES[round(float(m) * 8)] for m in means))
+        highest = [heard.probabilities[s, number].max() for s in stretches]
+        lines.append(name.ljust(label) + "".join(SHADES[round(float(m) * 8)] for m in highest))
     ends = [heard.times[s[-1]] for s in stretches]
     marks = [" "] * columns
     for at, name, _ in heard.events:

@@ -1,4 +1,4 @@
-"""How good a classifier is: on windows, and on streams, where it must be good."""
+"""Measures of a classifier on windows: F1, calibration, losses, ROC. streams.py has those on streams."""
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1
 def brier_score(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
     """Mean squared distance of the probabilities from the truth (Brier 1950), 0 to 2, each class with the same weight.
 
-    A single clip that is labelled wrongly can cost cross-entropy without bound, and this 2.
+    A single wrongly labelled clip adds at most 2 to the sum; cross-entropy has no such bound.
     """
     truth = np.eye(logits.shape[1])[labels]
     distances = np.square(softmax(logits / temperature) - truth).sum(axis=1)

@@ -1,26 +1,29 @@
-"""What a run leaves: the tensors, all that a runtime needs to compute the same, and ten examples to test itself with."""
+"""The files of a trained classifier: tensors, everything else that a runtime needs, vectors for a self-test, and ONNX."""
 
 from pathlib import Path
 
+import mlx.core as mx
 import numpy as np
 
 from fae_training.arrays import save_arrays
+from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import features
-from fae_training.classifiers.classes import LAYERS, MEMBERS, ClassifierKind
+from fae_training.classifiers.classes import ENSEMBLE_SIZE, LAYERS, ClassifierKind
 from fae_training.classifiers.runtime import EPSILON, VERSION, Classifier, load
+from fae_training.classifiers.sound_files import Recording
 from fae_training.state import write_json
 
 SELF_TESTS = 10
 
 
-def specification(ear: ClassifierKind) -> dict:
-    """model.json without what training finds out (temperature, triggers)."""
+def specification(kind: ClassifierKind) -> dict:
+    """model.json before training, which sets temperature and triggers."""
     return {
         "version": VERSION,
-        "kind": ear.kind,
-        "classes": list(ear.classes),
-        "trigger_classes": list(ear.triggers),
-        "sample_rate": features.SAMPLE_RATE,
+        "kind": kind.name,
+        "classes": list(kind.classes),
+        "trigger_classes": list(kind.triggers),
+        "sample_rate": SAMPLE_RATE,
         "chunk_samples": features.CHUNK_SAMPLES,
         "fft_size": features.FFT_SIZE,
         "window_samples": features.WINDOW_SIZE,
@@ -31,8 +34,8 @@ def specification(ear: ClassifierKind) -> dict:
         "mel_scale": "htk",
         "log": "natural logarithm of (power + log_floor)",
         "log_floor": features.LOG_FLOOR,
-        "window_frames": ear.windows[-1],
-        "members": MEMBERS,
+        "window_frames": kind.windows[-1],
+        "members": ENSEMBLE_SIZE,
         "member": "a network of these layers; its tensors begin with members.<number>; the logits are averaged",
         "layers": [dict(layer) for layer in LAYERS],
         "layer": "x[frame * stride + i * dilation] for i in 0..<width, end to end, times weight; layer norm; ReLU",
@@ -44,23 +47,21 @@ def specification(ear: ClassifierKind) -> dict:
     }
 
 
-def save(directory: Path, arrays: dict, spec: dict, self_test_samples: np.ndarray) -> None:
-    """model.safetensors, model.json and self_test.safetensors in `directory`.
+def save(directory: Path, arrays: dict[str, np.ndarray], spec: dict, samples: np.ndarray) -> None:
+    """Write model.safetensors, model.json and self_test.safetensors, and model.onnx if the package onnx is installed.
 
-    arrays: parameters, mean and deviation, numpy. self_test_samples [10, samples] float32: kept as 16-bit numbers with
-    the log-mel frames and the probabilities that a runtime must get from them.
+    `samples` [n, samples] are kept in 16 bits with the log-mel frames and probabilities that a runtime must get.
     """
-    import mlx.core as mx
-
     tensors = arrays | {"window": features.window(), "mel_filterbank": features.mel_filterbank()}
     save_arrays(
         directory / "model.safetensors",
         {name: mx.array(np.ascontiguousarray(array)) for name, array in tensors.items()},
         {"format": "mlx"},
     )
-    kept = np.round(np.clip(self_test_samples, -1, 1) * 32767).astype(np.int16)
+    kept = np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
     log_mel = features.log_mel(kept.astype(np.float32) / 32768)
-    probabilities = Classifier(arrays, spec).probabilities(log_mel)
+    classifier = Classifier(arrays, spec)
+    probabilities = classifier.probabilities(log_mel)
     save_arrays(
         directory / "self_test.safetensors",
         {
@@ -78,12 +79,29 @@ def save(directory: Path, arrays: dict, spec: dict, self_test_samples: np.ndarra
         }
     }
     write_json(directory / "model.json", spec)
+    try:
+        from fae_training.classifiers import onnx_export
+    except ImportError:
+        (directory / "model.onnx").unlink(missing_ok=True)
+    else:
+        onnx_export.export(classifier, directory / "model.onnx")
+
+
+def self_test_samples(recordings: list[Recording], spec: dict) -> np.ndarray:
+    """[SELF_TESTS, samples of a window]: the beginnings of recordings of each class in turn, padded with zeros."""
+    length = features.samples_for(spec["window_frames"])
+    by_class = [[r for r in recordings if r.class_name == name] for name in spec["classes"]]
+    by_class = [sounds for sounds in by_class if sounds]
+    chosen = []
+    for number in range(SELF_TESTS):
+        sounds = by_class[number % len(by_class)]
+        samples = sounds[number // len(by_class) % len(sounds)].samples[:length]
+        chosen.append(np.pad(samples, (0, length - len(samples))))
+    return np.stack(chosen)
 
 
 def self_test(directory: Path) -> dict:
-    """{"largest_difference", "distinct"}: what is on disk, loaded afresh, against its own vectors."""
-    import mlx.core as mx
-
+    """The saved classifier on its own vectors: {"largest_difference" from the kept probabilities, "distinct": their spread}."""
     classifier = load(directory)
     vectors = {n: np.array(a) for n, a in mx.load(str(directory / "self_test.safetensors")).items()}
     frames = features.log_mel(vectors["samples"].astype(np.float32) / 32768)

@@ -1,14 +1,14 @@
-"""Music that nobody has to record: single instruments, drums, loops and bands, made of numbers.
+"""Generated music: single instruments, drums, loops and bands.
 
-A verifier that knows a few songs takes a lone cello or a drum loop for noise, and nobody owns recordings of everything. So
-each piece draws its own instruments (partials, decays, attacks, breath), its own drums, and a pattern that repeats. All take a
-numpy Generator, so that a seed makes the same piece.
+A classifier trained on a few songs takes a solo cello or a drum loop for noise, and nobody owns recordings of everything. So
+each piece has random instruments (partials, decays, attacks, breath), random drums, and a pattern that repeats. All functions
+take a numpy Generator, so that a seed gives the same piece.
 """
 
 import numpy as np
 
-from fae_training.classifiers.features import SAMPLE_RATE
-from fae_training.classifiers.sounds import level
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.augmentation import level
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 3, 5, 6, 7, 10), (0, 2, 4, 7, 9))
 # Ratios of the partials of bars, bells and membranes (Fletcher and Rossing, The Physics of Musical Instruments).
@@ -18,9 +18,9 @@ INHARMONIC = (
     (1.0, 1.59, 2.14, 2.30, 2.65, 2.92),
 )
 LONGEST_NOTE = 2.0
-# What an instrument plays: how many of the steps have a note, and the octave in semitones.
+# Roles of an instrument: the share of steps with a note, and the octave in semitones.
 ROLES = {"melody": (0.45, 12), "chords": (0.15, 0), "bass": (0.35, -12), "single notes": (0.1, 0)}
-# How many of the steps a drum plays.
+# The share of steps that a drum plays.
 DRUMS = {
     "bass drum or tom": 0.2,
     "snare": 0.15,
@@ -31,7 +31,7 @@ DRUMS = {
 
 
 def piece(random, seconds: float) -> np.ndarray:
-    """[seconds * 16,000] float32 at -35 to -12 dB: one instrument, drums alone, or several of them together."""
+    """[seconds * SAMPLE_RATE] float32 at -35 to -12 dB of full scale: one instrument, drums alone, or a band."""
     step = 60 / random.uniform(60, 180) / random.choice([2, 4])
     kind = random.choice(["one instrument", "drums", "band"], p=[0.35, 0.2, 0.45])
     parts = []
@@ -50,7 +50,7 @@ def piece(random, seconds: float) -> np.ndarray:
 
 
 def _play(random, samples, play, role: str, step: float, root: float, scale) -> None:
-    """Notes of one instrument into `samples`: a pattern of eight or sixteen steps that repeats, with changes."""
+    """Add the notes of one instrument to `samples`: a pattern of eight or sixteen steps that repeats with changes."""
     steps = int(random.choice([8, 16]))
     density, octave = ROLES[role]
     if role == "single notes":
@@ -87,7 +87,7 @@ def _add(samples, sound, at: float, gain: float) -> None:
 
 
 def _instrument(random):
-    """play(hertz, seconds) -> samples of about unit loudness; what it sounds like is drawn here."""
+    """play(hertz, seconds) -> samples with a root mean square of about 1. The timbre is drawn here."""
     struck, modulated = random.random() < 0.5, random.random() < 0.2
     ratios = np.arange(1, 25, dtype=np.float64)
     if random.random() < 0.2:
@@ -110,7 +110,7 @@ def _instrument(random):
         swaying = time + vibrato / trill * np.sin(2 * np.pi * trill * time)
         phase = (2 * np.pi * hertz * swaying).astype(np.float32)
         if modulated:
-            # Chowning 1973: brightness is the modulation's depth, and fades.
+            # Frequency modulation (Chowning 1973): the depth of the modulation is the brightness, and decays.
             depth = index * np.exp(-time * (decay if struck else 0.5))
             tone = np.sin(phase + depth * np.sin(np.float32(ratio) * phase))
             tone *= np.exp(-time * decay) if struck else 1.0
@@ -136,7 +136,7 @@ def _instrument(random):
 
 
 def _drum(random, samples, step: float) -> None:
-    """A kit of one to five drums and what they play, again and again."""
+    """Add a kit of one to five drums to `samples`, each with a pattern that repeats."""
     steps = int(random.choice([8, 16]))
     for kind in random.permutation(list(DRUMS))[: random.integers(1, 6)]:
         sound = _hit(random, kind)
@@ -149,7 +149,7 @@ def _drum(random, samples, step: float) -> None:
 
 
 def _hit(random, kind: str) -> np.ndarray:
-    """One stroke of a drum of DRUMS, of about unit loudness."""
+    """One stroke of a drum of DRUMS, with a root mean square of about 1."""
     time = np.arange(int(random.uniform(0.15, 1.0) * SAMPLE_RATE)) / SAMPLE_RATE
     noise = random.standard_normal(len(time))
     fall = np.exp(-time * random.uniform(6, 25))
@@ -165,7 +165,7 @@ def _hit(random, kind: str) -> np.ndarray:
         partials = random.uniform(400, 3_000) * np.array([1.0, 1.48, 2.3])
         sound = sum(np.sin(2 * np.pi * hertz * time) for hertz in partials) * fall
     else:
-        # Differences take the low frequencies away.
+        # Differences remove the low frequencies.
         times = int(random.integers(1, 3))
         sound = np.diff(noise, n=times, prepend=np.zeros(times))
         sound *= fall**0.5 if kind == "cymbal" else np.exp(-time * random.uniform(30, 120))
@@ -173,7 +173,7 @@ def _hit(random, kind: str) -> np.ndarray:
 
 
 def _produced(random, samples: np.ndarray) -> np.ndarray:
-    """As it comes out of a loudspeaker in a room: echo, fewer highs or lows, and driven too hard, each sometimes."""
+    """As from a loudspeaker in a room: reverberation, less treble or bass, and distortion, each in some of the pieces."""
     if random.random() < 0.5:
         length = int(random.uniform(0.1, 0.8) * SAMPLE_RATE)
         tail = random.standard_normal(length) * np.exp(-np.arange(length) / length * 6)

@@ -1,16 +1,24 @@
-"""The classifiers' network: convolutions over log-mel frames, then statistics over the window of both.
+"""The classifiers' network in MLX: convolutions over log-mel frames, then statistics of both over the window.
 
-No convolution is padded, so each output frame depends on a fixed stretch of input frames and on nothing else:
-a stream can compute each frame once, keep it, and get exactly what a whole window gives. The statistics pooling
-is what tells a word from running speech on few recordings (the maximum: did it happen; the deviation: how
-unevenly). The statistics of the frames themselves are what tells music from noise (how much each band changes from frame
-to frame); docs/classifiers.md says what they gave.
+No convolution is padded, so each output frame depends on a fixed range of input frames: a stream computes each frame
+once and gets exactly what a whole window gives. Statistics pooling tells a word from running speech with few
+recordings (maximum: does it occur; deviation: how unevenly). The statistics of the input frames tell music from noise
+(how much each band changes from frame to frame). docs/classifiers.md has the measurements.
+
+A person records twenty clips, which are too few to learn vowels and consonants from. So the convolutions are initialised
+with pretrained ones from encoder.safetensors (classes.Pretrained; samples/make_audio_encoder.py).
 """
+
+from pathlib import Path
 
 import mlx.core as mx
 import mlx.nn as nn
+import numpy as np
 
-# Added to a variance before its root: far under a channel's variance, enough for a constant channel's gradient.
+# The convolutions of several networks, and the mean and deviation of each band over the frames that they were trained on.
+PRETRAINED = Path(__file__).with_name("encoder.safetensors")
+
+# Added to a variance before its square root: far below that of a channel, and enough for the gradient of a constant one.
 EPSILON = 1e-5
 
 
@@ -27,12 +35,12 @@ class Convolution(nn.Module):
 
     def __call__(self, x):
         frames = (x.shape[1] - (self._width - 1) * self._dilation - 1) // self._stride + 1
-        # Shifted slices beside each other and one matrix product: MLX's own convolution on a processor takes
-        # several times as long in training (benchmarks/bench_classifiers.py measures both).
+        # Shifted slices, concatenated, and one matrix product: on a CPU MLX's own convolution takes several times as long
+        # in training.
         reach = (frames - 1) * self._stride + 1
         starts = [i * self._dilation for i in range(self._width)]
         x = mx.concatenate([x[:, s : s + reach : self._stride] for s in starts], axis=-1)
-        # Layer norm: the mean over the channels goes with the weights' own, once, instead of with each frame's.
+        # Layer norm: centring the weights once over the channels replaces centring every frame.
         centred = self.weight - self.weight.mean(axis=1, keepdims=True)
         return mx.maximum(mx.fast.rms_norm(x @ centred, self.scale, EPSILON) + self.offset, 0)
 
@@ -48,8 +56,8 @@ def hidden_statistics(x) -> list:
     return [x.mean(axis=1), mx.sqrt(x.var(axis=1) + EPSILON), x.max(axis=1)]
 
 
-class Member(nn.Module):
-    """One network: [batch, frames, bands] normalised frames and their statistics -> [batch, classes] logits."""
+class Network(nn.Module):
+    """One network of the ensemble: [batch, frames, bands] normalised frames and their statistics -> [batch, classes] logits."""
 
     def __init__(self, layers: list, classes: int, bands: int, dropout: float):
         super().__init__()
@@ -63,43 +71,59 @@ class Member(nn.Module):
         return self.output(self.dropout(mx.concatenate(pooled + hidden_statistics(x), axis=-1)))
 
 
-class Classifier(nn.Module):
-    """[batch, frames, bands] log-mel -> [batch, classes] logits, the mean of `members` networks.
+class Ensemble(nn.Module):
+    """[batch, frames, bands] log-mel -> [batch, classes] logits, the mean over `networks` networks.
 
-    `mean` and `deviation` [bands] are those of the encoder's training frames and stay as they are.
+    `mean` and `deviation` [bands] come with the pretrained convolutions and are not trained.
     """
 
     def __init__(
-        self, layers: list, classes: int, bands: int, members: int, mean, deviation, dropout=0.2
+        self, layers: list, classes: int, bands: int, networks: int, mean, deviation, dropout=0.2
     ):
         super().__init__()
         self._mean, self._deviation = mx.array(mean), mx.array(deviation)
-        self.members = [Member(layers, classes, bands, dropout) for _ in range(members)]
-        # On a processor each of MLX's streams is a thread: one a member. A GPU fills itself with one.
+        # The attribute's name is part of the file format: tensors are called members.<number>.<...>.
+        self.members = [Network(layers, classes, bands, dropout) for _ in range(networks)]
+        # On a CPU each MLX stream is a thread: one for each network. One stream keeps a GPU busy.
         device = mx.default_device()
-        self._streams = [mx.default_stream(device)] * members
+        self._streams = [mx.default_stream(device)] * networks
         if device == mx.Device(mx.cpu):
-            self._streams[1:] = [mx.new_stream(device) for _ in range(members - 1)]
+            self._streams[1:] = [mx.new_stream(device) for _ in range(networks - 1)]
 
     def __call__(self, x):
         x, pooled = self._statistics(x)
-        return sum(member(x, pooled) for member in self.members) / len(self.members)
+        return sum(network(x, pooled) for network in self.members) / len(self.members)
 
-    def apart(self, x):
-        """As in training: row n is the logits of member n % members alone, so that each learns from rows of its own.
+    def in_turn(self, x):
+        """As in training: row n is the logits of network n % networks alone, so that each learns from rows of its own.
 
-        On a processor the members are computed side by side, and so are their gradients.
+        On a CPU the networks are computed in parallel, and so are their gradients.
         """
         x, pooled = self._statistics(x)
         count = len(self.members)
         logits = []
-        for number, member in enumerate(self.members):
+        for number, network in enumerate(self.members):
             with mx.stream(self._streams[number]):
                 own = [statistic[number::count] for statistic in pooled]
-                logits.append(member(x[number::count], own))
+                logits.append(network(x[number::count], own))
         return mx.stack(logits, axis=1).reshape(len(x), -1)
 
     def _statistics(self, x) -> tuple:
         x = (x - self._mean) / self._deviation
         change = mx.abs(x[:, 1:] - x[:, :-1]).mean(axis=1)
         return x, [x.mean(axis=1), mx.sqrt(x.var(axis=1) + EPSILON), change]
+
+
+def pretrained(initialisations: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """members.<n>.convolutions.<layer>.{weight, scale, offset} of an ensemble, and mean [40] and deviation [40].
+
+    `initialisations`: for each network of the ensemble, which convolutions of the file it gets (classes.Pretrained).
+    """
+    arrays = {name: np.array(array) for name, array in mx.load(str(PRETRAINED)).items()}
+    chosen = {name: arrays[name] for name in ("mean", "deviation")}
+    for network, number in enumerate(initialisations):
+        theirs, ours = f"members.{number}.", f"members.{network}."
+        chosen |= {
+            ours + n.removeprefix(theirs): a for n, a in arrays.items() if n.startswith(theirs)
+        }
+    return chosen

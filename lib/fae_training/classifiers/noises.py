@@ -1,16 +1,16 @@
-"""Noises that nobody has to record: weather, mains and machines, knocks and clicks, calls of animals and alarms, babble.
+"""Generated noise: weather, mains hum and machines, knocks and clicks, animal calls and alarms, babble.
 
-All take a numpy Generator, so that a seed makes the same sound, and give float32 at 16 kHz.
+All functions take a numpy Generator, so that a seed gives the same sound, and return samples at SAMPLE_RATE.
 """
 
 import numpy as np
 
-from fae_training.classifiers.features import SAMPLE_RATE
-from fae_training.classifiers.sounds import level
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.augmentation import level
 
 
 def noise(random, seconds: float) -> np.ndarray:
-    """One of the kinds below, or two of them over each other, at -45 to -12 dB of full scale."""
+    """[seconds * SAMPLE_RATE] float32 at -45 to -12 dB of full scale: one of the kinds below, or two mixed."""
     count = int(seconds * SAMPLE_RATE)
     kinds = (_hiss, _weather, _hum, _clicks, _machine, _knocks, _calls)
     samples = level(kinds[random.integers(len(kinds))](random, count), 0)
@@ -28,7 +28,7 @@ def _hiss(random, count: int) -> np.ndarray:
 
 
 def _coloured(random, count: int) -> np.ndarray:
-    """Noise under a smooth random spectrum, as through a pipe, a window, a fan."""
+    """Noise with a smooth random spectrum, as through a pipe, a window, a fan."""
     hertz = np.linspace(0, 1, count // 2 + 1)
     knots = np.linspace(0, 1, 12)
     curve = np.interp(hertz, knots**2, np.cumsum(random.normal(-0.3, 1.0, len(knots))))
@@ -42,7 +42,7 @@ def _slow(random, count: int, hertz: float) -> np.ndarray:
 
 
 def _weather(random, count: int) -> np.ndarray:
-    """Rain, wind, waves, a crowd of cars: coloured noise that swells."""
+    """Rain, wind, waves, traffic: coloured noise of varying level."""
     return _coloured(random, count) * _slow(random, count, np.exp(random.uniform(-1.5, 3)))
 
 
@@ -67,7 +67,7 @@ def _clicks(random, count: int) -> np.ndarray:
 
 
 def _machine(random, count: int) -> np.ndarray:
-    """An engine, a saw, a helicopter: strokes 8 to 150 times a second, each with noise."""
+    """An engine, a saw, a helicopter: 8 to 150 pulses a second, each with noise."""
     speed = np.exp(random.uniform(np.log(8), np.log(150))) * _slow(random, count, 1) ** 0.2
     turns = np.cumsum(speed) / SAMPLE_RATE
     stroke = (1 - turns % 1) ** random.uniform(1, 12)
@@ -86,7 +86,7 @@ def _filter(random, bins: int) -> np.ndarray:
 
 
 def _knocks(random, count: int) -> np.ndarray:
-    """Steps, a clock, doors, dishes: something with three resonances is hit, regularly or not."""
+    """Steps, a clock, doors, dishes: an object with three resonances is struck, regularly or not."""
     time = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
     hit = random.uniform(0.1, 1) * random.standard_normal(len(time)) * np.exp(-time * 150)
     for _ in range(3):
@@ -103,7 +103,7 @@ def _knocks(random, count: int) -> np.ndarray:
 
 
 def _calls(random, count: int) -> np.ndarray:
-    """Barks, birds, cries, beeps: short tones that glide, with pauses."""
+    """Barks, birds, cries, beeps: short gliding tones with pauses."""
     samples, at = 0.003 * random.standard_normal(count), int(random.uniform(0, 0.5) * SAMPLE_RATE)
     hertz = np.exp(random.uniform(np.log(200), np.log(3_500)))
     glides, rough = random.uniform(-0.8, 0.8, 3), random.choice([0, 0, 0.3, 1])
@@ -123,7 +123,7 @@ def _calls(random, count: int) -> np.ndarray:
 
 
 def babble(random, seconds: float, voices: list[np.ndarray]) -> np.ndarray:
-    """A room full of people: eight of the voices at once, from anywhere in them, none of them to be understood."""
+    """A room full of people: eight of the voices at once, each from a random offset, none of them intelligible."""
     count = int(seconds * SAMPLE_RATE)
     samples = np.zeros(count, dtype=np.float32)
     for number in random.integers(len(voices), size=8):

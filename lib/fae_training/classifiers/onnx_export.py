@@ -1,19 +1,18 @@
-"""The same network as an ONNX graph, built node by node: ONNX Runtime and Core ML's converters read it."""
+"""The ensemble as an ONNX graph, built node by node, for ONNX Runtime and Core ML's converters."""
 
 from pathlib import Path
 
 import numpy as np
+from onnx import TensorProto, checker, helper, numpy_helper
 
-from fae_training.classifiers.runtime import EPSILON, Classifier, Member
+from fae_training.classifiers.runtime import EPSILON, Classifier, Network
 from fae_training.state import atomic_file
 
 OPSET = 17  # the first with LayerNormalization
 
 
 def export(classifier: Classifier, path: Path) -> None:
-    """log_mel [batch, frames, bands] -> probabilities [batch, classes], at `path`. Needs the package onnx."""
-    from onnx import TensorProto, checker, helper, numpy_helper
-
+    """log_mel [batch, frames, bands] -> probabilities [batch, classes], at `path`."""
     nodes, constants = [], []
 
     def constant(name: str, value) -> str:
@@ -45,10 +44,10 @@ def export(classifier: Classifier, path: Path) -> None:
     change = node("Abs", [node("Sub", [later, earlier], "signed_change")], "change")
     pooled.append(node("ReduceMean", [change], "mean_change", axes=[1], keepdims=1))
 
-    def member_logits(member: Member, name: str, x: str) -> str:
-        for number, layer in enumerate(member.layers):
+    def logits_of(network: Network, name: str, x: str) -> str:
+        for number, layer in enumerate(network.layers):
             at, outputs = f"{name}_{number}", layer.weight.shape[1]
-            # [width * inputs, outputs], offset by offset, as ONNX's [outputs, inputs, width].
+            # From [width * inputs, outputs] to ONNX's [outputs, inputs, width].
             kernel = layer.weight.reshape(layer.width, -1, outputs).transpose(2, 1, 0)
             kernel = constant(f"kernel_{at}", np.ascontiguousarray(kernel))
             x = node("Transpose", [x], f"channels_{at}", perm=[0, 2, 1])
@@ -70,12 +69,12 @@ def export(classifier: Classifier, path: Path) -> None:
         statistics.append(node("ReduceMax", [x], f"hidden_maximum_{name}", axes=[1], keepdims=1))
         flat = node("Concat", statistics, f"pooled_{name}", axis=2)
         flat = node("Flatten", [flat], f"flat_{name}", axis=1)
-        weight = constant(f"output_weight_{name}", member.weight)
-        bias = constant(f"output_bias_{name}", member.bias)
+        weight = constant(f"output_weight_{name}", network.weight)
+        bias = constant(f"output_bias_{name}", network.bias)
         return node("Gemm", [flat, weight, bias], f"logits_{name}", transB=1)
 
-    members = enumerate(classifier.members)
-    logits = node("Mean", [member_logits(m, f"member_{n}", x) for n, m in members], "logits")
+    networks = enumerate(classifier.networks)
+    logits = node("Mean", [logits_of(net, f"network_{n}", x) for n, net in networks], "logits")
     temperature = constant("temperature", np.float32(classifier.temperature))
     node("Softmax", [node("Div", [logits, temperature], "tempered")], "probabilities", axis=-1)
     graph = helper.make_graph(
@@ -94,7 +93,7 @@ def export(classifier: Classifier, path: Path) -> None:
         constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)])
-    model.ir_version = 8  # what goes with opset 17, so that older runtimes load it
+    model.ir_version = 8  # the version of opset 17, which older runtimes can load
     checker.check_model(model)
     with atomic_file(path) as temporary:
         temporary.write_bytes(model.SerializeToString())

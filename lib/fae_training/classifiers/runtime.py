@@ -1,19 +1,20 @@
-"""The trained classifier in numpy: over windows, over a whole recording, and chunk by chunk as Fae captures it.
+"""The trained classifier in numpy: on windows, on a whole recording, and chunk by chunk as Fae captures sound.
 
-This is the reference for a runtime in Swift: what it computes from model.safetensors and model.json, docs/classifiers.md says in
-formulas. All three ways give the same numbers, for every frame of every layer depends on a fixed stretch of input.
+This is the reference for a runtime in Swift; docs/classifiers.md has the formulas. All three ways give the same numbers,
+because every frame of every layer depends on a fixed range of input frames.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlx.core as mx
 import numpy as np
 
 from fae_training.classifiers.features import CHUNK_SAMPLES, FRAMES_PER_CHUNK, HOP, log_mel
 from fae_training.errors import Refused
 
-# Of model.json: what is pooled changed with 2, members came with 3.
+# The version of model.json: 2 changed the pooling, 3 introduced the ensemble.
 VERSION = 3
 EPSILON = 1e-5
 
@@ -49,8 +50,8 @@ class Layer:
         return np.maximum(y, 0, out=y)
 
 
-class Member:
-    """One of the networks whose logits are averaged: convolutions, and a linear layer over statistics of the window."""
+class Network:
+    """One network of the ensemble: convolutions, and a linear layer on statistics of the window."""
 
     def __init__(self, arrays: dict[str, np.ndarray], layers: list[dict]):
         self.layers = [
@@ -84,7 +85,7 @@ class Member:
         return np.concatenate(pooled, axis=-1) @ self.weight.T + self.bias
 
     def over(self, x: np.ndarray, statistics: np.ndarray, window: int) -> np.ndarray:
-        """[frames, bands] normalised, and the statistics of its windows -> [windows, classes] logits."""
+        """[frames, bands] normalised, and frame_statistics of its windows -> [windows, classes] logits."""
         hidden = np.concatenate([self.hidden(block) for block in self._overlapping(x)])
         step = FRAMES_PER_CHUNK // int(np.prod([layer.stride for layer in self.layers]))
         view = np.lib.stride_tricks.sliding_window_view(hidden, self.hidden_frames(window), axis=0)[
@@ -97,7 +98,7 @@ class Member:
         return np.concatenate(logits)
 
     def _overlapping(self, x: np.ndarray):
-        """Blocks of frames whose hidden frames are those of `x`, end to end: an hour at once would take gigabytes."""
+        """Overlapping blocks of `x` whose hidden frames, concatenated, are those of `x`: an hour at once would take gigabytes."""
         stride = int(np.prod([layer.stride for layer in self.layers]))
         reach = 1
         for layer in reversed(self.layers):
@@ -110,7 +111,7 @@ class Member:
 
 
 class Classifier:
-    """Log-mel to probabilities. `spec` is model.json: classes, window_frames, members, layers, temperature, triggers."""
+    """An ensemble: log-mel to probabilities. `spec` is the content of model.json."""
 
     def __init__(self, arrays: dict[str, np.ndarray], spec: dict):
         self.spec = spec
@@ -118,18 +119,15 @@ class Classifier:
         self.window: int = spec["window_frames"]
         self.temperature: float = spec["temperature"]
         self.mean, self.deviation = arrays["mean"], arrays["deviation"]
-        own = [
+        tensors = [
             {name.removeprefix(f"members.{n}."): array for name, array in arrays.items()}
             for n in range(spec["members"])
         ]
-        self.members = [Member(tensors, spec["layers"]) for tensors in own]
+        self.networks = [Network(own, spec["layers"]) for own in tensors]
         self.parameters = sum(a.size for n, a in arrays.items() if n.startswith("members."))
 
-    def hidden_frames(self, frames: int) -> int:
-        return self.members[0].hidden_frames(frames)
-
     def normalised(self, x: np.ndarray) -> np.ndarray:
-        """[..., frames, bands] log-mel, each band minus its mean by its deviation."""
+        """[..., frames, bands] log-mel with zero mean and unit variance in each band, by the stored mean and deviation."""
         return (x - self.mean) / self.deviation
 
     def logits(self, x: np.ndarray) -> np.ndarray:
@@ -138,12 +136,12 @@ class Classifier:
         for first in range(0, len(x), 256):
             block = self.normalised(x[first : first + 256])
             statistics = frame_statistics(block)
-            blocks.append(self.mean_of(m.head(statistics, m.hidden(block)) for m in self.members))
+            blocks.append(self.mean_of(n.head(statistics, n.hidden(block)) for n in self.networks))
         return np.concatenate(blocks)
 
     def mean_of(self, logits) -> np.ndarray:
-        """The members' logits, one array of each, as one."""
-        return sum(logits) / len(self.members)
+        """The mean of the networks' logits, given as one array for each network."""
+        return sum(logits) / len(self.networks)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         return softmax(self.logits(x) / self.temperature)
@@ -154,7 +152,7 @@ class Classifier:
             return np.zeros((0, len(self.classes)), dtype=np.float32)
         x = self.normalised(x)
         statistics = sliding_statistics(x, self.window)[::FRAMES_PER_CHUNK]
-        logits = self.mean_of(m.over(x, statistics, self.window) for m in self.members)
+        logits = self.mean_of(n.over(x, statistics, self.window) for n in self.networks)
         return softmax(logits / self.temperature)
 
 
@@ -169,13 +167,13 @@ def sliding_statistics(x: np.ndarray, window: int) -> np.ndarray:
     """[frames, bands] -> [frames - window + 1, 3 * bands]: frame_statistics of the window that starts at each frame."""
 
     def means(values: np.ndarray, length: int) -> np.ndarray:
-        # Differences of running sums, in 64 bits: they are small beside the sums.
+        # Differences of running sums, which are small against the sums: in 64 bits.
         sums = np.cumsum(values, axis=0, dtype=np.float64)
         sums = np.concatenate([np.zeros((1, values.shape[1])), sums])
         return (sums[length:] - sums[:-length]) / length
 
     blocks = []
-    # So many windows at once stay in the cache: an hour takes a quarter of the time that it takes as a whole.
+    # Blocks that fit the cache: an hour takes a quarter of the time that it takes as a whole.
     for first in range(0, len(x) - window + 1, 2_048):
         block = x[first : first + 2_048 + window - 1]
         mean = means(block, window)
@@ -192,31 +190,29 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def load(directory: Path) -> Classifier:
-    """The classifier in a run's adapters/ directory. Raises Refused where another version of this skill made it."""
-    import mlx.core as mx
-
+    """The classifier in a run's adapters/ directory. Raises Refused if another version of this skill wrote it."""
     spec = json.loads((directory / "model.json").read_text())
     if spec["version"] != VERSION:
         raise Refused(
             "other_version",
-            f"{directory} holds version {spec['version']} of the classifier; this skill computes version {VERSION}",
+            f"{directory} holds version {spec['version']} of the classifier; this skill runs version {VERSION}",
             f"uv run scripts/rollback.py --kind {spec['kind']} if it is active, then uv run scripts/train_{spec['kind']}.py",
         )
     arrays = mx.load(str(directory / "model.safetensors"))
     return Classifier({name: np.array(array) for name, array in arrays.items()}, spec)
 
 
-class MemberStream:
-    """A member's convolutions on frames as they come: each layer keeps the frames that its next output still needs."""
+class NetworkStream:
+    """A network's convolutions on frames as they arrive: each layer keeps the frames that its next output needs."""
 
-    def __init__(self, member: Member, window: int):
-        self.member, self.length = member, member.hidden_frames(window)
-        self.waiting = [np.zeros((0, 0), dtype=np.float32)] * len(member.layers)
+    def __init__(self, network: Network, window: int):
+        self.network, self.length = network, network.hidden_frames(window)
+        self.waiting = [np.zeros((0, 0), dtype=np.float32)] * len(network.layers)
         self.hidden = np.zeros((0, 0), dtype=np.float32)
 
     def push(self, x: np.ndarray) -> np.ndarray | None:
         """[new frames, bands] normalised -> [hidden frames, channels] of the newest window, None before there is one."""
-        for number, layer in enumerate(self.member.layers):
+        for number, layer in enumerate(self.network.layers):
             x = joined(self.waiting[number], x)
             outputs = max(0, (len(x) - layer.reach) // layer.stride + 1)
             self.waiting[number] = x[outputs * layer.stride :]
@@ -234,15 +230,15 @@ def joined(kept: np.ndarray, new: np.ndarray) -> np.ndarray:
 class Stream:
     """The classifier on one microphone: push() each chunk of 576 samples.
 
-    Keeps the last samples, the frames of the window, and what each member needs of what came before, so a chunk costs three
-    spectra, one new frame a layer and the statistics of the window.
+    It keeps the last samples, the frames of the window and the state of each network, so a chunk costs three spectra, one
+    new frame in each layer and the statistics of the window.
     """
 
     def __init__(self, classifier: Classifier):
         self.classifier = classifier
         self.samples = np.zeros(0, dtype=np.float32)
         self.window = np.zeros((0, len(classifier.mean)), dtype=np.float32)
-        self.members = [MemberStream(member, classifier.window) for member in classifier.members]
+        self.networks = [NetworkStream(n, classifier.window) for n in classifier.networks]
 
     def push(self, chunk: np.ndarray) -> np.ndarray | None:
         """[576] samples -> [classes] probabilities of the newest whole window, None before there is one."""
@@ -254,30 +250,34 @@ class Stream:
         model = self.classifier
         x = model.normalised(x)
         self.window = np.concatenate([self.window, x])[-model.window :]
-        hidden = [stream.push(x) for stream in self.members]
+        hidden = [stream.push(x) for stream in self.networks]
         if hidden[0] is None:
             return None
         statistics = frame_statistics(self.window)
-        members = zip(model.members, hidden, strict=True)
-        logits = model.mean_of(member.head(statistics, kept) for member, kept in members)
+        heads = zip(model.networks, hidden, strict=True)
+        logits = model.mean_of(network.head(statistics, kept) for network, kept in heads)
         return softmax(logits / model.temperature)
 
 
 class Trigger:
-    """When a class counts as heard: its mean probability over some chunks reaches the threshold; then deaf for a while."""
+    """Decides when a class was detected: its smoothed probability reaches the operating threshold.
+
+    A refractory period follows each detection, so that one word is detected once.
+    """
 
     def __init__(self, spec: dict):
         self.threshold, self.smoothing = spec["threshold"], spec["smoothing_chunks"]
-        self.refractory = spec["refractory_chunks"]
+        self.refractory_chunks = spec["refractory_chunks"]
         self.recent: list[float] = []
-        self.deaf = 0
+        self.refractory_left = 0
 
     def push(self, probability: float) -> bool:
+        """Whether the class is detected at this chunk, whose probability is given."""
         self.recent = [*self.recent, probability][-self.smoothing :]
-        if self.deaf:
-            self.deaf -= 1
+        if self.refractory_left:
+            self.refractory_left -= 1
             return False
         if len(self.recent) < self.smoothing or np.mean(self.recent) < self.threshold:
             return False
-        self.deaf = self.refractory
+        self.refractory_left = self.refractory_chunks
         return True

@@ -1,24 +1,33 @@
-"""Hours of held-out sound as a microphone would hear them, and the thresholds chosen on them.
+"""Streams composed of recordings, as a microphone would record them, and operating thresholds chosen on them.
 
-A classifier with 98 of 100 clips right still wakes hundreds of times an hour beside a radio: a stream has a window at
-every 36 ms, pieces of words in most of them. So what is promised (one false alarm an hour) is measured there.
+A classifier that is right on 98 of 100 clips can still wake hundreds of times an hour beside a radio: a stream has a window
+every 36 ms, and most windows hold pieces of words. So false alarms per hour and false rejects are measured on streams.
 """
 
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.augmentation import at_pitch
 from fae_training.classifiers.classes import ClassifierKind
-from fae_training.classifiers.features import HOP, SAMPLE_RATE, frame_count, log_mel, mel_power
-from fae_training.classifiers.recordings import Recording
+from fae_training.classifiers.features import (
+    FRAMES_PER_CHUNK,
+    HOP,
+    frame_count,
+    log_mel,
+    mel_power,
+)
+from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.windows import words
 
 CHUNKS_PER_HOUR = 100_000  # of 36 ms
 SMOOTHINGS = (1, 2, 3, 5, 7)
-REFRACTORY_CHUNKS = 36  # 1.3 s: the word is still in the window
-# A trigger counts as heard from its beginning to this long after its end.
+REFRACTORY_CHUNKS = 36  # 1.3 s, as long as the word stays in the window
+# A detection counts for a trigger from the trigger's beginning to this long after its end.
 GRACE_CHUNKS = 14
-# Thresholds are looked for at half the promised rate: the next hour is not the one they were chosen on.
+# Thresholds are chosen for half of the allowed false alarms, since other hours differ from those that they are chosen on.
 MARGIN = 0.5
 SCENE_SECONDS = 12
 SCENE_FRAMES = frame_count(SCENE_SECONDS * SAMPLE_RATE)
@@ -26,9 +35,9 @@ SCENE_FRAMES = frame_count(SCENE_SECONDS * SAMPLE_RATE)
 
 @dataclass
 class StreamOfSound:
-    """Log-mel [frames, 40], the triggers in it as (class, first frame, end frame), and what each SCENE_FRAMES frames hold.
+    """Log-mel [frames, 40] and its triggers as (class, first frame, end frame).
 
-    `speakers`: who says each trigger, where that is known.
+    `scenes`: what each SCENE_FRAMES frames hold. `speakers`: the speaker of each trigger, if known.
     """
 
     log_mel: np.ndarray
@@ -38,30 +47,30 @@ class StreamOfSound:
 
     @property
     def hours(self) -> float:
-        return len(self.log_mel) / 3 / CHUNKS_PER_HOUR
+        return len(self.log_mel) / FRAMES_PER_CHUNK / CHUNKS_PER_HOUR
 
 
 def compose(
-    recordings: list[Recording], ear: ClassifierKind, seconds: float, seed: int, with_events: bool
-):
-    """A stream of about `seconds`: talk, music, noise, quiet, talk over music or noise, each for twelve seconds.
+    recordings: list[Recording], kind: ClassifierKind, seconds: float, seed: int, with_events: bool
+) -> StreamOfSound:
+    """A stream of about `seconds`, in scenes of twelve seconds: speech, music, noise, silence, speech over music or noise.
 
-    Every scene draws among the recordings with level, offset and company anew. With events, two triggers fall into
-    each scene, after a short pause where somebody talks; without, there is none, and every alarm is a false one.
+    Every scene draws recordings, offsets and levels anew. With events, two triggers are mixed into each scene; without,
+    there are none, and every alarm is a false one.
     """
     random = np.random.default_rng(seed)
     by_class: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_class.setdefault(recording.class_name, []).append(recording)
     pieces, events, scenes, speakers, frames = [], [], [], [], 0
-    # Half of the scenes hold talk: it is what triggers are mistaken for.
-    kinds = ("talk", "talk", "over noise", "over noise", "noise", "noise", "quiet")
+    # Half of the scenes hold speech, which is most often taken for a trigger.
+    choices = ("speech", "speech", "over noise", "over noise", "noise", "noise", "quiet")
     if "music" in by_class:
-        kinds = (*kinds, "over music", "music")
+        choices = (*choices, "over music", "music")
     for _ in range(max(1, round(seconds / SCENE_SECONDS))):
-        scenes.append(kinds[random.integers(len(kinds))])
+        scenes.append(choices[random.integers(len(choices))])
         samples = _scene(random, scenes[-1], by_class)
-        placed = _place(random, samples, by_class, ear) if with_events else []
+        placed = _place(random, samples, by_class, kind) if with_events else []
         power = log_mel(np.clip(samples, -1, 1))
         events += [(n, frames + first, frames + end) for n, first, end, _ in placed]
         speakers += [speaker for *_, speaker in placed]
@@ -70,24 +79,24 @@ def compose(
     return StreamOfSound(np.concatenate(pieces), events, scenes, speakers)
 
 
-def _scene(random, kind: str, by_class: dict) -> np.ndarray:
+def _scene(random, scene: str, by_class: dict) -> np.ndarray:
     count = SCENE_SECONDS * SAMPLE_RATE
     out = (random.standard_normal(count) * 10 ** random.uniform(-5, -3.5)).astype(np.float32)
     if "silence" in by_class:
-        out += _texture(random, by_class["silence"], count, None)
-    talk = random.uniform(-32, -15)
-    if kind in ("talk", "over noise", "over music") and "speech" in by_class:
-        out += _texture(random, by_class["speech"], count, talk)
-    under = talk - random.uniform(3, 20) if kind.startswith("over") else random.uniform(-35, -14)
-    if kind in ("noise", "over noise") and "noise" in by_class:
-        out += _texture(random, by_class["noise"], count, under)
-    if kind in ("music", "over music"):
-        out += _texture(random, by_class["music"], count, under)
+        out += _concatenated(random, by_class["silence"], count, None)
+    level = random.uniform(-32, -15)
+    if scene in ("speech", "over noise", "over music") and "speech" in by_class:
+        out += _concatenated(random, by_class["speech"], count, level)
+    under = level - random.uniform(3, 20) if scene.startswith("over") else random.uniform(-35, -14)
+    if scene in ("noise", "over noise") and "noise" in by_class:
+        out += _concatenated(random, by_class["noise"], count, under)
+    if scene in ("music", "over music"):
+        out += _concatenated(random, by_class["music"], count, under)
     return out
 
 
-def _texture(random, clips: list[Recording], count: int, decibels: float | None) -> np.ndarray:
-    """Clips end to end with fades of 10 ms, each from a random offset, brought to one level each."""
+def _concatenated(random, clips: list[Recording], count: int, decibels: float | None) -> np.ndarray:
+    """Clips with cross-fades of 10 ms, each from a random offset and scaled to within 3 dB of `decibels` (None: as it is)."""
     out = np.zeros(count, dtype=np.float32)
     at, fade = 0, 160
     while at < count - 2 * fade:
@@ -105,17 +114,17 @@ def _texture(random, clips: list[Recording], count: int, decibels: float | None)
     return out
 
 
-def _place(random, samples: np.ndarray, by_class: dict, ear: ClassifierKind) -> list:
-    """Say two triggers into a scene (in place): its own sound goes down, but does not stop. (class, first, end, speaker) of each."""
+def _place(random, samples: np.ndarray, by_class: dict, kind: ClassifierKind) -> list:
+    """Mix two triggers into a scene, in place; around them the scene gets quieter. (class, first frame, end frame, speaker) of each."""
     placed = []
     for start in (1.5, 7.0):
-        names = [name for name in ear.triggers if by_class.get(name)]
+        names = [name for name in kind.triggers if by_class.get(name)]
         if not names:
             return placed
         name = names[random.integers(len(names))]
         recording = by_class[name][random.integers(len(by_class[name]))]
         clip = recording.samples
-        bounds = words(mel_power(clip), ear.windows[0])
+        bounds = words(mel_power(clip), kind.windows[0])
         if not bounds:
             continue
         first, end = bounds[random.integers(len(bounds))]
@@ -123,7 +132,7 @@ def _place(random, samples: np.ndarray, by_class: dict, ear: ClassifierKind) -> 
         at = int((start + random.uniform(0, 2.5)) * SAMPLE_RATE) // HOP * HOP
         around = samples[max(0, at - 4_800) : at + len(word) + 4_800]
         word *= 10 ** (random.uniform(-26, -14) / 20) / (word.std() + 1e-6)
-        # Somebody who calls Fae is 10 to 25 dB over what else sounds.
+        # Someone who calls Fae is 10 to 25 dB louder than everything else.
         allowed = word.std() * 10 ** (-random.uniform(10, 25) / 20)
         if around.std() > allowed:
             around *= allowed / around.std()
@@ -134,20 +143,59 @@ def _place(random, samples: np.ndarray, by_class: dict, ear: ClassifierKind) -> 
     return placed
 
 
+def held_out_streams(
+    valid: list[Recording], kind: ClassifierKind, minutes: float, seed: int
+) -> dict[str, StreamOfSound]:
+    """Streams to choose thresholds on and streams to measure on, each without (quiet) and with triggers (spoken).
+
+    The stream on which thresholds must not give false alarms is twice as long and has all speech in other voices too:
+    the few held-out speakers are not the only people who will talk near Fae.
+    """
+    others = valid + in_other_voices(valid, seed)
+    seconds, first = minutes * 60, seed * 10
+    asked = {
+        "choose_quiet": (others, kind, 2 * seconds, first, False),
+        "choose_spoken": (valid, kind, seconds / 2, first + 1, True),
+        "measure_quiet": (valid, kind, seconds, first + 2, False),
+        "measure_spoken": (valid, kind, seconds / 2, first + 3, True),
+    }
+    with ThreadPoolExecutor(2) as pool:
+        made = pool.map(lambda arguments: compose(*arguments), asked.values())
+        return dict(zip(asked, made, strict=True))
+
+
+def in_other_voices(recordings: list[Recording], seed: int) -> list[Recording]:
+    """Each recording of speech at two other pitches and tempos."""
+    random = np.random.default_rng(seed)
+    return [
+        replace(
+            recording,
+            samples=at_pitch(
+                recording.samples,
+                float(np.exp(random.uniform(np.log(0.8), np.log(1.5)))),
+                random.uniform(0.85, 1.15),
+            ),
+        )
+        for recording in recordings
+        if recording.class_name == "speech"
+        for _ in range(2)
+    ]
+
+
 def smoothed(probability: np.ndarray, chunks: int) -> np.ndarray:
-    """[chunks] mean over the newest `chunks` values."""
+    """[chunks] moving average over the last `chunks` values, as runtime.Trigger computes it."""
     if chunks == 1 or not len(probability):
         return probability
     total = np.concatenate([[0.0], np.cumsum(probability, dtype=np.float64)])
     lengths = np.minimum(np.arange(1, len(probability) + 1), chunks)
     mean = (total[1:] - total[np.arange(1, len(total)) - lengths]) / lengths
-    # Before that many there is no decision yet.
+    # There is no decision before that many chunks.
     mean[: chunks - 1] = 0.0
     return mean
 
 
 def alarms(score: np.ndarray, threshold: float, refractory: int = REFRACTORY_CHUNKS) -> list[int]:
-    """The chunks at which a trigger with that threshold would be heard, as runtime.Trigger does."""
+    """The chunks at which runtime.Trigger would detect the trigger with that threshold."""
     above = np.flatnonzero(score >= threshold)
     found, free = [], 0
     for chunk in above:
@@ -158,16 +206,24 @@ def alarms(score: np.ndarray, threshold: float, refractory: int = REFRACTORY_CHU
 
 
 def peaks(score: np.ndarray, refractory: int = REFRACTORY_CHUNKS) -> np.ndarray:
-    """Highest scores first, no two within the refractory time: how many alarms each threshold gives, near enough."""
+    """Scores in descending order, one for each refractory period: nearly the number of alarms above each threshold."""
     blocks = len(score) // refractory
     highest = score[: blocks * refractory].reshape(blocks, refractory).max(axis=1)
     return np.sort(highest)[::-1]
 
 
-def heard(score: np.ndarray, events: list, name: str, window: int) -> tuple[np.ndarray, np.ndarray]:
-    """(best score of each event of `name`, its chunks). Row n of a score is the window that ends at frame 3 n + window."""
+def scores_of_events(
+    score: np.ndarray, events: list, name: str, window: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(highest score of each event of `name` [events], first and end chunk of each [events, 2]).
+
+    Row n of `score` belongs to the window that ends at frame 3 n + window.
+    """
     spans = [
-        (max(0, (first - window) // 3 + 1), (end - window) // 3 + 1 + GRACE_CHUNKS)
+        (
+            max(0, (first - window) // FRAMES_PER_CHUNK + 1),
+            (end - window) // FRAMES_PER_CHUNK + 1 + GRACE_CHUNKS,
+        )
         for label, first, end in events
         if label == name
     ]
@@ -175,11 +231,14 @@ def heard(score: np.ndarray, events: list, name: str, window: int) -> tuple[np.n
     return np.array(best), np.array(spans).reshape(-1, 2)
 
 
-def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, rate: float) -> dict:
-    """For each trigger of model.json: threshold, smoothing and refractory time, and what they gave on these streams.
+def choose_thresholds(
+    classifier, quiet: StreamOfSound, spoken: StreamOfSound, rate: float
+) -> dict[str, dict]:
+    """For each trigger of model.json: operating threshold, smoothing and refractory period.
 
-    Among the smoothings the one with the best recall where at most MARGIN * `rate` false alarms an hour are left; then
-    the highest threshold that costs less than one point of recall, for the next hour's sake.
+    `quiet` is a stream without triggers, `spoken` one with them. The smoothing is the one with the best recall at no more
+    than MARGIN * `rate` false alarms per hour; the threshold is then raised as far as it costs less than one point of
+    recall, to leave a margin for other hours.
     """
     silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
     chosen = {}
@@ -191,7 +250,7 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, rate: float)
             highest = peaks(smoothed(silent[:, column], chunks))
             least = float(highest[allowed]) + 1e-4 if len(highest) > allowed else 0.5
             least = float(np.clip(least, 0.3, 0.9999))
-            found, _ = heard(
+            found, _ = scores_of_events(
                 smoothed(said[:, column], chunks), spoken.events, name, classifier.window
             )
             recall = float((found >= least).mean()) if len(found) else 0.0
@@ -210,22 +269,24 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, rate: float)
 
 
 def measure(classifier, quiet: StreamOfSound, spoken: StreamOfSound, triggers: dict) -> dict:
-    """What each trigger does on streams that nothing was chosen on.
+    """The figures of each trigger on a stream without triggers (`quiet`) and one with them (`spoken`).
 
-    false_alarms and false_alarms_an_hour at its threshold, recall, latency_ms (median, from the beginning of the word to the decision), and
-    missed_at: misses at 0.5 and 1 false alarm an hour with the thresholds that would give these here.
+    false_alarms, false_alarms_per_hour and recall at its own threshold; latency_ms, the median from the beginning of the
+    word to the detection; false_reject_rate_at "0.5" and "1.0" false alarms per hour, with the thresholds that give these
+    rates on `quiet`.
     """
     silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
     measured = {}
     for name, trigger in triggers.items():
         column = classifier.classes.index(name)
-        calm = smoothed(silent[:, column], trigger["smoothing_chunks"])
+        quiet_score = smoothed(silent[:, column], trigger["smoothing_chunks"])
         spoken_score = smoothed(said[:, column], trigger["smoothing_chunks"])
-        best, spans = heard(spoken_score, spoken.events, name, classifier.window)
-        false = len(alarms(calm, trigger["threshold"]))
+        best, spans = scores_of_events(spoken_score, spoken.events, name, classifier.window)
+        false = len(alarms(quiet_score, trigger["threshold"]))
         hit = best >= trigger["threshold"]
         ends = [
-            (np.argmax(spoken_score[a:b] >= trigger["threshold"]) + a) * 3 + classifier.window
+            (np.argmax(spoken_score[a:b] >= trigger["threshold"]) + a) * FRAMES_PER_CHUNK
+            + classifier.window
             for (a, b), ok in zip(spans, hit, strict=True)
             if ok
         ]
@@ -234,19 +295,19 @@ def measure(classifier, quiet: StreamOfSound, spoken: StreamOfSound, triggers: d
             (at - first) * HOP / SAMPLE_RATE * 1000
             for at, first in zip(ends, np.array(firsts)[hit] if len(firsts) else [], strict=True)
         ]
-        highest = peaks(calm)
-        missed = {}
+        highest = peaks(quiet_score)
+        rejected = {}
         for rate in (0.5, 1.0):
             allowed = int(rate * quiet.hours)
             level = highest[allowed] if len(highest) > allowed else 0.0
-            missed[str(rate)] = float((best <= level).mean()) if len(best) else None
+            rejected[str(rate)] = float((best <= level).mean()) if len(best) else None
         measured[name] = {
             "false_alarms": false,
-            "false_alarms_an_hour": false / max(quiet.hours, 1e-9),
+            "false_alarms_per_hour": false / max(quiet.hours, 1e-9),
             "recall": float(hit.mean()) if len(best) else None,
             "spoken": len(best),
             "heard": hit.astype(int).tolist(),
             "latency_ms": float(np.median(delays)) if delays else None,
-            "missed_at": missed,
+            "false_reject_rate_at": rejected,
         }
     return measured

@@ -1,27 +1,29 @@
-"""Where the sound is: words in a recording of a trigger, and the stretches of a texture that are worth a window."""
+"""Where windows are taken from: the words in a recording of a trigger, the loudest parts of any other recording."""
 
 import numpy as np
 
-from fae_training.classifiers.features import FRAMES_PER_CHUNK, mel_power
-from fae_training.classifiers.recordings import Recording
+from fae_training.classifiers.classes import ClassifierKind
+from fae_training.classifiers.features import BANDS, FRAMES_PER_CHUNK, mel_power
+from fae_training.classifiers.sound_files import Recording
 
-# Sound is what stands so far above the recording's quietest tenth, on the way up to its loudest frame, in decibels.
+# A frame holds sound if its level is this share of the way from the quietest tenth of the recording to its loudest frame, and
+# within RANGE decibels of the loudest.
 SHARE_OF_RANGE = 0.35
 RANGE = 30.0
-# Frames of 12 ms: a pause within a word, the shortest word, and what is left around one.
+# In frames of 12 ms: the longest pause within a word, the shortest word, and the margin left around a word.
 LONGEST_PAUSE = 22
 SHORTEST_WORD = 10
 MARGIN = 2
 
 
 def levels(power: np.ndarray) -> np.ndarray:
-    """[frames, 40] -> [frames] decibels, without the two lowest bands (hum), over three frames."""
+    """[frames, 40] -> [frames] level in decibels, averaged over three frames, without the two lowest bands (mains hum)."""
     loudness = 10 * np.log10(power[:, 2:].sum(axis=1) + 1e-7)
     return np.convolve(np.pad(loudness, 1, mode="edge"), np.ones(3) / 3, "valid")
 
 
 def utterances(power: np.ndarray) -> list[tuple[int, int]]:
-    """(first, end) frames of each stretch of sound; pauses of a quarter of a second divide them."""
+    """(first, end) frames of each run of sound; pauses of over a quarter of a second separate them."""
     if len(power) < 3:
         return []
     loudness = levels(power)
@@ -41,9 +43,9 @@ def utterances(power: np.ndarray) -> list[tuple[int, int]]:
 
 
 def words(power: np.ndarray, window: int) -> list[tuple[int, int]]:
-    """The utterances of a trigger, none longer than a window: of a longer one its end, where the decision falls.
+    """(first, end) frames of each word of a trigger. One longer than a window keeps its end, where the decision is made.
 
-    A recording of up to one and a half windows is one word, whatever its pauses ("hold on").
+    A recording of up to one and a half windows is taken as one word, whatever pauses it has ("hold on").
     """
     found = utterances(power)
     if found and len(power) < 1.5 * window:
@@ -51,15 +53,17 @@ def words(power: np.ndarray, window: int) -> list[tuple[int, int]]:
     return [(max(first, end - window + FRAMES_PER_CHUNK), end) for first, end in found]
 
 
-def held_out_windows(recordings: list[Recording], ear, window: int, most: int = 3) -> tuple:
-    """(log-mel power [n, window, 40], labels [n], names): windows of each recording that hold what it is a sample of.
+def held_out_windows(
+    recordings: list[Recording], kind: ClassifierKind, window: int, most: int = 3
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """(mel power [n, window, 40], class numbers [n], names): up to `most` windows of each recording.
 
-    A word is in the middle of its window; a texture gives its loudest windows, not overlapping.
+    A word is in the middle of its window; recordings of background classes give their loudest windows, not overlapping.
     """
     made, labels, names = [], [], []
     for recording in recordings:
         power = padded(mel_power(recording.samples), window)
-        if recording.class_name in ear.triggers:
+        if recording.class_name in kind.triggers:
             starts = [(first + end - window) // 2 for first, end in words(power, window)]
         else:
             blocks = len(power) // window
@@ -68,20 +72,20 @@ def held_out_windows(recordings: list[Recording], ear, window: int, most: int = 
         for start in starts[:most]:
             start = min(max(0, start), len(power) - window)
             made.append(power[start : start + window])
-            labels.append(ear.classes.index(recording.class_name))
+            labels.append(kind.classes.index(recording.class_name))
             names.append(f"{recording.speaker or ''}--{recording.name}")
     if not made:
-        return np.zeros((0, window, 40), np.float32), np.zeros(0, np.int32), []
+        return np.zeros((0, window, BANDS), np.float32), np.zeros(0, np.int32), []
     return np.stack(made), np.array(labels, dtype=np.int32), names
 
 
 def padded(power: np.ndarray, frames: int) -> np.ndarray:
-    """At least `frames` frames: a shorter sound is set between copies of its quietest frame."""
+    """`power` with at least `frames` frames: a shorter sound gets copies of its quietest frame on both sides."""
     missing = frames - len(power)
     if missing <= 0:
         return power
     if len(power) == 0:
-        return np.zeros((frames, 40), dtype=np.float32)
+        return np.zeros((frames, BANDS), dtype=np.float32)
     quiet = power[power.sum(axis=1).argmin()]
     before = missing // 2
     return np.concatenate(

@@ -36,7 +36,7 @@ from fae_training.errors import Failed
 from fae_training.fit import fit
 from fae_training.fit_settings import FitResult, FitSettings
 from fae_training.language import (
-from fae_training.language import losses
+    losses,
     mlx_tune_repairs,
     preference_reference,
     preference_validation,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fae_training.audio import SAMPLE_RATE
 from fae_training.errors import BadRequest, Missing, command_line
-from fae_training.speech.synthesis import SAMPLE_RATE, resample, trim_silence
+from fae_training.speech.synthesis import resample, trim_silence
 from fae_training.state import Home, atomic_file
 
 SHORTEST_SECONDS = 0.3

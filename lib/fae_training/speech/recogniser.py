@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fae_training.audio import SAMPLE_RATE
 from fae_training.models import loadable
-from fae_training.speech.synthesis import SAMPLE_RATE
 
 LANGUAGE = "English"
 MODEL_TYPES = ("qwen3_asr",)

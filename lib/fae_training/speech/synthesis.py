@@ -14,7 +14,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-SAMPLE_RATE = 16_000
+from fae_training.audio import SAMPLE_RATE
+
 SECONDS_FOR_ONE_CLIP = 20
 
 # Accent and timbre of espeak-ng that stay intelligible; the whispered, robotic and croaking variants are left out.

@@ -1,10 +1,10 @@
-"""Other vocal tracts and other tempos, drawn on mel power: what moves, by how much, and what stays."""
+"""Augmentation on mel power: which vocal tracts and tempos move what, by how much, and what stays."""
 
 import numpy as np
 import pytest
 
+from fae_training.classifiers.augmentation import at_pace, stretched_to, with_formants
 from fae_training.classifiers.features import mel_power
-from fae_training.classifiers.warping import at_pace, resampled, with_formants
 
 
 def tone(hertz):
@@ -22,15 +22,15 @@ def test_a_tone_moves_to_where_the_tone_of_the_other_pitch_is(factor):
 def test_the_factor_one_changes_nothing():
     power = mel_power(np.random.default_rng(0).standard_normal(8_000).astype(np.float32))
     assert np.allclose(with_formants(power, 1.0), power)
-    assert np.allclose(resampled(power, len(power)), power)
+    assert np.allclose(stretched_to(power, len(power)), power)
 
 
 def test_what_is_drawn_out_keeps_its_beginning_its_end_and_its_slope():
     ramp = np.repeat(np.arange(11, dtype=np.float32)[:, None], 40, axis=1)
-    slow = resampled(ramp, 21)
+    slow = stretched_to(ramp, 21)
     assert slow.shape == (21, 40)
     assert np.allclose(slow[:, 0], np.arange(21) / 2)
-    assert np.allclose(resampled(slow, 11), ramp)
+    assert np.allclose(stretched_to(slow, 11), ramp)
 
 
 def test_a_frame_lasts_as_long_as_it_is_told_to():

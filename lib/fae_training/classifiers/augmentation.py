@@ -1,0 +1,154 @@
+"""How examples are varied: level, pitch and rooms on samples; vocal tract, tempo and rhythm on mel power.
+
+The variations of mel power are cheap enough to be drawn anew for every example.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.features import (
+    BANDS,
+    HIGHEST_HZ,
+    LOWEST_HZ,
+    hertz_of_mel,
+    mel_of_hertz,
+)
+
+# Smooth curves over the bands, from broad to narrow: the colouration of microphones and rooms.
+CURVES = np.stack(
+    [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
+)
+# Formant factors are rounded to this many steps per unit of their natural logarithm, so that few matrices are needed.
+FORMANT_STEPS = 80
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training examples are varied. The effect of each part was measured (docs/classifiers.md); zero turns it off.
+
+    pitches: variants of each word and each piece of speech at another pitch, more if a trigger has few recordings.
+    mixing: share of examples with noise mixed in, 5 to 25 dB below them.
+    gain: largest change of level, either way, in natural logarithms of power.
+    curve: standard deviation of the smooth curves over the bands, in the same unit.
+    partial: share of the speech examples that are pieces of a trigger.
+    formants, tempo: largest factor of words and speech, either way, in natural logarithms.
+    rhythm: the same for how much each part of a word is stretched or shortened against its other parts.
+    masks: share of examples with up to six bands masked, and share with up to eight frames masked (SpecAugment, Park et al.
+    2019).
+    hard_negatives: share of examples that are hard negatives (hard_negatives.py).
+    """
+
+    pitches: int = 2
+    mixing: float = 0.3
+    gain: float = 1.8
+    curve: float = 0.0
+    partial: float = 0.25
+    formants: float = 0.1
+    tempo: float = 0.1
+    rhythm: float = 0.4
+    masks: float = 0.2
+    hard_negatives: float = 0.15
+
+
+# As measured (docs/classifiers.md): curves help with music and harm words, masks the other way round.
+AUGMENTATIONS = {
+    "keyword": Augmentation(),
+    "speech_verifier": Augmentation(curve=0.5, masks=0.0),
+}
+
+
+def level(samples, decibels: float) -> np.ndarray:
+    """float32 samples scaled to a root mean square of `decibels` relative to full scale."""
+    root = np.sqrt(np.mean(np.square(samples))) + 1e-9
+    return (samples * (10 ** (decibels / 20) / root)).astype(np.float32)
+
+
+def at_pitch(samples: np.ndarray, pitch: float, tempo: float) -> np.ndarray:
+    """The same words with pitch and formants multiplied by `pitch`, `tempo` times as fast.
+
+    Resampled by linear interpolation, then stretched by WSOLA (Verhelst and Roelands, ICASSP 1993) with pieces of 40 ms
+    and a search of 7.5 ms either way.
+    """
+    shorter = np.interp(
+        np.arange(int(len(samples) / pitch)) * pitch, np.arange(len(samples)), samples
+    )
+    return _time_stretched(shorter.astype(np.float32), tempo / pitch)
+
+
+def _time_stretched(
+    samples: np.ndarray, tempo: float, size: int = 640, reach: int = 120
+) -> np.ndarray:
+    hop = size // 2
+    fade = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+    length = int(len(samples) / tempo)
+    out = np.zeros(length + size, dtype=np.float32)
+    padded = np.pad(samples, (reach, 2 * size + reach))
+    before = reach
+    for at in range(0, length, hop):
+        here = reach + int(at * tempo)
+        if at:
+            # The piece here that is most like the natural continuation of the piece before.
+            natural = padded[before + hop : before + hop + size]
+            around = padded[here - reach : here + reach + size]
+            here += int(np.correlate(around, natural, "valid").argmax()) - reach
+        before = min(here, len(padded) - 2 * size)
+        out[at : at + size] += padded[before : before + size] * fade
+    return out[:length]
+
+
+def echo(samples: np.ndarray, random) -> np.ndarray:
+    """As a microphone records a loudspeaker in the same room: little bass and treble, reverberation of 0.1 to 0.4 s."""
+    length = int(random.uniform(0.1, 0.4) * SAMPLE_RATE)
+    tail = random.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
+    tail *= 10 ** (random.uniform(-12, -3) / 20) / np.linalg.norm(tail)
+    tail[0] = 1.0
+    size = 1 << (len(samples) + length).bit_length()
+    spectrum = np.fft.rfft(samples, size) * np.fft.rfft(tail, size)
+    hertz = np.arange(len(spectrum)) * SAMPLE_RATE / size
+    spectrum *= (hertz / (hertz + 200.0)) / (1.0 + (hertz / random.uniform(2_500, 6_000)) ** 2)
+    return level(np.fft.irfft(spectrum, size)[: len(samples)], random.uniform(-35, -18))
+
+
+def with_formants(power: np.ndarray, factor: float) -> np.ndarray:
+    """[frames, 40] mel power with every frequency multiplied by `factor`, as of a shorter or longer vocal tract.
+
+    Vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013), applied to the bands instead of the spectrum.
+    """
+    return power @ _formant_matrix(round(np.log(factor) * FORMANT_STEPS))
+
+
+@functools.cache
+def _formant_matrix(step: int) -> np.ndarray:
+    # [40, 40]: band j gets the power at its centre frequency divided by the factor, interpolated between two bands.
+    lowest, highest = mel_of_hertz(LOWEST_HZ), mel_of_hertz(HIGHEST_HZ)
+    centres = np.linspace(lowest, highest, BANDS + 2)[1:-1]
+    sources = mel_of_hertz(hertz_of_mel(centres) / np.exp(step / FORMANT_STEPS))
+    at = np.clip((sources - centres[0]) / (centres[1] - centres[0]), 0, BANDS - 1)
+    below = np.minimum(at.astype(int), BANDS - 2)
+    matrix = np.zeros((BANDS, BANDS), dtype=np.float32)
+    bands = np.arange(BANDS)
+    matrix[below, bands] = 1 - (at - below)
+    matrix[below + 1, bands] += at - below
+    return matrix
+
+
+def stretched_to(power: np.ndarray, frames: int) -> np.ndarray:
+    """[n, 40] -> [frames, 40], linearly interpolated from the first frame to the last; n >= 2."""
+    return _interpolated(power, np.linspace(0, len(power) - 1, frames))
+
+
+def at_pace(power: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """([m, 40], times [n + 1]): `power` [n, 40] stretched so that frame i lasts lengths[i] frames and begins at times[i]; n >= 2."""
+    times = np.concatenate([[0.0], np.cumsum(lengths)])
+    frames = np.arange(int(times[-2]) + 1)
+    return _interpolated(power, np.interp(frames, times[:-1], np.arange(len(power)))), times
+
+
+def _interpolated(power: np.ndarray, at: np.ndarray) -> np.ndarray:
+    # Power at fractional frame numbers.
+    below = np.minimum(at.astype(int), len(power) - 2)
+    above = (at - below)[:, None].astype(np.float32)
+    return power[below] * (1 - above) + power[below + 1] * above

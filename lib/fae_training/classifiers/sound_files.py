@@ -1,0 +1,109 @@
+"""Sound files: decoded, checked, and copied into the state directory."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+import soundfile
+
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.classes import CLASSIFIERS, ClassifierKind
+from fae_training.classifiers.imports import Sample
+from fae_training.classifiers.recordings import Found, directory, file_stem, named, who
+from fae_training.errors import BadRequest, SkillError
+from fae_training.speech import clips
+from fae_training.state import Home
+
+SHORTEST_SECONDS = 0.1
+# A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder says.
+SILENT = 0.002
+BLOCK = SAMPLE_RATE // 10
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One sound of one class: float32 samples at SAMPLE_RATE. `origin` is recorded, synthesised or generated.
+
+    `speaker` is None where the file name does not say.
+    """
+
+    class_name: str
+    speaker: str | None
+    name: str
+    origin: str
+    samples: np.ndarray = field(repr=False)
+
+    @property
+    def group(self) -> str:
+        """Recordings with the same group must be on the same side of a split."""
+        return f"speaker {self.speaker}" if self.speaker else f"recording {self.name}"
+
+
+def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording], list[str]]:
+    """(recordings, notes): every file that can be used, and for people why the others cannot."""
+    wanted = [(name, path) for name, paths in found.files.items() for path in paths]
+    recordings, problems = [], {}
+    narrow = 0
+    for name, path in wanted + found.borrowed:
+        try:
+            clip = clips.read(path)
+            narrow += soundfile.info(path).samplerate < SAMPLE_RATE
+        except BadRequest:
+            problems.setdefault("cannot be read as audio", []).append(path)
+            continue
+        if reason := unusable(clip.samples, name):
+            problems.setdefault(reason, []).append(path)
+            continue
+        speaker, rest = who(path.stem)
+        recordings.append(Recording(name, speaker, rest, "recorded", clip.samples))
+    notes = [f"{reason}, left out: {named(paths, home.path)}" for reason, paths in problems.items()]
+    if narrow:
+        notes.append(
+            f"recordings with a sample rate below {SAMPLE_RATE:,} Hz, without the highest frequencies: {narrow}"
+        )
+    return recordings, notes
+
+
+def unusable(samples: np.ndarray, class_name: str) -> str | None:
+    """Why a sound cannot be used as a sample of its class; None if it can."""
+    if len(samples) < SHORTEST_SECONDS * SAMPLE_RATE:
+        return f"holds less than {SHORTEST_SECONDS} s of sound"
+    if class_name != "silence":
+        blocks = samples[: len(samples) // BLOCK * BLOCK].reshape(-1, BLOCK)
+        loudest = np.sqrt(np.square(blocks).mean(axis=1).max())
+        if loudest < SILENT:
+            return f"is silent (its loudest tenth of a second is at {loudest:.4f}, {SILENT} is needed), but it is filed as {class_name}"
+    return None
+
+
+def keep(
+    home: Home, kind: str, samples: list[Sample], dry_run: bool = False
+) -> tuple[dict, list[str]]:
+    """Copy `samples` into the state directory as 16 kHz mono; a sound that is there already is not copied again.
+
+    ({class: number of files added}, for people why each of the others was not).
+    """
+    added = dict.fromkeys(CLASSIFIERS[kind].classes, 0)
+    problems = []
+    for sample in samples:
+        try:
+            sound = clips.read(sample.path).samples
+        except SkillError as problem:
+            problems.append(problem.message)
+            continue
+        if reason := unusable(sound, sample.class_name):
+            problems.append(f"{sample.path} {reason}")
+            continue
+        mark = hashlib.sha256(sound.tobytes()).hexdigest()[:6]
+        stem = file_stem(sample.speaker, sample.recording or sample.path.stem)
+        folder = directory(home, kind) / sample.class_name
+        path = folder / f"{stem}-{mark}.wav"
+        # By its content alone: earlier versions encoded names in other ways.
+        if any(folder.glob(f"*-{mark}.wav")):
+            problems.append(f"{sample.path} is here already")
+            continue
+        if not dry_run:
+            home.directory(kind, "samples", sample.class_name)
+            clips.write(path, sound)
+        added[sample.class_name] += 1
+    return added, problems

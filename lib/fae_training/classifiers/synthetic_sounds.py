@@ -1,0 +1,171 @@
+"""Sounds for classes with few recordings: phrases and running speech from a synthesiser, generated noise, music and silence."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers import music, noises
+from fae_training.classifiers.augmentation import echo
+from fae_training.classifiers.classes import ClassifierKind
+from fae_training.classifiers.sound_files import Recording
+from fae_training.speech.synthesis import Synthesiser, Voice, roughen
+
+# With this many recordings of a trigger, synthesised ones no longer help.
+ENOUGH_RECORDINGS = 150
+NEAR_MISS_CLIPS = 160
+RUNNING_SPEECH_CLIPS = 64
+# espeak-ng's pitch, 0 to 99; children and excited people are at the upper end.
+PITCHES = (15, 95)
+SPEEDS = (120, 230)  # words a minute
+PIECE_SECONDS = 4.0
+SILENCES = 40
+# Phrases that begin, end or rhyme like wake and interrupt phrases, and that Fae must not react to.
+NEAR_MISSES = (
+    "hey",
+    "hey there",
+    "hey fred",
+    "fey",
+    "fate",
+    "they say",
+    "okay fine",
+    "hi dave",
+    "yellow bay",
+    "stopwatch",
+    "stock",
+    "top",
+    "shop",
+    "weight",
+    "late",
+    "way",
+    "waiter",
+    "hold it",
+    "old one",
+    "cold",
+    "quite",
+    "quiz",
+    "diet",
+    "face",
+    "fable",
+    "shut the door",
+    "that will be fine",
+    "don't",
+)
+# Running speech for the synthesiser: what Fae itself says while it listens, and what people say around it.
+RUNNING_SPEECH = (
+    "I have set a timer for ten minutes.",
+    "It is eighteen degrees and cloudy, with rain later tonight.",
+    "You have two meetings tomorrow, the first one at nine.",
+    "I could not find that file. Shall I look somewhere else?",
+    "The train leaves in a quarter of an hour from platform four.",
+    "She told me that the weather would stay like this for the whole week.",
+    "We were on the way home when the phone rang for the third time.",
+    "Could you pass me the salt, and then tell me what happened next?",
+    "The committee has decided to put the question off until the spring.",
+    "He waited at the bus stop, holding on to his hat in the wind.",
+    "Nobody had expected the team to win, least of all their own manager.",
+    "There is a quiet place by the river where we used to fish.",
+    "In the news tonight, the price of bread has gone up again.",
+    "My brother plays the violin, but his daughter would rather have drums.",
+    "I think the second answer is right, though I would not bet on it.",
+    "Yes, that sounds good. Let me know when you are ready.",
+)
+
+
+def synthesised(
+    synthesiser: Synthesiser,
+    kind: ClassifierKind,
+    phrases: dict[str, list[str]],
+    counts: dict[str, int],
+    each: int,
+    seed: int,
+) -> list[Recording]:
+    """`each` phrases for every trigger with few recordings; near misses, running speech and Fae's own voice as speech.
+
+    `counts`: number of recordings of each class. The seed decides words, voices and rooms.
+    """
+    random = np.random.default_rng(seed)
+    wanted = []
+    for trigger in kind.triggers:
+        if counts.get(trigger, 0) < ENOUGH_RECORDINGS:
+            wanted += [(trigger, _pick(random, phrases[trigger])) for _ in range(each)]
+    if kind.triggers:
+        near = near_misses([phrase for trigger in kind.triggers for phrase in phrases[trigger]])
+        wanted += [("speech", _pick(random, near)) for _ in range(NEAR_MISS_CLIPS)]
+    wanted += [("speech", _pick(random, RUNNING_SPEECH)) for _ in range(RUNNING_SPEECH_CLIPS)]
+    voices = []
+    known = synthesiser.voices()
+    for _ in wanted:
+        name = _pick(random, known)
+        voices.append(Voice(name, int(random.integers(*SPEEDS)), int(random.integers(*PITCHES))))
+
+    def speak(item):
+        (_, text), voice = item
+        try:
+            return synthesiser.speak(text, voice)
+        except OSError:
+            return None
+
+    with ThreadPoolExecutor(2) as pool:
+        spoken = list(pool.map(speak, zip(wanted, voices, strict=True)))
+    made = []
+    for number, ((class_name, text), voice, samples) in enumerate(
+        zip(wanted, voices, spoken, strict=True)
+    ):
+        if samples is None or len(samples) < 0.2 * SAMPLE_RATE:
+            continue
+        # Half of the running speech is Fae's own voice, from a loudspeaker in the room.
+        own = class_name == "speech" and text in RUNNING_SPEECH and random.random() < 0.5
+        samples = echo(samples, random) if own else roughen(samples, random)
+        made.append(
+            Recording(
+                class_name,
+                f"{synthesiser.program} {voice.name}",
+                f"{number} {text}",
+                "synthesised",
+                samples,
+            )
+        )
+    return made
+
+
+def near_misses(phrases: list[str]) -> list[str]:
+    """NEAR_MISSES without those that contain one of `phrases`: people may choose "hold it" to interrupt Fae."""
+    return [
+        near
+        for near in NEAR_MISSES
+        if not any(f" {phrase.lower()} " in f" {near} " for phrase in phrases)
+    ]
+
+
+def _pick(random, texts) -> str:
+    return texts[int(random.integers(len(texts)))]
+
+
+def generated(
+    kind: ClassifierKind, speech: list, counts: dict, seconds: float, seed: int
+) -> list[Recording]:
+    """`seconds` each of noise and music, in pieces of PIECE_SECONDS, and silence if none was recorded.
+
+    A quarter as much again is babble, mixed from `speech` (arrays of samples).
+    """
+    random = np.random.default_rng(seed)
+    made = []
+    music_is = "music" if "music" in kind.classes else "noise"
+    for number in range(int(seconds / PIECE_SECONDS)):
+        samples = noises.noise(random, PIECE_SECONDS)
+        made.append(Recording("noise", None, f"noise {number}", "generated", samples))
+        samples = music.piece(random, PIECE_SECONDS)
+        made.append(Recording(music_is, None, f"music {number}", "generated", samples))
+        if speech and number % 4 == 0:
+            samples = noises.babble(random, PIECE_SECONDS, speech)
+            made.append(Recording("noise", None, f"babble {number}", "generated", samples))
+    if "silence" in kind.classes and not counts.get("silence"):
+        for number in range(SILENCES):
+            samples = random.standard_normal(2 * SAMPLE_RATE) * 10 ** random.uniform(-5, -3.3)
+            made.append(
+                Recording(
+                    "silence", None, f"quiet {number}", "generated", samples.astype(np.float32)
+                )
+            )
+    return made
