@@ -36,7 +36,7 @@ def main() -> None:
     linux_cpu.set_up(directory)
     from mlx_lm import load
 
-    from fae_training.language import generation, scoring
+    from fae_training.language import conversation_probe, generation
 
     model, tokenizer = load(
         str(directory),
@@ -48,7 +48,7 @@ def main() -> None:
         model,
         tokenizer,
         [([*start, {"role": "user", "content": asked}], None) for asked in given.questions],
-        scoring.LONGEST_EXAMPLE,
+        conversation_probe.LONGEST_ANSWER,
     )
     if given.json:
         print(json.dumps({"active": run.id if run else None, "answers": answers}))

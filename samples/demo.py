@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -131,7 +132,10 @@ def proposal() -> Path:
 
 def approval_code() -> str:
     """What the user reads at the end of the proposal."""
-    return json.loads(proposal().with_suffix(".json").read_text(encoding="utf-8"))["approval_code"]
+    (code,) = re.findall(
+        r"\*\*([A-Z2-9]{3}-[A-Z2-9]{3})\*\*", proposal().read_text(encoding="utf-8")
+    )
+    return code
 
 
 if __name__ == "__main__":

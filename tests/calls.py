@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -48,6 +49,13 @@ def answer(name: str, *arguments, home: Path, **given) -> dict:
     got = script(name, *arguments, "--json", home=home, **given)
     assert got.status == 0, got.out + got.err
     return got.json
+
+
+def approval_code(home: Path, run: str) -> str:
+    """What a person reads at the end of the proposal."""
+    text = (home / "runs" / run / "proposal.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"\*\*([A-Z2-9]{3}-[A-Z2-9]{3})\*\*", text)
+    return code
 
 
 def process(command, environment, stdin="", cwd=None, patience_s=None) -> Answer:

@@ -19,19 +19,23 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def fill(home: Path, train: int = 8, valid: int = 5) -> Path:
-    """Consent, and `train` + `valid` conversations of one exchange each in data/sft, as export_data writes them."""
+def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 6) -> Path:
+    """Consent, and so many conversations of one exchange each in data/sft, as export_data writes them."""
     place = state.Home(home)
     consent.change(place, ["conversations"], [])
     chooser = random.Random(3)
-    for side, count in (("train", train), ("valid", valid)):
+    for side, parts in (
+        ("train", [{}] * train),
+        ("valid", [{"part": "choose"}] * choose + [{"part": "judge"}] * judge),
+    ):
         rows = [
             {
                 "messages": world.small_conversation(chooser, world.PERSONAL, turns=1).messages,
                 "weight": 1.0,
                 "source": {"ids": [f"{side}-{i}"], "session": f"{side}-{i}"},
             }
-            for i in range(count)
+            | part
+            for i, part in enumerate(parts)
         ]
         state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), rows)
     state.write_json(place.file("data", "sft", "meta.json"), {"summary": f"{train} conversations"})

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import calls
 from calls import LANGUAGE_MODEL, SCRIPTS
 from fae_executor import checked, execute, make_person
 from make_database import make_database
@@ -84,9 +85,9 @@ def test_fae_goes_the_whole_way(person, few_conversations):
 
     evaluation = call("evaluate", run="latest", last_benchmark_score="none")
     assert evaluation["verdict"] == "pass"
-    assert evaluation["score"] < evaluation["previous_score"]
+    assert 0 < evaluation["previous_score"] < evaluation["score"] < 1
     proposal = call("propose")
-    code = json.loads(Path(proposal["proposal"]).with_suffix(".json").read_text())["approval_code"]
+    code = calls.approval_code(Path(proposal["proposal"]).parents[2], proposal["run"])
     assert code not in json.dumps(proposal)
 
     assert call("deploy")["error"]["code"] == "not_approved"

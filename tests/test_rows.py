@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from fae_training.language.preference_scoring import HeldOutPreferences
 
 from fae_training import runs, state
 from fae_training.errors import BadRequest, Cancelled
 from fae_training.language.chat_encoder import CannotEncode
+from fae_training.language.conversation_probe import Conversations
+from fae_training.language.preference_probe import Preferences
 from fae_training.language.rows import (
     TokenRow,
     cut_report,
@@ -17,7 +18,6 @@ from fae_training.language.rows import (
     encode_conversation,
     encode_file,
 )
-from fae_training.language.scoring import HeldOutConversations
 
 SYSTEM = {
     "role": "system",
@@ -69,7 +69,7 @@ def test_every_answer_is_a_row_after_the_prompt_that_fae_sends_for_it(tokenizer)
         )
         assert texts(tokenizer, row) == (prompt, answer + "<|im_end|>")
         assert prompt.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
-        assert (row.weight, row.source, row.cut_tokens) == (0.5, "s1", 0)
+        assert (row.weight, row.conversation, row.cut_tokens) == (0.5, "s1", 0)
 
 
 def test_an_answer_with_the_weight_0_is_context_and_no_target(tokenizer):
@@ -183,7 +183,7 @@ def test_a_file_is_tokenised_once_and_kept_for_its_owner_alone(tokenizer, tmp_pa
     )
     rows = encode_file(tokenizer, path, 512, tmp_path / "cache").rows
     assert [row.weight for row in rows] == [2.0, 2.0, 1.0, 1.0]
-    assert json.loads(rows[0].source) == {"session": "a"}
+    assert rows[0].conversation == "a" and rows[0].part in ("choose", "judge")
     (kept,) = (tmp_path / "cache").glob("sft-train-*.json")
     assert kept.stat().st_mode & 0o777 == 0o600
 
@@ -238,14 +238,17 @@ def test_progress_is_told_for_each_conversation_and_what_it_raises_ends_the_work
     assert not (tmp_path / "cache").exists(), "what was stopped is not kept"
 
 
-def test_conversations_without_a_source_are_told_apart(tokenizer, tmp_path):
+def test_conversations_without_a_source_are_told_apart_by_what_was_said(tokenizer, tmp_path):
+    """So a copy of a conversation is in its part, and not in another one."""
+    others = [[*CHAT[:-1], {"role": "assistant", "content": word}] for word in ("one", "two")]
     path = write(
         tmp_path / "sft" / "train.jsonl",
         *[{"messages": CHAT}] * 2,
-        *[{"messages": CHAT, "source": "chats"}] * 2,
+        *[{"messages": messages, "source": "chats"} for messages in others],
     )
-    sources = [row.source for row in encode_file(tokenizer, path, 512).rows]
-    assert len(set(sources)) == 4 and sources[0] == sources[1]
+    rows = encode_file(tokenizer, path, 512).rows
+    assert len({row.conversation for row in rows}) == 3
+    assert rows[0].conversation == rows[1].conversation
 
 
 def test_what_the_length_cuts_off_is_told_with_the_length_that_keeps_nine_in_ten_whole():
@@ -276,6 +279,9 @@ def test_the_length_that_is_named_does_keep_nine_in_ten_whole(tokenizer):
     assert {row.whole_tokens for row in rows} == {row.whole_tokens for row in encoded(4096)}
 
 
+BIRDS = ("owl", "kestrel", "heron", "wren", "robin")
+
+
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 def test_tokenising_what_is_held_out_for_a_scoring_can_be_cancelled(tokenizer, home, kind):
     """Nothing of it is in the cache when a run is scored again, or when a preference run is scored."""
@@ -287,7 +293,8 @@ def test_tokenising_what_is_held_out_for_a_scoring_can_be_cancelled(tokenizer, h
     talks = [{"messages": [question, answer]}] * 5
     state.write_jsonl(place.file("data", "sft", "valid.jsonl"), talks if kind == "sft" else [])
     pair = {"prompt": [question], "chosen": [answer], "rejected": [rejected]}
-    state.write_jsonl(place.file("data", "dpo", "valid.jsonl"), [pair] * 5)
+    pairs = [pair | {"prompt": [question | {"content": word}]} for word in BIRDS]
+    state.write_jsonl(place.file("data", "dpo", "valid.jsonl"), pairs)
     run = runs.create(place, kind, {"settings": {"max_length": 512}})
     asked = []
 
@@ -296,7 +303,9 @@ def test_tokenising_what_is_held_out_for_a_scoring_can_be_cancelled(tokenizer, h
         if len(asked) == 3:
             raise Cancelled()
 
-    held_out = {"sft": HeldOutConversations, "dpo": HeldOutPreferences}[kind]
     with pytest.raises(Cancelled):
-        held_out(run, tokenizer, check)
+        if kind == "sft":
+            Conversations(run, tokenizer, check, "goal", share=1.0)
+        else:
+            Preferences(run, tokenizer, check, share=1.0)
     assert len(asked) == 3

@@ -26,7 +26,7 @@ def dialogues(count: int, turns: int = 6, length: int = 100, seed: int = 0) -> l
 def test_every_conversation_is_looked_at_once_before_any_is_twice():
     rows = dialogues(10)
     chosen = choose(rows, tokens=0, fewest=14)
-    per_conversation = [sum(row.source == str(n) for row in chosen) for n in range(10)]
+    per_conversation = [sum(row.conversation == str(n) for row in chosen) for n in range(10)]
     assert sorted(per_conversation) == [1] * 6 + [2] * 4
     assert chosen == [row for row in rows if row in chosen]
 
