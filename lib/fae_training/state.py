@@ -6,7 +6,6 @@ flushed to disk and renamed, so any script can read it while any other runs or h
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
+from fae_training import locks
 from fae_training.errors import Failed, Missing, command_line
 
 SCHEMA = 1
@@ -157,14 +157,10 @@ def append_jsonl(path: Path, row: dict) -> None:
     make_directory(path.parent)
     line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
     try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locks.exclusive(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as handle:
             _drop_unfinished_line(handle)
             if os.write(handle, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(handle)
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -1,7 +1,6 @@
 """Fae's conversations, opened: the one set of rules under which anything learns from them."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
@@ -9,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from fae_training import fae_app
+from fae_training import fae_app, locks
 from fae_training.calling import Call
 from fae_training.conversations import forgetting
 from fae_training.conversations.database import FaeDatabase, Speakers, explained
@@ -47,16 +46,13 @@ def workspace(home: Home) -> Iterator[Path]:
     Raises Busy while another export holds it: two at once would mix their files.
     """
     directory = home.directory("data")
-    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+    descriptor = locks.try_exclusive(directory / ".lock")
+    if descriptor is None:
         raise Busy(
             "export_running",
             "another export is reading Fae's conversations",
             "run the same command again in a moment",
-        ) from None
+        )
     for left_behind in directory.glob(".work-*"):
         shutil.rmtree(left_behind, ignore_errors=True)
     path = Path(tempfile.mkdtemp(prefix=".work-", dir=directory))
