@@ -43,7 +43,7 @@ _TABLES = """
 @dataclass(slots=True)
 class Turn:
     """One thing said and its answer. Times are unix seconds; `position` counts every turn of the conversation, also
-    those that are left out; `score` is 0 to 1; `verdict` is the kind of what the person said next, as corrections.patterns has them."""
+    those that are left out; `score` is 0 to 1; `verdict` is the kind of what the person said next, one of verdicts.KINDS."""
 
     episode: str
     user: str

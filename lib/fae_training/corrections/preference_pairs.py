@@ -14,8 +14,8 @@ from fae_training.conversations.dialogue import Conversation, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.quality import SILENCE_SECONDS
 from fae_training.conversations.text import content_words, overlap, without_wake_word, words
+from fae_training.conversations.verdicts import REPHRASE
 from fae_training.corrections import spoken
-from fae_training.corrections.patterns import REPHRASE
 
 # Explicit verdicts count most; a question asked again, or a wish after a pause, is weaker evidence.
 WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 0.9, "wrong": 0.9}
