@@ -1,5 +1,6 @@
 """Finding corrections in dialogue and making honest pairs of them."""
 
+import re
 import time
 from pathlib import Path
 
@@ -185,6 +186,28 @@ def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fa
 
 
 # Misheard words.
+
+
+@pytest.mark.parametrize(
+    ("form", "cue"),
+    [
+        pytest.param(form, cue, id=cue.example)
+        for form, cues in spoken.FORMS.items()
+        for cue in cues
+    ],
+)
+def test_each_form_of_a_correction_is_the_first_that_its_example_has(form, cue):
+    found = spoken.find(cue.example, "call Marian please")
+    assert found == spoken.SpokenCorrection("Marian", "Marion", form)
+    assert re.search(cue.pattern, cue.example, re.I)
+
+
+@pytest.mark.parametrize("cue", preference_pairs.LEAD_INS, ids=lambda cue: cue.example)
+def test_what_an_answer_given_again_begins_with_is_taken_off(cue):
+    assert re.match(cue.pattern, cue.example, re.I)
+    assert (
+        preference_pairs._LEAD_IN.sub("", f"{cue.example} Owls hunt by ear.") == "Owls hunt by ear."
+    )
 
 
 @pytest.mark.parametrize(

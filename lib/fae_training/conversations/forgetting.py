@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from fae_training.conversations.cues import Cue, one_of
 from fae_training.conversations.text import (
     STOPWORDS,
     content_words,
@@ -23,24 +24,44 @@ FILE = "exclusions.json"
 LISTS = ("topics", "ids", "people")
 NONE: dict[str, list[str]] = {name: [] for name in LISTS}
 
-_POLITE = r"(?:(?:please|can you|could you|would you|will you|i want you to|i'd like you to|i need you to|you (?:can|should)|just|now|so|ok|okay|no|also|and|actually|yes)[\s,]+)*"
-_ABOUT = r"(?:(?:everything|anything|all|whatever|what|that|about|the fact that|i (?:just )?(?:said|told you|mentioned)|(?:i've|i have) (?:said|told you)|you know|you (?:have )?(?:heard|learned|learnt)|i ever said)\s+)*"
-_FORGET = [
-    re.compile(rf"^{_POLITE}(?:forget|unlearn|erase|stop remembering|do not remember|don't remember|wipe)(?!\s+to\b)\s+(?P<topic>.+)$", re.I),
-    re.compile(rf"^{_POLITE}(?:delete|remove|clear)\s+(?P<topic>.+?)\s+from (?:your |the )?memory\b", re.I),
-    re.compile(rf"^{_POLITE}(?:delete|remove|clear) (?:everything |all |what )?(?:you know |you remember )?about (?P<topic>.+)$", re.I),
-    re.compile(r"\b(?:don't|do not) want you to (?:remember|learn|keep) (?P<topic>.+)$", re.I),
-]  # fmt: skip
+_BEFORE = one_of(
+    "please, can you, could you, would you, will you, i want you to, i'd like you to, "
+    "i need you to, you (?:can|should), just, now, so, ok, okay, no, also, and, actually, yes"
+)
+_POLITE = rf"(?:{_BEFORE}[\s,]+)*"
+_SAID = one_of(
+    "everything, anything, all, whatever, what, that, about, the fact that, "
+    "i (?:just )?(?:said|told you|mentioned), (?:i've|i have) (?:said|told you), you know, "
+    "you (?:have )?(?:heard|learned|learnt), i ever said"
+)
+_ABOUT = rf"(?:{_SAID}\s+)*"
+# fmt: off
+FORGET = (
+    Cue("please forget the interview",
+        rf"^{_POLITE}(?:forget|unlearn|erase|stop remembering|do not remember|don't remember|wipe)"
+        r"(?!\s+to\b)\s+(?P<topic>.+)$"),
+    Cue("delete the interview from your memory",
+        rf"^{_POLITE}(?:delete|remove|clear)\s+(?P<topic>.+?)\s+from (?:your |the )?memory\b"),
+    Cue("remove everything you know about the interview",
+        rf"^{_POLITE}(?:delete|remove|clear) "
+        r"(?:everything |all |what )?(?:you know |you remember )?about (?P<topic>.+)$"),
+    Cue("I don't want you to remember the interview",
+        r"\b(?:don't|do not) want you to (?:remember|learn|keep) (?P<topic>.+)$"),
+)
+# fmt: on
+_FORGET = [re.compile(cue.pattern, re.I) for cue in FORGET]
 _MAY_FORGET = re.compile(r"forget|unlearn|erase|remember|wipe|memory|\babout\b|want you to", re.I)
 _EVERYTHING = re.compile(
-    r"^(?:everything|all|all of it)(?: (?:you know|(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$",
+    r"^(?:everything|all|all of it)"
+    r"(?: (?:you know|(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$",
     re.I,
 )
 # "Forget the whole thing", "forget my last question": about this conversation, and no topic to look for elsewhere.
 _NO_TOPIC = {
     stem(word)
-    for word in """whole last first question conversation earlier before today yesterday answer message part bit previous
-    asked time talk talked chat idea word sentence moment second mention mentioned bother matter rest""".split()  # noqa: SIM905
+    for word in """whole last first question conversation earlier before today yesterday answer
+    message part bit previous asked time talk talked chat idea word sentence moment second mention
+    mentioned bother matter rest""".split()  # noqa: SIM905
 }
 # Names that a conversation would be full of anyway, and the words of Fae's own record templates.
 _NO_NAME = STOPWORDS | {

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
+from fae_training.conversations.cues import Cue, any_of
 from fae_training.conversations.dialogue import Conversation, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.quality import SILENCE_SECONDS
@@ -36,24 +37,56 @@ NO_PAIR = {
     "only_an_apology": "the next answer only apologises",
 }
 
-_LEAD_IN = re.compile(
-    r"^(?:(?:(?:i'm |i am )?(?:so |very )?sorry(?: about that| for (?:that|the \w+))?|(?:my )?apologies|my (?:mistake|bad)|i apologi[sz]e[^.!,]*|you're (?:absolutely |quite )?right"
-    r"|you are right|oh|ah|oops|of course|sure(?: thing)?|certainly|okay|ok|right|alright|got it|no problem|absolutely|thanks? (?:you )?for [^.,!]{1,40}|good (?:point|catch)|i see|understood"
-    r"|here(?:'s| is)(?: it)? (?:a |the |it )?[^.:]{0,40}?(?:version|answer|again|words)[^.:]{0,20})[\s]*[,.!:—–-]+\s*)+",
-    re.I,
+# fmt: off
+# How an answer begins that was asked for again; without it the answer stands by itself.
+LEAD_INS = (
+    Cue("I'm so sorry about that.",
+        r"(?:i'm |i am )?(?:so |very )?sorry(?: about that| for (?:that|the \w+))?"),
+    Cue("My apologies!", r"(?:my )?apologies"),
+    Cue("My mistake:", r"my (?:mistake|bad)"),
+    Cue("I apologise for the confusion.", r"i apologi[sz]e[^.!,]*"),
+    Cue("You're absolutely right,", r"you're (?:absolutely |quite )?right"),
+    Cue("You are right.", r"you are right"),
+    Cue("Oh,", r"oh"),
+    Cue("Ah,", r"ah"),
+    Cue("Oops!", r"oops"),
+    Cue("Of course.", r"of course"),
+    Cue("Sure thing!", r"sure(?: thing)?"),
+    Cue("Certainly!", r"certainly"),
+    Cue("Okay,", r"okay"),
+    Cue("Ok.", r"ok"),
+    Cue("Right,", r"right"),
+    Cue("Alright,", r"alright"),
+    Cue("Got it.", r"got it"),
+    Cue("No problem.", r"no problem"),
+    Cue("Absolutely!", r"absolutely"),
+    Cue("Thank you for telling me.", r"thanks? (?:you )?for [^.,!]{1,40}"),
+    Cue("Good catch!", r"good (?:point|catch)"),
+    Cue("I see.", r"i see"),
+    Cue("Understood.", r"understood"),
+    Cue("Here is a shorter version:",
+        r"here(?:'s| is)(?: it)? (?:a |the |it )?"
+        r"[^.:]{0,40}?(?:version|answer|again|words)[^.:]{0,20}"),
 )
+# fmt: on
+_LEAD_IN = re.compile(rf"^(?:(?:{any_of(LEAD_INS).pattern})[\s]*[,.!:—–-]+\s*)+", re.I)
 _MEANT_LEAD = re.compile(
-    r"^(?:(?:no|nope|sorry|oh|um|well|actually|wait)[\s,.!]+)*(?:that's not what i meant[\s,.]*)?(?:what )?(?:i (?:really |actually )?(?:meant|mean|said|was (?:asking|talking|thinking)(?: about| of)?"
-    r"|was referring to)|i'm (?:asking|talking) about|i want to know about|you misunderstood(?: me)?|my question was(?: about)?)?(?: was| is)?[\s,:]*",
+    r"^(?:(?:no|nope|sorry|oh|um|well|actually|wait)[\s,.!]+)*"
+    r"(?:that's not what i meant[\s,.]*)?(?:what )?"
+    r"(?:i (?:really |actually )?"
+    r"(?:meant|mean|said|was (?:asking|talking|thinking)(?: about| of)?|was referring to)"
+    r"|i'm (?:asking|talking) about|i want to know about|you misunderstood(?: me)?"
+    r"|my question was(?: about)?)?(?: was| is)?[\s,:]*",
     re.I,
 )
 _DETERMINER = re.compile(
-    r"^(?:the|a|an|my|your|his|her|our|their|this|that|one|how|what|where|when|why|who|which|in|on|at|for|as|to|about|with)\b",
+    r"^(?:the|a|an|my|your|his|her|our|their|this|that|one|how|what|where|when|why|who|which|in|on"
+    r"|at|for|as|to|about|with)\b",
     re.I,
 )
 _CALENDAR = re.compile(
-    r"\b(?:\d+|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|may|june|july"
-    r"|august|september|october|november|december|today|tomorrow|tonight|yesterday)\b",
+    r"\b(?:\d+|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april"
+    r"|may|june|july|august|september|october|november|december|today|tomorrow|tonight|yesterday)\b",
     re.I,
 )
 

@@ -17,12 +17,30 @@ SAME_KEY = 0.8
 
 # In order; what a spelling is replaced by is said so in every word.
 _ALWAYS = (
-    (r"^(?:kn|gn|pn|mn)", "n"), (r"^wr", "r"), (r"^ps", "s"), (r"^pf", "f"), (r"^x", "s"), (r"^rh", "r"), (r"^isl", "il"), (r"^wh", "w"),
-    (r"mb$", "m"), (r"mn$", "m"), (r"cester", "ster"),
-    (r"sch|tch|dg(?=e|i|y)|cz|sz|sh|tsch", "S"), (r"(?<=.)ti(?=on|a)", "S"),
-    (r"ph", "f"), (r"[bm]h", "v"), (r"fh", ""), (r"th", "t"), (r"d?gh(?=[^aeiou]|$)|gh", ""), (r"dh", ""),
-    (r"ck", "k"), (r"qu?", "k"), (r"gu(?=[ei])", "k"), (r"x", "ks"),
-)  # fmt: skip
+    (r"^(?:kn|gn|pn|mn)", "n"),  # Knight
+    (r"^wr", "r"),  # Wreath
+    (r"^ps", "s"),  # Psalm
+    (r"^pf", "f"),  # Pfeiffer
+    (r"^x", "s"),  # Xavier
+    (r"^rh", "r"),  # Rhys
+    (r"^isl", "il"),  # Islay
+    (r"^wh", "w"),  # White
+    (r"mb$", "m"),  # Lamb
+    (r"mn$", "m"),  # Autumn
+    (r"cester", "ster"),  # Worcester
+    (r"sch|tch|dg(?=e|i|y)|cz|sz|sh|tsch", "S"),  # Schmidt
+    (r"(?<=.)ti(?=on|a)", "S"),  # Tatiana
+    (r"ph", "f"),  # Philip
+    (r"[bm]h", "v"),  # Siobhan
+    (r"fh", ""),  # Fhionn
+    (r"th", "t"),  # Thea
+    (r"d?gh(?=[^aeiou]|$)|gh", ""),  # Vaughn
+    (r"dh", ""),  # Sadhbh
+    (r"ck", "k"),  # Jack
+    (r"qu?", "k"),  # Quinn
+    (r"gu(?=[ei])", "k"),  # Guido
+    (r"x", "ks"),  # Max
+)
 # Said in two ways: each gives keys of its own.
 _EITHER = (
     (r"ch", ("S", "k")),
