@@ -27,7 +27,7 @@ from fae_training.classifiers.sounds import at_pitch
 from fae_training.classifiers.warping import with_formants
 from fae_training.errors import BadRequest
 from fae_training.speech import clips
-from fae_training.speech.synthesis import roughen
+from fae_training.speech.sound import roughen
 
 # The teacher's own frames: 10 ms apart, 76 in what it takes for one embedding.
 TEACHER_HOP = 160

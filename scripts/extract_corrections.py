@@ -28,6 +28,7 @@ from fae_training.corrections import lint, preference_pairs, spoken
 from fae_training.errors import Missing
 from fae_training.row_forms import PreferencePair
 from fae_training.speech import misheard, vocabulary
+from fae_training.speech.misheard import Correction
 
 ORIGIN = "dialogue"
 
@@ -89,9 +90,11 @@ def describe(
     }
 
 
-def keep_misheard(call: Call, found: list[spoken.SpokenCorrection], names: list[str]) -> list[dict]:
+def keep_misheard(
+    call: Call, found: list[spoken.SpokenCorrection], names: list[str]
+) -> list[Correction]:
     """Add misheard words that are not known yet, and names, to what train_stt learns from."""
-    known = {(row["heard"], row["meant"]) for row in misheard.all_records(call.home)}
+    known = {(each.heard, each.meant) for each in misheard.all_corrections(call.home)}
     new = [word for word in dict.fromkeys(found) if (word.heard, word.meant) not in known]
     kept = [misheard.add(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
     if kept or names:
@@ -99,7 +102,7 @@ def keep_misheard(call: Call, found: list[spoken.SpokenCorrection], names: list[
     return kept
 
 
-def nothing_found(data: dict, kept: list[dict]) -> Missing:
+def nothing_found(data: dict, kept: list[Correction]) -> Missing:
     corrections = sum(n for kind, n in data["found"].items() if kind != "praise")
     reasons = ", ".join(
         f"{n}: {preference_pairs.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()

@@ -56,13 +56,19 @@ def train(run, session) -> results.Trained:
     """The worker's task: make the clips, load, train, save, and say what was really applied."""
     from fae_training.fit import fit
     from fae_training.fit_progress import FitSettings
-    from fae_training.speech import batches, dataset, mlx_tune_repairs, recogniser
+    from fae_training.speech import batches, mlx_tune_repairs, recogniser, training_clips
     from fae_training.speech.synthesis import find_synthesiser
 
     # Setup
     settings = run.settings
     with session.stage("speaking the words"):
-        data = dataset.build(run.home, settings, find_synthesiser(), session.log)
+        data = training_clips.build(
+            run.home,
+            settings["clips_per_term"],
+            settings["seed"],
+            find_synthesiser(),
+            session.log,
+        )
         session.check()
     with session.stage("loading"):
         wrapper = mlx_tune_repairs.load_model(
@@ -112,10 +118,10 @@ def train(run, session) -> results.Trained:
         "batch_size": stream.batch_size,
         "lora": mlx_tune_repairs.receipt(wrapper),
         "prompt": model._tokenizer.decode(training[0].tokens[: training[0].supervised_from]),
-        "rows": {"train": data["train"], "valid": data["valid"]},
-        "terms": data["terms"],
+        "rows": {"train": data.train, "valid": data.valid},
+        "terms": list(data.terms),
     }
-    return results.Trained(results.receipt(run, result, applied, data["notes"]))
+    return results.Trained(results.receipt(run, result, applied, list(data.notes)))
 
 
 def build_parser() -> calling.Parser:

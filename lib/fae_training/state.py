@@ -10,13 +10,16 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import MISSING, fields
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from fae_training import locks
 from fae_training.errors import Failed, Missing, command_line
 
 SCHEMA = 1
+T = TypeVar("T")
 
 
 def default_home() -> Path:
@@ -196,6 +199,30 @@ def read_jsonl(path: Path) -> list[dict]:
                 f"look at line {number} of {path}; remove it to go on without it",
             ) from error
     return rows
+
+
+def as_record(kind: type[T], values: object, where: str) -> T:
+    """The object `values`, read from the file that `where` names, as the frozen dataclass `kind`.
+
+    Lists become tuples. Raises Failed for what is no object, and for unknown and missing keys.
+    """
+    known = [each.name for each in fields(kind)]
+    needed = [
+        each.name
+        for each in fields(kind)
+        if each.default is MISSING and each.default_factory is MISSING
+    ]
+    if not isinstance(values, dict):
+        problem = f"is a JSON {type(values).__name__}, expected an object"
+    elif unknown := sorted(values.keys() - set(known)):
+        problem = (
+            f"has the unknown keys {', '.join(unknown)}; the known ones are {', '.join(known)}"
+        )
+    elif missing := [name for name in needed if name not in values]:
+        problem = f"has no {', '.join(missing)}"
+    else:
+        return kind(**{n: tuple(v) if isinstance(v, list) else v for n, v in values.items()})
+    raise Failed("state_corrupt", f"{where} {problem}", f"correct or remove {where}")
 
 
 def _unreadable(path: Path, error: OSError) -> Failed | Missing:

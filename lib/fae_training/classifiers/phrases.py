@@ -24,7 +24,8 @@ def synthesised(
 
     `counts`: recordings of each class. The same words in the same voice come out of the same seed.
     """
-    from fae_training.speech.synthesis import Voice, roughen
+    from fae_training.speech.sound import roughen
+    from fae_training.speech.synthesis import Voice
 
     random = np.random.default_rng(seed)
     wanted = []

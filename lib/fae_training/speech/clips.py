@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
+import soundfile
+
 from fae_training.errors import BadRequest, Missing, command_line
-from fae_training.speech.synthesis import SAMPLE_RATE, resample, trim_silence
+from fae_training.speech.sound import resample, trim_silence
+from fae_training.speech.synthesis import SAMPLE_RATE
 from fae_training.state import Home, atomic_file
 
 SHORTEST_SECONDS = 0.3
@@ -44,9 +48,6 @@ def read(path: Path) -> Clip:
 
     Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at its head.
     """
-    import numpy
-    import soundfile
-
     if not path.is_file():
         raise Missing(
             "clip_missing", f"there is no file {path}", command_line("ls", "-l", path.parent)
@@ -73,8 +74,6 @@ def inspect(samples, clipped: float = 0.0) -> list[str]:
 
     `clipped` is the share of samples at full scale in the recording as it came.
     """
-    import numpy
-
     seconds = len(samples) / SAMPLE_RATE
     if len(samples) == 0:
         return ["empty"]
@@ -125,8 +124,6 @@ def name_of(samples) -> str:
 
 def write(path: Path, samples) -> None:
     """Samples at 16 kHz as a 16-bit WAV file, atomically and 0600."""
-    import soundfile
-
     with atomic_file(path) as temporary:
         soundfile.write(
             temporary, _sixteen_bit(samples), SAMPLE_RATE, format="WAV", subtype="PCM_16"
@@ -134,6 +131,4 @@ def write(path: Path, samples) -> None:
 
 
 def _sixteen_bit(samples):
-    import numpy
-
     return (numpy.clip(samples, -1, 1) * 32767).round().astype(numpy.int16)

@@ -4,7 +4,9 @@ Error rates are jiwer's (Levenshtein distance over words or characters, summed o
 said), after one normaliser: NFKC, lower case, punctuation removed, spaces collapsed (misheard.words_of).
 """
 
-from fae_training.speech.misheard import words_of
+import jiwer
+
+from fae_training.speech.misheard import occurrences, words_of
 
 
 def normalised(text: str) -> str:
@@ -13,8 +15,6 @@ def normalised(text: str) -> str:
 
 def word_errors(said: str, heard: str) -> tuple[int, int]:
     """(errors, words said): substitutions + deletions + insertions in one clip. Nothing said: each word heard is one."""
-    import jiwer
-
     said, heard = normalised(said), normalised(heard)
     if not said:
         return len(heard.split()), 0
@@ -24,8 +24,6 @@ def word_errors(said: str, heard: str) -> tuple[int, int]:
 
 def character_errors(said: str, heard: str) -> tuple[int, int]:
     """(errors, characters said) in one clip, spaces counted."""
-    import jiwer
-
     said, heard = normalised(said), normalised(heard)
     if not said:
         return len(heard), 0
@@ -37,12 +35,6 @@ def rate(pairs: list[tuple[int, int]]) -> float:
     """Errors over length, summed over clips; 0 where nothing was said and nothing heard."""
     errors, length = sum(e for e, _ in pairs), sum(n for _, n in pairs)
     return errors / length if length else float(errors > 0)
-
-
-def occurrences(term: str, text: str) -> int:
-    """How often the words of `term` stand together in `text`, after normalising."""
-    wanted, words = words_of(term), words_of(text)
-    return sum(words[i : i + len(wanted)] == wanted for i in range(len(words) - len(wanted) + 1))
 
 
 def terms_heard(terms: list[str], said: str, heard: str) -> tuple[int, int]:
@@ -61,8 +53,6 @@ def differences(said: str, heard: str) -> str:
 
     ("Call Marion now", "Call Marian now") -> "call [marian] (said: marion) now".
     """
-    import jiwer
-
     if not words_of(said):
         return f"[{normalised(heard)}] (said: nothing)" if words_of(heard) else ""
     found = jiwer.process_words(normalised(said), normalised(heard))

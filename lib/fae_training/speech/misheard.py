@@ -7,16 +7,40 @@ A recording that was heard rightly (heard equal to meant) is kept too: it is wha
 
 import re
 import unicodedata
+from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
 from fae_training import consent
 from fae_training.errors import BadRequest, SkillError
-from fae_training.state import Home, append_jsonl, now, read_jsonl
+from fae_training.state import Home, append_jsonl, as_record, now, read_jsonl
 
 FILE = ("stt", "corrections.jsonl")
 LONGEST_TEXT = 300  # characters; more is not one utterance
 LONGEST_TERM = 4  # words; more is a rewording and not a name
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A line of stt/corrections.jsonl.
+
+    `audio` is relative to the state directory. `replaces`: what the same recording was said to mean
+    before. `remarks`: what check() and clips.inspect() found, none of which prevents its use.
+    """
+
+    at: str
+    heard: str
+    meant: str
+    origin: str
+    say_as: str | None = None
+    audio: str | None = None
+    seconds: float | None = None
+    replaces: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    def as_row(self) -> dict:
+        """As it stands in the file: without what is not there."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, ())}
 
 
 # Signs that are said, or are part of a name, where they stand in or after a word: AT&T, C++, C#, Ke$ha.
@@ -49,6 +73,12 @@ def words_of(text: str) -> list[str]:
 def _is_word(letter: str) -> bool:
     """Whether `letter` is a letter, a digit, or a mark on one."""
     return bool(letter) and unicodedata.category(letter)[0] in "LNM"
+
+
+def occurrences(term: str, text: str) -> int:
+    """How often the words of `term` stand together in `text`, compared as words_of gives them."""
+    wanted, words = words_of(term), words_of(text)
+    return sum(words[i : i + len(wanted)] == wanted for i in range(len(words) - len(wanted) + 1))
 
 
 def terms_of(heard: str, meant: str) -> list[tuple[str, str]]:
@@ -174,49 +204,48 @@ def add(
     origin: str = "person",
     say_as: str | None = None,
     keep: bool = True,
-) -> dict:
-    """Keeps one correction, with its recording where there is one; returns the record with its `remarks`.
+) -> Correction:
+    """Keeps one correction, with its recording where there is one, and returns it.
 
     `say_as` is how the word sounds, for the synthesiser. With keep=False everything is checked and nothing written.
 
     Raises Refused without the consent ("corrections"; with a clip "audio" too), BadRequest and Missing for a
     correction or a clip that is of no use. Nothing is kept then.
     """
-    from fae_training.speech import clips
-
     consent.require(home, "corrections")
     if clip is not None:
         consent.require(home, "audio")
     heard, meant = _tidy(heard), _tidy(meant)
     remarks = check(heard, meant, clip is not None)
-    record = {"at": now(), "heard": heard, "meant": meant, "origin": origin}
-    if say_as:
-        record["say_as"] = say_as
+    audio = seconds = replaces = None
     if clip is not None:
+        # numpy and soundfile, which the scripts that keep text alone do not have
+        from fae_training.speech import clips
+
         recording = clips.read(clip)
         if not recording.usable:
             raise clips.explain(recording, clip)
         remarks += recording.problems
         audio = clips.keep(home, recording.samples) if keep else clips.name_of(recording.samples)
-        record |= {"audio": audio, "seconds": round(recording.seconds, 2)}
-        earlier = [r["meant"] for r in all_records(home) if r.get("audio") == audio]
-        if earlier and earlier[-1] != meant:
-            record["replaces"] = earlier[-1]
-    if remarks:
-        record["remarks"] = remarks
+        seconds = round(recording.seconds, 2)
+        earlier = [known.meant for known in all_corrections(home) if known.audio == audio]
+        replaces = earlier[-1] if earlier and earlier[-1] != meant else None
+    correction = Correction(
+        now(), heard, meant, origin, say_as or None, audio, seconds, replaces, tuple(remarks)
+    )
     if keep:
-        append_jsonl(home.file(*FILE), record)
-    return record
+        append_jsonl(home.file(*FILE), correction.as_row())
+    return correction
 
 
 def add_many(
     home: Home, rows: list[dict], origin: str, base: Path, keep: bool = True
-) -> tuple[list[dict], list[dict]]:
+) -> tuple[list[Correction], list[dict]]:
     """Adds rows {"heard", "meant", "clip"?, "say_as"?}, clip paths relative to `base`.
 
-    Returns (records, problems): what is wrong with one row is named with its number and the others go on.
+    Returns (corrections, problems): what is wrong with one row is named with its number and the others go on.
     """
-    records, problems = [], []
+    kept, problems = [], []
     for number, row in enumerate(rows, 1):
         try:
             if not isinstance(row, dict) or not isinstance(row.get("meant"), str):
@@ -227,25 +256,29 @@ def add_many(
                 )
             clip = base / row["clip"] if row.get("clip") else None
             heard, say_as = str(row.get("heard") or ""), row.get("say_as")
-            records.append(add(home, heard, row["meant"], clip, origin, say_as, keep))
+            kept.append(add(home, heard, row["meant"], clip, origin, say_as, keep))
         except SkillError as problem:
             if problem.exit_status == 3:  # no consent: true of every row
                 raise
             problems.append({"row": number, "code": problem.code, "message": problem.message})
-    return records, problems
+    return kept, problems
 
 
 def _tidy(text: str) -> str:
     return " ".join(composed(text).split())
 
 
-def all_records(home: Home) -> list[dict]:
-    """Every correction, oldest first."""
-    return read_jsonl(home.file(*FILE))
+def all_corrections(home: Home) -> list[Correction]:
+    """Every correction, oldest first. Raises Failed for a line that is none."""
+    path = home.file(*FILE)
+    return [
+        as_record(Correction, row, f"line {number} of {path}")
+        for number, row in enumerate(read_jsonl(path), 1)
+    ]
 
 
-def current_records(home: Home) -> list[dict]:
+def current_corrections(home: Home) -> list[Correction]:
     """The corrections that hold, oldest first: of a recording that was given another meaning, the newest one."""
-    records = all_records(home)
-    newest = {record["audio"]: record["meant"] for record in records if "audio" in record}
-    return [r for r in records if "audio" not in r or r["meant"] == newest[r["audio"]]]
+    known = all_corrections(home)
+    newest = {each.audio: each.meant for each in known if each.audio}
+    return [each for each in known if not each.audio or each.meant == newest[each.audio]]

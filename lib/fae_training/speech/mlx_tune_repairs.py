@@ -21,6 +21,11 @@ tests in tests/test_speech_repairs.py show each on the stock package, and gone h
 import json
 from pathlib import Path
 
+import mlx.core as mx
+from mlx_lm.tuner.lora import LoRALinear
+from mlx_tune import FastSTTModel, stt
+
+from fae_training.language import adapters
 from fae_training.models import loadable
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -32,9 +37,6 @@ def load_model(directory: Path, rank: int, scale: float, seed: int):
 
     The encoder stays as it is: what a name sounds like is in its output already, and only so is it run once a clip.
     """
-    import mlx.core as mx
-    from mlx_tune import FastSTTModel, stt
-
     repair_family(stt)
     repair_mlp(stt)
     model, _ = FastSTTModel.from_pretrained(loadable(directory))
@@ -53,8 +55,6 @@ def load_model(directory: Path, rank: int, scale: float, seed: int):
 
 def save(model, directory: Path, parameters: dict, base: str) -> str:
     """saving: atomically, only finite adapter weights, as mlx_lm and adapters.load read them; their fingerprint."""
-    from fae_training.language import adapters
-
     lora = model.lora_config
     return adapters.save(
         directory,
@@ -101,8 +101,6 @@ def repair_mlp(stt) -> None:
 
 def receipt(model) -> dict:
     """What LoRA really was put on, counted in the model itself."""
-    from mlx_lm.tuner.lora import LoRALinear
-
     adapted = [
         name
         for name, module in model.model._model.named_modules()

@@ -4,10 +4,10 @@ from fae_training import fae_app, models
 from fae_training.calling import Call, Parser
 from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.ranges import RANGES
-from fae_training.speech import dataset
-from fae_training.speech.recogniser import MODEL_TYPES
+from fae_training.speech import material
 from fae_training.speech.synthesis import find_synthesiser
 
+MODEL_TYPES = ("qwen3_asr",)
 # Fae's own rule (FaeConfig.recommendedSTTModel): the larger recogniser from 16 GB of memory.
 TIERS = (
     (16, "mlx-community/Qwen3-ASR-1.7B-4bit"),
@@ -61,19 +61,19 @@ def choose(name: str) -> tuple[str, str]:
 
 def facts(call: Call, settings) -> dict:
     """For run.json: what is there to learn, and the model. Raises Missing: no corrections, no model, nothing to hear."""
-    found = dataset.collect(call.home)
+    found = material.collect(call.home)
     if not found.recorded and find_synthesiser() is None:
         raise Missing(
             "nothing_to_hear",
             f"{len(found.terms)} words are to be learned, with no recording, and neither say nor espeak-ng is here",
             "brew install espeak-ng, or record the words: uv run scripts/add_correction.py --help",
         )
-    words = ", ".join(entry["term"] for entry in found.terms[:5])
+    words = ", ".join(entry.term for entry in found.terms[:5])
     more = f" and {len(found.terms) - 5} more" if len(found.terms) > 5 else ""
     made = {
         "terms": len(found.terms),
         "recordings": len(found.recorded),
-        "data_fingerprint": dataset.fingerprint(call.home),
+        "data_fingerprint": material.fingerprint(call.home),
         "learned_from": f"your corrections of {words}{more}, with {len(found.recorded)} recordings",
         "notes": found.notes,
     }
