@@ -43,7 +43,7 @@ def main(call: Call) -> Result:
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
         for conversation in found.conversations():
-            sides[conversation.held_out] += map(PreferencePair.from_row, mine.pairs(conversation))
+            sides[conversation.held_out] += mine.pairs(conversation)
             heard_wrongly += spoken.in_conversation(conversation)
         names = [n for n in found.database.names() if not found.forgotten.mentioned_in(n)]
         *checked, report = lint.check(sides[False], sides[True])

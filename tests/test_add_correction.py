@@ -348,7 +348,7 @@ def test_a_name_is_spoken_as_it_is_written(home):
         ),
         (
             {"at": "", "heard": "a", "meant": "b", "origin": "person", "say": "c"},
-            "unknown keys say",
+            "unknown key 'say' .did you mean 'say_as'",
         ),
         (["a", "b"], "line 1 of .*corrections.jsonl is a JSON list, expected an object"),
     ],

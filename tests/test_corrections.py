@@ -33,7 +33,9 @@ def mine(days, home):
     def run():
         found = preference_pairs.Mine("You are Fae.")
         with source.dialogue(Home(home), days.done()) as dialogue:
-            return [row for talk in dialogue.conversations() for row in found.pairs(talk)], found
+            return [
+                pair.as_row() for talk in dialogue.conversations() for pair in found.pairs(talk)
+            ], found
 
     return run
 
@@ -175,9 +177,7 @@ def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fa
     }
     names = {"asked_again": "reask"}
     right = [
-        row
-        for row in rows
-        if names.get(k := planted.get(row["source"]["session"]), k) == row["pattern"]
+        row for row in rows if names.get(k := planted.get(row.source["session"]), k) == row.pattern
     ]
     assert len(right) / len(rows) >= 0.95
     # Who says "No, I meant Spain" after asking for France changed the request: such sessions make no pair.

@@ -5,6 +5,7 @@ flushed to disk and renamed, so any script can read it while any other runs or h
 """
 
 import contextlib
+import difflib
 import errno
 import json
 import os
@@ -215,9 +216,9 @@ def as_record(kind: type[T], values: object, where: str) -> T:
     if not isinstance(values, dict):
         problem = f"is a JSON {type(values).__name__}, expected an object"
     elif unknown := sorted(values.keys() - set(known)):
-        problem = (
-            f"has the unknown keys {', '.join(unknown)}; the known ones are {', '.join(known)}"
-        )
+        near = difflib.get_close_matches(unknown[0], known, 1)
+        meant = f" (did you mean {near[0]!r}?)" if near else ""
+        problem = f"has the unknown key {unknown[0]!r}{meant}; known are {', '.join(known)}"
     elif missing := [name for name in needed if name not in values]:
         problem = f"has no {', '.join(missing)}"
     else:

@@ -7,7 +7,7 @@ where no such message is kept, the records that memory_audit says were forgotten
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from fae_training.conversations.cues import Cue, one_of
 from fae_training.conversations.text import (
@@ -18,11 +18,31 @@ from fae_training.conversations.text import (
     words,
 )
 from fae_training.errors import Failed, command_line
-from fae_training.state import Home
+from fae_training.state import Home, as_record
 
 FILE = "exclusions.json"
-LISTS = ("topics", "ids", "people")
-NONE: dict[str, list[str]] = {name: [] for name in LISTS}
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """exclusions.json: what must never be learned, whoever said it."""
+
+    topics: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+    def with_phrases(self, phrases: Iterable[str]) -> "Exclusions":
+        """These and each phrase: "person:NAME", "id:ID", or WORDS for a topic."""
+        kinds = {"person": "people", "id": "ids", "topic": "topics"}
+        extended = {name: list(entries) for name, entries in asdict(self).items()}
+        for phrase in phrases:
+            prefix, colon, rest = phrase.partition(":")
+            kind = kinds.get(prefix.strip().lower()) if colon else None
+            entries, value = extended[kind or "topics"], (rest if kind else phrase).strip()
+            if value and value not in entries:
+                entries.append(value)
+        return Exclusions(**{name: tuple(entries) for name, entries in extended.items()})
+
 
 _BEFORE = one_of(
     "please, can you, could you, would you, will you, i want you to, i'd like you to, "
@@ -164,8 +184,8 @@ class Forgotten:
         return None
 
 
-def load(home: Home) -> dict[str, list[str]]:
-    """exclusions.json as its three lists. Raises Failed, and goes on doing so, while it is damaged.
+def load(home: Home) -> Exclusions:
+    """exclusions.json, without entries where there is none. Raises Failed as long as it is damaged.
 
     Going on without it would learn what the person forbade, so a file that was set aside must be repaired or
     deleted by the person before anything is read.
@@ -178,35 +198,24 @@ def load(home: Home) -> dict[str, list[str]]:
             f"repair it and: {command_line('mv', aside[-1], home.file(FILE))} (or delete it to have no exclusions)",
         )
     data = home.read(FILE, {}) or {}
-    for name in LISTS:
-        entries = data.get(name, [])
+    data.pop("schema", None)
+    path = home.file(FILE)
+    exclusions = as_record(Exclusions, data, str(path))
+    for name, entries in data.items():
         if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
             raise Failed(
                 "exclusions_damaged",
-                f"{name!r} in {home.file(FILE)} is {str(entries)[:60]!r}, expected a list of strings",
-                f"correct {home.file(FILE)}",
+                f"{name!r} in {path} is {str(entries)[:60]!r}, expected a list of strings",
+                f"correct {path}",
             )
-    return {name: data.get(name, []) for name in LISTS}
+    return exclusions
 
 
-def with_exclusions(lists: dict[str, list[str]], phrases: Iterable[str]) -> dict[str, list[str]]:
-    """`lists` with each phrase added: "person:NAME", "id:ID", or WORDS for a topic."""
-    extended = {name: list(entries) for name, entries in lists.items()}
-    kinds = {"person": "people", "id": "ids", "topic": "topics"}
-    for phrase in phrases:
-        prefix, colon, rest = phrase.partition(":")
-        kind = kinds.get(prefix.strip().lower()) if colon else None
-        entries, value = extended[kind or "topics"], (rest if kind else phrase).strip()
-        if value and value not in entries:
-            entries.append(value)
-    return extended
-
-
-def from_exclusions(lists: dict[str, list[str]]) -> Forgotten:
-    forgotten = Forgotten(ids=set(lists["ids"]))
-    for topic in lists["topics"]:
+def from_exclusions(exclusions: Exclusions) -> Forgotten:
+    forgotten = Forgotten(ids=set(exclusions.ids))
+    for topic in exclusions.topics:
         forgotten.add_topic(topic, "excluded_topic")
-    for person in lists["people"]:
+    for person in exclusions.people:
         forgotten.add_person(person)
     return forgotten
 

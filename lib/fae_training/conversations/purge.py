@@ -1,6 +1,7 @@
 """Forgetting that reaches what was exported before, and names the runs that have learned it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training import runs, training_rows
@@ -15,11 +16,17 @@ KINDS_OF_TEXT = ("sft", "dpo")
 SIDES = ("train", "valid")
 
 
-def purge(home: Home, forgotten: Forgotten) -> dict:
-    """Take every row that mentions `forgotten` out of data/sft and data/dpo, and the tokens made from them.
+@dataclass(frozen=True)
+class Purged:
+    """What forgetting came to. `learned_by`: ids of runs that learned from it; `active`: the one that Fae uses now."""
 
-    Returns {"rows_removed", "learned_by": [run ids], "active": the one that Fae uses now, or None}.
-    """
+    rows_removed: int
+    learned_by: list[str]
+    active: str | None
+
+
+def purge(home: Home, forgotten: Forgotten) -> Purged:
+    """Take every row that mentions `forgotten` out of data/sft and data/dpo, and the tokens made from them."""
     removed, ids = 0, set()
     for kind in KINDS_OF_TEXT:
         before = removed
@@ -44,11 +51,11 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
         if run.kind in KINDS_OF_TEXT and learned_from(run, ids)
     ]
     active = current(home, KINDS["sft"].slot)
-    return {
-        "rows_removed": removed,
-        "learned_by": learned_by,
-        "active": active["run"] if active and active["run"] in learned_by else None,
-    }
+    return Purged(
+        rows_removed=removed,
+        learned_by=learned_by,
+        active=active["run"] if active and active["run"] in learned_by else None,
+    )
 
 
 def _rows(path: Path) -> Iterator[object]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fae_training import fae_app, locks
@@ -13,6 +14,7 @@ from fae_training.calling import Call
 from fae_training.conversations import forgetting
 from fae_training.conversations.database import FaeDatabase, Speakers, explained
 from fae_training.conversations.dialogue import Dialogue
+from fae_training.conversations.forgetting import Exclusions
 from fae_training.errors import Busy, Refused
 from fae_training.state import Home
 
@@ -70,22 +72,22 @@ def dialogue(
     home: Home,
     database_path: Path,
     since: int = 0,
-    lists: dict | None = None,
+    exclusions: Exclusions | None = None,
     dry_run: bool = False,
 ) -> Iterator[Dialogue]:
     """The conversations that may be learned from.
 
-    `since`: unix seconds, older episodes are left out. `lists`: exclusions as forgetting.load gives them, where they
+    `since`: unix seconds, older episodes are left out. `exclusions`: where they
     differ from those on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
     forgetting.load and workspace do.
     """
-    lists = forgetting.load(home) if lists is None else lists
+    exclusions = forgetting.load(home) if exclusions is None else exclusions
     place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
     with FaeDatabase(database_path) as database, explained(database.path), place as work:
         people = [
-            name for person in lists["people"] for name in [person, *database.aliases(person)]
+            name for person in exclusions.people for name in [person, *database.aliases(person)]
         ]
-        forgotten = forgetting.from_exclusions(lists | {"people": people})
+        forgotten = forgetting.from_exclusions(replace(exclusions, people=tuple(people)))
         requests = forgetting.add_requests(forgotten, database.forget_messages())
         records = [(text, at) for _, text, at in database.audited_forgets() if text]
         forgetting.add_audited(forgotten, records, requests)

@@ -17,6 +17,7 @@ from fae_training.conversations.quality import SILENCE_SECONDS
 from fae_training.conversations.text import content_words, overlap, without_wake_word, words
 from fae_training.conversations.verdicts import REPHRASE
 from fae_training.corrections import spoken
+from fae_training.row_forms import PreferencePair
 
 # Explicit verdicts count most; a question asked again, or a wish after a pause, is weaker evidence.
 WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 0.9, "wrong": 0.9}
@@ -99,8 +100,8 @@ class Mine:
         self.found: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
 
-    def pairs(self, conversation: Conversation) -> Iterator[dict]:
-        """The rows of one conversation, in its order."""
+    def pairs(self, conversation: Conversation) -> Iterator[PreferencePair]:
+        """The pairs of one conversation, in its order."""
         for turns in conversation.stretches():
             place = 0
             while place < len(turns):
@@ -111,7 +112,7 @@ class Mine:
                 self.found["praise"] += end < len(turns) and turns[end].verdict == "praise"
                 if end > place:
                     pair = self._pair(conversation, turns, place, end)
-                    if isinstance(pair, dict):
+                    if isinstance(pair, PreferencePair):
                         yield pair
                     else:
                         # Of a chain only its last step makes a pair: the answers before it were not let stand.
@@ -121,7 +122,7 @@ class Mine:
 
     def _pair(
         self, conversation: Conversation, turns: list[Turn], start: int, end: int
-    ) -> dict | str:
+    ) -> PreferencePair | str:
         """The pair of the chain from `start` to the answer at `end`, or the reason why there is none."""
         if end >= len(turns):
             return "answer_missing"
@@ -143,17 +144,17 @@ class Mine:
             return problem
         system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
         weight = WEIGHTS[pattern] + (PRAISED if accepted.verdict == "praise" else 0)
-        return {
-            "prompt": [*system, *_context(turns[:start]), {"role": "user", "content": request}],
-            "chosen": [{"role": "assistant", "content": chosen}],
-            "rejected": [{"role": "assistant", "content": rejected.reply}],
-            "pattern": pattern,
-            "weight": round(weight, 3),
-            "source": {
+        return PreferencePair(
+            prompt=[*system, *_context(turns[:start]), {"role": "user", "content": request}],
+            chosen={"role": "assistant", "content": chosen},
+            rejected={"role": "assistant", "content": rejected.reply},
+            pattern=pattern,
+            weight=round(weight, 3),
+            source={
                 "ids": [turn.episode for turn in turns[start : end + 1]],
                 "session": conversation.session,
             },
-        }
+        )
 
 
 def _is_correction(verdict: str | None) -> bool:
