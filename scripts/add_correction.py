@@ -15,11 +15,11 @@
     uv run scripts/add_correction.py --heard "Call Marian." --meant "Call Marion." --clip call.wav
     uv run scripts/add_correction.py --file corrections.jsonl
 
-With a clip, --meant is all that is said in it. A clip whose --heard equals --meant was heard rightly: it is kept to
-see that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
+With a clip, --meant is all that is said in it. A clip whose --heard equals --meant was heard correctly: it is
+kept to check that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
 A clip may be of any length from 0.3 to 30 s and any format that soundfile reads (WAV, FLAC, OGG, MP3, AIFF); it is
 kept as 16 kHz mono. Writes stt/corrections.jsonl, stt/clips/ and stt/vocabulary.json.
-Exit status: 2 a correction that says nothing or a clip of no use, 3 no consent (corrections; audio for clips), 4 no such file.
+Exit status: 2 a correction without words or a clip that cannot be used, 3 no consent (corrections; audio for clips), 4 no such file.
 """
 
 import json
@@ -79,7 +79,7 @@ def main(call: Call) -> Result:
 
 
 def add_file(call: Call, path: Path) -> Result:
-    """Every line of a JSONL file; a line that is of no use is named and the others are kept."""
+    """Every line of a JSONL file; a line that cannot be used is named and the others are kept."""
     try:
         # Not splitlines(): it also splits at the line separators that a JSON text may hold.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -126,7 +126,7 @@ def parsed(line: str):
 
 def in_words(correction: Correction) -> str:
     heard, meant = correction.heard, correction.meant
-    return f"heard {heard!r}, meant {meant!r}" if heard != meant else f"heard rightly: {meant!r}"
+    return f"heard {heard!r}, meant {meant!r}" if heard != meant else f"heard correctly: {meant!r}"
 
 
 def remarks_in_words(correction: Correction) -> str:

@@ -11,7 +11,7 @@
 
 A pair is an answer that you did not accept and the one that you did, to the same request: after "too long" or "simpler,
 please", "no, I meant ...", "that's wrong", or when you asked again in other words. Praise makes no pair but raises the
-weight. Where you changed what you asked for there is no pair. What may be learned from is decided as in export_data.py.
+weight of one. Where you changed what you asked for there is no pair. What may be learned from is decided as in export_data.py.
 The pairs are checked: near-duplicates and contradictions go, and a bias to short answers is weighted down.
 Reads Fae's fae.db without changing it. Writes data/dpo/ and, for misheard words, stt/corrections.jsonl and
 stt/vocabulary.json in the state directory.
@@ -108,7 +108,7 @@ def nothing_found(data: dict, kept: list[Correction]) -> Missing:
         f"{n}: {preference_pairs.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()
     )
     what = (
-        f"{corrections} corrections were found and none makes an honest pair ({reasons})"
+        f"{corrections} corrections were found and none makes a usable pair ({reasons})"
         if corrections
         else f"there is no correction in {data['episodes']} episodes"
     )
@@ -116,7 +116,7 @@ def nothing_found(data: dict, kept: list[Correction]) -> Missing:
         what += (
             ": this database keeps no session messages, so it is not known what was said after what"
         )
-    also = f"; {len(kept)} misheard words were kept for train_stt" if kept else ""
+    also = f"; {len(kept)} misheard words were saved for train_stt" if kept else ""
     return Missing(
         "no_corrections",
         what + also,

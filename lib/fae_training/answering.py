@@ -28,7 +28,9 @@ class Result:
 
 
 def to_paste(text: str, home: Path | None) -> str:
-    """`text` with its commands as they work in the caller's directory: the script's path, and --home."""
+    """`text` with its commands as they work in the caller's directory: the script's path, and
+    --home.
+    """
     folder = Path(sys.argv[0]).parent
     options = f" --home {shlex.quote(str(home))}" if home else ""
     return re.sub(
@@ -51,8 +53,8 @@ def explain(error: SkillError) -> str:
 def shortened(data: dict, home: Home, script: str) -> str:
     """`data` as one line of ASCII JSON of at most LONGEST_ANSWER characters.
 
-    When it is longer, all of it is written to results/<script>.json, which the short form names; the
-    longest values are left out first, the notes last.
+    When it is longer, all of it is written to results/<script>.json, which the short form names;
+    the longest values are left out first, the notes last.
     """
     text = json.dumps(data)
     if len(text) <= LONGEST_ANSWER:
@@ -78,10 +80,11 @@ def shortened(data: dict, home: Home, script: str) -> str:
 
 
 def write_line(text: str, stream=None) -> None:
-    """`text` and a line end to `stream` (standard output), flushed. A pipe closed by its reader is no failure.
+    """`text` and a line end to `stream` (standard output), flushed. A pipe closed by its reader is
+    no failure.
 
-    Where it cannot be written for another reason (a full disk), the work was done all the same, and a
-    sentence on standard error says so.
+    Where it cannot be written for another reason (a full disk), the work was done all the same, and
+    a sentence on standard error says so.
     """
     stream = stream or sys.stdout
     try:
@@ -107,7 +110,9 @@ def open_closed_streams() -> None:
 
 
 def keep_standard_output_clean():
-    """Give back the real standard output; whatever else is printed from now on goes to standard error."""
+    """Give back the real standard output; whatever else is printed from now on goes to standard
+    error.
+    """
     clean = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.set_inheritable(clean.fileno(), False)
     os.dup2(2, 1)

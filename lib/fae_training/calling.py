@@ -2,7 +2,8 @@
 
 A person gives flags. Fae gives no arguments, sets FAE_SKILL_NAME, and writes one JSON-RPC object to
 standard input. Another program gives a JSON object as the first argument. Each flag --some-name is
-the parameter some_name. A script has a parser, a `main(call) -> Result`, and calls `run(main, parser)`.
+the parameter some_name. A script has a parser, a `main(call) -> Result`, and calls `run(main,
+parser)`.
 """
 
 import argparse
@@ -32,7 +33,8 @@ __all__ = ["Call", "Parser", "Result", "parser", "read_call", "run"]
 
 # Fae adds these to every call.
 ALWAYS_ADDED = ("audio_input_dir", "audio_output_dir", "input", "capability_ticket")
-# Names from earlier versions of the skill, which Fae's scheduler still sends. None: accepted, no effect.
+# Names from earlier versions of the skill, which Fae's scheduler still sends. None: accepted, no
+# effect.
 OLDER_NAMES = {
     "target_model_preset": "model",
     "training_preset": "preset",

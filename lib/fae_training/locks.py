@@ -1,7 +1,8 @@
 """Locks between processes: an flock on a file or a directory.
 
-The system releases such a lock when every copy of its descriptor is closed, so also when the holder dies, however it
-dies. A child process that inherits the descriptor goes on holding the lock after its parent has closed it.
+The system releases such a lock when every copy of its descriptor is closed, so also when the holder
+dies, however it dies. A child process that inherits the descriptor goes on holding the lock after
+its parent has closed it.
 """
 
 import contextlib
@@ -15,7 +16,9 @@ LONGEST_NAME = 100  # bytes of the file that may name its holder
 
 @contextlib.contextmanager
 def exclusive(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
-    """Wait for the lock on `path` and hold it; yields the descriptor, opened with `flags`. Raises OSError."""
+    """Wait for the lock on `path` and hold it; yields the descriptor, opened with `flags`. Raises
+    OSError.
+    """
     descriptor = os.open(path, flags, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -25,7 +28,9 @@ def exclusive(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
 
 
 def try_exclusive(path: Path) -> int | None:
-    """The descriptor of a lock that is held until it is closed; None, without waiting, when another holds it."""
+    """The descriptor of a lock that is held until it is closed; None, without waiting, when another
+    holds it.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,7 +47,9 @@ def write_holder(descriptor: int, name: str) -> None:
 
 
 def holder(path: Path) -> str | None:
-    """What the holder of the lock wrote into `path`, "" where it wrote nothing; None when the lock is free."""
+    """What the holder of the lock wrote into `path`, "" where it wrote nothing; None when the lock
+    is free.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:

@@ -16,7 +16,9 @@ _NEGATIVE_NUMBER = re.compile(r"-(?:\d|\.\d|inf|nan)", re.I)
 
 @dataclass(frozen=True)
 class Option:
-    """One option as it was added. `name` is its parameter; `flags` is empty for a positional argument."""
+    """One option as it was added. `name` is its parameter; `flags` is empty for a positional
+    argument.
+    """
 
     name: str
     flags: tuple[str, ...]
@@ -67,7 +69,9 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(self._with_negative_numbers(args), namespace)
 
     def _with_negative_numbers(self, words: Sequence[str]) -> list[str]:
-        """`words` with "--rate", "-1e-5" as "--rate=-1e-5", so that the option's range is what refuses it."""
+        """`words` with "--rate", "-1e-5" as "--rate=-1e-5", so that the option's range is what
+        refuses it.
+        """
         joined: list[str] = []
         for word in words:
             if joined and _NEGATIVE_NUMBER.match(word) and self._takes_one_value(joined[-1]):

@@ -56,7 +56,7 @@ class Run:
         return holder(self.home) == self.id
 
     def status(self) -> str:
-        """The status word; an active one whose worker is gone is `interrupted`."""
+        """The status word; `interrupted` where it is an active one and the worker has ended."""
         alive = self.is_alive()
         self.refresh()  # after the look at the lock: a worker writes its last status before it lets go
         status = self.record.get("status", "interrupted")
@@ -129,8 +129,8 @@ def take_lock(home: Home, run_id: str) -> int:
     started = time.monotonic()
     while (descriptor := locks.try_exclusive(home.file("lock"))) is None:
         other = holder(home) or "another run"
-        # A look at the lock by another script holds it for microseconds; a worker that has said its last word for as
-        # long as its interpreter takes to end.
+        # Another script that looks at the lock holds it for microseconds; a worker that has written its last
+        # status holds it until its interpreter has ended.
         if time.monotonic() - started > (10 if _has_ended(home, other) else 0.2):
             raise Busy(
                 "busy",

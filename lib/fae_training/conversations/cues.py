@@ -1,6 +1,7 @@
 """Cues: what people say when they mean a thing, as regular expressions with an example each.
 
-The tables are data (tool_cues.py, verdict_cues.py, the claims in filters.py); the tests run every example.
+The tables are data (tool_cues.py, verdict_cues.py, the claims in filters.py); the tests run every
+example.
 """
 
 import re

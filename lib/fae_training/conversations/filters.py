@@ -1,4 +1,4 @@
-"""What a single turn must not be to be learned from. Each reason is a word that meta.json counts by."""
+"""Which single turns are left out of the training data. meta.json counts the reasons returned here."""
 
 import re
 
@@ -10,10 +10,10 @@ from fae_training.conversations.text import WORD
 LONGEST_TURN = 8000
 REDACTED = "[REDACTED_"
 
-# Without a tool, the reply to a request for one was a guess or a pretence; an earlier fine-tune that
-# saw such replies called 2 tools of 10 where the base model had called 10. So requests for a tool
-# (tool_requests) are left out, and so are replies which say that something was done, or is being
-# done, outside the conversation.
+# Without a tool, the reply to a request for one was a guess or a pretence; an earlier fine-tune
+# that saw such replies called 2 tools of 10 where the base model had called 10. So requests for a
+# tool (tool_requests) are left out, and so are replies which say that something was done, or is
+# being done, outside the conversation.
 # fmt: off
 _DONE = one_of(
     r"set, added, created, scheduled, booked, sent, emailed, texted, messaged, saved, deleted, "
@@ -106,7 +106,7 @@ def split_episode(text: str) -> tuple[str, str] | None:
 
 
 def reason_to_leave_out(user: str, reply: str) -> str | None:
-    """Why this turn must not be learned from, as a word; None when it may be."""
+    """The reason to leave this turn out of the training data, None to keep it."""
     if not WORD.search(user) or not WORD.search(reply):
         return "empty"
     if REDACTED in user or REDACTED in reply:

@@ -1,8 +1,10 @@
-"""What must never be learned: what the person asked Fae to forget, and what exclusions.json names.
+"""What must never be trained on: what the person asked Fae to forget, and what exclusions.json
+names.
 
-Fae's own forget reaches at most five records, so every conversation that mentions a forgotten topic is left out
-here. Topics come from three places: exclusions.json, the person's own "forget ..." in the session messages, and,
-where no such message is kept, the records that memory_audit says were forgotten on request.
+Fae's own forget reaches at most five records, so every conversation that mentions a forgotten topic
+is left out here. Topics come from three places: exclusions.json, the person's own "forget ..." in
+the session messages, and, where no such message is kept, the records that memory_audit says were
+forgotten on request.
 """
 
 import re
@@ -76,7 +78,8 @@ _EVERYTHING = re.compile(
     r"(?: (?:you know|(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$",
     re.I,
 )
-# "Forget the whole thing", "forget my last question": about this conversation, and no topic to look for elsewhere.
+# "Forget the whole thing", "forget my last question": about this conversation, and no topic to look
+# for elsewhere.
 _NO_TOPIC = {
     stem(word)
     for word in """whole last first question conversation earlier before today yesterday answer
@@ -103,7 +106,9 @@ _NO_NAME = STOPWORDS | {
 
 
 def forget_request(text: str) -> str | None:
-    """What the person asks to forget, "" for "forget it", "everything", or None when it is no such request."""
+    """What the person asks to forget, "" for "forget it", "everything", or None when it is no such
+    request.
+    """
     if not _MAY_FORGET.search(text):
         return None
     said = without_wake_word(text).replace("’", "'")
@@ -137,7 +142,7 @@ class Topic:
 
 @dataclass
 class Forgotten:
-    """Everything that must stay out, ready to be looked for. `everything_before` is in unix seconds."""
+    """Everything to leave out, indexed for searching. `everything_before` is in unix seconds."""
 
     topics: list[Topic] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
@@ -146,7 +151,9 @@ class Forgotten:
     _pattern: re.Pattern | None = None
 
     def add_topic(self, name: str, reason: str) -> None:
-        """Two words must both be there; of more, two thirds: nobody repeats a long phrase word for word."""
+        """Two words must both be there; of more, two thirds: nobody repeats a long phrase word for
+        word.
+        """
         meaning = _meaning(name) or frozenset(stem(word) for word in words(name))
         if meaning:
             needed = len(meaning) if len(meaning) <= 2 else -(-2 * len(meaning) // 3)
@@ -166,7 +173,8 @@ class Forgotten:
         self.topics.append(topic)
         for word in topic.words:
             self._by_word.setdefault(word, []).append(topic)
-        # A stem is a prefix of its words but for y/ies: enough to pass over nearly every text quickly.
+        # A stem is a prefix of its words but for y/ies: enough to pass over nearly every text
+        # quickly.
         prefixes = sorted(
             {re.escape(word[:-1] if word.endswith("y") else word) for word in self._by_word}
         )
@@ -187,15 +195,17 @@ class Forgotten:
 def load(home: Home) -> Exclusions:
     """exclusions.json, without entries where there is none. Raises Failed as long as it is damaged.
 
-    Going on without it would learn what the person forbade, so a file that was set aside must be repaired or
-    deleted by the person before anything is read.
+    Without it, a training would learn what the person excluded, so the person must repair or delete
+    a file that was set aside before anything is read.
     """
     aside = sorted(home.path.glob(f"{FILE}.corrupt-*"))
     if aside and not home.file(FILE).exists():
         raise Failed(
             "exclusions_damaged",
-            f"{FILE} was damaged and set aside as {aside[-1].name}; nothing is learned while it is not known what must stay out",
-            f"repair it and: {command_line('mv', aside[-1], home.file(FILE))} (or delete it to have no exclusions)",
+            f"{FILE} was damaged and set aside as {aside[-1].name}; nothing is exported until it "
+            "is known what to leave out",
+            f"repair it and: {command_line('mv', aside[-1], home.file(FILE))} (or delete it to "
+            "have no exclusions)",
         )
     data = home.read(FILE, {}) or {}
     data.pop("schema", None)
@@ -221,7 +231,9 @@ def from_exclusions(exclusions: Exclusions) -> Forgotten:
 
 
 def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> list[int]:
-    """Learn from the person's own "forget ..." (text, unix seconds); gives back when the requests were made."""
+    """Add the topics of the person's own requests to forget (text, unix seconds); returns the times
+    of the requests.
+    """
     times = []
     for text, at in messages:
         topic = forget_request(text)
@@ -237,10 +249,11 @@ def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> l
 def add_audited(
     forgotten: Forgotten, records: Iterable[tuple[str, int]], requests: list[int]
 ) -> None:
-    """Learn from records (text, unix seconds of the forget) whose request is not among the session messages.
+    """Add the topics of forgotten records (text, unix seconds) whose request is not among the
+    session messages.
 
-    One request forgets up to five records: what they have in common is the topic. Where that is nothing, each
-    record's own names and words are.
+    One request forgets up to five records: what they have in common is the topic. Where that is
+    nothing, each record's own names and words are.
     """
     groups: dict[int, list[str]] = {}
     for text, at in records:

@@ -1,4 +1,4 @@
-"""Forgetting that reaches what was exported before, and names the runs that have learned it."""
+"""Removes what was forgotten from earlier exports, and names the runs that were trained on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ SIDES = ("train", "valid")
 
 @dataclass(frozen=True)
 class Purged:
-    """What forgetting came to. `learned_by`: ids of runs that learned from it; `active`: the one that Fae uses now."""
+    """The result of a purge. `learned_by`: ids of the runs trained on what was removed; `active`:
+    the one of them that Fae uses now.
+    """
 
     rows_removed: int
     learned_by: list[str]
@@ -26,7 +28,9 @@ class Purged:
 
 
 def purge(home: Home, forgotten: Forgotten) -> Purged:
-    """Take every row that mentions `forgotten` out of data/sft and data/dpo, and the tokens made from them."""
+    """Take every row that mentions `forgotten` out of data/sft and data/dpo, and the tokens made
+    from them.
+    """
     removed, ids = 0, set()
     for kind in KINDS_OF_TEXT:
         before = removed
@@ -40,8 +44,9 @@ def purge(home: Home, forgotten: Forgotten) -> Purged:
             meta = home.file("data", kind, "meta.json")
             write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
     if removed:
-        # Rows as tokens are kept beside the state; they would outlive the text that they were made from. What is kept of
-        # the gated delta rule holds no text, and without it a run that goes on might compute with another rule.
+        # Rows as tokens are kept beside the state; they must go with the text that they were made
+        # from. What is kept of the gated delta rule holds no text, and without it a run that goes
+        # on might compute with another rule.
         for cached in home.file("cache").glob("*.json"):
             if not cached.name.startswith("gated-delta-"):
                 cached.unlink(missing_ok=True)
@@ -59,7 +64,9 @@ def purge(home: Home, forgotten: Forgotten) -> Purged:
 
 
 def _rows(path: Path) -> Iterator[object]:
-    """The rows of a file in any form that is trained on. What is no JSON is never trained on, and goes when others do."""
+    """The rows of a file in any form that is trained on. What is no JSON is never trained on, and
+    goes when others do.
+    """
     return (row for _, row in training_rows.values(path) if not isinstance(row, ValueError))
 
 
@@ -78,7 +85,9 @@ def _mentions(row: object, forgotten: Forgotten) -> bool:
 
 
 def _said(value: object) -> Iterator[str]:
-    """The texts of a row, wherever its form has them. soul.md and tools are Fae's, not something that was said."""
+    """The texts of a row, wherever its form has them. soul.md and tools are Fae's, not something
+    that was said.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):

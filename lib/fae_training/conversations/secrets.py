@@ -1,8 +1,10 @@
-"""Secrets and personal identifiers in spoken or typed text, found with nothing but the standard library.
+"""Secrets and personal identifiers in spoken or typed text, found with nothing but the standard
+library.
 
-What a model has learned it can say again to anyone, so a turn with a key, a password, a one-time code, a card, an
-account or a telephone number, an e-mail or a postal address is left out whole, not masked: a mask would be learned
-as well. Speech-to-text spells some digits as words, so runs of number words are read as digits too.
+A model can repeat what it was trained on to anyone, so a turn with a key, a password, a one-time
+code, a card, account or telephone number, an e-mail or a postal address is left out as a whole.
+Masking is no alternative: the mask would be learned too. Speech-to-text spells some digits as
+words, so runs of number words are read as digits too.
 """
 
 import math
@@ -18,7 +20,8 @@ _DIGITS = {word: str(digit) for digit, word in enumerate(
 _SPOKEN_DIGIT = rf"(?:(?:double|triple)\s+)?(?:{'|'.join(_DIGITS)})"
 _SPOKEN_NUMBER = re.compile(rf"\b{_SPOKEN_DIGIT}(?:[\s,-]+{_SPOKEN_DIGIT}){{3,}}\b", re.I)
 
-# Nothing below can match a text without one of these, and most texts have none: the scan stays cheap.
+# Nothing below can match a text without one of these, and most texts have none: the scan stays
+# cheap.
 _SUSPICIOUS = re.compile(
     r"\d[\s().-]*\d[\s().-]*\d[\s().-]*\d|@|\bat\s+\w+\s+dot\s+com|-----|\bpass|\bpin\b|secret|token"
     r"|api[\s_-]?key|phrase|\bkey\b|login|ssh-"
@@ -29,7 +32,8 @@ _SUSPICIOUS = re.compile(
 
 # What follows "the password is" in talk about passwords rather than in one being given.
 _TALK = one_of(
-    "not?, too, very, so, really, what, why, how, the, a, an, in, on, at, being, been, wrong, right, "
+    "not?, too, very, so, really, what, why, how, the, a, an, in, on, at, being, been, wrong, "
+    "right, "
     "correct, incorrect, invalid, expired, safe, secure, strong, weak, long, short, important, "
     "needed, required, stored, saved, working, still, always, never, something, case, correctly, "
     "supposed, going, good, bad, better, different, same, that, this, it, my, your, their, enough, "
@@ -85,7 +89,8 @@ def entropy(text: str) -> float:
 def _is_random(match: re.Match) -> bool:
     """Whether a long word looks drawn by a machine: letters and digits mixed, and few repeats.
 
-    A slug such as "state-of-the-art-2024" has its digits apart from its letters, so pieces are judged by themselves.
+    A slug such as "state-of-the-art-2024" has its digits apart from its letters, so pieces are
+    judged by themselves.
     """
     for piece in re.split(r"[-_/.]", match[0]):
         mixed = re.search(r"[A-Za-z]", piece) and re.search(r"\d", piece)
@@ -184,7 +189,9 @@ def _digits_for_words(match: re.Match) -> str:
 
 
 def find(text: str) -> str | None:
-    """The kind of the first secret or identifier in `text`, such as "card_number"; None where there is none."""
+    """The kind of the first secret or identifier in `text`, such as "card_number"; None where there
+    is none.
+    """
     spoken = _SPOKEN_NUMBER.search(text)
     if spoken:
         text = _SPOKEN_NUMBER.sub(_digits_for_words, text)

@@ -1,4 +1,4 @@
-"""Fae's conversations, opened: the one set of rules under which anything learns from them."""
+"""Opens Fae's conversations, with the one set of rules for everything that is trained on them."""
 
 import contextlib
 import os
@@ -23,7 +23,9 @@ MOST_EPISODES_FOR_FAE = 25_000
 
 
 def database_path(call: Call, script: str) -> Path:
-    """--db, or Fae's own database. Raises Refused when it is too large for the time that Fae gives a script."""
+    """--db, or Fae's own database. Raises Refused when it is too large for the time that Fae gives
+    a script.
+    """
     path = call.arguments.db or fae_app.database()
     if call.caller == "fae":
         with FaeDatabase(path) as opened:
@@ -31,7 +33,8 @@ def database_path(call: Call, script: str) -> Path:
         if episodes > MOST_EPISODES_FOR_FAE:
             raise Refused(
                 "too_large",
-                f"{path} holds {episodes:,} episodes; in Fae's 30 seconds at most {MOST_EPISODES_FOR_FAE:,} can be read",
+                f"{path} holds {episodes:,} episodes; in Fae's 30 seconds at most "
+                f"{MOST_EPISODES_FOR_FAE:,} can be read",
                 f"in Terminal: uv run scripts/{script}.py",
             )
     return path
@@ -43,7 +46,8 @@ def _stop(*_) -> None:
 
 @contextlib.contextmanager
 def workspace(home: Home) -> Iterator[Path]:
-    """A private directory for temporary files, removed afterwards, also when Fae stops the script for being slow.
+    """A private directory for temporary files, removed afterwards, also when Fae stops the script
+    for being slow.
 
     Raises Busy while another export holds it: two at once would mix their files.
     """
@@ -75,10 +79,10 @@ def dialogue(
     exclusions: Exclusions | None = None,
     dry_run: bool = False,
 ) -> Iterator[Dialogue]:
-    """The conversations that may be learned from.
+    """The conversations that may be used for training.
 
-    `since`: unix seconds, older episodes are left out. `exclusions`: where they
-    differ from those on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
+    `since`: unix seconds, older episodes are left out. `exclusions`: where they differ from those
+    on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
     forgetting.load and workspace do.
     """
     exclusions = forgetting.load(home) if exclusions is None else exclusions

@@ -1,7 +1,8 @@
 """Which conversations are held out: a fifth, by a stable hash of the conversation's id.
 
-The side depends on nothing but the id, so a conversation that was held out once is held out for ever, whatever
-is added, removed or exported later, and the preference pairs cut from a conversation stand on its side.
+The side depends on the id alone, so a conversation that was held out once stays in the validation
+set, whatever is added, removed or exported later. Preference pairs are on the side of their
+conversation.
 """
 
 from fae_training.conversations.text import fingerprint

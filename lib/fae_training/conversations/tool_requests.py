@@ -1,8 +1,8 @@
 """Which requests can only be met with a tool: what Fae looks up, keeps, sends, plays or switches.
 
 A word such as "email" decides nothing: "email Sam that I'm late" needs a tool, "how do I write a
-good email" does not. So a request is split into clauses, each is stripped of its "could you please",
-and a cue (tool_cues.py) must stand at the beginning of a clause.
+good email" does not. So a request is split into clauses, each is stripped of its "could you
+please", and a cue (tool_cues.py) must stand at the beginning of a clause.
 """
 
 import re
@@ -54,7 +54,8 @@ def needs_tool(request: str) -> bool:
     if not paragraphs:
         return False
     sentences = _sentences(paragraphs[0])
-    # A line that ends a letter may ask for something ("Add this to my calendar"); anything longer is what was given.
+    # A line that ends a letter may ask for something ("Add this to my calendar"); anything longer
+    # is what was given.
     last = paragraphs[-1].strip()
     if len(paragraphs) > 1 and "\n" not in last and not any(map(_is_about_a_text, sentences)):
         sentences += _sentences(last)

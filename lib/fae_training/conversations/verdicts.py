@@ -1,9 +1,10 @@
 """Whether what a person says next is a verdict on the answer before it, and which.
 
-Kinds: "shorter", "longer", "simpler" and "tone" ask for the same answer in another form, "meant" says that the
-question was misunderstood, "wrong" that the answer is, "reask" asks again in other words, "praise" accepts. None is
-everything else, which is nearly all of dialogue: so a cue alone never decides. It must also be what the sentence is
-about ("she said it was too long" is about something else), and fit the answer that it would judge.
+Kinds: "shorter", "longer", "simpler" and "tone" ask for the same answer in another form, "meant"
+says that the question was misunderstood, "wrong" that the answer is wrong, "reask" asks again in
+other words, and "praise" accepts the answer. Nearly everything that people say is none of these, so
+a cue alone never decides: the sentence must be about the answer ("she said it was too long" is
+not), and the verdict must fit the answer.
 """
 
 import re
@@ -24,7 +25,8 @@ KINDS = (*REPHRASE, "meant", "wrong", "reask", "praise")
 
 _PATTERNS = {kind: any_of(cues) for kind, cues in CUES.items()}
 
-# Words that a request for another form is made of; any other word of meaning shows that it is about something else.
+# Words that requests for another form consist of; any other content word shows that a sentence is
+# about something else.
 _NEUTRAL = {
     stem(word)
     for word in """answer reply response explanation version part bit little lot time again sentence
@@ -73,7 +75,8 @@ _ASKED = re.compile(
     r"(?:i asked|i want to know|i'd like to know|my question is|the question is|i need to know"
     r"|tell me)(?: you)?(?: about)? "
 )
-# "When did it sink" and "where did it sink" share every word of meaning and are two questions.
+# "When did it sink" and "where did it sink" have the same content words and are different
+# questions.
 _QUESTION_WORD = re.compile(r"\b(?:who|when|where|why)\b")
 _NAMED_ANEW = re.compile(
     r"(?:no )?not (?:the|a|an|my|that) \w+(?: \w+)? (?:but )?(?:the|a|an|my) \w+"
@@ -83,15 +86,16 @@ _STATES = re.compile(
     r"\b(?:is|was|are|were|has|have|had|means?|did|wrote|made|built|won|sang|came|began|ran|took|led"
     r"|found|became|lives?|plays?|wears?)\b|ed (?:it|in|by|on)\b"
 )
-# Nobody speaks a verdict in more words than these; longer sentences tell of something else.
+# Longer sentences than this are about something else.
 LONGEST_VERDICT = 20
 REASK_SECONDS = 600
 REASK_OVERLAP = 0.5
 
 
 def classify(said: str, user: str, reply: str, silence: float) -> str | None:
-    """The kind of verdict in `said` on `reply`, the answer to `user`; None when it is none. `silence`: seconds between
-    the reply and `said`."""
+    """The kind of verdict in `said` on `reply`, the answer to `user`, or None. `silence` is the
+    seconds between the reply and `said`.
+    """
     plain = " ".join(words(without_wake_word(said)))
     if not plain or not reply.strip():
         return None
@@ -108,7 +112,8 @@ def classify(said: str, user: str, reply: str, silence: float) -> str | None:
     )
     about_others = about_others or re.search(r"\b\w+er than\b", plain) is not None
     if not about_others:
-        # A request may come with a reason ("I'm no economist, make it simple"); praise with more is only a preface.
+        # A request may come with a reason ("I'm no economist, make it simple"); praise with more is
+        # only a preface.
         requests = [part for part in parts if not asked and _may_be_a_request(part)]
         verdicts = [plain] if _may_be_praise(plain) else []
         for kind in (*REPHRASE, "praise"):
@@ -123,8 +128,9 @@ def classify(said: str, user: str, reply: str, silence: float) -> str | None:
 
 
 def _is_a_question(reply: str) -> bool:
-    """Whether Fae asked something that `said` may answer: "no" is then no verdict. An answer that only closes with
-    "anything else?" asked nothing."""
+    """Whether Fae asked a question, to which "no" is an answer and not a verdict. A closing
+    "anything else?" does not count.
+    """
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", reply.strip()) if part]
     last = sentences[-1]
     return (
@@ -155,7 +161,8 @@ def _misunderstood_or_wrong(
     in_reply, in_user = content_words(reply), content_words(user)
     if not asked and _NAMED_ANEW.match(plain):
         return "meant"  # "not the president, the city"
-    # "Not the planet, Freddie": the answer took a word in another sense. "It's Prince, not Michael Jackson".
+    # "Not the planet, Freddie": the answer took a word in another sense. "It's Prince, not Michael
+    # Jackson".
     contrast = re.match(r"(?:no )?not (?:the|a|an|that) (\w+) (?=\w)", plain) or re.search(
         r"\w not (?:the |a |an |that |about )?([\w' ]+?)$", plain
     )
@@ -173,7 +180,8 @@ def _misunderstood_or_wrong(
         # "No, Newport on the Isle of Wight": the same thing again, named more exactly.
         again = content_words(plain[3:])
         if _STATES.search(plain):
-            # "No, Ag is silver": a sentence of its own, about what was asked or answered, says what is true.
+            # "No, Ag is silver": a sentence of its own, about what was asked or answered, says what
+            # is true.
             return "wrong" if again & (in_user | in_reply) else None
         if again & in_user and again - in_user - in_reply:
             return "meant"
@@ -208,7 +216,9 @@ def _may_be_praise(plain: str) -> bool:
 
 
 def _is_the_whole(kind: str, plain: str, user: str) -> bool:
-    """Whether the sentence is made of the cue, polite words and words of the question, and of nothing else."""
+    """Whether the sentence is made of the cue, polite words and words of the question, and of
+    nothing else.
+    """
     left = content_words(_PATTERNS[kind].sub(" ", plain)) - _NEUTRAL - content_words(user)
     # One stray word is let pass in a sentence that plainly addresses Fae.
     return len(left) <= (1 if _ADDRESSED.search(plain) else 0)
@@ -225,8 +235,10 @@ def _fits(kind: str, plain: str, reply: str) -> bool:
 
 
 def asks_again(plain: str, user: str) -> bool:
-    """Whether `plain` is the question `user` once more in other words: much the same words of meaning, the same
-    numbers, and not the same sentence with one part exchanged, which is a new question."""
+    """Whether `plain` is the question `user` once more in other words: mostly the same content
+    words, the same numbers, and not the same sentence with one part exchanged, which is a new
+    question.
+    """
     said_so = _ASKED.match(plain) is not None
     plain = _ASKED.sub("", plain)
     now, before = words(plain), words(without_wake_word(user))
@@ -248,14 +260,15 @@ def asks_again(plain: str, user: str) -> bool:
         or len(meaning & meant) < 2
     ):
         return False
-    # What a question is about mostly stands at its end: "the French word for night", "... for tree".
+    # What a question is about mostly stands at its end: "the French word for night", "... for
+    # tree".
     if _last(before) not in meaning and _last(now) not in meant:
         return False
     return not _one_part_exchanged(before, now)
 
 
 def _last(tokens: list[str]) -> str | None:
-    """The stem of the last word of meaning."""
+    """The stem of the last content word."""
     return next((stem(word) for word in reversed(tokens) if word not in STOPWORDS), None)
 
 

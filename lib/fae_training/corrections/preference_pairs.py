@@ -1,8 +1,10 @@
-"""Preference pairs from the person's own verdicts: which of two answers to the same request they accepted.
+"""Preference pairs from the person's own verdicts: which of two answers to the same request they
+accepted.
 
-A chain is an answer, what the person said against it, and the next answer, until one is let stand. The pair sets the
-answer that stood against the one it replaced. Both must answer the same request, so a request that was misunderstood
-is folded into the question; where the person changed what they asked for there is no pair, only a count.
+A chain is an answer, the person's objection, the next answer, and so on until one is accepted. The
+pair is the accepted answer and the one that it replaced. Both must answer the same request, so a
+request that was misunderstood is folded into the question; where the person changed what they asked
+for there is no pair, only a count.
 """
 
 import re
@@ -24,7 +26,8 @@ WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 
 WEIGHTS |= {"reask": 0.6, "simpler_after_silence": 0.6}
 PRAISED = 0.1
 SAME_ANSWER = 0.9
-# A word heard as another that sounds like it ("hen", "pen") is speech-to-text's mistake, not the answer's.
+# A word heard as another that sounds like it ("hen", "pen") is speech-to-text's mistake, not the
+# answer's.
 SOUNDS_ALIKE = 0.6
 
 NO_PAIR = {
@@ -33,7 +36,7 @@ NO_PAIR = {
     "not_followed": "the next answer was not what you asked for (not shorter, not longer)",
     "other_subject": "the next answer is about something else",
     "same_answer": "both answers are the same",
-    "not_accepted": "no answer was let stand",
+    "not_accepted": "no answer was accepted",
     "answer_missing": "the next answer must not be learned from",
     "only_an_apology": "the next answer only apologises",
 }
@@ -93,7 +96,9 @@ _CALENDAR = re.compile(
 
 
 class Mine:
-    """Pairs from conversations. `found` counts corrections by kind, `left_out` those without a pair, by reason."""
+    """Pairs from conversations. `found` counts corrections by kind, `left_out` those without a
+    pair, by reason.
+    """
 
     def __init__(self, system_prompt: str | None):
         self.system_prompt = system_prompt
@@ -115,7 +120,8 @@ class Mine:
                     if isinstance(pair, PreferencePair):
                         yield pair
                     else:
-                        # Of a chain only its last step makes a pair: the answers before it were not let stand.
+                        # Of a chain only its last step makes a pair: the answers before it were not
+                        # accepted.
                         self.left_out[pair] += 1
                     self.left_out["not_accepted"] += end - place - 1
                 place = end + 1
@@ -123,7 +129,9 @@ class Mine:
     def _pair(
         self, conversation: Conversation, turns: list[Turn], start: int, end: int
     ) -> PreferencePair | str:
-        """The pair of the chain from `start` to the answer at `end`, or the reason why there is none."""
+        """The pair of the chain from `start` to the answer at `end`, or the reason why there is
+        none.
+        """
         if end >= len(turns):
             return "answer_missing"
         rejected, accepted = turns[end - 1], turns[end]
@@ -162,7 +170,9 @@ def _is_correction(verdict: str | None) -> bool:
 
 
 def _pattern(turns: list[Turn], place: int) -> str:
-    """The verdict on the answer at `place`; a simpler version asked for after five minutes is a kind of its own."""
+    """The verdict on the answer at `place`; a simpler version asked for after five minutes is a
+    kind of its own.
+    """
     verdict = turns[place].verdict
     if verdict == "simpler" and place + 1 < len(turns):
         silence = turns[place + 1].asked_at - turns[place].answered_at
@@ -188,8 +198,9 @@ def _context(turns: list[Turn]) -> list[dict]:
 def fold(request: str, reply: str, correction: str) -> str:
     """The request as it was meant, or a reason of NO_PAIR.
 
-    "How tall is Jordan?", "I meant the basketball player" is one request said in two parts. "What's on in Paris?",
-    "I meant London" is another request than the one that was answered, and the answer to it was not a bad one.
+    "How tall is Jordan?", "I meant the basketball player" is one request said in two parts. "What's
+    on in Paris?", "I meant London" is another request than the one that was answered, and the
+    answer to it was not a bad one.
     """
     meant = _MEANT_LEAD.sub("", without_wake_word(correction)).strip(" ,.!?")
     if not content_words(meant):
@@ -208,14 +219,15 @@ def fold(request: str, reply: str, correction: str) -> str:
             return "misheard"
     adds = content_words(meant) & content_words(request) or _DETERMINER.match(meant)
     if not adds:
-        # A bare word takes the place of another: it names a different thing, it does not describe the same one.
+        # A bare word takes the place of another: it names a different thing, it does not describe
+        # the same one.
         return "request_changed"
     stop = "" if request.rstrip().endswith((".", "?", "!")) else "."
     return f"{request.rstrip()}{stop} I mean {meant}."
 
 
 def _problem(pattern: str, request: str, chosen: str, rejected: str) -> str | None:
-    """Why the two answers make no honest pair."""
+    """Why the two answers are no usable pair."""
     good, bad, asked = content_words(chosen), content_words(rejected), content_words(request)
     if not words(chosen) or (
         pattern == "wrong" and not good - content_words("sorry mistake correct remember apologise")

@@ -1,16 +1,18 @@
 """Whether two spellings may be said alike: Siobhan and Shivon, Niamh and Neve, Xavier and Zavier.
 
-Letters in common are no measure of it (Siobhan, Shivon: 0.46; Monday, Sunday: 0.67). What stays when a name is spelled by
-ear are its consonants, up to those that English spelling confuses. So each spelling has a few keys, of one letter for
-each group of consonants, for where a spelling can be said in two ways there are two ("g" in Gerard and Gilbert). The rules
-are English, Irish and what English makes of other languages' names; nothing of them is a dictionary.
+Letters in common are no measure of it (Siobhan, Shivon: 0.46; Monday, Sunday: 0.67). What stays
+when a name is spelled by ear are its consonants, up to those that English spelling confuses. So
+each spelling has a few keys, of one letter for each group of consonants, for where a spelling can
+be said in two ways there are two ("g" in Gerard and Gilbert). The rules are English, Irish and what
+English makes of other languages' names; nothing of them is a dictionary.
 """
 
 import re
 import unicodedata
 from difflib import SequenceMatcher
 
-# Share of letters in common from which two spellings are taken for one word, where their keys nearly agree too.
+# Share of letters in common from which two spellings are taken for one word, where their keys
+# nearly agree too.
 SAME_LETTERS = 0.55
 # Share of consonant groups in common that goes with it.
 SAME_KEY = 0.8
@@ -60,7 +62,9 @@ MOST_KEYS = 32
 
 
 def _letters(text: str) -> str:
-    """`text` in lower case without accents, spaces and signs; letters of other scripts stay as they are."""
+    """`text` in lower case without accents, spaces and signs; letters of other scripts stay as they
+    are.
+    """
     parts = unicodedata.normalize(
         "NFKD",
         text.lower().replace("ß", "ss").replace("ø", "o").replace("æ", "e").replace("ł", "l"),

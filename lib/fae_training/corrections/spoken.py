@@ -1,7 +1,8 @@
-"""Words that Fae misheard, found in what the person said about them: "my name is Marion, not Marian".
+"""Words that Fae misheard, found in what the person said about them: "my name is Marion, not
+Marian".
 
-Where the person does not say that it is a name, only words that sound alike are taken for misheard ones: "it's
-Prince, not Michael Jackson" corrects a fact.
+Where the person does not say that it is a name, only words that sound alike are taken for misheard
+ones: "it's Prince, not Michael Jackson" corrects a fact.
 """
 
 import itertools
@@ -14,7 +15,8 @@ from fae_training.conversations.dialogue import Conversation
 from fae_training.conversations.text import STOPWORDS, WORD, without_wake_word
 from fae_training.corrections import sounds
 
-# Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday" corrects a fact.
+# Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday"
+# corrects a fact.
 _CHOSEN = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june
     july august september october november december one two three four five six seven eight nine ten
@@ -22,8 +24,8 @@ _CHOSEN = frozenset(
     fifty sixty seventy eighty ninety left right north south east west northern southern eastern
     western""".split()  # noqa: SIM905
 )
-# A name may hold signs (AT&T, C++, Jean-Luc) and marks that are no letters (those of Devanagari); its length is bounded,
-# so that no text takes long.
+# A name may hold signs (AT&T, C++, Jean-Luc) and marks that are no letters (those of Devanagari);
+# its length is bounded, so that no text takes long.
 _WORD = r"[^\W\d_](?:[^\s,.;:!?\"()]|\.(?=\w)){0,39}"
 _TERM = rf"{_WORD}(?: {_WORD}){{0,2}}?"
 _END = r"(?=\s*(?:[,.;!?]|$| please\b| fae\b))"
@@ -91,7 +93,9 @@ class SpokenCorrection:
 
 
 def find(said: str, before: str = "") -> SpokenCorrection | None:
-    """The misheard word that `said` corrects; `before` is what the person was heard to say just before."""
+    """The misheard word that `said` corrects; `before` is what the person was heard to say just
+    before.
+    """
     said = without_wake_word(said).replace("’", "'")
     for name, pattern in _PATTERNS:
         match = pattern.search(said)
@@ -115,8 +119,9 @@ def _joined(letters: str) -> str:
 def _is_misheard(heard: str, meant: str, pattern: str) -> bool:
     """Whether the two differ, carry meaning, and were said of a name or sound alike.
 
-    Siobhan may well be heard as "chevron" where it is said to be a name. Where it is not, "it's cheese, not juice"
-    corrects a fact: a word that is not written as a name must share its letters too.
+    Siobhan may well be heard as "chevron" where it is said to be a name. Where it is not, "it's
+    cheese, not juice" corrects a fact: a word that is not written as a name must share its letters
+    too.
     """
     both = {heard.lower(), meant.lower()}
     if len(both) == 1 or both & STOPWORDS:

@@ -45,7 +45,9 @@ def mean_loss(
     advance: Callable[[int, int], None] = lambda done, total: None,
     size: int = 8,
 ) -> float:
-    """Nats for each target, over all rows, recordings weighing more. advance(rows done, of all) may raise to end it."""
+    """Nats for each target, over all rows, recordings weighing more. advance(rows done, of all) may
+    raise to end it.
+    """
     ordered = sorted(rows, key=lambda row: len(row.tokens))
     total = weight = 0.0
     for start in range(0, len(ordered), size):

@@ -1,7 +1,7 @@
-"""Recordings: read in whatever form they come, checked, and kept as 16 kHz mono.
+"""Recordings: read in any format that soundfile knows, checked, and stored as 16 kHz mono.
 
-Nothing is ever cut or repaired without a word: `inspect` names what is wrong with a clip, and the caller decides
-whether it is refused or only reported.
+Nothing is cut or repaired silently: `inspect` names what is wrong with a clip, and the caller
+decides whether it is refused or only reported.
 """
 
 import hashlib
@@ -29,7 +29,9 @@ UNUSABLE = ("missing", "not_audio", "empty", "too_short", "too_long", "silent")
 
 @dataclass(frozen=True)
 class Clip:
-    """Samples of shape (n,) at 16 kHz, float32 in [-1, 1], and what is wrong with them ([] when nothing is)."""
+    """Samples of shape (n,) at 16 kHz, float32 in [-1, 1], and what is wrong with them ([] when
+    nothing is).
+    """
 
     samples: Any
     problems: list[str]
@@ -44,9 +46,11 @@ class Clip:
 
 
 def read(path: Path) -> Clip:
-    """Any file that soundfile reads, channels averaged and resampled; too long a one without its silent ends.
+    """Any file that soundfile reads, channels averaged and resampled; too long a one without its
+    silent ends.
 
-    Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at its head.
+    Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at
+    its head.
     """
     if not path.is_file():
         raise Missing(
@@ -101,12 +105,14 @@ def explain(clip: Clip, path: Path) -> BadRequest:
     return BadRequest(
         f"clip_{problem}",
         f"{path}: {sentences[problem]}",
-        f"record the sentence alone, {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f} s, and give it again",
+        f"record the sentence alone, {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f} s, and give it "
+        "again",
     )
 
 
 def keep(home: Home, samples) -> str:
-    """Keeps the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state directory.
+    """Keeps the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state
+    directory.
 
     The name is made from the sound, so the same recording given twice is kept once.
     """

@@ -1,4 +1,5 @@
-"""What there is to learn to hear, before anything is spoken: terms and recordings. Standard library only.
+"""What there is to learn to hear, before anything is spoken: terms and recordings. Standard library
+only.
 
 Also the forms in which training_clips.py leaves its examples: data/stt/train.jsonl and valid.jsonl,
 and meta.json.
@@ -74,7 +75,9 @@ class Material:
 
 
 def read_examples(home: Home, side: str) -> list[Example]:
-    """The examples of data/stt/<side>.jsonl. Raises Failed, with file and line, for a row that is none."""
+    """The examples of data/stt/<side>.jsonl. Raises Failed, with file and line, for a row that is
+    none.
+    """
     path = home.file("data", "stt", f"{side}.jsonl")
     examples = []
     for number, row in enumerate(read_jsonl(path), 1):
@@ -110,7 +113,8 @@ def fingerprint(home: Home) -> str:
 def collect(home: Home) -> Material:
     """The terms to learn and the recordings to learn from, of all corrections that may be used.
 
-    Reads no sound; a recording that is gone is named and left out, the rest goes on. Raises Missing when no term is left.
+    Reads no sound; a recording that is gone is named and left out, the rest goes on. Raises Missing
+    when no term is left.
     """
     found = Material()
     forgotten = forgetting.from_exclusions(forgetting.load(home))
@@ -131,7 +135,8 @@ def collect(home: Home) -> Material:
         )
     if found.left_out["other_script"]:
         found.notes.append(
-            f"{found.left_out['other_script']} corrections are in another script: Fae listens in English, so they stay in the vocabulary and are not trained"
+            f"{found.left_out['other_script']} corrections are in another script: Fae listens in "
+            "English, so they stay in the vocabulary and are not trained"
         )
     if not found.terms:
         reason = (
@@ -158,7 +163,8 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
             entry.term for entry in found.terms if occurrences(entry.term, correction.meant)
         )
         group = said[0] if said else ""
-        # Counted whether or not it can be used: a recording that is lost moves no other to the other side.
+        # Counted whether or not it can be used: a recording that is lost moves no other to the
+        # other side.
         side = "valid" if counts[group] % HELD_OUT_EACH == 0 else "train"
         counts[group] += 1
         if not allowed:

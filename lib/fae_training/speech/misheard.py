@@ -1,8 +1,9 @@
 """What was heard and what was meant: the records in stt/corrections.jsonl.
 
-A correction is about words ("Marian" -> "Marion") or about a whole sentence ("Call Marian." -> "Call Marion.").
-From either, `terms_of` takes the words that were misheard. With a recording, `meant` is what is said in it.
-A recording that was heard rightly (heard equal to meant) is kept too: it is what must not be unlearned.
+A correction is about words ("Marian" -> "Marion") or about a whole sentence ("Call Marian." ->
+"Call Marion."). From either, `terms_of` takes the words that were misheard. With a recording,
+`meant` is what is said in it. A recording that was heard correctly (heard equal to meant) is kept
+too: the training must not make it worse.
 """
 
 import re
@@ -43,10 +44,12 @@ class Correction:
         return {name: value for name, value in asdict(self).items() if value not in (None, ())}
 
 
-# Signs that are said, or are part of a name, where they stand in or after a word: AT&T, C++, C#, Ke$ha.
+# Signs that are said, or are part of a name, where they stand in or after a word: AT&T, C++, C#,
+# Ke$ha.
 _SIGNS_IN_WORDS = "&@$!'"
 _SIGNS_AFTER_WORDS = "+#"
-# Joiners that shape letters of Persian and the scripts of India; two words that differ in one alone are one word.
+# Joiners that shape letters of Persian and the scripts of India; two words that differ in one alone
+# are one word.
 _JOINERS = "\u200c\u200d"
 # What stands around words in a sentence, and is never at the end of a name as it is spelled.
 _AROUND = "\"'“”‘’«»„‚‹›()[]{}<>¿¡,;:!?…。，、！？：；·•*_~`|/\\–—-"
@@ -55,8 +58,8 @@ _AROUND = "\"'“”‘’«»„‚‹›()[]{}<>¿¡,;:!?…。，、！？：
 def words_of(text: str) -> list[str]:
     """The words of `text` as they are compared: lower case, composed Unicode, punctuation gone.
 
-    Marks belong to their letters (the vowel signs of Devanagari), and signs to the name that they are part of: C++ is
-    not C. Hyphens, dots and spaces divide alike, for nobody hears which it was.
+    Marks belong to their letters (the vowel signs of Devanagari), and signs to the name that they
+    are part of: C++ is not C. Hyphens, dots and spaces divide alike, for nobody hears which it was.
     """
     text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     kept = []
@@ -84,9 +87,9 @@ def occurrences(term: str, text: str) -> int:
 def terms_of(heard: str, meant: str) -> list[tuple[str, str]]:
     """The (heard, meant) pairs of words that differ, spelled as they were given.
 
-    ("Call Marian now.", "Call Marion now.") -> [("Marian", "Marion")]. A part that was missed altogether has an empty
-    `heard`; a part of more than LONGEST_TERM words is left out. Capitals count where nothing else differs
-    ("iphone", "iPhone"), but for the first letter of a sentence.
+    ("Call Marian now.", "Call Marion now.") -> [("Marian", "Marion")]. A part that was missed
+    altogether has an empty `heard`; a part of more than LONGEST_TERM words is left out. Capitals
+    count where nothing else differs ("iphone", "iPhone"), but for the first letter of a sentence.
     """
     before, after = _spelled(heard), _spelled(meant)
     pairs = _differing(before, after, lambda word: word.lower())
@@ -137,20 +140,25 @@ def _is_sign(word: str) -> bool:
 
 
 def whole_word(terms: list[str], flags: int = 0) -> re.Pattern:
-    """Any of `terms` as one group, where no letter, digit or mark stands beside it. `\\b` would not end C++, and would
-    end a word before the vowel sign of its last letter."""
+    """Any of `terms` as one group, where no letter, digit or mark stands beside it. `\\b` would not
+    end C++, and would end a word before the vowel sign of its last letter.
+    """
     marks = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0980-\u0983\u09bc-\u09cd\u0b82\u0bbe-\u0bcd\u0e31-\u0e3a\u0e47-\u0e4e"
     spelled = "|".join(map(re.escape, sorted(terms, key=len, reverse=True)))
     return re.compile(rf"(?<![\w{marks}])({spelled})(?![\w{marks}+#])", flags)
 
 
 def composed(text: str) -> str:
-    """`text` with one sequence of code points for what looks the same (NFC): a name typed on two machines is one name."""
+    """`text` with one sequence of code points for what looks the same (NFC): a name typed on two
+    machines is one name.
+    """
     return unicodedata.normalize("NFC", text)
 
 
 def script_of(text: str) -> str:
-    """The writing system of most letters of `text` in Unicode's words (LATIN, CYRILLIC, CJK, ...); "" without letters."""
+    """The writing system of most letters of `text` in Unicode's words (LATIN, CYRILLIC, CJK, ...);
+    "" without letters.
+    """
     counts: dict[str, int] = {}
     for letter in text:
         if letter.isalpha():
@@ -160,7 +168,7 @@ def script_of(text: str) -> str:
 
 
 def check(heard: str, meant: str, has_clip: bool) -> list[str]:
-    """Remarks on a correction that is kept all the same. Raises BadRequest for one that says nothing."""
+    """Remarks on a correction that can be used. Raises BadRequest for one that cannot."""
     if not words_of(meant):
         raise BadRequest(
             "empty_correction",
@@ -178,7 +186,7 @@ def check(heard: str, meant: str, has_clip: bool) -> list[str]:
         raise BadRequest(
             "nothing_to_correct",
             f"heard and meant are both {meant!r}",
-            "give what was heard wrongly, or a clip of a sentence that was heard rightly",
+            "give what was heard wrongly, or a clip of a sentence that was heard correctly",
         )
     remarks = []
     if any(
@@ -207,10 +215,11 @@ def add(
 ) -> Correction:
     """Keeps one correction, with its recording where there is one, and returns it.
 
-    `say_as` is how the word sounds, for the synthesiser. With keep=False everything is checked and nothing written.
+    `say_as` is how the word sounds, for the synthesiser. With keep=False everything is checked and
+    nothing written.
 
-    Raises Refused without the consent ("corrections"; with a clip "audio" too), BadRequest and Missing for a
-    correction or a clip that is of no use. Nothing is kept then.
+    Raises Refused without the consent ("corrections"; with a clip "audio" too), BadRequest and
+    Missing for a correction or a clip that cannot be used. Nothing is kept then.
     """
     consent.require(home, "corrections")
     if clip is not None:
@@ -243,7 +252,8 @@ def add_many(
 ) -> tuple[list[Correction], list[dict]]:
     """Adds rows {"heard", "meant", "clip"?, "say_as"?}, clip paths relative to `base`.
 
-    Returns (corrections, problems): what is wrong with one row is named with its number and the others go on.
+    Returns (corrections, problems): what is wrong with one row is named with its number and the
+    others go on.
     """
     kept, problems = [], []
     for number, row in enumerate(rows, 1):
@@ -278,7 +288,9 @@ def all_corrections(home: Home) -> list[Correction]:
 
 
 def current_corrections(home: Home) -> list[Correction]:
-    """The corrections that hold, oldest first: of a recording that was given another meaning, the newest one."""
+    """The corrections that hold, oldest first: of a recording that was given another meaning, the
+    newest one.
+    """
     known = all_corrections(home)
     newest = {each.audio: each.meant for each in known if each.audio}
     return [each for each in known if not each.audio or each.meant == newest[each.audio]]

@@ -1,7 +1,8 @@
 """mlx-tune 0.6.0 with Qwen3-ASR, put right by name.
 
-What is used of mlx-tune is its FastSTTModel: the model and its LoRA. Each of these is a defect of that version; the
-tests in tests/test_speech_repairs.py show each on the stock package, and gone here:
+What is used of mlx-tune is its FastSTTModel: the model and its LoRA. Each of these is a defect of
+that version; the tests in tests/test_speech_repairs.py show each on the stock package, and gone
+here:
 
     family      the model's family is guessed from its path alone: a directory /models/asr is loaded as Whisper, with
                 no encoder and no decoder layers, and says so nowhere
@@ -35,7 +36,8 @@ MLP = ("gate_proj", "up_proj", "down_proj")
 def load_model(directory: Path, rank: int, scale: float, seed: int):
     """mlx-tune's model with LoRA on every linear layer of the decoder; nothing else is trainable.
 
-    The encoder stays as it is: what a name sounds like is in its output already, and only so is it run once a clip.
+    The encoder stays as it is: what a name sounds like is in its output already, and only so is it
+    run once a clip.
     """
     repair_family(stt)
     repair_mlp(stt)
@@ -54,7 +56,9 @@ def load_model(directory: Path, rank: int, scale: float, seed: int):
 
 
 def save(model, directory: Path, parameters: dict, base: str) -> str:
-    """saving: atomically, only finite adapter weights, as mlx_lm and adapters.load read them; their fingerprint."""
+    """saving: atomically, only finite adapter weights, as mlx_lm and adapters.load read them; their
+    fingerprint.
+    """
     lora = model.lora_config
     return adapters.save(
         directory,

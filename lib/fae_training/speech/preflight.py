@@ -43,12 +43,15 @@ def add_options(parser: Parser) -> None:
 
 
 def choose(name: str) -> tuple[str, str]:
-    """(model id or directory, why): for auto what Fae's config.toml names, else by this machine's memory."""
+    """(model id or directory, why): for auto what Fae's config.toml names, else by this machine's
+    memory.
+    """
     if name != "auto":
         if (named := models.folder_or_id(name)) is None:
             raise BadRequest(
                 "unknown_model",
-                f"there is no model {name!r}; expected auto, {TIERS[0][1]}, {TIERS[1][1]}, the address of its page, or a directory",
+                f"there is no model {name!r}; expected auto, {TIERS[0][1]}, {TIERS[1][1]}, the "
+                "address of its page, or a directory",
                 "uv run scripts/train_stt.py --model auto",
             )
         return named, "as asked"
@@ -60,12 +63,15 @@ def choose(name: str) -> tuple[str, str]:
 
 
 def facts(call: Call, settings) -> dict:
-    """For run.json: what is there to learn, and the model. Raises Missing: no corrections, no model, nothing to hear."""
+    """For run.json: what is there to learn, and the model. Raises Missing: no corrections, no
+    model, nothing to hear.
+    """
     found = material.collect(call.home)
     if not found.recorded and find_synthesiser() is None:
         raise Missing(
             "nothing_to_hear",
-            f"{len(found.terms)} words are to be learned, with no recording, and neither say nor espeak-ng is here",
+            f"{len(found.terms)} words are to be learned, with no recording, and neither say nor "
+            "espeak-ng is here",
             "brew install espeak-ng, or record the words: uv run scripts/add_correction.py --help",
         )
     words = ", ".join(entry.term for entry in found.terms[:5])

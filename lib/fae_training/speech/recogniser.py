@@ -1,8 +1,8 @@
 """Qwen3-ASR on mlx-audio: what it hears, and the rows that it learns from.
 
-The sound goes through the frozen encoder once for each clip; what is trained is the decoder, under the very prompt
-that Fae's runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system message, the sound, and
-"language English<asr_text>" before the transcript.
+The sound goes through the frozen encoder once for each clip; what is trained is the decoder, under
+the very prompt that Fae's runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system
+message, the sound, and "language English<asr_text>" before the transcript.
 """
 
 from dataclasses import dataclass
@@ -32,8 +32,8 @@ ROUND_TARGETS = 16
 class SpeechRow:
     """One clip to learn from. `features` (audio tokens, width) is the encoder's output.
 
-    tokens is the prompt with its audio placeholders, the transcript and its end token; the targets are
-    tokens[supervised_from:]. weight multiplies their loss. Padding is never in a row.
+    tokens is the prompt with its audio placeholders, the transcript and its end token; the targets
+    are tokens[supervised_from:]. weight multiplies their loss. Padding is never in a row.
     """
 
     tokens: list[int]
@@ -46,8 +46,8 @@ class SpeechRow:
 def load(directory: Path, adapter: Path | None = None):
     """The Qwen3ASRModel in `directory`, with a trained adapter where one is given, ready to listen.
 
-    mlx-audio reads config.json for the architecture; mlx-tune is not needed for this, which keeps what judges an
-    adapter apart from what made it.
+    mlx-audio reads config.json for the architecture; mlx-tune is not needed for this, which keeps
+    what judges an adapter apart from what made it.
     """
     model = load_speech_model(loadable(directory))._model
     if adapter is not None:
@@ -73,7 +73,9 @@ def encode(model, samples):
 
 
 def prompt_tokens(model, audio_tokens: int, hotwords: list[str] | None = None) -> list[int]:
-    """The prompt of Fae's runtime as ids, from the model's own tokenizer; with hotwords in its system message."""
+    """The prompt of Fae's runtime as ids, from the model's own tokenizer; with hotwords in its
+    system message.
+    """
     prompt = model._build_prompt(audio_tokens, LANGUAGE, merge_hotwords(None, hotwords))
     return numpy.array(prompt).reshape(-1).tolist()
 
@@ -89,8 +91,8 @@ def row(model, features, text: str, weight: float = 1.0, source: str = "") -> Sp
 def collate(rows: list[SpeechRow]) -> dict:
     """The mlx arrays of one batch of B rows.
 
-    ids (B, W) with zeros after the end; features (B, F, width); predict (B, T): the positions whose next token is a
-    target; targets (B, T); weights (B, T), 0 where there is no target.
+    ids (B, W) with zeros after the end; features (B, F, width); predict (B, T): the positions whose
+    next token is a target; targets (B, T); weights (B, T), 0 where there is no target.
     """
     longest = _rounded(max(len(r.tokens) for r in rows), ROUND_TOKENS)
     targets = _rounded(max(len(r.tokens) - r.supervised_from for r in rows), ROUND_TARGETS)
@@ -120,16 +122,19 @@ def _rounded(size: int, step: int) -> int:
 
 
 def hidden_states(model, batch: dict):
-    """The decoder's last hidden states (B, W, width), the sound put where the prompt has its placeholders."""
+    """The decoder's last hidden states (B, W, width), the sound put where the prompt has its
+    placeholders.
+    """
 
     return model.model(inputs_embeds=_with_sound(model, batch["ids"], batch["features"]))
 
 
 def loss(model, batch: dict):
-    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens, in float32.
+    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens,
+    in float32.
 
-    Only the positions that predict a target meet the output matrix: with a vocabulary of 151,936 the logits of a
-    whole prompt would cost more than the decoder.
+    Only the positions that predict a target meet the output matrix: with a vocabulary of 151,936
+    the logits of a whole prompt would cost more than the decoder.
     """
     hidden = hidden_states(model, batch)
     hidden = mx.take_along_axis(hidden, batch["predict"][..., None], axis=1)
@@ -140,7 +145,8 @@ def loss(model, batch: dict):
 def transcribe(model, features, hotwords: list[str] | None = None) -> str:
     """What Fae's runtime would write for a clip's features (see encode): greedy, in English.
 
-    Word for word what Qwen3ASRModel.generate gives; that runs the encoder anew each time it is asked.
+    Word for word what Qwen3ASRModel.generate gives; that runs the encoder anew each time it is
+    asked.
     """
     prompt = mx.array([prompt_tokens(model, features.shape[0], hotwords)])
     cache, ends, answer = model.make_cache(), model._eos_token_ids(), []
@@ -156,7 +162,9 @@ def transcribe(model, features, hotwords: list[str] | None = None) -> str:
 
 
 def _with_sound(model, ids, features):
-    """Embeddings (B, W, width) of ids (B, W), the n-th audio placeholder of a row replaced by its n-th feature."""
+    """Embeddings (B, W, width) of ids (B, W), the n-th audio placeholder of a row replaced by its
+    n-th feature.
+    """
     embeddings = model.model.embed_tokens(ids)
     is_audio = ids == model.config.audio_token_id
     # One gather, whatever the lengths: the shape does not depend on what is in the row.

@@ -1,4 +1,8 @@
-"""Candidate, current and base on the same held-out clips, each loaded afresh from what is on disk."""
+"""Scores candidate, current and base model on the same held-out clips, each loaded afresh from
+disk.
+
+The scripts read this module before a run begins, so what is heavy is imported by its functions.
+"""
 
 from pathlib import Path
 
@@ -11,7 +15,9 @@ from fae_training.speech.misheard import all_corrections
 
 
 def score(run: Run, session) -> dict:
-    """The benchmark of a run (see gate.py), with `without_training`: what the list of words alone would do."""
+    """The benchmark of a run (see gate.py), with `without_training`: what the list of words alone
+    would do.
+    """
     import mlx.core as mx
 
     from fae_training.speech import clips, measures, recogniser
@@ -29,7 +35,8 @@ def score(run: Run, session) -> dict:
     )
     if deployed and not same_model:
         notes.append(
-            f"{deployed.id} was trained on another base model; this run was compared with the base model instead"
+            f"{deployed.id} was trained on another base model; this run was compared with the "
+            "base model instead"
         )
 
     session.log(f"listening to {len(sounds)} held-out clips")
@@ -84,7 +91,9 @@ def held_out(run: Run) -> list[Example]:
 
 
 def alone(items: list[dict], texts: list[str], terms: list[str]) -> dict:
-    """What `texts` (one for each item) get right: recall of the terms, and what they spoil elsewhere."""
+    """What `texts` (one for each item) get right: recall of the terms, and what they spoil
+    elsewhere.
+    """
     from fae_training.speech import measures
 
     corrected = [
@@ -128,7 +137,9 @@ def in_words(untrained: dict, items: list[dict], terms: list[str]) -> str:
 
 
 def verify(run: Run, session) -> dict:
-    """Whether the saved adapter loads in a fresh process and changes what the recogniser expects to hear."""
+    """Whether the saved adapter loads in a fresh process and changes what the recogniser expects to
+    hear.
+    """
     import mlx.core as mx
     import numpy
 

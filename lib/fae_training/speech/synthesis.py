@@ -1,10 +1,10 @@
 """Spoken clips made on this machine, for words that nobody has recorded yet.
 
-Two programs can speak: macOS `say` and `espeak-ng`. Neither is required: `find_synthesiser` returns None where
-there is none, and the caller goes on with the recordings that it has.
+Two programs can speak: macOS `say` and `espeak-ng`. Neither is required: `find_synthesiser` returns
+None where there is none, and the caller goes on with the recordings that it has.
 
-What is synthesised is always made less clean afterwards (sound.roughen): a model that only ever hears
-perfect speech learns the synthesiser instead of the word.
+What is synthesised is always made less clean afterwards (sound.roughen): a model that only ever
+hears perfect speech learns the synthesiser instead of the word.
 """
 
 import re
@@ -17,16 +17,21 @@ from pathlib import Path
 SAMPLE_RATE = 16_000
 SECONDS_FOR_ONE_CLIP = 20
 
-# Accent and timbre of espeak-ng that stay intelligible; the whispered, robotic and croaking variants are left out.
-# "en" is British: "en-gb" is no file of a voice, so espeak-ng gives it no timbre, without a word about it.
+# Accent and timbre of espeak-ng that stay intelligible; the whispered, robotic and croaking
+# variants are left out. "en" is British: "en-gb" is no file of a voice, so espeak-ng gives it no
+# timbre, without a word about it.
 ESPEAK_ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland")
 ESPEAK_TIMBRES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5")
-# Every voice that can be understood, however odd: who shall know a word from anybody learns it from many.
+# More voices that can be understood, however odd: to recognise a word from any speaker, a model
+# needs many speakers.
 MORE_ESPEAK_ACCENTS = ("en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 MORE_ESPEAK_TIMBRES = (
-    "Alex Alicia Andrea Andy Annie Denis Diogo Gene Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen adam anika "
-    "antonio aunty belinda benjamin boris david ed edward grandma grandpa gustave iven john kaukovalta klatt klatt2 klatt4 "
-    "linda marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph travis victor zac"
+    "Alex Alicia Andrea Andy Annie Denis Diogo Gene Henrique Hugo Jacky Lee Marco Mario Michael "
+    "Mike Nguyen adam anika "
+    "antonio aunty belinda benjamin boris david ed edward grandma grandpa gustave iven john "
+    "kaukovalta klatt klatt2 klatt4 "
+    "linda marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby "
+    "steph travis victor zac"
 )
 # Voices of `say` that sing, ring or whisper.
 NO_PERSON = (
@@ -36,7 +41,7 @@ NO_PERSON = (
 )
 # Installed with every macOS since 10.15, in the accents that Fae's users mostly have.
 SAY_VOICES = ("Samantha", "Daniel", "Karen", "Moira", "Tessa", "Rishi", "Fred", "Kathy")
-# What is held out is said by nobody that was trained on.
+# Voices of the validation set, which are in no training clip.
 HELD_OUT_TIMBRES = ("m3", "m7", "f2", "f5")
 HELD_OUT_SAY_VOICES = ("Karen", "Rishi")
 
@@ -58,7 +63,9 @@ class Synthesiser:
         self.path = path
 
     def voice(self, random, held_out: bool | None = None) -> Voice:
-        """A voice drawn with a numpy Generator, so that the same seed speaks the same; None: any of the voices."""
+        """A voice drawn with a numpy Generator, so that the same seed speaks the same; None: any of
+        the voices.
+        """
         speed = int(random.integers(140, 201))
         if self.program == "say":
             return Voice(str(random.choice(_of(SAY_VOICES, HELD_OUT_SAY_VOICES, held_out))), speed)

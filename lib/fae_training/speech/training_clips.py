@@ -1,9 +1,9 @@
 """From corrections to clips to learn from: data/stt/train.jsonl and valid.jsonl.
 
 Each corrected term is heard in recordings where there are some, and otherwise in clips synthesised
-here, in the person's own sentences where those are known. Rehearsal clips, in which no term is said,
-are added: what was heard rightly must stay so. Recordings weigh more than synthesised clips, in the
-training set and in the validation set.
+here, in the person's own sentences where those are known. Rehearsal clips, in which no term is
+said, are added: what was heard correctly must stay so. Recordings weigh more than synthesised
+clips, in the training set and in the validation set.
 """
 
 import hashlib
@@ -37,12 +37,15 @@ from fae_training.state import Home, make_directory, now, write_jsonl
 ENOUGH_RECORDINGS = 8
 HELD_OUT_PER_TERM = 6
 FEWEST_REHEARSED, HELD_OUT_REHEARSED = 120, 40
-# Share of letters in common from which two spellings are taken to sound the same (Marian, Marion: 0.83).
+# Share of letters in common from which two spellings are taken to sound the same (Marian, Marion:
+# 0.83).
 NEARLY_THE_SAME = 0.7
 
 
 def users_turns(home: Home) -> list[str]:
-    """What the person said to Fae, as exported for the language model; [] without that consent or export."""
+    """What the person said to Fae, as exported for the language model; [] without that consent or
+    export.
+    """
     if not consent.granted(home, "conversations"):
         return []
     turns = [
@@ -168,10 +171,11 @@ def _lines(
 
 
 def _heard_as(terms: list[Term]) -> tuple[list[str], list[str]]:
-    """What the terms were misheard as: the forms that sound nearly the same, and the names that do not.
+    """What the terms were misheard as: the forms that sound nearly the same, and the names that do
+    not.
 
-    Nobody can hear Marian from Marion, so nobody can rehearse it. But who meant Siobhan and was heard as Steven must
-    go on being heard rightly when it is Steven.
+    Nobody can hear Marian from Marion, so nobody can rehearse it. But who meant Siobhan and was
+    heard as Steven must go on being heard correctly when it is Steven.
     """
     alike, names = [], []
     for entry in terms:
@@ -185,7 +189,9 @@ def _heard_as(terms: list[Term]) -> tuple[list[str], list[str]]:
 
 
 def _either(random, own: list[str], general: tuple[str, ...]) -> str:
-    """Half of the sentences are the person's own, where there are any: no word is heard in one setting only."""
+    """Half of the sentences are the person's own, where there are any: no word is heard in one
+    setting only.
+    """
     return str(random.choice(own if own and random.random() < 0.5 else general))
 
 

@@ -1,4 +1,5 @@
-"""A person's words without any training: stt/vocabulary.json, for context biasing and text replacement.
+"""A person's words without any training: stt/vocabulary.json, for context biasing and text
+replacement.
 
 A name may need no fine-tuning at all. The corrections that train a recogniser also make a list of
 terms, what each was heard as, and how often; evaluate.py says whether the list alone would do.
@@ -23,7 +24,8 @@ FILE = "stt/vocabulary.json"
 
 @dataclass(frozen=True)
 class Term:
-    """A word to hear rightly, what it was heard as, and how often it was corrected (0: a known name).
+    """A word to hear rightly, what it was heard as, and how often it was corrected (0: a known
+    name).
 
     `say_as` is how a synthesiser says it, where that is not as it is spelled.
     """
@@ -41,8 +43,8 @@ class Term:
 def terms(corrections: list[Correction], names: Iterable[str] = ()) -> list[Term]:
     """The terms of all corrections, the most corrected first.
 
-    `names` are known from elsewhere (profile, entities). Spellings that differ in case alone are one
-    term, spelled as it was meant most recently.
+    `names` are known from elsewhere (profile, entities). Spellings that differ in case alone are
+    one term, spelled as it was meant most recently.
     """
     found: dict[str, Term] = {}
     for correction in corrections:
