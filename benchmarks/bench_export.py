@@ -72,7 +72,7 @@ def measure_export(episodes: int, directory: Path) -> dict:
 
 def measure_corrections(part: str) -> dict:
     """Precision and recall of the verdicts on the labelled turns of one part: the kind has to be right, too."""
-    from fae_training.corrections import patterns
+    from fae_training.conversations import verdicts
 
     found, right, wanted = Counter(), Counter(), Counter()
     turns = 0
@@ -81,13 +81,13 @@ def measure_corrections(part: str) -> dict:
         if row["part"] != part:
             continue
         turns += 1
-        kind = patterns.classify(
+        kind = verdicts.classify(
             row["user"], row["before"]["user"], row["before"]["reply"], row["silence"]
         )
         wanted[row["label"]] += 1
         found[kind or "none"] += 1
         right[row["label"]] += (kind or "none") == row["label"]
-    kinds = [kind for kind in patterns.KINDS if wanted[kind]]
+    kinds = [kind for kind in verdicts.KINDS if wanted[kind]]
     hits = sum(right[kind] for kind in kinds)
     return {
         "part": part,

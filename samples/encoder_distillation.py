@@ -26,7 +26,7 @@ from fae_training.classifiers.features import (
 )
 from fae_training.errors import BadRequest
 from fae_training.speech import clips
-from fae_training.speech.synthesis import roughen
+from fae_training.speech.sound import roughen
 
 # The teacher's frames: 10 ms apart, 76 for one embedding.
 TEACHER_HOP = 160

@@ -170,14 +170,14 @@ def speak_all(count: int, seed: int) -> list[tuple]:
     """`count` (sentence, samples) pairs, each in its own voice and room."""
     import numpy
 
-    from fae_training.speech import synthesis
+    from fae_training.speech import sound, synthesis
 
     espeak = synthesis.Synthesiser("espeak-ng", "espeak-ng")
 
     def speak(index: int):
         random = numpy.random.default_rng([seed, index])
         text = speech_world.training_sentence(random)
-        samples = synthesis.roughen(espeak.speak(text, espeak.voice(random)), random)
+        samples = sound.roughen(espeak.speak(text, espeak.voice(random)), random)
         return text, samples[: LONGEST_CHUNKS * 16000]
 
     with ThreadPoolExecutor(2) as pool:

@@ -15,11 +15,11 @@
     uv run scripts/add_correction.py --heard "Call Marian." --meant "Call Marion." --clip call.wav
     uv run scripts/add_correction.py --file corrections.jsonl
 
-With a clip, --meant is all that is said in it. A clip whose --heard equals --meant was heard rightly: it is kept to
-see that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
+With a clip, --meant is all that is said in it. A clip whose --heard equals --meant was heard correctly: it is
+kept to check that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
 A clip may be of any length from 0.3 to 30 s and any format that soundfile reads (WAV, FLAC, OGG, MP3, AIFF); it is
 kept as 16 kHz mono. Writes stt/corrections.jsonl, stt/clips/ and stt/vocabulary.json.
-Exit status: 2 a correction that says nothing or a clip of no use, 3 no consent (corrections; audio for clips), 4 no such file.
+Exit status: 2 a correction without words or a clip that cannot be used, 3 no consent (corrections; audio for clips), 4 no such file.
 """
 
 import json
@@ -29,6 +29,7 @@ from fae_training import calling
 from fae_training.calling import Call, Result
 from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech import misheard, vocabulary
+from fae_training.speech.misheard import Correction
 
 NEXT = "train_stt.py --preset light"
 
@@ -44,7 +45,7 @@ def main(call: Call) -> Result:
             "uv run scripts/add_correction.py --heard Marian --meant Marion",
         )
     heard = arguments.heard or ""
-    record = misheard.add(
+    correction = misheard.add(
         call.home,
         heard,
         arguments.meant,
@@ -54,31 +55,31 @@ def main(call: Call) -> Result:
         keep=not arguments.dry_run,
     )
     if arguments.dry_run:
-        words = misheard.terms_of(record["heard"], record["meant"])
-        data = {"status": "planned", "words": words, "remarks": record.get("remarks", [])}
-        data |= {"replaces": record["replaces"]} if "replaces" in record else {}
+        words = misheard.terms_of(correction.heard, correction.meant)
+        data = {"status": "planned", "words": words, "remarks": list(correction.remarks)}
+        data |= {"replaces": correction.replaces} if correction.replaces else {}
         return Result(
             data,
-            f"Would keep: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.",
+            f"Would keep: {in_words(correction)}{remarks_in_words(correction)}.",
         )
     entries = vocabulary.refresh(call.home)
-    words = [meant for _, meant in misheard.terms_of(record["heard"], record["meant"])]
+    words = [meant for _, meant in misheard.terms_of(correction.heard, correction.meant)]
     data = {
         "status": "kept",
         "words": words,
-        "recorded": "audio" in record,
+        "recorded": correction.audio is not None,
         "vocabulary": len(entries),
     }
-    data |= {name: record[name] for name in ("remarks", "replaces") if record.get(name)}
+    data |= {n: v for n, v in correction.as_row().items() if n in ("remarks", "replaces")}
     return Result(
         data | {"next": NEXT},
-        f"Kept: {in_words(record['heard'], record['meant'])}{remarks_in_words(record)}.\n"
+        f"Kept: {in_words(correction)}{remarks_in_words(correction)}.\n"
         f"{len(entries)} words in {call.home.file(vocabulary.FILE)}\nNext: uv run scripts/{NEXT}",
     )
 
 
 def add_file(call: Call, path: Path) -> Result:
-    """Every line of a JSONL file; a line that is of no use is named and the others are kept."""
+    """Every line of a JSONL file; a line that cannot be used is named and the others are kept."""
     try:
         # Not splitlines(): it also splits at the line separators that a JSON text may hold.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -91,27 +92,27 @@ def add_file(call: Call, path: Path) -> Result:
             "bad_file", f"{path} cannot be read as text: {error}", "give UTF-8 JSONL"
         ) from error
     rows = [parsed(line) for line in lines if line.strip()]
-    records, problems = misheard.add_many(
+    kept, problems = misheard.add_many(
         call.home, rows, call.caller, path.parent, keep=not call.arguments.dry_run
     )
-    if rows and not records:
+    if rows and not kept:
         raise BadRequest(
             "nothing_kept",
             f"none of the {len(rows)} lines of {path} could be kept; the first: {problems[0]['message']}",
             f"correct {path}",
         )
     entries = [] if call.arguments.dry_run else vocabulary.refresh(call.home)
-    recorded = sum("audio" in record for record in records)
+    recorded = sum(correction.audio is not None for correction in kept)
     data = {
         "status": "planned" if call.arguments.dry_run else "kept",
-        "kept": len(records),
+        "kept": len(kept),
         "recorded": recorded,
         "problems": problems,
         "vocabulary": len(entries),
         "next": NEXT,
     }
     said = "\n".join(f"  line {p['row']}: {p['message']}" for p in problems)
-    text = f"Kept {len(records)} of {len(rows)} corrections, {recorded} with a recording."
+    text = f"Kept {len(kept)} of {len(rows)} corrections, {recorded} with a recording."
     return Result(data, f"{text}\n{said}".rstrip() + f"\nNext: uv run scripts/{NEXT}")
 
 
@@ -123,15 +124,12 @@ def parsed(line: str):
         return line
 
 
-def in_words(heard: str, meant: str) -> str:
-    return (
-        f"heard {heard!r}, meant {meant!r}"
-        if heard.strip() != meant.strip()
-        else f"heard rightly: {meant!r}"
-    )
+def in_words(correction: Correction) -> str:
+    heard, meant = correction.heard, correction.meant
+    return f"heard {heard!r}, meant {meant!r}" if heard != meant else f"heard correctly: {meant!r}"
 
 
-def remarks_in_words(record: dict) -> str:
+def remarks_in_words(correction: Correction) -> str:
     sentences = {
         "other_script": "Fae listens in English, so this is used for the vocabulary and not for training",
         "only_capitals": "only the capitals differ: this spelling is taught, and hearing is measured without capitals",
@@ -139,9 +137,12 @@ def remarks_in_words(record: dict) -> str:
         "reworded": "more than a few words differ, so no single word is learned",
         "clipped": "the recording is distorted (too loud)",
     }
-    said = "".join(f"; {sentences[remark]}" for remark in record.get("remarks", []))
-    if "replaces" in record:
-        said += f"; this recording was corrected before (to {record['replaces']!r}), and what you say now holds"
+    said = "".join(f"; {sentences[remark]}" for remark in correction.remarks)
+    if correction.replaces:
+        said += (
+            f"; this recording was corrected before (to {correction.replaces!r}), "
+            "and what you say now holds"
+        )
     return said
 
 

@@ -19,12 +19,15 @@ Writes data/sft/ and exclusions.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 database locked, 6 it failed.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from fae_training import calling, consent, installation
 from fae_training.calling import Call, Result
 from fae_training.conversations import export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
+from fae_training.conversations.forgetting import Exclusions
+from fae_training.conversations.purge import Purged
 from fae_training.errors import Missing
 from fae_training.values import count
 
@@ -32,13 +35,13 @@ from fae_training.values import count
 def main(call: Call) -> Result:
     wanted, home = call.arguments, call.home
     consent.require(home, "conversations")
-    lists = forgetting.with_exclusions(
-        forgetting.load(home), [*(wanted.exclude or []), *(wanted.forget or [])]
+    exclusions = forgetting.load(home).with_phrases(
+        [*(wanted.exclude or []), *(wanted.forget or [])]
     )
     path = source.database_path(call, "export_data")
-    forgot = None if wanted.dry_run else remember_exclusions(call, lists)
+    forgot = None if wanted.dry_run else remember_exclusions(call, exclusions)
     summary = Summary()
-    with source.dialogue(home, path, wanted.since or 0, lists, bool(wanted.dry_run)) as found:
+    with source.dialogue(home, path, wanted.since or 0, exclusions, bool(wanted.dry_run)) as found:
         prompt = source.system_prompt(found.database)
         rows = export.rows(found, prompt, summary)
 
@@ -53,19 +56,19 @@ def main(call: Call) -> Result:
         else:
             data = {"status": "exported"} | export.write(home.directory("data", "sft"), rows, meta)
     if forgot:
-        data["forgotten"] = forgot
+        data["forgotten"] = asdict(forgot)
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
     return Result(data, text(data, home.file("data", "sft")))
 
 
-def remember_exclusions(call: Call, lists: dict) -> dict | None:
+def remember_exclusions(call: Call, exclusions: Exclusions) -> Purged | None:
     """Keep --exclude and --forget, and take what was forgotten out of earlier exports. Says what that came to."""
     if call.arguments.exclude or call.arguments.forget:
-        call.home.write(forgetting.FILE, lists)
+        call.home.write(forgetting.FILE, asdict(exclusions))
     if not call.arguments.forget:
         return None
-    only = forgetting.with_exclusions(forgetting.NONE, call.arguments.forget)
+    only = Exclusions().with_phrases(call.arguments.forget)
     return purge.purge(call.home, forgetting.from_exclusions(only))
 
 

@@ -11,7 +11,7 @@
 
 A pair is an answer that you did not accept and the one that you did, to the same request: after "too long" or "simpler,
 please", "no, I meant ...", "that's wrong", or when you asked again in other words. Praise makes no pair but raises the
-weight. Where you changed what you asked for there is no pair. What may be learned from is decided as in export_data.py.
+weight of one. Where you changed what you asked for there is no pair. What may be learned from is decided as in export_data.py.
 The pairs are checked: near-duplicates and contradictions go, and a bias to short answers is weighted down.
 Reads Fae's fae.db without changing it. Writes data/dpo/ and, for misheard words, stt/corrections.jsonl and
 stt/vocabulary.json in the state directory.
@@ -29,6 +29,7 @@ from fae_training.errors import Missing
 from fae_training.parts import TRAIN
 from fae_training.row_forms import PreferencePair
 from fae_training.speech import misheard, vocabulary
+from fae_training.speech.misheard import Correction
 
 ORIGIN = "dialogue"
 
@@ -43,9 +44,7 @@ def main(call: Call) -> Result:
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
         for conversation in found.conversations():
-            sides[conversation.part != TRAIN] += map(
-                PreferencePair.from_row, mine.pairs(conversation)
-            )
+            sides[conversation.part != TRAIN] += mine.pairs(conversation)
             heard_wrongly += spoken.in_conversation(conversation)
         names = [n for n in found.database.names() if not found.forgotten.mentioned_in(n)]
         *checked, report = lint.check(sides[False], sides[True])
@@ -92,9 +91,11 @@ def describe(
     }
 
 
-def keep_misheard(call: Call, found: list[spoken.SpokenCorrection], names: list[str]) -> list[dict]:
+def keep_misheard(
+    call: Call, found: list[spoken.SpokenCorrection], names: list[str]
+) -> list[Correction]:
     """Add misheard words that are not known yet, and names, to what train_stt learns from."""
-    known = {(row["heard"], row["meant"]) for row in misheard.all_records(call.home)}
+    known = {(each.heard, each.meant) for each in misheard.all_corrections(call.home)}
     new = [word for word in dict.fromkeys(found) if (word.heard, word.meant) not in known]
     kept = [misheard.add(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
     if kept or names:
@@ -102,13 +103,13 @@ def keep_misheard(call: Call, found: list[spoken.SpokenCorrection], names: list[
     return kept
 
 
-def nothing_found(data: dict, kept: list[dict]) -> Missing:
+def nothing_found(data: dict, kept: list[Correction]) -> Missing:
     corrections = sum(n for kind, n in data["found"].items() if kind != "praise")
     reasons = ", ".join(
         f"{n}: {preference_pairs.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()
     )
     what = (
-        f"{corrections} corrections were found and none makes an honest pair ({reasons})"
+        f"{corrections} corrections were found and none makes a usable pair ({reasons})"
         if corrections
         else f"there is no correction in {data['episodes']} episodes"
     )
@@ -116,7 +117,7 @@ def nothing_found(data: dict, kept: list[dict]) -> Missing:
         what += (
             ": this database keeps no session messages, so it is not known what was said after what"
         )
-    also = f"; {len(kept)} misheard words were kept for train_stt" if kept else ""
+    also = f"; {len(kept)} misheard words were saved for train_stt" if kept else ""
     return Missing(
         "no_corrections",
         what + also,

@@ -32,11 +32,12 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no mode
 """
 
 from fae_training import calling, launch, results
+from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 from fae_training.launch import Training
 from fae_training.preflight import Preflight
-from fae_training.speech import preflight, scoring
+from fae_training.speech import preflight
 
 KIND = KINDS["stt"]
 
@@ -46,7 +47,7 @@ def main(call: Call) -> Result:
         from fae_training.language.preflight import fetch
 
         return fetch(call, preflight.choose(call.arguments.model or KIND.defaults["model"])[0])
-    return launch.main(call, Training(KIND, prepare, train, scoring.score, scoring.verify))
+    return launch.main(call, Training(KIND, prepare, train, score, verify))
 
 
 def prepare(call: Call, settings) -> Preflight:
@@ -60,13 +61,19 @@ def train(run, session) -> results.Trained:
     """The worker's task: make the clips, load, train, save, and say what was really applied."""
     from fae_training.fit import fit
     from fae_training.fit_settings import FitSettings
-    from fae_training.speech import batches, dataset, mlx_tune_repairs, recogniser
+    from fae_training.speech import batches, mlx_tune_repairs, recogniser, training_clips
     from fae_training.speech.synthesis import find_synthesiser
 
     # Setup
     settings = run.settings
     with session.stage("speaking the words"):
-        data = dataset.build(run.home, settings, find_synthesiser(), session.log)
+        data = training_clips.build(
+            run.home,
+            settings["clips_per_term"],
+            settings["seed"],
+            find_synthesiser(),
+            session.log,
+        )
         session.check()
     with session.stage("loading"):
         wrapper = mlx_tune_repairs.load_model(
@@ -109,10 +116,24 @@ def train(run, session) -> results.Trained:
         "batch_size": stream.batch_size,
         "lora": mlx_tune_repairs.receipt(wrapper),
         "prompt": model._tokenizer.decode(training[0].tokens[: training[0].supervised_from]),
-        "rows": {"train": data["train"], "valid": data["valid"]},
-        "terms": data["terms"],
+        "rows": {"train": data.train, "valid": data.valid},
+        "terms": list(data.terms),
     }
-    return results.Trained(results.receipt(run, result, applied, data["notes"]))
+    return results.Trained(results.receipt(run, result, applied, list(data.notes)))
+
+
+def score(run, session) -> Benchmark:
+    """The worker's task: what base, current and candidate hear in the judge part."""
+    from fae_training.speech import scoring
+
+    return scoring.score(run, session)
+
+
+def verify(run, session) -> results.Verification:
+    """The worker's task before a deployment counts: the saved adapter loads and changes the output."""
+    from fae_training.speech import scoring
+
+    return scoring.verify(run, session)
 
 
 def build_parser() -> calling.Parser:

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 
 from fae_training import consent
-from fae_training.errors import BadRequest, Missing, Refused
-from fae_training.speech import clips, dataset, misheard, vocabulary
+from fae_training.errors import BadRequest, Failed, Missing, Refused
+from fae_training.speech import clips, material, misheard, training_clips, vocabulary
+from fae_training.speech.vocabulary import Term
 from fae_training.state import Home, read_jsonl
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "add_correction.py"
@@ -63,8 +64,8 @@ def test_fae_keeps_a_correction_at_the_moment_it_is_made(home):
 def test_another_program_gives_json_as_the_first_argument(home):
     _, answer = call(home, json.dumps({"heard": "Call Marian.", "meant": "Call Marion."}))
     assert answer["words"] == ["Marion"]
-    (record,) = misheard.all_records(home)
-    assert record["origin"] == "program" and record["heard"] == "Call Marian."
+    (correction,) = misheard.all_corrections(home)
+    assert correction.origin == "program" and correction.heard == "Call Marian."
 
 
 def test_a_file_of_corrections_keeps_the_good_lines_and_names_the_bad_ones(home, tmp_path):
@@ -91,7 +92,7 @@ def test_a_file_of_corrections_keeps_the_good_lines_and_names_the_bad_ones(home,
         (6, "bad_row"),
         (8, "bad_row"),
     ]
-    assert misheard.all_records(home)[1]["say_as"] == "shivawn"
+    assert misheard.all_corrections(home)[1].say_as == "shivawn"
 
 
 def test_a_line_separator_inside_a_text_does_not_end_its_line(home, tmp_path):
@@ -126,12 +127,12 @@ def test_a_dry_run_changes_nothing(home):
 @pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (8000, 1), (48000, 1)])
 def test_a_clip_of_any_rate_and_channels_becomes_16_khz_mono(home, tmp_path, rate, channels):
     path = tone(tmp_path / "clip.flac", 1.0, rate, channels)
-    record = misheard.add(home, "a", "b", path)
-    kept = soundfile.info(home.file(record["audio"]))
+    correction = misheard.add(home, "a", "b", path)
+    kept = soundfile.info(home.file(correction.audio))
     assert (kept.samplerate, kept.channels, kept.subtype) == (16000, 1, "PCM_16")
     assert abs(kept.frames - 16000) <= 2
-    assert home.file(record["audio"]).stat().st_mode & 0o777 == 0o600
-    samples, _ = soundfile.read(home.file(record["audio"]))
+    assert home.file(correction.audio).stat().st_mode & 0o777 == 0o600
+    samples, _ = soundfile.read(home.file(correction.audio))
     spectrum = numpy.abs(numpy.fft.rfft(samples[:16000]))
     assert abs(int(spectrum.argmax()) - 300) <= 1  # one bin a hertz: the tone kept its pitch
 
@@ -150,19 +151,19 @@ def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, 
     with pytest.raises(BadRequest) as caught:
         misheard.add(home, "a", "b", path)
     assert caught.value.code == code
-    assert misheard.all_records(home) == [] and not home.file("stt", "clips").exists()
+    assert misheard.all_corrections(home) == [] and not home.file("stt", "clips").exists()
 
 
 def test_a_long_clip_is_kept_where_only_its_silent_ends_make_it_long(home, tmp_path):
     speech, _ = soundfile.read(tone(tmp_path / "speech.wav", 2.0))
     soundfile.write(tmp_path / "long.wav", numpy.pad(speech, (20 * 16000, 20 * 16000)), 16000)
-    record = misheard.add(home, "a", "b", tmp_path / "long.wav")
-    assert record["seconds"] == pytest.approx(2.1, abs=0.05)
+    correction = misheard.add(home, "a", "b", tmp_path / "long.wav")
+    assert correction.seconds == pytest.approx(2.1, abs=0.05)
 
 
 def test_a_distorted_clip_is_kept_and_named(home, tmp_path):
-    record = misheard.add(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
-    assert record["remarks"] == ["clipped"]
+    correction = misheard.add(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
+    assert correction.remarks == ("clipped",)
 
 
 def test_a_missing_and_a_truncated_clip_are_told_apart(home, tmp_path):
@@ -180,7 +181,7 @@ def test_the_same_recording_is_stored_once_and_the_same_correction_counted(home,
     for _ in range(100):
         misheard.add(home, "Marian", "Marion", path)
     assert len(list(home.file("stt", "clips").iterdir())) == 1
-    assert vocabulary.refresh(home) == [{"term": "Marion", "sounds_like": ["Marian"], "count": 100}]
+    assert vocabulary.refresh(home) == [Term("Marion", ("Marian",), 100)]
 
 
 def test_a_recording_that_was_heard_rightly_is_kept_though_nothing_is_corrected(home, tmp_path):
@@ -220,7 +221,7 @@ def test_the_misheard_words_are_found_in_a_sentence(heard, meant, pairs):
 
 
 def test_replacing_touches_whole_words_only():
-    entries = [{"term": "Marion", "sounds_like": ["Marian", "mary ann"], "count": 3}]
+    entries = [Term("Marion", ("Marian", "mary ann"), 3)]
     heard = "Marian and MARY ANN met Marianne."
     assert vocabulary.replaced(heard, entries) == "Marion and Marion met Marianne."
 
@@ -228,7 +229,7 @@ def test_replacing_touches_whole_words_only():
 def test_known_names_stay_in_the_vocabulary_when_corrections_come(home):
     vocabulary.refresh(home, ["Niamh"])
     misheard.add(home, "Marian", "Marion")
-    assert [e["term"] for e in vocabulary.refresh(home)] == ["Marion", "Niamh"]
+    assert [entry.term for entry in vocabulary.refresh(home)] == ["Marion", "Niamh"]
 
 
 def test_what_is_wrong_with_samples_is_named():
@@ -284,13 +285,12 @@ def test_a_name_is_found_where_it_is_said_and_nowhere_else(name):
     assert measures.occurrences(name, "I like C, and at, and you?") == 0
     (carrier,) = sentences.own_carriers([f"Write about {name} now."], [name])
     assert carrier == "Write about {} now."
-    entries = [{"term": name, "sounds_like": [f"{name}x"]}, {"term": "X", "sounds_like": [name]}]
-    assert vocabulary.replaced(f"({name}) {name}y", entries[1:]) == f"(X) {name}y"
+    assert vocabulary.replaced(f"({name}) {name}y", [Term("X", (name,))]) == f"(X) {name}y"
 
 
 def test_a_word_does_not_end_before_its_vowel_sign():
     assert misheard.words_of("रमेश की मेज") == ["रमेश", "की", "मेज"]
-    entries = [{"term": "X", "sounds_like": ["राज"]}]
+    entries = [Term("X", ("राज",))]
     assert vocabulary.replaced("राज राजू", entries) == "X राजू"
 
 
@@ -302,9 +302,9 @@ def test_the_newest_correction_of_a_recording_holds_and_the_answer_says_so(home,
     _, answer = call(home, *given)
     assert planned["replaces"] == answer["replaces"] == "Call Marrion."
     assert [e["term"] for e in home.read("stt/vocabulary.json")["terms"]] == ["Marion"]
-    found = dataset.collect(home)
-    assert [row["text"] for row in found.recorded] == ["Call Marion."]
-    assert [entry["term"] for entry in found.terms] == ["Marion"]
+    found = material.collect(home)
+    assert [example.text for example in found.recorded] == ["Call Marion."]
+    assert [entry.term for entry in found.terms] == ["Marion"]
     _, again = call(home, *given)
     assert "replaces" not in again
 
@@ -321,7 +321,7 @@ def test_a_name_reaches_the_training_rows_as_it_is_written(home, tmp_path, name)
     for number in range(3):
         clip = tone(tmp_path / f"{number}.wav", seconds=1 + number / 10)
         misheard.add(home, "Call Marian.", f"Call {name}.", clip)
-    dataset.build(home, {"clips_per_term": 2, "seed": 0}, None, lambda text: None)
+    training_clips.build(home, 2, 0, None, lambda text: None)
     rows = read_jsonl(home.file("data/stt/train.jsonl")) + read_jsonl(
         home.file("data/stt/valid.jsonl")
     )
@@ -333,7 +333,28 @@ def test_a_name_reaches_the_training_rows_as_it_is_written(home, tmp_path, name)
 def test_a_name_is_spoken_as_it_is_written(home):
     """What is given to the synthesiser, without one."""
     misheard.add(home, "a tea and tea", "AT&T")
-    found = dataset.collect(home)
-    lines = dataset._lines(found, [], [], {"clips_per_term": 4, "seed": 0})
-    taught = [line for line in lines if line["source"]["terms"] == ["AT&T"]]
-    assert taught and all("AT&T" in line["say"] and "AT&T" in line["text"] for line in taught)
+    found = material.collect(home)
+    lines = training_clips._lines(found, [], [], 4, 0)
+    taught = [line for line in lines if line.example.terms == ("AT&T",)]
+    assert taught and all("AT&T" in line.say and "AT&T" in line.example.text for line in taught)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            {"heard": "a", "meant": "b", "origin": "person"},
+            "line 1 of .*corrections.jsonl has no at",
+        ),
+        (
+            {"at": "", "heard": "a", "meant": "b", "origin": "person", "say": "c"},
+            "unknown key 'say' .did you mean 'say_as'",
+        ),
+        (["a", "b"], "line 1 of .*corrections.jsonl is a JSON list, expected an object"),
+    ],
+)
+def test_a_line_that_is_no_correction_is_named(home, line, problem):
+    home.directory("stt")
+    home.file(*misheard.FILE).write_text(json.dumps(line) + "\n")
+    with pytest.raises(Failed, match=problem):
+        misheard.all_corrections(home)

@@ -307,3 +307,36 @@ def test_a_parameter_that_takes_two_values_is_a_list_of_two():
     assert called.arguments.compare == ["sft-1", "latest"]
     with pytest.raises(BadRequest, match="expected a list of 2"):
         calling.read_call(parser, ['{"compare": ["sft-1"]}'], "program")
+
+
+@pytest.mark.parametrize("words", [["--rate", "-1e-5"], ["--rate=-1e-5"], ["--ra", "-1e-5"]])
+def test_a_negative_number_after_a_flag_is_its_value_and_reaches_the_range(words):
+    parser = calling.parser("")
+    parser.add_argument("--rate", type=float)
+    assert calling.read_call(parser, words, "person").arguments.rate == -1e-5
+
+
+@pytest.mark.parametrize("value", ["-inf", "-nan", "-5", "-.5"])
+def test_the_option_refuses_a_value_out_of_range_not_the_parser(value):
+    parser = calling.parser("")
+    parser.add_argument("--rate", type=lambda text: {}[text])
+    with pytest.raises(KeyError, match=value):
+        calling.read_call(parser, ["--rate", value], "person")
+
+
+def test_a_flag_without_a_value_does_not_take_a_negative_number():
+    with pytest.raises(BadRequest, match="unrecognized arguments: -5"):
+        calling.read_call(calling.parser(""), ["--json", "-5"], "person")
+
+
+def test_a_parser_has_a_record_of_each_option():
+    parser = calling.parser("", dry_run=True)
+    parser.add_argument("--size", "--big", choices=("s", "l"), default="s", help="how big")
+    parser.add_argument("--no", action="append")
+    parser.add_argument("file", nargs="?")
+    assert [*parser.options] == ["home", "json", "stdin", "dry_run", "size", "no", "file"]
+    size, no, file = (parser.options[name] for name in ("size", "no", "file"))
+    assert (size.flag, size.choices, size.has_many_values) == ("--big", ("s", "l"), False)
+    assert no.has_many_values and not parser.options["json"].has_value
+    assert file.flags == () and file.flag == "file"
+    assert calling.read_call(parser, [], "person").arguments.size is None

@@ -1,6 +1,6 @@
 """Finding corrections in dialogue and making honest pairs of them."""
 
-import json
+import re
 import time
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import pytest
 import calls
 from fae_days import Days, plain
 from fae_training import consent, provenance
-from fae_training.conversations import source
-from fae_training.corrections import patterns, preference_pairs, sounds, spoken
+from fae_training.conversations import source, verdicts
+from fae_training.corrections import preference_pairs, sounds, spoken
 from fae_training.state import Home, read_jsonl
 
 CORPUS = Path(__file__).parent / "data" / "corrections.jsonl"
@@ -33,60 +33,11 @@ def mine(days, home):
     def run():
         found = preference_pairs.Mine("You are Fae.")
         with source.dialogue(Home(home), days.done()) as dialogue:
-            return [row for talk in dialogue.conversations() for row in found.pairs(talk)], found
+            return [
+                pair.as_row() for talk in dialogue.conversations() for pair in found.pairs(talk)
+            ], found
 
     return run
-
-
-# Which words are a verdict.
-
-
-@pytest.mark.parametrize("part", ["development", "held_back"])
-def test_precision_and_recall_on_labelled_turns(part):
-    rows = [row for row in map(json.loads, CORPUS.open(encoding="utf-8")) if row["part"] == part]
-    hits = found = wanted = 0
-    for row in rows:
-        kind = patterns.classify(
-            row["user"], row["before"]["user"], row["before"]["reply"], row["silence"]
-        )
-        label = None if row["label"] == "none" else row["label"]
-        hits += kind == label is not None
-        found += kind is not None
-        wanted += label is not None
-    assert len(rows) >= 80 and wanted >= 40 and len(rows) - wanted >= 35
-    assert hits / found >= 0.95
-    assert hits / wanted >= 0.85
-
-
-def test_the_corpus_has_three_hundred_turns_of_every_kind():
-    rows = [json.loads(line) for line in CORPUS.open(encoding="utf-8")]
-    assert len(rows) >= 300
-    assert {row["label"] for row in rows} == {*patterns.KINDS, "none"}
-    texts = [(row["user"], row["before"]["user"]) for row in rows]
-    assert len(set(texts)) == len(texts)
-
-
-@pytest.mark.parametrize(
-    ("said", "reply"),
-    [
-        ("No, thanks.", "I can tell you more if you like."),
-        ("Actually, what is the record?", LONG),
-        ("Shorter days in winter make me sad.", LONG),
-        ("She said it was too long.", LONG),
-        ("Too long.", "Yes."),  # one word cannot be
-        ("No.", "Shall I go on?"),  # an answer to Fae's question
-        ("I meant to call Ana.", LONG),
-    ],
-)
-def test_look_alikes_are_no_verdict(said, reply):
-    assert patterns.classify(said, "How do owls hunt?", reply, 5) is None
-
-
-def test_an_answer_that_closes_with_anything_else_can_still_be_too_long():
-    assert (
-        patterns.classify("Too long.", "How do owls hunt?", LONG + " Anything else?", 5)
-        == "shorter"
-    )
 
 
 # Which pairs are honest.
@@ -191,7 +142,7 @@ def test_the_same_question_in_other_words_prefers_the_second_answer(days, mine):
 )
 def test_a_new_question_is_not_the_same_one_again(following):
     assert (
-        patterns.classify(following, "How do I get wax out of a tablecloth?", "Freeze it.", 9)
+        verdicts.classify(following, "How do I get wax out of a tablecloth?", "Freeze it.", 9)
         is None
     )
 
@@ -226,9 +177,7 @@ def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fa
     }
     names = {"asked_again": "reask"}
     right = [
-        row
-        for row in rows
-        if names.get(k := planted.get(row["source"]["session"]), k) == row["pattern"]
+        row for row in rows if names.get(k := planted.get(row.source["session"]), k) == row.pattern
     ]
     assert len(right) / len(rows) >= 0.95
     # Who says "No, I meant Spain" after asking for France changed the request: such sessions make no pair.
@@ -237,6 +186,28 @@ def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fa
 
 
 # Misheard words.
+
+
+@pytest.mark.parametrize(
+    ("form", "cue"),
+    [
+        pytest.param(form, cue, id=cue.example)
+        for form, cues in spoken.FORMS.items()
+        for cue in cues
+    ],
+)
+def test_each_form_of_a_correction_is_the_first_that_its_example_has(form, cue):
+    found = spoken.find(cue.example, "call Marian please")
+    assert found == spoken.SpokenCorrection("Marian", "Marion", form)
+    assert re.search(cue.pattern, cue.example, re.I)
+
+
+@pytest.mark.parametrize("cue", preference_pairs.LEAD_INS, ids=lambda cue: cue.example)
+def test_what_an_answer_given_again_begins_with_is_taken_off(cue):
+    assert re.match(cue.pattern, cue.example, re.I)
+    assert (
+        preference_pairs._LEAD_IN.sub("", f"{cue.example} Owls hunt by ear.") == "Owls hunt by ear."
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import sqlite3
@@ -196,6 +197,20 @@ def test_a_forgotten_topic_takes_every_conversation_that_mentions_it(days, expor
     answer, rows = export(days.done())
     assert ids_of(rows) == set(kept)
     assert answer["excluded"] == {"forgotten_topic": 4}
+
+
+def test_an_unknown_key_of_the_exclusions_is_refused_and_the_near_one_named(kept, home, days):
+    (home / "exclusions.json").write_text('{"schema": 1, "topic": ["french"]}')
+    status, error = refusal(home, "--db", days.database)
+    assert status == 6 and kept()
+    said = "exclusions.json has the unknown key 'topic' (did you mean 'topics'?)"
+    assert said in error["message"]
+
+
+@pytest.mark.parametrize("cue", forgetting.FORGET, ids=lambda cue: cue.example)
+def test_each_form_of_asking_to_forget_gives_its_topic(cue):
+    assert re.search(cue.pattern, cue.example, re.I)
+    assert forgetting.forget_request(cue.example) == "the interview"
 
 
 def test_dont_forget_forgets_nothing(days, export):

@@ -1,5 +1,7 @@
 """The scan for secrets and personal identifiers: what it must find, and what it must let pass."""
 
+import re
+
 import pytest
 
 from fae_training.conversations import secrets
@@ -9,6 +11,14 @@ KEY = "sk-" + "proj" + "9fK2mX7qLw4TzR8bVn3c"
 TOKEN = "ghp_" + "k2J8s0Qw9ErT5yU1iO3pA7sD4fG6hJ2kL8zX"
 HEX = "9f8a7c6b5e4d3c2b" + "1a0f9e8d7c6b5a4f"
 BLOCK = "-----BEGIN OPENSSH " + "PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize("rule", secrets.RULES, ids=lambda rule: f"{rule.kind} {rule.example[:12]}")
+def test_each_rule_finds_its_example(rule):
+    found = re.search(rule.pattern, rule.example, rule.flags)
+    assert found and (rule.check is None or rule.check(found))
+    assert secrets.find(rule.example) == rule.kind
+    assert secrets.find(f"Well, {rule.example} it is") == rule.kind
 
 
 @pytest.mark.parametrize(

@@ -154,20 +154,20 @@ TRAINING = {"sft": "train", "dpo": "train_dpo", "stt": "train_stt", "keyword": "
 @pytest.mark.parametrize("script", [*TRAINING.values(), "train_speech_verifier", "export_data"])
 def test_every_number_of_every_script_is_refused_with_what_was_expected(script, home, capsys):
     made = script_parser(script)
-    numbers = [a for a in made._actions if isinstance(a.type, Range)]
-    assert not [a.dest for a in made._actions if a.type in (int, float)]
+    numbers = [option for option in made.options.values() if isinstance(option.type, Range)]
+    assert not [option.name for option in made.options.values() if option.type in (int, float)]
     assert numbers
-    for action in numbers:
+    for option in numbers:
         for given in NOT_IN_RANGE:
-            flag = action.option_strings[-1]
+            flag = option.flag
             with pytest.raises(BadRequest) as from_flag:
                 calling.read_call(script_parser(script), [f"{flag}={given}"], "person")
-            assert action.dest.replace("_", "-") in from_flag.value.message
-            assert str(action.type) in from_flag.value.message
+            assert option.name.replace("_", "-") in from_flag.value.message
+            assert str(option.type) in from_flag.value.message
             if given:  # an empty parameter is one that was not given
-                with pytest.raises(BadRequest, match=re.escape(str(action.type))):
+                with pytest.raises(BadRequest, match=re.escape(str(option.type))):
                     calling.read_call(
-                        script_parser(script), [json.dumps({action.dest: given})], "program"
+                        script_parser(script), [json.dumps({option.name: given})], "program"
                     )
 
 

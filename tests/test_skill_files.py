@@ -72,7 +72,7 @@ def test_every_parameter_in_the_catalogue_is_one_of_the_script(name, parameters)
     spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    known = {action.dest for action in module.build_parser()._actions}
+    known = set(module.build_parser().options)
     listed = {part.strip() for part in re.sub(r"\([^)]*\)", "", parameters).split(",")}
     assert listed <= known
 

@@ -1,12 +1,13 @@
 """Which requests need a tool: labelled ones from dialogues, from single requests to a language model, and written here."""
 
 import json
+import re
 import time
 from pathlib import Path
 
 import pytest
 
-from fae_training.conversations import filters, tool_requests
+from fae_training.conversations import filters, tool_cues, tool_requests
 from fae_training.conversations.tool_requests import needs_tool
 
 DATA = Path(__file__).resolve().parent / "data"
@@ -23,15 +24,60 @@ def conversations(name: str) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("cue", [*tool_requests.CUES, *tool_requests.PRESENT, *tool_requests.ANYWHERE],
-                         ids=lambda cue: cue.example)  # fmt: skip
-def test_each_cue_finds_the_request_that_it_is_for(cue):
-    import re
+def cues(table: dict) -> list:
+    return [
+        pytest.param(cue, id=cue.example) for of_one_tool in table.values() for cue in of_one_tool
+    ]
 
-    asked = tool_requests._asked(cue.example)
-    clauses = [asked, *tool_requests._CLAUSE.split(cue.example)]
-    found = [c for c in clauses if re.search(cue.pattern, c, re.I)]
-    assert found or re.search(cue.pattern, cue.example, re.I)
+
+def clauses(request: str) -> list[str]:
+    return [request, *tool_requests._CLAUSE.split(request)]
+
+
+@pytest.mark.parametrize("cue", cues(tool_cues.CUES))
+def test_a_clause_that_begins_with_a_cue_needs_a_tool(cue):
+    asked = [tool_requests._asked(clause) for clause in clauses(cue.example)]
+    assert any(re.match(cue.pattern, clause, re.I) for clause in asked)
+    assert needs_tool(cue.example)
+
+
+@pytest.mark.parametrize("cue", cues(tool_cues.PRESENT))
+def test_a_clause_about_what_is_ones_own_or_so_now_needs_a_tool(cue):
+    asked = [tool_requests._asked(clause) for clause in clauses(cue.example)]
+    assert any(re.search(cue.pattern, clause, re.I) for clause in asked)
+    assert needs_tool(cue.example)
+
+
+@pytest.mark.parametrize("cue", cues(tool_cues.ANYWHERE))
+def test_a_clause_that_holds_a_cue_needs_a_tool(cue):
+    assert any(re.search(cue.pattern, clause, re.I) for clause in clauses(cue.example))
+    assert needs_tool(cue.example)
+
+
+@pytest.mark.parametrize("cue", tool_cues.DELIVERED, ids=lambda cue: cue.example)
+def test_a_text_that_is_to_be_sent_needs_a_tool(cue):
+    assert re.search(cue.pattern, cue.example, re.I) and needs_tool(cue.example)
+
+
+@pytest.mark.parametrize("cue", tool_cues.NOT_A_TEXT, ids=lambda cue: cue.example)
+def test_what_begins_as_a_request_for_a_text_may_be_none(cue):
+    assert re.match(cue.pattern, tool_requests._asked(cue.example), re.I)
+    assert tool_requests._IS_TEXT.match(tool_requests._asked(cue.example))
+    assert not tool_requests._is_about_a_text(cue.example)
+
+
+@pytest.mark.parametrize("cue", tool_cues.GIVEN, ids=lambda cue: cue.example)
+def test_material_that_is_given_is_a_text_to_work_on(cue):
+    assert re.search(cue.pattern, cue.example, re.I)
+    assert not needs_tool(cue.example)
+
+
+@pytest.mark.parametrize("cue", tool_cues.POLITE, ids=lambda cue: cue.example)
+def test_politeness_before_a_request_is_passed_over(cue):
+    first = re.search(cue.pattern, cue.example, re.I)
+    assert first and first.start() in (0, len("would you "))
+    assert cue.example.endswith(tool_requests._asked(cue.example))
+    assert len(tool_requests._asked(cue.example)) <= len(cue.example) - len(first[0])
     assert needs_tool(cue.example)
 
 
@@ -86,12 +132,10 @@ def test_a_question_about_what_is_wanted_claims_nothing():
         assert filters.reason_to_leave_out("Hm, well.", reply) is None, reply
 
 
-@pytest.mark.parametrize("pattern, reply", filters.CLAIMS, ids=lambda given: given[:40])
-def test_a_reply_that_claims_to_have_acted_is_left_out(pattern, reply):
-    import re
-
-    assert re.search(pattern, reply, re.I | re.M)
-    assert filters.reason_to_leave_out("Hm, well.", reply) == "claims_action"
+@pytest.mark.parametrize("cue", filters.CLAIMS, ids=lambda cue: cue.example)
+def test_a_reply_that_claims_to_have_acted_is_left_out(cue):
+    assert re.search(cue.pattern, cue.example, re.I | re.M)
+    assert filters.reason_to_leave_out("Hm, well.", cue.example) == "claims_action"
 
 
 def test_most_replies_after_a_tool_that_did_something_are_known_as_claims():

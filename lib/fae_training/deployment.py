@@ -4,13 +4,13 @@ A line in history.jsonl is the decision; active.json is what it leads to and is 
 between the two, the next deploy or rollback brings active.json in line again. Nothing is ever deleted.
 """
 
-import fcntl
 import hashlib
 import hmac
 import os
 import secrets
 from pathlib import Path
 
+from fae_training import locks
 from fae_training.errors import Missing, Refused
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -188,13 +188,9 @@ def last_slot(home: Home) -> str:
 def _decide(home: Home, line: dict) -> None:
     """Add the line and bring active.json in line, one script at a time."""
     # The lock is on the directory: the one on history.jsonl is taken by each line that is added.
-    directory = os.open(home.directory(), os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
+    with locks.exclusive(home.directory(), os.O_RDONLY):
         append_jsonl(home.file(HISTORY_FILE), line)
         _write_active(home)
-    finally:
-        os.close(directory)
 
 
 def _write_active(home: Home) -> None:

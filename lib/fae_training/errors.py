@@ -1,4 +1,6 @@
-"""Failures that a person or Fae is meant to read: what happened, what was expected, what to type next."""
+"""Failures that a person or Fae is meant to read: what happened, what was expected, what to type
+next.
+"""
 
 import shlex
 
@@ -11,8 +13,8 @@ def command_line(*words: object) -> str:
 class SkillError(Exception):
     """A failure with a stable code, a sentence, and the next command.
 
-    `exit_status` is what the script ends with when a person or a program calls it; calling.py turns it
-    into 0 when Fae does, because Fae throws away the output of a script that exits otherwise.
+    `exit_status` is what the script ends with when a person or a program calls it; calling.py turns
+    it into 0 when Fae does, because Fae throws away the output of a script that exits otherwise.
     """
 
     exit_status = 6

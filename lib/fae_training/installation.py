@@ -4,13 +4,12 @@ setup.json says what is prepared; an environment counts as long as the script's 
 from. The worker holds setup.lock while it lives.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import subprocess
-from pathlib import Path
 
+from fae_training import locks
 from fae_training.kinds import KINDS
 from fae_training.processes import find_uv, lift_limits, scripts_directory
 from fae_training.state import Home
@@ -74,9 +73,10 @@ def start(home: Home, *options: str) -> None:
     environment = {
         n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")
     }
-    descriptor = os.open(home.file("setup.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = locks.try_exclusive(home.file("setup.lock"))
+    if descriptor is None:
+        return  # another process began in this very moment
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with home.file(LOG).open("ab") as log:
             os.chmod(log.fileno(), 0o600)
             subprocess.Popen(
@@ -100,8 +100,6 @@ def start(home: Home, *options: str) -> None:
                 pass_fds=[descriptor],
                 start_new_session=True,
             )
-    except BlockingIOError:
-        return  # somebody else began in this very moment
     finally:
         os.close(descriptor)
 
@@ -158,15 +156,4 @@ def _last_line(text: str) -> str:
 
 
 def _is_running(home: Home) -> bool:
-    path: Path = home.file("setup.lock")
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
+    return locks.holder(home.file("setup.lock")) is not None

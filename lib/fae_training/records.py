@@ -1,6 +1,7 @@
 """Frozen dataclasses as JSON and back, strictly: a file with an unknown or missing key is not guessed at."""
 
 import dataclasses
+import difflib
 import types
 import typing
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from fae_training.errors import Failed
 Record = TypeVar("Record")
 
 
-def read(record: type[Record], data: object, where: str, remedy: str) -> Record:
+def read(record: type[Record], data: object, where: str, remedy: str = "") -> Record:
     """`data`, as dataclasses.asdict made it, as a `record` again.
 
     Fields are numbers, texts, booleans, dictionaries, other records, tuples of those, and any of these or None. A field
@@ -19,7 +20,9 @@ def read(record: type[Record], data: object, where: str, remedy: str) -> Record:
     try:
         return _read(record, data, record.__name__)
     except (TypeError, ValueError) as problem:
-        raise Failed("bad_record", f"{where}: {problem}", remedy) from problem
+        raise Failed(
+            "bad_record", f"{where}: {problem}", remedy or f"correct or remove {where}"
+        ) from problem
 
 
 def _read(expected: Any, data: Any, name: str) -> Any:
@@ -53,7 +56,9 @@ def _read_record(expected: Any, data: Any, name: str) -> Any:
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
     if unknown := sorted(data.keys() - fields.keys() - {"schema"}):
-        raise ValueError(f"{name} has {unknown[0]!r}, which this version does not know")
+        near = difflib.get_close_matches(unknown[0], fields, 1)
+        meant = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
+        raise ValueError(f"{name} has the unknown key {unknown[0]!r}; {meant}")
     if missing := sorted(required - data.keys()):
         raise ValueError(f"{name} lacks {missing[0]!r}")
     hints = typing.get_type_hints(expected)

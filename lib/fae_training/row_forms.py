@@ -89,13 +89,6 @@ class PreferencePair:
     def answers(self) -> int:
         return 2 if self.weight else 0
 
-    @classmethod
-    def from_row(cls, row: dict) -> "PreferencePair":
-        """Of a row that is in our form already."""
-        return cls(
-            **row | {"chosen": row["chosen"][0], "rejected": row["rejected"][0]},
-        )
-
     def as_row(self) -> dict:
         """As it stands in data/dpo/train.jsonl."""
         row = {"prompt": self.prompt, "chosen": [self.chosen], "rejected": [self.rejected]}

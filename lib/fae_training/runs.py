@@ -6,7 +6,6 @@ reused process id nor a restart of the machine can make a dead run look alive.
 """
 
 import contextlib
-import fcntl
 import os
 import random
 import signal
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from fae_training import locks
 from fae_training.errors import Busy, Missing
 from fae_training.kinds import KINDS
 from fae_training.state import Home, make_directory, read_json, write_json
@@ -57,7 +57,7 @@ class Run:
         return holder(self.home) == self.id
 
     def status(self) -> str:
-        """The status word; an active one whose worker is gone is `interrupted`."""
+        """The status word; `interrupted` where it is an active one and the worker has ended."""
         alive = self.is_alive()
         self.refresh()  # after the look at the lock: a worker writes its last status before it lets go
         status = self.record.get("status", "interrupted")
@@ -135,18 +135,12 @@ def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
 def take_lock(home: Home, run_id: str) -> int:
     """Hold the one lock for `run_id` and give back its file descriptor. Raises Busy, naming the holder."""
     home.directory()
-    descriptor = os.open(home.file("lock"), os.O_RDWR | os.O_CREAT, 0o600)
     started = time.monotonic()
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError:
-            other = holder(home) or "another run"
-        # A look at the lock by another script holds it for microseconds; a worker that has said its last word for as
-        # long as its interpreter takes to end.
+    while (descriptor := locks.try_exclusive(home.file("lock"))) is None:
+        other = holder(home) or "another run"
+        # Another script that looks at the lock holds it for microseconds; a worker that has written its last
+        # status holds it until its interpreter has ended.
         if time.monotonic() - started > (10 if _has_ended(home, other) else 0.2):
-            os.close(descriptor)
             raise Busy(
                 "busy",
                 f"{other} is running; one training at a time",
@@ -173,23 +167,13 @@ def locked(home: Home, name: str) -> Iterator[int]:
 
 
 def name_holder(descriptor: int, run_id: str) -> None:
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, run_id.encode(), 0)
+    """Write into the lock, which the caller holds, which run it is for."""
+    locks.write_holder(descriptor, run_id)
 
 
 def holder(home: Home) -> str | None:
     """The id of the run that holds the lock, None when it is free."""
-    try:
-        descriptor = os.open(home.file("lock"), os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
-    except BlockingIOError:
-        return os.pread(descriptor, 100, 0).decode() or None
-    finally:
-        os.close(descriptor)
+    return locks.holder(home.file("lock")) or None
 
 
 def going_on(home: Home) -> Run | None:

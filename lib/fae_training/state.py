@@ -1,22 +1,25 @@
-"""The state directory (~/.fae/training): the only thing that the scripts share.
+"""The state directory (~/.fae/training): all that the scripts have in common.
 
-Directories are 0700 and files 0600. A JSON file is written to a temporary file in the same directory,
-flushed to disk and renamed, so any script can read it while any other runs or has just been killed.
+Directories are 0700 and files 0600. A JSON file is written to a temporary file in the same
+directory, flushed to disk and renamed, so any script can read it while any other runs or has just
+been killed.
 """
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
+from fae_training import locks
 from fae_training.errors import Failed, Missing, command_line
 
 SCHEMA = 1
+T = TypeVar("T")
 
 
 def default_home() -> Path:
@@ -30,7 +33,9 @@ def now() -> str:
 
 
 class Home:
-    """The state directory. `file("runs", run_id, "run.json")` names, `read` and `write` go through JSON."""
+    """The state directory. `file("runs", run_id, "run.json")` names, `read` and `write` go through
+    JSON.
+    """
 
     def __init__(self, path: Path):
         self.path = path.expanduser().absolute()
@@ -65,8 +70,8 @@ def make_directory(path: Path) -> Path:
 def read_json(path: Path, default: dict | None = None) -> dict | None:
     """The object in `path`, or `default` when there is no such file.
 
-    A file that is not a JSON object of a schema that we know is set aside under a name that says so, never
-    overwritten: raises Failed naming both.
+    A file that is not a JSON object of a schema that we know is set aside under a name that says
+    so, never overwritten: raises Failed naming both.
     """
     try:
         # Some editors put a mark before the text (utf-8-sig).
@@ -118,7 +123,8 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`; renamed to `path` after it is on disk, removed if anything fails.
+    """A temporary file beside `path`; renamed to `path` after it is on disk, removed if anything
+    fails.
 
     A disk that is full or a directory that cannot be written is a Failed that names the path.
     """
@@ -152,19 +158,16 @@ def _sync_directory(directory: Path) -> None:
 def append_jsonl(path: Path, row: dict) -> None:
     """Add one line, one writer at a time.
 
-    What a kill or a full disk left of an unfinished last line goes first, for the new line would be glued to it.
+    An unfinished last line, which a kill or a full disk left behind, is cut off first: the new line
+    would be appended to it.
     """
     make_directory(path.parent)
     line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
     try:
-        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with locks.exclusive(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as handle:
             _drop_unfinished_line(handle)
             if os.write(handle, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(handle)
     except OSError as error:
         raise _unwritable(path, error) from error
 

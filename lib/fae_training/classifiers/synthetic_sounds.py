@@ -9,7 +9,8 @@ from fae_training.classifiers import music, noises
 from fae_training.classifiers.augmentation import echo
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.sound_files import Recording
-from fae_training.speech.synthesis import Synthesiser, Voice, roughen
+from fae_training.speech.sound import roughen
+from fae_training.speech.synthesis import Synthesiser, Voice
 
 # With this many recordings of a trigger, synthesised ones no longer help.
 ENOUGH_RECORDINGS = 150

@@ -1,8 +1,8 @@
 """Fae's SQLite database, read while Fae goes on writing to it, and never changed.
 
-Opened with mode=ro, not immutable, so that rows still in the write-ahead log are seen; where nothing can be made beside
-it, as SQLite needs for that, a private copy is read. One read transaction is held
-from open to close: every pass over the tables sees the same moment.
+Opened with mode=ro, not immutable, so that rows still in the write-ahead log are seen; where
+nothing can be made beside it, as SQLite needs for that, a private copy is read. One read
+transaction is held from open to close: every pass over the tables sees the same moment.
 """
 
 import contextlib
@@ -43,7 +43,8 @@ def explained(path: Path) -> Iterator[None]:
         if "full" in message or "I/O" in message:
             raise Failed(
                 "write_failed",
-                f"{message}, while {path} was read and a temporary file written; what was exported before is unchanged",
+                f"{message}, while {path} was read and a temporary file written; what was "
+                "exported before is unchanged",
                 "df -h shows whether a disk is full",
             ) from error
         raise _damaged(path, message) from error
@@ -54,8 +55,10 @@ def explained(path: Path) -> Iterator[None]:
 def _damaged(path: Path, message: str) -> Failed:
     return Failed(
         "database_damaged",
-        f"{path} cannot be read to its end ({message}); it is damaged or half-written. Nothing was changed",
-        f"{command_line('sqlite3', path, 'pragma integrity_check')} says more; give a sound copy with --db",
+        f"{path} cannot be read to its end ({message}); it is damaged or half-written. Nothing "
+        "was changed",
+        f"{command_line('sqlite3', path, 'pragma integrity_check')} says more; give a sound copy "
+        "with --db",
     )
 
 
@@ -71,7 +74,8 @@ def _copy_file(source: Path, target: Path) -> None:
     except OSError as error:
         raise Failed(
             "write_failed",
-            f"{source} is in a directory that cannot be written, and copying it to {target.parent} failed: {error.strerror}",
+            f"{source} is in a directory that cannot be written, and copying it to "
+            f"{target.parent} failed: {error.strerror}",
             command_line("df", "-h", target.parent),
         ) from error
 
@@ -79,8 +83,9 @@ def _copy_file(source: Path, target: Path) -> None:
 def _copied(path: Path, directory: Path) -> Path:
     """A copy of the database at `path` and of what SQLite keeps beside it, all of one moment.
 
-    Not immutable=1, which leaves out the rows in the log, and goes wrong when somebody writes. Raises Busy when the files
-    change while they are copied, Missing where they cannot be read, and Failed where there is no room.
+    Not immutable=1, which leaves out the rows in the log, and goes wrong when somebody writes.
+    Raises Busy when the files change while they are copied, Missing where they cannot be read, and
+    Failed where there is no room.
     """
     files = [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-journal"))]
 
@@ -98,14 +103,17 @@ def _copied(path: Path, directory: Path) -> Path:
             return directory / path.name
     raise Busy(
         "database_locked",
-        f"{path} is in a directory that cannot be written, so it is read from a copy, and it changed each of the "
+        f"{path} is in a directory that cannot be written, so it is read from a copy, and it "
+        "changed each of the "
         f"{COPY_ATTEMPTS} times that it was copied",
         "run the same command again in a moment",
     )
 
 
 class FaeDatabase:
-    """An open database. Use as a context manager. Raises Missing, Busy or Failed as `explained` says."""
+    """An open database. Use as a context manager. Raises Missing, Busy or Failed as `explained`
+    says.
+    """
 
     def __init__(self, path: Path):
         self.path = path.expanduser()
@@ -122,7 +130,8 @@ class FaeDatabase:
             except sqlite3.OperationalError as error:
                 if "readonly" not in str(error) and "unable to open" not in str(error):
                     raise
-                # A write-ahead log, or what a crash left half-written, is only read where files can be made beside it.
+                # A write-ahead log, or what a crash left half-written, is only read where files can
+                # be made beside it.
                 self._copy = tempfile.TemporaryDirectory()
                 try:
                     self._open(_copied(self.path, Path(self._copy.name)), "rw")
@@ -167,7 +176,8 @@ class FaeDatabase:
         if "schema_meta" not in self.tables or "memory_records" not in self.tables:
             raise Failed(
                 "unknown_schema",
-                f"{self.path} has none of Fae's tables (found: {', '.join(sorted(self.tables)[:8]) or 'nothing'})",
+                f"{self.path} has none of Fae's tables (found: "
+                f"{', '.join(sorted(self.tables)[:8]) or 'nothing'})",
                 "name Fae's own file with --db; it is called fae.db",
             )
         row = self.connection.execute(
@@ -192,12 +202,15 @@ class FaeDatabase:
         ).fetchone()[0]
 
     def episodes(self) -> Iterator[tuple]:
-        """(rowid, id, status, text, source_turn_id, tags, created_at, speaker_id) of each episode, oldest first."""
+        """(rowid, id, status, text, source_turn_id, tags, created_at, speaker_id) of each episode,
+        oldest first.
+        """
         there = self.columns("memory_records")
         wanted = ("source_turn_id", "tags", "created_at", "speaker_id")
         columns = ", ".join(name if name in there else "NULL" for name in wanted)
         return self.connection.execute(
-            f"SELECT rowid, id, status, text, {columns} FROM memory_records WHERE kind = 'episode' ORDER BY rowid"
+            f"SELECT rowid, id, status, text, {columns} FROM memory_records WHERE kind = "
+            "'episode' ORDER BY rowid"
         )
 
     def episode(self, rowid: int) -> tuple[str, str]:
@@ -207,12 +220,16 @@ class FaeDatabase:
         ).fetchone()
 
     def messages(self) -> Iterator[tuple]:
-        """(id, session_id, session kind, turn_id, role, speaker_id, tool_name, content, created_at), as they were said."""
+        """(id, session_id, session kind, turn_id, role, speaker_id, tool_name, content,
+        created_at), as they were said.
+        """
         if not {"session_messages", "conversation_sessions"} <= self.tables:
             return iter(())
         return self.connection.execute(
-            "SELECT m.id, m.session_id, s.kind, m.turn_id, m.role, m.speaker_id, m.tool_name, m.content, m.created_at"
-            " FROM session_messages m LEFT JOIN conversation_sessions s ON s.id = m.session_id ORDER BY m.rowid"
+            "SELECT m.id, m.session_id, s.kind, m.turn_id, m.role, m.speaker_id, m.tool_name, "
+            "m.content, m.created_at"
+            " FROM session_messages m LEFT JOIN conversation_sessions s ON s.id = m.session_id "
+            "ORDER BY m.rowid"
         )
 
     def forget_messages(self) -> Iterator[tuple[str, int]]:
@@ -220,21 +237,27 @@ class FaeDatabase:
         if "session_messages" not in self.tables:
             return iter(())
         return self.connection.execute(
-            "SELECT content, created_at FROM session_messages WHERE role = 'user' AND (content LIKE '%forget%'"
-            " OR content LIKE '%remember%' OR content LIKE '%memory%' OR content LIKE '%erase%' OR content LIKE '%unlearn%'"
-            " OR content LIKE '%wipe%' OR content LIKE '%delete%about%' OR content LIKE '%remove%about%' OR content LIKE '%clear%about%'"
+            "SELECT content, created_at FROM session_messages WHERE role = 'user' AND (content "
+            "LIKE '%forget%'"
+            " OR content LIKE '%remember%' OR content LIKE '%memory%' OR content LIKE '%erase%' "
+            "OR content LIKE '%unlearn%'"
+            " OR content LIKE '%wipe%' OR content LIKE '%delete%about%' OR content LIKE "
+            "'%remove%about%' OR content LIKE '%clear%about%'"
             " OR content LIKE '%want you to learn%' OR content LIKE '%want you to keep%')"
         )
 
     def audited_forgets(self) -> list[tuple[str, str | None, int]]:
-        """(record id, its text where it is still kept, unix seconds) of what was forgotten on request.
+        """(record id, its text where it is still kept, unix seconds) of what was forgotten on
+        request.
 
-        Fae's own clearing of records older than 90 days sets the same status but leaves no audit row.
+        Fae's own clearing of records older than 90 days sets the same status but leaves no audit
+        row.
         """
         if "memory_audit" not in self.tables:
             return []
         return self.connection.execute(
-            "SELECT a.target_id, r.text, a.at FROM memory_audit a LEFT JOIN memory_records r ON r.id = a.target_id"
+            "SELECT a.target_id, r.text, a.at FROM memory_audit a LEFT JOIN memory_records r ON "
+            "r.id = a.target_id"
             " WHERE a.op IN ('forget_soft', 'forget_hard')"
         ).fetchall()
 
@@ -259,7 +282,9 @@ class FaeDatabase:
         return names
 
     def names(self) -> list[str]:
-        """The names that Fae knows: the user's own, and those of people, places and things it keeps track of."""
+        """The names that Fae knows: the user's own, and those of people, places and things it keeps
+        track of.
+        """
         rows = self.connection.execute(
             "SELECT text FROM memory_records WHERE kind = 'profile' AND status = 'active'"
             " AND text LIKE 'Primary user name is %'"

@@ -1,11 +1,13 @@
-"""The person's real conversations: what Fae remembers of each turn, in the order in which it was said.
+"""The person's conversations with Fae, turn by turn, joined from the two places where Fae keeps
+them.
 
-Fae keeps a turn twice. An episode in memory_records is redacted and can be forgotten, but stands alone; a session
-message has its place in a conversation, but is raw. Only the text of active episodes is ever handed out. The session
-messages say where a turn belongs, what came next, and whether a tool ran; the two are joined by text and time.
+An episode in memory_records is redacted and can be forgotten, but has no context; a session message
+has its place in a conversation, but is not redacted. Only the text of active episodes is used.
+Session messages say which conversation a turn belongs to, what came next, and whether a tool ran.
+The two are joined by text and time.
 
-Everything that grows with the number of turns is in a temporary SQLite file that holds hashes, numbers and message
-ids but no text, so a million episodes need little more memory than a hundred.
+Everything that grows with the number of turns is in a temporary SQLite file that holds hashes,
+numbers and message ids but no text, so a million episodes need little more memory than a hundred.
 """
 
 import json
@@ -22,7 +24,8 @@ from fae_training.conversations.forgetting import Forgotten, forget_request
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
 
-# A pause after which the next words begin a new conversation, though Fae's session goes on for as long as it runs.
+# A pause after which the next words begin a new conversation, though Fae's session goes on for as
+# long as it runs.
 NEW_CONVERSATION_SECONDS = 1800
 LONGEST_CONVERSATION = 200
 # An episode is written after its reply was spoken, so the times of the two differ.
@@ -42,8 +45,10 @@ _TABLES = """
 
 @dataclass(slots=True)
 class Turn:
-    """One thing said and its answer. Times are unix seconds; `position` counts every turn of the conversation, also
-    those that are left out; `score` is 0 to 1; `verdict` is the kind of what the person said next, as corrections.patterns has them."""
+    """One thing said and its answer. Times are unix seconds; `position` counts every turn of the
+    conversation, also those that are left out; `score` is 0 to 1; `verdict` is the kind of what the
+    person said next, one of verdicts.KINDS.
+    """
 
     episode: str
     user: str
@@ -57,7 +62,9 @@ class Turn:
 
 @dataclass(slots=True)
 class Conversation:
-    """The turns of one conversation that may be learned from, in order. `session` is None for a turn on its own."""
+    """The turns of one conversation that may be learned from, in order. `session` is None for a
+    turn on its own.
+    """
 
     id: str
     session: str | None
@@ -69,7 +76,9 @@ class Conversation:
         return part_of(self.id)
 
     def stretches(self) -> Iterator[list[Turn]]:
-        """The turns in runs without a gap: what follows a turn that is left out may not make sense without it."""
+        """The turns in runs without a gap: what follows a turn that is left out may not make sense
+        without it.
+        """
         run: list[Turn] = []
         for turn in self.turns:
             if run and turn.position != run[-1].position + 1:
@@ -95,8 +104,10 @@ class _Message:
 
 
 class Dialogue:
-    """All conversations of a database, joined and filtered. `read` counts its episodes, `excluded` those left out, by
-    reason; what `conversations()` has given out and these add up to `read` once it has run to its end."""
+    """All conversations of a database, joined and filtered. `read` counts its episodes, `excluded`
+    those left out, by reason; what `conversations()` has given out and these add up to `read` once
+    it has run to its end.
+    """
 
     def __init__(
         self,
@@ -258,10 +269,11 @@ class Dialogue:
         turn: tuple[str, str],
         at: int,
     ) -> str | None:
-        """Put an episode where it was said. Gives back the reason when it must stay out."""
+        """Assign an episode to its conversation. Returns the reason when it is left out."""
         user, reply = turn
         place = self.work.execute(
-            "SELECT rowid, at, asked_at, conversation, position, score, verdict, left_out FROM heard"
+            "SELECT rowid, at, asked_at, conversation, position, score, verdict, left_out FROM "
+            "heard"
             " WHERE key = ? AND abs(at - ?) <= ? ORDER BY abs(at - ?), rowid LIMIT 1",
             (_key(user, reply), at, JOIN_SECONDS, at),
         ).fetchone()
@@ -283,7 +295,8 @@ class Dialogue:
             if conversation is None:
                 conversation = self._add_conversation(record, None, None)
             self.work.execute(
-                "INSERT INTO turns (episode, conversation, position, asked_at, at, score, verdict) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO turns (episode, conversation, position, asked_at, at, score, "
+                "verdict) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (rowid, conversation, position, asked_at, answered_at, score, verdict),
             )
         return reason
@@ -299,9 +312,11 @@ class Dialogue:
     # What may be learned.
 
     def leave_out_duplicates(self) -> None:
-        """Keep one of each group of near-duplicate turns; a held-out one where there is one, else the oldest.
+        """Keep one of each group of near-duplicate turns; a held-out one where there is one, else
+        the oldest.
 
-        The held-out side goes first, so adding data can take a turn out of training but never out of validation.
+        The held-out side goes first, so adding data can take a turn out of training but never out
+        of validation.
         """
         seen = SeenTexts(self.work)
         duplicates = []
@@ -320,7 +335,8 @@ class Dialogue:
     def conversations(self) -> Iterator[Conversation]:
         """Each conversation with something to learn from, in the order in which they began."""
         rows = self.work.execute(
-            "SELECT c.id, c.name, c.session, c.left_out, t.episode, t.position, t.asked_at, t.at, t.score,"
+            "SELECT c.id, c.name, c.session, c.left_out, t.episode, t.position, "
+            "t.asked_at, t.at, t.score,"
             " t.verdict, t.duplicate FROM turns t JOIN conversations c ON c.id = t.conversation"
             " ORDER BY t.conversation, t.position, t.episode"
         )

@@ -1,4 +1,4 @@
-"""From the dialogue to training rows: which pieces of a conversation make a row, and what becomes of the files."""
+"""Turns conversations into training rows and writes data/sft/."""
 
 import contextlib
 import hashlib
@@ -24,8 +24,9 @@ _MOST_WORDS = 20000
 
 
 def unix_seconds(text: str) -> int:
-    """--since: unix seconds or ISO 8601, as unix seconds; "" is the beginning. A date without a zone is in this
-    machine's zone."""
+    """--since: unix seconds or ISO 8601, as unix seconds; "" is the beginning. A date without a
+    zone is in this machine's zone.
+    """
     if not text.strip():
         return 0
     with contextlib.suppress(ValueError, OverflowError):
@@ -35,12 +36,15 @@ def unix_seconds(text: str) -> int:
         return int(datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp())
     except (ValueError, OverflowError):
         raise ArgumentTypeError(
-            f"{text} is no time: expected unix seconds or a date such as 2026-11-01 or 2026-11-01T09:30:00Z"
+            f"{text} is no time: expected unix seconds or a date such as 2026-11-01 or "
+            "2026-11-01T09:30:00Z"
         ) from None
 
 
 def pieces(conversation: Conversation) -> Iterator[list[Turn]]:
-    """A conversation as rows: runs of turns without a gap, none longer than the longest turn may be."""
+    """A conversation as rows: runs of turns without a gap, none longer than the longest turn may
+    be.
+    """
     for stretch in conversation.stretches():
         piece: list[Turn] = []
         length = 0
@@ -57,10 +61,10 @@ def pieces(conversation: Conversation) -> Iterator[list[Turn]]:
 def sft_row(
     conversation: Conversation, turns: list[Turn], system_prompt: str | None
 ) -> dict | None:
-    """One supervised row, None where nothing in it is to be imitated.
+    """One supervised row, None where it has no answer to train on.
 
-    An answer that the person called wrong stays as context for the better one, with the weight 0 that means "not a
-    target" in chat fine-tuning files.
+    An answer that the person called wrong stays as context for the better one, with the weight 0
+    that means "not a target" in chat fine-tuning files.
     """
     right = [turn for turn in turns if turn.verdict != "wrong"]
     if not right:
@@ -157,7 +161,8 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
         )
     if not summary.rows["valid"]:
         warnings.append(
-            "nothing is held out yet, since by chance no conversation is on that side; more will come"
+            "nothing is held out yet, since by chance no conversation is on that side; more will "
+            "come"
         )
     used = summary.turns["train"] + summary.turns["valid"]
     return {
@@ -185,10 +190,12 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
 def write(
     directory: Path, labelled_rows: Iterable[tuple[str, dict]], meta: Callable[[], dict]
 ) -> dict:
-    """Write train.jsonl, valid.jsonl and then meta.json; nothing changes unless all of it could be written.
+    """Write train.jsonl, valid.jsonl and then meta.json; nothing changes unless all of it could be
+    written.
 
-    `meta` is called after the last row, since only then is it known; what it raises leaves the old files in place.
-    Returns what is in meta.json, with the fingerprint of the data as provenance.facts makes it.
+    `meta` is called after the last row, since only then is it known; what it raises leaves the old
+    files in place. Returns what is in meta.json, with the fingerprint of the data as
+    provenance.facts makes it.
     """
     with contextlib.ExitStack() as open_files:
         paths = {

@@ -1,14 +1,18 @@
-"""What must never be learned: what the person asked Fae to forget, and what exclusions.json names.
+"""What must never be trained on: what the person asked Fae to forget, and what exclusions.json
+names.
 
-Fae's own forget reaches at most five records, so every conversation that mentions a forgotten topic is left out
-here. Topics come from three places: exclusions.json, the person's own "forget ..." in the session messages, and,
-where no such message is kept, the records that memory_audit says were forgotten on request.
+Fae's own forget reaches at most five records, so every conversation that mentions a forgotten topic
+is left out here. Topics come from three places: exclusions.json, the person's own "forget ..." in
+the session messages, and, where no such message is kept, the records that memory_audit says were
+forgotten on request.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
+from fae_training import records
+from fae_training.conversations.cues import Cue, one_of
 from fae_training.conversations.text import (
     STOPWORDS,
     content_words,
@@ -20,27 +24,68 @@ from fae_training.errors import Failed, command_line
 from fae_training.state import Home
 
 FILE = "exclusions.json"
-LISTS = ("topics", "ids", "people")
-NONE: dict[str, list[str]] = {name: [] for name in LISTS}
 
-_POLITE = r"(?:(?:please|can you|could you|would you|will you|i want you to|i'd like you to|i need you to|you (?:can|should)|just|now|so|ok|okay|no|also|and|actually|yes)[\s,]+)*"
-_ABOUT = r"(?:(?:everything|anything|all|whatever|what|that|about|the fact that|i (?:just )?(?:said|told you|mentioned)|(?:i've|i have) (?:said|told you)|you know|you (?:have )?(?:heard|learned|learnt)|i ever said)\s+)*"
-_FORGET = [
-    re.compile(rf"^{_POLITE}(?:forget|unlearn|erase|stop remembering|do not remember|don't remember|wipe)(?!\s+to\b)\s+(?P<topic>.+)$", re.I),
-    re.compile(rf"^{_POLITE}(?:delete|remove|clear)\s+(?P<topic>.+?)\s+from (?:your |the )?memory\b", re.I),
-    re.compile(rf"^{_POLITE}(?:delete|remove|clear) (?:everything |all |what )?(?:you know |you remember )?about (?P<topic>.+)$", re.I),
-    re.compile(r"\b(?:don't|do not) want you to (?:remember|learn|keep) (?P<topic>.+)$", re.I),
-]  # fmt: skip
+
+@dataclass(frozen=True)
+class Exclusions:
+    """exclusions.json: what must never be learned, whoever said it."""
+
+    topics: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+    def with_phrases(self, phrases: Iterable[str]) -> "Exclusions":
+        """These and each phrase: "person:NAME", "id:ID", or WORDS for a topic."""
+        kinds = {"person": "people", "id": "ids", "topic": "topics"}
+        extended = {name: list(entries) for name, entries in asdict(self).items()}
+        for phrase in phrases:
+            prefix, colon, rest = phrase.partition(":")
+            kind = kinds.get(prefix.strip().lower()) if colon else None
+            entries, value = extended[kind or "topics"], (rest if kind else phrase).strip()
+            if value and value not in entries:
+                entries.append(value)
+        return Exclusions(**{name: tuple(entries) for name, entries in extended.items()})
+
+
+_BEFORE = one_of(
+    "please, can you, could you, would you, will you, i want you to, i'd like you to, "
+    "i need you to, you (?:can|should), just, now, so, ok, okay, no, also, and, actually, yes"
+)
+_POLITE = rf"(?:{_BEFORE}[\s,]+)*"
+_SAID = one_of(
+    "everything, anything, all, whatever, what, that, about, the fact that, "
+    "i (?:just )?(?:said|told you|mentioned), (?:i've|i have) (?:said|told you), you know, "
+    "you (?:have )?(?:heard|learned|learnt), i ever said"
+)
+_ABOUT = rf"(?:{_SAID}\s+)*"
+# fmt: off
+FORGET = (
+    Cue("please forget the interview",
+        rf"^{_POLITE}(?:forget|unlearn|erase|stop remembering|do not remember|don't remember|wipe)"
+        r"(?!\s+to\b)\s+(?P<topic>.+)$"),
+    Cue("delete the interview from your memory",
+        rf"^{_POLITE}(?:delete|remove|clear)\s+(?P<topic>.+?)\s+from (?:your |the )?memory\b"),
+    Cue("remove everything you know about the interview",
+        rf"^{_POLITE}(?:delete|remove|clear) "
+        r"(?:everything |all |what )?(?:you know |you remember )?about (?P<topic>.+)$"),
+    Cue("I don't want you to remember the interview",
+        r"\b(?:don't|do not) want you to (?:remember|learn|keep) (?P<topic>.+)$"),
+)
+# fmt: on
+_FORGET = [re.compile(cue.pattern, re.I) for cue in FORGET]
 _MAY_FORGET = re.compile(r"forget|unlearn|erase|remember|wipe|memory|\babout\b|want you to", re.I)
 _EVERYTHING = re.compile(
-    r"^(?:everything|all|all of it)(?: (?:you know|(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$",
+    r"^(?:everything|all|all of it)"
+    r"(?: (?:you know|(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$",
     re.I,
 )
-# "Forget the whole thing", "forget my last question": about this conversation, and no topic to look for elsewhere.
+# "Forget the whole thing", "forget my last question": about this conversation, and no topic to look
+# for elsewhere.
 _NO_TOPIC = {
     stem(word)
-    for word in """whole last first question conversation earlier before today yesterday answer message part bit previous
-    asked time talk talked chat idea word sentence moment second mention mentioned bother matter rest""".split()  # noqa: SIM905
+    for word in """whole last first question conversation earlier before today yesterday answer
+    message part bit previous asked time talk talked chat idea word sentence moment second mention
+    mentioned bother matter rest""".split()  # noqa: SIM905
 }
 # Names that a conversation would be full of anyway, and the words of Fae's own record templates.
 _NO_NAME = STOPWORDS | {
@@ -62,7 +107,9 @@ _NO_NAME = STOPWORDS | {
 
 
 def forget_request(text: str) -> str | None:
-    """What the person asks to forget, "" for "forget it", "everything", or None when it is no such request."""
+    """What the person asks to forget, "" for "forget it", "everything", or None when it is no such
+    request.
+    """
     if not _MAY_FORGET.search(text):
         return None
     said = without_wake_word(text).replace("’", "'")
@@ -96,7 +143,7 @@ class Topic:
 
 @dataclass
 class Forgotten:
-    """Everything that must stay out, ready to be looked for. `everything_before` is in unix seconds."""
+    """Everything to leave out, indexed for searching. `everything_before` is in unix seconds."""
 
     topics: list[Topic] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
@@ -105,7 +152,9 @@ class Forgotten:
     _pattern: re.Pattern | None = None
 
     def add_topic(self, name: str, reason: str) -> None:
-        """Two words must both be there; of more, two thirds: nobody repeats a long phrase word for word."""
+        """Two words must both be there; of more, two thirds: nobody repeats a long phrase word for
+        word.
+        """
         meaning = _meaning(name) or frozenset(stem(word) for word in words(name))
         if meaning:
             needed = len(meaning) if len(meaning) <= 2 else -(-2 * len(meaning) // 3)
@@ -125,7 +174,8 @@ class Forgotten:
         self.topics.append(topic)
         for word in topic.words:
             self._by_word.setdefault(word, []).append(topic)
-        # A stem is a prefix of its words but for y/ies: enough to pass over nearly every text quickly.
+        # A stem is a prefix of its words but for y/ies: enough to pass over nearly every text
+        # quickly.
         prefixes = sorted(
             {re.escape(word[:-1] if word.endswith("y") else word) for word in self._by_word}
         )
@@ -143,55 +193,48 @@ class Forgotten:
         return None
 
 
-def load(home: Home) -> dict[str, list[str]]:
-    """exclusions.json as its three lists. Raises Failed, and goes on doing so, while it is damaged.
+def load(home: Home) -> Exclusions:
+    """exclusions.json, without entries where there is none. Raises Failed as long as it is damaged.
 
-    Going on without it would learn what the person forbade, so a file that was set aside must be repaired or
-    deleted by the person before anything is read.
+    Without it, a training would learn what the person excluded, so the person must repair or delete
+    a file that was set aside before anything is read.
     """
     aside = sorted(home.path.glob(f"{FILE}.corrupt-*"))
     if aside and not home.file(FILE).exists():
         raise Failed(
             "exclusions_damaged",
-            f"{FILE} was damaged and set aside as {aside[-1].name}; nothing is learned while it is not known what must stay out",
-            f"repair it and: {command_line('mv', aside[-1], home.file(FILE))} (or delete it to have no exclusions)",
+            f"{FILE} was damaged and set aside as {aside[-1].name}; nothing is exported until it "
+            "is known what to leave out",
+            f"repair it and: {command_line('mv', aside[-1], home.file(FILE))} (or delete it to "
+            "have no exclusions)",
         )
     data = home.read(FILE, {}) or {}
-    for name in LISTS:
-        entries = data.get(name, [])
+    data.pop("schema", None)
+    path = home.file(FILE)
+    exclusions = records.read(Exclusions, data, str(path))
+    for name, entries in data.items():
         if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
             raise Failed(
                 "exclusions_damaged",
-                f"{name!r} in {home.file(FILE)} is {str(entries)[:60]!r}, expected a list of strings",
-                f"correct {home.file(FILE)}",
+                f"{name!r} in {path} is {str(entries)[:60]!r}, expected a list of strings",
+                f"correct {path}",
             )
-    return {name: data.get(name, []) for name in LISTS}
+    return exclusions
 
 
-def with_exclusions(lists: dict[str, list[str]], phrases: Iterable[str]) -> dict[str, list[str]]:
-    """`lists` with each phrase added: "person:NAME", "id:ID", or WORDS for a topic."""
-    extended = {name: list(entries) for name, entries in lists.items()}
-    kinds = {"person": "people", "id": "ids", "topic": "topics"}
-    for phrase in phrases:
-        prefix, colon, rest = phrase.partition(":")
-        kind = kinds.get(prefix.strip().lower()) if colon else None
-        entries, value = extended[kind or "topics"], (rest if kind else phrase).strip()
-        if value and value not in entries:
-            entries.append(value)
-    return extended
-
-
-def from_exclusions(lists: dict[str, list[str]]) -> Forgotten:
-    forgotten = Forgotten(ids=set(lists["ids"]))
-    for topic in lists["topics"]:
+def from_exclusions(exclusions: Exclusions) -> Forgotten:
+    forgotten = Forgotten(ids=set(exclusions.ids))
+    for topic in exclusions.topics:
         forgotten.add_topic(topic, "excluded_topic")
-    for person in lists["people"]:
+    for person in exclusions.people:
         forgotten.add_person(person)
     return forgotten
 
 
 def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> list[int]:
-    """Learn from the person's own "forget ..." (text, unix seconds); gives back when the requests were made."""
+    """Add the topics of the person's own requests to forget (text, unix seconds); returns the times
+    of the requests.
+    """
     times = []
     for text, at in messages:
         topic = forget_request(text)
@@ -207,10 +250,11 @@ def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> l
 def add_audited(
     forgotten: Forgotten, records: Iterable[tuple[str, int]], requests: list[int]
 ) -> None:
-    """Learn from records (text, unix seconds of the forget) whose request is not among the session messages.
+    """Add the topics of forgotten records (text, unix seconds) whose request is not among the
+    session messages.
 
-    One request forgets up to five records: what they have in common is the topic. Where that is nothing, each
-    record's own names and words are.
+    One request forgets up to five records: what they have in common is the topic. Where that is
+    nothing, each record's own names and words are.
     """
     groups: dict[int, list[str]] = {}
     for text, at in records:

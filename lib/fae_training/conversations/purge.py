@@ -1,6 +1,7 @@
-"""Forgetting that reaches what was exported before, and names the runs that have learned it."""
+"""Removes what was forgotten from earlier exports, and names the runs that were trained on it."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,20 @@ KINDS_OF_TEXT = ("sft", "dpo")
 SIDES = ("train", "valid")
 
 
-def purge(home: Home, forgotten: Forgotten) -> dict:
-    """Take every row that mentions `forgotten` out of data/sft and data/dpo, and the tokens made from them.
+@dataclass(frozen=True)
+class Purged:
+    """The result of a purge. `learned_by`: ids of the runs trained on what was removed; `active`:
+    the one of them that Fae uses now.
+    """
 
-    Returns {"rows_removed", "learned_by": [run ids], "active": the one that Fae uses now, or None}.
+    rows_removed: int
+    learned_by: list[str]
+    active: str | None
+
+
+def purge(home: Home, forgotten: Forgotten) -> Purged:
+    """Take every row that mentions `forgotten` out of data/sft and data/dpo, and the tokens made
+    from them.
     """
     removed, ids = 0, set()
     for kind in KINDS_OF_TEXT:
@@ -34,8 +45,9 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
             meta = home.file("data", kind, "meta.json")
             write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
     if removed:
-        # Rows as tokens are kept beside the state; they would outlive the text that they were made from. What is kept of
-        # the gated delta rule holds no text, and without it a run that goes on might compute with another rule.
+        # Rows as tokens are kept beside the state; they must go with the text that they were made
+        # from. What is kept of the gated delta rule holds no text, and without it a run that goes
+        # on might compute with another rule.
         for cached in home.file("cache").glob("*.json"):
             if not cached.name.startswith("gated-delta-"):
                 cached.unlink(missing_ok=True)
@@ -45,15 +57,17 @@ def purge(home: Home, forgotten: Forgotten) -> dict:
         if run.kind in KINDS_OF_TEXT and learned_from(run, ids)
     ]
     active = current(home, KINDS["sft"].slot)
-    return {
-        "rows_removed": removed,
-        "learned_by": learned_by,
-        "active": active["run"] if active and active["run"] in learned_by else None,
-    }
+    return Purged(
+        rows_removed=removed,
+        learned_by=learned_by,
+        active=active["run"] if active and active["run"] in learned_by else None,
+    )
 
 
 def _rows(path: Path) -> Iterator[Any]:
-    """The rows of a file in any form that is trained on. What is no JSON is never trained on, and goes when others do."""
+    """The rows of a file in any form that is trained on. What is no JSON is never trained on, and
+    goes when others do.
+    """
     return (row for _, row in training_rows.values(path) if not isinstance(row, ValueError))
 
 
@@ -72,7 +86,9 @@ def _mentions(row: object, forgotten: Forgotten) -> bool:
 
 
 def _said(value: object) -> Iterator[str]:
-    """The texts of a row, wherever its form has them. soul.md and tools are Fae's, not something that was said."""
+    """The texts of a row, wherever its form has them. soul.md and tools are Fae's, not something
+    that was said.
+    """
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):

@@ -1,12 +1,13 @@
-"""How much each answer is worth learning from, by what the person did next.
+"""A training weight for each answer, from what the person did next.
 
-The scores are those of Fae's specification of the memory-to-training bridge (3.1): 0.5 to begin with, a follow-up
-question +0.2, thanks or praise +0.3, three turns or more on one topic +0.2, five minutes of silence before the next
-word -0.2, an abrupt change of topic -0.1, corrected -0.1 and the corrected version +0.3, called wrong -0.3; 0 to 1.
+The scores are those of Fae's specification of the memory-to-training bridge (3.1): 0.5 to begin
+with, a follow-up question +0.2, thanks or praise +0.3, three turns or more on one topic +0.2, five
+minutes of silence before the next word -0.2, an abrupt change of topic -0.1, corrected -0.1 and the
+corrected version +0.3, called wrong -0.3; 0 to 1.
 """
 
 from fae_training.conversations.text import content_words, words
-from fae_training.corrections import patterns
+from fae_training.conversations.verdicts import classify
 
 SILENCE_SECONDS = 300
 _OPENERS = ("what", "why", "how", "when", "where", "who", "which", "and", "so", "is", "are", "does", "do", "can", "could", "would", "did")  # fmt: skip
@@ -17,7 +18,9 @@ def is_question(text: str) -> bool:
 
 
 def goes_on(user: str, reply: str, following: str) -> bool:
-    """Whether `following` stays on the topic of the turn before it: it shares a word, or leans on it ("why?")."""
+    """Whether `following` stays on the topic of the turn before it: it shares a word, or leans on
+    it ("why?").
+    """
     meaning = content_words(following)
     if not meaning:
         return True
@@ -32,8 +35,10 @@ def goes_on(user: str, reply: str, following: str) -> bool:
 
 
 def scores(turns: list[tuple[str, str, int, int]]) -> list[tuple[float, str | None]]:
-    """For each (user, reply, asked at, answered at) of a conversation, in order: its score, 0 to 1, and the verdict on
-    it in what was said next, a kind of corrections.patterns or None. Times are unix seconds."""
+    """For each (user, reply, asked at, answered at) of a conversation, in order: its score, 0 to 1,
+    and the verdict on it in what was said next, a kind of verdicts.py or None. Times are unix
+    seconds.
+    """
     values = [0.5] * len(turns)
     verdicts: list[str | None] = [None] * len(turns)
     streak = 1
@@ -41,7 +46,7 @@ def scores(turns: list[tuple[str, str, int, int]]) -> list[tuple[float, str | No
         user, reply, _, answered_at = turns[i - 1]
         following, _, asked_at, _ = turns[i]
         silence = asked_at - answered_at
-        kind = verdicts[i - 1] = patterns.classify(following, user, reply, silence)
+        kind = verdicts[i - 1] = classify(following, user, reply, silence)
         on_topic = kind is not None or goes_on(user, reply, following)
         if kind == "praise":
             values[i - 1] += 0.3

@@ -1,4 +1,4 @@
-"""An export in plain words: what was used, what was left out and why."""
+"""The reasons for leaving a turn out, as a person reads them."""
 
 REASONS = {
     "other_speaker": "said by somebody else",

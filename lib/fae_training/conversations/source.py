@@ -1,19 +1,20 @@
-"""Fae's conversations, opened: the one set of rules under which anything learns from them."""
+"""Opens Fae's conversations, with the one set of rules for everything that is trained on them."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from fae_training import fae_app
+from fae_training import fae_app, locks
 from fae_training.calling import Call
 from fae_training.conversations import forgetting
 from fae_training.conversations.database import FaeDatabase, Speakers, explained
 from fae_training.conversations.dialogue import Dialogue
+from fae_training.conversations.forgetting import Exclusions
 from fae_training.errors import Busy, Refused
 from fae_training.state import Home
 
@@ -22,7 +23,9 @@ MOST_EPISODES_FOR_FAE = 25_000
 
 
 def database_path(call: Call, script: str) -> Path:
-    """--db, or Fae's own database. Raises Refused when it is too large for the time that Fae gives a script."""
+    """--db, or Fae's own database. Raises Refused when it is too large for the time that Fae gives
+    a script.
+    """
     path = call.arguments.db or fae_app.database()
     if call.caller == "fae":
         with FaeDatabase(path) as opened:
@@ -30,7 +33,8 @@ def database_path(call: Call, script: str) -> Path:
         if episodes > MOST_EPISODES_FOR_FAE:
             raise Refused(
                 "too_large",
-                f"{path} holds {episodes:,} episodes; in Fae's 30 seconds at most {MOST_EPISODES_FOR_FAE:,} can be read",
+                f"{path} holds {episodes:,} episodes; in Fae's 30 seconds at most "
+                f"{MOST_EPISODES_FOR_FAE:,} can be read",
                 f"in Terminal: uv run scripts/{script}.py",
             )
     return path
@@ -42,21 +46,19 @@ def _stop(*_) -> None:
 
 @contextlib.contextmanager
 def workspace(home: Home) -> Iterator[Path]:
-    """A private directory for temporary files, removed afterwards, also when Fae stops the script for being slow.
+    """A private directory for temporary files, removed afterwards, also when Fae stops the script
+    for being slow.
 
     Raises Busy while another export holds it: two at once would mix their files.
     """
     directory = home.directory("data")
-    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
+    descriptor = locks.try_exclusive(directory / ".lock")
+    if descriptor is None:
         raise Busy(
             "export_running",
             "another export is reading Fae's conversations",
             "run the same command again in a moment",
-        ) from None
+        )
     for left_behind in directory.glob(".work-*"):
         shutil.rmtree(left_behind, ignore_errors=True)
     path = Path(tempfile.mkdtemp(prefix=".work-", dir=directory))
@@ -74,22 +76,22 @@ def dialogue(
     home: Home,
     database_path: Path,
     since: int = 0,
-    lists: dict | None = None,
+    exclusions: Exclusions | None = None,
     dry_run: bool = False,
 ) -> Iterator[Dialogue]:
-    """The conversations that may be learned from.
+    """The conversations that may be used for training.
 
-    `since`: unix seconds, older episodes are left out. `lists`: exclusions as forgetting.load gives them, where they
-    differ from those on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
+    `since`: unix seconds, older episodes are left out. `exclusions`: where they differ from those
+    on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
     forgetting.load and workspace do.
     """
-    lists = forgetting.load(home) if lists is None else lists
+    exclusions = forgetting.load(home) if exclusions is None else exclusions
     place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
     with FaeDatabase(database_path) as database, explained(database.path), place as work:
         people = [
-            name for person in lists["people"] for name in [person, *database.aliases(person)]
+            name for person in exclusions.people for name in [person, *database.aliases(person)]
         ]
-        forgotten = forgetting.from_exclusions(lists | {"people": people})
+        forgotten = forgetting.from_exclusions(replace(exclusions, people=tuple(people)))
         requests = forgetting.add_requests(forgotten, database.forget_messages())
         records = [(text, at) for _, text, at in database.audited_forgets() if text]
         forgetting.add_audited(forgotten, records, requests)

@@ -1,4 +1,6 @@
-"""Words and their comparison. Plain lower-case words: what speech-to-text delivers has little else."""
+"""Splitting texts into words and comparing them. Speech-to-text delivers little but lower-case
+words.
+"""
 
 import functools
 import hashlib
@@ -32,8 +34,9 @@ def words(text: str) -> list[str]:
 
 @functools.lru_cache(maxsize=1 << 15)  # people use few words, again and again
 def stem(word: str) -> str:
-    """`word` without the commonest English endings, so that "pruned", "pruning" and "prune" meet. A prefix of the
-    word, but for "ies", which becomes "y"."""
+    """`word` without the commonest English endings, so that "pruned", "pruning" and "prune" meet. A
+    prefix of the word, but for "ies", which becomes "y".
+    """
     if word.endswith("'s"):
         word = word[:-2]
     for ending, shortest in (("ing", 6), ("ly", 6), ("ies", 5), ("ed", 5), ("es", 5), ("s", 4)):
@@ -48,7 +51,7 @@ def stem(word: str) -> str:
 
 
 def content_words(text: str) -> set[str]:
-    """The stems of the words of `text` that carry meaning."""
+    """The stems of the words of `text` that are no stop words."""
     meaning = {stem(word) for word in words(text) if word not in STOPWORDS}
     return meaning - _STOPSTEMS
 
@@ -62,7 +65,7 @@ def without_wake_word(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """One spelling for texts that differ in case, punctuation, spacing or the wake word."""
+    """The same string for texts that differ in case, punctuation, spacing or the wake word alone."""
     return " ".join(words(without_wake_word(text)))
 
 

@@ -1,1 +1,1 @@
-"""What a person's corrections teach: which of two answers was better, and which word was misheard."""
+"""Training data from a person's corrections: preference pairs, and words that were misheard."""

@@ -1,4 +1,6 @@
-"""What is wrong with a set of preference pairs, in plain words, and what was done about it."""
+"""Checks a set of preference pairs, removes or reweights what is wrong, and reports it in
+sentences.
+"""
 
 import json
 import sqlite3
@@ -10,15 +12,18 @@ from fae_training.conversations.text import normalised, words
 from fae_training.row_forms import PreferencePair
 
 FEWEST_PAIRS = 20
-# The share of the weight that pairs with a shorter (or longer) chosen answer may have. Above it DPO learns length
-# itself (Singhal et al. 2023, "A Long Way to Go", and Park et al. 2024, "Disentangling Length from Quality").
+# The share of the weight that pairs with a shorter (or longer) chosen answer may have. Above it DPO
+# learns length itself (Singhal et al. 2023, "A Long Way to Go", and Park et al. 2024,
+# "Disentangling Length from Quality").
 MOST_ONE_SIDED = 0.65
 LEAST_WEIGHT_KEPT = 0.3
 
 
 @dataclass
 class Report:
-    """`remarks` are sentences for a person, what was found first and what was done about it after it."""
+    """`remarks` are sentences for a person, what was found first and what was done about it after
+    it.
+    """
 
     remarks: list[str] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -41,7 +46,8 @@ class Report:
 def check(
     rows: list[PreferencePair], held_out: list[PreferencePair]
 ) -> tuple[list[PreferencePair], list[PreferencePair], Report]:
-    """(rows to train on, rows held out, report): near-duplicates and contradictions taken out, lengths balanced.
+    """(rows to train on, rows held out, report): near-duplicates and contradictions taken out,
+    lengths balanced.
 
     Rows are oldest first. The held-out side keeps what is on both sides.
     """
@@ -53,7 +59,8 @@ def check(
     if len(rows) < FEWEST_PAIRS:
         report.remarks.append(
             f"Too few: {len(rows)} pairs to train on, expected at least {FEWEST_PAIRS}. "
-            "So few teach their own wording rather than your taste; more corrections will come with use."
+            "So few teach their own wording rather than your taste; more corrections will come "
+            "with use."
         )
     if not held_out:
         report.remarks.append(
@@ -65,7 +72,9 @@ def check(
 def _without_duplicates(
     rows: list[PreferencePair], others: list[PreferencePair], report: Report
 ) -> list[PreferencePair]:
-    """Keep the first of each group of nearly equal pairs, and none that is nearly equal to one of `others`."""
+    """Keep the first of each group of nearly equal pairs, and none that is nearly equal to one of
+    `others`.
+    """
     seen = SeenTexts(sqlite3.connect(":memory:"))
     kept = []
     for number, row in enumerate([*others, *rows]):
@@ -81,7 +90,7 @@ def _without_duplicates(
 def _without_contradictions(
     rows: list[PreferencePair], others: list[PreferencePair], report: Report
 ) -> list[PreferencePair]:
-    """Where one pair prefers what another rejects for the same question, keep the newest: tastes change."""
+    """Where one pair prefers what another rejects for the same question, keep the newest."""
     preferred = {(_question(row), _answer(row.chosen)) for row in others}
     kept = []
     for row in reversed(rows):
@@ -98,14 +107,17 @@ def _say_dropped(report: Report) -> None:
         report.remarks.append(f"{n} said nearly the same as another; one of each was kept.")
     if n := report.dropped["contradiction"]:
         report.remarks.append(
-            f"{n} contradicted a newer one (the same answer wanted once and rejected once); the newer was kept."
+            f"{n} contradicted a newer one (the same answer wanted once and rejected once); the "
+            "newer was kept."
         )
 
 
 def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair]:
-    """Lower the weight of the larger group where most chosen answers are shorter, or most are longer.
+    """Lower the weight of the larger group where most chosen answers are shorter, or most are
+    longer.
 
-    "Too long" is what people say most, and a model that is told it in nine pairs of ten learns to be curt.
+    "Too long" is what people say most, and a model that is told it in nine pairs of ten learns to
+    be curt.
     """
     if not rows:
         return rows
@@ -128,9 +140,12 @@ def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair
             ]
             left = report.weight_factor * mine / (report.weight_factor * mine + rest)
             report.remarks.append(
-                f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you wanted is {name} "
-                f"(chosen answers have {report.length_ratio:.2f} times as many words as rejected ones). "
-                f"Their weight was multiplied by {report.weight_factor:.2f}, to {left:.0%} of the whole (from {mine / total:.0%})"
+                f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you wanted "
+                f"is {name} "
+                f"(chosen answers have {report.length_ratio:.2f} times as many words as rejected "
+                "ones). "
+                f"Their weight was multiplied by {report.weight_factor:.2f}, to {left:.0%} of the "
+                f"whole (from {mine / total:.0%})"
                 + (
                     f"; {MOST_ONE_SIDED:.0%} would need pairs of the other kind."
                     if left > MOST_ONE_SIDED + 0.005

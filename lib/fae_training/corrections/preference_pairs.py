@@ -1,8 +1,10 @@
-"""Preference pairs from the person's own verdicts: which of two answers to the same request they accepted.
+"""Preference pairs from the person's own verdicts: which of two answers to the same request they
+accepted.
 
-A chain is an answer, what the person said against it, and the next answer, until one is let stand. The pair sets the
-answer that stood against the one it replaced. Both must answer the same request, so a request that was misunderstood
-is folded into the question; where the person changed what they asked for there is no pair, only a count.
+A chain is an answer, the person's objection, the next answer, and so on until one is accepted. The
+pair is the accepted answer and the one that it replaced. Both must answer the same request, so a
+request that was misunderstood is folded into the question; where the person changed what they asked
+for there is no pair, only a count.
 """
 
 import re
@@ -10,20 +12,23 @@ from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
+from fae_training.conversations.cues import Cue, any_of
 from fae_training.conversations.dialogue import Conversation, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.quality import SILENCE_SECONDS
 from fae_training.conversations.text import content_words, overlap, without_wake_word, words
+from fae_training.conversations.verdicts import REPHRASE
 from fae_training.corrections import spoken
-from fae_training.corrections.patterns import REPHRASE
 from fae_training.parts import TRAIN
+from fae_training.row_forms import PreferencePair
 
 # Explicit verdicts count most; a question asked again, or a wish after a pause, is weaker evidence.
 WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 0.9, "wrong": 0.9}
 WEIGHTS |= {"reask": 0.6, "simpler_after_silence": 0.6}
 PRAISED = 0.1
 SAME_ANSWER = 0.9
-# A word heard as another that sounds like it ("hen", "pen") is speech-to-text's mistake, not the answer's.
+# A word heard as another that sounds like it ("hen", "pen") is speech-to-text's mistake, not the
+# answer's.
 SOUNDS_ALIKE = 0.6
 
 NO_PAIR = {
@@ -32,43 +37,77 @@ NO_PAIR = {
     "not_followed": "the next answer was not what you asked for (not shorter, not longer)",
     "other_subject": "the next answer is about something else",
     "same_answer": "both answers are the same",
-    "not_accepted": "no answer was let stand",
+    "not_accepted": "no answer was accepted",
     "answer_missing": "the next answer must not be learned from",
     "only_an_apology": "the next answer only apologises",
 }
 
-_LEAD_IN = re.compile(
-    r"^(?:(?:(?:i'm |i am )?(?:so |very )?sorry(?: about that| for (?:that|the \w+))?|(?:my )?apologies|my (?:mistake|bad)|i apologi[sz]e[^.!,]*|you're (?:absolutely |quite )?right"
-    r"|you are right|oh|ah|oops|of course|sure(?: thing)?|certainly|okay|ok|right|alright|got it|no problem|absolutely|thanks? (?:you )?for [^.,!]{1,40}|good (?:point|catch)|i see|understood"
-    r"|here(?:'s| is)(?: it)? (?:a |the |it )?[^.:]{0,40}?(?:version|answer|again|words)[^.:]{0,20})[\s]*[,.!:—–-]+\s*)+",
-    re.I,
+# fmt: off
+# How an answer begins that was asked for again; without it the answer stands by itself.
+LEAD_INS = (
+    Cue("I'm so sorry about that.",
+        r"(?:i'm |i am )?(?:so |very )?sorry(?: about that| for (?:that|the \w+))?"),
+    Cue("My apologies!", r"(?:my )?apologies"),
+    Cue("My mistake:", r"my (?:mistake|bad)"),
+    Cue("I apologise for the confusion.", r"i apologi[sz]e[^.!,]*"),
+    Cue("You're absolutely right,", r"you're (?:absolutely |quite )?right"),
+    Cue("You are right.", r"you are right"),
+    Cue("Oh,", r"oh"),
+    Cue("Ah,", r"ah"),
+    Cue("Oops!", r"oops"),
+    Cue("Of course.", r"of course"),
+    Cue("Sure thing!", r"sure(?: thing)?"),
+    Cue("Certainly!", r"certainly"),
+    Cue("Okay,", r"okay"),
+    Cue("Ok.", r"ok"),
+    Cue("Right,", r"right"),
+    Cue("Alright,", r"alright"),
+    Cue("Got it.", r"got it"),
+    Cue("No problem.", r"no problem"),
+    Cue("Absolutely!", r"absolutely"),
+    Cue("Thank you for telling me.", r"thanks? (?:you )?for [^.,!]{1,40}"),
+    Cue("Good catch!", r"good (?:point|catch)"),
+    Cue("I see.", r"i see"),
+    Cue("Understood.", r"understood"),
+    Cue("Here is a shorter version:",
+        r"here(?:'s| is)(?: it)? (?:a |the |it )?"
+        r"[^.:]{0,40}?(?:version|answer|again|words)[^.:]{0,20}"),
 )
+# fmt: on
+_LEAD_IN = re.compile(rf"^(?:(?:{any_of(LEAD_INS).pattern})[\s]*[,.!:—–-]+\s*)+", re.I)
 _MEANT_LEAD = re.compile(
-    r"^(?:(?:no|nope|sorry|oh|um|well|actually|wait)[\s,.!]+)*(?:that's not what i meant[\s,.]*)?(?:what )?(?:i (?:really |actually )?(?:meant|mean|said|was (?:asking|talking|thinking)(?: about| of)?"
-    r"|was referring to)|i'm (?:asking|talking) about|i want to know about|you misunderstood(?: me)?|my question was(?: about)?)?(?: was| is)?[\s,:]*",
+    r"^(?:(?:no|nope|sorry|oh|um|well|actually|wait)[\s,.!]+)*"
+    r"(?:that's not what i meant[\s,.]*)?(?:what )?"
+    r"(?:i (?:really |actually )?"
+    r"(?:meant|mean|said|was (?:asking|talking|thinking)(?: about| of)?|was referring to)"
+    r"|i'm (?:asking|talking) about|i want to know about|you misunderstood(?: me)?"
+    r"|my question was(?: about)?)?(?: was| is)?[\s,:]*",
     re.I,
 )
 _DETERMINER = re.compile(
-    r"^(?:the|a|an|my|your|his|her|our|their|this|that|one|how|what|where|when|why|who|which|in|on|at|for|as|to|about|with)\b",
+    r"^(?:the|a|an|my|your|his|her|our|their|this|that|one|how|what|where|when|why|who|which|in|on"
+    r"|at|for|as|to|about|with)\b",
     re.I,
 )
 _CALENDAR = re.compile(
-    r"\b(?:\d+|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|may|june|july"
-    r"|august|september|october|november|december|today|tomorrow|tonight|yesterday)\b",
+    r"\b(?:\d+|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april"
+    r"|may|june|july|august|september|october|november|december|today|tomorrow|tonight|yesterday)\b",
     re.I,
 )
 
 
 class Mine:
-    """Pairs from conversations. `found` counts corrections by kind, `left_out` those without a pair, by reason."""
+    """Pairs from conversations. `found` counts corrections by kind, `left_out` those without a
+    pair, by reason.
+    """
 
     def __init__(self, system_prompt: str | None):
         self.system_prompt = system_prompt
         self.found: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
 
-    def pairs(self, conversation: Conversation) -> Iterator[dict]:
-        """The rows of one conversation, in its order."""
+    def pairs(self, conversation: Conversation) -> Iterator[PreferencePair]:
+        """The pairs of one conversation, in its order."""
         for turns in conversation.stretches():
             place = 0
             while place < len(turns):
@@ -79,18 +118,21 @@ class Mine:
                 self.found["praise"] += end < len(turns) and turns[end].verdict == "praise"
                 if end > place:
                     pair = self._pair(conversation, turns, place, end)
-                    if isinstance(pair, dict):
+                    if isinstance(pair, PreferencePair):
                         yield pair
                     else:
-                        # Of a chain only its last step makes a pair: the answers before it were not let stand.
+                        # Of a chain only its last step makes a pair: the answers before it were not
+                        # accepted.
                         self.left_out[pair] += 1
                     self.left_out["not_accepted"] += end - place - 1
                 place = end + 1
 
     def _pair(
         self, conversation: Conversation, turns: list[Turn], start: int, end: int
-    ) -> dict | str:
-        """The pair of the chain from `start` to the answer at `end`, or the reason why there is none."""
+    ) -> PreferencePair | str:
+        """The pair of the chain from `start` to the answer at `end`, or the reason why there is
+        none.
+        """
         if end >= len(turns):
             return "answer_missing"
         rejected, accepted = turns[end - 1], turns[end]
@@ -111,18 +153,18 @@ class Mine:
             return problem
         system = [{"role": "system", "content": self.system_prompt}] if self.system_prompt else []
         weight = WEIGHTS[pattern] + (PRAISED if accepted.verdict == "praise" else 0)
-        pair = {
-            "prompt": [*system, *_context(turns[:start]), {"role": "user", "content": request}],
-            "chosen": [{"role": "assistant", "content": chosen}],
-            "rejected": [{"role": "assistant", "content": rejected.reply}],
-            "pattern": pattern,
-            "weight": round(weight, 3),
-            "source": {
+        return PreferencePair(
+            prompt=[*system, *_context(turns[:start]), {"role": "user", "content": request}],
+            chosen={"role": "assistant", "content": chosen},
+            rejected={"role": "assistant", "content": rejected.reply},
+            pattern=pattern,
+            weight=round(weight, 3),
+            source={
                 "ids": [turn.episode for turn in turns[start : end + 1]],
                 "session": conversation.session,
             },
-        }
-        return pair if conversation.part == TRAIN else pair | {"part": conversation.part}
+            part=None if conversation.part == TRAIN else conversation.part,
+        )
 
 
 def _is_correction(verdict: str | None) -> bool:
@@ -130,7 +172,9 @@ def _is_correction(verdict: str | None) -> bool:
 
 
 def _pattern(turns: list[Turn], place: int) -> str:
-    """The verdict on the answer at `place`; a simpler version asked for after five minutes is a kind of its own."""
+    """The verdict on the answer at `place`; a simpler version asked for after five minutes is a
+    kind of its own.
+    """
     verdict = turns[place].verdict
     if verdict == "simpler" and place + 1 < len(turns):
         silence = turns[place + 1].asked_at - turns[place].answered_at
@@ -156,8 +200,9 @@ def _context(turns: list[Turn]) -> list[dict]:
 def fold(request: str, reply: str, correction: str) -> str:
     """The request as it was meant, or a reason of NO_PAIR.
 
-    "How tall is Jordan?", "I meant the basketball player" is one request said in two parts. "What's on in Paris?",
-    "I meant London" is another request than the one that was answered, and the answer to it was not a bad one.
+    "How tall is Jordan?", "I meant the basketball player" is one request said in two parts. "What's
+    on in Paris?", "I meant London" is another request than the one that was answered, and the
+    answer to it was not a bad one.
     """
     meant = _MEANT_LEAD.sub("", without_wake_word(correction)).strip(" ,.!?")
     if not content_words(meant):
@@ -176,14 +221,15 @@ def fold(request: str, reply: str, correction: str) -> str:
             return "misheard"
     adds = content_words(meant) & content_words(request) or _DETERMINER.match(meant)
     if not adds:
-        # A bare word takes the place of another: it names a different thing, it does not describe the same one.
+        # A bare word takes the place of another: it names a different thing, it does not describe
+        # the same one.
         return "request_changed"
     stop = "" if request.rstrip().endswith((".", "?", "!")) else "."
     return f"{request.rstrip()}{stop} I mean {meant}."
 
 
 def _problem(pattern: str, request: str, chosen: str, rejected: str) -> str | None:
-    """Why the two answers make no honest pair."""
+    """Why the two answers are no usable pair."""
     good, bad, asked = content_words(chosen), content_words(rejected), content_words(request)
     if not words(chosen) or (
         pattern == "wrong" and not good - content_words("sorry mistake correct remember apologise")

@@ -1,28 +1,48 @@
 """Whether two spellings may be said alike: Siobhan and Shivon, Niamh and Neve, Xavier and Zavier.
 
-Letters in common are no measure of it (Siobhan, Shivon: 0.46; Monday, Sunday: 0.67). What stays when a name is spelled by
-ear are its consonants, up to those that English spelling confuses. So each spelling has a few keys, of one letter for
-each group of consonants, for where a spelling can be said in two ways there are two ("g" in Gerard and Gilbert). The rules
-are English, Irish and what English makes of other languages' names; nothing of them is a dictionary.
+Letters in common are no measure of it (Siobhan, Shivon: 0.46; Monday, Sunday: 0.67). What stays
+when a name is spelled by ear are its consonants, up to those that English spelling confuses. So
+each spelling has a few keys, of one letter for each group of consonants, for where a spelling can
+be said in two ways there are two ("g" in Gerard and Gilbert). The rules are English, Irish and what
+English makes of other languages' names; nothing of them is a dictionary.
 """
 
 import re
 import unicodedata
 from difflib import SequenceMatcher
 
-# Share of letters in common from which two spellings are taken for one word, where their keys nearly agree too.
+# Share of letters in common from which two spellings are taken for one word, where their keys
+# nearly agree too.
 SAME_LETTERS = 0.55
 # Share of consonant groups in common that goes with it.
 SAME_KEY = 0.8
 
 # In order; what a spelling is replaced by is said so in every word.
 _ALWAYS = (
-    (r"^(?:kn|gn|pn|mn)", "n"), (r"^wr", "r"), (r"^ps", "s"), (r"^pf", "f"), (r"^x", "s"), (r"^rh", "r"), (r"^isl", "il"), (r"^wh", "w"),
-    (r"mb$", "m"), (r"mn$", "m"), (r"cester", "ster"),
-    (r"sch|tch|dg(?=e|i|y)|cz|sz|sh|tsch", "S"), (r"(?<=.)ti(?=on|a)", "S"),
-    (r"ph", "f"), (r"[bm]h", "v"), (r"fh", ""), (r"th", "t"), (r"d?gh(?=[^aeiou]|$)|gh", ""), (r"dh", ""),
-    (r"ck", "k"), (r"qu?", "k"), (r"gu(?=[ei])", "k"), (r"x", "ks"),
-)  # fmt: skip
+    (r"^(?:kn|gn|pn|mn)", "n"),  # Knight
+    (r"^wr", "r"),  # Wreath
+    (r"^ps", "s"),  # Psalm
+    (r"^pf", "f"),  # Pfeiffer
+    (r"^x", "s"),  # Xavier
+    (r"^rh", "r"),  # Rhys
+    (r"^isl", "il"),  # Islay
+    (r"^wh", "w"),  # White
+    (r"mb$", "m"),  # Lamb
+    (r"mn$", "m"),  # Autumn
+    (r"cester", "ster"),  # Worcester
+    (r"sch|tch|dg(?=e|i|y)|cz|sz|sh|tsch", "S"),  # Schmidt
+    (r"(?<=.)ti(?=on|a)", "S"),  # Tatiana
+    (r"ph", "f"),  # Philip
+    (r"[bm]h", "v"),  # Siobhan
+    (r"fh", ""),  # Fhionn
+    (r"th", "t"),  # Thea
+    (r"d?gh(?=[^aeiou]|$)|gh", ""),  # Vaughn
+    (r"dh", ""),  # Sadhbh
+    (r"ck", "k"),  # Jack
+    (r"qu?", "k"),  # Quinn
+    (r"gu(?=[ei])", "k"),  # Guido
+    (r"x", "ks"),  # Max
+)
 # Said in two ways: each gives keys of its own.
 _EITHER = (
     (r"ch", ("S", "k")),
@@ -42,7 +62,9 @@ MOST_KEYS = 32
 
 
 def _letters(text: str) -> str:
-    """`text` in lower case without accents, spaces and signs; letters of other scripts stay as they are."""
+    """`text` in lower case without accents, spaces and signs; letters of other scripts stay as they
+    are.
+    """
     parts = unicodedata.normalize(
         "NFKD",
         text.lower().replace("ß", "ss").replace("ø", "o").replace("æ", "e").replace("ł", "l"),

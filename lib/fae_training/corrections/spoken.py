@@ -1,7 +1,8 @@
-"""Words that Fae misheard, found in what the person said about them: "my name is Marion, not Marian".
+"""Words that Fae misheard, found in what the person said about them: "my name is Marion, not
+Marian".
 
-Where the person does not say that it is a name, only words that sound alike are taken for misheard ones: "it's
-Prince, not Michael Jackson" corrects a fact.
+Where the person does not say that it is a name, only words that sound alike are taken for misheard
+ones: "it's Prince, not Michael Jackson" corrects a fact.
 """
 
 import itertools
@@ -9,39 +10,77 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fae_training.conversations.cues import Cue
 from fae_training.conversations.dialogue import Conversation
 from fae_training.conversations.text import STOPWORDS, WORD, without_wake_word
 from fae_training.corrections import sounds
 
-# Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday" corrects a fact.
+# Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday"
+# corrects a fact.
 _CHOSEN = frozenset(
-    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august
-    september october november december one two three four five six seven eight nine ten eleven twelve thirteen
-    fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
-    left right north south east west northern southern eastern western""".split()  # noqa: SIM905
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june
+    july august september october november december one two three four five six seven eight nine ten
+    eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty
+    fifty sixty seventy eighty ninety left right north south east west northern southern eastern
+    western""".split()  # noqa: SIM905
 )
-# A name may hold signs (AT&T, C++, Jean-Luc) and marks that are no letters (those of Devanagari); its length is bounded,
-# so that no text takes long.
+# A name may hold signs (AT&T, C++, Jean-Luc) and marks that are no letters (those of Devanagari);
+# its length is bounded, so that no text takes long.
 _WORD = r"[^\W\d_](?:[^\s,.;:!?\"()]|\.(?=\w)){0,39}"
 _TERM = rf"{_WORD}(?: {_WORD}){{0,2}}?"
 _END = r"(?=\s*(?:[,.;!?]|$| please\b| fae\b))"
 _NOT = r"[\s,]+(?:and )?not "
 
-_PATTERNS = [
-    (name, re.compile(pattern, re.I))
-    for name, pattern in [
-        ("name", rf"\b(?:my|his|her|their|the|our|its) (?:\w+(?:'s)? )?name(?: is|'s|’s) (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
-        ("called", rf"\b(?:call (?:me|her|him|it)|called|named) (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
-        ("is", rf"\b(?:i'm|i am|she's|he's|they're) (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
-        ("said", rf"\bi said (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
-        ("not", rf"^(?:no,? )?not (?P<heard>{_TERM}),? (?:but )?(?P<meant>{_TERM}){_END}"),
-        ("is_not", rf"(?:^(?!(?:no|it's|that's|it is|that is)\b)|\b(?:no|it's|that's|it is|that is)[\s,]+(?!(?:it's|that's)\b))(?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
-        ("spelled", rf"\b(?P<heard>{_TERM}) (?:is |it's )?spel(?:led|t)(?: with)?:? (?P<letters>[a-z](?:[\s.-]+[a-z]){{1,}})\b"),
-        ("spelled", r"\b(?:it's|that's|it is|is) spel(?:led|t):? (?P<letters>[a-z](?:[\s.-]+[a-z]){1,})\b"),
-        ("as_in", rf"^(?:no[\s,]+)+(?P<meant>{_TERM})[\s,]+as in\b"),
-        ("said", rf"^(?:no[\s,]+)*i said (?P<meant>{_TERM}){_END}"),
-    ]
-]  # fmt: skip
+# In this order: the first form that a sentence has decides. Groups: meant, and heard or letters.
+# fmt: off
+FORMS = {
+    "name": (
+        Cue("my name is Marion, not Marian",
+            r"\b(?:my|his|her|their|the|our|its) (?:\w+(?:'s)? )?name(?: is|'s|’s) "
+            rf"(?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+    ),
+    "called": (
+        Cue("call me Marion, not Marian",
+            r"\b(?:call (?:me|her|him|it)|called|named) "
+            rf"(?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+    ),
+    "is": (
+        Cue("I'm Marion, not Marian",
+            r"\b(?:i'm|i am|she's|he's|they're) "
+            rf"(?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+    ),
+    "said_not": (
+        Cue("I said Marion, not Marian",
+            rf"\bi said (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+    ),
+    "not": (
+        Cue("not Marian, but Marion",
+            rf"^(?:no,? )?not (?P<heard>{_TERM}),? (?:but )?(?P<meant>{_TERM}){_END}"),
+    ),
+    "is_not": (
+        Cue("it's Marion, not Marian",
+            r"(?:^(?!(?:no|it's|that's|it is|that is)\b)"
+            r"|\b(?:no|it's|that's|it is|that is)[\s,]+(?!(?:it's|that's)\b))"
+            rf"(?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+    ),
+    "spelled": (
+        Cue("Marian is spelled M A R I O N",
+            rf"\b(?P<heard>{_TERM}) (?:is |it's )?spel(?:led|t)(?: with)?:? "
+            r"(?P<letters>[a-z](?:[\s.-]+[a-z]){1,})\b"),
+        Cue("that's spelled M A R I O N",
+            r"\b(?:it's|that's|it is|is) spel(?:led|t):? "
+            r"(?P<letters>[a-z](?:[\s.-]+[a-z]){1,})\b"),
+    ),
+    "as_in": (
+        Cue("no, Marion as in Cotillard",
+            rf"^(?:no[\s,]+)+(?P<meant>{_TERM})[\s,]+as in\b"),
+    ),
+    "said": (
+        Cue("no, I said Marion", rf"^(?:no[\s,]+)*i said (?P<meant>{_TERM}){_END}"),
+    ),
+}
+# fmt: on
+_PATTERNS = [(form, re.compile(cue.pattern, re.I)) for form, cues in FORMS.items() for cue in cues]
 
 
 @dataclass(frozen=True)
@@ -54,7 +93,9 @@ class SpokenCorrection:
 
 
 def find(said: str, before: str = "") -> SpokenCorrection | None:
-    """The misheard word that `said` corrects; `before` is what the person was heard to say just before."""
+    """The misheard word that `said` corrects; `before` is what the person was heard to say just
+    before.
+    """
     said = without_wake_word(said).replace("’", "'")
     for name, pattern in _PATTERNS:
         match = pattern.search(said)
@@ -78,15 +119,16 @@ def _joined(letters: str) -> str:
 def _is_misheard(heard: str, meant: str, pattern: str) -> bool:
     """Whether the two differ, carry meaning, and were said of a name or sound alike.
 
-    Siobhan may well be heard as "chevron" where it is said to be a name. Where it is not, "it's cheese, not juice"
-    corrects a fact: a word that is not written as a name must share its letters too.
+    Siobhan may well be heard as "chevron" where it is said to be a name. Where it is not, "it's
+    cheese, not juice" corrects a fact: a word that is not written as a name must share its letters
+    too.
     """
     both = {heard.lower(), meant.lower()}
     if len(both) == 1 or both & STOPWORDS:
         return False
     if pattern in ("name", "called"):
         return True
-    if pattern in ("said", "spelled", "as_in"):
+    if pattern in ("said", "said_not", "spelled", "as_in"):
         return _likeness(heard, meant) >= sounds.SAME_LETTERS
     if both <= _CHOSEN or not sounds.alike(heard, meant):
         return False

@@ -1,1 +1,1 @@
-"""Speech-to-text that learns how one person's names and words sound."""
+"""Speech-to-text that is fine-tuned on one person's names and words."""

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from fae_training.language.batches import Batches
-from fae_training.speech import clips, recogniser
+from fae_training.speech import clips, material, recogniser
 from fae_training.speech.recogniser import SpeechRow
-from fae_training.state import Home, read_jsonl
+from fae_training.state import Home
 
 # A recording is how this person really sounds; a synthesised clip only stands in for one.
 WEIGHT_OF_A_RECORDING = 2.0
@@ -29,12 +29,13 @@ def rows_of(
     advance(clips done, of all) is called after each clip and may raise to end the work.
     """
     rows = []
-    lines = read_jsonl(home.file("data", "stt", f"{side}.jsonl"))
-    for line in lines:
-        features = recogniser.encode(model, clips.read(home.file(line["audio"])).samples)
-        weight = WEIGHT_OF_A_RECORDING if line["origin"] == "recorded" else 1.0
-        rows.append(recogniser.row(model, features, line["text"], weight, line["audio"]))
-        advance(len(rows), len(lines))
+    examples = material.read_examples(home, side)
+    for example in examples:
+        sound = clips.read(home.file(example.audio)).samples
+        weight = WEIGHT_OF_A_RECORDING if example.origin == "recorded" else 1.0
+        features = recogniser.encode(model, sound)
+        rows.append(recogniser.row(model, features, example.text, weight, example.audio))
+        advance(len(rows), len(examples))
     return rows
 
 
@@ -44,7 +45,9 @@ def mean_loss(
     advance: Callable[[int, int], None] = lambda done, total: None,
     size: int = 8,
 ) -> float:
-    """Nats for each target, over all rows, recordings weighing more. advance(rows done, of all) may raise to end it."""
+    """Nats for each target, over all rows, recordings weighing more. advance(rows done, of all) may
+    raise to end it.
+    """
     ordered = sorted(rows, key=lambda row: len(row.tokens))
     total = weight = 0.0
     for start in range(0, len(ordered), size):

@@ -1,7 +1,7 @@
-"""Recordings: read in whatever form they come, checked, and kept as 16 kHz mono.
+"""Recordings: read in any format that soundfile knows, checked, and stored as 16 kHz mono.
 
-Nothing is ever cut or repaired without a word: `inspect` names what is wrong with a clip, and the caller decides
-whether it is refused or only reported.
+Nothing is cut or repaired silently: `inspect` names what is wrong with a clip, and the caller
+decides whether it is refused or only reported.
 """
 
 import hashlib
@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
+import soundfile
+
 from fae_training.audio import SAMPLE_RATE
 from fae_training.errors import BadRequest, Missing, command_line
-from fae_training.speech.synthesis import resample, trim_silence
+from fae_training.speech.sound import resample, trim_silence
 from fae_training.state import Home, atomic_file
 
 SHORTEST_SECONDS = 0.3
@@ -26,7 +29,9 @@ UNUSABLE = ("missing", "not_audio", "empty", "too_short", "too_long", "silent")
 
 @dataclass(frozen=True)
 class Clip:
-    """Samples of shape (n,) at 16 kHz, float32 in [-1, 1], and what is wrong with them ([] when nothing is)."""
+    """Samples of shape (n,) at 16 kHz, float32 in [-1, 1], and what is wrong with them ([] when
+    nothing is).
+    """
 
     samples: Any
     problems: list[str]
@@ -41,13 +46,12 @@ class Clip:
 
 
 def read(path: Path) -> Clip:
-    """Any file that soundfile reads, channels averaged and resampled; too long a one without its silent ends.
+    """Any file that soundfile reads, channels averaged and resampled; too long a one without its
+    silent ends.
 
-    Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at its head.
+    Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at
+    its head.
     """
-    import numpy
-    import soundfile
-
     if not path.is_file():
         raise Missing(
             "clip_missing", f"there is no file {path}", command_line("ls", "-l", path.parent)
@@ -74,8 +78,6 @@ def inspect(samples, clipped: float = 0.0) -> list[str]:
 
     `clipped` is the share of samples at full scale in the recording as it came.
     """
-    import numpy
-
     seconds = len(samples) / SAMPLE_RATE
     if len(samples) == 0:
         return ["empty"]
@@ -103,12 +105,14 @@ def explain(clip: Clip, path: Path) -> BadRequest:
     return BadRequest(
         f"clip_{problem}",
         f"{path}: {sentences[problem]}",
-        f"record the sentence alone, {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f} s, and give it again",
+        f"record the sentence alone, {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f} s, and give it "
+        "again",
     )
 
 
 def keep(home: Home, samples) -> str:
-    """Keeps the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state directory.
+    """Keeps the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state
+    directory.
 
     The name is made from the sound, so the same recording given twice is kept once.
     """
@@ -126,8 +130,6 @@ def name_of(samples) -> str:
 
 def write(path: Path, samples) -> None:
     """Samples at 16 kHz as a 16-bit WAV file, atomically and 0600."""
-    import soundfile
-
     with atomic_file(path) as temporary:
         soundfile.write(
             temporary, _sixteen_bit(samples), SAMPLE_RATE, format="WAV", subtype="PCM_16"
@@ -135,6 +137,4 @@ def write(path: Path, samples) -> None:
 
 
 def _sixteen_bit(samples):
-    import numpy
-
     return (numpy.clip(samples, -1, 1) * 32767).round().astype(numpy.int16)

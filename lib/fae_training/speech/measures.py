@@ -1,10 +1,14 @@
-"""How well it hears: error rates, recall of the corrected words, and words heard that nobody said.
+"""Measures of a recogniser: error rates, recall of the corrected words, and words inserted that
+nobody said.
 
-Error rates are jiwer's (Levenshtein distance over words or characters, summed over clips, over the length of what was
-said), after one normaliser: NFKC, lower case, punctuation removed, spaces collapsed (misheard.words_of).
+Error rates are jiwer's (Levenshtein distance over words or characters, summed over clips, over the
+length of what was said), after one normaliser: NFKC, lower case, punctuation removed, spaces
+collapsed (misheard.words_of).
 """
 
-from fae_training.speech.misheard import words_of
+import jiwer
+
+from fae_training.speech.misheard import occurrences, words_of
 
 
 def normalised(text: str) -> str:
@@ -12,9 +16,9 @@ def normalised(text: str) -> str:
 
 
 def word_errors(said: str, heard: str) -> tuple[int, int]:
-    """(errors, words said): substitutions + deletions + insertions in one clip. Nothing said: each word heard is one."""
-    import jiwer
-
+    """(errors, words said): substitutions + deletions + insertions in one clip. Nothing said: each
+    word heard is one.
+    """
     said, heard = normalised(said), normalised(heard)
     if not said:
         return len(heard.split()), 0
@@ -24,8 +28,6 @@ def word_errors(said: str, heard: str) -> tuple[int, int]:
 
 def character_errors(said: str, heard: str) -> tuple[int, int]:
     """(errors, characters said) in one clip, spaces counted."""
-    import jiwer
-
     said, heard = normalised(said), normalised(heard)
     if not said:
         return len(heard), 0
@@ -37,12 +39,6 @@ def rate(pairs: list[tuple[int, int]]) -> float:
     """Errors over length, summed over clips; 0 where nothing was said and nothing heard."""
     errors, length = sum(e for e, _ in pairs), sum(n for _, n in pairs)
     return errors / length if length else float(errors > 0)
-
-
-def occurrences(term: str, text: str) -> int:
-    """How often the words of `term` stand together in `text`, after normalising."""
-    wanted, words = words_of(term), words_of(text)
-    return sum(words[i : i + len(wanted)] == wanted for i in range(len(words) - len(wanted) + 1))
 
 
 def terms_heard(terms: list[str], said: str, heard: str) -> tuple[int, int]:
@@ -57,12 +53,11 @@ def false_insertions(terms: list[str], said: str, heard: str) -> int:
 
 
 def differences(said: str, heard: str) -> str:
-    """`heard` word by word against what was said: the wrong words in brackets, "(said: ...)" after each.
+    """`heard` word by word against what was said: the wrong words in brackets, "(said: ...)" after
+    each.
 
     ("Call Marion now", "Call Marian now") -> "call [marian] (said: marion) now".
     """
-    import jiwer
-
     if not words_of(said):
         return f"[{normalised(heard)}] (said: nothing)" if words_of(heard) else ""
     found = jiwer.process_words(normalised(said), normalised(heard))
@@ -76,9 +71,11 @@ def differences(said: str, heard: str) -> str:
 
 
 def benchmark(items: list[dict], terms: list[str], notes: list[str]) -> dict:
-    """The benchmark of train_metrics.json, from clips {"kind", "origin", "said", "candidate", "current", "base"}.
+    """The benchmark of train_metrics.json, from clips {"kind", "origin", "said", "candidate",
+    "current", "base"}.
 
-    kind is "correction" (a term is said in it) or "rehearsal" (none is). What the three heard is text.
+    kind is "correction" (a term is said in it) or "rehearsal" (none is). What the three heard is
+    text.
     """
     corrected = [item for item in items if item["kind"] == "correction"]
     rehearsed = [item for item in items if item["kind"] == "rehearsal"]
@@ -176,7 +173,9 @@ def _measure(name, title, unit, better, gate, items, count) -> dict:
 
 
 def examples(items: list[dict], most: int = 5) -> list[dict]:
-    """What was heard, what was meant and what is heard now: each sentence once, the repaired ones first."""
+    """What was heard, what was meant and what is heard now: each sentence once, the repaired ones
+    first.
+    """
     distinct = {item["said"]: item for item in reversed(items)}.values()
     repaired = sorted(
         distinct,

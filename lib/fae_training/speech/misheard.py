@@ -1,16 +1,18 @@
 """What was heard and what was meant: the records in stt/corrections.jsonl.
 
-A correction is about words ("Marian" -> "Marion") or about a whole sentence ("Call Marian." -> "Call Marion.").
-From either, `terms_of` takes the words that were misheard. With a recording, `meant` is what is said in it.
-A recording that was heard rightly (heard equal to meant) is kept too: it is what must not be unlearned.
+A correction is about words ("Marian" -> "Marion") or about a whole sentence ("Call Marian." ->
+"Call Marion."). From either, `terms_of` takes the words that were misheard. With a recording,
+`meant` is what is said in it. A recording that was heard correctly (heard equal to meant) is kept
+too: the training must not make it worse.
 """
 
 import re
 import unicodedata
+from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from fae_training import consent
+from fae_training import consent, records
 from fae_training.errors import BadRequest, SkillError
 from fae_training.state import Home, append_jsonl, now, read_jsonl
 
@@ -19,10 +21,35 @@ LONGEST_TEXT = 300  # characters; more is not one utterance
 LONGEST_TERM = 4  # words; more is a rewording and not a name
 
 
-# Signs that are said, or are part of a name, where they stand in or after a word: AT&T, C++, C#, Ke$ha.
+@dataclass(frozen=True)
+class Correction:
+    """A line of stt/corrections.jsonl.
+
+    `audio` is relative to the state directory. `replaces`: what the same recording was said to mean
+    before. `remarks`: what check() and clips.inspect() found, none of which prevents its use.
+    """
+
+    at: str
+    heard: str
+    meant: str
+    origin: str
+    say_as: str | None = None
+    audio: str | None = None
+    seconds: float | None = None
+    replaces: str | None = None
+    remarks: tuple[str, ...] = ()
+
+    def as_row(self) -> dict:
+        """As it stands in the file: without what is not there."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, ())}
+
+
+# Signs that are said, or are part of a name, where they stand in or after a word: AT&T, C++, C#,
+# Ke$ha.
 _SIGNS_IN_WORDS = "&@$!'"
 _SIGNS_AFTER_WORDS = "+#"
-# Joiners that shape letters of Persian and the scripts of India; two words that differ in one alone are one word.
+# Joiners that shape letters of Persian and the scripts of India; two words that differ in one alone
+# are one word.
 _JOINERS = "\u200c\u200d"
 # What stands around words in a sentence, and is never at the end of a name as it is spelled.
 _AROUND = "\"'“”‘’«»„‚‹›()[]{}<>¿¡,;:!?…。，、！？：；·•*_~`|/\\–—-"
@@ -31,8 +58,8 @@ _AROUND = "\"'“”‘’«»„‚‹›()[]{}<>¿¡,;:!?…。，、！？：
 def words_of(text: str) -> list[str]:
     """The words of `text` as they are compared: lower case, composed Unicode, punctuation gone.
 
-    Marks belong to their letters (the vowel signs of Devanagari), and signs to the name that they are part of: C++ is
-    not C. Hyphens, dots and spaces divide alike, for nobody hears which it was.
+    Marks belong to their letters (the vowel signs of Devanagari), and signs to the name that they
+    are part of: C++ is not C. Hyphens, dots and spaces divide alike, for nobody hears which it was.
     """
     text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     kept = []
@@ -51,12 +78,18 @@ def _is_word(letter: str) -> bool:
     return bool(letter) and unicodedata.category(letter)[0] in "LNM"
 
 
+def occurrences(term: str, text: str) -> int:
+    """How often the words of `term` stand together in `text`, compared as words_of gives them."""
+    wanted, words = words_of(term), words_of(text)
+    return sum(words[i : i + len(wanted)] == wanted for i in range(len(words) - len(wanted) + 1))
+
+
 def terms_of(heard: str, meant: str) -> list[tuple[str, str]]:
     """The (heard, meant) pairs of words that differ, spelled as they were given.
 
-    ("Call Marian now.", "Call Marion now.") -> [("Marian", "Marion")]. A part that was missed altogether has an empty
-    `heard`; a part of more than LONGEST_TERM words is left out. Capitals count where nothing else differs
-    ("iphone", "iPhone"), but for the first letter of a sentence.
+    ("Call Marian now.", "Call Marion now.") -> [("Marian", "Marion")]. A part that was missed
+    altogether has an empty `heard`; a part of more than LONGEST_TERM words is left out. Capitals
+    count where nothing else differs ("iphone", "iPhone"), but for the first letter of a sentence.
     """
     before, after = _spelled(heard), _spelled(meant)
     pairs = _differing(before, after, lambda word: word.lower())
@@ -107,20 +140,25 @@ def _is_sign(word: str) -> bool:
 
 
 def whole_word(terms: list[str], flags: int = 0) -> re.Pattern:
-    """Any of `terms` as one group, where no letter, digit or mark stands beside it. `\\b` would not end C++, and would
-    end a word before the vowel sign of its last letter."""
+    """Any of `terms` as one group, where no letter, digit or mark stands beside it. `\\b` would not
+    end C++, and would end a word before the vowel sign of its last letter.
+    """
     marks = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0980-\u0983\u09bc-\u09cd\u0b82\u0bbe-\u0bcd\u0e31-\u0e3a\u0e47-\u0e4e"
     spelled = "|".join(map(re.escape, sorted(terms, key=len, reverse=True)))
     return re.compile(rf"(?<![\w{marks}])({spelled})(?![\w{marks}+#])", flags)
 
 
 def composed(text: str) -> str:
-    """`text` with one sequence of code points for what looks the same (NFC): a name typed on two machines is one name."""
+    """`text` with one sequence of code points for what looks the same (NFC): a name typed on two
+    machines is one name.
+    """
     return unicodedata.normalize("NFC", text)
 
 
 def script_of(text: str) -> str:
-    """The writing system of most letters of `text` in Unicode's words (LATIN, CYRILLIC, CJK, ...); "" without letters."""
+    """The writing system of most letters of `text` in Unicode's words (LATIN, CYRILLIC, CJK, ...);
+    "" without letters.
+    """
     counts: dict[str, int] = {}
     for letter in text:
         if letter.isalpha():
@@ -130,7 +168,7 @@ def script_of(text: str) -> str:
 
 
 def check(heard: str, meant: str, has_clip: bool) -> list[str]:
-    """Remarks on a correction that is kept all the same. Raises BadRequest for one that says nothing."""
+    """Remarks on a correction that can be used. Raises BadRequest for one that cannot."""
     if not words_of(meant):
         raise BadRequest(
             "empty_correction",
@@ -148,7 +186,7 @@ def check(heard: str, meant: str, has_clip: bool) -> list[str]:
         raise BadRequest(
             "nothing_to_correct",
             f"heard and meant are both {meant!r}",
-            "give what was heard wrongly, or a clip of a sentence that was heard rightly",
+            "give what was heard wrongly, or a clip of a sentence that was heard correctly",
         )
     remarks = []
     if any(
@@ -174,49 +212,50 @@ def add(
     origin: str = "person",
     say_as: str | None = None,
     keep: bool = True,
-) -> dict:
-    """Keeps one correction, with its recording where there is one; returns the record with its `remarks`.
+) -> Correction:
+    """Keeps one correction, with its recording where there is one, and returns it.
 
-    `say_as` is how the word sounds, for the synthesiser. With keep=False everything is checked and nothing written.
+    `say_as` is how the word sounds, for the synthesiser. With keep=False everything is checked and
+    nothing written.
 
-    Raises Refused without the consent ("corrections"; with a clip "audio" too), BadRequest and Missing for a
-    correction or a clip that is of no use. Nothing is kept then.
+    Raises Refused without the consent ("corrections"; with a clip "audio" too), BadRequest and
+    Missing for a correction or a clip that cannot be used. Nothing is kept then.
     """
-    from fae_training.speech import clips
-
     consent.require(home, "corrections")
     if clip is not None:
         consent.require(home, "audio")
     heard, meant = _tidy(heard), _tidy(meant)
     remarks = check(heard, meant, clip is not None)
-    record = {"at": now(), "heard": heard, "meant": meant, "origin": origin}
-    if say_as:
-        record["say_as"] = say_as
+    audio = seconds = replaces = None
     if clip is not None:
+        # numpy and soundfile, which the scripts that keep text alone do not have
+        from fae_training.speech import clips
+
         recording = clips.read(clip)
         if not recording.usable:
             raise clips.explain(recording, clip)
         remarks += recording.problems
         audio = clips.keep(home, recording.samples) if keep else clips.name_of(recording.samples)
-        record |= {"audio": audio, "seconds": round(recording.seconds, 2)}
-        earlier = [r["meant"] for r in all_records(home) if r.get("audio") == audio]
-        if earlier and earlier[-1] != meant:
-            record["replaces"] = earlier[-1]
-    if remarks:
-        record["remarks"] = remarks
+        seconds = round(recording.seconds, 2)
+        earlier = [known.meant for known in all_corrections(home) if known.audio == audio]
+        replaces = earlier[-1] if earlier and earlier[-1] != meant else None
+    correction = Correction(
+        now(), heard, meant, origin, say_as or None, audio, seconds, replaces, tuple(remarks)
+    )
     if keep:
-        append_jsonl(home.file(*FILE), record)
-    return record
+        append_jsonl(home.file(*FILE), correction.as_row())
+    return correction
 
 
 def add_many(
     home: Home, rows: list[dict], origin: str, base: Path, keep: bool = True
-) -> tuple[list[dict], list[dict]]:
+) -> tuple[list[Correction], list[dict]]:
     """Adds rows {"heard", "meant", "clip"?, "say_as"?}, clip paths relative to `base`.
 
-    Returns (records, problems): what is wrong with one row is named with its number and the others go on.
+    Returns (corrections, problems): what is wrong with one row is named with its number and the
+    others go on.
     """
-    records, problems = [], []
+    kept, problems = [], []
     for number, row in enumerate(rows, 1):
         try:
             if not isinstance(row, dict) or not isinstance(row.get("meant"), str):
@@ -227,25 +266,31 @@ def add_many(
                 )
             clip = base / row["clip"] if row.get("clip") else None
             heard, say_as = str(row.get("heard") or ""), row.get("say_as")
-            records.append(add(home, heard, row["meant"], clip, origin, say_as, keep))
+            kept.append(add(home, heard, row["meant"], clip, origin, say_as, keep))
         except SkillError as problem:
             if problem.exit_status == 3:  # no consent: true of every row
                 raise
             problems.append({"row": number, "code": problem.code, "message": problem.message})
-    return records, problems
+    return kept, problems
 
 
 def _tidy(text: str) -> str:
     return " ".join(composed(text).split())
 
 
-def all_records(home: Home) -> list[dict]:
-    """Every correction, oldest first."""
-    return read_jsonl(home.file(*FILE))
+def all_corrections(home: Home) -> list[Correction]:
+    """Every correction, oldest first. Raises Failed for a line that is none."""
+    path = home.file(*FILE)
+    return [
+        records.read(Correction, row, f"line {number} of {path}")
+        for number, row in enumerate(read_jsonl(path), 1)
+    ]
 
 
-def current_records(home: Home) -> list[dict]:
-    """The corrections that hold, oldest first: of a recording that was given another meaning, the newest one."""
-    records = all_records(home)
-    newest = {record["audio"]: record["meant"] for record in records if "audio" in record}
-    return [r for r in records if "audio" not in r or r["meant"] == newest[r["audio"]]]
+def current_corrections(home: Home) -> list[Correction]:
+    """The corrections that hold, oldest first: of a recording that was given another meaning, the
+    newest one.
+    """
+    known = all_corrections(home)
+    newest = {each.audio: each.meant for each in known if each.audio}
+    return [each for each in known if not each.audio or each.meant == newest[each.audio]]

@@ -1,7 +1,8 @@
 """mlx-tune 0.6.0 with Qwen3-ASR, put right by name.
 
-What is used of mlx-tune is its FastSTTModel: the model and its LoRA. Each of these is a defect of that version; the
-tests in tests/test_speech_repairs.py show each on the stock package, and gone here:
+What is used of mlx-tune is its FastSTTModel: the model and its LoRA. Each of these is a defect of
+that version; the tests in tests/test_speech_repairs.py show each on the stock package, and gone
+here:
 
     family      the model's family is guessed from its path alone: a directory /models/asr is loaded as Whisper, with
                 no encoder and no decoder layers, and says so nowhere
@@ -21,6 +22,11 @@ tests in tests/test_speech_repairs.py show each on the stock package, and gone h
 import json
 from pathlib import Path
 
+import mlx.core as mx
+from mlx_lm.tuner.lora import LoRALinear
+from mlx_tune import FastSTTModel, stt
+
+from fae_training.language import adapters
 from fae_training.models import loadable
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -30,11 +36,9 @@ MLP = ("gate_proj", "up_proj", "down_proj")
 def load_model(directory: Path, rank: int, scale: float, seed: int):
     """mlx-tune's model with LoRA on every linear layer of the decoder; nothing else is trainable.
 
-    The encoder stays as it is: what a name sounds like is in its output already, and only so is it run once a clip.
+    The encoder stays as it is: what a name sounds like is in its output already, and only so is it
+    run once a clip.
     """
-    import mlx.core as mx
-    from mlx_tune import FastSTTModel, stt
-
     repair_family(stt)
     repair_mlp(stt)
     model, _ = FastSTTModel.from_pretrained(loadable(directory))
@@ -52,9 +56,9 @@ def load_model(directory: Path, rank: int, scale: float, seed: int):
 
 
 def save(model, directory: Path, parameters: dict, base: str) -> str:
-    """saving: atomically, only finite adapter weights, as mlx_lm and adapters.load read them; their fingerprint."""
-    from fae_training.language import adapters
-
+    """saving: atomically, only finite adapter weights, as mlx_lm and adapters.load read them; their
+    fingerprint.
+    """
     lora = model.lora_config
     return adapters.save(
         directory,
@@ -101,8 +105,6 @@ def repair_mlp(stt) -> None:
 
 def receipt(model) -> dict:
     """What LoRA really was put on, counted in the model itself."""
-    from mlx_lm.tuner.lora import LoRALinear
-
     adapted = [
         name
         for name, module in model.model._model.named_modules()

@@ -6,11 +6,11 @@ from fae_training import fae_app, models
 from fae_training.calling import Call
 from fae_training.errors import BadRequest, Missing
 from fae_training.preflight import Data, Model
-from fae_training.speech import dataset
-from fae_training.speech.recogniser import MODEL_TYPES
+from fae_training.speech import material
 from fae_training.speech.synthesis import find_synthesiser
 from fae_training.state import Home
 
+MODEL_TYPES = ("qwen3_asr",)
 # Fae's own rule (FaeConfig.recommendedSTTModel): the larger recogniser from 16 GB of memory.
 TIERS = (
     (16, "mlx-community/Qwen3-ASR-1.7B-4bit"),
@@ -19,12 +19,15 @@ TIERS = (
 
 
 def choose(name: str) -> tuple[str, str]:
-    """(model id or directory, why): for auto what Fae's config.toml names, else by this machine's memory."""
+    """(model id or directory, why): for auto what Fae's config.toml names, else by this machine's
+    memory.
+    """
     if name != "auto":
         if (named := models.folder_or_id(name)) is None:
             raise BadRequest(
                 "unknown_model",
-                f"there is no model {name!r}; expected auto, {TIERS[0][1]}, {TIERS[1][1]}, the address of its page, or a directory",
+                f"there is no model {name!r}; expected auto, {TIERS[0][1]}, {TIERS[1][1]}, the "
+                "address of its page, or a directory",
                 "uv run scripts/train_stt.py --model auto",
             )
         return named, "as asked"
@@ -37,17 +40,18 @@ def choose(name: str) -> tuple[str, str]:
 
 def check(home: Home) -> Data:
     """What there is to learn. Raises Missing where there are no corrections, or nothing to hear."""
-    found = dataset.collect(home)
+    found = material.collect(home)
     if not found.recorded and find_synthesiser() is None:
         raise Missing(
             "nothing_to_hear",
-            f"{len(found.terms)} words are to be learned, with no recording, and neither say nor espeak-ng is here",
+            f"{len(found.terms)} words are to be learned, with no recording, and neither say nor "
+            "espeak-ng is here",
             "brew install espeak-ng, or record the words: uv run scripts/add_correction.py --help",
         )
-    words = ", ".join(entry["term"] for entry in found.terms[:5])
+    words = ", ".join(entry.term for entry in found.terms[:5])
     more = f" and {len(found.terms) - 5} more" if len(found.terms) > 5 else ""
     return Data(
-        dataset.fingerprint(home),
+        material.fingerprint(home),
         f"your corrections of {words}{more}, with {len(found.recorded)} recordings",
         {"terms": len(found.terms), "recordings": len(found.recorded)},
         tuple(found.notes),

@@ -1,19 +1,25 @@
 """Qwen3-ASR on mlx-audio: what it hears, and the rows that it learns from.
 
-The sound goes through the frozen encoder once for each clip; what is trained is the decoder, under the very prompt
-that Fae's runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system message, the sound, and
-"language English<asr_text>" before the transcript.
+The sound goes through the frozen encoder once for each clip; what is trained is the decoder, under
+the very prompt that Fae's runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system
+message, the sound, and "language English<asr_text>" before the transcript.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
+import mlx.nn as nn
+import numpy
+from mlx_audio.stt import load as load_speech_model
+from mlx_audio.stt.utils import merge_hotwords
+
 from fae_training.audio import SAMPLE_RATE
+from fae_training.language import adapters
 from fae_training.models import loadable
 
 LANGUAGE = "English"
-MODEL_TYPES = ("qwen3_asr",)
 # mlx-audio hears nothing shorter: Qwen3ASRModel.generate pads with silence up to here.
 SHORTEST_SAMPLES = SAMPLE_RATE
 LONGEST_TRANSCRIPT = 200  # tokens; a decoder that repeats itself is stopped there
@@ -26,8 +32,8 @@ ROUND_TARGETS = 16
 class SpeechRow:
     """One clip to learn from. `features` (audio tokens, width) is the encoder's output.
 
-    tokens is the prompt with its audio placeholders, the transcript and its end token; the targets are
-    tokens[supervised_from:]. weight multiplies their loss. Padding is never in a row.
+    tokens is the prompt with its audio placeholders, the transcript and its end token; the targets
+    are tokens[supervised_from:]. weight multiplies their loss. Padding is never in a row.
     """
 
     tokens: list[int]
@@ -40,15 +46,11 @@ class SpeechRow:
 def load(directory: Path, adapter: Path | None = None):
     """The Qwen3ASRModel in `directory`, with a trained adapter where one is given, ready to listen.
 
-    mlx-audio reads config.json for the architecture; mlx-tune is not needed for this, which keeps what judges an
-    adapter apart from what made it.
+    mlx-audio reads config.json for the architecture; mlx-tune is not needed for this, which keeps
+    what judges an adapter apart from what made it.
     """
-    from mlx_audio.stt import load as load_speech_model
-
     model = load_speech_model(loadable(directory))._model
     if adapter is not None:
-        from fae_training.language import adapters
-
         adapters.load(model, adapter)
     model.eval()
     return model
@@ -56,8 +58,6 @@ def load(directory: Path, adapter: Path | None = None):
 
 def padded(samples):
     """Samples (n,) as generate() hears them: at least one second."""
-    import numpy
-
     return numpy.pad(samples, (0, max(0, SHORTEST_SAMPLES - len(samples))))
 
 
@@ -66,8 +66,6 @@ def encode(model, samples):
 
     One clip at a time: encoded together with a longer one, a clip's last frames come out different.
     """
-    import mlx.core as mx
-
     features, mask, _ = model._preprocess_audio(padded(samples))
     encoded = model.get_audio_features(features, mask)
     mx.eval(encoded)
@@ -75,10 +73,9 @@ def encode(model, samples):
 
 
 def prompt_tokens(model, audio_tokens: int, hotwords: list[str] | None = None) -> list[int]:
-    """The prompt of Fae's runtime as ids, from the model's own tokenizer; with hotwords in its system message."""
-    import numpy
-    from mlx_audio.stt.utils import merge_hotwords
-
+    """The prompt of Fae's runtime as ids, from the model's own tokenizer; with hotwords in its
+    system message.
+    """
     prompt = model._build_prompt(audio_tokens, LANGUAGE, merge_hotwords(None, hotwords))
     return numpy.array(prompt).reshape(-1).tolist()
 
@@ -94,12 +91,9 @@ def row(model, features, text: str, weight: float = 1.0, source: str = "") -> Sp
 def collate(rows: list[SpeechRow]) -> dict:
     """The mlx arrays of one batch of B rows.
 
-    ids (B, W) with zeros after the end; features (B, F, width); predict (B, T): the positions whose next token is a
-    target; targets (B, T); weights (B, T), 0 where there is no target.
+    ids (B, W) with zeros after the end; features (B, F, width); predict (B, T): the positions whose
+    next token is a target; targets (B, T); weights (B, T), 0 where there is no target.
     """
-    import mlx.core as mx
-    import numpy
-
     longest = _rounded(max(len(r.tokens) for r in rows), ROUND_TOKENS)
     targets = _rounded(max(len(r.tokens) - r.supervised_from for r in rows), ROUND_TARGETS)
     frames = _rounded(max(r.features.shape[0] for r in rows), ROUND_TARGETS)
@@ -128,20 +122,20 @@ def _rounded(size: int, step: int) -> int:
 
 
 def hidden_states(model, batch: dict):
-    """The decoder's last hidden states (B, W, width), the sound put where the prompt has its placeholders."""
+    """The decoder's last hidden states (B, W, width), the sound put where the prompt has its
+    placeholders.
+    """
 
     return model.model(inputs_embeds=_with_sound(model, batch["ids"], batch["features"]))
 
 
 def loss(model, batch: dict):
-    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens, in float32.
+    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens,
+    in float32.
 
-    Only the positions that predict a target meet the output matrix: with a vocabulary of 151,936 the logits of a
-    whole prompt would cost more than the decoder.
+    Only the positions that predict a target meet the output matrix: with a vocabulary of 151,936
+    the logits of a whole prompt would cost more than the decoder.
     """
-    import mlx.core as mx
-    import mlx.nn as nn
-
     hidden = hidden_states(model, batch)
     hidden = mx.take_along_axis(hidden, batch["predict"][..., None], axis=1)
     losses = nn.losses.cross_entropy(_head(model)(hidden).astype(mx.float32), batch["targets"])
@@ -151,10 +145,9 @@ def loss(model, batch: dict):
 def transcribe(model, features, hotwords: list[str] | None = None) -> str:
     """What Fae's runtime would write for a clip's features (see encode): greedy, in English.
 
-    Word for word what Qwen3ASRModel.generate gives; that runs the encoder anew each time it is asked.
+    Word for word what Qwen3ASRModel.generate gives; that runs the encoder anew each time it is
+    asked.
     """
-    import mlx.core as mx
-
     prompt = mx.array([prompt_tokens(model, features.shape[0], hotwords)])
     cache, ends, answer = model.make_cache(), model._eos_token_ids(), []
     embeddings = _with_sound(model, prompt, features[None])
@@ -169,9 +162,9 @@ def transcribe(model, features, hotwords: list[str] | None = None) -> str:
 
 
 def _with_sound(model, ids, features):
-    """Embeddings (B, W, width) of ids (B, W), the n-th audio placeholder of a row replaced by its n-th feature."""
-    import mlx.core as mx
-
+    """Embeddings (B, W, width) of ids (B, W), the n-th audio placeholder of a row replaced by its
+    n-th feature.
+    """
     embeddings = model.model.embed_tokens(ids)
     is_audio = ids == model.config.audio_token_id
     # One gather, whatever the lengths: the shape does not depend on what is in the row.

@@ -1,24 +1,33 @@
-"""Candidate, current and base on the same held-out clips, each loaded afresh from what is on disk."""
+"""Scores candidate, current and base model on the same held-out clips, each loaded afresh from
+disk.
+
+The scripts read this module before a run begins, so what is heavy is imported by its functions.
+"""
 
 from pathlib import Path
 
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
-from fae_training.speech import clips, measures, recogniser, vocabulary
-from fae_training.speech.misheard import all_records
-from fae_training.state import read_json, read_jsonl
+from fae_training.speech import material, vocabulary
+from fae_training.speech.material import Example
+from fae_training.speech.misheard import all_corrections
 
 
 def score(run: Run, session) -> dict:
-    """The benchmark of a run (see gate.py), with `without_training`: what the list of words alone would do."""
+    """The benchmark of a run (see gate.py), with `without_training`: what the list of words alone
+    would do.
+    """
     import mlx.core as mx
 
-    rows = held_out(run)
-    sounds = [clips.read(run.home.file(row["audio"])).samples for row in rows]
+    from fae_training.speech import clips, measures, recogniser
+
+    examples = held_out(run)
+    sounds = [clips.read(run.home.file(example.audio)).samples for example in examples]
     directory = Path(run.record["model"]["directory"])
-    terms = (read_json(run.home.file("data", "stt", "meta.json")) or {}).get("terms", [])
-    entries = [e for e in vocabulary.terms(all_records(run.home)) if e["term"] in terms]
+    made = material.read_made(run.home)
+    terms = list(made.terms) if made else []
+    entries = [e for e in vocabulary.terms(all_corrections(run.home)) if e.term in terms]
     notes = []
     deployed = current_run(run.home, KINDS["stt"].slot)
     same_model = bool(deployed) and (
@@ -26,7 +35,8 @@ def score(run: Run, session) -> dict:
     )
     if deployed and not same_model:
         notes.append(
-            f"{deployed.id} was trained on another base model; this run was compared with the base model instead"
+            f"{deployed.id} was trained on another base model; this run was compared with the "
+            "base model instead"
         )
 
     session.log(f"listening to {len(sounds)} held-out clips")
@@ -58,9 +68,9 @@ def score(run: Run, session) -> dict:
         heard[name] = listen(model)
 
     items = [
-        {"kind": row["source"]["kind"], "origin": row["origin"], "said": row["text"]}
+        {"kind": example.kind, "origin": example.origin, "said": example.text}
         | {who: texts[index] for who, texts in heard.items()}
-        for index, row in enumerate(rows)
+        for index, example in enumerate(examples)
     ]
     untrained = {
         name: alone(items, texts, terms)
@@ -74,14 +84,18 @@ def score(run: Run, session) -> dict:
     }
 
 
-def held_out(run: Run) -> list[dict]:
-    """The rows of valid.jsonl whose sound is still there."""
-    rows = read_jsonl(run.home.file("data", "stt", "valid.jsonl"))
-    return [row for row in rows if run.home.file(row["audio"]).is_file()]
+def held_out(run: Run) -> list[Example]:
+    """The examples of valid.jsonl whose sound is still there."""
+    examples = material.read_examples(run.home, "valid")
+    return [example for example in examples if run.home.file(example.audio).is_file()]
 
 
 def alone(items: list[dict], texts: list[str], terms: list[str]) -> dict:
-    """What `texts` (one for each item) get right: recall of the terms, and what they spoil elsewhere."""
+    """What `texts` (one for each item) get right: recall of the terms, and what they spoil
+    elsewhere.
+    """
+    from fae_training.speech import measures
+
     corrected = [
         (i["said"], t) for i, t in zip(items, texts, strict=True) if i["kind"] == "correction"
     ]
@@ -123,9 +137,13 @@ def in_words(untrained: dict, items: list[dict], terms: list[str]) -> str:
 
 
 def verify(run: Run, session) -> dict:
-    """Whether the saved adapter loads in a fresh process and changes what the recogniser expects to hear."""
+    """Whether the saved adapter loads in a fresh process and changes what the recogniser expects to
+    hear.
+    """
     import mlx.core as mx
     import numpy
+
+    from fae_training.speech import recogniser
 
     directory = Path(run.record["model"]["directory"])
     base, tuned = recogniser.load(directory), recogniser.load(directory, run.file("adapters"))

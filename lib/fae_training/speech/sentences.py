@@ -1,7 +1,7 @@
 """Ordinary sentences, said to an assistant, in which a name is heard or not.
 
-They are what a word is synthesised in when the person's own sentences are not at hand, and what a recogniser is
-asked to keep hearing rightly while it learns.
+They are what a word is synthesised in when the person's own sentences are not at hand, and what a
+recogniser is asked to keep hearing rightly while it learns.
 """
 
 import re
@@ -54,7 +54,8 @@ WITHOUT_A_NAME = (
     "What did I say?",
 )
 
-# Names that everybody's recogniser knows, so that learning one name is not learning to answer with it always.
+# Names that everybody's recogniser knows, so that learning one name is not learning to answer with
+# it always.
 COMMON_NAMES = """Marian Alice Robert Hannah Peter Julia Daniel Laura Victor Emma Simon Clara Martin Sofia Henry
     Nina Oscar Rachel Thomas Ellen George Olivia Walter Sarah David Irene Frank Monica Leo Helen
     Arthur Diana Patrick Judith Felix Carol Samuel Vera Hugo Anna Edward Louise Philip Yvonne

@@ -1,10 +1,10 @@
 """Spoken clips made on this machine, for words that nobody has recorded yet.
 
-Two programs can speak: macOS `say` and `espeak-ng`. Neither is required: `find_synthesiser` returns None where
-there is none, and the caller goes on with the recordings that it has.
+Two programs can speak: macOS `say` and `espeak-ng`. Neither is required: `find_synthesiser` returns
+None where there is none, and the caller goes on with the recordings that it has.
 
-What is synthesised is always made less clean afterwards (`roughen`), for a model that only ever hears perfect
-speech learns the synthesiser instead of the word.
+What is synthesised is always made less clean afterwards (sound.roughen): a model that only ever
+hears perfect speech learns the synthesiser instead of the word.
 """
 
 import re
@@ -18,16 +18,21 @@ from fae_training.audio import SAMPLE_RATE
 
 SECONDS_FOR_ONE_CLIP = 20
 
-# Accent and timbre of espeak-ng that stay intelligible; the whispered, robotic and croaking variants are left out.
-# "en" is British: "en-gb" is no file of a voice, so espeak-ng gives it no timbre, without a word about it.
+# Accent and timbre of espeak-ng that stay intelligible; the whispered, robotic and croaking
+# variants are left out. "en" is British: "en-gb" is no file of a voice, so espeak-ng gives it no
+# timbre, without a word about it.
 ESPEAK_ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland")
 ESPEAK_TIMBRES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5")
-# Every voice that can be understood, however odd: who shall know a word from anybody learns it from many.
+# More voices that can be understood, however odd: to recognise a word from any speaker, a model
+# needs many speakers.
 MORE_ESPEAK_ACCENTS = ("en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 MORE_ESPEAK_TIMBRES = (
-    "Alex Alicia Andrea Andy Annie Denis Diogo Gene Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen adam anika "
-    "antonio aunty belinda benjamin boris david ed edward grandma grandpa gustave iven john kaukovalta klatt klatt2 klatt4 "
-    "linda marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby steph travis victor zac"
+    "Alex Alicia Andrea Andy Annie Denis Diogo Gene Henrique Hugo Jacky Lee Marco Mario Michael "
+    "Mike Nguyen adam anika "
+    "antonio aunty belinda benjamin boris david ed edward grandma grandpa gustave iven john "
+    "kaukovalta klatt klatt2 klatt4 "
+    "linda marcelo max michel miguel norbert pablo paul pedro quincy rob robert sandro shelby "
+    "steph travis victor zac"
 )
 # Voices of `say` that sing, ring or whisper.
 NO_PERSON = (
@@ -37,7 +42,7 @@ NO_PERSON = (
 )
 # Installed with every macOS since 10.15, in the accents that Fae's users mostly have.
 SAY_VOICES = ("Samantha", "Daniel", "Karen", "Moira", "Tessa", "Rishi", "Fred", "Kathy")
-# What is held out is said by nobody that was trained on.
+# Voices of the validation set, which are in no training clip.
 HELD_OUT_TIMBRES = ("m3", "m7", "f2", "f5")
 HELD_OUT_SAY_VOICES = ("Karen", "Rishi")
 
@@ -59,7 +64,9 @@ class Synthesiser:
         self.path = path
 
     def voice(self, random, held_out: bool | None = None) -> Voice:
-        """A voice drawn with a numpy Generator, so that the same seed speaks the same; None: any of the voices."""
+        """A voice drawn with a numpy Generator, so that the same seed speaks the same; None: any of
+        the voices.
+        """
         speed = int(random.integers(140, 201))
         if self.program == "say":
             return Voice(str(random.choice(_of(SAY_VOICES, HELD_OUT_SAY_VOICES, held_out))), speed)
@@ -87,7 +94,10 @@ class Synthesiser:
 
         Raises OSError where the program fails or writes nothing that can be read.
         """
+        # This module is read before a run begins, where the standard library has to do.
         import soundfile
+
+        from fae_training.speech.sound import resample, trim_silence
 
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory, "clip.wav")
@@ -121,60 +131,3 @@ def find_synthesiser() -> Synthesiser | None:
         if path:
             return Synthesiser(program, path)
     return None
-
-
-def resample(samples, rate: int):
-    """Samples of shape (n,) at `rate` Hz -> 16 kHz, float32."""
-    import numpy
-    import soxr
-
-    if rate == SAMPLE_RATE:
-        return numpy.asarray(samples, dtype=numpy.float32)
-    return soxr.resample(samples, rate, SAMPLE_RATE).astype(numpy.float32)
-
-
-def trim_silence(samples, threshold: float = 0.01, margin_seconds: float = 0.05):
-    """Cuts both ends down to `margin_seconds` before the first and after the last sample above the threshold."""
-    import numpy
-
-    loud = numpy.flatnonzero(numpy.abs(samples) > threshold)
-    if loud.size == 0:
-        return samples
-    margin = int(margin_seconds * SAMPLE_RATE)
-    return samples[max(0, loud[0] - margin) : loud[-1] + margin]
-
-
-def roughen(samples, random):
-    """The same words in another room: speed within 5 %, a short echo, noise at 15 to 40 dB, gain within 12 dB.
-
-    `random` is a numpy Generator; the result is float32 in [-1, 1].
-    """
-    import numpy
-
-    speed = random.uniform(0.95, 1.05)
-    if abs(speed - 1) > 0.01:
-        positions = numpy.arange(0, len(samples) - 1, speed)
-        samples = numpy.interp(positions, numpy.arange(len(samples)), samples)
-    if random.random() < 0.5:
-        samples = _in_a_room(samples, random)
-    power = float(numpy.mean(numpy.square(samples))) + 1e-12
-    noise = random.standard_normal(len(samples))
-    if random.random() < 0.5:
-        # A running mean turns white noise into the hum of a room.
-        noise = numpy.convolve(noise, numpy.ones(16) / 4, mode="same")
-    samples = samples + noise * numpy.sqrt(power / 10 ** (random.uniform(1.5, 4.0)))
-    peak = float(numpy.abs(samples).max()) + 1e-12
-    return (samples * (0.9 / peak) * 10 ** (random.uniform(-12, 0) / 20)).astype(numpy.float32)
-
-
-def _in_a_room(samples, random):
-    """Convolves with an exponentially decaying noise tail of 30 to 120 ms, 6 to 20 dB below the direct sound."""
-    import numpy
-
-    length = int(random.uniform(0.03, 0.12) * SAMPLE_RATE)
-    tail = random.standard_normal(length) * numpy.exp(-6.9 * numpy.arange(length) / length)
-    tail *= 10 ** (random.uniform(-20, -6) / 20) / numpy.linalg.norm(tail)
-    tail[0] = 1.0
-    size = 1 << (len(samples) + length).bit_length()
-    product = numpy.fft.rfft(samples, size) * numpy.fft.rfft(tail, size)
-    return numpy.fft.irfft(product, size)[: len(samples)]

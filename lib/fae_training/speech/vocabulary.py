@@ -1,56 +1,99 @@
-"""The person's words without any training: stt/vocabulary.json, for context biasing and for text replacement.
+"""A person's words without any training: stt/vocabulary.json, for context biasing and text
+replacement.
 
-A name may need no fine-tune at all. The same corrections that train a recogniser make a list of terms, what each was
-heard as, and how often; `evaluate` says whether the list alone would do.
+A name may need no fine-tuning at all. The corrections that train a recogniser also make a list of
+terms, what each was heard as, and how often; evaluate.py says whether the list alone would do.
 """
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
-from fae_training.speech.misheard import composed, current_records, terms_of, whole_word
+from fae_training import records
+from fae_training.speech.misheard import (
+    Correction,
+    composed,
+    current_corrections,
+    occurrences,
+    terms_of,
+    whole_word,
+)
 from fae_training.state import Home, now
 
 FILE = "stt/vocabulary.json"
 
 
-def terms(records: list[dict], names: list[str] = ()) -> list[dict]:
-    """[{"term", "sounds_like": [heard, ...], "count"}], the most corrected first.
+@dataclass(frozen=True)
+class Term:
+    """A word to hear rightly, what it was heard as, and how often it was corrected (0: a known
+    name).
 
-    `names` are known from elsewhere (profile, entities): they come with count 0. Spellings that differ in case alone
-    are one term, spelled as it was meant most recently.
+    `say_as` is how a synthesiser says it, where that is not as it is spelled.
     """
-    found: dict[str, dict] = {}
-    for record in records:
-        if record["heard"] == record["meant"]:
+
+    term: str
+    sounds_like: tuple[str, ...] = ()
+    count: int = 0
+    say_as: str | None = field(default=None, compare=False)
+
+    def as_dict(self) -> dict:
+        """As it stands in vocabulary.json."""
+        return {"term": self.term, "sounds_like": list(self.sounds_like), "count": self.count}
+
+
+def terms(corrections: list[Correction], names: Iterable[str] = ()) -> list[Term]:
+    """The terms of all corrections, the most corrected first.
+
+    `names` are known from elsewhere (profile, entities). Spellings that differ in case alone are
+    one term, spelled as it was meant most recently.
+    """
+    found: dict[str, Term] = {}
+    for correction in corrections:
+        if correction.heard == correction.meant:
             continue
-        for heard, meant in terms_of(record["heard"], record["meant"]):
-            entry = found.setdefault(meant.lower(), {"sounds_like": [], "count": 0})
-            entry["term"] = meant
-            entry["count"] += 1
-            if heard and heard not in entry["sounds_like"]:
-                entry["sounds_like"].append(heard)
+        for heard, meant in terms_of(correction.heard, correction.meant):
+            known = found.get(meant.lower(), Term(meant))
+            also = (heard,) if heard and heard not in known.sounds_like else ()
+            found[meant.lower()] = replace(
+                known, term=meant, count=known.count + 1, sounds_like=known.sounds_like + also
+            )
     for name in map(composed, names):
-        found.setdefault(name.lower(), {"term": name, "sounds_like": [], "count": 0})
-    ordered = sorted(found.values(), key=lambda entry: (-entry["count"], entry["term"]))
-    return [{name: entry[name] for name in ("term", "sounds_like", "count")} for entry in ordered]
+        found.setdefault(name.lower(), Term(name))
+    ordered = sorted(found.values(), key=lambda entry: (-entry.count, entry.term))
+    return [replace(entry, say_as=_said_as(entry.term, corrections)) for entry in ordered]
 
 
-def refresh(home: Home, names: list[str] = ()) -> list[dict]:
-    """Writes stt/vocabulary.json anew from the corrections, with `names` and the names that it had; returns its terms."""
-    kept = [e["term"] for e in (home.read(FILE, {}) or {}).get("terms", []) if not e["count"]]
-    entries = terms(current_records(home), [*names, *kept])
+def _said_as(term: str, corrections: list[Correction]) -> str | None:
+    """What the newest correction that holds the term says of its sound."""
+    return next(
+        (
+            correction.say_as
+            for correction in reversed(corrections)
+            if correction.say_as and occurrences(term, correction.meant)
+        ),
+        None,
+    )
+
+
+def refresh(home: Home, names: Iterable[str] = ()) -> list[Term]:
+    """Writes stt/vocabulary.json anew from the corrections, with `names` and the names that it had."""
+    before = (home.read(FILE, {}) or {}).get("terms", [])
+    known = [records.read(Term, entry, f"a term in {home.file(FILE)}") for entry in before]
+    kept = [entry.term for entry in known if not entry.count]
+    entries = terms(current_corrections(home), [*names, *kept])
     home.directory("stt")
-    home.write(FILE, {"made_at": now(), "terms": entries})
+    home.write(FILE, {"made_at": now(), "terms": [entry.as_dict() for entry in entries]})
     return entries
 
 
-def replaced(text: str, entries: list[dict]) -> str:
+def replaced(text: str, entries: list[Term]) -> str:
     """`text` with every misheard form replaced by its term, whole words only, whatever their case."""
     for entry in entries:
-        for heard in entry["sounds_like"]:
-            text = whole_word([heard], re.I).sub(lambda _, term=entry["term"]: term, text)
+        for heard in entry.sounds_like:
+            text = whole_word([heard], re.I).sub(lambda _, term=entry.term: term, text)
     return text
 
 
-def biasing(entries: list[dict]) -> list[str]:
+def biasing(entries: list[Term]) -> list[str]:
     """The terms as Qwen3-ASR takes them in its system prompt (hotwords of mlx-audio's generate)."""
-    return [entry["term"] for entry in entries]
+    return [entry.term for entry in entries]

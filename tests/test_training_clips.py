@@ -1,5 +1,7 @@
 """What is made of corrections: recordings first, synthesised clips where there are too few, rehearsal beside them."""
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import numpy
@@ -7,20 +9,20 @@ import pytest
 import soundfile
 
 from fae_training import consent
-from fae_training.errors import Missing
-from fae_training.speech import clips, dataset, misheard, sentences
-from fae_training.speech.synthesis import Synthesiser, Voice, find_synthesiser, roughen
+from fae_training.errors import Failed, Missing
+from fae_training.speech import clips, material, misheard, sentences, training_clips
+from fae_training.speech.sound import roughen
+from fae_training.speech.synthesis import Synthesiser, Voice, find_synthesiser
 from fae_training.state import Home, read_jsonl, write_json, write_jsonl
 
-SETTINGS = {"clips_per_term": 6, "seed": 0}
 needs_a_voice = pytest.mark.skipif(find_synthesiser() is None, reason="no say and no espeak-ng")
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Home:
     """A home with both consents; fewer rehearsal clips than in earnest, for each takes time to speak."""
-    monkeypatch.setattr(dataset, "FEWEST_REHEARSED", 12)
-    monkeypatch.setattr(dataset, "HELD_OUT_REHEARSED", 8)
+    monkeypatch.setattr(training_clips, "FEWEST_REHEARSED", 12)
+    monkeypatch.setattr(training_clips, "HELD_OUT_REHEARSED", 8)
     home = Home(tmp_path / "home")
     consent.change(home, ["corrections", "audio"], [])
     return home
@@ -34,8 +36,9 @@ def record(home: Home, text: str, heard: str, pitch: int) -> None:
     misheard.add(home, heard, text, path)
 
 
-def build(home: Home, synthesiser=None) -> tuple[dict, list[dict], list[dict]]:
-    meta = dataset.build(home, SETTINGS, synthesiser, lambda text: None)
+def build(home: Home, synthesiser=None) -> tuple[material.Made, list[dict], list[dict]]:
+    meta = training_clips.build(home, 6, 0, synthesiser, lambda text: None)
+    assert material.read_made(home) == meta
     rows = [read_jsonl(home.file("data", "stt", f"{side}.jsonl")) for side in ("train", "valid")]
     return meta, *rows
 
@@ -44,9 +47,7 @@ def test_without_a_synthesiser_the_recordings_are_enough(home):
     for pitch in range(200, 1000, 100):
         record(home, "Call Marion.", "Call Marian.", pitch)
     meta, train, valid = build(home)
-    assert meta["train"] == {"correction recorded": 6} and meta["valid"] == {
-        "correction recorded": 2
-    }
+    assert meta.train == {"correction recorded": 6} and meta.valid == {"correction recorded": 2}
     assert {row["audio"] for row in train}.isdisjoint(row["audio"] for row in valid)
     assert train[0] == {
         "audio": train[0]["audio"],
@@ -55,7 +56,7 @@ def test_without_a_synthesiser_the_recordings_are_enough(home):
         "origin": "recorded",
         "source": {"kind": "correction", "terms": ["Marion"]},
     }
-    assert any("brew install espeak-ng" in note for note in meta["notes"])
+    assert any("brew install espeak-ng" in note for note in meta.notes)
 
 
 def test_a_clip_that_was_held_out_once_is_held_out_for_ever(home):
@@ -78,7 +79,7 @@ def test_a_text_only_set_without_a_synthesiser_cannot_be_trained_and_says_what_t
 
 def test_no_corrections_at_all_name_the_command_that_adds_one(home):
     with pytest.raises(Missing, match="no corrections") as caught:
-        dataset.collect(home)
+        material.collect(home)
     assert "add_correction.py" in caught.value.hint
 
 
@@ -86,9 +87,9 @@ def test_no_corrections_at_all_name_the_command_that_adds_one(home):
 def test_a_text_only_set_is_spoken_in_many_voices(home):
     misheard.add(home, "Marian", "Marion")
     meta, train, valid = build(home, find_synthesiser())
-    assert meta["terms"] == ["Marion"]
-    assert meta["train"]["correction synthesised"] == 6
-    assert meta["valid"]["correction synthesised"] == dataset.HELD_OUT_PER_TERM
+    assert meta.terms == ("Marion",)
+    assert meta.train["correction synthesised"] == 6
+    assert meta.valid["correction synthesised"] == training_clips.HELD_OUT_PER_TERM
     assert all("Marion" in row["text"] for row in train if row["source"]["kind"] == "correction")
     voices = [{row["source"]["voice"].split("+")[-1] for row in rows} for rows in (train, valid)]
     assert len(voices[0]) >= 5 and voices[0].isdisjoint(voices[1])
@@ -140,7 +141,7 @@ def test_a_hundred_times_the_same_correction_is_one_term_with_as_many_clips_as_a
     meta, train, _ = build(home, find_synthesiser())
     terms = [row["source"]["terms"] for row in train if row["source"]["kind"] == "correction"]
     assert terms.count(["Marion"]) == terms.count(["Thaddeus"]) == 6
-    assert meta["terms"] == ["Marion", "Thaddeus"]
+    assert meta.terms == ("Marion", "Thaddeus")
 
 
 @needs_a_voice
@@ -162,12 +163,12 @@ def test_how_a_word_sounds_is_spoken_and_its_spelling_is_learned(home):
 def test_a_damaged_recording_is_named_and_the_others_are_used(home):
     for pitch in range(200, 1000, 100):
         record(home, "Call Marion.", "Call Marian.", pitch)
-    paths = [home.file(r["audio"]) for r in misheard.all_records(home)]
+    paths = [home.file(each.audio) for each in misheard.all_corrections(home)]
     paths[1].unlink()
     paths[2].write_bytes(paths[2].read_bytes()[:20])
     meta, train, valid = build(home)
-    assert meta["left_out"] == {"clip_missing": 1, "not_audio": 1}
-    assert any(paths[1].name in note for note in meta["notes"])
+    assert meta.left_out == {"clip_missing": 1, "not_audio": 1}
+    assert any(paths[1].name in note for note in meta.notes)
     # Of eight, the first and the fifth are held out, also when the second and third are lost.
     assert len(train) == 4 and {home.file(row["audio"]) for row in valid} == {paths[0], paths[4]}
 
@@ -176,7 +177,7 @@ def test_recordings_are_not_used_after_the_consent_for_audio_was_taken_back(home
     for pitch in range(200, 600, 100):
         record(home, "Call Marion.", "Call Marian.", pitch)
     consent.change(home, [], ["audio"])
-    found = dataset.collect(home)
+    found = material.collect(home)
     assert found.recorded == [] and found.left_out["no_audio_consent"] == 4
 
 
@@ -184,14 +185,29 @@ def test_an_excluded_person_is_not_learned(home):
     misheard.add(home, "Marian", "Marion")
     misheard.add(home, "steve", "Thaddeus")
     write_json(home.file("exclusions.json"), {"topics": [], "ids": [], "people": ["Thaddeus"]})
-    found = dataset.collect(home)
-    assert [entry["term"] for entry in found.terms] == ["Marion"]
+    found = material.collect(home)
+    assert [entry.term for entry in found.terms] == ["Marion"]
 
 
 def test_a_term_in_another_script_stays_out_of_the_training(home):
     misheard.add(home, "Maria", "Мария")
     with pytest.raises(Missing, match="other_script"):
-        dataset.collect(home)
+        material.collect(home)
+
+
+def test_what_was_made_is_read_as_it_was_and_a_row_that_is_none_is_named(home):
+    for pitch in range(200, 1000, 100):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+    _, train, valid = build(home)
+    for side, rows in (("train", train), ("valid", valid)):
+        examples = material.read_examples(home, side)
+        assert [each.as_row() for each in examples] == rows
+        assert {each.side for each in examples} == {side}
+    path = home.file("data", "stt", "valid.jsonl")
+    rows = [valid[0], {name: value for name, value in valid[0].items() if name != "text"}]
+    write_jsonl(path, rows)
+    with pytest.raises(Failed, match=r"line 2 of .*valid\.jsonl has no text"):
+        material.read_examples(home, "valid")
 
 
 def test_a_synthesiser_that_cannot_speak_is_an_error_with_its_name():
@@ -205,3 +221,16 @@ def test_another_room_keeps_the_sound_within_bounds_and_the_same_seed_gives_the_
     assert numpy.array_equal(one, other)
     assert numpy.abs(one).max() <= 1 and abs(len(one) - len(tone)) <= 0.06 * len(tone)
     assert not numpy.array_equal(one, roughen(tone, numpy.random.default_rng(6)))
+
+
+def test_what_is_read_before_a_run_begins_is_the_standard_library_alone():
+    """Also by extract_corrections.py, whose environment has neither numpy nor soundfile."""
+    code = (
+        "import sys\n"
+        "from fae_training.speech import material, misheard, preflight, scoring, sentences\n"
+        "from fae_training.speech import synthesis, vocabulary\n"
+        "heavy = {'numpy', 'soundfile', 'soxr', 'jiwer', 'mlx', 'mlx_audio', 'mlx_tune'}\n"
+        "print(sorted(heavy & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,122 @@
+"""How a script answers: text for a person, one short line of JSON for Fae and for programs."""
+
+import json
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from fae_training.errors import SkillError
+from fae_training.state import Home, write_json
+
+# Fae cuts what its language model sees at 2,000 characters.
+LONGEST_ANSWER = 2000
+
+
+class Result:
+    """What a script found out: `data` (with "status") for programs, `text` for people.
+
+    `exit_status` is for an answer that is no error but must stop a chain of commands, such as a
+    benchmark that was not passed.
+    """
+
+    def __init__(self, data: dict, text: str, exit_status: int = 0):
+        self.data = data
+        self.text = text
+        self.exit_status = exit_status
+
+
+def to_paste(text: str, home: Path | None) -> str:
+    """`text` with its commands as they work in the caller's directory: the script's path, and
+    --home.
+    """
+    folder = Path(sys.argv[0]).parent
+    options = f" --home {shlex.quote(str(home))}" if home else ""
+    return re.sub(
+        r"uv run scripts/(\w+\.py)",
+        lambda found: f"uv run {shlex.quote(str(folder / found[1]))}{options}",
+        text,
+    )
+
+
+def explain(error: SkillError) -> str:
+    """An error for a person, in red on a terminal."""
+    red, plain = (
+        ("\033[31m", "\033[0m")
+        if sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        else ("", "")
+    )
+    return f"{red}error:{plain} {error.message}\n  next: {error.hint}"
+
+
+def shortened(data: dict, home: Home, script: str) -> str:
+    """`data` as one line of ASCII JSON of at most LONGEST_ANSWER characters.
+
+    When it is longer, all of it is written to results/<script>.json, which the short form names;
+    the longest values are left out first, the notes last.
+    """
+    text = json.dumps(data)
+    if len(text) <= LONGEST_ANSWER:
+        return text
+    full = home.file("results", f"{script}.json")
+    short = dict(data)
+    try:
+        write_json(full, data)
+        short["full_answer"] = str(full)
+    except SkillError:
+        short["full_answer"] = "could not be kept"
+    short["left_out"] = []
+    while len(json.dumps(short)) > LONGEST_ANSWER:
+        removable = [k for k in short if k not in ("status", "error", "full_answer", "left_out")]
+        if not removable:
+            break
+        longest = max(removable, key=lambda name: (name != "notes", len(json.dumps(short[name]))))
+        del short[longest]
+        short["left_out"].append(longest)
+    # A letter that is not ASCII takes 6 or 12 characters of the answer.
+    room = 300
+    while "error" in short and len(json.dumps(short)) > LONGEST_ANSWER:
+        short["error"] = {name: text[:room] for name, text in short["error"].items()}
+        room //= 2
+    return json.dumps(short)
+
+
+def write_line(text: str, stream=None) -> None:
+    """`text` and a line end to `stream` (standard output), flushed. A pipe closed by its reader is
+    no failure.
+
+    Where it cannot be written for another reason (a full disk), the work was done all the same, and
+    a sentence on standard error says so.
+    """
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as problem:
+        # What is still in the buffer would be tried again when Python ends, with a message.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        if not isinstance(problem, BrokenPipeError) and stream is not sys.stderr:
+            write_line(f"the answer could not be written: {problem.strerror}", sys.stderr)
+
+
+def open_closed_streams() -> None:
+    """Open each standard stream that the caller closed, to the null device.
+
+    Otherwise the next file that is opened gets its number: the lock that a worker inherits would
+    become the worker's log.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  (it stays open)
+
+
+def keep_standard_output_clean():
+    """Give back the real standard output; whatever else is printed from now on goes to standard
+    error.
+    """
+    clean = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.set_inheritable(clean.fileno(), False)
+    os.dup2(2, 1)
+    return clean

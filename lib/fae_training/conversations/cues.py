@@ -1,0 +1,27 @@
+"""Cues: what people say when they mean a thing, as regular expressions with an example each.
+
+The tables are data (tool_cues.py, verdict_cues.py, the claims in filters.py); the tests run every
+example.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A sentence, and the regular expression by which it and its like are recognised."""
+
+    example: str
+    pattern: str
+
+
+def one_of(words: str) -> str:
+    """A group that matches any of `words`, which are separated by a comma and a space."""
+    return f"(?:{'|'.join(words.split(', '))})"
+
+
+def any_of(cues: Iterable[Cue], flags: int = 0) -> re.Pattern:
+    """Where several cues match at the same place, the first one does."""
+    return re.compile("|".join(cue.pattern for cue in cues), flags)

@@ -1,0 +1,235 @@
+"""From corrections to clips to learn from: data/stt/train.jsonl and valid.jsonl.
+
+Each corrected term is heard in recordings where there are some, and otherwise in clips synthesised
+here, in the person's own sentences where those are known. Rehearsal clips, in which no term is
+said, are added: what was heard correctly must stay so. Recordings weigh more than synthesised
+clips, in the training set and in the validation set.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from difflib import SequenceMatcher
+
+import numpy
+
+from fae_training import consent, training_rows
+from fae_training.errors import Missing, SkillError
+from fae_training.speech import clips, sentences
+from fae_training.speech.material import (
+    META_FILE,
+    Example,
+    Made,
+    Material,
+    collect,
+    fingerprint,
+)
+from fae_training.speech.misheard import occurrences
+from fae_training.speech.sound import roughen
+from fae_training.speech.synthesis import Synthesiser
+from fae_training.speech.vocabulary import Term
+from fae_training.state import Home, make_directory, now, write_jsonl
+
+# A term with so many recordings needs no synthesised clip.
+ENOUGH_RECORDINGS = 8
+HELD_OUT_PER_TERM = 6
+FEWEST_REHEARSED, HELD_OUT_REHEARSED = 120, 40
+# Share of letters in common from which two spellings are taken to sound the same (Marian, Marion:
+# 0.83).
+NEARLY_THE_SAME = 0.7
+
+
+def users_turns(home: Home) -> list[str]:
+    """What the person said to Fae, as exported for the language model; [] without that consent or
+    export.
+    """
+    if not consent.granted(home, "conversations"):
+        return []
+    turns = [
+        message["content"]
+        for row in training_rows.read(home.file("data", "sft", "train.jsonl"), "sft").rows
+        for message in row.messages
+        if message["role"] == "user"
+    ]
+    return list(dict.fromkeys(turns))
+
+
+@dataclass(frozen=True)
+class Line:
+    """An example that is still to be spoken, and what the synthesiser says for it."""
+
+    example: Example
+    say: str
+
+
+def build(
+    home: Home, clips_per_term: int, seed: int, synthesiser: Synthesiser | None, log: Callable
+) -> Made:
+    """Speaks what is missing and writes data/stt/; returns what is in its meta.json.
+
+    `synthesiser` is None where no program can speak. Raises Missing when there is then nothing to
+    train on.
+    """
+    found = collect(home)
+    examples = [each for each in found.recorded if _is_audio(home, each, found)]
+    turns = users_turns(home)
+    lines = _lines(found, examples, turns, clips_per_term, seed) if synthesiser else []
+    if lines:
+        log(f"speaking {len(lines)} clips with {synthesiser.program}")
+        examples += _spoken(home, lines, synthesiser, seed, found)
+    elif not synthesiser:
+        found.notes.append(
+            "neither say nor espeak-ng is on this machine: only recordings were used "
+            "(brew install espeak-ng)"
+        )
+    taught = {term for each in examples if each.side == "train" for term in each.terms}
+    untaught = [entry.term for entry in found.terms if entry.term not in taught]
+    if untaught:
+        found.notes.append(
+            f"no clip to learn from: {', '.join(untaught)} (two recordings of each are needed)"
+        )
+    if not taught:
+        raise Missing(
+            "nothing_to_hear",
+            f"{len(found.terms)} words are to be learned and there is no clip of any to learn from",
+            "brew install espeak-ng, or record the words: uv run scripts/add_correction.py "
+            "--heard Marian --meant 'Call Marion.' --clip call.wav",
+        )
+    directory = home.directory("data", "stt")
+    counts = {}
+    for side in ("train", "valid"):
+        own = [each for each in examples if each.side == side]
+        counts[side] = dict(Counter(f"{each.kind} {each.origin}" for each in own))
+        write_jsonl(directory / f"{side}.jsonl", (each.as_row() for each in own))
+    made = Made(
+        made_at=now(),
+        fingerprint=fingerprint(home),
+        terms=tuple(entry.term for entry in found.terms if entry.term in taught),
+        left_out=dict(found.left_out),
+        notes=tuple(found.notes),
+        train=counts["train"],
+        valid=counts["valid"],
+    )
+    home.write(META_FILE, asdict(made))
+    return made
+
+
+def _is_audio(home: Home, example: Example, found: Material) -> bool:
+    """Whether a kept recording can still be read; one that was damaged since is named and left out."""
+    path = home.file(example.audio)
+    try:
+        clip = clips.read(path)
+        problem = None if clip.usable else clips.explain(clip, path)
+    except SkillError as error:
+        problem = error
+    if problem:
+        found.left_out[problem.code] += 1
+        found.notes.append(f"left out: {problem.message}")
+    return problem is None
+
+
+def _lines(
+    found: Material, recorded: list[Example], turns: list[str], clips_per_term: int, seed: int
+) -> list[Line]:
+    """What is to be spoken. The same corrections and seed give the same lines."""
+    random = numpy.random.default_rng(seed)
+    terms = [entry.term for entry in found.terms]
+    carriers = (sentences.own_carriers(turns, terms), sentences.WITH_A_NAME)
+    lines = []
+    for entry in found.terms:
+        sides = Counter(each.side for each in recorded if entry.term in each.terms)
+        wanted = {
+            "train": clips_per_term if sides["train"] < ENOUGH_RECORDINGS else 0,
+            "valid": HELD_OUT_PER_TERM if sides["valid"] < 2 else 0,
+        }
+        for side, count in wanted.items():
+            for _ in range(count):
+                carrier = _either(random, *carriers)
+                say_as = entry.say_as or entry.term
+                lines.append(_line(carrier, entry.term, say_as, side, "correction"))
+    alike, confusable = _heard_as(found.terms)
+    avoided = [*terms, *alike]
+    ordinary = (sentences.own_sentences(turns, avoided), sentences.WITHOUT_A_NAME)
+    names = [name for name in sentences.COMMON_NAMES if name not in alike]
+    for side, each, count in (
+        ("train", clips_per_term // 2, max(FEWEST_REHEARSED, len(lines))),
+        ("valid", 2, HELD_OUT_REHEARSED),
+    ):
+        for name in confusable * each + [str(n) for n in random.choice(names, count // 2)]:
+            lines.append(_line(_either(random, *carriers), name, name, side, "rehearsal"))
+        for _ in range(count // 2):
+            lines.append(_line(_either(random, *ordinary), None, None, side, "rehearsal"))
+    return [
+        line
+        for line in lines
+        if line.example.kind == "correction"
+        or not any(occurrences(a, line.example.text) for a in avoided)
+    ]
+
+
+def _heard_as(terms: list[Term]) -> tuple[list[str], list[str]]:
+    """What the terms were misheard as: the forms that sound nearly the same, and the names that do
+    not.
+
+    Nobody can hear Marian from Marion, so nobody can rehearse it. But who meant Siobhan and was
+    heard as Steven must go on being heard correctly when it is Steven.
+    """
+    alike, names = [], []
+    for entry in terms:
+        for heard in entry.sounds_like:
+            pair = heard.lower(), entry.term.lower()
+            if SequenceMatcher(None, *pair).ratio() >= NEARLY_THE_SAME:
+                alike.append(heard)
+            elif heard.istitle() and heard.isalpha():
+                names.append(heard)
+    return alike, names
+
+
+def _either(random, own: list[str], general: tuple[str, ...]) -> str:
+    """Half of the sentences are the person's own, where there are any: no word is heard in one
+    setting only.
+    """
+    return str(random.choice(own if own and random.random() < 0.5 else general))
+
+
+def _line(carrier: str, word: str | None, say_as: str | None, side: str, kind: str) -> Line:
+    example = Example(
+        text=carrier.replace("{}", word) if word else carrier,
+        heard="",
+        origin="synthesised",
+        kind=kind,
+        terms=(word,) if kind == "correction" else (),
+        side=side,
+    )
+    return Line(example, carrier.replace("{}", say_as) if word else carrier)
+
+
+def _spoken(
+    home: Home, lines: list[Line], synthesiser: Synthesiser, seed: int, found: Material
+) -> list[Example]:
+    """The lines as examples, each in a voice of its side; one spoken before is not spoken again."""
+    directory = make_directory(home.file("data", "stt", "clips"))
+
+    def speak(numbered: tuple[int, Line]) -> Example | None:
+        index, line = numbered
+        random = numpy.random.default_rng([seed, index])
+        voice = synthesiser.voice(random, held_out=line.example.side == "valid")
+        key = json.dumps([synthesiser.program, voice.__dict__, line.say, seed, index])
+        name = f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.wav"
+        if not (directory / name).exists():
+            try:
+                samples = roughen(synthesiser.speak(line.say, voice), random)
+            except OSError:
+                return None
+            clips.write(directory / name, samples)
+        return replace(line.example, audio=f"data/stt/clips/{name}", voice=voice.name)
+
+    with ThreadPoolExecutor(4) as pool:
+        examples = list(pool.map(speak, enumerate(lines)))
+    failed = examples.count(None)
+    if failed:
+        found.notes.append(f"{synthesiser.program} could not speak {failed} of {len(lines)} clips")
+    return [each for each in examples if each]
