@@ -272,21 +272,15 @@ def test_codes_differ(place):
     assert len({deployment.new_approval(run) for _ in range(20)}) == 20
 
 
-def scored_against(run, current) -> None:
-    state.write_json(run.file("train_metrics.json"), {"benchmark": {"current_run": current}})
-
-
-def test_a_run_that_was_compared_with_another_model_than_runs_now_is_refused(place):
+def test_what_a_run_was_compared_with_is_what_runs_now_or_it_is_said(place):
     first, second = make(place), make(place)
-    scored_against(second, None)
-    deployment.check_comparison(second)
+    assert deployment.compared_with_another(second, None) is None
     deployment.deploy(place, first)
-    with pytest.raises(Refused, match=f"compared with the base model, but {first.id} runs now"):
-        deployment.check_comparison(second)
-    scored_against(second, first.id)
-    deployment.check_comparison(second)
+    stale = deployment.compared_with_another(second, None)
+    assert stale == f"it was compared with the base model, but {first.id} runs now"
+    assert deployment.compared_with_another(second, first.id) is None
     deployment.rollback(place, "language", "")
-    with pytest.raises(Refused, match=f"compared with {first.id}, but the base model runs now"):
-        deployment.check_comparison(second)
+    stale = deployment.compared_with_another(second, first.id)
+    assert stale == f"it was compared with {first.id}, but the base model runs now"
     deployment.deploy(place, second)
-    deployment.check_comparison(second)
+    assert deployment.compared_with_another(second, first.id) is None, "it runs itself"
