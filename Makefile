@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test bench bench-train bench-real bench-sizes bench-gpu lock manifest install
+.PHONY: help demo demo-dpo demo-stt test bench bench-train bench-real bench-sizes bench-gpu bench-suite lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -24,7 +24,7 @@ test: $(UV)  ## all tests
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
 # Those below have a target of their own: they take from half an hour to an hour and a half, or need a GPU.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu)
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite)
 
 bench: $(UV)  ## every benchmark but those below
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
@@ -35,6 +35,9 @@ bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/b
 
 bench-real: $(UV)  ## the presets on a real model and real conversations, up to 90 minutes; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_real.py --write docs/benchmarks.md
+
+bench-suite: $(UV)  ## what two small models get right of the capability suite; writes docs/judgement.md
+	@$(UV) run --quiet benchmarks/bench_suite.py --real-model --write docs/judgement.md
 
 bench-sizes: $(UV)  ## memory at real sizes against the plan, needs 24 GB; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_sizes.py --write docs/benchmarks.md

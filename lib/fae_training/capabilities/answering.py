@@ -42,9 +42,7 @@ def answers(
         lambda: advance(done),
     )
     for number, tokens in finished:
-        text = tokenizer.decode(tokens).strip()
-        call = None if native else bare_call(text)
-        found[order[number]] = written(call) if call else text
+        found[order[number]] = _with_marks(tokenizer.decode(tokens).strip(), native)
         done += 1
     advance(done)
     return found
@@ -64,6 +62,12 @@ def has_tool_format(tokenizer) -> bool:
         return _PROBE in render(tokenizer, [{"role": "user", "content": "Hello"}], [tool], True)
     except Exception:  # a template is a program of others
         return False
+
+
+def _with_marks(text: str, native: bool) -> str:
+    """An answer in which a call is marked as one, also where the template has no marks for it."""
+    call = None if native else bare_call(text)
+    return written(call) if call else text
 
 
 def _prompt(encoder: ChatEncoder, item: Item, native: bool) -> list[int]:
