@@ -163,7 +163,9 @@ def main() -> None:
         default=[SAMPLE],
         help="models as mlx_lm loads them (default: the sample model)",
     )
-    parser.add_argument("--real-model", action="store_true", help=f"and {real_model.NAME} in float32")
+    parser.add_argument(
+        "--real-model", action="store_true", help=f"and {real_model.NAME} in float32"
+    )
     parser.add_argument("--quick", action="store_true", help="the marked items only")
     parser.add_argument(
         "--tools-from-dialogues", type=Path, metavar="FILE", help="add tool items from outside"

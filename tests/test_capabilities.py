@@ -385,3 +385,37 @@ def test_a_template_that_knows_no_tools_is_told_about_them_in_words(loaded):
     assert answering._with_marks(f"```json\n{bare}\n```", native=False) == written(call)
     assert answering._with_marks(bare, native=True) == bare
     assert answering._with_marks("Three minutes.", native=False) == "Three minutes."
+
+
+# The benchmark
+
+
+@pytest.fixture(scope="module")
+def bench_suite():
+    sys.path.append(str(ROOT / "benchmarks"))
+    import bench_suite
+
+    return bench_suite
+
+
+def test_the_table_has_exact_intervals_and_counts_differences_of_verdicts(bench_suite):
+    # Clopper-Pearson: none of 20 is excluded above 1 - 0.025 ** (1 / 20).
+    assert bench_suite.score([False] * 20) == "0 of 20 (0.00 to 0.17)"
+    assert bench_suite.score([True] * 3 + [False]) == "3 of 4 (0.19 to 0.99)"
+    items = [item(says=word) for word in ("a", "b", "c", "d")]
+    answered = bench_suite.Answered(ROOT / "model", ["a", "b", "x", "x"], 1.0, 1.0, ["a!", "c"])
+    text = bench_suite.report(suite.Suite(tuple(items), "v"), items, [answered])
+    assert "| all | 2 of 4 (0.07 to 0.93) |" in text
+    assert "of 2 items answered again, each alone, 2 got another answer than in the batches and 1 another verdict" in text  # fmt: skip
+
+
+def test_outside_items_are_calls_of_dialogues_that_pass_themselves(bench_suite):
+    if not SHARED.exists():
+        pytest.skip(f"the conversations that people wrote are not there: {SHARED}")
+    items = bench_suite.outside_items(SHARED / "dialogues.jsonl", 30)
+    assert Counter(each.category for each in items) == {
+        "outside: tool choice": 30,
+        "outside: tool arguments": 30,
+    }
+    assert not any(passed(each, "Done.") for each in items)
+    assert all(each.messages[-1]["role"] == "user" and each.tools for each in items)
