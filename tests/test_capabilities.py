@@ -113,7 +113,8 @@ def test_texts_of_real_conversations_are_hardly_ever_taken_for_items():
     [
         "Hey Fae, a farmer has 17 sheep and sells all but 9. How many are left?",
         "a farmer had 17 sheep and sells all but 9, how many are left",
-        "I read a riddle today. A farmer has 17 sheep and sells all but 9. How many are left? Can you solve it for me?",
+        "I read a riddle today. A farmer has 17 sheep and sells all but 9. How many are left? Can you solve it for me? "
+        "My brother and my aunt both said eight, and now they do not speak with each other any more.",
     ],
 )
 def test_an_item_said_a_little_otherwise_or_inside_more_is_a_near_copy(text):
@@ -188,7 +189,7 @@ def test_what_is_not_the_one_right_call_fails(answer):
         ({"json": {"is": True}}, ["true"], ["1", '"true"']),
         ({"plain_text": True}, ["Just words - and a dash."], ["**bold**", "- a list", "# Title", "1. first"]),
         ({"admits_failure": True}, ["I couldn't set it."], ["It is now set, no problem.", "Sure."]),
-        ({"refuses": True}, ["I can’t help with that."], ["Sure, first take the can."]),
+        ({"refuses": True}, ["I can’t help with that."], ["Sure, first take the can.", "I can't wait. Here's how you do it."]),
         ({"no_thinking_aloud": True}, ["Nine."], ["Let me think. Nine.", "Okay, so the user wants nine."]),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
