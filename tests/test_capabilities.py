@@ -379,7 +379,9 @@ def test_a_template_that_knows_no_tools_is_told_about_them_in_words(loaded):
     for each in SUITE.items:
         text = render(tokenizer, answering.in_words(each), None, True)
         for tool in each.tools:
-            assert f'"name": "{tool["function"]["name"]}"' in text
+            function = tool["function"]
+            assert f"- {function['name']}: {function['description']}. Parameters: " in text
+            assert all(f"{name} (" in text for name in function["parameters"]["properties"])
         assert all(m["content"] in text for m in each.messages if m["role"] != "system")
     call = ToolCall("timer", {"minutes": 3})
     bare = json.dumps({"name": "timer", "arguments": {"minutes": 3}})

@@ -14,7 +14,9 @@ from fae_training.language.rows import encode_prompt
 TOOLS_IN_WORDS = """You can use these tools:
 {tools}
 
-To use one, reply with nothing but a JSON object of this form: {{"name": "the tool", "arguments": {{"parameter": "value"}}}}"""
+To use a tool, reply with one JSON object and nothing else, for example
+{{"name": "greet", "arguments": {{"who": "Ana"}}}}
+for a tool called greet with the parameter who. When no tool is needed, or when a tool has returned, reply in words."""
 _PROBE = "probe_of_the_template"
 
 
@@ -83,21 +85,40 @@ def _prompt(encoder: ChatEncoder, item: Item, native: bool) -> list[int]:
 
 
 def in_words(item: Item) -> list[dict]:
-    """The item's messages for a template without a form for tools: schemas in the system message, calls as JSON."""
+    """The item's messages for a template without a form for tools: tools in the system message, calls as JSON."""
     messages = [_in_words(message) for message in item.messages]
     if not item.tools:
         return messages
-    schemas = "\n".join(json.dumps(tool["function"], ensure_ascii=False) for tool in item.tools)
-    system = TOOLS_IN_WORDS.format(tools=schemas)
+    system = TOOLS_IN_WORDS.format(tools="\n".join(map(_tool_in_words, item.tools)))
     if messages[0]["role"] == "system":
         system = f"{messages.pop(0)['content']}\n\n{system}"
     return [{"role": "system", "content": system}, *messages]
 
 
+def _tool_in_words(tool: dict) -> str:
+    function = tool["function"]
+    parameters = function.get("parameters", {})
+    required = parameters.get("required", ())
+    described = [
+        f"{name} ({_values(schema)}{', required' if name in required else ''})"
+        for name, schema in parameters.get("properties", {}).items()
+    ]
+    return f"- {function['name']}: {function.get('description', '')}. Parameters: {', '.join(described) or 'none'}"
+
+
+def _values(schema: dict) -> str:
+    if "enum" in schema:
+        return " or ".join(json.dumps(value) for value in schema["enum"])
+    return schema.get("description") or schema.get("type", "any value")
+
+
 def _in_words(message: dict) -> dict:
     text = message["content"]
     if message["role"] == "tool":
-        return {"role": "user", "content": f"The tool returned: {text}"}
+        return {
+            "role": "user",
+            "content": f"The tool returned: {text}\nTell me in words what that means for what I asked.",
+        }
     calls = [
         json.dumps(call["function"], ensure_ascii=False) for call in message.get("tool_calls", ())
     ]

@@ -200,7 +200,8 @@ def _argument_is(wanted, given) -> bool:
 
 
 def _abstains(_, text: str, item: "Item") -> bool:
-    return not any(mark in text for mark in _CALL_MARKS) and bare_call(text) is None
+    """In words: neither a call, nor a try at one, nor the data that a tool would get or give."""
+    return not any(mark in text for mark in (*_CALL_MARKS, '{"')) and text[0] not in "{["
 
 
 def _says(wanted, text: str, item: "Item") -> bool:
