@@ -124,6 +124,11 @@ def report(given: suite.Suite, items: list[Item], models: list[Answered]) -> str
     for category in dict.fromkeys(item.category for item in items):
         chosen = [n for n, item in enumerate(items) if item.category == category]
         rows.append([category, *(score([v[n] for n in chosen]) for v in verdicts)])
+    marked = [n for n, item in enumerate(items) if item.is_quick]
+    if len(marked) < len(items):
+        rows.append(
+            ["those of the quick suite", *(score([v[n] for n in marked]) for v in verdicts)]
+        )
     rows.append(["all", *(score(v) for v in verdicts)])
     rows.append(["seconds", *(f"{model.wall_s:,.0f}" for model in models)])
     rows.append(["CPU seconds", *(f"{model.cpu_s:,.0f}" for model in models)])
@@ -170,6 +175,13 @@ def main() -> None:
     parser.add_argument(
         "--tools-from-dialogues", type=Path, metavar="FILE", help="add tool items from outside"
     )
+    parser.add_argument(
+        "--outside",
+        type=int,
+        default=OUTSIDE,
+        metavar="N",
+        help="from so many dialogues (%(default)s)",
+    )
     parser.add_argument("--alone", type=int, default=0, metavar="N", help="answer N of them again")
     parser.add_argument("--answers", type=Path, metavar="DIR", help="keep the answers there")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table into this page")
@@ -180,7 +192,7 @@ def main() -> None:
     if given.tools_from_dialogues:
         if not given.tools_from_dialogues.exists():
             sys.exit(f"there is no {given.tools_from_dialogues}; expected a file of dialogues")
-        items += outside_items(given.tools_from_dialogues, OUTSIDE)
+        items += outside_items(given.tools_from_dialogues, given.outside)
     directories = list(given.models)
     if given.real_model:
         try:
