@@ -125,7 +125,7 @@ def report(given: suite.Suite, items: list[Item], models: list[Answered]) -> str
         chosen = [n for n, item in enumerate(items) if item.category == category]
         rows.append([category, *(score([v[n] for n in chosen]) for v in verdicts)])
     marked = [n for n, item in enumerate(items) if item.is_quick]
-    if len(marked) < len(items):
+    if 0 < len(marked) < len(items):
         rows.append(
             ["those of the quick suite", *(score([v[n] for n in marked]) for v in verdicts)]
         )
