@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test lint fix fresh bench bench-train bench-real bench-sizes bench-gpu lock manifest install
+.PHONY: help demo demo-dpo demo-stt test lint fix fresh bench bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -36,7 +36,7 @@ fresh: $(UV)  ## whether the locks, uv.lock.md and MANIFEST.json are up to date
 	@$(UV) run --quiet tools/make_manifest.py --check
 
 # Those below have a target of their own: they take from half an hour to an hour and a half, or need a GPU.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu)
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate)
 
 bench: $(UV)  ## every benchmark but those below
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
@@ -47,6 +47,12 @@ bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/b
 
 bench-real: $(UV)  ## the presets on a real model and real conversations, up to 90 minutes; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_real.py --write docs/benchmarks.md
+
+bench-suite: $(UV)  ## what two small models get right of the capability suite; writes docs/judgement.md
+	@$(UV) run --quiet benchmarks/bench_suite.py --real-model --write docs/judgement.md
+
+bench-gate: $(UV)  ## how often the gate is wrong, by simulation; writes docs/judgement.md
+	@$(UV) run --quiet benchmarks/bench_gate.py --write docs/judgement.md
 
 bench-sizes: $(UV)  ## memory at real sizes against the plan, needs 24 GB; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_sizes.py --write docs/benchmarks.md

@@ -40,6 +40,8 @@ def manifest() -> dict:
         "lib/pyproject.toml",
         "lib/**/*.py",
         "lib/**/*.safetensors",
+        "lib/**/*.json",
+        "lib/**/*.jsonl",
     ):
         files |= {str(p.relative_to(ROOT)): p for p in sorted(ROOT.glob(pattern))}
     checksums = {
