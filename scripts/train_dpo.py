@@ -148,7 +148,12 @@ def train(run, session) -> results.Trained:
 
 def score(run, session, loaded=None) -> Benchmark:
     """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
-    from fae_training.language import conversation_probe, preference_probe, scoring
+    from fae_training.language import (
+        capability_probe,
+        conversation_probe,
+        preference_probe,
+        scoring,
+    )
 
     # Conversations are a guard: a preference can be learned by forgetting how to talk.
     return scoring.score(
@@ -157,6 +162,7 @@ def score(run, session, loaded=None) -> Benchmark:
         lambda tokenizer: [
             preference_probe.Preferences(run, tokenizer, session.check, share=0.5),
             conversation_probe.Conversations(run, tokenizer, session.check, GUARD, share=0.5),
+            capability_probe.Capabilities(run, tokenizer),
         ],
         loaded,
     )

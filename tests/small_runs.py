@@ -19,7 +19,7 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 6) -> Path:
+def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 14) -> Path:
     """Consent, and so many conversations of one exchange each in data/sft, as export_data writes them."""
     place = state.Home(home)
     consent.change(place, ["conversations"], [])
@@ -39,7 +39,27 @@ def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 6) -> Path:
         ]
         state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), rows)
     state.write_json(place.file("data", "sft", "meta.json"), {"summary": f"{train} conversations"})
+    judge_by_own_items(place)
     return home
+
+
+def judge_by_own_items(place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo")) -> None:
+    """Tasks that the sample model gets right whatever it learns, answered in moments: the bundled ones are beyond it."""
+    place.write("config.json", {kind: {"suite": "own"} for kind in kinds})
+    place.directory("benchmarks")
+    items = [
+        {
+            "id": f"no thinking aloud {number}",
+            "category": "manners",
+            "messages": [{"role": "user", "content": question}],
+            "check": {"no_thinking_aloud": True},
+            "max_tokens": 4,
+        }
+        for number, question in enumerate(
+            random.Random(5).sample([q for s in world.subjects() for q in s.questions], 40)
+        )
+    ]
+    state.write_jsonl(place.file("benchmarks", "manners.jsonl"), items)
 
 
 def start(home: Path, *arguments, **environment) -> str:

@@ -157,11 +157,11 @@ def test_a_run_whose_worker_was_killed_is_interrupted(story):
     assert story["killed"]["next"] == f"train.py --resume {story['run']}"
 
 
-def test_a_killed_run_is_judged_by_its_log_and_never_passes(story):
+def test_a_killed_run_is_judged_by_its_reports_and_never_passes(story):
     got = story["evaluate_killed"]
-    assert got.status == 3 and got.json["source"] == "train.log"
+    assert got.status == 3 and got.json["source"] == "metrics.jsonl"
     assert got.json["verdict"] == "not_enough_evidence" and got.json["recommendation"] == "skip"
-    assert got.json["reasons"][0].startswith("read from the log: held-out loss ")
+    assert got.json["reasons"][0].startswith("Read from metrics.jsonl: validation loss ")
     assert "best " in got.json["reasons"][0] and "--rescore" not in got.json["reasons"][0]
 
 

@@ -111,7 +111,7 @@ def test_a_dry_run_says_what_would_be_used_and_from_where_and_changes_nothing(sm
     assert told["status"] == "planned" and sorted(small_home.rglob("*")) == before
     assert told["settings"]["steps"] == 3 and told["sources"]["steps"] == "flag"
     assert told["settings"]["rank"] == 16 and told["sources"]["rank"] == "preset light"
-    assert told["rows"] == {"train": 8, "valid": 5} and len(told["data_fingerprint"]) == 16
+    assert told["rows"] == {"train": 8, "valid": 18} and len(told["data_fingerprint"]) == 16
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     assert applied["loop"] == "fae_training.fit.fit"
     assert applied["optimizer"] == "AdamW" and applied["weight_decay"] == 0.01
     assert (applied["schedule"], applied["warmup_steps"]) == ("cosine", 1)
-    assert applied["rows"] == {"train": 8, "choose": 4, "judge": 6, "validated": 4}
+    assert applied["rows"] == {"train": 8, "choose": 4, "judge": 14, "validated": 4}
     assert applied["cut"]["cut_rows"] == 0
     assert applied["lora"]["rank"] == [4] and applied["lora"]["scale"] == [2.0]
     assert applied["lora"]["linear_attention_modules"] == 9, "3 layers with 3 projections each"
@@ -178,8 +178,8 @@ def test_it_learned_and_a_fresh_process_measures_what_the_training_s_own_measure
     result, measured = run.result(), benchmark.of_run(run)
     (loss,) = [m for m in measured.measures if m.name == "conversation_loss"]
     assert result["best_value"] < result["first_value"] - 0.2
-    assert loss.items == tuple(f"valid-{i}" for i in range(4, 10)), "the judge part, and no other"
-    assert all(new < old for new, old in zip(loss.candidate, loss.current, strict=True))
+    assert loss.items == tuple(f"valid-{i}" for i in range(4, 18)), "the judge part, and no other"
+    assert sum(loss.candidate) < 0.5 * sum(loss.current)
     assert loss.base == loss.current and measured.judged_apart
     calls.script("evaluate", "--json", "--rescore", home=finished_home)
     (again,) = [m for m in benchmark.of_run(run).measures if m.name == "conversation_loss"]
@@ -307,11 +307,11 @@ def test_the_loop_from_verdict_to_deployment_and_back(finished_home):
     home, run = finished_home, only_run(finished_home)
     refused = refusal(calls.script("propose", "--json", home=home))
     assert refused[:2] == (4, "not_evaluated")
-    assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (3, "gate_not_passed")  # fmt: skip
+    assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (4, "not_evaluated")  # fmt: skip
     judged = calls.answer("evaluate", home=home)
     assert (judged["verdict"], judged["source"]) == ("pass", "train_metrics.json")
     assert (
-        judged["score"] < judged["previous_score"] and judged["next"] == f"propose.py --run {run}"
+        judged["score"] > judged["previous_score"] and judged["next"] == f"propose.py --run {run}"
     )
     assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (3, "not_proposed")  # fmt: skip
 
@@ -484,24 +484,35 @@ def test_measuring_again_needs_consent(finished_home):
 @pytest.mark.parametrize(
     "log, words",
     [
-        ("Iter 1: Val loss 4.125, Val took 1s\nIter 20: Val loss 2.500, Val took 1s\n", "held-out loss 4.125 at step 1, best 2.500 at step 20"),
-        ("2026-11-23T01:45:29 step=0 elapsed_s=3.4 val_loss=7.25\nstep=4 loss=1.5 lr=1\nstep=4 best_step=4 val_loss=6.5\n", "held-out loss 7.250 at step 0, best 6.500 at step 4"),
+        ("Iter 1: Val loss 4.125, Val took 1s\nIter 20: Val loss 2.500, Val took 1s\n", "validation loss 4.125 at step 1, best 2.500 at step 20"),
+        ("2026-11-23T01:45:29 step=0 elapsed_s=3.4 val_loss=7.25\nstep=4 loss=1.5 lr=1\nstep=4 best_step=4 val_loss=6.5\n", "validation loss 7.250 at step 0, best 6.500 at step 4"),
     ],
 )  # fmt: skip
 def test_a_run_without_a_result_is_judged_by_its_log_and_says_so(finished_home, log, words):
     run = runs.find(state.Home(finished_home))
     run.file("train_metrics.json").unlink()
+    run.file("metrics.jsonl").unlink()
     run.file("train.log").write_text(log)
     got = calls.script("evaluate", "--json", home=finished_home)
     assert got.status == 3 and got.json["source"] == "train.log"
     assert got.json["verdict"] == "not_enough_evidence"
-    assert got.json["reasons"][0].startswith(f"read from the log: {words}")
+    assert got.json["reasons"][0].startswith(f"Read from train.log: {words}")
     assert refusal(calls.script("propose", "--json", home=finished_home))[:2] == (3, "gate_not_passed")  # fmt: skip
+
+
+def test_a_run_without_a_result_is_judged_by_its_reports_rather_than_by_its_log(finished_home):
+    run = runs.find(state.Home(finished_home))
+    run.file("train_metrics.json").unlink()
+    run.file("train.log").write_text("step=1 val_loss=0.001\n")
+    got = calls.script("evaluate", "--json", home=finished_home)
+    assert got.status == 3 and got.json["source"] == "metrics.jsonl"
+    assert "validation loss 0.001" not in got.json["reasons"][0]
 
 
 def test_a_run_with_neither_result_nor_log_cannot_be_judged(finished_home):
     run = runs.find(state.Home(finished_home))
     run.file("train_metrics.json").unlink()
+    run.file("metrics.jsonl").unlink()
     run.file("train.log").write_text("nothing of use\n")
     assert refusal(calls.script("evaluate", "--json", home=finished_home))[:2] == (4, "nothing_to_judge")  # fmt: skip
 
@@ -565,4 +576,4 @@ def test_a_disk_that_fills_up_fails_the_run_by_name_and_leaves_whole_files(small
     directory = small_home / "runs" / run
     assert [p.name for p in directory.rglob(".*")] == [], "a temporary file is left"
     assert not list(directory.rglob("*.safetensors")) and not (directory / "train_metrics.json").exists()  # fmt: skip
-    assert refusal(calls.script("deploy", "--json", "--code", "A", home=small_home))[:2] == (3, "gate_not_passed")  # fmt: skip
+    assert refusal(calls.script("deploy", "--json", "--code", "A", home=small_home))[:2] == (4, "not_evaluated")  # fmt: skip

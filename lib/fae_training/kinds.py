@@ -84,6 +84,7 @@ ADAPTER = (
     Setting("rank", count(1024), help="rank of the adapter"),
     Setting("lora_scale", Range(0, 1000, open_below=True), 2.0),
 )
+SUITES = ("full", "quick", "own")
 LANGUAGE = (
     *TRAINING,
     *ADAPTER,
@@ -102,6 +103,12 @@ LANGUAGE = (
     Setting("experts", YesNo(), False, "adapt the routed experts of a mixture of experts too"),
     Setting(
         "fast", Text("on"), "on", "on, off, or a list of the fast parts of a step to use", "PARTS"
+    ),
+    Setting(
+        "suite",
+        Choice(SUITES),
+        "full",
+        "what a result is judged by besides your data: full, quick (too few to recommend), or own (benchmarks/ alone)",
     ),
 )
 PREFERENCES = (

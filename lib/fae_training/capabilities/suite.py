@@ -100,11 +100,19 @@ class Suite:
         )
 
 
-def load(home: Home | None = None) -> Suite:
+def chosen(home: Home, name: str) -> Suite:
+    """The suite that a run is judged by: "full", "quick", or a person's "own" items alone (see kinds.SUITES)."""
+    if name == "own":
+        return load(home, bundled=False)
+    whole = load(home)
+    return whole.quick() if name == "quick" else whole
+
+
+def load(home: Home | None = None, bundled: bool = True) -> Suite:
     """The bundled items, and those of `home`. Raises BadRequest naming file and line of an own item that is not right."""
     items: dict[str, Item] = {}
     own = sorted(home.file("benchmarks").glob("*.jsonl")) if home else []
-    for path in [*sorted(BUNDLED.glob("*.jsonl")), *own]:
+    for path in [*(sorted(BUNDLED.glob("*.jsonl")) if bundled else ()), *own]:
         for where, item in _read(path):
             if item.id in items:
                 raise _bad(

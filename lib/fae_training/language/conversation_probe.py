@@ -7,9 +7,8 @@ from fae_training import training_rows
 from fae_training.benchmark import RATIO, Measure
 from fae_training.language import generation, losses, validation_set
 from fae_training.language.chat_encoder import CannotEncode
-from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import encode_file, encode_prompt
-from fae_training.language.scoring import OfThree, Told, compared_texts
+from fae_training.language.scoring import OfThree, Subject, Told, compared_texts
 from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
@@ -70,12 +69,12 @@ class Conversations:
     def items(self) -> int:
         return len(self.rows) + len(self.prompts)
 
-    def measure(
-        self, model, fast: FastSettings, finished: Callable[[int], None]
-    ) -> ConversationResults:
-        found = losses.row_losses(model, self.rows, fast, self.batch_tokens, finished)
+    def measure(self, subject: Subject, finished: Callable[[int], None]) -> ConversationResults:
+        found = losses.row_losses(
+            subject.model, self.rows, subject.fast, self.batch_tokens, finished
+        )
         answers = generation.answer_texts(
-            model,
+            subject.model,
             self.tokenizer,
             [(prompt.messages, prompt.tools) for prompt in self.prompts],
             LONGEST_ANSWER,

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from fae_training.benchmark import DIFFERENCE, GOAL, Figure, Measure
 from fae_training.language import drift_monitor, preference_preflight, validation_set
 from fae_training.language.conversation_probe import BATCH_TOKENS, LONGEST_ANSWER, looks_of
-from fae_training.language.fast_settings import FastSettings
 from fae_training.language.generation import answer_texts
 from fae_training.language.preference_batches import (
     Pair,
@@ -15,7 +14,7 @@ from fae_training.language.preference_batches import (
     encode_pairs,
 )
 from fae_training.language.preference_validation import choose, in_batches
-from fae_training.language.scoring import OfThree, Told, compared_texts
+from fae_training.language.scoring import OfThree, Subject, Told, compared_texts
 from fae_training.parts import divided
 from fae_training.runs import Run
 
@@ -59,19 +58,17 @@ class Preferences:
     def items(self) -> int:
         return len(self.pairs) + len(self.asked) + len(self.lengths)
 
-    def measure(
-        self, model, fast: FastSettings, finished: Callable[[int], None]
-    ) -> PreferenceResults:
+    def measure(self, subject: Subject, finished: Callable[[int], None]) -> PreferenceResults:
         preferred: dict[str, float] = {}
         for some in in_batches(self.pairs, self.batch_tokens):
             chosen, rejected = answer_log_probabilities(
-                model, collate_pairs(some, None, fast), fast
+                subject.model, collate_pairs(some, None, subject.fast), subject.fast
             )
             for pair, difference in zip(some, (chosen - rejected).tolist(), strict=True):
                 preferred[pair.key] = difference
             finished(len(some))
         answers = answer_texts(
-            model,
+            subject.model,
             self.tokenizer,
             [(row.prompt, row.tools) for row in self.asked],
             LONGEST_ANSWER,
@@ -81,7 +78,7 @@ class Preferences:
         lengths = None
         if self.lengths:
             lengths = drift_monitor.answer_tokens(
-                model, self.tokenizer, self.lengths, lambda: finished(0)
+                subject.model, self.tokenizer, self.lengths, lambda: finished(0)
             )
         finished(len(self.lengths))
         return PreferenceResults([preferred[pair.key] for pair in self.pairs], answers, lengths)

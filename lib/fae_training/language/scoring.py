@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import mlx.core as mx
 
 from fae_training.benchmark import Benchmark, Example, Figure, Measure
-from fae_training.deployment import current_run
+from fae_training.deployment import current_run, fingerprint
 from fae_training.kinds import KINDS
 from fae_training.language import adapters, loading
 from fae_training.language.fast_path import enable
@@ -26,6 +26,15 @@ SHOWN = 5
 
 
 @dataclass(frozen=True)
+class Subject:
+    """The model that is measured, in evaluation mode. `adapter`: the fingerprint of the one that is on it, None for none."""
+
+    model: Any
+    fast: FastSettings
+    adapter: str | None
+
+
+@dataclass(frozen=True)
 class OfThree(Generic[Found]):
     """What was measured of each of the three models."""
 
@@ -36,7 +45,10 @@ class OfThree(Generic[Found]):
 
 @dataclass(frozen=True)
 class Told:
-    """What a probe says of the three models. outputs: how many were compared; changed: how many of them differ."""
+    """What a probe says of the three models. outputs: how many were compared; changed: how many of them differ.
+
+    suite: the version of what was asked, for a probe of the capability suite.
+    """
 
     measures: tuple[Measure, ...] = ()
     figures: tuple[Figure, ...] = ()
@@ -44,6 +56,7 @@ class Told:
     notes: tuple[str, ...] = ()
     outputs: int = 0
     changed: int = 0
+    suite: str | None = None
 
 
 class Probe(Protocol):
@@ -52,8 +65,8 @@ class Probe(Protocol):
     items: int
     apart: bool
 
-    def measure(self, model, fast: FastSettings, finished: Callable[[int], None]) -> Any:
-        """Measure one model, in evaluation mode; finished(count) is called after every few items and may raise."""
+    def measure(self, subject: Subject, finished: Callable[[int], None]) -> Any:
+        """Measure one model; finished(count) is called after every few items and may raise."""
 
     def tell(self, found: OfThree) -> Told: ...
 
@@ -92,9 +105,10 @@ def score(
         done += count
         session.advance(done, total)
 
-    def measured() -> list:
+    def measured(trained: Run | None = None) -> list:
         model.eval()
-        return [probe.measure(model, fast, finished) for probe in made]
+        mark = fingerprint(trained.file("adapters")) if trained else None
+        return [probe.measure(Subject(model, fast, mark), finished) for probe in made]
 
     base = measured()
     adapted = []
@@ -103,7 +117,7 @@ def score(
             adapted.append(base)
             continue
         adapters.load(model, trained.file("adapters"))
-        adapted.append(measured())
+        adapted.append(measured(trained))
         adapters.take_off(model)
     current, candidate = adapted
     told = [
@@ -121,6 +135,7 @@ def score(
         figures=tuple(figure for one in told for figure in one.figures),
         examples=tuple(examples[:SHOWN]),
         notes=(*notes, *(note for one in told for note in one.notes)),
+        suite=next((one.suite for one in told if one.suite), None),
     )
 
 

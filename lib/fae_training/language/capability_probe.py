@@ -1,0 +1,85 @@
+"""What a model can do besides talking like this person: the items of the capability suite that it gets right."""
+
+from collections.abc import Callable
+
+from fae_training.benchmark import GUARD, PASSED, Measure
+from fae_training.capabilities import answering, suite
+from fae_training.capabilities.checks import passed
+from fae_training.language.scoring import OfThree, Subject, Told
+from fae_training.runs import Run
+from fae_training.state import read_json, write_json
+
+# Of a hundred items so many may be lost, chance included, and still count as kept.
+MARGIN = 0.05
+
+
+class Capabilities:
+    """Nothing of the suite is trained on (the export leaves near copies out), so it judges without a choose part.
+
+    What a model got right is kept in cache/, by the suite's version, the model and the adapter: base and current are
+    measured once.
+    """
+
+    apart = True
+
+    def __init__(self, run: Run, tokenizer):
+        self.run, self.tokenizer = run, tokenizer
+        self.suite = suite.chosen(run.home, run.settings["suite"])
+
+    @property
+    def items(self) -> int:
+        return len(self.suite.items)
+
+    def measure(self, subject: Subject, finished: Callable[[int], None]) -> dict[str, bool]:
+        """Item id -> whether the model's answer is right."""
+        name = f"{self.suite.version}-{self.run.record['model_fingerprint']}-{subject.adapter or 'base'}"
+        path = self.run.home.file("cache", f"suite-{name}.json")
+        kept = read_json(path)
+        if kept:
+            finished(self.items)
+            return kept["passed"]
+        done = 0
+
+        def advance(count: int) -> None:
+            nonlocal done
+            finished(count - done)
+            done = count
+
+        answers = answering.answers(subject.model, self.tokenizer, self.suite.items, advance)
+        right = {
+            item.id: passed(item, answer)
+            for item, answer in zip(self.suite.items, answers, strict=True)
+        }
+        self.run.home.directory("cache")
+        write_json(path, {"passed": right})
+        return right
+
+    def tell(self, found: OfThree[dict[str, bool]]) -> Told:
+        """Tools by themselves: they are what talk without tools makes a model forget first."""
+        with_tools = [item.id for item in self.suite.items if item.tools]
+        without = [item.id for item in self.suite.items if not item.tools]
+        groups = [
+            ("tools", "Using tools", "requests with tools", with_tools),
+            ("abilities", "Formats, instructions, memory, reasoning", "tasks", without),
+        ]
+        measures = tuple(
+            Measure(
+                name=name,
+                title=title,
+                unit=unit,
+                value_unit="share right",
+                better="higher",
+                role=GUARD,
+                compare=PASSED,
+                margin=MARGIN,
+                least=0.0,
+                items=tuple(ids),
+                **{
+                    who: tuple(float(getattr(found, who)[name]) for name in ids)
+                    for who in ("candidate", "current", "base")
+                },
+            )
+            for name, title, unit, ids in groups
+            if ids or not self.suite.items
+        )
+        return Told(measures=measures, suite=self.suite.version)
