@@ -163,7 +163,8 @@ def judgement(results: dict, key: str) -> str:
     if harmed:
         text += f" **This preset harms this model on {' and '.join(harmed)}.**"
     elif key == "dpo":
-        moved = change(*margins(result))
+        accuracy = measure(result, "preference_accuracy")
+        moved = change(accuracy.get("current", []), accuracy.get("candidate", []))
         if moved.count and not moved.certain:
             text += (
                 " **Whether this preset moves this model cannot be told from so few corrections.**"
