@@ -6,7 +6,8 @@ recorded. So each run keeps the parts of its groups in parts.json, as hashes of 
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fae_training import runs
@@ -23,9 +24,9 @@ ALSO_CHOSE = "validation, also used to choose"
 
 @dataclass(frozen=True)
 class Parts:
-    """The sounds of each part. Not `apart`: some class is of too few groups, and `choose` and `judge` are the same sounds.
+    """The sounds of each part, and the part of each recorded group by its mark.
 
-    `by_group`: the part of each recorded group by its mark.
+    Not `apart`: some class is of too few groups, and what is held out serves both to choose and to judge (`together`).
     """
 
     train: list[Recording]
@@ -72,53 +73,53 @@ def divided(sounds: list[Recording], kept: Mapping[str, str] | None = None) -> P
     """`sounds` by part; `kept` has the marks of groups whose parts are settled.
 
     A class with three groups or more is in all parts: where the hash leaves one without it, the group whose hash is nearest to
-    being held out goes there. A class with fewer is divided by recording, and what is held out then serves for both. The
-    last group of a class, and one with more than half of its recordings, stay in training.
+    being held out goes there. A class with fewer is divided by recording, and is not `apart`. The last group of a class,
+    and one with more than half of its recordings, stay in training.
     """
     kept = kept or {}
     classes = sorted({r.class_name for r in sounds})
     groups = {name: {r.group for r in sounds if r.class_name == name} for name in classes}
-    few = {name: found for name, found in groups.items() if len(found) < FEWEST_GROUPS}
-    alone = set().union(*few.values())
+    few = [name for name, found in groups.items() if len(found) < FEWEST_GROUPS]
+    alone = {group for name in few for group in groups[name]}
+    alone = {group for group in alone if kept.get(mark(group), TRAIN) == TRAIN}
 
     def unit(recording: Recording) -> str:
         group = recording.group
         return f"{group} {recording.name}" if group in alone else group
 
-    units = {name: [unit(r) for r in sounds if r.class_name == name] for name in classes}
+    units = {name: Counter(unit(r) for r in sounds if r.class_name == name) for name in classes}
     part = {}
-    for name in sorted({one for found in units.values() for one in found}):
-        part[name] = kept.get(mark(name)) or (TRAIN if _is_most(name, units) else part_of(name))
-    for name in classes:
-        if all(part[one] != TRAIN for one in units[name]):
-            part[max(units[name], key=_nearest)] = TRAIN
-    for name in sorted(classes, key=lambda name: (len(set(units[name])), name)):
-        for wanted in (JUDGE, CHOOSE):
-            if any(part[one] == wanted for one in units[name]):
+    for one in {one for found in units.values() for one in found}:
+        part[one] = kept.get(mark(one)) or (TRAIN if _is_most(one, units) else part_of(one))
+    for found in units.values():
+        if all(part[one] != TRAIN for one in found):
+            part[max(found, key=_nearest)] = TRAIN
+    for name in sorted(classes, key=lambda name: (len(units[name]), name)):
+        for wanted in (JUDGE,) if name in few else (JUDGE, CHOOSE):
+            parts = {part[one] for one in units[name]}
+            if wanted in parts or (name in few and CHOOSE in parts):
                 continue
             spare = [
                 one
-                for one in sorted(set(units[name]), key=_nearest)
+                for one in units[name]
                 if part[one] == TRAIN and not _is_last(one, part, units)
             ]
-            # Whoever recorded most goes last.
-            spare.sort(key=lambda one: _is_most(one, units))
-            if spare and not (name in few and any(part[one] != TRAIN for one in units[name])):
-                part[spare[0]] = wanted
+            if spare:
+                # Whoever recorded most goes last.
+                part[min(spare, key=lambda one: (_is_most(one, units), _nearest(one)))] = wanted
     notes, apart = _told(few, units, part)
-    by_part = {p: [r for r in sounds if part[unit(r)] == p] for p in (TRAIN, CHOOSE, JUDGE)}
-    choose, judge = by_part[CHOOSE], by_part[JUDGE]
-    if not apart:
-        choose = judge = [r for r in sounds if part[unit(r)] != TRAIN]
-    marks = {mark(name): found for name, found in part.items()}
-    return Parts(by_part[TRAIN], choose, judge, apart, notes, marks)
+    train, choose, judge = (
+        [r for r in sounds if part[unit(r)] == wanted] for wanted in (TRAIN, CHOOSE, JUDGE)
+    )
+    marks = {mark(one): found for one, found in sorted(part.items())}
+    return Parts(train, choose, judge, apart, notes, marks)
 
 
 def together(people: Parts, made: Parts) -> Parts:
     """What people recorded and what was made, each divided by itself, as one."""
     choose, judge = people.choose + made.choose, people.judge + made.judge
     if not people.apart:
-        choose = judge = people.judge + made.held_out
+        choose = judge = choose + judge
     return Parts(
         people.train + made.train, choose, judge, people.apart, people.notes, people.by_group
     )
@@ -128,12 +129,12 @@ def _nearest(unit: str) -> tuple[int, str]:
     return place_of(unit), unit
 
 
-def _is_most(unit: str, units: Mapping[str, list[str]]) -> bool:
+def _is_most(unit: str, units: Mapping[str, Counter]) -> bool:
     """Whether it has more than half of the recordings of a class."""
-    return any(found.count(unit) > len(found) / 2 for found in units.values())
+    return any(found[unit] > found.total() / 2 for found in units.values())
 
 
-def _is_last(unit: str, part: Mapping[str, str], units: Mapping[str, list[str]]) -> bool:
+def _is_last(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> bool:
     """Whether some class has nothing else to train on."""
     return any(
         unit in found and not any(part[one] == TRAIN for one in found if one != unit)
@@ -142,18 +143,20 @@ def _is_last(unit: str, part: Mapping[str, str], units: Mapping[str, list[str]])
 
 
 def _told(
-    few: Iterable[str], units: Mapping[str, list[str]], part: Mapping[str, str]
+    few: list[str], units: Mapping[str, Counter], part: Mapping[str, str]
 ) -> tuple[list[str], bool]:
     """(what is to be said, whether what chooses is apart from what judges)."""
     notes, also_chose = [], []
     for name, found in units.items():
         if all(part[one] == TRAIN for one in found):
-            notes.append(f"no recording of {name} could be held out: {name} has no figure of its own")
+            notes.append(
+                f"no recording of {name} could be held out: {name} has no figure of its own"
+            )
         elif name in few:
             also_chose.append(name)
     if also_chose:
         notes.append(
             f"{' and '.join(also_chose)}: recordings of fewer than {FEWEST_GROUPS} people or places, too few to keep "
-            f"some apart for judging. What was held out is {ALSO_CHOSE}, and its figures are optimistic for anyone else"
+            f"some apart for judging. What was held out is {ALSO_CHOSE}: the figures are optimistic for anyone else"
         )
     return notes, not also_chose
