@@ -99,14 +99,10 @@ def divided(sounds: list[Recording], kept: Mapping[str, str] | None = None) -> P
             parts = {part[one] for one in units[name]}
             if wanted in parts or (name in few and CHOOSE in parts):
                 continue
-            spare = [
-                one
-                for one in units[name]
-                if part[one] == TRAIN and not _is_last(one, part, units)
-            ]
+            spare = [one for one in units[name] if not _is_last(one, part, units)]
             if spare:
-                # Whoever recorded most goes last.
-                part[min(spare, key=lambda one: (_is_most(one, units), _nearest(one)))] = wanted
+                # Out of training, if it can spare one; whoever recorded most goes last.
+                part[min(spare, key=lambda one: _order(one, part, units))] = wanted
     notes, apart = _told(few, units, part)
     train, choose, judge = (
         [r for r in sounds if part[unit(r)] == wanted] for wanted in (TRAIN, CHOOSE, JUDGE)
@@ -135,11 +131,16 @@ def _is_most(unit: str, units: Mapping[str, Counter]) -> bool:
 
 
 def _is_last(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> bool:
-    """Whether some class has nothing else to train on."""
+    """Whether its part would be without some class if it left."""
     return any(
-        unit in found and not any(part[one] == TRAIN for one in found if one != unit)
+        unit in found and not any(part[one] == part[unit] for one in found if one != unit)
         for found in units.values()
     )
+
+
+def _order(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> tuple:
+    """By what it is chosen where a part lacks a class: the least goes there."""
+    return part[unit] != TRAIN, _is_most(unit, units), _nearest(unit)
 
 
 def _told(

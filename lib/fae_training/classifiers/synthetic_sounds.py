@@ -169,9 +169,9 @@ def generated(
 
 
 def babble(sounds: list[Recording], seed: int) -> list[Recording]:
-    """Noise mixed from the speech in `sounds`: a quarter as many pieces as there are generated ones of noise."""
+    """Noise mixed from the speech in `sounds`: one piece for every eight generated ones of noise and music."""
     speech = [r.samples for r in sounds if r.class_name == "speech"]
-    pieces = sum(r.origin == "generated" and r.name.startswith("noise ") for r in sounds)
+    pieces = sum(r.origin == "generated" and r.class_name != "silence" for r in sounds)
     if not speech:
         return []
     random = np.random.default_rng((seed, BABBLE))
@@ -183,5 +183,5 @@ def babble(sounds: list[Recording], seed: int) -> list[Recording]:
             "generated",
             noises.babble(random, PIECE_SECONDS, speech),
         )
-        for number in range(-(-pieces // 4))
+        for number in range(-(-pieces // 8))
     ]
