@@ -9,10 +9,12 @@ import pytest
 
 import calls
 import classifier_sounds
-from fae_training import state
+from fae_training import deployment, gate, state
 from fae_training.classifiers import scoring
 from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.classifiers.parts_of_sounds import mark
 from fae_training.classifiers.runtime import load
+from fae_training.errors import Missing
 from fae_training.runs import Run
 from fae_training.state import Home
 from quiet_session import QuietSession
@@ -20,13 +22,15 @@ from quiet_session import QuietSession
 # A smoke run, but long enough to learn the tones, and with enough music and noise to choose thresholds by.
 ENOUGH = ("--preset", "smoke", "--steps", "200", "--synthesise", "never")
 GENERATED_SECONDS = 200
+FEW_STEPS = ("--steps", "20")
 
 
 def trained(directory, kind, speakers=classifier_sounds.ENOUGH_SPEAKERS, *options):
     home = directory / "home"
     calls.answer("setup", "--consent", "audio", home=home)
     classifier_sounds.fill(home, kind, CLASSIFIERS[kind].classes, speakers, each=2)
-    state.write_json(home / "config.json", {kind: {"generated_seconds": GENERATED_SECONDS}})
+    if speakers == classifier_sounds.ENOUGH_SPEAKERS:
+        state.write_json(home / "config.json", {kind: {"generated_seconds": GENERATED_SECONDS}})
     started = calls.answer(f"train_{kind}", *ENOUGH, *options, home=home)
     ended = calls.wait_until_ended(started["run"], home)
     log = (home / "runs" / started["run"] / "train.log").read_text()
@@ -37,6 +41,11 @@ def trained(directory, kind, speakers=classifier_sounds.ENOUGH_SPEAKERS, *option
 @pytest.fixture(scope="module")
 def keyword(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("keyword"), "keyword")
+
+
+@pytest.fixture(scope="module")
+def of_two_people(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("two"), "keyword", 2, *FEW_STEPS)
 
 
 def metrics(run):
@@ -93,6 +102,45 @@ def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_pa
     assert np.mean(found["right_class_79_frames"]) > 0.5 and "right_class_97_frames" not in found
 
 
+def test_a_run_of_a_version_that_kept_nothing_apart_says_to_train_again(keyword, tmp_path):
+    home, run = keyword
+    copied = Home(tmp_path / "home")
+    shutil.copytree(home, copied.path)
+    arrays = dict(np.load(run / "held_out.npz"))
+    arrays.pop("apart")
+    np.savez(copied.path / "runs" / run.name / "held_out.npz", **arrays)
+    with pytest.raises(Missing, match="kept no recordings apart") as missing:
+        scoring.score(Run(copied, run.name), QuietSession())
+    assert missing.value.hint == "uv run scripts/train_keyword.py --preset smoke"
+
+
+def test_what_the_deployed_classifier_was_trained_on_is_not_judged_on(keyword, tmp_path):
+    home = Home(tmp_path / "home")
+    shutil.copytree(keyword[0], home.path)
+    run = Run(home, keyword[1].name)
+    deployment.deploy(home, run)
+    with_itself = scoring.score(run, QuietSession())
+    assert with_itself.current_run == run.id
+    assert (with_itself.outputs > 0, with_itself.outputs_changed) == (True, 0)
+    refused = gate.decide(with_itself, 1)
+    assert refused.verdict == "fail" and "Nothing changed" in refused.reasons[-1]
+
+    parts = state.read_json(run.file("parts.json"))
+    known = [mark("speaker s9"), mark("recording noise 23")]
+    state.write_json(run.file("parts.json"), parts | {"trained_on": parts["trained_on"] + known})
+    found = scoring.score(run, QuietSession())
+    (before, *_), (goal, *guards) = with_itself.measures, found.measures
+    assert set(before.items) - set(goal.items) == {"speaker s9", "recording noise 23"}
+    assert not any("speaker s9" in item for measure in guards for item in measure.items)
+    fewer = with_itself.outputs - found.outputs
+    assert f"{fewer} held-out recordings were not judged on" in " ".join(found.notes)
+
+    run.file("parts.json").unlink()
+    old = scoring.score(run, QuietSession())
+    assert "does not say what it was trained on" in " ".join(old.notes)
+    assert old.measures[0].items == before.items
+
+
 def test_the_receipt_says_what_was_applied(keyword):
     applied = metrics(keyword[1])["applied"]
     assert applied["updates"] == metrics(keyword[1])["steps_done"]
@@ -129,16 +177,15 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
     assert spec["self_test"]["vectors"] == 10
 
 
-def test_the_same_seed_gives_the_same_classifier(keyword, tmp_path):
-    home = shutil.copytree(keyword[0], tmp_path / "home")
-    started = calls.answer("train_keyword", *ENOUGH, home=home)
+def test_the_same_seed_gives_the_same_classifier(of_two_people, tmp_path):
+    home = shutil.copytree(of_two_people[0], tmp_path / "home")
+    started = calls.answer("train_keyword", *ENOUGH, *FEW_STEPS, home=home)
     assert calls.wait_until_ended(started["run"], home)["status"] == "completed"
-    ours, theirs = (
-        load(h / "runs" / r / "adapters")
-        for h, r in ((keyword[0], keyword[1].name), (home, started["run"]))
-    )
-    assert np.array_equal(ours.networks[0].layers[0].weight, theirs.networks[0].layers[0].weight)
-    assert ours.spec == theirs.spec
+    ours, theirs = (home / "runs" / run for run in (of_two_people[1].name, started["run"]))
+    assert state.read_json(ours / "parts.json") == state.read_json(theirs / "parts.json")
+    one, other = (load(run / "adapters") for run in (ours, theirs))
+    assert np.array_equal(one.networks[0].layers[0].weight, other.networks[0].layers[0].weight)
+    assert one.spec == other.spec
 
 
 def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keyword, tmp_path):
@@ -157,8 +204,8 @@ def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keywo
     assert "keyword" not in json.loads((home / "active.json").read_text())
 
 
-def test_with_few_people_a_run_is_not_recommended_and_says_why(tmp_path):
-    home, run = trained(tmp_path, "keyword", 2, "--steps", "20")
+def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
+    home, run = of_two_people
     judged = calls.script("evaluate", "--run", run.name, "--json", home=home)
     assert (judged.status, judged.json["verdict"]) == (3, "not_enough_evidence")
     assert "too little data to keep some apart for judging" in judged.json["reasons"][0]

@@ -102,7 +102,11 @@ def score(run: Run, session) -> Benchmark:
         current_run=deployed.id if deployed else None,
         figures=tuple(figures),
         examples=_examples(kind, held, classes["current"][frames], classes["candidate"][frames]),
-        notes=(*notes, *_most_frequent_error(kind, table), f"One chunk of 36 ms takes {cost:.2f} ms."),
+        notes=(
+            *notes,
+            *_most_frequent_error(kind, table),
+            f"One chunk of 36 ms takes {cost:.2f} ms.",
+        ),
         details={
             "classes": list(kind.classes),
             "confusion": table.tolist(),
@@ -299,7 +303,9 @@ def _trigger_figures(name: str, by: Mapping[str, dict]) -> list[Figure]:
                 {who: by[who]["recall"] for who in WHO},
             ),
         ]
-    return [Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in told]
+    return [
+        Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in told
+    ]
 
 
 def _figures(
@@ -402,5 +408,7 @@ def verify(run: Run, session) -> Verification:
     found = model_files.self_test(run.file("adapters"))
     off, distinct = found["largest_difference"], found["distinct"]
     loads = off < SELF_TEST_TOLERANCE
-    why = "" if loads else f"its probabilities differ by {off:.2g} from those that it was saved with"
+    why = (
+        "" if loads else f"its probabilities differ by {off:.2g} from those that it was saved with"
+    )
     return Verification(loads, distinct > LEAST_DISTINCT, distinct, why)

@@ -1,7 +1,6 @@
 """What is held out of a training: the validation set, which chooses, and the windows and streams that judge."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
