@@ -22,7 +22,7 @@
 
 Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are generated
 in addition. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/ (model.safetensors,
-model.json, self_test.safetensors, model.onnx), held_out.npz, train_metrics.json.
+model.json, self_test.safetensors, model.onnx), held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound):
   smoke      20   32  3e-3   40
   light    1000  128  3e-3  600
