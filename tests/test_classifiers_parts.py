@@ -10,7 +10,7 @@ import soundfile
 
 import classifier_sounds
 from fae_training import runs
-from fae_training.classifiers import parts_of_sounds, training_data
+from fae_training.classifiers import parts_of_sounds, synthetic_sounds, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.parts_of_sounds import divided, mark
@@ -59,8 +59,9 @@ def test_a_group_is_in_the_part_that_its_hash_says_and_in_no_other():
     assert parts.by_group[mark("speaker p0")] == part_of("speaker p0")
 
 
-def test_where_the_hash_leaves_a_part_without_a_class_the_nearest_groups_go_there():
-    people = hashed(TRAIN, 6)
+@pytest.mark.parametrize("skip", range(0, 30, 6))
+def test_where_the_hash_leaves_a_part_without_a_class_the_nearest_groups_go_there(skip):
+    people = hashed(TRAIN, 6, skip)
     parts = divided(by_people(people))
     nearest = sorted((f"speaker {who}" for who in people), key=place_of)
     assert [groups(parts.judge), groups(parts.choose)] == [{nearest[0]}, {nearest[1]}]
@@ -192,6 +193,34 @@ def test_the_babble_of_a_part_is_mixed_from_the_speech_of_that_part(recorded, mo
         for sounds in (parts.train, parts.judge, parts.choose)
     ]
     assert [[id(v) for v in voices] for voices in {id(v[0]): v for v in mixed}.values()] == speech
+
+
+class Robot:
+    """A synthesiser with forty voices; what is tested is how often it is asked."""
+
+    program = "robot"
+
+    def voices(self):
+        return [f"voice {number}" for number in range(40)]
+
+    def speak(self, text, voice):
+        return np.random.default_rng(len(text)).standard_normal(8_000).astype(np.float32) * 0.1
+
+
+def test_how_much_is_synthesised_follows_from_what_there_is_to_train_on():
+    people = divided(by_people([f"p{n}" for n in range(75)], classes=("wake", "speech")))
+    assert sum(r.class_name == "wake" for r in people.train) < synthetic_sounds.ENOUGH_RECORDINGS
+    phrases = {name: list(said) for name, said in KEYWORD.phrases.items()}
+    settings = SETTINGS | {"clips_per_trigger": 40, "generated_seconds": 4}
+    parts = training_data.with_made(people, KEYWORD, phrases, settings, Robot())
+    said = {
+        part: {r.speaker for r in sounds if r.origin == "synthesised"}
+        for part, sounds in ((TRAIN, parts.train), (CHOOSE, parts.choose), (JUDGE, parts.judge))
+    }
+    assert all(said.values())
+    assert not said[TRAIN] & (said[CHOOSE] | said[JUDGE]) and not said[CHOOSE] & said[JUDGE]
+    made = [r for r in parts.train + parts.held_out if r.origin == "synthesised"]
+    assert sum(r.class_name == "wake" for r in made) == 40, "150 recordings, of which most train"
 
 
 def run_with(home, parts):

@@ -213,10 +213,11 @@ def test_triggers_are_measured_as_people_say_them_where_anybody_does(clips):
 def test_an_alarm_belongs_to_the_scene_that_its_window_ends_in():
     window, size = 79, streams.SCENE_FRAMES
     score = np.zeros((3 * size - window) // 3 + 1)
-    score[(size - window) // 3] = score[-1] = 1.0
+    # It begins in the first scene and ends in the second.
+    score[(size - window) // 3 + 1] = score[-1] = 1.0
     scores = Scores({3 * size: score, 300: np.zeros(100)})
     quiet = streams.StreamOfSound(np.zeros((3 * size, 1)), [])
     spoken = streams.StreamOfSound(np.zeros((300, 1)), [])
     trigger = {"threshold": 0.5, "smoothing_chunks": 1, "refractory_chunks": 36}
     found = streams.measure(scores, quiet, spoken, {"wake": trigger})["wake"]
-    assert (found["false_alarms"], found["scenes_with_alarms"]) == (2, [0, 2])
+    assert (found["false_alarms"], found["scenes_with_alarms"]) == (2, [1, 2])
