@@ -5,7 +5,7 @@ import pytest
 
 from fae_training import gate
 from fae_training.benchmark import Benchmark
-from fae_training.classifiers import scoring
+from fae_training.classifiers import measures, scoring
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
 from fae_training.classifiers.streams import CHUNKS_PER_HOUR, SCENE_FRAMES, StreamOfSound
@@ -107,9 +107,9 @@ def test_words_that_nobody_said_are_no_evidence():
 
 
 def test_the_bounds_of_false_alarms_are_garwoods():
-    assert scoring.false_alarm_bounds(0, 3.0) == pytest.approx((0, 2.9957 / 3), rel=1e-4)
-    assert scoring.false_alarm_bounds(3, 1.0) == pytest.approx((0.8177, 7.7537), rel=1e-4)
-    assert scoring.false_alarm_bounds(10, 0.5) == pytest.approx((10.8508, 33.9247), rel=1e-4)
+    assert measures.false_alarm_bounds(0, 3.0) == pytest.approx((0, 2.9957 / 3), rel=1e-4)
+    assert measures.false_alarm_bounds(3, 1.0) == pytest.approx((0.8177, 7.7537), rel=1e-4)
+    assert measures.false_alarm_bounds(10, 0.5) == pytest.approx((10.8508, 33.9247), rel=1e-4)
 
 
 def test_a_note_says_how_long_was_listened_and_whether_the_rate_is_shown():

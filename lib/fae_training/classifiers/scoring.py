@@ -247,7 +247,7 @@ def _trigger_measures(
         **{who: tuple(map(float, by[who]["heard"])) for who in WHO},
     )
     scenes = len(held["quiet"].log_mel) // SCENE_FRAMES
-    least, _ = false_alarm_bounds(by["candidate"]["false_alarms"], held["quiet"].hours)
+    least, _ = measures.false_alarm_bounds(by["candidate"]["false_alarms"], held["quiet"].hours)
     silent = Measure(
         name=f"{name}_no_false_alarm",
         title=f"{name}: {SCENE_SECONDS} seconds without a false alarm",
@@ -265,18 +265,6 @@ def _trigger_measures(
         },
     )
     return [detected, silent]
-
-
-def false_alarm_bounds(count: int, hours: float) -> tuple[float, float]:
-    """(lower, upper) bound of the rate an hour, each with 95 % confidence, of `count` alarms in `hours`.
-
-    Exact for a Poisson process (F. Garwood, Biometrika 28, 1936). Alarms of one voice or one piece of music come in groups, so the
-    true upper bound is higher.
-    """
-    from scipy.stats import chi2
-
-    lower = chi2.ppf(0.05, 2 * count) / 2 if count else 0.0
-    return float(lower / hours), float(chi2.ppf(0.95, 2 * count + 2) / 2 / hours)
 
 
 def _trigger_figures(name: str, by: Mapping[str, dict]) -> list[Figure]:
@@ -391,7 +379,7 @@ def _trigger_notes(name: str, found: Mapping, hours: float, asked: float) -> lis
         )
         notes.append(f"{name}: {found['recall']:.0%} of {found['spoken']} detected{delay}.")
     count = found["false_alarms"]
-    least, most = false_alarm_bounds(count, hours)
+    least, most = measures.false_alarm_bounds(count, hours)
     told = f"{name}: {count} false alarm{'' if count == 1 else 's'} in {hours:.2f} hours of sound without triggers, "
     if least > asked:
         told += f"at least {least:.2g} an hour with 95% confidence, more than the {asked:g} that was asked for."
