@@ -1,6 +1,9 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
-# dependencies = ["fae-training"]
+# dependencies = [
+#   "fae-training",
+#   "matplotlib>=3.10",
+# ]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
