@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fae_training import plain_words
 from fae_training.gate import BETTER, KEPT, Comparison
 from fae_training.proposal import Bars, Curve, Point
 
@@ -30,9 +31,13 @@ COLOURS = {
 }
 # At this many points (1/72 inch) the text is legible where a phone draws the chart 320 pixels wide.
 WIDTH, TEXT, SMALL_TEXT, ROW = 288, 9, 8, 15
+# Between measures, in rows.
+GAP = 0.6
 TITLE_LETTERS = 46
 SPARK_WIDTH, SPARK_HEIGHT = 130, 34
 POINTS_PER_INCH = 72
+# Of a change, in hundredths.
+FURTHEST = 100
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Scored:
 
     number: int
     score: float
+    previous: float | None
     deployed: bool
 
 
@@ -48,7 +54,7 @@ def bars(measures: Sequence[Bars], about: str, cache: Path) -> str:
     """The score of each model on each measure, from 0 to 100, with 95 % intervals."""
     rows = [_models(measure) for measure in measures]
     height = sum(
-        _title_lines(measure.title) + len(row) + 0.6
+        _title_lines(measure.title) + len(row) + GAP
         for measure, row in zip(measures, rows, strict=True)
     )
     with _figure(height, about, cache) as (axes, drawn):
@@ -64,7 +70,7 @@ def bars(measures: Sequence[Bars], about: str, cache: Path) -> str:
                 _label(axes, label, y)
                 axes.text(103, y, f"{value:.0f}", va="center", fontsize=SMALL_TEXT)
                 y += 1
-            y += 0.6
+            y += GAP
         _rows(axes, y, (0, 112), "score, 0 to 100; more is better")
         axes.set_xticks([0, 25, 50, 75, 100])
     return drawn()
@@ -73,31 +79,38 @@ def bars(measures: Sequence[Bars], about: str, cache: Path) -> str:
 def gains(comparisons: Sequence[Comparison], about: str, cache: Path) -> str:
     """The gain on each measure with its bounds, the line of no change, and the largest loss that is allowed."""
     titles = list(dict.fromkeys(one.title for one in comparisons))
-    height = sum(_title_lines(title) for title in titles) + 1.35 * len(comparisons) + 0.3
-    reach = max(
-        5.0, *(100 * max(abs(one.low), abs(one.high), 1.2 * one.margin) for one in comparisons)
+    height = (
+        sum(_title_lines(title) for title in titles) + 1.35 * len(comparisons) + GAP * len(titles)
     )
+    drawn_to = [
+        abs(plain_words.hundredths(bound, one.compare))
+        for one in comparisons
+        for bound in (one.low, one.high, -1.2 * one.margin)
+    ]
+    # A single loss that seems to be able to grow without end would leave no room for the others.
+    reach = min(max(5.0, *drawn_to), FURTHEST)
     with _figure(height, about, cache) as (axes, drawn):
         y = 0.0
         for title in titles:
-            y = _title(axes, title, y)
+            y = top = _title(axes, title, y)
             for one in (one for one in comparisons if one.title == title):
                 colour = {BETTER: "new", KEPT: "now"}.get(one.outcome, "worse")
-                low, high = 100 * one.low, 100 * one.high
-                axes.plot([low, high], [y, y], color=COLOURS[colour], linewidth=3)
-                axes.plot(
-                    100 * one.gain, y, "D" if one.outcome == BETTER else "o", color=COLOURS[colour]
+                low, value, high, limit = (
+                    min(max(plain_words.hundredths(gain, one.compare), -FURTHEST), FURTHEST)
+                    for gain in (one.low, one.gain, one.high, -one.margin)
                 )
-                margin = [-100 * one.margin] * 2
-                axes.plot(margin, [y - 0.5, y + 0.5], color=COLOURS["worse"], linewidth=1.5)
+                axes.plot([low, high], [y, y], color=COLOURS[colour], linewidth=3)
+                axes.plot(value, y, "D" if one.outcome == BETTER else "o", color=COLOURS[colour])
+                axes.plot([limit] * 2, [y - 0.5, y + 0.5], color=COLOURS["worse"], linewidth=1.5)
                 _label(axes, "to now" if one.against == "current" else "to original", y)
                 y += 1.35
-        axes.axvline(0, color=COLOURS["ink"], linewidth=1)
+            axes.plot([0, 0], [top - 0.6, y - 0.75], color=COLOURS["ink"], linewidth=1, zorder=0)
+            y += GAP
         _rows(
             axes,
-            y + 0.3,
+            y,
             (-1.06 * reach, 1.06 * reach),
-            "worse \N{LEFTWARDS ARROW} change in % \N{RIGHTWARDS ARROW} better",
+            "worse \N{LEFTWARDS ARROW} change \N{RIGHTWARDS ARROW} better",
         )
     return drawn()
 
@@ -106,29 +119,28 @@ def loss_curve(curve: Curve, about: str, cache: Path) -> str:
     """Loss by step, with the chosen checkpoint marked."""
     with _figure(9, about, cache) as (axes, drawn):
         _lines(axes, curve, 1.4)
-        ends = [
-            (points[-1], name)
-            for points, name in ((curve.training, "in training"), (curve.validation, "held out"))
-            if points
-        ]
+        lines = ((curve.training, "in training", "original"), (curve.validation, "held out", "now"))
+        ends = sorted(
+            (points[-1].loss, points[-1].step, *name) for points, *name in lines if points
+        )
         top = max(point.loss for point in (*curve.training, *curve.validation))
-        # The labels at the ends of the lines, apart by at least a line of text.
-        heights = sorted((point.loss, name, point.step) for point, name in ends)
-        placed = -1.0
-        for loss, name, step in heights:
-            placed = max(loss, placed + 0.13 * top) if placed >= 0 else loss
+        placed = None
+        for loss, step, name, colour in ends:
+            # The labels at the ends of the lines, at least a line of text apart.
+            placed = loss if placed is None else max(loss, placed + 0.13 * top)
             axes.annotate(
                 name,
                 (step, placed),
-                (4, 0),
+                (5, 0),
                 textcoords="offset points",
                 va="center",
                 fontsize=SMALL_TEXT,
+                color=COLOURS[colour],
                 annotation_clip=False,
             )
         if curve.best_step is not None:
             axes.axvline(curve.best_step, color=COLOURS["new"], linewidth=1, linestyle=(0, (4, 3)))
-            right = 2 * curve.best_step > ends[0][0].step
+            right = 2 * curve.best_step > ends[0][1]
             axes.annotate(
                 f"chosen: step {curve.best_step:,}",
                 (curve.best_step, 1.0),
@@ -159,18 +171,15 @@ def small_curve(curve: Curve, about: str, cache: Path) -> str:
 
 
 def timeline(scored: Sequence[Scored], about: str, cache: Path) -> str:
-    """The score of each run of a slot, in the order in which they were made; filled where it was deployed."""
+    """The score of each run of a slot in the order in which they were made, from the score of what was in use then."""
     with _figure(8, about, cache) as (axes, drawn):
-        used = [one for one in scored if one.deployed]
-        axes.plot(
-            [one.number for one in used],
-            [100 * one.score for one in used],
-            color=COLOURS["new"],
-            linewidth=1.4,
-        )
         for one in scored:
             face = COLOURS["new"] if one.deployed else "none"
             edge = COLOURS["new" if one.deployed else "now"]
+            if one.previous is not None:
+                way = [100 * one.previous, 100 * one.score]
+                axes.plot([one.number] * 2, way, color=edge, linewidth=1.2)
+                axes.plot(one.number, way[0], "_", color=edge, markersize=9)
             axes.plot(
                 one.number,
                 100 * one.score,

@@ -140,10 +140,6 @@ def decide(benchmark: Benchmark, look: int) -> Decision:
         reasons.append("No improvement is proven that is large enough to notice.")
     else:
         verdict = PASS
-    if look > 1:
-        reasons.append(
-            f"This is look number {look} at the same held-out data, so the evidence has to be stronger than at the first."
-        )
     scores = [
         sum(measure.score(getattr(measure, who)) for measure in goals) / len(goals)
         for who in ("candidate", "current")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 # Colours have a contrast of at least 4.5 to 1 with the paper for text, 3 to 1 for what is drawn (WCAG 2.2, 1.4.3, 1.4.11).
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --panel: #f4f5f7; --ink: #1b1f24; --muted: #57606a; --line: #d0d7de;
-  --original: #7d8590; --now: #2563b8; --new: #12805c; --worse: #c2410c; }
+  --original: #6e7781; --now: #2563b8; --new: #12805c; --worse: #c2410c; }
 @media screen and (prefers-color-scheme: dark) {
   :root { --paper: #14171b; --panel: #1d2228; --ink: #e6e9ed; --muted: #9aa4af; --line: #3a424c;
     --original: #87909b; --now: #6ea8f5; --new: #3fc296; --worse: #f98b57; } }
@@ -30,7 +30,6 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3re
 blockquote { margin: .2rem 0 .6rem; font-weight: 600; } code { overflow-wrap: anywhere; font-size: .9em; }
 .code { display: inline-block; font: 600 1.7rem ui-monospace, monospace; letter-spacing: .12em; border: 2px solid var(--ink); border-radius: .5rem; padding: .35rem .9rem; margin: .2rem 0; }
 ul.tags { list-style: none; display: flex; flex-wrap: wrap; gap: .35rem; padding: 0; } ul.tags li { background: var(--panel); border: 1px solid var(--line); border-radius: 1rem; padding: 0 .65rem; margin: 0; font-size: .9rem; }
-svg.small-curve { width: 8rem; height: auto; }
 @media (max-width: 30rem) { dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; } }
 @media print { body { font-size: 10.5pt; } main, header, footer { max-width: none; padding: 0; } .panel, figure, li, tr { break-inside: avoid; }
   h2, h3 { break-after: avoid; } details > summary { display: none; } details::details-content { content-visibility: visible; display: block; } figure svg { max-width: 11cm; } }
@@ -88,3 +87,9 @@ def items(texts: Sequence[str], kind: str = "") -> str:
 
 def paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>"
+
+
+def definitions(pairs: Sequence[tuple[str, str]]) -> str:
+    """Texts with the name of each before it."""
+    lines = [f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in pairs]
+    return "<dl>\n" + "\n".join(lines) + "\n</dl>"

@@ -4,6 +4,7 @@ A measure that has words of its own in WORDS gets a sentence with them; any othe
 knows no statistics reads the sentence alone; the figures stand beside it in small print.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from fae_training.benchmark import PASSED, RATIO, Figure
@@ -34,8 +35,7 @@ class Said:
 WORDS = {
     "conversation_loss": Words("predicts you", "conversations that it had not seen"),
     "preference_accuracy": Words(
-        "prefers the answers that you accepted",
-        "conversations with corrections that it had not seen",
+        "follows your corrections", "corrected conversations that it had not seen"
     ),
     "tool_choice": Words("calls the right tool", "requests"),
     "tool_arguments": Words("tells a tool the right details", "requests"),
@@ -53,12 +53,19 @@ WORDS = {
     "no_thinking_text": Words("answers without thinking aloud", "answers"),
 }
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+STRONGER = "Who tries often is lucky sometimes, so the evidence has to be stronger each time."
 
 
 def of_decision(decision: Decision) -> tuple[str, ...]:
     """All that decided, for a terminal or a program: each sentence with its figures."""
     said = map(of_comparison, told(decision))
-    return (*(f"{one.sentence} ({one.figures})" for one in said), *decision.reasons)
+    sentences = (*(f"{one.sentence} ({one.figures})" for one in said), *decision.reasons)
+    if not decision.comparisons or decision.look <= 1:
+        return sentences
+    return (
+        *sentences,
+        f"This was the {_nth(decision.look)} judgement on the same held-out data. {STRONGER}",
+    )
 
 
 def told(decision: Decision) -> list[Comparison]:
@@ -93,12 +100,12 @@ def in_one_sentence(decision: Decision) -> str:
 def of_look(look: int, count: int, unit: str) -> str:
     """Which look at the same held-out data a judgement was."""
     if look <= 1:
-        return f"It was judged on {count:,} {unit} that nothing had been judged on before."
-    nth = ORDINALS[look - 1] if look <= len(ORDINALS) else f"{look}th"
-    return (
-        f"This was the {nth} time that an update was judged on these {count:,} {unit}. Who looks often is lucky sometimes, "
-        "so the evidence has to be stronger each time."
-    )
+        return f"It was judged on {count:,} {unit}, for the first time."
+    return f"This was the {_nth(look)} judgement on the same {count:,} {unit}. {STRONGER}"
+
+
+def _nth(number: int) -> str:
+    return ORDINALS[number - 1] if number <= len(ORDINALS) else f"number {number}"
 
 
 def of_figure(figure: Figure) -> str:
@@ -120,9 +127,15 @@ def told_apart(first: float, second: float) -> tuple[str, str]:
     return texts
 
 
-def of_gain(gain: float) -> str:
-    """A gain, or a bound of one, in hundredths with its sign; what cannot be told from 0 has none."""
-    text = f"{100 * gain:+.{0 if abs(gain) >= 0.1 else 1}f}"
+def hundredths(gain: float, compare: str) -> float:
+    """A gain, or a bound of one, as people count it: how many % a loss fell, or how many points of 100 a share rose."""
+    return 100 * (1 - math.exp(-gain)) if compare == RATIO else 100 * gain
+
+
+def of_gain(gain: float, compare: str) -> str:
+    """hundredths() with its sign; what cannot be told from 0 has none."""
+    value = hundredths(gain, compare)
+    text = f"{value:+.{0 if abs(value) >= 10 else 1}f}"
     return "0" if not float(text) else text.replace("-", "\N{MINUS SIGN}")
 
 
@@ -133,16 +146,14 @@ def gain_unit(compare: str) -> str:
 
 def _figures(one: Comparison) -> str:
     old, new = told_apart(one.old, one.new)
-    unit = gain_unit(one.compare)
-    margin = (
-        f"a loss of {100 * one.margin:g} {unit} is allowed for"
-        if one.margin
-        else "no loss is allowed for"
+    low, gain, high, limit = (
+        of_gain(value, one.compare) for value in (one.low, one.gain, one.high, -one.margin)
     )
+    before = "before" if one.against == "current" else "original"
+    units = f"better in {one.improved:,}, worse in {one.worsened:,} of {one.count:,} {one.unit}; "
     return (
-        f"{old} {'before' if one.against == 'current' else 'by the original model'}, {new} after, {one.value_unit}; "
-        f"better in {one.improved:,}, worse in {one.worsened:,} of {one.count:,} {one.unit}; "
-        f"gain {of_gain(one.gain)} {unit}, with chance between {of_gain(one.low)} and {of_gain(one.high)}; {margin}"
+        f"{old} {before}, {new} after ({one.value_unit}); {'' if one.compare == PASSED else units}"
+        f"change {gain}, with chance {low} to {high} {gain_unit(one.compare)}; limit {limit}"
     )
 
 

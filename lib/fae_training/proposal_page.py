@@ -2,13 +2,12 @@
 
 import html
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 from fae_training import charts, html_page, plain_words
 from fae_training.benchmark import GOAL, Example
 from fae_training.gate import Comparison
-from fae_training.html_page import chart, items, paragraph, section, table
+from fae_training.html_page import chart, definitions, items, paragraph, section, table
 from fae_training.progress import duration
 from fae_training.proposal import Bar, Bars, Curve, Proposal, spoken
 
@@ -25,7 +24,7 @@ def as_markdown(proposal: Proposal, code: str) -> str:
     for one in plain_words.told(proposal.decision):
         said = plain_words.of_comparison(one)
         lines += [f"- {said.sentence}", f"  ({said.figures})"]
-    lines += [f"- {text}" for text in (*proposal.decision.reasons, *proposal.figures)]
+    lines += [f"- {text}" for text in proposal.figures]
     lines += ["", "## Before and after", "", _compared(proposal), ""]
     for example in proposal.examples:
         lines += [f"**{_line(example.prompt)}**", ""]
@@ -46,9 +45,7 @@ def as_markdown(proposal: Proposal, code: str) -> str:
 def as_html(proposal: Proposal, code: str, cache: Path) -> str:
     """The proposal as a page. `cache` is where matplotlib may keep its list of fonts."""
     e = html.escape
-    opening = (
-        f'<p class="verdict">{e(proposal.verdict)}</p>\n<p class="small">{e(_origin(proposal))}</p>'
-    )
+    opening = f'<p class="verdict">{e(proposal.verdict)}</p>\n<p class="small">{e(_origin(proposal))} <a href="#choice">To your choice</a></p>'
     content = [
         section("how", "How it did", paragraph(proposal.judged_on), *_how(proposal, cache)),
         section(
@@ -61,7 +58,7 @@ def as_html(proposal: Proposal, code: str, cache: Path) -> str:
             "learned", "What it learned from", *map(paragraph, _learned(proposal)), _tags(proposal)
         ),
         _training(proposal, cache),
-        section("costs", "What it costs", _definitions(_costs(proposal))),
+        section("costs", "What it costs", definitions(_costs(proposal))),
     ]
     if notes := _notes(proposal):
         content.append(section("notes", "Good to know", items(notes)))
@@ -71,7 +68,9 @@ def as_html(proposal: Proposal, code: str, cache: Path) -> str:
 
 
 def _origin(proposal: Proposal) -> str:
-    of = f" of {proposal.model}" if proposal.model else ""
+    # A model that was given as a directory is called by its name.
+    name = Path(proposal.model).name if Path(proposal.model or "").is_absolute() else proposal.model
+    of = f" of {name}" if name else ""
     return f"{proposal.date}, {proposal.run}. It would replace {_replaced(proposal)}{of}."
 
 
@@ -133,13 +132,8 @@ def _line(text: str) -> str:
 def _example(example: Example) -> str:
     answers = [(label, text.strip() or "(nothing)") for label, text in _answers(example)]
     return (
-        f'<div class="panel"><h3>{html.escape(example.prompt)}</h3>\n{_definitions(answers)}</div>'
+        f'<div class="panel"><h3>{html.escape(example.prompt)}</h3>\n{definitions(answers)}</div>'
     )
-
-
-def _definitions(pairs: Sequence[tuple[str, str]]) -> str:
-    lines = [f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in pairs]
-    return "<dl>\n" + "\n".join(lines) + "\n</dl>"
 
 
 def _costs(proposal: Proposal) -> list[tuple[str, str]]:
@@ -193,7 +187,7 @@ def _deploy(proposal: Proposal, code: str) -> str:
 
 def _choice(proposal: Proposal, code: str) -> str:
     return (
-        f'<div class="panel">\n<p>{html.escape(spoken(proposal))}</p>\n{_definitions(_choices(proposal))}\n'
+        f'<div class="panel">\n<p>{html.escape(spoken(proposal))}</p>\n{definitions(_choices(proposal))}\n'
         f'<p>To say yes, tell Fae this approval code:<br><strong class="code">{html.escape(code)}</strong></p>\n'
         f'<p class="small">or type <code>{html.escape(_deploy(proposal, code))}</code></p>\n</div>'
     )
@@ -207,9 +201,7 @@ def _how(proposal: Proposal, cache: Path) -> list[str]:
         f"<li>{html.escape(one.sentence)}<small>{html.escape(one.figures)}</small></li>"
         for one in said
     ]
-    lines += [
-        f"<li>{html.escape(text)}</li>" for text in (*proposal.decision.reasons, *proposal.figures)
-    ]
+    lines += [f"<li>{html.escape(text)}</li>" for text in proposal.figures]
     parts = ["<ul>\n" + "\n".join(lines) + "\n</ul>"]
     for is_goal, heading in ((True, "What it was trained for"), (False, "What it must not lose")):
         measures = [one for one in proposal.bars if (one.role == GOAL) == is_goal]
@@ -259,9 +251,9 @@ def _gains_chart(compared: list[Comparison], heading: str, cache: Path) -> str:
         (
             one.title,
             "now" if one.against == "current" else "the original",
-            f"{plain_words.of_gain(one.gain)} {plain_words.gain_unit(one.compare)}",
-            f"{plain_words.of_gain(one.low)} to {plain_words.of_gain(one.high)}",
-            plain_words.of_gain(-one.margin),
+            f"{plain_words.of_gain(one.gain, one.compare)} {plain_words.gain_unit(one.compare)}",
+            f"{plain_words.of_gain(one.low, one.compare)} to {plain_words.of_gain(one.high, one.compare)}",
+            plain_words.of_gain(-one.margin, one.compare),
             one.outcome.replace("_", " "),
         )
         for one in compared
