@@ -28,12 +28,13 @@ COLOURS = {
     "now": "#050505",
     "new": "#060606",
     "worse": "#070707",
+    "paper": "#080808",
 }
 # At this many points (1/72 inch) the text is legible where a phone draws the chart 320 pixels wide.
-WIDTH, TEXT, SMALL_TEXT, ROW = 288, 9, 8, 15
+WIDTH, TEXT, SMALL_TEXT, ROW = 264, 9, 8, 15
 # Between measures, in rows.
 GAP = 0.6
-TITLE_LETTERS = 46
+TITLE_LETTERS = 42
 SPARK_WIDTH, SPARK_HEIGHT = 130, 34
 POINTS_PER_INCH = 72
 # Of a change, in hundredths.
@@ -64,9 +65,12 @@ def bars(measures: Sequence[Bars], about: str, cache: Path) -> str:
             for label, colour, bar in models:
                 value, low, high = 100 * bar.score, 100 * bar.low, 100 * bar.high
                 axes.barh(y, value, 0.72, color=COLOURS[colour])
-                axes.plot([low, high], [y, y], color=COLOURS["ink"], linewidth=1)
-                for end in (low, high):
-                    axes.plot([end, end], [y - 0.18, y + 0.18], color=COLOURS["ink"], linewidth=1)
+                # With an edge of the paper's colour, for the line crosses the bar.
+                for line, width in (("paper", 2.8), ("ink", 1)):
+                    axes.plot([low, high], [y, y], color=COLOURS[line], linewidth=width)
+                    for end in (low, high):
+                        ends = [y - 0.18, y + 0.18]
+                        axes.plot([end, end], ends, color=COLOURS[line], linewidth=width)
                 _label(axes, label, y)
                 axes.text(103, y, f"{value:.0f}", va="center", fontsize=SMALL_TEXT)
                 y += 1

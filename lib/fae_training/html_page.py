@@ -20,11 +20,11 @@ h3 { font-size: 1.02rem; margin: 1.4rem 0 .4rem; } a { color: var(--now); }
 small, .small { font-size: .85rem; color: var(--muted); } li small { display: block; } li { margin: .35rem 0; }
 .panel { background: var(--panel); border: 1px solid var(--line); border-radius: .6rem; padding: .2rem 1rem .9rem; margin: 1rem 0; }
 figure { margin: 1rem 0; } figcaption { font-size: .9rem; color: var(--muted); margin-bottom: .6rem; }
-figure svg { display: block; width: 100%; height: auto; max-width: 30rem; overflow: visible; }
+figure svg { display: block; width: 100%; height: auto; max-width: 28rem; overflow: visible; }
 svg text { font-family: system-ui, sans-serif !important; }
 table { border-collapse: collapse; font-size: .88rem; width: 100%; } caption { text-align: left; color: var(--muted); padding: .3rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-td.number, th.number { text-align: right; overflow-wrap: normal; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
+.wide { overflow-x: auto; }
 details > summary { cursor: pointer; color: var(--muted); font-size: .9rem; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3rem .9rem; margin: 0; } dt { color: var(--muted); } dd { margin: 0; }
 blockquote { margin: .2rem 0 .6rem; font-weight: 600; } code { overflow-wrap: anywhere; font-size: .9em; }
@@ -72,8 +72,9 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
         for first, *rest in rows
     )
     return (
+        f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(caption)}">\n'
         f"<table>\n<caption>{html.escape(caption)}</caption>\n<thead><tr>{head}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table>"
+        f"<tbody>\n{body}\n</tbody>\n</table>\n</div>"
     )
 
 
