@@ -118,29 +118,24 @@ def prepare(home: Home, models: bool) -> dict:
         else:
             state["environments"][script] = lock_fingerprint(script)
         home.write(FILE, state)
+    if "list_runs.py" in state["environments"]:
+        # The first drawing of all lists this machine's fonts, which can take longer than Fae waits.
+        _call(home, "list_runs.py", "--html")
     for script in model_scripts() if models else ():
         if script in state["environments"]:
             print(f"model of {script}", flush=True)
-            path = scripts_directory() / script
-            done = subprocess.run(
-                [
-                    find_uv(),
-                    "run",
-                    "--quiet",
-                    "--script",
-                    str(path),
-                    "--home",
-                    str(home.path),
-                    "--fetch",
-                    "--json",
-                ],
-                capture_output=True,
-                text=True,
-            )
+            done = _call(home, script, "--fetch")
             if done.returncode:
                 state["errors"][f"model of {script}"] = _reason(done.stdout or done.stderr)
     home.write(FILE, state)
     return state
+
+
+def _call(home: Home, script: str, option: str) -> subprocess.CompletedProcess[str]:
+    """What a script answers to a program."""
+    path = str(scripts_directory() / script)
+    command = [find_uv(), "run", "--quiet", "--script", path, "--home", str(home.path)]
+    return subprocess.run([*command, option, "--json"], capture_output=True, text=True)
 
 
 def _reason(output: str) -> str:
