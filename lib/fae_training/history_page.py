@@ -141,7 +141,9 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
                 plain_words.of_comparison(one).sentence
                 for one in plain_words.told(entry.evaluation.decision)
             ]
-            facts.append(("because", " ".join((*said, *entry.evaluation.decision.reasons))))
+            facts.append(
+                ("because", " ".join((*said, *plain_words.besides(entry.evaluation.decision))))
+            )
     if entry.rejected:
         facts.append(("you said no", entry.rejected))
     elif entry.proposed and not entry.deployed:

@@ -59,12 +59,17 @@ STRONGER = "Who tries often is lucky sometimes, so the evidence has to be strong
 def of_decision(decision: Decision) -> tuple[str, ...]:
     """All that decided, for a terminal or a program: each sentence with its figures."""
     said = map(of_comparison, told(decision))
-    sentences = (*(f"{one.sentence} ({one.figures})" for one in said), *decision.reasons)
+    return (*(f"{one.sentence} ({one.figures})" for one in said), *besides(decision))
+
+
+def besides(decision: Decision) -> tuple[str, ...]:
+    """What decided beside the comparisons."""
     if not decision.comparisons or decision.look <= 1:
-        return sentences
+        return decision.reasons
+    nth = _nth(decision.look)
     return (
-        *sentences,
-        f"This was the {_nth(decision.look)} judgement on the same held-out data. {STRONGER}",
+        *decision.reasons,
+        f"This was the {nth} judgement on the same held-out data. {STRONGER}",
     )
 
 
