@@ -52,12 +52,12 @@ class Entry:
 
     @property
     def score(self) -> float | None:
-        return self.evaluation and self.evaluation.decision.score
+        return self.evaluation.decision.score if self.evaluation else None
 
     @property
     def previous_score(self) -> float | None:
         """Of what was in use when it was judged, on the same items."""
-        return self.evaluation and self.evaluation.decision.previous_score
+        return self.evaluation.decision.previous_score if self.evaluation else None
 
 
 def entries(home: Home, kind: str | None = None) -> list[Entry]:
@@ -74,12 +74,12 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
     result, sources = run.result() or {}, run.record.get("sources", {})
     try:
         judged = evaluation.read(run)
-        verdict = judged and judged.verdict
+        verdict = judged.verdict if judged else None
     except SkillError:  # of an earlier version; the other runs are still to be listed
         judged, verdict = None, "unreadable"
     try:
         no = rejection(run) if is_rejected(run) else None
-        rejected = no and no.reason
+        rejected = no.reason if no else None
     except SkillError:
         rejected = "for a reason that cannot be read"
     return Entry(

@@ -66,19 +66,20 @@ def _timelines(found: Sequence[Entry], cache: Path) -> list[str]:
         if not scored:
             continue
         title = KINDS[scored[0].run.kind].title.partition(" (")[0]
-        rows = [
-            (
-                str(entry.number),
-                entry.run.id,
-                "" if entry.previous_score is None else f"{100 * entry.previous_score:.0f}",
-                f"{100 * entry.score:.0f}",
-                "yes" if entry.deployed else "no",
-            )
-            for entry in scored
-        ]
         points = [
             charts.Scored(entry.number, entry.score, entry.previous_score, bool(entry.deployed))
             for entry in scored
+            if entry.score is not None
+        ]
+        rows = [
+            (
+                str(point.number),
+                entry.run.id,
+                "" if point.previous is None else f"{100 * point.previous:.0f}",
+                f"{100 * point.score:.0f}",
+                "yes" if point.deployed else "no",
+            )
+            for point, entry in zip(points, scored, strict=True)
         ]
         said = "; ".join(f"run {row[0]}: {row[3]}" for row in rows)
         drawn = charts.timeline(points, f"{title}: score of each run, from 0 to 100. {said}", cache)
