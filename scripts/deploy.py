@@ -28,6 +28,7 @@ from fae_training.deployment import (
 )
 from fae_training.errors import Failed, SkillError, command_line
 from fae_training.kinds import KINDS
+from fae_training.proposal import newest_proposed
 from fae_training.results import Verification, verify
 
 # Fae waits 30 s for everything; a person may wait for a large model.
@@ -37,7 +38,8 @@ PATIENCE_S = {"fae": 18, "program": 600, "person": 600}
 def main(call: Call) -> Result:
     if call.arguments.check:
         return check_active(call)
-    run = runs.find(call.home, call.arguments.run or newest_proposed(call), call.arguments.kind)
+    asked, kind = call.arguments.run, call.arguments.kind
+    run = (None if asked else newest_proposed(call.home, kind)) or runs.find(call.home, asked, kind)
     evaluation.require_pass(run)
     approval = check_approval(run, call.arguments.code)
     if call.arguments.dry_run:
@@ -57,16 +59,6 @@ def main(call: Call) -> Result:
     data["verification"] = verified(call, run)
     text = f"{run.id} is active in place of {data['replaced']}.\n{in_words(data['verification'])}\nGo back: uv run scripts/{data['undo']}"
     return Result(data, text)
-
-
-def newest_proposed(call: Call) -> str:
-    """The run of the newest proposal: what a person means who says only a code."""
-    proposed = [
-        (run.file("approval.json").stat().st_mtime, run.id)
-        for run in runs.all_runs(call.home, call.arguments.kind)
-        if run.file("approval.json").exists()
-    ]
-    return max(proposed)[1] if proposed else "latest"
 
 
 def verified(call: Call, run: runs.Run) -> dict:

@@ -14,7 +14,7 @@ held-out data, and writes evaluation.json. A run without it is judged by metrics
 progress but not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
 """
 
-from fae_training import calling, consent, evaluation, runs
+from fae_training import calling, consent, evaluation, plain_words, runs
 from fae_training.calling import Call, Result
 from fae_training.errors import Cancelled, Missing, Refused
 from fae_training.evaluation import Evaluation
@@ -58,7 +58,7 @@ def rescore(call: Call, run: runs.Run) -> None:
 
 
 def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
-    decision = found.decision
+    decision, reasons = found.decision, plain_words.of_decision(found.decision)
     data = {
         "status": "evaluated",
         "run": run.id,
@@ -68,7 +68,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "previous_score": decision.previous_score,
         "look": decision.look,
         "source": found.source,
-        "reasons": list(decision.reasons),
+        "reasons": list(reasons),
         "figures": list(found.figures),
         "notes": list(found.notes),
     }
@@ -79,7 +79,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "evaluation": str(run.file(evaluation.FILE)),
     }
     lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
-    lines += [f"  {line}" for line in (*decision.reasons, *found.figures, *found.notes)]
+    lines += [f"  {line}" for line in (*reasons, *found.figures, *found.notes)]
     if found.verdict == PASS:
         data["next"] = f"propose.py --run {run.id}"
     elif found.fingerprint is None and run.result() is not None:

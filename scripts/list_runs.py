@@ -1,63 +1,119 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
-# dependencies = ["fae-training"]
+# dependencies = [
+#   "fae-training",
+#   "matplotlib>=3.10",
+# ]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""List every run with its settings and result, or put two side by side.
+"""List every run with its settings and result, put two side by side, or write the history as a page.
 
     uv run scripts/list_runs.py
     uv run scripts/list_runs.py --compare sft-20261122-0914-k3 latest
+    uv run scripts/list_runs.py --html                  results/history.html, or the file that is named
 
-Reads runs/*/run.json, train_metrics.json and evaluation.json, and active.json. Changes nothing.
+Reads runs/*/run.json, train_metrics.json, evaluation.json, proposal_rejected.json and metrics.jsonl, active.json and
+history.jsonl. Changes none of them.
 """
 
-from fae_training import benchmark, calling, evaluation, runs
+import json
+from pathlib import Path
+
+from fae_training import benchmark, calling, evaluation, history, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import current
+from fae_training.history import Entry
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
+from fae_training.state import write_text
 
 NEWEST = 10
+# Of an answer, in characters of JSON; the rest of its 2,000 is for what stands around the runs.
+ROOM = 1700
+SAID_OF_A_NO = 60
+DEFAULT_PAGE = Path()
 
 
 def main(call: Call) -> Result:
     if call.arguments.compare:
         return compare(call)
-    entries = [entry(run) for run in runs.all_runs(call.home, call.arguments.kind)]
-    if not entries:
+    found = history.entries(call.home, call.arguments.kind)
+    if call.arguments.html is not None:
+        return as_page(call, found)
+    if not found:
         return Result(
             {"status": "no_run", "runs": []},
             "Nothing was trained yet.\nNext: uv run scripts/train.py --preset light",
         )
-    header = ("run", "status", "preset", "steps", "best held-out", "verdict", "active")
+    header = ("run", "status", "preset", "steps", "best held-out", "verdict", "", "from")
     rows = [
         tuple(
-            "" if e[n] is None else str(e[n])
-            for n in ("run", "status", "preset", "steps", "best_value", "verdict", "active")
+            "" if cell is None else str(cell)
+            for cell in (
+                entry.run.id,
+                entry.status,
+                entry.preset,
+                entry.steps,
+                rounded(entry.best_value),
+                entry.verdict,
+                standing(entry),
+                entry.descends_from,
+            )
         )
-        for e in entries
+        for entry in found
     ]
-    return Result(
-        {"status": "listed", "count": len(entries), "runs": entries[-NEWEST:][::-1]},
-        table([header, *rows]),
-    )
+    text = table([header, *rows])
+    text += "".join(f"\n{e.run.id}: you said no: {e.rejected}" for e in found if e.rejected)
+    return Result({"status": "listed", "count": len(found), "runs": newest(found)}, text)
 
 
-def entry(run: runs.Run) -> dict:
-    """One run in a line."""
-    result, judged = run.result() or {}, evaluation.read(run)
-    active = current(run.home, KINDS[run.kind].slot)
-    best = result.get("best_value")
-    return {
-        "run": run.id,
-        "status": run.status(),
-        "preset": run.settings.get("preset"),
-        "steps": result.get("steps_done"),
-        "best_value": None if best is None else round(best, 4),
-        "verdict": judged and judged.verdict,
-        "active": "active" if active and active["run"] == run.id else None,
-    }
+def newest(found: list[Entry]) -> list[dict]:
+    """The newest runs in a line each, as many as an answer has room for; what there is nothing to say of is left out."""
+    lines: list[dict] = []
+    for entry in found[: -NEWEST - 1 : -1]:
+        line = {
+            "run": entry.run.id,
+            "status": entry.status,
+            "preset": entry.preset,
+            "steps": entry.steps,
+            "best_value": rounded(entry.best_value),
+            "verdict": entry.verdict,
+            "active": "active" if entry.active else None,
+            "rejected": entry.rejected and entry.rejected[:SAID_OF_A_NO],
+            "from": entry.descends_from,
+        }
+        lines.append({name: value for name, value in line.items() if value is not None})
+        if len(json.dumps(lines)) > ROOM:
+            return lines[:-1]
+    return lines
+
+
+def standing(entry: Entry) -> str:
+    """What became of a run, in a word."""
+    if entry.active:
+        return "active"
+    if entry.rejected:
+        return "rejected"
+    if entry.deployed:
+        return "was active"
+    return "proposed" if entry.proposed else ""
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def as_page(call: Call, found: list[Entry]) -> Result:
+    """Write the history as a page."""
+    # Here, for it draws: a list alone is to be quick.
+    from fae_training.history_page import as_html
+
+    named = call.arguments.html != DEFAULT_PAGE
+    page = call.arguments.html.absolute() if named else call.home.file("results", "history.html")
+    cache = call.home.directory("cache", "matplotlib")
+    write_text(page, as_html(found, history.now_in_use(call.home), cache))
+    data = {"status": "written", "count": len(found), "page": str(page)}
+    return Result(data, f"The history of {len(found)} runs: {page}")
 
 
 def compare(call: Call) -> Result:
@@ -115,6 +171,14 @@ def table(rows: list[tuple[str, ...]]) -> str:
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__)
     parser.add_argument("--kind", choices=list(KINDS), help="only runs of this kind")
+    parser.add_argument(
+        "--html",
+        nargs="?",
+        type=Path,
+        const=DEFAULT_PAGE,
+        metavar="FILE",
+        help="write the history with plots as a page (default: results/history.html)",
+    )
     parser.add_argument("--compare", nargs=2, metavar="RUN", help="two runs side by side")
     return parser
 

@@ -1,60 +1,96 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
-# dependencies = ["fae-training"]
+# dependencies = [
+#   "fae-training",
+#   "matplotlib>=3.10",
+# ]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
 """Write the proposal for the person: what was learned, how it did, examples, and how to say yes or go back.
 
     uv run scripts/propose.py
+    uv run scripts/propose.py --reject "too short answers"     the person said no; the reason is kept
 
 Reads evaluation.json and train_metrics.json of a run, writes proposal.json, proposal.md and proposal.html beside
-them. A person at the terminal sees the proposal with its approval code; Fae gets the summary, for the code is the
-person's yes and stands only in the proposal. Exit status: 3 when the run did not pass its evaluation.
+them. The approval code, which is the person's yes, stands in the two that people read and in no answer. A no makes the
+code invalid and is kept in proposal_rejected.json; the run can be proposed again later. Exit status: 3 when the run did
+not pass its evaluation, or is in use already and cannot be rejected; 4 when there is no proposal to reject.
 """
 
 from dataclasses import asdict
 
-from fae_training import benchmark, calling, evaluation, runs
+from fae_training import benchmark, calling, evaluation, plain_words, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import current, new_approval
+from fae_training.deployment import new_approval
 from fae_training.kinds import KINDS
-from fae_training.proposal import as_html, as_markdown, build
+from fae_training.proposal import Proposal, build, newest_proposed, reject, spoken
+from fae_training.proposal_page import as_html, as_markdown
 from fae_training.state import write_json, write_text
 
 
 def main(call: Call) -> Result:
-    run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
-    found = evaluation.require_pass(run)
-    proposal = build(run, found, benchmark.of_run(run), current(call.home, KINDS[run.kind].slot))
+    asked, kind = call.arguments.run, call.arguments.kind
+    if call.arguments.reject is not None:
+        newest = None if asked else newest_proposed(call.home, kind)
+        return rejected(call, newest or runs.find(call.home, asked, kind))
+    run = runs.find(call.home, asked, kind)
+    proposal = build(run, evaluation.require_pass(run), benchmark.of_run(run))
+    if call.arguments.dry_run:
+        return Result({"status": "planned"} | summary(proposal), as_markdown(proposal, ""))
     code = new_approval(run)
-    text = as_markdown(proposal, code)
-    write_text(run.file("proposal.md"), text)
-    write_text(run.file("proposal.html"), as_html(proposal, code))
+    write_text(run.file("proposal.md"), as_markdown(proposal, code))
+    page = as_html(proposal, code, call.home.directory("cache", "matplotlib"))
+    write_text(run.file("proposal.html"), page)
     write_json(run.file("proposal.json"), asdict(proposal))
-    data = {
-        "status": "proposed",
-        "run": run.id,
-        "kind": run.kind,
-        "title": proposal.title,
-        "advice": proposal.advice,
-    }
+    data = {"status": "proposed"} | summary(proposal)
     data |= {
-        "results": list(proposal.decision.reasons),
-        "replaces": proposal.replaces,
         "examples": [asdict(example) for example in proposal.examples[:1]],
-    }
-    data |= {
         "proposal": str(run.file("proposal.html")),
-        "approval": "the person reads the code in the proposal and says it",
+        "approval": "only the person can say yes; after a no call propose with reject, the reason in their words",
     }
+    text = f"{as_markdown(proposal, '')}\nThe page, with your approval code: {run.file('proposal.html')}"
     return Result(data | {"next": f"deploy.py --run {run.id} --code CODE"}, text)
 
 
+def summary(proposal: Proposal) -> dict:
+    """The proposal as far as it fits into an answer."""
+    return {
+        "run": proposal.run,
+        "kind": proposal.kind,
+        "say": spoken(proposal),
+        "verdict": proposal.verdict,
+        "results": [
+            plain_words.of_comparison(one).sentence for one in plain_words.told(proposal.decision)
+        ],
+        "replaces": proposal.replaces or "the base model",
+    }
+
+
+def rejected(call: Call, run: runs.Run) -> Result:
+    """Keep the person's no."""
+    again = f"propose.py --run {run.id}"
+    if call.arguments.dry_run:
+        return Result({"status": "planned", "run": run.id}, f"Would keep the no to {run.id}.")
+    kept = reject(run, call.arguments.reject)
+    data = {"status": "rejected", "run": run.id, "kind": run.kind, "reason": kept.reason}
+    data |= {"say": "All right, everything stays as it is. I keep why.", "again": again}
+    text = (
+        f"{run.id} stays out of use; nothing changed. Kept: {kept.reason}\n"
+        f"It can be proposed again later: uv run scripts/{again}"
+    )
+    return Result(data | {"next": None}, text)
+
+
 def build_parser() -> calling.Parser:
-    parser = calling.parser(__doc__)
+    parser = calling.parser(__doc__, dry_run=True)
     parser.add_argument("--run", metavar="ID", help="a run's id, or 'latest' (default)")
     parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
+    parser.add_argument(
+        "--reject",
+        metavar="REASON",
+        help="the person said no, and why; without --run to the newest proposal",
+    )
     return parser
 
 

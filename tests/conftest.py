@@ -33,6 +33,12 @@ def compiling():
         mx.disable_compile()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_list_of_fonts(tmp_path_factory):
+    """matplotlib looks for fonts once, and not for each state directory again."""
+    os.environ["MPLCONFIGDIR"] = str(tmp_path_factory.mktemp("matplotlib"))
+
+
 @pytest.fixture(scope="session")
 def espeak():
     """espeak(text, voice) -> samples."""

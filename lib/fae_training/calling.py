@@ -203,6 +203,8 @@ def _converted(option: Option, value: Any) -> Any:
                 f"{option.flag} has no value",
             )
         return value or None
+    if option.nargs == "?" and isinstance(value, bool):
+        return option.const if value else None
     if not option.has_many_values:
         return _converted_item(option, value)
     items = value if isinstance(value, list) else [value]

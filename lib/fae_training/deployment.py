@@ -95,6 +95,11 @@ def use_approval(run: Run, approval: dict) -> None:
     write_json(run.file("approval.json"), approval | {"used_at": now()})
 
 
+def withdraw_approval(run: Run) -> None:
+    """No code fits any more, until the run is proposed again."""
+    run.file("approval.json").unlink(missing_ok=True)
+
+
 def _hash(code: str, mark: str, salt: str) -> str:
     return hashlib.scrypt(f"{code} {mark}".encode(), salt=salt.encode(), n=2**10, r=8, p=1).hex()
 

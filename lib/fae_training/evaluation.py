@@ -3,7 +3,7 @@
 import re
 from dataclasses import asdict, dataclass
 
-from fae_training import benchmark, gate, looks, records
+from fae_training import benchmark, gate, looks, plain_words, records
 from fae_training.benchmark import GOAL, Benchmark
 from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused
@@ -65,7 +65,7 @@ def make(run: Run) -> Evaluation:
             "train_metrics.json",
             _decide(run, measured, look),
             measured.fingerprint,
-            tuple(map(gate.figure_in_words, measured.figures)),
+            tuple(map(plain_words.of_figure, measured.figures)),
             measured.notes,
         )
     write_json(run.file(FILE), asdict(found))
@@ -92,7 +92,7 @@ def require_pass(run: Run) -> Evaluation:
         if judged.verdict != PASS:
             raise Refused(
                 "gate_not_passed",
-                f"{run.id} is not recommended: {judged.verdict.replace('_', ' ')}. {' '.join(judged.reasons)}",
+                f"{run.id} is not recommended: {judged.verdict.replace('_', ' ')}. {' '.join(plain_words.of_decision(judged))}",
                 "uv run scripts/list_runs.py",
             )
     return kept

@@ -6,7 +6,7 @@ doubt: what is missing, not finite, or too little is never a pass.
 
 from dataclasses import dataclass
 
-from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Figure, Measure
+from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Measure
 from fae_training.intervals import Estimate, of_mean, of_pass_rate
 
 # Fewer units than this cannot tell better from worse.
@@ -23,7 +23,7 @@ class Comparison:
     """The candidate against one other model on one measure: means, the gain with its bounds, and units by direction.
 
     outcome: "better" (a gain that is proven and large enough to notice), "kept" (a loss beyond the margin is ruled
-    out), "worse" (a loss is proven), "not_shown" (neither).
+    out), "worse" (a loss is proven), "not_shown" (neither). plain_words.py says it in words.
     """
 
     measure: str
@@ -31,6 +31,8 @@ class Comparison:
     unit: str
     value_unit: str
     role: str
+    compare: str
+    margin: float
     against: str
     new: float
     old: float
@@ -45,7 +47,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Decision:
-    """`look`: how many times this judge part has been looked at, this time included. Scores are from 0 to 1."""
+    """`reasons`: what decided beside the comparisons; plain_words.of_decision says both.
+
+    `look`: how many times this judge part has been looked at, this time included. Scores are from 0 to 1.
+    """
 
     verdict: str
     reasons: tuple[str, ...]
@@ -75,6 +80,8 @@ def compare(measure: Measure, against: str, alpha: float) -> Comparison:
         measure.unit,
         measure.value_unit,
         measure.role,
+        measure.compare,
+        measure.margin,
         against,
         sum(measure.candidate) / len(gains),
         sum(old) / len(gains),
@@ -119,12 +126,7 @@ def decide(benchmark: Benchmark, look: int) -> Decision:
     except ValueError as problem:
         return Decision(FAIL, (f"It could not be judged. {problem}.",), look, (), None, None)
     now = [one for one in compared if one.against == "current"]
-    reasons = [in_words(one) for one in now]
-    reasons += [
-        in_words(one)
-        for one in compared
-        if one.against == "base" and one.outcome in (WORSE, NOT_SHOWN) and benchmark.current_run
-    ]
+    reasons = []
     outcomes = {one.outcome for one in compared}
     if WORSE in outcomes:
         verdict = FAIL
@@ -140,10 +142,6 @@ def decide(benchmark: Benchmark, look: int) -> Decision:
         reasons.append("No improvement is proven that is large enough to notice.")
     else:
         verdict = PASS
-    if look > 1:
-        reasons.append(
-            f"This is look number {look} at the same held-out data, so the evidence has to be stronger than at the first."
-        )
     scores = [
         sum(measure.score(getattr(measure, who)) for measure in goals) / len(goals)
         for who in ("candidate", "current")
@@ -162,33 +160,3 @@ def _missing(benchmark: Benchmark, judged: list[Measure], goals: list[Measure]) 
             count = len(measure.items)
             return f"{measure.title}: {'only ' if count else ''}{count or 'no'} {measure.unit} were held out; {FEWEST_UNITS} are needed to tell better from worse."
     return None
-
-
-def in_words(one: Comparison) -> str:
-    """One comparison as a sentence."""
-    than = "" if one.against == "current" else " than the base model"
-    outcome = {
-        BETTER: f"better{than}",
-        KEPT: f"no worse{than}, within what chance explains",
-        NOT_SHOWN: f"it is not certain that it is no worse{than}",
-        WORSE: f"worse{than}",
-    }[one.outcome]
-    before, after = told_apart(one.old, one.new)
-    return (
-        f"{one.title}: {outcome} ({before} {'now' if one.against == 'current' else 'base'}, {after} after; "
-        f"better in {one.improved}, worse in {one.worsened} of {one.count} {one.unit})"
-    )
-
-
-def figure_in_words(figure: Figure) -> str:
-    before, after = told_apart(figure.current, figure.candidate)
-    return f"{figure.title}: {before} now, {after} after ({figure.unit})"
-
-
-def told_apart(first: float, second: float) -> tuple[str, str]:
-    """Two figures in four digits, or in as many more as it takes to see that they differ."""
-    for digits in range(4, 17):
-        texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
-        if texts[0] != texts[1] or first == second:
-            break
-    return texts

@@ -33,15 +33,15 @@ def failures(home: Home) -> dict[str, str]:
 
 
 def unprepared(home: Home) -> list[str]:
-    """The train scripts whose environment was never made, or was made from another lock."""
+    """The scripts whose environment was never made, or was made from another lock."""
     made = (home.read(FILE, {}) or {}).get("environments", {})
-    return [name for name in train_scripts() if made.get(name) != lock_fingerprint(name)]
+    return [name for name in prepared_scripts() if made.get(name) != lock_fingerprint(name)]
 
 
-def train_scripts() -> list[str]:
-    return sorted(
-        {kind.script for kind in KINDS.values() if (scripts_directory() / kind.script).exists()}
-    )
+def prepared_scripts() -> list[str]:
+    """Those whose packages take longer to fetch than Fae waits: the train scripts, and those that draw."""
+    names = {kind.script for kind in KINDS.values()} | {"propose.py", "list_runs.py"}
+    return sorted(name for name in names if (scripts_directory() / name).exists())
 
 
 def model_scripts() -> list[str]:
@@ -107,7 +107,7 @@ def start(home: Home, *options: str) -> None:
 def prepare(home: Home, models: bool) -> dict:
     """Make every environment, then fetch the models; what went wrong is kept, and the rest goes on."""
     state = {"environments": (home.read(FILE, {}) or {}).get("environments", {}), "errors": {}}
-    for script in train_scripts():
+    for script in prepared_scripts():
         path = scripts_directory() / script
         print(f"environment of {script}", flush=True)
         done = subprocess.run(
@@ -118,29 +118,24 @@ def prepare(home: Home, models: bool) -> dict:
         else:
             state["environments"][script] = lock_fingerprint(script)
         home.write(FILE, state)
+    if "list_runs.py" in state["environments"]:
+        # The first drawing of all lists this machine's fonts, which can take longer than Fae waits.
+        _call(home, "list_runs.py", "--html")
     for script in model_scripts() if models else ():
         if script in state["environments"]:
             print(f"model of {script}", flush=True)
-            path = scripts_directory() / script
-            done = subprocess.run(
-                [
-                    find_uv(),
-                    "run",
-                    "--quiet",
-                    "--script",
-                    str(path),
-                    "--home",
-                    str(home.path),
-                    "--fetch",
-                    "--json",
-                ],
-                capture_output=True,
-                text=True,
-            )
+            done = _call(home, script, "--fetch")
             if done.returncode:
                 state["errors"][f"model of {script}"] = _reason(done.stdout or done.stderr)
     home.write(FILE, state)
     return state
+
+
+def _call(home: Home, script: str, option: str) -> subprocess.CompletedProcess[str]:
+    """What a script answers to a program."""
+    path = str(scripts_directory() / script)
+    command = [find_uv(), "run", "--quiet", "--script", path, "--home", str(home.path)]
+    return subprocess.run([*command, option, "--json"], capture_output=True, text=True)
 
 
 def _reason(output: str) -> str:

@@ -17,7 +17,7 @@ _NEGATIVE_NUMBER = re.compile(r"-(?:\d|\.\d|inf|nan)", re.I)
 @dataclass(frozen=True)
 class Option:
     """One option as it was added. `name` is its parameter; `flags` is empty for a positional
-    argument.
+    argument. `const` is what it has when it is given without its value, which nargs "?" allows.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Option:
     choices: Collection | None
     nargs: int | str | None
     repeatable: bool
+    const: Any = None
 
     @property
     def flag(self) -> str:
@@ -62,6 +63,7 @@ class Parser(argparse.ArgumentParser):
             choices=action.choices,
             nargs=action.nargs,
             repeatable=named.get("action") == "append",
+            const=action.const,
         )
         return action
 

@@ -1,143 +1,329 @@
-"""The proposal: what was learned, what got better or worse, and how to say yes or go back, in plain words."""
+"""The proposal: one record of what was learned, how it did and what a yes does; its forms are made from nothing else.
 
-import html
-from dataclasses import dataclass
+spoken() is what Fae says aloud, proposal_page.py makes proposal.md and proposal.html, and proposal.json is the record
+itself. The approval code is in no record: only the two texts that a person reads have it.
+"""
+
+import math
+import re
+from dataclasses import asdict, dataclass
 from datetime import date
+from statistics import NormalDist, fmean, stdev
 
-from fae_training.benchmark import Benchmark, Example
+from fae_training import plain_words, records
+from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Example, Measure
+from fae_training.deployment import current, withdraw_approval
+from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.evaluation import Evaluation
-from fae_training.gate import Decision
+from fae_training.gate import BETTER, Decision
+from fae_training.intervals import t_quantile
 from fae_training.kinds import KINDS
-from fae_training.runs import Run
+from fae_training.progress import seconds_taken
+from fae_training.runs import Run, all_runs
+from fae_training.state import Home, now, read_json, read_jsonl, write_json
 
-ADVICE = "I recommend the switch: it is better at what it was trained for, and nothing that was measured got worse."
+REJECTED_FILE = "proposal_rejected.json"
 SHOWN = 5
+MOST_POINTS = 200
+MOST_SPOKEN_WORDS = 60
+LONGEST_REASON = 300
+QUESTION = "Say yes to switch, or no to keep things as they are."
+# How Fae begins, by kind.
+OPENINGS = {
+    "sft": "I have learned from our conversations.",
+    "dpo": "I have learned from your corrections.",
+    "stt": "I have learned words that I had misheard.",
+    "keyword": "I have learned to listen for my name and for stop.",
+    "speech_verifier": "I have learned to tell speech from other sounds.",
+}
+# Of one model's mean on the page. The verdict does not rest on it but on the differences, whose bounds gate.py has.
+CONFIDENCE = 0.95
+LOST_NOTHING = "Nothing that I checked got worse."
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One model's score on a measure, from 0 to 1, and how far chance may have moved it; see benchmark.Measure.score."""
+
+    score: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The three models on one measure, which `count` units were measured for."""
+
+    title: str
+    role: str
+    unit: str
+    count: int
+    candidate: Bar
+    current: Bar
+    base: Bar
+
+
+@dataclass(frozen=True)
+class Point:
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The loss on training rows, and on those that chose the checkpoint of `best_step`."""
+
+    training: tuple[Point, ...]
+    validation: tuple[Point, ...]
+    best_step: int | None
+
+    @property
+    def drawable(self) -> bool:
+        return max(len(self.training), len(self.validation)) > 1
+
+
+@dataclass(frozen=True)
+class Topic:
+    word: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a run learned from. `rows` by their use; topics only while data/<kind>/ is what the run was trained on."""
+
+    summary: str
+    trained_on: int | None = None
+    held_out: int | None = None
+    left_out: int = 0
+    topics: tuple[Topic, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the training took and what its adapter takes; None where the run has not told."""
+
+    adapter_bytes: int
+    seconds: float | None
+    peak_memory_gb: float | None
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A person's no. It keeps the reason, and the adapter's fingerprint."""
+
+    run: str
+    rejected_at: str
+    reason: str
+    fingerprint: str | None
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """What proposal.json holds and what the texts are made of; `replaces` is a run or the base model."""
+    """What proposal.json holds. `replaces` is the run that is deployed now, None for the base model."""
 
     run: str
     kind: str
     title: str
     date: str
-    learned_from: str
+    verdict: str
+    learned: Learned
     model: str | None
-    replaces: str
-    advice: str
+    replaces: str | None
     decision: Decision
+    judged_on: str
+    bars: tuple[Bars, ...]
+    curve: Curve
     figures: tuple[str, ...]
+    outputs: int
+    outputs_changed: int
     examples: tuple[Example, ...]
+    cost: Cost
     notes: tuple[str, ...]
     fingerprint: str | None
+    rejected_before: Rejection | None = None
 
 
-def build(run: Run, judged: Evaluation, measured: Benchmark, current: dict | None) -> Proposal:
+def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
     """The proposal of a run that passed."""
+    active = current(run.home, KINDS[run.kind].slot)
+    differing = [one for one in measured.examples if one.before != one.after]
     return Proposal(
         run=run.id,
         kind=run.kind,
         title=f"An update for your {KINDS[run.kind].title}",
         date=date.today().isoformat(),
-        learned_from=run.record.get("learned_from", ""),
+        verdict=plain_words.in_one_sentence(judged.decision),
+        learned=learned(run),
         model=(run.record.get("model") or {}).get("id"),
-        replaces=current["run"] if current else "the base model",
-        advice=ADVICE,
+        replaces=active["run"] if active else None,
         decision=judged.decision,
+        judged_on=_judged_on(judged.decision),
+        bars=tuple(_bars(measure) for measure in measured.measures if measure.role != REPORT),
+        curve=curve(run),
         figures=judged.figures,
-        examples=measured.examples[:SHOWN],
-        notes=(*measured.notes, *run.record.get("notes", [])),
+        outputs=measured.outputs,
+        outputs_changed=measured.outputs_changed,
+        examples=tuple(differing[:SHOWN]),
+        cost=_cost(run),
+        notes=tuple(dict.fromkeys((*measured.notes, *run.record.get("notes", [])))),
         fingerprint=judged.fingerprint,
+        rejected_before=rejection(run),
     )
 
 
-def as_markdown(proposal: Proposal, code: str) -> str:
-    lines = [
-        f"# {proposal.title}",
-        "",
-        f"{proposal.date}, {proposal.run}. It would replace {proposal.replaces}.",
-        "",
+def spoken(proposal: Proposal) -> str:
+    """What Fae says: at most MOST_SPOKEN_WORDS words; a sentence that has no room is left out."""
+    now = [one for one in proposal.decision.comparisons if one.against == "current"]
+    better = [one for one in now if one.outcome == BETTER]
+    sentences = [
+        OPENINGS.get(proposal.kind, f"I have an update for your {KINDS[proposal.kind].title}.")
     ]
-    if proposal.learned_from:
-        lines += [
-            f"It learned from {proposal.learned_from}. Nothing of this left your machine.",
-            "",
+    sentences += [_with_small_numbers(plain_words.of_comparison(one).sentence) for one in better]
+    if len(now) > len(better):
+        sentences.append(LOST_NOTHING)
+    said = QUESTION
+    for sentence in sentences[::-1]:
+        if len(f"{sentence} {said}".split()) <= MOST_SPOKEN_WORDS:
+            said = f"{sentence} {said}"
+    return said
+
+
+def _with_small_numbers(sentence: str) -> str:
+    """The sentence with "in about 7 of 10" for shares of a thousand and more, which nobody can follow by ear."""
+    found = re.search(r"in ([\d,]+) of (\d+,[\d,]+)", sentence)
+    if not found:
+        return sentence
+    part, whole = (int(number.replace(",", "")) for number in found.groups())
+    about = sentence.replace(found[0], f"in about {round(10 * part / whole)} of 10")
+    return re.sub(r" \([^)]*\d[^)]*\)", "", about)
+
+
+def learned(run: Run) -> Learned:
+    """From run.json, and from data/<kind>/meta.json where that still describes what the run was trained on."""
+    rows = run.record.get("rows") or {}
+    summary = run.record.get("learned_from", "")
+    meta = read_json(run.home.file("data", run.kind, "meta.json")) or {}
+    if meta.get("data_fingerprint") != run.record.get("data_fingerprint"):
+        meta = {}
+    return Learned(
+        summary,
+        rows.get("train"),
+        rows.get("valid"),
+        sum((meta.get("excluded") or {}).values()),
+        tuple(Topic(str(word), int(count)) for word, count in meta.get("topics") or ()),
+    )
+
+
+def curve(run: Run) -> Curve:
+    """The run's reports; a value that is not finite is left out."""
+    reports = read_jsonl(run.file("metrics.jsonl"))
+    training, validation = (
+        [
+            Point(report["step"], report[name])
+            for report in reports
+            if isinstance(report.get(name), int | float) and math.isfinite(report[name])
         ]
-    lines += ["## How it did on what it never saw", ""]
-    lines += [f"- {line}" for line in (*proposal.decision.reasons, *proposal.figures)]
-    lines += ["", proposal.advice, ""]
-    if proposal.examples:
-        lines += ["## Before and after", ""]
-        for example in proposal.examples:
-            lines += [
-                f"**{example.prompt}**",
-                "",
-                f"- now: {example.before}",
-                f"- after: {example.after}",
-            ]
-            lines += [f"- what was said then: {example.wanted}"] if example.wanted else []
-            lines += [""]
-    if proposal.notes:
-        lines += ["## Good to know", "", *[f"- {note}" for note in proposal.notes], ""]
-    lines += [
-        "## Your choice",
-        "",
-        f"To switch, tell Fae the approval code **{code}**, or: `{_deploy(proposal, code)}`",
-    ]
-    lines += [
-        'To leave everything as it is, do nothing. To go back later: "undo the last learning update", or `uv run scripts/rollback.py`',
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _deploy(proposal: Proposal, code: str) -> str:
-    return f"uv run scripts/deploy.py --run {proposal.run} --code {code}"
-
-
-def as_html(proposal: Proposal, code: str) -> str:
-    """One page without any outside resource; readable on a phone and in the dark."""
-    e = html.escape
-    lines = (*proposal.decision.reasons, *proposal.figures)
-    results = "".join(f"<li>{e(line)}</li>" for line in lines)
-    examples = "".join(
-        f"<section><h3>{e(x.prompt)}</h3><dl><dt>now</dt><dd>{e(x.before)}</dd><dt>after</dt><dd>{e(x.after)}</dd>"
-        + (f"<dt>said then</dt><dd>{e(x.wanted)}</dd>" if x.wanted else "")
-        + "</dl></section>"
-        for x in proposal.examples
+        for name in ("loss", "val_loss")
     )
-    notes = "".join(f"<li>{e(note)}</li>" for note in proposal.notes)
-    examples = f"<h2>Before and after</h2>{examples}" if examples else ""
-    notes = f"<h2>Good to know</h2><ul>{notes}</ul>" if notes else ""
-    learned = proposal.learned_from
-    learned = (
-        f"<p>It learned from {e(learned)}. Nothing of this left your machine.</p>"
-        if learned
-        else ""
+    best = (run.result() or {}).get("best_step")
+    return Curve(_thinned(training), _thinned(validation), best)
+
+
+def _thinned(points: list[Point]) -> tuple[Point, ...]:
+    """At most MOST_POINTS: neighbours as their mean, at the last step of them."""
+    size = -(-len(points) // MOST_POINTS) or 1
+    groups = [points[i : i + size] for i in range(0, len(points), size)]
+    return tuple(Point(group[-1].step, fmean(point.loss for point in group)) for group in groups)
+
+
+def _judged_on(decision: Decision) -> str:
+    goal = next(one for one in decision.comparisons if one.role == GOAL)
+    return plain_words.of_look(decision.look, goal.count, goal.unit)
+
+
+def _bars(measure: Measure) -> Bars:
+    candidate, now_, base = (
+        _bar(measure, values) for values in (measure.candidate, measure.current, measure.base)
     )
-    return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{e(proposal.title)}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1.05rem/1.55 system-ui, sans-serif; max-width: 44rem; margin: 2.5rem auto; padding: 0 1.2rem; }}
-h1 {{ font-size: 1.6rem; }} h2 {{ font-size: 1.15rem; margin-top: 2.2rem; }} h3 {{ font-size: 1rem; margin: 1.4rem 0 .4rem; }}
-dl {{ display: grid; grid-template-columns: 6rem 1fr; gap: .3rem .8rem; margin: 0; }} dt {{ opacity: .65; }} dd {{ margin: 0; }}
-.code {{ font: 600 1.6rem ui-monospace, monospace; letter-spacing: .12em; padding: .6rem 1rem; border: 2px solid; border-radius: .5rem; display: inline-block; }}
-small {{ opacity: .7; }} code {{ overflow-wrap: anywhere; }}
-</style>
-<h1>{e(proposal.title)}</h1>
-<p><small>{e(proposal.date)}, {e(proposal.run)}. It would replace {e(proposal.replaces)}.</small></p>
-{learned}
-<h2>How it did on what it never saw</h2>
-<ul>{results}</ul>
-<p>{e(proposal.advice)}</p>
-{examples}
-{notes}
-<h2>Your choice</h2>
-<p>To switch, tell Fae this approval code:</p><p class="code">{e(code)}</p>
-<p>or type <code>{e(_deploy(proposal, code))}</code></p>
-<p>To leave everything as it is, do nothing. To go back later: “undo the last learning update”, or <code>uv run scripts/rollback.py</code></p>
-</html>
-"""
+    return Bars(
+        measure.title, measure.role, measure.unit, len(measure.items), candidate, now_, base
+    )
+
+
+def _bar(measure: Measure, values: tuple[float, ...]) -> Bar:
+    """The mean's interval by Student's t; E. B. Wilson's for shares that are passed (JASA 22, 1927)."""
+    count, mean = len(values), fmean(values)
+    if measure.compare == PASSED:
+        z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+        center = (mean + z * z / (2 * count)) / (1 + z * z / count)
+        half = z / (1 + z * z / count) * math.sqrt(mean * (1 - mean) / count + (z / count / 2) ** 2)
+        low, high = center - half, center + half
+    else:
+        half = (
+            t_quantile(0.5 + CONFIDENCE / 2, count - 1) * stdev(values, mean) / math.sqrt(count)
+            if count > 1
+            else 0.0
+        )
+        low, high = mean - half, mean + half
+    scores = sorted(measure.score([bound]) for bound in (low, high))
+    return Bar(measure.score([mean]), *scores)
+
+
+def _cost(run: Run) -> Cost:
+    result = run.result() or {}
+    files = run.file("adapters").iterdir() if run.file("adapters").is_dir() else ()
+    size = sum(path.stat().st_size for path in files if path.is_file())
+    return Cost(size, seconds_taken(result), result.get("peak_memory_gb"))
+
+
+def newest_proposed(home: Home, kind: str | None) -> Run | None:
+    """The run of the newest proposal that still stands: what a person means who says only yes or no."""
+    proposed = [run for run in all_runs(home, kind) if run.file("approval.json").exists()]
+    return max(proposed, key=lambda run: run.file("approval.json").stat().st_mtime, default=None)
+
+
+def rejection(run: Run) -> Rejection | None:
+    """The person's last no to this run, also when it was proposed again since."""
+    kept = read_json(run.file(REJECTED_FILE))
+    if kept is None:
+        return None
+    path = run.file(REJECTED_FILE)
+    return records.read(Rejection, kept, str(path), f"remove {path}")
+
+
+def is_rejected(run: Run) -> bool:
+    """Whether the person said no and the run was not proposed again: a proposal that stands has an approval."""
+    return run.file(REJECTED_FILE).exists() and not run.file("approval.json").exists()
+
+
+def reject(run: Run, reason: str) -> Rejection:
+    """Keep the person's no with its reason; the code of the proposal no longer counts.
+
+    Raises Missing for a run that was not proposed, Refused for one that is in use.
+    """
+    said = " ".join(reason.split())
+    if not said:
+        raise BadRequest(
+            "no_reason", "the reason is empty", "repeat what the person said, or give 'no'"
+        )
+    if not run.file("approval.json").exists():
+        already = " was already turned down" if is_rejected(run) else " was not proposed"
+        raise Missing(
+            "not_proposed",
+            f"{run.id}{already}, so there is nothing to say no to",
+            f"uv run scripts/propose.py --run {run.id}",
+        )
+    active = current(run.home, KINDS[run.kind].slot)
+    if active and active["run"] == run.id:
+        raise Refused(
+            "in_use",
+            f"{run.id} is in use already; to go back to what was there before, undo it",
+            f"uv run scripts/rollback.py --kind {run.kind}",
+        )
+    approval = read_json(run.file("approval.json")) or {}
+    # First: a no that is cut off here has no reason, but the code is gone.
+    withdraw_approval(run)
+    found = Rejection(run.id, now(), said[:LONGEST_REASON], approval.get("fingerprint"))
+    write_json(run.file(REJECTED_FILE), asdict(found))
+    return found

@@ -1,0 +1,139 @@
+"""Every run as list_runs tells of it: with what it was made, how it was judged, what became of it."""
+
+from dataclasses import dataclass
+
+from fae_training import evaluation
+from fae_training.deployment import HISTORY_FILE, current
+from fae_training.errors import SkillError
+from fae_training.evaluation import Evaluation
+from fae_training.kinds import KINDS
+from fae_training.progress import seconds_taken
+from fae_training.proposal import is_rejected, rejection
+from fae_training.runs import Run, all_runs
+from fae_training.state import Home, read_jsonl
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """From when until when a run was in use; `until` is None while it is."""
+
+    since: str
+    until: str | None
+    why_ended: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run. `number` counts all runs from 1. `chosen`: the settings that neither a preset nor a default gave.
+
+    descends_from: the run whose adapter it went on from. resumed: when it went on after a stop. verdict: "unreadable"
+    where evaluation.json cannot be read. rejected: the person's reason, while their no stands.
+    """
+
+    number: int
+    run: Run
+    status: str
+    preset: str | None
+    chosen: tuple[tuple[str, object], ...]
+    steps: int | None
+    best_value: float | None
+    seconds: float | None
+    descends_from: str | None
+    resumed: tuple[str, ...]
+    verdict: str | None
+    evaluation: Evaluation | None
+    proposed: bool
+    rejected: str | None
+    deployed: tuple[Deployed, ...]
+
+    @property
+    def active(self) -> bool:
+        return bool(self.deployed) and self.deployed[-1].until is None
+
+    @property
+    def score(self) -> float | None:
+        return self.evaluation.decision.score if self.evaluation else None
+
+    @property
+    def previous_score(self) -> float | None:
+        """Of what was in use when it was judged, on the same items."""
+        return self.evaluation.decision.previous_score if self.evaluation else None
+
+
+def entries(home: Home, kind: str | None = None) -> list[Entry]:
+    """Oldest first; numbers are those among the runs of all kinds."""
+    used = periods(home)
+    return [
+        _entry(number, run, used.get(run.id, ()))
+        for number, run in enumerate(all_runs(home), 1)
+        if kind in (None, run.kind)
+    ]
+
+
+def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
+    result, sources = run.result() or {}, run.record.get("sources", {})
+    try:
+        judged = evaluation.read(run)
+        verdict = judged.verdict if judged else None
+    except SkillError:  # of an earlier version; the other runs are still to be listed
+        judged, verdict = None, "unreadable"
+    try:
+        no = rejection(run) if is_rejected(run) else None
+        rejected = no.reason if no else None
+    except SkillError:
+        rejected = "for a reason that cannot be read"
+    return Entry(
+        number=number,
+        run=run,
+        status=run.status(),
+        preset=run.settings.get("preset"),
+        chosen=tuple(
+            (name, value)
+            for name, value in run.settings.items()
+            if name != "preset"
+            and not str(sources.get(name, "default")).startswith(("default", "preset"))
+        ),
+        steps=result.get("steps_done"),
+        best_value=result.get("best_value"),
+        seconds=seconds_taken(result),
+        descends_from=(run.record.get("start") or {}).get("run"),
+        resumed=tuple(run.record.get("resumed_at", [])),
+        verdict=verdict,
+        evaluation=judged,
+        proposed=run.file("approval.json").exists(),
+        rejected=rejected,
+        deployed=used,
+    )
+
+
+def periods(home: Home) -> dict[str, tuple[Deployed, ...]]:
+    """For each run when it was in use: history.jsonl played from its beginning."""
+    found: dict[str, list[Deployed]] = {}
+    stacks: dict[str, list[str]] = {}
+
+    def ends(run: str | None, at: str, why: str) -> None:
+        if run:
+            found[run][-1] = Deployed(found[run][-1].since, at, why)
+
+    def begins(run: str | None, at: str) -> None:
+        if run:
+            found.setdefault(run, []).append(Deployed(at, None))
+
+    for line in read_jsonl(home.file(HISTORY_FILE)):
+        stack = stacks.setdefault(line["slot"], [])
+        before = stack[-1] if stack else None
+        if line["action"] == "deploy":
+            ends(before, line["at"], f"replaced by {line['run']}")
+            stack.append(line["run"])
+            begins(line["run"], line["at"])
+        elif stack:
+            ends(stack.pop(), line["at"], line.get("reason", ""))
+            begins(stack[-1] if stack else None, line["at"])
+    return {run: tuple(times) for run, times in found.items()}
+
+
+def now_in_use(home: Home) -> dict[str, str | None]:
+    """For each slot the run that is deployed, None for the original model."""
+    slots = dict.fromkeys(kind.slot for kind in KINDS.values())
+    active = {slot: current(home, slot) for slot in slots}
+    return {slot: entry["run"] if entry else None for slot, entry in active.items()}

@@ -1,0 +1,227 @@
+"""A judgement in plain English: what is said of each comparison, and the figures behind it.
+
+A measure that has words of its own in WORDS gets a sentence with them; any other is called by its title. A person who
+knows no statistics reads the sentence alone; the figures stand beside it in small print.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from fae_training.benchmark import PASSED, RATIO, Figure
+from fae_training.gate import BETTER, KEPT, NOT_SHOWN, WORSE, Comparison, Decision
+
+
+@dataclass(frozen=True)
+class Words:
+    """`does` completes "It ..."; `units` completes "in 14 of 20 ...".
+
+    Where a unit is passed or not, `does` is what passing is: "calls the right tool". Elsewhere it is what can be done
+    better or worse: "predicts you".
+    """
+
+    does: str
+    units: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """One comparison: the sentence, and the figures that it rests on."""
+
+    sentence: str
+    figures: str
+
+
+# By Measure.name.
+WORDS = {
+    "conversation_loss": Words("predicts you", "conversations that it had not seen"),
+    "preference_accuracy": Words(
+        "follows your corrections", "corrected conversations that it had not seen"
+    ),
+    "tool_choice": Words("calls the right tool", "requests"),
+    "tool_arguments": Words("tells a tool the right details", "requests"),
+    "abstention": Words("leaves tools alone where none is needed", "requests"),
+    "reply_after_a_result": Words("uses what a tool found", "answers"),
+    "reply_after_an_empty_result": Words("admits that a tool found nothing", "answers"),
+    "reply_after_a_failure": Words("admits that a tool failed", "answers"),
+    "exact_format": Words("keeps to the form that was asked for", "answers"),
+    "json": Words("writes correct JSON", "answers"),
+    "following_instructions": Words("does what it was told", "answers"),
+    "memory": Words("keeps to what it remembers", "answers"),
+    "safe_completion": Words("declines what would do harm", "requests"),
+    "brevity": Words("answers as briefly as asked", "answers"),
+    "reasoning": Words("gets small puzzles right", "answers"),
+    "no_thinking_text": Words("answers without thinking aloud", "answers"),
+}
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+STRONGER = "Who tries often is lucky sometimes, so the evidence has to be stronger each time."
+
+
+def of_decision(decision: Decision) -> tuple[str, ...]:
+    """All that decided, for a terminal or a program: each sentence with its figures."""
+    said = map(of_comparison, told(decision))
+    return (*(f"{one.sentence} ({one.figures})" for one in said), *besides(decision))
+
+
+def besides(decision: Decision) -> tuple[str, ...]:
+    """What decided beside the comparisons."""
+    if not decision.comparisons or decision.look <= 1:
+        return decision.reasons
+    nth = _nth(decision.look)
+    return (
+        *decision.reasons,
+        f"This was the {nth} judgement on the same held-out data. {STRONGER}",
+    )
+
+
+def told(decision: Decision) -> list[Comparison]:
+    """The comparisons that are worth telling: all with what runs now, and losses against the base model beside them."""
+    now = [one for one in decision.comparisons if one.against == "current"]
+    return now + [
+        one
+        for one in decision.comparisons
+        if one.against == "base"
+        and one.outcome in (WORSE, NOT_SHOWN)
+        and replace(one, against="current") not in now
+    ]
+
+
+def of_comparison(one: Comparison) -> Said:
+    return Said(_sentence(one), _figures(one))
+
+
+def in_one_sentence(decision: Decision) -> str:
+    """The verdict on a run that passed."""
+    now = [one for one in decision.comparisons if one.against == "current"]
+    goals = [_at(one) for one in now if one.outcome == BETTER]
+    others = len(now) - len(goals)
+    if not others:
+        return f"It got better at {joined(goals)}. Nothing else was checked."
+    rest = f"the {others} other abilities that were checked are"
+    if others == 1:
+        rest = "the other ability that was checked is"
+    return f"It got better at {joined(goals)}, and {rest} as good as before."
+
+
+def of_look(look: int, count: int, unit: str) -> str:
+    """Which look at the same held-out data a judgement was."""
+    if look <= 1:
+        return f"It was judged on {count:,} {unit}, for the first time."
+    return f"This was the {_nth(look)} judgement on the same {count:,} {unit}. {STRONGER}"
+
+
+def _nth(number: int) -> str:
+    return ORDINALS[number - 1] if number <= len(ORDINALS) else f"number {number}"
+
+
+def of_figure(figure: Figure) -> str:
+    before, after = told_apart(figure.current, figure.candidate)
+    return f"{figure.title}: {before} before, {after} after ({figure.unit})"
+
+
+def joined(items: list[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def told_apart(first: float, second: float) -> tuple[str, str]:
+    """Two figures in four digits, or in as many more as it takes to see that they differ."""
+    for digits in range(4, 17):
+        texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
+        if texts[0] != texts[1] or first == second:
+            break
+    return texts
+
+
+def hundredths(gain: float, compare: str) -> float:
+    """A gain, or a bound of one, as people count it: how many % a loss fell, or how many points of 100 a share rose."""
+    return 100 * (1 - math.exp(-gain)) if compare == RATIO else 100 * gain
+
+
+def of_gain(gain: float, compare: str) -> str:
+    """hundredths() with its sign; what cannot be told from 0 has none."""
+    value = hundredths(gain, compare)
+    text = f"{value:+.{0 if abs(value) >= 10 else 1}f}"
+    return "0" if not float(text) else text.replace("-", "\N{MINUS SIGN}")
+
+
+def gain_unit(compare: str) -> str:
+    """What hundredths of a gain are."""
+    return "%" if compare == RATIO else "points of 100"
+
+
+def _figures(one: Comparison) -> str:
+    old, new = told_apart(one.old, one.new)
+    low, gain, high, limit = (
+        of_gain(value, one.compare) for value in (one.low, one.gain, one.high, -one.margin)
+    )
+    before = "before" if one.against == "current" else "original"
+    units = f"better in {one.improved:,}, worse in {one.worsened:,} of {one.count:,} {one.unit}; "
+    return (
+        f"{old} {before}, {new} after ({one.value_unit}); {'' if one.compare == PASSED else units}"
+        f"change {gain}, with chance {low} to {high} {gain_unit(one.compare)}; limit {limit}"
+    )
+
+
+def _at(one: Comparison) -> str:
+    """What it is good at, to follow "better at"."""
+    title = one.title[:1].lower() + one.title[1:]
+    # A title such as "JSON" or "iPhone calls" keeps its letters.
+    return one.title if one.title[:2].isupper() else title
+
+
+def _sentence(one: Comparison) -> str:
+    words = WORDS.get(one.measure)
+    reference = "before" if one.against == "current" else "the original model"
+    return (_passes if one.compare == PASSED else _does)(one, words, reference)
+
+
+def _passes(one: Comparison, words: Words | None, reference: str) -> str:
+    """Units that are passed or not: how many now, and how many before."""
+    of = f"{round(one.new * one.count):,} of {one.count:,} {words.units if words else one.unit}"
+    old = f"{round(one.old * one.count):,} {'before' if one.against == 'current' else 'by ' + reference}"
+    if words is None:
+        ending = {
+            BETTER: f"better than {reference}",
+            KEPT: f"as good as {reference}",
+            NOT_SHOWN: f"it is not certain that this is as good as {reference}",
+            WORSE: f"worse than {reference}",
+        }[one.outcome]
+        return f"{one.title}: passed in {of} ({old}), {ending}."
+    return {
+        BETTER: f"It {words.does} more often: in {of} ({old}).",
+        KEPT: f"It {'now' if one.new > one.old else 'still'} {words.does} in {of} ({old}).",
+        NOT_SHOWN: f"It is not certain that it {words.does} as often as {reference}: in {of} ({old}).",
+        WORSE: f"It {words.does} less often: in {of} ({old}).",
+    }[one.outcome]
+
+
+def _does(one: Comparison, words: Words | None, reference: str) -> str:
+    """Units that can be done better or worse: in how many."""
+    units = words.units if words else one.unit
+    of = f"of {one.count:,} {units}"
+    better, worse = f"better in {one.improved:,}", f"worse in {one.worsened:,}"
+    if one.improved or one.worsened:
+        as_well = f"{better} and {worse} {of}"
+    else:
+        as_well = f"exactly the same in all {one.count:,} {units}"
+    than = "" if one.against == "current" else f" than {reference}"
+    # What most units do and what they do on average can differ.
+    gained = f"better on average ({better}, {worse} {of})"
+    if 2 * one.improved > one.count:
+        gained = f"{better} {of}"
+    lost = f"worse{than} on average ({worse}, {better} {of})"
+    if 2 * one.worsened > one.count:
+        lost = f"worse{than} in {one.worsened:,} {of}"
+    if words is None:
+        return {
+            BETTER: f"{one.title}: {gained}.",
+            KEPT: f"{one.title}: as good as {reference}, {as_well}.",
+            NOT_SHOWN: f"{one.title}: it is not certain that it is as good as {reference}, {as_well}.",
+            WORSE: f"{one.title}: {lost}.",
+        }[one.outcome]
+    return {
+        BETTER: f"It {words.does} {gained}.",
+        KEPT: f"It {words.does} as well as {reference}: {as_well}.",
+        NOT_SHOWN: f"It is not certain that it {words.does} as well as {reference}: {as_well}.",
+        WORSE: f"It {words.does} {lost}.",
+    }[one.outcome]

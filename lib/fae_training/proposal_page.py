@@ -1,0 +1,307 @@
+"""proposal.md and proposal.html, both made of a proposal.Proposal and its approval code, which stands nowhere else."""
+
+import html
+import re
+from pathlib import Path
+
+from fae_training import charts, html_page, plain_words
+from fae_training.benchmark import GOAL, Example
+from fae_training.gate import Comparison
+from fae_training.html_page import chart, definitions, items, paragraph, section, table
+from fae_training.progress import duration
+from fae_training.proposal import Bar, Bars, Curve, Proposal, spoken
+
+MODELS = ("candidate", "current", "base")
+
+
+def as_markdown(proposal: Proposal, code: str) -> str:
+    """The proposal for a terminal or an editor. Without `code`, "", it says where the code stands."""
+    lines = [f"# {proposal.title}", "", proposal.verdict, "", _origin(proposal), ""]
+    lines += ["## What it learned from", "", *_learned(proposal), ""]
+    if proposal.learned.topics:
+        lines += [f"Words that came up: {', '.join(_topics(proposal))}", ""]
+    lines += ["## How it did", "", proposal.judged_on, ""]
+    for one in plain_words.told(proposal.decision):
+        said = plain_words.of_comparison(one)
+        lines += [f"- {said.sentence}", f"  ({said.figures})"]
+    lines += [f"- {text}" for text in proposal.figures]
+    lines += ["", "## Before and after", "", _compared(proposal), ""]
+    for example in proposal.examples:
+        lines += [f"**{_line(example.prompt)}**", ""]
+        lines += [f"- {label}: {_line(text)}" for label, text in _answers(example)] + [""]
+    lines += ["## What it costs", "", *[f"- {name}: {value}" for name, value in _costs(proposal)]]
+    if notes := _notes(proposal):
+        lines += ["", "## Good to know", "", *[f"- {note}" for note in notes]]
+    lines += ["", "## Your choice", ""]
+    lines += [f"- **{name}**: {text}" for name, text in _choices(proposal)]
+    if code:
+        lines += [
+            "",
+            f"The approval code is **{code}**: tell it to Fae, or `{_deploy(proposal, code)}`",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def as_html(proposal: Proposal, code: str, cache: Path) -> str:
+    """The proposal as a page. `cache` is where matplotlib may keep its list of fonts."""
+    e = html.escape
+    opening = f'<p class="verdict">{e(proposal.verdict)}</p>\n<p class="small">{e(_origin(proposal))} <a href="#choice">To your choice</a></p>'
+    content = [
+        section("how", "How it did", paragraph(proposal.judged_on), *_how(proposal, cache)),
+        section(
+            "answers",
+            "Before and after",
+            paragraph(_compared(proposal)),
+            *map(_example, proposal.examples),
+        ),
+        section(
+            "learned", "What it learned from", *map(paragraph, _learned(proposal)), _tags(proposal)
+        ),
+        _training(proposal, cache),
+        section("costs", "What it costs", definitions(_costs(proposal))),
+    ]
+    if notes := _notes(proposal):
+        content.append(section("notes", "Good to know", items(notes)))
+    content.append(section("choice", "Your choice", _choice(proposal, code)))
+    closing = paragraph("This page is a file on this Mac. It loads nothing and sends nothing.")
+    return html_page.page(proposal.title, opening, "\n".join(content), closing)
+
+
+def _origin(proposal: Proposal) -> str:
+    # A model that was given as a directory is called by its name.
+    name = Path(proposal.model).name if Path(proposal.model or "").is_absolute() else proposal.model
+    of = f" of {name}" if name else ""
+    return f"{proposal.date}, {proposal.run}. It would replace {_replaced(proposal)}{of}."
+
+
+def _replaced(proposal: Proposal) -> str:
+    return f"your last update, {proposal.replaces}" if proposal.replaces else "the original model"
+
+
+def _learned(proposal: Proposal) -> list[str]:
+    """Sentences on the data."""
+    learned, found = proposal.learned, []
+    if learned.summary:
+        found.append(f"It learned from {learned.summary}. Nothing of this left your machine.")
+    if learned.trained_on:
+        held = (
+            f"; {learned.held_out:,} were held out to choose and to judge by"
+            if learned.held_out
+            else ""
+        )
+        found.append(f"That made {learned.trained_on:,} training examples{held}.")
+    if learned.left_out:
+        found.append(
+            f"{learned.left_out:,} turns were left out, such as repetitions, secrets, and what others said."
+        )
+    return found or ["The run does not say what it learned from."]
+
+
+def _topics(proposal: Proposal) -> list[str]:
+    return [f"{topic.word} ({topic.count:,})" for topic in proposal.learned.topics]
+
+
+def _tags(proposal: Proposal) -> str:
+    if not proposal.learned.topics:
+        return ""
+    return paragraph("Words that came up, and how often:") + items(_topics(proposal), "tags")
+
+
+def _compared(proposal: Proposal) -> str:
+    """How many of the answers that were compared differ, and which are shown."""
+    if not proposal.outputs:
+        return "No answers were compared."
+    differ = f"{proposal.outputs_changed:,} of the {proposal.outputs:,} answers that were compared are different."
+    if not proposal.examples:
+        return f"{differ} None of them was kept to be shown."
+    if len(proposal.examples) < proposal.outputs_changed:
+        return f"{differ} These are {len(proposal.examples)} of them."
+    return differ
+
+
+def _answers(example: Example) -> list[tuple[str, str]]:
+    found = [("now", example.before), ("after", example.after)]
+    return found + ([("really said", example.wanted)] if example.wanted else [])
+
+
+def _line(text: str) -> str:
+    """What was said as text of Markdown: on one line, and without its marks."""
+    return re.sub(r"([\\*_`<\[])", r"\\\1", " ".join(text.split())) or "(nothing)"
+
+
+def _example(example: Example) -> str:
+    answers = [(label, text.strip() or "(nothing)") for label, text in _answers(example)]
+    return (
+        f'<div class="panel"><h3>{html.escape(example.prompt)}</h3>\n{definitions(answers)}</div>'
+    )
+
+
+def _costs(proposal: Proposal) -> list[tuple[str, str]]:
+    cost = proposal.cost
+    found = [("on disk", f"{_bytes(cost.adapter_bytes)}, beside the model that you have already")]
+    if cost.seconds is not None:
+        found.append(("training", f"{duration(cost.seconds)}, done already"))
+    if cost.peak_memory_gb is not None:
+        found.append(("memory", f"at most {_bytes(cost.peak_memory_gb * 1e9)} while it trained"))
+    return found
+
+
+def _bytes(count: float) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count:.0f} bytes"
+
+
+def _notes(proposal: Proposal) -> list[str]:
+    notes = list(proposal.notes)
+    if earlier := proposal.rejected_before:
+        notes.insert(
+            0,
+            f"You said no to this update on {earlier.rejected_at[:10]}: \N{LEFT DOUBLE QUOTATION MARK}{earlier.reason}\N{RIGHT DOUBLE QUOTATION MARK}",
+        )
+    return notes
+
+
+def _choices(proposal: Proposal) -> list[tuple[str, str]]:
+    """What yes, no and undo do."""
+    return [
+        (
+            "Yes",
+            "Fae uses the update from its next answer on. It is tried at once; if it does not load, Fae goes back by itself.",
+        ),
+        (
+            "No",
+            "Everything stays as it is. Say why, if you like: the reason is kept with the update, and it can be proposed again later.",
+        ),
+        (
+            "Undo",
+            f"After a yes, say \N{LEFT DOUBLE QUOTATION MARK}undo the last learning update\N{RIGHT DOUBLE QUOTATION MARK} at any time, or type uv run scripts/rollback.py. Fae goes back to {_replaced(proposal)}, which stays on this Mac. Nothing is deleted.",
+        ),
+    ]
+
+
+def _deploy(proposal: Proposal, code: str) -> str:
+    return f"uv run scripts/deploy.py --run {proposal.run} --code {code}"
+
+
+def _choice(proposal: Proposal, code: str) -> str:
+    return (
+        f'<div class="panel">\n<p>{html.escape(spoken(proposal))}</p>\n{definitions(_choices(proposal))}\n'
+        f'<p>To say yes, tell Fae this approval code:<br><strong class="code">{html.escape(code)}</strong></p>\n'
+        f'<p class="small">or type <code>{html.escape(_deploy(proposal, code))}</code></p>\n</div>'
+    )
+
+
+def _how(proposal: Proposal, cache: Path) -> list[str]:
+    """The sentences, then the charts: what the training is for, apart from what it must not lose."""
+    told = plain_words.told(proposal.decision)
+    said = [plain_words.of_comparison(one) for one in told]
+    lines = [
+        f"<li>{html.escape(one.sentence)}<small>{html.escape(one.figures)}</small></li>"
+        for one in said
+    ]
+    lines += [f"<li>{html.escape(text)}</li>" for text in proposal.figures]
+    parts = ["<ul>\n" + "\n".join(lines) + "\n</ul>"]
+    for is_goal, heading in ((True, "What it was trained for"), (False, "What it must not lose")):
+        measures = [one for one in proposal.bars if (one.role == GOAL) == is_goal]
+        compared = [one for one in _drawn(proposal) if (one.role == GOAL) == is_goal]
+        if measures:
+            parts.append(f"<h3>{heading}</h3>")
+            parts.append(_bars_chart(measures, heading, cache))
+            parts.append(_gains_chart(compared, heading, cache))
+    return parts
+
+
+def _drawn(proposal: Proposal) -> list[Comparison]:
+    """The comparisons with what runs now, and those with the original model where that is another one."""
+    return [
+        one
+        for one in proposal.decision.comparisons
+        if one.against == "current" or proposal.replaces is not None
+    ]
+
+
+def _bars_chart(measures: list[Bars], heading: str, cache: Path) -> str:
+    rows = [
+        (
+            measure.title,
+            *[_bar(getattr(measure, who)) for who in MODELS[::-1]],
+            f"{measure.count:,} {measure.unit}",
+        )
+        for measure in measures
+    ]
+    figures = table(
+        "Scores from 0 to 100, in brackets how far chance may have moved them (95 %)",
+        ("ability", "original", "now", "new", "measured on"),
+        rows,
+    )
+    about = f"{heading}: scores of the new version, of what runs now and of the original model."
+    said = "; ".join(f"{row[0]}: now {row[2]}, new {row[3]}" for row in rows)
+    caption = "How good each version is, from 0 to 100. The thin lines show how far chance may have moved a score."
+    return chart(charts.bars(measures, f"{about} {said}", cache), caption, figures)
+
+
+def _bar(bar: Bar) -> str:
+    return f"{100 * bar.score:.0f} ({100 * bar.low:.0f} to {100 * bar.high:.0f})"
+
+
+def _gains_chart(compared: list[Comparison], heading: str, cache: Path) -> str:
+    rows = [
+        (
+            one.title,
+            "now" if one.against == "current" else "the original",
+            f"{plain_words.of_gain(one.gain, one.compare)} {plain_words.gain_unit(one.compare)}",
+            f"{plain_words.of_gain(one.low, one.compare)} to {plain_words.of_gain(one.high, one.compare)}",
+            plain_words.of_gain(-one.margin, one.compare),
+            one.outcome.replace("_", " "),
+        )
+        for one in compared
+    ]
+    header = ("ability", "compared with", "change", "with chance", "limit", "outcome")
+    figures = table("The change, conversation by conversation or item by item", header, rows)
+    said = "; ".join(
+        f"{row[0]}, compared with {row[1]}: {row[2]}, with chance {row[3]}, {row[5]}"
+        for row in rows
+    )
+    caption = (
+        "What decides is the change. A thick line shows all that chance leaves possible. It is better when the whole line is "
+        "right of the zero line, and as good as before when all of it is right of the short line, which is the limit."
+    )
+    drawn = charts.gains(compared, f"{heading}: the change on each ability. {said}", cache)
+    return chart(drawn, caption, figures)
+
+
+def _training(proposal: Proposal, cache: Path) -> str:
+    """The loss curve; "" for a run that reported too little to draw one."""
+    curve = proposal.curve
+    if not curve.drawable:
+        return ""
+    chosen = (
+        f" The version of step {curve.best_step:,} is the one that is proposed."
+        if curve.best_step is not None
+        else ""
+    )
+    caption = f"How wrong it was while it learned (the loss), on what it learned from and on what was held out to choose by.{chosen}"
+    drawn = charts.loss_curve(curve, _curve_in_words(curve), cache)
+    return section("training", "How it learned", chart(drawn, caption, _curve_table(curve)))
+
+
+def _curve_in_words(curve: Curve) -> str:
+    texts = [
+        f"{name} from {points[0].loss:.3g} to {points[-1].loss:.3g}"
+        for points, name in ((curve.training, "in training"), (curve.validation, "held out"))
+        if points
+    ]
+    return f"Loss by step: {'; '.join(texts)}. Chosen: step {curve.best_step}."
+
+
+def _curve_table(curve: Curve) -> str:
+    """Every validation, with the training loss that was reported last before it."""
+    rows = []
+    for point in curve.validation or curve.training:
+        before = [one.loss for one in curve.training if one.step <= point.step]
+        held = f"{point.loss:.4g}" if curve.validation else ""
+        mark = "chosen" if point.step == curve.best_step else ""
+        rows.append((f"{point.step:,}", f"{before[-1]:.4g}" if before else "", held, mark))
+    return table("The loss at each validation", ("step", "in training", "held out", ""), rows)
