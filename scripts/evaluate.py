@@ -84,7 +84,9 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         data["next"] = f"propose.py --run {run.id}"
     elif found.fingerprint is None and run.result() is not None:
         data["next"] = f"evaluate.py --run {run.id} --rescore"
-    if "next" in data:
+    else:
+        data["next"] = None
+    if data["next"]:
         lines.append(f"Next: uv run scripts/{data['next']}")
     status = 0 if found.verdict == PASS else Refused.exit_status
     return Result(data, "\n".join(lines), exit_status=status)

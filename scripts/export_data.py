@@ -59,6 +59,7 @@ def main(call: Call) -> Result:
         data["forgotten"] = asdict(forgot)
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
+    data["next"] = "export_data.py" if wanted.dry_run else "train.py --preset light"
     return Result(data, text(data, home.file("data", "sft")))
 
 

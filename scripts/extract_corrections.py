@@ -67,6 +67,7 @@ def main(call: Call) -> Result:
         data = {"status": "extracted"} | export.write(
             home.directory("data", "dpo"), labelled, lambda: data
         )
+    data["next"] = "extract_corrections.py" if dry_run else "train_dpo.py --preset light"
     return Result(data, text(data, home.file("data", "dpo")))
 
 

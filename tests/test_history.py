@@ -124,7 +124,12 @@ class Page(html.parser.HTMLParser):
 def test_the_page_has_every_run_with_links_to_what_it_came_from(place, home):
     told = calls.answer("list_runs", "--html", home=home)
     path = home / "results" / "history.html"
-    assert told == {"status": "written", "count": 3, "page": str(path)}
+    assert told == {
+        "status": "written",
+        "count": 3,
+        "page": str(path),
+        "next": {"script": "check_status", "params": {}},
+    }
     assert path.stat().st_mode & 0o777 == 0o600
     text = path.read_text()
     page, (first, second, third) = Page(text), runs.all_runs(place)

@@ -43,12 +43,14 @@ def to_paste(text: str, home: Path | None) -> str:
 def with_next_call(data: dict) -> dict:
     """An answer for a program: "next" is a call that works as it stands, or null.
 
-    Scripts name the next command as a person types it ("evaluate.py --run ID"), and errors have it as their hint.
+    Scripts name the next command as a person types it ("evaluate.py --run ID"), and errors have it as their hint. Where
+    a script names none, the state of things is worth a look.
     """
     if data.get("status") == "error":
         following = as_call(data["error"]["hint"])
         return data | {"next": following} if following else data
-    return data | {"next": as_call(f"uv run scripts/{data['next']}" if data.get("next") else "")}
+    following = data.get("next", "check_status.py")
+    return data | {"next": as_call(f"uv run scripts/{following}") if following else None}
 
 
 def as_call(command: str) -> dict | None:
