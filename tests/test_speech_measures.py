@@ -21,7 +21,22 @@ def clip(kind, said, candidate, current, base=None, terms=("Marion",), audio=Non
 
 
 NUMBER = count()
-NAMES = ("Marion", "Siobhan", "Saoirse", "Anwen", "Thaddeus", "Persephone")
+NAMES = tuple(
+    [
+        "Marion",
+        "Siobhan",
+        "Saoirse",
+        "Anwen",
+        "Thaddeus",
+        "Persephone",
+        "Anouk",
+        "Ottoline",
+        "Zora",
+        "Ines",
+        "Malte",
+        "Juno",
+    ]
+)
 
 
 def judged(clips, terms=("Marion",), look=1, apart=True) -> gate.Decision:
@@ -65,7 +80,7 @@ def test_differences_are_shown_word_by_word():
     assert shown == "call [marian] (said: marion) now"
 
 
-def learned(others_heard: str, names=NAMES, each=6) -> list[Heard]:
+def learned(others_heard: str, names=NAMES, each=4) -> list[Heard]:
     """Names that were heard as Mary and are heard rightly now, and 40 other sentences."""
     clips = [
         clip(
@@ -82,16 +97,16 @@ def test_a_model_that_learned_the_names_and_nothing_else_changed_passes():
     clips = learned("Open the window.")
     goal, corrections, *_ = measures.measures(clips, NAMES)
     assert (goal.role, goal.unit, goal.items) == ("goal", "words", NAMES)
-    assert (goal.candidate, goal.current) == ((1.0,) * 6, (0.0,) * 6)
-    assert corrections.current == pytest.approx((1 / 3,) * 36)
+    assert (goal.candidate, goal.current) == ((1.0,) * 12, (0.0,) * 12)
+    assert corrections.current == pytest.approx((1 / 3,) * 48)
     assert judged(clips, NAMES).verdict == "pass"
 
 
 def test_a_word_with_many_clips_counts_as_one_with_few():
-    clips = learned("Open the window.", NAMES[:5], each=4)
-    clips += [clip("correction", "Ask Anouk.", "Ask Anna.", "Ask Anouk.") for _ in range(100)]
-    goal = measures.term_recall(clips, (*NAMES[:5], "Anouk"))
-    assert goal.gains(goal.current) == [1, 1, 1, 1, 1, -1]
+    clips = learned("Open the window.", NAMES[:-1])
+    clips += [clip("correction", "Ask Juno.", "Ask June.", "Ask Juno.") for _ in range(100)]
+    goal = measures.term_recall(clips, NAMES)
+    assert goal.gains(goal.current) == [*(1,) * 11, -1]
 
 
 def test_of_a_word_it_is_the_share_of_its_clips_in_which_it_is_heard_each_time_it_is_said():
@@ -100,7 +115,7 @@ def test_of_a_word_it_is_the_share_of_its_clips_in_which_it_is_heard_each_time_i
         clip("correction", "Marion and Marion", "Marion and Mary", "Mary and Mary"),
         clip("correction", "Call Marion", "marion, call", "Mary"),
     ]
-    assert measures.term_recall(clips, NAMES).candidate == (0.5, 1, 1, 1, 1, 1)
+    assert measures.term_recall(clips, NAMES).candidate == (0.5, *(1,) * 11)
 
 
 def test_a_model_that_learned_the_names_and_hears_everything_else_worse_is_refused():
@@ -125,21 +140,19 @@ def test_a_model_that_hears_the_name_and_loses_the_sentence_around_it_is_refused
 
 
 def test_a_name_heard_where_nobody_said_it_counts_however_long_the_sentence_is():
-    """One word of twenty is 5 % of a sentence, so 1 % over all clips; but it is one sentence in five."""
-    long = (
-        "please turn off the light in the kitchen and then the one in the hall before we all go out"
-    )
+    """One word of 140 is no loss to speak of; but it is one sentence in three."""
+    long = " ".join(["please turn off the light in the kitchen and the one in the hall"] * 10)
     clips = learned("Open the window.")
-    clips += [clip("rehearsal", long, f"{long} Marion", long) for _ in range(10)]
+    clips += [clip("rehearsal", long, f"{long} Marion", long) for _ in range(20)]
     found = outcomes(judged(clips, NAMES))
     assert found["rehearsal_word_error_rate"] == "kept" and found["false_insertions"] == "worse"
 
 
-def test_one_clip_of_many_that_is_heard_worse_may_be_chance_and_five_are_not():
+def test_one_clip_of_many_that_is_heard_worse_may_be_chance_and_many_are_not():
     clips = learned("Open the window.")
-    clips += [clip("rehearsal", *["Turn on the light in the hall."] * 3) for _ in range(20)]
+    clips += [clip("rehearsal", *["Turn on the light in the hall."] * 3) for _ in range(120)]
     worse = "Turn on the light in the hall.", "Turn on a light in the hall."
-    bad = [clip("rehearsal", worse[0], worse[1], worse[0]) for _ in range(8)]
+    bad = [clip("rehearsal", worse[0], worse[1], worse[0]) for _ in range(24)]
     assert judged([*clips, bad[0]], NAMES).verdict == "pass"
     assert judged(clips + bad, NAMES).verdict != "pass"
 
