@@ -22,10 +22,11 @@ from fae_training.speech.misheard import occurrences, words_of
 FEWEST_TERMS = 12
 # How much less of the terms may be heard, and how much more a person notices, as shares.
 RECALL_MARGIN = LEAST_RECALL = 0.05
-# How many more words of a sentence may be wrong, as a share: in sentences without the terms, and in
-# those with them, where hearing the terms is a gain, one garbled clip weighs much in the bounds, and
+# How many more words of a sentence may be wrong, as a share: in sentences without the terms (of 74
+# clips the sample model hears seven otherwise after an honest training, three of them better, and
+# the bounds of that are 2.7 %), and in those with them, where hearing the terms is a gain, one garbled clip weighs much in the bounds, and
 # what must be noticed is that the sentence around the term is lost.
-ERROR_MARGIN, ERROR_MARGIN_WITH_TERMS = 0.02, 0.10
+ERROR_MARGIN, ERROR_MARGIN_WITH_TERMS = 0.03, 0.10
 # In how many more sentences a term may be heard that nobody said, as a share. Each is a wrong word
 # too, but in a long sentence the error rate hardly shows the one thing that learning a term spoils.
 # So wide, since of 60 sentences without any the bounds are already 5 to 6 % at the fifth look.
