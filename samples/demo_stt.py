@@ -38,7 +38,7 @@ TRAINING = [
     "--gradient-accumulation",
     "1",
 ]
-TRAINING += ["--learning-rate", "6e-4", "--clips-per-term", "24"]
+TRAINING += ["--learning-rate", "3e-4", "--clips-per-term", "24"]
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from fae_training.state import Home, read_json, read_jsonl
 
 MODEL = Path(__file__).resolve().parent.parent / "samples" / "speech-model"
 LEARNED = [("Owen", "Anwen"), ("Marian", "Marion")]
-TRAINING = ("--steps", 90, "--batch-size", 8, "--learning-rate", "6e-4", "--clips-per-term", 24)
+TRAINING = ("--steps", 90, "--batch-size", 8, "--learning-rate", "3e-4", "--clips-per-term", 24)
 needs_a_voice = pytest.mark.skipif(find_synthesiser() is None, reason="no say and no espeak-ng")
 
 
@@ -30,7 +30,7 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
     """A home in which the sample model learned two names, and the run's id."""
     home = with_corrections(tmp_path_factory.mktemp("stt") / "home")
     started = calls.answer("train_stt", "--model", MODEL, *TRAINING, home=home)
-    state = calls.wait_until_ended(started["run"], home)
+    state = calls.wait_until_ended(started["run"], home, patience_s=900)
     log = home.joinpath("runs", started["run"], "train.log").read_text()
     assert state["status"] == "completed", log
     return home, started["run"]
