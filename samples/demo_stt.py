@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import speech_world
 
@@ -37,7 +38,7 @@ TRAINING = [
     "--gradient-accumulation",
     "1",
 ]
-TRAINING += ["--learning-rate", "1e-3", "--clips-per-term", "40"]
+TRAINING += ["--learning-rate", "3e-4", "--clips-per-term", "24"]
 
 
 def main() -> None:
@@ -47,20 +48,20 @@ def main() -> None:
         script("add_correction.py", "--heard", heard, "--meant", name)
     script("train_stt.py", "--model", str(MODEL), *TRAINING)
     script("evaluate.py", "--kind", "stt")
+    script("propose.py", "--kind", "stt")
     show(json.loads(newest_result().read_text(encoding="utf-8"))["benchmark"])
 
 
 def show(benchmark: dict) -> None:
     """Error rate on the names and on all else, and some sentences word by word."""
     measures = {measure["name"]: measure for measure in benchmark["measures"]}
-    recall, rest = measures["term_recall"], measures["rehearsal_wer"]
-    print(f"\nOn {benchmark['held_out']['count']} sentences in voices that training did not use:")
-    print(
-        f"  names heard wrongly   before {1 - recall['current']:.0%}   after {1 - recall['candidate']:.0%}"
-    )
-    print(
-        f"  words in all else     before {rest['current']:.1%}   after {rest['candidate']:.1%} wrong"
-    )
+    recall, rest = measures["term_recall"], measures["rehearsal_word_error_rate"]
+    print(f"\nOn {benchmark['outputs']} sentences in voices that training did not use:")
+    for what, name in (("before", "current"), ("after", "candidate")):
+        print(
+            f"  {what:6}  names heard wrongly {1 - fmean(recall[name]):.0%}"
+            f"   words in all else heard wrongly {fmean(rest[name]):.1%}"
+        )
     for example in benchmark["examples"]:
         print(
             f"\n  said    {example['wanted']}\n  before  {example['before']}\n  after   {example['after']}"

@@ -61,7 +61,13 @@ def train(run, session) -> results.Trained:
     """The worker's task: make the clips, load, train, save, and say what was really applied."""
     from fae_training.fit import fit
     from fae_training.fit_settings import FitSettings
-    from fae_training.speech import batches, mlx_tune_repairs, recogniser, training_clips
+    from fae_training.speech import (
+        batches,
+        material,
+        mlx_tune_repairs,
+        recogniser,
+        training_clips,
+    )
     from fae_training.speech.synthesis import find_synthesiser
 
     # Setup
@@ -85,8 +91,10 @@ def train(run, session) -> results.Trained:
         session.check()
     model = wrapper.model._model
     with session.stage("encoding"):
-        training = batches.rows_of(model, run.home, "train", session.advance)
-        held_out = batches.rows_of(model, run.home, "valid", session.advance)
+        examples = material.read_examples(run.home, "train")
+        training = batches.rows_of(model, run.home, examples, session.advance)
+        choosing = material.held_out(run.home).choose
+        validated = batches.rows_of(model, run.home, choosing, session.advance)
 
     # Train
     stream = batches.SpeechBatches(training, settings["batch_size"], settings["seed"])
@@ -101,8 +109,8 @@ def train(run, session) -> results.Trained:
         ),
         recogniser.loss,
         stream,
-        (lambda step: {"val_loss": batches.mean_loss(model, held_out, session.advance)})
-        if held_out
+        (lambda step: {"val_loss": batches.mean_loss(model, validated, session.advance)})
+        if validated
         else None,
         run,
         session,

@@ -344,17 +344,18 @@ def test_a_name_is_spoken_as_it_is_written(home):
     [
         (
             {"heard": "a", "meant": "b", "origin": "person"},
-            "line 1 of .*corrections.jsonl has no at",
+            "line 1 of .*corrections.jsonl: Correction lacks 'at'",
         ),
         (
             {"at": "", "heard": "a", "meant": "b", "origin": "person", "say": "c"},
-            "unknown key 'say' .did you mean 'say_as'",
+            "Correction has the unknown key 'say'; did you mean 'say_as'",
         ),
-        (["a", "b"], "line 1 of .*corrections.jsonl is a JSON list, expected an object"),
+        (["a", "b"], "line 1 of .*corrections.jsonl: Correction is .*, expected an object"),
     ],
 )
 def test_a_line_that_is_no_correction_is_named(home, line, problem):
     home.directory("stt")
     home.file(*misheard.FILE).write_text(json.dumps(line) + "\n")
-    with pytest.raises(Failed, match=problem):
+    with pytest.raises(Failed, match=problem) as caught:
         misheard.all_corrections(home)
+    assert caught.value.code == "bad_record"

@@ -1,20 +1,52 @@
 """Error rates, recall and false insertions, on transcripts whose errors can be counted by hand."""
 
+import random
+from dataclasses import replace
+from itertools import count
+
 import pytest
 
 from fae_training import gate
+from fae_training.benchmark import Benchmark
 from fae_training.speech import measures
+from fae_training.speech.material import Example
+from fae_training.speech.measures import Heard
 
 
-def item(kind, said, candidate, current, base=None, origin="recorded"):
-    return {
-        "kind": kind,
-        "said": said,
-        "candidate": candidate,
-        "current": current,
-        "base": base or current,
-        "origin": origin,
-    }
+def clip(kind, said, candidate, current, base=None, terms=("Marion",), audio=None) -> Heard:
+    terms = terms if kind == "correction" else ()
+    audio = audio or f"stt/clips/{next(NUMBER)}.wav"
+    example = Example(said, "", "recorded", kind, terms, "judge", audio)
+    return Heard(example, candidate, current, base or current)
+
+
+NUMBER = count()
+NAMES = tuple(
+    [
+        "Marion",
+        "Siobhan",
+        "Saoirse",
+        "Anwen",
+        "Thaddeus",
+        "Persephone",
+        "Anouk",
+        "Ottoline",
+        "Zora",
+        "Ines",
+        "Malte",
+        "Juno",
+    ]
+)
+
+
+def judged(clips, terms=("Marion",), look=1, apart=True) -> gate.Decision:
+    found = measures.measures(clips, terms)
+    changed = sum(one.candidate != one.current for one in clips)
+    return gate.decide(Benchmark(found, apart, len(clips), changed, None), look)
+
+
+def outcomes(decision: gate.Decision) -> dict[str, str]:
+    return {one.measure: one.outcome for one in decision.comparisons if one.against == "current"}
 
 
 def test_case_and_punctuation_are_no_errors():
@@ -48,59 +80,145 @@ def test_differences_are_shown_word_by_word():
     assert shown == "call [marian] (said: marion) now"
 
 
-def learned(others_heard: str) -> dict:
-    items = [
-        item("correction", "Call Marion now.", "Call Marion now.", "Call Marian now.")
-        for _ in range(8)
+def learned(others_heard: str, names=NAMES, each=4) -> list[Heard]:
+    """Names that were heard as Mary and are heard rightly now, and 40 other sentences."""
+    clips = [
+        clip(
+            "correction", f"Call {name} now.", f"Call {name} now.", "Call Mary now.", terms=(name,)
+        )
+        for name in names
+        for _ in range(each)
     ]
-    items += [
-        item("rehearsal", "Open the window.", others_heard, "Open the window.") for _ in range(8)
-    ]
-    return measures.benchmark(items, ["Marion"], [])
+    rest = "Open the window.", others_heard, "Open the window."
+    return clips + [clip("rehearsal", *rest) for _ in range(40)]
 
 
 def test_a_model_that_learned_the_names_and_nothing_else_changed_passes():
-    benchmark = learned("Open the window.")
-    by_name = {m["name"]: m for m in benchmark["measures"]}
-    assert (by_name["term_recall"]["candidate"], by_name["term_recall"]["current"]) == (1, 0)
-    assert by_name["corrections_wer"]["current"] == pytest.approx(1 / 3)
-    decision = gate.decide(benchmark)
-    assert decision["verdict"] == "pass" and decision["proven_better"]
+    clips = learned("Open the window.")
+    goal, corrections, *_ = measures.measures(clips, NAMES)
+    assert (goal.role, goal.unit, goal.items) == ("goal", "words", NAMES)
+    assert (goal.candidate, goal.current) == ((1.0,) * 12, (0.0,) * 12)
+    assert corrections.current == pytest.approx((1 / 3,) * 48)
+    assert judged(clips, NAMES).verdict == "pass"
+
+
+def test_a_word_with_many_clips_counts_as_one_with_few():
+    clips = learned("Open the window.", NAMES[:-1])
+    clips += [clip("correction", "Ask Juno.", "Ask June.", "Ask Juno.") for _ in range(100)]
+    goal = measures.term_recall(clips, NAMES)
+    assert goal.gains(goal.current) == [*(1,) * 11, -1]
+
+
+def test_of_a_word_it_is_the_share_of_its_clips_in_which_it_is_heard_each_time_it_is_said():
+    clips = learned("Open the window.", NAMES[1:], each=1)
+    clips += [
+        clip("correction", "Marion and Marion", "Marion and Mary", "Mary and Mary"),
+        clip("correction", "Call Marion", "marion, call", "Mary"),
+    ]
+    assert measures.term_recall(clips, NAMES).candidate == (0.5, *(1,) * 11)
 
 
 def test_a_model_that_learned_the_names_and_hears_everything_else_worse_is_refused():
-    decision = gate.decide(learned("Open Marion window."))
-    assert decision["verdict"] == "fail"
-    worse = [m["name"] for m in decision["measures"] if m["outcome"] == "worse"]
-    assert "rehearsal_wer" in worse and "false_insertions" in worse
+    decision = judged(learned("Open Marion window."), NAMES)
+    assert decision.verdict == "fail"
+    assert outcomes(decision) == {
+        "term_recall": "better",
+        "corrections_word_error_rate": "kept",
+        "rehearsal_word_error_rate": "worse",
+        "false_insertions": "worse",
+    }
 
 
-def test_the_pairs_of_the_bootstrap_have_the_rate_as_their_mean():
-    items = [
-        item("rehearsal", "one two three four", "one two three", "one two three four"),
-        item("rehearsal", "one", "two", "one"),
+def test_a_model_that_hears_the_name_and_loses_the_sentence_around_it_is_refused():
+    clips = [
+        replace(one, candidate=one.example.terms[0]) if one.example.terms else one
+        for one in learned("Open the window.")
     ]
-    (wer, *_) = measures.benchmark(items, [], [])["measures"]
-    assert wer["candidate"] == pytest.approx(2 / 5)
-    assert sum(wer["per_item"]["candidate"]) / 2 == pytest.approx(wer["candidate"])
+    decision = judged(clips, NAMES)
+    assert decision.verdict == "fail"
+    assert outcomes(decision)["corrections_word_error_rate"] == "worse"
+
+
+def test_a_name_heard_where_nobody_said_it_counts_however_long_the_sentence_is():
+    """One word of 140 is no loss to speak of; but it is one sentence in three."""
+    long = " ".join(["please turn off the light in the kitchen and the one in the hall"] * 10)
+    clips = learned("Open the window.")
+    clips += [clip("rehearsal", long, f"{long} Marion", long) for _ in range(20)]
+    found = outcomes(judged(clips, NAMES))
+    assert found["rehearsal_word_error_rate"] == "kept" and found["false_insertions"] == "worse"
+
+
+def test_one_clip_of_many_that_is_heard_worse_may_be_chance_and_many_are_not():
+    clips = learned("Open the window.")
+    clips += [clip("rehearsal", *["Turn on the light in the hall."] * 3) for _ in range(120)]
+    worse = "Turn on the light in the hall.", "Turn on a light in the hall."
+    bad = [clip("rehearsal", worse[0], worse[1], worse[0]) for _ in range(24)]
+    assert judged([*clips, bad[0]], NAMES).verdict == "pass"
+    assert judged(clips + bad, NAMES).verdict != "pass"
+
+
+def test_with_few_words_each_clip_counts_and_it_is_said_that_it_is_about_these_words():
+    clips = learned("Open the window.", NAMES[:2], each=12)
+    goal = measures.term_recall(clips, NAMES[:2])
+    assert goal.unit == "clips of your words" and len(goal.items) == 24 == len(set(goal.items))
+    assert judged(clips, NAMES[:2]).verdict == "pass"
+    (note,) = measures.about_few_terms(clips, NAMES[:2])
+    assert note.startswith("only 2 words were judged (Marion, Siobhan)") and "these words" in note
+    assert measures.about_few_terms(learned("", NAMES), NAMES) == []
+
+
+def test_too_few_clips_of_few_words_are_never_a_pass_and_it_says_how_many_are_needed():
+    decision = judged(learned("Open the window.", NAMES[:2], each=2), NAMES[:2])
+    assert decision.verdict == "not_enough_evidence"
+    assert "only 4 clips of your words were held out; 5 are needed" in decision.reasons[0]
+
+
+def test_without_other_sentences_nothing_shows_that_the_rest_was_kept():
+    clips = measures.with_terms(learned(""))
+    decision = judged(clips, NAMES)
+    assert decision.verdict == "not_enough_evidence"
+    assert "no other sentences were held out" in decision.reasons[0]
+    assert judged([], NAMES).verdict == "not_enough_evidence"
+
+
+def test_what_also_chose_the_checkpoint_is_never_a_pass():
+    assert judged(learned("Open the window."), NAMES, apart=False).verdict == "not_enough_evidence"
+
+
+def test_error_rates_over_all_clips_are_told():
+    clips = [
+        clip("rehearsal", "one two three four", "one two three", "one two three four"),
+        clip("correction", "one", "two", "one"),
+    ]
+    words, characters = measures.figures(clips)
+    assert (words.candidate, words.current, words.unit) == (2 / 5, 0, "word error rate")
+    assert characters.candidate == pytest.approx(8 / 21)
 
 
 def test_the_proposal_shows_the_repaired_sentences_first():
-    items = [
-        item("correction", "Call Marion.", "Call Marian.", "Call Marian."),
-        item("correction", "Text Marion.", "Text Marion.", "Text Marian."),
+    clips = [
+        clip("correction", "Call Marion.", "Call Marian.", "Call Marian."),
+        clip("correction", "Text Marion.", "Text Marion.", "Text Marian."),
+        clip("rehearsal", "Good night.", "Good night.", "Good light."),
     ]
-    first, second = measures.examples(items)
-    assert (first["before"], first["after"]) == ("text [marian] (said: marion)", "text marion")
-    assert second["after"] == "call [marian] (said: marion)"
+    first, second = measures.examples(clips)
+    assert (first.before, first.after) == ("text [marian] (said: marion)", "text marion")
+    assert second.after == "call [marian] (said: marion)"
 
 
-def test_one_clip_of_many_that_is_heard_worse_may_be_chance():
-    items = [item("correction", "Call Marion.", "Call Marion.", "Call Marian.") for _ in range(8)]
-    items += [item("rehearsal", "Open the window.", "Open the window.", "Open the window.")] * 39
-    items += [item("rehearsal", "Open the door.", "Open a door.", "Open the door.")]
-    decision = gate.decide(measures.benchmark(items, ["Marion"], []))
-    outcome = {m["name"]: m["outcome"] for m in decision["measures"]}
-    assert decision["verdict"] == "pass" and outcome["rehearsal_wer"] == "by chance"
-    items += [item("rehearsal", "Open the door.", "Open a door.", "Open the door.")] * 4
-    assert gate.decide(measures.benchmark(items, ["Marion"], []))["verdict"] == "fail"
+def test_useless_training_on_few_words_passes_rarely_though_clips_of_a_word_are_alike():
+    """benchmarks/bench_gate_words.py has the figures."""
+    rng = random.Random(0)
+    passed = 0
+    for _ in range(100):
+        clips = []
+        for name in NAMES[:2]:
+            for _ in range(4):
+                # Three recordings of one minute are heard alike.
+                new, old = (rng.choice([name, "Mary"]) for _ in range(2))
+                texts = [f"Call {who}." for who in (name, new, old)]
+                clips += [clip("correction", *texts) for _ in range(3)]
+        goal = measures.term_recall(clips, NAMES[:2])
+        decision = gate.decide(Benchmark((goal,), True, 1, 1, None), 1)
+        passed += decision.verdict == "pass"
+    assert passed <= 5

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy
 import pytest
@@ -10,6 +10,7 @@ import soundfile
 
 from fae_training import consent
 from fae_training.errors import Failed, Missing
+from fae_training.parts import CHOOSE, JUDGE, TRAIN
 from fae_training.speech import clips, material, misheard, sentences, training_clips
 from fae_training.speech.sound import roughen
 from fae_training.speech.synthesis import Synthesiser, Voice, find_synthesiser
@@ -21,8 +22,8 @@ needs_a_voice = pytest.mark.skipif(find_synthesiser() is None, reason="no say an
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Home:
     """A home with both consents; fewer rehearsal clips than in earnest, for each takes time to speak."""
-    monkeypatch.setattr(training_clips, "FEWEST_REHEARSED", 12)
-    monkeypatch.setattr(training_clips, "HELD_OUT_REHEARSED", 8)
+    monkeypatch.setattr(training_clips, "REHEARSED", {TRAIN: 12, CHOOSE: 4, JUDGE: 6})
+    monkeypatch.setattr(training_clips, "FEWEST_JUDGED", 8)
     home = Home(tmp_path / "home")
     consent.change(home, ["corrections", "audio"], [])
     return home
@@ -43,11 +44,18 @@ def build(home: Home, synthesiser=None) -> tuple[material.Made, list[dict], list
     return meta, *rows
 
 
+def parts_of(rows: list[dict]) -> dict[str, str]:
+    return {row["audio"]: row["part"] for row in rows}
+
+
 def test_without_a_synthesiser_the_recordings_are_enough(home):
     for pitch in range(200, 1000, 100):
         record(home, "Call Marion.", "Call Marian.", pitch)
     meta, train, valid = build(home)
-    assert meta.train == {"correction recorded": 6} and meta.valid == {"correction recorded": 2}
+    assert meta.train == {"correction recorded": len(train)} and len(train) >= 4
+    assert meta.valid == {"correction recorded": len(valid)} and len(train) + len(valid) == 8
+    assert set(parts_of(valid).values()) == {CHOOSE, JUDGE}
+    assert material.held_out(home).apart
     assert {row["audio"] for row in train}.isdisjoint(row["audio"] for row in valid)
     assert train[0] == {
         "audio": train[0]["audio"],
@@ -59,15 +67,74 @@ def test_without_a_synthesiser_the_recordings_are_enough(home):
     assert any("brew install espeak-ng" in note for note in meta.notes)
 
 
-def test_a_clip_that_was_held_out_once_is_held_out_for_ever(home):
-    held_out = []
-    for pitch in range(200, 1800, 100):
+def test_a_clip_that_was_held_out_once_is_held_out_for_ever_in_its_part(home):
+    found = []
+    for pitch in range(200, 3200, 100):
         record(home, "Call Marion.", "Call Marian.", pitch)
-        if pitch >= 300:
-            held_out.append({row["audio"] for row in build(home)[2]})
-    for before, after in pairwise(held_out):
-        assert before <= after
-    assert len(held_out[-1]) == 4  # of 16
+        if pitch in (400, 900, 1700, 3100):
+            found.append(parts_of(build(home)[2]))
+    for before, after in pairwise(found):
+        assert before.items() <= after.items()
+    # Of 30: by the hash about a tenth in each part, and the first in judge.
+    assert sorted(found[-1].values()).count(JUDGE) >= 2 and len(found[-1]) <= 12
+
+
+def line(audio: str | None, meant: str, heard: str = "") -> misheard.Correction:
+    return misheard.Correction("", heard or meant, meant, "person", audio=audio)
+
+
+MARION = [line(f"stt/clips/{n}.wav", "Call Marion.", "Call Marian.") for n in range(200)]
+
+
+def test_recordings_are_divided_by_a_hash_and_every_term_has_one_that_judges():
+    parts = list(material.parts_of_recordings(MARION).values())
+    assert parts[:4].count(JUDGE) >= 1 and parts[1] == TRAIN and CHOOSE in parts[:4]
+    assert 10 <= parts.count(JUDGE) <= 32 and 10 <= parts.count(CHOOSE) <= 32
+    assert material.parts_of_recordings(MARION[:1]) == {"stt/clips/0.wav": JUDGE}
+    other = [line("stt/clips/anwen.wav", "This is Anwen.", "This is Owen.")]
+    ordinary = [line(f"stt/clips/o{n}.wav", "Open the window.") for n in range(4)]
+    found = material.parts_of_recordings([*MARION[:8], *other, *ordinary])
+    assert found["stt/clips/anwen.wav"] == found["stt/clips/o0.wav"] == JUDGE
+    assert CHOOSE in [found[each.audio] for each in ordinary]
+
+
+def test_what_is_added_corrected_again_or_left_out_moves_no_recording(home):
+    before = material.parts_of_recordings(MARION[:20])
+    later = [
+        line(None, "Zoe", "Joey"),
+        line("stt/clips/0.wav", "Call Marianne.", "Call Marian."),
+        line("stt/clips/7.wav", "Call Anne and Marion.", "Call Marian."),
+        *MARION[20:40],
+    ]
+    assert before.items() <= material.parts_of_recordings(MARION[:20] + later).items()
+    for pitch in range(200, 1000, 100):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+    record(home, "Ask Thaddeus.", "Ask Steve.", 2000)
+    record(home, "Ask Thaddeus.", "Ask Steve.", 2100)
+    kept = parts_of(build(home)[2])
+    # Anna is before Marion in the alphabet, and what was the first recording is now of both.
+    record(home, "Call Anna, Marion.", "Call Anne, Marian.", 200)
+    write_json(home.file("exclusions.json"), {"topics": [], "ids": [], "people": ["Thaddeus"]})
+    after = parts_of(build(home)[2])
+    assert after.items() <= kept.items() and len(after) == len(kept) - 1
+
+
+def test_two_recordings_are_too_few_for_three_parts_and_are_never_judged_apart(home):
+    for pitch in (200, 300):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+    build(home)
+    found = material.held_out(home)
+    assert not found.apart and len(found.judge) == 1 and found.choose == found.judge
+
+
+def test_what_an_earlier_version_held_out_chose_and_is_not_judged_apart(home):
+    for pitch in range(200, 1000, 100):
+        record(home, "Call Marion.", "Call Marian.", pitch)
+    _, _, valid = build(home)
+    for row in valid:
+        del row["part"]
+    write_jsonl(home.file("data", "stt", "valid.jsonl"), valid)
+    assert not material.held_out(home).apart and material.held_out(home).judge
 
 
 def test_a_text_only_set_without_a_synthesiser_cannot_be_trained_and_says_what_to_do(home):
@@ -86,13 +153,19 @@ def test_no_corrections_at_all_name_the_command_that_adds_one(home):
 @needs_a_voice
 def test_a_text_only_set_is_spoken_in_many_voices(home):
     misheard.add(home, "Marian", "Marion")
-    meta, train, valid = build(home, find_synthesiser())
+    meta, train, _ = build(home, find_synthesiser())
     assert meta.terms == ("Marion",)
     assert meta.train["correction synthesised"] == 6
-    assert meta.valid["correction synthesised"] == training_clips.HELD_OUT_PER_TERM
+    found = material.held_out(home)
+    assert found.apart
+    assert [len([e for e in part if e.terms]) for part in (found.choose, found.judge)] == [4, 8]
     assert all("Marion" in row["text"] for row in train if row["source"]["kind"] == "correction")
-    voices = [{row["source"]["voice"].split("+")[-1] for row in rows} for rows in (train, valid)]
-    assert len(voices[0]) >= 5 and voices[0].isdisjoint(voices[1])
+    timbres = [
+        {each.voice.split("+")[-1] for each in part}
+        for part in (material.read_examples(home, "train"), found.choose, found.judge)
+    ]
+    assert len(timbres[0]) >= 5 and all(timbres)
+    assert not any(one & other for one, other in combinations(timbres, 2))
     for row in train[:3]:
         assert clips.read(home.file(row["audio"])).problems == []
 
@@ -169,8 +242,10 @@ def test_a_damaged_recording_is_named_and_the_others_are_used(home):
     meta, train, valid = build(home)
     assert meta.left_out == {"clip_missing": 1, "not_audio": 1}
     assert any(paths[1].name in note for note in meta.notes)
-    # Of eight, the first and the fifth are held out, also when the second and third are lost.
-    assert len(train) == 4 and {home.file(row["audio"]) for row in valid} == {paths[0], paths[4]}
+    # The fourth chooses, also when the second and third are lost.
+    held_out = {home.file(row["audio"]): row["part"] for row in valid}
+    assert (held_out[paths[0]], held_out[paths[3]]) == (JUDGE, CHOOSE)
+    assert len(train) + len(valid) == 6
 
 
 def test_recordings_are_not_used_after_the_consent_for_audio_was_taken_back(home):
@@ -202,11 +277,11 @@ def test_what_was_made_is_read_as_it_was_and_a_row_that_is_none_is_named(home):
     for side, rows in (("train", train), ("valid", valid)):
         examples = material.read_examples(home, side)
         assert [each.as_row() for each in examples] == rows
-        assert {each.side for each in examples} == {side}
+        assert {each.part == TRAIN for each in examples} == {side == "train"}
     path = home.file("data", "stt", "valid.jsonl")
     rows = [valid[0], {name: value for name, value in valid[0].items() if name != "text"}]
     write_jsonl(path, rows)
-    with pytest.raises(Failed, match=r"line 2 of .*valid\.jsonl has no text"):
+    with pytest.raises(Failed, match=r"line 2 of .*valid\.jsonl: Example lacks 'text'"):
         material.read_examples(home, "valid")
 
 
@@ -227,7 +302,7 @@ def test_what_is_read_before_a_run_begins_is_the_standard_library_alone():
     """Also by extract_corrections.py, whose environment has neither numpy nor soundfile."""
     code = (
         "import sys\n"
-        "from fae_training.speech import material, misheard, preflight, scoring, sentences\n"
+        "from fae_training.speech import material, misheard, preflight, sentences\n"
         "from fae_training.speech import synthesis, vocabulary\n"
         "heavy = {'numpy', 'soundfile', 'soxr', 'jiwer', 'mlx', 'mlx_audio', 'mlx_tune'}\n"
         "print(sorted(heavy & sys.modules.keys()))\n"

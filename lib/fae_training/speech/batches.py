@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from fae_training.language.batches import Batches
-from fae_training.speech import clips, material, recogniser
+from fae_training.speech import clips, recogniser
+from fae_training.speech.material import Example
 from fae_training.speech.recogniser import SpeechRow
 from fae_training.state import Home
 
@@ -22,14 +23,16 @@ class SpeechBatches(Batches):
 
 
 def rows_of(
-    model, home: Home, side: str, advance: Callable[[int, int], None] = lambda done, total: None
+    model,
+    home: Home,
+    examples: list[Example],
+    advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[SpeechRow]:
-    """The rows of data/stt/<side>.jsonl, each clip sent through the encoder once.
+    """The rows of `examples`, each clip sent through the encoder once.
 
     advance(clips done, of all) is called after each clip and may raise to end the work.
     """
     rows = []
-    examples = material.read_examples(home, side)
     for example in examples:
         sound = clips.read(home.file(example.audio)).samples
         weight = WEIGHT_OF_A_RECORDING if example.origin == "recorded" else 1.0

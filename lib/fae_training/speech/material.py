@@ -1,8 +1,8 @@
 """What there is to learn to hear, before anything is spoken: terms and recordings. Standard library
 only.
 
-Also the forms in which training_clips.py leaves its examples: data/stt/train.jsonl and valid.jsonl,
-and meta.json.
+Also the forms in which training_clips.py leaves its examples: data/stt/train.jsonl, valid.jsonl
+(the parts choose and judge, see parts.py) and meta.json.
 """
 
 import hashlib
@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from fae_training import consent, records
 from fae_training.conversations import forgetting
 from fae_training.errors import Missing
+from fae_training.parts import CHOOSE, JUDGE, TRAIN, HeldOut, divided, part_of
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction, occurrences
 from fae_training.speech.vocabulary import Term
 from fae_training.state import Home, read_jsonl
 
 META_FILE = "data/stt/meta.json"
-# Every fourth recording of a term is held out, the first among them; it stays so when more come.
-HELD_OUT_EACH = 4
+# A term with so many recordings has one that chooses, though the hash may not say so.
+ENOUGH_TO_CHOOSE = 4
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ class Example:
     """A clip and what is said in it.
 
     kind is "correction" (the terms are said in it) or "rehearsal" (none is); origin "recorded" or
-    "synthesised"; `audio` is relative to the state directory, "" before it was spoken.
+    "synthesised"; `part` is parts.TRAIN, CHOOSE or JUDGE, or "" for a held-out clip of an earlier
+    version, which used all of them for both; `audio` is relative to the state directory, "" before
+    it was spoken.
     """
 
     text: str
@@ -35,20 +38,21 @@ class Example:
     origin: str
     kind: str
     terms: tuple[str, ...]
-    side: str
+    part: str
     audio: str = ""
     voice: str | None = None
 
     def as_row(self) -> dict:
-        """As it stands in data/stt/<side>.jsonl."""
+        """As it stands in data/stt/train.jsonl or valid.jsonl."""
         source = {"kind": self.kind, "terms": list(self.terms)}
-        return {
+        row = {
             "audio": self.audio,
             "text": self.text,
             "heard": self.heard,
             "origin": self.origin,
             "source": source | ({"voice": self.voice} if self.voice else {}),
         }
+        return row if self.part == TRAIN else row | {"part": self.part}
 
 
 @dataclass(frozen=True)
@@ -83,9 +87,19 @@ def read_examples(home: Home, side: str) -> list[Example]:
     for number, row in enumerate(read_jsonl(path), 1):
         source = row.get("source") if isinstance(row, dict) else None
         flat = {name: value for name, value in row.items() if name != "source"} if source else row
-        flat = flat | source | {"side": side} if isinstance(source, dict) else flat
+        if isinstance(source, dict):
+            part = TRAIN if side == "train" else row.get("part", "")
+            flat = flat | source | {"part": part}
         examples.append(records.read(Example, flat, f"line {number} of {path}"))
     return examples
+
+
+def held_out(home: Home) -> HeldOut[Example]:
+    """The examples of data/stt/valid.jsonl whose sound is still there, by part."""
+    examples = read_examples(home, "valid")
+    return divided(
+        [each for each in examples if home.file(each.audio).is_file()], lambda each: each.part
+    )
 
 
 def read_made(home: Home) -> Made | None:
@@ -150,10 +164,42 @@ def collect(home: Home) -> Material:
     return found
 
 
+def parts_of_recordings(corrections: list[Correction]) -> dict[str, str]:
+    """The part of each recording, by its path, from all lines of corrections.jsonl, oldest first.
+
+    A hash of the recording decides, and where that leaves a term without a part, its number among
+    the term's recordings: the first one judges, the second is trained on, and the fourth chooses
+    when none before it does. A part follows from the lines up to the recording's first one alone:
+    more corrections, other meanings and what is left out move no recording.
+    """
+    parts: dict[str, str] = {}
+    by_term: dict[str, list[str]] = {}
+    for correction in corrections:
+        audio = correction.audio
+        if audio is None or audio in parts:
+            continue
+        terms = misheard.terms_of(correction.heard, correction.meant)
+        # Recordings in which no term was misheard are rehearsed, together.
+        before = [by_term.setdefault(name.lower(), []) for _, name in terms or [("", "")]]
+        if any(not known for known in before):
+            part = JUDGE
+        elif any(len(known) == 1 for known in before):
+            part = TRAIN
+        elif any(len(known) + 1 >= ENOUGH_TO_CHOOSE and CHOOSE not in known for known in before):
+            part = CHOOSE
+        else:
+            part = part_of(audio)
+        parts[audio] = part
+        for known in before:
+            known.append(part)
+    return parts
+
+
 def _recordings(home: Home, corrections: list[Correction], found: Material) -> list[Example]:
-    """Examples of the recordings of `corrections`, each recording once, with its side."""
+    """Examples of the recordings of `corrections`, each recording once, with its part."""
     allowed = consent.granted(home, "audio")
-    examples, seen, counts = [], set(), Counter()
+    parts = parts_of_recordings(misheard.all_corrections(home))
+    examples, seen = [], set()
     for correction in corrections:
         audio = correction.audio
         if audio is None or audio in seen:
@@ -162,11 +208,6 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
         said = sorted(
             entry.term for entry in found.terms if occurrences(entry.term, correction.meant)
         )
-        group = said[0] if said else ""
-        # Counted whether or not it can be used: a recording that is lost moves no other to the
-        # other side.
-        side = "valid" if counts[group] % HELD_OUT_EACH == 0 else "train"
-        counts[group] += 1
         if not allowed:
             found.left_out["no_audio_consent"] += 1
             continue
@@ -181,7 +222,7 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
                 origin="recorded",
                 kind="correction" if said else "rehearsal",
                 terms=tuple(said),
-                side=side,
+                part=parts[audio],
                 audio=audio,
             )
         )

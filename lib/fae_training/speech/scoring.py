@@ -1,28 +1,30 @@
-"""Scores candidate, current and base model on the same held-out clips, each loaded afresh from
-disk.
-
-The scripts read this module before a run begins, so what is heavy is imported by its functions.
+"""Scores candidate, current and base model on the same clips of the judge part, each loaded afresh
+from disk.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+import mlx.core as mx
+import numpy
+
+from fae_training.benchmark import Benchmark
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
+from fae_training.results import Verification
 from fae_training.runs import Run
-from fae_training.speech import material, vocabulary
-from fae_training.speech.material import Example
+from fae_training.speech import clips, material, measures, recogniser, vocabulary
+from fae_training.speech.measures import Heard
 from fae_training.speech.misheard import all_corrections
 
 
-def score(run: Run, session) -> dict:
-    """The benchmark of a run (see gate.py), with `without_training`: what the list of words alone
+def score(run: Run, session) -> Benchmark:
+    """The benchmark of a run; its details have `without_training`: what the list of words alone
     would do.
     """
-    import mlx.core as mx
-
-    from fae_training.speech import clips, measures, recogniser
-
-    examples = held_out(run)
+    held_out = material.held_out(run.home)
+    examples = held_out.judge
     sounds = [clips.read(run.home.file(example.audio)).samples for example in examples]
     directory = Path(run.record["model"]["directory"])
     made = material.read_made(run.home)
@@ -67,41 +69,38 @@ def score(run: Run, session) -> dict:
         model = recogniser.load(directory, trained.file("adapters"))
         heard[name] = listen(model)
 
-    items = [
-        {"kind": example.kind, "origin": example.origin, "said": example.text}
-        | {who: texts[index] for who, texts in heard.items()}
+    heard_clips = [
+        Heard(example, *(heard[who][index] for who in ("candidate", "current", "base")))
         for index, example in enumerate(examples)
     ]
     untrained = {
-        name: alone(items, texts, terms)
+        name: alone(heard_clips, texts, terms)
         for name, texts in (("hotwords", hotwords), ("replacement", replaced))
     }
-    notes += [in_words(untrained, items, terms)]
-    benchmark = measures.benchmark(items, terms, notes)
-    return benchmark | {
-        "without_training": untrained,
-        "current_run": deployed.id if deployed else None,
-    }
+    notes += measures.about_few_terms(heard_clips, terms)
+    if heard_clips:
+        notes.append(in_words(untrained, heard_clips, terms))
+    origins = Counter(f"{example.kind} {example.origin}" for example in examples)
+    return Benchmark(
+        measures=measures.measures(heard_clips, terms),
+        judged_apart=held_out.apart,
+        outputs=len(heard_clips),
+        outputs_changed=sum(clip.candidate != clip.current for clip in heard_clips),
+        current_run=deployed.id if deployed else None,
+        figures=measures.figures(heard_clips),
+        examples=measures.examples(heard_clips),
+        notes=tuple(notes),
+        details={"without_training": untrained, "clips": dict(origins)},
+    )
 
 
-def held_out(run: Run) -> list[Example]:
-    """The examples of valid.jsonl whose sound is still there."""
-    examples = material.read_examples(run.home, "valid")
-    return [example for example in examples if run.home.file(example.audio).is_file()]
-
-
-def alone(items: list[dict], texts: list[str], terms: list[str]) -> dict:
-    """What `texts` (one for each item) get right: recall of the terms, and what they spoil
+def alone(heard: Sequence[Heard], texts: Sequence[str], terms: list[str]) -> dict[str, float]:
+    """What `texts` (one for each clip) get right: recall of the terms, and what they spoil
     elsewhere.
     """
-    from fae_training.speech import measures
-
-    corrected = [
-        (i["said"], t) for i, t in zip(items, texts, strict=True) if i["kind"] == "correction"
-    ]
-    elsewhere = [
-        (i["said"], t) for i, t in zip(items, texts, strict=True) if i["kind"] == "rehearsal"
-    ]
+    pairs = [(clip.example.kind, clip.said, text) for clip, text in zip(heard, texts, strict=True)]
+    corrected = [(said, text) for kind, said, text in pairs if kind == "correction"]
+    elsewhere = [(said, text) for kind, said, text in pairs if kind == "rehearsal"]
     return {
         "term_recall": measures.rate([measures.terms_heard(terms, *pair) for pair in corrected]),
         "rehearsal_wer": measures.rate([measures.word_errors(*pair) for pair in elsewhere]),
@@ -109,10 +108,10 @@ def alone(items: list[dict], texts: list[str], terms: list[str]) -> dict:
     }
 
 
-def in_words(untrained: dict, items: list[dict], terms: list[str]) -> str:
+def in_words(untrained: dict[str, dict], heard: Sequence[Heard], terms: list[str]) -> str:
     """Whether the vocabulary would do without this training, as a sentence for the proposal."""
-    trained = alone(items, [item["candidate"] for item in items], terms)
-    base = alone(items, [item["base"] for item in items], terms)
+    trained = alone(heard, [clip.candidate for clip in heard], terms)
+    base = alone(heard, [clip.base for clip in heard], terms)
     would_do = [
         name
         for name, found in untrained.items()
@@ -136,15 +135,10 @@ def in_words(untrained: dict, items: list[dict], terms: list[str]) -> str:
     return f"Without training {shares}; with it {trained['term_recall']:.0%}: {verdict}."
 
 
-def verify(run: Run, session) -> dict:
+def verify(run: Run, session) -> Verification:
     """Whether the saved adapter loads in a fresh process and changes what the recogniser expects to
     hear.
     """
-    import mlx.core as mx
-    import numpy
-
-    from fae_training.speech import recogniser
-
     directory = Path(run.record["model"]["directory"])
     base, tuned = recogniser.load(directory), recogniser.load(directory, run.file("adapters"))
     # Any sound will do, and this one is always at hand.
@@ -153,4 +147,4 @@ def verify(run: Run, session) -> dict:
     batch = recogniser.collate([row])
     states = [recogniser.hidden_states(model, batch).astype(mx.float32) for model in (base, tuned)]
     difference = mx.abs(states[0] - states[1]).max().item()
-    return {"loads": True, "changes_output": difference > 0, "largest_change": difference}
+    return Verification(True, difference > 0, difference)

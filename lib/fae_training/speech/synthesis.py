@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training.audio import SAMPLE_RATE
+from fae_training.parts import CHOOSE, JUDGE
 
 SECONDS_FOR_ONE_CLIP = 20
 
@@ -42,9 +43,10 @@ NO_PERSON = (
 )
 # Installed with every macOS since 10.15, in the accents that Fae's users mostly have.
 SAY_VOICES = ("Samantha", "Daniel", "Karen", "Moira", "Tessa", "Rishi", "Fred", "Kathy")
-# Voices of the validation set, which are in no training clip.
-HELD_OUT_TIMBRES = ("m3", "m7", "f2", "f5")
-HELD_OUT_SAY_VOICES = ("Karen", "Rishi")
+# Voices that are in no training clip, by the part of the data that they speak in: the voices that
+# judge never chose.
+HELD_OUT_TIMBRES = {CHOOSE: ("m3", "f5"), JUDGE: ("m7", "f2")}
+HELD_OUT_SAY_VOICES = {CHOOSE: ("Tessa",), JUDGE: ("Karen", "Rishi")}
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,15 @@ class Synthesiser:
         self.program = program
         self.path = path
 
-    def voice(self, random, held_out: bool | None = None) -> Voice:
-        """A voice drawn with a numpy Generator, so that the same seed speaks the same; None: any of
-        the voices.
+    def voice(self, random, part: str | None = None) -> Voice:
+        """A voice of a part of the data, drawn with a numpy Generator, so that the same seed speaks
+        the same; None: any of the voices.
         """
         speed = int(random.integers(140, 201))
         if self.program == "say":
-            return Voice(str(random.choice(_of(SAY_VOICES, HELD_OUT_SAY_VOICES, held_out))), speed)
+            return Voice(str(random.choice(_of(SAY_VOICES, HELD_OUT_SAY_VOICES, part))), speed)
         accent = random.choice(ESPEAK_ACCENTS)
-        timbre = random.choice(_of(ESPEAK_TIMBRES, HELD_OUT_TIMBRES, held_out))
+        timbre = random.choice(_of(ESPEAK_TIMBRES, HELD_OUT_TIMBRES, part))
         return Voice(f"{accent}+{timbre}", speed, int(random.integers(30, 71)))
 
     def voices(self) -> list[str]:
@@ -119,9 +121,12 @@ class Synthesiser:
 
 
 def _of(
-    voices: tuple[str, ...], held_out_voices: tuple[str, ...], held_out: bool | None
-) -> list[str]:
-    return [voice for voice in voices if held_out is None or (voice in held_out_voices) == held_out]
+    voices: tuple[str, ...], held_out: dict[str, tuple[str, ...]], part: str | None
+) -> tuple[str, ...]:
+    if part is None:
+        return voices
+    kept = {voice for names in held_out.values() for voice in names}
+    return held_out.get(part) or tuple(voice for voice in voices if voice not in kept)
 
 
 def find_synthesiser() -> Synthesiser | None:
