@@ -111,6 +111,15 @@ LANGUAGE = (
         "what a result is judged by besides your data: full, quick (too few to recommend), or own (benchmarks/ alone)",
     ),
 )
+SUPERVISED = (
+    Setting(
+        "rehearsal",
+        Range(0, 0.9),
+        0.25,
+        "share of the training that keeps the model to its own earlier answers about tools and formats (default 0.25)",
+        "X",
+    ),
+)
 PREFERENCES = (
     Setting(
         "from",
@@ -169,7 +178,7 @@ KINDS = {
             learns="language model, on conversations",
             consent="conversations",
             has_model=True,
-            settings=LANGUAGE,
+            settings=(*LANGUAGE, *SUPERVISED),
             # "light" sees 50 x 2 x 2 = 200 rows, "standard" 3,200, "deep" 8,000.
             presets=_presets(
                 LANGUAGE_COLUMNS,
