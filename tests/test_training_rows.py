@@ -314,6 +314,21 @@ def refused(tmp_path, train: list, valid_rows=(), kind="sft") -> Missing:
     return raised.value
 
 
+def test_a_row_that_asks_what_the_benchmark_asks_is_named(tmp_path):
+    place, asked = Home(tmp_path), "A farmer had 17 sheep and sells all but 9, how many are left?"
+    for kind, judged in (
+        ("sft", {"messages": [USER | {"content": asked}, GOOD]}),
+        ("dpo", pair(9) | {"prompt": asked}),
+    ):
+        path = place.directory("data", kind) / "train.jsonl"
+        path.write_bytes(lines(*map(GOOD_ROWS[kind], range(8)), judged))
+        notes = provenance.check(place, kind, "again", keep=False).notes
+        assert [note for note in notes if "benchmark" in note] == [
+            f"1 of 9 rows of data/{kind}/train.jsonl ask what the benchmark asks, so that it judges less well; better remove "
+            "them: line 9: is nearly the item quiet-17-sheep"
+        ]
+
+
 def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(tmp_path):
     place, bad = Home(tmp_path), [{"messages": 4}] * 12
     good = [valid(i) for i in range(108)]

@@ -47,6 +47,11 @@ class Conversation:
     line: int = 0
 
     @property
+    def asked(self) -> list[str]:
+        """What the user says."""
+        return _said_by_user(self.messages)
+
+    @property
     def group(self) -> str:
         """The id of the conversation that this is from."""
         return group_of(self.source, self.messages)
@@ -77,6 +82,11 @@ class PreferencePair:
     line: int = 0
 
     @property
+    def asked(self) -> list[str]:
+        """What the user says."""
+        return _said_by_user(self.prompt)
+
+    @property
     def group(self) -> str:
         """The id of the conversation that this is from."""
         return group_of(self.source, [self.prompt, self.chosen, self.rejected])
@@ -96,6 +106,10 @@ class PreferencePair:
             row["tools"] = self.tools
         row |= {"pattern": self.pattern, "weight": self.weight, "source": self.source}
         return row | {"part": self.part} if self.part else row
+
+
+def _said_by_user(messages: list[dict]) -> list[str]:
+    return [message["content"] for message in messages if message["role"] == "user"]
 
 
 def conversation(given, file: str = "", line: int = 0) -> Conversation:
