@@ -51,6 +51,7 @@ def main() -> None:
 
     heading("Sam allows it")
     script("setup.py", "--consent", "conversations")
+    own_tasks()
     heading("Export: what may be learned, and what may not")
     script("export_data.py")
     questions = unseen_questions(ASKED)
@@ -81,6 +82,29 @@ def main() -> None:
     where = proposal().with_suffix(".html").relative_to(ROOT)
     print(
         f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal, as a page: {where}"
+    )
+
+
+def own_tasks() -> None:
+    """What the sample model is judged by besides Sam's conversations, and what it rehearses while it trains."""
+    state = DEMO / "state"
+    system = (DEMO / "fae" / "soul.md").read_text(encoding="utf-8").strip()
+    items, prompts = world.benchmark_items(system), world.rehearsal_prompts(system)
+    settings = {"schema": 1} | dict.fromkeys(("sft", "dpo"), {"suite": "own"})
+    for name, lines in (
+        ("benchmarks/world.jsonl", items),
+        ("rehearsal/world.jsonl", prompts),
+        ("config.json", [settings]),
+    ):
+        (state / name).parent.mkdir(mode=0o700, exist_ok=True)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (state / name).write_text(text, encoding="utf-8")
+        (state / name).chmod(0o600)
+    print(
+        textwrap.fill(
+            f"The bundled tasks with tools are beyond this tiny model: it is judged by {len(items)} of its own world instead.",
+            WIDTH,
+        )
     )
 
 
