@@ -172,13 +172,19 @@ def train(run, session) -> results.Trained:
 
 def score(run, session, loaded=None) -> Benchmark:
     """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
-    from fae_training.language import capability_probe, conversation_probe, scoring
+    from fae_training.language import (
+        capability_probe,
+        conversation_probe,
+        repetition_probe,
+        scoring,
+    )
 
     return scoring.score(
         run,
         session,
         lambda tokenizer: [
             conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=1.0),
+            repetition_probe.Repetition(run, tokenizer),
             capability_probe.Capabilities(run, tokenizer),
         ],
         loaded,

@@ -237,6 +237,8 @@ DPO_PROBLEMS = [
     ({"prompt": 4, "chosen": A, "rejected": B}, "prompt is the number 4"),
     ({"prompt": Q, "chosen": A, "rejected": A}, "chosen and rejected are the same"),
     ({"prompt": Q, "chosen": A, "rejected": A + " "}, "the two answers are the same to the model"),
+    ({"prompt": Q, "chosen": "By ear.", "rejected": "By  ear."}, "the two answers differ only in the spaces between their words"),
+    ({"prompt": Q, "chosen": "By ear.", "rejected": "By\u00a0\tear."}, "the two answers differ only in the spaces"),
     ({"prompt": Q, "chosen": A, "rejected": " "}, "rejected is empty"),
     ({"prompt": Q, "chosen": [USER], "rejected": B}, "chosen is user; expected one assistant message"),
     ({"prompt": [USER, {"role": "system", "content": "x"}], "chosen": A, "rejected": B}, "message 2 is the system's"),
@@ -405,6 +407,11 @@ def test_eight_pairs_that_differ_in_a_space_are_refused_before_a_run(tmp_path):
     error = refused(tmp_path, rows, [pair(i) for i in range(6)], "dpo")
     assert "the two answers are the same to the model" in error.message
     assert "line 8: " in error.message
+
+
+def test_pairs_that_differ_in_line_breaks_are_kept(tmp_path):
+    given = {"prompt": Q, "chosen": "An owl\nA wren", "rejected": "An owl A wren"}
+    assert len(read(tmp_path, lines(given), "dpo").rows) == 1
 
 
 # The scripts

@@ -9,6 +9,7 @@ text or object.
 """
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass, field
 
@@ -190,6 +191,8 @@ def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
         raise ValueError(
             "the two answers are the same to the model: they differ only in spaces around them, or in what cannot be seen"
         )
+    if _evenly_spaced(chosen[0]) == _evenly_spaced(rejected[0]):
+        raise ValueError("the two answers differ only in the spaces between their words")
     pattern = given.get("pattern")
     return PreferencePair(
         prompt,
@@ -278,6 +281,12 @@ def _with_system(given: dict, messages: list[dict]) -> list[dict]:
 
 def _trimmed(message: dict) -> dict:
     return message | {"content": unicodedata.normalize("NFC", visible(message["content"]))}
+
+
+def _evenly_spaced(message: dict) -> dict:
+    """Line breaks stay: a list is not the same as a sentence."""
+    trimmed = _trimmed(message)
+    return trimmed | {"content": re.sub(r"[^\S\n]+", " ", trimmed["content"])}
 
 
 def _without_weight(message: dict) -> dict:
