@@ -51,7 +51,7 @@ def main() -> None:
 
     heading("Sam allows it")
     script("setup.py", "--consent", "conversations")
-    own_tasks()
+    own_tasks(DEMO / "fae", DEMO / "state")
     heading("Export: what may be learned, and what may not")
     script("export_data.py")
     questions = unseen_questions(ASKED)
@@ -85,10 +85,9 @@ def main() -> None:
     )
 
 
-def own_tasks() -> None:
+def own_tasks(fae: Path, state: Path) -> None:
     """What the sample model is judged by besides Sam's conversations, and what it rehearses while it trains."""
-    state = DEMO / "state"
-    system = (DEMO / "fae" / "soul.md").read_text(encoding="utf-8").strip()
+    system = (fae / "soul.md").read_text(encoding="utf-8").strip()
     items, prompts = world.benchmark_items(system), world.rehearsal_prompts(system)
     settings = {"schema": 1} | dict.fromkeys(("sft", "dpo"), {"suite": "own"})
     for name, lines in (

@@ -29,7 +29,7 @@ def main() -> None:
     heading("A sample of what Fae keeps: 80 days of one user, Sam, who likes short answers")
     make_database(DEMO / "fae")
     script("setup.py", "--consent", "conversations", "corrections")
-    own_tasks()
+    own_tasks(DEMO / "fae", DEMO / "state")
     heading("Conversations, of which some are held out: to see that nothing is forgotten")
     script("export_data.py")
     heading("Corrections: which of two answers was better")
