@@ -89,7 +89,7 @@ def own_tasks(fae: Path, state: Path) -> None:
     """What the sample model is judged by besides Sam's conversations, and what it rehearses while it trains."""
     system = (fae / "soul.md").read_text(encoding="utf-8").strip()
     items, prompts = world.benchmark_items(system), world.rehearsal_prompts(system)
-    settings = {"schema": 1} | dict.fromkeys(("sft", "dpo"), {"suite": "own"})
+    settings = {"schema": 1} | {kind: {"suite": "own"} for kind in ("sft", "dpo")}
     for name, lines in (
         ("benchmarks/world.jsonl", items),
         ("rehearsal/world.jsonl", prompts),

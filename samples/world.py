@@ -591,49 +591,46 @@ def training_conversation(rng: random.Random, tools: float = 0.28) -> Conversati
     return request_without_tool(rng)
 
 
-def benchmark_items(system: str, each: int = 40) -> list[dict]:
+def benchmark_items(system: str) -> list[dict]:
     """Items of the capability suite (fae_training/capabilities/suite.py) in wordings that are never trained on.
 
-    `each` requests for a tool, replies to what a tool returned (three in ten of them denied), and questions with tools at
-    hand that need none. `system` is the system message of all.
+    80 requests for a tool, 80 replies to what a tool returned (three in ten of them denied), and 40 questions with tools
+    at hand that need none. `system` is the system message of all.
     """
     rng = random.Random("benchmark")
     items = [
         _item("request", [user(request.text)], system)
         | {"check": {"calls": {"name": request.name, "arguments": request.arguments}}}
-        for request in _requests(rng, each, True, 0.0)
+        for request in _requests(rng, 80, True, 0.0)
     ]
     items += [
         _item("reply", request.messages()[:-1], system) | {"check": _said_of(request)}
-        for request in _requests(rng, each, True, 0.3)
+        for request in _requests(rng, 80, True, 0.3)
     ]
     items += [
         _item("question", [user(question)], system) | {"check": {"abstains": True}}
-        for question in _asked_without_need(rng, each, True)
+        for question in _asked_without_need(rng, 40, True)
     ]
     return _numbered(items)
 
 
-def rehearsal_prompts(system: str, each: int = 40) -> list[dict]:
+def rehearsal_prompts(system: str) -> list[dict]:
     """The same kinds of prompts, without a check, in wordings that are trained on."""
     rng = random.Random("rehearsal")
     found = [
-        _item("request", [user(request.text)], system)
-        for request in _requests(rng, each, False, 0.0)
+        _item("request", [user(request.text)], system) for request in _requests(rng, 80, False, 0.0)
     ]
     found += [
         _item("reply", request.messages()[:-1], system)
-        for request in _requests(rng, each, False, 0.3)
+        for request in _requests(rng, 60, False, 0.3)
     ]
     found += [
-        _item("question", [user(text)], system) for text in _asked_without_need(rng, each, False)
+        _item("question", [user(text)], system) for text in _asked_without_need(rng, 20, False)
     ]
     return _numbered(found)
 
 
-def _requests(
-    rng: random.Random, count: int, held_out: bool, denied: float
-) -> list[ToolRequest]:
+def _requests(rng: random.Random, count: int, held_out: bool, denied: float) -> list[ToolRequest]:
     """Different requests, the tools in turn as long as each has more."""
     names = list(REQUESTS)
     found: dict[str, ToolRequest] = {}

@@ -141,7 +141,11 @@ def test_the_sample_is_sorted_as_it_was_planted(fae_directory, export, home):
         ("empty", "Hello there.", "..."),
         ("too_long", "And then " * 1000, "I see."),
         ("markup", "What is new?", "<tool_call><function=news></function></tool_call>"),
-        ("benchmark_item", "A farmer had 17 sheep and sells all but 9, how many are left?", "Nine, I believe."),
+        (
+            "benchmark_item",
+            "A farmer had 17 sheep and sells all but 9, how many are left?",
+            "Nine, I believe.",
+        ),
     ],
 )
 def test_a_turn_that_must_not_be_learned_is_left_out_by_its_reason(

@@ -45,13 +45,17 @@ def test_the_same_answers_are_kept_and_pass(home):
 
 @pytest.mark.parametrize("start", ["Sure! ", "Here is what you asked for, Sam: "])
 def test_an_adapter_that_chats_where_a_format_was_asked_for_is_refused(home, start):
-    found = judged(home, lambda item, answer: start + answer if item.category in FORMATS else answer)
+    found = judged(
+        home, lambda item, answer: start + answer if item.category in FORMATS else answer
+    )
     assert found.verdict == gate.FAIL
     assert (outcome(found, "abilities"), outcome(found, "tools")) == (gate.WORSE, gate.KEPT)
 
 
 def test_an_adapter_that_says_done_where_a_tool_is_needed_is_refused(home):
-    found = judged(home, lambda item, answer: "Done, the reminder is set." if item.tools else answer)
+    found = judged(
+        home, lambda item, answer: "Done, the reminder is set." if item.tools else answer
+    )
     assert found.verdict == gate.FAIL and outcome(found, "tools") == gate.WORSE
 
 

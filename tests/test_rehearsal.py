@@ -44,7 +44,12 @@ def test_own_prompts_come_first_and_nearly_judged_ones_are_left_out(home):
     put(place, "benchmarks", PROMPT | {"id": "item", "check": {"says": "Jitterbug"}})
     asked = {"role": "user", "content": "Tell me, which ticket system do we use at the office?"}
     other = [{"role": "user", "content": "Where do I park the van?"}]
-    put(place, "rehearsal", PROMPT | {"messages": [asked]}, PROMPT | {"id": "van", "messages": other})
+    put(
+        place,
+        "rehearsal",
+        PROMPT | {"messages": [asked]},
+        PROMPT | {"id": "van", "messages": other},
+    )
     found = rehearsal.prompts(place, suite.load(place))
     assert found.judged == ("mine",) and found.items[0].id == "van"
     assert len(found.items) == len(rehearsal.prompts(Home(home / "none"), suite.load()).items) + 1
@@ -84,10 +89,10 @@ def test_the_sample_s_own_items_and_prompts_are_sound_and_of_both_sides(home):
     put(place, "rehearsal", *world.rehearsal_prompts("You are Fae."))
     judging = suite.chosen(place, "own")
     kinds = Counter(item.category for item in judging.items)
-    assert kinds == {"request": 40, "reply": 40, "question": 40}
+    assert kinds == {"request": 80, "reply": 80, "question": 40}
     assert sum(item.checks[0].kind == "admits_failure" for item in judging.items) >= 5
     found = rehearsal.prompts(place, judging)
-    assert len(found.judged) < 40, "most wordings are far enough from those that are judged"
+    assert len(found.judged) < 80, "most wordings are far enough from those that are judged"
     for request in (item for item in judging.items if item.category == "request"):
         name = request.checks[0].value["name"]
         assert world.is_held_out(name, request.messages[-1]["content"])
@@ -175,7 +180,9 @@ def test_what_does_not_fit_and_what_came_to_no_end_is_left_out_and_counted(place
     assert found.left_out == {"longer than a row": 1, "not answered to the end": 1}
     assert len(found.rows) == 2, "the others of the four, which are bundled or the sample's"
     assert "left out: 1 longer than a row, 1 not answered to the end" in found.sentence()
-    assert found.sentence().startswith("50% of the training kept the model to its own earlier answers to 2 prompts")
+    assert found.sentence().startswith(
+        "50% of the training kept the model to its own earlier answers to 2 prompts"
+    )
 
 
 @pytest.mark.parametrize(

@@ -42,15 +42,22 @@ def test_first_questions_come_before_second_ones_and_none_twice(tokenizer):
     found = repetition_probe.prompts_of(rows, tokenizer, 512)
     assert list(found) == ["What is owl?", "What is oak?", "And wren?", "And elm?"]
     assert tokenizer.decode(found["And elm?"]).count("<|im_start|>") == 4
-    assert list(repetition_probe.prompts_of(rows, tokenizer, 20)) == ["What is owl?", "What is oak?"]
+    assert list(repetition_probe.prompts_of(rows, tokenizer, 20)) == [
+        "What is owl?",
+        "What is oak?",
+    ]
     assert repetition_probe.prompts_of([], tokenizer, 512) == {}
 
 
 def probe_of(home, tokenizer, count: int) -> Repetition:
-    rows = [{"messages": said(f"Question {n}?", f"Answer {n}."), "part": "judge"} for n in range(count)]
+    rows = [
+        {"messages": said(f"Question {n}?", f"Answer {n}."), "part": "judge"} for n in range(count)
+    ]
     rows.append({"messages": said("Another?", "Yes."), "part": "choose"})
     place = state.Home(home)
-    place.directory("data", "sft").joinpath("valid.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    place.directory("data", "sft").joinpath("valid.jsonl").write_text(
+        "\n".join(map(json.dumps, rows))
+    )
     return Repetition(runs.create(place, "sft", {"settings": {"max_length": 512}}), tokenizer)
 
 

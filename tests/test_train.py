@@ -167,7 +167,11 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     rehearsed = applied["rehearsal"]
     assert (rehearsed["share"], rehearsed["prompts"], rehearsed["left_out"]) == (0.25, 5, {})
     assert rehearsed["available"] > 120
-    assert [note for note in result["notes"] if "25% of the training kept the model to its own earlier answers" in note]
+    assert [
+        note
+        for note in result["notes"]
+        if "25% of the training kept the model to its own earlier answers" in note
+    ]
     assert result["seconds"]["rehearsing"] > 0
     assert applied["lora"]["rank"] == [4] and applied["lora"]["scale"] == [2.0]
     assert applied["lora"]["linear_attention_modules"] == 9, "3 layers with 3 projections each"

@@ -45,7 +45,10 @@ class Rehearsal:
         """For a person; None where nothing was asked for."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
         if not self.rows:
-            return reasons and f"nothing could be rehearsed, since the prompts were left out: {reasons}"
+            return (
+                reasons
+                and f"nothing could be rehearsed, since the prompts were left out: {reasons}"
+            )
         text = (
             f"{self.share:.0%} of the training kept the model to its own earlier answers to {len(self.rows)} prompts (tools, "
             "formats and the like), so that it does not forget them"
