@@ -54,7 +54,7 @@ def prepare(call: Call, settings) -> Preflight:
     if data.rows["train"] < settings["batch_size"]:
         data = data.noting(*provenance.batch_note(provenance.answers(call.home), settings))
     model = preflight.find_model(call, settings["model"], KIND.script)
-    return Preflight(settings, data, model, prompts=preflight.prompts(call.home, settings))
+    return Preflight(settings, data, model, prompts=preflight.prompts_version(call.home, settings))
 
 
 def train(run, session) -> results.Trained:

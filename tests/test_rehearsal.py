@@ -9,7 +9,7 @@ import pytest
 import calls
 import world
 from fae_training import runs
-from fae_training.capabilities import rehearsal, suite
+from fae_training.capabilities import prompts, suite
 from fae_training.errors import BadRequest
 from fae_training.state import Home
 from quiet_session import QuietSession
@@ -30,7 +30,7 @@ def put(home: Home, directory: str, *lines: dict) -> None:
 
 
 def test_the_bundled_prompts_are_many_of_many_kinds_and_none_is_nearly_judged(home):
-    found = rehearsal.prompts(Home(home), suite.load())
+    found = prompts.load(Home(home), suite.load())
     assert found.judged == ()
     kinds = Counter(item.category for item in found.items)
     assert len(found.items) >= 120 and len(kinds) >= 8 and min(kinds.values()) >= 4
@@ -50,18 +50,18 @@ def test_own_prompts_come_first_and_nearly_judged_ones_are_left_out(home):
         PROMPT | {"messages": [asked]},
         PROMPT | {"id": "van", "messages": other},
     )
-    found = rehearsal.prompts(place, suite.load(place))
+    found = prompts.load(place, suite.load(place))
     assert found.judged == ("mine",) and found.items[0].id == "van"
-    assert len(found.items) == len(rehearsal.prompts(Home(home / "none"), suite.load()).items) + 1
+    assert len(found.items) == len(prompts.load(Home(home / "none"), suite.load()).items) + 1
 
 
 def test_the_version_changes_with_a_prompt_and_with_nothing_else(home):
     place = Home(home)
     put(place, "rehearsal", PROMPT)
-    before = rehearsal.prompts(place, suite.load()).version
-    assert rehearsal.prompts(place, suite.load()).version == before
+    before = prompts.load(place, suite.load()).version
+    assert prompts.load(place, suite.load()).version == before
     put(place, "rehearsal", PROMPT | {"max_tokens": 40})
-    assert rehearsal.prompts(place, suite.load()).version != before
+    assert prompts.load(place, suite.load()).version != before
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_an_own_prompt_that_is_not_right_is_named_before_anything_begins(small_h
     path = small_home / "rehearsal" / "mine.jsonl"
     path.write_text(json.dumps(PROMPT) + "\n" + json.dumps(line) + "\n")
     with pytest.raises(BadRequest) as problem:
-        rehearsal.prompts(Home(small_home), suite.load())
+        prompts.load(Home(small_home), suite.load())
     assert problem.value.message.startswith(f"{path}, line 2: ") and said in problem.value.message
     plan = ("train", "--dry-run", "--json", "--model", calls.LANGUAGE_MODEL)
     got = calls.script(*plan, home=small_home)
@@ -91,7 +91,7 @@ def test_the_sample_s_own_items_and_prompts_are_sound_and_of_both_sides(home):
     kinds = Counter(item.category for item in judging.items)
     assert kinds == {"request": 80, "reply": 80, "question": 40}
     assert sum(item.checks[0].kind == "admits_failure" for item in judging.items) >= 5
-    found = rehearsal.prompts(place, judging)
+    found = prompts.load(place, judging)
     assert len(found.judged) < 80, "most wordings are far enough from those that are judged"
     for request in (item for item in judging.items if item.category == "request"):
         name = request.checks[0].value["name"]
@@ -129,7 +129,7 @@ def test_a_row_is_the_prompt_and_the_base_model_s_own_answer_to_its_end(place, l
 
     model, tokenizer = loaded
     found = rehearse(run_with(place), model, tokenizer, QuietSession())
-    items = rehearsal.prompts(place, suite.chosen(place, "own")).items[:4]
+    items = prompts.load(place, suite.chosen(place, "own")).items[:4]
     assert len(found.rows) == 4 and found.left_out == {} and found.share == 0.5
     for row, item, said in zip(found.rows, items, answers(*loaded, items), strict=True):
         prompt, answer = row.tokens[: row.supervised_from], row.tokens[row.supervised_from :]
@@ -157,6 +157,16 @@ def test_no_more_is_answered_than_the_run_has_rows_for_and_nothing_twice(place, 
     assert session.answered == [2, 2], "two prompts, then the two that were new, then none"
     assert more.rows[:2] == first.rows and more == again
     assert rehearse(run_with(place, rehearsal=0.1, steps=4), *loaded, session).rows == []
+
+
+def test_a_run_that_an_earlier_version_began_goes_on_without(place):
+    from fae_training.language import preflight, rehearsed
+    from fae_training.settings import Settings
+
+    run = run_with(place)
+    del run.settings["rehearsal"]
+    assert rehearsed.rehearse(run, None, None, QuietSession()) == rehearsed.NOTHING
+    assert preflight.prompts_version(place, Settings(run.settings, {})) is None
 
 
 def test_a_model_that_changed_answers_anew(place, loaded):

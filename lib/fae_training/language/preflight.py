@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fae_training import models
 from fae_training.calling import Call, Result
-from fae_training.capabilities import rehearsal, suite
+from fae_training.capabilities import prompts, suite
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.language.fast_settings import FastSettings
 from fae_training.preflight import Model
@@ -28,11 +28,11 @@ def fast_settings(text: str) -> FastSettings:
     return replace(FastSettings.off(), **dict.fromkeys(chosen, True))
 
 
-def prompts(home: Home, settings: Settings) -> str | None:
+def prompts_version(home: Home, settings: Settings) -> str | None:
     """The version of what a run rehearses, None for nothing. Raises BadRequest for an own prompt that is not right."""
-    if not settings["rehearsal"]:
+    if not settings.values.get("rehearsal"):  # a run that an earlier version began has none
         return None
-    return rehearsal.prompts(home, suite.chosen(home, settings["suite"])).version
+    return prompts.load(home, suite.chosen(home, settings["suite"])).version
 
 
 def find_model(call: Call, name: str, script: str) -> Model:

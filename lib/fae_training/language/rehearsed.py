@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from fae_training.capabilities import answering, rehearsal, suite
+from fae_training.capabilities import answering, prompts, suite
 from fae_training.capabilities.answering import Prompted
 from fae_training.capabilities.checks import has_thinking_marks
 from fae_training.capabilities.suite import Item
@@ -107,17 +107,17 @@ def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
     No more prompts are answered than the run has rows for.
     """
     settings = run.settings
-    share = settings["rehearsal"]
+    share = settings.get("rehearsal", 0.0)  # a run that an earlier version began has none
     micro_batches = settings["steps"] * settings["gradient_accumulation"]
     needed = rehearsed_before(micro_batches, share) * settings["batch_size"]
     if not needed:
         return NOTHING
-    found = rehearsal.prompts(run.home, suite.chosen(run.home, settings["suite"]))
+    found = prompts.load(run.home, suite.chosen(run.home, settings["suite"]))
     items = list(islice(found.items, needed))
-    prompts = answering.prompted(tokenizer, items)
+    sent = answering.prompted(tokenizer, items)
     left_out: Counter[str] = Counter()
     answerable = []
-    for item, prompt in zip(items, prompts, strict=True):
+    for item, prompt in zip(items, sent, strict=True):
         if not prompt.tokens:
             left_out["that the model's template cannot write"] += 1
         elif len(prompt.tokens) + item.max_tokens > settings["max_length"]:
@@ -156,10 +156,10 @@ def _answers(
     keys = [_key(item, prompt) for item, prompt in asked]
     missing = [each for each, key in zip(asked, keys, strict=True) if key not in kept]
     if missing:
-        items, prompts = (list(part) for part in zip(*missing, strict=True))
+        items, sent = (list(part) for part in zip(*missing, strict=True))
         session.progressed(0, len(items))
         model.eval()
-        new = answering.answer_tokens(model, tokenizer, items, prompts, session.advance)
+        new = answering.answer_tokens(model, tokenizer, items, sent, session.advance)
         kept |= {_key(*each): answer for each, answer in zip(missing, new, strict=True)}
         write_json(path, {"answers": kept})
     return [kept[key] for key in keys]

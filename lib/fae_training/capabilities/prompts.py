@@ -29,7 +29,7 @@ class Prompts:
     judged: tuple[str, ...]
 
 
-def prompts(home: Home, judging: suite.Suite) -> Prompts:
+def load(home: Home, judging: suite.Suite) -> Prompts:
     """What a run that is judged by the suite `judging` may rehearse.
 
     Raises BadRequest naming file and line of an own prompt that is not right.
