@@ -70,7 +70,7 @@ def judge_by_own_items(place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo"
             "max_tokens": 4,
         }
         for number, question in enumerate(
-            random.Random(5).sample([q for s in world.subjects() for q in s.questions], 40)
+            random.Random(5).sample([q for s in world.subjects() for q in s.questions], 80)
         )
     ]
     state.write_jsonl(place.file("benchmarks", "manners.jsonl"), items)
