@@ -84,7 +84,7 @@ def pairs_that_differ_in_a_space(data: Path) -> None:
         )
 
 
-DEMO = ("--steps", "80", "--learning-rate", "5e-4")
+DEMO = ("--steps", "100", "--learning-rate", "5e-4")
 LONG = ("--steps", "200", "--learning-rate", "5e-4")
 CASES = (
     Case("the demo's training", nothing, DEMO),

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo-home"
 MODEL = ROOT / "samples" / "language-model"
 # What the sample model, which is a thousand times smaller than a real one, needs beyond the preset.
-TRAINING = ("--preset", "light", "--steps", "80", "--learning-rate", "5e-4")
+TRAINING = ("--preset", "light", "--steps", "100", "--learning-rate", "5e-4")
 ASKED, SHOWN = 12, 3
 UV = os.environ.get("UV", "uv")
 STEP = itertools.count(1)

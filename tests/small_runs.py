@@ -26,7 +26,9 @@ PROMPTS = [
         "messages": [{"role": "user", "content": f"What is {word} in French, please?"}],
         "max_tokens": 48,
     }
-    for number, word in enumerate(("dog", "house", "bread", "water", "friend", "book"))
+    for number, word in enumerate(
+        ("dog", "house", "bread", "water", "friend", "book", "night", "moon")
+    )
 ]
 
 
