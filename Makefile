@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test lint fix fresh bench bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate lock manifest install
+.PHONY: help demo demo-dpo demo-stt test lint fix fresh bench bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -53,6 +53,9 @@ bench-suite: $(UV)  ## what two small models get right of the capability suite; 
 
 bench-gate: $(UV)  ## how often the gate is wrong, by simulation; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_gate.py --write docs/judgement.md
+
+bench-planted: $(UV)  ## trainings that must not be recommended, and the demo's; writes docs/judgement.md
+	@$(UV) run --quiet benchmarks/bench_planted.py --write docs/judgement.md
 
 bench-sizes: $(UV)  ## memory at real sizes against the plan, needs 24 GB; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_sizes.py --write docs/benchmarks.md

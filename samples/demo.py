@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo-home"
 MODEL = ROOT / "samples" / "language-model"
 # What the sample model, which is a thousand times smaller than a real one, needs beyond the preset.
-TRAINING = ("--preset", "light", "--steps", "80", "--learning-rate", "5e-4")
+TRAINING = ("--preset", "light", "--steps", "100", "--learning-rate", "5e-4")
 ASKED, SHOWN = 12, 3
 UV = os.environ.get("UV", "uv")
 STEP = itertools.count(1)
@@ -51,6 +51,7 @@ def main() -> None:
 
     heading("Sam allows it")
     script("setup.py", "--consent", "conversations")
+    own_tasks(DEMO / "fae", DEMO / "state")
     heading("Export: what may be learned, and what may not")
     script("export_data.py")
     questions = unseen_questions(ASKED)
@@ -81,6 +82,28 @@ def main() -> None:
     where = proposal().with_suffix(".html").relative_to(ROOT)
     print(
         f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal, as a page: {where}"
+    )
+
+
+def own_tasks(fae: Path, state: Path) -> None:
+    """What the sample model is judged by besides Sam's conversations, and what it rehearses while it trains."""
+    system = (fae / "soul.md").read_text(encoding="utf-8").strip()
+    items, prompts = world.benchmark_items(system), world.rehearsal_prompts(system)
+    settings = {"schema": 1} | {kind: {"suite": "own"} for kind in ("sft", "dpo")}
+    for name, lines in (
+        ("benchmarks/world.jsonl", items),
+        ("rehearsal/world.jsonl", prompts),
+        ("config.json", [settings]),
+    ):
+        (state / name).parent.mkdir(mode=0o700, exist_ok=True)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (state / name).write_text(text, encoding="utf-8")
+        (state / name).chmod(0o600)
+    print(
+        textwrap.fill(
+            f"The bundled tasks with tools are beyond this tiny model: it is judged by {len(items)} of its own world instead.",
+            WIDTH,
+        )
     )
 
 

@@ -14,7 +14,7 @@ import json
 import shutil
 import time
 
-from demo import DEMO, MODEL, ROOT, approval_code, ask, heading, indented, script
+from demo import DEMO, MODEL, ROOT, approval_code, ask, heading, indented, own_tasks, script
 from make_database import make_database
 
 # As in demo.py: the sample model is so small that it needs larger steps than a real one.
@@ -29,6 +29,7 @@ def main() -> None:
     heading("A sample of what Fae keeps: 80 days of one user, Sam, who likes short answers")
     make_database(DEMO / "fae")
     script("setup.py", "--consent", "conversations", "corrections")
+    own_tasks(DEMO / "fae", DEMO / "state")
     heading("Conversations, of which some are held out: to see that nothing is forgotten")
     script("export_data.py")
     heading("Corrections: which of two answers was better")

@@ -589,3 +589,93 @@ def training_conversation(rng: random.Random, tools: float = 0.28) -> Conversati
     if kind < 0.66:
         return correction(rng, rng.choice(("shorter", "longer", "meant")))
     return request_without_tool(rng)
+
+
+def benchmark_items(system: str) -> list[dict]:
+    """Items of the capability suite (fae_training/capabilities/suite.py) in wordings that are never trained on.
+
+    80 requests for a tool, 80 replies to what a tool returned (three in ten of them denied), and 40 questions with tools
+    at hand that need none. `system` is the system message of all.
+    """
+    rng = random.Random("benchmark")
+    items = [
+        _item("request", [user(request.text)], system)
+        | {"check": {"calls": {"name": request.name, "arguments": request.arguments}}}
+        for request in _requests(rng, 80, True, 0.0)
+    ]
+    items += [
+        _item("reply", request.messages()[:-1], system) | {"check": _said_of(request)}
+        for request in _requests(rng, 80, True, 0.3)
+    ]
+    items += [
+        _item("question", [user(question)], system) | {"check": {"abstains": True}}
+        for question in _asked_without_need(rng, 40, True)
+    ]
+    return _numbered(items)
+
+
+def rehearsal_prompts(system: str) -> list[dict]:
+    """The same kinds of prompts, without a check, in wordings that are trained on."""
+    rng = random.Random("rehearsal")
+    found = [
+        _item("request", [user(request.text)], system) for request in _requests(rng, 80, False, 0.0)
+    ]
+    found += [
+        _item("reply", request.messages()[:-1], system)
+        for request in _requests(rng, 60, False, 0.3)
+    ]
+    found += [
+        _item("question", [user(text)], system) for text in _asked_without_need(rng, 20, False)
+    ]
+    return _numbered(found)
+
+
+def _requests(rng: random.Random, count: int, held_out: bool, denied: float) -> list[ToolRequest]:
+    """Different requests, the tools in turn as long as each has more."""
+    names = list(REQUESTS)
+    found: dict[str, ToolRequest] = {}
+    for number in range(100 * count):
+        request = tool_request(rng, names[number % len(names)], held_out, denied)
+        found.setdefault(request.text, request)
+        if len(found) == count:
+            break
+    return list(found.values())
+
+
+def _asked_without_need(rng: random.Random, count: int, held_out: bool) -> list[str]:
+    return rng.sample(
+        [
+            question
+            for subject in subjects()
+            for question in subject.questions
+            if is_held_out(subject.key, question) == held_out
+        ],
+        count,
+    )
+
+
+def _said_of(request: ToolRequest) -> dict:
+    """What a right reply to the request's result says."""
+    if request.result == DENIED:
+        return {"admits_failure": True}
+    said = {
+        "timer": lambda: [f"{request.arguments['minutes']} minutes"],
+        "weather": lambda: [request.arguments["city"], request.result],
+        "reminder": lambda: [request.arguments["text"]],
+    }.get(request.name, lambda: [request.result])()
+    return {"says": said, "abstains": True}
+
+
+def _item(category: str, messages: list[dict], system: str) -> dict:
+    return {
+        "category": category,
+        "messages": [{"role": "system", "content": system}, *messages],
+        "tools": TOOLS,
+        "max_tokens": 64,
+    }
+
+
+def _numbered(items: list[dict]) -> list[dict]:
+    return [
+        {"id": f"world-{item['category']}-{number}"} | item for number, item in enumerate(items, 1)
+    ]

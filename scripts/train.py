@@ -53,7 +53,8 @@ def prepare(call: Call, settings) -> Preflight:
     data = provenance.check(call.home, KIND.name, EXPORT, keep=not call.arguments.dry_run)
     if data.rows["train"] < settings["batch_size"]:
         data = data.noting(*provenance.batch_note(provenance.answers(call.home), settings))
-    return Preflight(settings, data, preflight.find_model(call, settings["model"], KIND.script))
+    model = preflight.find_model(call, settings["model"], KIND.script)
+    return Preflight(settings, data, model, prompts=preflight.prompts_version(call.home, settings))
 
 
 def train(run, session) -> results.Trained:
@@ -67,6 +68,7 @@ def train(run, session) -> results.Trained:
             losses,
             memory,
             mlx_tune_repairs,
+            rehearsed,
             rows,
             validation_set,
         )
@@ -95,16 +97,23 @@ def train(run, session) -> results.Trained:
     notes += provenance.settle(run, encoded, encoded_valid, EXPORT)
     training = encoded.rows
     held_out = parts.divided(encoded_valid.rows, lambda row: row.part)
+    # The adapter changes nothing before its first step, so this is what the base model answers.
+    with session.stage("rehearsing"):
+        rehearsal = rehearsed.rehearse(run, model.model, tokenizer, session)
     cut = rows.cut_report(training, settings["max_length"])
-    longest = max(len(row.tokens) for row in training)
+    longest = max(len(row.tokens) for row in (*training, *rehearsal.rows))
     settings, fast, planned = memory.fit_to_machine(
         run.record["model"]["directory"], settings, longest, fast
     )
-    notes += filter(None, [planned.get("note"), cut.sentence()])
+    notes += filter(None, [planned.get("note"), cut.sentence(), rehearsal.sentence()])
 
     # Train
-    batches = Batches(
-        training, settings["batch_size"], settings["seed"], fast.shared_prefix, fast.by_length
+    batches = rehearsed.MixedBatches(
+        Batches(
+            training, settings["batch_size"], settings["seed"], fast.shared_prefix, fast.by_length
+        ),
+        rehearsal,
+        settings["seed"],
     )
     fewest = validation_set.choose(held_out.choose, 0, validation_set.FEWEST_VALIDATED)
     looks = validation_set.plan_looks(
@@ -151,6 +160,7 @@ def train(run, session) -> results.Trained:
             "judge": len(held_out.judge),
             "validated": len(validated),
         },
+        "rehearsal": rehearsal.receipt(),
         "looks": asdict(looks),
         "cut": asdict(cut),
     }
@@ -162,13 +172,19 @@ def train(run, session) -> results.Trained:
 
 def score(run, session, loaded=None) -> Benchmark:
     """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
-    from fae_training.language import capability_probe, conversation_probe, scoring
+    from fae_training.language import (
+        capability_probe,
+        conversation_probe,
+        repetition_probe,
+        scoring,
+    )
 
     return scoring.score(
         run,
         session,
         lambda tokenizer: [
             conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=1.0),
+            repetition_probe.Repetition(run, tokenizer),
             capability_probe.Capabilities(run, tokenizer),
         ],
         loaded,

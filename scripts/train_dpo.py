@@ -152,6 +152,7 @@ def score(run, session, loaded=None) -> Benchmark:
         capability_probe,
         conversation_probe,
         preference_probe,
+        repetition_probe,
         scoring,
     )
 
@@ -162,6 +163,7 @@ def score(run, session, loaded=None) -> Benchmark:
         lambda tokenizer: [
             preference_probe.Preferences(run, tokenizer, session.check, share=0.5),
             conversation_probe.Conversations(run, tokenizer, session.check, GUARD, share=0.5),
+            repetition_probe.Repetition(run, tokenizer),
             capability_probe.Capabilities(run, tokenizer),
         ],
         loaded,

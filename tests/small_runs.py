@@ -18,6 +18,19 @@ SETTINGS = (
     "--rank", "4", "--learning-rate", "3e-3", "--seed", "7",
 )  # fmt: skip
 
+# What the sample model answers to the end, in a few words.
+PROMPTS = [
+    {
+        "id": f"learned {number}",
+        "category": "words",
+        "messages": [{"role": "user", "content": f"What is {word} in French, please?"}],
+        "max_tokens": 48,
+    }
+    for number, word in enumerate(
+        ("dog", "house", "bread", "water", "friend", "book", "night", "moon")
+    )
+]
+
 
 def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 14) -> Path:
     """Consent, and so many conversations of one exchange each in data/sft, as export_data writes them."""
@@ -44,7 +57,10 @@ def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 14) -> Path:
 
 
 def judge_by_own_items(place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo")) -> None:
-    """Tasks that the sample model gets right whatever it learns, answered in moments: the bundled ones are beyond it."""
+    """Tasks that the sample model gets right whatever it learns, and prompts to rehearse, all answered in moments.
+
+    The bundled ones are beyond it.
+    """
     place.write("config.json", {kind: {"suite": "own"} for kind in kinds})
     place.directory("benchmarks")
     items = [
@@ -56,10 +72,12 @@ def judge_by_own_items(place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo"
             "max_tokens": 4,
         }
         for number, question in enumerate(
-            random.Random(5).sample([q for s in world.subjects() for q in s.questions], 40)
+            random.Random(5).sample([q for s in world.subjects() for q in s.questions], 80)
         )
     ]
     state.write_jsonl(place.file("benchmarks", "manners.jsonl"), items)
+    place.directory("rehearsal")
+    state.write_jsonl(place.file("rehearsal", "world.jsonl"), PROMPTS)
 
 
 def start(home: Path, *arguments, **environment) -> str:

@@ -141,6 +141,11 @@ def test_the_sample_is_sorted_as_it_was_planted(fae_directory, export, home):
         ("empty", "Hello there.", "..."),
         ("too_long", "And then " * 1000, "I see."),
         ("markup", "What is new?", "<tool_call><function=news></function></tool_call>"),
+        (
+            "benchmark_item",
+            "A farmer had 17 sheep and sells all but 9, how many are left?",
+            "Nine, I believe.",
+        ),
     ],
 )
 def test_a_turn_that_must_not_be_learned_is_left_out_by_its_reason(
@@ -151,6 +156,15 @@ def test_a_turn_that_must_not_be_learned_is_left_out_by_its_reason(
     answer, rows = export(days.done())
     assert answer["excluded"] == {reason: 1}
     assert len(rows) == 1
+
+
+def test_what_a_person_judges_models_by_herself_is_left_out_too(days, export, home):
+    asked, item = plain(2)[0], {"id": "mine", "category": "mine", "check": {"says": "yes"}}
+    path = Home(home).directory("benchmarks") / "mine.jsonl"
+    path.write_text(json.dumps(item | {"messages": [{"role": "user", "content": asked}]}))
+    days.talk(plain(1), plain(2))
+    answer, rows = export(days.done())
+    assert answer["excluded"] == {"benchmark_item": 1} and asked not in said_in(rows)
 
 
 def test_others_and_unknown_voices_are_left_out_once_an_owner_is_enrolled(days, export):

@@ -215,6 +215,13 @@ def test_resuming_with_other_data_is_refused(killed_home):
     assert status(killed_home)["status"] == "interrupted"
 
 
+def test_resuming_with_other_prompts_to_rehearse_is_refused(killed_home):
+    prompts = killed_home / "rehearsal" / "world.jsonl"
+    prompts.write_text(prompts.read_text().replace("in French, please?", "in Spanish, please?"))
+    code, error = refusal("train", "--resume", "latest", home=killed_home)
+    assert code == 3 and "prompts fingerprint" in error["message"]
+
+
 def test_resuming_with_another_model_in_its_place_is_refused(killed_home, story, tmp_path):
     model = shutil.copytree(calls.LANGUAGE_MODEL, tmp_path / "model")
     path = killed_home / "runs" / story["run"] / "run.json"

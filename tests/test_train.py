@@ -164,6 +164,15 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     assert (applied["schedule"], applied["warmup_steps"]) == ("cosine", 1)
     assert applied["rows"] == {"train": 8, "choose": 4, "judge": 14, "validated": 4}
     assert applied["cut"]["cut_rows"] == 0
+    rehearsed = applied["rehearsal"]
+    assert (rehearsed["share"], rehearsed["prompts"], rehearsed["left_out"]) == (0.4, 8, {})
+    assert rehearsed["available"] > 120
+    assert [
+        note
+        for note in result["notes"]
+        if "40% of the training kept the model to its own earlier answers" in note
+    ]
+    assert result["seconds"]["rehearsing"] > 0
     assert applied["lora"]["rank"] == [4] and applied["lora"]["scale"] == [2.0]
     assert applied["lora"]["linear_attention_modules"] == 9, "3 layers with 3 projections each"
     assert applied["fast"]["gated_delta_calls"]["chunkwise"] > 0, "the patched function was called"

@@ -237,6 +237,8 @@ DPO_PROBLEMS = [
     ({"prompt": 4, "chosen": A, "rejected": B}, "prompt is the number 4"),
     ({"prompt": Q, "chosen": A, "rejected": A}, "chosen and rejected are the same"),
     ({"prompt": Q, "chosen": A, "rejected": A + " "}, "the two answers are the same to the model"),
+    ({"prompt": Q, "chosen": "By ear.", "rejected": "By  ear."}, "the two answers differ only in the spaces between their words"),
+    ({"prompt": Q, "chosen": "By ear.", "rejected": "By\u00a0\tear."}, "the two answers differ only in the spaces"),
     ({"prompt": Q, "chosen": A, "rejected": " "}, "rejected is empty"),
     ({"prompt": Q, "chosen": [USER], "rejected": B}, "chosen is user; expected one assistant message"),
     ({"prompt": [USER, {"role": "system", "content": "x"}], "chosen": A, "rejected": B}, "message 2 is the system's"),
@@ -312,6 +314,21 @@ def refused(tmp_path, train: list, valid_rows=(), kind="sft") -> Missing:
         provenance.check(place, kind, "uv run scripts/export_data.py", keep=True)
     assert raised.value.exit_status == 4
     return raised.value
+
+
+def test_a_row_that_asks_what_the_benchmark_asks_is_named(tmp_path):
+    place, asked = Home(tmp_path), "A farmer had 17 sheep and sells all but 9, how many are left?"
+    for kind, judged in (
+        ("sft", {"messages": [USER | {"content": asked}, GOOD]}),
+        ("dpo", pair(9) | {"prompt": asked}),
+    ):
+        path = place.directory("data", kind) / "train.jsonl"
+        path.write_bytes(lines(*map(GOOD_ROWS[kind], range(8)), judged))
+        notes = provenance.check(place, kind, "again", keep=False).notes
+        assert [note for note in notes if "benchmark" in note] == [
+            f"1 of 9 rows of data/{kind}/train.jsonl ask what the benchmark asks, so that it judges less well; better remove "
+            "them: line 9: is nearly the item quiet-17-sheep"
+        ]
 
 
 def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(tmp_path):
@@ -390,6 +407,11 @@ def test_eight_pairs_that_differ_in_a_space_are_refused_before_a_run(tmp_path):
     error = refused(tmp_path, rows, [pair(i) for i in range(6)], "dpo")
     assert "the two answers are the same to the model" in error.message
     assert "line 8: " in error.message
+
+
+def test_pairs_that_differ_in_line_breaks_are_kept(tmp_path):
+    given = {"prompt": Q, "chosen": "An owl\nA wren", "rejected": "An owl A wren"}
+    assert len(read(tmp_path, lines(given), "dpo").rows) == 1
 
 
 # The scripts

@@ -122,6 +122,7 @@ def _resume(call: Call, training: Training) -> Result:
     for name, value in (
         ("data fingerprint", found.data.fingerprint),
         ("model fingerprint", found.model and found.model.fingerprint),
+        ("prompts fingerprint", found.prompts),
     ):
         if value != (before := run.record.get(name.replace(" ", "_"))):
             raise Refused(

@@ -43,12 +43,16 @@ class Start:
 
 @dataclass(frozen=True)
 class Preflight:
-    """A kind without a model of others has none; only DPO has a start."""
+    """A kind without a model of others has none; only DPO has a start.
+
+    prompts: the version of what is rehearsed, of a kind that rehearses.
+    """
 
     settings: Settings
     data: Data
     model: Model | None = None
     start: Start | None = None
+    prompts: str | None = None
 
     def as_record(self) -> dict:
         """For run.json and for a plan."""
@@ -67,6 +71,8 @@ class Preflight:
                 name: getattr(self.model, name) for name in ("id", "directory", "why")
             }
             record["model_fingerprint"] = self.model.fingerprint
+        if self.prompts:
+            record["prompts_fingerprint"] = self.prompts
         if self.start:
             record["start"] = vars(self.start)
         return record

@@ -5,11 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from fae_training import training_rows
+from fae_training.capabilities import suite
 from fae_training.errors import Missing
 from fae_training.preflight import Data
 from fae_training.runs import Run
 from fae_training.state import Home, read_json, read_jsonl, write_json
-from fae_training.training_rows import RowsRead
+from fae_training.training_rows import Problem, RowsRead
 
 SOURCES_FILE = "sources.json"
 LEFT_OUT = "rows_left_out"
@@ -34,8 +35,23 @@ def check(home: Home, kind: str, export: str, keep: bool) -> Data:
     left_out = note_left_out(home, kind, train, valid) if keep else _by_side(train, valid)
     found = describe(home, kind, export, train, valid)
     training_rows.require_usable(train, valid, export)
-    notes = (*training_rows.notes(train, valid), *found.notes)
+    notes = (*training_rows.notes(train, valid), *judged_notes(home, train), *found.notes)
     return replace(found, notes=notes, left_out=left_out)
+
+
+def judged_notes(home: Home, train: RowsRead) -> list[str]:
+    """Names the rows to train on that ask nearly what a model is judged by; Fae's export and extraction leave them out."""
+    judged_by = suite.load(home)
+    found = []
+    for row in train.rows:
+        if name := next(filter(None, map(judged_by.near_copy, row.asked)), None):
+            found.append(Problem(row.file, row.line, f"is nearly the item {name}"))
+    if not found:
+        return []
+    return [
+        f"{len(found)} of {train.total} rows of {train.file} ask what the benchmark asks, so that it judges less well; "
+        f"better remove them: {training_rows.listed(found)}"
+    ]
 
 
 def describe(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRead) -> Data:

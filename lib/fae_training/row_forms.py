@@ -9,6 +9,7 @@ text or object.
 """
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass, field
 
@@ -47,6 +48,11 @@ class Conversation:
     line: int = 0
 
     @property
+    def asked(self) -> list[str]:
+        """What the user says."""
+        return _said_by_user(self.messages)
+
+    @property
     def group(self) -> str:
         """The id of the conversation that this is from."""
         return group_of(self.source, self.messages)
@@ -77,6 +83,11 @@ class PreferencePair:
     line: int = 0
 
     @property
+    def asked(self) -> list[str]:
+        """What the user says."""
+        return _said_by_user(self.prompt)
+
+    @property
     def group(self) -> str:
         """The id of the conversation that this is from."""
         return group_of(self.source, [self.prompt, self.chosen, self.rejected])
@@ -96,6 +107,10 @@ class PreferencePair:
             row["tools"] = self.tools
         row |= {"pattern": self.pattern, "weight": self.weight, "source": self.source}
         return row | {"part": self.part} if self.part else row
+
+
+def _said_by_user(messages: list[dict]) -> list[str]:
+    return [message["content"] for message in messages if message["role"] == "user"]
 
 
 def conversation(given, file: str = "", line: int = 0) -> Conversation:
@@ -176,6 +191,8 @@ def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
         raise ValueError(
             "the two answers are the same to the model: they differ only in spaces around them, or in what cannot be seen"
         )
+    if _evenly_spaced(chosen[0]) == _evenly_spaced(rejected[0]):
+        raise ValueError("the two answers differ only in the spaces between their words")
     pattern = given.get("pattern")
     return PreferencePair(
         prompt,
@@ -264,6 +281,12 @@ def _with_system(given: dict, messages: list[dict]) -> list[dict]:
 
 def _trimmed(message: dict) -> dict:
     return message | {"content": unicodedata.normalize("NFC", visible(message["content"]))}
+
+
+def _evenly_spaced(message: dict) -> dict:
+    """Line breaks stay: a list is not the same as a sentence."""
+    trimmed = _trimmed(message)
+    return trimmed | {"content": re.sub(r"[^\S\n]+", " ", trimmed["content"])}
 
 
 def _without_weight(message: dict) -> dict:

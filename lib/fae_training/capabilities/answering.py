@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 
 from fae_training.capabilities.checks import bare_call, written
@@ -20,20 +21,48 @@ for a tool called greet with the parameter who. When no tool is needed, or when 
 _PROBE = "probe_of_the_template"
 
 
+@dataclass(frozen=True)
+class Prompted:
+    """What a model is sent for an item; native: tools are in the template's own form. No tokens: it cannot be written."""
+
+    tokens: list[int]
+    native: bool
+
+
+def prompted(tokenizer, items: Sequence[Item]) -> list[Prompted]:
+    encoder = ChatEncoder(tokenizer)
+    native = has_tool_format(tokenizer)
+    return [Prompted(_prompt(encoder, item, native), native) for item in items]
+
+
 def answers(
     model, tokenizer, items: Sequence[Item], advance: Callable[[int], None] = lambda done: None
 ) -> list[str]:
-    """The answer to each item, in the items' order; "" where the model's template cannot write what is asked.
+    """The text of the answer to each item, in the items' order; "" where the template cannot write what is asked."""
+    prompts = prompted(tokenizer, items)
+    found = answer_tokens(model, tokenizer, items, prompts, advance)
+    return [
+        _with_marks(tokenizer.decode(tokens).strip(), prompt.native)
+        for prompt, tokens in zip(prompts, found, strict=True)
+    ]
+
+
+def answer_tokens(
+    model,
+    tokenizer,
+    items: Sequence[Item],
+    prompted: Sequence[Prompted],
+    advance: Callable[[int], None] = lambda done: None,
+) -> list[list[int]]:
+    """The tokens of each answer without the end token; as many as the item's limit where the model came to no end.
 
     advance(done) is called after each step with the number of answers finished, and may raise to end the work. In which
     order the items are given does not matter: they are answered in an order of their own.
     """
-    encoder = ChatEncoder(tokenizer)
-    native = has_tool_format(tokenizer)
-    prompts = [_prompt(encoder, item, native) for item in items]
+    prompts = [prompt.tokens for prompt in prompted]
     order = [i for i in range(len(items)) if prompts[i]]
     order.sort(key=lambda i: (_opening(items[i]), len(prompts[i]), prompts[i]))
-    found = [""] * len(items)
+    found: list[list[int]] = [[] for _ in items]
     done = 0
     finished = generation.finished_answers(
         model,
@@ -44,7 +73,7 @@ def answers(
         lambda: advance(done),
     )
     for number, tokens in finished:
-        found[order[number]] = _with_marks(tokenizer.decode(tokens).strip(), native)
+        found[order[number]] = tokens
         done += 1
     advance(done)
     return found

@@ -115,9 +115,13 @@ def _call_in_tags(body: str) -> ToolCall | None:
 def passed(item: "Item", answer: str) -> bool:
     """Whether every condition of the item holds for what a model answered; an empty answer and one with thinking never pass."""
     text = _plain(answer)
-    if not text or any(mark in text.lower() for mark in _THINKING_MARKS):
+    if not text or has_thinking_marks(text):
         return False
     return all(KINDS[check.kind].holds(check.value, text, item) for check in item.checks)
+
+
+def has_thinking_marks(answer: str) -> bool:
+    return any(mark in answer.lower() for mark in _THINKING_MARKS)
 
 
 def _plain(text: str) -> str:

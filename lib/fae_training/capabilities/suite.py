@@ -13,7 +13,7 @@ its value; all must hold. Optional: "max_tokens" (the answer is cut there), "qui
 import functools
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ _FIELDS = {
     "bad": list,
 }
 _REQUIRED = ("id", "category", "messages", "check")
+# A rehearsal prompt is an item of which nothing is judged.
+_JUDGED = ("check", "quick", "good", "bad")
 _NAMES = {
     str: "a text",
     list: "a list",
@@ -58,7 +60,10 @@ class Check:
 
 @dataclass(frozen=True)
 class Item:
-    """One task. messages and tools are in OpenAI's form; good and bad are answers, texts or {"name", "arguments"}."""
+    """One task. messages and tools are in OpenAI's form; good and bad are answers, texts or {"name", "arguments"}.
+
+    A rehearsal prompt has no checks.
+    """
 
     id: str
     category: str
@@ -84,7 +89,7 @@ class Suite:
 
     def quick(self) -> "Suite":
         """The fixed part of the items that is marked in the data: the same number of each bundled category."""
-        return _suite([item for item in self.items if item.is_quick])
+        return of_items([item for item in self.items if item.is_quick])
 
     def near_copy(self, text: str) -> str | None:
         """The id of an item that `text` repeats, nearly or within more text; such a text must not be trained on."""
@@ -110,19 +115,24 @@ def chosen(home: Home, name: str) -> Suite:
 
 def load(home: Home | None = None, bundled: bool = True) -> Suite:
     """The bundled items, and those of `home`. Raises BadRequest naming file and line of an own item that is not right."""
+    directories = [BUNDLED] if bundled else []
+    return of_items(read_items([*directories, *([home.file("benchmarks")] if home else [])]))
+
+
+def read_items(directories: Iterable[Path], judged: bool = True) -> list[Item]:
+    """The items in all files *.jsonl of some directories; not judged: rehearsal prompts. Raises BadRequest as load does."""
     items: dict[str, Item] = {}
-    own = sorted(home.file("benchmarks").glob("*.jsonl")) if home else []
-    for path in [*(sorted(BUNDLED.glob("*.jsonl")) if bundled else ()), *own]:
-        for where, item in _read(path):
+    for path in (path for each in directories for path in sorted(each.glob("*.jsonl"))):
+        for where, item in _read(path, judged):
             if item.id in items:
                 raise _bad(
                     where, f'the id "{item.id}" is taken by another item', "an id of its own"
                 )
             items[item.id] = item
-    return _suite(list(items.values()))
+    return list(items.values())
 
 
-def _suite(items: list[Item]) -> Suite:
+def of_items(items: list[Item]) -> Suite:
     content = [
         [
             item.id,
@@ -149,28 +159,33 @@ def catalogue() -> dict[str, dict]:
 class _Line:
     path: Path
     number: int
+    judged: bool
+
+
+def _code(judged: bool) -> str:
+    return "benchmark_item" if judged else "rehearsal_prompt"
 
 
 def _bad(where: _Line, what: str, expected: str) -> BadRequest:
     return BadRequest(
-        "benchmark_item",
+        _code(where.judged),
         f"{where.path}, line {where.number}: {what}; expected {expected}",
         f"put the line right or take it out: {command_line('open', where.path)}",
     )
 
 
-def _read(path: Path) -> Iterator[tuple[_Line, Item]]:
+def _read(path: Path, judged: bool) -> Iterator[tuple[_Line, Item]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(
-            "benchmark_item",
+            _code(judged),
             f"{path} cannot be read ({error}); expected a file of lines in UTF-8",
             f"put it right or move it away: {command_line('open', path)}",
         ) from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            where = _Line(path, number)
+            where = _Line(path, number, judged)
             yield where, _item(where, line)
 
 
@@ -181,10 +196,14 @@ def _item(where: _Line, line: str) -> Item:
         raise _bad(where, f"not JSON ({error})", "one JSON object") from error
     if not isinstance(given, dict):
         raise _bad(where, f"a JSON {type(given).__name__}", "one JSON object")
-    if missing := [name for name in _REQUIRED if name not in given]:
-        raise _bad(where, f"no {' and no '.join(missing)}", f"at least {', '.join(_REQUIRED)}")
-    if unknown := sorted(set(given) - set(_FIELDS)):
-        raise _bad(where, f'the unknown field "{unknown[0]}"', f"some of {', '.join(_FIELDS)}")
+    fields, required = (
+        [name for name in names if where.judged or name not in _JUDGED]
+        for names in (_FIELDS, _REQUIRED)
+    )
+    if missing := [name for name in required if name not in given]:
+        raise _bad(where, f"no {' and no '.join(missing)}", f"at least {', '.join(required)}")
+    if unknown := sorted(set(given) - set(fields)):
+        raise _bad(where, f'the unknown field "{unknown[0]}"', f"some of {', '.join(fields)}")
     for name, value in given.items():
         is_right = isinstance(value, _FIELDS[name]) and (
             _FIELDS[name] is bool or not isinstance(value, bool)
@@ -199,7 +218,7 @@ def _item(where: _Line, line: str) -> Item:
         category=given["category"],
         messages=tuple(_messages(where, given["messages"])),
         tools=tuple(_tool(where, tool) for tool in given.get("tools", ())),
-        checks=tuple(_checks(where, given["check"])),
+        checks=tuple(_checks(where, given["check"])) if where.judged else (),
         max_tokens=limit,
         is_quick=given.get("quick", False),
         good=tuple(_answers(where, "good", given)),

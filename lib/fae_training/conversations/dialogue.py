@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fae_training.capabilities.suite import Suite
 from fae_training.conversations import filters, quality
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
@@ -116,13 +117,16 @@ class Dialogue:
         speakers: Speakers,
         since: int,
         workspace: Path,
+        judged_by: Suite,
     ):
+        """judged_by: what the models are judged by; a turn that asks nearly the same as one of its items is left out."""
         self.database, self.forgotten, self.speakers, self.since = (
             database,
             forgotten,
             speakers,
             since,
         )
+        self.judged_by = judged_by
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
@@ -291,6 +295,8 @@ class Dialogue:
             )
         reason = forbidden or left_out or ("tool_turn" if self._tool_ran_for(user, at) else None)
         reason = reason or filters.reason_to_leave_out(user, reply)
+        if reason is None and self.judged_by.near_copy(user):
+            reason = "benchmark_item"
         if reason is None:
             if conversation is None:
                 conversation = self._add_conversation(record, None, None)

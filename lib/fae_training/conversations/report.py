@@ -24,6 +24,7 @@ REASONS = {
     "markup": "the text holds markup",
     "unreadable": "not readable as text",
     "called_wrong": "you called the answer wrong",
+    "benchmark_item": "nearly a question of the benchmark that models are judged by",
     "before_since": "before --since",
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fae_training import fae_app, locks
 from fae_training.calling import Call
+from fae_training.capabilities import suite
 from fae_training.conversations import forgetting
 from fae_training.conversations.database import FaeDatabase, Speakers, explained
 from fae_training.conversations.dialogue import Dialogue
@@ -83,7 +84,7 @@ def dialogue(
 
     `since`: unix seconds, older episodes are left out. `exclusions`: where they differ from those
     on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
-    forgetting.load and workspace do.
+    forgetting.load, suite.load and workspace do.
     """
     exclusions = forgetting.load(home) if exclusions is None else exclusions
     place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
@@ -95,7 +96,14 @@ def dialogue(
         requests = forgetting.add_requests(forgotten, database.forget_messages())
         records = [(text, at) for _, text, at in database.audited_forgets() if text]
         forgetting.add_audited(forgotten, records, requests)
-        found = Dialogue(database, forgotten, Speakers(database.directory), since, Path(work))
+        found = Dialogue(
+            database,
+            forgotten,
+            Speakers(database.directory),
+            since,
+            Path(work),
+            suite.load(home),
+        )
         try:
             yield found
         finally:

@@ -4,9 +4,12 @@ from dataclasses import replace
 
 from fae_training import models
 from fae_training.calling import Call, Result
+from fae_training.capabilities import prompts, suite
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.language.fast_settings import FastSettings
 from fae_training.preflight import Model
+from fae_training.settings import Settings
+from fae_training.state import Home
 
 PARTS = FastSettings.parts()
 
@@ -23,6 +26,13 @@ def fast_settings(text: str) -> FastSettings:
             "--fast on",
         )
     return replace(FastSettings.off(), **dict.fromkeys(chosen, True))
+
+
+def prompts_version(home: Home, settings: Settings) -> str | None:
+    """The version of what a run rehearses, None for nothing. Raises BadRequest for an own prompt that is not right."""
+    if not settings.values.get("rehearsal"):  # a run that an earlier version began has none
+        return None
+    return prompts.load(home, suite.chosen(home, settings["suite"])).version
 
 
 def find_model(call: Call, name: str, script: str) -> Model:

@@ -1,0 +1,61 @@
+"""The prompts of rehearsal: the bundled ones in rehearsal/, and a person's own in rehearsal/ of the state directory.
+
+Fine-tuning on talk without tools makes a model forget its tools. So a share of what it trains on are these prompts with
+the answers that it gave before the training (language/rehearsed.py). They have the fields of suite.py's items without
+check; an own prompt has nothing that tells what a good answer is, since the model's own is kept whatever it is.
+"""
+
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from fae_training.capabilities import suite
+from fae_training.capabilities.suite import Item
+from fae_training.state import Home
+
+BUNDLED = Path(__file__).with_name("rehearsal")
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """In the order in which they are used: a person's own first, then of each category one before of any a second.
+
+    version changes with anything that an answer depends on. judged: the ids of those that are nearly items that the run is
+    judged by; they are left out.
+    """
+
+    items: tuple[Item, ...]
+    version: str
+    judged: tuple[str, ...]
+
+
+def load(home: Home, judging: suite.Suite) -> Prompts:
+    """What a run that is judged by the suite `judging` may rehearse.
+
+    Raises BadRequest naming file and line of an own prompt that is not right.
+    """
+    bundled = {item.id for item in suite.read_items([BUNDLED], judged=False)}
+    items = suite.read_items([BUNDLED, home.file("rehearsal")], judged=False)
+    judged = tuple(item.id for item in items if _is_judged(item, judging))
+    kept = [item for item in items if item.id not in judged]
+    ordered = [
+        *_in_turn([item for item in kept if item.id not in bundled]),
+        *_in_turn([item for item in kept if item.id in bundled]),
+    ]
+    return Prompts(tuple(ordered), suite.of_items(ordered).version, judged)
+
+
+def _is_judged(item: Item, judging: suite.Suite) -> bool:
+    return any(
+        judging.near_copy(message["content"])
+        for message in item.messages
+        if message["role"] == "user"
+    )
+
+
+def _in_turn(items: list[Item]) -> list[Item]:
+    categories: dict[str, list[Item]] = {}
+    for item in items:
+        categories.setdefault(item.category, []).append(item)
+    rounds = zip_longest(*categories.values())
+    return [item for each in rounds for item in each if item is not None]

@@ -1,0 +1,171 @@
+"""Rehearsal: training rows whose targets are the base model's own answers, so that training keeps what it did there.
+
+Robins, "Catastrophic forgetting, rehearsal and pseudorehearsal" (1995), with prompts that people wrote in the place of
+random ones. The answers are made once for each model, before its first training, and kept in cache/.
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from fae_training.capabilities import answering, prompts, suite
+from fae_training.capabilities.answering import Prompted
+from fae_training.capabilities.checks import has_thinking_marks
+from fae_training.capabilities.suite import Item
+from fae_training.language.batches import Batches
+from fae_training.language.rows import TokenRow
+from fae_training.runs import Run
+from fae_training.state import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """The rows, one for each prompt that was answered. left_out: why others have none -> how many.
+
+    share: of the micro-batches that are made of these rows; 0 where there are none. available: how many prompts there are.
+    """
+
+    share: float
+    rows: list[TokenRow]
+    left_out: dict[str, int]
+    available: int
+
+    def receipt(self) -> dict:
+        return {
+            "share": self.share,
+            "prompts": len(self.rows),
+            "left_out": self.left_out,
+            "available": self.available,
+        }
+
+    def sentence(self) -> str | None:
+        """For a person; None where nothing was asked for."""
+        reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
+        if not self.rows:
+            return (
+                reasons
+                and f"nothing could be rehearsed, since the prompts were left out: {reasons}"
+            )
+        text = (
+            f"{self.share:.0%} of the training kept the model to its own earlier answers to {len(self.rows)} prompts (tools, "
+            "formats and the like), so that it does not forget them"
+        )
+        return f"{text}; left out: {reasons}" if reasons else text
+
+
+NOTHING = Rehearsal(0.0, [], {}, 0)
+
+
+class MixedBatches:
+    """A run's own batches with a share of micro-batches of rehearsal rows among them, evenly; see Batches."""
+
+    def __init__(self, own: Batches, rehearsal: Rehearsal, seed: int):
+        self.own, self.share = own, rehearsal.share
+        self.rehearsed = (
+            Batches(rehearsal.rows, own.batch_size, seed, own.share_prefix, own.by_length)
+            if rehearsal.rows
+            else own
+        )
+        self.rows, self.batch_size = own.rows, own.batch_size
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """So many that each own row is once among them."""
+        return math.ceil(self.own.batches_per_epoch / (1 - self.share))
+
+    def batch_at(self, index: int) -> dict:
+        batches, index = self._place(index)
+        return batches.batch_at(index)
+
+    def tokens(self, index: int) -> tuple[int, int]:
+        batches, index = self._place(index)
+        return batches.tokens(index)
+
+    def computed_tokens(self, index: int) -> int:
+        batches, index = self._place(index)
+        return batches.computed_tokens(index)
+
+    def _place(self, index: int) -> tuple[Batches, int]:
+        """Whose micro-batch number `index` is, and which of theirs."""
+        before = rehearsed_before(index, self.share)
+        if rehearsed_before(index + 1, self.share) > before:
+            return self.rehearsed, before
+        return self.own, index - before
+
+
+def rehearsed_before(index: int, share: float) -> int:
+    """How many of the micro-batches 0 to index - 1 are rehearsal."""
+    return math.floor(index * share)
+
+
+def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
+    """The rows that a run rehearses, inside a session's stage: answered by `model` as it is now, which must be the base.
+
+    No more prompts are answered than the run has rows for.
+    """
+    settings = run.settings
+    share = settings.get("rehearsal", 0.0)  # a run that an earlier version began has none
+    micro_batches = settings["steps"] * settings["gradient_accumulation"]
+    needed = rehearsed_before(micro_batches, share) * settings["batch_size"]
+    if not needed:
+        return NOTHING
+    found = prompts.load(run.home, suite.chosen(run.home, settings["suite"]))
+    items = list(islice(found.items, needed))
+    sent = answering.prompted(tokenizer, items)
+    left_out: Counter[str] = Counter()
+    answerable = []
+    for item, prompt in zip(items, sent, strict=True):
+        if not prompt.tokens:
+            left_out["that the model's template cannot write"] += 1
+        elif len(prompt.tokens) + item.max_tokens > settings["max_length"]:
+            left_out["longer than a row"] += 1
+        else:
+            answerable.append((item, prompt))
+    rows = []
+    for (item, prompt), answer in zip(
+        answerable, _answers(run, model, tokenizer, answerable, session), strict=True
+    ):
+        if why := broken(item, tokenizer.decode(answer), len(answer)):
+            left_out[why] += 1
+        else:
+            tokens = [*prompt.tokens, *answer, tokenizer.eos_token_id]
+            rows.append(TokenRow(tokens, len(prompt.tokens)))
+    if found.judged:
+        left_out["that are nearly items of the benchmark"] += len(found.judged)
+    return Rehearsal(share if rows else 0.0, rows, dict(left_out), len(found.items))
+
+
+def broken(item: Item, text: str, tokens: int) -> str | None:
+    """Why an answer of so many tokens is nothing to keep to."""
+    if tokens >= item.max_tokens:
+        return "not answered to the end"
+    if not text.strip():
+        return "answered with nothing"
+    return "answered with a thinking text" if has_thinking_marks(text) else None
+
+
+def _answers(
+    run: Run, model, tokenizer, asked: Sequence[tuple[Item, Prompted]], session
+) -> list[list[int]]:
+    """The answers' tokens without the end token, kept for each model by what it was sent."""
+    path = run.home.directory("cache") / f"rehearsal-{run.record['model_fingerprint']}.json"
+    kept = (read_json(path) or {}).get("answers", {})
+    keys = [_key(item, prompt) for item, prompt in asked]
+    missing = [each for each, key in zip(asked, keys, strict=True) if key not in kept]
+    if missing:
+        items, sent = (list(part) for part in zip(*missing, strict=True))
+        session.progressed(0, len(items))
+        model.eval()
+        new = answering.answer_tokens(model, tokenizer, items, sent, session.advance)
+        kept |= {_key(*each): answer for each, answer in zip(missing, new, strict=True)}
+        write_json(path, {"answers": kept})
+    return [kept[key] for key in keys]
+
+
+def _key(item: Item, prompt: Prompted) -> str:
+    """The prompt's tokens hold its text, its tools and the template."""
+    text = f"{prompt.tokens} {item.max_tokens}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,0 +1,106 @@
+"""Whether a model gives the same answer to different questions: what it learns when one answer is in much of the data."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from fae_training import training_rows
+from fae_training.benchmark import GUARD, PASSED, REPORT, Measure
+from fae_training.conversations.text import normalised
+from fae_training.language import generation
+from fae_training.language.chat_encoder import CannotEncode
+from fae_training.language.rows import encode_prompt
+from fae_training.language.scoring import OfThree, Subject, Told
+from fae_training.parts import divided
+from fae_training.row_forms import Conversation
+from fae_training.runs import Run
+
+# Questions that each model answers, and how many tokens of each answer tell whether it is another.
+ASKED, LONGEST = 40, 32
+# Fewer questions cannot tell a habit from chance; what they show is told and not judged by.
+FEWEST = 20
+# An answer is repeated when it is given to so many questions: two ways to say good morning may have the same answer.
+REPEATED = 3
+# Of a hundred questions so many may get a repeated answer, chance included. Larger than the capability suite's, since
+# the questions are few; an answer that takes the place of a third of all is proven to be worse.
+MARGIN = 0.25
+
+
+class Repetition:
+    """Questions of the judge part, from the openings of its conversations, since those are quick to answer."""
+
+    def __init__(self, run: Run, tokenizer):
+        path = run.home.file("data", "sft", "valid.jsonl")
+        held_out = divided(training_rows.read(path, "sft").rows, lambda row: row.held_out_part)
+        self.tokenizer, self.apart = tokenizer, held_out.apart
+        self.prompts = prompts_of(held_out.judge, tokenizer, run.settings["max_length"])
+
+    @property
+    def items(self) -> int:
+        return len(self.prompts)
+
+    def measure(self, subject: Subject, finished: Callable[[int], None]) -> list[str]:
+        """The beginning of the answer to each question."""
+        answers = generation.generate(
+            subject.model, self.tokenizer, list(self.prompts.values()), LONGEST, lambda: finished(0)
+        )
+        finished(self.items)
+        return [normalised(self.tokenizer.decode(answer)) for answer in answers]
+
+    def tell(self, found: OfThree[list[str]]) -> Told:
+        if not self.prompts:
+            return Told()
+        return Told(
+            measures=(
+                Measure(
+                    name="own_answers",
+                    title="Answering different questions differently",
+                    unit="questions",
+                    value_unit="share",
+                    better="higher",
+                    role=GUARD if len(self.prompts) >= FEWEST else REPORT,
+                    compare=PASSED,
+                    margin=MARGIN,
+                    least=0.0,
+                    items=tuple(self.prompts),
+                    candidate=own_answers(found.candidate),
+                    current=own_answers(found.current),
+                    base=own_answers(found.base),
+                ),
+            )
+        )
+
+
+def own_answers(answers: list[str]) -> tuple[float, ...]:
+    """For each answer 0.0 where it is repeated, else 1.0."""
+    counts = Counter(answers)
+    return tuple(float(counts[answer] < REPEATED) for answer in answers)
+
+
+def prompts_of(rows: list[Conversation], tokenizer, longest: int) -> dict[str, list[int]]:
+    """Question -> prompt tokens: the first question of each conversation, then second ones, no question twice."""
+    asked: dict[str, list[int]] = {}
+    openings = [_openings(row) for row in rows]
+    for turn in range(max(map(len, openings), default=0)):
+        for row, ends in zip(rows, openings, strict=True):
+            if len(asked) == ASKED:
+                return asked
+            if turn >= len(ends) or (question := row.messages[ends[turn] - 1]["content"]) in asked:
+                continue
+            try:
+                tokens = encode_prompt(tokenizer, row.messages[: ends[turn]], row.tools)
+            except CannotEncode:
+                continue
+            if len(tokens) <= longest:
+                asked[question] = tokens
+    return asked
+
+
+def _openings(row: Conversation) -> list[int]:
+    """Where the answers to questions in words stand in the messages."""
+    roles = [message["role"] for message in row.messages]
+    return [
+        at
+        for at in range(1, len(roles))
+        if (roles[at - 1], roles[at]) == ("user", "assistant")
+        and row.messages[at]["content"].strip()
+    ]
