@@ -9,7 +9,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from fae_training.message_forms import is_target
 
@@ -17,8 +16,9 @@ from fae_training.message_forms import is_target
 WORDS, CHARACTERS = 6, 12
 # A number of so many digits is long enough by itself.
 DIGITS = 4
-# Of so many strings one is from a person's words, the others from the answers, which are what is trained.
-ONE_OF_THE_PERSON = 4
+# Strings of one conversation that are best taken together: what stands before the last holds all the others.
+TOGETHER = 4
+ENOUGH = 60
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 _SENTENCE_END = re.compile(r"[.!?…]['\"”)]*\s|\n")
 
@@ -45,35 +45,58 @@ class _Word:
     end: int
 
 
-def rare_strings(groups: Sequence[str], conversations: Sequence[list[dict]]) -> list[RareString]:
-    """The rare strings of conversations (messages as training_rows reads them), in the order in which to take them.
+def rare_strings(
+    groups: Sequence[str], conversations: Sequence[list[dict]]
+) -> list[list[RareString]]:
+    """The rare strings of each conversation that has some (messages as training_rows reads them), in a fixed order.
 
     groups: the id of what each conversation is from. What occurs in two groups, or earlier in the same conversation (so
-    that it could be copied from there), is not rare. Strings that tell more come first; among equal ones first one of every
-    group, in the order of a hash of the id, then a second one, and so on. Every fourth is from a user's turn.
+    that it could be copied from there), is not rare. Conversations whose strings tell most come first, among equal ones
+    by a hash of the id. In each the strings that tell more come first; every fourth is from a user's turn where there is
+    one, the others from answers, which are what is trained. Strings that tell nothing but a sequence of common words
+    are given only where there are fewer than ENOUGH others.
     """
     texts = [[_all_text(message) for message in messages] for messages in conversations]
     where: dict[tuple[str, ...] | str, str | None] = {}
     for group, own in zip(groups, texts, strict=True):
         for thing in {thing for text in own for thing in _things(text)}:
             where[thing] = group if where.get(thing, group) == group else None
-    found: dict[str, list[RareString]] = {}
-    for index, (group, messages) in enumerate(zip(groups, conversations, strict=True)):
+    found: list[list[RareString]] = []
+    for index, messages in enumerate(conversations):
         said: set = set()
+        own = []
         for number, message in enumerate(messages):
-            is_answer = message["role"] == "assistant" and is_target(message)
+            is_answer = is_target(message)
             if is_answer or message["role"] == "user":
                 new = {t for t in _things(message["content"]) if where[t] and t not in said}
                 for text, tells in _stretches(message["content"], new):
-                    one = RareString(index, number, text, is_answer, tells)
-                    found.setdefault(group, []).append(one)
+                    own.append(RareString(index, number, text, is_answer, tells))
             said.update(_things(texts[index][number]))
-    order = sorted(found, key=lambda group: hashlib.sha256(group.encode("utf-8", "replace")).digest())
-    answers, asked = (
-        _in_turns([[one for one in found[group] if one.is_answer == side] for group in order])
-        for side in (True, False)
+        found.append(own)
+    if sum(one.tells > 0 for own in found for one in own) >= ENOUGH:
+        found = [[one for one in own if one.tells] for own in found]
+    found = [_mixed(sorted(own, key=lambda one: -one.tells)) for own in found if own]
+    return sorted(
+        found,
+        key=lambda own: (
+            -sum(one.tells for one in own[:TOGETHER]),
+            _hash(groups[own[0].conversation]),
+        ),
     )
-    return list(_mixed(answers, asked))
+
+
+def _mixed(strings: list[RareString]) -> list[RareString]:
+    """The strings in their order, but of TOGETHER one from a user's turn and the others from answers, while there are both."""
+    answers = [one for one in reversed(strings) if one.is_answer]
+    asked = [one for one in reversed(strings) if not one.is_answer]
+    mixed: list[RareString] = []
+    while answers and asked:
+        mixed.append((asked if len(mixed) % TOGETHER == TOGETHER - 1 else answers).pop())
+    return mixed + answers[::-1] + asked[::-1]
+
+
+def _hash(group: str) -> bytes:
+    return hashlib.sha256(group.encode("utf-8", "replace")).digest()
 
 
 def _all_text(message: dict) -> str:
@@ -144,22 +167,3 @@ def _sentences(text: str) -> Iterator[list[_Word]]:
         words = words[len(sentence) :]
         if sentence:
             yield sentence
-
-
-def _in_turns(queues: list[list[RareString]]) -> list[RareString]:
-    """Those that tell more before the others, and among equal ones the first of every queue before any second."""
-    mixed = []
-    for tells in (2, 1, 0):
-        equal = [[one for one in queue if one.tells == tells] for queue in queues]
-        mixed += [one for turn in zip_longest(*equal) for one in turn if one is not None]
-    return mixed
-
-
-def _mixed(answers: list[RareString], asked: list[RareString]) -> Iterator[RareString]:
-    """Of ONE_OF_THE_PERSON strings one from a user's turn, as long as there are both."""
-    answers, asked = answers[::-1], asked[::-1]
-    number = 0
-    while answers or asked:
-        number += 1
-        of_person = asked and (number % ONE_OF_THE_PERSON == 0 or not answers)
-        yield (asked if of_person else answers).pop()

@@ -39,12 +39,28 @@ def token_log_probabilities(model, batch: dict, fast: FastSettings):
     if fast.supervised_only:
         hidden = hidden_states(model, batch, fast)[batch["predictors"]]
         return log_probabilities(model, hidden, batch["targets"], fast.output)
+    return _log_probabilities(_all_logits(model, batch, fast)[batch["predictors"]], batch["targets"])
+
+
+def likeliest_tokens(model, batch: dict, fast: FastSettings):
+    """The token that the model takes for the likeliest where each supervised one stands [supervised]."""
+    if not fast.supervised_only:
+        return mx.argmax(_all_logits(model, batch, fast)[batch["predictors"]], axis=-1)
+    hidden = hidden_states(model, batch, fast)[batch["predictors"]]
+    found = []
+    for start in range(0, hidden.shape[0], WHOLE_ROWS):
+        logits = output_layer(model)(hidden[start : start + WHOLE_ROWS])
+        found.append(mx.argmax(logits, axis=-1))
+        mx.eval(found)
+    return mx.concatenate(found)
+
+
+def _all_logits(model, batch: dict, fast: FastSettings):
+    """[all tokens of all levels, vocabulary]"""
     if fast.gated_delta or fast.checkpoint_layers or "tokens_1" in batch:
-        logits = output_layer(model)(hidden_states(model, batch, fast))
-    else:
-        logits = model(batch["tokens_0"])
-        logits = logits.reshape(-1, logits.shape[-1])
-    return _log_probabilities(logits[batch["predictors"]], batch["targets"])
+        return output_layer(model)(hidden_states(model, batch, fast))
+    logits = model(batch["tokens_0"])
+    return logits.reshape(-1, logits.shape[-1])
 
 
 def hidden_states(model, batch: dict, fast: FastSettings):
