@@ -162,13 +162,19 @@ def train(run, session) -> results.Trained:
 
 def score(run, session, loaded=None) -> Benchmark:
     """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
-    from fae_training.language import capability_probe, conversation_probe, scoring
+    from fae_training.language import (
+        capability_probe,
+        conversation_probe,
+        memorisation_probe,
+        scoring,
+    )
 
     return scoring.score(
         run,
         session,
         lambda tokenizer: [
-            conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=1.0),
+            conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=0.75),
+            memorisation_probe.Memorisation(run, tokenizer, session.check, share=0.25),
             capability_probe.Capabilities(run, tokenizer),
         ],
         loaded,
