@@ -126,7 +126,7 @@ def test_while_it_goes_on_it_is_training_and_says_how_far_it_is(story):
     alive = story["alive"]
     assert alive["status"] == "training" and alive["run"] == story["run"]
     assert alive["step"] >= 3 and alive["steps"] == 10 and alive["loss"] > 0
-    assert alive["next"] == "check_status.py"
+    assert alive["next"] == {"script": "check_status", "params": {}}
 
 
 @pytest.mark.skipif(
@@ -154,7 +154,7 @@ def test_a_run_that_goes_on_can_be_neither_resumed_nor_judged(story):
 
 def test_a_run_whose_worker_was_killed_is_interrupted(story):
     assert story["killed"]["status"] == "interrupted"
-    assert story["killed"]["next"] == f"train.py --resume {story['run']}"
+    assert story["killed"]["next"] == {"script": "train", "params": {"resume": story["run"]}}
 
 
 def test_a_killed_run_is_judged_by_its_reports_and_never_passes(story):
