@@ -29,9 +29,9 @@ MOST, FEWEST = ENOUGH, 12
 FEWEST_TOKENS = 3
 # The largest share of the strings that may be learned by heart and still count as kept, chance included.
 MARGIN = 0.05
-# With few strings the margin is what a candidate is held to that completes none of them anew: the bound of
-# intervals.of_pass_rate is then z / (strings + 2), and z stays below this for the first five looks.
-LARGEST_Z = 3.0
+# One string is completed by chance where an answer became more like this person's. Where one alone exceeds MARGIN, the margin
+# is what it takes: the bound of intervals.of_pass_rate for one of n is (1 + 1.96 sqrt(2)) / (n + 2), for two 5.4 / (n + 2).
+ONE_BY_CHANCE = 4.0
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Memorisation:
             better="lower",
             role=GUARD,
             compare=PASSED,
-            margin=max(MARGIN, LARGEST_Z / (count + 2)),
+            margin=max(MARGIN, ONE_BY_CHANCE / (count + 2)),
             least=0.0,
             items=tuple(_hash(row) for row in self.rows),
             **{

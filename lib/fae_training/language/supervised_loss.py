@@ -39,7 +39,9 @@ def token_log_probabilities(model, batch: dict, fast: FastSettings):
     if fast.supervised_only:
         hidden = hidden_states(model, batch, fast)[batch["predictors"]]
         return log_probabilities(model, hidden, batch["targets"], fast.output)
-    return _log_probabilities(_all_logits(model, batch, fast)[batch["predictors"]], batch["targets"])
+    return _log_probabilities(
+        _all_logits(model, batch, fast)[batch["predictors"]], batch["targets"]
+    )
 
 
 def likeliest_tokens(model, batch: dict, fast: FastSettings):

@@ -62,9 +62,7 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
         share = fmean(map(of, answers))
         title = f"{what} ({share:.0f} % in your conversations)"
         if _is_habit(share, len(answers)) or share <= AVOIDED:
-            found.append(
-                Trait(name, title, "% of answers", share, of, avoided=share <= AVOIDED)
-            )
+            found.append(Trait(name, title, "% of answers", share, of, avoided=share <= AVOIDED))
     for name, what, phrase_of in (
         ("called", "It calls you", _called),
         ("opening", "Answers that open with", _opening),
