@@ -556,7 +556,9 @@ def test_one_row_and_nothing_held_out_train_and_cannot_be_judged(home):
     assert any("nothing is held out" in note for note in got["notes"])
     result = state.read_json(small_runs.finish(home, got["run"]) / "train_metrics.json")
     assert (result["applied"]["batch_size"], result["best_step"]) == (1, 2)
-    assert result["best_value"] is None and result["benchmark"]["measures"] == []
+    assert result["best_value"] is None and [
+        m["role"] for m in result["benchmark"]["measures"]
+    ] == ["guard"]
     judged = calls.script("evaluate", "--json", home=home)
     assert judged.status == 3 and judged.json["verdict"] == "not_enough_evidence"
 
