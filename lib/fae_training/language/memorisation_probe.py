@@ -27,6 +27,8 @@ from fae_training.runs import Run
 MOST, FEWEST = ENOUGH, 12
 # A string of fewer tokens is easily guessed.
 FEWEST_TOKENS = 3
+# What the base model gives this probability or more, in nats, can be guessed, and is nobody's secret.
+GUESSED = -8.0
 # The largest share of the strings that may be learned by heart and still count as kept, chance included.
 MARGIN = 0.05
 # One string is completed by chance where an answer became more like this person's. Where one alone exceeds MARGIN, the margin
@@ -41,6 +43,14 @@ class TrainingText:
     group: str
     messages: list[dict]
     tools: list[dict] | None
+
+
+@dataclass(frozen=True)
+class Recital:
+    """Whether a model, given what stands before a string, would write exactly it; its log-probability in nats."""
+
+    completed: bool
+    log_p: float
 
 
 class Memorisation:
@@ -70,19 +80,22 @@ class Memorisation:
     def items(self) -> int:
         return len(self.rows)
 
-    def measure(self, subject: Subject, finished: Callable[[int], None]) -> list[bool]:
-        return completed(subject.model, self.rows, subject.fast, self.batch_tokens, finished)
+    def measure(self, subject: Subject, finished: Callable[[int], None]) -> list[Recital]:
+        return recitals(subject.model, self.rows, subject.fast, self.batch_tokens, finished)
 
-    def tell(self, found: OfThree[list[bool]]) -> Told:
-        """What is kept are hashes of what stands before the strings and of themselves together, so none can be guessed."""
+    def tell(self, found: OfThree[list[Recital]]) -> Told:
+        """Of the strings that the base model would not guess, those that each model completes.
+
+        What is kept are hashes of what stands before the strings and of themselves together, so none can be guessed.
+        """
         notes = ()
         if self.changed:
             notes = (
                 "the training data changed since this run; what it may have learned by heart was tried on the data as it is now",
             )
-        count = len(self.rows)
-        if count < FEWEST_UNITS:
-            few = "nothing rare enough to learn by heart (a name, a number, a phrase of one conversation only) was found in the training data"
+        tried = [i for i, base in enumerate(found.base) if not base.log_p >= GUESSED]
+        if len(tried) < FEWEST_UNITS:
+            few = "the training data has next to nothing that could be learned by heart (names, numbers and phrases of a single conversation that the base model would not guess), so that was not tried"
             return Told(notes=(*notes, few))
         measure = Measure(
             name="memorisation",
@@ -92,11 +105,11 @@ class Memorisation:
             better="lower",
             role=GUARD,
             compare=PASSED,
-            margin=max(MARGIN, ONE_BY_CHANCE / (count + 2)),
+            margin=max(MARGIN, ONE_BY_CHANCE / (len(tried) + 2)),
             least=0.0,
-            items=tuple(_hash(row) for row in self.rows),
+            items=tuple(_hash(self.rows[i]) for i in tried),
             **{
-                who: tuple(map(float, getattr(found, who)))
+                who: tuple(_value(getattr(found, who)[i]) for i in tried)
                 for who in ("candidate", "current", "base")
             },
         )
@@ -195,27 +208,36 @@ def _place(tokenizer, tokens: list[int], string: str) -> tuple[int, int] | None:
     return start, bisect_left(counts, at + len(string), key=characters)
 
 
-def completed(
+def recitals(
     model,
     rows: list[TokenRow],
     fast: FastSettings,
     batch_tokens: int,
     finished: Callable[[int], None] = lambda count: None,
-) -> list[bool]:
-    """For each row whether the model, given what stands before the targets, would write exactly them.
+) -> list[Recital]:
+    """How a model goes on where each row's targets begin, without writing: the likeliest token at each place of the string
+    is looked up in one pass, and all of them are right just where greedy decoding writes the string.
 
-    The likeliest token at each place is looked up in one pass: all of them are right just where greedy decoding writes the
-    string. batch_tokens and finished are as for losses.row_losses.
+    batch_tokens and finished are as for losses.row_losses.
     """
-    found = [False] * len(rows)
+    found: list = [None] * len(rows)
     for chosen in validation_set.in_batches(rows, batch_tokens):
         batch = collate([rows[i] for i in chosen], fast.shared_prefix)
-        wrong = (likeliest_tokens(model, batch, fast) != batch["targets"]) & (batch["weights"] > 0)
-        counts = mx.zeros((len(chosen),)).at[batch["row"]].add(wrong.astype(mx.float32))
-        for i, count in zip(chosen, counts.tolist(), strict=True):
-            found[i] = not count
+        likeliest, log_p = likeliest_tokens(model, batch, fast)
+        real = batch["weights"] > 0
+        wrong, sums = (
+            mx.zeros((len(chosen),)).at[batch["row"]].add(mx.where(real, values, 0.0)).tolist()
+            for values in ((likeliest != batch["targets"]).astype(mx.float32), log_p)
+        )
+        for i, errors, total in zip(chosen, wrong, sums, strict=True):
+            found[i] = Recital(not errors, total)
         finished(len(chosen))
     return found
+
+
+def _value(recital: Recital) -> float:
+    """1 where it was completed. What is not finite stays so, for the gate closes on it."""
+    return float(recital.completed) if math.isfinite(recital.log_p) else math.nan
 
 
 def _hash(row: TokenRow) -> str:

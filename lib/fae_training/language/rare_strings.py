@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fae_training.message_forms import is_target
 
 # Words of a string at most, and its characters at least: shorter ones are guessed too easily.
-WORDS, CHARACTERS = 6, 12
+WORDS, CHARACTERS = 6, 8
 # A number of so many digits is long enough by itself.
 DIGITS = 4
 # Strings of one conversation that are best taken together: what stands before the last holds all the others.
@@ -141,17 +141,18 @@ def _is_name(word: str, is_first: bool) -> bool:
 def _end(text: str, words: list[_Word], rare: list[bool], at: int, new: set) -> int | None:
     """The end of the string that begins at word `at`; None where none does.
 
-    It begins with a rare word and ends with one where that is long enough, else it is WORDS words of which any three
-    that follow each other are rare.
+    It begins and ends with a rare word and has no two others in a row, or it is WORDS words of which any three that follow
+    each other are rare. A word at its end that this person's answers have often would make it a matter of style.
     """
     most = min(at + WORDS, len(words))
     if rare[at]:
-        last = max(i for i in range(at, most) if rare[i])
-        for end in range(last + 1, most + 1):
-            string = text[words[at].start : words[end - 1].end]
-            if len(string) >= CHARACTERS or sum(map(str.isdigit, string)) >= DIGITS:
-                return end
-        return None
+        end = at + 1
+        for i in range(at + 1, most):
+            if rare[i] and i - end < 2:
+                end = i + 1
+        string = text[words[at].start : words[end - 1].end]
+        is_long = len(string) >= CHARACTERS or sum(map(str.isdigit, string)) >= DIGITS
+        return end if is_long else None
     some = [word.text for word in words[at:most]]
     triples = list(zip(some, some[1:], some[2:], strict=False))
     if len(some) < WORDS or any(rare[at:most]) or not all(t in new for t in triples):
@@ -160,10 +161,14 @@ def _end(text: str, words: list[_Word], rare: list[bool], at: int, new: set) -> 
 
 
 def _sentences(text: str) -> Iterator[list[_Word]]:
-    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
-    words = _words(text)
-    for end in [*ends, len(text)]:
-        sentence = [word for word in words if word.start < end]
-        words = words[len(sentence) :]
-        if sentence:
-            yield sentence
+    ends = iter([*(match.end() for match in _SENTENCE_END.finditer(text)), len(text) + 1])
+    end, sentence = next(ends), []
+    for word in _words(text):
+        while word.start >= end:
+            end = next(ends)
+            if sentence:
+                yield sentence
+                sentence = []
+        sentence.append(word)
+    if sentence:
+        yield sentence

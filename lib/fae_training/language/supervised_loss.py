@@ -45,16 +45,19 @@ def token_log_probabilities(model, batch: dict, fast: FastSettings):
 
 
 def likeliest_tokens(model, batch: dict, fast: FastSettings):
-    """The token that the model takes for the likeliest where each supervised one stands [supervised]."""
-    if not fast.supervised_only:
-        return mx.argmax(_all_logits(model, batch, fast)[batch["predictors"]], axis=-1)
-    hidden = hidden_states(model, batch, fast)[batch["predictors"]]
-    found = []
-    for start in range(0, hidden.shape[0], WHOLE_ROWS):
-        logits = output_layer(model)(hidden[start : start + WHOLE_ROWS])
-        found.append(mx.argmax(logits, axis=-1))
-        mx.eval(found)
-    return mx.concatenate(found)
+    """(the token that the model takes for the likeliest where each supervised one stands, log p of the supervised one)."""
+    predictors, targets = batch["predictors"], batch["targets"]
+    if fast.supervised_only:
+        states, logits_of = hidden_states(model, batch, fast)[predictors], output_layer(model)
+    else:
+        states, logits_of = _all_logits(model, batch, fast)[predictors], lambda logits: logits
+    likeliest, log_p = [], []
+    for start in range(0, targets.shape[0], WHOLE_ROWS):
+        logits = logits_of(states[start : start + WHOLE_ROWS])
+        likeliest.append(mx.argmax(logits, axis=-1))
+        log_p.append(_log_probabilities(logits, targets[start : start + WHOLE_ROWS]))
+        mx.eval(likeliest[-1], log_p[-1])
+    return mx.concatenate(likeliest), mx.concatenate(log_p)
 
 
 def _all_logits(model, batch: dict, fast: FastSettings):

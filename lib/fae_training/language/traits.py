@@ -18,8 +18,8 @@ AVOIDED = 2.0
 MOST = 5
 _OPENING_WORDS, _CLOSING_WORDS = 4, 8
 _CALLED = re.compile(r",\s+(\w[\w'’-]*)\s*(?=[.!?,]|$)")
-_LIST_LINE = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+\S", re.MULTILINE)
-_MARKDOWN = re.compile(r"\*\*\S|^#{1,6} |`[^`]+`|\[[^\]]+\]\(", re.MULTILINE)
+_LIST_LINE = re.compile(r"^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
+_MARKDOWN = re.compile(r"\*\*\S|^#{1,6} |`[^`]+`|\[[^][\n]{1,200}\]\(", re.MULTILINE)
 _EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]")
 _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 
