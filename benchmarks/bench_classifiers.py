@@ -172,8 +172,10 @@ def recall_by_speaker(classifier: Classifier, quiet, spoken) -> dict[str, dict[s
         highest = streams.peaks(streams.smoothed(silent[:, column], chunks))
         score = streams.smoothed(said[:, column], chunks)
         best, _ = streams.scores_of_events(score, spoken.events, trigger, classifier.window)
-        events = zip(spoken.events, spoken.speakers, strict=True)
-        speakers = np.array([speaker for event, speaker in events if event[0] == trigger])
+        events = zip(spoken.events, spoken.groups, strict=True)
+        speakers = np.array(
+            [group.removeprefix("speaker ") for event, group in events if event[0] == trigger]
+        )
         detected = best > highest[int(quiet.hours)]
         found[trigger] = {s: float(detected[speakers == s].mean()) for s in np.unique(speakers)}
     return found

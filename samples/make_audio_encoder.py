@@ -224,7 +224,7 @@ def trained_on_words(arguments) -> tuple[dict, dict]:
         shares=dict.fromkeys((*words, "silence", "noise"), 1 / (len(words) + 2)),
         pretrained=(),
     )
-    quiet = synthetic_sounds.generated(kind, [], {}, GENERATED_SECONDS, arguments.seed)
+    quiet = synthetic_sounds.generated(kind, {}, GENERATED_SECONDS, arguments.seed)
     quiet = [r for r in quiet if r.class_name in kind.classes]
     train = [r for n, r in enumerate(recordings) if n % HELD_OUT]
     held = recordings[::HELD_OUT]

@@ -23,7 +23,7 @@
 
 Reads keyword/samples/<class>/, and speech_verifier/samples/ as speech and noise. Phrases of a class with few recordings are
 synthesised by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
-(model.safetensors, model.json, self_test.safetensors, model.onnx), hard_negatives.npz, held_out.npz, train_metrics.json.
+(model.safetensors, model.json, self_test.safetensors, model.onnx), hard_negatives.npz, held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound, synthesised clips for each trigger with few recordings,
 minutes of stream to choose the operating thresholds on):
   smoke      20   32  3e-3    40   40   2
@@ -33,6 +33,7 @@ Exit status: 0 done, 2 a folder is not a class, 3 no consent (audio) or too soon
 """
 
 from fae_training import calling, launch, results
+from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.classifiers import preflight
 from fae_training.kinds import KINDS
@@ -58,14 +59,14 @@ def train(run, session) -> results.Trained:
     return results.Trained(training.train(run, session))
 
 
-def score(run, session) -> dict:
-    """The worker's task in a fresh process: the saved classifier against the one in use, on held-out sounds."""
+def score(run, session) -> Benchmark:
+    """The worker's task in a fresh process: the saved classifier against the one in use, on sounds that judge."""
     from fae_training.classifiers import scoring
 
     return scoring.score(run, session)
 
 
-def verify(run, session) -> dict:
+def verify(run, session) -> results.Verification:
     """The worker's task before a deployment counts: the files, loaded afresh, pass their own self-test."""
     from fae_training.classifiers import scoring
 

@@ -22,7 +22,7 @@
 
 Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are generated
 in addition. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/ (model.safetensors,
-model.json, self_test.safetensors, model.onnx), held_out.npz, train_metrics.json.
+model.json, self_test.safetensors, model.onnx), held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound):
   smoke      20   32  3e-3   40
   light    1000  128  3e-3  600
@@ -31,6 +31,7 @@ Exit status: 0 done, 2 a folder is not a class, 3 no consent (audio) or too soon
 """
 
 from fae_training import calling, launch, results
+from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.classifiers import preflight
 from fae_training.kinds import KINDS
@@ -50,20 +51,20 @@ def prepare(call: Call, settings) -> Preflight:
 
 
 def train(run, session) -> results.Trained:
-    """The worker's task: gather the sounds, train, choose thresholds on streams, save."""
+    """The worker's task: gather the sounds, train, save."""
     from fae_training.classifiers import training
 
     return results.Trained(training.train(run, session))
 
 
-def score(run, session) -> dict:
-    """The worker's task in a fresh process: the saved classifier against the one in use, on held-out sounds."""
+def score(run, session) -> Benchmark:
+    """The worker's task in a fresh process: the saved classifier against the one in use, on sounds that judge."""
     from fae_training.classifiers import scoring
 
     return scoring.score(run, session)
 
 
-def verify(run, session) -> dict:
+def verify(run, session) -> results.Verification:
     """The worker's task before a deployment counts: the files, loaded afresh, pass their own self-test."""
     from fae_training.classifiers import scoring
 

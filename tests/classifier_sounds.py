@@ -17,7 +17,7 @@ def tones(hertz, seconds_each=0.12, level=0.2):
 
 
 def clip(class_name, random, voice=1.0):
-    """One second: wake rises, interrupt falls, speech jumps, noise hisses, silence is nearly nothing; music is a long chord."""
+    """One second: wake rises, interrupt falls, speech jumps quickly, noise hisses, silence is nearly nothing; music is a long chord."""
     room = 1e-4 * random.standard_normal(RATE)
     if class_name == "silence":
         return room
@@ -27,24 +27,33 @@ def clip(class_name, random, voice=1.0):
         time = np.arange(RATE) / RATE
         return room + 0.1 * sum(np.sin(2 * np.pi * 220 * voice * r * time) for r in (1, 1.25, 1.5))
     steps = {"wake": (300, 500, 800, 1300), "interrupt": (1300, 800, 500, 300)}.get(class_name)
+    # Speech is twice as fast, so that no piece of it, at another pitch, is one of the words.
+    seconds_each = 0.12 if steps else 0.06
     if steps is None:
-        steps = random.choice([250, 400, 650, 1000], size=6)
-    word = tones(np.array(steps) * voice * random.uniform(0.97, 1.03))
+        steps = random.choice([250, 400, 650, 1000], size=12)
+    word = tones(np.array(steps) * voice * random.uniform(0.97, 1.03), seconds_each)
     at = random.integers(0, RATE - len(word))
     room[at : at + len(word)] += word * random.uniform(0.5, 1.5)
     return room
 
 
+# The hash judges on six of so many speakers, and chooses by five. With the sounds of nobody it judges on 18 groups, enough
+# for the gate to tell better from worse.
+ENOUGH_SPEAKERS = 32
+
+
 def fill(home, kind, classes, speakers=5, each=4, seed=0):
-    """Clips in the samples folders of a state directory, named after their speakers."""
+    """Clips in the samples folders of a state directory: words by `speakers` people, and twice as much sound of nobody."""
     random = np.random.default_rng(seed)
     for class_name in classes:
         folder = home / kind / "samples" / class_name
         folder.mkdir(parents=True, exist_ok=True)
-        for speaker in range(speakers):
-            for number in range(each):
-                samples = clip(class_name, random, 0.85 + 0.08 * speaker)
-                soundfile.write(folder / f"s{speaker}--{class_name}-{number}.wav", samples, RATE)
+        said = class_name in ("wake", "interrupt", "speech")
+        for number in range(speakers * each * (1 if said else 2)):
+            speaker = number // each
+            samples = clip(class_name, random, 0.85 + 0.08 * (speaker % 5))
+            name = f"s{speaker}--{class_name}-{number % each}" if said else f"{class_name} {number}"
+            soundfile.write(folder / f"{name}.wav", samples, RATE)
 
 
 def convolutions_of(number: int) -> Network:

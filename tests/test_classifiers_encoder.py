@@ -87,10 +87,10 @@ def test_words_that_it_was_not_trained_on_are_told_apart_in_any_voice(number, sp
     class ClassifierKind:
         classes, triggers = ("wake",), ("wake",)
 
-    power, _, names = held_out_windows(recordings, ClassifierKind, ONE_SECOND, most=1)
+    power, _, said = held_out_windows(recordings, ClassifierKind, ONE_SECOND, most=1)
     assert len(power) == len(spoken)
-    words = np.array([name.split("--")[1] for name in names])
-    voices = np.array([name.split("--")[0] for name in names])
+    words = np.array([recording.name for recording in said])
+    voices = np.array([recording.speaker for recording in said])
     x = normalised(np.log(power + LOG_FLOOR))
     found = share_told_apart(convolutions_of(number), x, words, voices)
     untrained = with_random_weights(convolutions_of(number))

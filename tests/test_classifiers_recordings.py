@@ -1,4 +1,4 @@
-"""What lies in the samples folders: found, refused by name, and split so that no speaker is on both sides."""
+"""What lies in the samples folders: found, read, and refused by name."""
 
 import subprocess
 import sys
@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from fae_training.classifiers import recordings, sound_files, training_data
+from fae_training.classifiers import imports, recordings, sound_files
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.classifiers.sound_files import Recording
 from fae_training.errors import BadRequest
 from fae_training.state import Home
 
@@ -101,6 +100,14 @@ def test_the_name_before_two_hyphens_is_the_speaker(home, samples):
     ]
 
 
+def test_clips_of_one_recording_are_one_group_by_the_name_that_add_samples_gives_them(home):
+    first, second = sound(home / "a.wav", seed=1), sound(home / "b.wav", seed=2)
+    clips_of_rain = [imports.Sample(path, "noise", None, "rain") for path in (first, second)]
+    sound_files.keep(Home(home), "keyword", clips_of_rain)
+    loaded, _ = load(home)
+    assert len(loaded) == 2 and {r.group for r in loaded} == {"recording rain"}
+
+
 def test_samples_of_the_other_kind_are_borrowed_under_the_class_that_they_are_here(home, samples):
     sound(samples / "wake" / "a.wav", seed=1)
     sound(home / "speech_verifier" / "samples" / "music" / "song.wav", seed=2)
@@ -109,82 +116,6 @@ def test_samples_of_the_other_kind_are_borrowed_under_the_class_that_they_are_he
     assert {r.class_name for r in loaded} == {"wake", "noise"}
     sound(home / "speech_verifier" / "samples" / "music" / "another.wav", seed=3)
     assert recordings.scan(Home(home), KEYWORD).fingerprint != before
-
-
-def made(class_name, speaker, count, seed=0):
-    return [
-        Recording(class_name, speaker, f"{class_name} {speaker} {n}", "recorded", np.zeros(1))
-        for n in range(count)
-    ]
-
-
-def test_no_speaker_and_no_recording_is_on_both_sides():
-    everything = [r for s in range(12) for c in ("wake", "speech") for r in made(c, f"s{s}", 5)]
-    everything += made("noise", None, 30)
-    for seed in range(5):
-        train, valid, notes = training_data.split(everything, 0.2, seed)
-        assert not {r.group for r in train} & {r.group for r in valid}
-        assert len(train) + len(valid) == 150
-        for name, total in (("wake", 60), ("speech", 60), ("noise", 30)):
-            held = sum(r.class_name == name for r in valid)
-            assert 0.15 * total <= held <= 0.4 * total, (seed, name, held)
-        assert notes == []
-
-
-def test_at_most_half_of_a_class_is_held_out():
-    """Whoever recorded more than that stays in training; exactly half may go."""
-    most = [
-        r for who, n in zip("abcde", (60, 5, 5, 5, 5), strict=True) for r in made("wake", who, n)
-    ]
-    half = [
-        r for who, n in zip("abcd", (40, 20, 10, 10), strict=True) for r in made("wake", who, n)
-    ]
-    held = {"most": set(), "half": set()}
-    for seed in range(20):
-        for name, everything in (("most", most), ("half", half)):
-            _, valid, _ = recordings.split(everything, 0.2, seed)
-            held[name] |= {len(valid)}
-            assert "a" not in {r.speaker for r in valid} or len(valid) == 40
-    assert held["most"] == {20} and max(held["half"]) == 40
-
-
-def test_one_speaker_alone_is_split_by_recording_and_the_figure_called_optimistic():
-    everything = made("wake", "anna", 20) + made("noise", None, 20)
-    _, valid, notes = training_data.split(everything, 0.2, 0)
-    assert sum(r.class_name == "wake" for r in valid) == 4
-    assert "all recordings of wake are of one speaker: the figures are optimistic" in notes[0]
-
-
-def test_a_synthesised_voice_is_not_held_out_in_the_place_of_a_person():
-    everything = [r for s in range(5) for r in made("wake", f"s{s}", 4)]
-    spoken = [
-        Recording("wake", f"robot {n % 9}", f"{n}", "synthesised", np.zeros(1)) for n in range(90)
-    ]
-    _, valid, _ = training_data.split(everything + spoken, 0.2, 0)
-    assert sum(r.origin == "recorded" for r in valid) == 4
-    assert sum(r.origin == "synthesised" for r in valid) >= 18
-
-
-def test_two_speakers_are_split_by_recording_and_the_figure_called_optimistic():
-    everything = made("wake", "anna", 10) + made("wake", "ben", 10)
-    _, valid, notes = training_data.split(everything, 0.2, 0)
-    assert len(valid) == 4
-    assert "all recordings of wake are of 2 speakers: the figures are optimistic" in notes[0]
-
-
-def test_ten_clips_beside_ten_thousand_still_have_two_held_out():
-    everything = [r for s in range(5) for r in made("wake", f"w{s}", 2)]
-    everything += [r for s in range(200) for r in made("speech", f"s{s}", 50)]
-    _, valid, _ = training_data.split(everything, 0.2, 0)
-    assert sum(r.class_name == "wake" for r in valid) == 2
-    assert 1_800 <= sum(r.class_name == "speech" for r in valid) <= 2_200
-
-
-def test_a_class_with_one_recording_stays_in_training_and_says_so():
-    everything = made("wake", "anna", 1) + made("noise", None, 20)
-    train, _, notes = training_data.split(everything, 0.2, 0)
-    assert any(r.class_name == "wake" for r in train)
-    assert "no recording of wake could be held out" in notes[0]
 
 
 LIGHT = """

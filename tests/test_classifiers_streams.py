@@ -1,15 +1,15 @@
 """Streams of sound, and the measures and thresholds that are taken on them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import classifier_sounds
-from fae_training import runs
-from fae_training.classifiers import measures, scoring, streams
+from fae_training.classifiers import measures, streams
 from fae_training.classifiers.classes import CLASSIFIERS, LAYERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
 from fae_training.classifiers.sound_files import Recording
-from fae_training.state import Home
 
 KEYWORD = CLASSIFIERS["keyword"]
 
@@ -36,8 +36,8 @@ def test_a_stream_is_as_long_as_asked_and_has_triggers_only_when_asked(clips):
     assert quiet.events == []
     assert len(quiet.log_mel) == pytest.approx(60 / 0.012, rel=0.02)
     assert quiet.hours == pytest.approx(1 / 60, rel=0.02)
-    assert len(spoken.events) == len(spoken.speakers) == 10
-    assert set(spoken.speakers) <= {"s0", "s1", "s2", "s3"}
+    assert len(spoken.events) == len(spoken.groups) == 10
+    assert set(spoken.groups) <= {"speaker s0", "speaker s1", "speaker s2", "speaker s3"}
     for name, first, end in spoken.events:
         assert name in KEYWORD.triggers
         inside = spoken.log_mel[first + 5 : end - 5].mean()
@@ -122,7 +122,7 @@ def chosen_on(false_peaks, words, rate):
     events = [("wake", 3 * at + 20, 3 * at + 79) for at in range(100, 100 + 190 * len(words), 190)]
     quiet = streams.StreamOfSound(np.zeros((3 * chunks, 1)), [])
     spoken = streams.StreamOfSound(np.zeros((3 * length, 1)), events)
-    chosen = streams.choose(scores, quiet, spoken, rate)["wake"]
+    chosen = streams.choose_thresholds(scores, quiet, spoken, rate)["wake"]
     return chosen, streams.measure(scores, quiet, spoken, {"wake": chosen})["wake"]
 
 
@@ -183,26 +183,41 @@ def test_thresholds_are_chosen_against_speech_in_other_voices_too(clips):
     speech = [r for r in clips if r.class_name == "speech"]
     assert len(more) == 2 * len(speech) and {r.class_name for r in more} == {"speech"}
     assert all(not np.array_equal(m.samples, r.samples) for m in more for r in speech)
-    made = streams.held_out_streams(clips, KEYWORD, 1.0, 0)
+    quiet, spoken = streams.choosing_streams(clips, KEYWORD, 1.0, 0)
     as_they_are = streams.compose(clips, KEYWORD, 120, 0, with_events=False)
-    assert not np.array_equal(made["choose_quiet"].log_mel, as_they_are.log_mel)
-    measured = streams.compose(clips, KEYWORD, 60, 2, with_events=False)
-    assert np.array_equal(made["measure_quiet"].log_mel, measured.log_mel)
-    assert made["choose_quiet"].hours == pytest.approx(2 * made["measure_quiet"].hours, rel=0.02)
-    assert made["choose_quiet"].events == [] != made["choose_spoken"].events
+    assert not np.array_equal(quiet.log_mel, as_they_are.log_mel)
+    measured = streams.judging_streams(clips, KEYWORD, 1.0, 0)
+    as_they_are = streams.compose(clips, KEYWORD, 60, 2, with_events=False)
+    assert np.array_equal(measured["quiet"].log_mel, as_they_are.log_mel)
+    assert quiet.hours == pytest.approx(2 * measured["quiet"].hours, rel=0.02)
+    assert quiet.events == measured["quiet"].events == []
+    assert len(spoken.events) > 0 and len(measured["spoken"].events) == 10
 
 
-def test_a_trigger_that_was_never_detected_has_no_latency(tmp_path):
-    run = runs.create(Home(tmp_path), "keyword", {})
-    told = {"spoken": 8, "false_alarms_per_hour": 0.5}
-    on_streams = {
-        "candidate": {
-            "wake": told | {"recall": 0.5, "latency_ms": 640.0},
-            "interrupt": told | {"recall": 0.0, "latency_ms": None},
-        }
+def test_triggers_are_measured_as_people_say_them_where_anybody_does(clips):
+    robots = [
+        replace(r, speaker="robot", origin="synthesised") for r in clips if r.class_name == "wake"
+    ]
+    people = streams.judging_streams(clips + robots, KEYWORD, 2.0, 0)["spoken"]
+    assert "speaker robot" not in people.groups
+    nobody = [r for r in clips if r.class_name != "wake"]
+    spoken = streams.judging_streams(nobody + robots, KEYWORD, 2.0, 0)["spoken"]
+    said = {
+        group
+        for (name, *_), group in zip(spoken.events, spoken.groups, strict=True)
+        if name == "wake"
     }
-    notes = scoring._notes(run, KEYWORD, np.eye(5), on_streams, 0.2)
-    assert (
-        "wake: 50% of 8 detected, 640 ms after the word began, 0.5 false alarms per hour." in notes
-    )
-    assert "interrupt: 0% of 8 detected, 0.5 false alarms per hour." in notes
+    assert said == {"speaker robot"}
+
+
+def test_an_alarm_belongs_to_the_scene_that_its_window_ends_in():
+    window, size = 79, streams.SCENE_FRAMES
+    score = np.zeros((3 * size - window) // 3 + 1)
+    # It begins in the first scene and ends in the second.
+    score[(size - window) // 3 + 1] = score[-1] = 1.0
+    scores = Scores({3 * size: score, 300: np.zeros(100)})
+    quiet = streams.StreamOfSound(np.zeros((3 * size, 1)), [])
+    spoken = streams.StreamOfSound(np.zeros((300, 1)), [])
+    trigger = {"threshold": 0.5, "smoothing_chunks": 1, "refractory_chunks": 36}
+    found = streams.measure(scores, quiet, spoken, {"wake": trigger})["wake"]
+    assert (found["false_alarms"], found["scenes_with_alarms"]) == (2, [1, 2])

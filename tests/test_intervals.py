@@ -45,6 +45,11 @@ def test_a_gain_of_every_unit_is_proven_by_twenty_of_them():
     assert intervals.of_mean([rng.gauss(0.1, 0.08) for _ in range(20)], 0.025).low > 0
 
 
+def test_a_dozen_units_that_all_gained_much_prove_it_and_five_do_not():
+    assert intervals.of_mean([0.67, 0.9, 1.0, 0.8] * 3, 0.0125).low > 0.2
+    assert intervals.of_mean([0.67, 0.7, 0.8, 0.75, 0.7], 0.0125).low < 0
+
+
 def test_equal_answers_prove_no_gain_and_bound_the_loss():
     found = intervals.of_mean([0.0] * 100, 0.025)
     assert found.mean == 0 and -0.02 < found.low < 0 < found.high < 0.02

@@ -9,31 +9,43 @@ import pytest
 
 import calls
 import classifier_sounds
+from fae_training import deployment, gate, state
 from fae_training.classifiers import scoring
 from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.classifiers.parts_of_sounds import mark
 from fae_training.classifiers.runtime import load
+from fae_training.errors import Missing
 from fae_training.runs import Run
 from fae_training.state import Home
 from quiet_session import QuietSession
 
-# A smoke run, but long enough to learn the tones.
-ENOUGH = ("--preset", "smoke", "--steps", "160", "--synthesise", "never")
+# A smoke run, but long enough to learn the tones, and with enough music and noise to choose thresholds by.
+ENOUGH = ("--preset", "smoke", "--steps", "200", "--synthesise", "never")
+GENERATED_SECONDS = 200
+FEW_STEPS = ("--steps", "20")
 
 
-def trained(directory, kind):
+def trained(directory, kind, speakers=classifier_sounds.ENOUGH_SPEAKERS, *options):
     home = directory / "home"
     calls.answer("setup", "--consent", "audio", home=home)
-    classifier_sounds.fill(home, kind, CLASSIFIERS[kind].classes)
-    started = calls.answer(f"train_{kind}", *ENOUGH, home=home)
-    state = calls.wait_until_ended(started["run"], home)
+    classifier_sounds.fill(home, kind, CLASSIFIERS[kind].classes, speakers, each=2)
+    if speakers == classifier_sounds.ENOUGH_SPEAKERS:
+        state.write_json(home / "config.json", {kind: {"generated_seconds": GENERATED_SECONDS}})
+    started = calls.answer(f"train_{kind}", *ENOUGH, *options, home=home)
+    ended = calls.wait_until_ended(started["run"], home)
     log = (home / "runs" / started["run"] / "train.log").read_text()
-    assert state["status"] == "completed", log
+    assert ended["status"] == "completed", log
     return home, home / "runs" / started["run"]
 
 
 @pytest.fixture(scope="module")
 def keyword(tmp_path_factory):
     return trained(tmp_path_factory.mktemp("keyword"), "keyword")
+
+
+@pytest.fixture(scope="module")
+def of_two_people(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("two"), "keyword", 2, *FEW_STEPS)
 
 
 def metrics(run):
@@ -44,20 +56,36 @@ def measure(run, name):
     return next(m for m in metrics(run)["benchmark"]["measures"] if m["name"] == name)
 
 
+def figure(run, name):
+    return next(f for f in metrics(run)["benchmark"]["figures"] if f["name"] == name)
+
+
 def test_the_keyword_classifier_learns_words_of_speakers_that_it_never_heard(keyword):
     home, run = keyword
-    sides = {
-        side: {
-            row["speaker"]
+    rows = {
+        side: [
+            row
             for row in map(json.loads, (home / "data" / "keyword" / f"{side}.jsonl").open())
-            if row["origin"] == "recorded"
-        }
+            if row["speaker"]
+        ]
         for side in ("train", "valid")
     }
-    assert sides["train"] and sides["valid"] and not sides["train"] & sides["valid"]
-    found = measure(run, "macro_f1_97_frames")
-    assert found["candidate"] > 0.8
-    assert found["base"] < 0.2  # always the commonest class
+    parts = {"train": {row["speaker"] for row in rows["train"]}}
+    for part in ("choose", "judge"):
+        parts[part] = {row["speaker"] for row in rows["valid"] if row["part"] == part}
+    assert parts["judge"] == {"s9", "s15", "s18", "s22", "s27", "s31"}
+    assert parts["choose"] == {"s0", "s4", "s17", "s19", "s30"}
+    assert len(parts["train"]) == 21 and not parts["train"] & (parts["choose"] | parts["judge"])
+    found = measure(run, "right_class_97_frames")
+    assert {item for item in found["items"] if item.startswith("speaker ")} == {
+        f"speaker {who}" for who in parts["judge"]
+    }
+    assert len(found["items"]) == 18, "each recording of silence and noise is judged by itself"
+    assert np.mean(found["candidate"]) > 0.8
+    assert found["base"] == found["current"] and np.mean(found["base"]) < 0.3
+    told = figure(run, "macro_f1_97_frames")
+    assert told["candidate"] > 0.8
+    assert told["base"] < 0.2  # always the commonest class
 
 
 def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_path):
@@ -70,8 +98,47 @@ def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_pa
         kept[name.replace("_97", "_79")] = of_word[:, 9:88] if name == "windows_97" else of_word
     np.savez(copied.path / "runs" / run.name / "held_out.npz", **kept)
     judged = scoring.score(Run(copied, run.name), QuietSession())
-    found = {m["name"]: m["candidate"] for m in judged["measures"]}
-    assert found["accuracy_79_frames"] > 0.5 and "accuracy_97_frames" not in found
+    found = {m.name: m.candidate for m in judged.measures}
+    assert np.mean(found["right_class_79_frames"]) > 0.5 and "right_class_97_frames" not in found
+
+
+def test_a_run_of_a_version_that_kept_nothing_apart_says_to_train_again(keyword, tmp_path):
+    home, run = keyword
+    copied = Home(tmp_path / "home")
+    shutil.copytree(home, copied.path)
+    arrays = dict(np.load(run / "held_out.npz"))
+    arrays.pop("apart")
+    np.savez(copied.path / "runs" / run.name / "held_out.npz", **arrays)
+    with pytest.raises(Missing, match="kept no recordings apart") as missing:
+        scoring.score(Run(copied, run.name), QuietSession())
+    assert missing.value.hint == "uv run scripts/train_keyword.py --preset smoke"
+
+
+def test_what_the_deployed_classifier_was_trained_on_is_not_judged_on(keyword, tmp_path):
+    home = Home(tmp_path / "home")
+    shutil.copytree(keyword[0], home.path)
+    run = Run(home, keyword[1].name)
+    deployment.deploy(home, run)
+    with_itself = scoring.score(run, QuietSession())
+    assert with_itself.current_run == run.id
+    assert (with_itself.outputs > 0, with_itself.outputs_changed) == (True, 0)
+    refused = gate.decide(with_itself, 1)
+    assert refused.verdict == "fail" and "Nothing changed" in refused.reasons[-1]
+
+    parts = state.read_json(run.file("parts.json"))
+    known = [mark("speaker s9"), mark("recording noise 23")]
+    state.write_json(run.file("parts.json"), parts | {"trained_on": parts["trained_on"] + known})
+    found = scoring.score(run, QuietSession())
+    (before, *_), (goal, *guards) = with_itself.measures, found.measures
+    assert set(before.items) - set(goal.items) == {"speaker s9", "recording noise 23"}
+    assert not any("speaker s9" in item for measure in guards for item in measure.items)
+    fewer = with_itself.outputs - found.outputs
+    assert f"{fewer} held-out recordings were not judged on" in " ".join(found.notes)
+
+    run.file("parts.json").unlink()
+    old = scoring.score(run, QuietSession())
+    assert "does not say what it was trained on" in " ".join(old.notes)
+    assert old.measures[0].items == before.items
 
 
 def test_the_receipt_says_what_was_applied(keyword):
@@ -79,18 +146,22 @@ def test_the_receipt_says_what_was_applied(keyword):
     assert applied["updates"] == metrics(keyword[1])["steps_done"]
     assert applied["batch_size"] == 32
     assert applied["trainable_parameters"] == 76_186
-    assert applied["sounds"]["train"]["wake"]["recorded"] == 16
+    assert applied["sounds"]["train"]["wake"]["recorded"] == 2 * 21
     assert set(applied["triggers"]) == {"interrupt", "wake"}
     assert 0.3 <= applied["triggers"]["wake"]["threshold"] < 1
 
 
 def test_the_streams_of_the_benchmark_count_recall_and_false_alarms(keyword):
-    streams = metrics(keyword[1])["benchmark"]["streams"]
+    streams = metrics(keyword[1])["benchmark"]["details"]["streams"]
     for name in ("wake", "interrupt"):
         assert streams[name]["spoken"] >= 3
         assert len(streams[name]["heard"]) == streams[name]["spoken"]
         assert 0 <= streams[name]["recall"] <= 1
         assert streams[name]["false_alarms"] >= 0
+        detected = measure(keyword[1], f"{name}_detected")
+        assert detected["candidate"] == streams[name]["heard"]
+        assert set(detected["base"]) == {0.0} and detected["role"] == "guard"
+        assert measure(keyword[1], f"{name}_no_false_alarm")["role"] == "report"
 
 
 def test_all_that_a_runtime_needs_is_in_adapters(keyword):
@@ -106,16 +177,15 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
     assert spec["self_test"]["vectors"] == 10
 
 
-def test_the_same_seed_gives_the_same_classifier(keyword, tmp_path):
-    home = shutil.copytree(keyword[0], tmp_path / "home")
-    started = calls.answer("train_keyword", *ENOUGH, home=home)
+def test_the_same_seed_gives_the_same_classifier(of_two_people, tmp_path):
+    home = shutil.copytree(of_two_people[0], tmp_path / "home")
+    started = calls.answer("train_keyword", *ENOUGH, *FEW_STEPS, home=home)
     assert calls.wait_until_ended(started["run"], home)["status"] == "completed"
-    ours, theirs = (
-        load(h / "runs" / r / "adapters")
-        for h, r in ((keyword[0], keyword[1].name), (home, started["run"]))
-    )
-    assert np.array_equal(ours.networks[0].layers[0].weight, theirs.networks[0].layers[0].weight)
-    assert ours.spec == theirs.spec
+    ours, theirs = (home / "runs" / run for run in (of_two_people[1].name, started["run"]))
+    assert state.read_json(ours / "parts.json") == state.read_json(theirs / "parts.json")
+    one, other = (load(run / "adapters") for run in (ours, theirs))
+    assert np.array_equal(one.networks[0].layers[0].weight, other.networks[0].layers[0].weight)
+    assert one.spec == other.spec
 
 
 def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keyword, tmp_path):
@@ -125,11 +195,8 @@ def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keywo
     calls.answer("propose", "--run", keyword[1].name, home=home)
     text = (home / "runs" / keyword[1].name / "proposal.md").read_text()
     assert "An update for your wake and stop words" in text
-    code = next(
-        w.strip("`*.")
-        for w in text.split()
-        if len(w.strip("`*.")) == 7 and w.strip("`*.")[3] == "-" and w.strip("`*.").isupper()
-    )
+    assert "hours of sound without triggers" in text and "is not shown" in text
+    code = calls.approval_code(home, keyword[1].name)
     calls.answer("deploy", "--run", keyword[1].name, "--code", code, home=home)
     active = json.loads((home / "active.json").read_text())
     assert active["keyword"]["run"] == keyword[1].name
@@ -137,9 +204,22 @@ def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keywo
     assert "keyword" not in json.loads((home / "active.json").read_text())
 
 
+def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
+    home, run = of_two_people
+    judged = calls.script("evaluate", "--run", run.name, "--json", home=home)
+    assert (judged.status, judged.json["verdict"]) == (3, "not_enough_evidence")
+    assert "too little data to keep some apart for judging" in judged.json["reasons"][0]
+    assert any("validation, also used to choose" in note for note in metrics(run)["notes"])
+    assert calls.script("propose", "--run", run.name, "--json", home=home).status == 3
+    rows = [json.loads(line) for line in (home / "data" / "keyword" / "valid.jsonl").open()]
+    assert {row["part"] for row in rows} == {"judge"}
+
+
 def test_the_verifier_tells_speech_music_and_noise_apart(tmp_path):
     _, run = trained(tmp_path, "speech_verifier")
-    assert measure(run, "accuracy_79_frames")["candidate"] > 0.8
+    assert np.mean(measure(run, "right_class_79_frames")["candidate"]) > 0.8
+    goals = {m["name"] for m in metrics(run)["benchmark"]["measures"] if m["role"] == "goal"}
+    assert goals == {"right_class_163_frames"}
     spec = json.loads((run / "adapters" / "model.json").read_text())
     assert (spec["window_frames"], spec["triggers"]) == (163, {})
 

@@ -27,12 +27,12 @@ class Estimate:
 
 
 def of_mean(gains: Sequence[float], alpha: float) -> Estimate:
-    """Bounds of the mean of `gains`, which are in the order in which their units came about: the furthest out of three.
+    """Bounds of the mean of `gains`, numbers from -1 to 1 in the order in which their units came about.
 
-    Student's t; Hall's transformation of it, for t is too sure of itself where gains are skewed (P. Hall, "On the removal of
-    skewness by transformation", J. R. Statist. Soc. B 54, 1992); and t of the means of blocks of about sqrt(n) neighbours,
-    for units that are correlated in time (batch means; Law and Carson, Operations Research 27, 1979). IMAGINARY units are
-    counted in. Raises ValueError where there is no gain or one that is not finite.
+    Student's t, made safe against what it is wrong about: skewed gains (P. Hall, "On the removal of skewness by
+    transformation", J. R. Statist. Soc. B 54, 1992), rare large losses, for which IMAGINARY units are counted in, and units
+    that are correlated in time (t of the means of about sqrt(n) neighbours: batch means, Law and Carson, Operations Research
+    27, 1979). Raises ValueError where there is no gain or one that is not finite.
     """
     if not gains or not all(map(math.isfinite, gains)):
         raise ValueError("gains are finite numbers, at least one")
@@ -57,28 +57,40 @@ def of_pass_rate(gained: int, lost: int, count: int, alpha: float) -> Estimate:
 
 
 def _lower_bound(gains: list[float], alpha: float) -> float:
-    bound = _bound_of_units([*gains, -IMAGINARY], alpha)
+    units = [*gains, -IMAGINARY]
+    by_t = _by_t(units, alpha)
+    bound = max(min(by_t, _by_hall(units, alpha)), min(by_t, _with_unseen_losses(gains, alpha)))
     if len(gains) < FEWEST_FOR_BLOCKS:
         return bound
     size = round(math.sqrt(len(gains)))
     blocks = [fmean(gains[i : i + size]) for i in range(0, len(gains) - size + 1, size)]
-    spread = stdev(blocks) / math.sqrt(len(blocks))
-    return min(bound, fmean(gains) - spread * t_quantile(1 - alpha, len(blocks) - 1))
+    return min(bound, fmean(gains) - fmean(blocks) + _by_t(blocks, alpha))
 
 
-def _bound_of_units(gains: list[float], alpha: float) -> float:
-    count, mean = len(gains), fmean(gains)
-    spread = stdev(gains, mean)
-    if spread == 0:
-        return mean
-    quantile = t_quantile(1 - alpha, count - 1)
-    skewness = fmean((gain - mean) ** 3 for gain in gains) / spread**3
-    by_t = mean - spread * quantile / math.sqrt(count)
+def _by_t(gains: list[float], alpha: float) -> float:
+    error = stdev(gains) / math.sqrt(len(gains))
+    return fmean(gains) - error * t_quantile(1 - alpha, len(gains) - 1)
+
+
+def _by_hall(gains: list[float], alpha: float) -> float:
+    count, mean, spread = len(gains), fmean(gains), stdev(gains)
+    skewness = fmean(((gain - mean) / (spread or 1.0)) ** 3 for gain in gains)
     if abs(skewness) < 1e-6:  # the transformation is the identity there
-        return by_t
+        return _by_t(gains, alpha)
+    quantile = t_quantile(1 - alpha, count - 1)
     inner = 1 + skewness * (quantile / math.sqrt(count) - skewness / (6 * count))
     root = math.copysign(abs(inner) ** (1 / 3), inner)
-    return min(by_t, mean - spread * 3 / skewness * (root - 1))
+    return mean - spread * 3 / skewness * (root - 1)
+
+
+def _with_unseen_losses(gains: list[float], alpha: float) -> float:
+    """The mean if losses of 1, the largest there are, were as frequent as they can be without one among the gains.
+
+    An event that n units do not show happens, with error alpha, in at most ln(1/alpha) of n more (the "rule of three"). Where
+    the mean is above 0 even so, Hall's correction has nothing to add.
+    """
+    unseen = math.log(1 / alpha)
+    return (sum(gains) - unseen) / (len(gains) + unseen)
 
 
 def t_quantile(probability: float, degrees: int) -> float:

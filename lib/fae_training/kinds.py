@@ -146,7 +146,6 @@ CLASSIFIER = (
     Setting("label_smoothing", Range(0, 0.5, open_above=True), 0.02),
     Setting("dropout", Range(0, 1, open_above=True), 0.2),
     Setting("patience", count(1_000_000), 8),
-    Setting("held_out_share", Range(0, 1, open_below=True, open_above=True), 0.15),
     Setting("generated_seconds", count(100_000)),
     Setting(
         "synthesise",

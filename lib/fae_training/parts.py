@@ -24,8 +24,13 @@ Item = TypeVar("Item")
 
 def part_of(group: str) -> str:
     """The part of the group with this id."""
-    place = _hash("held out? " + group) % 100
+    place = place_of(group)
     return JUDGE if place < JUDGE_PERCENT else CHOOSE if place < HELD_OUT_PERCENT else TRAIN
+
+
+def place_of(group: str) -> int:
+    """From 0 to 99: where the hash puts a group. Those with the lowest places are held out."""
+    return _hash("held out? " + group) % 100
 
 
 def part_of_held_out(group: str) -> str:

@@ -1,10 +1,28 @@
-"""The benchmark of a classifier: the candidate and the current one on the same held-out windows and streams."""
+"""The benchmark of a classifier: the candidate and the current one on the same judged windows and streams.
+
+The goal's units are speakers, and recordings without one: windows of one person are alike, so a hundred of them are not a
+hundred pieces of evidence. Only what people recorded counts; sounds that were made fill the figures where a class has no
+recording.
+"""
 
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from fae_training.classifiers import measures, model_files, runtime, streams, validation
+from fae_training.benchmark import (
+    DIFFERENCE,
+    GOAL,
+    GUARD,
+    PASSED,
+    REPORT,
+    Benchmark,
+    Example,
+    Figure,
+    Measure,
+)
+from fae_training.classifiers import measures, model_files, parts_of_sounds, runtime, validation
 from fae_training.classifiers.classes import (
     CLASSIFIERS,
     ONE_SECOND,
@@ -13,108 +31,125 @@ from fae_training.classifiers.classes import (
     ClassifierKind,
 )
 from fae_training.classifiers.features import CHUNK_SAMPLES
+from fae_training.classifiers.parts_of_sounds import mark
+from fae_training.classifiers.streams import SCENE_FRAMES, SCENE_SECONDS, StreamOfSound, measure
+from fae_training.classifiers.validation import Judged, Windows
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
+from fae_training.results import Verification
 from fae_training.runs import Run
 
 CHUNKS_TIMED = 300
 EXAMPLES_SHOWN = 5
+WHO = ("candidate", "current", "base")
+# The largest difference to its own kept probabilities that a loaded classifier may have, and the smallest difference
+# between the probabilities of different sounds.
+SELF_TEST_TOLERANCE, LEAST_DISTINCT = 1e-4, 0.01
 
 
-def score(run: Run, session) -> dict:
-    """The benchmark of a run. The baseline is no classifier: it gives the class shares and detects no trigger."""
+def score(run: Run, session) -> Benchmark:
+    """The benchmark of a run. The base is no classifier: it gives the class shares and hears no trigger.
+
+    Raises Missing for a run of an earlier version, which kept nothing apart for judging.
+    """
     kind = CLASSIFIERS[run.kind]
     # Windows are as long as those that the run was trained on, which another version of this code may have changed.
-    windows, held_streams = validation.load(run.file("held_out.npz"))
-    deployed = current_run(run.home, KINDS[run.kind].slot)
+    judged = validation.load(run)
+    notes = list((run.result() or {}).get("notes", []))
     models = {"candidate": runtime.load(run.file("adapters"))}
-    if deployed:
+    if deployed := current_run(run.home, KINDS[run.kind].slot):
         models["current"] = runtime.load(deployed.file("adapters"))
-    frames = max(windows)
-    labels, names = windows[frames].labels, windows[frames].names
-    session.log(f"{len(labels)} held-out windows")
+        judged, left_out = _unknown_to(deployed, judged)
+        notes += left_out
+    frames = max(judged.windows)
+    held = judged.windows[frames]
+    session.log(f"{len(held.labels)} judged windows")
     session.check()
     seen = {
-        who: {n: model.probabilities(held.log_mel) for n, held in windows.items()}
+        who: {n: model.probabilities(w.log_mel) for n, w in judged.windows.items()}
         for who, model in models.items()
     }
-    seen["base"] = {n: _class_shares(held.labels, kind) for n, held in windows.items()}
+    seen["base"] = {n: _class_shares(w.labels, kind) for n, w in judged.windows.items()}
     seen.setdefault("current", seen["base"])
-    tables = {
-        who: {
-            f: measures.confusion(windows[f].labels, p.argmax(axis=1), len(kind.classes))
-            for f, p in by.items()
-        }
-        for who, by in seen.items()
-    }
-    found = []
-    for length, held in windows.items():
-        right = {
-            who: (by[length].argmax(axis=1) == held.labels).astype(float)
-            for who, by in seen.items()
-        }
-        what = f"{_seconds(length)} of sound"
-        found.append(
-            _measure(
-                f"accuracy_{length}_frames",
-                f"accuracy on {what}",
-                "share",
-                "higher",
-                "no_worse",
-                {who: float(r.mean()) for who, r in right.items()},
-                right,
-            )
-        )
-        values = {who: measures.macro_f1(by[length]) for who, by in tables.items()}
-        found.append(
-            _measure(
-                f"macro_f1_{length}_frames",
-                f"macro-F1 on {what}: every class counts the same",
-                "F1",
-                "higher",
-                "no_worse",
-                values,
-            )
-        )
-    sure = {who: measures.calibration_error(by[frames], labels) for who, by in seen.items()}
-    found.append(
-        _measure(
-            "calibration_error",
-            "expected calibration error: how far its confidence is from its accuracy",
-            "share",
-            "lower",
-            "report",
-            sure,
-        )
-    )
-    on_streams = {}
+    classes = {who: {n: p.argmax(axis=1) for n, p in by.items()} for who, by in seen.items()}
+    table = measures.confusion(held.labels, classes["candidate"][frames], len(kind.classes))
+    found = [
+        _right(n, w, {who: classes[who][n] for who in WHO}, GOAL if n == frames else GUARD)
+        for n, w in sorted(judged.windows.items(), reverse=True)
+    ]
+    figures = _figures(judged, kind, seen, classes, frames)
+    people = {kind.classes[n] for n in held.labels[held.recorded]}
+    if "speech" not in people:
+        found.append(_nobody("speech", "Speech by people"))
+    heard = {}
     if kind.triggers:
         session.log("listening to streams")
         session.check()
-        on_streams = _on_streams(models, held_streams)
-        found += _stream_measures(on_streams, kind)
-    candidate = models["candidate"]
-    cost = cost_of_a_chunk(candidate)
-    return {
-        "held_out": {"count": len(labels), "what": "recordings"},
-        "measures": found,
-        "examples": _examples(kind, names, labels, seen, frames),
-        "notes": _notes(run, kind, tables["candidate"][frames], on_streams, cost),
-        "confusion": {
+        heard = _on_streams(models, judged.streams, kind)
+        asked = run.settings["false_alarms_per_hour"]
+        for name in kind.triggers:
+            by = {who: heard[who][name] for who in WHO}
+            found += _trigger_measures(name, by, judged.streams, asked, name in people)
+            figures += _trigger_figures(name, by)
+            notes += _trigger_notes(name, by["candidate"], judged.streams["quiet"].hours, asked)
+    cost = cost_of_a_chunk(models["candidate"])
+    outputs = _outputs(held, classes["current"][frames], classes["candidate"][frames])
+    return Benchmark(
+        measures=tuple(found),
+        judged_apart=judged.apart,
+        outputs=len(outputs),
+        outputs_changed=sum(outputs.values()),
+        current_run=deployed.id if deployed else None,
+        figures=tuple(figures),
+        examples=_examples(kind, held, classes["current"][frames], classes["candidate"][frames]),
+        notes=(
+            *notes,
+            *_most_frequent_error(kind, table),
+            f"One chunk of 36 ms takes {cost:.2f} ms.",
+        ),
+        details={
             "classes": list(kind.classes),
-            **{str(f): t.tolist() for f, t in tables["candidate"].items()},
+            "confusion": table.tolist(),
+            "roc_area": {
+                name: measures.area_under_roc(
+                    (held.labels == n).astype(int), seen["candidate"][frames][:, n]
+                )
+                for n, name in enumerate(kind.classes)
+            },
+            "streams": heard.get("candidate", {}),
+            "milliseconds_a_chunk": cost,
+            "parameters": int(models["candidate"].parameters),
         },
-        "roc_area": {
-            name: measures.area_under_roc(
-                (labels == n).astype(int), seen["candidate"][frames][:, n]
-            )
-            for n, name in enumerate(kind.classes)
-        },
-        "streams": on_streams.get("candidate", {}),
-        "milliseconds_a_chunk": cost,
-        "parameters": candidate.parameters,
-        "current_run": deployed.id if deployed else None,
-    }
+    )
+
+
+def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
+    """What is judged on without what the deployed run was trained on, and what to say about it."""
+    trained_on = parts_of_sounds.trained_on(deployed)
+    if trained_on is None:
+        return judged, [
+            f"{deployed.id} does not say what it was trained on; it may know some of the recordings that were judged"
+        ]
+
+    def unknown(groups: Sequence[str]) -> np.ndarray:
+        return np.array([mark(group) not in trained_on for group in groups], dtype=bool)
+
+    windows = {n: w.where(unknown(w.groups) | ~w.recorded) for n, w in judged.windows.items()}
+    streams = dict(judged.streams)
+    if spoken := streams.get("spoken"):
+        kept = np.flatnonzero(unknown(spoken.groups))
+        streams["spoken"] = replace(
+            spoken,
+            events=[spoken.events[n] for n in kept],
+            groups=[spoken.groups[n] for n in kept],
+        )
+    frames = max(windows)
+    names = [set(w[frames].names) for w in (judged.windows, windows)]
+    if left_out := len(names[0] - names[1]):
+        return replace(judged, windows=windows, streams=streams), [
+            f"{left_out} held-out recordings were not judged on: {deployed.id} was trained on the same people or places"
+        ]
+    return judged, []
 
 
 def _class_shares(labels: np.ndarray, kind: ClassifierKind) -> np.ndarray:
@@ -126,74 +161,161 @@ def _seconds(frames: int) -> str:
     return {ONE_WORD: "1.2 seconds", ONE_SECOND: "one second", TWO_SECONDS: "two seconds"}[frames]
 
 
-def _measure(name, title, unit, better, gate, values: dict, per_item: dict | None = None) -> dict:
-    made = {
-        "name": name,
-        "title": title,
-        "unit": unit,
-        "better": better,
-        "gate": gate,
-        "tolerance": 0.0,
+def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: str) -> Measure:
+    """For each speaker, or recording without one, the share of windows that are put in the right class."""
+    groups = np.array(held.groups, dtype=object)
+    units = sorted(set(groups[held.recorded]))
+    mine = {unit: held.recorded & (groups == unit) for unit in units}
+    values = {
+        who: tuple(float((found == held.labels)[mine[unit]].mean()) for unit in units)
+        for who, found in classes.items()
     }
-    made |= {who: values[who] for who in ("candidate", "current", "base")}
-    if per_item and len(per_item["candidate"]):
-        made["per_item"] = {
-            who: list(map(float, per_item[who])) for who in ("candidate", "current")
-        }
-    return made
+    return Measure(
+        name=f"right_class_{frames}_frames",
+        title=f"Sounds of {_seconds(frames)} put in the right class",
+        unit="speakers and recordings",
+        value_unit="share of windows",
+        better="higher",
+        role=role,
+        compare=DIFFERENCE,
+        margin=0.02,
+        least=0.01,
+        items=tuple(units),
+        **values,
+    )
 
 
-def _on_streams(models: dict, held: dict[str, streams.StreamOfSound]) -> dict:
-    quiet, spoken = held["measure_quiet"], held["measure_spoken"]
-    return {
-        who: streams.measure(model, quiet, spoken, model.spec["triggers"])
+def _nobody(name: str, title: str) -> Measure:
+    """A guard without an item, which no candidate passes: no person is among what is judged on."""
+    return Measure(
+        f"{name}_by_people", title, "speakers", "share", "higher", GUARD, PASSED,
+        0.0, 0.0, (), (), (), (),
+    )  # fmt: skip
+
+
+def _on_streams(
+    models: Mapping, held: Mapping[str, StreamOfSound], kind: ClassifierKind
+) -> dict[str, dict]:
+    """streams.measure of each model; without a classifier nothing is ever detected."""
+    found = {
+        who: measure(model, held["quiet"], held["spoken"], model.spec["triggers"])
         for who, model in models.items()
     }
+    found["base"] = {
+        name: {
+            "heard": [0] * found["candidate"][name]["spoken"],
+            "scenes_with_alarms": [],
+            "false_alarms_per_hour": 0.0,
+            "recall": 0.0,
+            "false_reject_rate_at": {"1.0": 1.0},
+        }
+        for name in kind.triggers
+    }
+    found.setdefault("current", found["base"])
+    return found
 
 
-def _stream_measures(found: dict, kind: ClassifierKind) -> list[dict]:
-    """The gate compares false reject rates at the same rate of false alarms, so that neither gains by its own threshold."""
+def _trigger_measures(
+    name: str, by: Mapping[str, dict], held: Mapping[str, StreamOfSound], asked: float, people: bool
+) -> list[Measure]:
+    """Whether each spoken trigger is detected, and whether each scene without one stays without an alarm.
+
+    Detections guard and are no goal: the same few recordings are spoken again and again in other scenes, so they
+    are not independent enough to prove a gain. False alarms are only told, unless there are more than was asked for and
+    chance does not explain it: then they are a guard with no margin, which a classifier with a false alarm does not pass.
+    """
+    if not people:
+        return [_nobody(name, f"{name} said by people")]
+    events = [
+        f"{name} {number} by {group}"
+        for number, ((said, *_), group) in enumerate(
+            zip(held["spoken"].events, held["spoken"].groups, strict=True)
+        )
+        if said == name
+    ]
+    detected = Measure(
+        name=f"{name}_detected",
+        title=f"{name} detected at its operating threshold",
+        unit="spoken words",
+        value_unit="share",
+        better="higher",
+        role=GUARD,
+        compare=PASSED,
+        margin=0.05,
+        least=0.0,
+        items=tuple(events),
+        **{who: tuple(map(float, by[who]["heard"])) for who in WHO},
+    )
+    scenes = len(held["quiet"].log_mel) // SCENE_FRAMES
+    least, _ = measures.false_alarm_bounds(by["candidate"]["false_alarms"], held["quiet"].hours)
+    silent = Measure(
+        name=f"{name}_no_false_alarm",
+        title=f"{name}: {SCENE_SECONDS} seconds without a false alarm",
+        unit="scenes",
+        value_unit="share",
+        better="higher",
+        role=GUARD if least > asked else REPORT,
+        compare=PASSED,
+        margin=0.0,
+        least=0.0,
+        items=tuple(f"scene {number}" for number in range(scenes)),
+        **{
+            who: tuple(float(n not in by[who]["scenes_with_alarms"]) for n in range(scenes))
+            for who in WHO
+        },
+    )
+    return [detected, silent]
+
+
+def _trigger_figures(name: str, by: Mapping[str, dict]) -> list[Figure]:
+    told = [
+        (
+            "false_alarms",
+            "false alarms per hour at its operating threshold",
+            "per hour",
+            {who: by[who]["false_alarms_per_hour"] for who in WHO},
+        )
+    ]
+    if by["candidate"]["recall"] is not None:
+        told += [
+            (
+                "missed",
+                "false reject rate at one false alarm per hour",
+                "share",
+                {who: by[who]["false_reject_rate_at"]["1.0"] for who in WHO},
+            ),
+            (
+                "recall",
+                "recall at its operating threshold",
+                "share",
+                {who: by[who]["recall"] for who in WHO},
+            ),
+        ]
+    return [
+        Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in told
+    ]
+
+
+def _figures(
+    judged: Judged, kind: ClassifierKind, seen: Mapping, classes: Mapping, frames: int
+) -> list[Figure]:
     made = []
-    # Without a classifier no trigger is ever detected.
-    none = {"false_reject_rate_at": {"1.0": 1.0}, "false_alarms_per_hour": 0.0, "recall": 0.0}
-    for name in kind.triggers:
-        by = {who: found.get(who, {}).get(name, none) for who in ("candidate", "current", "base")}
-        if by["candidate"]["false_reject_rate_at"]["1.0"] is None:
-            continue
-        rejected = {who: m["false_reject_rate_at"]["1.0"] for who, m in by.items()}
+    for n, held in judged.windows.items():
+        tables = {
+            who: measures.confusion(held.labels, classes[who][n], len(kind.classes)) for who in WHO
+        }
         made.append(
-            _measure(
-                f"{name}_missed",
-                f"{name}: false reject rate at one false alarm per hour",
-                "share",
-                "lower",
-                "no_worse",
-                rejected,
+            Figure(
+                f"macro_f1_{n}_frames",
+                f"macro-F1 on {_seconds(n)}: every class counts the same",
+                "F1",
+                **{who: measures.macro_f1(table) for who, table in tables.items()},
             )
         )
-        recall = {who: m["recall"] for who, m in by.items()}
-        made.append(
-            _measure(
-                f"{name}_recall",
-                f"{name}: recall at its operating threshold",
-                "share",
-                "higher",
-                "report",
-                recall,
-            )
-        )
-        false = {who: m["false_alarms_per_hour"] for who, m in by.items()}
-        made.append(
-            _measure(
-                f"{name}_false_alarms",
-                f"{name}: false alarms per hour at its operating threshold",
-                "per hour",
-                "lower",
-                "report",
-                false,
-            )
-        )
-    return made
+    labels = judged.windows[frames].labels
+    sure = {who: measures.calibration_error(seen[who][frames], labels) for who in WHO}
+    title = "expected calibration error: how far its confidence is from its accuracy"
+    return [*made, Figure("calibration_error", title, "share", **sure)]
 
 
 def cost_of_a_chunk(model) -> float:
@@ -208,46 +330,73 @@ def cost_of_a_chunk(model) -> float:
     return float(np.median(times[CHUNKS_TIMED // 3 :]) * 1000)
 
 
-def _examples(kind: ClassifierKind, names, labels, seen: dict, frames: int) -> list[dict]:
+def _outputs(held: Windows, old: np.ndarray, new: np.ndarray) -> dict[tuple, bool]:
+    """For each recording that is judged on, by its name and class, whether one of its windows gets another class."""
+    changed: dict[tuple, bool] = {}
+    for name, label, recorded, differs in zip(
+        held.names, held.labels, held.recorded, old != new, strict=True
+    ):
+        if recorded:
+            changed[name, label] = changed.get((name, label), False) or bool(differs)
+    return changed
+
+
+def _examples(
+    kind: ClassifierKind, held: Windows, old: np.ndarray, new: np.ndarray
+) -> tuple[Example, ...]:
     """Recordings on which candidate and current disagree, those that only the candidate gets right first."""
-    new, old = (seen[who][frames].argmax(axis=1) for who in ("candidate", "current"))
-    order = sorted(np.flatnonzero(new != old), key=lambda n: new[n] != labels[n])
-    return [
-        {
-            "prompt": f"recording {names[n]}",
-            "before": kind.classes[old[n]],
-            "after": kind.classes[new[n]],
-            "wanted": kind.classes[labels[n]],
-        }
+    order = sorted(np.flatnonzero(new != old), key=lambda n: new[n] != held.labels[n])
+    return tuple(
+        Example(
+            f"recording {held.names[n]}",
+            kind.classes[old[n]],
+            kind.classes[new[n]],
+            kind.classes[held.labels[n]],
+        )
         for n in order[:EXAMPLES_SHOWN]
+    )
+
+
+def _most_frequent_error(kind: ClassifierKind, table: np.ndarray) -> list[str]:
+    off = table.astype(float)
+    np.fill_diagonal(off, 0)
+    if not off.max() > 0:
+        return []
+    true, taken = np.unravel_index(off.argmax(), off.shape)
+    return [
+        f"The most frequent error: {kind.classes[true]} taken for {kind.classes[taken]}, {int(off[true, taken])} of {int(table[true].sum())} times."
     ]
 
 
-def _notes(
-    run: Run, kind: ClassifierKind, table: np.ndarray, on_streams: dict, cost: float
-) -> list[str]:
-    notes = list((run.result() or {}).get("notes", []))
-    off = table.astype(float).copy()
-    np.fill_diagonal(off, 0)
-    if off.max() > 0:
-        true, taken = np.unravel_index(off.argmax(), off.shape)
-        notes.append(
-            f"The most frequent error: {kind.classes[true]} taken for {kind.classes[taken]}, {int(off[true, taken])} of {int(table[true].sum())} times."
-        )
-    for name, m in on_streams.get("candidate", {}).items():
-        if m["recall"] is None:
-            continue
+def _trigger_notes(name: str, found: Mapping, hours: float, asked: float) -> list[str]:
+    """How often a trigger is detected, and whether the rate of false alarms that was asked for is shown."""
+    notes = []
+    if found["recall"] is not None:
         delay = (
-            "" if m["latency_ms"] is None else f", {m['latency_ms']:.0f} ms after the word began"
+            ""
+            if found["latency_ms"] is None
+            else f", {found['latency_ms']:.0f} ms after the word began"
         )
-        notes.append(
-            f"{name}: {m['recall']:.0%} of {m['spoken']} detected{delay}, {m['false_alarms_per_hour']:.1f} false alarms per hour."
-        )
-    return [*notes, f"One chunk of 36 ms takes {cost:.2f} ms."]
+        notes.append(f"{name}: {found['recall']:.0%} of {found['spoken']} detected{delay}.")
+    count = found["false_alarms"]
+    least, most = measures.false_alarm_bounds(count, hours)
+    told = f"{name}: {count} false alarm{'' if count == 1 else 's'} in {hours:.2f} hours of sound without triggers, "
+    if least > asked:
+        told += f"at least {least:.2g} an hour with 95% confidence, more than the {asked:g} that was asked for."
+    elif most <= asked:
+        told += f"at most {most:.2g} an hour with 95% confidence, as was asked for ({asked:g})."
+    else:
+        needed = f" ({-np.log(0.05) / asked:.1f} hours without one would show it)" if asked else ""
+        told += f"so at most {most:.2g} an hour with 95% confidence; the {asked:g} that was asked for is not shown{needed}."
+    return [*notes, told]
 
 
-def verify(run: Run, session) -> dict:
+def verify(run: Run, session) -> Verification:
     """Whether the saved classifier passes its self-test in this fresh process, and gives different sounds different classes."""
     found = model_files.self_test(run.file("adapters"))
-    loads = found["largest_difference"] < 1e-4
-    return {"loads": loads, "changes_output": found["distinct"] > 0.01, **found}
+    off, distinct = found["largest_difference"], found["distinct"]
+    loads = off < SELF_TEST_TOLERANCE
+    why = (
+        "" if loads else f"its probabilities differ by {off:.2g} from those that it was saved with"
+    )
+    return Verification(loads, distinct > LEAST_DISTINCT, distinct, why)

@@ -1,6 +1,7 @@
 """Sound files: decoded, checked, and copied into the state directory."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +18,8 @@ from fae_training.state import Home
 SHORTEST_SECONDS = 0.1
 # A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder says.
 SILENT = 0.002
+# What `keep` adds to the names of files.
+FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 BLOCK = SAMPLE_RATE // 10
 
 
@@ -35,8 +38,13 @@ class Recording:
 
     @property
     def group(self) -> str:
-        """Recordings with the same group must be on the same side of a split."""
-        return f"speaker {self.speaker}" if self.speaker else f"recording {self.name}"
+        """Recordings with the same group must be in the same part of the data.
+
+        Without a speaker these are the clips of one recording: `keep` names them after it and adds a fingerprint.
+        """
+        if self.speaker:
+            return f"speaker {self.speaker}"
+        return f"recording {FINGERPRINT.sub('', self.name)}"
 
 
 def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording], list[str]]:

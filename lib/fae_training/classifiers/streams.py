@@ -37,13 +37,13 @@ SCENE_FRAMES = frame_count(SCENE_SECONDS * SAMPLE_RATE)
 class StreamOfSound:
     """Log-mel [frames, 40] and its triggers as (class, first frame, end frame).
 
-    `scenes`: what each SCENE_FRAMES frames hold. `speakers`: the speaker of each trigger, if known.
+    `scenes`: what each SCENE_FRAMES frames hold. `groups`: the group of each trigger's recording.
     """
 
     log_mel: np.ndarray
     events: list[tuple[str, int, int]]
     scenes: list[str] = field(default_factory=list)
-    speakers: list[str | None] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
 
     @property
     def hours(self) -> float:
@@ -62,7 +62,7 @@ def compose(
     by_class: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_class.setdefault(recording.class_name, []).append(recording)
-    pieces, events, scenes, speakers, frames = [], [], [], [], 0
+    pieces, events, scenes, groups, frames = [], [], [], [], 0
     # Half of the scenes hold speech, which is most often taken for a trigger.
     choices = ("speech", "speech", "over noise", "over noise", "noise", "noise", "quiet")
     if "music" in by_class:
@@ -73,10 +73,10 @@ def compose(
         placed = _place(random, samples, by_class, kind) if with_events else []
         power = log_mel(np.clip(samples, -1, 1))
         events += [(n, frames + first, frames + end) for n, first, end, _ in placed]
-        speakers += [speaker for *_, speaker in placed]
+        groups += [group for *_, group in placed]
         pieces.append(power)
         frames += len(power)
-    return StreamOfSound(np.concatenate(pieces), events, scenes, speakers)
+    return StreamOfSound(np.concatenate(pieces), events, scenes, groups)
 
 
 def _scene(random, scene: str, by_class: dict) -> np.ndarray:
@@ -115,7 +115,7 @@ def _concatenated(random, clips: list[Recording], count: int, decibels: float | 
 
 
 def _place(random, samples: np.ndarray, by_class: dict, kind: ClassifierKind) -> list:
-    """Mix two triggers into a scene, in place; around them the scene gets quieter. (class, first frame, end frame, speaker) of each."""
+    """Mix two triggers into a scene, in place; around them the scene gets quieter. (class, first frame, end frame, group) of each."""
     placed = []
     for start in (1.5, 7.0):
         names = [name for name in kind.triggers if by_class.get(name)]
@@ -139,29 +139,46 @@ def _place(random, samples: np.ndarray, by_class: dict, kind: ClassifierKind) ->
         room = min(len(word), len(samples) - at)
         samples[at : at + room] += word[:room]
         end = at // HOP + frame_count(len(word))
-        placed.append((name, at // HOP, end, recording.speaker))
+        placed.append((name, at // HOP, end, recording.group))
     return placed
 
 
-def held_out_streams(
-    valid: list[Recording], kind: ClassifierKind, minutes: float, seed: int
-) -> dict[str, StreamOfSound]:
-    """Streams to choose thresholds on and streams to measure on, each without (quiet) and with triggers (spoken).
+def choosing_streams(
+    choose: list[Recording], kind: ClassifierKind, minutes: float, seed: int
+) -> tuple[StreamOfSound, StreamOfSound]:
+    """Streams to choose thresholds on: (without triggers, with triggers).
 
-    The stream on which thresholds must not give false alarms is twice as long and has all speech in other voices too:
-    the few held-out speakers are not the only people who will talk near Fae.
+    The one on which thresholds must not give false alarms is twice as long as `minutes` and has all speech in other voices
+    too: the few held-out speakers are not the only people who will talk near Fae.
     """
-    others = valid + in_other_voices(valid, seed)
-    seconds, first = minutes * 60, seed * 10
-    asked = {
-        "choose_quiet": (others, kind, 2 * seconds, first, False),
-        "choose_spoken": (valid, kind, seconds / 2, first + 1, True),
-        "measure_quiet": (valid, kind, seconds, first + 2, False),
-        "measure_spoken": (valid, kind, seconds / 2, first + 3, True),
-    }
+    others = choose + in_other_voices(choose, seed)
+    return _pair(
+        (others, kind, 120 * minutes, 10 * seed, False),
+        (choose, kind, 30 * minutes, 10 * seed + 1, True),
+    )
+
+
+def judging_streams(
+    judge: list[Recording], kind: ClassifierKind, minutes: float, seed: int
+) -> dict[str, StreamOfSound]:
+    """Streams to measure on, of `minutes` each: "quiet" without triggers, "spoken" with them, by people where any said them."""
+    by_people = {r.class_name for r in judge if r.origin == "recorded"}
+    spoken = [
+        r
+        for r in judge
+        if r.origin == "recorded" or r.class_name not in by_people.intersection(kind.triggers)
+    ]
+    pair = _pair(
+        (judge, kind, 60 * minutes, 10 * seed + 2, False),
+        (spoken, kind, 60 * minutes, 10 * seed + 3, True),
+    )
+    return dict(zip(("quiet", "spoken"), pair, strict=True))
+
+
+def _pair(*asked: tuple) -> tuple[StreamOfSound, StreamOfSound]:
     with ThreadPoolExecutor(2) as pool:
-        made = pool.map(lambda arguments: compose(*arguments), asked.values())
-        return dict(zip(asked, made, strict=True))
+        quiet, spoken = pool.map(lambda arguments: compose(*arguments), asked)
+        return quiet, spoken
 
 
 def in_other_voices(recordings: list[Recording], seed: int) -> list[Recording]:
@@ -271,9 +288,10 @@ def choose_thresholds(
 def measure(classifier, quiet: StreamOfSound, spoken: StreamOfSound, triggers: dict) -> dict:
     """The figures of each trigger on a stream without triggers (`quiet`) and one with them (`spoken`).
 
-    false_alarms, false_alarms_per_hour and recall at its own threshold; latency_ms, the median from the beginning of the
-    word to the detection; false_reject_rate_at "0.5" and "1.0" false alarms per hour, with the thresholds that give these
-    rates on `quiet`.
+    false_alarms, false_alarms_per_hour and recall at its own threshold; scenes_with_alarms, the numbers of the scenes of
+    `quiet` with a false alarm; heard, 1 for each trigger in `spoken` that was detected; latency_ms, the median from the
+    beginning of the word to the detection; false_reject_rate_at "0.5" and "1.0" false alarms per hour, with the
+    thresholds that give these rates on `quiet`.
     """
     silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
     measured = {}
@@ -282,7 +300,7 @@ def measure(classifier, quiet: StreamOfSound, spoken: StreamOfSound, triggers: d
         quiet_score = smoothed(silent[:, column], trigger["smoothing_chunks"])
         spoken_score = smoothed(said[:, column], trigger["smoothing_chunks"])
         best, spans = scores_of_events(spoken_score, spoken.events, name, classifier.window)
-        false = len(alarms(quiet_score, trigger["threshold"]))
+        false = alarms(quiet_score, trigger["threshold"])
         hit = best >= trigger["threshold"]
         ends = [
             (np.argmax(spoken_score[a:b] >= trigger["threshold"]) + a) * FRAMES_PER_CHUNK
@@ -302,8 +320,9 @@ def measure(classifier, quiet: StreamOfSound, spoken: StreamOfSound, triggers: d
             level = highest[allowed] if len(highest) > allowed else 0.0
             rejected[str(rate)] = float((best <= level).mean()) if len(best) else None
         measured[name] = {
-            "false_alarms": false,
-            "false_alarms_per_hour": false / max(quiet.hours, 1e-9),
+            "false_alarms": len(false),
+            "false_alarms_per_hour": len(false) / max(quiet.hours, 1e-9),
+            "scenes_with_alarms": sorted({_scene_of(chunk, classifier.window) for chunk in false}),
             "recall": float(hit.mean()) if len(best) else None,
             "spoken": len(best),
             "heard": hit.astype(int).tolist(),
@@ -311,3 +330,8 @@ def measure(classifier, quiet: StreamOfSound, spoken: StreamOfSound, triggers: d
             "false_reject_rate_at": rejected,
         }
     return measured
+
+
+def _scene_of(chunk: int, window: int) -> int:
+    """The number of the scene that the window of row `chunk` of a score ends in."""
+    return (chunk * FRAMES_PER_CHUNK + window - 1) // SCENE_FRAMES

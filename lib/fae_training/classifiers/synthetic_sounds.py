@@ -21,6 +21,8 @@ PITCHES = (15, 95)
 SPEEDS = (120, 230)  # words a minute
 PIECE_SECONDS = 4.0
 SILENCES = 40
+# A stream of random numbers of its own, so that the voices in the babble change no other sound.
+BABBLE = 1
 # Phrases that begin, end or rhyme like wake and interrupt phrases, and that Fae must not react to.
 NEAR_MISSES = (
     "hey",
@@ -144,12 +146,9 @@ def _pick(random, texts) -> str:
 
 
 def generated(
-    kind: ClassifierKind, speech: list, counts: dict, seconds: float, seed: int
+    kind: ClassifierKind, counts: dict[str, int], seconds: float, seed: int
 ) -> list[Recording]:
-    """`seconds` each of noise and music, in pieces of PIECE_SECONDS, and silence if none was recorded.
-
-    A quarter as much again is babble, mixed from `speech` (arrays of samples).
-    """
+    """`seconds` each of noise and music, in pieces of PIECE_SECONDS, and silence if none was recorded."""
     random = np.random.default_rng(seed)
     made = []
     music_is = "music" if "music" in kind.classes else "noise"
@@ -158,9 +157,6 @@ def generated(
         made.append(Recording("noise", None, f"noise {number}", "generated", samples))
         samples = music.piece(random, PIECE_SECONDS)
         made.append(Recording(music_is, None, f"music {number}", "generated", samples))
-        if speech and number % 4 == 0:
-            samples = noises.babble(random, PIECE_SECONDS, speech)
-            made.append(Recording("noise", None, f"babble {number}", "generated", samples))
     if "silence" in kind.classes and not counts.get("silence"):
         for number in range(SILENCES):
             samples = random.standard_normal(2 * SAMPLE_RATE) * 10 ** random.uniform(-5, -3.3)
@@ -170,3 +166,22 @@ def generated(
                 )
             )
     return made
+
+
+def babble(sounds: list[Recording], seed: int) -> list[Recording]:
+    """Noise mixed from the speech in `sounds`: one piece for every eight generated ones of noise and music."""
+    speech = [r.samples for r in sounds if r.class_name == "speech"]
+    pieces = sum(r.origin == "generated" and r.class_name != "silence" for r in sounds)
+    if not speech:
+        return []
+    random = np.random.default_rng((seed, BABBLE))
+    return [
+        Recording(
+            "noise",
+            None,
+            f"babble {number}",
+            "generated",
+            noises.babble(random, PIECE_SECONDS, speech),
+        )
+        for number in range(-(-pieces // 8))
+    ]

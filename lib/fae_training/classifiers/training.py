@@ -11,6 +11,7 @@ from fae_training.classifiers import (
     hard_negatives,
     model_files,
     network,
+    parts_of_sounds,
     streams,
     training_data,
     validation,
@@ -21,10 +22,12 @@ from fae_training.classifiers.features import BANDS
 from fae_training.classifiers.measures import best_temperature, brier_score
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
-from fae_training.classifiers.validation import ValidationSet
+from fae_training.classifiers.validation import Judged, ValidationSet
 from fae_training.fit import fit
 from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.parts import CHOOSE, JUDGE, TRAIN
 from fae_training.results import receipt
+from fae_training.runs import Run
 from fae_training.state import atomic_file
 
 # The first model, which finds the hard negatives, is trained for this share of the steps.
@@ -42,49 +45,50 @@ class Fitted(NamedTuple):
     result: FitResult
 
 
-def train(run, session) -> dict:
+def train(run: Run, session) -> dict:
     """The worker's task "train", for both kinds; returns the receipt."""
     kind, settings = CLASSIFIERS[run.kind], run.settings
+    seed = settings["seed"]
 
-    # Gather
+    # Gather, and divide before anything is made of a recording
     with session.stage("gathering sounds"):
-        sounds, notes = training_data.gather(run.home, kind, settings, session.log)
+        kept = parts_of_sounds.before(run)
+        parts = training_data.gather(run.home, kind, settings, kept, session.log)
+        parts_of_sounds.keep(run, parts)
         session.check()
-    training, valid, about_split = training_data.split(
-        sounds, settings["held_out_share"], settings["seed"]
+    notes = list(parts.notes)
+    training_data.write_rows(run, kind, parts)
+    session.log(
+        f"{len(parts.train)} sounds to train on, {len(parts.choose)} to choose by, {len(parts.judge)} to judge by"
     )
-    notes += about_split
-    training_data.write_rows(run, kind, training, valid, notes)
-    session.log(f"{len(training)} sounds to train on, {len(valid)} held out")
 
     # Train
-    held_out = ValidationSet(valid, kind, settings["seed"])
-    examples = Examples(training, kind, settings["batch_size"], settings["seed"])
+    held_out = ValidationSet(parts.choose, kind, seed)
+    examples = Examples(parts.train, kind, settings["batch_size"], seed)
     arrays, spec, result = fit_with_hard_negatives(
-        examples, training, held_out, settings, run, session
+        examples, parts.train, held_out, settings, run, session
     )
 
     # Calibrate and choose operating thresholds
     with session.stage("choosing thresholds"):
         spec = calibrated(arrays, spec, held_out)
-        made = {}
         if kind.triggers:
-            made = streams.held_out_streams(
-                valid, kind, settings["stream_minutes"], settings["seed"]
+            quiet, spoken = streams.choosing_streams(
+                parts.choose, kind, settings["stream_minutes"], seed
             )
             session.check()
             spec["triggers"] = streams.choose_thresholds(
-                Classifier(arrays, spec),
-                made["choose_quiet"],
-                made["choose_spoken"],
-                settings["false_alarms_per_hour"],
+                Classifier(arrays, spec), quiet, spoken, settings["false_alarms_per_hour"]
             )
 
-    # Save
+    # Save it, and what it will be judged on
     where = run.home.directory("runs", run.id, "adapters")
-    model_files.save(where, arrays, spec, model_files.self_test_samples(valid, spec))
-    to_measure = {name: stream for name, stream in made.items() if name.startswith("measure")}
-    validation.save(run.file("held_out.npz"), held_out.windows, to_measure)
+    model_files.save(where, arrays, spec, model_files.self_test_samples(parts.train, spec))
+    judged = validation.windows_of(parts.judge, kind)
+    made = {}
+    if kind.triggers:
+        made = streams.judging_streams(parts.judge, kind, settings["stream_minutes"], seed)
+    validation.save(run, Judged(judged, made, parts.apart))
 
     # What was applied, read back from the objects
     applied = result.applied | {
@@ -93,14 +97,10 @@ def train(run, session) -> dict:
         "temperature": spec["temperature"],
         "triggers": spec["triggers"],
         "sounds": {
-            "train": training_data.count(training, kind),
-            "valid": training_data.count(valid, kind),
+            part: training_data.count(sounds, kind)
+            for part, sounds in ((TRAIN, parts.train), (CHOOSE, parts.choose), (JUDGE, parts.judge))
         },
     }
-    if held_out.synthetic:
-        notes.append(
-            f"no recording of {', '.join(held_out.synthetic)} was held out: judged by synthesised or generated sounds"
-        )
     return receipt(run, result, applied, notes)
 
 

@@ -1,7 +1,6 @@
-"""The validation set of a run: it chooses the checkpoint and the temperature, and its windows and streams judge later runs."""
+"""What is held out of a training: the validation set, which chooses, and the windows and streams that judge."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -12,34 +11,60 @@ from fae_training.classifiers.features import LOG_FLOOR
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.streams import StreamOfSound
 from fae_training.classifiers.windows import held_out_windows
+from fae_training.errors import Missing
+from fae_training.runs import Run
 from fae_training.state import atomic_file
 
+FILE = "held_out.npz"
 # Batches of augmented examples that are validated on beside whole recordings.
 EXAMPLE_BATCHES = 3
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Log-mel [n, frames, 40], class numbers [n], and the names of the recordings that the windows are from."""
+    """Log-mel [n, frames, 40], class numbers [n], and of each window: the name and the group of its recording, and whether
+    somebody recorded it [n]."""
 
     log_mel: np.ndarray
     labels: np.ndarray
     names: list[str]
+    groups: list[str]
+    recorded: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> "Windows":
+        """The windows for which `chosen` [n] is true."""
+        return Windows(
+            self.log_mel[chosen],
+            self.labels[chosen],
+            [name for name, wanted in zip(self.names, chosen, strict=True) if wanted],
+            [group for group, wanted in zip(self.groups, chosen, strict=True) if wanted],
+            self.recorded[chosen],
+        )
+
+
+def windows_of(sounds: list[Recording], kind: ClassifierKind) -> dict[int, Windows]:
+    """The windows of recordings, by their length in frames; of what was made for a class that nobody recorded."""
+    recorded = [r for r in sounds if r.origin == "recorded"]
+    present = {r.class_name for r in recorded}
+    used = recorded + [r for r in sounds if r.class_name not in present]
+    found = {}
+    for frames in kind.windows:
+        power, labels, of = held_out_windows(used, kind, frames)
+        found[frames] = Windows(
+            np.log(power + LOG_FLOOR),
+            labels,
+            [f"{r.speaker or ''}--{r.name}" for r in of],
+            [r.group for r in of],
+            np.array([r.origin == "recorded" for r in of], dtype=bool),
+        )
+    return found
 
 
 class ValidationSet:
-    """Windows of held-out recordings, and augmented examples of them: pieces of words, noise, any offset."""
+    """Windows of the recordings that choose, and augmented examples of them: pieces of words, noise, any offset."""
 
     def __init__(self, sounds: list[Recording], kind: ClassifierKind, seed: int):
-        recorded = [r for r in sounds if r.origin == "recorded"]
-        present = {r.class_name for r in recorded}
-        # A class without recordings is validated on synthetic sounds.
-        used = recorded + [r for r in sounds if r.class_name not in present]
-        self.windows: dict[int, Windows] = {}
-        for frames in kind.windows:
-            power, labels, names = held_out_windows(used, kind, frames)
-            self.windows[frames] = Windows(np.log(power + LOG_FLOOR), labels, names)
-        self.synthetic = sorted(set(kind.classes) - present)
+        self.windows = windows_of(sounds, kind)
         unpitched = replace(AUGMENTATIONS[kind.name], pitches=0)
         examples = Examples(sounds, kind, 256, seed + 1, unpitched)
         self.examples = [examples.arrays_at(index) for index in range(EXAMPLE_BATCHES)]
@@ -50,41 +75,71 @@ class ValidationSet:
         return windows + self.examples
 
 
-def save(path: Path, windows: dict[int, Windows], streams: dict[str, StreamOfSound]) -> None:
-    """Write held_out.npz, in half precision: windows by their length in frames, and the streams to measure on."""
-    arrays = {}
-    for frames, held in windows.items():
+@dataclass(frozen=True)
+class Judged:
+    """What a run is judged on: windows by their length in frames, and for triggers a stream without them and one with them.
+
+    Not `apart`: the same sounds chose the checkpoint, the temperature and the thresholds.
+    """
+
+    windows: dict[int, Windows]
+    streams: dict[str, StreamOfSound]
+    apart: bool
+
+
+def save(run: Run, judged: Judged) -> None:
+    """Write held_out.npz, in half precision."""
+    arrays = {"apart": np.array(judged.apart)}
+    for frames, held in judged.windows.items():
         arrays |= {
             f"windows_{frames}": held.log_mel.astype(np.float16),
             f"labels_{frames}": held.labels,
             f"names_{frames}": np.array(held.names, dtype=str),
+            f"groups_{frames}": np.array(held.groups, dtype=str),
+            f"recorded_{frames}": held.recorded,
         }
-    for name, stream in streams.items():
-        arrays[f"stream_{name}"] = stream.log_mel.astype(np.float16)
-        arrays[f"events_{name}"] = np.array([[str(v) for v in e] for e in stream.events], dtype=str)
-    with atomic_file(path) as temporary, temporary.open("wb") as out:
+    for name, stream in judged.streams.items():
+        arrays |= {
+            f"stream_{name}": stream.log_mel.astype(np.float16),
+            f"events_{name}": np.array([[str(v) for v in e] for e in stream.events], dtype=str),
+            f"groups_{name}": np.array(stream.groups, dtype=str),
+        }
+    with atomic_file(run.file(FILE)) as temporary, temporary.open("wb") as out:
         np.savez(out, **arrays)
 
 
-def load(path: Path) -> tuple[dict[int, Windows], dict[str, StreamOfSound]]:
-    """What `save` wrote, in single precision and in the order of the windows' lengths."""
-    arrays = np.load(path)
-    lengths = sorted(
-        int(n.removeprefix("windows_")) for n in arrays.files if n.startswith("windows_")
-    )
+def load(run: Run) -> Judged:
+    """What `save` wrote, in single precision and in the order of the windows' lengths.
+
+    Raises Missing for a run of an earlier version, whose held-out sounds had chosen its checkpoint and thresholds.
+    """
+    arrays = np.load(run.file(FILE))
+    if "apart" not in arrays.files:
+        raise Missing(
+            "no_judge_part",
+            f"{run.id} was trained by an earlier version, which kept no recordings apart for judging",
+            f"uv run scripts/train_{run.kind}.py --preset {run.settings.get('preset', 'light')}",
+        )
+
+    def named(beginning: str) -> list[str]:
+        return [n.removeprefix(beginning) for n in arrays.files if n.startswith(beginning)]
+
     windows = {
         frames: Windows(
             arrays[f"windows_{frames}"].astype(np.float32),
             arrays[f"labels_{frames}"],
             arrays[f"names_{frames}"].tolist(),
+            arrays[f"groups_{frames}"].tolist(),
+            arrays[f"recorded_{frames}"],
         )
-        for frames in lengths
+        for frames in sorted(map(int, named("windows_")))
     }
     streams = {
         name: StreamOfSound(
             arrays[f"stream_{name}"].astype(np.float32),
             [(label, int(first), int(end)) for label, first, end in arrays[f"events_{name}"]],
+            groups=arrays[f"groups_{name}"].tolist(),
         )
-        for name in (n.removeprefix("stream_") for n in arrays.files if n.startswith("stream_"))
+        for name in named("stream_")
     }
-    return windows, streams
+    return Judged(windows, streams, bool(arrays["apart"]))

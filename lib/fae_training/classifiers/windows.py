@@ -55,12 +55,12 @@ def words(power: np.ndarray, window: int) -> list[tuple[int, int]]:
 
 def held_out_windows(
     recordings: list[Recording], kind: ClassifierKind, window: int, most: int = 3
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """(mel power [n, window, 40], class numbers [n], names): up to `most` windows of each recording.
+) -> tuple[np.ndarray, np.ndarray, list[Recording]]:
+    """(mel power [n, window, 40], class numbers [n], of which recording): up to `most` windows of each recording.
 
     A word is in the middle of its window; recordings of background classes give their loudest windows, not overlapping.
     """
-    made, labels, names = [], [], []
+    made, labels, sources = [], [], []
     for recording in recordings:
         power = padded(mel_power(recording.samples), window)
         if recording.class_name in kind.triggers:
@@ -73,10 +73,10 @@ def held_out_windows(
             start = min(max(0, start), len(power) - window)
             made.append(power[start : start + window])
             labels.append(kind.classes.index(recording.class_name))
-            names.append(f"{recording.speaker or ''}--{recording.name}")
+            sources.append(recording)
     if not made:
         return np.zeros((0, window, BANDS), np.float32), np.zeros(0, np.int32), []
-    return np.stack(made), np.array(labels, dtype=np.int32), names
+    return np.stack(made), np.array(labels, dtype=np.int32), sources
 
 
 def padded(power: np.ndarray, frames: int) -> np.ndarray:

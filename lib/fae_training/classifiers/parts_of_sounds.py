@@ -1,0 +1,163 @@
+"""Which sound is trained on, chooses, or judges: by its speaker or recording, before anything is made from it.
+
+parts.py decides by a hash. This adds what sounds need: every class in every part, the person who recorded most of a class in
+training, and nobody who was held out once in training later, which a hash alone cannot promise where few people
+recorded. So each run keeps the parts of its groups in parts.json, as hashes of their names.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fae_training import runs
+from fae_training.classifiers.sound_files import Recording
+from fae_training.parts import CHOOSE, JUDGE, TRAIN, part_of, place_of
+from fae_training.runs import Run
+from fae_training.state import read_json, write_json
+
+FILE = "parts.json"
+# A class with fewer groups than this cannot be in three parts.
+FEWEST_GROUPS = 3
+ALSO_CHOSE = "validation, also used to choose"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The sounds of each part, and the part of each recorded group by its mark.
+
+    Not `apart`: some class is of too few groups, and what is held out serves both to choose and to judge (`together`).
+    """
+
+    train: list[Recording]
+    choose: list[Recording]
+    judge: list[Recording]
+    apart: bool
+    notes: list[str] = field(default_factory=list)
+    by_group: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def held_out(self) -> list[Recording]:
+        return self.choose + self.judge if self.apart else self.judge
+
+
+def mark(group: str) -> str:
+    """A group's name as parts.json has it."""
+    return hashlib.sha256(group.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def before(run: Run) -> dict[str, str]:
+    """The parts that groups must stay in: those of this run where it goes on, else what earlier runs of its kind held out."""
+    if own := read_json(run.file(FILE)):
+        return own["parts"]
+    kept: dict[str, str] = {}
+    for earlier in runs.all_runs(run.home, run.kind):
+        found = (read_json(earlier.file(FILE)) or {"parts": {}})["parts"]
+        kept |= {group: part for group, part in found.items() if part != TRAIN}
+    return kept
+
+
+def keep(run: Run, parts: Parts) -> None:
+    """Write parts.json: the part of each recorded group, and which groups any recording of is trained on."""
+    trained_on = sorted({mark(r.group) for r in parts.train if r.origin == "recorded"})
+    write_json(run.file(FILE), {"parts": parts.by_group, "trained_on": trained_on})
+
+
+def trained_on(run: Run) -> set[str] | None:
+    """The marks of the groups that a run was trained on; None for a run of a version that did not keep them."""
+    found = read_json(run.file(FILE))
+    return None if found is None else set(found["trained_on"])
+
+
+def divided(sounds: list[Recording], kept: Mapping[str, str] | None = None) -> Parts:
+    """`sounds` by part; `kept` has the marks of groups whose parts are settled.
+
+    A class with three groups or more is in all parts: where the hash leaves one without it, the group whose hash is nearest to
+    being held out goes there. A class with fewer is divided by recording, and is not `apart`. The last group of a class,
+    and one with more than half of its recordings, stay in training.
+    """
+    kept = kept or {}
+    classes = sorted({r.class_name for r in sounds})
+    groups = {name: {r.group for r in sounds if r.class_name == name} for name in classes}
+    few = [name for name, found in groups.items() if len(found) < FEWEST_GROUPS]
+    alone = {group for name in few for group in groups[name]}
+    alone = {group for group in alone if kept.get(mark(group), TRAIN) == TRAIN}
+
+    def unit(recording: Recording) -> str:
+        group = recording.group
+        return f"{group} {recording.name}" if group in alone else group
+
+    units = {name: Counter(unit(r) for r in sounds if r.class_name == name) for name in classes}
+    part = {}
+    for one in {one for found in units.values() for one in found}:
+        part[one] = kept.get(mark(one)) or (TRAIN if _is_most(one, units) else part_of(one))
+    for found in units.values():
+        if all(part[one] != TRAIN for one in found):
+            part[max(found, key=_nearest)] = TRAIN
+    for name in sorted(classes, key=lambda name: (len(units[name]), name)):
+        for wanted in (JUDGE,) if name in few else (JUDGE, CHOOSE):
+            parts = {part[one] for one in units[name]}
+            if wanted in parts or (name in few and CHOOSE in parts):
+                continue
+            spare = [one for one in units[name] if not _is_last(one, part, units)]
+            if spare:
+                # Out of training, if it can spare one; whoever recorded most goes last.
+                part[min(spare, key=lambda one: _order(one, part, units))] = wanted
+    notes, apart = _told(few, units, part)
+    train, choose, judge = (
+        [r for r in sounds if part[unit(r)] == wanted] for wanted in (TRAIN, CHOOSE, JUDGE)
+    )
+    marks = {mark(one): found for one, found in sorted(part.items())}
+    return Parts(train, choose, judge, apart, notes, marks)
+
+
+def together(people: Parts, made: Parts) -> Parts:
+    """What people recorded and what was made, each divided by itself, as one."""
+    choose, judge = people.choose + made.choose, people.judge + made.judge
+    if not people.apart:
+        choose = judge = choose + judge
+    return Parts(
+        people.train + made.train, choose, judge, people.apart, people.notes, people.by_group
+    )
+
+
+def _nearest(unit: str) -> tuple[int, str]:
+    return place_of(unit), unit
+
+
+def _is_most(unit: str, units: Mapping[str, Counter]) -> bool:
+    """Whether it has more than half of the recordings of a class."""
+    return any(found[unit] > found.total() / 2 for found in units.values())
+
+
+def _is_last(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> bool:
+    """Whether its part would be without some class if it left."""
+    return any(
+        unit in found and not any(part[one] == part[unit] for one in found if one != unit)
+        for found in units.values()
+    )
+
+
+def _order(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> tuple:
+    """By what it is chosen where a part lacks a class: the least goes there."""
+    return part[unit] != TRAIN, _is_most(unit, units), _nearest(unit)
+
+
+def _told(
+    few: list[str], units: Mapping[str, Counter], part: Mapping[str, str]
+) -> tuple[list[str], bool]:
+    """(what is to be said, whether what chooses is apart from what judges)."""
+    notes, also_chose = [], []
+    for name, found in units.items():
+        if all(part[one] == TRAIN for one in found):
+            notes.append(
+                f"no recording of {name} could be held out: {name} has no figure of its own"
+            )
+        elif name in few:
+            also_chose.append(name)
+    if also_chose:
+        notes.append(
+            f"{' and '.join(also_chose)}: recordings of fewer than {FEWEST_GROUPS} people or places, too few to keep "
+            f"some apart for judging. What was held out is {ALSO_CHOSE}: the figures are optimistic for anyone else"
+        )
+    return notes, not also_chose

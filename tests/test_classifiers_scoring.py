@@ -1,0 +1,138 @@
+"""What the scoring of a classifier tells the gate: one value a speaker or recording, and no claim that the data cannot bear."""
+
+import numpy as np
+import pytest
+
+from fae_training import gate
+from fae_training.benchmark import Benchmark
+from fae_training.classifiers import measures, scoring
+from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.classifiers.features import FRAMES_PER_CHUNK
+from fae_training.classifiers.streams import CHUNKS_PER_HOUR, SCENE_FRAMES, StreamOfSound
+from fae_training.classifiers.validation import Windows
+
+KEYWORD = CLASSIFIERS["keyword"]
+
+
+def windows(groups, labels, recorded=None):
+    count = len(groups)
+    given = np.ones(count, dtype=bool) if recorded is None else np.array(recorded)
+    names = [f"{group} {number // 2}" for number, group in enumerate(groups)]
+    return Windows(np.zeros((count, 97, 40)), np.array(labels), names, list(groups), given)
+
+
+def test_the_goal_has_one_value_for_each_speaker_and_made_sounds_do_not_count():
+    held = windows(["b", "b", "b", "a", "robot"], [0, 0, 1, 2, 2], [True] * 4 + [False])
+    classes = {
+        "candidate": np.array([0, 0, 0, 2, 2]),
+        "current": np.array([0, 1, 0, 1, 2]),
+        "base": np.zeros(5, dtype=int),
+    }
+    found = scoring._right(97, held, classes, "goal")
+    assert found.items == ("a", "b")
+    assert found.candidate == pytest.approx((1, 2 / 3))
+    assert found.current == pytest.approx((0, 1 / 3))
+    assert found.gains(found.base) == pytest.approx([1, 0])
+    assert (found.margin, found.least, found.compare) == (0.02, 0.01, "difference")
+
+
+def test_a_recording_counts_as_changed_when_one_of_its_windows_is():
+    held = windows(["a", "a", "b", "b", "c"], [0, 0, 1, 1, 2], [True] * 4 + [False])
+    old, new = np.array([0, 0, 1, 1, 0]), np.array([0, 3, 1, 1, 4])
+    assert scoring._outputs(held, old, new) == {("a 0", 0): True, ("b 1", 1): False}
+
+
+def streams_of(hours, events=5):
+    frames = round(hours * CHUNKS_PER_HOUR * FRAMES_PER_CHUNK)
+    said = [("wake", 100 * n, 100 * n + 50) for n in range(events)]
+    said.insert(1, ("interrupt", 10, 60))
+    groups = [f"speaker {n}" for n in range(events + 1)]
+    return {
+        "quiet": StreamOfSound(np.zeros((frames, 1)), []),
+        "spoken": StreamOfSound(np.zeros((1, 1)), said, groups=groups),
+    }
+
+
+def on_streams(heard, false=0, scenes=()):
+    return {"heard": list(heard), "false_alarms": false, "scenes_with_alarms": list(scenes)}
+
+
+def trigger_measures(candidate, hours=1.0, asked=1.0, people=True):
+    by = {"candidate": candidate, "current": on_streams([0] * 5), "base": on_streams([0] * 5)}
+    return scoring._trigger_measures("wake", by, streams_of(hours), asked, people)
+
+
+def judged(*measures):
+    goal = scoring._right(
+        97,
+        windows([f"speaker {n}" for n in range(40)], [1] * 40),
+        {"candidate": np.ones(40), "current": np.zeros(40), "base": np.zeros(40)},
+        "goal",
+    )
+    return gate.decide(Benchmark((goal, *measures), True, 40, 40, None), 1)
+
+
+def test_detections_guard_with_one_value_for_each_spoken_word():
+    detected, silent = trigger_measures(on_streams([1, 1, 0, 1, 1]))
+    assert detected.candidate == (1, 1, 0, 1, 1) and detected.current == detected.base == (0,) * 5
+    assert detected.items[:2] == ("wake 0 by speaker 0", "wake 2 by speaker 2")
+    assert (detected.role, detected.margin, detected.compare) == ("guard", 0.05, "passed")
+    assert silent.role == "report" and len(silent.items) == 100_000 * 3 // SCENE_FRAMES
+    assert judged(detected, silent).verdict == "pass"
+
+
+def test_a_classifier_that_no_longer_hears_the_word_does_not_pass():
+    deaf, heard = on_streams([0] * 5), on_streams([1] * 5)
+    by = {"candidate": deaf, "current": heard, "base": deaf}
+    found = scoring._trigger_measures("wake", by, streams_of(1.0), 1.0, True)
+    assert judged(*found).verdict == "fail"
+
+
+@pytest.mark.parametrize(("alarms", "verdict"), [(0, "pass"), (3, "pass"), (4, "not_enough_evidence"), (40, "fail")])  # fmt: skip
+def test_more_false_alarms_than_were_asked_for_never_pass_where_chance_does_not_explain_them(
+    alarms, verdict
+):
+    """Of 3 alarms in an hour the lower bound is 0.82 an hour, of 4 it is 1.37."""
+    candidate = on_streams([1] * 5, alarms, range(alarms))
+    assert judged(*trigger_measures(candidate)).verdict == verdict
+    assert judged(*trigger_measures(candidate, asked=60.0)).verdict == "pass"
+
+
+def test_words_that_nobody_said_are_no_evidence():
+    found = judged(*trigger_measures(on_streams([1] * 5), people=False))
+    assert found.verdict == "not_enough_evidence"
+    assert found.reasons == (
+        "wake said by people: no speakers were held out; 5 are needed to tell better from worse.",
+    )
+
+
+def test_the_bounds_of_false_alarms_are_garwoods():
+    assert measures.false_alarm_bounds(0, 3.0) == pytest.approx((0, 2.9957 / 3), rel=1e-4)
+    assert measures.false_alarm_bounds(3, 1.0) == pytest.approx((0.8177, 7.7537), rel=1e-4)
+    assert measures.false_alarm_bounds(10, 0.5) == pytest.approx((10.8508, 33.9247), rel=1e-4)
+
+
+def test_a_note_says_how_long_was_listened_and_whether_the_rate_is_shown():
+    def note(false, hours, asked=1.0):
+        found = {"recall": 0.5, "spoken": 8, "latency_ms": 640.0, "false_alarms": false}
+        return scoring._trigger_notes("wake", found, hours, asked)[-1]
+
+    assert note(0, 0.5) == (
+        "wake: 0 false alarms in 0.50 hours of sound without triggers, so at most 6 an hour with 95% confidence; "
+        "the 1 that was asked for is not shown (3.0 hours without one would show it)."
+    )
+    assert "at most 1 an hour with 95% confidence, as was asked for (1)." in note(0, 3.0)
+    assert "1 false alarm in 0.50 hours" in note(1, 0.5)
+    assert "at least 5.4 an hour with 95% confidence, more than the 1 that" in note(10, 1.0)
+    assert note(1, 0.5, asked=0.0).endswith("more than the 0 that was asked for.")
+    assert note(0, 0.5, asked=0.0).endswith("the 0 that was asked for is not shown.")
+
+
+def test_a_trigger_that_was_never_detected_has_no_latency():
+    told = {"spoken": 8, "false_alarms": 0}
+    notes = scoring._trigger_notes("wake", told | {"recall": 0.5, "latency_ms": 640.0}, 1.0, 1.0)
+    assert notes[0] == "wake: 50% of 8 detected, 640 ms after the word began."
+    notes = scoring._trigger_notes("wake", told | {"recall": 0.0, "latency_ms": None}, 1.0, 1.0)
+    assert notes[0] == "wake: 0% of 8 detected."
+    unsaid = told | {"recall": None, "latency_ms": None}
+    assert len(scoring._trigger_notes("wake", unsaid, 1.0, 1.0)) == 1
