@@ -34,7 +34,12 @@ def test_answers_are_written_as_the_budget_allows_at_least_five_and_at_most_twen
     assert count(0) == 5 and count(10**9) == 20
     assert abs(count(10 * each) - 10) <= 1
     assert len(prompts_of(talks(3), tokenizer, 512, 10**9)) == 3
-    assert prompts_of(talks(3, words=600), tokenizer, 512, 10**9) == []
+
+
+def test_a_request_that_is_longer_than_a_row_is_cut_as_a_row_is(tokenizer):
+    prompts = prompts_of(talks(3, words=600), tokenizer, 512, 10**9)
+    assert len(prompts) == 3 and all(256 <= len(prompt.tokens) < 512 for prompt in prompts)
+    assert tokenizer.decode(prompts[0].tokens).endswith("</think>\n\n")
 
 
 def test_traits_of_the_person_s_history_are_told_of_the_answers(small_home, tokenizer):

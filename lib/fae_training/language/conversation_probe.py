@@ -8,7 +8,7 @@ from fae_training import training_rows
 from fae_training.benchmark import RATIO, Figure, Measure
 from fae_training.language import generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
-from fae_training.language.rows import encode_file, encode_prompt
+from fae_training.language.rows import encode_answer, encode_file, encode_prompt
 from fae_training.language.scoring import OfThree, Subject, Told, compared_texts
 from fae_training.message_forms import is_target
 from fae_training.parts import divided
@@ -176,31 +176,38 @@ def prompts_of(
     rows: list[Conversation], tokenizer, longest: int, tokens: float = 0.0
 ) -> list[Prompt]:
     """An exchange of each of some conversations, as many as about `tokens` computed tokens allow: the last one whose
-    prompt is no longer than a row of the run, `longest` tokens."""
+    prompt is no longer than a row of the run, `longest` tokens, else the first one, cut as a row of the run is."""
     prompts: list[Prompt] = []
     spent = 0
     for row in rows:
-        for at in reversed(range(1, len(row.messages))):
-            question, answer = row.messages[at - 1], row.messages[at]
-            if (question["role"], answer["role"]) != ("user", "assistant"):
-                continue
-            if not answer["content"].strip():
-                continue
-            asked = _prompt(tokenizer, row, at)
-            if asked is None or len(asked) > longest:
-                continue
-            spent += len(asked) + WRITTEN_TOKEN * LONGEST_ANSWER
-            if len(prompts) >= FEWEST_ANSWERED and spent > tokens:
-                return prompts
-            prompts.append(Prompt(asked, question["content"], answer["content"]))
+        prompt = _last_that_fits(tokenizer, row, longest)
+        if prompt is None:
+            continue
+        spent += len(prompt.tokens) + WRITTEN_TOKEN * LONGEST_ANSWER
+        if len(prompts) >= FEWEST_ANSWERED and spent > tokens:
             break
+        prompts.append(prompt)
         if len(prompts) == MOST_ANSWERED:
             break
     return prompts
 
 
-def _prompt(tokenizer, row: Conversation, until: int) -> list[int] | None:
-    try:
-        return encode_prompt(tokenizer, row.messages[:until], row.tools)
-    except CannotEncode:
-        return None
+def _last_that_fits(tokenizer, row: Conversation, longest: int) -> Prompt | None:
+    exchanges = [
+        at
+        for at in range(1, len(row.messages))
+        if (row.messages[at - 1]["role"], row.messages[at]["role"]) == ("user", "assistant")
+        and row.messages[at]["content"].strip()
+    ]
+    for at in reversed(exchanges):
+        question, answer = row.messages[at - 1], row.messages[at]
+        try:
+            tokens = encode_prompt(tokenizer, row.messages[:at], row.tools)
+            if len(tokens) > longest and at == exchanges[0]:
+                cut = encode_answer(tokenizer, row.messages[:at], answer, row.tools, longest)
+                tokens = cut.tokens[: cut.supervised_from]
+        except CannotEncode:
+            continue
+        if 0 < len(tokens) <= longest:
+            return Prompt(tokens, question["content"], answer["content"])
+    return None
