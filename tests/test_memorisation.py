@@ -224,3 +224,28 @@ def test_a_number_that_is_none_closes_the_gate():
         assert len(measure.items) == 8
         with pytest.raises(ValueError, match="not a finite number"):
             gate.compare(measure, "base", gate.ERROR)
+
+
+def test_corrections_give_strings_of_the_accepted_answers_and_requests_only(home, model):
+    _, tokenizer = model
+    place = state.Home(home)
+    place.directory("data", "dpo")
+    pairs = [
+        {
+            "prompt": [
+                {"role": "user", "content": "Hello."},
+                {"role": "assistant", "content": f"Earlier{n} Oldenburgish{n} words."},
+                {"role": "user", "content": f"Where is Jadwiga{n} Brzezicka{n}?"},
+            ],
+            "chosen": [{"role": "assistant", "content": f"At Quellenweg{n} Number{n}."}],
+            "rejected": [{"role": "assistant", "content": f"At Rejectstreet{n} Wrong{n}."}],
+            "source": {"session": str(n)},
+        }
+        for n in range(6)
+    ]
+    state.write_jsonl(place.file("data", "dpo", "train.jsonl"), pairs)
+    run = runs.create(place, "dpo", {"settings": {"max_length": 512}})
+    made = Memorisation(run, tokenizer, lambda: None, share=0.2)
+    texts = " ".join(tokenizer.decode(row.tokens[row.supervised_from :]) for row in made.rows)
+    assert "Quellenweg0" in texts and "Brzezicka0" in texts
+    assert "Reject" not in texts and "Oldenburgish" not in texts
