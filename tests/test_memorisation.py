@@ -122,18 +122,21 @@ def test_a_rescoring_after_the_data_changed_says_so(memorised):
 
 
 def test_what_is_looked_up_in_one_pass_is_what_greedy_decoding_writes(model):
-    """Half of the strings are the model's own words, so that both outcomes are there."""
+    """Half of the strings are the model's own words, a few of them with one token changed."""
     from fae_training.language.generation import generate
     from fae_training.language.rows import TokenRow
 
     model, tokenizer = model
     rows = strings(tokenizer)
     prompts = [row.tokens[: row.supervised_from] for row in rows]
-    rows += [
-        TokenRow(prompt + written, len(prompt))
+    said = [
+        (prompt, written)
         for prompt, written in zip(prompts, generate(model, tokenizer, prompts, 5), strict=True)
         if written
     ]
+    rows += [TokenRow(prompt + written, len(prompt)) for prompt, written in said]
+    nearly = [[*written[:-1], written[-1] ^ 1] for _, written in said[:4]]
+    rows += [TokenRow(said[n][0] + wrong, len(said[n][0])) for n, wrong in enumerate(nearly)]
     found = recitals(model, rows, FastSettings(), 600)
     plain = recitals(model, rows, FastSettings(shared_prefix=False, supervised_only=False), 600)
     for row, one, other in zip(rows, found, plain, strict=True):
