@@ -175,6 +175,7 @@ def score(run, session, loaded=None) -> Benchmark:
     from fae_training.language import (
         capability_probe,
         conversation_probe,
+        memorisation_probe,
         repetition_probe,
         scoring,
     )
@@ -183,7 +184,8 @@ def score(run, session, loaded=None) -> Benchmark:
         run,
         session,
         lambda tokenizer: [
-            conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=1.0),
+            conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=0.75),
+            memorisation_probe.Memorisation(run, tokenizer, session.check, share=0.25),
             repetition_probe.Repetition(run, tokenizer),
             capability_probe.Capabilities(run, tokenizer),
         ],

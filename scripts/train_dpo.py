@@ -151,6 +151,7 @@ def score(run, session, loaded=None) -> Benchmark:
     from fae_training.language import (
         capability_probe,
         conversation_probe,
+        memorisation_probe,
         preference_probe,
         repetition_probe,
         scoring,
@@ -161,8 +162,9 @@ def score(run, session, loaded=None) -> Benchmark:
         run,
         session,
         lambda tokenizer: [
-            preference_probe.Preferences(run, tokenizer, session.check, share=0.5),
-            conversation_probe.Conversations(run, tokenizer, session.check, GUARD, share=0.5),
+            preference_probe.Preferences(run, tokenizer, session.check, share=0.4),
+            conversation_probe.Conversations(run, tokenizer, session.check, GUARD, share=0.4),
+            memorisation_probe.Memorisation(run, tokenizer, session.check, share=0.2),
             repetition_probe.Repetition(run, tokenizer),
             capability_probe.Capabilities(run, tokenizer),
         ],

@@ -1,20 +1,25 @@
 """How well a model predicts held-out conversations, and what it answers in them."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fae_training import training_rows
-from fae_training.benchmark import RATIO, Measure
-from fae_training.language import generation, losses, validation_set
+from fae_training.benchmark import RATIO, Figure, Measure
+from fae_training.language import generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
-from fae_training.language.rows import encode_file, encode_prompt
+from fae_training.language.rows import encode_answer, encode_file, encode_prompt
 from fae_training.language.scoring import OfThree, Subject, Told, compared_texts
+from fae_training.message_forms import is_target
 from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
 
-# Answers that each model writes, and how long they may become in tokens.
-ANSWERED, LONGEST_ANSWER = 5, 80
+# Answers that each model writes: at least, and at most where there is time. How long they may become in tokens.
+FEWEST_ANSWERED, MOST_ANSWERED, LONGEST_ANSWER = 5, 20, 80
+# Of the tokens that scoring may compute, the share that is for answers. A token that is written counts as so many that are
+# read, several answers being written together.
+ANSWERING_SHARE, WRITTEN_TOKEN = 1 / 3, 2
 # The largest mean rise of the loss that still counts as kept, and the smallest fall that a person may notice.
 MARGIN, LEAST = 0.02, 0.01
 # What one batch holds for a run of an earlier version, whose receipt does not say it.
@@ -23,20 +28,20 @@ BATCH_TOKENS = 2048
 
 @dataclass(frozen=True)
 class Prompt:
-    """Messages up to an answer, the last of them the question, and what was answered."""
+    """What asks for an answer, in tokens, the question at its end, and what was answered."""
 
-    messages: list[dict]
-    tools: list[dict] | None
+    tokens: list[int]
     question: str
     answer: str
 
 
 @dataclass(frozen=True)
 class ConversationResults:
-    """Nats a token of each conversation by its id, and an answer to each prompt."""
+    """Nats a token of each conversation by its id, an answer to each prompt, and at what speed they were written."""
 
     losses: dict[str, float]
     answers: list[str]
+    tokens_per_s: float
 
 
 class Conversations:
@@ -59,11 +64,18 @@ class Conversations:
         looks = looks_of(run)
         self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
         self.rows = self.all_rows
+        tokens = share * looks.scoring_tokens if looks else 0.0
         if looks:
-            tokens = round(share * looks.scoring_tokens)
-            self.rows = validation_set.choose(self.all_rows, tokens, validation_set.FEWEST_SCORED)
+            self.rows = validation_set.choose(
+                self.all_rows,
+                round((1 - ANSWERING_SHARE) * tokens),
+                validation_set.FEWEST_SCORED,
+            )
         judged = divided(training_rows.read(path, "sft").rows, lambda row: row.held_out_part).judge
-        self.prompts = prompts_of(judged, tokenizer, run.settings["max_length"])
+        self.prompts = prompts_of(
+            judged, tokenizer, run.settings["max_length"], ANSWERING_SHARE * tokens
+        )
+        self.traits = traits.of_history(answers_of(run))
 
     @property
     def items(self) -> int:
@@ -73,15 +85,21 @@ class Conversations:
         found = losses.row_losses(
             subject.model, self.rows, subject.fast, self.batch_tokens, finished
         )
-        answers = generation.answer_texts(
+        began = time.monotonic()
+        answers = generation.generate(
             subject.model,
             self.tokenizer,
-            [(prompt.messages, prompt.tools) for prompt in self.prompts],
+            [prompt.tokens for prompt in self.prompts],
             LONGEST_ANSWER,
             lambda: finished(0),
         )
+        seconds = time.monotonic() - began
         finished(len(self.prompts))
-        return ConversationResults(losses.conversation_losses(self.rows, found), answers)
+        return ConversationResults(
+            losses.conversation_losses(self.rows, found),
+            [self.tokenizer.decode(answer).strip() for answer in answers],
+            sum(map(len, answers)) / seconds,
+        )
 
     def tell(self, found: OfThree[ConversationResults]) -> Told:
         told = compared_texts(
@@ -90,6 +108,7 @@ class Conversations:
             found.current.answers,
             found.candidate.answers,
         )
+        told = replace(told, figures=self._figures(found))
         names = tuple(found.base.losses)
         if not names:
             return told
@@ -116,6 +135,23 @@ class Conversations:
             )
         return replace(told, measures=(measure,), notes=notes)
 
+    def _figures(self, found: OfThree[ConversationResults]) -> tuple[Figure, ...]:
+        """How far the answers show the traits of this person's history, and how fast they were written."""
+        if not self.prompts:
+            return ()
+        models = ("candidate", "current", "base")
+        figures = [
+            Figure(
+                trait.name,
+                trait.title,
+                trait.unit,
+                **{who: round(trait.mean(getattr(found, who).answers), 1) for who in models},
+            )
+            for trait in traits.most_telling(self.traits, found.base.answers)
+        ]
+        speeds = {who: round(getattr(found, who).tokens_per_s, 1) for who in models}
+        return (*figures, Figure("writing_speed", "Writing answers", "tokens a second", **speeds))
+
 
 def looks_of(run: Run) -> validation_set.Looks | None:
     """What the training put into its receipt; None for a run of an earlier version, which looked at everything."""
@@ -123,27 +159,55 @@ def looks_of(run: Run) -> validation_set.Looks | None:
     return validation_set.Looks(**kept) if kept else None
 
 
-def prompts_of(rows: list[Conversation], tokenizer, longest: int) -> list[Prompt]:
-    """An exchange of each of the first few conversations: the last one whose prompt is no longer than a row of the run."""
+def answers_of(run: Run) -> list[str]:
+    """What the person's conversations hold as answers, the tool calls aside; none where they are no longer there."""
+    path = run.home.file("data", "sft", "train.jsonl")
+    if not path.exists():
+        return []
+    return [
+        message["content"]
+        for row in training_rows.read(path, "sft").rows
+        for message in row.messages
+        if is_target(message)
+    ]
+
+
+def prompts_of(
+    rows: list[Conversation], tokenizer, longest: int, tokens: float = 0.0
+) -> list[Prompt]:
+    """An exchange of each of some conversations, as many as about `tokens` computed tokens allow: the last one whose
+    prompt is no longer than a row of the run, `longest` tokens, else the first one, cut as a row of the run is."""
     prompts: list[Prompt] = []
+    spent = 0
     for row in rows:
-        for at in reversed(range(1, len(row.messages))):
-            question, answer = row.messages[at - 1], row.messages[at]
-            if (question["role"], answer["role"]) != ("user", "assistant"):
-                continue
-            if not answer["content"].strip() or not _fits(tokenizer, row, at, longest):
-                continue
-            prompts.append(
-                Prompt(row.messages[:at], row.tools, question["content"], answer["content"])
-            )
+        prompt = _last_that_fits(tokenizer, row, longest)
+        if prompt is None:
+            continue
+        spent += len(prompt.tokens) + WRITTEN_TOKEN * LONGEST_ANSWER
+        if len(prompts) >= FEWEST_ANSWERED and spent > tokens:
             break
-        if len(prompts) == ANSWERED:
+        prompts.append(prompt)
+        if len(prompts) == MOST_ANSWERED:
             break
     return prompts
 
 
-def _fits(tokenizer, row: Conversation, until: int, longest: int) -> bool:
-    try:
-        return len(encode_prompt(tokenizer, row.messages[:until], row.tools)) <= longest
-    except CannotEncode:
-        return False
+def _last_that_fits(tokenizer, row: Conversation, longest: int) -> Prompt | None:
+    exchanges = [
+        at
+        for at in range(1, len(row.messages))
+        if (row.messages[at - 1]["role"], row.messages[at]["role"]) == ("user", "assistant")
+        and row.messages[at]["content"].strip()
+    ]
+    for at in reversed(exchanges):
+        question, answer = row.messages[at - 1], row.messages[at]
+        try:
+            tokens = encode_prompt(tokenizer, row.messages[:at], row.tools)
+            if len(tokens) > longest and at == exchanges[0]:
+                cut = encode_answer(tokenizer, row.messages[:at], answer, row.tools, longest)
+                tokens = cut.tokens[: cut.supervised_from]
+        except CannotEncode:
+            continue
+        if 0 < len(tokens) <= longest:
+            return Prompt(tokens, question["content"], answer["content"])
+    return None

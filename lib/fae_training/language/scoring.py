@@ -4,6 +4,7 @@ There is one copy of the base model; the saved adapters are put on it and taken 
 of which measures one model at a time and then says what it found about the three.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -41,6 +42,16 @@ class OfThree(Generic[Found]):
     candidate: Found
     current: Found
     base: Found
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model takes: its adapter's file, putting it on, and the most memory while it was measured. The base model has
+    no adapter: 0."""
+
+    adapter_mb: float
+    load_s: float
+    peak_gb: float
 
 
 @dataclass(frozen=True)
@@ -105,21 +116,26 @@ def score(
         done += count
         session.advance(done, total)
 
-    def measured(trained: Run | None = None) -> list:
+    def measured(trained: Run | None) -> tuple[list, Cost]:
+        """What the probes found of the model with the adapter of a run, or of the base model, and what that cost."""
+        mx.reset_peak_memory()
+        began, directory = time.monotonic(), None
+        if trained:
+            directory = trained.file("adapters")
+            adapters.load(model, directory)
+            mx.eval(model.parameters())
+        load_s = time.monotonic() - began if trained else 0.0
         model.eval()
-        mark = fingerprint(trained.file("adapters")) if trained else None
-        return [probe.measure(Subject(model, fast, mark), finished) for probe in made]
+        subject = Subject(model, fast, fingerprint(directory) if directory else None)
+        found = [probe.measure(subject, finished) for probe in made]
+        if trained:
+            adapters.take_off(model)
+        size = (directory / "adapters.safetensors").stat().st_size if directory else 0
+        return found, Cost(size / 1e6, load_s, mx.get_peak_memory() / 1e9)
 
-    base = measured()
-    adapted = []
-    for trained in (compared, run):
-        if trained is None:
-            adapted.append(base)
-            continue
-        adapters.load(model, trained.file("adapters"))
-        adapted.append(measured(trained))
-        adapters.take_off(model)
-    current, candidate = adapted
+    base, cost_of_base = measured(None)
+    current, cost_of_current = measured(compared) if compared else (base, cost_of_base)
+    candidate, cost_of_candidate = measured(run)
     told = [
         probe.tell(OfThree(*found))
         for probe, *found in zip(made, candidate, current, base, strict=True)
@@ -132,11 +148,33 @@ def score(
         outputs=sum(one.outputs for one in told),
         outputs_changed=sum(one.changed for one in told),
         current_run=deployed.id if deployed else None,
-        figures=tuple(figure for one in told for figure in one.figures),
+        figures=(
+            *(figure for one in told for figure in one.figures),
+            *cost_figures(OfThree(cost_of_candidate, cost_of_current, cost_of_base)),
+        ),
         examples=tuple(examples[:SHOWN]),
         notes=(*notes, *(note for one in told for note in one.notes)),
         suite=next((one.suite for one in told if one.suite), None),
     )
+
+
+def cost_figures(costs: OfThree[Cost]) -> list[Figure]:
+    return [
+        Figure(
+            name,
+            title,
+            unit,
+            **{
+                who: round(getattr(getattr(costs, who), name), digits)
+                for who in ("candidate", "current", "base")
+            },
+        )
+        for name, title, unit, digits in (
+            ("adapter_mb", "Size of what was learned", "MB", 2),
+            ("load_s", "Loading it", "seconds", 3),
+            ("peak_gb", "Most memory while it was measured", "GB", 3),
+        )
+    ]
 
 
 def compared_texts(

@@ -39,12 +39,33 @@ def token_log_probabilities(model, batch: dict, fast: FastSettings):
     if fast.supervised_only:
         hidden = hidden_states(model, batch, fast)[batch["predictors"]]
         return log_probabilities(model, hidden, batch["targets"], fast.output)
-    if fast.gated_delta or fast.checkpoint_layers or "tokens_1" in batch:
-        logits = output_layer(model)(hidden_states(model, batch, fast))
+    return _log_probabilities(
+        _all_logits(model, batch, fast)[batch["predictors"]], batch["targets"]
+    )
+
+
+def likeliest_tokens(model, batch: dict, fast: FastSettings):
+    """(the token that the model takes for the likeliest where each supervised one stands, log p of the supervised one)."""
+    predictors, targets = batch["predictors"], batch["targets"]
+    if fast.supervised_only:
+        states, logits_of = hidden_states(model, batch, fast)[predictors], output_layer(model)
     else:
-        logits = model(batch["tokens_0"])
-        logits = logits.reshape(-1, logits.shape[-1])
-    return _log_probabilities(logits[batch["predictors"]], batch["targets"])
+        states, logits_of = _all_logits(model, batch, fast)[predictors], lambda logits: logits
+    likeliest, log_p = [], []
+    for start in range(0, targets.shape[0], WHOLE_ROWS):
+        logits = logits_of(states[start : start + WHOLE_ROWS])
+        likeliest.append(mx.argmax(logits, axis=-1))
+        log_p.append(_log_probabilities(logits, targets[start : start + WHOLE_ROWS]))
+        mx.eval(likeliest[-1], log_p[-1])
+    return mx.concatenate(likeliest), mx.concatenate(log_p)
+
+
+def _all_logits(model, batch: dict, fast: FastSettings):
+    """[all tokens of all levels, vocabulary]"""
+    if fast.gated_delta or fast.checkpoint_layers or "tokens_1" in batch:
+        return output_layer(model)(hidden_states(model, batch, fast))
+    logits = model(batch["tokens_0"])
+    return logits.reshape(-1, logits.shape[-1])
 
 
 def hidden_states(model, batch: dict, fast: FastSettings):
