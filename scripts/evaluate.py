@@ -46,6 +46,7 @@ def rescore(call: Call, run: runs.Run) -> None:
             f"{run.id} has no result to score",
             KINDS[run.kind].command(f"--resume {run.id}"),
         )
+    run.take_stopped()
     marker = run.file("cancel")
     with runs.locked(call.home, run.id) as lock:
         marker.unlink(missing_ok=True)  # of the training; this can be cancelled too

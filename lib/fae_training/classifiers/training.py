@@ -7,6 +7,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
+from fae_training import runs
 from fae_training.classifiers import (
     hard_negatives,
     model_files,
@@ -81,7 +82,7 @@ def train(run, session) -> dict:
             )
 
     # Save
-    where = run.home.directory("runs", run.id, "adapters")
+    where = run.home.directory("runs", run.id, runs.saves_to(result.stopped))
     model_files.save(where, arrays, spec, model_files.self_test_samples(valid, spec))
     to_measure = {name: stream for name, stream in made.items() if name.startswith("measure")}
     validation.save(run.file("held_out.npz"), held_out.windows, to_measure)
