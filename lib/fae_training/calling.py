@@ -106,7 +106,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         write_line(to_paste(text, given_home), stream)
     else:
         write_line(shortened(with_next_call(data), home, script), answer_to)
-    if caller == "program" and status:
+    if caller == "program" and status and "--json" not in argv:
         # All that Fae's nightly loop reads of a script that does not exit with 0.
         write_line(text[:LONGEST_ANSWER], sys.stderr)
     # Fae discards the output of a script that does not exit with 0.
