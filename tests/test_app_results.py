@@ -19,7 +19,7 @@ import calls
 import installed_fae
 import swift_reader
 from calls import LANGUAGE_MODEL
-from fae_training import app_results, app_words, deployment, fae_versions, runs, state
+from fae_training import app_results, app_words, consent, deployment, fae_versions, runs, state
 from fae_training.errors import Failed
 from fae_training.speech import misheard, vocabulary
 
@@ -243,7 +243,7 @@ def test_a_models_folder_that_cannot_be_written_takes_the_deploy_back(later, per
     else:
         (installed_fae.directory(person) / "models").write_text("")
     try:
-        with pytest.raises(Failed, match="cannot be written.*was taken back and the base model is active"):  # fmt: skip
+        with pytest.raises(Failed, match=r"cannot be written.*was taken back and the base model is active"):  # fmt: skip
             deployed(run)
     finally:
         if damage == "read-only":
@@ -360,13 +360,13 @@ def test_a_verifier_that_the_app_ships_is_used_first_and_that_is_told(later, hom
 def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(later, home):
     place = state.Home(home)
     run = classifier(place, "keyword", n_mels=80)
-    with pytest.raises(Failed, match="n_mels is 80, expected 128.*was taken back"):
+    with pytest.raises(Failed, match=r"n_mels is 80, expected 128.*was taken back"):
         deployed(run)
     assert deployment.current(place, "keyword") is None
     run = classifier(place, "keyword")
     weights = run.file("fae", "model.safetensors")
     mx.save_safetensors(str(weights), mx.load(str(weights)) | {"norm.weight": mx.zeros(3)})
-    with pytest.raises(Failed, match="norm.weight"):
+    with pytest.raises(Failed, match=r"norm\.weight"):
         deployed(run)
 
 
@@ -381,6 +381,7 @@ def test_early_fae_has_no_place_for_a_classifier(person, home):
 @pytest.fixture
 def heard(home) -> state.Home:
     place = state.Home(home)
+    consent.change(place, ["corrections"], [])
     for wrong, right in (("Marian", "Marion"), ("see van", "Siobhan")):
         misheard.add(place, wrong, right)
     vocabulary.refresh(place)
@@ -454,14 +455,33 @@ def test_early_fae_keeps_no_list_of_words(person, heard):
 
 
 def test_the_scripts_say_what_is_to_be_done_in_words_and_as_a_call(later, person, run):
-    """deploy and rollback as processes, each answer within what Fae shows its model."""
-    state.write_json(run.home.file("config.json"), {"sft": {"suite": "own"}})
-    judged = calls.script("evaluate", "--json", home=run.home.path)
-    if judged.status:
-        pytest.skip("this run is not good enough to be deployed")
-    calls.answer("propose", home=run.home.path)
-    code = calls.approval_code(run.home.path, run.id)
-    told = calls.script("deploy", "--code", code, home=run.home.path).out
-    assert "training.personal_adapter_path" in told and str(installed_fae.personal(person)) in told
-    back = calls.answer("rollback", home=run.home.path)
-    assert back["app"]["step"]["tool"] == "self_config"
+    home = run.home.path
+    deployment.deploy(run.home, run)
+    checked = calls.answer("deploy", "--check", home=home)
+    folder = str(installed_fae.personal(person) / run.id)
+    assert checked["app"]["language"]["step"]["params"]["value"] == folder
+    assert "training.personal_adapter_path is set to that folder" in checked["app"]["language"]["says"]  # fmt: skip
+
+    status = calls.answer("check_status", home=home)
+    assert status["active"] == {"language": run.id} and "warnings" not in status
+    installed_fae.set_key(person, "")
+    (warning,) = calls.answer("check_status", home=home)["warnings"]
+    assert f"approved is {folder}" in warning
+    assert f"Warning: {warning}" in calls.script("check_status", home=home).out
+
+    installed_fae.set_key(person, folder)
+    back = calls.answer("rollback", home=home)
+    assert (back["undone"], back["active"]) == (run.id, "the base model")
+    assert back["adapter_path"] == back["app"]["step"]["params"]["value"] == f"{folder}-off"
+    assert back["previous_adapter_path"] == folder
+
+
+def test_a_rollback_that_cannot_be_done_in_the_app_can_be_asked_for_again(later, person, run):
+    deployed(run)
+    shutil.rmtree(installed_fae.personal(person))
+    installed_fae.personal(person).write_text("in the way")
+    failed = calls.script("rollback", "--json", home=run.home.path)
+    assert failed.status == 4 and failed.json["error"]["code"] == "app_not_writable"
+    assert deployment.current(run.home, "language")["run"] == run.id
+    installed_fae.personal(person).unlink()
+    assert calls.answer("rollback", home=run.home.path)["active"] == "the base model"
