@@ -25,7 +25,7 @@ def night(tmp_path_factory) -> tuple[Path, Bridge]:
     place = tmp_path_factory.mktemp("night")
     person = make_person(place / "sam")
     bundle = installed_fae.make(person, loaded=LANGUAGE_MODEL)
-    few = make_database(place, conversations=40, corrections=10)
+    few = make_database(place / "few", conversations=40, corrections=10)
     shutil.copytree(few.directory, installed_fae.directory(person), dirs_exist_ok=True)
     # The bridge says model and preset; a short training is what config.json makes of the rest.
     home = state.Home(person / ".fae/training")
