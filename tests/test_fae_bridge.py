@@ -25,13 +25,17 @@ def night(tmp_path_factory) -> tuple[Path, Bridge]:
     place = tmp_path_factory.mktemp("night")
     person = make_person(place / "sam")
     bundle = installed_fae.make(person, loaded=LANGUAGE_MODEL)
-    few = make_database(place / "few", conversations=40, corrections=10)
+    few = make_database(place / "few", conversations=200, corrections=10)
     shutil.copytree(few.directory, installed_fae.directory(person), dirs_exist_ok=True)
     # The bridge says model and preset; a short training is what config.json makes of the rest.
     home = state.Home(person / ".fae/training")
     small_runs.judge_by_own_items(home)
     short = {"steps": 10, "batch_size": 1, "gradient_accumulation": 1, "learning_rate": 1e-3}
     home.write("config.json", {"sft": short | {"suite": "own"}})
+    items = home.file("benchmarks", "manners.jsonl")
+    few = state.read_jsonl(items)
+    more = [item | {"id": f"{item['id']}, {again}"} for item in few for again in range(4)]
+    state.write_jsonl(items, more)
     return person, Bridge(person, installed_fae.put_skill_into(bundle))
 
 
@@ -48,7 +52,7 @@ def wait(bridge: Bridge, adapter: str, patience_s: float = 300) -> str:
 
 def test_the_night_from_call_to_deploy_and_back(night):
     person, bridge = night
-    with pytest.raises(RuntimeError, match="--consent conversations"):
+    with pytest.raises(RuntimeError, match="no consent for 'conversations'"):
         bridge.train()
     bridge.call("setup", consent=["conversations"], no_models=True)
     exported = bridge.call(
