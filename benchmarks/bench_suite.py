@@ -34,7 +34,7 @@ from pathlib import Path
 import page
 from fae_training import linux_cpu, results, state
 from fae_training.capabilities import checks, suite
-from fae_training.capabilities.suite import Check, Item
+from fae_training.capabilities.task import Check, Item
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "samples"))

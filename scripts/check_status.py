@@ -12,7 +12,7 @@
 Reads runs/<run>/run.json, progress.json and metrics.jsonl. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
-from fae_training import calling, runs
+from fae_training import app_results, calling, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import current
 from fae_training.installation import failures, installation_status
@@ -33,7 +33,8 @@ def main(call: Call) -> Result:
                 text += f"\nsetup.py could not prepare the {what}: {why}"
         else:
             text, following = "Nothing was trained yet.", "train.py --preset light"
-        data = {"status": status, "setup": setup, "next": following, "active": active(call)}
+        data = {"status": status, "running": False, "setup": setup, "next": following}
+        data |= {"active": active(call)}
         return Result(data, f"{text}\nNext: uv run scripts/{following}")
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
     if call.arguments.follow:
@@ -41,6 +42,7 @@ def main(call: Call) -> Result:
     status = run.status()
     report = latest_report(run)
     data = {"status": status, "run": run.id, "kind": run.kind, "preset": run.settings.get("preset")}
+    data |= for_the_bridge(run, status, report)
     data |= {"step": report.get("step", 0), "steps": run.settings.get("steps")}
     for name in (
         "loss",
@@ -61,7 +63,21 @@ def main(call: Call) -> Result:
         data["error_of_run"] = run.record["error"]
     data["next"] = next_command(run, status)
     data["active"] = active(call)
+    if warnings := app_results.in_use(call.home):
+        data["warnings"] = list(warnings.values())
     return Result(data, in_words(data, run, status))
+
+
+def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
+    """What Fae's nightly loop reads, under its names. adapters/ is there only after a training that ended well."""
+    adapter = run.file(runs.ADAPTERS)
+    told = {"running": status in runs.ACTIVE, "adapter_path": str(adapter)}
+    told["adapter_exists"] = adapter.is_dir()
+    if process := run.record.get("worker"):
+        told["pid"] = process["pid"]
+    if report.get("loss") is not None:
+        told["latest_loss"] = report["loss"]
+    return told
 
 
 def next_command(run: runs.Run, status: str) -> str:
@@ -91,6 +107,8 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
         text += f"\n  {data['error_of_run']['message']}"
+    for warning in data.get("warnings", []):
+        text += f"\nWarning: {warning}"
     return f"{text}\nNext: uv run scripts/{data['next']}"
 
 

@@ -16,7 +16,7 @@ Exit status: 3 without a valid code, after a failed gate, or when the files chan
 
 from dataclasses import asdict
 
-from fae_training import calling, evaluation, runs
+from fae_training import app_results, calling, evaluation, runs
 from fae_training.calling import Call, Result
 from fae_training.deployment import (
     check_approval,
@@ -57,8 +57,12 @@ def main(call: Call) -> Result:
         "undo": f"rollback.py --kind {run.kind}",
     }
     data["verification"] = verified(call, run)
-    text = f"{run.id} is active in place of {data['replaced']}.\n{in_words(data['verification'])}\nGo back: uv run scripts/{data['undo']}"
-    return Result(data, text)
+    text = f"{run.id} is active in place of {data['replaced']}.\n{in_words(data['verification'])}"
+    if not data["verification"].get("pending"):
+        in_app = app_results.publish_or_undo(call.home, run)
+        data |= in_app.as_answer()
+        text += f"\n{in_app.says}"
+    return Result(data, f"{text}\nGo back: uv run scripts/{data['undo']}")
 
 
 def verified(call: Call, run: runs.Run) -> dict:
@@ -70,6 +74,7 @@ def verified(call: Call, run: runs.Run) -> dict:
     if found is None:
         return {"pending": True}
     if not found.good:
+        app_results.withdraw_newest(call.home, KINDS[run.kind].slot)
         _, now_active = rollback(call.home, KINDS[run.kind].slot, f"verification failed: {found}")
         why = "changes nothing" if found.loads else f"does not load ({found.why or 'see its log'})"
         raise Failed(
@@ -91,15 +96,17 @@ def check_active(call: Call) -> Result:
     slots = sorted(
         {kind.slot for kind in KINDS.values() if call.arguments.kind in (None, kind.name)}
     )
-    checked = {}
+    checked, good = {}, []
     for slot in slots:
         if (entry := current(call.home, slot)) and (run := current_run(call.home, slot)):
             checked[entry["run"]] = verified(call, run)
-    text = (
-        "\n".join(f"{name}: {in_words(found)}" for name, found in checked.items())
-        or "Every model is the base model."
-    )
-    return Result({"status": "checked", "runs": checked}, text)
+            good += [] if checked[entry["run"]].get("pending") else [run]
+    app = app_results.settle(call.home, good)
+    lines = [f"{name}: {in_words(found)}" for name, found in checked.items()]
+    lines = (lines or ["Every model is the base model."]) + [found.says for found in app.values()]
+    data = {"status": "checked", "runs": checked}
+    data["app"] = {slot: found.as_answer()["app"] for slot, found in app.items()}
+    return Result(data, "\n".join(lines))
 
 
 def build_parser() -> calling.Parser:

@@ -46,6 +46,7 @@ def rescore(call: Call, run: runs.Run) -> None:
             f"{run.id} has no result to score",
             KINDS[run.kind].command(f"--resume {run.id}"),
         )
+    run.take_stopped()
     marker = run.file("cancel")
     with runs.locked(call.home, run.id) as lock:
         marker.unlink(missing_ok=True)  # of the training; this can be cancelled too
@@ -78,6 +79,11 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "recommendation": "upgrade" if found.verdict == PASS else "skip",
         "evaluation": str(run.file(evaluation.FILE)),
     }
+    if (loss := (run.result() or {}).get("loss")) is not None:
+        data["final_training_loss"] = loss
+    # To Fae's nightly loop a path means that training was a success.
+    if run.status() == "completed" and run.file(runs.ADAPTERS).is_dir():
+        data["adapter_path"] = str(run.file(runs.ADAPTERS))
     lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
     lines += [f"  {line}" for line in (*reasons, *found.figures, *found.notes)]
     if found.verdict == PASS:

@@ -55,12 +55,23 @@ def main(call: Call) -> Result:
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
         else:
             data = {"status": "exported"} | export.write(home.directory("data", "sft"), rows, meta)
+            data |= for_the_bridge(home.file("data", "sft"), data["rows"])
     if forgot:
         data["forgotten"] = asdict(forgot)
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
     data["next"] = "export_data.py" if wanted.dry_run else "train.py --preset light"
     return Result(data, text(data, home.file("data", "sft")))
+
+
+def for_the_bridge(directory: Path, rows: dict) -> dict:
+    """The same under the names that Fae's nightly loop reads; pairs are made by extract_corrections."""
+    files = {"sft_export": "train.jsonl", "train": "train.jsonl", "valid": "valid.jsonl", "meta": "meta.json"}  # fmt: skip
+    return {
+        "sft_examples": rows["train"],
+        "dpo_pairs": 0,
+        "output_files": {name: str(directory / file) for name, file in files.items()},
+    }
 
 
 def remember_exclusions(call: Call, exclusions: Exclusions) -> Purged | None:

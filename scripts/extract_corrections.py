@@ -67,6 +67,10 @@ def main(call: Call) -> Result:
         data = {"status": "extracted"} | export.write(
             home.directory("data", "dpo"), labelled, lambda: data
         )
+        # The same under the names that Fae's nightly loop knows.
+        data |= {"source_db": str(path), "episodes_scanned": data["episodes"]}
+        data["stats"] = {"total_pairs": len(labelled), "correction_breakdown": data["patterns"]}
+        data["output_files"] = {"dpo_pairs": str(home.file("data", "dpo", "train.jsonl"))}
     data["next"] = "extract_corrections.py" if dry_run else "train_dpo.py --preset light"
     return Result(data, text(data, home.file("data", "dpo")))
 

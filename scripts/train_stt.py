@@ -31,7 +31,7 @@ Presets (steps, batch, accumulation, learning rate, rank, clips of a word):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no model or no sound, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, launch, results
+from fae_training import calling, launch, results, runs
 from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
@@ -116,7 +116,10 @@ def train(run, session) -> results.Trained:
         session,
     )
     mlx_tune_repairs.save(
-        wrapper, run.file("adapters"), result.best_parameters, run.record["model"]["id"]
+        wrapper,
+        run.file(runs.saves_to(result.stopped)),
+        result.best_parameters,
+        run.record["model"]["id"],
     )
 
     # What was applied, read back from the objects

@@ -10,7 +10,7 @@ import pytest
 from calls import LANGUAGE_MODEL, ROOT
 from fae_training.capabilities import checks, suite
 from fae_training.capabilities.checks import ToolCall, passed, tool_calls, written
-from fae_training.capabilities.suite import Check, Item
+from fae_training.capabilities.task import Check, Item
 from fae_training.errors import BadRequest
 from fae_training.state import Home
 

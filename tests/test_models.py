@@ -5,9 +5,10 @@ import shutil
 
 import pytest
 
+import installed_fae
 from calls import LANGUAGE_MODEL
 from fae_training import models
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.speech.preflight import choose as stt_choose
 
 
@@ -224,3 +225,79 @@ def test_a_model_whose_json_files_begin_with_byte_order_marks_is_taken_and_loads
     _, same = loading.load(str(LANGUAGE_MODEL))
     assert tokenizer.encode("Hello there") == same.encode("Hello there")
     assert models.loadable(LANGUAGE_MODEL) == str(LANGUAGE_MODEL), "no copy without need"
+
+
+def loaded_by_fae(monkeypatch, tmp_path, version: str, model: str | None = None) -> None:
+    monkeypatch.setenv("FAE_APP_DIR", str(installed_fae.directory(tmp_path)))
+    installed_fae.make(tmp_path, version, loaded=model)
+
+
+def test_auto_is_what_fae_has_loaded_whatever_its_settings_say(memory, monkeypatch, tmp_path):
+    memory(64)
+    loaded_by_fae(monkeypatch, tmp_path, installed_fae.LATER, "someone/a-new-model-4bit")
+    (installed_fae.directory(tmp_path) / "config.toml").write_text(
+        '[llm]\nvoiceModelPreset = "of tomorrow"\n'
+    )
+    assert models.choose("auto") == ("someone/a-new-model-4bit", "Fae has loaded it")
+
+
+@pytest.mark.parametrize(
+    "version, gigabytes, model",
+    [
+        ("0.8.105", 8, "saorsa-labs/saorsa-1.1-tiny"),
+        ("0.8.105", 16, "mlx-community/Qwen3.5-4B-4bit"),
+        ("0.8.105", 48, "mlx-community/Qwen3.5-35B-A3B-4bit"),
+        ("0.8.183", 7, "mlx-community/Qwen3.5-2B-OptiQ-4bit"),
+        ("0.8.183", 8, "mlx-community/Qwen3.5-4B-4bit"),
+        ("0.8.183", 15, "mlx-community/Qwen3.5-4B-4bit"),
+        ("0.9.0", 16, "Brooooooklyn/Qwen3.5-9B-unsloth-mlx"),
+        ("0.9.0", 64, "Brooooooklyn/Qwen3.5-9B-unsloth-mlx"),
+    ],
+)
+def test_before_fae_has_loaded_any_its_version_says_which(memory, monkeypatch, tmp_path, version, gigabytes, model):  # fmt: skip
+    memory(gigabytes)
+    loaded_by_fae(monkeypatch, tmp_path, version)
+    assert models.choose("auto") == (model, f"Fae {version}'s choice for {gigabytes} GB of memory")
+
+
+@pytest.mark.parametrize(
+    "name, model",
+    [
+        ("qwen3_5_2b", "mlx-community/Qwen3.5-2B-OptiQ-4bit"),
+        ("qwen3_5_4b", "mlx-community/Qwen3.5-4B-4bit"),
+        ("qwen3_5_9b", "Brooooooklyn/Qwen3.5-9B-unsloth-mlx"),
+        ("qwen3_5_35b_a3b", "mlx-community/Qwen3.5-35B-A3B-4bit"),
+        ("gemma_4_e4b", "google/gemma-4-E4B-it"),
+    ],
+)
+def test_the_names_of_fae_mean_what_fae_means(name, model):
+    assert models.choose(name)[0] == model
+
+
+def test_a_name_that_changed_its_meaning_goes_by_the_version(monkeypatch, tmp_path):
+    loaded_by_fae(monkeypatch, tmp_path / "early", "0.8.105")
+    assert models.choose("saorsa_1_1_tiny")[0] == "saorsa-labs/saorsa-1.1-tiny"
+    loaded_by_fae(monkeypatch, tmp_path / "later", "0.8.183")
+    assert models.choose("saorsa_1_1_tiny")[0] == "mlx-community/Qwen3.5-2B-OptiQ-4bit"
+
+
+def test_an_unknown_preset_is_refused_by_name_and_no_other_model_is_trained(monkeypatch, tmp_path):
+    with pytest.raises(BadRequest, match=r"no model 'qwen4_9b'; .*qwen3_5_9b"):
+        models.choose("qwen4_9b")
+    loaded_by_fae(monkeypatch, tmp_path, "0.8.105")
+    (installed_fae.directory(tmp_path) / "config.toml").write_text(
+        '[llm]\nvoiceModelPreset = "qwen4_9b"\n'
+    )
+    with pytest.raises(Refused, match="preset 'qwen4_9b' is not known here"):
+        models.choose("auto")
+
+
+@pytest.mark.parametrize(
+    "version, gigabytes, model",
+    [("0.8.105", 8, "1.7B"), ("0.8.183", 16, "1.7B"), ("0.8.183", 15, "0.6B")],
+)
+def test_the_recogniser_is_the_one_that_fae_loads(memory, monkeypatch, tmp_path, version, gigabytes, model):  # fmt: skip
+    memory(gigabytes)
+    assert stt_choose("auto")[0] == "mlx-community/Qwen3-ASR-1.7B-4bit"
+    loaded_by_fae(monkeypatch, tmp_path, version)
+    assert stt_choose("auto")[0] == f"mlx-community/Qwen3-ASR-{model}-4bit"

@@ -18,7 +18,7 @@ from test_gate import losses, measure
 FORMATS = ("exact format", "JSON")
 
 
-def good_answer(item: suite.Item) -> str:
+def good_answer(item: Item) -> str:
     answer = item.good[0]
     return answer if isinstance(answer, str) else written(ToolCall(**answer))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fae_training.answering import (
+    LONGEST_ANSWER,
     Result,
     explain,
     keep_standard_output_clean,
@@ -41,9 +42,18 @@ OLDER_NAMES = {
     "training_preset": "preset",
     "max_iterations": "steps",
     "last_export_timestamp": "since",
+    "after_timestamp": "since",
+    "db_path": "db",
+    "output_dir": None,
     "last_benchmark_score": "last_benchmark_score",
     "adapter_path": "run",
     "previous_adapter_path": None,
+    "current_adapter_path": None,
+    "score": None,
+    "previous_score": None,
+    "recommendation": None,
+    "sft_train_count": None,
+    "dpo_pairs": None,
 }
 # Options with which a script starts itself; nobody else may use them, so they are flags only.
 INTERNAL = ("worker", "task")
@@ -92,12 +102,13 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         error = _unexpected(problem, script, home)
         data, text, status = error.as_dict(), explain(error), error.exit_status
     if caller == "person":
-        text = to_paste(text, given_home)
+        stream = sys.stderr if data["status"] == "error" else answer_to
+        write_line(to_paste(text, given_home), stream)
     else:
-        data = with_next_call(data)
-        text = shortened(data, home, script)
-    is_error = data["status"] == "error"
-    write_line(text, sys.stderr if caller == "person" and is_error else answer_to)
+        write_line(shortened(with_next_call(data), home, script), answer_to)
+    if caller == "program" and status and "--json" not in argv:
+        # All that Fae's nightly loop reads of a script that does not exit with 0.
+        write_line(text[:LONGEST_ANSWER], sys.stderr)
     # Fae discards the output of a script that does not exit with 0.
     sys.exit(0 if caller == "fae" else status)
 
@@ -117,10 +128,11 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     parameters: dict[str, Any] = {}
     flags_only = all(option.flags for option in options.values())
     if argv and (argv[0].startswith("{") or (flags_only and not argv[0].startswith("-"))):
-        parameters, argv = _json_object(argv[0], "the first argument"), argv[1:]
+        parameters, argv = _parameters(argv[0], "the first argument"), argv[1:]
     arguments = script_parser.parse_args(argv)
     sources = {name: "flag" for name, value in vars(arguments).items() if value is not None}
-    if caller == "fae" or arguments.stdin:
+    # Later Fae gives a JSON argument and never closes standard input.
+    if arguments.stdin or (caller == "fae" and not parameters):
         parameters = _read_standard_input() | parameters
     for name, value in _current_names(parameters, options, script_parser.prog).items():
         converted = None if value is None else _converted(options[name], value)
@@ -132,14 +144,15 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
 
 def _read_standard_input() -> dict:
     text = sys.stdin.read()
-    if not text.strip():
-        return {}
-    request = _json_object(text, "standard input")
+    return _parameters(text, "standard input") if text.strip() else {}
+
+
+def _parameters(text: str, where: str) -> dict:
+    """The parameters of a JSON object: its params, else the object itself."""
+    request = _json_object(text, where)
     parameters = request.get("params", {} if "method" in request else request)
     if not isinstance(parameters, dict):
-        raise BadRequest(
-            "bad_input", "params on standard input is not a JSON object", '{"params": {}}'
-        )
+        raise BadRequest("bad_input", f"params in {where} is not a JSON object", '{"params": {}}')
     return parameters
 
 

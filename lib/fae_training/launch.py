@@ -84,8 +84,8 @@ def main(call: Call, training: Training) -> Result:
             call.home, kind.name, record | {"caller": call.caller} | found.as_record()
         )
         runs.name_holder(lock, run.id)
-        start(run, "train", lock)
-    return _answer(call, run, found.data.notes)
+        process = start(run, "train", lock)
+    return _answer(call, run, process.pid, found.data.notes)
 
 
 def _resume(call: Call, training: Training) -> Result:
@@ -141,8 +141,8 @@ def _resume(call: Call, training: Training) -> Result:
         run.update(
             status="queued", resumed_at=[*run.record.get("resumed_at", []), now()], error=None
         )
-        start(run, "train", lock)
-    return _answer(call, run, found.data.notes)
+        process = start(run, "train", lock)
+    return _answer(call, run, process.pid, found.data.notes)
 
 
 def _refuse_too_soon(call: Call, kind: Kind) -> None:
@@ -174,7 +174,7 @@ def _plan(kind: Kind, found: Preflight) -> Result:
     return Result({"status": "planned"} | found.as_record(), "\n".join(lines))
 
 
-def _answer(call: Call, run: Run, notes: tuple[str, ...]) -> Result:
+def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
     """At once for Fae and programs; after the last step for a person who stayed."""
     if call.caller != "person" or call.arguments.detach:
         data = {
@@ -183,6 +183,9 @@ def _answer(call: Call, run: Run, notes: tuple[str, ...]) -> Result:
             "kind": run.kind,
             "preset": run.settings.get("preset"),
         }
+        data |= {"pid": pid, "adapter_path": str(run.file(runs.ADAPTERS))}
+        if model := run.record.get("model"):
+            data["model_id"] = model["id"]
         data |= {"log": str(run.file("train.log")), "next": f"check_status.py --run {run.id}"}
         data |= {"notes": list(notes)} if notes else {}
         text = f"{run.id} has started. Follow it: uv run scripts/check_status.py --follow\nStop it:   uv run scripts/cancel.py"

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fae_training import fae_app
+from fae_training import fae_app, fae_versions
 from fae_training.calling import Call
 from fae_training.errors import BadRequest, Failed, Missing, command_line
 from fae_training.preflight import Model
@@ -26,18 +26,6 @@ MODEL_MAP = {
     "medium": ("Brooooooklyn/Qwen3.5-9B-unsloth-mlx", 32),
     "large": ("mlx-community/Qwen3.5-35B-A3B-4bit", 48),
 }
-# What Fae runs: its [llm] voiceModelPreset, and by memory where that says auto.
-FAE_PRESETS = {
-    "saorsa_1_1_tiny": "saorsa-labs/saorsa-1.1-tiny",
-    "saorsa-1.1-tiny": "saorsa-labs/saorsa-1.1-tiny",
-    "qwen3_5_4b": "mlx-community/Qwen3.5-4B-4bit",
-    "qwen3_5_35b_a3b": "mlx-community/Qwen3.5-35B-A3B-4bit",
-}
-FAE_TIERS = (
-    (32, "mlx-community/Qwen3.5-35B-A3B-4bit"),
-    (16, "mlx-community/Qwen3.5-4B-4bit"),
-    (0, "saorsa-labs/saorsa-1.1-tiny"),
-)
 # What the fingerprint reads of each file of weights: half a megabyte.
 BLOCKS, BLOCK_BYTES = 8, 65536
 # Where a tokenizer may be, and where its chat template.
@@ -51,29 +39,27 @@ TEMPLATES = (
 
 
 def choose(name: str) -> tuple[str, str]:
-    """(model id or directory, why) for auto, a name of the map, an id, or a directory.
+    """(model id or directory, why) for auto, a name of the map or of Fae's own, an id, or a directory.
 
-    auto is what Fae runs, where Fae's config.toml is there; else the map by this machine's memory.
+    auto is what Fae runs, where there is a Fae; else the map by this machine's memory.
     """
     memory = fae_app.memory_bytes() // fae_app.GIB
     if name in MODEL_MAP:
         return MODEL_MAP[name][0], f"{name} in the model map"
+    if preset := fae_versions.model_of_preset(name):
+        return preset, f"Fae's own name {name}"
     if name != "auto":
         if (named := folder_or_id(name)) is None:
             raise BadRequest(
                 "unknown_model",
-                f"there is no model {name!r}; expected auto, {', '.join(MODEL_MAP)}, an id such as {MODEL_MAP['small'][0]}, "
-                "the address of its page, or a directory",
+                f"there is no model {name!r}; expected auto, {', '.join(MODEL_MAP)}, one of Fae's names "
+                f"({', '.join((fae_versions.TINY[0], *fae_versions.PRESETS))}), an id such as "
+                f"{MODEL_MAP['small'][0]}, the address of its page, or a directory",
                 "uv run scripts/train.py --model auto",
             )
         return named, "as asked"
-    if config := fae_app.config():
-        preset = str(config.get("llm", {}).get("voiceModelPreset", "auto"))
-        if preset in FAE_PRESETS:
-            return FAE_PRESETS[preset], f"Fae runs {preset}"
-        return next(
-            model for least, model in FAE_TIERS if memory >= least
-        ), f"Fae's choice for {memory} GB of memory"
+    if expected := fae_versions.expected_model(memory):
+        return expected
     fitting = [model for model, least in MODEL_MAP.values() if memory >= least]
     return fitting[-1], f"the model map for {memory} GB of memory"
 

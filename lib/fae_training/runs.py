@@ -8,6 +8,7 @@ reused process id nor a restart of the machine can make a dead run look alive.
 import contextlib
 import os
 import random
+import shutil
 import signal
 import string
 import subprocess
@@ -26,6 +27,8 @@ ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
 # What the worker is doing at the moment and how far it is (session.py writes it).
 PROGRESS_FILE = "progress.json"
+# Where a training saves: whoever waits for adapters/ (later Fae does) must not find what a stopped one got to.
+ADAPTERS, STOPPED = "adapters", "stopped"
 
 
 class Run:
@@ -75,8 +78,27 @@ class Run:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process["pid"], signal.SIGTERM)
 
+    def set_aside(self) -> None:
+        """Before it is trained on: what it has saved is no longer its result."""
+        self._move(ADAPTERS, STOPPED)
+
+    def take_stopped(self) -> None:
+        """Somebody wants what a stopped training got to, as it is: it becomes the run's result."""
+        if not self.file(ADAPTERS).exists():
+            self._move(STOPPED, ADAPTERS)
+
+    def _move(self, source: str, target: str) -> None:
+        if self.file(source).exists():
+            shutil.rmtree(self.file(target), ignore_errors=True)
+            self.file(source).rename(self.file(target))
+
     def title(self) -> str:
         return KINDS[self.kind].title
+
+
+def saves_to(stopped: str) -> str:
+    """The folder that a training saves to which ended in this way (FitResult.stopped)."""
+    return STOPPED if stopped == "cancelled" else ADAPTERS
 
 
 def create(home: Home, kind: str, record: dict) -> Run:

@@ -58,6 +58,7 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
     try:
         consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
         models.check_unchanged(run.record)
+        run.set_aside()
         provenance.keep_sources(run)
         status = "cancelled"
         with contextlib.suppress(Cancelled):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from fae_training.capabilities.checks import bare_call, written
-from fae_training.capabilities.suite import Item
+from fae_training.capabilities.task import Item
 from fae_training.language import generation
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
 from fae_training.language.chat_template import render

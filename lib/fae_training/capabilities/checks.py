@@ -10,12 +10,10 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fae_training.capabilities.task import Item
 from fae_training.conversations.text import words
-
-if TYPE_CHECKING:
-    from fae_training.capabilities.suite import Item
 
 _CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
 _FUNCTION = re.compile(r"\s*<function=([^>\s]+)>(.*?)</function>\s*", re.S)
@@ -112,7 +110,7 @@ def _call_in_tags(body: str) -> ToolCall | None:
     return ToolCall(match[1], dict(_PARAMETER.findall(match[2]))) if match else None
 
 
-def passed(item: "Item", answer: str) -> bool:
+def passed(item: Item, answer: str) -> bool:
     """Whether every condition of the item holds for what a model answered; an empty answer and one with thinking never pass."""
     text = _plain(answer)
     if not text or has_thinking_marks(text):
@@ -164,7 +162,7 @@ def _sentences(text: str) -> int:
 # Each condition: does it hold for (value in the item's check, text of the answer, item)?
 
 
-def _calls(wanted: dict, text: str, item: "Item") -> bool:
+def _calls(wanted: dict, text: str, item: Item) -> bool:
     found = tool_calls(text)
     if len(found) != 1 or found[0].name not in _list(wanted["name"]):
         return False
@@ -203,36 +201,36 @@ def _argument_is(wanted, given) -> bool:
     return _same_value(wanted, given)
 
 
-def _abstains(_, text: str, item: "Item") -> bool:
+def _abstains(_, text: str, item: Item) -> bool:
     """In words: neither a call, nor a try at one, nor the data that a tool would get or give."""
     return not any(mark in text for mark in (*_CALL_MARKS, '{"')) and text[0] not in "{["
 
 
-def _says(wanted, text: str, item: "Item") -> bool:
+def _says(wanted, text: str, item: Item) -> bool:
     return all(_pattern(each).search(text) for each in _list(wanted))
 
 
-def _avoids(unwanted, text: str, item: "Item") -> bool:
+def _avoids(unwanted, text: str, item: Item) -> bool:
     return not any(_pattern(each).search(text) for each in _list(unwanted))
 
 
-def _answer_is(wanted, text: str, item: "Item") -> bool:
+def _answer_is(wanted, text: str, item: Item) -> bool:
     return _trimmed(text) in {_trimmed(each) for each in _list(wanted)}
 
 
-def _exactly(wanted, text: str, item: "Item") -> bool:
+def _exactly(wanted, text: str, item: Item) -> bool:
     return text in _list(wanted)
 
 
-def _matches(pattern: str, text: str, item: "Item") -> bool:
+def _matches(pattern: str, text: str, item: Item) -> bool:
     return re.fullmatch(pattern, text, re.S) is not None
 
 
-def _each_line(pattern: str, text: str, item: "Item") -> bool:
+def _each_line(pattern: str, text: str, item: Item) -> bool:
     return all(re.fullmatch(pattern, line) for line in _lines(text))
 
 
-def _json(shape, text: str, item: "Item") -> bool:
+def _json(shape, text: str, item: Item) -> bool:
     try:
         found = json.loads(_unfenced(text))
     except (ValueError, RecursionError):
@@ -283,12 +281,12 @@ def _same_value(wanted, found) -> bool:
     return isinstance(wanted, bool) == isinstance(found, bool) and wanted == found
 
 
-def _last_number(wanted: float, text: str, item: "Item") -> bool:
+def _last_number(wanted: float, text: str, item: Item) -> bool:
     found = _NUMBER.findall(text)
     return bool(found) and float(found[-1].replace(",", "").replace("−", "-")) == wanted
 
 
-def _language(wanted: str, text: str, item: "Item") -> bool:
+def _language(wanted: str, text: str, item: Item) -> bool:
     said = words(text)
     hits = {
         name: sum(word in known.split() for word in said) for name, known in _FUNCTION_WORDS.items()
@@ -350,7 +348,7 @@ class Kind:
 
     value: str
     is_value: Callable[[Any], bool]
-    holds: Callable[[Any, str, "Item"], bool]
+    holds: Callable[[Any, str, Item], bool]
 
 
 def _flag(holds: Callable[[str], bool]) -> Kind:

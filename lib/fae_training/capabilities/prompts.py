@@ -10,7 +10,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from fae_training.capabilities import suite
-from fae_training.capabilities.suite import Item
+from fae_training.capabilities.task import Item
 from fae_training.state import Home
 
 BUNDLED = Path(__file__).with_name("rehearsal")

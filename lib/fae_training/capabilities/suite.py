@@ -20,11 +20,11 @@ from typing import Any
 
 from fae_training.capabilities.checks import KINDS
 from fae_training.capabilities.near_copies import NearCopies
+from fae_training.capabilities.task import MAX_TOKENS, Check, Item
 from fae_training.errors import BadRequest, command_line
 from fae_training.state import Home
 
 BUNDLED = Path(__file__).with_name("items")
-MAX_TOKENS = 96
 MOST_TOKENS = 2048
 ROLES = ("system", "user", "assistant", "tool")
 _FIELDS = {
@@ -48,32 +48,6 @@ _NAMES = {
     int: "a whole number",
     bool: "true or false",
 }
-
-
-@dataclass(frozen=True)
-class Check:
-    """One condition on an answer: a name of checks.KINDS and its value."""
-
-    kind: str
-    value: Any
-
-
-@dataclass(frozen=True)
-class Item:
-    """One task. messages and tools are in OpenAI's form; good and bad are answers, texts or {"name", "arguments"}.
-
-    A rehearsal prompt has no checks.
-    """
-
-    id: str
-    category: str
-    messages: tuple[dict, ...]
-    tools: tuple[dict, ...]
-    checks: tuple[Check, ...]
-    max_tokens: int = MAX_TOKENS
-    is_quick: bool = False
-    good: tuple[str | dict, ...] = ()
-    bad: tuple[str | dict, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
+from fae_training import runs
 from fae_training.classifiers import (
     hard_negatives,
     model_files,
@@ -82,7 +83,7 @@ def train(run: Run, session) -> dict:
             )
 
     # Save it, and what it will be judged on
-    where = run.home.directory("runs", run.id, "adapters")
+    where = run.home.directory("runs", run.id, runs.saves_to(result.stopped))
     model_files.save(where, arrays, spec, model_files.self_test_samples(parts.train, spec))
     judged = validation.windows_of(parts.judge, kind)
     made = {}

@@ -22,9 +22,9 @@ def read_config(directory: Path) -> dict:
     return config
 
 
-def fingerprint_of(directory: Path) -> str:
-    """SHA-256 of the adapter's weights. Raises Missing when there are none."""
-    path = directory / "adapters.safetensors"
+def fingerprint_of(adapter: Path) -> str:
+    """SHA-256 of an adapter's weights, by its directory or the file itself. Raises Missing when there are none."""
+    path = adapter / "adapters.safetensors" if adapter.is_dir() else adapter
     if not path.exists():
         raise Missing("no_adapter", f"{path} is not there", "uv run scripts/check_status.py")
     digest = hashlib.sha256()

@@ -76,6 +76,7 @@ def save(
 ) -> str:
     """adapters.safetensors and adapter_config.json as mlx_lm.load(adapter_path=...) reads them; its fingerprint.
 
+    The weights get their name last: who finds adapters.safetensors finds a whole adapter.
     parameters: name -> array, the trained ones only. base names the model that it belongs to; the config also
     says which modules are adapted, since a runtime that does not know linear attention must not load them.
     Raises Failed when a parameter is not finite or is not an adapter's.
@@ -87,8 +88,9 @@ def save(
             f"expected only lora_a and lora_b, found {foreign[:3] or 'nothing at all'}; nothing was saved",
             "train again from the base model: uv run scripts/train.py",
         )
-    save_arrays(directory / "adapters.safetensors", parameters)
-    fingerprint = fingerprint_of(directory)
+    unfinished = directory / ".adapters.unfinished.safetensors"
+    save_arrays(unfinished, parameters)
+    fingerprint = fingerprint_of(unfinished)
     state.write_json(
         directory / "adapter_config.json",
         {
@@ -101,6 +103,8 @@ def save(
             "fingerprint": fingerprint,
         },
     )
+    unfinished.replace(directory / "adapters.safetensors")
+    state.sync_directory(directory)
     return fingerprint
 
 

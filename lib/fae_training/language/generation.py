@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator
 from itertools import groupby
 
+import mlx.core as mx
 from mlx_lm.generate import BatchGenerator
+from mlx_lm.models.cache import make_prompt_cache
 
 from fae_training.language.rows import encode_prompt
 
@@ -82,9 +84,6 @@ def finished_answers(
 
 def _cache(model, tokens: list[int]) -> list:
     """The state of a model that has read these tokens."""
-    import mlx.core as mx
-    from mlx_lm.models.cache import make_prompt_cache
-
     cache = make_prompt_cache(model)
     for start in range(0, len(tokens), PREFILL_TOKENS):
         model(mx.array([tokens[start : start + PREFILL_TOKENS]]), cache=cache)

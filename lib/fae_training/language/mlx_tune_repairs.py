@@ -31,6 +31,7 @@ import mlx.core as mx
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
 
+from fae_training import runs
 from fae_training.errors import Failed
 from fae_training.fit import fit
 from fae_training.fit_settings import FitResult, FitSettings
@@ -158,8 +159,9 @@ def saved(trainer) -> dict:
     swallowed_saving: what cannot be saved raises.
     """
     model, lora = trainer.model, trainer.model.lora_config
+    directory = Path(trainer.adapter_path).with_name(runs.saves_to(trainer.result.stopped))
     adapters.save(
-        trainer.adapter_path,
+        directory,
         trainer.result.best_parameters,
         lora["r"],
         lora["lora_alpha"] / lora["r"],
@@ -168,7 +170,7 @@ def saved(trainer) -> dict:
         len(model.model.layers),
         trainer.run.record["model"]["id"],
     )
-    return {"status": "success", "adapter_path": str(trainer.adapter_path)}
+    return {"status": "success", "adapter_path": str(directory)}
 
 
 def trainer_receipt(trainer) -> dict:

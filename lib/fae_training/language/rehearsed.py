@@ -14,7 +14,7 @@ from itertools import islice
 from fae_training.capabilities import answering, prompts, suite
 from fae_training.capabilities.answering import Prompted
 from fae_training.capabilities.checks import has_thinking_marks
-from fae_training.capabilities.suite import Item
+from fae_training.capabilities.task import Item
 from fae_training.language.batches import Batches
 from fae_training.language.rows import TokenRow
 from fae_training.runs import Run

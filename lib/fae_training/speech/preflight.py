@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fae_training import fae_app, models
+from fae_training import fae_app, fae_versions, models
 from fae_training.calling import Call
 from fae_training.errors import BadRequest, Missing
 from fae_training.preflight import Data, Model
@@ -11,31 +11,31 @@ from fae_training.speech.synthesis import find_synthesiser
 from fae_training.state import Home
 
 MODEL_TYPES = ("qwen3_asr",)
-# Fae's own rule (FaeConfig.recommendedSTTModel): the larger recogniser from 16 GB of memory.
-TIERS = (
-    (16, "mlx-community/Qwen3-ASR-1.7B-4bit"),
-    (0, "mlx-community/Qwen3-ASR-0.6B-4bit"),
-)
+# What Fae v0.8.105 loads on every machine (SttConfig.modelId), and later versions from 16 GB of memory.
+FAE_MODEL = "mlx-community/Qwen3-ASR-1.7B-4bit"
+SMALL_MODEL = "mlx-community/Qwen3-ASR-0.6B-4bit"
+LATER_TIERS = ((16, FAE_MODEL), (0, SMALL_MODEL))
 
 
 def choose(name: str) -> tuple[str, str]:
-    """(model id or directory, why): for auto what Fae's config.toml names, else by this machine's
-    memory.
-    """
+    """(model id or directory, why): for auto what Fae's config.toml names, else what its version loads."""
     if name != "auto":
         if (named := models.folder_or_id(name)) is None:
             raise BadRequest(
                 "unknown_model",
-                f"there is no model {name!r}; expected auto, {TIERS[0][1]}, {TIERS[1][1]}, the "
+                f"there is no model {name!r}; expected auto, {FAE_MODEL}, {SMALL_MODEL}, the "
                 "address of its page, or a directory",
                 "uv run scripts/train_stt.py --model auto",
             )
         return named, "as asked"
     if named := fae_app.config().get("stt", {}).get("modelId"):
         return str(named), "Fae's config.toml names it"
+    apps = fae_versions.installed()
+    if not apps or not apps[0].is_later:
+        return FAE_MODEL, "Fae loads it on every machine"
     memory = fae_app.memory_bytes() // fae_app.GIB
-    model = next(model for least, model in TIERS if memory >= least)
-    return model, f"Fae's choice for {memory} GB of memory"
+    model = next(model for least, model in LATER_TIERS if memory >= least)
+    return model, f"Fae {apps[0].version}'s choice for {memory} GB of memory"
 
 
 def check(home: Home) -> Data:

@@ -1,0 +1,147 @@
+"""Folders of files inside the app's own directory: whole when they appear, and never half-replaced. Standard library only."""
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from fae_training.deployment import fingerprint
+from fae_training.errors import Failed, Missing, SkillError, command_line
+from fae_training.state import sync_directory
+
+# A folder that is not complete yet, or that a kill left behind: the app passes over hidden names.
+WORK = ".training-orchestrator-"
+AGAIN = "uv run scripts/deploy.py --check"
+
+
+def place(source: Path, directory: Path, name: str) -> Path:
+    """A real copy of the files of `source` as `directory`/`name`, made complete in a hidden sibling, flushed, and renamed.
+
+    A folder that is there with the same content is taken as it is; one with another content is left alone, and the copy
+    gets the next free name. Hidden files stay behind, links are followed. Raises Missing where the app's directory cannot
+    be written, Failed where the copy could not be finished; nothing is left behind then.
+    """
+    mark = fingerprint(source)
+    target, number = directory / name, 1
+    while target.exists():
+        if fingerprint(target) == mark:
+            return target
+        number += 1
+        target = directory / f"{name}-{number}"
+    with work_folder(directory) as work:
+        copy(source, work)
+        if fingerprint(work) != mark:
+            raise Failed("copy_differs", f"{source} changed while it was copied", AGAIN)
+        work.rename(target)
+        sync_directory(directory)
+    return target
+
+
+def replace_folder(source: Path, target: Path, keep: Path | None) -> None:
+    """The files of `source` as `target`, in place of the folder that is there, which goes to `keep` (None: it is removed).
+
+    The app reads such a folder when it starts. Raises as `place` does.
+    """
+    with work_folder(target.parent) as work:
+        copy(source, work / "new")
+        if target.exists():
+            if keep is None:
+                target.rename(work / "old")
+            else:
+                shutil.rmtree(keep, ignore_errors=True)
+                target.rename(keep)
+        (work / "new").rename(target)
+        sync_directory(target.parent)
+
+
+@contextlib.contextmanager
+def work_folder(directory: Path) -> Iterator[Path]:
+    """A hidden folder in `directory`, removed afterwards where it is still there, as are those of earlier kills."""
+    work = None
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for left_behind in directory.glob(f"{WORK}*"):
+            shutil.rmtree(left_behind, ignore_errors=True)
+        work = Path(tempfile.mkdtemp(prefix=WORK, dir=directory))
+        yield work
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    finally:
+        if work is not None:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """The regular files of `source`, flushed to disk, in `target`, which is made."""
+    target.mkdir(exist_ok=True)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            with path.open("rb") as data, (target / path.name).open("xb") as out:
+                shutil.copyfileobj(data, out, 1 << 20)
+                out.flush()
+                os.fsync(out.fileno())
+    sync_directory(target)
+
+
+def _unwritable(directory: Path, error: OSError) -> SkillError:
+    why = error.strerror or str(error)
+    if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
+        return Missing(
+            "app_not_writable",
+            f"{directory} in Fae's own directory cannot be written: {why}; nothing was changed there",
+            command_line("ls", "-ld", directory),
+        )
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return Failed(
+        "app_disk_full" if full else "app_write_failed",
+        f"the copy into {directory} could not be finished: {why}; what was begun was removed again",
+        command_line("df", "-h", directory) if full else AGAIN,
+    )
+
+
+def tensors(path: Path) -> dict[str, dict]:
+    """{name: {"dtype", "shape", "data_offsets"}} of a safetensors file. Raises Failed where it is not one, or is cut short.
+
+    The format: 8 bytes, little-endian, the length of a JSON object that follows; then the data.
+    """
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > path.stat().st_size:
+                raise ValueError("its header is longer than the file")
+            header = json.loads(file.read(length))
+        header.pop("__metadata__", None)
+        ends = max(entry["data_offsets"][1] for entry in header.values())
+        if 8 + length + ends != path.stat().st_size:
+            raise ValueError("it is not as long as its header says")
+    except (OSError, ValueError, KeyError, AttributeError, struct.error) as error:
+        raise Failed(
+            "not_safetensors",
+            f"{path} is not a whole safetensors file: {error}",
+            "uv run scripts/list_runs.py",
+        ) from error
+    return header
+
+
+def without_effect(adapter: Path, work: Path) -> None:
+    """A copy of `adapter` whose lora_b are all zero, so that it changes nothing: output = base + scale x (x a) 0.
+
+    Later Fae refuses an empty path, so this is how its base model comes back. All bytes zero are 0.0 in every float type.
+    """
+    copy(adapter, work)
+    weights = work / "adapters.safetensors"
+    entries = tensors(weights)
+    with weights.open("r+b") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        for name, entry in entries.items():
+            if name.endswith("lora_b"):
+                begin, end = entry["data_offsets"]
+                file.seek(8 + length + begin)
+                file.write(bytes(end - begin))
+        file.flush()
+        os.fsync(file.fileno())

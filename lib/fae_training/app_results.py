@@ -1,0 +1,429 @@
+"""What is deployed, in the app: put where this version of Fae takes it, taken back, and what the app really uses.
+
+    language          $S/models/personal/<run>/: used once training.personal_adapter_path is set to it
+    keyword, speech_verifier    $S/models/<name>/: read when Fae starts
+    speech            no Fae loads a trained recogniser; the words go to personal_lexicon.json, read when Fae starts
+
+$S is Fae's own directory (fae_app). app.json in the state directory remembers what was put where and what was there
+before, so that it can be undone exactly. Standard library only; docs/fae.md has the table of versions.
+"""
+
+import contextlib
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fae_training import app_files, app_words, fae_app, fae_versions, locks
+from fae_training.app_files import AGAIN
+from fae_training.deployment import current, fingerprint, rollback, stacks
+from fae_training.errors import Failed, SkillError
+from fae_training.fae_versions import FaeApp
+from fae_training.kinds import KINDS
+from fae_training.language.adapter_files import is_routed, read_config
+from fae_training.runs import Run
+from fae_training.state import Home
+
+FILE = "app.json"
+KEY = "training.personal_adapter_path"
+# A classifier in the form that Fae's own network has, beside the run's own.
+FAE_FORM = "fae"
+# What the folder is called that takes an adapter's effect away.
+OFF = "-off"
+CLASSIFIER_FOLDERS = {"keyword": "keyword-classifier", "speech_verifier": "speech-verifier"}
+CLASSES = {"keyword": 5, "speech_verifier": 3}
+
+# What became of a result: in use after a step of the agent or the person, or why not.
+SET_KEY, RESTART, CLOSE_FAE, NOT_USED, NOTHING_TO_DO = (
+    "set_key",
+    "restart",
+    "close_fae",
+    "not_used",
+    "nothing_to_do",
+)
+
+
+@dataclass(frozen=True)
+class InApp:
+    """What was done in the app, in a word of those above and in a sentence.
+
+    `step`: the tool call for Fae's agent that is still to be made. The paths are absolute.
+    """
+
+    use: str
+    says: str
+    adapter_path: str | None = None
+    previous_adapter_path: str | None = None
+    step: dict | None = None
+
+    def as_answer(self) -> dict:
+        """As it stands in an answer: {"app": {...}, "adapter_path", "previous_adapter_path"}."""
+        told = {name: value for name, value in asdict(self).items() if value is not None}
+        paths = {name: told.pop(name, None) for name in ("adapter_path", "previous_adapter_path")}
+        return {"app": told} | paths
+
+
+def publish(home: Home, run: Run) -> InApp:
+    """Put a deployed run where the app takes it; safe to repeat. Raises SkillError when that failed, with nothing changed.
+
+    Where this Fae does not use such a result, or it is not known which Fae is used, the answer says so.
+    """
+    try:
+        app = fae_versions.the_app()
+    except SkillError as error:
+        return _not_used(run, f"{error.message}. Then: {AGAIN}")
+    if not fae_app.directory().is_dir():
+        return _not_used(run, f"Fae was never started: there is no {fae_app.directory()}")
+    slot = KINDS[run.kind].slot
+    with _record(home) as record:
+        if slot == "language":
+            return _publish_adapter(record, app, run)
+        if slot == "speech":
+            return _publish_words(record, app, home, run)
+        return _publish_classifier(record, app, run, slot)
+
+
+def publish_or_undo(home: Home, run: Run) -> InApp:
+    """`publish`; where it fails the deployment is taken back, so that what is approved and what the app has stay one."""
+    try:
+        return publish(home, run)
+    except SkillError as error:
+        _, active = rollback(home, KINDS[run.kind].slot, f"not put into Fae: {error.message}")
+        now = active["run"] if active else "the base model"
+        message = f"{error.message}. So {run.id} was taken back and {now} is active"
+        raise Failed("taken_back", message, error.hint) from error
+
+
+def settle(home: Home, verified: list[Run]) -> dict[str, InApp]:
+    """{slot: what the app has} after a look at what is still to be put there, and at words still to be taken out."""
+    found = {KINDS[run.kind].slot: publish(home, run) for run in verified}
+    if "speech" not in found and (home.read(FILE, {}) or {}).get("words"):
+        with _record(home) as record:
+            found["speech"] = _withdraw_words(record, None)
+    return found
+
+
+def withdraw_newest(home: Home, slot: str) -> InApp | None:
+    """`withdraw` of what a rollback of `slot` is about to undo; None where nothing is deployed.
+
+    It comes before the decision: where it raises, nothing has changed and the rollback can be asked for again.
+    """
+    stack = stacks(home).get(slot, [])
+    if not stack:
+        return None
+    now = Run(home, stack[-2]["run"]) if len(stack) > 1 else None
+    return withdraw(home, Run(home, stack[-1]["run"]), now)
+
+
+def withdraw(home: Home, was: Run, now: Run | None) -> InApp:
+    """Undo `publish` of `was`; `now` is what is active instead, None for the base model. Safe to repeat."""
+    slot = KINDS[was.kind].slot
+    with _record(home) as record:
+        if slot == "language":
+            return _withdraw_adapter(record, was, now)
+        if slot == "speech":
+            return _withdraw_words(record, now)
+        return _withdraw_classifier(record, was, now, slot)
+
+
+@contextlib.contextmanager
+def _record(home: Home) -> Iterator[dict]:
+    """app.json, written back when the work with it succeeded; one script at a time."""
+    with locks.exclusive(home.directory() / ".app.lock", os.O_RDWR | os.O_CREAT):
+        record = home.read(FILE, {}) or {}
+        before = json.dumps(record)
+        yield record
+        if json.dumps(record) != before:
+            home.write(FILE, record)
+
+
+def _not_used(run: Run, says: str) -> InApp:
+    return InApp(NOT_USED, says, str(run.file("adapters")))
+
+
+# Adapters of the language model
+
+
+def step(path: str) -> dict:
+    """The call of Fae's own tool that makes its running engine use the adapter in `path`."""
+    params = {"action": "adjust_setting", "key": KEY, "value": path}
+    return {"tool": "self_config", "params": params}
+
+
+def _publish_adapter(record: dict, app: FaeApp, run: Run) -> InApp:
+    if why := why_not_loaded(app, run):
+        return _not_used(run, why)
+    told = record.setdefault("adapters", {})
+    before, published = adapter_in_app(), told.get(run.id)
+    path = str(app_files.place(run.file("adapters"), _personal(), run.id))
+    if published is None or published["path"] != path:
+        ours = {entry["path"] for entry in told.values()}
+        foreign = before.path if before and before.path not in ours else None
+        told[run.id] = {"path": path, "before": foreign, "replaced": record.get("adapter")}
+    record["adapter"] = run.id
+    previous = _previous(told, run.id)
+    if before and before.path == path:
+        return InApp(NOTHING_TO_DO, f"Fae uses {path}.", path, previous)
+    says = (
+        f"The adapter is in {path}. Fae uses it as soon as {KEY} is set to that folder, until it is closed; with "
+        "training.adapter_auto_load_enabled on, after a restart too."
+    )
+    return InApp(SET_KEY, says, path, previous, step(path))
+
+
+def _previous(told: dict, run_id: str) -> str | None:
+    """Where the app's adapter was before this run: the run that it replaced, or what the app itself had set."""
+    entry = told[run_id]
+    replaced = told.get(entry["replaced"])
+    return replaced["path"] if replaced and entry["replaced"] != run_id else entry["before"]
+
+
+def _personal() -> Path:
+    return fae_app.directory() / "models" / "personal"
+
+
+def why_not_loaded(app: FaeApp, run: Run) -> str | None:
+    """Why this Fae cannot use the adapter of `run`, None where it can: its version, its base model, the files."""
+    first = ".".join(map(str, fae_versions.FIRST_WITH_ADAPTERS))
+    if app.adapters is False:
+        return f"This Fae ({app.version}) cannot load adapters: it will when it is updated to {first} or later."
+    if app.adapters is None:
+        return f"It is not known whether this Fae ({app.version}) loads adapters; from {first} on it does."
+    if app.daemon:
+        return (
+            f"This Fae ({app.version}) answers with Gemma 4 in fae-daemon, which loads adapters in GGUF form alone; "
+            f"this one is for {run.record['model']['id']} in MLX."
+        )
+    base, loaded = run.record["model"]["id"], fae_versions.loaded_model()
+    if loaded is None:
+        return f"It is not known which model Fae has loaded. Start Fae once, then: {AGAIN}"
+    if loaded != base:
+        return f"It was trained on {base}, but Fae has loaded {loaded}, which it does not fit."
+    return why_not_fitting(run.file("adapters"))
+
+
+def why_not_fitting(adapter: Path) -> str | None:
+    """Why mlx-swift-lm's loader would not take an adapter, by its rules; None where it would."""
+    config, names = read_config(adapter), app_files.tensors(adapter / "adapters.safetensors")
+    lora = config.get("lora_parameters", {})
+    if not isinstance(config.get("num_layers"), int) or config["num_layers"] < 1:
+        return f"Its adapter_config.json says num_layers {config.get('num_layers')!r}; Fae needs a positive number."
+    if config.get("fine_tune_type") not in ("lora", "dora"):
+        return f"Its adapter_config.json says fine_tune_type {config.get('fine_tune_type')!r}, expected lora."
+    if not isinstance(lora.get("rank"), int) or not isinstance(lora.get("scale"), int | float):
+        return "Its adapter_config.json has no rank or no scale."
+    if routed := [name for name in names if is_routed(name)]:
+        return f"It adapts routed experts ({len(routed)} tensors), which Fae cannot load: train without --experts."
+    if other := [name for name in names if not name.endswith((".lora_a", ".lora_b"))]:
+        return f"It holds {other[0]}, which is not a tensor of an adapter."
+    return None
+
+
+def _withdraw_adapter(record: dict, was: Run, now: Run | None) -> InApp:
+    told = record.get("adapters", {})
+    entry = told.get(was.id)
+    if record.get("adapter") == was.id:
+        record["adapter"] = None
+    if entry is None:
+        return InApp(NOTHING_TO_DO, f"Nothing of {was.id} was put into Fae.")
+    path, in_app = entry["path"], adapter_in_app()
+    if in_app and in_app.path != path:
+        uses = in_app.path or "its base model"
+        says = f"Fae uses {uses} by its {in_app.where}, not {path}: that was changed meanwhile and stays as it is."
+        return InApp(NOTHING_TO_DO, says, in_app.path, path)
+    if now:
+        back = str(app_files.place(now.file("adapters"), _personal(), now.id))
+        told.setdefault(now.id, {"path": back, "before": None, "replaced": None})
+        record["adapter"] = now.id
+    else:
+        back = entry["before"]
+    if back is None or not Path(back).is_dir():
+        back = str(_base_again(was.file("adapters"), was.id))
+    says = f"Fae goes back as soon as {KEY} is set to {back}. {path} stays on disk."
+    return InApp(SET_KEY, says, back, path, step(back))
+
+
+def _base_again(adapter: Path, name: str) -> Path:
+    """A folder with which Fae answers as its base model does: later Fae refuses an empty path."""
+    with tempfile.TemporaryDirectory() as work:
+        app_files.without_effect(adapter, Path(work, "neutral"))
+        return app_files.place(Path(work, "neutral"), _personal(), f"{name}{OFF}")
+
+
+@dataclass(frozen=True)
+class AdapterInApp:
+    """The folder that the app uses (None: its base model), and where that was read."""
+
+    path: str | None
+    where: str
+
+
+def adapter_in_app() -> AdapterInApp | None:
+    """Which adapter the app uses, None where that cannot be read.
+
+    Developer builds keep the key in config.toml; a nightly loop keeps its own deploys in improvement.db. Whether a
+    release keeps the key anywhere is not known.
+    """
+    training = fae_app.config().get("training", {})
+    if isinstance(training, dict) and "personalAdapterPath" in training:
+        return AdapterInApp(str(training["personalAdapterPath"] or "") or None, "config.toml")
+    database = fae_app.directory() / "improvement.db"
+    if not database.is_file():
+        return None
+    try:
+        opened = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=2)
+        with contextlib.closing(opened):
+            found = opened.execute("SELECT current_adapter_path FROM improvement_state").fetchone()
+    except sqlite3.Error:
+        return None
+    # An empty field is no answer: the key, which this database does not know, comes first.
+    return AdapterInApp(found[0], "improvement.db") if found and found[0] else None
+
+
+# Classifiers
+
+
+def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp:
+    folder = CLASSIFIER_FOLDERS[slot]
+    if not app.is_later:
+        return _not_used(run, f"This Fae ({app.version}) has no place for a classifier.")
+    if slot == "speech_verifier" and (own := app.bundled_model(folder)):
+        return _not_used(run, f"This Fae ({app.version}) uses the one that it ships, {own}.")
+    source = run.file(FAE_FORM)
+    if not source.is_dir():
+        return _not_used(run, f"{run.id} has no model in the form that Fae loads ({source}).")
+    check_classifier(source, CLASSES[slot])
+    target = _classifier_folder(folder)
+    entry = record.get(slot, {})
+    mark = fingerprint(source)
+    there = fingerprint(target) if _holds_files(target) else None
+    kept = target.with_name(f".{folder}-before")
+    if there != mark:
+        foreign = there is not None and there != entry.get("fingerprint")
+        app_files.replace_folder(source, target, kept if foreign else None)
+    # Looked up, not remembered: a kill may have come between the move and this record.
+    before = str(kept) if kept.is_dir() else None
+    record[slot] = {"run": run.id, "fingerprint": mark, "kept": before}
+    says = f"The classifier is in {target}. Fae uses it from its next start."
+    return InApp(RESTART, says, str(target))
+
+
+def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> InApp:
+    entry = record.get(slot)
+    if entry is None or entry["run"] != was.id:
+        return InApp(NOTHING_TO_DO, f"Nothing of {was.id} was put into Fae.")
+    target = _classifier_folder(CLASSIFIER_FOLDERS[slot])
+    if not _holds_files(target) or fingerprint(target) != entry["fingerprint"]:
+        record.pop(slot)
+        return InApp(NOTHING_TO_DO, f"{target} was changed meanwhile and stays as it is.")
+    if now and now.file(FAE_FORM).is_dir():
+        app_files.replace_folder(now.file(FAE_FORM), target, None)
+        record[slot] = entry | {"run": now.id, "fingerprint": fingerprint(target)}
+    else:
+        with app_files.work_folder(target.parent) as work:
+            target.rename(work / "old")
+            if entry["kept"] and Path(entry["kept"]).is_dir():
+                Path(entry["kept"]).rename(target)
+        record.pop(slot)
+    says = f"{target} is as it was before. Fae uses that from its next start."
+    return InApp(RESTART, says, str(target) if target.exists() else None)
+
+
+def _classifier_folder(name: str) -> Path:
+    """Where the app looks for it: beside fae-dev too, these folders are those of "fae"."""
+    directory = fae_app.directory()
+    own = directory.with_name("fae") if directory.name == "fae-dev" else directory
+    return own / "models" / name
+
+
+def _holds_files(directory: Path) -> bool:
+    return directory.is_dir() and any(path.is_file() for path in directory.iterdir())
+
+
+def check_classifier(directory: Path, classes: int) -> None:
+    """Raises Failed unless these are files that Fae's network loads: its tensors, their shapes, and its config.json."""
+    shapes = {"classifier.weight": [classes, 128], "classifier.bias": [classes]}
+    for number, (inputs, outputs) in enumerate(((128, 64), (64, 128), (128, 128)), 1):
+        shapes |= {f"conv{number}.weight": [outputs, 3, inputs], f"conv{number}.bias": [outputs]}
+    found = {
+        name: entry["shape"] if entry["dtype"] == "F32" else f"{entry['dtype']}, expected F32"
+        for name, entry in app_files.tensors(directory / "model.safetensors").items()
+    }
+    wrong = sorted(n for n in {*found, *shapes} if found.get(n) != shapes.get(n))
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    needed = {"num_classes": classes, "input_features": 128, "sample_rate": 16000}
+    needed |= {"n_mels": 128} if classes == CLASSES["keyword"] else {}
+    wrong += [name for name, value in needed.items() if config.get(name) != value]
+    if (
+        not isinstance(config.get("target_frames"), int)
+        or len(config.get("label_names", ())) != classes
+    ):
+        wrong.append("target_frames or label_names")
+    if wrong:
+        raise Failed(
+            "not_loadable",
+            f"{directory} is not what Fae loads: {wrong[0]} is {found.get(wrong[0], config.get(wrong[0]))}, "
+            f"expected {shapes.get(wrong[0], needed.get(wrong[0]))}",
+            "uv run scripts/list_runs.py",
+        )
+
+
+# Words
+
+
+def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
+    recogniser = "No Fae loads a trained recogniser"
+    if not app.is_later:
+        return _not_used(run, f"{recogniser}, and this one ({app.version}) keeps no list of words.")
+    words = app_words.known(home)
+    if not words:
+        return _not_used(run, f"{recogniser}, and there are no misheard words for its list.")
+    listed = ", ".join(list(words)[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
+    if app.is_running():
+        says = f"{recogniser}; its list of words would get {listed}, but Fae must be closed for that. Quit Fae, then: {AGAIN}"
+        return InApp(CLOSE_FAE, says, str(run.file("adapters")))
+    added = app_words.add(words)
+    mine = record.setdefault("words", {})
+    for word, heard in added.items():
+        mine[word] = [*mine.get(word, []), *heard]
+    says = f"{recogniser}; {app_words.path()} has {listed}. Fae uses them from its next start."
+    return InApp(RESTART, says, str(run.file("adapters")))
+
+
+def _withdraw_words(record: dict, now: Run | None) -> InApp:
+    if now is not None or not record.get("words"):
+        return InApp(NOTHING_TO_DO, "Fae's list of words stays as it is.")
+    if any(app.is_running() for app in fae_versions.installed()):
+        says = f"Fae must be closed for taking words out of its list. Quit Fae, then: {AGAIN}"
+        return InApp(CLOSE_FAE, says)
+    app_words.take_out(record.pop("words"))
+    return InApp(RESTART, f"Our words are out of {app_words.path()}, from Fae's next start.")
+
+
+# What the app uses
+
+
+def in_use(home: Home) -> dict[str, str]:
+    """{slot: a sentence} on what the app uses that is not what was approved. Reads only; {} where all is well or unknown."""
+    record, found = home.read(FILE, {}) or {}, {}
+    told, uses = record.get("adapters", {}), adapter_in_app()
+    active = current(home, "language")
+    approved = told.get(active["run"], {}).get("path") if active else None
+    if uses and uses.path and uses.path != approved and not uses.path.endswith(OFF):
+        found["language"] = (
+            f"Fae uses {uses.path} by its {uses.where}; approved is {approved or 'its base model'}"
+        )
+    elif uses and not uses.path and approved:
+        found["language"] = f"Fae uses its base model by its {uses.where}; approved is {approved}"
+    if approved and not Path(approved).is_dir():
+        found["language"] = f"{approved} is approved but is gone; {AGAIN} puts it back"
+    for slot, folder in CLASSIFIER_FOLDERS.items():
+        target = _classifier_folder(folder)
+        entry = record.get(slot, {}).get("fingerprint")
+        there = fingerprint(target) if _holds_files(target) else None
+        if entry and there != entry:
+            found[slot] = f"{target} {'was changed' if there else 'is gone'}; {AGAIN} puts it back"
+    return found

@@ -1,0 +1,103 @@
+"""Fae's list of words, personal_lexicon.json: ours merged into it in its strict form, and taken out again.
+
+The app loads it when it starts and writes its own copy whenever it learns a word, so it is changed only while the app is
+closed. One wrong entry would make the app start with an empty list, so every entry is checked. Standard library only.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fae_training import fae_app
+from fae_training.errors import Failed, command_line
+from fae_training.speech import vocabulary
+from fae_training.state import Home, write_text
+
+FILE = "personal_lexicon.json"
+FIELDS = {"canonical": str, "variants": list, "source": str, "createdAt": str, "updatedAt": str}
+# Of the app's own rules: shorter ones never apply.
+SHORTEST_WORD, SHORTEST_VARIANT = 2, 3
+
+
+def path() -> Path:
+    return fae_app.directory() / FILE
+
+
+def read() -> list[dict]:
+    """The entries that are there, [] without a file. Raises Failed for a file that the app would not load."""
+    try:
+        text = path().read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError) as error:
+        raise _not_its_form(str(error)) from error
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise _not_its_form(str(error)) from error
+    if not isinstance(entries, list):
+        raise _not_its_form("it is not a list")
+    for number, entry in enumerate(entries, 1):
+        for name, kind in FIELDS.items():
+            if not isinstance(entry, dict) or not isinstance(entry.get(name), kind):
+                raise _not_its_form(f"entry {number} has no {name}")
+    return entries
+
+
+def _not_its_form(why: str) -> Failed:
+    return Failed(
+        "bad_lexicon",
+        f"{path()} is not what Fae would load ({why}); it was left as it is",
+        command_line("less", path()),
+    )
+
+
+def known(home: Home) -> dict[str, list[str]]:
+    """{word: what it was heard as} of our vocabulary: corrected words, in the lengths that the app uses."""
+    entries = (home.read(vocabulary.FILE, {}) or {}).get("terms", [])
+    found = {
+        entry["term"]: [heard for heard in entry["sounds_like"] if len(heard) >= SHORTEST_VARIANT]
+        for entry in entries
+        if len(entry["term"]) >= SHORTEST_WORD
+    }
+    return {word: heard for word, heard in found.items() if heard}
+
+
+def add(words: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Merge `words` into the app's list; {word: the variants that it did not have}. The app must be closed."""
+    entries, added = read(), {}
+    by_word = {entry["canonical"].lower(): entry for entry in entries}
+    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for word, heard in words.items():
+        entry = by_word.get(word.lower())
+        if entry is None:
+            entry = {"canonical": word, "variants": [], "source": "correction", "createdAt": at}
+            entries.append(entry)
+            by_word[word.lower()] = entry
+        there = {variant.lower() for variant in entry["variants"] if isinstance(variant, str)}
+        if new := [variant for variant in heard if variant.lower() not in there]:
+            entry["variants"] = [*entry["variants"], *new]
+            entry["updatedAt"] = at
+            added[entry["canonical"]] = new
+    if added:
+        _write(entries)
+    return added
+
+
+def take_out(added: dict[str, list[str]]) -> None:
+    """Undo `add`: those variants go, and a word of ours that has none left. What the app learned since stays."""
+    kept = []
+    for entry in read():
+        ours = {variant.lower() for variant in added.get(entry["canonical"], [])}
+        left = [variant for variant in entry["variants"] if str(variant).lower() not in ours]
+        if ours and not left and entry["source"] == "correction":
+            continue
+        kept.append(entry | {"variants": left})
+    _write(kept)
+
+
+def _write(entries: list[dict]) -> None:
+    """As the app writes it: sorted by word, sorted keys, readable; whole or not at all."""
+    entries.sort(key=lambda entry: entry["canonical"])
+    text = json.dumps(entries, indent=2, sort_keys=True, ensure_ascii=False)
+    write_text(path(), text + "\n")
