@@ -8,8 +8,8 @@ import pytest
 
 from fae_training import gate, runs
 from fae_training.benchmark import Benchmark
-from fae_training.capabilities import suite
 from fae_training.capabilities.checks import ToolCall, passed, written
+from fae_training.capabilities.task import Item
 from fae_training.language.capability_probe import Capabilities
 from fae_training.language.scoring import OfThree
 from fae_training.state import Home
