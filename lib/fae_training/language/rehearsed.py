@@ -119,7 +119,7 @@ def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
     answerable = []
     for item, prompt in zip(items, sent, strict=True):
         if not prompt.tokens:
-            left_out["that the model's template cannot write"] += 1
+            left_out["not to be written in the model's template"] += 1
         elif len(prompt.tokens) + item.max_tokens > settings["max_length"]:
             left_out["longer than a row"] += 1
         else:
@@ -134,7 +134,7 @@ def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
             tokens = [*prompt.tokens, *answer, tokenizer.eos_token_id]
             rows.append(TokenRow(tokens, len(prompt.tokens)))
     if found.judged:
-        left_out["that are nearly items of the benchmark"] += len(found.judged)
+        left_out["nearly an item of the benchmark"] += len(found.judged)
     return Rehearsal(share if rows else 0.0, rows, dict(left_out), len(found.items))
 
 
