@@ -19,10 +19,11 @@ _NEAR = 40
 
 _NUMBERED_STREET = re.compile(
     rf"(?<![\w.,:/$€£])\d{{1,5}}[a-z]?,?\s{{1,2}}(?:(?:north|south|east|west|n|s|e|w)\.?\s)?(?:[\w'.-]{{1,20}}\s){{0,2}}?"
-    rf"(?!(?:{say.NO_STREET_NAME})\b)(?!\d{{4}})[\w'-]{{2,20}}\s(?P<street>{say.STREET})\b(?!'s)",
+    rf"(?!\d{{4}})[\w'-]{{2,20}}\s(?P<street>{say.STREET})\b(?!'s)",
     re.I,
 )
 _SURE_STREET = re.compile(r"(?:street|road|avenue|lane|drive|crescent|boulevard|terrace|court|blvd|ave|rd)$", re.I)
+_NO_STREET_NAME = re.compile(rf"(?:{say.NO_STREET_NAME})$", re.I)
 _NAMED_STREET = re.compile(
     rf"\b(?:[A-Z][\w'.-]{{1,20}}\s){{1,3}}(?:{say.STREET})\b[^.!?\n]{{0,20}}\b(?:number|no\.?)?\s?\d{{1,4}}\b"
     rf"|\b(?:flat|apartment|apt|unit)\s(?:number\s)?\d{{1,4}}[a-z]?\b|\bnumber\s\d{{1,4}}[a-z]?,?\s(?:the\s)?[A-Z]\w+"
@@ -49,7 +50,10 @@ _POSTCODE_UK = re.compile(r"\b[A-Z]{1,2}\d[\dA-Z]?\s\d[ABD-HJLNP-UW-Z]{2}\b")
 
 def address(text: str) -> bool:
     for found in _NUMBERED_STREET.finditer(text):
-        if _SURE_STREET.search(found["street"]) or found["street"][0].isupper():
+        between = found[0].split()[1:-1]
+        if any(_NO_STREET_NAME.match(word) for word in between):
+            continue
+        if _SURE_STREET.search(found["street"]) or all(word[0].isupper() for word in between):
             return True
     if (
         _GERMAN.search(text) or _GERMAN_ANY_CASE.search(text) or _FRENCH.search(text)
@@ -145,7 +149,7 @@ def _is_freephone(digits: str, international: bool) -> bool:
 def _is_book(digits: str) -> bool:
     from stdnum import isbn
 
-    return isbn.is_valid(digits)
+    return len(digits) in (10, 13) and isbn.is_valid(digits)
 
 
 _SHORT = re.compile(r"(?<![\w-])\d{3}-\d{4}(?![\w-])")
@@ -163,8 +167,10 @@ def telephone(text: str) -> bool:
 
 _EMAIL = re.compile(
     rf"(?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}\.[\w.]{{2,60}}"
-    rf"|(?<!\w)\w[\w.-]{{0,40}}\s?{say.AT}\s?(?!(?:the|a|an|my|your|this|that)\s)\w[\w-]{{1,40}}(?:\s{say.JOINT}\s\w{{1,30}}){{0,3}}\s?{say.DOT}\s?{say.DOMAIN}\b(?!\s(?:office|line|product|notation))"
-    rf"|(?<!\w)\w[\w.-]{{1,40}}\s{say.AT}\s{say.MAILERS}\b",
+    rf"|(?<!\w)(?!(?:it|me|us|them|him|her|look|visit|available|see|online|site|page|here|more|find|is|are|found|that|this)\s)"
+    rf"\w[\w.-]{{0,40}}{say.AT}(?!(?:the|a|an|my|your|this|that)\s)\w[\w-]{{1,40}}(?:\s{say.JOINT}\s\w{{1,30}}){{0,3}}"
+    rf"{say.DOT}{say.DOMAIN}\b(?!\s(?:office|line|product|notation))"
+    rf"|(?<!\w)\w[\w.-]{{1,40}}{say.AT}{say.MAILERS}\b",
     re.I,
 )
 
@@ -187,7 +193,7 @@ _DATE_OF_BIRTH = re.compile(
 )
 _CLOSE = rf"(?:\b(?:i|i'm|we|we're|he|she|they|me|mum|mom|dad|gran|both)\b|\b(?:my|our|his|her|their)\s(?:[\w'-]{{1,20}}\s){{0,2}}?{say.RELATIVE}\b)"
 _BORN = re.compile(
-    rf"{_CLOSE}[^.!?\n]{{0,30}}?\b(?:born|turn(?:s|ed|ing)?\s\w+(?:\s\w+)?|baby)\b[^.!?\n]{{0,30}}?{_DATE}"
+    rf"{_CLOSE}[^.!?\n]{{0,30}}?\b(?:born|turn(?:s|ed|ing)?\s(?:\d+|\w*(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty)\b)|baby)\b[^.!?\n]{{0,30}}?{_DATE}"
     rf"|\bborn\s[^.!?\n]{{0,30}}?{_DATE}[^.!?\n]{{0,20}}?\bme\b"
     rf"|\bi'm an? {say.MONTH} (?:baby|child|kid)\b"
     rf"|\b(?:ich|wir|er|sie|mein\w*\s\w+|unser\w*\s\w+)\s[^.!?\n]{{0,30}}?{_DATE}[^.!?\n]{{0,20}}?\b(?:geboren|geburtstag)\b"
@@ -224,7 +230,7 @@ def health(text: str) -> bool:
     for found in _CONDITION.finditer(text):
         before = re.split(r"[.!?\n]", text[max(0, found.start() - 60) : found.start()])[-1]
         after = re.split(r"[.!?\n]", text[found.end() : found.end() + 40], maxsplit=1)[0]
-        if _NO_CONDITION.search(before + found[0] + after):
+        if _NO_CONDITION.search(before + found[0] + after) or before.endswith("about "):
             continue
         person = _PERSON.search(before)
         if person and (_SUFFERS.search(before) or _SUFFERS.search(after)):

@@ -10,8 +10,8 @@ STREET = one_of(
 )
 # "12 miles down the road" is no address.
 NO_STREET_NAME = one_of(
-    r"the, a, this, that, my, our, to, of, from, along, across, cross, per, on, down, in, per, and, or, by, one, "
-    r"minutes?, hours?, miles?, people, years?, days?, more, other, busy, long, percent, half, each, every, "
+    r"the, a, this, that, my, our, to, of, from, along, across, cross, per, on, down, in, per, and, or, by, with, for, at, "
+    r"metres?, meters?, km, kilometres?, kilometers?, feet, yards?, minutes?, hours?, miles?, people, years?, days?, more, other, busy, long, percent, half, each, every, "
     r"is, was, are, at, it, an, no, same, main, only, first, second, third, next, best, right, wrong, better"
 )
 GERMAN_STREET = (
@@ -53,8 +53,8 @@ STRONG_TELEPHONE = one_of(
 )
 
 # E-mail.
-AT = r"(?:at|ät|arobase|arroba|@|\(at\)|\[at\])"
-DOT = r"(?:dot|punkt|point|punto|\(dot\)|\[dot\]|\.)"
+AT = r"(?:\s(?:at|ät|arobase|arroba)\s|\s?(?:@|\(at\)|\[at\])\s?)"
+DOT = r"(?:\s(?:dot|punkt|point|punto)\s|\s?(?:\(dot\)|\[dot\])\s?|\.)"
 JOINT = (
     r"(?:dot|punkt|point|punto|underscore|unterstrich|tiret(?: bas)?|dash|hyphen|minus|plus|guion(?: bajo)?|\.|_|-)"
 )
@@ -123,7 +123,7 @@ MEDICINE = (
     r"|antidepressants?|antidepressiva|antidépresseurs?|antidepresivos|blutdrucktabletten|schilddrüsentabletten|the pill)"
 )
 PERSON = (
-    r"(?:i|i'm|i've|i'd|we|we're|we've|he|he's|she|she's|they|me|myself|my|his|her|our|their|mum|mum's|mom|mom's|dad|dad's"
+    r"(?:i|i'm|i've|i'd|we|we're|we've|he's|she's|he|she|me|myself|my|his|her|our|mum|mum's|mom|mom's|dad|dad's"
     r"|gran|grandma|grandpa|the (?:biopsy|scan|tests?|results?|doctors?|hospital|mri)"
     r"|ich|wir|er|sie|mein|meine|mir|mich|bei mir|je|j'ai|j'|il|elle|mon|ma|m'a|on m'a|tengo|estoy|soy|tiene|está"
     r"|tomo|toma|padezco|mi|mis)"
@@ -139,7 +139,7 @@ SUFFERS = (
 # "My horoscope says I'm a cancer": the word means something else here.
 NO_CONDITION = one_of(
     r"horoscope, zodiac, economy, market, joke, laughing, computer, laptop, great, film, movie, show, "
-    r"research, institute, to mondays, adventure, wedding"
+    r"research, institute, novel, book, to mondays, adventure, wedding"
 )
 # Said of anybody: a question about the thing itself.
 GENERAL = (

@@ -8,7 +8,7 @@ from fae_training.conversations.cues import one_of
 # What may be any words, such as "correct horse battery staple".
 PASSWORD = one_of(
     r"pass ?words?, pass ?phrases?, pass ?codes?, pwd?, passwd, (?:secret|safe|code|magic) word, "
-    r"(?:master|wi-?fi|network|wlan|recovery|encryption) key, maiden name, security (?:answer|question), "
+    r"(?:wi-?fi|wlan) pass, pass (?:for|to) the (?:wi-?fi|wlan|network|bank), (?:master|wi-?fi|network|wlan|recovery|encryption) key, maiden name, security (?:answer|question), "
     r"(?:[\w-]{1,20}-?)?pass(?:wort|wörter), kenn(?:wort|wörter), losungswort, (?:wlan|netzwerk)-?schlüssel, "
     r"mots? de passe, phrase secrète, contraseñas?, palabra (?:clave|secreta)"
 )
@@ -19,9 +19,15 @@ NO_PASSWORD = (
 )
 # What comes between the name of a password and the password.
 IS = (
-    r"(?:\b(?:is|was|are|were|be|goes|becomes|reads?|equals|now|ist|war|lautet|heißt|heisst|est|était|sera|es"
+    r"(?:\b(?:is|was|will be|going to be|gonna be|should be|would be|used to be|has been|goes|becomes|reads|equals|ist|war|lautet|heißt|heisst|est|était|sera|es"
     r"|era|será)(?!\w)|'s|\bc'est|[:=])(?:\s+(?:now|still|simply|currently|spelled|jetzt|maintenant|ahora))?"
 )
+# What begins another clause, so that its "is" is no longer that of the password.
+CLAUSE = one_of(
+    r"and, so, but, because, that, when, if, while, since, then, i, you, he, she, we, they, can, could, has, have, "
+    r"had, do, does, did, is, was, are, und, aber, weil, dass, wenn, ich, et, mais, que, je, y, pero, porque, yo"
+)
+IT_IS = r"(?:\bit's|\bit is|\bit was|\bc'est|\bes ist|\bit reads|\b(?:which|who) (?:is|was))"
 # What follows "the password is" in talk about passwords.
 TALK = one_of(
     r"not?, too, very, so, really, what, why, how, the, a, an, in, on, at, inside, under, behind, by, of, for, "
@@ -30,8 +36,13 @@ TALK = one_of(
     r"going, gone, good, bad, better, different, same, that, this, it, my, your, our, his, her, their, enough, "
     r"like, just, only, probably, already, also, easy, hard, and, or, but, if, when, where, asked, always, "
     r"compromised, to, kept, set, lost, best, used, about, again, all, any, as, unknown, hidden, available, "
+    r"able, down, i'm, it's, there, here, one, please, working, late, great, rude, fine, okay, crazy, weird, stupid, "
+    r"awful, terrible, nice, funny, ridiculous, private, personal, public, mine, yours, his, hers, risky, dangerous, "
+    r"fun, true, false, impossible, possible, empty, blank, old, new, simple, complex, complicated, useless, useful, "
+    r"broken, full, over, time, fast, slow, crucial, critical, essential, stronger, weaker, longer, shorter, safer, safest, "
+    r"protect, access, open, unlock, be, expire, get, log, use, enter, "
     r"you, i, we, they, hardly, almost, quite, pretty, more, most, less, up, out, made, written, shown, "
-    r"i'm, it's, there, here, one, please, working, "
+    
     r"falsch, richtig, zu, nicht, sehr, weg, lang, kurz, sicher, unsicher, wie, das, der, die, dem, den, ein, "
     r"eine, mein, meine, im, auf, unter, bei, für, von, mit, man, was, wo, immer, noch, schon, wichtig, gut, "
     r"schlecht, gleich, abgelaufen, weil, wenn, nur, auch, "
@@ -47,7 +58,7 @@ MEASURED = r"\w+(?:\s+\w+)?\s+(?:characters?|letters?|digits?|chars|words|symbol
 CODE = one_of(
     r"pins?, pin-?code, geheim(?:zahl|nummer), codes?, [\w-]{2,20}code, digicode, código, tan, puk, otp, "
     r"2fa, pass ?codes?, key ?pad, lock ?box, lock ?screen, screen lock, unlock(?:s|ed|ing)?, opens? with, "
-    r"padlock, entsperr\w+, entriegel\w+, log ?in, clave, contraseña"
+    r"padlock, disarm\w*, punch in, open(?:s|ed)? (?:on|the (?:garage|gate|door|safe|locker|lock|padlock|box|app)), entsperr\w+, entriegel\w+, log ?in, clave, contraseña"
 )
 # "The error code", "the dress code": no secret.
 NO_CODE = one_of(
@@ -80,7 +91,7 @@ NO_CARD = one_of(
 )
 IDENTITY = one_of(
     r"social(?: security)?(?: number)?, ssn, itin, ein, national insurance, ni number, nino, passport, "
-    r"driv(?:er'?s?|ing) licen[cs]e, licen[cs]e number, tax (?:id|number|no\.?|identification), taxpayer, utr, "
+    r"driv(?:er'?s?|ing) licen[cs]e, licen[cs]e number, tax(?:payer)? (?:id|number|no\.?|identification), utr, "
     r"medicare, medicaid, nhs(?: number)?, green card, v5c, "
     r"(?:steuer|sozialversicherungs|rentenversicherungs|krankenversicherungs|versicherten|personal|ausweis"
     r"|führerschein|reisepass|kunden|mitglieds|personalausweis)-?(?:nummer|id|nr\.?), idnr, reisepass, "
@@ -90,11 +101,11 @@ IDENTITY = one_of(
 )
 # "My customer number": any number of a person's own but for those of telephones (personal.py).
 NUMBERED = (
-    r"\b(?:my|our|his|her|their|mein|meine|mon|ma|mi|policy|member(?:ship)?|student|customer|patient|client"
-    r"|employee|insurance|reference|the)"
+    r"(?:my|our|his|her|their|mein|meine|mon|ma|mi)"
     r"\s+(?!phone|telephone|mobile|cell|work|home|house|office|fax|lucky|favou?rite|train|flight|part|room|order"
-    r"|page|seat|model|version|track|bus|serial|whatsapp|new|next|same)"
-    r"(?:[\w'-]{2,20}\s+){0,3}?(?:number|no\.|id|nummer|nr\.)(?!\w)"
+    r"|page|seat|model|version|track|bus|contact|whatsapp|new|next|same|landline)"
+    r"(?:[\w'-]{2,20}\s+){1,3}?(?:number|no\.|id|nummer|nr\.)"
+    r"|(?:policy|member(?:ship)?|student|customer|patient|client|employee|insurance|reference)\s+(?:number|no\.|id)"
 )
 LICENCE = r"(?:licen[cs]e|product|activation|recovery|serial|cd|windows) keys?"
 SEED = (
@@ -117,7 +128,7 @@ UNITS = one_of(
 # Before a number, what makes it a year, a price or a place in a book.
 NO_VALUE_AFTER = frozenset(
     "in since from until till by between before after around about during circa over under nearly almost "
-    "page pages chapter section article paragraph episode season version room platform gate step verse psalm "
+    "level page pages chapter section article paragraph episode season version room platform gate step verse psalm "
     "exactly roughly only than seit bis vor nach von um ab jahr seite en dès depuis vers desde hasta hacia "
     "página año costs cost costa coûte kostet paid pays priced".split()  # noqa: SIM905
 )

@@ -161,13 +161,13 @@ class Named:
     name: str
     digits: int
     most: int = 40
+    loose: bool = False  # also where other words stand between, as in "enter 4821 when it asks for the code"
 
 
-_NOT_CODE = rf"(?<!\w)(?:{say.NO_CODE}|{say.NO_CARD})[\s-]*$"
 NAMED = (
-    Named("pin", "the code for the gate is 4821", say.CODE, 4, 12),
+    Named("pin", "the code for the gate is 4821", say.CODE, 4, 12, loose=True),
     Named("one_time_code", "they texted me 493 221", say.VERIFICATION, 6, 8),
-    Named("card_number", "the CVV is 737", say.CARD_CODE, 3, 4),
+    Named("card_number", "the CVV is 737", say.CARD_CODE, 3, 4, loose=True),
     Named("account_number", "my account number is 12345678", say.ACCOUNT, 5),
     Named("card_number", "my bank card ends in 4821 7730", say.CARD, 4),
     Named("national_id", "my passport number is 533401372", say.IDENTITY, 4),
@@ -178,8 +178,8 @@ NAMED = (
 _NAMED = [
     (named, re.compile(rf"(?<![^\W_])(?:{named.name})(?![^\W_])", re.I)) for named in NAMED
 ]
-_NAMED_ANY = re.compile("|".join(f"(?:{named.name})" for named in NAMED), re.I)
-_NOT_NAMED = re.compile(_NOT_CODE, re.I)
+_NO_CODE = re.compile(rf"(?<!\w)(?:{say.NO_CODE})[\s-]*$", re.I)
+_NO_CARD = re.compile(rf"(?<!\w)(?:{say.NO_CARD})[\s-]*$", re.I)
 _RULES = [(rule, re.compile(rule.pattern, rule.flags)) for rule in RULES]
 
 _TOKEN = re.compile(r"\S{1,40}")
@@ -240,18 +240,26 @@ def _digits(number: str) -> int:
     return max(digits, len(number) // 2) if digits >= 2 and number.isupper() else digits
 
 
+def _is_another(before: str, named: Named) -> bool:
+    """Whether the word before a name makes it another thing: "error code", "library card"."""
+    return bool(_NO_CODE.search(before) or (named.name == say.CARD and _NO_CARD.search(before)))
+
+
 def named_number(text: str) -> str | None:
     """The kind of a number that stands near the name of a secret."""
     for named, pattern in _NAMED:
         for match in pattern.finditer(text):
-            if _NOT_NAMED.search(text[max(0, match.start() - 20) : match.start()]):
+            if _is_another(text[max(0, match.start() - 20) : match.start()], named):
                 continue
             after = re.split(r"[!\n]|\.\s+(?!(?:it|that|they)\b)", text[match.end() : match.end() + REACH], maxsplit=1, flags=re.I)[0]
             if any(named.digits <= _digits(number) <= named.most for number, _, _ in _numbers(after)):
                 return named.kind
             before = text[max(0, match.start() - REACH) : match.start()]
             for number, _, end in _numbers(before):
-                if named.digits <= _digits(number) <= named.most and _AFTER_VALUE.match(before[end:]):
+                joined = _AFTER_VALUE.match(before[end:]) or (
+                    named.loose and re.fullmatch(r"[^.!?\n]{0,40}", before[end:])
+                )
+                if joined and named.digits <= _digits(number) <= named.most:
                     return named.kind
     return None
 
@@ -263,15 +271,17 @@ _STRONG = re.compile(
 )
 _PASS = rf"(?<!\w)(?:{say.PASSWORD})(?!\w){say.NO_PASSWORD}"
 _PASSWORD = re.compile(_PASS, re.I)
+# What may stand between the name of a password and "is": "for the bank", "to the kids' tablet", "? Oh".
+_GAP = rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}){{0,8}}?[\s,?]{{0,3}}"
 _SAID = re.compile(
-    rf"[^.!\n]{{0,{REACH}}}?{say.IS}\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
+    rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
     re.I,
 )
-_PASSPHRASE = re.compile(rf"[^.!\n]{{0,{REACH}}}?{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I)
+_PASSPHRASE = re.compile(rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I)
 _SET_TO = re.compile(r"\b(?:set|chang|reset|switch|updat|ma[dk]|turn|renam|änder|stell)\w{0,4}\b", re.I)
 _TO = re.compile(rf"[^.!?\n]{{0,30}}?\b(?:to|auf|à|en|a|por)\s+(?!{say.TALK}(?![\w']))\w{{3}}", re.I)
 _NAMED_BEFORE = re.compile(
-    rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is)\s)(?!{say.TALK}(?![\w'])|what|where|which|who)"
+    rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is|chose|picked|put|with|made|have)\s)(?!{say.TALK}(?![\w'])|what|where|which|who)"
     r"[\w'&$!@_-]{3,40}(?:\s[\w'&$!@_-]{1,20}){0,4}?,?\s+"
     r"(?:is|was|as|that's|that is|ist|est|c'est|es|als|comme|como)\s+(?:my|the|our|his|her|a|mein|das|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
     re.I,
@@ -280,8 +290,12 @@ _CALLED_THAT = re.compile(
     r"\S\W{1,3}(?:that's|that is|das ist|c'est|esa es)\s(?:my|the|our|his|her|das|mein|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
     re.I,
 )
-_COMMON = re.compile(r"\b(?:common|typical|popular|worst|example|häufigste\w*)\s*$", re.I)
-_BESIDE_USER = re.compile(r"\b(?:user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I)
+_IN_APPOSITION = re.compile(
+    rf"\b(?:is|it's|are|ist|est|es)\s(?!{say.TALK}(?![\w']))[\w'&$!@_-]{{3,40}}(?:\s[\w'-]{{1,20}}){{0,3}}?,\s(?:my|the|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?$",
+    re.I,
+)
+_COMMON = re.compile(r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$", re.I)
+_BESIDE_USER = re.compile(r"\b(?:mother'?s|user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I)
 _DIRECT = re.compile(rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w+(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$", re.I)
 _LOG_IN_WITH = re.compile(r"\b(?:log|sign) ?in with\b|\buser ?name\b|\bcredentials?\b", re.I)
 _WIFI = re.compile(rf"\b{say.WIFI}\b", re.I)
@@ -301,7 +315,7 @@ def password(text: str) -> bool:
                 return True
         if _SET_TO.search(before) and _TO.match(after):
             return True
-        if _NAMED_BEFORE.search(before) or _CALLED_THAT.search(before):
+        if any(form.search(before) for form in (_NAMED_BEFORE, _CALLED_THAT, _IN_APPOSITION)):
             return True
         if _BESIDE_USER.search(before) and _DIRECT.match(after):
             return True
@@ -312,6 +326,7 @@ def password(text: str) -> bool:
     return False
 
 
+_ADDRESS_OF_A_PAGE = re.compile(r"\b(?:https?://|www\.)\S{1,400}")
 # Nothing here can match a text without a digit, a name of a secret or a long word; most texts have none.
 _SUSPICIOUS = re.compile(
     rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with", re.I
@@ -329,7 +344,7 @@ def find(text: str) -> str | None:
                 return rule.kind
     if password(text):
         return "password"
-    return named_number(text)
+    return named_number(_ADDRESS_OF_A_PAGE.sub(" ", text))
 
 
 # A secret that is said in one turn after it was announced in another.
@@ -347,8 +362,9 @@ _LONGEST_ANSWER = 14
 def _names_one(text: str) -> tuple[bool, bool]:
     """Whether `text` has the name of a secret that may be any word, and of one that is a number."""
     number = any(
-        not _NOT_NAMED.search(text[max(0, match.start() - 20) : match.start()])
-        for match in _NAMED_ANY.finditer(text)
+        not _is_another(text[max(0, match.start() - 20) : match.start()], named)
+        for named, pattern in _NAMED
+        for match in pattern.finditer(text)
     )
     return bool(_PASSWORD.search(text)), number
 
