@@ -12,16 +12,16 @@ numbers and message ids but no text, so a million episodes need little more memo
 
 import json
 import sqlite3
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections import Counter, OrderedDict, deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fae_training.conversations import filters, quality
+from fae_training.conversations import filters, quality, secrets
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forgetting import Forgotten, forget_request
-from fae_training.conversations.text import fingerprint, normalised
+from fae_training.conversations.text import fingerprint, normalised, words
 from fae_training.parts import TRAIN, part_of
 
 # A pause after which the next words begin a new conversation, though Fae's session goes on for as
@@ -31,11 +31,16 @@ LONGEST_CONVERSATION = 200
 # An episode is written after its reply was spoken, so the times of the two differ.
 JOIN_SECONDS = 900
 _OPEN_SESSIONS = 64
+# What somebody else said counts as quoted from so many words on; shorter things everybody says.
+QUOTED_WORDS = 5
+# A secret may be announced in one turn and said in the next, or the one after that.
+_SPREAD_OVER = 4
 
 _TABLES = """
     CREATE TABLE conversations (id INTEGER PRIMARY KEY, name TEXT, session TEXT, held_out INTEGER, left_out TEXT);
     CREATE TABLE heard (key INTEGER, at INTEGER, asked_at INTEGER, conversation INTEGER, position INTEGER, score REAL,
                         verdict TEXT, left_out TEXT);
+    CREATE TABLE said_by_others (start INTEGER, words INTEGER, whole INTEGER);
     CREATE TABLE tool_turn (turn_id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE tool_goal (key INTEGER, at INTEGER);
     CREATE TABLE turns (episode INTEGER PRIMARY KEY, conversation INTEGER, position INTEGER, asked_at INTEGER,
@@ -116,6 +121,7 @@ class Dialogue:
         speakers: Speakers,
         since: int,
         workspace: Path,
+        learn: Collection[str] = (),
     ):
         self.database, self.forgotten, self.speakers, self.since = (
             database,
@@ -123,6 +129,7 @@ class Dialogue:
             speakers,
             since,
         )
+        self.learn = learn
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
@@ -136,6 +143,7 @@ class Dialogue:
         self.work.execute("BEGIN")
         self._join_tools()
         self._join_sessions()
+        self._join_others()
         self._join_episodes()
 
     def close(self) -> None:
@@ -194,6 +202,7 @@ class Dialogue:
         if session in self.forgotten.ids:
             reason = "excluded_id"
         conversation = self._add_conversation(run[0].id, session, reason)
+        spread = secrets.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
         for position, (message, (score, verdict)) in enumerate(zip(run, values, strict=True)):
             left_out = None
@@ -203,6 +212,9 @@ class Dialogue:
                 left_out = "tool_turn"
             elif message.speaker and not self.speakers.may_learn_from(message.speaker):
                 left_out = "other_speaker"
+                self._note_other(message.user)
+            elif position in spread:
+                left_out = "secret"
             key = _key(message.user, message.reply)
             self.work.execute(
                 "INSERT INTO heard VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -237,10 +249,45 @@ class Dialogue:
         topic = self.forgotten.mentioned_in(text)
         return topic.reason if topic else None
 
+    # What others said, which stays out also when it is quoted.
+
+    def _note_other(self, said: str) -> None:
+        spoken = words(said)
+        if len(spoken) >= QUOTED_WORDS:
+            self.work.execute(
+                "INSERT INTO said_by_others VALUES (?, ?, ?)",
+                (_joined(spoken[:QUOTED_WORDS]), len(spoken), _joined(spoken)),
+            )
+
+    def _join_others(self) -> None:
+        for *_, text, _, _, _, speaker in self.database.episodes():
+            turn = None if self.speakers.may_learn_from(speaker) else filters.split_episode(text)
+            if turn:
+                self._note_other(turn[0])
+        self.work.execute("CREATE INDEX said_by_others_start ON said_by_others (start)")
+        self._others = bool(self.work.execute("SELECT 1 FROM said_by_others LIMIT 1").fetchone())
+
+    def _quotes(self, text: str) -> bool:
+        """Whether `text` has the whole of what somebody else said once, word for word."""
+        if not self._others:
+            return False
+        spoken = words(text)
+        for place in range(len(spoken) - QUOTED_WORDS + 1):
+            found = self.work.execute(
+                "SELECT words, whole FROM said_by_others WHERE start = ?",
+                (_joined(spoken[place : place + QUOTED_WORDS]),),
+            )
+            for number, whole in found:
+                if _joined(spoken[place : place + number]) == whole:
+                    return True
+        return False
+
     # What is remembered: episodes.
 
     def _join_episodes(self) -> None:
         audited = {record for record, _, _ in self.database.audited_forgets()}
+        ordered = "session_messages" in self.database.tables
+        recent: deque[tuple[int, int, tuple[str, str]]] = deque(maxlen=_SPREAD_OVER)
         for rowid, record, status, text, turn_id, tags, at, speaker in self.database.episodes():
             self.read += 1
             self.newest = max(self.newest, at)
@@ -256,6 +303,11 @@ class Dialogue:
                 reason = "other_speaker" if speaker else "unknown_speaker"
             else:
                 reason = self._place(rowid, record, turn_id, text, turn, at)
+            if not ordered and turn:
+                if recent and at - recent[-1][1] > NEW_CONVERSATION_SECONDS:
+                    recent.clear()
+                recent.append((rowid, at, turn))
+                reason = self._leave_out_spread(recent) or reason
             if reason:
                 self.excluded[reason] += 1
         self.work.execute("CREATE INDEX turn_order ON turns (conversation, position)")
@@ -290,7 +342,8 @@ class Dialogue:
                 "UPDATE conversations SET left_out = ? WHERE id = ?", (forbidden, conversation)
             )
         reason = forbidden or left_out or ("tool_turn" if self._tool_ran_for(user, at) else None)
-        reason = reason or filters.reason_to_leave_out(user, reply)
+        reason = reason or filters.reason_to_leave_out(user, reply, self.learn)
+        reason = reason or ("quoted" if self._quotes(user) or self._quotes(reply) else None)
         if reason is None:
             if conversation is None:
                 conversation = self._add_conversation(record, None, None)
@@ -300,6 +353,19 @@ class Dialogue:
                 (rowid, conversation, position, asked_at, answered_at, score, verdict),
             )
         return reason
+
+    def _leave_out_spread(self, recent: Collection[tuple[int, int, tuple[str, str]]]) -> str | None:
+        """Take out the turns that say a secret together, where no session says what came after what. Returns the
+        reason for the newest one.
+        """
+        places = secrets.spread([turn for _, _, turn in recent])
+        for place, (rowid, _, _) in enumerate(recent):
+            taken = place in places and self.work.execute(
+                "DELETE FROM turns WHERE episode = ?", (rowid,)
+            )
+            if taken and taken.rowcount and place < len(recent) - 1:
+                self.excluded["secret"] += 1
+        return "secret" if len(recent) - 1 in places else None
 
     def _tool_ran_for(self, user: str, at: int) -> bool:
         """Whether a tool ran at this time for these words, where no session says so."""
@@ -366,6 +432,10 @@ class Dialogue:
             current.turns.append(Turn(record, user, reply, position, asked_at, at, score, verdict))
         if current:
             yield current
+
+
+def _joined(spoken: list[str]) -> int:
+    return fingerprint(" ".join(spoken))
 
 
 def _key(user: str, reply: str) -> int:

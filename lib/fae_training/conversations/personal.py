@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 
 from fae_training.conversations import personal_words as say
 from fae_training.conversations.number_words import written
+from fae_training.settings import PERSONAL_DETAILS
 
 # Countries whose telephone numbers are known without a prefix, and what these begin with.
 REGIONS = {"GB": "0", "DE": "0", "FR": "0", "AT": "0", "CH": "0", "IE": "0", "AU": "0", "NL": "0", "US": "", "ES": ""}  # fmt: skip
@@ -238,13 +239,10 @@ def health(text: str) -> bool:
     return bool(_CARE.search(text))
 
 
-KINDS: dict[str, Callable[[str], bool]] = {
-    "address": address,
-    "telephone": telephone,
-    "email": email,
-    "birth_date": birth_date,
-    "health": health,
-}
+# In the order of settings.PERSONAL_DETAILS.
+KINDS: dict[str, Callable[[str], bool]] = dict(
+    zip(PERSONAL_DETAILS, (address, telephone, email, birth_date, health), strict=True)
+)
 
 
 def find(text: str, allowed: Collection[str] = ()) -> str | None:

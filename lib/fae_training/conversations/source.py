@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,11 +78,12 @@ def dialogue(
     since: int = 0,
     exclusions: Exclusions | None = None,
     dry_run: bool = False,
+    learn: Collection[str] = (),
 ) -> Iterator[Dialogue]:
     """The conversations that may be used for training.
 
     `since`: unix seconds, older episodes are left out. `exclusions`: where they differ from those
-    on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
+    on disk. `learn`: the personal details that may be learned (settings.personal_details_to_learn). A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
     forgetting.load and workspace do.
     """
     exclusions = forgetting.load(home) if exclusions is None else exclusions
@@ -95,7 +96,7 @@ def dialogue(
         requests = forgetting.add_requests(forgotten, database.forget_messages())
         records = [(text, at) for _, text, at in database.audited_forgets() if text]
         forgetting.add_audited(forgotten, records, requests)
-        found = Dialogue(database, forgotten, Speakers(database.directory), since, Path(work))
+        found = Dialogue(database, forgotten, Speakers(database), since, Path(work), learn)
         try:
             yield found
         finally:
