@@ -58,19 +58,19 @@ def seconds(pattern: re.Pattern, text: str) -> float:
     return time.process_time() - began
 
 
-def worst(pattern: re.Pattern) -> str:
+def worst(pattern: re.Pattern, length: int) -> str:
     """A long text of the unit that takes `pattern` longest. At 2,000 characters a square stands out already."""
     units = sorted(
         UNITS, key=lambda unit: seconds(pattern, unit * (2000 // len(unit)) + END), reverse=True
     )
-    return units[0] * (LENGTH // len(units[0])) + END
+    return units[0] * (length // len(units[0])) + END
 
 
-def is_linear(pattern: re.Pattern) -> bool:
-    text = worst(pattern)
-    part = seconds(pattern, text[: LENGTH // PART])
+def is_linear(pattern: re.Pattern, length: int = LENGTH) -> bool:
+    text = worst(pattern, length)
+    part = seconds(pattern, text[: length // PART])
     # Twice over, before all of it is read: the square of the length would take minutes.
-    twice = seconds(pattern, text[: LENGTH // PART * 2])
+    twice = seconds(pattern, text[: length // PART * 2])
     return twice < 6 * part + 0.05 and seconds(pattern, text) < 3 * PART * part + 0.1
 
 
@@ -83,4 +83,5 @@ def test_there_are_patterns_and_a_slow_one_is_found():
     assert len(PATTERNS) > 60 and {name.split(".")[0] for name in PATTERNS} >= {
         "secrets", "personal", "forgetting", "filters", "number_words", "text", "tool_requests", "verdicts",
     }  # fmt: skip
-    assert not is_linear(re.compile(r"\s+x")) and not is_linear(re.compile(r"(?:a|1).*y"))
+    assert not is_linear(re.compile(r"\s+x"), 30_000)
+    assert not is_linear(re.compile(r"(?:a|1).*y"), 30_000)

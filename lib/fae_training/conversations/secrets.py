@@ -165,8 +165,8 @@ class Named:
 
 
 NAMED = (
-    Named("pin", "the code for the gate is 4821", say.CODE, 4, 12, loose=True),
     Named("one_time_code", "they texted me 493 221", say.VERIFICATION, 6, 8),
+    Named("pin", "the code for the gate is 4821", say.CODE, 4, 12, loose=True),
     Named("card_number", "the CVV is 737", say.CARD_CODE, 3, 4, loose=True),
     Named("account_number", "my account number is 12345678", say.ACCOUNT, 5),
     Named("card_number", "my bank card ends in 4821 7730", say.CARD, 4),
