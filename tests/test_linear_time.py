@@ -84,4 +84,4 @@ def test_there_are_patterns_and_a_slow_one_is_found():
         "secrets", "personal", "forgetting", "filters", "number_words", "text", "tool_requests", "verdicts",
     }  # fmt: skip
     assert not is_linear(re.compile(r"\s+x"), 30_000)
-    assert not is_linear(re.compile(r"(?:a|1).*y"), 30_000)
+    assert not is_linear(re.compile(r"\w+@"), 30_000)

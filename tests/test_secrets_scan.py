@@ -138,7 +138,6 @@ def found_in(text: str) -> str | None:
     return secrets.find(text) or personal.find(text)
 
 
-
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

@@ -125,6 +125,8 @@ class FaeDatabase:
                 "start Fae once, or name the file: uv run scripts/export_data.py --db PATH/fae.db",
             )
         self._check_hard_link()
+        # Before it is opened: SQLite makes an empty log beside it.
+        self.warning = self._missing_beside()
         with explained(self.path):
             self._copy: tempfile.TemporaryDirectory | None = None
             try:
@@ -181,12 +183,15 @@ class FaeDatabase:
                 "name Fae's own file with --db, or a copy of its whole directory",
             )
 
-    def missing_beside(self) -> str | None:
+    def _missing_beside(self) -> str | None:
         """What a copy without its neighbours cannot tell; None where speakers.json is beside the database."""
         if (self.directory / "speakers.json").exists():
             return None
-        with self.path.open("rb") as file:
-            keeps_a_log = file.read(20)[18:20] == b"\x02\x02"  # https://sqlite.org/fileformat2.html
+        try:
+            with self.path.open("rb") as file:
+                keeps_a_log = file.read(20)[18:20] == b"\x02\x02"  # sqlite.org/fileformat2.html
+        except OSError:
+            return None  # opening it says why
         if keeps_a_log and not self.path.with_name(f"{self.path.name}-wal").exists():
             return (
                 f"there is no {self.path.name}-wal beside {self.path}: if it was copied while Fae ran, what was said "

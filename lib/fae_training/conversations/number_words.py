@@ -37,9 +37,7 @@ _GERMAN_TENS = _counted(
 _GERMAN = (
     _GERMAN_UNITS
     | _GERMAN_TENS
-    | _counted(
-        "zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn", 10
-    )
+    | _counted("zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn neunzehn", 10)
     | {
         f"{unit}und{ten}": one + many
         for unit, one in (_GERMAN_UNITS | {"ein": 1}).items()
@@ -97,9 +95,7 @@ def _digits(said: list[str], values: dict[str, int]) -> str:
         before = int(digits[-1]) if digits and digits[-1][0] != "0" else 0
         if before == 4 and value == 20 and "vingt" in values:
             digits[-1] = "80"
-        elif before in (60, 80) and 10 <= value < 20 and "vingt" in values:
-            digits[-1] = str(before + value)
-        elif before >= 20 and before % 10 == 0 and 1 <= value <= 9:
+        elif (before in (60, 80) and 10 <= value < 20 and "vingt" in values) or (before >= 20 and before % 10 == 0 and 1 <= value <= 9):
             digits[-1] = str(before + value)
         else:
             digits += [str(value)] * repeat

@@ -23,7 +23,9 @@ _NUMBERED_STREET = re.compile(
     rf"(?!\d{{4}})[\w'-]{{2,20}}\s(?P<street>{say.STREET})\b(?!'s)",
     re.I,
 )
-_SURE_STREET = re.compile(r"(?:street|road|avenue|lane|drive|crescent|boulevard|terrace|court|blvd|ave|rd)$", re.I)
+_SURE_STREET = re.compile(
+    r"(?:street|road|avenue|lane|drive|crescent|boulevard|terrace|court|blvd|ave|rd)$", re.I
+)
 _NO_STREET_NAME = re.compile(rf"(?:{say.NO_STREET_NAME})$", re.I)
 _NAMED_STREET = re.compile(
     rf"\b(?:[A-Z][\w'.-]{{1,20}}\s){{1,3}}(?:{say.STREET})\b[^.!?\n]{{0,20}}\b(?:number|no\.?)?\s?\d{{1,4}}\b"
@@ -32,20 +34,28 @@ _NAMED_STREET = re.compile(
     re.I,
 )
 _GERMAN = re.compile(rf"(?<!\w){say.GERMAN_STREET}\s{{0,2}}(?:Nr\.?\s?)?\d{{1,4}}\s?[a-z]?\b")
-_GERMAN_ANY_CASE = re.compile(r"\b[a-zäöüß-]{3,25}(?:straße|strasse|allee|gasse)\s\d{1,4}\s?[a-z]?\b", re.I)
+_GERMAN_ANY_CASE = re.compile(
+    r"\b[a-zäöüß-]{3,25}(?:straße|strasse|allee|gasse)\s\d{1,4}\s?[a-z]?\b", re.I
+)
 _FRENCH = re.compile(
     rf"\b\d{{1,4}}\s?(?:bis|ter)?,?\s{say.FRENCH_STREET}\s(?:d\w{{0,2}}\s|d'|l'|la\s)?\w", re.I
 )
 _SPANISH = re.compile(
-    rf"(?<!\w){say.SPANISH_STREET}\s(?:[\w'.]{{1,20}},?\s){{1,6}}?(?:número\s|n\.?º\s?)?\d{{1,4}}\b", re.I
+    rf"(?<!\w){say.SPANISH_STREET}\s(?:[\w'.]{{1,20}},?\s){{1,6}}?(?:número\s|n\.?º\s?)?\d{{1,4}}\b",
+    re.I,
 )
-_BOX = re.compile(r"\b(?:p\.?\s?o\.?\s?box|postfach|boîte postale|apartado(?: de correos)?)\s(?:number\s)?\d", re.I)
+_BOX = re.compile(
+    r"\b(?:p\.?\s?o\.?\s?box|postfach|boîte postale|apartado(?: de correos)?)\s(?:number\s)?\d",
+    re.I,
+)
 _POSTCODE = re.compile(
     r"\b(?:post ?code|zip(?: code)?|postleitzahl|plz|code postal|código postal)(?:'s|\s(?:is|was|for|of|my|our|here|number|the|house|ist|est|es|c'est)\b){0,4}\W{1,3}(?:[A-Z]{1,2}\d[\dA-Z]?\s?\d[A-Z]{2}|\d{4,5})\b"
     r"|\b[A-Z]{2}\s\d{5}(?:-\d{4})?\b", re.I
 )  # fmt: skip
 _LIVES = re.compile(rf"(?<!\w)(?:{say.LIVES})(?!\w)", re.I)
-_HOUSE = re.compile(r"\b\d{1,5}[a-z]?\s(?:the\s)?[A-Z]\w{2,}(?:\s[A-Z]\w+)?|\b[A-Z]{1,2}\d[\dA-Z]?\s\d[A-Z]{2}\b")
+_HOUSE = re.compile(
+    r"\b\d{1,5}[a-z]?\s(?:the\s)?[A-Z]\w{2,}(?:\s[A-Z]\w+)?|\b[A-Z]{1,2}\d[\dA-Z]?\s\d[A-Z]{2}\b"
+)
 _POSTCODE_UK = re.compile(r"\b[A-Z]{1,2}\d[\dA-Z]?\s\d[ABD-HJLNP-UW-Z]{2}\b")
 
 
@@ -61,7 +71,9 @@ def address(text: str) -> bool:
         or _SPANISH.search(text) or _BOX.search(text) or _POSTCODE_UK.search(text)
     ):  # fmt: skip
         return True
-    if (found := _POSTCODE.search(text)) and (found[0][:2].isupper() or not found[0][:2].isalpha() or len(found[0]) > 8):
+    if (found := _POSTCODE.search(text)) and (
+        found[0][:2].isupper() or not found[0][:2].isalpha() or len(found[0]) > 8
+    ):
         return True
     for found in _LIVES.finditer(text):
         after = text[found.end() : found.end() + 2 * _NEAR]
@@ -73,12 +85,15 @@ def address(text: str) -> bool:
 # Telephone numbers.
 
 _NUMBER = re.compile(
-    r"(?<![\w.,:/€$£#=-])(?:plus\s)?\+?\(?\d{1,15}\)?(?:[ ./-]{1,3}\(?\d{1,6}\)?){0,8}(?![\w%]|[.,:]\d)", re.I
+    r"(?<![\w.,:/€$£#=-])(?:plus\s)?\+?\(?\d{1,15}\)?(?:[ ./-]{1,3}\(?\d{1,6}\)?){0,8}(?![\w%]|[.,:]\d)",
+    re.I,
 )
 _TELEPHONE = re.compile(rf"(?<!\w)(?:{say.TELEPHONE})(?!\w)", re.I)
 _STRONG_TELEPHONE = re.compile(rf"(?<!\w)(?:{say.STRONG_TELEPHONE})(?!\w)", re.I)
 _THOUSANDS = re.compile(r"^[1-9]\d{0,2}(?:[ .]\d{3})+$")
-_DATES = re.compile(r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\s?[-/]\s?\d{2,4}|(?:\d{1,3}\.){3}\d{1,3})$")
+_DATES = re.compile(
+    r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\s?[-/]\s?\d{2,4}|(?:\d{1,3}\.){3}\d{1,3})$"
+)
 
 
 def _counts(digits: str) -> bool:
@@ -88,9 +103,16 @@ def _counts(digits: str) -> bool:
 
 def _is_telephone(number: str, near: str) -> bool:
     digits = "".join(filter(str.isdigit, number))
-    international = number.startswith("+") or number.lower().startswith("plus") or digits.startswith("00")
+    international = (
+        number.startswith("+") or number.lower().startswith("plus") or digits.startswith("00")
+    )
     groups = re.findall(r"\d+", number)
-    if not 7 <= len(digits) <= 15 or _counts(digits) or _DATES.match(number.strip()) or all(len(g) == 1 for g in groups):
+    if (
+        not 7 <= len(digits) <= 15
+        or _counts(digits)
+        or _DATES.match(number.strip())
+        or all(len(g) == 1 for g in groups)
+    ):
         return False
     strong = bool(_STRONG_TELEPHONE.search(near))
     if _THOUSANDS.match(number) and not strong:
@@ -131,7 +153,9 @@ def _parsed(number: str, region: str | None, possible: bool) -> bool:
         found = phonenumbers.parse(number, region)
     except phonenumbers.NumberParseException:
         return False
-    return phonenumbers.is_valid_number(found) or (possible and phonenumbers.is_possible_number(found))
+    return phonenumbers.is_valid_number(found) or (
+        possible and phonenumbers.is_possible_number(found)
+    )
 
 
 def _is_freephone(digits: str, international: bool) -> bool:
@@ -139,10 +163,15 @@ def _is_freephone(digits: str, international: bool) -> bool:
 
     for region in (None,) if international else REGIONS:
         try:
-            found = phonenumbers.parse(f"+{digits.removeprefix('00')}" if international else digits, region)
+            found = phonenumbers.parse(
+                f"+{digits.removeprefix('00')}" if international else digits, region
+            )
         except phonenumbers.NumberParseException:
             continue
-        if phonenumbers.is_valid_number(found) and phonenumbers.number_type(found) == phonenumbers.PhoneNumberType.TOLL_FREE:
+        if (
+            phonenumbers.is_valid_number(found)
+            and phonenumbers.number_type(found) == phonenumbers.PhoneNumberType.TOLL_FREE
+        ):
             return True
     return False
 
@@ -159,7 +188,9 @@ _SHORT = re.compile(r"(?<![\w-])\d{3}-\d{4}(?![\w-])")
 def telephone(text: str) -> bool:
     for found in _NUMBER.finditer(text):
         near = text[max(0, found.start() - _NEAR) : found.end() + _NEAR // 2]
-        if _is_telephone(found[0], near) and not ("isbn" in near.lower() or _is_book("".join(filter(str.isdigit, found[0])))):
+        if _is_telephone(found[0], near) and not (
+            "isbn" in near.lower() or _is_book("".join(filter(str.isdigit, found[0])))
+        ):
             return True
     return bool(_SHORT.search(text))
 

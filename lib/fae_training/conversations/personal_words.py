@@ -19,9 +19,7 @@ GERMAN_STREET = (
     r"|(?:Am|An der|An den|Auf der|Auf dem|Im|In der|Zum|Zur|Unter den|Hinter der)\s+(?:[A-ZÄÖÜ][\wäöüß-]{2,20}\s?){1,2}"
     r"|[A-ZÄÖÜ][\wäöüß-]{2,20}\s(?:Straße|Str\.|Weg|Allee|Platz|Ring|Damm|Ufer))"
 )
-FRENCH_STREET = (
-    r"(?:rue|avenue|av\.|boulevard|bd|place|impasse|allée|chemin|quai|cours|passage|route|square|faubourg)"
-)
+FRENCH_STREET = r"(?:rue|avenue|av\.|boulevard|bd|place|impasse|allée|chemin|quai|cours|passage|route|square|faubourg)"
 SPANISH_STREET = (
     r"(?:calle|c/|avenida|avda?\.?|paseo|plaza|camino|carretera|ronda|travesía|pasaje|glorieta)"
 )
@@ -55,9 +53,7 @@ STRONG_TELEPHONE = one_of(
 # E-mail.
 AT = r"(?:\s(?:at|ät|arobase|arroba)\s|\s?(?:@|\(at\)|\[at\])\s?)"
 DOT = r"(?:\s(?:dot|punkt|point|punto)\s|\s?(?:\(dot\)|\[dot\])\s?|\.)"
-JOINT = (
-    r"(?:dot|punkt|point|punto|underscore|unterstrich|tiret(?: bas)?|dash|hyphen|minus|plus|guion(?: bajo)?|\.|_|-)"
-)
+JOINT = r"(?:dot|punkt|point|punto|underscore|unterstrich|tiret(?: bas)?|dash|hyphen|minus|plus|guion(?: bajo)?|\.|_|-)"
 DOMAIN = (
     r"(?:com|org|net|edu|gov|me|io|co|uk|de|fr|es|eu|at|ch|it|nl|be|ie|ca|au|us|fm|email|mail|dev|app|info|biz"
     r"|tv|ai|cloud|name|online|xyz|pt|pl|se|no|dk|fi|cat|mx|ar|br|jp|in|nz|example)"
@@ -90,7 +86,7 @@ RELATIVE = one_of(
     r"mujer, marido, hijo, hija, madre, padre, hermano, hermana, novia, novio, abuela, abuelo, amiga, amigo"
 )
 
-# Health.
+# Health. A headache or a cold passes, and people ask about them all the time: they are not here.
 CONDITION = one_of(
     r"diabetes, diabetic, asthma, asthmatic, epilepsy, epileptic, seizures?, cancer, tumou?rs?, leuk[ae]+mia, "
     r"lymphoma, melanoma, chemo\w*, radiotherapy, dementia, alzheimer'?s?, parkinson'?s?, depression, depressed, anxiety, "
@@ -101,12 +97,12 @@ CONDITION = one_of(
     r"c[o]?eliac, ulcers?, gastritis, reflux, kidney (?:stones?|disease|failure), dialysis, cirrhosis, "
     r"heart (?:attack|failure|disease|condition|surgery|murmur), stroke, arrhythmia, atrial fibrillation, pacemaker, hypertension, "
     r"(?:high|low) blood pressure, blood pressure, cholesterol, blood sugar, an[a]?emi[ac], thyroid, "
-    r"hypothyroidism, hyperthyroidism, pneumonia, covid, flu, bronchitis, tuberculosis, shingles, eczema, psoriasis, "
+    r"hypothyroidism, hyperthyroidism, pneumonia, bronchitis, tuberculosis, shingles, eczema, psoriasis, "
     r"concussion, hernia, (?:knee|hip) replacement, surgery, biopsy, ms, als, cfs, long covid, sleep apn[o]?ea, insomnia, "
     r"tinnitus, glaucoma, cataracts?, vertigo, scoliosis, sciatica, rehab, alcoholic, alcoholism, overdose, "
     r"addiction, viral load, inhaler, insulin, antidepressants?, allergic to \w+, allergy, allergies, "
-    r"headaches?, toothache, back pain, chest pain, stomach ?ache, fever, rash, infection, nausea, diarrh[o]?ea, "
-    r"constipation, disabled, disability, diagnosis, "
+    r"chest pain, "
+    r"disabled, disability, diagnosis, "
     r"diabetes typ \d, krebs, asthma, depression(?:en)?, schwanger, parkinson, demenz, epilepsie, bluthochdruck, "
     r"migräne, blutdruck\w*, herzinfarkt, schlaganfall, allergi\w+, fehlgeburt, antidepressiva, angststörung, rheuma, "
     r"diabétique, diabète, cancer, enceinte, dépressi\w+, sclérose en plaques, asthme, épileps\w+, migraines?, "

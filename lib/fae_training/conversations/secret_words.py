@@ -42,7 +42,6 @@ TALK = one_of(
     r"broken, full, over, time, fast, slow, crucial, critical, essential, stronger, weaker, longer, shorter, safer, safest, "
     r"protect, access, open, unlock, be, expire, get, log, use, enter, "
     r"you, i, we, they, hardly, almost, quite, pretty, more, most, less, up, out, made, written, shown, "
-    
     r"falsch, richtig, zu, nicht, sehr, weg, lang, kurz, sicher, unsicher, wie, das, der, die, dem, den, ein, "
     r"eine, mein, meine, im, auf, unter, bei, für, von, mit, man, was, wo, immer, noch, schon, wichtig, gut, "
     r"schlecht, gleich, abgelaufen, weil, wenn, nur, auch, "
@@ -52,7 +51,9 @@ TALK = one_of(
     r"importante, igual, siempre, otra, del"
 )
 # Values that say how a password looks.
-MEASURED = r"\w+(?:\s+\w+)?\s+(?:characters?|letters?|digits?|chars|words|symbols|zeichen|caract\w+)\b"
+MEASURED = (
+    r"\w+(?:\s+\w+)?\s+(?:characters?|letters?|digits?|chars|words|symbols|zeichen|caract\w+)\b"
+)
 
 # What is a row of digits, or of letters and digits.
 CODE = one_of(
@@ -127,10 +128,7 @@ UNITS = one_of(
 )
 # Before a number, what makes it a year, a price or a place in a book.
 NO_VALUE_AFTER = frozenset(
-    "in since from until till by between before after around about during circa over under nearly almost "
-    "level page pages chapter section article paragraph episode season version room platform gate step verse psalm "
-    "exactly roughly only than seit bis vor nach von um ab jahr seite en dès depuis vers desde hasta hacia "
-    "página año costs cost costa coûte kostet paid pays priced".split()  # noqa: SIM905
+    ["in", "since", "from", "until", "till", "by", "between", "before", "after", "around", "about", "during", "circa", "over", "under", "nearly", "almost", "level", "page", "pages", "chapter", "section", "article", "paragraph", "episode", "season", "version", "room", "platform", "gate", "step", "verse", "psalm", "exactly", "roughly", "only", "than", "seit", "bis", "vor", "nach", "von", "um", "ab", "jahr", "seite", "en", "dès", "depuis", "vers", "desde", "hasta", "hacia", "página", "año", "costs", "cost", "costa", "coûte", "kostet", "paid", "pays", "priced"]
 )
 
 # Somebody is about to say one.
@@ -144,9 +142,7 @@ ANNOUNCED = one_of(
     r"te (?:doy|digo|voy a), apunta, anota, aquí (?:está|va), recuerda esto"
 )
 # The sentence stops where the secret would be.
-UNFINISHED = (
-    r"(?:\b(?:is|are|was|goes|ist|lautet|heißt|est|c'est|es|uh|um|equals)|'s|:|=|,|-|…|\.\.\.?)\s*[.…:,-]*\s*$"
-)
+UNFINISHED = r"(?:\b(?:is|are|was|goes|ist|lautet|heißt|est|c'est|es|uh|um|equals)|'s|:|=|,|-|…|\.\.\.?)\s*[.…:,-]*\s*$"
 ASKED = one_of(
     r"what(?:'s| is| was| are| were)?, which, tell me, remind me, repeat, say again, read (?:me )?(?:back|out), "
     r"do you (?:know|remember|have), did i (?:say|tell), welche[srn]?, wie (?:ist|lautet|war|heißt), was (?:ist|war), sag mir, "

@@ -161,7 +161,9 @@ class Named:
     name: str
     digits: int
     most: int = 40
-    loose: bool = False  # also where other words stand between, as in "enter 4821 when it asks for the code"
+    loose: bool = (
+        False  # also where other words stand between, as in "enter 4821 when it asks for the code"
+    )
 
 
 NAMED = (
@@ -175,9 +177,7 @@ NAMED = (
     Named("combination", "the combination is 32 left, 14 right, 7 left", say.COMBINATION, 4, 12),
     Named("licence_key", "the product key is A77 4K21", say.LICENCE, 4),
 )
-_NAMED = [
-    (named, re.compile(rf"(?<![^\W_])(?:{named.name})(?![^\W_])", re.I)) for named in NAMED
-]
+_NAMED = [(named, re.compile(rf"(?<![^\W_])(?:{named.name})(?![^\W_])", re.I)) for named in NAMED]
 _NO_CODE = re.compile(rf"(?<!\w)(?:{say.NO_CODE})[\s-]*$", re.I)
 _NO_CARD = re.compile(rf"(?<!\w)(?:{say.NO_CARD})[\s-]*$", re.I)
 _RULES = [(rule, re.compile(rule.pattern, rule.flags)) for rule in RULES]
@@ -189,7 +189,9 @@ _QUANTITY = re.compile(
 _VALUE = re.compile(r"^[A-Za-z0-9*#/._()'-]{1,40}$")
 _UNIT = re.compile(rf"(?:{say.UNITS})$", re.I)
 _PLURAL = re.compile(r"[a-z]{2,}(?<!s)s$")
-_VERBS = frozenset("is was as this works opens unlocks gets plus does his its les des has yes".split())  # noqa: SIM905
+_VERBS = frozenset(
+    ["is", "was", "as", "this", "works", "opens", "unlocks", "gets", "plus", "does", "his", "its", "les", "des", "has", "yes"]
+)
 _TURNS = frozenset("left right then and links rechts dann und star hash".split())  # noqa: SIM905
 _AFTER_VALUE = re.compile(
     r"[\s,;:.!-]{0,4}(?:(?:oh|so|and|und|et|y)\s)?"
@@ -214,11 +216,13 @@ def _numbers(piece: str) -> list[tuple[str, int, int]]:
             joins = run and (
                 bare.lower() in _TURNS or (len(bare) <= 3 and bare.isalpha() and bare.isupper())
             )
-            if any(char.isdigit() for char in bare) and _VALUE.match(bare) and not _QUANTITY.search(bare):
+            if (
+                any(char.isdigit() for char in bare)
+                and _VALUE.match(bare)
+                and not _QUANTITY.search(bare)
+            ):
                 run += bare
-            elif not joins and bare not in ("-", "/", ","):
-                break
-            elif not run:
+            elif (not joins and bare not in ("-", "/", ",")) or not run:
                 break
             place += 1
         if place == first:
@@ -251,8 +255,15 @@ def named_number(text: str) -> str | None:
         for match in pattern.finditer(text):
             if _is_another(text[max(0, match.start() - 20) : match.start()], named):
                 continue
-            after = re.split(r"[!\n]|\.\s+(?!(?:it|that|they)\b)", text[match.end() : match.end() + REACH], maxsplit=1, flags=re.I)[0]
-            if any(named.digits <= _digits(number) <= named.most for number, _, _ in _numbers(after)):
+            after = re.split(
+                r"[!\n]|\.\s+(?!(?:it|that|they)\b)",
+                text[match.end() : match.end() + REACH],
+                maxsplit=1,
+                flags=re.I,
+            )[0]
+            if any(
+                named.digits <= _digits(number) <= named.most for number, _, _ in _numbers(after)
+            ):
                 return named.kind
             before = text[max(0, match.start() - REACH) : match.start()]
             for number, _, end in _numbers(before):
@@ -277,9 +288,15 @@ _SAID = re.compile(
     rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
     re.I,
 )
-_PASSPHRASE = re.compile(rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I)
-_SET_TO = re.compile(r"\b(?:set|chang|reset|switch|updat|ma[dk]|turn|renam|änder|stell)\w{0,4}\b", re.I)
-_TO = re.compile(rf"[^.!?\n]{{0,30}}?\b(?:to|auf|à|en|a|por)\s+(?!{say.TALK}(?![\w']))\w{{3}}", re.I)
+_PASSPHRASE = re.compile(
+    rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I
+)
+_SET_TO = re.compile(
+    r"\b(?:set|chang|reset|switch|updat|ma[dk]|turn|renam|änder|stell)\w{0,4}\b", re.I
+)
+_TO = re.compile(
+    rf"[^.!?\n]{{0,30}}?\b(?:to|auf|à|en|a|por)\s+(?!{say.TALK}(?![\w']))\w{{3}}", re.I
+)
 _NAMED_BEFORE = re.compile(
     rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is|chose|picked|put|with|made|have)\s)(?!{say.TALK}(?![\w'])|what|where|which|who)"
     r"[\w'&$!@_-]{3,40}(?:\s[\w'&$!@_-]{1,20}){0,4}?,?\s+"
@@ -294,9 +311,17 @@ _IN_APPOSITION = re.compile(
     rf"\b(?:is|it's|are|ist|est|es)\s(?!{say.TALK}(?![\w']))[\w'&$!@_-]{{3,40}}(?:\s[\w'-]{{1,20}}){{0,3}}?,\s(?:my|the|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?$",
     re.I,
 )
-_COMMON = re.compile(r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$", re.I)
-_BESIDE_USER = re.compile(r"\b(?:mother'?s|user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I)
-_DIRECT = re.compile(rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w+(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$", re.I)
+_COMMON = re.compile(
+    r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$",
+    re.I,
+)
+_BESIDE_USER = re.compile(
+    r"\b(?:mother'?s|user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I
+)
+_DIRECT = re.compile(
+    rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w+(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$",
+    re.I,
+)
 _LOG_IN_WITH = re.compile(r"\b(?:log|sign) ?in with\b|\buser ?name\b|\bcredentials?\b", re.I)
 _WIFI = re.compile(rf"\b{say.WIFI}\b", re.I)
 
@@ -304,8 +329,15 @@ _WIFI = re.compile(rf"\b{say.WIFI}\b", re.I)
 def password(text: str) -> bool:
     """Whether `text` says a password, which may be any word."""
     for match in _PASSWORD.finditer(text):
-        before, after = text[max(0, match.start() - REACH) : match.start()], text[match.end() : match.end() + 2 * REACH]
-        near = re.split(r"[.!?\n]\s", before)[-1] + " " + re.split(r"[.!\n]\s", after, maxsplit=1)[0][:REACH]
+        before, after = (
+            text[max(0, match.start() - REACH) : match.start()],
+            text[match.end() : match.end() + 2 * REACH],
+        )
+        near = (
+            re.split(r"[.!?\n]\s", before)[-1]
+            + " "
+            + re.split(r"[.!\n]\s", after, maxsplit=1)[0][:REACH]
+        )
         if _COMMON.search(before):
             continue
         if _SAID.match(after) or _STRONG.search(near):
@@ -329,7 +361,8 @@ def password(text: str) -> bool:
 _ADDRESS_OF_A_PAGE = re.compile(r"\b(?:https?://|www\.)\S{1,400}")
 # Nothing here can match a text without a digit, a name of a secret or a long word; most texts have none.
 _SUSPICIOUS = re.compile(
-    rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with", re.I
+    rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with",
+    re.I,
 )
 
 
@@ -354,7 +387,9 @@ _UNFINISHED = re.compile(say.UNFINISHED, re.I)
 _ASKED = re.compile(rf"\b{say.ASKED}\b", re.I)
 _OWN = re.compile(say.OWN, re.I)
 _PURE = re.compile(r"^[\W\d]{2,60}$|^\w[\w'-]{1,30}(?:\s[\w'-]{1,30}){0,3}\W?$")
-_GO_ON = re.compile(r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I)
+_GO_ON = re.compile(
+    r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I
+)
 # An answer is short: what is longer is found by itself or is something else.
 _LONGEST_ANSWER = 14
 
@@ -385,8 +420,18 @@ def _answers(text: str, word: bool, number: bool) -> bool:
         return False
     if any(_digits(value) >= 3 for value, _, _ in _numbers(written(text))):
         return word or number
-    first = re.match(r"(?:(?:it's|it is|that's|so|well|okay|ok|es ist|c'est|es)\s+)?(\S+)", text.strip(), re.I)
-    return bool(word and first and not re.match(rf"(?:{say.TALK}|no|yes|nothing|never|why|can|could|do|did|don't|sorry|thanks|forget)(?![\w'])", first[1], re.I))
+    first = re.match(
+        r"(?:(?:it's|it is|that's|so|well|okay|ok|es ist|c'est|es)\s+)?(\S+)", text.strip(), re.I
+    )
+    return bool(
+        word
+        and first
+        and not re.match(
+            rf"(?:{say.TALK}|no|yes|nothing|never|why|can|could|do|did|don't|sorry|thanks|forget)(?![\w'])",
+            first[1],
+            re.I,
+        )
+    )
 
 
 def spread(turns: Sequence[tuple[str, str]]) -> set[int]:
