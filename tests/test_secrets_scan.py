@@ -9,7 +9,7 @@ import pytest
 
 import calls
 from fae_training import settings
-from fae_training.conversations import filters, personal, secrets
+from fae_training.conversations import filters, personal, secret_exchanges, secrets
 from fae_training.conversations.number_words import written
 
 CORPUS = [
@@ -41,7 +41,7 @@ def label_of(row: dict) -> str:
     """ "secret", "personal" or "none", as the scans see it."""
     turns = turns_of(row)
     texts = [text for turn in turns for text in turn]
-    if any(map(secrets.find, texts)) or secrets.spread(turns):
+    if any(map(secrets.find, texts)) or secret_exchanges.spread(turns):
         return "secret"
     return "personal" if any(map(personal.find, texts)) else "none"
 
@@ -117,7 +117,7 @@ def test_numbers_in_words_are_read(said, read):
     ],
 )
 def test_a_secret_said_over_several_turns_takes_all_of_them(turns, places):
-    assert secrets.spread(turns) == places
+    assert secret_exchanges.spread(turns) == places
 
 
 @pytest.mark.parametrize("named", secrets.NAMED, ids=lambda named: named.kind)

@@ -17,11 +17,12 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fae_training.conversations import filters, quality, secrets
+from fae_training.conversations import filters, quality, secret_exchanges
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forgetting import Forgotten, forget_request
-from fae_training.conversations.text import fingerprint, normalised, words
+from fae_training.conversations.quotes import SaidByOthers
+from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
 
 # A pause after which the next words begin a new conversation, though Fae's session goes on for as
@@ -31,8 +32,6 @@ LONGEST_CONVERSATION = 200
 # An episode is written after its reply was spoken, so the times of the two differ.
 JOIN_SECONDS = 900
 _OPEN_SESSIONS = 64
-# What somebody else said counts as quoted from so many words on; shorter things everybody says.
-QUOTED_WORDS = 5
 # A secret may be announced in one turn and said in the next, or the one after that.
 _SPREAD_OVER = 4
 
@@ -40,7 +39,6 @@ _TABLES = """
     CREATE TABLE conversations (id INTEGER PRIMARY KEY, name TEXT, session TEXT, held_out INTEGER, left_out TEXT);
     CREATE TABLE heard (key INTEGER, at INTEGER, asked_at INTEGER, conversation INTEGER, position INTEGER, score REAL,
                         verdict TEXT, left_out TEXT);
-    CREATE TABLE said_by_others (start INTEGER, words INTEGER, whole INTEGER);
     CREATE TABLE tool_turn (turn_id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TABLE tool_goal (key INTEGER, at INTEGER);
     CREATE TABLE turns (episode INTEGER PRIMARY KEY, conversation INTEGER, position INTEGER, asked_at INTEGER,
@@ -141,6 +139,7 @@ class Dialogue:
         )
         self.work.executescript(_TABLES)
         self.work.execute("BEGIN")
+        self.others = SaidByOthers(self.work)
         self._join_tools()
         self._join_sessions()
         self._join_others()
@@ -202,7 +201,7 @@ class Dialogue:
         if session in self.forgotten.ids:
             reason = "excluded_id"
         conversation = self._add_conversation(run[0].id, session, reason)
-        spread = secrets.spread([(m.user, m.reply) for m in run])
+        spread = secret_exchanges.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
         for position, (message, (score, verdict)) in enumerate(zip(run, values, strict=True)):
             left_out = None
@@ -212,7 +211,7 @@ class Dialogue:
                 left_out = "tool_turn"
             elif message.speaker and not self.speakers.may_learn_from(message.speaker):
                 left_out = "other_speaker"
-                self._note_other(message.user)
+                self.others.note(message.user)
             elif position in spread:
                 left_out = "secret"
             key = _key(message.user, message.reply)
@@ -249,38 +248,11 @@ class Dialogue:
         topic = self.forgotten.mentioned_in(text)
         return topic.reason if topic else None
 
-    # What others said, which stays out also when it is quoted.
-
-    def _note_other(self, said: str) -> None:
-        spoken = words(said)
-        if len(spoken) >= QUOTED_WORDS:
-            self.work.execute(
-                "INSERT INTO said_by_others VALUES (?, ?, ?)",
-                (_joined(spoken[:QUOTED_WORDS]), len(spoken), _joined(spoken)),
-            )
-
     def _join_others(self) -> None:
         for *_, text, _, _, _, speaker in self.database.episodes():
             turn = None if self.speakers.may_learn_from(speaker) else filters.split_episode(text)
             if turn:
-                self._note_other(turn[0])
-        self.work.execute("CREATE INDEX said_by_others_start ON said_by_others (start)")
-        self._others = bool(self.work.execute("SELECT 1 FROM said_by_others LIMIT 1").fetchone())
-
-    def _quotes(self, text: str) -> bool:
-        """Whether `text` has the whole of what somebody else said once, word for word."""
-        if not self._others:
-            return False
-        spoken = words(text)
-        for place in range(len(spoken) - QUOTED_WORDS + 1):
-            found = self.work.execute(
-                "SELECT words, whole FROM said_by_others WHERE start = ?",
-                (_joined(spoken[place : place + QUOTED_WORDS]),),
-            )
-            for number, whole in found:
-                if _joined(spoken[place : place + number]) == whole:
-                    return True
-        return False
+                self.others.note(turn[0])
 
     # What is remembered: episodes.
 
@@ -343,7 +315,9 @@ class Dialogue:
             )
         reason = forbidden or left_out or ("tool_turn" if self._tool_ran_for(user, at) else None)
         reason = reason or filters.reason_to_leave_out(user, reply, self.learn)
-        reason = reason or ("quoted" if self._quotes(user) or self._quotes(reply) else None)
+        reason = reason or (
+            "quoted" if self.others.quoted_in(user) or self.others.quoted_in(reply) else None
+        )
         if reason is None:
             if conversation is None:
                 conversation = self._add_conversation(record, None, None)
@@ -358,7 +332,7 @@ class Dialogue:
         """Take out the turns that say a secret together, where no session says what came after what. Returns the
         reason for the newest one.
         """
-        places = secrets.spread([turn for _, _, turn in recent])
+        places = secret_exchanges.spread([turn for _, _, turn in recent])
         for place, (rowid, _, _) in enumerate(recent):
             taken = place in places and self.work.execute(
                 "DELETE FROM turns WHERE episode = ?", (rowid,)
@@ -432,10 +406,6 @@ class Dialogue:
             current.turns.append(Turn(record, user, reply, position, asked_at, at, score, verdict))
         if current:
             yield current
-
-
-def _joined(spoken: list[str]) -> int:
-    return fingerprint(" ".join(spoken))
 
 
 def _key(user: str, reply: str) -> int:

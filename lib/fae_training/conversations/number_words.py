@@ -95,7 +95,9 @@ def _digits(said: list[str], values: dict[str, int]) -> str:
         before = int(digits[-1]) if digits and digits[-1][0] != "0" else 0
         if before == 4 and value == 20 and "vingt" in values:
             digits[-1] = "80"
-        elif (before in (60, 80) and 10 <= value < 20 and "vingt" in values) or (before >= 20 and before % 10 == 0 and 1 <= value <= 9):
+        elif (before in (60, 80) and 10 <= value < 20 and "vingt" in values) or (
+            before >= 20 and before % 10 == 0 and 1 <= value <= 9
+        ):
             digits[-1] = str(before + value)
         else:
             digits += [str(value)] * repeat

@@ -250,7 +250,6 @@ _CONDITION = re.compile(rf"(?<!\w)(?:{say.CONDITION}|{say.MEDICINE})(?!\w)", re.
 _PERSON = re.compile(rf"(?<![\w'])(?:{say.PERSON}|{say.RELATIVE})(?!\w)", re.I)
 _SUFFERS = re.compile(rf"(?<![\w'])(?:{say.SUFFERS})(?!\w)", re.I)
 _NO_CONDITION = re.compile(rf"\b(?:{say.NO_CONDITION})\b", re.I)
-_GENERAL = re.compile(say.GENERAL, re.I)
 _CARE = re.compile(
     r"\b(?:my|his|her|our) (?:therapist|psychiatrist|oncologist|cardiologist|gyn\w+|psychologist|neurologist|dialysis)\b"
     r"|\bmein\w* (?:therapeut\w*|psychiater\w*)\b|\bmon psy\w*\b|\bmi (?:psiquiatra|psicólog[oa]|terapeuta)\b",

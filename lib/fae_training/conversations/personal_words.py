@@ -32,7 +32,6 @@ LIVES = one_of(
     r"j'habite, on habite, nous habitons, habite, mon adresse, son adresse, livre[rz]? à, envoie, "
     r"vivo, vivimos, vive, mi dirección, su dirección, mi casa, envía"
 )
-UNIT = r"(?:apartment|apt\.?|flat|suite|unit|house number|number|no\.?|room)"
 
 # Telephones.
 TELEPHONE = one_of(
@@ -136,9 +135,4 @@ SUFFERS = (
 NO_CONDITION = one_of(
     r"horoscope, zodiac, economy, market, joke, laughing, computer, laptop, great, film, movie, show, "
     r"research, institute, novel, book, to mondays, adventure, wedding"
-)
-# Said of anybody: a question about the thing itself.
-GENERAL = (
-    r"^\s*(?:and |so |ok(?:ay)? |hey fae,? )?(?:what|how|why|who|when|where|which|is|are|does|do|can|could|explain|define|tell me about|describe|was ist"
-    r"|wie|warum|qu'est-ce|c'est quoi|comment|pourquoi|qué|cómo|por qué)\b"
 )

@@ -11,15 +11,13 @@ a word is read from a piece of the text of bounded length.
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fae_training.conversations import secret_words as say
 from fae_training.conversations.number_words import written
+from fae_training.conversations.passwords import REACH, password
 from fae_training.conversations.text import STOPWORDS
-
-# How far from its name a secret is looked for, in characters.
-REACH = 60
 
 
 def _stdnum(name: str, number: str) -> bool:
@@ -48,17 +46,6 @@ def is_document(found: re.Match) -> bool:
     """A number of a Spanish (DNI, NIE) or French (NIR) document, by its check digits."""
     number = re.sub(r"[\s.-]", "", found[0])
     return any(_stdnum(name, number) for name in ("es.dni", "es.nie", "fr.nir"))
-
-
-def is_insurance_number(found: re.Match) -> bool:
-    """A German insurance number by its checksum: two digits of a region, a date of birth, a letter, three digits."""
-    return _stdnum("de.svnr", re.sub(r"\s", "", found[0])) if _has("de.svnr") else True
-
-
-def _has(name: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(f"stdnum.{name}") is not None
 
 
 def entropy(text: str) -> float:
@@ -177,7 +164,7 @@ NAMED = (
     Named("combination", "the combination is 32 left, 14 right, 7 left", say.COMBINATION, 4, 12),
     Named("licence_key", "the product key is A77 4K21", say.LICENCE, 4),
 )
-_NAMED = [(named, re.compile(rf"(?<![^\W_])(?:{named.name})(?![^\W_])", re.I)) for named in NAMED]
+NAMES = [(named, re.compile(rf"(?<![^\W_])(?:{named.name})(?![^\W_])", re.I)) for named in NAMED]
 _NO_CODE = re.compile(rf"(?<!\w)(?:{say.NO_CODE})[\s-]*$", re.I)
 _NO_CARD = re.compile(rf"(?<!\w)(?:{say.NO_CARD})[\s-]*$", re.I)
 _RULES = [(rule, re.compile(rule.pattern, rule.flags)) for rule in RULES]
@@ -190,7 +177,24 @@ _VALUE = re.compile(r"^[A-Za-z0-9*#/._()'-]{1,40}$")
 _UNIT = re.compile(rf"(?:{say.UNITS})$", re.I)
 _PLURAL = re.compile(r"[a-z]{2,}(?<!s)s$")
 _VERBS = frozenset(
-    ["is", "was", "as", "this", "works", "opens", "unlocks", "gets", "plus", "does", "his", "its", "les", "des", "has", "yes"]
+    [
+        "is",
+        "was",
+        "as",
+        "this",
+        "works",
+        "opens",
+        "unlocks",
+        "gets",
+        "plus",
+        "does",
+        "his",
+        "its",
+        "les",
+        "des",
+        "has",
+        "yes",
+    ]
 )
 _TURNS = frozenset("left right then and links rechts dann und star hash".split())  # noqa: SIM905
 _AFTER_VALUE = re.compile(
@@ -202,7 +206,7 @@ _AFTER_VALUE = re.compile(
 )
 
 
-def _numbers(piece: str) -> list[tuple[str, int, int]]:
+def numbers(piece: str) -> list[tuple[str, int, int]]:
     """(letters and digits, start, end) of each number in `piece` that is no quantity, date, price or year."""
     found: list[tuple[str, int, int]] = []
     tokens = [(match[0], match.start(), match.end()) for match in _TOKEN.finditer(piece)]
@@ -238,22 +242,22 @@ def _numbers(piece: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def _digits(number: str) -> int:
+def digits_of(number: str) -> int:
     """How many digits `number` has; of a mix with capitals, such as C4VPXJR93, half of its length where that is more."""
     digits = sum(char.isdigit() for char in number)
     return max(digits, len(number) // 2) if digits >= 2 and number.isupper() else digits
 
 
-def _is_another(before: str, named: Named) -> bool:
+def is_another(before: str, named: Named) -> bool:
     """Whether the word before a name makes it another thing: "error code", "library card"."""
     return bool(_NO_CODE.search(before) or (named.name == say.CARD and _NO_CARD.search(before)))
 
 
 def named_number(text: str) -> str | None:
     """The kind of a number that stands near the name of a secret."""
-    for named, pattern in _NAMED:
+    for named, pattern in NAMES:
         for match in pattern.finditer(text):
-            if _is_another(text[max(0, match.start() - 20) : match.start()], named):
+            if is_another(text[max(0, match.start() - 20) : match.start()], named):
                 continue
             after = re.split(
                 r"[!\n]|\.\s+(?!(?:it|that|they)\b)",
@@ -262,100 +266,17 @@ def named_number(text: str) -> str | None:
                 flags=re.I,
             )[0]
             if any(
-                named.digits <= _digits(number) <= named.most for number, _, _ in _numbers(after)
+                named.digits <= digits_of(number) <= named.most for number, _, _ in numbers(after)
             ):
                 return named.kind
             before = text[max(0, match.start() - REACH) : match.start()]
-            for number, _, end in _numbers(before):
+            for number, _, end in numbers(before):
                 joined = _AFTER_VALUE.match(before[end:]) or (
                     named.loose and re.fullmatch(r"[^.!?\n]{0,40}", before[end:])
                 )
-                if joined and named.digits <= _digits(number) <= named.most:
+                if joined and named.digits <= digits_of(number) <= named.most:
                     return named.kind
     return None
-
-
-_STRONG = re.compile(
-    r"(?<!\S)(?![\d.,:/-]+(?!\S))(?!https?:|www\.)(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])(?!\d+(?:st|nd|rd|th|am|pm|gb|mb|ghz|[km])\b)[^\s,;?]{6,60}"
-    r"|(?<!\S)\w{2,20}(?:_\w{2,20})+|(?<!\S)\w{2,20}[&$!@]\w{2,20}",
-    re.I,
-)
-_PASS = rf"(?<!\w)(?:{say.PASSWORD})(?!\w){say.NO_PASSWORD}"
-_PASSWORD = re.compile(_PASS, re.I)
-# What may stand between the name of a password and "is": "for the bank", "to the kids' tablet", "? Oh".
-_GAP = rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}){{0,8}}?[\s,?]{{0,3}}"
-_SAID = re.compile(
-    rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
-    re.I,
-)
-_PASSPHRASE = re.compile(
-    rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I
-)
-_SET_TO = re.compile(
-    r"\b(?:set|chang|reset|switch|updat|ma[dk]|turn|renam|änder|stell)\w{0,4}\b", re.I
-)
-_TO = re.compile(
-    rf"[^.!?\n]{{0,30}}?\b(?:to|auf|à|en|a|por)\s+(?!{say.TALK}(?![\w']))\w{{3}}", re.I
-)
-_NAMED_BEFORE = re.compile(
-    rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is|chose|picked|put|with|made|have)\s)(?!{say.TALK}(?![\w'])|what|where|which|who)"
-    r"[\w'&$!@_-]{3,40}(?:\s[\w'&$!@_-]{1,20}){0,4}?,?\s+"
-    r"(?:is|was|as|that's|that is|ist|est|c'est|es|als|comme|como)\s+(?:my|the|our|his|her|a|mein|das|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
-    re.I,
-)
-_CALLED_THAT = re.compile(
-    r"\S\W{1,3}(?:that's|that is|das ist|c'est|esa es)\s(?:my|the|our|his|her|das|mein|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
-    re.I,
-)
-_IN_APPOSITION = re.compile(
-    rf"\b(?:is|it's|are|ist|est|es)\s(?!{say.TALK}(?![\w']))[\w'&$!@_-]{{3,40}}(?:\s[\w'-]{{1,20}}){{0,3}}?,\s(?:my|the|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?$",
-    re.I,
-)
-_COMMON = re.compile(
-    r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$",
-    re.I,
-)
-_BESIDE_USER = re.compile(
-    r"\b(?:mother'?s|user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I
-)
-_DIRECT = re.compile(
-    rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w+(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$",
-    re.I,
-)
-_LOG_IN_WITH = re.compile(r"\b(?:log|sign) ?in with\b|\buser ?name\b|\bcredentials?\b", re.I)
-_WIFI = re.compile(rf"\b{say.WIFI}\b", re.I)
-
-
-def password(text: str) -> bool:
-    """Whether `text` says a password, which may be any word."""
-    for match in _PASSWORD.finditer(text):
-        before, after = (
-            text[max(0, match.start() - REACH) : match.start()],
-            text[match.end() : match.end() + 2 * REACH],
-        )
-        near = (
-            re.split(r"[.!?\n]\s", before)[-1]
-            + " "
-            + re.split(r"[.!\n]\s", after, maxsplit=1)[0][:REACH]
-        )
-        if _COMMON.search(before):
-            continue
-        if _SAID.match(after) or _STRONG.search(near):
-            return True
-        if phrase := _PASSPHRASE.match(after):
-            if not any(word in STOPWORDS for word in phrase[1].lower().split()):
-                return True
-        if _SET_TO.search(before) and _TO.match(after):
-            return True
-        if any(form.search(before) for form in (_NAMED_BEFORE, _CALLED_THAT, _IN_APPOSITION)):
-            return True
-        if _BESIDE_USER.search(before) and _DIRECT.match(after):
-            return True
-    for pattern in (_LOG_IN_WITH, _WIFI):
-        for match in pattern.finditer(text):
-            if _STRONG.search(text[match.end() : match.end() + REACH]):
-                return True
-    return False
 
 
 _ADDRESS_OF_A_PAGE = re.compile(r"\b(?:https?://|www\.)\S{1,400}")
@@ -378,73 +299,3 @@ def find(text: str) -> str | None:
     if password(text):
         return "password"
     return named_number(_ADDRESS_OF_A_PAGE.sub(" ", text))
-
-
-# A secret that is said in one turn after it was announced in another.
-
-_ANNOUNCED = re.compile(rf"\b{say.ANNOUNCED}\b", re.I)
-_UNFINISHED = re.compile(say.UNFINISHED, re.I)
-_ASKED = re.compile(rf"\b{say.ASKED}\b", re.I)
-_OWN = re.compile(say.OWN, re.I)
-_PURE = re.compile(r"^[\W\d]{2,60}$|^\w[\w'-]{1,30}(?:\s[\w'-]{1,30}){0,3}\W?$")
-_GO_ON = re.compile(
-    r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I
-)
-# An answer is short: what is longer is found by itself or is something else.
-_LONGEST_ANSWER = 14
-
-
-def _names_one(text: str) -> tuple[bool, bool]:
-    """Whether `text` has the name of a secret that may be any word, and of one that is a number."""
-    number = any(
-        not _is_another(text[max(0, match.start() - 20) : match.start()], named)
-        for named, pattern in _NAMED
-        for match in pattern.finditer(text)
-    )
-    return bool(_PASSWORD.search(text)), number
-
-
-def _opens(user: str, reply: str) -> tuple[bool, bool]:
-    """Whether the next thing said may be a password, and whether it may be a number."""
-    announced = _ANNOUNCED.search(user) or _UNFINISHED.search(user)
-    word, number = _names_one(user) if announced else (False, False)
-    if _ASKED.search(reply) and reply.rstrip().endswith(("?", ":")):
-        asked_word, asked_number = _names_one(reply)
-        word, number = word or asked_word, number or asked_number
-    return word, number
-
-
-def _answers(text: str, word: bool, number: bool) -> bool:
-    said = text.split()
-    if len(said) > _LONGEST_ANSWER or text.rstrip().endswith("?"):
-        return False
-    if any(_digits(value) >= 3 for value, _, _ in _numbers(written(text))):
-        return word or number
-    first = re.match(
-        r"(?:(?:it's|it is|that's|so|well|okay|ok|es ist|c'est|es)\s+)?(\S+)", text.strip(), re.I
-    )
-    return bool(
-        word
-        and first
-        and not re.match(
-            rf"(?:{say.TALK}|no|yes|nothing|never|why|can|could|do|did|don't|sorry|thanks|forget)(?![\w'])",
-            first[1],
-            re.I,
-        )
-    )
-
-
-def spread(turns: Sequence[tuple[str, str]]) -> set[int]:
-    """The places of the turns (said, answered) that say a secret together and not each by itself."""
-    found: set[int] = set()
-    word = number = False
-    for place, (user, reply) in enumerate(turns):
-        if (word or number) and _answers(user, word, number):
-            found |= {place - 1, place}
-            if _GO_ON.search(reply) and len(reply.split()) < 6:
-                continue
-        asks = _ASKED.search(user) and _OWN.search(user)
-        if asks and _answers(reply, *_names_one(user)):
-            found.add(place)
-        word, number = _opens(user, reply)
-    return found
