@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
-# dependencies = ["fae-training"]
+# dependencies = ["fae-training", "phonenumbers>=9", "python-stdnum>=2"]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
@@ -13,6 +13,7 @@
 
 Reads Fae's fae.db without changing it, while Fae runs, and soul.md and speakers.json beside it. Left out, and counted by
 reason in meta.json: what others said, what Fae said unasked, turns with a tool or with a claim to have acted, secrets,
+personal details (config.json can let in: learn_address, learn_telephone, learn_email, learn_birth_date, learn_health),
 what you had forgotten and every conversation that mentions it, and whatever exclusions.json names. --exclude adds to
 exclusions.json; --forget does too, removes it from what was exported before, and names the runs that learned it.
 Writes data/sft/ and exclusions.json in the state directory.
@@ -22,7 +23,7 @@ Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 dat
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import calling, consent, installation
+from fae_training import calling, consent, installation, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
@@ -38,10 +39,13 @@ def main(call: Call) -> Result:
     exclusions = forgetting.load(home).with_phrases(
         [*(wanted.exclude or []), *(wanted.forget or [])]
     )
+    learn = settings.personal_details_to_learn(call)
     path = source.database_path(call, "export_data")
     forgot = None if wanted.dry_run else remember_exclusions(call, exclusions)
     summary = Summary()
-    with source.dialogue(home, path, wanted.since or 0, exclusions, bool(wanted.dry_run)) as found:
+    with source.dialogue(
+        home, path, wanted.since or 0, exclusions, bool(wanted.dry_run), learn
+    ) as found:
         prompt = source.system_prompt(found.database)
         rows = export.rows(found, prompt, summary)
 

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
-# dependencies = ["fae-training"]
+# dependencies = ["fae-training", "phonenumbers>=9", "python-stdnum>=2"]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
@@ -20,7 +20,7 @@ Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database lo
 
 from pathlib import Path
 
-from fae_training import calling, consent
+from fae_training import calling, consent, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import export, source
 from fae_training.conversations.dialogue import Dialogue
@@ -38,8 +38,9 @@ def main(call: Call) -> Result:
     home, dry_run = call.home, bool(call.arguments.dry_run)
     consent.require(home, "conversations")
     consent.require(home, "corrections")
+    learn = settings.personal_details_to_learn(call)
     path = source.database_path(call, "extract_corrections")
-    with source.dialogue(home, path, dry_run=dry_run) as found:
+    with source.dialogue(home, path, dry_run=dry_run, learn=learn) as found:
         mine = preference_pairs.Mine(source.system_prompt(found.database))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []

@@ -178,6 +178,8 @@ def test_others_and_unknown_voices_are_left_out_once_an_owner_is_enrolled(days, 
 
 def test_an_unknown_voice_is_the_owner_s_as_long_as_nobody_is_enrolled(tmp_path, export):
     days = Days(tmp_path / "fae", owner=False)
+    guest = [{"label": "leo", "role": "guest"}]
+    (days.database.parent / "speakers.json").write_text(json.dumps(guest))
     ids = days.talk(plain(1), speaker=None)
     days.talk(plain(2), speaker="leo")
     _, rows = export(days.done())
@@ -383,6 +385,85 @@ def test_what_the_person_did_next_weighs_an_answer(days, export):
     _, rows = export(days.done())
     weights = {row["messages"][1]["content"]: row["weight"] for row in rows}
     assert weights == {"How do owls hunt?": 0.65, plain(1)[0]: 0.5}  # (0.5 + 0.3 and 0.5) / 2
+
+
+# Details of people, secrets over two turns, other people's words.
+
+
+def test_config_json_lets_in_personal_details_one_by_one(days, export, home):
+    days.talk(plain(1), ("Write to anna@example.org.", "I see."), ("I have asthma.", "I see."))
+    database = days.done()
+    answer, _ = export(database)
+    assert answer["excluded"] == {"email": 1, "health": 1}
+    (home / "config.json").write_text('{"learn_email": true}')
+    answer, rows = export(database)
+    assert answer["excluded"] == {"health": 1} and "anna@example.org" in said_in(rows)
+    (home / "config.json").write_text('{"learn_password": true}')
+    assert refusal(home, "--db", database)[1]["code"] == "unknown_setting"
+
+
+@pytest.mark.parametrize("version", [6, 9])
+def test_a_secret_that_is_said_over_two_turns_takes_the_whole_exchange(tmp_path, version, export):
+    days = Days(tmp_path / "fae", version, owner=False)
+    days.talk(plain(1), ("My PIN is", "Yes?"), ("four seven one one", "I see."), plain(2))
+    answer, rows = export(days.done())
+    assert answer["excluded"] == {"secret": 2} and "PIN" not in said_in(rows)
+    assert {m["content"] for row in rows for m in row["messages"] if m["role"] == "user"} == {
+        plain(1)[0], plain(2)[0],
+    }  # fmt: skip
+
+
+def test_what_somebody_else_said_stays_out_also_when_it_is_quoted_whole(days, export):
+    words = "I am leaving the band after the summer"
+    days.talk((words + ".", "I see."), ("Yes.", "Fine."), speaker="leo")
+    days.talk(plain(1), ("What did Leo say?", f"He said: '{words}', I think."), plain(2))
+    days.talk((f"Leo told me, {words.lower()}!", "That is a pity."), ("Yes, I leave.", "Really?"))
+    answer, rows = export(days.done())
+    assert answer["excluded"] == {"other_speaker": 2, "quoted": 2}
+    assert "leaving the band" not in said_in(rows).lower() and "Yes, I leave." in said_in(rows)
+
+
+@pytest.fixture
+def two_voices(days):
+    """A database with an enrolled owner, a voice that nobody knows, and a turn of the owner."""
+    days.talk(plain(1))
+    days.talk(plain(2), speaker=None)
+    return days.done()
+
+
+def test_a_link_to_the_database_uses_what_stands_beside_the_database(two_voices, export, tmp_path):
+    link = tmp_path / "elsewhere" / "fae.db"
+    link.parent.mkdir()
+    link.symlink_to(two_voices)
+    answer, (row,) = export(link)
+    assert answer["excluded"] == {"unknown_speaker": 1}
+    assert "there is no" not in "\n".join(answer["warnings"])
+    assert row["messages"][0] == {"role": "system", "content": "You are Fae."}
+
+
+def test_a_copy_without_its_neighbours_learns_from_no_unknown_voice_and_says_why(
+    two_voices, days, export, tmp_path
+):
+    days.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    copy = tmp_path / "elsewhere" / "fae.db"
+    copy.parent.mkdir()
+    shutil.copy(two_voices, copy)
+    answer, rows = export(copy)
+    assert answer["excluded"] == {"unknown_speaker": 1} and len(rows) == 1
+    warnings = "\n".join(answer["warnings"])
+    for missing in ("speakers.json", "soul.md", "fae.db-wal"):
+        assert f"there is no {missing}" in warnings
+
+
+def test_a_second_name_of_the_database_in_another_directory_is_refused(
+    two_voices, export, tmp_path
+):
+    other = tmp_path / "elsewhere" / "fae.db"
+    other.parent.mkdir()
+    os.link(two_voices, other)
+    with pytest.raises(AssertionError, match="database_linked"):
+        export(other)
+    assert export(two_voices)[0]["excluded"] == {"unknown_speaker": 1}
 
 
 # Near-duplicates are in test_split.py, secrets in test_secrets_scan.py.

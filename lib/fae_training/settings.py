@@ -10,6 +10,7 @@ from fae_training.errors import BadRequest
 from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
 from fae_training.values import Choice, Range, YesNo
 
+PERSONAL_DETAILS = ("address", "telephone", "email", "birth_date", "health")
 # What config.json may hold beside a part for each kind.
 HOUSE_RULES = {
     rule.name: rule
@@ -18,6 +19,9 @@ HOUSE_RULES = {
         Setting("min_days_between_runs", Range(0, 3650), 7.0),
         # "wait" pauses a run while the Mac is on battery; "train" goes on.
         Setting("on_battery", Choice(("wait", "train")), "wait"),
+        # Details of people, each of them left out of the training data unless it is let in (conversations/personal.py).
+        # There is no such setting for secrets.
+        *(Setting(f"learn_{kind}", YesNo(), False) for kind in PERSONAL_DETAILS),
     )
 }
 
@@ -84,6 +88,11 @@ def resolve(call: Call, kind: Kind) -> Settings:
 def house_rule(call: Call, name: str):
     """A rule for all kinds from config.json, or its default. Raises BadRequest as `resolve` does."""
     return _config(call).get(name, HOUSE_RULES[name].default)
+
+
+def personal_details_to_learn(call: Call) -> frozenset[str]:
+    """Those of PERSONAL_DETAILS that config.json lets into the training data."""
+    return frozenset(kind for kind in PERSONAL_DETAILS if house_rule(call, f"learn_{kind}"))
 
 
 def _config(call: Call) -> dict:

@@ -116,13 +116,17 @@ class FaeDatabase:
     """
 
     def __init__(self, path: Path):
-        self.path = path.expanduser()
+        # SQLite follows a link too: what belongs to a database stands where the file itself is.
+        self.path = path.expanduser().resolve()
         if not self.path.is_file():
             raise Missing(
                 "no_database",
                 f"there is no Fae database at {self.path}",
                 "start Fae once, or name the file: uv run scripts/export_data.py --db PATH/fae.db",
             )
+        self._check_hard_link()
+        # Before it is opened: SQLite makes an empty log beside it.
+        self.warning = self._missing_beside()
         with explained(self.path):
             self._copy: tempfile.TemporaryDirectory | None = None
             try:
@@ -168,6 +172,43 @@ class FaeDatabase:
     @property
     def directory(self) -> Path:
         return self.path.parent
+
+    def _check_hard_link(self) -> None:
+        beside = ("speakers.json", "soul.md", f"{self.path.name}-wal")
+        if self.path.stat().st_nlink > 1 and not any((self.directory / n).exists() for n in beside):
+            raise Missing(
+                "database_linked",
+                f"{self.path} is a second name of a file (a hard link), and nothing that belongs to Fae's database is "
+                f"beside it: {', '.join(beside)}",
+                "name Fae's own file with --db, or a copy of its whole directory",
+            )
+
+    def _missing_beside(self) -> str | None:
+        """What a copy without its neighbours cannot tell; None where speakers.json is beside the database."""
+        if (self.directory / "speakers.json").exists():
+            return None
+        try:
+            with self.path.open("rb") as file:
+                keeps_a_log = file.read(20)[18:20] == b"\x02\x02"  # sqlite.org/fileformat2.html
+        except OSError:
+            return None  # opening it says why
+        if keeps_a_log and not self.path.with_name(f"{self.path.name}-wal").exists():
+            return (
+                f"there is no {self.path.name}-wal beside {self.path}: if it was copied while Fae ran, what was said "
+                "last is not in it; copy Fae's whole directory"
+            )
+        return None
+
+    def names_voices(self) -> bool:
+        """Whether anything is marked with who said it, which Fae does once a voice is enrolled."""
+        return any(
+            table in self.tables
+            and "speaker_id" in self.columns(table)
+            and self.connection.execute(
+                f"SELECT 1 FROM {table} WHERE speaker_id IS NOT NULL AND speaker_id != '' LIMIT 1"
+            ).fetchone()
+            for table in ("memory_records", "session_messages")
+        )
 
     def columns(self, table: str) -> set[str]:
         return {row[1] for row in self.connection.execute(f"PRAGMA table_info({table})")}
@@ -304,7 +345,8 @@ class FaeDatabase:
 class Speakers:
     """Who may be learned from: the owner, and unknown speakers as long as no owner is enrolled."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, database: FaeDatabase):
+        directory = database.directory
         self.owners = {"owner"}
         self.owner_is_enrolled = False
         self.warning = None
@@ -315,7 +357,13 @@ class Speakers:
                     self.owner_is_enrolled = True
                     self.owners.add(profile["label"])
         except FileNotFoundError:
-            pass
+            # Of a copy without its neighbours: voices were enrolled, and nobody can tell which.
+            if database.names_voices():
+                self.owner_is_enrolled = True
+                self.warning = (
+                    f"there is no speakers.json in {directory}, though voices are told apart in the database, so only "
+                    "turns marked as the owner's were used"
+                )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             # Somebody is enrolled, but we cannot tell who: learn from no unknown voice.
             self.owner_is_enrolled = True

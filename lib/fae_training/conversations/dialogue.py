@@ -12,16 +12,17 @@ numbers and message ids but no text, so a million episodes need little more memo
 
 import json
 import sqlite3
-from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections import Counter, OrderedDict, deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fae_training.capabilities.suite import Suite
-from fae_training.conversations import filters, quality
+from fae_training.conversations import filters, quality, secret_exchanges
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forgetting import Forgotten, forget_request
+from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
 
@@ -32,6 +33,8 @@ LONGEST_CONVERSATION = 200
 # An episode is written after its reply was spoken, so the times of the two differ.
 JOIN_SECONDS = 900
 _OPEN_SESSIONS = 64
+# A secret may be announced in one turn and said in the next, or the one after that.
+_SPREAD_OVER = 4
 
 _TABLES = """
     CREATE TABLE conversations (id INTEGER PRIMARY KEY, name TEXT, session TEXT, held_out INTEGER, left_out TEXT);
@@ -118,6 +121,7 @@ class Dialogue:
         since: int,
         workspace: Path,
         judged_by: Suite,
+        learn: Collection[str] = (),
     ):
         """judged_by: what the models are judged by; a turn that asks nearly the same as one of its items is left out."""
         self.database, self.forgotten, self.speakers, self.since = (
@@ -127,6 +131,7 @@ class Dialogue:
             since,
         )
         self.judged_by = judged_by
+        self.learn = learn
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
@@ -138,8 +143,10 @@ class Dialogue:
         )
         self.work.executescript(_TABLES)
         self.work.execute("BEGIN")
+        self.others = SaidByOthers(self.work)
         self._join_tools()
         self._join_sessions()
+        self._join_others()
         self._join_episodes()
 
     def close(self) -> None:
@@ -198,6 +205,7 @@ class Dialogue:
         if session in self.forgotten.ids:
             reason = "excluded_id"
         conversation = self._add_conversation(run[0].id, session, reason)
+        spread = secret_exchanges.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
         for position, (message, (score, verdict)) in enumerate(zip(run, values, strict=True)):
             left_out = None
@@ -207,6 +215,9 @@ class Dialogue:
                 left_out = "tool_turn"
             elif message.speaker and not self.speakers.may_learn_from(message.speaker):
                 left_out = "other_speaker"
+                self.others.note(message.user)
+            elif position in spread:
+                left_out = "secret"
             key = _key(message.user, message.reply)
             self.work.execute(
                 "INSERT INTO heard VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -241,10 +252,18 @@ class Dialogue:
         topic = self.forgotten.mentioned_in(text)
         return topic.reason if topic else None
 
+    def _join_others(self) -> None:
+        for *_, text, _, _, _, speaker in self.database.episodes():
+            turn = None if self.speakers.may_learn_from(speaker) else filters.split_episode(text)
+            if turn:
+                self.others.note(turn[0])
+
     # What is remembered: episodes.
 
     def _join_episodes(self) -> None:
         audited = {record for record, _, _ in self.database.audited_forgets()}
+        ordered = "session_messages" in self.database.tables
+        recent: deque[tuple[int, int, tuple[str, str]]] = deque(maxlen=_SPREAD_OVER)
         for rowid, record, status, text, turn_id, tags, at, speaker in self.database.episodes():
             self.read += 1
             self.newest = max(self.newest, at)
@@ -260,6 +279,11 @@ class Dialogue:
                 reason = "other_speaker" if speaker else "unknown_speaker"
             else:
                 reason = self._place(rowid, record, turn_id, text, turn, at)
+            if not ordered and turn:
+                if recent and at - recent[-1][1] > NEW_CONVERSATION_SECONDS:
+                    recent.clear()
+                recent.append((rowid, at, turn))
+                reason = self._leave_out_spread(recent) or reason
             if reason:
                 self.excluded[reason] += 1
         self.work.execute("CREATE INDEX turn_order ON turns (conversation, position)")
@@ -294,9 +318,12 @@ class Dialogue:
                 "UPDATE conversations SET left_out = ? WHERE id = ?", (forbidden, conversation)
             )
         reason = forbidden or left_out or ("tool_turn" if self._tool_ran_for(user, at) else None)
-        reason = reason or filters.reason_to_leave_out(user, reply)
+        reason = reason or filters.reason_to_leave_out(user, reply, self.learn)
         if reason is None and self.judged_by.near_copy(user):
             reason = "benchmark_item"
+        reason = reason or (
+            "quoted" if self.others.quoted_in(user) or self.others.quoted_in(reply) else None
+        )
         if reason is None:
             if conversation is None:
                 conversation = self._add_conversation(record, None, None)
@@ -306,6 +333,19 @@ class Dialogue:
                 (rowid, conversation, position, asked_at, answered_at, score, verdict),
             )
         return reason
+
+    def _leave_out_spread(self, recent: Collection[tuple[int, int, tuple[str, str]]]) -> str | None:
+        """Take out the turns that say a secret together, where no session says what came after what. Returns the
+        reason for the newest one.
+        """
+        places = secret_exchanges.spread([turn for _, _, turn in recent])
+        for place, (rowid, _, _) in enumerate(recent):
+            taken = place in places and self.work.execute(
+                "DELETE FROM turns WHERE episode = ?", (rowid,)
+            )
+            if taken and taken.rowcount and place < len(recent) - 1:
+                self.excluded["secret"] += 1
+        return "secret" if len(recent) - 1 in places else None
 
     def _tool_ran_for(self, user: str, at: int) -> bool:
         """Whether a tool ran at this time for these words, where no session says so."""

@@ -154,7 +154,7 @@ def count(labelled_rows: Iterable[tuple[str, dict]]) -> Counter[str]:
 def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | None) -> dict:
     """What meta.json says of an export."""
     speakers = found.speakers
-    warnings = [speakers.warning] if speakers.warning else []
+    warnings = [note for note in (speakers.warning, found.database.warning) if note]
     if prompt is None:
         warnings.append(
             f"there is no soul.md in {found.database.directory}, so the rows have no system prompt"

@@ -1,8 +1,9 @@
 """Which single turns are left out of the training data. meta.json counts the reasons returned here."""
 
 import re
+from collections.abc import Collection
 
-from fae_training.conversations import secrets, tool_requests
+from fae_training.conversations import personal, secrets, tool_requests
 from fae_training.conversations.cues import Cue, any_of, one_of
 from fae_training.conversations.text import WORD
 
@@ -105,8 +106,10 @@ def split_episode(text: str) -> tuple[str, str] | None:
     return user.strip(), reply.strip()
 
 
-def reason_to_leave_out(user: str, reply: str) -> str | None:
-    """The reason to leave this turn out of the training data, None to keep it."""
+def reason_to_leave_out(user: str, reply: str, learn: Collection[str] = ()) -> str | None:
+    """The reason to leave this turn out of the training data, None to keep it. `learn`: the personal details
+    (personal.KINDS) that may be learned.
+    """
     if not WORD.search(user) or not WORD.search(reply):
         return "empty"
     if REDACTED in user or REDACTED in reply:
@@ -124,4 +127,4 @@ def reason_to_leave_out(user: str, reply: str) -> str | None:
         return "needs_tool"
     if secrets.find(user) or secrets.find(reply):
         return "secret"
-    return None
+    return personal.find(user, learn) or personal.find(reply, learn)

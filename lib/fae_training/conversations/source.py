@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,12 +79,13 @@ def dialogue(
     since: int = 0,
     exclusions: Exclusions | None = None,
     dry_run: bool = False,
+    learn: Collection[str] = (),
 ) -> Iterator[Dialogue]:
     """The conversations that may be used for training.
 
     `since`: unix seconds, older episodes are left out. `exclusions`: where they differ from those
-    on disk. A dry run keeps its temporary file out of the state directory. Raises as FaeDatabase,
-    forgetting.load, suite.load and workspace do.
+    on disk. `learn`: the personal details that may be learned (settings.personal_details_to_learn). A dry run keeps its
+    temporary file out of the state directory. Raises as FaeDatabase, forgetting.load, suite.load and workspace do.
     """
     exclusions = forgetting.load(home) if exclusions is None else exclusions
     place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
@@ -99,10 +100,11 @@ def dialogue(
         found = Dialogue(
             database,
             forgotten,
-            Speakers(database.directory),
+            Speakers(database),
             since,
             Path(work),
             suite.load(home),
+            learn,
         )
         try:
             yield found

@@ -1,0 +1,91 @@
+"""Passwords, which may be any words: known by what stands around them, and told from talk about passwords."""
+
+import re
+
+from fae_training.conversations import secret_words as say
+from fae_training.conversations.text import STOPWORDS
+
+# How far from its name a secret is looked for, in characters.
+REACH = 60
+# A word that nobody says otherwise: letters and digits mixed, or joined by a sign.
+_STRONG = re.compile(
+    r"(?<!\S)(?![\d.,:/-]+(?!\S))(?!https?:|www\.)(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])(?!\d+(?:st|nd|rd|th|am|pm|gb|mb|ghz|[km])\b)[^\s,;?]{6,60}"
+    r"|(?<!\S)\w{2,20}(?:_\w{2,20})+|(?<!\S)\w{2,20}[&$!@]\w{2,20}",
+    re.I,
+)
+_PASS = rf"(?<!\w)(?:{say.PASSWORD})(?!\w){say.NO_PASSWORD}"
+PASSWORD = re.compile(_PASS, re.I)
+# What may stand between the name of a password and "is": "for the bank", "to the kids' tablet", "? Oh".
+_GAP = rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}){{0,8}}?[\s,?]{{0,3}}"
+_SAID = re.compile(
+    rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
+    re.I,
+)
+_PASSPHRASE = re.compile(
+    rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I
+)
+_SET_TO = re.compile(
+    r"\b(?:set|chang|reset|switch|updat|ma[dk]|turn|renam|änder|stell)\w{0,4}\b", re.I
+)
+_TO = re.compile(
+    rf"[^.!?\n]{{0,30}}?\b(?:to|auf|à|en|a|por)\s+(?!{say.TALK}(?![\w']))\w{{3}}", re.I
+)
+_NAMED_BEFORE = re.compile(
+    rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is|chose|picked|put|with|made|have)\s)(?!{say.TALK}(?![\w'])|what|where|which|who)"
+    r"[\w'&$!@_-]{3,40}(?:\s[\w'&$!@_-]{1,20}){0,4}?,?\s+"
+    r"(?:is|was|as|that's|that is|ist|est|c'est|es|als|comme|como)\s+(?:my|the|our|his|her|a|mein|das|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
+    re.I,
+)
+_CALLED_THAT = re.compile(
+    r"\S\W{1,3}(?:that's|that is|das ist|c'est|esa es)\s(?:my|the|our|his|her|das|mein|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
+    re.I,
+)
+_IN_APPOSITION = re.compile(
+    rf"\b(?:is|it's|are|ist|est|es)\s(?!{say.TALK}(?![\w']))[\w'&$!@_-]{{3,40}}(?:\s[\w'-]{{1,20}}){{0,3}}?,\s(?:my|the|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?$",
+    re.I,
+)
+_COMMON = re.compile(
+    r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$",
+    re.I,
+)
+_BESIDE_USER = re.compile(
+    r"\b(?:mother'?s|user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I
+)
+_DIRECT = re.compile(
+    rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w+(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$",
+    re.I,
+)
+_LOG_IN_WITH = re.compile(r"\b(?:log|sign) ?in with\b|\buser ?name\b|\bcredentials?\b", re.I)
+_WIFI = re.compile(rf"\b{say.WIFI}\b", re.I)
+
+
+def password(text: str) -> bool:
+    """Whether `text` says a password, which may be any word."""
+    for match in PASSWORD.finditer(text):
+        before, after = (
+            text[max(0, match.start() - REACH) : match.start()],
+            text[match.end() : match.end() + 2 * REACH],
+        )
+        near = (
+            re.split(r"[.!?\n]\s", before)[-1]
+            + " "
+            + re.split(r"[.!\n]\s", after, maxsplit=1)[0][:REACH]
+        )
+        if _COMMON.search(before):
+            continue
+        if _SAID.match(after) or _STRONG.search(near):
+            return True
+        phrase = _PASSPHRASE.match(after)
+        if phrase and not any(word in STOPWORDS for word in phrase[1].lower().split()):
+            return True
+        if _SET_TO.search(before) and _TO.match(after):
+            return True
+        if any(form.search(before) for form in (_NAMED_BEFORE, _CALLED_THAT, _IN_APPOSITION)):
+            return True
+        if _BESIDE_USER.search(before) and _DIRECT.match(after):
+            return True
+    for pattern in (_LOG_IN_WITH, _WIFI):
+        for match in pattern.finditer(text):
+            if _STRONG.search(text[match.end() : match.end() + REACH]):
+                return True
+    return False

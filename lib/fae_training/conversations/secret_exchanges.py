@@ -1,0 +1,75 @@
+"""Secrets that are said over several turns: announced or asked for in one, and said in the next."""
+
+import re
+from collections.abc import Sequence
+
+from fae_training.conversations import secret_words as say
+from fae_training.conversations.number_words import written
+from fae_training.conversations.passwords import PASSWORD
+from fae_training.conversations.secrets import NAMES, digits_of, is_another, numbers
+
+_ANNOUNCED = re.compile(rf"\b{say.ANNOUNCED}\b", re.I)
+_UNFINISHED = re.compile(say.UNFINISHED, re.I)
+_ASKED = re.compile(rf"\b{say.ASKED}\b", re.I)
+_OWN = re.compile(say.OWN, re.I)
+_GO_ON = re.compile(
+    r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I
+)
+# An answer is short: what is longer is found by itself or is something else.
+_LONGEST_ANSWER = 14
+
+
+def _names_one(text: str) -> tuple[bool, bool]:
+    """Whether `text` has the name of a secret that may be any word, and of one that is a number."""
+    number = any(
+        not is_another(text[max(0, match.start() - 20) : match.start()], named)
+        for named, pattern in NAMES
+        for match in pattern.finditer(text)
+    )
+    return bool(PASSWORD.search(text)), number
+
+
+def _opens(user: str, reply: str) -> tuple[bool, bool]:
+    """Whether the next thing said may be a password, and whether it may be a number."""
+    announced = _ANNOUNCED.search(user) or _UNFINISHED.search(user)
+    word, number = _names_one(user) if announced else (False, False)
+    if _ASKED.search(reply) and reply.rstrip().endswith(("?", ":")):
+        asked_word, asked_number = _names_one(reply)
+        word, number = word or asked_word, number or asked_number
+    return word, number
+
+
+def _answers(text: str, word: bool, number: bool) -> bool:
+    said = text.split()
+    if len(said) > _LONGEST_ANSWER or text.rstrip().endswith("?"):
+        return False
+    if any(digits_of(value) >= 3 for value, _, _ in numbers(written(text))):
+        return word or number
+    first = re.match(
+        r"(?:(?:it's|it is|that's|so|well|okay|ok|es ist|c'est|es)\s+)?(\S+)", text.strip(), re.I
+    )
+    return bool(
+        word
+        and first
+        and not re.match(
+            rf"(?:{say.TALK}|no|yes|nothing|never|why|can|could|do|did|don't|sorry|thanks|forget)(?![\w'])",
+            first[1],
+            re.I,
+        )
+    )
+
+
+def spread(turns: Sequence[tuple[str, str]]) -> set[int]:
+    """The places of the turns (said, answered) that say a secret together and not each by itself."""
+    found: set[int] = set()
+    word = number = False
+    for place, (user, reply) in enumerate(turns):
+        if (word or number) and _answers(user, word, number):
+            found |= {place - 1, place}
+            if _GO_ON.search(reply) and len(reply.split()) < 6:
+                continue
+        asks = _ASKED.search(user) and _OWN.search(user)
+        if asks and _answers(reply, *_names_one(user)):
+            found.add(place)
+        word, number = _opens(user, reply)
+    return found

@@ -1,0 +1,215 @@
+"""The words around a secret, in English, German, French and Spanish.
+
+Data for secrets.py: what a secret is called, and what follows its name when it is only talked about.
+"""
+
+from fae_training.conversations.cues import one_of
+
+# What may be any words, such as "correct horse battery staple".
+PASSWORD = one_of(
+    r"pass ?words?, pass ?phrases?, pass ?codes?, pwd?, passwd, (?:secret|safe|code|magic) word, "
+    r"(?:wi-?fi|wlan) pass, pass (?:for|to) the (?:wi-?fi|wlan|network|bank), (?:master|wi-?fi|network|wlan|recovery|encryption) key, maiden name, security (?:answer|question), "
+    r"(?:[\w-]{1,20}-?)?pass(?:wort|wörter), kenn(?:wort|wörter), losungswort, (?:wlan|netzwerk)-?schlüssel, "
+    r"mots? de passe, phrase secrète, contraseñas?, palabra (?:clave|secreta)"
+)
+# The name of a thing about passwords, and no password.
+NO_PASSWORD = (
+    r"(?![\s-]+(?:manager|reset|generator|game|policy|policies|protect|length|strength|hint|field"
+    r"|page|prompt|check|rules?|requirements?|lock|book|safety|security|recovery|change|options?)(?!\w))"
+)
+# What comes between the name of a password and the password.
+IS = (
+    r"(?:\b(?:is|was|will be|going to be|gonna be|should be|would be|used to be|has been|goes|becomes|reads|equals|ist|war|lautet|heißt|heisst|est|était|sera|es"
+    r"|era|será)(?!\w)|'s|\bc'est|[:=])(?:\s+(?:now|still|simply|currently|spelled|jetzt|maintenant|ahora))?"
+)
+# What begins another clause, so that its "is" is no longer that of the password.
+CLAUSE = one_of(
+    r"and, so, but, because, that, when, if, while, since, then, i, you, he, she, we, they, can, could, has, have, "
+    r"had, do, does, did, is, was, are, und, aber, weil, dass, wenn, ich, et, mais, que, je, y, pero, porque, yo"
+)
+IT_IS = r"(?:\bit's|\bit is|\bit was|\bc'est|\bes ist|\bit reads|\b(?:which|who) (?:is|was))"
+# What follows "the password is" in talk about passwords.
+TALK = one_of(
+    r"not?, too, very, so, really, what, why, how, the, a, an, in, on, at, inside, under, behind, by, of, for, "
+    r"from, with, being, been, wrong, right, correct, incorrect, invalid, safe, secure, strong, weak, long, "
+    r"short, important, needed, required, still, always, never, something, somewhere, case, correctly, supposed, "
+    r"going, gone, good, bad, better, different, same, that, this, it, my, your, our, his, her, their, enough, "
+    r"like, just, only, probably, already, also, easy, hard, and, or, but, if, when, where, asked, always, "
+    r"compromised, to, kept, set, lost, best, used, about, again, all, any, as, unknown, hidden, available, "
+    r"able, down, i'm, it's, there, here, one, please, working, late, great, rude, fine, okay, crazy, weird, stupid, "
+    r"awful, terrible, nice, funny, ridiculous, private, personal, public, mine, yours, his, hers, risky, dangerous, "
+    r"fun, true, false, impossible, possible, empty, blank, old, new, simple, complex, complicated, useless, useful, "
+    r"broken, full, over, time, fast, slow, crucial, critical, essential, stronger, weaker, longer, shorter, safer, safest, "
+    r"protect, access, open, unlock, be, expire, get, log, use, enter, "
+    r"you, i, we, they, hardly, almost, quite, pretty, more, most, less, up, out, made, written, shown, "
+    r"falsch, richtig, zu, nicht, sehr, weg, lang, kurz, sicher, unsicher, wie, das, der, die, dem, den, ein, "
+    r"eine, mein, meine, im, auf, unter, bei, für, von, mit, man, was, wo, immer, noch, schon, wichtig, gut, "
+    r"schlecht, gleich, abgelaufen, weil, wenn, nur, auch, "
+    r"trop, pas, très, incorrecte?, faux, fausse, bon, bonne, le, la, les, un, une, dans, sur, sous, de, du, "
+    r"mon, ma, quoi, que, comment, toujours, encore, court, longue?, expiré, oublié, ce, "
+    r"incorrecta, muy, demasiado, no, el, en, mi, una, que, qué, cómo, tener, larga, corta, segura, mala, buena, "
+    r"importante, igual, siempre, otra, del"
+)
+# Values that say how a password looks.
+MEASURED = (
+    r"\w+(?:\s+\w+)?\s+(?:characters?|letters?|digits?|chars|words|symbols|zeichen|caract\w+)\b"
+)
+
+# What is a row of digits, or of letters and digits.
+CODE = one_of(
+    r"pins?, pin-?code, geheim(?:zahl|nummer), codes?, [\w-]{2,20}code, digicode, código, tan, puk, otp, "
+    r"2fa, pass ?codes?, key ?pad, lock ?box, lock ?screen, screen lock, unlock(?:s|ed|ing)?, opens? with, "
+    r"padlock, disarm\w*, punch in, open(?:s|ed)? (?:on|the (?:garage|gate|door|safe|locker|lock|padlock|box|app)), entsperr\w+, entriegel\w+, log ?in, clave, contraseña"
+)
+# "The error code", "the dress code": no secret.
+NO_CODE = one_of(
+    r"area, error, dress, exit, status, country, zip, post, postal, promo, coupon, discount, voucher, colou?r, "
+    r"source, morse, genetic, bar, qr, napoleon's, of, penal, building, machine, book, dial(?:l?ing)?, "
+    r"response, hex, unicode, ascii, http, fault, airport, rolling, safety, hair, bowling, ten, lapel, vor, fehler, "
+    r"postleit, airport, team, tax"
+)
+VERIFICATION = one_of(
+    r"texted, text(?:s|ed)? me, sms, sent me, sent (?:the|a), verif\w+, confirm\w*, log ?in, sign ?in, two[- ]factor, "
+    r"2fa, authenticat\w+, one[- ]time \w+, back-?up codes?, recovery codes?, bestätig\w+, "
+    r"código, code reçu, mensaje"
+)
+CARD_CODE = one_of(
+    r"cvv2?, cvc2?, csc, security code, prüf(?:nummer|ziffer), kartenprüfnummer, cryptogramme, "
+    r"(?:digits|numbers?) on the (?:back|front)"
+)
+COMBINATION = one_of(r"combination, combo, zahlenkombination, combinaison, combinación, pattern")
+ACCOUNT = one_of(
+    r"account, accounts, routing, sort code, iban, (?:bic|swift)(?: code)? is, blz, konto(?:nummer)?, bankleitzahl, "
+    r"numéro de compte, cuenta"
+)
+CARD = one_of(
+    r"cards?, visa, master ?card, amex, american express, kredit-?karte, ec-?karte, giro-?karte, "
+    r"carte (?:bleue|bancaire|de crédit|c'est), tarjeta"
+)
+NO_CARD = one_of(
+    r"graphics, video, sound, library, business, birthday, score, post, wild, memory, network, report, "
+    r"playing, trump, a, each, every, of, your, these"
+)
+IDENTITY = one_of(
+    r"social(?: security)?(?: number)?, ssn, itin, ein, national insurance, ni number, nino, passport, "
+    r"driv(?:er'?s?|ing) licen[cs]e, licen[cs]e number, tax(?:payer)? (?:id|number|no\.?|identification), utr, "
+    r"medicare, medicaid, nhs(?: number)?, green card, v5c, "
+    r"(?:steuer|sozialversicherungs|rentenversicherungs|krankenversicherungs|versicherten|personal|ausweis"
+    r"|führerschein|reisepass|kunden|mitglieds|personalausweis)-?(?:nummer|id|nr\.?), idnr, reisepass, "
+    r"personalausweis, führerschein, "
+    r"sécurité sociale, numéro (?:fiscal|de passeport|de permis), passeport, permis de conduire, carte d'identité, "
+    r"carte vitale, dni, nie, nif, pasaporte, seguridad social, carnet de conducir"
+)
+# "My customer number": any number of a person's own but for those of telephones (personal.py).
+NUMBERED = (
+    r"(?:my|our|his|her|their|mein|meine|mon|ma|mi)"
+    r"\s+(?!phone|telephone|mobile|cell|work|home|house|office|fax|lucky|favou?rite|train|flight|part|room|order"
+    r"|page|seat|model|version|track|bus|contact|whatsapp|new|next|same|landline)"
+    r"(?:[\w'-]{2,20}\s+){1,3}?(?:number|no\.|id|nummer|nr\.)"
+    r"|(?:policy|member(?:ship)?|student|customer|patient|client|employee|insurance|reference)\s+(?:number|no\.|id)"
+)
+LICENCE = r"(?:licen[cs]e|product|activation|recovery|serial|cd|windows) keys?"
+SEED = (
+    r"(?:\b(?:seed|recovery|backup|mnemonic|wallet|metamask|ledger)\b[^.!?\n]{0,20}?\b(?:phrase|words?)\b"
+    r"|\b(?:twelve|twenty[- ]four|12|24) (?:secret )?words\b)"
+)
+WIFI = r"(?:wi-?fi|wlan|w-lan|router|hotspot|network|netzwerk|ssid)"
+ACCESS = r"(?:api|access|secret|private|client|auth\w*|bearer|refresh|session|app|deploy)[\s_-]*(?:key|token|secret|password)"
+
+# After a number, what makes it a quantity: other plurals are seen by their ending.
+UNITS = one_of(
+    r"percent, per, dollars?, euros?, pounds?, cents?, am, pm, a\.m, p\.m, o'clock, bc, ad, bce, ce, people, men, "
+    r"women, children, feet, foot, miles?, metres?, meters?, km, kg, grams?, gramm, ml, litres?, liters?, mm, cm, "
+    r"lb, oz, hz, ghz, mhz, mb, gb, tb, kb, watts?, volts?, ohms?, degrees?, celsius, fahrenheit, kelvin, hours?, "
+    r"minutes?, seconds?, days?, weeks?, months?, years?, thousand, million, billion, times, plus, minus, "
+    r"uhr, jahre?, stunden?, minuten, zeilen, prozent, meter, kilometer, leute, "
+    r"ans, heures?, pages?, lignes, años, horas?, páginas?, líneas, half, and a half, "
+    r"more, of, in a row, square, different"
+)
+# Before a number, what makes it a year, a price or a place in a book.
+NO_VALUE_AFTER = frozenset(
+    [
+        "in",
+        "since",
+        "from",
+        "until",
+        "till",
+        "by",
+        "between",
+        "before",
+        "after",
+        "around",
+        "about",
+        "during",
+        "circa",
+        "over",
+        "under",
+        "nearly",
+        "almost",
+        "level",
+        "page",
+        "pages",
+        "chapter",
+        "section",
+        "article",
+        "paragraph",
+        "episode",
+        "season",
+        "version",
+        "room",
+        "platform",
+        "gate",
+        "step",
+        "verse",
+        "psalm",
+        "exactly",
+        "roughly",
+        "only",
+        "than",
+        "seit",
+        "bis",
+        "vor",
+        "nach",
+        "von",
+        "um",
+        "ab",
+        "jahr",
+        "seite",
+        "en",
+        "dès",
+        "depuis",
+        "vers",
+        "desde",
+        "hasta",
+        "hacia",
+        "página",
+        "año",
+        "costs",
+        "cost",
+        "costa",
+        "coûte",
+        "kostet",
+        "paid",
+        "pays",
+        "priced",
+    ]
+)
+
+# Somebody is about to say one.
+ANNOUNCED = one_of(
+    r"(?:i|i'll|i will|i'd|i can|i want to|i need to|let me|going to|gonna|can i|shall i|could i|i'm) (?:\w+ ){0,4}?(?:tell|give|"
+    r"share|say|spell|read|save|store|send|enter|type|recite|dictate), ready, (?:want|would you like|wanna) to (?:know|hear), "
+    r"the following, as follows, remember (?:this|that|the following), write (?:this|it) down, "
+    r"note (?:this|it) down, listen, here (?:it )?(?:is|comes), here's, take (?:this )?down, ask me, "
+    r"ich sage? dir, ich geb\w* dir, ich verrate, merk dir, notier\w*, hier (?:ist|kommt), willst du wissen, "
+    r"je te (?:donne|dis), je vais te, voici, note(?:z)? bien, retiens, "
+    r"te (?:doy|digo|voy a), apunta, anota, aquí (?:está|va), recuerda esto"
+)
+# The sentence stops where the secret would be.
+UNFINISHED = r"(?:\b(?:is|are|was|goes|ist|lautet|heißt|est|c'est|es|uh|um|equals)|'s|:|=|,|-|…|\.\.\.?)\s*[.…:,-]*\s*$"
+ASKED = one_of(
+    r"what(?:'s| is| was| are| were)?, which, tell me, remind me, repeat, say again, read (?:me )?(?:back|out), "
+    r"do you (?:know|remember|have), did i (?:say|tell), welche[srn]?, wie (?:ist|lautet|war|heißt), was (?:ist|war), sag mir, "
+    r"quel(?:le)?, dis-moi, rappelle, c'est quoi, cuál, qué, dime, recuérdame, enter, needs?, asks?, wants?"
+)
+OWN = r"\b(?:my|your|our|his|her|the|mein\w*|dein\w*|mon|ma|ton|ta|mi|tu|using|use|for)\b"

@@ -1,0 +1,87 @@
+"""Every regular expression that reads what was said does so in time that grows with its length, not with its square."""
+
+import importlib
+import pkgutil
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from fae_training import conversations
+
+LENGTH = 100_000
+PART = 8
+END = "\x00!"
+# A unit that is repeated, and what ends it: what patterns with two repeats in a row, or with a repeat that can begin
+# anywhere, are slow on.
+UNITS = (
+    " ", "\n", "a", "a ", "a.", "1", "1 ", "1-", "a1", "A1-", "x@", "-----BEGIN ", "one ", "my password is ",
+    "forget about ", "the interview ", "delete a ", "my ", "is ", ", ", "call 0 ", "born ", "flat 1 ", "code? ", "_", "it's ",
+)  # fmt: skip
+
+
+def patterns_in(value, seen: set[int]) -> Iterator[re.Pattern]:
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from patterns_in(each, seen)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from patterns_in(each, seen)
+    elif is_dataclass(value) and not isinstance(value, type) and id(value) not in seen:
+        seen.add(id(value))
+        for field in fields(value):
+            yield from patterns_in(getattr(value, field.name), seen)
+
+
+def compiled() -> dict[str, re.Pattern]:
+    """Every pattern of the modules of conversations, by the module and its beginning."""
+    found = {}
+    for module in pkgutil.iter_modules(conversations.__path__):
+        loaded = importlib.import_module(f"{conversations.__name__}.{module.name}")
+        for name, value in vars(loaded).items():
+            for number, pattern in enumerate(patterns_in(value, set())):
+                found[f"{module.name}.{name}[{number}]"] = pattern
+    return found
+
+
+PATTERNS = compiled()
+
+
+def seconds(pattern: re.Pattern, text: str) -> float:
+    began = time.process_time()
+    for _ in pattern.finditer(text):
+        pass
+    return time.process_time() - began
+
+
+def worst(pattern: re.Pattern, length: int) -> str:
+    """A long text of the unit that takes `pattern` longest. At 2,000 characters a square stands out already."""
+    units = sorted(
+        UNITS, key=lambda unit: seconds(pattern, unit * (2000 // len(unit)) + END), reverse=True
+    )
+    return units[0] * (length // len(units[0])) + END
+
+
+def is_linear(pattern: re.Pattern, length: int = LENGTH) -> bool:
+    text = worst(pattern, length)
+    part = seconds(pattern, text[: length // PART])
+    # Twice over, before all of it is read: the square of the length would take minutes.
+    twice = seconds(pattern, text[: length // PART * 2])
+    return twice < 6 * part + 0.05 and seconds(pattern, text) < 3 * PART * part + 0.1
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_reads_a_long_text_in_time_that_grows_with_it(name):
+    assert is_linear(PATTERNS[name])
+
+
+def test_there_are_patterns_and_a_slow_one_is_found():
+    assert len(PATTERNS) > 60 and {name.split(".")[0] for name in PATTERNS} >= {
+        "secrets", "personal", "forgetting", "filters", "number_words", "text", "tool_requests", "verdicts",
+    }  # fmt: skip
+    assert not is_linear(re.compile(r"\s+x"), 30_000)
+    assert not is_linear(re.compile(r"\w+@"), 30_000)
