@@ -12,7 +12,7 @@
 Reads runs/*/run.json, train_metrics.json and evaluation.json, and active.json. Changes nothing.
 """
 
-from fae_training import benchmark, calling, evaluation, runs
+from fae_training import benchmark, calling, evaluation, runs, standing
 from fae_training.calling import Call, Result
 from fae_training.deployment import current
 from fae_training.kinds import KINDS
@@ -38,16 +38,18 @@ def main(call: Call) -> Result:
         )
         for e in entries
     ]
-    return Result(
-        {"status": "listed", "count": len(entries), "runs": entries[-NEWEST:][::-1]},
-        table([header, *rows]),
-    )
+    remarks = [f"{e['run']}: {e['changed']}" for e in entries if "changed" in e]
+    remarks += standing.linked_runs(call.home)
+    data = {"status": "listed", "count": len(entries), "runs": entries[-NEWEST:][::-1]}
+    data |= {"remarks": remarks} if remarks else {}
+    return Result(data, "\n".join([table([header, *rows]), *remarks]))
 
 
 def entry(run: runs.Run) -> dict:
     """One run in a line."""
     result, judged = run.result() or {}, evaluation.read(run)
     active = current(run.home, KINDS[run.kind].slot)
+    changed = standing.of_run(run)
     best = result.get("best_value")
     return {
         "run": run.id,
@@ -56,8 +58,8 @@ def entry(run: runs.Run) -> dict:
         "steps": result.get("steps_done"),
         "best_value": None if best is None else round(best, 4),
         "verdict": judged and judged.verdict,
-        "active": "active" if active and active["run"] == run.id else None,
-    }
+        "active": "active" if active and active.run == run.id else None,
+    } | ({"changed": changed} if changed else {})
 
 
 def compare(call: Call) -> Result:

@@ -15,23 +15,33 @@ person's yes and stands only in the proposal. Exit status: 3 when the run did no
 
 from dataclasses import asdict
 
-from fae_training import benchmark, calling, evaluation, runs
+from fae_training import approval, benchmark, calling, evaluation, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import current, new_approval
+from fae_training.deployment import current
+from fae_training.errors import Refused
 from fae_training.kinds import KINDS
 from fae_training.proposal import as_html, as_markdown, build
-from fae_training.state import write_json, write_text
+from fae_training.transactions import changing
 
 
 def main(call: Call) -> Result:
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
-    found = evaluation.require_pass(run)
-    proposal = build(run, found, benchmark.of_run(run), current(call.home, KINDS[run.kind].slot))
-    code = new_approval(run)
-    text = as_markdown(proposal, code)
-    write_text(run.file("proposal.md"), text)
-    write_text(run.file("proposal.html"), as_html(proposal, code))
-    write_json(run.file("proposal.json"), asdict(proposal))
+    # One step: the code on the page is the one that counts, for what the page shows.
+    with changing(call.home) as change:
+        if (status := run.status()) in runs.ACTIVE or run.is_alive():
+            raise Refused(
+                "still_running",
+                f"{run.id} is still worked on ({status}); it can be proposed when that has ended",
+                "uv run scripts/check_status.py --follow",
+            )
+        found = evaluation.require_pass(run)
+        active = current(call.home, KINDS[run.kind].slot)
+        proposal = build(run, found, benchmark.of_run(run), active and asdict(active))
+        code = approval.new(change, run)
+        text = as_markdown(proposal, code)
+        change.write_text(run.file("proposal.md"), text)
+        change.write_text(run.file("proposal.html"), as_html(proposal, code))
+        change.write(run.file("proposal.json"), asdict(proposal))
     data = {
         "status": "proposed",
         "run": run.id,

@@ -60,7 +60,7 @@ def purge(home: Home, forgotten: Forgotten) -> Purged:
     return Purged(
         rows_removed=removed,
         learned_by=learned_by,
-        active=active["run"] if active and active["run"] in learned_by else None,
+        active=active.run if active and active.run in learned_by else None,
     )
 
 
