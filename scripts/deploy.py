@@ -83,7 +83,7 @@ def newest_proposed(call: Call) -> str:
 
 
 def at_terminal(call: Call) -> bool:
-    return call.terminal and sys.stdin.isatty()
+    return call.terminal
 
 
 def by_dialog(call: Call) -> bool:

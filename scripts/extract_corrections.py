@@ -64,9 +64,7 @@ def main(call: Call) -> Result:
         }
     else:
         labelled = [("train", row) for row in train] + [("valid", row) for row in valid]
-        data = {"status": "extracted"} | export.write(
-            home.directory("data", "dpo"), labelled, lambda: data
-        )
+        data = {"status": "extracted"} | export.write(home, "dpo", labelled, lambda: data)
     return Result(data, text(data, home.file("data", "dpo")))
 
 

@@ -31,7 +31,7 @@ Presets (steps, batch, accumulation, learning rate, rank, clips of a word):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no model or no sound, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, launch, results
+from fae_training import calling, launch, provenance, results
 from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
@@ -74,6 +74,7 @@ def train(run, session) -> results.Trained:
             find_synthesiser(),
             session.log,
         )
+        provenance.take_rows(run, ("stt",))
         session.check()
     with session.stage("loading"):
         wrapper = mlx_tune_repairs.load_model(
@@ -85,8 +86,8 @@ def train(run, session) -> results.Trained:
         session.check()
     model = wrapper.model._model
     with session.stage("encoding"):
-        training = batches.rows_of(model, run.home, "train", session.advance)
-        held_out = batches.rows_of(model, run.home, "valid", session.advance)
+        training = batches.rows_of(model, run, "train", session.advance)
+        held_out = batches.rows_of(model, run, "valid", session.advance)
 
     # Train
     stream = batches.SpeechBatches(training, settings["batch_size"], settings["seed"])

@@ -141,7 +141,7 @@ def test_somebody_elses_formats_are_read(home):
     ]
     planned = plan(make_home(home, rows))
     assert planned["rows"]["train"] == 3
-    train, _, _ = preference_preflight.corrections(state.Home(home))
+    train, _, _ = preference_preflight.corrections(home / "data")
     assert train.rows[0].chosen == {"role": "assistant", "content": yes}
     assert [row.prompt[-1]["role"] for row in train.rows] == ["user"] * 3
 

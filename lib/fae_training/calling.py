@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fae_training import transactions
 from fae_training.answering import (
     Result,
     explain,
@@ -58,7 +59,7 @@ class Call:
         self.sources = sources
         self.caller = caller
         self.home = Home(arguments.home or default_home())
-        self.terminal = caller == "person" and sys.stdout.isatty()
+        self.terminal = caller == "person" and sys.stdout.isatty() and sys.stdin.isatty()
 
     def say(self, text: str) -> None:
         """Progress for a person who waits; Fae and programs are told nothing."""
@@ -80,6 +81,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home
+        transactions.recover(home)
         result = main(call)
         data, text, status = result.data, result.text, result.exit_status
     except SkillError as error:

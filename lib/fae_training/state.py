@@ -9,18 +9,19 @@ import contextlib
 import errno
 import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from fae_training import locks
 from fae_training.errors import Failed, Missing, command_line
 
 SCHEMA = 1
-T = TypeVar("T")
+# What tempfile.mkstemp makes of a name in temporary_file().
+_TEMPORARY = re.compile(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
 
 
 def default_home() -> Path:
@@ -134,22 +135,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     A disk that is full or a directory that cannot be written is a Failed that names the path.
     """
-    make_directory(path.parent)
-    temporary = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)  # mkstemp makes it 0600
-        temporary = Path(name)
+    with temporary_file(path) as temporary:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        sync_file(temporary)
         temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
     try:
         sync_directory(path.parent)
     except OSError as error:
@@ -158,6 +147,38 @@ def atomic_file(path: Path) -> Iterator[Path]:
             f"{path} was written, but the disk did not confirm it: {error.strerror or error}",
             command_line("df", "-h", path.parent),
         ) from error
+
+
+@contextlib.contextmanager
+def temporary_file(path: Path) -> Iterator[Path]:
+    """A file beside `path` that is to become it, 0600; removed at the end where it did not. An OSError meanwhile is a
+    Failed that names the path.
+    """
+    make_directory(path.parent)
+    temporary = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)  # mkstemp makes it 0600
+        temporary = Path(name)
+        yield temporary
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def sweep(directory: Path) -> None:
+    """Remove the temporary files of writers that were killed; the caller knows that nobody writes there."""
+    for path in directory.glob(".*.*") if directory.is_dir() else ():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def sync_file(path: Path) -> None:
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def sync_directory(directory: Path) -> None:

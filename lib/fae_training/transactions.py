@@ -22,6 +22,7 @@ from fae_training.state import (
     read_json,
     read_lines,
     sync_directory,
+    sync_file,
     unwritable,
 )
 
@@ -36,6 +37,11 @@ class Change:
     def __init__(self, home: Home):
         self.home = home
         self._texts: dict[Path, str] = {}
+        self._taken: dict[Path, Path] = {}
+
+    def take(self, path: Path, written: Path) -> None:
+        """`written`, a finished file somewhere in the state directory, becomes `path`: for what is too large for a text."""
+        self._taken[path] = written
 
     def write(self, path: Path, data: dict) -> None:
         self._texts[path] = as_json(data)
@@ -51,31 +57,37 @@ class Change:
     def commit(self) -> None:
         """Write everything so far. Raises Failed or Missing; the message says whether the change counts."""
         texts, self._texts = self._texts, {}
-        if not texts:
+        taken, self._taken = self._taken, {}
+        if not texts and not taken:
             return
         staged = make_directory(self.home.file(STAGED))
         journal = staged / JOURNAL
         try:
-            moves = []
             for number, (path, text) in enumerate(texts.items()):
-                _write(staged / str(number), text)
-                target = str(path.relative_to(self.home.path))
-                moves.append({"from": str(number), "to": target})
+                taken[path] = staged / str(number)
+                _write(taken[path], text)
+            for path, written in taken.items():
+                sync_file(written)
                 make_directory(path.parent)
             sync_directory(staged)
+            moves = [
+                {name: str(at.relative_to(self.home.path)) for name, at in pair}
+                for pair in ([("from", written), ("to", path)] for path, written in taken.items())
+            ]
             if len(moves) > 1:
                 _write(staged / "journal", as_json({"moves": moves}))
+                sync_file(staged / "journal")
                 (staged / "journal").replace(journal)
                 sync_directory(staged)
             else:
-                (staged / "0").replace(path)
+                written.replace(path)
         except OSError as error:
             # Removing the journal takes the change back; where even that fails it counts.
             with contextlib.suppress(OSError):
                 journal.unlink(missing_ok=True)
             if not journal.exists():
                 _sweep(staged)
-                raise unwritable(next(iter(texts)), error) from error
+                raise unwritable(path, error) from error
             raise _unfinished(error) from error
         try:
             sync_directory(path.parent)
@@ -129,13 +141,14 @@ def settle(home: Home) -> None:
         return
     journal = read_json(staged / JOURNAL)
     for move in journal["moves"] if journal else ():
-        source, target = staged / move["from"], home.file(move["to"])
-        if ".." in Path(move["to"]).parts or "/" in move["from"]:
-            raise Failed(
-                "state_corrupt",
-                f"{staged / JOURNAL} names {move['to']!r}, which is not in {home.path}",
-                f"look at {staged / JOURNAL}, and remove it",
-            )
+        for name in (move["from"], move["to"]):
+            if ".." in Path(name).parts or Path(name).is_absolute():
+                raise Failed(
+                    "state_corrupt",
+                    f"{staged / JOURNAL} names {name!r}, which is not in {home.path}",
+                    f"look at {staged / JOURNAL}, and remove it",
+                )
+        source, target = home.file(move["from"]), home.file(move["to"])
         if source.exists():  # else it was renamed before the interruption
             make_directory(target.parent)
             source.replace(target)
@@ -156,8 +169,6 @@ def _write(path: Path, text: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(handle, "w", encoding="utf-8") as out:
         out.write(text)
-        out.flush()
-        os.fsync(handle)
 
 
 def _unfinished(error: OSError) -> Failed:

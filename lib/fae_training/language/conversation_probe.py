@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fae_training import training_rows
+from fae_training import provenance, training_rows
 from fae_training.benchmark import RATIO, Measure
 from fae_training.language import generation, losses, validation_set
 from fae_training.language.chat_encoder import CannotEncode
@@ -46,7 +46,7 @@ class Conversations:
         """check: called between the conversations that are tokenised; may raise to end the work. role: of the measure.
         share: which part of the tokens that scoring may compute is for these."""
         self.tokenizer, self.role = tokenizer, role
-        path = run.home.file("data", "sft", "valid.jsonl")
+        path = provenance.rows_of(run) / "sft" / "valid.jsonl"
         encoded = encode_file(
             tokenizer,
             path,

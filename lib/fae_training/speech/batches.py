@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+from fae_training import provenance
 from fae_training.language.batches import Batches
+from fae_training.runs import Run
 from fae_training.speech import clips, material, recogniser
 from fae_training.speech.recogniser import SpeechRow
-from fae_training.state import Home
 
 # A recording is how this person really sounds; a synthesised clip only stands in for one.
 WEIGHT_OF_A_RECORDING = 2.0
@@ -22,16 +23,16 @@ class SpeechBatches(Batches):
 
 
 def rows_of(
-    model, home: Home, side: str, advance: Callable[[int, int], None] = lambda done, total: None
+    model, run: Run, side: str, advance: Callable[[int, int], None] = lambda done, total: None
 ) -> list[SpeechRow]:
-    """The rows of data/stt/<side>.jsonl, each clip sent through the encoder once.
+    """The rows of stt/<side>.jsonl among the run's, each clip sent through the encoder once.
 
     advance(clips done, of all) is called after each clip and may raise to end the work.
     """
     rows = []
-    examples = material.read_examples(home, side)
+    examples = material.read_examples(provenance.rows_of(run), side)
     for example in examples:
-        sound = clips.read(home.file(example.audio)).samples
+        sound = clips.read(run.home.file(example.audio)).samples
         weight = WEIGHT_OF_A_RECORDING if example.origin == "recorded" else 1.0
         features = recogniser.encode(model, sound)
         rows.append(recogniser.row(model, features, example.text, weight, example.audio))

@@ -8,6 +8,7 @@ and meta.json.
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fae_training import consent, records
 from fae_training.conversations import forgetting
@@ -74,11 +75,9 @@ class Material:
     notes: list[str] = field(default_factory=list)
 
 
-def read_examples(home: Home, side: str) -> list[Example]:
-    """The examples of data/stt/<side>.jsonl. Raises Failed, with file and line, for a row that is
-    none.
-    """
-    path = home.file("data", "stt", f"{side}.jsonl")
+def read_examples(place: Path, side: str) -> list[Example]:
+    """The examples of stt/<side>.jsonl in `place`. Raises Failed, with file and line, for a row that is none."""
+    path = place / "stt" / f"{side}.jsonl"
     examples = []
     for number, row in enumerate(read_jsonl(path), 1):
         source = row.get("source") if isinstance(row, dict) else None

@@ -6,6 +6,7 @@ The scripts read this module before a run begins, so what is heavy is imported b
 
 from pathlib import Path
 
+from fae_training import provenance
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -86,7 +87,7 @@ def score(run: Run, session) -> dict:
 
 def held_out(run: Run) -> list[Example]:
     """The examples of valid.jsonl whose sound is still there."""
-    examples = material.read_examples(run.home, "valid")
+    examples = material.read_examples(provenance.rows_of(run), "valid")
     return [example for example in examples if run.home.file(example.audio).is_file()]
 
 
