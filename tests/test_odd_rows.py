@@ -38,7 +38,9 @@ def test_no_row_file_however_odd_ends_in_anything_but_rows_or_a_refusal(tokenize
                 rows = found.rows
             else:
                 data = preference_preflight.check(home, keep=True)
-                found = encode_pairs(tokenizer, preference_preflight.corrections(home.file("data"))[0], 128)
+                found = encode_pairs(
+                    tokenizer, preference_preflight.corrections(home.file("data"))[0], 128
+                )
                 rows = [side for pair in found.pairs for side in (pair.chosen, pair.rejected)]
             training_rows.require_usable(found, found, "again")
         except SkillError as error:

@@ -200,14 +200,14 @@ def test_what_was_made_is_read_as_it_was_and_a_row_that_is_none_is_named(home):
         record(home, "Call Marion.", "Call Marian.", pitch)
     _, train, valid = build(home)
     for side, rows in (("train", train), ("valid", valid)):
-        examples = material.read_examples(home, side)
+        examples = material.read_examples(home.file("data"), side)
         assert [each.as_row() for each in examples] == rows
         assert {each.side for each in examples} == {side}
     path = home.file("data", "stt", "valid.jsonl")
     rows = [valid[0], {name: value for name, value in valid[0].items() if name != "text"}]
     write_jsonl(path, rows)
     with pytest.raises(Failed, match=r"line 2 of .*valid\.jsonl has no text"):
-        material.read_examples(home, "valid")
+        material.read_examples(home.file("data"), "valid")
 
 
 def test_a_synthesiser_that_cannot_speak_is_an_error_with_its_name():
