@@ -130,10 +130,15 @@ def verified(call: Call, deployed: Deployment, began: float) -> dict:
         found = verify(run, patience_s)
     except SkillError as error:
         found = Verification(False, False, why=error.message)
+    except OSError as error:  # no process could be started: nothing is known about the adapter
+        return {"pending": True, "why": str(error)}
     if found is None:
-        return {"pending": True}
+        return {"pending": True, "why": "it takes longer than this call may"}
     if found.good:
-        deployment.keep_verified(call.home, deployed)
+        try:
+            deployment.keep_verified(call.home, deployed)
+        except SkillError as error:
+            return {"pending": True, "why": error.message}
         return asdict(found)
     why = "changes nothing" if found.loads else f"does not load ({found.why or 'see its log'})"
     look = command_line("tail", "-n", 40, run.file("train.log"))
@@ -141,15 +146,15 @@ def verified(call: Call, deployed: Deployment, began: float) -> dict:
         _, active = deployment.rollback(
             call.home, deployed.slot, f"verification failed: {found}", only=deployed
         )
-    except Refused as refusal:
-        raise Failed("not_active", f"{run.id} {why}; {refusal.message}", look) from refusal
+    except SkillError as error:
+        raise Failed("not_taken_back", f"{run.id} {why}; {error.message}", look) from error
     name = active.run if active else "the base model"
     raise Failed("taken_back", f"{run.id} {why}; it was taken back and {name} is active", look)
 
 
 def in_words(verification: dict) -> str:
     if verification.get("pending"):
-        return "It is not verified yet: that takes longer than this call may; go on with: uv run scripts/deploy.py --check"
+        return f"It is not verified yet ({verification['why']}). Go on with: uv run scripts/deploy.py --check"
     return "A fresh process loaded it and its output differs from the base model's."
 
 

@@ -17,7 +17,8 @@ from fae_training.transactions import changing
 
 # In the place of train.py: its worker says that what is saved loads and works.
 STUB = '''"""Answers as the worker of a run whose adapter loads."""
-import json, pathlib, sys
+import json, os, pathlib, sys
+os.umask(0o077)
 given = dict(zip(sys.argv[1::1], sys.argv[2::1]))
 run = pathlib.Path(given["--home"]) / "runs" / given["--worker"]
 answer = {"schema": 1, "loads": True, "changes_output": True, "largest_change": 0.5, "why": ""}
@@ -25,12 +26,12 @@ answer = {"schema": 1, "loads": True, "changes_output": True, "largest_change": 
 '''
 
 
-def measured(seed: int = 0, gain: float = 0.1, **changed) -> Benchmark:
-    """A benchmark that passes: each of 20 conversations about `gain` better."""
+def measured(seed: int = 0, gain: float = 0.3, **changed) -> Benchmark:
+    """A benchmark that passes: each of 60 conversations about `gain` better."""
     chooser = random.Random(seed)
-    before = tuple(chooser.uniform(1.5, 3.0) for _ in range(20))
+    before = tuple(chooser.uniform(1.5, 3.0) for _ in range(60))
     after = tuple(value * math.exp(-chooser.gauss(gain, 0.02)) for value in before)
-    items = tuple(f"conversation {seed} {n}" for n in range(20))
+    items = tuple(f"conversation {seed} {n}" for n in range(60))
     loss = Measure(
         "conversations", "Conversations", "conversations", "nats", "lower", "goal", "ratio", 0.02, 0.01,
         items, after, before, before,

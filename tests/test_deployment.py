@@ -1,5 +1,6 @@
 """What is active and how to go back: decisions that survive a kill, and files that are those that were deployed."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -171,7 +172,7 @@ def test_an_active_file_without_any_history_is_named_and_left_alone(place):
 def test_a_line_of_history_that_is_no_decision_is_named(place):
     deploy(place, make(place))
     state.append_jsonl(place.file("history.jsonl"), {"action": "deploy"})
-    with pytest.raises(Failed, match="line 2 of .*history.jsonl is no decision"):
+    with pytest.raises(Failed, match=r"line 2 of .*history\.jsonl is no decision"):
         active(place)
 
 
@@ -239,7 +240,7 @@ def test_two_who_decide_at_once_end_with_one_truth(place):
     assert [process.wait() for process in deciders] == [0, 0]
     history = state.read_jsonl(place.file("history.jsonl"))
     assert len(history) == 30
-    assert all(one["run"] != other["run"] for one, other in zip(history, history[1:], strict=False))
+    assert all(one["run"] != other["run"] for one, other in itertools.pairwise(history))
     assert active(place) == state.read_jsonl(place.file("history.jsonl"))[-1]["run"]
 
 
