@@ -74,7 +74,7 @@ def change(before: list[float], after: list[float]) -> Change:
 
 def learned(result: dict) -> Change:
     """Loss on the held-out dialogues, nats a token of each: base and candidate, from the run's own scoring."""
-    items = measure(result, "held_out_loss").get("per_item", {})
+    items = measure(result, "conversation_loss")
     return change(items.get("current", []), items.get("candidate", []))
 
 
@@ -132,7 +132,7 @@ def learned_table(results: dict, runs: dict) -> list[str]:
     rows = []
     for key, result in runs.items():
         dialogues, requests = learned(result), forgotten(results, key)
-        verdict = result["evaluation"]["verdict"].replace("_", " ")
+        verdict = result["evaluation"]["decision"]["verdict"].replace("_", " ")
         rows.append(
             [
                 f"{result['name']} (`{result['command']}`)",
@@ -163,7 +163,8 @@ def judgement(results: dict, key: str) -> str:
     if harmed:
         text += f" **This preset harms this model on {' and '.join(harmed)}.**"
     elif key == "dpo":
-        moved = change(*margins(result))
+        accuracy = measure(result, "preference_accuracy")
+        moved = change(accuracy.get("current", []), accuracy.get("candidate", []))
         if moved.count and not moved.certain:
             text += (
                 " **Whether this preset moves this model cannot be told from so few corrections.**"
@@ -185,19 +186,15 @@ def in_words(what: str, found: Change) -> str:
     return text + (" (not by chance, but hardly anything)" if found.hardly else "")
 
 
-def margins(result: dict) -> tuple[list[float], list[float]]:
-    """(zeros, margins) of the held-out corrections: how far each moved to the accepted answer; the base is at 0."""
-    moved = measure(result, "preference_margin").get("per_item", {}).get("candidate", [])
-    return [0.0] * len(moved), moved
-
-
 def preference(result: dict) -> str:
-    moved, accuracy = change(*margins(result)), measure(result, "preference_accuracy")
-    if not moved.count:
+    accuracy = measure(result, "preference_accuracy").get("candidate", [])
+    if not accuracy:
         return "held-out corrections were not measured"
+    figures = result["receipt"]["benchmark"]["figures"]
+    (margin,) = [found["candidate"] for found in figures if found["name"] == "preference_margin"]
     return (
-        f"it moved towards the accepted answer in {accuracy['candidate']:.0%} of {moved.count} held-out corrections, by "
-        f"{moved.text()} nats"
+        f"it moved towards the accepted answer in {sum(accuracy) / len(accuracy):.0%} of the held-out corrections, from "
+        f"{len(accuracy)} conversations, by {margin:.2f} nats on average"
     )
 
 

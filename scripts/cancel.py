@@ -28,9 +28,14 @@ PATIENCE_S = 10
 def main(call: Call) -> Result:
     run = runs.going_on(call.home)
     if run is None:
-        return Result({"status": "no_run", "message": "nothing is running"}, "Nothing is running.")
+        return Result(
+            {"status": "no_run", "message": "nothing is running", "next": "check_status.py"},
+            "Nothing is running.",
+        )
     if call.arguments.dry_run:
-        return Result({"status": "planned", "run": run.id}, f"Would stop {run.id}.")
+        return Result(
+            {"status": "planned", "run": run.id, "next": "cancel.py"}, f"Would stop {run.id}."
+        )
     if call.arguments.force:
         kill(run)
     else:

@@ -15,7 +15,7 @@ from fae_training import consent, state
 # Two micro-batches a step; a checkpoint and a validation after every second step.
 SETTINGS = (
     "--preset", "light", "--steps", "10", "--batch-size", "1", "--gradient-accumulation", "2",
-    "--rank", "4", "--learning-rate", "5e-3", "--seed", "7",
+    "--rank", "4", "--learning-rate", "3e-3", "--seed", "7",
 )  # fmt: skip
 
 

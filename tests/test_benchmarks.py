@@ -68,7 +68,7 @@ def test_a_dialogue_and_its_corrections_are_on_the_side_of_the_project_s_own_spl
 
 def results(before: list[float], after: list[float], requests_after: list[float]) -> dict:
     """What bench_real keeps of one run, as far as its judgement reads it."""
-    measure = {"name": "held_out_loss", "per_item": {"current": before, "candidate": after}}
+    measure = {"name": "conversation_loss", "current": before, "candidate": after}
     run = {"name": "SFT light", "command": "train.py --preset light"}
     return {
         "light": run | {"receipt": {"benchmark": {"measures": [measure]}}},

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from fae_training import calling, state
+import calls
+from fae_training import answering, calling, state
 from fae_training.errors import BadRequest, Failed
 
 SCRIPT = '''
@@ -340,3 +341,35 @@ def test_a_parser_has_a_record_of_each_option():
     assert no.has_many_values and not parser.options["json"].has_value
     assert file.flags == () and file.flag == "file"
     assert calling.read_call(parser, [], "person").arguments.size is None
+
+
+@pytest.mark.parametrize(
+    "command, call",
+    [
+        ("uv run scripts/check_status.py", {"script": "check_status", "params": {}}),
+        ("uv run scripts/train.py --preset light --steps 3", {"script": "train", "params": {"preset": "light", "steps": "3"}}),
+        ("uv run scripts/setup.py --consent audio corrections", {"script": "setup", "params": {"consent": ["audio", "corrections"]}}),
+        ("uv run scripts/train_dpo.py --label-smoothing 0.1 --force", {"script": "train_dpo", "params": {"label_smoothing": "0.1", "force": True}}),
+        ("uv run scripts/export_data.py --exclude 'my job'", {"script": "export_data", "params": {"exclude": "my job"}}),
+        ("uv run scripts/deploy.py --run sft-1 --code CODE", None),
+        ("uv run scripts/add_samples.py --files RECORDINGS...", None),
+        ("uv run scripts/train.py --help", None),
+        ("read it, then: uv run scripts/deploy.py", None),
+        ("uv run scripts/a.py, or uv run scripts/b.py", None),
+        ("tail -n 40 train.log", None),
+        ("uv run scripts/train.py --note 'half", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_the_next_command_is_a_call_that_a_program_can_make(command, call):
+    assert answering.as_call(command) == call
+
+
+def test_an_answer_for_a_program_has_the_next_call_and_an_error_where_one_call_mends_it(home):
+    asked = calls.script("check_status", home=home, FAE_SKILL_NAME="training")
+    assert asked.json["next"] == {"script": "train", "params": {"preset": "light"}}
+    refused = calls.script("train", home=home, FAE_SKILL_NAME="training").json
+    assert refused["next"] == {"script": "setup", "params": {"consent": "conversations"}}
+    given = json.dumps({"params": refused["next"]["params"]})
+    done = calls.script("setup", home=home, stdin=given, FAE_SKILL_NAME="training").json
+    assert done["status"] == "consent_recorded"

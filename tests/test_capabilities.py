@@ -229,6 +229,8 @@ def test_own_items_are_added_and_change_the_version(home):
     assert own.near_copy("which ticket system do we use at the office") == "mine"
     changed = load_own(home, OWN | {"check": {"says": "Jitterbugs"}}, OWN | {"id": "other"})
     assert changed.version != own.version
+    limits = [load_own(home, OWN | {"max_tokens": n}).version for n in (9, 10)]
+    assert limits[0] != limits[1]
     assert (
         load_own(home, OWN | {"good": ["It's Jitterbug."]}).version == load_own(home, OWN).version
     )

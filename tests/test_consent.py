@@ -62,5 +62,5 @@ def test_setup_records_consent_and_revocation_and_train_obeys(home):
 def test_setup_says_with_what_learning_from_a_source_begins(home, source):
     told = calls.answer("setup", "--consent", source, home=home)
     expected = {"conversations": "export_data.py", "corrections": "extract_corrections.py"}
-    assert told["next"] == expected.get(source, "add_samples.py")
-    assert (calls.SCRIPTS / told["next"]).exists()
+    assert told["next"]["script"] == expected.get(source, "add_samples.py").removesuffix(".py")
+    assert (calls.SCRIPTS / f"{told['next']['script']}.py").exists()

@@ -147,7 +147,7 @@ def test_a_killed_worker_is_interrupted_and_not_running(person, few_conversation
     os.kill(worker_process(person, started["run"]), signal.SIGKILL)
     state = wait(person, started["run"])
     assert state["status"] == "interrupted"
-    assert state["next"] == f"train.py --resume {started['run']}"
+    assert state["next"] == {"script": "train", "params": {"resume": started["run"]}}
 
 
 def give_database(person: Path, few_conversations) -> Path:

@@ -76,8 +76,8 @@ def test_conversations_of_every_form_train_beside_ones_that_are_left_out(home):
     ]  # fmt: skip
     path.write_text(json.dumps(rows), encoding="utf-8-sig")
     record, result = a_run(home, "train")
-    assert record["rows"] == {"train": 23, "valid": 5} and record["learned_from"] == "23 rows"
-    assert result["applied"]["rows"] == {"train": 23, "valid": 5, "validated": 5}
+    assert record["rows"] == {"train": 23, "valid": 18} and record["learned_from"] == "23 rows"
+    assert result["applied"]["rows"] == {"train": 23, "choose": 4, "judge": 14, "validated": 4}
     assert result["notes"][:3] == [
         "2 of 25 rows of data/sft/train.jsonl cannot be used:",
         "line 1: message 3 is the system's, which can only be the first",
@@ -91,9 +91,7 @@ def test_conversations_of_every_form_train_beside_ones_that_are_left_out(home):
         len(kept["rows_left_out"]["train"]) == 2
         and kept["rows_left_out"] == record["rows_left_out"]
     )
-    assert (
-        result["applied"]["cut"]["cut_rows"] == 0 and result["benchmark"]["held_out"]["count"] == 5
-    )
+    assert result["applied"]["cut"]["cut_rows"] == 0 and result["applied"]["rows"]["judge"] == 14
 
 
 def alike(home, equal: int):

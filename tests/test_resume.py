@@ -126,7 +126,7 @@ def test_while_it_goes_on_it_is_training_and_says_how_far_it_is(story):
     alive = story["alive"]
     assert alive["status"] == "training" and alive["run"] == story["run"]
     assert alive["step"] >= 3 and alive["steps"] == 10 and alive["loss"] > 0
-    assert alive["next"] == "check_status.py"
+    assert alive["next"] == {"script": "check_status", "params": {}}
 
 
 @pytest.mark.skipif(
@@ -154,7 +154,7 @@ def test_a_run_that_goes_on_can_be_neither_resumed_nor_judged(story):
 
 def test_a_run_whose_worker_was_killed_is_interrupted(story):
     assert story["killed"]["status"] == "interrupted"
-    assert story["killed"]["next"] == f"train.py --resume {story['run']}"
+    assert story["killed"]["next"] == {"script": "train", "params": {"resume": story["run"]}}
 
 
 def test_a_killed_run_is_judged_by_its_reports_and_never_passes(story):
@@ -256,6 +256,7 @@ def test_cancel_when_nothing_runs_is_no_error(home):
     assert calls.answer("cancel", home=home) == {
         "status": "no_run",
         "message": "nothing is running",
+        "next": {"script": "check_status", "params": {}},
     }
 
 
@@ -296,10 +297,18 @@ def at_work(home):
 
 def test_cancel_stops_the_run_and_says_how_to_go_on(at_work, home):
     run, process = at_work("listening")
-    assert calls.answer("cancel", "--dry-run", home=home) == {"status": "planned", "run": run.id}
+    assert calls.answer("cancel", "--dry-run", home=home) == {
+        "status": "planned",
+        "run": run.id,
+        "next": {"script": "cancel", "params": {}},
+    }
     assert process.poll() is None
     told = calls.answer("cancel", home=home)
-    assert told == {"status": "cancelled", "run": run.id, "next": f"train.py --resume {run.id}"}
+    assert told == {
+        "status": "cancelled",
+        "run": run.id,
+        "next": {"script": "train", "params": {"resume": run.id}},
+    }
     assert process.wait() == 0 and status(home)["status"] == "cancelled"
 
 
@@ -315,7 +324,11 @@ def test_taking_back_consent_stops_the_run_that_learns_from_it(at_work, home):
 def test_a_worker_that_does_not_listen_is_ended_by_force(at_work, home):
     run, process = at_work("deaf")
     told = calls.answer("cancel", "--force", home=home)
-    assert told == {"status": "interrupted", "run": run.id, "next": f"train.py --resume {run.id}"}
+    assert told == {
+        "status": "interrupted",
+        "run": run.id,
+        "next": {"script": "train", "params": {"resume": run.id}},
+    }
     assert process.wait() == -signal.SIGKILL
 
 

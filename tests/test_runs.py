@@ -144,7 +144,8 @@ def test_a_completed_run_that_is_scored_again_says_how_far_it_is_and_what_to_typ
     threading.Thread(target=obey, daemon=True).start()
     stopped = calls.answer("cancel", home=place.path)
     # It is complete, so --resume would be refused.
-    assert (stopped["status"], stopped["next"]) == ("completed", f"evaluate.py --run {run.id}")
+    assert stopped["status"] == "completed"
+    assert stopped["next"] == {"script": "evaluate", "params": {"run": run.id}}
 
 
 def test_looking_at_the_lock_does_not_keep_anybody_from_taking_it(place):

@@ -264,7 +264,8 @@ def test_the_run_says_where_each_setting_came_from_and_how_it_went(finished):
     assert record["request"]["seed"] == 7
     told = calls.answer("check_status", home=home)
     assert (told["status"], told["step"], told["steps"]) == ("completed", 10, 10)
-    assert told["next"] == f"evaluate.py --run {directory.name}" and told["active"] == {}
+    assert told["next"] == {"script": "evaluate", "params": {"run": directory.name}}
+    assert told["active"] == {}
     [listed] = calls.answer("list_runs", home=home)["runs"]
     assert (listed["run"], listed["status"], listed["steps"]) == (directory.name, "completed", 10)
 
@@ -310,9 +311,10 @@ def test_the_loop_from_verdict_to_deployment_and_back(finished_home):
     assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (4, "not_evaluated")  # fmt: skip
     judged = calls.answer("evaluate", home=home)
     assert (judged["verdict"], judged["source"]) == ("pass", "train_metrics.json")
-    assert (
-        judged["score"] > judged["previous_score"] and judged["next"] == f"propose.py --run {run}"
-    )
+    assert judged["score"] > judged["previous_score"] and judged["next"] == {
+        "script": "propose",
+        "params": {"run": run},
+    }
     assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (3, "not_proposed")  # fmt: skip
 
     proposed = calls.script("propose", home=home, FAE_SKILL_NAME="training")
@@ -371,7 +373,7 @@ def test_a_worse_candidate_is_neither_proposed_nor_deployed(finished_home):
     judged = calls.script("evaluate", "--json", "--rescore", home=home)
     assert judged.status == 3 and judged.json["verdict"] == "fail"
     assert judged.json["score"] < judged.json["previous_score"]
-    assert judged.json["recommendation"] == "skip" and "next" not in judged.json
+    assert judged.json["recommendation"] == "skip" and judged.json["next"] is None
     refused = refusal(calls.script("propose", "--json", home=home))
     assert refused[:2] == (3, "gate_not_passed") and "worse" in refused[2]
     assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (3, "gate_not_passed")  # fmt: skip
@@ -554,7 +556,9 @@ def test_one_row_and_nothing_held_out_train_and_cannot_be_judged(home):
     assert any("nothing is held out" in note for note in got["notes"])
     result = state.read_json(small_runs.finish(home, got["run"]) / "train_metrics.json")
     assert (result["applied"]["batch_size"], result["best_step"]) == (1, 2)
-    assert result["best_value"] is None and result["benchmark"]["measures"] == []
+    assert result["best_value"] is None and [
+        m["role"] for m in result["benchmark"]["measures"]
+    ] == ["guard"]
     judged = calls.script("evaluate", "--json", home=home)
     assert judged.status == 3 and judged.json["verdict"] == "not_enough_evidence"
 

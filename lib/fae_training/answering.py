@@ -40,6 +40,48 @@ def to_paste(text: str, home: Path | None) -> str:
     )
 
 
+def with_next_call(data: dict) -> dict:
+    """An answer for a program: "next" is a call that works as it stands, or null.
+
+    Scripts name the next command as a person types it ("evaluate.py --run ID"), and errors have it as their hint.
+    """
+    if data.get("status") == "error":
+        following = as_call(data["error"]["hint"])
+        return data | {"next": following} if following else data
+    return data | {"next": as_call(f"uv run scripts/{data['next']}" if data.get("next") else "")}
+
+
+def as_call(command: str) -> dict | None:
+    """{"script": "train", "params": {"preset": "light"}} of "uv run scripts/train.py --preset light".
+
+    None for what is not one whole command of ours, for --help, and where a word in capitals stands for what the caller
+    has to fill in.
+    """
+    found = re.fullmatch(r"uv run scripts/(\w+)\.py((?: .*)?)", command)
+    if not found or "\n" in command:
+        return None
+    params: dict[str, object] = {}
+    try:
+        words = shlex.split(found[2])
+    except ValueError:
+        return None
+    name = None
+    for word in words:
+        if word.startswith("--") and len(word) > 2:
+            name = word.removeprefix("--").replace("-", "_")
+            params[name] = True
+        elif name is None or re.fullmatch(r"[A-Z_]{2,}(\.\.\.)?", word):
+            return None
+        else:
+            before = params[name]
+            params[name] = word if before is True else [*_as_list(before), word]
+    return None if "help" in params else {"script": found[1], "params": params}
+
+
+def _as_list(value: object) -> list:
+    return value if isinstance(value, list) else [value]
+
+
 def explain(error: SkillError) -> str:
     """An error for a person, in red on a terminal."""
     red, plain = (
@@ -68,7 +110,9 @@ def shortened(data: dict, home: Home, script: str) -> str:
         short["full_answer"] = "could not be kept"
     short["left_out"] = []
     while len(json.dumps(short)) > LONGEST_ANSWER:
-        removable = [k for k in short if k not in ("status", "error", "full_answer", "left_out")]
+        removable = [
+            k for k in short if k not in ("status", "error", "next", "full_answer", "left_out")
+        ]
         if not removable:
             break
         longest = max(removable, key=lambda name: (name != "notes", len(json.dumps(short[name]))))

@@ -24,6 +24,7 @@ from fae_training.answering import (
     open_closed_streams,
     shortened,
     to_paste,
+    with_next_call,
     write_line,
 )
 from fae_training.errors import BadRequest, Failed, SkillError, command_line
@@ -92,7 +93,11 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     except Exception as problem:
         error = _unexpected(problem, script, home)
         data, text, status = error.as_dict(), explain(error), error.exit_status
-    text = to_paste(text, given_home) if caller == "person" else shortened(data, home, script)
+    if caller == "person":
+        text = to_paste(text, given_home)
+    else:
+        data = with_next_call(data)
+        text = shortened(data, home, script)
     is_error = data["status"] == "error"
     write_line(text, sys.stderr if caller == "person" and is_error else answer_to)
     # Fae discards the output of a script that does not exit with 0.

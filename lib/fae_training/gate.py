@@ -107,10 +107,12 @@ def decide(benchmark: Benchmark, look: int) -> Decision:
     goals = [measure for measure in judged if measure.role == GOAL]
     if missing := _missing(benchmark, judged, goals):
         return Decision(NOT_ENOUGH, (missing,), look, (), None, None)
-    alpha = error_of_look(look)
+    # A useless candidate passes when a goal errs, so the goals share what this look may err. A guard's items may be the same
+    # in every update (the suite), so that its bound does not depend on the looks.
+    alpha = error_of_look(look) / len(goals)
     try:
         compared = [
-            compare(measure, against, alpha / (len(goals) if measure.role == GOAL else 1))
+            compare(measure, against, alpha if measure.role == GOAL else ERROR)
             for measure in judged
             for against in ("current", "base")
         ]

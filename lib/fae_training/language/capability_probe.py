@@ -11,6 +11,8 @@ from fae_training.state import read_json, write_json
 
 # Of a hundred items so many may be lost, chance included, and still count as kept.
 MARGIN = 0.05
+# Where the base model gets a smaller share right, the proposal says that there is little to lose.
+FEWEST_TO_LOSE = 0.2
 
 
 class Capabilities:
@@ -82,4 +84,11 @@ class Capabilities:
             for name, title, unit, ids in groups
             if ids or not self.suite.items
         )
-        return Told(measures=measures, suite=self.suite.version)
+        right = sum(found.base.values())
+        notes = ()
+        if right < FEWEST_TO_LOSE * max(self.items, 1):
+            notes = (
+                f"the base model gets {right} of {self.items} tasks of the suite right, so there is little that could be "
+                "seen to get worse",
+            )
+        return Told(measures=measures, notes=notes, suite=self.suite.version)
