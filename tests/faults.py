@@ -40,7 +40,7 @@ from fae_training import (  # noqa: E402
 from fae_training.conversations import forgetting, purge  # noqa: E402
 
 # Refusals that say that the change counts all the same.
-COUNTS = ("unfinished_change", "not_confirmed")
+COUNTS = ("unfinished_change", "not_confirmed", "unfinished_forgetting")
 SECRET = "the clinic in Bergen"
 
 

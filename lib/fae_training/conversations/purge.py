@@ -1,5 +1,6 @@
 """Removes what was forgotten from earlier exports and the runs' copies of them, and names the runs that learned it."""
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from fae_training import locks, records, runs, state, training_rows
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions, Forgotten
 from fae_training.deployment import deployments
-from fae_training.errors import Missing
+from fae_training.errors import Failed, Missing, SkillError
 from fae_training.provenance import describe, learned_from, read
 from fae_training.runs import Run
 from fae_training.state import Home, read_json, write_json, write_jsonl
@@ -40,7 +41,7 @@ def complete(home: Home) -> Purged | None:
     wanted = forgetting.pending(home)
     if wanted == Exclusions():
         return None
-    with locks.exclusive(home.directory("data") / ".lock"):
+    with _unfinished_is_said(), locks.exclusive(home.directory("data") / ".lock"):
         purged = _purge(home, wanted)
         with changing(home) as change:
             # Another may have asked for more meanwhile: that stays for the next one.
@@ -52,10 +53,24 @@ def complete(home: Home) -> Purged | None:
     return purged
 
 
+@contextlib.contextmanager
+def _unfinished_is_said() -> Iterator[None]:
+    """What goes wrong on the way is a Failed that says that the next command goes on."""
+    try:
+        yield
+    except (OSError, SkillError) as error:
+        raise Failed(
+            "unfinished_forgetting",
+            f"it is kept that this is to be forgotten, but not all of it is taken out yet: {error}",
+            "uv run scripts/export_data.py goes on with it, as does every training before it begins",
+        ) from error
+
+
 def _purge(home: Home, wanted: Exclusions) -> Purged:
     forgotten = forgetting.from_exclusions(wanted)
     for kind in KINDS_OF_TEXT:
-        state.sweep(home.file("data", kind))
+        for place in (home.file("data"), *(run.file("data") for run in runs.all_runs(home))):
+            state.sweep(place / kind)
     removed, ids = 0, set()
     for kind in KINDS_OF_TEXT:
         found = _remove(home.file("data"), kind, forgotten)
