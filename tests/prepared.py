@@ -83,7 +83,7 @@ def learned(place: state.Home, run: runs.Run, *said: str) -> None:
             ],
             "source": {"ids": [f"episode-{n}"], "session": f"s{n}"},
         }
-        for n, text in enumerate(said)
+        for n, text in ((text.split()[-1], text) for text in said)
     ]
     for where in (place.file("data"), run.file("data")):
         for side in ("train", "valid"):

@@ -77,11 +77,12 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         stream.reconfigure(errors="replace")
     caller = _caller(argv)
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
-    home, given_home = Home(default_home()), None
+    home, given_home, keep = Home(default_home()), None, True
     script = Path(sys.argv[0]).stem
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home
+        keep = not getattr(call.arguments, "dry_run", None)
         transactions.recover(home)
         result = main(call)
         data, text, status = result.data, result.text, result.exit_status
@@ -97,7 +98,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         text = to_paste(text, given_home)
     else:
         data = with_next_call(data)
-        text = shortened(data, home, script)
+        text = shortened(data, home, script, keep)
     is_error = data["status"] == "error"
     write_line(text, sys.stderr if caller == "person" and is_error else answer_to)
     # Fae discards the output of a script that does not exit with 0.
