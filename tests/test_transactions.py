@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from fae_training import state, transactions
-from fae_training.errors import Failed
+from fae_training.errors import Busy, Failed
 from fae_training.transactions import changing
 
 
@@ -159,3 +159,27 @@ def test_many_at_once_lose_nothing(place):
     many = [subprocess.Popen([sys.executable, "-c", source, str(place.path)]) for _ in range(3)]
     assert [one.wait() for one in many] == [0, 0, 0]
     assert place.read("a.json")["value"] == 61
+
+
+def test_who_is_stopped_in_the_middle_of_a_change_does_not_make_others_wait_for_ever(
+    place, monkeypatch
+):
+    source = (
+        "import os, pathlib, signal, sys\nfrom fae_training import state, transactions\n"
+        "with transactions.changing(state.Home(pathlib.Path(sys.argv[1]))):\n"
+        "    print('in it', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+    )
+    command = [sys.executable, "-c", source, str(place.path)]
+    stopped = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert stopped.stdout.readline() == "in it\n"
+        monkeypatch.setattr(transactions, "PATIENCE_S", 0.2)
+        with pytest.raises(Busy, match="has been changing"):
+            change_all(place)
+        assert values(place) == OLD, "who only reads does not wait"
+    finally:
+        stopped.kill()
+        stopped.wait()
+    change_all(place)
+    assert values(place) == NEW

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fae_training import locks
-from fae_training.errors import Failed
+from fae_training.errors import Busy, Failed
 from fae_training.state import (
     Home,
     as_json,
@@ -28,6 +28,8 @@ from fae_training.state import (
 
 STAGED = ".staged"
 JOURNAL = "journal.json"
+# A change takes milliseconds; Fae waits 30 s for everything.
+PATIENCE_S = 15
 _held = threading.local()
 
 
@@ -108,7 +110,7 @@ def changing(home: Home) -> Iterator[Change]:
     home.directory()
     try:
         # On the directory itself: a lock file could be lost or replaced.
-        with locks.exclusive(home.path, os.O_RDONLY):
+        with locks.exclusive(home.path, os.O_RDONLY, PATIENCE_S):
             homes.add(home.path)
             try:
                 settle(home)
@@ -117,6 +119,13 @@ def changing(home: Home) -> Iterator[Change]:
                 change.commit()
             finally:
                 homes.discard(home.path)
+    except TimeoutError as error:
+        raise Busy(
+            "state_locked",
+            f"another script has been changing {home.path} for more than {PATIENCE_S} s; "
+            "it may have been stopped in the middle",
+            "end it, and run the same command again: what it began is then completed or undone",
+        ) from error
     except OSError as error:
         raise unwritable(home.path, error) from error
 
