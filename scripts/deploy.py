@@ -134,6 +134,12 @@ def verified(call: Call, deployed: Deployment, began: float) -> dict:
         return {"pending": True, "why": str(error)}
     if found is None:
         return {"pending": True, "why": "it takes longer than this call may"}
+    if found.good and (changed := standing.changed_files(call.home, deployed)):
+        raise Failed(
+            "changed_since",
+            f"{run.id} is active, but {changed}",
+            f"uv run scripts/rollback.py --kind {deployed.kind}",
+        )
     if found.good:
         try:
             deployment.keep_verified(call.home, deployed)
@@ -164,12 +170,6 @@ def check_active(call: Call, began: float) -> Result:
     active = [deployment.current(call.home, slot) for slot in sorted(wanted)]
     checked, remarks = {}, []
     for entry in filter(None, active):
-        if changed := standing.changed_files(call.home, entry):
-            raise Failed(
-                "changed_since",
-                f"{entry.run} is active, but {changed}",
-                f"uv run scripts/rollback.py --kind {entry.kind}",
-            )
         if call.arguments.dry_run:
             remarks += standing.of_active(call.home, entry)
         else:

@@ -27,7 +27,10 @@ def error(name: str, *arguments: str, home) -> tuple[int, str]:
     return got.status, got.json["error"]["code"]
 
 
-def test_files_that_changed_after_they_were_deployed_are_said_by_every_script(place):
+def test_files_that_changed_after_they_were_deployed_are_said_by_every_script(
+    place, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(calls, "SCRIPTS", prepared.scripts_beside(tmp_path))
     home, first = place.path, prepared.deployed(place, 1)
     second = prepared.deployed(place, 2)
     assert "remarks" not in calls.answer("check_status", home=home)
