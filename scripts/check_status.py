@@ -12,9 +12,9 @@
 Reads runs/<run>/run.json, progress.json and metrics.jsonl. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
-from fae_training import app_results, calling, runs
+from fae_training import app_results, calling, runs, standing
 from fae_training.calling import Call, Result
-from fae_training.deployment import current
+from fae_training.deployment import deployments
 from fae_training.installation import failures, installation_status
 from fae_training.kinds import KINDS
 from fae_training.progress import duration, follow, latest_progress, latest_report
@@ -34,8 +34,8 @@ def main(call: Call) -> Result:
         else:
             text, following = "Nothing was trained yet.", "train.py --preset light"
         data = {"status": status, "running": False, "setup": setup, "next": following}
-        data |= {"active": active(call)}
-        return Result(data, f"{text}\nNext: uv run scripts/{following}")
+        data |= deployed(call)
+        return Result(data, with_remarks(f"{text}\nNext: uv run scripts/{following}", data))
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
     if call.arguments.follow:
         follow(run)
@@ -62,10 +62,10 @@ def main(call: Call) -> Result:
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
     data["next"] = next_command(run, status)
-    data["active"] = active(call)
+    data |= deployed(call)
     if warnings := app_results.in_use(call.home):
         data["warnings"] = list(warnings.values())
-    return Result(data, in_words(data, run, status))
+    return Result(data, with_remarks(in_words(data, run, status), data))
 
 
 def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
@@ -89,10 +89,17 @@ def next_command(run: runs.Run, status: str) -> str:
     return f"{KINDS[run.kind].script} --resume {run.id}"
 
 
-def active(call: Call) -> dict:
-    """The deployed run of each slot; a slot that is not named runs the base model."""
-    slots = {kind.slot for kind in KINDS.values()}
-    return {slot: entry["run"] for slot in sorted(slots) if (entry := current(call.home, slot))}
+def deployed(call: Call) -> dict:
+    """The deployed run of each slot, and what is to be said about them. A slot that is not named runs the base model."""
+    active = {
+        slot: stack[-1].run for slot, stack in sorted(deployments(call.home).items()) if stack
+    }
+    remarks = [*standing.of_home(call.home), *standing.linked_runs(call.home)]
+    return {"active": active} | ({"remarks": remarks} if remarks else {})
+
+
+def with_remarks(text: str, data: dict) -> str:
+    return "\n".join([text, *data.get("remarks", [])])
 
 
 def in_words(data: dict, run: runs.Run, status: str) -> str:

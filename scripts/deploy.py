@@ -4,59 +4,82 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Make a trained run the one that Fae uses. Needs the approval code of its proposal.
+"""Make a trained run the one that Fae uses. Needs the person's yes.
 
-    uv run scripts/deploy.py --code ABC-DEF
+    uv run scripts/deploy.py                     asks at the terminal
+    uv run scripts/deploy.py --code ABC-DEF      with the code of its proposal, which serves once
     uv run scripts/deploy.py --check             load what is active again and go back if it does not work
 
-Writes history.jsonl and active.json; what was active stays on disk. Afterwards a fresh process loads the adapter and
-compares its output with the base model's; an adapter that does not load, or changes nothing, is taken back at once.
-Exit status: 3 without a valid code, after a failed gate, or when the files changed since; 6 when it was taken back.
+Called by Fae on a Mac without a code, it asks in a dialog. Writes history.jsonl and active.json; what was active stays
+on disk. Afterwards a fresh process loads the adapter and compares its output with the base model's; an adapter that
+does not load, or changes nothing, is taken back at once.
+Exit status: 3 without a yes, after a failed gate, or when the files changed since; 6 when it was taken back.
 """
 
+import sys
+import time
 from dataclasses import asdict
 
-from fae_training import app_results, calling, evaluation, runs
-from fae_training.calling import Call, Result
-from fae_training.deployment import (
-    check_approval,
-    current,
-    current_run,
-    deploy,
-    rollback,
-    use_approval,
+from fae_training import (
+    app_results,
+    approval,
+    calling,
+    deployment,
+    dialog,
+    evaluation,
+    plain_words,
+    runs,
+    standing,
 )
-from fae_training.errors import Failed, SkillError, command_line
+from fae_training.calling import Call, Result
+from fae_training.deployment import Deployment
+from fae_training.errors import Failed, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.proposal import newest_proposed
 from fae_training.results import Verification, verify
+from fae_training.transactions import changing
 
-# Fae waits 30 s for everything; a person may wait for a large model.
-PATIENCE_S = {"fae": 18, "program": 600, "person": 600}
+# Fae waits 30 s for everything, its own start of this script included; a person may wait for a large model.
+FAE_WAITS_S, PATIENCE_S = 24, 600
+DIALOG_S = 14
 
 
 def main(call: Call) -> Result:
+    began = time.monotonic()
     if call.arguments.check:
-        return check_active(call)
+        return check_active(call, began)
     asked, kind = call.arguments.run, call.arguments.kind
     run = (None if asked else newest_proposed(call.home, kind)) or runs.find(call.home, asked, kind)
-    evaluation.require_pass(run)
-    approval = check_approval(run, call.arguments.code)
+    asks = not call.arguments.code and (at_terminal(call) or by_dialog(call))
     if call.arguments.dry_run:
+        evaluation.require_pass(run)
+        if not asks:
+            approval.check(run, call.arguments.code)
         return Result({"status": "planned", "run": run.id}, f"Would make {run.id} active.")
-    use_approval(run, approval)
-    replaced = deploy(call.home, run)
+    told = said_yes(call, run) if asks else None
+    # One step: what was approved is what is deployed, by one caller, once.
+    with changing(call.home) as change:
+        evaluation.require_pass(run)
+        if told is None:
+            approval.spend(change, run, call.arguments.code)
+        elif told != (evaluation.mark(run), deployment.fingerprint(run.file("adapters"))):
+            raise Refused(
+                "changed_since",
+                f"{run.id} changed while you were asked; nothing was deployed",
+                f"uv run scripts/deploy.py --run {run.id}",
+            )
+        deployed, replaced = deployment.deploy(change, run, evaluation.mark(run))
     data = {
         "status": "deployed",
         "run": run.id,
         "kind": run.kind,
-        "fingerprint": approval["fingerprint"],
+        "fingerprint": deployed.fingerprint,
     }
     data |= {
-        "replaced": replaced["run"] if replaced else "the base model",
+        "replaced": replaced.run if replaced else "the base model",
         "undo": f"rollback.py --kind {run.kind}",
     }
-    data["verification"] = verified(call, run)
+    data["verification"] = verified(call, deployed, began)
     text = f"{run.id} is active in place of {data['replaced']}.\n{in_words(data['verification'])}"
     if not data["verification"].get("pending"):
         in_app = app_results.publish_or_undo(call.home, run)
@@ -65,42 +88,106 @@ def main(call: Call) -> Result:
     return Result(data, f"{text}\nGo back: uv run scripts/{data['undo']}")
 
 
-def verified(call: Call, run: runs.Run) -> dict:
-    """Load the adapter in a fresh process. Goes back and raises Failed when it does not load or changes nothing."""
+def at_terminal(call: Call) -> bool:
+    return call.terminal
+
+
+def by_dialog(call: Call) -> bool:
+    return call.caller == "fae" and dialog.available()
+
+
+def said_yes(call: Call, run: runs.Run) -> tuple[str, str]:
+    """Ask the person. Returns which judgement and which files the yes is for; raises Refused without a yes."""
+    found = evaluation.require_pass(run)
+    asked = evaluation.mark(run), deployment.fingerprint(run.file("adapters"))
+    active = deployment.current(call.home, KINDS[run.kind].slot)
+    summary = (
+        f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the base model'}.",
+        plain_words.in_one_sentence(found.decision),
+        "Nothing that was measured got worse. You can go back at any time: uv run scripts/rollback.py",
+    )
+    again = f"uv run scripts/deploy.py --run {run.id}"
+    if by_dialog(call):
+        yes = dialog.ask("\n\n".join(summary), "Fae learned something", DIALOG_S)
+        if yes is None:
+            raise Refused(
+                "not_answered",
+                f"nobody answered the dialog about {run.id} within {DIALOG_S} s; nothing was deployed",
+                "ask for it again when the person is at the Mac, or use the code in the proposal",
+            )
+    else:
+        print(*summary, sep="\n")
+        print("Use it? [y/N] ", end="", flush=True)
+        yes = sys.stdin.readline().strip().lower() in ("y", "yes")
+    if not yes:
+        raise Refused("declined", f"the answer was no; {run.id} was not deployed", again)
+    return asked
+
+
+def verified(call: Call, deployed: Deployment, began: float) -> dict:
+    """Load the adapter in a fresh process, and keep that it works. One that does not load, or changes nothing, is taken
+    back, as long as it is the one that is active; raises Failed.
+    """
+    run = runs.find(call.home, deployed.run)
+    patience_s = PATIENCE_S
+    if call.caller == "fae":
+        patience_s = max(1, FAE_WAITS_S - (time.monotonic() - began))
     try:
-        found = verify(run, PATIENCE_S[call.caller])
+        found = verify(run, patience_s)
     except SkillError as error:
         found = Verification(False, False, why=error.message)
+    except OSError as error:  # no process could be started: nothing is known about the adapter
+        return {"pending": True, "why": str(error)}
     if found is None:
-        return {"pending": True}
-    if not found.good:
-        app_results.withdraw_newest(call.home, KINDS[run.kind].slot)
-        _, now_active = rollback(call.home, KINDS[run.kind].slot, f"verification failed: {found}")
-        why = "changes nothing" if found.loads else f"does not load ({found.why or 'see its log'})"
+        return {"pending": True, "why": "it takes longer than this call may"}
+    if found.good and (changed := standing.changed_files(call.home, deployed)):
         raise Failed(
-            "taken_back",
-            f"{run.id} {why}; it was taken back and {now_active['run'] if now_active else 'the base model'} is active",
-            command_line("tail", "-n", 40, run.file("train.log")),
+            "changed_since",
+            f"{run.id} is active, but {changed}",
+            f"uv run scripts/rollback.py --kind {deployed.kind}",
         )
-    return asdict(found)
+    if found.good:
+        try:
+            deployment.keep_verified(call.home, deployed)
+        except SkillError as error:
+            return {"pending": True, "why": error.message}
+        return asdict(found)
+    why = "changes nothing" if found.loads else f"does not load ({found.why or 'see its log'})"
+    look = command_line("tail", "-n", 40, run.file("train.log"))
+    try:
+        top = deployment.current(call.home, deployed.slot)
+        if top and top.number == deployed.number:
+            app_results.withdraw_newest(call.home, deployed.slot)
+        _, active = deployment.rollback(
+            call.home, deployed.slot, f"verification failed: {found}", only=deployed
+        )
+    except SkillError as error:
+        raise Failed("not_taken_back", f"{run.id} {why}; {error.message}", look) from error
+    name = active.run if active else "the base model"
+    raise Failed("taken_back", f"{run.id} {why}; it was taken back and {name} is active", look)
 
 
 def in_words(verification: dict) -> str:
     if verification.get("pending"):
-        return "Its check takes longer than this call may; look again: uv run scripts/deploy.py --check"
+        return f"It is not verified yet ({verification['why']}). Go on with: uv run scripts/deploy.py --check"
     return "A fresh process loaded it and its output differs from the base model's."
 
 
-def check_active(call: Call) -> Result:
+def check_active(call: Call, began: float) -> Result:
     """Verify every active run, or those of --kind."""
-    slots = sorted(
-        {kind.slot for kind in KINDS.values() if call.arguments.kind in (None, kind.name)}
-    )
-    checked, good = {}, []
-    for slot in slots:
-        if (entry := current(call.home, slot)) and (run := current_run(call.home, slot)):
-            checked[entry["run"]] = verified(call, run)
-            good += [] if checked[entry["run"]].get("pending") else [run]
+    wanted = {kind.slot for kind in KINDS.values() if call.arguments.kind in (None, kind.name)}
+    active = [deployment.current(call.home, slot) for slot in sorted(wanted)]
+    checked, good, remarks = {}, [], []
+    for entry in filter(None, active):
+        if call.arguments.dry_run:
+            remarks += standing.of_active(call.home, entry)
+            continue
+        checked[entry.run] = verified(call, entry, began)
+        good += [] if checked[entry.run].get("pending") else [runs.find(call.home, entry.run)]
+    if call.arguments.dry_run:
+        names = [entry.run for entry in active if entry]
+        text = "\n".join([f"Would verify: {', '.join(names) or 'nothing'}.", *remarks])
+        return Result({"status": "planned", "runs": names, "remarks": remarks}, text)
     app = app_results.settle(call.home, good)
     lines = [f"{name}: {in_words(found)}" for name, found in checked.items()]
     lines = (lines or ["Every model is the base model."]) + [found.says for found in app.values()]
@@ -114,7 +201,9 @@ def build_parser() -> calling.Parser:
     parser.add_argument("--run", metavar="ID", help="a run's id (default: the one proposed last)")
     parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
     parser.add_argument(
-        "--code", metavar="CODE", help="the approval code at the end of the proposal"
+        "--code",
+        metavar="CODE",
+        help="the approval code of the proposal, as it is spelled there or not",
     )
     parser.add_argument(
         "--check", action="store_true", help="verify what is active and change nothing that works"

@@ -14,13 +14,14 @@ held-out data, and writes evaluation.json. A run without it is judged by metrics
 progress but not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
 """
 
-from fae_training import calling, consent, evaluation, plain_words, runs
+from fae_training import calling, consent, evaluation, plain_words, runs, standing
+from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.errors import Cancelled, Missing, Refused
 from fae_training.evaluation import Evaluation
 from fae_training.gate import PASS
 from fae_training.kinds import KINDS
-from fae_training.results import keep_benchmark, scored
+from fae_training.results import scored
 
 
 def main(call: Call) -> Result:
@@ -32,12 +33,11 @@ def main(call: Call) -> Result:
             f"{run.id} is still going on ({status}); it can be judged when it has ended",
             "uv run scripts/check_status.py --follow",
         )
-    if call.arguments.rescore:
-        rescore(call, run)
-    return answer(call, run, evaluation.make(run))
+    measured_again = rescore(call, run) if call.arguments.rescore else None
+    return answer(call, run, evaluation.make(run, measured_again))
 
 
-def rescore(call: Call, run: runs.Run) -> None:
+def rescore(call: Call, run: runs.Run) -> Benchmark:
     """Score again in a fresh process, under the lock."""
     consent.require(call.home, KINDS[run.kind].consent)
     if run.result() is None:
@@ -52,7 +52,7 @@ def rescore(call: Call, run: runs.Run) -> None:
         marker.unlink(missing_ok=True)  # of the training; this can be cancelled too
         try:
             # The process holds the lock itself: nothing else may start when this script alone is killed.
-            keep_benchmark(run, scored(run, lock=lock))
+            return scored(run, lock=lock)
         except (Cancelled, KeyboardInterrupt):
             marker.unlink(missing_ok=True)
             raise Cancelled(f"uv run scripts/evaluate.py --run {run.id} --rescore") from None
@@ -73,6 +73,9 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "figures": list(found.figures),
         "notes": list(found.notes),
     }
+    if changed := standing.of_run(run):
+        changed += ": what was proposed no longer counts"
+        data["remarks"] = [changed]
     if call.arguments.last_benchmark_score not in (None, "none"):
         data["last_benchmark_score"] = call.arguments.last_benchmark_score
     data |= {
@@ -86,6 +89,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         data["adapter_path"] = str(run.file(runs.ADAPTERS))
     lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
     lines += [f"  {line}" for line in (*reasons, *found.figures, *found.notes)]
+    lines += data.get("remarks", [])
     if found.verdict == PASS:
         data["next"] = f"propose.py --run {run.id}"
     elif found.fingerprint is None and run.result() is not None:

@@ -27,24 +27,27 @@ from fae_training import calling, consent, installation, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
-from fae_training.conversations.forgetting import Exclusions
-from fae_training.conversations.purge import Purged
 from fae_training.errors import Missing
 from fae_training.values import count
 
 
 def main(call: Call) -> Result:
     wanted, home = call.arguments, call.home
+    further = [*(wanted.exclude or []), *(wanted.forget or [])]
+    forgetting.load(home)  # damaged, nothing is added to them
+    if further and not wanted.dry_run:
+        forgetting.exclude(home, wanted.exclude or [], wanted.forget or [])
+    # Forgetting needs no consent, and an earlier one may have been interrupted.
+    forgot = None if wanted.dry_run else purge.complete(home)
+    if forgot and wanted.forget and not consent.granted(home, "conversations"):
+        data = {"status": "forgotten", "forgotten": asdict(forgot)}
+        return Result(data, "\n".join(what_was_forgotten(data)).strip())
     consent.require(home, "conversations")
-    exclusions = forgetting.load(home).with_phrases(
-        [*(wanted.exclude or []), *(wanted.forget or [])]
-    )
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call, "export_data")
-    forgot = None if wanted.dry_run else remember_exclusions(call, exclusions)
     summary = Summary()
     with source.dialogue(
-        home, path, wanted.since or 0, exclusions, bool(wanted.dry_run), learn
+        home, path, wanted.since or 0, further, bool(wanted.dry_run), learn
     ) as found:
         prompt = source.system_prompt(found.database)
         rows = export.rows(found, prompt, summary)
@@ -58,7 +61,7 @@ def main(call: Call) -> Result:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
         else:
-            data = {"status": "exported"} | export.write(home.directory("data", "sft"), rows, meta)
+            data = {"status": "exported"} | export.write(home, "sft", rows, meta)
             data |= for_the_bridge(home.file("data", "sft"), data["rows"])
     if forgot:
         data["forgotten"] = asdict(forgot)
@@ -76,16 +79,6 @@ def for_the_bridge(directory: Path, rows: dict) -> dict:
         "dpo_pairs": 0,
         "output_files": {name: str(directory / file) for name, file in files.items()},
     }
-
-
-def remember_exclusions(call: Call, exclusions: Exclusions) -> Purged | None:
-    """Keep --exclude and --forget, and take what was forgotten out of earlier exports. Says what that came to."""
-    if call.arguments.exclude or call.arguments.forget:
-        call.home.write(forgetting.FILE, asdict(exclusions))
-    if not call.arguments.forget:
-        return None
-    only = Exclusions().with_phrases(call.arguments.forget)
-    return purge.purge(call.home, forgetting.from_exclusions(only))
 
 
 def enough(summary: Summary, call: Call) -> None:
@@ -128,7 +121,17 @@ def text(data: dict, directory: Path) -> str:
             f"  Fae: {sample['assistant']}   (weight {sample['weight']})",
         ]
     lines += ["", *data["warnings"]] if data["warnings"] else []
-    if forgot := data.get("forgotten"):
+    lines += what_was_forgotten(data)
+    if data["status"] == "dry_run":
+        return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])
+    return "\n".join(
+        [*lines, "", f"Written to {directory}. Next: uv run scripts/train.py --preset light"]
+    )
+
+
+def what_was_forgotten(data: dict) -> list[str]:
+    forgot, lines = data.get("forgotten"), []
+    if forgot:
         lines += ["", f"Removed {forgot['rows_removed']} rows from earlier exports."]
         if forgot["learned_by"]:
             lines.append(
@@ -136,11 +139,7 @@ def text(data: dict, directory: Path) -> str:
             )
         if forgot["active"]:
             lines.append(f"Fae uses {forgot['active']} now; to go back: uv run scripts/rollback.py")
-    if data["status"] == "dry_run":
-        return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])
-    return "\n".join(
-        [*lines, "", f"Written to {directory}. Next: uv run scripts/train.py --preset light"]
-    )
+    return lines
 
 
 def build_parser() -> calling.Parser:

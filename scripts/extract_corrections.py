@@ -65,9 +65,7 @@ def main(call: Call) -> Result:
         }
     else:
         labelled = [("train", row) for row in train] + [("valid", row) for row in valid]
-        data = {"status": "extracted"} | export.write(
-            home.directory("data", "dpo"), labelled, lambda: data
-        )
+        data = {"status": "extracted"} | export.write(home, "dpo", labelled, lambda: data)
         # The same under the names that Fae's nightly loop knows.
         data |= {"source_db": str(path), "episodes_scanned": data["episodes"]}
         data["stats"] = {"total_pairs": len(labelled), "correction_breakdown": data["patterns"]}

@@ -20,7 +20,7 @@ history.jsonl. Changes none of them.
 import json
 from pathlib import Path
 
-from fae_training import benchmark, calling, evaluation, history, runs
+from fae_training import benchmark, calling, evaluation, history, runs, standing
 from fae_training.calling import Call, Result
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
@@ -56,7 +56,7 @@ def main(call: Call) -> Result:
                 entry.steps,
                 rounded(entry.best_value),
                 entry.verdict,
-                standing(entry),
+                became(entry),
                 entry.descends_from,
             )
         )
@@ -64,10 +64,15 @@ def main(call: Call) -> Result:
     ]
     text = table([header, *rows])
     text += "".join(f"\n{e.run.id}: you said no: {e.rejected}" for e in found if e.rejected)
-    return Result({"status": "listed", "count": len(found), "runs": newest(found)}, text)
+    changed = {e.run.id: said for e in found if (said := standing.of_run(e.run))}
+    remarks = [f"{name}: {said}" for name, said in changed.items()]
+    remarks += standing.linked_runs(call.home)
+    data = {"status": "listed", "count": len(found), "runs": newest(found, changed)}
+    data |= {"remarks": remarks} if remarks else {}
+    return Result(data, "\n".join([text, *remarks]))
 
 
-def newest(found: list[Entry]) -> list[dict]:
+def newest(found: list[Entry], changed: dict[str, str]) -> list[dict]:
     """The newest runs in a line each, as many as an answer has room for; what there is nothing to say of is left out."""
     lines: list[dict] = []
     for entry in found[: -NEWEST - 1 : -1]:
@@ -81,6 +86,7 @@ def newest(found: list[Entry]) -> list[dict]:
             "active": "active" if entry.active else None,
             "rejected": entry.rejected and entry.rejected[:SAID_OF_A_NO],
             "from": entry.descends_from,
+            "changed": changed.get(entry.run.id),
         }
         lines.append({name: value for name, value in line.items() if value is not None})
         if len(json.dumps(lines)) > ROOM:
@@ -88,7 +94,7 @@ def newest(found: list[Entry]) -> list[dict]:
     return lines
 
 
-def standing(entry: Entry) -> str:
+def became(entry: Entry) -> str:
     """What became of a run, in a word."""
     if entry.active:
         return "active"

@@ -20,13 +20,13 @@ not pass its evaluation, or is in use already and cannot be rejected; 4 when the
 
 from dataclasses import asdict
 
-from fae_training import benchmark, calling, evaluation, plain_words, runs
+from fae_training import approval, benchmark, calling, evaluation, plain_words, runs
 from fae_training.calling import Call, Result
-from fae_training.deployment import new_approval
+from fae_training.errors import Refused
 from fae_training.kinds import KINDS
 from fae_training.proposal import Proposal, build, newest_proposed, reject, spoken
 from fae_training.proposal_page import as_html, as_markdown
-from fae_training.state import write_json, write_text
+from fae_training.transactions import changing
 
 
 def main(call: Call) -> Result:
@@ -35,14 +35,17 @@ def main(call: Call) -> Result:
         newest = None if asked else newest_proposed(call.home, kind)
         return rejected(call, newest or runs.find(call.home, asked, kind))
     run = runs.find(call.home, asked, kind)
-    proposal = build(run, evaluation.require_pass(run), benchmark.of_run(run))
     if call.arguments.dry_run:
+        proposal = proposed(run)
         return Result({"status": "planned"} | summary(proposal), as_markdown(proposal, ""))
-    code = new_approval(run)
-    write_text(run.file("proposal.md"), as_markdown(proposal, code))
-    page = as_html(proposal, code, call.home.directory("cache", "matplotlib"))
-    write_text(run.file("proposal.html"), page)
-    write_json(run.file("proposal.json"), asdict(proposal))
+    cache = call.home.directory("cache", "matplotlib")
+    # One step: the code on the page is the one that counts, for what the page shows.
+    with changing(call.home) as change:
+        proposal = proposed(run)
+        code = approval.new(change, run)
+        change.write_text(run.file("proposal.md"), as_markdown(proposal, code))
+        change.write_text(run.file("proposal.html"), as_html(proposal, code, cache))
+        change.write(run.file("proposal.json"), asdict(proposal))
     data = {"status": "proposed"} | summary(proposal)
     data |= {
         "examples": [asdict(example) for example in proposal.examples[:1]],
@@ -51,6 +54,17 @@ def main(call: Call) -> Result:
     }
     text = f"{as_markdown(proposal, '')}\nThe page, with your approval code: {run.file('proposal.html')}"
     return Result(data | {"next": f"deploy.py --run {run.id} --code CODE"}, text)
+
+
+def proposed(run: runs.Run) -> Proposal:
+    """What is proposed of a run that has ended and passed."""
+    if (status := run.status()) in runs.ACTIVE or run.is_alive():
+        raise Refused(
+            "still_running",
+            f"{run.id} is still worked on ({status}); it can be proposed when that has ended",
+            "uv run scripts/check_status.py --follow",
+        )
+    return build(run, evaluation.require_pass(run), benchmark.of_run(run))
 
 
 def summary(proposal: Proposal) -> dict:

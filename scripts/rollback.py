@@ -13,7 +13,7 @@ Works any number of times, down to the base model. Writes history.jsonl and acti
 Exit status: 3 when there is nothing to go back to.
 """
 
-from fae_training import app_results, calling, deployment
+from fae_training import app_results, calling, deployment, standing
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 
@@ -23,17 +23,21 @@ def main(call: Call) -> Result:
     slot = KINDS[kind].slot if kind else deployment.last_slot(call.home)
     if call.arguments.dry_run:
         entry = deployment.current(call.home, slot)
-        name = entry["run"] if entry else "nothing"
+        name = entry.run if entry else "nothing"
         return Result(
             {"status": "planned", "slot": slot, "would_undo": name}, f"Would undo {name}."
         )
     in_app = app_results.withdraw_newest(call.home, slot)
     was, active = deployment.rollback(call.home, slot, "asked for")
-    name = active["run"] if active else "the base model"
-    data = {"status": "rolled_back", "slot": slot, "undone": was["run"], "active": name}
+    name = active.run if active else "the base model"
+    data = {"status": "rolled_back", "slot": slot, "undone": was.run, "active": name}
     data |= in_app.as_answer()
-    text = f"{was['run']} is no longer active; {name} is. Nothing was deleted: every run is in list_runs.py."
-    return Result(data, f"{text}\n{in_app.says}")
+    text = f"{was.run} is no longer active; {name} is. Nothing was deleted: every run is in list_runs.py."
+    text += f"\n{in_app.says}"
+    if active and (remarks := standing.of_active(call.home, active)):
+        data["remarks"] = remarks
+        text = "\n".join([text, *remarks])
+    return Result(data, text)
 
 
 def build_parser() -> calling.Parser:

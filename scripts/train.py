@@ -86,7 +86,7 @@ def train(run, session) -> results.Trained:
         fast, notes = fast_path.enable(
             model.model, preflight.fast_settings(settings["fast"]), cache
         )
-    data = run.home.file("data", "sft")
+    data = provenance.rows_of(run) / "sft"
     with session.stage("tokenising"):
         encoded, encoded_valid = (
             rows.encode_file(

@@ -89,7 +89,7 @@ def train(run, session) -> results.Trained:
             model.model, preflight.fast_settings(settings["fast"]), cache
         )
     with session.stage("tokenising"):
-        *corrections, _ = preference_preflight.corrections(run.home)
+        *corrections, _ = preference_preflight.corrections(provenance.rows_of(run))
         encoded, encoded_valid = (
             encode_pairs(tokenizer, read, settings["max_length"], session.advance)
             for read in corrections

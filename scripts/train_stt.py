@@ -31,7 +31,7 @@ Presets (steps, batch, accumulation, learning rate, rank, clips of a word):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no model or no sound, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, launch, results, runs
+from fae_training import calling, launch, provenance, results, runs
 from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
@@ -80,6 +80,7 @@ def train(run, session) -> results.Trained:
             find_synthesiser(),
             session.log,
         )
+        provenance.take_rows(run, ("stt",))
         session.check()
     with session.stage("loading"):
         wrapper = mlx_tune_repairs.load_model(
@@ -91,9 +92,10 @@ def train(run, session) -> results.Trained:
         session.check()
     model = wrapper.model._model
     with session.stage("encoding"):
-        examples = material.read_examples(run.home, "train")
+        rows = provenance.rows_of(run)
+        examples = material.read_examples(rows, "train")
         training = batches.rows_of(model, run.home, examples, session.advance)
-        choosing = material.held_out(run.home).choose
+        choosing = material.held_out(run.home, rows).choose
         validated = batches.rows_of(model, run.home, choosing, session.advance)
 
     # Train

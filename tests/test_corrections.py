@@ -297,7 +297,7 @@ def test_it_writes_pairs_that_train_dpo_reads_and_misheard_words_once(days, home
     )
     database = days.done()
     answer = calls.answer("extract_corrections", "--db", database, home=home)
-    rows = [side.rows for side in provenance.read(Home(home), "dpo")]
+    rows = [side.rows for side in provenance.read(home / "data", "dpo")]
     assert (
         answer["rows"] == {"train": len(rows[0]), "valid": len(rows[1])}
         and sum(map(len, rows)) == 30

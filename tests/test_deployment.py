@@ -1,6 +1,7 @@
-"""What is active and how to go back: decisions that survive a kill, and the approval that each deploy needs."""
+"""What is active and how to go back: decisions that survive a kill, and files that are those that were deployed."""
 
-import json
+import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import sys
 import pytest
 
 from fae_training import deployment, runs, state
-from fae_training.errors import Missing, Refused
+from fae_training.errors import Failed, Missing, Refused
+from fae_training.transactions import changing
 
 
 @pytest.fixture
@@ -27,12 +29,18 @@ def make(place, kind="sft", weights="weights") -> runs.Run:
 
 def active(place, slot="language") -> str | None:
     entry = deployment.current(place, slot)
-    return entry and entry["run"]
+    return entry and entry.run
+
+
+def deploy(place, run) -> deployment.Deployment | None:
+    """What it replaced."""
+    with changing(place) as change:
+        return deployment.deploy(change, run)[1]
 
 
 def test_deploying_writes_what_is_active_for_whoever_reads_the_file(place):
     run = make(place)
-    assert deployment.deploy(place, run) is None
+    assert deploy(place, run) is None
     entry = state.read_json(place.file("active.json"))["sft"]
     assert entry["run"] == run.id and entry["adapter"] == f"runs/{run.id}/adapters"
     assert entry["fingerprint"] == deployment.fingerprint(run.file("adapters")) and entry["since"]
@@ -41,9 +49,9 @@ def test_deploying_writes_what_is_active_for_whoever_reads_the_file(place):
 
 def test_runs_of_kinds_with_one_slot_replace_each_other_and_others_do_not(place):
     sft, dpo, keyword = make(place), make(place, "dpo"), make(place, "keyword")
-    deployment.deploy(place, sft)
-    deployment.deploy(place, keyword)
-    assert deployment.deploy(place, dpo)["run"] == sft.id
+    deploy(place, sft)
+    deploy(place, keyword)
+    assert deploy(place, dpo).run == sft.id
     assert set(state.read_json(place.file("active.json"))) == {"schema", "dpo", "keyword"}
     assert (active(place), active(place, "keyword")) == (dpo.id, keyword.id)
 
@@ -51,11 +59,11 @@ def test_runs_of_kinds_with_one_slot_replace_each_other_and_others_do_not(place)
 def test_rollback_goes_back_step_by_step_to_the_base_model_and_deletes_nothing(place):
     first, second, third = (make(place) for _ in range(3))
     for run in (first, second, third):
-        deployment.deploy(place, run)
+        deploy(place, run)
     seen = []
     for _ in range(3):
         was, now = deployment.rollback(place, "language", "asked for")
-        seen.append((was["run"], now and now["run"]))
+        seen.append((was.run, now and now.run))
     assert seen == [(third.id, second.id), (second.id, first.id), (first.id, None)]
     with pytest.raises(Refused, match="the base model is active for language"):
         deployment.rollback(place, "language", "asked for")
@@ -66,11 +74,11 @@ def test_rollback_goes_back_step_by_step_to_the_base_model_and_deletes_nothing(p
 
 def test_after_going_back_a_new_deploy_stands_on_what_is_active(place):
     first, second, third = (make(place) for _ in range(3))
-    deployment.deploy(place, first)
-    deployment.deploy(place, second)
+    deploy(place, first)
+    deploy(place, second)
     deployment.rollback(place, "language", "")
-    deployment.deploy(place, third)
-    assert deployment.rollback(place, "language", "")[1]["run"] == first.id
+    deploy(place, third)
+    assert deployment.rollback(place, "language", "")[1].run == first.id
 
 
 def test_undo_is_about_the_newest_update_that_stands(place):
@@ -85,202 +93,222 @@ def test_undo_is_about_the_newest_update_that_stands(place):
     assert deployment.last_slot(place) == "language"
 
 
-KILLED = """
+DECIDE = """
 import os, pathlib, signal, sys
-from fae_training import deployment, runs, state
+from fae_training import deployment, runs, state, transactions
 place = state.Home(pathlib.Path(sys.argv[1]))
 
-deployment._write_active = lambda home: os.kill(os.getpid(), signal.SIGKILL)
+def at(name):
+    if sys.argv[3:] == [name]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+replace = pathlib.Path.replace
+def replacing(path, target):
+    at(f"before {target.name}")
+    replace(path, target)
+    at(f"after {target.name}")
+pathlib.Path.replace = replacing
+
 if sys.argv[2] == "rollback":
     deployment.rollback(place, "language", "")
 else:
-    deployment.deploy(place, runs.find(place, sys.argv[2]))
+    with transactions.changing(place) as change:
+        deployment.deploy(change, runs.find(place, sys.argv[2]))
 """
 
 
-def kill_between_the_two_writes(place, what: str) -> None:
-    process = subprocess.run([sys.executable, "-c", KILLED, str(place.path), what])
-    assert process.returncode == -signal.SIGKILL
+def decide(place, what: str, *killed: str) -> int:
+    """Deploy a run or roll back in a process of its own, killed before or after a file gets its name."""
+    return subprocess.run([sys.executable, "-c", DECIDE, str(place.path), what, *killed]).returncode
 
 
-def test_a_kill_after_the_decision_is_carried_out_by_the_next_one(place):
-    first, second, third = (make(place) for _ in range(3))
-    deployment.deploy(place, first)
-    kill_between_the_two_writes(place, second.id)
-    assert active(place) == first.id, "a half-made deploy is not seen"
-    deployment.deploy(place, third)
-    assert active(place) == third.id
-    assert deployment.rollback(place, "language", "")[1]["run"] == second.id
-
-
-def test_a_kill_in_a_deploy_can_be_undone(place):
+@pytest.mark.parametrize(
+    "killed, counts",
+    [
+        ("before journal.json", False),
+        ("after journal.json", True),
+        ("before history.jsonl", True),
+        ("after history.jsonl", True),
+        ("after active.json", True),
+    ],
+)
+@pytest.mark.parametrize("what", ["deploy", "rollback"])
+def test_a_kill_anywhere_in_a_decision_leaves_the_old_or_the_new_state(place, what, killed, counts):
     first, second = make(place), make(place)
-    deployment.deploy(place, first)
-    kill_between_the_two_writes(place, second.id)
-    was, now = deployment.rollback(place, "language", "")
-    assert (was["run"], now["run"]) == (second.id, first.id)
-
-
-def test_a_kill_in_a_rollback_leaves_what_was_active_until_the_next_decision(place):
-    first, second = make(place), make(place)
-    deployment.deploy(place, first)
-    deployment.deploy(place, second)
-    kill_between_the_two_writes(place, "rollback")
-    assert active(place) == second.id
-    assert deployment.rollback(place, "language", "")[1] is None
+    deploy(place, first)
+    if what == "rollback":
+        deploy(place, second)
+    before, after = (first.id, second.id) if what == "deploy" else (second.id, first.id)
+    assert decide(place, second.id if what == "deploy" else what, killed) == -signal.SIGKILL
+    assert active(place) == (after if counts else before), "a reader completes it"
+    entry = state.read_json(place.file("active.json"))["sft"]
+    assert entry["run"] == active(place), "and active.json says the same"
+    # Exactly one step was made, so as many rollbacks lead to the base model as deploys are left.
+    steps = {"deploy": 1 + counts, "rollback": 2 - counts}[what]
+    for _ in range(steps):
+        deployment.rollback(place, "language", "")
     assert active(place) is None
+    with pytest.raises(Refused, match="nothing to go back to"):
+        deployment.rollback(place, "language", "")
+
+
+def test_an_active_file_that_says_something_else_is_put_right_by_whoever_reads(place):
+    first, second = make(place), make(place)
+    deploy(place, first)
+    entry = state.read_json(place.file("active.json"))
+    for said in ({}, {"sft": entry["sft"] | {"run": second.id}}, {"sft": {"run": "../../etc"}}):
+        state.write_json(place.file("active.json"), said)
+        assert active(place) == first.id
+        assert state.read_json(place.file("active.json")) == entry
+
+
+def test_an_active_file_without_any_history_is_named_and_left_alone(place):
+    state.write_json(place.file("active.json"), {"sft": {"run": "../../../../etc"}})
+    assert active(place) is None
+    assert "cannot be right" in deployment.unexplained(place)
+    assert state.read_json(place.file("active.json"))["sft"]["run"] == "../../../../etc"
+
+
+def test_a_line_of_history_that_is_no_decision_is_named(place):
+    deploy(place, make(place))
+    state.append_jsonl(place.file("history.jsonl"), {"action": "deploy"})
+    with pytest.raises(Failed, match=r"line 2 of .*history\.jsonl is no decision"):
+        active(place)
+
+
+def test_what_is_active_already_is_not_deployed_twice(place):
+    run = make(place)
+    deploy(place, run)
+    with pytest.raises(Refused, match="is active already"):
+        deploy(place, run)
+    assert len(state.read_jsonl(place.file("history.jsonl"))) == 1
+
+
+def test_a_failed_check_takes_back_nothing_but_what_it_checked(place):
+    first, second = make(place), make(place)
+    deploy(place, first)
+    checked = deployment.current(place, "language")
+    deploy(place, second)
+    with pytest.raises(Refused, match=f"{first.id} is not active any more; {second.id} is"):
+        deployment.rollback(place, "language", "verification failed", only=checked)
+    deployment.keep_verified(place, checked)
+    assert active(place) == second.id and deployment.current(place, "language").verified is None
+    deployment.rollback(place, "language", "")
+    deployment.rollback(place, "language", "")
+    deploy(place, first)  # the same run, deployed again, is another deployment
+    with pytest.raises(Refused):
+        deployment.rollback(place, "language", "verification failed", only=checked)
+
+
+def test_a_verified_deployment_stays_verified_when_another_comes_and_goes(place):
+    first, second = make(place), make(place)
+    deploy(place, first)
+    assert state.read_json(place.file("active.json"))["sft"]["verified"] is None
+    deployment.keep_verified(place, deployment.current(place, "language"))
+    assert state.read_json(place.file("active.json"))["sft"]["verified"]
+    deploy(place, second)
+    assert deployment.current(place, "language").verified is None
+    deployment.rollback(place, "language", "")
+    assert deployment.current(place, "language").verified
 
 
 def test_a_line_of_history_cut_off_by_a_kill_is_no_decision(place):
     first, second = make(place), make(place)
-    deployment.deploy(place, first)
+    deploy(place, first)
     path = place.file("history.jsonl")
     path.write_bytes(path.read_bytes() + b'{"at": "2026-01-01", "action": "dep')
-    deployment.deploy(place, second)
+    deploy(place, second)
     assert [line["run"] for line in state.read_jsonl(path)] == [first.id, second.id]
     assert active(place) == second.id
-
-
-def test_a_lost_active_file_comes_back_with_the_next_decision(place):
-    first, second = make(place), make(place, "keyword")
-    deployment.deploy(place, first)
-    place.file("active.json").unlink()
-    deployment.deploy(place, second)
-    assert (active(place), active(place, "keyword")) == (first.id, second.id)
 
 
 def test_two_who_decide_at_once_end_with_one_truth(place):
     found = [make(place), make(place)]
     source = (
-        "import pathlib, sys\nfrom fae_training import deployment, runs, state\n"
-        "place = state.Home(pathlib.Path(sys.argv[1]))\nrun = runs.find(place, sys.argv[2])\n"
-        "for _ in range(25): deployment.deploy(place, run)"
+        "import pathlib, sys\nfrom fae_training import deployment, errors, runs, state, transactions\n"
+        "place = state.Home(pathlib.Path(sys.argv[1]))\nrun = runs.find(place, sys.argv[2])\nmade = 0\n"
+        "while made < 15:\n"
+        "    try:\n"
+        "        with transactions.changing(place) as change: deployment.deploy(change, run)\n"
+        "        made += 1\n"
+        "    except errors.Refused: pass\n"
     )
     deciders = [
         subprocess.Popen([sys.executable, "-c", source, str(place.path), run.id]) for run in found
     ]
+    # They take turns, for what is active already is refused.
     assert [process.wait() for process in deciders] == [0, 0]
     history = state.read_jsonl(place.file("history.jsonl"))
-    assert len(history) == 50
-    assert active(place) == history[-1]["run"]
-
-
-DECIDE = """
-import pathlib, sys
-from fae_training import deployment, runs, state
-place = state.Home(pathlib.Path(sys.argv[1]))
-run = runs.find(place, sys.argv[2])
-if sys.argv[3] == "slowly":
-    write = state.Home.write
-    state.Home.write = lambda *given: (print("decided", flush=True), sys.stdin.readline(), write(*given))
-else:
-    print("begins", flush=True)
-deployment.deploy(place, run)
-"""
-
-
-def test_who_decides_second_waits_until_the_first_decision_is_carried_out(place):
-    """Else the first would write what was right before the second one."""
-    deciders = []
-    for how in ("slowly", "at once"):
-        command = [sys.executable, "-c", DECIDE, str(place.path), make(place).id, how]
-        deciders.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-        deciders[-1].stdout.readline()
-    with pytest.raises(subprocess.TimeoutExpired):
-        deciders[1].wait(timeout=0.5)
-    deciders[0].communicate(b"go on\n")
-    deciders[1].communicate()
-    history = state.read_jsonl(place.file("history.jsonl"))
-    assert len(history) == 2 and active(place) == history[-1]["run"]
+    assert len(history) == 30
+    assert all(one["run"] != other["run"] for one, other in itertools.pairwise(history))
+    assert active(place) == state.read_jsonl(place.file("history.jsonl"))[-1]["run"]
 
 
 def test_an_active_run_whose_files_are_gone_is_named(place):
     run = make(place)
-    deployment.deploy(place, run)
+    deploy(place, run)
     run.file("adapters").rename(run.file("elsewhere"))
     with pytest.raises(Missing, match=f"{run.id} is active but its files are gone"):
         deployment.current_run(place, "language")
 
 
-def test_the_fingerprint_is_of_names_and_contents_and_ignores_rests_of_a_kill(place):
+def test_the_fingerprint_is_of_every_file_of_the_adapter(place):
     run = make(place)
     adapter = run.file("adapters")
     marks = [deployment.fingerprint(adapter)]
-    (adapter / ".adapters.safetensors.xyz").write_text("half")
-    assert deployment.fingerprint(adapter) == marks[0]
-    (adapter / "adapters.safetensors").write_text(f"weighty of {run.id}")
+    (adapter / ".hidden").write_text("half")
     marks.append(deployment.fingerprint(adapter))
-    (adapter / "adapter_config.json").write_text("[]")
+    (adapter / "inner").mkdir()
+    assert deployment.fingerprint(adapter) == marks[-1], "an empty directory holds nothing"
+    (adapter / "inner" / "code.py").write_text("1")
+    marks.append(deployment.fingerprint(adapter))
+    (adapter / "inner" / "code.py").write_text("2")
+    marks.append(deployment.fingerprint(adapter))
+    (adapter / "adapters.safetensors").write_text(f"weighty of {run.id}")
     marks.append(deployment.fingerprint(adapter))
     (adapter / "adapter_config.json").rename(adapter / "config.json")
     marks.append(deployment.fingerprint(adapter))
-    assert len(set(marks)) == 4 and all(len(mark) == 16 for mark in marks)
+    assert len(set(marks)) == 6 and all(len(mark) == 16 for mark in marks)
     with pytest.raises(Missing, match="holds no adapter"):
         deployment.fingerprint(run.file("nothing"))
 
 
-def refused(run, code) -> Refused:
-    with pytest.raises(Refused) as caught:
-        deployment.check_approval(run, code)
-    return caught.value
-
-
-def test_a_code_is_needed_and_must_be_the_one_of_the_newest_proposal(place):
-    run, other = make(place), make(place)
-    assert refused(run, "ABC-DEF").code == "not_proposed"
-    old = deployment.new_approval(run)
-    code = deployment.new_approval(run)
-    assert refused(run, None).code == refused(run, "").code == "not_approved"
-    assert refused(run, old).code == "wrong_code"
-    assert refused(run, deployment.new_approval(other)).code == "wrong_code"
-    assert deployment.check_approval(run, f" {code.lower()} ")["used_at"] is None
-
-
-def test_a_code_serves_once(place):
+@pytest.mark.parametrize("what", ["file", "directory", "adapters", "pipe"])
+def test_an_adapter_with_a_link_or_a_pipe_is_refused(place, tmp_path, what):
     run = make(place)
-    code = deployment.new_approval(run)
-    deployment.use_approval(run, deployment.check_approval(run, code))
-    assert refused(run, code).code == "code_used"
-    deployment.check_approval(run, deployment.new_approval(run))
-
-
-def test_a_code_is_for_the_files_as_they_were_proposed(place):
-    run = make(place)
-    code = deployment.new_approval(run)
-    weights = run.file("adapters", "adapters.safetensors")
-    before = weights.read_text()
-    weights.write_text(before.replace("weights", "Weights"))
-    assert refused(run, code).code == "changed_since"
-    weights.write_text(before)
-    deployment.check_approval(run, code)
-
-
-def test_what_is_kept_of_a_code_does_not_give_it_away(place):
-    run = make(place)
-    code = deployment.new_approval(run)
-    kept = run.file("approval.json").read_text()
-    assert code not in kept and code.replace("-", "") not in kept
-    assert len(code) == 7 and set(code.replace("-", "")) <= set(deployment.CODE_LETTERS)
-    # Knowing the hash of another run's code does not help: it is tied to the fingerprint.
-    other = make(place)
-    state.write_json(other.file("approval.json"), json.loads(kept))
-    assert refused(other, code).code == "changed_since"
-
-
-def test_codes_differ(place):
-    run = make(place)
-    assert len({deployment.new_approval(run) for _ in range(20)}) == 20
+    adapter = run.file("adapters")
+    if what == "pipe":
+        os.mkfifo(adapter / "pipe")
+    elif what == "adapters":
+        adapter.rename(tmp_path / "elsewhere")
+        adapter.symlink_to(tmp_path / "elsewhere")
+    else:
+        (adapter / "more").symlink_to(
+            adapter / "adapter_config.json" if what == "file" else tmp_path
+        )
+    with pytest.raises(Refused, match="is a link or a device"):
+        deployment.fingerprint(adapter)
 
 
 def test_what_a_run_was_compared_with_is_what_runs_now_or_it_is_said(place):
     first, second = make(place), make(place)
-    assert deployment.compared_with_another(second, None) is None
-    deployment.deploy(place, first)
-    stale = deployment.compared_with_another(second, None)
-    assert stale == f"it was compared with the base model, but {first.id} runs now"
-    assert deployment.compared_with_another(second, first.id) is None
+    mark = deployment.fingerprint(first.file("adapters"))
+
+    def stale(run, *compared):
+        return deployment.compared_with_another(run, *compared)
+
+    assert stale(second, None, None) is None
+    deploy(place, first)
+    assert stale(second, None, None) == (
+        f"it was compared with the base model, but {first.id} runs now"
+    )
+    assert stale(second, first.id, mark) is None
+    assert "it was compared with" in stale(second, first.id, "another")
+    (first.file("adapters") / "adapters.safetensors").write_text("other weights")
+    assert "are others now" in stale(second, first.id, mark), "the same run, with other files"
     deployment.rollback(place, "language", "")
-    stale = deployment.compared_with_another(second, first.id)
-    assert stale == f"it was compared with {first.id}, but the base model runs now"
-    deployment.deploy(place, second)
-    assert deployment.compared_with_another(second, first.id) is None, "it runs itself"
+    assert stale(second, first.id, mark) == (
+        f"it was compared with {first.id}, but the base model runs now"
+    )
+    deploy(place, second)
+    assert stale(second, first.id, mark) is None, "it runs itself"

@@ -2,20 +2,26 @@
 
 from fae_training import looks
 from fae_training.state import Home
+from fae_training.transactions import changing
 
 WEEK = [f"conversation {n}" for n in range(20)]
 
 
+def count(place, *given) -> int:
+    with changing(place) as change:
+        return looks.count(change, *given)
+
+
 def test_each_other_adapter_on_the_same_part_is_one_more_look(home):
     place = Home(home)
-    assert [looks.count(place, "language", f"adapter {n}", WEEK) for n in range(3)] == [1, 2, 3]
-    assert looks.count(place, "language", "adapter 1", WEEK) == 2, "judged again: the same look"
+    assert [count(place, "language", f"adapter {n}", WEEK) for n in range(3)] == [1, 2, 3]
+    assert count(place, "language", "adapter 1", WEEK) == 2, "judged again: the same look"
     assert len(place.file(looks.FILE).read_text().splitlines()) == 3
 
 
 def test_a_part_that_shares_less_than_half_is_another_one(home):
     place = Home(home)
-    looks.count(place, "language", "first", WEEK)
+    count(place, "language", "first", WEEK)
     grown = WEEK + [f"new {n}" for n in range(20)]
     assert looks.number(place, "language", "second", grown) == 2
     assert looks.number(place, "language", "second", [*grown, "one more"]) == 1
@@ -24,6 +30,6 @@ def test_a_part_that_shares_less_than_half_is_another_one(home):
 
 def test_each_slot_has_its_own_looks_and_what_was_judged_on_is_not_readable(home):
     place = Home(home)
-    looks.count(place, "language", "first", WEEK)
-    assert looks.count(place, "speech", "second", WEEK) == 1
+    count(place, "language", "first", WEEK)
+    assert count(place, "speech", "second", WEEK) == 1
     assert "conversation" not in place.file(looks.FILE).read_text()

@@ -38,7 +38,9 @@ def test_no_row_file_however_odd_ends_in_anything_but_rows_or_a_refusal(tokenize
                 rows = found.rows
             else:
                 data = preference_preflight.check(home, keep=True)
-                found = encode_pairs(tokenizer, preference_preflight.corrections(home)[0], 128)
+                found = encode_pairs(
+                    tokenizer, preference_preflight.corrections(home.file("data"))[0], 128
+                )
                 rows = [side for pair in found.pairs for side in (pair.chosen, pair.rejected)]
             training_rows.require_usable(found, found, "again")
         except SkillError as error:
@@ -113,7 +115,7 @@ def test_pairs_that_are_the_same_once_they_are_tokens_are_left_out_and_kept_by_n
     tokenizer, home
 ):
     path = alike(home, 2)
-    train, valid, _ = preference_preflight.corrections(Home(home))
+    train, valid, _ = preference_preflight.corrections(home / "data")
     encoded, none = (encode_pairs(tokenizer, read, 64) for read in (train, valid))
     assert len(encoded.pairs) == len(encoded.rows) == 19 and encoded.total == 21
     run = runs.create(Home(home), "dpo", {})

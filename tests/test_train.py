@@ -17,6 +17,7 @@ import pytest
 import calls
 import small_runs
 from fae_training import benchmark, deployment, linux_cpu, runs, state
+from fae_training.transactions import changing
 
 HEADER = ("train", "--json", "--preset", "smoke")
 
@@ -259,8 +260,9 @@ def test_nobody_elses_copy_of_what_was_said_is_left(finished):
     home, _, _ = finished
     said = json.loads((home / "data" / "sft" / "train.jsonl").read_text().split("\n")[0])
     words = said["messages"][-1]["content"].encode()
-    holders = {p.relative_to(home).parts[0] for p in home.rglob("*") if p.is_file() and words in p.read_bytes()}  # fmt: skip
-    assert holders == {"data"}
+    holders = {str(p.relative_to(home)) for p in home.rglob("*") if p.is_file() and words in p.read_bytes()}  # fmt: skip
+    own = f"runs/{only_run(home)}/data/sft/train.jsonl"
+    assert holders == {"data/sft/train.jsonl", own}, "the run's own copy, which forgetting reaches"
 
 
 def test_the_run_says_where_each_setting_came_from_and_how_it_went(finished):
@@ -398,11 +400,16 @@ def test_an_adapter_that_changes_nothing_is_not_recommended(finished_home):
     assert refused[:2] == (3, "gate_not_passed") and active(home) == {}
 
 
+def deploy(place, run) -> None:
+    with changing(place) as change:
+        deployment.deploy(change, run)
+
+
 @pytest.fixture
 def deployed_home(finished_home):
     """The finished run is active, without having gone through the scripts."""
     place = state.Home(finished_home)
-    deployment.deploy(place, runs.find(place))
+    deploy(place, runs.find(place))
     return finished_home
 
 
@@ -430,7 +437,7 @@ def test_what_was_proposed_is_not_deployed_after_another_was_deployed_since(fini
     calls.answer("evaluate", home=home)
     calls.answer("propose", home=home)
     place = state.Home(home)
-    deployment.deploy(place, runs.find(place, copy_run(home, first, "sft-29990101-0000-aa")))
+    deploy(place, runs.find(place, copy_run(home, first, "sft-29990101-0000-aa")))
     code = calls.approval_code(home, first)
     got = calls.script("deploy", "--json", "--run", first, "--code", code, home=home)
     found = refusal(got)

@@ -3,8 +3,8 @@
 import json
 import math
 import random
+import runpy
 import shutil
-from pathlib import Path
 
 import mlx.core as mx
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 import calls
 import world
-from fae_training import consent, runs, state
+from fae_training import calling, consent, runs, state
 from fae_training.language import drift_monitor, preference_preflight
 from fae_training.language.drift_monitor import DriftMonitor
 from fae_training.session import Session
@@ -68,10 +68,13 @@ def error(home, *arguments):
 
 
 def plan(home, *arguments):
-    """What a dry run says, whole: an answer over 2,000 characters names the file that holds all of it."""
-    got = train_dpo(home, "--dry-run", *arguments).json
-    assert got["status"] == "planned", got
-    return json.loads(Path(got["full_answer"]).read_text()) if "full_answer" in got else got
+    """What a dry run says, whole: a dry run keeps no file for an answer over 2,000 characters."""
+    script = runpy.run_path(str(calls.SCRIPTS / "train_dpo.py"))
+    given = ("--home", home, "--model", calls.LANGUAGE_MODEL, "--dry-run", *arguments)
+    call = calling.read_call(script["build_parser"](), list(map(str, given)), "program")
+    planned = script["main"](call).data
+    assert planned["status"] == "planned", planned
+    return planned
 
 
 # What is refused
@@ -141,7 +144,7 @@ def test_somebody_elses_formats_are_read(home):
     ]
     planned = plan(make_home(home, rows))
     assert planned["rows"]["train"] == 3
-    train, _, _ = preference_preflight.corrections(state.Home(home))
+    train, _, _ = preference_preflight.corrections(home / "data")
     assert train.rows[0].chosen == {"role": "assistant", "content": yes}
     assert [row.prompt[-1]["role"] for row in train.rows] == ["user"] * 3
 

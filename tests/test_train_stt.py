@@ -64,7 +64,8 @@ def test_everything_else_is_heard_as_before(trained):
 
 @needs_a_voice
 def test_the_checkpoint_is_chosen_by_clips_that_judge_nothing(trained):
-    held_out = material.held_out(Home(trained[0]))
+    home = Home(trained[0])
+    held_out = material.held_out(home, home.file("data"))
     judged = {item for name in ("term_recall", "rehearsal_word_error_rate") for item in measure(trained, name)["items"]}  # fmt: skip
     assert held_out.apart and result(trained)["benchmark"]["judged_apart"]
     assert not any(item.endswith(each.audio) for item in judged for each in held_out.choose)

@@ -39,7 +39,7 @@ def record(home: Home, text: str, heard: str, pitch: int) -> None:
 
 def build(home: Home, synthesiser=None) -> tuple[material.Made, list[dict], list[dict]]:
     meta = training_clips.build(home, 6, 0, synthesiser, lambda text: None)
-    assert material.read_made(home) == meta
+    assert material.read_made(home.file("data")) == meta
     rows = [read_jsonl(home.file("data", "stt", f"{side}.jsonl")) for side in ("train", "valid")]
     return meta, *rows
 
@@ -55,7 +55,7 @@ def test_without_a_synthesiser_the_recordings_are_enough(home):
     assert meta.train == {"correction recorded": len(train)} and len(train) >= 4
     assert meta.valid == {"correction recorded": len(valid)} and len(train) + len(valid) == 8
     assert set(parts_of(valid).values()) == {CHOOSE, JUDGE}
-    assert material.held_out(home).apart
+    assert material.held_out(home, home.file("data")).apart
     assert {row["audio"] for row in train}.isdisjoint(row["audio"] for row in valid)
     assert train[0] == {
         "audio": train[0]["audio"],
@@ -123,7 +123,7 @@ def test_two_recordings_are_too_few_for_three_parts_and_are_never_judged_apart(h
     for pitch in (200, 300):
         record(home, "Call Marion.", "Call Marian.", pitch)
     build(home)
-    found = material.held_out(home)
+    found = material.held_out(home, home.file("data"))
     assert not found.apart and len(found.judge) == 1 and found.choose == found.judge
 
 
@@ -134,7 +134,10 @@ def test_what_an_earlier_version_held_out_chose_and_is_not_judged_apart(home):
     for row in valid:
         del row["part"]
     write_jsonl(home.file("data", "stt", "valid.jsonl"), valid)
-    assert not material.held_out(home).apart and material.held_out(home).judge
+    assert (
+        not material.held_out(home, home.file("data")).apart
+        and material.held_out(home, home.file("data")).judge
+    )
 
 
 def test_a_text_only_set_without_a_synthesiser_cannot_be_trained_and_says_what_to_do(home):
@@ -156,13 +159,13 @@ def test_a_text_only_set_is_spoken_in_many_voices(home):
     meta, train, _ = build(home, find_synthesiser())
     assert meta.terms == ("Marion",)
     assert meta.train["correction synthesised"] == 6
-    found = material.held_out(home)
+    found = material.held_out(home, home.file("data"))
     assert found.apart
     assert [len([e for e in part if e.terms]) for part in (found.choose, found.judge)] == [4, 8]
     assert all("Marion" in row["text"] for row in train if row["source"]["kind"] == "correction")
     timbres = [
         {each.voice.split("+")[-1] for each in part}
-        for part in (material.read_examples(home, "train"), found.choose, found.judge)
+        for part in (material.read_examples(home.file("data"), "train"), found.choose, found.judge)
     ]
     assert len(timbres[0]) >= 5 and all(timbres)
     assert not any(one & other for one, other in combinations(timbres, 2))
@@ -275,14 +278,14 @@ def test_what_was_made_is_read_as_it_was_and_a_row_that_is_none_is_named(home):
         record(home, "Call Marion.", "Call Marian.", pitch)
     _, train, valid = build(home)
     for side, rows in (("train", train), ("valid", valid)):
-        examples = material.read_examples(home, side)
+        examples = material.read_examples(home.file("data"), side)
         assert [each.as_row() for each in examples] == rows
         assert {each.part == TRAIN for each in examples} == {side == "train"}
     path = home.file("data", "stt", "valid.jsonl")
     rows = [valid[0], {name: value for name, value in valid[0].items() if name != "text"}]
     write_jsonl(path, rows)
     with pytest.raises(Failed, match=r"line 2 of .*valid\.jsonl: Example lacks 'text'"):
-        material.read_examples(home, "valid")
+        material.read_examples(home.file("data"), "valid")
 
 
 def test_a_synthesiser_that_cannot_speak_is_an_error_with_its_name():

@@ -94,11 +94,11 @@ def explain(error: SkillError) -> str:
     return f"{red}error:{plain} {error.message}\n  next: {error.hint}"
 
 
-def shortened(data: dict, home: Home, script: str) -> str:
+def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
     """`data` as one line of ASCII JSON of at most LONGEST_ANSWER characters.
 
-    When it is longer, all of it is written to results/<script>.json, which the short form names;
-    the longest values are left out first, the notes last.
+    When it is longer, all of it is written to results/<script>.json, which the short form names, unless keep is False,
+    for a dry run; the longest values are left out first, the notes last.
     """
     text = json.dumps(data)
     if len(text) <= LONGEST_ANSWER:
@@ -106,8 +106,11 @@ def shortened(data: dict, home: Home, script: str) -> str:
     full = home.file("results", f"{script}.json")
     short = dict(data)
     try:
-        write_json(full, data)
-        short["full_answer"] = str(full)
+        if keep:
+            write_json(full, data)
+        short["full_answer"] = (
+            str(full) if keep else "a dry run keeps nothing; at a terminal all is said"
+        )
     except SkillError:
         short["full_answer"] = "could not be kept"
     short["left_out"] = []

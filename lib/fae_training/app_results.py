@@ -19,7 +19,7 @@ from pathlib import Path
 
 from fae_training import app_files, app_words, fae_app, fae_versions, locks
 from fae_training.app_files import AGAIN
-from fae_training.deployment import current, fingerprint, rollback, stacks
+from fae_training.deployment import current, deployments, fingerprint, rollback
 from fae_training.errors import Failed, SkillError
 from fae_training.fae_versions import FaeApp
 from fae_training.kinds import KINDS
@@ -92,7 +92,7 @@ def publish_or_undo(home: Home, run: Run) -> InApp:
         return publish(home, run)
     except SkillError as error:
         _, active = rollback(home, KINDS[run.kind].slot, f"not put into Fae: {error.message}")
-        now = active["run"] if active else "the base model"
+        now = active.run if active else "the base model"
         message = f"{error.message}. So {run.id} was taken back and {now} is active"
         raise Failed("taken_back", message, error.hint) from error
 
@@ -111,11 +111,11 @@ def withdraw_newest(home: Home, slot: str) -> InApp | None:
 
     It comes before the decision: where it raises, nothing has changed and the rollback can be asked for again.
     """
-    stack = stacks(home).get(slot, [])
+    stack = deployments(home).get(slot, [])
     if not stack:
         return None
-    now = Run(home, stack[-2]["run"]) if len(stack) > 1 else None
-    return withdraw(home, Run(home, stack[-1]["run"]), now)
+    now = Run(home, stack[-2].run) if len(stack) > 1 else None
+    return withdraw(home, Run(home, stack[-1].run), now)
 
 
 def withdraw(home: Home, was: Run, now: Run | None) -> InApp:
@@ -411,7 +411,7 @@ def in_use(home: Home) -> dict[str, str]:
     record, found = home.read(FILE, {}) or {}, {}
     told, uses = record.get("adapters", {}), adapter_in_app()
     active = current(home, "language")
-    approved = told.get(active["run"], {}).get("path") if active else None
+    approved = told.get(active.run, {}).get("path") if active else None
     if uses and uses.path and uses.path != approved and not uses.path.endswith(OFF):
         found["language"] = (
             f"Fae uses {uses.path} by its {uses.where}; approved is {approved or 'its base model'}"

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fae_training import transactions
 from fae_training.answering import (
     LONGEST_ANSWER,
     Result,
@@ -69,7 +70,7 @@ class Call:
         self.sources = sources
         self.caller = caller
         self.home = Home(arguments.home or default_home())
-        self.terminal = caller == "person" and sys.stdout.isatty()
+        self.terminal = caller == "person" and sys.stdout.isatty() and sys.stdin.isatty()
 
     def say(self, text: str) -> None:
         """Progress for a person who waits; Fae and programs are told nothing."""
@@ -86,11 +87,13 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         stream.reconfigure(errors="replace")
     caller = _caller(argv)
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
-    home, given_home = Home(default_home()), None
+    home, given_home, keep = Home(default_home()), None, True
     script = Path(sys.argv[0]).stem
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home
+        keep = not getattr(call.arguments, "dry_run", None)
+        transactions.recover(home)
         result = main(call)
         data, text, status = result.data, result.text, result.exit_status
     except SkillError as error:
@@ -105,7 +108,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         stream = sys.stderr if data["status"] == "error" else answer_to
         write_line(to_paste(text, given_home), stream)
     else:
-        write_line(shortened(with_next_call(data), home, script), answer_to)
+        write_line(shortened(with_next_call(data), home, script, keep), answer_to)
     if caller == "program" and status and "--json" not in argv:
         # All that Fae's nightly loop reads of a script that does not exit with 0.
         write_line(text[:LONGEST_ANSWER], sys.stderr)

@@ -2,6 +2,7 @@
 
 from fae_training.errors import BadRequest, Refused
 from fae_training.state import Home, now
+from fae_training.transactions import changing
 
 SOURCES = {
     "conversations": "your conversations with Fae, to learn how you like to be answered",
@@ -41,12 +42,13 @@ def change(home: Home, grant: list[str], revoke: list[str]) -> dict:
                 f"there is no source {source!r}; the sources are {', '.join(SOURCES)}",
                 f"uv run scripts/setup.py --consent {next(iter(SOURCES))}",
             )
-    sources = dict((home.read(FILE, {}) or {}).get("sources", {}))
-    for source in grant:
-        if not granted(home, source):
-            sources[source] = {"granted_at": now(), "revoked_at": None}
-    for source in revoke:
-        before = sources.get(source, {"granted_at": None})
-        sources[source] = before | {"revoked_at": before.get("revoked_at") or now()}
-    home.write(FILE, {"sources": sources})
+    with changing(home) as change:
+        sources = dict((home.read(FILE, {}) or {}).get("sources", {}))
+        for source in grant:
+            if not granted(home, source):
+                sources[source] = {"granted_at": now(), "revoked_at": None}
+        for source in revoke:
+            before = sources.get(source, {"granted_at": None})
+            sources[source] = before | {"revoked_at": before.get("revoked_at") or now()}
+        change.write(home.file(FILE), {"sources": sources})
     return sources

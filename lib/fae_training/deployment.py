@@ -1,135 +1,161 @@
-"""What is active, and how to go back: active.json, history.jsonl, and the approval that deploying needs.
+"""What is active, and how to go back. history.jsonl decides; active.json says the same to whoever reads one file.
 
-A line in history.jsonl is the decision; active.json is what it leads to and is written after it. When a kill falls
-between the two, the next deploy or rollback brings active.json in line again. Nothing is ever deleted.
+Both are written in one change, and active.json is brought in line whenever what is active is asked for. Nothing is
+ever deleted.
 """
 
+import contextlib
 import hashlib
-import hmac
 import os
-import secrets
+import stat
+from dataclasses import dataclass
 from pathlib import Path
 
-from fae_training import locks
-from fae_training.errors import Missing, Refused
+from fae_training.errors import Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
-from fae_training.state import Home, append_jsonl, now, read_json, read_jsonl, write_json
+from fae_training.state import Home, as_json, now, read_jsonl
+from fae_training.transactions import Change, changing, is_changing, recover
 
 ACTIVE_FILE = "active.json"
 HISTORY_FILE = "history.jsonl"
-# Letters and digits that nobody confuses when they are read out.
-CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deploy that stands. `number` counts the lines of history.jsonl and names it for good.
+
+    judgement: of evaluation.mark, what it was deployed on. verified: when a fresh process loaded it and its output
+    differed from the base model's; None as long as nobody knows.
+    """
+
+    number: int
+    slot: str
+    kind: str
+    run: str
+    fingerprint: str
+    since: str
+    judgement: str | None = None
+    verified: str | None = None
 
 
 def fingerprint(adapter: Path) -> str:
-    """Which adapter this is: sixteen hexadecimal digits over the names and contents of its files."""
-    files = (
-        sorted(p for p in adapter.iterdir() if p.is_file() and not p.name.startswith("."))
-        if adapter.is_dir()
-        else []
-    )
-    if not files:
-        raise Missing("no_adapter", f"{adapter} holds no adapter", "uv run scripts/list_runs.py")
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+    """Which adapter this is: sixteen hexadecimal digits over the names and contents of all of its files.
+
+    Raises Missing where there is none, Refused for a link or what is neither file nor directory: what it leads to
+    could be changed from elsewhere.
+    """
+    digest, files = hashlib.sha256(), 0
+    for path in _all_files(adapter):
+        files += 1
+        digest.update(f"{path.relative_to(adapter)} {path.stat().st_size}\n".encode())
         with path.open("rb") as data:
             while block := data.read(1 << 20):
                 digest.update(block)
+    if not files:
+        raise Missing("no_adapter", f"{adapter} holds no adapter", "uv run scripts/list_runs.py")
     return digest.hexdigest()[:16]
 
 
-def new_approval(run: Run) -> str:
-    """A fresh code for deploying this run as it is now; an earlier code of the run no longer counts.
-
-    Only a keyed hash of it is kept, so that reading the state does not give it away.
-    """
-    letters = [secrets.choice(CODE_LETTERS) for _ in range(6)]
-    code = "".join(letters[:3]) + "-" + "".join(letters[3:])
-    mark = fingerprint(run.file("adapters"))
-    salt = secrets.token_hex(8)
-    write_json(
-        run.file("approval.json"),
-        {
-            "fingerprint": mark,
-            "salt": salt,
-            "hash": _hash(code, mark, salt),
-            "made_at": now(),
-            "used_at": None,
-        },
-    )
-    return code
-
-
-def check_approval(run: Run, code: str | None) -> dict:
-    """The approval that `code` fits. Raises Refused: no code, a wrong one, used before, or the files changed since."""
-    approval = read_json(run.file("approval.json"))
-    propose = f"uv run scripts/propose.py --run {run.id}"
-    if approval is None:
-        raise Refused("not_proposed", f"{run.id} was not proposed yet", propose)
-    if not code:
-        raise Refused(
-            "not_approved",
-            f"deploying {run.id} needs the approval code at the end of its proposal",
-            f"read {run.file('proposal.md')}, then: uv run scripts/deploy.py --code CODE",
-        )
-    if approval["fingerprint"] != fingerprint(run.file("adapters")):
-        raise Refused("changed_since", f"the files of {run.id} changed after the proposal", propose)
-    if not hmac.compare_digest(
-        approval["hash"], _hash(code.strip().upper(), approval["fingerprint"], approval["salt"])
-    ):
-        raise Refused(
-            "wrong_code",
-            f"the code does not fit the newest proposal of {run.id}",
-            f"read {run.file('proposal.md')}",
-        )
-    if approval["used_at"]:
-        raise Refused(
-            "code_used", f"this code was used on {approval['used_at']}; a code serves once", propose
-        )
-    return approval
+def _all_files(adapter: Path) -> list[Path]:
+    files, places = [], [adapter]
+    while places:
+        place = places.pop()
+        try:
+            mode = place.lstat().st_mode
+            if stat.S_ISDIR(mode):
+                places += place.iterdir()
+            elif stat.S_ISREG(mode):
+                files.append(place)
+            else:
+                raise Refused(
+                    "not_a_file",
+                    f"{place} is a link or a device; an adapter holds nothing but files",
+                    command_line("ls", "-l", place),
+                )
+        except FileNotFoundError:
+            continue
+    return sorted(files)
 
 
-def use_approval(run: Run, approval: dict) -> None:
-    write_json(run.file("approval.json"), approval | {"used_at": now()})
-
-
-def withdraw_approval(run: Run) -> None:
-    """No code fits any more, until the run is proposed again."""
-    run.file("approval.json").unlink(missing_ok=True)
-
-
-def _hash(code: str, mark: str, salt: str) -> str:
-    return hashlib.scrypt(f"{code} {mark}".encode(), salt=salt.encode(), n=2**10, r=8, p=1).hex()
-
-
-def stacks(home: Home) -> dict[str, list[dict]]:
+def deployments(home: Home) -> dict[str, list[Deployment]]:
     """For each slot what was deployed and not rolled back, oldest first: history.jsonl played from its beginning."""
-    played: dict[str, list[dict]] = {}
-    for line in read_jsonl(home.file(HISTORY_FILE)):
-        stack = played.setdefault(line["slot"], [])
-        if line["action"] == "deploy":
-            stack.append(
-                {
-                    "kind": line["kind"],
-                    "run": line["run"],
-                    "fingerprint": line["fingerprint"],
-                    "since": line["at"],
-                }
-            )
-        elif stack:
-            stack.pop()
+    recover(home)
+    played = _played(home)
+    _reconcile(home, played)
     return played
 
 
-def current(home: Home, slot: str) -> dict | None:
-    """What is active in `slot` (kind, run, fingerprint, since), None for the base model."""
-    active = home.read(ACTIVE_FILE, {}) or {}
-    for kind, entry in active.items():
-        if kind in KINDS and KINDS[kind].slot == slot:
-            return {"kind": kind} | entry
+def _played(home: Home, *further: dict) -> dict[str, list[Deployment]]:
+    """By the lines of the history, and `further` ones that are about to be added."""
+    played: dict[str, list[Deployment]] = {}
+    for number, line in enumerate([*read_jsonl(home.file(HISTORY_FILE)), *further], 1):
+        try:
+            stack = played.setdefault(line["slot"], [])
+            if line["action"] == "deploy":
+                known = {name: line[name] for name in ("slot", "kind", "run", "fingerprint")}
+                known |= {"since": line["at"], "judgement": line.get("judgement")}
+                stack.append(Deployment(number, **known))
+            elif line["action"] == "rollback" and stack:
+                stack.pop()
+            elif line["action"] == "verified" and stack:
+                stack[-1] = Deployment(**vars(stack[-1]) | {"verified": line["at"]})
+        except (KeyError, TypeError) as problem:
+            path = home.file(HISTORY_FILE)
+            raise Failed(
+                "state_corrupt",
+                f"line {number} of {path} is no decision ({type(problem).__name__}: {problem})",
+                f"look at line {number} of {path}; remove it to go on without it",
+            ) from problem
+    return played
+
+
+def _as_active(played: dict[str, list[Deployment]]) -> dict:
+    """active.json as history.jsonl says it."""
+    return {
+        top.kind: {
+            "run": top.run,
+            "fingerprint": top.fingerprint,
+            "since": top.since,
+            "verified": top.verified,
+            "adapter": f"runs/{top.run}/adapters",
+        }
+        for top in (stack[-1] for stack in played.values() if stack)
+    }
+
+
+def _reconcile(home: Home, played: dict) -> None:
+    """Write active.json anew where it says something else. Without any history it is left for a person to look at."""
+    if not played or is_changing(home) or _active_text(home) == as_json(_as_active(played)):
+        return
+    # A home that cannot be written is told about all the same.
+    with contextlib.suppress(SkillError), changing(home) as change:
+        change.write(home.file(ACTIVE_FILE), _as_active(_played(home)))
+
+
+def _active_text(home: Home) -> str | None:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if home.file(ACTIVE_FILE).is_file():
+            return home.file(ACTIVE_FILE).read_text(encoding="utf-8")
     return None
+
+
+def unexplained(home: Home) -> str | None:
+    """What active.json says without any history that it could come from; None where there is nothing of the kind."""
+    if os.path.lexists(home.file(ACTIVE_FILE)) and not _played(home):
+        if home.file(ACTIVE_FILE).is_file() and not set(home.read(ACTIVE_FILE) or {}) - {"schema"}:
+            return None
+        return (
+            f"{home.file(ACTIVE_FILE)} cannot be right: {HISTORY_FILE}, which it is made from, has no "
+            "deployment. Nothing is taken to be active"
+        )
+    return None
+
+
+def current(home: Home, slot: str) -> Deployment | None:
+    """What is active in `slot`, None for the base model."""
+    stack = deployments(home).get(slot)
+    return stack[-1] if stack else None
 
 
 def current_run(home: Home, slot: str) -> Run | None:
@@ -137,84 +163,123 @@ def current_run(home: Home, slot: str) -> Run | None:
     entry = current(home, slot)
     if entry is None:
         return None
-    run = Run(home, entry["run"])
+    run = Run(home, entry.run)
     if not run.file("adapters").is_dir():
         raise Missing(
             "active_gone",
             f"{run.id} is active but its files are gone",
-            "uv run scripts/rollback.py",
+            f"uv run scripts/rollback.py --kind {entry.kind}",
         )
     return run
 
 
-def deploy(home: Home, run: Run) -> dict | None:
-    """Make `run` the active one of its slot. Returns what it replaced."""
-    slot = KINDS[run.kind].slot
-    replaced = current(home, slot)
-    line = {"at": now(), "action": "deploy", "slot": slot, "kind": run.kind, "run": run.id}
-    _decide(home, line | {"fingerprint": fingerprint(run.file("adapters")), "replaced": replaced})
-    return replaced
+def deploy(
+    change: Change, run: Run, judgement: str | None = None
+) -> tuple[Deployment, Deployment | None]:
+    """Make `run` the active one of its slot. Returns (the deployment, what it replaces).
 
-
-def rollback(home: Home, slot: str, reason: str) -> tuple[dict, dict | None]:
-    """Go back one step in `slot`. Returns (what was active, what is active now or None for the base model)."""
-    stack = stacks(home).get(slot, [])
-    if not stack:
+    Raises Refused where it is active already: going back would have to be done twice.
+    """
+    slot, mark = KINDS[run.kind].slot, fingerprint(run.file("adapters"))
+    replaced = (_played(change.home).get(slot) or [None])[-1]
+    if replaced and replaced.run == run.id:
         raise Refused(
-            "nothing_to_undo",
-            f"the base model is active for {slot}; there is nothing to go back to",
-            "uv run scripts/list_runs.py",
+            "already_active", f"{run.id} is active already", "uv run scripts/check_status.py"
         )
-    was = stack[-1]
-    line = {
-        "at": now(),
-        "action": "rollback",
-        "slot": slot,
-        "kind": was["kind"],
-        "run": was["run"],
-        "reason": reason,
-    }
-    _decide(home, line)
-    return was, current(home, slot)
+    line = {"at": now(), "action": "deploy", "slot": slot, "kind": run.kind, "run": run.id}
+    line |= {"fingerprint": mark, "judgement": judgement}
+    played = _decide(change, line | {"replaced": replaced and replaced.run})
+    return played[slot][-1], replaced
+
+
+def rollback(
+    home: Home, slot: str, reason: str, only: Deployment | None = None
+) -> tuple[Deployment, Deployment | None]:
+    """Go back one step in `slot`. Returns (what was active, what is active now or None for the base model).
+
+    Raises Refused where nothing is deployed, and where it is not `only` that is active.
+    """
+    with changing(home) as change:
+        stack = _played(home).get(slot)
+        if not stack:
+            raise Refused(
+                "nothing_to_undo",
+                f"the base model is active for {slot}; there is nothing to go back to",
+                "uv run scripts/list_runs.py",
+            )
+        was = stack[-1]
+        if only and was.number != only.number:
+            raise Refused(
+                "no_longer_active",
+                f"{only.run} is not active any more; {was.run} is",
+                "uv run scripts/check_status.py",
+            )
+        line = {"at": now(), "action": "rollback", "slot": slot, "kind": was.kind, "run": was.run}
+        _decide(change, line | {"reason": reason})
+    return was, stack[-2] if stack[1:] else None
+
+
+def keep_verified(home: Home, checked: Deployment) -> None:
+    """Keep that a deployment was loaded and changes the output, where it is still active."""
+    with changing(home) as change:
+        stack = _played(home).get(checked.slot)
+        if stack and stack[-1].number == checked.number and not stack[-1].verified:
+            line = {"at": now(), "action": "verified", "slot": checked.slot}
+            _decide(change, line | {"kind": checked.kind, "run": checked.run})
 
 
 def last_slot(home: Home) -> str:
     """The slot of the newest deploy that still stands: what "undo the last learning update" is about."""
-    tops = [(stack[-1]["since"], slot) for slot, stack in stacks(home).items() if stack]
+    tops = [stack[-1] for stack in deployments(home).values() if stack]
     if not tops:
         raise Refused(
             "nothing_to_undo",
             "nothing is deployed; every model is the base model",
             "uv run scripts/list_runs.py",
         )
-    return max(tops)[1]
+    return max(tops, key=lambda top: top.number).slot
 
 
-def _decide(home: Home, line: dict) -> None:
-    """Add the line and bring active.json in line, one script at a time."""
-    # The lock is on the directory: the one on history.jsonl is taken by each line that is added.
-    with locks.exclusive(home.directory(), os.O_RDONLY):
-        append_jsonl(home.file(HISTORY_FILE), line)
-        _write_active(home)
+def _decide(change: Change, line: dict) -> dict[str, list[Deployment]]:
+    """Add the line to the history, and what follows from it to active.json. Returns the deployments that then stand."""
+    home = change.home
+    played = _played(home, line)
+    change.append(home.file(HISTORY_FILE), line)
+    change.write(home.file(ACTIVE_FILE), _as_active(played))
+    return played
 
 
-def _write_active(home: Home) -> None:
-    """active.json as history.jsonl says it."""
-    active = {}
-    for stack in stacks(home).values():
-        if stack:
-            entry = {name: value for name, value in stack[-1].items() if name != "kind"}
-            active[stack[-1]["kind"]] = entry | {"adapter": f"runs/{entry['run']}/adapters"}
-    home.write(ACTIVE_FILE, active)
+def was_deployed(run: Run) -> bool:
+    """Whether it ever was, also when it was rolled back since: a rollback of another may bring it back."""
+    recover(run.home)
+    return any(
+        line.get("action") == "deploy" and line.get("run") == run.id
+        for line in read_jsonl(run.home.file(HISTORY_FILE))
+    )
 
 
-def compared_with_another(run: Run, compared: str | None) -> str | None:
+def compared_with_another(
+    run: Run, compared: str | None, compared_fingerprint: str | None
+) -> str | None:
     """Another model may have been deployed after this run was scored: then the comparison is not with today's."""
     active = current(run.home, KINDS[run.kind].slot)
-    running = active["run"] if active else None
-    if running in (compared, run.id):
+    name = active.run if active else "the base model"
+    if active and active.run == run.id:
         return None
-    return f"it was compared with {compared or 'the base model'}, but {running or 'the base model'} runs now"
+    if (active and active.run) != compared:
+        return f"it was compared with {compared or 'the base model'}, but {name} runs now"
+    if active and compared_fingerprint != active_fingerprint(run.home, active.slot):
+        return f"it was compared with {name} as it was then, and the files of {name} are others now"
+    return None
+
+
+def active_fingerprint(home: Home, slot: str) -> str | None:
+    """Of the files of what is active, as they are now; None for the base model and where they are gone."""
+    active = current(home, slot)
+    try:
+        return active and fingerprint(Run(home, active.run).file("adapters"))
+    except Missing:
+        return None
 
 
 def check_unchanged(run: Run, mark: str) -> None:

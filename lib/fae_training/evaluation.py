@@ -1,5 +1,7 @@
 """The judgement of a run, as evaluation.json keeps it. Deploying and proposing judge again by the measures."""
 
+import hashlib
+import json
 import re
 from dataclasses import asdict, dataclass
 
@@ -10,7 +12,8 @@ from fae_training.errors import Missing, Refused
 from fae_training.gate import NOT_ENOUGH, PASS, Decision
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
-from fae_training.state import now, read_json, read_jsonl, write_json
+from fae_training.state import now, read_json, read_jsonl
+from fae_training.transactions import Change, changing
 
 FILE = "evaluation.json"
 # "Iter 20: Val loss 2.1", as mlx-lm prints it, and "step=20 ... val_loss=2.1", as our worker does.
@@ -44,32 +47,44 @@ def read(run: Run) -> Evaluation | None:
     return records.read(Evaluation, kept, str(run.file(FILE)), remedy)
 
 
-def make(run: Run) -> Evaluation:
-    """Judge a run by what its scoring measured, count the look, and write evaluation.json.
+def make(run: Run, measured_again: Benchmark | None = None) -> Evaluation:
+    """Judge a run by what its scoring measured, count the look, and write evaluation.json, all in one change.
 
-    Raises Refused where the adapter changed since it was measured, Missing where nothing says how the run went.
+    measured_again: what another scoring has just found; it takes the place of what is in train_metrics.json. Raises
+    Refused where the adapter changed since it was measured, Missing where nothing says how the run went.
     """
-    measured = benchmark.of_run(run)
+    with changing(run.home) as change:
+        if measured_again:
+            result = (run.result() or {}) | {"benchmark": asdict(measured_again)}
+            change.write(run.file("train_metrics.json"), result)
+        found = _judge(change, run, measured_again or benchmark.of_run(run))
+        change.write(run.file(FILE), asdict(found))
+    return found
+
+
+def _judge(change: Change, run: Run, measured: Benchmark | None) -> Evaluation:
     if measured is None:
         source, decision = _from_progress(run)
-        found = Evaluation(run.id, run.kind, now(), source, decision, None)
-    else:
-        check_unchanged(run, measured.fingerprint)
-        look = looks.count(
-            run.home, KINDS[run.kind].slot, measured.fingerprint, _judged_items(measured)
-        )
-        found = Evaluation(
-            run.id,
-            run.kind,
-            now(),
-            "train_metrics.json",
-            _decide(run, measured, look),
-            measured.fingerprint,
-            tuple(map(plain_words.of_figure, measured.figures)),
-            measured.notes,
-        )
-    write_json(run.file(FILE), asdict(found))
-    return found
+        return Evaluation(run.id, run.kind, now(), source, decision, None)
+    check_unchanged(run, measured.fingerprint)
+    look = looks.count(change, KINDS[run.kind].slot, measured.fingerprint, _judged_items(measured))
+    return Evaluation(
+        run.id,
+        run.kind,
+        now(),
+        "train_metrics.json",
+        _decide(run, measured, look),
+        measured.fingerprint,
+        tuple(map(plain_words.of_figure, measured.figures)),
+        measured.notes,
+    )
+
+
+def mark(run: Run) -> str:
+    """Which judgement a run has: sixteen hexadecimal digits over what was measured and what followed from it."""
+    kept = read(run)
+    judged = [(run.result() or {}).get("benchmark"), kept and asdict(kept.decision)]
+    return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def require_pass(run: Run) -> Evaluation:
@@ -85,7 +100,7 @@ def require_pass(run: Run) -> Evaluation:
     if measured is None:
         raise Refused("gate_not_passed", f"{run.id} was never compared with another model", again)
     check_unchanged(run, measured.fingerprint)
-    if stale := compared_with_another(run, measured.current_run):
+    if stale := _compared_with_another(run, measured):
         raise Refused("compared_with_another", f"{run.id}: {stale}", f"{again} --rescore")
     decision = _decide(run, measured, kept.decision.look)
     for judged in (kept.decision, decision):
@@ -96,6 +111,10 @@ def require_pass(run: Run) -> Evaluation:
                 "uv run scripts/list_runs.py",
             )
     return kept
+
+
+def _compared_with_another(run: Run, measured: Benchmark) -> str | None:
+    return compared_with_another(run, measured.current_run, measured.current_fingerprint)
 
 
 def _judged_items(measured: Benchmark) -> list[str]:
@@ -110,7 +129,7 @@ def _judged_items(measured: Benchmark) -> list[str]:
 
 def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
     decision = gate.decide(measured, look)
-    if stale := compared_with_another(run, measured.current_run):
+    if stale := _compared_with_another(run, measured):
         reasons = (*decision.reasons, f"{stale}: use --rescore.")
         decision = gate.Decision(
             NOT_ENOUGH, reasons, look, decision.comparisons, decision.score, decision.previous_score

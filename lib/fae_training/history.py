@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fae_training import evaluation
+from fae_training import approval, evaluation
 from fae_training.deployment import HISTORY_FILE, current
 from fae_training.errors import SkillError
 from fae_training.evaluation import Evaluation
@@ -100,7 +100,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
         resumed=tuple(run.record.get("resumed_at", [])),
         verdict=verdict,
         evaluation=judged,
-        proposed=run.file("approval.json").exists(),
+        proposed=run.file(approval.FILE).exists(),
         rejected=rejected,
         deployed=used,
     )
@@ -126,7 +126,7 @@ def periods(home: Home) -> dict[str, tuple[Deployed, ...]]:
             ends(before, line["at"], f"replaced by {line['run']}")
             stack.append(line["run"])
             begins(line["run"], line["at"])
-        elif stack:
+        elif line["action"] == "rollback" and stack:
             ends(stack.pop(), line["at"], line.get("reason", ""))
             begins(stack[-1] if stack else None, line["at"])
     return {run: tuple(times) for run, times in found.items()}
@@ -136,4 +136,4 @@ def now_in_use(home: Home) -> dict[str, str | None]:
     """For each slot the run that is deployed, None for the original model."""
     slots = dict.fromkeys(kind.slot for kind in KINDS.values())
     active = {slot: current(home, slot) for slot in slots}
-    return {slot: entry["run"] if entry else None for slot, entry in active.items()}
+    return {slot: entry.run if entry else None for slot, entry in active.items()}

@@ -5,15 +5,17 @@ person at a terminal) or answers at once.
 """
 
 import argparse
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from fae_training import consent, runs, settings, worker
+from fae_training import approval, consent, provenance, runs, settings, training_rows, worker
 from fae_training.calling import Call, Parser, Result, parser
-from fae_training.errors import BadRequest, Failed, Refused, command_line
+from fae_training.conversations import purge
+from fae_training.errors import BadRequest, Failed, Refused, SkillError, command_line
 from fae_training.kinds import KINDS, Kind
 from fae_training.preflight import Preflight
 from fae_training.processes import start
@@ -21,6 +23,7 @@ from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
 from fae_training.state import now
+from fae_training.transactions import changing
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def main(call: Call, training: Training) -> Result:
         task = call.arguments.task or "train"
         return worker.work(run, task, getattr(training, task))
     consent.require(call.home, kind.consent)
+    if not call.arguments.dry_run:
+        purge.complete(call.home)
     if call.arguments.resume:
         return _resume(call, training)
     found = training.prepare(call, settings.resolve(call, kind))
@@ -84,8 +89,23 @@ def main(call: Call, training: Training) -> Result:
             call.home, kind.name, record | {"caller": call.caller} | found.as_record()
         )
         runs.name_holder(lock, run.id)
+        _take_rows(run)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)
+
+
+def _take_rows(run: Run) -> None:
+    """The run's own copy of what it learns and is judged by; the run goes again where that cannot be had."""
+    if run.kind not in training_rows.KINDS:
+        return
+    try:
+        # Preference training looks at conversations too, to see that nothing is forgotten.
+        provenance.take_rows(run, training_rows.KINDS if run.kind == "dpo" else (run.kind,))
+        provenance.require_taken(run)
+    except SkillError:
+        if run.record["status"] == "queued" and not run.record.get("resumed_at"):
+            shutil.rmtree(run.directory, ignore_errors=True)
+        raise
 
 
 def _resume(call: Call, training: Training) -> Result:
@@ -99,6 +119,7 @@ def _resume(call: Call, training: Training) -> Result:
             f"{run.id} is going on ({status}), so there is nothing to resume",
             "uv run scripts/check_status.py --follow",
         )
+    approval.require_changeable(run)
     preset = run.settings["preset"]
     if status == "completed":
         # Its schedule ended with its last step, so more steps are another run.
@@ -137,10 +158,16 @@ def _resume(call: Call, training: Training) -> Result:
             f"{run.id} would go on with its own settings; it was stopped at step {step} of {run.settings['steps']}.",
         )
     with runs.locked(call.home, run.id) as lock:
+        with changing(call.home) as change:
+            approval.require_changeable(run)
+            run.change(
+                change,
+                status="queued",
+                resumed_at=[*run.record.get("resumed_at", []), now()],
+                error=None,
+            )
         run.file("cancel").unlink(missing_ok=True)
-        run.update(
-            status="queued", resumed_at=[*run.record.get("resumed_at", []), now()], error=None
-        )
+        _take_rows(run)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)
 

@@ -8,6 +8,7 @@ its parent has closed it.
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,16 +16,32 @@ LONGEST_NAME = 100  # bytes of the file that may name its holder
 
 
 @contextlib.contextmanager
-def exclusive(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
+def exclusive(
+    path: Path, flags: int = os.O_RDWR | os.O_CREAT, patience_s: float | None = None
+) -> Iterator[int]:
     """Wait for the lock on `path` and hold it; yields the descriptor, opened with `flags`. Raises
-    OSError.
+    OSError, after `patience_s` a TimeoutError.
     """
     descriptor = os.open(path, flags, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if patience_s is None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        else:
+            _take_within(descriptor, patience_s)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _take_within(descriptor: int, patience_s: float) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise TimeoutError(f"the lock was not free within {patience_s} s") from None
+            time.sleep(0.002)
 
 
 def try_exclusive(path: Path) -> int | None:

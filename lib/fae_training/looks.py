@@ -7,7 +7,8 @@ counts as a look at the same part when it holds at least half of what is judged 
 import hashlib
 from collections.abc import Iterable
 
-from fae_training.state import Home, append_jsonl, now, read_jsonl
+from fae_training.state import Home, now, read_jsonl
+from fae_training.transactions import Change
 
 FILE = "looks.jsonl"
 SAME_PART = 0.5
@@ -26,9 +27,9 @@ def number(home: Home, slot: str, adapter: str, items: Iterable[str]) -> int:
     return 1 + len(others)
 
 
-def count(home: Home, slot: str, adapter: str, items: Iterable[str]) -> int:
-    """The same, and kept, so that the next one counts it."""
-    marks = _marks(items)
+def count(change: Change, slot: str, adapter: str, items: Iterable[str]) -> int:
+    """The same, and kept as a part of `change`, so that the next one counts it."""
+    marks, home = _marks(items), change.home
     look = number(home, slot, adapter, items)
     kept = any(
         line["slot"] == slot and line["adapter"] == adapter and set(line["items"]) == marks
@@ -36,7 +37,7 @@ def count(home: Home, slot: str, adapter: str, items: Iterable[str]) -> int:
     )
     if not kept:
         line = {"at": now(), "slot": slot, "adapter": adapter, "items": sorted(marks)}
-        append_jsonl(home.file(FILE), line)
+        change.append(home.file(FILE), line)
     return look
 
 

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from statistics import NormalDist, fmean, stdev
 
-from fae_training import plain_words, records
+from fae_training import approval, plain_words, records
 from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Example, Measure
-from fae_training.deployment import current, withdraw_approval
+from fae_training.deployment import current
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.evaluation import Evaluation
 from fae_training.gate import BETTER, Decision
@@ -20,7 +20,8 @@ from fae_training.intervals import t_quantile
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
 from fae_training.runs import Run, all_runs
-from fae_training.state import Home, now, read_json, read_jsonl, write_json
+from fae_training.state import Home, now, read_json, read_jsonl
+from fae_training.transactions import changing
 
 REJECTED_FILE = "proposal_rejected.json"
 SHOWN = 5
@@ -156,7 +157,7 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
         verdict=plain_words.in_one_sentence(judged.decision),
         learned=learned(run),
         model=(run.record.get("model") or {}).get("id"),
-        replaces=active["run"] if active else None,
+        replaces=active.run if active else None,
         decision=judged.decision,
         judged_on=_judged_on(judged.decision),
         bars=tuple(_bars(measure) for measure in measured.measures if measure.role != REPORT),
@@ -279,8 +280,8 @@ def _cost(run: Run) -> Cost:
 
 def newest_proposed(home: Home, kind: str | None) -> Run | None:
     """The run of the newest proposal that still stands: what a person means who says only yes or no."""
-    proposed = [run for run in all_runs(home, kind) if run.file("approval.json").exists()]
-    return max(proposed, key=lambda run: run.file("approval.json").stat().st_mtime, default=None)
+    proposed = [run for run in all_runs(home, kind) if run.file(approval.FILE).exists()]
+    return max(proposed, key=lambda run: run.file(approval.FILE).stat().st_mtime, default=None)
 
 
 def rejection(run: Run) -> Rejection | None:
@@ -294,7 +295,7 @@ def rejection(run: Run) -> Rejection | None:
 
 def is_rejected(run: Run) -> bool:
     """Whether the person said no and the run was not proposed again: a proposal that stands has an approval."""
-    return run.file(REJECTED_FILE).exists() and not run.file("approval.json").exists()
+    return run.file(REJECTED_FILE).exists() and not run.file(approval.FILE).exists()
 
 
 def reject(run: Run, reason: str) -> Rejection:
@@ -307,23 +308,24 @@ def reject(run: Run, reason: str) -> Rejection:
         raise BadRequest(
             "no_reason", "the reason is empty", "repeat what the person said, or give 'no'"
         )
-    if not run.file("approval.json").exists():
-        already = " was already turned down" if is_rejected(run) else " was not proposed"
-        raise Missing(
-            "not_proposed",
-            f"{run.id}{already}, so there is nothing to say no to",
-            f"uv run scripts/propose.py --run {run.id}",
-        )
-    active = current(run.home, KINDS[run.kind].slot)
-    if active and active["run"] == run.id:
-        raise Refused(
-            "in_use",
-            f"{run.id} is in use already; to go back to what was there before, undo it",
-            f"uv run scripts/rollback.py --kind {run.kind}",
-        )
-    approval = read_json(run.file("approval.json")) or {}
-    # First: a no that is cut off here has no reason, but the code is gone.
-    withdraw_approval(run)
-    found = Rejection(run.id, now(), said[:LONGEST_REASON], approval.get("fingerprint"))
-    write_json(run.file(REJECTED_FILE), asdict(found))
+    with changing(run.home) as change:
+        if not run.file(approval.FILE).exists():
+            already = " was already turned down" if is_rejected(run) else " was not proposed"
+            raise Missing(
+                "not_proposed",
+                f"{run.id}{already}, so there is nothing to say no to",
+                f"uv run scripts/propose.py --run {run.id}",
+            )
+        active = current(run.home, KINDS[run.kind].slot)
+        if active and active.run == run.id:
+            raise Refused(
+                "in_use",
+                f"{run.id} is in use already; to go back to what was there before, undo it",
+                f"uv run scripts/rollback.py --kind {run.kind}",
+            )
+        proposed = approval.read(run)
+        # First: a no that is cut off here has no reason, but the code is gone.
+        approval.withdraw(run)
+        found = Rejection(run.id, now(), said[:LONGEST_REASON], proposed and proposed.fingerprint)
+        change.write(run.file(REJECTED_FILE), asdict(found))
     return found

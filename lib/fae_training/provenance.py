@@ -1,26 +1,76 @@
 """The exported data of a kind, as the front process sees it: is it there, is it sound, how much, and which is it."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from fae_training import training_rows
 from fae_training.capabilities import suite
-from fae_training.errors import Missing
+from fae_training.errors import Missing, Refused
 from fae_training.preflight import Data
 from fae_training.runs import Run
-from fae_training.state import Home, read_json, read_jsonl, write_json
+from fae_training.state import (
+    Home,
+    make_directory,
+    read_json,
+    read_jsonl,
+    sync_file,
+    unwritable,
+    write_json,
+)
 from fae_training.training_rows import Problem, RowsRead
+from fae_training.transactions import changing
 
 SOURCES_FILE = "sources.json"
 LEFT_OUT = "rows_left_out"
 
 
-def read(home: Home, kind: str) -> tuple[RowsRead, RowsRead]:
-    """(rows to train on, rows held out) of data/<kind>/. Raises Missing when a file cannot be read."""
+def rows_of(run: Run) -> Path:
+    """The directory with the rows that a run works on, by kind: its own copy, or data/ for a run of an earlier version
+    and for a kind that makes its rows itself.
+    """
+    own = run.file("data")
+    return own if own.is_dir() else run.home.file("data")
+
+
+def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
+    """Copy the rows of `kinds` into the run, so that nothing that happens to data/ reaches it. Once: a copy is kept.
+
+    Copied, not linked: a file that is written to in place would change under the run. Raises Failed.
+    """
+    if run.file("data").is_dir():
+        return
+    half = make_directory(run.file(".data"))
+    try:
+        for kind in kinds:
+            for name in ("train.jsonl", "valid.jsonl", "meta.json"):
+                source = run.home.file("data", kind, name)
+                if source.is_file():
+                    copy = make_directory(half / kind) / name
+                    shutil.copyfile(source, copy)
+                    copy.chmod(0o600)
+                    sync_file(copy)
+        half.replace(run.file("data"))
+    except OSError as error:
+        raise unwritable(run.file("data"), error) from error
+
+
+def require_taken(run: Run) -> None:
+    """Raises Refused where the rows that a run took are not those that it was asked to learn."""
+    expected = run.record.get("data_fingerprint")
+    if (found := fingerprint(rows_of(run), run.kind)) != expected:
+        raise Refused(
+            "data_changed",
+            f"the rows of {run.id} changed while it began: their fingerprint is {found}, expected {expected}",
+            "run the same command again",
+        )
+
+
+def read(place: Path, kind: str) -> tuple[RowsRead, RowsRead]:
+    """(rows to train on, rows held out) of <kind>/ in `place`. Raises Missing when a file cannot be read."""
     train, valid = (
-        training_rows.read(home.file("data", kind, f"{side}.jsonl"), kind)
-        for side in ("train", "valid")
+        training_rows.read(place / kind / f"{side}.jsonl", kind) for side in ("train", "valid")
     )
     return train, valid
 
@@ -31,7 +81,7 @@ def check(home: Home, kind: str, export: str, keep: bool) -> Data:
     Rows that cannot be used are named in the notes and, with `keep`, in data/<kind>/meta.json. `export` is the command
     that makes the data. Raises Missing where there is no row to train on, and as training_rows.require_usable does.
     """
-    train, valid = read(home, kind)
+    train, valid = read(home.file("data"), kind)
     left_out = note_left_out(home, kind, train, valid) if keep else _by_side(train, valid)
     found = describe(home, kind, export, train, valid)
     training_rows.require_usable(train, valid, export)
@@ -64,7 +114,7 @@ def describe(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRea
         notes.append(
             "nothing is held out: the last step counts as the best one, and the run cannot be judged"
         )
-    mark = fingerprint(home, kind)
+    mark = fingerprint(home.file("data"), kind)
     meta = read_json(home.file("data", kind, "meta.json")) or {}
     # What the export said of its rows holds for these when they are the same and all are used.
     exported = meta.get("data_fingerprint", mark) == mark
@@ -77,12 +127,12 @@ def describe(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRea
     )
 
 
-def fingerprint(home: Home, kind: str) -> str:
-    """Of the bytes of train.jsonl and valid.jsonl."""
+def fingerprint(place: Path, kind: str) -> str:
+    """Of the bytes of train.jsonl and valid.jsonl of <kind>/ in `place`."""
     digest = hashlib.sha256()
     for side in ("train", "valid"):
         try:
-            with home.file("data", kind, f"{side}.jsonl").open("rb") as file:
+            with (place / kind / f"{side}.jsonl").open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
         except FileNotFoundError:
@@ -94,13 +144,14 @@ def note_left_out(home: Home, kind: str, train, valid) -> dict[str, list[dict]]:
     """Keep which rows cannot be used in data/<kind>/meta.json, beside what the export wrote there. Returns them by side."""
     found = _by_side(train, valid)
     path = home.file("data", kind, "meta.json")
-    meta = read_json(path) or {}
-    kept = meta.pop(LEFT_OUT, None)
-    if any(found.values()):
-        if kept != found:
-            write_json(path, meta | {LEFT_OUT: found})
-    elif kept is not None:
-        write_json(path, meta)
+    with changing(home) as change:
+        meta = read_json(path) or {}
+        kept = meta.pop(LEFT_OUT, None)
+        if any(found.values()):
+            if kept != found:
+                change.write(path, meta | {LEFT_OUT: found})
+        elif kept is not None:
+            change.write(path, meta)
     return found
 
 
@@ -117,7 +168,10 @@ def settle(run: Run, train, valid, export: str) -> list[str]:
     train and valid are language.rows.EncodedFile or preference_batches.EncodedPairs. Raises Missing when too few of
     them can be used.
     """
-    left_out = note_left_out(run.home, run.kind, train, valid)
+    if fingerprint(run.home.file("data"), run.kind) == run.record.get("data_fingerprint"):
+        left_out = note_left_out(run.home, run.kind, train, valid)
+    else:  # data/ holds others by now
+        left_out = _by_side(train, valid)
     if any(left_out.values()):
         run.update(**{LEFT_OUT: left_out})
     training_rows.require_usable(train, valid, export)
@@ -126,7 +180,7 @@ def settle(run: Run, train, valid, export: str) -> list[str]:
 
 def keep_sources(run: Run) -> None:
     """Keep the ids of the records that a run learns from, so that forgetting one later finds the run."""
-    path = run.home.file("data", run.kind, "train.jsonl")
+    path = rows_of(run) / run.kind / "train.jsonl"
     write_json(run.file(SOURCES_FILE), {"ids": sorted(_source_ids(path, run.kind))})
 
 

@@ -4,17 +4,18 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from fae_training import linux_cpu, records
 from fae_training.benchmark import Benchmark
-from fae_training.deployment import fingerprint
+from fae_training.deployment import active_fingerprint, current, fingerprint
 from fae_training.errors import Cancelled, Failed, command_line
 from fae_training.fit_settings import FitResult
+from fae_training.kinds import KINDS
 from fae_training.processes import start
 from fae_training.runs import Run
-from fae_training.state import read_json, write_json
+from fae_training.state import read_json
 
 
 @dataclass(frozen=True)
@@ -79,18 +80,16 @@ def scored(
     The process holds `lock` for as long as it lives. Raises Failed, and Cancelled when should_stop says so or somebody
     cancels the run.
     """
-    mark = fingerprint(run.file("adapters"))
+    mark, slot = fingerprint(run.file("adapters")), KINDS[run.kind].slot
+    active, active_mark = current(run.home, slot), active_fingerprint(run.home, slot)
     if score:
         found = score()
     else:
         told = _fresh_process(run, "score", None, should_stop, lock)
         found = records.read(Benchmark, told, str(run.file("score.json")), "report this")
-    return replace(found, fingerprint=mark)
-
-
-def keep_benchmark(run: Run, found: Benchmark) -> None:
-    """Write it into the run's train_metrics.json."""
-    write_json(run.file("train_metrics.json"), (run.result() or {}) | {"benchmark": asdict(found)})
+    if found.current_run != (active and active.run):
+        active_mark = None  # another was deployed meanwhile: which files were measured is not known
+    return replace(found, fingerprint=mark, current_fingerprint=active_mark)
 
 
 def verify(run: Run, timeout_s: float) -> Verification | None:

@@ -8,6 +8,7 @@ reused process id nor a restart of the machine can make a dead run look alive.
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import string
@@ -19,9 +20,10 @@ from datetime import datetime
 from pathlib import Path
 
 from fae_training import locks
-from fae_training.errors import Busy, Missing
+from fae_training.errors import Busy, Missing, Refused, command_line
 from fae_training.kinds import KINDS
-from fae_training.state import Home, make_directory, read_json, write_json
+from fae_training.state import Home, make_directory, read_json
+from fae_training.transactions import Change, changing
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
@@ -29,12 +31,27 @@ ENDED = ("completed", "failed", "cancelled", "interrupted")
 PROGRESS_FILE = "progress.json"
 # Where a training saves: whoever waits for adapters/ (later Fae does) must not find what a stopped one got to.
 ADAPTERS, STOPPED = "adapters", "stopped"
+# A name and no path; what begins with a dot is a temporary file.
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 class Run:
     """One training, in runs/<id>/. Only its worker writes run.json once it has started."""
 
     def __init__(self, home: Home, run_id: str):
+        """Raises Refused for what is no id but a path, and for a directory that is a link."""
+        if not _ID.fullmatch(run_id):
+            raise Refused(
+                "bad_run_id",
+                f"{run_id!r} is no run id; expected one such as sft-20261122-0914-k3",
+                "uv run scripts/list_runs.py",
+            )
+        if home.file("runs", run_id).is_symlink():
+            raise Refused(
+                "linked_run",
+                f"{home.file('runs', run_id)} is a link; a run is a directory of its own",
+                command_line("ls", "-l", home.file("runs", run_id)),
+            )
         self.home = home
         self.id = run_id
         self.directory = home.file("runs", run_id)
@@ -49,8 +66,14 @@ class Run:
         return self.directory.joinpath(*parts)
 
     def update(self, **fields) -> None:
+        with changing(self.home) as change:
+            self.change(change, **fields)
+
+    def change(self, change: Change, **fields) -> None:
+        """The same as a part of `change`: to what run.json holds now."""
+        self.refresh()
         self.record |= fields
-        write_json(self.file("run.json"), self.record)
+        change.write(self.file("run.json"), self.record)
 
     def refresh(self) -> None:
         """Read again what its worker may have written."""
@@ -120,18 +143,20 @@ def create(home: Home, kind: str, record: dict) -> Run:
 def all_runs(home: Home, kind: str | None = None) -> list[Run]:
     """Every run, oldest first."""
     directory = home.file("runs")
-    names = (
-        [p.name for p in directory.iterdir() if (p / "run.json").is_file()]
-        if directory.is_dir()
-        else []
-    )
+    names = [p.name for p in directory.iterdir() if is_run(p)] if directory.is_dir() else []
     runs = [Run(home, name) for name in names]
     runs.sort(key=lambda run: (run.record.get("created_at", ""), run.id))
     return [run for run in runs if kind in (None, run.kind)]
 
 
+def is_run(path: Path) -> bool:
+    """Whether a directory in runs/ is a run; a link is none, nor is what is named as no run can be."""
+    named = _ID.fullmatch(path.name) and not path.is_symlink()
+    return bool(named) and (path / "run.json").is_file()
+
+
 def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
-    """The run of that id; "latest" is the newest, of `kind` where one is named. Raises Missing."""
+    """The run of that id; "latest" is the newest, of `kind` where one is named. Raises Missing, and Refused as Run."""
     runs = all_runs(home, kind)
     if run_id in ("latest", None):
         if runs:
@@ -143,6 +168,7 @@ def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
             f"there is no run{what} in {home.path}",
             f"uv run scripts/{script} --preset light",
         )
+    Run(home, run_id)  # what is no id, or a link, is said to be that
     for run in runs:
         if run.id == run_id:
             return run
@@ -174,8 +200,8 @@ def take_lock(home: Home, run_id: str) -> int:
 
 
 def _has_ended(home: Home, run_id: str) -> bool:
-    record = read_json(home.file("runs", run_id, "run.json")) or {}
-    return record.get("status") in ENDED
+    path = home.file("runs", run_id)
+    return is_run(path) and Run(home, run_id).record.get("status") in ENDED
 
 
 @contextlib.contextmanager
@@ -201,7 +227,7 @@ def holder(home: Home) -> str | None:
 def going_on(home: Home) -> Run | None:
     """The run that holds the lock, None when the lock is free or its holder has no run yet."""
     name = holder(home)
-    if name is None or not home.file("runs", name, "run.json").exists():
+    if name is None or not is_run(home.file("runs", name)):
         return None
     return Run(home, name)
 

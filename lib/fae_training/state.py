@@ -9,17 +9,19 @@ import contextlib
 import errno
 import json
 import os
+import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
 
 from fae_training import locks
 from fae_training.errors import Failed, Missing, command_line
 
 SCHEMA = 1
-T = TypeVar("T")
+# What tempfile.mkstemp makes of a name in temporary_file().
+_TEMPORARY = re.compile(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
 
 
 def default_home() -> Path:
@@ -63,7 +65,7 @@ def make_directory(path: Path) -> Path:
         if not path.is_dir():
             raise NotADirectoryError(f"{path} is a file")
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     return path
 
 
@@ -75,7 +77,7 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     """
     try:
         # Some editors put a mark before the text (utf-8-sig).
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
+        data = json.loads(read_bytes(path).decode("utf-8-sig"))
     except FileNotFoundError:
         return default
     except OSError as error:
@@ -106,7 +108,12 @@ def _set_aside(path: Path, what: str) -> Failed:
 
 def write_json(path: Path, data: dict) -> None:
     """`data` at `path`, atomically and 0600, with the schema number added."""
-    write_text(path, json.dumps({"schema": SCHEMA} | data, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, as_json(data))
+
+
+def as_json(data: dict) -> str:
+    """The text of a JSON file of the state, with the schema number added."""
+    return json.dumps({"schema": SCHEMA} | data, indent=1, ensure_ascii=False) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -128,6 +135,25 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     A disk that is full or a directory that cannot be written is a Failed that names the path.
     """
+    with temporary_file(path) as temporary:
+        yield temporary
+        sync_file(temporary)
+        temporary.replace(path)
+    try:
+        sync_directory(path.parent)
+    except OSError as error:
+        raise Failed(
+            "not_confirmed",
+            f"{path} was written, but the disk did not confirm it: {error.strerror or error}",
+            command_line("df", "-h", path.parent),
+        ) from error
+
+
+@contextlib.contextmanager
+def temporary_file(path: Path) -> Iterator[Path]:
+    """A file beside `path` that is to become it, 0600; removed at the end where it did not. An OSError meanwhile is a
+    Failed that names the path.
+    """
     make_directory(path.parent)
     temporary = None
     try:
@@ -135,15 +161,24 @@ def atomic_file(path: Path) -> Iterator[Path]:
         os.close(handle)  # mkstemp makes it 0600
         temporary = Path(name)
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def sweep(directory: Path) -> None:
+    """Remove the temporary files of writers that were killed; the caller knows that nobody writes there."""
+    for path in directory.glob(".*.*") if directory.is_dir() else ():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
+def sync_file(path: Path) -> None:
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
 
 
 def sync_directory(directory: Path) -> None:
@@ -169,7 +204,7 @@ def append_jsonl(path: Path, row: dict) -> None:
             if os.write(handle, line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def _drop_unfinished_line(handle: int) -> None:
@@ -185,7 +220,7 @@ def read_jsonl(path: Path) -> list[dict]:
     """The objects in `path`, [] when there is none. A last line cut off by a kill is left out."""
     try:
         # Not splitlines(): it also splits at the line separators that a JSON text may hold.
-        lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
+        lines = read_bytes(path).removesuffix(b"\n").split(b"\n")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -205,15 +240,36 @@ def read_jsonl(path: Path) -> list[dict]:
     return rows
 
 
+def read_lines(path: Path) -> str:
+    """The whole lines of a text file, "" where there is none. A last line cut off by a kill is left out."""
+    try:
+        content = read_bytes(path)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return content[: content.rfind(b"\n") + 1].decode()
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a regular file. Raises OSError for a pipe or a device, which would never end, and a directory."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    with open(handle, "rb") as file:
+        return file.read()
+
+
 def _unreadable(path: Path, error: OSError) -> Failed | Missing:
     if isinstance(error, NotADirectoryError):  # the state directory is a file
-        return _unwritable(path, error)
+        return unwritable(path, error)
     return Failed(
         "state_unreadable", f"{path} cannot be read: {error}", command_line("ls", "-l", path)
     )
 
 
-def _unwritable(path: Path, error: OSError) -> Failed | Missing:
+def unwritable(path: Path, error: OSError) -> Failed | Missing:
     if isinstance(error, PermissionError | NotADirectoryError) or error.errno == errno.EROFS:
         return Missing(
             "home_not_writable",

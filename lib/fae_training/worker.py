@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import consent, linux_cpu, models, provenance, runs
+from fae_training import consent, linux_cpu, models, provenance, runs, state, training_rows
 from fae_training.calling import Result
 from fae_training.errors import Cancelled, Failed, SkillError, command_line
 from fae_training.kinds import KINDS
@@ -59,10 +59,14 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
         consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
         models.check_unchanged(run.record)
         run.set_aside()
-        provenance.keep_sources(run)
+        state.sweep(run.file(runs.STOPPED))  # of a worker that was killed
+        if run.kind in training_rows.KINDS:
+            provenance.require_taken(run)
+            provenance.keep_sources(run)
         status = "cancelled"
         with contextlib.suppress(Cancelled):
             trained = do(run, session)
+            provenance.keep_sources(run)  # the other kinds make their rows themselves
             result = trained.receipt
             _keep(run, session, result)
             if result["stopped"] != "cancelled":

@@ -8,13 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from fae_training.conversations.dialogue import Conversation, Dialogue, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.text import STOPWORDS, fingerprint, shortened, words
 from fae_training.parts import HELD_OUT_PERCENT, TRAIN
-from fae_training.state import atomic_file, now, write_json
+from fae_training.state import Home, now, temporary_file
+from fae_training.transactions import changing
 
 SAMPLES = 5
 _YEAR_10000 = 253_402_300_800  # unix seconds
@@ -188,18 +188,18 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
 
 
 def write(
-    directory: Path, labelled_rows: Iterable[tuple[str, dict]], meta: Callable[[], dict]
+    home: Home, kind: str, labelled_rows: Iterable[tuple[str, dict]], meta: Callable[[], dict]
 ) -> dict:
-    """Write train.jsonl, valid.jsonl and then meta.json; nothing changes unless all of it could be
-    written.
+    """Write train.jsonl, valid.jsonl and meta.json of data/<kind>/ in one change: all of it or nothing.
 
     `meta` is called after the last row, since only then is it known; what it raises leaves the old
     files in place. Returns what is in meta.json, with the fingerprint of the data as
     provenance.facts makes it.
     """
+    directory = home.directory("data", kind)
     with contextlib.ExitStack() as open_files:
         paths = {
-            side: open_files.enter_context(atomic_file(directory / f"{side}.jsonl"))
+            side: open_files.enter_context(temporary_file(directory / f"{side}.jsonl"))
             for side in ("train", "valid")
         }
         with (
@@ -215,6 +215,9 @@ def write(
             with paths[side].open("rb") as file:
                 while block := file.read(1 << 20):
                     digest.update(block)
-    facts |= {"data_fingerprint": digest.hexdigest()[:16], "made_at": now()}
-    write_json(directory / "meta.json", facts)
+        facts |= {"data_fingerprint": digest.hexdigest()[:16], "made_at": now()}
+        with changing(home) as change:
+            for side, path in paths.items():
+                change.take(directory / f"{side}.jsonl", path)
+            change.write(directory / "meta.json", facts)
     return facts

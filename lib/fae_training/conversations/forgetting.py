@@ -22,8 +22,10 @@ from fae_training.conversations.text import (
 )
 from fae_training.errors import Failed, command_line
 from fae_training.state import Home
+from fae_training.transactions import changing
 
 FILE = "exclusions.json"
+PENDING_FILE = "forgetting.json"
 
 
 @dataclass(frozen=True)
@@ -220,6 +222,23 @@ def load(home: Home) -> Exclusions:
                 f"correct {path}",
             )
     return exclusions
+
+
+def exclude(home: Home, phrases: list[str], forget: list[str]) -> None:
+    """Add to exclusions.json. What is to be forgotten is kept apart too, in the same step, until purge.complete has
+    taken it out of what was exported before: also when this process is killed first.
+    """
+    with changing(home) as change:
+        extended = load(home).with_phrases([*phrases, *forget])
+        change.write(home.file(FILE), asdict(extended))
+        if forget:
+            change.write(home.file(PENDING_FILE), asdict(pending(home).with_phrases(forget)))
+
+
+def pending(home: Home) -> Exclusions:
+    """What is still to be taken out of earlier exports."""
+    kept = home.read(PENDING_FILE, {}) or {}
+    return records.read(Exclusions, kept, str(home.file(PENDING_FILE)))
 
 
 def from_exclusions(exclusions: Exclusions) -> Forgotten:

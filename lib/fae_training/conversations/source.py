@@ -5,18 +5,18 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fae_training import fae_app, locks
+from fae_training import fae_app, locks, state
 from fae_training.calling import Call
 from fae_training.capabilities import suite
 from fae_training.conversations import forgetting
 from fae_training.conversations.database import FaeDatabase, Speakers, explained
 from fae_training.conversations.dialogue import Dialogue
-from fae_training.conversations.forgetting import Exclusions
 from fae_training.errors import Busy, Refused
+from fae_training.kinds import KINDS
 from fae_training.state import Home
 
 # Fae gives a script 30 s; docs/benchmarks.md has how many episodes a second are read.
@@ -62,6 +62,8 @@ def workspace(home: Home) -> Iterator[Path]:
         )
     for left_behind in directory.glob(".work-*"):
         shutil.rmtree(left_behind, ignore_errors=True)
+    for kind in KINDS:
+        state.sweep(directory / kind)
     path = Path(tempfile.mkdtemp(prefix=".work-", dir=directory))
     before = signal.signal(signal.SIGTERM, _stop)
     try:
@@ -77,19 +79,20 @@ def dialogue(
     home: Home,
     database_path: Path,
     since: int = 0,
-    exclusions: Exclusions | None = None,
+    further: Iterable[str] = (),
     dry_run: bool = False,
     learn: Collection[str] = (),
 ) -> Iterator[Dialogue]:
     """The conversations that may be used for training.
 
-    `since`: unix seconds, older episodes are left out. `exclusions`: where they differ from those
-    on disk. `learn`: the personal details that may be learned (settings.personal_details_to_learn). A dry run keeps its
+    `since`: unix seconds, older episodes are left out. `further`: what is to be left out beside what exclusions.json
+    names. `learn`: the personal details that may be learned (settings.personal_details_to_learn). A dry run keeps its
     temporary file out of the state directory. Raises as FaeDatabase, forgetting.load, suite.load and workspace do.
     """
-    exclusions = forgetting.load(home) if exclusions is None else exclusions
     place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
     with FaeDatabase(database_path) as database, explained(database.path), place as work:
+        # Read once nobody else exports: what was excluded meanwhile must not come back.
+        exclusions = forgetting.load(home).with_phrases(further)
         people = [
             name for person in exclusions.people for name in [person, *database.aliases(person)]
         ]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fae_training import training_rows
+from fae_training import provenance, training_rows
 from fae_training.benchmark import RATIO, Figure, Measure
 from fae_training.language import generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
@@ -51,7 +51,7 @@ class Conversations:
         """check: called between the conversations that are tokenised; may raise to end the work. role: of the measure.
         share: which part of the tokens that scoring may compute is for these."""
         self.tokenizer, self.role = tokenizer, role
-        path = run.home.file("data", "sft", "valid.jsonl")
+        path = provenance.rows_of(run) / "sft" / "valid.jsonl"
         encoded = encode_file(
             tokenizer,
             path,
@@ -161,7 +161,7 @@ def looks_of(run: Run) -> validation_set.Looks | None:
 
 def answers_of(run: Run) -> list[str]:
     """What the person's conversations hold as answers, the tool calls aside; none where they are no longer there."""
-    path = run.home.file("data", "sft", "train.jsonl")
+    path = provenance.rows_of(run) / "sft" / "train.jsonl"
     if not path.exists():
         return []
     return [

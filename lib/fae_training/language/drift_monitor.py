@@ -8,7 +8,7 @@ import contextlib
 import math
 from collections.abc import Callable
 
-from fae_training import training_rows
+from fae_training import provenance, training_rows
 from fae_training.language import losses, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_settings import FastSettings
@@ -229,7 +229,7 @@ def conversation_rows(run: Run, tokenizer, tokens: int) -> list[TokenRow]:
     From those that SFT trains on: preference training does not read them, and the held-out ones are for the score.
     About `tokens` tokens of them.
     """
-    read = training_rows.read(run.home.file("data", "sft", "train.jsonl"), "sft")
+    read = training_rows.read(provenance.rows_of(run) / "sft" / "train.jsonl", "sft")
     found: list[TokenRow] = []
     for row in read.rows[:CONVERSATIONS]:
         with contextlib.suppress(CannotEncode):

@@ -64,7 +64,7 @@ class Memorisation:
     def __init__(self, run: Run, tokenizer, check: Callable[[], None], share: float):
         """As conversation_probe.Conversations."""
         self.changed = run.record.get("data_fingerprint") != provenance.fingerprint(
-            run.home, run.kind
+            provenance.rows_of(run), run.kind
         )
         looks = looks_of(run)
         self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
@@ -118,7 +118,7 @@ class Memorisation:
 
 def training_texts(run: Run) -> list[TrainingText]:
     """What the run was trained on, as the file has it now."""
-    rows = training_rows.read(run.home.file("data", run.kind, "train.jsonl"), run.kind).rows
+    rows = training_rows.read(provenance.rows_of(run) / run.kind / "train.jsonl", run.kind).rows
     if run.kind == "sft":
         return [TrainingText(row.group, row.messages, row.tools) for row in rows]
     return [

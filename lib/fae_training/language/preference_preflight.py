@@ -39,15 +39,15 @@ def completed(settings: Settings) -> Settings:
     return settings
 
 
-def corrections(home: Home) -> tuple[RowsRead, RowsRead, list[str]]:
-    """(pairs to train on, held-out pairs, the linter's remarks) of data/dpo/, whoever wrote it.
+def corrections(place: Path) -> tuple[RowsRead, RowsRead, list[str]]:
+    """(pairs to train on, held-out pairs, the linter's remarks) of dpo/ in `place`, whoever wrote it.
 
     What extract_corrections.py wrote was checked and weighted there; other files are now, in the same way.
     Raises Missing when a file cannot be read.
     """
-    train, valid = provenance.read(home, "dpo")
-    meta = read_json(home.file("data", "dpo", "meta.json")) or {}
-    if "lint" in meta and meta.get("data_fingerprint") == provenance.fingerprint(home, "dpo"):
+    train, valid = provenance.read(place, "dpo")
+    meta = read_json(place / "dpo" / "meta.json") or {}
+    if "lint" in meta and meta.get("data_fingerprint") == provenance.fingerprint(place, "dpo"):
         return train, valid, meta["lint"]["remarks"]
     rows, held_out, report = lint.check(train.rows, valid.rows)
     return replace(train, rows=rows), replace(valid, rows=held_out), report.remarks
@@ -63,7 +63,7 @@ def check(home: Home, keep: bool) -> Data:
         raise Missing(
             "no_corrections", f"there are no corrections to learn from; {WHAT_COUNTS}", EXTRACT
         ) from None
-    train, valid, remarks = corrections(home)
+    train, valid, remarks = corrections(home.file("data"))
     if train.usable != data.rows["train"]:
         data = replace(data, learned_from=f"{train.usable} rows")
     data = replace(data, rows={"train": train.usable, "valid": valid.usable}).noting(*remarks)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from fae_training import provenance
 from fae_training.benchmark import DIFFERENCE, GOAL, Figure, Measure
 from fae_training.language import drift_monitor, preference_preflight, validation_set
 from fae_training.language.conversation_probe import BATCH_TOKENS, LONGEST_ANSWER, looks_of
@@ -39,7 +40,7 @@ class Preferences:
     def __init__(self, run: Run, tokenizer, check: Callable[[], None], share: float):
         """As conversation_probe.Conversations; a correction counts for the conversation that it is from."""
         self.tokenizer = tokenizer
-        _, held_out, _ = preference_preflight.corrections(run.home)
+        _, held_out, _ = preference_preflight.corrections(provenance.rows_of(run))
         encoded = encode_pairs(
             tokenizer, held_out, run.settings["max_length"], lambda done, total: check()
         )

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from fae_training import training_rows
+from fae_training import provenance, training_rows
 from fae_training.benchmark import GUARD, PASSED, REPORT, Measure
 from fae_training.conversations.text import normalised
 from fae_training.language import generation
@@ -29,7 +29,7 @@ class Repetition:
     """Questions of the judge part, from the openings of its conversations, since those are quick to answer."""
 
     def __init__(self, run: Run, tokenizer):
-        path = run.home.file("data", "sft", "valid.jsonl")
+        path = provenance.rows_of(run) / "sft" / "valid.jsonl"
         held_out = divided(training_rows.read(path, "sft").rows, lambda row: row.held_out_part)
         self.tokenizer, self.apart = tokenizer, held_out.apart
         self.prompts = prompts_of(held_out.judge, tokenizer, run.settings["max_length"])

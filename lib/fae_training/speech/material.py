@@ -8,6 +8,7 @@ Also the forms in which training_clips.py leaves its examples: data/stt/train.js
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fae_training import consent, records
 from fae_training.conversations import forgetting
@@ -16,7 +17,7 @@ from fae_training.parts import CHOOSE, JUDGE, TRAIN, HeldOut, divided, part_of
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction, occurrences
 from fae_training.speech.vocabulary import Term
-from fae_training.state import Home, read_jsonl
+from fae_training.state import Home, read_json, read_jsonl
 
 META_FILE = "data/stt/meta.json"
 # A term with so many recordings has one that chooses, though the hash may not say so.
@@ -78,11 +79,9 @@ class Material:
     notes: list[str] = field(default_factory=list)
 
 
-def read_examples(home: Home, side: str) -> list[Example]:
-    """The examples of data/stt/<side>.jsonl. Raises Failed, with file and line, for a row that is
-    none.
-    """
-    path = home.file("data", "stt", f"{side}.jsonl")
+def read_examples(place: Path, side: str) -> list[Example]:
+    """The examples of stt/<side>.jsonl in `place`. Raises Failed, with file and line, for a row that is none."""
+    path = place / "stt" / f"{side}.jsonl"
     examples = []
     for number, row in enumerate(read_jsonl(path), 1):
         source = row.get("source") if isinstance(row, dict) else None
@@ -94,21 +93,22 @@ def read_examples(home: Home, side: str) -> list[Example]:
     return examples
 
 
-def held_out(home: Home) -> HeldOut[Example]:
-    """The examples of data/stt/valid.jsonl whose sound is still there, by part."""
-    examples = read_examples(home, "valid")
+def held_out(home: Home, place: Path) -> HeldOut[Example]:
+    """The examples of stt/valid.jsonl in `place` whose sound is still there, by part."""
+    examples = read_examples(place, "valid")
     return divided(
         [each for each in examples if home.file(each.audio).is_file()], lambda each: each.part
     )
 
 
-def read_made(home: Home) -> Made | None:
-    """data/stt/meta.json, None before anything was made."""
-    values = home.read(META_FILE)
+def read_made(place: Path) -> Made | None:
+    """stt/meta.json in `place`, None before anything was made."""
+    path = place / "stt" / "meta.json"
+    values = read_json(path)
     if values is None:
         return None
     values.pop("schema", None)
-    return records.read(Made, values, str(home.file(META_FILE)))
+    return records.read(Made, values, str(path))
 
 
 def fingerprint(home: Home) -> str:

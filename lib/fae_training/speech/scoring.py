@@ -9,6 +9,7 @@ from pathlib import Path
 import mlx.core as mx
 import numpy
 
+from fae_training import provenance
 from fae_training.benchmark import Benchmark
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
@@ -23,11 +24,12 @@ def score(run: Run, session) -> Benchmark:
     """The benchmark of a run; its details have `without_training`: what the list of words alone
     would do.
     """
-    held_out = material.held_out(run.home)
+    rows = provenance.rows_of(run)
+    held_out = material.held_out(run.home, rows)
     examples = held_out.judge
     sounds = [clips.read(run.home.file(example.audio)).samples for example in examples]
     directory = Path(run.record["model"]["directory"])
-    made = material.read_made(run.home)
+    made = material.read_made(rows)
     terms = list(made.terms) if made else []
     entries = [e for e in vocabulary.terms(all_corrections(run.home)) if e.term in terms]
     notes = []

@@ -1,0 +1,137 @@
+"""The person's yes: approval.json of a run, made by its proposal. A code serves once, for one adapter as it was judged."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import asdict, dataclass, replace
+
+from fae_training import evaluation, records
+from fae_training.deployment import fingerprint, was_deployed
+from fae_training.errors import Refused
+from fae_training.kinds import KINDS
+from fae_training.runs import Run
+from fae_training.state import now, read_json
+from fae_training.transactions import Change
+
+FILE = "approval.json"
+# Letters and digits that nobody confuses when they are read out.
+CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+MOST_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Approval:
+    """`fingerprint` is of the adapter and `judgement` of what was measured, as they were proposed.
+
+    Only a keyed hash of the code is kept. `tries` counts the wrong ones.
+    """
+
+    fingerprint: str
+    judgement: str
+    salt: str
+    hash: str
+    made_at: str
+    tries: int = 0
+    used_at: str | None = None
+
+
+def read(run: Run) -> Approval | None:
+    """The approval of the newest proposal, None where nothing was proposed. Raises Failed for one of another version."""
+    kept = read_json(run.file(FILE))
+    again = f"uv run scripts/propose.py --run {run.id}"
+    return kept and records.read(Approval, kept, str(run.file(FILE)), again)
+
+
+def new(change: Change, run: Run) -> str:
+    """A fresh code for deploying this run as it is now; an earlier code of the run no longer counts."""
+    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(6))
+    mark, salt = fingerprint(run.file("adapters")), secrets.token_hex(8)
+    made = Approval(mark, evaluation.mark(run), salt, _hash(letters, mark, salt), now())
+    change.write(run.file(FILE), asdict(made))
+    return f"{letters[:3]}-{letters[3:]}"
+
+
+def withdraw(run: Run) -> None:
+    """No code fits any more, until the run is proposed again."""
+    run.file(FILE).unlink(missing_ok=True)
+
+
+def check(run: Run, code: str | None) -> Approval:
+    """The approval that `code` fits. Raises Refused: no code, a wrong one, used before, too many tries, or what was
+    proposed changed since.
+    """
+    approval, propose = read(run), f"uv run scripts/propose.py --run {run.id}"
+    if approval is None:
+        raise Refused("not_proposed", f"{run.id} was not proposed yet", propose)
+    if not code:
+        raise Refused(
+            "not_approved",
+            f"deploying {run.id} needs the approval of the person: the code at the end of its proposal",
+            "the person reads the proposal, then: uv run scripts/deploy.py --code CODE",
+        )
+    if changed := changed_since(run, approval):
+        raise Refused("changed_since", changed, propose)
+    if approval.tries >= MOST_TRIES:
+        raise Refused(
+            "too_many_tries",
+            f"{approval.tries} wrong codes were tried for {run.id}; its code no longer counts",
+            propose,
+        )
+    if not hmac.compare_digest(
+        approval.hash, _hash(plain(code), approval.fingerprint, approval.salt)
+    ):
+        left = MOST_TRIES - approval.tries - 1
+        raise Refused(
+            "wrong_code",
+            f"the code does not fit the newest proposal of {run.id}; "
+            + (f"tries left: {left}" if left else "that was the last try"),
+            "read the code in the newest proposal again" if left else propose,
+        )
+    if approval.used_at:
+        raise Refused(
+            "code_used", f"this code was used on {approval.used_at}; a code serves once", propose
+        )
+    return approval
+
+
+def spend(change: Change, run: Run, code: str | None) -> None:
+    """Mark the code used, as part of the change that deploys. Raises as `check`; a wrong code is counted at once."""
+    try:
+        approval = check(run, code)
+    except Refused as refusal:
+        if refusal.code == "wrong_code":
+            tried = read(run)
+            change.write(run.file(FILE), asdict(replace(tried, tries=tried.tries + 1)))
+            change.commit()
+        raise
+    change.write(run.file(FILE), asdict(replace(approval, used_at=now())))
+
+
+def changed_since(run: Run, approval: Approval) -> str | None:
+    """What is not as it was proposed, in a sentence."""
+    if approval.fingerprint != fingerprint(run.file("adapters")):
+        return f"the files of {run.id} changed after the proposal"
+    if approval.judgement != evaluation.mark(run):
+        return f"{run.id} was judged again after the proposal, with another result"
+    return None
+
+
+def require_changeable(run: Run) -> None:
+    """Raises Refused for a run that was proposed or deployed: it must stay what the person was told of."""
+    deployed = was_deployed(run)
+    if deployed or run.file(FILE).exists():
+        raise Refused(
+            "proposed_or_deployed",
+            f"{run.id} was {'deployed' if deployed else 'proposed'}, so it stays as it is and is not trained on",
+            f"begin a new run: {KINDS[run.kind].command('--preset light')}",
+        )
+
+
+def plain(code: str) -> str:
+    """The code as it was made, however it was written: with or without the dash, spelled, in any case."""
+    return re.sub(r"[^A-Z0-9]", "", code.upper())
+
+
+def _hash(code: str, mark: str, salt: str) -> str:
+    return hashlib.scrypt(f"{code} {mark}".encode(), salt=salt.encode(), n=2**10, r=8, p=1).hex()

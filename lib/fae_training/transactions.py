@@ -1,0 +1,189 @@
+"""Changes of the state: read, change and write under one lock, as one step that a kill or a full disk cannot halve.
+
+New contents are written and flushed in .staged/. A change of several files then gets a journal that lists which staged
+file goes where: from the moment that the journal has its name the change counts. Renaming the files is all that is
+left to do, and whoever reads or changes the state next does it when a kill came between. Without a journal nothing
+happened, and what lies in .staged/ is removed.
+"""
+
+import contextlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from fae_training import locks
+from fae_training.errors import Busy, Failed
+from fae_training.state import (
+    Home,
+    as_json,
+    make_directory,
+    read_json,
+    read_lines,
+    sync_directory,
+    sync_file,
+    unwritable,
+)
+
+STAGED = ".staged"
+JOURNAL = "journal.json"
+# A change takes milliseconds; Fae waits 30 s for everything.
+PATIENCE_S = 15
+_held = threading.local()
+
+
+class Change:
+    """What is to be written together. `commit` is called by changing(); nothing is written before it."""
+
+    def __init__(self, home: Home):
+        self.home = home
+        self._texts: dict[Path, str] = {}
+        self._taken: dict[Path, Path] = {}
+
+    def take(self, path: Path, written: Path) -> None:
+        """`written`, a finished file somewhere in the state directory, becomes `path`: for what is too large for a text."""
+        self._taken[path] = written
+
+    def write(self, path: Path, data: dict) -> None:
+        self._texts[path] = as_json(data)
+
+    def write_text(self, path: Path, text: str) -> None:
+        self._texts[path] = text
+
+    def append(self, path: Path, row: dict) -> None:
+        """Add a line to a JSONL file, for the short ones: it is written anew as a whole."""
+        before = self._texts[path] if path in self._texts else read_lines(path)
+        self._texts[path] = before + json.dumps(row, ensure_ascii=False) + "\n"
+
+    def commit(self) -> None:
+        """Write everything so far. Raises Failed or Missing; the message says whether the change counts."""
+        texts, self._texts = self._texts, {}
+        taken, self._taken = self._taken, {}
+        if not texts and not taken:
+            return
+        staged = make_directory(self.home.file(STAGED))
+        journal = staged / JOURNAL
+        try:
+            for number, (path, text) in enumerate(texts.items()):
+                taken[path] = staged / str(number)
+                _write(taken[path], text)
+            for path, written in taken.items():
+                sync_file(written)
+                make_directory(path.parent)
+            sync_directory(staged)
+            moves = [
+                {name: str(at.relative_to(self.home.path)) for name, at in pair}
+                for pair in ([("from", written), ("to", path)] for path, written in taken.items())
+            ]
+            if len(moves) > 1:
+                _write(staged / "journal", as_json({"moves": moves}))
+                sync_file(staged / "journal")
+                (staged / "journal").replace(journal)
+                sync_directory(staged)
+            else:
+                written.replace(path)
+        except OSError as error:
+            # Removing the journal takes the change back; where even that fails it counts.
+            with contextlib.suppress(OSError):
+                journal.unlink(missing_ok=True)
+            if not journal.exists():
+                _sweep(staged)
+                raise unwritable(path, error) from error
+            raise _unfinished(error) from error
+        try:
+            sync_directory(path.parent)
+            settle(self.home)
+        except OSError as error:
+            raise _unfinished(error) from error
+
+
+@contextlib.contextmanager
+def changing(home: Home) -> Iterator[Change]:
+    """Hold the state's lock, with whatever was interrupted before completed, and commit the change at the end.
+
+    An exception leaves everything as it was. Not to be nested: the lock is not given to who holds it already.
+    """
+    homes = _held.__dict__.setdefault("homes", set())
+    if home.path in homes:
+        raise RuntimeError(f"{home.path} is being changed by this very thread")
+    home.directory()
+    try:
+        # On the directory itself: a lock file could be lost or replaced.
+        with locks.exclusive(home.path, os.O_RDONLY, PATIENCE_S):
+            homes.add(home.path)
+            try:
+                settle(home)
+                change = Change(home)
+                yield change
+                change.commit()
+            finally:
+                homes.discard(home.path)
+    except TimeoutError as error:
+        raise Busy(
+            "state_locked",
+            f"another script has been changing {home.path} for more than {PATIENCE_S} s; "
+            "it may have been stopped in the middle",
+            "end it, and run the same command again: what it began is then completed or undone",
+        ) from error
+    except OSError as error:
+        raise unwritable(home.path, error) from error
+
+
+def is_changing(home: Home) -> bool:
+    """Whether this thread holds the lock: then nothing is interrupted, and nothing else changes."""
+    return home.path in _held.__dict__.get("homes", ())
+
+
+def recover(home: Home) -> None:
+    """Complete a change that was interrupted. Called by who reads; of a change that goes on it awaits the end."""
+    if is_changing(home) or not home.file(STAGED, JOURNAL).exists():
+        return
+    with changing(home):
+        pass
+
+
+def settle(home: Home) -> None:
+    """Under the lock: carry out the journal where there is one, and remove what was staged beside it."""
+    staged = home.file(STAGED)
+    if not staged.is_dir():
+        return
+    journal = read_json(staged / JOURNAL)
+    for move in journal["moves"] if journal else ():
+        for name in (move["from"], move["to"]):
+            if ".." in Path(name).parts or Path(name).is_absolute():
+                raise Failed(
+                    "state_corrupt",
+                    f"{staged / JOURNAL} names {name!r}, which is not in {home.path}",
+                    f"look at {staged / JOURNAL}, and remove it",
+                )
+        source, target = home.file(move["from"]), home.file(move["to"])
+        if source.exists():  # else it was renamed before the interruption
+            make_directory(target.parent)
+            source.replace(target)
+            sync_directory(target.parent)
+    _sweep(staged)
+
+
+def _sweep(staged: Path) -> None:
+    """Remove everything staged; the journal last, for as long as it is there it counts."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in sorted(staged.iterdir(), key=lambda path: path.name == JOURNAL):
+            if path.name == JOURNAL:
+                sync_directory(staged)
+            path.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as out:
+        out.write(text)
+
+
+def _unfinished(error: OSError) -> Failed:
+    return Failed(
+        "unfinished_change",
+        f"the change counts, but writing it was interrupted ({error.strerror or error}); "
+        "the next command completes it",
+        "uv run scripts/check_status.py",
+    )

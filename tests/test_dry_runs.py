@@ -1,0 +1,73 @@
+"""--dry-run changes nothing anywhere: the whole state directory is the same before and after."""
+
+import hashlib
+import re
+
+import pytest
+
+import calls
+import prepared
+from fae_training import consent, state
+
+SCRIPTS = sorted(
+    path.stem
+    for path in calls.SCRIPTS.glob("*.py")
+    if re.search(r"dry_run=True|launch\.build_parser", path.read_text())
+)
+GIVEN = {
+    "add_correction": [["--heard", "Marian", "--meant", "Marion"]],
+    "add_samples": [["--class", "speech", "--kind", "keyword", "nothing.wav"]],
+    "deploy": [["--code", "{code}"], ["--code", "AAA-AAA"], ["--check"], []],
+    "export_data": [["--db", "{database}", "--exclude", "x", "--forget", "weather"]],
+    "extract_corrections": [["--db", "{database}"]],
+    "rollback": [[], ["--kind", "keyword"]],
+    "setup": [["--consent", "audio"], ["--revoke", "conversations"], ["--no-models"]],
+    "train": [["--model", str(calls.LANGUAGE_MODEL)], ["--resume", "latest"]],
+    "train_dpo": [["--model", str(calls.LANGUAGE_MODEL)]],
+}
+
+
+def picture(home) -> dict:
+    """Of everything below `home`, itself included: kind, mode, time and contents."""
+    found = {}
+    for path in (home, *sorted(home.rglob("*"))):
+        about = path.lstat()
+        content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+        found[str(path)] = (about.st_mode, about.st_mtime_ns, content)
+    return found
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A home with something to do for every script, and its approval code."""
+    home = tmp_path_factory.mktemp("dry") / "home"
+    place = prepared.allowed(home)
+    consent.change(place, ["corrections", "audio"], [])
+    prepared.deployed(place, 1)
+    proposed = prepared.judged(place, 2)
+    calls.answer("propose", "--run", proposed.id, home=home)
+    code = calls.approval_code(home, proposed.id)
+    prepared.learned(place, prepared.finished(place, 3), "What is the weather?", "And the news?")
+    state.append_jsonl(home / "data" / "sft" / "train.jsonl", {"messages": "cannot be used"})
+    return home, code
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_dry_run_changes_nothing(filled, fae_directory, script, tmp_path):
+    home, code = filled
+    before = picture(home)
+    for given in GIVEN.get(script, [[]]):
+        given = [each.format(code=code, database=fae_directory.database) for each in given]
+        got = calls.script(script, *given, "--dry-run", "--json", home=home, cwd=tmp_path)
+        assert got.json.get("error", {}).get("code") != "unexpected", got.out
+        assert picture(home) == before, given
+
+
+def test_the_first_dry_run_of_all_makes_no_state_directory(home):
+    for script in SCRIPTS:
+        calls.script(script, "--dry-run", "--json", home=home)
+        assert not home.exists(), script
+
+
+def test_at_least_the_scripts_that_change_something_have_it():
+    assert {"deploy", "rollback", "setup", "export_data", "train", "cancel"} <= set(SCRIPTS)
