@@ -65,15 +65,18 @@ def main(call: Call) -> Result:
     text = table([header, *rows])
     text += "".join(f"\n{e.run.id}: you said no: {e.rejected}" for e in found if e.rejected)
     changed = {e.run.id: said for e in found if (said := standing.of_run(e.run))}
-    remarks = [f"{name}: {said}" for name, said in changed.items()]
-    remarks += standing.linked_runs(call.home)
-    data = {"status": "listed", "count": len(found), "runs": newest(found, changed)}
-    data |= {"remarks": remarks} if remarks else {}
-    return Result(data, "\n".join([text, *remarks]))
+    linked = standing.linked_runs(call.home)
+    text = "\n".join([text, *(f"{name}: {said}" for name, said in changed.items()), *linked])
+    # Of the newest runs their own lines say it.
+    older = [entry.run.id for entry in found[:-NEWEST]]
+    remarks = [f"{name}: {changed[name]}" for name in older if name in changed] + linked
+    room = ROOM - len(json.dumps(remarks))
+    data = {"status": "listed", "count": len(found), "runs": newest(found, changed, room)}
+    return Result(data | ({"remarks": remarks} if remarks else {}), text)
 
 
-def newest(found: list[Entry], changed: dict[str, str]) -> list[dict]:
-    """The newest runs in a line each, as many as an answer has room for; what there is nothing to say of is left out."""
+def newest(found: list[Entry], changed: dict[str, str], room: int) -> list[dict]:
+    """The newest runs in a line each, as many as `room` characters of JSON hold; what there is nothing to say of is left out."""
     lines: list[dict] = []
     for entry in found[: -NEWEST - 1 : -1]:
         line = {
@@ -89,7 +92,7 @@ def newest(found: list[Entry], changed: dict[str, str]) -> list[dict]:
             "changed": changed.get(entry.run.id),
         }
         lines.append({name: value for name, value in line.items() if value is not None})
-        if len(json.dumps(lines)) > ROOM:
+        if len(json.dumps(lines)) > room:
             return lines[:-1]
     return lines
 

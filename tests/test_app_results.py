@@ -22,6 +22,7 @@ from calls import LANGUAGE_MODEL
 from fae_training import app_results, app_words, consent, deployment, fae_versions, runs, state
 from fae_training.errors import Failed
 from fae_training.speech import misheard, vocabulary
+from fae_training.transactions import changing
 
 
 @pytest.fixture
@@ -53,8 +54,13 @@ def again(run: runs.Run, name: str = "sft-20261127-0914-zz") -> runs.Run:
     return other
 
 
+def make_active(run: runs.Run) -> None:
+    with changing(run.home) as change:
+        deployment.deploy(change, run)
+
+
 def deployed(run: runs.Run) -> app_results.InApp:
-    deployment.deploy(run.home, run)
+    make_active(run)
     return app_results.publish_or_undo(run.home, run)
 
 
@@ -255,9 +261,10 @@ def test_a_models_folder_that_cannot_be_written_takes_the_deploy_back(later, per
 
 PUBLISH = """
 import pathlib, resource, sys
-from fae_training import app_files, app_results, deployment, runs, state
+from fae_training import app_files, app_results, deployment, runs, state, transactions
 run = runs.find(state.Home(pathlib.Path(sys.argv[1])))
-deployment.deploy(run.home, run)
+with transactions.changing(run.home) as change:
+    deployment.deploy(change, run)
 {before}
 app_results.publish_or_undo(run.home, run)
 """
@@ -456,7 +463,7 @@ def test_early_fae_keeps_no_list_of_words(person, heard):
 
 def test_the_scripts_say_what_is_to_be_done_in_words_and_as_a_call(later, person, run):
     home = run.home.path
-    deployment.deploy(run.home, run)
+    make_active(run)
     checked = calls.answer("deploy", "--check", home=home)
     folder = str(installed_fae.personal(person) / run.id)
     assert checked["app"]["language"]["step"]["params"]["value"] == folder
@@ -482,6 +489,6 @@ def test_a_rollback_that_cannot_be_done_in_the_app_can_be_asked_for_again(later,
     installed_fae.personal(person).write_text("in the way")
     failed = calls.script("rollback", "--json", home=run.home.path)
     assert failed.status == 4 and failed.json["error"]["code"] == "app_not_writable"
-    assert deployment.current(run.home, "language")["run"] == run.id
+    assert deployment.current(run.home, "language").run == run.id
     installed_fae.personal(person).unlink()
     assert calls.answer("rollback", home=run.home.path)["active"] == "the base model"

@@ -122,7 +122,7 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
         status, seen = at_a_terminal(place.path, scripts, answer)
         assert status == 3 and "Use it? [y/N]" in seen and "was not deployed" in seen
         assert f"{run.id}, an update for your language model" in seen
-        assert "would replace the base model" in seen and "better (" in seen
+        assert "would replace the base model" in seen and "It got better at" in seen
     assert deployment.current(place, "language") is None
     status, seen = at_a_terminal(place.path, scripts, "y\n")
     assert status == 0 and f"{run.id} is active in place of the base model" in seen

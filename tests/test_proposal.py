@@ -10,13 +10,13 @@ import pytest
 
 import calls
 from fae_training import (
+    approval,
     benchmark,
     charts,
     deployment,
     gate,
     plain_words,
     proposal,
-    results,
     runs,
     state,
 )
@@ -24,6 +24,7 @@ from fae_training.benchmark import Example, Measure
 from fae_training.errors import SkillError
 from fae_training.evaluation import Evaluation
 from fae_training.proposal_page import as_html, as_markdown
+from fae_training.transactions import changing
 
 CODE = "ABC-DEF"
 SAID = "Is 3 < 4? <script>alert(1)</script> **XYZ-XYZ**"
@@ -477,9 +478,17 @@ def judged_home(run, home):
         (measure(), tools()), True, 8, 7, None, examples=EXAMPLES,
         fingerprint=deployment.fingerprint(run.file("adapters")),
     )  # fmt: skip
-    results.keep_benchmark(run, found)
+    state.write_json(
+        run.file("train_metrics.json"),
+        (run.result() or {}) | {"benchmark": dataclasses.asdict(found)},
+    )
     assert calls.answer("evaluate", home=home)["verdict"] == "pass"
     return home
+
+
+def new_code(run: runs.Run) -> str:
+    with changing(run.home) as change:
+        return approval.new(change, run)
 
 
 def run_in(home) -> runs.Run:
@@ -540,7 +549,7 @@ def test_a_dry_run_shows_the_proposal_and_writes_nothing(judged_home):
 
 def test_a_no_keeps_its_reason_and_makes_the_code_invalid_until_the_next_proposal(judged_home):
     home, run = judged_home, run_in(judged_home)
-    code = deployment.new_approval(run)
+    code = new_code(run)
     stdin = json.dumps({"method": "execute", "params": {"reject": "too  short\nanswers"}})
     told = calls.script(
         "propose", home=home, FAE_SKILL_NAME="training-orchestrator", stdin=stdin
@@ -564,11 +573,18 @@ def test_a_no_keeps_its_reason_and_makes_the_code_invalid_until_the_next_proposa
 
 
 def test_a_run_that_is_in_use_cannot_be_rejected_but_undone(judged_home):
-    deployment.new_approval(run_in(judged_home))
+    new_code(run_in(judged_home))
     place, run = state.Home(judged_home), run_in(judged_home)
     state.append_jsonl(
         place.file("history.jsonl"),
-        {"at": "2026", "action": "deploy", "slot": "language", "kind": "sft", "run": run.id},
+        {
+            "at": "2026",
+            "action": "deploy",
+            "slot": "language",
+            "kind": "sft",
+            "run": run.id,
+            "fingerprint": "",
+        },
     )
     place.write("active.json", {"sft": {"run": run.id, "fingerprint": "", "since": "2026"}})
     with pytest.raises(SkillError, match="in use already") as refused:
@@ -579,12 +595,12 @@ def test_a_run_that_is_in_use_cannot_be_rejected_but_undone(judged_home):
 
 @pytest.mark.parametrize(("reason", "kept"), [("x" * 5000, 300), ("  no ", 2)])
 def test_a_reason_is_kept_as_it_was_said_but_not_without_end(judged_home, reason, kept):
-    deployment.new_approval(run_in(judged_home))
+    new_code(run_in(judged_home))
     assert len(proposal.reject(run_in(judged_home), reason).reason) == kept
 
 
 def test_a_no_without_a_word_is_refused_and_the_proposal_stands(judged_home):
-    deployment.new_approval(run_in(judged_home))
+    new_code(run_in(judged_home))
     with pytest.raises(SkillError, match="the reason is empty"):
         proposal.reject(run_in(judged_home), "  \n ")
     assert run_in(judged_home).file("approval.json").exists()

@@ -17,6 +17,7 @@ from fae_training.classifiers.runtime import load
 from fae_training.errors import Missing
 from fae_training.runs import Run
 from fae_training.state import Home
+from fae_training.transactions import changing
 from quiet_session import QuietSession
 
 # A smoke run, but long enough to learn the tones, and with enough music and noise to choose thresholds by.
@@ -118,7 +119,8 @@ def test_what_the_deployed_classifier_was_trained_on_is_not_judged_on(keyword, t
     home = Home(tmp_path / "home")
     shutil.copytree(keyword[0], home.path)
     run = Run(home, keyword[1].name)
-    deployment.deploy(home, run)
+    with changing(home) as change:
+        deployment.deploy(change, run)
     with_itself = scoring.score(run, QuietSession())
     assert with_itself.current_run == run.id
     assert (with_itself.outputs > 0, with_itself.outputs_changed) == (True, 0)
