@@ -203,7 +203,7 @@ def inconsistent(place: state.Home) -> list[str]:
         if path.is_dir() or transactions.STAGED in path.parts:
             continue
         if path.name.startswith("."):
-            if path.name != ".lock":
+            if path.name not in (".lock", ".app.lock"):
                 found.append(f"{path.name} was left behind")
         elif path.stat().st_mode & 0o077:
             found.append(f"{path} is readable by others")

@@ -118,7 +118,8 @@ def test_pairs_that_are_the_same_once_they_are_tokens_are_left_out_and_kept_by_n
     train, valid, _ = preference_preflight.corrections(home / "data")
     encoded, none = (encode_pairs(tokenizer, read, 64) for read in (train, valid))
     assert len(encoded.pairs) == len(encoded.rows) == 19 and encoded.total == 21
-    run = runs.create(Home(home), "dpo", {})
+    mark = provenance.fingerprint(home / "data", "dpo")
+    run = runs.create(Home(home), "dpo", {"data_fingerprint": mark})
     notes = provenance.settle(run, encoded, none, "again")
     assert notes[:2] == ["2 of 21 rows of data/dpo/train.jsonl cannot be used:", ALIKE]
     kept = read_json(path.with_name("meta.json"))["rows_left_out"]

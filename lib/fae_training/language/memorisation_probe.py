@@ -54,7 +54,7 @@ class Recital:
 
 
 class Memorisation:
-    """Strings of data/<kind>/train.jsonl: for sft of its conversations, for dpo of the requests and accepted answers.
+    """Strings of <kind>/train.jsonl among the run's rows: for sft of its conversations, for dpo of the requests and accepted answers.
 
     A dpo run that went on from an sft adapter is tried on what it learned itself; that adapter was tried when it was made.
     """
