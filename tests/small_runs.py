@@ -123,4 +123,7 @@ def record(home: Path, run: str) -> dict:
 
 
 def adapter(home: Path, run: str) -> bytes:
-    return (home / "runs" / run / "adapters" / "adapters.safetensors").read_bytes()
+    """Of a run that was stopped it lies in stopped/: what waits for adapters/ must not find it."""
+    directory = home / "runs" / run
+    place = "adapters" if (directory / "adapters").is_dir() else "stopped"
+    return (directory / place / "adapters.safetensors").read_bytes()
