@@ -125,5 +125,9 @@ def record(home: Path, run: str) -> dict:
 def adapter(home: Path, run: str) -> bytes:
     """Of a run that was stopped it lies in stopped/: what waits for adapters/ must not find it."""
     directory = home / "runs" / run
-    place = "adapters" if (directory / "adapters").is_dir() else "stopped"
-    return (directory / place / "adapters.safetensors").read_bytes()
+    (path,) = [
+        p
+        for p in directory.glob("*/adapters.safetensors")
+        if p.parent.name in ("adapters", "stopped")
+    ]
+    return path.read_bytes()
