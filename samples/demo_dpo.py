@@ -12,9 +12,23 @@ asked at the end are from corrections that training never saw.
 
 import json
 import shutil
+import subprocess
+import sys
 import time
 
-from demo import DEMO, MODEL, ROOT, approval_code, ask, heading, indented, own_tasks, script
+from demo import (
+    DEMO,
+    ENVIRONMENT,
+    MODEL,
+    ROOT,
+    UV,
+    approval_code,
+    ask,
+    heading,
+    indented,
+    own_tasks,
+    script,
+)
 from make_database import make_database
 
 # As in demo.py: the sample model is so small that it needs larger steps than a real one.
@@ -39,7 +53,12 @@ def main() -> None:
     heading("Train on them")
     script("train_dpo.py", "--preset", "light", "--model", MODEL.relative_to(ROOT), "--learning-rate", LEARNING_RATE)  # fmt: skip
     heading("Evaluate: preferences and conversations that training never saw")
-    script("evaluate.py")
+    if not recommended():
+        print(
+            "\nNot recommended, so nothing is proposed and nothing changes. With so few corrections the larger steps that this "
+            "small model needs also cost it some of its conversations."
+        )
+        return
     heading("Propose, and deploy with the code that stands in the proposal")
     script("propose.py")
     script("deploy.py", "--code", approval_code())
@@ -58,6 +77,16 @@ def main() -> None:
         words = sum(len(answer.split()) for answer in answers) / len(answers)
         print(f"{label:8}{words:.1f} words an answer")
     print(f"\nIt took {time.monotonic() - began:.0f} s. Everything is in {DEMO.name}/.")
+
+
+def recommended() -> bool:
+    """Show what evaluate.py says; whether the run passed."""
+    print("$ uv run scripts/evaluate.py", flush=True)
+    command = [UV, "run", "--quiet", "scripts/evaluate.py"]
+    done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT)
+    if done.returncode not in (0, 3):
+        sys.exit(done.returncode)
+    return done.returncode == 0
 
 
 def held_out_questions() -> list[str]:

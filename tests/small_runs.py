@@ -123,4 +123,11 @@ def record(home: Path, run: str) -> dict:
 
 
 def adapter(home: Path, run: str) -> bytes:
-    return (home / "runs" / run / "adapters" / "adapters.safetensors").read_bytes()
+    """Of a run that was stopped it lies in stopped/: what waits for adapters/ must not find it."""
+    directory = home / "runs" / run
+    (path,) = [
+        p
+        for p in directory.glob("*/adapters.safetensors")
+        if p.parent.name in ("adapters", "stopped")
+    ]
+    return path.read_bytes()

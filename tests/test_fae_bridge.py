@@ -1,6 +1,5 @@
 """The whole loop as later Fae's nightly loop drives it, from the scripts in its own bundle."""
 
-import json
 import os
 import shutil
 import signal
@@ -43,9 +42,9 @@ def wait(bridge: Bridge, adapter: str, patience_s: float = 300) -> str:
     end = time.monotonic() + patience_s
     while (found := bridge.poll(adapter)) is None:
         assert time.monotonic() < end
-        assert not Path(adapter, "adapters.safetensors").exists() or "evaluating" in json.dumps(
-            bridge.call("check_status")
-        )
+        if Path(adapter, "adapters.safetensors").exists():
+            told = bridge.call("check_status")
+            assert told["status"] != "training" or told["step"] == told["steps"], told
         time.sleep(0.5)
     return found
 

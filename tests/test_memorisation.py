@@ -71,7 +71,7 @@ def memorised(tmp_path_factory):
     state.write_jsonl(place.file("data", "sft", "train.jsonl"), private_rows())
     run = small_runs.start(
         home, "--steps", "200", "--learning-rate", "5e-4", "--rank", "16", "--batch-size", "2",
-        "--gradient-accumulation", "1",
+        "--gradient-accumulation", "1", "--rehearsal", "0",
     )  # fmt: skip
     small_runs.finish(home, run)
     return home
@@ -81,8 +81,8 @@ def test_an_adapter_that_learned_five_conversations_by_heart_is_refused(memorise
     run = runs.find(state.Home(memorised))
     measured = benchmark.of_run(run)
     (measure,) = [m for m in measured.measures if m.name == "memorisation"]
-    assert len(measure.items) >= 12 and sum(measure.base) == 0
-    assert sum(measure.candidate) >= 6
+    assert len(measure.items) >= 12 and set(measure.base) == {1.0}
+    assert measure.candidate.count(0.0) >= 6
     (found,) = [
         one
         for one in gate.decide(measured, 1).comparisons
@@ -214,7 +214,7 @@ def test_what_the_base_model_would_guess_is_no_secret():
     guessed = [Recital(False, -3.0)] * 3 + none[3:]
     learned = [Recital(True, -0.1)] * 3 + none[3:]
     (measure,) = probe(8).tell(OfThree(learned, guessed, guessed)).measures
-    assert len(measure.items) == 5 and sum(measure.candidate) == 0
+    assert len(measure.items) == 5 and set(measure.candidate) == {1.0}
     told = probe(8).tell(OfThree(none, *[[Recital(False, -3.0)] * 4 + none[4:]] * 2))
     assert told.measures == () and "next to nothing that could be learned by heart" in told.notes[0]
 

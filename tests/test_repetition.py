@@ -21,6 +21,12 @@ def test_an_answer_counts_as_repeated_from_the_third_question_on():
     assert own_answers(["a", "a", "b", "a"]) == (0.0, 0.0, 1.0, 0.0)
 
 
+def test_of_forty_questions_three_may_have_the_same_answer_and_four_may_not():
+    others = [str(n) for n in range(36)]
+    assert sum(own_answers(["dublin"] * 3 + ["white"] + others)) == 40
+    assert sum(own_answers(["dublin"] * 4 + others)) == 36
+
+
 @pytest.fixture(scope="module")
 def tokenizer():
     from transformers import AutoTokenizer

@@ -420,6 +420,16 @@ def test_an_active_adapter_that_no_longer_loads_is_taken_back_by_check(deployed_
     assert found[:2] == (6, "taken_back") and "does not load" in found[2] and active(home) == {}
 
 
+def test_a_verdict_on_other_tasks_than_there_are_now_does_not_count(finished_home):
+    assert calls.answer("evaluate", home=finished_home)["verdict"] == "pass"
+    tasks = finished_home / "benchmarks" / "manners.jsonl"
+    tasks.write_text("\n".join(tasks.read_text().splitlines()[1:]))
+    got = calls.script("evaluate", "--json", home=finished_home)
+    assert got.status == 3 and got.json["verdict"] == "not_enough_evidence"
+    assert "tasks that it was measured on have changed: use --rescore" in got.json["reasons"][-1]
+    assert refusal(calls.script("propose", "--json", home=finished_home))[:2] == (3, "gate_not_passed")  # fmt: skip
+
+
 def test_a_run_is_measured_again_when_another_was_deployed_since(deployed_home):
     home, first = deployed_home, only_run(deployed_home)
     second = copy_run(home, first, "sft-29990101-0000-aa")

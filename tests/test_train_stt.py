@@ -143,7 +143,7 @@ def test_text_only_without_a_program_that_speaks_says_so_at_once(home):
 @pytest.mark.parametrize(
     ("memory", "config", "model"),
     [
-        ("8", None, "mlx-community/Qwen3-ASR-0.6B-4bit"),
+        ("8", None, "mlx-community/Qwen3-ASR-1.7B-4bit"),
         ("16", None, "mlx-community/Qwen3-ASR-1.7B-4bit"),
         (
             "64",

@@ -58,9 +58,19 @@ def test_every_script_says_what_it_needs_and_shares_the_package_by_path(name):
     assert found["tool"]["uv"]["sources"] == {"fae-training": {"path": "../lib"}}
 
 
+# Drawing, and check digits of the numbers that people say.
+IMPORTED_LATE = {
+    "propose": ["matplotlib"],
+    "list_runs": ["matplotlib"],
+    "export_data": ["phonenumbers", "python-stdnum"],
+    "extract_corrections": ["phonenumbers", "python-stdnum"],
+}
+
+
 @pytest.mark.parametrize("name", LIGHT)
-def test_light_scripts_depend_on_the_standard_library_alone(name):
-    assert metadata(SCRIPTS / f"{name}.py")["dependencies"] == ["fae-training"]
+def test_light_scripts_depend_on_the_standard_library_alone_but_for_what_they_import_late(name):
+    others = [d for d in metadata(SCRIPTS / f"{name}.py")["dependencies"] if d != "fae-training"]
+    assert [other.split(">=")[0] for other in others] == IMPORTED_LATE.get(name, [])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -95,7 +105,7 @@ def test_there_are_no_uv_settings_at_the_root_to_leak_into_the_scripts():
 def test_a_script_runs_from_any_directory(tmp_path):
     answer = uv_run(SCRIPTS / "list_runs.py", "--json", home=tmp_path / "home", cwd=tmp_path)
     assert answer.status == 0, answer.err
-    assert answer.json == {"status": "no_run", "runs": []}
+    assert answer.json["status"] == "no_run" and answer.json["runs"] == []
 
 
 def test_the_skill_runs_from_a_read_only_copy_and_leaves_nothing_in_it(tmp_path):
@@ -133,7 +143,7 @@ def test_an_edited_package_is_what_runs_next(tmp_path):
     script = copy / "scripts" / "check_status.py"
     before = uv_run(script, home=tmp_path / "home", cwd=tmp_path)
     assert before.out.startswith("Nothing was trained yet.\n"), before.err
-    package = copy / "lib" / "fae_training" / "calling.py"
+    package = copy / "lib" / "fae_training" / "answering.py"
     package.write_text(package.read_text().replace("print(text, file", "print(text.upper(), file"))
     assert uv_run(script, home=tmp_path / "home", cwd=tmp_path).out.startswith("NOTHING WAS")
 
@@ -143,6 +153,6 @@ def test_the_answer_is_the_same_by_flag_by_json_argument_and_from_standard_input
     by_flag = uv_run(script, "--kind", "stt", "--json", home=home, cwd=tmp_path)
     by_argument = uv_run(script, json.dumps({"kind": "stt"}), home=home, cwd=tmp_path)
     wrong = uv_run(script, json.dumps({"kind": "songs"}), home=home, cwd=tmp_path)
-    assert by_flag.json == by_argument.json == {"status": "no_run", "runs": []}
+    assert by_flag.json == by_argument.json and by_flag.json["status"] == "no_run"
     assert wrong.status == 2
     assert "sft, dpo, stt, keyword, speech_verifier" in wrong.json["error"]["message"]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from fae_training import benchmark, gate, looks, plain_words, records
 from fae_training.benchmark import GOAL, Benchmark
+from fae_training.capabilities import suite
 from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused
 from fae_training.gate import NOT_ENOUGH, PASS, Decision
@@ -129,7 +130,10 @@ def _judged_items(measured: Benchmark) -> list[str]:
 
 def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
     decision = gate.decide(measured, look)
-    if stale := _compared_with_another(run, measured):
+    stale = _compared_with_another(run, measured)
+    if measured.suite and measured.suite != suite.chosen(run.home, run.settings["suite"]).version:
+        stale = stale or "the tasks that it was measured on have changed"
+    if stale:
         reasons = (*decision.reasons, f"{stale}: use --rescore.")
         decision = gate.Decision(
             NOT_ENOUGH, reasons, look, decision.comparisons, decision.score, decision.previous_score

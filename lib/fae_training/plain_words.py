@@ -37,6 +37,10 @@ WORDS = {
     "preference_accuracy": Words(
         "follows your corrections", "corrected conversations that it had not seen"
     ),
+    "tools": Words("uses its tools correctly", "requests"),
+    "abilities": Words("does small tasks correctly", "tasks"),
+    "memorisation": Words("keeps rare details of your conversations to itself", "tries"),
+    "own_answers": Words("gives different questions different answers", "questions"),
     "tool_choice": Words("calls the right tool", "requests"),
     "tool_arguments": Words("tells a tool the right details", "requests"),
     "abstention": Words("leaves tools alone where none is needed", "requests"),

@@ -16,7 +16,10 @@ _STRONG = re.compile(
 _PASS = rf"(?<!\w)(?:{say.PASSWORD})(?!\w){say.NO_PASSWORD}"
 PASSWORD = re.compile(_PASS, re.I)
 # What may stand between the name of a password and "is": "for the bank", "to the kids' tablet", "? Oh".
-_GAP = rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}){{0,8}}?[\s,?]{{0,3}}"
+# Each word is taken whole (possessive): were it divisible, a long one could be read in more ways than there is time for.
+_GAP = (
+    rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}+(?![\w'&-])){{0,8}}?[\s,?]{{0,3}}"
+)
 _SAID = re.compile(
     rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
     re.I,
@@ -52,7 +55,7 @@ _BESIDE_USER = re.compile(
     r"\b(?:mother'?s|user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I
 )
 _DIRECT = re.compile(
-    rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w+(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$",
+    rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w{{1,40}}(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$",
     re.I,
 )
 _LOG_IN_WITH = re.compile(r"\b(?:log|sign) ?in with\b|\buser ?name\b|\bcredentials?\b", re.I)

@@ -175,7 +175,7 @@ _QUANTITY = re.compile(
 )
 _VALUE = re.compile(r"^[A-Za-z0-9*#/._()'-]{1,40}$")
 _UNIT = re.compile(rf"(?:{say.UNITS})$", re.I)
-_PLURAL = re.compile(r"[a-z]{2,}(?<!s)s$")
+_PLURAL = re.compile(r"\b[a-z]{2,40}(?<!s)s$")
 _VERBS = frozenset(
     [
         "is",

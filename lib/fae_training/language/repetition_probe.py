@@ -1,5 +1,6 @@
 """Whether a model gives the same answer to different questions: what it learns when one answer is in much of the data."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -18,8 +19,9 @@ from fae_training.runs import Run
 ASKED, LONGEST = 40, 32
 # Fewer questions cannot tell a habit from chance; what they show is told and not judged by.
 FEWEST = 20
-# An answer is repeated when it is given to so many questions: two ways to say good morning may have the same answer.
-REPEATED = 3
+# An answer is repeated when it is given to a tenth of the questions, and to at least so many: "What is the capital of
+# Ireland?" may be asked in three ways, and the right answer is the same.
+REPEATED, REPEATED_SHARE = 3, 0.1
 # Of a hundred questions so many may get a repeated answer, chance included. Larger than the capability suite's, since
 # the questions are few; an answer that takes the place of a third of all is proven to be worse.
 MARGIN = 0.25
@@ -73,7 +75,8 @@ class Repetition:
 def own_answers(answers: list[str]) -> tuple[float, ...]:
     """For each answer 0.0 where it is repeated, else 1.0."""
     counts = Counter(answers)
-    return tuple(float(counts[answer] < REPEATED) for answer in answers)
+    repeated = max(REPEATED, math.ceil(REPEATED_SHARE * len(answers)))
+    return tuple(float(counts[answer] < repeated) for answer in answers)
 
 
 def prompts_of(rows: list[Conversation], tokenizer, longest: int) -> dict[str, list[int]]:
