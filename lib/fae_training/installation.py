@@ -39,8 +39,8 @@ def unprepared(home: Home) -> list[str]:
 
 
 def prepared_scripts() -> list[str]:
-    """Those whose packages take longer to fetch than Fae waits: the train scripts, and those that draw."""
-    names = {kind.script for kind in KINDS.values()} | {"propose.py", "list_runs.py"}
+    """Those whose packages take longer to fetch than Fae waits: the train scripts, fuse.py, and those that draw."""
+    names = {kind.script for kind in KINDS.values()} | {"fuse.py", "propose.py", "list_runs.py"}
     return sorted(name for name in names if (scripts_directory() / name).exists())
 
 
