@@ -113,16 +113,27 @@ def wanted(call: Call, run: Run) -> dict:
     config = read_config(run.file(runs.ADAPTERS))
     if arguments.gguf and arguments.keep_bits:
         raise BadRequest("gguf_has_16_bits", "mlx-lm writes GGUF in 16 bits", "give one of the two")
-    if arguments.peft and (why := fused_files.why_no_peft(config["adapted_modules"])):
+    if arguments.peft and (why := fused_files.why_no_peft(config.get("adapted_modules", []))):
         raise Refused("no_peft", f"{run.id} has no PEFT form: {why}", "uv run scripts/fuse.py")
-    base = Path(run.record["model"]["directory"])
-    if arguments.gguf and (why := fused_files.why_no_gguf(base)):
+    if arguments.gguf and (why := fused_files.why_no_gguf(base_of(run))):
         peft = f"uv run scripts/fuse.py --run {run.id} --peft"
         instead = "; the adapter itself can be had in PEFT's form, from which llama.cpp makes GGUF"
         raise Refused("no_gguf", f"{why}{instead}", peft)
     mark = deployment.fingerprint(run.file(runs.ADAPTERS))
     options = {name: bool(getattr(arguments, name)) for name in ("keep_bits", "gguf", "peft")}
     return options | {"fingerprint": mark}
+
+
+def base_of(run: Run) -> Path:
+    """The directory of its base model. Raises Missing where it is gone."""
+    directory = Path(run.record.get("model", {}).get("directory", ""))
+    if not (directory / "config.json").is_file():
+        raise Missing(
+            "no_model",
+            f"the base model of {run.id} is not in {directory} any more",
+            f"uv run scripts/{KINDS[run.kind].script} --fetch",
+        )
+    return directory
 
 
 def flags(call: Call) -> tuple[str, ...]:
@@ -212,9 +223,10 @@ def make(call: Call, run: Run) -> Result:
 
 def fused(call: Call, run: Run, made: Path, asked: dict) -> dict:
     """The fused model in `made`, and what was found out about it."""
+    base_of(run)
     models.check_unchanged(run.record)
     session = Session(run)
-    linux_cpu.set_up(Path(run.record["model"]["directory"]))
+    linux_cpu.set_up(base_of(run))
     from fae_training.language import fusing
 
     with contextlib.ExitStack() as stage:
