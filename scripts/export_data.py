@@ -65,6 +65,8 @@ def main(call: Call) -> Result:
             data |= for_the_bridge(home.file("data", "sft"), data["rows"])
     if forgot:
         data["forgotten"] = asdict(forgot)
+    if wanted.exclude:
+        data["excluding"] = wanted.exclude
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
     data["next"] = "export_data.py" if wanted.dry_run else "train.py --preset light"
@@ -121,6 +123,9 @@ def text(data: dict, directory: Path) -> str:
             f"  Fae: {sample['assistant']}   (weight {sample['weight']})",
         ]
     lines += ["", *data["warnings"]] if data["warnings"] else []
+    if named := data.get("excluding"):
+        never = "Would never" if data["status"] == "dry_run" else "Will never"
+        lines += ["", f"{never} learn from what mentions: {', '.join(named)}."]
     lines += what_was_forgotten(data)
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])

@@ -43,7 +43,9 @@ def load(model, directory: Path) -> int:
         raise ValueError(f"dropout {lora['dropout']}")
     keys = lora.get("keys")
     for number, layer in list(enumerate(model.layers))[-config["num_layers"] :]:
-        linear = [n for n, m in layer.named_modules() if isinstance(m, nn.Linear | nn.QuantizedLinear)]
+        linear = [
+            n for n, m in layer.named_modules() if isinstance(m, nn.Linear | nn.QuantizedLinear)
+        ]
         for key in linear if keys is None else keys:
             *path, name = key.split(".")
             parent = layer

@@ -17,8 +17,7 @@ from fae_training.models import MODEL_MAP
 SKILL = (ROOT / "skill.md").read_text(encoding="utf-8")
 # Words that say nothing about what is wanted.
 EMPTY = frozenset(
-    "a an the to of in on for with and or is are was be it its that this there my me i you your we our us "
-    "do does did can could would will please fae hey so at as from by just now".split()  # noqa: SIM905
+    ["a", "an", "the", "to", "of", "in", "on", "for", "with", "and", "or", "is", "are", "was", "be", "it", "its", "that", "this", "there", "my", "me", "i", "you", "your", "we", "our", "us", "do", "does", "did", "can", "could", "would", "will", "please", "fae", "hey", "so", "at", "as", "from", "by", "just", "now"]
 )
 
 

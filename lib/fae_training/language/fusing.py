@@ -8,6 +8,7 @@ from pathlib import Path
 
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
+from mlx_lm.gguf import convert_to_gguf
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_lm.utils import dequantize_model, save_config, save_model
 
@@ -200,8 +201,6 @@ def save(model, base: Path, target: Path, keep_bits: bool) -> None:
 
 
 def _save_gguf(model, target: Path) -> None:
-    from mlx_lm.gguf import convert_to_gguf
-
     config = json.loads((target / "config.json").read_text(encoding="utf-8"))
     weights = dict(tree_flatten(model.parameters()))
     convert_to_gguf(target, weights, config, str(target / GGUF_FILE))
