@@ -17,7 +17,53 @@ from fae_training.models import MODEL_MAP
 SKILL = (ROOT / "skill.md").read_text(encoding="utf-8")
 # Words that say nothing about what is wanted.
 EMPTY = frozenset(
-    ["a", "an", "the", "to", "of", "in", "on", "for", "with", "and", "or", "is", "are", "was", "be", "it", "its", "that", "this", "there", "my", "me", "i", "you", "your", "we", "our", "us", "do", "does", "did", "can", "could", "would", "will", "please", "fae", "hey", "so", "at", "as", "from", "by", "just", "now"]
+    [
+        "a",
+        "an",
+        "the",
+        "to",
+        "of",
+        "in",
+        "on",
+        "for",
+        "with",
+        "and",
+        "or",
+        "is",
+        "are",
+        "was",
+        "be",
+        "it",
+        "its",
+        "that",
+        "this",
+        "there",
+        "my",
+        "me",
+        "i",
+        "you",
+        "your",
+        "we",
+        "our",
+        "us",
+        "do",
+        "does",
+        "did",
+        "can",
+        "could",
+        "would",
+        "will",
+        "please",
+        "fae",
+        "hey",
+        "so",
+        "at",
+        "as",
+        "from",
+        "by",
+        "just",
+        "now",
+    ]
 )
 
 
@@ -112,6 +158,7 @@ SAID = {
         "It's spelled Niamh.",
         "You misheard that word.",
     ],
+    "add_samples": ["Use the recordings of when you didn't wake up."],
     "train_stt": [
         "Learn the names that you always mishear.",
         "You should hear my names better.",
