@@ -61,6 +61,8 @@ def test_the_night_from_call_to_deploy_and_back(night):
     )
     assert exported["sft_examples"] >= 10 and exported["dpo_pairs"] == 0
     assert all(Path(path).is_file() for path in exported["output_files"].values())
+    theirs = installed_fae.directory(person) / "training/data"
+    assert (theirs / "sft_export.jsonl").read_text() == (theirs / "train.jsonl").read_text() != ""
 
     adapter = bridge.train()
     assert Path(adapter).is_absolute()
@@ -76,7 +78,7 @@ def test_the_night_from_call_to_deploy_and_back(night):
     assert judged["recommendation"] == "upgrade" and judged["final_training_loss"] > 0
     assert judged["adapter_path"] == adapter
     proposal = bridge.call("propose", adapter_path=adapter, score=judged["score"])
-    with pytest.raises(RuntimeError, match="approval code"):
+    with pytest.raises(RuntimeError, match="approval of the person"):
         bridge.call("deploy", adapter_path=adapter, current_adapter_path="")
     code = calls.approval_code(person / ".fae/training", proposal["run"])
     deployed = bridge.call("deploy", code=code)
