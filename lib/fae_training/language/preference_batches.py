@@ -72,7 +72,7 @@ class EncodedPairs:
 
 def encode_pairs(
     tokenizer,
-    read: RowsRead,
+    read: RowsRead[PreferencePair],
     max_tokens: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EncodedPairs:

@@ -8,6 +8,7 @@ from pathlib import Path
 import mlx.core as mx
 
 from fae_training import state
+from fae_training.arrays import numbers
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.preference_batches import (
     Pair,
@@ -47,7 +48,7 @@ def measure(
         batch = collate_pairs(pairs, None, fast)
         chosen, rejected = answer_log_probabilities(model, batch, fast)
         mx.eval(chosen, rejected)
-        for pair, c, r in zip(pairs, chosen.tolist(), rejected.tolist(), strict=True):
+        for pair, c, r in zip(pairs, numbers(chosen), numbers(rejected), strict=True):
             known[pair.key] = [c, r]
         if count % BATCHES_BETWEEN_SAVES == 0 or count == len(missing):
             keep()
