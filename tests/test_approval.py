@@ -60,6 +60,13 @@ def test_an_approval_without_its_fields_is_named(place):
         spend(run, "ABC-DEF")
 
 
+def test_measurements_that_name_no_adapter_are_not_judged(place):
+    run = prepared.finished(place, fingerprint=None)
+    with pytest.raises(Refused, match="do not say of which adapter") as refusal:
+        evaluation.make(run)
+    assert refusal.value.hint == f"uv run scripts/evaluate.py --run {run.id} --rescore"
+
+
 def test_after_five_wrong_codes_the_right_one_no_longer_counts(place):
     run = prepared.judged(place)
     code = propose(run)

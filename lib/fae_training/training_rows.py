@@ -21,7 +21,7 @@ KINDS = tuple(_FORMS)
 MOST_LEFT_OUT = 0.1
 NAMED = 10
 _LONGEST_REASON = 110
-Row = TypeVar("Row", Conversation, PreferencePair)
+Form = TypeVar("Form", Conversation, PreferencePair)
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class RowsRead(Generic[Row]):
+class RowsRead(Generic[Form]):
     """The rows of a file, `line` counted from 1 (in an array: the line on which the row begins).
 
     total counts all that were there; weightless those in order but with the weight 0: nothing in them is learned.
     """
 
     file: str
-    rows: list[Row]
+    rows: list[Form]
     left_out: list[Problem]
     total: int
     weightless: int = 0

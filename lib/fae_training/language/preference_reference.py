@@ -27,8 +27,8 @@ def measure(
     reference_fingerprint: str,
     fast: FastSettings,
     finished: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, tuple[float, float]]:
-    """{pair key: (chosen, rejected)} in nats, for the pairs of `batches`, under `model` as it is now.
+) -> dict[str, list[float]]:
+    """{pair key: [chosen, rejected]}, the log-probabilities of the two answers in nats, for the pairs of `batches`, under `model` as it is now.
 
     `model` is the reference: the base, or the base with the adapter that the run starts from. What `path`
     holds from before is used again when it was made with the same reference_fingerprint. Measured in
