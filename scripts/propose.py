@@ -35,6 +35,8 @@ def main(call: Call) -> Result:
         newest = None if asked else newest_proposed(call.home, kind)
         return rejected(call, newest or runs.find(call.home, asked, kind))
     run = runs.find(call.home, asked, kind)
+    if run.status() in runs.ENDED:
+        run.has_let_go(runs.LAST_WORD_S)
     if call.arguments.dry_run:
         proposal = proposed(run)
         return Result({"status": "planned"} | summary(proposal), as_markdown(proposal, ""))
