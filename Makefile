@@ -20,8 +20,8 @@ demo-dpo: $(UV)  ## corrections in, the same question answered before and after
 demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 	@$(UV) run --quiet samples/demo_stt.py
 
-test: $(UV)  ## style, then all tests
-	@$(UV) run --quiet tools/lint.py style
+test: $(UV)  ## style and types, then all tests
+	@$(UV) run --quiet tools/lint.py
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
 reliability: $(UV)  ## kills, full disks and two scripts at once, everywhere; 20 minutes or more

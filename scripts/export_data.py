@@ -67,8 +67,9 @@ def main(call: Call) -> Result:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
         else:
-            data = {"status": "exported"} | export.write(home, "sft", rows, meta)
-            data |= for_the_bridge(home.file("data", "sft"), data["rows"])
+            written = export.write(home, "sft", rows, meta)
+            data = {"status": "exported"} | written
+            data |= for_the_bridge(home.file("data", "sft"), written["rows"])
             if wanted.output_dir and (left := app_exports.link(home, "sft", wanted.output_dir)):
                 data["names_taken"] = left
     if forgot:

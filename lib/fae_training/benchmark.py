@@ -99,7 +99,8 @@ class Benchmark:
     """`judged_apart`: nothing that is judged on was trained on, or chose a checkpoint, threshold or weight.
 
     outputs, outputs_changed: how many outputs of current and candidate were compared, and how many differ.
-    fingerprint, current_fingerprint: of the adapters that were measured, None for the base model.
+    fingerprint: of the candidate's adapter, which results.scored adds. current_fingerprint: of the current one's, None for
+    the base model and where another was deployed meanwhile.
     suite: the version of the capability suite, None where the kind has none. details: what only this kind tells.
     """
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mlx.core as mx
-from mlx.utils import tree_flatten, tree_unflatten
+from mlx.utils import tree_unflatten
 from mlx_lm.gguf import convert_to_gguf
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_lm.utils import dequantize_model, save_config, save_model
 
 from fae_training import fae_app, provenance, training_rows
+from fae_training.arrays import flattened
 from fae_training.errors import Failed, Missing, command_line
 from fae_training.language import adapters, loading, losses, validation_set
 from fae_training.language.fast_settings import FastSettings
@@ -132,7 +133,7 @@ def _of_pairs(tokenizer, path: Path) -> list[TokenRow]:
 
 def require_room(model, target: Path, keep_bits: bool) -> None:
     """Raises Missing where the fused model fits neither into memory nor on the disk of `target`."""
-    needed = sum(array.nbytes for _, array in tree_flatten(model.parameters()))
+    needed = sum(array.nbytes for array in flattened(model.parameters()).values())
     if not keep_bits:
         needed = sum(_bytes_of(module) for _, module in model.named_modules())
     memory, free = fae_app.memory_bytes(), shutil.disk_usage(target.parent).free
@@ -178,8 +179,8 @@ def precision_of(model) -> str:
     for _, module in model.named_modules():
         if "scales" in module:
             return f"{module.bits} bits"
-    name = max(tree_flatten(model.parameters()), key=lambda entry: entry[1].nbytes)[1].dtype
-    return str(name).removeprefix("mlx.core.")
+    largest = max(flattened(model.parameters()).values(), key=lambda array: array.nbytes)
+    return str(largest.dtype).removeprefix("mlx.core.")
 
 
 def save(model, base: Path, target: Path, keep_bits: bool) -> None:
@@ -202,5 +203,5 @@ def save(model, base: Path, target: Path, keep_bits: bool) -> None:
 
 def _save_gguf(model, target: Path) -> None:
     config = json.loads((target / "config.json").read_text(encoding="utf-8"))
-    weights = dict(tree_flatten(model.parameters()))
+    weights = flattened(model.parameters())
     convert_to_gguf(target, weights, config, str(target / GGUF_FILE))

@@ -29,7 +29,7 @@ def write(adapter: Path, target: Path) -> None:
         )
     mx.save_safetensors(str(target / "adapter_model.safetensors"), renamed, {"format": "pt"})
     modules = sorted({re.sub(r".*\.layers\.\d+\.", "", name.rpartition(".")[0]) for name in arrays})
-    layers = sorted({int(re.search(r"\.layers\.(\d+)\.", name).group(1)) for name in arrays})
+    layers = sorted({int(n) for name in arrays for n in re.findall(r"\.layers\.(\d+)\.", name)})
     told = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
