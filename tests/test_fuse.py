@@ -306,8 +306,7 @@ def test_a_failure_in_the_background_is_told_once_and_can_be_tried_again(run):
     assert calls.answer("fuse", home=run.home.path)["status"] == "started"
     got = looked_at(run)
     assert got.status == 4 and got.json["error"]["code"] == "no_rows"
-    assert calls.answer("fuse", home=run.home.path)["status"] == "started"
-    looked_at(run)
+    assert "fused" not in run.home.read(f"runs/{run.id}/fused.json"), "the next call begins anew"
 
 
 def test_without_consent_nothing_is_fused(run):

@@ -81,8 +81,12 @@ def bridge_file(name: str, *rows: dict) -> None:
 
 
 def test_pairs_of_the_bridge_are_made_of_episodes_that_may_be_learned_from(days, place):
-    first, second = days.talk((QUESTION, LONG), (QUESTION + " Tell me", SHORT), pause=400)
-    third = days.talk(("Where do rooks nest?", "In tall trees, in colonies."))[0]
+    first, second, third = days.talk(
+        (QUESTION, LONG),
+        (QUESTION + " Tell me", SHORT),
+        ("Where do rooks nest?", "In tall trees, in colonies."),
+        pause=400,
+    )
     about = {"reason": "silent_abandonment_retry", "source_episode_id": first}
     pair = {"prompt": QUESTION, "chosen": "ignored", "rejected": "ignored"}
     bridge_file(

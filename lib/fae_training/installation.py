@@ -47,9 +47,9 @@ class Step:
 
 
 def step(home: Home) -> Step | None:
-    """What is being prepared at the moment, None where nothing is or it has only begun."""
+    """What setup.py's worker is at; of one that has ended it says nothing, so ask while it is running."""
     told = (home.read(FILE, {}) or {}).get("step")
-    return Step(**told) if told and _is_running(home) else None
+    return Step(**told) if told else None
 
 
 def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> Busy | Missing:
