@@ -15,6 +15,7 @@ from pathlib import Path
 from fae_training import (
     approval,
     consent,
+    plans,
     provenance,
     runs,
     settings,
@@ -26,12 +27,12 @@ from fae_training.calling import Call, Parser, Result, parser
 from fae_training.conversations import purge
 from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS, Kind
-from fae_training.preflight import Preflight
+from fae_training.preflight import Preflight, Preview
 from fae_training.processes import start
 from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
-from fae_training.state import now, unwritable
+from fae_training.state import Home, now, unwritable
 from fae_training.transactions import changing
 from fae_training.values import count
 
@@ -42,7 +43,7 @@ class Training:
 
     `prepare(call, settings) -> Preflight` runs in the front process with nothing but the standard library and refuses
     what cannot work. The others run in workers: `train(run, session) -> Trained`, `score(run, session) -> Benchmark`,
-    `verify(run, session) -> Verification`.
+    `verify(run, session) -> Verification`. `preview(home, found, rows) -> Preview` is of the kinds that learn from tokens.
     """
 
     kind: Kind
@@ -50,6 +51,7 @@ class Training:
     train: Callable
     score: Callable
     verify: Callable
+    preview: Callable[[Home, Preflight, int], Preview] | None = None
 
 
 def build_parser(description: str, kind: Kind) -> Parser:
@@ -79,6 +81,13 @@ def build_parser(description: str, kind: Kind) -> Parser:
         made.add_argument(
             "--profile", action="store_true", help="measure where the time of a step goes"
         )
+    if kind.name in training_rows.KINDS:
+        made.add_argument(
+            "--show-rows",
+            type=count(100),
+            metavar="N",
+            help="show some rows as their tokens, and end",
+        )
     made.add_argument("--worker", metavar="RUN", help=argparse.SUPPRESS)
     made.add_argument("--task", choices=worker.TASKS, help=argparse.SUPPRESS)
     return made
@@ -103,8 +112,12 @@ def main(call: Call, training: Training) -> Result:
             kind.command(f"--resume latest --more-steps {call.arguments.more_steps}"),
         )
     found = training.prepare(call, settings.resolve(call, kind))
+    if rows := getattr(call.arguments, "show_rows", None):
+        return plans.shown(call, kind, training.preview(call.home, found, rows))
     if call.arguments.dry_run:
-        return _plan(kind, found)
+        return plans.planned(
+            kind, found, training.preview and training.preview(call.home, found, 0)
+        )
     return _begin(call, kind, found)
 
 
@@ -229,7 +242,9 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
     found = training.prepare(call, longer)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
-        return _plan(kind, found)
+        return plans.planned(
+            kind, found, training.preview and training.preview(call.home, found, 0)
+        )
     return _begin(call, kind, found, run)
 
 
@@ -274,18 +289,6 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
                 f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days:g} days apart",
                 "ask again later, or give force when the person wants it now",
             )
-
-
-def _plan(kind: Kind, found: Preflight) -> Result:
-    values, sources = found.settings.values, found.settings.sources
-    lines = [f"A run of {kind.script} would use:"]
-    lines += [f"  {name} = {value}   ({sources[name]})" for name, value in values.items()]
-    lines += [f"  data: {found.data.learned_from} ({found.data.fingerprint})"]
-    lines.append(f"  rows: {', '.join(f'{side} {n}' for side, n in found.data.rows.items())}")
-    if found.model:
-        lines.append(f"  model: {found.model.id} ({found.model.why})")
-    lines += found.data.notes
-    return Result({"status": "planned"} | found.as_record(), "\n".join(lines))
 
 
 def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
