@@ -8,7 +8,7 @@ import small_runs
 from fae_training import row_page, runs, state
 from fae_training.preflight import CONTEXT, CUT, TRAINED, Piece, ShownRow
 
-ANSWER = "It is <b>Tuesday</b> \N{EARTH GLOBE EUROPE-AFRICA} and warm."
+ANSWER = "\N{EARTH GLOBE EUROPE-AFRICA} It is <b>Tuesday</b> and warm."
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,7 @@ def test_a_plan_counts_what_a_run_then_learns_from_and_takes_its_speed_from_the_
     result = run.result()
     cut = result["applied"]["cut"]
     tokens = planned["tokens"]
+    assert 0 < tokens["trained"] < tokens["tokens"] / 2
     assert tokens["exact"] and (tokens["rows"], tokens["cut"]) == (cut["rows"], cut["cut_tokens"])
     assert tokens["tokens"] + tokens["cut"] == cut["tokens"]
     assert planned["memory"]["limit_gb"] == result["applied"]["planned"]["limit_gb"]
