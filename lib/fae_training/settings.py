@@ -4,6 +4,7 @@ import difflib
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fae_training import runs
 from fae_training.calling import Call, Parser
@@ -29,12 +30,12 @@ HOUSE_RULES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Resolved values and, for each, its source."""
+    """Resolved values, each of the type that its Setting's `value` reads, and for each its source."""
 
-    values: Mapping[str, object]
+    values: Mapping[str, Any]
     sources: Mapping[str, str]
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
     def changed(self, source: str, **values: object) -> "Settings":
@@ -94,7 +95,7 @@ def resolve(call: Call, kind: Kind) -> Settings:
         (kind.presets[preset], lambda name: f"preset {preset}"),
         (own, lambda name: "config.json"),
         (after_set, lambda name: call.sources["set"]),
-        (flags, call.sources.get),
+        (flags, call.sources.__getitem__),
     ]
     if like:
         of_like, before = like.settings, like.record.get("sources", {})

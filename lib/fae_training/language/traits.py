@@ -17,7 +17,8 @@ AVOIDED = 2.0
 # Traits that are told of at most.
 MOST = 5
 _OPENING_WORDS, _CLOSING_WORDS = 4, 8
-_NEARLY_ALWAYS = 80.0
+# What is in fewer answers than this is no advice; from the second on it is "always".
+_ADVISED, _NEARLY_ALWAYS = 40.0, 80.0
 _CALLED = re.compile(r",\s+(\w[\w'’-]*)\s*(?=[.!?,]|$)")
 _LIST_LINE = re.compile(r"^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
 _MARKDOWN = re.compile(r"\*\*\S|^#{1,6} |`[^`]+`|\[[^][\n]{1,200}\]\(", re.MULTILINE)
@@ -67,7 +68,7 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
         title = f"{what} ({share:.0f} % in your conversations)"
         if _is_habit(share, len(answers)) or share <= AVOIDED:
             avoided = share <= AVOIDED
-            advice = f"{'Do not' if avoided else 'Often'} {thing}."
+            advice = f"Do not {thing}." if avoided else _advice(share, thing)
             found.append(Trait(name, title, "% of answers", share, of, avoided, advice))
     for name, what, thing, phrase_of in (
         ("called", "It calls you", "call the user", _called),
@@ -82,7 +83,7 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
         said = phrase if name == "called" else f'"{phrase}"'
         if _is_habit(share, len(answers)):
             title = f"{what} {said} ({share:.0f} % of the answers in your conversations)"
-            advice = f"{'Always' if share >= _NEARLY_ALWAYS else 'Often'} {thing} {said}."
+            advice = _advice(share, f"{thing} {said}")
             found.append(Trait(name, title, "% of answers", share, of, advice=advice))
     return found
 
@@ -100,6 +101,13 @@ def most_telling(traits: Sequence[Trait], answers: Sequence[str]) -> list[Trait]
 
     told = [one for one in traits if not one.avoided or one.mean(answers) >= HABIT]
     return sorted(told, key=distance, reverse=True)[:MOST]
+
+
+def _advice(share: float, thing: str) -> str:
+    """What to tell a model for a habit that shows in this share of the answers; "" where it is no rule."""
+    if share < _ADVISED:
+        return ""
+    return f"{'Always' if share >= _NEARLY_ALWAYS else 'Often'} {thing}."
 
 
 def _is_habit(share: float, answers: int) -> bool:
