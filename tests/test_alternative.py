@@ -169,7 +169,7 @@ def test_the_base_model_is_scored_with_the_line_on_the_same_rows(home):
     rows = directive.rows_with_line(tokenizer, probe.judged, probe.tried.line, 512)
     wanted = losses.conversation_losses(rows, losses.row_losses(model, rows, subject.fast, 2048))
     assert probe.tried.losses == pytest.approx(wanted) and probe.tried.losses != base.losses
-    better = dataclasses.replace(base, losses={n: 0.5 * v for n, v in base.losses.items()})
+    better = dataclasses.replace(base, losses={n: 0.1 * v for n, v in base.losses.items()})
     kept = probe.tell(OfThree(better, base, base)).details[alternative.NAME]
     one = Alternative(**kept)
     assert one.outcome == "worse" and one.count == 6

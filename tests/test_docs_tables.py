@@ -32,7 +32,6 @@ TYPED = {
         "music of a source that is not in training, one and two seconds": "bench_classifiers.py",
         "left out": "bench_classifiers.py",
     },
-    "docs/demo.md": {"script": "bench_start_up.py"},
     "docs/preferences.md": {
         "learning rate, guard, step": "bench_dpo.py",
         "learning rate, guard": "bench_dpo.py",
