@@ -79,13 +79,8 @@ lock: $(UV)  ## bring every script's lock, and uv.lock.md, up to date
 manifest: $(UV)  ## fill in MANIFEST.json's checksums
 	@$(UV) run --quiet tools/make_manifest.py
 
-install:  ## copy the skill to DEST, for Fae
-	@mkdir -p "$(DEST)/scripts"
-	@cp skill.md "$(DEST)/SKILL.md"
-	@cp MANIFEST.json LICENSE NOTICE "$(DEST)/"
-	@cp scripts/*.py scripts/*.lock "$(DEST)/scripts/"
-	@rm -rf "$(DEST)/lib" && cp -R lib "$(DEST)/lib"
-	@echo "Installed in $(DEST). Tell Fae what it may learn from: uv run '$(DEST)/scripts/setup.py' --consent conversations"
+install: $(UV)  ## copy the skill to where Fae finds it; DEST=folder, or BUNDLE=a Fae.app that you built
+	@$(UV) run --quiet tools/install.py $(if $(BUNDLE),--bundle "$(BUNDLE)",--to "$(DEST)")
 
 .tools/bin/uv:
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }

@@ -46,7 +46,7 @@ OLDER_NAMES = {
     "last_export_timestamp": "since",
     "after_timestamp": "since",
     "db_path": "db",
-    "output_dir": None,
+    "output_dir": None,  # of scripts that export it is an option
     "last_benchmark_score": "last_benchmark_score",
     "adapter_path": "run",
     "previous_adapter_path": None,

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fae_training import fae_app, fae_versions
+from fae_training import fae_app, fae_versions, installation
 from fae_training.calling import Call
 from fae_training.errors import BadRequest, Failed, Missing, command_line
 from fae_training.preflight import Model
@@ -103,7 +103,7 @@ def find(
     if directory is None and _person_agrees(call, model):
         directory = download(model)
     if directory is None:
-        raise Missing("no_model", f"{model} ({why}) is not on this machine", fetch)
+        raise installation.why_no_model(call.home, model, why, fetch, call.caller == "fae")
     check(directory, f"choose another --model, or fetch it again: {fetch}")
     return Model(model, str(directory), why, fingerprint(directory))
 
