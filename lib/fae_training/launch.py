@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from fae_training import approval, consent, provenance, runs, settings, training_rows, worker
+from fae_training import (
+    approval,
+    consent,
+    learned,
+    provenance,
+    runs,
+    settings,
+    training_rows,
+    worker,
+)
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.conversations import purge
 from fae_training.errors import BadRequest, Failed, Refused, SkillError, command_line
@@ -119,6 +128,7 @@ def _resume(call: Call, training: Training) -> Result:
             f"{run.id} is going on ({status}), so there is nothing to resume",
             "uv run scripts/check_status.py --follow",
         )
+    learned.require_unmarked(run)
     approval.require_changeable(run)
     preset = run.settings["preset"]
     if status == "completed":

@@ -21,7 +21,7 @@ _PLEASE = one_of(
     "make sure (?:that )?you, just, now, so, oh, ok, okay, no, also, and, actually, yes, well, all right, alright, "
     "try to, simply, from now on, i told you"
 )
-_EN = rf"^(?:{_PLEASE}[\s,]+)*"
+_EN = rf"^(?:{_PLEASE}[ ,]+)*"
 _WHATEVER = r"(?:everything|anything|all|whatever|what|things|stuff|the (?:data|stuff|things|part|bit|talk|conversation|story|business)|my conversation)"
 _I_SAID = (
     r"(?:that )?(?:i(?:'ve| have)?|you(?:'ve| have)?|we(?:'ve| have)?) (?:\w+ )?"
@@ -37,7 +37,7 @@ _NOT_A_MEMORY = (
 )
 # "Forget fancy restaurants, what can I cook?" sets something aside, and asks for something else.
 _ASIDE = re.compile(
-    r"^[^,]*, (?!please\b)(?:is|are|was|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
+    r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál)\b"
 )
 ENGLISH = (
@@ -45,7 +45,7 @@ ENGLISH = (
     Cue("please forget the interview",
         rf"{_EN}(?:forget|unlearn|stop remembering)(?! (?:to|me[ -]not|how|things|something|that we|things\?)\b)"
         r" (?P<topic>.+)$"),
-    Cue("would you mind forgetting the interview", rf"^(?:please )?would you (?:please )?mind forgetting (?P<topic>.+)$"),
+    Cue("would you mind forgetting the interview", r"^(?:please )?would you (?:please )?mind forgetting (?P<topic>.+)$"),
     Cue("could you please not remember the interview",
         rf"{_EN}{_LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>.+)$"),
     Cue("delete the interview from your memory",
@@ -79,11 +79,11 @@ ENGLISH = (
         r"^(?P<topic>.+?) (?:should|must|may|is) not (?:to )?be (?:learned|learnt|remembered|kept|trained on|used for training|stored)\b"),
     Cue("I want the interview forgotten", r"^i(?:'d like| want| would like) (?P<topic>.+?) (?:to be )?forgotten\b"),
     Cue("that thing I said about the interview, please forget it",
-        rf"^(?!.*\b(?:film|song|says|sings)\b)(?P<topic>.+?), (?:{_PLEASE}[\s,]+)*(?:forget|unlearn|erase|delete|wipe)(?: about)? (?:it|that|them|him|her|this)"
+        rf"^(?!.*\b(?:film|song|says|sings)\b)(?P<topic>.+?), (?:{_PLEASE}[ ,]+)*(?:forget|unlearn|erase|delete|wipe)(?: about)? (?:it|that|them|him|her|this)"
         r"(?: from your memory)?(?: please| now)?$"),
 )
 _BITTE = one_of(r"bitte, fae, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, du (?:sollst|kannst|darfst|musst|solltest)")
-_DE = rf"^(?:{_BITTE}[\s,]+)*"
+_DE = rf"^(?:{_BITTE}[ ,]+)*"
 _DE_MEMORY = r"(?:aus|von) (?:deinem|dem) (?:gedächtnis|speicher|training)"
 _DE_ALL = r"(?:alles|das|was|dinge|die sache|die geschichte|dem gespräch|dem,? was|nichts)"
 GERMAN = (
@@ -103,7 +103,7 @@ GERMAN = (
     Cue("das Vorstellungsgespräch, vergiss das bitte", r"^(?P<topic>.+?), (?:bitte )?(?:vergiss|lösch|lösche) (?:die|das|es|sie|ihn|den)(?: bitte)?$"),
 )
 _SVP = one_of(r"s'il te plaît, s'il vous plaît, stp, fae, et, bon, alors, donc, non, oui, ok, tu (?:peux|dois|devrais), vous (?:pouvez|devez)")
-_FR = rf"^(?:{_SVP}[\s,]+)*"
+_FR = rf"^(?:{_SVP}[ ,]+)*"
 _FR_MEMORY = r"(?:de|hors de) (?:ta|votre|la) mémoire"
 FRENCH = (
     Cue("oublie l'entretien", rf"{_FR}(?:oublie|oubliez|oublions|oublier)(?! pas\b)(?:-moi)? (?P<topic>.+)$"),
@@ -118,7 +118,7 @@ FRENCH = (
     Cue("mon entretien, oublie ça", r"^(?P<topic>.+?), (?:s'il te plaît )?(?:oublie|oubliez)(?:-le|-la|-les| ça| cela)(?: s'il te plaît)?$"),
 )
 _FAVOR = one_of(r"por favor, fae, y, bueno, ya, no, sí, ok, puedes, podrías, tienes que, debes")
-_ES = rf"^(?:{_FAVOR}[\s,]+)*"
+_ES = rf"^(?:{_FAVOR}[ ,]+)*"
 _ES_MEMORY = r"de (?:tu|la) memoria"
 SPANISH = (
     Cue("olvida la entrevista", rf"{_ES}(?:olvida|olvide|olvidad|olvidemos|olvidar)(?:te de|se de)? (?P<topic>.+)$"),
@@ -163,7 +163,7 @@ _WHAT_WAS_SAID = (
     ),
 )
 _TRAILING = re.compile(
-    r"(?:[ ,]+(?:please|now|again|any ?more|fae|thanks|thank you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|"
+    r"(?:[ ,]{1,3}(?:please|now|again|any ?more|fae|thanks|thank you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|"
     r"(?:from|out of) (?:your|the) (?:memory|mind|training(?: data)?)|"
     r"(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
 )
@@ -171,10 +171,7 @@ _CLAUSE = re.compile(r"[.,;!?]|\b(?:but|because|and then|instead|aber|weil|mais|
 # "Forget the whole thing", "my last question": about this conversation, and no topic to look for elsewhere.
 _NO_TOPIC = {
     stem(word)
-    for word in """whole last first question conversation earlier before today yesterday answer message part bit previous
-    asked time talk talked chat idea word sentence moment second mention mentioned bother matter rest
-    je es das dies dieses diese gespräch gerade eben ich gesagt habe frage letzte ça cela viens dire question dernière lo acabo
-    decir que conversación pregunta""".split()
+    for word in ["whole", "last", "first", "question", "conversation", "earlier", "before", "today", "yesterday", "answer", "message", "part", "bit", "previous", "asked", "time", "talk", "talked", "chat", "idea", "word", "sentence", "moment", "second", "mention", "mentioned", "bother", "matter", "rest", "je", "j'", "es", "das", "dies", "dieses", "diese", "gespräch", "gerade", "eben", "ich", "gesagt", "habe", "frage", "letzte", "ça", "cela", "viens", "dire", "je", "question", "dernière", "lo", "acabo", "decir", "que", "conversación", "pregunta"]
 }
 # fmt: on
 _CUES = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
