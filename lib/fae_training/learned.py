@@ -106,8 +106,8 @@ def require_unmarked(run: Run) -> None:
     if why := why_not(run):
         raise Refused(
             "learned_what_was_forgotten",
-            f"{why}, so it is not used any more",
-            f"train without it: {KINDS[run.kind].command('--preset light')}",
+            f"{why}, so it is not used any more; train again without it",
+            KINDS[run.kind].command("--preset light"),
         )
 
 

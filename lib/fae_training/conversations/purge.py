@@ -117,7 +117,7 @@ class _Purge:
         corrections = self._take_corrections()
         learned_by = self._mark_runs(ids)
         texts = self._take_texts(learned_by)
-        if self.change and (removed or learned_by):
+        if self.change:
             self._clear_cache()
         active = [stack[-1].run for stack in deployments(home).values() if stack]
         in_use = next((name for name in active if name in learned_by), None)
@@ -176,8 +176,6 @@ class _Purge:
         path = self.home.file(*misheard.FILE)
         lines = read_jsonl(path)
         gone = [line for line in lines if self._mentions(line)]
-        terms = (self.home.read(vocabulary.FILE, {}) or {}).get("terms", [])
-        kept = [term for term in terms if not self._mentions(term)]
         if self.change and gone:
             left = [line for line in lines if line not in gone]
             write_jsonl(path, left)
@@ -185,9 +183,14 @@ class _Purge:
             for line in gone:
                 if line.get("audio") not in used:
                     self._remove_clip(line.get("audio"))
-        if self.change and len(kept) < len(terms):
+        terms = (self.home.read(vocabulary.FILE, {}) or {}).get("terms", [])
+        named = [term for term in terms if self._mentions(term)]
+        if self.change and (gone or named):
+            # Made anew, for a word that was learned from such a correction alone may not name the whole subject.
+            kept = [entry.as_dict() for entry in vocabulary.refresh(self.home)]
+            kept = [term for term in kept if not self._mentions(term)]
             self.home.write(vocabulary.FILE, self.home.read(vocabulary.FILE) | {"terms": kept})
-        return len(gone) + len(terms) - len(kept)
+        return len(gone) + len(named)
 
     # Runs.
 
