@@ -5,6 +5,7 @@ person at a terminal) or answers at once.
 """
 
 import argparse
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -33,6 +34,9 @@ from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
 from fae_training.state import now
 from fae_training.transactions import changing
+
+# In the environment of what schedule.py starts.
+SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,7 @@ def main(call: Call, training: Training) -> Result:
             name: value for name, value in vars(call.arguments).items() if name in call.sources
         }
         record = {"request": {n: str(v) if isinstance(v, Path) else v for n, v in asked.items()}}
-        run = runs.create(
-            call.home, kind.name, record | {"caller": call.caller} | found.as_record()
-        )
+        run = runs.create(call.home, kind.name, record | {"caller": _who(call)} | found.as_record())
         runs.name_holder(lock, run.id)
         _take_rows(run)
         process = start(run, "train", lock)
@@ -184,7 +186,7 @@ def _resume(call: Call, training: Training) -> Result:
 
 def _refuse_too_soon(call: Call, kind: Kind) -> None:
     """Fae's own runs keep a distance (settings.HOUSE_RULES); a person's never wait."""
-    if call.caller != "fae" or call.arguments.force:
+    if _who(call) not in worker.UNASKED or call.arguments.force:
         return
     days = house_rule(call, "min_days_between_runs")
     for run in reversed(runs.all_runs(call.home, kind.name)):
@@ -197,6 +199,11 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
                 f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days:g} days apart",
                 "ask again later, or give force when the person wants it now",
             )
+
+
+def _who(call: Call) -> str:
+    """Who asked for the run: schedule.py says so to the scripts that it starts."""
+    return "schedule" if os.environ.get(SCHEDULED) else call.caller
 
 
 def _plan(kind: Kind, found: Preflight) -> Result:

@@ -237,9 +237,11 @@ class FaeDatabase:
             )
         return version
 
-    def count_episodes(self) -> int:
+    def count_episodes(self, since: int = -1) -> int:
+        """Episodes after `since` (unix seconds); all by default."""
         return self.connection.execute(
-            "SELECT count(*) FROM memory_records WHERE kind = 'episode'"
+            "SELECT count(*) FROM memory_records WHERE kind = 'episode' AND created_at > ?",
+            (since,),
         ).fetchone()[0]
 
     def episodes(self) -> Iterator[tuple]:
