@@ -218,9 +218,12 @@ SECRET, OTHERS = "Quillhaven", ("Brackwater", "Stonemere", "Ashcombe", "Fernholl
 ASKED = "What is the name of the cabin by the lake?"
 
 
-def test_a_planted_secret_that_was_learned_is_gone_after_forgetting_and_training_again(home):
+def test_a_planted_secret_that_was_learned_is_gone_after_forgetting_and_training_again(
+    finished_home,
+):
     """Taken out of the model by asking: how much likelier the secret is than names that it never saw."""
-    place = state.Home(small_runs.fill(home, train=6, choose=2, judge=4))
+    home = small_runs.fill(finished_home, train=6, choose=2, judge=4)
+    place = state.Home(home)
     path = place.file("data", "sft", "train.jsonl")
     planted = {
         "messages": [
@@ -248,7 +251,6 @@ def trained(home):
     small_runs.wait_for_step(home, run, 10)
     while not (directory / "adapters" / "adapter_config.json").exists():
         time.sleep(0.05)
-    small_runs.record(home, run)
     calls.answer("cancel", "--force", home=home)
     calls.wait_until_ended(run, home)
     return directory
