@@ -226,7 +226,7 @@ class FaeDatabase:
         ).fetchone()
         version = int(row[0]) if row and str(row[0]).isdigit() else None
         missing = _NEEDED - self.columns("memory_records")
-        if version not in SCHEMAS or missing:
+        if version is None or version not in SCHEMAS or missing:
             found = f"schema version {row[0] if row else 'none'}" + (
                 f" without the columns {', '.join(sorted(missing))}" if missing else ""
             )
@@ -297,6 +297,17 @@ class FaeDatabase:
             "r.id = a.target_id"
             " WHERE a.op IN ('forget_soft', 'forget_hard')"
         ).fetchall()
+
+    def corrections(self) -> Iterator[tuple[str, str | None]]:
+        """(sentence, speaker) of each time that later Fae noted being corrected, oldest first."""
+        there = self.columns("memory_records")
+        speaker = "speaker_id" if "speaker_id" in there else "NULL"
+        if "tags" not in there:
+            return iter(())
+        return self.connection.execute(
+            f"SELECT text, {speaker} FROM memory_records WHERE status = 'active' AND tags LIKE"
+            " '%\"correction\"%' ORDER BY rowid"
+        )
 
     def tool_runs(self) -> Iterator[tuple[str | None, str | None, int]]:
         """(turn_id, the user's goal, unix seconds) of each turn in which a tool was called."""
