@@ -48,7 +48,7 @@ def main(call: Call) -> Result:
     # Forgetting needs no consent, and an earlier one may have been interrupted.
     forgot = purge.look(home, wanted.forget or []) if wanted.dry_run else purge.complete(home)
     if wanted.forget and not consent.granted(home, "conversations"):
-        return only_forgotten(call, forgot)
+        return only_forgotten(call, forgot or Purged(0, [], None))
     consent.require(home, "conversations")
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call)

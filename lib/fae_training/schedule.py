@@ -116,8 +116,7 @@ def require_good_time(home: Home, database: Path, days: float, probes: machine.P
     if (free := probes.free_gb(home.path)) < machine.LEAST_FREE_GB:
         reasons.append(f"{free:.1f} GB are free, expected at least {machine.LEAST_FREE_GB:g}")
     last = last_learned(home)
-    ended = last and last.record.get("ended_at")
-    if ended:
+    if last and (ended := last.record.get("ended_at")):
         since = (time.time() - datetime.fromisoformat(ended).timestamp()) / 86400
         if since < days:
             reasons.append(f"{last.id} ended {since:.1f} days ago, expected at least {days:g}")

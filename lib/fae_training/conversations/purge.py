@@ -158,7 +158,7 @@ class _Purge:
         by = next(iter(self.forgotten.ids & known), None)
         if by is None:
             topic = self.forgotten.mentioned_in("\n".join(learned.said_in(row)))
-            by = topic and topic.name
+            by = topic.name if topic else None
         if by and count:
             self.by_topic[by] += 1
         return by is not None
@@ -189,7 +189,9 @@ class _Purge:
             # Made anew, for a word that was learned from such a correction alone may not name the whole subject.
             kept = [entry.as_dict() for entry in vocabulary.refresh(self.home)]
             kept = [term for term in kept if not self._mentions(term)]
-            self.home.write(vocabulary.FILE, self.home.read(vocabulary.FILE) | {"terms": kept})
+            self.home.write(
+                vocabulary.FILE, (self.home.read(vocabulary.FILE) or {}) | {"terms": kept}
+            )
         return len(gone) + len(named)
 
     # Runs.
