@@ -78,6 +78,16 @@ def test_a_forgetting_that_was_cut_off_after_the_rows_went_still_marks_the_run(p
     assert purge.complete(place).learned_by == [run.id]
 
 
+def test_a_run_of_an_earlier_version_that_is_known_by_ids_alone_is_found_again(place):
+    run, other = prepared.finished(place, 1), prepared.finished(place, 2)
+    prepared.learned(place, other, SAID)
+    for path in other.file("data").rglob("*.jsonl"):
+        path.unlink()
+    state.write_json(run.file("sources.json"), {"ids": ["episode-Bergen."]})
+    assert forget(place, "the clinic in Bergen").learned_by == [run.id]
+    assert forget(place, "the clinic in Bergen").learned_by == [run.id], "the rows are gone by now"
+
+
 def test_a_marked_run_is_said_and_is_not_proposed_deployed_resumed_or_begun_from(place):
     base, run = prepared.deployed(place, 0), prepared.judged(place, 1)
     with changing(place) as change:
