@@ -13,11 +13,11 @@
 Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
-from fae_training import app_results, calling, runs, spikes, standing, step_profile
+from fae_training import app_results, calling, learned, runs, spikes, standing, step_profile
 from fae_training.calling import Call, Result
 from fae_training.deployment import deployments
 from fae_training.installation import failures, installation_status, step
-from fae_training.kinds import KINDS
+from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.progress import duration, follow, latest_progress, latest_report
 
 
@@ -70,6 +70,8 @@ def main(call: Call) -> Result:
     if profile := (run.result() or {}).get("profile"):
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_command(run, status)
+    if why := learned.why_not(run):
+        data["forgotten"] = f"{why}; it is not used any more"
     data |= deployed(call)
     if warnings := app_results.in_use(call.home):
         data["warnings"] = list(warnings.values())
@@ -92,6 +94,8 @@ def next_command(run: runs.Run, status: str) -> str:
     """What to type after this status."""
     if status in runs.ACTIVE:
         return "check_status.py"
+    if learned.why_not(run):
+        return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
     if status == "completed":
         return f"evaluate.py --run {run.id}"
     return f"{KINDS[run.kind].script} --resume {run.id}"
@@ -124,6 +128,8 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
         text += f"\n  {data['error_of_run']['message']}"
     if "profile" in data:
         text += f"\n  {data['profile']}"
+    if "forgotten" in data:
+        text += f"\n  {data['forgotten']}"
     for warning in data.get("warnings", []):
         text += f"\nWarning: {warning}"
     return f"{text}\nNext: uv run scripts/{data['next']}"

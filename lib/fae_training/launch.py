@@ -5,6 +5,7 @@ person at a terminal) or answers at once.
 """
 
 import argparse
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 from fae_training import (
     approval,
     consent,
+    learned,
     plans,
     provenance,
     runs,
@@ -35,6 +37,9 @@ from fae_training.settings import Settings, house_rule
 from fae_training.state import Home, now, unwritable
 from fae_training.transactions import changing
 from fae_training.values import count
+
+# In the environment of what schedule.py starts.
+SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
 
 @dataclass(frozen=True)
@@ -133,9 +138,7 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
         if earlier:
             step = (earlier.result() or {})["steps_done"]
             record["continues"] = {"run": earlier.id, "step": step}
-        run = runs.create(
-            call.home, kind.name, record | {"caller": call.caller} | found.as_record()
-        )
+        run = runs.create(call.home, kind.name, record | {"caller": _who(call)} | found.as_record())
         runs.name_holder(lock, run.id)
         if earlier:
             _take_end(run, earlier)
@@ -181,6 +184,7 @@ def _resume(call: Call, training: Training) -> Result:
             f"{run.id} is going on ({status}), so there is nothing to resume",
             "uv run scripts/check_status.py --follow",
         )
+    learned.require_unmarked(run)
     approval.require_changeable(run)
     if status == "completed":
         # Its schedule ended with its last step, so more steps are another run.
@@ -276,7 +280,7 @@ def _refuse_other_inputs(run: Run, found: Preflight) -> None:
 
 def _refuse_too_soon(call: Call, kind: Kind) -> None:
     """Fae's own runs keep a distance (settings.HOUSE_RULES); a person's never wait."""
-    if call.caller != "fae" or call.arguments.force:
+    if _who(call) not in worker.UNASKED or call.arguments.force:
         return
     days = house_rule(call, "min_days_between_runs")
     for run in reversed(runs.all_runs(call.home, kind.name)):
@@ -289,6 +293,11 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
                 f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days:g} days apart",
                 "ask again later, or give force when the person wants it now",
             )
+
+
+def _who(call: Call) -> str:
+    """Who asked for the run: schedule.py says so to the scripts that it starts."""
+    return "schedule" if os.environ.get(SCHEDULED) else call.caller
 
 
 def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
