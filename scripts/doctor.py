@@ -16,6 +16,7 @@ Exit status: 0 when a training can begin, remarks or not; 4 when something that 
 
 import os
 import sys
+from typing import Any
 
 from fae_training import calling, completion, health, verbs
 from fae_training.calling import Call, Result
@@ -33,7 +34,7 @@ def main(call: Call) -> Result:
     found = health.examine(call.home)
     wrong = [one for one in found if one.state != FINE]
     broken = any(one.state == BROKEN for one in found)
-    data = {"status": "broken" if broken else "attention" if wrong else "healthy"}
+    data: dict[str, Any] = {"status": "broken" if broken else "attention" if wrong else "healthy"}
     data["findings"] = [
         {"about": one.about, "state": one.state, "says": one.says, "remedy": one.remedy}
         for one in wrong

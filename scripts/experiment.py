@@ -17,6 +17,7 @@ it answers at once. Exit status: 2 a setting or value that there is not, 5 anoth
 """
 
 import argparse
+from typing import Any
 
 from fae_training import calling, experiments
 from fae_training.calling import Call, Result
@@ -129,7 +130,7 @@ def told(call: Call, experiment: Experiment) -> Result:
             f"{mark} {' '.join(one.cell.settings)}: {one.cell.run or ''} {one.status}{value}"
         )
         lines += [f"    {one.cell.error}"] if one.cell.error else []
-    data = {"status": status, "experiment": experiment.id, "kind": experiment.kind}
+    data: dict[str, Any] = {"status": status, "experiment": experiment.id, "kind": experiment.kind}
     data["runs"] = [
         {"set": " ".join(one.cell.settings), "run": one.cell.run, "status": one.status}
         | ({} if one.value is None else {"value": round(one.value, 4)})

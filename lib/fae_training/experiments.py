@@ -193,8 +193,8 @@ def _with(experiment: Experiment, number: int, cell: Cell) -> Experiment:
 
 def _run_of(home: Home, experiment: Experiment, number: int) -> Run | None:
     """The run of a cell, also where the sweep was killed before it could write down which one that is."""
-    if experiment.cells[number].run:
-        return runs.find(home, experiment.cells[number].run)
+    if run_id := experiment.cells[number].run:
+        return runs.find(home, run_id)
     note = experiment.note(number)
     noted = [run for run in runs.all_runs(home) if run.record.get("note") == note]
     return noted[-1] if noted else None
@@ -262,8 +262,8 @@ def outcomes(home: Home, experiment: Experiment) -> list[Outcome]:
 
 def best(found: Sequence[Outcome]) -> Outcome | None:
     """The one with the lowest value on the choose part; of equal ones the first."""
-    valued = [one for one in found if one.value is not None]
-    return min(valued, key=lambda one: one.value, default=None)
+    valued = [(one.value, at) for at, one in enumerate(found) if one.value is not None]
+    return found[min(valued)[1]] if valued else None
 
 
 def remarks(home: Home, found: Sequence[Outcome]) -> list[str]:

@@ -117,12 +117,11 @@ def main(call: Call, training: Training) -> Result:
             kind.command(f"--resume latest --more-steps {call.arguments.more_steps}"),
         )
     found = training.prepare(call, settings.resolve(call, kind))
-    if rows := getattr(call.arguments, "show_rows", None):
-        return plans.shown(call, kind, training.preview(call.home, found, rows))
+    preview = training.preview
+    if preview and (rows := call.arguments.show_rows):
+        return plans.shown(call, kind, preview(call.home, found, rows))
     if call.arguments.dry_run:
-        return plans.planned(
-            kind, found, training.preview and training.preview(call.home, found, 0)
-        )
+        return plans.planned(kind, found, preview(call.home, found, 0) if preview else None)
     return _begin(call, kind, found)
 
 
@@ -246,9 +245,8 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
     found = training.prepare(call, longer)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
-        return plans.planned(
-            kind, found, training.preview and training.preview(call.home, found, 0)
-        )
+        preview = training.preview
+        return plans.planned(kind, found, preview(call.home, found, 0) if preview else None)
     return _begin(call, kind, found, run)
 
 

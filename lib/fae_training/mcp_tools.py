@@ -50,7 +50,8 @@ def _item(option: Option) -> dict[str, Any]:
         high = "exclusiveMaximum" if wanted.open_above else "maximum"
         kind = "integer" if wanted.whole else "number"
         return {"type": kind, low: wanted.least, high: wanted.most}
-    return {"type": {int: "integer", float: "number"}.get(option.type, "string")}
+    named = "integer" if option.type is int else "number" if option.type is float else "string"
+    return {"type": named}
 
 
 def call(home: Home, verb: Verb, parameters: dict[str, Any]) -> dict[str, Any]:

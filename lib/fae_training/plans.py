@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict
+from typing import Any
 
 from fae_training import row_page
 from fae_training.calling import Call, Result
@@ -30,7 +31,7 @@ def planned(kind: Kind, found: Preflight, preview: Preview | None) -> Result:
 
 def shown(call: Call, kind: Kind, preview: Preview) -> Result:
     """Some rows as their tokens, and as a page unless nothing is to be written."""
-    data = {"status": "shown", "tokens": asdict(preview.tokens), "page": None}
+    data: dict[str, Any] = {"status": "shown", "tokens": asdict(preview.tokens), "page": None}
     data["rows"] = [
         {name: getattr(row, name) for name in ("title", "tokens", "trained", "cut")}
         for row in preview.shown

@@ -58,6 +58,13 @@ class Preflight:
     start: Start | None = None
     prompts: str | None = None
 
+    @property
+    def language_model(self) -> Model:
+        """The model of a kind that trains one of others. Raises ValueError for a kind that does not."""
+        if self.model is None:
+            raise ValueError("this kind trains no model of others")
+        return self.model
+
     def as_record(self) -> dict:
         """For run.json and for a plan."""
         record: dict[str, Any] = {

@@ -85,8 +85,8 @@ def resolve(call: Call, kind: Kind) -> Settings:
     """
     own, given, defaults = _part_of_config(call, kind), vars(call.arguments), kind.defaults
     like = _like(call, kind)
-    preset = given.get("preset") or (like and like.settings.get("preset")) or own.get("preset")
-    preset = preset or DEFAULT_PRESET
+    of_like = like.settings.get("preset") if like else None
+    preset = given.get("preset") or of_like or own.get("preset") or DEFAULT_PRESET
     flags = {name: given[name] for name in defaults if given.get(name) is not None}
     after_set = _after_set(given.get("set") or (), kind, flags)
     values = dict(defaults)

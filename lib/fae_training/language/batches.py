@@ -58,8 +58,8 @@ class Batches(Generic[AnyRow]):
         return collate(rows, self.share_prefix)
 
     def names(self, index: int) -> list[str]:
-        """The conversation that each row of batch number `index` is from."""
-        return [row.conversation for row in self.rows_at(index)]
+        """What each row of batch number `index` is from: a conversation, a recording."""
+        return [row.source for row in self.rows_at(index)]
 
     def computed_tokens(self, index: int) -> int:
         """Tokens that a batch takes through the layers: shared ones once, padding too."""

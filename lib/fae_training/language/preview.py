@@ -39,9 +39,9 @@ UNLIMITED = 10**9
 
 def of(home: Home, kind: str, found: Preflight, shown: int) -> Preview:
     """The preview of a run of `kind`, sft or dpo, with so many rows as their tokens."""
-    settings = found.settings.values
+    settings, model = found.settings.values, found.language_model
     read = training_rows.read(home.file("data", kind, "train.jsonl"), kind).rows
-    tokenizer = AutoTokenizer.from_pretrained(loadable(found.model.directory))
+    tokenizer = AutoTokenizer.from_pretrained(loadable(model.directory))
     encoder, longest = ChatEncoder(tokenizer), settings["max_length"]
     counted = _spread(read, MOST_COUNTED)
     rows = [(row, each) for row in counted for each in _encoded(encoder, row, longest)]
@@ -95,7 +95,7 @@ def _counts(rows: list[TokenRow], counted: int, total: int) -> Tokens:
 def _memory(found: Preflight, longest: int, kind: str) -> dict:
     """As memory.fit_to_machine plans it; where a run would be refused, "note" says why."""
     settings = dict(found.settings.values)
-    directory = Path(found.model.directory)
+    directory = Path(found.language_model.directory)
     config = json.loads((directory / "config.json").read_text(encoding="utf-8-sig"))
     linear = "linear_num_value_heads" in (config.get("text_config") or config)
     fast = fast_settings(settings["fast"])
@@ -115,11 +115,11 @@ def _minutes(home: Home, kind: str, found: Preflight, tokens: Tokens) -> tuple[f
     """(minutes, how that is known) by the speed of the newest finished run of this kind, with this model."""
     for run in reversed(runs.all_runs(home, kind)):
         result = run.result() or {}
-        if run.record.get("model_fingerprint") != found.model.fingerprint:
+        if run.record.get("model_fingerprint") != found.language_model.fingerprint:
             continue
         if not (result.get("tokens_per_s") and isinstance(result.get("seconds"), dict)):
             continue
-        settings = found.settings.values
+        settings, model = found.settings.values, found.language_model
         rows = settings["steps"] * settings["batch_size"] * settings["gradient_accumulation"]
         rows *= 2 if kind == "dpo" else 1
         training = rows * tokens.tokens / max(tokens.rows, 1) / result["tokens_per_s"]

@@ -38,6 +38,9 @@ class Row(Protocol):
     @property
     def weight(self) -> float: ...
 
+    @property
+    def source(self) -> str: ...
+
 
 @dataclass(frozen=True)
 class TokenRow:
@@ -57,6 +60,11 @@ class TokenRow:
     @property
     def whole_tokens(self) -> int:
         return len(self.tokens) + self.cut_tokens
+
+    @property
+    def source(self) -> str:
+        """What the row is from, for whoever looks for the rows behind a jump of the loss."""
+        return self.conversation
 
 
 @dataclass(frozen=True)
