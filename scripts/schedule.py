@@ -17,9 +17,6 @@ waits while one of these stops to hold. What it proposes waits for your yes. Its
 Exit status: 0 done, 3 not now or the update is not recommended, 4 something is missing, 5 another run, 6 it failed.
 """
 
-import json
-import os
-import subprocess
 import time
 
 from fae_training import calling, consent, fae_app, machine, runs, schedule, settings
@@ -27,7 +24,7 @@ from fae_training.calling import Call, Result
 from fae_training.errors import Failed, Refused, SkillError
 from fae_training.kinds import KINDS
 from fae_training.launch import SCHEDULED
-from fae_training.processes import command
+from fae_training.processes import answer_of
 
 LOOK_EVERY_S = 10
 # A run that the display's watchdog ended goes on in smaller pieces, so often.
@@ -92,19 +89,13 @@ def train_to_the_end(call: Call, run: runs.Run) -> None:
 
 def step(call: Call, script: str, *arguments: str, may_refuse: bool = False) -> dict:
     """The answer of one of our scripts. Raises its error."""
-    given = command(f"{script}.py", "--home", str(call.home.path), "--json", *arguments)
-    environment = {**os.environ, SCHEDULED: "1"}
-    environment.pop("FAE_SKILL_NAME", None)
-    done = subprocess.run(given, capture_output=True, text=True, env=environment, check=False)
-    try:
-        answer = json.loads(done.stdout)
-    except ValueError:
-        raise Failed("no_answer", f"{script} gave no answer: {done.stderr.strip()[-300:]}", f"uv run scripts/{script}.py") from None  # fmt: skip
+    given = ("--home", str(call.home.path), *arguments)
+    answer, exit_status = answer_of(f"{script}.py", *given, **{SCHEDULED: "1"})
     call.say(f"{script}: {answer['status']}")
-    if answer["status"] == "error" and not (may_refuse and done.returncode == Refused.exit_status):
+    if answer["status"] == "error" and not (may_refuse and exit_status == Refused.exit_status):
         error = answer["error"]
         failure = SkillError(error["code"], f"{script}: {error['message']}", error["hint"])
-        failure.exit_status = done.returncode
+        failure.exit_status = exit_status
         raise failure
     return answer
 

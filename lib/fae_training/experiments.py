@@ -8,7 +8,6 @@ the more was tried (looks.py, gate.error_of_look).
 
 import contextlib
 import itertools
-import json
 import os
 import subprocess
 import time
@@ -209,26 +208,15 @@ def _start(home: Home, experiment: Experiment, number: int) -> Run:
 def _call(home: Home, experiment: Experiment, *arguments: str) -> dict:
     """The answer of the kind's script; another run that holds the lock is waited for. Raises Failed with its error."""
     script = KINDS[experiment.kind].script
-    given = ("--home", str(home.path), "--json", "--detach", *arguments)
-    kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
+    given = ("--home", str(home.path), "--detach", *arguments)
     while True:
-        done = subprocess.run(
-            processes.command(script, *given), env=kept, capture_output=True, text=True
-        )
-        try:
-            told = json.loads(done.stdout)
-        except ValueError:
-            raise Failed(
-                "no_answer",
-                f"{script} gave no answer: {done.stderr.strip()[-300:]}",
-                "uv run scripts/doctor.py",
-            ) from None
+        told, exit_status = processes.answer_of(script, *given)
         if told["status"] != "error":
             return told
         error = told["error"]
         if error["code"] != "busy":
             failure = Failed(error["code"], error["message"], error["hint"])
-            failure.exit_status = done.returncode
+            failure.exit_status = exit_status
             raise failure
         time.sleep(SECONDS_BETWEEN_LOOKS)
 

@@ -2,12 +2,9 @@
 
 import argparse
 import json
-import os
-import subprocess
 from typing import Any
 
 from fae_training import processes, runs
-from fae_training.errors import Failed
 from fae_training.options import Option
 from fae_training.progress import latest_report, stage_of
 from fae_training.state import Home
@@ -56,23 +53,8 @@ def _item(option: Option) -> dict[str, Any]:
 
 def call(home: Home, verb: Verb, parameters: dict[str, Any]) -> dict[str, Any]:
     """The answer of a script to a program, an error too. Raises Failed where it gave none."""
-    kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
-    given = (json.dumps(parameters), "--home", str(home.path), "--json")
-    done = subprocess.run(
-        processes.command(verb.path.name, *given),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=kept,
-    )
-    try:
-        return json.loads(done.stdout)
-    except ValueError:
-        raise Failed(
-            "no_answer",
-            f"{verb.name} gave no answer: {done.stderr.strip()[-300:]}",
-            "uv run scripts/doctor.py",
-        ) from None
+    told, _ = processes.answer_of(verb.path.name, json.dumps(parameters), "--home", str(home.path))
+    return told
 
 
 def progress(home: Home, parameters: dict[str, Any]) -> tuple[float, float | None, str] | None:

@@ -1,5 +1,6 @@
 """Starting our own scripts as processes."""
 
+import json
 import os
 import resource
 import shutil
@@ -8,7 +9,7 @@ import sys
 from pathlib import Path
 
 from fae_training import machine
-from fae_training.errors import Missing
+from fae_training.errors import Failed, Missing
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
 
@@ -36,6 +37,26 @@ def command(script: str, *arguments: str) -> list[str]:
     if "UV" not in os.environ and "UV_RUN_RECURSION_DEPTH" not in os.environ:
         return [sys.executable, str(path), *arguments]
     return [find_uv(), "run", "--quiet", "--script", str(path), *arguments]
+
+
+def answer_of(script: str, *arguments: str, **environment: str) -> tuple[dict, int]:
+    """What one of our scripts answers to a program, an error too, and its exit status. Raises Failed where it gave none."""
+    kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
+    done = subprocess.run(
+        command(script, *arguments, "--json"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=kept | environment,
+    )
+    try:
+        return json.loads(done.stdout), done.returncode
+    except ValueError:
+        raise Failed(
+            "no_answer",
+            f"{script} gave no answer: {done.stderr.strip()[-300:]}",
+            "uv run scripts/doctor.py",
+        ) from None
 
 
 def find_uv() -> str:

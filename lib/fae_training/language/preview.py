@@ -119,7 +119,7 @@ def _minutes(home: Home, kind: str, found: Preflight, tokens: Tokens) -> tuple[f
             continue
         if not (result.get("tokens_per_s") and isinstance(result.get("seconds"), dict)):
             continue
-        settings, model = found.settings.values, found.language_model
+        settings = found.settings.values
         rows = settings["steps"] * settings["batch_size"] * settings["gradient_accumulation"]
         rows *= 2 if kind == "dpo" else 1
         training = rows * tokens.tokens / max(tokens.rows, 1) / result["tokens_per_s"]
