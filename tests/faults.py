@@ -76,7 +76,8 @@ def _proposed(place: state.Home) -> list[str]:
     run = prepared.judged(place, 2)
     run.update(status="completed")
     with transactions.changing(place) as change:
-        code = approval.new(change, run)
+        code = approval.new_code()
+        approval.keep(change, run, code)
         change.write_text(run.file("proposal.md"), f"**{code}**\n")
     return ["--code", code]
 

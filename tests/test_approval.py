@@ -22,7 +22,9 @@ def place(home) -> state.Home:
 
 def propose(run) -> str:
     with changing(run.home) as change:
-        return approval.new(change, run)
+        code = approval.new_code()
+        approval.keep(change, run, code)
+    return code
 
 
 def spend(run, code) -> str | None:

@@ -43,13 +43,16 @@ def read(run: Run) -> Approval | None:
     return kept and records.read(Approval, kept, str(run.file(FILE)), again)
 
 
-def new(change: Change, run: Run) -> str:
-    """A fresh code for deploying this run as it is now; an earlier code of the run no longer counts."""
+def new_code() -> str:
     letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(6))
-    mark, salt = fingerprint(run.file("adapters")), secrets.token_hex(8)
-    made = Approval(mark, evaluation.mark(run), salt, _hash(letters, mark, salt), now())
-    change.write(run.file(FILE), asdict(made))
     return f"{letters[:3]}-{letters[3:]}"
+
+
+def keep(change: Change, run: Run, code: str) -> None:
+    """Make `code` the one that deploys this run as it is now; an earlier code of the run no longer counts."""
+    mark, salt = fingerprint(run.file("adapters")), secrets.token_hex(8)
+    made = Approval(mark, evaluation.mark(run), salt, _hash(plain(code), mark, salt), now())
+    change.write(run.file(FILE), asdict(made))
 
 
 def withdraw(run: Run) -> None:

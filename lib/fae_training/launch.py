@@ -17,7 +17,7 @@ from fae_training.calling import Call, Parser, Result, parser
 from fae_training.conversations import purge
 from fae_training.errors import BadRequest, Failed, Refused, SkillError, command_line
 from fae_training.kinds import KINDS, Kind
-from fae_training.preflight import Preflight
+from fae_training.preflight import Data, Preflight
 from fae_training.processes import start
 from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.runs import Run
@@ -30,8 +30,9 @@ from fae_training.transactions import changing
 class Training:
     """A kind's own part: the functions of its script.
 
-    `prepare(call, settings) -> Preflight` runs in the front process with nothing but the standard library and refuses
-    what cannot work. The others run in workers: `train(run, session) -> Trained`, `score(run, session) -> Benchmark`,
+    `prepare(call, settings, run) -> Preflight` runs in the front process with nothing but the standard library and
+    refuses what cannot work; `run` is the one that goes on, whose own rows are looked at, None for a new one. The others
+    run in workers: `train(run, session) -> Trained`, `score(run, session) -> Benchmark`,
     `verify(run, session) -> Verification`.
     """
 
@@ -76,7 +77,7 @@ def main(call: Call, training: Training) -> Result:
         purge.complete(call.home)
     if call.arguments.resume:
         return _resume(call, training)
-    found = training.prepare(call, settings.resolve(call, kind))
+    found = training.prepare(call, settings.resolve(call, kind), None)
     if call.arguments.dry_run:
         return _plan(kind, found)
     _refuse_too_soon(call, kind)
@@ -89,13 +90,15 @@ def main(call: Call, training: Training) -> Result:
             call.home, kind.name, record | {"caller": call.caller} | found.as_record()
         )
         runs.name_holder(lock, run.id)
-        _take_rows(run)
+        _take_rows(run, found.data)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)
 
 
-def _take_rows(run: Run) -> None:
+def _take_rows(run: Run, data: Data) -> None:
     """The run's own copy of what it learns and is judged by; the run goes again where that cannot be had."""
+    if data.files is not None:
+        provenance.keep_files(run, data.files)
     if run.kind not in training_rows.KINDS:
         return
     try:
@@ -139,7 +142,7 @@ def _resume(call: Call, training: Training) -> Result:
             f"{', '.join(extra)} cannot change on the way: {run.id} goes on with its own settings",
             kind.command(f"--resume {run.id}"),
         )
-    found = training.prepare(call, Settings(run.settings, run.record.get("sources", {})))
+    found = training.prepare(call, Settings(run.settings, run.record.get("sources", {})), run)
     for name, value in (
         ("data fingerprint", found.data.fingerprint),
         ("model fingerprint", found.model and found.model.fingerprint),
@@ -167,7 +170,7 @@ def _resume(call: Call, training: Training) -> Result:
                 error=None,
             )
         run.file("cancel").unlink(missing_ok=True)
-        _take_rows(run)
+        _take_rows(run, found.data)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)
 

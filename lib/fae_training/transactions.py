@@ -51,10 +51,12 @@ class Change:
     def write_text(self, path: Path, text: str) -> None:
         self._texts[path] = text
 
-    def append(self, path: Path, row: dict) -> None:
-        """Add a line to a JSONL file, for the short ones: it is written anew as a whole."""
-        before = self._texts[path] if path in self._texts else read_lines(path)
-        self._texts[path] = before + json.dumps(row, ensure_ascii=False) + "\n"
+    def append(self, path: Path, *rows: dict) -> None:
+        """Add lines to a JSONL file, for the short ones: it is written anew as a whole."""
+        if rows:
+            before = self._texts[path] if path in self._texts else read_lines(path)
+            added = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            self._texts[path] = before + "".join(added)
 
     def commit(self) -> None:
         """Write everything so far. Raises Failed or Missing; the message says whether the change counts."""

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import consent, linux_cpu, models, provenance, runs, state, training_rows
+from fae_training import (
+    approval,
+    consent,
+    linux_cpu,
+    models,
+    provenance,
+    runs,
+    state,
+    training_rows,
+)
 from fae_training.calling import Result
 from fae_training.errors import Cancelled, Failed, SkillError, command_line
 from fae_training.kinds import KINDS
@@ -58,6 +67,7 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
     try:
         consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
         models.check_unchanged(run.record)
+        approval.require_changeable(run)
         run.set_aside()
         state.sweep(run.file(runs.STOPPED))  # of a worker that was killed
         if run.kind in training_rows.KINDS:

@@ -170,7 +170,7 @@ def _said(value: object) -> Iterator[str]:
 def _counted(home: Home, kind: str) -> dict:
     """What meta.json says of the files that are left."""
     try:
-        found = describe(home, kind, "", *read(home.file("data"), kind))
+        found = describe(home.file("data"), kind, "", *read(home.file("data"), kind))
     except Missing:
         return {"rows": dict.fromkeys(SIDES, 0), "data_fingerprint": None}
     return {"rows": found.rows, "data_fingerprint": found.fingerprint}
