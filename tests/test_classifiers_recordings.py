@@ -159,7 +159,7 @@ def test_a_run_goes_on_with_the_recordings_that_it_began_with(home, samples):
     assert again == began, "what came since is passed over"
     assert recordings.scan(Home(home), KEYWORD).fingerprint != began.fingerprint
     sound(first, seed=4)
-    with pytest.raises(Refused, match="1 of 2 recordings .* keyword/samples/wake/me--a.wav"):
+    with pytest.raises(Refused, match=r"1 of 2 recordings .* keyword/samples/wake/me--a.wav"):
         recordings.scan(Home(home), KEYWORD, began.digests)
     first.unlink()
     with pytest.raises(Refused, match="gone or were changed"):

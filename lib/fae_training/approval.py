@@ -55,9 +55,9 @@ def keep(change: Change, run: Run, code: str) -> None:
     change.write(run.file(FILE), asdict(made))
 
 
-def withdraw(run: Run) -> None:
+def withdraw(change: Change, run: Run) -> None:
     """No code fits any more, until the run is proposed again."""
-    run.file(FILE).unlink(missing_ok=True)
+    change.remove(run.file(FILE))
 
 
 def check(run: Run, code: str | None) -> Approval:

@@ -81,6 +81,7 @@ class Call:
 def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     """Read the call, run `main`, answer, and exit with the status that errors.py gives."""
     argv = sys.argv[1:]
+    os.umask(0o077)  # libraries make files too
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that shows ASCII alone gets "?" for the rest, as ls does.

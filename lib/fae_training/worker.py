@@ -35,7 +35,6 @@ TASKS = ("train", "score", "verify")
 def work(run: Run, task: str, do: Callable) -> Result:
     """Do a task of TASKS; `do` is the kind's own function for it. The standard streams are the run's log already."""
     lift_limits()
-    os.umask(0o077)  # libraries make files too
     rules = run.home.read("config.json", {}) or {}
     waits = run.record.get("caller") == "fae" and rules.get("on_battery", "wait") == "wait"
     session = Session(run, "wait" if waits else "train")
