@@ -17,17 +17,21 @@ from fae_training import runs, state
 
 # In the place of train.py: the same, but the worker meets the fault that the environment says.
 FAULTY = '''"""train.py, whose worker meets a fault."""
-import os, pathlib, runpy, sys
+import os, pathlib, sys
 sys.path[:0] = [{tests!r}]
 at = int(os.environ.get("FAULT_AT", 0))
 if "--worker" in sys.argv and sys.argv[-1] == "train" and "FAULT_KIND" in os.environ:
-    import atexit, fault_injector
+    import fault_injector
     run = pathlib.Path(os.environ["FAULT_UNDER"]).resolve()
     injector = fault_injector.Injector(run, at, os.environ["FAULT_KIND"])
     counted = run.with_name("changes")
-    atexit.register(lambda: counted.write_text(str(injector.count)))
     injector.install()
-runpy.run_path({script!r}, run_name="__main__")
+try:
+    # Not runpy, which changes sys.argv: what is started from here lies beside this file.
+    exec(compile(pathlib.Path({script!r}).read_text(), __file__, "exec"))
+finally:
+    if "--worker" in sys.argv and sys.argv[-1] == "train":
+        counted.write_text(str(injector.count))
 '''
 SETTINGS = (
     "--preset", "light", "--steps", "4", "--batch-size", "1", "--gradient-accumulation", "1",

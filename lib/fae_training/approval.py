@@ -17,7 +17,13 @@ from fae_training.transactions import Change
 FILE = "approval.json"
 # Letters and digits that nobody confuses when they are read out.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+CODE_LENGTH = 6
 MOST_TRIES = 5
+# What people say for a letter or a digit. The alphabet of aviation, with its usual spellings.
+SPELLED = {
+    word: word[0]
+    for word in ["ALPHA", "ALFA", "BRAVO", "CHARLIE", "DELTA", "ECHO", "FOXTROT", "GOLF", "HOTEL", "JULIET", "JULIETT", "KILO", "MIKE", "NOVEMBER", "PAPA", "QUEBEC", "ROMEO", "SIERRA", "TANGO", "UNIFORM", "VICTOR", "WHISKEY", "WHISKY", "XRAY", "YANKEE", "ZULU"]
+} | dict(zip(["TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE"], "23456789", strict=True))
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ def read(run: Run) -> Approval | None:
 
 
 def new_code() -> str:
-    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(6))
+    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
     return f"{letters[:3]}-{letters[3:]}"
 
 
@@ -132,8 +138,14 @@ def require_changeable(run: Run) -> None:
 
 
 def plain(code: str) -> str:
-    """The code as it was made, however it was written: with or without the dash, spelled, in any case."""
-    return re.sub(r"[^A-Z0-9]", "", code.upper())
+    """The code as it was made, however it was written or said: with or without the dash, in any case, letter by letter
+    ("a b c"), by the spelling alphabet ("alpha bravo"), with digits as words.
+    """
+    written = re.sub(r"[^A-Z0-9]", "", code.upper())
+    if len(written) == CODE_LENGTH:  # QUEBEC is a code too
+        return written
+    said = re.findall(r"[A-Z]+|[0-9]", code.upper().replace("X-RAY", "XRAY"))
+    return "".join(SPELLED.get(word, word) for word in said if word not in ("DASH", "HYPHEN"))
 
 
 def _hash(code: str, mark: str, salt: str) -> str:

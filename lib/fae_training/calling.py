@@ -30,7 +30,7 @@ from fae_training.answering import (
 )
 from fae_training.errors import BadRequest, Failed, SkillError, command_line
 from fae_training.options import Option, Parser, parser
-from fae_training.state import Home, append_jsonl, default_home, now
+from fae_training.state import Home, append_jsonl, default_home, now, parsed
 
 __all__ = ["Call", "Parser", "Result", "parser", "read_call", "run"]
 
@@ -133,12 +133,15 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     flags_only = all(option.flags for option in options.values())
     if argv and (argv[0].startswith("{") or (flags_only and not argv[0].startswith("-"))):
         parameters, argv = _parameters(argv[0], "the first argument"), argv[1:]
+    for word in argv:
+        _require_text("the command line", word)
     arguments = script_parser.parse_args(argv)
     sources = {name: "flag" for name, value in vars(arguments).items() if value is not None}
     # Later Fae gives a JSON argument and never closes standard input.
     if arguments.stdin or (caller == "fae" and not parameters):
         parameters = _read_standard_input() | parameters
     for name, value in _current_names(parameters, options, script_parser.prog).items():
+        _require_text(name, value)
         converted = None if value is None else _converted(options[name], value)
         if name not in sources and converted is not None:
             setattr(arguments, name, converted)
@@ -146,8 +149,27 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     return Call(arguments, sources, caller)
 
 
+def _require_text(name: str, value: object) -> None:
+    """Raises BadRequest for half a character (a lone surrogate) or a zero byte, which no file can hold."""
+    try:
+        said = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRequest(
+            "bad_value", f"{name} holds what is no text in UTF-8: {value!a:.80}", "give it in UTF-8"
+        ) from None
+    if b"\\u0000" in said:
+        raise BadRequest("bad_value", f"{name} holds a zero byte", "leave it out")
+
+
 def _read_standard_input() -> dict:
-    text = sys.stdin.read()
+    try:
+        text = sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise BadRequest(
+            "bad_input",
+            f"standard input is not UTF-8 text ({error.reason} at byte {error.start})",
+            "give a JSON object in UTF-8",
+        ) from error
     return _parameters(text, "standard input") if text.strip() else {}
 
 
@@ -163,7 +185,7 @@ def _parameters(text: str, where: str) -> dict:
 def _json_object(text: str, where: str) -> dict:
     example = """'{"preset": "light"}'"""
     try:
-        value = json.loads(text.removeprefix("\ufeff"))
+        value = parsed(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise BadRequest(
             "bad_input", f"{where} is not JSON ({error})", f"give a JSON object, such as {example}"

@@ -7,7 +7,6 @@ happened, and what lies in .staged/ is removed.
 """
 
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from fae_training.errors import Busy, Failed
 from fae_training.state import (
     Home,
     as_json,
+    json_line,
     make_directory,
     read_json,
     read_lines,
@@ -60,7 +60,7 @@ class Change:
         """Add lines to a JSONL file, for the short ones: it is written anew as a whole."""
         if rows:
             before = self._texts[path] if path in self._texts else read_lines(path)
-            added = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            added = (json_line(row) + "\n" for row in rows)
             self._texts[path] = before + "".join(added)
 
     def commit(self) -> None:

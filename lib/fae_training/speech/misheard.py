@@ -137,7 +137,7 @@ def _spelled(text: str) -> list[str]:
 
 def _is_sign(word: str) -> bool:
     """Whether `word` is a sign that is part of a name, and no punctuation: &, +, ♥, ×."""
-    return len(word) <= 2 and (word == "&" or unicodedata.category(word[:1])[0] == "S")
+    return 0 < len(word) <= 2 and (word == "&" or unicodedata.category(word[:1])[0] == "S")
 
 
 def whole_word(terms: list[str], flags: int = 0) -> re.Pattern:
@@ -262,6 +262,13 @@ def checked_many(
                     f'{row!r:.60} is not {{"heard": "...", "meant": "...", "clip": "..."}}',
                     "see add_correction.py --help",
                 )
+            for name in ("heard", "clip", "say_as"):
+                if not isinstance(row.get(name) or "", str):
+                    raise BadRequest(
+                        "bad_row",
+                        f"{name} is {row[name]!r:.60}, expected a text",
+                        "see add_correction.py --help",
+                    )
             clip = base / row["clip"] if row.get("clip") else None
             heard, say_as = str(row.get("heard") or ""), row.get("say_as")
             kept.append(checked(home, heard, row["meant"], clip, origin, say_as, keep))
