@@ -19,19 +19,18 @@ from fae_training import runs, state
 FAULTY = '''"""train.py, whose worker meets a fault."""
 import os, pathlib, sys
 sys.path[:0] = [{tests!r}]
-at = int(os.environ.get("FAULT_AT", 0))
+at, injector = int(os.environ.get("FAULT_AT", 0)), None
 if "--worker" in sys.argv and sys.argv[-1] == "train" and "FAULT_KIND" in os.environ:
     import fault_injector
     run = pathlib.Path(os.environ["FAULT_UNDER"]).resolve()
     injector = fault_injector.Injector(run, at, os.environ["FAULT_KIND"])
-    counted = run.with_name("changes")
     injector.install()
 try:
     # Not runpy, which changes sys.argv: what is started from here lies beside this file.
     exec(compile(pathlib.Path({script!r}).read_text(), __file__, "exec"))
 finally:
-    if "--worker" in sys.argv and sys.argv[-1] == "train":
-        counted.write_text(str(injector.count))
+    if injector:
+        run.with_name("changes").write_text(str(injector.count))
 '''
 SETTINGS = (
     "--preset", "light", "--steps", "4", "--batch-size", "1", "--gradient-accumulation", "1",
@@ -58,7 +57,7 @@ def trainings(work: Path, count: int, chooser: random.Random) -> Trainings:
     template = small_runs.fill(work / "trainings" / "home", train=4, choose=2, judge=4)
     whole = shutil.copytree(template, work / "whole" / "home")
     run = _train(scripts, whole, FAULT_KIND=fault_injector.KILL)
-    wanted, changes = small_runs.adapter(whole, run), int((work / "whole" / "changes").read_text())
+    wanted, changes = _adapter(whole, run), int((work / "whole" / "changes").read_text())
     found = Trainings(count)
     for number in range(count):
         kind = (fault_injector.KILL, fault_injector.TERMINATE, fault_injector.FULL)[number % 3]
@@ -73,7 +72,7 @@ def trainings(work: Path, count: int, chooser: random.Random) -> Trainings:
             _call(scripts, home, "--resume", run)
             _await(home)
         ended = runs.find(state.Home(home), run)
-        if ended.status() != "completed" or small_runs.adapter(home, run) != wanted:
+        if ended.status() != "completed" or _adapter(home, run) != wanted:
             found.wrong.append(
                 f"{kind} at change {at} of {changes}: resumed, {ended.status()}, other bytes or none"
             )
@@ -98,3 +97,7 @@ def _call(scripts: Path, home: Path, *arguments: str, **environment) -> None:
 def _await(home: Path) -> None:
     while runs.holder(state.Home(home)):
         time.sleep(0.05)
+
+
+def _adapter(home: Path, run: str) -> bytes:
+    return (home / "runs" / run / runs.ADAPTERS / "adapters.safetensors").read_bytes()
