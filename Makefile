@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
+.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -20,8 +20,8 @@ demo-dpo: $(UV)  ## corrections in, the same question answered before and after
 demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 	@$(UV) run --quiet samples/demo_stt.py
 
-test: $(UV)  ## style, then all tests
-	@$(UV) run --quiet tools/lint.py style
+test: $(UV)  ## style and types, then all tests
+	@$(UV) run --quiet tools/lint.py
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
 fuzz: $(UV)  ## 100,000 bad inputs for every reader together; an hour
@@ -42,12 +42,18 @@ fresh: $(UV)  ## whether the locks, uv.lock.md and MANIFEST.json are up to date
 	@$(UV) run --quiet tools/describe_locks.py --check
 	@$(UV) run --quiet tools/make_manifest.py --check
 
-# Those below have a target of their own: they take from half an hour to an hour and a half, or need a GPU.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate)
+# Those below have a target of their own: they write a page of the docs. Most take from half an hour to an hour and a half.
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up)
 
 bench: $(UV)  ## every benchmark but those below
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(UV) run --quiet $$script || exit 1; done
+
+bench-demo: $(UV)  ## what the demo prints, in a minute; writes docs/demo.md
+	@$(UV) run --quiet benchmarks/bench_demo.py --write docs/demo.md
+
+bench-start-up: $(UV)  ## how long each script takes to answer; writes docs/demo.md
+	@$(UV) run --quiet benchmarks/bench_start_up.py --write docs/demo.md
 
 bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_train.py --write docs/benchmarks.md
@@ -77,13 +83,8 @@ lock: $(UV)  ## bring every script's lock, and uv.lock.md, up to date
 manifest: $(UV)  ## fill in MANIFEST.json's checksums
 	@$(UV) run --quiet tools/make_manifest.py
 
-install:  ## copy the skill to DEST, for Fae
-	@mkdir -p "$(DEST)/scripts"
-	@cp skill.md "$(DEST)/SKILL.md"
-	@cp MANIFEST.json LICENSE NOTICE "$(DEST)/"
-	@cp scripts/*.py scripts/*.lock "$(DEST)/scripts/"
-	@rm -rf "$(DEST)/lib" && cp -R lib "$(DEST)/lib"
-	@echo "Installed in $(DEST). Tell Fae what it may learn from: uv run '$(DEST)/scripts/setup.py' --consent conversations"
+install: $(UV)  ## copy the skill to where Fae finds it; DEST=folder, or BUNDLE=a Fae.app that you built
+	@$(UV) run --quiet tools/install.py $(if $(BUNDLE),--bundle "$(BUNDLE)",--to "$(DEST)")
 
 .tools/bin/uv:
 	@python3 -m venv .tools || { echo "python3 cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }

@@ -14,6 +14,7 @@
     uv run scripts/add_samples.py --class wake --speaker me --files hey-fae-1.wav hey-fae-2.wav
     uv run scripts/add_samples.py --kind speech_verifier --class music --files ~/Music/some-album
     uv run scripts/add_samples.py --files recordings/          with recordings/wake, recordings/noise ...
+    uv run scripts/add_samples.py --missed-wakes               what Fae kept when it did not hear you call
     uv run scripts/add_samples.py --table clips.csv            columns file, class, speaker (or group), recording
 
 Classes of keyword (the default kind): interrupt, wake, speech, silence, noise; of speech_verifier: speech, music, noise.
@@ -24,7 +25,7 @@ Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or n
 
 from pathlib import Path
 
-from fae_training import calling, consent
+from fae_training import calling, consent, fae_app
 from fae_training.calling import Call, Result
 from fae_training.classifiers import imports
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -36,6 +37,8 @@ PROBLEMS_SHOWN = 8
 def main(call: Call) -> Result:
     arguments = call.arguments
     kind = arguments.kind or "keyword"
+    if arguments.missed_wakes:
+        take_missed_wakes(call)
     if bool(arguments.files) == bool(arguments.table):
         raise BadRequest(
             "nothing_given",
@@ -68,6 +71,18 @@ def main(call: Call) -> Result:
     return answer(kind, added, problems, bool(arguments.dry_run))
 
 
+def take_missed_wakes(call: Call) -> None:
+    """As if what later Fae kept of calls that did not wake it were given as files. Raises Missing where there is none."""
+    consent.require(call.home, "audio")
+    directory = fae_app.directory() / "wake_training" / "missed"
+    clips = sorted(directory.glob("*.wav"))
+    if not clips:
+        raise Missing("no_missed_wakes", f"Fae kept no missed call in {directory}", "say so to Fae")
+    call.arguments.files, call.arguments.kind = clips, "keyword"
+    setattr(call.arguments, "class", "wake")
+    call.arguments.speaker = call.arguments.speaker or "owner"
+
+
 def answer(kind: str, added: dict, problems: list[str], planned: bool) -> Result:
     lines = [f"{'Would add' if planned else 'Added'} to {kind}:"]
     lines += [f"  {count} of {name}" for name, count in added.items() if count] or ["  nothing"]
@@ -93,6 +108,12 @@ def build_parser() -> calling.Parser:
     parser.add_argument("--speaker", metavar="WHO", help="the speaker")
     parser.add_argument(
         "--files", nargs="+", type=Path, metavar="PATH", help="sound files, or folders of them"
+    )
+    parser.add_argument(
+        "--missed-wakes",
+        action="store_true",
+        help="the calls that did not wake Fae, as it kept them (two seconds before the key was pressed); only when the "
+        "person wants that",
     )
     parser.add_argument("--table", type=Path, metavar="FILE", help="a CSV file that lists them")
     return parser

@@ -15,7 +15,7 @@ Reads runs/<run>/run.json, progress.json and metrics.jsonl. A run whose worker p
 from fae_training import app_results, calling, runs, standing
 from fae_training.calling import Call, Result
 from fae_training.deployment import deployments
-from fae_training.installation import failures, installation_status
+from fae_training.installation import failures, installation_status, step
 from fae_training.kinds import KINDS
 from fae_training.progress import duration, follow, latest_progress, latest_report
 
@@ -26,7 +26,8 @@ def main(call: Call) -> Result:
         setup = installation_status(call.home)
         status = "installing" if setup == "installing" else "no_run"
         if setup == "installing":
-            text, following = "Environments and models are being prepared.", "check_status.py"
+            following, at = "check_status.py", step(call.home)
+            text = f"Environments and models are being prepared{f': {at}' if at else ''}."
         elif setup == "failed":
             text, following = "Nothing was trained yet.", "setup.py"
             for what, why in failures(call.home).items():
@@ -34,6 +35,8 @@ def main(call: Call) -> Result:
         else:
             text, following = "Nothing was trained yet.", "train.py --preset light"
         data = {"status": status, "running": False, "setup": setup, "next": following}
+        if setup in ("installing", "failed"):
+            data["say"] = text
         data |= deployed(call)
         return Result(data, with_remarks(f"{text}\nNext: uv run scripts/{following}", data))
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)

@@ -23,12 +23,15 @@ Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 dat
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import calling, consent, installation, settings
+from fae_training import app_exports, calling, consent, installation, settings
 from fae_training.calling import Call, Result
-from fae_training.conversations import export, forgetting, purge, report, source
+from fae_training.conversations import background, export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
 from fae_training.errors import Missing
 from fae_training.values import count
+
+# What a process needs to know that reads a large database in the background; the rest is kept in exclusions.json.
+FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 
 
 def main(call: Call) -> Result:
@@ -44,7 +47,10 @@ def main(call: Call) -> Result:
         return Result(data, "\n".join(what_was_forgotten(data)).strip())
     consent.require(home, "conversations")
     learn = settings.personal_details_to_learn(call)
-    path = source.database_path(call, "export_data")
+    path = source.database_path(call)
+    given = [f"--{n.replace('_', '-')}={v}" for n in FOR_THE_PROCESS if (v := getattr(wanted, n))]
+    if (told := background.instead(call, "export_data", path, *given)) is not None:
+        return told
     summary = Summary()
     with source.dialogue(
         home, path, wanted.since or 0, further, bool(wanted.dry_run), learn
@@ -61,10 +67,15 @@ def main(call: Call) -> Result:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
         else:
-            data = {"status": "exported"} | export.write(home, "sft", rows, meta)
-            data |= for_the_bridge(home.file("data", "sft"), data["rows"])
+            written = export.write(home, "sft", rows, meta)
+            data = {"status": "exported"} | written
+            data |= for_the_bridge(home.file("data", "sft"), written["rows"])
+            if wanted.output_dir and (left := app_exports.link(home, "sft", wanted.output_dir)):
+                data["names_taken"] = left
     if forgot:
         data["forgotten"] = asdict(forgot)
+    if wanted.exclude:
+        data["excluding"] = wanted.exclude
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
     data["next"] = "export_data.py" if wanted.dry_run else "train.py --preset light"
@@ -121,6 +132,9 @@ def text(data: dict, directory: Path) -> str:
             f"  Fae: {sample['assistant']}   (weight {sample['weight']})",
         ]
     lines += ["", *data["warnings"]] if data["warnings"] else []
+    if named := data.get("excluding"):
+        never = "Would never" if data["status"] == "dry_run" else "Will never"
+        lines += ["", f"{never} learn from what mentions: {', '.join(named)}."]
     lines += what_was_forgotten(data)
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])
@@ -158,6 +172,9 @@ def build_parser() -> calling.Parser:
         type=count(1_000_000_000),
         metavar="N",
         help="refuse when fewer turns than this can be used (default 1)",
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="link it there under Fae's own names"
     )
     parser.add_argument(
         "--exclude",

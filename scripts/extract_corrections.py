@@ -20,11 +20,11 @@ Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database lo
 
 from pathlib import Path
 
-from fae_training import calling, consent, settings
+from fae_training import app_exports, calling, consent, settings
 from fae_training.calling import Call, Result
-from fae_training.conversations import export, source
+from fae_training.conversations import background, export, source
 from fae_training.conversations.dialogue import Dialogue
-from fae_training.corrections import lint, preference_pairs, spoken
+from fae_training.corrections import lint, noted, preference_pairs, spoken
 from fae_training.errors import Missing
 from fae_training.parts import TRAIN
 from fae_training.row_forms import PreferencePair
@@ -39,15 +39,25 @@ def main(call: Call) -> Result:
     consent.require(home, "conversations")
     consent.require(home, "corrections")
     learn = settings.personal_details_to_learn(call)
-    path = source.database_path(call, "extract_corrections")
+    path = source.database_path(call)
+    given = [f"--{n.replace('_', '-')}={v}" for n in ("db", "output_dir") if (v := getattr(call.arguments, n))]  # fmt: skip
+    if (told := background.instead(call, "extract_corrections", path, *given)) is not None:
+        return told
     with source.dialogue(home, path, dry_run=dry_run, learn=learn) as found:
         mine = preference_pairs.Mine(source.system_prompt(found.database))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
+        bridge = noted.BridgePairs(noted.bridge_directory(path), mine.system_prompt)
         for conversation in found.conversations():
             sides[conversation.part != TRAIN] += mine.pairs(conversation)
             heard_wrongly += spoken.in_conversation(conversation)
-        names = [n for n in found.database.names() if not found.forgotten.mentioned_in(n)]
+            bridge.look_at(conversation)
+        for held_out, pair in bridge.pairs([*sides[False], *sides[True]]):
+            sides[held_out].append(pair)
+        fae = noted.in_records(text for text, who in found.database.corrections() if found.speakers.may_learn_from(who))  # fmt: skip
+        heard_wrongly += [*fae.heard, *noted.heard_by_the_bridge(noted.bridge_directory(path))]
+        heard_wrongly = [h for h in heard_wrongly if not _is_forgotten(found, h.heard, h.meant)]
+        names = [n for n in (*found.database.names(), *fae.names) if not _is_forgotten(found, n)]
         *checked, report = lint.check(sides[False], sides[True])
         train, valid = ([pair.as_row() for pair in side] for side in checked)
         data = describe(found, mine, train, valid, report) | {
@@ -69,9 +79,15 @@ def main(call: Call) -> Result:
         # The same under the names that Fae's nightly loop knows.
         data |= {"source_db": str(path), "episodes_scanned": data["episodes"]}
         data["stats"] = {"total_pairs": len(labelled), "correction_breakdown": data["patterns"]}
+        if out := call.arguments.output_dir:
+            app_exports.link(home, "dpo", out)
         data["output_files"] = {"dpo_pairs": str(home.file("data", "dpo", "train.jsonl"))}
     data["next"] = "extract_corrections.py" if dry_run else "train_dpo.py --preset light"
     return Result(data, text(data, home.file("data", "dpo")))
+
+
+def _is_forgotten(found: Dialogue, *texts: str) -> bool:
+    return any(found.forgotten.mentioned_in(text) for text in texts)
 
 
 def describe(
@@ -176,6 +192,9 @@ def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
     parser.add_argument(
         "--db", type=Path, metavar="FILE", help="Fae's database (default: Fae's own)"
+    )
+    parser.add_argument(
+        "--output-dir", type=Path, metavar="DIR", help="link it there under Fae's own names"
     )
     return parser
 

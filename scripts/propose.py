@@ -74,7 +74,9 @@ def proposed(run: runs.Run) -> Proposal:
             f"{run.id} is still worked on ({status}); it can be proposed when that has ended",
             "uv run scripts/check_status.py --follow",
         )
-    return build(run, evaluation.require_pass(run), benchmark.of_run(run))
+    judged, measured = evaluation.require_pass(run), benchmark.of_run(run)
+    assert measured is not None  # nothing passes that was not measured
+    return build(run, judged, measured)
 
 
 def summary(proposal: Proposal) -> dict:

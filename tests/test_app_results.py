@@ -103,6 +103,37 @@ def test_the_adapter_in_the_app_loads_by_its_rules_and_does_what_mlx_lm_does(lat
     assert np.abs(ours - logits(None)).max() > 0.1
 
 
+@pytest.mark.parametrize(
+    "damage, says",
+    [
+        ({"num_layers": -1}, "negative"),
+        ({"lora_parameters": {"rank": 4.0, "scale": 2.0, "keys": []}}, "rank 4.0"),
+        ({"lora_parameters": {"rank": 4, "scale": 2.0, "keys": ["mlp.up_proj"]}}, "no module for"),
+        ({"lora_parameters": {"rank": 4, "scale": 2.0, "dropout": 1.0, "keys": []}}, "dropout"),
+        ("a link", "a link or a folder"),
+        ("another base", "the module takes"),
+    ],
+)
+def test_the_reader_refuses_what_the_app_refuses(run, tmp_path, damage, says):
+    """Else its yes would mean nothing."""
+    from mlx_lm import load
+
+    folder = shutil.copytree(run.file("adapters"), tmp_path / "adapter")
+    model, _ = load(str(LANGUAGE_MODEL))
+    if damage == "a link":
+        (folder / "notes").symlink_to(tmp_path)
+    elif damage == "another base":
+        weights = mx.load(str(folder / "adapters.safetensors"))
+        name = next(name for name in weights if name.endswith("lora_a"))
+        weights[name] = mx.zeros((7, 4))
+        mx.save_safetensors(str(folder / "adapters.safetensors"), weights)
+    else:
+        config = json.loads((folder / "adapter_config.json").read_text()) | damage
+        (folder / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match=says):
+        swift_reader.load(model, folder)
+
+
 def test_after_going_back_the_app_answers_as_its_base_model(later, run):
     """An empty path is refused by later Fae, so there is an adapter without any effect."""
     first = deployed(run)

@@ -705,3 +705,11 @@ def test_two_exports_at_once_do_not_mix(days, home, export):
         fcntl.flock(held, fcntl.LOCK_EX)
         status, error = refusal(home, "--db", days.database)
     assert (status, error["code"]) == (5, "export_running")
+
+
+def test_what_was_asked_to_be_left_out_is_acknowledged(small_home, fae_directory):
+    given = ("--db", fae_directory.database)
+    without = calls.answer("export_data", *given, home=small_home)
+    told = calls.answer("export_data", *given, "--exclude", "weather", home=small_home)
+    assert told["excluding"] == ["weather"] and "excluding" not in without
+    assert "Will never learn from what mentions: weather." in calls.script("export_data", *given, "--exclude", "weather", home=small_home).out  # fmt: skip

@@ -61,6 +61,8 @@ def test_the_night_from_call_to_deploy_and_back(night):
     )
     assert exported["sft_examples"] >= 10 and exported["dpo_pairs"] == 0
     assert all(Path(path).is_file() for path in exported["output_files"].values())
+    theirs = installed_fae.directory(person) / "training/data"
+    assert (theirs / "sft_export.jsonl").read_text() == (theirs / "train.jsonl").read_text() != ""
 
     adapter = bridge.train()
     assert Path(adapter).is_absolute()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import calls
+import installed_fae
 from calls import LANGUAGE_MODEL, SCRIPTS
 from fae_executor import checked, execute, make_person
 from make_database import make_database
@@ -70,7 +71,9 @@ def test_without_consent_nothing_is_read(person, few_conversations):
 
 
 def test_fae_goes_the_whole_way(person, few_conversations):
+    """As Fae v0.8.105, from consent to deploy and back; it says what that version does with the result."""
     give_database(person, few_conversations)
+    installed_fae.make(person, installed_fae.EARLY)
     use_sample_model(person)
     call = lambda name, **parameters: checked(execute(name, parameters, person))  # noqa: E731
 
@@ -95,11 +98,27 @@ def test_fae_goes_the_whole_way(person, few_conversations):
     deployed = call("deploy", code=code)
     assert deployed["status"] == "deployed"
     assert deployed["verification"]["changes_output"] is True
+    assert deployed["app"]["use"] == "not_used" and "step" not in deployed["app"]
+    assert "(0.8.105) cannot load adapters" in deployed["app"]["says"]
+    assert Path(deployed["adapter_path"], "adapters.safetensors").is_file()
+    assert not installed_fae.personal(person).exists()
     assert call("check_status")["active"] == {"language": started["run"]}
 
-    assert call("rollback")["active"] == "the base model"
+    undone = call("rollback")
+    assert undone["active"] == "the base model" and undone["app"]["use"] == "nothing_to_do"
     assert call("rollback")["error"]["code"] == "nothing_to_undo"
     assert [run["run"] for run in call("list_runs")["runs"]] == [started["run"]]
+
+
+def test_the_first_call_of_a_personal_copy_makes_its_environment_and_the_second_finds_it(person):
+    """Cold and warm, by the copy that Fae prefers to its own; both within Fae's patience."""
+    skill = installed_fae.directory(person) / "skills/training-orchestrator"
+    for part in ("scripts", "lib"):
+        ignored = shutil.ignore_patterns("__pycache__", ".*")
+        shutil.copytree(calls.ROOT / part, skill / part, ignore=ignored)
+    for name, status in (("check_status", "no_run"), ("check_status", "no_run"), ("list_runs", "no_run")):  # fmt: skip
+        assert checked(execute(name, {}, person, skill / "scripts"))["status"] == status
+    assert not list(skill.rglob("__pycache__"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the worker in /proc")
@@ -152,7 +171,7 @@ def test_a_killed_worker_is_interrupted_and_not_running(person, few_conversation
 
 def give_database(person: Path, few_conversations) -> Path:
     fae = person / "Library" / "Application Support" / "fae"
-    shutil.copytree(few_conversations.directory, fae)
+    shutil.copytree(few_conversations.directory, fae, dirs_exist_ok=True)
     return fae / "fae.db"
 
 

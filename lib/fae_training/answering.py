@@ -50,6 +50,8 @@ def with_next_call(data: dict) -> dict:
         following = as_call(data["error"]["hint"])
         return data | {"next": following} if following else data
     following = data.get("next", "check_status.py")
+    if isinstance(following, dict):  # of a process that answered for this one
+        return data
     return data | {"next": as_call(f"uv run scripts/{following}") if following else None}
 
 

@@ -22,8 +22,37 @@ MOST_TRIES = 5
 # What people say for a letter or a digit. The alphabet of aviation, with its usual spellings.
 SPELLED = {
     word: word[0]
-    for word in ["ALPHA", "ALFA", "BRAVO", "CHARLIE", "DELTA", "ECHO", "FOXTROT", "GOLF", "HOTEL", "JULIET", "JULIETT", "KILO", "MIKE", "NOVEMBER", "PAPA", "QUEBEC", "ROMEO", "SIERRA", "TANGO", "UNIFORM", "VICTOR", "WHISKEY", "WHISKY", "XRAY", "YANKEE", "ZULU"]
-} | dict(zip(["TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE"], "23456789", strict=True))
+    for word in [
+        "ALPHA",
+        "ALFA",
+        "BRAVO",
+        "CHARLIE",
+        "DELTA",
+        "ECHO",
+        "FOXTROT",
+        "GOLF",
+        "HOTEL",
+        "JULIET",
+        "JULIETT",
+        "KILO",
+        "MIKE",
+        "NOVEMBER",
+        "PAPA",
+        "QUEBEC",
+        "ROMEO",
+        "SIERRA",
+        "TANGO",
+        "UNIFORM",
+        "VICTOR",
+        "WHISKEY",
+        "WHISKY",
+        "XRAY",
+        "YANKEE",
+        "ZULU",
+    ]
+} | dict(
+    zip(["TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE"], "23456789", strict=True)
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +75,7 @@ def read(run: Run) -> Approval | None:
     """The approval of the newest proposal, None where nothing was proposed. Raises Failed for one of another version."""
     kept = read_json(run.file(FILE))
     again = f"uv run scripts/propose.py --run {run.id}"
-    return kept and records.read(Approval, kept, str(run.file(FILE)), again)
+    return None if kept is None else records.read(Approval, kept, str(run.file(FILE)), again)
 
 
 def new_code() -> str:
@@ -109,8 +138,7 @@ def spend(change: Change, run: Run, code: str | None) -> None:
     try:
         approval = check(run, code)
     except Refused as refusal:
-        if refusal.code == "wrong_code":
-            tried = read(run)
+        if refusal.code == "wrong_code" and (tried := read(run)):
             change.write(run.file(FILE), asdict(replace(tried, tries=tried.tries + 1)))
             change.commit()
         raise

@@ -112,16 +112,16 @@ def installed() -> list[FaeApp]:
         places.append(Path("/Applications"))
     bundles = {path.resolve() for place in places for path in place.glob("*.app")}
     found = sorted(
-        (app for path in bundles if (app := _read(path))),
+        (app for path in bundles if (app := read(path))),
         key=lambda app: (app.numbers, str(app.bundle)),
         reverse=True,
     )
     here = Path(sys.argv[0]).resolve()
-    own = [app for path in here.parents if path.suffix == ".app" and (app := _read(path))]
+    own = [app for path in here.parents if path.suffix == ".app" and (app := read(path))]
     return own + [app for app in found if app not in own]
 
 
-def _read(bundle: Path) -> FaeApp | None:
+def read(bundle: Path) -> FaeApp | None:
     """The app in `bundle`, None where it is another one."""
     try:
         told = plistlib.loads((bundle / "Contents/Info.plist").read_bytes())

@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import subprocess
+from dataclasses import asdict, dataclass
 
 from fae_training import locks
+from fae_training.errors import Busy, Missing
 from fae_training.kinds import KINDS
 from fae_training.processes import find_uv, lift_limits, scripts_directory
 from fae_training.state import Home
@@ -32,6 +34,42 @@ def failures(home: Home) -> dict[str, str]:
     return (home.read(FILE, {}) or {}).get("errors", {})
 
 
+@dataclass(frozen=True)
+class Step:
+    """What setup.py's worker is at: the `number`th of `total` things to prepare."""
+
+    number: int
+    total: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.total}, the {self.what}"
+
+
+def step(home: Home) -> Step | None:
+    """What setup.py's worker is at; of one that has ended it says nothing, so ask while it is running."""
+    told = (home.read(FILE, {}) or {}).get("step")
+    return Step(**told) if told else None
+
+
+def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> Busy | Missing:
+    """The error of a model that is not on this machine: Busy while models are still being fetched.
+
+    fetch: what a person types to download it. Fae cannot do that; what it can call is setup.py.
+    """
+    absent = f"{model} ({why}) is not on this machine"
+    if _is_running(home):
+        at = step(home)
+        return Busy(
+            "still_downloading",
+            f"{absent} yet: still downloading{f', {at}' if at else ''}. Look again in a few minutes",
+            "uv run scripts/check_status.py",
+        )
+    failed = [f"the {what}: {how}" for what, how in failures(home).items() if "model" in what]
+    also = f"; setup.py could not prepare {'; '.join(failed)}" if failed else ""
+    return Missing("no_model", absent + also, "uv run scripts/setup.py" if by_fae else fetch)
+
+
 def unprepared(home: Home) -> list[str]:
     """The scripts whose environment was never made, or was made from another lock."""
     made = (home.read(FILE, {}) or {}).get("environments", {})
@@ -39,8 +77,8 @@ def unprepared(home: Home) -> list[str]:
 
 
 def prepared_scripts() -> list[str]:
-    """Those whose packages take longer to fetch than Fae waits: the train scripts, and those that draw."""
-    names = {kind.script for kind in KINDS.values()} | {"propose.py", "list_runs.py"}
+    """Those whose packages take longer to fetch than Fae waits: the train scripts, fuse.py, and those that draw."""
+    names = {kind.script for kind in KINDS.values()} | {"fuse.py", "propose.py", "list_runs.py"}
     return sorted(name for name in names if (scripts_directory() / name).exists())
 
 
@@ -107,9 +145,17 @@ def start(home: Home, *options: str) -> None:
 def prepare(home: Home, models: bool) -> dict:
     """Make every environment, then fetch the models; what went wrong is kept, and the rest goes on."""
     state = {"environments": (home.read(FILE, {}) or {}).get("environments", {}), "errors": {}}
+    wanted = [f"environment of {script}" for script in prepared_scripts()]
+    wanted += [f"model of {script}" for script in model_scripts() if models]
+
+    def begin(what: str) -> None:
+        print(what, flush=True)
+        state["step"] = asdict(Step(wanted.index(what) + 1, len(wanted), what))
+        home.write(FILE, state)
+
     for script in prepared_scripts():
         path = scripts_directory() / script
-        print(f"environment of {script}", flush=True)
+        begin(f"environment of {script}")
         done = subprocess.run(
             [find_uv(), "sync", "--quiet", "--script", str(path)], capture_output=True, text=True
         )
@@ -123,10 +169,11 @@ def prepare(home: Home, models: bool) -> dict:
         _call(home, "list_runs.py", "--html")
     for script in model_scripts() if models else ():
         if script in state["environments"]:
-            print(f"model of {script}", flush=True)
+            begin(f"model of {script}")
             done = _call(home, script, "--fetch")
             if done.returncode:
                 state["errors"][f"model of {script}"] = _reason(done.stdout or done.stderr)
+    state.pop("step", None)
     home.write(FILE, state)
     return state
 

@@ -57,17 +57,24 @@ def scripts_directory() -> Path:
 
 
 def start(run: Run, task: str, lock: int | None = None) -> subprocess.Popen:
-    """A detached process of the run's own script that does `task`, with the log as its standard streams.
+    """A detached process of the run's own script that does `task`; as start_worker."""
+    return start_worker(run, KINDS[run.kind].script, ("--task", task), lock)
+
+
+def start_worker(
+    run: Run, script: str, arguments: tuple[str, ...], lock: int | None = None
+) -> subprocess.Popen:
+    """A detached process of `script` that works on a run, with the run's log as its standard streams.
 
     It has a session of its own, so that it outlives the terminal, and holds `lock` for as long as it lives.
     """
     lift_limits()
-    arguments = ("--home", str(run.home.path), "--json", "--worker", run.id, "--task", task)
+    arguments = ("--home", str(run.home.path), "--json", "--worker", run.id, *arguments)
     kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
     with run.file("train.log").open("ab") as log:
         os.chmod(log.fileno(), 0o600)
         return subprocess.Popen(
-            command(KINDS[run.kind].script, *arguments),
+            command(script, *arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

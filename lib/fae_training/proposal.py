@@ -325,6 +325,7 @@ def reject(run: Run, reason: str) -> Rejection:
             )
         proposed = approval.read(run)
         approval.withdraw(change, run)
-        found = Rejection(run.id, now(), said[:LONGEST_REASON], proposed and proposed.fingerprint)
+        proposed_mark = proposed.fingerprint if proposed else None
+        found = Rejection(run.id, now(), said[:LONGEST_REASON], proposed_mark)
         change.write(run.file(REJECTED_FILE), asdict(found))
     return found

@@ -273,6 +273,7 @@ def choose_thresholds(
             recall = float((found >= least).mean()) if len(found) else 0.0
             if best is None or recall > best[0] + 1e-9:
                 best = (recall, chunks, least, found)
+        assert best is not None  # SMOOTHINGS is not empty
         recall, chunks, threshold, found = best
         if len(found):
             keep = np.sort(found)[::-1][: max(1, int(np.ceil((recall - 0.01) * len(found))))]
@@ -314,7 +315,7 @@ def measure(classifier, quiet: StreamOfSound, spoken: StreamOfSound, triggers: d
             for at, first in zip(ends, np.array(firsts)[hit] if len(firsts) else [], strict=True)
         ]
         highest = peaks(quiet_score)
-        rejected = {}
+        rejected: dict[str, float | None] = {}
         for rate in (0.5, 1.0):
             allowed = int(rate * quiet.hours)
             level = highest[allowed] if len(highest) > allowed else 0.0

@@ -308,6 +308,17 @@ class FaeDatabase:
             " WHERE a.op IN ('forget_soft', 'forget_hard')"
         ).fetchall()
 
+    def corrections(self) -> Iterator[tuple[str, str | None]]:
+        """(sentence, speaker) of each time that later Fae noted being corrected, oldest first."""
+        there = self.columns("memory_records")
+        speaker = "speaker_id" if "speaker_id" in there else "NULL"
+        if "tags" not in there:
+            return iter(())
+        return self.connection.execute(
+            f"SELECT text, {speaker} FROM memory_records WHERE status = 'active' AND tags LIKE"
+            " '%\"correction\"%' ORDER BY rowid"
+        )
+
     def tool_runs(self) -> Iterator[tuple[str | None, str | None, int]]:
         """(turn_id, the user's goal, unix seconds) of each turn in which a tool was called."""
         if "workflow_runs" not in self.tables:

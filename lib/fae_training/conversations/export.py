@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fae_training.conversations import feedback
 from fae_training.conversations.dialogue import Conversation, Dialogue, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.text import STOPWORDS, fingerprint, shortened, words
@@ -94,6 +95,7 @@ class Summary:
     words: Counter[str] = field(default_factory=Counter)
     samples: list[tuple[int, dict]] = field(default_factory=list)
     weights: Counter[str] = field(default_factory=Counter)
+    feedback: int = 0
 
     def count(self, conversation: Conversation, turns: list[Turn], row: dict) -> str:
         side = "train" if conversation.part == TRAIN else "valid"
@@ -131,8 +133,10 @@ def rows(
 ) -> Iterator[tuple[str, dict]]:
     """("train" or "valid", row) of everything that may be learned from, counted in `summary`."""
     found.leave_out_duplicates()
+    received = feedback.read(found.database.directory)
     for conversation in found.conversations():
         used = False
+        summary.feedback += feedback.apply(conversation.turns, received)
         for turns in pieces(conversation):
             row = sft_row(conversation, turns, system_prompt)
             if row is None:
@@ -174,6 +178,7 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
         "rows": {side: summary.rows[side] for side in ("train", "valid")},
         "excluded": dict(summary.excluded.most_common()),
         "weights": {name: summary.weights[name] for name in ("low", "middle", "high")},
+        "feedback": summary.feedback,
         "topics": summary.topics(),
         "held_out": f"{HELD_OUT_PERCENT}% by a hash of the conversation's id, half of it to choose by and half to judge by",
         "system_prompt": None

@@ -15,30 +15,14 @@ from fae_training.capabilities import suite
 from fae_training.conversations import forgetting
 from fae_training.conversations.database import FaeDatabase, Speakers, explained
 from fae_training.conversations.dialogue import Dialogue
-from fae_training.errors import Busy, Refused
+from fae_training.errors import Busy
 from fae_training.kinds import KINDS
 from fae_training.state import Home
 
-# Fae gives a script 30 s; docs/benchmarks.md has how many episodes a second are read.
-MOST_EPISODES_FOR_FAE = 25_000
 
-
-def database_path(call: Call, script: str) -> Path:
-    """--db, or Fae's own database. Raises Refused when it is too large for the time that Fae gives
-    a script.
-    """
-    path = call.arguments.db or fae_app.database()
-    if call.caller == "fae":
-        with FaeDatabase(path) as opened:
-            episodes = opened.count_episodes()
-        if episodes > MOST_EPISODES_FOR_FAE:
-            raise Refused(
-                "too_large",
-                f"{path} holds {episodes:,} episodes; in Fae's 30 seconds at most "
-                f"{MOST_EPISODES_FOR_FAE:,} can be read",
-                f"in Terminal: uv run scripts/{script}.py",
-            )
-    return path
+def database_path(call: Call) -> Path:
+    """--db, or Fae's own database."""
+    return call.arguments.db or fae_app.database()
 
 
 def _stop(*_) -> None:

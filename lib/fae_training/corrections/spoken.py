@@ -80,6 +80,8 @@ FORMS = {
     ),
 }
 # fmt: on
+# As a recogniser writes it: "its Siobhan, not Shivon".
+_ITS = re.compile(r"(^|\bno[\s,]+)its\b(?= \w)", re.I)
 _PATTERNS = [(form, re.compile(cue.pattern, re.I)) for form, cues in FORMS.items() for cue in cues]
 
 
@@ -96,7 +98,7 @@ def find(said: str, before: str = "") -> SpokenCorrection | None:
     """The misheard word that `said` corrects; `before` is what the person was heard to say just
     before.
     """
-    said = without_wake_word(said).replace("’", "'")
+    said = _ITS.sub(r"\1it's", without_wake_word(said).replace("’", "'"))
     for name, pattern in _PATTERNS:
         match = pattern.search(said)
         if not match:

@@ -1,0 +1,45 @@
+"""Our exports under the names that Fae's own trainers read, in the folder that its nightly loop names.
+
+Links, so that there is one copy of what somebody said: what is forgotten is gone there too. A file that is not ours stays.
+"""
+
+from pathlib import Path
+
+from fae_training.errors import Missing, command_line
+from fae_training.state import Home
+
+# Name there: kind, name here. Later Fae's names, then those of v0.8.105. dpo_pairs.jsonl is the app's own.
+NAMES = {
+    "sft_export.jsonl": ("sft", "train.jsonl"),
+    "train.jsonl": ("sft", "train.jsonl"),
+    "valid.jsonl": ("sft", "valid.jsonl"),
+    "sft_train.jsonl": ("sft", "train.jsonl"),
+    "sft_val.jsonl": ("sft", "valid.jsonl"),
+    "meta.json": ("sft", "meta.json"),
+    "dpo_train.jsonl": ("dpo", "train.jsonl"),
+    "dpo_val.jsonl": ("dpo", "valid.jsonl"),
+}
+
+
+def link(home: Home, kind: str, directory: Path) -> list[str]:
+    """Make the names of `kind` in `directory`; those that are somebody else's files and were left. Raises Missing."""
+    left = []
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, (of, file) in NAMES.items():
+            target, place = home.file("data", of, file), directory / name
+            if of != kind or (place.is_symlink() and place.readlink() == target):
+                continue
+            if place.is_symlink() and place.readlink().name == file:
+                place.unlink()  # of another state directory
+            elif place.exists() or place.is_symlink():
+                left.append(name)
+                continue
+            place.symlink_to(target)
+    except OSError as error:
+        raise Missing(
+            "output_dir_not_writable",
+            f"{directory} cannot be written: {error.strerror or error}; the export itself is in {home.file('data', kind)}",
+            command_line("ls", "-ld", directory),
+        ) from error
+    return left

@@ -1,0 +1,82 @@
+"""Reading a large database when Fae calls: it gives a script 30 s, so a process of its own goes on, and the same call
+again says what came of it.
+"""
+
+import json
+import os
+import subprocess
+import time
+
+from fae_training import locks
+from fae_training.calling import Call, Result
+from fae_training.conversations.database import FaeDatabase
+from fae_training.errors import Failed, Refused
+from fae_training.processes import command, lift_limits
+
+# docs/benchmarks.md has how many episodes a second are read.
+MOST_EPISODES_FOR_FAE = 25_000
+# An answer that nobody asked for in this time is told to nobody.
+KEPT_S = 3600
+
+
+def instead(call: Call, script: str, database, *flags: str) -> Result | None:
+    """What is answered instead of reading `database` at once; None where there is time for that.
+
+    flags: the options of the call that the process needs. Raises what the process answered as an error, and Refused for a
+    dry run, which would have to keep something.
+    """
+    if call.caller != "fae":
+        return None
+    with FaeDatabase(database) as opened:
+        episodes = opened.count_episodes()
+    if episodes <= MOST_EPISODES_FOR_FAE:
+        return None
+    if call.arguments.dry_run:
+        raise Refused(
+            "too_large",
+            f"{database} holds {episodes:,} episodes, too many to look at in the 30 seconds that Fae gives; without dry_run "
+            "it goes on in the background",
+            f"uv run scripts/{script}.py",
+        )
+    directory = call.home.directory("results")
+    answer = directory / f"{script}-background.json"
+    following = {"status": "exporting", "episodes": episodes, "next": f"{script}.py"}
+    descriptor = locks.try_exclusive(directory / f".{script}.lock")
+    if descriptor is None:
+        return Result(following, "It is still going on.")
+    try:
+        if answer.is_file() and answer.stat().st_size:
+            fresh = time.time() - answer.stat().st_mtime < KEPT_S
+            told = json.loads(answer.read_text(encoding="utf-8"))
+            answer.unlink()
+            if fresh and told["status"] == "error":
+                error = told["error"]
+                raise Failed(error["code"], error["message"], error["hint"])
+            if fresh:
+                return Result(told, "It is done.")
+        _start(call, script, flags, answer, descriptor)
+    finally:
+        os.close(descriptor)
+    following["say"] = (
+        f"Reading {episodes:,} conversation turns goes on in the background; look again in a few minutes."
+    )
+    return Result(following | {"status": "started"}, "It has started.")
+
+
+def _start(call: Call, script: str, flags: tuple[str, ...], answer, lock: int) -> None:
+    lift_limits()
+    kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
+    log = call.home.file("results", f"{script}.log")
+    with answer.open("wb") as out, log.open("ab") as errors:
+        for file in (out, errors):
+            os.chmod(file.fileno(), 0o600)
+        subprocess.Popen(
+            command(f"{script}.py", "--home", str(call.home.path), "--json", *flags),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=errors,
+            cwd=call.home.path,
+            env=kept,
+            pass_fds=[lock],
+            start_new_session=True,
+        )

@@ -1,0 +1,48 @@
+"""What later Fae noticed of how its answers were received (improvement.db): praise and corrections, read and never written.
+
+feedback_events names an answer by the SHA-256 of its text. The values are those of quality.py for what is said aloud.
+"""
+
+import contextlib
+import hashlib
+import sqlite3
+from pathlib import Path
+
+from fae_training.conversations.dialogue import Turn
+
+FILE = "improvement.db"
+CHANGES = {"praise": 0.3, "correction": -0.3}
+
+
+def read(directory: Path) -> dict[str, float]:
+    """{SHA-256 of an answer: how much its score changes}; {} without such a database, or one of another form."""
+    path, found = directory / FILE, {}
+    if not path.is_file():
+        return found
+    try:
+        opened = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
+        with contextlib.closing(opened):
+            for signal, mark, answer in opened.execute(
+                "SELECT signal_type, turn_fingerprint, assistant_output FROM feedback_events"
+                " WHERE signal_type IN ('praise', 'correction') ORDER BY id"
+            ):
+                # The newest counts. The text is redacted where Fae keeps it, so its own mark is looked for too.
+                for key in filter(None, (mark, answer and fingerprint(answer))):
+                    found[str(key).lower()] = CHANGES[signal]
+    except sqlite3.Error:
+        return {}
+    return found
+
+
+def fingerprint(answer: str) -> str:
+    return hashlib.sha256(answer.strip().encode()).hexdigest()
+
+
+def apply(turns: list[Turn], received: dict[str, float]) -> int:
+    """Change the scores of the turns that are named there, within 0 and 1; how many."""
+    changed = 0
+    for turn in turns:
+        if (change := received.get(fingerprint(turn.reply))) is not None:
+            turn.score = min(1.0, max(0.0, turn.score + change))
+            changed += 1
+    return changed

@@ -1,0 +1,75 @@
+"""What is said while environments and models are being prepared, and where that failed."""
+
+import contextlib
+import os
+
+import pytest
+
+import calls
+from fae_training import installation, locks, state
+
+MODEL = ("--model", "nobody/nothing")
+
+
+@pytest.fixture
+def place(small_home) -> state.Home:
+    return state.Home(small_home)
+
+
+@contextlib.contextmanager
+def being_prepared(place: state.Home):
+    """As while setup.py's worker lives."""
+    descriptor = locks.try_exclusive(place.file("setup.lock"))
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def as_fae(name: str, *given, place: state.Home) -> dict:
+    return calls.script(name, *given, home=place.path, FAE_SKILL_NAME="training-orchestrator").json
+
+
+def test_while_models_are_fetched_train_says_how_far_that_is_and_to_look_again(place):
+    step = {"number": 7, "total": 9, "what": "model of train.py"}
+    place.write(installation.FILE, {"environments": {}, "errors": {}, "step": step})
+    with being_prepared(place):
+        told = as_fae("train", *MODEL, place=place)
+        assert told["error"]["code"] == "still_downloading"
+        assert "still downloading, 7 of 9, the model of train.py. Look again" in told["error"]["message"]  # fmt: skip
+        assert told["next"] == {"script": "check_status", "params": {}}
+        status = as_fae("check_status", place=place)
+        assert status["status"] == "installing" and "7 of 9, the model of train.py" in status["say"]
+        assert calls.script("train", *MODEL, home=place.path).status == 5
+    # The step of a worker that was killed is not one that is going on.
+    assert as_fae("train", *MODEL, place=place)["error"]["code"] == "no_model"
+
+
+def test_where_the_model_could_not_be_fetched_the_reason_and_what_fae_can_call_are_told(place):
+    errors = {"model of train.py": "nobody/nothing could not be downloaded: no route to host"}
+    place.write(installation.FILE, {"environments": {}, "errors": errors})
+    told = as_fae("train", *MODEL, place=place)
+    assert "no route to host" in told["error"]["message"]
+    assert told["next"] == {"script": "setup", "params": {}}
+    status = as_fae("check_status", place=place)
+    assert status["setup"] == "failed" and "no route to host" in status["say"]
+    assert status["next"] == {"script": "setup", "params": {}}
+    # A person can fetch it at once.
+    assert "--fetch" in calls.script("train", *MODEL, home=place.path).err
+
+
+def test_the_worker_keeps_what_it_is_at_and_removes_it_at_the_end(place, monkeypatch):
+    seen = []
+
+    def run(command, **_):
+        seen.append((place.read(installation.FILE) or {}).get("step"))
+        return calls.subprocess.CompletedProcess(command, 0, "{}", "")
+
+    monkeypatch.setattr(installation.subprocess, "run", run)
+    monkeypatch.setattr("sys.argv", [str(calls.SCRIPTS / "setup.py")])
+    monkeypatch.setenv("UV", "/bin/true")
+    installation.prepare(place, models=True)
+    numbers = [step["number"] for step in seen]
+    total = seen[0]["total"]
+    assert numbers == sorted(numbers) and numbers[0] == 1 and numbers[-1] == total
+    assert "step" not in place.read(installation.FILE)
