@@ -276,6 +276,8 @@ def main() -> int:
         for name, at, kind, before in rounds:
             found, ended, _ = fault(name, *templates[name], scripts, at, kind, before)
             struck[kind] += bool(ended.where)
+            if struck.total() % 100 == 0:
+                print(f"{struck.total()} faults so far", file=sys.stderr, flush=True)
             if found:
                 wrong += 1
                 print(

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -86,6 +87,8 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
                     result["benchmark"] = asdict(scored(run, trained.score, session.should_stop))
                 _keep(run, session, result)
                 status = "completed"
+                # What an interruption had set aside is not the result.
+                shutil.rmtree(run.file(runs.STOPPED), ignore_errors=True)
         run.update(status=status, ended_at=now())
     except Exception as problem:
         traceback.print_exc()
