@@ -153,8 +153,8 @@ def fault(
             found.append(f"was told: {ended.answer['error']['message']}")
         elif not ended.killed and ended.code != "stopped" and not done_before:
             succeeded = ended.answer["status"] != "error" or ended.code in COUNTS
-            # Corrections that were found are kept also where writing the pairs fails.
-            if changed != succeeded and not (changed and name == "extract"):
+            # Misheard words are kept in a step before that of the pairs.
+            if changed != succeeded and name != "extract":
                 found.append(f"was told {ended.code or ended.answer['status']}, changed: {changed}")
         again = await_end(start(scripts, scenario.script, home, arguments, told), told)
         if again.code and not (changed and again.code in scenario.done_already):

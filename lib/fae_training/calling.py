@@ -31,7 +31,7 @@ from fae_training.answering import (
 )
 from fae_training.errors import BadRequest, Failed, SkillError, command_line
 from fae_training.options import Option, Parser, parser
-from fae_training.state import Home, append_jsonl, default_home, now, parsed
+from fae_training.state import Home, append_jsonl, default_home, now, parsed, unwritable
 
 __all__ = ["Call", "Parser", "Result", "parser", "read_call", "run"]
 
@@ -104,6 +104,10 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     except KeyboardInterrupt:
         error = Failed("stopped", "stopped by the keyboard", f"uv run scripts/{script}.py --help")
         data, text, status = error.as_dict(), explain(error), 130
+    except OSError as problem:
+        # A full disk or a directory without rights, where nothing nearer has said more.
+        error = unwritable(Path(str(problem.filename or home.path)), problem)
+        data, text, status = error.as_dict(), explain(error), error.exit_status
     except Exception as problem:
         error = _unexpected(problem, script, home)
         data, text, status = error.as_dict(), explain(error), error.exit_status
