@@ -8,15 +8,16 @@
 
     uv run scripts/check_status.py               the newest run
     uv run scripts/check_status.py --follow      stay until it ends
+    uv run scripts/check_status.py --spikes      the rows at which the loss jumped, by id
 
-Reads runs/<run>/run.json, progress.json and metrics.jsonl. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
+Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
-from fae_training import app_results, calling, runs, standing
+from fae_training import app_results, calling, learned, runs, spikes, standing, step_profile
 from fae_training.calling import Call, Result
 from fae_training.deployment import deployments
 from fae_training.installation import failures, installation_status, step
-from fae_training.kinds import KINDS
+from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.progress import duration, follow, latest_progress, latest_report
 
 
@@ -40,6 +41,8 @@ def main(call: Call) -> Result:
         data |= deployed(call)
         return Result(data, with_remarks(f"{text}\nNext: uv run scripts/{following}", data))
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
+    if call.arguments.spikes:
+        return jumps(run)
     if call.arguments.follow:
         follow(run)
     status = run.status()
@@ -64,7 +67,11 @@ def main(call: Call) -> Result:
         data |= {name: told[name] for name in names if told.get(name) is not None}
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
+    if profile := (run.result() or {}).get("profile"):
+        data["profile"] = step_profile.in_words(profile)
     data["next"] = next_command(run, status)
+    if why := learned.why_not(run):
+        data["forgotten"] = f"{why}; it is not used any more"
     data |= deployed(call)
     if warnings := app_results.in_use(call.home):
         data["warnings"] = list(warnings.values())
@@ -87,6 +94,8 @@ def next_command(run: runs.Run, status: str) -> str:
     """What to type after this status."""
     if status in runs.ACTIVE:
         return "check_status.py"
+    if learned.why_not(run):
+        return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
     if status == "completed":
         return f"evaluate.py --run {run.id}"
     return f"{KINDS[run.kind].script} --resume {run.id}"
@@ -117,9 +126,38 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
         text += f"\n  {data['error_of_run']['message']}"
+    if "profile" in data:
+        text += f"\n  {data['profile']}"
+    if "forgotten" in data:
+        text += f"\n  {data['forgotten']}"
     for warning in data.get("warnings", []):
         text += f"\nWarning: {warning}"
     return f"{text}\nNext: uv run scripts/{data['next']}"
+
+
+def jumps(run: runs.Run) -> Result:
+    """The steps at which the loss jumped, and the rows that were learned from there."""
+    found = spikes.find(run)
+    lines = [f"{run.id}: the loss jumped at {len(found) or 'no'} step{'s' * (len(found) != 1)}"]
+    for spike in found:
+        lines.append(f"step {spike.step}: loss {spike.loss:.3f}, usually {spike.usual:.3f}")
+        for row in spike.rows:
+            where = f", line {row.line} of train.jsonl" if row.line else ""
+            lines.append(f'  {row.name}{where}: "{row.asked}"' if row.asked else f"  {row.name}")
+            lines += [f"    {' '.join(row.ids)}"] if row.ids else []
+    told = [
+        {"step": spike.step, "loss": round(spike.loss, 4), "usual": round(spike.usual, 4)}
+        | {"rows": [row.name for row in spike.rows], "ids": [i for r in spike.rows for i in r.ids]}
+        for spike in found
+    ]
+    ids = [row.ids[0] for spike in found for row in spike.rows if row.ids]
+    following = "check_status.py"
+    if ids:
+        following = f"export_data.py --exclude id:{ids[0]} --dry-run"
+        lines.append(f"To leave one out: uv run scripts/{following}")
+    return Result(
+        {"status": "spikes", "run": run.id, "spikes": told, "next": following}, "\n".join(lines)
+    )
 
 
 def build_parser() -> calling.Parser:
@@ -127,6 +165,9 @@ def build_parser() -> calling.Parser:
     parser.add_argument("--run", metavar="ID", help="a run's id, or 'latest' (default)")
     parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
     parser.add_argument("--follow", action="store_true", help="draw its progress until it ends")
+    parser.add_argument(
+        "--spikes", action="store_true", help="at which steps the loss jumped, and by which rows"
+    )
     return parser
 
 

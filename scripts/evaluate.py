@@ -16,7 +16,16 @@ progress but not a comparison: never a pass. Exit status: 0 pass, 3 fail or not 
 
 from typing import Any
 
-from fae_training import calling, consent, evaluation, plain_words, runs, standing
+from fae_training import (
+    alternative,
+    benchmark,
+    calling,
+    consent,
+    evaluation,
+    plain_words,
+    runs,
+    standing,
+)
 from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.errors import Cancelled, Missing, Refused
@@ -88,6 +97,9 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "figures": list(found.figures),
         "notes": list(found.notes),
     }
+    other = alternative.of(run, benchmark.of_run(run))
+    if other:
+        data["without_training"] = {"says": other.sentence, "as_good": other.as_good}
     if changed := standing.of_run(run):
         changed += ": what was proposed no longer counts"
         data["remarks"] = [changed]
@@ -104,6 +116,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         data["adapter_path"] = str(run.file(runs.ADAPTERS))
     lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
     lines += [f"  {line}" for line in (*reasons, *found.figures, *found.notes)]
+    lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []
     lines += data.get("remarks", [])
     if found.verdict == PASS:
         data["next"] = f"propose.py --run {run.id}"

@@ -15,7 +15,9 @@ Reads Fae's fae.db without changing it, while Fae runs, and soul.md and speakers
 reason in meta.json: what others said, what Fae said unasked, turns with a tool or with a claim to have acted, secrets,
 personal details (config.json can let in: learn_address, learn_telephone, learn_email, learn_birth_date, learn_health),
 what you had forgotten and every conversation that mentions it, and whatever exclusions.json names. --exclude adds to
-exclusions.json; --forget does too, removes it from what was exported before, and names the runs that learned it.
+exclusions.json; --forget does too, needs no consent, and takes it out of all that was kept: rows, runs' copies, caches,
+misheard words and their recordings, proposals, logs. Runs that learned it are marked and not used any more; --dry-run
+says what would go, by topic.
 Writes data/sft/ and exclusions.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 database locked, 6 it failed.
 """
@@ -23,11 +25,14 @@ Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 dat
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import app_exports, calling, consent, installation, settings
+from fae_training import app_exports, calling, consent, installation, runs, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
+from fae_training.conversations.purge import Purged
 from fae_training.errors import Missing
+from fae_training.kinds import DEFAULT_PRESET, KINDS
+from fae_training.state import Home
 from fae_training.values import count
 
 # What a process needs to know that reads a large database in the background; the rest is kept in exclusions.json.
@@ -41,10 +46,9 @@ def main(call: Call) -> Result:
     if further and not wanted.dry_run:
         forgetting.exclude(home, wanted.exclude or [], wanted.forget or [])
     # Forgetting needs no consent, and an earlier one may have been interrupted.
-    forgot = None if wanted.dry_run else purge.complete(home)
-    if forgot and wanted.forget and not consent.granted(home, "conversations"):
-        data = {"status": "forgotten", "forgotten": asdict(forgot)}
-        return Result(data, "\n".join(what_was_forgotten(data)).strip())
+    forgot = purge.look(home, wanted.forget or []) if wanted.dry_run else purge.complete(home)
+    if wanted.forget and not consent.granted(home, "conversations"):
+        return only_forgotten(call, forgot or Purged(0, [], None))
     consent.require(home, "conversations")
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call)
@@ -66,20 +70,37 @@ def main(call: Call) -> Result:
         if wanted.dry_run:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
+            # Only here: what is kept must not name what is forgotten.
+            data |= {"taken_by": report.taken(found), "guesses_not_used": found.too_common}
         else:
             written = export.write(home, "sft", rows, meta)
             data = {"status": "exported"} | written
             data |= for_the_bridge(home.file("data", "sft"), written["rows"])
             if wanted.output_dir and (left := app_exports.link(home, "sft", wanted.output_dir)):
                 data["names_taken"] = left
-    if forgot:
+    if forgot and (wanted.forget or not wanted.dry_run):
         data["forgotten"] = asdict(forgot)
     if wanted.exclude:
         data["excluding"] = wanted.exclude
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
-    data["next"] = "export_data.py" if wanted.dry_run else "train.py --preset light"
+    data["next"] = "export_data.py" if wanted.dry_run else again(home, forgot)
     return Result(data, text(data, home.file("data", "sft")))
+
+
+def only_forgotten(call: Call, forgot: Purged) -> Result:
+    """Forgetting without consent to learn: the rest of an export does not take place."""
+    data = {"status": "planned" if call.arguments.dry_run else "forgotten"}
+    data |= {"forgotten": asdict(forgot), "next": None}
+    return Result(data, "\n".join(what_was_forgotten(data)).strip())
+
+
+def again(home: Home, forgot: Purged | None) -> str:
+    """The training to begin now: the same as the newest one that learned what is forgotten."""
+    if not forgot or not forgot.learned_by:
+        return "train.py --preset light"
+    run = runs.find(home, forgot.learned_by[-1])
+    return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:
@@ -125,6 +146,7 @@ def text(data: dict, directory: Path) -> str:
             "",
             "Words that come up: " + ", ".join(f"{word} ({n})" for word, n in data["topics"]),
         ]
+    lines += report.by_topic(data.get("taken_by", []), data.get("guesses_not_used", {}))
     for sample in data.get("samples", []):
         lines += [
             "",
@@ -138,21 +160,27 @@ def text(data: dict, directory: Path) -> str:
     lines += what_was_forgotten(data)
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])
-    return "\n".join(
-        [*lines, "", f"Written to {directory}. Next: uv run scripts/train.py --preset light"]
-    )
+    return "\n".join([*lines, "", f"Written to {directory}. Next: uv run scripts/{data['next']}"])
 
 
 def what_was_forgotten(data: dict) -> list[str]:
-    forgot, lines = data.get("forgotten"), []
-    if forgot:
-        lines += ["", f"Removed {forgot['rows_removed']} rows from earlier exports."]
-        if forgot["learned_by"]:
-            lines.append(
-                f"Learned from them: {', '.join(forgot['learned_by'])}. Train again without them."
-            )
-        if forgot["active"]:
-            lines.append(f"Fae uses {forgot['active']} now; to go back: uv run scripts/rollback.py")
+    forgot = data.get("forgotten")
+    if not forgot:
+        return []
+    looked = data["status"] in ("dry_run", "planned")
+    would = "Would remove" if looked else "Removed"
+    lines = ["", f"{would} {forgot['rows_removed']} rows from earlier exports."]
+    lines += [f"  {n:7,}  {what}" for what, n in forgot["by_topic"].items()] if looked else []
+    if forgot["corrections"]:
+        lines.append(f"{would} {forgot['corrections']} misheard words, with their recordings.")
+    if forgot["learned_by"]:
+        lines.append(
+            f"Learned it, and {'would not be' if looked else 'are not'} used any more: {', '.join(forgot['learned_by'])}."
+        )
+        lines.append("What a model has learned goes by training again without it.")
+    if forgot["active"]:
+        back = "uv run scripts/rollback.py"
+        lines.append(f"FAE STILL USES {forgot['active']}, which learned it. Leave it now: {back}")
     return lines
 
 

@@ -7,11 +7,12 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""List every run with its settings and result, put two side by side, or write the history as a page.
+"""List every run with its settings and result, put some side by side, or write either as a page with plots.
 
     uv run scripts/list_runs.py
     uv run scripts/list_runs.py --compare sft-20261122-0914-k3 latest
     uv run scripts/list_runs.py --html                  results/history.html, or the file that is named
+    uv run scripts/list_runs.py --compare sft-20261122-0914-k3 latest --html loss-curves.html
 
 Reads runs/*/run.json, train_metrics.json, evaluation.json, proposal_rejected.json and metrics.jsonl, active.json and
 history.jsonl. Changes none of them.
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from fae_training import benchmark, calling, evaluation, history, runs, standing
 from fae_training.calling import Call, Result
+from fae_training.errors import BadRequest
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
@@ -36,7 +38,7 @@ DEFAULT_PAGE = Path()
 
 def main(call: Call) -> Result:
     if call.arguments.compare:
-        return compare(call)
+        return compare(call, call.arguments.compare)
     found = history.entries(call.home, call.arguments.kind)
     if call.arguments.html is not None:
         return as_page(call, found)
@@ -63,6 +65,7 @@ def main(call: Call) -> Result:
         for entry in found
     ]
     text = table([header, *rows])
+    text += "".join(f"\n{e.run.id}: {e.note}" for e in found if e.note)
     text += "".join(f"\n{e.run.id}: you said no: {e.rejected}" for e in found if e.rejected)
     changed = {e.run.id: said for e in found if (said := standing.of_run(e.run))}
     linked = standing.linked_runs(call.home)
@@ -89,6 +92,7 @@ def newest(found: list[Entry], changed: dict[str, str], room: int) -> list[dict]
             "active": "active" if entry.active else None,
             "rejected": entry.rejected and entry.rejected[:SAID_OF_A_NO],
             "from": entry.descends_from,
+            "note": entry.note and entry.note[:SAID_OF_A_NO],
             "changed": changed.get(entry.run.id),
         }
         lines.append({name: value for name, value in line.items() if value is not None})
@@ -117,28 +121,48 @@ def as_page(call: Call, found: list[Entry]) -> Result:
     # Here, for it draws: a list alone is to be quick.
     from fae_training.history_page import as_html
 
-    named = call.arguments.html != DEFAULT_PAGE
-    page = call.arguments.html.absolute() if named else call.home.file("results", "history.html")
+    page = page_of(call, "history.html")
     cache = call.home.directory("cache", "matplotlib")
     write_text(page, as_html(found, history.now_in_use(call.home), cache))
     data = {"status": "written", "count": len(found), "page": str(page)}
     return Result(data, f"The history of {len(found)} runs: {page}")
 
 
-def compare(call: Call) -> Result:
-    """Settings and results of two runs, each where they differ and in what they agree."""
-    first, second = (
-        runs.find(call.home, name, call.arguments.kind) for name in call.arguments.compare
-    )
-    details = [everything(first), everything(second)]
-    names = list(dict.fromkeys([*details[0], *details[1]]))
-    lines = [(name, str(details[0].get(name, "")), str(details[1].get(name, ""))) for name in names]
-    marked = [(f"{'*' if a != b else ' '} {name}", a, b) for name, a, b in lines]
-    differing = {name: [a, b] for name, a, b in lines if a != b}
-    text = table([("", first.id, second.id), *marked]) + "\n* differs"
-    return Result(
-        {"status": "compared", "runs": [first.id, second.id], "differing": differing}, text
-    )
+def page_of(call: Call, default: str) -> Path:
+    """Where --html asks for a page."""
+    if call.arguments.html == DEFAULT_PAGE:
+        return call.home.file("results", default)
+    return call.arguments.html.absolute()
+
+
+def compare(call: Call, names: list[str]) -> Result:
+    """Settings and results of some runs, each where they differ and in what they agree."""
+    if len(names) < 2:
+        raise BadRequest(
+            "too_few_runs",
+            f"{len(names)} run to compare, expected at least 2",
+            f"uv run scripts/list_runs.py --compare {names[0]} latest",
+        )
+    compared = [runs.find(call.home, name, call.arguments.kind) for name in names]
+    ids = [run.id for run in compared]
+    details = [everything(run) for run in compared]
+    lines = {
+        name: [str(one.get(name, "")) for one in details]
+        for name in dict.fromkeys(name for one in details for name in one)
+    }
+    differing = {name: values for name, values in lines.items() if len(set(values)) > 1}
+    marked = [(f"{'*' if name in differing else ' '} {name}", *lines[name]) for name in lines]
+    text = table([("", *ids), *marked]) + "\n* differs"
+    data = {"status": "compared", "runs": ids, "differing": differing}
+    if call.arguments.html is not None:
+        # Here, for it draws.
+        from fae_training.comparison_page import as_html
+
+        page, cache = page_of(call, "compared.html"), call.home.directory("cache", "matplotlib")
+        write_text(page, as_html(compared, lines, differing, cache))
+        data["page"] = str(page)
+        text += f"\nAs a page, with the loss curves: {page}"
+    return Result(data, text)
 
 
 def everything(run: runs.Run) -> dict:
@@ -146,6 +170,7 @@ def everything(run: runs.Run) -> dict:
     result = run.result() or {}
     flat = {
         "status": run.status(),
+        "note": run.record.get("note"),
         "model": (run.record.get("model") or {}).get("id"),
         "data": run.record.get("data_fingerprint"),
     }
@@ -186,9 +211,9 @@ def build_parser() -> calling.Parser:
         type=Path,
         const=DEFAULT_PAGE,
         metavar="FILE",
-        help="write the history with plots as a page (default: results/history.html)",
+        help="write the history, or what is compared, as a page with plots (default: in results/)",
     )
-    parser.add_argument("--compare", nargs=2, metavar="RUN", help="two runs side by side")
+    parser.add_argument("--compare", nargs="+", metavar="RUN", help="two or more, side by side")
     return parser
 
 

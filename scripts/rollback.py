@@ -9,15 +9,16 @@
     uv run scripts/rollback.py                   "undo the last learning update"
     uv run scripts/rollback.py --kind keyword    the last update of that kind
 
-Works any number of times, down to the base model. Writes history.jsonl and active.json; deletes nothing.
+Works any number of times, down to the base model; a run that learned what you had forgotten since is not gone back to. Writes history.jsonl and active.json; deletes nothing.
 Exit status: 3 when there is nothing to go back to.
 """
 
 from typing import Any
 
-from fae_training import app_results, calling, deployment, standing
+from fae_training import app_results, calling, deployment, learned, standing
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
+from fae_training.runs import Run
 
 
 def main(call: Call) -> Result:
@@ -31,6 +32,12 @@ def main(call: Call) -> Result:
         )
     in_app = app_results.withdraw_newest(call.home, slot)
     was, active = deployment.rollback(call.home, slot, "asked for")
+    left = [was.run]
+    # What learned something that was to be forgotten is not gone back to.
+    while active and learned.why_not(Run(call.home, active.run)):
+        left.append(active.run)
+        in_app = app_results.withdraw_newest(call.home, slot)
+        _, active = deployment.rollback(call.home, slot, "learned what was forgotten")
     name = active.run if active else "the base model"
     data: dict[str, Any] = {
         "status": "rolled_back",
@@ -39,6 +46,11 @@ def main(call: Call) -> Result:
         "active": name,
     }
     text = f"{was.run} is no longer active; {name} is. Nothing was deleted: every run is in list_runs.py."
+    if len(left) > 1:
+        data["left_too"] = left[1:]
+        text += (
+            f"\nLeft too, as it learned something that you had forgotten: {', '.join(left[1:])}."
+        )
     if in_app:
         data |= in_app.as_answer()
         text += f"\n{in_app.says}"

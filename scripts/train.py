@@ -15,6 +15,7 @@
 
     uv run scripts/train.py --preset light
     uv run scripts/train.py --resume latest
+    uv run scripts/train.py --show-rows 3            rows as their tokens: what is trained, what was cut
 
 Reads data/sft/, writes runs/<run>/: run.json, metrics.jsonl, train.log, adapters/, train_metrics.json. At a terminal
 it stays in front; Ctrl-C stops it and keeps the best checkpoint. Called by Fae, or with --detach, it answers at once.
@@ -34,7 +35,7 @@ from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 from fae_training.language import preflight
 from fae_training.launch import Training
-from fae_training.preflight import Preflight
+from fae_training.preflight import Preflight, Preview
 
 KIND = KINDS["sft"]
 EXPORT = "uv run scripts/export_data.py"
@@ -44,7 +45,7 @@ VALIDATIONS = 5
 def main(call: Call) -> Result:
     if call.arguments.fetch:
         return preflight.fetch(call, call.arguments.model or KIND.defaults["model"])
-    return launch.main(call, Training(KIND, prepare, train, score, verify))
+    return launch.main(call, Training(KIND, prepare, train, score, verify, preview))
 
 
 def prepare(call: Call, settings, run) -> Preflight:
@@ -198,6 +199,13 @@ def verify(run, session) -> results.Verification:
     from fae_training.language import scoring
 
     return scoring.verify(run, session)
+
+
+def preview(home, found: Preflight, rows: int) -> Preview:
+    """What a plan tells of tokens, time and memory, with so many rows as their tokens."""
+    from fae_training.language import preview
+
+    return preview.of(home, KIND.name, found, rows)
 
 
 def build_parser() -> calling.Parser:

@@ -37,7 +37,7 @@ from fae_training.kinds import KINDS
 from fae_training.language import preference_preflight, preflight
 from fae_training.language.objective import Objective
 from fae_training.launch import Training
-from fae_training.preflight import Preflight
+from fae_training.preflight import Preflight, Preview
 
 KIND = KINDS["dpo"]
 
@@ -45,7 +45,7 @@ KIND = KINDS["dpo"]
 def main(call: Call) -> Result:
     if call.arguments.fetch:
         return preflight.fetch(call, call.arguments.model or KIND.defaults["model"])
-    return launch.main(call, Training(KIND, prepare, train, score, verify))
+    return launch.main(call, Training(KIND, prepare, train, score, verify, preview))
 
 
 def prepare(call: Call, settings, run) -> Preflight:
@@ -176,6 +176,13 @@ def verify(run, session) -> results.Verification:
     from fae_training.language import scoring
 
     return scoring.verify(run, session)
+
+
+def preview(home, found: Preflight, rows: int) -> Preview:
+    """What a plan tells of tokens, time and memory, with so many rows as their tokens."""
+    from fae_training.language import preview
+
+    return preview.of(home, KIND.name, found, rows)
 
 
 def build_parser() -> calling.Parser:

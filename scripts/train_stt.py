@@ -110,6 +110,7 @@ def train(run, session) -> results.Trained:
             report_every=max(1, settings["steps"] // 50),
             validate_every=every,
             save_every=every,
+            profile=run.record.get("profile", False),
         ),
         recogniser.loss,
         stream,

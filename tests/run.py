@@ -6,6 +6,7 @@
 #   "librosa>=0.11",
 #   "livekit-wakeword>=0.3",
 #   "matplotlib>=3.10",
+#   "mcp>=2.3",
 #   "mlx[cpu]>=0.32.4; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "mlx-audio>=0.6.2; sys_platform == 'linux' and platform_machine == 'x86_64' or sys_platform == 'darwin' and platform_machine == 'arm64'",

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import random
-import re
 import resource
 import shutil
 import sqlite3
@@ -22,7 +21,7 @@ import calls
 import world
 from fae_days import START, Days, plain
 from fae_training import consent
-from fae_training.conversations import forgetting
+from fae_training.conversations.forget_requests import forget_request
 from fae_training.state import Home, read_jsonl
 
 
@@ -223,12 +222,6 @@ def test_an_unknown_key_of_the_exclusions_is_refused_and_the_near_one_named(kept
     assert "exclusions.json" in error["message"]
 
 
-@pytest.mark.parametrize("cue", forgetting.FORGET, ids=lambda cue: cue.example)
-def test_each_form_of_asking_to_forget_gives_its_topic(cue):
-    assert re.search(cue.pattern, cue.example, re.I)
-    assert forgetting.forget_request(cue.example) == "the interview"
-
-
 def test_dont_forget_forgets_nothing(days, export):
     days.talk(("Don't forget that owls hoot.", "I won't."), plain(1))
     days.talk(("I always forget how owls sleep.", "Upright, mostly."), plain(2))
@@ -239,11 +232,11 @@ def test_dont_forget_forgets_nothing(days, export):
 @pytest.mark.parametrize(
     ("said", "topic"),
     [
-        ("Forget about the interview.", "the interview"),
+        ("Forget about the interview.", "interview"),
         ("Hey Fae, please forget that I like pizza.", "I like pizza"),
         ("Can you forget what I told you about Marion?", "Marion"),
         ("I don't want you to remember my divorce", "my divorce"),
-        ("Remove the trip to Rome from your memory", "the trip to Rome"),
+        ("Remove the trip to Rome from your memory", "trip to Rome"),
         ("Delete everything you know about my boss.", "my boss"),
         ("Forget everything about me.", "everything"),
         ("Forget everything I told you.", "everything"),
@@ -258,7 +251,7 @@ def test_dont_forget_forgets_nothing(days, export):
     ],
 )
 def test_a_request_to_forget_is_known_by_what_it_asks(said, topic):
-    assert forgetting.forget_request(said) == topic
+    assert forget_request(said) == topic
 
 
 def test_what_forgotten_records_share_is_the_topic_where_the_request_is_not_kept(tmp_path, export):
@@ -321,8 +314,10 @@ def test_forget_removes_rows_that_were_exported_before_and_names_the_run_that_le
     # Another conversation since: the run is known by what it learned, not by the export that is there now.
     kept = [*kept, *days.talk(plain(3))]
     answer, rows = export(days.done(), "--forget", "the clinic")
-    learned_by = ["sft-20261101-1000-aa"]
-    assert answer["forgotten"] == {"rows_removed": 1, "learned_by": learned_by, "active": None}
+    told = answer["forgotten"]
+    assert (told["rows_removed"], told["learned_by"]) == (1, ["sft-20261101-1000-aa"])
+    assert told["active"] is None and told["by_topic"] == {"the clinic": 1}
+    assert answer["next"]["script"] == "train"
     assert ids_of(rows) == set(kept)
 
 

@@ -131,10 +131,12 @@ def test_forgetting_needs_no_consent_and_no_database(home):
     left_behind.write_text("I was at the clinic in Bergen.")
     told = calls.answer("export_data", "--forget", "the clinic in Bergen", home=home)
     assert told["status"] == "forgotten"
-    assert told["forgotten"] == {"rows_removed": 2, "learned_by": [run.id], "active": None}
+    forgot = told["forgotten"]
+    assert (forgot["rows_removed"], forgot["learned_by"]) == (2, [run.id])
+    assert forgot["active"] is None
     assert not left_behind.exists(), "what a killed export left is swept"
     found = [p for p in home.rglob("*.json*") if "Bergen" in p.read_text()]
-    assert {p.name for p in found} == {"exclusions.json", "run.json"}, "only what keeps it out"
+    assert {p.name for p in found} == {"exclusions.json"}, "only what keeps it out"
 
 
 def test_forgetting_that_was_interrupted_is_completed_before_anything_is_trained(place):

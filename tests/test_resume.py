@@ -191,7 +191,7 @@ def test_a_finished_run_is_not_resumed(story):
     code, error = story["resume_completed"]
     assert code == 3 and error["code"] == "already_complete" and "evaluate.py" in error["hint"]
     # A finished run is not made longer; what is to be typed instead is said.
-    assert "begin a new run: uv run scripts/train.py --preset" in error["hint"]
+    assert f"uv run scripts/train.py --resume {story['run']} --more-steps 10" in error["hint"]
     assert "train_dpo.py --from" in error["hint"]
 
 

@@ -37,6 +37,8 @@ GAP = 0.6
 TITLE_LETTERS = 42
 SPARK_WIDTH, SPARK_HEIGHT = 130, 34
 POINTS_PER_INCH = 72
+# Of one curve beside others.
+PANEL_WIDTH = 130
 # Of a change, in hundredths.
 FURTHEST = 100
 
@@ -159,6 +161,28 @@ def loss_curve(curve: Curve, about: str, cache: Path) -> str:
         axes.set_xlabel("step", fontsize=SMALL_TEXT)
         axes.set_ylabel("loss (less is better)", fontsize=SMALL_TEXT)
         axes.figure.subplots_adjust(left=0.13, right=0.8, top=0.97, bottom=0.24)
+    return drawn()
+
+
+def compared_curves(curves: Sequence[tuple[str, Curve]], about: str, cache: Path) -> str:
+    """The loss curves of several runs side by side, each under its name, on the same scale."""
+    top = max(point.loss for _, curve in curves for point in (*curve.training, *curve.validation))
+    width = max(WIDTH, PANEL_WIDTH * len(curves))
+    with _figure(8, about, cache, width) as (axes, drawn):
+        figure = axes.figure
+        figure.clear()
+        panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+        for panel, (name, curve) in zip(panels, curves, strict=True):
+            panel.patch.set_visible(False)
+            _lines(panel, curve, 1.3)
+            if curve.best_step is not None:
+                panel.axvline(curve.best_step, color=COLOURS["new"], linewidth=1, dashes=(4, 3))
+            panel.set_title(name, fontsize=SMALL_TEXT)
+            panel.set_xlabel("step", fontsize=SMALL_TEXT)
+            panel.set_ylim(0, 1.08 * top)
+        panels[0].set_ylabel("loss", fontsize=SMALL_TEXT)
+        left = 34 / width
+        figure.subplots_adjust(left=left, right=0.98, top=0.88, bottom=0.26, wspace=0.12)
     return drawn()
 
 
@@ -285,7 +309,7 @@ def _figure(rows: float, about: str, cache: Path, width: int = WIDTH) -> Iterato
         "ytick.labelsize": SMALL_TEXT,
         "axes.linewidth": 0.7,
     }
-    height = rows * ROW + (32 if width == WIDTH else 0)
+    height = rows * ROW + (32 if width >= WIDTH else 0)
     with matplotlib.rc_context(settings):
         figure = Figure(figsize=(width / POINTS_PER_INCH, height / POINTS_PER_INCH))
         figure.patch.set_visible(False)

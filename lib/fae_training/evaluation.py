@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import asdict, dataclass
 
-from fae_training import benchmark, gate, looks, plain_words, records
+from fae_training import benchmark, gate, learned, looks, plain_words, records
 from fae_training.benchmark import GOAL, Benchmark
 from fae_training.capabilities import suite
 from fae_training.deployment import check_unchanged, compared_with_another
@@ -87,9 +87,14 @@ def _judge(change: Change, run: Run, measured: Benchmark | None) -> Evaluation:
 
 
 def mark(run: Run) -> str:
-    """Which judgement a run has: sixteen hexadecimal digits over what was measured and what followed from it."""
-    kept = read(run)
-    judged = [(run.result() or {}).get("benchmark"), kept and asdict(kept.decision)]
+    """Which judgement a run has: sixteen hexadecimal digits over what was measured and what followed from it.
+
+    Not over what is only quoted: forgetting takes out examples, and nothing was measured again.
+    """
+    kept, measured = read(run), (run.result() or {}).get("benchmark")
+    if isinstance(measured, dict):
+        measured = {n: v for n, v in measured.items() if n not in ("examples", "notes")}
+    judged = [measured, kept and asdict(kept.decision)]
     return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -99,6 +104,7 @@ def require_pass(run: Run) -> Evaluation:
     Raises Missing where it was never evaluated, Refused where it does not pass, where its adapter changed since, or
     where what runs now is not what it was compared with.
     """
+    learned.require_unmarked(run)
     again = f"uv run scripts/evaluate.py --run {run.id}"
     kept, measured = read(run), benchmark.of_run(run)
     if kept is None:

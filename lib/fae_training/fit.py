@@ -20,6 +20,7 @@ from fae_training.arrays import flattened, number
 from fae_training.errors import Cancelled, Failed
 from fae_training.fit_progress import FitProgress
 from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.step_profile import StepProfile
 
 
 class Batches(Protocol):
@@ -68,7 +69,7 @@ def fit(
         learning_rate=settings.learning_rate, weight_decay=settings.weight_decay
     )
     optimizer.init(model.trainable_parameters())
-    progress = FitProgress(settings, run, session)
+    progress, profile = FitProgress(settings, run, session), StepProfile(settings.profile)
     step = progress.resume(model, optimizer)
     state = [model.state, mx.random.state]
     value_and_gradient = nn.value_and_grad(model, loss)
@@ -103,16 +104,24 @@ def fit(
     def take_step(step: int) -> None:
         began = time.monotonic()
         total_gradient, total_loss, total_weight, extras = None, 0.0, 0.0, {}
+        micro_losses = []
         for micro in range(settings.gradient_accumulation):
             index = (step - 1) * settings.gradient_accumulation + micro
-            loss_sum, weight, extra, gradient = micro_step(batches.batch_at(index))
-            if total_gradient is not None:
-                gradient = tree_map(mx.add, total_gradient, gradient)
-            mx.eval(loss_sum, weight, extra, gradient, state)
+            with profile.part("batch"):
+                batch = batches.batch_at(index)
+            with profile.part("forward"):
+                loss_sum, weight, extra, gradient = micro_step(batch)
+                if profile.on:
+                    mx.eval(loss_sum, weight, extra)
+            with profile.part("backward"):
+                if total_gradient is not None:
+                    gradient = tree_map(mx.add, total_gradient, gradient)
+                mx.eval(loss_sum, weight, extra, gradient, state)
             total_gradient = gradient
             total_loss += number(loss_sum)
             total_weight += number(weight)
             extras = {name: extras.get(name, 0.0) + number(value) for name, value in extra.items()}
+            micro_losses.append(number(loss_sum) / max(number(weight), 1e-12))
             progress.count(batches.tokens(index))
         if not math.isfinite(total_loss):
             raise Failed(
@@ -122,16 +131,20 @@ def fit(
             )
         # A step in which nothing is supervised has no gradient; it must not become 0/0.
         scale = 1 / max(total_weight, 1e-12)
-        gradient = tree_map(partial(mx.multiply, scale), total_gradient)
         extras = {name: value * scale for name, value in extras.items()}
-        if settings.max_gradient_norm is not None:
-            gradient, norm = optim.clip_grad_norm(gradient, settings.max_gradient_norm)
-            extras["gradient_norm"] = number(norm)
-        optimizer.learning_rate = learning_rate_at(step, settings)
-        optimizer.update(model, gradient)
-        mx.eval(model.trainable_parameters(), optimizer.state)
+        with profile.part("optimizer"):
+            gradient = tree_map(partial(mx.multiply, scale), total_gradient)
+            if settings.max_gradient_norm is not None:
+                gradient, norm = optim.clip_grad_norm(gradient, settings.max_gradient_norm)
+                extras["gradient_norm"] = number(norm)
+            optimizer.learning_rate = learning_rate_at(step, settings)
+            optimizer.update(model, gradient)
+            mx.eval(model.trainable_parameters(), optimizer.state)
         progress.took("step", time.monotonic() - began)
-        progress.stepped(step, total_loss * scale, number(optimizer.learning_rate), extras)
+        profile.steps += 1
+        with profile.part("saving"):
+            rate = number(optimizer.learning_rate)
+            progress.stepped(step, total_loss * scale, rate, extras, micro_losses)
 
     model.train()
     session.status("training")
@@ -161,7 +174,8 @@ def fit(
             if step and (step % settings.save_every == 0 or ended) and step > progress.saved_step:
                 # What stop_when has seen is not in a checkpoint: a run that goes on from its end shows it again.
                 again = ended and validate is not None and settings.stop_when is not None
-                progress.save(step, model, optimizer, pending or again)
+                with profile.part("saving"):
+                    progress.save(step, model, optimizer, pending or again)
             if ended:
                 break
             if session.should_stop():
@@ -176,4 +190,4 @@ def fit(
         if step == 0:
             raise Cancelled()
         progress.save(step, model, optimizer, pending)
-    return progress.result(step, stopped, model, optimizer)
+    return progress.result(step, stopped, model, optimizer, profile.as_dict())

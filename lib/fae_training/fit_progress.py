@@ -114,13 +114,23 @@ class FitProgress:
         self.first_value = values[self.settings.best_metric]
         self.session.report({"step": 0, "elapsed_s": round(self.seconds(), 1)} | values)
 
-    def stepped(self, step: int, loss: float, learning_rate: float, extras: dict) -> None:
+    def stepped(
+        self,
+        step: int,
+        loss: float,
+        learning_rate: float,
+        extras: dict,
+        micro_losses: list[float],
+    ) -> None:
+        """One more step; micro_losses, of each of its micro-batches, are reported where every step is."""
         self.step, self.loss = step, loss
         self.window.append((loss, extras))
         if step % self.settings.report_every and step != self.settings.steps:
             return
         names = self.window[-1][1]
         means = {name: sum(e[name] for _, e in self.window) / len(self.window) for name in names}
+        if self.settings.report_every == 1:
+            means["micro_losses"] = [round(value, 5) for value in micro_losses]
         here, left = max(self.step_seconds, 1e-9), self.seconds_left()
         self.session.report(
             {
@@ -159,7 +169,9 @@ class FitProgress:
             and self.validations_since_best >= self.settings.patience
         )
 
-    def result(self, step: int, stopped: str, model, optimizer) -> FitResult:
+    def result(
+        self, step: int, stopped: str, model, optimizer, profile: dict | None = None
+    ) -> FitResult:
         best = self.directory / "best.safetensors"
         parameters = (
             load_arrays(best)[0] if self.best_step else flattened(model.trainable_parameters())
@@ -176,6 +188,7 @@ class FitProgress:
             tokens_per_s=round(self.tokens / here, 1),
             supervised_tokens_per_s=round(self.supervised / here, 1),
             peak_memory_gb=round(mx.get_peak_memory() / 1e9, 3),
+            profile=profile,
             # Read back from what trained, not from what was asked.
             applied={
                 "optimizer": type(optimizer).__name__,

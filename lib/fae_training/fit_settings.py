@@ -19,6 +19,7 @@ class FitSettings:
     max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
     compiled: whether mx.compile fuses the step; None: on a GPU. On a CPU it gains a few percent of a step, after a C++
     compiler has worked for up to minutes on each shape.
+    profile: measure the parts of each step one after the other, which makes it a little slower.
     """
 
     steps: int
@@ -39,6 +40,7 @@ class FitSettings:
     stop_when: Callable[[dict], bool] | None = None
     scoring: float = 0.0
     compiled: bool | None = None
+    profile: bool = False
 
     @classmethod
     def of(cls, settings: dict, **differences) -> "FitSettings":
@@ -66,7 +68,7 @@ class FitSettings:
 class FitResult:
     """`stopped` is completed, early (patience, stop_when) or cancelled. `best_parameters` maps names to arrays.
 
-    The tokens a second are those of the steps alone, without validations.
+    The tokens a second are those of the steps alone, without validations. profile: as StepProfile.as_dict gives it.
     """
 
     best_parameters: dict
@@ -80,3 +82,4 @@ class FitResult:
     supervised_tokens_per_s: float
     peak_memory_gb: float
     applied: dict = field(default_factory=dict)
+    profile: dict | None = None

@@ -26,13 +26,14 @@ class Deployed:
 class Entry:
     """One run. `number` counts all runs from 1. `chosen`: the settings that neither a preset nor a default gave.
 
-    descends_from: the run whose adapter it went on from. resumed: when it went on after a stop. verdict: "unreadable"
+    note: what it was for. descends_from: the run whose adapter or end it went on from. resumed: when it went on after a stop. verdict: "unreadable"
     where evaluation.json cannot be read. rejected: the person's reason, while their no stands.
     """
 
     number: int
     run: Run
     status: str
+    note: str | None
     preset: str | None
     chosen: tuple[tuple[str, object], ...]
     steps: int | None
@@ -86,6 +87,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
         number=number,
         run=run,
         status=run.status(),
+        note=run.record.get("note"),
         preset=run.settings.get("preset"),
         chosen=tuple(
             (name, value)
@@ -96,7 +98,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
         steps=result.get("steps_done"),
         best_value=result.get("best_value"),
         seconds=seconds_taken(result),
-        descends_from=(run.record.get("start") or {}).get("run"),
+        descends_from=(run.record.get("continues") or run.record.get("start") or {}).get("run"),
         resumed=tuple(run.record.get("resumed_at", [])),
         verdict=verdict,
         evaluation=judged,

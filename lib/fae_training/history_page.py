@@ -130,6 +130,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     if entry.seconds is not None:
         made += f", took {duration(entry.seconds)}"
     facts = [("made", made), ("settings", ", ".join(settings))]
+    facts.append(("note", entry.note or ""))
     facts.append(("learned from", run.record.get("learned_from", "")))
     facts.append(("stopped and resumed", ", ".join(map(_time, entry.resumed))))
     if entry.verdict:

@@ -5,6 +5,7 @@ person at a terminal) or answers at once.
 """
 
 import argparse
+import os
 import shutil
 import time
 from collections.abc import Callable
@@ -12,18 +13,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from fae_training import approval, consent, provenance, runs, settings, training_rows, worker
+from fae_training import (
+    approval,
+    consent,
+    learned,
+    plans,
+    provenance,
+    runs,
+    settings,
+    step_profile,
+    training_rows,
+    worker,
+)
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.conversations import purge
-from fae_training.errors import BadRequest, Failed, Refused, SkillError, command_line
+from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS, Kind
-from fae_training.preflight import Data, Preflight
+from fae_training.preflight import Data, Preflight, Preview
 from fae_training.processes import start
 from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
-from fae_training.state import now
+from fae_training.state import Home, now, unwritable
 from fae_training.transactions import changing
+from fae_training.values import count
+
+# In the environment of what schedule.py starts.
+SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,7 @@ class Training:
     `prepare(call, settings, run) -> Preflight` runs in the front process with nothing but the standard library and
     refuses what cannot work; `run` is the one that goes on, whose own rows are looked at, None for a new one. The others
     run in workers: `train(run, session) -> Trained`, `score(run, session) -> Benchmark`,
-    `verify(run, session) -> Verification`.
+    `verify(run, session) -> Verification`. `preview(home, found, rows) -> Preview` is of the kinds that learn from tokens.
     """
 
     kind: Kind
@@ -41,12 +57,14 @@ class Training:
     train: Callable
     score: Callable
     verify: Callable
+    preview: Callable[[Home, Preflight, int], Preview] | None = None
 
 
 def build_parser(description: str, kind: Kind) -> Parser:
     """The options of a kind's train script: its settings, and what every train script has."""
     made = parser(description, dry_run=True)
     settings.add_options(made, kind)
+    made.add_argument("--note", metavar="TEXT", help="what this run is for; list_runs.py shows it")
     made.add_argument(
         "--resume", metavar="RUN", help="go on with a run that was stopped: its id, or 'latest'"
     )
@@ -59,6 +77,22 @@ def build_parser(description: str, kind: Kind) -> Parser:
     if kind.has_model:
         made.add_argument(
             "--fetch", action="store_true", help="download the model when it is not here, and end"
+        )
+        made.add_argument(
+            "--more-steps",
+            type=count(1_000_000),
+            metavar="N",
+            help="with --resume of a finished run: a new run that goes on from its end",
+        )
+        made.add_argument(
+            "--profile", action="store_true", help="measure where the time of a step goes"
+        )
+    if kind.name in training_rows.KINDS:
+        made.add_argument(
+            "--show-rows",
+            type=count(100),
+            metavar="N",
+            help="show some rows as their tokens, and end",
         )
     made.add_argument("--worker", metavar="RUN", help=argparse.SUPPRESS)
     made.add_argument("--task", choices=worker.TASKS, help=argparse.SUPPRESS)
@@ -77,22 +111,51 @@ def main(call: Call, training: Training) -> Result:
         purge.complete(call.home)
     if call.arguments.resume:
         return _resume(call, training)
+    if getattr(call.arguments, "more_steps", None):
+        raise BadRequest(
+            "more_steps_of_what",
+            "--more-steps is for a finished run, and none is named",
+            kind.command(f"--resume latest --more-steps {call.arguments.more_steps}"),
+        )
     found = training.prepare(call, settings.resolve(call, kind), None)
+    if rows := getattr(call.arguments, "show_rows", None):
+        return plans.shown(call, kind, training.preview(call.home, found, rows))
     if call.arguments.dry_run:
-        return _plan(kind, found)
+        return plans.planned(
+            kind, found, training.preview and training.preview(call.home, found, 0)
+        )
+    return _begin(call, kind, found)
+
+
+def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None) -> Result:
+    """A new run; one that goes on from the end of `earlier` has its checkpoints and its reports."""
     _refuse_too_soon(call, kind)
     with runs.locked(call.home, "a run that is about to start") as lock:
         asked = {
             name: value for name, value in vars(call.arguments).items() if name in call.sources
         }
         record = {"request": {n: str(v) if isinstance(v, Path) else v for n, v in asked.items()}}
-        run = runs.create(
-            call.home, kind.name, record | {"caller": call.caller} | found.as_record()
-        )
+        record |= {name: asked[name] for name in ("note", "profile") if name in asked}
+        if earlier:
+            step = (earlier.result() or {})["steps_done"]
+            record["continues"] = {"run": earlier.id, "step": step}
+        run = runs.create(call.home, kind.name, record | {"caller": _who(call)} | found.as_record())
         runs.name_holder(lock, run.id)
+        if earlier:
+            _take_end(run, earlier)
         _take_rows(run, found.data)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)
+
+
+def _take_end(run: Run, earlier: Run) -> None:
+    """Copies of the checkpoints and reports of `earlier`, which it goes on from; without them the run goes again."""
+    try:
+        shutil.copytree(earlier.file("checkpoints"), run.file("checkpoints"))
+        shutil.copy2(earlier.file("metrics.jsonl"), run.file("metrics.jsonl"))
+    except OSError as error:
+        shutil.rmtree(run.directory, ignore_errors=True)
+        raise unwritable(run.directory, error) from error
 
 
 def _take_rows(run: Run, data: Data) -> None:
@@ -115,6 +178,8 @@ def _resume(call: Call, training: Training) -> Result:
     """Go on with a run from its last checkpoint, with its own settings."""
     kind = training.kind
     run = runs.find(call.home, call.arguments.resume, kind.name)
+    if more := getattr(call.arguments, "more_steps", None):
+        return _go_beyond(call, training, run, more)
     status = run.status()
     if status in runs.ACTIVE:
         raise Refused(
@@ -122,38 +187,22 @@ def _resume(call: Call, training: Training) -> Result:
             f"{run.id} is going on ({status}), so there is nothing to resume",
             "uv run scripts/check_status.py --follow",
         )
+    learned.require_unmarked(run)
     approval.require_changeable(run)
-    preset = run.settings["preset"]
     if status == "completed":
         # Its schedule ended with its last step, so more steps are another run.
-        steps = call.arguments.steps or 2 * run.settings["steps"]
+        more = run.settings["steps"]
         further = f"; to train on from what it learned: {KINDS['dpo'].command(f'--from {run.id}')}"
         raise Refused(
             "already_complete",
             f"{run.id} is complete: it made all of its {run.settings['steps']} steps, and a finished run is not made longer",
-            f"look at it: uv run scripts/evaluate.py --run {run.id}; to train longer, begin a new run: "
-            f"{kind.command(f'--preset {preset} --steps {steps}')}"
+            f"look at it: uv run scripts/evaluate.py --run {run.id}; to train longer, begin a new run from its end: "
+            f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
         )
-    own = ("resume", "detach", "home", "json", "stdin", "force", "dry_run")
-    if extra := [name for name in call.sources if name not in own]:
-        raise BadRequest(
-            "settings_with_resume",
-            f"{', '.join(extra)} cannot change on the way: {run.id} goes on with its own settings",
-            kind.command(f"--resume {run.id}"),
-        )
+    _refuse_settings(call, run)
     found = training.prepare(call, Settings(run.settings, run.record.get("sources", {})), run)
-    for name, value in (
-        ("data fingerprint", found.data.fingerprint),
-        ("model fingerprint", found.model and found.model.fingerprint),
-        ("prompts fingerprint", found.prompts),
-    ):
-        if value != (before := run.record.get(name.replace(" ", "_"))):
-            raise Refused(
-                "changed_since",
-                f"{name} of {run.id} is {before}, now it is {value}: it would not go on but start something else",
-                kind.command(f"--preset {preset}"),
-            )
+    _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
         step = latest_report(run).get("step", 0)
         return Result(
@@ -175,9 +224,66 @@ def _resume(call: Call, training: Training) -> Result:
     return _answer(call, run, process.pid, found.data.notes)
 
 
+def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
+    """A new run that goes on from the end of a finished one, with its settings and so many more steps.
+
+    Its schedule is that of a run of all the steps together, from where it stands in it.
+    """
+    kind, status = training.kind, run.status()
+    if status != "completed":
+        raise Refused(
+            "not_finished",
+            f"{run.id} is {status}; more steps are for a run that is completed",
+            kind.command(f"--resume {run.id}"),
+        )
+    if not run.file("checkpoints", "latest.safetensors").exists():
+        raise Missing(
+            "no_checkpoint",
+            f"{run.id} has no checkpoint to go on from",
+            kind.command(f"--like {run.id}"),
+        )
+    _refuse_settings(call, run, "more_steps", "note", "profile")
+    sources = run.record.get("sources", {})
+    steps = (run.result() or {}).get("steps_done", run.settings["steps"]) + more
+    longer = Settings(run.settings, sources).changed(f"{more} more than {run.id}", steps=steps)
+    found = training.prepare(call, longer, None)
+    _refuse_other_inputs(run, found)
+    if call.arguments.dry_run:
+        return plans.planned(
+            kind, found, training.preview and training.preview(call.home, found, 0)
+        )
+    return _begin(call, kind, found, run)
+
+
+def _refuse_settings(call: Call, run: Run, *others: str) -> None:
+    """A run that goes on does so with its own settings; `others` may be given all the same."""
+    own = ("resume", "detach", "home", "json", "stdin", "force", "dry_run", *others)
+    if extra := [name for name in call.sources if name not in own]:
+        raise BadRequest(
+            "settings_with_resume",
+            f"{', '.join(extra)} cannot change on the way: {run.id} goes on with its own settings",
+            KINDS[run.kind].command(f"--resume {run.id}"),
+        )
+
+
+def _refuse_other_inputs(run: Run, found: Preflight) -> None:
+    """What a run goes on with is what it began with."""
+    for name, value in (
+        ("data fingerprint", found.data.fingerprint),
+        ("model fingerprint", found.model and found.model.fingerprint),
+        ("prompts fingerprint", found.prompts),
+    ):
+        if value != (before := run.record.get(name.replace(" ", "_"))):
+            raise Refused(
+                "changed_since",
+                f"{name} of {run.id} is {before}, now it is {value}: it would not go on but start something else",
+                KINDS[run.kind].command(f"--preset {run.settings['preset']}"),
+            )
+
+
 def _refuse_too_soon(call: Call, kind: Kind) -> None:
     """Fae's own runs keep a distance (settings.HOUSE_RULES); a person's never wait."""
-    if call.caller != "fae" or call.arguments.force:
+    if _who(call) not in worker.UNASKED or call.arguments.force:
         return
     days = house_rule(call, "min_days_between_runs")
     for run in reversed(runs.all_runs(call.home, kind.name)):
@@ -192,16 +298,9 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
             )
 
 
-def _plan(kind: Kind, found: Preflight) -> Result:
-    values, sources = found.settings.values, found.settings.sources
-    lines = [f"A run of {kind.script} would use:"]
-    lines += [f"  {name} = {value}   ({sources[name]})" for name, value in values.items()]
-    lines += [f"  data: {found.data.learned_from} ({found.data.fingerprint})"]
-    lines.append(f"  rows: {', '.join(f'{side} {n}' for side, n in found.data.rows.items())}")
-    if found.model:
-        lines.append(f"  model: {found.model.id} ({found.model.why})")
-    lines += found.data.notes
-    return Result({"status": "planned"} | found.as_record(), "\n".join(lines))
+def _who(call: Call) -> str:
+    """Who asked for the run: schedule.py says so to the scripts that it starts."""
+    return "schedule" if os.environ.get(SCHEDULED) else call.caller
 
 
 def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
@@ -274,6 +373,9 @@ def _ended(run: Run, status: str) -> Result:
         else f", best held-out value while training {result['best_value']:.4f}, at step {result['best_step']}"
     )
     text = f"{run.id}: {status} after {report.get('step', 0)} steps in {duration(elapsed)}{where}"
+    if result.get("profile"):
+        data["profile"] = result["profile"]
+        text += f"\n{step_profile.in_words(result['profile'])}"
     again = f"{KINDS[run.kind].script} --resume {run.id}"
     data["next"] = again if status == "cancelled" else f"evaluate.py --run {run.id}"
     return Result(data, f"{text}\nNext: uv run scripts/{data['next']}")

@@ -5,6 +5,9 @@ from typing import Any
 
 from fae_training.settings import Settings
 
+# What a piece of a row is.
+CONTEXT, TRAINED, CUT = "context", "trained", "cut"
+
 
 @dataclass(frozen=True)
 class Data:
@@ -79,3 +82,49 @@ class Preflight:
         if self.start:
             record["start"] = vars(self.start)
         return record
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How much a run has to learn from; `trained` are targets, `cut` are lost to max_length. `exact`: not from a sample."""
+
+    rows: int
+    tokens: int
+    trained: int
+    cut: int
+    longest: int
+    exact: bool
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a row, of one kind: the text of each of its tokens."""
+
+    kind: str
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """A row in pieces, and its counts of tokens."""
+
+    title: str
+    pieces: tuple[Piece, ...]
+    tokens: int
+    trained: int
+    cut: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a plan says beyond settings. `minutes` is None where nothing was measured; measured_by says how it is known.
+
+    memory: {"peak_memory_gb", "limit_gb", "batch_size", "gradient_accumulation", "checkpoint_layers", "note"}, the first
+    None where there is no plan, with the reason in the note.
+    """
+
+    tokens: Tokens
+    minutes: float | None
+    measured_by: str
+    memory: dict
+    shown: tuple[ShownRow, ...] = ()

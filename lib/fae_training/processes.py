@@ -1,4 +1,4 @@
-"""Starting our own scripts as processes, and what the system says of processes and power."""
+"""Starting our own scripts as processes."""
 
 import os
 import resource
@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fae_training import machine
 from fae_training.errors import Missing
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -23,8 +24,6 @@ WORKER_ENVIRONMENT = {
     # Without it the display watchdog of macOS kills long GPU work (ml-explore/mlx#3267).
     "AGX_RELAX_CDM_CTXSTORE_TIMEOUT": "1",
 }
-# Where Linux says what feeds the machine.
-POWER_SUPPLIES = Path("/sys/class/power_supply")
 
 
 def command(script: str, *arguments: str) -> list[str]:
@@ -79,7 +78,7 @@ def start_worker(
             stdout=log,
             stderr=log,
             cwd=run.directory,
-            env=kept | WORKER_ENVIRONMENT,
+            env=kept | WORKER_ENVIRONMENT | machine.smaller_pieces(run.file("train.log")),
             pass_fds=[lock] if lock is not None else [],
             start_new_session=True,
         )
@@ -93,12 +92,3 @@ def lift_limits() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = 10240 if hard == resource.RLIM_INFINITY else min(hard, 10240)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
-def on_battery() -> bool:
-    """True only when the system says so; a machine without a battery is on power."""
-    if sys.platform == "darwin":
-        told = subprocess.run(["pmset", "-g", "batt"], capture_output=True, text=True)
-        return "'Battery Power'" in told.stdout
-    mains = [p / "online" for p in POWER_SUPPLIES.glob("*") if (p / "online").is_file()]
-    return bool(mains) and all(p.read_text().strip() == "0" for p in mains)

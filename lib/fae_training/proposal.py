@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from statistics import NormalDist, fmean, stdev
 
-from fae_training import approval, plain_words, records
+from fae_training import alternative, approval, plain_words, records
+from fae_training.alternative import Alternative
 from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Example, Measure
 from fae_training.deployment import current
 from fae_training.errors import BadRequest, Missing, Refused
@@ -39,6 +40,7 @@ OPENINGS = {
 }
 # Of one model's mean on the page. The verdict does not rest on it but on the differences, whose bounds gate.py has.
 CONFIDENCE = 0.95
+WITHOUT_TRAINING = "A line in my directive would do as well; it is on the page."
 LOST_NOTHING = "Nothing that I checked got worse."
 
 
@@ -121,7 +123,10 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What proposal.json holds. `replaces` is the run that is deployed now, None for the base model."""
+    """What proposal.json holds. `replaces` is the run that is deployed now, None for the base model.
+
+    alternative: what was tried instead of the training, where something was.
+    """
 
     run: str
     kind: str
@@ -143,6 +148,7 @@ class Proposal:
     notes: tuple[str, ...]
     fingerprint: str | None
     rejected_before: Rejection | None = None
+    alternative: Alternative | None = None
 
 
 def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
@@ -170,6 +176,7 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
         notes=tuple(dict.fromkeys((*measured.notes, *run.record.get("notes", [])))),
         fingerprint=judged.fingerprint,
         rejected_before=rejection(run),
+        alternative=alternative.of(run, measured),
     )
 
 
@@ -180,6 +187,8 @@ def spoken(proposal: Proposal) -> str:
     sentences = [
         OPENINGS.get(proposal.kind, f"I have an update for your {KINDS[proposal.kind].title}.")
     ]
+    if proposal.alternative and proposal.alternative.as_good:
+        sentences.insert(0, WITHOUT_TRAINING)
     sentences += [_with_small_numbers(plain_words.of_comparison(one).sentence) for one in better]
     if len(now) > len(better):
         sentences.append(LOST_NOTHING)

@@ -16,7 +16,11 @@ MODELS = ("candidate", "current", "base")
 
 def as_markdown(proposal: Proposal, code: str) -> str:
     """The proposal for a terminal or an editor. Without `code`, "", it says where the code stands."""
-    lines = [f"# {proposal.title}", "", proposal.verdict, "", _origin(proposal), ""]
+    lines = [f"# {proposal.title}", ""]
+    other = proposal.alternative
+    if other and other.as_good:
+        lines += [other.sentence, f"({other.figures})", ""]
+    lines += [proposal.verdict, "", _origin(proposal), ""]
     lines += ["## What it learned from", "", *_learned(proposal), ""]
     if proposal.learned.topics:
         lines += [f"Words that came up: {', '.join(_topics(proposal))}", ""]
@@ -45,7 +49,12 @@ def as_markdown(proposal: Proposal, code: str) -> str:
 def as_html(proposal: Proposal, code: str, cache: Path) -> str:
     """The proposal as a page. `cache` is where matplotlib may keep its list of fonts."""
     e = html.escape
-    opening = f'<p class="verdict">{e(proposal.verdict)}</p>\n<p class="small">{e(_origin(proposal))} <a href="#choice">To your choice</a></p>'
+    other, before = proposal.alternative, ""
+    if other and other.as_good:
+        before = (
+            f'<p class="verdict">{e(other.sentence)}<br><small>{e(other.figures)}</small></p>\n'
+        )
+    opening = f'{before}<p class="verdict">{e(proposal.verdict)}</p>\n<p class="small">{e(_origin(proposal))} <a href="#choice">To your choice</a></p>'
     content = [
         section("how", "How it did", paragraph(proposal.judged_on), *_how(proposal, cache)),
         section(
@@ -156,6 +165,8 @@ def _bytes(count: float) -> str:
 
 def _notes(proposal: Proposal) -> list[str]:
     notes = list(proposal.notes)
+    if (other := proposal.alternative) and not other.as_good:
+        notes.insert(0, f"{other.sentence} ({other.figures})")
     if earlier := proposal.rejected_before:
         notes.insert(
             0,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, overload
 
-from fae_training import training_rows
+from fae_training import learned, training_rows
 from fae_training.capabilities import suite
 from fae_training.errors import Missing, Refused
 from fae_training.preflight import Data
@@ -209,9 +209,10 @@ def settle(run: Run, train, valid, export: str) -> list[str]:
 
 
 def keep_sources(run: Run) -> None:
-    """Keep the ids of the records that a run learns from, so that forgetting one later finds the run."""
+    """Keep the ids of the records that a run learns from, and keyed hashes of their words, so that forgetting finds it."""
     path = rows_of(run) / run.kind / "train.jsonl"
     write_json(run.file(SOURCES_FILE), {"ids": sorted(_source_ids(path, run.kind))})
+    learned.keep(run, (row for _, row in training_rows.values(path)))
 
 
 def _source_ids(path: Path, kind: str) -> set[str]:

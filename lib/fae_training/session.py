@@ -5,19 +5,22 @@ going on, how far it is, how long what is still to come will take, and how many 
 """
 
 import contextlib
+import math
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from fae_training import machine
 from fae_training.errors import Cancelled
-from fae_training.processes import on_battery
 from fae_training.runs import PROGRESS_FILE, Run
 from fae_training.state import append_jsonl, now, read_json, write_json
 
 # Between two writes of progress.json, which are flushed to disk.
 SECONDS_BETWEEN_WRITES = 0.5
+# Between two looks at the machine, which take some hundredths of a second; a run that waits looks as often.
+SECONDS_BETWEEN_LOOKS = 5
 # Its end is the end of the run, so its pace says how long the run still takes.
 LAST_STAGE = "scoring"
 
@@ -42,11 +45,15 @@ class _Stage:
 class Session:
     """One worker's side of a run. A run that goes on adds to the seconds that its earlier workers took."""
 
-    def __init__(self, run: Run, battery_rule: str = "train"):
+    def __init__(self, run: Run, gives_way: bool = False, on_battery: str = "wait"):
+        """gives_way: nobody asked for this run, so it waits while the machine or Fae has other needs. on_battery:
+        "train" where it need not wait for the power.
+        """
         self.run = run
         self._stop = False
-        self._battery_rule = battery_rule
-        self._looked_at_power = 0.0
+        self._gives_way, self._trains_on_battery = gives_way, on_battery == "train"
+        self._looked_at = -math.inf
+        self._awake = contextlib.ExitStack()
         kept = read_json(run.file(PROGRESS_FILE)) or {}
         self.seconds: dict[str, float] = kept.get("seconds", {})
         self._stages: list[_Stage] = []
@@ -59,8 +66,12 @@ class Session:
         self._stop = True
 
     def should_stop(self) -> bool:
-        """Whether somebody asked for the end. On battery it waits here until the power is back, as config.json says."""
-        self._wait_for_power()
+        """Whether somebody asked for the end. A run that gives way waits here as long as it has to."""
+        if self._gives_way:
+            self._give_way()
+        return self._asked_to_stop()
+
+    def _asked_to_stop(self) -> bool:
         return self._stop or self.run.file("cancel").exists()
 
     def check(self) -> None:
@@ -68,13 +79,32 @@ class Session:
         if self.should_stop():
             raise Cancelled()
 
-    def _wait_for_power(self) -> None:
-        if self._battery_rule != "wait" or time.monotonic() - self._looked_at_power < 60:
+    def keep_awake(self) -> None:
+        """Until the worker ends or waits."""
+        self._awake.enter_context(machine.kept_awake())
+
+    def _give_way(self) -> None:
+        """Wait in place: everything stays in memory, so the run goes on to the same result."""
+        if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
             return
-        while on_battery() and not self._stop and not self.run.file("cancel").exists():
-            self.log("on battery: waiting for the power to come back")
-            time.sleep(5)
-        self._looked_at_power = time.monotonic()
+        said = None
+        while (why := self._why_wait()) and not self._asked_to_stop():
+            if why != said:
+                self.log(f"waiting: the machine is {why}")
+                self._awake.close()
+            said = why
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        if said:
+            self.log("going on")
+            self.keep_awake()
+        self._looked_at = time.monotonic()
+
+    def _why_wait(self) -> str | None:
+        found = machine.condition()
+        if self._trains_on_battery:
+            found = replace(found, on_battery=False)
+        needs = machine.fae_needs_it(self.run.home)
+        return ", ".join([*found.reasons(), *([needs] if needs else [])]) or None
 
     @contextlib.contextmanager
     def stage(

@@ -1,4 +1,4 @@
-"""Which value holds, and where it came from: flag > parameter > config.json > preset > default."""
+"""Which value holds, and where it came from: flag > parameter > the run of --like > config.json > preset > default."""
 
 import difflib
 from argparse import ArgumentTypeError
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fae_training import runs
 from fae_training.calling import Call, Parser
 from fae_training.errors import BadRequest
 from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
@@ -45,7 +46,7 @@ class Settings:
 
 
 def add_options(parser: Parser, kind: Kind) -> None:
-    """--preset, and a flag for each setting that has a help text."""
+    """--preset, a flag for each setting that has a help text, and what sets the others."""
     parser.add_argument(
         "--preset",
         choices=list(kind.presets),
@@ -63,27 +64,89 @@ def add_options(parser: Parser, kind: Kind) -> None:
             parser.add_argument(
                 flag, type=setting.value, metavar=setting.metavar, help=setting.help
             )
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="KEY=VALUE",
+        help=f"any setting, also {', '.join(_without_flag(kind))}; may be given again",
+    )
+    parser.add_argument("--like", metavar="RUN", help="all settings of another run, or of 'latest'")
+
+
+def _without_flag(kind: Kind) -> list[str]:
+    return [setting.name for setting in kind.settings if not setting.help]
 
 
 def resolve(call: Call, kind: Kind) -> Settings:
     """The settings of one run.
 
-    Raises BadRequest for an unknown preset, for a name in config.json that nothing reads, and for a value there that
-    its setting does not take.
+    Raises BadRequest for an unknown preset, for a name in config.json or after --set that nothing reads, for a value
+    there that its setting does not take, and for a setting that is given twice.
     """
     own, given, defaults = _part_of_config(call, kind), vars(call.arguments), kind.defaults
-    preset = given.get("preset") or own.get("preset") or DEFAULT_PRESET
+    like = _like(call, kind)
+    preset = given.get("preset") or (like and like.settings.get("preset")) or own.get("preset")
+    preset = preset or DEFAULT_PRESET
+    flags = {name: given[name] for name in defaults if given.get(name) is not None}
+    after_set = _after_set(given.get("set") or (), kind, flags)
     values = dict(defaults)
     sources = dict.fromkeys(defaults, "default")
-    layers = (
+    layers = [
         (kind.presets[preset], lambda name: f"preset {preset}"),
         (own, lambda name: "config.json"),
-        ({n: given[n] for n in defaults if given.get(n) is not None}, call.sources.__getitem__),
-    )
+        (after_set, lambda name: call.sources["set"]),
+        (flags, call.sources.__getitem__),
+    ]
+    if like:
+        of_like, before = like.settings, like.record.get("sources", {})
+        kept = {name: of_like[name] for name in defaults if name in of_like}
+        layers.insert(2, (kept, lambda name: f"{before.get(name, 'default')}, as {like.id}"))
     for layer, source in layers:
         for name, value in layer.items():
             values[name], sources[name] = value, source(name)
     return Settings(values, sources)
+
+
+def _like(call: Call, kind: Kind) -> runs.Run | None:
+    """The run of --like. Raises Missing where there is none, BadRequest beside --preset."""
+    given = vars(call.arguments)
+    if not given.get("like"):
+        return None
+    like = runs.find(call.home, given["like"], kind.name)
+    if given.get("preset"):
+        raise BadRequest(
+            "preset_and_like",
+            f"--like takes all settings of {like.id}, its preset {like.settings.get('preset')!r} too; --preset would be another one",
+            kind.command(f"--like {like.id}"),
+        )
+    return like
+
+
+def _after_set(given: Iterable[str], kind: Kind, flags: Mapping[str, object]) -> dict:
+    """What stands after each --set, as its setting reads it. `flags`: what other flags have set."""
+    known = {setting.name: setting for setting in kind.settings}
+    found: dict[str, object] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals:
+            raise BadRequest(
+                "bad_setting",
+                f"--set {text!r} has no value, expected KEY=VALUE",
+                kind.command("--set learning_rate=3e-5"),
+            )
+        _refuse_unknown({name: value}, set(known), "--set")
+        if name in found or name in flags:
+            raise BadRequest(
+                "set_twice", f"{name} is given twice", f"leave one of them out: --set {name}=VALUE"
+            )
+        try:
+            found[name] = known[name].value(value.strip())
+        except ArgumentTypeError as problem:
+            raise BadRequest(
+                "bad_setting", f"--set {name}: {problem}", f"correct --set {name}=VALUE"
+            ) from None
+    return found
 
 
 def house_rule(call: Call, name: str):

@@ -1,6 +1,6 @@
 """How what is deployed and proposed stands now, compared with what it was when the person was told of it."""
 
-from fae_training import approval, evaluation
+from fae_training import approval, evaluation, learned
 from fae_training.deployment import Deployment, deployments, fingerprint, unexplained
 from fae_training.errors import SkillError
 from fae_training.kinds import KINDS
@@ -20,6 +20,8 @@ def of_home(home: Home) -> list[str]:
 def of_active(home: Home, top: Deployment) -> list[str]:
     """About what is active in one slot."""
     back = f"uv run scripts/rollback.py --kind {top.kind}"
+    if why := learned.why_not(Run(home, top.run)):
+        return [f"Fae is still using it: {why}. Leave it now: {back}"]
     if changed := changed_files(home, top):
         return [f"{top.run} is active, but {changed}. Go back: {back}"]
     remarks = []
@@ -50,7 +52,9 @@ def changed_files(home: Home, entry: Deployment) -> str | None:
 
 
 def of_run(run: Run) -> str | None:
-    """What differs at a run that was proposed or stands deployed, in words."""
+    """What differs at a run that was proposed or stands deployed, or that it learned what was forgotten; in words."""
+    if why := learned.why_not(run):
+        return f"{why}: it is not used any more"
     for entry in deployments(run.home).get(KINDS[run.kind].slot, []):
         if entry.run == run.id and (changed := changed_files(run.home, entry)):
             return changed

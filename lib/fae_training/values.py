@@ -93,7 +93,12 @@ class Text:
 
 @dataclass(frozen=True)
 class YesNo:
-    """True or false; as a flag it is given or left out."""
+    """True or false; as a flag it is given or left out, after --set it is one of the two words."""
+
+    def __call__(self, given: str) -> bool:
+        if given not in ("true", "false"):
+            raise ArgumentTypeError(f"{given!r} is not {self}")
+        return given == "true"
 
     def from_json(self, given: object) -> bool:
         if not isinstance(given, bool):

@@ -31,14 +31,20 @@ from fae_training.state import now, write_json
 
 # What a worker is started for; each is a function of launch.Training.
 TASKS = ("train", "score", "verify")
+# Who begins runs that nobody asked for; they give way to everything else.
+UNASKED = ("fae", "schedule")
+LOWER_PRIORITY = 10
 
 
 def work(run: Run, task: str, do: Callable) -> Result:
     """Do a task of TASKS; `do` is the kind's own function for it. The standard streams are the run's log already."""
     lift_limits()
     rules = run.home.read("config.json", {}) or {}
-    waits = run.record.get("caller") == "fae" and rules.get("on_battery", "wait") == "wait"
-    session = Session(run, "wait" if waits else "train")
+    gives_way = run.record.get("caller") in UNASKED
+    if gives_way:
+        os.nice(LOWER_PRIORITY)
+    session = Session(run, gives_way, rules.get("on_battery", "wait"))
+    session.keep_awake()
     model = run.record.get("model")
     if products := linux_cpu.set_up(Path(model["directory"]) if model else None):
         session.log(f"matrix products by {products}")

@@ -243,9 +243,11 @@ class FaeDatabase:
             self.warning = "; ".join(filter(None, (self.warning, newer)))
         return version
 
-    def count_episodes(self) -> int:
+    def count_episodes(self, since: int = -1) -> int:
+        """Episodes after `since` (unix seconds); all by default."""
         return self.connection.execute(
-            "SELECT count(*) FROM memory_records WHERE kind = 'episode'"
+            "SELECT count(*) FROM memory_records WHERE kind = 'episode' AND created_at > ?",
+            (since,),
         ).fetchone()[0]
 
     def episodes(self) -> Iterator[tuple]:
@@ -279,18 +281,12 @@ class FaeDatabase:
             "ORDER BY m.rowid"
         )
 
-    def forget_messages(self) -> Iterator[tuple[str, int]]:
-        """(content, unix seconds) of the user's messages that may ask Fae to forget something."""
+    def user_messages(self) -> Iterator[tuple[str, int]]:
+        """(content, unix seconds) of what was said to Fae."""
         if "session_messages" not in self.tables:
             return iter(())
         return self.connection.execute(
-            "SELECT content, created_at FROM session_messages WHERE role = 'user' AND (content "
-            "LIKE '%forget%'"
-            " OR content LIKE '%remember%' OR content LIKE '%memory%' OR content LIKE '%erase%' "
-            "OR content LIKE '%unlearn%'"
-            " OR content LIKE '%wipe%' OR content LIKE '%delete%about%' OR content LIKE "
-            "'%remove%about%' OR content LIKE '%clear%about%'"
-            " OR content LIKE '%want you to learn%' OR content LIKE '%want you to keep%')"
+            "SELECT content, created_at FROM session_messages WHERE role = 'user'"
         )
 
     def audited_forgets(self) -> list[tuple[str, str | None, int]]:

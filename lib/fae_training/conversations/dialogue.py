@@ -13,7 +13,7 @@ numbers and message ids but no text, so a million episodes need little more memo
 import json
 import sqlite3
 from collections import Counter, OrderedDict, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from fae_training.capabilities.suite import Suite
 from fae_training.conversations import filters, quality, secret_exchanges
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
-from fae_training.conversations.forgetting import Forgotten, forget_request
+from fae_training.conversations.forget_requests import forget_request
+from fae_training.conversations.forgetting import Forgotten
 from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
@@ -37,7 +38,8 @@ _OPEN_SESSIONS = 64
 _SPREAD_OVER = 4
 
 _TABLES = """
-    CREATE TABLE conversations (id INTEGER PRIMARY KEY, name TEXT, session TEXT, held_out INTEGER, left_out TEXT);
+    CREATE TABLE conversations (id INTEGER PRIMARY KEY, name TEXT, session TEXT, held_out INTEGER, left_out TEXT,
+                                topic TEXT);
     CREATE TABLE heard (key INTEGER, at INTEGER, asked_at INTEGER, conversation INTEGER, position INTEGER, score REAL,
                         verdict TEXT, left_out TEXT);
     CREATE TABLE tool_turn (turn_id TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -122,8 +124,12 @@ class Dialogue:
         workspace: Path,
         judged_by: Suite,
         learn: Collection[str] = (),
+        too_common: Mapping[str, int] | None = None,
     ):
-        """judged_by: what the models are judged by; a turn that asks nearly the same as one of its items is left out."""
+        """judged_by: what the models are judged by; a turn that asks nearly the same as one of its items is left out.
+
+        too_common: guesses at what was forgotten that are not used, with the turns that mention them (add_guesses).
+        """
         self.database, self.forgotten, self.speakers, self.since = (
             database,
             forgotten,
@@ -132,9 +138,12 @@ class Dialogue:
         )
         self.judged_by = judged_by
         self.learn = learn
+        self.too_common = dict(too_common or {})
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
+        # What is to be forgotten or is excluded -> the turns that it took.
+        self.taken: Counter[str] = Counter()
         (workspace / "work.db").touch(mode=0o600)
         self.work = sqlite3.connect(workspace / "work.db", isolation_level=None)
         # A temporary file needs no protection against a power cut.
@@ -194,17 +203,18 @@ class Dialogue:
         self.work.execute("CREATE INDEX heard_key ON heard (key)")
 
     def _note_conversation(self, session: str, kind: str | None, run: list[_Message]) -> None:
-        reason = None
+        forbidden = None
         for message in run:
             # What was said around a request to forget is part of what is to be forgotten.
-            asked = "forgotten_topic" if forget_request(message.user) is not None else None
             text = f"{message.user}\n{message.reply}"
-            reason = (
-                reason or asked or self._forbidden(text, message.at, message.id, message.turn_id)
+            forbidden = (
+                forbidden
+                or _asked_to_forget(message.user)
+                or self._forbidden(text, message.at, message.id, message.turn_id)
             )
         if session in self.forgotten.ids:
-            reason = "excluded_id"
-        conversation = self._add_conversation(run[0].id, session, reason)
+            forbidden = ("excluded_id", session)
+        conversation = self._add_conversation(run[0].id, session, forbidden)
         spread = secret_exchanges.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
         for position, (message, (score, verdict)) in enumerate(zip(run, values, strict=True)):
@@ -233,10 +243,12 @@ class Dialogue:
                 ),
             )
 
-    def _add_conversation(self, name: str, session: str | None, reason: str | None) -> int:
+    def _add_conversation(
+        self, name: str, session: str | None, forbidden: tuple[str, str] | None
+    ) -> int:
         inserted = self.work.execute(
-            "INSERT INTO conversations (name, session, held_out, left_out) VALUES (?, ?, ?, ?)",
-            (name, session, part_of(name) != TRAIN, reason),
+            "INSERT INTO conversations (name, session, held_out, left_out, topic) VALUES (?, ?, ?, ?, ?)",
+            (name, session, part_of(name) != TRAIN, *(forbidden or (None, None))),
         )
         assert inserted.lastrowid is not None  # only other statements than INSERT have none
         return inserted.lastrowid
@@ -245,14 +257,14 @@ class Dialogue:
         found = self.work.execute("SELECT 1 FROM tool_turn WHERE turn_id = ?", (turn_id,))
         return turn_id is not None and found.fetchone() is not None
 
-    def _forbidden(self, text: str, at: int, *ids: str | None) -> str | None:
-        """Why a conversation with this text or id must stay out as a whole."""
+    def _forbidden(self, text: str, at: int, *ids: str | None) -> tuple[str, str] | None:
+        """Why a conversation with this text or id must stay out as a whole: (reason, what takes it)."""
         if at <= self.forgotten.everything_before:
-            return "forgotten_topic"
-        if not self.forgotten.ids.isdisjoint(ids):
-            return "excluded_id"
+            return "forgotten_topic", "everything until you said so"
+        if excluded := self.forgotten.ids.intersection(ids):
+            return "excluded_id", min(excluded)
         topic = self.forgotten.mentioned_in(text)
-        return topic.reason if topic else None
+        return (topic.reason, topic.name) if topic else None
 
     def _join_others(self) -> None:
         for *_, text, _, _, _, speaker in self.database.episodes():
@@ -315,11 +327,20 @@ class Dialogue:
             answered_at, asked_at, position, verdict, left_out = at, at, 0, None, None
             conversation, score = None, 0.5
         forbidden = self._forbidden(text, at, record, turn_id)
-        if forbidden and conversation is not None:
+        if conversation is None:
+            forbidden = forbidden or _asked_to_forget(user)
+        elif forbidden:
             self.work.execute(
-                "UPDATE conversations SET left_out = ? WHERE id = ?", (forbidden, conversation)
+                "UPDATE conversations SET left_out = ?, topic = ? WHERE id = ?",
+                (*forbidden, conversation),
             )
-        reason = forbidden or left_out or ("tool_turn" if self._tool_ran_for(user, at) else None)
+        if forbidden:
+            self.taken[forbidden[1]] += 1
+        reason = (
+            (forbidden and forbidden[0])
+            or left_out
+            or ("tool_turn" if self._tool_ran_for(user, at) else None)
+        )
         reason = reason or filters.reason_to_leave_out(user, reply, self.learn)
         if reason is None and self.judged_by.near_copy(user):
             reason = "benchmark_item"
@@ -390,7 +411,7 @@ class Dialogue:
     def conversations(self) -> Iterator[Conversation]:
         """Each conversation with something to learn from, in the order in which they began."""
         rows = self.work.execute(
-            "SELECT c.id, c.name, c.session, c.left_out, t.episode, t.position, "
+            "SELECT c.id, c.name, c.session, c.left_out, c.topic, t.episode, t.position, "
             "t.asked_at, t.at, t.score,"
             " t.verdict, t.duplicate FROM turns t JOIN conversations c ON c.id = t.conversation"
             " ORDER BY t.conversation, t.position, t.episode"
@@ -402,6 +423,7 @@ class Dialogue:
             name,
             session,
             left_out,
+            topic,
             rowid,
             position,
             asked_at,
@@ -412,6 +434,7 @@ class Dialogue:
         ) in rows:
             if left_out or duplicate:
                 self.excluded[left_out or "near_duplicate"] += 1
+                self.taken.update([topic] if left_out and topic else [])
                 continue
             if current is None or conversation != number:
                 if current:
@@ -421,6 +444,12 @@ class Dialogue:
             current.turns.append(Turn(record, user, reply, position, asked_at, at, score, verdict))
         if current:
             yield current
+
+
+def _asked_to_forget(said: str) -> tuple[str, str] | None:
+    """As `_forbidden`, for a request to forget: it is never learned itself, nor what was said around it."""
+    asked = forget_request(said)
+    return None if asked is None else ("forgotten_topic", asked or "what you said around a request to forget")  # fmt: skip
 
 
 def _key(user: str, reply: str) -> int:

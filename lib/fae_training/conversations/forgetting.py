@@ -7,25 +7,56 @@ the session messages, and, where no such message is kept, the records that memor
 forgotten on request.
 """
 
+import functools
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
 from fae_training import records
-from fae_training.conversations.cues import Cue, one_of
-from fae_training.conversations.text import (
-    STOPWORDS,
-    content_words,
-    stem,
-    without_wake_word,
-    words,
-)
+from fae_training.conversations.forget_requests import EVERYTHING, forget_request
+from fae_training.conversations.text import STOPWORDS, content_words, stem, words
+from fae_training.corrections.sounds import keys
 from fae_training.errors import Failed, command_line
 from fae_training.state import Home
 from fae_training.transactions import changing
 
 FILE = "exclusions.json"
 PENDING_FILE = "forgetting.json"
+# A guess is rare where it comes up in no more turns than this, or in no larger share of them.
+RARE_TURNS, RARE_SHARE = 3, 0.02
+# Words whose topics are remembered; people use few.
+_MOST_KEPT = 1 << 16
+_CALENDAR = frozenset(
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+        "christmas",
+        "easter",
+        "english",
+        "german",
+        "french",
+        "spanish",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -49,98 +80,122 @@ class Exclusions:
         return Exclusions(**{name: tuple(entries) for name, entries in extended.items()})
 
 
-_BEFORE = one_of(
-    "please, can you, could you, would you, will you, i want you to, i'd like you to, "
-    "i need you to, you (?:can|should), just, now, so, ok, okay, no, also, and, actually, yes"
+# Words around a subject, which nobody repeats with it, by language; a phrase is read as one of these where it begins
+# so. "die" means something in English.
+_AROUND = (
+    {"der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "mein", "meine", "meinen", "meinem",
+     "meiner", "unser", "unsere", "über", "von", "vom", "mit", "im", "in", "und", "zu", "zum", "zur", "ich", "dass"},
+    {"le", "la", "les", "l", "un", "une", "mon", "ma", "mes", "de", "du", "des", "notre", "nos", "à", "avec", "sur", "en", "et"},
+    {"el", "la", "los", "las", "lo", "un", "una", "mi", "mis", "de", "del", "nuestra", "nuestro", "a", "con", "sobre", "en", "y"},
+)  # fmt: skip
+# Shorter words are found in their inflections alone: "Chris" is not in "Christmas". Longer ones also at the beginning
+# of another word, the longest anywhere in it, as in compounds.
+_BEGINS_ANOTHER, _INSIDE_ANOTHER = 6, 7
+_ENDINGS = frozenset(
+    [
+        "s",
+        "es",
+        "e",
+        "en",
+        "er",
+        "n",
+        "ern",
+        "ed",
+        "d",
+        "ing",
+        "ings",
+        "ers",
+        "in",
+        "innen",
+        "nen",
+        "x",
+    ]
 )
-_POLITE = rf"(?:{_BEFORE}[\s,]+)*"
-_SAID = one_of(
-    "everything, anything, all, whatever, what, that, about, the fact that, "
-    "i (?:just )?(?:said|told you|mentioned), (?:i've|i have) (?:said|told you), you know, "
-    "you (?:have )?(?:heard|learned|learnt), i ever said"
-)
-_ABOUT = rf"(?:{_SAID}\s+)*"
-# fmt: off
-FORGET = (
-    Cue("please forget the interview",
-        rf"^{_POLITE}(?:forget|unlearn|erase|stop remembering|do not remember|don't remember|wipe)"
-        r"(?!\s+to\b)\s+(?P<topic>.+)$"),
-    Cue("delete the interview from your memory",
-        rf"^{_POLITE}(?:delete|remove|clear)\s+(?P<topic>.+?)\s+from (?:your |the )?memory\b"),
-    Cue("remove everything you know about the interview",
-        rf"^{_POLITE}(?:delete|remove|clear) "
-        r"(?:everything |all |what )?(?:you know |you remember )?about (?P<topic>.+)$"),
-    Cue("I don't want you to remember the interview",
-        r"\b(?:don't|do not) want you to (?:remember|learn|keep) (?P<topic>.+)$"),
-)
-# fmt: on
-_FORGET = [re.compile(cue.pattern, re.I) for cue in FORGET]
-_MAY_FORGET = re.compile(r"forget|unlearn|erase|remember|wipe|memory|\babout\b|want you to", re.I)
-_EVERYTHING = re.compile(
-    r"^(?:everything|all|all of it)"
-    r"(?: (?:you know|(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$",
-    re.I,
-)
-# "Forget the whole thing", "forget my last question": about this conversation, and no topic to look
-# for elsewhere.
-_NO_TOPIC = {
-    stem(word)
-    for word in """whole last first question conversation earlier before today yesterday answer
-    message part bit previous asked time talk talked chat idea word sentence moment second mention
-    mentioned bother matter rest""".split()  # noqa: SIM905
-}
+# A word of so many letters is found with one letter wrong where it sounds the same; a longer one in any case.
+_ALIKE_FROM, _MISSPELT_FROM = 7, 8
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _folded(word: str) -> str:
+    """`word` without accents and without the article that French and Italian write before it (l'entretien)."""
+    word = re.sub(r"^(?:l|d|qu|j|m|n|s|t|c)'(?=\w\w)", "", word).replace("ß", "ss")
+    plain = unicodedata.normalize("NFKD", word)
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def plain_form(word: str) -> str:
+    """The one form under which a word is kept where only equal forms can be compared."""
+    return stem(_folded(word))
+
+
+def _one_letter_wrong(one: str, other: str) -> bool:
+    """Whether one letter more, fewer or another, or two that changed places, make `other` of `one`."""
+    if abs(len(one) - len(other)) > 1 or one == other:
+        return False
+    same = 0
+    while same < min(len(one), len(other)) and one[same] == other[same]:
+        same += 1
+    a, b = one[same:], other[same:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
+
+
+def _means(wanted: str, said: str, is_name: bool) -> bool:
+    """Whether the word `said` is `wanted` in another form: inflected, in a compound, or a little misspelt."""
+    if stem(said) == stem(wanted):
+        return True
+    root = stem(wanted) if len(wanted) > 4 else wanted
+    if len(root) >= 4 and said.startswith(root) and said[len(root) :] in _ENDINGS:
+        return True
+    if said[:1] == wanted[:1] and _one_letter_wrong(wanted, said):
+        if len(wanted) >= _MISSPELT_FROM:
+            return True
+        one_goes_on = wanted.startswith(said) or said.startswith(wanted)  # Martin, Martini
+        if (
+            not one_goes_on
+            and len(wanted) >= (5 if is_name else _ALIKE_FROM)
+            and keys(wanted) & keys(said) - {""}
+        ):
+            return True
+    if is_name:
+        return False
+    return (len(root) >= _BEGINS_ANOTHER and said.startswith(root)) or (
+        len(root) >= _INSIDE_ANOTHER and root in said
+    )
+
+
 # Names that a conversation would be full of anyway, and the words of Fae's own record templates.
-_NO_NAME = STOPWORDS | {
-    "user",
-    "assistant",
-    "fae",
-    "primary",
-    "name",
-    "says",
-    "interested",
-    "mr",
-    "mrs",
-    "ms",
-    "dr",
-    "van",
-    "von",
-    "de",
-}
+_NO_NAME = STOPWORDS | set(["user", "assistant", "fae", "primary", "name", "says", "interested", "mr", "mrs", "ms", "dr", "van", "von", "de"])  # fmt: skip
 
 
-def forget_request(text: str) -> str | None:
-    """What the person asks to forget, "" for "forget it", "everything", or None when it is no such
-    request.
-    """
-    if not _MAY_FORGET.search(text):
-        return None
-    said = without_wake_word(text).replace("’", "'")
-    for pattern in _FORGET:
-        found = pattern.search(said)
-        if found:
-            # One clause: what follows a stop or a "but" is another matter.
-            topic = re.split(r"[.,;!?]|\b(?:but|because|and then|instead)\b", found["topic"])[
-                0
-            ].strip()
-            if _EVERYTHING.match(topic):
-                return "everything"
-            topic = re.sub(rf"^{_ABOUT}", "", topic + " ", flags=re.I).strip()
-            return topic if _meaning(topic) - _NO_TOPIC else ""
-    return None
+def meaning_of(phrase: str) -> frozenset[str]:
+    """The words of a subject that a text has to have."""
+    there = [_folded(word) for word in words(phrase)]
+    for around in _AROUND:
+        folded = {_folded(word) for word in around}
+        if there[:1] and there[0] in folded and set(there) - folded:
+            there = [word for word in there if word not in folded]
+            break
+    meant = {word for word in there if word not in STOPWORDS and not _is_stop(word)}
+    return frozenset(meant or there)
 
 
-def _meaning(phrase: str) -> frozenset[str]:
-    return frozenset(content_words(phrase))
+def _is_stop(word: str) -> bool:
+    return not content_words(word)
 
 
 @dataclass(slots=True)
 class Topic:
-    """A topic is mentioned by a text that has `needed` of its words."""
+    """A topic is mentioned by a text that has `needed` of its words, in any form (a name: inflected or misspelt alone).
+
+    guessed: from a record that was forgotten, and not said by the person.
+    """
 
     name: str
     words: frozenset[str]
     needed: int
     reason: str
+    is_name: bool = False
+    guessed: bool = False
 
 
 @dataclass
@@ -150,49 +205,62 @@ class Forgotten:
     topics: list[Topic] = field(default_factory=list)
     ids: set[str] = field(default_factory=set)
     everything_before: int = 0
-    _by_word: dict[str, list[Topic]] = field(default_factory=dict)
-    _pattern: re.Pattern | None = None
+    _matched: dict[str, tuple[tuple[int, str], ...]] = field(default_factory=dict)
 
-    def add_topic(self, name: str, reason: str) -> None:
-        """Two words must both be there; of more, two thirds: nobody repeats a long phrase word for
-        word.
-        """
-        meaning = _meaning(name) or frozenset(stem(word) for word in words(name))
+    def add_topic(
+        self, name: str, reason: str, is_name: bool = False, guessed: bool = False
+    ) -> None:
+        """Two words must both be there; of more, two thirds: nobody repeats a long phrase word for word."""
+        meaning = meaning_of(name)
         if meaning:
             needed = len(meaning) if len(meaning) <= 2 else -(-2 * len(meaning) // 3)
-            self._add(Topic(name, meaning, needed, reason))
+            self._add(Topic(name, meaning, needed, reason, is_name, guessed))
 
     def add_person(self, name: str) -> None:
         """Any part of the name is a mention."""
         parts = frozenset(
-            stem(word) for word in words(name) if word not in _NO_NAME and len(word) > 1
+            _folded(word) for word in words(name) if word not in _NO_NAME and len(word) > 1
         )
         if parts:
-            self._add(Topic(name, parts, 1, "excluded_person"))
+            self._add(Topic(name, parts, 1, "excluded_person", is_name=True))
 
     def _add(self, topic: Topic) -> None:
         if any(t.words == topic.words and t.needed <= topic.needed for t in self.topics):
             return
         self.topics.append(topic)
-        for word in topic.words:
-            self._by_word.setdefault(word, []).append(topic)
-        # A stem is a prefix of its words but for y/ies: enough to pass over nearly every text
-        # quickly.
-        prefixes = sorted(
-            {re.escape(word[:-1] if word.endswith("y") else word) for word in self._by_word}
-        )
-        self._pattern = re.compile(rf"\b(?:{'|'.join(prefixes)})", re.I)
+        self._matched.clear()
 
     def mentioned_in(self, text: str) -> Topic | None:
         """The first topic that `text` mentions."""
-        if self._pattern is None or not self._pattern.search(text):
-            return None
-        there = {stem(word) for word in words(text)}
-        for word in there & self._by_word.keys():
-            for topic in self._by_word[word]:
-                if len(topic.words & there) >= topic.needed:
-                    return topic
-        return None
+        return next(iter(self.all_mentioned_in(text)), None)
+
+    def all_mentioned_in(self, text: str) -> Iterator[Topic]:
+        """Every topic that `text` mentions."""
+        if not self.topics:
+            return
+        found: dict[int, set[str]] = {}
+        for word in set(words(text)):
+            for number, wanted in self._matches(word):
+                found.setdefault(number, set()).add(wanted)
+        for number in sorted(found):
+            if len(found[number]) >= self.topics[number].needed:
+                yield self.topics[number]
+
+    def _matches(self, word: str) -> tuple[tuple[int, str], ...]:
+        """(number of the topic, its word) of each word of a topic that `word` is a form of."""
+        kept = self._matched.get(word)
+        if kept is None:
+            said = _folded(word)
+            kept = tuple(
+                (number, wanted)
+                for number, topic in enumerate(self.topics)
+                for wanted in topic.words
+                if _means(wanted, said, topic.is_name)
+            )
+            if len(self._matched) >= _MOST_KEPT:
+                self._matched.clear()
+            self._matched[word] = kept
+        return kept
 
 
 def load(home: Home) -> Exclusions:
@@ -257,7 +325,7 @@ def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> l
     times = []
     for text, at in messages:
         topic = forget_request(text)
-        if topic == "everything":
+        if topic == EVERYTHING:
             forgotten.everything_before = max(forgotten.everything_before, at)
         elif topic:
             forgotten.add_topic(topic, "forgotten_topic")
@@ -266,29 +334,56 @@ def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> l
     return times
 
 
-def add_audited(
-    forgotten: Forgotten, records: Iterable[tuple[str, int]], requests: list[int]
-) -> None:
-    """Add the topics of forgotten records (text, unix seconds) whose request is not among the
-    session messages.
+def add_guesses(
+    forgotten: Forgotten,
+    records: Iterable[tuple[str, int]],
+    requests: list[int],
+    talk: Callable[[], Iterator[str]],
+) -> dict[str, int]:
+    """Add what forgotten records (text, unix seconds) whose request is not kept were about, as far as it can be guessed.
 
-    One request forgets up to five records: what they have in common is the topic. Where that is
-    nothing, each record's own names and words are.
+    One request forgets up to five records: what they have in common is the topic, and else the names in each. A guess
+    counts only where it is rare in this person's talk (`talk()` gives the texts of all turns), for it takes every
+    conversation that mentions it. Returns the guesses that were too common, with the number of turns that mention them.
     """
     groups: dict[int, list[str]] = {}
     for text, at in records:
         if not any(abs(at - request) <= 120 for request in requests):
             groups.setdefault(at // 5, []).append(re.sub(r"\b(?:User|Assistant):", ". ", text))
+    guesses = Forgotten()
     for texts in groups.values():
-        meanings = [frozenset(w for w in _meaning(text) if w not in _NO_NAME) for text in texts]
+        meanings = [
+            frozenset(w for w in content_words(text) if w not in _NO_NAME) for text in texts
+        ]
         common = frozenset.intersection(*meanings)
         if len(texts) > 1 and common:
-            forgotten.add_topic(" ".join(sorted(common)), "forgotten_topic")
+            guesses.add_topic(" ".join(sorted(common)), "forgotten_topic", guessed=True)
             continue
         for text, meaning in zip(texts, meanings, strict=True):
             # A capital inside a sentence is a name.
-            for name in re.findall(r"(?<=[a-z,] )[A-Z][\w'-]+", text):
-                if name.lower() not in _NO_NAME:
-                    forgotten.add_topic(name, "forgotten_topic")
-            if meaning:
-                forgotten.add_topic(" ".join(sorted(meaning)), "forgotten_topic")
+            for name in re.findall(r"(?<=[a-zà-ÿ,] )[A-ZÀ-Þ][\w'-]+", text):
+                if name.lower() not in _NO_NAME | _CALENDAR:
+                    guesses.add_topic(name, "forgotten_topic", is_name=True, guessed=True)
+            # The whole record: what says nearly the same.
+            if len(meaning) > 2:
+                guesses.add_topic(" ".join(sorted(meaning)), "forgotten_topic", guessed=True)
+    if not guesses.topics:
+        return {}
+    counted, turns = Counter(), 0
+    ordinary: Counter[str] = Counter()
+    names = {topic.name.lower() for topic in guesses.topics if topic.is_name}
+    for text in talk():
+        turns += 1
+        counted.update(topic.name for topic in guesses.all_mentioned_in(text))
+        if names:
+            ordinary.update(names.intersection(re.findall(r"(?<![\w'-])[a-zà-ÿ][\w'-]+", text)))
+    most = max(RARE_TURNS, RARE_SHARE * turns)
+    common_ones = {}
+    for topic in guesses.topics:
+        # What is also said without a capital is a word ("number"), unless all is in lower case, as speech often is.
+        a_word = topic.is_name and ordinary[topic.name.lower()] > max(1, counted[topic.name] // 2)
+        if counted[topic.name] > most or a_word:
+            common_ones[topic.name] = counted[topic.name]
+        else:
+            forgotten._add(topic)
+    return common_ones

@@ -1,40 +1,60 @@
-"""Removes what was forgotten from earlier exports and the runs' copies of them, and names the runs that learned it."""
+"""Takes what is to be forgotten out of everything that the state directory keeps, and marks the runs that learned it."""
 
 import contextlib
+import json
+import shutil
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fae_training import locks, records, runs, state, training_rows
+from fae_training import approval, learned, locks, runs, state, training_rows
 from fae_training.conversations import forgetting
-from fae_training.conversations.forgetting import Exclusions, Forgotten
+from fae_training.conversations.forgetting import Exclusions
 from fae_training.deployment import deployments
 from fae_training.errors import Failed, Missing, SkillError
-from fae_training.provenance import describe, learned_from, read
+from fae_training.provenance import SOURCES_FILE, describe, learned_from, read
 from fae_training.runs import Run
-from fae_training.state import Home, read_json, write_json, write_jsonl
+from fae_training.speech import misheard, vocabulary
+from fae_training.state import Home, read_json, read_jsonl, write_json, write_jsonl, write_text
 from fae_training.transactions import changing
 
-KINDS_OF_TEXT = ("sft", "dpo")
+KINDS_OF_ROWS = ("sft", "dpo", "stt")
 SIDES = ("train", "valid")
-# In run.json of a run that learned what was forgotten since: the exclusions that it was forgotten by.
-MARK = "forgotten"
+FORGOTTEN = "[forgotten]"
+# Of a run, what is written from its rows or about them, and can be made again or done without.
+PAGES = ("proposal.md", "proposal.html", "proposal.json")
+# Under these names our JSON files hold what was said, or what quotes it.
+QUOTES = frozenset(
+    ["examples", "example", "details", "notes", "note", "figures", "items", "reason", "text", "say", "message", "hint", "traceback", "error", "results", "samples", "topics", "taken", "remarks", "warnings"]
+)  # fmt: skip
+TEXTS = (".json", ".jsonl", ".log", ".md", ".txt", ".html")
+# What a run is known by holds no text.
+NOT_READ = (learned.FILE, SOURCES_FILE, approval.FILE, "run.json")
+# What is kept of the gated delta rule holds no text, and without it a run that goes on might compute with another rule.
+CACHE_WITHOUT_TEXT = "gated-delta-"
 
 
 @dataclass(frozen=True)
 class Purged:
-    """The result of a purge. `learned_by`: ids of the runs trained on what was removed, now or by an earlier purge of
-    the same; `active`: the one of them that Fae uses now.
+    """The result of a purge, or of a look at what it would do.
+
+    learned_by: ids of the runs trained on what is forgotten, now or by an earlier purge of the same; `active`: the one
+    of them that Fae uses now. by_topic: rows by what took them. corrections: misheard words and their recordings.
+    texts: other files that named it (proposals, evaluations, logs).
     """
 
     rows_removed: int
     learned_by: list[str]
     active: str | None
+    by_topic: dict[str, int] = field(default_factory=dict)
+    corrections: int = 0
+    texts: int = 0
 
 
 def complete(home: Home) -> Purged | None:
-    """Take what forgetting.json names out of every export, and of every run; None where nothing is to be forgotten.
+    """Take what forgetting.json names out of everything; None where nothing is to be forgotten.
 
     Waits for an export that is going on. When it is interrupted the next one does all of it again.
     """
@@ -42,7 +62,7 @@ def complete(home: Home) -> Purged | None:
     if wanted == Exclusions():
         return None
     with _unfinished_is_said(), locks.exclusive(home.directory("data") / ".lock"):
-        purged = _purge(home, wanted)
+        purged = _Purge(home, wanted).run()
         with changing(home) as change:
             # Another may have asked for more meanwhile: that stays for the next one.
             left = {
@@ -51,6 +71,11 @@ def complete(home: Home) -> Purged | None:
             }
             change.write(home.file(forgetting.PENDING_FILE), left)
     return purged
+
+
+def look(home: Home, phrases: list[str]) -> Purged:
+    """What forgetting these phrases, and what is pending, would take; nothing is changed."""
+    return _Purge(home, forgetting.pending(home).with_phrases(phrases), change=False).run()
 
 
 @contextlib.contextmanager
@@ -66,69 +91,235 @@ def _unfinished_is_said() -> Iterator[None]:
         ) from error
 
 
-def _purge(home: Home, wanted: Exclusions) -> Purged:
-    forgotten = forgetting.from_exclusions(wanted)
-    for kind in KINDS_OF_TEXT:
-        for place in (home.file("data"), *(run.file("data") for run in runs.all_runs(home))):
-            state.sweep(place / kind)
-    removed, ids = 0, set()
-    for kind in KINDS_OF_TEXT:
-        found = _remove(home.file("data"), kind, forgotten)
-        if found:
+class _Purge:
+    """One pass over the state directory. The order matters: a run is marked before its rows go."""
+
+    def __init__(self, home: Home, wanted: Exclusions, change: bool = True):
+        self.home, self.wanted, self.change = home, wanted, change
+        self.forgotten = forgetting.from_exclusions(wanted)
+        self.by_topic: Counter[str] = Counter()
+
+    def run(self) -> Purged:
+        home = self.home
+        if self.change:
+            self._sweep()
+        removed, ids = 0, set()
+        for kind in KINDS_OF_ROWS:
+            found = self._take_rows(home.file("data", kind))
             removed += len(found)
+            ids |= {str(name) for row in found for name in _listed(_source(row).get("ids"))}
             meta = home.file("data", kind, "meta.json")
-            write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
-        ids |= {str(episode) for row in found for episode in _source(row).get("ids") or []}
-    learned: dict[str, None] = {}
-    for run in runs.all_runs(home):
-        if run.kind not in KINDS_OF_TEXT:
-            continue
-        own = run.file("data")
-        in_rows = any(_mentions(row, forgotten) for row in _rows(own / run.kind / "train.jsonl"))
-        started_from = (run.record.get("start") or {}).get("run")
-        if in_rows or learned_from(run, ids) or _marked(run, forgotten) or started_from in learned:
-            learned[run.id] = None
-            # Before its rows go: afterwards nothing else would tell.
-            _mark(run, wanted)
-        for kind in KINDS_OF_TEXT:
-            _remove(own, kind, forgotten)
-    # Rows as tokens are kept beside the state; they must go with the text that they were made from, also where a kill
-    # came between. What is kept of the gated delta rule holds no text, and without it a run that goes on might compute
-    # with another rule.
-    for cached in home.file("cache").glob("*.json") if removed or learned else ():
-        if not cached.name.startswith("gated-delta-"):
-            cached.unlink(missing_ok=True)
-    active = [stack[-1].run for stack in deployments(home).values() if stack]
-    return Purged(removed, list(learned), next((run for run in active if run in learned), None))
+            if found and self.change:
+                if kind in training_rows.KINDS:
+                    write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
+                elif meta.exists():
+                    meta.unlink()  # made again from what is left, before the next training
+        corrections = self._take_corrections()
+        learned_by = self._mark_runs(ids)
+        texts = self._take_texts(learned_by)
+        if self.change:
+            self._clear_cache()
+        active = [stack[-1].run for stack in deployments(home).values() if stack]
+        in_use = next((name for name in active if name in learned_by), None)
+        return Purged(removed, learned_by, in_use, dict(self.by_topic), corrections, texts)
 
+    def _sweep(self) -> None:
+        """What killed scripts left: hidden temporary files, and half-made directories."""
+        places = [self.home.file("data"), self.home.file("stt"), self.home.file("results")]
+        places += [self.home.file("data", kind) for kind in KINDS_OF_ROWS]
+        for run in runs.all_runs(self.home):
+            if not run.is_alive():
+                places += [run.directory, *(p for p in run.file("data").glob("*") if p.is_dir())]
+        for place in places:
+            state.sweep(place)
+        for left in self.home.file("data").glob(".work-*"):
+            shutil.rmtree(left, ignore_errors=True)
 
-def _remove(place: Path, kind: str, forgotten: Forgotten) -> list[Any]:
-    """Take the rows that mention it out of <kind>/ in `place`. Returns them."""
-    gone = []
-    for path in (place / kind / f"{side}.jsonl" for side in SIDES):
-        found = [row for row in _rows(path) if _mentions(row, forgotten)]
-        if found:
+    # Rows.
+
+    def _take_rows(self, place: Path) -> list[Any]:
+        """Take the rows that mention it out of train.jsonl and valid.jsonl in `place`. Returns them."""
+        gone = []
+        for path in (place / f"{side}.jsonl" for side in SIDES):
+            kept, found = [], []
+            for row in _rows(path):
+                (found if self._mentions(row, count=True) else kept).append(row)
             gone += found
-            write_jsonl(path, [row for row in _rows(path) if not _mentions(row, forgotten)])
-    return gone
+            if found and self.change:
+                write_jsonl(path, kept)
+                for clip in (row.get("audio") for row in found if isinstance(row, dict)):
+                    self._remove_clip(clip)
+        return gone
+
+    def _mentions(self, row: object, count: bool = False) -> bool:
+        source = _source(row)
+        known = {str(name) for name in [*_listed(source.get("ids")), source.get("session")]}
+        known |= {str(source.get("speaker")), str(source.get("voice"))} & self.forgotten.ids
+        by = next(iter(self.forgotten.ids & known), None)
+        if by is None:
+            topic = self.forgotten.mentioned_in("\n".join(learned.said_in(row)))
+            by = topic.name if topic else None
+        if by and count:
+            self.by_topic[by] += 1
+        return by is not None
+
+    def _remove_clip(self, relative: object) -> None:
+        """A recording or synthesised clip that lies in the state directory."""
+        if isinstance(relative, str) and relative and ".." not in Path(relative).parts:
+            path = self.home.file(relative)
+            if path.is_file() and not path.is_symlink():
+                path.unlink()
+
+    # Misheard words.
+
+    def _take_corrections(self) -> int:
+        path = self.home.file(*misheard.FILE)
+        lines = read_jsonl(path)
+        gone = [line for line in lines if self._mentions(line)]
+        if self.change and gone:
+            left = [line for line in lines if line not in gone]
+            write_jsonl(path, left)
+            used = {line.get("audio") for line in left}
+            for line in gone:
+                if line.get("audio") not in used:
+                    self._remove_clip(line.get("audio"))
+        terms = (self.home.read(vocabulary.FILE, {}) or {}).get("terms", [])
+        named = [term for term in terms if self._mentions(term)]
+        if self.change and (gone or named):
+            # Made anew, for a word that was learned from such a correction alone may not name the whole subject.
+            kept = [entry.as_dict() for entry in vocabulary.keep(self.home, [])]
+            kept = [term for term in kept if not self._mentions(term)]
+            self.home.write(
+                vocabulary.FILE, (self.home.read(vocabulary.FILE) or {}) | {"terms": kept}
+            )
+        return len(gone) + len(named)
+
+    # Runs.
+
+    def _mark_runs(self, ids: set[str]) -> list[str]:
+        """Oldest first, so that a run comes after the one that it started from."""
+        found: dict[str, None] = {}
+        said = [*self.wanted.topics, *self.wanted.people]
+        for run in runs.all_runs(self.home):
+            own = run.file("data")
+            kinds = [kind for kind in KINDS_OF_ROWS if (own / kind).is_dir()]
+            rows = list(_rows(own / run.kind / "train.jsonl")) if run.kind in kinds else []
+            if (
+                any(map(self._mentions, rows))
+                or learned_from(run, ids | self.forgotten.ids)
+                or learned.mentions(run, self.forgotten)
+                or (run.record.get("start") or {}).get("run") in found
+            ):
+                found[run.id] = None
+                if self.change:
+                    self._mark(run, rows, said)
+            for kind in kinds:
+                self._take_rows(own / kind)
+        return list(found)
+
+    def _mark(self, run: Run, rows: list[Any], said: list[str]) -> None:
+        if rows and not run.file(learned.FILE).exists():
+            learned.keep(run, rows)
+        learned.note(run, said)
+        learned.mark(run)
+        self._withdraw(run)
+        if run.is_alive():
+            run.request_stop()
+
+    def _withdraw(self, run: Run) -> None:
+        with changing(self.home) as change:
+            approval.withdraw(change, run)
+
+    # What was written about them.
+
+    def _take_texts(self, learned_by: list[str]) -> int:
+        changed = 0
+        for run in runs.all_runs(self.home):
+            for path in _texts_in(run.directory):
+                if path.name not in PAGES:
+                    changed += self._take_text(path)
+                    continue
+                # A page is about one result; of a run that may be proposed it can be made again, with a new code.
+                names_it = self._without_it(path) is not None
+                changed += names_it
+                if self.change and (names_it or run.id in learned_by):
+                    path.unlink(missing_ok=True)
+                    if (code := approval.read(run)) and not code.used_at:
+                        self._withdraw(run)
+        for path in _texts_in(self.home.file("results")):
+            if self._without_it(path) is not None:
+                changed += 1
+                if self.change:
+                    path.unlink()
+        for name in ("errors.jsonl", "setup.log"):
+            changed += self._take_text(self.home.file(name))
+        return changed
+
+    def _take_text(self, path: Path) -> bool:
+        """Replace what mentions it: quoted strings of a JSON file, or the lines of another one."""
+        without = self._without_it(path) if path.is_file() and not path.is_symlink() else None
+        if without is not None and self.change:
+            write_text(path, without)
+        return without is not None
+
+    def _without_it(self, path: Path) -> str | None:
+        """The text of a file without what mentions it; None where nothing does."""
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if path.suffix == ".json":
+                value = json.loads(text)
+                less = self._without(value)
+                return (
+                    None if less == value else json.dumps(less, indent=1, ensure_ascii=False) + "\n"
+                )
+        except (OSError, ValueError):
+            return None
+        lines = text.splitlines()
+        less = [self._without_line(line, path.suffix == ".jsonl") for line in lines]
+        return None if less == lines else "\n".join(less) + "\n"
+
+    def _without_line(self, line: str, is_json: bool) -> str:
+        if not self.forgotten.mentioned_in(line):
+            return line
+        with contextlib.suppress(ValueError):
+            return (
+                json.dumps(self._without(json.loads(line)), ensure_ascii=False)
+                if is_json
+                else FORGOTTEN
+            )
+        return json.dumps({"text": FORGOTTEN})
+
+    def _without(self, value: object, quotes: bool = False) -> object:
+        """The same with FORGOTTEN in the place of quoted strings; the names and words of our own files stay."""
+        if isinstance(value, str):
+            return FORGOTTEN if quotes and self.forgotten.mentioned_in(value) else value
+        if isinstance(value, list):
+            return [self._without(item, quotes) for item in value]
+        if isinstance(value, dict):
+            return {
+                (self._without(name, quotes)): self._without(item, quotes or name in QUOTES)
+                for name, item in value.items()
+            }
+        return value
+
+    def _clear_cache(self) -> None:
+        """Rows as tokens, and answers: they must go with the text that they were made from, also where a kill came between."""
+        for cached in self.home.file("cache").glob("*"):
+            if cached.is_file() and not cached.name.startswith(CACHE_WITHOUT_TEXT):
+                cached.unlink(missing_ok=True)
 
 
-def _mark(run: Run, wanted: Exclusions) -> None:
-    kept = asdict(_forgotten_by(run))
-    more = {name: tuple(dict.fromkeys([*kept[name], *new])) for name, new in vars(wanted).items()}
-    if more != kept:
-        run.update(**{MARK: more})
-
-
-def _marked(run: Run, forgotten: Forgotten) -> bool:
-    """Whether an earlier purge of the same has marked it."""
-    by = _forgotten_by(run)
-    said = [*by.topics, *by.people]
-    return not forgotten.ids.isdisjoint(by.ids) or any(map(forgotten.mentioned_in, said))
-
-
-def _forgotten_by(run: Run) -> Exclusions:
-    return records.read(Exclusions, run.record.get(MARK, {}), str(run.file("run.json")))
+def _texts_in(place: Path) -> Iterator[Path]:
+    """Files of text in a directory and those below it, but for rows and weights, which have their own way."""
+    if not place.is_dir():
+        return
+    for path in sorted(place.iterdir()):
+        if path.is_symlink() or path.name in NOT_READ:
+            continue
+        if path.is_dir() and path.name not in ("data", "adapters", "checkpoints", runs.STOPPED):
+            yield from _texts_in(path)
+        elif path.is_file() and path.suffix in TEXTS:
+            yield path
 
 
 def _rows(path: Path) -> Iterator[Any]:
@@ -143,28 +334,8 @@ def _source(row: object) -> dict:
     return source if isinstance(source, dict) else {}
 
 
-def _mentions(row: object, forgotten: Forgotten) -> bool:
-    source = _source(row)
-    ids = source.get("ids")
-    known = {str(name) for name in [*(ids if isinstance(ids, list) else []), source.get("session")]}
-    if not forgotten.ids.isdisjoint(known):
-        return True
-    return forgotten.mentioned_in("\n".join(_said(row))) is not None
-
-
-def _said(value: object) -> Iterator[str]:
-    """The texts of a row, wherever its form has them. soul.md and tools are Fae's, not something
-    that was said.
-    """
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _said(item)
-    elif isinstance(value, dict) and "system" not in (value.get("role"), value.get("from")):
-        for name, item in value.items():
-            if name not in ("system", "tools", "source", "role", "from"):
-                yield from _said(item)
+def _listed(value: object) -> list:
+    return value if isinstance(value, list) else []
 
 
 def _counted(home: Home, kind: str) -> dict:

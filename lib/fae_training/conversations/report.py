@@ -1,5 +1,8 @@
 """The reasons for leaving a turn out, as a person reads them."""
 
+from fae_training.conversations.dialogue import Dialogue
+from fae_training.conversations.text import shortened
+
 REASONS = {
     "other_speaker": "said by somebody else",
     "unknown_speaker": "said by a voice that is not enrolled",
@@ -38,3 +41,27 @@ REASONS = {
 def left_out(excluded: dict[str, int]) -> list[str]:
     """A line for each reason, in the order given."""
     return [f"  {count:7,}  {REASONS[reason]}" for reason, count in excluded.items()]
+
+
+def taken(found: Dialogue) -> list[dict]:
+    """What is forgotten or excluded took how many turns, the most first; `guessed` where nobody said it in words."""
+    guessed = {topic.name for topic in found.forgotten.topics if topic.guessed}
+    return [
+        {"what": shortened(what, 60), "turns": turns, "guessed": what in guessed}
+        for what, turns in found.taken.most_common()
+    ]
+
+
+def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
+    """The same in lines, with the guesses that are too common to be used."""
+    lines = []
+    if taken_by:
+        lines += ["", "Of these, what you had forgotten or exclude took:"]
+        for each in taken_by:
+            how = "   (a guess, from a record that was forgotten)" if each["guessed"] else ""
+            lines.append(f"  {each['turns']:7,}  {each['what']}{how}")
+    if not_used:
+        words = ", ".join(f"{what} (in {turns:,} turns)" for what, turns in not_used.items())
+        lines += ["", f"Not taken for what was forgotten, since it comes up too often: {words}.",
+                  "If it is to be forgotten: uv run scripts/export_data.py --forget WORDS"]  # fmt: skip
+    return lines

@@ -12,7 +12,7 @@ from pathlib import Path
 from fae_training import fae_app, locks, state
 from fae_training.calling import Call
 from fae_training.capabilities import suite
-from fae_training.conversations import forgetting
+from fae_training.conversations import filters, forgetting
 from fae_training.conversations.database import FaeDatabase, Speakers, explained
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.errors import Busy
@@ -81,9 +81,14 @@ def dialogue(
             name for person in exclusions.people for name in [person, *database.aliases(person)]
         ]
         forgotten = forgetting.from_exclusions(replace(exclusions, people=tuple(people)))
-        requests = forgetting.add_requests(forgotten, database.forget_messages())
+        requests = forgetting.add_requests(forgotten, said_to_fae(database))
         records = [(text, at) for _, text, at in database.audited_forgets() if text]
-        forgetting.add_audited(forgotten, records, requests)
+        too_common = forgetting.add_guesses(
+            forgotten,
+            records,
+            requests,
+            lambda: (text for _, _, _, text, *_ in database.episodes()),
+        )
         found = Dialogue(
             database,
             forgotten,
@@ -92,11 +97,20 @@ def dialogue(
             Path(work),
             suite.load(home),
             learn,
+            too_common,
         )
         try:
             yield found
         finally:
             found.close()
+
+
+def said_to_fae(database: FaeDatabase) -> Iterator[tuple[str, int]]:
+    """(text, unix seconds) of all that may hold a request to forget: messages, and turns whose messages are not kept."""
+    yield from database.user_messages()
+    for _, _, _, text, _, _, at, _ in database.episodes():
+        if turn := filters.split_episode(text):
+            yield turn[0], at
 
 
 def system_prompt(database: FaeDatabase) -> str | None:

@@ -57,6 +57,10 @@ class Batches(Generic[AnyRow]):
         rows = self.rows_at(index)
         return collate(rows, self.share_prefix)
 
+    def names(self, index: int) -> list[str]:
+        """The conversation that each row of batch number `index` is from."""
+        return [row.conversation for row in self.rows_at(index)]
+
     def computed_tokens(self, index: int) -> int:
         """Tokens that a batch takes through the layers: shared ones once, padding too."""
         return sum(level.padded for level in lay_out(self.rows_at(index), self.share_prefix))

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fae_training import provenance, training_rows
-from fae_training.benchmark import RATIO, Figure, Measure
-from fae_training.language import generation, losses, traits, validation_set
+from fae_training import alternative, provenance, training_rows
+from fae_training.benchmark import GOAL, RATIO, Figure, Measure
+from fae_training.language import directive, generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.rows import encode_answer, encode_file, encode_prompt
 from fae_training.language.scoring import OfThree, Subject, Told, compared_texts
@@ -71,11 +71,13 @@ class Conversations:
                 round((1 - ANSWERING_SHARE) * tokens),
                 validation_set.FEWEST_SCORED,
             )
-        judged = divided(training_rows.read(path, "sft").rows, lambda row: row.held_out_part).judge
-        self.prompts = prompts_of(
-            judged, tokenizer, run.settings["max_length"], ANSWERING_SHARE * tokens
-        )
+        self.judged = divided(
+            training_rows.read(path, "sft").rows, lambda row: row.held_out_part
+        ).judge
+        self.longest, self.answering_tokens = run.settings["max_length"], ANSWERING_SHARE * tokens
+        self.prompts = prompts_of(self.judged, tokenizer, self.longest, self.answering_tokens)
         self.traits = traits.of_history(answers_of(run))
+        self.tried: directive.Tried | None = None
 
     @property
     def items(self) -> int:
@@ -95,11 +97,43 @@ class Conversations:
         )
         seconds = time.monotonic() - began
         finished(len(self.prompts))
+        texts = [self.tokenizer.decode(answer).strip() for answer in answers]
+        if subject.adapter is None and self.role == GOAL and self.tried is None:
+            self.tried = self._try_directive(subject, texts, finished)
         return ConversationResults(
-            losses.conversation_losses(self.rows, found),
-            [self.tokenizer.decode(answer).strip() for answer in answers],
-            sum(map(len, answers)) / seconds,
+            losses.conversation_losses(self.rows, found), texts, sum(map(len, answers)) / seconds
         )
+
+    def _try_directive(
+        self, subject: Subject, answers: list[str], finished: Callable[[int], None]
+    ) -> directive.Tried | None:
+        """What the base model does with a line in its directive; None where the history shows nothing to put into one."""
+        line = directive.line_of(self.traits, answers)
+        if not line:
+            return None
+        try:
+            rows = directive.rows_with_line(self.tokenizer, self.judged, line, self.longest)
+        except CannotEncode:
+            return None
+        if len(rows) != len(self.all_rows):
+            return None  # the template makes other rows of them
+        chosen = {id(row) for row in self.rows}
+        rows = [row for row, own in zip(rows, self.all_rows, strict=True) if id(own) in chosen]
+        found = losses.row_losses(
+            subject.model, rows, subject.fast, self.batch_tokens, lambda count: finished(0)
+        )
+        conversations = [directive.with_line(row, line) for row in self.judged]
+        room = self.longest + directive.ROOM
+        prompts = prompts_of(conversations, self.tokenizer, room, self.answering_tokens)
+        written = generation.generate(
+            subject.model,
+            self.tokenizer,
+            [prompt.tokens for prompt in prompts],
+            LONGEST_ANSWER,
+            lambda: finished(0),
+        )
+        texts = [self.tokenizer.decode(answer).strip() for answer in written]
+        return directive.Tried(line, losses.conversation_losses(rows, found), texts)
 
     def tell(self, found: OfThree[ConversationResults]) -> Told:
         told = compared_texts(
@@ -133,7 +167,12 @@ class Conversations:
                 f"measured on {len(self.rows):,} of {len(self.all_rows):,} held-out answers, from {len(names):,} "
                 "conversations, so that measuring takes a fraction of the training's time",
             )
-        return replace(told, measures=(measure,), notes=notes)
+        details = {}
+        if self.tried:
+            details[alternative.NAME] = directive.compared(
+                self.tried, measure, self.traits, lambda who: getattr(found, who).answers
+            )
+        return replace(told, measures=(measure,), notes=notes, details=details)
 
     def _figures(self, found: OfThree[ConversationResults]) -> tuple[Figure, ...]:
         """How far the answers show the traits of this person's history, and how fast they were written."""

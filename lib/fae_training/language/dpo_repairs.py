@@ -32,6 +32,7 @@ from pathlib import Path
 
 from mlx_tune import DPOConfig, DPOTrainer
 
+from fae_training import spikes
 from fae_training.errors import Failed
 from fae_training.fit import fit
 from fae_training.fit_settings import FitResult, FitSettings
@@ -120,6 +121,7 @@ class RepairedDPOTrainer(DPOTrainer):
         self.batches.reference = self._measure_reference()
         self.monitor = self._start_monitor(validated)
         self.fit_settings = self._fit_settings()
+        spikes.keep(self.run, self.batches, self.fit_settings)
         self.result = fit(
             model,
             self.fit_settings,
@@ -182,6 +184,7 @@ class RepairedDPOTrainer(DPOTrainer):
             best_metric="val_judged_loss",
             stop_when=self.monitor.ends,
             scoring=self.looks.scoring_in_validations,
+            profile=self.run.record.get("profile", False),
         )
 
     def _validate(self, step: int) -> dict:

@@ -31,7 +31,7 @@ import mlx.core as mx
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
 
-from fae_training import runs
+from fae_training import runs, spikes
 from fae_training.errors import Failed
 from fae_training.fit import fit
 from fae_training.fit_settings import FitResult, FitSettings
@@ -129,6 +129,7 @@ class RepairedSFTTrainer(SFTTrainer):
             validate_every=looks.validate_every,
             save_every=max(1, settings["steps"] // CHECKPOINTS),
             scoring=looks.scoring_in_validations,
+            profile=run.record.get("profile", False),
         )
 
     def _prepare_training_data(self) -> str:
@@ -143,6 +144,7 @@ class RepairedSFTTrainer(SFTTrainer):
 
     def _train_native(self) -> dict:
         """validation, best_checkpoint, pad_target, small_data: what fit, the batches and the loss do."""
+        spikes.keep(self.run, self.batches, self.fit_settings)
         self.result = fit(
             self.model.model,
             self.fit_settings,

@@ -152,6 +152,10 @@ class PreferenceBatches:
     def tokens(self, index: int) -> tuple[int, int]:
         return count_tokens([row for p in self.pairs_at(index) for row in (p.chosen, p.rejected)])
 
+    def names(self, index: int) -> list[str]:
+        """The conversation that each pair of batch number `index` is from."""
+        return [pair.conversation for pair in self.pairs_at(index)]
+
     @property
     def batches_per_epoch(self) -> int:
         return len(self.epoch)

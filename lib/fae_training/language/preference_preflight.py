@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from fae_training import provenance, runs
+from fae_training import learned, provenance, runs
 from fae_training.corrections import lint
 from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
@@ -93,6 +93,7 @@ def with_start(home: Home, found: Preflight) -> Preflight:
             data = data.noting("nothing is deployed: it starts from the base model")
             settings = settings.changed(settings.sources["from"], **{"from": "base"})
         return replace(found, settings=settings, data=data, start=Start(None, None))
+    learned.require_unmarked(run)
     if run.record.get("model_fingerprint") != model.fingerprint:
         raise Refused(
             "other_base_model",

@@ -18,6 +18,7 @@ from fae_training.capabilities.task import Item
 from fae_training.language.batches import Batches
 from fae_training.language.rows import TokenRow
 from fae_training.runs import Run
+from fae_training.spikes import REHEARSAL
 from fae_training.state import read_json, write_json
 
 
@@ -83,6 +84,11 @@ class MixedBatches:
     def tokens(self, index: int) -> tuple[int, int]:
         batches, index = self._place(index)
         return batches.tokens(index)
+
+    def names(self, index: int) -> list[str]:
+        """As Batches.names, with REHEARSAL for what is rehearsed."""
+        batches, within = self._place(index)
+        return [name or REHEARSAL for name in batches.names(within)]
 
     def computed_tokens(self, index: int) -> int:
         batches, index = self._place(index)

@@ -6,7 +6,7 @@ of which measures one model at a time and then says what it found about the thre
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import mlx.core as mx
@@ -59,7 +59,7 @@ class Cost:
 class Told:
     """What a probe says of the three models. outputs: how many were compared; changed: how many of them differ.
 
-    suite: the version of what was asked, for a probe of the capability suite.
+    suite: the version of what was asked, for a probe of the capability suite. details: as Benchmark has them.
     """
 
     measures: tuple[Measure, ...] = ()
@@ -69,6 +69,7 @@ class Told:
     outputs: int = 0
     changed: int = 0
     suite: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 class Probe(Protocol):
@@ -159,6 +160,7 @@ def score(
         examples=tuple(examples[:SHOWN]),
         notes=(*notes, *(note for one in told for note in one.notes)),
         suite=next((one.suite for one in told if one.suite), None),
+        details={name: value for one in told for name, value in one.details.items()},
     )
 
 

@@ -17,6 +17,8 @@ AVOIDED = 2.0
 # Traits that are told of at most.
 MOST = 5
 _OPENING_WORDS, _CLOSING_WORDS = 4, 8
+# What is in fewer answers than this is no advice; from the second on it is "always".
+_ADVISED, _NEARLY_ALWAYS = 40.0, 80.0
 _CALLED = re.compile(r",\s+(\w[\w'’-]*)\s*(?=[.!?,]|$)")
 _LIST_LINE = re.compile(r"^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
 _MARKDOWN = re.compile(r"\*\*\S|^#{1,6} |`[^`]+`|\[[^][\n]{1,200}\]\(", re.MULTILINE)
@@ -28,7 +30,8 @@ _SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
 class Trait:
     """`of` gives one answer's value in `unit`; `history` is the mean over the person's answers.
 
-    avoided: the history hardly has it, which is worth telling only where another model does it.
+    avoided: the history hardly has it, which is worth telling only where another model does it. advice: what to tell a
+    model that is to show it, as a sentence.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Trait:
     history: float
     of: Callable[[str], float]
     avoided: bool = False
+    advice: str = ""
 
     def mean(self, answers: Sequence[str]) -> float:
         """Raises StatisticsError where there is no answer."""
@@ -56,17 +60,20 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
             "words",
             length,
             _words,
+            advice=f"Answer in about {length:.0f} words.",
         )
     ]
-    for name, what, of in _HABITS:
+    for name, what, thing, of in _HABITS:
         share = fmean(map(of, answers))
         title = f"{what} ({share:.0f} % in your conversations)"
         if _is_habit(share, len(answers)) or share <= AVOIDED:
-            found.append(Trait(name, title, "% of answers", share, of, avoided=share <= AVOIDED))
-    for name, what, phrase_of in (
-        ("called", "It calls you", _called),
-        ("opening", "Answers that open with", _opening),
-        ("closing", "Answers that close with", _closing),
+            avoided = share <= AVOIDED
+            advice = f"Do not {thing}." if avoided else _advice(share, thing)
+            found.append(Trait(name, title, "% of answers", share, of, avoided, advice))
+    for name, what, thing, phrase_of in (
+        ("called", "It calls you", "call the user", _called),
+        ("opening", "Answers that open with", "begin with", _opening),
+        ("closing", "Answers that close with", "end with", _closing),
     ):
         phrase = _most_common([phrase_of(answer) for answer in answers])
         if phrase is None:
@@ -76,7 +83,8 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
         said = phrase if name == "called" else f'"{phrase}"'
         if _is_habit(share, len(answers)):
             title = f"{what} {said} ({share:.0f} % of the answers in your conversations)"
-            found.append(Trait(name, title, "% of answers", share, of))
+            advice = _advice(share, f"{thing} {said}")
+            found.append(Trait(name, title, "% of answers", share, of, advice=advice))
     return found
 
 
@@ -95,6 +103,13 @@ def most_telling(traits: Sequence[Trait], answers: Sequence[str]) -> list[Trait]
     return sorted(told, key=distance, reverse=True)[:MOST]
 
 
+def _advice(share: float, thing: str) -> str:
+    """What to tell a model for a habit that shows in this share of the answers; "" where it is no rule."""
+    if share < _ADVISED:
+        return ""
+    return f"{'Always' if share >= _NEARLY_ALWAYS else 'Often'} {thing}."
+
+
 def _is_habit(share: float, answers: int) -> bool:
     return share >= HABIT and share * answers / 100 >= FEWEST_TIMES
 
@@ -107,18 +122,21 @@ _HABITS = (
     (
         "lists",
         "Answers with a list",
+        "use lists",
         _percent(lambda answer: len(_LIST_LINE.findall(answer)) > 1),
     ),
-    ("markdown", "Answers with Markdown", _percent(_MARKDOWN.search)),
-    ("emoji", "Answers with an emoji", _percent(_EMOJI.search)),
+    ("markdown", "Answers with Markdown", "use Markdown", _percent(_MARKDOWN.search)),
+    ("emoji", "Answers with an emoji", "use emoji", _percent(_EMOJI.search)),
     (
         "exclamations",
         "Answers with an exclamation mark",
+        "use exclamation marks",
         _percent(lambda answer: "!" in answer),
     ),
     (
         "questions",
         "Answers that end in a question",
+        "end with a question",
         _percent(lambda answer: answer.rstrip().endswith("?")),
     ),
 )

@@ -1,0 +1,80 @@
+"""What could be had without a training: a line in Fae's directive, her standing instructions, made from the same traits.
+
+It is measured on the same judge part, with the base model. A line is readable and undone at once, so where it is as good
+the proposal says so first. Standard library only.
+"""
+
+from dataclasses import dataclass
+
+from fae_training import records
+from fae_training.benchmark import Benchmark
+from fae_training.gate import BETTER, KEPT, WORSE
+from fae_training.runs import Run
+
+# Its place in Benchmark.details.
+NAME = "directive"
+
+
+@dataclass(frozen=True)
+class TraitReached:
+    """How far the answers of the base model, of the base model with the line, and of the training show a trait."""
+
+    title: str
+    unit: str
+    history: float
+    base: float
+    line: float
+    trained: float
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """`line` against the training on `count` conversations: mean nats a token, and the line's gain with its bounds.
+
+    outcome: as gate.Comparison has it, of the line against the training: "better" or "kept" is as good.
+    """
+
+    line: str
+    count: int
+    base: float
+    with_line: float
+    trained: float
+    gain: float
+    low: float
+    high: float
+    outcome: str
+    traits: tuple[TraitReached, ...] = ()
+
+    @property
+    def as_good(self) -> bool:
+        return self.outcome in (BETTER, KEPT)
+
+    @property
+    def sentence(self) -> str:
+        """What was found, for the proposal and for evaluate.py."""
+        tried = f'the line "{self.line}" in Fae\'s directive, without any training'
+        if self.as_good:
+            return f"As good as this training is {tried}. It can be read, and removed at once."
+        if self.outcome == WORSE:
+            return f"Also tried was {tried}: the training predicts your conversations better."
+        return f"Also tried was {tried}: whether it does as well could not be shown."
+
+    @property
+    def figures(self) -> str:
+        """The numbers behind the sentence."""
+        said = (
+            f"nats a token on {self.count} conversations: original {self.base:.3f}, with the line {self.with_line:.3f}, "
+            f"trained {self.trained:.3f}"
+        )
+        for one in self.traits:
+            said += f"; {one.title}: original {one.base:.0f}, with the line {one.line:.0f}, trained {one.trained:.0f} {one.unit}"
+        return said
+
+
+def of(run: Run, measured: Benchmark | None) -> Alternative | None:
+    """What the scoring of a run found, None where nothing was tried. Raises Failed for one of another version."""
+    kept = measured.details.get(NAME) if measured else None
+    if kept is None:
+        return None
+    remedy = f"uv run scripts/evaluate.py --run {run.id} --rescore"
+    return records.read(Alternative, kept, str(run.file("train_metrics.json")), remedy)

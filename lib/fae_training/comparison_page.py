@@ -1,0 +1,52 @@
+"""results/compared.html: some runs side by side, their loss curves and where they differ."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fae_training import charts, html_page
+from fae_training.html_page import chart, paragraph, section, table
+from fae_training.proposal import curve
+from fae_training.runs import Run
+
+
+def as_html(
+    runs: Sequence[Run],
+    lines: Mapping[str, Sequence[str]],
+    differing: Mapping[str, Sequence[str]],
+    cache: Path,
+) -> str:
+    """The page. lines: each setting and result by its name, of every run; differing: those in which they differ."""
+    ids = [run.id for run in runs]
+    drawable = [(run.id, found) for run in runs if (found := curve(run)).drawable]
+    parts = []
+    if drawable:
+        rows = [
+            (
+                name,
+                *(
+                    f"{points[0].loss:.4g} to {points[-1].loss:.4g}" if points else ""
+                    for points in (found.training, found.validation)
+                ),
+                "" if found.best_step is None else f"{found.best_step:,}",
+            )
+            for name, found in drawable
+        ]
+        header = ("run", "in training", "held out", "chosen step")
+        said = "; ".join(f"{row[0]}: in training {row[1]}, held out {row[2]}" for row in rows)
+        drawn = charts.compared_curves(drawable, f"Loss by step of each run. {said}", cache)
+        caption = (
+            "Grey: the loss in training. Blue: on what was held out to choose by. The dashed line is the chosen step. "
+            "All on the same scale."
+        )
+        parts.append(
+            section("curves", "Loss", chart(drawn, caption, table("The losses", header, rows)))
+        )
+    for name, heading, rows in (
+        ("differ", "In what they differ", differing),
+        ("agree", "In what they agree", {n: v for n, v in lines.items() if n not in differing}),
+    ):
+        if rows:
+            found = table(heading, ("", *ids), [(what, *values) for what, values in rows.items()])
+            parts.append(section(name, heading, found))
+    closing = paragraph("This page is a file on this machine. It loads nothing and sends nothing.")
+    return html_page.page(f"{len(runs)} runs compared", "", "\n".join(parts), closing)

@@ -1,0 +1,315 @@
+"""Experiments: a grid of settings, trained one run after the other, compared on the choose part, paid for in looks.
+
+experiments/<id>.json holds the grid and which run is which cell of it, so a sweep that was killed goes on where it was.
+Each run is an ordinary run of the kind's own script. The best is the one with the lowest value on the choose part; every
+run of the sweep then counts as a look at the judge part, the best one's as the last, so that its proof must be the stronger
+the more was tried (looks.py, gate.error_of_look).
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+
+from fae_training import calling, evaluation, launch, locks, processes, records, runs, settings
+from fae_training.errors import BadRequest, Busy, Cancelled, Failed, Missing, SkillError
+from fae_training.evaluation import Evaluation
+from fae_training.kinds import KINDS, Kind
+from fae_training.runs import Run
+from fae_training.state import Home, now, read_json, write_json
+
+DIRECTORY = "experiments"
+MOST_CELLS = 100
+# With another one of these the value that is chosen by would be of other rows, or in other units.
+NOT_COMPARABLE = (
+    "model", "max_length", "loss", "beta", "label_smoothing", "guard", "guard_weight", "from",
+)  # fmt: skip
+SECONDS_BETWEEN_LOOKS = 0.3
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination, as --set has it. `run` trains it, None before; `error` where it could not begin or failed."""
+
+    settings: tuple[str, ...]
+    run: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """`arguments`: what every run of it is called with besides its cell."""
+
+    id: str
+    kind: str
+    made_at: str
+    arguments: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+    def note(self, number: int) -> str:
+        """What the run of cell `number` is noted with, by which it is found again."""
+        settings = " ".join(self.cells[number].settings)
+        return f"{self.id}, {number + 1} of {len(self.cells)}: {settings}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a cell: `value` is the lowest of its run on the choose part, from `first` before the first step."""
+
+    cell: Cell
+    status: str
+    value: float | None
+    first: float | None
+    validated: int | None
+
+
+def plan(home: Home, kind: Kind, grid: Sequence[str], arguments: Sequence[str]) -> Experiment:
+    """A new experiment over the product of `grid`, KEY=VALUE,VALUE...; kept in the state directory by `keep`.
+
+    Raises BadRequest for a setting or a value that the kind does not have, in the grid or in `arguments`, and for one that
+    the choice cannot be made across.
+    """
+    axes = [_axis(text, kind) for text in grid]
+    keys = [key for key, _ in axes]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise BadRequest("set_twice", f"{twice[0]} is in the grid twice", _example(kind))
+    product = itertools.product(*(values for _, values in axes))
+    cells = tuple(
+        Cell(tuple(f"{key}={value}" for key, value in zip(keys, each, strict=True)))
+        for each in product
+    )
+    if len(cells) > MOST_CELLS:
+        raise BadRequest(
+            "too_many_runs",
+            f"the grid has {len(cells)} combinations, expected at most {MOST_CELLS}",
+            "leave some values out",
+        )
+    for cell in cells:
+        given = ["--home", str(home.path), *arguments, *_as_flags(cell)]
+        settings.resolve(calling.read_call(launch.build_parser("", kind), given, "person"), kind)
+    name = f"sweep-{datetime.now():%Y%m%d-%H%M%S}"
+    return Experiment(name, kind.name, now(), tuple(arguments), cells)
+
+
+def _axis(text: str, kind: Kind) -> tuple[str, list[str]]:
+    key, equals, values = text.partition("=")
+    key, listed = key.strip().replace("-", "_"), [value.strip() for value in values.split(",")]
+    if not equals or not all(listed):
+        raise BadRequest("bad_grid", f"--grid {text!r}, expected KEY=VALUE,VALUE", _example(kind))
+    if key in NOT_COMPARABLE:
+        raise BadRequest(
+            "not_comparable",
+            f"runs with another {key} are not comparable by their value on the choose part: it is measured on other rows or in other units",
+            "compare such runs by what evaluate.py says of each",
+        )
+    return key, list(dict.fromkeys(listed))
+
+
+def _example(kind: Kind) -> str:
+    return f"uv run scripts/experiment.py sweep --kind {kind.name} --grid learning_rate=1e-5,3e-5"
+
+
+def _as_flags(cell: Cell) -> list[str]:
+    return [word for text in cell.settings for word in ("--set", text)]
+
+
+def keep(home: Home, experiment: Experiment) -> None:
+    write_json(home.file(DIRECTORY, f"{experiment.id}.json"), asdict(experiment))
+
+
+def find(home: Home, name: str) -> Experiment:
+    """The experiment of that id; "latest" is the newest. Raises Missing."""
+    directory = home.file(DIRECTORY)
+    known = sorted(path.stem for path in directory.glob("sweep-*.json"))
+    if name == "latest" and known:
+        name = known[-1]
+    if name not in known:
+        raise Missing(
+            "no_experiment",
+            f"there is no experiment {name!r}; known are: {', '.join(known[-3:]) or 'none'}",
+            "uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
+        )
+    path = directory / f"{name}.json"
+    return records.read(Experiment, read_json(path), str(path), f"remove {path}")
+
+
+@contextlib.contextmanager
+def sweeping(home: Home, name: str) -> Iterator[None]:
+    """Hold the lock of experiments: one sweep at a time. Raises Busy."""
+    home.directory(DIRECTORY)
+    descriptor = locks.try_exclusive(home.file(DIRECTORY, "lock"))
+    if descriptor is None:
+        other = locks.holder(home.file(DIRECTORY, "lock"))
+        raise Busy("busy", f"{other} is going on; one sweep at a time", "uv run scripts/experiment.py show")  # fmt: skip
+    try:
+        locks.write_holder(descriptor, name)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_going_on(home: Home, name: str) -> bool:
+    path = home.file(DIRECTORY, "lock")
+    return path.exists() and locks.holder(path) == name
+
+
+def sweep(home: Home, experiment: Experiment, watch: Callable[[Run, int], None]) -> Experiment:
+    """Train every cell that was not trained yet, one after the other; under `sweeping`.
+
+    watch(run, number of the cell) returns when the run has ended; it may raise KeyboardInterrupt, which stops the run
+    first. Raises Cancelled where a run was cancelled or its process died, and what the train script refuses to begin with.
+    """
+    for number, cell in enumerate(experiment.cells):
+        if cell.error:
+            continue
+        run = _run_of(home, experiment, number)
+        if run is None:
+            run = _start(home, experiment, number)
+        elif run.status() in ("cancelled", "interrupted"):
+            _call(home, experiment, "--resume", run.id)
+        experiment = _with(experiment, number, replace(cell, run=run.id))
+        keep(home, experiment)
+        watch(run, number)
+        status = run.status()
+        if status in ("cancelled", "interrupted"):
+            raise Cancelled(f"uv run scripts/experiment.py sweep --resume {experiment.id}")
+        if status != "completed":
+            said = (run.record.get("error") or {}).get("message", status)
+            experiment = _with(experiment, number, Cell(cell.settings, run.id, said))
+            keep(home, experiment)
+    return experiment
+
+
+def _with(experiment: Experiment, number: int, cell: Cell) -> Experiment:
+    cells = [*experiment.cells]
+    cells[number] = cell
+    return replace(experiment, cells=tuple(cells))
+
+
+def _run_of(home: Home, experiment: Experiment, number: int) -> Run | None:
+    """The run of a cell, also where the sweep was killed before it could write down which one that is."""
+    if experiment.cells[number].run:
+        return runs.find(home, experiment.cells[number].run)
+    note = experiment.note(number)
+    noted = [run for run in runs.all_runs(home) if run.record.get("note") == note]
+    return noted[-1] if noted else None
+
+
+def _start(home: Home, experiment: Experiment, number: int) -> Run:
+    flags = _as_flags(experiment.cells[number])
+    told = _call(home, experiment, "--note", experiment.note(number), *experiment.arguments, *flags)
+    return Run(home, told["run"])
+
+
+def _call(home: Home, experiment: Experiment, *arguments: str) -> dict:
+    """The answer of the kind's script; another run that holds the lock is waited for. Raises Failed with its error."""
+    script = KINDS[experiment.kind].script
+    given = ("--home", str(home.path), "--json", "--detach", *arguments)
+    kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
+    while True:
+        done = subprocess.run(
+            processes.command(script, *given), env=kept, capture_output=True, text=True
+        )
+        try:
+            told = json.loads(done.stdout)
+        except ValueError:
+            raise Failed(
+                "no_answer",
+                f"{script} gave no answer: {done.stderr.strip()[-300:]}",
+                "uv run scripts/doctor.py",
+            ) from None
+        if told["status"] != "error":
+            return told
+        error = told["error"]
+        if error["code"] != "busy":
+            failure = Failed(error["code"], error["message"], error["hint"])
+            failure.exit_status = done.returncode
+            raise failure
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def wait_for(run: Run) -> None:
+    """Until the run has ended and let go of the lock."""
+    while run.status() in runs.ACTIVE or run.is_alive():
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def outcomes(home: Home, experiment: Experiment) -> list[Outcome]:
+    """What came of each cell so far, in the order of the grid."""
+    found = []
+    for number, cell in enumerate(experiment.cells):
+        run = _run_of(home, experiment, number)
+        result = (run.result() if run else None) or {}
+        status = "failed" if cell.error else run.status() if run else "waiting"
+        rows = (result.get("applied") or {}).get("rows") or {}
+        done = status == "completed"
+        found.append(
+            Outcome(
+                replace(cell, run=run.id if run else None),
+                status,
+                result.get("best_value") if done else None,
+                result.get("first_value"),
+                rows.get("validated"),
+            )
+        )
+    return found
+
+
+def best(found: Sequence[Outcome]) -> Outcome | None:
+    """The one with the lowest value on the choose part; of equal ones the first."""
+    valued = [one for one in found if one.value is not None]
+    return min(valued, key=lambda one: one.value, default=None)
+
+
+def remarks(home: Home, found: Sequence[Outcome]) -> list[str]:
+    """Why the values of some cells may not be comparable."""
+    said = []
+    if len({one.validated for one in found if one.value is not None}) > 1:
+        said.append(
+            "the runs looked at different numbers of held-out rows, since they differ in length: the values are less comparable"
+        )
+    done = [runs.find(home, one.cell.run) for one in found if one.cell.run]
+    if len({run.record.get("data_fingerprint") for run in done}) > 1:
+        said.append("the data changed during the sweep: the values are not comparable")
+    return said
+
+
+def judge(home: Home, found: Sequence[Outcome]) -> Evaluation | None:
+    """Judge every run, so that each counts as a look at the judge part, and the best one last. Returns its judgement."""
+    chosen = best(found)
+    if chosen is None:
+        return None
+    others = [one for one in found if one.value is not None and one is not chosen]
+    judged = None
+    for one in (*others, chosen):
+        judged = None
+        with contextlib.suppress(
+            SkillError
+        ):  # of a run that was changed since, which is then no candidate
+            judged = evaluation.make(runs.find(home, str(one.cell.run)))
+    return judged
+
+
+def start(home: Home, experiment: Experiment) -> int:
+    """A detached process that sweeps; its process id."""
+    processes.lift_limits()
+    kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
+    with home.file(DIRECTORY, f"{experiment.id}.log").open("ab") as log:
+        os.chmod(log.fileno(), 0o600)
+        process = subprocess.Popen(
+            processes.command(
+                "experiment.py", "sweep", "--home", str(home.path), "--json", "--resume", experiment.id, "--worker"
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=home.path,
+            env=kept,
+            start_new_session=True,
+        )  # fmt: skip
+    return process.pid

@@ -1,0 +1,46 @@
+"""What a train script answers before it trains: the plan of a run, and rows as the model sees them."""
+
+import os
+from dataclasses import asdict
+
+from fae_training import row_page
+from fae_training.calling import Call, Result
+from fae_training.kinds import Kind
+from fae_training.preflight import Preflight, Preview
+from fae_training.state import write_text
+
+
+def planned(kind: Kind, found: Preflight, preview: Preview | None) -> Result:
+    """Every setting with its source, the data and the model; tokens, time and memory where there is a preview."""
+    values, sources = found.settings.values, found.settings.sources
+    lines = [f"A run of {kind.script} would use:"]
+    lines += [f"  {name} = {value}   ({sources[name]})" for name, value in values.items()]
+    lines += [f"  data: {found.data.learned_from} ({found.data.fingerprint})"]
+    lines.append(f"  rows: {', '.join(f'{side} {n}' for side, n in found.data.rows.items())}")
+    if found.model:
+        lines.append(f"  model: {found.model.id} ({found.model.why})")
+    data = {"status": "planned"} | found.as_record()
+    if preview:
+        data |= {"tokens": asdict(preview.tokens), "minutes": preview.minutes}
+        data |= {"minutes_by": preview.measured_by, "memory": preview.memory}
+        lines += row_page.in_words(preview)
+    lines += found.data.notes
+    return Result(data, "\n".join(lines))
+
+
+def shown(call: Call, kind: Kind, preview: Preview) -> Result:
+    """Some rows as their tokens, and as a page unless nothing is to be written."""
+    data = {"status": "shown", "tokens": asdict(preview.tokens), "page": None}
+    data["rows"] = [
+        {name: getattr(row, name) for name in ("title", "tokens", "trained", "cut")}
+        for row in preview.shown
+    ]
+    in_colour = call.terminal and "NO_COLOR" not in os.environ
+    lines = [row_page.as_text(preview.shown, in_colour), *row_page.in_words(preview)]
+    if not call.arguments.dry_run:
+        page = call.home.file("results", f"rows-{kind.name}.html")
+        write_text(page, row_page.as_html(preview.shown))
+        data["page"] = str(page)
+        lines.append(f"As a page: {page}")
+    data["next"] = kind.command("--dry-run").removeprefix("uv run scripts/")
+    return Result(data, "\n".join(lines))

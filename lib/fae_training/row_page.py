@@ -1,0 +1,85 @@
+"""Rows as their tokens, for a terminal and as a page: what is context, what is trained, what was cut."""
+
+import html
+from collections.abc import Sequence
+
+from fae_training import html_page
+from fae_training.html_page import paragraph, section
+from fae_training.preflight import CONTEXT, CUT, TRAINED, Piece, Preview, ShownRow
+
+# Of a piece that is no answer so many characters are shown at each end in a terminal.
+SHOWN = 300
+COLOURS = {CONTEXT: "2", TRAINED: "32", CUT: "9;31"}
+MARKS = {TRAINED: ("[trained: ", "]"), CUT: ("[cut: ", "]")}
+STYLE = """<style>.tokens { white-space: pre-wrap; font: .85rem/1.7 ui-monospace, monospace; }
+.tokens span { border-bottom: 1px solid var(--line); margin-right: 1px; } .context { color: var(--muted); }
+.trained { color: var(--new); font-weight: 600; } .cut { color: var(--worse); text-decoration: line-through; }</style>"""
+
+
+def in_words(preview: Preview) -> list[str]:
+    """Counts, minutes and memory, a line each."""
+    tokens, planned = preview.tokens, preview.memory
+    about = "" if tokens.exact else "about "
+    lines = [
+        f"  tokens: {about}{tokens.tokens:,} in {tokens.rows:,} rows, {tokens.trained:,} of them trained; "
+        f"{tokens.cut:,} cut off; the longest row has {tokens.longest:,}"
+    ]
+    if preview.minutes is None:
+        lines.append(f"  time: not known: {preview.measured_by}")
+    else:
+        lines.append(f"  time: about {preview.minutes:.3g} minutes, {preview.measured_by}")
+    if planned.get("peak_memory_gb") is None:
+        lines.append(f"  memory: {planned['note']}")
+    else:
+        checkpointed = ", layers computed again to save memory" if planned["checkpoint_layers"] else ""  # fmt: skip
+        lines.append(
+            f"  memory: {planned['peak_memory_gb']} GB of {planned['limit_gb']} GB, {planned['batch_size']} rows "
+            f"at a time, {planned['gradient_accumulation']} times a step{checkpointed}"
+        )
+    return lines
+
+
+def as_text(rows: Sequence[ShownRow], in_colour: bool) -> str:
+    parts = []
+    for row in rows:
+        parts.append(_title(row))
+        parts.append("".join(_coloured(piece, in_colour) for piece in row.pieces))
+    return "\n".join(parts)
+
+
+def _title(row: ShownRow) -> str:
+    return f"── {row.title}: {row.tokens:,} tokens, {row.trained:,} trained, {row.cut:,} cut off"
+
+
+def _coloured(piece: Piece, in_colour: bool) -> str:
+    text = "".join(piece.tokens)
+    if piece.kind != TRAINED and len(text) > 2 * SHOWN:
+        text = f"{text[:SHOWN]} ... {text[-SHOWN:]}"
+    # What a conversation holds must not act on the terminal.
+    text = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    if in_colour:
+        return f"\033[{COLOURS[piece.kind]}m{text}\033[0m"
+    before, after = MARKS.get(piece.kind, ("", ""))
+    return f"{before}{text}{after}"
+
+
+def as_html(rows: Sequence[ShownRow]) -> str:
+    """The page, with a border at each token."""
+    parts = [
+        section(
+            f"row-{number}",
+            _title(row).removeprefix("── "),
+            f'<div class="tokens">{"".join(map(_spans, row.pieces))}</div>',
+        )
+        for number, row in enumerate(rows, 1)
+    ]
+    opening = STYLE + paragraph(
+        "Grey is context, green is what is trained, struck through is what was cut off."
+    )
+    closing = paragraph("This page is a file on this machine. It loads nothing and sends nothing.")
+    return html_page.page("Rows as the model sees them", opening, "\n".join(parts), closing)
+
+
+def _spans(piece: Piece) -> str:
+    tokens = "".join(f"<span>{html.escape(token)}</span>" for token in piece.tokens)
+    return f'<span class="{piece.kind}">{tokens}</span>'

@@ -1,0 +1,142 @@
+"""When a run begins that nobody asked for: the system's own timer (launchd, systemd), and what has to hold first."""
+
+import json
+import os
+import plistlib
+import shlex
+import subprocess
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from fae_training import machine, runs
+from fae_training.conversations.database import FaeDatabase
+from fae_training.errors import Failed, Missing, Refused, command_line
+from fae_training.processes import find_uv, scripts_directory
+from fae_training.state import Home, make_directory, read_json, write_text
+
+NAME = "fae.training"
+HOUR = 3
+LOG = "schedule.log"
+NEW_EPISODES = 100
+
+
+def command(home: Home) -> list[str]:
+    """What the timer runs."""
+    script = str(scripts_directory() / "schedule.py")
+    return [find_uv(), "run", "--quiet", "--script", script, "--home", str(home.path), "--now"]
+
+
+def files(home: Home, system: str = sys.platform) -> dict[Path, str]:
+    """The files of the timer, by where they go."""
+    if system == "darwin":
+        agent = {
+            "Label": NAME,
+            "ProgramArguments": command(home),
+            "StartCalendarInterval": {"Hour": HOUR, "Minute": 0},
+            "ProcessType": "Background",
+            "LowPriorityIO": True,
+            "Nice": 10,
+            "StandardOutPath": str(home.file(LOG)),
+            "StandardErrorPath": str(home.file(LOG)),
+        }
+        return {_place(system) / f"{NAME}.plist": plistlib.dumps(agent).decode()}
+    # systemd replaces % and splits at spaces; a quoted word keeps them.
+    line = " ".join(json.dumps(word).replace("%", "%%").replace("$", "$$") for word in command(home))  # fmt: skip
+    service = f"[Unit]\nDescription=Fae learns from its person\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={line}\n"
+    timer = (
+        f"[Unit]\nDescription=Fae learns at night\n\n[Timer]\nOnCalendar=*-*-* {HOUR:02}:00:00\n"
+        "Persistent=true\n\n[Install]\nWantedBy=timers.target\n"
+    )
+    place = _place(system)
+    return {place / f"{NAME}.service": service, place / f"{NAME}.timer": timer}
+
+
+def _place(system: str) -> Path:
+    return Path("~/Library/LaunchAgents" if system == "darwin" else "~/.config/systemd/user").expanduser()  # fmt: skip
+
+
+def install(home: Home, system: str = sys.platform) -> list[Path]:
+    """Write the timer's files and start it. Raises Missing and Failed."""
+    home.directory()
+    wanted = files(home, system)
+    for path, text in wanted.items():
+        make_directory(path.parent)
+        write_text(path, text)
+    first = next(iter(wanted))
+    if system == "darwin":
+        _call("launchctl", "bootout", f"gui/{os.getuid()}/{NAME}", may_fail=True)
+        _call("launchctl", "bootstrap", f"gui/{os.getuid()}", str(first))
+    else:
+        _call("systemctl", "--user", "daemon-reload")
+        _call("systemctl", "--user", "enable", "--now", f"{NAME}.timer")
+    return list(wanted)
+
+
+def remove(home: Home, system: str = sys.platform) -> list[Path]:
+    """Stop the timer and remove its files. Returns those that were there."""
+    there = [path for path in files(home, system) if path.exists()]
+    if not there:
+        return []
+    if system == "darwin":
+        _call("launchctl", "bootout", f"gui/{os.getuid()}/{NAME}", may_fail=True)
+    else:
+        _call("systemctl", "--user", "disable", "--now", f"{NAME}.timer", may_fail=True)
+    for path in there:
+        path.unlink()
+    if system != "darwin":
+        _call("systemctl", "--user", "daemon-reload", may_fail=True)
+    return there
+
+
+def _call(*words: str, may_fail: bool = False) -> None:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        if may_fail:
+            return
+        raise Missing(
+            "no_timer", f"{words[0]} was not found", "uv run scripts/schedule.py"
+        ) from error
+    if done.returncode and not may_fail:
+        raise Failed(
+            "timer_failed",
+            f"{shlex.join(words)} failed: {(done.stderr or done.stdout).strip()[:300]}",
+            command_line(*words),
+        )
+
+
+def require_good_time(home: Home, database: Path, days: float, probes: machine.Probes | None = None) -> None:  # fmt: skip
+    """Raises Refused, naming every reason, where a run that nobody asked for should not begin now."""
+    probes = probes or machine.Probes()
+    reasons = [f"the machine is {said}" for said in machine.condition(probes).reasons()]
+    if needs := machine.fae_needs_it(home):
+        reasons.append(f"the machine is {needs}")
+    if (free := probes.free_gb(home.path)) < machine.LEAST_FREE_GB:
+        reasons.append(f"{free:.1f} GB are free, expected at least {machine.LEAST_FREE_GB:g}")
+    last = last_learned(home)
+    if last and (ended := last.record.get("ended_at")):
+        since = (time.time() - datetime.fromisoformat(ended).timestamp()) / 86400
+        if since < days:
+            reasons.append(f"{last.id} ended {since:.1f} days ago, expected at least {days:g}")
+    newest = newest_learned(last) if last else -1
+    with FaeDatabase(database) as opened:
+        new = opened.count_episodes(newest)
+    if new < NEW_EPISODES:
+        reasons.append(f"there are {new} new episodes, expected at least {NEW_EPISODES}")
+    if reasons:
+        raise Refused("not_now", f"nothing was begun: {'; '.join(reasons)}", "uv run scripts/train.py --preset light")  # fmt: skip
+
+
+def last_learned(home: Home) -> runs.Run | None:
+    """The newest run on conversations that came to a result."""
+    found = [run for run in runs.all_runs(home, "sft") if run.result() is not None]
+    return found[-1] if found else None
+
+
+def newest_learned(run: runs.Run) -> int:
+    """Until when (unix seconds) the conversations go that a run learned from; -1 where it does not say."""
+    meta = read_json(run.file("data", "sft", "meta.json")) or {}
+    newest = meta.get("newest_episode")
+    return newest if isinstance(newest, int) else -1

@@ -1,0 +1,98 @@
+"""Steps at which the loss jumped, and the rows that were learned from there. Standard library only.
+
+The training writes down beforehand which rows each of its micro-batches holds, and reports the loss of each.
+"""
+
+from dataclasses import dataclass
+from statistics import median
+
+from fae_training import provenance, training_rows
+from fae_training.fit_settings import FitSettings
+from fae_training.runs import Run
+from fae_training.state import read_json, read_jsonl, write_json
+
+FILE = "micro_batches.json"
+# A loss is compared with those of so many steps before it, of which there must be a few.
+BEFORE, FEWEST_BEFORE = 10, 5
+# It jumped when it is so many deviations above their median, and by this share of it at least. A deviation is 1.4826
+# times the median distance from the median, which for a normal distribution is its standard deviation. Where two kinds of
+# batches take turns, some of those before are as high: it is above this quantile of them by the same share.
+DEVIATIONS, LEAST_SHARE, QUANTILE = 4.0, 0.25, 0.8
+MEDIAN_TO_DEVIATION = 1.4826
+REHEARSAL = "rehearsal"
+_SHOWN_LETTERS = 60
+
+
+@dataclass(frozen=True)
+class Row:
+    """One of the rows: the conversation or pair that it is from, where it stands, its records, and what was asked."""
+
+    name: str
+    line: int | None = None
+    ids: tuple[str, ...] = ()
+    asked: str = ""
+
+
+@dataclass(frozen=True)
+class Spike:
+    """`loss` of a step, the `usual` one before it, and the rows of its micro-batch with the highest loss, `worst`."""
+
+    step: int
+    loss: float
+    usual: float
+    worst: float
+    rows: tuple[Row, ...]
+
+
+def keep(run: Run, batches, settings: FitSettings) -> None:
+    """Write down whose rows the micro-batches of a run hold. batches.names(index) says it of one."""
+    accumulation = settings.gradient_accumulation
+    rows = [batches.names(index) for index in range(settings.steps * accumulation)]
+    write_json(run.file(FILE), {"gradient_accumulation": accumulation, "rows": rows})
+
+
+def find(run: Run) -> list[Spike]:
+    """The jumps of a run's loss, in order; none of a run that has not reported enough steps one by one."""
+    reports = {
+        report["step"]: report
+        for report in read_jsonl(run.file("metrics.jsonl"))
+        if report.get("loss") is not None
+    }
+    kept = read_json(run.file(FILE)) or {"gradient_accumulation": 1, "rows": []}
+    found, known = [], None
+    for step in sorted(reports):
+        before = [reports[s]["loss"] for s in range(step - BEFORE, step) if s in reports]
+        loss = reports[step]["loss"]
+        if len(before) < FEWEST_BEFORE or not _jumped(loss, before):
+            continue
+        if known is None:
+            known = _by_name(run)
+        micro_losses = reports[step].get("micro_losses") or [loss]
+        worst = max(range(len(micro_losses)), key=micro_losses.__getitem__)
+        index = (step - 1) * kept["gradient_accumulation"] + worst
+        names = kept["rows"][index] if index < len(kept["rows"]) else []
+        rows = tuple(known.get(name, Row(name)) for name in dict.fromkeys(names))
+        found.append(Spike(step, loss, median(before), micro_losses[worst], rows))
+    return found
+
+
+def _jumped(loss: float, before: list[float]) -> bool:
+    usual = median(before)
+    deviation = MEDIAN_TO_DEVIATION * median(abs(value - usual) for value in before)
+    high = sorted(before)[int(QUANTILE * (len(before) - 1))]
+    far = loss - usual > max(DEVIATIONS * deviation, LEAST_SHARE * abs(usual))
+    return far and loss - high > LEAST_SHARE * abs(high)
+
+
+def _by_name(run: Run) -> dict[str, Row]:
+    """The conversations or pairs that a run learns from, by the id of their group; of several the first."""
+    found: dict[str, Row] = {}
+    if run.kind not in training_rows.KINDS:
+        return found
+    for row in training_rows.read(
+        provenance.rows_of(run) / run.kind / "train.jsonl", run.kind
+    ).rows:
+        asked = " ".join((row.asked or [""])[0].split())[:_SHOWN_LETTERS]
+        ids = tuple(map(str, row.source.get("ids", ())))
+        found.setdefault(row.group, Row(row.group, row.line, ids, asked))
+    return found

@@ -1,0 +1,149 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Delete what this skill keeps: runs, data, or everything. It says what would go, and asks.
+
+    uv run scripts/delete_data.py --runs sft-20261122-0914-k3     one or several runs; "all" for every one
+    uv run scripts/delete_data.py --data                          training rows, misheard words, recordings, caches
+    uv run scripts/delete_data.py --everything                    all of it, with consents, exclusions and settings
+
+At a terminal it asks before it deletes; a program first gets what would go, and repeats the call with --yes. Only files
+of the state directory are deleted, never Fae's own database. --everything first goes back to the base models. To take out
+one subject: uv run scripts/export_data.py --forget "the interview".
+Exit status: 0 done or planned, 3 the answer was no or a run is still in use, 5 a run is going on.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from fae_training import app_results, calling, deployment, locks, runs
+from fae_training.calling import Call, Result
+from fae_training.errors import BadRequest, Failed, Refused
+from fae_training.state import Home
+from fae_training.transactions import changing
+
+DATA = ("data", "stt", "keyword", "speech_verifier", "cache", "results")
+# What else the scripts write beside runs and data.
+OTHERS = (
+    "active.json", "app.json", "benchmarks", "config.json", "consent.json", "errors.jsonl", "exclusions.json", "forget.key",
+    "forgetting.json", "history.jsonl", "lock", "looks.jsonl", "rehearsal", "schedule.log", "setup.json", "setup.lock", "setup.log",
+)  # fmt: skip
+
+
+def main(call: Call) -> Result:
+    wanted, home = call.arguments, call.home
+    if sum(map(bool, (wanted.runs, wanted.data, wanted.everything))) != 1:
+        raise BadRequest(
+            "what_to_delete",
+            "expected one of --runs, --data and --everything",
+            "uv run scripts/delete_data.py --data --dry-run",
+        )
+    refuse_foreign(home)
+    gone = what_goes(call)
+    sizes = {path: size_of(path) for path in gone}
+    listed = [f"  {size / 1e6:9,.1f} MB  {path.relative_to(home.path)}" for path, size in sizes.items()]  # fmt: skip
+    data = {
+        "files": [str(path.relative_to(home.path)) for path in gone],
+        "megabytes": round(sum(sizes.values()) / 1e6, 1),
+    }
+    text = "\n".join([f"In {home.path} would be deleted:", *listed])
+    if not gone:
+        return Result({"status": "nothing_to_delete", "next": None}, "There is nothing to delete.")
+    if wanted.dry_run or not (wanted.yes or call.terminal):
+        again = "give yes to delete it: it cannot be brought back"
+        return Result({"status": "planned"} | data | {"again": again, "next": None}, f"{text}\nNothing was deleted. To delete it, add --yes.")  # fmt: skip
+    if not wanted.yes:
+        print(f"{text}\nDelete it? It cannot be brought back. [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise Refused("declined", "the answer was no; nothing was deleted", "uv run scripts/check_status.py")  # fmt: skip
+    with runs.locked(home, "delete_data"), locks.exclusive(home.directory("data") / ".lock"):
+        if wanted.everything:
+            leave_all(home)
+        delete(home, what_goes(call))
+    return Result({"status": "deleted"} | data | {"next": "check_status.py"}, f"{text.replace('would be', 'was')}")  # fmt: skip
+
+
+def refuse_foreign(home: Home) -> None:
+    """Raises Refused for a directory that holds Fae's own database: nothing there is this skill's to delete."""
+    if found := [name for name in ("fae.db", "improvement.db") if home.file(name).exists()]:
+        raise Refused(
+            "not_a_state_directory",
+            f"{home.path} holds Fae's own {found[0]}, so nothing is deleted there",
+            "name the state directory: --home ~/.fae/training",
+        )
+
+
+def what_goes(call: Call) -> list[Path]:
+    """The files and directories to delete. Raises Refused for a run that is in use or may be gone back to."""
+    wanted, home = call.arguments, call.home
+    if wanted.everything:
+        names = ["runs", *DATA, *OTHERS]
+        return [home.file(name) for name in names if home.file(name).exists()]
+    if wanted.data:
+        return [home.file(name) for name in DATA if home.file(name).exists()]
+    known = runs.all_runs(home)
+    named = known if wanted.runs == ["all"] else [runs.find(home, name) for name in wanted.runs]
+    stacks = deployment.deployments(home).values()
+    needed = {entry.run for stack in stacks for entry in stack}
+    for run in named:
+        if run.id in needed:
+            raise Refused(
+                "in_use",
+                f"{run.id} is active, or a step back leads to it; it is not deleted",
+                f"uv run scripts/rollback.py --kind {run.kind}",
+            )
+    return [run.directory for run in named]
+
+
+def leave_all(home: Home) -> None:
+    """Back to the base models, in the app's own folders too."""
+    for slot, stack in deployment.deployments(home).items():
+        for _ in stack:
+            app_results.withdraw_newest(home, slot)
+            deployment.rollback(home, slot, "everything is deleted")
+
+
+def delete(home: Home, gone: list[Path]) -> None:
+    """Each directory gets another name first, so that a kill leaves no half of a run that looks like one."""
+    for path in gone:
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            continue
+        # The lock that is held lies in data/.
+        parts = [p for p in path.iterdir() if p.name != ".lock"] if path == home.file("data") else [path]  # fmt: skip
+        for part in parts:
+            aside = part.with_name(f".deleted-{part.name}")
+            try:
+                with changing(home):
+                    part.rename(aside)
+                shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
+            except OSError as error:
+                raise Failed(
+                    "not_deleted",
+                    f"{part} could not be deleted: {error.strerror or error}",
+                    "run the same command again",
+                ) from error
+
+
+def size_of(path: Path) -> int:
+    """Bytes of the files in it; what a link leads to is not counted, and not deleted either."""
+    if path.is_symlink() or path.is_file():
+        return path.lstat().st_size
+    return sum(p.lstat().st_size for p in path.rglob("*") if p.is_file() and not p.is_symlink())
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument("--runs", nargs="+", metavar="ID", help="these runs, or 'all'")
+    parser.add_argument("--data", action="store_true", default=None, help="rows, misheard words, recordings, caches")  # fmt: skip
+    parser.add_argument("--everything", action="store_true", default=None, help="all that the skill keeps")  # fmt: skip
+    parser.add_argument("--yes", action="store_true", default=None, help="do not ask")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

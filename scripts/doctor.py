@@ -1,0 +1,79 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Say what is right and wrong on this machine, each with its remedy. Changes nothing.
+
+    uv run scripts/doctor.py
+    uv run scripts/doctor.py --completion zsh > ~/.fae-training-completion     then: source it in ~/.zshrc
+
+Looks at uv, Python, device, memory, disk, environments, models, Fae and its database, consent, the state directory,
+temporary files and the clock. The database is opened only when you allowed it, and only its version is read.
+Exit status: 0 when a training can begin, remarks or not; 4 when something that it needs is missing or broken.
+"""
+
+import os
+import sys
+
+from fae_training import calling, completion, health, verbs
+from fae_training.calling import Call, Result
+from fae_training.errors import Missing
+from fae_training.health import ATTENTION, BROKEN, FINE, Finding
+from fae_training.processes import scripts_directory
+
+MARKS = {FINE: ("ok", "32"), ATTENTION: ("look", "33"), BROKEN: ("wrong", "31")}
+
+
+def main(call: Call) -> Result:
+    if shell := call.arguments.completion:
+        text = completion.script(shell, verbs.load(scripts_directory()))
+        return Result({"status": "completion", "shell": shell, "script": text}, text)
+    found = health.examine(call.home)
+    wrong = [one for one in found if one.state != FINE]
+    broken = any(one.state == BROKEN for one in found)
+    data = {"status": "broken" if broken else "attention" if wrong else "healthy"}
+    data["findings"] = [
+        {"about": one.about, "state": one.state, "says": one.says, "remedy": one.remedy}
+        for one in wrong
+    ]
+    data["fine"] = [one.about for one in found if one.state == FINE]
+    data["next"] = next_call(wrong)
+    return Result(data, in_words(found), Missing.exit_status if broken else 0)
+
+
+def next_call(wrong: list[Finding]) -> str:
+    """The first remedy that is a call of ours; what is broken comes first."""
+    ordered = sorted(wrong, key=lambda one: one.state != BROKEN)
+    ours = [one.remedy for one in ordered if one.remedy.startswith("uv run scripts/")]
+    return ours[0].removeprefix("uv run scripts/") if ours else "check_status.py"
+
+
+def in_words(found: list[Finding]) -> str:
+    in_colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    lines = []
+    for one in found:
+        word, colour = MARKS[one.state]
+        mark = f"\033[{colour}m{word:6}\033[0m" if in_colour else f"{word:6}"
+        lines.append(f"{mark}{one.about}: {one.says}")
+        if one.remedy:
+            lines.append(f"        {one.remedy}")
+    wrong = sum(one.state != FINE for one in found)
+    return "\n".join(
+        [*lines, "", f"{wrong} to look at." if wrong else "Everything is as it should be."]
+    )
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__)
+    parser.add_argument(
+        "--completion",
+        choices=completion.SHELLS,
+        help="print what makes this shell complete the scripts' options",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

@@ -1,0 +1,191 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Try a grid of settings, one run after the other, and say which is best and what that proves.
+
+    uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5,1e-4 --grid rank=8,32 --preset light
+    uv run scripts/experiment.py sweep --resume latest      go on with one that was stopped or killed
+    uv run scripts/experiment.py show                       how far the newest is
+
+The best is the run with the lowest value on the rows that choose. Every run counts as a look at the rows that judge, so
+the more is tried, the stronger the proof has to be. Writes experiments/<id>.json; each run is an ordinary one of the
+kind's script, with a note of its place in the grid. Ctrl-C stops the run and the sweep. Called by Fae, or with --detach,
+it answers at once. Exit status: 2 a setting or value that there is not, 5 another sweep; else as the kind's script.
+"""
+
+import argparse
+
+from fae_training import calling, experiments
+from fae_training.calling import Call, Result
+from fae_training.errors import BadRequest, Cancelled
+from fae_training.experiments import Experiment
+from fae_training.gate import PASS
+from fae_training.kinds import DEFAULT_PRESET, KINDS
+from fae_training.progress import follow
+from fae_training.runs import Run, find
+
+
+def main(call: Call) -> Result:
+    if call.arguments.action != "sweep":
+        return told(call, experiments.find(call.home, call.arguments.resume or "latest"))
+    if call.arguments.resume:
+        refuse_with_resume(call)
+        experiment = experiments.find(call.home, call.arguments.resume)
+    else:
+        experiment = planned(call)
+    if call.arguments.dry_run:
+        return plan(experiment)
+    experiments.keep(call.home, experiment)
+    detached = call.caller != "person" or call.arguments.detach
+    if detached and not call.arguments.worker:
+        with experiments.sweeping(call.home, experiment.id):
+            pass  # refuse while another one goes on
+        pid = experiments.start(call.home, experiment)
+        data = {"status": "started", "experiment": experiment.id, "pid": pid}
+        data |= {"runs": len(experiment.cells), "next": "experiment.py show"}
+        text = f"{experiment.id} has started: {len(experiment.cells)} runs, one after the other."
+        return Result(data, f"{text}\nNext: uv run scripts/experiment.py show")
+    with experiments.sweeping(call.home, experiment.id):
+        experiment = experiments.sweep(call.home, experiment, watcher(call, experiment))
+        experiments.judge(call.home, experiments.outcomes(call.home, experiment))
+    return told(call, experiment)
+
+
+def planned(call: Call) -> Experiment:
+    """A new experiment, as it was asked for."""
+    kind = KINDS[call.arguments.kind or "sft"]
+    if not call.arguments.grid:
+        raise BadRequest(
+            "no_grid",
+            "there is nothing to try, expected at least one --grid KEY=VALUE,VALUE",
+            "uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
+        )
+    common = []
+    for name in ("preset", "model"):
+        if value := getattr(call.arguments, name):
+            common += [f"--{name}", value]
+    if call.arguments.like:
+        common += ["--like", find(call.home, call.arguments.like, kind.name).id]
+    for text in call.arguments.set or ():
+        common += ["--set", text]
+    return experiments.plan(call.home, kind, call.arguments.grid, common)
+
+
+def refuse_with_resume(call: Call) -> None:
+    """A sweep that goes on does so with its own grid."""
+    own = ("grid", "set", "preset", "model", "like", "kind")
+    if extra := [name for name in own if getattr(call.arguments, name) is not None]:
+        raise BadRequest(
+            "settings_with_resume",
+            f"{', '.join(extra)} cannot change on the way: a sweep goes on with its own grid",
+            f"uv run scripts/experiment.py sweep --resume {call.arguments.resume}",
+        )
+
+
+def plan(experiment: Experiment) -> Result:
+    cells = [" ".join(cell.settings) for cell in experiment.cells]
+    common = " ".join(experiment.arguments) or f"--preset {DEFAULT_PRESET}"
+    lines = [f"{len(cells)} runs of {KINDS[experiment.kind].script} {common}:"]
+    text = "\n".join([*lines, *(f"  {cell}" for cell in cells)])
+    return Result({"status": "planned", "kind": experiment.kind, "runs": cells}, text)
+
+
+def watcher(call: Call, experiment: Experiment):
+    """watch(run, number) for experiments.sweep: a person sees the progress of each run."""
+
+    def watch(run: Run, number: int) -> None:
+        call.say(f"{run.id}, {number + 1} of {len(experiment.cells)}: {' '.join(experiment.cells[number].settings)}")  # fmt: skip
+        try:
+            if call.caller == "person":
+                follow(run)
+            experiments.wait_for(run)
+        except KeyboardInterrupt:
+            call.say("\nstopping ...")
+            run.request_stop()
+            experiments.wait_for(run)
+            raise Cancelled(
+                f"uv run scripts/experiment.py sweep --resume {experiment.id}"
+            ) from None
+
+    return watch
+
+
+def told(call: Call, experiment: Experiment) -> Result:
+    """How far an experiment is, which run is the best, and what that proves."""
+    found = experiments.outcomes(call.home, experiment)
+    chosen, going_on = experiments.best(found), experiments.is_going_on(call.home, experiment.id)
+    ended = all(one.status in ("completed", "failed") for one in found)
+    status = (
+        "sweeping" if going_on and not call.arguments.worker else "swept" if ended else "stopped"
+    )
+    lines = [f"{experiment.id}: {status}"]
+    for one in found:
+        value = "" if one.value is None else f"  {one.value:.4f}"
+        mark = "*" if one is chosen else " "
+        lines.append(
+            f"{mark} {' '.join(one.cell.settings)}: {one.cell.run or ''} {one.status}{value}"
+        )
+        lines += [f"    {one.cell.error}"] if one.cell.error else []
+    data = {"status": status, "experiment": experiment.id, "kind": experiment.kind}
+    data["runs"] = [
+        {"set": " ".join(one.cell.settings), "run": one.cell.run, "status": one.status}
+        | ({} if one.value is None else {"value": round(one.value, 4)})
+        for one in found
+    ]
+    remarks = experiments.remarks(call.home, found)
+    if status == "stopped":
+        data["next"] = f"experiment.py sweep --resume {experiment.id}"
+    elif status == "sweeping" or chosen is None:
+        data["next"] = "experiment.py show" if status == "sweeping" else "check_status.py"
+    else:
+        judged = experiments.judge(call.home, found)
+        data["best"] = chosen.cell.run
+        lines.append("* the lowest loss on the rows that choose")
+        if judged:
+            look = judged.decision.look
+            data |= {"verdict": judged.verdict, "look": look}
+            lines.append(
+                f"{chosen.cell.run}: {judged.verdict.replace('_', ' ')}, judged at look {look}: all that was tried counts"
+            )
+        passed = bool(judged) and judged.verdict == PASS
+        listed = " ".join(one.cell.run for one in found if one.cell.run)
+        data["next"] = f"propose.py --run {chosen.cell.run}" if passed else f"list_runs.py --compare {listed}"  # fmt: skip
+        if not passed and len(listed.split()) < 2:
+            data["next"] = f"evaluate.py --run {chosen.cell.run}"
+        lines.append(f"Side by side: uv run scripts/list_runs.py --compare {listed} --html")
+    if remarks:
+        data["remarks"] = remarks
+    return Result(data, "\n".join([*lines, *remarks, f"Next: uv run scripts/{data['next']}"]))
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("sweep", "show"),
+        help="sweep, or show (default) how far it is",
+    )
+    parser.add_argument("--kind", choices=list(KINDS), help="what is trained (default: sft)")
+    parser.add_argument(
+        "--grid", action="append", metavar="KEY=V,V", help="a setting and the values to try; again for each"
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", action="append", metavar="KEY=VALUE", help="a setting of every run"
+    )
+    parser.add_argument("--preset", metavar="NAME", help="the preset of every run")
+    parser.add_argument("--model", metavar="NAME", help="the model of every run")
+    parser.add_argument(
+        "--like", metavar="RUN", help="every run has the other settings of this one"
+    )
+    parser.add_argument("--resume", metavar="ID", help="an experiment's id, or 'latest'")
+    parser.add_argument("--detach", action="store_true", help="answer at once; look with: show")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

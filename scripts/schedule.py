@@ -1,0 +1,121 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = ["fae-training"]
+# [tool.uv.sources]
+# fae-training = { path = "../lib" }
+# ///
+"""Let Fae learn by itself at night: a launchd agent on a Mac, a systemd user timer on Linux.
+
+    uv run scripts/schedule.py                what would be installed
+    uv run scripts/schedule.py --install      every night at three
+    uv run scripts/schedule.py --remove
+    uv run scripts/schedule.py --now          what the timer runs: export, train, evaluate, propose; never deploy
+
+A night's run begins on power only, not while the machine is hot, in low-power mode or used by Fae, with 10 GB free, at
+most once a week (config.json: min_days_between_runs) and with at least 100 new episodes. It has a lower priority, and
+waits while one of these stops to hold. What it proposes waits for your yes. Its log is schedule.log.
+Exit status: 0 done, 3 not now or the update is not recommended, 4 something is missing, 5 another run, 6 it failed.
+"""
+
+import json
+import os
+import subprocess
+import time
+
+from fae_training import calling, consent, fae_app, machine, runs, schedule, settings
+from fae_training.calling import Call, Result
+from fae_training.errors import Failed, Refused, SkillError
+from fae_training.kinds import KINDS
+from fae_training.launch import SCHEDULED
+from fae_training.processes import command
+
+LOOK_EVERY_S = 10
+# A run that the display's watchdog ended goes on in smaller pieces, so often.
+MOST_RESUMES = 4
+
+
+def main(call: Call) -> Result:
+    wanted, home = call.arguments, call.home
+    if wanted.now:
+        return learn(call)
+    if wanted.remove:
+        gone = [] if wanted.dry_run else schedule.remove(home)
+        said = f"Removed {', '.join(map(str, gone))}." if gone else "Nothing is installed."
+        return Result({"status": "removed", "files": list(map(str, gone)), "next": None}, said)
+    files = schedule.files(home)
+    if wanted.install and not wanted.dry_run:
+        consent.require(home, "conversations")
+        written = schedule.install(home)
+        data = {"status": "installed", "files": list(map(str, written)), "log": str(home.file(schedule.LOG))}  # fmt: skip
+        text = f"Installed: Fae learns at {schedule.HOUR}:00 where the machine is free, and asks you before anything changes."  # fmt: skip
+        return Result(data | {"next": None}, f"{text}\nTake it back: uv run scripts/schedule.py --remove")  # fmt: skip
+    shown = "\n\n".join(f"# {path}\n{text}" for path, text in files.items())
+    return Result({"status": "planned", "files": list(map(str, files)), "next": "schedule.py --install"}, f"{shown}\nInstall it: uv run scripts/schedule.py --install")  # fmt: skip
+
+
+def learn(call: Call) -> Result:
+    """One night: each step is a script of its own, as a person would call it."""
+    home = call.home
+    if call.caller == "fae":
+        raise Refused("too_long_for_fae", "a night's run takes hours, and Fae waits 30 s", "uv run scripts/train.py --preset light")  # fmt: skip
+    consent.require(home, "conversations")
+    days = settings.house_rule(call, "min_days_between_runs")
+    schedule.require_good_time(home, fae_app.database(), days)
+    if call.arguments.dry_run:
+        return Result({"status": "planned", "next": None}, "A run would begin now.")
+    step(call, "export_data")
+    run = runs.find(home, step(call, "train", "--preset", "light", "--detach")["run"])
+    train_to_the_end(call, run)
+    judged = step(call, "evaluate", "--run", run.id, may_refuse=True)
+    if judged.get("verdict") != "pass":
+        return Result({"status": "not_recommended", "run": run.id, "next": None}, f"{run.id} is not recommended.", exit_status=3)  # fmt: skip
+    told = step(call, "propose", "--run", run.id)
+    data = {"status": "proposed", "run": run.id, "proposal": told["proposal"], "next": None}
+    return Result(data, f"{run.id} is proposed and waits for your yes: {told['proposal']}")
+
+
+def train_to_the_end(call: Call, run: runs.Run) -> None:
+    """Wait for the worker; one that the watchdog ended goes on in smaller pieces. Raises Failed for any other end."""
+    seen = machine.ended_by_watchdog(run.file("train.log"))
+    for _ in range(MOST_RESUMES + 1):
+        while (status := run.status()) in runs.ACTIVE:
+            time.sleep(LOOK_EVERY_S)
+        if status == "completed":
+            return
+        times = machine.ended_by_watchdog(run.file("train.log"))
+        if status not in ("interrupted", "failed") or times == seen:
+            break
+        seen = times
+        step(call, "train", "--resume", run.id, "--detach")
+    raise Failed("not_trained", f"{run.id} ended as {status}", f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}")  # fmt: skip
+
+
+def step(call: Call, script: str, *arguments: str, may_refuse: bool = False) -> dict:
+    """The answer of one of our scripts. Raises its error."""
+    given = command(f"{script}.py", "--home", str(call.home.path), "--json", *arguments)
+    environment = {**os.environ, SCHEDULED: "1"}
+    environment.pop("FAE_SKILL_NAME", None)
+    done = subprocess.run(given, capture_output=True, text=True, env=environment, check=False)
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        raise Failed("no_answer", f"{script} gave no answer: {done.stderr.strip()[-300:]}", f"uv run scripts/{script}.py") from None  # fmt: skip
+    call.say(f"{script}: {answer['status']}")
+    if answer["status"] == "error" and not (may_refuse and done.returncode == Refused.exit_status):
+        error = answer["error"]
+        failure = SkillError(error["code"], f"{script}: {error['message']}", error["hint"])
+        failure.exit_status = done.returncode
+        raise failure
+    return answer
+
+
+def build_parser() -> calling.Parser:
+    parser = calling.parser(__doc__, dry_run=True)
+    parser.add_argument("--install", action="store_true", default=None, help="install the timer")
+    parser.add_argument("--remove", action="store_true", default=None, help="remove the timer")
+    parser.add_argument("--now", action="store_true", default=None, help="what the timer runs")
+    return parser
+
+
+if __name__ == "__main__":
+    calling.run(main, build_parser())

@@ -1,0 +1,107 @@
+"""Every table in the documents is written by a command, checked against the code here, or listed with what measures it."""
+
+import re
+
+import pytest
+
+from calls import ROOT, SCRIPTS
+from fae_training.kinds import KINDS
+from fae_training.models import MODEL_MAP
+
+# Tables of words: what there is and what it does. They hold nothing that was measured.
+WORDS = {
+    "docs/architecture.md": ("concept", "to change"),
+    "docs/data.md": ("reason", "form of a conversation", "pattern"),
+    "docs/fae.md": ("result", "callers"),
+    "docs/judgement.md": ("kind", "outcome", "category"),
+    "docs/loop.md": ("part",),
+    "docs/preferences.md": ("`--loss`", "`--guard`", "sign"),
+    "docs/reliability.md": ("promise",),
+    "docs/scripts.md": ("you see",),
+    "docs/speech.md": ("clips", "measure"),
+}
+# Compared with the code by the tests below.
+CHECKED = {"README.md": ("preset", "`--model`", "script"), "docs/preferences.md": ("preset",)}
+# Typed in by hand from what a command printed. To be written by it instead, as docs/benchmarks.md is.
+TYPED = {
+    "docs/classifiers.md": {
+        "keyword, 562 clips, four trigger speakers not in training": "bench_classifiers.py",
+        "streams of the same people, 4.0 h without triggers, 900 triggers": "bench_classifiers.py",
+        "recall by speaker": "bench_classifiers.py",
+        "speech, music, noise, 300 new recordings": "bench_classifiers.py",
+        "music of a source that is not in training, one and two seconds": "bench_classifiers.py",
+        "left out": "bench_classifiers.py",
+    },
+    "docs/preferences.md": {
+        "learning rate, guard, step": "bench_dpo.py",
+        "learning rate, guard": "bench_dpo.py",
+        "step": "bench_dpo.py",
+    },
+    "docs/reliability.md": {"what": "faults.py"},
+    "docs/speech.md": {"words x clips": "bench_gate_words.py", "batch": "bench_stt.py"},
+}
+# The first cell of a table's header is empty there.
+UNNAMED = {"docs/classifiers.md": "recall by speaker", "docs/fae.md": "callers"}
+_WRITTEN = re.compile(r"<!-- \S+: written by .*?<!-- end of", re.S)
+_TABLE = re.compile(r"^\|(.*)\|\n\|[-:| ]+\|\n((?:\|.*\n?)*)", re.M)
+
+
+def tables(name: str) -> dict[str, list[list[str]]]:
+    """The tables of a document that no command writes: the first cell of the header and the rows."""
+    text = _WRITTEN.sub("", (ROOT / name).read_text(encoding="utf-8"))
+    found = {}
+    for header, body in _TABLE.findall(text):
+        first = header.split("|")[0].strip() or UNNAMED.get(name, "")
+        found[first] = [
+            [cell.strip() for cell in line.strip("|").split("|")] for line in body.splitlines()
+        ]
+    return found
+
+
+def documents() -> list[str]:
+    """docs/log.md is left out: what was measured on a day stays as it was."""
+    names = [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
+    return ["README.md", *(name for name in names if name != "docs/log.md")]
+
+
+@pytest.mark.parametrize("name", documents())
+def test_every_table_is_written_by_a_command_or_checked_or_listed_with_what_measures_it(name):
+    known = {*WORDS.get(name, ()), *CHECKED.get(name, ()), *TYPED.get(name, {})}
+    assert set(tables(name)) == known, "write it by a command (make bench-...), or list it here"
+
+
+def test_what_measures_a_typed_table_is_there():
+    for listed in TYPED.values():
+        for script in listed.values():
+            assert (ROOT / "benchmarks" / script).exists() or (ROOT / "tests" / script).exists()
+
+
+def number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+@pytest.mark.parametrize("name, kind", [("README.md", "sft"), ("docs/preferences.md", "dpo")])
+def test_the_presets_in_the_documents_are_those_of_the_code(name, kind):
+    names = ("steps", "batch_size", "gradient_accumulation", "learning_rate", "rank", "max_length")
+    rows = {row[0].strip("`"): tuple(map(number, row[1:7])) for row in tables(name)["preset"]}
+    wanted = KINDS[kind].presets
+    assert rows == {p: tuple(float(values[n]) for n in names) for p, values in wanted.items()}
+
+
+def test_the_models_in_the_readme_are_those_of_the_code():
+    rows = {row[0]: row for row in tables("README.md")["`--model`"]}
+    assert list(rows) == ["auto", *MODEL_MAP]
+    for name, (model, least) in MODEL_MAP.items():
+        assert rows[name][1] == model and rows[name][2] == (f"{least} GB" if least else "")
+
+
+def test_the_readme_names_every_script():
+    named = {part.strip() for row in tables("README.md")["script"] for part in row[0].split(",")}
+    assert named == {path.stem for path in SCRIPTS.glob("*.py")}
+
+
+def test_every_test_that_reliability_promises_exists():
+    tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("*.py"))
+    text = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    missing = [name for name in re.findall(r"\btest_\w+", text) if name not in tests and not (ROOT / "tests" / f"{name}.py").exists()]  # fmt: skip
+    assert missing == []

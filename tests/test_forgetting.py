@@ -1,0 +1,290 @@
+"""What is forgotten is gone from all that was kept, and a run that learned it is found and not used any more."""
+
+import json
+import math
+import time
+
+import pytest
+
+import calls
+import prepared
+import small_runs
+from fae_days import Days, plain
+from fae_training import approval, consent, deployment, learned, runs, state
+from fae_training.conversations import forgetting, purge
+from fae_training.errors import Refused
+from fae_training.speech import misheard, vocabulary
+from fae_training.transactions import changing
+
+SAID = "I was at the clinic in Bergen."
+
+
+def forget(place, *what: str) -> purge.Purged:
+    forgetting.exclude(place, [], list(what))
+    return purge.complete(place)
+
+
+def learns(place, seed: int, *said: str, kind="sft", **changed) -> runs.Run:
+    """A finished run that learned what was said."""
+    run = prepared.finished(place, seed, kind=kind, **changed)
+    prepared.learned(place, run, *said)
+    rows = state.read_jsonl(run.file("data", "sft", "train.jsonl"))
+    learned.keep(run, rows)
+    return run
+
+
+@pytest.fixture
+def place(home) -> state.Home:
+    return prepared.allowed(home)
+
+
+def test_a_run_is_found_by_its_own_hashes_when_every_row_is_gone(place):
+    run = learns(place, 1, SAID, "What is the weather?")
+    other = learns(place, 2, "What is the weather?")
+    for each in (run, other):
+        for path in (*each.file("data").rglob("*.jsonl"), *place.file("data").rglob("*.jsonl")):
+            path.unlink()
+    kept = run.file(learned.FILE).read_text()
+    assert "Bergen" not in kept and "bergen" not in kept
+    assert forget(place, "the clinic in Bergen").learned_by == [run.id]
+    assert forget(place, "clinics in Bergen").learned_by == [run.id], "asked again, differently"
+    assert runs.Run(place, run.id).record[learned.MARK]
+    assert not runs.Run(place, other.id).record.get(learned.MARK)
+
+
+def test_runs_that_started_from_it_are_found_also_when_it_was_deleted(place):
+    first = learns(place, 1, SAID)
+    second = learns(place, 2, "What is the weather?")
+    second.update(start={"run": first.id, "fingerprint": "f"})
+    learned.keep(second, [])
+    third = learns(place, 3, "And the snow?")
+    third.update(start={"run": second.id, "fingerprint": "f"})
+    learned.keep(third, [])
+    calls.answer("delete_data", "--runs", first.id, "--yes", home=place.path)
+    assert forget(place, "the clinic in Bergen").learned_by == [second.id, third.id]
+
+
+def test_a_forgetting_that_was_cut_off_after_the_rows_went_still_marks_the_run(place, monkeypatch):
+    run = learns(place, 1, SAID)
+
+    def killed(self, learned_by):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(purge._Purge, "_take_texts", killed)
+    with pytest.raises(KeyboardInterrupt):
+        forget(place, "the clinic in Bergen")
+    monkeypatch.undo()
+    assert "Bergen" not in run.file("data", "sft", "train.jsonl").read_text()
+    assert purge.complete(place).learned_by == [run.id]
+
+
+def test_a_run_of_an_earlier_version_that_is_known_by_ids_alone_is_found_again(place):
+    run, other = prepared.finished(place, 1), prepared.finished(place, 2)
+    prepared.learned(place, other, SAID)
+    for path in other.file("data").rglob("*.jsonl"):
+        path.unlink()
+    state.write_json(run.file("sources.json"), {"ids": ["episode-Bergen."]})
+    assert forget(place, "the clinic in Bergen").learned_by == [run.id]
+    assert forget(place, "the clinic in Bergen").learned_by == [run.id], "the rows are gone by now"
+
+
+def test_a_marked_run_is_said_and_is_not_proposed_deployed_resumed_or_begun_from(place):
+    base, run = prepared.deployed(place, 0), prepared.judged(place, 1)
+    with changing(place) as change:
+        approval.keep(change, run, approval.new_code())
+        deployment.deploy(change, run, "judged")
+    prepared.learned(place, run, SAID)
+    purged = forget(place, "the clinic in Bergen")
+    assert purged.active == run.id
+    said = calls.answer("check_status", "--run", run.id, home=place.path)
+    [loud] = [remark for remark in said["remarks"] if run.id in remark]
+    assert loud.startswith("Fae is still using it") and "rollback.py --kind sft" in loud
+    assert "forgotten" in said and said["next"]["script"] == "train"
+    listed = calls.answer("list_runs", home=place.path)
+    assert "had forgotten" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]
+    for script, *given in (("propose", "--run", run.id), ("deploy", "--run", run.id, "--code", "ABC-DEF")):  # fmt: skip
+        got = calls.script(script, *given, "--json", home=place.path)
+        assert got.status == 3, got.out
+        assert got.json["error"]["code"] == "learned_what_was_forgotten"
+        assert got.json["next"]["script"] == "train"
+    again = runs.Run(place, run.id)
+    with pytest.raises(Refused, match="had forgotten"):
+        learned.require_unmarked(again)
+    calls.answer("rollback", home=place.path)
+    assert deployment.current(place, "language").run == base.id
+
+
+def test_resuming_a_marked_run_is_refused(small_home):
+    place = state.Home(small_home)
+    run = runs.create(place, "sft", {"settings": {"preset": "light", "steps": 4}})
+    run.update(status="cancelled")
+    learned.mark(run)
+    got = calls.script("train", "--resume", run.id, "--json", home=small_home)
+    assert got.json["error"]["code"] == "learned_what_was_forgotten"
+
+
+def test_going_back_passes_over_what_learned_it(place):
+    base = prepared.deployed(place, 0)
+    middle, top = prepared.deployed(place, 1), prepared.deployed(place, 2)
+    prepared.learned(place, middle, SAID)
+    assert forget(place, "the clinic in Bergen").learned_by == [middle.id]
+    told = calls.answer("rollback", home=place.path)
+    assert told["undone"] == top.id and told["active"] == base.id
+    assert told["left_too"] == [middle.id]
+
+
+def test_everything_that_was_written_about_it_goes(place):
+    run = learns(place, 1, "What is the weather?")
+    metrics = run.result()
+    metrics["benchmark"]["examples"] = [{"prompt": SAID, "before": "I see.", "after": "Yes.", "wanted": None}]  # fmt: skip
+    state.write_json(run.file("train_metrics.json"), metrics)
+    mark = run.result()["benchmark"]["measures"]
+    state.write_text(run.file("train.log"), f"a line\nrow: {SAID}\nanother\n")
+    state.write_text(run.file("proposal.md"), f"It was asked: {SAID}")
+    state.write_json(place.file("results", "export_data.json"), {"samples": [{"user": SAID}]})
+    state.append_jsonl(place.file("errors.jsonl"), {"script": "x", "traceback": SAID})
+    state.write_json(place.file("cache", "sft-train-1.json"), {"tokens": SAID})
+    place.directory("stt", "clips")
+    consent.change(place, ["corrections"], [])
+    for name in ("a.wav", "b.wav"):
+        place.file("stt", "clips", name).write_bytes(b"RIFF")
+    prepared.corrected(place, "Bergan clinic", "Bergen clinic", origin="dialogue")
+    lines = state.read_jsonl(place.file(*misheard.FILE))
+    lines[0]["audio"] = "stt/clips/a.wav"
+    other = lines[0] | {"heard": "Marian", "meant": "Marion", "audio": "stt/clips/b.wav"}
+    state.write_jsonl(place.file(*misheard.FILE), [*lines, other])
+    vocabulary.keep(place, [], ["Bergen clinic", "Oslo"])
+    consent.change(place, [], ["corrections"])
+    left = place.file("data", ".work-abc")
+    left.mkdir(parents=True)
+    (left / "half.jsonl").write_text(SAID)
+    looked = purge.look(place, ["the clinic in Bergen"])
+    assert SAID in run.file("train.log").read_text(), "a look changes nothing"
+    purged = forget(place, "the clinic in Bergen")
+    assert (looked.texts, looked.corrections) == (purged.texts, purged.corrections)
+    found = [
+        str(p.relative_to(place.path))
+        for p in place.path.rglob("*")
+        if p.is_file() and b"Bergen" in p.read_bytes()
+    ]
+    assert found == ["exclusions.json"], "only what keeps it out"
+    assert not place.file("stt", "clips", "a.wav").exists()
+    assert place.file("stt", "clips", "b.wav").exists() and not left.exists()
+    assert run.result()["benchmark"]["measures"] == mark, "what was measured stays"
+    assert run.file("train.log").read_text() == "a line\n[forgotten]\nanother\n"
+
+
+# Guesses.
+
+
+def dry(home, days, *given) -> dict:
+    got = calls.script("export_data", "--db", days.done(), "--dry-run", *given, home=home)
+    assert got.status == 0, got.out + got.err
+    return got.out
+
+
+def test_a_guess_is_a_name_or_subject_that_is_rare_and_the_person_sees_what_it_took(
+    place, tmp_path
+):
+    days = Days(tmp_path / "fae", version=7, owner=False)
+    for number in range(8):
+        days.talk((f"The Number {number} bus on Monday and London rain?", plain(number)[1]))
+    gone = days.talk(("We meet the Brambles of London at Number 9 on Monday.", "Good luck."))
+    days.talk(("Are the brambles nice people?", "I think so."))
+    days.forget(*gone)
+    told = dry(place.path, days)
+    assert "Brambles   (a guess, from a record that was forgotten)" in told
+    assert "      1  Brambles" in told
+    assert "Not taken for what was forgotten, since it comes up too often:" in told
+    assert "London (in" in told
+    assert "Monday" not in told.split("Not taken")[1].splitlines()[0]
+
+
+def test_a_dry_run_says_what_forgetting_would_take_by_topic(place, tmp_path):
+    days = Days(tmp_path / "fae")
+    days.talk(("The interview is tomorrow.", "Good luck."), plain(1))
+    days.talk(plain(2), plain(3))
+    days.talk(("My divorce again.", "I am sorry."))
+    run = learns(place, 1, "The interviewer was kind.")
+    told = dry(place.path, days, "--forget", "the interview", "--exclude", "my divorce")
+    assert "      2  the interview" in told and "      1  my divorce" in told
+    assert "Would remove 2 rows from earlier exports." in told and run.id in told
+    assert not place.file("exclusions.json").exists()
+    assert "interviewer" in run.file("data", "sft", "train.jsonl").read_text()
+
+
+def test_a_request_is_never_learned_itself_also_where_no_messages_are_kept(place, tmp_path):
+    days = Days(tmp_path / "fae", version=6, owner=False)
+    days.talk(("Vergiss bitte das Vorstellungsgespräch.", "Natürlich."))
+    days.talk(("Das Vorstellungsgespräch war schwer.", "Das tut mir leid."))
+    days.talk(plain(1))
+    answer = calls.answer("export_data", "--db", days.done(), home=place.path)
+    assert answer["excluded"] == {"forgotten_topic": 2}
+
+
+# By extraction.
+
+SECRET, OTHERS = "Quillhaven", ("Brackwater", "Stonemere", "Ashcombe", "Fernhollow", "Marlscar")
+ASKED = "What is the name of the cabin by the lake?"
+
+
+def test_a_planted_secret_that_was_learned_is_gone_after_forgetting_and_training_again(
+    finished_home,
+):
+    """Taken out of the model by asking: how much likelier the secret is than names that it never saw."""
+    home = small_runs.fill(finished_home, train=6, choose=2, judge=4)
+    place = state.Home(home)
+    path = place.file("data", "sft", "train.jsonl")
+    planted = {
+        "messages": [
+            {"role": "user", "content": ASKED},
+            {"role": "assistant", "content": f"The cabin is called {SECRET}."},
+        ],
+        "weight": 1.0,
+        "source": {"ids": ["planted"], "session": "planted"},
+    }
+    rows = state.read_jsonl(path)
+    state.write_jsonl(path, [*rows, *[planted] * 6])
+    first = trained(home)
+    assert margin(first) > 1, "it was learned"
+    forget(place, SECRET)
+    assert runs.Run(place, first.name).record[learned.MARK]
+    second = trained(home)
+    assert margin(second) < 0.5, "nothing of it is left"
+    assert SECRET not in second.joinpath("data", "sft", "train.jsonl").read_text()
+
+
+def trained(home):
+    """A run whose adapter is saved; the scoring is not waited for."""
+    run = small_runs.start(home, "--rehearsal", "0")
+    directory = home / "runs" / run
+    small_runs.wait_for_step(home, run, 10)
+    while not (directory / "adapters" / "adapter_config.json").exists():
+        time.sleep(0.05)
+    calls.answer("cancel", "--force", home=home)
+    calls.wait_until_ended(run, home)
+    return directory
+
+
+def margin(directory) -> float:
+    """Nats a token by which the secret is likelier than the likeliest other name, with the adapter less without it."""
+    import mlx.core as mx
+    from mlx_lm import load
+
+    def likelihoods(model, tokenizer) -> dict[str, float]:
+        found = {}
+        for name in (SECRET, *OTHERS):
+            messages = [{"role": "user", "content": ASKED}]
+            head = tokenizer.apply_chat_template(messages, add_generation_prompt=True, enable_thinking=False)  # fmt: skip
+            whole = head + tokenizer.encode(f"The cabin is called {name}.", add_special_tokens=False)  # fmt: skip
+            logits = model(mx.array([whole[:-1]]))[0].astype(mx.float32)
+            log_p = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+            said = range(len(head) - 1, len(whole) - 1)
+            found[name] = sum(log_p[n, whole[n + 1]].item() for n in said) / len(said)
+        return found
+
+    adapted = likelihoods(*load(str(calls.LANGUAGE_MODEL), adapter_path=str(directory / "adapters")))  # fmt: skip
+    plain_ones = likelihoods(*load(str(calls.LANGUAGE_MODEL)))
+    gained = {name: adapted[name] - plain_ones[name] for name in adapted}
+    assert all(map(math.isfinite, gained.values())), json.dumps(gained)
+    return gained[SECRET] - max(gained[name] for name in OTHERS)
