@@ -83,5 +83,5 @@ def test_the_first_dry_run_of_all_makes_no_state_directory(home):
 
 
 def test_every_script_has_it_but_those_that_only_look():
-    reads = {"check_status", "list_runs", "listen"}
+    reads = {"check_status", "doctor", "list_runs", "listen", "mcp_server"}
     assert {path.stem for path in calls.SCRIPTS.glob("*.py")} - set(SCRIPTS) == reads
