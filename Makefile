@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
+.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -24,8 +24,12 @@ test: $(UV)  ## style and types, then all tests
 	@$(UV) run --quiet tools/lint.py
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
-reliability: $(UV)  ## kills, full disks and two scripts at once, everywhere; 20 minutes or more
-	@$(UV) run --quiet --no-project tests/faults.py --pairs 1000
+fuzz: $(UV)  ## 100,000 bad inputs for every reader together; an hour
+	@FUZZ_INPUTS=100000 $(UV) run --quiet tests/run.py tests/test_bad_input.py -q
+
+reliability: $(UV)  ## faults, several scripts at once, killed workers; an hour; writes docs/reliability.md
+	@$(UV) run --quiet tests/run.py --version >/dev/null
+	@$$($(UV) python find --script tests/run.py) tests/faults.py --together 1000 --workers 20 --write
 
 lint: $(UV)  ## style and types (ruff, pyrefly); WHAT=style or WHAT=types for one of them
 	@$(UV) run --quiet tools/lint.py $(WHAT)

@@ -45,7 +45,7 @@ def main(call: Call) -> Result:
             "uv run scripts/add_correction.py --heard Marian --meant Marion",
         )
     heard = arguments.heard or ""
-    correction = misheard.add(
+    correction = misheard.checked(
         call.home,
         heard,
         arguments.meant,
@@ -62,7 +62,7 @@ def main(call: Call) -> Result:
             data,
             f"Would keep: {in_words(correction)}{remarks_in_words(correction)}.",
         )
-    entries = vocabulary.refresh(call.home)
+    entries = vocabulary.keep(call.home, [correction])
     words = [meant for _, meant in misheard.terms_of(correction.heard, correction.meant)]
     data = {
         "status": "kept",
@@ -92,7 +92,7 @@ def add_file(call: Call, path: Path) -> Result:
             "bad_file", f"{path} cannot be read as text: {error}", "give UTF-8 JSONL"
         ) from error
     rows = [parsed(line) for line in lines if line.strip()]
-    kept, problems = misheard.add_many(
+    kept, problems = misheard.checked_many(
         call.home, rows, call.caller, path.parent, keep=not call.arguments.dry_run
     )
     if rows and not kept:
@@ -101,7 +101,7 @@ def add_file(call: Call, path: Path) -> Result:
             f"none of the {len(rows)} lines of {path} could be kept; the first: {problems[0]['message']}",
             f"correct {path}",
         )
-    entries = [] if call.arguments.dry_run else vocabulary.refresh(call.home)
+    entries = [] if call.arguments.dry_run else vocabulary.keep(call.home, kept)
     recorded = sum(correction.audio is not None for correction in kept)
     data = {
         "status": "planned" if call.arguments.dry_run else "kept",
@@ -117,7 +117,7 @@ def add_file(call: Call, path: Path) -> Result:
 
 
 def parsed(line: str):
-    """A line as JSON, or as the text that it is: add_many says what is wrong with it."""
+    """A line as JSON, or as the text that it is: checked_many says what is wrong with it."""
     try:
         return json.loads(line)
     except ValueError:

@@ -44,8 +44,21 @@ def main(call: Call) -> Result:
             f"{run.id} is still going on ({status}); it can be judged when it has ended",
             "uv run scripts/check_status.py --follow",
         )
+    if call.arguments.dry_run:
+        return planned(call, run)
     measured_again = rescore(call, run) if call.arguments.rescore else None
     return answer(call, run, evaluation.make(run, measured_again))
+
+
+def planned(call: Call, run: runs.Run) -> Result:
+    """What it would say by what is measured already. The look is not counted."""
+    if call.arguments.rescore:
+        text = f"Would measure {run.id} again, against what runs now."
+        return Result({"status": "planned", "run": run.id}, text)
+    found = evaluation.judged(run)
+    said = [found.verdict.replace("_", " "), *plain_words.of_decision(found.decision)]
+    text = f"Would judge {run.id}: {'. '.join(said[:1])}. {' '.join(said[1:])}"
+    return Result({"status": "planned", "run": run.id, "verdict": found.verdict}, text)
 
 
 def rescore(call: Call, run: runs.Run) -> Benchmark:
@@ -118,7 +131,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
 
 
 def build_parser() -> calling.Parser:
-    parser = calling.parser(__doc__)
+    parser = calling.parser(__doc__, dry_run=True)
     parser.add_argument("--run", metavar="ID", help="a run's id, or 'latest' (default)")
     parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
     parser.add_argument("--rescore", action="store_true", help="measure again in a fresh process")

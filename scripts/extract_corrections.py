@@ -117,9 +117,9 @@ def keep_misheard(
     """Add misheard words that are not known yet, and names, to what train_stt learns from."""
     known = {(each.heard, each.meant) for each in misheard.all_corrections(call.home)}
     new = [word for word in dict.fromkeys(found) if (word.heard, word.meant) not in known]
-    kept = [misheard.add(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
+    kept = [misheard.checked(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
     if kept or names:
-        vocabulary.refresh(call.home, names)
+        vocabulary.keep(call.home, kept, names)
     return kept
 
 

@@ -40,13 +40,21 @@ def main(call: Call) -> Result:
     if call.arguments.dry_run:
         proposal = proposed(run)
         return Result({"status": "planned"} | summary(proposal), as_markdown(proposal, ""))
-    cache = call.home.directory("cache", "matplotlib")
+    proposal, code = proposed(run), approval.new_code()
+    # Drawing takes seconds, for which nobody else should have to wait.
+    page = as_html(proposal, code, call.home.directory("cache", "matplotlib"))
     # One step: the code on the page is the one that counts, for what the page shows.
     with changing(call.home) as change:
-        proposal = proposed(run)
-        code = approval.new(change, run)
+        run.refresh()
+        if proposed(run) != proposal:
+            raise Refused(
+                "changed_since",
+                f"{run.id} or what runs now changed while the proposal was written",
+                f"uv run scripts/propose.py --run {run.id}",
+            )
+        approval.keep(change, run, code)
         change.write_text(run.file("proposal.md"), as_markdown(proposal, code))
-        change.write_text(run.file("proposal.html"), as_html(proposal, code, cache))
+        change.write_text(run.file("proposal.html"), page)
         change.write(run.file("proposal.json"), asdict(proposal))
     data = {"status": "proposed"} | summary(proposal)
     data |= {

@@ -48,12 +48,13 @@ def main(call: Call) -> Result:
     return launch.main(call, Training(KIND, prepare, train, score, verify, preview))
 
 
-def prepare(call: Call, settings) -> Preflight:
-    """What must be there before a run begins."""
+def prepare(call: Call, settings, run) -> Preflight:
+    """What must be there before a run begins, or goes on."""
     preflight.fast_settings(settings["fast"])
-    data = provenance.check(call.home, KIND.name, EXPORT, keep=not call.arguments.dry_run)
+    data = provenance.check(call.home, KIND.name, EXPORT, not call.arguments.dry_run, run)
     if data.rows["train"] < settings["batch_size"]:
-        data = data.noting(*provenance.batch_note(provenance.answers(call.home), settings))
+        answers = provenance.answers(provenance.rows_of(run) if run else call.home.file("data"))
+        data = data.noting(*provenance.batch_note(answers, settings))
     model = preflight.find_model(call, settings["model"], KIND.script)
     return Preflight(settings, data, model, prompts=preflight.prompts_version(call.home, settings))
 

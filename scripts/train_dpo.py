@@ -48,14 +48,14 @@ def main(call: Call) -> Result:
     return launch.main(call, Training(KIND, prepare, train, score, verify, preview))
 
 
-def prepare(call: Call, settings) -> Preflight:
-    """What must be there before a run begins."""
+def prepare(call: Call, settings, run) -> Preflight:
+    """What must be there before a run begins, or goes on."""
     # Corrections are parts of conversations, and conversations are what shows that nothing is forgotten.
     consent.require(call.home, "conversations")
     preflight.fast_settings(settings["fast"])
     settings = preference_preflight.completed(settings)
     Objective.of(settings)
-    data = preference_preflight.check(call.home, keep=not call.arguments.dry_run)
+    data = preference_preflight.check(call.home, not call.arguments.dry_run, run)
     data = data.noting(*provenance.batch_note(data.rows["train"], settings))
     model = preflight.find_model(call, settings["model"], KIND.script)
     return preference_preflight.with_start(call.home, Preflight(settings, data, model))

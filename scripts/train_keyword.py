@@ -32,7 +32,7 @@ minutes of stream to choose the operating thresholds on):
 Exit status: 0 done, 2 a folder is not a class, 3 no consent (audio) or too soon, 4 a class has no samples, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, launch, results
+from fae_training import calling, launch, provenance, results
 from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
 from fae_training.classifiers import preflight
@@ -47,9 +47,11 @@ def main(call: Call) -> Result:
     return launch.main(call, Training(KIND, prepare, train, score, verify))
 
 
-def prepare(call: Call, settings) -> Preflight:
-    """What must be there before a run begins."""
-    return Preflight(settings, preflight.check(call.home, settings, KIND.name))
+def prepare(call: Call, settings, run) -> Preflight:
+    """What must be there before a run begins, or goes on."""
+    return Preflight(
+        settings, preflight.check(call.home, settings, KIND.name, provenance.files_of(run))
+    )
 
 
 def train(run, session) -> results.Trained:

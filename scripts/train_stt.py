@@ -50,11 +50,11 @@ def main(call: Call) -> Result:
     return launch.main(call, Training(KIND, prepare, train, score, verify))
 
 
-def prepare(call: Call, settings) -> Preflight:
-    """What must be there before a run begins."""
-    return Preflight(
-        settings, preflight.check(call.home), preflight.find_model(call, settings["model"])
-    )
+def prepare(call: Call, settings, run) -> Preflight:
+    """What must be there before a run begins, or goes on."""
+    own = run is not None and provenance.has_own_rows(run)
+    data = preflight.check_own(run) if own else preflight.check(call.home)
+    return Preflight(settings, data, preflight.find_model(call, settings["model"]))
 
 
 def train(run, session) -> results.Trained:
@@ -73,14 +73,16 @@ def train(run, session) -> results.Trained:
     # Setup
     settings = run.settings
     with session.stage("speaking the words"):
-        data = training_clips.build(
-            run.home,
-            settings["clips_per_term"],
-            settings["seed"],
-            find_synthesiser(),
-            session.log,
-        )
-        provenance.take_rows(run, ("stt",))
+        if not provenance.has_own_rows(run):  # else it goes on with what it began with
+            training_clips.build(
+                run.home,
+                settings["clips_per_term"],
+                settings["seed"],
+                find_synthesiser(),
+                session.log,
+            )
+            provenance.take_rows(run, ("stt",))
+        data = material.read_made(provenance.rows_of(run))
         session.check()
     with session.stage("loading"):
         wrapper = mlx_tune_repairs.load_model(

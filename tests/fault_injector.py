@@ -1,4 +1,5 @@
-"""Faults at the n-th change that this process makes in a directory: it is killed there, or the disk is full.
+"""Faults at the n-th change that this process makes in a directory: it is killed or ended there, or the disk is full,
+or a flush fails.
 
 Changes are what a power cut or a full disk can come between: making a directory or a file, a write, a flush to disk,
 a rename, a removal, cutting a file. What the code under test does otherwise is its own.
@@ -10,11 +11,12 @@ import io
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KILL, FULL = "kill", "full"
+KILL, TERMINATE, FULL, UNFLUSHED = "kill", "terminate", "full", "unflushed"
 _FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # What needs no room on a disk succeeds on a full one too.
 _NEEDS_ROOM = ("mkdir", "open", "write", "fsync", "replace")
@@ -22,13 +24,13 @@ _NEEDS_ROOM = ("mkdir", "open", "write", "fsync", "replace")
 
 @dataclass
 class Injector:
-    """at: which change of the process, from 1; 0 injects nothing and only counts. `happened` says what was hit."""
+    """at: which change of the process, from 1; 0 injects nothing and only counts. `counted` has how many of each sort it met."""
 
     under: Path
     at: int
     kind: str
     count: int = 0
-    happened: list[str] = field(default_factory=list)
+    counted: Counter = field(default_factory=Counter)
     tell: Callable[[str], None] = lambda text: None
 
     def install(self) -> None:
@@ -42,7 +44,10 @@ class Injector:
         """Whether the fault is to happen at this change."""
         if not path.startswith(str(self.under)):
             return False
+        if self.kind == UNFLUSHED and what != "fsync":
+            return False
         self.count += 1
+        self.counted.update((what, "all"))
         if self.count != self.at:
             return False
         self.tell(f"{what} {os.path.relpath(path, self.under)}")
@@ -51,6 +56,10 @@ class Injector:
     def strike(self, what: str) -> None:
         if self.kind == KILL:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.kind == TERMINATE:  # which a script may answer in its own way
+            return os.kill(os.getpid(), signal.SIGTERM)
+        if self.kind == UNFLUSHED:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
         # From now on the disk stays full, as real ones do, until the process ends.
         self.at = self.count + 1
         if what in _NEEDS_ROOM:

@@ -1,137 +1,59 @@
-"""Kills, full disks and two at once, all over the scripts that change the state; then everything must be old or new.
+"""Kills, full disks, failing flushes and several at once, all over what changes the state; then all must be old or new.
 
-    python tests/faults.py                       every change of every script, killed and with a full disk
+    python tests/faults.py                       every change of every script, with every kind of fault
     python tests/faults.py --rounds 40 --seed 7  so many of them
-    python tests/faults.py --pairs 100           so many rounds of two scripts at once
+    python tests/faults.py --together 100        so many rounds of two and three scripts at once
+    python tests/faults.py --workers 10          so many trainings that are killed and resumed to the same bytes
+    python tests/faults.py --write               keep the figures in docs/reliability.md
 
 After each fault: every file is whole; history.jsonl, active.json, approval.json, consent.json and what the caller was
 told agree with each other; the next command works. The scripts run as processes of their own, forked from this one,
-which has imported what they need. Exit status: 1 when something was found.
+which has imported what they need; the workers that are killed are real ones. Exit status: 1 when something was found.
 """
 
 import argparse
-import hashlib
+import importlib
 import json
 import os
+import platform
 import random
 import re
 import runpy
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-for directory in ("tests", "lib"):
+for directory in ("tests", "samples", "lib"):
     sys.path.insert(0, str(ROOT / directory))
 
 import fault_injector  # noqa: E402
+import fault_workers  # noqa: E402
 import prepared  # noqa: E402
-from fae_training import (  # noqa: E402
-    approval,
-    consent,
-    deployment,
-    runs,
-    state,
-    transactions,
-)
-from fae_training.conversations import forgetting, purge  # noqa: E402
+from fae_training import runs, state  # noqa: E402
+from fae_training.conversations import purge  # noqa: E402
+from fault_scenarios import SCENARIOS, SECRET, active, deployed_count, inconsistent, settled  # noqa: E402
 
 # Refusals that say that the change counts all the same.
 COUNTS = ("unfinished_change", "not_confirmed", "unfinished_forgetting")
-SECRET = "the clinic in Bergen"
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A script on a prepared home. `changed` says whether what it is for has happened."""
-
-    script: str
-    prepare: Callable[[state.Home], list[str]]
-    changed: Callable[[state.Home], bool]
-    name: str = ""
-    # What a repeated call may be refused with when the first one was killed after its work.
-    done_already: tuple[str, ...] = ()
-
-
-def active(place: state.Home) -> str | None:
-    entry = deployment.current(place, "language")
-    return entry and entry.run
-
-
-def _finished(place: state.Home) -> list[str]:
-    prepared.finished(place)
-    return []
-
-
-def _judged(place: state.Home) -> list[str]:
-    prepared.judged(place)
-    return []
-
-
-def _proposed(place: state.Home) -> list[str]:
-    prepared.deployed(place, 1)
-    run = prepared.judged(place, 2)
-    run.update(status="completed")
-    with transactions.changing(place) as change:
-        code = approval.new(change, run)
-        change.write_text(run.file("proposal.md"), f"**{code}**\n")
-    return ["--code", code]
-
-
-def _two_deployed(place: state.Home) -> list[str]:
-    prepared.deployed(place, 1)
-    prepared.deployed(place, 2)
-    return []
-
-
-def _learned(place: state.Home) -> list[str]:
-    run = prepared.deployed(place, 1)
-    prepared.learned(place, run, f"I was at {SECRET} again", "What is the weather?")
-    consent.change(place, [], ["conversations"])
-    return ["--forget", SECRET]
-
-
-def _deployments(place: state.Home) -> int:
-    return len(deployment.deployments(place).get("language", []))
-
-
-SCENARIOS = {
-    "allow": Scenario(
-        "setup",
-        lambda place: ["--consent", "corrections", "audio"],
-        lambda place: consent.granted(place, "audio"),
-    ),
-    "revoke": Scenario(
-        "setup",
-        lambda place: ["--revoke", "conversations"],
-        lambda place: not consent.granted(place, "conversations"),
-    ),
-    "evaluate": Scenario(
-        "evaluate",
-        _finished,
-        lambda place: runs.find(place).file("evaluation.json").exists(),
-    ),
-    "propose": Scenario(
-        "propose",
-        _judged,
-        lambda place: runs.find(place).file("proposal.json").exists(),
-    ),
-    "deploy": Scenario(
-        "deploy",
-        _proposed,
-        lambda place: _deployments(place) == 2,
-        done_already=("code_used",),
-    ),
-    "rollback": Scenario("rollback", _two_deployed, lambda place: _deployments(place) < 2),
-    "forget": Scenario(
-        "export_data",
-        _learned,
-        lambda place: SECRET in forgetting.load(place).topics,
-    ),
-}
+PAGE = ROOT / "docs" / "reliability.md"
+KINDS = (
+    fault_injector.KILL,
+    fault_injector.TERMINATE,
+    fault_injector.FULL,
+    fault_injector.UNFLUSHED,
+)
+# What the scripts import is imported once, before they are forked.
+IMPORTED = (
+    "app_results", "charts", "dialog", "installation", "plain_words", "proposal_page", "standing",
+    "conversations.export", "conversations.report", "corrections.preference_pairs", "corrections.spoken",
+    "speech.vocabulary",
+)  # fmt: skip
 
 
 @dataclass
@@ -158,6 +80,7 @@ def start(scripts: Path, script: str, home: Path, arguments: list[str], told: Pa
         return child
     os.setsid()
     os.environ["FAE_TRAINING_HOME"] = str(home)
+    os.environ["FAE_APP_DIR"] = str(home.with_name("no-fae-here"))
     sys.argv = [str(scripts / f"{script}.py"), *arguments, "--json"]
     for stream, name in ((1, told), (2, told.with_suffix(".err"))):
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -177,7 +100,7 @@ def start(scripts: Path, script: str, home: Path, arguments: list[str], told: Pa
         sys.stdout.flush()
         sys.stderr.flush()
         if injector and not injector.at:
-            told.with_suffix(".count").write_text(str(injector.count))
+            told.with_suffix(".count").write_text(json.dumps(injector.counted))
         os._exit(status)
 
 
@@ -196,91 +119,42 @@ def await_end(child: int, told: Path) -> Told:
     return found
 
 
-def inconsistent(place: state.Home) -> list[str]:
-    """What does not agree in a state directory, read without the code that wrote it."""
-    found = []
-    for path in sorted(place.path.rglob("*")):
-        if path.is_dir() or transactions.STAGED in path.parts:
-            continue
-        if path.name.startswith("."):
-            if path.name not in (".lock", ".app.lock"):
-                found.append(f"{path.name} was left behind")
-        elif path.stat().st_mode & 0o077:
-            found.append(f"{path} is readable by others")
-        elif path.suffix == ".json":
-            try:
-                json.loads(path.read_bytes())
-            except ValueError:
-                found.append(f"{path} is torn")
-        elif path.suffix == ".jsonl":
-            for line in path.read_bytes().split(b"\n")[:-1]:
-                try:
-                    json.loads(line)
-                except ValueError:
-                    found.append(f"{path} is torn")
-    stack, ever = [], set()
-    history = place.file("history.jsonl")
-    for line in map(json.loads, history.read_text().splitlines()) if history.exists() else ():
-        if line["action"] == "deploy":
-            if stack and stack[-1] == line["run"]:
-                found.append(f"{line['run']} was deployed twice")
-            stack.append(line["run"])
-            ever.add(line["run"])
-        elif line["action"] == "rollback":
-            stack.pop()
-    active_file = place.file("active.json")
-    said = json.loads(active_file.read_text()) if active_file.exists() else {}
-    if [entry["run"] for name, entry in said.items() if name != "schema"] != stack[-1:]:
-        found.append(f"active.json says {said}, history.jsonl {stack}")
-    for approved in place.path.glob("runs/*/approval.json"):
-        kept, run = json.loads(approved.read_text()), approved.parent.name
-        if bool(kept["used_at"]) != (run in ever):
-            found.append(f"the code of {run} is used: {kept['used_at']}, deployed: {run in ever}")
-        code = re.findall(
-            r"\*\*([A-Z2-9]{3}-[A-Z2-9]{3})\*\*", approved.with_name("proposal.md").read_text()
-        )
-        expected = f"{code[0].replace('-', '')} {kept['fingerprint']}".encode()
-        if (
-            hashlib.scrypt(expected, salt=kept["salt"].encode(), n=2**10, r=8, p=1).hex()
-            != kept["hash"]
-        ):
-            found.append(f"the code in the proposal of {run} does not count")
-    for judged in place.path.glob("runs/*/evaluation.json"):
-        looked = place.file("looks.jsonl").read_text() if place.file("looks.jsonl").exists() else ""
-        if json.loads(judged.read_text())["fingerprint"] not in looked:
-            found.append(f"the look at {judged.parent.name} was not counted")
-    return found
-
-
-def settled(place: state.Home) -> list[str]:
-    """The same after the next reader, which completes what was interrupted."""
-    transactions.recover(place)
-    deployment.deployments(place)
-    return [text for text in inconsistent(place) if not text.endswith("was left behind")]
-
-
 def fault(
-    name: str, template: Path, arguments: list[str], scripts: Path, at: int, kind: str
-) -> tuple[list[str], Told, int]:
-    """One round: (what was found, how the call ended, how many changes it made)."""
+    name: str,
+    template: Path,
+    arguments: list[str],
+    scripts: Path,
+    at: int,
+    kind: str,
+    killed_before: int | None = None,
+) -> tuple[list[str], Told, dict]:
+    """One round: (what was found, how the call ended, how many changes it made, in `all` and of each sort). With `at` 0 only the last is asked for.
+
+    killed_before: the call was made once before, and killed at that change.
+    """
     scenario = SCENARIOS[name]
     with tempfile.TemporaryDirectory() as work:
         home, told = shutil.copytree(template, Path(work) / "home"), Path(work) / "told"
         place = state.Home(home)
+        if killed_before:
+            first = fault_injector.Injector(home.resolve(), killed_before, fault_injector.KILL)
+            await_end(start(scripts, scenario.script, home, arguments, told, first), told)
+        done_before = killed_before and settled(place) == [] and scenario.changed(place)
         injector = fault_injector.Injector(home.resolve(), at, kind)
-        injector.tell = lambda text: told.with_suffix(".where").write_text(text)
         # tell() writes outside of the home, so it is not counted.
+        injector.tell = lambda text: told.with_suffix(".where").write_text(text)
         ended = await_end(start(scripts, scenario.script, home, arguments, told, injector), told)
         count = told.with_suffix(".count")
         if not at:
-            return [], ended, int(count.read_text()) if count.exists() else 0
+            return [], ended, json.loads(count.read_text()) if count.exists() else {}
         found = settled(place)
         changed = scenario.changed(place)
         if ended.code in ("unexpected", "no_answer"):
             found.append(f"was told: {ended.answer['error']['message']}")
-        elif not ended.killed:
+        elif not ended.killed and ended.code != "stopped" and not done_before:
             succeeded = ended.answer["status"] != "error" or ended.code in COUNTS
-            if changed != succeeded:
+            # Misheard words are kept in a step before that of the pairs.
+            if changed != succeeded and name != "extract":
                 found.append(f"was told {ended.code or ended.answer['status']}, changed: {changed}")
         again = await_end(start(scripts, scenario.script, home, arguments, told), told)
         if again.code and not (changed and again.code in scenario.done_already):
@@ -297,11 +171,11 @@ def fault(
         look = await_end(start(scripts, "check_status", home, [], told), told)
         if look.code or (look.answer.get("active") or {}).get("language") != active(place):
             found.append(f"check_status says {look.answer}")
-    return found, ended, 0
+    return found, ended, {}
 
 
-# Two at once, and what must hold afterwards of (home before, home after, what both were told).
-PAIRS = (
+# Two and three at once, in the home of the first.
+TOGETHER = (
     ("allow", "revoke"),
     ("deploy", "deploy"),
     ("deploy", "rollback"),
@@ -309,19 +183,26 @@ PAIRS = (
     ("evaluate", "evaluate"),
     ("propose", "propose"),
     ("propose", "evaluate"),
+    ("correct", "correct"),
+    ("deploy", "deploy", "rollback"),
+    ("deploy", "deploy", "deploy"),
+    ("allow", "revoke", "allow"),
+    ("reject", "deploy", "rollback"),
 )
 
 
-def pair(names: tuple[str, str], templates: dict, scripts: Path) -> list[str]:
-    """Two scripts at the same moment in the home of the first."""
+def at_once(names: tuple[str, ...], templates: dict, scripts: Path) -> list[str]:
+    """Several scripts at the same moment."""
     template, _ = templates[names[0]]
     with tempfile.TemporaryDirectory() as work:
         home = shutil.copytree(template, Path(work) / "home")
         place = state.Home(home)
-        before = _deployments(place)
-        told = [Path(work) / f"told{n}" for n in range(2)]
+        before = deployed_count(place)
+        told = [Path(work) / f"told{n}" for n in range(len(names))]
+        # A code is of the home that it was made for.
+        own = {name: templates[names[0]][1] for name in ("deploy",) if names[0] == name}
         children = [
-            start(scripts, SCENARIOS[name].script, home, templates[name][1], where)
+            start(scripts, SCENARIOS[name].script, home, own.get(name) or templates[name][1], where)
             for name, where in zip(names, told, strict=True)
         ]
         ended = [await_end(child, where) for child, where in zip(children, told, strict=True)]
@@ -330,16 +211,23 @@ def pair(names: tuple[str, str], templates: dict, scripts: Path) -> list[str]:
         found += [
             f"was told {one.answer}" for one in ended if one.code in ("unexpected", "no_answer")
         ]
-        if names == ("deploy", "deploy") and done.count("deployed") != 1:
-            found.append(f"the same code twice at once: {[one.answer for one in ended]}")
+        # After a rollback the comparison that the person approved is with another model.
+        least = 0 if "rollback" in names else 1
+        if names.count("deploy") > 1 and not least <= done.count("deployed") <= 1:
+            found.append(f"the same code several times at once: {[one.answer for one in ended]}")
         change = done.count("deployed") - done.count("rolled_back")
-        if _deployments(place) - before != change:
-            found.append(f"told {done}, but {before} deployments became {_deployments(place)}")
+        if deployed_count(place) - before != change:
+            found.append(f"told {done}, but {before} deployments became {deployed_count(place)}")
         for name, one in zip(names, ended, strict=True):
             if name in ("allow", "revoke") and not (
                 SCENARIOS[name].changed(place) and not one.code
             ):
                 found.append(f"{name} was lost")
+        if (
+            names[0] == "correct"
+            and len(state.read_jsonl(place.file("stt", "corrections.jsonl"))) != 3
+        ):
+            found.append("a correction was lost")
     return found
 
 
@@ -348,51 +236,120 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--rounds", type=int, metavar="N", help="faults (default: all)")
-    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="rounds of two at once")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--together", type=int, default=0, metavar="N", help="rounds of several at once"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=0, metavar="N", help="trainings killed and resumed"
+    )
+    parser.add_argument("--seed", type=int, default=20261126)
     parser.add_argument("--only", choices=SCENARIOS, action="append")
+    parser.add_argument("--write", action="store_true", help="the figures into docs/reliability.md")
     given = parser.parse_args()
     os.environ.pop("UV", None)  # our scripts start each other by this interpreter
     os.environ["PYTHONPATH"] = str(ROOT / "lib")
-    wanted = given.only or list(SCENARIOS)
-    failures = 0
-    with tempfile.TemporaryDirectory() as work:
-        scripts = prepared.scripts_beside(Path(work))
-        templates = {}
+    began, figures, failures = time.monotonic(), [], 0
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as work:
+        # Copies of homes and what the scripts write lie in memory where the system has such a place.
+        tempfile.tempdir = work
+        os.environ.setdefault("MPLCONFIGDIR", str(Path(work) / "matplotlib"))
+        for name in IMPORTED:
+            importlib.import_module(f"fae_training.{name}")
+        scripts, templates, chooser = (
+            prepared.scripts_beside(Path(work)),
+            {},
+            random.Random(given.seed),
+        )
         for name, scenario in SCENARIOS.items():
-            home = Path(work) / name
+            home = Path(work) / name / "home"
             templates[name] = home, scenario.prepare(prepared.allowed(home))
-        rounds = []
-        for name in wanted:
-            _, ended, count = fault(name, *templates[name], scripts, 0, fault_injector.KILL)
-            if ended.status or not count:
-                print(f"{name} fails without a fault: {ended}")
-                return 1
-            rounds += [
-                (name, at, kind)
-                for at in range(1, count + 1)
-                for kind in (fault_injector.KILL, fault_injector.FULL)
-            ]
+        rounds = (
+            []
+            if given.rounds == 0
+            else every_fault(given.only or list(SCENARIOS), templates, scripts, chooser)
+        )
         every = len(rounds)
         if given.rounds is not None:
-            rounds = random.Random(given.seed).sample(rounds, min(given.rounds, every))
-        struck = 0
-        for name, at, kind in rounds:
-            found, ended, _ = fault(name, *templates[name], scripts, at, kind)
-            struck += bool(ended.where)
+            rounds = chooser.sample(rounds, min(given.rounds, every))
+        struck, wrong = Counter(), 0
+        for name, at, kind, before in rounds:
+            found, ended, _ = fault(name, *templates[name], scripts, at, kind, before)
+            struck[kind] += bool(ended.where)
+            if struck.total() % 100 == 0:
+                print(f"{struck.total()} faults so far", file=sys.stderr, flush=True)
             if found:
-                failures += 1
-                print(f"{name}, {kind} at change {at} ({ended.where}):", *found, sep="\n  ")
-        for number in range(given.pairs):
-            names = PAIRS[number % len(PAIRS)]
-            if found := pair(names, templates, scripts):
-                failures += 1
-                print(f"{' and '.join(names)} at once:", *found, sep="\n  ")
-    print(
-        f"{len(rounds)} of {every} faults ({struck} struck), {given.pairs} rounds of two at once, "
-        f"seed {given.seed}: {failures} with something wrong"
-    )
+                wrong += 1
+                print(
+                    f"{name}, {kind} at change {at} ({ended.where}), killed before: {before}:",
+                    *found,
+                    sep="\n  ",
+                    flush=True,
+                )
+        failures += wrong
+        if rounds:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(struck.items()))
+            figures.append(
+                f"{len(rounds)} of {every} faults ({struck.total()} struck: {kinds}), {wrong} with something wrong"
+            )
+        by_size, wrong = Counter(), 0
+        for number in range(given.together):
+            names = TOGETHER[number % len(TOGETHER)]
+            by_size[len(names)] += 1
+            if found := at_once(names, templates, scripts):
+                wrong += 1
+                print(f"{' and '.join(names)} at once:", *found, sep="\n  ", flush=True)
+        failures += wrong
+        if given.together:
+            figures.append(
+                f"{by_size[2]} rounds of two and {by_size[3]} of three scripts at once, {wrong} with something wrong"
+            )
+        if given.workers:
+            found = fault_workers.trainings(Path(work), given.workers, chooser)
+            failures += len(found.wrong)
+            print(*found.wrong, sep="\n", end="")
+            figures.append(
+                f"{found.count} trainings killed ({found.kinds}) and resumed, {len(found.wrong)} with something wrong"
+            )
+    took = (time.monotonic() - began) / 60
+    used = sum(os.times()[:4]) / 60
+    print(*figures, f"seed {given.seed}", sep="\n")
+    if given.write:
+        write(figures, given.seed, f"{took:.0f} minutes, {used:.0f} of them CPU")
     return min(failures, 1)
+
+
+def every_fault(
+    names: list[str], templates: dict, scripts: Path, chooser: random.Random
+) -> list[tuple[str, int, str, int | None]]:
+    """The arguments of `fault`, all there are: each fault at a fresh call, and at a call that was killed once before.
+
+    Raises RuntimeError for a script that fails without any.
+    """
+    found = []
+    for name in names:
+        _, ended, counted = fault(name, *templates[name], scripts, 0, fault_injector.KILL)
+        if ended.status or not counted:
+            raise RuntimeError(f"{name} fails without a fault: {ended}")
+        for kind in KINDS:
+            most = counted["fsync" if kind == fault_injector.UNFLUSHED else "all"]
+            for at in range(1, most + 1):
+                found += [
+                    (name, at, kind, None),
+                    (name, at, kind, chooser.randint(1, counted["all"])),
+                ]
+    return found
+
+
+def write(figures: list[str], seed: int, took: str) -> None:
+    """Put the figures into the page, in the place of those before."""
+    system = f"{platform.system()}, {os.cpu_count()} cores, {date.today().isoformat()}"
+    lines = "\n".join(f"- {figure}" for figure in figures)
+    text = f"\\1{lines}\n- seed {seed}; {took} ({system})\n\\2"
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(
+        re.sub(r"(?s)(<!-- figures -->\n).*?(<!-- end -->)", text, page), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 import calls
 from fae_training import consent, deployment, evaluation, runs, state
 from fae_training.benchmark import Benchmark, Measure
+from fae_training.speech import misheard, vocabulary
 from fae_training.transactions import changing
 
 # In the place of train.py: its worker says that what is saved loads and works.
@@ -71,6 +72,13 @@ def deployed(place: state.Home, seed: int = 0) -> runs.Run:
         deployment.deploy(change, run, evaluation.mark(run))
     deployment.keep_verified(place, deployment.current(place, "language"))
     return run
+
+
+def corrected(home: state.Home, heard: str, meant: str, *given, **named) -> misheard.Correction:
+    """A correction that is kept, as add_correction.py does it."""
+    correction = misheard.checked(home, heard, meant, *given, **named)
+    vocabulary.keep(home, [correction])
+    return correction
 
 
 def learned(place: state.Home, run: runs.Run, *said: str) -> None:

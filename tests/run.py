@@ -1,6 +1,7 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
 # dependencies = [
+#   "hypothesis>=6",
 #   "jiwer>=4",
 #   "librosa>=0.11",
 #   "livekit-wakeword>=0.3",

@@ -10,6 +10,7 @@ import numpy
 import pytest
 import soundfile
 
+import prepared
 from fae_training import consent
 from fae_training.errors import BadRequest, Failed, Missing, Refused
 from fae_training.speech import clips, material, misheard, training_clips, vocabulary
@@ -115,7 +116,7 @@ def test_a_clip_is_refused_without_the_consent_for_audio(home, tmp_path):
 
 def test_nothing_is_kept_without_the_consent_for_corrections(tmp_path):
     with pytest.raises(Refused, match="corrections"):
-        misheard.add(Home(tmp_path / "other"), "a", "b")
+        prepared.corrected(Home(tmp_path / "other"), "a", "b")
 
 
 def test_a_dry_run_changes_nothing(home):
@@ -127,7 +128,7 @@ def test_a_dry_run_changes_nothing(home):
 @pytest.mark.parametrize(("rate", "channels"), [(44100, 2), (8000, 1), (48000, 1)])
 def test_a_clip_of_any_rate_and_channels_becomes_16_khz_mono(home, tmp_path, rate, channels):
     path = tone(tmp_path / "clip.flac", 1.0, rate, channels)
-    correction = misheard.add(home, "a", "b", path)
+    correction = prepared.corrected(home, "a", "b", path)
     kept = soundfile.info(home.file(correction.audio))
     assert (kept.samplerate, kept.channels, kept.subtype) == (16000, 1, "PCM_16")
     assert abs(kept.frames - 16000) <= 2
@@ -149,7 +150,7 @@ def test_a_clip_of_any_rate_and_channels_becomes_16_khz_mono(home, tmp_path, rat
 def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, level, code):
     path = tone(tmp_path / "clip.wav", seconds, level=level)
     with pytest.raises(BadRequest) as caught:
-        misheard.add(home, "a", "b", path)
+        prepared.corrected(home, "a", "b", path)
     assert caught.value.code == code
     assert misheard.all_corrections(home) == [] and not home.file("stt", "clips").exists()
 
@@ -157,36 +158,36 @@ def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, 
 def test_a_long_clip_is_kept_where_only_its_silent_ends_make_it_long(home, tmp_path):
     speech, _ = soundfile.read(tone(tmp_path / "speech.wav", 2.0))
     soundfile.write(tmp_path / "long.wav", numpy.pad(speech, (20 * 16000, 20 * 16000)), 16000)
-    correction = misheard.add(home, "a", "b", tmp_path / "long.wav")
+    correction = prepared.corrected(home, "a", "b", tmp_path / "long.wav")
     assert correction.seconds == pytest.approx(2.1, abs=0.05)
 
 
 def test_a_distorted_clip_is_kept_and_named(home, tmp_path):
-    correction = misheard.add(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
+    correction = prepared.corrected(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
     assert correction.remarks == ("clipped",)
 
 
 def test_a_missing_and_a_truncated_clip_are_told_apart(home, tmp_path):
     with pytest.raises(Missing, match=r"no file .*gone\.wav"):
-        misheard.add(home, "a", "b", tmp_path / "gone.wav")
+        prepared.corrected(home, "a", "b", tmp_path / "gone.wav")
     whole = tone(tmp_path / "whole.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(whole[:30])
     with pytest.raises(BadRequest, match="cannot be read as audio") as caught:
-        misheard.add(home, "a", "b", tmp_path / "cut.flac")
+        prepared.corrected(home, "a", "b", tmp_path / "cut.flac")
     assert caught.value.code == "not_audio"
 
 
 def test_the_same_recording_is_stored_once_and_the_same_correction_counted(home, tmp_path):
     path = tone(tmp_path / "a.wav")
     for _ in range(100):
-        misheard.add(home, "Marian", "Marion", path)
+        prepared.corrected(home, "Marian", "Marion", path)
     assert len(list(home.file("stt", "clips").iterdir())) == 1
-    assert vocabulary.refresh(home) == [Term("Marion", ("Marian",), 100)]
+    assert vocabulary.keep(home, []) == [Term("Marion", ("Marian",), 100)]
 
 
 def test_a_recording_that_was_heard_rightly_is_kept_though_nothing_is_corrected(home, tmp_path):
-    misheard.add(home, "Good night.", "Good night.", tone(tmp_path / "a.wav"))
-    assert vocabulary.refresh(home) == []
+    prepared.corrected(home, "Good night.", "Good night.", tone(tmp_path / "a.wav"))
+    assert vocabulary.keep(home, []) == []
 
 
 def test_text_in_another_script_is_kept_for_the_vocabulary_and_said_so(home):
@@ -197,7 +198,7 @@ def test_text_in_another_script_is_kept_for_the_vocabulary_and_said_so(home):
 
 def test_far_too_much_text_is_refused(home):
     with pytest.raises(BadRequest, match="at most 300"):
-        misheard.add(home, "a", "word " * 100)
+        prepared.corrected(home, "a", "word " * 100)
 
 
 @pytest.mark.parametrize(
@@ -227,9 +228,9 @@ def test_replacing_touches_whole_words_only():
 
 
 def test_known_names_stay_in_the_vocabulary_when_corrections_come(home):
-    vocabulary.refresh(home, ["Niamh"])
-    misheard.add(home, "Marian", "Marion")
-    assert [entry.term for entry in vocabulary.refresh(home)] == ["Marion", "Niamh"]
+    vocabulary.keep(home, [], ["Niamh"])
+    prepared.corrected(home, "Marian", "Marion")
+    assert [entry.term for entry in vocabulary.keep(home, [])] == ["Marion", "Niamh"]
 
 
 def test_what_is_wrong_with_samples_is_named():
@@ -320,7 +321,7 @@ def test_a_difference_in_capitals_counts_and_is_said(home):
 def test_a_name_reaches_the_training_rows_as_it_is_written(home, tmp_path, name):
     for number in range(3):
         clip = tone(tmp_path / f"{number}.wav", seconds=1 + number / 10)
-        misheard.add(home, "Call Marian.", f"Call {name}.", clip)
+        prepared.corrected(home, "Call Marian.", f"Call {name}.", clip)
     training_clips.build(home, 2, 0, None, lambda text: None)
     rows = read_jsonl(home.file("data/stt/train.jsonl")) + read_jsonl(
         home.file("data/stt/valid.jsonl")
@@ -332,7 +333,7 @@ def test_a_name_reaches_the_training_rows_as_it_is_written(home, tmp_path, name)
 
 def test_a_name_is_spoken_as_it_is_written(home):
     """What is given to the synthesiser, without one."""
-    misheard.add(home, "a tea and tea", "AT&T")
+    prepared.corrected(home, "a tea and tea", "AT&T")
     found = material.collect(home)
     lines = training_clips._lines(found, [], [], 4, 0)
     taught = [line for line in lines if line.example.terms == ("AT&T",)]

@@ -71,7 +71,7 @@ def numbers(run, part):
     return [row["number"] for row in rows if part in ("train", row.get("part"))]
 
 
-def prepare(call, settings):
+def prepare(call, settings, run):
     rows = read_jsonl(call.home.file("data", "tts", "train.jsonl"))
     return Preflight(settings, Data(str(len(rows)), f"{len(rows)} numbers", {"train": len(rows)}))
 

@@ -17,11 +17,12 @@ import pytest
 
 import calls
 import installed_fae
+import prepared
 import swift_reader
 from calls import LANGUAGE_MODEL
 from fae_training import app_results, app_words, consent, deployment, fae_versions, runs, state
 from fae_training.errors import Failed
-from fae_training.speech import misheard, vocabulary
+from fae_training.speech import vocabulary
 from fae_training.transactions import changing
 
 
@@ -421,8 +422,8 @@ def heard(home) -> state.Home:
     place = state.Home(home)
     consent.change(place, ["corrections"], [])
     for wrong, right in (("Marian", "Marion"), ("see van", "Siobhan")):
-        misheard.add(place, wrong, right)
-    vocabulary.refresh(place)
+        prepared.corrected(place, wrong, right)
+    vocabulary.keep(place, [])
     return place
 
 

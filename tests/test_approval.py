@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import runpy
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 
 import calls
 import prepared
-from fae_training import approval, deployment, dialog, evaluation, state
+from fae_training import approval, calling, deployment, dialog, evaluation, state
 from fae_training.errors import Failed, Refused
 from fae_training.transactions import changing
 
@@ -22,7 +23,9 @@ def place(home) -> state.Home:
 
 def propose(run) -> str:
     with changing(run.home) as change:
-        return approval.new(change, run)
+        code = approval.new_code()
+        approval.keep(change, run, code)
+    return code
 
 
 def spend(run, code) -> str | None:
@@ -107,6 +110,58 @@ def test_what_is_kept_of_a_code_does_not_give_it_away(place):
     state.write_json(other.file("approval.json"), json.loads(kept))
     assert spend(other, code) == "changed_since", "the code of one run is none of another"
     assert len({propose(run) for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "AB2-XQ9", "ab2xq9", "a b 2 x q 9", "A, B, 2 - X, Q, 9.", "alpha bravo two x-ray quebec nine",
+        "Alfa Bravo 2 dash Xray Quebec 9", " ab2 - xq9 ",
+    ],
+)  # fmt: skip
+def test_a_code_counts_however_it_is_written_or_spelled(said):
+    assert approval.plain(said) == "AB2XQ9"
+
+
+def test_a_code_that_is_a_word_of_the_spelling_alphabet_is_that_code():
+    assert approval.plain("que-bec") == approval.plain("Quebec") == "QUEBEC"
+    letters = approval.CODE_LETTERS
+    assert set(approval.SPELLED.values()) == set(letters), "each of them can be said"
+
+
+def by_dialog(place, monkeypatch, tmp_path, prints: str):
+    """deploy.py as Fae calls it on a Mac; a stand-in for osascript prints what was recorded of it."""
+    scripts = prepared.scripts_beside(tmp_path)
+    standin = tmp_path / "osascript"
+    standin.write_text(
+        f"#!/bin/sh\nprintf '%s\\n' \"$@\" > {tmp_path}/asked\nprintf '%s' '{prints}'\n"
+    )
+    standin.chmod(0o700)
+    monkeypatch.setattr(dialog, "OSASCRIPT", str(standin))
+    monkeypatch.setattr(dialog, "available", lambda: True)
+    monkeypatch.setattr(sys, "argv", [str(scripts / "deploy.py")])
+    deploy = runpy.run_path(str(scripts / "deploy.py"))
+    monkeypatch.setattr(sys, "argv", [str(scripts / "deploy.py")])
+    call = calling.read_call(deploy["build_parser"](), ["--home", str(place.path)], "person")
+    call.caller = "fae"
+    return deploy["main"](call)
+
+
+def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypatch, tmp_path):
+    run = prepared.judged(place)
+    for prints, code in (
+        ("button returned:Not now, gave up:false", "declined"),
+        ("button returned:, gave up:true", "not_answered"),
+    ):
+        (tmp_path / code).mkdir()
+        with pytest.raises(Refused) as refusal:
+            by_dialog(place, monkeypatch, tmp_path / code, prints)
+        assert refusal.value.code == code
+    assert deployment.current(place, "language") is None
+    told = by_dialog(place, monkeypatch, tmp_path, "button returned:Use it, gave up:false")
+    assert told.data["status"] == "deployed" and told.data["run"] == run.id
+    asked = (tmp_path / "asked").read_text()
+    assert f"{run.id}, an update for your language model" in asked and "It got better at" in asked
 
 
 def at_a_terminal(home, scripts, answer: str, *arguments: str) -> tuple[int, str]:

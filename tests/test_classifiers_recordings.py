@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from fae_training import consent
 from fae_training.classifiers import imports, recordings, sound_files
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.errors import BadRequest
+from fae_training.errors import BadRequest, Refused
 from fae_training.state import Home
 
 KEYWORD = CLASSIFIERS["keyword"]
@@ -103,6 +104,7 @@ def test_the_name_before_two_hyphens_is_the_speaker(home, samples):
 def test_clips_of_one_recording_are_one_group_by_the_name_that_add_samples_gives_them(home):
     first, second = sound(home / "a.wav", seed=1), sound(home / "b.wav", seed=2)
     clips_of_rain = [imports.Sample(path, "noise", None, "rain") for path in (first, second)]
+    consent.change(Home(home), ["audio"], [])
     sound_files.keep(Home(home), "keyword", clips_of_rain)
     loaded, _ = load(home)
     assert len(loaded) == 2 and {r.group for r in loaded} == {"recording rain"}
@@ -143,3 +145,22 @@ def test_a_script_answers_help_without_importing_array_libraries(name):
     imported = {line.rpartition("|")[2].strip() for line in answer.stderr.splitlines()}
     assert "fae_training.classifiers.classes" in imported
     assert not {"mlx.core", "numpy", "scipy", "soundfile", "soxr"} & imported
+
+
+def test_a_run_goes_on_with_the_recordings_that_it_began_with(home, samples):
+    first = sound(samples / "wake" / "me--a.wav", seed=1)
+    sound(home / "speech_verifier" / "samples" / "music" / "song.wav", seed=2)
+    began = recordings.scan(Home(home), KEYWORD)
+    assert set(began.digests) == {
+        "keyword/samples/wake/me--a.wav", "speech_verifier/samples/music/song.wav"
+    }  # fmt: skip
+    sound(samples / "wake" / "me--b.wav", seed=3)
+    again = recordings.scan(Home(home), KEYWORD, began.digests)
+    assert again == began, "what came since is passed over"
+    assert recordings.scan(Home(home), KEYWORD).fingerprint != began.fingerprint
+    sound(first, seed=4)
+    with pytest.raises(Refused, match=r"1 of 2 recordings .* keyword/samples/wake/me--a.wav"):
+        recordings.scan(Home(home), KEYWORD, began.digests)
+    first.unlink()
+    with pytest.raises(Refused, match="gone or were changed"):
+        recordings.scan(Home(home), KEYWORD, began.digests)

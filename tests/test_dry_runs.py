@@ -3,7 +3,9 @@
 import hashlib
 import re
 
+import numpy
 import pytest
+import soundfile
 
 import calls
 import prepared
@@ -15,11 +17,17 @@ SCRIPTS = sorted(
     if re.search(r"dry_run=True|launch\.build_parser", path.read_text())
 )
 GIVEN = {
-    "add_correction": [["--heard", "Marian", "--meant", "Marion"]],
-    "add_samples": [["--class", "speech", "--kind", "keyword", "nothing.wav"]],
+    "add_correction": [
+        ["--heard", "Marian", "--meant", "Marion"],
+        ["--heard", "Marian", "--meant", "Marion", "--clip", "{sound}"],
+        ["--file", "{corrections}"],
+    ],
+    "add_samples": [["--class", "speech", "--kind", "keyword", "--files", "{sound}"]],
     "deploy": [["--code", "{code}"], ["--code", "AAA-AAA"], ["--check"], []],
     "export_data": [["--db", "{database}", "--exclude", "x", "--forget", "weather"]],
+    "evaluate": [["--run", "{ready}"], ["--run", "{ready}", "--rescore"]],
     "extract_corrections": [["--db", "{database}"]],
+    "propose": [["--run", "{ready}"], ["--reject", "no"]],
     "rollback": [[], ["--kind", "keyword"]],
     "setup": [["--consent", "audio"], ["--revoke", "conversations"], ["--no-models"]],
     "train": [["--model", str(calls.LANGUAGE_MODEL)], ["--resume", "latest"]],
@@ -49,15 +57,20 @@ def filled(tmp_path_factory):
     code = calls.approval_code(home, proposed.id)
     prepared.learned(place, prepared.finished(place, 3), "What is the weather?", "And the news?")
     state.append_jsonl(home / "data" / "sft" / "train.jsonl", {"messages": "cannot be used"})
-    return home, code
+    noise = tmp_path_factory.mktemp("given") / "noise.wav"
+    soundfile.write(noise, numpy.random.default_rng(1).normal(0, 0.1, 16_000), 16_000)
+    rows = noise.with_name("corrections.jsonl")
+    rows.write_text('{"heard": "Marian", "meant": "Marion", "clip": "noise.wav"}\n')
+    ready = prepared.finished(place, 4)
+    return {"home": home, "code": code, "sound": noise, "corrections": rows, "ready": ready.id}
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_dry_run_changes_nothing(filled, fae_directory, script, tmp_path):
-    home, code = filled
+    home = filled["home"]
     before = picture(home)
     for given in GIVEN.get(script, [[]]):
-        given = [each.format(code=code, database=fae_directory.database) for each in given]
+        given = [each.format(**filled, database=fae_directory.database) for each in given]
         got = calls.script(script, *given, "--dry-run", "--json", home=home, cwd=tmp_path)
         assert got.json.get("error", {}).get("code") != "unexpected", got.out
         assert picture(home) == before, given
@@ -69,5 +82,6 @@ def test_the_first_dry_run_of_all_makes_no_state_directory(home):
         assert not home.exists(), script
 
 
-def test_at_least_the_scripts_that_change_something_have_it():
-    assert {"deploy", "rollback", "setup", "export_data", "train", "cancel"} <= set(SCRIPTS)
+def test_every_script_has_it_but_those_that_only_look():
+    reads = {"check_status", "doctor", "list_runs", "listen", "mcp_server"}
+    assert {path.stem for path in calls.SCRIPTS.glob("*.py")} - set(SCRIPTS) == reads

@@ -1,4 +1,5 @@
-"""A short form of tests/faults.py: kills, full disks and two at once, seeded; `make reliability` runs all of them."""
+"""A short form of tests/faults.py: kills, full disks, failing flushes and several at once, seeded; `make reliability` runs
+all of them, and kills real workers."""
 
 import subprocess
 import sys
@@ -7,12 +8,12 @@ from pathlib import Path
 import fault_injector
 
 
-def test_after_kills_and_full_disks_and_two_at_once_everything_is_old_or_new():
+def test_after_faults_and_several_at_once_everything_is_old_or_new():
     program = Path(__file__).with_name("faults.py")
-    command = [sys.executable, program, "--rounds", "36", "--pairs", "14", "--seed", "20261126"]
+    command = [sys.executable, program, "--rounds", "24", "--together", "12"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "36 of " in done.stdout and "(36 struck)" in done.stdout
+    assert "24 of " in done.stdout and "4 of three scripts at once, 0 with" in done.stdout
 
 
 INJECTED = """

@@ -91,7 +91,7 @@ def test_a_run_of_an_earlier_version_that_is_known_by_ids_alone_is_found_again(p
 def test_a_marked_run_is_said_and_is_not_proposed_deployed_resumed_or_begun_from(place):
     base, run = prepared.deployed(place, 0), prepared.judged(place, 1)
     with changing(place) as change:
-        approval.new(change, run)
+        approval.keep(change, run, approval.new_code())
         deployment.deploy(change, run, "judged")
     prepared.learned(place, run, SAID)
     purged = forget(place, "the clinic in Bergen")
@@ -148,12 +148,12 @@ def test_everything_that_was_written_about_it_goes(place):
     consent.change(place, ["corrections"], [])
     for name in ("a.wav", "b.wav"):
         place.file("stt", "clips", name).write_bytes(b"RIFF")
-    misheard.add(place, "Bergan clinic", "Bergen clinic", origin="dialogue")
+    prepared.corrected(place, "Bergan clinic", "Bergen clinic", origin="dialogue")
     lines = state.read_jsonl(place.file(*misheard.FILE))
     lines[0]["audio"] = "stt/clips/a.wav"
     other = lines[0] | {"heard": "Marian", "meant": "Marion", "audio": "stt/clips/b.wav"}
     state.write_jsonl(place.file(*misheard.FILE), [*lines, other])
-    vocabulary.refresh(place, ["Bergen clinic", "Oslo"])
+    vocabulary.keep(place, [], ["Bergen clinic", "Oslo"])
     consent.change(place, [], ["corrections"])
     left = place.file("data", ".work-abc")
     left.mkdir(parents=True)

@@ -11,6 +11,7 @@ import small_runs
 from fae_training import launch, provenance, runs, state, worker
 from fae_training.conversations import forgetting, purge
 from fae_training.errors import Refused
+from fae_training.preflight import Data
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def begun(place, kind="sft") -> runs.Run:
     """A run that was asked to learn what data/ holds now."""
     mark = provenance.fingerprint(place.file("data"), kind)
     run = runs.create(place, kind, {"settings": {}, "data_fingerprint": mark})
-    launch._take_rows(run)
+    launch._take_rows(run, Data(mark, "", {}))
     return run
 
 

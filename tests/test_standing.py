@@ -1,6 +1,7 @@
 """A run that was proposed or deployed stays what the person was told of, or every script says that it did not."""
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -8,7 +9,8 @@ import pytest
 
 import calls
 import prepared
-from fae_training import consent, deployment, evaluation, runs, state
+from fae_training import calling, consent, deployment, evaluation, runs, state, transactions, worker
+from fae_training.errors import Refused
 from fae_training.transactions import changing
 
 
@@ -139,6 +141,50 @@ def test_consents_given_and_taken_back_at_once_are_both_kept(place):
     ]
     assert [one.wait() for one in both] == [0, 0]
     assert consent.granted(place, "audio") and not consent.granted(place, "conversations")
+
+
+def test_corrections_that_are_added_at_once_are_all_kept_and_all_in_the_vocabulary(place):
+    consent.change(place, ["corrections"], [])
+    source = (
+        "import pathlib, sys\nfrom fae_training import state\n"
+        "from fae_training.speech import misheard, vocabulary\n"
+        "place = state.Home(pathlib.Path(sys.argv[1]))\n"
+        "for n in range(12): vocabulary.keep(place, "
+        "[misheard.checked(place, 'Marian', f'{sys.argv[2]}{chr(97 + n)}')])\n"
+    )
+    several = [
+        subprocess.Popen([sys.executable, "-c", source, str(place.path), name])
+        for name in ("Siobhan", "Niamh", "Aoife")
+    ]
+    assert [one.wait() for one in several] == [0, 0, 0]
+    assert len(state.read_jsonl(place.file("stt", "corrections.jsonl"))) == 36
+    assert len(place.read("stt/vocabulary.json")["terms"]) == 36
+
+
+def test_a_worker_does_not_train_a_run_that_was_proposed(place):
+    run = prepared.judged(place)
+    calls.answer("propose", home=place.path)
+    before = deployment.fingerprint(run.file("adapters"))
+    with pytest.raises(Refused, match="was proposed, so it stays as it is"):
+        worker._train(run, None, lambda run, session: pytest.fail("it trained"))
+    assert deployment.fingerprint(run.file("adapters")) == before
+
+
+def test_a_proposal_of_what_changed_while_it_was_drawn_is_not_made(place, monkeypatch):
+    run = prepared.judged(place)
+    propose = runpy.run_path(str(calls.SCRIPTS / "propose.py"))
+    mark = deployment.fingerprint(run.file("adapters"))
+
+    def drawn(proposal, code, cache):
+        assert not transactions.is_changing(place), "nobody waits for a picture"
+        evaluation.make(run, prepared.measured(5, fingerprint=mark))
+        return "a page"
+
+    monkeypatch.setitem(propose["main"].__globals__, "as_html", drawn)
+    call = calling.read_call(propose["build_parser"](), ["--home", str(place.path)], "program")
+    with pytest.raises(Refused, match="changed while the proposal was written"):
+        propose["main"](call)
+    assert not run.file("approval.json").exists() and not run.file("proposal.html").exists()
 
 
 def test_the_same_run_with_other_files_is_another_comparison(place):

@@ -332,7 +332,7 @@ def prepared(home, **given):
     argv = ["--home", str(home), "--model", str(calls.LANGUAGE_MODEL), "--preset", "smoke", *flags]
     call = calling.read_call(train_dpo.build_parser(), argv, "person")
     chosen = settings.resolve(call, train_dpo.KIND)
-    run = runs.create(call.home, "dpo", train_dpo.prepare(call, chosen).as_record())
+    run = runs.create(call.home, "dpo", train_dpo.prepare(call, chosen, None).as_record())
     return train_dpo, run
 
 

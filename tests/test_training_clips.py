@@ -8,6 +8,7 @@ import numpy
 import pytest
 import soundfile
 
+import prepared
 from fae_training import consent
 from fae_training.errors import Failed, Missing
 from fae_training.parts import CHOOSE, JUDGE, TRAIN
@@ -34,7 +35,7 @@ def record(home: Home, text: str, heard: str, pitch: int) -> None:
     path = home.directory("given") / f"{pitch}.wav"
     times = numpy.arange(16000) / 16000
     soundfile.write(path, 0.3 * numpy.sin(2 * numpy.pi * pitch * times), 16000)
-    misheard.add(home, heard, text, path)
+    prepared.corrected(home, heard, text, path)
 
 
 def build(home: Home, synthesiser=None) -> tuple[material.Made, list[dict], list[dict]]:
@@ -141,7 +142,7 @@ def test_what_an_earlier_version_held_out_chose_and_is_not_judged_apart(home):
 
 
 def test_a_text_only_set_without_a_synthesiser_cannot_be_trained_and_says_what_to_do(home):
-    misheard.add(home, "Marian", "Marion")
+    prepared.corrected(home, "Marian", "Marion")
     with pytest.raises(Missing, match="no clip of any") as caught:
         build(home)
     assert "espeak-ng" in caught.value.hint and "add_correction.py" in caught.value.hint
@@ -155,7 +156,7 @@ def test_no_corrections_at_all_name_the_command_that_adds_one(home):
 
 @needs_a_voice
 def test_a_text_only_set_is_spoken_in_many_voices(home):
-    misheard.add(home, "Marian", "Marion")
+    prepared.corrected(home, "Marian", "Marion")
     meta, train, _ = build(home, find_synthesiser())
     assert meta.terms == ("Marion",)
     assert meta.train["correction synthesised"] == 6
@@ -175,7 +176,7 @@ def test_a_text_only_set_is_spoken_in_many_voices(home):
 
 @needs_a_voice
 def test_the_same_corrections_give_the_same_clips_and_nothing_is_spoken_twice(home):
-    misheard.add(home, "Marian", "Marion")
+    prepared.corrected(home, "Marian", "Marion")
     _, first, _ = build(home, find_synthesiser())
     path = home.file(first[0]["audio"])
     before = path.stat().st_mtime_ns
@@ -185,8 +186,8 @@ def test_the_same_corrections_give_the_same_clips_and_nothing_is_spoken_twice(ho
 
 @needs_a_voice
 def test_in_rehearsal_nobody_says_a_term_or_what_sounds_the_same(home):
-    misheard.add(home, "Marian", "Marion")
-    misheard.add(home, "Steven", "Siobhan")
+    prepared.corrected(home, "Marian", "Marion")
+    prepared.corrected(home, "Steven", "Siobhan")
     _, train, valid = build(home, find_synthesiser())
     rehearsed = " ".join(
         row["text"] for row in train + valid if row["source"]["kind"] == "rehearsal"
@@ -197,7 +198,7 @@ def test_in_rehearsal_nobody_says_a_term_or_what_sounds_the_same(home):
 
 @needs_a_voice
 def test_the_persons_own_sentences_are_used(home):
-    misheard.add(home, "Marian", "Marion")
+    prepared.corrected(home, "Marian", "Marion")
     consent.change(home, ["conversations"], [])
     turns = ["Please ring Peter at six tonight.", "Could you dim the hallway a bit?"]
     rows = [{"prompt": text, "completion": "Sure."} for text in turns]
@@ -212,8 +213,8 @@ def test_the_persons_own_sentences_are_used(home):
 @needs_a_voice
 def test_a_hundred_times_the_same_correction_is_one_term_with_as_many_clips_as_any(home):
     for _ in range(100):
-        misheard.add(home, "Marian", "Marion")
-    misheard.add(home, "steve", "Thaddeus")
+        prepared.corrected(home, "Marian", "Marion")
+    prepared.corrected(home, "steve", "Thaddeus")
     meta, train, _ = build(home, find_synthesiser())
     terms = [row["source"]["terms"] for row in train if row["source"]["kind"] == "correction"]
     assert terms.count(["Marion"]) == terms.count(["Thaddeus"]) == 6
@@ -222,7 +223,7 @@ def test_a_hundred_times_the_same_correction_is_one_term_with_as_many_clips_as_a
 
 @needs_a_voice
 def test_how_a_word_sounds_is_spoken_and_its_spelling_is_learned(home):
-    misheard.add(home, "steve", "Siobhan", say_as="shivawn")
+    prepared.corrected(home, "steve", "Siobhan", say_as="shivawn")
     spoken = []
 
     class Listening(Synthesiser):
@@ -260,15 +261,15 @@ def test_recordings_are_not_used_after_the_consent_for_audio_was_taken_back(home
 
 
 def test_an_excluded_person_is_not_learned(home):
-    misheard.add(home, "Marian", "Marion")
-    misheard.add(home, "steve", "Thaddeus")
+    prepared.corrected(home, "Marian", "Marion")
+    prepared.corrected(home, "steve", "Thaddeus")
     write_json(home.file("exclusions.json"), {"topics": [], "ids": [], "people": ["Thaddeus"]})
     found = material.collect(home)
     assert [entry.term for entry in found.terms] == ["Marion"]
 
 
 def test_a_term_in_another_script_stays_out_of_the_training(home):
-    misheard.add(home, "Maria", "Мария")
+    prepared.corrected(home, "Maria", "Мария")
     with pytest.raises(Missing, match="other_script"):
         material.collect(home)
 

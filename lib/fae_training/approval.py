@@ -17,7 +17,42 @@ from fae_training.transactions import Change
 FILE = "approval.json"
 # Letters and digits that nobody confuses when they are read out.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
+CODE_LENGTH = 6
 MOST_TRIES = 5
+# What people say for a letter or a digit. The alphabet of aviation, with its usual spellings.
+SPELLED = {
+    word: word[0]
+    for word in [
+        "ALPHA",
+        "ALFA",
+        "BRAVO",
+        "CHARLIE",
+        "DELTA",
+        "ECHO",
+        "FOXTROT",
+        "GOLF",
+        "HOTEL",
+        "JULIET",
+        "JULIETT",
+        "KILO",
+        "MIKE",
+        "NOVEMBER",
+        "PAPA",
+        "QUEBEC",
+        "ROMEO",
+        "SIERRA",
+        "TANGO",
+        "UNIFORM",
+        "VICTOR",
+        "WHISKEY",
+        "WHISKY",
+        "XRAY",
+        "YANKEE",
+        "ZULU",
+    ]
+} | dict(
+    zip(["TWO", "THREE", "FOUR", "FIVE", "SIX", "SEVEN", "EIGHT", "NINE"], "23456789", strict=True)
+)
 
 
 @dataclass(frozen=True)
@@ -43,18 +78,21 @@ def read(run: Run) -> Approval | None:
     return None if kept is None else records.read(Approval, kept, str(run.file(FILE)), again)
 
 
-def new(change: Change, run: Run) -> str:
-    """A fresh code for deploying this run as it is now; an earlier code of the run no longer counts."""
-    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(6))
-    mark, salt = fingerprint(run.file("adapters")), secrets.token_hex(8)
-    made = Approval(mark, evaluation.mark(run), salt, _hash(letters, mark, salt), now())
-    change.write(run.file(FILE), asdict(made))
+def new_code() -> str:
+    letters = "".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH))
     return f"{letters[:3]}-{letters[3:]}"
 
 
-def withdraw(run: Run) -> None:
+def keep(change: Change, run: Run, code: str) -> None:
+    """Make `code` the one that deploys this run as it is now; an earlier code of the run no longer counts."""
+    mark, salt = fingerprint(run.file("adapters")), secrets.token_hex(8)
+    made = Approval(mark, evaluation.mark(run), salt, _hash(plain(code), mark, salt), now())
+    change.write(run.file(FILE), asdict(made))
+
+
+def withdraw(change: Change, run: Run) -> None:
     """No code fits any more, until the run is proposed again."""
-    run.file(FILE).unlink(missing_ok=True)
+    change.remove(run.file(FILE))
 
 
 def check(run: Run, code: str | None) -> Approval:
@@ -128,8 +166,14 @@ def require_changeable(run: Run) -> None:
 
 
 def plain(code: str) -> str:
-    """The code as it was made, however it was written: with or without the dash, spelled, in any case."""
-    return re.sub(r"[^A-Z0-9]", "", code.upper())
+    """The code as it was made, however it was written or said: with or without the dash, in any case, letter by letter
+    ("a b c"), by the spelling alphabet ("alpha bravo"), with digits as words.
+    """
+    written = re.sub(r"[^A-Z0-9]", "", code.upper())
+    if len(written) == CODE_LENGTH:  # QUEBEC is a code too
+        return written
+    said = re.findall(r"[A-Z]+|[0-9]", code.upper().replace("X-RAY", "XRAY"))
+    return "".join(SPELLED.get(word, word) for word in said if word not in ("DASH", "HYPHEN"))
 
 
 def _hash(code: str, mark: str, salt: str) -> str:

@@ -31,7 +31,7 @@ from fae_training.answering import (
 )
 from fae_training.errors import BadRequest, Failed, SkillError, command_line
 from fae_training.options import Option, Parser, parser
-from fae_training.state import Home, append_jsonl, default_home, now
+from fae_training.state import Home, append_jsonl, default_home, now, parsed, unwritable
 
 __all__ = ["Call", "Parser", "Result", "parser", "read_call", "run"]
 
@@ -82,6 +82,7 @@ class Call:
 def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     """Read the call, run `main`, answer, and exit with the status that errors.py gives."""
     argv = sys.argv[1:]
+    os.umask(0o077)  # libraries make files too
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that shows ASCII alone gets "?" for the rest, as ls does.
@@ -103,6 +104,10 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     except KeyboardInterrupt:
         error = Failed("stopped", "stopped by the keyboard", f"uv run scripts/{script}.py --help")
         data, text, status = error.as_dict(), explain(error), 130
+    except OSError as problem:
+        # A full disk or a directory without rights, where nothing nearer has said more.
+        error = unwritable(Path(str(problem.filename or home.path)), problem)
+        data, text, status = error.as_dict(), explain(error), error.exit_status
     except Exception as problem:
         error = _unexpected(problem, script, home)
         data, text, status = error.as_dict(), explain(error), error.exit_status
@@ -134,12 +139,15 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     flags_only = all(option.flags for option in options.values())
     if argv and (argv[0].startswith("{") or (flags_only and not argv[0].startswith("-"))):
         parameters, argv = _parameters(argv[0], "the first argument"), argv[1:]
+    for word in argv:
+        _require_text("the command line", word)
     arguments = script_parser.parse(argv)
     sources = {name: "flag" for name, value in vars(arguments).items() if value is not None}
     # Later Fae gives a JSON argument and never closes standard input.
     if arguments.stdin or (caller == "fae" and not parameters):
         parameters = _read_standard_input() | parameters
     for name, value in _current_names(parameters, options, script_parser.prog).items():
+        _require_text(name, value)
         converted = None if value is None else _converted(options[name], value)
         if name not in sources and converted is not None:
             setattr(arguments, name, converted)
@@ -147,8 +155,27 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     return Call(arguments, sources, caller)
 
 
+def _require_text(name: str, value: object) -> None:
+    """Raises BadRequest for half a character (a lone surrogate) or a zero byte, which no file can hold."""
+    try:
+        said = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRequest(
+            "bad_value", f"{name} holds what is no text in UTF-8: {value!a:.80}", "give it in UTF-8"
+        ) from None
+    if b"\\u0000" in said:
+        raise BadRequest("bad_value", f"{name} holds a zero byte", "leave it out")
+
+
 def _read_standard_input() -> dict:
-    text = sys.stdin.read()
+    try:
+        text = sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise BadRequest(
+            "bad_input",
+            f"standard input is not UTF-8 text ({error.reason} at byte {error.start})",
+            "give a JSON object in UTF-8",
+        ) from error
     return _parameters(text, "standard input") if text.strip() else {}
 
 
@@ -164,7 +191,7 @@ def _parameters(text: str, where: str) -> dict:
 def _json_object(text: str, where: str) -> dict:
     example = """'{"preset": "light"}'"""
     try:
-        value = json.loads(text.removeprefix("\ufeff"))
+        value = parsed(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise BadRequest(
             "bad_input", f"{where} is not JSON ({error})", f"give a JSON object, such as {example}"

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+# By its full path: what lies first on PATH may be anybody's.
+OSASCRIPT = "/usr/bin/osascript"
 YES, NO = "Use it", "Not now"
 # The texts are arguments, so nothing in them is read as AppleScript.
 _SCRIPT = (
@@ -20,7 +22,7 @@ def available() -> bool:
 def command(question: str, title: str, patience_s: int) -> list[str]:
     """The command line that shows the dialog; it closes by itself after `patience_s` seconds."""
     lines = [word for line in _SCRIPT for word in ("-e", line)]
-    return ["/usr/bin/osascript", *lines, question, title, str(patience_s)]
+    return [OSASCRIPT, *lines, question, title, str(patience_s)]
 
 
 def ask(question: str, title: str, patience_s: int) -> bool | None:

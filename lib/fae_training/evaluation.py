@@ -63,6 +63,11 @@ def make(run: Run, measured_again: Benchmark | None = None) -> Evaluation:
     return found
 
 
+def judged(run: Run) -> Evaluation:
+    """What make() would find, with nothing written and no look counted. Raises as make() does."""
+    return _judge(Change(run.home), run, benchmark.of_run(run))
+
+
 def _judge(change: Change, run: Run, measured: Benchmark | None) -> Evaluation:
     if measured is None:
         source, decision = _from_progress(run)

@@ -29,7 +29,7 @@ from fae_training.calling import Call, Parser, Result, parser
 from fae_training.conversations import purge
 from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS, Kind
-from fae_training.preflight import Preflight, Preview
+from fae_training.preflight import Data, Preflight, Preview
 from fae_training.processes import start
 from fae_training.progress import duration, follow, latest_report, seconds_taken
 from fae_training.runs import Run
@@ -46,8 +46,9 @@ SCHEDULED = "FAE_TRAINING_SCHEDULED"
 class Training:
     """A kind's own part: the functions of its script.
 
-    `prepare(call, settings) -> Preflight` runs in the front process with nothing but the standard library and refuses
-    what cannot work. The others run in workers: `train(run, session) -> Trained`, `score(run, session) -> Benchmark`,
+    `prepare(call, settings, run) -> Preflight` runs in the front process with nothing but the standard library and
+    refuses what cannot work; `run` is the one that goes on, whose own rows are looked at, None for a new one. The others
+    run in workers: `train(run, session) -> Trained`, `score(run, session) -> Benchmark`,
     `verify(run, session) -> Verification`. `preview(home, found, rows) -> Preview` is of the kinds that learn from tokens.
     """
 
@@ -116,7 +117,7 @@ def main(call: Call, training: Training) -> Result:
             "--more-steps is for a finished run, and none is named",
             kind.command(f"--resume latest --more-steps {call.arguments.more_steps}"),
         )
-    found = training.prepare(call, settings.resolve(call, kind))
+    found = training.prepare(call, settings.resolve(call, kind), None)
     preview = training.preview
     if preview and (rows := call.arguments.show_rows):
         return plans.shown(call, kind, preview(call.home, found, rows))
@@ -141,7 +142,7 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
         runs.name_holder(lock, run.id)
         if earlier:
             _take_end(run, earlier)
-        _take_rows(run)
+        _take_rows(run, found.data)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)
 
@@ -156,8 +157,10 @@ def _take_end(run: Run, earlier: Run) -> None:
         raise unwritable(run.directory, error) from error
 
 
-def _take_rows(run: Run) -> None:
+def _take_rows(run: Run, data: Data) -> None:
     """The run's own copy of what it learns and is judged by; the run goes again where that cannot be had."""
+    if data.files is not None:
+        provenance.keep_files(run, data.files)
     if run.kind not in training_rows.KINDS:
         return
     try:
@@ -197,7 +200,7 @@ def _resume(call: Call, training: Training) -> Result:
             + (further if kind.name == "sft" else ""),
         )
     _refuse_settings(call, run)
-    found = training.prepare(call, Settings(run.settings, run.record.get("sources", {})))
+    found = training.prepare(call, Settings(run.settings, run.record.get("sources", {})), run)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
         step = latest_report(run).get("step", 0)
@@ -215,7 +218,7 @@ def _resume(call: Call, training: Training) -> Result:
                 error=None,
             )
         run.file("cancel").unlink(missing_ok=True)
-        _take_rows(run)
+        _take_rows(run, found.data)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)
 
@@ -242,7 +245,7 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
     sources = run.record.get("sources", {})
     steps = (run.result() or {}).get("steps_done", run.settings["steps"]) + more
     longer = Settings(run.settings, sources).changed(f"{more} more than {run.id}", steps=steps)
-    found = training.prepare(call, longer)
+    found = training.prepare(call, longer, None)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
         preview = training.preview

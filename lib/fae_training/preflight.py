@@ -13,7 +13,8 @@ CONTEXT, TRAINED, CUT = "context", "trained", "cut"
 class Data:
     """What there is to learn from: which it is, how much by what it is, and in words for the person.
 
-    `left_out`: rows that cannot be used, by side, each with its line and why.
+    `left_out`: rows that cannot be used, by side, each with its line and why. `files`: the sounds that are learned from,
+    SHA-256 by path relative to the state directory (provenance.keep_files).
     """
 
     fingerprint: str
@@ -21,6 +22,7 @@ class Data:
     rows: dict[str, int]
     notes: tuple[str, ...] = ()
     left_out: dict[str, list[dict]] = field(default_factory=dict)
+    files: dict[str, str] | None = None
 
     def noting(self, *notes: str) -> "Data":
         """The same with more notes."""

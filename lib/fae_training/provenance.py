@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, overload
@@ -25,6 +26,7 @@ from fae_training.training_rows import Problem, RowsRead
 from fae_training.transactions import changing
 
 SOURCES_FILE = "sources.json"
+FILES_FILE = "files.json"
 LEFT_OUT = "rows_left_out"
 
 
@@ -32,8 +34,26 @@ def rows_of(run: Run) -> Path:
     """The directory with the rows that a run works on, by kind: its own copy, or data/ for a run of an earlier version
     and for a kind that makes its rows itself.
     """
-    own = run.file("data")
-    return own if own.is_dir() else run.home.file("data")
+    return run.file("data") if has_own_rows(run) else run.home.file("data")
+
+
+def has_own_rows(run: Run) -> bool:
+    return run.file("data").is_dir()
+
+
+def keep_files(run: Run, files: Mapping[str, str]) -> None:
+    """Keep which sounds a run learns from: SHA-256 by path, relative to the state directory.
+
+    A list and no copies. No script writes into a sound that is there, so a hash finds every change, and a voice is
+    not kept in as many places as there are runs, each of which forgetting would have to reach.
+    """
+    write_json(run.file(FILES_FILE), {"files": dict(files)})
+
+
+def files_of(run: Run | None) -> dict[str, str] | None:
+    """What keep_files kept; None for a new run, and for one of an earlier version or kind that keeps none."""
+    kept = read_json(run.file(FILES_FILE)) if run else None
+    return kept and kept["files"]
 
 
 def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
@@ -83,15 +103,17 @@ def read(place: Path, kind: str) -> tuple[RowsRead, RowsRead]:
     return train, valid
 
 
-def check(home: Home, kind: str, export: str, keep: bool) -> Data:
-    """What data/<kind>/ holds, for a run that is to begin with it.
+def check(home: Home, kind: str, export: str, keep: bool, run: Run | None = None) -> Data:
+    """What data/<kind>/ holds, for a run that is to begin with it; of `run`, which goes on, what its own copy holds.
 
     Rows that cannot be used are named in the notes and, with `keep`, in data/<kind>/meta.json. `export` is the command
     that makes the data. Raises Missing where there is no row to train on, and as training_rows.require_usable does.
     """
-    train, valid = read(home.file("data"), kind)
+    place = rows_of(run) if run else home.file("data")
+    train, valid = read(place, kind)
+    keep = keep and place == home.file("data")
     left_out = note_left_out(home, kind, train, valid) if keep else _by_side(train, valid)
-    found = describe(home, kind, export, train, valid)
+    found = describe(place, kind, export, train, valid)
     training_rows.require_usable(train, valid, export)
     notes = (*training_rows.notes(train, valid), *judged_notes(home, train), *found.notes)
     return replace(found, notes=notes, left_out=left_out)
@@ -112,18 +134,18 @@ def judged_notes(home: Home, train: RowsRead) -> list[str]:
     ]
 
 
-def describe(home: Home, kind: str, export: str, train: RowsRead, valid: RowsRead) -> Data:
-    """What was read of data/<kind>/; the usable rows count. Raises Missing where there is no row to train on."""
+def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRead) -> Data:
+    """What was read of <kind>/ in `place`; the usable rows count. Raises Missing where there is no row to train on."""
     if not train.total:
-        path = home.file("data", kind, "train.jsonl")
+        path = place / kind / "train.jsonl"
         raise Missing("no_data", f"{path} has no rows, expected at least 1", export)
     notes = []
     if not valid.usable:
         notes.append(
             "nothing is held out: the last step counts as the best one, and the run cannot be judged"
         )
-    mark = fingerprint(home.file("data"), kind)
-    meta = read_json(home.file("data", kind, "meta.json")) or {}
+    mark = fingerprint(place, kind)
+    meta = read_json(place / kind / "meta.json") or {}
     # What the export said of its rows holds for these when they are the same and all are used.
     exported = meta.get("data_fingerprint", mark) == mark
     whole = exported and not train.left_out and not train.weightless
@@ -206,9 +228,9 @@ def learned_from(run: Run, ids: set[str]) -> bool:
     return not ids.isdisjoint((read_json(run.file(SOURCES_FILE)) or {}).get("ids", []))
 
 
-def answers(home: Home) -> int:
-    """How many answers of Fae's are in data/sft/train.jsonl: the language model learns from each of them."""
-    path = home.file("data", "sft", "train.jsonl")
+def answers(place: Path) -> int:
+    """How many answers of Fae's are in sft/train.jsonl in `place`: the language model learns from each of them."""
+    path = place / "sft" / "train.jsonl"
     return sum(row.answers for row in training_rows.read(path, "sft").rows)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from fae_training import locks
+from fae_training import locks, state_shapes
 from fae_training.errors import Failed, Missing, command_line
 
 SCHEMA = 1
@@ -77,7 +77,7 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     """
     try:
         # Some editors put a mark before the text (utf-8-sig).
-        data = json.loads(read_bytes(path).decode("utf-8-sig"))
+        data = parsed(read_bytes(path).decode("utf-8-sig"))
     except FileNotFoundError:
         return default
     except OSError as error:
@@ -86,6 +86,12 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
         raise _set_aside(path, f"is not JSON ({error})") from error
     if not isinstance(data, dict):
         raise _set_aside(path, f"holds a JSON {type(data).__name__}, expected an object")
+    if wrong := state_shapes.wrong(path.name, data):
+        raise Failed(
+            "state_corrupt",
+            f"{path}: {wrong}",
+            f"correct {path}, or move it away to go on without it",
+        )
     if data.get("schema", SCHEMA) != SCHEMA:
         raise Failed(
             "state_schema",
@@ -93,6 +99,28 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
             "update the skill, or move the file away",
         )
     return data
+
+
+def parsed(text: str | bytes) -> object:
+    """The value of a JSON text. Raises ValueError, also for one that is nested deeper than Python reads."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def json_line(value: object) -> str:
+    """`value` as one line of JSON, in letters; half a character (a lone surrogate), which UTF-8 cannot hold, escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if _is_unicode(text) else json.dumps(value)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _set_aside(path: Path, what: str) -> Failed:
@@ -113,7 +141,9 @@ def write_json(path: Path, data: dict) -> None:
 
 def as_json(data: dict) -> str:
     """The text of a JSON file of the state, with the schema number added."""
-    return json.dumps({"schema": SCHEMA} | data, indent=1, ensure_ascii=False) + "\n"
+    whole = {"schema": SCHEMA} | data
+    text = json.dumps(whole, indent=1, ensure_ascii=False)
+    return (text if _is_unicode(text) else json.dumps(whole, indent=1)) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -125,7 +155,7 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
     """One JSON object a line, atomically and 0600, without holding the rows in memory."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as out:
         for row in rows:
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            out.write(json_line(row) + "\n")
 
 
 @contextlib.contextmanager
@@ -197,7 +227,7 @@ def append_jsonl(path: Path, row: dict) -> None:
     would be appended to it.
     """
     make_directory(path.parent)
-    line = (json.dumps(row, ensure_ascii=False) + "\n").encode()
+    line = (json_line(row) + "\n").encode()
     try:
         with locks.exclusive(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as handle:
             _drop_unfinished_line(handle)
@@ -228,7 +258,7 @@ def read_jsonl(path: Path) -> list[dict]:
     rows = []
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
+            rows.append(_object(parsed(line)))
         except ValueError as error:
             if number == len(lines):
                 break
@@ -240,6 +270,12 @@ def read_jsonl(path: Path) -> list[dict]:
     return rows
 
 
+def _object(value: object) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError(f"it is a {type(value).__name__}, expected an object")
+    return value
+
+
 def read_lines(path: Path) -> str:
     """The whole lines of a text file, "" where there is none. A last line cut off by a kill is left out."""
     try:
@@ -248,7 +284,14 @@ def read_lines(path: Path) -> str:
         return ""
     except OSError as error:
         raise _unreadable(path, error) from error
-    return content[: content.rfind(b"\n") + 1].decode()
+    try:
+        return content[: content.rfind(b"\n") + 1].decode()
+    except UnicodeDecodeError as error:
+        raise Failed(
+            "state_corrupt",
+            f"{path} is not UTF-8 text ({error.reason} at byte {error.start})",
+            f"look at {path}; correct it, or move it away",
+        ) from error
 
 
 def read_bytes(path: Path) -> bytes:

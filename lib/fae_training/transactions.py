@@ -7,7 +7,6 @@ happened, and what lies in .staged/ is removed.
 """
 
 import contextlib
-import json
 import os
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from fae_training.errors import Busy, Failed
 from fae_training.state import (
     Home,
     as_json,
+    json_line,
     make_directory,
     read_json,
     read_lines,
@@ -40,10 +40,15 @@ class Change:
         self.home = home
         self._texts: dict[Path, str] = {}
         self._taken: dict[Path, Path] = {}
+        self._removed: list[Path] = []
 
     def take(self, path: Path, written: Path) -> None:
         """`written`, a finished file somewhere in the state directory, becomes `path`: for what is too large for a text."""
         self._taken[path] = written
+
+    def remove(self, path: Path) -> None:
+        """`path` is gone afterwards, whether it was there or not."""
+        self._removed.append(path)
 
     def write(self, path: Path, data: dict) -> None:
         self._texts[path] = as_json(data)
@@ -51,16 +56,19 @@ class Change:
     def write_text(self, path: Path, text: str) -> None:
         self._texts[path] = text
 
-    def append(self, path: Path, row: dict) -> None:
-        """Add a line to a JSONL file, for the short ones: it is written anew as a whole."""
-        before = self._texts[path] if path in self._texts else read_lines(path)
-        self._texts[path] = before + json.dumps(row, ensure_ascii=False) + "\n"
+    def append(self, path: Path, *rows: dict) -> None:
+        """Add lines to a JSONL file, for the short ones: it is written anew as a whole."""
+        if rows:
+            before = self._texts[path] if path in self._texts else read_lines(path)
+            added = (json_line(row) + "\n" for row in rows)
+            self._texts[path] = before + "".join(added)
 
     def commit(self) -> None:
         """Write everything so far. Raises Failed or Missing; the message says whether the change counts."""
         texts, self._texts = self._texts, {}
         taken, self._taken = self._taken, {}
-        if not texts and not taken:
+        removed, self._removed = self._removed, []
+        if not texts and not taken and not removed:
             return
         staged = make_directory(self.home.file(STAGED))
         journal = staged / JOURNAL
@@ -77,8 +85,9 @@ class Change:
                 {name: str(at.relative_to(self.home.path)) for name, at in pair}
                 for pair in ([("from", written), ("to", path)] for path, written in taken.items())
             ]
-            if len(moves) > 1:
-                _write(staged / "journal", as_json({"moves": moves}))
+            gone = [str(path.relative_to(self.home.path)) for path in removed]
+            if len(moves) > 1 or gone:
+                _write(staged / "journal", as_json({"moves": moves, "removed": gone}))
                 sync_file(staged / "journal")
                 (staged / "journal").replace(journal)
                 sync_directory(staged)
@@ -93,7 +102,8 @@ class Change:
                 raise unwritable(path, error) from error
             raise _unfinished(error) from error
         try:
-            sync_directory(path.parent)
+            if taken:
+                sync_directory(path.parent)
             settle(self.home)
         except OSError as error:
             raise _unfinished(error) from error
@@ -149,21 +159,43 @@ def settle(home: Home) -> None:
     staged = home.file(STAGED)
     if not staged.is_dir():
         return
-    journal = read_json(staged / JOURNAL)
-    for move in journal["moves"] if journal else ():
-        for name in (move["from"], move["to"]):
-            if ".." in Path(name).parts or Path(name).is_absolute():
-                raise Failed(
-                    "state_corrupt",
-                    f"{staged / JOURNAL} names {name!r}, which is not in {home.path}",
-                    f"look at {staged / JOURNAL}, and remove it",
-                )
-        source, target = home.file(move["from"]), home.file(move["to"])
+    moves, removed = _read_journal(home, staged / JOURNAL)
+    for name in removed:
+        home.file(name).unlink(missing_ok=True)
+        if home.file(name).parent.is_dir():
+            sync_directory(home.file(name).parent)
+    for source, target in moves:
+        source, target = home.file(source), home.file(target)
         if source.exists():  # else it was renamed before the interruption
             make_directory(target.parent)
             source.replace(target)
             sync_directory(target.parent)
     _sweep(staged)
+
+
+def _read_journal(home: Home, path: Path) -> tuple[list[tuple[str, str]], list[str]]:
+    """(from, to) of what is to be renamed, and what is to be removed. Raises Failed for what is no journal of ours, and
+    for a name outside of the state directory.
+    """
+    journal = read_json(path) or {"moves": []}
+    try:
+        moves = [(move["from"], move["to"]) for move in journal["moves"]]
+        removed = list(journal.get("removed", []))
+        names = [Path(name) for name in (*removed, *(name for move in moves for name in move))]
+    except (KeyError, TypeError) as problem:
+        raise Failed(
+            "state_corrupt",
+            f"{path} is no list of changes ({type(problem).__name__}: {problem})",
+            f"look at {path}, and remove it",
+        ) from problem
+    for name in names:
+        if ".." in name.parts or name.is_absolute():
+            raise Failed(
+                "state_corrupt",
+                f"{path} names {str(name)!r}, which is not in {home.path}",
+                f"look at {path}, and remove it",
+            )
+    return moves, removed
 
 
 def _sweep(staged: Path) -> None:

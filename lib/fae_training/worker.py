@@ -3,13 +3,23 @@
 import contextlib
 import gc
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import consent, linux_cpu, models, provenance, runs, state, training_rows
+from fae_training import (
+    approval,
+    consent,
+    linux_cpu,
+    models,
+    provenance,
+    runs,
+    state,
+    training_rows,
+)
 from fae_training.calling import Result
 from fae_training.errors import Cancelled, Failed, SkillError, command_line
 from fae_training.kinds import KINDS
@@ -29,7 +39,6 @@ LOWER_PRIORITY = 10
 def work(run: Run, task: str, do: Callable) -> Result:
     """Do a task of TASKS; `do` is the kind's own function for it. The standard streams are the run's log already."""
     lift_limits()
-    os.umask(0o077)  # libraries make files too
     rules = run.home.read("config.json", {}) or {}
     gives_way = run.record.get("caller") in UNASKED
     if gives_way:
@@ -64,6 +73,7 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
     try:
         consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
         models.check_unchanged(run.record)
+        approval.require_changeable(run)
         run.set_aside()
         state.sweep(run.file(runs.STOPPED))  # of a worker that was killed
         if run.kind in training_rows.KINDS:
@@ -83,6 +93,8 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
                     result["benchmark"] = asdict(scored(run, trained.score, session.should_stop))
                 _keep(run, session, result)
                 status = "completed"
+                # What an interruption had set aside is not the result.
+                shutil.rmtree(run.file(runs.STOPPED), ignore_errors=True)
         run.update(status=status, ended_at=now())
     except Exception as problem:
         traceback.print_exc()

@@ -28,11 +28,14 @@ def phrases_of(settings: Mapping, ear: ClassifierKind) -> dict[str, list[str]]:
     return found
 
 
-def check(home: Home, settings: Settings, kind: str) -> Data:
-    """How many samples there are. Raises BadRequest (unknown class) and Missing (a class with nothing)."""
+def check(home: Home, settings: Settings, kind: str, only: Mapping[str, str] | None = None) -> Data:
+    """How many samples there are; of a run that goes on, how many of `only` these (recordings.scan).
+
+    Raises BadRequest (unknown class), Missing (a class with nothing), Refused (one of them is gone or another).
+    """
     ear = CLASSIFIERS[kind]
     phrases_of(settings.values, ear)
-    found = scan(home, ear)
+    found = scan(home, ear, only)
     counts = {name: len(paths) for name, paths in found.files.items()}
     lent = {name: sum(c == name for c, _ in found.borrowed) for name in ear.classes}
     can_speak = settings["synthesise"] == "auto" and find_synthesiser() is not None
@@ -56,4 +59,4 @@ def check(home: Home, settings: Settings, kind: str) -> Data:
         notes.append(f"there is no recording of {name}: all of it is {how}")
     own = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
     learned_from = f"your recordings ({own})" if own else "synthesised sounds alone"
-    return Data(found.fingerprint, learned_from, counts, tuple(notes))
+    return Data(found.fingerprint, learned_from, counts, tuple(notes), files=found.digests)

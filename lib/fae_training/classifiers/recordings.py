@@ -7,12 +7,13 @@ allow are percent-encoded, as in URLs. sound_files.py decodes the files.
 
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
 from fae_training.classifiers.classes import ClassifierKind
-from fae_training.errors import BadRequest, command_line
+from fae_training.errors import BadRequest, Refused, command_line
 from fae_training.state import Home
 
 # A WAV file of 44 bytes is a header without samples.
@@ -24,11 +25,14 @@ LONGEST_PART = 100
 
 @dataclass
 class Found:
-    """`files` by class, `borrowed` files as (class here, path), and `notes` for people on what was left out."""
+    """`files` by class, `borrowed` files as (class here, path), `digests` of all that were looked at by path relative to
+    the state directory, and `notes` for people on what was left out.
+    """
 
     files: dict[str, list[Path]]
     borrowed: list[tuple[str, Path]]
     fingerprint: str
+    digests: dict[str, str]
     notes: list[str] = field(default_factory=list)
 
 
@@ -70,10 +74,11 @@ def _is_plain(letter: str) -> bool:
     return letter == "_" or (letter != "" and unicodedata.category(letter)[0] in "LNM")
 
 
-def scan(home: Home, kind: ClassifierKind) -> Found:
+def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None) -> Found:
     """The files of each class, told apart by content, without decoding any.
 
-    Raises BadRequest for a folder that is not a class. A file that lies in two classes is left out of both, with a note.
+    `only`: the digests that a run began with; other files are passed over. Raises BadRequest for a folder that is not a
+    class, Refused where a file of `only` is gone or another. A file that lies in two classes is left out of both, with a note.
     """
     root = directory(home, kind.name)
     folders = [p for p in sorted(root.iterdir()) if p.is_dir()] if root.is_dir() else []
@@ -85,13 +90,22 @@ def scan(home: Home, kind: ClassifierKind) -> Found:
                 command_line("mv", folder, root / kind.classes[0]),
             )
     digests: dict[str, list[tuple[str, Path]]] = {}
+    all_digests: dict[str, str] = {}
+
+    def digest_of(path: Path) -> str:
+        return all_digests.setdefault(str(path.relative_to(home.path)), _digest(path))
+
+    def listed(folder: Path) -> list[Path]:
+        files = _files(folder)
+        return [p for p in files if only is None or str(p.relative_to(home.path)) in only]
+
     empty = []
     for name in kind.classes:
-        for path in _files(root / name):
+        for path in listed(root / name):
             if path.stat().st_size < SMALLEST_FILE:
                 empty.append(path)
             else:
-                digests.setdefault(_digest(path), []).append((name, path))
+                digests.setdefault(digest_of(path), []).append((name, path))
     files: dict[str, list[Path]] = {name: [] for name in kind.classes}
     in_two, twice = [], 0
     for same in digests.values():
@@ -113,16 +127,32 @@ def scan(home: Home, kind: ClassifierKind) -> Found:
     known = set(digests)
     borrowed = []
     for theirs, ours in kind.borrowed.items():
-        for path in _files(directory(home, kind.other) / theirs):
-            if path.stat().st_size >= SMALLEST_FILE and (digest := _digest(path)) not in known:
+        for path in listed(directory(home, kind.other) / theirs):
+            if path.stat().st_size >= SMALLEST_FILE and (digest := digest_of(path)) not in known:
                 borrowed.append((ours, path))
                 fingerprint.update(f"{digest} borrowed as {ours}\n".encode())
+    _require_same(only, all_digests, kind)
     return Found(
         {name: sorted(paths) for name, paths in files.items()},
         borrowed,
         fingerprint.hexdigest()[:16],
+        all_digests,
         notes,
     )
+
+
+def _require_same(
+    before: Mapping[str, str] | None, now: Mapping[str, str], kind: ClassifierKind
+) -> None:
+    before = before or {}
+    changed = sorted(name for name, digest in before.items() if now.get(name) != digest)
+    if changed:
+        raise Refused(
+            "recordings_changed",
+            f"{len(changed)} of {len(before)} recordings that it learns from are gone or were changed: "
+            f"{', '.join(changed[:NAMED_AT_MOST])}",
+            f"begin a new run: uv run scripts/{kind.script} --preset light",
+        )
 
 
 def _files(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import soundfile
 
+from fae_training import consent
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.classes import CLASSIFIERS, ClassifierKind
 from fae_training.classifiers.imports import Sample
@@ -14,6 +15,7 @@ from fae_training.classifiers.recordings import Found, directory, file_stem, nam
 from fae_training.errors import BadRequest, SkillError
 from fae_training.speech import clips
 from fae_training.state import Home
+from fae_training.transactions import changing
 
 SHORTEST_SECONDS = 0.1
 # A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder says.
@@ -111,7 +113,11 @@ def keep(
             problems.append(f"{sample.path} is here already")
             continue
         if not dry_run:
-            home.directory(kind, "samples", sample.class_name)
-            clips.write(path, sound)
+            # Decoding took a while: the consent may have been taken back, and another may have
+            # added the same.
+            with changing(home):
+                consent.require(home, "audio")
+                if not any(folder.glob(f"*-{mark}.wav")):
+                    clips.write(path, sound)
         added[sample.class_name] += 1
     return added, problems

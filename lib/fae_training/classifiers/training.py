@@ -8,7 +8,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
-from fae_training import runs
+from fae_training import provenance, runs
 from fae_training.classifiers import (
     hard_negatives,
     model_files,
@@ -55,7 +55,9 @@ def train(run: Run, session) -> dict:
     # Gather, and divide before anything is made of a recording
     with session.stage("gathering sounds"):
         kept = parts_of_sounds.before(run)
-        parts = training_data.gather(run.home, kind, settings, kept, session.log)
+        parts = training_data.gather(
+            run.home, kind, settings, kept, session.log, provenance.files_of(run)
+        )
         parts_of_sounds.keep(run, parts)
         session.check()
     notes = list(parts.notes)

@@ -30,12 +30,13 @@ def gather(
     settings: Mapping,
     kept: Mapping[str, str],
     log: Callable[[str], None],
+    only: Mapping[str, str] | None = None,
 ) -> Parts:
     """Every recording that can be used, and what is synthesised and generated in addition, by part.
 
-    `kept`: parts_of_sounds.before.
+    `kept`: parts_of_sounds.before. `only`: the recordings that the run began with (recordings.scan).
     """
-    found = recordings.scan(home, kind)
+    found = recordings.scan(home, kind, only)
     sounds, notes = sound_files.load(home, kind, found)
     log(f"recordings: {count(sounds, kind)}")
     people = parts_of_sounds.divided(sounds, kept)

@@ -224,17 +224,23 @@ class FaeDatabase:
         row = self.connection.execute(
             "SELECT value FROM schema_meta WHERE key = 'schema_version'"
         ).fetchone()
-        version = int(row[0]) if row and str(row[0]).isdigit() else None
+        version = int(row[0]) if row and str(row[0]).isdecimal() else None
         missing = _NEEDED - self.columns("memory_records")
-        if version is None or version not in SCHEMAS or missing:
+        if version is None or version < SCHEMAS[0] or missing:
             found = f"schema version {row[0] if row else 'none'}" + (
                 f" without the columns {', '.join(sorted(missing))}" if missing else ""
             )
             raise Failed(
                 "unknown_schema",
-                f"{self.path} has {found}; this version reads {SCHEMAS[0]} to {SCHEMAS[-1]}",
+                f"{self.path} has {found}; this version reads {SCHEMAS[0]} and later ones",
                 "update the skill",
             )
+        if version not in SCHEMAS:
+            newer = (
+                f"{self.path} has the newer schema version {version} ({SCHEMAS[-1]} is known); what is needed is there, "
+                "and what is new is not looked at"
+            )
+            self.warning = "; ".join(filter(None, (self.warning, newer)))
         return version
 
     def count_episodes(self, since: int = -1) -> int:

@@ -187,7 +187,7 @@ class _Purge:
         named = [term for term in terms if self._mentions(term)]
         if self.change and (gone or named):
             # Made anew, for a word that was learned from such a correction alone may not name the whole subject.
-            kept = [entry.as_dict() for entry in vocabulary.refresh(self.home)]
+            kept = [entry.as_dict() for entry in vocabulary.keep(self.home, [])]
             kept = [term for term in kept if not self._mentions(term)]
             self.home.write(
                 vocabulary.FILE, (self.home.read(vocabulary.FILE) or {}) | {"terms": kept}
@@ -222,9 +222,13 @@ class _Purge:
             learned.keep(run, rows)
         learned.note(run, said)
         learned.mark(run)
-        approval.withdraw(run)
+        self._withdraw(run)
         if run.is_alive():
             run.request_stop()
+
+    def _withdraw(self, run: Run) -> None:
+        with changing(self.home) as change:
+            approval.withdraw(change, run)
 
     # What was written about them.
 
@@ -241,7 +245,7 @@ class _Purge:
                 if self.change and (names_it or run.id in learned_by):
                     path.unlink(missing_ok=True)
                     if (code := approval.read(run)) and not code.used_at:
-                        approval.withdraw(run)
+                        self._withdraw(run)
         for path in _texts_in(self.home.file("results")):
             if self._without_it(path) is not None:
                 changed += 1
@@ -337,7 +341,7 @@ def _listed(value: object) -> list:
 def _counted(home: Home, kind: str) -> dict:
     """What meta.json says of the files that are left."""
     try:
-        found = describe(home, kind, "", *read(home.file("data"), kind))
+        found = describe(home.file("data"), kind, "", *read(home.file("data"), kind))
     except Missing:
         return {"rows": dict.fromkeys(SIDES, 0), "data_fingerprint": None}
     return {"rows": found.rows, "data_fingerprint": found.fingerprint}

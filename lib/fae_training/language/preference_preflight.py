@@ -56,21 +56,22 @@ def corrections(
     return replace(train, rows=rows), replace(valid, rows=held_out), report.remarks
 
 
-def check(home: Home, keep: bool) -> Data:
-    """What data/dpo/ holds, as provenance.check gives it. Raises Missing where there is no correction."""
+def check(home: Home, keep: bool, run: Run | None = None) -> Data:
+    """What data/dpo/ holds, or the copy of a run that goes on, as provenance.check gives it. Raises Missing where there is no correction."""
     try:
-        data = provenance.check(home, "dpo", EXTRACT, keep)
+        data = provenance.check(home, "dpo", EXTRACT, keep, run)
     except Missing as missing:
         if missing.code != "no_data":
             raise
         raise Missing(
             "no_corrections", f"there are no corrections to learn from; {WHAT_COUNTS}", EXTRACT
         ) from None
-    train, valid, remarks = corrections(home.file("data"))
+    place = provenance.rows_of(run) if run else home.file("data")
+    train, valid, remarks = corrections(place)
     if train.usable != data.rows["train"]:
         data = replace(data, learned_from=f"{train.usable} rows")
     data = replace(data, rows={"train": train.usable, "valid": valid.usable}).noting(*remarks)
-    if not home.file("data", "sft", "valid.jsonl").exists():
+    if not (place / "sft" / "valid.jsonl").exists():
         data = data.noting(
             "no conversations are held out, so the run cannot be judged: uv run scripts/export_data.py"
         )

@@ -8,14 +8,14 @@ too: the training must not make it worse.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
 from fae_training import consent, records
 from fae_training.errors import BadRequest, SkillError
-from fae_training.state import Home, append_jsonl, now, read_jsonl
+from fae_training.state import Home, now, read_jsonl
 
 FILE = ("stt", "corrections.jsonl")
 LONGEST_TEXT = 300  # characters; more is not one utterance
@@ -137,7 +137,7 @@ def _spelled(text: str) -> list[str]:
 
 def _is_sign(word: str) -> bool:
     """Whether `word` is a sign that is part of a name, and no punctuation: &, +, ♥, ×."""
-    return len(word) <= 2 and (word == "&" or unicodedata.category(word[:1])[0] == "S")
+    return 0 < len(word) <= 2 and (word == "&" or unicodedata.category(word[:1])[0] == "S")
 
 
 def whole_word(terms: list[str], flags: int = 0) -> re.Pattern:
@@ -205,7 +205,7 @@ def check(heard: str, meant: str, has_clip: bool) -> list[str]:
     return remarks
 
 
-def add(
+def checked(
     home: Home,
     heard: str,
     meant: str,
@@ -214,10 +214,10 @@ def add(
     say_as: str | None = None,
     keep: bool = True,
 ) -> Correction:
-    """Keeps one correction, with its recording where there is one, and returns it.
+    """A correction that can be kept (vocabulary.keep does it), its recording kept already unless
+    keep is False.
 
-    `say_as` is how the word sounds, for the synthesiser. With keep=False everything is checked and
-    nothing written.
+    `say_as` is how the word sounds, for the synthesiser.
 
     Raises Refused without the consent ("corrections"; with a clip "audio" too), BadRequest and
     Missing for a correction or a clip that cannot be used. Nothing is kept then.
@@ -240,18 +240,15 @@ def add(
         seconds = round(recording.seconds, 2)
         earlier = [known.meant for known in all_corrections(home) if known.audio == audio]
         replaces = earlier[-1] if earlier and earlier[-1] != meant else None
-    correction = Correction(
+    return Correction(
         now(), heard, meant, origin, say_as or None, audio, seconds, replaces, tuple(remarks)
     )
-    if keep:
-        append_jsonl(home.file(*FILE), correction.as_row())
-    return correction
 
 
-def add_many(
+def checked_many(
     home: Home, rows: Sequence[object], origin: str, base: Path, keep: bool = True
 ) -> tuple[list[Correction], list[dict]]:
-    """Adds rows {"heard", "meant", "clip"?, "say_as"?}, clip paths relative to `base`.
+    """As `checked`, of rows {"heard", "meant", "clip"?, "say_as"?}, clip paths relative to `base`.
 
     Returns (corrections, problems): what is wrong with one row is named with its number and the
     others go on.
@@ -265,9 +262,16 @@ def add_many(
                     f'{row!r:.60} is not {{"heard": "...", "meant": "...", "clip": "..."}}',
                     "see add_correction.py --help",
                 )
+            for name in ("heard", "clip", "say_as"):
+                if not isinstance(row.get(name) or "", str):
+                    raise BadRequest(
+                        "bad_row",
+                        f"{name} is {row[name]!r:.60}, expected a text",
+                        "see add_correction.py --help",
+                    )
             clip = base / row["clip"] if row.get("clip") else None
             heard, say_as = str(row.get("heard") or ""), row.get("say_as")
-            kept.append(add(home, heard, row["meant"], clip, origin, say_as, keep))
+            kept.append(checked(home, heard, row["meant"], clip, origin, say_as, keep))
         except SkillError as problem:
             if problem.exit_status == 3:  # no consent: true of every row
                 raise
@@ -288,10 +292,10 @@ def all_corrections(home: Home) -> list[Correction]:
     ]
 
 
-def current_corrections(home: Home) -> list[Correction]:
-    """The corrections that hold, oldest first: of a recording that was given another meaning, the
-    newest one.
+def current_corrections(home: Home, more: Iterable[Correction] = ()) -> list[Correction]:
+    """The corrections that hold, oldest first, with `more` that are about to be kept: of a recording
+    that was given another meaning, the newest one.
     """
-    known = all_corrections(home)
+    known = [*all_corrections(home), *more]
     newest = {each.audio: each.meant for each in known if each.audio}
     return [each for each in known if not each.audio or each.meant == newest[each.audio]]

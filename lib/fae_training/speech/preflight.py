@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from fae_training import fae_app, fae_versions, models
+from fae_training import fae_app, fae_versions, models, provenance
 from fae_training.calling import Call
-from fae_training.errors import BadRequest, Missing
+from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.preflight import Data, Model
+from fae_training.runs import Run
 from fae_training.speech import material
 from fae_training.speech.synthesis import find_synthesiser
 from fae_training.state import Home
@@ -55,6 +56,26 @@ def check(home: Home) -> Data:
         f"your corrections of {words}{more}, with {len(found.recorded)} recordings",
         {"terms": len(found.terms), "recordings": len(found.recorded)},
         tuple(found.notes),
+    )
+
+
+def check_own(run: Run) -> Data:
+    """What a run that goes on has made for itself. Raises Refused where one of its clips is gone: their names are made
+    from what is in them, so one that is there is the same.
+    """
+    place = provenance.rows_of(run)
+    examples = [each for side in ("train", "valid") for each in material.read_examples(place, side)]
+    gone = sorted({each.audio for each in examples if not run.home.file(each.audio).is_file()})
+    if gone:
+        raise Refused(
+            "recordings_changed",
+            f"{len(gone)} clips that {run.id} learns from are gone: {', '.join(gone[:3])}",
+            "begin a new run: uv run scripts/train_stt.py --preset light",
+        )
+    return Data(
+        run.record["data_fingerprint"],
+        run.record.get("learned_from", ""),
+        run.record.get("rows", {}),
     )
 
 

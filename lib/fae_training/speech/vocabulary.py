@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from fae_training import records
+from fae_training import consent, records
+from fae_training.speech.misheard import FILE as CORRECTIONS
 from fae_training.speech.misheard import (
     Correction,
     composed,
@@ -19,6 +20,7 @@ from fae_training.speech.misheard import (
     whole_word,
 )
 from fae_training.state import Home, now
+from fae_training.transactions import changing
 
 FILE = "stt/vocabulary.json"
 
@@ -75,14 +77,21 @@ def _said_as(term: str, corrections: list[Correction]) -> str | None:
     )
 
 
-def refresh(home: Home, names: Iterable[str] = ()) -> list[Term]:
-    """Writes stt/vocabulary.json anew from the corrections, with `names` and the names that it had."""
-    before = (home.read(FILE, {}) or {}).get("terms", [])
-    known = [records.read(Term, entry, f"a term in {home.file(FILE)}") for entry in before]
-    kept = [entry.term for entry in known if not entry.count]
-    entries = terms(current_corrections(home), [*names, *kept])
-    home.directory("stt")
-    home.write(FILE, {"made_at": now(), "terms": [entry.as_dict() for entry in entries]})
+def keep(home: Home, corrections: list[Correction], names: Iterable[str] = ()) -> list[Term]:
+    """Add `corrections`, and write stt/vocabulary.json anew from all of them, with `names` and the
+    names that it had, in one step. Returns its terms. Raises Refused where the consent was taken
+    back since they were checked.
+    """
+    with changing(home) as change:
+        if corrections:
+            consent.require(home, "corrections")
+        before = (home.read(FILE, {}) or {}).get("terms", [])
+        known = [records.read(Term, entry, f"a term in {home.file(FILE)}") for entry in before]
+        kept = [entry.term for entry in known if not entry.count]
+        entries = terms(current_corrections(home, corrections), [*names, *kept])
+        change.append(home.file(*CORRECTIONS), *(each.as_row() for each in corrections))
+        written = {"made_at": now(), "terms": [entry.as_dict() for entry in entries]}
+        change.write(home.file(FILE), written)
     return entries
 
 

@@ -1,0 +1,47 @@
+"""Of what type the values of a state file are, as far as the scripts rely on it: what somebody edited is then named.
+
+What is in a record of its own (evaluation.json, approval.json, a benchmark) is checked by records.py.
+"""
+
+from types import NoneType
+
+_NUMBER = (int, float, NoneType)
+_TEXT = (str, NoneType)
+_OBJECT = (dict, NoneType)
+_LIST = (list, NoneType)
+# By file name; names that are not here are anything.
+_TYPES: dict[str, dict[str, tuple[type, ...]]] = {
+    "run.json": {
+        "id": (str,), "kind": (str,), "status": (str,), "created_at": (str,), "ended_at": _TEXT, "started_at": _TEXT,
+        "settings": (dict,), "sources": (dict,), "request": (dict,), "rows": _OBJECT, "worker": _OBJECT,
+        "error": _OBJECT, "model": _OBJECT, "start": _OBJECT, "notes": (list,), "resumed_at": (list,),
+        "data_fingerprint": _TEXT, "learned_from": _TEXT, "caller": _TEXT, "exit_status": (int,),
+    },
+    "train_metrics.json": {
+        "benchmark": _OBJECT, "best_step": _NUMBER, "best_value": _NUMBER, "loss": _NUMBER, "steps_done": _NUMBER,
+        "peak_memory_gb": _NUMBER, "tokens_per_s": _NUMBER, "seconds": _OBJECT,
+    },
+    "progress.json": {"seconds": (dict,)},
+    "files.json": {"files": (dict,)},
+    "sources.json": {"ids": (list,)},
+    "parts.json": {"parts": (dict,), "trained_on": (list,)},
+    "meta.json": {
+        "data_fingerprint": _TEXT, "summary": _TEXT, "excluded": _OBJECT, "topics": _LIST, "lint": _OBJECT,
+        "rows": _OBJECT,
+    },
+    "vocabulary.json": {"terms": (list,)},
+    "setup.json": {"errors": (dict,), "environments": (dict,)},
+}  # fmt: skip
+
+
+def wrong(name: str, data: dict) -> str | None:
+    """What is of another type than it must be, in words; None where nothing is."""
+    for key, types in _TYPES.get(name, {}).items():
+        if key in data and (not isinstance(data[key], types) or _is_bool(data[key])):
+            wanted = " or ".join(kind.__name__ for kind in types if kind is not NoneType)
+            return f"{key!r} is {data[key]!r:.60}, expected {wanted}"
+    return None
+
+
+def _is_bool(value: object) -> bool:
+    return isinstance(value, bool)
