@@ -99,6 +99,7 @@ class Benchmark:
     """`judged_apart`: nothing that is judged on was trained on, or chose a checkpoint, threshold or weight.
 
     outputs, outputs_changed: how many outputs of current and candidate were compared, and how many differ.
+    not_shown: sentences on what was promised and the data cannot show; with any of them nothing passes.
     fingerprint, current_fingerprint: of the adapters that were measured, None for the base model.
     suite: the version of the capability suite, None where the kind has none. details: what only this kind tells.
     """
@@ -113,6 +114,7 @@ class Benchmark:
     notes: tuple[str, ...] = ()
     suite: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    not_shown: tuple[str, ...] = ()
     fingerprint: str | None = None
     current_fingerprint: str | None = None
 

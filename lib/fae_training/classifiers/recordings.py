@@ -7,6 +7,7 @@ allow are percent-encoded, as in URLs. sound_files.py decodes the files.
 
 import hashlib
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,6 +16,10 @@ from fae_training.classifiers.classes import ClassifierKind
 from fae_training.errors import BadRequest, command_line
 from fae_training.state import Home
 
+# The sources of what the person sorted after hearing it on a stream (review.py). They are trained on, with this weight, and never
+# judge.
+FALSE_ALARMS, MISSED = "false-alarms", "missed"
+REVIEWED = (FALSE_ALARMS, MISSED)
 # A WAV file of 44 bytes is a header without samples.
 SMALLEST_FILE = 45
 NAMED_AT_MOST = 5
@@ -34,6 +39,12 @@ class Found:
 
 def directory(home: Home, kind: str) -> Path:
     return home.file(kind, "samples")
+
+
+def source_of(path: Path, roots: Iterable[Path]) -> str:
+    """The folders between that of its class and the file, "" where it lies in the class's own."""
+    root = next(root for root in roots if path.is_relative_to(root))
+    return "/".join(path.relative_to(root).parts[1:-1])
 
 
 def file_stem(speaker: str | None, recording: str) -> str:

@@ -10,7 +10,14 @@ import soundfile
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.classes import CLASSIFIERS, ClassifierKind
 from fae_training.classifiers.imports import Sample
-from fae_training.classifiers.recordings import Found, directory, file_stem, named, who
+from fae_training.classifiers.recordings import (
+    Found,
+    directory,
+    file_stem,
+    named,
+    source_of,
+    who,
+)
 from fae_training.errors import BadRequest, SkillError
 from fae_training.speech import clips
 from fae_training.state import Home
@@ -27,7 +34,8 @@ BLOCK = SAMPLE_RATE // 10
 class Recording:
     """One sound of one class: float32 samples at SAMPLE_RATE. `origin` is recorded, synthesised or generated.
 
-    `speaker` is None where the file name does not say.
+    `speaker` is None where the file name does not say. `source`: the folder within its class that it lies in, "" where it lies
+    in none; sounds of one source have a collection, a microphone or a review (recordings.REVIEWED) in common.
     """
 
     class_name: str
@@ -35,6 +43,7 @@ class Recording:
     name: str
     origin: str
     samples: np.ndarray = field(repr=False)
+    source: str = ""
 
     @property
     def group(self) -> str:
@@ -50,6 +59,7 @@ class Recording:
 def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording], list[str]]:
     """(recordings, notes): every file that can be used, and for people why the others cannot."""
     wanted = [(name, path) for name, paths in found.files.items() for path in paths]
+    roots = (directory(home, kind.name), directory(home, kind.other))
     recordings, problems = [], {}
     narrow = 0
     for name, path in wanted + found.borrowed:
@@ -63,7 +73,8 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
             problems.setdefault(reason, []).append(path)
             continue
         speaker, rest = who(path.stem)
-        recordings.append(Recording(name, speaker, rest, "recorded", clip.samples))
+        source = source_of(path, roots)
+        recordings.append(Recording(name, speaker, rest, "recorded", clip.samples, source))
     notes = [f"{reason}, left out: {named(paths, home.path)}" for reason, paths in problems.items()]
     if narrow:
         notes.append(

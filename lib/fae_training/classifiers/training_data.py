@@ -38,7 +38,7 @@ def gather(
     found = recordings.scan(home, kind)
     sounds, notes = sound_files.load(home, kind, found)
     log(f"recordings: {count(sounds, kind)}")
-    people = parts_of_sounds.divided(sounds, kept)
+    people = parts_of_sounds.divided(sounds, kept, kind.triggers)
     synthesiser = find_synthesiser() if settings["synthesise"] == "auto" else None
     if not synthesiser:
         notes.append("no speech was synthesised: all running speech is from recordings")
@@ -90,7 +90,7 @@ def write_rows(run: Run, kind: ClassifierKind, parts: Parts) -> None:
     """Write data/<kind>/train.jsonl, valid.jsonl and meta.json: which sound is in which part."""
     where = run.home.directory("data", kind.name)
     write_jsonl(where / "train.jsonl", [_row(r) for r in parts.train])
-    judge = [_row(r) | {"part": JUDGE} for r in parts.judge]
+    judge = [_row(r) | {"part": JUDGE} for r in parts.judge + parts.own]
     choose = [_row(r) | {"part": CHOOSE} for r in parts.choose] if parts.apart else []
     write_jsonl(where / "valid.jsonl", choose + judge)
     sides = {"train": count(parts.train, kind), "valid": count(parts.held_out, kind)}
@@ -103,5 +103,6 @@ def _row(sound: Recording) -> dict:
         "speaker": sound.speaker,
         "recording": sound.name,
         "origin": sound.origin,
+        "source": sound.source,
         "seconds": round(len(sound.samples) / SAMPLE_RATE, 2),
     }
