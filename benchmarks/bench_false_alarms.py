@@ -54,7 +54,9 @@ def sounds(audio: Path, split: str) -> list[Recording]:
                 source = "picovoice_alexa"
             (here,) = borrowed(KEYWORD, [recording]) if kind is VERIFIER else [recording]
             made.append(
-                Recording(here.class_name, here.speaker, here.name, "recorded", here.samples, source)
+                Recording(
+                    here.class_name, here.speaker, here.name, "recorded", here.samples, source
+                )
             )
     return made
 
@@ -90,9 +92,7 @@ def main() -> None:
                 alone = [r for r in train + valid if r.source == source]
                 replaced = {r.class_name for r in alone}
                 around = [r for r in judged if r.class_name not in replaced]
-                hours = streams.compose(
-                    alone + around, KEYWORD, 3_600 * HOURS_LEFT_OUT, 103, False
-                )
+                hours = streams.compose(alone + around, KEYWORD, 3_600 * HOURS_LEFT_OUT, 103, False)
                 silent = classifier.over(hours.log_mel)
                 for trigger, settings in classifier.spec["triggers"].items():
                     score = thresholds.smoothed(

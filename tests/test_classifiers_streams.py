@@ -124,7 +124,9 @@ def chosen_on(false_peaks, words, rate):
     groups = [f"speaker {n % 2}" for n in range(len(words))]
     spoken = streams.StreamOfSound(np.zeros((3 * length, 1)), events, groups=groups)
     chosen = thresholds.choose(scores, quiet, spoken, rate)["wake"]
-    return chosen, thresholds.measure(scores, {"quiet": quiet, "spoken": spoken}, {"wake": chosen})["wake"]
+    return chosen, thresholds.measure(scores, {"quiet": quiet, "spoken": spoken}, {"wake": chosen})[
+        "wake"
+    ]
 
 
 def test_the_upper_bound_of_false_alarms_stays_under_what_was_asked():
@@ -241,9 +243,7 @@ def test_triggers_are_measured_as_people_say_them_where_anybody_does(clips):
 
 
 def test_a_stream_knows_whose_recording_is_heard_and_can_do_without(clips):
-    classes = [
-        replace(r, name=f"{r.class_name} {r.name}", speaker=r.class_name) for r in clips
-    ]
+    classes = [replace(r, name=f"{r.class_name} {r.name}", speaker=r.class_name) for r in clips]
     quiet = streams.compose(classes, KEYWORD, 240, 0, with_events=False)
     firsts = [piece.first for piece in quiet.pieces]
     assert firsts == sorted(firsts) and {p.group for p in quiet.pieces} == {
@@ -261,7 +261,7 @@ def test_a_stream_knows_whose_recording_is_heard_and_can_do_without(clips):
     assert len(fewer.log_mel) == len(rest) * streams.SCENE_FRAMES
     assert {p.group for p in fewer.pieces} == {"speaker noise", "speaker silence"}
     begins = rest[1] * streams.SCENE_FRAMES
-    second = [p for p in fewer.pieces if p.first >= streams.SCENE_FRAMES][0]
+    second = next(p for p in fewer.pieces if p.first >= streams.SCENE_FRAMES)
     assert second.first == streams.SCENE_FRAMES
     assert np.array_equal(
         fewer.log_mel[second.first : second.first + 50], quiet.log_mel[begins : begins + 50]
@@ -284,5 +284,7 @@ def test_an_alarm_belongs_to_the_scene_that_its_window_ends_in():
     quiet = streams.StreamOfSound(np.zeros((3 * size, 1)), [])
     spoken = streams.StreamOfSound(np.zeros((300, 1)), [])
     trigger = {"threshold": 0.5, "smoothing_chunks": 1, "refractory_chunks": 36}
-    found = thresholds.measure(scores, {"quiet": quiet, "spoken": spoken}, {"wake": trigger})["wake"]
+    found = thresholds.measure(scores, {"quiet": quiet, "spoken": spoken}, {"wake": trigger})[
+        "wake"
+    ]
     assert (found["false_alarms"], found["scenes_with_alarms"]) == (2, [1, 2])

@@ -6,6 +6,7 @@ allow are percent-encoded, as in URLs. sound_files.py decodes the files.
 """
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from fae_training.classifiers.classes import ClassifierKind
+from fae_training.conversations import forgetting
+from fae_training.conversations.forgetting import Exclusions
 from fae_training.errors import BadRequest, command_line
 from fae_training.state import Home
 
@@ -20,6 +23,8 @@ from fae_training.state import Home
 # judge.
 FALSE_ALARMS, MISSED = "false-alarms", "missed"
 REVIEWED = (FALSE_ALARMS, MISSED)
+# What sound_files.keep adds to the names of files.
+FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 # A WAV file of 44 bytes is a header without samples.
 SMALLEST_FILE = 45
 NAMED_AT_MOST = 5
@@ -49,7 +54,7 @@ def source_of(path: Path, roots: Iterable[Path]) -> str:
 
 def file_stem(speaker: str | None, recording: str) -> str:
     """The file name without its suffix. `who` is the inverse for the speaker; no two speakers share a name."""
-    return f"{_encoded(speaker)}--{_encoded(recording)}" if speaker else _encoded(recording)
+    return f"{encoded(speaker)}--{encoded(recording)}" if speaker else encoded(recording)
 
 
 def who(stem: str) -> tuple[str | None, str]:
@@ -58,7 +63,7 @@ def who(stem: str) -> tuple[str | None, str]:
     return unicodedata.normalize("NFC", unquote(speaker)) or None, recording
 
 
-def _encoded(name: str) -> str:
+def encoded(name: str) -> str:
     """`name` with everything but letters, digits, dots and single hyphens percent-encoded in UTF-8.
 
     A name that is too long is cut and ends with "~" and its hash ("~" itself is encoded, so there is no clash).
@@ -96,10 +101,13 @@ def scan(home: Home, kind: ClassifierKind) -> Found:
                 command_line("mv", folder, root / kind.classes[0]),
             )
     digests: dict[str, list[tuple[str, Path]]] = {}
-    empty = []
+    excluded = forgetting.load(home)
+    empty, forgotten = [], 0
     for name in kind.classes:
         for path in _files(root / name):
-            if path.stat().st_size < SMALLEST_FILE:
+            if is_excluded(path, excluded):
+                forgotten += 1
+            elif path.stat().st_size < SMALLEST_FILE:
                 empty.append(path)
             else:
                 digests.setdefault(_digest(path), []).append((name, path))
@@ -114,6 +122,10 @@ def scan(home: Home, kind: ClassifierKind) -> Found:
     notes = []
     if in_two:
         notes.append(f"the same sound is in two classes and was left out: {named(in_two, root)}")
+    if forgotten:
+        notes.append(
+            f"{forgotten} recordings were left out, since exclusions.json names their speaker or recording"
+        )
     if empty:
         notes.append(f"empty files were left out: {named(empty, root)}")
     if twice:
@@ -125,7 +137,9 @@ def scan(home: Home, kind: ClassifierKind) -> Found:
     borrowed = []
     for theirs, ours in kind.borrowed.items():
         for path in _files(directory(home, kind.other) / theirs):
-            if path.stat().st_size >= SMALLEST_FILE and (digest := _digest(path)) not in known:
+            if is_excluded(path, excluded) or path.stat().st_size < SMALLEST_FILE:
+                continue
+            if (digest := _digest(path)) not in known:
                 borrowed.append((ours, path))
                 fingerprint.update(f"{digest} borrowed as {ours}\n".encode())
     return Found(
@@ -133,6 +147,16 @@ def scan(home: Home, kind: ClassifierKind) -> Found:
         borrowed,
         fingerprint.hexdigest()[:16],
         notes,
+    )
+
+
+def is_excluded(path: Path, excluded: Exclusions) -> bool:
+    """Whether exclusions.json names a file's speaker among its people, or its recording among its ids."""
+    speaker, name = who(path.stem)
+    people = {person.casefold() for person in excluded.people}
+    recordings = {encoded(name) for name in excluded.ids}
+    return bool(speaker and speaker.casefold() in people) or (
+        name in recordings or FINGERPRINT.sub("", name) in recordings
     )
 
 

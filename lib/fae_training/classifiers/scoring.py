@@ -380,9 +380,7 @@ def _trigger_notes(name: str, found: Mapping) -> list[str]:
     """How often a trigger is detected when people say it who are like those held out, and when its owner does."""
     if found["recall"] is None:
         return []
-    delay = (
-        "" if found["latency_ms"] is None else f", {found['latency_ms']:.0f} ms after it began"
-    )
+    delay = "" if found["latency_ms"] is None else f", {found['latency_ms']:.0f} ms after it began"
     each = sorted(
         ((recall, group.removeprefix("speaker ")) for group, recall in found["by_group"].items()),
         reverse=True,

@@ -1,8 +1,8 @@
 """Sound files: decoded, checked, and copied into the state directory."""
 
 import hashlib
-import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -11,8 +11,10 @@ from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.classes import CLASSIFIERS, ClassifierKind
 from fae_training.classifiers.imports import Sample
 from fae_training.classifiers.recordings import (
+    FINGERPRINT,
     Found,
     directory,
+    encoded,
     file_stem,
     named,
     source_of,
@@ -25,8 +27,6 @@ from fae_training.state import Home
 SHORTEST_SECONDS = 0.1
 # A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder says.
 SILENT = 0.002
-# What `keep` adds to the names of files.
-FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 BLOCK = SAMPLE_RATE // 10
 
 
@@ -65,7 +65,7 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
     for name, path in wanted + found.borrowed:
         try:
             clip = clips.read(path)
-            narrow += soundfile.info(path).samplerate < SAMPLE_RATE
+            narrow += is_narrow(path)
         except BadRequest:
             problems.setdefault("cannot be read as audio", []).append(path)
             continue
@@ -81,6 +81,14 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
             f"recordings with a sample rate below {SAMPLE_RATE:,} Hz, without the highest frequencies: {narrow}"
         )
     return recordings, notes
+
+
+def is_narrow(path: Path) -> bool:
+    """Whether a file has a sample rate below ours; not known of what has to be converted."""
+    try:
+        return soundfile.info(path).samplerate < SAMPLE_RATE
+    except soundfile.SoundFileError:
+        return False
 
 
 def unusable(samples: np.ndarray, class_name: str) -> str | None:
@@ -116,13 +124,13 @@ def keep(
         mark = hashlib.sha256(sound.tobytes()).hexdigest()[:6]
         stem = file_stem(sample.speaker, sample.recording or sample.path.stem)
         folder = directory(home, kind) / sample.class_name
-        path = folder / f"{stem}-{mark}.wav"
+        path = folder / encoded(sample.source) / f"{stem}-{mark}.wav"
         # By its content alone: earlier versions encoded names in other ways.
-        if any(folder.glob(f"*-{mark}.wav")):
+        if any(folder.rglob(f"*-{mark}.wav")):
             problems.append(f"{sample.path} is here already")
             continue
         if not dry_run:
-            home.directory(kind, "samples", sample.class_name)
+            home.directory(*path.parent.relative_to(home.path).parts)
             clips.write(path, sound)
         added[sample.class_name] += 1
     return added, problems
