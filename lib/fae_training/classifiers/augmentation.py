@@ -28,7 +28,7 @@ FORMANT_STEPS = 80
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training examples are varied. The effect of each part was measured (docs/classifiers.md); zero turns it off.
+    """How training examples are varied. The effect of each part was measured (docs/classifiers-measured.md); zero turns it off.
 
     pitches: variants of each word and each piece of speech at another pitch, more if a trigger has few recordings.
     mixing: share of examples with noise mixed in, 5 to 25 dB below them.
@@ -54,7 +54,7 @@ class Augmentation:
     hard_negatives: float = 0.15
 
 
-# As measured (docs/classifiers.md): curves help with music and harm words, masks the other way round.
+# As measured (docs/classifiers-measured.md): curves help with music and harm words, masks the other way round.
 AUGMENTATIONS = {
     "keyword": Augmentation(),
     "speech_verifier": Augmentation(curve=0.5, masks=0.0),
