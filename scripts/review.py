@@ -26,8 +26,6 @@ To forget what came from a recording: uv run scripts/export_data.py --exclude id
 Exit status: 0 done, 2 bad request, 3 no consent (audio), 4 no such folder, or nothing in it to sort.
 """
 
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -37,7 +35,6 @@ from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.errors import BadRequest, Missing, command_line
 
 KIND = CLASSIFIERS["keyword"]
-PLAYERS = (("afplay",), ("aplay", "-q"))
 PROBLEMS_SHOWN = 5
 
 
@@ -87,14 +84,14 @@ def asked(folder: Path, sounds) -> dict[str, str]:
     """The person's answer to each sound, until they stop."""
     from fae_training.classifiers import reviews
 
-    player = next((p for p in PLAYERS if shutil.which(p[0])), None)
+    player = reviews.player()
     if player is None:
         print("Neither afplay nor aplay is here: open each file in a player yourself.")
     words = {"y": reviews.RIGHT, "n": reviews.FALSE, "": reviews.SKIPPED}
     given: dict[str, str] = {}
     for number, one in enumerate(sounds, 1):
         if player:
-            subprocess.run([*player, str(folder / one.file)], check=False, stdin=subprocess.DEVNULL)
+            reviews.play(player, folder / one.file)
         what = "detected" if one.detected else "not detected"
         question = f"{number}/{len(sounds)}  {one.file} ({one.trigger} {what}): was it said? [y/n/Enter/q] "
         while (answer := input(question).strip().lower()) not in (*words, "q"):

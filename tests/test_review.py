@@ -206,3 +206,29 @@ def test_what_is_excluded_is_not_trained_on_whoever_said_it(allowed, folder):
     files, notes = left(people=["anna"])
     assert files == [FALSE_ALARMS] and notes[0].startswith("1 recordings were left out, since")
     assert left(ids=["kitchen"])[0] == []
+
+
+def test_at_a_terminal_each_sound_is_asked_about(allowed, folder):
+    import os
+    import pty
+    import subprocess
+    import sys
+
+    main, terminal = pty.openpty()
+    os.write(main, b"what?\nn\n\n")
+    answer = subprocess.run(
+        [sys.executable, str(calls.SCRIPTS / "review.py"), str(folder)],
+        stdin=terminal,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "FAE_TRAINING_HOME": str(allowed), "PATH": "/nowhere"},
+    )
+    os.close(terminal), os.close(main)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "Neither afplay nor aplay is here" in answer.stdout
+    assert "1 false, 0 right, 0 not sorted yet" in answer.stdout
+    assert [line["answer"] for line in read_jsonl(folder / "reviewed.jsonl")] == [
+        "false",
+        "skipped",
+    ]

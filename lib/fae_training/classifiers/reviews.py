@@ -4,6 +4,8 @@ Folder/alarms.jsonl has a line for each sound (Heard, as JSON), Folder/reviewed.
 sound file that alarms.jsonl does not name, such as those that Fae keeps of a missed "hey fae", counts as missed.
 """
 
+import shutil
+import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from fae_training.state import append_jsonl, now, read_jsonl, write_jsonl
 
 ALARMS, REVIEWED = "alarms.jsonl", "reviewed.jsonl"
 RIGHT, FALSE, SKIPPED = "right", "false", "skipped"
+PLAYERS = (("afplay",), ("aplay", "-q"))
 # A clip ends this long after the detection, so that a word that was cut off can be told.
 CLIP_SECONDS, AFTER_SECONDS = 2.0, 0.25
 # A near miss is a maximum of at least this share of the threshold.
@@ -117,6 +120,15 @@ def answers(folder: Path) -> dict[str, str]:
 
 def answer(folder: Path, file: str, said: str) -> None:
     append_jsonl(folder / REVIEWED, {"at": now(), "file": file, "answer": said})
+
+
+def player() -> tuple[str, ...] | None:
+    """The command that plays a sound file on this machine, if there is one."""
+    return next((command for command in PLAYERS if shutil.which(command[0])), None)
+
+
+def play(command: tuple[str, ...], file: Path) -> None:
+    subprocess.run([*command, str(file)], check=False, stdin=subprocess.DEVNULL)
 
 
 def samples(
