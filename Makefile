@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test reliability lint fix fresh bench bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
+.PHONY: help demo demo-dpo demo-stt test reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -20,8 +20,8 @@ demo-dpo: $(UV)  ## corrections in, the same question answered before and after
 demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 	@$(UV) run --quiet samples/demo_stt.py
 
-test: $(UV)  ## style, then all tests
-	@$(UV) run --quiet tools/lint.py style
+test: $(UV)  ## style and types, then all tests
+	@$(UV) run --quiet tools/lint.py
 	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
 
 reliability: $(UV)  ## kills, full disks and two scripts at once, everywhere; 20 minutes or more
@@ -38,12 +38,18 @@ fresh: $(UV)  ## whether the locks, uv.lock.md and MANIFEST.json are up to date
 	@$(UV) run --quiet tools/describe_locks.py --check
 	@$(UV) run --quiet tools/make_manifest.py --check
 
-# Those below have a target of their own: they take from half an hour to an hour and a half, or need a GPU.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate)
+# Those below have a target of their own: they write a page of the docs. Most take from half an hour to an hour and a half.
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up)
 
 bench: $(UV)  ## every benchmark but those below
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(UV) run --quiet $$script || exit 1; done
+
+bench-demo: $(UV)  ## what the demo prints, in a minute; writes docs/demo.md
+	@$(UV) run --quiet benchmarks/bench_demo.py --write docs/demo.md
+
+bench-start-up: $(UV)  ## how long each script takes to answer; writes docs/demo.md
+	@$(UV) run --quiet benchmarks/bench_start_up.py --write docs/demo.md
 
 bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_train.py --write docs/benchmarks.md

@@ -32,6 +32,7 @@ import csv
 import itertools
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import mlx.core as mx
@@ -43,6 +44,7 @@ from sklearn.svm import SVC
 
 from classifier_training import trained
 from fae_training import linux_cpu
+from fae_training.arrays import load_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import (
     features,
@@ -205,7 +207,7 @@ class KeywordData:
         return quiet, spoken
 
 
-def keyword(data: KeywordData, preset: dict, quiet, spoken) -> None:
+def keyword(data: KeywordData, preset: Mapping, quiet, spoken) -> None:
     print_head("keyword, clips of new speakers", "macro-F1", "accuracy", "F1 of the classes")
     predicted = svm_predictions(data.train, data.valid, KEYWORD, ONE_SECOND)
     print_accuracy("RBF SVM on statistics and patches", data.y, predicted, KEYWORD.classes)
@@ -230,7 +232,7 @@ def keyword(data: KeywordData, preset: dict, quiet, spoken) -> None:
             print_streams(f"all clips, seed {seed}", classifier, quiet, spoken)
 
 
-def few_recordings(data: KeywordData, preset: dict, quiet, spoken) -> None:
+def few_recordings(data: KeywordData, preset: Mapping, quiet, spoken) -> None:
     others = [r for r in data.train if r.class_name not in KEYWORD.triggers]
     for first in FIRST_SPEAKERS:
         few = [r for name in KEYWORD.triggers for r in few_of(data.train, name, first)]
@@ -245,16 +247,16 @@ def few_recordings(data: KeywordData, preset: dict, quiet, spoken) -> None:
 
 def few_of(train: list[Recording], name: str, first: int) -> list[Recording]:
     """FEW_CLIPS of a class, from FEW_SPEAKERS speakers in turn, of whom `first` is the first."""
-    by_speaker: dict[str, list] = {}
+    by_speaker: dict[str, list[Recording]] = {}
     for recording in train:
         if recording.class_name == name:
-            by_speaker.setdefault(recording.speaker, []).append(recording)
+            by_speaker.setdefault(recording.speaker or "", []).append(recording)
     chosen = [by_speaker[speaker] for speaker in sorted(by_speaker)[first:][:FEW_SPEAKERS]]
     in_turn = [r for together in itertools.zip_longest(*chosen) for r in together if r is not None]
     return in_turn[:FEW_CLIPS]
 
 
-def verifier(audio: Path, preset: dict) -> None:
+def verifier(audio: Path, preset: Mapping) -> None:
     train, valid = (recordings(audio, VERIFIER, split) for split in ("train", "valid"))
     sounds = train + borrowed(VERIFIER, recordings(audio, KEYWORD, "train"))
     classifier, seconds, steps = trained(VERIFIER, sounds, preset)
@@ -270,7 +272,7 @@ def verifier(audio: Path, preset: dict) -> None:
         print(measures.confusion(y, predicted, len(VERIFIER.classes)).tolist())
 
 
-def music_by_source(audio: Path, preset: dict) -> None:
+def music_by_source(audio: Path, preset: Mapping) -> None:
     """Each source of music left out of training in turn; all its clips are the test."""
     train, valid = (rows(audio, VERIFIER, split) for split in ("train", "valid"))
     from_keyword = borrowed(VERIFIER, recordings(audio, KEYWORD, "train"))
@@ -290,7 +292,7 @@ def music_by_source(audio: Path, preset: dict) -> None:
             )
 
 
-def ablation(data: KeywordData, preset: dict, quiet, spoken) -> None:
+def ablation(data: KeywordData, preset: Mapping, quiet, spoken) -> None:
     """Each part of the augmentation left out, all of it, and the pretrained convolutions: on clips and streams."""
     print_head(
         f"left out, mean of seeds {SEEDS}", "macro-F1", "recall at 1 per hour: interrupt", "wake"
@@ -319,7 +321,7 @@ def ablation(data: KeywordData, preset: dict, quiet, spoken) -> None:
 
 def random_convolutions(path: Path) -> Path:
     """The file of pretrained convolutions with random ones in their place."""
-    arrays = mx.load(str(network.PRETRAINED))
+    arrays, _ = load_arrays(network.PRETRAINED)
     for number in KEYWORD.pretrained:
         for place, layer in enumerate(network.convolutions(list(LAYERS), features.BANDS)):
             for name in ("weight", "scale", "offset"):
@@ -343,7 +345,7 @@ def main() -> None:
     audio, only = Path(arguments.audio), set(arguments.only)
     preset = KINDS["keyword"].presets[arguments.preset]
     if arguments.steps:
-        preset = preset | {"steps": arguments.steps}
+        preset = {**preset, "steps": arguments.steps}
     if only & {"keyword", "streams", "few", "ablation"}:
         data, quiet, spoken = KeywordData(audio), None, None
         if only & {"streams", "few", "ablation"}:

@@ -50,7 +50,7 @@ def sounds(audio: Path, split: str) -> list[Recording]:
     made = []
     for kind in (KEYWORD, VERIFIER):
         for recording, source in rows(audio, kind, split):
-            if recording.speaker.startswith("al"):
+            if (recording.speaker or "").startswith("al"):
                 source = "picovoice_alexa"
             (here,) = borrowed(KEYWORD, [recording]) if kind is VERIFIER else [recording]
             made.append(
@@ -73,7 +73,7 @@ def main() -> None:
         parser.error("--audio DIR (or FAE_BENCH_AUDIO) is needed: a folder with recordings")
     linux_cpu.use_openblas()
     train, valid = (sounds(Path(arguments.audio), split) for split in ("train", "valid"))
-    preset = KINDS["keyword"].presets["light"] | {"steps": arguments.steps}
+    preset = dict(KINDS["keyword"].presets["light"]) | {"steps": arguments.steps}
     print_head(
         "left out", "trigger", "threshold", "recall", "judged: alarms, unevenness, at most", "left out: alarms an hour", "holds"
     )  # fmt: skip

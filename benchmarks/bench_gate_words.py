@@ -62,8 +62,8 @@ def recommended(candidate: np.ndarray, current: np.ndarray, look: int) -> bool:
     for term, new, old in zip(TERMS, candidate, current, strict=False):
         for number, (after, before) in enumerate(zip(new, old, strict=True)):
             example = Example(f"Call {term}.", "", "recorded", "correction", (term,), JUDGE, f"{term}-{number}")  # fmt: skip
-            texts = [f"Call {term}." if right else "Call Mary." for right in (after, before)]
-            clips.append(Heard(example, *texts, texts[1]))
+            ours, theirs = (f"Call {term}." if right else "Call Mary." for right in (after, before))
+            clips.append(Heard(example, ours, theirs, theirs))
     goal = measures.term_recall(clips, TERMS[: len(candidate)])
     return gate.decide(Benchmark((goal,), True, 1, 1, None), look).verdict == gate.PASS
 

@@ -133,7 +133,7 @@ def main() -> None:
     if arguments.audio is None:
         parser.error("--audio DIR (or FAE_BENCH_AUDIO) is needed: a folder with recordings")
     linux_cpu.use_openblas()
-    preset = KINDS["keyword"].presets["light"] | {"steps": arguments.steps}
+    preset = dict(KINDS["keyword"].presets["light"]) | {"steps": arguments.steps}
     data = KeywordData(Path(arguments.audio))
     home = [r for r in data.sounds if place_of("home " + r.group) < 50]
     others = [r for r in data.sounds if place_of("home " + r.group) >= 50]

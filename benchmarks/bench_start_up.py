@@ -5,7 +5,7 @@
 """How long each script takes until it answers: its own time, and all of it through uv.
 
     uv run benchmarks/bench_start_up.py
-    uv run benchmarks/bench_start_up.py --rounds 20
+    uv run benchmarks/bench_start_up.py --rounds 20 --write docs/demo.md
 
 Each is asked something in an empty state directory that it can answer without training. "own" is the CPU time of the
 script less that of an interpreter that does nothing; "uv run" is the CPU time of a warm `uv run --script`, uv's and the
@@ -20,6 +20,8 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+
+import page
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 UV = os.environ.get("UV", "uv")
@@ -50,12 +52,13 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=10)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--write", type=Path, metavar="PAGE")
+    given = parser.parse_args()
     scripts = sorted(SCRIPTS.glob("*.py"))
     pythons = {script: interpreter(script) for script in scripts}
     own, through_uv, wall = ({script: [] for script in scripts} for _ in range(3))
     with tempfile.TemporaryDirectory() as home:
-        for _ in range(rounds):
+        for _ in range(given.rounds):
             for script in scripts:
                 bare = cost([pythons[script], "-c", "pass"], home)[0]
                 # Scripts that would start something are asked for the plan only.
@@ -65,11 +68,19 @@ def main() -> None:
                 seconds = cost([UV, "run", "--quiet", "--script", *answer], home)
                 through_uv[script].append(seconds[0])
                 wall[script].append(seconds[1])
-    print("| script | own, ms | uv run, ms of CPU | uv run, ms of wall time |")
-    print("|---|---:|---:|---:|")
-    for script in scripts:
-        values = [1000 * statistics.median(kept[script]) for kept in (own, through_uv, wall)]
-        print(f"| {script.stem} | " + " | ".join(f"{value:.0f}" for value in values) + " |")
+    rows = [
+        [
+            script.stem,
+            *(f"{1000 * statistics.median(kept[script]):.0f}" for kept in (own, through_uv, wall)),
+        ]
+        for script in scripts
+    ]
+    said = f"In milliseconds, medians of {given.rounds} rounds on {os.cpu_count()} cores."
+    head = ["script", "own", "CPU with uv", "wall time with uv"]
+    text = "\n".join([said, "", *page.table(head, rows)])
+    print(text)
+    if given.write:
+        page.write_section(given.write, "bench-start-up", "Start-up times", text)
 
 
 if __name__ == "__main__":

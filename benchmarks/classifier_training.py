@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from fae_training import runs
@@ -29,12 +30,12 @@ class SilentSession(Session):
 def trained(
     kind: ClassifierKind,
     sounds: list[Recording],
-    preset: dict,
+    preset: Mapping,
     augmentation: Augmentation | None = None,
     seed: int = 0,
 ) -> tuple[Classifier, float, int]:
     """(classifier with temperature and thresholds, CPU seconds, steps taken), trained as training.train does."""
-    settings = KINDS[kind.name].defaults | preset | {"seed": seed}
+    settings = {**KINDS[kind.name].defaults, **preset, "seed": seed}
     began = time.process_time()
     people = parts_of_sounds.divided(sounds, triggers=kind.triggers)
     parts = training_data.with_made(people, kind, PHRASES, settings, find_synthesiser())

@@ -49,7 +49,7 @@ from mlx.utils import tree_unflatten
 import encoder_distillation
 import sound_distillation
 from fae_training import linux_cpu, runs
-from fae_training.arrays import save_arrays
+from fae_training.arrays import load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import network, synthetic_sounds
 from fae_training.classifiers.augmentation import Augmentation
@@ -345,7 +345,7 @@ def main() -> None:
         parser.error(f"--out {arguments.out}: expected a name that ends in .safetensors")
     if arguments.windows < LEAST_WINDOWS:
         parser.error(f"--windows {arguments.windows}: expected {LEAST_WINDOWS} or more")
-    kept = dict(mx.load(str(arguments.out))) if arguments.out.exists() else {}
+    kept = load_arrays(arguments.out)[0] if arguments.out.exists() else {}
     if "words" in arguments.only:
         parameters, scale = trained_on_words(arguments)
         kept |= convolutions_as(Pretrained.MADE_UP_WORDS, parameters) | {

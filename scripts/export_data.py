@@ -61,8 +61,9 @@ def main(call: Call) -> Result:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
         else:
-            data = {"status": "exported"} | export.write(home, "sft", rows, meta)
-            data |= for_the_bridge(home.file("data", "sft"), data["rows"])
+            written = export.write(home, "sft", rows, meta)
+            data = {"status": "exported"} | written
+            data |= for_the_bridge(home.file("data", "sft"), written["rows"])
     if forgot:
         data["forgotten"] = asdict(forgot)
     if not wanted.dry_run and installation.start_if_needed(home):

@@ -35,6 +35,8 @@ def main(call: Call) -> Result:
         newest = None if asked else newest_proposed(call.home, kind)
         return rejected(call, newest or runs.find(call.home, asked, kind))
     run = runs.find(call.home, asked, kind)
+    if run.status() in runs.ENDED:
+        run.has_let_go(runs.LAST_WORD_S)
     if call.arguments.dry_run:
         proposal = proposed(run)
         return Result({"status": "planned"} | summary(proposal), as_markdown(proposal, ""))
@@ -64,7 +66,9 @@ def proposed(run: runs.Run) -> Proposal:
             f"{run.id} is still worked on ({status}); it can be proposed when that has ended",
             "uv run scripts/check_status.py --follow",
         )
-    return build(run, evaluation.require_pass(run), benchmark.of_run(run))
+    judged, measured = evaluation.require_pass(run), benchmark.of_run(run)
+    assert measured is not None  # nothing passes that was not measured
+    return build(run, judged, measured)
 
 
 def summary(proposal: Proposal) -> dict:

@@ -13,6 +13,8 @@ Works any number of times, down to the base model. Writes history.jsonl and acti
 Exit status: 3 when there is nothing to go back to.
 """
 
+from typing import Any
+
 from fae_training import app_results, calling, deployment, standing
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
@@ -30,10 +32,16 @@ def main(call: Call) -> Result:
     in_app = app_results.withdraw_newest(call.home, slot)
     was, active = deployment.rollback(call.home, slot, "asked for")
     name = active.run if active else "the base model"
-    data = {"status": "rolled_back", "slot": slot, "undone": was.run, "active": name}
-    data |= in_app.as_answer()
+    data: dict[str, Any] = {
+        "status": "rolled_back",
+        "slot": slot,
+        "undone": was.run,
+        "active": name,
+    }
     text = f"{was.run} is no longer active; {name} is. Nothing was deleted: every run is in list_runs.py."
-    text += f"\n{in_app.says}"
+    if in_app:
+        data |= in_app.as_answer()
+        text += f"\n{in_app.says}"
     if active and (remarks := standing.of_active(call.home, active)):
         data["remarks"] = remarks
         text = "\n".join([text, *remarks])

@@ -15,6 +15,8 @@ every script that reads or trains refuses, and a run that is learning from it st
 was learned: rollback.py undoes that.
 """
 
+from typing import Any
+
 from fae_training import calling, consent, installation, runs
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
@@ -45,7 +47,7 @@ def main(call: Call) -> Result:
         )
     if status != "installing":
         installation.start(call.home, *(["--no-models"] if call.arguments.no_models else []))
-    data = {
+    data: dict[str, Any] = {
         "status": "installing",
         "log": str(call.home.file(installation.LOG)),
         "next": "check_status.py",

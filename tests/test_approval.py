@@ -11,7 +11,7 @@ import pytest
 import calls
 import prepared
 from fae_training import approval, deployment, dialog, evaluation, state
-from fae_training.errors import Refused
+from fae_training.errors import Failed, Refused
 from fae_training.transactions import changing
 
 
@@ -51,6 +51,20 @@ def test_a_code_is_needed_and_must_be_the_one_of_the_newest_proposal(place):
 def test_a_code_is_read_however_it_is_written(place, said):
     run = prepared.judged(place)
     assert spend(run, said(propose(run))) is None
+
+
+def test_an_approval_without_its_fields_is_named(place):
+    run = prepared.judged(place)
+    run.file(approval.FILE).write_text("{}")
+    with pytest.raises(Failed, match=r"approval\.json: Approval lacks 'fingerprint'"):
+        spend(run, "ABC-DEF")
+
+
+def test_measurements_that_name_no_adapter_are_not_judged(place):
+    run = prepared.finished(place, fingerprint=None)
+    with pytest.raises(Refused, match="do not say of which adapter") as refusal:
+        evaluation.make(run)
+    assert refusal.value.hint == f"uv run scripts/evaluate.py --run {run.id} --rescore"
 
 
 def test_after_five_wrong_codes_the_right_one_no_longer_counts(place):

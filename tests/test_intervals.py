@@ -50,6 +50,25 @@ def test_a_dozen_units_that_all_gained_much_prove_it_and_five_do_not():
     assert intervals.of_mean([0.67, 0.7, 0.8, 0.75, 0.7], 0.0125).low < 0
 
 
+def test_a_share_that_can_only_fall_by_half_needs_fewer_units_to_show_that_it_rose():
+    """Seven of seven that rose from 0.5 to 1: by chance one time in 128; six of six, one in 64, which is more than 1.25 %."""
+    assert intervals.of_mean([0.5] * 7, 0.0125).low < 0
+    assert intervals.of_mean([0.5] * 7, 0.0125, largest_loss=0.5).low > 0
+    assert intervals.of_mean([0.5] * 6, 0.0125, largest_loss=0.5).low < 0
+    assert intervals.of_mean([0.5] * 9 + [-0.5], 0.0125, largest_loss=0.5).low < 0
+
+
+@pytest.mark.parametrize("count", [5, 6, 8, 12, 20, 60])
+def test_bounds_of_halves_that_rise_and_fall_alike_are_seldom_wrong(count):
+    rng = random.Random(count)
+    trials = [
+        intervals.of_mean([rng.choice((-0.5, 0.5)) for _ in range(count)], 0.025, 0.5, 0.5)
+        for _ in range(1500)
+    ]
+    assert sum(found.low > 0 for found in trials) / 1500 <= 0.035
+    assert sum(found.high < 0 for found in trials) / 1500 <= 0.035
+
+
 def test_equal_answers_prove_no_gain_and_bound_the_loss():
     found = intervals.of_mean([0.0] * 100, 0.025)
     assert found.mean == 0 and -0.02 < found.low < 0 < found.high < 0.02

@@ -100,25 +100,30 @@ def test_nothing_that_was_said_is_in_what_the_run_keeps(memorised):
         assert word not in kept
 
 
-def test_a_rescoring_after_the_data_changed_says_so(memorised):
+def test_a_rescoring_tries_the_rows_that_were_trained_on_and_says_when_they_were_changed(memorised):
     run = runs.find(state.Home(memorised))
     from mlx_lm.tokenizer_utils import load
 
     tokenizer = load(calls.LANGUAGE_MODEL)
 
-    def notes() -> tuple[str, ...]:
+    def tried() -> tuple[int, tuple[str, ...]]:
         probe = Memorisation(run, tokenizer, lambda: None, 0.25)
         nothing = [Recital(False, -50.0)] * probe.items
-        return probe.tell(OfThree(nothing, nothing, nothing)).notes
+        return probe.items, probe.tell(OfThree(nothing, nothing, nothing)).notes
 
-    assert notes() == ()
-    path = run.home.file("data", "sft", "valid.jsonl")
-    before = path.read_bytes()
-    path.write_bytes(before + b"\n")
-    try:
-        assert "the training data changed since this run" in notes()[0]
-    finally:
-        path.write_bytes(before)
+    items, notes = tried()
+    assert items >= 12 and notes == ()
+    exported = run.home.file("data", "sft", "train.jsonl")
+    own = run.file("data", "sft", "train.jsonl")
+    for path, said in ((exported, False), (own, True)):
+        before = path.read_bytes()
+        path.write_bytes(before.splitlines(keepends=True)[0])
+        try:
+            items_now, notes = tried()
+            assert (items_now == items) is not said
+            assert any("the training data changed since this run" in note for note in notes) is said
+        finally:
+            path.write_bytes(before)
 
 
 def test_what_is_looked_up_in_one_pass_is_what_greedy_decoding_writes(model):

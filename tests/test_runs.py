@@ -117,6 +117,17 @@ def test_a_worker_that_has_said_its_last_word_is_waited_for(place, holder_of):
     assert worker.wait() == -signal.SIGKILL
 
 
+def test_a_run_is_waited_for_that_has_written_its_last_status_and_not_longer_than_asked(
+    place, holder_of
+):
+    run = make(place, status="completed")
+    worker = holder_of(place, run.id)
+    assert not run.has_let_go(0.1)
+    threading.Timer(0.6, worker.kill).start()
+    assert run.has_let_go(30)
+    worker.wait()
+
+
 def test_a_completed_run_that_is_scored_again_says_how_far_it_is_and_what_to_type_after_a_cancel(
     place, holder_of
 ):

@@ -40,7 +40,7 @@ def read(run: Run) -> Approval | None:
     """The approval of the newest proposal, None where nothing was proposed. Raises Failed for one of another version."""
     kept = read_json(run.file(FILE))
     again = f"uv run scripts/propose.py --run {run.id}"
-    return kept and records.read(Approval, kept, str(run.file(FILE)), again)
+    return None if kept is None else records.read(Approval, kept, str(run.file(FILE)), again)
 
 
 def new(change: Change, run: Run) -> str:
@@ -100,8 +100,7 @@ def spend(change: Change, run: Run, code: str | None) -> None:
     try:
         approval = check(run, code)
     except Refused as refusal:
-        if refusal.code == "wrong_code":
-            tried = read(run)
+        if refusal.code == "wrong_code" and (tried := read(run)):
             change.write(run.file(FILE), asdict(replace(tried, tries=tried.tries + 1)))
             change.commit()
         raise

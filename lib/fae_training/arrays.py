@@ -32,6 +32,16 @@ def load_arrays(path: Path) -> tuple[dict, dict[str, str]]:
     return cast(tuple[dict, dict[str, str]], read)  # the stub says what it may be for any format
 
 
+def number(array: mx.array) -> float:
+    """The value of a scalar array that is not complex, which the stub cannot know."""
+    return cast(float, array.item())
+
+
+def numbers(array: mx.array) -> list:
+    """The values of an array with at least one axis, as lists in lists."""
+    return cast(list, array.tolist())  # the stub says what it is without an axis too
+
+
 def flattened(tree: Any) -> dict[str, Any]:
     """{"layers.0.weight": array} of nested parameters or gradients."""
     return dict(tree_flatten(tree))

@@ -64,6 +64,13 @@ class Measure:
             found.append(max(-LARGEST_GAIN, min(LARGEST_GAIN, sign * gain)))
         return found
 
+    def room(self, old: Sequence[float]) -> tuple[float, float]:
+        """The most that one unit can lose and gain on `old`: a share that was 0.5 can only fall by 0.5."""
+        if self.compare == RATIO or not all(0 <= value <= 1 for value in old):
+            return LARGEST_GAIN, LARGEST_GAIN
+        fall, rise = max(old), 1 - min(old)
+        return (fall, rise) if self.better == "higher" else (rise, fall)
+
     def score(self, values: Sequence[float]) -> float:
         """`values` as one number from 0 to 1, where higher is better: a share, or for a loss in nats exp(-loss)."""
         mean = sum(values) / len(values)
@@ -100,7 +107,8 @@ class Benchmark:
 
     outputs, outputs_changed: how many outputs of current and candidate were compared, and how many differ.
     not_shown: sentences on what was promised and the data cannot show; with any of them nothing passes.
-    fingerprint, current_fingerprint: of the adapters that were measured, None for the base model.
+    fingerprint: of the candidate's adapter, which results.scored adds. current_fingerprint: of the current one's, None for
+    the base model and where another was deployed meanwhile.
     suite: the version of the capability suite, None where the kind has none. details: what only this kind tells.
     """
 

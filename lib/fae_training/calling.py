@@ -8,6 +8,7 @@ parser)`.
 
 import argparse
 import difflib
+import io
 import json
 import os
 import sys
@@ -84,7 +85,8 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that shows ASCII alone gets "?" for the rest, as ls does.
-        stream.reconfigure(errors="replace")
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     caller = _caller(argv)
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
     home, given_home, keep = Home(default_home()), None, True
@@ -132,7 +134,7 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     flags_only = all(option.flags for option in options.values())
     if argv and (argv[0].startswith("{") or (flags_only and not argv[0].startswith("-"))):
         parameters, argv = _parameters(argv[0], "the first argument"), argv[1:]
-    arguments = script_parser.parse_args(argv)
+    arguments = script_parser.parse(argv)
     sources = {name: "flag" for name, value in vars(arguments).items() if value is not None}
     # Later Fae gives a JSON argument and never closes standard input.
     if arguments.stdin or (caller == "fae" and not parameters):

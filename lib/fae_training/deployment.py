@@ -277,7 +277,7 @@ def active_fingerprint(home: Home, slot: str) -> str | None:
     """Of the files of what is active, as they are now; None for the base model and where they are gone."""
     active = current(home, slot)
     try:
-        return active and fingerprint(Run(home, active.run).file("adapters"))
+        return fingerprint(Run(home, active.run).file("adapters")) if active else None
     except Missing:
         return None
 

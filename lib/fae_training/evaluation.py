@@ -67,15 +67,15 @@ def _judge(change: Change, run: Run, measured: Benchmark | None) -> Evaluation:
     if measured is None:
         source, decision = _from_progress(run)
         return Evaluation(run.id, run.kind, now(), source, decision, None)
-    check_unchanged(run, measured.fingerprint)
-    look = looks.count(change, KINDS[run.kind].slot, measured.fingerprint, _judged_items(measured))
+    mark = _require_unchanged(run, measured)
+    look = looks.count(change, KINDS[run.kind].slot, mark, _judged_items(measured))
     return Evaluation(
         run.id,
         run.kind,
         now(),
         "train_metrics.json",
         _decide(run, measured, look),
-        measured.fingerprint,
+        mark,
         tuple(map(plain_words.of_figure, measured.figures)),
         measured.notes,
     )
@@ -100,7 +100,7 @@ def require_pass(run: Run) -> Evaluation:
         raise Missing("not_evaluated", f"{run.id} was not evaluated yet", again)
     if measured is None:
         raise Refused("gate_not_passed", f"{run.id} was never compared with another model", again)
-    check_unchanged(run, measured.fingerprint)
+    _require_unchanged(run, measured)
     if stale := _compared_with_another(run, measured):
         raise Refused("compared_with_another", f"{run.id}: {stale}", f"{again} --rescore")
     decision = _decide(run, measured, kept.decision.look)
@@ -112,6 +112,18 @@ def require_pass(run: Run) -> Evaluation:
                 "uv run scripts/list_runs.py",
             )
     return kept
+
+
+def _require_unchanged(run: Run, measured: Benchmark) -> str:
+    """The fingerprint of the adapter that was measured. Raises Refused where it is not the one that is there."""
+    if measured.fingerprint is None:
+        raise Refused(
+            "changed_since",
+            f"the measurements of {run.id} do not say of which adapter they are",
+            f"uv run scripts/evaluate.py --run {run.id} --rescore",
+        )
+    check_unchanged(run, measured.fingerprint)
+    return measured.fingerprint
 
 
 def _compared_with_another(run: Run, measured: Benchmark) -> str | None:

@@ -14,8 +14,9 @@ from typing import Protocol
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
-from mlx.utils import tree_flatten, tree_map
+from mlx.utils import tree_map
 
+from fae_training.arrays import flattened, number
 from fae_training.errors import Cancelled, Failed
 from fae_training.fit_progress import FitProgress
 from fae_training.fit_settings import FitResult, FitSettings
@@ -82,7 +83,7 @@ def fit(
     if compiled:
         micro_step = mx.compile(micro_step, inputs=state, outputs=state)
 
-    def validated() -> dict:
+    def validated(validate: Callable[[int], dict]) -> dict:
         model.eval()
         try:
             with session.stage("validating", left=progress.seconds_left):
@@ -109,9 +110,9 @@ def fit(
                 gradient = tree_map(mx.add, total_gradient, gradient)
             mx.eval(loss_sum, weight, extra, gradient, state)
             total_gradient = gradient
-            total_loss += loss_sum.item()
-            total_weight += weight.item()
-            extras = {name: extras.get(name, 0.0) + value.item() for name, value in extra.items()}
+            total_loss += number(loss_sum)
+            total_weight += number(weight)
+            extras = {name: extras.get(name, 0.0) + number(value) for name, value in extra.items()}
             progress.count(batches.tokens(index))
         if not math.isfinite(total_loss):
             raise Failed(
@@ -125,12 +126,12 @@ def fit(
         extras = {name: value * scale for name, value in extras.items()}
         if settings.max_gradient_norm is not None:
             gradient, norm = optim.clip_grad_norm(gradient, settings.max_gradient_norm)
-            extras["gradient_norm"] = norm.item()
+            extras["gradient_norm"] = number(norm)
         optimizer.learning_rate = learning_rate_at(step, settings)
         optimizer.update(model, gradient)
         mx.eval(model.trainable_parameters(), optimizer.state)
         progress.took("step", time.monotonic() - began)
-        progress.stepped(step, total_loss * scale, optimizer.learning_rate.item(), extras)
+        progress.stepped(step, total_loss * scale, number(optimizer.learning_rate), extras)
 
     model.train()
     session.status("training")
@@ -140,9 +141,9 @@ def fit(
     mx.reset_peak_memory()
     with session.stage("training", settings.steps, left=progress.seconds_left):
         while True:
-            if pending:
+            if validate is not None and pending:
                 try:
-                    values = validated()
+                    values = validated(validate)
                 except Cancelled:
                     stopped = "cancelled"
                     break
@@ -150,7 +151,7 @@ def fit(
                 if step == 0:
                     progress.first(values)
                 else:
-                    trained = dict(tree_flatten(model.trainable_parameters()))
+                    trained = flattened(model.trainable_parameters())
                     progress.validated(step, values, trained)
                     if settings.stop_when and settings.stop_when(values):
                         stopped = "early"

@@ -2,11 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import cast
 
 import mlx.core as mx
-from mlx.utils import tree_flatten, tree_unflatten
+from mlx.utils import tree_unflatten
 
-from fae_training.arrays import load_arrays, save_arrays
+from fae_training.arrays import flattened, load_arrays, number, save_arrays
 from fae_training.fit_settings import FitResult, FitSettings
 
 
@@ -16,7 +17,9 @@ class FitProgress:
     def __init__(self, settings: FitSettings, run, session):
         self.settings, self.session = settings, session
         self.directory: Path = run.file("checkpoints")
-        self.best_step, self.best_value, self.first_value = 0, None, None
+        self.best_step = 0
+        self.best_value: float | None = None
+        self.first_value: float | None = None
         self.validations_since_best = 0
         self.loss: float | None = None
         self.seconds_before, self.started = 0.0, time.monotonic()
@@ -61,10 +64,10 @@ class FitProgress:
     def save(self, step: int, model, optimizer, validation_pending: bool) -> None:
         arrays = {
             f"parameters/{name}": value
-            for name, value in tree_flatten(model.trainable_parameters())
+            for name, value in flattened(model.trainable_parameters()).items()
         }
-        arrays |= {f"optimizer/{name}": value for name, value in tree_flatten(optimizer.state)}
-        arrays["random"] = mx.random.state[0]
+        arrays |= {f"optimizer/{name}": value for name, value in flattened(optimizer.state).items()}
+        arrays["random"] = cast(list, mx.random.state)[0]  # one key
         names = ("best_step", "best_value", "first_value", "validations_since_best", "loss")
         kept = {name: str(getattr(self, name)) for name in names}
         kept |= {name: str(getattr(self, name)) for name in ("tokens", "supervised")}
@@ -118,7 +121,7 @@ class FitProgress:
             return
         names = self.window[-1][1]
         means = {name: sum(e[name] for _, e in self.window) / len(self.window) for name in names}
-        here = max(self.step_seconds, 1e-9)
+        here, left = max(self.step_seconds, 1e-9), self.seconds_left()
         self.session.report(
             {
                 "step": step,
@@ -128,7 +131,7 @@ class FitProgress:
                 "supervised_tokens_per_s": round(self.supervised / here, 1),
                 "peak_memory_gb": round(mx.get_peak_memory() / 1e9, 3),
                 "elapsed_s": round(self.seconds(), 1),
-                "eta_s": round(self.seconds_left(), 1),
+                "eta_s": None if left is None else round(left, 1),
             }
             | means
         )
@@ -159,9 +162,7 @@ class FitProgress:
     def result(self, step: int, stopped: str, model, optimizer) -> FitResult:
         best = self.directory / "best.safetensors"
         parameters = (
-            load_arrays(best)[0]
-            if self.best_step
-            else dict(tree_flatten(model.trainable_parameters()))
+            load_arrays(best)[0] if self.best_step else flattened(model.trainable_parameters())
         )
         here = max(self.step_seconds, 1e-9)
         return FitResult(
@@ -178,12 +179,12 @@ class FitProgress:
             # Read back from what trained, not from what was asked.
             applied={
                 "optimizer": type(optimizer).__name__,
-                "updates": int(optimizer.step.item()),
+                "updates": int(number(optimizer.step)),
                 "weight_decay": optimizer.weight_decay,
-                "last_learning_rate": optimizer.learning_rate.item(),
+                "last_learning_rate": number(optimizer.learning_rate),
                 "gradient_accumulation": self.settings.gradient_accumulation,
                 "trainable_parameters": sum(
-                    a.size for _, a in tree_flatten(model.trainable_parameters())
+                    a.size for a in flattened(model.trainable_parameters()).values()
                 ),
             },
         )

@@ -73,7 +73,7 @@ def compare(measure: Measure, against: str, alpha: float) -> Comparison:
     if measure.compare == PASSED:
         bounds = of_pass_rate(improved, worsened, len(gains), alpha)
     else:
-        bounds = of_mean(gains, alpha)
+        bounds = of_mean(gains, alpha, *measure.room(old))
     return Comparison(
         measure.name,
         measure.title,

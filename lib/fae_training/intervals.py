@@ -7,6 +7,7 @@ benchmarks/bench_gate.py shows how often they are wrong, by simulation.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist, fmean, stdev
 
 # One imaginary unit beside the measured ones, which lost (for the lower bound) or gained (for the upper one) this much. A
@@ -26,8 +27,10 @@ class Estimate:
     count: int
 
 
-def of_mean(gains: Sequence[float], alpha: float) -> Estimate:
-    """Bounds of the mean of `gains`, numbers from -1 to 1 in the order in which their units came about.
+def of_mean(
+    gains: Sequence[float], alpha: float, largest_loss: float = 1.0, largest_gain: float = 1.0
+) -> Estimate:
+    """Bounds of the mean of `gains`, numbers from -largest_loss to largest_gain in the order in which their units came about.
 
     Student's t, made safe against what it is wrong about: skewed gains (P. Hall, "On the removal of skewness by
     transformation", J. R. Statist. Soc. B 54, 1992), rare large losses, for which IMAGINARY units are counted in, and units
@@ -36,8 +39,8 @@ def of_mean(gains: Sequence[float], alpha: float) -> Estimate:
     """
     if not gains or not all(map(math.isfinite, gains)):
         raise ValueError("gains are finite numbers, at least one")
-    low = _lower_bound(list(gains), alpha)
-    high = -_lower_bound([-gain for gain in gains], alpha)
+    low = _lower_bound(list(gains), alpha, largest_loss)
+    high = -_lower_bound([-gain for gain in gains], alpha, largest_gain)
     return Estimate(fmean(gains), low, high, len(gains))
 
 
@@ -56,10 +59,13 @@ def of_pass_rate(gained: int, lost: int, count: int, alpha: float) -> Estimate:
     return Estimate(difference / count, max(center - half, -1.0), min(center + half, 1.0), count)
 
 
-def _lower_bound(gains: list[float], alpha: float) -> float:
+def _lower_bound(gains: list[float], alpha: float, largest_loss: float) -> float:
     units = [*gains, -IMAGINARY]
     by_t = _by_t(units, alpha)
-    bound = max(min(by_t, _by_hall(units, alpha)), min(by_t, _with_unseen_losses(gains, alpha)))
+    bound = max(
+        min(by_t, _by_hall(units, alpha)),
+        min(by_t, _with_unseen_losses(gains, alpha, largest_loss)),
+    )
     if len(gains) < FEWEST_FOR_BLOCKS:
         return bound
     size = round(math.sqrt(len(gains)))
@@ -83,16 +89,19 @@ def _by_hall(gains: list[float], alpha: float) -> float:
     return mean - spread * 3 / skewness * (root - 1)
 
 
-def _with_unseen_losses(gains: list[float], alpha: float) -> float:
-    """The mean if losses of 1, the largest there are, were as frequent as they can be without one among the gains.
+def _with_unseen_losses(gains: list[float], alpha: float, largest_loss: float) -> float:
+    """The mean if the largest losses that there can be were as frequent as they can be without one among the gains.
 
-    An event that n units do not show happens, with error alpha, in at most ln(1/alpha) of n more (the "rule of three"). Where
-    the mean is above 0 even so, Hall's correction has nothing to add.
+    An event that n units do not show has, with error alpha, a probability of at most 1 - alpha^(1/n) (C. Clopper and E. Pearson,
+    Biometrika 26, 1934). Where the mean is above 0 even so, Hall's correction has nothing to add.
     """
-    unseen = math.log(1 / alpha)
-    return (sum(gains) - unseen) / (len(gains) + unseen)
+    if min(gains) <= -largest_loss / 2:  # there is one
+        return -largest_loss
+    unseen = 1 - alpha ** (1 / len(gains))
+    return (1 - unseen) * fmean(gains) - unseen * largest_loss
 
 
+@cache
 def t_quantile(probability: float, degrees: int) -> float:
     """The value that Student's t with so many degrees of freedom stays below with `probability`, 0.5 or more."""
     low, high = 0.0, 1.0

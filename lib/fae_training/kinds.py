@@ -5,6 +5,7 @@ To add a kind, add a Kind here and a script of the same shape as scripts/train.p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fae_training.classifiers.classes import INTERRUPT_PHRASES, WAKE_PHRASES
 from fae_training.fit_settings import SCHEDULES
@@ -24,7 +25,7 @@ class Setting:
 
     name: str
     value: Value
-    default: object = None
+    default: Any = None
     help: str = ""
     metavar: str = "N"
 
@@ -45,20 +46,20 @@ class Kind:
     consent: str
     has_model: bool
     settings: tuple[Setting, ...]
-    presets: Mapping[str, Mapping[str, object]]
+    presets: Mapping[str, Mapping[str, Any]]
 
     @property
-    def defaults(self) -> dict[str, object]:
+    def defaults(self) -> dict[str, Any]:
         """Every setting with the value that it has when nothing is said, "preset" among them."""
         own = {setting.name: setting.default for setting in self.settings}
-        return own | self.presets[DEFAULT_PRESET] | {"preset": DEFAULT_PRESET}
+        return {**own, **self.presets[DEFAULT_PRESET], "preset": DEFAULT_PRESET}
 
     def command(self, options: str = "") -> str:
         """How a person calls its script."""
         return f"uv run scripts/{self.script} {options}".rstrip()
 
 
-def _presets(names: str, **rows: tuple) -> dict[str, dict[str, object]]:
+def _presets(names: str, **rows: tuple) -> dict[str, dict[str, Any]]:
     return {name: dict(zip(names.split(), row, strict=True)) for name, row in rows.items()}
 
 

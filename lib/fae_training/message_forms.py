@@ -6,6 +6,7 @@ object. Standard library only.
 
 import json
 import unicodedata
+from typing import Any
 
 ROLES = {
     "system": ("system", "developer", "systemmessage"),
@@ -69,15 +70,18 @@ def _message(given, role: str | None, where: str) -> dict:
         calls = [calls] if isinstance(calls, dict) else calls
     elif given.get("function_call") and not calls:
         calls = [given["function_call"]]
-    message = {"role": _ROLE_OF[alias]}
-    message["content"] = _text(content, where, message["role"], bool(calls))
+    kept_role = _ROLE_OF[alias]
+    message: dict[str, Any] = {
+        "role": kept_role,
+        "content": _text(content, where, kept_role, bool(calls)),
+    }
     if calls:
-        if message["role"] != "assistant":
-            raise ValueError(f"{where} is the {message['role']}'s and has tool calls")
+        if kept_role != "assistant":
+            raise ValueError(f"{where} is the {kept_role}'s and has tool calls")
         message["tool_calls"] = _tool_calls(calls, where)
     message |= {n: given[n] for n in ("name", "tool_call_id") if isinstance(given.get(n), str)}
     weight = given.get("weight")
-    if message["role"] == "assistant" and weight is not None:
+    if kept_role == "assistant" and weight is not None:
         if isinstance(weight, bool) or weight not in (0, 1):
             raise ValueError(f"the weight of {where} is {shown(weight)}, expected 0 or 1")
         if weight == 0:
@@ -93,11 +97,11 @@ def _text(content, where: str, role: str, has_calls: bool) -> str:
         return ""
     if isinstance(content, list):
         parts = [part.get("text") if isinstance(part, dict) else part for part in content]
-        if all(isinstance(part, str) for part in parts):
-            return "\n".join(parts)
-    if role == "tool" and content is not None:
-        return json.dumps(content, ensure_ascii=False)
-    if isinstance(content, list):
+        texts = [part for part in parts if isinstance(part, str)]
+        if len(texts) == len(parts):
+            return "\n".join(texts)
+        if role == "tool":
+            return json.dumps(content, ensure_ascii=False)
         other = next(
             given for given, part in zip(content, parts, strict=True) if not isinstance(part, str)
         )
@@ -107,6 +111,8 @@ def _text(content, where: str, role: str, has_calls: bool) -> str:
             else shown(other)
         )
         raise ValueError(f"{where} holds {what}, expected text")
+    if role == "tool" and content is not None:
+        return json.dumps(content, ensure_ascii=False)
     what = (
         f"{where} has no content"
         if content is None

@@ -202,14 +202,18 @@ def _has_template(directory: Path) -> bool:
 def _mlx_lm_has(model_type: str) -> bool:
     """Whether mlx-lm has a module for this type, seen from its files: importing it would take seconds."""
     found = importlib.util.find_spec("mlx_lm")
-    if found is None:  # not installed on this kind of machine; the worker will say so
+    if (
+        found is None or not found.submodule_search_locations
+    ):  # not installed on this kind of machine; the worker will say so
         return True
     package = Path(found.submodule_search_locations[0])
     if f"{model_type}.py" in os.listdir(package / "models"):
         return True
     for statement in ast.parse((package / "utils.py").read_text(encoding="utf-8")).body:
-        names = [target.id for target in getattr(statement, "targets", []) if isinstance(target, ast.Name)]  # fmt: skip
-        if "MODEL_REMAPPING" in names:
+        if isinstance(statement, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == "MODEL_REMAPPING"
+            for target in statement.targets
+        ):
             return model_type in ast.literal_eval(statement.value)
     return False
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fae_training.answering import write_line
 from fae_training.errors import BadRequest
@@ -59,16 +59,17 @@ class Parser(argparse.ArgumentParser):
         self.options[action.dest] = Option(
             name=action.dest,
             flags=tuple(action.option_strings),
-            type=action.type,
-            choices=action.choices,
+            type=named.get("type"),
+            choices=named.get("choices"),
             nargs=action.nargs,
             repeatable=named.get("action") == "append",
             const=action.const,
         )
         return action
 
-    def parse_args(self, args: Sequence[str], namespace=None) -> argparse.Namespace:
-        return super().parse_args(self._with_negative_numbers(args), namespace)
+    def parse(self, words: Sequence[str]) -> argparse.Namespace:
+        """As parse_args, but a negative number after a flag is that flag's value."""
+        return self.parse_args(self._with_negative_numbers(words))
 
     def _with_negative_numbers(self, words: Sequence[str]) -> list[str]:
         """`words` with "--rate", "-1e-5" as "--rate=-1e-5", so that the option's range is what
@@ -93,7 +94,7 @@ class Parser(argparse.ArgumentParser):
         ]
         return bool(meant) and all(option.nargs is None for option in meant)
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise BadRequest("bad_flags", message, f"uv run scripts/{self.prog} --help")
 
     def print_help(self, file=None) -> None:

@@ -7,7 +7,7 @@ knows no statistics reads the sentence alone; the figures stand beside it in sma
 import math
 from dataclasses import dataclass, replace
 
-from fae_training.benchmark import PASSED, RATIO, Figure
+from fae_training.benchmark import GOAL, PASSED, RATIO, Figure
 from fae_training.gate import BETTER, KEPT, NOT_SHOWN, WORSE, Comparison, Decision
 
 
@@ -208,6 +208,8 @@ def _does(one: Comparison, words: Words | None, reference: str) -> str:
         as_well = f"{better} and {worse} {of}"
     else:
         as_well = f"exactly the same in all {one.count:,} {units}"
+    if one.role == GOAL and one.gain > 0 and one.improved > one.worsened:
+        as_well += ", which is not enough to say that it improved"
     than = "" if one.against == "current" else f" than {reference}"
     # What most units do and what they do on average can differ.
     gained = f"better on average ({better}, {worse} {of})"

@@ -1,6 +1,7 @@
 """What a train script found out before a run begins; it becomes part of run.json."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from fae_training.settings import Settings
 
@@ -56,7 +57,7 @@ class Preflight:
 
     def as_record(self) -> dict:
         """For run.json and for a plan."""
-        record = {
+        record: dict[str, Any] = {
             "settings": dict(self.settings.values),
             "sources": dict(self.settings.sources),
             "rows": self.data.rows,

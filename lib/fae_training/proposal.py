@@ -326,6 +326,7 @@ def reject(run: Run, reason: str) -> Rejection:
         proposed = approval.read(run)
         # First: a no that is cut off here has no reason, but the code is gone.
         approval.withdraw(run)
-        found = Rejection(run.id, now(), said[:LONGEST_REASON], proposed and proposed.fingerprint)
+        proposed_mark = proposed.fingerprint if proposed else None
+        found = Rejection(run.id, now(), said[:LONGEST_REASON], proposed_mark)
         change.write(run.file(REJECTED_FILE), asdict(found))
     return found

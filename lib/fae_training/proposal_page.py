@@ -69,7 +69,8 @@ def as_html(proposal: Proposal, code: str, cache: Path) -> str:
 
 def _origin(proposal: Proposal) -> str:
     # A model that was given as a directory is called by its name.
-    name = Path(proposal.model).name if Path(proposal.model or "").is_absolute() else proposal.model
+    model = proposal.model or ""
+    name = Path(model).name if Path(model).is_absolute() else model
     of = f" of {name}" if name else ""
     return f"{proposal.date}, {proposal.run}. It would replace {_replaced(proposal)}{of}."
 

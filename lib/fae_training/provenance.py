@@ -4,11 +4,13 @@ import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, overload
 
 from fae_training import training_rows
 from fae_training.capabilities import suite
 from fae_training.errors import Missing, Refused
 from fae_training.preflight import Data
+from fae_training.row_forms import PreferencePair
 from fae_training.runs import Run
 from fae_training.state import (
     Home,
@@ -67,6 +69,12 @@ def require_taken(run: Run) -> None:
         )
 
 
+@overload
+def read(
+    place: Path, kind: Literal["dpo"]
+) -> tuple[RowsRead[PreferencePair], RowsRead[PreferencePair]]: ...
+@overload
+def read(place: Path, kind: str) -> tuple[RowsRead, RowsRead]: ...
 def read(place: Path, kind: str) -> tuple[RowsRead, RowsRead]:
     """(rows to train on, rows held out) of <kind>/ in `place`. Raises Missing when a file cannot be read."""
     train, valid = (

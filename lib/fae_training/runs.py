@@ -27,6 +27,8 @@ from fae_training.transactions import Change, changing
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
+# How long a process that has written its last status may take to end.
+LAST_WORD_S = 10
 # What the worker is doing at the moment and how far it is (session.py writes it).
 PROGRESS_FILE = "progress.json"
 # Where a training saves: whoever waits for adapters/ (later Fae does) must not find what a stopped one got to.
@@ -81,6 +83,15 @@ class Run:
 
     def is_alive(self) -> bool:
         return holder(self.home) == self.id
+
+    def has_let_go(self, patience_s: float) -> bool:
+        """Whether no process works on it, now or within that time: a worker writes its last status before it ends."""
+        end = time.monotonic() + patience_s
+        while self.is_alive():
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.05)
+        return True
 
     def status(self) -> str:
         """The status word; `interrupted` where it is an active one and the worker has ended."""
@@ -188,7 +199,7 @@ def take_lock(home: Home, run_id: str) -> int:
         other = holder(home) or "another run"
         # Another script that looks at the lock holds it for microseconds; a worker that has written its last
         # status holds it until its interpreter has ended.
-        if time.monotonic() - started > (10 if _has_ended(home, other) else 0.2):
+        if time.monotonic() - started > (LAST_WORD_S if _has_ended(home, other) else 0.2):
             raise Busy(
                 "busy",
                 f"{other} is running; one training at a time",

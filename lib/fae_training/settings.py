@@ -4,6 +4,7 @@ import difflib
 from argparse import ArgumentTypeError
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fae_training.calling import Call, Parser
 from fae_training.errors import BadRequest
@@ -28,12 +29,12 @@ HOUSE_RULES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Resolved values and, for each, its source."""
+    """Resolved values, each of the type that its Setting's `value` reads, and for each its source."""
 
-    values: Mapping[str, object]
+    values: Mapping[str, Any]
     sources: Mapping[str, str]
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
     def changed(self, source: str, **values: object) -> "Settings":
@@ -77,7 +78,7 @@ def resolve(call: Call, kind: Kind) -> Settings:
     layers = (
         (kind.presets[preset], lambda name: f"preset {preset}"),
         (own, lambda name: "config.json"),
-        ({n: given[n] for n in defaults if given.get(n) is not None}, call.sources.get),
+        ({n: given[n] for n in defaults if given.get(n) is not None}, call.sources.__getitem__),
     )
     for layer, source in layers:
         for name, value in layer.items():

@@ -5,10 +5,12 @@ library only: the front process reads with it before a run begins, the worker wi
 """
 
 import codecs
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, Literal, TypeVar, overload
 
 from fae_training.errors import Missing, command_line
 from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
@@ -19,6 +21,7 @@ KINDS = tuple(_FORMS)
 MOST_LEFT_OUT = 0.1
 NAMED = 10
 _LONGEST_REASON = 110
+Form = TypeVar("Form", Conversation, PreferencePair)
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class RowsRead:
+class RowsRead(Generic[Form]):
     """The rows of a file, `line` counted from 1 (in an array: the line on which the row begins).
 
     total counts all that were there; weightless those in order but with the weight 0: nothing in them is learned.
     """
 
     file: str
-    rows: list[Conversation] | list[PreferencePair]
+    rows: list[Form]
     left_out: list[Problem]
     total: int
     weightless: int = 0
@@ -62,6 +65,12 @@ class RowsRead:
         ]
 
 
+@overload
+def read(path: Path, kind: Literal["sft"]) -> RowsRead[Conversation]: ...
+@overload
+def read(path: Path, kind: Literal["dpo"]) -> RowsRead[PreferencePair]: ...
+@overload
+def read(path: Path, kind: str) -> RowsRead: ...
 def read(path: Path, kind: str) -> RowsRead:
     """The rows of data/<kind>/<side>.jsonl; none where there is no such file. Raises Missing when it is not readable."""
     file, rows, left_out, total, weightless = "/".join(path.parts[-3:]), [], [], 0, 0
@@ -94,12 +103,6 @@ def _content(path: Path) -> bytes:
         if path.exists() and not path.is_file():
             raise OSError("it is no regular file")
         content = path.read_bytes()
-        if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-            # What a shell on Windows redirects into a file.
-            content = content.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
-        return content.removeprefix(codecs.BOM_UTF8)
-    except UnicodeDecodeError:
-        return content
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -108,6 +111,11 @@ def _content(path: Path) -> bytes:
             f"{path} cannot be read: {error.strerror or error}",
             f"{command_line('ls', '-ld', path)}; a file of rows is expected there",
         ) from error
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        # What a shell on Windows redirects into a file.
+        with contextlib.suppress(UnicodeDecodeError):
+            content = content.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _values(content: bytes) -> Iterator[tuple[int, object]]:

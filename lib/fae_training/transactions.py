@@ -64,6 +64,7 @@ class Change:
             return
         staged = make_directory(self.home.file(STAGED))
         journal = staged / JOURNAL
+        path = staged
         try:
             for number, (path, text) in enumerate(texts.items()):
                 taken[path] = staged / str(number)

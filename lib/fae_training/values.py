@@ -61,13 +61,13 @@ class Choice:
 
     words: tuple[str, ...]
 
-    def __call__(self, given: str) -> str:
-        if given not in self.words:
+    def __call__(self, given: object) -> str:
+        if not isinstance(given, str) or given not in self.words:
             raise ArgumentTypeError(f"{given!r} is not {self}")
         return given
 
     def from_json(self, given: object) -> str:
-        return self(given)  # type: ignore[arg-type]
+        return self(given)
 
     def __str__(self) -> str:
         return f"one of {', '.join(self.words)}"
@@ -79,13 +79,13 @@ class Text:
 
     example: str
 
-    def __call__(self, given: str) -> str:
+    def __call__(self, given: object) -> str:
         if not isinstance(given, str) or not given.strip():
             raise ArgumentTypeError(f"{given!r} is not {self}")
         return given
 
     def from_json(self, given: object) -> str:
-        return self(given)  # type: ignore[arg-type]
+        return self(given)
 
     def __str__(self) -> str:
         return f"a text such as {self.example!r}"

@@ -102,7 +102,7 @@ def _with_marks(text: str, native: bool) -> str:
 
 
 def _prompt(encoder: ChatEncoder, item: Item, native: bool) -> list[int]:
-    forms = [(in_words(item), None)]
+    forms: list[tuple[list[dict], list[dict] | None]] = [(in_words(item), None)]
     if native or not item.tools:
         forms.insert(0, (list(item.messages), list(item.tools)))
     for messages, tools in forms:
@@ -151,7 +151,7 @@ def _in_words(message: dict) -> dict:
     calls = [
         json.dumps(call["function"], ensure_ascii=False) for call in message.get("tool_calls", ())
     ]
-    return {"role": message["role"], "content": "\n".join(filter(None, [text, *calls]))}
+    return {"role": message["role"], "content": "\n".join(part for part in (text, *calls) if part)}
 
 
 def _opening(item: Item) -> str:

@@ -182,7 +182,7 @@ def _item(where: _Line, line: str) -> Item:
         is_right = isinstance(value, _FIELDS[name]) and (
             _FIELDS[name] is bool or not isinstance(value, bool)
         )
-        if not is_right or (_FIELDS[name] is str and not value.strip()):
+        if not is_right or (isinstance(value, str) and not value.strip()):
             raise _bad(where, f"{name} is {json.dumps(value)[:60]}", _NAMES[_FIELDS[name]])
     limit = given.get("max_tokens", MAX_TOKENS)
     if not 1 <= limit <= MOST_TOKENS:

@@ -7,6 +7,7 @@ function of the seed and i alone, so a resumed run equals one that was never sto
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import mlx.core as mx
 import numpy as np
@@ -56,8 +57,12 @@ class _Background:
     starts: dict = field(default_factory=dict)
 
 
-def _words(power: np.ndarray, window: int) -> list[tuple[np.ndarray, int, int]]:
-    """(power, first, end) of each word, with one window of context on either side."""
+# (mel power [frames, 40], first frame, end frame) of a word.
+Word: TypeAlias = tuple[np.ndarray, int, int]
+
+
+def _words(power: np.ndarray, window: int) -> list[Word]:
+    """Each word of a recording, with one window of context on either side."""
     return [
         (
             power[max(0, first - window) : end + window],
@@ -80,18 +85,19 @@ class Examples:
         augmentation: Augmentation | None = None,
     ):
         self.kind, self.batch_size, self.seed = kind, batch_size, seed
-        self.hard_negatives = None  # (log-mel windows, class numbers), after mining
+        # (log-mel windows, class numbers), after mining
+        self.hard_negatives: tuple[np.ndarray, np.ndarray] | None = None
         self.thread, self.next = ThreadPoolExecutor(1), {}
         self.augmentation = augmentation or AUGMENTATIONS[kind.name]
         random = np.random.default_rng(seed)
-        self.words: dict[str, list] = {name: [] for name in kind.triggers}
+        self.words: dict[str, list[Word]] = {name: [] for name in kind.triggers}
         pieces = {(name, own): [] for name in kind.backgrounds for own in (True, False)}
         seconds = {
             name: sum(len(r.samples) for r in recordings if r.class_name == name) / SAMPLE_RATE
             for name in kind.classes
         }
         pitches = {name: self._pitches(recordings, name) for name in kind.triggers}
-        synthetic: dict[str, list] = {name: [] for name in kind.triggers}
+        synthetic: dict[str, list[Word]] = {name: [] for name in kind.triggers}
         self.false_alarms: list[tuple[np.ndarray, int]] = []
         self.share_of_false_alarms = 0.0
         sorted_by_ear = []
@@ -195,8 +201,9 @@ class Examples:
             if self.false_alarms and random.random() < self.share_of_false_alarms:
                 x[row], y[row] = self._false_alarm(random, frames)
                 continue
-            if self.hard_negatives and random.random() < self.augmentation.hard_negatives:
-                x[row], y[row] = self._hard_negative(random, frames)
+            mined = self.hard_negatives
+            if mined and random.random() < self.augmentation.hard_negatives:
+                x[row], y[row] = self._hard_negative(random, frames, *mined)
                 continue
             drawn = min(np.searchsorted(self.cumulative, random.random()), len(self.drawn) - 1)
             name = self.drawn[drawn]
@@ -232,8 +239,9 @@ class Examples:
         curve = share * self.augmentation.curve * (random.standard_normal(len(CURVES)) @ CURVES)
         return np.log(power * np.exp(change + curve).astype(np.float32) + LOG_FLOOR)
 
-    def _hard_negative(self, random, frames: int) -> tuple[np.ndarray, int]:
-        windows, labels = self.hard_negatives
+    def _hard_negative(
+        self, random, frames: int, windows: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, int]:
         number = random.integers(len(labels))
         first = random.integers(windows.shape[1] - frames + 1)
         power = np.maximum(np.exp(windows[number, first : first + frames]) - LOG_FLOOR, 0)
@@ -290,8 +298,8 @@ class Examples:
 
     def _with_word(self, random, name: str, frames: int, whole: bool) -> np.ndarray:
         """A window with a whole word anywhere in it, or with at most 60 % of a word at its beginning or end."""
-        word = self.words[name][random.integers(len(self.words[name]))]
-        power, first, end = self._another_speaker(random, *word, frames)
+        power, first, end = self.words[name][random.integers(len(self.words[name]))]
+        power, first, end = self._another_speaker(random, power, first, end, frames)
         length = end - first
         if whole:
             at = random.integers(0, frames - length + 1)

@@ -94,7 +94,7 @@ def mel_power(samples: np.ndarray) -> np.ndarray:
     if len(out) * frames <= FRAMES_AT_ONCE:
         compute(blocks)
     else:  # the threads share one iterator of blocks: a future for each block would cost a tenth more
-        list(_threads().map(compute, [blocks] * os.cpu_count()))
+        list(_threads().map(compute, [blocks] * (os.cpu_count() or 1)))
     return out
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import mlx.core as mx
 import numpy as np
 
-from fae_training.arrays import save_arrays
+from fae_training.arrays import load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import features
 from fae_training.classifiers.classes import ENSEMBLE_SIZE, LAYERS, ClassifierKind
@@ -103,7 +103,8 @@ def self_test_samples(recordings: list[Recording], spec: dict) -> np.ndarray:
 def self_test(directory: Path) -> dict:
     """The saved classifier on its own vectors: {"largest_difference" from the kept probabilities, "distinct": their spread}."""
     classifier = load(directory)
-    vectors = {n: np.array(a) for n, a in mx.load(str(directory / "self_test.safetensors")).items()}
+    arrays, _ = load_arrays(directory / "self_test.safetensors")
+    vectors = {n: np.array(a) for n, a in arrays.items()}
     frames = features.log_mel(vectors["samples"].astype(np.float32) / 32768)
     found = classifier.probabilities(frames)
     return {

@@ -15,6 +15,8 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
+from fae_training.arrays import load_arrays
+
 # The convolutions of several networks, and the mean and deviation of each band over the frames that they were trained on.
 PRETRAINED = Path(__file__).with_name("encoder.safetensors")
 
@@ -119,7 +121,8 @@ def pretrained(initialisations: tuple[int, ...]) -> dict[str, np.ndarray]:
 
     `initialisations`: for each network of the ensemble, which convolutions of the file it gets (classes.Pretrained).
     """
-    arrays = {name: np.array(array) for name, array in mx.load(str(PRETRAINED)).items()}
+    kept, _ = load_arrays(PRETRAINED)
+    arrays = {name: np.array(array) for name, array in kept.items()}
     chosen = {name: arrays[name] for name in ("mean", "deviation")}
     for network, number in enumerate(initialisations):
         theirs, ours = f"members.{number}.", f"members.{network}."

@@ -82,7 +82,8 @@ def _machine(random, count: int) -> np.ndarray:
 def _filter(random, bins: int) -> np.ndarray:
     hertz = np.linspace(0, SAMPLE_RATE / 2, bins)
     peaks = np.exp(random.uniform(np.log(150), np.log(5_000), 4))
-    return 0.05 + sum(1 / (1 + ((hertz - peak) / random.uniform(50, 400)) ** 2) for peak in peaks)
+    around = (1 / (1 + ((hertz - peak) / random.uniform(50, 400)) ** 2) for peak in peaks)
+    return 0.05 + sum(around, start=np.zeros(bins))
 
 
 def _knocks(random, count: int) -> np.ndarray:

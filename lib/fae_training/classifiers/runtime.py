@@ -4,13 +4,15 @@ This is the reference for a runtime in Swift; docs/classifiers.md has the formul
 because every frame of every layer depends on a fixed range of input frames.
 """
 
+import functools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlx.core as mx
 import numpy as np
 
+from fae_training.arrays import load_arrays
 from fae_training.classifiers.features import CHUNK_SAMPLES, FRAMES_PER_CHUNK, HOP, log_mel
 from fae_training.errors import Refused
 
@@ -139,9 +141,9 @@ class Classifier:
             blocks.append(self.mean_of(n.head(statistics, n.hidden(block)) for n in self.networks))
         return np.concatenate(blocks)
 
-    def mean_of(self, logits) -> np.ndarray:
+    def mean_of(self, logits: Iterable[np.ndarray]) -> np.ndarray:
         """The mean of the networks' logits, given as one array for each network."""
-        return sum(logits) / len(self.networks)
+        return functools.reduce(np.add, logits) / len(self.networks)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         return softmax(self.logits(x) / self.temperature)
@@ -198,7 +200,7 @@ def load(directory: Path) -> Classifier:
             f"{directory} holds version {spec['version']} of the classifier; this skill runs version {VERSION}",
             f"uv run scripts/rollback.py --kind {spec['kind']} if it is active, then uv run scripts/train_{spec['kind']}.py",
         )
-    arrays = mx.load(str(directory / "model.safetensors"))
+    arrays, _ = load_arrays(directory / "model.safetensors")
     return Classifier({name: np.array(array) for name, array in arrays.items()}, spec)
 
 
@@ -250,8 +252,10 @@ class Stream:
         model = self.classifier
         x = model.normalised(x)
         self.window = np.concatenate([self.window, x])[-model.window :]
-        hidden = [stream.push(x) for stream in self.networks]
-        if hidden[0] is None:
+        # All networks have the same layers, so all or none of them have a whole window.
+        newest = (stream.push(x) for stream in self.networks)
+        hidden = [kept for kept in newest if kept is not None]
+        if not hidden:
             return None
         statistics = frame_statistics(self.window)
         heads = zip(model.networks, hidden, strict=True)

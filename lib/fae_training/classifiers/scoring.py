@@ -6,7 +6,7 @@ recording.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -138,8 +138,8 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
             f"{deployed.id} does not say what it was trained on; it may know some of the recordings that were judged"
         ]
 
-    def unknown(groups: Sequence[str]) -> np.ndarray:
-        return np.array([mark(group) not in trained_on for group in groups], dtype=bool)
+    def unknown(groups: Sequence[str], known: Collection[str] = trained_on) -> np.ndarray:
+        return np.array([mark(group) not in known for group in groups], dtype=bool)
 
     windows = {n: w.where(unknown(w.groups) | ~w.recorded) for n, w in judged.windows.items()}
     streams = dict(judged.streams)

@@ -191,10 +191,11 @@ def choosing_streams(
     will talk near Fae.
     """
     others = as_recorded(choose, kind) + in_other_voices(choose, seed)
-    return _pair(
+    quiet, spoken = _composed(
         (others, kind, 60 * minutes, 10 * seed, False),
         (choose, kind, 15 * minutes, 10 * seed + 1, True),
     )
+    return quiet, spoken
 
 
 def judging_streams(
@@ -219,7 +220,7 @@ def judging_streams(
     if mine := [r for r in own if r.class_name in kind.triggers]:
         others = [r for r in judge if r.class_name not in kind.triggers]
         asked["own"] = (mine + others, kind, 15 * minutes, 10 * seed + 4, True)
-    return dict(zip(asked, _pair(*asked.values()), strict=True))
+    return dict(zip(asked, _composed(*asked.values()), strict=True))
 
 
 def as_recorded(sounds: list[Recording], kind: ClassifierKind) -> list[Recording]:
@@ -233,7 +234,7 @@ def as_recorded(sounds: list[Recording], kind: ClassifierKind) -> list[Recording
     ]
 
 
-def _pair(*asked: tuple) -> list[StreamOfSound]:
+def _composed(*asked: tuple) -> list[StreamOfSound]:
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda arguments: compose(*arguments), asked))
 

@@ -6,7 +6,7 @@ So the alarms are resampled by recording, by group (a speaker, or a recording wi
 as that varies more than chance would, so many times fewer hours count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -194,6 +194,7 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
             recall = float((found >= least).mean()) if len(found) else 0.0
             if best is None or recall > best[0] + 1e-9:
                 best = (recall, chunks, least, found)
+        assert best is not None  # SMOOTHINGS is not empty
         recall, chunks, threshold, found = best
         if len(found):
             keep = np.sort(found)[::-1][: max(1, int(np.ceil((recall - 0.01) * len(found))))]
@@ -206,7 +207,7 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
     return chosen
 
 
-def measure(classifier, held: dict[str, StreamOfSound], triggers: dict) -> dict:
+def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> dict:
     """The figures of each trigger on the streams `held`: "quiet" without triggers, "spoken" and perhaps "own" with them.
 
     false_alarms, false_alarms_per_hour with the bounds at_least and at_most, unevenness
@@ -242,7 +243,7 @@ def measure(classifier, held: dict[str, StreamOfSound], triggers: dict) -> dict:
             for at, first in zip(ends, np.array(firsts)[hit] if len(firsts) else [], strict=True)
         ]
         highest = peaks(score["quiet"])
-        rejected = {}
+        rejected: dict[str, float | None] = {}
         for wanted in (0.5, 1.0):
             allowed = int(wanted * quiet.hours)
             level = highest[allowed] if len(highest) > allowed else 0.0

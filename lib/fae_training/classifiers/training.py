@@ -1,5 +1,6 @@
 """The training of both classifiers, as the worker does it: gather sounds, train, choose operating thresholds, save."""
 
+import functools
 from typing import NamedTuple
 
 import mlx.core as mx
@@ -191,7 +192,7 @@ def fit_ensemble(
         losses = nn.losses.cross_entropy(logits, batch["y"], label_smoothing=smoothing)
         return losses.sum(), mx.array(losses.size, dtype=mx.float32), {}
 
-    def validate(step: int) -> dict:
+    def validate(held_out: ValidationSet, step: int) -> dict:
         # In numpy, whose matrix products are fast on every machine. The loss is the Brier score at its best temperature, which
         # the result is given afterwards, so that overconfidence alone does not count as worse.
         parameters = tree_flatten(model.trainable_parameters())
@@ -217,7 +218,7 @@ def fit_ensemble(
         ),
         loss,
         examples,
-        validate if held_out else None,
+        functools.partial(validate, held_out) if held_out else None,
         run,
         session,
     )

@@ -1,6 +1,7 @@
 """What is held out of a training: the validation set, which chooses, and the windows and streams that judge."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -89,7 +90,7 @@ class Judged:
 
 def save(run: Run, judged: Judged) -> None:
     """Write held_out.npz, in half precision."""
-    arrays = {"apart": np.array(judged.apart)}
+    arrays: dict[str, Any] = {"apart": np.array(judged.apart)}
     for frames, held in judged.windows.items():
         arrays |= {
             f"windows_{frames}": held.log_mel.astype(np.float16),

@@ -226,7 +226,7 @@ class FaeDatabase:
         ).fetchone()
         version = int(row[0]) if row and str(row[0]).isdigit() else None
         missing = _NEEDED - self.columns("memory_records")
-        if version not in SCHEMAS or missing:
+        if version is None or version not in SCHEMAS or missing:
             found = f"schema version {row[0] if row else 'none'}" + (
                 f" without the columns {', '.join(sorted(missing))}" if missing else ""
             )

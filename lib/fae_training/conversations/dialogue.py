@@ -234,10 +234,12 @@ class Dialogue:
             )
 
     def _add_conversation(self, name: str, session: str | None, reason: str | None) -> int:
-        return self.work.execute(
+        inserted = self.work.execute(
             "INSERT INTO conversations (name, session, held_out, left_out) VALUES (?, ?, ?, ?)",
             (name, session, part_of(name) != TRAIN, reason),
-        ).lastrowid
+        )
+        assert inserted.lastrowid is not None  # only other statements than INSERT have none
+        return inserted.lastrowid
 
     def _tool_ran(self, turn_id: str | None) -> bool:
         found = self.work.execute("SELECT 1 FROM tool_turn WHERE turn_id = ?", (turn_id,))
@@ -373,10 +375,17 @@ class Dialogue:
                 (held_out,),
             )
             for (rowid,) in rows:
-                user, reply = filters.split_episode(self.database.episode(rowid)[1])
+                _, user, reply = self._turn(rowid)
                 if not seen.is_new(rowid, user, reply):
                     duplicates.append((rowid,))
         self.work.executemany("UPDATE turns SET duplicate = 1 WHERE episode = ?", duplicates)
+
+    def _turn(self, rowid: int) -> tuple[str, str, str]:
+        """(id, what the user said, what Fae answered) of an episode that is in `turns`."""
+        record, text = self.database.episode(rowid)
+        turn = filters.split_episode(text)
+        assert turn is not None  # what is not a turn is not put there
+        return record, *turn
 
     def conversations(self) -> Iterator[Conversation]:
         """Each conversation with something to learn from, in the order in which they began."""
@@ -386,7 +395,8 @@ class Dialogue:
             " t.verdict, t.duplicate FROM turns t JOIN conversations c ON c.id = t.conversation"
             " ORDER BY t.conversation, t.position, t.episode"
         )
-        current, number = None, None
+        current: Conversation | None = None
+        number = None
         for (
             conversation,
             name,
@@ -403,12 +413,11 @@ class Dialogue:
             if left_out or duplicate:
                 self.excluded[left_out or "near_duplicate"] += 1
                 continue
-            if conversation != number:
+            if current is None or conversation != number:
                 if current:
                     yield current
                 current, number = Conversation(name, session), conversation
-            record, text = self.database.episode(rowid)
-            user, reply = filters.split_episode(text)
+            record, user, reply = self._turn(rowid)
             current.turns.append(Turn(record, user, reply, position, asked_at, at, score, verdict))
         if current:
             yield current

@@ -6,6 +6,7 @@ please", and a cue (tool_cues.py) must stand at the beginning of a clause.
 """
 
 import re
+from collections.abc import Mapping
 
 from fae_training.conversations import tool_cues
 from fae_training.conversations.cues import Cue, any_of
@@ -17,7 +18,7 @@ _SENTENCE = re.compile(r"[.!?]+(?:\s|$)|\n+")
 _CLAUSE = re.compile(r"[,;:]\s|\s(?:and|but|then)\s", re.I)
 
 
-def _all(cues: dict[str, tuple[Cue, ...]]) -> re.Pattern:
+def _all(cues: Mapping[str, tuple[Cue, ...]]) -> re.Pattern:
     return any_of((cue for of_one_tool in cues.values() for cue in of_one_tool), re.I)
 
 
@@ -87,7 +88,9 @@ def _is_about_a_text(sentence: str) -> bool:
 
 def _asked(clause: str) -> str:
     """`clause` without the words of politeness and wishing before what is asked for."""
-    return clause[_POLITE.match(clause + " ").end() :][:LONGEST_CLAUSE].strip()
+    polite = _POLITE.match(clause + " ")
+    assert polite is not None  # it also matches no words at all
+    return clause[polite.end() :][:LONGEST_CLAUSE].strip()
 
 
 def _asks(clause: str) -> bool:

@@ -243,8 +243,8 @@ def asks_again(plain: str, user: str) -> bool:
     plain = _ASKED.sub("", plain)
     now, before = words(plain), words(without_wake_word(user))
     meaning, meant = content_words(plain), content_words(user)
-    wanted = _QUESTION_WORD.search(plain), _QUESTION_WORD.search(user.lower())
-    if all(wanted) and wanted[0][0] != wanted[1][0]:
+    wants, wanted = _QUESTION_WORD.search(plain), _QUESTION_WORD.search(user.lower())
+    if wants and wanted and wants[0] != wanted[0]:
         return False
     if said_so and meaning == meant:
         return True

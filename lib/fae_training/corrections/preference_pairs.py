@@ -176,6 +176,7 @@ def _pattern(turns: list[Turn], place: int) -> str:
     kind of its own.
     """
     verdict = turns[place].verdict
+    assert verdict is not None  # the callers ask about corrections
     if verdict == "simpler" and place + 1 < len(turns):
         silence = turns[place + 1].asked_at - turns[place].answered_at
         return "simpler_after_silence" if silence >= SILENCE_SECONDS else verdict

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import mlx.core as mx
 import mlx.nn as nn
-from mlx.utils import tree_flatten, tree_unflatten
+from mlx.utils import tree_unflatten
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
 from fae_training import state
-from fae_training.arrays import load_arrays, save_arrays
+from fae_training.arrays import flattened, load_arrays, save_arrays
 from fae_training.errors import Failed, Missing
 from fae_training.language.adapter_files import fingerprint_of, is_routed, read_config
 
@@ -142,7 +142,7 @@ def take_off(model) -> None:
 def put(model, directory: Path) -> None:
     """The weights of the adapter in `directory` into a model that has LoRA already. Raises Failed unless all of them fit."""
     parameters, _ = load_arrays(directory / "adapters.safetensors")
-    there = {name: value.shape for name, value in tree_flatten(model.trainable_parameters())}
+    there = {name: value.shape for name, value in flattened(model.trainable_parameters()).items()}
     given = {name: value.shape for name, value in parameters.items()}
     wrong = sorted(name for name in {*there, *given} if there.get(name) != given.get(name))
     if wrong:

@@ -11,6 +11,7 @@ import mlx.nn as nn
 from mlx_lm.models import qwen3_5, qwen3_next
 from mlx_lm.models.cache import KVCache, RotatingKVCache, make_prompt_cache
 
+from fae_training.arrays import number
 from fae_training.language.fast_settings import Output
 
 
@@ -29,6 +30,14 @@ def backbone(model):
             return module
         found += [value for value in values if isinstance(value, nn.Module)]
     return None
+
+
+def require_backbone(model):
+    """The same; raises ValueError where there is none, and then only the model itself can be called."""
+    found = backbone(model)
+    if found is None:
+        raise ValueError(f"{type(model).__name__} has no module that holds its layers")
+    return found
 
 
 def is_hybrid(model) -> bool:
@@ -96,7 +105,7 @@ def find_output(model, hidden, tolerance: float) -> Output:
             continue
         for scale, softcap in forms:
             output = Output(name, scale, softcap)
-            error = distance(_finished(plain, output), logits).max().item()
+            error = number(distance(_finished(plain, output), logits).max())
             if error < best:
                 best, found = error, output
     return found

@@ -6,6 +6,8 @@ makes them again from the log of the sum that it kept (Dao et al., arXiv 2205.14
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import mlx.core as mx
 
@@ -104,4 +106,5 @@ def _attention(scale: float, causal: bool):
         gradients = d_q, d_k.astype(k.dtype), d_v.astype(v.dtype)
         return *gradients, *(mx.zeros_like(mask) for mask in bias)
 
-    return lambda *inputs: attention(*inputs)[0]
+    computed: Callable[..., Any] = attention
+    return lambda *inputs: computed(*inputs)[0]

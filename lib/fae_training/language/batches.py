@@ -2,10 +2,12 @@
 
 import functools
 import random
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Generic, TypeVar
 
 from fae_training.language.layout import as_arrays, lay_out
-from fae_training.language.rows import TokenRow, common_length
+from fae_training.language.rows import Row, common_length
 
 # Rows that share this much are of one family: they have the same system prompt.
 FAMILY = 64
@@ -14,7 +16,10 @@ FAMILY = 64
 CONVERSATION = 6
 
 
-class Batches:
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+class Batches(Generic[AnyRow]):
     """`batch_at(index)` is a pure function of the rows, the settings and the seed, so a run resumes exactly.
 
     Every epoch holds each row once, in ceil(rows / batch_size) batches; the last one made of what is left over
@@ -24,7 +29,7 @@ class Batches:
 
     def __init__(
         self,
-        rows: list[TokenRow],
+        rows: list[AnyRow],
         batch_size: int,
         seed: int,
         share_prefix: bool = True,
@@ -40,7 +45,7 @@ class Batches:
     def batches_per_epoch(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
-    def rows_at(self, index: int) -> list[TokenRow]:
+    def rows_at(self, index: int) -> list[AnyRow]:
         return [self.rows[i] for i in self.indices_at(index)]
 
     def indices_at(self, index: int) -> list[int]:
@@ -75,12 +80,12 @@ class Batches:
         return batches
 
 
-def collate(rows: list[TokenRow], share_prefix: bool = True) -> dict:
+def collate(rows: Sequence[Row], share_prefix: bool = True) -> dict:
     """The mlx arrays of one batch (see layout.as_arrays); row i of `rows` is row i of the result."""
     return as_arrays(rows, lay_out(rows, share_prefix))
 
 
-def count_tokens(rows: list[TokenRow]) -> tuple[int, int]:
+def count_tokens(rows: Sequence[Row]) -> tuple[int, int]:
     """(real, supervised) tokens of some rows."""
     return (
         sum(len(row.tokens) for row in rows),
@@ -88,7 +93,7 @@ def count_tokens(rows: list[TokenRow]) -> tuple[int, int]:
     )
 
 
-def conversations(rows: list[TokenRow]) -> list[list[int]]:
+def conversations(rows: Sequence[Row]) -> list[list[int]]:
     """The rows in groups that share a history, found from the tokens alone."""
     order = sorted(range(len(rows)), key=lambda i: rows[i].tokens)
     shared = [common_length(rows[a].tokens, rows[b].tokens) for a, b in pairwise(order)]

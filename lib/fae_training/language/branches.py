@@ -6,6 +6,7 @@ is keys and values compute a shared prefix once. All of it is differentiable.
 """
 
 import contextlib
+from collections.abc import Sequence
 
 import mlx.core as mx
 from mlx_lm.models.base import create_attention_mask
@@ -18,7 +19,9 @@ class BranchCache:
     """
 
     def __init__(self, branches: "Branches", earlier: list):
-        self.branches, self.earlier, self.own = branches, earlier, None
+        self.branches, self.earlier = branches, earlier
+        # The layer's own keys and values, once it has asked.
+        self.own: Sequence[mx.array] = ()
 
     @property
     def offset(self):
@@ -56,6 +59,7 @@ class Branches:
         return self.masks[window]
 
     def _make_mask(self, window: int | None):
+        assert isinstance(self.start, mx.array)  # of a level with ancestors
         own = mx.arange(self.width)
         parts = [mx.broadcast_to(own[:, None] >= own, (self.count, self.width, self.width))]
         positions = [mx.broadcast_to(own, (self.count, self.width)) + self.start[:, None]]
@@ -125,15 +129,15 @@ def _checkpointing(call):
     def checkpointing(layer, *given, **named):
         arguments = dict(enumerate(given)) | named
         place = next((k for k, v in arguments.items() if isinstance(v, BranchCache)), None)
-        cache = arguments.get(place)
-        if cache is not None:
+        cache: BranchCache | None = None
+        if place is not None:
             # A gradient goes through arguments alone, so the earlier keys and values must be one.
-            arguments[place] = cache.earlier
+            cache, arguments[place] = arguments[place], arguments[place].earlier
 
         def inner(parameters, arguments):
             layer.update(parameters)
             own = None
-            if cache is not None:
+            if cache is not None and place is not None:
                 own = BranchCache(cache.branches, arguments[place])
                 arguments = arguments | {place: own}
             by_name = {name: arguments[name] for name in named}
@@ -142,7 +146,7 @@ def _checkpointing(call):
             return output, None if own is None else [mx.contiguous(x) for x in own.own]
 
         output, own = mx.checkpoint(inner)(layer.trainable_parameters(), arguments)
-        if cache is not None:
+        if cache is not None and own is not None:
             cache.own = own
         return output
 

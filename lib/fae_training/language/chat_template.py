@@ -12,7 +12,7 @@ def render(
     A template that refuses them gets the system message at the start of the first message of the user, as Gemma's
     authors advise, and then messages of one role that follow each other as one. Raises what the template raises first.
     """
-    first = None
+    problems: list[Exception] = []
     for form in (_as_they_are, _system_in_user, _strict_turns):
         try:
             return tokenizer.apply_chat_template(
@@ -23,8 +23,8 @@ def render(
                 enable_thinking=False,
             )
         except Exception as problem:  # a template is a program, and raises what it likes
-            first = first or problem
-    raise first
+            problems.append(problem)
+    raise problems[0]
 
 
 def end_of_turn(tokenizer, text: str) -> str:

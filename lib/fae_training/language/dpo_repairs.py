@@ -94,7 +94,7 @@ class RepairedDPOTrainer(DPOTrainer):
         super().__init__(model=model, tokenizer=tokenizer, train_dataset=pairs, args=config)
         self.settings, self.held_out, self.longest = settings, held_out, longest
         self.fast, self.run, self.session = fast, run, session
-        self.result: FitResult | None = None
+        self.result: FitResult  # of train()
 
     def _tokenize_preference_pair(self, sample):
         """chat_messages, missing_sides, over_long: pairs are token ids already (preference_batches)."""

@@ -7,6 +7,8 @@ made again, and keeps nothing but the inputs.
 
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import mlx.core as mx
 
@@ -22,7 +24,7 @@ def sigmoid(x):
     return mx.reciprocal(1 + exp(-x)) if mx.default_device() == mx.cpu else mx.sigmoid(x)
 
 
-def made_again(inputs, cotangents) -> list:
+def made_again(inputs, cotangents) -> list[mx.array]:
     """The inputs of a function, for its gradient to make things again from.
 
     mx.compile finds that the backward pass makes what the forward pass made already, and would keep it for as
@@ -31,23 +33,23 @@ def made_again(inputs, cotangents) -> list:
     return mx.depends(list(inputs), list(cotangents))
 
 
-def silu(x):
+def silu(x) -> mx.array:
     """x sigmoid(x) in x's type, float32 inside, differentiable."""
     return _silu()(x)
 
 
-def gated(gate, x):
+def gated(gate, x) -> mx.array:
     """silu(gate) x in x's type, float32 inside, differentiable in both; of equal shapes."""
     return _gated()(gate, x)
 
 
-def opened(gate, x):
+def opened(gate, x) -> mx.array:
     """sigmoid(gate) x in x's type, float32 inside, differentiable in both; of equal shapes."""
     return _opened()(gate, x)
 
 
 @functools.cache
-def _silu():
+def _silu() -> Callable[..., Any]:
     @mx.custom_function
     def silu(x):
         return (x * sigmoid(x)).astype(x.dtype)
@@ -62,7 +64,7 @@ def _silu():
 
 
 @functools.cache
-def _gated():
+def _gated() -> Callable[..., Any]:
     @mx.custom_function
     def gated(gate, x):
         return (gate * sigmoid(gate) * x).astype(x.dtype)
@@ -78,7 +80,7 @@ def _gated():
 
 
 @functools.cache
-def _opened():
+def _opened() -> Callable[..., Any]:
     @mx.custom_function
     def opened(gate, x):
         return (sigmoid(gate) * x).astype(x.dtype)

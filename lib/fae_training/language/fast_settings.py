@@ -3,7 +3,9 @@
 The parts are put in place by fast_path.enable.
 """
 
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 from fae_training.language.gated_delta_report import Report
 
@@ -47,10 +49,17 @@ class FastSettings:
     @classmethod
     def off(cls) -> "FastSettings":
         """Everything as mlx-lm does it."""
-        return cls(**dict.fromkeys(cls.parts(), False))
+        return cls().with_parts(False, cls.parts())
+
+    def with_parts(self, on: bool, names: Iterable[str]) -> "FastSettings":
+        """The same with some of its parts on or off."""
+        changes: dict[str, Any] = dict.fromkeys(names, on)
+        return replace(self, **changes)
 
     def as_dict(self) -> dict:
         """For the receipt."""
-        found = {"output": self.output and asdict(self.output)}
-        found["rule"] = self.rule and self.rule.as_dict()
-        return {part: getattr(self, part) for part in self.parts()} | found
+        return {
+            **{part: getattr(self, part) for part in self.parts()},
+            "output": asdict(self.output) if self.output else None,
+            "rule": self.rule.as_dict() if self.rule else None,
+        }

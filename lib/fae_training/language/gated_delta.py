@@ -16,7 +16,9 @@ is written by hand: it keeps S at the chunk boundaries and U, and makes everythi
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -47,8 +49,8 @@ class Chunks:
     states [chunks + 1, B, Hv, Dv, Dk], the last one after the last token; updates [chunks, B, Hv, C, Dv].
     """
 
-    states: object
-    updates: object
+    states: mx.array
+    updates: mx.array
 
 
 def chunkwise(q, k, v, log_g, beta, state=None):
@@ -96,7 +98,8 @@ def log_gate(A_log, a, dt_bias):
     return -mx.exp(A_log.astype(mx.float32)) * nn.softplus(a + dt_bias).astype(mx.float32)
 
 
-def _run(with_chunks, q, k, v, log_g, beta, state):
+def _run(with_chunks: bool, q, k, v, log_g, beta, state) -> tuple[mx.array, mx.array, Any, Any]:
+    """(y, final state, states, updates); only with_chunks the last two are arrays in any case."""
     global calls
     calls += 1
     if state is None:
@@ -110,7 +113,8 @@ def _run(with_chunks, q, k, v, log_g, beta, state):
         mx.split(state, count, axis=1),
         strict=True,
     )
-    y, final, states, updates = zip(*(_rule(with_chunks)(*part) for part in parts), strict=True)
+    groups = zip(*(_rule(with_chunks)(*part) for part in parts), strict=True)
+    y, final, states, updates = map(list, groups)
     if with_chunks:
         states, updates = mx.concatenate(states, axis=2), mx.concatenate(updates, axis=2)
     return mx.concatenate(y, axis=2), mx.concatenate(final, axis=1), states, updates
@@ -215,7 +219,7 @@ def _between(log_g):
 
 
 @functools.cache
-def _rule(with_chunks):
+def _rule(with_chunks: bool) -> Callable[..., Any]:
     """The rule as one function with its own gradient; outputs y, final state, states, updates.
 
     Without `with_chunks` nobody differentiates through the last two, and their gradients are not read.

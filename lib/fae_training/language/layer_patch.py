@@ -40,8 +40,9 @@ def scaled_dot_product_attention(queries, keys, values, cache, scale, mask, sink
     """As mlx_lm.models.base.scaled_dot_product_attention."""
     length, seen = queries.shape[2], keys.shape[2]
     ours = sinks is None and length > 1 and (cache is None or isinstance(cache, BranchCache))
+    mask_ours: mx.array | None = None
     if isinstance(mask, str):
-        ours, mask_ours = ours and mask == "causal" and length == seen, None
+        ours = ours and mask == "causal" and length == seen
     elif isinstance(mask, mx.array) and mask.dtype == mx.bool_:
         mask_ours = mask if mask.ndim == 4 else mask[None, None]
         ours = ours and mask_ours.ndim == 4 and mask_ours.shape[1:] == (1, length, seen)

@@ -7,13 +7,14 @@ conversation is two levels also: its history is one long sequence, and each of t
 off where it was spoken. Several conversations under one system prompt are three.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import mlx.core as mx
 import numpy as np
 
-from fae_training.language.rows import TokenRow, common_length
+from fae_training.language.rows import Row, common_length
 
 # A shared part shorter than this saves less than a further level costs.
 SHORTEST_SHARED = 32
@@ -51,10 +52,10 @@ def round_up(count: int, step: int = 32, parts: int = 4) -> int:
     return -(-max(count, 1) // power) * power
 
 
-def lay_out(rows: list[TokenRow], share: bool) -> list[Level]:
+def lay_out(rows: Sequence[Row], share: bool) -> list[Level]:
     """The levels that hold all the rows with the fewest padded tokens; row i ends in sequence i of the last."""
     inputs = [row.tokens[:-1] for row in rows]
-    plans = [_plain(inputs)]
+    plans: list[list[Level] | None] = [_plain(inputs)]
     if share and len(rows) > 1:
         clusters = _clusters(inputs)
         for parts in {tuple(map(tuple, clusters)), (tuple(range(len(inputs))),)}:
@@ -145,7 +146,7 @@ def _common_of_all(inputs) -> int:
     return min(common_length(inputs[0], other) for other in inputs[1:])
 
 
-def as_arrays(rows: list[TokenRow], levels: list[Level], pad: int = 0) -> dict:
+def as_arrays(rows: Sequence[Row], levels: list[Level], pad: int = 0) -> dict:
     """The batch as mlx arrays, all that the model and the loss need.
 
     tokens_0 [n, width]; for each further level l tokens_l, parent_l, branch_l, start_l [n]; and for every

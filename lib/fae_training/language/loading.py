@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import mlx.core as mx
-from mlx.utils import tree_flatten
 from mlx_lm import load as mlx_lm_load
 
+from fae_training.arrays import flattened
 from fae_training.models import loadable
 
 # Arrays are read together up to this many bytes.
@@ -19,7 +19,7 @@ def load(directory: str):
 
 def read_weights(model, advance: Callable[[int, int], None]) -> None:
     """Read the weights of a model that was loaded lazily; advance(megabytes read, of all) may raise to end it."""
-    arrays = [array for _, array in tree_flatten(model.parameters())]
+    arrays = list(flattened(model.parameters()).values())
     total = sum(array.nbytes for array in arrays)
     read, piece, size = 0, [], 0
     for array in arrays:

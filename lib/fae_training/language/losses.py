@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import mlx.core as mx
 
+from fae_training.arrays import numbers
 from fae_training.language import validation_set
 from fae_training.language.batches import collate
 from fae_training.language.fast_settings import FastSettings
@@ -31,7 +32,7 @@ def row_losses(
         counts = (
             mx.zeros((len(chosen),)).at[batch["row"]].add((batch["weights"] > 0).astype(mx.float32))
         )
-        for i, total, count in zip(chosen, sums.tolist(), counts.tolist(), strict=True):
+        for i, total, count in zip(chosen, numbers(sums), numbers(counts), strict=True):
             found[i] = (total, int(count))
         finished(len(chosen))
     return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import mlx.core as mx
 
 from fae_training import provenance, training_rows
+from fae_training.arrays import numbers
 from fae_training.benchmark import GUARD, PASSED, Measure
 from fae_training.gate import FEWEST_UNITS
 from fae_training.language import validation_set
@@ -118,9 +119,10 @@ class Memorisation:
 
 def training_texts(run: Run) -> list[TrainingText]:
     """What the run was trained on, as the file has it now."""
-    rows = training_rows.read(provenance.rows_of(run) / run.kind / "train.jsonl", run.kind).rows
+    path = provenance.rows_of(run) / run.kind / "train.jsonl"
     if run.kind == "sft":
-        return [TrainingText(row.group, row.messages, row.tools) for row in rows]
+        conversations = training_rows.read(path, "sft").rows
+        return [TrainingText(row.group, row.messages, row.tools) for row in conversations]
     return [
         TrainingText(
             row.group,
@@ -133,7 +135,7 @@ def training_texts(run: Run) -> list[TrainingText]:
             ],
             row.tools,
         )
-        for row in rows
+        for row in training_rows.read(path, "dpo").rows
     ]
 
 
@@ -226,7 +228,7 @@ def recitals(
         likeliest, log_p = likeliest_tokens(model, batch, fast)
         real = batch["weights"] > 0
         wrong, sums = (
-            mx.zeros((len(chosen),)).at[batch["row"]].add(mx.where(real, values, 0.0)).tolist()
+            numbers(mx.zeros((len(chosen),)).at[batch["row"]].add(mx.where(real, values, 0.0)))
             for values in ((likeliest != batch["targets"]).astype(mx.float32), log_p)
         )
         for i, errors, total in zip(chosen, wrong, sums, strict=True):

@@ -8,6 +8,7 @@ the peaks lie up to 12 % over and, in odd shapes, a third under it (docs/log.md)
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class Arrays:
     routed: float = 0.0
     states: float = 0.0
 
-    def of(self, widths: dict[str, float]) -> float:
+    def of(self, widths: Mapping[str, float]) -> float:
         """Numbers a token, for layers of these widths."""
         return sum(getattr(self, name) * width for name, width in widths.items())
 
@@ -218,6 +219,7 @@ def plan(
             )
             if found.fits:
                 return found
+    assert found is not None  # one row at a time is always among them
     return found
 
 

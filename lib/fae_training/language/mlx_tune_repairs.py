@@ -37,6 +37,8 @@ from fae_training.fit import fit
 from fae_training.fit_settings import FitResult, FitSettings
 from fae_training.language import adapters, loading
 from fae_training.language.batches import Batches
+from fae_training.language.rehearsed import MixedBatches
+from fae_training.language.rows import TokenRow
 from fae_training.language.validation_set import Looks
 from fae_training.models import loadable
 from fae_training.runs import Run
@@ -108,7 +110,7 @@ class RepairedSFTTrainer(SFTTrainer):
         model,
         tokenizer,
         settings: dict,
-        batches: Batches,
+        batches: Batches[TokenRow] | MixedBatches,
         loss: Callable,
         validate: Callable | None,
         looks: Looks,
@@ -119,7 +121,7 @@ class RepairedSFTTrainer(SFTTrainer):
         super().__init__(model=model, tokenizer=tokenizer, train_dataset=batches.rows, args=config)
         self.batches, self.loss, self.validate = batches, loss, validate
         self.run, self.session = run, session
-        self.result: FitResult | None = None
+        self.result: FitResult  # of train()
         # accumulation, warm_up, seed, schedule, progress.
         self.fit_settings = FitSettings.of(
             settings,

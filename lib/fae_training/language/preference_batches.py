@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import mlx.core as mx
@@ -72,7 +72,7 @@ class EncodedPairs:
 
 def encode_pairs(
     tokenizer,
-    read: RowsRead,
+    read: RowsRead[PreferencePair],
     max_tokens: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EncodedPairs:
@@ -132,7 +132,7 @@ class PreferenceBatches:
     def __init__(self, pairs: list[Pair], batch_size: int, seed: int, fast: FastSettings):
         """`reference`, set before the first batch is made, is what preference_reference.measure returns."""
         self.fast, self.seed = fast, seed
-        self.reference: dict | None = None
+        self.reference: Mapping[str, Sequence[float]] | None = None
         longer = [max(p.chosen, p.rejected, key=lambda row: len(row.tokens)) for p in pairs]
         order = Batches(longer, batch_size, seed, fast.shared_prefix, fast.by_length)
         self.batch_size = order.batch_size
@@ -165,7 +165,9 @@ class PreferenceBatches:
         return [self.pairs_at(index) for index in range(min(count, len(self.epoch)))]
 
 
-def collate_pairs(pairs: list[Pair], reference: dict | None, fast: FastSettings) -> dict:
+def collate_pairs(
+    pairs: list[Pair], reference: Mapping[str, Sequence[float]] | None, fast: FastSettings
+) -> dict:
     """The arrays of one batch: rows 0..n-1 are the chosen answers, n..2n-1 the rejected ones of the same pairs.
 
     Beside those of layout.as_arrays: pair_weights, chosen_tokens, rejected_tokens and, with a reference,

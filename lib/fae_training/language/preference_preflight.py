@@ -9,6 +9,7 @@ from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.language import adapter_files
 from fae_training.preflight import Data, Preflight, Start
+from fae_training.row_forms import PreferencePair
 from fae_training.runs import Run
 from fae_training.settings import Settings
 from fae_training.state import Home, read_json
@@ -39,7 +40,9 @@ def completed(settings: Settings) -> Settings:
     return settings
 
 
-def corrections(place: Path) -> tuple[RowsRead, RowsRead, list[str]]:
+def corrections(
+    place: Path,
+) -> tuple[RowsRead[PreferencePair], RowsRead[PreferencePair], list[str]]:
     """(pairs to train on, held-out pairs, the linter's remarks) of dpo/ in `place`, whoever wrote it.
 
     What extract_corrections.py wrote was checked and weighted there; other files are now, in the same way.
@@ -81,6 +84,7 @@ def with_start(home: Home, found: Preflight) -> Preflight:
     trainings. Raises Refused when it belongs to another base model, BadRequest when another rank was asked for.
     """
     settings, data, model = found.settings, found.data, found.model
+    assert model is not None  # a preference training adapts a model
     asked = settings["from"]
     run = _start_run(home, asked)
     if run is None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fae_training import provenance
+from fae_training.arrays import numbers
 from fae_training.benchmark import DIFFERENCE, GOAL, Figure, Measure
 from fae_training.language import drift_monitor, preference_preflight, validation_set
 from fae_training.language.conversation_probe import BATCH_TOKENS, LONGEST_ANSWER, looks_of
@@ -65,7 +66,7 @@ class Preferences:
             chosen, rejected = answer_log_probabilities(
                 subject.model, collate_pairs(some, None, subject.fast), subject.fast
             )
-            for pair, difference in zip(some, (chosen - rejected).tolist(), strict=True):
+            for pair, difference in zip(some, numbers(chosen - rejected), strict=True):
                 preferred[pair.key] = difference
             finished(len(some))
         answers = answer_texts(

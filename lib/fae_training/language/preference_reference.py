@@ -8,6 +8,7 @@ from pathlib import Path
 import mlx.core as mx
 
 from fae_training import state
+from fae_training.arrays import numbers
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.preference_batches import (
     Pair,
@@ -26,8 +27,8 @@ def measure(
     reference_fingerprint: str,
     fast: FastSettings,
     finished: Callable[[int, int], None] = lambda done, total: None,
-) -> dict[str, tuple[float, float]]:
-    """{pair key: (chosen, rejected)} in nats, for the pairs of `batches`, under `model` as it is now.
+) -> dict[str, list[float]]:
+    """{pair key: [chosen, rejected]}, the log-probabilities of the two answers in nats, for the pairs of `batches`, under `model` as it is now.
 
     `model` is the reference: the base, or the base with the adapter that the run starts from. What `path`
     holds from before is used again when it was made with the same reference_fingerprint. Measured in
@@ -47,7 +48,7 @@ def measure(
         batch = collate_pairs(pairs, None, fast)
         chosen, rejected = answer_log_probabilities(model, batch, fast)
         mx.eval(chosen, rejected)
-        for pair, c, r in zip(pairs, chosen.tolist(), rejected.tolist(), strict=True):
+        for pair, c, r in zip(pairs, numbers(chosen), numbers(rejected), strict=True):
             known[pair.key] = [c, r]
         if count % BATCHES_BETWEEN_SAVES == 0 or count == len(missing):
             keep()

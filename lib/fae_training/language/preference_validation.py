@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import mlx.core as mx
 
 from fae_training.language.fast_settings import FastSettings
@@ -46,7 +48,7 @@ def choose(pairs: list[Pair], tokens: int, fewest: int) -> list[Pair]:
 def validation_values(
     model,
     batches: list[list[Pair]],
-    reference: dict | None,
+    reference: Mapping[str, Sequence[float]] | None,
     objective: Objective,
     fast: FastSettings,
     finished=lambda count: None,

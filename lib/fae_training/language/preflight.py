@@ -1,7 +1,5 @@
 """What the scripts that train the language model ask before a run begins. Standard library only."""
 
-from dataclasses import replace
-
 from fae_training import models
 from fae_training.calling import Call, Result
 from fae_training.capabilities import prompts, suite
@@ -25,7 +23,7 @@ def fast_settings(text: str) -> FastSettings:
             f"there is no fast part {unknown[0]!r}; expected on, off or some of {', '.join(PARTS)}",
             "--fast on",
         )
-    return replace(FastSettings.off(), **dict.fromkeys(chosen, True))
+    return FastSettings.off().with_parts(True, chosen)
 
 
 def prompts_version(home: Home, settings: Settings) -> str | None:

@@ -62,7 +62,7 @@ NOTHING = Rehearsal(0.0, [], {}, 0)
 class MixedBatches:
     """A run's own batches with a share of micro-batches of rehearsal rows among them, evenly; see Batches."""
 
-    def __init__(self, own: Batches, rehearsal: Rehearsal, seed: int):
+    def __init__(self, own: Batches[TokenRow], rehearsal: Rehearsal, seed: int):
         self.own, self.share = own, rehearsal.share
         self.rehearsed = (
             Batches(rehearsal.rows, own.batch_size, seed, own.share_prefix, own.by_length)
@@ -88,7 +88,7 @@ class MixedBatches:
         batches, index = self._place(index)
         return batches.computed_tokens(index)
 
-    def _place(self, index: int) -> tuple[Batches, int]:
+    def _place(self, index: int) -> tuple[Batches[TokenRow], int]:
         """Whose micro-batch number `index` is, and which of theirs."""
         before = rehearsed_before(index, self.share)
         if rehearsed_before(index + 1, self.share) > before:

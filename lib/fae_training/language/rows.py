@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from fae_training import state, training_rows
 from fae_training.errors import BadRequest
@@ -16,12 +17,26 @@ from fae_training.language.chat_encoder import (
     TemplateMismatch,
 )
 from fae_training.message_forms import is_target
-from fae_training.training_rows import Problem
+from fae_training.row_forms import Conversation
+from fae_training.training_rows import Problem, RowsRead
 
 # Part of the cache's key: raise it when the same conversation would give other rows.
 FORMAT = 4
 # A suggested --max-length is a multiple of this.
 _LENGTH_STEP = 64
+
+
+class Row(Protocol):
+    """What batches are made of: tokens, of which those from supervised_from on are targets; weight multiplies their loss."""
+
+    @property
+    def tokens(self) -> list[int]: ...
+
+    @property
+    def supervised_from(self) -> int: ...
+
+    @property
+    def weight(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -118,7 +133,8 @@ def encode_conversation(
     """
     encoder = _encoder(tokenizer)
     messages, tools = encoder.plain(messages), encoder.plain(tools)
-    rows, skipped = [], 0
+    rows: list[TokenRow] = []
+    nothing_left: list[NothingLeft] = []
     for index, message in enumerate(messages):
         # A weight of 0 on an answer, as chat fine-tuning files have it: context, not a target.
         if is_target(message):
@@ -126,10 +142,10 @@ def encode_conversation(
             try:
                 rows.append(_encode_turn(encoder, until, tools, max_tokens))
             except NothingLeft as nothing:
-                skipped, reason = skipped + 1, nothing
-    if skipped and not rows:
-        raise reason
-    encoder.skipped += skipped
+                nothing_left.append(nothing)
+    if nothing_left and not rows:
+        raise nothing_left[-1]
+    encoder.skipped += len(nothing_left)
     return [replace(row, weight=weight, conversation=conversation, part=part) for row in rows]
 
 
@@ -253,9 +269,12 @@ def _from_cache(kept: dict) -> EncodedFile:
     return EncodedFile(**(kept | {"rows": rows, "left_out": left_out}))
 
 
-def _encode_all(encoder: ChatEncoder, read, max_tokens: int, progress) -> EncodedFile:
+def _encode_all(
+    encoder: ChatEncoder, read: RowsRead[Conversation], max_tokens: int, progress
+) -> EncodedFile:
     rows: list[TokenRow] = []
     bad, marked = [], []
+    mismatch: TemplateMismatch | None = None
     for done, conversation in enumerate(read.rows):
         progress(done, len(read.rows))
         encoder.found.clear()

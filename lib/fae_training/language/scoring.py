@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import mlx.core as mx
 
+from fae_training.arrays import number
 from fae_training.benchmark import Benchmark, Example, Figure, Measure
 from fae_training.deployment import current_run, fingerprint
 from fae_training.kinds import KINDS
@@ -73,8 +74,11 @@ class Told:
 class Probe(Protocol):
     """`items`: how many there are for each model. `apart`: see parts.HeldOut; True for what is not from the person's data."""
 
-    items: int
-    apart: bool
+    @property
+    def items(self) -> int: ...
+
+    @property
+    def apart(self) -> bool: ...
 
     def measure(self, subject: Subject, finished: Callable[[int], None]) -> Any:
         """Measure one model; finished(count) is called after every few items and may raise."""
@@ -198,5 +202,5 @@ def verify(run: Run, session) -> Verification:
     mx.eval(before)
     adapters.load(model, run.file("adapters"))
     model.eval()
-    difference = mx.abs(model(tokens).astype(mx.float32) - before).max().item()
+    difference = number(mx.abs(model(tokens).astype(mx.float32) - before).max())
     return Verification(loads=True, changes_output=difference > 0, largest_change=difference)

@@ -8,6 +8,7 @@ gradients reach the shared part from every row.
 """
 
 from contextlib import nullcontext
+from typing import Any
 
 import mlx.core as mx
 from mlx_lm.models.cache import make_prompt_cache
@@ -30,7 +31,7 @@ def forward_levels(model, batch: dict, fast):
         level = len(tokens)
         tokens.append(batch[f"tokens_{level}"])
         links.append([batch[f"{name}_{level}"] for name in ("parent", "branch", "start") if level])
-    inner = architecture.backbone(model)
+    inner = architecture.require_backbone(model)
     if architecture.is_hybrid(inner) and (fast.gated_delta or len(tokens) > 1):
         rule = gated_delta_rules.rule(fast.rule.chosen if fast.rule else "chunkwise")
         return _through_our_layers(inner, tokens, links, rule, fast.checkpoint_layers)
@@ -71,7 +72,7 @@ def _maybe_checkpointed(layer, checkpoint: bool):
 
 def _attention_masks(shapes, links):
     """For each further level a mask [n, 1, width, keys]: keys are those of the levels before it, then its own."""
-    masks = [None]
+    masks: list[mx.array | None] = [None]
     for level in range(1, len(shapes)):
         count, width = shapes[level]
         parts = [mx.broadcast_to(mx.tril(mx.ones((width, width), mx.bool_)), (count, width, width))]
@@ -131,7 +132,10 @@ def _linear_attention(layer, x, shapes, links, rule):
     log_g, beta = gated_delta.log_gate(layer.A_log, a, layer.dt_bias), mx.sigmoid(b)
     kept = layer.conv_kernel_size - 1
     outputs = []
-    tails = chunks = keys = gates = None
+    # Of the level before, which this one branches off from; none before the first.
+    tails: Any = None
+    chunks: Any = None
+    keys = gates = None
     for level, (qkv_l, log_g_l, beta_l) in enumerate(
         zip(_split(qkv, shapes), _split(log_g, shapes), _split(beta, shapes), strict=True)
     ):

@@ -4,7 +4,9 @@ Qwen3.5's vocabulary has 248,320 entries, so the output layer is the most expens
 a chat are prompt. The hidden states that predict a target are gathered first; cross-entropy is in float32.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 
@@ -124,7 +126,8 @@ def _log_probabilities(logits, targets):
 
 def _in_blocks(head, hidden, targets, with_gradient: bool):
     """(log p [n], d log p / d hidden [n, hidden]); the second is None without with_gradient."""
-    log_p, gradients = [], []
+    log_p: list[mx.array] = []
+    gradients: list[mx.array] = []
     for start in range(0, hidden.shape[0], ROWS):
         part, wanted = hidden[start : start + ROWS], targets[start : start + ROWS]
         if log_p:
@@ -132,9 +135,22 @@ def _in_blocks(head, hidden, targets, with_gradient: bool):
             part = mx.depends([part], [log_p[-1], *gradients[-1:]])[0]
         of_part, gradient = _over_the_vocabulary(head, part, wanted, with_gradient)
         log_p.append(of_part)
-        if with_gradient:
+        if gradient is not None:
             gradients.append(gradient)
     return mx.concatenate(log_p), mx.concatenate(gradients) if with_gradient else None
+
+
+class _SoFar(NamedTuple):
+    """What is carried from tile to tile, all float32.
+
+    chosen: the logit of the target. Of all others: total, the sum of e^(z - largest); largest, the largest logit z [n, 1]
+    each; weighed, the sum of their W times e^(z - largest) [n, hidden], None without gradient.
+    """
+
+    chosen: mx.array
+    total: mx.array
+    largest: mx.array
+    weighed: mx.array | None
 
 
 def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
@@ -146,12 +162,13 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
     """
     vocabulary = head.weight.shape[0]
     width = tile_width(hidden.shape[0])
-    # What is carried from tile to tile: z_t, and of the others the largest z, the sum of e^(z - largest), and their W.
-    chosen = total = largest = weighed = None
+    so_far: _SoFar | None = None
     for start in range(0, vocabulary, width):
         tile = _entries(head, slice(start, start + width))
-        if start:
-            hidden = mx.depends([hidden], [total, weighed] if with_gradient else [total])[0]
+        if so_far is not None:
+            hidden = mx.depends(
+                [hidden], [x for x in (so_far.total, so_far.weighed) if x is not None]
+            )[0]
         logits = tile.logits(hidden).astype(mx.float32)
         position = targets[:, None] - start
         inside = (position >= 0) & (position < logits.shape[1])
@@ -160,28 +177,28 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
         slopes = tile.slopes(logits)
         logits = mx.put_along_axis(logits, position, mx.where(inside, -mx.inf, here), axis=-1)
         top = mx.max(logits, axis=-1, keepdims=True)
-        if start:
-            top = mx.maximum(top, largest)
-            fade = mx.exp(largest - top)
+        if so_far is not None:
+            top = mx.maximum(top, so_far.largest)
         e = exp(logits - top)
         sums = mx.sum(e, axis=-1, keepdims=True)
         share = (e if slopes is None else e * slopes).astype(hidden.dtype)
         rows = tile.mixed(share).astype(mx.float32) if with_gradient else None
-        if not start:
-            chosen, total, weighed = here, sums, rows
-        else:
-            chosen, total = mx.where(inside, here, chosen), total * fade + sums
-            weighed = weighed * fade + rows if with_gradient else None
-        largest = top
-    beyond = largest + mx.log(total) - chosen
+        if so_far is not None:
+            fade = mx.exp(so_far.largest - top)
+            here, sums = mx.where(inside, here, so_far.chosen), so_far.total * fade + sums
+            if rows is not None and so_far.weighed is not None:
+                rows = so_far.weighed * fade + rows
+        so_far = _SoFar(here, sums, top, rows)
+    assert so_far is not None  # a vocabulary has entries
+    beyond = so_far.largest + mx.log(so_far.total) - so_far.chosen
     log_p = -mx.logaddexp(beyond, 0.0).squeeze(-1)
-    if not with_gradient:
+    if so_far.weighed is None:
         return log_p, None
     entries = _entries(head, targets)
-    own, slopes = entries.rows().astype(mx.float32), entries.slopes(chosen)
+    own, slopes = entries.rows().astype(mx.float32), entries.slopes(so_far.chosen)
     if slopes is not None:
         own = own * slopes
-    return log_p, mx.sigmoid(beyond) * (own - weighed / total)
+    return log_p, mx.sigmoid(beyond) * (own - so_far.weighed / so_far.total)
 
 
 def tile_width(rows: int) -> int:
@@ -193,30 +210,34 @@ def tile_width(rows: int) -> int:
 class _Capped:
     """An output layer whose logits z become softcap tanh(z / softcap)."""
 
-    layer: object
+    layer: Any
     softcap: float
 
     @property
-    def weight(self):
+    def weight(self) -> mx.array:
         return self.layer.weight
 
 
 @dataclass
 class _Entries:
-    """Some rows of an output layer or of a tied embedding, quantised or not."""
+    """Some rows of an output layer or of a tied embedding. scales, biases and how (group size, bits, mode): of a
+    quantised one.
+    """
 
-    weight: object
-    scales: object = None
-    biases: object = None
-    bias: object = None
-    how: dict | None = None
+    weight: mx.array
+    scales: mx.array | None = None
+    biases: mx.array | None = None
+    bias: mx.array | None = None
+    how: dict = field(default_factory=dict)
     softcap: float | None = None
 
     def logits(self, hidden):
         if self.scales is None:
             logits = hidden @ self.weight.T
         else:
-            logits = mx.quantized_matmul(hidden, *self._packed(), transpose=True, **self.how)
+            logits = mx.quantized_matmul(
+                hidden, self.weight, self.scales, self.biases, transpose=True, **self.how
+            )
         if self.bias is not None:
             logits = logits + self.bias
         if self.softcap is None:
@@ -231,15 +252,14 @@ class _Entries:
         """share [n, entries] times the entries' weights: [n, hidden]."""
         if self.scales is None:
             return share @ self.weight
-        return mx.quantized_matmul(share, *self._packed(), transpose=False, **self.how)
+        return mx.quantized_matmul(
+            share, self.weight, self.scales, self.biases, transpose=False, **self.how
+        )
 
     def rows(self):
         if self.scales is None:
             return self.weight
-        return mx.dequantize(*self._packed(), **self.how)
-
-    def _packed(self):
-        return self.weight, self.scales, self.biases
+        return mx.dequantize(self.weight, self.scales, self.biases, **self.how)
 
 
 def _entries(layer, index) -> _Entries:
@@ -248,13 +268,13 @@ def _entries(layer, index) -> _Entries:
         layer, softcap = layer.layer, layer.softcap
     names = ("weight", "scales", "biases", "bias")
     parts = {name: layer[name][index] for name in names if layer.get(name) is not None}
-    how = None
+    how = {}
     if "scales" in parts:
         how = {"group_size": layer.group_size, "bits": layer.bits, "mode": layer.mode}
     return _Entries(**parts, how=how, softcap=softcap)
 
 
-def _with_own_gradient(head):
+def _with_own_gradient(head) -> Callable[..., mx.array]:
     @mx.custom_function
     def both(hidden, targets):
         return _in_blocks(head, hidden, targets, True)
@@ -265,4 +285,5 @@ def _with_own_gradient(head):
         d_hidden = cotangents[0][:, None] * outputs[1]
         return d_hidden.astype(hidden.dtype), mx.zeros_like(targets)
 
-    return lambda hidden, targets: both(hidden, targets)[0]
+    computed: Callable[..., Any] = both
+    return lambda hidden, targets: computed(hidden, targets)[0]

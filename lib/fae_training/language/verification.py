@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import mlx.core as mx
 
+from fae_training.arrays import number
 from fae_training.errors import Failed
 from fae_training.language import architecture, layer_patch
 from fae_training.language.architecture import distance
@@ -45,10 +46,15 @@ def _verified(model, settings):
         ) from problem
     tolerance = LARGEST if logits.dtype == mx.float32 else LARGEST_16_BITS
     inner = architecture.backbone(model)
-    hidden = _attempt(lambda: inner(tokens)) if inner is not None else None
+    hidden = None if inner is None else _attempt(lambda: inner(tokens))
     rows = None if hidden is None else hidden.reshape(-1, hidden.shape[-1])
     whole = logits.reshape(-1, logits.shape[-1])
-    if rows is None or not _close(_attempt(lambda: architecture.logits_of(model, rows)), whole, tolerance):  # fmt: skip
+    if (
+        inner is None
+        or hidden is None
+        or rows is None
+        or not _close(_attempt(lambda: architecture.logits_of(model, rows)), whole, tolerance)
+    ):
         notes.append(
             f"a {kind} model computes its logits in a way of its own: all of it is mlx-lm's, at every token"
         )
@@ -127,4 +133,4 @@ def _close(ours, theirs, tolerance: float) -> bool:
         return False
     errors = distance(ours.reshape(-1, ours.shape[-1]), theirs.reshape(-1, theirs.shape[-1]))
     worst = errors.max() if tolerance == LARGEST else mx.sort(errors)[errors.size * 3 // 4]
-    return worst.item() <= tolerance
+    return number(worst) <= tolerance

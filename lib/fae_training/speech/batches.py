@@ -12,7 +12,7 @@ from fae_training.state import Home
 WEIGHT_OF_A_RECORDING = 2.0
 
 
-class SpeechBatches(Batches):
+class SpeechBatches(Batches[SpeechRow]):
     """Batches of rows of like length; see language.batches for what makes resuming exact."""
 
     def __init__(self, rows: list[SpeechRow], batch_size: int, seed: int):

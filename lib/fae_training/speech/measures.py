@@ -69,7 +69,7 @@ def terms_heard(terms: list[str], said: str, heard: str) -> tuple[int, int]:
     return sum(min(pair) for pair in pairs), sum(count for count, _ in pairs)
 
 
-def false_insertions(terms: list[str], said: str, heard: str) -> int:
+def false_insertions(terms: Sequence[str], said: str, heard: str) -> int:
     """Occurrences of the terms in what was heard beyond those that were said."""
     return sum(max(0, occurrences(t, heard) - occurrences(t, said)) for t in terms)
 

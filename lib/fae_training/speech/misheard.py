@@ -8,6 +8,7 @@ too: the training must not make it worse.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -62,7 +63,7 @@ def words_of(text: str) -> list[str]:
     are part of: C++ is not C. Hyphens, dots and spaces divide alike, for nobody hears which it was.
     """
     text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
-    kept = []
+    kept: list[str] = []
     for place, letter in enumerate(text):
         if letter in _JOINERS:
             continue
@@ -164,7 +165,7 @@ def script_of(text: str) -> str:
         if letter.isalpha():
             script = unicodedata.name(letter, "UNKNOWN").split()[0]
             counts[script] = counts.get(script, 0) + 1
-    return max(counts, key=counts.get) if counts else ""
+    return max(counts, key=counts.__getitem__) if counts else ""
 
 
 def check(heard: str, meant: str, has_clip: bool) -> list[str]:
@@ -248,7 +249,7 @@ def add(
 
 
 def add_many(
-    home: Home, rows: list[dict], origin: str, base: Path, keep: bool = True
+    home: Home, rows: Sequence[object], origin: str, base: Path, keep: bool = True
 ) -> tuple[list[Correction], list[dict]]:
     """Adds rows {"heard", "meant", "clip"?, "say_as"?}, clip paths relative to `base`.
 

@@ -10,6 +10,7 @@ import mlx.core as mx
 import numpy
 
 from fae_training import provenance
+from fae_training.arrays import number
 from fae_training.benchmark import Benchmark
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
@@ -44,7 +45,9 @@ def score(run: Run, session) -> Benchmark:
         )
 
     session.log(f"listening to {len(sounds)} held-out clips")
-    adapted = {"candidate": run} | ({"current": deployed} if same_model else {})
+    adapted = {"candidate": run}
+    if deployed and same_model:
+        adapted["current"] = deployed
     done, total = 0, len(sounds) * (2 + len(adapted))
     session.progressed(0, total)
 
@@ -148,5 +151,5 @@ def verify(run: Run, session) -> Verification:
     row = recogniser.row(base, recogniser.encode(base, noise.astype(numpy.float32)), "Hello.")
     batch = recogniser.collate([row])
     states = [recogniser.hidden_states(model, batch).astype(mx.float32) for model in (base, tuned)]
-    difference = mx.abs(states[0] - states[1]).max().item()
+    difference = number(mx.abs(states[0] - states[1]).max())
     return Verification(True, difference > 0, difference)

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +122,7 @@ class Synthesiser:
 
 
 def _of(
-    voices: tuple[str, ...], held_out: dict[str, tuple[str, ...]], part: str | None
+    voices: tuple[str, ...], held_out: Mapping[str, tuple[str, ...]], part: str | None
 ) -> tuple[str, ...]:
     if part is None:
         return voices

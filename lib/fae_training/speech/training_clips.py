@@ -84,7 +84,7 @@ def build(
     examples = [each for each in found.recorded if _is_audio(home, each, found)]
     turns = users_turns(home)
     lines = _lines(found, examples, turns, clips_per_term, seed) if synthesiser else []
-    if lines:
+    if synthesiser and lines:
         log(f"speaking {len(lines)} clips with {synthesiser.program}")
         examples += _spoken(home, lines, synthesiser, seed, found)
     elif not synthesiser:
@@ -211,10 +211,10 @@ def _line(carrier: str, word: str | None, say_as: str | None, part: str, kind: s
         heard="",
         origin="synthesised",
         kind=kind,
-        terms=(word,) if kind == "correction" else (),
+        terms=(word,) if word and kind == "correction" else (),
         part=part,
     )
-    return Line(example, carrier.replace("{}", say_as) if word else carrier)
+    return Line(example, carrier.replace("{}", say_as) if say_as else carrier)
 
 
 def _spoken(

@@ -1,0 +1,51 @@
+# /// script
+# requires-python = ">=3.11,<3.15"
+# dependencies = []
+# ///
+"""What `make demo` prints, without the page that it proposes; --write puts it into a page of the docs.
+
+uv run benchmarks/bench_demo.py --write docs/demo.md
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import page
+
+ROOT = Path(__file__).resolve().parent.parent
+UV = os.environ.get("UV", "uv")
+# Headings of samples/demo.py are numbered; the proposal is a page of its own, and long.
+HEADING = re.compile(r"^── +\d+ +(.*?) ─+$", re.MULTILINE)
+LEFT_OUT = "Propose"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", type=Path, metavar="PAGE")
+    given = parser.parse_args()
+    done = subprocess.run(
+        [UV, "run", "--quiet", "samples/demo.py"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(done.stdout)
+    steps = HEADING.split(done.stdout)[1:]
+    kept = [
+        f"── {title}\n{text.strip()}\n"
+        for title, text in zip(steps[::2], steps[1::2], strict=True)
+        if not title.startswith(LEFT_OUT)
+    ]
+    text = "\n".join(kept)
+    print(text)
+    if given.write:
+        lines = "\n".join(f"    {line}".rstrip() for line in text.splitlines())
+        page.write_section(given.write, "bench-demo", "What `make demo` shows", lines)
+
+
+if __name__ == "__main__":
+    main()
