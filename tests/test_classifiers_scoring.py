@@ -5,7 +5,7 @@ import pytest
 
 from fae_training import gate
 from fae_training.benchmark import Benchmark
-from fae_training.classifiers import scoring
+from fae_training.classifiers import scoring, triggers
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
 from fae_training.classifiers.streams import CHUNKS_PER_HOUR, SCENE_FRAMES, StreamOfSound
@@ -65,7 +65,7 @@ def on_streams(heard, false=0, scenes=()):
 
 def trigger_measures(candidate, hours=1.0, asked=1.0, people=True):
     by = {"candidate": candidate, "current": on_streams([0] * 5), "base": on_streams([0] * 5)}
-    return scoring._trigger_measures("wake", by, streams_of(hours), asked, people)
+    return triggers.measures_of("wake", by, streams_of(hours), asked, people)
 
 
 def judged(*measures, not_shown=()):
@@ -90,7 +90,7 @@ def test_detections_guard_with_one_value_for_each_spoken_word():
 def test_a_classifier_that_no_longer_hears_the_word_does_not_pass():
     deaf, heard = on_streams([0] * 5), on_streams([1] * 5)
     by = {"candidate": deaf, "current": heard, "base": deaf}
-    found = scoring._trigger_measures("wake", by, streams_of(1.0), 1.0, True)
+    found = triggers.measures_of("wake", by, streams_of(1.0), 1.0, True)
     assert judged(*found).verdict == "fail"
 
 
@@ -133,7 +133,7 @@ def test_the_bounds_of_false_alarms_are_garwoods():
 
 
 def promise(false, hours, asked=1.0, groups=9, uneven=1.0):
-    return scoring._promise("wake", Rate(false, hours, uneven), asked, groups)
+    return triggers.promise("wake", Rate(false, hours, uneven), asked, groups)
 
 
 def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
@@ -154,11 +154,11 @@ def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
 def test_recall_is_told_of_people_like_those_held_out_by_person_and_of_the_owner():
     told = {"spoken": 8, "recall": 0.5, "by_group": {"speaker anna": 0.25, "speaker li": 1.0}}
     told |= {"latency_ms": 640.0, "own": 0.75}
-    notes = scoring._trigger_notes("wake", told)
+    notes = triggers.notes_of("wake", told)
     assert notes == [
         "wake, people like those who were held out: 50% of 8 detected, 640 ms after it began (li 100%, anna 25%).",
         "wake, you: 75% detected, from recordings of yours that were not trained on.",
     ]
     never = told | {"recall": 0.0, "latency_ms": None, "own": None}
-    assert "0% of 8 detected (" in scoring._trigger_notes("wake", never)[0]
-    assert scoring._trigger_notes("wake", told | {"recall": None}) == []
+    assert "0% of 8 detected (" in triggers.notes_of("wake", never)[0]
+    assert triggers.notes_of("wake", told | {"recall": None}) == []
