@@ -51,6 +51,7 @@ from fae_training.classifiers import (
     measures,
     network,
     streams,
+    thresholds,
 )
 from fae_training.classifiers.augmentation import Augmentation
 from fae_training.classifiers.classes import CLASSIFIERS, LAYERS, ONE_SECOND, ClassifierKind
@@ -151,7 +152,8 @@ def print_stream_head() -> None:
 
 
 def print_streams(name: str, classifier: Classifier, quiet, spoken) -> None:
-    found = streams.measure(classifier, quiet, spoken, classifier.spec["triggers"])
+    held = {"quiet": quiet, "spoken": spoken}
+    found = thresholds.measure(classifier, held, classifier.spec["triggers"])
     for trigger, m in found.items():
         print_row(
             f"{name}, {trigger}",
@@ -171,9 +173,9 @@ def recall_by_speaker(classifier: Classifier, quiet, spoken) -> dict[str, dict[s
     found = {}
     for trigger, settings in classifier.spec["triggers"].items():
         column, chunks = classifier.classes.index(trigger), settings["smoothing_chunks"]
-        highest = streams.peaks(streams.smoothed(silent[:, column], chunks))
-        score = streams.smoothed(said[:, column], chunks)
-        best, _ = streams.scores_of_events(score, spoken.events, trigger, classifier.window)
+        highest = thresholds.peaks(thresholds.smoothed(silent[:, column], chunks))
+        score = thresholds.smoothed(said[:, column], chunks)
+        best, _ = thresholds.scores_of_events(score, spoken.events, trigger, classifier.window)
         events = zip(spoken.events, spoken.groups, strict=True)
         speakers = np.array(
             [group.removeprefix("speaker ") for event, group in events if event[0] == trigger]
@@ -310,7 +312,8 @@ def ablation(data: KeywordData, preset: Mapping, quiet, spoken) -> None:
                 network.PRETRAINED = shipped
             predicted = classifier.probabilities(data.x).argmax(1)
             table = measures.confusion(data.y, predicted, len(KEYWORD.classes))
-            found = streams.measure(classifier, quiet, spoken, classifier.spec["triggers"])
+            held = {"quiet": quiet, "spoken": spoken}
+            found = thresholds.measure(classifier, held, classifier.spec["triggers"])
             recalls = [1 - found[t]["false_reject_rate_at"]["1.0"] for t in KEYWORD.triggers]
             figures.append([measures.macro_f1(table), *recalls])
         print_row(name, *(f"{value:.3f}" for value in np.mean(figures, axis=0)))

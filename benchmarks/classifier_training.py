@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fae_training import runs
-from fae_training.classifiers import parts_of_sounds, streams, training, training_data
+from fae_training.classifiers import parts_of_sounds, streams, thresholds, training, training_data
 from fae_training.classifiers.augmentation import Augmentation
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.examples import Examples
@@ -37,7 +37,7 @@ def trained(
     """(classifier with temperature and thresholds, CPU seconds, steps taken), trained as training.train does."""
     settings = {**KINDS[kind.name].defaults, **preset, "seed": seed}
     began = time.process_time()
-    people = parts_of_sounds.divided(sounds)
+    people = parts_of_sounds.divided(sounds, triggers=kind.triggers)
     parts = training_data.with_made(people, kind, PHRASES, settings, find_synthesiser())
     held_out = ValidationSet(parts.choose, kind, seed)
     examples = Examples(parts.train, kind, settings["batch_size"], seed, augmentation)
@@ -54,5 +54,5 @@ def trained(
         quiet, spoken = streams.choosing_streams(
             parts.choose, kind, settings["stream_minutes"], seed
         )
-        spec["triggers"] = streams.choose_thresholds(Classifier(arrays, spec), quiet, spoken, 1.0)
+        spec["triggers"] = thresholds.choose(Classifier(arrays, spec), quiet, spoken, 1.0)
     return Classifier(arrays, spec), time.process_time() - began, result.steps_done

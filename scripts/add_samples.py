@@ -18,7 +18,8 @@
     uv run scripts/add_samples.py --table clips.csv            columns file, class, speaker (or group), recording
 
 Classes of keyword (the default kind): interrupt, wake, speech, silence, noise; of speech_verifier: speech, music, noise.
-Any length, sample rate and number of channels; WAV, FLAC, OGG, MP3 and AIFF. Name the speaker: with several speakers, some are
+Any length, sample rate and number of channels; WAV, FLAC, OGG, MP3 and AIFF, and
+.m4a and videos where afconvert or ffmpeg is installed. Name the speaker: with several speakers, some are
 held out, which alone shows how the classifier does with new people. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
 Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or none that can be used.
 """

@@ -17,15 +17,16 @@
     uv run scripts/listen.py kitchen.wav
     uv run scripts/listen.py kitchen.wav --kind speech_verifier --plot
     uv run scripts/listen.py kitchen.wav --run keyword-20261122-0914-k3
+    uv run scripts/listen.py kitchen.wav --save-alarms kitchen-alarms
 
 Uses the deployed classifier of that kind, or else the newest completed run's. Also reports how long a chunk takes, and how
-much the stream differs from the whole recording at once. Reads runs/<run>/adapters/; writes nothing.
-Exit status: 0 done, 2 the file cannot be used, 4 no such file or no trained classifier.
+much the stream differs from the whole recording at once. Reads runs/<run>/adapters/; writes DIR if --save-alarms names one.
+Exit status: 0 done, 2 the file cannot be used, 3 no consent (audio) to save alarms, 4 no such file or no trained classifier.
 """
 
 from pathlib import Path
 
-from fae_training import calling, deployment, runs
+from fae_training import calling, consent, deployment, runs
 from fae_training.audio import SAMPLE_RATE
 from fae_training.calling import Call, Result
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -48,7 +49,7 @@ def main(call: Call) -> Result:
         )
     run = trained(call, kind)
 
-    from fae_training.classifiers import features, listening, runtime
+    from fae_training.classifiers import features, listening, reviews, runtime
     from fae_training.speech import clips
 
     samples = clips.read(arguments.file).samples
@@ -62,6 +63,11 @@ def main(call: Call) -> Result:
             f"{arguments.file} lasts {seconds:.2f} s; the classifier needs {needed:.2f} s for its first answer",
             "give a longer recording",
         )
+    saved = None
+    if arguments.save_alarms and classifier.spec["triggers"]:
+        consent.require(call.home, "audio")
+        name = arguments.file.stem
+        saved = reviews.save(arguments.save_alarms, classifier, heard, samples, name, run.id)
     segments = listening.segments(heard, classifier.classes)
     lines = [f"{run.id} on {arguments.file}, {seconds:.1f} s"]
     if arguments.plot:
@@ -72,6 +78,11 @@ def main(call: Call) -> Result:
     lines.append(
         f"A chunk of 36 ms takes {heard.milliseconds_a_chunk:.2f} ms; stream and whole recording differ by at most {heard.difference_to_batch:.0e}."
     )
+    if saved is not None:
+        lines.append(
+            f"{saved} new sounds were saved in {arguments.save_alarms}: alarms and near misses."
+        )
+        lines.append("Next: uv run " + command_line("scripts/review.py", arguments.save_alarms))
     data = {
         "status": "heard",
         "run": run.id,
@@ -84,6 +95,8 @@ def main(call: Call) -> Result:
         "milliseconds_a_chunk": round(heard.milliseconds_a_chunk, 3),
         "difference_to_batch": heard.difference_to_batch,
     }
+    if saved is not None:
+        data["saved"] = saved
     return Result(data, "\n".join(lines))
 
 
@@ -113,6 +126,12 @@ def build_parser() -> calling.Parser:
     )
     parser.add_argument("--run", metavar="RUN", help="a run id, or 'latest'")
     parser.add_argument("--plot", action="store_true", help="plot the probabilities of each class")
+    parser.add_argument(
+        "--save-alarms",
+        type=Path,
+        metavar="DIR",
+        help="keep two seconds of each detection, and of what nearly was one, for review.py",
+    )
     return parser
 
 

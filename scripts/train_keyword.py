@@ -25,10 +25,10 @@ Reads keyword/samples/<class>/, and speech_verifier/samples/ as speech and noise
 synthesised by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
 (model.safetensors, model.json, self_test.safetensors, model.onnx), hard_negatives.npz, held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound, synthesised clips for each trigger with few recordings,
-minutes of stream to choose the operating thresholds on):
-  smoke      20   32  3e-3    40   40   2
-  light    1000  128  3e-3   600  600  30
-  standard 1500  128  3e-3  1200  600  90
+minutes of stream without triggers to choose and to judge operating thresholds on):
+  smoke      20   32  3e-3    40   40    8
+  light    1000  128  3e-3   600  600  200
+  standard 1500  128  3e-3  1200  600  600
 Exit status: 0 done, 2 a folder is not a class, 3 no consent (audio) or too soon, 4 a class has no samples, 5 another run, 6 it failed.
 """
 

@@ -248,3 +248,79 @@ def test_what_macos_keeps_beside_a_sound_is_passed_over(allowed, recordings):
         "add_samples", "--class", "wake", "--files", recordings / "wake", home=allowed
     )
     assert (answer["added"]["wake"], answer["left_out"]) == (2, 0)
+
+
+def test_a_folder_of_voice_memos_is_converted_where_something_can_and_named_where_not(
+    allowed, recordings, tmp_path
+):
+    (recordings / "wake" / "-memo.m4a").write_bytes(b"....ftypM4A what only a converter reads" * 9)
+    arguments = ("--class", "wake", "--files", recordings / "wake")
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    answer = calls.answer("add_samples", *arguments, home=allowed, PATH=str(nothing))
+    assert (answer["added"]["wake"], answer["left_out"]) == (2, 1)
+    assert "-memo.m4a is a .m4a file, which needs afconvert" in answer["problems"][0]
+
+    # Stands for ffmpeg: it writes a sound to its last argument.
+    word = classifier_sounds.clip("wake", np.random.default_rng(9))
+    soundfile.write(tmp_path / "word.wav", np.stack([word, word], axis=1), 44_100)
+    converter = nothing / "ffmpeg"
+    converter.write_text(
+        f'#!/bin/sh\nfor last; do :; done\n/bin/cp "{tmp_path}/word.wav" "$last"\n'
+    )
+    converter.chmod(0o755)
+    answer = calls.answer("add_samples", *arguments, home=allowed, PATH=str(nothing))
+    assert answer["added"]["wake"] == 1
+    converter.write_text("#!/bin/sh\nexit 1\n")
+    (recordings / "wake" / "other.mp4").write_bytes(b"broken" * 99)
+    refused = calls.script("add_samples", *arguments, "--json", home=allowed, PATH=str(nothing))
+    assert refused.status == 4
+    assert "other.mp4 (594 bytes) cannot be converted by ffmpeg" in refused.out
+
+
+@pytest.mark.parametrize("fault", ["antiphase", "unscaled", "infinite", "one channel silent"])
+def test_a_sound_that_was_saved_oddly_is_kept_at_the_level_that_it_has(allowed, tmp_path, fault):
+    word = classifier_sounds.clip("wake", np.random.default_rng(0)).astype(np.float32)
+    odd = {
+        "antiphase": np.stack([word, -word], axis=1),
+        "unscaled": word * 32_768,
+        "infinite": np.where(np.arange(len(word)) % 4_000 == 7, np.inf, word),
+        "one channel silent": np.stack([word, 0 * word], axis=1),
+    }[fault]
+    soundfile.write(tmp_path / "odd.wav", odd, 16_000, subtype="FLOAT")
+    calls.answer("add_samples", "--class", "wake", "--files", tmp_path / "odd.wav", home=allowed)
+    (name,) = kept(allowed)
+    got, _ = soundfile.read(allowed / "keyword" / "samples" / name)
+    expected = word / 2 if fault == "one channel silent" else word
+    close = np.abs(got - expected) < 1e-4
+    assert close.mean() > 0.998 and np.isfinite(got).all() and np.abs(got).max() < 0.6
+
+
+def test_a_source_in_a_table_is_the_folder_of_its_sounds(allowed, recordings):
+    table = recordings / "clips.csv"
+    table.write_text("file,class,source\nwake/take 0.wav,wake,Common Voice/../x\n")
+    calls.answer("add_samples", "--table", table, home=allowed)
+    assert kept(allowed)[0].startswith("wake/Common%20Voice%2F..%2Fx/take%200-")
+    home = Home(allowed)
+    found, _ = sound_files.load(
+        home, CLASSIFIERS["keyword"], recordings_module.scan(home, CLASSIFIERS["keyword"])
+    )
+    assert found[0].source == "Common%20Voice%2F..%2Fx"
+
+
+def test_a_phrase_that_is_longer_than_the_window_is_told():
+    from fae_training.classifiers import training_data
+
+    kind = CLASSIFIERS["keyword"]
+    long = classifier_sounds.tones((300, 500, 800, 1300, 900, 400), 0.4).astype(np.float32)
+    short = classifier_sounds.clip("wake", np.random.default_rng(0)).astype(np.float32)
+
+    def of(*sounds):
+        made = [
+            sound_files.Recording("wake", "me", str(n), "recorded", s) for n, s in enumerate(sounds)
+        ]
+        return training_data.too_long(made, kind)
+
+    assert of(short, short) == of() == []
+    (note,) = of(short, long)
+    assert note.startswith("1 of 2 sounds of wake are longer than the 1.18 s")

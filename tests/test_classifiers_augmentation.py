@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fae_training.classifiers.augmentation import at_pace, stretched_to, with_formants
+from fae_training.classifiers.augmentation import at_pace, at_pitch, stretched_to, with_formants
 from fae_training.classifiers.features import mel_power
 
 
@@ -47,3 +47,13 @@ def test_a_frame_lasts_as_long_as_it_is_told_to():
 def test_power_stays_power():
     power = mel_power(np.random.default_rng(1).standard_normal(8_000).astype(np.float32))
     assert (with_formants(power, 1.2) >= 0).all()
+
+
+def test_what_would_lie_above_half_of_the_rate_at_another_pitch_does_not_fold_back():
+    """7 kHz at 1.6 times is 11.2 kHz, which a resampling without a low-pass turns into 4.8 kHz at -5 dB."""
+    high = at_pitch(tone(7_000), 1.6, 1.0)
+    assert 20 * np.log10(high.std() / tone(7_000).std()) < -60
+    low = at_pitch(tone(1_000), 1.6, 1.0)
+    spectrum = np.abs(np.fft.rfft(low * np.hanning(len(low))))
+    assert spectrum.argmax() * 16_000 / len(low) == pytest.approx(1_600, rel=0.01)
+    assert len(low) == pytest.approx(16_000, abs=2)

@@ -5,10 +5,11 @@ import pytest
 
 from fae_training import gate
 from fae_training.benchmark import Benchmark
-from fae_training.classifiers import measures, scoring
+from fae_training.classifiers import scoring, triggers
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
 from fae_training.classifiers.streams import CHUNKS_PER_HOUR, SCENE_FRAMES, StreamOfSound
+from fae_training.classifiers.thresholds import Rate
 from fae_training.classifiers.validation import Windows
 
 KEYWORD = CLASSIFIERS["keyword"]
@@ -54,22 +55,27 @@ def streams_of(hours, events=5):
 
 
 def on_streams(heard, false=0, scenes=()):
-    return {"heard": list(heard), "false_alarms": false, "scenes_with_alarms": list(scenes)}
+    return {
+        "heard": list(heard),
+        "false_alarms": false,
+        "unevenness": 1.0,
+        "scenes_with_alarms": list(scenes),
+    }
 
 
 def trigger_measures(candidate, hours=1.0, asked=1.0, people=True):
     by = {"candidate": candidate, "current": on_streams([0] * 5), "base": on_streams([0] * 5)}
-    return scoring._trigger_measures("wake", by, streams_of(hours), asked, people)
+    return triggers.measures_of("wake", by, streams_of(hours), asked, people)
 
 
-def judged(*measures):
+def judged(*measures, not_shown=()):
     goal = scoring._right(
         97,
         windows([f"speaker {n}" for n in range(40)], [1] * 40),
         {"candidate": np.ones(40), "current": np.zeros(40), "base": np.zeros(40)},
         "goal",
     )
-    return gate.decide(Benchmark((goal, *measures), True, 40, 40, None), 1)
+    return gate.decide(Benchmark((goal, *measures), True, 40, 40, None, not_shown=not_shown), 1)
 
 
 def test_detections_guard_with_one_value_for_each_spoken_word():
@@ -84,7 +90,7 @@ def test_detections_guard_with_one_value_for_each_spoken_word():
 def test_a_classifier_that_no_longer_hears_the_word_does_not_pass():
     deaf, heard = on_streams([0] * 5), on_streams([1] * 5)
     by = {"candidate": deaf, "current": heard, "base": deaf}
-    found = scoring._trigger_measures("wake", by, streams_of(1.0), 1.0, True)
+    found = triggers.measures_of("wake", by, streams_of(1.0), 1.0, True)
     assert judged(*found).verdict == "fail"
 
 
@@ -106,33 +112,53 @@ def test_words_that_nobody_said_are_no_evidence():
     )
 
 
+def test_a_rate_that_is_not_shown_does_not_pass_and_the_reason_is_the_sentence():
+    heard = trigger_measures(on_streams([1] * 5))
+    sentence = promise(0, 0.5).text
+    found = judged(*heard, not_shown=(sentence,))
+    assert found.verdict == "not_enough_evidence" and sentence in found.reasons
+
+
 def test_the_bounds_of_false_alarms_are_garwoods():
-    assert measures.false_alarm_bounds(0, 3.0) == pytest.approx((0, 2.9957 / 3), rel=1e-4)
-    assert measures.false_alarm_bounds(3, 1.0) == pytest.approx((0.8177, 7.7537), rel=1e-4)
-    assert measures.false_alarm_bounds(10, 0.5) == pytest.approx((10.8508, 33.9247), rel=1e-4)
+    for count, hours, lower, upper in (
+        (0, 3.0, 0, 2.9957 / 3),
+        (3, 1.0, 0.8177, 7.7537),
+        (10, 0.5, 10.8508, 33.9247),
+    ):
+        rate = Rate(count, hours, 1.0)
+        assert (rate.lower, rate.upper) == pytest.approx((lower, upper), rel=1e-4)
+    uneven = Rate(0, 6.0, 2.0)
+    assert uneven.upper == pytest.approx(2.9957 / 3, rel=1e-4)
+    assert uneven.hours_needed(1.0) == pytest.approx(2 * 2.9957, rel=1e-4)
 
 
-def test_a_note_says_how_long_was_listened_and_whether_the_rate_is_shown():
-    def note(false, hours, asked=1.0):
-        found = {"recall": 0.5, "spoken": 8, "latency_ms": 640.0, "false_alarms": false}
-        return scoring._trigger_notes("wake", found, hours, asked)[-1]
+def promise(false, hours, asked=1.0, groups=9, uneven=1.0):
+    return triggers.promise("wake", Rate(false, hours, uneven), asked, groups)
 
-    assert note(0, 0.5) == (
+
+def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
+    assert promise(0, 0.5) == (
+        False,
         "wake: 0 false alarms in 0.50 hours of sound without triggers, so at most 6 an hour with 95% confidence; "
-        "the 1 that was asked for is not shown (3.0 hours without one would show it)."
+        "the 1 that was asked for is not shown (held-out recordings for 3.0 hours without one would show it).",
     )
-    assert "at most 1 an hour with 95% confidence, as was asked for (1)." in note(0, 3.0)
-    assert "1 false alarm in 0.50 hours" in note(1, 0.5)
-    assert "at least 5.4 an hour with 95% confidence, more than the 1 that" in note(10, 1.0)
-    assert note(1, 0.5, asked=0.0).endswith("more than the 0 that was asked for.")
-    assert note(0, 0.5, asked=0.0).endswith("the 0 that was asked for is not shown.")
+    shown, text = promise(0, 3.0)
+    assert shown and "at most 1 an hour with 95% confidence, as was asked for (1)." in text
+    assert not promise(0, 3.0, uneven=2.0).shown and not promise(0, 3.0, groups=4).shown
+    assert "1 false alarm in 0.50 hours" in promise(1, 0.5).text
+    assert "at least 5.4 an hour with 95% confidence, more than the 1 that" in promise(10, 1.0).text
+    assert promise(1, 0.5, asked=0.0).text.endswith("more than the 0 that was asked for.")
+    assert promise(0, 0.5, asked=0.0).text.endswith("the 0 that was asked for is not shown.")
 
 
-def test_a_trigger_that_was_never_detected_has_no_latency():
-    told = {"spoken": 8, "false_alarms": 0}
-    notes = scoring._trigger_notes("wake", told | {"recall": 0.5, "latency_ms": 640.0}, 1.0, 1.0)
-    assert notes[0] == "wake: 50% of 8 detected, 640 ms after the word began."
-    notes = scoring._trigger_notes("wake", told | {"recall": 0.0, "latency_ms": None}, 1.0, 1.0)
-    assert notes[0] == "wake: 0% of 8 detected."
-    unsaid = told | {"recall": None, "latency_ms": None}
-    assert len(scoring._trigger_notes("wake", unsaid, 1.0, 1.0)) == 1
+def test_recall_is_told_of_people_like_those_held_out_by_person_and_of_the_owner():
+    told = {"spoken": 8, "recall": 0.5, "by_group": {"speaker anna": 0.25, "speaker li": 1.0}}
+    told |= {"latency_ms": 640.0, "own": 0.75}
+    notes = triggers.notes_of("wake", told)
+    assert notes == [
+        "wake, people like those who were held out: 50% of 8 detected, 640 ms after it began (li 100%, anna 25%).",
+        "wake, you: 75% detected, from recordings of yours that were not trained on.",
+    ]
+    never = told | {"recall": 0.0, "latency_ms": None, "own": None}
+    assert "0% of 8 detected (" in triggers.notes_of("wake", never)[0]
+    assert triggers.notes_of("wake", told | {"recall": None}) == []

@@ -135,8 +135,9 @@ def decide(benchmark: Benchmark, look: int) -> Decision:
         reasons.append(
             f"Nothing changed that you could notice: all {benchmark.outputs} outputs that were compared are the same."
         )
-    elif NOT_SHOWN in outcomes:
+    elif NOT_SHOWN in outcomes or benchmark.not_shown:
         verdict = NOT_ENOUGH
+        reasons += benchmark.not_shown
     elif not any(one.outcome == BETTER for one in now):
         verdict = NOT_ENOUGH
         reasons.append("No improvement is proven that is large enough to notice.")

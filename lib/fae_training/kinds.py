@@ -276,9 +276,9 @@ KINDS = {
             # A step sees batch_size windows; 4,000 clips of a second are seen 32 times in "light".
             presets=_presets(
                 f"{CLASSIFIER_COLUMNS} clips_per_trigger stream_minutes",
-                smoke=(20, 32, 3e-3, 40, 40, 2),
-                light=(1000, 128, 3e-3, 600, 600, 30),
-                standard=(1500, 128, 3e-3, 1200, 600, 90),
+                smoke=(20, 32, 3e-3, 40, 40, 8),
+                light=(1000, 128, 3e-3, 600, 600, 200),
+                standard=(1500, 128, 3e-3, 1200, 600, 600),
             ),
         ),
         Kind(

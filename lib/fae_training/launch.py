@@ -53,7 +53,7 @@ class Training:
     """
 
     kind: Kind
-    prepare: Callable[[Call, Settings], Preflight]
+    prepare: Callable[[Call, Settings, Run | None], Preflight]
     train: Callable
     score: Callable
     verify: Callable

@@ -7,6 +7,7 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
+import soxr
 
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.features import (
@@ -27,7 +28,7 @@ FORMANT_STEPS = 80
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training examples are varied. The effect of each part was measured (docs/classifiers.md); zero turns it off.
+    """How training examples are varied. The effect of each part was measured (docs/classifiers-measured.md); zero turns it off.
 
     pitches: variants of each word and each piece of speech at another pitch, more if a trigger has few recordings.
     mixing: share of examples with noise mixed in, 5 to 25 dB below them.
@@ -53,7 +54,7 @@ class Augmentation:
     hard_negatives: float = 0.15
 
 
-# As measured (docs/classifiers.md): curves help with music and harm words, masks the other way round.
+# As measured (docs/classifiers-measured.md): curves help with music and harm words, masks the other way round.
 AUGMENTATIONS = {
     "keyword": Augmentation(),
     "speech_verifier": Augmentation(curve=0.5, masks=0.0),
@@ -69,13 +70,11 @@ def level(samples, decibels: float) -> np.ndarray:
 def at_pitch(samples: np.ndarray, pitch: float, tempo: float) -> np.ndarray:
     """The same words with pitch and formants multiplied by `pitch`, `tempo` times as fast.
 
-    Resampled by linear interpolation, then stretched by WSOLA (Verhelst and Roelands, ICASSP 1993) with pieces of 40 ms
+    Resampled (soxr, whose low-pass keeps what lies above half of the rate from folding back), then stretched by WSOLA (Verhelst and Roelands, ICASSP 1993) with pieces of 40 ms
     and a search of 7.5 ms either way.
     """
-    shorter = np.interp(
-        np.arange(int(len(samples) / pitch)) * pitch, np.arange(len(samples)), samples
-    )
-    return _time_stretched(shorter.astype(np.float32), tempo / pitch)
+    shorter = soxr.resample(samples.astype(np.float32), pitch * SAMPLE_RATE, SAMPLE_RATE)
+    return _time_stretched(shorter, tempo / pitch)
 
 
 def _time_stretched(

@@ -24,6 +24,7 @@ from fae_training.classifiers.augmentation import (
 )
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.features import BANDS, HOP, LOG_FLOOR, mel_power
+from fae_training.classifiers.recordings import FALSE_ALARMS, MISSED
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.windows import levels, padded, words
 
@@ -38,6 +39,10 @@ LEAST_SOUNDING = 0.4
 # If a trigger has few recordings: how many variants at other pitches it gets in all, and at most for each recording.
 VARIANTS = 200
 MOST_PITCHES = 10
+# The largest share of examples that are false alarms which the person sorted, reached half at so many (in all variants), and how
+# often a word that was missed counts.
+FALSE_ALARM_SHARE, HALF_OF_SHARE = 0.2, 30
+MISSED_WEIGHT = 3
 # Seconds of each class that are varied in pitch, chosen at random if there are more: it costs time, and a class with so many
 # recordings has many voices of its own.
 MOST_VARIED_SECONDS = 400
@@ -93,13 +98,21 @@ class Examples:
         }
         pitches = {name: self._pitches(recordings, name) for name in kind.triggers}
         synthetic: dict[str, list[Word]] = {name: [] for name in kind.triggers}
+        self.false_alarms: list[tuple[np.ndarray, int]] = []
+        self.share_of_false_alarms = 0.0
+        sorted_by_ear = []
         for recording in recordings:
             name, own = recording.class_name, recording.origin == "recorded"
             many = pitches.get(name) if own else None
             for samples in self._variants(recording, seconds[name], many, random):
                 power = mel_power(samples)
-                if name in self.words:
-                    (self.words if own else synthetic)[name].extend(_words(power, kind.windows[0]))
+                if recording.source == FALSE_ALARMS:
+                    longest = padded(power, max(kind.windows))
+                    sorted_by_ear.append((longest, kind.classes.index(name)))
+                elif name in self.words:
+                    weight = MISSED_WEIGHT if recording.source == MISSED else 1
+                    found = _words(power, kind.windows[0]) * weight
+                    (self.words if own else synthetic)[name].extend(found)
                 elif len(power):
                     pieces[name, own].append(power)
         for name, made in synthetic.items():
@@ -111,8 +124,16 @@ class Examples:
             for name in kind.backgrounds
         }
         self.drawn = [c for c in kind.classes if self.words.get(c) or c in self.backgrounds]
+        self.review(sorted_by_ear)
         share = np.array([kind.shares[c] for c in self.drawn])
         self.cumulative = np.cumsum(share / share.sum())
+
+    def review(self, false_alarms: list[tuple[np.ndarray, int]]) -> None:
+        """Add what a person sorted: (mel power [frames, 40], at least the longest window, and class number) of each."""
+        self.false_alarms += false_alarms
+        count = len(self.false_alarms)
+        self.share_of_false_alarms = FALSE_ALARM_SHARE * count / (count + HALF_OF_SHARE)
+        self.next = {}  # a batch that was prepared without them
 
     def _pitches(self, recordings: list[Recording], trigger: str) -> int:
         """How many variants each recording of a trigger gets: more if there are few recordings."""
@@ -177,6 +198,9 @@ class Examples:
         x = np.empty((self.batch_size, frames, BANDS), dtype=np.float32)
         y = np.empty(self.batch_size, dtype=np.int32)
         for row in range(self.batch_size):
+            if self.false_alarms and random.random() < self.share_of_false_alarms:
+                x[row], y[row] = self._false_alarm(random, frames)
+                continue
             mined = self.hard_negatives
             if mined and random.random() < self.augmentation.hard_negatives:
                 x[row], y[row] = self._hard_negative(random, frames, *mined)
@@ -223,6 +247,11 @@ class Examples:
         power = np.maximum(np.exp(windows[number, first : first + frames]) - LOG_FLOOR, 0)
         # Less augmentation, which could make them easy.
         return self._recorded(random, power, 0.5), labels[number]
+
+    def _false_alarm(self, random, frames: int) -> tuple[np.ndarray, int]:
+        power, label = self.false_alarms[random.integers(len(self.false_alarms))]
+        first = random.integers(len(power) - frames + 1)
+        return self._recorded(random, power[first : first + frames], 0.5), label
 
     def _masked(self, random, x: np.ndarray) -> np.ndarray:
         if random.random() < self.augmentation.masks:

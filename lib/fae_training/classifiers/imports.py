@@ -9,19 +9,23 @@ from pathlib import Path
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.errors import BadRequest, Missing, command_line
 
-# Formats that soundfile reads; other files in a folder are ignored.
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".aifc", ".opus", ".au", ".caf")
+# Formats that soundfile reads, and those that speech/clips.py has converted; other files in a folder are ignored.
+SUFFIXES = (
+    *(".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".aifc", ".opus", ".au", ".caf"),
+    *(".m4a", ".m4b", ".mp4", ".mov", ".aac", ".3gp", ".webm", ".mka", ".mkv", ".wma", ".amr"),
+)
 COLUMNS = ("file", "class")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One file to import. `speaker` and `recording` are None if they were not given."""
+    """One file to import. `speaker` and `recording` are None if they were not given; `source` is "" for none."""
 
     path: Path
     class_name: str
     speaker: str | None
     recording: str | None
+    source: str = ""
 
 
 def from_paths(
@@ -56,7 +60,7 @@ def from_paths(
 
 
 def from_table(table: Path, kind: str) -> list[Sample]:
-    """Rows of a CSV file with the columns file and class, and speaker (or group) and recording if it has them.
+    """Rows of a CSV file with the columns file and class, and speaker (or group), recording and source if it has them.
 
     Paths are relative to the table. Raises Missing and BadRequest, naming the line.
     """
@@ -79,7 +83,7 @@ def from_table(table: Path, kind: str) -> list[Sample]:
         line = f"line {reader.line_num} of {table}"
         cells = {
             name: (row.get(name) or "").strip()
-            for name in (*COLUMNS, "speaker", "group", "recording")
+            for name in (*COLUMNS, "speaker", "group", "recording", "source")
         }
         if empty := [c for c in COLUMNS if not cells[c]]:
             raise BadRequest(
@@ -91,7 +95,11 @@ def from_table(table: Path, kind: str) -> list[Sample]:
         speaker = cells["speaker"] or cells["group"] or None
         found.append(
             Sample(
-                _beside(table, cells["file"]), cells["class"], speaker, cells["recording"] or None
+                _beside(table, cells["file"]),
+                cells["class"],
+                speaker,
+                cells["recording"] or None,
+                cells["source"],
             )
         )
     if not found:

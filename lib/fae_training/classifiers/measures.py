@@ -1,4 +1,4 @@
-"""Measures of a classifier: F1, calibration, losses and ROC on windows, bounds of a rate. streams.py has those on streams."""
+"""Measures of a classifier: F1, calibration, losses and ROC on windows. thresholds.py has those on streams."""
 
 import numpy as np
 
@@ -79,15 +79,3 @@ def roc(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> float:
     false, true = roc(labels, scores)
     return float(np.trapezoid(np.r_[0, true], np.r_[0, false]))
-
-
-def false_alarm_bounds(count: int, hours: float) -> tuple[float, float]:
-    """(lower, upper) bound of the rate an hour, each with 95 % confidence, of `count` alarms in `hours`.
-
-    Exact for a Poisson process (F. Garwood, Biometrika 28, 1936). Alarms of one voice or one piece of music come in groups, so the
-    true upper bound is higher.
-    """
-    from scipy.stats import chi2
-
-    lower = chi2.ppf(0.05, 2 * count) / 2 if count else 0.0
-    return float(lower / hours), float(chi2.ppf(0.95, 2 * count + 2) / 2 / hours)

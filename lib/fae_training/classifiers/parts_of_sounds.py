@@ -7,18 +7,21 @@ recorded. So each run keeps the parts of its groups in parts.json, as hashes of 
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from fae_training import runs
+from fae_training.classifiers.recordings import REVIEWED
 from fae_training.classifiers.sound_files import Recording
-from fae_training.parts import CHOOSE, JUDGE, TRAIN, part_of, place_of
+from fae_training.parts import CHOOSE, HELD_OUT_PERCENT, JUDGE, TRAIN, part_of, place_of
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json
 
 FILE = "parts.json"
 # A class with fewer groups than this cannot be in three parts.
 FEWEST_GROUPS = 3
+# Whoever recorded fewer of a trigger has none set aside: each counts.
+FEWEST_OWN = 8
 ALSO_CHOSE = "validation, also used to choose"
 
 
@@ -27,12 +30,14 @@ class Parts:
     """The sounds of each part, and the part of each recorded group by its mark.
 
     Not `apart`: some class is of too few groups, and what is held out serves both to choose and to judge (`together`).
+    `own`: triggers said by the person who is trained on, in recordings that are not; they tell how well that person is heard.
     """
 
     train: list[Recording]
     choose: list[Recording]
     judge: list[Recording]
     apart: bool
+    own: list[Recording] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     by_group: dict[str, str] = field(default_factory=dict)
 
@@ -69,14 +74,72 @@ def trained_on(run: Run) -> set[str] | None:
     return None if found is None else set(found["trained_on"])
 
 
-def divided(sounds: list[Recording], kept: Mapping[str, str] | None = None) -> Parts:
+def divided(
+    sounds: list[Recording],
+    kept: Mapping[str, str] | None = None,
+    triggers: Collection[str] = (),
+) -> Parts:
     """`sounds` by part; `kept` has the marks of groups whose parts are settled.
+
+    What the person sorted by ear (REVIEWED) is trained on and nothing else. From the recordings of `triggers` by whoever
+    is trained on and recorded most of them, some are set aside (`own`).
+    """
+    kept = kept or {}
+    heard = [r for r in sounds if r.source in REVIEWED]
+    parts = _divided([r for r in sounds if r.source not in REVIEWED], kept)
+    held_out = {r.group for r in parts.held_out}
+    usable = [r for r in heard if r.group not in held_out]
+    notes = list(parts.notes)
+    if left := len(heard) - len(usable):
+        notes.append(
+            f"{left} sounds that you sorted are of people or recordings that are held out, and were not trained on"
+        )
+    own = [r for owner in _owners(parts.train, triggers) for r in _set_aside(owner, kept)]
+    mine, aside = {_mark_of_own(r): JUDGE for r in own}, set(map(id, own))
+    train = [r for r in parts.train if id(r) not in aside]
+    return replace(
+        parts, train=train + usable, own=own, notes=notes, by_group=parts.by_group | mine
+    )
+
+
+def _unit(recording: Recording) -> str:
+    return f"{recording.group} {recording.name}"
+
+
+def _mark_of_own(recording: Recording) -> str:
+    return mark(f"own {_unit(recording)}")
+
+
+def _owners(train: list[Recording], triggers: Collection[str]) -> list[list[Recording]]:
+    """For each trigger, the recordings of the speaker who recorded more than half of it, if these are enough to set some aside."""
+    found = []
+    for name in triggers:
+        by = Counter(r.group for r in train if r.class_name == name and r.speaker)
+        for group, count in by.items():
+            if count >= FEWEST_OWN and count > by.total() / 2:
+                found.append([r for r in train if r.class_name == name and r.group == group])
+    return found
+
+
+def _set_aside(recordings: list[Recording], kept: Mapping[str, str]) -> list[Recording]:
+    """A fifth of the recordings, by their hash, and at least two; those that were set aside before stay so."""
+    order = sorted(recordings, key=lambda r: _nearest(_unit(r)))
+    return [
+        recording
+        for number, recording in enumerate(order)
+        if number < 2
+        or place_of(_unit(recording)) < HELD_OUT_PERCENT
+        or kept.get(_mark_of_own(recording)) == JUDGE
+    ]
+
+
+def _divided(sounds: list[Recording], kept: Mapping[str, str]) -> Parts:
+    """The parts of what was not sorted by ear.
 
     A class with three groups or more is in all parts: where the hash leaves one without it, the group whose hash is nearest to
     being held out goes there. A class with fewer is divided by recording, and is not `apart`. The last group of a class,
     and one with more than half of its recordings, stay in training.
     """
-    kept = kept or {}
     classes = sorted({r.class_name for r in sounds})
     groups = {name: {r.group for r in sounds if r.class_name == name} for name in classes}
     few = [name for name, found in groups.items() if len(found) < FEWEST_GROUPS]
@@ -85,7 +148,7 @@ def divided(sounds: list[Recording], kept: Mapping[str, str] | None = None) -> P
 
     def unit(recording: Recording) -> str:
         group = recording.group
-        return f"{group} {recording.name}" if group in alone else group
+        return _unit(recording) if group in alone else group
 
     units = {name: Counter(unit(r) for r in sounds if r.class_name == name) for name in classes}
     part = {}
@@ -108,7 +171,7 @@ def divided(sounds: list[Recording], kept: Mapping[str, str] | None = None) -> P
         [r for r in sounds if part[unit(r)] == wanted] for wanted in (TRAIN, CHOOSE, JUDGE)
     )
     marks = {mark(one): found for one, found in sorted(part.items())}
-    return Parts(train, choose, judge, apart, notes, marks)
+    return Parts(train, choose, judge, apart, notes=notes, by_group=marks)
 
 
 def together(people: Parts, made: Parts) -> Parts:
@@ -116,9 +179,7 @@ def together(people: Parts, made: Parts) -> Parts:
     choose, judge = people.choose + made.choose, people.judge + made.judge
     if not people.apart:
         choose = judge = choose + judge
-    return Parts(
-        people.train + made.train, choose, judge, people.apart, people.notes, people.by_group
-    )
+    return replace(people, train=people.train + made.train, choose=choose, judge=judge)
 
 
 def _nearest(unit: str) -> tuple[int, str]:

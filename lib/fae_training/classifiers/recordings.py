@@ -6,16 +6,25 @@ allow are percent-encoded, as in URLs. sound_files.py decodes the files.
 """
 
 import hashlib
+import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
 from fae_training.classifiers.classes import ClassifierKind
+from fae_training.conversations import forgetting
+from fae_training.conversations.forgetting import Exclusions
 from fae_training.errors import BadRequest, Refused, command_line
 from fae_training.state import Home
 
+# The sources of what the person sorted after hearing it on a stream (review.py). They are trained on, with this weight, and never
+# judge.
+FALSE_ALARMS, MISSED = "false-alarms", "missed"
+REVIEWED = (FALSE_ALARMS, MISSED)
+# What sound_files.keep adds to the names of files.
+FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 # A WAV file of 44 bytes is a header without samples.
 SMALLEST_FILE = 45
 NAMED_AT_MOST = 5
@@ -40,9 +49,15 @@ def directory(home: Home, kind: str) -> Path:
     return home.file(kind, "samples")
 
 
+def source_of(path: Path, roots: Iterable[Path]) -> str:
+    """The folders between that of its class and the file, "" where it lies in the class's own."""
+    root = next(root for root in roots if path.is_relative_to(root))
+    return "/".join(path.relative_to(root).parts[1:-1])
+
+
 def file_stem(speaker: str | None, recording: str) -> str:
     """The file name without its suffix. `who` is the inverse for the speaker; no two speakers share a name."""
-    return f"{_encoded(speaker)}--{_encoded(recording)}" if speaker else _encoded(recording)
+    return f"{encoded(speaker)}--{encoded(recording)}" if speaker else encoded(recording)
 
 
 def who(stem: str) -> tuple[str | None, str]:
@@ -51,7 +66,7 @@ def who(stem: str) -> tuple[str | None, str]:
     return unicodedata.normalize("NFC", unquote(speaker)) or None, recording
 
 
-def _encoded(name: str) -> str:
+def encoded(name: str) -> str:
     """`name` with everything but letters, digits, dots and single hyphens percent-encoded in UTF-8.
 
     A name that is too long is cut and ends with "~" and its hash ("~" itself is encoded, so there is no clash).
@@ -99,10 +114,13 @@ def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None
         files = _files(folder)
         return [p for p in files if only is None or str(p.relative_to(home.path)) in only]
 
-    empty = []
+    excluded = forgetting.load(home)
+    empty, forgotten = [], 0
     for name in kind.classes:
         for path in listed(root / name):
-            if path.stat().st_size < SMALLEST_FILE:
+            if is_excluded(path, excluded):
+                forgotten += 1
+            elif path.stat().st_size < SMALLEST_FILE:
                 empty.append(path)
             else:
                 digests.setdefault(digest_of(path), []).append((name, path))
@@ -117,6 +135,10 @@ def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None
     notes = []
     if in_two:
         notes.append(f"the same sound is in two classes and was left out: {named(in_two, root)}")
+    if forgotten:
+        notes.append(
+            f"{forgotten} recordings were left out, since exclusions.json names their speaker or recording"
+        )
     if empty:
         notes.append(f"empty files were left out: {named(empty, root)}")
     if twice:
@@ -128,7 +150,9 @@ def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None
     borrowed = []
     for theirs, ours in kind.borrowed.items():
         for path in listed(directory(home, kind.other) / theirs):
-            if path.stat().st_size >= SMALLEST_FILE and (digest := digest_of(path)) not in known:
+            if is_excluded(path, excluded) or path.stat().st_size < SMALLEST_FILE:
+                continue
+            if (digest := digest_of(path)) not in known:
                 borrowed.append((ours, path))
                 fingerprint.update(f"{digest} borrowed as {ours}\n".encode())
     _require_same(only, all_digests, kind)
@@ -153,6 +177,16 @@ def _require_same(
             f"{', '.join(changed[:NAMED_AT_MOST])}",
             f"begin a new run: uv run scripts/{kind.script} --preset light",
         )
+
+
+def is_excluded(path: Path, excluded: Exclusions) -> bool:
+    """Whether exclusions.json names a file's speaker among its people, or its recording among its ids."""
+    speaker, name = who(path.stem)
+    people = {person.casefold() for person in excluded.people}
+    recordings = {encoded(name) for name in excluded.ids}
+    return bool(speaker and speaker.casefold() in people) or (
+        name in recordings or FINGERPRINT.sub("", name) in recordings
+    )
 
 
 def _files(folder: Path) -> list[Path]:

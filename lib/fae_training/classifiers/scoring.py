@@ -15,14 +15,19 @@ from fae_training.benchmark import (
     DIFFERENCE,
     GOAL,
     GUARD,
-    PASSED,
-    REPORT,
     Benchmark,
     Example,
     Figure,
     Measure,
 )
-from fae_training.classifiers import measures, model_files, parts_of_sounds, runtime, validation
+from fae_training.classifiers import (
+    measures,
+    model_files,
+    parts_of_sounds,
+    runtime,
+    triggers,
+    validation,
+)
 from fae_training.classifiers.classes import (
     CLASSIFIERS,
     ONE_SECOND,
@@ -32,7 +37,7 @@ from fae_training.classifiers.classes import (
 )
 from fae_training.classifiers.features import CHUNK_SAMPLES
 from fae_training.classifiers.parts_of_sounds import mark
-from fae_training.classifiers.streams import SCENE_FRAMES, SCENE_SECONDS, StreamOfSound, measure
+from fae_training.classifiers.triggers import WHO
 from fae_training.classifiers.validation import Judged, Windows
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
@@ -41,7 +46,6 @@ from fae_training.runs import Run
 
 CHUNKS_TIMED = 300
 EXAMPLES_SHOWN = 5
-WHO = ("candidate", "current", "base")
 # The largest difference to its own kept probabilities that a loaded classifier may have, and the smallest difference
 # between the probabilities of different sounds.
 SELF_TEST_TOLERANCE, LEAST_DISTINCT = 1e-4, 0.01
@@ -80,18 +84,21 @@ def score(run: Run, session) -> Benchmark:
     figures = _figures(judged, kind, seen, classes, frames)
     people = {kind.classes[n] for n in held.labels[held.recorded]}
     if "speech" not in people:
-        found.append(_nobody("speech", "Speech by people"))
-    heard = {}
+        found.append(triggers.nobody("speech", "Speech by people"))
+    heard, not_shown = {}, []
     if kind.triggers:
         session.log("listening to streams")
         session.check()
-        heard = _on_streams(models, judged.streams, kind)
+        heard = triggers.on_streams(models, judged.streams, kind)
         asked = run.settings["false_alarms_per_hour"]
         for name in kind.triggers:
             by = {who: heard[who][name] for who in WHO}
-            found += _trigger_measures(name, by, judged.streams, asked, name in people)
-            figures += _trigger_figures(name, by)
-            notes += _trigger_notes(name, by["candidate"], judged.streams["quiet"].hours, asked)
+            found += triggers.measures_of(name, by, judged.streams, asked, name in people)
+            figures += triggers.figures_of(name, by)
+            notes += triggers.notes_of(name, by["candidate"])
+            rate = triggers.rate_of(by["candidate"], judged.streams["quiet"].hours)
+            told = triggers.promise(name, rate, asked, by["candidate"]["groups_without_triggers"])
+            (notes if told.shown else not_shown).append(told.text)
     cost = cost_of_a_chunk(models["candidate"])
     outputs = _outputs(held, classes["current"][frames], classes["candidate"][frames])
     return Benchmark(
@@ -107,6 +114,7 @@ def score(run: Run, session) -> Benchmark:
             *_most_frequent_error(kind, table),
             f"One chunk of 36 ms takes {cost:.2f} ms.",
         ),
+        not_shown=tuple(not_shown),
         details={
             "classes": list(kind.classes),
             "confusion": table.tolist(),
@@ -136,6 +144,10 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
 
     windows = {n: w.where(unknown(w.groups) | ~w.recorded) for n, w in judged.windows.items()}
     streams = dict(judged.streams)
+    if quiet := streams.get("quiet"):
+        fewer = quiet.without(lambda group: mark(group) in trained_on)
+        # Where nothing is left, the deployed classifier has the advantage.
+        streams["quiet"] = fewer if len(fewer.log_mel) else quiet
     if spoken := streams.get("spoken"):
         kept = np.flatnonzero(unknown(spoken.groups))
         streams["spoken"] = replace(
@@ -183,117 +195,6 @@ def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: 
         items=tuple(units),
         **values,
     )
-
-
-def _nobody(name: str, title: str) -> Measure:
-    """A guard without an item, which no candidate passes: no person is among what is judged on."""
-    return Measure(
-        f"{name}_by_people", title, "speakers", "share", "higher", GUARD, PASSED,
-        0.0, 0.0, (), (), (), (),
-    )  # fmt: skip
-
-
-def _on_streams(
-    models: Mapping, held: Mapping[str, StreamOfSound], kind: ClassifierKind
-) -> dict[str, dict]:
-    """streams.measure of each model; without a classifier nothing is ever detected."""
-    found = {
-        who: measure(model, held["quiet"], held["spoken"], model.spec["triggers"])
-        for who, model in models.items()
-    }
-    found["base"] = {
-        name: {
-            "heard": [0] * found["candidate"][name]["spoken"],
-            "scenes_with_alarms": [],
-            "false_alarms_per_hour": 0.0,
-            "recall": 0.0,
-            "false_reject_rate_at": {"1.0": 1.0},
-        }
-        for name in kind.triggers
-    }
-    found.setdefault("current", found["base"])
-    return found
-
-
-def _trigger_measures(
-    name: str, by: Mapping[str, dict], held: Mapping[str, StreamOfSound], asked: float, people: bool
-) -> list[Measure]:
-    """Whether each spoken trigger is detected, and whether each scene without one stays without an alarm.
-
-    Detections guard and are no goal: the same few recordings are spoken again and again in other scenes, so they
-    are not independent enough to prove a gain. False alarms are only told, unless there are more than was asked for and
-    chance does not explain it: then they are a guard with no margin, which a classifier with a false alarm does not pass.
-    """
-    if not people:
-        return [_nobody(name, f"{name} said by people")]
-    events = [
-        f"{name} {number} by {group}"
-        for number, ((said, *_), group) in enumerate(
-            zip(held["spoken"].events, held["spoken"].groups, strict=True)
-        )
-        if said == name
-    ]
-    detected = Measure(
-        name=f"{name}_detected",
-        title=f"{name} detected at its operating threshold",
-        unit="spoken words",
-        value_unit="share",
-        better="higher",
-        role=GUARD,
-        compare=PASSED,
-        margin=0.05,
-        least=0.0,
-        items=tuple(events),
-        **{who: tuple(map(float, by[who]["heard"])) for who in WHO},
-    )
-    scenes = len(held["quiet"].log_mel) // SCENE_FRAMES
-    least, _ = measures.false_alarm_bounds(by["candidate"]["false_alarms"], held["quiet"].hours)
-    silent = Measure(
-        name=f"{name}_no_false_alarm",
-        title=f"{name}: {SCENE_SECONDS} seconds without a false alarm",
-        unit="scenes",
-        value_unit="share",
-        better="higher",
-        role=GUARD if least > asked else REPORT,
-        compare=PASSED,
-        margin=0.0,
-        least=0.0,
-        items=tuple(f"scene {number}" for number in range(scenes)),
-        **{
-            who: tuple(float(n not in by[who]["scenes_with_alarms"]) for n in range(scenes))
-            for who in WHO
-        },
-    )
-    return [detected, silent]
-
-
-def _trigger_figures(name: str, by: Mapping[str, dict]) -> list[Figure]:
-    told = [
-        (
-            "false_alarms",
-            "false alarms per hour at its operating threshold",
-            "per hour",
-            {who: by[who]["false_alarms_per_hour"] for who in WHO},
-        )
-    ]
-    if by["candidate"]["recall"] is not None:
-        told += [
-            (
-                "missed",
-                "false reject rate at one false alarm per hour",
-                "share",
-                {who: by[who]["false_reject_rate_at"]["1.0"] for who in WHO},
-            ),
-            (
-                "recall",
-                "recall at its operating threshold",
-                "share",
-                {who: by[who]["recall"] for who in WHO},
-            ),
-        ]
-    return [
-        Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in told
-    ]
 
 
 def _figures(
@@ -366,29 +267,6 @@ def _most_frequent_error(kind: ClassifierKind, table: np.ndarray) -> list[str]:
     return [
         f"The most frequent error: {kind.classes[true]} taken for {kind.classes[taken]}, {int(off[true, taken])} of {int(table[true].sum())} times."
     ]
-
-
-def _trigger_notes(name: str, found: Mapping, hours: float, asked: float) -> list[str]:
-    """How often a trigger is detected, and whether the rate of false alarms that was asked for is shown."""
-    notes = []
-    if found["recall"] is not None:
-        delay = (
-            ""
-            if found["latency_ms"] is None
-            else f", {found['latency_ms']:.0f} ms after the word began"
-        )
-        notes.append(f"{name}: {found['recall']:.0%} of {found['spoken']} detected{delay}.")
-    count = found["false_alarms"]
-    least, most = measures.false_alarm_bounds(count, hours)
-    told = f"{name}: {count} false alarm{'' if count == 1 else 's'} in {hours:.2f} hours of sound without triggers, "
-    if least > asked:
-        told += f"at least {least:.2g} an hour with 95% confidence, more than the {asked:g} that was asked for."
-    elif most <= asked:
-        told += f"at most {most:.2g} an hour with 95% confidence, as was asked for ({asked:g})."
-    else:
-        needed = f" ({-np.log(0.05) / asked:.1f} hours without one would show it)" if asked else ""
-        told += f"so at most {most:.2g} an hour with 95% confidence; the {asked:g} that was asked for is not shown{needed}."
-    return [*notes, told]
 
 
 def verify(run: Run, session) -> Verification:

@@ -1,8 +1,8 @@
 """Sound files: decoded, checked, and copied into the state directory."""
 
 import hashlib
-import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -11,7 +11,16 @@ from fae_training import consent
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.classes import CLASSIFIERS, ClassifierKind
 from fae_training.classifiers.imports import Sample
-from fae_training.classifiers.recordings import Found, directory, file_stem, named, who
+from fae_training.classifiers.recordings import (
+    FINGERPRINT,
+    Found,
+    directory,
+    encoded,
+    file_stem,
+    named,
+    source_of,
+    who,
+)
 from fae_training.errors import BadRequest, SkillError
 from fae_training.speech import clips
 from fae_training.state import Home
@@ -20,8 +29,6 @@ from fae_training.transactions import changing
 SHORTEST_SECONDS = 0.1
 # A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder says.
 SILENT = 0.002
-# What `keep` adds to the names of files.
-FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
 BLOCK = SAMPLE_RATE // 10
 
 
@@ -29,7 +36,8 @@ BLOCK = SAMPLE_RATE // 10
 class Recording:
     """One sound of one class: float32 samples at SAMPLE_RATE. `origin` is recorded, synthesised or generated.
 
-    `speaker` is None where the file name does not say.
+    `speaker` is None where the file name does not say. `source`: the folder within its class that it lies in, "" where it lies
+    in none; sounds of one source have a collection, a microphone or a review (recordings.REVIEWED) in common.
     """
 
     class_name: str
@@ -37,6 +45,7 @@ class Recording:
     name: str
     origin: str
     samples: np.ndarray = field(repr=False)
+    source: str = ""
 
     @property
     def group(self) -> str:
@@ -52,12 +61,13 @@ class Recording:
 def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording], list[str]]:
     """(recordings, notes): every file that can be used, and for people why the others cannot."""
     wanted = [(name, path) for name, paths in found.files.items() for path in paths]
+    roots = (directory(home, kind.name), directory(home, kind.other))
     recordings, problems = [], {}
     narrow = 0
     for name, path in wanted + found.borrowed:
         try:
             clip = clips.read(path)
-            narrow += soundfile.info(path).samplerate < SAMPLE_RATE
+            narrow += is_narrow(path)
         except BadRequest:
             problems.setdefault("cannot be read as audio", []).append(path)
             continue
@@ -65,13 +75,22 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
             problems.setdefault(reason, []).append(path)
             continue
         speaker, rest = who(path.stem)
-        recordings.append(Recording(name, speaker, rest, "recorded", clip.samples))
+        source = source_of(path, roots)
+        recordings.append(Recording(name, speaker, rest, "recorded", clip.samples, source))
     notes = [f"{reason}, left out: {named(paths, home.path)}" for reason, paths in problems.items()]
     if narrow:
         notes.append(
             f"recordings with a sample rate below {SAMPLE_RATE:,} Hz, without the highest frequencies: {narrow}"
         )
     return recordings, notes
+
+
+def is_narrow(path: Path) -> bool:
+    """Whether a file has a sample rate below ours; not known of what has to be converted."""
+    try:
+        return soundfile.info(path).samplerate < SAMPLE_RATE
+    except soundfile.SoundFileError:
+        return False
 
 
 def unusable(samples: np.ndarray, class_name: str) -> str | None:
@@ -107,9 +126,9 @@ def keep(
         mark = hashlib.sha256(sound.tobytes()).hexdigest()[:6]
         stem = file_stem(sample.speaker, sample.recording or sample.path.stem)
         folder = directory(home, kind) / sample.class_name
-        path = folder / f"{stem}-{mark}.wav"
+        path = folder / encoded(sample.source) / f"{stem}-{mark}.wav"
         # By its content alone: earlier versions encoded names in other ways.
-        if any(folder.glob(f"*-{mark}.wav")):
+        if any(folder.rglob(f"*-{mark}.wav")):
             problems.append(f"{sample.path} is here already")
             continue
         if not dry_run:
@@ -118,6 +137,7 @@ def keep(
             with changing(home):
                 consent.require(home, "audio")
                 if not any(folder.glob(f"*-{mark}.wav")):
+                    home.directory(*path.parent.relative_to(home.path).parts)
                     clips.write(path, sound)
         added[sample.class_name] += 1
     return added, problems

@@ -15,6 +15,7 @@ from fae_training.classifiers import (
     network,
     parts_of_sounds,
     streams,
+    thresholds,
     training_data,
     validation,
 )
@@ -34,9 +35,9 @@ from fae_training.state import atomic_file
 
 # The first model, which finds the hard negatives, is trained for this share of the steps.
 FIRST_MODEL_SHARE = 0.33
-# Hard negatives of each trigger, from a stream of this many times the minutes that thresholds are chosen on.
+# Hard negatives of each trigger, from a stream of this share of the minutes that thresholds are chosen on.
 HARD_NEGATIVES = 800
-MINING_LENGTH = 2
+MINING_SHARE = 0.3
 
 
 class Fitted(NamedTuple):
@@ -81,7 +82,7 @@ def train(run: Run, session) -> dict:
                 parts.choose, kind, settings["stream_minutes"], seed
             )
             session.check()
-            spec["triggers"] = streams.choose_thresholds(
+            spec["triggers"] = thresholds.choose(
                 Classifier(arrays, spec), quiet, spoken, settings["false_alarms_per_hour"]
             )
 
@@ -91,7 +92,8 @@ def train(run: Run, session) -> dict:
     judged = validation.windows_of(parts.judge, kind)
     made = {}
     if kind.triggers:
-        made = streams.judging_streams(parts.judge, kind, settings["stream_minutes"], seed)
+        minutes = settings["stream_minutes"]
+        made = streams.judging_streams(parts.judge, parts.own, kind, minutes, seed)
     validation.save(run, Judged(judged, made, parts.apart))
 
     # What was applied, read back from the objects
@@ -136,7 +138,7 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     arrays, spec, result = fit_ensemble(examples, None, settings | {"steps": steps}, first, first)
     if result.stopped == "cancelled":
         return None
-    seconds = MINING_LENGTH * 60 * settings["stream_minutes"]
+    seconds = MINING_SHARE * 60 * settings["stream_minutes"]
     windows, labels = hard_negatives.mine(
         Classifier(arrays, spec),
         training,

@@ -16,12 +16,17 @@ from fae_training.classifiers import (
     synthetic_sounds,
 )
 from fae_training.classifiers.classes import ClassifierKind
+from fae_training.classifiers.features import mel_power, samples_for
 from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.sound_files import Recording
+from fae_training.classifiers.windows import utterances
 from fae_training.parts import CHOOSE, JUDGE
 from fae_training.runs import Run
 from fae_training.speech.synthesis import Synthesiser, find_synthesiser
 from fae_training.state import Home, write_json, write_jsonl
+
+# What is said of phrases that are too long for a window concerns more than this share of them.
+LONG_SHARE = 0.2
 
 
 def gather(
@@ -39,13 +44,33 @@ def gather(
     found = recordings.scan(home, kind, only)
     sounds, notes = sound_files.load(home, kind, found)
     log(f"recordings: {count(sounds, kind)}")
-    people = parts_of_sounds.divided(sounds, kept)
+    people = parts_of_sounds.divided(sounds, kept, kind.triggers)
     synthesiser = find_synthesiser() if settings["synthesise"] == "auto" else None
     if not synthesiser:
         notes.append("no speech was synthesised: all running speech is from recordings")
     said = preflight.phrases_of(settings, kind)
     parts = with_made(people, kind, said, settings, synthesiser)
+    notes += too_long(parts.train, kind)
     return replace(parts, notes=found.notes + notes + parts.notes)
+
+
+def too_long(sounds: list[Recording], kind: ClassifierKind) -> list[str]:
+    """What to say about phrases that do not fit into a window: their beginnings are not heard."""
+    notes = []
+    for name in kind.triggers:
+        lengths = [
+            max(end - first for first, end in found)
+            for r in sounds
+            if r.class_name == name and (found := utterances(mel_power(r.samples)))
+        ]
+        longer = sum(length > kind.windows[0] for length in lengths)
+        if longer > LONG_SHARE * len(lengths):
+            seconds = samples_for(kind.windows[0]) / SAMPLE_RATE
+            notes.append(
+                f"{longer} of {len(lengths)} sounds of {name} are longer than the {seconds:.2f} s that the classifier hears at "
+                f"once: only the end of the phrase decides. A shorter phrase is detected more reliably"
+            )
+    return notes
 
 
 def with_made(
@@ -91,7 +116,7 @@ def write_rows(run: Run, kind: ClassifierKind, parts: Parts) -> None:
     """Write data/<kind>/train.jsonl, valid.jsonl and meta.json: which sound is in which part."""
     where = run.home.directory("data", kind.name)
     write_jsonl(where / "train.jsonl", [_row(r) for r in parts.train])
-    judge = [_row(r) | {"part": JUDGE} for r in parts.judge]
+    judge = [_row(r) | {"part": JUDGE} for r in parts.judge + parts.own]
     choose = [_row(r) | {"part": CHOOSE} for r in parts.choose] if parts.apart else []
     write_jsonl(where / "valid.jsonl", choose + judge)
     sides = {"train": count(parts.train, kind), "valid": count(parts.held_out, kind)}
@@ -104,5 +129,6 @@ def _row(sound: Recording) -> dict:
         "speaker": sound.speaker,
         "recording": sound.name,
         "origin": sound.origin,
+        "source": sound.source,
         "seconds": round(len(sound.samples) / SAMPLE_RATE, 2),
     }

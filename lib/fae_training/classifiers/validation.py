@@ -10,7 +10,7 @@ from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.features import LOG_FLOOR
 from fae_training.classifiers.sound_files import Recording
-from fae_training.classifiers.streams import StreamOfSound
+from fae_training.classifiers.streams import Piece, StreamOfSound
 from fae_training.classifiers.windows import held_out_windows
 from fae_training.errors import Missing
 from fae_training.runs import Run
@@ -104,6 +104,8 @@ def save(run: Run, judged: Judged) -> None:
             f"stream_{name}": stream.log_mel.astype(np.float16),
             f"events_{name}": np.array([[str(v) for v in e] for e in stream.events], dtype=str),
             f"groups_{name}": np.array(stream.groups, dtype=str),
+            f"firsts_{name}": np.array([piece.first for piece in stream.pieces], dtype=np.int32),
+            f"pieces_{name}": np.array([piece[1:] for piece in stream.pieces], dtype=str),
         }
     with atomic_file(run.file(FILE)) as temporary, temporary.open("wb") as out:
         np.savez(out, **arrays)
@@ -112,13 +114,16 @@ def save(run: Run, judged: Judged) -> None:
 def load(run: Run) -> Judged:
     """What `save` wrote, in single precision and in the order of the windows' lengths.
 
-    Raises Missing for a run of an earlier version, whose held-out sounds had chosen its checkpoint and thresholds.
+    Raises Missing for a run of an earlier version, whose held-out sounds had chosen its checkpoint and thresholds, or did not
+    say whose recording is heard when.
     """
     arrays = np.load(run.file(FILE))
-    if "apart" not in arrays.files:
+    if "apart" not in arrays.files or (
+        "stream_quiet" in arrays.files and "firsts_quiet" not in arrays.files
+    ):
         raise Missing(
             "no_judge_part",
-            f"{run.id} was trained by an earlier version, which kept no recordings apart for judging",
+            f"{run.id} was trained by an earlier version, which did not keep what judging needs",
             f"uv run scripts/train_{run.kind}.py --preset {run.settings.get('preset', 'light')}",
         )
 
@@ -140,6 +145,12 @@ def load(run: Run) -> Judged:
             arrays[f"stream_{name}"].astype(np.float32),
             [(label, int(first), int(end)) for label, first, end in arrays[f"events_{name}"]],
             groups=arrays[f"groups_{name}"].tolist(),
+            pieces=[
+                Piece(int(first), *map(str, heard))
+                for first, heard in zip(
+                    arrays[f"firsts_{name}"], arrays[f"pieces_{name}"], strict=True
+                )
+            ],
         )
         for name in named("stream_")
     }

@@ -5,6 +5,9 @@ decides whether it is refused or only reported.
 """
 
 import hashlib
+import shutil
+import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,24 @@ LONGEST_SECONDS = 30.0
 QUIETEST = 0.002
 # A sample in a hundred at full scale is more than loud speech reaches undistorted.
 MOST_CLIPPED = 0.01
+# What soundfile does not read, and afconvert or ffmpeg does: Voice Memos, phones, browsers, videos.
+CONTAINERS = (
+    ".m4a",
+    ".m4b",
+    ".mp4",
+    ".mov",
+    ".aac",
+    ".3gp",
+    ".webm",
+    ".mka",
+    ".mkv",
+    ".wma",
+    ".amr",
+)
+# Floats are in -1 to 1, louder where a file was amplified; beyond this they were never scaled.
+LOUDEST_FLOAT = 32.0
+# A mean with less than this share of the power of its loudest channel: the channels cancel out.
+CANCELLED = 0.01
 # What an unreadable or unusable clip is called; a clipped one is used all the same.
 UNUSABLE = ("missing", "not_audio", "empty", "too_short", "too_long", "silent")
 
@@ -46,8 +67,8 @@ class Clip:
 
 
 def read(path: Path) -> Clip:
-    """Any file that soundfile reads, channels averaged and resampled; too long a one without its
-    silent ends.
+    """Any file that soundfile reads, or afconvert or ffmpeg where one of them is installed, as one channel and resampled;
+    too long a one without its silent ends.
 
     Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at
     its head.
@@ -56,21 +77,73 @@ def read(path: Path) -> Clip:
         raise Missing(
             "clip_missing", f"there is no file {path}", command_line("ls", "-l", path.parent)
         )
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as problem:
-        raise BadRequest(
-            "not_audio",
-            f"{path} ({path.stat().st_size} bytes) cannot be read as audio: {problem}",
-            "give a WAV, FLAC, OGG, MP3 or AIFF file",
-        ) from problem
-    mono = numpy.nan_to_num(samples.mean(axis=1))
+    samples, rate = decoded(path)
+    mono = as_mono(samples)
     # Full scale is where the file was recorded; resampling rounds the tops off.
     clipped = float(numpy.mean(numpy.abs(mono) >= 0.999)) if mono.size else 0.0
     mono = resample(mono, rate) if mono.size else mono
     if len(mono) > LONGEST_SECONDS * SAMPLE_RATE:
         mono = trim_silence(mono)
     return Clip(mono, inspect(mono, clipped))
+
+
+def decoded(path: Path):
+    """(float32 samples [frames, channels], rate) of a sound file. Raises BadRequest where nothing here can read it."""
+    try:
+        return soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as problem:
+        if path.suffix.lower() in CONTAINERS:
+            return _converted(path)
+        raise BadRequest(
+            "not_audio",
+            f"{path} ({path.stat().st_size} bytes) cannot be read as audio: {problem}",
+            "give a WAV, FLAC, OGG, MP3 or AIFF file",
+        ) from problem
+
+
+def _converted(path: Path):
+    with tempfile.TemporaryDirectory() as folder:
+        wav = str(Path(folder) / "sound.wav")
+        source = str(path.resolve())  # a name that begins with "-" is no option then
+        for command in (
+            ["afconvert", "-f", "WAVE", "-d", "LEF32", source, wav],
+            ["ffmpeg", "-v", "error", "-nostdin", "-i", source, "-vn", "-f", "wav", wav],
+        ):
+            if not shutil.which(command[0]):
+                continue
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+            )
+            if done.returncode == 0 and Path(wav).is_file():
+                return soundfile.read(wav, dtype="float32", always_2d=True)
+            raise BadRequest(
+                "not_audio",
+                f"{path} ({path.stat().st_size} bytes) cannot be converted by {command[0]}",
+                "give a WAV, FLAC, OGG, MP3 or AIFF file",
+            )
+    raise BadRequest(
+        "no_converter",
+        f"{path} is a {path.suffix} file, which needs afconvert (part of macOS) or ffmpeg, and neither is on this machine",
+        "install ffmpeg, or save the recording as WAV",
+    )
+
+
+def as_mono(samples):
+    """[frames, channels] float32 -> [frames] within -1 to 1.
+
+    What is not a number is silence. A file of floats on the scale of 16-bit numbers is divided by 32768. The mean of the channels,
+    or the loudest where they cancel out, as the two of a balanced line do.
+    """
+    samples = numpy.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+    if samples.size and numpy.abs(samples).max() > LOUDEST_FLOAT:
+        samples = samples / 32768
+    if samples.shape[1] == 1 or not samples.size:
+        return samples.mean(axis=1) if samples.size else samples.reshape(-1)
+    mean = samples.mean(axis=1)
+    powers = numpy.square(samples).mean(axis=0)
+    if numpy.square(mean).mean() < CANCELLED * powers.max():
+        return samples[:, int(powers.argmax())]
+    return mean
 
 
 def inspect(samples, clipped: float = 0.0) -> list[str]:

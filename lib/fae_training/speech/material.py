@@ -101,12 +101,16 @@ def held_out(home: Home, place: Path) -> HeldOut[Example]:
     )
 
 
-def read_made(place: Path) -> Made | None:
-    """stt/meta.json in `place`, None before anything was made."""
+def read_made(place: Path) -> Made:
+    """stt/meta.json in `place`. Raises Missing where nothing was made."""
     path = place / "stt" / "meta.json"
     values = read_json(path)
     if values is None:
-        return None
+        raise Missing(
+            "no_clips",
+            f"{path} is not there: the clips of this run were removed",
+            "uv run scripts/train_stt.py --preset light",
+        )
     values.pop("schema", None)
     return records.read(Made, values, str(path))
 

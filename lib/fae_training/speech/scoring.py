@@ -30,8 +30,7 @@ def score(run: Run, session) -> Benchmark:
     examples = held_out.judge
     sounds = [clips.read(run.home.file(example.audio)).samples for example in examples]
     directory = Path(run.record["model"]["directory"])
-    made = material.read_made(rows)
-    terms = list(made.terms) if made else []
+    terms = list(material.read_made(rows).terms)
     entries = [e for e in vocabulary.terms(all_corrections(run.home)) if e.term in terms]
     notes = []
     deployed = current_run(run.home, KINDS["stt"].slot)

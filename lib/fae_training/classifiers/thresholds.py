@@ -1,0 +1,282 @@
+"""Operating thresholds, and how many false alarms an hour they promise.
+
+A promise is made with 95 % confidence: of the hours that were listened to, and of how unevenly the alarms lie in them. One voice
+or one song gives many alarms and the next one none, and an hour composed again from the same recordings is not another hour.
+So the alarms are resampled by recording, by group (a speaker, or a recording without one) and by source, and as many times
+as that varies more than chance would, so many times fewer hours count.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fae_training.audio import SAMPLE_RATE
+from fae_training.classifiers.features import FRAMES_PER_CHUNK, HOP
+from fae_training.classifiers.streams import SCENE_FRAMES, StreamOfSound
+
+SMOOTHINGS = (1, 2, 3, 5, 7)
+REFRACTORY_CHUNKS = 36  # 1.3 s, as long as the word stays in the window
+# A detection counts for a trigger from the trigger's beginning to this long after its end.
+GRACE_CHUNKS = 14
+LOWEST, HIGHEST = 0.3, 0.9999
+# A promise errs at most so often.
+ERROR = 0.05
+# How unevenly alarms lie is measured on the loudest so many, since too few are left at a threshold that keeps the promise.
+ALARMS_RESAMPLED = 20
+# Fewer sources, groups or recordings than this cannot be resampled.
+FEWEST = 5
+
+
+@dataclass(frozen=True)
+class Rate:
+    """`count` alarms in `hours`; `unevenness`: the variance of the count when recordings are resampled, over its chance variance."""
+
+    count: int
+    hours: float
+    unevenness: float
+
+    @property
+    def lower(self) -> float:
+        """Alarms an hour: the one-sided 95 % bound. Exact for a Poisson process (F. Garwood, Biometrika 28, 1936) where
+        `unevenness` is 1; otherwise of a quasi-Poisson one (McCullagh and Nelder, Generalized Linear Models, section 6.2)."""
+        from scipy.special import gammaincinv
+
+        even = self.count / self.unevenness
+        return float(gammaincinv(even, ERROR) / self._counted) if even else 0.0
+
+    @property
+    def upper(self) -> float:
+        from scipy.special import gammaincinv
+
+        return float(gammaincinv(self.count / self.unevenness + 1, 1 - ERROR) / self._counted)
+
+    @property
+    def _counted(self) -> float:
+        return self.hours / self.unevenness
+
+    def hours_needed(self, asked: float) -> float:
+        """Hours without an alarm, of recordings as uneven as these, that would show a rate of `asked` an hour."""
+        return -float(np.log(ERROR)) * self.unevenness / asked if asked else float("inf")
+
+
+def smoothed(probability: np.ndarray, chunks: int) -> np.ndarray:
+    """[chunks] moving average over the last `chunks` values, as runtime.Trigger computes it."""
+    if chunks == 1 or not len(probability):
+        return probability
+    total = np.concatenate([[0.0], np.cumsum(probability, dtype=np.float64)])
+    lengths = np.minimum(np.arange(1, len(probability) + 1), chunks)
+    mean = (total[1:] - total[np.arange(1, len(total)) - lengths]) / lengths
+    # There is no decision before that many chunks.
+    mean[: chunks - 1] = 0.0
+    return mean
+
+
+def alarms(score: np.ndarray, threshold: float, refractory: int = REFRACTORY_CHUNKS) -> list[int]:
+    """The chunks at which runtime.Trigger would detect the trigger with that threshold."""
+    above = np.flatnonzero(score >= threshold)
+    found, free = [], 0
+    for chunk in above:
+        if chunk >= free:
+            found.append(int(chunk))
+            free = chunk + refractory + 1
+    return found
+
+
+def peaks(score: np.ndarray, refractory: int = REFRACTORY_CHUNKS) -> np.ndarray:
+    """Scores in descending order, one for each refractory period: nearly the number of alarms above each threshold."""
+    blocks = len(score) // refractory
+    highest = score[: blocks * refractory].reshape(blocks, refractory).max(axis=1)
+    return np.sort(highest)[::-1]
+
+
+class Hearers:
+    """Whose recording is to be heard at each chunk of a stream without triggers, and for how long each is."""
+
+    def __init__(self, quiet: StreamOfSound, window: int):
+        self.window, self.hours = window, quiet.hours
+        self.firsts = np.array([piece.first for piece in quiet.pieces])
+        levels: list[Callable] = [
+            lambda piece: piece.source,
+            lambda piece: piece.group,
+            lambda piece: (piece.group, piece.recording),
+        ]
+        # For each level: the number of each piece's source, group or recording, and the share of the stream of each.
+        self.levels = []
+        self.groups = len({piece.group for piece in quiet.pieces})
+        if not quiet.pieces:
+            return
+        lengths = np.diff(np.append(self.firsts, len(quiet.log_mel)))
+        for level in levels:
+            numbers: dict = {}
+            of_piece = np.array([numbers.setdefault(level(p), len(numbers)) for p in quiet.pieces])
+            if len(numbers) >= FEWEST:
+                share = np.bincount(of_piece, lengths) / lengths.sum()
+                self.levels.append((of_piece, share))
+
+    def rate(self, score: np.ndarray, threshold: float) -> Rate:
+        """The rate of false alarms of a smoothed score [chunks] at that threshold."""
+        count = len(alarms(score, threshold))
+        highest = peaks(score)
+        if count < ALARMS_RESAMPLED < len(highest):
+            threshold = min(threshold, float(highest[ALARMS_RESAMPLED - 1]))
+        return Rate(count, self.hours, self.unevenness(alarms(score, threshold)))
+
+    def unevenness(self, found: list[int]) -> float:
+        """How many times the variance of the number of alarms at these chunks exceeds its chance variance: at least 1.
+
+        Resampling recordings has the variance sum of (alarms - rate * hours)^2 over the recordings, and chance the variance
+        `count`. The largest over sources, groups and recordings.
+        """
+        worst = 1.0
+        if not found:
+            return worst
+        middles = np.array(found) * FRAMES_PER_CHUNK + self.window // 2
+        pieces = np.maximum(np.searchsorted(self.firsts, middles, "right") - 1, 0)
+        for of_piece, share in self.levels:
+            of_each = np.bincount(of_piece[pieces], minlength=len(share))
+            variance = np.square(of_each - len(found) * share).sum() * len(share) / (len(share) - 1)
+            worst = max(worst, float(variance) / len(found))
+        return worst
+
+
+def scores_of_events(
+    score: np.ndarray, events: list, name: str, window: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(highest score of each event of `name` [events], first and end chunk of each [events, 2]).
+
+    Row n of `score` belongs to the window that ends at frame 3 n + window.
+    """
+    spans = [
+        (
+            max(0, (first - window) // FRAMES_PER_CHUNK + 1),
+            (end - window) // FRAMES_PER_CHUNK + 1 + GRACE_CHUNKS,
+        )
+        for label, first, end in events
+        if label == name
+    ]
+    best = [score[a:b].max() if b > a and a < len(score) else 0.0 for a, b in spans]
+    return np.array(best), np.array(spans).reshape(-1, 2)
+
+
+def lowest_that_keeps(score: np.ndarray, hearers: Hearers, asked: float) -> float:
+    """The lowest threshold at which the upper bound of false alarms an hour is at most `asked`.
+
+    Where no threshold can show that, the lowest without any alarm.
+    """
+    highest = peaks(score)
+    uneven = hearers.unevenness(alarms(score, float(highest[ALARMS_RESAMPLED - 1]))) if len(highest) >= ALARMS_RESAMPLED else 1.0  # fmt: skip
+    allowed = 0
+    while allowed + 1 < len(highest) and Rate(allowed + 1, hearers.hours, uneven).upper <= asked:
+        allowed += 1
+    least = float(highest[allowed]) + 1e-4 if len(highest) > allowed else 0.5
+    return float(np.clip(least, LOWEST, HIGHEST))
+
+
+def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float) -> dict:
+    """For each trigger of model.json: operating threshold, smoothing and refractory period.
+
+    `quiet` is a stream without triggers, `spoken` one with them. The smoothing is the one with the best recall at its
+    lowest_that_keeps; the threshold is then raised as far as it costs less than one point of recall, to leave a margin for
+    other hours.
+    """
+    silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
+    hearers = Hearers(quiet, classifier.window)
+    chosen = {}
+    for name in classifier.spec["trigger_classes"]:
+        column = classifier.classes.index(name)
+        best = None
+        for chunks in SMOOTHINGS:
+            least = lowest_that_keeps(smoothed(silent[:, column], chunks), hearers, asked)
+            found, _ = scores_of_events(
+                smoothed(said[:, column], chunks), spoken.events, name, classifier.window
+            )
+            recall = float((found >= least).mean()) if len(found) else 0.0
+            if best is None or recall > best[0] + 1e-9:
+                best = (recall, chunks, least, found)
+        assert best is not None  # SMOOTHINGS is not empty
+        recall, chunks, threshold, found = best
+        if len(found):
+            keep = np.sort(found)[::-1][: max(1, int(np.ceil((recall - 0.01) * len(found))))]
+            threshold = float(np.clip(keep[-1] - 1e-6, threshold, (threshold + 1) / 2))
+        chosen[name] = {
+            "threshold": round(threshold, 5),
+            "smoothing_chunks": chunks,
+            "refractory_chunks": REFRACTORY_CHUNKS,
+        }
+    return chosen
+
+
+def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> dict:
+    """The figures of each trigger on the streams `held`: "quiet" without triggers, "spoken" and perhaps "own" with them.
+
+    false_alarms, false_alarms_per_hour with the bounds at_least and at_most, unevenness
+    (Rate), groups_without_triggers: how many speakers and recordings "quiet" holds; recall at its own
+    threshold; scenes_with_alarms, the numbers of the scenes of "quiet" with a false alarm; heard, 1 for each trigger in
+    "spoken" that was detected; by_group, the recall of each person; own, that of "own"; latency_ms, the median from the
+    beginning of the word to the detection; false_reject_rate_at "0.5" and "1.0" false alarms per hour, with the
+    thresholds that give these rates on "quiet".
+    """
+    quiet, spoken, own = held["quiet"], held["spoken"], held.get("own")
+    probabilities = {name: classifier.over(stream.log_mel) for name, stream in held.items()}
+    hearers = Hearers(quiet, classifier.window)
+    measured = {}
+    for name, trigger in triggers.items():
+        column, threshold = classifier.classes.index(name), trigger["threshold"]
+        score = {
+            stream: smoothed(p[:, column], trigger["smoothing_chunks"])
+            for stream, p in probabilities.items()
+        }
+        best, spans = scores_of_events(score["spoken"], spoken.events, name, classifier.window)
+        false = alarms(score["quiet"], threshold)
+        rate = hearers.rate(score["quiet"], threshold)
+        hit = best >= threshold
+        ends = [
+            (np.argmax(score["spoken"][a:b] >= threshold) + a) * FRAMES_PER_CHUNK
+            + classifier.window
+            for (a, b), ok in zip(spans, hit, strict=True)
+            if ok
+        ]
+        firsts = [first for label, first, _ in spoken.events if label == name]
+        delays = [
+            (at - first) * HOP / SAMPLE_RATE * 1000
+            for at, first in zip(ends, np.array(firsts)[hit] if len(firsts) else [], strict=True)
+        ]
+        highest = peaks(score["quiet"])
+        rejected: dict[str, float | None] = {}
+        for wanted in (0.5, 1.0):
+            allowed = int(wanted * quiet.hours)
+            level = highest[allowed] if len(highest) > allowed else 0.0
+            rejected[str(wanted)] = float((best <= level).mean()) if len(best) else None
+        measured[name] = {
+            "false_alarms": rate.count,
+            "false_alarms_per_hour": rate.count / max(quiet.hours, 1e-9),
+            "at_least": rate.lower,
+            "at_most": rate.upper,
+            "unevenness": rate.unevenness,
+            "groups_without_triggers": hearers.groups,
+            "scenes_with_alarms": sorted({_scene_of(chunk, classifier.window) for chunk in false}),
+            "recall": float(hit.mean()) if len(best) else None,
+            "spoken": len(best),
+            "heard": hit.astype(int).tolist(),
+            "by_group": _by_group(spoken, name, hit),
+            "own": None,
+            "latency_ms": float(np.median(delays)) if delays else None,
+            "false_reject_rate_at": rejected,
+        }
+        if own:
+            mine, _ = scores_of_events(score["own"], own.events, name, classifier.window)
+            measured[name]["own"] = float((mine >= threshold).mean()) if len(mine) else None
+    return measured
+
+
+def _by_group(spoken: StreamOfSound, name: str, hit: np.ndarray) -> dict[str, float]:
+    groups = np.array(
+        [g for (said, *_), g in zip(spoken.events, spoken.groups, strict=True) if said == name]
+    )
+    return {str(group): float(hit[groups == group].mean()) for group in np.unique(groups)}
+
+
+def _scene_of(chunk: int, window: int) -> int:
+    """The number of the scene that the window of row `chunk` of a score ends in."""
+    return (chunk * FRAMES_PER_CHUNK + window - 1) // SCENE_FRAMES

@@ -1,0 +1,176 @@
+"""The part of a classifier's benchmark that is about its triggers: recall, false alarms, and whether the promised rate is shown."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fae_training.benchmark import GUARD, PASSED, REPORT, Figure, Measure
+from fae_training.classifiers.classes import ClassifierKind
+from fae_training.classifiers.streams import SCENE_FRAMES, SCENE_SECONDS, StreamOfSound
+from fae_training.classifiers.thresholds import FEWEST, Rate, measure
+
+PEOPLE_SHOWN = 6
+WHO = ("candidate", "current", "base")
+
+
+def nobody(name: str, title: str) -> Measure:
+    """A guard without an item, which no candidate passes: no person is among what is judged on."""
+    return Measure(
+        f"{name}_by_people", title, "speakers", "share", "higher", GUARD, PASSED,
+        0.0, 0.0, (), (), (), (),
+    )  # fmt: skip
+
+
+def on_streams(
+    models: Mapping, held: Mapping[str, StreamOfSound], kind: ClassifierKind
+) -> dict[str, dict]:
+    """thresholds.measure of each model; without a classifier nothing is ever detected."""
+    found = {who: measure(model, held, model.spec["triggers"]) for who, model in models.items()}
+    found["base"] = {
+        name: {
+            "heard": [0] * found["candidate"][name]["spoken"],
+            "scenes_with_alarms": [],
+            "false_alarms_per_hour": 0.0,
+            "recall": 0.0,
+            "false_reject_rate_at": {"1.0": 1.0},
+        }
+        for name in kind.triggers
+    }
+    found.setdefault("current", found["base"])
+    return found
+
+
+def measures_of(
+    name: str, by: Mapping[str, dict], held: Mapping[str, StreamOfSound], asked: float, people: bool
+) -> list[Measure]:
+    """Whether each spoken trigger is detected, and whether each scene without one stays without an alarm.
+
+    Detections guard and are no goal: the same few recordings are spoken again and again in other scenes, so they
+    are not independent enough to prove a gain. False alarms are only told, unless there are more than was asked for and
+    chance does not explain it: then they are a guard with no margin, which a classifier with a false alarm does not pass.
+    """
+    if not people:
+        return [nobody(name, f"{name} said by people")]
+    events = [
+        f"{name} {number} by {group}"
+        for number, ((said, *_), group) in enumerate(
+            zip(held["spoken"].events, held["spoken"].groups, strict=True)
+        )
+        if said == name
+    ]
+    detected = Measure(
+        name=f"{name}_detected",
+        title=f"{name} detected at its operating threshold",
+        unit="spoken words",
+        value_unit="share",
+        better="higher",
+        role=GUARD,
+        compare=PASSED,
+        margin=0.05,
+        least=0.0,
+        items=tuple(events),
+        **{who: tuple(map(float, by[who]["heard"])) for who in WHO},
+    )
+    scenes = len(held["quiet"].log_mel) // SCENE_FRAMES
+    least = rate_of(by["candidate"], held["quiet"].hours).lower
+    silent = Measure(
+        name=f"{name}_no_false_alarm",
+        title=f"{name}: {SCENE_SECONDS} seconds without a false alarm",
+        unit="scenes",
+        value_unit="share",
+        better="higher",
+        role=GUARD if least > asked else REPORT,
+        compare=PASSED,
+        margin=0.0,
+        least=0.0,
+        items=tuple(f"scene {number}" for number in range(scenes)),
+        **{
+            who: tuple(float(n not in by[who]["scenes_with_alarms"]) for n in range(scenes))
+            for who in WHO
+        },
+    )
+    return [detected, silent]
+
+
+def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
+    told = [
+        (
+            "false_alarms",
+            "false alarms per hour at its operating threshold",
+            "per hour",
+            {who: by[who]["false_alarms_per_hour"] for who in WHO},
+        )
+    ]
+    if by["candidate"]["recall"] is not None:
+        told += [
+            (
+                "missed",
+                "false reject rate at one false alarm per hour",
+                "share",
+                {who: by[who]["false_reject_rate_at"]["1.0"] for who in WHO},
+            ),
+            (
+                "recall",
+                "recall at its operating threshold",
+                "share",
+                {who: by[who]["recall"] for who in WHO},
+            ),
+        ]
+    return [
+        Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in told
+    ]
+
+
+def notes_of(name: str, found: Mapping) -> list[str]:
+    """How often a trigger is detected when people say it who are like those held out, and when its owner does."""
+    if found["recall"] is None:
+        return []
+    delay = "" if found["latency_ms"] is None else f", {found['latency_ms']:.0f} ms after it began"
+    each = sorted(
+        ((recall, group.removeprefix("speaker ")) for group, recall in found["by_group"].items()),
+        reverse=True,
+    )
+    shown = ", ".join(f"{who} {recall:.0%}" for recall, who in each[:PEOPLE_SHOWN])
+    more = f" and {len(each) - PEOPLE_SHOWN} more" if len(each) > PEOPLE_SHOWN else ""
+    notes = [
+        f"{name}, people like those who were held out: {found['recall']:.0%} of {found['spoken']} detected{delay} ({shown}{more})."
+    ]
+    if found["own"] is not None:
+        notes.append(
+            f"{name}, you: {found['own']:.0%} detected, from recordings of yours that were not trained on."
+        )
+    return notes
+
+
+def rate_of(found: Mapping, hours: float) -> Rate:
+    return Rate(found["false_alarms"], hours, found["unevenness"])
+
+
+class Promise(NamedTuple):
+    """Whether the rate of false alarms that was asked for is shown, and what to say about it."""
+
+    shown: bool
+    text: str
+
+
+def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
+    """`groups`: of how many speakers and recordings the stream was."""
+    told = f"{name}: {rate.count} false alarm{'' if rate.count == 1 else 's'} in {rate.hours:.2f} hours of sound without triggers, "
+    if rate.lower > asked:
+        return Promise(
+            False,
+            f"{told}at least {rate.lower:.2g} an hour with 95% confidence, more than the {asked:g} that was asked for.",
+        )
+    if groups < FEWEST:
+        return Promise(
+            False,
+            f"{told}of {groups} speakers and recordings; at least {FEWEST} are needed to show a rate.",
+        )
+    if rate.upper <= asked:
+        return Promise(
+            True,
+            f"{told}at most {rate.upper:.2g} an hour with 95% confidence, as was asked for ({asked:g}).",
+        )
+    told += f"so at most {rate.upper:.2g} an hour with 95% confidence; the {asked:g} that was asked for is not shown"
+    if asked:
+        told += f" (held-out recordings for {rate.hours_needed(asked):.1f} hours without one would show it)"
+    return Promise(False, told + ".")
