@@ -30,7 +30,7 @@ from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, forgetting, purge, report, source
 from fae_training.conversations.export import Summary
 from fae_training.conversations.purge import Purged
-from fae_training.errors import Missing
+from fae_training.errors import Missing, SkillError
 from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.state import Home
 from fae_training.values import count
@@ -50,6 +50,18 @@ def main(call: Call) -> Result:
     if wanted.forget and not consent.granted(home, "conversations"):
         return only_forgotten(call, forgot or Purged(0, [], None))
     consent.require(home, "conversations")
+    try:
+        return exported(call, further, forgot)
+    except SkillError as problem:
+        if not wanted.forget or wanted.dry_run:
+            raise
+        # That much is done, whatever is wrong with the database.
+        return only_forgotten(call, forgot or Purged(0, [], None), problem)
+
+
+def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
+    """The rows of today's database, in the place of those of earlier exports."""
+    wanted, home = call.arguments, call.home
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call)
     given = [f"--{n.replace('_', '-')}={v}" for n in FOR_THE_PROCESS if (v := getattr(wanted, n))]
@@ -88,11 +100,15 @@ def main(call: Call) -> Result:
     return Result(data, text(data, home.file("data", "sft")))
 
 
-def only_forgotten(call: Call, forgot: Purged) -> Result:
-    """Forgetting without consent to learn: the rest of an export does not take place."""
+def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
+    """Forgetting without consent to learn, or where the database cannot be read: the rest of an export does not take place."""
     data = {"status": "planned" if call.arguments.dry_run else "forgotten"}
     data |= {"forgotten": asdict(forgot), "next": None}
-    return Result(data, "\n".join(what_was_forgotten(data)).strip())
+    lines = what_was_forgotten(data)
+    if problem:
+        data["not_exported"] = problem.message
+        lines.append(f"Nothing was exported: {problem.message}")
+    return Result(data, "\n".join(lines).strip())
 
 
 def again(home: Home, forgot: Purged | None) -> str:

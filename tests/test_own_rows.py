@@ -139,6 +139,19 @@ def test_forgetting_needs_no_consent_and_no_database(home):
     assert {p.name for p in found} == {"exclusions.json"}, "only what keeps it out"
 
 
+def test_what_was_forgotten_is_told_also_where_the_database_cannot_be_read(home):
+    place = prepared.allowed(home)
+    run = prepared.finished(place, 1)
+    prepared.learned(place, run, "I was at the clinic in Bergen.", "What is the weather?")
+    damaged = home / "fae.db"
+    damaged.write_text("no database")
+    told = calls.answer("export_data", "--forget", "the clinic in Bergen", "--db", damaged, home=home)  # fmt: skip
+    assert told["status"] == "forgotten" and told["forgotten"]["learned_by"] == [run.id]
+    assert "damaged" in told["not_exported"]
+    failed = calls.script("export_data", "--json", "--db", damaged, home=home)
+    assert failed.status == 6 and failed.json["status"] == "error"
+
+
 def test_forgetting_that_was_interrupted_is_completed_before_anything_is_trained(place):
     """The exclusion was kept, and the process killed before it took out the rows."""
     rows = [row("I was at the clinic in Bergen.", "gone"), *[row(f"Word {n}?", f"k{n}") for n in range(9)]]  # fmt: skip

@@ -237,6 +237,17 @@ def test_resuming_with_another_model_in_its_place_is_refused(killed_home, story,
     assert code == 3 and "model fingerprint" in error["message"]
 
 
+def test_a_run_of_a_version_without_some_setting_is_refused_and_it_is_named(killed_home, story):
+    path = killed_home / "runs" / story["run"] / "run.json"
+    record = state.read_json(path)
+    for name in ("fast", "suite"):
+        del record["settings"][name]
+    state.write_json(path, record)
+    code, error = refusal("train", "--resume", "latest", "--dry-run", home=killed_home)
+    assert code == 3 and error["code"] == "other_version"
+    assert "fast, suite" in error["message"] or "suite, fast" in error["message"]
+
+
 def test_settings_cannot_change_on_the_way(killed_home):
     code, error = refusal("train", "--resume", "latest", "--steps", "20", home=killed_home)
     assert code == 2 and error["message"].startswith("steps cannot change on the way")

@@ -55,6 +55,19 @@ def test_an_exception_leaves_everything_as_it_was(place):
     assert values(place) == NEW
 
 
+def test_a_directory_in_the_place_of_a_file_is_named_and_nothing_waits_for_it(place):
+    place.file("a.json").unlink()
+    place.file("a.json").mkdir()
+    for _ in range(2):
+        with pytest.raises(Failed, match="a.json is a directory") as refused:
+            change_all(place)
+        assert "mv " in refused.value.hint
+    assert state.read_jsonl(place.file("c.jsonl")) == [{"value": 1}]
+    place.file("a.json").rmdir()
+    change_all(place)
+    assert values(place) == NEW
+
+
 def test_a_text_and_a_large_file_written_elsewhere_are_one_change(place):
     with state.temporary_file(place.file("rows.jsonl")) as written:
         written.write_text("rows\n")

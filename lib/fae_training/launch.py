@@ -28,7 +28,7 @@ from fae_training import (
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.conversations import purge
 from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
-from fae_training.kinds import KINDS, Kind
+from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind
 from fae_training.preflight import Data, Preflight, Preview
 from fae_training.processes import start
 from fae_training.progress import duration, follow, latest_report, seconds_taken
@@ -200,7 +200,7 @@ def _resume(call: Call, training: Training) -> Result:
             + (further if kind.name == "sft" else ""),
         )
     _refuse_settings(call, run)
-    found = training.prepare(call, Settings(run.settings, run.record.get("sources", {})), run)
+    found = training.prepare(call, _settings_of(run, training.kind), run)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
         step = latest_report(run).get("step", 0)
@@ -242,15 +242,25 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
             kind.command(f"--like {run.id}"),
         )
     _refuse_settings(call, run, "more_steps", "note", "profile")
-    sources = run.record.get("sources", {})
     steps = (run.result() or {}).get("steps_done", run.settings["steps"]) + more
-    longer = Settings(run.settings, sources).changed(f"{more} more than {run.id}", steps=steps)
+    longer = _settings_of(run, kind).changed(f"{more} more than {run.id}", steps=steps)
     found = training.prepare(call, longer, None)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
         preview = training.preview
         return plans.planned(kind, found, preview(call.home, found, 0) if preview else None)
     return _begin(call, kind, found, run)
+
+
+def _settings_of(run: Run, kind: Kind) -> Settings:
+    """What a run began with. Raises Refused for a run of a version that knew other settings."""
+    if missing := [name for name in kind.defaults if name not in run.settings]:
+        raise Refused(
+            "other_version",
+            f"{run.id} was begun by another version, which did not have {', '.join(missing)}; it cannot be gone on with",
+            kind.command(f"--preset {run.settings.get('preset') or DEFAULT_PRESET}"),
+        )
+    return Settings(run.settings, run.record.get("sources", {}))
 
 
 def _refuse_settings(call: Call, run: Run, *others: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fae_training import locks
-from fae_training.errors import Busy, Failed
+from fae_training.errors import Busy, Failed, command_line
 from fae_training.state import (
     Home,
     as_json,
@@ -70,6 +70,8 @@ class Change:
         removed, self._removed = self._removed, []
         if not texts and not taken and not removed:
             return
+        for path in (*texts, *taken, *removed):
+            _require_no_directory(path)
         staged = make_directory(self.home.file(STAGED))
         journal = staged / JOURNAL
         path = staged
@@ -167,10 +169,20 @@ def settle(home: Home) -> None:
     for source, target in moves:
         source, target = home.file(source), home.file(target)
         if source.exists():  # else it was renamed before the interruption
+            _require_no_directory(target)
             make_directory(target.parent)
             source.replace(target)
             sync_directory(target.parent)
     _sweep(staged)
+
+
+def _require_no_directory(path: Path) -> None:
+    if path.is_dir():
+        raise Failed(
+            "not_a_file",
+            f"{path} is a directory, and a file of that name is to be written there",
+            command_line("mv", path, f"{path}-directory"),
+        )
 
 
 def _read_journal(home: Home, path: Path) -> tuple[list[tuple[str, str]], list[str]]:
