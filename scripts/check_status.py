@@ -13,9 +13,19 @@
 Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
-from fae_training import app_results, calling, learned, runs, spikes, standing, step_profile
+from fae_training import (
+    app_results,
+    calling,
+    evaluation,
+    learned,
+    runs,
+    spikes,
+    standing,
+    step_profile,
+)
 from fae_training.calling import Call, Result
 from fae_training.deployment import deployments
+from fae_training.gate import PASS
 from fae_training.installation import failures, installation_status, step
 from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.progress import duration, follow, latest_progress, latest_report
@@ -96,6 +106,11 @@ def next_command(run: runs.Run, status: str) -> str:
         return "check_status.py"
     if learned.why_not(run):
         return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
+    active = deployments(run.home).get(KINDS[run.kind].slot)
+    if active and active[-1].run == run.id:
+        return "list_runs.py"
+    if status == "completed" and (judged := evaluation.read(run)) and judged.verdict == PASS:
+        return f"propose.py --run {run.id}"
     if status == "completed":
         return f"evaluate.py --run {run.id}"
     return f"{KINDS[run.kind].script} --resume {run.id}"
@@ -130,6 +145,8 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
         text += f"\n  {data['profile']}"
     if "forgotten" in data:
         text += f"\n  {data['forgotten']}"
+    for slot, active in data.get("active", {}).items():
+        text += f"\nIn use ({slot}): {active}"
     for warning in data.get("warnings", []):
         text += f"\nWarning: {warning}"
     return f"{text}\nNext: uv run scripts/{data['next']}"

@@ -50,6 +50,7 @@ def main(call: Call) -> Result:
         return check_active(call, began)
     asked, kind = call.arguments.run, call.arguments.kind
     run = (None if asked else newest_proposed(call.home, kind)) or runs.find(call.home, asked, kind)
+    deployment.require_not_active(run)
     asks = not call.arguments.code and (at_terminal(call) or by_dialog(call))
     if call.arguments.dry_run:
         evaluation.require_pass(run)
@@ -104,7 +105,7 @@ def said_yes(call: Call, run: runs.Run) -> tuple[str, str]:
     summary = (
         f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the base model'}.",
         plain_words.in_one_sentence(found.decision),
-        "Nothing that was measured got worse. You can go back at any time: uv run scripts/rollback.py",
+        "Nothing that was measured got noticeably worse. You can go back at any time: uv run scripts/rollback.py",
     )
     again = f"uv run scripts/deploy.py --run {run.id}"
     if by_dialog(call):

@@ -124,6 +124,10 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         data["next"] = f"evaluate.py --run {run.id} --rescore"
     else:
         data["next"] = None
+    if found.verdict != PASS and data["next"] is None:
+        lines.append(
+            "Nothing changes. More conversations or corrections help most: export again when there are more of them."
+        )
     if data["next"]:
         lines.append(f"Next: uv run scripts/{data['next']}")
     status = 0 if found.verdict == PASS else Refused.exit_status

@@ -283,7 +283,7 @@ def test_what_fae_says_is_short_and_ends_with_the_question(run):
     said = proposal.spoken(built(run))
     assert said == (
         "I have learned from our conversations. It predicts you better in 12 of 12 conversations that it had not seen. "
-        "Nothing that I checked got worse. Say yes to switch, or no to keep things as they are."
+        "Nothing that I checked got noticeably worse. Say yes to switch, or no to keep things as they are."
     )
 
 

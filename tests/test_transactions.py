@@ -59,7 +59,7 @@ def test_a_directory_in_the_place_of_a_file_is_named_and_nothing_waits_for_it(pl
     place.file("a.json").unlink()
     place.file("a.json").mkdir()
     for _ in range(2):
-        with pytest.raises(Failed, match="a.json is a directory") as refused:
+        with pytest.raises(Failed, match=r"a\.json is a directory") as refused:
             change_all(place)
         assert "mv " in refused.value.hint
     assert state.read_jsonl(place.file("c.jsonl")) == [{"value": 1}]

@@ -173,6 +173,18 @@ def current_run(home: Home, slot: str) -> Run | None:
     return run
 
 
+def require_not_active(run: Run) -> None:
+    """Raises Refused where the run is active, so that nobody is asked about it."""
+    _refuse_active(run, current(run.home, KINDS[run.kind].slot))
+
+
+def _refuse_active(run: Run, active: Deployment | None) -> None:
+    if active and active.run == run.id:
+        raise Refused(
+            "already_active", f"{run.id} is active already", "uv run scripts/check_status.py"
+        )
+
+
 def deploy(
     change: Change, run: Run, judgement: str | None = None
 ) -> tuple[Deployment, Deployment | None]:
@@ -182,10 +194,7 @@ def deploy(
     """
     slot, mark = KINDS[run.kind].slot, fingerprint(run.file("adapters"))
     replaced = (_played(change.home).get(slot) or [None])[-1]
-    if replaced and replaced.run == run.id:
-        raise Refused(
-            "already_active", f"{run.id} is active already", "uv run scripts/check_status.py"
-        )
+    _refuse_active(run, replaced)
     line = {"at": now(), "action": "deploy", "slot": slot, "kind": run.kind, "run": run.id}
     line |= {"fingerprint": mark, "judgement": judgement}
     played = _decide(change, line | {"replaced": replaced and replaced.run})

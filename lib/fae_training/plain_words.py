@@ -66,6 +66,13 @@ def of_decision(decision: Decision) -> tuple[str, ...]:
     return (*(f"{one.sentence} ({one.figures})" for one in said), *besides(decision))
 
 
+def what_stopped(decision: Decision) -> tuple[str, ...]:
+    """Why a decision is no pass: what was lost or could not be shown, else the goals, which did not improve enough."""
+    at_fault = [one for one in told(decision) if one.outcome in (WORSE, NOT_SHOWN)]
+    goals = [one for one in told(decision) if one.role == GOAL]
+    return (*(of_comparison(one).sentence for one in at_fault or goals), *besides(decision))
+
+
 def besides(decision: Decision) -> tuple[str, ...]:
     """What decided beside the comparisons."""
     if not decision.comparisons or decision.look <= 1:

@@ -41,7 +41,7 @@ OPENINGS = {
 # Of one model's mean on the page. The verdict does not rest on it but on the differences, whose bounds gate.py has.
 CONFIDENCE = 0.95
 WITHOUT_TRAINING = "A line in my directive would do as well; it is on the page."
-LOST_NOTHING = "Nothing that I checked got worse."
+LOST_NOTHING = "Nothing that I checked got noticeably worse."
 
 
 @dataclass(frozen=True)

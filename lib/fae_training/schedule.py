@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fae_training import machine, runs
 from fae_training.conversations.database import FaeDatabase
-from fae_training.errors import Failed, Missing, Refused, command_line
+from fae_training.errors import Failed, Missing, Refused
 from fae_training.processes import find_uv, scripts_directory
 from fae_training.state import Home, make_directory, read_json, write_text
 
@@ -30,6 +30,7 @@ def command(home: Home) -> list[str]:
 
 def files(home: Home, system: str = sys.platform) -> dict[Path, str]:
     """The files of the timer, by where they go."""
+    environment = {n: os.environ[n] for n in ("FAE_APP_DIR",) if n in os.environ}
     if system == "darwin":
         agent = {
             "Label": NAME,
@@ -38,13 +39,16 @@ def files(home: Home, system: str = sys.platform) -> dict[Path, str]:
             "ProcessType": "Background",
             "LowPriorityIO": True,
             "Nice": 10,
+            **({"EnvironmentVariables": environment} if environment else {}),
             "StandardOutPath": str(home.file(LOG)),
             "StandardErrorPath": str(home.file(LOG)),
         }
         return {_place(system) / f"{NAME}.plist": plistlib.dumps(agent).decode()}
     # systemd replaces % and splits at spaces; a quoted word keeps them.
     line = " ".join(json.dumps(word).replace("%", "%%").replace("$", "$$") for word in command(home))  # fmt: skip
-    service = f"[Unit]\nDescription=Fae learns from its person\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\nExecStart={line}\n"
+    quoted = [json.dumps(f"{n}={v}").replace("%", "%%") for n, v in environment.items()]
+    variables = "".join(f"Environment={each}\n" for each in quoted)
+    service = f"[Unit]\nDescription=Fae learns from its person\n\n[Service]\nType=oneshot\nNice=10\nIOSchedulingClass=idle\n{variables}ExecStart={line}\n"
     timer = (
         f"[Unit]\nDescription=Fae learns at night\n\n[Timer]\nOnCalendar=*-*-* {HOUR:02}:00:00\n"
         "Persistent=true\n\n[Install]\nWantedBy=timers.target\n"
@@ -102,8 +106,8 @@ def _call(*words: str, may_fail: bool = False) -> None:
     if done.returncode and not may_fail:
         raise Failed(
             "timer_failed",
-            f"{shlex.join(words)} failed: {(done.stderr or done.stdout).strip()[:300]}",
-            command_line(*words),
+            f"{shlex.join(words)} failed: {(done.stderr or done.stdout).strip()[:300]}. The timer needs a session of yours that is logged in",
+            "log in at this machine, or let sessions linger (loginctl enable-linger), then: uv run scripts/schedule.py --install",
         )
 
 
