@@ -135,7 +135,15 @@ def test_the_upper_bound_of_false_alarms_stays_under_what_was_asked():
     _, found = chosen_on(heights, np.linspace(0.99, 0.5, 150), rate=4.0)
     assert found["false_alarms"] == 9 and found["at_most"] == pytest.approx(3.926, rel=1e-3)
     _, found = chosen_on(heights, np.linspace(0.99, 0.5, 150), rate=0.5)
-    assert found["false_alarms"] == 0, "six hours would be needed: the best is none"
+    assert found["false_alarms"] == 0, "six hours would be needed"
+    # The loudest moments lie 0.63 above the lowest of them on average, in logits, and the bound of none is 0.75 an hour.
+    logits = np.log(heights / (1 - heights))
+    beyond = logits[0] + (logits - logits[-1]).mean() * np.log(2.9957 / 4 / 0.5)
+    score = np.zeros(4 * streams.CHUNKS_PER_HOUR)
+    score[100 : 100 + 20 * 15_000 : 15_000] = heights
+    hearers = thresholds.Hearers(streams.StreamOfSound(np.zeros((3 * len(score), 1)), []), 97)
+    least = thresholds.lowest_that_keeps(score, hearers, 0.5)
+    assert np.log(least / (1 - least)) == pytest.approx(beyond, abs=1e-3)
 
 
 def test_alarms_that_lie_in_few_recordings_count_as_fewer_hours():

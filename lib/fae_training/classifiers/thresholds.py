@@ -19,7 +19,7 @@ SMOOTHINGS = (1, 2, 3, 5, 7)
 REFRACTORY_CHUNKS = 36  # 1.3 s, as long as the word stays in the window
 # A detection counts for a trigger from the trigger's beginning to this long after its end.
 GRACE_CHUNKS = 14
-LOWEST, HIGHEST = 0.3, 0.9999
+LOWEST, HIGHEST = 0.3, 0.99999
 # A promise errs at most so often.
 ERROR = 0.05
 # How unevenly alarms lie is measured on the loudest so many, since too few are left at a threshold that keeps the promise.
@@ -162,14 +162,29 @@ def scores_of_events(
 def lowest_that_keeps(score: np.ndarray, hearers: Hearers, asked: float) -> float:
     """The lowest threshold at which the upper bound of false alarms an hour is at most `asked`.
 
-    Where no threshold can show that, the lowest without any alarm.
+    Where these hours are too few to show that, they say nothing about the moments that are rarer than all of theirs. These are
+    extrapolated: the logits of the loudest moments have an exponential tail (Pickands, Annals of Statistics 3, 1975), so
+    each factor e of the rate is as far as they lie above the lowest of them on average.
     """
     highest = peaks(score)
-    uneven = hearers.unevenness(alarms(score, float(highest[ALARMS_RESAMPLED - 1]))) if len(highest) >= ALARMS_RESAMPLED else 1.0  # fmt: skip
+    if len(highest) < ALARMS_RESAMPLED:
+        return 0.5
+    loudest = highest[:ALARMS_RESAMPLED]
+    uneven = hearers.unevenness(alarms(score, float(loudest[-1])))
+
+    def bound(count: int) -> float:
+        return Rate(count, hearers.hours, uneven).upper
+
     allowed = 0
-    while allowed + 1 < len(highest) and Rate(allowed + 1, hearers.hours, uneven).upper <= asked:
+    while allowed + 1 < len(highest) and bound(allowed + 1) <= asked:
         allowed += 1
-    least = float(highest[allowed]) + 1e-4 if len(highest) > allowed else 0.5
+    least = float(highest[allowed]) + 1e-4
+    if bound(0) > asked > 0:
+        logits = np.log(np.clip(loudest, 1e-6, 1 - 1e-6)) - np.log1p(
+            -np.clip(loudest, 1e-6, 1 - 1e-6)
+        )
+        beyond = logits[0] + (logits - logits[-1]).mean() * np.log(bound(0) / asked)
+        least = float(1 / (1 + np.exp(-beyond)))
     return float(np.clip(least, LOWEST, HIGHEST))
 
 
