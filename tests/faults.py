@@ -35,8 +35,7 @@ for directory in ("tests", "samples", "lib"):
 import fault_injector  # noqa: E402
 import fault_workers  # noqa: E402
 import prepared  # noqa: E402
-from fae_training import runs, state  # noqa: E402
-from fae_training.conversations import purge  # noqa: E402
+from fae_training import learned, runs, state  # noqa: E402
 from fault_scenarios import SCENARIOS, SECRET, active, deployed_count, inconsistent, settled  # noqa: E402
 
 # Refusals that say that the change counts all the same.
@@ -166,7 +165,7 @@ def fault(
             rows = [p.read_text() for p in home.rglob("*.jsonl") if p.parent.name == "sft"]
             if any(SECRET in text for text in rows):
                 found.append("what was forgotten is still there")
-            if not purge._forgotten_by(runs.find(place)).topics:
+            if not learned.why_not(runs.find(place)):
                 found.append("the run that learned it is not marked")
         look = await_end(start(scripts, "check_status", home, [], told), told)
         if look.code or (look.answer.get("active") or {}).get("language") != active(place):

@@ -351,7 +351,7 @@ def test_a_name_is_spoken_as_it_is_written(home):
             {"at": "", "heard": "a", "meant": "b", "origin": "person", "say": "c"},
             "Correction has the unknown key 'say'; did you mean 'say_as'",
         ),
-        (["a", "b"], "line 1 of .*corrections.jsonl: Correction is .*, expected an object"),
+        (["a", "b"], "line 1 of .*corrections.jsonl cannot be read .*, expected an object"),
     ],
 )
 def test_a_line_that_is_no_correction_is_named(home, line, problem):

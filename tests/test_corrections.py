@@ -9,8 +9,8 @@ import pytest
 import calls
 from fae_days import Days, plain
 from fae_training import consent, provenance
-from fae_training.conversations import source, verdicts
-from fae_training.corrections import preference_pairs, sounds, spoken
+from fae_training.conversations import sounds, source, verdicts
+from fae_training.corrections import preference_pairs, spoken
 from fae_training.state import Home, read_jsonl
 
 CORPUS = Path(__file__).parent / "data" / "corrections.jsonl"

@@ -595,14 +595,14 @@ def test_a_damaged_database_is_named_and_loses_nothing(kept, home, days, damage,
     assert "bad.db" in error["message"] and kept()
 
 
-@pytest.mark.parametrize("version", ["3", "10", "banana"])
+@pytest.mark.parametrize("version", ["3", "banana"])
 def test_an_unknown_schema_is_refused_with_both_numbers(kept, home, days, version):
     days.connection.execute(
         "UPDATE schema_meta SET value = ? WHERE key = 'schema_version'", [version]
     )
     status, error = refusal(home, "--db", days.done())
     assert (status, error["code"]) == (6, "unknown_schema")
-    assert version in error["message"] and "4 to 9" in error["message"] and kept()
+    assert f"version {version}; this version reads 4 and later" in error["message"] and kept()
 
 
 def test_a_locked_database_is_busy(kept, home, days):

@@ -258,16 +258,23 @@ def read_jsonl(path: Path) -> list[dict]:
     rows = []
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(_object(parsed(line)))
+            value = parsed(line)
         except ValueError as error:
             if number == len(lines):
                 break
-            raise Failed(
-                "state_corrupt",
-                f"line {number} of {path} is not JSON ({error})",
-                f"look at line {number} of {path}; remove it to go on without it",
-            ) from error
+            raise _no_object(path, number, f"it is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise _no_object(path, number, f"it is a {type(value).__name__}, expected an object")
+        rows.append(value)
     return rows
+
+
+def _no_object(path: Path, number: int, why: str) -> Failed:
+    return Failed(
+        "state_corrupt",
+        f"line {number} of {path} cannot be read ({why})",
+        f"look at line {number} of {path}; remove it to go on without it",
+    )
 
 
 def _object(value: object) -> dict:

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field
 
 from fae_training import records
 from fae_training.conversations.forget_requests import EVERYTHING, forget_request
+from fae_training.conversations.sounds import keys
 from fae_training.conversations.text import STOPWORDS, content_words, stem, words
-from fae_training.corrections.sounds import keys
 from fae_training.errors import Failed, command_line
 from fae_training.state import Home
 from fae_training.transactions import changing

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from fae_training.conversations import sounds
 from fae_training.conversations.cues import Cue
 from fae_training.conversations.dialogue import Conversation
 from fae_training.conversations.text import STOPWORDS, WORD, without_wake_word
-from fae_training.corrections import sounds
 
 # Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday"
 # corrects a fact.
