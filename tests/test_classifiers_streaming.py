@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fae_training.classifiers import features, streams
+from fae_training.classifiers import features, thresholds
 from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE, LAYERS
 from fae_training.classifiers.model_files import specification
 from fae_training.classifiers.runtime import Classifier, Stream, Trigger
@@ -124,9 +124,9 @@ def test_a_trigger_in_a_stream_fires_where_the_threshold_was_chosen():
         spec = {
             "threshold": 0.8,
             "smoothing_chunks": smoothing,
-            "refractory_chunks": streams.REFRACTORY_CHUNKS,
+            "refractory_chunks": thresholds.REFRACTORY_CHUNKS,
         }
         trigger = Trigger(spec)
         fired = [n for n, p in enumerate(probability) if trigger.push(float(p))]
-        assert fired == streams.alarms(streams.smoothed(probability, smoothing), 0.8)
+        assert fired == thresholds.alarms(thresholds.smoothed(probability, smoothing), 0.8)
         assert min(np.diff(fired)) > 28
