@@ -25,13 +25,13 @@ Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 dat
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import app_exports, calling, consent, installation, runs, settings
+from fae_training import app_exports, calling, consent, installation, purge, runs, settings
 from fae_training.calling import Call, Result
-from fae_training.conversations import background, export, forgetting, purge, report, source
+from fae_training.conversations import background, export, forgetting, report, source
 from fae_training.conversations.export import Summary
-from fae_training.conversations.purge import Purged
 from fae_training.errors import Missing, SkillError
 from fae_training.kinds import DEFAULT_PRESET, KINDS
+from fae_training.purge import Purged
 from fae_training.state import Home
 from fae_training.values import count
 

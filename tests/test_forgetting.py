@@ -10,8 +10,8 @@ import calls
 import prepared
 import small_runs
 from fae_days import Days, plain
-from fae_training import approval, consent, deployment, learned, runs, state
-from fae_training.conversations import forgetting, purge
+from fae_training import approval, consent, deployment, learned, purge, runs, state
+from fae_training.conversations import forgetting
 from fae_training.errors import Refused
 from fae_training.speech import misheard, vocabulary
 from fae_training.transactions import changing

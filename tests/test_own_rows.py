@@ -8,8 +8,8 @@ import pytest
 import calls
 import prepared
 import small_runs
-from fae_training import launch, provenance, runs, state, worker
-from fae_training.conversations import forgetting, purge
+from fae_training import launch, provenance, purge, runs, state, worker
+from fae_training.conversations import forgetting
 from fae_training.errors import Refused
 from fae_training.preflight import Data
 

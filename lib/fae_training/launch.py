@@ -19,6 +19,7 @@ from fae_training import (
     learned,
     plans,
     provenance,
+    purge,
     runs,
     settings,
     step_profile,
@@ -26,7 +27,6 @@ from fae_training import (
     worker,
 )
 from fae_training.calling import Call, Parser, Result, parser
-from fae_training.conversations import purge
 from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind
 from fae_training.preflight import Data, Preflight, Preview

@@ -262,9 +262,9 @@ def read_jsonl(path: Path) -> list[dict]:
         except ValueError as error:
             if number == len(lines):
                 break
-            raise _no_object(path, number, f"it is not JSON: {error}") from error
+            raise _no_object(path, number, f"is not JSON ({error})") from error
         if not isinstance(value, dict):
-            raise _no_object(path, number, f"it is a {type(value).__name__}, expected an object")
+            raise _no_object(path, number, f"is a {type(value).__name__}, expected an object")
         rows.append(value)
     return rows
 
@@ -272,7 +272,7 @@ def read_jsonl(path: Path) -> list[dict]:
 def _no_object(path: Path, number: int, why: str) -> Failed:
     return Failed(
         "state_corrupt",
-        f"line {number} of {path} cannot be read ({why})",
+        f"line {number} of {path} {why}",
         f"look at line {number} of {path}; remove it to go on without it",
     )
 
