@@ -50,8 +50,9 @@ def main(call: Call) -> Result:
         return check_active(call, began)
     asked, kind = call.arguments.run, call.arguments.kind
     run = (None if asked else newest_proposed(call.home, kind)) or runs.find(call.home, asked, kind)
-    deployment.require_not_active(run)
     asks = not call.arguments.code and (at_terminal(call) or by_dialog(call))
+    if asks:
+        deployment.require_not_active(run)
     if call.arguments.dry_run:
         evaluation.require_pass(run)
         if not asks:
