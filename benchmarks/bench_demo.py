@@ -40,11 +40,13 @@ def main() -> None:
         for title, text in zip(steps[::2], steps[1::2], strict=True)
         if not title.startswith(LEFT_OUT)
     ]
-    text = "\n".join(kept)
+    # The page is read on other machines.
+    text = "\n".join(kept).replace(f"{ROOT}/", "").replace(str(Path.home()), "~")
     print(text)
     if given.write:
-        lines = "\n".join(f"    {line}".rstrip() for line in text.splitlines())
-        page.write_section(given.write, "bench-demo", "What `make demo` shows", lines)
+        page.write_section(
+            given.write, "bench-demo", "What `make demo` shows", f"```\n{text.strip()}\n```"
+        )
 
 
 if __name__ == "__main__":
