@@ -277,12 +277,6 @@ def _no_object(path: Path, number: int, why: str) -> Failed:
     )
 
 
-def _object(value: object) -> dict:
-    if not isinstance(value, dict):
-        raise ValueError(f"it is a {type(value).__name__}, expected an object")
-    return value
-
-
 def read_lines(path: Path) -> str:
     """The whole lines of a text file, "" where there is none. A last line cut off by a kill is left out."""
     try:
