@@ -18,6 +18,8 @@ LANGUAGE_MODEL = ROOT / "samples" / "language-model"
 # The processes of pytest-xdist come later than that was taken away, so they are told under another name.
 UV = os.environ.pop("UV", None) or os.environ.get("UV_OF_THE_TESTS") or shutil.which("uv")
 os.environ["UV_OF_THE_TESTS"] = UV or ""
+if UV and not shutil.which("uv"):  # as on a machine where a person installed it
+    os.environ["PATH"] += os.pathsep + os.path.dirname(UV)
 os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
 
 
