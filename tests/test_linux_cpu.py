@@ -234,3 +234,25 @@ def test_what_trains_brings_openblas_where_it_brings_mlx_for_a_processor(name):
     [openblas] = [need.partition(";")[2] for need in needs if need.startswith("scipy-openblas32")]
     assert openblas == mlx
     assert "linux" in mlx and "darwin" not in mlx
+
+
+@here
+def test_answers_are_written_with_one_thread_and_training_goes_on_with_as_many_as_before():
+    counted = python(
+        """
+        import sys
+        from fae_training import linux_cpu
+
+        linux_cpu.use_openblas()
+        threads = linux_cpu._in_use.scipy_openblas_get_num_threads
+        with linux_cpu.one_thread():
+            within = threads()
+        try:
+            with linux_cpu.one_thread():
+                sys.exit()
+        except SystemExit:
+            print(within, threads())
+        """,
+        OPENBLAS_NUM_THREADS="2",
+    )
+    assert counted == "1 2"
