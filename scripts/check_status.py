@@ -4,10 +4,10 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Say whether training is in progress, how far it is, and how the last run ended.
+"""Report whether training is in progress, how far it is, and how the last run ended.
 
     uv run scripts/check_status.py               the newest run
-    uv run scripts/check_status.py --follow      stay until it ends
+    uv run scripts/check_status.py --follow      wait until it ends
     uv run scripts/check_status.py --spikes      the rows at which the loss jumped, by id
 
 Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
