@@ -12,6 +12,9 @@ for directory in ("tests", "samples", "lib"):
     sys.path.insert(0, str(ROOT / directory))
 # The scripts that tests start import the package as it lies here.
 os.environ["PYTHONPATH"] = str(ROOT / "lib")
+# They start a thousand times; without compiled files each would compile mlx-lm and transformers again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import leftovers  # noqa: E402
 import small_runs  # noqa: E402

@@ -9,7 +9,6 @@ is built, copied, preloaded or written to disk, and processes that this one star
 
 import ctypes
 import functools
-import importlib.metadata
 import mmap
 import os
 import shlex
@@ -77,6 +76,8 @@ def use_openblas() -> str | None:
     """
     if sys.platform != "linux":
         return None
+    import importlib.metadata
+
     try:
         import mlx.core as mx
     except ImportError:
@@ -107,6 +108,8 @@ def use_openblas() -> str | None:
 
 def installed_library() -> Path:
     """OpenBLAS's file. Raises ImportError or OSError: to load a file that was cut short would end the process."""
+    import importlib.metadata
+
     names = importlib.metadata.files("scipy-openblas32") or []
     library = next((name for name in names if name.match("lib/libscipy_openblas*.so")), None)
     if library is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training import fae_app
+from fae_training.patterns import lazy_pattern
 from fae_training.state import Home
 
 LEAST_FREE_GB = 10.0
@@ -23,7 +24,7 @@ FAE_TALKS_S = 60
 # Of a step of the Linux kernel's thermal trips: from so many degrees below the critical one it is hot.
 _NEAR_CRITICAL = 10
 # What macOS and MLX write when the display's watchdog ends GPU work (ml-explore/mlx#3267).
-_WATCHDOG = re.compile(
+_WATCHDOG = lazy_pattern(
     r"kIOGPUCommandBufferCallbackError(?:Timeout|ImpactingInteractivity)|Caused GPU Timeout Error|"
     r"Impacting Interactivity|GPU Hang Error"
 )
