@@ -18,7 +18,7 @@ sys.dont_write_bytecode = False
 
 import leftovers  # noqa: E402
 import small_runs  # noqa: E402
-from fae_training import linux_cpu  # noqa: E402
+from fae_training import linux_cpu, locks  # noqa: E402
 
 # As in a worker. The scripts that tests start inherit the number of threads.
 linux_cpu.set_up()
@@ -85,8 +85,23 @@ def small_home(home) -> Path:
 
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory) -> Path:
-    """Trained by somebody whose umask lets everybody read, from a HOME of their own and another directory."""
-    place = tmp_path_factory.mktemp("finished")
+    """Trained by somebody whose umask lets everybody read, from a HOME of their own and another directory.
+
+    Once for all processes of pytest-xdist, whose directories for temporary files are in one.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with locks.exclusive(place / "finished.lock"):
+        home = place / "finished" / "home"
+        if not (place / "finished" / "whole").exists():
+            _train(place / "finished")
+            (place / "finished" / "whole").touch()
+    return home
+
+
+def _train(place: Path) -> None:
+    place.mkdir()
     home, elsewhere, person = (place / name for name in ("home", "elsewhere", "person"))
     elsewhere.mkdir()
     person.mkdir()
@@ -97,7 +112,6 @@ def _finished(tmp_path_factory) -> Path:
     finally:
         os.umask(before)
     small_runs.finish(home, run)
-    return home
 
 
 @pytest.fixture

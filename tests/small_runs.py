@@ -56,21 +56,25 @@ def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 14) -> Path:
     return home
 
 
-def judge_by_own_items(place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo")) -> None:
+def judge_by_own_items(
+    place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo"), copies: int = 1
+) -> None:
     """Tasks that the sample model gets right whatever it learns, and prompts to rehearse, all answered in moments.
 
-    The bundled ones are beyond it.
+    The bundled ones are beyond it. With 5 copies there are enough for the gate to see that nothing was lost, also
+    where conversations alone say little.
     """
     place.write("config.json", {kind: {"suite": "own"} for kind in kinds})
     place.directory("benchmarks")
     items = [
         {
-            "id": f"no thinking aloud {number}",
+            "id": f"no thinking aloud {number}, {copy}",
             "category": "manners",
             "messages": [{"role": "user", "content": question}],
             "check": {"no_thinking_aloud": True},
             "max_tokens": 4,
         }
+        for copy in range(copies)
         for number, question in enumerate(
             random.Random(5).sample([q for s in world.subjects() for q in s.questions], 80)
         )
