@@ -39,7 +39,7 @@ def _prepared(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def few_conversations(tmp_path_factory):
     """A sample of Fae's directory that is small enough to learn from in seconds without a fast BLAS."""
-    return make_database(tmp_path_factory.mktemp("few"), conversations=40, corrections=10)
+    return make_database(tmp_path_factory.mktemp("few"), conversations=120, corrections=10)
 
 
 @pytest.fixture

@@ -125,7 +125,9 @@ def fae_needs_it(home: Home) -> str | None:
     database = fae_app.database()
     for path in (database, database.with_name(f"{database.name}-wal")):
         with contextlib.suppress(OSError):
-            if 0 <= time.time() - path.stat().st_mtime < FAE_TALKS_S:
+            found = path.stat()
+            # An empty log is one that our own reading made: Fae had closed its database.
+            if found.st_size and 0 <= time.time() - found.st_mtime < FAE_TALKS_S:
                 return "in use by Fae"
     return None
 
