@@ -197,7 +197,7 @@ def test_it_learned_and_a_fresh_process_measures_what_the_training_s_own_measure
     assert again.base == pytest.approx(loss.base, rel=1e-4)
 
 
-def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(finished):
+def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(finished, tmp_path):
     """The best checkpoint, put into the model by hand here, and mlx-lm's own loading of the adapter in a new process."""
     import mlx.core as mx
     from mlx_lm import load
@@ -211,7 +211,7 @@ def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(f
         "model, _ = load(sys.argv[1], adapter_path=sys.argv[2])\n"
         "mx.save(sys.argv[3], model(mx.array([[5, 9, 200, 31, 7, 64]])).astype(mx.float32))"
     )
-    out = directory.parent / "logits.npy"
+    out = tmp_path / "logits.npy"
     command = [sys.executable, "-c", source, calls.LANGUAGE_MODEL, directory / "adapters", out]
     subprocess.run(list(map(str, command)), check=True)
     model, _ = load(str(calls.LANGUAGE_MODEL))
@@ -222,7 +222,6 @@ def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(f
     model.load_weights(list(best.items()), strict=False)
     model.eval()
     trained, reloaded = model(tokens).astype(mx.float32), mx.load(str(out))
-    out.unlink()
     assert mx.abs(trained - base).max().item() > 0.01
     assert mx.abs(trained - reloaded).max().item() == 0.0
 

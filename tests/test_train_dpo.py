@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import calls
+import small_runs
 import world
 from fae_training import benchmark, calling, consent, gate, runs, state
 from fae_training.language import drift_monitor, preference_preflight
@@ -239,6 +240,7 @@ def trained(tmp_path_factory):
     fae = make_database(tmp_path_factory.mktemp("fae"), conversations=200, corrections=120)
     home = tmp_path_factory.mktemp("dpo") / "home"
     calls.answer("setup", "--consent", "conversations", "corrections", home=home)
+    small_runs.judge_by_own_items(state.Home(home))
     for script in ("export_data", "extract_corrections"):
         calls.answer(script, "--db", fae.database, home=home, FAE_APP_DIR=fae.directory)
     started = calls.answer(
