@@ -23,6 +23,19 @@ from fae_training import linux_cpu, locks  # noqa: E402
 # As in a worker. The scripts that tests start inherit the number of threads.
 linux_cpu.set_up()
 leftovers.watch()
+# Files that take longest, longest first: what is left for the end is short, so no process works alone for minutes.
+LONGEST = (
+    "test_fae_executor", "test_train", "test_experiments", "test_train_dpo", "test_resume", "test_fae_bridge",
+    "test_memory_model", "test_giving_way", "test_export_data", "test_forgetting", "test_bad_input", "test_train_stt",
+    "test_memory_of_a_run", "test_fuse", "test_mcp_server", "test_no_network", "test_train_other_models",
+    "test_train_classifiers", "test_faults", "test_proposal", "test_capabilities", "test_memorisation", "test_linux_cpu",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In this order pytest-xdist hands them out, with --no-loadscope-reorder."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture

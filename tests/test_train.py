@@ -16,7 +16,8 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import benchmark, deployment, linux_cpu, runs, state
+from fae_training import benchmark, calling, deployment, launch, linux_cpu, runs, settings, state
+from fae_training.kinds import KINDS
 from fae_training.transactions import changing
 
 HEADER = ("train", "--json", "--preset", "smoke")
@@ -124,8 +125,10 @@ def test_a_dry_run_says_what_would_be_used_and_from_where_and_changes_nothing(sm
         ("deep", (500, 4, 4, 1e-5, 32, 2048)),
     ],
 )
-def test_the_presets_are_the_table(small_home, preset, row):
-    told = train(small_home, "--dry-run", "--preset", preset).json["settings"]
+def test_the_presets_are_the_table(home, preset, row):
+    parser = launch.build_parser("", KINDS["sft"])
+    call = calling.read_call(parser, ["--home", str(home), "--preset", preset], "person")
+    told = settings.resolve(call, KINDS["sft"]).values
     names = ("steps", "batch_size", "gradient_accumulation", "learning_rate", "rank", "max_length")
     assert tuple(told[name] for name in names) == row
 
