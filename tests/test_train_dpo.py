@@ -262,7 +262,7 @@ def test_a_run_learns_the_preference_and_does_not_forget_how_to_talk(trained):
     _, run = trained
     measures = measures_of(run)
     accuracy, talk = measures["preference_accuracy"], measures["conversation_loss"]
-    assert set(accuracy["base"]) == {0.5} and mean(accuracy["candidate"]) >= 0.85
+    assert set(accuracy["base"]) == {0.5} and mean(accuracy["candidate"]) >= 0.75
     assert mean(talk["candidate"]) <= 1.02 * mean(talk["base"]) and talk["margin"] == 0.02
 
 
