@@ -4,28 +4,24 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Say whether training is in progress, how far it is, and how the last run ended.
+"""Report whether training is in progress, how far it is, and how the last run ended.
 
     uv run scripts/check_status.py               the newest run
-    uv run scripts/check_status.py --follow      stay until it ends
+    uv run scripts/check_status.py --follow      wait until it ends
     uv run scripts/check_status.py --spikes      the rows at which the loss jumped, by id
 
 Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
 from fae_training import (
-    app_results,
+    app_use,
     calling,
-    evaluation,
     learned,
     runs,
-    spikes,
     standing,
-    step_profile,
 )
 from fae_training.calling import Call, Result
 from fae_training.deployment import deployments
-from fae_training.gate import PASS
 from fae_training.installation import failures, installation_status, step
 from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.progress import duration, follow, latest_progress, latest_report
@@ -78,12 +74,14 @@ def main(call: Call) -> Result:
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
     if profile := (run.result() or {}).get("profile"):
+        from fae_training import step_profile
+
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_command(run, status)
     if why := learned.why_not(run):
         data["forgotten"] = f"{why}; it is not used any more"
     data |= deployed(call)
-    if warnings := app_results.in_use(call.home):
+    if warnings := app_use.in_use(call.home):
         data["warnings"] = list(warnings.values())
     return Result(data, with_remarks(in_words(data, run, status), data))
 
@@ -109,11 +107,19 @@ def next_command(run: runs.Run, status: str) -> str:
     active = deployments(run.home).get(KINDS[run.kind].slot)
     if active and active[-1].run == run.id:
         return "list_runs.py"
-    if status == "completed" and (judged := evaluation.read(run)) and judged.verdict == PASS:
+    if status == "completed" and passed(run):
         return f"propose.py --run {run.id}"
     if status == "completed":
         return f"evaluate.py --run {run.id}"
     return f"{KINDS[run.kind].script} --resume {run.id}"
+
+
+def passed(run: runs.Run) -> bool:
+    from fae_training import evaluation
+    from fae_training.gate import PASS
+
+    judged = evaluation.read(run)
+    return judged is not None and judged.verdict == PASS
 
 
 def deployed(call: Call) -> dict:
@@ -154,6 +160,8 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
 
 def jumps(run: runs.Run) -> Result:
     """The steps at which the loss jumped, and the rows that were learned from there."""
+    from fae_training import spikes
+
     found = spikes.find(run)
     lines = [f"{run.id}: the loss jumped at {len(found) or 'no'} step{'s' * (len(found) != 1)}"]
     for spike in found:

@@ -173,13 +173,15 @@ def test_without_a_sound_openblas_mlx_multiplies_by_itself_and_the_remedy_is_sai
 
 
 @here
-def test_a_training_goes_on_without_openblas_says_so_and_compiles_nothing(small_home, tmp_path):
+def test_a_training_goes_on_without_openblas_says_so_and_compiles_nothing(home, tmp_path):
     """MLX puts what it has compiled into the folder for temporary files."""
     (tmp_path / "scipy_openblas32-0.3.30.dist-info").mkdir()
     path, scratch = f"{tmp_path}:{SCRIPTS.parent / 'lib'}", tmp_path / "scratch"
     scratch.mkdir()
-    run = small_runs.start(small_home, "--steps", "2", PYTHONPATH=path, TMPDIR=str(scratch))
-    directory = small_runs.finish(small_home, run)
+    small_runs.fill(home, choose=1, judge=2, tasks=2)
+    given = ("--steps", "2", "--rehearsal", "0")
+    run = small_runs.start(home, *given, PYTHONPATH=path, TMPDIR=str(scratch))
+    directory = small_runs.finish(home, run)
     said = state.read_json(directory / "train_metrics.json")["versions"]["matrix products"]
     assert "the package scipy-openblas32 has no library" in said
     assert str(SCRIPTS / "train.py") in said, "the remedy names the script"

@@ -10,7 +10,6 @@ is built, copied, preloaded or written to disk, and processes that this one star
 import contextlib
 import ctypes
 import functools
-import importlib.metadata
 import mmap
 import os
 import shlex
@@ -82,6 +81,8 @@ def use_openblas() -> str | None:
     global _in_use
     if sys.platform != "linux":
         return None
+    import importlib.metadata
+
     try:
         import mlx.core as mx
     except ImportError:
@@ -131,6 +132,8 @@ def one_thread() -> Iterator[None]:
 
 def installed_library() -> Path:
     """OpenBLAS's file. Raises ImportError or OSError: to load a file that was cut short would end the process."""
+    import importlib.metadata
+
     names = importlib.metadata.files("scipy-openblas32") or []
     library = next((name for name in names if name.match("lib/libscipy_openblas*.so")), None)
     if library is None:
