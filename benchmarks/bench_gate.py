@@ -168,9 +168,9 @@ def in_words(found: dict, quick: bool) -> str:
     percent = lambda share: f"{100 * share:.1f} %"  # noqa: E731
     worst = max(some for _, some in found["false"].values())
     lines = [
-        f"Useless candidates (mean gain 0), each the best of {CHECKPOINTS} checkpoints on the choose part: recommended at "
-        f"the first look / at any of {LOOKS} looks at the same judge part. Worst: {percent(worst)}. "
-        f"{rounds_of(5, quick):,} rounds at the smallest n, {rounds_of(2000, quick):,} at the largest.",
+        f"**False positives.** Candidates without any effect (mean gain 0), each the best of {CHECKPOINTS} checkpoints by the "
+        f"validation set: share recommended at the first look / at any of {LOOKS} looks at the same test set of n units. "
+        f"Highest: {percent(worst)}. {rounds_of(5, quick):,} rounds at the smallest n, {rounds_of(2000, quick):,} at the largest.",
         "",
         *page.table(
             ["differences", *sizes],
@@ -180,7 +180,7 @@ def in_words(found: dict, quick: bool) -> str:
             ],
         ),
         "",
-        "How often bounds of 2.5 % on each side hold the truth (asked: 95 %):",
+        "**Coverage.** How often an interval with 2.5 % error on each side contains the true mean (nominal: 95 %):",
         "",
         *page.table(
             ["differences", *sizes],
@@ -193,7 +193,7 @@ def in_words(found: dict, quick: bool) -> str:
             ],
         ),
         "",
-        f"A candidate that really lowers the loss by so much (spread {SPREAD:.0%}) is recommended at the first look:",
+        f"**Power.** How often a candidate that truly lowers the loss (standard deviation {SPREAD:.0%}) is recommended at the first look:",
         "",
         *page.table(
             ["true gain", *sizes],
@@ -203,7 +203,7 @@ def in_words(found: dict, quick: bool) -> str:
             ],
         ),
         "",
-        "![How likely a real gain is recommended, by the number of held-out conversations](gate-power.svg)",
+        "![How likely a true gain is to be recommended, by the number of held-out conversations](gate-power.svg)",
     ]  # fmt: skip
     return "\n".join(lines)
 

@@ -127,14 +127,14 @@ def report(given: suite.Suite, items: list[Item], models: list[Answered]) -> str
     marked = [n for n, item in enumerate(items) if item.is_quick]
     if 0 < len(marked) < len(items):
         rows.append(
-            ["those of the quick suite", *(score([v[n] for n in marked]) for v in verdicts)]
+            ["quick suite", *(score([v[n] for n in marked]) for v in verdicts)]
         )
     rows.append(["all", *(score(v) for v in verdicts)])
     rows.append(["seconds", *(f"{model.wall_s:,.0f}" for model in models)])
     rows.append(["CPU seconds", *(f"{model.cpu_s:,.0f}" for model in models)])
     lines = [
-        f"{page.machine(results.versions())}. Suite {given.version}, {len(items)} items: how many are right, and the exact "
-        "(Clopper-Pearson) 95 % interval of the share.",
+        f"{page.machine(results.versions())}. Suite {given.version}, {len(items)} items: the number of correct answers, and the "
+        "exact (Clopper-Pearson) 95 % confidence interval of their share.",
         "",
         *page.table(["", *(model.model.name for model in models)], rows),
     ]
@@ -151,8 +151,8 @@ def differences(items: list[Item], model: Answered, verdict: list[bool]) -> str:
     other = sum(model.answers[n] != text for n, text in pairs)
     flipped = sum(verdict[n] != checks.passed(items[n], text) for n, text in pairs)
     return (
-        f"of {len(pairs)} items answered again, each alone, {other} got another answer than in the batches and "
-        f"{flipped} another verdict."
+        f"of {len(pairs)} items answered again one by one, {other} got a different answer than in the batches and "
+        f"{flipped} a different verdict."
     )
 
 

@@ -411,7 +411,7 @@ def test_the_table_has_exact_intervals_and_counts_differences_of_verdicts(bench_
     answered = bench_suite.Answered(ROOT / "model", ["a", "b", "x", "x"], 1.0, 1.0, ["a!", "c"])
     text = bench_suite.report(suite.Suite(tuple(items), "v"), items, [answered])
     assert "| all | 2 of 4 (0.07 to 0.93) |" in text
-    assert "of 2 items answered again, each alone, 2 got another answer than in the batches and 1 another verdict" in text  # fmt: skip
+    assert "of 2 items answered again one by one, 2 got a different answer than in the batches and 1 a different verdict" in text  # fmt: skip
 
 
 def test_outside_items_are_calls_of_dialogues_that_pass_themselves(bench_suite):
