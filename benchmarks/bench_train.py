@@ -101,7 +101,7 @@ def personal(model, limit: float, rounds: int, system: int) -> dict:
         Ours("all on, layers checkpointed", model, rows, 4, parts(**four, checkpoint_layers=True)),
         Ours("all on, batch 16", model, rows, 16, parts(**four)),
     ]
-    title = f"Personal rows ({system}-token system prompt that all share), batch 4"
+    title = f"Personal rows (all share a system prompt of {system} tokens), batch 4"
     return compare(title, sides, rounds)
 
 
@@ -202,14 +202,14 @@ def as_markdown(results: dict) -> str:
     lines = [
         f"{about['machine']}, {about['device']}, mlx {about['mlx']}, mlx-lm {about['mlx_lm']}, "
         f"mlx-tune {about['mlx_tune']}, float32, BLAS: {about['blas']}, freed memory: {about['memory']}. A model of 4 layers (3 linear attention, 1 full), "
-        f"hidden size 256, 4 value heads of 128, vocabulary {VOCABULARY:,}, LoRA rank {RANK}. Each section ran in a process of its own. {about['clock']}",
+        f"hidden size 256, 4 value heads of 128, vocabulary {VOCABULARY:,}, LoRA rank {RANK}. Each section ran in a separate process. {about['clock']}",
         "",
     ]
     tables = [results[name] for name in SECTIONS[1:] if name in results]
     for table in tables:
         first = table["rows"][0]
         compared = first["name"].startswith("stock")
-        head = "| | s a step | tokens/s | supervised tokens/s | peak MB | s to the first step |"
+        head = "| | s per step | tokens/s | supervised tokens/s | peak MB | s to the first step |"
         lines += [f"**{table['title']}**", "", head + (" speed | memory |" if compared else "")]
         lines.append("|---|" + "---:|" * (7 if compared else 5))
         for row in table["rows"]:
@@ -224,15 +224,15 @@ def as_markdown(results: dict) -> str:
         lines.append("")
     if losses := results.get("losses"):
         lines += [
-            f"**The same training.** {losses['steps']} steps with everything on and with everything off, same rows and start: "
+            f"**Same result.** {losses['steps']} steps with all parts on and with all parts off, same rows and initial weights: "
             f"loss {losses['first']:.3f} to {losses['last']:.3f}, largest relative difference {losses['largest']:.1e}.",
             "",
         ]
     for roof in (table["roofline"] for table in tables if "roofline" in table):
         share = roof["seconds"] / roof["ours"]
         lines += [
-            f"**Roofline, {roof['length']:,} plain tokens.** A large product runs at {roof['gflops']:.0f} GFLOP/s here. At that "
-            f"rate the matrix products of one step take {roof['seconds']:.2f} s; the step takes {roof['ours']:.2f} s: {share:.0%}.",
+            f"**Roofline, {roof['length']:,} plain tokens.** A large matrix product runs at {roof['gflops']:.0f} GFLOP/s here. At that "
+            f"rate the matrix products of one step would take {roof['seconds']:.2f} s; the step takes {roof['ours']:.2f} s: {share:.0%}.",
             "",
         ]
     return "\n".join(lines + planned()).rstrip() + "\n"
@@ -245,8 +245,8 @@ def planned() -> list[str]:
     from fae_training.language.model_sizes import read_sizes
 
     lines = [
-        f"**The presets on real models**, by the formula, not measured: rows at a time x accumulation and the planned peak, "
-        f"within {USABLE:.0%} of the memory that the model map names. Every one has its layers checkpointed unless it says plain.",
+        f"**The presets on real models**, from the memory formula, not measured: rows per micro-batch x accumulation and the "
+        f"planned peak, within {USABLE:.0%} of the memory that the model map requires. Layers are checkpointed unless it says plain.",
         "",
         "| | " + " | ".join(KINDS["sft"].presets) + " |",
         "|---|" + "---|" * len(KINDS["sft"].presets),
@@ -290,10 +290,10 @@ def facts() -> dict:
         or ("the one in MLX" if on_cpu else "none, products run on the GPU"),
         "memory": "kept by the C library"
         if "MALLOC_TRIM_THRESHOLD_" in os.environ
-        else "given back as the C library does by itself",
-        "clock": "Times are CPU seconds; the first step is wall time and includes compiling. No GPU was measured."
+        else "returned to the system as the C library does by default",
+        "clock": "Times are CPU seconds; the first step is wall time and includes compilation. No GPU was measured."
         if on_cpu
-        else "Times are wall time; the first step includes compiling.",
+        else "Times are wall time; the first step includes compilation.",
     }
 
 

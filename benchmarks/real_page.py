@@ -101,24 +101,24 @@ def as_markdown(results: dict, plot: str) -> str:
     lines = [
         f"{model['name']} on {page.machine(next(iter(runs.values()))['receipt']['versions'])}. All stages took {minutes(total)} minutes.",
         "",
-        f"Trained on {sft['train']} dialogues, judged on {sft['valid']} others, split as export_data.py splits. They are "
-        "from Schema-Guided Dialogue (Rastogi and others, 2020; CC BY-SA 4.0), with their tools, tool calls and results. "
-        f"DPO: {dpo['train']} corrections, {dpo['valid']} held out: what somebody accepts who says “shorter, please: just the main "
-        "thing”. By rule that is the longest sentence of an answer that has more than one; the whole answer is rejected. "
-        "Outside check: requests of Self-Instruct (Wang and others, 2023; Apache-2.0) with answers written by hand, which no "
-        "run saw. Losses are nats a token, the mean over dialogues or requests; in brackets 95 % t intervals of the "
-        "paired differences between base model and candidate.",
+        f"Trained on {sft['train']} dialogues and tested on {sft['valid']} others, split as export_data.py does. They are from "
+        "Schema-Guided Dialogue (Rastogi and others, 2020; CC BY-SA 4.0), with their tools, tool calls and results. "
+        f"DPO: {dpo['train']} corrections, {dpo['valid']} held out, of somebody who says “shorter, please: just the main thing”: "
+        "the accepted answer is the longest sentence of an answer that has more than one, the rejected one is the whole answer. "
+        "Outside check: requests of Self-Instruct (Wang and others, 2023; Apache-2.0) with answers written by hand, which were "
+        "in no training data. Losses are nats a token, averaged over dialogues or requests; in brackets 95 % t confidence "
+        "intervals of the paired differences between base model and candidate.",
         "",
         *learned_table(results, runs),
         "",
         *(f"- {judgement(results, key)}" for key in runs),
-        *(f"- Not run this time: {key}." for key in RUNS if key not in runs),
+        *(f"- Not measured in this run: {key}." for key in RUNS if key not in runs),
         "",
         f"![Loss of the runs, step by step]({plot})",
         "",
-        "**What it took.** Wall and processor time are of the training command with everything that it starts, its scoring "
-        "included; tokens/s as the run reports them. Memory: the most that the process tree had resident, MLX's own "
-        "count while it trained, and the plan made before.",
+        "**Time and memory.** Wall and CPU time are those of the training command with everything that it starts, including "
+        "scoring; tokens/s as the run reports them. Memory is given as the peak resident size of the process tree, MLX's own "
+        "peak during training, and the plan made before.",
         "",
         *cost_table(runs),
         "",
@@ -157,7 +157,7 @@ def judgement(results: dict, key: str) -> str:
     said.append(in_words("outside requests", requests))
     text = "; ".join(said) + "."
     if "--steps" in result["command"]:
-        text += " With `--steps` warm-up and cosine are those of a run of so many steps."
+        text += " With `--steps`, warm-up and cosine schedule are those of a run of that many steps."
     changes = {"the dialogues": dialogues, "outside requests": requests}
     harmed = [what for what, found in changes.items() if found.harm]
     if harmed:
@@ -167,12 +167,12 @@ def judgement(results: dict, key: str) -> str:
         moved = change(accuracy.get("current", []), accuracy.get("candidate", []))
         if moved.count and not moved.certain:
             text += (
-                " **Whether this preset moves this model cannot be told from so few corrections.**"
+                " **There are too few corrections to tell whether this preset changes this model.**"
             )
     elif dialogues.count and dialogues.hardly:
-        text += " **This preset hardly moves this model.**"
+        text += " **This preset hardly changes this model.**"
     elif dialogues.count and not dialogues.certain:
-        text += " **Whether this preset moves this model cannot be told from so few dialogues.**"
+        text += " **There are too few dialogues to tell whether this preset changes this model.**"
     return text
 
 
@@ -182,8 +182,8 @@ def in_words(what: str, found: Change) -> str:
     direction = "fell" if found.mean < 0 else "rose"
     text = f"loss on {found.count} {what} {direction} by {abs(found.share):.1%}"
     if not found.certain:
-        return f"{text}, no more than chance explains"
-    return text + (" (not by chance, but hardly anything)" if found.hardly else "")
+        return f"{text}, which is not statistically significant"
+    return text + (" (significant, but negligible)" if found.hardly else "")
 
 
 def preference(result: dict) -> str:
@@ -193,8 +193,8 @@ def preference(result: dict) -> str:
     figures = result["receipt"]["benchmark"]["figures"]
     (margin,) = [found["candidate"] for found in figures if found["name"] == "preference_margin"]
     return (
-        f"it moved towards the accepted answer in {sum(accuracy) / len(accuracy):.0%} of the held-out corrections, from "
-        f"{len(accuracy)} conversations, by {margin:.2f} nats on average"
+        f"it moved towards the accepted answer in {sum(accuracy) / len(accuracy):.0%} of the held-out corrections (from "
+        f"{len(accuracy)} conversations), by {margin:.2f} nats on average"
     )
 
 
@@ -234,7 +234,7 @@ def time_table(runs: dict) -> list[str]:
         [name, *(f"{spent.get(part, 0):,.0f} s" for part in parts)]
         for name, spent in seconds.items()
     ]
-    return ["**Where a run's time went**", "", *page.table(["", *parts], rows), ""]
+    return ["**Time by stage**", "", *page.table(["", *parts], rows), ""]
 
 
 def answers(runs: dict) -> list[str]:
@@ -245,7 +245,7 @@ def answers(runs: dict) -> list[str]:
                 f"- {result['name']}: {quoted(example['prompt'])}",
                 f"  - before: {quoted(example['before'])}",
                 f"  - after: {quoted(example['after'])}",
-                f"  - wanted: {quoted(example['wanted'])}",
+                f"  - reference: {quoted(example['wanted'])}",
             ]
     return [*lines, ""]
 

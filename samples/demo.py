@@ -2,12 +2,12 @@
 # requires-python = ">=3.11,<3.15"
 # dependencies = []
 # ///
-"""The whole loop on a sample of Fae's directory: consent, export, train, evaluate, propose, deploy, and back.
+"""The whole loop on sample data: consent, export, train, evaluate, propose, deploy and roll back.
 
     uv run samples/demo.py
 
-Makes anew demo-home/fae, what Fae's app would have, and demo-home/state, the state directory. Every step is
-the real script, called as a person would call it; every number is measured while you watch.
+Recreates demo-home/fae, which stands in for the app's directory, and demo-home/state, the state directory. Every step
+is the real script, called as a person would call it; every number is measured while you watch.
 """
 
 import itertools
@@ -28,7 +28,7 @@ from make_database import make_database
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo-home"
 MODEL = ROOT / "samples" / "language-model"
-# What the sample model, which is a thousand times smaller than a real one, needs beyond the preset.
+# The sample model is a thousand times smaller than a real one and needs larger steps than the preset's.
 TRAINING = ("--preset", "light", "--steps", "100", "--learning-rate", "5e-4")
 ASKED, SHOWN = 12, 3
 UV = os.environ.get("UV", "uv")
@@ -44,34 +44,34 @@ def main() -> None:
     began = time.monotonic()
     for directory in ("fae", "state"):
         shutil.rmtree(DEMO / directory, ignore_errors=True)
-    heading("A sample of what Fae keeps: 80 days of one user, Sam")
+    heading("Sample data: 80 days of conversations with one user, Sam")
     sample = make_database(DEMO / "fae")
     size = sample.database.stat().st_size / 1e6
-    print(f"{sample.database.relative_to(ROOT)}: {size:.1f} MB, Fae's own schema, all made up.")
+    print(f"{sample.database.relative_to(ROOT)}: {size:.1f} MB in Fae's database schema, all of it generated.")
 
-    heading("Sam allows it")
+    heading("Consent: Sam allows Fae to learn from the conversations")
     script("setup.py", "--consent", "conversations")
     own_tasks(DEMO / "fae", DEMO / "state")
-    heading("Export: what may be learned, and what may not")
+    heading("Export: which turns are trained on, and which are left out")
     script("export_data.py")
     questions = unseen_questions(ASKED)
     before = ask(questions)
     heading("Train")
     script("train.py", "--model", MODEL.relative_to(ROOT), *TRAINING)
-    heading("Evaluate: candidate against what runs now, on conversations that training never saw")
+    heading("Evaluate: the candidate against the current model, on held-out conversations")
     script("evaluate.py")
-    heading("Propose: what Sam reads")
+    heading("Propose: the page that Sam reads")
     script("propose.py")
-    heading("Deploy, with the code that stands in the proposal")
+    heading("Deploy, with the approval code from the proposal")
     script("deploy.py", "--code", approval_code())
     after = ask(questions)
-    heading("Change of mind: one step back")
+    heading("Roll back: Sam goes one step back")
     script("rollback.py")
     again = ask(questions)
     same = sum(a == b for a, b in zip(before, again, strict=True))
-    print(f"Asked again: {same} of {ASKED} answers are those from before.")
+    print(f"Asked again, the model gives {same} of {ASKED} answers as it did before the training.")
 
-    heading(f"What the deployed adapter changed, in {ASKED} questions that training never saw")
+    heading(f"What the adapter changed: {ASKED} questions that are in no training row")
     for question, old, new in list(zip(questions, before, after, strict=True))[:SHOWN]:
         for label, text in (("", question), ("before  ", old), ("after   ", new)):
             print(indented(text, label))
@@ -81,12 +81,12 @@ def main() -> None:
         print(f"{label:8}{named} of {ASKED} answers call Sam by name; {words:.1f} words an answer")
     where = proposal().with_suffix(".html").relative_to(ROOT)
     print(
-        f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal, as a page: {where}"
+        f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal page: {where}"
     )
 
 
 def own_tasks(fae: Path, state: Path) -> None:
-    """What the sample model is judged by besides Sam's conversations, and what it rehearses while it trains."""
+    """Write the tasks that the sample model is judged by besides Sam's conversations, and the prompts that it rehearses."""
     system = (fae / "soul.md").read_text(encoding="utf-8").strip()
     items, prompts = world.benchmark_items(system), world.rehearsal_prompts(system)
     settings = {"schema": 1} | {kind: {"suite": "own"} for kind in ("sft", "dpo")}
@@ -101,7 +101,7 @@ def own_tasks(fae: Path, state: Path) -> None:
         (state / name).chmod(0o600)
     print(
         textwrap.fill(
-            f"The bundled tasks with tools are beyond this tiny model: it is judged by {len(items)} of its own world instead.",
+            f"This tiny model cannot solve the bundled tool tasks. {len(items)} tasks of its own small world take their place.",
             WIDTH,
         )
     )
@@ -115,22 +115,22 @@ def heading(text: str) -> None:
 
 
 def indented(text: str, label: str) -> str:
-    """`label` and `text`, wrapped, with the text's lines under each other."""
+    """`label` and `text`, wrapped and aligned."""
     first = f"  {label}" if label else ""
     return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first))
 
 
 def script(name: str, *arguments) -> None:
-    """Run one of the skill's scripts in front of the viewer; end the demo when it fails."""
+    """Run one of the skill's scripts and show its output; stop the demo if it fails."""
     words = [f"scripts/{name}", *map(str, arguments)]
     print(f"$ uv run {' '.join(words)}", flush=True)
     done = subprocess.run([UV, "run", "--quiet", *words], cwd=ROOT, env=ENVIRONMENT)
     if done.returncode:
-        sys.exit(f"\nThe demo ends here: {name} ended with status {done.returncode}.")
+        sys.exit(f"\nThe demo stops here: {name} exited with status {done.returncode}.")
 
 
 def ask(questions: list[str]) -> list[str]:
-    """The active model's answers, from a process of its own."""
+    """The active model's answers, computed in a separate process."""
     done = subprocess.run(
         [UV, "run", "--quiet", "samples/ask.py", "--json", *questions],
         cwd=ROOT,
@@ -142,7 +142,7 @@ def ask(questions: list[str]) -> list[str]:
 
 
 def unseen_questions(count: int) -> list[str]:
-    """Questions of the sample's world that stand in no training row."""
+    """Questions of the sample world that are in no training row."""
     trained = (DEMO / "state" / "data" / "sft" / "train.jsonl").read_text(encoding="utf-8")
     asked = [question for subject in world.subjects() for question in subject.questions]
     unseen = [q for q in asked if json.dumps(q, ensure_ascii=False) not in trained]
@@ -154,7 +154,7 @@ def proposal() -> Path:
 
 
 def approval_code() -> str:
-    """What the user reads at the end of the proposal."""
+    """The code at the end of the proposal."""
     (code,) = re.findall(
         r"\*\*([A-Z2-9]{3}-[A-Z2-9]{3})\*\*", proposal().read_text(encoding="utf-8")
     )

@@ -2,12 +2,12 @@
 # requires-python = ">=3.11,<3.15"
 # dependencies = []
 # ///
-"""Corrections in, the same questions answered before and after: from a sample database to a deployed adapter.
+"""Learning from corrections (DPO), from a sample database to a deployed adapter; the same questions before and after.
 
     uv run samples/demo_dpo.py
 
-Makes demo-home/fae and demo-home/state anew, as demo.py does. The user, Sam, has often said "too long" and "shorter please"; the questions
-asked at the end are from corrections that training never saw.
+Recreates demo-home/fae and demo-home/state, as demo.py does. The user, Sam, has often said "too long" and "shorter
+please"; the questions asked at the end are from held-out corrections.
 """
 
 import json
@@ -31,7 +31,7 @@ from demo import (
 )
 from make_database import make_database
 
-# As in demo.py: the sample model is so small that it needs larger steps than a real one.
+# As in demo.py, the small sample model needs a higher learning rate than a real one.
 LEARNING_RATE = "5e-4"
 SHOWN = 3
 
@@ -40,30 +40,30 @@ def main() -> None:
     began = time.monotonic()
     for directory in ("fae", "state"):
         shutil.rmtree(DEMO / directory, ignore_errors=True)
-    heading("A sample of what Fae keeps: 80 days of one user, Sam, who likes short answers")
+    heading("Sample data: 80 days of conversations with one user, Sam, who likes short answers")
     make_database(DEMO / "fae")
     script("setup.py", "--consent", "conversations", "corrections")
     own_tasks(DEMO / "fae", DEMO / "state")
-    heading("Conversations, of which some are held out: to see that nothing is forgotten")
+    heading("Export: conversations, some of them held out to check that nothing is forgotten")
     script("export_data.py")
-    heading("Corrections: which of two answers was better")
+    heading("Extract corrections: which of two answers was better")
     script("extract_corrections.py")
     questions = held_out_questions()
     before = ask(questions)
-    heading("Train on them")
+    heading("Train on the corrections")
     script("train_dpo.py", "--preset", "light", "--model", MODEL.relative_to(ROOT), "--learning-rate", LEARNING_RATE)  # fmt: skip
-    heading("Evaluate: preferences and conversations that training never saw")
+    heading("Evaluate: held-out corrections and conversations")
     if not recommended():
         print(
-            "\nNot recommended, so nothing is proposed and nothing changes. With so few corrections the larger steps that this "
-            "small model needs also cost it some of its conversations."
+            "\nThe result is not recommended, so nothing is proposed and nothing changes. There are few corrections, and at the "
+            "high learning rate that this small model needs its loss on conversations may rise too."
         )
         return
-    heading("Propose, and deploy with the code that stands in the proposal")
+    heading("Propose, and deploy with the approval code from the proposal")
     script("propose.py")
     script("deploy.py", "--code", approval_code())
     heading(
-        f"{len(questions)} questions from corrections that training never saw, before and after"
+        f"{len(questions)} questions from held-out corrections, before and after"
     )
     after = ask(questions)
     changed = [
@@ -76,11 +76,11 @@ def main() -> None:
     for label, answers in (("before", before), ("after", after)):
         words = sum(len(answer.split()) for answer in answers) / len(answers)
         print(f"{label:8}{words:.1f} words an answer")
-    print(f"\nIt took {time.monotonic() - began:.0f} s. Everything is in {DEMO.name}/.")
+    print(f"\nIt took {time.monotonic() - began:.0f} s. All files are in {DEMO.name}/.")
 
 
 def recommended() -> bool:
-    """Show what evaluate.py says; whether the run passed."""
+    """Run evaluate.py and show its output. Returns whether the run passed."""
     print("$ uv run scripts/evaluate.py", flush=True)
     command = [UV, "run", "--quiet", "scripts/evaluate.py"]
     done = subprocess.run(command, cwd=ROOT, env=ENVIRONMENT)
@@ -90,7 +90,7 @@ def recommended() -> bool:
 
 
 def held_out_questions() -> list[str]:
-    """What was asked in the held-out corrections, each question once."""
+    """The questions of the held-out corrections, each one once."""
     lines = (DEMO / "state" / "data" / "dpo" / "valid.jsonl").read_text(encoding="utf-8")
     prompts = [json.loads(line)["prompt"] for line in lines.splitlines()]
     return list(dict.fromkeys(prompt[-1]["content"] for prompt in prompts))

@@ -4,13 +4,13 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Names that the speech recogniser mishears, before and after it learned them.
+"""Names that the speech recogniser mishears, before and after it has learned them.
 
     uv run samples/demo_stt.py
 
-Makes demo-home/speech anew. The recogniser is samples/speech-model, small but of Qwen3-ASR's architecture; it has never
-heard the names of samples/speech_world.py that are held back. The corrections are text only, as Fae has them: espeak-ng
-speaks the names for the training. Sentences in voices that training did not use are heard before and after.
+Recreates demo-home/speech. The recogniser is samples/speech-model, a small model of Qwen3-ASR's architecture; it was not
+trained on the names that samples/speech_world.py holds back. The corrections are text only, as Fae stores them, so
+espeak-ng speaks the names for the training. The test sentences are in voices that were not used for training.
 """
 
 import json
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "demo-home" / "speech"
 MODEL = ROOT / "samples" / "speech-model"
 UV = os.environ.get("UV", "uv")
-# What the sample model needs, and a real one does not: a larger step, more of them, more clips of a name.
+# The small sample model needs a higher learning rate, more steps and more clips of a name than a real one.
 TRAINING = [
     "--preset",
     "standard",
@@ -53,14 +53,14 @@ def main() -> None:
 
 
 def show(benchmark: dict) -> None:
-    """Error rate on the names and on all else, and some sentences word by word."""
+    """Print error rates on the names and on other words, and some sentences before and after."""
     measures = {measure["name"]: measure for measure in benchmark["measures"]}
     recall, rest = measures["term_recall"], measures["rehearsal_word_error_rate"]
-    print(f"\nOn {benchmark['outputs']} sentences in voices that training did not use:")
+    print(f"\nOn {benchmark['outputs']} sentences in voices that were not used for training:")
     for what, name in (("before", "current"), ("after", "candidate")):
         print(
-            f"  {what:6}  names heard wrongly {1 - fmean(recall[name]):.0%}"
-            f"   words in all else heard wrongly {fmean(rest[name]):.1%}"
+            f"  {what:6}  names misheard: {1 - fmean(recall[name]):.0%}"
+            f"   word error rate of other sentences: {fmean(rest[name]):.1%}"
         )
     for example in benchmark["examples"]:
         print(
@@ -74,7 +74,7 @@ def newest_result() -> Path:
 
 
 def script(name: str, *arguments: str) -> None:
-    """Run one of the skill's scripts as a person would, and show what was typed."""
+    """Run one of the skill's scripts as a person would, and show the command."""
     print(f"\n$ uv run scripts/{name} {' '.join(arguments)}", flush=True)
     command = [UV, "run", "--quiet", "--script", str(ROOT / "scripts" / name), *arguments]
     done = subprocess.run(command, env=os.environ | {"FAE_TRAINING_HOME": str(HOME)})

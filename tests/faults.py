@@ -289,7 +289,7 @@ def main() -> int:
         if rounds:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(struck.items()))
             figures.append(
-                f"{len(rounds)} of {every} faults ({struck.total()} struck: {kinds}), {wrong} with something wrong"
+                f"{len(rounds)} of {every} faults ({struck.total()} took effect: {kinds}), {wrong} broke a promise"
             )
         by_size, wrong = Counter(), 0
         for number in range(given.together):
@@ -301,14 +301,14 @@ def main() -> int:
         failures += wrong
         if given.together:
             figures.append(
-                f"{by_size[2]} rounds of two and {by_size[3]} of three scripts at once, {wrong} with something wrong"
+                f"{by_size[2]} rounds of two and {by_size[3]} of three scripts at once, {wrong} broke a promise"
             )
         if given.workers:
             found = fault_workers.trainings(Path(work), given.workers, chooser)
             failures += len(found.wrong)
             print(*found.wrong, sep="\n", end="")
             figures.append(
-                f"{found.count} trainings killed ({found.kinds}) and resumed, {len(found.wrong)} with something wrong"
+                f"{found.count} trainings killed ({found.kinds}) and resumed, {len(found.wrong)} broke a promise"
             )
     took = (time.monotonic() - began) / 60
     used = sum(os.times()[:4]) / 60
