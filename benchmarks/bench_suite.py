@@ -126,9 +126,7 @@ def report(given: suite.Suite, items: list[Item], models: list[Answered]) -> str
         rows.append([category, *(score([v[n] for n in chosen]) for v in verdicts)])
     marked = [n for n, item in enumerate(items) if item.is_quick]
     if 0 < len(marked) < len(items):
-        rows.append(
-            ["quick suite", *(score([v[n] for n in marked]) for v in verdicts)]
-        )
+        rows.append(["quick suite", *(score([v[n] for n in marked]) for v in verdicts)])
     rows.append(["all", *(score(v) for v in verdicts)])
     rows.append(["seconds", *(f"{model.wall_s:,.0f}" for model in models)])
     rows.append(["CPU seconds", *(f"{model.cpu_s:,.0f}" for model in models)])

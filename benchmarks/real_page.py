@@ -157,7 +157,9 @@ def judgement(results: dict, key: str) -> str:
     said.append(in_words("outside requests", requests))
     text = "; ".join(said) + "."
     if "--steps" in result["command"]:
-        text += " With `--steps`, warm-up and cosine schedule are those of a run of that many steps."
+        text += (
+            " With `--steps`, warm-up and cosine schedule are those of a run of that many steps."
+        )
     changes = {"the dialogues": dialogues, "outside requests": requests}
     harmed = [what for what, found in changes.items() if found.harm]
     if harmed:

@@ -47,7 +47,9 @@ def main() -> None:
     heading("Sample data: 80 days of conversations with one user, Sam")
     sample = make_database(DEMO / "fae")
     size = sample.database.stat().st_size / 1e6
-    print(f"{sample.database.relative_to(ROOT)}: {size:.1f} MB in Fae's database schema, all of it generated.")
+    print(
+        f"{sample.database.relative_to(ROOT)}: {size:.1f} MB in Fae's database schema, all of it generated."
+    )
 
     heading("Consent: Sam allows Fae to learn from the conversations")
     script("setup.py", "--consent", "conversations")
@@ -80,9 +82,7 @@ def main() -> None:
         words = sum(len(answer.split()) for answer in answers) / ASKED
         print(f"{label:8}{named} of {ASKED} answers call Sam by name; {words:.1f} words an answer")
     where = proposal().with_suffix(".html").relative_to(ROOT)
-    print(
-        f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal page: {where}"
-    )
+    print(f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal page: {where}")
 
 
 def own_tasks(fae: Path, state: Path) -> None:

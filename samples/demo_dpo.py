@@ -62,9 +62,7 @@ def main() -> None:
     heading("Propose, and deploy with the approval code from the proposal")
     script("propose.py")
     script("deploy.py", "--code", approval_code())
-    heading(
-        f"{len(questions)} questions from held-out corrections, before and after"
-    )
+    heading(f"{len(questions)} questions from held-out corrections, before and after")
     after = ask(questions)
     changed = [
         asked for asked in zip(questions, before, after, strict=True) if asked[1] != asked[2]

@@ -87,7 +87,12 @@ NOT_HARMED, HARMED = [2.0, 2.1, 2.201], [2.4, 2.5, 2.62]
         (BETTER, NOT_HARMED, "loss on 3 held-out dialogues fell by 10.0%;", ""),
         (SAME, NOT_HARMED, "not statistically significant", "hardly changes this model"),
         (A_LITTLE, NOT_HARMED, "(significant, but negligible)", "hardly changes this model"),
-        (UNSURE, NOT_HARMED, "fell by 11.1%, which is not statistically", "too few dialogues to tell"),
+        (
+            UNSURE,
+            NOT_HARMED,
+            "fell by 11.1%, which is not statistically",
+            "too few dialogues to tell",
+        ),
         (
             BETTER,
             HARMED,
