@@ -90,7 +90,6 @@ def answer(kind: str, added: dict, problems: list[str], planned: bool) -> Result
     if problems:
         lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
     following = CLASSIFIERS[kind].script + " --preset light"
-    lines.append(f"Next: uv run scripts/{following}")
     data = {"status": "planned" if planned else "added", "kind": kind, "added": added}
     data |= {"left_out": len(problems), "problems": problems[:PROBLEMS_SHOWN], "next": following}
     return Result(data, "\n".join(lines))

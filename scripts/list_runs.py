@@ -23,6 +23,7 @@ from pathlib import Path
 
 from fae_training import benchmark, calling, evaluation, history, runs, standing
 from fae_training.calling import Call, Result
+from fae_training.counting import counted
 from fae_training.errors import BadRequest
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
@@ -44,8 +45,8 @@ def main(call: Call) -> Result:
         return as_page(call, found)
     if not found:
         return Result(
-            {"status": "no_run", "runs": []},
-            "Nothing was trained yet.\nNext: uv run scripts/train.py --preset light",
+            {"status": "no_run", "runs": [], "next": "train.py --preset light"},
+            "Nothing was trained yet.",
         )
     header = ("run", "status", "preset", "steps", "best held-out", "verdict", "", "from")
     rows = [
@@ -125,7 +126,7 @@ def as_page(call: Call, found: list[Entry]) -> Result:
     cache = call.home.directory("cache", "matplotlib")
     write_text(page, as_html(found, history.now_in_use(call.home), cache))
     data = {"status": "written", "count": len(found), "page": str(page)}
-    return Result(data, f"The history of {len(found)} runs: {page}")
+    return Result(data, f"The history of {counted(len(found), 'run')}: {page}")
 
 
 def page_of(call: Call, default: str) -> Path:

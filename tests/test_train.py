@@ -577,7 +577,7 @@ def test_one_row_and_nothing_held_out_train_and_cannot_be_judged(home):
     """Fewer rows than a batch: the batch shrinks, and it is said so."""
     small_runs.fill(home, train=1, choose=0, judge=0)
     got = train(home, "--steps", "2", "--batch-size", "4").json
-    assert "there are 1 rows for batches of 4: the batch is 1 instead" in got["notes"]
+    assert "1 row is too few for batches of 4: the batch is 1 instead" in got["notes"]
     assert any("nothing is held out" in note for note in got["notes"])
     result = state.read_json(small_runs.finish(home, got["run"]) / "train_metrics.json")
     assert (result["applied"]["batch_size"], result["best_step"]) == (1, 2)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fae_training import records
 from fae_training.benchmark import Benchmark
+from fae_training.counting import counted
 from fae_training.gate import BETTER, KEPT, WORSE
 from fae_training.runs import Run
 
@@ -63,7 +64,7 @@ class Alternative:
     def figures(self) -> str:
         """The numbers behind the sentence."""
         said = (
-            f"nats a token on {self.count} conversations: original {self.base:.3f}, with the line {self.with_line:.3f}, "
+            f"nats a token on {counted(self.count, 'conversation')}: original {self.base:.3f}, with the line {self.with_line:.3f}, "
             f"trained {self.trained:.3f}"
         )
         for one in self.traits:

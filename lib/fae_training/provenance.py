@@ -9,6 +9,7 @@ from typing import Literal, overload
 
 from fae_training import learned, training_rows
 from fae_training.capabilities import suite
+from fae_training.counting import counted
 from fae_training.errors import Missing, Refused
 from fae_training.preflight import Data
 from fae_training.row_forms import PreferencePair
@@ -151,7 +152,7 @@ def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRe
     whole = exported and not train.left_out and not train.weightless
     return Data(
         mark,
-        (whole and meta.get("summary")) or f"{train.usable} rows",
+        (whole and meta.get("summary")) or counted(train.usable, "row"),
         {"train": train.usable, "valid": valid.usable},
         tuple(notes),
     )
@@ -239,5 +240,5 @@ def batch_note(rows: int, settings) -> list[str]:
     if rows >= settings["batch_size"]:
         return []
     return [
-        f"there are {rows} rows for batches of {settings['batch_size']}: the batch is {rows} instead"
+        f"{counted(rows, 'row is', 'rows are')} too few for batches of {settings['batch_size']}: the batch is {rows} instead"
     ]

@@ -291,7 +291,9 @@ def _sentences(text: str) -> list[str]:
     plain = " ".join(text.replace("’", "'").lstrip("¿¡ ").split())
     parts = re.split(r"(?<=[.!?;])\s+[¿¡]?", plain)
     # "The interview: please forget that", "my payslip - delete that" are said with a comma as well.
-    parts = [re.sub(r" ?[:–—] | - ", ", ", part) for part in parts if len(part) <= _LONGEST_SENTENCE]
+    parts = [
+        re.sub(r" ?[:–—] | - ", ", ", part) for part in parts if len(part) <= _LONGEST_SENTENCE
+    ]
     return [part.strip(" .!?;:,") for part in parts]
 
 

@@ -189,7 +189,10 @@ class Conversations:
             for trait in traits.most_telling(self.traits, found.base.answers)
         ]
         speeds = {who: round(getattr(found, who).tokens_per_s, 1) for who in models}
-        return (*figures, Figure("writing_speed", "Writing answers", "tokens a second", **speeds))
+        return (
+            *figures,
+            Figure("writing_speed", "Writing answers", "tokens a second", **speeds, is_cost=True),
+        )
 
 
 def looks_of(run: Run) -> validation_set.Looks | None:
