@@ -59,7 +59,7 @@ def test_without_data_the_export_is_named(small_home):
     [
         (["--preset", "huge"], 2, "bad_flags", "'smoke', 'light', 'standard', 'deep'"),
         (["--model", "huge"], 2, "unknown_model", "expected auto, tiny, small, medium, large"),
-        (["--model", "/no/such/model"], 4, "no_model", "/no/such/model (as asked) is not on this machine"),
+        (["--model", "/no/such/model"], 4, "no_model", "/no/such/model is not on this machine: there is no such directory"),
         (["--model", "nobody/nothing"], 4, "no_model", "train.py --model nobody/nothing --fetch"),
         (["--steps", "0"], 2, "bad_flags", "0 is not a whole number from 1 to 1,000,000"),
         (["--batch-size", "-1"], 2, "bad_flags", "-1 is not a whole number from 1 to 4,096"),
