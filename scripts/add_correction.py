@@ -99,7 +99,7 @@ def add_file(call: Call, path: Path) -> Result:
     if rows and not kept:
         raise BadRequest(
             "nothing_kept",
-            f"none of the {len(rows)} lines of {path} could be kept; the first: {problems[0]['message']}",
+            f"none of {counted(len(rows), 'line')} of {path} could be kept; the first: {problems[0]['message']}",
             f"correct {path}",
         )
     entries = [] if call.arguments.dry_run else vocabulary.keep(call.home, kept)

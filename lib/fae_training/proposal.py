@@ -161,7 +161,7 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
         outputs=measured.outputs,
         outputs_changed=measured.outputs_changed,
         examples=tuple(differing[:SHOWN]),
-        cost=_cost(run, judged.costs),
+        cost=_cost(run, measured),
         notes=tuple(dict.fromkeys((*measured.notes, *run.record.get("notes", [])))),
         fingerprint=judged.fingerprint,
         rejected_before=rejection.last_of(run) or _earlier_no(run, active),
@@ -275,7 +275,10 @@ def _bar(measure: Measure, values: tuple[float, ...]) -> Bar:
     return Bar(measure.score([mean]), *scores)
 
 
-def _cost(run: Run, figures: tuple[str, ...]) -> Cost:
+def _cost(run: Run, measured: Benchmark) -> Cost:
+    # The size is told of the files themselves.
+    told = [one for one in measured.figures if one.is_cost and one.name != "adapter_mb"]
+    figures = tuple(map(plain_words.of_figure, told))
     result = run.result() or {}
     files = run.file("adapters").iterdir() if run.file("adapters").is_dir() else ()
     size = sum(path.stat().st_size for path in files if path.is_file())

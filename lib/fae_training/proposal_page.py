@@ -151,7 +151,7 @@ def _costs(proposal: Proposal) -> list[tuple[str, str]]:
     cost = proposal.cost
     found = [("on disk", f"{_bytes(cost.adapter_bytes)}, beside the model that you have already")]
     if cost.seconds is not None:
-        found.append(("training", f"{duration(cost.seconds)}, done already"))
+        found.append(("time", f"{duration(cost.seconds)} with all checks, done already"))
     if cost.peak_memory_gb is not None:
         found.append(("memory", f"at most {_bytes(cost.peak_memory_gb * 1e9)} while it trained"))
     for figure in cost.figures:
@@ -170,7 +170,7 @@ def _bytes(count: float) -> str:
 def _notes(proposal: Proposal) -> list[str]:
     notes = list(proposal.notes)
     if (other := proposal.alternative) and not other.as_good:
-        notes.insert(0, f"{other.sentence} ({other.figures})")
+        notes.insert(0, f"{other.sentence} ({other.loss_figures})")
     if earlier := proposal.rejected_before:
         notes.insert(
             0,
