@@ -2,7 +2,11 @@
 
 import ast
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -180,3 +184,32 @@ def test_a_loss_that_never_jumped_is_said_in_a_sentence(place):
     prepared.finished(place, 1)
     said = calls.script("check_status", "--spikes", home=place.path).out
     assert "the loss did not jump at any step" in said
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_ended_ends_the_training_that_it_began(tmp_path, how):
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n')
+    uv.chmod(0o700)
+    state.write_text(tmp_path / "state" / "lock", "sft-1")
+    program = (
+        "import pathlib, sys, time, demo\n"
+        f"demo.DEMO, demo.UV = pathlib.Path({str(tmp_path)!r}), {str(uv)!r}\n"
+        "def loop():\n    print('going on', flush=True)\n    time.sleep(60)\n"
+        "demo.watched(loop)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(calls.ROOT / "samples")}
+    demo = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell in the background would have it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert demo.stdout is not None and demo.stdout.readline() == b"going on\n"
+    demo.send_signal(how)
+    demo.communicate(timeout=60)
+    assert demo.returncode
+    called = (tmp_path / "called").read_text().split()
+    assert called == ["run", "--quiet", "scripts/cancel.py", "--home", str(tmp_path / "state")]

@@ -189,7 +189,7 @@ def _choices(proposal: Proposal) -> list[tuple[str, str]]:
         ),
         (
             "No",
-            "Everything stays as it is. Say why, if you like: the reason is kept with the update, and it can be proposed again later.",
+            "Everything stays as it is. Say why, if you like: the reason is kept with the update, and it is proposed again only when you ask for it.",
         ),
         (
             "Undo",
