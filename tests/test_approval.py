@@ -1,11 +1,7 @@
 """The person's yes: a code that serves once, for one adapter as it was judged, and five tries to get it right."""
 
 import json
-import os
-import pty
 import runpy
-import select
-import subprocess
 import sys
 
 import pytest
@@ -175,27 +171,7 @@ def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypat
 
 
 def at_a_terminal(home, scripts, answer: str, *arguments: str) -> tuple[int, str]:
-    """Exit status and what a person saw, who typed `answer`."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, str(scripts / "deploy.py"), *arguments]
-    environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
-    person = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    os.write(ours, answer.encode())
-    seen = b""
-    while True:
-        if not select.select([ours], [], [], 60)[0]:
-            person.kill()
-            raise AssertionError(f"it waits for more than it was told; seen: {seen.decode()}")
-        try:
-            read = os.read(ours, 4096)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not read:
-            break
-        seen += read
-    os.close(ours)
-    return person.wait(), seen.decode()
+    return calls.at_a_terminal(scripts / "deploy.py", *arguments, home=home, typed=answer)
 
 
 def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_path):
