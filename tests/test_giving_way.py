@@ -157,6 +157,10 @@ def test_a_machine_that_says_nothing_is_free(tmp_path, monkeypatch):
     )
 
 
+def test_the_room_is_that_of_the_disk_on_which_a_directory_will_lie(tmp_path):
+    assert Probes().free_gb(tmp_path / "not" / "made" / "yet") > 0
+
+
 def test_fae_needs_the_machine_while_somebody_talks_with_it(home, tmp_path, monkeypatch):
     monkeypatch.setenv("FAE_APP_DIR", str(tmp_path))
     place = state.Home(home)
