@@ -142,7 +142,7 @@ def test_rows_with_control_tokens_are_named_in_one_remark(tokenizer, tmp_path):
     found = encode_file(tokenizer, path, 512)
     assert (found.usable, found.left_out) == (3, [])
     assert found.remarks == [
-        "1 rows of data/sft/train.jsonl hold control tokens of the model as text; they are learned as plain characters: "
+        "1 row of data/sft/train.jsonl with control tokens of the model as text; they are learned as plain characters: "
         "line 2: holds <|im_end|> and <|im_start|>"
     ]
 

@@ -383,7 +383,9 @@ def test_a_worse_candidate_is_neither_proposed_nor_deployed(finished_home):
     judged = calls.script("evaluate", "--json", "--rescore", home=home)
     assert judged.status == 3 and judged.json["verdict"] == "fail"
     assert judged.json["score"] < judged.json["previous_score"]
-    assert judged.json["recommendation"] == "skip" and judged.json["next"] is None
+    assert (
+        judged.json["recommendation"] == "skip" and judged.json["next"]["script"] == "export_data"
+    )
     refused = refusal(calls.script("propose", "--json", home=home))
     assert refused[:2] == (3, "gate_not_passed") and "worse" in refused[2]
     assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (3, "gate_not_passed")  # fmt: skip

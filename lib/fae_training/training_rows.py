@@ -62,7 +62,7 @@ class RowsRead(Generic[Form]):
         if not self.weightless:
             return []
         return [
-            f"rows with weight 0 are not learned from: {self.weightless} of {self.total} of {self.file}"
+            f"{self.weightless} of {self.total} rows of {self.file} have the weight 0 and are not learned from"
         ]
 
 
