@@ -9,7 +9,7 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Keep what Fae misheard and what was meant, with a recording where there is one.
+"""Record what Fae misheard and what was meant, with a sound clip if there is one.
 
     uv run scripts/add_correction.py --heard Marian --meant Marion
     uv run scripts/add_correction.py --heard "Call Marian." --meant "Call Marion." --clip call.wav
@@ -19,7 +19,7 @@ With a clip, --meant is all that is said in it. A clip whose --heard equals --me
 kept to check that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
 A clip may be of any length from 0.3 to 30 s and any format that soundfile reads (WAV, FLAC, OGG, MP3, AIFF); it is
 kept as 16 kHz mono. Writes stt/corrections.jsonl, stt/clips/ and stt/vocabulary.json.
-Exit status: 2 a correction without words or a clip that cannot be used, 3 no consent (corrections; audio for clips), 4 no such file.
+Exit status: 2 a correction without words, or an unusable clip, 3 no consent (corrections; audio for clips), 4 no such file.
 """
 
 import json

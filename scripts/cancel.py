@@ -4,12 +4,12 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Stop the run that is going on. Its best checkpoint is kept and it can be resumed.
+"""Stop the training in progress. Its best checkpoint is kept, and it can be resumed.
 
     uv run scripts/cancel.py
-    uv run scripts/cancel.py --force     end it at once, when it does not answer
+    uv run scripts/cancel.py --force     kill it when it does not respond
 
-Asks the worker to stop after its step and waits up to ten seconds for it. Exit status: 0 also when
+Asks the worker to stop after the current step and waits up to ten seconds. Exit status: 0 also when
 nothing was running.
 """
 

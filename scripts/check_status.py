@@ -4,30 +4,26 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Say whether training is in progress, how far it is, and how the last run ended.
+"""Report whether training is in progress, how far it is, and how the last run ended.
 
     uv run scripts/check_status.py               the newest run
-    uv run scripts/check_status.py --follow      stay until it ends
+    uv run scripts/check_status.py --follow      wait until it ends
     uv run scripts/check_status.py --spikes      the rows at which the loss jumped, by id
 
 Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
 from fae_training import (
-    app_results,
+    app_use,
     calling,
-    evaluation,
     learned,
     rejection,
     runs,
-    spikes,
     standing,
-    step_profile,
 )
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
 from fae_training.deployment import deployments
-from fae_training.gate import PASS
 from fae_training.installation import failures, installation_status, step
 from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.progress import (
@@ -87,6 +83,8 @@ def main(call: Call) -> Result:
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
     if profile := (run.result() or {}).get("profile"):
+        from fae_training import step_profile
+
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_command(run, status)
     if no := rejection.standing(run):
@@ -94,7 +92,7 @@ def main(call: Call) -> Result:
     if why := learned.why_not(run):
         data["forgotten"] = f"{why}; it is not used any more"
     data |= deployed(call)
-    if warnings := app_results.in_use(call.home):
+    if warnings := app_use.in_use(call.home):
         data["warnings"] = list(warnings.values())
     return Result(data, with_remarks(in_words(data, run, status), data))
 
@@ -122,14 +120,25 @@ def next_command(run: runs.Run, status: str) -> str:
         return "list_runs.py"
     if rejection.standing(run):
         return KINDS[run.kind].material
-    if status == "completed" and (judged := evaluation.read(run)):
-        if judged.verdict == PASS:
-            return f"propose.py --run {run.id}"
-        if judged.fingerprint:
+    if status == "completed" and passed(run):
+        return f"propose.py --run {run.id}"
+    if status == "completed" and run.file("evaluation.json").exists():
+        # Here: what judges takes long to load.
+        from fae_training import evaluation
+
+        if (judged := evaluation.read(run)) and judged.fingerprint:
             return evaluation.what_helps(run, judged.decision)
     if status == "completed":
         return f"evaluate.py --run {run.id}"
     return f"{KINDS[run.kind].script} --resume {run.id}"
+
+
+def passed(run: runs.Run) -> bool:
+    from fae_training import evaluation
+    from fae_training.gate import PASS
+
+    judged = evaluation.read(run)
+    return judged is not None and judged.verdict == PASS
 
 
 def deployed(call: Call) -> dict:
@@ -174,6 +183,8 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
 
 def jumps(run: runs.Run) -> Result:
     """The steps at which the loss jumped, and the rows that were learned from there."""
+    from fae_training import spikes
+
     found = spikes.find(run)
     jumped = f"jumped at {counted(len(found), 'step')}" if found else "did not jump at any step"
     lines = [f"{run.id}: the loss {jumped}"]

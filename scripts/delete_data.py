@@ -4,16 +4,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Delete what this skill keeps: runs, data, or everything. It says what would go, and asks.
+"""Delete what this skill keeps: runs, data, or everything. It lists what would be deleted, and asks.
 
     uv run scripts/delete_data.py --runs sft-20261122-0914-k3     one or several runs; "all" for every one
     uv run scripts/delete_data.py --data                          training rows, misheard words, recordings, caches
     uv run scripts/delete_data.py --everything                    all of it, with consents, exclusions and settings
 
-At a terminal it asks before it deletes; a program first gets what would go, and repeats the call with --yes. Only files
-of the state directory are deleted, never Fae's own database. --everything first goes back to the base models. To take out
+At a terminal it asks first; a program receives the list and repeats the call with --yes to delete. Only files
+of the state directory are deleted, never Fae's own database. --everything first goes back to the base models. To remove
 one subject: uv run scripts/export_data.py --forget "the interview".
-Exit status: 0 done or planned, 3 the answer was no or a run is still in use, 5 a run is going on.
+Exit status: 0 done or planned, 3 the answer was no, or a run is still in use, 5 a run is going on.
 """
 
 import shutil

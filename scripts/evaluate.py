@@ -4,14 +4,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Judge a trained run: is it at least as good as what runs now, on what it never saw?
+"""Judge a trained run: is it at least as good as the current model, on data that it has not seen?
 
     uv run scripts/evaluate.py                   the newest run
-    uv run scripts/evaluate.py --rescore         measure again, against what is deployed now
+    uv run scripts/evaluate.py --rescore         measure again, against the model that is deployed now
 
 Reads runs/<run>/train_metrics.json, where the run's own scoring measured candidate, current and base on the same
-held-out data, and writes evaluation.json. A run without it is judged by metrics.jsonl, else by its log, which can show
-progress but not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
+held-out data, and writes evaluation.json. A run without that file is read from metrics.jsonl, or else from
+its log; these show progress but no comparison, so such a run never passes. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
 """
 
 from typing import Any

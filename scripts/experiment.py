@@ -4,16 +4,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Try a grid of settings, one run after the other, and say which is best and what that proves.
+"""Train with each combination of a grid of settings, one run after the other, and report the best.
 
     uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5,1e-4 --grid rank=8,32 --preset light
     uv run scripts/experiment.py sweep --resume latest      go on with one that was stopped or killed
     uv run scripts/experiment.py show                       how far the newest is
 
-The best is the run with the lowest value on the rows that choose. Every run counts as a look at the rows that judge, so
-the more is tried, the stronger the proof has to be. Writes experiments/<id>.json; each run is an ordinary one of the
-kind's script, with a note of its place in the grid. Ctrl-C stops the run and the sweep. Called by Fae, or with --detach,
-it answers at once. Exit status: 2 a setting or value that there is not, 5 another sweep; else as the kind's script.
+The best run has the lowest loss on the validation rows. Each run counts as one look at the test rows, so the more
+combinations are tried, the stronger the evidence has to be. Writes experiments/<id>.json; each run is an ordinary one of the
+kind's script, with its place in the grid as a note. Ctrl-C stops the run and the sweep. Called by Fae, or with --detach,
+it answers at once. Exit status: 2 an unknown setting or value, 5 another sweep; else as the kind's script.
 """
 
 import argparse

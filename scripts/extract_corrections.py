@@ -9,10 +9,10 @@
     uv run scripts/extract_corrections.py --dry-run
     uv run scripts/extract_corrections.py
 
-A pair is an answer that you did not accept and the one that you did, to the same request: after "too long" or "simpler,
+A pair is a rejected and an accepted answer to the same request: after "too long" or "simpler,
 please", "no, I meant ...", "that's wrong", or when you asked again in other words. Praise makes no pair but raises the
-weight of one. Where you changed what you asked for there is no pair. What may be learned from is decided as in export_data.py.
-The pairs are checked: near-duplicates and contradictions go, and a bias to short answers is weighted down.
+weight of one. A changed request makes no pair. What may be learned from is decided as in export_data.py.
+The pairs are checked: near-duplicates and contradictions are removed, and a bias towards short answers is weighted down.
 Reads Fae's fae.db without changing it. Writes data/dpo/ and, for misheard words, stt/corrections.jsonl and
 stt/vocabulary.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database locked, 6 it failed.

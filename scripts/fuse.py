@@ -10,18 +10,18 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Make a model of its own of a base model and an adapter, or give the adapter the form of another library.
+"""Merge an adapter into its base model, or convert the adapter to the format of another library.
 
     uv run scripts/fuse.py                       runs/<run>/fused/, the base's weights with the adapter added
     uv run scripts/fuse.py --keep-bits           a 4-bit base gives a 4-bit model again, which rounds the adapter
-    uv run scripts/fuse.py --gguf                as GGUF too, where mlx-lm can write it
-    uv run scripts/fuse.py --peft                runs/<run>/peft/, the adapter as PEFT keeps it, and nothing else
+    uv run scripts/fuse.py --gguf                also as GGUF, where mlx-lm can write it
+    uv run scripts/fuse.py --peft                runs/<run>/peft/, the adapter alone in PEFT format
 
-A quantised base is dequantised first, so nothing that was learned is lost; the result is larger. Afterwards base and
-adapter apart, the two fused, and the fused model read from disk again are compared on held-out answers, and the three
-losses are told; where rounding does not explain a difference nothing is kept. Fae uses adapters; what is made here is for
-other programs. Writes fused.json and those folders in the run's directory, whole or not at all. For Fae and programs it
-goes on in the background: the same call again says how far it is and what came out.
+A quantised base is dequantised first, so nothing that was learned is lost; the result is larger. Then three models are
+compared on held-out answers: the base with the adapter, the fused model, and the fused model read back from disk. Their
+losses are reported, and the result is discarded if they differ by more than rounding explains. Fae itself uses adapters;
+the fused model is for other programs. Writes fused.json and those folders in the run's directory, completely or not at
+all. Called by Fae or a program it continues in the background; repeat the call to see the progress and the result.
 Exit status: 3 refused (no consent, no such form), 4 no run, memory or disk too small, 5 another run, 6 not the same.
 """
 

@@ -4,15 +4,15 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Prepare everything beforehand, and say what Fae may learn from.
+"""Prepare the environments and models, and record what Fae may learn from.
 
     uv run scripts/setup.py --consent conversations      allow it (sources: conversations, corrections, audio)
     uv run scripts/setup.py --revoke conversations       take it back
     uv run scripts/setup.py                              make the environments and fetch the models, in the background
 
-Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; after it is taken back
-every script that reads or trains refuses, and a run that is learning from it stops. Taking back deletes nothing that
-was learned: rollback.py undoes that.
+Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; once it is revoked,
+every script that reads or trains refuses, and a run that is using the data stops. Revoking does not delete what was
+learned: rollback.py undoes that.
 """
 
 from typing import Any

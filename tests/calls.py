@@ -10,8 +10,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from fae_training import runs
+from fae_training.state import Home
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
@@ -113,10 +117,17 @@ def at_a_terminal(script: Path, *arguments: str, home: Path, typed: str) -> tupl
 
 def wait_until_ended(run: str, home: Path, patience_s: float = 300) -> dict:
     """The last answer of check_status for a run in the background."""
+    wait_until(lambda: has_ended(run, home), patience_s)
+    return answer("check_status", "--run", run, home=home)
+
+
+def has_ended(run: str, home: Path) -> bool:
+    """Read in this process: a script that is started again and again takes a core from the worker."""
+    return runs.Run(Home(home), run).status() in ("completed", "failed", "cancelled", "interrupted")
+
+
+def wait_until(holds: Callable[[], bool], patience_s: float = 300) -> None:
     end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        state = answer("check_status", "--run", run, home=home)
-        if state["status"] in ("completed", "failed", "cancelled", "interrupted"):
-            return state
-        time.sleep(0.2)
-    raise AssertionError(f"{run} is still {state['status']} after {patience_s} s")
+    while not holds():
+        assert time.monotonic() < end, f"waited for {patience_s} s"
+        time.sleep(0.05)

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import mlx.core as mx
@@ -41,10 +40,9 @@ def told(run: runs.Run, *given) -> dict:
 
 
 def looked_at(run: runs.Run, *given, **called) -> calls.Answer:
-    """The same call again, until it is over."""
-    while (got := calls.script("fuse", "--run", run.id, *given, "--json", home=run.home.path, **called)).json["status"] == "fusing":  # fmt: skip
-        time.sleep(0.3)
-    return got
+    """The same call again, once it is over."""
+    calls.wait_until(lambda: not run.is_alive())
+    return calls.script("fuse", "--run", run.id, *given, "--json", home=run.home.path, **called)
 
 
 def logits(directory: Path, adapter: Path | None = None) -> np.ndarray:

@@ -168,6 +168,8 @@ def test_fae_needs_the_machine_while_somebody_talks_with_it(home, tmp_path, monk
     assert fae_needs_it(place) is None
     log = tmp_path / "fae.db-wal"
     log.touch()
+    assert fae_needs_it(place) is None, "reading a closed database leaves an empty log"
+    log.write_text("what was said")
     assert fae_needs_it(place) == "in use by Fae"
     for moment in (-120, 3600):  # a clock that was set back makes nobody talk for an hour
         os.utime(log, (time.time() + moment,) * 2)

@@ -167,6 +167,14 @@ def test_a_download_is_planned_and_not_done_by_a_dry_run(home):
     assert (got.status, got.err) == (0, "") and got.out.startswith("Would download nobody/nothing")
 
 
+def test_the_model_of_config_json_is_what_is_downloaded(home):
+    home.mkdir(exist_ok=True)
+    wanted = {"sft": {"model": "nobody/language"}, "stt": {"model": "nobody/speech"}}
+    (home / "config.json").write_text(json.dumps(wanted))
+    for script, model in (("train", "nobody/language"), ("train_stt", "nobody/speech")):
+        assert calls.answer(script, "--fetch", "--dry-run", home=home)["model"] == model
+
+
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
 def test_a_stream_that_the_caller_closed_is_no_failure_and_nothing_is_written_into_its_number(
     closed, home

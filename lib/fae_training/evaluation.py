@@ -2,23 +2,22 @@
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass
 
 from fae_training import benchmark, gate, learned, looks, plain_words, records
 from fae_training.benchmark import GOAL, Benchmark
-from fae_training.capabilities import suite
 from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused
 from fae_training.gate import FAIL, NOT_ENOUGH, PASS, WORSE, Decision
 from fae_training.kinds import KINDS
+from fae_training.patterns import lazy_pattern
 from fae_training.runs import Run
 from fae_training.state import now, read_json, read_jsonl
 from fae_training.transactions import Change, changing
 
 FILE = "evaluation.json"
 # "Iter 20: Val loss 2.1", as mlx-lm prints it, and "step=20 ... val_loss=2.1", as our worker does.
-_LOG_LINE = re.compile(r"(?:Iter (\d+): Val loss|step=(\d+).{0,2000}?\bval_loss=)\s*([0-9.]+)")
+_LOG_LINE = lazy_pattern(r"(?:Iter (\d+): Val loss|step=(\d+).{0,2000}?\bval_loss=)\s*([0-9.]+)")
 
 
 @dataclass(frozen=True)
@@ -173,8 +172,11 @@ def _judged_items(measured: Benchmark) -> list[str]:
 def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
     decision = gate.decide(measured, look)
     stale = _compared_with_another(run, measured)
-    if measured.suite and measured.suite != suite.chosen(run.home, run.settings["suite"]).version:
-        stale = stale or "the tasks that it was measured on have changed"
+    if measured.suite:
+        from fae_training.capabilities import suite
+
+        if measured.suite != suite.chosen(run.home, run.settings["suite"]).version:
+            stale = stale or "the tasks that it was measured on have changed"
     if stale:
         reasons = (*decision.reasons, f"{stale}: use --rescore.")
         decision = gate.Decision(

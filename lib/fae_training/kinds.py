@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fae_training.classifiers.classes import INTERRUPT_PHRASES, WAKE_PHRASES
-from fae_training.fit_settings import SCHEDULES
 from fae_training.language.objective import GUARDS, LOSSES
 from fae_training.values import Choice, Range, Text, Value, YesNo, count
 
 # What a run uses when nothing is said.
 DEFAULT_PRESET = "light"
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pathlib import Path
 from fae_training import fae_app, fae_versions, installation
 from fae_training.calling import Call
 from fae_training.errors import BadRequest, Failed, Missing, command_line
+from fae_training.patterns import lazy_pattern
 from fae_training.preflight import Model
 
 # The model map: name, model, and the memory from which it is chosen (GiB).
@@ -66,7 +67,7 @@ def choose(name: str) -> tuple[str, str]:
 
 
 # The page of a model, as a browser shows it; what comes after the id (tree/main, ?library=mlx) is of no matter.
-_PAGE = re.compile(
+_PAGE = lazy_pattern(
     r"(?:https?://|hf://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?([\w.-]+/[\w.-]+)(?:[/?#].*)?"
     r"|hf://([\w.-]+/[\w.-]+)",
     re.I,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, overload
 
 from fae_training import learned, training_rows
-from fae_training.capabilities import suite
 from fae_training.counting import counted
 from fae_training.errors import Missing, Refused
 from fae_training.preflight import Data
@@ -122,6 +121,8 @@ def check(home: Home, kind: str, export: str, keep: bool, run: Run | None = None
 
 def judged_notes(home: Home, train: RowsRead) -> list[str]:
     """Names the rows to train on that ask nearly what a model is judged by; Fae's export and extraction leave them out."""
+    from fae_training.capabilities import suite
+
     judged_by = suite.load(home)
     found = []
     for row in train.rows:

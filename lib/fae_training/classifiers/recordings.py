@@ -6,7 +6,6 @@ allow are percent-encoded, as in URLs. sound_files.py decodes the files.
 """
 
 import hashlib
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions
 from fae_training.counting import counted
 from fae_training.errors import BadRequest, Refused, command_line
+from fae_training.patterns import lazy_pattern
 from fae_training.state import Home
 
 # The sources of what the person sorted after hearing it on a stream (review.py). They are trained on, with this weight, and never
@@ -25,7 +25,7 @@ from fae_training.state import Home
 FALSE_ALARMS, MISSED = "false-alarms", "missed"
 REVIEWED = (FALSE_ALARMS, MISSED)
 # What sound_files.keep adds to the names of files.
-FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
+FINGERPRINT = lazy_pattern(r"-[0-9a-f]{6}$")
 # A WAV file of 44 bytes is a header without samples.
 SMALLEST_FILE = 45
 NAMED_AT_MOST = 5

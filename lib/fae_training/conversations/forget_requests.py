@@ -9,6 +9,7 @@ import re
 
 from fae_training.conversations.cues import Cue, one_of
 from fae_training.conversations.text import STOPWORDS, stem, without_wake_word, words
+from fae_training.patterns import lazy_pattern
 
 EVERYTHING = "everything"
 # What is longer is no request, and long texts are read in bounded time.
@@ -54,7 +55,7 @@ _NOT_A_MEMORY = (
     r"note|table|page|speech|message|calendar|phone|computer)s?\b)"
 )
 # "Forget fancy restaurants, what can I cook?" sets something aside, and asks for something else.
-_ASIDE = re.compile(
+_ASIDE = lazy_pattern(
     r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál)\b"
 )
@@ -213,45 +214,45 @@ SPANISH = (
     Cue("mi entrevista, olvídala por favor", r"^(?P<topic>.+?), (?:por favor )?(?:olvídalo|olvídala|olvidalo|olvidala|bórralo|bórrala)(?:,? por favor)?$"),
 )
 # Where nothing follows: about what is being talked of.
-_THIS = re.compile(
+_THIS = lazy_pattern(
     rf"{_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: please)?$|{_EN}forget$|{_EN}{_ERASE} (?:it|that|this) (?:from|out of) {_MEMORY}$|{_DE}vergiss (?:es|das)(?: bitte)?$|{_FR}(?:oublie|oubliez) ça$|"
     rf"{_ES}(?:olvídalo|olvidalo|olvídelo)$"
 )
 # "My job. Please forget about it.": a sentence that only names something says what the next one is about.
-_FRAGMENT = re.compile(
+_FRAGMENT = lazy_pattern(
     r"^(?!.*\b(?i:is|are|was|were|will|would|can|has|have|had|do|does|did|went|goes|be)\b)"
     r"(?:(?i:about|as for|the|my|our|his|her|that)(?: [\w'-]+){1,4}|[A-Z][\w'-]*(?: [A-Z][\w'-]*){1,2})$"
 )
-_ALL = re.compile(
+_ALL = lazy_pattern(
     r"^(?:everything|all|all of (?:it|that)|all the (?:things|stuff))(?: (?:(?:that )?you(?:'ve| have)? (?:know|learned|learnt|ever heard)|(?:that )?(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$|"
     r"^alles(?:,? was (?:du (?:über mich )?weißt|du über mich gelernt hast|ich (?:dir )?(?:je )?(?:erzählt|gesagt) habe))?(?: über mich)?$|"
     r"^tout(?: ce que (?:tu sais|je t'ai (?:jamais )?dit))?(?: (?:sur|de) moi)?$|"
     r"^todo(?: lo que (?:sabes|te (?:he dicho|dije|conté)))?(?: (?:de|sobre) mí)?$"
 )
 _WHAT_WAS_SAID = (
-    re.compile(
+    lazy_pattern(
         rf"^(?:(?:about|as for|everything|anything|nothing|none of|all|on(?= (?:the|my|our|his|her)\b)|whatever|what|that|the fact that|things|stuff|of it|thing|my conversation|"
         rf"the (?:whole )?(?:stuff|things?|part|bit|talk|conversation|story|business|matter|data)(?= (?:{_REGARDING}|that|i)\b)|"
         rf"that (?:thing|story|part)(?= (?:{_REGARDING}|that|i)\b)|with|"
         rf"{_I_SAID}|i (?:ever |just |once )?(?:said|told you|mentioned)|i shouldn't have (?:told you|said)|i should not have told you|"
         rf"(?:anything )?to do with|regarding|concerning|ever|you know|the)[ ,]+(?=\w))+"
     ),
-    re.compile(
+    lazy_pattern(
         r"^(?:(?:alles|was|das|dass|die sache|die geschichte|dem gespräch|dem,|dem was|dinge|ich|je|dir|du|über|von|mit|bitte|nichts|mir|mich)[ ,]+(?=\w))+"
     ),
-    re.compile(
+    lazy_pattern(
         r"^(?:(?:tout|ce que|ce qu'|je t'ai dit|je vous ai dit|j'ai dit|je te disais|tu sais|que|cette histoire|l'histoire|la conversation|à propos|au sujet|sur|de|d'|concernant|le fait)[ ,]*(?=\w))+"
     ),
-    re.compile(
+    lazy_pattern(
         r"^(?:(?:todo|lo que|lo|que|te conté|te dije|le dije|te he dicho|dije|sabes|sobre|acerca de|del|de|a|la conversación|el hecho)[ ,]+(?=\w))+"
     ),
 )
-_TRAILING = re.compile(
+_TRAILING = lazy_pattern(
     r"(?:[ ,]{1,3}(?:please|now|again|any ?more|fae|thanks|thank you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|"
     r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|for good|for ever|forever|"
     r"(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
 )
-_CLAUSE = re.compile(r"[.,;!?]|\b(?:but|because|and then|instead|aber|weil|mais|parce que|pero|porque)\b")
+_CLAUSE = lazy_pattern(r"[.,;!?]|\b(?:but|because|and then|instead|aber|weil|mais|parce que|pero|porque)\b")
 # "Forget the whole thing", "my last question": about this conversation, and no topic to look for elsewhere.
 _NO_TOPIC = {
     stem(word)
@@ -259,8 +260,8 @@ _NO_TOPIC = {
 }
 # fmt: on
 _CUES = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "es": SPANISH}
-_PATTERNS = [(n, re.compile(c.pattern)) for n, cues in enumerate(_CUES.values()) for c in cues]
-_MAY_BE = re.compile(
+_PATTERNS = [(n, lazy_pattern(c.pattern)) for n, cues in enumerate(_CUES.values()) for c in cues]
+_MAY_BE = lazy_pattern(
     r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |learn|mention|"
     r"bring|out of|talk|speak|refer|want to hear|keep|store|save|pretend|vergiss|vergess|vergi(?:ß|ss)t|tilge?|radier|wirf|schmeiß|lösch|streich|entfern|"
     r"merk|behalt|behält|trainier|lern|sprich|rede|erwähn|speicher|oubli|efface|supprim|retir|souvien|parle|mentionn|appren|"
