@@ -120,25 +120,23 @@ def next_command(run: runs.Run, status: str) -> str:
         return "list_runs.py"
     if rejection.standing(run):
         return KINDS[run.kind].material
-    if status == "completed" and passed(run):
-        return f"propose.py --run {run.id}"
-    if status == "completed" and run.file("evaluation.json").exists():
-        # Here: what judges takes long to load.
-        from fae_training import evaluation
-
-        if (judged := evaluation.read(run)) and judged.fingerprint:
-            return evaluation.what_helps(run, judged.decision)
+    if status == "completed" and (following := after_its_judgement(run)):
+        return following
     if status == "completed":
         return f"evaluate.py --run {run.id}"
     return f"{KINDS[run.kind].script} --resume {run.id}"
 
 
-def passed(run: runs.Run) -> bool:
+def after_its_judgement(run: runs.Run) -> str | None:
+    """What comes after the verdict; None for a run that was not compared with another model yet."""
+    # Here: what judges takes long to load.
     from fae_training import evaluation
     from fae_training.gate import PASS
 
     judged = evaluation.read(run)
-    return judged is not None and judged.verdict == PASS
+    if judged and judged.verdict == PASS:
+        return f"propose.py --run {run.id}"
+    return evaluation.what_helps(run, judged.decision) if judged and judged.fingerprint else None
 
 
 def deployed(call: Call) -> dict:
