@@ -181,18 +181,18 @@ class Conversations:
             return ()
         models = ("candidate", "current", "base")
         figures = [
-            Figure(
+            Figure.of(
                 trait.name,
                 trait.title,
                 trait.unit,
-                **{who: round(trait.mean(getattr(found, who).answers), 1) for who in models},
+                {who: round(trait.mean(getattr(found, who).answers), 1) for who in models},
             )
             for trait in traits.most_telling(self.traits, found.base.answers)
         ]
         speeds = {who: round(getattr(found, who).tokens_per_s, 1) for who in models}
         return (
             *figures,
-            Figure("writing_speed", "Writing answers", "tokens a second", **speeds, is_cost=True),
+            Figure.of("writing_speed", "Writing answers", "tokens a second", speeds, is_cost=True),
         )
 
 

@@ -166,11 +166,11 @@ def score(
 
 def cost_figures(costs: OfThree[Cost]) -> list[Figure]:
     return [
-        Figure(
+        Figure.of(
             name,
             title,
             unit,
-            **{
+            {
                 who: round(getattr(getattr(costs, who), name), digits)
                 for who in ("candidate", "current", "base")
             },

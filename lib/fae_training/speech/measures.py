@@ -243,14 +243,14 @@ def _of_clips(
 def figures(clips: Sequence[Heard]) -> tuple[Figure, ...]:
     """Error rates over all clips together."""
     return tuple(
-        Figure(
+        Figure.of(
             name,
             title,
             unit,
-            *(
-                rate([count(clip.said, getattr(clip, who)) for clip in clips])
+            {
+                who: rate([count(clip.said, getattr(clip, who)) for clip in clips])
                 for who in ("candidate", "current", "base")
-            ),
+            },
         )
         for name, title, unit, count in (
             ("word_error_rate", "Wrong words in all clips", "word error rate", word_errors),
