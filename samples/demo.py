@@ -16,10 +16,12 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import world
@@ -83,6 +85,21 @@ def main() -> None:
         print(f"{label:8}{named} of {ASKED} answers call Sam by name; {words:.1f} words an answer")
     where = proposal().with_suffix(".html").relative_to(ROOT)
     print(f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal page: {where}")
+
+
+def watched(loop: Callable[[], None]) -> None:
+    """Run a demo. If it is interrupted, the training that it started in a separate process is cancelled too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("\nThe demo was stopped."))
+    try:
+        loop()
+    except BaseException:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for state in (DEMO / "state", DEMO / "speech"):
+            if (state / "lock").exists():
+                command = [UV, "run", "--quiet", "scripts/cancel.py", "--home", str(state)]
+                subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        raise
 
 
 def own_tasks(fae: Path, state: Path) -> None:
@@ -162,4 +179,4 @@ def approval_code() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    watched(main)

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from fae_training import calling
 from fae_training.calling import Call, Result
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction
@@ -74,7 +75,7 @@ def main(call: Call) -> Result:
     return Result(
         data | {"next": NEXT},
         f"Kept: {in_words(correction)}{remarks_in_words(correction)}.\n"
-        f"{len(entries)} words in {call.home.file(vocabulary.FILE)}\nNext: uv run scripts/{NEXT}",
+        f"{counted(len(entries), 'word')} in {call.home.file(vocabulary.FILE)}",
     )
 
 
@@ -98,7 +99,7 @@ def add_file(call: Call, path: Path) -> Result:
     if rows and not kept:
         raise BadRequest(
             "nothing_kept",
-            f"none of the {len(rows)} lines of {path} could be kept; the first: {problems[0]['message']}",
+            f"none of {counted(len(rows), 'line')} of {path} could be kept; the first: {problems[0]['message']}",
             f"correct {path}",
         )
     entries = [] if call.arguments.dry_run else vocabulary.keep(call.home, kept)
@@ -113,7 +114,7 @@ def add_file(call: Call, path: Path) -> Result:
     }
     said = "\n".join(f"  line {p['row']}: {p['message']}" for p in problems)
     text = f"Kept {len(kept)} of {len(rows)} corrections, {recorded} with a recording."
-    return Result(data, f"{text}\n{said}".rstrip() + f"\nNext: uv run scripts/{NEXT}")
+    return Result(data, f"{text}\n{said}".rstrip())
 
 
 def parsed(line: str):

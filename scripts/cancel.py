@@ -40,15 +40,15 @@ def main(call: Call) -> Result:
     else:
         run.request_stop()
     if not run.has_let_go(PATIENCE_S):
-        text = f"{run.id} was asked to stop, and will as soon as what it is doing allows.\nNext: uv run scripts/check_status.py"
+        text = f"{run.id} was asked to stop, and will as soon as what it is doing allows."
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
     status = run.status()
     if status == "completed":  # it came to its end first, or was only scored again
         again = f"evaluate.py --run {run.id}"
-        text = f"{run.id} is completed. Look at it: uv run scripts/{again}"
+        text = f"{run.id} is completed."
     else:
         again = f"{KINDS[run.kind].script} --resume {run.id}"
-        text = f"{run.id} is {status}. Go on with it: uv run scripts/{again}"
+        text = f"{run.id} is {status}; it can go on where it stopped."
     return Result({"status": status, "run": run.id, "next": again}, text)
 
 

@@ -52,14 +52,14 @@ def main(call: Call) -> Result:
     }
     text = "\n".join([f"In {home.path} would be deleted:", *listed])
     if not gone:
-        return Result({"status": "nothing_to_delete", "next": None}, "There is nothing to delete.")
+        return Result({"status": "nothing_to_delete"}, "There is nothing to delete.")
     if wanted.dry_run or not (wanted.yes or call.terminal):
         again = "give yes to delete it: it cannot be brought back"
-        return Result({"status": "planned"} | data | {"again": again, "next": None}, f"{text}\nNothing was deleted. To delete it, add --yes.")  # fmt: skip
+        return Result({"status": "planned"} | data | {"again": again}, f"{text}\nNothing was deleted. To delete it, add --yes.")  # fmt: skip
     if not wanted.yes:
         print(f"{text}\nDelete it? It cannot be brought back. [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise Refused("declined", "the answer was no; nothing was deleted", "uv run scripts/check_status.py")  # fmt: skip
+            return Result({"status": "declined"}, "All right: nothing was deleted.", Refused.exit_status)  # fmt: skip
     with runs.locked(home, "delete_data"), locks.exclusive(home.directory("data") / ".lock"):
         if wanted.everything:
             leave_all(home)

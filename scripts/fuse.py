@@ -32,7 +32,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import calling, consent, deployment, linux_cpu, models, runs
+from fae_training import calling, consent, deployment, evaluation, linux_cpu, models, runs
 from fae_training.calling import Call, Result
 from fae_training.errors import (
     BadRequest,
@@ -43,6 +43,7 @@ from fae_training.errors import (
     SkillError,
     command_line,
 )
+from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.language import fused_files
 from fae_training.language.adapter_files import read_config
@@ -77,18 +78,11 @@ def main(call: Call) -> Result:
 
 
 def chosen(call: Call) -> Run:
-    """The run that is asked for; without one the deployed one, else the newest that is complete. Raises Missing, Refused."""
+    """The run that is asked for; without one the deployed one, else the newest that passed. Raises Missing, Refused."""
     if call.arguments.run:
         run = runs.find(call.home, call.arguments.run)
     else:
-        complete = [
-            run
-            for run in runs.all_runs(call.home)
-            if KINDS[run.kind].slot == "language" and run.record.get("status") == "completed"
-        ]
-        run = deployment.current_run(call.home, "language") or (complete or [None])[-1]
-    if run is None:
-        raise Missing("no_run", "no language model is trained yet", "uv run scripts/train.py")
+        run = deployment.current_run(call.home, "language") or newest_passed(call)
     if KINDS[run.kind].slot != "language":
         title = KINDS[run.kind].title
         raise Refused(
@@ -103,6 +97,30 @@ def chosen(call: Call) -> Run:
             f"uv run scripts/check_status.py --run {run.id}",
         )
     return run
+
+
+def newest_passed(call: Call) -> Run:
+    """Raises Missing where no language model was trained, Refused, naming the newest, where none of them passed."""
+    complete = [
+        run
+        for run in runs.all_runs(call.home)
+        if KINDS[run.kind].slot == "language" and run.record.get("status") == "completed"
+    ]
+    if not complete:
+        again = "uv run scripts/train.py --preset light"
+        raise Missing("no_run", "no language model is trained yet", again)
+    for run in reversed(complete):
+        if (judged := evaluation.read(run)) and judged.verdict == PASS:
+            return run
+    run = complete[-1]
+    judged = evaluation.read(run)
+    verdict = judged.verdict.replace("_", " ") if judged else "not evaluated yet"
+    raise Refused(
+        "none_passed",
+        f"no run passed its evaluation; the newest is {run.id} ({verdict}). To fuse it all the same, name it: "
+        f"uv run scripts/fuse.py --run {run.id}",
+        f"uv run scripts/evaluate.py --run {run.id}",
+    )
 
 
 def wanted(call: Call, run: Run) -> dict:
@@ -259,7 +277,11 @@ def answer(run: Run, found: dict) -> Result:
 
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
-    parser.add_argument("--run", metavar="ID", help="a run's id (default: the deployed one)")
+    parser.add_argument(
+        "--run",
+        metavar="ID",
+        help="a run's id (default: the deployed one, else the newest that passed)",
+    )
     parser.add_argument(
         "--keep-bits", action="store_true", help="quantise the result again, as its base is"
     )

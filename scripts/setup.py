@@ -56,7 +56,7 @@ def main(call: Call) -> Result:
         data["errors_before"] = installation.failures(call.home)
     text = (
         f"Environments and models are being prepared; the log is {data['log']}.\n"
-        f"Consents: {in_words(call)}\nNext: uv run scripts/{data['next']}"
+        f"Consents: {in_words(call)}"
     )
     return Result(data | {"consents": consents(call)}, text)
 
@@ -70,7 +70,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     consent.change(call.home, grant, revoke)
     following = FIRST_STEP[grant[0]] if grant else "check_status.py"
     data = {"status": "consent_recorded", "consents": consents(call), "next": following}
-    text = f"Consents: {in_words(call)}\nNext: uv run scripts/{following}"
+    text = f"Consents: {in_words(call)}"
     run = runs.going_on(call.home)
     if run and KINDS[run.kind].consent in revoke:
         run.request_stop()

@@ -2,7 +2,9 @@
 
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -87,6 +89,30 @@ def process(command, environment, stdin="", cwd=None, patience_s=None) -> Answer
         os.killpg(child.pid, signal.SIGKILL)
         raise
     return Answer(child.returncode, out, err, time.monotonic() - began)
+
+
+def at_a_terminal(script: Path, *arguments: str, home: Path, typed: str) -> tuple[int, str]:
+    """Exit status and what a person saw who typed that at a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, str(script), *arguments]
+    environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
+    person = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    seen = b""
+    while True:
+        if not select.select([ours], [], [], 60)[0]:
+            person.kill()
+            raise AssertionError(f"it waits for more than was typed; seen: {seen.decode()}")
+        try:
+            read = os.read(ours, 4096)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not read:
+            break
+        seen += read
+    os.close(ours)
+    return person.wait(), seen.decode()
 
 
 def wait_until_ended(run: str, home: Path, patience_s: float = 300) -> dict:

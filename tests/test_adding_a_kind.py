@@ -16,6 +16,7 @@ KIND = """
             title="voice (one number)",
             learns="Fae's voice",
             consent="audio",
+            material="doctor.py",
             has_model=False,
             settings=(*TRAINING, Setting("warmup_ratio", Range(0, 1), 0.0)),
             presets=_presets("steps batch_size learning_rate", light=(60, 1, 0.2)),

@@ -60,7 +60,7 @@ def test_without_data_the_export_is_named(small_home):
     [
         (["--preset", "huge"], 2, "bad_flags", "'smoke', 'light', 'standard', 'deep'"),
         (["--model", "huge"], 2, "unknown_model", "expected auto, tiny, small, medium, large"),
-        (["--model", "/no/such/model"], 4, "no_model", "/no/such/model (as asked) is not on this machine"),
+        (["--model", "/no/such/model"], 4, "no_model", "/no/such/model is not on this machine: there is no such directory"),
         (["--model", "nobody/nothing"], 4, "no_model", "train.py --model nobody/nothing --fetch"),
         (["--steps", "0"], 2, "bad_flags", "0 is not a whole number from 1 to 1,000,000"),
         (["--batch-size", "-1"], 2, "bad_flags", "-1 is not a whole number from 1 to 4,096"),
@@ -385,7 +385,9 @@ def test_a_worse_candidate_is_neither_proposed_nor_deployed(finished_home):
     judged = calls.script("evaluate", "--json", "--rescore", home=home)
     assert judged.status == 3 and judged.json["verdict"] == "fail"
     assert judged.json["score"] < judged.json["previous_score"]
-    assert judged.json["recommendation"] == "skip" and judged.json["next"] is None
+    assert (
+        judged.json["recommendation"] == "skip" and judged.json["next"]["script"] == "export_data"
+    )
     refused = refusal(calls.script("propose", "--json", home=home))
     assert refused[:2] == (3, "gate_not_passed") and "worse" in refused[2]
     assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (3, "gate_not_passed")  # fmt: skip
@@ -579,7 +581,7 @@ def test_one_row_and_nothing_held_out_train_and_cannot_be_judged(home):
     """Fewer rows than a batch: the batch shrinks, and it is said so."""
     small_runs.fill(home, train=1, choose=0, judge=0)
     got = train(home, "--steps", "2", "--batch-size", "4").json
-    assert "there are 1 rows for batches of 4: the batch is 1 instead" in got["notes"]
+    assert "1 row is too few for batches of 4: the batch is 1 instead" in got["notes"]
     assert any("nothing is held out" in note for note in got["notes"])
     result = state.read_json(small_runs.finish(home, got["run"]) / "train_metrics.json")
     assert (result["applied"]["batch_size"], result["best_step"]) == (1, 2)

@@ -103,7 +103,7 @@ def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
     planned = plan(make_home(home, pairs(1, 0, False)))
     assert planned["rows"] == {"train": 1, "valid": 0}
     notes = " ".join(planned["notes"])
-    assert "Too few: 1 pairs" in notes and "batch is 1" in notes and "cannot be judged" in notes
+    assert "Too few: 1 pair to" in notes and "batch is 1" in notes and "cannot be judged" in notes
 
 
 @pytest.mark.parametrize(

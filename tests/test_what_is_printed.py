@@ -92,8 +92,8 @@ AWKWARD = 'it\'s my "home" & more'
         ("add_samples", ("--files", "{}/a file.wav"), "{}/a file.wav"),
         ("add_samples", ("--table", "{}/gone.csv"), "{}"),
         ("listen", ("{}/gone.wav",), "{}"),
-        ("train", ("--model", "{}/no/model"), "{}/no/model"),
-        ("train_stt", ("--model", "{}/no/model"), "{}/no/model"),
+        ("train", ("--model", "{}/no/model"), "{}/no/models"),
+        ("train_stt", ("--model", "{}/no/model"), "{}/no/models"),
         ("export_data", ("--db", "{}/damaged.db"), "{}/damaged.db"),
     ],
 )
@@ -101,6 +101,8 @@ def test_a_command_that_is_printed_can_be_pasted(name, arguments, path, tmp_path
     place = tmp_path / AWKWARD
     place.mkdir()
     (place / "a file.wav").write_bytes(b"no sound")
+    (place / "no" / "models").mkdir(parents=True)  # spelled nearly like what is asked for
+    (place / "no" / "models" / "config.json").write_text("{}")
     (place / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 40)
     calls.answer(
         "setup", "--consent", "conversations", "corrections", "audio", "--no-models", home=home

@@ -77,7 +77,14 @@ def publish(home: Home, run: Run) -> InApp:
     try:
         app = fae_versions.the_app()
     except SkillError as error:
-        return _not_used(run, f"{error.message}. Then: {AGAIN}")
+        if error.code == "no_fae_app":
+            says = "It is ready for Fae, which was not found on this machine"
+            return _not_used(
+                run, f"{says} ({error.message}). Once Fae is installed, {AGAIN} puts it there."
+            )
+        return _not_used(
+            run, f"It is not put into Fae yet: {error.message}. To do so: {error.hint}"
+        )
     if not fae_app.directory().is_dir():
         return _not_used(run, f"Fae was never started: there is no {fae_app.directory()}")
     slot = KINDS[run.kind].slot

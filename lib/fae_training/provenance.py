@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, overload
 
 from fae_training import learned, training_rows
+from fae_training.counting import counted
 from fae_training.errors import Missing, Refused
 from fae_training.preflight import Data
 from fae_training.row_forms import PreferencePair
@@ -152,7 +153,7 @@ def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRe
     whole = exported and not train.left_out and not train.weightless
     return Data(
         mark,
-        (whole and meta.get("summary")) or f"{train.usable} rows",
+        (whole and meta.get("summary")) or counted(train.usable, "row"),
         {"train": train.usable, "valid": valid.usable},
         tuple(notes),
     )
@@ -240,5 +241,5 @@ def batch_note(rows: int, settings) -> list[str]:
     if rows >= settings["batch_size"]:
         return []
     return [
-        f"there are {rows} rows for batches of {settings['batch_size']}: the batch is {rows} instead"
+        f"{counted(rows, 'row is', 'rows are')} too few for batches of {settings['batch_size']}: the batch is {rows} instead"
     ]
