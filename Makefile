@@ -14,7 +14,7 @@ help:  ## this list
 demo: $(UV)  ## the whole loop on a sample database, in demo-home/
 	@$(UV) run --quiet samples/demo.py
 
-demo-dpo: $(UV)  ## corrections in, the same question answered before and after
+demo-dpo: $(UV)  ## learning from corrections: the same questions answered before and after
 	@$(UV) run --quiet samples/demo_dpo.py
 
 demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
@@ -24,35 +24,35 @@ test: $(UV)  ## style and types, then all tests
 	@$(UV) run --quiet tools/lint.py
 	@$(UV) run --quiet tests/run.py -n 3 --dist loadfile --no-loadscope-reorder
 
-fuzz: $(UV)  ## 100,000 bad inputs for every reader together; an hour
+fuzz: $(UV)  ## 100,000 bad inputs, spread over all readers; takes an hour
 	@FUZZ_INPUTS=100000 $(UV) run --quiet tests/run.py tests/test_bad_input.py -q
 
-reliability: $(UV)  ## faults, several scripts at once, killed workers; an hour; writes docs/reliability.md
+reliability: $(UV)  ## faults, concurrent scripts, killed workers; takes an hour; writes docs/reliability.md
 	@$(UV) run --quiet tests/run.py --version >/dev/null
 	@$$($(UV) python find --script tests/run.py) tests/faults.py --together 1000 --workers 20 --write
 
 lint: $(UV)  ## style and types (ruff, pyrefly); WHAT=style or WHAT=types for one of them
 	@$(UV) run --quiet tools/lint.py $(WHAT)
 
-fix: $(UV)  ## mend and format what ruff can
+fix: $(UV)  ## fix and format what ruff can
 	@$(UV) run --quiet tools/lint.py --fix style
 
-fresh: $(UV)  ## whether the locks, uv.lock.md and MANIFEST.json are up to date
+fresh: $(UV)  ## check that the locks, uv.lock.md and MANIFEST.json are up to date
 	@for script in $(LOCKED); do $(UV) lock --quiet --check --script $$script || { echo "run: make lock"; exit 1; }; done
 	@$(UV) run --quiet tools/describe_locks.py --check
 	@$(UV) run --quiet tools/make_manifest.py --check
 
-# Those below have a target of their own: they write a page of the docs. Most take from half an hour to an hour and a half.
+# These have their own targets below, since they write pages of the docs. Most take from half an hour to an hour and a half.
 LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up)
 
-bench: $(UV)  ## every benchmark but those below
+bench: $(UV)  ## every benchmark without a target of its own
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(UV) run --quiet $$script || exit 1; done
 
-bench-demo: $(UV)  ## what the demo prints, in a minute; writes docs/demo.md
+bench-demo: $(UV)  ## the demo's output; takes a minute; writes docs/demo.md
 	@$(UV) run --quiet benchmarks/bench_demo.py --write docs/demo.md
 
-bench-start-up: $(UV)  ## how long each script takes to answer; writes docs/demo.md
+bench-start-up: $(UV)  ## the start-up time of each script; writes docs/demo.md
 	@$(UV) run --quiet benchmarks/bench_start_up.py --write docs/demo.md
 
 bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/benchmarks.md
@@ -61,29 +61,29 @@ bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/b
 bench-real: $(UV)  ## the presets on a real model and real conversations, up to 90 minutes; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_real.py --write docs/benchmarks.md
 
-bench-suite: $(UV)  ## what two small models get right of the capability suite; writes docs/judgement.md
+bench-suite: $(UV)  ## the scores of two small models on the capability suite; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_suite.py --real-model --write docs/judgement.md
 
 bench-gate: $(UV)  ## how often the gate is wrong, by simulation; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_gate.py --write docs/judgement.md
 
-bench-planted: $(UV)  ## trainings that must not be recommended, and the demo's; writes docs/judgement.md
+bench-planted: $(UV)  ## trainings that must be refused, and the demo's; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_planted.py --write docs/judgement.md
 
-bench-sizes: $(UV)  ## memory at real sizes against the plan, needs 24 GB; writes docs/benchmarks.md
+bench-sizes: $(UV)  ## memory of full-size models compared with the plan; needs 24 GB; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_sizes.py --write docs/benchmarks.md
 
 bench-gpu: $(UV)  ## training on this machine's GPU; writes docs/benchmarks.md
 	@$(UV) run --quiet $(if $(wildcard /dev/nvidia0),--with 'mlx[cuda13]') benchmarks/bench_gpu.py --write docs/benchmarks.md
 
-lock: $(UV)  ## bring every script's lock, and uv.lock.md, up to date
+lock: $(UV)  ## update every script's lock, and uv.lock.md
 	@for script in $(LOCKED); do $(UV) lock --quiet --script $$script || exit 1; done
 	@$(UV) run --quiet tools/describe_locks.py
 
 manifest: $(UV)  ## fill in MANIFEST.json's checksums
 	@$(UV) run --quiet tools/make_manifest.py
 
-install: $(UV)  ## copy the skill to where Fae finds it; DEST=folder, or BUNDLE=a Fae.app that you built
+install: $(UV)  ## copy the skill to where Fae finds it; DEST=folder, or BUNDLE=Fae.app of your own build
 	@$(UV) run --quiet tools/install.py $(if $(BUNDLE),--bundle "$(BUNDLE)",--to "$(DEST)")
 
 .tools/bin/uv:
