@@ -67,7 +67,7 @@ bench-suite: $(UV)  ## the scores of two small models on the capability suite; w
 bench-gate: $(UV)  ## how often the gate is wrong, by simulation; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_gate.py --write docs/judgement.md
 
-bench-planted: $(UV)  ## trainings that must be refused, and the demo's; writes docs/judgement.md
+bench-planted: $(UV)  ## trainings that must not be recommended, and the demo's; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_planted.py --write docs/judgement.md
 
 bench-sizes: $(UV)  ## memory of full-size models compared with the plan; needs 24 GB; writes docs/benchmarks.md
