@@ -17,6 +17,7 @@ from fae_training import (
     approval,
     consent,
     learned,
+    machines,
     plans,
     provenance,
     purge,
@@ -94,19 +95,30 @@ def build_parser(description: str, kind: Kind) -> Parser:
             metavar="N",
             help="show some rows as their tokens, and end",
         )
+        made.add_argument(
+            "--hosts",
+            type=machines.hosts,
+            metavar="A,B",
+            help="train on several machines of your own: this one's address, then the others (docs/machines.md)",
+        )
     made.add_argument("--worker", metavar="RUN", help=argparse.SUPPRESS)
-    made.add_argument("--task", choices=worker.TASKS, help=argparse.SUPPRESS)
+    made.add_argument("--task", choices=(*worker.TASKS, worker.PEER), help=argparse.SUPPRESS)
     return made
 
 
 def main(call: Call, training: Training) -> Result:
     """What a train script does when called: be the worker, resume a run, or begin one."""
     kind = training.kind
+    if call.arguments.task == worker.PEER:
+        from fae_training import peer
+
+        return peer.work(kind.name)
     if call.arguments.worker:
         run = runs.find(call.home, call.arguments.worker)
         task = call.arguments.task or "train"
         return worker.work(run, task, getattr(training, task))
     consent.require(call.home, kind.consent)
+    machines.require(call.home, kind, _hosts(call))
     if not call.arguments.dry_run:
         purge.complete(call.home)
     if call.arguments.resume:
@@ -135,6 +147,7 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
         }
         record = {"request": {n: str(v) if isinstance(v, Path) else v for n, v in asked.items()}}
         record |= {name: asked[name] for name in ("note", "profile") if name in asked}
+        record |= {"hosts": list(_hosts(call))}
         if earlier:
             step = (earlier.result() or {})["steps_done"]
             record["continues"] = {"run": earlier.id, "step": step}
@@ -199,7 +212,7 @@ def _resume(call: Call, training: Training) -> Result:
             f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
         )
-    _refuse_settings(call, run)
+    _refuse_settings(call, run, "hosts")
     found = training.prepare(call, _settings_of(run, training.kind), run)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
@@ -216,6 +229,7 @@ def _resume(call: Call, training: Training) -> Result:
                 status="queued",
                 resumed_at=[*run.record.get("resumed_at", []), now()],
                 error=None,
+                hosts=list(_hosts(call)),
             )
         run.file("cancel").unlink(missing_ok=True)
         _take_rows(run, found.data)
@@ -241,7 +255,7 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
             f"{run.id} has no checkpoint to go on from",
             kind.command(f"--like {run.id}"),
         )
-    _refuse_settings(call, run, "more_steps", "note", "profile")
+    _refuse_settings(call, run, "more_steps", "note", "profile", "hosts")
     steps = (run.result() or {}).get("steps_done", run.settings["steps"]) + more
     longer = _settings_of(run, kind).changed(f"{more} more than {run.id}", steps=steps)
     found = training.prepare(call, longer, None)
@@ -304,6 +318,11 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
                 f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days:g} days apart",
                 "ask again later, or give force when the person wants it now",
             )
+
+
+def _hosts(call: Call) -> tuple[str, ...]:
+    """The machines to train on; none for this one alone, also for kinds that can do no other."""
+    return getattr(call.arguments, "hosts", None) or ()
 
 
 def _who(call: Call) -> str:
