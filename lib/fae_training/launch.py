@@ -112,7 +112,7 @@ def main(call: Call, training: Training) -> Result:
     if call.arguments.task == worker.PEER:
         from fae_training import peer
 
-        return peer.work(kind.name)
+        return peer.work(kind.name, call.home)
     if call.arguments.worker:
         run = runs.find(call.home, call.arguments.worker)
         task = call.arguments.task or "train"

@@ -1,6 +1,7 @@
 """What another machine does for a training: its share of each step, with what it is sent. See ranks.py for the whole.
 
-Nothing is written here: rows, parameters and the optimizer's state come through standard input and stay in memory.
+Rows, parameters and the optimizer's state come through standard input and stay in memory. All that is written here is which
+implementation of a layer is the fastest on this machine (fast_path.enable).
 """
 
 import os
@@ -15,12 +16,13 @@ from fae_training.calling import Result
 from fae_training.channel import Channel, Message
 from fae_training.errors import Failed, Missing, SkillError
 from fae_training.processes import lift_limits
+from fae_training.state import Home
 
 # Within which the other side ends this process once it has heard of a failure.
 GOODBYE_S = 10.0
 
 
-def work(kind: str) -> Result:
+def work(kind: str, home: Home) -> Result:
     """Until the run's own process says that it is enough, or is gone."""
     # Whatever else is printed goes to standard error, which is the run's log.
     writing = os.fdopen(os.dup(1), "wb")
@@ -28,7 +30,7 @@ def work(kind: str) -> Result:
     channel = Channel(sys.stdin.buffer, writing, lambda why: os._exit(0))
     lift_limits()
     try:
-        _work(kind, channel)
+        _work(kind, home, channel)
     except Exception as problem:
         traceback.print_exc()
         error = problem if isinstance(problem, SkillError) else _of_library(problem)
@@ -37,12 +39,12 @@ def work(kind: str) -> Result:
     return Result({"status": "done"}, "done")
 
 
-def _work(kind: str, channel: Channel) -> None:
+def _work(kind: str, home: Home, channel: Channel) -> None:
     channel.say("hello", versions=machines.versions())
     told = channel.hear("load", "end")
     if told.word == "end":
         return
-    model, loss = _load(kind, told.values)
+    model, loss = _load(kind, home, told.values)
     listening = socket.create_server(("", 0))
     channel.say("loaded", port=listening.getsockname()[1])
     told = channel.hear("begin", "end")
@@ -52,20 +54,21 @@ def _work(kind: str, channel: Channel) -> None:
     import mlx.optimizers as optim
 
     from fae_training.arrays import from_bytes
-    from fae_training.fit_progress import put_state
     from fae_training.fit_step import FitStep
     from fae_training.ring import Ring, require_neighbour
 
     begin = told.values
     optimizer = optim.AdamW(learning_rate=0.0, weight_decay=begin["weight_decay"])
     optimizer.init(model.trainable_parameters())
-    put_state(model, optimizer, from_bytes(told.arrays))
+    _put(model, optimizer, from_bytes(told.arrays))
     model.train()
     step = FitStep(model, optimizer, loss, begin["max_gradient_norm"], begin["compiled"])
     require_neighbour(begin["rank"], begin["addresses"])
     channel.say("reached")
-    channel.hear("connect")
+    channel.hear("stop listening")
     listening.close()
+    channel.say("stopped")
+    channel.hear("connect")
     ring = Ring(begin["rank"], begin["addresses"])
     while (told := channel.hear("step", "end")).word == "step":
         sums = step.add_up(_batches(told).items(), told.values["micro_batches"])
@@ -78,7 +81,7 @@ def _work(kind: str, channel: Channel) -> None:
         step.update(ring.total(gradient), **told.values)
 
 
-def _load(kind: str, told: dict):
+def _load(kind: str, home: Home, told: dict):
     """(the model with its adapter, the loss of the kind). Raises Missing and Failed where it is not as on the other machine."""
     directory = models.locate(told["model"]["id"])
     if directory is None:
@@ -94,25 +97,38 @@ def _load(kind: str, told: dict):
             "copy the model from the machine that begins the training",
         )
     linux_cpu.set_up(Path(directory))
-    from fae_training.language import fast_path, mlx_tune_repairs
+    from fae_training.language import adapters, fast_path, loading
     from fae_training.language.fast_settings import FastSettings
 
     settings, wanted = told["settings"], FastSettings(**told["fast"])
-    model, _ = mlx_tune_repairs.load_model(
-        directory,
-        settings["rank"],
-        settings["lora_scale"],
-        settings["experts"],
-        settings["seed"],
-    )
-    fast, notes = fast_path.enable(model.model, wanted)
+    # Without mlx-tune, which takes seconds to import: the adapter's values are sent, so only its shape matters.
+    model, _ = loading.load(str(directory))
+    keys = adapters.adapter_keys(model, settings["experts"])
+    adapters.add_lora(model, settings["rank"], settings["lora_scale"], 0.0, keys, settings["seed"])
+    fast, notes = fast_path.enable(model, wanted, home.directory("cache"))
     if fast != wanted:
         raise Failed(
             "other_fast_path",
             f"not every fast part that the others use is right on this machine: {'; '.join(notes)}",
             "train with --fast off",
         )
-    return model.model, _loss(kind, settings, fast)
+    return model, _loss(kind, settings, fast)
+
+
+def _put(model, optimizer, arrays: dict) -> None:
+    """Raises Failed where the arrays are not those that an update here changes."""
+    from fae_training.fit_progress import put_state, state_of
+
+    own = state_of(model, optimizer)
+    if wrong := [
+        n
+        for n in {*own, *arrays}
+        if n not in own or n not in arrays or own[n].shape != arrays[n].shape
+    ]:
+        raise Failed(
+            "other_adapter", f"the adapter here is another one: {min(wrong)}", "report this"
+        )
+    put_state(model, optimizer, arrays)
 
 
 def _loss(kind: str, settings: dict, fast):

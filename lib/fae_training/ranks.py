@@ -111,20 +111,32 @@ class Machines(Alone):
         script = KINDS[self.run.kind].script
         for host in hosts[1:]:
             here = machines.address(host) == machines.address(hosts[0])
-            command = processes.command(script, "--task", "peer")
+            task = ("--task", "peer", *(("--home", str(self.run.home.path)) if here else ()))
+            command = processes.command(script, *task)
             self.others.append(
                 Peer(host, command if here else over_ssh(host, command), self.session.log, self._broke)
             )  # fmt: skip
         self._here = machines.address(hosts[0])
         versions = machines.versions()
         for peer in self.others:
-            told = self._hear(peer, "hello").values["versions"]
+            told = self._versions_of(peer)
             if differing := machines.differences(versions, told):
                 raise Failed(
                     "unequal_versions",
                     f"{peer.host} has {differing}; all machines must compute with the same",
                     f"copy this skill to {peer.host} as it is here, and try again: {self._again()}",
                 )
+
+    def _versions_of(self, peer: Peer) -> dict[str, str]:
+        try:
+            return peer.channel.hear("hello", check=self._check).values["versions"]
+        except Ended as problem:
+            said = peer.last_words() or str(problem)
+            raise Failed(
+                "no_answer",
+                f"{peer.host} does not answer: {said}",
+                f"this must work without a question: ssh {peer.host} true; then: {self._again()}",
+            ) from problem
 
     def load(self, settings: dict, fast) -> None:
         record = self.run.record
@@ -161,6 +173,11 @@ class Machines(Alone):
                 require_neighbour(0, addresses)
                 for peer in self.others:
                     self._hear(peer, "reached")
+            # A connection to a socket that only waited for the look would be taken for one of the ring.
+            for peer in self.others:
+                self._say(peer, "stop listening")
+            for peer in self.others:
+                self._hear(peer, "stopped")
             for peer in self.others:
                 self._say(peer, "connect")
             self._ring = Ring(0, addresses)
