@@ -28,7 +28,7 @@ HERE = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Task:
-    """kill_at: before this step the last of the other processes is killed. model: a directory."""
+    """kill_after: this step the last of the other processes is killed. model: a directory."""
 
     home: str
     kind: str = "sft"
@@ -39,12 +39,13 @@ class Task:
     rows: int = 12
     tokens: int = 30
     rank: int = 4
-    kill_at: int | None = None
+    kill_after: int | None = None
     model: str = str(ROOT / "samples" / "language-model")
 
 
 def in_a_process(task: Task) -> dict:
-    """{"reports": [...], "error": the failure's dictionary or None, "kept": whether there is a checkpoint, "run"} of train()."""
+    """{"reports": [...], "error": the failure's dictionary or None, "kept": whether there is a checkpoint, "run",
+    "processor_s": of all ranks from step 2 on} of train()."""
     done = subprocess.run(
         [sys.executable, __file__, json.dumps(asdict(task))],
         capture_output=True,
@@ -70,6 +71,8 @@ def train(task: Task) -> dict:
     from fae_training.ranks import Machines
 
     sys.argv[0] = str(ROOT / "scripts" / "train.py")  # the other processes are of the same script
+    os.environ.pop("UV", None)  # and of this interpreter
+    os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
     place = state.Home(Path(task.home))
     settings = KINDS[task.kind].defaults | {"rank": task.rank, "guard": "none", "guard_weight": 0.0}
     found = runs.all_runs(place, task.kind)
@@ -98,11 +101,18 @@ def train(task: Task) -> dict:
         max_gradient_norm=1.0,
     )
 
-    def before(step: int) -> None:
-        if step == task.kill_at:
-            os.killpg(machines.others[-1].process.pid, signal.SIGKILL)
+    used: list[float] = []
 
-    session, machines, error = Followed(before), ALONE, None
+    def after(step: int) -> None:
+        if step in (1, task.steps):
+            used.append(processor_seconds([os.getpid(), *(p.process.pid for p in others())]))
+        if step == task.kill_after:
+            os.killpg(others()[-1].process.pid, signal.SIGKILL)
+
+    def others() -> list:
+        return getattr(machines, "others", [])
+
+    session, machines, error = Followed(after), ALONE, None
     if task.ranks > 1:
         machines = Machines(run, session)
         machines.start()
@@ -115,7 +125,20 @@ def train(task: Task) -> dict:
         machines.close()
     mx.clear_cache()
     kept = run.file("checkpoints", "latest.safetensors").exists()
-    return {"reports": session.reports, "error": error, "kept": kept, "run": run.id}
+    found = {"reports": session.reports, "error": error, "kept": kept, "run": run.id}
+    return found | {"processor_s": used[-1] - used[0] if len(used) > 1 else None}
+
+
+def processor_seconds(processes: list[int]) -> float:
+    """What the processes have computed so far, on all cores together."""
+    total = 0.0
+    for process in processes:
+        told = subprocess.run(
+            ["ps", "-o", "time=", "-p", str(process)], capture_output=True, text=True, check=True
+        ).stdout
+        parts = told.strip().replace("-", ":").split(":")
+        total += sum(float(part) * 60**place for place, part in enumerate(reversed(parts)))
+    return total
 
 
 def material(task: Task, model, settings: dict, fast):
@@ -158,17 +181,14 @@ def material(task: Task, model, settings: dict, fast):
 
 
 class Followed(QuietSession):
-    """A session that keeps what is reported and calls `before` with the number of the next step."""
+    """A session that keeps what is reported of each step and calls `after` with its number."""
 
-    def __init__(self, before: Callable[[int], None]):
-        self.before, self.reports = before, []
-
-    def should_stop(self) -> bool:
-        self.before(self.reports[-1]["step"] + 1 if self.reports else 1)
-        return False
+    def __init__(self, after: Callable[[int], None]):
+        self.after, self.reports = after, []
 
     def report(self, values: dict) -> None:
         self.reports.append(values)
+        self.after(values["step"])
 
 
 if __name__ == "__main__":

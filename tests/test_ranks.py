@@ -43,7 +43,7 @@ def of_one(tmp_path, **task) -> list[tuple]:
 
 
 def test_a_machine_that_is_killed_ends_the_run_and_one_machine_goes_on_to_the_same_losses(tmp_path):
-    together = Task(str(tmp_path / "two"), ranks=2, steps=6, kill_at=4)
+    together = Task(str(tmp_path / "two"), ranks=2, steps=6, kill_after=3)
     told = on_ranks.in_a_process(together)
     error = told["error"]
     assert error["code"] == "machine_lost" and "127.0.0.1: its process ended" in error["message"]
