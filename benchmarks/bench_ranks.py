@@ -96,7 +96,7 @@ def main() -> None:
         write_model(model, {"model_type": "qwen3_5", "text_config": CONFIG})
         for name in TOKENIZER_FILES:
             shutil.copy(TOKENIZER / name, model)
-        sft = on_ranks.Task("", steps=6, batch_size=4, gradient_accumulation=4, rows=48, tokens=200, rank=8, model=str(model))  # fmt: skip
+        sft = on_ranks.Task("", steps=4, batch_size=4, gradient_accumulation=4, rows=48, tokens=120, rank=8, model=str(model))  # fmt: skip
         conversations = measure(sft, given.rounds, place)
         preferences = measure(replace(sft, kind="dpo", tokens=60, batch_size=2), 1, place)
     lines = [

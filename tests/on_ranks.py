@@ -130,15 +130,18 @@ def train(task: Task) -> dict:
 
 
 def processor_seconds(processes: list[int]) -> float:
-    """What the processes have computed so far, on all cores together."""
-    total = 0.0
-    for process in processes:
-        told = subprocess.run(
-            ["ps", "-o", "time=", "-p", str(process)], capture_output=True, text=True, check=True
-        ).stdout
-        parts = told.strip().replace("-", ":").split(":")
-        total += sum(float(part) * 60**place for place, part in enumerate(reversed(parts)))
-    return total
+    """What the processes have computed so far, on all cores together, to a hundredth of a second."""
+    return sum(map(_processor_seconds, processes))
+
+
+def _processor_seconds(process: int) -> float:
+    if sys.platform == "linux":
+        # Fields 14 and 15 of /proc/PID/stat, counted after the name (proc(5)).
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    told = subprocess.check_output(["ps", "-o", "time=", "-p", str(process)], text=True)
+    parts = told.strip().replace("-", ":").split(":")
+    return sum(float(part) * 60**place for place, part in enumerate(reversed(parts)))
 
 
 def material(task: Task, model, settings: dict, fast):

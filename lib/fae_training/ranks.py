@@ -70,7 +70,7 @@ class Peer:
         self._on_end()
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def _keep_errors(self, log: Callable[[str], None]) -> None:
