@@ -167,7 +167,7 @@ def test_nothing_is_sent_to_a_machine_that_was_not_allowed(tmp_path, ssh):
     assert error["hint"].endswith("uv run scripts/setup.py --consent-machines 127.0.0.2")
     told = calls.answer("setup", "--consent-machines", "sam@127.0.0.2", home=home)
     assert told["machines"] == ["127.0.0.3", "127.0.0.2"]
-    assert calls.answer("train", *given, "--dry-run", home=home)["status"] == "planned"
+    consent.require_machines(state.Home(home), ["127.0.0.2", "127.0.0.3"])
     told = calls.answer("setup", "--revoke-machines", "127.0.0.3", home=home)
     assert told["machines"] == ["127.0.0.2"]
     assert calls.script("train", *given, home=home).json["error"]["code"] == "no_consent"
