@@ -81,7 +81,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number for each of the three models, to be told and not to be judged by."""
+    """One number for each of the three models, to be told and not to be judged by. `is_cost`: what it takes to use it."""
 
     name: str
     title: str
@@ -89,6 +89,7 @@ class Figure:
     candidate: float
     current: float
     base: float
+    is_cost: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fae_training import runs
 from fae_training.classifiers.recordings import REVIEWED
 from fae_training.classifiers.sound_files import Recording
+from fae_training.counting import counted
 from fae_training.parts import CHOOSE, HELD_OUT_PERCENT, JUDGE, TRAIN, part_of, place_of
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json
@@ -92,7 +93,7 @@ def divided(
     notes = list(parts.notes)
     if left := len(heard) - len(usable):
         notes.append(
-            f"{left} sounds that you sorted are of people or recordings that are held out, and were not trained on"
+            f"{counted(left, 'sound that you sorted is', 'sounds that you sorted are')} of people or recordings that are held out, and not trained on"
         )
     own = [r for owner in _owners(parts.train, triggers) for r in _set_aside(owner, kept)]
     mine, aside = {_mark_of_own(r): JUDGE for r in own}, set(map(id, own))
