@@ -96,12 +96,7 @@ def build_parser(description: str, kind: Kind) -> Parser:
             metavar="N",
             help="show some rows as their tokens, and end",
         )
-        made.add_argument(
-            "--hosts",
-            type=machines.hosts,
-            metavar="A,B",
-            help="train on several machines of your own: this one's address, then the others (docs/machines.md)",
-        )
+        machines.add_option(made)
     made.add_argument("--worker", metavar="RUN", help=argparse.SUPPRESS)
     made.add_argument("--task", choices=(*worker.TASKS, worker.PEER), help=argparse.SUPPRESS)
     return made
@@ -119,7 +114,7 @@ def main(call: Call, training: Training) -> Result:
         task = call.arguments.task or "train"
         return worker.work(run, task, getattr(training, task))
     consent.require(call.home, kind.consent)
-    machines.require(call.home, kind, _hosts(call))
+    machines.require(call.home, kind, machines.asked(call))
     if not call.arguments.dry_run:
         purge.complete(call.home)
     if call.arguments.resume:
@@ -148,7 +143,7 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
         }
         record = {"request": {n: str(v) if isinstance(v, Path) else v for n, v in asked.items()}}
         record |= {name: asked[name] for name in ("note", "profile") if name in asked}
-        record |= {"hosts": list(_hosts(call))}
+        record |= {"hosts": list(machines.asked(call))}
         if earlier:
             step = (earlier.result() or {})["steps_done"]
             record["continues"] = {"run": earlier.id, "step": step}
@@ -230,7 +225,7 @@ def _resume(call: Call, training: Training) -> Result:
                 status="queued",
                 resumed_at=[*run.record.get("resumed_at", []), now()],
                 error=None,
-                hosts=list(_hosts(call)),
+                hosts=list(machines.asked(call)),
             )
         run.file("cancel").unlink(missing_ok=True)
         _take_rows(run, found.data)
@@ -319,11 +314,6 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
                 f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days:g} days apart",
                 "ask again later, or give force when the person wants it now",
             )
-
-
-def _hosts(call: Call) -> tuple[str, ...]:
-    """The machines to train on; none for this one alone, also for kinds that can do no other."""
-    return getattr(call.arguments, "hosts", None) or ()
 
 
 def _who(call: Call) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fae_training import consent
+from fae_training.calling import Call, Parser
 from fae_training.errors import BadRequest
 from fae_training.kinds import Kind
 from fae_training.state import Home
@@ -38,6 +39,21 @@ def hosts(text: str) -> tuple[str, ...]:
     if len(names) < 2:
         raise ArgumentTypeError(f"{text!r} is one machine, expected at least two: this one,other")
     return names
+
+
+def add_option(parser: Parser) -> None:
+    """--hosts, of the kinds that several machines can train."""
+    parser.add_argument(
+        "--hosts",
+        type=hosts,
+        metavar="A,B",
+        help="train on several machines of your own: this one's address, then the others (docs/machines.md)",
+    )
+
+
+def asked(call: Call) -> tuple[str, ...]:
+    """The machines of a call; none for this one alone, also for kinds that can do no other."""
+    return getattr(call.arguments, "hosts", None) or ()
 
 
 def address(host: str) -> str:
