@@ -4,7 +4,6 @@
 """
 
 import hashlib
-import importlib.metadata
 import os
 import re
 import socket
@@ -19,14 +18,14 @@ from fae_training.kinds import Kind
 from fae_training.state import Home
 
 # What an address or a name in the network is made of, with the account for ssh before it; never an option of ssh's.
-_HOST = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*")
+_HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*"
 # What must be the same on all machines, for the result to be that of one.
 PACKAGES = ("mlx", "mlx-lm", "mlx-tune")
 
 
 def host(text: str) -> str:
     """One name, without the account for ssh, for argparse. Raises ArgumentTypeError."""
-    if not _HOST.fullmatch(text):
+    if not re.fullmatch(_HOST, text):
         raise ArgumentTypeError(f"{text!r} is no name or IPv4 address of a machine")
     return address(text)
 
@@ -96,6 +95,8 @@ def port(host: str) -> int:
 
 def versions() -> dict[str, str]:
     """Of the libraries that train, and `skill`: a hash of our own code."""
+    import importlib.metadata  # slow to load, for workers alone
+
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     root, digest = Path(__file__).parent, hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
