@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
+.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -43,7 +43,7 @@ fresh: $(UV)  ## whether the locks, uv.lock.md and MANIFEST.json are up to date
 	@$(UV) run --quiet tools/make_manifest.py --check
 
 # Those below have a target of their own: they write a page of the docs. Most take from half an hour to an hour and a half.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up)
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks)
 
 bench: $(UV)  ## every benchmark but those below
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
@@ -57,6 +57,9 @@ bench-start-up: $(UV)  ## how long each script takes to answer; writes docs/demo
 
 bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_train.py --write docs/benchmarks.md
+
+bench-ranks: $(UV)  ## training on 1, 2 and 4 ranks of this machine; writes docs/machines.md
+	@$(UV) run --quiet benchmarks/bench_ranks.py --write docs/machines.md
 
 bench-real: $(UV)  ## the presets on a real model and real conversations, up to 90 minutes; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_real.py --write docs/benchmarks.md
