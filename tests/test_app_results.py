@@ -339,7 +339,7 @@ def classifier(home: state.Home, kind: str, value: float = 0.5, **change) -> run
     """A run whose fae/ holds a network as later Fae builds it."""
     classes = app_results.CLASSES[kind]
     made = runs.create(home, kind, {"settings": {}})
-    directory = state.make_directory(made.file("fae"))
+    directory = state.make_directory(made.file("adapters", "fae"))
     state.make_directory(made.file("adapters"))
     made.file("adapters", "model.safetensors").write_text(made.id)
     tensors = {"classifier.weight": (classes, 128), "classifier.bias": (classes,)}
@@ -368,10 +368,10 @@ def test_a_classifier_replaces_the_one_in_the_app_and_going_back_restores_it(lat
     first, second = classifier(place, "keyword", 0.1), classifier(place, "keyword", 0.2)
     found = deployed(first)
     assert found.use == app_results.RESTART and "next start" in found.says
-    assert content(target) == content(first.file("fae"))
+    assert content(target) == content(first.file("adapters", "fae"))
     deployed(second)
-    assert content(target) == content(second.file("fae"))
-    for expected in (content(first.file("fae")), None):
+    assert content(target) == content(second.file("adapters", "fae"))
+    for expected in (content(first.file("adapters", "fae")), None):
         app_results.withdraw_newest(place, "keyword")
         deployment.rollback(place, "keyword", "")
         assert expected is None or content(target) == expected
@@ -403,7 +403,7 @@ def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(late
         deployed(run)
     assert deployment.current(place, "keyword") is None
     run = classifier(place, "keyword")
-    weights = run.file("fae", "model.safetensors")
+    weights = run.file("adapters", "fae", "model.safetensors")
     mx.save_safetensors(str(weights), mx.load(str(weights)) | {"norm.weight": mx.zeros(3)})
     with pytest.raises(Failed, match=r"norm\.weight"):
         deployed(run)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from statistics import NormalDist, fmean, stdev
 
-from fae_training import alternative, approval, plain_words, records
+from fae_training import alternative, app_results, approval, plain_words, records
 from fae_training.alternative import Alternative
 from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Example, Measure
 from fae_training.deployment import current
@@ -173,7 +173,15 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
         outputs_changed=measured.outputs_changed,
         examples=tuple(differing[:SHOWN]),
         cost=_cost(run),
-        notes=tuple(dict.fromkeys((*measured.notes, *run.record.get("notes", [])))),
+        notes=tuple(
+            dict.fromkeys(
+                (
+                    *app_results.of_both_forms(run, measured),
+                    *measured.notes,
+                    *run.record.get("notes", []),
+                )
+            )
+        ),
         fingerprint=judged.fingerprint,
         rejected_before=rejection(run),
         alternative=alternative.of(run, measured),

@@ -21,6 +21,7 @@ from fae_training.benchmark import (
     Measure,
 )
 from fae_training.classifiers import (
+    fae_network,
     measures,
     model_files,
     parts_of_sounds,
@@ -30,6 +31,7 @@ from fae_training.classifiers import (
 )
 from fae_training.classifiers.classes import (
     CLASSIFIERS,
+    FAE_FORM,
     ONE_SECOND,
     ONE_WORD,
     TWO_SECONDS,
@@ -82,6 +84,11 @@ def score(run: Run, session) -> Benchmark:
         for n, w in sorted(judged.windows.items(), reverse=True)
     ]
     figures = _figures(judged, kind, seen, classes, frames)
+    if judged.segments:
+        forms = {"candidate": run, "current": deployed} if deployed else {"candidate": run}
+        places = {who: one.file("adapters", FAE_FORM) for who, one in forms.items()}
+        networks = {who: fae_network.load(at, kind) for who, at in places.items() if at.is_dir()}
+        figures += fae_network.figures(judged.segments, networks, models, kind)
     people = {kind.classes[n] for n in held.labels[held.recorded]}
     if "speech" not in people:
         found.append(triggers.nobody("speech", "Speech by people"))
@@ -143,6 +150,9 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
         return np.array([mark(group) not in known for group in groups], dtype=bool)
 
     windows = {n: w.where(unknown(w.groups) | ~w.recorded) for n, w in judged.windows.items()}
+    segments = judged.segments
+    if segments:
+        segments = segments.where(unknown(segments.groups) | ~segments.recorded)
     streams = dict(judged.streams)
     if quiet := streams.get("quiet"):
         fewer = quiet.without(lambda group: mark(group) in trained_on)
@@ -158,7 +168,7 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
     frames = max(windows)
     names = [set(w[frames].names) for w in (judged.windows, windows)]
     if left_out := len(names[0] - names[1]):
-        return replace(judged, windows=windows, streams=streams), [
+        return replace(judged, windows=windows, streams=streams, segments=segments), [
             f"{left_out} held-out recordings were not judged on: {deployed.id} was trained on the same people or places"
         ]
     return judged, []

@@ -10,6 +10,7 @@ from mlx.utils import tree_flatten
 
 from fae_training import provenance, runs
 from fae_training.classifiers import (
+    fae_network,
     hard_negatives,
     model_files,
     network,
@@ -19,7 +20,7 @@ from fae_training.classifiers import (
     training_data,
     validation,
 )
-from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE, LAYERS
+from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE, FAE_FORM, LAYERS
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.features import BANDS
 from fae_training.classifiers.measures import best_temperature, brier_score
@@ -27,7 +28,7 @@ from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.validation import Judged, ValidationSet
 from fae_training.fit import fit
-from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.fit_settings import FitResult
 from fae_training.parts import CHOOSE, JUDGE, TRAIN
 from fae_training.results import receipt
 from fae_training.runs import Run
@@ -86,15 +87,26 @@ def train(run: Run, session) -> dict:
                 Classifier(arrays, spec), quiet, spoken, settings["false_alarms_per_hour"]
             )
 
-    # Save it, and what it will be judged on
-    where = run.home.directory("runs", run.id, runs.saves_to(result.stopped))
+    # Teach Fae's own network, which is what the app loads
+    for_fae = None
+    if result.stopped != "cancelled":
+        aside = Aside(run, session, "fae", "Fae's own network")
+        teacher = Classifier(arrays, spec)
+        for_fae = fae_network.distilled(teacher, parts, kind, settings, aside, aside)
+
+    # Save both, and what they will be judged on
+    place = ("runs", run.id, runs.saves_to(result.stopped))
+    where = run.home.directory(*place)
+    if for_fae:
+        fae_network.save(run.home.directory(*place, FAE_FORM), for_fae, kind)
     model_files.save(where, arrays, spec, model_files.self_test_samples(parts.train, spec))
     judged = validation.windows_of(parts.judge, kind)
     made = {}
     if kind.triggers:
         minutes = settings["stream_minutes"]
         made = streams.judging_streams(parts.judge, parts.own, kind, minutes, seed)
-    validation.save(run, Judged(judged, made, parts.apart))
+    segments = fae_network.held_out(parts.judge, kind, seed)
+    validation.save(run, Judged(judged, made, parts.apart, segments))
 
     # What was applied, read back from the objects
     applied = result.applied | {
@@ -133,7 +145,7 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     if kept.exists():
         found = np.load(kept)
         return found["windows"], found["labels"]
-    first = FirstModel(run, session)
+    first = Aside(run, session, "first", "a first model, to find hard negatives")
     steps = max(1, round(FIRST_MODEL_SHARE * settings["steps"]))
     arrays, spec, result = fit_ensemble(examples, None, settings | {"steps": steps}, first, first)
     if result.stopped == "cancelled":
@@ -153,25 +165,28 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     return windows, labels
 
 
-class FirstModel:
-    """Run and session of the first model, as fit() sees them: it has checkpoints of its own and reports to the log alone."""
+class Aside:
+    """Run and session of a second model, as fit() sees them: it has checkpoints of its own and reports to the log alone.
 
-    def __init__(self, run, session):
-        self.run, self.session = run, session
-        self.should_stop, self.log = session.should_stop, session.log
+    `folder`: where its checkpoints are; `what` it is, in words.
+    """
+
+    def __init__(self, run, session, folder: str, what: str):
+        self.run, self.session, self.folder, self.what = run, session, folder, what
+        self.should_stop, self.check, self.log = session.should_stop, session.check, session.log
         self.progressed = session.progressed
 
     def stage(self, name: str, total: int | None = None, left=None):
-        return self.session.stage(f"{name} a first model", total)
+        return self.session.stage(f"{name} {self.what}", total)
 
     def file(self, *parts: str):
-        return self.run.file("first", *parts)
+        return self.run.file(self.folder, *parts)
 
     def status(self, word: str) -> None:
-        self.log(f"first model, to find hard negatives: {word}")
+        self.log(f"{self.what}: {word}")
 
     def report(self, values: dict) -> None:
-        self.log("first model: " + " ".join(f"{name}={value}" for name, value in values.items()))
+        self.log(f"{self.what}: " + " ".join(f"{name}={value}" for name, value in values.items()))
 
 
 def fit_ensemble(
@@ -206,18 +221,9 @@ def fit_ensemble(
         ]
         return {"val_loss": float(np.mean(losses))}
 
-    steps = settings["steps"]
-    every = max(1, steps // 20)
     result = fit(
         model,
-        FitSettings.of(
-            settings,
-            report_every=max(1, steps // 50),
-            validate_every=every,
-            validate_from=steps // 2,
-            save_every=every,
-            patience=settings["patience"],
-        ),
+        validation.schedule(settings),
         loss,
         examples,
         functools.partial(validate, held_out) if held_out else None,
