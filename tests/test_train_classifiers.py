@@ -10,7 +10,7 @@ import soundfile
 
 import calls
 import classifier_sounds
-from fae_training import deployment, gate, state
+from fae_training import app_results, deployment, gate, state
 from fae_training.classifiers import scoring, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
@@ -206,10 +206,20 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
         "model.json",
         "self_test.safetensors",
         "model.onnx",
+        "fae",
     }
     spec = json.loads((adapters / "model.json").read_text())
     assert spec["classes"] == ["interrupt", "wake", "speech", "silence", "noise"]
     assert spec["self_test"]["vectors"] == 10
+
+
+def test_what_later_fae_loads_is_there_and_was_measured_beside_ours(keyword):
+    app_results.check_classifier(keyword[1] / "adapters" / "fae", 5)
+    both = [figure(keyword[1], name) for name in ("fae_macro_f1", "segments_macro_f1")]
+    assert min(one["candidate"] for one in both) > 0.6
+    assert max(one["current"] for one in both) < 0.2, "nothing is deployed: the commonest class"
+    assert figure(keyword[1], "fae_wake_heard")["candidate"] > 0.5
+    assert figure(keyword[1], "fae_wake_mistaken")["candidate"] < 0.2
 
 
 def test_the_same_seed_gives_the_same_classifier(of_two_people, tmp_path):
@@ -221,6 +231,8 @@ def test_the_same_seed_gives_the_same_classifier(of_two_people, tmp_path):
     one, other = (load(run / "adapters") for run in (ours, theirs))
     assert np.array_equal(one.networks[0].layers[0].weight, other.networks[0].layers[0].weight)
     assert one.spec == other.spec
+    of_fae = [(run / "adapters/fae/model.safetensors").read_bytes() for run in (ours, theirs)]
+    assert of_fae[0] == of_fae[1]
 
 
 def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keyword, tmp_path):
@@ -232,6 +244,7 @@ def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keywo
     assert "An update for your wake and stop words" in text
     assert "hours of sound without triggers" in text and "as was asked for (300)" in text
     assert "people like those who were held out" in text
+    assert "Which of its two forms Fae uses is not known: there is no Fae.app" in text
     code = calls.approval_code(home, keyword[1].name)
     calls.answer("deploy", "--run", keyword[1].name, "--code", code, home=home)
     active = json.loads((home / "active.json").read_text())
