@@ -125,9 +125,12 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     else:
         data["next"] = None
     if found.verdict != PASS and data["next"] is None:
-        lines.append(
-            "Nothing changes. More conversations or corrections help most: export again when there are more of them."
+        more = (
+            "recordings of more people help most: uv run scripts/add_samples.py"
+            if KINDS[run.kind].consent == "audio"
+            else "conversations or corrections help most: export again when there are more of them."
         )
+        lines.append(f"Nothing changes. More {more}")
     if data["next"]:
         lines.append(f"Next: uv run scripts/{data['next']}")
     status = 0 if found.verdict == PASS else Refused.exit_status

@@ -92,7 +92,7 @@ def score(run: Run, session) -> Benchmark:
     people = {kind.classes[n] for n in held.labels[held.recorded]}
     if "speech" not in people:
         found.append(triggers.nobody("speech", "Speech by people"))
-    heard, not_shown = {}, []
+    heard, not_shown, rates = {}, [], []
     if kind.triggers:
         session.log("listening to streams")
         session.check()
@@ -106,6 +106,9 @@ def score(run: Run, session) -> Benchmark:
             rate = triggers.rate_of(by["candidate"], judged.streams["quiet"].hours)
             told = triggers.promise(name, rate, asked, by["candidate"]["groups_without_triggers"])
             (notes if told.shown else not_shown).append(told.text)
+            rates.append(rate)
+        if not_shown:
+            not_shown.append(triggers.how_to_show(rates, asked))
     cost = cost_of_a_chunk(models["candidate"])
     outputs = _outputs(held, classes["current"][frames], classes["candidate"][frames])
     return Benchmark(

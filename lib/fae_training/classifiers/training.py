@@ -104,7 +104,7 @@ def train(run: Run, session) -> dict:
     made = {}
     if kind.triggers:
         minutes = settings["stream_minutes"]
-        made = streams.judging_streams(parts.judge, parts.own, kind, minutes, seed)
+        made = streams.judging_streams(parts, kind, minutes, seed)
     segments = fae_network.held_out(parts.judge, kind, seed)
     validation.save(run, Judged(judged, made, parts.apart, segments))
 
