@@ -11,9 +11,9 @@ import soundfile
 import classifier_sounds
 from fae_training import runs
 from fae_training.classifiers import (
-    hard_negatives,
     parts_of_sounds,
     synthetic_sounds,
+    training,
     training_data,
 )
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -214,8 +214,7 @@ def test_other_recordings_of_those_held_out_leave_every_training_example_as_it_w
         ours, theirs = (made.arrays_at(index) for made in examples)
         assert ours[0].tobytes() == theirs[0].tobytes() and np.array_equal(ours[1], theirs[1])
     mined = [
-        hard_negatives.mine(Untrained(), parts.train, KEYWORD, 60, 20, 1)
-        for parts in (before, after)
+        training.mine(Untrained(), parts.train, KEYWORD, 60, 20, 1) for parts in (before, after)
     ]
     assert mined[0][0].tobytes() == mined[1][0].tobytes() and len(mined[0][0]) > 10
     # The swap was noticed where it should be, in babble too.

@@ -16,7 +16,7 @@ import numpy as np
 from fae_training.arrays import flattened, load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.benchmark import Figure
-from fae_training.classifiers.augmentation import at_pitch, level
+from fae_training.classifiers.augmentation import in_another_voice, level
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.fae_features import BANDS, FLOOR, FRAMES, fae_mel
 from fae_training.classifiers.features import BANDS as OUR_BANDS
@@ -109,8 +109,7 @@ def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed:
         recording = drawn(triggers[random.integers(len(triggers))] if piece else name)
         samples = _segment(random, recording, kind, not piece)
         if name in (*triggers, "speech") and random.random() < PITCHED:
-            pitch = float(np.exp(random.uniform(np.log(0.85), np.log(1.6))))
-            samples = at_pitch(samples, pitch, random.uniform(0.88, 1.12))
+            samples = in_another_voice(random, samples)
         if name not in ("silence", "noise") and "noise" in present and random.random() < MIXED:
             noise = np.resize(_segment(random, drawn("noise"), kind), len(samples))
             below = 20 * np.log10(samples.std() + 1e-6) - random.uniform(5, 25)

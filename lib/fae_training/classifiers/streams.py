@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fae_training.audio import SAMPLE_RATE
-from fae_training.classifiers.augmentation import at_pitch
+from fae_training.classifiers.augmentation import in_another_voice
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.features import (
     BANDS,
@@ -262,11 +262,7 @@ def in_other_voices(recordings: list[Recording], seed: int) -> list[Recording]:
     return [
         replace(
             recording,
-            samples=at_pitch(
-                recording.samples,
-                float(np.exp(random.uniform(np.log(0.8), np.log(1.5)))),
-                random.uniform(0.85, 1.15),
-            ),
+            samples=in_another_voice(random, recording.samples, (0.8, 1.5), (0.85, 1.15)),
         )
         for recording in recordings
         if recording.class_name == "speech"

@@ -11,7 +11,6 @@ from mlx.utils import tree_flatten
 from fae_training import provenance, runs
 from fae_training.classifiers import (
     fae_network,
-    hard_negatives,
     model_files,
     network,
     parts_of_sounds,
@@ -20,9 +19,15 @@ from fae_training.classifiers import (
     training_data,
     validation,
 )
-from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE, FAE_FORM, LAYERS
+from fae_training.classifiers.classes import (
+    CLASSIFIERS,
+    ENSEMBLE_SIZE,
+    FAE_FORM,
+    LAYERS,
+    ClassifierKind,
+)
 from fae_training.classifiers.examples import Examples
-from fae_training.classifiers.features import BANDS
+from fae_training.classifiers.features import BANDS, FRAMES_PER_CHUNK
 from fae_training.classifiers.measures import best_temperature, brier_score
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
@@ -39,6 +44,11 @@ FIRST_MODEL_SHARE = 0.33
 # Hard negatives of each trigger, from a stream of this share of the minutes that thresholds are chosen on.
 HARD_NEGATIVES = 800
 MINING_SHARE = 0.3
+# Extra frames on either side of a window, so that training can cut it at several offsets.
+SLACK = 3
+# At most one window from this many chunks (0.3 s), since neighbouring windows show the same thing.
+APART = 8
+CLASS_OF_SCENE = {"quiet": "silence", "noise": "noise", "music": "noise"}
 
 
 class Fitted(NamedTuple):
@@ -137,7 +147,7 @@ def fit_with_hard_negatives(
 
 
 def mined(examples: Examples, training: list[Recording], settings: dict, run, session):
-    """What hard_negatives.mine returns for a first model, or None if the run is cancelled before.
+    """What mine() returns for a first model, or None if the run is cancelled before.
 
     Kept in hard_negatives.npz, so that a resumed run goes on with the same examples.
     """
@@ -145,13 +155,13 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     if kept.exists():
         found = np.load(kept)
         return found["windows"], found["labels"]
-    first = Aside(run, session, "first", "a first model, to find hard negatives")
+    first = Aside(run, session, "first", "a first model")
     steps = max(1, round(FIRST_MODEL_SHARE * settings["steps"]))
     arrays, spec, result = fit_ensemble(examples, None, settings | {"steps": steps}, first, first)
     if result.stopped == "cancelled":
         return None
     seconds = MINING_SHARE * 60 * settings["stream_minutes"]
-    windows, labels = hard_negatives.mine(
+    windows, labels = mine(
         Classifier(arrays, spec),
         training,
         examples.kind,
@@ -163,6 +173,36 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     with atomic_file(kept) as temporary, temporary.open("wb") as out:
         np.savez(out, windows=windows, labels=labels)
     return windows, labels
+
+
+def mine(
+    classifier: Classifier,
+    recordings: list[Recording],
+    kind: ClassifierKind,
+    seconds: float,
+    most: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(log-mel [n, window + 6, 40], class numbers [n]): for each trigger the `most` windows with its highest probability.
+
+    A stream has words across the borders of clips, speech over music, and pieces of words at every offset, which single clips do
+    not have (Sung and Poggio 1998, "bootstrapping"; openWakeWord does the same with hours of recorded radio). The stream of `seconds` has no triggers in it. A window gets the class of its scene; speech over something else is speech.
+    """
+    stream = streams.compose(recordings, kind, seconds, seed, with_events=False)
+    probability = classifier.over(stream.log_mel)
+    scenes = [kind.classes.index(CLASS_OF_SCENE.get(scene, "speech")) for scene in stream.scenes]
+    windows, labels = [], []
+    for name in kind.triggers:
+        blocks = probability[: len(probability) // APART * APART, kind.classes.index(name)]
+        blocks = blocks.reshape(-1, APART)
+        for block in np.argsort(-blocks.max(axis=1), kind="stable")[:most]:
+            chunk = int(block) * APART + int(blocks[block].argmax())
+            frame = FRAMES_PER_CHUNK * chunk
+            first, end = frame - SLACK, frame + classifier.window + SLACK
+            if first >= 0 and end <= len(stream.log_mel):
+                windows.append(stream.log_mel[first:end])
+                labels.append(scenes[frame // streams.SCENE_FRAMES])
+    return np.stack(windows), np.array(labels, dtype=np.int32)
 
 
 class Aside:
