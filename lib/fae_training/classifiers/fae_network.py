@@ -25,7 +25,7 @@ from fae_training.classifiers.measures import best_temperature, brier_score, con
 from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
-from fae_training.classifiers.validation import Windows, by_people, schedule
+from fae_training.classifiers.validation import Segments, by_people, schedule
 from fae_training.classifiers.windows import padded, words
 from fae_training.fit import fit
 from fae_training.state import write_json
@@ -86,7 +86,7 @@ def _convolved(x, layer: nn.Conv1d, stride: int):
     return nn.relu(mx.concatenate(slices, axis=-1) @ weight.T + layer.bias)
 
 
-def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed: int) -> Windows:
+def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed: int) -> Segments:
     """`count` segments of `sounds`, by the kind's shares of classes, at other pitches and with noise as examples.py has them."""
     random = np.random.default_rng((seed, 4))
     by = {
@@ -118,7 +118,7 @@ def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed:
     return _of(found, kind)
 
 
-def held_out(sounds: list[Recording], kind: ClassifierKind, seed: int) -> Windows:
+def held_out(sounds: list[Recording], kind: ClassifierKind, seed: int) -> Segments:
     """Up to HELD_OUT_SEGMENTS of each of by_people(sounds), as they are."""
     random = np.random.default_rng((seed, 5))
     found = []
@@ -154,14 +154,14 @@ def _at_least(samples: np.ndarray) -> np.ndarray:
     return np.pad(samples, (0, max(0, SAMPLE_RATE // 5 - len(samples))))
 
 
-def _of(found: list[tuple[np.ndarray, int, Recording]], kind: ClassifierKind) -> Windows:
+def _of(found: list[tuple[np.ndarray, int, Recording]], kind: ClassifierKind) -> Segments:
     window = kind.windows[0]
     ours = [padded(mel_power(samples), window)[:window] for samples, _, _ in found]
-    fae = [fae_mel(samples).astype(np.float16) for samples, _, _ in found]
+    theirs = [fae_mel(samples).astype(np.float16) for samples, _, _ in found]
     labels = np.array([label for _, label, _ in found], dtype=np.int32)
     log_mel = np.log(np.array(ours).reshape(-1, window, OUR_BANDS) + LOG_FLOOR)
-    fae = np.array(fae, dtype=np.float16).reshape(-1, FRAMES, BANDS)
-    return Windows.of(log_mel, labels, [recording for *_, recording in found], fae)
+    fae = np.array(theirs, dtype=np.float16).reshape(-1, FRAMES, BANDS)
+    return Segments.of(log_mel, labels, [recording for *_, recording in found], fae)
 
 
 class _Batches:
@@ -261,7 +261,7 @@ def load(directory: Path, kind: ClassifierKind) -> FaeNetwork:
 
 
 def figures(
-    held: Windows, networks: Mapping[str, FaeNetwork], models: Mapping[str, Classifier], kind: ClassifierKind
+    held: Segments, networks: Mapping[str, FaeNetwork], models: Mapping[str, Classifier], kind: ClassifierKind
 ) -> list[Figure]:  # fmt: skip
     """Both forms of the candidate and the current classifier on the same segments; the base takes the commonest class.
 

@@ -1,7 +1,7 @@
 """What is held out of a training: the validation set, which chooses, and the windows and streams that judge."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -25,38 +25,41 @@ EXAMPLE_BATCHES = 3
 @dataclass(frozen=True)
 class Windows:
     """Log-mel [n, frames, 40], class numbers [n], and of each window: the name and the group of its recording, and whether
-    somebody recorded it [n]. Of segments `fae` too: [n, 48, 128] of fae_features."""
+    somebody recorded it [n]."""
 
     log_mel: np.ndarray
     labels: np.ndarray
     names: list[str]
     groups: list[str]
     recorded: np.ndarray
-    fae: np.ndarray | None = None
-
-    def where(self, chosen: np.ndarray) -> "Windows":
-        """The windows for which `chosen` [n] is true."""
-        return Windows(
-            self.log_mel[chosen],
-            self.labels[chosen],
-            [name for name, wanted in zip(self.names, chosen, strict=True) if wanted],
-            [group for group, wanted in zip(self.groups, chosen, strict=True) if wanted],
-            self.recorded[chosen],
-            None if self.fae is None else self.fae[chosen],
-        )
 
     @classmethod
     def of(
-        cls,
-        log_mel: np.ndarray,
-        labels: np.ndarray,
-        sounds: list[Recording],
-        fae: np.ndarray | None = None,
-    ) -> "Windows":
-        """`sounds`: the recording of each window."""
+        cls, log_mel: np.ndarray, labels: np.ndarray, sounds: list[Recording], *more: np.ndarray
+    ) -> Self:
+        """`sounds`: the recording of each window; `more`: the fields that a subclass adds."""
         names = [f"{r.speaker or ''}--{r.name}" for r in sounds]
         recorded = np.array([r.origin == "recorded" for r in sounds], dtype=bool)
-        return cls(log_mel, labels, names, [r.group for r in sounds], recorded, fae)
+        return cls(log_mel, labels, names, [r.group for r in sounds], recorded, *more)
+
+    def where(self, chosen: np.ndarray) -> Self:
+        """The windows for which `chosen` [n] is true."""
+        kept = np.flatnonzero(chosen)
+        every = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(
+            self,
+            **{
+                name: values[kept] if isinstance(values, np.ndarray) else [values[n] for n in kept]
+                for name, values in every.items()
+            },
+        )
+
+
+@dataclass(frozen=True)
+class Segments(Windows):
+    """What Fae hears at once (fae_network.py): windows of ours, and the same sound as `fae` [n, 48, 128] of fae_features."""
+
+    fae: np.ndarray
 
 
 def schedule(settings: dict) -> FitSettings:
@@ -116,7 +119,7 @@ class Judged:
     windows: dict[int, Windows]
     streams: dict[str, StreamOfSound]
     apart: bool
-    segments: Windows | None = None
+    segments: Segments | None = None
 
 
 def save(run: Run, judged: Judged) -> None:
@@ -124,7 +127,7 @@ def save(run: Run, judged: Judged) -> None:
     arrays: dict[str, Any] = {"apart": np.array(judged.apart)}
     for frames, held in judged.windows.items():
         arrays |= _arrays(held, f"windows_{frames}", str(frames))
-    if judged.segments and judged.segments.fae is not None:
+    if judged.segments:
         arrays |= _arrays(judged.segments, "segments", "segments")
         arrays["fae_segments"] = judged.segments.fae.astype(np.float16)
     for name, stream in judged.streams.items():
@@ -168,21 +171,21 @@ def load(run: Run) -> Judged:
     def named(beginning: str) -> list[str]:
         return [n.removeprefix(beginning) for n in arrays.files if n.startswith(beginning)]
 
-    def windows_in(log_mel: str, name: str, fae: np.ndarray | None = None) -> Windows:
-        return Windows(
+    def of(log_mel: str, name: str) -> tuple:
+        return (
             arrays[log_mel].astype(np.float32),
             arrays[f"labels_{name}"],
             arrays[f"names_{name}"].tolist(),
             arrays[f"groups_{name}"].tolist(),
             arrays[f"recorded_{name}"],
-            fae,
         )
 
-    windows = {n: windows_in(f"windows_{n}", str(n)) for n in sorted(map(int, named("windows_")))}
+    numbers = sorted(map(int, named("windows_")))
+    windows = {n: Windows(*of(f"windows_{n}", str(n))) for n in numbers}
     segments = None
     if "fae_segments" in arrays.files:
         fae = arrays["fae_segments"].astype(np.float32)
-        segments = windows_in("segments", "segments", fae)
+        segments = Segments(*of("segments", "segments"), fae=fae)
     streams = {
         name: StreamOfSound(
             arrays[f"stream_{name}"].astype(np.float32),
