@@ -34,6 +34,13 @@ from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.results import scored
 
+# What helps most where nothing else is known, by the source that a kind learns from.
+MORE = {
+    "conversations": "More conversations help most: export again when there are more of them.",
+    "corrections": "More corrections help most: export again when there are more of them.",
+    "audio": "Recordings of more people help most: uv run scripts/add_samples.py",
+}
+
 
 def main(call: Call) -> Result:
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
@@ -97,7 +104,11 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "figures": list(found.figures),
         "notes": list(found.notes),
     }
-    other = alternative.of(run, benchmark.of_run(run))
+    measured = benchmark.of_run(run)
+    remedy = measured.remedy if measured and found.verdict != PASS else ""
+    if remedy:
+        data["remedy"] = remedy
+    other = alternative.of(run, measured)
     if other:
         data["without_training"] = {"says": other.sentence, "as_good": other.as_good}
     if changed := standing.of_run(run):
@@ -125,12 +136,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     else:
         data["next"] = None
     if found.verdict != PASS and data["next"] is None:
-        more = (
-            "recordings of more people help most: uv run scripts/add_samples.py"
-            if KINDS[run.kind].consent == "audio"
-            else "conversations or corrections help most: export again when there are more of them."
-        )
-        lines.append(f"Nothing changes. More {more}")
+        lines.append(f"Nothing changes. {remedy or MORE[KINDS[run.kind].consent]}")
     if data["next"]:
         lines.append(f"Next: uv run scripts/{data['next']}")
     status = 0 if found.verdict == PASS else Refused.exit_status

@@ -253,6 +253,28 @@ def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keywo
     assert "keyword" not in json.loads((home / "active.json").read_text())
 
 
+def test_a_rate_that_these_hours_cannot_show_is_answered_with_the_commands_that_would(
+    keyword, tmp_path
+):
+    home = shutil.copytree(keyword[0], tmp_path / "home")
+    record = home / "runs" / keyword[1].name / "run.json"
+    kept = state.read_json(record)
+    state.write_json(record, kept | {"settings": kept["settings"] | {"false_alarms_per_hour": 1.0}})
+    asked = ("evaluate", "--run", keyword[1].name, "--rescore")
+    told = calls.script(*asked, "--json", home=home)
+    assert (told.status, told.json["verdict"]) == (3, "not_enough_evidence")
+    assert "the 1 that was asked for is not shown" in json.dumps(
+        state.read_json(home / "runs" / keyword[1].name / "evaluation.json")
+    )
+    refused = calls.script("propose", "--run", keyword[1].name, "--json", home=home)
+    assert refused.status == 3
+    shown = calls.script(*asked[:-1], home=home).out
+    for said in (told.json["remedy"], shown, refused.json["error"]["message"]):
+        assert "hours of ordinary sound in which nobody says these words" in said
+        assert "--class noise --to-judge --files RECORDINGS" in said
+        assert "--false-alarms-per-hour " in said
+
+
 def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
     home, run = of_two_people
     judged = calls.script("evaluate", "--run", run.name, "--json", home=home)

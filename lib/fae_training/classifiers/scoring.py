@@ -93,11 +93,11 @@ def score(run: Run, session) -> Benchmark:
     if "speech" not in people:
         found.append(triggers.nobody("speech", "Speech by people"))
     heard, not_shown, rates = {}, [], []
+    asked = run.settings.get("false_alarms_per_hour", 0.0)
     if kind.triggers:
         session.log("listening to streams")
         session.check()
         heard = triggers.on_streams(models, judged.streams, kind)
-        asked = run.settings["false_alarms_per_hour"]
         for name in kind.triggers:
             by = {who: heard[who][name] for who in WHO}
             found += triggers.measures_of(name, by, judged.streams, asked, name in people)
@@ -107,8 +107,6 @@ def score(run: Run, session) -> Benchmark:
             told = triggers.promise(name, rate, asked, by["candidate"]["groups_without_triggers"])
             (notes if told.shown else not_shown).append(told.text)
             rates.append(rate)
-        if not_shown:
-            not_shown.append(triggers.how_to_show(rates, asked))
     cost = cost_of_a_chunk(models["candidate"])
     outputs = _outputs(held, classes["current"][frames], classes["candidate"][frames])
     return Benchmark(
@@ -125,6 +123,7 @@ def score(run: Run, session) -> Benchmark:
             f"One chunk of 36 ms takes {cost:.2f} ms.",
         ),
         not_shown=tuple(not_shown),
+        remedy=triggers.how_to_show(rates, asked) if not_shown else "",
         details={
             "classes": list(kind.classes),
             "confusion": table.tolist(),
