@@ -74,6 +74,7 @@ def rows(audio: Path, kind: ClassifierKind, other: ClassifierKind, steps: int, s
         found = figures(held, network, teacher, kind)
         if not made:
             made.append(_row(f"{kind.name}, seed {seed}, ours", found, "segments"))
+            print(" | ".join(made[-1]), flush=True)
         made.append(_row(f"{kind.name}, seed {seed}, {what}", found, "fae"))
         print(" | ".join(made[-1]), f"({seconds:.0f} s)", flush=True)
     return made
@@ -107,7 +108,7 @@ def main() -> None:
         for row in rows(Path(arguments.audio), kind, other, arguments.steps, seed)
     ]
     text = (
-        f"{arguments.steps} steps, {fae_network.STEPS_SHARE:g} of them for Fae's own network. "
+        f"{arguments.steps} steps for each network. "
         f"{page.machine(results.versions())}.\n\n"
         + "\n".join(page.table(["classifier, on segments", *COLUMNS.values()], made))
     )

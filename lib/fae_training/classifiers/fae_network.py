@@ -34,8 +34,8 @@ from fae_training.state import write_json
 SECONDS = {"keyword": (0.5, 1.0), "speech_verifier": (1.0, 1.0)}
 # The most that a segment has before and after a word.
 AROUND_SECONDS = 0.2
-# It is trained for this share of the steps, on so many segments for each, and at most.
-STEPS_SHARE, SEGMENTS_PER_STEP, MOST_SEGMENTS = 0.5, 16, 8_000
+# Segments to train on for each step of the training, and at most.
+SEGMENTS_PER_STEP, MOST_SEGMENTS = 16, 8_000
 # Shares: of a trigger's and a background's segments that are of people where some were recorded; of speech that are pieces of
 # a trigger; at another pitch; with noise mixed in.
 OWN = {True: 0.5, False: 0.7}
@@ -189,9 +189,9 @@ def distilled(
 
     Raises Cancelled when somebody asked for the end.
     """
-    seed, steps = settings["seed"], max(1, round(STEPS_SHARE * settings["steps"]))
+    seed = settings["seed"]
     with session.stage("gathering segments for"):
-        count = min(MOST_SEGMENTS, SEGMENTS_PER_STEP * steps)
+        count = min(MOST_SEGMENTS, SEGMENTS_PER_STEP * settings["steps"])
         segments = to_train_on(parts.train, kind, count, seed)
         chosen = held_out(parts.choose, kind, seed)
         session.check()
@@ -213,7 +213,7 @@ def distilled(
 
     result = fit(
         model,
-        schedule(settings | {"steps": steps}),
+        schedule(settings),
         loss,
         _Batches(segments.fae, targets, settings["batch_size"], seed),
         validate,
