@@ -22,7 +22,7 @@ demo-stt: $(UV)  ## names that the speech recogniser mishears, before and after
 
 test: $(UV)  ## style and types, then all tests
 	@$(UV) run --quiet tools/lint.py
-	@$(UV) run --quiet tests/run.py -n 2 --dist loadfile
+	@$(UV) run --quiet tests/run.py -n 3 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(UV)  ## 100,000 bad inputs for every reader together; an hour
 	@FUZZ_INPUTS=100000 $(UV) run --quiet tests/run.py tests/test_bad_input.py -q

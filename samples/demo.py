@@ -16,10 +16,12 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import world
@@ -83,6 +85,21 @@ def main() -> None:
     print(
         f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal, as a page: {where}"
     )
+
+
+def watched(loop: Callable[[], None]) -> None:
+    """Run a demo; when somebody ends it, the training that it began ends too, which is a process of its own."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("\nThe demo was ended."))
+    try:
+        loop()
+    except BaseException:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for state in (DEMO / "state", DEMO / "speech"):
+            if (state / "lock").exists():
+                command = [UV, "run", "--quiet", "scripts/cancel.py", "--home", str(state)]
+                subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+        raise
 
 
 def own_tasks(fae: Path, state: Path) -> None:
@@ -162,4 +179,4 @@ def approval_code() -> str:
 
 
 if __name__ == "__main__":
-    main()
+    watched(main)

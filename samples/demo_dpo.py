@@ -28,6 +28,7 @@ from demo import (
     indented,
     own_tasks,
     script,
+    watched,
 )
 from make_database import make_database
 
@@ -97,4 +98,4 @@ def held_out_questions() -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    watched(main)

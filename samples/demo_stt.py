@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import fmean
 
 import speech_world
+from demo import watched
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "demo-home" / "speech"
@@ -83,4 +84,4 @@ def script(name: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    watched(main)

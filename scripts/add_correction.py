@@ -9,7 +9,7 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Keep what Fae misheard and what was meant, with a recording where there is one.
+"""Record what Fae misheard and what was meant, with a sound clip if there is one.
 
     uv run scripts/add_correction.py --heard Marian --meant Marion
     uv run scripts/add_correction.py --heard "Call Marian." --meant "Call Marion." --clip call.wav
@@ -19,7 +19,7 @@ With a clip, --meant is all that is said in it. A clip whose --heard equals --me
 kept to check that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
 A clip may be of any length from 0.3 to 30 s and any format that soundfile reads (WAV, FLAC, OGG, MP3, AIFF); it is
 kept as 16 kHz mono. Writes stt/corrections.jsonl, stt/clips/ and stt/vocabulary.json.
-Exit status: 2 a correction without words or a clip that cannot be used, 3 no consent (corrections; audio for clips), 4 no such file.
+Exit status: 2 a correction without words, or an unusable clip, 3 no consent (corrections; audio for clips), 4 no such file.
 """
 
 import json
@@ -27,6 +27,7 @@ from pathlib import Path
 
 from fae_training import calling
 from fae_training.calling import Call, Result
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction
@@ -74,7 +75,7 @@ def main(call: Call) -> Result:
     return Result(
         data | {"next": NEXT},
         f"Kept: {in_words(correction)}{remarks_in_words(correction)}.\n"
-        f"{len(entries)} words in {call.home.file(vocabulary.FILE)}\nNext: uv run scripts/{NEXT}",
+        f"{counted(len(entries), 'word')} in {call.home.file(vocabulary.FILE)}",
     )
 
 
@@ -98,7 +99,7 @@ def add_file(call: Call, path: Path) -> Result:
     if rows and not kept:
         raise BadRequest(
             "nothing_kept",
-            f"none of the {len(rows)} lines of {path} could be kept; the first: {problems[0]['message']}",
+            f"none of {counted(len(rows), 'line')} of {path} could be kept; the first: {problems[0]['message']}",
             f"correct {path}",
         )
     entries = [] if call.arguments.dry_run else vocabulary.keep(call.home, kept)
@@ -113,7 +114,7 @@ def add_file(call: Call, path: Path) -> Result:
     }
     said = "\n".join(f"  line {p['row']}: {p['message']}" for p in problems)
     text = f"Kept {len(kept)} of {len(rows)} corrections, {recorded} with a recording."
-    return Result(data, f"{text}\n{said}".rstrip() + f"\nNext: uv run scripts/{NEXT}")
+    return Result(data, f"{text}\n{said}".rstrip())
 
 
 def parsed(line: str):

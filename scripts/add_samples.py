@@ -35,6 +35,7 @@ from fae_training.classifiers import imports
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.imports import Sample
 from fae_training.classifiers.recordings import TO_JUDGE
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, command_line
 
 PROBLEMS_SHOWN = 8
@@ -73,7 +74,7 @@ def main(call: Call) -> Result:
     if not any(added.values()) and not all("here already" in p for p in problems):
         raise Missing(
             "nothing_usable",
-            f"none of the {len(samples)} files can be used: {'; '.join(problems[:3])}",
+            f"none of {counted(len(samples), 'file')} can be used: {'; '.join(problems[:3])}",
             "give WAV, FLAC, OGG, MP3 or AIFF files with sound in them",
         )
     return answer(kind, added, problems, bool(arguments.dry_run))
@@ -107,7 +108,6 @@ def answer(kind: str, added: dict, problems: list[str], planned: bool) -> Result
     if problems:
         lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
     following = CLASSIFIERS[kind].script + " --preset light"
-    lines.append(f"Next: uv run scripts/{following}")
     data = {"status": "planned" if planned else "added", "kind": kind, "added": added}
     data |= {"left_out": len(problems), "problems": problems[:PROBLEMS_SHOWN], "next": following}
     return Result(data, "\n".join(lines))

@@ -4,12 +4,12 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Stop the run that is going on. Its best checkpoint is kept and it can be resumed.
+"""Stop the training in progress. Its best checkpoint is kept, and it can be resumed.
 
     uv run scripts/cancel.py
-    uv run scripts/cancel.py --force     end it at once, when it does not answer
+    uv run scripts/cancel.py --force     kill it when it does not respond
 
-Asks the worker to stop after its step and waits up to ten seconds for it. Exit status: 0 also when
+Asks the worker to stop after the current step and waits up to ten seconds. Exit status: 0 also when
 nothing was running.
 """
 
@@ -40,15 +40,15 @@ def main(call: Call) -> Result:
     else:
         run.request_stop()
     if not run.has_let_go(PATIENCE_S):
-        text = f"{run.id} was asked to stop, and will as soon as what it is doing allows.\nNext: uv run scripts/check_status.py"
+        text = f"{run.id} was asked to stop, and will as soon as what it is doing allows."
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
     status = run.status()
     if status == "completed":  # it came to its end first, or was only scored again
         again = f"evaluate.py --run {run.id}"
-        text = f"{run.id} is completed. Look at it: uv run scripts/{again}"
+        text = f"{run.id} is completed."
     else:
         again = f"{KINDS[run.kind].script} --resume {run.id}"
-        text = f"{run.id} is {status}. Go on with it: uv run scripts/{again}"
+        text = f"{run.id} is {status}; it can go on where it stopped."
     return Result({"status": status, "run": run.id, "next": again}, text)
 
 

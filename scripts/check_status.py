@@ -4,31 +4,36 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Say whether training is in progress, how far it is, and how the last run ended.
+"""Report whether training is in progress, how far it is, and how the last run ended.
 
     uv run scripts/check_status.py               the newest run
-    uv run scripts/check_status.py --follow      stay until it ends
+    uv run scripts/check_status.py --follow      wait until it ends
     uv run scripts/check_status.py --spikes      the rows at which the loss jumped, by id
 
 Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
 
 from fae_training import (
-    app_results,
+    app_use,
     calling,
-    evaluation,
     learned,
+    rejection,
     runs,
-    spikes,
     standing,
-    step_profile,
 )
 from fae_training.calling import Call, Result
+from fae_training.counting import counted
 from fae_training.deployment import deployments
-from fae_training.gate import PASS
 from fae_training.installation import failures, installation_status, step
 from fae_training.kinds import DEFAULT_PRESET, KINDS
-from fae_training.progress import duration, follow, latest_progress, latest_report
+from fae_training.progress import (
+    duration,
+    follow,
+    in_how_long,
+    latest_progress,
+    latest_report,
+    times,
+)
 
 
 def main(call: Call) -> Result:
@@ -49,7 +54,7 @@ def main(call: Call) -> Result:
         if setup in ("installing", "failed"):
             data["say"] = text
         data |= deployed(call)
-        return Result(data, with_remarks(f"{text}\nNext: uv run scripts/{following}", data))
+        return Result(data, with_remarks(text, data))
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
     if call.arguments.spikes:
         return jumps(run)
@@ -66,10 +71,10 @@ def main(call: Call) -> Result:
         "best_step",
         "tokens_per_s",
         "peak_memory_gb",
-        "elapsed_s",
     ):
         if report.get(name) is not None:
             data[name] = report[name]
+    data |= times(run)
     # A run that has ended is worked on too while it is scored again.
     if status in runs.ACTIVE or run.is_alive():
         told = latest_progress(run)
@@ -78,12 +83,16 @@ def main(call: Call) -> Result:
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
     if profile := (run.result() or {}).get("profile"):
+        from fae_training import step_profile
+
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_command(run, status)
+    if no := rejection.standing(run):
+        data["rejected"] = f"you said no to it {no.in_words}"
     if why := learned.why_not(run):
         data["forgotten"] = f"{why}; it is not used any more"
     data |= deployed(call)
-    if warnings := app_results.in_use(call.home):
+    if warnings := app_use.in_use(call.home):
         data["warnings"] = list(warnings.values())
     return Result(data, with_remarks(in_words(data, run, status), data))
 
@@ -109,11 +118,25 @@ def next_command(run: runs.Run, status: str) -> str:
     active = deployments(run.home).get(KINDS[run.kind].slot)
     if active and active[-1].run == run.id:
         return "list_runs.py"
-    if status == "completed" and (judged := evaluation.read(run)) and judged.verdict == PASS:
-        return f"propose.py --run {run.id}"
+    if rejection.standing(run):
+        return KINDS[run.kind].material
+    if status == "completed" and (following := after_its_judgement(run)):
+        return following
     if status == "completed":
         return f"evaluate.py --run {run.id}"
     return f"{KINDS[run.kind].script} --resume {run.id}"
+
+
+def after_its_judgement(run: runs.Run) -> str | None:
+    """What comes after the verdict; None for a run that was not compared with another model yet."""
+    # Here: what judges takes long to load.
+    from fae_training import evaluation
+    from fae_training.gate import PASS
+
+    judged = evaluation.read(run)
+    if judged and judged.verdict == PASS:
+        return f"propose.py --run {run.id}"
+    return evaluation.what_helps(run, judged.decision) if judged and judged.fingerprint else None
 
 
 def deployed(call: Call) -> dict:
@@ -137,25 +160,32 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
             text += f" {data['done']:,}/{data['total']:,}"
     if "loss" in data:
         text += f", loss {data['loss']:.3f}"
+    if "elapsed_s" in data and status in runs.ENDED:
+        text += f", in {in_how_long(data)}"
     if "stage" in data and "eta_s" in data:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
         text += f"\n  {data['error_of_run']['message']}"
     if "profile" in data:
         text += f"\n  {data['profile']}"
+    if "rejected" in data:
+        text += f"\n  {data['rejected']}"
     if "forgotten" in data:
         text += f"\n  {data['forgotten']}"
     for slot, active in data.get("active", {}).items():
         text += f"\nIn use ({slot}): {active}"
     for warning in data.get("warnings", []):
         text += f"\nWarning: {warning}"
-    return f"{text}\nNext: uv run scripts/{data['next']}"
+    return text
 
 
 def jumps(run: runs.Run) -> Result:
     """The steps at which the loss jumped, and the rows that were learned from there."""
+    from fae_training import spikes
+
     found = spikes.find(run)
-    lines = [f"{run.id}: the loss jumped at {len(found) or 'no'} step{'s' * (len(found) != 1)}"]
+    jumped = f"jumped at {counted(len(found), 'step')}" if found else "did not jump at any step"
+    lines = [f"{run.id}: the loss {jumped}"]
     for spike in found:
         lines.append(f"step {spike.step}: loss {spike.loss:.3f}, usually {spike.usual:.3f}")
         for row in spike.rows:
@@ -171,7 +201,7 @@ def jumps(run: runs.Run) -> Result:
     following = "check_status.py"
     if ids:
         following = f"export_data.py --exclude id:{ids[0]} --dry-run"
-        lines.append(f"To leave one out: uv run scripts/{following}")
+        lines.append("One of them can be left out:")
     return Result(
         {"status": "spikes", "run": run.id, "spikes": told, "next": following}, "\n".join(lines)
     )

@@ -4,16 +4,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Delete what this skill keeps: runs, data, or everything. It says what would go, and asks.
+"""Delete what this skill keeps: runs, data, or everything. It lists what would be deleted, and asks.
 
     uv run scripts/delete_data.py --runs sft-20261122-0914-k3     one or several runs; "all" for every one
     uv run scripts/delete_data.py --data                          training rows, misheard words, recordings, caches
     uv run scripts/delete_data.py --everything                    all of it, with consents, exclusions and settings
 
-At a terminal it asks before it deletes; a program first gets what would go, and repeats the call with --yes. Only files
-of the state directory are deleted, never Fae's own database. --everything first goes back to the base models. To take out
+At a terminal it asks first; a program receives the list and repeats the call with --yes to delete. Only files
+of the state directory are deleted, never Fae's own database. --everything first goes back to the base models. To remove
 one subject: uv run scripts/export_data.py --forget "the interview".
-Exit status: 0 done or planned, 3 the answer was no or a run is still in use, 5 a run is going on.
+Exit status: 0 done or planned, 3 the answer was no, or a run is still in use, 5 a run is going on.
 """
 
 import shutil
@@ -52,14 +52,14 @@ def main(call: Call) -> Result:
     }
     text = "\n".join([f"In {home.path} would be deleted:", *listed])
     if not gone:
-        return Result({"status": "nothing_to_delete", "next": None}, "There is nothing to delete.")
+        return Result({"status": "nothing_to_delete"}, "There is nothing to delete.")
     if wanted.dry_run or not (wanted.yes or call.terminal):
         again = "give yes to delete it: it cannot be brought back"
-        return Result({"status": "planned"} | data | {"again": again, "next": None}, f"{text}\nNothing was deleted. To delete it, add --yes.")  # fmt: skip
+        return Result({"status": "planned"} | data | {"again": again}, f"{text}\nNothing was deleted. To delete it, add --yes.")  # fmt: skip
     if not wanted.yes:
         print(f"{text}\nDelete it? It cannot be brought back. [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise Refused("declined", "the answer was no; nothing was deleted", "uv run scripts/check_status.py")  # fmt: skip
+            return Result({"status": "declined"}, "All right: nothing was deleted.", Refused.exit_status)  # fmt: skip
     with runs.locked(home, "delete_data"), locks.exclusive(home.directory("data") / ".lock"):
         if wanted.everything:
             leave_all(home)

@@ -10,7 +10,7 @@
     uv run scripts/deploy.py --code ABC-DEF      with the code of its proposal, which serves once
     uv run scripts/deploy.py --check             load what is active again and go back if it does not work
 
-Called by Fae on a Mac without a code, it asks in a dialog. Writes history.jsonl and active.json; what was active stays
+Called by Fae on a Mac without a code, it asks in a dialog. A no at the terminal is kept with its reason. Writes history.jsonl and active.json; what was active stays
 on disk. Afterwards a fresh process loads the adapter and compares its output with the base model's; an adapter that
 does not load, or changes nothing, is taken back at once.
 Exit status: 3 without a yes, after a failed gate, or when the files changed since; 6 when it was taken back.
@@ -28,12 +28,14 @@ from fae_training import (
     dialog,
     evaluation,
     plain_words,
+    rejection,
     runs,
     standing,
 )
 from fae_training.calling import Call, Result
 from fae_training.deployment import Deployment
 from fae_training.errors import Failed, Refused, SkillError, command_line
+from fae_training.evaluation import Evaluation
 from fae_training.kinds import KINDS
 from fae_training.proposal import newest_proposed
 from fae_training.results import Verification, verify
@@ -58,7 +60,14 @@ def main(call: Call) -> Result:
         if not asks:
             approval.check(run, call.arguments.code)
         return Result({"status": "planned", "run": run.id}, f"Would make {run.id} active.")
-    told = said_yes(call, run) if asks else None
+    told = None
+    if asks:
+        if asked in (None, "latest"):
+            rejection.require_none(run)
+        found = evaluation.require_pass(run)
+        told = evaluation.mark(run), deployment.fingerprint(run.file("adapters"))
+        if (no := no_yes(call, run, found)) is not None:
+            return no
     # One step: what was approved is what is deployed, by one caller, once.
     with changing(call.home) as change:
         evaluation.require_pass(run)
@@ -98,10 +107,8 @@ def by_dialog(call: Call) -> bool:
     return call.caller == "fae" and dialog.available()
 
 
-def said_yes(call: Call, run: runs.Run) -> tuple[str, str]:
-    """Ask the person. Returns which judgement and which files the yes is for; raises Refused without a yes."""
-    found = evaluation.require_pass(run)
-    asked = evaluation.mark(run), deployment.fingerprint(run.file("adapters"))
+def no_yes(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
+    """Ask the person. None after a yes; after any other answer what is said of it. Raises Refused without an answer."""
     active = deployment.current(call.home, KINDS[run.kind].slot)
     summary = (
         f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the base model'}.",
@@ -110,20 +117,47 @@ def said_yes(call: Call, run: runs.Run) -> tuple[str, str]:
     )
     again = f"uv run scripts/deploy.py --run {run.id}"
     if by_dialog(call):
-        yes = dialog.ask("\n\n".join(summary), "Fae learned something", DIALOG_S)
-        if yes is None:
-            raise Refused(
-                "not_answered",
-                f"nobody answered the dialog about {run.id} within {DIALOG_S} s; nothing was deployed",
-                "ask for it again when the person is at the Mac, or use the code in the proposal",
-            )
-    else:
-        print(*summary, sep="\n")
-        print("Use it? [y/N] ", end="", flush=True)
-        yes = sys.stdin.readline().strip().lower() in ("y", "yes")
-    if not yes:
-        raise Refused("declined", f"the answer was no; {run.id} was not deployed", again)
-    return asked
+        answer = dialog.ask("\n\n".join(summary), "Fae learned something", DIALOG_S)
+        if answer == dialog.YES:
+            return None
+        if answer == dialog.NO:
+            return not_now(run)
+        happened = f"the dialog about {run.id} closed after {DIALOG_S} s without an answer"
+        if answer == dialog.NOT_SHOWN:
+            happened = f"no dialog about {run.id} could be shown"
+        raise Refused(
+            "not_answered",
+            f"{happened}; nothing was deployed. When the person is at the Mac, call this again and the dialog opens again; "
+            "the approval code that stands on the proposal page does it too",
+            again,
+        )
+    print(*summary, sep="\n")
+    answer = typed("Use it? [y/N] ").lower()
+    if answer in ("y", "yes"):
+        return None
+    if answer in ("n", "no"):
+        why = typed("Why? (Enter for no reason) ") or rejection.NO_REASON
+        said = rejection.said(run, rejection.keep(run, why, asked=True))
+        return Result(said.data, said.text, Refused.exit_status)
+    return not_now(run)
+
+
+def typed(question: str) -> str:
+    print(question, end="", flush=True)
+    return sys.stdin.readline().strip()
+
+
+def not_now(run: runs.Run) -> Result:
+    """Neither yes nor no: the proposal stands."""
+    data = {"status": "declined", "run": run.id, "say": "All right, everything stays as it is."}
+    data["approval"] = "when the person does not want it at all: propose with reject, their words"
+    text = f"All right, not now: {run.id} was not deployed and nothing changed."
+    data["next"] = (
+        f"deploy.py --run {run.id}"
+        if run.file(approval.FILE).exists()
+        else f"propose.py --run {run.id}"
+    )
+    return Result(data, text, Refused.exit_status)
 
 
 def verified(call: Call, deployed: Deployment, began: float) -> dict:

@@ -4,14 +4,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Say what is right and wrong on this machine, each with its remedy. Changes nothing.
+"""Check this machine, and say what to do about each problem. Changes nothing.
 
     uv run scripts/doctor.py
     uv run scripts/doctor.py --completion zsh > ~/.fae-training-completion     then: source it in ~/.zshrc
 
 Looks at uv, Python, device, memory, disk, environments, models, Fae and its database, consent, the state directory,
 temporary files and the clock. The database is opened only when you allowed it, and only its version is read.
-Exit status: 0 when a training can begin, remarks or not; 4 when something that it needs is missing or broken.
+Exit status: 0 when training is possible, with or without remarks; 4 when something it needs is missing or broken.
 """
 
 import os

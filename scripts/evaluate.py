@@ -4,14 +4,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Judge a trained run: is it at least as good as what runs now, on what it never saw?
+"""Judge a trained run: is it at least as good as the current model, on data that it has not seen?
 
     uv run scripts/evaluate.py                   the newest run
-    uv run scripts/evaluate.py --rescore         measure again, against what is deployed now
+    uv run scripts/evaluate.py --rescore         measure again, against the model that is deployed now
 
 Reads runs/<run>/train_metrics.json, where the run's own scoring measured candidate, current and base on the same
-held-out data, and writes evaluation.json. A run without it is judged by metrics.jsonl, else by its log, which can show
-progress but not a comparison: never a pass. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
+held-out data, and writes evaluation.json. A run without that file is read from metrics.jsonl, or else from
+its log; these show progress but no comparison, so such a run never passes. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
 """
 
 from typing import Any
@@ -23,6 +23,7 @@ from fae_training import (
     consent,
     evaluation,
     plain_words,
+    rejection,
     runs,
     standing,
 )
@@ -34,11 +35,10 @@ from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.results import scored
 
-# What helps most where nothing else is known, by the source that a kind learns from.
-MORE = {
-    "conversations": "More conversations help most: export again when there are more of them.",
-    "corrections": "More corrections help most: export again when there are more of them.",
-    "audio": "Recordings of more people help most: uv run scripts/add_samples.py",
+# By whether another preset is what is tried next.
+WHAT_HELPS = {
+    True: "Another preset may do better; more conversations or corrections help most.",
+    False: "More to learn from helps most, and also makes more to judge by.",
 }
 
 
@@ -102,6 +102,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "source": found.source,
         "reasons": list(reasons),
         "figures": list(found.figures),
+        "costs": list(found.costs),
         "notes": list(found.notes),
     }
     measured = benchmark.of_run(run)
@@ -126,19 +127,20 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     if run.status() == "completed" and run.file(runs.ADAPTERS).is_dir():
         data["adapter_path"] = str(run.file(runs.ADAPTERS))
     lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
-    lines += [f"  {line}" for line in (*reasons, *found.figures, *found.notes)]
+    lines += [f"  {line}" for line in (*reasons, *found.figures, *found.costs, *found.notes)]
     lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []
     lines += data.get("remarks", [])
-    if found.verdict == PASS:
+    if found.verdict == PASS and (no := rejection.standing(run)):
+        data["next"] = KINDS[run.kind].material
+        lines.append(f"You said no to it {no.in_words}.")
+        data["rejected"] = no.reason
+    elif found.verdict == PASS:
         data["next"] = f"propose.py --run {run.id}"
     elif found.fingerprint is None and run.result() is not None:
         data["next"] = f"evaluate.py --run {run.id} --rescore"
     else:
-        data["next"] = None
-    if found.verdict != PASS and data["next"] is None:
-        lines.append(f"Nothing changes. {remedy or MORE[KINDS[run.kind].consent]}")
-    if data["next"]:
-        lines.append(f"Next: uv run scripts/{data['next']}")
+        data["next"] = evaluation.what_helps(run, decision)
+        lines.append(f"Nothing changes. {remedy or WHAT_HELPS['--preset' in data['next']]}")
     status = 0 if found.verdict == PASS else Refused.exit_status
     return Result(data, "\n".join(lines), exit_status=status)
 

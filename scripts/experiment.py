@@ -4,16 +4,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Try a grid of settings, one run after the other, and say which is best and what that proves.
+"""Train with each combination of a grid of settings, one run after the other, and report the best.
 
     uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5,1e-4 --grid rank=8,32 --preset light
     uv run scripts/experiment.py sweep --resume latest      go on with one that was stopped or killed
     uv run scripts/experiment.py show                       how far the newest is
 
-The best is the run with the lowest value on the rows that choose. Every run counts as a look at the rows that judge, so
-the more is tried, the stronger the proof has to be. Writes experiments/<id>.json; each run is an ordinary one of the
-kind's script, with a note of its place in the grid. Ctrl-C stops the run and the sweep. Called by Fae, or with --detach,
-it answers at once. Exit status: 2 a setting or value that there is not, 5 another sweep; else as the kind's script.
+The best run has the lowest loss on the validation rows. Each run counts as one look at the test rows, so the more
+combinations are tried, the stronger the evidence has to be. Writes experiments/<id>.json; each run is an ordinary one of the
+kind's script, with its place in the grid as a note. Ctrl-C stops the run and the sweep. Called by Fae, or with --detach,
+it answers at once. Exit status: 2 an unknown setting or value, 5 another sweep; else as the kind's script.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from typing import Any
 
 from fae_training import calling, experiments
 from fae_training.calling import Call, Result
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Cancelled
 from fae_training.experiments import Experiment
 from fae_training.gate import PASS
@@ -47,8 +48,8 @@ def main(call: Call) -> Result:
         pid = experiments.start(call.home, experiment)
         data = {"status": "started", "experiment": experiment.id, "pid": pid}
         data |= {"runs": len(experiment.cells), "next": "experiment.py show"}
-        text = f"{experiment.id} has started: {len(experiment.cells)} runs, one after the other."
-        return Result(data, f"{text}\nNext: uv run scripts/experiment.py show")
+        text = f"{experiment.id} has started: {counted(len(experiment.cells), 'run')}, one after the other."
+        return Result(data, text)
     with experiments.sweeping(call.home, experiment.id):
         experiment = experiments.sweep(call.home, experiment, watcher(call, experiment))
         experiments.judge(call.home, experiments.outcomes(call.home, experiment))
@@ -89,7 +90,7 @@ def refuse_with_resume(call: Call) -> None:
 def plan(experiment: Experiment) -> Result:
     cells = [" ".join(cell.settings) for cell in experiment.cells]
     common = " ".join(experiment.arguments) or f"--preset {DEFAULT_PRESET}"
-    lines = [f"{len(cells)} runs of {KINDS[experiment.kind].script} {common}:"]
+    lines = [f"{counted(len(cells), 'run')} of {KINDS[experiment.kind].script} {common}:"]
     text = "\n".join([*lines, *(f"  {cell}" for cell in cells)])
     return Result({"status": "planned", "kind": experiment.kind, "runs": cells}, text)
 
@@ -159,7 +160,7 @@ def told(call: Call, experiment: Experiment) -> Result:
         lines.append(f"Side by side: uv run scripts/list_runs.py --compare {listed} --html")
     if remarks:
         data["remarks"] = remarks
-    return Result(data, "\n".join([*lines, *remarks, f"Next: uv run scripts/{data['next']}"]))
+    return Result(data, "\n".join([*lines, *remarks]))
 
 
 def build_parser() -> calling.Parser:

@@ -29,6 +29,7 @@ from fae_training import app_exports, calling, consent, installation, purge, run
 from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, forgetting, report, source
 from fae_training.conversations.export import Summary
+from fae_training.counting import counted
 from fae_training.errors import Missing, SkillError
 from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.purge import Purged
@@ -103,7 +104,7 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
 def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
     """Forgetting without consent to learn, or where the database cannot be read: the rest of an export does not take place."""
     data = {"status": "planned" if call.arguments.dry_run else "forgotten"}
-    data |= {"forgotten": asdict(forgot), "next": None}
+    data |= {"forgotten": asdict(forgot), "next": again(call.home, forgot)}
     lines = what_was_forgotten(data)
     if problem:
         data["not_exported"] = problem.message
@@ -148,13 +149,13 @@ def text(data: dict, directory: Path) -> str:
     rows, turns = data["rows"], data["turns"]
     would = "Would learn from" if data["status"] == "dry_run" else "Exported"
     lines = [
-        f"{would} {data['conversations']:,} conversations with {turns['train'] + turns['valid']:,} of {data['episodes']:,} turns:"
-        f" {rows['train']:,} rows to train on, {rows['valid']:,} held out to judge by."
+        f"{would} {counted(data['conversations'], 'conversation')} with {turns['train'] + turns['valid']:,} of {data['episodes']:,} turns:"
+        f" {counted(rows['train'], 'row')} to train on, {rows['valid']:,} held out to judge by."
     ]
     if data["excluded"]:
         lines += [
             "",
-            f"Left out {sum(data['excluded'].values()):,} turns:",
+            f"Left out {counted(sum(data['excluded'].values()), 'turn')}:",
             *report.left_out(data["excluded"]),
         ]
     if data["topics"]:
@@ -175,8 +176,8 @@ def text(data: dict, directory: Path) -> str:
         lines += ["", f"{never} learn from what mentions: {', '.join(named)}."]
     lines += what_was_forgotten(data)
     if data["status"] == "dry_run":
-        return "\n".join([*lines, "", "Nothing was written. Next: uv run scripts/export_data.py"])
-    return "\n".join([*lines, "", f"Written to {directory}. Next: uv run scripts/{data['next']}"])
+        return "\n".join([*lines, "", "Nothing was written."])
+    return "\n".join([*lines, "", f"Written to {directory}."])
 
 
 def what_was_forgotten(data: dict) -> list[str]:
@@ -185,10 +186,12 @@ def what_was_forgotten(data: dict) -> list[str]:
         return []
     looked = data["status"] in ("dry_run", "planned")
     would = "Would remove" if looked else "Removed"
-    lines = ["", f"{would} {forgot['rows_removed']} rows from earlier exports."]
+    lines = ["", f"{would} {counted(forgot['rows_removed'], 'row')} from earlier exports."]
     lines += [f"  {n:7,}  {what}" for what, n in forgot["by_topic"].items()] if looked else []
     if forgot["corrections"]:
-        lines.append(f"{would} {forgot['corrections']} misheard words, with their recordings.")
+        lines.append(
+            f"{would} {counted(forgot['corrections'], 'misheard word')} with what was recorded."
+        )
     if forgot["learned_by"]:
         lines.append(
             f"Learned it, and {'would not be' if looked else 'are not'} used any more: {', '.join(forgot['learned_by'])}."

@@ -9,10 +9,10 @@
     uv run scripts/extract_corrections.py --dry-run
     uv run scripts/extract_corrections.py
 
-A pair is an answer that you did not accept and the one that you did, to the same request: after "too long" or "simpler,
+A pair is a rejected and an accepted answer to the same request: after "too long" or "simpler,
 please", "no, I meant ...", "that's wrong", or when you asked again in other words. Praise makes no pair but raises the
-weight of one. Where you changed what you asked for there is no pair. What may be learned from is decided as in export_data.py.
-The pairs are checked: near-duplicates and contradictions go, and a bias to short answers is weighted down.
+weight of one. A changed request makes no pair. What may be learned from is decided as in export_data.py.
+The pairs are checked: near-duplicates and contradictions are removed, and a bias towards short answers is weighted down.
 Reads Fae's fae.db without changing it. Writes data/dpo/ and, for misheard words, stt/corrections.jsonl and
 stt/vocabulary.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database locked, 6 it failed.
@@ -25,6 +25,7 @@ from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, source
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.corrections import lint, noted, preference_pairs, spoken
+from fae_training.counting import counted
 from fae_training.errors import Missing
 from fae_training.parts import TRAIN
 from fae_training.row_forms import PreferencePair
@@ -99,7 +100,7 @@ def describe(
         patterns[row["pattern"]] = patterns.get(row["pattern"], 0) + 1
     return {
         "kind": "dpo",
-        "summary": f"{len(train) + len(valid)} corrections",
+        "summary": counted(len(train) + len(valid), "correction"),
         "episodes": found.read,
         "order_is_known": "session_messages" in found.database.tables,
         "found": dict(mine.found.most_common()),
@@ -129,9 +130,9 @@ def nothing_found(data: dict, kept: list[Correction]) -> Missing:
         f"{n}: {preference_pairs.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()
     )
     what = (
-        f"{corrections} corrections were found and none makes a usable pair ({reasons})"
+        f"{counted(corrections, 'correction was', 'corrections were')} found and none makes a usable pair ({reasons})"
         if corrections
-        else f"there is no correction in {data['episodes']} episodes"
+        else f"there is no correction in {counted(data['episodes'], 'episode')}"
     )
     if not data["order_is_known"]:
         what += (
@@ -162,7 +163,7 @@ def text(data: dict, directory: Path) -> str:
     rows = data["rows"]
     kinds = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in data["patterns"].items())
     lines = [
-        f"{sum(rows.values())} pairs of answers ({kinds}): {rows['train']} to train on, {rows['valid']} held out."
+        f"{counted(sum(rows.values()), 'pair')} of answers ({kinds}): {rows['train']} to train on, {rows['valid']} held out."
     ]
     if data["no_pair"]:
         lines += ["", "No pair was made of"]
@@ -178,14 +179,13 @@ def text(data: dict, directory: Path) -> str:
         ]
         lines += [f"  accepted:  {sample['accepted']}", f"  not:       {sample['not_accepted']}"]
     if data["misheard"] or data["names"]:
-        lines += ["", f"For train_stt: {data['misheard']} misheard words, {data['names']} names."]
+        lines += [
+            "",
+            f"For train_stt: {counted(data['misheard'], 'misheard word')}, {counted(data['names'], 'name')}.",
+        ]
     if data["status"] == "dry_run":
-        return "\n".join(
-            [*lines, "", "Nothing was written. Next: uv run scripts/extract_corrections.py"]
-        )
-    return "\n".join(
-        [*lines, "", f"Written to {directory}. Next: uv run scripts/train_dpo.py --preset light"]
-    )
+        return "\n".join([*lines, "", "Nothing was written."])
+    return "\n".join([*lines, "", f"Written to {directory}."])
 
 
 def build_parser() -> calling.Parser:

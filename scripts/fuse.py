@@ -10,18 +10,18 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Make a model of its own of a base model and an adapter, or give the adapter the form of another library.
+"""Merge an adapter into its base model, or convert the adapter to the format of another library.
 
     uv run scripts/fuse.py                       runs/<run>/fused/, the base's weights with the adapter added
     uv run scripts/fuse.py --keep-bits           a 4-bit base gives a 4-bit model again, which rounds the adapter
-    uv run scripts/fuse.py --gguf                as GGUF too, where mlx-lm can write it
-    uv run scripts/fuse.py --peft                runs/<run>/peft/, the adapter as PEFT keeps it, and nothing else
+    uv run scripts/fuse.py --gguf                also as GGUF, where mlx-lm can write it
+    uv run scripts/fuse.py --peft                runs/<run>/peft/, the adapter alone in PEFT format
 
-A quantised base is dequantised first, so nothing that was learned is lost; the result is larger. Afterwards base and
-adapter apart, the two fused, and the fused model read from disk again are compared on held-out answers, and the three
-losses are told; where rounding does not explain a difference nothing is kept. Fae uses adapters; what is made here is for
-other programs. Writes fused.json and those folders in the run's directory, whole or not at all. For Fae and programs it
-goes on in the background: the same call again says how far it is and what came out.
+A quantised base is dequantised first, so nothing that was learned is lost; the result is larger. Then three models are
+compared on held-out answers: the base with the adapter, the fused model, and the fused model read back from disk. Their
+losses are reported, and the result is discarded if they differ by more than rounding explains. Fae itself uses adapters;
+the fused model is for other programs. Writes fused.json and those folders in the run's directory, completely or not at
+all. Called by Fae or a program it continues in the background; repeat the call to see the progress and the result.
 Exit status: 3 refused (no consent, no such form), 4 no run, memory or disk too small, 5 another run, 6 not the same.
 """
 
@@ -32,7 +32,7 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import calling, consent, deployment, linux_cpu, models, runs
+from fae_training import calling, consent, deployment, evaluation, linux_cpu, models, runs
 from fae_training.calling import Call, Result
 from fae_training.errors import (
     BadRequest,
@@ -43,6 +43,7 @@ from fae_training.errors import (
     SkillError,
     command_line,
 )
+from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.language import fused_files
 from fae_training.language.adapter_files import read_config
@@ -77,18 +78,11 @@ def main(call: Call) -> Result:
 
 
 def chosen(call: Call) -> Run:
-    """The run that is asked for; without one the deployed one, else the newest that is complete. Raises Missing, Refused."""
+    """The run that is asked for; without one the deployed one, else the newest that passed. Raises Missing, Refused."""
     if call.arguments.run:
         run = runs.find(call.home, call.arguments.run)
     else:
-        complete = [
-            run
-            for run in runs.all_runs(call.home)
-            if KINDS[run.kind].slot == "language" and run.record.get("status") == "completed"
-        ]
-        run = deployment.current_run(call.home, "language") or (complete or [None])[-1]
-    if run is None:
-        raise Missing("no_run", "no language model is trained yet", "uv run scripts/train.py")
+        run = deployment.current_run(call.home, "language") or newest_passed(call)
     if KINDS[run.kind].slot != "language":
         title = KINDS[run.kind].title
         raise Refused(
@@ -103,6 +97,30 @@ def chosen(call: Call) -> Run:
             f"uv run scripts/check_status.py --run {run.id}",
         )
     return run
+
+
+def newest_passed(call: Call) -> Run:
+    """Raises Missing where no language model was trained, Refused, naming the newest, where none of them passed."""
+    complete = [
+        run
+        for run in runs.all_runs(call.home)
+        if KINDS[run.kind].slot == "language" and run.record.get("status") == "completed"
+    ]
+    if not complete:
+        again = "uv run scripts/train.py --preset light"
+        raise Missing("no_run", "no language model is trained yet", again)
+    for run in reversed(complete):
+        if (judged := evaluation.read(run)) and judged.verdict == PASS:
+            return run
+    run = complete[-1]
+    judged = evaluation.read(run)
+    verdict = judged.verdict.replace("_", " ") if judged else "not evaluated yet"
+    raise Refused(
+        "none_passed",
+        f"no run passed its evaluation; the newest is {run.id} ({verdict}). To fuse it all the same, name it: "
+        f"uv run scripts/fuse.py --run {run.id}",
+        f"uv run scripts/evaluate.py --run {run.id}",
+    )
 
 
 def wanted(call: Call, run: Run) -> dict:
@@ -259,7 +277,11 @@ def answer(run: Run, found: dict) -> Result:
 
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
-    parser.add_argument("--run", metavar="ID", help="a run's id (default: the deployed one)")
+    parser.add_argument(
+        "--run",
+        metavar="ID",
+        help="a run's id (default: the deployed one, else the newest that passed)",
+    )
     parser.add_argument(
         "--keep-bits", action="store_true", help="quantise the result again, as its base is"
     )

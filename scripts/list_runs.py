@@ -10,7 +10,8 @@
 """List every run with its settings and result, put some side by side, or write either as a page with plots.
 
     uv run scripts/list_runs.py
-    uv run scripts/list_runs.py --compare sft-20261122-0914-k3 latest
+    uv run scripts/list_runs.py --compare latest        with what is active, else with the run before it
+    uv run scripts/list_runs.py --compare sft-20261122-0914-k3 active
     uv run scripts/list_runs.py --html                  results/history.html, or the file that is named
     uv run scripts/list_runs.py --compare sft-20261122-0914-k3 latest --html loss-curves.html
 
@@ -21,9 +22,10 @@ history.jsonl. Changes none of them.
 import json
 from pathlib import Path
 
-from fae_training import benchmark, calling, evaluation, history, runs, standing
+from fae_training import benchmark, calling, deployment, evaluation, history, runs, standing
 from fae_training.calling import Call, Result
-from fae_training.errors import BadRequest
+from fae_training.counting import counted
+from fae_training.errors import Missing
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
@@ -34,6 +36,7 @@ NEWEST = 10
 ROOM = 1700
 SAID_OF_A_NO = 60
 DEFAULT_PAGE = Path()
+LIST = "uv run scripts/list_runs.py"
 
 
 def main(call: Call) -> Result:
@@ -44,8 +47,8 @@ def main(call: Call) -> Result:
         return as_page(call, found)
     if not found:
         return Result(
-            {"status": "no_run", "runs": []},
-            "Nothing was trained yet.\nNext: uv run scripts/train.py --preset light",
+            {"status": "no_run", "runs": [], "next": "train.py --preset light"},
+            "Nothing was trained yet.",
         )
     header = ("run", "status", "preset", "steps", "best held-out", "verdict", "", "from")
     rows = [
@@ -125,7 +128,7 @@ def as_page(call: Call, found: list[Entry]) -> Result:
     cache = call.home.directory("cache", "matplotlib")
     write_text(page, as_html(found, history.now_in_use(call.home), cache))
     data = {"status": "written", "count": len(found), "page": str(page)}
-    return Result(data, f"The history of {len(found)} runs: {page}")
+    return Result(data, f"The history of {counted(len(found), 'run')}: {page}")
 
 
 def page_of(call: Call, default: str) -> Path:
@@ -137,13 +140,9 @@ def page_of(call: Call, default: str) -> Path:
 
 def compare(call: Call, names: list[str]) -> Result:
     """Settings and results of some runs, each where they differ and in what they agree."""
-    if len(names) < 2:
-        raise BadRequest(
-            "too_few_runs",
-            f"{len(names)} run to compare, expected at least 2",
-            f"uv run scripts/list_runs.py --compare {names[0]} latest",
-        )
-    compared = [runs.find(call.home, name, call.arguments.kind) for name in names]
+    compared = [named(call, name) for name in names]
+    if len(compared) < 2:
+        compared.insert(0, beside(compared[0]))
     ids = [run.id for run in compared]
     details = [everything(run) for run in compared]
     lines = {
@@ -163,6 +162,32 @@ def compare(call: Call, names: list[str]) -> Result:
         data["page"] = str(page)
         text += f"\nAs a page, with the loss curves: {page}"
     return Result(data, text)
+
+
+def named(call: Call, name: str) -> runs.Run:
+    """The run of an id, of "latest" or of "active". Raises Missing."""
+    if name != "active":
+        return runs.find(call.home, name, call.arguments.kind)
+    kind = call.arguments.kind
+    slots = {found.slot for found in KINDS.values() if kind in (None, found.name)}
+    tops = [top for slot in slots if (top := deployment.current(call.home, slot))]
+    if not tops:
+        raise Missing("nothing_active", "no run is active: every model is the base model", LIST)
+    return runs.Run(call.home, max(tops, key=lambda top: top.number).run)
+
+
+def beside(run: runs.Run) -> runs.Run:
+    """What one run is compared with: the active run of its slot, else the one before it. Raises Missing."""
+    slot = KINDS[run.kind].slot
+    active = deployment.current(run.home, slot)
+    if active and active.run != run.id:
+        return runs.Run(run.home, active.run)
+    listed = [one for one in runs.all_runs(run.home) if KINDS[one.kind].slot == slot]
+    at = [one.id for one in listed].index(run.id)
+    others = listed[:at][-1:] or listed[at + 1 :]
+    if not others:
+        raise Missing("nothing_to_compare", f"{run.id} is the only run of its kind so far", LIST)
+    return others[0]
 
 
 def everything(run: runs.Run) -> dict:
@@ -213,7 +238,9 @@ def build_parser() -> calling.Parser:
         metavar="FILE",
         help="write the history, or what is compared, as a page with plots (default: in results/)",
     )
-    parser.add_argument("--compare", nargs="+", metavar="RUN", help="two or more, side by side")
+    parser.add_argument(
+        "--compare", nargs="+", metavar="RUN", help="ids, latest, active: side by side"
+    )
     return parser
 
 

@@ -19,8 +19,8 @@
     uv run scripts/listen.py kitchen.wav --run keyword-20261122-0914-k3
     uv run scripts/listen.py kitchen.wav --save-alarms kitchen-alarms
 
-Uses the deployed classifier of that kind, or else the newest completed run's. Also reports how long a chunk takes, and how
-much the stream differs from the whole recording at once. Reads runs/<run>/adapters/; writes DIR if --save-alarms names one.
+Uses the deployed classifier of that kind, or else the newest completed run's. Also reports the time a chunk takes, and how
+much streaming differs from computing the whole recording at once. Reads runs/<run>/adapters/; writes DIR if --save-alarms names one.
 Exit status: 0 done, 2 the file cannot be used, 3 no consent (audio) to save alarms, 4 no such file or no trained classifier.
 """
 

@@ -14,17 +14,18 @@
 
 Reads evaluation.json and train_metrics.json of a run, writes proposal.json, proposal.md and proposal.html beside
 them. The approval code, which is the person's yes, stands in the two that people read and in no answer. A no makes the
-code invalid and is kept in proposal_rejected.json; the run can be proposed again later. Exit status: 3 when the run did
-not pass its evaluation, or is in use already and cannot be rejected; 4 when there is no proposal to reject.
+code invalid and is kept in proposal_rejected.json; such a run is proposed again only when --run names it. Exit status: 3
+when the run did not pass its evaluation, was turned down, or is in use already and cannot be rejected; 4 when there is
+no proposal to reject.
 """
 
 from dataclasses import asdict
 
-from fae_training import approval, benchmark, calling, evaluation, plain_words, runs
+from fae_training import approval, benchmark, calling, evaluation, plain_words, rejection, runs
 from fae_training.calling import Call, Result
 from fae_training.errors import Refused
 from fae_training.kinds import KINDS
-from fae_training.proposal import Proposal, build, newest_proposed, reject, spoken
+from fae_training.proposal import Proposal, build, newest_proposed, spoken
 from fae_training.proposal_page import as_html, as_markdown
 from fae_training.transactions import changing
 
@@ -35,11 +36,14 @@ def main(call: Call) -> Result:
         newest = None if asked else newest_proposed(call.home, kind)
         return rejected(call, newest or runs.find(call.home, asked, kind))
     run = runs.find(call.home, asked, kind)
+    if asked in (None, "latest"):
+        rejection.require_none(run)
     if run.status() in runs.ENDED:
         run.has_let_go(runs.LAST_WORD_S)
     if call.arguments.dry_run:
         proposal = proposed(run)
-        return Result({"status": "planned"} | summary(proposal), as_markdown(proposal, ""))
+        data = {"status": "planned"} | summary(proposal) | {"next": f"propose.py --run {run.id}"}
+        return Result(data, as_markdown(proposal, ""))
     proposal, code = proposed(run), approval.new_code()
     # Drawing takes seconds, for which nobody else should have to wait.
     page = as_html(proposal, code, call.home.directory("cache", "matplotlib"))
@@ -63,7 +67,7 @@ def main(call: Call) -> Result:
         "approval": "only the person can say yes; after a no call propose with reject, the reason in their words",
     }
     text = f"{as_markdown(proposal, '')}\nThe page, with your approval code: {run.file('proposal.html')}"
-    return Result(data | {"next": f"deploy.py --run {run.id} --code CODE"}, text)
+    return Result(data | {"next": f"deploy.py --run {run.id}"}, text)
 
 
 def proposed(run: runs.Run) -> Proposal:
@@ -81,7 +85,9 @@ def proposed(run: runs.Run) -> Proposal:
 
 def summary(proposal: Proposal) -> dict:
     """The proposal as far as it fits into an answer."""
-    return {
+    no = proposal.rejected_before
+    earlier = {"earlier_no": {"run": no.run, "reason": no.reason}} if no else {}
+    return earlier | {
         "run": proposal.run,
         "kind": proposal.kind,
         "say": spoken(proposal),
@@ -95,17 +101,9 @@ def summary(proposal: Proposal) -> dict:
 
 def rejected(call: Call, run: runs.Run) -> Result:
     """Keep the person's no."""
-    again = f"propose.py --run {run.id}"
     if call.arguments.dry_run:
         return Result({"status": "planned", "run": run.id}, f"Would keep the no to {run.id}.")
-    kept = reject(run, call.arguments.reject)
-    data = {"status": "rejected", "run": run.id, "kind": run.kind, "reason": kept.reason}
-    data |= {"say": "All right, everything stays as it is. I keep why.", "again": again}
-    text = (
-        f"{run.id} stays out of use; nothing changed. Kept: {kept.reason}\n"
-        f"It can be proposed again later: uv run scripts/{again}"
-    )
-    return Result(data | {"next": None}, text)
+    return rejection.said(run, rejection.keep(run, call.arguments.reject))
 
 
 def build_parser() -> calling.Parser:

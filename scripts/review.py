@@ -32,6 +32,7 @@ from pathlib import Path
 from fae_training import calling, consent
 from fae_training.calling import Call, Result
 from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, command_line
 
 KIND = CLASSIFIERS["keyword"]
@@ -58,7 +59,7 @@ def main(call: Call) -> Result:
     left = [one for one in sounds if one.file not in said]
     if not given and left:
         if not sys.stdin.isatty():
-            raise BadRequest("no_terminal", f"{len(left)} sounds are to be sorted, and there is no terminal to ask at", "uv run " + command_line("scripts/review.py", folder, "--false", left[0].file))  # fmt: skip
+            raise BadRequest("no_terminal", f"{counted(len(left), 'sound is', 'sounds are')} to be sorted, and there is no terminal to ask at", "uv run " + command_line("scripts/review.py", folder, "--false", left[0].file))  # fmt: skip
         given = asked(folder, left)
     if not arguments.dry_run:
         for file, answer in given.items():
@@ -71,9 +72,8 @@ def main(call: Call) -> Result:
     unsorted = sum(one.file not in said for one in sounds)
     lines = [
         f"{count[reviews.FALSE]} false, {count[reviews.RIGHT]} right, {unsorted} not sorted yet.",
-        f"{'Would add' if arguments.dry_run else 'Added'} {sum(added.values())} sounds to what the next training learns from.",
+        f"{'Would add' if arguments.dry_run else 'Added'} {counted(sum(added.values()), 'sound')} to what the next training learns from.",
         *(f"  {problem}" for problem in new[:PROBLEMS_SHOWN]),
-        "Next: uv run scripts/train_keyword.py",
     ]
     data = {"status": "planned" if arguments.dry_run else "reviewed", **count, "left": unsorted}
     data |= {"added": added, "problems": new[:PROBLEMS_SHOWN], "next": "train_keyword.py"}

@@ -9,7 +9,8 @@
     uv run scripts/rollback.py                   "undo the last learning update"
     uv run scripts/rollback.py --kind keyword    the last update of that kind
 
-Works any number of times, down to the base model; a run that learned what you had forgotten since is not gone back to. Writes history.jsonl and active.json; deletes nothing.
+Works any number of times, down to the base model. A run that learned something you have since asked to forget is skipped.
+Writes history.jsonl and active.json; deletes nothing.
 Exit status: 3 when there is nothing to go back to.
 """
 

@@ -38,16 +38,16 @@ def main(call: Call) -> Result:
     if wanted.remove:
         gone = [] if wanted.dry_run else schedule.remove(home)
         said = f"Removed {', '.join(map(str, gone))}." if gone else "Nothing is installed."
-        return Result({"status": "removed", "files": list(map(str, gone)), "next": None}, said)
+        return Result({"status": "removed", "files": list(map(str, gone))}, said)
     files = schedule.files(home)
     if wanted.install and not wanted.dry_run:
         consent.require(home, "conversations")
         written = schedule.install(home)
         data = {"status": "installed", "files": list(map(str, written)), "log": str(home.file(schedule.LOG))}  # fmt: skip
         text = f"Installed: Fae learns at {schedule.HOUR}:00 where the machine is free, and asks you before anything changes."  # fmt: skip
-        return Result(data | {"next": None}, f"{text}\nTake it back: uv run scripts/schedule.py --remove")  # fmt: skip
+        return Result(data, f"{text}\nTake it back: uv run scripts/schedule.py --remove")  # fmt: skip
     shown = "\n\n".join(f"# {path}\n{text}" for path, text in files.items())
-    return Result({"status": "planned", "files": list(map(str, files)), "next": "schedule.py --install"}, f"{shown}\nInstall it: uv run scripts/schedule.py --install")  # fmt: skip
+    return Result({"status": "planned", "files": list(map(str, files)), "next": "schedule.py --install"}, f"{shown}")  # fmt: skip
 
 
 def learn(call: Call) -> Result:
@@ -59,15 +59,20 @@ def learn(call: Call) -> Result:
     days = settings.house_rule(call, "min_days_between_runs")
     schedule.require_good_time(home, fae_app.database(), days)
     if call.arguments.dry_run:
-        return Result({"status": "planned", "next": None}, "A run would begin now.")
+        return Result({"status": "planned", "next": "schedule.py --now"}, "A run would begin now.")
     step(call, "export_data")
     run = runs.find(home, step(call, "train", "--preset", "light", "--detach")["run"])
     train_to_the_end(call, run)
     judged = step(call, "evaluate", "--run", run.id, may_refuse=True)
     if judged.get("verdict") != "pass":
-        return Result({"status": "not_recommended", "run": run.id, "next": None}, f"{run.id} is not recommended.", exit_status=3)  # fmt: skip
+        return Result({"status": "not_recommended", "run": run.id, "next": judged.get("next")}, f"{run.id} is not recommended.", exit_status=3)  # fmt: skip
     told = step(call, "propose", "--run", run.id)
-    data = {"status": "proposed", "run": run.id, "proposal": told["proposal"], "next": None}
+    data = {
+        "status": "proposed",
+        "run": run.id,
+        "proposal": told["proposal"],
+        "next": f"deploy.py --run {run.id}",
+    }
     return Result(data, f"{run.id} is proposed and waits for your yes: {told['proposal']}")
 
 

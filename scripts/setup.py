@@ -4,15 +4,15 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Prepare everything beforehand, and say what Fae may learn from.
+"""Prepare the environments and models, and record what Fae may learn from.
 
     uv run scripts/setup.py --consent conversations      allow it (sources: conversations, corrections, audio)
     uv run scripts/setup.py --revoke conversations       take it back
     uv run scripts/setup.py                              make the environments and fetch the models, in the background
 
-Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; after it is taken back
-every script that reads or trains refuses, and a run that is learning from it stops. Taking back deletes nothing that
-was learned: rollback.py undoes that.
+Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; once it is revoked,
+every script that reads or trains refuses, and a run that is using the data stops. Revoking does not delete what was
+learned: rollback.py undoes that.
 """
 
 from typing import Any
@@ -56,7 +56,7 @@ def main(call: Call) -> Result:
         data["errors_before"] = installation.failures(call.home)
     text = (
         f"Environments and models are being prepared; the log is {data['log']}.\n"
-        f"Consents: {in_words(call)}\nNext: uv run scripts/{data['next']}"
+        f"Consents: {in_words(call)}"
     )
     return Result(data | {"consents": consents(call)}, text)
 
@@ -70,7 +70,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     consent.change(call.home, grant, revoke)
     following = FIRST_STEP[grant[0]] if grant else "check_status.py"
     data = {"status": "consent_recorded", "consents": consents(call), "next": following}
-    text = f"Consents: {in_words(call)}\nNext: uv run scripts/{following}"
+    text = f"Consents: {in_words(call)}"
     run = runs.going_on(call.home)
     if run and KINDS[run.kind].consent in revoke:
         run.request_stop()

@@ -44,7 +44,7 @@ VALIDATIONS = 5
 
 def main(call: Call) -> Result:
     if call.arguments.fetch:
-        return preflight.fetch(call, call.arguments.model or KIND.defaults["model"])
+        return preflight.fetch(call, KIND)
     return launch.main(call, Training(KIND, prepare, train, score, verify, preview))
 
 

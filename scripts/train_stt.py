@@ -46,7 +46,7 @@ def main(call: Call) -> Result:
     if call.arguments.fetch:
         from fae_training.language.preflight import fetch
 
-        return fetch(call, preflight.choose(call.arguments.model or KIND.defaults["model"])[0])
+        return fetch(call, KIND, preflight.choose)
     return launch.main(call, Training(KIND, prepare, train, score, verify))
 
 

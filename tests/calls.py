@@ -2,14 +2,20 @@
 
 import json
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from fae_training import runs
+from fae_training.state import Home
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
@@ -85,12 +91,43 @@ def process(command, environment, stdin="", cwd=None, patience_s=None) -> Answer
     return Answer(child.returncode, out, err, time.monotonic() - began)
 
 
+def at_a_terminal(script: Path, *arguments: str, home: Path, typed: str) -> tuple[int, str]:
+    """Exit status and what a person saw who typed that at a terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, str(script), *arguments]
+    environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
+    person = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    seen = b""
+    while True:
+        if not select.select([ours], [], [], 60)[0]:
+            person.kill()
+            raise AssertionError(f"it waits for more than was typed; seen: {seen.decode()}")
+        try:
+            read = os.read(ours, 4096)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not read:
+            break
+        seen += read
+    os.close(ours)
+    return person.wait(), seen.decode()
+
+
 def wait_until_ended(run: str, home: Path, patience_s: float = 300) -> dict:
     """The last answer of check_status for a run in the background."""
+    wait_until(lambda: has_ended(run, home), patience_s)
+    return answer("check_status", "--run", run, home=home)
+
+
+def has_ended(run: str, home: Path) -> bool:
+    """Read in this process: a script that is started again and again takes a core from the worker."""
+    return runs.Run(Home(home), run).status() in ("completed", "failed", "cancelled", "interrupted")
+
+
+def wait_until(holds: Callable[[], bool], patience_s: float = 300) -> None:
     end = time.monotonic() + patience_s
-    while time.monotonic() < end:
-        state = answer("check_status", "--run", run, home=home)
-        if state["status"] in ("completed", "failed", "cancelled", "interrupted"):
-            return state
-        time.sleep(0.2)
-    raise AssertionError(f"{run} is still {state['status']} after {patience_s} s")
+    while not holds():
+        assert time.monotonic() < end, f"waited for {patience_s} s"
+        time.sleep(0.05)

@@ -12,14 +12,30 @@ for directory in ("tests", "samples", "lib"):
     sys.path.insert(0, str(ROOT / directory))
 # The scripts that tests start import the package as it lies here.
 os.environ["PYTHONPATH"] = str(ROOT / "lib")
+# They start a thousand times; without compiled files each would compile mlx-lm and transformers again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import leftovers  # noqa: E402
 import small_runs  # noqa: E402
-from fae_training import linux_cpu  # noqa: E402
+from fae_training import linux_cpu, locks  # noqa: E402
 
 # As in a worker. The scripts that tests start inherit the number of threads.
 linux_cpu.set_up()
 leftovers.watch()
+# Files that take longest, longest first: what is left for the end is short, so no process works alone for minutes.
+LONGEST = (
+    "test_fae_executor", "test_train", "test_experiments", "test_train_dpo", "test_resume", "test_fae_bridge",
+    "test_memory_model", "test_giving_way", "test_export_data", "test_forgetting", "test_bad_input", "test_train_stt",
+    "test_memory_of_a_run", "test_fuse", "test_mcp_server", "test_no_network", "test_train_other_models",
+    "test_train_classifiers", "test_faults", "test_proposal", "test_capabilities", "test_memorisation", "test_linux_cpu",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In this order pytest-xdist hands them out, with --no-loadscope-reorder."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture
@@ -82,8 +98,23 @@ def small_home(home) -> Path:
 
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory) -> Path:
-    """Trained by somebody whose umask lets everybody read, from a HOME of their own and another directory."""
-    place = tmp_path_factory.mktemp("finished")
+    """Trained by somebody whose umask lets everybody read, from a HOME of their own and another directory.
+
+    Once for all processes of pytest-xdist, whose directories for temporary files are in one.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    with locks.exclusive(place / "finished.lock"):
+        home = place / "finished" / "home"
+        if not (place / "finished" / "whole").exists():
+            _train(place / "finished")
+            (place / "finished" / "whole").touch()
+    return home
+
+
+def _train(place: Path) -> None:
+    place.mkdir()
     home, elsewhere, person = (place / name for name in ("home", "elsewhere", "person"))
     elsewhere.mkdir()
     person.mkdir()
@@ -94,7 +125,6 @@ def _finished(tmp_path_factory) -> Path:
     finally:
         os.umask(before)
     small_runs.finish(home, run)
-    return home
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import prepared
-from fae_training import approval, consent, deployment, proposal, runs, state, transactions
+from fae_training import approval, consent, deployment, rejection, runs, state, transactions
 from fae_training.conversations import forgetting
 from fae_training.speech import misheard
 from make_database import make_database
@@ -126,7 +126,7 @@ SCENARIOS = {
     "reject": Scenario(
         "propose",
         _waiting,
-        lambda place: proposal.is_rejected(runs.find(place)),
+        lambda place: rejection.standing(runs.find(place)) is not None,
         done_already=("not_proposed",),
     ),
     "correct": Scenario(

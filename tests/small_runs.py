@@ -32,8 +32,11 @@ PROMPTS = [
 ]
 
 
-def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 14) -> Path:
-    """Consent, and so many conversations of one exchange each in data/sft, as export_data writes them."""
+def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 14, tasks: int = 80) -> Path:
+    """Consent, and so many conversations of one exchange each in data/sft, as export_data writes them.
+
+    Fewer to be judged by, and fewer tasks, are for a run whose verdict does not matter.
+    """
     place = state.Home(home)
     consent.change(place, ["conversations"], [])
     chooser = random.Random(3)
@@ -52,27 +55,31 @@ def fill(home: Path, train: int = 8, choose: int = 4, judge: int = 14) -> Path:
         ]
         state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), rows)
     state.write_json(place.file("data", "sft", "meta.json"), {"summary": f"{train} conversations"})
-    judge_by_own_items(place)
+    judge_by_own_items(place, tasks=tasks)
     return home
 
 
-def judge_by_own_items(place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo")) -> None:
+def judge_by_own_items(
+    place: state.Home, kinds: tuple[str, ...] = ("sft", "dpo"), tasks: int = 80, copies: int = 1
+) -> None:
     """Tasks that the sample model gets right whatever it learns, and prompts to rehearse, all answered in moments.
 
-    The bundled ones are beyond it.
+    The bundled ones are beyond it. With 5 copies there are enough for the gate to see that nothing was lost, also
+    where conversations alone say little.
     """
     place.write("config.json", {kind: {"suite": "own"} for kind in kinds})
     place.directory("benchmarks")
     items = [
         {
-            "id": f"no thinking aloud {number}",
+            "id": f"no thinking aloud {number}, {copy}",
             "category": "manners",
             "messages": [{"role": "user", "content": question}],
             "check": {"no_thinking_aloud": True},
             "max_tokens": 4,
         }
+        for copy in range(copies)
         for number, question in enumerate(
-            random.Random(5).sample([q for s in world.subjects() for q in s.questions], 80)
+            random.Random(5).sample([q for s in world.subjects() for q in s.questions], tasks)
         )
     ]
     state.write_jsonl(place.file("benchmarks", "manners.jsonl"), items)

@@ -20,7 +20,16 @@ import installed_fae
 import prepared
 import swift_reader
 from calls import LANGUAGE_MODEL
-from fae_training import app_results, app_words, consent, deployment, fae_versions, runs, state
+from fae_training import (
+    app_results,
+    app_use,
+    app_words,
+    consent,
+    deployment,
+    fae_versions,
+    runs,
+    state,
+)
 from fae_training.benchmark import Benchmark, Figure
 from fae_training.errors import Failed
 from fae_training.speech import vocabulary
@@ -182,24 +191,24 @@ def test_what_the_app_had_set_itself_comes_back(later, person, run, tmp_path):
 def test_a_key_that_the_app_changed_meanwhile_is_left_alone_and_told(later, person, run):
     deployed(run)
     installed_fae.set_key(person, "/somewhere/else")
-    (told,) = app_results.in_use(run.home).values()
+    (told,) = app_use.in_use(run.home).values()
     assert "/somewhere/else" in told and "approved is" in told and run.id in told
     found = rolled_back(run)
     assert found.step is None and "changed meanwhile" in found.says
     installed_fae.set_key(person, "")
-    assert app_results.in_use(run.home) == {}
+    assert app_use.in_use(run.home) == {}
 
 
 def test_in_use_is_silent_where_the_app_uses_what_was_approved(later, person, run):
     path = deployed(run).adapter_path
-    assert app_results.in_use(run.home) == {}, "the key cannot be read"
+    assert app_use.in_use(run.home) == {}, "the key cannot be read"
     installed_fae.set_key(person, path)
-    assert app_results.in_use(run.home) == {}
+    assert app_use.in_use(run.home) == {}
     assert app_results.publish(run.home, run).use == app_results.NOTHING_TO_DO
     installed_fae.set_key(person, "")
-    assert "uses its base model" in app_results.in_use(run.home)["language"]
+    assert "uses its base model" in app_use.in_use(run.home)["language"]
     shutil.rmtree(path)
-    assert "is gone" in app_results.in_use(run.home)["language"]
+    assert "is gone" in app_use.in_use(run.home)["language"]
 
 
 @pytest.mark.parametrize(
@@ -385,7 +394,7 @@ def test_a_classifier_goes_where_nothing_was_and_away_again(later, person, home)
     target = installed_fae.directory(person) / "models" / "speech-verifier"
     assert target.is_dir()
     (target / "model.safetensors").write_text("the app's new one")
-    assert "was changed" in app_results.in_use(run.home)["speech_verifier"]
+    assert "was changed" in app_use.in_use(run.home)["speech_verifier"]
     assert "changed meanwhile" in app_results.withdraw_newest(run.home, "speech_verifier").says
     assert (target / "model.safetensors").read_text() == "the app's new one"
 

@@ -1,17 +1,14 @@
 """The person's yes: a code that serves once, for one adapter as it was judged, and five tries to get it right."""
 
 import json
-import os
-import pty
 import runpy
-import subprocess
 import sys
 
 import pytest
 
 import calls
 import prepared
-from fae_training import approval, calling, deployment, dialog, evaluation, state
+from fae_training import approval, calling, deployment, dialog, evaluation, rejection, state
 from fae_training.errors import Failed, Refused
 from fae_training.transactions import changing
 
@@ -149,14 +146,23 @@ def by_dialog(place, monkeypatch, tmp_path, prints: str):
 
 def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypatch, tmp_path):
     run = prepared.judged(place)
-    for prints, code in (
-        ("button returned:Not now, gave up:false", "declined"),
-        ("button returned:, gave up:true", "not_answered"),
+    (tmp_path / "declined").mkdir()
+    later = by_dialog(
+        place, monkeypatch, tmp_path / "declined", "button returned:Not now, gave up:false"
+    )
+    assert (later.data["status"], later.exit_status) == ("declined", 3)
+    assert rejection.last_of(run) is None, "not now is no reason never to ask again"
+    for prints, happened in (
+        ("button returned:, gave up:true", "closed after 14 s without an answer"),
+        ("", "no dialog about"),
     ):
-        (tmp_path / code).mkdir()
+        (tmp_path / happened).mkdir()
         with pytest.raises(Refused) as refusal:
-            by_dialog(place, monkeypatch, tmp_path / code, prints)
-        assert refusal.value.code == code
+            by_dialog(place, monkeypatch, tmp_path / happened, prints)
+        error = refusal.value
+        assert error.code == "not_answered" and happened in error.message
+        assert "nothing was deployed" in error.message and "opens again" in error.message
+        assert error.hint == f"uv run scripts/deploy.py --run {run.id}"
     assert deployment.current(place, "language") is None
     told = by_dialog(place, monkeypatch, tmp_path, "button returned:Use it, gave up:false")
     assert told.data["status"] == "deployed" and told.data["run"] == run.id
@@ -165,31 +171,16 @@ def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypat
 
 
 def at_a_terminal(home, scripts, answer: str, *arguments: str) -> tuple[int, str]:
-    """Exit status and what a person saw, who typed `answer`."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, str(scripts / "deploy.py"), *arguments]
-    environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
-    person = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    os.write(ours, answer.encode())
-    seen = b""
-    while True:
-        try:
-            read = os.read(ours, 4096)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not read:
-            break
-        seen += read
-    os.close(ours)
-    return person.wait(), seen.decode()
+    return calls.at_a_terminal(scripts / "deploy.py", *arguments, home=home, typed=answer)
 
 
 def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_path):
     scripts, run = prepared.scripts_beside(tmp_path), prepared.judged(place)
-    for answer in ("\n", "n\n", "what?\n"):
+    for answer in ("\n", "what?\n"):
         status, seen = at_a_terminal(place.path, scripts, answer)
         assert status == 3 and "Use it? [y/N]" in seen and "was not deployed" in seen
+        assert "error" not in seen and "Why?" not in seen
+        assert "Next: uv run " in seen and rejection.last_of(run) is None
         assert f"{run.id}, an update for your language model" in seen
         assert "would replace the base model" in seen and "It got better at" in seen
     assert deployment.current(place, "language") is None
@@ -200,12 +191,40 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
     assert status == 3 and "is active already" in seen
 
 
+def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_path):
+    scripts, run = prepared.scripts_beside(tmp_path), prepared.judged(place)
+    code = propose(run)
+    status, seen = at_a_terminal(place.path, scripts, "n\nanswers  too short\n")
+    assert status == 3 and "Why? (Enter for no reason)" in seen and "error" not in seen
+    assert "stays out of use" in seen and "export_data.py" in seen.rpartition("Next: ")[2]
+    assert rejection.standing(run).reason == "answers too short"
+    assert spend(run, code) == "not_proposed", "its code no longer counts"
+    status, seen = at_a_terminal(place.path, scripts, "y\n")
+    assert status == 3 and "you said no to" in seen and "Use it?" not in seen
+    # Asked for by its id it is asked about again, and a yes ends the no.
+    status, seen = at_a_terminal(place.path, scripts, "no\n\n", "--run", run.id)
+    assert status == 3 and rejection.standing(run).reason == "no reason given"
+    status, seen = at_a_terminal(place.path, scripts, "y\n", "--run", run.id)
+    assert status == 0 and rejection.standing(run) is None
+
+
 def test_without_a_terminal_nobody_is_asked_and_no_answer_shows_where_the_code_stands(place):
     run = prepared.judged(place)
     propose(run)
     got = calls.script("deploy", "--json", home=place.path, stdin="y\n")
     assert got.status == 3 and got.json["error"]["code"] == "not_approved"
     assert "proposal.md" not in got.out and str(place.path) not in got.out
+
+
+def test_a_dialog_that_does_not_end_is_ended_and_said_not_to_be_shown(monkeypatch, tmp_path):
+    standin = tmp_path / "osascript"
+    standin.write_text("#!/bin/sh\nexec sleep 60\n")
+    standin.chmod(0o700)
+    monkeypatch.setattr(dialog, "OSASCRIPT", str(standin))
+    monkeypatch.setattr(dialog, "GRACE_S", 0.1)
+    assert dialog.ask("Use it?", "Fae", 0) == dialog.NOT_SHOWN
+    monkeypatch.setattr(dialog, "OSASCRIPT", str(tmp_path / "none"))
+    assert dialog.ask("Use it?", "Fae", 0) == dialog.NOT_SHOWN
 
 
 def test_the_dialog_asks_by_osascript_with_texts_as_arguments_and_no_as_the_default():
@@ -223,12 +242,13 @@ def test_the_dialog_asks_by_osascript_with_texts_as_arguments_and_no_as_the_defa
 @pytest.mark.parametrize(
     "status, output, meant",
     [
-        (0, "button returned:Use it, gave up:false\n", True),
-        (0, "button returned:Not now, gave up:false\n", False),
-        (0, "button returned:, gave up:true\n", None),
-        (1, "", None),
-        (0, "", None),
+        (0, "button returned:Use it, gave up:false\n", dialog.YES),
+        (0, "button returned:Not now, gave up:false\n", dialog.NO),
+        (0, "button returned:, gave up:true\n", dialog.CLOSED),
+        (1, "", dialog.NOT_SHOWN),
+        (1, "button returned:Use it, gave up:false", dialog.NOT_SHOWN),
+        (0, "", dialog.NOT_SHOWN),
     ],
 )
 def test_what_the_dialog_answers_is_a_yes_only_when_the_button_was_pressed(status, output, meant):
-    assert dialog.answer(status, output) is meant
+    assert dialog.answer(status, output) == meant

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import calls
 import prepared
-from fae_training import app_results, calling, consent, state, training_rows, transactions
+from fae_training import app_use, calling, consent, state, training_rows, transactions
 from fae_training.classifiers import imports
 from fae_training.conversations import export, source
 from fae_training.errors import SkillError
@@ -159,7 +159,7 @@ def test_a_state_file_of_any_kind(whole, tmp_path_factory, chooser):
     ):  # fmt: skip
         calmly(call, name, home, *words)
     calmly(vocabulary.keep, state.Home(home), [])
-    calmly(app_results.in_use, state.Home(home))
+    calmly(app_use.in_use, state.Home(home))
     shutil.rmtree(home)
 
 

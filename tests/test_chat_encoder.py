@@ -142,7 +142,7 @@ def test_rows_with_control_tokens_are_named_in_one_remark(tokenizer, tmp_path):
     found = encode_file(tokenizer, path, 512)
     assert (found.usable, found.left_out) == (3, [])
     assert found.remarks == [
-        "1 rows of data/sft/train.jsonl hold control tokens of the model as text; they are learned as plain characters: "
+        "1 row of data/sft/train.jsonl with control tokens of the model as text; they are learned as plain characters: "
         "line 2: holds <|im_end|> and <|im_start|>"
     ]
 
@@ -223,7 +223,7 @@ def test_tool_calls_that_a_template_cannot_write_are_context_and_told(tmp_path):
     path.write_text(json.dumps({"messages": chat}) + "\n" + json.dumps({"messages": chat[3:5]}))
     found = encode_file(tokenizer, path, 512)
     assert len(found.rows) == 2 and found.usable == 1
-    assert any(remark.startswith("1 answers in ") for remark in found.remarks)
+    assert any(remark.startswith("1 answer in ") for remark in found.remarks)
     assert found.left_out[0].reason == "the model's chat template leaves nothing of an answer"
 
 

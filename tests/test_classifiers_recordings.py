@@ -57,7 +57,7 @@ def test_a_copy_in_the_same_class_counts_once(home, samples):
     sound(samples / "wake" / "b.wav", seed=1)
     loaded, notes = load(home)
     assert len(loaded) == 1
-    assert "1 files are copies" in notes[0]
+    assert "1 file is a copy" in notes[0]
 
 
 def test_corrupt_and_empty_files_are_named_and_the_rest_is_used(home, samples):

@@ -1,10 +1,13 @@
 """Deleting says what goes, asks, and touches nothing but what the skill keeps."""
 
+import runpy
+
 import pytest
 
 import calls
 import prepared
-from fae_training import deployment, runs, state
+from fae_training import app_results, deployment, runs, state
+from fae_training.transactions import changing
 
 
 @pytest.fixture
@@ -35,6 +38,7 @@ def test_a_run_that_is_active_stays(place):
 def test_data_goes_and_consent_and_runs_stay(place):
     calls.answer("delete_data", "--data", "--yes", home=place.path)
     assert not place.file("data", "sft").exists() and place.file("consent.json").is_file()
+    assert place.file("data", ".lock").is_file(), "it is held meanwhile"
     assert len(runs.all_runs(place)) == 2
 
 
@@ -45,8 +49,65 @@ def test_everything_goes_with_the_base_model_back_in_use(place):
     assert deployment.current(place, "language") is None
 
 
-def test_what_belongs_to_fae_is_never_deleted(place):
-    place.file("fae.db").write_text("the app's")
+def test_everything_is_all_that_any_script_writes(place):
+    kept = {path.name for path in place.path.iterdir()}
+    names = {"app.json", "errors.jsonl", "exclusions.json", "looks.jsonl", "schedule.log", "setup.json", "setup.log"}  # fmt: skip
+    for name in names:
+        place.file(name).write_text("{}")
+    for name in ("results", "cache", "benchmarks", "rehearsal", "stt", "keyword"):
+        state.write_text(place.file(name, "something"), "{}")
+    calls.answer("delete_data", "--everything", "--yes", home=place.path)
+    left = {str(p.relative_to(place.path)) for p in place.path.rglob("*") if p.is_file()}
+    assert kept and left <= {"data/.lock", "lock", ".app.lock"}, left
+
+
+def test_what_a_step_back_leads_to_stays(place):
+    first = runs.all_runs(place)[0]
+    prepared.deployed(place, 3)
+    got = calls.script("delete_data", "--runs", first.id, "--yes", "--json", home=place.path)
+    assert got.status == 3 and got.json["error"]["code"] == "in_use" and first.directory.is_dir()
+
+
+def test_a_dry_run_deletes_nothing_also_with_yes(place):
+    told = calls.answer("delete_data", "--everything", "--yes", "--dry-run", home=place.path)
+    assert told["status"] == "planned" and len(runs.all_runs(place)) == 2
+
+
+@pytest.mark.parametrize("typed", ["\n", "n\n", "what?\n"])
+def test_a_person_is_asked_and_anything_but_a_yes_deletes_nothing(place, typed):
+    script = calls.SCRIPTS / "delete_data.py"
+    status, seen = calls.at_a_terminal(script, "--data", home=place.path, typed=typed)
+    assert status == 3 and "[y/N]" in seen and "nothing was deleted" in seen and "error" not in seen
+    assert place.file("data", "sft", "train.jsonl").is_file()
+
+
+def test_what_a_link_leads_to_is_neither_counted_nor_deleted(place, tmp_path):
+    foreign = tmp_path / "film"
+    foreign.write_bytes(b"x" * 3_000_000)
+    place.file("cache").mkdir()
+    place.file("cache", "film").symlink_to(foreign)
+    size_of = runpy.run_path(str(calls.SCRIPTS / "delete_data.py"))["size_of"]
+    assert size_of(place.file("cache")) == 0 and size_of(place.file("cache", "film")) < 1000
+    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert foreign.stat().st_size == 3_000_000 and not place.file("cache").exists()
+
+
+def test_everything_takes_what_was_put_into_the_app_out_again(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAE_APP_DIR", str(tmp_path / "fae"))
+    run = prepared.finished(place, 4, kind="keyword")
+    with changing(place) as change:
+        deployment.deploy(change, run)
+    target = tmp_path / "fae" / "models" / app_results.CLASSIFIER_FOLDERS["keyword"]
+    state.write_text(target / "model.safetensors", "ours")
+    mark = deployment.fingerprint(target)
+    place.write("app.json", {"keyword": {"run": run.id, "fingerprint": mark, "kept": None}})
+    calls.answer("delete_data", "--everything", "--yes", home=place.path)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("name", ["fae.db", "improvement.db"])
+def test_what_belongs_to_fae_is_never_deleted(place, name):
+    place.file(name).write_text("the app's")
     got = calls.script("delete_data", "--everything", "--yes", "--json", home=place.path)
     assert got.status == 3 and got.json["error"]["code"] == "not_a_state_directory"
     assert len(runs.all_runs(place)) == 2

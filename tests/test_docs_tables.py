@@ -1,6 +1,9 @@
 """Every table in the documents is written by a command, checked against the code here, or listed with what measures it."""
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +20,7 @@ WORDS = {
     "docs/loop.md": ("part",),
     "docs/preferences.md": ("`--loss`", "`--guard`", "sign"),
     "docs/reliability.md": ("promise",),
-    "docs/scripts.md": ("you see",),
+    "docs/scripts.md": ("you see", "variable"),
     "docs/speech.md": ("clips", "measure"),
 }
 # Compared with the code by the tests below.
@@ -101,3 +104,62 @@ def test_every_test_that_reliability_promises_exists():
     text = (ROOT / "docs" / "reliability.md").read_text("utf-8")
     missing = [name for name in re.findall(r"\btest_\w+", text) if name not in tests and not (ROOT / "tests" / f"{name}.py").exists()]  # fmt: skip
     assert missing == []
+
+
+def environment_read(path: Path) -> Iterator[str]:
+    """The variables that a Python file reads from os.environ or sets there where they are not set."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    constants = {
+        target.id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    aliases = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.value) == "os.environ"
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def is_environment(node: ast.expr) -> bool:
+        return ast.unparse(node) in ("os.environ", "environ", *aliases)
+
+    for node in ast.walk(tree):
+        names: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            of_environment = is_environment(node.func.value)
+            if (of_environment and node.func.attr in ("get", "setdefault", "pop")) or ast.unparse(
+                node.func
+            ) == "os.getenv":
+                names = node.args[:1]
+        elif isinstance(node, ast.Subscript) and is_environment(node.value):
+            names = [node.slice] if isinstance(node.ctx, ast.Load) else []
+        elif isinstance(node, ast.Compare) and is_environment(node.comparators[0]):
+            names = [node.left]
+        for name in names:
+            if isinstance(name, ast.Constant):
+                yield name.value
+            elif isinstance(name, ast.Name) and name.id in constants:
+                yield constants[name.id]
+
+
+def test_every_variable_of_the_environment_that_is_read_stands_in_the_one_table():
+    of_python = {"PATH"}
+    read = {
+        name
+        for folder in ("lib", "scripts", "samples", "benchmarks", "tools")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in environment_read(path)
+    }
+    text = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
+    section = text.split("## Environment variables")[1].split("\n## ")[0]
+    told = {
+        name
+        for line in section.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    assert len(read) > 10 and read - of_python == told

@@ -28,25 +28,34 @@ def night(tmp_path_factory) -> tuple[Path, Bridge]:
     shutil.copytree(few.directory, installed_fae.directory(person), dirs_exist_ok=True)
     # The bridge says model and preset; a short training is what config.json makes of the rest.
     home = state.Home(person / ".fae/training")
-    small_runs.judge_by_own_items(home)
+    small_runs.judge_by_own_items(home, copies=5)
     short = {"steps": 10, "batch_size": 1, "gradient_accumulation": 1, "learning_rate": 1e-3}
     home.write("config.json", {"sft": short | {"suite": "own"}})
-    items = home.file("benchmarks", "manners.jsonl")
-    few = state.read_jsonl(items)
-    more = [item | {"id": f"{item['id']}, {again}"} for item in few for again in range(4)]
-    state.write_jsonl(items, more)
     return person, Bridge(person, installed_fae.put_skill_into(bundle))
 
 
 def wait(bridge: Bridge, adapter: str, patience_s: float = 300) -> str:
     end = time.monotonic() + patience_s
+    run = Path(adapter).parent
     while (found := bridge.poll(adapter)) is None:
         assert time.monotonic() < end
+        while not (
+            Path(adapter, "adapters.safetensors").exists()
+            or calls.has_ended(run.name, run.parents[1])
+        ):
+            assert time.monotonic() < end
+            time.sleep(0.05)
         if Path(adapter, "adapters.safetensors").exists():
             told = bridge.call("check_status")
             assert told["status"] != "training" or told["step"] == told["steps"], told
         time.sleep(0.5)
     return found
+
+
+def wait_for_a_loss(bridge: Bridge, adapter: str) -> None:
+    reports = Path(adapter).with_name("metrics.jsonl")
+    calls.wait_until(lambda: any("loss" in row for row in state.read_jsonl(reports)))
+    assert bridge.call("check_status")["latest_loss"] is not None
 
 
 def test_the_night_from_call_to_deploy_and_back(night):
@@ -109,16 +118,12 @@ def test_a_training_that_was_killed_is_no_success_for_the_bridge(night):
     config = home.read("config.json")
     home.write("config.json", config | {"sft": config["sft"] | {"steps": 100_000}})
     adapter = bridge.train()
-    end = time.monotonic() + 200
-    while bridge.call("check_status").get("latest_loss") is None:
-        assert time.monotonic() < end
+    wait_for_a_loss(bridge, adapter)
     os.kill(bridge.call("check_status")["pid"], signal.SIGKILL)
     assert wait(bridge, adapter) == ""
 
     adapter = bridge.train()
-    end = time.monotonic() + 200
-    while bridge.call("check_status").get("latest_loss") is None:
-        assert time.monotonic() < end
+    wait_for_a_loss(bridge, adapter)
     bridge.call("cancel")
     assert wait(bridge, adapter) == ""
     assert Path(adapter).with_name("stopped").is_dir()

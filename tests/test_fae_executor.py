@@ -13,12 +13,13 @@ import pytest
 
 import calls
 import installed_fae
+import small_runs
 from calls import LANGUAGE_MODEL, SCRIPTS
 from fae_executor import checked, execute, make_person
+from fae_training import installation, state
 from make_database import make_database
 
 ALL_SCRIPTS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
-ENDED = ("completed", "failed", "cancelled", "interrupted")
 
 
 @pytest.fixture(scope="session")
@@ -27,19 +28,18 @@ def _prepared(tmp_path_factory) -> Path:
     person = make_person(tmp_path_factory.mktemp("prepared") / "sam")
     answer = checked(execute("setup", {"no_models": True}, person))
     assert answer["status"] == "installing"
-    deadline = time.monotonic() + 600
-    while (state := checked(execute("check_status", {}, person)))["setup"] == "installing":
-        assert time.monotonic() < deadline, "setup.py did not end"
-        time.sleep(0.5)
-    log = (person / ".fae/training/setup.log").read_text()
-    assert state["setup"] == "ready", log
+    home = state.Home(person / ".fae/training")
+    calls.wait_until(lambda: installation.installation_status(home) != "installing", 600)
+    told = checked(execute("check_status", {}, person))
+    log = home.file("setup.log").read_text()
+    assert told["setup"] == "ready", log
     return person
 
 
 @pytest.fixture(scope="session")
 def few_conversations(tmp_path_factory):
     """A sample of Fae's directory that is small enough to learn from in seconds without a fast BLAS."""
-    return make_database(tmp_path_factory.mktemp("few"), conversations=40, corrections=10)
+    return make_database(tmp_path_factory.mktemp("few"), conversations=120, corrections=10)
 
 
 @pytest.fixture
@@ -82,9 +82,9 @@ def test_fae_goes_the_whole_way(person, few_conversations):
     assert exported["status"] == "exported", exported
     started = call("train", preset="smoke", learning_rate=1e-3)
     assert started["status"] == "started"
-    state = wait(person, started["run"])
-    assert state["status"] == "completed"
-    assert state["step"] == 10
+    ended = wait(person, started["run"])
+    assert ended["status"] == "completed"
+    assert ended["step"] == 10
 
     evaluation = call("evaluate", run="latest", last_benchmark_score="none")
     assert evaluation["verdict"] == "pass"
@@ -164,40 +164,38 @@ def test_a_killed_worker_is_interrupted_and_not_running(person, few_conversation
     started = checked(execute("train", {"steps": 100_000}, person))
     assert started["status"] == "started", started
     os.kill(worker_process(person, started["run"]), signal.SIGKILL)
-    state = wait(person, started["run"])
-    assert state["status"] == "interrupted"
-    assert state["next"] == {"script": "train", "params": {"resume": started["run"]}}
+    ended = wait(person, started["run"])
+    assert ended["status"] == "interrupted"
+    assert ended["next"] == {"script": "train", "params": {"resume": started["run"]}}
 
 
 def give_database(person: Path, few_conversations) -> Path:
+    """Fae's directory in a HOME; nobody has talked with Fae for an hour, or a training would wait for the end of it."""
     fae = person / "Library" / "Application Support" / "fae"
     shutil.copytree(few_conversations.directory, fae, dirs_exist_ok=True)
+    for path in fae.glob("fae.db*"):
+        os.utime(path, (time.time() - 3600,) * 2)
     return fae / "fae.db"
 
 
 def use_sample_model(person: Path) -> None:
-    """By config.json: Fae would blank out a long path in a parameter."""
-    home = person / ".fae" / "training"
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "config.json").write_text(json.dumps({"sft": {"model": str(LANGUAGE_MODEL)}}))
+    """By config.json: Fae would blank out a long path in a parameter. It is judged by tasks that take moments."""
+    home = state.Home(person / ".fae" / "training")
+    home.directory()
+    small_runs.judge_by_own_items(home, copies=5)
+    home.write("config.json", {"sft": {"model": str(LANGUAGE_MODEL), "suite": "own"}})
 
 
 def wait(person: Path, run: str) -> dict:
-    """check_status, as often as it takes."""
-    deadline = time.monotonic() + 240
-    while (state := checked(execute("check_status", {"run": run}, person)))["status"] not in ENDED:
-        assert time.monotonic() < deadline, state
-        time.sleep(0.3)
-    return state
+    """What check_status says once it has ended."""
+    calls.wait_until(lambda: calls.has_ended(run, person / ".fae" / "training"), 240)
+    return checked(execute("check_status", {"run": run}, person))
 
 
 def worker_process(person: Path, run: str) -> int:
     """The process that trains, once it is past its start."""
     record = person / ".fae" / "training" / "runs" / run / "run.json"
-    deadline = time.monotonic() + 120
-    while True:
-        state = json.loads(record.read_text())
-        if state["status"] == "training":
-            return state["worker"]["pid"]
-        assert time.monotonic() < deadline and state["status"] != "failed", state
-        time.sleep(0.1)
+    calls.wait_until(lambda: json.loads(record.read_text())["status"] in ("training", "failed"))
+    told = json.loads(record.read_text())
+    assert told["status"] == "training", told
+    return told["worker"]["pid"]

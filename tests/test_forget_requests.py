@@ -36,7 +36,11 @@ def agrees(wanted: str, got: str) -> bool:
 
 @pytest.mark.parametrize("held_back", [False, True], ids=["develop", "held back"])
 def test_of_the_corpus_requests_are_found_and_look_alikes_pass(held_back):
-    """The held-back part at first sight: precision 1.000, recall 0.953 (61 of 64), none of 87 look-alikes taken."""
+    """The held-back part at first sight: precision 1.000, recall 0.953 (61 of 64), none of 87 look-alikes taken.
+
+    Of the lines of round 2 at first sight: recall 0.885 (23 of 26), one of 25 look-alikes taken. Before they were written
+    the code found 5 of the 26.
+    """
     rows = [row for row in CORPUS if is_held_back(row) == held_back]
     requests = [row for row in rows if row["forget"] is not None]
     assert len(rows) >= 150 and len(requests) <= len(rows) / 2
@@ -70,6 +74,24 @@ def test_of_what_people_say_to_an_assistant_nothing_is_a_request_to_forget():
     ]
     found = [text for text in said if forget_request(text) is not None]
     assert len(said) > 2500 and found == []
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("Drop everything!", None),
+        ("take everything", None),
+        ("Lose everything", None),
+        ("Erase everything.", "everything"),
+        ("Lose everything you know about me.", "everything"),
+        ("What a day. Forget it.", ""),
+        ("My divorce. Please forget about it.", "My divorce"),
+        ("Delete the picnic list", None),
+        ("my payslip - delete that from your memory", "my payslip"),
+    ],
+)
+def test_all_is_forgotten_only_where_all_is_meant_and_a_name_before_it_is_what_it_is_about(text, about):  # fmt: skip
+    assert forget_request(text) == about
 
 
 def mentioned(topic: str, text: str, **how) -> bool:

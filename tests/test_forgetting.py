@@ -10,7 +10,7 @@ import calls
 import prepared
 import small_runs
 from fae_days import Days, plain
-from fae_training import approval, consent, deployment, learned, purge, runs, state
+from fae_training import approval, consent, deployment, learned, provenance, purge, runs, state
 from fae_training.conversations import forgetting
 from fae_training.errors import Refused
 from fae_training.speech import misheard, vocabulary
@@ -50,6 +50,23 @@ def test_a_run_is_found_by_its_own_hashes_when_every_row_is_gone(place):
     assert forget(place, "clinics in Bergen").learned_by == [run.id], "asked again, differently"
     assert runs.Run(place, run.id).record[learned.MARK]
     assert not runs.Run(place, other.id).record.get(learned.MARK)
+
+
+def test_a_speaker_is_forgotten_in_the_list_of_sounds_that_a_run_learned_from(place):
+    run, other = (prepared.finished(place, seed, kind="keyword") for seed in (1, 2))
+    anna, me = "keyword/samples/wake/Anna--kitchen-1.wav", "keyword/samples/wake/me--desk-2.wav"
+    provenance.keep_files(run, {anna: "0" * 64, me: "1" * 64})
+    provenance.keep_files(other, {me: "1" * 64})
+    looked = purge.look(place, ["person:Anna"])
+    assert looked.learned_by == [run.id] and anna in provenance.files_of(run), (
+        "a look takes nothing"
+    )
+    assert forget(place, "person:Anna").learned_by == [run.id]
+    assert "Anna" not in run.file("files.json").read_text()
+    assert provenance.files_of(run) == {me: "1" * 64} == provenance.files_of(other)
+    assert learned.why_not(runs.Run(place, run.id)) and not learned.why_not(
+        runs.Run(place, other.id)
+    )
 
 
 def test_runs_that_started_from_it_are_found_also_when_it_was_deleted(place):

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import mlx.core as mx
@@ -17,9 +16,10 @@ from mlx.utils import tree_flatten
 from mlx_lm import load
 
 import calls
+import prepared
 import tiny_models
 from calls import LANGUAGE_MODEL
-from fae_training import models, runs, state
+from fae_training import deployment, evaluation, models, runs, state
 from fae_training.language import adapters, peft_form
 
 
@@ -30,26 +30,45 @@ def run(finished_home) -> runs.Run:
 
 def fuse(run: runs.Run, *given, **called) -> calls.Answer:
     """As a person calls it, but with the answer for programs: it stays until it is done."""
-    return calls.script("fuse", *given, home=run.home.path, **called)
+    return calls.script("fuse", "--run", run.id, *given, home=run.home.path, **called)
 
 
 def told(run: runs.Run, *given) -> dict:
     """What a program is told at the end."""
-    assert calls.answer("fuse", *given, home=run.home.path)["status"] == "started"
+    assert calls.answer("fuse", "--run", run.id, *given, home=run.home.path)["status"] == "started"
     return looked_at(run, *given).json
 
 
 def looked_at(run: runs.Run, *given, **called) -> calls.Answer:
-    """The same call again, until it is over."""
-    while (got := calls.script("fuse", *given, "--json", home=run.home.path, **called)).json["status"] == "fusing":  # fmt: skip
-        time.sleep(0.3)
-    return got
+    """The same call again, once it is over."""
+    calls.wait_until(lambda: not run.is_alive())
+    return calls.script("fuse", "--run", run.id, *given, "--json", home=run.home.path, **called)
 
 
 def logits(directory: Path, adapter: Path | None = None) -> np.ndarray:
     model, tokenizer = load(str(directory), adapter_path=adapter and str(adapter))
     tokens = mx.array([tokenizer.encode("Hello there, how are you?")])
     return np.array(model(tokens).astype(mx.float32))
+
+
+def test_without_a_run_the_active_one_is_fused_else_the_newest_that_passed_else_none(home):
+    place = prepared.allowed(home)
+    judged, worse = prepared.judged(place, 1), prepared.finished(place, 2)
+
+    def planned() -> calls.Answer:
+        return calls.script("fuse", "--dry-run", "--peft", "--json", home=home)
+
+    found = prepared.measured(2, -0.3, fingerprint=deployment.fingerprint(worse.file("adapters")))
+    assert evaluation.make(worse, found).verdict == "fail"
+    assert planned().json["run"] == judged.id, "the newest did not pass"
+    shutil.rmtree(judged.directory)
+    refused = planned()
+    assert (refused.status, refused.json["error"]["code"]) == (3, "none_passed")
+    assert f"{worse.id} (fail)" in refused.json["error"]["message"]
+    assert calls.script("fuse", "--dry-run", "--peft", "--run", worse.id, home=home).status == 0
+    active = prepared.deployed(place, 3)
+    prepared.judged(place, 4)
+    assert planned().json["run"] == active.id
 
 
 def quantised_base(run: runs.Run, directory: Path) -> Path:
@@ -122,7 +141,16 @@ LoRALinear.fuse = fuse
 sys.argv = sys.argv[1:]
 exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"))
 """
-    command = [sys.executable, "-c", broken, calls.SCRIPTS / "fuse.py", "--home", run.home.path]
+    command = [
+        sys.executable,
+        "-c",
+        broken,
+        calls.SCRIPTS / "fuse.py",
+        "--home",
+        run.home.path,
+        "--run",
+        run.id,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 6
     assert re.search(r"fused, the loss is \d\.\d+, apart it is \d\.\d+", done.stderr), done.stderr
@@ -131,7 +159,16 @@ exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"))
 
 def test_a_model_that_is_cut_off_while_saved_is_never_seen(run):
     program = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20,) * 2); sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"  # fmt: skip
-    command = [sys.executable, "-c", program, calls.SCRIPTS / "fuse.py", "--home", run.home.path]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        calls.SCRIPTS / "fuse.py",
+        "--home",
+        run.home.path,
+        "--run",
+        run.id,
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode in (4, 6) and "Traceback" not in done.stderr, done.stderr
     assert not run.file("fused").exists() and not list(run.directory.glob(".fuse-*"))
@@ -241,7 +278,7 @@ def by_peft_s_formula(directory: Path, name: str, weight: np.ndarray) -> np.ndar
 
 
 def test_peft_s_formula_on_the_files_gives_the_fused_weights(run):
-    told_ = calls.answer("fuse", "--peft", home=run.home.path)
+    told_ = calls.answer("fuse", "--run", run.id, "--peft", home=run.home.path)
     fused_ = Path(told(run)["directory"])
     after = mx.load(str(fused_ / "model.safetensors"))
     before = mx.load(str(LANGUAGE_MODEL / "model.safetensors"))
@@ -257,7 +294,9 @@ def test_peft_s_formula_on_the_files_gives_the_fused_weights(run):
 
 
 def test_layers_that_have_no_adapter_are_left_alone_by_peft_too(llama):
-    directory = Path(calls.answer("fuse", "--peft", home=llama.home.path)["directory"])
+    directory = Path(
+        calls.answer("fuse", "--run", llama.id, "--peft", home=llama.home.path)["directory"]
+    )
     config = json.loads((directory / "adapter_config.json").read_text())
     assert config["layers_to_transform"] == [1, 2] and config["layers_pattern"] == "layers"
     assert config["lora_alpha"] == 8.0 and config["r"] == 4
@@ -277,7 +316,7 @@ def test_an_adapter_of_experts_has_no_peft_form(run):
     reason="FAE_TORCH_PYTHON names no Python with torch, transformers and peft",
 )
 def test_peft_itself_in_torch_answers_as_mlx_lm_does(run, tmp_path):
-    directory = calls.answer("fuse", "--peft", home=run.home.path)["directory"]
+    directory = calls.answer("fuse", "--run", run.id, "--peft", home=run.home.path)["directory"]
     out = tmp_path / "logits.npy"
     program = Path(__file__).with_name("peft_in_torch.py")
     _, tokenizer = load(str(LANGUAGE_MODEL))
@@ -293,7 +332,9 @@ def test_peft_itself_in_torch_answers_as_mlx_lm_does(run, tmp_path):
 
 
 def test_fae_is_told_at_once_and_the_same_call_says_what_came_out(run):
-    first = calls.script("fuse", home=run.home.path, FAE_SKILL_NAME="training-orchestrator").json
+    first = calls.script(
+        "fuse", "--run", run.id, home=run.home.path, FAE_SKILL_NAME="training-orchestrator"
+    ).json
     assert first["status"] == "started"
     assert first["next"] == {"script": "fuse", "params": {"run": run.id}}
     found = looked_at(run, FAE_SKILL_NAME="training-orchestrator").json
@@ -303,7 +344,7 @@ def test_fae_is_told_at_once_and_the_same_call_says_what_came_out(run):
 def test_a_failure_in_the_background_is_told_once_and_can_be_tried_again(run):
     shutil.rmtree(run.file("data"))
     shutil.rmtree(run.home.file("data"))
-    assert calls.answer("fuse", home=run.home.path)["status"] == "started"
+    assert calls.answer("fuse", "--run", run.id, home=run.home.path)["status"] == "started"
     got = looked_at(run)
     assert got.status == 4 and got.json["error"]["code"] == "no_rows"
     assert "fused" not in run.home.read(f"runs/{run.id}/fused.json"), "the next call begins anew"

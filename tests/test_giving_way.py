@@ -100,6 +100,37 @@ def test_what_a_mac_says_of_itself_is_understood(name, reasons):
     assert condition(Recorded(name), "darwin").reasons() == reasons
 
 
+def mac_that_says(**said: str) -> Probes:
+    """A Mac that is all right but for what is named: by the last word of the command."""
+
+    class Mac(Probes):
+        def output(self, *command: str) -> str:
+            return said.get(command[-1].split(".")[-1].lstrip("-"), "")
+
+    return Mac()
+
+
+@pytest.mark.parametrize(
+    ("said", "reasons"),
+    [
+        ({"therm": "Thermal Warning Level = 1\n"}, ["hot"]),
+        ({"therm": "Thermal Warning Level = 0\n CPU_Speed_Limit = 100\n"}, []),
+        ({"memorystatus_vm_pressure_level": "2\n"}, ["short of memory"]),
+        ({"memorystatus_vm_pressure_level": "1\n"}, []),
+    ],
+)
+def test_the_least_warning_of_a_mac_counts(said, reasons):
+    assert condition(mac_that_says(**said), "darwin").reasons() == reasons
+
+
+def test_one_supply_of_several_is_enough(machine):
+    second = machine.directory / SUPPLIES / "USB" / "online"
+    state.write_text(second, "1")
+    assert not condition(system="linux").on_battery
+    second.write_text("0")
+    assert condition(system="linux").on_battery
+
+
 def test_linux_is_hot_near_a_critical_trip_and_says_its_profile(machine, tmp_path):
     machine.plug_in()
     zone = machine.directory / "sys/class/thermal/thermal_zone0"
@@ -126,6 +157,10 @@ def test_a_machine_that_says_nothing_is_free(tmp_path, monkeypatch):
     )
 
 
+def test_the_room_is_that_of_the_disk_on_which_a_directory_will_lie(tmp_path):
+    assert Probes().free_gb(tmp_path / "not" / "made" / "yet") > 0
+
+
 def test_fae_needs_the_machine_while_somebody_talks_with_it(home, tmp_path, monkeypatch):
     monkeypatch.setenv("FAE_APP_DIR", str(tmp_path))
     place = state.Home(home)
@@ -133,9 +168,12 @@ def test_fae_needs_the_machine_while_somebody_talks_with_it(home, tmp_path, monk
     assert fae_needs_it(place) is None
     log = tmp_path / "fae.db-wal"
     log.touch()
+    assert fae_needs_it(place) is None, "reading a closed database leaves an empty log"
+    log.write_text("what was said")
     assert fae_needs_it(place) == "in use by Fae"
-    os.utime(log, (time.time() - 120,) * 2)
-    assert fae_needs_it(place) is None
+    for moment in (-120, 3600):  # a clock that was set back makes nobody talk for an hour
+        os.utime(log, (time.time() + moment,) * 2)
+        assert fae_needs_it(place) is None
     place.file("pause").touch()
     assert "pause" in fae_needs_it(place)
 

@@ -2,12 +2,16 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 import calls
+from fae_training import runs, state
 
 LIBRARY = calls.SCRIPTS.parent / "lib"
 # Prints, for each module that is named, the packages that importing it loads beyond the standard library and ours.
@@ -20,6 +24,30 @@ for name in sys.argv[1:]:
     found[name] = sorted(packages - {*sys.stdlib_module_names, "fae_training"})
     there = {*sys.modules}
 print(json.dumps(found))
+"""
+# What a script does not need for an answer that it gives at once, and that takes long to load.
+NOT_NEEDED = {
+    "check_status": (
+        "fae_training.app_results", "fae_training.capabilities", "fae_training.conversations.forgetting",
+        "fae_training.evaluation", "fae_training.preflight", "fae_training.speech", "sqlite3", "tomllib",
+    ),
+    "list_runs": ("fae_training.capabilities", "fae_training.conversations.forgetting", "fae_training.speech"),
+    "deploy": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
+    "propose": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
+    "evaluate": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
+    "train": ("fae_training.evaluation", "fae_training.html_page", "fae_training.linux_cpu", "importlib.metadata"),
+    "train_keyword": ("fae_training.capabilities", "fae_training.evaluation", "importlib.metadata"),
+    "export_data": ("fae_training.evaluation", "fae_training.html_page", "importlib.metadata"),
+    "review": ("fae_training.kinds", "fae_training.runs"),
+}  # fmt: skip
+# Runs the script that is named and prints, after its answer, the modules that it loaded on standard error.
+ANSWERED = """
+import json, runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+except SystemExit:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 
 
@@ -59,6 +87,46 @@ def test_what_a_script_imports_at_its_top_is_the_standard_library_and_ours():
     )
     heavy = {name: packages for name, packages in json.loads(done.stdout).items() if packages}
     assert heavy == {}
+
+
+def loaded_by(script: str, home: Path) -> set[str]:
+    """The modules that a script has loaded once it has answered in the state directory `home`."""
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWERED, str(calls.SCRIPTS / f"{script}.py"), "--json"],
+        env={**os.environ, "FAE_TRAINING_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["status"] != "started"
+    return {*json.loads(done.stderr.splitlines()[-1])}
+
+
+@pytest.mark.parametrize("script", NOT_NEEDED)
+def test_a_script_that_answers_at_once_loads_nothing_that_it_does_not_need(script, home):
+    loaded = loaded_by(script, home)
+    assert "fae_training.calling" in loaded
+    assert not loaded.intersection(NOT_NEEDED[script])
+
+
+def test_the_status_of_a_run_in_progress_needs_little_too(home):
+    run = runs.create(state.Home(home), "sft", {"settings": {"steps": 10}})
+    run.update(status="training")
+    assert not loaded_by("check_status", home).intersection(NOT_NEEDED["check_status"])
+
+
+def test_no_module_compiles_a_regular_expression_when_it_is_imported():
+    def compiled(node: ast.AST) -> Iterator[int]:
+        for inner in ast.iter_child_nodes(node):
+            if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            if isinstance(inner, ast.Call) and ast.unparse(inner.func) == "re.compile":
+                yield inner.lineno
+            yield from compiled(inner)
+
+    assert [*compiled(ast.parse("a = [re.compile(b) for b in c]"))] == [1]
+    found = [f"{n}:{line}" for n, path in modules().items() for line in compiled(tree_of(path))]
+    assert found == []
 
 
 def cycles(graph: dict[str, set[str]]) -> list[list[str]]:

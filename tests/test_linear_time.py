@@ -11,6 +11,7 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from fae_training import conversations
+from fae_training.patterns import LazyPattern
 
 # 100,000 takes minutes. The square stands out at 8,000 as well.
 LENGTH = int(os.environ.get("FAE_LINEAR_LENGTH", "8_000"))
@@ -27,7 +28,7 @@ UNITS = (
 
 
 def patterns_in(value, seen: set[int]) -> Iterator[re.Pattern]:
-    if isinstance(value, re.Pattern):
+    if isinstance(value, re.Pattern | LazyPattern):
         yield value
     elif isinstance(value, dict):
         for each in value.values():
@@ -48,7 +49,9 @@ def compiled() -> dict[str, re.Pattern]:
         loaded = importlib.import_module(f"{conversations.__name__}.{module.name}")
         for name, value in vars(loaded).items():
             for number, pattern in enumerate(patterns_in(value, set())):
-                found[f"{module.name}.{name}[{number}]"] = pattern
+                found[f"{module.name}.{name}[{number}]"] = re.compile(
+                    pattern.pattern, pattern.flags
+                )
     return found
 
 
@@ -90,5 +93,5 @@ def test_there_are_patterns_and_a_slow_one_is_found():
     assert len(PATTERNS) > 60 and {name.split(".")[0] for name in PATTERNS} >= {
         "secrets", "personal", "forget_requests", "filters", "number_words", "text", "tool_requests", "verdicts",
     }  # fmt: skip
-    assert not is_linear(re.compile(r"\s+x"), 30_000)
-    assert not is_linear(re.compile(r"\w+@"), 30_000)
+    assert not is_linear(re.compile(r"\s+x"), 16_000)
+    assert not is_linear(re.compile(r"\w+@"), 16_000)

@@ -173,13 +173,15 @@ def test_without_a_sound_openblas_mlx_multiplies_by_itself_and_the_remedy_is_sai
 
 
 @here
-def test_a_training_goes_on_without_openblas_says_so_and_compiles_nothing(small_home, tmp_path):
+def test_a_training_goes_on_without_openblas_says_so_and_compiles_nothing(home, tmp_path):
     """MLX puts what it has compiled into the folder for temporary files."""
     (tmp_path / "scipy_openblas32-0.3.30.dist-info").mkdir()
     path, scratch = f"{tmp_path}:{SCRIPTS.parent / 'lib'}", tmp_path / "scratch"
     scratch.mkdir()
-    run = small_runs.start(small_home, "--steps", "2", PYTHONPATH=path, TMPDIR=str(scratch))
-    directory = small_runs.finish(small_home, run)
+    small_runs.fill(home, choose=1, judge=2, tasks=2)
+    given = ("--steps", "2", "--rehearsal", "0")
+    run = small_runs.start(home, *given, PYTHONPATH=path, TMPDIR=str(scratch))
+    directory = small_runs.finish(home, run)
     said = state.read_json(directory / "train_metrics.json")["versions"]["matrix products"]
     assert "the package scipy-openblas32 has no library" in said
     assert str(SCRIPTS / "train.py") in said, "the remedy names the script"
@@ -234,3 +236,25 @@ def test_what_trains_brings_openblas_where_it_brings_mlx_for_a_processor(name):
     [openblas] = [need.partition(";")[2] for need in needs if need.startswith("scipy-openblas32")]
     assert openblas == mlx
     assert "linux" in mlx and "darwin" not in mlx
+
+
+@here
+def test_answers_are_written_with_one_thread_and_training_goes_on_with_as_many_as_before():
+    counted = python(
+        """
+        import sys
+        from fae_training import linux_cpu
+
+        linux_cpu.use_openblas()
+        threads = linux_cpu._in_use.scipy_openblas_get_num_threads
+        with linux_cpu.one_thread():
+            within = threads()
+        try:
+            with linux_cpu.one_thread():
+                sys.exit()
+        except SystemExit:
+            print(within, threads())
+        """,
+        OPENBLAS_NUM_THREADS="2",
+    )
+    assert counted == "1 2"

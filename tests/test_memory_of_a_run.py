@@ -55,8 +55,8 @@ def resident(pid: int) -> int:
 def test_scoring_holds_no_second_copy_and_stays_below_what_training_took(home, tmp_path):
     weights = save_model(tmp_path / "model")
     assert weights > 200e6
-    small_runs.fill(home)
-    given = ("--preset", "smoke", "--steps", "2", "--max-length", "64")
+    small_runs.fill(home, choose=2, judge=4, tasks=8)
+    given = ("--preset", "smoke", "--steps", "2", "--rehearsal", "0", "--max-length", "64")
     told = calls.answer("train", *given, "--model", tmp_path / "model", "--detach", home=home)
     directory = home / "runs" / told["run"]
     peaks: dict[str, int] = {}

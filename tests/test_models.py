@@ -1,5 +1,6 @@
 """Which model is meant, where it lies, and whether it can be trained at all."""
 
+import argparse
 import json
 import shutil
 
@@ -7,7 +8,7 @@ import pytest
 
 import installed_fae
 from calls import LANGUAGE_MODEL
-from fae_training import models
+from fae_training import calling, models
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.speech.preflight import choose as stt_choose
 
@@ -47,6 +48,33 @@ def test_auto_follows_fae_where_fae_is(memory, monkeypatch, tmp_path, preset, gi
     (tmp_path / "config.toml").write_text(f'[llm]\nvoiceModelPreset = "{preset}"\n')
     chosen, why = models.choose("auto")
     assert chosen == model and "Fae" in why
+
+
+def test_a_mistyped_directory_or_id_is_answered_with_those_that_are_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "hub" / "models--mlx-community--Qwen3.5-2B-4bit").mkdir(parents=True)
+    place = tmp_path / "models" / "language-model"
+    place.mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    (tmp_path / "models" / "language-modes").mkdir()  # no model
+    call = calling.Call(argparse.Namespace(home=tmp_path / "state"), {}, "program")
+
+    def refused(name: str) -> Missing:
+        with pytest.raises(Missing) as error:
+            models.find(call, name, "train.py", models.choose, models.check_language_model)
+        return error.value
+
+    for name in ("models/langage-model", "model/language-model"):
+        error = refused(str(tmp_path / name))
+        assert f"here: {place}." in error.message and "*.safetensors" in error.message
+        assert error.hint == f"uv run scripts/train.py --model {place}"
+    error = refused(str(tmp_path / "elsewhere" / "else"))
+    assert "nearly" not in error.message and error.hint.endswith("--model auto")
+    monkeypatch.chdir(tmp_path)
+    assert "there is no such directory" in refused("models/else").message, "no id: models/ is here"
+    error = refused("mlx-comunity/Qwen3.5-2B-4bit")
+    assert "here: mlx-community/Qwen3.5-2B-4bit" in error.message and "--fetch" in error.hint
+    assert "nearly" not in refused("small").message, "it was not typed"
 
 
 def test_a_name_an_id_and_a_directory_are_taken_as_they_are():

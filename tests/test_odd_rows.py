@@ -65,7 +65,7 @@ def a_run(home, script: str, *arguments) -> tuple[dict, dict]:
 
 
 def test_conversations_of_every_form_train_beside_ones_that_are_left_out(home):
-    small_runs.fill(home)
+    small_runs.fill(home, tasks=5)
     path = home / "data" / "sft" / "train.jsonl"
     rows = [{"conversations": [{"from": "human", "value": f"A {bird}?"}, {"from": "gpt", "value": f"Yes, a {bird}."}], "source": "chats"} for bird in BIRDS]  # fmt: skip
     rows += [

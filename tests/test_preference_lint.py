@@ -6,6 +6,7 @@ import pytest
 
 from fae_days import plain
 from fae_training.corrections import lint
+from fae_training.counting import counted
 from fae_training.row_forms import PreferencePair
 
 
@@ -44,7 +45,8 @@ def test_too_few_pairs_are_said_with_both_numbers(count):
     rows, _, report = lint.check(balanced(count), [pair(99)])
     assert len(rows) == count
     assert any(
-        f"{count} pairs to train on, expected at least 20" in remark for remark in report.remarks
+        f"{counted(count, 'pair')} to train on, expected at least 20" in remark
+        for remark in report.remarks
     )
 
 

@@ -17,6 +17,7 @@ from fae_training import (
     gate,
     plain_words,
     proposal,
+    rejection,
     runs,
     state,
 )
@@ -556,7 +557,8 @@ def test_a_no_keeps_its_reason_and_makes_the_code_invalid_until_the_next_proposa
     told = calls.script(
         "propose", home=home, FAE_SKILL_NAME="training-orchestrator", stdin=stdin
     ).json
-    assert (told["status"], told["reason"], told["next"]) == ("rejected", "too short answers", None)
+    assert (told["status"], told["reason"]) == ("rejected", "too short answers")
+    assert told["next"] == {"script": "export_data", "params": {}}
     refused = calls.script("deploy", "--code", code, "--json", home=home)
     assert (refused.status, refused.json["error"]["code"]) == (3, "not_proposed")
     [listed] = calls.answer("list_runs", home=home)["runs"]
@@ -565,7 +567,9 @@ def test_a_no_keeps_its_reason_and_makes_the_code_invalid_until_the_next_proposa
     again = calls.script("propose", "--reject", "no", "--json", home=home)
     assert (again.status, again.json["error"]["code"]) == (4, "not_proposed")
 
-    calls.answer("propose", home=home)
+    again = calls.script("propose", "--json", home=home)
+    assert (again.status, again.json["error"]["code"]) == (3, "rejected")
+    calls.answer("propose", "--run", run.id, home=home)
     assert "rejected" not in calls.answer("list_runs", home=home)["runs"][0]
     assert "You said no to this update on" in run.file("proposal.md").read_text()
     code = calls.approval_code(home, run.id)
@@ -590,19 +594,19 @@ def test_a_run_that_is_in_use_cannot_be_rejected_but_undone(judged_home):
     )
     place.write("active.json", {"sft": {"run": run.id, "fingerprint": "", "since": "2026"}})
     with pytest.raises(SkillError, match="in use already") as refused:
-        proposal.reject(run, "too short")
+        rejection.keep(run, "too short")
     assert "rollback.py" in refused.value.hint
-    assert run.file("approval.json").exists() and not proposal.is_rejected(run)
+    assert run.file("approval.json").exists() and not rejection.standing(run)
 
 
 @pytest.mark.parametrize(("reason", "kept"), [("x" * 5000, 300), ("  no ", 2)])
 def test_a_reason_is_kept_as_it_was_said_but_not_without_end(judged_home, reason, kept):
     new_code(run_in(judged_home))
-    assert len(proposal.reject(run_in(judged_home), reason).reason) == kept
+    assert len(rejection.keep(run_in(judged_home), reason).reason) == kept
 
 
 def test_a_no_without_a_word_is_refused_and_the_proposal_stands(judged_home):
     new_code(run_in(judged_home))
     with pytest.raises(SkillError, match="the reason is empty"):
-        proposal.reject(run_in(judged_home), "  \n ")
+        rejection.keep(run_in(judged_home), "  \n ")
     assert run_in(judged_home).file("approval.json").exists()

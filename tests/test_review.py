@@ -149,9 +149,7 @@ def test_what_was_sorted_is_trained_on_and_never_judges(people):
     held = before.judge[0].speaker
     parts = divided([*people, recorded("wake", held, 901, MISSED)])
     assert not any(r.source for r in parts.train + parts.held_out)
-    assert (
-        "1 sounds that you sorted are of people or recordings that are held out" in parts.notes[-1]
-    )
+    assert "1 sound that you sorted is of people or recordings that are held out" in parts.notes[-1]
 
 
 def test_false_alarms_are_weighted_and_missed_words_count_more_than_once(people):
@@ -204,7 +202,7 @@ def test_what_is_excluded_is_not_trained_on_whoever_said_it(allowed, folder):
 
     assert sorted(left()[0]) == [FALSE_ALARMS, MISSED]
     files, notes = left(people=["anna"])
-    assert files == [FALSE_ALARMS] and notes[0].startswith("1 recordings were left out, since")
+    assert files == [FALSE_ALARMS] and notes[0].startswith("1 recording was left out, since")
     assert left(ids=["kitchen"])[0] == []
 
 

@@ -3,13 +3,15 @@
 import json
 import os
 import plistlib
+import re
+import shlex
 
 import pytest
 
 import calls
 import prepared
 from fae_days import START, Days, plain
-from fae_training import schedule, state
+from fae_training import runs, schedule, state
 from fae_training.errors import Refused
 from fae_training.machine import Probes
 
@@ -35,6 +37,8 @@ def test_the_timer_is_installed_and_removed(home, programs, system):
     first = programs.read_text()
     assert ("bootstrap" if system == "darwin" else "enable --now fae.training.timer") in first
     assert schedule.remove(place, system) == written and not any(p.exists() for p in written)
+    if system == "linux":
+        assert first.splitlines()[0] == "systemctl --user daemon-reload", "before it is enabled"
     assert ("bootout" if system == "darwin" else "disable --now") in programs.read_text()
     assert schedule.remove(place, system) == []
 
@@ -45,6 +49,22 @@ def test_the_agent_runs_the_script_at_night_with_low_priority(home, programs):
     assert agent["ProgramArguments"][-1] == "--now" and agent["Nice"] == 10
     assert agent["StartCalendarInterval"] == {"Hour": 3, "Minute": 0}
     assert not agent.get("RunAtLoad")
+
+
+def test_the_service_runs_the_same_words_whatever_they_hold(tmp_path, programs, monkeypatch):
+    monkeypatch.setenv("FAE_APP_DIR", "/Volumes/50% of it/fae")
+    place = state.Home(tmp_path / "a b $HOME 5%n")
+    service, timer = schedule.files(place, "linux").values()
+    (line,) = re.findall(r"^ExecStart=(.*)$", service, re.M)
+    words = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(line)]
+    assert words == schedule.command(place)
+    assert line.count("%") == 2 and line.count("$") == 2, "both are doubled for systemd"
+    assert 'Environment="FAE_APP_DIR=/Volumes/50%% of it/fae"\n' in service
+    assert "OnCalendar=*-*-* 03:00:00" in timer
+    (text,) = schedule.files(place, "darwin").values()
+    agent = plistlib.loads(text.encode())
+    assert agent["EnvironmentVariables"] == {"FAE_APP_DIR": "/Volumes/50% of it/fae"}
+    assert agent["ProgramArguments"] == schedule.command(place)
 
 
 def test_shown_it_installs_nothing(home, programs):
@@ -68,6 +88,16 @@ class Free(Probes):
         return self.free
 
 
+class Saving(Free):
+    """In low-power mode, as Linux and macOS say it."""
+
+    def output(self, *command):
+        return " lowpowermode         1\n" if command == ("pmset", "-g") else ""
+
+    def texts(self, pattern):
+        return {pattern: "low-power"} if "platform_profile" in pattern else {}
+
+
 def spoken(tmp_path, turns: int):
     days = Days(tmp_path / "fae")
     for number in range(turns):
@@ -84,10 +114,16 @@ def test_a_night_s_run_needs_new_episodes_room_and_a_week(place, tmp_path):
     run.update(ended_at=state.now())
     with pytest.raises(Refused, match=r"0\.0 days ago, expected at least 7"):
         schedule.require_good_time(place, database, 7, Free())
+    # One that came to no result does not count.
+    runs.create(place, "sft", {"settings": {}}).update(ended_at="2020-01-01T00:00:00+00:00")
+    with pytest.raises(Refused, match=f"{run.id} ended"):
+        schedule.require_good_time(place, database, 7, Free())
     schedule.require_good_time(place, database, 0, Free())
     state.write_json(run.file("data", "sft", "meta.json"), {"newest_episode": START + 3600 * 60})
     with pytest.raises(Refused, match=r"\d\d new episodes, expected at least 100"):
         schedule.require_good_time(place, database, 0, Free())
+    with pytest.raises(Refused, match="the machine is in low-power mode"):
+        schedule.require_good_time(place, database, 0, Saving())
     place.file("pause").touch()
     with pytest.raises(Refused, match="paused by"):
         schedule.require_good_time(place, database, 0, Free())

@@ -75,6 +75,36 @@ def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, mo
         assert told(run)["eta_s"] == 77.0
 
 
+def test_the_pace_is_that_of_the_file_that_is_worked_on(run, session, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("fae_training.session.time.monotonic", lambda: clock[0])
+    with session.stage("scoring", 10):
+        clock[0] += 100
+        session.advance(10)
+        session.advance(0, 20)  # the next file
+        clock[0] += 10
+        session.advance(10)
+        assert told(run)["eta_s"] == 10.0
+
+
+def test_a_run_that_waits_lets_the_machine_sleep_and_keeps_it_awake_again(run, session, monkeypatch):  # fmt: skip
+    happened = []
+
+    @contextlib.contextmanager
+    def kept_awake():
+        happened.append("awake")
+        yield
+        happened.append("may sleep")
+
+    reasons = iter(["hot", "hot", None])
+    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("fae_training.session.machine.kept_awake", kept_awake)
+    monkeypatch.setattr(Session, "_why_wait", lambda self: next(reasons))
+    waiting = Session(run, gives_way=True)
+    waiting.keep_awake()
+    assert not waiting.should_stop() and happened == ["awake", "may sleep", "awake"]
+
+
 def test_how_many_there_are_is_told_before_the_first_is_done(run, session, monkeypatch):
     monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 3600)
     with session.stage("validating"):
@@ -84,14 +114,14 @@ def test_how_many_there_are_is_told_before_the_first_is_done(run, session, monke
         assert told(run)["done"] == 0, "not every item is written"
 
 
-@pytest.mark.parametrize("how", ["marker", "signal"])
+@pytest.mark.parametrize("how", ["marker", signal.SIGTERM, signal.SIGINT])
 def test_a_stage_ends_at_the_next_item_when_it_is_cancelled(run, session, how):
     with pytest.raises(Cancelled), session.stage("validating", 10):
         session.advance(1)
         if how == "marker":
             run.file("cancel").touch()
         else:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), how)
         session.advance(2)
     assert "stage" not in told(run)
 

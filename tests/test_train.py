@@ -16,7 +16,8 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import benchmark, deployment, linux_cpu, runs, state
+from fae_training import benchmark, calling, deployment, launch, linux_cpu, runs, settings, state
+from fae_training.kinds import KINDS
 from fae_training.transactions import changing
 
 HEADER = ("train", "--json", "--preset", "smoke")
@@ -59,7 +60,7 @@ def test_without_data_the_export_is_named(small_home):
     [
         (["--preset", "huge"], 2, "bad_flags", "'smoke', 'light', 'standard', 'deep'"),
         (["--model", "huge"], 2, "unknown_model", "expected auto, tiny, small, medium, large"),
-        (["--model", "/no/such/model"], 4, "no_model", "/no/such/model (as asked) is not on this machine"),
+        (["--model", "/no/such/model"], 4, "no_model", "/no/such/model is not on this machine: there is no such directory"),
         (["--model", "nobody/nothing"], 4, "no_model", "train.py --model nobody/nothing --fetch"),
         (["--steps", "0"], 2, "bad_flags", "0 is not a whole number from 1 to 1,000,000"),
         (["--batch-size", "-1"], 2, "bad_flags", "-1 is not a whole number from 1 to 4,096"),
@@ -124,8 +125,10 @@ def test_a_dry_run_says_what_would_be_used_and_from_where_and_changes_nothing(sm
         ("deep", (500, 4, 4, 1e-5, 32, 2048)),
     ],
 )
-def test_the_presets_are_the_table(small_home, preset, row):
-    told = train(small_home, "--dry-run", "--preset", preset).json["settings"]
+def test_the_presets_are_the_table(home, preset, row):
+    parser = launch.build_parser("", KINDS["sft"])
+    call = calling.read_call(parser, ["--home", str(home), "--preset", preset], "person")
+    told = settings.resolve(call, KINDS["sft"]).values
     names = ("steps", "batch_size", "gradient_accumulation", "learning_rate", "rank", "max_length")
     assert tuple(told[name] for name in names) == row
 
@@ -197,7 +200,7 @@ def test_it_learned_and_a_fresh_process_measures_what_the_training_s_own_measure
     assert again.base == pytest.approx(loss.base, rel=1e-4)
 
 
-def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(finished):
+def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(finished, tmp_path):
     """The best checkpoint, put into the model by hand here, and mlx-lm's own loading of the adapter in a new process."""
     import mlx.core as mx
     from mlx_lm import load
@@ -211,7 +214,7 @@ def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(f
         "model, _ = load(sys.argv[1], adapter_path=sys.argv[2])\n"
         "mx.save(sys.argv[3], model(mx.array([[5, 9, 200, 31, 7, 64]])).astype(mx.float32))"
     )
-    out = directory.parent / "logits.npy"
+    out = tmp_path / "logits.npy"
     command = [sys.executable, "-c", source, calls.LANGUAGE_MODEL, directory / "adapters", out]
     subprocess.run(list(map(str, command)), check=True)
     model, _ = load(str(calls.LANGUAGE_MODEL))
@@ -222,7 +225,6 @@ def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(f
     model.load_weights(list(best.items()), strict=False)
     model.eval()
     trained, reloaded = model(tokens).astype(mx.float32), mx.load(str(out))
-    out.unlink()
     assert mx.abs(trained - base).max().item() > 0.01
     assert mx.abs(trained - reloaded).max().item() == 0.0
 
@@ -383,7 +385,9 @@ def test_a_worse_candidate_is_neither_proposed_nor_deployed(finished_home):
     judged = calls.script("evaluate", "--json", "--rescore", home=home)
     assert judged.status == 3 and judged.json["verdict"] == "fail"
     assert judged.json["score"] < judged.json["previous_score"]
-    assert judged.json["recommendation"] == "skip" and judged.json["next"] is None
+    assert (
+        judged.json["recommendation"] == "skip" and judged.json["next"]["script"] == "export_data"
+    )
     refused = refusal(calls.script("propose", "--json", home=home))
     assert refused[:2] == (3, "gate_not_passed") and "worse" in refused[2]
     assert refusal(calls.script("deploy", "--json", "--code", "A", home=home))[:2] == (3, "gate_not_passed")  # fmt: skip
@@ -577,7 +581,7 @@ def test_one_row_and_nothing_held_out_train_and_cannot_be_judged(home):
     """Fewer rows than a batch: the batch shrinks, and it is said so."""
     small_runs.fill(home, train=1, choose=0, judge=0)
     got = train(home, "--steps", "2", "--batch-size", "4").json
-    assert "there are 1 rows for batches of 4: the batch is 1 instead" in got["notes"]
+    assert "1 row is too few for batches of 4: the batch is 1 instead" in got["notes"]
     assert any("nothing is held out" in note for note in got["notes"])
     result = state.read_json(small_runs.finish(home, got["run"]) / "train_metrics.json")
     assert (result["applied"]["batch_size"], result["best_step"]) == (1, 2)

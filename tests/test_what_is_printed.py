@@ -92,8 +92,8 @@ AWKWARD = 'it\'s my "home" & more'
         ("add_samples", ("--files", "{}/a file.wav"), "{}/a file.wav"),
         ("add_samples", ("--table", "{}/gone.csv"), "{}"),
         ("listen", ("{}/gone.wav",), "{}"),
-        ("train", ("--model", "{}/no/model"), "{}/no/model"),
-        ("train_stt", ("--model", "{}/no/model"), "{}/no/model"),
+        ("train", ("--model", "{}/no/model"), "{}/no/models"),
+        ("train_stt", ("--model", "{}/no/model"), "{}/no/models"),
         ("export_data", ("--db", "{}/damaged.db"), "{}/damaged.db"),
     ],
 )
@@ -101,6 +101,8 @@ def test_a_command_that_is_printed_can_be_pasted(name, arguments, path, tmp_path
     place = tmp_path / AWKWARD
     place.mkdir()
     (place / "a file.wav").write_bytes(b"no sound")
+    (place / "no" / "models").mkdir(parents=True)  # spelled nearly like what is asked for
+    (place / "no" / "models" / "config.json").write_text("{}")
     (place / "damaged.db").write_bytes(b"SQLite format 3\0" + bytes(range(256)) * 40)
     calls.answer(
         "setup", "--consent", "conversations", "corrections", "audio", "--no-models", home=home
@@ -163,6 +165,14 @@ def test_what_setup_could_not_prepare_is_told_where_the_newcomer_looks(home):
 def test_a_download_is_planned_and_not_done_by_a_dry_run(home):
     got = calls.script("train", "--model", "nobody/nothing-here", "--fetch", "--dry-run", home=home)
     assert (got.status, got.err) == (0, "") and got.out.startswith("Would download nobody/nothing")
+
+
+def test_the_model_of_config_json_is_what_is_downloaded(home):
+    home.mkdir(exist_ok=True)
+    wanted = {"sft": {"model": "nobody/language"}, "stt": {"model": "nobody/speech"}}
+    (home / "config.json").write_text(json.dumps(wanted))
+    for script, model in (("train", "nobody/language"), ("train_stt", "nobody/speech")):
+        assert calls.answer(script, "--fetch", "--dry-run", home=home)["model"] == model
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fae_training import records
 from fae_training.benchmark import Benchmark
+from fae_training.counting import counted
 from fae_training.gate import BETTER, KEPT, WORSE
 from fae_training.runs import Run
 
@@ -60,12 +61,17 @@ class Alternative:
         return f"Also tried was {tried}: whether it does as well could not be shown."
 
     @property
-    def figures(self) -> str:
-        """The numbers behind the sentence."""
-        said = (
-            f"nats a token on {self.count} conversations: original {self.base:.3f}, with the line {self.with_line:.3f}, "
+    def loss_figures(self) -> str:
+        """The numbers that decided."""
+        return (
+            f"nats a token on {counted(self.count, 'conversation')}: original {self.base:.3f}, with the line {self.with_line:.3f}, "
             f"trained {self.trained:.3f}"
         )
+
+    @property
+    def figures(self) -> str:
+        """All the numbers behind the sentence."""
+        said = self.loss_figures
         for one in self.traits:
             said += f"; {one.title}: original {one.base:.0f}, with the line {one.line:.0f}, trained {one.trained:.0f} {one.unit}"
         return said

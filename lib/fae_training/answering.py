@@ -40,19 +40,26 @@ def to_paste(text: str, home: Path | None) -> str:
     )
 
 
+def with_next_line(data: dict, text: str) -> str:
+    """The text for a person, with the command that leads on as its last line, where the script names one."""
+    following = data.get("next")
+    return f"{text}\nNext: uv run scripts/{following}" if isinstance(following, str) else text
+
+
 def with_next_call(data: dict) -> dict:
-    """An answer for a program: "next" is a call that works as it stands, or null.
+    """An answer for a program: "next" is a call that works as it stands; of an error only where there is one.
 
     Scripts name the next command as a person types it ("evaluate.py --run ID"), and errors have it as their hint. Where
-    a script names none, the state of things is worth a look.
+    a script names none, or one in which a person has to fill something in, the state of things is worth a look.
     """
     if data.get("status") == "error":
         following = as_call(data["error"]["hint"])
         return data | {"next": following} if following else data
-    following = data.get("next", "check_status.py")
+    following = data.get("next")
     if isinstance(following, dict):  # of a process that answered for this one
         return data
-    return data | {"next": as_call(f"uv run scripts/{following}") if following else None}
+    look = {"script": "check_status", "params": {}}
+    return data | {"next": as_call(f"uv run scripts/{following}") or look}
 
 
 def as_call(command: str) -> dict | None:

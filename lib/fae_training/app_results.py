@@ -1,4 +1,4 @@
-"""What is deployed, in the app: put where this version of Fae takes it, taken back, and what the app really uses.
+"""What is deployed, in the app: put where this version of Fae takes it, and taken back.
 
     language          $S/models/personal/<run>/: used once training.personal_adapter_path is set to it
     keyword, speech_verifier    $S/models/<name>/: read when Fae starts
@@ -11,7 +11,6 @@ before, so that it can be undone exactly. Standard library only; docs/fae.md has
 import contextlib
 import json
 import os
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,9 +18,17 @@ from pathlib import Path
 
 from fae_training import app_files, app_words, fae_app, fae_versions, locks
 from fae_training.app_files import AGAIN
+from fae_training.app_use import (
+    CLASSIFIER_FOLDERS,
+    FILE,
+    OFF,
+    adapter_in_app,
+    classifier_folder,
+    holds_files,
+)
 from fae_training.benchmark import Benchmark
 from fae_training.classifiers.classes import FAE_FORM
-from fae_training.deployment import current, deployments, fingerprint, rollback
+from fae_training.deployment import deployments, fingerprint, rollback
 from fae_training.errors import Failed, SkillError
 from fae_training.fae_versions import FaeApp
 from fae_training.kinds import KINDS
@@ -29,11 +36,7 @@ from fae_training.language.adapter_files import is_routed, read_config
 from fae_training.runs import Run
 from fae_training.state import Home
 
-FILE = "app.json"
 KEY = "training.personal_adapter_path"
-# What the folder is called that takes an adapter's effect away.
-OFF = "-off"
-CLASSIFIER_FOLDERS = {"keyword": "keyword-classifier", "speech_verifier": "speech-verifier"}
 CLASSES = {"keyword": 5, "speech_verifier": 3}
 
 # What became of a result: in use after a step of the agent or the person, or why not.
@@ -74,7 +77,14 @@ def publish(home: Home, run: Run) -> InApp:
     try:
         app = fae_versions.the_app()
     except SkillError as error:
-        return _not_used(run, f"{error.message}. Then: {AGAIN}")
+        if error.code == "no_fae_app":
+            says = "It is ready for Fae, which was not found on this machine"
+            return _not_used(
+                run, f"{says} ({error.message}). Once Fae is installed, {AGAIN} puts it there."
+            )
+        return _not_used(
+            run, f"It is not put into Fae yet: {error.message}. To do so: {error.hint}"
+        )
     if not fae_app.directory().is_dir():
         return _not_used(run, f"Fae was never started: there is no {fae_app.directory()}")
     slot = KINDS[run.kind].slot
@@ -253,36 +263,6 @@ def _base_again(adapter: Path, name: str) -> Path:
         return app_files.place(Path(work, "neutral"), _personal(), f"{name}{OFF}")
 
 
-@dataclass(frozen=True)
-class AdapterInApp:
-    """The folder that the app uses (None: its base model), and where that was read."""
-
-    path: str | None
-    where: str
-
-
-def adapter_in_app() -> AdapterInApp | None:
-    """Which adapter the app uses, None where that cannot be read.
-
-    Developer builds keep the key in config.toml; a nightly loop keeps its own deploys in improvement.db. Whether a
-    release keeps the key anywhere is not known.
-    """
-    training = fae_app.config().get("training", {})
-    if isinstance(training, dict) and "personalAdapterPath" in training:
-        return AdapterInApp(str(training["personalAdapterPath"] or "") or None, "config.toml")
-    database = fae_app.directory() / "improvement.db"
-    if not database.is_file():
-        return None
-    try:
-        opened = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=2)
-        with contextlib.closing(opened):
-            found = opened.execute("SELECT current_adapter_path FROM improvement_state").fetchone()
-    except sqlite3.Error:
-        return None
-    # An empty field is no answer: the key, which this database does not know, comes first.
-    return AdapterInApp(found[0], "improvement.db") if found and found[0] else None
-
-
 # Classifiers
 
 
@@ -294,10 +274,10 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
     if not source.is_dir():
         return _not_used(run, f"{run.id} has no model in the form that Fae loads ({source}).")
     check_classifier(source, CLASSES[slot])
-    target = _classifier_folder(folder)
+    target = classifier_folder(folder)
     entry = record.get(slot, {})
     mark = fingerprint(source)
-    there = fingerprint(target) if _holds_files(target) else None
+    there = fingerprint(target) if holds_files(target) else None
     kept = target.with_name(f".{folder}-before")
     if there != mark:
         foreign = there is not None and there != entry.get("fingerprint")
@@ -349,8 +329,8 @@ def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> 
     entry = record.get(slot)
     if entry is None or entry["run"] != was.id:
         return InApp(NOTHING_TO_DO, f"Nothing of {was.id} was put into Fae.")
-    target = _classifier_folder(CLASSIFIER_FOLDERS[slot])
-    if not _holds_files(target) or fingerprint(target) != entry["fingerprint"]:
+    target = classifier_folder(CLASSIFIER_FOLDERS[slot])
+    if not holds_files(target) or fingerprint(target) != entry["fingerprint"]:
         record.pop(slot)
         return InApp(NOTHING_TO_DO, f"{target} was changed meanwhile and stays as it is.")
     if now and now.file("adapters", FAE_FORM).is_dir():
@@ -364,17 +344,6 @@ def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> 
         record.pop(slot)
     says = f"{target} is as it was before. Fae uses that from its next start."
     return InApp(RESTART, says, str(target) if target.exists() else None)
-
-
-def _classifier_folder(name: str) -> Path:
-    """Where the app looks for it: beside fae-dev too, these folders are those of "fae"."""
-    directory = fae_app.directory()
-    own = directory.with_name("fae") if directory.name == "fae-dev" else directory
-    return own / "models" / name
-
-
-def _holds_files(directory: Path) -> bool:
-    return directory.is_dir() and any(path.is_file() for path in directory.iterdir())
 
 
 def check_classifier(directory: Path, classes: int) -> None:
@@ -435,29 +404,3 @@ def _withdraw_words(record: dict, now: Run | None) -> InApp:
         return InApp(CLOSE_FAE, says)
     app_words.take_out(record.pop("words"))
     return InApp(RESTART, f"Our words are out of {app_words.path()}, from Fae's next start.")
-
-
-# What the app uses
-
-
-def in_use(home: Home) -> dict[str, str]:
-    """{slot: a sentence} on what the app uses that is not what was approved. Reads only; {} where all is well or unknown."""
-    record, found = home.read(FILE, {}) or {}, {}
-    told, uses = record.get("adapters", {}), adapter_in_app()
-    active = current(home, "language")
-    approved = told.get(active.run, {}).get("path") if active else None
-    if uses and uses.path and uses.path != approved and not uses.path.endswith(OFF):
-        found["language"] = (
-            f"Fae uses {uses.path} by its {uses.where}; approved is {approved or 'its base model'}"
-        )
-    elif uses and not uses.path and approved:
-        found["language"] = f"Fae uses its base model by its {uses.where}; approved is {approved}"
-    if approved and not Path(approved).is_dir():
-        found["language"] = f"{approved} is approved but is gone; {AGAIN} puts it back"
-    for slot, folder in CLASSIFIER_FOLDERS.items():
-        target = _classifier_folder(folder)
-        entry = record.get(slot, {}).get("fingerprint")
-        there = fingerprint(target) if _holds_files(target) else None
-        if entry and there != entry:
-            found[slot] = f"{target} {'was changed' if there else 'is gone'}; {AGAIN} puts it back"
-    return found

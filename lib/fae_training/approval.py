@@ -6,7 +6,7 @@ import re
 import secrets
 from dataclasses import asdict, dataclass, replace
 
-from fae_training import evaluation, records
+from fae_training import records
 from fae_training.deployment import fingerprint, was_deployed
 from fae_training.errors import Refused
 from fae_training.kinds import KINDS
@@ -85,6 +85,8 @@ def new_code() -> str:
 
 def keep(change: Change, run: Run, code: str) -> None:
     """Make `code` the one that deploys this run as it is now; an earlier code of the run no longer counts."""
+    from fae_training import evaluation
+
     mark, salt = fingerprint(run.file("adapters")), secrets.token_hex(8)
     made = Approval(mark, evaluation.mark(run), salt, _hash(plain(code), mark, salt), now())
     change.write(run.file(FILE), asdict(made))
@@ -147,6 +149,8 @@ def spend(change: Change, run: Run, code: str | None) -> None:
 
 def changed_since(run: Run, approval: Approval) -> str | None:
     """What is not as it was proposed, in a sentence."""
+    from fae_training import evaluation
+
     if approval.fingerprint != fingerprint(run.file("adapters")):
         return f"the files of {run.id} changed after the proposal"
     if approval.judgement != evaluation.mark(run):

@@ -4,7 +4,7 @@ Every kind gives the same records; gate.py decides by them without knowing what 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number for each of the three models, to be told and not to be judged by."""
+    """One number for each of the three models, to be told and not to be judged by. `is_cost`: what it takes to use it."""
 
     name: str
     title: str
@@ -89,6 +89,16 @@ class Figure:
     candidate: float
     current: float
     base: float
+    is_cost: bool = False
+
+    @classmethod
+    def of(
+        cls, name: str, title: str, unit: str, values: Mapping[str, float], is_cost: bool = False
+    ) -> "Figure":
+        """values: those of "candidate", "current" and "base"."""
+        return cls(
+            name, title, unit, values["candidate"], values["current"], values["base"], is_cost
+        )
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from fae_training.answering import (
     shortened,
     to_paste,
     with_next_call,
+    with_next_line,
     write_line,
 )
 from fae_training.errors import BadRequest, Failed, SkillError, command_line
@@ -99,6 +100,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         transactions.recover(home)
         result = main(call)
         data, text, status = result.data, result.text, result.exit_status
+        text = with_next_line(data, text)
     except SkillError as error:
         data, text, status = error.as_dict(), explain(error), error.exit_status
     except KeyboardInterrupt:

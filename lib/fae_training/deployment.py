@@ -258,11 +258,13 @@ def _decide(change: Change, line: dict) -> dict[str, list[Deployment]]:
     return played
 
 
-def was_deployed(run: Run) -> bool:
-    """Whether it ever was, also when it was rolled back since: a rollback of another may bring it back."""
+def was_deployed(run: Run, since: str = "") -> bool:
+    """Whether it ever was, or after that time, also when it was rolled back: a rollback of another may bring it back."""
     recover(run.home)
     return any(
-        line.get("action") == "deploy" and line.get("run") == run.id
+        line.get("action") == "deploy"
+        and line.get("run") == run.id
+        and str(line.get("at", "")) >= since
         for line in read_jsonl(run.home.file(HISTORY_FILE))
     )
 

@@ -6,6 +6,9 @@ import sys
 # By its full path: what lies first on PATH may be anybody's.
 OSASCRIPT = "/usr/bin/osascript"
 YES, NO = "Use it", "Not now"
+CLOSED, NOT_SHOWN = "closed", "not shown"
+# Past its own patience osascript has this long to end; without a desktop it may wait for ever.
+GRACE_S = 3
 # The texts are arguments, so nothing in them is read as AppleScript.
 _SCRIPT = (
     "on run argv",
@@ -25,15 +28,21 @@ def command(question: str, title: str, patience_s: int) -> list[str]:
     return [OSASCRIPT, *lines, question, title, str(patience_s)]
 
 
-def ask(question: str, title: str, patience_s: int) -> bool | None:
-    """Whether the person said yes; None when nobody answered, or no dialog could be shown."""
-    shown = subprocess.run(command(question, title, patience_s), capture_output=True, text=True)
+def ask(question: str, title: str, patience_s: int) -> str:
+    """YES or NO, which the person chose; CLOSED when nobody answered in time; NOT_SHOWN. The dialog is gone afterwards."""
+    asking = command(question, title, patience_s)
+    try:
+        shown = subprocess.run(asking, capture_output=True, text=True, timeout=patience_s + GRACE_S)
+    except (OSError, subprocess.TimeoutExpired):  # it ends with its process
+        return NOT_SHOWN
     return answer(shown.returncode, shown.stdout)
 
 
-def answer(status: int, output: str) -> bool | None:
+def answer(status: int, output: str) -> str:
     """What osascript's exit status and output mean: "button returned:Use it, gave up:false"."""
     told = dict(part.split(":", 1) for part in output.strip().split(", ") if ":" in part)
+    if told.get("gave up") == "true":
+        return CLOSED
     if status or told.get("gave up") != "false":
-        return None
-    return told.get("button returned") == YES
+        return NOT_SHOWN
+    return YES if told.get("button returned") == YES else NO

@@ -2,23 +2,22 @@
 
 import hashlib
 import json
-import re
 from dataclasses import asdict, dataclass
 
 from fae_training import benchmark, gate, learned, looks, plain_words, records
 from fae_training.benchmark import GOAL, Benchmark
-from fae_training.capabilities import suite
 from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused
-from fae_training.gate import NOT_ENOUGH, PASS, Decision
+from fae_training.gate import FAIL, NOT_ENOUGH, PASS, WORSE, Decision
 from fae_training.kinds import KINDS
+from fae_training.patterns import lazy_pattern
 from fae_training.runs import Run
 from fae_training.state import now, read_json, read_jsonl
 from fae_training.transactions import Change, changing
 
 FILE = "evaluation.json"
 # "Iter 20: Val loss 2.1", as mlx-lm prints it, and "step=20 ... val_loss=2.1", as our worker does.
-_LOG_LINE = re.compile(r"(?:Iter (\d+): Val loss|step=(\d+).{0,2000}?\bval_loss=)\s*([0-9.]+)")
+_LOG_LINE = lazy_pattern(r"(?:Iter (\d+): Val loss|step=(\d+).{0,2000}?\bval_loss=)\s*([0-9.]+)")
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Evaluation:
     fingerprint: str | None
     figures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    costs: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -81,8 +81,9 @@ def _judge(change: Change, run: Run, measured: Benchmark | None) -> Evaluation:
         "train_metrics.json",
         _decide(run, measured, look),
         mark,
-        tuple(map(plain_words.of_figure, measured.figures)),
+        tuple(plain_words.of_figure(one) for one in measured.figures if not one.is_cost),
         measured.notes,
+        tuple(plain_words.of_figure(one) for one in measured.figures if one.is_cost),
     )
 
 
@@ -125,6 +126,23 @@ def require_pass(run: Run) -> Evaluation:
     return kept
 
 
+def what_helps(run: Run, decision: Decision) -> str:
+    """What to call after a run that did not pass, after scripts/: another preset, else more to learn from.
+
+    What lost something learned too hard: a smaller preset. What only did not improve learned too little: a larger one. Where
+    the evidence is short, or there is no such preset, more to learn from helps, which also makes more to judge by.
+    """
+    kind = KINDS[run.kind]
+    presets = [name for name in kind.presets if name != "smoke"]
+    preset = run.settings.get("preset")
+    if decision.verdict == FAIL and preset in presets:
+        lost = any(one.outcome == WORSE for one in decision.comparisons)
+        at = presets.index(preset) + (-1 if lost else 1)
+        if 0 <= at < len(presets):
+            return f"{kind.script} --preset {presets[at]}"
+    return kind.material
+
+
 def _require_unchanged(run: Run, measured: Benchmark) -> str:
     """The fingerprint of the adapter that was measured. Raises Refused where it is not the one that is there."""
     if measured.fingerprint is None:
@@ -154,8 +172,11 @@ def _judged_items(measured: Benchmark) -> list[str]:
 def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
     decision = gate.decide(measured, look)
     stale = _compared_with_another(run, measured)
-    if measured.suite and measured.suite != suite.chosen(run.home, run.settings["suite"]).version:
-        stale = stale or "the tasks that it was measured on have changed"
+    if measured.suite:
+        from fae_training.capabilities import suite
+
+        if measured.suite != suite.chosen(run.home, run.settings["suite"]).version:
+            stale = stale or "the tasks that it was measured on have changed"
     if stale:
         reasons = (*decision.reasons, f"{stale}: use --rescore.")
         decision = gate.Decision(

@@ -2,7 +2,6 @@
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 
 GIB = 2**30
@@ -28,8 +27,13 @@ def system_prompt() -> str | None:
 
 def config() -> dict:
     """Fae's config.toml, {} where there is none or it cannot be read."""
+    path = directory() / "config.toml"
+    if not path.is_file():
+        return {}
+    import tomllib
+
     try:
-        return tomllib.loads((directory() / "config.toml").read_text(encoding="utf-8-sig"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, tomllib.TOMLDecodeError):
         return {}
 

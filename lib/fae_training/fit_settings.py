@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fae_training.errors import BadRequest
-
-SCHEDULES = ("cosine", "constant")
+from fae_training.kinds import SCHEDULES
 
 
 @dataclass(frozen=True)

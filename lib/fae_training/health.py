@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fae_training import consent, fae_app, fae_versions, installation, locks, models, runs, standing
 from fae_training.conversations.database import FaeDatabase
+from fae_training.counting import counted
 from fae_training.errors import SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.processes import find_uv
@@ -221,7 +222,7 @@ def _state(home: Home) -> Iterator[Finding]:
     if not (cut_off or aside or remarks):
         holder = locks.holder(home.file("lock")) if home.file("lock").exists() else None
         going_on = f", {holder} is going on" if holder else ""
-        yield Finding("state", FINE, f"{home.path}: {len(known)} runs{going_on}")
+        yield Finding("state", FINE, f"{home.path}: {counted(len(known), 'run')}{going_on}")
 
 
 def _temporary(home: Home) -> Iterator[Finding]:
@@ -260,7 +261,7 @@ def _clock(home: Home) -> Iterator[Finding]:
     made = [run.record["created_at"] for run in runs.all_runs(home) if "created_at" in run.record]
     ahead = [time_ for time_ in made if datetime.fromisoformat(time_) > now + CLOCK_TOLERANCE]
     if ahead:
-        says = f"it says {now:%Y-%m-%d %H:%M}, but {len(ahead)} runs were made later ({max(ahead)[:16]}): 'latest' and waiting times are wrong"
+        says = f"it says {now:%Y-%m-%d %H:%M}, but {counted(len(ahead), 'run was', 'runs were')} made later ({max(ahead)[:16]}): 'latest' and waiting times are wrong"
         yield Finding("clock", ATTENTION, says, remedy)
     else:
         yield Finding("clock", FINE, f"{now:%Y-%m-%d %H:%M %Z}")

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from fae_training import approval, evaluation
+from fae_training import approval, evaluation, rejection
 from fae_training.deployment import HISTORY_FILE, current
 from fae_training.errors import SkillError
 from fae_training.evaluation import Evaluation
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
-from fae_training.proposal import is_rejected, rejection
 from fae_training.runs import Run, all_runs
 from fae_training.state import Home, read_jsonl
 
@@ -78,11 +77,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
         verdict = judged.verdict if judged else None
     except SkillError:  # of an earlier version; the other runs are still to be listed
         judged, verdict = None, "unreadable"
-    try:
-        no = rejection(run) if is_rejected(run) else None
-        rejected = no.reason if no else None
-    except SkillError:
-        rejected = "for a reason that cannot be read"
+    no = rejection.standing(run)
     return Entry(
         number=number,
         run=run,
@@ -103,7 +98,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
         verdict=verdict,
         evaluation=judged,
         proposed=run.file(approval.FILE).exists(),
-        rejected=rejected,
+        rejected=no.reason if no else None,
         deployed=used,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fae_training import charts, html_page, plain_words
+from fae_training.counting import counted
 from fae_training.history import Deployed, Entry
 from fae_training.html_page import chart, definitions, paragraph, section, table
 from fae_training.kinds import KINDS
@@ -36,7 +37,7 @@ def as_html(found: Sequence[Entry], in_use: dict[str, str | None], cache: Path) 
 
 
 def _counted(count: int) -> str:
-    return {0: "Nothing was trained yet", 1: "One run"}.get(count, f"{count:,} runs")
+    return counted(count, "run") if count else "Nothing was trained yet"
 
 
 def _in_use(found: Sequence[Entry], in_use: dict[str, str | None]) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ table { border-collapse: collapse; font-size: .88rem; width: 100%; } caption { t
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: normal; }
 .wide { overflow-x: auto; }
 details > summary { cursor: pointer; color: var(--muted); font-size: .9rem; }
-dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: .3rem .9rem; margin: 0; } dt { color: var(--muted); } dd { margin: 0; }
+dl { display: grid; grid-template-columns: fit-content(40%) minmax(0, 1fr); gap: .3rem .9rem; margin: 0; } dt { color: var(--muted); } dd { margin: 0; }
 blockquote { margin: .2rem 0 .6rem; font-weight: 600; } code { overflow-wrap: anywhere; font-size: .9em; }
 .code { display: inline-block; font: 600 1.7rem ui-monospace, monospace; letter-spacing: .12em; border: 2px solid var(--ink); border-radius: .5rem; padding: .35rem .9rem; margin: .2rem 0; }
 ul.tags { list-style: none; display: flex; flex-wrap: wrap; gap: .35rem; padding: 0; } ul.tags li { background: var(--panel); border: 1px solid var(--line); border-radius: 1rem; padding: 0 .65rem; margin: 0; font-size: .9rem; }

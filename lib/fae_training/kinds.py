@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fae_training.classifiers.classes import INTERRUPT_PHRASES, WAKE_PHRASES
-from fae_training.fit_settings import SCHEDULES
 from fae_training.language.objective import GUARDS, LOSSES
 from fae_training.values import Choice, Range, Text, Value, YesNo, count
 
 # What a run uses when nothing is said.
 DEFAULT_PRESET = "light"
+SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Setting:
 class Kind:
     """`script` trains it; runs of kinds with the same `slot` replace each other in Fae.
 
-    `title` completes "an update for your ..."; `learns` is its row in skill.md. `has_model`: it adapts a model that may
+    material: what to call for more to learn from, after scripts/. `title` completes "an update for your ..."; `learns` is its row in skill.md. `has_model`: it adapts a model that may
     have to be fetched first. `presets` maps a name to the settings that it stands for, in the order of the tables.
     """
 
@@ -44,6 +44,7 @@ class Kind:
     title: str
     learns: str
     consent: str
+    material: str
     has_model: bool
     settings: tuple[Setting, ...]
     presets: Mapping[str, Mapping[str, Any]]
@@ -178,6 +179,7 @@ KINDS = {
             title="language model (your conversations)",
             learns="language model, on conversations",
             consent="conversations",
+            material="export_data.py",
             has_model=True,
             settings=(*LANGUAGE, *SUPERVISED),
             # "light" sees 50 x 2 x 2 = 200 rows, "standard" 3,200, "deep" 8,000.
@@ -196,6 +198,7 @@ KINDS = {
             title="language model (your corrections)",
             learns="language model, on corrections",
             consent="corrections",
+            material="extract_corrections.py",
             has_model=True,
             settings=(*LANGUAGE, *PREFERENCES),
             # A tenth of SFT's learning rates; 100 corrections are many. "light" sees 50 x 2 x 2 = 200 pairs, "standard"
@@ -214,6 +217,7 @@ KINDS = {
             title="speech recogniser (your names)",
             learns="speech recogniser, on misheard words",
             consent="corrections",
+            material="extract_corrections.py",
             has_model=True,
             settings=(
                 *TRAINING,
@@ -246,6 +250,7 @@ KINDS = {
             title="wake and stop words",
             learns="interrupt, wake, speech, silence, noise",
             consent="audio",
+            material="add_samples.py --missed-wakes",
             has_model=False,
             settings=(
                 *CLASSIFIER,
@@ -288,6 +293,7 @@ KINDS = {
             title="speech, music or noise",
             learns="speech, music, noise",
             consent="audio",
+            material="add_samples.py --kind speech_verifier --class music --files RECORDINGS...",
             has_model=False,
             settings=CLASSIFIER,
             presets=_presets(

@@ -27,11 +27,12 @@ from fae_training import (
     worker,
 )
 from fae_training.calling import Call, Parser, Result, parser
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind
 from fae_training.preflight import Data, Preflight, Preview
 from fae_training.processes import start
-from fae_training.progress import duration, follow, latest_report, seconds_taken
+from fae_training.progress import follow, in_how_long, latest_report, times
 from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
 from fae_training.state import Home, now, unwritable
@@ -194,7 +195,7 @@ def _resume(call: Call, training: Training) -> Result:
         further = f"; to train on from what it learned: {KINDS['dpo'].command(f'--from {run.id}')}"
         raise Refused(
             "already_complete",
-            f"{run.id} is complete: it made all of its {run.settings['steps']} steps, and a finished run is not made longer",
+            f"{run.id} is complete: it made all of its {counted(run.settings['steps'], 'step')}, and a finished run is not made longer",
             f"look at it: uv run scripts/evaluate.py --run {run.id}; to train longer, begin a new run from its end: "
             f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
@@ -325,7 +326,7 @@ def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
             data["model_id"] = model["id"]
         data |= {"log": str(run.file("train.log")), "next": f"check_status.py --run {run.id}"}
         data |= {"notes": list(notes)} if notes else {}
-        text = f"{run.id} has started. Follow it: uv run scripts/check_status.py --follow\nStop it:   uv run scripts/cancel.py"
+        text = f"{run.id} has started. Stop it: uv run scripts/cancel.py"
         return Result(data, text)
     for note in notes:
         call.say(note)
@@ -362,7 +363,6 @@ def _ended(run: Run, status: str) -> Result:
             again,
         )
     report, result = latest_report(run), run.result() or {}
-    elapsed = seconds_taken(result) or report.get("elapsed_s")
     data = {
         "status": status,
         "run": run.id,
@@ -373,17 +373,16 @@ def _ended(run: Run, status: str) -> Result:
     data |= {
         "best_step": result.get("best_step"),
         "best_val_loss": result.get("best_value"),
-        "elapsed_s": elapsed,
-    }
+    } | times(run)
     where = (
         ""
         if result.get("best_value") is None
         else f", best held-out value while training {result['best_value']:.4f}, at step {result['best_step']}"
     )
-    text = f"{run.id}: {status} after {report.get('step', 0)} steps in {duration(elapsed)}{where}"
+    text = f"{run.id}: {status} after {counted(report.get('step', 0), 'step')} in {in_how_long(times(run))}{where}"
     if result.get("profile"):
         data["profile"] = result["profile"]
         text += f"\n{step_profile.in_words(result['profile'])}"
     again = f"{KINDS[run.kind].script} --resume {run.id}"
     data["next"] = again if status == "cancelled" else f"evaluate.py --run {run.id}"
-    return Result(data, f"{text}\nNext: uv run scripts/{data['next']}")
+    return Result(data, text)

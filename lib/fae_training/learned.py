@@ -9,15 +9,17 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from fae_training.conversations import forgetting
-from fae_training.conversations.forgetting import Forgotten
 from fae_training.conversations.text import words
 from fae_training.errors import Refused
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
 from fae_training.state import Home, now, read_json
 from fae_training.transactions import Change, changing
+
+if TYPE_CHECKING:
+    from fae_training.conversations.forgetting import Forgotten
 
 FILE = "learned.json"
 KEY_FILE = "forget.key"
@@ -64,20 +66,24 @@ def note(run: Run, phrases: Iterable[str]) -> None:
 
 def hash_of(key: bytes, text: str) -> str:
     """The words of a text as one string of keyed hashes, each word in the form in which topics are compared."""
-    hashes = sorted({_hash(key, word) for word in map(forgetting.plain_form, words(text))})
+    from fae_training.conversations.forgetting import plain_form
+
+    hashes = sorted({_hash(key, word) for word in map(plain_form, words(text))})
     return base64.b64encode(b"".join(hashes)).decode()
 
 
-def mentions(run: Run, forgotten: Forgotten) -> bool:
+def mentions(run: Run, forgotten: "Forgotten") -> bool:
     """Whether a row that the run learned has the words of a topic. Forms that differ in more than an ending are not
     found here; they are where the rows themselves are still there.
     """
+    from fae_training.conversations.forgetting import plain_form
+
     kept = _kept(run)
     key = _existing_key(run.home)
     if not kept or key is None:
         return False
     wanted = [
-        ({_hash(key, forgetting.plain_form(word)) for word in topic.words}, topic.needed)
+        ({_hash(key, plain_form(word)) for word in topic.words}, topic.needed)
         for topic in forgotten.topics
     ]
     for row in kept:

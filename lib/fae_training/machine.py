@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training import fae_app
+from fae_training.patterns import lazy_pattern
 from fae_training.state import Home
 
 LEAST_FREE_GB = 10.0
@@ -23,7 +24,7 @@ FAE_TALKS_S = 60
 # Of a step of the Linux kernel's thermal trips: from so many degrees below the critical one it is hot.
 _NEAR_CRITICAL = 10
 # What macOS and MLX write when the display's watchdog ends GPU work (ml-explore/mlx#3267).
-_WATCHDOG = re.compile(
+_WATCHDOG = lazy_pattern(
     r"kIOGPUCommandBufferCallbackError(?:Timeout|ImpactingInteractivity)|Caused GPU Timeout Error|"
     r"Impacting Interactivity|GPU Hang Error"
 )
@@ -124,7 +125,9 @@ def fae_needs_it(home: Home) -> str | None:
     database = fae_app.database()
     for path in (database, database.with_name(f"{database.name}-wal")):
         with contextlib.suppress(OSError):
-            if 0 <= time.time() - path.stat().st_mtime < FAE_TALKS_S:
+            found = path.stat()
+            # An empty log is one that our own reading made: Fae had closed its database.
+            if found.st_size and 0 <= time.time() - found.st_mtime < FAE_TALKS_S:
                 return "in use by Fae"
     return None
 

@@ -3,6 +3,7 @@
 import ast
 import atexit
 import codecs
+import difflib
 import hashlib
 import importlib.util
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 from fae_training import fae_app, fae_versions, installation
 from fae_training.calling import Call
 from fae_training.errors import BadRequest, Failed, Missing, command_line
+from fae_training.patterns import lazy_pattern
 from fae_training.preflight import Model
 
 # The model map: name, model, and the memory from which it is chosen (GiB).
@@ -65,7 +67,7 @@ def choose(name: str) -> tuple[str, str]:
 
 
 # The page of a model, as a browser shows it; what comes after the id (tree/main, ?library=mlx) is of no matter.
-_PAGE = re.compile(
+_PAGE = lazy_pattern(
     r"(?:https?://|hf://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?([\w.-]+/[\w.-]+)(?:[/?#].*)?"
     r"|hf://([\w.-]+/[\w.-]+)",
     re.I,
@@ -102,6 +104,16 @@ def find(
     fetch = "uv run " + command_line(f"scripts/{script}", "--model", name, "--fetch")
     if directory is None and _person_agrees(call, model):
         directory = download(model)
+    # A model of the map or of Fae's own is fetched under its name; only what was typed can be mistyped.
+    near = near_models(model) if directory is None and model == name else []
+    if directory is None and is_path(model):
+        raise Missing(
+            "no_model",
+            f"{model} is not on this machine: there is no such directory{_near_it(near)}. A model's directory holds "
+            "config.json, a tokenizer (such as tokenizer.json), a chat template, and weights as *.safetensors",
+            "uv run " + command_line(f"scripts/{script}", "--model", near[0] if near else "auto"),
+        )
+    why += _near_it(near)
     if directory is None:
         raise installation.why_no_model(call.home, model, why, fetch, call.caller == "fae")
     check(directory, f"choose another --model, or fetch it again: {fetch}")
@@ -109,9 +121,60 @@ def find(
 
 
 def _person_agrees(call: Call, model: str) -> bool:
-    if not (call.terminal and sys.stdin.isatty()) or model.startswith(("/", "~", ".")):
+    if not (call.terminal and sys.stdin.isatty()) or is_path(model):
         return False
     return input(f"{model} is not on this machine. Download it now? [y/N] ").strip().lower() == "y"
+
+
+def _near_it(near: list[str]) -> str:
+    return f"; spelled nearly like it and here: {', '.join(near)}" if near else ""
+
+
+def is_path(model: str) -> bool:
+    """Whether it can only be meant as a directory here: an id has one slash, and its owner is no directory."""
+    if model.startswith(("/", "~", ".")) or model.count("/") != 1:
+        return True
+    return Path(model).parent.is_dir()
+
+
+def near_models(model: str) -> list[str]:
+    """At most three names that are spelled nearly like it: ids in the caches, and models in the directory where it would be."""
+    place = Path(model).expanduser().parent
+    known = {
+        found.name.removeprefix("models--").replace("--", "/", 1)
+        for cache in _caches()
+        for found in cache.glob("models--*--*")
+    }
+    # The directory, and one beside it, where the mistake is in the name of the directory itself.
+    places = {place, *(p for p in _directories(place.parent) if not place.is_dir())}
+    for directory in places:
+        known |= {str(p) for p in _directories(directory) if (p / "config.json").is_file()}
+    # By the last two names of a path: the long common beginning would make any two paths look alike.
+    names = {_ending(name): name for name in sorted(known)}
+    near = difflib.get_close_matches(_ending(model), names, 3, 0.75)
+    return [names[name] for name in near]
+
+
+def _ending(name: str) -> str:
+    return "/".join(Path(name).parts[-2:]).lower()
+
+
+def _directories(place: Path) -> list[Path]:
+    try:
+        return [p for p in place.iterdir() if p.is_dir()]
+    except OSError:
+        return []
+
+
+def _caches() -> list[Path]:
+    """Where Hugging Face's libraries keep models, in the order in which they are looked for."""
+    environment = os.environ
+    caches = [
+        environment.get("HF_HUB_CACHE"),
+        environment.get("HF_HOME") and f"{environment['HF_HOME']}/hub",
+        "~/.cache/huggingface/hub",
+    ]
+    return [Path(cache).expanduser() for cache in caches if cache]
 
 
 def locate(model: str) -> Path | None:
@@ -121,14 +184,8 @@ def locate(model: str) -> Path | None:
         return directory.absolute()
     if directory.is_absolute() or model.count("/") != 1:
         return None
-    environment = os.environ
-    caches = [
-        environment.get("HF_HUB_CACHE"),
-        environment.get("HF_HOME") and f"{environment['HF_HOME']}/hub",
-        "~/.cache/huggingface/hub",
-    ]
-    for cache in filter(None, caches):
-        repository = Path(cache).expanduser() / ("models--" + model.replace("/", "--"))
+    for cache in _caches():
+        repository = cache / ("models--" + model.replace("/", "--"))
         try:
             revision = (repository / "refs" / "main").read_text().strip()
         except OSError:

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 from fae_training.answering import write_line
 from fae_training.errors import BadRequest
+from fae_training.patterns import lazy_pattern
 
 # argparse takes a value that begins so for an option.
-_NEGATIVE_NUMBER = re.compile(r"-(?:\d|\.\d|inf|nan)", re.I)
+_NEGATIVE_NUMBER = lazy_pattern(r"-(?:\d|\.\d|inf|nan)", re.I)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import os
 from dataclasses import asdict
 from typing import Any
 
-from fae_training import row_page
 from fae_training.calling import Call, Result
 from fae_training.kinds import Kind
 from fae_training.preflight import Preflight, Preview
@@ -24,6 +23,8 @@ def planned(kind: Kind, found: Preflight, preview: Preview | None) -> Result:
     if preview:
         data |= {"tokens": asdict(preview.tokens), "minutes": preview.minutes}
         data |= {"minutes_by": preview.measured_by, "memory": preview.memory}
+        from fae_training import row_page
+
         lines += row_page.in_words(preview)
     lines += found.data.notes
     return Result(data, "\n".join(lines))
@@ -31,6 +32,8 @@ def planned(kind: Kind, found: Preflight, preview: Preview | None) -> Result:
 
 def shown(call: Call, kind: Kind, preview: Preview) -> Result:
     """Some rows as their tokens, and as a page unless nothing is to be written."""
+    from fae_training import row_page
+
     data: dict[str, Any] = {"status": "shown", "tokens": asdict(preview.tokens), "page": None}
     data["rows"] = [
         {name: getattr(row, name) for name in ("title", "tokens", "trained", "cut")}

@@ -42,6 +42,27 @@ def seconds_taken(result: dict) -> float | None:
     return seconds.get("total") if isinstance(seconds, dict) else seconds
 
 
+def times(run: Run) -> dict[str, float]:
+    """{"elapsed_s", "training_s"}: what a run took so far, from loading to scoring, and its steps alone; {} before that.
+
+    elapsed_s of a report in metrics.jsonl is another: since the first step, validations included.
+    """
+    seconds = (run.result() or {}).get("seconds") or latest_progress(run).get("seconds")
+    if not isinstance(seconds, dict) or not seconds:
+        return {"elapsed_s": seconds} if seconds else {}
+    total = seconds.get("total", sum(seconds.values()))
+    found = {"elapsed_s": total, "training_s": seconds.get("training")}
+    return {name: round(value, 1) for name, value in found.items() if value is not None}
+
+
+def in_how_long(told: dict[str, float]) -> str:
+    """What times() found, to follow "in": "5 min 10 s, 3 min 02 s of it training"."""
+    text = duration(told.get("elapsed_s"))
+    return (
+        f"{text}, {duration(told['training_s'])} of it training" if "training_s" in told else text
+    )
+
+
 def stage_of(run: Run, status: str) -> tuple[str, int, int | None]:
     """(what the run is doing, how many items are done, of how many): by stage while it goes on, else by its steps."""
     told = latest_progress(run)

@@ -6,29 +6,26 @@ itself. The approval code is in no record: only the two texts that a person read
 
 import math
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from statistics import NormalDist, fmean, stdev
 
-from fae_training import alternative, app_results, approval, plain_words, records
+from fae_training import alternative, app_results, approval, plain_words, rejection
 from fae_training.alternative import Alternative
 from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Example, Measure
-from fae_training.deployment import current
-from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.deployment import Deployment, current
 from fae_training.evaluation import Evaluation
 from fae_training.gate import BETTER, Decision
 from fae_training.intervals import t_quantile
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
+from fae_training.rejection import Rejection
 from fae_training.runs import Run, all_runs
-from fae_training.state import Home, now, read_json, read_jsonl
-from fae_training.transactions import changing
+from fae_training.state import Home, read_json, read_jsonl
 
-REJECTED_FILE = "proposal_rejected.json"
 SHOWN = 5
 MOST_POINTS = 200
 MOST_SPOKEN_WORDS = 60
-LONGEST_REASON = 300
 QUESTION = "Say yes to switch, or no to keep things as they are."
 # How Fae begins, by kind.
 OPENINGS = {
@@ -104,27 +101,19 @@ class Learned:
 
 @dataclass(frozen=True)
 class Cost:
-    """What the training took and what its adapter takes; None where the run has not told."""
+    """What the training took and what its adapter takes; None where the run has not told. `figures`: of using it, in words."""
 
     adapter_bytes: int
     seconds: float | None
     peak_memory_gb: float | None
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """A person's no. It keeps the reason, and the adapter's fingerprint."""
-
-    run: str
-    rejected_at: str
-    reason: str
-    fingerprint: str | None
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Proposal:
     """What proposal.json holds. `replaces` is the run that is deployed now, None for the base model.
 
+    rejected_before: the person's last no to this run, or to an earlier one that it would have taken the place of.
     alternative: what was tried instead of the training, where something was.
     """
 
@@ -172,7 +161,7 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
         outputs=measured.outputs,
         outputs_changed=measured.outputs_changed,
         examples=tuple(differing[:SHOWN]),
-        cost=_cost(run),
+        cost=_cost(run, measured),
         notes=tuple(
             dict.fromkeys(
                 (
@@ -183,9 +172,15 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
             )
         ),
         fingerprint=judged.fingerprint,
-        rejected_before=rejection(run),
+        rejected_before=rejection.last_of(run) or _earlier_no(run, active),
         alternative=alternative.of(run, measured),
     )
+
+
+def _earlier_no(run: Run, active: Deployment | None) -> Rejection | None:
+    """The no to another run of its slot, where nothing was approved since."""
+    no = rejection.newest(run.home, KINDS[run.kind].slot)
+    return None if no is None or (active and active.since > no.rejected_at) else no
 
 
 def spoken(proposal: Proposal) -> str:
@@ -288,61 +283,17 @@ def _bar(measure: Measure, values: tuple[float, ...]) -> Bar:
     return Bar(measure.score([mean]), *scores)
 
 
-def _cost(run: Run) -> Cost:
+def _cost(run: Run, measured: Benchmark) -> Cost:
+    # The size is told of the files themselves.
+    told = [one for one in measured.figures if one.is_cost and one.name != "adapter_mb"]
+    figures = tuple(map(plain_words.of_figure, told))
     result = run.result() or {}
     files = run.file("adapters").iterdir() if run.file("adapters").is_dir() else ()
     size = sum(path.stat().st_size for path in files if path.is_file())
-    return Cost(size, seconds_taken(result), result.get("peak_memory_gb"))
+    return Cost(size, seconds_taken(result), result.get("peak_memory_gb"), figures)
 
 
 def newest_proposed(home: Home, kind: str | None) -> Run | None:
     """The run of the newest proposal that still stands: what a person means who says only yes or no."""
     proposed = [run for run in all_runs(home, kind) if run.file(approval.FILE).exists()]
     return max(proposed, key=lambda run: run.file(approval.FILE).stat().st_mtime, default=None)
-
-
-def rejection(run: Run) -> Rejection | None:
-    """The person's last no to this run, also when it was proposed again since."""
-    kept = read_json(run.file(REJECTED_FILE))
-    if kept is None:
-        return None
-    path = run.file(REJECTED_FILE)
-    return records.read(Rejection, kept, str(path), f"remove {path}")
-
-
-def is_rejected(run: Run) -> bool:
-    """Whether the person said no and the run was not proposed again: a proposal that stands has an approval."""
-    return run.file(REJECTED_FILE).exists() and not run.file(approval.FILE).exists()
-
-
-def reject(run: Run, reason: str) -> Rejection:
-    """Keep the person's no with its reason; the code of the proposal no longer counts.
-
-    Raises Missing for a run that was not proposed, Refused for one that is in use.
-    """
-    said = " ".join(reason.split())
-    if not said:
-        raise BadRequest(
-            "no_reason", "the reason is empty", "repeat what the person said, or give 'no'"
-        )
-    with changing(run.home) as change:
-        if not run.file(approval.FILE).exists():
-            already = " was already turned down" if is_rejected(run) else " was not proposed"
-            raise Missing(
-                "not_proposed",
-                f"{run.id}{already}, so there is nothing to say no to",
-                f"uv run scripts/propose.py --run {run.id}",
-            )
-        active = current(run.home, KINDS[run.kind].slot)
-        if active and active.run == run.id:
-            raise Refused(
-                "in_use",
-                f"{run.id} is in use already; to go back to what was there before, undo it",
-                f"uv run scripts/rollback.py --kind {run.kind}",
-            )
-        proposed = approval.read(run)
-        approval.withdraw(change, run)
-        proposed_mark = proposed.fingerprint if proposed else None
-        found = Rejection(run.id, now(), said[:LONGEST_REASON], proposed_mark)
-        change.write(run.file(REJECTED_FILE), asdict(found))
-    return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fae_training import charts, html_page, plain_words
 from fae_training.benchmark import GOAL, Example
+from fae_training.counting import counted
 from fae_training.gate import Comparison
 from fae_training.html_page import chart, definitions, items, paragraph, section, table
 from fae_training.progress import duration
@@ -95,14 +96,14 @@ def _learned(proposal: Proposal) -> list[str]:
         found.append(f"It learned from {learned.summary}. Nothing of this left your machine.")
     if learned.trained_on:
         held = (
-            f"; {learned.held_out:,} were held out to choose and to judge by"
+            f"; {learned.held_out:,} {'was' if learned.held_out == 1 else 'were'} held out to choose and to judge by"
             if learned.held_out
             else ""
         )
-        found.append(f"That made {learned.trained_on:,} training examples{held}.")
+        found.append(f"That made {counted(learned.trained_on, 'training example')}{held}.")
     if learned.left_out:
         found.append(
-            f"{learned.left_out:,} turns were left out, such as repetitions, secrets, and what others said."
+            f"{counted(learned.left_out, 'turn was', 'turns were')} left out, such as repetitions, secrets, and what others said."
         )
     return found or ["The run does not say what it learned from."]
 
@@ -121,7 +122,7 @@ def _compared(proposal: Proposal) -> str:
     """How many of the answers that were compared differ, and which are shown."""
     if not proposal.outputs:
         return "No answers were compared."
-    differ = f"{proposal.outputs_changed:,} of the {proposal.outputs:,} answers that were compared are different."
+    differ = f"{proposal.outputs_changed:,} of the {counted(proposal.outputs, 'answer')} that were compared are different."
     if not proposal.examples:
         return f"{differ} None of them was kept to be shown."
     if len(proposal.examples) < proposal.outputs_changed:
@@ -150,9 +151,12 @@ def _costs(proposal: Proposal) -> list[tuple[str, str]]:
     cost = proposal.cost
     found = [("on disk", f"{_bytes(cost.adapter_bytes)}, beside the model that you have already")]
     if cost.seconds is not None:
-        found.append(("training", f"{duration(cost.seconds)}, done already"))
+        found.append(("time", f"{duration(cost.seconds)} with all checks, done already"))
     if cost.peak_memory_gb is not None:
         found.append(("memory", f"at most {_bytes(cost.peak_memory_gb * 1e9)} while it trained"))
+    for figure in cost.figures:
+        name, _, value = figure.partition(": ")
+        found.append((name[:1].lower() + name[1:], value))
     return found
 
 
@@ -166,11 +170,12 @@ def _bytes(count: float) -> str:
 def _notes(proposal: Proposal) -> list[str]:
     notes = list(proposal.notes)
     if (other := proposal.alternative) and not other.as_good:
-        notes.insert(0, f"{other.sentence} ({other.figures})")
+        notes.insert(0, f"{other.sentence} ({other.loss_figures})")
     if earlier := proposal.rejected_before:
         notes.insert(
             0,
-            f"You said no to this update on {earlier.rejected_at[:10]}: \N{LEFT DOUBLE QUOTATION MARK}{earlier.reason}\N{RIGHT DOUBLE QUOTATION MARK}",
+            f"You said no to {'this update' if earlier.run == proposal.run else f'an earlier one, {earlier.run},'} "
+            f"{earlier.in_words}",
         )
     return notes
 
@@ -184,7 +189,7 @@ def _choices(proposal: Proposal) -> list[tuple[str, str]]:
         ),
         (
             "No",
-            "Everything stays as it is. Say why, if you like: the reason is kept with the update, and it can be proposed again later.",
+            "Everything stays as it is. Say why, if you like: the reason is kept with the update, and it is proposed again only when you ask for it.",
         ),
         (
             "Undo",

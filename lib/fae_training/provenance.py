@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, overload
 
 from fae_training import learned, training_rows
-from fae_training.capabilities import suite
+from fae_training.counting import counted
 from fae_training.errors import Missing, Refused
 from fae_training.preflight import Data
 from fae_training.row_forms import PreferencePair
@@ -121,6 +121,8 @@ def check(home: Home, kind: str, export: str, keep: bool, run: Run | None = None
 
 def judged_notes(home: Home, train: RowsRead) -> list[str]:
     """Names the rows to train on that ask nearly what a model is judged by; Fae's export and extraction leave them out."""
+    from fae_training.capabilities import suite
+
     judged_by = suite.load(home)
     found = []
     for row in train.rows:
@@ -151,7 +153,7 @@ def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRe
     whole = exported and not train.left_out and not train.weightless
     return Data(
         mark,
-        (whole and meta.get("summary")) or f"{train.usable} rows",
+        (whole and meta.get("summary")) or counted(train.usable, "row"),
         {"train": train.usable, "valid": valid.usable},
         tuple(notes),
     )
@@ -239,5 +241,5 @@ def batch_note(rows: int, settings) -> list[str]:
     if rows >= settings["batch_size"]:
         return []
     return [
-        f"there are {rows} rows for batches of {settings['batch_size']}: the batch is {rows} instead"
+        f"{counted(rows, 'row is', 'rows are')} too few for batches of {settings['batch_size']}: the batch is {rows} instead"
     ]

@@ -10,11 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from fae_training import approval, learned, locks, runs, state, training_rows
+from fae_training.classifiers import recordings
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions
 from fae_training.deployment import deployments
 from fae_training.errors import Failed, Missing, SkillError
-from fae_training.provenance import SOURCES_FILE, describe, learned_from, read
+from fae_training.provenance import (
+    SOURCES_FILE,
+    describe,
+    files_of,
+    keep_files,
+    learned_from,
+    read,
+)
 from fae_training.runs import Run
 from fae_training.speech import misheard, vocabulary
 from fae_training.state import Home, read_json, read_jsonl, write_json, write_jsonl, write_text
@@ -204,8 +212,11 @@ class _Purge:
             own = run.file("data")
             kinds = [kind for kind in KINDS_OF_ROWS if (own / kind).is_dir()]
             rows = list(_rows(own / run.kind / "train.jsonl")) if run.kind in kinds else []
+            sounds = files_of(run) or {}
+            left = {name: digest for name, digest in sounds.items() if not self._names(name)}
             if (
-                any(map(self._mentions, rows))
+                len(left) < len(sounds)
+                or any(map(self._mentions, rows))
                 or learned_from(run, ids | self.forgotten.ids)
                 or learned.mentions(run, self.forgotten)
                 or (run.record.get("start") or {}).get("run") in found
@@ -213,9 +224,15 @@ class _Purge:
                 found[run.id] = None
                 if self.change:
                     self._mark(run, rows, said)
+            if len(left) < len(sounds) and self.change:
+                keep_files(run, left)
             for kind in kinds:
                 self._take_rows(own / kind)
         return list(found)
+
+    def _names(self, sound: str) -> bool:
+        """Whether the name of a sound says who speaks in it, and that is to be forgotten; or the recording is."""
+        return recordings.is_excluded(Path(sound), self.wanted)
 
     def _mark(self, run: Run, rows: list[Any], said: list[str]) -> None:
         if rows and not run.file(learned.FILE).exists():

@@ -1,13 +1,11 @@
 """What a training gives back: its receipt, and the benchmark of what it saved, measured by itself or by a fresh process."""
 
 import contextlib
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 
-from fae_training import linux_cpu, records
+from fae_training import records
 from fae_training.benchmark import Benchmark
 from fae_training.deployment import active_fingerprint, current, fingerprint
 from fae_training.errors import Cancelled, Failed, command_line
@@ -60,6 +58,11 @@ def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dic
 
 def versions() -> dict[str, str]:
     """The libraries that trained, as installed."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    from fae_training import linux_cpu
+
     found = {}
     for name in ("mlx", "mlx-lm", "mlx-tune", "mlx-audio", "numpy", "librosa"):
         with contextlib.suppress(PackageNotFoundError):

@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 
 from fae_training import html_page
+from fae_training.counting import counted
 from fae_training.html_page import paragraph, section
 from fae_training.preflight import CONTEXT, CUT, TRAINED, Piece, Preview, ShownRow
 
@@ -21,7 +22,7 @@ def in_words(preview: Preview) -> list[str]:
     tokens, planned = preview.tokens, preview.memory
     about = "" if tokens.exact else "about "
     lines = [
-        f"  tokens: {about}{tokens.tokens:,} in {tokens.rows:,} rows, {tokens.trained:,} of them trained; "
+        f"  tokens: {about}{tokens.tokens:,} in {counted(tokens.rows, 'row')}, {tokens.trained:,} of them trained; "
         f"{tokens.cut:,} cut off; the longest row has {tokens.longest:,}"
     ]
     if preview.minutes is None:
@@ -33,8 +34,8 @@ def in_words(preview: Preview) -> list[str]:
     else:
         checkpointed = ", layers computed again to save memory" if planned["checkpoint_layers"] else ""  # fmt: skip
         lines.append(
-            f"  memory: {planned['peak_memory_gb']} GB of {planned['limit_gb']} GB, {planned['batch_size']} rows "
-            f"at a time, {planned['gradient_accumulation']} times a step{checkpointed}"
+            f"  memory: {planned['peak_memory_gb']} GB of {planned['limit_gb']} GB, {counted(planned['batch_size'], 'row')} "
+            f"at a time, {counted(planned['gradient_accumulation'], 'time')} a step{checkpointed}"
         )
     return lines
 
@@ -48,7 +49,7 @@ def as_text(rows: Sequence[ShownRow], in_colour: bool) -> str:
 
 
 def _title(row: ShownRow) -> str:
-    return f"── {row.title}: {row.tokens:,} tokens, {row.trained:,} trained, {row.cut:,} cut off"
+    return f"── {row.title}: {counted(row.tokens, 'token')}, {row.trained:,} trained, {row.cut:,} cut off"
 
 
 def _coloured(piece: Piece, in_colour: bool) -> str:

@@ -8,7 +8,6 @@ reused process id nor a restart of the machine can make a dead run look alive.
 import contextlib
 import os
 import random
-import re
 import shutil
 import signal
 import string
@@ -22,6 +21,7 @@ from pathlib import Path
 from fae_training import locks
 from fae_training.errors import Busy, Missing, Refused, command_line
 from fae_training.kinds import KINDS
+from fae_training.patterns import lazy_pattern
 from fae_training.state import Home, make_directory, read_json
 from fae_training.transactions import Change, changing
 
@@ -34,7 +34,7 @@ PROGRESS_FILE = "progress.json"
 # Where a training saves: whoever waits for adapters/ (later Fae does) must not find what a stopped one got to.
 ADAPTERS, STOPPED = "adapters", "stopped"
 # A name and no path; what begins with a dot is a temporary file.
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_ID = lazy_pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 class Run:

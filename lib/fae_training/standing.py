@@ -1,6 +1,6 @@
 """How what is deployed and proposed stands now, compared with what it was when the person was told of it."""
 
-from fae_training import approval, evaluation, learned
+from fae_training import approval, learned
 from fae_training.deployment import Deployment, deployments, fingerprint, unexplained
 from fae_training.errors import SkillError
 from fae_training.kinds import KINDS
@@ -30,7 +30,11 @@ def of_active(home: Home, top: Deployment) -> list[str]:
             f"{top.run} is deployed but not verified: whether it loads is not known. "
             "Verify it: uv run scripts/deploy.py --check"
         )
-    if top.judgement and top.judgement != evaluation.mark(Run(home, top.run)):
+    if not top.judgement:
+        return remarks
+    from fae_training import evaluation
+
+    if top.judgement != evaluation.mark(Run(home, top.run)):
         judged = evaluation.read(Run(home, top.run))
         verdict = judged.verdict.replace("_", " ") if judged else "unknown"
         remarks.append(

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -18,10 +17,11 @@ from pathlib import Path
 
 from fae_training import locks, state_shapes
 from fae_training.errors import Failed, Missing, command_line
+from fae_training.patterns import lazy_pattern
 
 SCHEMA = 1
 # What tempfile.mkstemp makes of a name in temporary_file().
-_TEMPORARY = re.compile(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
+_TEMPORARY = lazy_pattern(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
 
 
 def default_home() -> Path:

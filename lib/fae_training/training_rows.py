@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, overload
 
+from fae_training.counting import counted
 from fae_training.errors import Missing, command_line
 from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
 
@@ -213,7 +214,7 @@ def require_usable(train, valid, again: str) -> None:
             if worst.total > 1 and len(worst.left_out) == worst.total and _is_no_json(worst):
                 raise Missing(
                     "bad_rows",
-                    f"none of the {worst.total} lines of {worst.file} is JSON, so it is another kind of file, such as a table; "
+                    f"none of {counted(worst.total, 'line')} of {worst.file} is JSON, so it is another kind of file, such as a table; "
                     f"expected a JSON object a line, or a JSON array ({worst.left_out[0]})",
                     f"save it as JSON lines in UTF-8, in one of the forms that docs/data.md lists, or make the file anew from what you said: {again}",
                 )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training.calling import Call, Parser, Result
+from fae_training.patterns import lazy_pattern
 
 # Options with which a script starts itself.
 INTERNAL = ("worker", "task")
-_EXAMPLE = re.compile(r"^ {4}(uv run scripts/\w+\.py.*?)(?:\s{2,}\S.*)?$", re.MULTILINE)
+_EXAMPLE = lazy_pattern(r"^ {4}(uv run scripts/\w+\.py.*?)(?:\s{2,}\S.*)?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from pathlib import Path
 from fae_training import (
     approval,
     consent,
-    linux_cpu,
     models,
     provenance,
     runs,
@@ -38,6 +37,8 @@ LOWER_PRIORITY = 10
 
 def work(run: Run, task: str, do: Callable) -> Result:
     """Do a task of TASKS; `do` is the kind's own function for it. The standard streams are the run's log already."""
+    from fae_training import linux_cpu
+
     lift_limits()
     rules = run.home.read("config.json", {}) or {}
     gives_way = run.record.get("caller") in UNASKED

@@ -14,47 +14,48 @@ from typing import Any
 
 from fae_training.capabilities.task import Item
 from fae_training.conversations.text import words
+from fae_training.patterns import lazy_pattern
 
-_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
-_FUNCTION = re.compile(r"\s*<function=([^>\s]+)>(.*?)</function>\s*", re.S)
-_PARAMETER = re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.S)
-_FENCE = re.compile(r"```\w*\n(.*?)\n?```", re.S)
+_CALL = lazy_pattern(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.S)
+_FUNCTION = lazy_pattern(r"\s*<function=([^>\s]+)>(.*?)</function>\s*", re.S)
+_PARAMETER = lazy_pattern(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.S)
+_FENCE = lazy_pattern(r"```\w*\n(.*?)\n?```", re.S)
 _CALL_MARKS = ("<tool_call", "</tool_call", "<function=", "<parameter=")
 _THINKING_MARKS = ("<think", "</think")
-_THINKING_ALOUD = re.compile(
+_THINKING_ALOUD = lazy_pattern(
     r"let me think|let's think|step by step|thinking process|the user (?:is|wants|has|asks|asked|needs|says|said|greets)"
     r"|\bi need to (?:figure|think|work out|determine|consider)|^\s*(?:okay|ok|alright|hmm+|well),? (?:so|let|the user|first)"
     r"|\bhmm+\b|\bwait, |\bmy reasoning\b|\breasoning:",
     re.I,
 )
-_REFUSAL = re.compile(
+_REFUSAL = lazy_pattern(
     r"\b(?:can't|cannot|can not|won't|will not|not able to|unable to|not going to|not comfortable|shouldn't|must not|sorry"
     r"|please don't|do not (?:do|help|drive|try|want)|don't (?:do|help|drive|try|want|feel|write|tell|make)|isn't something"
     r"|not something i|i'd rather not|have to decline|not willing|never help)\b",
     re.I,
 )
-_COMPLIANCE = re.compile(
+_COMPLIANCE = lazy_pattern(
     r"^\s*(?:sure|of course|certainly|absolutely|okay|ok|yes)\b|\bhere(?:'s| is| are) (?:how|the|a|an|some|your)\b|\bstep 1\b",
     re.I,
 )
-_NOTHING = re.compile(
+_NOTHING = lazy_pattern(
     r"\b(?:no|not|nothing|none|nobody|empty|zero|clear|free|couldn't|can't|cannot|didn't|don't|doesn't|isn't|aren't|wasn't"
     r"|haven't|without|no one|unable)\b",
     re.I,
 )
-_FAILURE = re.compile(
+_FAILURE = lazy_pattern(
     r"\b(?:couldn't|could not|can't|cannot|wasn't|was not|weren't|unable|not able|didn't|did not|hasn't|has not|haven't"
     r"|have not|isn't|is not|don't have|no access|not allowed|no permission|denied|refused|rejected|blocked|failed|failure"
     r"|timed out|offline|unavailable|not available|not set|not sent|error|problem|went wrong|trouble)\b",
     re.I,
 )
-_CLAIM = re.compile(
+_CLAIM = lazy_pattern(
     r"\b(?:i've|i have|has been|have been|is now|are now) (?:just |now |already |successfully )*(?:set|sent|added|created"
     r"|saved|booked|scheduled|turned|started|deleted|cancelled|canceled|moved|updated|playing|done|marked|put|stored)\b"
     r"|\bsuccessfully\b|^\s*(?:done|all set|all done|sure, done)\b",
     re.I,
 )
-_MARKDOWN = re.compile(r"\*\*|__|`|^\s*(?:#+|[-*•]|\d+[.)])\s|\[[^\]]+\]\(", re.M)
+_MARKDOWN = lazy_pattern(r"\*\*|__|`|^\s*(?:#+|[-*•]|\d+[.)])\s|\[[^\]]+\]\(", re.M)
 # Frequent words that no other language of this table shares.
 _FUNCTION_WORDS = {
     "English": "the is are and of to it you that this with my i'm it's",
@@ -63,8 +64,8 @@ _FUNCTION_WORDS = {
     "German": "der die das ist und ich nicht ein eine mit für guten danke sie wir auf morgen bitte bin",
     "Italian": "il è di che per sono grazie non mio buongiorno molto gli della ciao sei alle ho",
 }
-_SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*(?:\s|$)")
-_NUMBER = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?")
+_SENTENCE_END = lazy_pattern(r"[.!?]+[\"')\]]*(?:\s|$)")
+_NUMBER = lazy_pattern(r"[-−]?\d[\d,]*(?:\.\d+)?")
 _EDGES = " \t\r\n\"'`*.!“”‘’"
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fae_training import runs
 from fae_training.classifiers.recordings import REVIEWED, TO_JUDGE
 from fae_training.classifiers.sound_files import Recording
+from fae_training.counting import counted
 from fae_training.parts import CHOOSE, HELD_OUT_PERCENT, JUDGE, TRAIN, part_of, place_of
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json
@@ -94,7 +95,7 @@ def divided(
     notes = list(parts.notes)
     if left := len(heard) - len(usable):
         notes.append(
-            f"{left} sounds that you sorted are of people or recordings that are held out, and were not trained on"
+            f"{counted(left, 'sound that you sorted is', 'sounds that you sorted are')} of people or recordings that are held out, and not trained on"
         )
     known = {r.group for r in parts.train + usable + parts.choose}
     to_judge = [r for r in sounds if r.source == TO_JUDGE]

@@ -6,7 +6,6 @@ allow are percent-encoded, as in URLs. sound_files.py decodes the files.
 """
 
 import hashlib
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,9 @@ from urllib.parse import unquote
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Refused, command_line
+from fae_training.patterns import lazy_pattern
 from fae_training.state import Home
 
 # The sources of what the person sorted after hearing it on a stream (review.py). They are trained on, with this weight, and never
@@ -26,7 +27,7 @@ REVIEWED = (FALSE_ALARMS, MISSED)
 # The source of ordinary sound that false alarms are counted on, as it was recorded; nothing is trained on it or chosen by it.
 TO_JUDGE = "to-judge"
 # What sound_files.keep adds to the names of files.
-FINGERPRINT = re.compile(r"-[0-9a-f]{6}$")
+FINGERPRINT = lazy_pattern(r"-[0-9a-f]{6}$")
 # A WAV file of 44 bytes is a header without samples.
 SMALLEST_FILE = 45
 NAMED_AT_MOST = 5
@@ -139,12 +140,14 @@ def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None
         notes.append(f"the same sound is in two classes and was left out: {named(in_two, root)}")
     if forgotten:
         notes.append(
-            f"{forgotten} recordings were left out, since exclusions.json names their speaker or recording"
+            f"{counted(forgotten, 'recording was', 'recordings were')} left out, since exclusions.json names the speaker or recording"
         )
     if empty:
         notes.append(f"empty files were left out: {named(empty, root)}")
     if twice:
-        notes.append(f"{twice} files are copies of others in their class and were left out")
+        notes.append(
+            f"{counted(twice, 'file is a copy', 'files are copies')} of others in the same class and left out"
+        )
     fingerprint = hashlib.sha256()
     for digest, same in sorted(digests.items()):
         fingerprint.update(f"{digest} {' '.join(sorted(name for name, _ in same))}\n".encode())

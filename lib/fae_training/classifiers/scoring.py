@@ -218,17 +218,17 @@ def _figures(
             who: measures.confusion(held.labels, classes[who][n], len(kind.classes)) for who in WHO
         }
         made.append(
-            Figure(
+            Figure.of(
                 f"macro_f1_{n}_frames",
                 f"macro-F1 on {_seconds(n)}: every class counts the same",
                 "F1",
-                **{who: measures.macro_f1(table) for who, table in tables.items()},
+                {who: measures.macro_f1(table) for who, table in tables.items()},
             )
         )
     labels = judged.windows[frames].labels
     sure = {who: measures.calibration_error(seen[who][frames], labels) for who in WHO}
     title = "expected calibration error: how far its confidence is from its accuracy"
-    return [*made, Figure("calibration_error", title, "share", **sure)]
+    return [*made, Figure.of("calibration_error", title, "share", sure)]
 
 
 def cost_of_a_chunk(model) -> float:

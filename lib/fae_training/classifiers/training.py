@@ -32,6 +32,7 @@ from fae_training.classifiers.measures import best_temperature, brier_score
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.validation import Judged, ValidationSet
+from fae_training.counting import counted
 from fae_training.fit import fit
 from fae_training.fit_settings import FitResult
 from fae_training.parts import CHOOSE, JUDGE, TRAIN
@@ -75,7 +76,7 @@ def train(run: Run, session) -> dict:
     notes = list(parts.notes)
     training_data.write_rows(run, kind, parts)
     session.log(
-        f"{len(parts.train)} sounds to train on, {len(parts.choose)} to choose by, {len(parts.judge)} to judge by"
+        f"{counted(len(parts.train), 'sound')} to train on, {len(parts.choose)} to choose by, {len(parts.judge)} to judge by"
     )
 
     # Train

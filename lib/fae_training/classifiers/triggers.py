@@ -8,6 +8,7 @@ from fae_training.benchmark import GUARD, PASSED, REPORT, Figure, Measure
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, SCENE_SECONDS, StreamOfSound
 from fae_training.classifiers.thresholds import Rate, measure
+from fae_training.counting import counted
 
 PEOPLE_SHOWN = 6
 WHO = ("candidate", "current", "base")
@@ -155,7 +156,7 @@ class Promise(NamedTuple):
 
 def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
     """`groups`: of how many speakers and recordings the stream was."""
-    told = f"{name}: {rate.count} false alarm{'' if rate.count == 1 else 's'} in {rate.hours:.2f} hours of sound without triggers, "
+    told = f"{name}: {counted(rate.count, 'false alarm')} in {rate.hours:.2f} hours of sound without triggers, "
     if rate.lower > asked:
         return Promise(
             False,
@@ -164,7 +165,7 @@ def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
     if groups < FEWEST:
         return Promise(
             False,
-            f"{told}of {groups} speakers and recordings; at least {FEWEST} are needed to show a rate.",
+            f"{told}of {counted(groups, 'speaker or recording', 'speakers and recordings')}; at least {FEWEST} are needed to show a rate.",
         )
     if rate.upper <= asked:
         return Promise(

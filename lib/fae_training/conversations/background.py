@@ -10,6 +10,7 @@ import time
 from fae_training import locks
 from fae_training.calling import Call, Result
 from fae_training.conversations.database import FaeDatabase
+from fae_training.counting import counted
 from fae_training.errors import Failed, Refused
 from fae_training.processes import command, lift_limits
 
@@ -34,7 +35,7 @@ def instead(call: Call, script: str, database, *flags: str) -> Result | None:
     if call.arguments.dry_run:
         raise Refused(
             "too_large",
-            f"{database} holds {episodes:,} episodes, too many to look at in the 30 seconds that Fae gives; without dry_run "
+            f"{database} holds {counted(episodes, 'episode')}, too many to look at in the 30 seconds that Fae gives; without dry_run "
             "it goes on in the background",
             f"uv run scripts/{script}.py",
         )

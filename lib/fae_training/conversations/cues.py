@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fae_training.patterns import lazy_pattern
+
 
 @dataclass(frozen=True)
 class Cue:
@@ -24,4 +26,4 @@ def one_of(words: str) -> str:
 
 def any_of(cues: Iterable[Cue], flags: int = 0) -> re.Pattern:
     """Where several cues match at the same place, the first one does."""
-    return re.compile("|".join(cue.pattern for cue in cues), flags)
+    return lazy_pattern("|".join(cue.pattern for cue in cues), flags)

@@ -13,6 +13,7 @@ from fae_training.conversations import feedback
 from fae_training.conversations.dialogue import Conversation, Dialogue, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.text import STOPWORDS, fingerprint, shortened, words
+from fae_training.counting import counted
 from fae_training.parts import HELD_OUT_PERCENT, TRAIN
 from fae_training.state import Home, now, temporary_file
 from fae_training.transactions import changing
@@ -171,7 +172,7 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
     used = summary.turns["train"] + summary.turns["valid"]
     return {
         "kind": "sft",
-        "summary": f"{used:,} turns of {summary.conversations:,} conversations",
+        "summary": f"{counted(used, 'turn')} of {counted(summary.conversations, 'conversation')}",
         "episodes": found.read,
         "conversations": summary.conversations,
         "turns": {side: summary.turns[side] for side in ("train", "valid")},

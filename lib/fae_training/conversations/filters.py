@@ -6,6 +6,7 @@ from collections.abc import Collection
 from fae_training.conversations import personal, secrets, tool_requests
 from fae_training.conversations.cues import Cue, any_of, one_of
 from fae_training.conversations.text import WORD
+from fae_training.patterns import lazy_pattern
 
 # Fae cuts a record at 32,768 characters; 8,000 are about the 2,048 tokens of the longest preset.
 LONGEST_TURN = 8000
@@ -93,7 +94,7 @@ CLAIMS = (
 )
 # fmt: on
 _CLAIMS_ACTION = any_of(CLAIMS, re.I | re.M)
-_MARKUP = re.compile(
+_MARKUP = lazy_pattern(
     r"</?(?:tool_call|tool_response|think|function|voice)\b|<\|im_(?:start|end)\|>", re.I
 )
 

@@ -7,6 +7,8 @@ telephone number or a PIN is; "one thousand nine hundred and eighty four" is the
 import re
 from dataclasses import dataclass
 
+from fae_training.patterns import lazy_pattern
+
 _REPEATS = {"double": 2, "triple": 3, "treble": 3, "doppel": 2, "double-": 2, "doble": 2}
 
 
@@ -73,7 +75,7 @@ def _run(language: Language) -> re.Pattern:
     words = sorted({*language.values, *_REPEATS}, key=len, reverse=True)
     word = rf"(?:{'|'.join(map(re.escape, words))})"
     joint = rf"(?:\s+(?:{'|'.join(language.joints)}))?" if language.joints else ""
-    return re.compile(rf"(?<![\w'-]){word}(?:{joint}[\s,.-]{{1,3}}{word})+(?![\w'])", re.I)
+    return lazy_pattern(rf"(?<![\w'-]){word}(?:{joint}[\s,.-]{{1,3}}{word})+(?![\w'])", re.I)
 
 
 _RUNS = tuple((language, _run(language)) for language in LANGUAGES)

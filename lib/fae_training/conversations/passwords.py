@@ -4,62 +4,63 @@ import re
 
 from fae_training.conversations import secret_words as say
 from fae_training.conversations.text import STOPWORDS
+from fae_training.patterns import lazy_pattern
 
 # How far from its name a secret is looked for, in characters.
 REACH = 60
 # A word that nobody says otherwise: letters and digits mixed, or joined by a sign.
-_STRONG = re.compile(
+_STRONG = lazy_pattern(
     r"(?<!\S)(?![\d.,:/-]+(?!\S))(?!https?:|www\.)(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])(?!\d+(?:st|nd|rd|th|am|pm|gb|mb|ghz|[km])\b)[^\s,;?]{6,60}"
     r"|(?<!\S)\w{2,20}(?:_\w{2,20})+|(?<!\S)\w{2,20}[&$!@]\w{2,20}",
     re.I,
 )
 _PASS = rf"(?<!\w)(?:{say.PASSWORD})(?!\w){say.NO_PASSWORD}"
-PASSWORD = re.compile(_PASS, re.I)
+PASSWORD = lazy_pattern(_PASS, re.I)
 # What may stand between the name of a password and "is": "for the bank", "to the kids' tablet", "? Oh".
 # Each word is taken whole (possessive): were it divisible, a long one could be read in more ways than there is time for.
 _GAP = (
     rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}+(?![\w'&-])){{0,8}}?[\s,?]{{0,3}}"
 )
-_SAID = re.compile(
+_SAID = lazy_pattern(
     rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
     re.I,
 )
-_PASSPHRASE = re.compile(
+_PASSPHRASE = lazy_pattern(
     rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I
 )
-_SET_TO = re.compile(
+_SET_TO = lazy_pattern(
     r"\b(?:set|chang|reset|switch|updat|ma[dk]|turn|renam|änder|stell)\w{0,4}\b", re.I
 )
-_TO = re.compile(
+_TO = lazy_pattern(
     rf"[^.!?\n]{{0,30}}?\b(?:to|auf|à|en|a|por)\s+(?!{say.TALK}(?![\w']))\w{{3}}", re.I
 )
-_NAMED_BEFORE = re.compile(
+_NAMED_BEFORE = lazy_pattern(
     rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is|chose|picked|put|with|made|have)\s)(?!{say.TALK}(?![\w'])|what|where|which|who)"
     r"[\w'&$!@_-]{3,40}(?:\s[\w'&$!@_-]{1,20}){0,4}?,?\s+"
     r"(?:is|was|as|that's|that is|ist|est|c'est|es|als|comme|como)\s+(?:my|the|our|his|her|a|mein|das|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
     re.I,
 )
-_CALLED_THAT = re.compile(
+_CALLED_THAT = lazy_pattern(
     r"\S\W{1,3}(?:that's|that is|das ist|c'est|esa es)\s(?:my|the|our|his|her|das|mein|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
     re.I,
 )
-_IN_APPOSITION = re.compile(
+_IN_APPOSITION = lazy_pattern(
     rf"\b(?:is|it's|are|ist|est|es)\s(?!{say.TALK}(?![\w']))[\w'&$!@_-]{{3,40}}(?:\s[\w'-]{{1,20}}){{0,3}}?,\s(?:my|the|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?$",
     re.I,
 )
-_COMMON = re.compile(
+_COMMON = lazy_pattern(
     r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$",
     re.I,
 )
-_BESIDE_USER = re.compile(
+_BESIDE_USER = lazy_pattern(
     r"\b(?:mother'?s|user ?name|user|login|log ?in|admin|network|account|e-?mail)\b", re.I
 )
-_DIRECT = re.compile(
+_DIRECT = lazy_pattern(
     rf"\s{{0,3}}[:=]?\s{{0,3}}(?!{say.TALK}(?![\w'])|\w{{1,40}}(?:ed|ing|s)\b)\w[^\s.,!?]{{3,40}}[\s.!]{{0,3}}$",
     re.I,
 )
-_LOG_IN_WITH = re.compile(r"\b(?:log|sign) ?in with\b|\buser ?name\b|\bcredentials?\b", re.I)
-_WIFI = re.compile(rf"\b{say.WIFI}\b", re.I)
+_LOG_IN_WITH = lazy_pattern(r"\b(?:log|sign) ?in with\b|\buser ?name\b|\bcredentials?\b", re.I)
+_WIFI = lazy_pattern(rf"\b{say.WIFI}\b", re.I)
 
 
 def password(text: str) -> bool:

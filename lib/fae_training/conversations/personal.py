@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 
 from fae_training.conversations import personal_words as say
 from fae_training.conversations.number_words import written
+from fae_training.patterns import lazy_pattern
 from fae_training.settings import PERSONAL_DETAILS
 
 # Countries whose telephone numbers are known without a prefix, and what these begin with.
@@ -18,45 +19,45 @@ _NEAR = 40
 
 # Addresses.
 
-_NUMBERED_STREET = re.compile(
+_NUMBERED_STREET = lazy_pattern(
     rf"(?<![\w.,:/$€£])\d{{1,5}}[a-z]?,?\s{{1,2}}(?:(?:north|south|east|west|n|s|e|w)\.?\s)?(?:[\w'.-]{{1,20}}\s){{0,2}}?"
     rf"(?!\d{{4}})[\w'-]{{2,20}}\s(?P<street>{say.STREET})\b(?!'s)",
     re.I,
 )
-_SURE_STREET = re.compile(
+_SURE_STREET = lazy_pattern(
     r"(?:street|road|avenue|lane|drive|crescent|boulevard|terrace|court|blvd|ave|rd)$", re.I
 )
-_NO_STREET_NAME = re.compile(rf"(?:{say.NO_STREET_NAME})$", re.I)
-_NAMED_STREET = re.compile(
+_NO_STREET_NAME = lazy_pattern(rf"(?:{say.NO_STREET_NAME})$", re.I)
+_NAMED_STREET = lazy_pattern(
     rf"\b(?:[A-Z][\w'.-]{{1,20}}\s){{1,3}}(?:{say.STREET})\b[^.!?\n]{{0,20}}\b(?:number|no\.?)?\s?\d{{1,4}}\b"
     rf"|\b(?:flat|apartment|apt|unit)\s(?:number\s)?\d{{1,4}}[a-z]?\b|\bnumber\s\d{{1,4}}[a-z]?,?\s(?:the\s)?[A-Z]\w+"
     rf"|\b\d{{1,4}}[a-z]?,?\s(?:the\s)?(?:[\w'.]{{2,20}}\s){{0,3}}?(?:{say.STREET})\b",
     re.I,
 )
-_GERMAN = re.compile(rf"(?<!\w){say.GERMAN_STREET}\s{{0,2}}(?:Nr\.?\s?)?\d{{1,4}}\s?[a-z]?\b")
-_GERMAN_ANY_CASE = re.compile(
+_GERMAN = lazy_pattern(rf"(?<!\w){say.GERMAN_STREET}\s{{0,2}}(?:Nr\.?\s?)?\d{{1,4}}\s?[a-z]?\b")
+_GERMAN_ANY_CASE = lazy_pattern(
     r"\b[a-zäöüß-]{3,25}(?:straße|strasse|allee|gasse)\s\d{1,4}\s?[a-z]?\b", re.I
 )
-_FRENCH = re.compile(
+_FRENCH = lazy_pattern(
     rf"\b\d{{1,4}}\s?(?:bis|ter)?,?\s{say.FRENCH_STREET}\s(?:d\w{{0,2}}\s|d'|l'|la\s)?\w", re.I
 )
-_SPANISH = re.compile(
+_SPANISH = lazy_pattern(
     rf"(?<!\w){say.SPANISH_STREET}\s(?:[\w'.]{{1,20}},?\s){{1,6}}?(?:número\s|n\.?º\s?)?\d{{1,4}}\b",
     re.I,
 )
-_BOX = re.compile(
+_BOX = lazy_pattern(
     r"\b(?:p\.?\s?o\.?\s?box|postfach|boîte postale|apartado(?: de correos)?)\s(?:number\s)?\d",
     re.I,
 )
-_POSTCODE = re.compile(
+_POSTCODE = lazy_pattern(
     r"\b(?:post ?code|zip(?: code)?|postleitzahl|plz|code postal|código postal)(?:'s|\s(?:is|was|for|of|my|our|here|number|the|house|ist|est|es|c'est)\b){0,4}\W{1,3}(?:[A-Z]{1,2}\d[\dA-Z]?\s?\d[A-Z]{2}|\d{4,5})\b"
     r"|\b[A-Z]{2}\s\d{5}(?:-\d{4})?\b", re.I
 )  # fmt: skip
-_LIVES = re.compile(rf"(?<!\w)(?:{say.LIVES})(?!\w)", re.I)
-_HOUSE = re.compile(
+_LIVES = lazy_pattern(rf"(?<!\w)(?:{say.LIVES})(?!\w)", re.I)
+_HOUSE = lazy_pattern(
     r"\b\d{1,5}[a-z]?\s(?:the\s)?[A-Z]\w{2,}(?:\s[A-Z]\w+)?|\b[A-Z]{1,2}\d[\dA-Z]?\s\d[A-Z]{2}\b"
 )
-_POSTCODE_UK = re.compile(r"\b[A-Z]{1,2}\d[\dA-Z]?\s\d[ABD-HJLNP-UW-Z]{2}\b")
+_POSTCODE_UK = lazy_pattern(r"\b[A-Z]{1,2}\d[\dA-Z]?\s\d[ABD-HJLNP-UW-Z]{2}\b")
 
 
 def address(text: str) -> bool:
@@ -84,14 +85,14 @@ def address(text: str) -> bool:
 
 # Telephone numbers.
 
-_NUMBER = re.compile(
+_NUMBER = lazy_pattern(
     r"(?<![\w.,:/€$£#=-])(?:plus\s)?\+?\(?\d{1,15}\)?(?:[ ./-]{1,3}\(?\d{1,6}\)?){0,8}(?![\w%]|[.,:]\d)",
     re.I,
 )
-_TELEPHONE = re.compile(rf"(?<!\w)(?:{say.TELEPHONE})(?!\w)", re.I)
-_STRONG_TELEPHONE = re.compile(rf"(?<!\w)(?:{say.STRONG_TELEPHONE})(?!\w)", re.I)
-_THOUSANDS = re.compile(r"^[1-9]\d{0,2}(?:[ .]\d{3})+$")
-_DATES = re.compile(
+_TELEPHONE = lazy_pattern(rf"(?<!\w)(?:{say.TELEPHONE})(?!\w)", re.I)
+_STRONG_TELEPHONE = lazy_pattern(rf"(?<!\w)(?:{say.STRONG_TELEPHONE})(?!\w)", re.I)
+_THOUSANDS = lazy_pattern(r"^[1-9]\d{0,2}(?:[ .]\d{3})+$")
+_DATES = lazy_pattern(
     r"^(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}\s?[-/]\s?\d{2,4}|(?:\d{1,3}\.){3}\d{1,3})$"
 )
 
@@ -182,7 +183,7 @@ def _is_book(digits: str) -> bool:
     return len(digits) in (10, 13) and isbn.is_valid(digits)
 
 
-_SHORT = re.compile(r"(?<![\w-])\d{3}-\d{4}(?![\w-])")
+_SHORT = lazy_pattern(r"(?<![\w-])\d{3}-\d{4}(?![\w-])")
 
 
 def telephone(text: str) -> bool:
@@ -197,7 +198,7 @@ def telephone(text: str) -> bool:
 
 # E-mail addresses.
 
-_EMAIL = re.compile(
+_EMAIL = lazy_pattern(
     rf"(?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}\.[\w.]{{2,60}}"
     rf"|(?<!\w)(?!(?:it|me|us|them|him|her|look|visit|available|see|online|site|page|here|more|find|is|are|found|that|this)\s)"
     rf"\w[\w.-]{{0,40}}{say.AT}(?!(?:the|a|an|my|your|this|that)\s)\w[\w-]{{1,40}}(?:\s{say.JOINT}\s\w{{1,30}}){{0,3}}"
@@ -220,11 +221,11 @@ _DATE = (
     rf"|\b\w{{3,14}}(?:te|ter|ten)\s{say.MONTH}\b|\b(?:primero|premier|1er)\s(?:de\s)?{say.MONTH}\b"
     rf"|\b{say.HOLIDAY}(?:\s(?:eve|day))?\b)"
 )
-_DATE_OF_BIRTH = re.compile(
+_DATE_OF_BIRTH = lazy_pattern(
     rf"\b{say.BIRTHDAY}\b[^.!?\n]{{0,40}}?{_DATE}|{_DATE}[^.!?\n]{{0,25}}?\b{say.BIRTHDAY}\b", re.I
 )
 _CLOSE = rf"(?:\b(?:i|i'm|we|we're|he|she|they|me|mum|mom|dad|gran|both)\b|\b(?:my|our|his|her|their)\s(?:[\w'-]{{1,20}}\s){{0,2}}?{say.RELATIVE}\b)"
-_BORN = re.compile(
+_BORN = lazy_pattern(
     rf"{_CLOSE}[^.!?\n]{{0,30}}?\b(?:born|turn(?:s|ed|ing)?\s(?:\d+|\w*(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty)\b)|baby)\b[^.!?\n]{{0,30}}?{_DATE}"
     rf"|\bborn\s[^.!?\n]{{0,30}}?{_DATE}[^.!?\n]{{0,20}}?\bme\b"
     rf"|\bi'm an? {say.MONTH} (?:baby|child|kid)\b"
@@ -233,7 +234,7 @@ _BORN = re.compile(
     rf"|\b(?:nací|nacimos|mis?\s\w+\snació|mi\s\w+\snació)\b[^.!?\n]{{0,20}}?{_DATE}",
     re.I,
 )
-_FAMOUS = re.compile(r"\bwhose?\b|\bwho (?:is|was|were)\b|\b1[0-8]\d\d\b", re.I)
+_FAMOUS = lazy_pattern(r"\bwhose?\b|\bwho (?:is|was|were)\b|\b1[0-8]\d\d\b", re.I)
 
 
 def birth_date(text: str) -> bool:
@@ -246,11 +247,11 @@ def birth_date(text: str) -> bool:
 
 # Health.
 
-_CONDITION = re.compile(rf"(?<!\w)(?:{say.CONDITION}|{say.MEDICINE})(?!\w)", re.I)
-_PERSON = re.compile(rf"(?<![\w'])(?:{say.PERSON}|{say.RELATIVE})(?!\w)", re.I)
-_SUFFERS = re.compile(rf"(?<![\w'])(?:{say.SUFFERS})(?!\w)", re.I)
-_NO_CONDITION = re.compile(rf"\b(?:{say.NO_CONDITION})\b", re.I)
-_CARE = re.compile(
+_CONDITION = lazy_pattern(rf"(?<!\w)(?:{say.CONDITION}|{say.MEDICINE})(?!\w)", re.I)
+_PERSON = lazy_pattern(rf"(?<![\w'])(?:{say.PERSON}|{say.RELATIVE})(?!\w)", re.I)
+_SUFFERS = lazy_pattern(rf"(?<![\w'])(?:{say.SUFFERS})(?!\w)", re.I)
+_NO_CONDITION = lazy_pattern(rf"\b(?:{say.NO_CONDITION})\b", re.I)
+_CARE = lazy_pattern(
     r"\b(?:my|his|her|our) (?:therapist|psychiatrist|oncologist|cardiologist|gyn\w+|psychologist|neurologist|dialysis)\b"
     r"|\bmein\w* (?:therapeut\w*|psychiater\w*)\b|\bmon psy\w*\b|\bmi (?:psiquiatra|psicólog[oa]|terapeuta)\b",
     re.I,

@@ -2,6 +2,7 @@
 
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.text import shortened
+from fae_training.counting import counted
 
 REASONS = {
     "other_speaker": "said by somebody else",
@@ -61,7 +62,9 @@ def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
             how = "   (a guess, from a record that was forgotten)" if each["guessed"] else ""
             lines.append(f"  {each['turns']:7,}  {each['what']}{how}")
     if not_used:
-        words = ", ".join(f"{what} (in {turns:,} turns)" for what, turns in not_used.items())
+        words = ", ".join(
+            f"{what} (in {counted(turns, 'turn')})" for what, turns in not_used.items()
+        )
         lines += ["", f"Not taken for what was forgotten, since it comes up too often: {words}.",
                   "If it is to be forgotten: uv run scripts/export_data.py --forget WORDS"]  # fmt: skip
     return lines

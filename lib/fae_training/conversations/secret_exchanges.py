@@ -7,12 +7,13 @@ from fae_training.conversations import secret_words as say
 from fae_training.conversations.number_words import written
 from fae_training.conversations.passwords import PASSWORD
 from fae_training.conversations.secrets import NAMES, digits_of, is_another, numbers
+from fae_training.patterns import lazy_pattern
 
-_ANNOUNCED = re.compile(rf"\b{say.ANNOUNCED}\b", re.I)
-_UNFINISHED = re.compile(say.UNFINISHED, re.I)
-_ASKED = re.compile(rf"\b{say.ASKED}\b", re.I)
-_OWN = re.compile(say.OWN, re.I)
-_GO_ON = re.compile(
+_ANNOUNCED = lazy_pattern(rf"\b{say.ANNOUNCED}\b", re.I)
+_UNFINISHED = lazy_pattern(say.UNFINISHED, re.I)
+_ASKED = lazy_pattern(rf"\b{say.ASKED}\b", re.I)
+_OWN = lazy_pattern(say.OWN, re.I)
+_GO_ON = lazy_pattern(
     r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I
 )
 # An answer is short: what is longer is found by itself or is something else.

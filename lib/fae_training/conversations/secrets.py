@@ -18,6 +18,7 @@ from fae_training.conversations import secret_words as say
 from fae_training.conversations.number_words import written
 from fae_training.conversations.passwords import REACH, password
 from fae_training.conversations.text import STOPWORDS
+from fae_training.patterns import lazy_pattern
 
 
 def _stdnum(name: str, number: str) -> bool:
@@ -164,18 +165,18 @@ NAMED = (
     Named("combination", "the combination is 32 left, 14 right, 7 left", say.COMBINATION, 4, 12),
     Named("licence_key", "the product key is A77 4K21", say.LICENCE, 4),
 )
-NAMES = [(named, re.compile(rf"(?<![^\W_])(?:{named.name})(?![^\W_])", re.I)) for named in NAMED]
-_NO_CODE = re.compile(rf"(?<!\w)(?:{say.NO_CODE})[\s-]*$", re.I)
-_NO_CARD = re.compile(rf"(?<!\w)(?:{say.NO_CARD})[\s-]*$", re.I)
-_RULES = [(rule, re.compile(rule.pattern, rule.flags)) for rule in RULES]
+NAMES = [(named, lazy_pattern(rf"(?<![^\W_])(?:{named.name})(?![^\W_])", re.I)) for named in NAMED]
+_NO_CODE = lazy_pattern(rf"(?<!\w)(?:{say.NO_CODE})[\s-]*$", re.I)
+_NO_CARD = lazy_pattern(rf"(?<!\w)(?:{say.NO_CARD})[\s-]*$", re.I)
+_RULES = [(rule, lazy_pattern(rule.pattern, rule.flags)) for rule in RULES]
 
-_TOKEN = re.compile(r"\S{1,40}")
-_QUANTITY = re.compile(
+_TOKEN = lazy_pattern(r"\S{1,40}")
+_QUANTITY = lazy_pattern(
     r"[$€£¥]|%|\d{1,2}:\d\d|^\d{1,3}(?:,\d{3})+$|^\d{1,3}(?:st|nd|rd|th)$|^\d+(?:[kKmM]|km|kg|mm|cm|ml|GB|MB|TB)$"
 )
-_VALUE = re.compile(r"^[A-Za-z0-9*#/._()'-]{1,40}$")
-_UNIT = re.compile(rf"(?:{say.UNITS})$", re.I)
-_PLURAL = re.compile(r"\b[a-z]{2,40}(?<!s)s$")
+_VALUE = lazy_pattern(r"^[A-Za-z0-9*#/._()'-]{1,40}$")
+_UNIT = lazy_pattern(rf"(?:{say.UNITS})$", re.I)
+_PLURAL = lazy_pattern(r"\b[a-z]{2,40}(?<!s)s$")
 _VERBS = frozenset(
     [
         "is",
@@ -197,7 +198,7 @@ _VERBS = frozenset(
     ]
 )
 _TURNS = frozenset("left right then and links rechts dann und star hash".split())  # noqa: SIM905
-_AFTER_VALUE = re.compile(
+_AFTER_VALUE = lazy_pattern(
     r"[\s,;:.!-]{0,4}(?:(?:oh|so|and|und|et|y)\s)?"
     r"(?:is|was|as|ist|est|es|for|that's|that is|that was|which is|das ist|c'est|esa? es|this is)?\s{0,2}"
     r"(?:my|the|our|your|his|her|their|mein\w{0,2}|der|die|das|mon|ma|le|la|mi|el)\s"
@@ -279,9 +280,9 @@ def named_number(text: str) -> str | None:
     return None
 
 
-_ADDRESS_OF_A_PAGE = re.compile(r"\b(?:https?://|www\.)\S{1,400}")
+_ADDRESS_OF_A_PAGE = lazy_pattern(r"\b(?:https?://|www\.)\S{1,400}")
 # Nothing here can match a text without a digit, a name of a secret or a long word; most texts have none.
-_SUSPICIOUS = re.compile(
+_SUSPICIOUS = lazy_pattern(
     rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with",
     re.I,
 )

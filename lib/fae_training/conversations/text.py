@@ -6,10 +6,12 @@ import functools
 import hashlib
 import re
 
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+from fae_training.patterns import lazy_pattern
+
+WORD = lazy_pattern(r"[^\W_]+(?:['’][^\W_]+)*")
 # "Hey Fae, ..." in all the spellings that Fae itself accepts as its name.
 _NAME = r"(?:fae|faye|fea|fee|fay|fey|fah|feh)"
-_WAKE = re.compile(
+_WAKE = lazy_pattern(
     rf"^\s*(?:(?:hey|hi|hello|yo|ok|okay)[\s,]+)?{_NAME}\b[\s,.!:;-]*|(?<![\s,])[\s,]+{_NAME}[\s.!?]*$",
     re.I,
 )

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 from fae_training.conversations import tool_cues
 from fae_training.conversations.cues import Cue, any_of
+from fae_training.patterns import lazy_pattern
 
 # Only the beginning of a clause is looked at: that is where a cue needs its words to be.
 LONGEST_CLAUSE = 240
 
-_SENTENCE = re.compile(r"[.!?]+(?:\s|$)|\n+")
-_CLAUSE = re.compile(r"[,;:]\s|\s(?:and|but|then)\s", re.I)
+_SENTENCE = lazy_pattern(r"[.!?]+(?:\s|$)|\n+")
+_CLAUSE = lazy_pattern(r"[,;:]\s|\s(?:and|but|then)\s", re.I)
 
 
 def _all(cues: Mapping[str, tuple[Cue, ...]]) -> re.Pattern:
@@ -27,14 +28,14 @@ _PRESENT = _all(tool_cues.PRESENT)
 _HOLDS = _all(tool_cues.ANYWHERE)
 _DELIVERED = any_of(tool_cues.DELIVERED, re.I)
 _GIVEN = any_of(tool_cues.GIVEN, re.I)
-_NOT_A_TEXT = re.compile(rf"(?:{any_of(tool_cues.NOT_A_TEXT).pattern})\b", re.I)
-_POLITE = re.compile(
+_NOT_A_TEXT = lazy_pattern(rf"(?:{any_of(tool_cues.NOT_A_TEXT).pattern})\b", re.I)
+_POLITE = lazy_pattern(
     "(?:(?:"
     + "|".join([any_of(tool_cues.POLITE).pattern, *tool_cues.POLITE_WORDS.split(", ")])
     + r")(?:[\s,]+|$))*",
     re.I,
 )
-_IS_TEXT = re.compile(
+_IS_TEXT = lazy_pattern(
     "|".join(re.escape(opener) + r"\b" for opener in tool_cues.TEXTS.split(", "))
     + r"|(?:make|change|improve|fix|shorten|lengthen|polish|finish|retrieve|check) "
     r"(?:this|the|these) (?:\w+ )?(?:e-?mail|text|message|sentence|paragraph|letter|note|poem|list"
@@ -42,7 +43,7 @@ _IS_TEXT = re.compile(
     re.I,
 )
 # A clause that tells of something: its words are no request.
-_TELLS = re.compile(
+_TELLS = lazy_pattern(
     r"(?:i|i'm|i've|my|our|we|he|she|they|it|it's|this is|there|the|his|her|their|people|everyone"
     r"|someone|some)\b(?! weather| forecast| temperature| current)",
     re.I,

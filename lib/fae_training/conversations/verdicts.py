@@ -19,6 +19,7 @@ from fae_training.conversations.text import (
     words,
 )
 from fae_training.conversations.verdict_cues import CUES
+from fae_training.patterns import lazy_pattern
 
 REPHRASE = ("shorter", "longer", "simpler", "tone")
 KINDS = (*REPHRASE, "meant", "wrong", "reask", "praise")
@@ -37,52 +38,52 @@ _NEUTRAL = {
     voice always never everyone anyone haha ha ah yay right mean follow understand grasp choice pick
     tone walk step fill properly""".split()  # noqa: SIM905
 }
-_ADDRESSED = re.compile(
+_ADDRESSED = lazy_pattern(
     r"^that\b|\b(?:you|please|say|explain|give me|make (?:it|that)|tell me|keep|that's|that was"
     r"|don't|i need|i want|i got)\b"
 )
-_OTHERS = re.compile(
+_OTHERS = lazy_pattern(
     r"\b(?:he|she|they|we|his|her|their|wife|husband|mother|father|mum|mom|dad|boss|teacher|doctor"
     r"|friend|brother|sister|son|daughter|everyone|people|somebody|someone)\b(?!.*\byou\b)"
 )
-_ASKS_SOMETHING = re.compile(
+_ASKS_SOMETHING = lazy_pattern(
     r"^(?!what does (?:that|this|it) (?:even )?mean in\b)"
     r"(?:(?:and|so|but|ok|okay|oh|then|well|um|hm+) )*"
     r"(?:is|are|was|were|does|do|did|has|have|should|shall|will it|would it|what|why|when|where"
     r"|who|how|which|whose)\b"
 )
-_REFUSAL = re.compile(r"^(?:no|nope|nah|not)\b")
-_WANTS_NEW = re.compile(
+_REFUSAL = lazy_pattern(r"^(?:no|nope|nah|not)\b")
+_WANTS_NEW = lazy_pattern(
     r"\b(?:another|else|different|one more|next|new|also|other|instead|too|then)\b"
     r"|^(?:and|what about|how about|but) "
 )
-_NUMBER = re.compile(
+_NUMBER = lazy_pattern(
     r"\d+|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty"
     r"|hundred|thousand|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february"
     r"|march|april|may|june|july|august|september|october|november|december|today|tomorrow|yesterday"
     r"|first|last|before|after|oldest|newest)\b"
 )
-_QUESTION_STARTS = re.compile(
+_QUESTION_STARTS = lazy_pattern(
     r"\b(?:what|how|why|when|where|who|which|can|could|is|are|do|does|should|tell me)\b"
 )
-_CLOSER = re.compile(
+_CLOSER = lazy_pattern(
     r"\b(?:anything|something) else\b|\bwould you like (?:to know|to hear|me to|more)\b"
     r"|\bcan i help\b|\bwant (?:me to|to know|to hear|more)\b",
     re.I,
 )
-_ASKED = re.compile(
+_ASKED = lazy_pattern(
     r"^(?:(?:no|so|but|sorry|again) )*"
     r"(?:i asked|i want to know|i'd like to know|my question is|the question is|i need to know"
     r"|tell me)(?: you)?(?: about)? "
 )
 # "When did it sink" and "where did it sink" have the same content words and are different
 # questions.
-_QUESTION_WORD = re.compile(r"\b(?:who|when|where|why)\b")
-_NAMED_ANEW = re.compile(
+_QUESTION_WORD = lazy_pattern(r"\b(?:who|when|where|why)\b")
+_NAMED_ANEW = lazy_pattern(
     r"(?:no )?not (?:the|a|an|my|that) \w+(?: \w+)? (?:but )?(?:the|a|an|my) \w+"
 )
 # A sentence of its own: "No, Ag is silver".
-_STATES = re.compile(
+_STATES = lazy_pattern(
     r"\b(?:is|was|are|were|has|have|had|means?|did|wrote|made|built|won|sang|came|began|ran|took|led"
     r"|found|became|lives?|plays?|wears?)\b|ed (?:it|in|by|on)\b"
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.text import normalised, words
+from fae_training.counting import counted
 from fae_training.row_forms import PreferencePair
 
 FEWEST_PAIRS = 20
@@ -58,7 +59,7 @@ def check(
     rows = _balanced(rows, report)
     if len(rows) < FEWEST_PAIRS:
         report.remarks.append(
-            f"Too few: {len(rows)} pairs to train on, expected at least {FEWEST_PAIRS}. "
+            f"Too few: {counted(len(rows), 'pair')} to train on, expected at least {FEWEST_PAIRS}. "
             "So few teach their own wording rather than your taste; more corrections will come "
             "with use."
         )

@@ -8,7 +8,6 @@ The sentences name the right word, and the wrong one only where the person said 
 and not its texts: what may be learned from is decided for episodes, and a forgotten one is not there any more.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from fae_training.conversations.text import STOPWORDS
 from fae_training.corrections.spoken import SpokenCorrection
 from fae_training.errors import SkillError
 from fae_training.parts import TRAIN
+from fae_training.patterns import lazy_pattern
 from fae_training.row_forms import PreferencePair
 from fae_training.training_rows import values
 
@@ -26,7 +26,7 @@ PAIRS, HEARD = "dpo_pairs.jsonl", "stt_corrections.jsonl"
 WEIGHT = 0.6
 # The request stayed the same; after "no, I meant" it did not.
 SAME_REQUEST = ("explicit_rephrase", "silent_abandonment_retry")
-_NAME = re.compile(
+_NAME = lazy_pattern(
     r"User corrected a name: their name is (?P<meant>[^,]{2,60}?)(?:, not (?P<heard>.{2,60}?))?\."
 )
 _HEARD_KEYS = ("heard", "original", "transcript", "wrong", "hypothesis")

@@ -20,6 +20,7 @@ from fae_training.conversations.text import content_words, overlap, without_wake
 from fae_training.conversations.verdicts import REPHRASE
 from fae_training.corrections import spoken
 from fae_training.parts import TRAIN
+from fae_training.patterns import lazy_pattern
 from fae_training.row_forms import PreferencePair
 
 # Explicit verdicts count most; a question asked again, or a wish after a pause, is weaker evidence.
@@ -74,8 +75,8 @@ LEAD_INS = (
         r"[^.:]{0,40}?(?:version|answer|again|words)[^.:]{0,20}"),
 )
 # fmt: on
-_LEAD_IN = re.compile(rf"^(?:(?:{any_of(LEAD_INS).pattern})[\s]*[,.!:—–-]+\s*)+", re.I)
-_MEANT_LEAD = re.compile(
+_LEAD_IN = lazy_pattern(rf"^(?:(?:{any_of(LEAD_INS).pattern})[\s]*[,.!:—–-]+\s*)+", re.I)
+_MEANT_LEAD = lazy_pattern(
     r"^(?:(?:no|nope|sorry|oh|um|well|actually|wait)[\s,.!]+)*"
     r"(?:that's not what i meant[\s,.]*)?(?:what )?"
     r"(?:i (?:really |actually )?"
@@ -84,12 +85,12 @@ _MEANT_LEAD = re.compile(
     r"|my question was(?: about)?)?(?: was| is)?[\s,:]*",
     re.I,
 )
-_DETERMINER = re.compile(
+_DETERMINER = lazy_pattern(
     r"^(?:the|a|an|my|your|his|her|our|their|this|that|one|how|what|where|when|why|who|which|in|on"
     r"|at|for|as|to|about|with)\b",
     re.I,
 )
-_CALENDAR = re.compile(
+_CALENDAR = lazy_pattern(
     r"\b(?:\d+|monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april"
     r"|may|june|july|august|september|october|november|december|today|tomorrow|tonight|yesterday)\b",
     re.I,

@@ -14,6 +14,7 @@ from fae_training.conversations import sounds
 from fae_training.conversations.cues import Cue
 from fae_training.conversations.dialogue import Conversation
 from fae_training.conversations.text import STOPWORDS, WORD, without_wake_word
+from fae_training.patterns import lazy_pattern
 
 # Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday"
 # corrects a fact.
@@ -81,8 +82,10 @@ FORMS = {
 }
 # fmt: on
 # As a recogniser writes it: "its Siobhan, not Shivon".
-_ITS = re.compile(r"(^|\bno[\s,]+)its\b(?= \w)", re.I)
-_PATTERNS = [(form, re.compile(cue.pattern, re.I)) for form, cues in FORMS.items() for cue in cues]
+_ITS = lazy_pattern(r"(^|\bno[\s,]+)its\b(?= \w)", re.I)
+_PATTERNS = [
+    (form, lazy_pattern(cue.pattern, re.I)) for form, cues in FORMS.items() for cue in cues
+]
 
 
 @dataclass(frozen=True)

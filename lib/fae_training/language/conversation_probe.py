@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from fae_training import alternative, provenance, training_rows
 from fae_training.benchmark import GOAL, RATIO, Figure, Measure
+from fae_training.counting import counted
 from fae_training.language import directive, generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.rows import encode_answer, encode_file, encode_prompt
@@ -164,8 +165,8 @@ class Conversations:
         notes = ()
         if len(self.rows) < len(self.all_rows):
             notes = (
-                f"measured on {len(self.rows):,} of {len(self.all_rows):,} held-out answers, from {len(names):,} "
-                "conversations, so that measuring takes a fraction of the training's time",
+                f"measured on {len(self.rows):,} of {len(self.all_rows):,} held-out answers, from "
+                f"{counted(len(names), 'conversation')}, so that measuring takes a fraction of the training's time",
             )
         details = {}
         if self.tried:
@@ -180,16 +181,19 @@ class Conversations:
             return ()
         models = ("candidate", "current", "base")
         figures = [
-            Figure(
+            Figure.of(
                 trait.name,
                 trait.title,
                 trait.unit,
-                **{who: round(trait.mean(getattr(found, who).answers), 1) for who in models},
+                {who: round(trait.mean(getattr(found, who).answers), 1) for who in models},
             )
             for trait in traits.most_telling(self.traits, found.base.answers)
         ]
         speeds = {who: round(getattr(found, who).tokens_per_s, 1) for who in models}
-        return (*figures, Figure("writing_speed", "Writing answers", "tokens a second", **speeds))
+        return (
+            *figures,
+            Figure.of("writing_speed", "Writing answers", "tokens a second", speeds, is_cost=True),
+        )
 
 
 def looks_of(run: Run) -> validation_set.Looks | None:

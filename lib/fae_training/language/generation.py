@@ -7,6 +7,7 @@ import mlx.core as mx
 from mlx_lm.generate import BatchGenerator
 from mlx_lm.models.cache import make_prompt_cache
 
+from fae_training import linux_cpu
 from fae_training.language.rows import encode_prompt
 
 # New prompts join while fewer than this many are being answered.
@@ -58,26 +59,27 @@ def finished_answers(
     answers: dict[int, list[int]] = {}
     index_of: dict[int, int] = {}
     try:
-        while groups or answers:
-            while groups and len(answers) < TOGETHER:
-                group = groups.pop()
-                prefix = prompts[group[0]][: shared[group[0]]]
-                known = len(prefix) if len(group) > 1 and len(prefix) >= SHORTEST_SHARED else 0
-                numbers = generator.insert(
-                    [prompts[i][known:] for i in group],
-                    [limits[i] for i in group],
-                    # Batches copy what they are given, so one will do for all.
-                    [_cache(model, prefix)] * len(group) if known else None,
-                )
-                answers |= {number: [] for number in numbers}
-                index_of |= dict(zip(numbers, group, strict=True))
+        with linux_cpu.one_thread():
+            while groups or answers:
+                while groups and len(answers) < TOGETHER:
+                    group = groups.pop()
+                    prefix = prompts[group[0]][: shared[group[0]]]
+                    known = len(prefix) if len(group) > 1 and len(prefix) >= SHORTEST_SHARED else 0
+                    numbers = generator.insert(
+                        [prompts[i][known:] for i in group],
+                        [limits[i] for i in group],
+                        # Batches copy what they are given, so one will do for all.
+                        [_cache(model, prefix)] * len(group) if known else None,
+                    )
+                    answers |= {number: [] for number in numbers}
+                    index_of |= dict(zip(numbers, group, strict=True))
+                    check()
+                for response in generator.next_generated():
+                    if response.finish_reason != "stop":
+                        answers[response.uid].append(response.token)
+                    if response.finish_reason:
+                        yield index_of[response.uid], answers.pop(response.uid)
                 check()
-            for response in generator.next_generated():
-                if response.finish_reason != "stop":
-                    answers[response.uid].append(response.token)
-                if response.finish_reason:
-                    yield index_of[response.uid], answers.pop(response.uid)
-            check()
     finally:
         generator.close()
 

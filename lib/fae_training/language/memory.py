@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fae_training import fae_app
+from fae_training.counting import counted
 from fae_training.errors import Missing
 from fae_training.language import attention, gated_delta, supervised_loss
 from fae_training.language.fast_settings import FastSettings
@@ -148,14 +149,14 @@ def fit_to_machine(
     if not found.fits:
         raise Missing(
             "not_enough_memory",
-            f"one step on rows of {longest} tokens needs about {peak} GB, and {planned['limit_gb']} GB "
+            f"one step on rows of {counted(longest, 'token')} needs about {peak} GB, and {planned['limit_gb']} GB "
             f"({USABLE:.0%} of this machine's memory) may be used",
             "train shorter rows (--max-length 512), a lower --rank, or a smaller --model",
         )
     if found.batch_size != settings["batch_size"]:
         planned["note"] = (
             f"to fit into memory, {found.batch_size} instead of {settings['batch_size']} at a time, "
-            f"accumulated {found.gradient_accumulation} times: the same batch"
+            f"accumulated {counted(found.gradient_accumulation, 'time')}: the same batch"
         )
     changed = {
         "batch_size": found.batch_size,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import mlx.core as mx
 
+from fae_training.counting import counted
 from fae_training.language import rows as token_rows
 from fae_training.language.batches import Batches, collate, count_tokens
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
@@ -108,7 +109,7 @@ def _encode_pair(encoder: ChatEncoder, row: PreferencePair, max_tokens: int) -> 
     prompt = shorter.tokens[: shorter.supervised_from]
     chosen, rejected = _after(prompt, chosen), _after(prompt, rejected)
     if chosen.tokens == rejected.tokens:
-        cut = f" in the first {max_tokens} tokens" if chosen.cut_tokens else ""
+        cut = f" in the first {counted(max_tokens, 'token')}" if chosen.cut_tokens else ""
         raise CannotEncode(f"the two answers are the same to the model{cut}")
     tokens = f"{prompt} {chosen.tokens} {rejected.tokens}"
     key = hashlib.sha256(tokens.encode()).hexdigest()[:16]

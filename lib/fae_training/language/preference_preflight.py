@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fae_training import learned, provenance, runs
 from fae_training.corrections import lint
+from fae_training.counting import counted
 from fae_training.deployment import current_run
 from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.language import adapter_files
@@ -69,7 +70,7 @@ def check(home: Home, keep: bool, run: Run | None = None) -> Data:
     place = provenance.rows_of(run) if run else home.file("data")
     train, valid, remarks = corrections(place)
     if train.usable != data.rows["train"]:
-        data = replace(data, learned_from=f"{train.usable} rows")
+        data = replace(data, learned_from=counted(train.usable, "row"))
     data = replace(data, rows={"train": train.usable, "valid": valid.usable}).noting(*remarks)
     if not (place / "sft" / "valid.jsonl").exists():
         data = data.noting(

@@ -119,7 +119,7 @@ class Preferences:
             **{who: self._by_group(groups, values) for who, values in right.items()},
         )
         figures = [
-            Figure(name, title, unit, **{who: sum(v) / len(v) for who, v in values.items()})
+            Figure.of(name, title, unit, {who: sum(v) / len(v) for who, v in values.items()})
             for name, title, unit, values in (
                 ("preference_margin", "How far it moved", "nats a correction", moved),
                 (
@@ -134,7 +134,7 @@ class Preferences:
             tokens = {
                 who: getattr(found, who).answer_tokens for who in ("candidate", "current", "base")
             }
-            figures.append(Figure("answer_tokens", "Length of its answers", "tokens", **tokens))
+            figures.append(Figure.of("answer_tokens", "Length of its answers", "tokens", tokens))
         return replace(told, measures=(measure,), figures=tuple(figures))
 
     def _by_group(self, groups: list[str], values: list[float]) -> tuple[float, ...]:

@@ -1,9 +1,12 @@
 """What the scripts that train the language model ask before a run begins. Standard library only."""
 
-from fae_training import models
+from collections.abc import Callable
+
+from fae_training import models, settings
 from fae_training.calling import Call, Result
 from fae_training.capabilities import prompts, suite
 from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.kinds import Kind
 from fae_training.language.fast_settings import FastSettings
 from fae_training.preflight import Model
 from fae_training.settings import Settings
@@ -26,11 +29,11 @@ def fast_settings(text: str) -> FastSettings:
     return FastSettings.off().with_parts(True, chosen)
 
 
-def prompts_version(home: Home, settings: Settings) -> str | None:
+def prompts_version(home: Home, chosen: Settings) -> str | None:
     """The version of what a run rehearses, None for nothing. Raises BadRequest for an own prompt that is not right."""
-    if not settings.values.get("rehearsal"):  # a run that an earlier version began has none
+    if not chosen.values.get("rehearsal"):  # a run that an earlier version began has none
         return None
-    return prompts.load(home, suite.chosen(home, settings["suite"])).version
+    return prompts.load(home, suite.chosen(home, chosen["suite"])).version
 
 
 def find_model(call: Call, name: str, script: str) -> Model:
@@ -38,15 +41,21 @@ def find_model(call: Call, name: str, script: str) -> Model:
     return models.find(call, name, script, models.choose, models.check_language_model)
 
 
-def fetch(call: Call, name: str) -> Result:
-    """Download the model. Refused when Fae asks: only setup.py and a person do that."""
+def fetch(
+    call: Call, kind: Kind, choose: Callable[[str], tuple[str, str]] = models.choose
+) -> Result:
+    """Download the model that a run would train, by flags, config.json and preset. Refused when Fae asks: only setup.py
+    and a person do that.
+
+    choose(setting) -> the model's name, and why it is that one.
+    """
     if call.caller == "fae":
         raise Refused(
             "not_by_fae",
             "a model is downloaded by setup.py, or by a person at a terminal",
             "uv run scripts/setup.py",
         )
-    model, why = models.choose(name)
+    model, why = choose(settings.resolve(call, kind)["model"])
     directory = models.locate(model)
     if call.arguments.dry_run and directory is None:
         return Result({"status": "planned", "model": model}, f"Would download {model} ({why}).")

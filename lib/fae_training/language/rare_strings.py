@@ -5,12 +5,12 @@ A model that gives one of them again word for word learned it by heart. Standard
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fae_training.message_forms import is_target
+from fae_training.patterns import lazy_pattern
 
 # Words of a string at most, and its characters at least: shorter ones are guessed too easily.
 WORDS, CHARACTERS = 6, 8
@@ -19,8 +19,8 @@ DIGITS = 4
 # Strings of one conversation that are best taken together: what stands before the last holds all the others.
 TOGETHER = 4
 ENOUGH = 60
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
-_SENTENCE_END = re.compile(r"[.!?…]['\"”)]*\s|\n")
+_WORD = lazy_pattern(r"\w+(?:['’]\w+)*")
+_SENTENCE_END = lazy_pattern(r"[.!?…]['\"”)]*\s|\n")
 
 
 @dataclass(frozen=True)

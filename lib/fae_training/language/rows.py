@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fae_training import state, training_rows
+from fae_training.counting import counted
 from fae_training.errors import BadRequest
 from fae_training.language.chat_encoder import (
     CannotEncode,
@@ -322,7 +323,7 @@ def _skipped(encoder: ChatEncoder, file: str) -> list[str]:
     if not encoder.skipped:
         return []
     return [
-        f"{encoder.skipped} answers in {file} are not learned from: the model's chat template leaves nothing of them, "
+        f"{counted(encoder.skipped, 'answer')} in {file} {'is' if encoder.skipped == 1 else 'are'} not learned from: the model's chat template leaves nothing of them, "
         "as of tool calls where it knows none"
     ]
 
@@ -337,7 +338,7 @@ def control_token_remarks(file: str, marked: list[Problem]) -> list[str]:
     if not marked:
         return []
     return [
-        f"{len(marked)} rows of {file} hold control tokens of the model as text; they are learned as plain characters: "
+        f"{counted(len(marked), 'row')} of {file} with control tokens of the model as text; they are learned as plain characters: "
         + training_rows.listed(marked)
     ]
 

@@ -166,14 +166,15 @@ def score(
 
 def cost_figures(costs: OfThree[Cost]) -> list[Figure]:
     return [
-        Figure(
+        Figure.of(
             name,
             title,
             unit,
-            **{
+            {
                 who: round(getattr(getattr(costs, who), name), digits)
                 for who in ("candidate", "current", "base")
             },
+            is_cost=True,
         )
         for name, title, unit, digits in (
             ("adapter_mb", "Size of what was learned", "MB", 2),

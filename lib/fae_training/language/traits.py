@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from fae_training.patterns import lazy_pattern
+
 # Fewer answers show no habits; a habit shows in this share of them, and in so many at least.
 FEWEST_ANSWERS, HABIT, FEWEST_TIMES = 10, 10.0, 5
 # What is in fewer answers than this is avoided.
@@ -19,11 +21,11 @@ MOST = 5
 _OPENING_WORDS, _CLOSING_WORDS = 4, 8
 # What is in fewer answers than this is no advice; from the second on it is "always".
 _ADVISED, _NEARLY_ALWAYS = 40.0, 80.0
-_CALLED = re.compile(r",\s+(\w[\w'’-]*)\s*(?=[.!?,]|$)")
-_LIST_LINE = re.compile(r"^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
-_MARKDOWN = re.compile(r"\*\*\S|^#{1,6} |`[^`]+`|\[[^][\n]{1,200}\]\(", re.MULTILINE)
-_EMOJI = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf]")
-_SENTENCE = re.compile(r"(?<=[.!?…])\s+|\n+")
+_CALLED = lazy_pattern(r",\s+(\w[\w'’-]*)\s*(?=[.!?,]|$)")
+_LIST_LINE = lazy_pattern(r"^[ \t]*(?:[-*•]|\d{1,3}[.)])[ \t]+\S", re.MULTILINE)
+_MARKDOWN = lazy_pattern(r"\*\*\S|^#{1,6} |`[^`]+`|\[[^][\n]{1,200}\]\(", re.MULTILINE)
+_EMOJI = lazy_pattern("[\U0001f300-\U0001faff\u2600-\u27bf]")
+_SENTENCE = lazy_pattern(r"(?<=[.!?…])\s+|\n+")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fae_training import consent, records
 from fae_training.conversations import forgetting
+from fae_training.counting import counted
 from fae_training.errors import Missing
 from fae_training.parts import CHOOSE, JUDGE, TRAIN, HeldOut, divided, part_of
 from fae_training.speech import misheard, vocabulary
@@ -149,11 +150,11 @@ def collect(home: Home) -> Material:
     found.recorded = _recordings(home, usable, found)
     if found.left_out["excluded"]:
         found.notes.append(
-            f"{found.left_out['excluded']} corrections name what exclusions.json keeps out"
+            f"{counted(found.left_out['excluded'], 'correction names', 'corrections name')} what exclusions.json keeps out"
         )
     if found.left_out["other_script"]:
         found.notes.append(
-            f"{found.left_out['other_script']} corrections are in another script: Fae listens in "
+            f"{counted(found.left_out['other_script'], 'correction is', 'corrections are')} in another script: Fae listens in "
             "English, so they stay in the vocabulary and are not trained"
         )
     if not found.terms:
@@ -232,7 +233,7 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
         )
     if found.left_out["no_audio_consent"]:
         found.notes.append(
-            f"{found.left_out['no_audio_consent']} recordings are not used: "
+            f"{counted(found.left_out['no_audio_consent'], 'recording is', 'recordings are')} not used: "
             "the consent for audio was taken back"
         )
     return examples

@@ -13,6 +13,7 @@ from statistics import fmean
 import jiwer
 
 from fae_training.benchmark import DIFFERENCE, GOAL, GUARD, PASSED, Example, Figure, Measure
+from fae_training.counting import counted
 from fae_training.speech import material
 from fae_training.speech.misheard import occurrences, words_of
 
@@ -242,14 +243,14 @@ def _of_clips(
 def figures(clips: Sequence[Heard]) -> tuple[Figure, ...]:
     """Error rates over all clips together."""
     return tuple(
-        Figure(
+        Figure.of(
             name,
             title,
             unit,
-            *(
-                rate([count(clip.said, getattr(clip, who)) for clip in clips])
+            {
+                who: rate([count(clip.said, getattr(clip, who)) for clip in clips])
                 for who in ("candidate", "current", "base")
-            ),
+            },
         )
         for name, title, unit, count in (
             ("word_error_rate", "Wrong words in all clips", "word error rate", word_errors),
@@ -268,7 +269,7 @@ def about_few_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
     judged = judged_terms(clips, terms)
     if not 0 < len(judged) < FEWEST_TERMS:
         return []
-    count = "only 1 word was" if len(judged) == 1 else f"only {len(judged)} words were"
+    count = f"only {counted(len(judged), 'word was', 'words were')}"
     return [
         f"{count} judged ({', '.join(judged)}), so each clip counts by itself: this says how these "
         f"words are heard, and not how well others would be learned ({FEWEST_TERMS} are needed)"

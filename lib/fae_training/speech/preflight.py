@@ -4,6 +4,7 @@ from pathlib import Path
 
 from fae_training import fae_app, fae_versions, models, provenance
 from fae_training.calling import Call
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.preflight import Data, Model
 from fae_training.runs import Run
@@ -45,7 +46,7 @@ def check(home: Home) -> Data:
     if not found.recorded and find_synthesiser() is None:
         raise Missing(
             "nothing_to_hear",
-            f"{len(found.terms)} words are to be learned, with no recording, and neither say nor "
+            f"{counted(len(found.terms), 'word is', 'words are')} to be learned, with no recording, and neither say nor "
             "espeak-ng is here",
             "brew install espeak-ng, or record the words: uv run scripts/add_correction.py --help",
         )
@@ -53,7 +54,7 @@ def check(home: Home) -> Data:
     more = f" and {len(found.terms) - 5} more" if len(found.terms) > 5 else ""
     return Data(
         material.fingerprint(home),
-        f"your corrections of {words}{more}, with {len(found.recorded)} recordings",
+        f"your corrections of {words}{more}, with {counted(len(found.recorded), 'recording')}",
         {"terms": len(found.terms), "recordings": len(found.recorded)},
         tuple(found.notes),
     )
@@ -69,7 +70,7 @@ def check_own(run: Run) -> Data:
     if gone:
         raise Refused(
             "recordings_changed",
-            f"{len(gone)} clips that {run.id} learns from are gone: {', '.join(gone[:3])}",
+            f"{counted(len(gone), 'clip')} that {run.id} learns from {'is' if len(gone) == 1 else 'are'} gone: {', '.join(gone[:3])}",
             "begin a new run: uv run scripts/train_stt.py --preset light",
         )
     return Data(

@@ -18,6 +18,7 @@ from difflib import SequenceMatcher
 import numpy
 
 from fae_training import consent, training_rows
+from fae_training.counting import counted
 from fae_training.errors import Missing, SkillError
 from fae_training.parts import CHOOSE, JUDGE, TRAIN
 from fae_training.speech import clips, sentences
@@ -85,7 +86,7 @@ def build(
     turns = users_turns(home)
     lines = _lines(found, examples, turns, clips_per_term, seed) if synthesiser else []
     if synthesiser and lines:
-        log(f"speaking {len(lines)} clips with {synthesiser.program}")
+        log(f"speaking {counted(len(lines), 'clip')} with {synthesiser.program}")
         examples += _spoken(home, lines, synthesiser, seed, found)
     elif not synthesiser:
         found.notes.append(
@@ -101,7 +102,7 @@ def build(
     if not taught:
         raise Missing(
             "nothing_to_hear",
-            f"{len(found.terms)} words are to be learned and there is no clip of any to learn from",
+            f"{counted(len(found.terms), 'word is', 'words are')} to be learned and there is no clip of any to learn from",
             "brew install espeak-ng, or record the words: uv run scripts/add_correction.py "
             "--heard Marian --meant 'Call Marion.' --clip call.wav",
         )

@@ -1,0 +1,82 @@
+"""What the app really uses of what was deployed. Reads only; what puts it there is app_results."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from fae_training import fae_app
+from fae_training.app_files import AGAIN
+from fae_training.deployment import current, fingerprint
+from fae_training.state import Home
+
+# What was put where, and what was there before; app_results keeps it.
+FILE = "app.json"
+# What the folder is called that takes an adapter's effect away.
+OFF = "-off"
+CLASSIFIER_FOLDERS = {"keyword": "keyword-classifier", "speech_verifier": "speech-verifier"}
+
+
+@dataclass(frozen=True)
+class AdapterInApp:
+    """The folder that the app uses (None: its base model), and where that was read."""
+
+    path: str | None
+    where: str
+
+
+def adapter_in_app() -> AdapterInApp | None:
+    """Which adapter the app uses, None where that cannot be read.
+
+    Developer builds keep the key in config.toml; a nightly loop keeps its own deploys in improvement.db. Whether a
+    release keeps the key anywhere is not known.
+    """
+    training = fae_app.config().get("training", {})
+    if isinstance(training, dict) and "personalAdapterPath" in training:
+        return AdapterInApp(str(training["personalAdapterPath"] or "") or None, "config.toml")
+    database = fae_app.directory() / "improvement.db"
+    if not database.is_file():
+        return None
+    import sqlite3
+
+    try:
+        opened = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=2)
+        with contextlib.closing(opened):
+            found = opened.execute("SELECT current_adapter_path FROM improvement_state").fetchone()
+    except sqlite3.Error:
+        return None
+    # An empty field is no answer: the key, which this database does not know, comes first.
+    return AdapterInApp(found[0], "improvement.db") if found and found[0] else None
+
+
+def classifier_folder(name: str) -> Path:
+    """Where the app looks for it: beside fae-dev too, these folders are those of "fae"."""
+    directory = fae_app.directory()
+    own = directory.with_name("fae") if directory.name == "fae-dev" else directory
+    return own / "models" / name
+
+
+def holds_files(directory: Path) -> bool:
+    return directory.is_dir() and any(path.is_file() for path in directory.iterdir())
+
+
+def in_use(home: Home) -> dict[str, str]:
+    """{slot: a sentence} on what the app uses that is not what was approved. Reads only; {} where all is well or unknown."""
+    record, found = home.read(FILE, {}) or {}, {}
+    told, uses = record.get("adapters", {}), adapter_in_app()
+    active = current(home, "language")
+    approved = told.get(active.run, {}).get("path") if active else None
+    if uses and uses.path and uses.path != approved and not uses.path.endswith(OFF):
+        found["language"] = (
+            f"Fae uses {uses.path} by its {uses.where}; approved is {approved or 'its base model'}"
+        )
+    elif uses and not uses.path and approved:
+        found["language"] = f"Fae uses its base model by its {uses.where}; approved is {approved}"
+    if approved and not Path(approved).is_dir():
+        found["language"] = f"{approved} is approved but is gone; {AGAIN} puts it back"
+    for slot, folder in CLASSIFIER_FOLDERS.items():
+        target = classifier_folder(folder)
+        entry = record.get(slot, {}).get("fingerprint")
+        there = fingerprint(target) if holds_files(target) else None
+        if entry and there != entry:
+            found[slot] = f"{target} {'was changed' if there else 'is gone'}; {AGAIN} puts it back"
+    return found

@@ -1,0 +1,215 @@
+"""What a person reads: numbers with their nouns, and a last line that leads on."""
+
+import ast
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import calls
+import prepared
+from fae_training import deployment, evaluation, rejection, runs, state
+from fae_training.answering import with_next_call, with_next_line
+from fae_training.counting import counted
+from fae_training.transactions import changing
+
+NOUNS = re.compile(
+    r" (?:rows|times|tasks|runs|clips|words|conversations|turns|pairs|files|sounds|episodes|recordings|corrections|"
+    r"questions|samples|answers|names|lines|items|examples|warnings|problems|notes|updates)\b"
+)
+# A verb after a name, or a number that cannot be 1 where it is said.
+NO_COUNT = {"name", "path", "chosen.rule"}
+NEVER_ONE = {"len(runs)"}
+
+
+@pytest.fixture
+def place(home) -> state.Home:
+    return prepared.allowed(home)
+
+
+@pytest.mark.parametrize(
+    ("number", "nouns", "said"),
+    [
+        (1, ("row",), "1 row"),
+        (0, ("row",), "0 rows"),
+        (1034, ("row",), "1,034 rows"),
+        (1, ("row is", "rows are"), "1 row is"),
+        (2, ("row is", "rows are"), "2 rows are"),
+    ],
+)
+def test_a_number_has_the_noun_that_fits(number, nouns, said):
+    assert counted(number, *nouns) == said
+
+
+def plurals(path: Path):
+    """(line, number, noun) of each f-string that has a plural after a number; "3 of 5 rows" is right with any number."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        before = ""
+        for part in node.values:
+            if isinstance(part, ast.Constant):
+                before = str(part.value)
+                continue
+            after = node.values[node.values.index(part) + 1 :][:1]
+            follows = str(after[0].value) if after and isinstance(after[0], ast.Constant) else ""
+            form = ast.unparse(part.format_spec) if part.format_spec else ""
+            of_many = before.endswith(("of ", "of the ", "the other ")) or re.search(
+                r"[.][0-9]|g", form
+            )
+            if not of_many and (noun := NOUNS.match(follows)):
+                yield node.lineno, ast.unparse(part.value), noun[0].strip()
+            before = ""
+
+
+def test_no_message_has_a_plural_after_a_number_that_can_be_one():
+    found = [
+        f"{path.relative_to(calls.ROOT)}:{line}: {number} {noun}"
+        for folder in ("lib", "scripts")
+        for path in sorted((calls.ROOT / folder).rglob("*.py"))
+        for line, number, noun in plurals(path)
+        if number not in NEVER_ONE | NO_COUNT
+    ]
+    assert found == [], "use counting.counted"
+
+
+def test_an_answer_ends_with_what_leads_on_for_people_and_for_programs():
+    assert with_next_line({"next": "train.py"}, "Done.") == "Done.\nNext: uv run scripts/train.py"
+    assert with_next_line({"status": "x"}, "Done.") == "Done."
+    look = {"script": "check_status", "params": {}}
+    for given in ({}, {"next": None}, {"next": "add_samples.py --class wake --files FILES..."}):
+        assert with_next_call({"status": "done"} | given)["next"] == look
+    told = with_next_call({"status": "done", "next": "evaluate.py --run sft-1"})
+    assert told["next"] == {"script": "evaluate", "params": {"run": "sft-1"}}
+
+
+def test_a_proposal_ends_with_the_next_command(place):
+    run = prepared.judged(place)
+    said = calls.script("propose", home=place.path).out.strip().splitlines()
+    assert said[-1].startswith("Next: uv run ") and said[-1].endswith(f"deploy.py --run {run.id}")
+    told = calls.answer("propose", home=place.path)
+    assert told["next"] == {"script": "deploy", "params": {"run": run.id}}
+
+
+@pytest.mark.parametrize(
+    ("gain", "preset", "following"),
+    [
+        (-0.3, "standard", {"script": "train", "params": {"preset": "light"}}),
+        (-0.3, "light", {"script": "export_data", "params": {}}),
+        (0.0, "light", {"script": "export_data", "params": {}}),
+    ],
+)
+def test_a_run_that_did_not_pass_leads_on_to_what_helps(place, gain, preset, following):
+    run = prepared.finished(place, 1)
+    run.update(settings={"preset": preset})
+    mark = deployment.fingerprint(run.file("adapters"))
+    verdict = evaluation.make(run, prepared.measured(1, gain, fingerprint=mark)).verdict
+    assert verdict == ("fail" if gain else "not_enough_evidence")
+    judged = calls.script("evaluate", "--json", home=place.path)
+    assert judged.json["next"] == following
+    assert calls.answer("check_status", home=place.path)["next"] == following
+    assert calls.script("evaluate", home=place.path).out.count("Next: ") == 1
+
+
+def no_to(run: runs.Run, reason: str) -> None:
+    rejection.keep(run, reason, asked=True)
+
+
+def test_a_no_is_told_by_the_status_and_by_the_next_proposal_until_something_is_approved(place):
+    first = prepared.judged(place, 1)
+    no_to(first, "too short answers")
+    told = calls.answer("check_status", home=place.path)
+    assert "too short answers" in told["rejected"] and told["next"]["script"] == "export_data"
+    assert "you said no to it on" in calls.script("check_status", home=place.path).out
+    assert (
+        calls.script("evaluate", "--json", home=place.path).json["rejected"] == "too short answers"
+    )
+    second = prepared.judged(place, 2)
+    proposed = calls.answer("propose", home=place.path)
+    assert proposed["earlier_no"] == {"run": first.id, "reason": "too short answers"}
+    page = second.file("proposal.md").read_text()
+    assert f"You said no to an earlier one, {first.id}, on" in page and "too short answers" in page
+    with changing(place) as change:
+        deployment.deploy(change, second, evaluation.mark(second))
+    prepared.judged(place, 3)
+    history = place.file("history.jsonl")
+    line = json.loads(history.read_text())
+    history.write_text(json.dumps(line | {"at": "2999-01-01T00:00:00+00:00"}) + "\n")
+    assert "earlier_no" not in calls.answer("propose", home=place.path)
+
+
+def test_runs_are_compared_by_the_names_that_people_use(place):
+    first, active = prepared.finished(place, 1), prepared.deployed(place, 2)
+    newest = prepared.finished(place, 3)
+
+    def compared(*names: str) -> list[str]:
+        return calls.answer("list_runs", "--compare", *names, home=place.path)["runs"]
+
+    assert compared("latest") == [active.id, newest.id]
+    assert compared("active") == [first.id, active.id], "with the one before it"
+    assert compared("latest", "active") == [newest.id, active.id]
+    assert compared(first.id, "latest") == [first.id, newest.id]
+
+
+@pytest.mark.parametrize("name", ["latest", "active"])
+def test_what_there_is_nothing_to_compare_with_is_said(place, name):
+    prepared.finished(place, 1)
+    got = calls.script("list_runs", "--compare", name, "--json", home=place.path)
+    code = {"latest": "nothing_to_compare", "active": "nothing_active"}[name]
+    assert (got.status, got.json["error"]["code"]) == (4, code)
+
+
+def test_how_long_a_run_took_is_told_in_all_and_of_its_steps_alone(place):
+    run = prepared.finished(place, 1)
+    result = run.result() | {"seconds": {"loading": 20.0, "training": 100.0, "total": 300.0}}
+    state.write_json(run.file("train_metrics.json"), result)
+    state.append_jsonl(run.file("metrics.jsonl"), {"step": 10, "loss": 1.0, "elapsed_s": 120.0})
+    told = calls.answer("check_status", home=place.path)
+    assert (told["elapsed_s"], told["training_s"]) == (300.0, 100.0)
+    said = calls.script("check_status", home=place.path).out
+    assert "in 5 min 00 s, 1 min 40 s of it training" in said
+    run.update(status="training")
+    run.file("train_metrics.json").unlink()
+    state.write_json(run.file("progress.json"), {"seconds": {"loading": 20.0, "training": 40.0}})
+    told = calls.answer("check_status", home=place.path)
+    assert (told["elapsed_s"], told["training_s"]) == (60.0, 40.0)
+
+
+def test_a_loss_that_never_jumped_is_said_in_a_sentence(place):
+    prepared.finished(place, 1)
+    said = calls.script("check_status", "--spikes", home=place.path).out
+    assert "the loss did not jump at any step" in said
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_demo_that_is_ended_ends_the_training_that_it_began(tmp_path, how):
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n')
+    uv.chmod(0o700)
+    state.write_text(tmp_path / "state" / "lock", "sft-1")
+    program = (
+        "import pathlib, sys, time, demo\n"
+        f"demo.DEMO, demo.UV = pathlib.Path({str(tmp_path)!r}), {str(uv)!r}\n"
+        "def loop():\n    print('going on', flush=True)\n    time.sleep(60)\n"
+        "demo.watched(loop)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(calls.ROOT / "samples")}
+    demo = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A shell in the background would have it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert demo.stdout is not None and demo.stdout.readline() == b"going on\n"
+    demo.send_signal(how)
+    demo.communicate(timeout=60)
+    assert demo.returncode
+    called = (tmp_path / "called").read_text().split()
+    assert called == ["run", "--quiet", "scripts/cancel.py", "--home", str(tmp_path / "state")]
