@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
+.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted bench-fae-network lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -43,7 +43,7 @@ fresh: $(UV)  ## whether the locks, uv.lock.md and MANIFEST.json are up to date
 	@$(UV) run --quiet tools/make_manifest.py --check
 
 # Those below have a target of their own: they write a page of the docs. Most take from half an hour to an hour and a half.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks)
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks fae_network)
 
 bench: $(UV)  ## every benchmark but those below
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
@@ -69,6 +69,9 @@ bench-suite: $(UV)  ## what two small models get right of the capability suite; 
 
 bench-gate: $(UV)  ## how often the gate is wrong, by simulation; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_gate.py --write docs/judgement.md
+
+bench-fae-network: $(UV)  ## Fae's own classifier network beside ours, needs FAE_BENCH_AUDIO; writes docs/classifiers-measured.md
+	@$(UV) run --quiet benchmarks/bench_fae_network.py --write docs/classifiers-measured.md
 
 bench-planted: $(UV)  ## trainings that must not be recommended, and the demo's; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_planted.py --write docs/judgement.md
