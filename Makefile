@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted lock manifest install
+.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted bench-fae-network lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -43,7 +43,7 @@ fresh: $(UV)  ## check that the locks, uv.lock.md and MANIFEST.json are up to da
 	@$(UV) run --quiet tools/make_manifest.py --check
 
 # These have their own targets below, since they write pages of the docs. Most take from half an hour to an hour and a half.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up)
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks fae_network)
 
 bench: $(UV)  ## every benchmark without a target of its own
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
@@ -58,6 +58,9 @@ bench-start-up: $(UV)  ## the start-up time of each script; writes docs/demo.md
 bench-train: $(UV)  ## training against stock mlx-lm and mlx-tune; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_train.py --write docs/benchmarks.md
 
+bench-ranks: $(UV)  ## training on 1, 2 and 4 ranks on this machine; writes docs/machines.md
+	@$(UV) run --quiet benchmarks/bench_ranks.py --write docs/machines.md
+
 bench-real: $(UV)  ## the presets on a real model and real conversations, up to 90 minutes; writes docs/benchmarks.md
 	@$(UV) run --quiet benchmarks/bench_real.py --write docs/benchmarks.md
 
@@ -66,6 +69,9 @@ bench-suite: $(UV)  ## the scores of two small models on the capability suite; w
 
 bench-gate: $(UV)  ## how often the gate is wrong, by simulation; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_gate.py --write docs/judgement.md
+
+bench-fae-network: $(UV)  ## Fae's own classifier network and ours; needs FAE_BENCH_AUDIO; writes docs/classifiers-measured.md
+	@$(UV) run --quiet benchmarks/bench_fae_network.py --write docs/classifiers-measured.md
 
 bench-planted: $(UV)  ## trainings that must not be recommended, and the demo's; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_planted.py --write docs/judgement.md

@@ -75,7 +75,7 @@ def main() -> None:
     train, valid = (sounds(Path(arguments.audio), split) for split in ("train", "valid"))
     preset = dict(KINDS["keyword"].presets["light"]) | {"steps": arguments.steps}
     print_head(
-        "left out", "trigger", "threshold", "recall", "judged: alarms, unevenness, at most", "left out: alarms an hour", "holds"
+        "left out", "trigger", "threshold", "recall", "judged: alarms, overdispersion, at most", "left out: alarms an hour", "holds"
     )  # fmt: skip
     held, shown, shown_and_held, bounded, trials = 0, 0, 0, 0, 0
     for seed in arguments.seeds:
@@ -110,7 +110,7 @@ def main() -> None:
                         trigger,
                         f"{settings['threshold']:.3f}, {settings['smoothing_chunks']}",
                         f"{f['recall']:.2f}",
-                        f"{f['false_alarms']}, {f['unevenness']:.1f}, {f['at_most']:.1f}",
+                        f"{f['false_alarms']}, {f['overdispersion']:.1f}, {f['at_most']:.1f}",
                         f"{rate:.1f}",
                         "yes" if rate <= ASKED else "no",
                     )

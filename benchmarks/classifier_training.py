@@ -10,6 +10,7 @@ from fae_training.classifiers import parts_of_sounds, streams, thresholds, train
 from fae_training.classifiers.augmentation import Augmentation
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.examples import Examples
+from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.validation import ValidationSet
@@ -27,6 +28,16 @@ class SilentSession(Session):
         pass
 
 
+def settings_of(kind: ClassifierKind, preset: Mapping, seed: int) -> dict:
+    return {**KINDS[kind.name].defaults, **preset, "seed": seed}
+
+
+def parts_of(kind: ClassifierKind, sounds: list[Recording], settings: dict) -> Parts:
+    """As training_data.gather gives them."""
+    people = parts_of_sounds.divided(sounds, triggers=kind.triggers)
+    return training_data.with_made(people, kind, PHRASES, settings, find_synthesiser())
+
+
 def trained(
     kind: ClassifierKind,
     sounds: list[Recording],
@@ -35,10 +46,9 @@ def trained(
     seed: int = 0,
 ) -> tuple[Classifier, float, int]:
     """(classifier with temperature and thresholds, CPU seconds, steps taken), trained as training.train does."""
-    settings = {**KINDS[kind.name].defaults, **preset, "seed": seed}
+    settings = settings_of(kind, preset, seed)
     began = time.process_time()
-    people = parts_of_sounds.divided(sounds, triggers=kind.triggers)
-    parts = training_data.with_made(people, kind, PHRASES, settings, find_synthesiser())
+    parts = parts_of(kind, sounds, settings)
     held_out = ValidationSet(parts.choose, kind, seed)
     examples = Examples(parts.train, kind, settings["batch_size"], seed, augmentation)
     with tempfile.TemporaryDirectory() as directory:

@@ -14,22 +14,27 @@
     uv run scripts/add_samples.py --class wake --speaker me --files hey-fae-1.wav hey-fae-2.wav
     uv run scripts/add_samples.py --kind speech_verifier --class music --files ~/Music/some-album
     uv run scripts/add_samples.py --files recordings/          with recordings/wake, recordings/noise ...
+    uv run scripts/add_samples.py --class noise --to-judge --files kitchen-monday.wav kitchen-tuesday.wav
     uv run scripts/add_samples.py --missed-wakes               what Fae kept when it did not hear you call
     uv run scripts/add_samples.py --table clips.csv            columns file, class, speaker (or group), recording
 
 Classes of keyword (the default kind): interrupt, wake, speech, silence, noise; of speech_verifier: speech, music, noise.
 Any length, sample rate and number of channels; WAV, FLAC, OGG, MP3 and AIFF, and
 .m4a and videos where afconvert or ffmpeg is installed. Name the speaker: with several speakers, some are
-held out, which alone shows how the classifier does with new people. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
+held out, which alone shows how the classifier does with new people. --to-judge: ordinary sound of hours, in which nobody says
+a wake or interrupt word; false alarms are counted on it, and nothing is trained on it. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
 Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or none that can be used.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from fae_training import calling, consent, fae_app
 from fae_training.calling import Call, Result
 from fae_training.classifiers import imports
 from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.classifiers.imports import Sample
+from fae_training.classifiers.recordings import TO_JUDGE
 from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, command_line
 
@@ -53,6 +58,8 @@ def main(call: Call) -> Result:
         samples = imports.from_paths(
             arguments.files, kind, getattr(arguments, "class"), arguments.speaker
         )
+    if arguments.to_judge:
+        samples = [_to_judge(sample, kind) for sample in samples]
     if not samples:
         raise Missing(
             "no_sounds",
@@ -71,6 +78,16 @@ def main(call: Call) -> Result:
             "give WAV, FLAC, OGG, MP3 or AIFF files with sound in them",
         )
     return answer(kind, added, problems, bool(arguments.dry_run))
+
+
+def _to_judge(sample: Sample, kind: str) -> Sample:
+    if sample.class_name in CLASSIFIERS[kind].triggers:
+        raise BadRequest(
+            "not_ordinary",
+            f"{sample.path} is of {sample.class_name}; what false alarms are counted on holds no such word",
+            "uv run " + command_line("scripts/add_samples.py", "--class", "noise", "--to-judge", "--files", sample.path),
+        )  # fmt: skip
+    return replace(sample, source=TO_JUDGE)
 
 
 def take_missed_wakes(call: Call) -> None:
@@ -115,6 +132,11 @@ def build_parser() -> calling.Parser:
         action="store_true",
         help="the calls that did not wake Fae, as it kept them (two seconds before the key was pressed); only when the "
         "person wants that",
+    )
+    parser.add_argument(
+        "--to-judge",
+        action="store_true",
+        help="ordinary sound without a wake or interrupt word: count false alarms on it, and never train on it",
     )
     parser.add_argument("--table", type=Path, metavar="FILE", help="a CSV file that lists them")
     return parser

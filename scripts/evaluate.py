@@ -105,7 +105,11 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         "costs": list(found.costs),
         "notes": list(found.notes),
     }
-    other = alternative.of(run, benchmark.of_run(run))
+    measured = benchmark.of_run(run)
+    remedy = measured.remedy if measured and found.verdict != PASS else ""
+    if remedy:
+        data["remedy"] = remedy
+    other = alternative.of(run, measured)
     if other:
         data["without_training"] = {"says": other.sentence, "as_good": other.as_good}
     if changed := standing.of_run(run):
@@ -136,7 +140,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         data["next"] = f"evaluate.py --run {run.id} --rescore"
     else:
         data["next"] = evaluation.what_helps(run, decision)
-        lines.append(f"Nothing changes. {WHAT_HELPS['--preset' in data['next']]}")
+        lines.append(f"Nothing changes. {remedy or WHAT_HELPS['--preset' in data['next']]}")
     status = 0 if found.verdict == PASS else Refused.exit_status
     return Result(data, "\n".join(lines), exit_status=status)
 

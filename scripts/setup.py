@@ -8,6 +8,7 @@
 
     uv run scripts/setup.py --consent conversations      allow it (sources: conversations, corrections, audio)
     uv run scripts/setup.py --revoke conversations       take it back
+    uv run scripts/setup.py --consent-machines 10.0.0.2  let another machine of yours help to train (docs/machines.md)
     uv run scripts/setup.py                              make the environments and fetch the models, in the background
 
 Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; once it is revoked,
@@ -17,7 +18,7 @@ learned: rollback.py undoes that.
 
 from typing import Any
 
-from fae_training import calling, consent, installation, runs
+from fae_training import calling, consent, installation, machines, runs
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 
@@ -36,6 +37,9 @@ def main(call: Call) -> Result:
     grant, revoke = call.arguments.consent or [], call.arguments.revoke or []
     if grant or revoke:
         return change_consent(call, grant, revoke)
+    more, fewer = call.arguments.consent_machines or [], call.arguments.revoke_machines or []
+    if more or fewer:
+        return change_machines(call, more, fewer)
     status = installation.installation_status(call.home)
     if call.arguments.dry_run:
         missing = [f"environment of {script}" for script in installation.unprepared(call.home)]
@@ -79,6 +83,24 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     return Result(data, text)
 
 
+def change_machines(call: Call, grant: list[str], revoke: list[str]) -> Result:
+    if call.arguments.dry_run:
+        return Result(
+            {"status": "planned", "grant": grant, "revoke": revoke},
+            f"Would allow: {', '.join(grant) or 'nothing'}. Would take back: {', '.join(revoke) or 'nothing'}.",
+        )
+    consent.change_machines(call.home, grant, revoke)
+    allowed = consent.machines(call.home)
+    data = {"status": "consent_recorded", "machines": allowed, "next": "check_status.py"}
+    text = f"Machines that may help to train: {', '.join(allowed) or 'none'}"
+    run = runs.going_on(call.home)
+    if run and set(revoke) & set(machines.others(run.record.get("hosts", ()))):
+        run.request_stop()
+        data["stopping"] = run.id
+        text = f"{run.id} was training with it and is being stopped.\n{text}"
+    return Result(data, text)
+
+
 def consents(call: Call) -> dict[str, bool]:
     return {source: consent.granted(call.home, source) for source in consent.SOURCES}
 
@@ -96,6 +118,14 @@ def build_parser() -> calling.Parser:
         "--consent", nargs="+", metavar="SOURCE", help=f"allow: {', '.join(consent.SOURCES)}"
     )
     parser.add_argument("--revoke", nargs="+", metavar="SOURCE", help="take back")
+    for name, what in (("consent", "allow"), ("revoke", "take back")):
+        parser.add_argument(
+            f"--{name}-machines",
+            nargs="+",
+            type=machines.host,
+            metavar="HOST",
+            help=f"{what}: other machines of yours to train on, by address or name",
+        )
     parser.add_argument("--no-models", action="store_true", help="make the environments only")
     parser.add_argument("--worker", action="store_true", help="do it now, in this process")
     return parser

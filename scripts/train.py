@@ -108,6 +108,7 @@ def train(run, session) -> results.Trained:
         run.record["model"]["directory"], settings, longest, fast
     )
     notes += filter(None, [planned.get("note"), cut.sentence(), rehearsal.sentence()])
+    session.machines.load(settings, fast)
 
     # Train
     batches = rehearsed.MixedBatches(

@@ -103,6 +103,7 @@ def train(run, session) -> results.Trained:
         run.record["model"]["directory"], settings, longest, fast, rows_each=2
     )
     notes += filter(None, [planned.get("note"), cut.sentence()])
+    session.machines.load(settings, fast)
 
     # Train
     trainer = dpo_repairs.RepairedDPOTrainer(

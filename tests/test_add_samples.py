@@ -308,6 +308,18 @@ def test_a_source_in_a_table_is_the_folder_of_its_sounds(allowed, recordings):
     assert found[0].source == "Common%20Voice%2F..%2Fx"
 
 
+def test_hours_to_judge_by_have_a_folder_of_their_own_and_hold_no_trigger(allowed, tmp_path):
+    random = np.random.default_rng(0)
+    soundfile.write(tmp_path / "monday.wav", 0.1 * random.standard_normal(16_000), 16_000)
+    asked = ("--to-judge", "--files", tmp_path / "monday.wav")
+    calls.answer("add_samples", "--class", "noise", *asked, home=allowed)
+    (path,) = (allowed / "keyword" / "samples" / "noise" / "to-judge").iterdir()
+    assert path.name.startswith("monday-")
+    refused = calls.script("add_samples", "--class", "wake", *asked, "--json", home=allowed)
+    assert (refused.status, refused.json["error"]["code"]) == (2, "not_ordinary")
+    assert "--class noise --to-judge" in refused.json["error"]["hint"]
+
+
 def test_a_phrase_that_is_longer_than_the_window_is_told():
     from fae_training.classifiers import training_data
 

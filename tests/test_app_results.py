@@ -30,6 +30,7 @@ from fae_training import (
     runs,
     state,
 )
+from fae_training.benchmark import Benchmark, Figure
 from fae_training.errors import Failed
 from fae_training.speech import vocabulary
 from fae_training.transactions import changing
@@ -348,7 +349,7 @@ def classifier(home: state.Home, kind: str, value: float = 0.5, **change) -> run
     """A run whose fae/ holds a network as later Fae builds it."""
     classes = app_results.CLASSES[kind]
     made = runs.create(home, kind, {"settings": {}})
-    directory = state.make_directory(made.file("fae"))
+    directory = state.make_directory(made.file("adapters", "fae"))
     state.make_directory(made.file("adapters"))
     made.file("adapters", "model.safetensors").write_text(made.id)
     tensors = {"classifier.weight": (classes, 128), "classifier.bias": (classes,)}
@@ -377,10 +378,10 @@ def test_a_classifier_replaces_the_one_in_the_app_and_going_back_restores_it(lat
     first, second = classifier(place, "keyword", 0.1), classifier(place, "keyword", 0.2)
     found = deployed(first)
     assert found.use == app_results.RESTART and "next start" in found.says
-    assert content(target) == content(first.file("fae"))
+    assert content(target) == content(first.file("adapters", "fae"))
     deployed(second)
-    assert content(target) == content(second.file("fae"))
-    for expected in (content(first.file("fae")), None):
+    assert content(target) == content(second.file("adapters", "fae"))
+    for expected in (content(first.file("adapters", "fae")), None):
         app_results.withdraw_newest(place, "keyword")
         deployment.rollback(place, "keyword", "")
         assert expected is None or content(target) == expected
@@ -412,7 +413,7 @@ def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(late
         deployed(run)
     assert deployment.current(place, "keyword") is None
     run = classifier(place, "keyword")
-    weights = run.file("fae", "model.safetensors")
+    weights = run.file("adapters", "fae", "model.safetensors")
     mx.save_safetensors(str(weights), mx.load(str(weights)) | {"norm.weight": mx.zeros(3)})
     with pytest.raises(Failed, match=r"norm\.weight"):
         deployed(run)
@@ -421,6 +422,44 @@ def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(late
 def test_early_fae_has_no_place_for_a_classifier(person, home):
     installed_fae.make(person, installed_fae.EARLY)
     assert "no place for a classifier" in deployed(classifier(state.Home(home), "keyword")).says
+
+
+def figures(fae: float, ours: float) -> Benchmark:
+    """Of a benchmark what of_both_forms reads."""
+    told = [
+        Figure(f"{n}_macro_f1", "", "F1", v, 0, 0) for n, v in (("fae", fae), ("segments", ours))
+    ]
+    return Benchmark((), True, 1, 1, None, figures=tuple(told))
+
+
+def test_a_proposal_says_which_form_of_a_classifier_this_fae_uses_and_how_good_both_are(
+    person, home
+):
+    run = classifier(state.Home(home), "speech_verifier")
+
+    def said() -> str:
+        (one,) = app_results.of_both_forms(run, figures(0.873, 0.921))
+        assert "macro-F1 0.87, the classifier that it was distilled from 0.92" in one
+        return one
+
+    assert "two forms Fae uses is not known: there is no Fae.app" in said()
+    early = installed_fae.make(person, installed_fae.EARLY)
+    assert "no place for a classifier. So it uses neither form" in said()
+    shutil.rmtree(early)
+    later = installed_fae.make(person, installed_fae.LATER)
+    assert "uses the form in Fae's own network, from its next start;" in said()
+    assert "rate of false alarms is not promised in the app" in said()
+    (later / "Contents/MacOS/fae-daemon").write_text("")
+    assert "next start, if that version still reads it, which is not known;" in said()
+    own = later / "Contents/Resources/Fae_Fae.bundle/Models/speech-verifier"
+    own.mkdir(parents=True)
+    (own / "model.safetensors").write_text("")
+    assert "uses the one that it ships" in said() and "neither form" in said()
+    shutil.rmtree(run.file("adapters", "fae"))
+    (one,) = app_results.of_both_forms(run, figures(0.8, 0.9))
+    assert "no form that Fae loads" in one
+    run.kind = "sft"
+    assert app_results.of_both_forms(run, figures(0.8, 0.9)) == []
 
 
 # Words

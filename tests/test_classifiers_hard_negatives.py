@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fae_training.classifiers import hard_negatives, streams
+from fae_training.classifiers import streams, training
 from fae_training.classifiers.augmentation import Augmentation
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
@@ -27,10 +27,10 @@ def classifier():
 
 
 def test_the_windows_are_those_that_the_classifier_takes_most_for_a_trigger(sounds, classifier):
-    windows, labels = hard_negatives.mine(classifier, sounds, KIND, SECONDS, most=20, seed=4)
+    windows, labels = training.mine(classifier, sounds, KIND, SECONDS, most=20, seed=4)
     stream = streams.compose(sounds, KIND, SECONDS, 4, with_events=False)
     everywhere = classifier.over(stream.log_mel)
-    middle = windows[:, hard_negatives.SLACK : -hard_negatives.SLACK]
+    middle = windows[:, training.SLACK : -training.SLACK]
     assert middle.shape[1:] == (classifier.window, 40)
     found = classifier.probabilities(middle)
     for number, name in enumerate(("interrupt", "wake")):
@@ -43,7 +43,7 @@ def test_the_windows_are_those_that_the_classifier_takes_most_for_a_trigger(soun
 
 def test_a_window_is_labelled_with_what_its_scene_holds(classifier):
     only = recordings({"noise": 6, "silence": 6, "wake": 2})
-    _, labels = hard_negatives.mine(classifier, only, KIND, SECONDS, most=200, seed=0)
+    _, labels = training.mine(classifier, only, KIND, SECONDS, most=200, seed=0)
     stream = streams.compose(only, KIND, SECONDS, 0, with_events=False)
     assert len(stream.log_mel) == len(stream.scenes) * streams.SCENE_FRAMES
     assert set(stream.scenes) >= {"noise", "quiet", "speech"}
@@ -51,7 +51,7 @@ def test_a_window_is_labelled_with_what_its_scene_holds(classifier):
 
 
 def test_hard_negatives_are_their_share_of_the_examples_and_none_without_it(sounds, classifier):
-    windows, labels = hard_negatives.mine(classifier, sounds, KIND, SECONDS, most=20, seed=4)
+    windows, labels = training.mine(classifier, sounds, KIND, SECONDS, most=20, seed=4)
     # A mark that no sound has, to be known again in a batch.
     windows = np.full_like(windows, 9.0)
     for share in (0.0, 0.4):

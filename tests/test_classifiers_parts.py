@@ -11,9 +11,9 @@ import soundfile
 import classifier_sounds
 from fae_training import runs
 from fae_training.classifiers import (
-    hard_negatives,
     parts_of_sounds,
     synthetic_sounds,
+    training,
     training_data,
 )
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -144,6 +144,25 @@ def test_one_recording_stays_in_training_and_says_so_and_the_rest_is_judged_apar
     ]
 
 
+def test_what_is_to_judge_is_in_no_other_part_and_stays_there():
+    people = by_people([f"p{n}" for n in range(20)], classes=("wake", "speech", "noise"))
+    days = [replace(r, source="to-judge") for r in made("noise", None, 6)]
+    of_a_speaker = [replace(r, source="to-judge") for r in made("noise", groups_of(people)[0], 1)]
+    parts = divided(people + days + of_a_speaker)
+    assert parts.ordinary == days
+    assert not groups(days) & groups(parts.train + parts.choose + parts.judge)
+    assert any("1 recordings to judge by are of people" in note for note in parts.notes)
+    assert {parts.by_group[mark(r.group)] for r in days} == {JUDGE}
+    # Added again as anything else, they are still held out.
+    later = divided(people + [replace(r, source="") for r in days], parts.by_group)
+    assert groups(days) <= groups(later.judge)
+
+
+def groups_of(sounds):
+    """The speakers who are trained on."""
+    return sorted({r.speaker for r in divided(sounds).train if r.speaker})
+
+
 def test_a_synthesised_voice_is_not_held_out_in_the_place_of_a_person():
     people = divided([r for who in hashed(TRAIN, 5) for r in made("wake", who, 4)])
     robots = [r for n in range(90) for r in made("wake", f"robot {n}", 1, "synthesised")]
@@ -195,8 +214,7 @@ def test_other_recordings_of_those_held_out_leave_every_training_example_as_it_w
         ours, theirs = (made.arrays_at(index) for made in examples)
         assert ours[0].tobytes() == theirs[0].tobytes() and np.array_equal(ours[1], theirs[1])
     mined = [
-        hard_negatives.mine(Untrained(), parts.train, KEYWORD, 60, 20, 1)
-        for parts in (before, after)
+        training.mine(Untrained(), parts.train, KEYWORD, 60, 20, 1) for parts in (before, after)
     ]
     assert mined[0][0].tobytes() == mined[1][0].tobytes() and len(mined[0][0]) > 10
     # The swap was noticed where it should be, in babble too.

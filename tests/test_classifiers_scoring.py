@@ -58,7 +58,7 @@ def on_streams(heard, false=0, scenes=()):
     return {
         "heard": list(heard),
         "false_alarms": false,
-        "unevenness": 1.0,
+        "overdispersion": 1.0,
         "scenes_with_alarms": list(scenes),
     }
 
@@ -127,13 +127,13 @@ def test_the_bounds_of_false_alarms_are_garwoods():
     ):
         rate = Rate(count, hours, 1.0)
         assert (rate.lower, rate.upper) == pytest.approx((lower, upper), rel=1e-4)
-    uneven = Rate(0, 6.0, 2.0)
-    assert uneven.upper == pytest.approx(2.9957 / 3, rel=1e-4)
-    assert uneven.hours_needed(1.0) == pytest.approx(2 * 2.9957, rel=1e-4)
+    clustered = Rate(0, 6.0, 2.0)
+    assert clustered.upper == pytest.approx(2.9957 / 3, rel=1e-4)
+    assert clustered.hours_needed(1.0) == pytest.approx(2 * 2.9957, rel=1e-4)
 
 
-def promise(false, hours, asked=1.0, groups=9, uneven=1.0):
-    return triggers.promise("wake", Rate(false, hours, uneven), asked, groups)
+def promise(false, hours, asked=1.0, groups=9, dispersion=1.0):
+    return triggers.promise("wake", Rate(false, hours, dispersion), asked, groups)
 
 
 def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
@@ -144,11 +144,20 @@ def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
     )
     shown, text = promise(0, 3.0)
     assert shown and "at most 1 an hour with 95% confidence, as was asked for (1)." in text
-    assert not promise(0, 3.0, uneven=2.0).shown and not promise(0, 3.0, groups=4).shown
+    assert not promise(0, 3.0, dispersion=2.0).shown and not promise(0, 3.0, groups=4).shown
     assert "1 false alarm in 0.50 hours" in promise(1, 0.5).text
     assert "at least 5.4 an hour with 95% confidence, more than the 1 that" in promise(10, 1.0).text
     assert promise(1, 0.5, asked=0.0).text.endswith("more than the 0 that was asked for.")
     assert promise(0, 0.5, asked=0.0).text.endswith("the 0 that was asked for is not shown.")
+
+
+def test_it_says_which_commands_show_a_rate():
+    said = triggers.how_to_show([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
+    assert "record about 9 hours of ordinary sound" in said and "at least 5 recordings" in said
+    assert "add_samples.py --class noise --to-judge --files RECORDINGS" in said
+    assert said.endswith("scripts/train_keyword.py --false-alarms-per-hour 3")
+    too_many = triggers.how_to_show([Rate(30, 3.0, 1.0), Rate(0, 3.0, 1.0)], 1.0)
+    assert "--to-judge" not in too_many and too_many.endswith("-per-hour 13.6")
 
 
 def test_recall_is_told_of_people_like_those_held_out_by_person_and_of_the_owner():

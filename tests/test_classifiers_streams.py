@@ -9,6 +9,7 @@ import classifier_sounds
 from fae_training.classifiers import measures, streams, thresholds
 from fae_training.classifiers.classes import CLASSIFIERS, LAYERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
+from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.sound_files import Recording
 
 KEYWORD = CLASSIFIERS["keyword"]
@@ -156,20 +157,20 @@ def test_alarms_that_lie_in_few_recordings_count_as_fewer_hours():
     hearers = thresholds.Hearers(quiet, 97)
     length = chunks // 40
     everywhere = [n * length + 50 for n in range(40)]
-    assert hearers.unevenness(everywhere) == 1.0 == hearers.unevenness([])
+    assert hearers.overdispersion(everywhere) == 1.0 == hearers.overdispersion([])
     one_recording = [50 + 100 * n for n in range(20)]
     # Resampled by recording: 20 alarms of one among 40.
     expected = (19.5**2 + 39 * 0.5**2) * 40 / 39 / 20
-    assert hearers.unevenness(one_recording) == pytest.approx(expected, rel=0.02)
+    assert hearers.overdispersion(one_recording) == pytest.approx(expected, rel=0.02)
     one_source = [n * length + 50 for n in range(0, 40, 8)]
-    assert hearers.unevenness(one_source) == pytest.approx(
+    assert hearers.overdispersion(one_source) == pytest.approx(
         ((5 - 5 / 8) ** 2 + 7 * (5 / 8) ** 2) * 8 / 7 / 5, rel=0.02
     )
     score = np.zeros(chunks)
     score[one_recording] = np.linspace(0.8, 0.6, 20)
     rate = hearers.rate(score, 0.9)
-    assert rate.count == 0 and rate.unevenness == pytest.approx(expected, rel=0.02)
-    assert rate.upper == pytest.approx(2.9957 / 4 * rate.unevenness, rel=1e-3)
+    assert rate.count == 0 and rate.overdispersion == pytest.approx(expected, rel=0.02)
+    assert rate.upper == pytest.approx(2.9957 / 4 * rate.overdispersion, rel=1e-3)
 
 
 def test_the_threshold_rises_where_that_costs_less_than_one_point_of_recall():
@@ -226,7 +227,7 @@ def test_thresholds_are_chosen_against_speech_in_other_voices_too(clips):
     quiet, spoken = streams.choosing_streams(clips, KEYWORD, 1.0, 0)
     as_they_are = streams.compose(clips, KEYWORD, 60, 0, with_events=False)
     assert not np.array_equal(quiet.log_mel, as_they_are.log_mel)
-    measured = streams.judging_streams(clips, [], KEYWORD, 1.0, 0)
+    measured = streams.judging_streams(to_judge(clips), KEYWORD, 1.0, 0)
     as_they_are = streams.compose(clips, KEYWORD, 60, 2, with_events=False)
     assert np.array_equal(measured["quiet"].log_mel, as_they_are.log_mel)
     assert quiet.hours == measured["quiet"].hours and "own" not in measured
@@ -234,14 +235,34 @@ def test_thresholds_are_chosen_against_speech_in_other_voices_too(clips):
     assert len(spoken.events) > 0 and len(measured["spoken"].events) == 2
 
 
+def to_judge(judge, ordinary=()):
+    return Parts([], [], judge, True, ordinary=list(ordinary))
+
+
+def test_false_alarms_are_counted_on_ordinary_sound_as_it_is_where_there_is_enough_of_it(clips):
+    random = np.random.default_rng(0)
+    days = [
+        Recording("noise", None, f"day {n}", "recorded", 0.1 * random.standard_normal(16_000 * seconds), "to-judge")
+        for n, seconds in enumerate((13, 25, 13, 13, 13, 5))
+    ]  # fmt: skip
+    found = streams.judging_streams(to_judge(clips, days), KEYWORD, 1.0, 0)
+    quiet, scene = found["quiet"], streams.SCENE_FRAMES
+    assert len(quiet.log_mel) == 6 * scene, "whole scenes; five seconds are none"
+    assert [piece.first // scene for piece in quiet.pieces] == [0, 1, 3, 4, 5]
+    assert np.array_equal(quiet.log_mel[:scene], streams.log_mel(days[0].samples)[:scene])
+    assert len(found["spoken"].events) > 0
+    few = streams.judging_streams(to_judge(clips, days[:4]), KEYWORD, 1.0, 0)["quiet"]
+    assert {piece.source for piece in few.pieces} == {""}
+
+
 def test_triggers_are_measured_as_people_say_them_where_anybody_does(clips):
     robots = [
         replace(r, speaker="robot", origin="synthesised") for r in clips if r.class_name == "wake"
     ]
-    people = streams.judging_streams(clips + robots, [], KEYWORD, 2.0, 0)["spoken"]
+    people = streams.judging_streams(to_judge(clips + robots), KEYWORD, 2.0, 0)["spoken"]
     assert "speaker robot" not in people.groups
     nobody = [r for r in clips if r.class_name != "wake"]
-    spoken = streams.judging_streams(nobody + robots, [], KEYWORD, 2.0, 0)["spoken"]
+    spoken = streams.judging_streams(to_judge(nobody + robots), KEYWORD, 2.0, 0)["spoken"]
     said = {
         group
         for (name, *_), group in zip(spoken.events, spoken.groups, strict=True)

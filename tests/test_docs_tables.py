@@ -32,14 +32,9 @@ CHECKED = {
 # Typed in by hand from what a command printed. To be written by it instead, as docs/benchmarks.md is.
 TYPED = {
     "docs/classifiers-measured.md": {
-        "keyword, 562 clips, four trigger speakers not in training": "bench_classifiers.py",
-        "streams of the same people, 4.0 h without triggers, 900 triggers": "bench_classifiers.py",
-        "recall by speaker": "bench_classifiers.py",
-        "speech, music, noise, 300 new recordings": "bench_classifiers.py",
-        "music of a source that is not in training, one and two seconds": "bench_classifiers.py",
-        "left out": "bench_classifiers.py",
         "threshold": "bench_false_alarms.py",
         "round": "bench_review.py",
+        "resampled by": "bench_classifiers.py",
     },
     "docs/preferences.md": {
         "learning rate, guard, step": "bench_dpo.py",
@@ -49,7 +44,7 @@ TYPED = {
     "docs/speech.md": {"words x clips": "bench_gate_words.py", "batch": "bench_stt.py"},
 }
 # The first cell of a table's header is empty there.
-UNNAMED = {"docs/classifiers-measured.md": "recall by speaker", "docs/fae.md": "callers"}
+UNNAMED = {"docs/fae.md": "callers"}
 _WRITTEN = re.compile(r"<!-- \S+: written by .*?<!-- end of", re.S)
 _TABLE = re.compile(r"^\|(.*)\|\n\|[-:| ]+\|\n((?:\|.*\n?)*)", re.M)
 

@@ -10,7 +10,7 @@ import soundfile
 
 import calls
 import classifier_sounds
-from fae_training import deployment, gate, state
+from fae_training import app_results, deployment, gate, state
 from fae_training.classifiers import scoring, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
@@ -206,10 +206,20 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
         "model.json",
         "self_test.safetensors",
         "model.onnx",
+        "fae",
     }
     spec = json.loads((adapters / "model.json").read_text())
     assert spec["classes"] == ["interrupt", "wake", "speech", "silence", "noise"]
     assert spec["self_test"]["vectors"] == 10
+
+
+def test_what_later_fae_loads_is_there_and_was_measured_beside_ours(keyword):
+    app_results.check_classifier(keyword[1] / "adapters" / "fae", 5)
+    both = [figure(keyword[1], name) for name in ("fae_macro_f1", "segments_macro_f1")]
+    assert min(one["candidate"] for one in both) > 0.6
+    assert max(one["current"] for one in both) < 0.2, "nothing is deployed: the commonest class"
+    assert figure(keyword[1], "fae_wake_heard")["candidate"] > 0.5
+    assert figure(keyword[1], "fae_wake_mistaken")["candidate"] < 0.2
 
 
 def test_the_same_seed_gives_the_same_classifier(of_two_people, tmp_path):
@@ -221,6 +231,8 @@ def test_the_same_seed_gives_the_same_classifier(of_two_people, tmp_path):
     one, other = (load(run / "adapters") for run in (ours, theirs))
     assert np.array_equal(one.networks[0].layers[0].weight, other.networks[0].layers[0].weight)
     assert one.spec == other.spec
+    of_fae = [(run / "adapters/fae/model.safetensors").read_bytes() for run in (ours, theirs)]
+    assert of_fae[0] == of_fae[1]
 
 
 def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keyword, tmp_path):
@@ -232,12 +244,35 @@ def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keywo
     assert "An update for your wake and stop words" in text
     assert "hours of sound without triggers" in text and "as was asked for (300)" in text
     assert "people like those who were held out" in text
+    assert "Which of its two forms Fae uses is not known: there is no Fae.app" in text
     code = calls.approval_code(home, keyword[1].name)
     calls.answer("deploy", "--run", keyword[1].name, "--code", code, home=home)
     active = json.loads((home / "active.json").read_text())
     assert active["keyword"]["run"] == keyword[1].name
     calls.answer("rollback", home=home)
     assert "keyword" not in json.loads((home / "active.json").read_text())
+
+
+def test_a_rate_that_these_hours_cannot_show_is_answered_with_the_commands_that_would(
+    keyword, tmp_path
+):
+    home = shutil.copytree(keyword[0], tmp_path / "home")
+    record = home / "runs" / keyword[1].name / "run.json"
+    kept = state.read_json(record)
+    state.write_json(record, kept | {"settings": kept["settings"] | {"false_alarms_per_hour": 1.0}})
+    asked = ("evaluate", "--run", keyword[1].name, "--rescore")
+    told = calls.script(*asked, "--json", home=home)
+    assert (told.status, told.json["verdict"]) == (3, "not_enough_evidence")
+    assert "the 1 that was asked for is not shown" in json.dumps(
+        state.read_json(home / "runs" / keyword[1].name / "evaluation.json")
+    )
+    refused = calls.script("propose", "--run", keyword[1].name, "--json", home=home)
+    assert refused.status == 3
+    shown = calls.script(*asked[:-1], home=home).out
+    for said in (told.json["remedy"], shown, refused.json["error"]["message"]):
+        assert "hours of ordinary sound in which nobody says these words" in said
+        assert "--class noise --to-judge --files RECORDINGS" in said
+        assert "--false-alarms-per-hour " in said
 
 
 def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):

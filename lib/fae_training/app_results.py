@@ -26,6 +26,8 @@ from fae_training.app_use import (
     classifier_folder,
     holds_files,
 )
+from fae_training.benchmark import Benchmark
+from fae_training.classifiers.classes import FAE_FORM
 from fae_training.deployment import deployments, fingerprint, rollback
 from fae_training.errors import Failed, SkillError
 from fae_training.fae_versions import FaeApp
@@ -35,8 +37,6 @@ from fae_training.runs import Run
 from fae_training.state import Home
 
 KEY = "training.personal_adapter_path"
-# A classifier in the form that Fae's own network has, beside the run's own.
-FAE_FORM = "fae"
 CLASSES = {"keyword": 5, "speech_verifier": 3}
 
 # What became of a result: in use after a step of the agent or the person, or why not.
@@ -268,11 +268,9 @@ def _base_again(adapter: Path, name: str) -> Path:
 
 def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp:
     folder = CLASSIFIER_FOLDERS[slot]
-    if not app.is_later:
-        return _not_used(run, f"This Fae ({app.version}) has no place for a classifier.")
-    if slot == "speech_verifier" and (own := app.bundled_model(folder)):
-        return _not_used(run, f"This Fae ({app.version}) uses the one that it ships, {own}.")
-    source = run.file(FAE_FORM)
+    if why := _why_not_read(app, slot):
+        return _not_used(run, why)
+    source = run.file("adapters", FAE_FORM)
     if not source.is_dir():
         return _not_used(run, f"{run.id} has no model in the form that Fae loads ({source}).")
     check_classifier(source, CLASSES[slot])
@@ -291,6 +289,42 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
     return InApp(RESTART, says, str(target))
 
 
+def _why_not_read(app: FaeApp, slot: str) -> str | None:
+    """Why this Fae does not load a classifier from its folder, None where it does."""
+    if not app.is_later:
+        return f"This Fae ({app.version}) has no place for a classifier."
+    if slot == "speech_verifier" and (own := app.bundled_model(CLASSIFIER_FOLDERS[slot])):
+        return f"This Fae ({app.version}) uses the one that it ships, {own}."
+    return None
+
+
+def of_both_forms(run: Run, measured: Benchmark) -> list[str]:
+    """For the proposal of a classifier: which of its two forms this Fae will use, and how good each is; [] for other kinds."""
+    slot = KINDS[run.kind].slot
+    if slot not in CLASSIFIER_FOLDERS:
+        return []
+    told = {one.name: one.candidate for one in measured.figures}
+    if "fae_macro_f1" not in told or not run.file("adapters", FAE_FORM).is_dir():
+        return [
+            "It has no form that Fae loads, so Fae cannot use it: train it again with this version."
+        ]
+    good = (
+        f"on segments of people and recordings apart the form in Fae's own network has macro-F1 {told['fae_macro_f1']:.2f}, "
+        f"the classifier that it was distilled from {told['segments_macro_f1']:.2f}"
+    )
+    try:
+        app = fae_versions.the_app()
+    except SkillError as error:
+        return [f"Which of its two forms Fae uses is not known: {error.message}; {good}."]
+    if why := _why_not_read(app, slot):
+        return [f"{why} So it uses neither form; {good}."]
+    unsure = ", if that version still reads it, which is not known" if app.daemon else ""
+    return [
+        f"This Fae ({app.version}) uses the form in Fae's own network, from its next start{unsure}; {good}. Fae takes its most "
+        "likely class without a threshold, so the promised rate of false alarms is not promised in the app."
+    ]
+
+
 def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> InApp:
     entry = record.get(slot)
     if entry is None or entry["run"] != was.id:
@@ -299,8 +333,8 @@ def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> 
     if not holds_files(target) or fingerprint(target) != entry["fingerprint"]:
         record.pop(slot)
         return InApp(NOTHING_TO_DO, f"{target} was changed meanwhile and stays as it is.")
-    if now and now.file(FAE_FORM).is_dir():
-        app_files.replace_folder(now.file(FAE_FORM), target, None)
+    if now and now.file("adapters", FAE_FORM).is_dir():
+        app_files.replace_folder(now.file("adapters", FAE_FORM), target, None)
         record[slot] = entry | {"run": now.id, "fingerprint": fingerprint(target)}
     else:
         with app_files.work_folder(target.parent) as work:

@@ -1,5 +1,6 @@
 """Tensors on disk, written so that a kill or a full disk never leaves half a file."""
 
+import io
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,6 +31,20 @@ def load_arrays(path: Path) -> tuple[dict, dict[str, str]]:
     """(name -> mlx array, metadata) of a safetensors file."""
     read = mx.load(str(path), format="safetensors", return_metadata=True)
     return cast(tuple[dict, dict[str, str]], read)  # the stub says what it may be for any format
+
+
+def to_bytes(arrays: dict) -> bytes:
+    """`arrays` as the bytes of a safetensors file; nothing for none."""
+    if not arrays:
+        return b""
+    held = io.BytesIO()
+    mx.save_safetensors(held, arrays)
+    return held.getvalue()
+
+
+def from_bytes(held: bytes) -> dict:
+    """What to_bytes was given."""
+    return cast(dict, mx.load(io.BytesIO(held), format="safetensors")) if held else {}
 
 
 def number(array: mx.array) -> float:

@@ -116,7 +116,8 @@ class Benchmark:
     """`judged_apart`: nothing that is judged on was trained on, or chose a checkpoint, threshold or weight.
 
     outputs, outputs_changed: how many outputs of current and candidate were compared, and how many differ.
-    not_shown: sentences on what was promised and the data cannot show; with any of them nothing passes.
+    not_shown: sentences on what was promised and the data cannot show; with any of them nothing passes. remedy: what a
+    person can do about these, with the commands.
     fingerprint: of the candidate's adapter, which results.scored adds. current_fingerprint: of the current one's, None for
     the base model and where another was deployed meanwhile.
     suite: the version of the capability suite, None where the kind has none. details: what only this kind tells.
@@ -133,6 +134,7 @@ class Benchmark:
     suite: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     not_shown: tuple[str, ...] = ()
+    remedy: str = ""
     fingerprint: str | None = None
     current_fingerprint: str | None = None
 

@@ -1,11 +1,12 @@
 """Who allowed what, and when: consent.json. Nothing is read or trained without it."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 from fae_training import records
 from fae_training.errors import BadRequest, Refused
 from fae_training.state import Home, now
-from fae_training.transactions import changing
+from fae_training.transactions import Change, changing
 
 SOURCES = {
     "conversations": "your conversations with Fae, to learn how you like to be answered",
@@ -31,16 +32,30 @@ class Consents:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """One that may help to train, as --hosts names it, without the account."""
+
+    host: str
+    granted_at: str
+    revoked_at: str | None = None
+
+
+@dataclass(frozen=True)
 class File:
     """consent.json. An unknown key is refused: what somebody meant by it is not guessed."""
 
     sources: Consents = Consents()
+    machines: tuple[Machine, ...] = ()
 
 
 def given(home: Home) -> dict[str, Consent]:
     """What consent.json holds of each source. Raises Failed, which names the key that is wrong and the near one."""
+    return vars(_read(home).sources)
+
+
+def _read(home: Home) -> File:
     path = home.file(FILE)
-    return vars(records.read(File, home.read(FILE, {}), str(path), f"correct {path}").sources)
+    return records.read(File, home.read(FILE, {}), str(path), f"correct {path}")
 
 
 def granted(home: Home, source: str) -> bool:
@@ -81,5 +96,39 @@ def change(home: Home, grant: list[str], revoke: list[str]) -> dict:
         for source in revoke:
             before = sources.get(source, {"granted_at": None})
             sources[source] = before | {"revoked_at": before.get("revoked_at") or now()}
-        change.write(home.file(FILE), {"sources": sources})
+        _write(change, home, sources, _read(home).machines)
     return sources
+
+
+def machines(home: Home) -> list[str]:
+    """The other machines that may help to train."""
+    return [machine.host for machine in _read(home).machines if not machine.revoked_at]
+
+
+def require_machines(home: Home, hosts: Sequence[str]) -> None:
+    """Raises Refused where the person has not allowed that one of `hosts` is sent what is trained on."""
+    if missing := [host for host in hosts if host not in machines(home)]:
+        raise Refused(
+            "no_consent",
+            f"there is no consent for {' and '.join(missing)}: a training on several machines sends them what it learns from",
+            f"if they are your own: uv run scripts/setup.py --consent-machines {' '.join(missing)}",
+        )
+
+
+def change_machines(home: Home, grant: Sequence[str], revoke: Sequence[str]) -> None:
+    """As `change`, for machines by their names."""
+    with changing(home) as change:
+        kept = {machine.host: machine for machine in _read(home).machines}
+        for host in grant:
+            if host not in kept or kept[host].revoked_at:
+                kept[host] = Machine(host, now())
+        for host in revoke:
+            if host in kept and not kept[host].revoked_at:
+                kept[host] = replace(kept[host], revoked_at=now())
+        sources = {name: asdict(each) for name, each in given(home).items() if each != Consent()}
+        _write(change, home, sources, tuple(kept.values()))
+
+
+def _write(change: Change, home: Home, sources: dict, machines: tuple[Machine, ...]) -> None:
+    listed = {"machines": [asdict(machine) for machine in machines]} if machines else {}
+    change.write(home.file(FILE), {"sources": sources} | listed)

@@ -8,23 +8,26 @@ that died goes on to the same result as if it had not.
 import math
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import mlx.core as mx
-import mlx.nn as nn
 import mlx.optimizers as optim
-from mlx.utils import tree_map
 
+from fae_training.alone import ALONE, Alone, Lost
 from fae_training.arrays import flattened, number
 from fae_training.errors import Cancelled, Failed
 from fae_training.fit_progress import FitProgress
 from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.fit_step import FitStep
 from fae_training.step_profile import StepProfile
 
 
 class Batches(Protocol):
-    """Training data as a pure function of a counter, which is what makes resuming exact."""
+    """Training data as a pure function of a counter, which is what makes resuming exact.
+
+    Those that several machines share (ranks.py) also have rows_in(index), the number of its rows, and
+    batch_at(index, part), of some of them.
+    """
 
     def batch_at(self, index: int) -> dict:
         """Micro-batch number `index` of an endless seeded stream: names -> mlx arrays."""
@@ -54,6 +57,7 @@ def fit(
     validate: Callable | None,
     run,
     session,
+    machines: Alone = ALONE,
 ) -> FitResult:
     """Train the trainable parameters of `model`; the caller has frozen the rest.
 
@@ -61,8 +65,9 @@ def fit(
     that of (sum of loss_sum) / (sum of weight_sum) over its micro-batches, so accumulation equals the large batch; the
     named scalars are divided and reported in the same way.
     validate(step) -> {best_metric: float, ...}; None when there is nothing held out: then the last step is the best.
-    Raises Failed on a loss that is NaN or infinite, before anything is published, and Cancelled when the run is
-    stopped before its first step: there is nothing to keep then.
+    machines: what shares the work of each step with this process; the result is the same up to rounding.
+    Raises Failed on a loss that is NaN or infinite, before anything is published, Cancelled when the run is stopped before
+    its first step: there is nothing to keep then, and Lost when another machine is gone, after a checkpoint was kept.
     """
     mx.random.seed(settings.seed)
     optimizer = optim.AdamW(
@@ -71,18 +76,11 @@ def fit(
     optimizer.init(model.trainable_parameters())
     progress, profile = FitProgress(settings, run, session), StepProfile(settings.profile)
     step = progress.resume(model, optimizer)
-    state = [model.state, mx.random.state]
-    value_and_gradient = nn.value_and_grad(model, loss)
-
-    def micro_step(batch):
-        (loss_sum, weight, extras), gradient = value_and_gradient(model, batch)
-        return loss_sum, weight, extras, gradient
-
-    compiled = settings.compiled
-    if compiled is None:
-        compiled = mx.default_device() == mx.Device(mx.gpu)
-    if compiled:
-        micro_step = mx.compile(micro_step, inputs=state, outputs=state)
+    one_step = FitStep(
+        model, optimizer, loss, settings.max_gradient_norm, settings.compiled, profile
+    )
+    micro_batches = settings.gradient_accumulation
+    machines.begin(one_step, settings)
 
     def validated(validate: Callable[[int], dict]) -> dict:
         model.eval()
@@ -102,49 +100,24 @@ def fit(
         return values
 
     def take_step(step: int) -> None:
-        began = time.monotonic()
-        total_gradient, total_loss, total_weight, extras = None, 0.0, 0.0, {}
-        micro_losses = []
-        for micro in range(settings.gradient_accumulation):
-            index = (step - 1) * settings.gradient_accumulation + micro
-            with profile.part("batch"):
-                batch = batches.batch_at(index)
-            with profile.part("forward"):
-                loss_sum, weight, extra, gradient = micro_step(batch)
-                if profile.on:
-                    mx.eval(loss_sum, weight, extra)
-            with profile.part("backward"):
-                if total_gradient is not None:
-                    gradient = tree_map(mx.add, total_gradient, gradient)
-                mx.eval(loss_sum, weight, extra, gradient, state)
-            total_gradient = gradient
-            total_loss += number(loss_sum)
-            total_weight += number(weight)
-            extras = {name: extras.get(name, 0.0) + number(value) for name, value in extra.items()}
-            micro_losses.append(number(loss_sum) / max(number(weight), 1e-12))
-            progress.count(batches.tokens(index))
-        if not math.isfinite(total_loss):
-            raise Failed(
-                "not_finite",
-                f"step {step}: the loss is {total_loss}; nothing was published",
-                "train again with a lower --learning-rate",
-            )
-        # A step in which nothing is supervised has no gradient; it must not become 0/0.
-        scale = 1 / max(total_weight, 1e-12)
-        extras = {name: value * scale for name, value in extras.items()}
-        with profile.part("optimizer"):
-            gradient = tree_map(partial(mx.multiply, scale), total_gradient)
-            if settings.max_gradient_norm is not None:
-                gradient, norm = optim.clip_grad_norm(gradient, settings.max_gradient_norm)
-                extras["gradient_norm"] = number(norm)
-            optimizer.learning_rate = learning_rate_at(step, settings)
-            optimizer.update(model, gradient)
-            mx.eval(model.trainable_parameters(), optimizer.state)
+        began, first = time.monotonic(), (step - 1) * micro_batches
+        sums = machines.add_up(one_step, batches, first, micro_batches)
+        for micro in range(micro_batches):
+            progress.count(batches.tokens(first + micro))
+        sums.require_finite(step)
+        extras = {name: value * sums.scale for name, value in sums.extras.items()}
+        rate = learning_rate_at(step, settings)
+        gradient = machines.total(one_step, sums, rate)
+        extras |= one_step.update(gradient, sums.scale, rate)
         progress.took("step", time.monotonic() - began)
         profile.steps += 1
         with profile.part("saving"):
             rate = number(optimizer.learning_rate)
-            progress.stepped(step, total_loss * scale, rate, extras, micro_losses)
+            of_micro = [
+                loss / max(weight, 1e-12)
+                for loss, weight in zip(sums.losses, sums.weights, strict=True)
+            ]
+            progress.stepped(step, sum(sums.losses) * sums.scale, rate, extras, of_micro)
 
     model.train()
     session.status("training")
@@ -182,7 +155,13 @@ def fit(
                 stopped = "cancelled"
                 break
             step += 1
-            take_step(step)
+            try:
+                take_step(step)
+            except Lost:
+                # The parameters are those of the step before.
+                if step - 1 > progress.saved_step:
+                    progress.save(step - 1, model, optimizer, False)
+                raise
             session.progressed(step)
             due = step % settings.validate_every == 0 and step >= settings.validate_from
             pending = validate is not None and (due or step == settings.steps)
@@ -190,4 +169,5 @@ def fit(
         if step == 0:
             raise Cancelled()
         progress.save(step, model, optimizer, pending)
+    machines.close()
     return progress.result(step, stopped, model, optimizer, profile.as_dict())

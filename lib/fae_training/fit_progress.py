@@ -11,6 +11,30 @@ from fae_training.arrays import flattened, load_arrays, number, save_arrays
 from fae_training.fit_settings import FitResult, FitSettings
 
 
+def state_of(model, optimizer) -> dict:
+    """What the next update changes, by name: the trainable parameters and the optimizer's state."""
+    parts = {"parameters": model.trainable_parameters(), "optimizer": optimizer.state}
+    return {
+        f"{part}/{name}": value
+        for part, tree in parts.items()
+        for name, value in flattened(tree).items()
+    }
+
+
+def put_state(model, optimizer, arrays: dict) -> None:
+    """Put back what state_of gave; other arrays are left alone."""
+
+    def part(name):
+        return [
+            (key.removeprefix(name + "/"), value)
+            for key, value in arrays.items()
+            if key.startswith(name + "/")
+        ]
+
+    model.load_weights(part("parameters"), strict=False)
+    optimizer.state = tree_unflatten(part("optimizer"))
+
+
 class FitProgress:
     """The book-keeping of fit: reports, checkpoints, the best so far."""
 
@@ -36,15 +60,7 @@ class FitProgress:
             return 0
         arrays, kept = load_arrays(path)
 
-        def part(name):
-            return [
-                (key.removeprefix(name + "/"), value)
-                for key, value in arrays.items()
-                if key.startswith(name + "/")
-            ]
-
-        model.load_weights(part("parameters"), strict=False)
-        optimizer.state = tree_unflatten(part("optimizer"))
+        put_state(model, optimizer, arrays)
         high, low = arrays["random"].tolist()
         mx.random.seed((high << 32) | low)  # a key is its seed in two halves
         self.best_step, self.seconds_before = int(kept["best_step"]), float(kept["seconds"])
@@ -62,11 +78,7 @@ class FitProgress:
         return self.first_step
 
     def save(self, step: int, model, optimizer, validation_pending: bool) -> None:
-        arrays = {
-            f"parameters/{name}": value
-            for name, value in flattened(model.trainable_parameters()).items()
-        }
-        arrays |= {f"optimizer/{name}": value for name, value in flattened(optimizer.state).items()}
+        arrays = state_of(model, optimizer)
         arrays["random"] = cast(list, mx.random.state)[0]  # one key
         names = ("best_step", "best_value", "first_value", "validations_since_best", "loss")
         kept = {name: str(getattr(self, name)) for name in names}

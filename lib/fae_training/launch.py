@@ -17,6 +17,7 @@ from fae_training import (
     approval,
     consent,
     learned,
+    machines,
     plans,
     provenance,
     purge,
@@ -95,19 +96,25 @@ def build_parser(description: str, kind: Kind) -> Parser:
             metavar="N",
             help="show some rows as their tokens, and end",
         )
+        machines.add_option(made)
     made.add_argument("--worker", metavar="RUN", help=argparse.SUPPRESS)
-    made.add_argument("--task", choices=worker.TASKS, help=argparse.SUPPRESS)
+    made.add_argument("--task", choices=(*worker.TASKS, worker.PEER), help=argparse.SUPPRESS)
     return made
 
 
 def main(call: Call, training: Training) -> Result:
     """What a train script does when called: be the worker, resume a run, or begin one."""
     kind = training.kind
+    if call.arguments.task == worker.PEER:
+        from fae_training import peer
+
+        return peer.work(kind.name, call.home)
     if call.arguments.worker:
         run = runs.find(call.home, call.arguments.worker)
         task = call.arguments.task or "train"
         return worker.work(run, task, getattr(training, task))
     consent.require(call.home, kind.consent)
+    machines.require(call.home, kind, machines.asked(call))
     if not call.arguments.dry_run:
         purge.complete(call.home)
     if call.arguments.resume:
@@ -136,6 +143,7 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
         }
         record = {"request": {n: str(v) if isinstance(v, Path) else v for n, v in asked.items()}}
         record |= {name: asked[name] for name in ("note", "profile") if name in asked}
+        record |= {"hosts": list(machines.asked(call))}
         if earlier:
             step = (earlier.result() or {})["steps_done"]
             record["continues"] = {"run": earlier.id, "step": step}
@@ -200,7 +208,7 @@ def _resume(call: Call, training: Training) -> Result:
             f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
         )
-    _refuse_settings(call, run)
+    _refuse_settings(call, run, "hosts")
     found = training.prepare(call, _settings_of(run, training.kind), run)
     _refuse_other_inputs(run, found)
     if call.arguments.dry_run:
@@ -217,6 +225,7 @@ def _resume(call: Call, training: Training) -> Result:
                 status="queued",
                 resumed_at=[*run.record.get("resumed_at", []), now()],
                 error=None,
+                hosts=list(machines.asked(call)),
             )
         run.file("cancel").unlink(missing_ok=True)
         _take_rows(run, found.data)
@@ -242,7 +251,7 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
             f"{run.id} has no checkpoint to go on from",
             kind.command(f"--like {run.id}"),
         )
-    _refuse_settings(call, run, "more_steps", "note", "profile")
+    _refuse_settings(call, run, "more_steps", "note", "profile", "hosts")
     steps = (run.result() or {}).get("steps_done", run.settings["steps"]) + more
     longer = _settings_of(run, kind).changed(f"{more} more than {run.id}", steps=steps)
     found = training.prepare(call, longer, None)

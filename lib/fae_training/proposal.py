@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import NormalDist, fmean, stdev
 
-from fae_training import alternative, approval, plain_words, rejection
+from fae_training import alternative, app_results, approval, plain_words, rejection
 from fae_training.alternative import Alternative
 from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Example, Measure
 from fae_training.deployment import Deployment, current
@@ -162,7 +162,15 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
         outputs_changed=measured.outputs_changed,
         examples=tuple(differing[:SHOWN]),
         cost=_cost(run, measured),
-        notes=tuple(dict.fromkeys((*measured.notes, *run.record.get("notes", [])))),
+        notes=tuple(
+            dict.fromkeys(
+                (
+                    *app_results.of_both_forms(run, measured),
+                    *measured.notes,
+                    *run.record.get("notes", []),
+                )
+            )
+        ),
         fingerprint=judged.fingerprint,
         rejected_before=rejection.last_of(run) or _earlier_no(run, active),
         alternative=alternative.of(run, measured),

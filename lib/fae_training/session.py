@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from fae_training import machine
+from fae_training.alone import ALONE, Alone
 from fae_training.errors import Cancelled
 from fae_training.runs import PROGRESS_FILE, Run
 from fae_training.state import append_jsonl, now, read_json, write_json
@@ -50,6 +51,7 @@ class Session:
         "train" where it need not wait for the power.
         """
         self.run = run
+        self.machines: Alone = ALONE
         self._stop = False
         self._gives_way, self._trains_on_battery = gives_way, on_battery == "train"
         self._looked_at = -math.inf

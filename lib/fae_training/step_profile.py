@@ -4,7 +4,8 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-# In the order of a step; saving is of reports and checkpoints.
+# In the order of a step; saving is of reports and checkpoints. On several machines there is "machines" too: waiting for the
+# others and adding up.
 PARTS = ("batch", "forward", "backward", "optimizer", "saving")
 
 
@@ -23,7 +24,7 @@ class StepProfile:
         try:
             yield
         finally:
-            self.seconds[name] += time.monotonic() - began
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
     def as_dict(self) -> dict | None:
         """{"steps", "seconds": {part: seconds of all steps}}, None where nothing was measured."""

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from fae_training import (
     state,
     training_rows,
 )
+from fae_training.alone import ALONE, Alone
 from fae_training.calling import Result
 from fae_training.errors import Cancelled, Failed, SkillError, command_line
 from fae_training.kinds import KINDS
@@ -30,6 +31,8 @@ from fae_training.state import now, write_json
 
 # What a worker is started for; each is a function of launch.Training.
 TASKS = ("train", "score", "verify")
+# And what a machine does that helps to train (ranks.py).
+PEER = "peer"
 # Who begins runs that nobody asked for; they give way to everything else.
 UNASKED = ("fae", "schedule")
 LOWER_PRIORITY = 10
@@ -81,7 +84,7 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
             provenance.require_taken(run)
             provenance.keep_sources(run)
         status = "cancelled"
-        with contextlib.suppress(Cancelled):
+        with contextlib.suppress(Cancelled), _joined(run, session) as session.machines:
             trained = do(run, session)
             provenance.keep_sources(run)  # the other kinds make their rows themselves
             result = trained.receipt
@@ -108,6 +111,23 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
         )
         raise error from problem
     return Result({"status": run.record["status"], "run": run.id}, run.record["status"])
+
+
+@contextlib.contextmanager
+def _joined(run: Run, session: Session) -> Iterator[Alone]:
+    """The machines that a run trains on, for as long as it trains."""
+    if not run.record.get("hosts"):
+        yield ALONE
+        return
+    from fae_training.ranks import Machines
+
+    machines = Machines(run, session)
+    try:
+        with session.stage("connecting"):
+            machines.start()
+        yield machines
+    finally:
+        machines.close()
 
 
 def _release_memory() -> None:

@@ -28,7 +28,7 @@ FORMANT_STEPS = 80
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training examples are varied. The effect of each part was measured (docs/classifiers-measured.md); zero turns it off.
+    """How training examples are varied. The effect of each part was measured (docs/log.md); zero turns it off.
 
     pitches: variants of each word and each piece of speech at another pitch, more if a trigger has few recordings.
     mixing: share of examples with noise mixed in, 5 to 25 dB below them.
@@ -39,7 +39,7 @@ class Augmentation:
     rhythm: the same for how much each part of a word is stretched or shortened against its other parts.
     masks: share of examples with up to six bands masked, and share with up to eight frames masked (SpecAugment, Park et al.
     2019).
-    hard_negatives: share of examples that are hard negatives (hard_negatives.py).
+    hard_negatives: share of examples that are hard negatives (training.mine).
     """
 
     pitches: int = 2
@@ -54,7 +54,7 @@ class Augmentation:
     hard_negatives: float = 0.15
 
 
-# As measured (docs/classifiers-measured.md): curves help with music and harm words, masks the other way round.
+# As measured (docs/log.md): curves help with music and harm words, masks the other way round.
 AUGMENTATIONS = {
     "keyword": Augmentation(),
     "speech_verifier": Augmentation(curve=0.5, masks=0.0),
@@ -70,11 +70,19 @@ def level(samples, decibels: float) -> np.ndarray:
 def at_pitch(samples: np.ndarray, pitch: float, tempo: float) -> np.ndarray:
     """The same words with pitch and formants multiplied by `pitch`, `tempo` times as fast.
 
-    Resampled (soxr, whose low-pass keeps what lies above half of the rate from folding back), then stretched by WSOLA (Verhelst and Roelands, ICASSP 1993) with pieces of 40 ms
-    and a search of 7.5 ms either way.
+    Resampled by soxr, whose low-pass keeps what lies above half of the rate from folding back, then stretched by WSOLA
+    (Verhelst and Roelands, ICASSP 1993) with pieces of 40 ms and a search of 7.5 ms either way.
     """
     shorter = soxr.resample(samples.astype(np.float32), pitch * SAMPLE_RATE, SAMPLE_RATE)
     return _time_stretched(shorter, tempo / pitch)
+
+
+def in_another_voice(
+    random, samples: np.ndarray, pitches=(0.85, 1.6), tempos=(0.88, 1.12)
+) -> np.ndarray:
+    """at_pitch with both factors drawn; up to a minor sixth, as of children and excited people, of whom there are few recordings."""
+    pitch = np.exp(random.uniform(*np.log(pitches)))
+    return at_pitch(samples, float(pitch), random.uniform(*tempos))
 
 
 def _time_stretched(

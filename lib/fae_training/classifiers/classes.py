@@ -20,6 +20,9 @@ LAYERS = (
 # chance, the other does not.
 ENSEMBLE_SIZE = 2
 
+# The folder within a run's adapters/ with the classifier as later Fae loads it (fae_network.py).
+FAE_FORM = "fae"
+
 
 class Pretrained(IntEnum):
     """The pretrained convolutions in encoder.safetensors, by number; samples/make_audio_encoder.py trains them.

@@ -18,7 +18,7 @@ from fae_training.classifiers.augmentation import (
     CURVES,
     Augmentation,
     at_pace,
-    at_pitch,
+    in_another_voice,
     stretched_to,
     with_formants,
 )
@@ -149,9 +149,7 @@ class Examples:
         varied = name in self.words or (name == "speech" and recording.origin == "recorded")
         if varied and random.random() * seconds < MOST_VARIED_SECONDS:
             for _ in range(self.augmentation.pitches if pitches is None else pitches):
-                # Up to a minor sixth: children and excited people, of whom there are few recordings.
-                pitch = np.exp(random.uniform(np.log(0.85), np.log(1.6)))
-                made.append(at_pitch(samples, pitch, random.uniform(0.88, 1.12)))
+                made.append(in_another_voice(random, samples))
         # On a stream the frames have any offset from a word.
         return [m[random.integers(HOP) :] for m in made]
 

@@ -3,7 +3,7 @@
 No convolution is padded, so each output frame depends on a fixed range of input frames: a stream computes each frame
 once and gets exactly what a whole window gives. Statistics pooling tells a word from running speech with few
 recordings (maximum: does it occur; deviation: how unevenly). The statistics of the input frames tell music from noise
-(how much each band changes from frame to frame). docs/classifiers-measured.md has the measurements.
+(how much each band changes from frame to frame). docs/log.md has the measurements.
 
 A person records twenty clips, which are too few to learn vowels and consonants from. So the convolutions are initialised
 with pretrained ones from encoder.safetensors (classes.Pretrained; samples/make_audio_encoder.py).

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from fae_training import runs
-from fae_training.classifiers.recordings import REVIEWED
+from fae_training.classifiers.recordings import REVIEWED, TO_JUDGE
 from fae_training.classifiers.sound_files import Recording
 from fae_training.counting import counted
 from fae_training.parts import CHOOSE, HELD_OUT_PERCENT, JUDGE, TRAIN, part_of, place_of
@@ -32,6 +32,7 @@ class Parts:
 
     Not `apart`: some class is of too few groups, and what is held out serves both to choose and to judge (`together`).
     `own`: triggers said by the person who is trained on, in recordings that are not; they tell how well that person is heard.
+    `ordinary`: what was recorded to count false alarms on (TO_JUDGE).
     """
 
     train: list[Recording]
@@ -39,6 +40,7 @@ class Parts:
     judge: list[Recording]
     apart: bool
     own: list[Recording] = field(default_factory=list)
+    ordinary: list[Recording] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     by_group: dict[str, str] = field(default_factory=dict)
 
@@ -82,12 +84,12 @@ def divided(
 ) -> Parts:
     """`sounds` by part; `kept` has the marks of groups whose parts are settled.
 
-    What the person sorted by ear (REVIEWED) is trained on and nothing else. From the recordings of `triggers` by whoever
+    What the person sorted by ear (REVIEWED) is trained on and nothing else; what is TO_JUDGE is not. From the recordings of `triggers` by whoever
     is trained on and recorded most of them, some are set aside (`own`).
     """
     kept = kept or {}
     heard = [r for r in sounds if r.source in REVIEWED]
-    parts = _divided([r for r in sounds if r.source not in REVIEWED], kept)
+    parts = _divided([r for r in sounds if r.source not in (*REVIEWED, TO_JUDGE)], kept)
     held_out = {r.group for r in parts.held_out}
     usable = [r for r in heard if r.group not in held_out]
     notes = list(parts.notes)
@@ -95,11 +97,24 @@ def divided(
         notes.append(
             f"{counted(left, 'sound that you sorted is', 'sounds that you sorted are')} of people or recordings that are held out, and not trained on"
         )
+    known = {r.group for r in parts.train + usable + parts.choose}
+    to_judge = [r for r in sounds if r.source == TO_JUDGE]
+    ordinary = [r for r in to_judge if r.group not in known]
+    if left := len(to_judge) - len(ordinary):
+        notes.append(
+            f"{left} recordings to judge by are of people or recordings that are used otherwise, and were left out"
+        )
     own = [r for owner in _owners(parts.train, triggers) for r in _set_aside(owner, kept)]
-    mine, aside = {_mark_of_own(r): JUDGE for r in own}, set(map(id, own))
+    mine = {_mark_of_own(r): JUDGE for r in own} | {mark(r.group): JUDGE for r in ordinary}
+    aside = set(map(id, own))
     train = [r for r in parts.train if id(r) not in aside]
     return replace(
-        parts, train=train + usable, own=own, notes=notes, by_group=parts.by_group | mine
+        parts,
+        train=train + usable,
+        own=own,
+        ordinary=ordinary,
+        notes=notes,
+        by_group=parts.by_group | mine,
     )
 
 

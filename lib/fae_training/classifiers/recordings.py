@@ -24,6 +24,8 @@ from fae_training.state import Home
 # judge.
 FALSE_ALARMS, MISSED = "false-alarms", "missed"
 REVIEWED = (FALSE_ALARMS, MISSED)
+# The source of ordinary sound that false alarms are counted on, as it was recorded; nothing is trained on it or chosen by it.
+TO_JUDGE = "to-judge"
 # What sound_files.keep adds to the names of files.
 FINGERPRINT = lazy_pattern(r"-[0-9a-f]{6}$")
 # A WAV file of 44 bytes is a header without samples.

@@ -1,7 +1,14 @@
 """The trained classifier in numpy: on windows, on a whole recording, and chunk by chunk as Fae captures sound.
 
-This is the reference for a runtime in Swift; docs/classifiers.md has the formulas. All three ways give the same numbers,
-because every frame of every layer depends on a fixed range of input frames.
+This is the reference for a runtime in Swift. All three ways give the same numbers, because every frame of every layer depends
+on a fixed range of input frames. Output frame t of a layer is
+
+    relu(norm(concat(x[t * stride + i * dilation] for i in 0..<width) @ weight) * scale + offset)
+    norm(y) = (y - mean(y)) / sqrt(variance(y) + epsilon)        over the channels
+
+The pooled vector is concat(mean, sqrt(variance + epsilon), mean(|x[t+1] - x[t]|)) over the normalised frames of the window, then
+concat(mean, sqrt(variance + epsilon), max) over its hidden frames; the logits of a network are weight @ pooled + bias, and the
+probabilities softmax(mean of the networks' logits / temperature).
 """
 
 import functools

@@ -21,6 +21,7 @@ from fae_training.benchmark import (
     Measure,
 )
 from fae_training.classifiers import (
+    fae_network,
     measures,
     model_files,
     parts_of_sounds,
@@ -30,6 +31,7 @@ from fae_training.classifiers import (
 )
 from fae_training.classifiers.classes import (
     CLASSIFIERS,
+    FAE_FORM,
     ONE_SECOND,
     ONE_WORD,
     TWO_SECONDS,
@@ -82,15 +84,20 @@ def score(run: Run, session) -> Benchmark:
         for n, w in sorted(judged.windows.items(), reverse=True)
     ]
     figures = _figures(judged, kind, seen, classes, frames)
+    if judged.segments:
+        forms = {"candidate": run, "current": deployed} if deployed else {"candidate": run}
+        places = {who: one.file("adapters", FAE_FORM) for who, one in forms.items()}
+        networks = {who: fae_network.load(at, kind) for who, at in places.items() if at.is_dir()}
+        figures += fae_network.figures(judged.segments, networks, models, kind)
     people = {kind.classes[n] for n in held.labels[held.recorded]}
     if "speech" not in people:
         found.append(triggers.nobody("speech", "Speech by people"))
-    heard, not_shown = {}, []
+    heard, not_shown, rates = {}, [], []
+    asked = run.settings.get("false_alarms_per_hour", 0.0)
     if kind.triggers:
         session.log("listening to streams")
         session.check()
         heard = triggers.on_streams(models, judged.streams, kind)
-        asked = run.settings["false_alarms_per_hour"]
         for name in kind.triggers:
             by = {who: heard[who][name] for who in WHO}
             found += triggers.measures_of(name, by, judged.streams, asked, name in people)
@@ -99,6 +106,7 @@ def score(run: Run, session) -> Benchmark:
             rate = triggers.rate_of(by["candidate"], judged.streams["quiet"].hours)
             told = triggers.promise(name, rate, asked, by["candidate"]["groups_without_triggers"])
             (notes if told.shown else not_shown).append(told.text)
+            rates.append(rate)
     cost = cost_of_a_chunk(models["candidate"])
     outputs = _outputs(held, classes["current"][frames], classes["candidate"][frames])
     return Benchmark(
@@ -115,6 +123,7 @@ def score(run: Run, session) -> Benchmark:
             f"One chunk of 36 ms takes {cost:.2f} ms.",
         ),
         not_shown=tuple(not_shown),
+        remedy=triggers.how_to_show(rates, asked) if not_shown else "",
         details={
             "classes": list(kind.classes),
             "confusion": table.tolist(),
@@ -143,6 +152,9 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
         return np.array([mark(group) not in known for group in groups], dtype=bool)
 
     windows = {n: w.where(unknown(w.groups) | ~w.recorded) for n, w in judged.windows.items()}
+    segments = judged.segments
+    if segments:
+        segments = segments.where(unknown(segments.groups) | ~segments.recorded)
     streams = dict(judged.streams)
     if quiet := streams.get("quiet"):
         fewer = quiet.without(lambda group: mark(group) in trained_on)
@@ -158,7 +170,7 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
     frames = max(windows)
     names = [set(w[frames].names) for w in (judged.windows, windows)]
     if left_out := len(names[0] - names[1]):
-        return replace(judged, windows=windows, streams=streams), [
+        return replace(judged, windows=windows, streams=streams, segments=segments), [
             f"{left_out} held-out recordings were not judged on: {deployed.id} was trained on the same people or places"
         ]
     return judged, []

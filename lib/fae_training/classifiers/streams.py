@@ -12,20 +12,24 @@ from typing import NamedTuple
 import numpy as np
 
 from fae_training.audio import SAMPLE_RATE
-from fae_training.classifiers.augmentation import at_pitch
+from fae_training.classifiers.augmentation import in_another_voice
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.features import (
+    BANDS,
     FRAMES_PER_CHUNK,
     HOP,
     frame_count,
     log_mel,
     mel_power,
 )
+from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.windows import words
 
 CHUNKS_PER_HOUR = 100_000  # of 36 ms
 SCENE_SECONDS = 12
+# Fewer sources, groups or recordings than this cannot be resampled, so they show no rate.
+FEWEST = 5
 SCENE_FRAMES = frame_count(SCENE_SECONDS * SAMPLE_RATE)
 
 
@@ -199,14 +203,12 @@ def choosing_streams(
 
 
 def judging_streams(
-    judge: list[Recording],
-    own: list[Recording],
-    kind: ClassifierKind,
-    minutes: float,
-    seed: int,
+    parts: Parts, kind: ClassifierKind, minutes: float, seed: int
 ) -> dict[str, StreamOfSound]:
-    """Streams to measure on: "quiet", `minutes` without triggers; "spoken", a quarter of that with them, by people where any
-    said them; "own", as long, with the `own` recordings of triggers alone, where there are some."""
+    """Streams to measure on: "quiet", `minutes` without triggers, or all ordinary sound as it was recorded, where there is
+    enough of it to show a rate; "spoken", a quarter of `minutes` with triggers, by people where any said them; "own", as
+    long, with the own recordings of triggers alone, where there are some."""
+    judge, ordinary = parts.judge, as_it_is(parts.ordinary)
     by_people = {r.class_name for r in judge if r.origin == "recorded"}
     spoken = [
         r
@@ -217,10 +219,25 @@ def judging_streams(
         "quiet": (as_recorded(judge, kind), kind, 60 * minutes, 10 * seed + 2, False),
         "spoken": (spoken, kind, 15 * minutes, 10 * seed + 3, True),
     }
-    if mine := [r for r in own if r.class_name in kind.triggers]:
+    if mine := [r for r in parts.own if r.class_name in kind.triggers]:
         others = [r for r in judge if r.class_name not in kind.triggers]
         asked["own"] = (mine + others, kind, 15 * minutes, 10 * seed + 4, True)
-    return dict(zip(asked, _composed(*asked.values()), strict=True))
+    if len({piece.group for piece in ordinary.pieces}) >= FEWEST:
+        del asked["quiet"]
+    composed = dict(zip(asked, _composed(*asked.values()), strict=True))
+    return {"quiet": ordinary} | composed
+
+
+def as_it_is(recordings: list[Recording]) -> StreamOfSound:
+    """A stream of recordings one after the other, each as far as it fills whole scenes."""
+    frames, pieces, made = 0, [], [np.zeros((0, BANDS), dtype=np.float32)]
+    for recording in recordings:
+        power = log_mel(recording.samples)
+        made.append(power[: len(power) // SCENE_FRAMES * SCENE_FRAMES])
+        if len(made[-1]):
+            pieces.append(Piece(frames, recording.source, recording.group, recording.name))
+        frames += len(made[-1])
+    return StreamOfSound(np.concatenate(made), [], pieces=pieces)
 
 
 def as_recorded(sounds: list[Recording], kind: ClassifierKind) -> list[Recording]:
@@ -245,11 +262,7 @@ def in_other_voices(recordings: list[Recording], seed: int) -> list[Recording]:
     return [
         replace(
             recording,
-            samples=at_pitch(
-                recording.samples,
-                float(np.exp(random.uniform(np.log(0.8), np.log(1.5)))),
-                random.uniform(0.85, 1.15),
-            ),
+            samples=in_another_voice(random, recording.samples, (0.8, 1.5), (0.85, 1.15)),
         )
         for recording in recordings
         if recording.class_name == "speech"

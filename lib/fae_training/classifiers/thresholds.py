@@ -1,6 +1,6 @@
 """Operating thresholds, and how many false alarms an hour they promise.
 
-A promise is made with 95 % confidence: of the hours that were listened to, and of how unevenly the alarms lie in them. One voice
+A promise is made with 95 % confidence: of the hours that were listened to, and of how the alarms cluster in them. One voice
 or one song gives many alarms and the next one none, and an hour composed again from the same recordings is not another hour.
 So the alarms are resampled by recording, by group (a speaker, or a recording without one) and by source, and as many times
 as that varies more than chance would, so many times fewer hours count.
@@ -13,7 +13,7 @@ import numpy as np
 
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.features import FRAMES_PER_CHUNK, HOP
-from fae_training.classifiers.streams import SCENE_FRAMES, StreamOfSound
+from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, StreamOfSound
 
 SMOOTHINGS = (1, 2, 3, 5, 7)
 REFRACTORY_CHUNKS = 36  # 1.3 s, as long as the word stays in the window
@@ -22,42 +22,40 @@ GRACE_CHUNKS = 14
 LOWEST, HIGHEST = 0.3, 0.99999
 # A promise errs at most so often.
 ERROR = 0.05
-# How unevenly alarms lie is measured on the loudest so many, since too few are left at a threshold that keeps the promise.
+# Overdispersion is measured on the loudest so many, since too few are left at a threshold that keeps the promise.
 ALARMS_RESAMPLED = 20
-# Fewer sources, groups or recordings than this cannot be resampled.
-FEWEST = 5
 
 
 @dataclass(frozen=True)
 class Rate:
-    """`count` alarms in `hours`; `unevenness`: the variance of the count when recordings are resampled, over its chance variance."""
+    """`count` alarms in `hours`; `overdispersion`: the variance of the count when recordings are resampled, over its chance variance."""
 
     count: int
     hours: float
-    unevenness: float
+    overdispersion: float
 
     @property
     def lower(self) -> float:
         """Alarms an hour: the one-sided 95 % bound. Exact for a Poisson process (F. Garwood, Biometrika 28, 1936) where
-        `unevenness` is 1; otherwise of a quasi-Poisson one (McCullagh and Nelder, Generalized Linear Models, section 6.2)."""
+        `overdispersion` is 1; otherwise of a quasi-Poisson one (McCullagh and Nelder, Generalized Linear Models, section 6.2)."""
         from scipy.special import gammaincinv
 
-        even = self.count / self.unevenness
+        even = self.count / self.overdispersion
         return float(gammaincinv(even, ERROR) / self._counted) if even else 0.0
 
     @property
     def upper(self) -> float:
         from scipy.special import gammaincinv
 
-        return float(gammaincinv(self.count / self.unevenness + 1, 1 - ERROR) / self._counted)
+        return float(gammaincinv(self.count / self.overdispersion + 1, 1 - ERROR) / self._counted)
 
     @property
     def _counted(self) -> float:
-        return self.hours / self.unevenness
+        return self.hours / self.overdispersion
 
     def hours_needed(self, asked: float) -> float:
-        """Hours without an alarm, of recordings as uneven as these, that would show a rate of `asked` an hour."""
-        return -float(np.log(ERROR)) * self.unevenness / asked if asked else float("inf")
+        """Hours without an alarm, of recordings as overdispersed as these, that would show a rate of `asked` an hour."""
+        return -float(np.log(ERROR)) * self.overdispersion / asked if asked else float("inf")
 
 
 def smoothed(probability: np.ndarray, chunks: int) -> np.ndarray:
@@ -120,9 +118,9 @@ class Hearers:
         highest = peaks(score)
         if count < ALARMS_RESAMPLED < len(highest):
             threshold = min(threshold, float(highest[ALARMS_RESAMPLED - 1]))
-        return Rate(count, self.hours, self.unevenness(alarms(score, threshold)))
+        return Rate(count, self.hours, self.overdispersion(alarms(score, threshold)))
 
-    def unevenness(self, found: list[int]) -> float:
+    def overdispersion(self, found: list[int]) -> float:
         """How many times the variance of the number of alarms at these chunks exceeds its chance variance: at least 1.
 
         Resampling recordings has the variance sum of (alarms - rate * hours)^2 over the recordings, and chance the variance
@@ -170,10 +168,10 @@ def lowest_that_keeps(score: np.ndarray, hearers: Hearers, asked: float) -> floa
     if len(highest) < ALARMS_RESAMPLED:
         return 0.5
     loudest = highest[:ALARMS_RESAMPLED]
-    uneven = hearers.unevenness(alarms(score, float(loudest[-1])))
+    dispersion = hearers.overdispersion(alarms(score, float(loudest[-1])))
 
     def bound(count: int) -> float:
-        return Rate(count, hearers.hours, uneven).upper
+        return Rate(count, hearers.hours, dispersion).upper
 
     allowed = 0
     while allowed + 1 < len(highest) and bound(allowed + 1) <= asked:
@@ -225,7 +223,7 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
 def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> dict:
     """The figures of each trigger on the streams `held`: "quiet" without triggers, "spoken" and perhaps "own" with them.
 
-    false_alarms, false_alarms_per_hour with the bounds at_least and at_most, unevenness
+    false_alarms, false_alarms_per_hour with the bounds at_least and at_most, overdispersion
     (Rate), groups_without_triggers: how many speakers and recordings "quiet" holds; recall at its own
     threshold; scenes_with_alarms, the numbers of the scenes of "quiet" with a false alarm; heard, 1 for each trigger in
     "spoken" that was detected; by_group, the recall of each person; own, that of "own"; latency_ms, the median from the
@@ -268,7 +266,7 @@ def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> di
             "false_alarms_per_hour": rate.count / max(quiet.hours, 1e-9),
             "at_least": rate.lower,
             "at_most": rate.upper,
-            "unevenness": rate.unevenness,
+            "overdispersion": rate.overdispersion,
             "groups_without_triggers": hearers.groups,
             "scenes_with_alarms": sorted({_scene_of(chunk, classifier.window) for chunk in false}),
             "recall": float(hit.mean()) if len(best) else None,

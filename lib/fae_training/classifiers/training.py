@@ -10,7 +10,7 @@ from mlx.utils import tree_flatten
 
 from fae_training import provenance, runs
 from fae_training.classifiers import (
-    hard_negatives,
+    fae_network,
     model_files,
     network,
     parts_of_sounds,
@@ -19,16 +19,22 @@ from fae_training.classifiers import (
     training_data,
     validation,
 )
-from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE, LAYERS
+from fae_training.classifiers.classes import (
+    CLASSIFIERS,
+    ENSEMBLE_SIZE,
+    FAE_FORM,
+    LAYERS,
+    ClassifierKind,
+)
 from fae_training.classifiers.examples import Examples
-from fae_training.classifiers.features import BANDS
+from fae_training.classifiers.features import BANDS, FRAMES_PER_CHUNK
 from fae_training.classifiers.measures import best_temperature, brier_score
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.validation import Judged, ValidationSet
 from fae_training.counting import counted
 from fae_training.fit import fit
-from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.fit_settings import FitResult
 from fae_training.parts import CHOOSE, JUDGE, TRAIN
 from fae_training.results import receipt
 from fae_training.runs import Run
@@ -39,6 +45,11 @@ FIRST_MODEL_SHARE = 0.33
 # Hard negatives of each trigger, from a stream of this share of the minutes that thresholds are chosen on.
 HARD_NEGATIVES = 800
 MINING_SHARE = 0.3
+# Extra frames on either side of a window, so that training can cut it at several offsets.
+SLACK = 3
+# At most one window from this many chunks (0.3 s), since neighbouring windows show the same thing.
+APART = 8
+CLASS_OF_SCENE = {"quiet": "silence", "noise": "noise", "music": "noise"}
 
 
 class Fitted(NamedTuple):
@@ -87,15 +98,26 @@ def train(run: Run, session) -> dict:
                 Classifier(arrays, spec), quiet, spoken, settings["false_alarms_per_hour"]
             )
 
-    # Save it, and what it will be judged on
-    where = run.home.directory("runs", run.id, runs.saves_to(result.stopped))
+    # Teach Fae's own network, which is what the app loads
+    for_fae = None
+    if result.stopped != "cancelled":
+        aside = Aside(run, session, "fae", "Fae's own network")
+        teacher = Classifier(arrays, spec)
+        for_fae = fae_network.distilled(teacher, parts, kind, settings, aside, aside)
+
+    # Save both, and what they will be judged on
+    place = ("runs", run.id, runs.saves_to(result.stopped))
+    where = run.home.directory(*place)
+    if for_fae:
+        fae_network.save(run.home.directory(*place, FAE_FORM), for_fae, kind)
     model_files.save(where, arrays, spec, model_files.self_test_samples(parts.train, spec))
     judged = validation.windows_of(parts.judge, kind)
     made = {}
     if kind.triggers:
         minutes = settings["stream_minutes"]
-        made = streams.judging_streams(parts.judge, parts.own, kind, minutes, seed)
-    validation.save(run, Judged(judged, made, parts.apart))
+        made = streams.judging_streams(parts, kind, minutes, seed)
+    segments = fae_network.held_out(parts.judge, kind, seed)
+    validation.save(run, Judged(judged, made, parts.apart, segments))
 
     # What was applied, read back from the objects
     applied = result.applied | {
@@ -126,7 +148,7 @@ def fit_with_hard_negatives(
 
 
 def mined(examples: Examples, training: list[Recording], settings: dict, run, session):
-    """What hard_negatives.mine returns for a first model, or None if the run is cancelled before.
+    """What mine() returns for a first model, or None if the run is cancelled before.
 
     Kept in hard_negatives.npz, so that a resumed run goes on with the same examples.
     """
@@ -134,13 +156,13 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     if kept.exists():
         found = np.load(kept)
         return found["windows"], found["labels"]
-    first = FirstModel(run, session)
+    first = Aside(run, session, "first", "a first model")
     steps = max(1, round(FIRST_MODEL_SHARE * settings["steps"]))
     arrays, spec, result = fit_ensemble(examples, None, settings | {"steps": steps}, first, first)
     if result.stopped == "cancelled":
         return None
     seconds = MINING_SHARE * 60 * settings["stream_minutes"]
-    windows, labels = hard_negatives.mine(
+    windows, labels = mine(
         Classifier(arrays, spec),
         training,
         examples.kind,
@@ -154,25 +176,58 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     return windows, labels
 
 
-class FirstModel:
-    """Run and session of the first model, as fit() sees them: it has checkpoints of its own and reports to the log alone."""
+def mine(
+    classifier: Classifier,
+    recordings: list[Recording],
+    kind: ClassifierKind,
+    seconds: float,
+    most: int,
+    seed: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(log-mel [n, window + 6, 40], class numbers [n]): for each trigger the `most` windows with its highest probability.
 
-    def __init__(self, run, session):
-        self.run, self.session = run, session
-        self.should_stop, self.log = session.should_stop, session.log
+    A stream has words across the borders of clips, speech over music, and pieces of words at every offset, which single clips do
+    not have (Sung and Poggio 1998, "bootstrapping"; openWakeWord does the same with hours of recorded radio). The stream of `seconds` has no triggers in it. A window gets the class of its scene; speech over something else is speech.
+    """
+    stream = streams.compose(recordings, kind, seconds, seed, with_events=False)
+    probability = classifier.over(stream.log_mel)
+    scenes = [kind.classes.index(CLASS_OF_SCENE.get(scene, "speech")) for scene in stream.scenes]
+    windows, labels = [], []
+    for name in kind.triggers:
+        blocks = probability[: len(probability) // APART * APART, kind.classes.index(name)]
+        blocks = blocks.reshape(-1, APART)
+        for block in np.argsort(-blocks.max(axis=1), kind="stable")[:most]:
+            chunk = int(block) * APART + int(blocks[block].argmax())
+            frame = FRAMES_PER_CHUNK * chunk
+            first, end = frame - SLACK, frame + classifier.window + SLACK
+            if first >= 0 and end <= len(stream.log_mel):
+                windows.append(stream.log_mel[first:end])
+                labels.append(scenes[frame // streams.SCENE_FRAMES])
+    return np.stack(windows), np.array(labels, dtype=np.int32)
+
+
+class Aside:
+    """Run and session of a second model, as fit() sees them: it has checkpoints of its own and reports to the log alone.
+
+    `folder`: where its checkpoints are; `what` it is, in words.
+    """
+
+    def __init__(self, run, session, folder: str, what: str):
+        self.run, self.session, self.folder, self.what = run, session, folder, what
+        self.should_stop, self.check, self.log = session.should_stop, session.check, session.log
         self.progressed = session.progressed
 
     def stage(self, name: str, total: int | None = None, left=None):
-        return self.session.stage(f"{name} a first model", total)
+        return self.session.stage(f"{name} {self.what}", total)
 
     def file(self, *parts: str):
-        return self.run.file("first", *parts)
+        return self.run.file(self.folder, *parts)
 
     def status(self, word: str) -> None:
-        self.log(f"first model, to find hard negatives: {word}")
+        self.log(f"{self.what}: {word}")
 
     def report(self, values: dict) -> None:
-        self.log("first model: " + " ".join(f"{name}={value}" for name, value in values.items()))
+        self.log(f"{self.what}: " + " ".join(f"{name}={value}" for name, value in values.items()))
 
 
 def fit_ensemble(
@@ -207,18 +262,9 @@ def fit_ensemble(
         ]
         return {"val_loss": float(np.mean(losses))}
 
-    steps = settings["steps"]
-    every = max(1, steps // 20)
     result = fit(
         model,
-        FitSettings.of(
-            settings,
-            report_every=max(1, steps // 50),
-            validate_every=every,
-            validate_from=steps // 2,
-            save_every=every,
-            patience=settings["patience"],
-        ),
+        validation.schedule(settings),
         loss,
         examples,
         functools.partial(validate, held_out) if held_out else None,

@@ -19,6 +19,7 @@ from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.features import mel_power, samples_for
 from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.sound_files import Recording
+from fae_training.classifiers.streams import FEWEST
 from fae_training.classifiers.windows import utterances
 from fae_training.parts import CHOOSE, JUDGE
 from fae_training.runs import Run
@@ -51,6 +52,11 @@ def gather(
     said = preflight.phrases_of(settings, kind)
     parts = with_made(people, kind, said, settings, synthesiser)
     notes += too_long(parts.train, kind)
+    if 0 < (few := len({r.group for r in parts.ordinary})) < FEWEST:
+        notes.append(
+            f"{few} recordings to judge by are too few to show a rate of false alarms, {FEWEST} are needed: it was counted on "
+            "composed streams"
+        )
     return replace(parts, notes=found.notes + notes + parts.notes)
 
 
@@ -116,7 +122,7 @@ def write_rows(run: Run, kind: ClassifierKind, parts: Parts) -> None:
     """Write data/<kind>/train.jsonl, valid.jsonl and meta.json: which sound is in which part."""
     where = run.home.directory("data", kind.name)
     write_jsonl(where / "train.jsonl", [_row(r) for r in parts.train])
-    judge = [_row(r) | {"part": JUDGE} for r in parts.judge + parts.own]
+    judge = [_row(r) | {"part": JUDGE} for r in parts.judge + parts.own + parts.ordinary]
     choose = [_row(r) | {"part": CHOOSE} for r in parts.choose] if parts.apart else []
     write_jsonl(where / "valid.jsonl", choose + judge)
     sides = {"train": count(parts.train, kind), "valid": count(parts.held_out, kind)}

@@ -1,12 +1,13 @@
 """The part of a classifier's benchmark that is about its triggers: recall, false alarms, and whether the promised rate is shown."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fae_training.benchmark import GUARD, PASSED, REPORT, Figure, Measure
 from fae_training.classifiers.classes import ClassifierKind
-from fae_training.classifiers.streams import SCENE_FRAMES, SCENE_SECONDS, StreamOfSound
-from fae_training.classifiers.thresholds import FEWEST, Rate, measure
+from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, SCENE_SECONDS, StreamOfSound
+from fae_training.classifiers.thresholds import Rate, measure
 from fae_training.counting import counted
 
 PEOPLE_SHOWN = 6
@@ -143,7 +144,7 @@ def notes_of(name: str, found: Mapping) -> list[str]:
 
 
 def rate_of(found: Mapping, hours: float) -> Rate:
-    return Rate(found["false_alarms"], hours, found["unevenness"])
+    return Rate(found["false_alarms"], hours, found["overdispersion"])
 
 
 class Promise(NamedTuple):
@@ -175,3 +176,23 @@ def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
     if asked:
         told += f" (held-out recordings for {rate.hours_needed(asked):.1f} hours without one would show it)"
     return Promise(False, told + ".")
+
+
+def how_to_show(rates: Sequence[Rate], asked: float) -> str:
+    """What a person can do about a rate that is not shown: count on more hours, or ask for a rate that these hours can show.
+
+    `rates` of all triggers. More hours are no help where there are more alarms than was asked for.
+    """
+    more = ""
+    if asked and all(rate.lower <= asked for rate in rates):
+        hours = math.ceil(max(rate.hours_needed(asked) for rate in rates))
+        more = (
+            f"record about {hours} hours of ordinary sound in which nobody says these words, in at least {FEWEST} recordings, "
+            "then: uv run scripts/add_samples.py --class noise --to-judge --files RECORDINGS, and then: uv run "
+            "scripts/train_keyword.py. Or "
+        )
+    possible = math.ceil(10 * max(rate.upper for rate in rates)) / 10
+    return (
+        f"To show a rate, {more}ask for one that these hours can show: uv run scripts/train_keyword.py "
+        f"--false-alarms-per-hour {possible:g}"
+    )

@@ -1,7 +1,7 @@
 """What is held out of a training: the validation set, which chooses, and the windows and streams that judge."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.streams import Piece, StreamOfSound
 from fae_training.classifiers.windows import held_out_windows
 from fae_training.errors import Missing
+from fae_training.fit_settings import FitSettings
 from fae_training.runs import Run
 from fae_training.state import atomic_file
 
@@ -32,32 +33,63 @@ class Windows:
     groups: list[str]
     recorded: np.ndarray
 
-    def where(self, chosen: np.ndarray) -> "Windows":
+    @classmethod
+    def of(
+        cls, log_mel: np.ndarray, labels: np.ndarray, sounds: list[Recording], *more: np.ndarray
+    ) -> Self:
+        """`sounds`: the recording of each window; `more`: the fields that a subclass adds."""
+        names = [f"{r.speaker or ''}--{r.name}" for r in sounds]
+        recorded = np.array([r.origin == "recorded" for r in sounds], dtype=bool)
+        return cls(log_mel, labels, names, [r.group for r in sounds], recorded, *more)
+
+    def where(self, chosen: np.ndarray) -> Self:
         """The windows for which `chosen` [n] is true."""
-        return Windows(
-            self.log_mel[chosen],
-            self.labels[chosen],
-            [name for name, wanted in zip(self.names, chosen, strict=True) if wanted],
-            [group for group, wanted in zip(self.groups, chosen, strict=True) if wanted],
-            self.recorded[chosen],
+        kept = np.flatnonzero(chosen)
+        every = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(
+            self,
+            **{
+                name: values[kept] if isinstance(values, np.ndarray) else [values[n] for n in kept]
+                for name, values in every.items()
+            },
         )
+
+
+@dataclass(frozen=True)
+class Segments(Windows):
+    """What Fae hears at once (fae_network.py): windows of ours, and the same sound as `fae` [n, 48, 128] of fae_features."""
+
+    fae: np.ndarray
+
+
+def schedule(settings: dict) -> FitSettings:
+    """How often a classifier's training reports, validates and saves."""
+    steps = settings["steps"]
+    every = max(1, steps // 20)
+    return FitSettings.of(
+        settings,
+        report_every=max(1, steps // 50),
+        validate_every=every,
+        validate_from=steps // 2,
+        save_every=every,
+        patience=settings["patience"],
+    )
+
+
+def by_people(sounds: list[Recording]) -> list[Recording]:
+    """What people recorded, and what was made for a class that nobody recorded."""
+    recorded = [r for r in sounds if r.origin == "recorded"]
+    present = {r.class_name for r in recorded}
+    return recorded + [r for r in sounds if r.class_name not in present]
 
 
 def windows_of(sounds: list[Recording], kind: ClassifierKind) -> dict[int, Windows]:
-    """The windows of recordings, by their length in frames; of what was made for a class that nobody recorded."""
-    recorded = [r for r in sounds if r.origin == "recorded"]
-    present = {r.class_name for r in recorded}
-    used = recorded + [r for r in sounds if r.class_name not in present]
+    """The windows of by_people(sounds), by their length in frames."""
+    used = by_people(sounds)
     found = {}
     for frames in kind.windows:
         power, labels, of = held_out_windows(used, kind, frames)
-        found[frames] = Windows(
-            np.log(power + LOG_FLOOR),
-            labels,
-            [f"{r.speaker or ''}--{r.name}" for r in of],
-            [r.group for r in of],
-            np.array([r.origin == "recorded" for r in of], dtype=bool),
-        )
+        found[frames] = Windows.of(np.log(power + LOG_FLOOR), labels, of)
     return found
 
 
@@ -80,25 +112,24 @@ class ValidationSet:
 class Judged:
     """What a run is judged on: windows by their length in frames, and for triggers a stream without them and one with them.
 
-    Not `apart`: the same sounds chose the checkpoint, the temperature and the thresholds.
+    `segments` are what Fae's own network hears; None of runs that do not have it. Not `apart`: the same sounds chose the
+    checkpoint, the temperature and the thresholds.
     """
 
     windows: dict[int, Windows]
     streams: dict[str, StreamOfSound]
     apart: bool
+    segments: Segments | None = None
 
 
 def save(run: Run, judged: Judged) -> None:
     """Write held_out.npz, in half precision."""
     arrays: dict[str, Any] = {"apart": np.array(judged.apart)}
     for frames, held in judged.windows.items():
-        arrays |= {
-            f"windows_{frames}": held.log_mel.astype(np.float16),
-            f"labels_{frames}": held.labels,
-            f"names_{frames}": np.array(held.names, dtype=str),
-            f"groups_{frames}": np.array(held.groups, dtype=str),
-            f"recorded_{frames}": held.recorded,
-        }
+        arrays |= _arrays(held, f"windows_{frames}", str(frames))
+    if judged.segments:
+        arrays |= _arrays(judged.segments, "segments", "segments")
+        arrays["fae_segments"] = judged.segments.fae.astype(np.float16)
     for name, stream in judged.streams.items():
         arrays |= {
             f"stream_{name}": stream.log_mel.astype(np.float16),
@@ -109,6 +140,16 @@ def save(run: Run, judged: Judged) -> None:
         }
     with atomic_file(run.file(FILE)) as temporary, temporary.open("wb") as out:
         np.savez(out, **arrays)
+
+
+def _arrays(held: Windows, log_mel: str, name: str) -> dict[str, np.ndarray]:
+    return {
+        log_mel: held.log_mel.astype(np.float16),
+        f"labels_{name}": held.labels,
+        f"names_{name}": np.array(held.names, dtype=str),
+        f"groups_{name}": np.array(held.groups, dtype=str),
+        f"recorded_{name}": held.recorded,
+    }
 
 
 def load(run: Run) -> Judged:
@@ -130,16 +171,21 @@ def load(run: Run) -> Judged:
     def named(beginning: str) -> list[str]:
         return [n.removeprefix(beginning) for n in arrays.files if n.startswith(beginning)]
 
-    windows = {
-        frames: Windows(
-            arrays[f"windows_{frames}"].astype(np.float32),
-            arrays[f"labels_{frames}"],
-            arrays[f"names_{frames}"].tolist(),
-            arrays[f"groups_{frames}"].tolist(),
-            arrays[f"recorded_{frames}"],
+    def of(log_mel: str, name: str) -> tuple:
+        return (
+            arrays[log_mel].astype(np.float32),
+            arrays[f"labels_{name}"],
+            arrays[f"names_{name}"].tolist(),
+            arrays[f"groups_{name}"].tolist(),
+            arrays[f"recorded_{name}"],
         )
-        for frames in sorted(map(int, named("windows_")))
-    }
+
+    numbers = sorted(map(int, named("windows_")))
+    windows = {n: Windows(*of(f"windows_{n}", str(n))) for n in numbers}
+    segments = None
+    if "fae_segments" in arrays.files:
+        fae = arrays["fae_segments"].astype(np.float32)
+        segments = Segments(*of("segments", "segments"), fae=fae)
     streams = {
         name: StreamOfSound(
             arrays[f"stream_{name}"].astype(np.float32),
@@ -154,4 +200,4 @@ def load(run: Run) -> Judged:
         )
         for name in named("stream_")
     }
-    return Judged(windows, streams, bool(arrays["apart"]))
+    return Judged(windows, streams, bool(arrays["apart"]), segments)

@@ -14,6 +14,8 @@ FAMILY = 64
 # Rows that share this much beyond what their whole family shares are turns of one conversation: a question of
 # one word and the turn's end are six tokens. Different conversations that start alike meet too, which does no harm.
 CONVERSATION = 6
+# The rows of a batch that are asked for, where not another machine computes some of them.
+ALL = slice(None)
 
 
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -53,9 +55,11 @@ class Batches(Generic[AnyRow]):
         epoch, within = divmod(index, self.batches_per_epoch)
         return self._epoch(epoch)[within]
 
-    def batch_at(self, index: int) -> dict:
-        rows = self.rows_at(index)
-        return collate(rows, self.share_prefix)
+    def rows_in(self, index: int) -> int:
+        return len(self.indices_at(index))
+
+    def batch_at(self, index: int, part: slice = ALL) -> dict:
+        return collate(self.rows_at(index)[part], self.share_prefix)
 
     def names(self, index: int) -> list[str]:
         """What each row of batch number `index` is from: a conversation, a recording."""

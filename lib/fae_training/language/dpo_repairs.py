@@ -130,6 +130,7 @@ class RepairedDPOTrainer(DPOTrainer):
             self._validate if validated else None,
             self.run,
             self.session,
+            self.session.machines,
         )
         return mlx_tune_repairs.saved(self)
 

@@ -153,6 +153,7 @@ class RepairedSFTTrainer(SFTTrainer):
             self.validate,
             self.run,
             self.session,
+            self.session.machines,
         )
         return saved(self)
 

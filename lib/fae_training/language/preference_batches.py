@@ -11,7 +11,7 @@ import mlx.core as mx
 
 from fae_training.counting import counted
 from fae_training.language import rows as token_rows
-from fae_training.language.batches import Batches, collate, count_tokens
+from fae_training.language.batches import ALL, Batches, collate, count_tokens
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.preference_loss import (
@@ -147,8 +147,11 @@ class PreferenceBatches:
         random.Random(f"{self.seed}/{epoch}").shuffle(order)
         return self.epoch[order[within]]
 
-    def batch_at(self, index: int) -> dict:
-        return collate_pairs(self.pairs_at(index), self.reference, self.fast)
+    def rows_in(self, index: int) -> int:
+        return len(self.pairs_at(index))
+
+    def batch_at(self, index: int, part: slice = ALL) -> dict:
+        return collate_pairs(self.pairs_at(index)[part], self.reference, self.fast)
 
     def tokens(self, index: int) -> tuple[int, int]:
         return count_tokens([row for p in self.pairs_at(index) for row in (p.chosen, p.rejected)])

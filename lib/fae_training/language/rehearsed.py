@@ -15,7 +15,7 @@ from fae_training.capabilities import answering, prompts, suite
 from fae_training.capabilities.answering import Prompted
 from fae_training.capabilities.checks import has_thinking_marks
 from fae_training.capabilities.task import Item
-from fae_training.language.batches import Batches
+from fae_training.language.batches import ALL, Batches
 from fae_training.language.rows import TokenRow
 from fae_training.runs import Run
 from fae_training.spikes import REHEARSAL
@@ -77,9 +77,13 @@ class MixedBatches:
         """So many that each own row is once among them."""
         return math.ceil(self.own.batches_per_epoch / (1 - self.share))
 
-    def batch_at(self, index: int) -> dict:
+    def rows_in(self, index: int) -> int:
         batches, index = self._place(index)
-        return batches.batch_at(index)
+        return batches.rows_in(index)
+
+    def batch_at(self, index: int, part: slice = ALL) -> dict:
+        batches, index = self._place(index)
+        return batches.batch_at(index, part)
 
     def tokens(self, index: int) -> tuple[int, int]:
         batches, index = self._place(index)

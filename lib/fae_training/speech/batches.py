@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fae_training.language.batches import Batches
+from fae_training.language.batches import ALL, Batches
 from fae_training.speech import clips, recogniser
 from fae_training.speech.material import Example
 from fae_training.speech.recogniser import SpeechRow
@@ -18,8 +18,8 @@ class SpeechBatches(Batches[SpeechRow]):
     def __init__(self, rows: list[SpeechRow], batch_size: int, seed: int):
         super().__init__(rows, batch_size, seed, share_prefix=False)
 
-    def batch_at(self, index: int) -> dict:
-        return recogniser.collate(self.rows_at(index))
+    def batch_at(self, index: int, part: slice = ALL) -> dict:
+        return recogniser.collate(self.rows_at(index)[part])
 
 
 def rows_of(

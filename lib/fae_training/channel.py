@@ -1,0 +1,132 @@
+"""Messages between a run's worker and its processes on other machines, over two pipes. Standard library only.
+
+A pipe is there with every process that one starts, here or through ssh, and its end is the end of the process: so one
+thing carries what is said and shows that somebody is gone.
+"""
+
+import contextlib
+import json
+import queue
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+# Both sides say that they are there so often, and take the other for lost after so long a silence.
+BEAT_S, SILENCE_S = 2.0, 60.0
+_BEAT = "beat"
+# Lengths of a message's header, in JSON, and of the bytes after it.
+_LENGTHS = struct.Struct(">IQ")
+
+
+@dataclass(frozen=True)
+class Message:
+    """`word` says what it is, `values` go as JSON, `arrays` are a safetensors file (arrays.to_bytes)."""
+
+    word: str
+    values: dict = field(default_factory=dict)
+    arrays: bytes = b""
+
+
+class Ended(Exception):
+    """The other side is gone; the text says how that was noticed."""
+
+
+class Channel:
+    """One side. `on_end(why)` is called once, from a thread, when the other side is gone."""
+
+    def __init__(self, reading: BinaryIO, writing: BinaryIO, on_end: Callable[[str], None]):
+        self._reading, self._writing, self._on_end = reading, writing, on_end
+        self._heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._heard_at = time.monotonic()
+        self._sending = threading.Lock()
+        self._ending = threading.Lock()
+        self._over = threading.Event()
+        self.ended: str | None = None
+        for work in (self._read, self._beat):
+            threading.Thread(target=work, daemon=True).start()
+
+    def say(self, word: str, arrays: bytes = b"", **values) -> None:
+        """Raises Ended."""
+        with self._sending:
+            self._write(Message(word, values, arrays))
+
+    def hear(self, *words: str, check: Callable[[], None] = lambda: None) -> Message:
+        """The next message, which must be one of `words`. `check` is called while waiting and may raise to end it.
+
+        Raises Ended, after everything that was said before the end.
+        """
+        while True:
+            try:
+                message = self._heard.get(timeout=0.5)
+            except queue.Empty:
+                check()
+                continue
+            if message is None:
+                self._heard.put(None)
+                raise Ended(self.ended)
+            if message.word not in words:
+                raise Ended(f"it said {message.word!r} where {' or '.join(words)} was expected")
+            return message
+
+    def wait_for_end(self, seconds: float) -> None:
+        """Until the other side is gone, at most so long."""
+        self._over.wait(seconds)
+
+    def close(self) -> None:
+        """No more is said; nothing is called at the end that follows."""
+        with self._ending:
+            self.ended = self.ended or "closed"
+        # What was not sent has nobody to receive it.
+        with self._sending, contextlib.suppress(OSError):
+            self._writing.close()
+
+    def _write(self, message: Message) -> None:
+        header = json.dumps([message.word, message.values]).encode()
+        try:
+            self._writing.write(_LENGTHS.pack(len(header), len(message.arrays)))
+            self._writing.write(header)
+            self._writing.write(message.arrays)
+            self._writing.flush()
+        except (OSError, ValueError) as problem:  # ValueError: closed
+            self._end("its process ended")
+            raise Ended(self.ended) from problem
+
+    def _read(self) -> None:
+        try:
+            while lengths := self._reading.read(_LENGTHS.size):
+                of_header, of_arrays = _LENGTHS.unpack(lengths)
+                word, values = json.loads(self._reading.read(of_header))
+                arrays = self._reading.read(of_arrays)
+                self._heard_at = time.monotonic()
+                if word != _BEAT:
+                    self._heard.put(Message(word, values, arrays))
+            self._end("its process ended")
+        except (OSError, ValueError, struct.error) as problem:
+            self._end(f"what it said cannot be read: {problem}")
+
+    def _beat(self) -> None:
+        while not self.ended:
+            slept_from = time.monotonic()
+            time.sleep(BEAT_S)
+            if time.monotonic() - slept_from > 3 * BEAT_S:
+                self._heard_at = time.monotonic()  # this process was stopped itself
+            if (silent := time.monotonic() - self._heard_at) > SILENCE_S:
+                self._end(f"it has not been heard of for {silent:.0f} seconds")
+            elif self._sending.acquire(timeout=BEAT_S):
+                try:
+                    with contextlib.suppress(Ended):  # noted already
+                        self._write(Message(_BEAT))
+                finally:
+                    self._sending.release()
+
+    def _end(self, why: str) -> None:
+        with self._ending:
+            if self.ended:
+                return
+            self.ended = why
+        self._over.set()
+        self._heard.put(None)
+        self._on_end(why)

@@ -1,0 +1,157 @@
+"""What another machine does for a training: its share of each step, with what it is sent. See ranks.py for the whole.
+
+Rows, parameters and the optimizer's state come through standard input and stay in memory. All that is written here is which
+implementation of a layer is the fastest on this machine (fast_path.enable).
+"""
+
+import os
+import socket
+import sys
+import traceback
+from collections import defaultdict
+from pathlib import Path
+
+from fae_training import linux_cpu, machines, models
+from fae_training.calling import Result
+from fae_training.channel import Channel, Message
+from fae_training.errors import Failed, Missing, SkillError
+from fae_training.processes import lift_limits
+from fae_training.state import Home
+
+# Within which the other side ends this process once it has heard of a failure.
+GOODBYE_S = 10.0
+
+
+def work(kind: str, home: Home) -> Result:
+    """Until the run's own process says that it is enough, or is gone."""
+    # Whatever else is printed goes to standard error, which is the run's log.
+    writing = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    channel = Channel(sys.stdin.buffer, writing, lambda why: os._exit(0))
+    lift_limits()
+    try:
+        _work(kind, home, channel)
+    except Exception as problem:
+        traceback.print_exc()
+        error = problem if isinstance(problem, SkillError) else _of_library(problem)
+        channel.say("failed", code=error.code, message=error.message, hint=error.hint)
+        channel.wait_for_end(GOODBYE_S)
+    return Result({"status": "done"}, "done")
+
+
+def _work(kind: str, home: Home, channel: Channel) -> None:
+    channel.say("hello", versions=machines.versions())
+    told = channel.hear("load", "end")
+    if told.word == "end":
+        return
+    model, loss = _load(kind, home, told.values)
+    listening = socket.create_server(("", 0))
+    channel.say("loaded", port=listening.getsockname()[1])
+    told = channel.hear("begin", "end")
+    if told.word == "end":
+        return
+    import mlx.core as mx
+    import mlx.optimizers as optim
+
+    from fae_training.arrays import from_bytes
+    from fae_training.fit_step import FitStep
+    from fae_training.ring import Ring, require_neighbour
+
+    begin = told.values
+    optimizer = optim.AdamW(learning_rate=0.0, weight_decay=begin["weight_decay"])
+    optimizer.init(model.trainable_parameters())
+    _put(model, optimizer, from_bytes(told.arrays))
+    model.train()
+    step = FitStep(model, optimizer, loss, begin["max_gradient_norm"], begin["compiled"])
+    require_neighbour(begin["rank"], begin["addresses"])
+    channel.say("reached")
+    channel.hear("stop listening")
+    listening.close()
+    channel.say("stopped")
+    channel.hear("connect")
+    ring = Ring(begin["rank"], begin["addresses"])
+    while (told := channel.hear("step", "end")).word == "step":
+        sums = step.add_up(_batches(told).items(), told.values["micro_batches"])
+        gradient = step.no_gradient() if sums.gradient is None else sums.gradient
+        mx.eval(gradient)
+        channel.say("sums", losses=sums.losses, weights=sums.weights, extras=sums.extras)
+        told = channel.hear("update", "end")
+        if told.word == "end":
+            return
+        step.update(ring.total(gradient), **told.values)
+
+
+def _load(kind: str, home: Home, told: dict):
+    """(the model with its adapter, the loss of the kind). Raises Missing and Failed where it is not as on the other machine."""
+    directory = models.locate(told["model"]["id"])
+    if directory is None:
+        raise Missing(
+            "no_model",
+            f"there is no model {told['model']['id']} on this machine",
+            "fetch it there: uv run scripts/train.py --fetch --model " + told["model"]["id"],
+        )
+    if (found := models.fingerprint(directory)) != told["fingerprint"]:
+        raise Failed(
+            "other_model",
+            f"{directory} has the fingerprint {found}, expected {told['fingerprint']}",
+            "copy the model from the machine that begins the training",
+        )
+    linux_cpu.set_up(Path(directory))
+    from fae_training.language import adapters, fast_path, loading
+    from fae_training.language.fast_settings import FastSettings
+
+    settings, wanted = told["settings"], FastSettings(**told["fast"])
+    # Without mlx-tune, which takes seconds to import: the adapter's values are sent, so only its shape matters.
+    model, _ = loading.load(str(directory))
+    keys = adapters.adapter_keys(model, settings["experts"])
+    adapters.add_lora(model, settings["rank"], settings["lora_scale"], 0.0, keys, settings["seed"])
+    fast, notes = fast_path.enable(model, wanted, home.directory("cache"))
+    if fast != wanted:
+        raise Failed(
+            "other_fast_path",
+            f"not every fast part that the others use is right on this machine: {'; '.join(notes)}",
+            "train with --fast off",
+        )
+    return model, _loss(kind, settings, fast)
+
+
+def _put(model, optimizer, arrays: dict) -> None:
+    """Raises Failed where the arrays are not those that an update here changes."""
+    from fae_training.fit_progress import put_state, state_of
+
+    own = state_of(model, optimizer)
+    if wrong := [
+        n
+        for n in {*own, *arrays}
+        if n not in own or n not in arrays or own[n].shape != arrays[n].shape
+    ]:
+        raise Failed(
+            "other_adapter", f"the adapter here is another one: {min(wrong)}", "report this"
+        )
+    put_state(model, optimizer, arrays)
+
+
+def _loss(kind: str, settings: dict, fast):
+    if kind == "dpo":
+        from fae_training.language.objective import Objective
+        from fae_training.language.preference_batches import loss_function
+
+        return loss_function(Objective.of(settings), fast)
+    from fae_training.language.supervised_loss import language_loss
+
+    return lambda model, batch: language_loss(model, batch, fast)
+
+
+def _batches(told: Message) -> dict[int, dict]:
+    """The arrays of each micro-batch, by its number in the step."""
+    from fae_training.arrays import from_bytes
+
+    found: dict[int, dict] = defaultdict(dict)
+    for name, array in from_bytes(told.arrays).items():
+        micro, _, own = name.partition("/")
+        found[int(micro)][own] = array
+    return found
+
+
+def _of_library(problem: Exception) -> Failed:
+    return Failed("peer_failed", f"{type(problem).__name__}: {problem}", "see the run's train.log")

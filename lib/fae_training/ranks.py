@@ -1,0 +1,296 @@
+"""A training on several machines: this process is rank 0 and has everything; the others compute their share of each step.
+
+They are processes of the same script (`--task peer`, peer.py), started here or through ssh and spoken to through
+their standard streams. They are sent the rows that they compute as arrays and keep nothing on disk. A step goes like this:
+each gets its rows and answers with its sums of losses and weights; then all of them are told to add up their gradients
+(ring.py) and make the same update. So a machine that dies is noticed before anybody waits for it in the ring, and the
+parameters are still those of the last step.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from fae_training import machines, processes
+from fae_training.alone import Alone, Lost
+from fae_training.arrays import to_bytes
+from fae_training.channel import Channel, Ended, Message
+from fae_training.errors import Failed, Missing, command_line
+from fae_training.fit_progress import state_of
+from fae_training.fit_settings import FitSettings
+from fae_training.fit_step import FitStep, Sums
+from fae_training.kinds import KINDS
+from fae_training.ring import Ring, require_neighbour
+from fae_training.runs import Run
+from fae_training.session import Session
+
+SSH = (
+    "ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
+    "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3",
+)  # fmt: skip
+# Where uv may be, for a shell that is not interactive.
+PATH = '"$HOME/.local/bin:/opt/homebrew/bin:/usr/local/bin:$PATH"'
+# What a machine may take to end once it was told to.
+END_S = 10.0
+
+
+class Peer:
+    """One of the other processes: `name` for a person, `address` in the ring."""
+
+    def __init__(
+        self, host: str, command: list[str], log: Callable[[str], None], on_end: Callable[[], None]
+    ):
+        self.host, self.address = host, machines.address(host)
+        self._on_end = on_end
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,  # uv starts another one, and both must be ended
+            )
+        except FileNotFoundError as problem:
+            raise Missing("no_ssh", f"{command[0]} was not found", "install OpenSSH") from problem
+        self._said: deque[str] = deque(maxlen=3)
+        self._errors = threading.Thread(target=self._keep_errors, args=(log,), daemon=True)
+        self._errors.start()
+        self.channel = Channel(self._pipe("stdout"), self._pipe("stdin"), self._ended)
+
+    def _ended(self, why: str) -> None:
+        # What does not answer any more would keep whoever writes to it waiting.
+        self.kill()
+        self._on_end()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _keep_errors(self, log: Callable[[str], None]) -> None:
+        for line in self._pipe("stderr"):
+            text = line.decode(errors="replace").rstrip()
+            self._said.append(text)
+            log(f"[{self.host}] {text}")
+
+    def _pipe(self, name: str) -> BinaryIO:
+        return cast(BinaryIO, getattr(self.process, name))
+
+    def last_words(self) -> str:
+        """What it wrote to standard error last."""
+        self._errors.join(1)
+        return "; ".join(filter(None, self._said))
+
+    def close(self) -> None:
+        """Let it end by itself, but not for ever."""
+        self.channel.close()
+        try:
+            self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.process.wait()
+
+
+class Machines(Alone):
+    """The processes of a run besides this one. Raises Lost wherever one of them is gone."""
+
+    def __init__(self, run: Run, session: Session):
+        self.run, self.session = run, session
+        self.others: list[Peer] = []
+        self._ring: Ring | None = None
+
+    def start(self) -> None:
+        """Start a process for each of the run's hosts but the first. Raises Failed for one that does not answer or is of other versions."""
+        hosts = self.run.record["hosts"]
+        script = KINDS[self.run.kind].script
+        for host in hosts[1:]:
+            here = machines.address(host) == machines.address(hosts[0])
+            task = ("--task", "peer", *(("--home", str(self.run.home.path)) if here else ()))
+            command = processes.command(script, *task)
+            self.others.append(
+                Peer(host, command if here else over_ssh(host, command), self.session.log, self._broke)
+            )  # fmt: skip
+        self._here = machines.address(hosts[0])
+        versions = machines.versions()
+        for peer in self.others:
+            told = self._versions_of(peer)
+            if differing := machines.differences(versions, told):
+                raise Failed(
+                    "unequal_versions",
+                    f"{peer.host} has {differing}; all machines must compute with the same",
+                    f"copy this skill to {peer.host} as it is here, and try again: {self._again()}",
+                )
+
+    def _versions_of(self, peer: Peer) -> dict[str, str]:
+        try:
+            return peer.channel.hear("hello", check=self._check).values["versions"]
+        except Ended as problem:
+            said = peer.last_words() or str(problem)
+            raise Failed(
+                "no_answer",
+                f"{peer.host} does not answer: {said}",
+                f"this must work without a question: ssh {peer.host} true; then: {self._again()}",
+            ) from problem
+
+    def load(self, settings: dict, fast) -> None:
+        record = self.run.record
+        for peer in self.others:
+            self._say(
+                peer,
+                "load",
+                settings=settings,
+                model=record["model"],
+                fingerprint=record["model_fingerprint"],
+                fast={name: getattr(fast, name) for name in fast.parts()},
+            )
+
+    def begin(self, step: FitStep, settings: FitSettings) -> None:
+        with self.session.stage("connecting"):
+            ports = [self._hear(peer, "loaded").values["port"] for peer in self.others]
+            with socket.create_server((self._here, 0)) as listening:
+                own = listening.getsockname()[1]
+                addresses = [f"{self._here}:{own}"] + [
+                    f"{peer.address}:{port}" for peer, port in zip(self.others, ports, strict=True)
+                ]
+                state = to_bytes(state_of(step.model, step.optimizer))
+                for rank, peer in enumerate(self.others, 1):
+                    self._say(
+                        peer,
+                        "begin",
+                        state,
+                        rank=rank,
+                        addresses=addresses,
+                        weight_decay=settings.weight_decay,
+                        max_gradient_norm=settings.max_gradient_norm,
+                        compiled=settings.compiled,
+                    )
+                require_neighbour(0, addresses)
+                for peer in self.others:
+                    self._hear(peer, "reached")
+            # A connection to a socket that only waited for the look would be taken for one of the ring.
+            for peer in self.others:
+                self._say(peer, "stop listening")
+            for peer in self.others:
+                self._hear(peer, "stopped")
+            for peer in self.others:
+                self._say(peer, "connect")
+            self._ring = Ring(0, addresses)
+        names = ", ".join(peer.host for peer in self.others)
+        self.session.log(f"training together with {names}")
+
+    def add_up(self, step: FitStep, batches, first: int, micro_batches: int) -> Sums:
+        sizes = [batches.rows_in(first + micro) for micro in range(micro_batches)]
+        own, *theirs = shares(sizes, len(self.others) + 1)
+        for peer, parts in zip(self.others, theirs, strict=True):
+            arrays = {
+                f"{micro}/{name}": array
+                for micro, part in parts
+                for name, array in batches.batch_at(first + micro, part).items()
+            }
+            self._say(peer, "step", to_bytes(arrays), micro_batches=micro_batches)
+        mine = ((micro, batches.batch_at(first + micro, part)) for micro, part in own)
+        sums = step.add_up(mine, micro_batches)
+        with step.profile.part("machines"):
+            for peer in self.others:
+                sums.add(**self._hear(peer, "sums").values)
+        return sums
+
+    def total(self, step: FitStep, sums: Sums, learning_rate: float) -> Any:
+        assert self._ring
+        try:
+            with step.profile.part("machines"):
+                for peer in self.others:
+                    self._say(peer, "update", scale=sums.scale, learning_rate=learning_rate)
+                return self._ring.total(sums.gradient)
+        except RuntimeError as problem:
+            for peer in self.others:
+                peer.channel.wait_for_end(1.0)
+            gone = [peer for peer in self.others if peer.channel.ended]
+            raise self._lost(gone[0] if gone else None, str(problem)) from problem
+
+    def close(self) -> None:
+        for peer in self.others:
+            with contextlib.suppress(Ended):
+                peer.channel.say("end")
+        for peer in self.others:
+            peer.close()
+        self.others = []
+
+    def _say(self, peer: Peer, word: str, arrays: bytes = b"", **values) -> None:
+        try:
+            peer.channel.say(word, arrays, **values)
+        except Ended as problem:
+            raise self._lost(peer, str(problem)) from problem
+
+    def _hear(self, peer: Peer, word: str) -> Message:
+        try:
+            message = peer.channel.hear(word, "failed", check=self._check)
+        except Ended as problem:
+            raise self._lost(peer, str(problem)) from problem
+        if message.word == "failed":
+            told = message.values
+            raise Lost(told["code"], f"{peer.host}: {told['message']}", told["hint"])
+        return message
+
+    def _check(self) -> None:
+        # Between the steps fit looks itself, and what a step has begun it finishes.
+        if self._ring is None:
+            self.session.check()
+
+    def _broke(self) -> None:
+        if self._ring:
+            self._ring.break_up()
+
+    def _lost(self, peer: Peer | None, why: str) -> Lost:
+        name = f"{peer.host}: {why}" if peer else why
+        said = peer and peer.last_words()
+        text = f"another machine was lost, {name}" + (f" ({said})" if said else "")
+        return Lost("machine_lost", f"{text}; what was trained until then is kept", self._again())
+
+    def _again(self) -> str:
+        run = self.run
+        together = ",".join(run.record["hosts"])
+        alone = KINDS[run.kind].command(f"--resume {run.id}")
+        return f"{alone} goes on alone, with --hosts {together} together again"
+
+
+def over_ssh(host: str, command: list[str]) -> list[str]:
+    """`command` on another machine, where the skill is at the same place, by the path from the home directory if it is in it."""
+    home = Path.home()
+    words = []
+    for word in command:
+        path = Path(word)
+        if path.name == "uv":
+            words.append("uv")
+        elif path.is_absolute() and path.is_relative_to(home) and path.suffix == ".py":
+            words.append(str(path.relative_to(home)))
+        else:
+            words.append(word)
+    environment = command_line(*(f"{n}={v}" for n, v in processes.WORKER_ENVIRONMENT.items()))
+    return [*SSH, host, f"PATH={PATH} {environment} exec {command_line(*words)}"]
+
+
+def shares(sizes: Sequence[int], machines: int) -> list[list[tuple[int, slice]]]:
+    """For each machine the parts of micro-batches that it computes: (number of the micro-batch, which of its rows).
+
+    sizes: rows of each micro-batch. A step's rows are cut into runs as equal as they can be, the longer ones first, so
+    whole micro-batches stay together where their number can be divided.
+    """
+    total, found, start = sum(sizes), [], 0
+    for rank in range(machines):
+        end = start + total // machines + (rank < total % machines)
+        parts, first = [], 0
+        for micro, size in enumerate(sizes):
+            low, high = max(start - first, 0), min(end - first, size)
+            if low < high:
+                parts.append((micro, slice(low, high)))
+            first += size
+        found.append(parts)
+        start = end
+    return found
