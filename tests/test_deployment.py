@@ -169,9 +169,15 @@ def test_an_active_file_without_any_history_is_named_and_left_alone(place):
     assert state.read_json(place.file("active.json"))["sft"]["run"] == "../../../../etc"
 
 
-def test_a_line_of_history_that_is_no_decision_is_named(place):
+@pytest.mark.parametrize(
+    "spoiled",
+    [{"run": None}, {"run": "../x"}, {"slot": []}, {"slot": "keyword"}, {"kind": "tts"}, {"fingerprint": None}, {"at": 1}, None],
+)  # fmt: skip
+def test_a_line_of_history_that_is_no_decision_is_named(place, spoiled):
     deploy(place, make(place))
-    state.append_jsonl(place.file("history.jsonl"), {"action": "deploy"})
+    path = place.file("history.jsonl")
+    (line,) = state.read_jsonl(path)
+    state.append_jsonl(path, line | spoiled if spoiled else {"action": "deploy"})
     with pytest.raises(Failed, match=r"line 2 of .*history\.jsonl is no decision"):
         active(place)
 

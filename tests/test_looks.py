@@ -1,7 +1,10 @@
 """Looks at a judge part: counted once for each adapter, and new data is a new part."""
 
+import pytest
+
 from fae_training import looks
-from fae_training.state import Home
+from fae_training.errors import Failed
+from fae_training.state import Home, append_jsonl, read_jsonl
 from fae_training.transactions import changing
 
 WEEK = [f"conversation {n}" for n in range(20)]
@@ -33,3 +36,13 @@ def test_each_slot_has_its_own_looks_and_what_was_judged_on_is_not_readable(home
     count(place, "language", "first", WEEK)
     assert count(place, "speech", "second", WEEK) == 1
     assert "conversation" not in place.file(looks.FILE).read_text()
+
+
+@pytest.mark.parametrize("spoiled", [{"items": None}, {"adapter": {}}, {"slot": 1}])
+def test_a_line_that_is_no_look_is_named(home, spoiled):
+    place = Home(home)
+    count(place, "language", "first", WEEK)
+    (line,) = read_jsonl(place.file(looks.FILE))
+    append_jsonl(place.file(looks.FILE), line | spoiled)
+    with pytest.raises(Failed, match=r"line 2 of .*looks\.jsonl"):
+        count(place, "language", "second", WEEK)

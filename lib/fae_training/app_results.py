@@ -125,12 +125,12 @@ def withdraw_newest(home: Home, slot: str) -> InApp | None:
     if not stack:
         return None
     now = Run(home, stack[-2].run) if len(stack) > 1 else None
-    return withdraw(home, Run(home, stack[-1].run), now)
+    return withdraw(home, slot, Run(home, stack[-1].run), now)
 
 
-def withdraw(home: Home, was: Run, now: Run | None) -> InApp:
-    """Undo `publish` of `was`; `now` is what is active instead, None for the base model. Safe to repeat."""
-    slot = KINDS[was.kind].slot
+def withdraw(home: Home, slot: str, was: Run, now: Run | None) -> InApp:
+    """Undo `publish` of `was`; `now` is what is active in the slot instead, None for the base model. Safe to
+    repeat."""
     with _record(home) as record:
         if slot == "language":
             return _withdraw_adapter(record, was, now)

@@ -8,9 +8,10 @@ import contextlib
 import hashlib
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fae_training import records
 from fae_training.errors import Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -19,6 +20,22 @@ from fae_training.transactions import Change, changing, is_changing, recover
 
 ACTIVE_FILE = "active.json"
 HISTORY_FILE = "history.jsonl"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A line of history.jsonl: action is "deploy", "rollback" or "verified"; fingerprint and judgement belong to a deploy,
+    reason to a rollback."""
+
+    at: str
+    action: str
+    slot: str
+    kind: str
+    run: str
+    fingerprint: str | None = None
+    judgement: str | None = None
+    replaced: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,27 +103,49 @@ def deployments(home: Home) -> dict[str, list[Deployment]]:
     return played
 
 
-def _played(home: Home, *further: dict) -> dict[str, list[Deployment]]:
-    """By the lines of the history, and `further` ones that are about to be added."""
-    played: dict[str, list[Deployment]] = {}
-    for number, line in enumerate([*read_jsonl(home.file(HISTORY_FILE)), *further], 1):
+def decisions(home: Home, *further: dict) -> list[Decision]:
+    """The lines of the history, and `further` ones that are about to be added. Raises Failed naming a line that is none."""
+    path = home.file(HISTORY_FILE)
+    found = []
+    for number, line in enumerate([*read_jsonl(path), *further], 1):
         try:
-            stack = played.setdefault(line["slot"], [])
-            if line["action"] == "deploy":
-                known = {name: line[name] for name in ("slot", "kind", "run", "fingerprint")}
-                known |= {"since": line["at"], "judgement": line.get("judgement")}
-                stack.append(Deployment(number, **known))
-            elif line["action"] == "rollback" and stack:
-                stack.pop()
-            elif line["action"] == "verified" and stack:
-                stack[-1] = Deployment(**vars(stack[-1]) | {"verified": line["at"]})
-        except (KeyError, TypeError) as problem:
-            path = home.file(HISTORY_FILE)
+            decision = records.read(Decision, line, "it")
+            run = Run(home, decision.run)
+            if KINDS[decision.kind].slot != decision.slot:
+                raise ValueError(f"{decision.slot!r} is not the slot of {decision.kind!r}")
+            if decision.action == "deploy" and decision.fingerprint is None:
+                raise ValueError(f"the deploy of {run.id} has no fingerprint")
+        except (SkillError, KeyError, ValueError) as problem:
             raise Failed(
                 "state_corrupt",
-                f"line {number} of {path} is no decision ({type(problem).__name__}: {problem})",
+                f"line {number} of {path} is no decision ({problem})",
                 f"look at line {number} of {path}; remove it to go on without it",
             ) from problem
+        found.append(decision)
+    return found
+
+
+def _played(home: Home, *further: dict) -> dict[str, list[Deployment]]:
+    """As deployments, with lines that are about to be added."""
+    played: dict[str, list[Deployment]] = {}
+    for number, line in enumerate(decisions(home, *further), 1):
+        stack = played.setdefault(line.slot, [])
+        if line.action == "deploy":
+            stack.append(
+                Deployment(
+                    number,
+                    line.slot,
+                    line.kind,
+                    line.run,
+                    line.fingerprint or "",
+                    line.at,
+                    line.judgement,
+                )
+            )
+        elif line.action == "rollback" and stack:
+            stack.pop()
+        elif line.action == "verified" and stack:
+            stack[-1] = replace(stack[-1], verified=line.at)
     return played
 
 
@@ -262,10 +301,8 @@ def was_deployed(run: Run, since: str = "") -> bool:
     """Whether it ever was, or after that time, also when it was rolled back: a rollback of another may bring it back."""
     recover(run.home)
     return any(
-        line.get("action") == "deploy"
-        and line.get("run") == run.id
-        and str(line.get("at", "")) >= since
-        for line in read_jsonl(run.home.file(HISTORY_FILE))
+        line.action == "deploy" and line.run == run.id and line.at >= since
+        for line in decisions(run.home)
     )
 
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from fae_training import approval, evaluation, rejection
-from fae_training.deployment import HISTORY_FILE, current
+from fae_training.deployment import current, decisions
 from fae_training.errors import SkillError
 from fae_training.evaluation import Evaluation
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
 from fae_training.runs import Run, all_runs
-from fae_training.state import Home, read_jsonl
+from fae_training.state import Home
 
 
 @dataclass(frozen=True)
@@ -116,16 +116,16 @@ def periods(home: Home) -> dict[str, tuple[Deployed, ...]]:
         if run:
             found.setdefault(run, []).append(Deployed(at, None))
 
-    for line in read_jsonl(home.file(HISTORY_FILE)):
-        stack = stacks.setdefault(line["slot"], [])
+    for line in decisions(home):
+        stack = stacks.setdefault(line.slot, [])
         before = stack[-1] if stack else None
-        if line["action"] == "deploy":
-            ends(before, line["at"], f"replaced by {line['run']}")
-            stack.append(line["run"])
-            begins(line["run"], line["at"])
-        elif line["action"] == "rollback" and stack:
-            ends(stack.pop(), line["at"], line.get("reason", ""))
-            begins(stack[-1] if stack else None, line["at"])
+        if line.action == "deploy":
+            ends(before, line.at, f"replaced by {line.run}")
+            stack.append(line.run)
+            begins(line.run, line.at)
+        elif line.action == "rollback" and stack:
+            ends(stack.pop(), line.at, line.reason or "")
+            begins(stack[-1] if stack else None, line.at)
     return {run: tuple(times) for run, times in found.items()}
 
 

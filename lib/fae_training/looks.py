@@ -6,7 +6,9 @@ counts as a look at the same part when it holds at least half of what is judged 
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 
+from fae_training import records
 from fae_training.state import Home, now, read_jsonl
 from fae_training.transactions import Change
 
@@ -14,16 +16,26 @@ FILE = "looks.jsonl"
 SAME_PART = 0.5
 
 
+@dataclass(frozen=True)
+class Look:
+    """A line of looks.jsonl. adapter: a fingerprint; items: hashes of what it was judged on, sorted."""
+
+    at: str
+    slot: str
+    adapter: str
+    items: tuple[str, ...]
+
+
 def number(home: Home, slot: str, adapter: str, items: Iterable[str]) -> int:
     """Which look, from 1, judging this adapter (a fingerprint) on these items is. A repeated judgement is the same look."""
     marks = _marks(items)
     others: set[str] = set()
-    for line in read_jsonl(home.file(FILE)):
-        if line["slot"] != slot or len(marks & set(line["items"])) < SAME_PART * len(marks):
+    for look in _kept(home):
+        if look.slot != slot or len(marks.intersection(look.items)) < SAME_PART * len(marks):
             continue
-        if line["adapter"] == adapter:
+        if look.adapter == adapter:
             break
-        others.add(line["adapter"])
+        others.add(look.adapter)
     return 1 + len(others)
 
 
@@ -31,14 +43,18 @@ def count(change: Change, slot: str, adapter: str, items: Iterable[str]) -> int:
     """The same, and kept as a part of `change`, so that the next one counts it."""
     marks, home = _marks(items), change.home
     look = number(home, slot, adapter, items)
-    kept = any(
-        line["slot"] == slot and line["adapter"] == adapter and set(line["items"]) == marks
-        for line in read_jsonl(home.file(FILE))
-    )
-    if not kept:
-        line = {"at": now(), "slot": slot, "adapter": adapter, "items": sorted(marks)}
-        change.append(home.file(FILE), line)
+    new = Look(now(), slot, adapter, tuple(sorted(marks)))
+    if not any(replace(kept, at=new.at) == new for kept in _kept(home)):
+        change.append(home.file(FILE), asdict(new))
     return look
+
+
+def _kept(home: Home) -> list[Look]:
+    path = home.file(FILE)
+    return [
+        records.read(Look, line, f"line {number} of {path}")
+        for number, line in enumerate(read_jsonl(path), 1)
+    ]
 
 
 def _marks(items: Iterable[str]) -> set[str]:

@@ -40,6 +40,10 @@ def wrong(name: str, data: dict) -> str | None:
         if key in data and (not isinstance(data[key], types) or _is_bool(data[key])):
             wanted = " or ".join(kind.__name__ for kind in types if kind is not NoneType)
             return f"{key!r} is {data[key]!r:.60}, expected {wanted}"
+    if isinstance(seconds := data.get("seconds"), dict):  # by stage
+        for key, value in seconds.items():
+            if not isinstance(value, int | float) or _is_bool(value):
+                return f"'seconds' of {key!r} is {value!r:.60}, expected a number"
     return None
 
 
