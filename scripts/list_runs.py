@@ -25,7 +25,7 @@ from pathlib import Path
 from fae_training import benchmark, calling, deployment, evaluation, history, runs, standing
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
-from fae_training.errors import Missing
+from fae_training.errors import Missing, SkillError
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
@@ -211,12 +211,21 @@ def everything(run: runs.Run) -> dict:
         value = result.get(name)
         flat[name] = round(value, 4) if isinstance(value, float) else value
     flat["seconds"] = seconds_taken(result)
-    measured, judged = benchmark.of_run(run), evaluation.read(run)
-    for measure in measured.measures if measured else ():
+    judged = evaluation.readable(run)
+    for measure in measures_of(run):
         if measure.candidate:
             mean = sum(measure.candidate) / len(measure.candidate)
             flat[f"measured {measure.name}"] = round(mean, 4)
     return flat | {"verdict": judged and judged.verdict}
+
+
+def measures_of(run: runs.Run) -> tuple[benchmark.Measure, ...]:
+    """What was measured; nothing of a run that another version of this skill measured."""
+    try:
+        measured = benchmark.of_run(run)
+    except SkillError:
+        return ()
+    return measured.measures if measured else ()
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -25,7 +25,7 @@ HISTORY_FILE = "history.jsonl"
 @dataclass(frozen=True)
 class Decision:
     """A line of history.jsonl: action is "deploy", "rollback" or "verified"; fingerprint and judgement belong to a deploy,
-    reason to a rollback."""
+    as does replaced, the run that was active before; reason to a rollback."""
 
     at: str
     action: str
@@ -109,7 +109,7 @@ def decisions(home: Home, *further: dict) -> list[Decision]:
     found = []
     for number, line in enumerate([*read_jsonl(path), *further], 1):
         try:
-            decision = records.read(Decision, line, "it")
+            decision = records.read(Decision, _of_today(line), "it")
             run = Run(home, decision.run)
             if KINDS[decision.kind].slot != decision.slot:
                 raise ValueError(f"{decision.slot!r} is not the slot of {decision.kind!r}")
@@ -123,6 +123,12 @@ def decisions(home: Home, *further: dict) -> list[Decision]:
             ) from problem
         found.append(decision)
     return found
+
+
+def _of_today(line: dict) -> dict:
+    """A line as today's version writes it: until 26 November 2026 `replaced` was all of the entry in active.json."""
+    replaced = line.get("replaced")
+    return line | {"replaced": replaced.get("run")} if isinstance(replaced, dict) else line
 
 
 def _played(home: Home, *further: dict) -> dict[str, list[Deployment]]:

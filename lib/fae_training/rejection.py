@@ -88,8 +88,8 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
             "no_reason", "the reason is empty", "repeat what the person said, or give 'no'"
         )
     with changing(run.home) as change:
-        proposed = approval.read(run)
-        if proposed is None and not asked:
+        proposed = run.file(approval.FILE).exists()
+        if not proposed and not asked:
             already = " was already turned down" if standing(run) else " was not proposed"
             raise Missing(
                 "not_proposed",
@@ -105,7 +105,8 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
             )
         if proposed:
             approval.withdraw(change, run)
-        mark = proposed.fingerprint if proposed else None
+        made = approval.readable(run)
+        mark = made.fingerprint if made else None
         found = Rejection(run.id, now(), said[:LONGEST_REASON], mark)
         change.write(run.file(FILE), asdict(found))
     return found
