@@ -146,7 +146,7 @@ def compare(call: Call, names: list[str]) -> Result:
     ids = [run.id for run in compared]
     details = [everything(run) for run in compared]
     lines = {
-        name: [str(one.get(name, "")) for one in details]
+        name: ["" if (value := one.get(name)) is None else str(value) for one in details]
         for name in dict.fromkeys(name for one in details for name in one)
     }
     differing = {name: values for name, values in lines.items() if len(set(values)) > 1}

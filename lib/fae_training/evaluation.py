@@ -185,7 +185,7 @@ def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
     if measured.suite:
         from fae_training.capabilities import suite
 
-        if measured.suite != suite.chosen(run.home, run.settings["suite"]).version:
+        if measured.suite != suite.of_run(run).version:
             stale = stale or "the tasks that it was measured on have changed"
     if stale:
         reasons = (*decision.reasons, f"{stale}: use --rescore.")

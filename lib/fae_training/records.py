@@ -34,7 +34,9 @@ def read_own(record: type[Record], data: object, path: Path, again: str) -> Reco
         return _read(record, data, record.__name__)
     except (TypeError, ValueError) as problem:
         raise Failed(
-            "other_version", f"{path} was written by another version of this skill ({problem})", again
+            "other_version",
+            f"{path} was written by another version of this skill ({problem})",
+            again,
         ) from problem
 
 
