@@ -1,9 +1,9 @@
 """State directories as versions of 23 to 26 November 2026 left them: nothing in them is lost, or stops what is about others."""
 
-import calls
-import prepared
 import pytest
 
+import calls
+import prepared
 from fae_training import approval, deployment, evaluation, rejection, standing, state
 from fae_training.capabilities import suite
 from fae_training.errors import Failed
