@@ -112,6 +112,8 @@ def build_parser() -> calling.Parser:
     parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
     parser.add_argument(
         "--reject",
+        nargs="?",
+        const=rejection.NO_REASON,
         metavar="REASON",
         help="the person said no, and why; without --run to the newest proposal",
     )

@@ -208,6 +208,19 @@ def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_
     assert status == 0 and rejection.standing(run) is None
 
 
+def test_a_no_that_comes_while_the_person_is_asked_is_not_overridden_by_their_yes(place, tmp_path):
+    scripts, run = prepared.scripts_beside(tmp_path), prepared.judged(place)
+    propose(run)
+    status, seen = calls.at_a_terminal(
+        scripts / "deploy.py",
+        home=place.path,
+        typed="y\n",
+        asked=lambda: rejection.keep(run, "I changed my mind"),
+    )
+    assert status == 3 and "somebody said no to it" in seen
+    assert deployment.current(place, "language") is None and rejection.standing(run)
+
+
 def test_without_a_terminal_nobody_is_asked_and_no_answer_shows_where_the_code_stands(place):
     run = prepared.judged(place)
     propose(run)

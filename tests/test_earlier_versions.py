@@ -1,10 +1,21 @@
 """State directories as versions of 23 to 26 November 2026 left them: nothing in them is lost, or stops what is about others."""
 
+from dataclasses import asdict
+
 import pytest
 
 import calls
 import prepared
-from fae_training import approval, deployment, evaluation, rejection, standing, state
+from fae_training import (
+    approval,
+    deployment,
+    evaluation,
+    rejection,
+    runs,
+    schedule,
+    standing,
+    state,
+)
 from fae_training.capabilities import suite
 from fae_training.errors import Failed
 
@@ -100,6 +111,30 @@ def test_the_mark_of_a_judgement_does_not_depend_on_the_records_of_a_version(pla
     changed = kept | {"decision": kept["decision"] | {"verdict": "fail"}}
     state.write_json(run.file("evaluation.json"), changed)
     assert "judged again since it was deployed" in standing.of_home(place)[0]
+
+
+def test_the_newest_run_and_no_are_found_across_time_zones(place):
+    """A person who flies west writes the smaller hour later."""
+    early, late = prepared.finished(place, 1), prepared.finished(place, 2)
+    early.update(created_at="2026-11-26T14:00:00+02:00")
+    late.update(created_at="2026-11-26T12:30:00+00:00")
+    assert runs.find(place).id == late.id
+    for run, at in ((early, "2026-11-26T15:00:00+02:00"), (late, "2026-11-26T13:30:00+00:00")):
+        state.write_json(
+            run.file(rejection.FILE), asdict(rejection.Rejection(run.id, at, "no", None))
+        )
+    assert rejection.newest(place, "language").run == late.id
+    line = {"at": "2026-11-26T13:40:00+00:00", "action": "deploy", "slot": "language"}
+    line |= {"kind": "sft", "run": early.id, "fingerprint": "00"}
+    state.append_jsonl(place.file("history.jsonl"), line)
+    assert rejection.standing(early) is None and rejection.standing(late)
+
+
+@pytest.mark.parametrize("spoiled", ["yesterday", "2026-11-27", ""])
+def test_a_time_that_somebody_edited_stops_nothing(place, home, spoiled):
+    prepared.finished(place).update(created_at=spoiled, ended_at=spoiled)
+    assert calls.answer("doctor", home=home)["status"] in ("fine", "attention", "broken")
+    assert schedule.last_learned(place) and runs.find(place)
 
 
 def test_a_process_that_cannot_measure_says_why(place, home):

@@ -15,7 +15,7 @@ from fae_training import records
 from fae_training.errors import Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
-from fae_training.state import Home, as_json, now, read_jsonl
+from fae_training.state import Home, as_json, moment, now, read_jsonl
 from fae_training.transactions import Change, changing, is_changing, recover
 
 ACTIVE_FILE = "active.json"
@@ -307,7 +307,7 @@ def was_deployed(run: Run, since: str = "") -> bool:
     """Whether it ever was, or after that time, also when it was rolled back: a rollback of another may bring it back."""
     recover(run.home)
     return any(
-        line.action == "deploy" and line.run == run.id and line.at >= since
+        line.action == "deploy" and line.run == run.id and moment(line.at) >= moment(since)
         for line in decisions(run.home)
     )
 

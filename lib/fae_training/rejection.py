@@ -8,7 +8,7 @@ from fae_training.deployment import current, was_deployed
 from fae_training.errors import BadRequest, Missing, Refused, SkillError
 from fae_training.kinds import KINDS
 from fae_training.runs import Run, all_runs
-from fae_training.state import Home, now, read_json
+from fae_training.state import Home, moment, now, read_json
 from fae_training.transactions import changing
 
 FILE = "proposal_rejected.json"
@@ -50,7 +50,7 @@ def standing(run: Run) -> Rejection | None:
 def newest(home: Home, slot: str) -> Rejection | None:
     """The person's last no to any run of `slot`."""
     found = [last_of(run) for run in all_runs(home) if KINDS[run.kind].slot == slot]
-    return max(filter(None, found), key=lambda no: no.rejected_at, default=None)
+    return max(filter(None, found), key=lambda no: moment(no.rejected_at), default=None)
 
 
 def require_none(run: Run) -> None:
@@ -80,7 +80,7 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
     """Keep the person's no with its reason; the code of the proposal no longer counts.
 
     asked: the person was asked about the run just now, so it need not have been proposed. Raises BadRequest for an empty
-    reason, Missing for a run that was not proposed, Refused for one that is in use.
+    reason, Missing for a run that was not proposed, Refused for one that is in use or was turned down already.
     """
     said = " ".join(reason.split())
     if not said:
@@ -90,10 +90,10 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
     with changing(run.home) as change:
         proposed = run.file(approval.FILE).exists()
         if not proposed and not asked:
-            already = " was already turned down" if standing(run) else " was not proposed"
+            require_none(run)
             raise Missing(
                 "not_proposed",
-                f"{run.id}{already}, so there is nothing to say no to",
+                f"{run.id} was not proposed, so there is nothing to say no to",
                 f"uv run scripts/propose.py --run {run.id}",
             )
         active = current(run.home, KINDS[run.kind].slot)
