@@ -97,14 +97,16 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
         data["excluding"] = wanted.exclude
     if not wanted.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it prepares what training needs"
-    data["next"] = "export_data.py" if wanted.dry_run else again(home, forgot)
+    data["next"] = call.without_dry_run("export_data") if wanted.dry_run else again(home, forgot)
     return Result(data, text(data, home.file("data", "sft")))
 
 
 def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
     """Forgetting without consent to learn, or where the database cannot be read: the rest of an export does not take place."""
-    data = {"status": "planned" if call.arguments.dry_run else "forgotten"}
-    data |= {"forgotten": asdict(forgot), "next": again(call.home, forgot)}
+    data = {"status": "forgotten", "next": again(call.home, forgot)}
+    if call.arguments.dry_run:
+        data = {"status": "planned", "next": call.without_dry_run("export_data")}
+    data["forgotten"] = asdict(forgot)
     lines = what_was_forgotten(data)
     if problem:
         data["not_exported"] = problem.message

@@ -172,7 +172,8 @@ def named(call: Call, name: str) -> runs.Run:
     slots = {found.slot for found in KINDS.values() if kind in (None, found.name)}
     tops = [top for slot in slots if (top := deployment.current(call.home, slot))]
     if not tops:
-        raise Missing("nothing_active", "no run is active: every model is the base model", LIST)
+        what = f"no run of kind {kind}" if kind else "no run"
+        raise Missing("nothing_active", f"{what} is active: the base model is", LIST)
     return runs.Run(call.home, max(tops, key=lambda top: top.number).run)
 
 

@@ -68,11 +68,12 @@ def require(home: Home, source: str) -> None:
     if granted(home, source):
         return
     entry = given(home)[source]
-    taken_back = f"; it was taken back on {entry.revoked_at}" if entry.revoked_at else ""
+    why, again = "", f"uv run scripts/setup.py --consent {source}"
+    if entry.revoked_at:
+        # No call for a program to follow: what the person took back, the person gives again.
+        why, again = f"; it was taken back on {entry.revoked_at}", f"if you allow it again: {again}"
     raise Refused(
-        "no_consent",
-        f"there is no consent for {source!r} ({SOURCES[source]}){taken_back}",
-        f"uv run scripts/setup.py --consent {source}",
+        "no_consent", f"there is no consent for {source!r} ({SOURCES[source]}){why}", again
     )
 
 
