@@ -56,8 +56,8 @@ def asked(call: Call) -> tuple[str, ...]:
 
 
 def address(host: str) -> str:
-    """Without the account for ssh."""
-    return host.rpartition("@")[2]
+    """Without the account for ssh, and in the spelling that all spellings of a name have."""
+    return host.rpartition("@")[2].rstrip(".").lower()
 
 
 def others(hosts: Sequence[str]) -> list[str]:
