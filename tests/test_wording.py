@@ -90,6 +90,13 @@ def test_an_answer_ends_with_what_leads_on_for_people_and_for_programs():
     assert told["next"] == {"script": "evaluate", "params": {"home": "/elsewhere"}}
 
 
+def test_a_state_directory_among_the_parameters_is_in_the_next_call_too(home, tmp_path):
+    named = calls.script("check_status", json.dumps({"home": str(home)}), home=tmp_path).json
+    assert named["next"]["params"] == {"preset": "light", "home": str(home)}
+    own = calls.script("check_status", "--json", home=home).json
+    assert own["next"]["params"] == {"preset": "light"}
+
+
 def test_the_next_call_of_a_dry_run_is_the_same_call_without_it(home):
     given = {"db": str(home / "fae.db"), "forget": ["Anton", "my job"]}
     planned = calls.script("export_data", json.dumps(given | {"dry_run": True}), home=home).json

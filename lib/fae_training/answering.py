@@ -52,7 +52,7 @@ def with_next_call(data: dict, home: Path | None = None) -> dict:
 
     Scripts name the next command as a person types it ("evaluate.py --run ID"), and errors have it as their hint. Where
     a script names none, or one in which a person has to fill something in, the state of things is worth a look. `home`:
-    the state directory that the caller named, which the next call is to name too.
+    the state directory that the caller named among the parameters, which the next call is to name too.
     """
     found = _with_next_call(data)
     if home and (following := found.get("next")):

@@ -102,11 +102,12 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
             stream.reconfigure(errors="replace")
     caller = _caller(argv)
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
-    home, given_home, keep = Home(default_home()), None, True
+    home, given_home, named_home, keep = Home(default_home()), None, None, True
     script = Path(sys.argv[0]).stem
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home
+        named_home = given_home if call.sources.get("home") == "parameter" else None
         keep = not getattr(call.arguments, "dry_run", None)
         transactions.recover(home)
         result = main(call)
@@ -128,7 +129,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         stream = sys.stderr if data["status"] == "error" else answer_to
         write_line(to_paste(text, given_home), stream)
     else:
-        write_line(shortened(with_next_call(data, given_home), home, script, keep), answer_to)
+        write_line(shortened(with_next_call(data, named_home), home, script, keep), answer_to)
     if caller == "program" and status and "--json" not in argv:
         # All that Fae's nightly loop reads of a script that does not exit with 0.
         write_line(text[:LONGEST_ANSWER], sys.stderr)
