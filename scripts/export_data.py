@@ -103,10 +103,10 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
 
 def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
     """Forgetting without consent to learn, or where the database cannot be read: the rest of an export does not take place."""
-    data = {"status": "forgotten", "next": again(call.home, forgot)}
+    data: dict = {"status": "forgotten", "forgotten": asdict(forgot)}
+    data["next"] = again(call.home, forgot)
     if call.arguments.dry_run:
-        data = {"status": "planned", "next": call.without_dry_run("export_data")}
-    data["forgotten"] = asdict(forgot)
+        data |= {"status": "planned", "next": call.without_dry_run("export_data")}
     lines = what_was_forgotten(data)
     if problem:
         data["not_exported"] = problem.message
