@@ -212,7 +212,7 @@ def test_a_guess_is_a_name_or_subject_that_is_rare_and_the_person_sees_what_it_t
     told = dry(place.path, days)
     assert "Brambles   (a guess, from a record that was forgotten)" in told
     assert "      1  Brambles" in told
-    assert "Not taken for what was forgotten, since it comes up too often:" in told
+    assert "Not treated as a forgotten topic, because it comes up too often:" in told
     assert "London (in" in told
     assert "Monday" not in told.split("Not taken")[1].splitlines()[0]
 

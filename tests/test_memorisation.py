@@ -223,7 +223,7 @@ def test_what_the_base_model_would_guess_is_no_secret():
     (measure,) = probe(8).tell(OfThree(learned, guessed, guessed)).measures
     assert len(measure.items) == 5 and set(measure.candidate) == {1.0}
     told = probe(8).tell(OfThree(none, *[[Recital(False, -3.0)] * 4 + none[4:]] * 2))
-    assert told.measures == () and "next to nothing that could be learned by heart" in told.notes[0]
+    assert told.measures == () and "hardly anything that could be memorised" in told.notes[0]
 
 
 def test_a_number_that_is_none_closes_the_gate():

@@ -202,7 +202,7 @@ def test_what_is_excluded_is_not_trained_on_whoever_said_it(allowed, folder):
 
     assert sorted(left()[0]) == [FALSE_ALARMS, MISSED]
     files, notes = left(people=["anna"])
-    assert files == [FALSE_ALARMS] and notes[0].startswith("1 recording was left out, since")
+    assert files == [FALSE_ALARMS] and notes[0].startswith("1 recording was left out, because")
     assert left(ids=["kitchen"])[0] == []
 
 

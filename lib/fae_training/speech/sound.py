@@ -1,4 +1,4 @@
-"""Signal processing of speech: resampling, silence at the ends, and the sound of another room."""
+"""Signal processing of speech: resampling, trimming silence, and simulating another room."""
 
 import numpy
 import soxr
@@ -14,9 +14,8 @@ def resample(samples, rate: int):
 
 
 def trim_silence(samples, threshold: float = 0.01, margin_seconds: float = 0.05):
-    """Cuts both ends down to `margin_seconds` before the first and after the last sample above the
-    threshold.
-    """
+    """Cut both ends down to `margin_seconds` before the first and after the last sample above the
+    threshold."""
     loud = numpy.flatnonzero(numpy.abs(samples) > threshold)
     if loud.size == 0:
         return samples
@@ -47,9 +46,8 @@ def roughen(samples, random):
 
 
 def _in_a_room(samples, random):
-    """Convolves with an exponentially decaying noise tail of 30 to 120 ms, 6 to 20 dB below the
-    direct sound.
-    """
+    """Convolve with an exponentially decaying noise tail of 30 to 120 ms, 6 to 20 dB below the
+    direct sound."""
     length = int(random.uniform(0.03, 0.12) * SAMPLE_RATE)
     tail = random.standard_normal(length) * numpy.exp(-6.9 * numpy.arange(length) / length)
     tail *= 10 ** (random.uniform(-20, -6) / 20) / numpy.linalg.norm(tail)
