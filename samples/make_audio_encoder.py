@@ -100,7 +100,7 @@ def spelled(word: list[list[str]], stressed: int) -> str:
 
 
 def neighbour(random, word: list[list[str]]) -> list[list[str]]:
-    """The same word with another sound in one place, or without its first or last syllable."""
+    """The same word with one sound replaced, or without its first or last syllable."""
     if len(word) > 1 and random.random() < 0.3:
         return word[1:] if random.random() < 0.5 else word[:-1]
     changed = [list(sounds) for sounds in word]
@@ -188,7 +188,8 @@ class WordClassifier(nn.Module):
 
 
 def fitted(model, batches, loss, steps: int, seed: int) -> dict[str, mx.array]:
-    """The parameters after `steps` steps. SystemExit where Ctrl-C or a signal ended it before."""
+    """The parameters after `steps` steps. Raises SystemExit where Ctrl-C or a signal ended it
+    before."""
     with tempfile.TemporaryDirectory() as directory:
         run = runs.create(Home(Path(directory)), "keyword", {})
         settings = FitSettings(

@@ -214,7 +214,7 @@ def test_a_guess_is_a_name_or_subject_that_is_rare_and_the_person_sees_what_it_t
     assert "      1  Brambles" in told
     assert "Not treated as a forgotten topic, because it comes up too often:" in told
     assert "London (in" in told
-    assert "Monday" not in told.split("Not taken")[1].splitlines()[0]
+    assert "Monday" not in told.split("Not treated")[1].splitlines()[0]
 
 
 def test_a_dry_run_says_what_forgetting_would_take_by_topic(place, tmp_path):

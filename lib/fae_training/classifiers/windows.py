@@ -58,9 +58,10 @@ def words(power: np.ndarray, window: int) -> list[tuple[int, int]]:
 def held_out_windows(
     recordings: list[Recording], kind: ClassifierKind, window: int, most: int = 3
 ) -> tuple[np.ndarray, np.ndarray, list[Recording]]:
-    """(mel power [n, window, 40], class numbers [n], of which recording): up to `most` windows of each recording.
+    """(mel power [n, window, 40], class numbers [n], recording of each): up to `most` windows of each.
 
-    A word is in the middle of its window; recordings of background classes give their loudest windows, not overlapping.
+    A word is in the middle of its window; recordings of background classes give their loudest windows,
+    without overlap.
     """
     made, labels, sources = [], [], []
     for recording in recordings:
