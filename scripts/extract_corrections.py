@@ -45,7 +45,7 @@ def main(call: Call) -> Result:
     if (told := background.instead(call, "extract_corrections", path, *given)) is not None:
         return told
     with source.dialogue(home, path, dry_run=dry_run, learn=learn) as found:
-        mine = preference_pairs.Mine(source.system_prompt(found.database))
+        mine = preference_pairs.PairMiner(source.system_prompt(found.database))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
         bridge = noted.BridgePairs(noted.bridge_directory(path), mine.system_prompt)
@@ -92,7 +92,7 @@ def _is_forgotten(found: Dialogue, *texts: str) -> bool:
 
 
 def describe(
-    found: Dialogue, mine: preference_pairs.Mine, train: list, valid: list, report: lint.Report
+    found: Dialogue, mine: preference_pairs.PairMiner, train: list, valid: list, report: lint.Report
 ) -> dict:
     """What meta.json says."""
     patterns = {}

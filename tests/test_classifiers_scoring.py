@@ -155,11 +155,11 @@ def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
 
 
 def test_it_says_which_commands_show_a_rate():
-    said = triggers.how_to_show([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
+    said = triggers.advice_on_rates([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
     assert "record about 9 hours of ordinary sound" in said and "at least 5 recordings" in said
     assert "add_samples.py --class noise --to-judge --files RECORDINGS" in said
     assert said.endswith("scripts/train_keyword.py --false-alarms-per-hour 3")
-    too_many = triggers.how_to_show([Rate(30, 3.0, 1.0), Rate(0, 3.0, 1.0)], 1.0)
+    too_many = triggers.advice_on_rates([Rate(30, 3.0, 1.0), Rate(0, 3.0, 1.0)], 1.0)
     assert "--to-judge" not in too_many and too_many.endswith("-per-hour 13.6")
 
 

@@ -291,7 +291,7 @@ def figures(
     def f1(predicted: np.ndarray) -> float:
         return macro_f1(confusion(held.labels, predicted, count))
 
-    def put_there(number: int, rows: np.ndarray):
+    def detected(number: int, rows: np.ndarray):
         return lambda predicted: float((predicted[rows] == number).mean())
 
     of = "macro-F1 on segments as Fae hears them"
@@ -303,10 +303,9 @@ def figures(
         number = kind.classes.index(name)
         said = held.labels == number
         if said.any() and not said.all():
-            heard, mistaken = (put_there(number, rows) for rows in (said, ~said))
-            there = "that Fae's own network puts there"
+            heard, mistaken = (detected(number, rows) for rows in (said, ~said))
             found += [
-                figure(f"fae_{name}_heard", f"{name}: its segments {there}", "share", by_fae, heard),
-                figure(f"fae_{name}_mistaken", f"{name}: other segments {there}", "share", by_fae, mistaken),
+                figure(f"fae_{name}_heard", f"{name}: its segments detected by Fae's own network", "share", by_fae, heard),
+                figure(f"fae_{name}_mistaken", f"{name}: other segments mistaken for it by Fae's own network", "share", by_fae, mistaken),
             ]  # fmt: skip
     return found

@@ -193,7 +193,7 @@ def _divided(sounds: list[Recording], kept: Mapping[str, str]) -> Parts:
                 # Move one out of training, if it can spare one; the person who recorded most comes
                 # last.
                 part[min(spare, key=lambda one: _order(one, part, units))] = wanted
-    notes, apart = _told(few, units, part)
+    notes, apart = _notes(few, units, part)
     train, choose, judge = (
         [r for r in sounds if part[unit(r)] == wanted] for wanted in (TRAIN, CHOOSE, JUDGE)
     )
@@ -231,7 +231,7 @@ def _order(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> 
     return part[unit] != TRAIN, _is_most(unit, units), _nearest(unit)
 
 
-def _told(
+def _notes(
     few: list[str], units: Mapping[str, Counter], part: Mapping[str, str]
 ) -> tuple[list[str], bool]:
     """(notes for a person, whether the `choose` part is separate from the `judge` part)."""

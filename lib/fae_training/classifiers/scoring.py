@@ -126,7 +126,7 @@ def score(run: Run, session) -> Benchmark:
             f"One chunk of 36 ms takes {cost:.2f} ms.",
         ),
         not_shown=tuple(not_shown),
-        remedy=triggers.how_to_show(rates, asked) if not_shown else "",
+        remedy=triggers.advice_on_rates(rates, asked) if not_shown else "",
         details={
             "classes": list(kind.classes),
             "confusion": table.tolist(),

@@ -215,7 +215,7 @@ def judging_streams(
     recorded, where there is enough of it to show a rate; "spoken", a quarter of `minutes` with
     triggers, by people where any said them; "own", of the same length, with only the own
     recordings of triggers, where there are some."""
-    judge, ordinary = parts.judge, as_it_is(parts.ordinary)
+    judge, ordinary = parts.judge, joined(parts.ordinary)
     by_people = {r.class_name for r in judge if r.origin == "recorded"}
     spoken = [
         r
@@ -235,7 +235,7 @@ def judging_streams(
     return {"quiet": ordinary} | composed
 
 
-def as_it_is(recordings: list[Recording]) -> StreamOfSound:
+def joined(recordings: list[Recording]) -> StreamOfSound:
     """A stream of unchanged recordings one after the other, each as far as it fills whole scenes."""
     frames, pieces, made = 0, [], [np.zeros((0, BANDS), dtype=np.float32)]
     for recording in recordings:

@@ -94,7 +94,7 @@ def peaks(score: np.ndarray, refractory: int = REFRACTORY_CHUNKS) -> np.ndarray:
     return np.sort(highest)[::-1]
 
 
-class Hearers:
+class AudibleSources:
     """The recording that is audible at each chunk of a stream without triggers, and the length of
     each."""
 
@@ -166,7 +166,7 @@ def scores_of_events(
     return np.array(best), np.array(spans).reshape(-1, 2)
 
 
-def lowest_that_keeps(score: np.ndarray, hearers: Hearers, asked: float) -> float:
+def lowest_threshold(score: np.ndarray, hearers: AudibleSources, asked: float) -> float:
     """The lowest threshold at which the upper bound of false alarms per hour is at most `asked`.
 
     Where these hours are too few to show that, they contain no information on rarer moments, which
@@ -200,17 +200,17 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
     """For each trigger of model.json: operating threshold, smoothing and refractory period.
 
     `quiet` is a stream without triggers, `spoken` one with them. The smoothing is the one with the
-    best recall at its lowest_that_keeps; the threshold is then raised as long as it costs less than
+    best recall at its lowest_threshold; the threshold is then raised as long as it costs less than
     one point of recall, to leave a margin for other hours.
     """
     silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
-    hearers = Hearers(quiet, classifier.window)
+    hearers = AudibleSources(quiet, classifier.window)
     chosen = {}
     for name in classifier.spec["trigger_classes"]:
         column = classifier.classes.index(name)
         best = None
         for chunks in SMOOTHINGS:
-            least = lowest_that_keeps(smoothed(silent[:, column], chunks), hearers, asked)
+            least = lowest_threshold(smoothed(silent[:, column], chunks), hearers, asked)
             found, _ = scores_of_events(
                 smoothed(said[:, column], chunks), spoken.events, name, classifier.window
             )
@@ -244,7 +244,7 @@ def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> di
     """
     quiet, spoken, own = held["quiet"], held["spoken"], held.get("own")
     probabilities = {name: classifier.over(stream.log_mel) for name, stream in held.items()}
-    hearers = Hearers(quiet, classifier.window)
+    hearers = AudibleSources(quiet, classifier.window)
     measured = {}
     for name, trigger in triggers.items():
         column, threshold = classifier.classes.index(name), trigger["threshold"]

@@ -105,9 +105,9 @@ def train(run: Run, session) -> dict:
     # Train Fae's own network, which the app loads
     for_fae = None
     if result.stopped != "cancelled":
-        aside = Aside(run, session, "fae", "Fae's own network")
+        second = SecondRun(run, session, "fae", "Fae's own network")
         teacher = Classifier(arrays, spec)
-        for_fae = fae_network.distilled(teacher, parts, kind, settings, aside, aside)
+        for_fae = fae_network.distilled(teacher, parts, kind, settings, second, second)
 
     # Save both, and the sounds that they will be judged on
     place = ("runs", run.id, runs.saves_to(result.stopped))
@@ -161,7 +161,7 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
     if kept.exists():
         found = np.load(kept)
         return found["windows"], found["labels"]
-    first = Aside(run, session, "first", "a first model")
+    first = SecondRun(run, session, "first", "a first model")
     steps = max(1, round(FIRST_MODEL_SHARE * settings["steps"]))
     arrays, spec, result = fit_ensemble(examples, None, settings | {"steps": steps}, first, first)
     if result.stopped == "cancelled":
@@ -216,7 +216,7 @@ def mine(
     return np.stack(windows), np.array(labels, dtype=np.int32)
 
 
-class Aside:
+class SecondRun:
     """Run and session of a second model for fit(): with its own checkpoints, and reporting only to
     the log.
 

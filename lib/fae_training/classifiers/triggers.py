@@ -183,7 +183,7 @@ def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
     return Promise(False, told + ".")
 
 
-def how_to_show(rates: Sequence[Rate], asked: float) -> str:
+def advice_on_rates(rates: Sequence[Rate], asked: float) -> str:
     """How a person can have the rate shown: count on more hours, or ask for a rate that these hours
     can show.
 

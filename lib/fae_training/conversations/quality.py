@@ -17,7 +17,7 @@ def is_question(text: str) -> bool:
     return text.rstrip().endswith("?") or (words(text)[:1] or [""])[0] in _OPENERS
 
 
-def goes_on(user: str, reply: str, following: str) -> bool:
+def continues_topic(user: str, reply: str, following: str) -> bool:
     """Whether `following` stays on the topic of the turn before it: it shares a word, or depends on
     it ("why?")."""
     meaning = content_words(following)
@@ -45,7 +45,7 @@ def scores(turns: list[tuple[str, str, int, int]]) -> list[tuple[float, str | No
         following, _, asked_at, _ = turns[i]
         silence = asked_at - answered_at
         kind = verdicts[i - 1] = classify(following, user, reply, silence)
-        on_topic = kind is not None or goes_on(user, reply, following)
+        on_topic = kind is not None or continues_topic(user, reply, following)
         if kind == "praise":
             values[i - 1] += 0.3
         elif kind is not None:

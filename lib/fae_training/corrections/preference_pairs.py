@@ -97,7 +97,7 @@ _CALENDAR = lazy_pattern(
 )
 
 
-class Mine:
+class PairMiner:
     """Pairs from conversations. `found` counts corrections by kind, `left_out` those without a
     pair, by reason."""
 

@@ -131,11 +131,11 @@ def load(model, directory: Path, seed: int = 0) -> dict:
         seed,
         config["num_layers"],
     )
-    put(model, directory)
+    load_weights(model, directory)
     return config
 
 
-def take_off(model) -> None:
+def remove_lora(model) -> None:
     """Restore the original layers of a model with LoRA, as they were before `add_lora`."""
     adapted = [
         (name, module.linear)
@@ -145,7 +145,7 @@ def take_off(model) -> None:
     model.update_modules(tree_unflatten(adapted))
 
 
-def put(model, directory: Path) -> None:
+def load_weights(model, directory: Path) -> None:
     """Load the adapter in `directory` into a model that already has LoRA. Raises Failed unless
     every weight fits."""
     parameters, _ = load_arrays(directory / "adapters.safetensors")

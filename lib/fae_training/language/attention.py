@@ -13,7 +13,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from fae_training.language.elementwise import exp, made_again
+from fae_training.language.elementwise import exp, recompute_inputs
 
 # The size of a block's scores in bytes of float32, and the fewest queries in a block.
 SCORES_BYTES = 4 * 2**20
@@ -88,7 +88,7 @@ def _attention(scale: float, causal: bool):
     @attention.vjp
     def gradients(inputs, cotangents, outputs):
         dy = cotangents[0]
-        q, k, v, *bias = made_again(inputs, [dy])
+        q, k, v, *bias = recompute_inputs(inputs, [dy])
         y, logs = outputs
         heads = k.shape[1]
         along = mx.sum((dy * y).astype(mx.float32), axis=-1, keepdims=True)

@@ -24,7 +24,7 @@ def sigmoid(x):
     return mx.reciprocal(1 + exp(-x)) if mx.default_device() == mx.cpu else mx.sigmoid(x)
 
 
-def made_again(inputs, cotangents) -> list[mx.array]:
+def recompute_inputs(inputs, cotangents) -> list[mx.array]:
     """The inputs of a function, copied so that its gradient recomputes from them.
 
     mx.compile would otherwise notice that the backward pass repeats the forward pass, and keep the
@@ -56,7 +56,7 @@ def _silu() -> Callable[..., Any]:
 
     @silu.vjp
     def gradient(x, cotangent, _):
-        (x,) = made_again([x], [cotangent])
+        (x,) = recompute_inputs([x], [cotangent])
         s = sigmoid(x)
         return (cotangent * (s * (1 + x * (1 - s)))).astype(x.dtype)
 
@@ -71,7 +71,7 @@ def _gated() -> Callable[..., Any]:
 
     @gated.vjp
     def gradients(inputs, cotangent, _):
-        gate, x = made_again(inputs, [cotangent])
+        gate, x = recompute_inputs(inputs, [cotangent])
         s = sigmoid(gate)
         d_gate, d_x = cotangent * x * (s * (1 + gate * (1 - s))), cotangent * (gate * s)
         return d_gate.astype(gate.dtype), d_x.astype(x.dtype)
@@ -87,7 +87,7 @@ def _opened() -> Callable[..., Any]:
 
     @opened.vjp
     def gradients(inputs, cotangent, _):
-        gate, x = made_again(inputs, [cotangent])
+        gate, x = recompute_inputs(inputs, [cotangent])
         s = sigmoid(gate)
         along = cotangent * s
         return (along * x * (1 - s)).astype(gate.dtype), along.astype(x.dtype)

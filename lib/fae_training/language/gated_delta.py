@@ -23,7 +23,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-from fae_training.language.elementwise import exp, made_again
+from fae_training.language.elementwise import exp, recompute_inputs
 
 CHUNK = 64
 # Inside a block of 8 the powers of A stay below 35, so the product form of the inverse loses no
@@ -257,7 +257,7 @@ def _rule(with_chunks: bool) -> Callable[..., Any]:
 
     @rule.vjp
     def gradients(inputs, cotangents, outputs):
-        q, k, v, log_g, beta, state = made_again(inputs, cotangents[:1])
+        q, k, v, log_g, beta, state = recompute_inputs(inputs, cotangents[:1])
         p = _prepare(q, k, v, log_g, beta)
         shape = p["v"].shape[:4]
         count, batch, key_heads, groups = shape

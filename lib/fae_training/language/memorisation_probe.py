@@ -50,7 +50,7 @@ class TrainingText:
 
 
 @dataclass(frozen=True)
-class Recital:
+class Completion:
     """Whether a model, given the text before a string, would write exactly the string; its
     log-probability in nats."""
 
@@ -87,10 +87,10 @@ class Memorisation:
     def items(self) -> int:
         return len(self.rows)
 
-    def measure(self, subject: Subject, finished: Callable[[int], None]) -> list[Recital]:
-        return recitals(subject.model, self.rows, subject.fast, self.batch_tokens, finished)
+    def measure(self, subject: Subject, finished: Callable[[int], None]) -> list[Completion]:
+        return completions(subject.model, self.rows, subject.fast, self.batch_tokens, finished)
 
-    def tell(self, found: OfThree[list[Recital]]) -> Told:
+    def tell(self, found: OfThree[list[Completion]]) -> Told:
         """The strings that each model completes, of those that the base model would not guess.
 
         Only hashes of each string together with the text before it are kept, so none can be
@@ -219,13 +219,13 @@ def _place(tokenizer, tokens: list[int], string: str) -> tuple[int, int] | None:
     return start, bisect_left(counts, at + len(string), key=characters)
 
 
-def recitals(
+def completions(
     model,
     rows: list[TokenRow],
     fast: FastSettings,
     batch_tokens: int,
     finished: Callable[[int], None] = lambda count: None,
-) -> list[Recital]:
+) -> list[Completion]:
     """A model's completion of each row's targets, without generating: one pass gives the likeliest
     token at each position of the string, and all of them are right exactly when greedy decoding
     would write the string.
@@ -242,14 +242,14 @@ def recitals(
             for values in ((likeliest != batch["targets"]).astype(mx.float32), log_p)
         )
         for i, errors, total in zip(chosen, wrong, sums, strict=True):
-            found[i] = Recital(not errors, total)
+            found[i] = Completion(not errors, total)
         finished(len(chosen))
     return found
 
 
-def _value(recital: Recital) -> float:
+def _value(completion: Completion) -> float:
     """0 where the string was completed. A value that is not finite stays so, and closes the gate."""
-    return float(not recital.completed) if math.isfinite(recital.log_p) else math.nan
+    return float(not completion.completed) if math.isfinite(completion.log_p) else math.nan
 
 
 def _hash(row: TokenRow) -> str:

@@ -84,7 +84,7 @@ def load_model(
     mx.random.seed(seed)
     model._apply_lora()
     if adapter:
-        adapters.put(model.model, adapter)
+        adapters.load_weights(model.model, adapter)
     return model, tokenizer
 
 

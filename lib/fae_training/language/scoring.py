@@ -110,7 +110,7 @@ def score(
         compared = deployed
     if loaded:
         model, tokenizer = loaded
-        adapters.take_off(model)
+        adapters.remove_lora(model)
     else:
         model, tokenizer = loading.load(run.record["model"]["directory"])
         loading.read_weights(model, lambda read, total: session.check())
@@ -140,7 +140,7 @@ def score(
         subject = Subject(model, fast, fingerprint(directory) if directory else None)
         found = [probe.measure(subject, finished) for probe in made]
         if trained:
-            adapters.take_off(model)
+            adapters.remove_lora(model)
         size = (directory / "adapters.safetensors").stat().st_size if directory else 0
         return found, Cost(size / 1e6, load_s, mx.get_peak_memory() / 1e9)
 
@@ -183,9 +183,9 @@ def cost_figures(costs: OfThree[Cost]) -> list[Figure]:
             is_cost=True,
         )
         for name, title, unit, digits in (
-            ("adapter_mb", "Size of what was learned", "MB", 2),
+            ("adapter_mb", "Size of the adapter", "MB", 2),
             ("load_s", "Loading it", "seconds", 3),
-            ("peak_gb", "Most memory while it was measured", "GB", 3),
+            ("peak_gb", "Peak memory while measuring", "GB", 3),
         )
     ]
 

@@ -144,7 +144,7 @@ def _in_blocks(head, hidden, targets, with_gradient: bool):
     return mx.concatenate(log_p), mx.concatenate(gradients) if with_gradient else None
 
 
-class _SoFar(NamedTuple):
+class _RunningSums(NamedTuple):
     """The state carried from tile to tile, all float32.
 
     chosen: the logit of the target. Of all others: total, the sum of e^(z - largest); largest, the
@@ -167,7 +167,7 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
     """
     vocabulary = head.weight.shape[0]
     width = tile_width(hidden.shape[0])
-    so_far: _SoFar | None = None
+    so_far: _RunningSums | None = None
     for start in range(0, vocabulary, width):
         tile = _entries(head, slice(start, start + width))
         if so_far is not None:
@@ -193,7 +193,7 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
             here, sums = mx.where(inside, here, so_far.chosen), so_far.total * fade + sums
             if rows is not None and so_far.weighed is not None:
                 rows = so_far.weighed * fade + rows
-        so_far = _SoFar(here, sums, top, rows)
+        so_far = _RunningSums(here, sums, top, rows)
     assert so_far is not None  # a vocabulary has entries
     beyond = so_far.largest + mx.log(so_far.total) - so_far.chosen
     log_p = -mx.logaddexp(beyond, 0.0).squeeze(-1)
