@@ -31,11 +31,11 @@ def as_html(
             )
             for name, found in drawable
         ]
-        header = ("run", "in training", "held out", "chosen step")
-        said = "; ".join(f"{row[0]}: in training {row[1]}, held out {row[2]}" for row in rows)
+        header = ("run", "training", "validation", "chosen step")
+        said = "; ".join(f"{row[0]}: training {row[1]}, validation {row[2]}" for row in rows)
         drawn = charts.compared_curves(drawable, f"Loss by step of each run. {said}", cache)
         caption = (
-            "Grey: the loss in training. Blue: on what was held out to choose by. The dashed line is the chosen step. "
+            "Grey: training loss. Blue: validation loss. The dashed line is the chosen step. "
             "All on the same scale."
         )
         parts.append(

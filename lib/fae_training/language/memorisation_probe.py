@@ -109,7 +109,7 @@ class Memorisation:
             name="memorisation",
             title="Keeping rare details of your conversations to itself",
             unit="rare details",
-            value_unit="share kept to itself",
+            value_unit="share not revealed",
             better="higher",
             role=GUARD,
             compare=PASSED,

@@ -128,7 +128,7 @@ class Preferences:
                 ("preference_margin", "How far it moved", "nats a correction", moved),
                 (
                     "accepted_is_likelier",
-                    "The accepted answer is the likelier one",
+                    "The accepted answer is more likely than the rejected one",
                     "share of corrections",
                     likelier,
                 ),

@@ -149,7 +149,7 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
         _of_clips(
             rehearsed,
             "rehearsal_word_error_rate",
-            "Hearing everything else",
+            "Recognising everything else",
             "other sentences",
             lambda said, heard: rate([word_errors(said, heard)]),
         ),
@@ -157,7 +157,7 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
             _of_clips(
                 rehearsed,
                 "false_insertions",
-                "Your words where nobody said them",
+                "Your words inserted where nobody said them",
                 "other sentences",
                 lambda said, heard: float(false_insertions(terms, said, heard) > 0),
             ),
@@ -194,7 +194,7 @@ def term_recall(clips: Sequence[Heard], terms: Sequence[str]) -> Measure:
 
     return Measure(
         name="term_recall",
-        title="Hearing your words",
+        title="Recognising your words",
         unit=unit,
         value_unit="share heard",
         better="higher",

@@ -120,17 +120,17 @@ def in_words(untrained: dict[str, dict], heard: Sequence[Heard], terms: list[str
         and found["false_insertions"] <= base["false_insertions"]
     ]
     names = {
-        "hotwords": "telling the recogniser the words",
-        "replacement": "replacing what was misheard",
+        "hotwords": "giving the recogniser the list of words",
+        "replacement": "replacing misheard words",
     }
     shares = "; ".join(
-        f"{names[name]} hears {found['term_recall']:.0%} of your words"
+        f"{names[name]} recognises {found['term_recall']:.0%} of your words"
         for name, found in untrained.items()
     )
     verdict = (
-        f"{names[would_do[0]]} alone would do as well (stt/vocabulary.json)"
+        f"{names[would_do[0]]} alone would work as well (stt/vocabulary.json)"
         if would_do
-        else "the list of words alone (stt/vocabulary.json) would not do as well"
+        else "the list of words alone (stt/vocabulary.json) would not work as well"
     )
     return f"Without training {shares}; with it {trained['term_recall']:.0%}: {verdict}."
 
