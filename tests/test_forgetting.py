@@ -210,7 +210,7 @@ def test_a_guess_is_a_name_or_subject_that_is_rare_and_the_person_sees_what_it_t
     days.talk(("Are the brambles nice people?", "I think so."))
     days.forget(*gone)
     told = dry(place.path, days)
-    assert "Brambles   (a guess, from a record that was forgotten)" in told
+    assert "Brambles   (a guess from a forgotten record)" in told
     assert "      1  Brambles" in told
     assert "Not treated as a forgotten topic, because it comes up too often:" in told
     assert "London (in" in told

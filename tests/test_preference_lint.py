@@ -96,4 +96,4 @@ def test_a_milder_bias_comes_down_to_the_limit():
 
 def test_nothing_held_out_is_said():
     _, held_out, report = lint.check(balanced(30), [])
-    assert held_out == [] and any("None is held out" in remark for remark in report.remarks)
+    assert held_out == [] and any("No pair is held out" in remark for remark in report.remarks)

@@ -174,7 +174,7 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     assert [
         note
         for note in result["notes"]
-        if "40% of the training kept the model to its own earlier answers" in note
+        if "40% of the training rehearsed the model's own earlier answers" in note
     ]
     assert result["seconds"]["rehearsing"] > 0
     assert applied["lora"]["rank"] == [4] and applied["lora"]["scale"] == [2.0]

@@ -105,9 +105,7 @@ def read_items(directories: Iterable[Path], judged: bool = True) -> list[Item]:
     for path in (path for each in directories for path in sorted(each.glob("*.jsonl"))):
         for where, item in _read(path, judged):
             if item.id in items:
-                raise _bad(
-                    where, f'the id "{item.id}" is taken by another item', "an id of its own"
-                )
+                raise _bad(where, f'the id "{item.id}" is taken by another item', "a unique id")
             items[item.id] = item
     return list(items.values())
 

@@ -63,7 +63,7 @@ def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
             "Of these, turns left out for each topic that you asked Fae to forget or excluded:",
         ]
         for each in taken_by:
-            how = "   (a guess, from a record that was forgotten)" if each["guessed"] else ""
+            how = "   (a guess from a forgotten record)" if each["guessed"] else ""
             lines.append(f"  {each['turns']:7,}  {each['what']}{how}")
     if not_used:
         words = ", ".join(

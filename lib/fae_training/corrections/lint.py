@@ -62,7 +62,7 @@ def check(
         )
     if not held_out:
         report.remarks.append(
-            "None is held out, so a run on them cannot be judged by corrections that it never saw."
+            "No pair is held out, so a run on them cannot be judged by corrections that it never saw."
         )
     return rows, held_out, report
 

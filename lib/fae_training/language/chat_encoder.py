@@ -80,7 +80,7 @@ class ChatEncoder:
         if text not in self._stand_ins:
             character = chr(_FIRST + len(self._stand_ins))
             if ord(character) > _LAST:
-                raise CannotEncode("holds too many different characters of private use")
+                raise CannotEncode("contains too many different private-use characters")
             self._stand_ins[text], self._stood_for[character] = character, text
         if len(text) > 1:
             self.found.add(text)
@@ -105,7 +105,7 @@ class ChatEncoder:
         if not answer or not ends_turn(self.tokenizer, answer[-1]):
             answer.append(self.tokenizer.eos_token_id)
         if len(answer) == 1:
-            raise NothingLeft("the model's chat template leaves nothing of an answer")
+            raise NothingLeft("the model's chat template renders an answer as nothing")
         return self.encode(prompt), answer
 
     def _render(self, messages, tools, generation_prompt: bool) -> str:
@@ -152,7 +152,7 @@ class ChatEncoder:
             same = [unicodedata.normalize("NFC", t) for t in (said, "".join(parts))]
             if same[0] != same[1]:
                 raise CannotEncode(
-                    "holds control tokens that the model's tokenizer cannot write as plain characters"
+                    "contains control tokens that the model's tokenizer cannot write as plain characters"
                 )
         return tokens
 

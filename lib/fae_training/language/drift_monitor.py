@@ -171,7 +171,7 @@ class DriftMonitor:
             return []
         sentence = (
             f"the mean margin on held-out corrections is {margin:.2f}, but only {accuracy:.0%} of them are right "
-            f"(expected {FEWEST_RIGHT:.0%}): a few corrections make the mean"
+            f"(expected {FEWEST_RIGHT:.0%}): a few corrections produce the mean"
         )
         return [("margin_without_accuracy", sentence, True)]
 

@@ -47,5 +47,5 @@ def why_no_peft(names: list[str]) -> str | None:
     are as in adapted_modules."""
     unknown = sorted({n.split(".layers.")[-1].split(".", 1)[-1] for n in names} - PEFT_MODULES)
     if unknown:
-        return f"it adapts {unknown[0]}, whose name in transformers is not known here"
+        return f"it adapts {unknown[0]}, whose name in transformers is unknown"
     return None

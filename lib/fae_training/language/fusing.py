@@ -98,7 +98,7 @@ def fuse_and_save(
         _save_gguf(model, target)
     del model
     mx.clear_cache()
-    told("reading it again")
+    told("reading it back")
     again, _ = loading.load(str(target))
     again.eval()
     parity = Parity(len(rows), unfused, in_memory, loss(again))
@@ -148,7 +148,7 @@ def require_room(model, target: Path, keep_bits: bool) -> None:
             "memory_too_small",
             f"the fused model takes {needed / 1e9:.1f} GB and some more while it is written; this machine has "
             f"{memory / 1e9:.1f} GB of memory"
-            + ("" if keep_bits else "; in the bits of its base it is smaller"),
+            + ("" if keep_bits else "; with the quantisation of its base it is smaller"),
             "uv run scripts/fuse.py --keep-bits",
         )
     if free < 1.05 * needed:

@@ -54,7 +54,7 @@ class Rehearsal:
                 reasons and f"nothing was rehearsed, because every prompt was left out: {reasons}"
             )
         text = (
-            f"{self.share:.0%} of the training kept the model to its own earlier answers to {len(self.rows)} prompts (tools, "
+            f"{self.share:.0%} of the training rehearsed the model's own earlier answers to {len(self.rows)} prompts (tools, "
             "formats and the like), so that it does not forget them"
         )
         return f"{text}; left out: {reasons}" if reasons else text
@@ -135,7 +135,7 @@ def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
     answerable = []
     for item, prompt in zip(items, sent, strict=True):
         if not prompt.tokens:
-            left_out["not to be written in the model's template"] += 1
+            left_out["that the model's template cannot write"] += 1
         elif len(prompt.tokens) + item.max_tokens > settings["max_length"]:
             left_out["longer than a row"] += 1
         else:
@@ -150,17 +150,17 @@ def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
             tokens = [*prompt.tokens, *answer, tokenizer.eos_token_id]
             rows.append(TokenRow(tokens, len(prompt.tokens)))
     if found.judged:
-        left_out["nearly an item of the benchmark"] += len(found.judged)
+        left_out["nearly the same as an item of the benchmark"] += len(found.judged)
     return Rehearsal(share if rows else 0.0, rows, dict(left_out), len(found.items))
 
 
 def broken(item: Item, text: str, tokens: int) -> str | None:
     """The reason why an answer with these tokens is unfit for rehearsal."""
     if tokens >= item.max_tokens:
-        return "not answered to the end"
+        return "without a complete answer"
     if not text.strip():
-        return "answered with nothing"
-    return "answered with a thinking text" if has_thinking_marks(text) else None
+        return "with an empty answer"
+    return "with thinking in the answer" if has_thinking_marks(text) else None
 
 
 def _answers(

@@ -336,8 +336,8 @@ def _skipped(encoder: ChatEncoder, file: str) -> list[str]:
     if not encoder.skipped:
         return []
     return [
-        f"{counted(encoder.skipped, 'answer')} in {file} {'is' if encoder.skipped == 1 else 'are'} not learned from: the model's chat template leaves nothing of them, "
-        "as of tool calls where it knows none"
+        f"{counted(encoder.skipped, 'answer')} in {file} {'is' if encoder.skipped == 1 else 'are'} not learned from: the model's chat template renders them as nothing, "
+        "for example tool calls that it does not support"
     ]
 
 

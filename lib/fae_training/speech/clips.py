@@ -122,7 +122,7 @@ def _converted(path: Path):
             )
     raise BadRequest(
         "no_converter",
-        f"{path} is a {path.suffix} file, which needs afconvert (part of macOS) or ffmpeg, and neither is on this machine",
+        f"{path} is a {path.suffix} file, which needs afconvert (part of macOS) or ffmpeg, and neither is installed",
         "install ffmpeg, or save the recording as WAV",
     )
 
@@ -170,7 +170,7 @@ def explain(clip: Clip, path: Path) -> BadRequest:
     """The error for a clip that cannot be used, with the measured and the required value."""
     problem = next(problem for problem in clip.problems if problem in UNUSABLE)
     sentences = {
-        "empty": "it holds no samples",
+        "empty": "it contains no samples",
         "too_short": f"it lasts {clip.seconds:.2f} s, but at least {SHORTEST_SECONDS} s are needed",
         "too_long": f"it lasts {clip.seconds:.1f} s, but at most {LONGEST_SECONDS:.0f} s can be used",
         "silent": f"it is silent (its level is below {QUIETEST})",

@@ -196,7 +196,7 @@ def term_recall(clips: Sequence[Heard], terms: Sequence[str]) -> Measure:
         name="term_recall",
         title="Recognising your words",
         unit=unit,
-        value_unit="share heard",
+        value_unit="share recognised",
         better="higher",
         role=GOAL,
         compare=DIFFERENCE,

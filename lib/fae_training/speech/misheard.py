@@ -182,7 +182,7 @@ def check(heard: str, meant: str, has_clip: bool) -> list[str]:
         if len(text) > LONGEST_TEXT:
             raise BadRequest(
                 "too_much_text",
-                f"{name} has {len(text)} characters, at most {LONGEST_TEXT} make one utterance",
+                f"{name} has {len(text)} characters, but one utterance has at most {LONGEST_TEXT}",
                 "give the sentence that was misheard",
             )
     if _tidy(heard) == _tidy(meant) and not has_clip:

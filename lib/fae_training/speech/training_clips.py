@@ -90,7 +90,7 @@ def build(
         examples += _spoken(home, lines, synthesiser, seed, found)
     elif not synthesiser:
         found.notes.append(
-            "neither say nor espeak-ng is on this machine: only recordings were used "
+            "neither say nor espeak-ng is installed: only recordings were used "
             "(brew install espeak-ng)"
         )
     taught = {term for each in examples if each.part == TRAIN for term in each.terms}
