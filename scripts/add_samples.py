@@ -71,7 +71,7 @@ def main(call: Call) -> Result:
     from fae_training.classifiers import sound_files
 
     added, problems = sound_files.keep(call.home, kind, samples, bool(arguments.dry_run))
-    if not any(added.values()) and not all("here already" in p for p in problems):
+    if not any(added.values()) and not all(sound_files.ALREADY_ADDED in p for p in problems):
         raise Missing(
             "nothing_usable",
             f"none of {counted(len(samples), 'file')} can be used: {'; '.join(problems[:3])}",

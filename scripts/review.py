@@ -67,7 +67,7 @@ def main(call: Call) -> Result:
     said |= given
     samples = reviews.samples(folder, sounds, said, arguments.speaker, bool(arguments.may_judge))
     added, problems = sound_files.keep(call.home, KIND.name, samples, bool(arguments.dry_run))
-    new = [p for p in problems if "was already added" not in p]
+    new = [p for p in problems if sound_files.ALREADY_ADDED not in p]
     count = {word: sum(a == word for a in said.values()) for word in (reviews.RIGHT, reviews.FALSE)}
     unsorted = sum(one.file not in said for one in sounds)
     lines = [

@@ -31,6 +31,8 @@ SHORTEST_SECONDS = 0.1
 # its folder.
 SILENT = 0.002
 BLOCK = SAMPLE_RATE // 10
+# Ends the note on a file that is in the state directory already, which is no problem of the file.
+ALREADY_ADDED = "was already added"
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def keep(
         path = folder / encoded(sample.source) / f"{stem}-{mark}.wav"
         # By its content alone: earlier versions encoded names differently.
         if any(folder.rglob(f"*-{mark}.wav")):
-            problems.append(f"{sample.path} was already added")
+            problems.append(f"{sample.path} {ALREADY_ADDED}")
             continue
         if not dry_run:
             # Decoding took a while: the consent may have been withdrawn, and another process may
