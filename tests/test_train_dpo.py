@@ -158,7 +158,7 @@ def test_somebody_elses_formats_are_read(home):
         (["--preset", "deep"], 2, "smoke"),
         (["--loss", "kto"], 2, "dpo"),
         (["--loss", "ipo", "--label-smoothing", "0.1"], 2, "belongs to the loss dpo"),
-        (["--loss", "orpo", "--guard", "rpo"], 2, "orpo holds"),
+        (["--loss", "orpo", "--guard", "rpo"], 2, "orpo already includes"),
         (["--beta", "0"], 2, "above 0"),
         (["--from", "sft-20200101-0000-aa"], 4, "there is no run"),
         (["--model", "/nowhere"], 4, "not on this machine"),

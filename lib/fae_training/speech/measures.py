@@ -273,7 +273,7 @@ def about_few_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
     count = f"only {counted(len(judged), 'word was', 'words were')}"
     return [
         f"{count} judged ({', '.join(judged)}), so each clip counts by itself: this shows how these "
-        f"words are recognised, but not how well others would be learned (that needs {FEWEST_TERMS} words)"
+        f"words are recognised, but not how well others would be learned (at least {FEWEST_TERMS} are needed for that)"
     ]
 
 
