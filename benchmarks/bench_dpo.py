@@ -67,8 +67,7 @@ def adapted_model(directory: Path):
 
 
 def update_with(model, loss, batch: dict):
-    """A function that makes one compiled update of `model` and waits for it; loss(model, batch) is
-    a scalar."""
+    """A function that makes one compiled update of `model` and waits for it; loss(model, batch) is a scalar."""
     import mlx.core as mx
     import mlx.nn as nn
     import mlx.optimizers as optim
@@ -90,8 +89,7 @@ def update_with(model, loss, batch: dict):
 
 
 def sides(directory: Path, count: int) -> dict:
-    """{name: function that makes one update}, each run once already, so that nothing is compiled in
-    a round."""
+    """{name: function that makes one update}, each run once already, so that nothing is compiled in a round."""
     import mlx.core as mx
     from mlx_lm import load
 
@@ -148,8 +146,7 @@ def sides(directory: Path, count: int) -> dict:
 
 
 def stock_batch(accepted: list, rejected: list) -> dict:
-    """The same pairs as mlx-tune's trainer batches them: padded to multiples of 64, without
-    positions."""
+    """The same pairs as mlx-tune's trainer batches them: padded to multiples of 64, without positions."""
     import mlx.core as mx
 
     longest = max(len(row.tokens) for row in accepted + rejected)

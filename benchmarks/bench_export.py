@@ -71,8 +71,7 @@ def measure_export(episodes: int, directory: Path) -> dict:
 
 
 def measure_corrections(part: str) -> dict:
-    """Precision and recall of the verdicts on the labelled turns of one part; the kind must be
-    right too."""
+    """Precision and recall of the verdicts on the labelled turns of one part; the kind must be right too."""
     from fae_training.conversations import verdicts
 
     found, right, wanted = Counter(), Counter(), Counter()

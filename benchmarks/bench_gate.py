@@ -130,8 +130,7 @@ def coverage(rng, draw: Callable, size: int, rounds: int) -> float:
 
 
 def coverage_of_passes(rng, size: int, changed: float, rounds: int) -> float:
-    """The same for items that pass or fail: `changed` of them differ, as often one way as the
-    other."""
+    """The same for items that pass or fail: `changed` of them differ, as often one way as the other."""
     held = 0
     for counts in rng.multinomial(size, [changed / 2, changed / 2, 1 - changed], rounds):
         found = intervals.of_pass_rate(int(counts[0]), int(counts[1]), size, 0.025)

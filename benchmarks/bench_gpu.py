@@ -69,8 +69,7 @@ def cases(tiny: bool) -> list[Case]:
 
 
 def make_model(case: Case):
-    """(model with adapters, its config): random weights in bfloat16, quantised in groups of 64 on
-    request."""
+    """(model with adapters, its config): random weights in bfloat16, quantised in groups of 64 on request."""
     import mlx.core as mx
     import mlx.nn as nn
     from mlx_lm.models import qwen3_5

@@ -41,8 +41,7 @@ RANKS = (1, 2, 4)
 
 
 def measure(task: on_ranks.Task, rounds: int, place: Path) -> dict[int, dict]:
-    """The results of on_ranks.in_a_process for each number of ranks, from the round with the
-    fastest steps."""
+    """The results of on_ranks.in_a_process for each number of ranks, from the round with the fastest steps."""
     best: dict[int, dict] = {}
     for number in range(rounds):
         for ranks in RANKS:

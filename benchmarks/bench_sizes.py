@@ -86,8 +86,7 @@ def layers_that_fit(case: Case, limit_bytes: float) -> int:
 
 
 def make_home(home: Path) -> None:
-    """Rows so long that every preset cuts them to its whole length, with nearly all tokens a
-    target."""
+    """Rows so long that every preset cuts them to its whole length, with nearly all tokens a target."""
     place, chooser = state.Home(home), random.Random(0)
     consent.change(place, ["conversations"], [])
     longest = max(KINDS["sft"].presets[name]["max_length"] for name, _ in RUNS)

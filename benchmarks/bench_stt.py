@@ -47,8 +47,7 @@ RANK, SCALE, RATE, CLIPS = 8, 2.0, 1e-4, 16
 
 
 def clips() -> list[tuple]:
-    """(samples, text) of CLIPS sounds of 1 to 2.4 s: the time of training does not depend on the
-    words."""
+    """(samples, text) of CLIPS sounds of 1 to 2.4 s: the time of training does not depend on the words."""
     import numpy
 
     random = numpy.random.default_rng(0)

@@ -51,8 +51,7 @@ from training_sides import (
 )
 
 # Bytes per padded token that a stock step of this model needs: measured at 256 to 1,024 tokens,
-# where it grew with their number because of the loop over tokens. Only used to leave out cases that
-# cannot run.
+# where it grew with their number because of the loop over tokens. Only used to leave out cases that cannot run.
 STOCK_BYTES, STOCK_BYTES_PER_LENGTH = 1.4e6, 5.4e3
 
 
@@ -87,8 +86,7 @@ def personal(model, limit: float, rounds: int, system: int) -> dict:
     four = three | {"shared_prefix": True}
     longest = -(-max(len(row.tokens) for row in rows) // 32) * 32
     sides: list[Side] = []
-    # As many rows at a time as fit: for the recurrence fewer are better, so this never makes stock
-    # slower.
+    # As many rows at a time as fit: for the recurrence fewer are better, so this never makes stock slower.
     for size in (4, 2, 1):
         if stock_fits(size, longest, limit):
             at_a_time = "" if size == 4 else f", batch {size}"
@@ -130,8 +128,7 @@ def stock_fits(rows: int, width: int, limit: float) -> bool:
 
 
 def same_losses(steps: int) -> dict:
-    """The same rows through mlx-lm's layers and recurrence and through all fast parts, step by
-    step."""
+    """The same rows through mlx-lm's layers and recurrence and through all fast parts, step by step."""
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import Batches, collate
     from fae_training.language.fast_settings import FastSettings

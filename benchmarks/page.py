@@ -7,8 +7,7 @@ from pathlib import Path
 
 
 def write_section(path: Path, name: str, heading: str, text: str) -> None:
-    """Put `text` between the markers of `name` in a Markdown file, leaving other sections
-    unchanged.
+    """Put `text` between the markers of `name` in a Markdown file, leaving other sections unchanged.
 
     Where the file has no such markers yet, they are appended under `heading`.
     """

@@ -13,8 +13,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jin
 
 
 def config_of(name: str, layers: int | None = None) -> dict:
-    """config.json of Qwen3.5-`name`, not quantised, in float32; `layers`: only this many of the
-    first layers.
+    """config.json of Qwen3.5-`name`, not quantised, in float32; `layers`: only this many of the first layers.
 
     Where fewer remain than the usual three of linear attention and one of full attention, the last
     one has full attention.
@@ -44,8 +43,7 @@ def write_model(directory: Path, config: dict, seed: int = 0) -> int:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     model_class, arguments_class = _get_classes(config)
-    # Only the vectors of this model are ever computed; it gives the names and shapes of the
-    # weights.
+    # Only the vectors of this model are ever computed; it gives the names and shapes of the weights.
     parts: dict[str, list] = {}
     for name, value in tree_flatten(model_class(arguments_class.from_dict(config)).parameters()):
         _, layers, after = name.partition("layers.")

@@ -43,8 +43,7 @@ def _answers(dialogue: dict) -> int:
 
 
 def write_home(home: Path, given: list[dict]) -> dict[str, dict[str, int]]:
-    """A state directory with consent, data/sft and data/dpo. Returns, by kind, the rows of each
-    side.
+    """A state directory with consent, data/sft and data/dpo. Returns, by kind, the rows of each side.
 
     A dialogue, its row and its corrections are on the side given by the project's own split.
     """

@@ -38,8 +38,7 @@ class Change:
 
     @property
     def harm(self) -> bool:
-        """Whether a lower-is-better value rose, by more than chance and by more than a negligible
-        amount."""
+        """Whether a lower-is-better value rose, by more than chance and by more than a negligible amount."""
         return self.certain and self.share >= HARDLY
 
     @property
@@ -266,8 +265,7 @@ def minutes(seconds: float) -> str:
 
 
 def draw(results: dict, path: Path) -> None:
-    """Loss in training and on held-out data by step, a panel for each run, as SVG without a
-    background."""
+    """Loss in training and on held-out data by step, a panel for each run, as SVG without a background."""
     import matplotlib
 
     matplotlib.use("svg")

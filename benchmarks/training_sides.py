@@ -76,8 +76,7 @@ def make_model(**changed):
 def personal_rows(
     count: int, system: int, user=(20, 60), answer=(30, 150), vocabulary: int = VOCABULARY
 ):
-    """A shared system prompt, then tokens of the user and of the answer, with lengths between two
-    bounds.
+    """A shared system prompt, then tokens of the user and of the answer, with lengths between two bounds.
 
     PERSONAL_SEED is the first with which mlx-lm pads the longest of rows 1 to 4, 5 to 8 and so on
     to the same width, because its first step of a new width takes minutes here.
@@ -265,8 +264,7 @@ class Ours(Side):
 
 
 def stock_mlx_tune(name: str, model, rows, batch_size: int) -> Stock:
-    """mlx-tune's SFTTrainer as a person calls it, up to its call of mlx-lm's loop, whose steps are
-    taken here.
+    """mlx-tune's SFTTrainer as a person calls it, up to its call of mlx-lm's loop, whose steps are taken here.
 
     Its model, adapter, optimizer, tokens and settings are its own; the weights are the same arrays
     as those of `model`, so that they count once for every side's peak.

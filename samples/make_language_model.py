@@ -119,8 +119,7 @@ def _sentences(soul: str, template: str):
         yield from (str(value) for value in request.arguments.values())
     yield from (*world.SHORTER, *world.LONGER, *world.MEANT, *world.WITHOUT_TOOL.values())
     prompt = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(template)
-    # Several times, so that the words of the fixed prompts become single tokens and the prompts
-    # short.
+    # Several times, so that the words of the fixed prompts become single tokens and the prompts short.
     for _ in range(40):
         yield prompt.render(
             messages=[world.user("Hello.")], tools=world.TOOLS, add_generation_prompt=True
@@ -186,8 +185,7 @@ def make_model(vocabulary: int, end_of_turn: int, end_of_text: int, seed: int):
 
 
 def encode(tokenizer, messages: list[dict], tools: list[dict] | None) -> tuple[list[int], list]:
-    """Token ids of a conversation, and the (start, end) of the assistant's texts in it, end tokens
-    included."""
+    """Token ids of a conversation, and the (start, end) of the assistant's texts in it, end tokens included."""
     ids = tokenizer.apply_chat_template(messages, tools=tools, return_dict=False)
     begin, end, thought = (
         tokenizer.convert_tokens_to_ids(name) for name in ("<|im_start|>", "<|im_end|>", "</think>")
@@ -206,8 +204,7 @@ def encode(tokenizer, messages: list[dict], tools: list[dict] | None) -> tuple[l
 def make_batches(
     tokenizer, count: int, soul: str, rng: random.Random, tools: float = 0.28
 ) -> list[tuple]:
-    """`count` conversations as batches in random order: (system prompt's tokens, [(ids, spans),
-    ...]).
+    """`count` conversations as batches in random order: (system prompt's tokens, [(ids, spans), ...]).
 
     The conversations of a batch have the same system prompt, which is then computed once, and
     similar lengths.
@@ -234,8 +231,7 @@ def make_batches(
 
 
 def as_arrays(prefix: list[int], members: list[tuple]) -> dict:
-    """A batch as fae_training.language.layout describes it, with every turn of the assistant
-    supervised."""
+    """A batch as fae_training.language.layout describes it, with every turn of the assistant supervised."""
     import mlx.core as mx
     import numpy
 
@@ -266,8 +262,7 @@ def as_arrays(prefix: list[int], members: list[tuple]) -> dict:
 
 
 def train(model, batches: list[tuple], learning_rate: float, say) -> float:
-    """One pass over the batches with AdamW, warm-up and cosine. Returns the mean loss of the last
-    twentieth."""
+    """One pass over the batches with AdamW, warm-up and cosine. Returns the mean loss of the last twentieth."""
     import mlx.core as mx
     import mlx.nn as nn
     import mlx.optimizers as optimizers
@@ -290,8 +285,7 @@ def train(model, batches: list[tuple], learning_rate: float, say) -> float:
     optimizer = optimizers.AdamW(schedule, betas=[0.9, 0.98], weight_decay=0.05)
 
     def loss(model, batch):
-        # Not the fine-tuning loss, which gives the output layer no gradient: here it is trained
-        # too.
+        # Not the fine-tuning loss, which gives the output layer no gradient: here it is trained too.
         hidden = hidden_states(model, batch, fast)[batch["predictors"]]
         return nn.losses.cross_entropy(output_layer(model)(hidden), batch["targets"]).mean()
 
@@ -315,8 +309,7 @@ def train(model, batches: list[tuple], learning_rate: float, say) -> float:
 
 
 def set_unseen_tokens_apart(model, tokenizer, seed: int) -> int:
-    """Give each token that never occurred in training its own direction; returns how many there
-    are.
+    """Give each token that never occurred in training its own direction; returns how many there are.
 
     The loss pushes all of them to the same point (cosine 1.00), where no fine-tuning can
     distinguish them: the name of the database's user is one of them, and would come out as any

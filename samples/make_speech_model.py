@@ -58,8 +58,7 @@ PROMPT_WORDS = "system\nuser\nassistant\nlanguage English"
 
 
 def make_tokenizer(directory: Path, merges: int) -> dict[str, int]:
-    """A byte-level BPE in Qwen's form, merged on everything except the names, which stay in short
-    pieces."""
+    """A byte-level BPE in Qwen's form, merged on everything except the names, which stay in short pieces."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     words = (
@@ -239,8 +238,7 @@ def loss_of(model, x, audio_tokens, ids, starts, ends):
     wanted = (positions >= starts[:, None]) & (positions < ends[:, None])
     losses = nn.losses.cross_entropy(logits, ids[:, 1:], label_smoothing=0.0)
     right = ((mx.argmax(logits, axis=-1) == ids[:, 1:]) | ~wanted).all(axis=1)
-    # The same words straight from the encoder: without this loss the decoder long ignores the
-    # sound.
+    # The same words straight from the encoder: without this loss the decoder long ignores the sound.
     places = mx.minimum(starts[:, None] + mx.arange(LONGEST_TEXT), ids.shape[1] - 1)
     words = mx.take_along_axis(ids, places, axis=1)
     aligned = ctc_losses(
@@ -283,8 +281,7 @@ def ctc_losses(logits, lengths, labels, label_lengths, blank: int):
 
 
 def rows_of(model, spoken, seed: int):
-    """(convolved, audio_tokens, ids, start) for each clip, grouped by its number of one-second
-    chunks.
+    """(convolved, audio_tokens, ids, start) for each clip, grouped by its number of one-second chunks.
 
     One in eight has a few names in its system message, as when Fae's recogniser is given hotwords.
     """

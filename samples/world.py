@@ -39,8 +39,7 @@ SHORT_FORMS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """One thing to ask or talk about. `short` has no full stop; `answer` and `more` are whole
-    sentences."""
+    """One thing to ask or talk about. `short` has no full stop; `answer` and `more` are whole sentences."""
 
     topic: str
     name: str
@@ -497,8 +496,7 @@ WITHOUT_TOOL = {
 
 @dataclass(frozen=True)
 class ToolRequest:
-    """One request for a tool: the user's words, the right call, the tool's result and Fae's reply
-    to it."""
+    """One request for a tool: the user's words, the right call, the tool's result and Fae's reply to it."""
 
     text: str
     name: str
@@ -589,8 +587,7 @@ def request_without_tool(rng: random.Random, held_out: bool = False) -> Conversa
 
 
 def training_conversation(rng: random.Random, tools: float = 0.28) -> Conversation:
-    """One conversation of the training mixture; `tools` is the share of conversations with tools
-    available."""
+    """One conversation of the training mixture; `tools` is the share of conversations with tools available."""
     kind = rng.random()
     if kind >= 1 - tools:
         return tool_conversation(rng)
@@ -603,8 +600,7 @@ def training_conversation(rng: random.Random, tools: float = 0.28) -> Conversati
 
 
 def benchmark_items(system: str) -> list[dict]:
-    """Items of the capability suite (fae_training/capabilities/suite.py) in wordings that are never
-    trained on.
+    """Items of the capability suite (fae_training/capabilities/suite.py) in wordings that are never trained on.
 
     80 requests for a tool, 80 replies to a tool's result (three in ten of them denied), and 40
     questions with tools available that need none. `system` is the system message of all.

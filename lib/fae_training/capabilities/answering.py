@@ -56,8 +56,7 @@ def answer_tokens(
     prompted: Sequence[Prompted],
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[list[int]]:
-    """The tokens of each answer without the end token; cut at the item's limit where the model did
-    not finish.
+    """The tokens of each answer without the end token; cut at the item's limit where the model did not finish.
 
     advance(done) is called after each step with the number of finished answers, and may raise to
     end the work. The order of the items does not matter: they are answered in a fixed order.
@@ -165,8 +164,7 @@ def _opening(item: Item) -> str:
 
 
 def _shared(items: Sequence[Item], prompts: list[list[int]], order: list[int]) -> list[int]:
-    """For each prompt in `order` the number of first tokens common to all prompts with the same
-    opening."""
+    """For each prompt in `order` the number of first tokens common to all prompts with the same opening."""
     groups: dict[str, list[int]] = {}
     for i in order:
         groups.setdefault(_opening(items[i]), []).append(i)

@@ -1,5 +1,4 @@
-"""Decides without a model whether an answer is right: small named conditions, all of which must
-hold.
+"""Decides without a model whether an answer is right: small named conditions, all of which must hold.
 
 Every condition reads the text of one greedily generated answer and its item. Patterns of words are
 written as in `"half past seven|7:30"`: one of the alternatives must occur in the text as whole

@@ -9,8 +9,7 @@ from fae_training.conversations.text import normalised
 # 3-grams contained in a longer text.
 ALIKE = 0.5
 HELD = 0.8
-# Shorter texts must match word for word, and the shortest ("hello there") are ignored: everybody
-# says them.
+# Shorter texts must match word for word, and the shortest ("hello there") are ignored: everybody says them.
 FEWEST_WORDS = 7
 FEWEST_WORDS_TO_THE_WORD = 4
 

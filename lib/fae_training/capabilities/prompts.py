@@ -20,8 +20,7 @@ BUNDLED = Path(__file__).with_name("rehearsal")
 
 @dataclass(frozen=True)
 class Prompts:
-    """Prompts in order of use: a person's own first, then one of each category before a second of
-    any.
+    """Prompts in order of use: a person's own first, then one of each category before a second of any.
 
     version changes with anything that an answer depends on. judged: the ids of prompts that nearly
     repeat items by which the run is judged; they are left out.

@@ -63,8 +63,7 @@ class Suite:
         return tuple(dict.fromkeys(item.category for item in self.items))
 
     def quick(self) -> "Suite":
-        """A fixed subset of the items, marked in the data: the same number from each bundled
-        category."""
+        """A fixed subset of the items, marked in the data: the same number from each bundled category."""
         return of_items([item for item in self.items if item.is_quick])
 
     def near_copy(self, text: str) -> str | None:

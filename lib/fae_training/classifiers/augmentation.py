@@ -1,5 +1,4 @@
-"""Augmentation of examples: level, pitch and rooms on samples; vocal tract, tempo and rhythm on mel
-power.
+"""Augmentation of examples: level, pitch and rooms on samples; vocal tract, tempo and rhythm on mel power.
 
 Augmenting mel power is cheap enough to draw anew for every example.
 """
@@ -19,8 +18,7 @@ from fae_training.classifiers.features import (
     mel_of_hertz,
 )
 
-# Smooth curves over the bands, from broad to narrow, imitate the coloration of microphones and
-# rooms.
+# Smooth curves over the bands, from broad to narrow, imitate the coloration of microphones and rooms.
 CURVES = np.stack(
     [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
 )
@@ -31,8 +29,7 @@ FORMANT_STEPS = 80
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The amounts of augmentation. The effect of each was measured (docs/log.md); zero turns it
-    off.
+    """The amounts of augmentation. The effect of each was measured (docs/log.md); zero turns it off.
 
     pitches: variants of each word and each piece of speech at another pitch, more if a trigger has
     few recordings. mixing: share of examples with noise mixed in, 5 to 25 dB below them. gain:

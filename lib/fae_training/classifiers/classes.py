@@ -29,8 +29,7 @@ FAE_FORM = "fae"
 
 
 class Pretrained(IntEnum):
-    """The pretrained convolutions in encoder.safetensors, by number; samples/make_audio_encoder.py
-    trains them.
+    """The pretrained convolutions in encoder.safetensors, by number; samples/make_audio_encoder.py trains them.
 
     MADE_UP_WORDS were trained to distinguish made-up words. The others are distilled from larger
     networks: from Google's speech embedding, from YAMNet's embedding and logits together, and from

@@ -1,5 +1,4 @@
-"""Training examples, drawn during training: windows at every offset, mixed and augmented in the mel
-domain.
+"""Training examples, drawn during training: windows at every offset, mixed and augmented in the mel domain.
 
 Every recording is converted to mel power once, in a few variants (other pitches, another offset of
 the frames). Then mixing is an addition, and gain and microphone are multiplications, so a batch of
@@ -78,8 +77,7 @@ def _words(power: np.ndarray, window: int) -> list[Word]:
 
 
 class Examples:
-    """Batches for fit(): batch_at(index) -> {"x": [batch, frames, 40] log-mel, "y": [batch] class
-    numbers}."""
+    """Batches for fit(): batch_at(index) -> {"x": [batch, frames, 40] log-mel, "y": [batch] class numbers}."""
 
     def __init__(
         self,
@@ -148,8 +146,7 @@ class Examples:
         return max(self.augmentation.pitches, few) if self.augmentation.pitches else 0
 
     def _variants(self, recording: Recording, seconds: float, pitches: int | None, random) -> list:
-        """The unchanged samples, and those at `pitches` other pitches (None: the augmentation's
-        number)."""
+        """The unchanged samples, and those at `pitches` other pitches (None: the augmentation's number)."""
         samples = recording.samples
         made = [samples]
         name = recording.class_name
@@ -305,8 +302,7 @@ class Examples:
         )
 
     def _with_word(self, random, name: str, frames: int, whole: bool) -> np.ndarray:
-        """A window with a whole word anywhere in it, or with at most 60 % of a word at its start or
-        end."""
+        """A window with a whole word anywhere in it, or with at most 60 % of a word at its start or end."""
         power, first, end = self.words[name][random.integers(len(self.words[name]))]
         power, first, end = self._another_speaker(random, power, first, end, frames)
         length = end - first

@@ -1,5 +1,4 @@
-"""The features of newer versions of Fae's own classifiers, in numpy: the same numbers as its Swift
-code.
+"""The features of newer versions of Fae's own classifiers, in numpy: the same numbers as its Swift code.
 
 The formula, step by step: 16 kHz to 24 kHz by linear interpolation; frames of 1,024 samples every
 256, unpadded, under a periodic Hann window; magnitudes; 128 triangular bands of unit area on HTK's

@@ -1,5 +1,4 @@
-"""The classifier network of newer versions of Fae, distilled from ours; it is the one that the app
-loads.
+"""The classifier network of newer versions of Fae, distilled from ours; it is the one that the app loads.
 
 Fae classifies a segment of speech as a whole: 48 frames of fae_features.py, 128 -> 64 -> 128 -> 128
 channels of convolutions of width three, the mean over time, a linear layer. So it is trained on
@@ -31,8 +30,7 @@ from fae_training.classifiers.windows import padded, words
 from fae_training.fit import fit
 from fae_training.state import write_json
 
-# Seconds of a segment: a keyword's is as long as the utterance, the other classifier uses its first
-# second.
+# Seconds of a segment: a keyword's is as long as the utterance, the other classifier uses its first second.
 SECONDS = {"keyword": (0.5, 1.0), "speech_verifier": (1.0, 1.0)}
 # The most sound that a segment has before and after a word.
 AROUND_SECONDS = 0.2
@@ -192,8 +190,7 @@ class _Batches:
 def distilled(
     teacher: Classifier, parts: Parts, kind: ClassifierKind, settings: dict, run, session
 ) -> dict[str, mx.array]:
-    """The parameters that Fae loads, from the best checkpoint on the `choose` part, calibrated
-    there.
+    """The parameters that Fae loads, from the best checkpoint on the `choose` part, calibrated there.
 
     Raises Cancelled on request.
     """

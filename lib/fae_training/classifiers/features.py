@@ -1,5 +1,4 @@
-"""Log-mel frames in numpy, as librosa defines them: the same numbers in training, on a stream and
-in Swift.
+"""Log-mel frames in numpy, as librosa defines them: the same numbers in training, on a stream and in Swift.
 
 A frame is 512 samples, the middle 400 of them under a periodic Hann window; the next frame starts
 192 samples (12 ms) later, so that each 36 ms chunk of Fae's capture (576 samples) completes exactly
@@ -126,8 +125,7 @@ def _bands(framed: np.ndarray, out: np.ndarray) -> None:
 @functools.cache
 def _groups_of_bands() -> list[tuple[slice, slice, np.ndarray]]:
     # The filterbank is a band matrix, so eight bands at a time are multiplied with only the bins
-    # that they span. Each bin of the spectrum is two numbers, real and imaginary, whose squares
-    # both count.
+    # that they span. Each bin of the spectrum is two numbers, real and imaginary, whose squares both count.
     filterbank, groups = mel_filterbank(), []
     for first in range(0, BANDS, 8):
         bands = slice(first, first + 8)

@@ -10,8 +10,7 @@ from pathlib import Path
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.errors import BadRequest, Missing, command_line
 
-# Formats that soundfile reads, and those that speech/clips.py converts; other files in a folder are
-# ignored.
+# Formats that soundfile reads, and those that speech/clips.py converts; other files in a folder are ignored.
 SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".aifc", ".opus", ".au", ".caf"),
     *(".m4a", ".m4b", ".mp4", ".mov", ".aac", ".3gp", ".webm", ".mka", ".mkv", ".wma", ".amr"),
@@ -112,8 +111,7 @@ def from_table(table: Path, kind: str) -> list[Sample]:
 
 
 def _decoded(table: Path) -> str:
-    """The text of a table in UTF-8 or UTF-16, with or without a byte order mark, otherwise in
-    Windows-1252."""
+    """The text of a table in UTF-8 or UTF-16, with or without a byte order mark, otherwise in Windows-1252."""
     raw = table.read_bytes()
     try:
         if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):

@@ -1,5 +1,4 @@
-"""Runs a classifier on a recording as on a stream: probabilities at every chunk, as text and as a
-plot."""
+"""Runs a classifier on a recording as on a stream: probabilities at every chunk, as text and as a plot."""
 
 import time
 from dataclasses import dataclass

@@ -1,5 +1,4 @@
-"""Measures of a classifier on windows: F1, calibration, losses and ROC. thresholds.py has those on
-streams."""
+"""Measures of a classifier on windows: F1, calibration, losses and ROC. thresholds.py has those on streams."""
 
 import numpy as np
 

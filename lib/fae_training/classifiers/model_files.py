@@ -1,5 +1,4 @@
-"""The files of a trained classifier: tensors, all other data for a runtime, self-test vectors, and
-ONNX."""
+"""The files of a trained classifier: tensors, all other data for a runtime, self-test vectors, and ONNX."""
 
 from pathlib import Path
 

@@ -1,5 +1,4 @@
-"""The classifiers' network in MLX: convolutions over log-mel frames, then statistics of both over
-the window.
+"""The classifiers' network in MLX: convolutions over log-mel frames, then statistics of both over the window.
 
 No convolution is padded, so each output frame depends on a fixed range of input frames: a stream
 computes each frame once and gets exactly the result of a whole window. Statistics pooling

@@ -87,8 +87,7 @@ def _filter(random, bins: int) -> np.ndarray:
 
 
 def _knocks(random, count: int) -> np.ndarray:
-    """Steps, a clock, doors, dishes: an object with three resonances that is struck, regularly or
-    not."""
+    """Steps, a clock, doors, dishes: an object with three resonances that is struck, regularly or not."""
     time = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
     hit = random.uniform(0.1, 1) * random.standard_normal(len(time)) * np.exp(-time * 150)
     for _ in range(3):

@@ -1,5 +1,4 @@
-"""Writes the ensemble as an ONNX graph, built node by node, for ONNX Runtime and Core ML's
-converters."""
+"""Writes the ensemble as an ONNX graph, built node by node, for ONNX Runtime and Core ML's converters."""
 
 from pathlib import Path
 

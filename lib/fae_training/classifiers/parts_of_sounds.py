@@ -1,5 +1,4 @@
-"""Assigns sounds to train, choose or judge by speaker or recording, before anything is derived from
-them.
+"""Assigns sounds to train, choose or judge by speaker or recording, before anything is derived from them.
 
 parts.py decides by a hash. Sounds need more: every class in every part, the person who recorded
 most of a class in training, and no held-out group ever moved to training, which a hash alone cannot
@@ -70,8 +69,7 @@ def before(run: Run) -> dict[str, str]:
 
 
 def keep(run: Run, parts: Parts) -> None:
-    """Write parts.json: the part of each recorded group, and the groups with a recording that is
-    trained on."""
+    """Write parts.json: the part of each recorded group, and the groups with a recording that is trained on."""
     trained_on = sorted({mark(r.group) for r in parts.train if r.origin == "recorded"})
     write_json(run.file(FILE), {"parts": parts.by_group, "trained_on": trained_on})
 
@@ -146,8 +144,7 @@ def _owners(train: list[Recording], triggers: Collection[str]) -> list[list[Reco
 
 
 def _set_aside(recordings: list[Recording], kept: Mapping[str, str]) -> list[Recording]:
-    """A fifth of the recordings, by their hash, and at least two; those that were set aside before
-    stay so."""
+    """A fifth of the recordings, by their hash, and at least two; those that were set aside before stay so."""
     order = sorted(recordings, key=lambda r: _nearest(_unit(r)))
     return [
         recording
@@ -190,8 +187,7 @@ def _divided(sounds: list[Recording], kept: Mapping[str, str]) -> Parts:
                 continue
             spare = [one for one in units[name] if not _is_last(one, part, units)]
             if spare:
-                # Move one out of training, if it can spare one; the person who recorded most comes
-                # last.
+                # Move one out of training, if it can spare one; the person who recorded most comes last.
                 part[min(spare, key=lambda one: _order(one, part, units))] = wanted
     notes, apart = _notes(few, units, part)
     train, choose, judge = (

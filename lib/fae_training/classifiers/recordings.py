@@ -25,8 +25,7 @@ from fae_training.state import Home
 # are trained on, with this weight, and never judge.
 FALSE_ALARMS, MISSED = "false-alarms", "missed"
 REVIEWED = (FALSE_ALARMS, MISSED)
-# The source of ordinary sound for counting false alarms, as it was recorded; it is used for nothing
-# else.
+# The source of ordinary sound for counting false alarms, as it was recorded; it is used for nothing else.
 TO_JUDGE = "to-judge"
 # The suffix that sound_files.keep adds to the names of files.
 FINGERPRINT = lazy_pattern(r"-[0-9a-f]{6}$")
@@ -54,15 +53,13 @@ def directory(home: Home, kind: str) -> Path:
 
 
 def source_of(path: Path, roots: Iterable[Path]) -> str:
-    """The folders between the class's folder and the file, "" where it is directly in the class's
-    folder."""
+    """The folders between the class's folder and the file, "" where it is directly in the class's folder."""
     root = next(root for root in roots if path.is_relative_to(root))
     return "/".join(path.relative_to(root).parts[1:-1])
 
 
 def file_stem(speaker: str | None, recording: str) -> str:
-    """The file name without its suffix. `who` is the inverse for the speaker; no two speakers share
-    a name."""
+    """The file name without its suffix. `who` is the inverse for the speaker; no two speakers share a name."""
     return f"{encoded(speaker)}--{encoded(recording)}" if speaker else encoded(recording)
 
 

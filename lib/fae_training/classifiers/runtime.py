@@ -178,8 +178,7 @@ def sliding_statistics(x: np.ndarray, window: int) -> np.ndarray:
     """[frames, bands] -> [frames - window + 1, 3 * bands]: frame_statistics of the window that starts at each frame."""
 
     def means(values: np.ndarray, length: int) -> np.ndarray:
-        # Differences of running sums, which are small compared with the sums, so they are in 64
-        # bits.
+        # Differences of running sums, which are small compared with the sums, so they are in 64 bits.
         sums = np.cumsum(values, axis=0, dtype=np.float64)
         sums = np.concatenate([np.zeros((1, values.shape[1])), sums])
         return (sums[length:] - sums[:-length]) / length

@@ -1,5 +1,4 @@
-"""The benchmark of a classifier: the candidate and the current one on the same judged windows and
-streams.
+"""The benchmark of a classifier: the candidate and the current one on the same judged windows and streams.
 
 The goal's units are speakers, and recordings without one: windows of one person are similar, so a
 hundred of them are not a hundred pieces of evidence. Only recordings of people count; generated
@@ -55,14 +54,12 @@ SELF_TEST_TOLERANCE, LEAST_DISTINCT = 1e-4, 0.01
 
 
 def score(run: Run, session) -> Benchmark:
-    """The benchmark of a run. The base is no classifier: it gives the class shares and detects no
-    trigger.
+    """The benchmark of a run. The base is no classifier: it gives the class shares and detects no trigger.
 
     Raises Missing for a run of an earlier version, which reserved nothing for judging.
     """
     kind = CLASSIFIERS[run.kind]
-    # Windows are as long as in the run's training, which another version of this code may have
-    # changed.
+    # Windows are as long as in the run's training, which another version of this code may have changed.
     judged = validation.load(run)
     notes = list((run.result() or {}).get("notes", []))
     models = {"candidate": runtime.load(run.file("adapters"))}
@@ -189,8 +186,7 @@ def _seconds(frames: int) -> str:
 
 
 def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: str) -> Measure:
-    """For each speaker, or recording without one, the share of windows that are classified
-    correctly."""
+    """For each speaker, or recording without one, the share of windows that are classified correctly."""
     groups = np.array(held.groups, dtype=object)
     units = sorted(set(groups[held.recorded]))
     mine = {unit: held.recorded & (groups == unit) for unit in units}
@@ -248,8 +244,7 @@ def cost_of_a_chunk(model) -> float:
 
 
 def _outputs(held: Windows, old: np.ndarray, new: np.ndarray) -> dict[tuple, bool]:
-    """For each judged recording, by its name and class, whether one of its windows gets another
-    class."""
+    """For each judged recording, by its name and class, whether one of its windows gets another class."""
     changed: dict[tuple, bool] = {}
     for name, label, recorded, differs in zip(
         held.names, held.labels, held.recorded, old != new, strict=True
@@ -262,8 +257,7 @@ def _outputs(held: Windows, old: np.ndarray, new: np.ndarray) -> dict[tuple, boo
 def _examples(
     kind: ClassifierKind, held: Windows, old: np.ndarray, new: np.ndarray
 ) -> tuple[Example, ...]:
-    """Recordings on which candidate and current disagree, those that only the candidate gets right
-    first."""
+    """Recordings on which candidate and current disagree, those that only the candidate gets right first."""
     order = sorted(np.flatnonzero(new != old), key=lambda n: new[n] != held.labels[n])
     return tuple(
         Example(

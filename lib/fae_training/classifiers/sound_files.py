@@ -27,8 +27,7 @@ from fae_training.state import Home
 from fae_training.transactions import changing
 
 SHORTEST_SECONDS = 0.1
-# A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever
-# its folder.
+# A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder.
 SILENT = 0.002
 BLOCK = SAMPLE_RATE // 10
 # Ends the note on a file that is in the state directory already, which is no problem of the file.
@@ -37,8 +36,7 @@ ALREADY_ADDED = "was already added"
 
 @dataclass(frozen=True)
 class Recording:
-    """One sound of one class: float32 samples at SAMPLE_RATE. `origin` is recorded, synthesised or
-    generated.
+    """One sound of one class: float32 samples at SAMPLE_RATE. `origin` is recorded, synthesised or generated.
 
     `speaker` is None where the file name does not say. `source`: its folder within the class's
     folder, "" for none; sounds of one source have a collection, a microphone or a review

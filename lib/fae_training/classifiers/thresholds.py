@@ -95,8 +95,7 @@ def peaks(score: np.ndarray, refractory: int = REFRACTORY_CHUNKS) -> np.ndarray:
 
 
 class AudibleSources:
-    """The recording that is audible at each chunk of a stream without triggers, and the length of
-    each."""
+    """The recording that is audible at each chunk of a stream without triggers, and the length of each."""
 
     def __init__(self, quiet: StreamOfSound, window: int):
         self.window, self.hours = window, quiet.hours
@@ -129,8 +128,7 @@ class AudibleSources:
         return Rate(count, self.hours, self.overdispersion(alarms(score, threshold)))
 
     def overdispersion(self, found: list[int]) -> float:
-        """The variance of the number of alarms at these chunks, divided by its chance variance: at
-        least 1.
+        """The variance of the number of alarms at these chunks, divided by its chance variance: at least 1.
 
         Resampling recordings has the variance sum of (alarms - rate * hours)^2 over the recordings,
         and chance the variance `count`. The largest over sources, groups and recordings.

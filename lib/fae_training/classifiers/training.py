@@ -1,5 +1,4 @@
-"""The training of both classifiers in the worker: gather sounds, train, choose operating
-thresholds, save."""
+"""The training of both classifiers in the worker: gather sounds, train, choose operating thresholds, save."""
 
 import functools
 from typing import NamedTuple
@@ -43,21 +42,18 @@ from fae_training.state import atomic_file
 
 # The first model, which finds the hard negatives, is trained for this share of the steps.
 FIRST_MODEL_SHARE = 0.33
-# Hard negatives of each trigger, from a stream of this share of the minutes that thresholds are
-# chosen on.
+# Hard negatives of each trigger, from a stream of this share of the minutes that thresholds are chosen on.
 HARD_NEGATIVES = 800
 MINING_SHARE = 0.3
 # Extra frames on either side of a window, so that training can cut it at several offsets.
 SLACK = 3
-# At most one window from this many chunks (0.3 s), because neighbouring windows are nearly the
-# same.
+# At most one window from this many chunks (0.3 s), because neighbouring windows are nearly the same.
 APART = 8
 CLASS_OF_SCENE = {"quiet": "silence", "noise": "noise", "music": "noise"}
 
 
 class Fitted(NamedTuple):
-    """The tensors with the lowest validation loss, and model.json without temperature and
-    thresholds."""
+    """The tensors with the lowest validation loss, and model.json without temperature and thresholds."""
 
     arrays: dict[str, np.ndarray]
     spec: dict
@@ -217,8 +213,7 @@ def mine(
 
 
 class SecondRun:
-    """Run and session of a second model for fit(): with its own checkpoints, and reporting only to
-    the log.
+    """Run and session of a second model for fit(): with its own checkpoints, and reporting only to the log.
 
     `folder`: of its checkpoints; `what`: its name for people.
     """

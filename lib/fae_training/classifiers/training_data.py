@@ -1,5 +1,4 @@
-"""The sounds that a classifier is trained on: gathered, divided, supplemented, and listed in
-data/<kind>/.
+"""The sounds that a classifier is trained on: gathered, divided, supplemented, and listed in data/<kind>/.
 
 People's recordings are divided first (parts_of_sounds.py). Derived sounds depend on the training
 part alone or stay in the part that they were made from.
@@ -88,8 +87,7 @@ def with_made(
     settings: Mapping,
     synthesiser: Synthesiser | None,
 ) -> Parts:
-    """People's recordings, and the synthesised, generated and mixed sounds that are added to each
-    part.
+    """People's recordings, and the synthesised, generated and mixed sounds that are added to each part.
 
     How many are generated depends on the training part. Voices and pieces are divided separately,
     so that none is held out in place of a person. The babble of a part is mixed from the speech of

@@ -16,8 +16,7 @@ WHO = ("candidate", "current", "base")
 
 
 def nobody(name: str, title: str) -> Measure:
-    """A guard without any item, which no candidate passes: no person is among the judged
-    recordings."""
+    """A guard without any item, which no candidate passes: no person is among the judged recordings."""
     return Measure(
         f"{name}_by_people", title, "speakers", "share", "higher", GUARD, PASSED,
         0.0, 0.0, (), (), (), (),
@@ -46,8 +45,7 @@ def on_streams(
 def measures_of(
     name: str, by: Mapping[str, dict], held: Mapping[str, StreamOfSound], asked: float, people: bool
 ) -> list[Measure]:
-    """Whether each spoken trigger is detected, and whether each scene without one stays without an
-    alarm.
+    """Whether each spoken trigger is detected, and whether each scene without one stays without an alarm.
 
     Detections are a guard and not a goal: the same few recordings are spoken again and again in
     other scenes, so they are not independent enough to prove a gain. False alarms are only
@@ -127,8 +125,7 @@ def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
 
 
 def notes_of(name: str, found: Mapping) -> list[str]:
-    """How often a trigger is detected when people like the held-out ones say it, and when its owner
-    does."""
+    """How often a trigger is detected when people like the held-out ones say it, and when its owner does."""
     if found["recall"] is None:
         return []
     delay = "" if found["latency_ms"] is None else f", {found['latency_ms']:.0f} ms after its start"
@@ -184,8 +181,7 @@ def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
 
 
 def advice_on_rates(rates: Sequence[Rate], asked: float) -> str:
-    """How a person can have the rate shown: count on more hours, or ask for a rate that these hours
-    can show.
+    """How a person can have the rate shown: count on more hours, or ask for a rate that these hours can show.
 
     `rates` of all triggers. More hours do not help where there are more alarms than requested.
     """

@@ -1,5 +1,4 @@
-"""The held-out data of a training: the validation set for choosing, and the windows and streams for
-judging."""
+"""The held-out data of a training: the validation set for choosing, and the windows and streams for judging."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self

@@ -1,2 +1,1 @@
-"""Fae's conversations: read from its database, filtered, split into training and held-out data, and
-scored."""
+"""Fae's conversations: read from its database, filtered, split into training and held-out data, and scored."""

@@ -20,8 +20,7 @@ KEPT_S = 3600
 
 
 def instead(call: Call, script: str, database, *flags: str) -> Result | None:
-    """The answer to give in place of reading `database` at once; None where there is time to read
-    it.
+    """The answer to give in place of reading `database` at once; None where there is time to read it.
 
     flags: the options of the call that the process needs. Raises the process's error, if it ended
     with one, and Refused for a dry run, which must not keep anything.

@@ -25,6 +25,5 @@ def one_of(words: str) -> str:
 
 
 def any_of(cues: Iterable[Cue], flags: int = 0) -> re.Pattern:
-    """A pattern that matches any of several cues; where several match at the same place, the first
-    wins."""
+    """A pattern that matches any of several cues; where several match at the same place, the first wins."""
     return lazy_pattern("|".join(cue.pattern for cue in cues), flags)

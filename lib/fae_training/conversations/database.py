@@ -111,8 +111,7 @@ def _copied(path: Path, directory: Path) -> Path:
 
 
 class FaeDatabase:
-    """An open database, used as a context manager. Raises Missing, Busy or Failed as in
-    `explained`."""
+    """An open database, used as a context manager. Raises Missing, Busy or Failed as in `explained`."""
 
     def __init__(self, path: Path):
         # SQLite follows a link too: the files of a database are beside the real file.
@@ -183,8 +182,7 @@ class FaeDatabase:
             )
 
     def _missing_beside(self) -> str | None:
-        """What a copy without Fae's other files lacks; None where speakers.json is beside the
-        database."""
+        """What a copy without Fae's other files lacks; None where speakers.json is beside the database."""
         if (self.directory / "speakers.json").exists():
             return None
         try:
@@ -289,8 +287,7 @@ class FaeDatabase:
         )
 
     def audited_forgets(self) -> list[tuple[str, str | None, int]]:
-        """(record id, its text where it is still kept, unix seconds) of each record forgotten on
-        request.
+        """(record id, its text where it is still kept, unix seconds) of each record forgotten on request.
 
         Fae's own removal of records older than 90 days sets the same status but leaves no audit
         row.
@@ -335,8 +332,7 @@ class FaeDatabase:
         return names
 
     def names(self) -> list[str]:
-        """The names that Fae knows: the user's own, and those of people, places and things that it
-        tracks."""
+        """The names that Fae knows: the user's own, and those of people, places and things that it tracks."""
         rows = self.connection.execute(
             "SELECT text FROM memory_records WHERE kind = 'profile' AND status = 'active'"
             " AND text LIKE 'Primary user name is %'"
@@ -368,8 +364,7 @@ class Speakers:
                     self.owner_is_enrolled = True
                     self.owners.add(profile["label"])
         except FileNotFoundError:
-            # A copy without Fae's other files: voices were enrolled, but which one is the owner's
-            # is unknown.
+            # A copy without Fae's other files: voices were enrolled, but which one is the owner's is unknown.
             if database.names_voices():
                 self.owner_is_enrolled = True
                 self.warning = (

@@ -1,5 +1,4 @@
-"""The person's conversations with Fae, turn by turn, joined from the two places where Fae keeps
-them.
+"""The person's conversations with Fae, turn by turn, joined from the two places where Fae keeps them.
 
 An episode in memory_records is redacted and can be forgotten, but has no context; a session message
 has its place in a conversation, but is not redacted. Only the text of active episodes is used.
@@ -27,8 +26,7 @@ from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
 
-# After a pause of this length a new conversation begins, although Fae's session lasts as long as
-# Fae runs.
+# After a pause of this length a new conversation begins, although Fae's session lasts as long as Fae runs.
 NEW_CONVERSATION_SECONDS = 1800
 LONGEST_CONVERSATION = 200
 # An episode is written after its reply was spoken, so their times differ.
@@ -67,8 +65,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Conversation:
-    """The turns of one conversation that may be learned from, in order. `session` is None for a
-    single turn."""
+    """The turns of one conversation that may be learned from, in order. `session` is None for a single turn."""
 
     id: str
     session: str | None
@@ -80,8 +77,7 @@ class Conversation:
         return part_of(self.id)
 
     def stretches(self) -> Iterator[list[Turn]]:
-        """The turns in runs without a gap: a turn after one that is left out may not make sense
-        without it."""
+        """The turns in runs without a gap: a turn after one that is left out may not make sense without it."""
         run: list[Turn] = []
         for turn in self.turns:
             if run and turn.position != run[-1].position + 1:
@@ -256,8 +252,7 @@ class Dialogue:
         return turn_id is not None and found.fetchone() is not None
 
     def _forbidden(self, text: str, at: int, *ids: str | None) -> tuple[str, str] | None:
-        """(reason, topic or id) when a conversation with this text or id must be left out as a
-        whole."""
+        """(reason, topic or id) when a conversation with this text or id must be left out as a whole."""
         if at <= self.forgotten.everything_before:
             return "forgotten_topic", "everything until you said so"
         if excluded := self.forgotten.ids.intersection(ids):

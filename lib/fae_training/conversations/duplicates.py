@@ -34,8 +34,7 @@ def grams(user: str, reply: str) -> set[int]:
 
 
 def similarity(one: array, other: array) -> float:
-    """The Jaccard similarity of two sets, estimated from their smallest values; exact for whole
-    sets."""
+    """The Jaccard similarity of two sets, estimated from their smallest values; exact for whole sets."""
     first, second = set(one), set(other)
     both = first | second
     size = SKETCH if max(len(one), len(other)) == SKETCH else len(both)

@@ -43,8 +43,7 @@ def unix_seconds(text: str) -> int:
 
 
 def pieces(conversation: Conversation) -> Iterator[list[Turn]]:
-    """A conversation as rows: runs of turns without a gap, none longer than the maximum length of a
-    turn."""
+    """A conversation as rows: runs of turns without a gap, none longer than the maximum length of a turn."""
     for stretch in conversation.stretches():
         piece: list[Turn] = []
         length = 0
@@ -194,8 +193,7 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
 def write(
     home: Home, kind: str, labelled_rows: Iterable[tuple[str, dict]], meta: Callable[[], dict]
 ) -> dict:
-    """Write train.jsonl, valid.jsonl and meta.json of data/<kind>/ in one change: all of it or
-    nothing.
+    """Write train.jsonl, valid.jsonl and meta.json of data/<kind>/ in one change: all of it or nothing.
 
     `meta` is called after the last row, when it is known; an exception leaves the old files in
     place. Returns the contents of meta.json, with the fingerprint of the data from

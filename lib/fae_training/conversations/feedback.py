@@ -17,8 +17,7 @@ CHANGES = {"praise": 0.3, "correction": -0.3}
 
 
 def read(directory: Path) -> dict[str, float]:
-    """{SHA-256 of an answer: change of its score}; {} without such a database, or with one of
-    another form."""
+    """{SHA-256 of an answer: change of its score}; {} without such a database, or with one of another form."""
     path, found = directory / FILE, {}
     if not path.is_file():
         return found

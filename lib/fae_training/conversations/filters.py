@@ -1,5 +1,4 @@
-"""Decides which single turns are left out of the training data. meta.json counts the reasons
-returned here."""
+"""Decides which single turns are left out of the training data. meta.json counts the reasons returned here."""
 
 import re
 from collections.abc import Collection

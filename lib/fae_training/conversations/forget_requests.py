@@ -220,8 +220,7 @@ _THIS = lazy_pattern(
     rf"{_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: please)?$|{_EN}forget$|{_EN}{_ERASE} (?:it|that|this) (?:from|out of) {_MEMORY}$|{_DE}vergiss (?:es|das)(?: bitte)?$|{_FR}(?:oublie|oubliez) ça$|"
     rf"{_ES}(?:olvídalo|olvidalo|olvídelo)$"
 )
-# "My job. Please forget about it.": a sentence that only names something is the topic of the next
-# one.
+# "My job. Please forget about it.": a sentence that only names something is the topic of the next one.
 _FRAGMENT = lazy_pattern(
     r"^(?!.*\b(?i:is|are|was|were|will|would|can|has|have|had|do|does|did|went|goes|be)\b)"
     r"(?:(?i:about|as for|the|my|our|his|her|that)(?: [\w'-]+){1,4}|[A-Z][\w'-]*(?: [A-Z][\w'-]*){1,2})$"
@@ -296,8 +295,7 @@ def forget_request(text: str) -> str | None:
 def _sentences(text: str) -> list[str]:
     plain = " ".join(text.replace("’", "'").lstrip("¿¡ ").split())
     parts = re.split(r"(?<=[.!?;])\s+[¿¡]?", plain)
-    # "The interview: please forget that", "my payslip - delete that" may also be written with a
-    # comma.
+    # "The interview: please forget that", "my payslip - delete that" may also be written with a comma.
     parts = [
         re.sub(r" ?[:–—] | - ", ", ", part) for part in parts if len(part) <= _LONGEST_SENTENCE
     ]

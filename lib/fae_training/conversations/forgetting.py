@@ -141,8 +141,7 @@ def _one_letter_wrong(one: str, other: str) -> bool:
 
 
 def _means(wanted: str, said: str, is_name: bool) -> bool:
-    """Whether the word `said` is a form of `wanted`: inflected, in a compound, or slightly
-    misspelt."""
+    """Whether the word `said` is a form of `wanted`: inflected, in a compound, or slightly misspelt."""
     if stem(said) == stem(wanted):
         return True
     root = stem(wanted) if len(wanted) > 4 else wanted
@@ -213,8 +212,7 @@ class Forgotten:
     def add_topic(
         self, name: str, reason: str, is_name: bool = False, guessed: bool = False
     ) -> None:
-        """Of two words both must occur; of more, two thirds: nobody repeats a long phrase word for
-        word."""
+        """Of two words both must occur; of more, two thirds: nobody repeats a long phrase word for word."""
         meaning = meaning_of(name)
         if meaning:
             needed = len(meaning) if len(meaning) <= 2 else -(-2 * len(meaning) // 3)
@@ -268,8 +266,7 @@ class Forgotten:
 
 
 def load(home: Home) -> Exclusions:
-    """The contents of exclusions.json; empty without such a file. Raises Failed as long as it is
-    damaged.
+    """The contents of exclusions.json; empty without such a file. Raises Failed as long as it is damaged.
 
     Without it, a training would learn topics that the person excluded, so the person must repair or
     delete a file that was set aside before anything is read.

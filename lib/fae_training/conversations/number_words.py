@@ -15,8 +15,7 @@ _REPEATS = {"double": 2, "triple": 3, "treble": 3, "doppel": 2, "double-": 2, "d
 
 @dataclass(frozen=True)
 class Language:
-    """`values`: the value of each word; `joints`: words that join two of them, as in "veinte y
-    uno"."""
+    """`values`: the value of each word; `joints`: words that join two of them, as in "veinte y uno"."""
 
     values: dict[str, int]
     joints: tuple[str, ...]

@@ -1,5 +1,4 @@
-"""Words that indicate personal details, in English, German, French and Spanish. Data for
-personal.py."""
+"""Words that indicate personal details, in English, German, French and Spanish. Data for personal.py."""
 
 from fae_training.conversations.cues import one_of
 

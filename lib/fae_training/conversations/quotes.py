@@ -13,8 +13,7 @@ def _joined(spoken: list[str]) -> int:
 
 
 class SaidByOthers:
-    """Hashes of other people's words in a temporary database, which needs little memory and holds
-    no text."""
+    """Hashes of other people's words in a temporary database, which needs little memory and holds no text."""
 
     def __init__(self, work: sqlite3.Connection):
         self.work = work

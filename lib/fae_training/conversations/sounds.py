@@ -11,8 +11,7 @@ import re
 import unicodedata
 from difflib import SequenceMatcher
 
-# The share of common letters from which two spellings count as one word, where their keys nearly
-# agree too.
+# The share of common letters from which two spellings count as one word, where their keys nearly agree too.
 SAME_LETTERS = 0.55
 # The share of common consonant groups required together with it.
 SAME_KEY = 0.8
@@ -62,8 +61,7 @@ MOST_KEYS = 32
 
 
 def _letters(text: str) -> str:
-    """`text` in lower case without accents, spaces and punctuation; letters of other scripts are
-    kept."""
+    """`text` in lower case without accents, spaces and punctuation; letters of other scripts are kept."""
     parts = unicodedata.normalize(
         "NFKD",
         text.lower().replace("ß", "ss").replace("ø", "o").replace("æ", "e").replace("ł", "l"),

@@ -76,8 +76,7 @@ def fingerprint(text: str) -> int:
 
 
 def overlap(one: set, other: set) -> float:
-    """Dice's coefficient of two sets, 0 to 1: twice the size of the intersection over the sum of
-    the sizes."""
+    """Dice's coefficient of two sets, 0 to 1: twice the size of the intersection over the sum of the sizes."""
     if not one or not other:
         return 0.0
     return 2 * len(one & other) / (len(one) + len(other))

@@ -1,5 +1,4 @@
-"""Recognises requests that only a tool can meet: things that Fae looks up, keeps, sends, plays or
-switches.
+"""Recognises requests that only a tool can meet: things that Fae looks up, keeps, sends, plays or switches.
 
 A word such as "email" decides nothing: "email Sam that I'm late" needs a tool, "how do I write a
 good email" does not. So a request is split into clauses, each is stripped of its "could you
@@ -66,8 +65,7 @@ def needs_tool(request: str) -> bool:
         if _DELIVERED.search(sentence):
             return True
         if _is_about_a_text(sentence):
-            # "Rewrite this: Send me the report. Call the office." The words after the colon are the
-            # text.
+            # "Rewrite this: Send me the report. Call the office." The words after the colon are the text.
             if ":" in sentence or _GIVEN.search(sentence):
                 return False
             continue

@@ -76,8 +76,7 @@ _ASKED = lazy_pattern(
     r"(?:i asked|i want to know|i'd like to know|my question is|the question is|i need to know"
     r"|tell me)(?: you)?(?: about)? "
 )
-# "When did it sink" and "where did it sink" have the same content words and are different
-# questions.
+# "When did it sink" and "where did it sink" have the same content words and are different questions.
 _QUESTION_WORD = lazy_pattern(r"\b(?:who|when|where|why)\b")
 _NAMED_ANEW = lazy_pattern(
     r"(?:no )?not (?:the|a|an|my|that) \w+(?: \w+)? (?:but )?(?:the|a|an|my) \w+"
@@ -160,8 +159,7 @@ def _misunderstood_or_wrong(
     in_reply, in_user = content_words(reply), content_words(user)
     if not asked and _NAMED_ANEW.match(plain):
         return "meant"  # "not the president, the city"
-    # "Not the planet, Freddie": the answer took a word in another sense. "It's Prince, not Michael
-    # Jackson".
+    # "Not the planet, Freddie": the answer took a word in another sense. "It's Prince, not Michael Jackson".
     contrast = re.match(r"(?:no )?not (?:the|a|an|that) (\w+) (?=\w)", plain) or re.search(
         r"\w not (?:the |a |an |that |about )?([\w' ]+?)$", plain
     )

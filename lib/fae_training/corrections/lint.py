@@ -20,8 +20,7 @@ LEAST_WEIGHT_KEPT = 0.3
 
 @dataclass
 class Report:
-    """`remarks` are sentences for a person: first the findings, then the changes made because of
-    them."""
+    """`remarks` are sentences for a person: first the findings, then the changes made because of them."""
 
     remarks: list[str] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -44,8 +43,7 @@ class Report:
 def check(
     rows: list[PreferencePair], held_out: list[PreferencePair]
 ) -> tuple[list[PreferencePair], list[PreferencePair], Report]:
-    """(training rows, held-out rows, report): near-duplicates and contradictions removed, lengths
-    balanced.
+    """(training rows, held-out rows, report): near-duplicates and contradictions removed, lengths balanced.
 
     Rows are oldest first. A row on both sides is kept on the held-out side.
     """
@@ -70,8 +68,7 @@ def check(
 def _without_duplicates(
     rows: list[PreferencePair], others: list[PreferencePair], report: Report
 ) -> list[PreferencePair]:
-    """Keep the first of each group of nearly equal pairs, unless it is nearly equal to one of
-    `others`."""
+    """Keep the first of each group of nearly equal pairs, unless it is nearly equal to one of `others`."""
     seen = SeenTexts(sqlite3.connect(":memory:"))
     kept = []
     for number, row in enumerate([*others, *rows]):
@@ -110,8 +107,7 @@ def _say_dropped(report: Report) -> None:
 
 
 def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair]:
-    """Lower the weight of the larger group where most chosen answers are shorter, or most are
-    longer.
+    """Lower the weight of the larger group where most chosen answers are shorter, or most are longer.
 
     "Too long" is the most frequent complaint, and a model that hears it in nine pairs of ten learns
     to be curt.

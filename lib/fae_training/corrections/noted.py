@@ -1,5 +1,4 @@
-"""Corrections that newer versions of Fae recorded: in memory records, and in the files of the training
-bridge.
+"""Corrections that newer versions of Fae recorded: in memory records, and in the files of the training bridge.
 
 memory_records    tags ["correction", "nameError"|"mishearing"|...], a sentence in text
 training/data/dpo_pairs.jsonl          {"prompt", "chosen", "rejected", "metadata": {"reason", "source_episode_id", ...}}
@@ -23,8 +22,7 @@ from fae_training.row_forms import PreferencePair
 from fae_training.training_rows import values
 
 PAIRS, HEARD = "dpo_pairs.jsonl", "stt_corrections.jsonl"
-# Weaker evidence than the person's own words: the bridge takes the next answer, whatever the
-# question.
+# Weaker evidence than the person's own words: the bridge takes the next answer, whatever the question.
 WEIGHT = 0.6
 # The request stayed the same; after "no, I meant" it did not.
 SAME_REQUEST = ("explicit_rephrase", "silent_abandonment_retry")

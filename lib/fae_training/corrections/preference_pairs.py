@@ -1,5 +1,4 @@
-"""Preference pairs from the person's own verdicts: which of two answers to the same request they
-accepted.
+"""Preference pairs from the person's own verdicts: which of two answers to the same request they accepted.
 
 A chain is an answer, the person's objection, the next answer, and so on until one is accepted. The
 pair is the accepted answer and the one that it replaced. Both must answer the same request, so the
@@ -28,8 +27,7 @@ WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 
 WEIGHTS |= {"reask": 0.6, "simpler_after_silence": 0.6}
 PRAISED = 0.1
 SAME_ANSWER = 0.9
-# A word heard as another that sounds like it ("hen", "pen") is an error of speech-to-text, not of
-# the answer.
+# A word heard as another that sounds like it ("hen", "pen") is an error of speech-to-text, not of the answer.
 SOUNDS_ALIKE = 0.6
 
 NO_PAIR = {
@@ -130,8 +128,7 @@ class PairMiner:
     def _pair(
         self, conversation: Conversation, turns: list[Turn], start: int, end: int
     ) -> PreferencePair | str:
-        """The pair of the chain from `start` to the answer at `end`, or the reason why there is
-        none."""
+        """The pair of the chain from `start` to the answer at `end`, or the reason why there is none."""
         if end >= len(turns):
             return "answer_missing"
         rejected, accepted = turns[end - 1], turns[end]
@@ -220,8 +217,7 @@ def fold(request: str, reply: str, correction: str) -> str:
             return "misheard"
     adds = content_words(meant) & content_words(request) or _DETERMINER.match(meant)
     if not adds:
-        # A single word replaces another: it names a different thing instead of describing the same
-        # one.
+        # A single word replaces another: it names a different thing instead of describing the same one.
         return "request_changed"
     stop = "" if request.rstrip().endswith((".", "?", "!")) else "."
     return f"{request.rstrip()}{stop} I mean {meant}."

@@ -46,8 +46,7 @@ def require_backbone(model):
 
 
 def is_hybrid(model) -> bool:
-    """Whether the layers are those of Qwen3.5 or Qwen3-Next, whose linear attention shared_prefix
-    supports."""
+    """Whether the layers are those of Qwen3.5 or Qwen3-Next, whose linear attention shared_prefix supports."""
     known = (qwen3_5.DecoderLayer, qwen3_next.Qwen3NextDecoderLayer)
     return all(isinstance(layer, known) for layer in model.layers)
 
@@ -85,8 +84,7 @@ def output_by_structure(model) -> Output:
 
 
 def find_output(model, hidden, tolerance: float) -> Output:
-    """The Output that reproduces the model's own logits from `hidden` [n, hidden] to within
-    `tolerance`.
+    """The Output that reproduces the model's own logits from `hidden` [n, hidden] to within `tolerance`.
 
     It tries every layer outside the backbone that has the vocabulary's size, combined with every
     number of the model whose name mentions logits as their scale, its inverse, or their softcap.

@@ -40,8 +40,7 @@ def block_of(rows: int, keys: int) -> int:
 
 
 def _causal(start: int, stop: int):
-    """The additive mask for queries start .. stop - 1 and the first `stop` keys, [1, 1, queries,
-    stop]."""
+    """The additive mask for queries start .. stop - 1 and the first `stop` keys, [1, 1, queries, stop]."""
     hidden = mx.arange(start, stop)[:, None] < mx.arange(stop)
     return mx.where(hidden, -mx.inf, 0.0)[None, None]
 
@@ -60,8 +59,7 @@ def _attention(scale: float, causal: bool):
             yield start, stop, stop if causal else k.shape[2], own
 
     def together(x, heads):
-        """[B, H, T, D] -> [B, Hkv, H / Hkv x T, D]: the query heads that share a key head in one
-        product."""
+        """[B, H, T, D] -> [B, Hkv, H / Hkv x T, D]: the query heads that share a key head in one product."""
         return x.reshape(x.shape[0], heads, -1, x.shape[-1])
 
     def scores(q, k, bias):

@@ -24,8 +24,7 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 class Batches(Generic[AnyRow]):
-    """`batch_at(index)` is a pure function of the rows, the settings and the seed, so a run resumes
-    exactly.
+    """`batch_at(index)` is a pure function of the rows, the settings and the seed, so a run resumes exactly.
 
     Every epoch contains each row once, in ceil(rows / batch_size) batches; the last one holds the
     remainder and may be smaller. With share_prefix the turns of a conversation stay together; with
@@ -74,8 +73,7 @@ class Batches(Generic[AnyRow]):
         return sum(level.padded for level in lay_out(self.rows_at(index), self.share_prefix))
 
     def tokens(self, index: int) -> tuple[int, int]:
-        """(real, supervised) tokens of a batch as its rows hold them: shared tokens count once for
-        each row."""
+        """(real, supervised) tokens of a batch as its rows hold them: shared tokens count once for each row."""
         return count_tokens(self.rows_at(index))
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (an instance lives as long as its run)

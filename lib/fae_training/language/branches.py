@@ -13,8 +13,7 @@ from mlx_lm.models.base import create_attention_mask
 
 
 class BranchCache:
-    """Takes the place of mlx-lm's KVCache in one layer, for sequences that branch off from earlier
-    levels.
+    """Takes the place of mlx-lm's KVCache in one layer, for sequences that branch off from earlier levels.
 
     earlier: the (keys, values) of the same layer at each level before this one, [n, heads, width,
     size].
@@ -80,16 +79,14 @@ class Branches:
 
 
 class _Length:
-    """An object with a level's length, which is all that create_attention_mask needs of the hidden
-    states."""
+    """An object with a level's length, which is all that create_attention_mask needs of the hidden states."""
 
     def __init__(self, length: int):
         self.shape = (1, length)
 
 
 def ancestors(links, level):
-    """(sequence, how many of its tokens are visible, level) of every ancestor level, the nearest
-    first."""
+    """(sequence, how many of its tokens are visible, level) of every ancestor level, the nearest first."""
     sequence, reached, _ = links[level]
     for before in reversed(range(level)):
         yield sequence, reached, before
@@ -99,8 +96,7 @@ def ancestors(links, level):
 
 
 def forward(backbone, tokens: list, links: list, caches: int):
-    """Hidden states [tokens of all levels, hidden] of the levels' tokens ([n, width] each), level
-    by level.
+    """Hidden states [tokens of all levels, hidden] of the levels' tokens ([n, width] each), level by level.
 
     caches: the number of caches that the model expects, in most models one for each layer.
     """
@@ -119,8 +115,7 @@ def forward(backbone, tokens: list, links: list, caches: int):
 
 @contextlib.contextmanager
 def checkpointed(layers):
-    """A context in which each layer keeps only its inputs and recomputes the rest in the backward
-    pass."""
+    """A context in which each layer keeps only its inputs and recomputes the rest in the backward pass."""
     kinds = {type(layer) for layer in layers}
     calls = {kind: kind.__call__ for kind in kinds}
     for kind in kinds:

@@ -1,5 +1,4 @@
-"""Encodes messages with a model's chat template; control tokens inside a text are kept as plain
-characters."""
+"""Encodes messages with a model's chat template; control tokens inside a text are kept as plain characters."""
 
 import re
 import unicodedata
@@ -8,8 +7,7 @@ from fae_training.language.chat_template import end_of_turn, ends_turn, render
 
 # Templates look for these strings in messages, whether or not they are tokens of the vocabulary.
 _THINKING = ("<think>", "</think>")
-# Characters of a private-use plane stand in for control tokens in a text while the template is
-# rendered.
+# Characters of a private-use plane stand in for control tokens in a text while the template is rendered.
 _FIRST, _LAST = 0xF0000, 0xFFFFD
 _MEMO_CHARACTERS = 2_000_000
 
@@ -27,8 +25,7 @@ class TemplateMismatch(CannotEncode):
 
 
 class ChatEncoder:
-    """A tokenizer's chat template and vocabulary: prompt(messages) and turn(messages) return
-    tokens.
+    """A tokenizer's chat template and vocabulary: prompt(messages) and turn(messages) return tokens.
 
     `found` collects the control tokens in the texts since it was last cleared; `skipped` counts the
     answers that the template renders as nothing. Text between two control tokens is tokenised once
@@ -47,8 +44,7 @@ class ChatEncoder:
         )
         self._stand_ins: dict[str, str] = {}
         self._stood_for: dict[str, str] = {}
-        # A token that absorbs adjacent spaces, or is matched in normalised text, cannot be used as
-        # a boundary.
+        # A token that absorbs adjacent spaces, or is matched in normalised text, cannot be used as a boundary.
         borders = [
             text
             for text in self._ids
@@ -65,8 +61,7 @@ class ChatEncoder:
             self._border = None
 
     def plain(self, value):
-        """Messages or tools with a stand-in for each control token in their texts, arguments and
-        results."""
+        """Messages or tools with a stand-in for each control token in their texts, arguments and results."""
         if isinstance(value, str):
             return self._literal.sub(self._stand_in, value)
         if isinstance(value, list):
@@ -87,8 +82,7 @@ class ChatEncoder:
         return self._stand_ins[text]
 
     def prompt(self, messages: list[dict], tools: list[dict] | None) -> list[int]:
-        """The prompt that Fae's runtime sends for these messages; they and the tools come from
-        plain()."""
+        """The prompt that Fae's runtime sends for these messages; they and the tools come from plain()."""
         return self.encode(self._render(messages, tools, True))
 
     def turn(self, messages: list[dict], tools: list[dict] | None) -> tuple[list[int], list[int]]:
@@ -173,6 +167,5 @@ class ChatEncoder:
 
 
 def _controls(text: str, token) -> bool:
-    """Whether an added token is more than plain text: some vocabularies add runs of spaces, or
-    words."""
+    """Whether an added token is more than plain text: some vocabularies add runs of spaces, or words."""
     return bool(text.strip(" \t\r\n\u2581")) and (token.special or any(c in text for c in "<>[]|"))

@@ -16,14 +16,12 @@ from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
 
-# Answers that each model writes: at least, and at most where there is time. Their longest length in
-# tokens.
+# Answers that each model writes: at least, and at most where there is time. Their longest length in tokens.
 FEWEST_ANSWERED, MOST_ANSWERED, LONGEST_ANSWER = 5, 20, 80
 # The share of the scoring tokens that is for answers. One generated token costs as much as this
 # many that are read, with several answers generated together.
 ANSWERING_SHARE, WRITTEN_TOKEN = 1 / 3, 2
-# The largest mean rise of the loss that still counts as kept, and the smallest fall that a person
-# may notice.
+# The largest mean rise of the loss that still counts as kept, and the smallest fall that a person may notice.
 MARGIN, LEAST = 0.02, 0.01
 # The batch size assumed for a run of an earlier version, whose receipt does not record it.
 BATCH_TOKENS = 2048
@@ -112,8 +110,7 @@ class Conversations:
     def _try_directive(
         self, subject: Subject, answers: list[str], finished: Callable[[int], None]
     ) -> directive.Tried | None:
-        """The base model's results with a line in its directive; None where the history suggests no
-        line."""
+        """The base model's results with a line in its directive; None where the history suggests no line."""
         line = directive.line_of(self.traits, answers)
         if not line:
             return None
@@ -181,8 +178,7 @@ class Conversations:
         return replace(told, measures=(measure,), notes=notes, details=details)
 
     def _figures(self, found: OfThree[ConversationResults]) -> tuple[Figure, ...]:
-        """How far the answers show the traits of this person's history, and the speed of writing
-        them."""
+        """How far the answers show the traits of this person's history, and the speed of writing them."""
         if not self.prompts:
             return ()
         models = ("candidate", "current", "base")

@@ -56,8 +56,7 @@ VALIDATIONS = 10
 
 
 def dpo_config(settings: dict, run_directory: Path) -> DPOConfig:
-    """The fields that mlx-tune's class reads when it is created; fit.fit takes its own from the
-    settings."""
+    """The fields that mlx-tune's class reads when it is created; fit.fit takes its own from the settings."""
     return DPOConfig(
         output_dir=str(run_directory),
         beta=settings["beta"],
@@ -72,8 +71,7 @@ def dpo_config(settings: dict, run_directory: Path) -> DPOConfig:
 
 
 class RepairedDPOTrainer(DPOTrainer):
-    """mlx-tune's DPOTrainer with our loop; train() returns mlx-tune's answer, `result` what fit.fit
-    returned.
+    """mlx-tune's DPOTrainer with our loop; train() returns mlx-tune's answer, `result` what fit.fit returned.
 
     model: mlx-tune's, with the adapter that the run starts from; in this state it is the reference.
     longest: tokens of the longest row, for which memory was planned. batches, looks and monitor are
@@ -115,8 +113,7 @@ class RepairedDPOTrainer(DPOTrainer):
             self.train_dataset, self.settings["batch_size"], self.settings["seed"], self.fast
         )
         self.looks = self._plan_looks()
-        # Half of a validation's computing is for preferences, a quarter each for conversations and
-        # answers.
+        # Half of a validation's computing is for preferences, a quarter each for conversations and answers.
         half = self.looks.validating_tokens // 4 * 2
         validated = preference_validation.choose(
             self.held_out, half, validation_set.FEWEST_VALIDATED

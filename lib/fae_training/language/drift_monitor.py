@@ -30,15 +30,13 @@ CONVERSATIONS = 16
 CHOSEN_MAY_FALL = 0.69
 # From here on the report mentions a fall.
 CHOSEN_FALL_WORTH_SAYING = 0.1
-# A mean margin of 1 means e times the odds; if fewer pairs than this are right, a few pairs produce
-# the mean.
+# A mean margin of 1 means e times the odds; if fewer pairs than this are right, a few pairs produce the mean.
 LARGE_MARGIN = 1.0
 FEWEST_RIGHT = 0.6
 # The largest relative rise of the loss on the user's conversations in a preference run.
 CONVERSATION_TOLERANCE = 0.02
 ABOVE_ANY_LOSS = 1000.0
-# Answers may become as short, or as long, as the accepted and the earlier ones; this factor beyond
-# is drift.
+# Answers may become as short, or as long, as the accepted and the earlier ones; this factor beyond is drift.
 LENGTH_FACTOR = 2.0
 
 
@@ -207,14 +205,12 @@ def answered(held_out: list[Pair]) -> list[Pair]:
 
 
 def longest_answer(pairs: list[Pair]) -> int:
-    """An answer that reaches twice the longest known one counts as grown, however long it would
-    become."""
+    """An answer that reaches twice the longest known one counts as grown, however long it would become."""
     return 2 * max(_answer_length(side) for pair in pairs for side in (pair.chosen, pair.rejected))
 
 
 def answer_tokens(model, tokenizer, pairs: list[Pair], check=lambda: None) -> float:
-    """Mean length, end token included, of the model's own most likely answers to these pairs'
-    prompts.
+    """Mean length, end token included, of the model's own most likely answers to these pairs' prompts.
 
     check is called after each token and may raise to end the work.
     """

@@ -1,5 +1,4 @@
-"""Enables the fast path for a model that mlx-lm loaded: those parts of it that give the same
-results."""
+"""Enables the fast path for a model that mlx-lm loaded: those parts of it that give the same results."""
 
 from dataclasses import replace
 
@@ -9,8 +8,7 @@ from fae_training.language.gated_delta_report import Shapes
 
 
 def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSettings, list[str]]:
-    """Enable the fast parts in this process; returns the parts that are on, and sentences about the
-    others.
+    """Enable the fast parts in this process; returns the parts that are on, and sentences about the others.
 
     Each part is first compared with mlx-lm's own computation: the gated delta rule once for each
     version (kept in cache_directory), the others on this model with a few tokens. A part with
@@ -28,8 +26,7 @@ def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSetti
 def _with_gated_delta(
     inner, settings: FastSettings, cache_directory
 ) -> tuple[FastSettings, list[str]]:
-    """The settings with the gated delta rule on or off, and the fastest implementation of it on
-    this device."""
+    """The settings with the gated delta rule on or off, and the fastest implementation of it on this device."""
     notes = []
     if not settings.gated_delta:
         gated_delta_patch.remove()

@@ -110,8 +110,7 @@ def fuse_and_save(
 
 
 def rows_to_compare(run: Run, tokenizer, check: Callable[[], None]) -> list[TokenRow]:
-    """Held-out answers of the run's own rows, or the rows that it was trained on where none are
-    held out."""
+    """Held-out answers of the run's own rows, or the rows that it was trained on where none are held out."""
     place = provenance.rows_of(run)
     why = ""
     for side in ("valid", "train"):

@@ -44,8 +44,7 @@ calls = 0
 
 @dataclass
 class Chunks:
-    """The state that a branch needs from the sequence it leaves: S before each chunk, and each
-    token's U.
+    """The state that a branch needs from the sequence it leaves: S before each chunk, and each token's U.
 
     states [chunks + 1, B, Hv, Dv, Dk], the last one after the last token; updates [chunks, B, Hv,
     C, Dv].
@@ -80,8 +79,7 @@ def state_at(chunks, k, log_g, sequence, position):
     """
     count = chunks.updates.shape[0]
     chunk, inside = position // CHUNK, position % CHUNK
-    # At the very end there is no further chunk: `inside` is 0 there, so the tokens of any chunk
-    # will do.
+    # At the very end there is no further chunk: `inside` is 0 there, so the tokens of any chunk will do.
     source = mx.minimum(chunk, count - 1)
     before = chunks.states[chunk, sequence]
     updates = chunks.updates[source, sequence]
@@ -102,8 +100,7 @@ def log_gate(A_log, a, dt_bias):
 
 
 def _run(with_chunks: bool, q, k, v, log_g, beta, state) -> tuple[mx.array, mx.array, Any, Any]:
-    """(y, final state, states, updates); the last two are certain to be arrays only with
-    with_chunks."""
+    """(y, final state, states, updates); the last two are certain to be arrays only with with_chunks."""
     global calls
     calls += 1
     if state is None:
@@ -133,8 +130,7 @@ def head_groups(elements: int, key_heads: int) -> int:
 
 
 def _padded(x, count):
-    """[B, T, ...] padded with zeros to `count` whole chunks; zero log_g and beta leave the state
-    unchanged."""
+    """[B, T, ...] padded with zeros to `count` whole chunks; zero log_g and beta leave the state unchanged."""
     missing = count * CHUNK - x.shape[1]
     return mx.pad(x, [(0, 0), (0, missing)] + [(0, 0)] * (x.ndim - 2)) if missing else x
 

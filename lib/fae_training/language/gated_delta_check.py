@@ -41,8 +41,7 @@ SMALL = Shapes(2, 4, 32, 32, "float32")
 
 
 def check(shapes: Shapes, cache_directory: Path | None = None) -> Report:
-    """The Report for these shapes, device and versions, measured once and then kept in
-    cache_directory."""
+    """The Report for these shapes, device and versions, measured once and then kept in cache_directory."""
     cache = None
     if cache_directory is not None:
         cache = cache_directory / f"gated-delta-{_versions(shapes)}.json"
@@ -90,8 +89,7 @@ def measure(shapes: Shapes) -> Report:
 
 
 def _inputs(shapes: Shapes, batch: int, tokens: int) -> list:
-    """q, k, v, log_g, beta and a start state as a layer produces them, and the factors of their
-    outputs."""
+    """q, k, v, log_g, beta and a start state as a layer produces them, and the factors of their outputs."""
     key = iter(mx.random.split(mx.random.key(0), 9))
 
     def normal(*shape):
@@ -167,8 +165,7 @@ def _layers_of_both() -> tuple[list, list]:
         "rope_parameters": {"type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5},
     }
     model = qwen3_5.Qwen3_5TextModel(qwen3_5.TextModelArgs.from_dict(config))
-    # mlx-lm's random initialisation forgets within a token, so outputs are near 0 and rounding is
-    # magnified.
+    # mlx-lm's random initialisation forgets within a token, so outputs are near 0 and rounding is magnified.
     model.layers[0].linear_attn.A_log = mx.log(mx.linspace(0.01, 0.5, 4))
     model.train()
     tokens = mx.random.randint(0, 64, (2, 70), key=mx.random.key(1))

@@ -1,5 +1,4 @@
-"""Measurements of the gated delta rule's implementations, and the choice among them. Standard
-library only.
+"""Measurements of the gated delta rule's implementations, and the choice among them. Standard library only.
 
 The fastest implementation that is correct and needs no more memory than chunkwise (which memory.py
 plans for) computes every sequence that nothing branches off from. mlx-lm's is the standard of
@@ -11,8 +10,7 @@ from dataclasses import asdict, dataclass
 # float32 rounding over some hundred steps; a wrong formula is off by 1e-2 and more. In 16 bits the
 # rounding is that of the inputs and outputs.
 LARGEST_ERROR, LARGEST_ERROR_16_BITS = 1e-4, 3e-2
-# Up to this factor, memory counts as the same as chunkwise's: measured peaks vary by a few per
-# cent.
+# Up to this factor, memory counts as the same as chunkwise's: measured peaks vary by a few per cent.
 AS_LEAN = 1.1
 
 

@@ -102,8 +102,7 @@ def answer_texts(
     max_tokens: int,
     check: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """The model's answer to each request, a pair of messages and tools, asked as Fae's runtime
-    does."""
+    """The model's answer to each request, a pair of messages and tools, asked as Fae's runtime does."""
     prompts = [encode_prompt(tokenizer, messages, tools) for messages, tools in requests]
     answers = generate(model, tokenizer, prompts, max_tokens, check)
     return [tokenizer.decode(answer).strip() for answer in answers]

@@ -109,8 +109,7 @@ def _trunks(inputs, clusters, offset: int = 0) -> list[Level] | None:
 
 
 def _below_a_root(inputs, clusters, common: int) -> list[Level] | None:
-    """Three levels: the tokens shared by all rows, those shared within a cluster, and the rest of
-    each row."""
+    """Three levels: the tokens shared by all rows, those shared within a cluster, and the rest of each row."""
     if any(len(row) < common + 2 for row in inputs):
         return None
     levels = _trunks(inputs, clusters, common)
@@ -188,8 +187,7 @@ def as_arrays(rows: Sequence[Row], levels: list[Level], pad: int = 0) -> dict:
 
 
 def _flat_index(levels: list[Level], offsets: list[int], row: int, position: int) -> int:
-    """Where token `position` of a row is computed: in its own sequence, or in one that it branched
-    off from."""
+    """Where token `position` of a row is computed: in its own sequence, or in one that it branched off from."""
     level = len(levels) - 1
     while position < levels[level].start[row]:
         row, level = levels[level].parent[row], level - 1

@@ -18,8 +18,7 @@ def load(directory: str):
 
 
 def read_weights(model, advance: Callable[[int, int], None]) -> None:
-    """Read the weights of a lazily loaded model; advance(megabytes read, total) may raise to end
-    it."""
+    """Read the weights of a lazily loaded model; advance(megabytes read, total) may raise to end it."""
     arrays = list(flattened(model.parameters()).values())
     total = sum(array.nbytes for array in arrays)
     read, piece, size = 0, [], 0

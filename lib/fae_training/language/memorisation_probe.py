@@ -28,8 +28,7 @@ from fae_training.runs import Run
 MOST, FEWEST = ENOUGH, 12
 # A string of fewer tokens is easily guessed.
 FEWEST_TOKENS = 3
-# A string that the base model gives this probability (in nats) or more can be guessed, and is no
-# secret.
+# A string that the base model gives this probability (in nats) or more can be guessed, and is no secret.
 GUESSED = -8.0
 # The largest share of the strings that may be memorised and still counts as kept, chance included.
 MARGIN = 0.05
@@ -41,8 +40,7 @@ ONE_BY_CHANCE = 4.0
 
 @dataclass(frozen=True)
 class TrainingText:
-    """A row of the training data as messages; its targets are the assistant's messages without
-    "weight": 0."""
+    """A row of the training data as messages; its targets are the assistant's messages without "weight": 0."""
 
     group: str
     messages: list[dict]

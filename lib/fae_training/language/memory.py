@@ -28,11 +28,9 @@ ADAPTER_BYTES = 24
 # The model types whose measured peaks were compared with the formula: Qwen3.5's kind, and those
 # with Llama's layers (silu gates, one norm before attention and MLP). Others are not estimated.
 LLAMAS = ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "smollm3")
-# The weights on disk may differ this much from the sizes in config.json before those are
-# distrusted.
+# The weights on disk may differ this much from the sizes in config.json before those are distrusted.
 WEIGHTS_OFF = 0.05
-# The share of a machine's memory that macOS lets the GPU have, about; the rest is for Fae and other
-# programs.
+# The share of a machine's memory that macOS lets the GPU have, about; the rest is for Fae and other programs.
 USABLE = 0.7
 
 
@@ -76,8 +74,7 @@ RULE_WORKING = Arrays(values=15.3, keys=2.9)
 LINEAR_REMADE = Arrays(hidden=3.1, inner=4.5, routed=0.5)
 RULE_REMADE_OF_A_GROUP = Arrays(values=4.0, keys=8.3, states=2.7)
 RULE_REMADE = Arrays(values=23.3, keys=6.7)
-# Full attention: kept in Qwen3.5's layers with their gates, and in Llama's; working set;
-# recomputed.
+# Full attention: kept in Qwen3.5's layers with their gates, and in Llama's; working set; recomputed.
 FULL_KEPT = Arrays(hidden=3.0, heads=10.0, inner=4.15, routed=1.0)
 LLAMA_KEPT = Arrays(hidden=4.4, heads=2.7, head_keys=2.3, inner=3.1, routed=1.0)
 FULL_WORKING = Arrays(hidden=5.1, heads=5.5, inner=0.8, routed=0.5)
@@ -85,8 +82,7 @@ FULL_REMADE = Arrays(hidden=3.1, heads=8.6, inner=4.5, routed=0.5)
 # mlx-lm recomputes Llama's layers inside checkpoints, of which more than one is in flight: this
 # factor, and this share of the memory that a layer keeps.
 LLAMA_REMADE_FACTOR, LLAMA_REMADE_OF_KEPT = 1.15, 0.15
-# Arrays of scores [heads, queries of a block, keys] in flight: the first, more for each block, at
-# most.
+# Arrays of scores [heads, queries of a block, keys] in flight: the first, more for each block, at most.
 SCORES_OF_ONE_BLOCK, SCORES_OF_EACH_BLOCK, MOST_SCORES = 1.9, 0.85, 12.7
 # Arrays of logits [targets, entries of a tile] in flight: at least, for each tile, at most. Bytes
 # of a logit in them when it is computed from 16 bits: float32 and a third more.

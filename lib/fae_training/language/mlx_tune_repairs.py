@@ -89,8 +89,7 @@ def load_model(
 
 
 def sft_config(settings: dict, run_directory: Path) -> SFTConfig:
-    """The fields that mlx-tune's class reads when it is created; fit.fit takes its own from the
-    settings."""
+    """The fields that mlx-tune's class reads when it is created; fit.fit takes its own from the settings."""
     return SFTConfig(
         output_dir=str(run_directory),
         per_device_train_batch_size=settings["batch_size"],
@@ -102,8 +101,7 @@ def sft_config(settings: dict, run_directory: Path) -> SFTConfig:
 
 
 class RepairedSFTTrainer(SFTTrainer):
-    """mlx-tune's SFTTrainer with our loop; train() returns mlx-tune's answer, `result` what fit.fit
-    returned.
+    """mlx-tune's SFTTrainer with our loop; train() returns mlx-tune's answer, `result` what fit.fit returned.
 
     loss and validate are those of fit.fit, validate None when nothing is held out.
     """
@@ -136,8 +134,7 @@ class RepairedSFTTrainer(SFTTrainer):
         )
 
     def _prepare_training_data(self) -> str:
-        """clear_text, turns, thinking, over_long: rows are token ids already (rows.py); nothing is
-        written."""
+        """clear_text, turns, thinking, over_long: rows are token ids already (rows.py); nothing is written."""
         raise Failed(
             "clear_text", "mlx-tune asked for its own copy of the conversations", "report this"
         )
@@ -147,8 +144,7 @@ class RepairedSFTTrainer(SFTTrainer):
         raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
 
     def _train_native(self) -> dict:
-        """validation, best_checkpoint, pad_target, small_data: handled by fit, the batches and the
-        loss."""
+        """validation, best_checkpoint, pad_target, small_data: handled by fit, the batches and the loss."""
         spikes.keep(self.run, self.batches, self.fit_settings)
         self.result = fit(
             self.model.model,

@@ -1,5 +1,4 @@
-"""The dimensions of a model, and the number of parameters of it and its adapter that follow from
-them."""
+"""The dimensions of a model, and the number of parameters of it and its adapter that follow from them."""
 
 import json
 from dataclasses import dataclass
@@ -53,8 +52,7 @@ class ModelSizes:
         return round(self.parameters() * (self.bits + (0.5 if self.bits < 16 else 0)) / 8)
 
     def adapter_parameters(self, rank: int, experts: bool = False) -> int:
-        """LoRA of `rank` on the modules of adapters.adapter_keys: rank x (inputs + outputs) for
-        each."""
+        """LoRA of `rank` on the modules of adapters.adapter_keys: rank x (inputs + outputs) for each."""
         h, inner = self.hidden, self.inner
         queries = (2 if self.gated else 1) * self.attention
         full = (h + queries) + 2 * (h + self.attention_keys) + (self.attention + h)
@@ -67,8 +65,7 @@ class ModelSizes:
 
 
 def read_sizes(config: dict) -> ModelSizes:
-    """Sizes from the contents of config.json: Qwen3.5 (text_config), Qwen3-Next, or Llama-like
-    layers."""
+    """Sizes from the contents of config.json: Qwen3.5 (text_config), Qwen3-Next, or Llama-like layers."""
     text = config.get("text_config", config)
     layers, heads = text["num_hidden_layers"], text["num_attention_heads"]
     head = text.get("head_dim") or text["hidden_size"] // heads

@@ -1,5 +1,4 @@
-"""Preference pairs as token rows and batches: both answers of a pair follow exactly the same
-prompt."""
+"""Preference pairs as token rows and batches: both answers of a pair follow exactly the same prompt."""
 
 from __future__ import annotations
 
@@ -128,8 +127,7 @@ def _after(prompt: list[int], row: TokenRow) -> TokenRow:
 
 
 class PreferenceBatches:
-    """An endless seeded stream of batches of pairs for fit(): a pure function of pairs, settings
-    and seed.
+    """An endless seeded stream of batches of pairs for fit(): a pure function of pairs, settings and seed.
 
     The pairs of a batch are fixed once, and only the order of the batches changes from epoch to
     epoch. So the reference is measured in the same batches that are trained on; rounding in bf16
@@ -137,8 +135,7 @@ class PreferenceBatches:
     """
 
     def __init__(self, pairs: list[Pair], batch_size: int, seed: int, fast: FastSettings):
-        """`reference` is the result of preference_reference.measure, set before the first batch is
-        made."""
+        """`reference` is the result of preference_reference.measure, set before the first batch is made."""
         self.fast, self.seed = fast, seed
         self.reference: Mapping[str, Sequence[float]] | None = None
         longer = [max(p.chosen, p.rejected, key=lambda row: len(row.tokens)) for p in pairs]
@@ -183,8 +180,7 @@ class PreferenceBatches:
 def collate_pairs(
     pairs: list[Pair], reference: Mapping[str, Sequence[float]] | None, fast: FastSettings
 ) -> dict:
-    """The arrays of one batch: rows 0..n-1 are the chosen answers, n..2n-1 the rejected ones of the
-    same pairs.
+    """The arrays of one batch: rows 0..n-1 are the chosen answers, n..2n-1 the rejected ones of the same pairs.
 
     Besides those of layout.as_arrays: pair_weights, chosen_tokens, rejected_tokens and, with a
     reference, reference_chosen and reference_rejected (sums in nats), all fp32 of shape [pairs].
@@ -210,8 +206,7 @@ def answer_log_probabilities(model, batch: dict, fast: FastSettings):
 
 
 def pair_scores(model, batch: dict, fast: FastSettings) -> PairScores:
-    """The inputs of the losses for the pairs of a batch; without a reference in the batch its
-    fields are 0."""
+    """The inputs of the losses for the pairs of a batch; without a reference in the batch its fields are 0."""
     chosen, rejected = answer_log_probabilities(model, batch, fast)
     none = mx.zeros_like(chosen)
     return PairScores(
@@ -225,8 +220,7 @@ def pair_scores(model, batch: dict, fast: FastSettings) -> PairScores:
 
 
 def loss_function(objective: Objective, fast: FastSettings):
-    """The loss for fit(): (weighted sum over the pairs, sum of weights, further values for each
-    report).
+    """The loss for fit(): (weighted sum over the pairs, sum of weights, further values for each report).
 
     The further values are weighted sums too: `margin`, beta times the log-ratio margin (for orpo,
     without a reference, the difference of log-probability per token); `accuracy`, the share of

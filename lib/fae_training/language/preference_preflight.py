@@ -1,5 +1,4 @@
-"""The checks of train_dpo.py before a run: objective, corrections, starting point. Standard library
-only."""
+"""The checks of train_dpo.py before a run: objective, corrections, starting point. Standard library only."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,5 +1,4 @@
-"""Held-out corrections: how far a model prefers the accepted answer, and how it answers their
-requests."""
+"""Held-out corrections: how far a model prefers the accepted answer, and how it answers their requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -19,8 +19,7 @@ from fae_training.language.preference_loss import Objective, pair_losses
 
 
 def in_batches(pairs: list[Pair], tokens: int) -> list[list[Pair]]:
-    """All pairs in batches of about `tokens` computed tokens, with pairs of similar length
-    together."""
+    """All pairs in batches of about `tokens` computed tokens, with pairs of similar length together."""
     order = sorted(pairs, key=lambda p: (len(p.chosen.tokens) + len(p.rejected.tokens), p.key))
     batches: list[list[Pair]] = []
     room = 0
@@ -34,8 +33,7 @@ def in_batches(pairs: list[Pair], tokens: int) -> list[list[Pair]]:
 
 
 def choose(pairs: list[Pair], tokens: int, fewest: int) -> list[Pair]:
-    """As many of the pairs, in their order, as fit into `tokens` computed tokens, but at least
-    `fewest`.
+    """As many of the pairs, in their order, as fit into `tokens` computed tokens, but at least `fewest`.
 
     The choice depends on their keys, so adding corrections changes only the last ones chosen.
     """
@@ -56,8 +54,7 @@ def validation_values(
     fast: FastSettings,
     finished=lambda count: None,
 ) -> dict:
-    """val_loss, val_margin, val_accuracy and, with a reference, val_chosen_change: means over the
-    pairs.
+    """val_loss, val_margin, val_accuracy and, with a reference, val_chosen_change: means over the pairs.
 
     In training mode, like the reference, for the same rounding on both sides. finished(count) is
     called after each batch of `count` pairs and may raise to end the work.

@@ -1,5 +1,4 @@
-"""A preview of a run before it starts: its rows as tokens, their number, the expected time and
-memory."""
+"""A preview of a run before it starts: its rows as tokens, their number, the expected time and memory."""
 
 import json
 import os
@@ -32,8 +31,7 @@ from fae_training.preflight import (
 from fae_training.row_forms import Conversation, PreferencePair
 from fae_training.state import Home
 
-# Long rows take a tenth of a second each, and the answer must come at once even with thousands of
-# them.
+# Long rows take a tenth of a second each, and the answer must come at once even with thousands of them.
 MOST_COUNTED = 120
 UNLIMITED = 10**9
 
@@ -147,8 +145,7 @@ def _shown(
 
 
 def shown_row(tokenizer, title: str, kept: TokenRow, whole: TokenRow) -> ShownRow:
-    """A row in pieces: `kept` is the part that is trained on, `whole` the row without a length
-    limit."""
+    """A row in pieces: `kept` is the part that is trained on, `whole` the row without a length limit."""
     prompt, rest = whole.tokens[: whole.supervised_from], kept.tokens[: kept.supervised_from]
     start = 0
     while start < len(rest) and rest[start] == prompt[start]:

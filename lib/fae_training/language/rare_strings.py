@@ -1,5 +1,4 @@
-"""Text that occurs in only one conversation of a person: names, numbers, addresses, unusual
-sequences of words.
+"""Text that occurs in only one conversation of a person: names, numbers, addresses, unusual sequences of words.
 
 A model that reproduces one of them word for word has memorised it. Standard library only.
 """
@@ -17,8 +16,7 @@ from fae_training.patterns import lazy_pattern
 WORDS, CHARACTERS = 6, 8
 # A number with this many digits is long enough by itself.
 DIGITS = 4
-# Strings of one conversation that are best tested together: the text before the last holds all the
-# others.
+# Strings of one conversation that are best tested together: the text before the last holds all the others.
 TOGETHER = 4
 ENOUGH = 60
 _WORD = lazy_pattern(r"\w+(?:['’]\w+)*")

@@ -30,8 +30,7 @@ MARGIN = 0.25
 
 
 class Repetition:
-    """Questions of the judge part, from the start of each conversation, because those are quick to
-    answer."""
+    """Questions of the judge part, from the start of each conversation, because those are quick to answer."""
 
     def __init__(self, run: Run, tokenizer):
         path = provenance.rows_of(run) / "sft" / "valid.jsonl"

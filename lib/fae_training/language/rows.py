@@ -1,5 +1,4 @@
-"""Turns conversations into token rows: one row for each turn of the assistant, in the model's own
-template."""
+"""Turns conversations into token rows: one row for each turn of the assistant, in the model's own template."""
 
 import hashlib
 import json
@@ -89,8 +88,7 @@ class EncodedFile:
 
 @dataclass(frozen=True)
 class CutReport:
-    """The tokens that max_length cut off. nine_in_ten is the length that keeps nine rows of ten
-    whole."""
+    """The tokens that max_length cut off. nine_in_ten is the length that keeps nine rows of ten whole."""
 
     max_length: int
     rows: int
@@ -253,8 +251,7 @@ def encode_file(
     cache_directory: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EncodedFile:
-    """The rows of all conversations in a file of data/sft, in any form that training_rows.read
-    knows.
+    """The rows of all conversations in a file of data/sft, in any form that training_rows.read knows.
 
     With a cache_directory they are kept there (0600) under a hash of the file, the tokenizer and
     max_tokens, and older rows of a file with this name are removed, so that nothing outlives its

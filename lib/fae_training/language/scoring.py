@@ -1,5 +1,4 @@
-"""Scores a run of the language model: the results of candidate, current and base on the same
-held-out items.
+"""Scores a run of the language model: the results of candidate, current and base on the same held-out items.
 
 There is one copy of the base model, to which the saved adapters are added and removed again. The
 measurements are probes, each of which measures one model at a time and then reports on all three.
@@ -59,8 +58,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Told:
-    """A probe's report on the three models. outputs: how many were compared; changed: how many of
-    them differ.
+    """A probe's report on the three models. outputs: how many were compared; changed: how many of them differ.
 
     suite: the version of the capability suite, for its probe. details: as in Benchmark.
     """
@@ -127,8 +125,7 @@ def score(
         session.advance(done, total)
 
     def measured(trained: Run | None) -> tuple[list, Cost]:
-        """The probes' results for the model with a run's adapter, or for the base model, and the
-        cost."""
+        """The probes' results for the model with a run's adapter, or for the base model, and the cost."""
         mx.reset_peak_memory()
         began, directory = time.monotonic(), None
         if trained:

@@ -22,8 +22,7 @@ from fae_training.language.elementwise import gated, opened, silu
 
 
 def forward_levels(model, batch: dict, fast):
-    """Hidden states after the last norm, [tokens of all levels, hidden], in the order of the
-    levels.
+    """Hidden states after the last norm, [tokens of all levels, hidden], in the order of the levels.
 
     model: a model of mlx-lm or its backbone; fast is a FastSettings. Qwen3.5's layers are our own
     where its gated_delta is on or a prefix is shared; all other layers are mlx-lm's. With
@@ -47,8 +46,7 @@ def forward_levels(model, batch: dict, fast):
 
 
 def _through_our_layers(text_model, tokens: list, links: list, rule, checkpoint: bool):
-    """Qwen3.5's layers as implemented here, with `rule` (gated_delta_rules) where nothing branches
-    off."""
+    """Qwen3.5's layers as implemented here, with `rule` (gated_delta_rules) where nothing branches off."""
     shapes = [level.shape for level in tokens]
     masks = _attention_masks(shapes, links)
     together = mx.concatenate([level.reshape(-1) for level in tokens])[None]
@@ -76,8 +74,7 @@ def _maybe_checkpointed(layer, checkpoint: bool):
 
 
 def _attention_masks(shapes, links):
-    """For each further level a mask [n, 1, width, keys]: the keys of the levels before it, then its
-    own."""
+    """For each further level a mask [n, 1, width, keys]: the keys of the levels before it, then its own."""
     masks: list[mx.array | None] = [None]
     for level in range(1, len(shapes)):
         count, width = shapes[level]

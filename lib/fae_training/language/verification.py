@@ -1,5 +1,4 @@
-"""Checks on a few tokens, before training, that the fast parts compute the same as the loaded
-model."""
+"""Checks on a few tokens, before training, that the fast parts compute the same as the loaded model."""
 
 from dataclasses import replace
 
@@ -19,8 +18,7 @@ LARGEST, LARGEST_16_BITS = 1e-4, 5e-2
 
 
 def verified(model, settings) -> tuple:
-    """(the FastSettings with the parts that are correct for this model, sentences about the
-    others).
+    """(the FastSettings with the parts that are correct for this model, sentences about the others).
 
     Raises Failed when the model cannot be run on tokens at all.
     """

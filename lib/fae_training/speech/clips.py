@@ -184,8 +184,7 @@ def explain(clip: Clip, path: Path) -> BadRequest:
 
 
 def keep(home: Home, samples) -> str:
-    """Store the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state
-    directory.
+    """Store the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state directory.
 
     The name is a hash of the sound, so a recording given twice is stored once.
     """

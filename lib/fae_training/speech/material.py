@@ -1,5 +1,4 @@
-"""The material to train speech-to-text on, before synthesis: terms and recordings. Standard library
-only.
+"""The material to train speech-to-text on, before synthesis: terms and recordings. Standard library only.
 
 It also defines the files that training_clips.py writes: data/stt/train.jsonl, valid.jsonl (the
 parts choose and judge, see parts.py) and meta.json.
@@ -59,8 +58,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Made:
-    """data/stt/meta.json: the result of training_clips.build. `train` and `valid` count the
-    examples."""
+    """data/stt/meta.json: the result of training_clips.build. `train` and `valid` count the examples."""
 
     made_at: str
     fingerprint: str
@@ -82,8 +80,7 @@ class Material:
 
 
 def read_examples(place: Path, side: str) -> list[Example]:
-    """The examples of stt/<side>.jsonl in `place`. Raises Failed, with file and line, for an
-    invalid row."""
+    """The examples of stt/<side>.jsonl in `place`. Raises Failed, with file and line, for an invalid row."""
     path = place / "stt" / f"{side}.jsonl"
     examples = []
     for number, row in enumerate(read_jsonl(path), 1):

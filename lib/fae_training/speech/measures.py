@@ -18,11 +18,9 @@ from fae_training.speech.misheard import occurrences, words_of
 
 # With at least this many terms, the terms are the units that are counted, otherwise their clips.
 # With fewer terms the bounds of a mean (intervals.py) exclude no change for hardly any training:
-# twelve terms that all went from never to always heard have a lower bound of 0.26, nine one below
-# 0.
+# twelve terms that all went from never to always heard have a lower bound of 0.26, nine one below 0.
 FEWEST_TERMS = 12
-# The largest loss of recall that is tolerated, and the smallest gain that a person notices, as
-# shares.
+# The largest loss of recall that is tolerated, and the smallest gain that a person notices, as shares.
 RECALL_MARGIN = LEAST_RECALL = 0.05
 # The tolerated rise of the word error rate: in sentences without the terms (after an honest
 # training the sample model hears every seventh to tenth differently, as often better as worse; 120
@@ -77,8 +75,7 @@ def false_insertions(terms: Sequence[str], said: str, heard: str) -> int:
 
 
 def differences(said: str, heard: str) -> str:
-    """The words of `heard` compared with the reference: wrong words in brackets, followed by
-    "(said: ...)".
+    """The words of `heard` compared with the reference: wrong words in brackets, followed by "(said: ...)".
 
     ("Call Marion now", "Call Marian now") -> "call [marian] (said: marion) now".
     """
@@ -130,8 +127,7 @@ def judged_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
 
 
 def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...]:
-    """The measures by which a run is judged: the terms are recognised, and everything else as well
-    as before.
+    """The measures by which a run is judged: the terms are recognised, and everything else as well as before.
 
     Every guard is always present: one without clips counts as too little evidence, not as passed.
     """
@@ -278,8 +274,7 @@ def about_few_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
 
 
 def examples(clips: Sequence[Heard], most: int = 5) -> tuple[Example, ...]:
-    """The transcripts before and after, with the meant text: each sentence once, the repaired ones
-    first."""
+    """The transcripts before and after, with the meant text: each sentence once, the repaired ones first."""
     distinct = {clip.said: clip for clip in reversed(with_terms(clips))}.values()
     repaired = sorted(
         distinct,

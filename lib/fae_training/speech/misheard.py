@@ -45,8 +45,7 @@ class Correction:
         return {name: value for name, value in asdict(self).items() if value not in (None, ())}
 
 
-# Signs that are spoken, or are part of a name, when they are in or after a word: AT&T, C++, C#,
-# Ke$ha.
+# Signs that are spoken, or are part of a name, when they are in or after a word: AT&T, C++, C#, Ke$ha.
 _SIGNS_IN_WORDS = "&@$!'"
 _SIGNS_AFTER_WORDS = "+#"
 # Joiners that shape letters of Persian and the scripts of India; words that differ only in these
@@ -57,8 +56,7 @@ _AROUND = "\"'“”‘’«»„‚‹›()[]{}<>¿¡,;:!?…。，、！？：
 
 
 def words_of(text: str) -> list[str]:
-    """The words of `text` in the form in which they are compared: lower case, composed Unicode, no
-    punctuation.
+    """The words of `text` in the form in which they are compared: lower case, composed Unicode, no punctuation.
 
     Marks belong to their letters (the vowel signs of Devanagari), and signs to the name that they
     are part of: C++ is not C. Hyphens, dots and spaces all separate words, because they sound the
@@ -216,8 +214,7 @@ def checked(
     say_as: str | None = None,
     keep: bool = True,
 ) -> Correction:
-    """A correction that can be stored (by vocabulary.keep); its recording is stored here unless
-    keep is False.
+    """A correction that can be stored (by vocabulary.keep); its recording is stored here unless keep is False.
 
     `say_as` is how the word sounds, for the synthesiser.
 
@@ -250,8 +247,7 @@ def checked(
 def checked_many(
     home: Home, rows: Sequence[object], origin: str, base: Path, keep: bool = True
 ) -> tuple[list[Correction], list[dict]]:
-    """As `checked`, for rows {"heard", "meant", "clip"?, "say_as"?}, with clip paths relative to
-    `base`.
+    """As `checked`, for rows {"heard", "meant", "clip"?, "say_as"?}, with clip paths relative to `base`.
 
     Returns (corrections, problems): the problem of a row is reported with its number, and the other
     rows are used.

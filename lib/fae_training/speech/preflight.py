@@ -43,8 +43,7 @@ def choose(name: str) -> tuple[str, str]:
 
 
 def check(home: Home) -> Data:
-    """Describe the material to learn from. Raises Missing where there are no corrections, or no
-    audio."""
+    """Describe the material to learn from. Raises Missing where there are no corrections, or no audio."""
     found = material.collect(home)
     if not found.recorded and find_synthesiser() is None:
         raise Missing(

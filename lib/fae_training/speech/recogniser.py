@@ -44,8 +44,7 @@ class SpeechRow:
 
 
 def load(directory: Path, adapter: Path | None = None):
-    """The Qwen3ASRModel in `directory`, with a trained adapter where one is given, ready to
-    transcribe.
+    """The Qwen3ASRModel in `directory`, with a trained adapter where one is given, ready to transcribe.
 
     mlx-audio reads the architecture from config.json; mlx-tune is not used here, so an adapter is
     judged independently of the code that trained it.
@@ -123,15 +122,13 @@ def _rounded(size: int, step: int) -> int:
 
 
 def hidden_states(model, batch: dict):
-    """The decoder's last hidden states (B, W, width), with the sound in place of the prompt's
-    placeholders."""
+    """The decoder's last hidden states (B, W, width), with the sound in place of the prompt's placeholders."""
 
     return model.model(inputs_embeds=_with_sound(model, batch["ids"], batch["features"]))
 
 
 def loss(model, batch: dict):
-    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens,
-    in float32.
+    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens, in float32.
 
     Only the positions that predict a target reach the output matrix: with a vocabulary of 151,936
     the logits of a whole prompt would cost more than the decoder.
@@ -143,8 +140,7 @@ def loss(model, batch: dict):
 
 
 def transcribe(model, features, hotwords: list[str] | None = None) -> str:
-    """The transcript that Fae's runtime would write for a clip's features (see encode): greedy, in
-    English.
+    """The transcript that Fae's runtime would write for a clip's features (see encode): greedy, in English.
 
     It equals the result of Qwen3ASRModel.generate word for word; that runs the encoder again at
     each call.

@@ -1,5 +1,4 @@
-"""Scores candidate, current and base model on the same clips of the judge part, each loaded anew
-from disk."""
+"""Scores candidate, current and base model on the same clips of the judge part, each loaded anew from disk."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,8 +20,7 @@ from fae_training.speech.misheard import all_corrections
 
 
 def score(run: Run, session) -> Benchmark:
-    """The benchmark of a run; its details have `without_training`: the result of the list of words
-    alone."""
+    """The benchmark of a run; its details have `without_training`: the result of the list of words alone."""
     rows = provenance.rows_of(run)
     held_out = material.held_out(run.home, rows)
     examples = held_out.judge

@@ -54,8 +54,7 @@ WITHOUT_A_NAME = (
     "What did I say?",
 )
 
-# Names that every recogniser knows, so that learning one name does not mean answering with it
-# always.
+# Names that every recogniser knows, so that learning one name does not mean answering with it always.
 COMMON_NAMES = """Marian Alice Robert Hannah Peter Julia Daniel Laura Victor Emma Simon Clara Martin Sofia Henry
     Nina Oscar Rachel Thomas Ellen George Olivia Walter Sarah David Irene Frank Monica Leo Helen
     Arthur Diana Patrick Judith Felix Carol Samuel Vera Hugo Anna Edward Louise Philip Yvonne

@@ -21,12 +21,10 @@ from fae_training.parts import CHOOSE, JUDGE
 SECONDS_FOR_ONE_CLIP = 20
 
 # Accents and timbres of espeak-ng that are intelligible; whispering, robotic and croaking variants
-# are left out. "en" is British: "en-gb" is not a voice file, so espeak-ng silently gives it no
-# timbre.
+# are left out. "en" is British: "en-gb" is not a voice file, so espeak-ng silently gives it no timbre.
 ESPEAK_ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland")
 ESPEAK_TIMBRES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5")
-# More intelligible voices, however odd: to recognise a word from any speaker, a model needs many
-# speakers.
+# More intelligible voices, however odd: to recognise a word from any speaker, a model needs many speakers.
 MORE_ESPEAK_ACCENTS = ("en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 MORE_ESPEAK_TIMBRES = (
     "Alex Alicia Andrea Andy Annie Denis Diogo Gene Henrique Hugo Jacky Lee Marco Mario Michael "
@@ -92,8 +90,7 @@ class Synthesiser:
         return [name for name in english if name not in NO_PERSON] or list(SAY_VOICES)
 
     def speak(self, text: str, voice: Voice):
-        """`text` spoken: float32 samples of shape (n,) at 16 kHz, with silence at both ends cut
-        off.
+        """`text` spoken: float32 samples of shape (n,) at 16 kHz, with silence at both ends cut off.
 
         Raises OSError where the program fails or writes nothing readable.
         """

@@ -46,14 +46,12 @@ FEWEST_JUDGED = 24
 # Rehearsal clips of each part. With 60 judge clips, nine that are heard differently after an honest
 # training give bounds wider than the margin (measures.ERROR_MARGIN).
 REHEARSED = {TRAIN: 120, CHOOSE: 20, JUDGE: 120}
-# The share of common letters from which two spellings are taken to sound the same (Marian, Marion:
-# 0.83).
+# The share of common letters from which two spellings are taken to sound the same (Marian, Marion: 0.83).
 NEARLY_THE_SAME = 0.7
 
 
 def users_turns(home: Home) -> list[str]:
-    """The person's messages to Fae, as exported for the language model; [] without that consent or
-    export."""
+    """The person's messages to Fae, as exported for the language model; [] without that consent or export."""
     if not consent.granted(home, "conversations"):
         return []
     turns = [
@@ -126,8 +124,7 @@ def build(
 
 
 def _is_audio(home: Home, example: Example, found: Material) -> bool:
-    """Whether a stored recording can still be read; one that was damaged since is named and left
-    out."""
+    """Whether a stored recording can still be read; one that was damaged since is named and left out."""
     path = home.file(example.audio)
     try:
         clip = clips.read(path)
@@ -183,8 +180,7 @@ def _lines(
 
 
 def _heard_as(terms: list[Term]) -> tuple[list[str], list[str]]:
-    """The texts that terms were misheard as: the forms that sound nearly the same, and the other
-    names.
+    """The texts that terms were misheard as: the forms that sound nearly the same, and the other names.
 
     Nobody can hear Marian from Marion, so nobody can rehearse it. But when Siobhan was heard as
     Steven, Steven must still be recognised correctly.

@@ -1,5 +1,4 @@
-"""A person's words without any training: stt/vocabulary.json, for context biasing and text
-replacement.
+"""A person's words without any training: stt/vocabulary.json, for context biasing and text replacement.
 
 A name may need no fine-tuning at all. The corrections that train a recogniser also give a list of
 terms, their misheard forms and their counts; evaluate.py says whether the list alone would be
@@ -103,6 +102,5 @@ def replaced(text: str, entries: list[Term]) -> str:
 
 
 def biasing(entries: list[Term]) -> list[str]:
-    """The terms in the form that Qwen3-ASR takes in its system prompt (hotwords of mlx-audio's
-    generate)."""
+    """The terms in the form that Qwen3-ASR takes in its system prompt (hotwords of mlx-audio's generate)."""
     return [entry.term for entry in entries]
