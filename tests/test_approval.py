@@ -62,7 +62,7 @@ def test_an_approval_without_its_fields_is_named(place):
 
 def test_measurements_that_name_no_adapter_are_not_judged(place):
     run = prepared.finished(place, fingerprint=None)
-    with pytest.raises(Refused, match="do not say of which adapter") as refusal:
+    with pytest.raises(Refused, match="do not identify the adapter") as refusal:
         evaluation.make(run)
     assert refusal.value.hint == f"uv run scripts/evaluate.py --run {run.id} --rescore"
 
@@ -188,7 +188,7 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
     assert status == 0 and f"{run.id} is active in place of the base model" in seen
     assert deployment.current(place, "language").verified
     status, seen = at_a_terminal(place.path, scripts, "y\n")
-    assert status == 3 and "is active already" in seen
+    assert status == 3 and "is already active" in seen
 
 
 def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_path):

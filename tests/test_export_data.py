@@ -566,7 +566,7 @@ def test_without_consent_nothing_is_read(days, home):
     calls.answer("setup", "--consent", "conversations", home=home)
     calls.answer("setup", "--revoke", "conversations", home=home)
     status, error = refusal(home, "--db", days.database)
-    assert (status, error["code"]) == (3, "no_consent") and "taken back" in error["message"]
+    assert (status, error["code"]) == (3, "no_consent") and "withdrawn" in error["message"]
     assert not (home / "data").exists()
 
 

@@ -452,7 +452,10 @@ def test_a_run_without_examples_curve_topics_or_notes_has_a_page_all_the_same(ho
     text, page = as_markdown(found, CODE), page_of(found, tmp_path)
     Page(page)
     for one_form in (text, page):
-        assert "No answers were compared." in one_form and "It has no form that Fae" in one_form
+        assert (
+            "No answers were compared." in one_form
+            and "It was not exported to the format that Fae" in one_form
+        )
         assert "does not say what it learned from" in one_form and "0 bytes" in one_form
     assert "How it learned" not in page and proposal.spoken(found).startswith(
         "I have learned to listen"

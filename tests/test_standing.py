@@ -86,7 +86,7 @@ def test_a_proposal_that_no_longer_counts_is_said_when_the_run_is_judged_again(p
     mark = deployment.fingerprint(run.file("adapters"))
     evaluation.make(run, prepared.measured(3, fingerprint=mark))
     (remark,) = calls.answer("evaluate", home=place.path)["remarks"]
-    assert "judged again after the proposal" in remark
+    assert "evaluated again after the proposal" in remark
 
 
 @pytest.mark.parametrize("how", ["proposed", "deployed", "rolled back"])
@@ -165,7 +165,7 @@ def test_a_worker_does_not_train_a_run_that_was_proposed(place):
     run = prepared.judged(place)
     calls.answer("propose", home=place.path)
     before = deployment.fingerprint(run.file("adapters"))
-    with pytest.raises(Refused, match="was proposed, so it stays as it is"):
+    with pytest.raises(Refused, match="was proposed, so it can no longer be changed"):
         worker._train(run, None, lambda run, session: pytest.fail("it trained"))
     assert deployment.fingerprint(run.file("adapters")) == before
 

@@ -1,6 +1,6 @@
-"""Our exports under the names that Fae's own trainers read, in the folder that its nightly loop names.
+"""Links to our exports, under the names that Fae's own trainers read, in the folder that its nightly loop names.
 
-Links, so that there is one copy of what somebody said: what is forgotten is gone there too. A file that is not ours stays.
+There is only one copy of the data, so forgetting removes it there too. Files that are not ours are left alone.
 """
 
 from pathlib import Path
@@ -22,7 +22,8 @@ NAMES = {
 
 
 def link(home: Home, kind: str, directory: Path) -> list[str]:
-    """Make the names of `kind` in `directory`; those that are somebody else's files and were left. Raises Missing."""
+    """Create the links of `kind` in `directory`. Returns the names left alone because they are someone else's files.
+    Raises Missing."""
     left = []
     try:
         directory.mkdir(parents=True, exist_ok=True)

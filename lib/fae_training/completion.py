@@ -1,4 +1,4 @@
-"""Completion of `uv run scripts/NAME.py --...` for bash and zsh, generated from the scripts' own parsers."""
+"""Shell completion of `uv run scripts/NAME.py --...` for bash and zsh, generated from the scripts' parsers."""
 
 import shlex
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ complete -o default -F _fae_training uv
 
 
 def script(shell: str, verbs: Mapping[str, Verb]) -> str:
-    """The text to be sourced: the flags of each script, and the words of each flag that has a choice of them."""
+    """The text to source: the flags of each script, and the values of each flag that has fixed choices."""
     values, flags = [], []
     for verb in verbs.values():
         options = [one for one in verb.parser.options.values() if one.name not in INTERNAL]
