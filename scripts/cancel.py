@@ -25,7 +25,7 @@ PATIENCE_S = 10
 
 
 def main(call: Call) -> Result:
-    run = runs.going_on(call.home)
+    run = runs.running(call.home)
     if run is None:
         return Result(
             {"status": "no_run", "message": "nothing is running", "next": "check_status.py"},
@@ -39,7 +39,7 @@ def main(call: Call) -> Result:
         kill(run)
     else:
         run.request_stop()
-    if not run.has_let_go(PATIENCE_S):
+    if not run.has_released_lock(PATIENCE_S):
         text = f"{run.id} was asked to stop, and will as soon as what it is doing allows."
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
     status = run.status()

@@ -29,10 +29,10 @@ from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.progress import (
     duration,
     follow,
-    in_how_long,
     latest_progress,
     latest_report,
     times,
+    times_in_words,
 )
 
 
@@ -45,11 +45,11 @@ def main(call: Call) -> Result:
             following, at = "check_status.py", step(call.home)
             text = f"Environments and models are being prepared{f': {at}' if at else ''}."
         elif setup == "failed":
-            text, following = "Nothing was trained yet.", "setup.py"
+            text, following = "Nothing has been trained yet.", "setup.py"
             for what, why in failures(call.home).items():
                 text += f"\nsetup.py could not prepare the {what}: {why}"
         else:
-            text, following = "Nothing was trained yet.", "train.py --preset light"
+            text, following = "Nothing has been trained yet.", "train.py --preset light"
         data = {"status": status, "running": False, "setup": setup, "next": following}
         if setup in ("installing", "failed"):
             data["say"] = text
@@ -161,7 +161,7 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
     if "loss" in data:
         text += f", loss {data['loss']:.3f}"
     if "elapsed_s" in data and status in runs.ENDED:
-        text += f", in {in_how_long(data)}"
+        text += f", in {times_in_words(data)}"
     if "stage" in data and "eta_s" in data:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:

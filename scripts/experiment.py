@@ -118,10 +118,10 @@ def watcher(call: Call, experiment: Experiment):
 def told(call: Call, experiment: Experiment) -> Result:
     """How far an experiment is, which run is the best, and what that proves."""
     found = experiments.outcomes(call.home, experiment)
-    chosen, going_on = experiments.best(found), experiments.is_going_on(call.home, experiment.id)
+    chosen, running = experiments.best(found), experiments.is_running(call.home, experiment.id)
     ended = all(one.status in ("completed", "failed") for one in found)
     status = (
-        "sweeping" if going_on and not call.arguments.worker else "swept" if ended else "stopped"
+        "sweeping" if running and not call.arguments.worker else "swept" if ended else "stopped"
     )
     lines = [f"{experiment.id}: {status}"]
     for one in found:

@@ -66,14 +66,14 @@ def main(call: Call) -> Result:
         what = "its adapter in PEFT's form" if call.arguments.peft else "a fused model"
         return Result({"status": "planned", "run": run.id}, f"Would make {what} of {run.id}.")
     if run.is_alive():
-        return Result(going_on(run), f"It is going on: {latest_progress(run).get('stage')}.")
+        return Result(in_progress(run), f"Still running: {latest_progress(run).get('stage')}.")
     if (kept := before(run, asked)) is not None:
         return answer(run, kept)
     with runs.locked(call.home, run.id) as lock:
         run.file("cancel").unlink(missing_ok=True)
         if call.caller != "person" and not call.arguments.peft:
             start_worker(run, "fuse.py", flags(call), lock)
-            return Result(going_on(run) | {"status": "started"}, "It has started.")
+            return Result(in_progress(run) | {"status": "started"}, "It has started.")
         return make(call, run)
 
 
@@ -184,7 +184,7 @@ def keep(run: Run, asked: dict, found: dict | None) -> None:
     run.home.write(f"runs/{run.id}/{FILE}", known)
 
 
-def going_on(run: Run) -> dict:
+def in_progress(run: Run) -> dict:
     told = latest_progress(run)
     data = {"status": "fusing", "run": run.id, "next": f"fuse.py --run {run.id}"}
     return data | {name: told[name] for name in ("stage",) if told.get(name)}

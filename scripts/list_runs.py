@@ -48,7 +48,7 @@ def main(call: Call) -> Result:
     if not found:
         return Result(
             {"status": "no_run", "runs": [], "next": "train.py --preset light"},
-            "Nothing was trained yet.",
+            "Nothing has been trained yet.",
         )
     header = ("run", "status", "preset", "steps", "best held-out", "verdict", "", "from")
     rows = [

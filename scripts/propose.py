@@ -39,7 +39,7 @@ def main(call: Call) -> Result:
     if asked in (None, "latest"):
         rejection.require_none(run)
     if run.status() in runs.ENDED:
-        run.has_let_go(runs.LAST_WORD_S)
+        run.has_released_lock(runs.LAST_WORD_S)
     if call.arguments.dry_run:
         proposal = proposed(run)
         data = {"status": "planned"} | summary(proposal) | {"next": f"propose.py --run {run.id}"}

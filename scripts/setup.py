@@ -75,7 +75,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     following = FIRST_STEP[grant[0]] if grant else "check_status.py"
     data = {"status": "consent_recorded", "consents": consents(call), "next": following}
     text = f"Consents: {in_words(call)}"
-    run = runs.going_on(call.home)
+    run = runs.running(call.home)
     if run and KINDS[run.kind].consent in revoke:
         run.request_stop()
         data["stopping"] = run.id
@@ -93,7 +93,7 @@ def change_machines(call: Call, grant: list[str], revoke: list[str]) -> Result:
     allowed = consent.machines(call.home)
     data = {"status": "consent_recorded", "machines": allowed, "next": "check_status.py"}
     text = f"Machines that may help to train: {', '.join(allowed) or 'none'}"
-    run = runs.going_on(call.home)
+    run = runs.running(call.home)
     if run and set(revoke) & set(machines.others(run.record.get("hosts", ()))):
         run.request_stop()
         data["stopping"] = run.id

@@ -178,9 +178,9 @@ def test_nothing_is_sent_to_a_machine_that_was_not_allowed(tmp_path, ssh):
     ("hosts", "said"),
     [
         ("127.0.0.1", "is one machine, expected at least two"),
-        ("127.0.0.1,", "is no name or IPv4 address"),
-        ("127.0.0.1,-oProxyCommand=x", "is no name or IPv4 address"),
-        ("192.0.2.1,127.0.0.1", "no address of this machine"),
+        ("127.0.0.1,", "is not a machine's name or IPv4 address"),
+        ("127.0.0.1,-oProxyCommand=x", "is not a machine's name or IPv4 address"),
+        ("192.0.2.1,127.0.0.1", "not an address of this machine"),
     ],
 )
 def test_hosts_that_cannot_be_are_refused_at_once(tmp_path, hosts, said):

@@ -72,9 +72,7 @@ def in_use(home: Home) -> dict[str, str]:
     elif uses and not uses.path and approved:
         found["language"] = f"Fae uses its base model by its {uses.where}; it should use {approved}"
     if approved and not Path(approved).is_dir():
-        found["language"] = (
-            f"Fae should use {approved}, which is gone; {AGAIN} puts it back"
-        )
+        found["language"] = f"Fae should use {approved}, which is gone; {AGAIN} puts it back"
     for slot, folder in CLASSIFIER_FOLDERS.items():
         target = classifier_folder(folder)
         entry = record.get(slot, {}).get("fingerprint")

@@ -84,7 +84,7 @@ class Run:
     def is_alive(self) -> bool:
         return holder(self.home) == self.id
 
-    def has_let_go(self, patience_s: float) -> bool:
+    def has_released_lock(self, patience_s: float) -> bool:
         """Whether no process works on it, now or within that time: a worker writes its last status before it ends."""
         end = time.monotonic() + patience_s
         while self.is_alive():
@@ -235,7 +235,7 @@ def holder(home: Home) -> str | None:
     return locks.holder(home.file("lock")) or None
 
 
-def going_on(home: Home) -> Run | None:
+def running(home: Home) -> Run | None:
     """The run that holds the lock, None when the lock is free or its holder has no run yet."""
     name = holder(home)
     if name is None or not is_run(home.file("runs", name)):
