@@ -56,7 +56,7 @@ def test_a_code_is_read_however_it_is_written(place, said):
 def test_an_approval_without_its_fields_is_named(place):
     run = prepared.judged(place)
     run.file(approval.FILE).write_text("{}")
-    with pytest.raises(Failed, match=r"approval\.json: Approval lacks 'fingerprint'"):
+    with pytest.raises(Failed, match=r"approval\.json: Approval has no key 'fingerprint'"):
         spend(run, "ABC-DEF")
 
 
@@ -196,7 +196,7 @@ def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_
     code = propose(run)
     status, seen = at_a_terminal(place.path, scripts, "n\nanswers  too short\n")
     assert status == 3 and "Why? (Enter for no reason)" in seen and "error" not in seen
-    assert "stays out of use" in seen and "export_data.py" in seen.rpartition("Next: ")[2]
+    assert "will not be used" in seen and "export_data.py" in seen.rpartition("Next: ")[2]
     assert rejection.standing(run).reason == "answers too short"
     assert spend(run, code) == "not_proposed", "its code no longer counts"
     status, seen = at_a_terminal(place.path, scripts, "y\n")

@@ -115,7 +115,7 @@ def test_a_marked_run_is_said_and_is_not_proposed_deployed_resumed_or_begun_from
     assert purged.active == run.id
     said = calls.answer("check_status", "--run", run.id, home=place.path)
     [loud] = [remark for remark in said["remarks"] if run.id in remark]
-    assert loud.startswith("Fae is still using it") and "rollback.py --kind sft" in loud
+    assert loud.startswith("Fae is still using this update") and "rollback.py --kind sft" in loud
     assert "forgotten" in said and said["next"]["script"] == "train"
     listed = calls.answer("list_runs", home=place.path)
     assert "asked to forget" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]

@@ -47,7 +47,10 @@ def test_a_machine_that_is_killed_ends_the_run_and_one_machine_goes_on_to_the_sa
     told = on_ranks.in_a_process(together)
     error = told["error"]
     assert error["code"] == "machine_lost" and "127.0.0.1: its process ended" in error["message"]
-    assert f"uv run scripts/train.py --resume {told['run']} goes on alone" in error["hint"]
+    assert (
+        f"uv run scripts/train.py --resume {told['run']} continues on this machine alone"
+        in error["hint"]
+    )
     assert [step for step, *_ in curve(told)] == [1, 2, 3] and told["kept"]
     rest = on_ranks.train(Task(together.home, ranks=1, steps=6))
     assert_same(of_one(tmp_path, steps=6), curve(told) + curve(rest))

@@ -76,7 +76,7 @@ def test_a_deployed_run_that_is_judged_again_is_said(place):
     worse = prepared.measured(3, gain=-0.3, fingerprint=mark)
     assert evaluation.make(run, worse).verdict == "fail"
     (remark,) = calls.answer("check_status", home=place.path)["remarks"]
-    assert "was judged again since it was deployed; the verdict is now: fail" in remark
+    assert "was evaluated again after it was deployed, and the verdict is now: fail" in remark
 
 
 def test_a_proposal_that_no_longer_counts_is_said_when_the_run_is_judged_again(place):
