@@ -161,7 +161,7 @@ def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypat
             by_dialog(place, monkeypatch, tmp_path / happened, prints)
         error = refusal.value
         assert error.code == "not_answered" and happened in error.message
-        assert "nothing was deployed" in error.message and "opens again" in error.message
+        assert "nothing was deployed" in error.message and "reopen the dialog" in error.message
         assert error.hint == f"uv run scripts/deploy.py --run {run.id}"
     assert deployment.current(place, "language") is None
     told = by_dialog(place, monkeypatch, tmp_path, "button returned:Use it, gave up:false")
@@ -185,7 +185,7 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
         assert "would replace the base model" in seen and "It got better at" in seen
     assert deployment.current(place, "language") is None
     status, seen = at_a_terminal(place.path, scripts, "y\n")
-    assert status == 0 and f"{run.id} is active in place of the base model" in seen
+    assert status == 0 and f"{run.id} is now active, replacing the base model" in seen
     assert deployment.current(place, "language").verified
     status, seen = at_a_terminal(place.path, scripts, "y\n")
     assert status == 3 and "is already active" in seen

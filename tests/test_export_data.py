@@ -707,4 +707,4 @@ def test_what_was_asked_to_be_left_out_is_acknowledged(small_home, fae_directory
     without = calls.answer("export_data", *given, home=small_home)
     told = calls.answer("export_data", *given, "--exclude", "weather", home=small_home)
     assert told["excluding"] == ["weather"] and "excluding" not in without
-    assert "Will never learn from what mentions: weather." in calls.script("export_data", *given, "--exclude", "weather", home=small_home).out  # fmt: skip
+    assert "Will never learn from conversations that mention: weather." in calls.script("export_data", *given, "--exclude", "weather", home=small_home).out  # fmt: skip

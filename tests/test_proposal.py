@@ -596,7 +596,7 @@ def test_a_run_that_is_in_use_cannot_be_rejected_but_undone(judged_home):
         },
     )
     place.write("active.json", {"sft": {"run": run.id, "fingerprint": "", "since": "2026"}})
-    with pytest.raises(SkillError, match="in use already") as refused:
+    with pytest.raises(SkillError, match="already in use") as refused:
         rejection.keep(run, "too short")
     assert "rollback.py" in refused.value.hint
     assert run.file("approval.json").exists() and not rejection.standing(run)

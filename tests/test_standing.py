@@ -182,7 +182,7 @@ def test_a_proposal_of_what_changed_while_it_was_drawn_is_not_made(place, monkey
 
     monkeypatch.setitem(propose["main"].__globals__, "as_html", drawn)
     call = calling.read_call(propose["build_parser"](), ["--home", str(place.path)], "program")
-    with pytest.raises(Refused, match="changed while the proposal was written"):
+    with pytest.raises(Refused, match="changed while the proposal was being written"):
         propose["main"](call)
     assert not run.file("approval.json").exists() and not run.file("proposal.html").exists()
 
