@@ -91,7 +91,9 @@ def main(call: Call) -> Result:
         "undo": f"rollback.py --kind {run.kind}",
     }
     data["verification"] = verified(call, deployed, began)
-    text = f"{run.id} is now active, replacing {data['replaced']}.\n{in_words(data['verification'])}"
+    text = (
+        f"{run.id} is now active, replacing {data['replaced']}.\n{in_words(data['verification'])}"
+    )
     if not data["verification"].get("pending"):
         in_app = app_results.publish_or_undo(call.home, run)
         data |= in_app.as_answer()

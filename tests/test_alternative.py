@@ -102,7 +102,7 @@ def test_a_line_is_as_good_when_a_loss_beyond_the_margin_is_ruled_out(
 def test_where_chance_is_large_nothing_is_claimed():
     one = found(0.8, 0.8, noise=0.2)
     assert one.outcome == "not_shown" and not one.as_good
-    assert "could not be shown" in one.sentence
+    assert "it is not certain" in one.sentence
 
 
 def told_of(home, one: Alternative):
@@ -121,12 +121,12 @@ def test_a_line_that_is_as_good_is_what_the_proposal_says_first(home, tmp_path):
     made, text, told = told_of(home, found(0.8, 0.8))
     assert made.alternative.as_good and told["without_training"]["as_good"] is True
     first = as_markdown(made, "").splitlines()[2]
-    assert first.startswith('As good as this training is the line "Be brief." in Fae\'s directive')
+    assert first.startswith('The line "Be brief." in Fae\'s directive does as well as this update')
     page = as_html(made, "ABC-DEF", tmp_path)
-    assert page.index("As good as this training") < page.index(made.verdict[:20])
+    assert page.index("does as well as this update") < page.index(made.verdict[:20])
     assert proposal.spoken(made).startswith(proposal.WITHOUT_TRAINING)
     assert len(proposal.spoken(made).split()) <= proposal.MOST_SPOKEN_WORDS
-    assert "As good as this training" in text and "nats a token on 200 conversations" in text
+    assert "does as well as this update" in text and "nats a token on 200 conversations" in text
 
 
 def test_a_line_that_is_not_as_good_is_a_note(home, tmp_path):
@@ -136,9 +136,9 @@ def test_a_line_that_is_not_as_good_is_a_note(home, tmp_path):
         and "predicts your conversations better" in text
     )
     lines = as_markdown(made, "").splitlines()
-    assert lines[2] == made.verdict and any(line.startswith("- Also tried was the line") for line in lines)  # fmt: skip
+    assert lines[2] == made.verdict and any("was tried in place of training" in line for line in lines)  # fmt: skip
     assert proposal.WITHOUT_TRAINING not in proposal.spoken(made)
-    assert "Also tried was" in as_html(made, "ABC-DEF", tmp_path)
+    assert "was tried in place of training" in as_html(made, "ABC-DEF", tmp_path)
 
 
 def test_nothing_is_said_where_nothing_was_tried(home):

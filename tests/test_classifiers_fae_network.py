@@ -47,7 +47,7 @@ def test_a_sound_is_stretched_however_long_it_is_and_not_classified_when_too_sho
     short, long = fae_mel(tone[:6_000]), fae_mel(tone)
     assert short.shape == long.shape == (48, 128)
     assert np.abs(short - long).max(axis=0)[short[0].argmax()] < 0.05
-    with pytest.raises(ValueError, match="too few"):
+    with pytest.raises(ValueError, match="too short"):
         fae_mel(tone[:1_100])
 
 

@@ -151,7 +151,7 @@ def test_what_is_to_judge_is_in_no_other_part_and_stays_there():
     parts = divided(people + days + of_a_speaker)
     assert parts.ordinary == days
     assert not groups(days) & groups(parts.train + parts.choose + parts.judge)
-    assert any("1 recordings to judge by are of people" in note for note in parts.notes)
+    assert any("1 recording of --to-judge left out" in note for note in parts.notes)
     assert {parts.by_group[mark(r.group)] for r in days} == {JUDGE}
     # Added again as anything else, they are still held out.
     later = divided(people + [replace(r, source="") for r in days], parts.by_group)

@@ -67,10 +67,10 @@ def test_traits_of_the_person_s_history_are_told_of_the_answers(small_home, toke
     )
     figures = {figure.name: figure for figure in told.figures}
     called = figures["called"]
-    assert called.title == "It calls you Ana (100 % of the answers in your conversations)"
+    assert called.title == "Calling you Ana (100 % of the answers in your conversations)"
     assert (called.candidate, called.current, called.base) == (100, 0, 0)
     words = figures["answer_words"]
-    assert words.title == "Answers have about 3 words in your conversations"
+    assert words.title == "Length of answers (about 3 words in your conversations)"
     assert (words.candidate, words.current, words.base) == (3, 3, 6)
     shouted = figures["exclamations"]
     assert (shouted.candidate, shouted.base) == (0, 100)

@@ -178,31 +178,31 @@ def passing(outcome, new, old, name="tool_choice", **given) -> gate.Comparison:
 @pytest.mark.parametrize(
     ("comparison", "sentence"),
     [
-        (one(), "It predicts you better in 14 of 20 conversations that it had not seen."),
+        (one(), "It predicts your conversations better in 14 of 20 that it had not seen."),
         (
             one(improved=8, worsened=7),
-            "It predicts you better on average (better in 8, worse in 7 of 20 conversations that it had not seen).",
+            "It predicts your conversations better on average (better in 8, worse in 7 of 20 that it had not seen).",
         ),
         (
             one("kept", improved=9, worsened=11),
-            "It predicts you as well as before: better in 9 and worse in 11 of 20 conversations that it had not seen.",
+            "It predicts your conversations as well as before: better in 9 and worse in 11 of 20 that it had not seen.",
         ),
         (
             one("kept", improved=0, worsened=0),
-            "It predicts you as well as before: exactly the same in all 20 conversations that it had not seen.",
+            "It predicts your conversations as well as before: exactly the same in all 20 that it had not seen.",
         ),
         (
             one("not_shown", improved=9, worsened=11),
-            "It is not certain that it predicts you as well as before: better in 9 and worse in 11 of 20 conversations "
+            "It is not certain that it predicts your conversations as well as before: better in 9 and worse in 11 of 20 "
             "that it had not seen.",
         ),
         (
             one("worse", improved=4, worsened=16),
-            "It predicts you worse in 16 of 20 conversations that it had not seen.",
+            "It predicts your conversations worse in 16 of 20 that it had not seen.",
         ),
         (
             one("worse", improved=4, worsened=16, against="base"),
-            "It predicts you worse than the original model in 16 of 20 conversations that it had not seen.",
+            "It predicts your conversations worse than the original model in 16 of 20 that it had not seen.",
         ),
         (passing("kept", 39, 39), "It still calls the right tool in 39 of 40 requests (39 before)."),
         (passing("kept", 40, 39), "It now calls the right tool in 40 of 40 requests (39 before)."),
@@ -236,10 +236,10 @@ def test_each_outcome_is_a_sentence_that_needs_no_statistics(comparison, sentenc
 def test_the_figures_behind_a_sentence_are_those_of_the_comparison():
     assert plain_words.of_comparison(one()).figures == (
         "2.25 before, 1.9 after (nats a token); better in 14, worse in 6 of 20 conversations; "
-        "change +16, with chance +9.5 to +21 %; limit −2.0"
+        "change +16 (confidence interval +9.5 to +21 %; margin 2.0)"
     )
     assert plain_words.of_comparison(passing("kept", 39, 38, gain=0.025, low=0, high=0.1)).figures == (
-        "0.95 before, 0.975 after (share); change +2.5, with chance 0 to +10 points of 100; limit −2.0"
+        "change +2.5 (confidence interval 0 to +10 percentage points; margin 2.0)"
     )  # fmt: skip
 
 
@@ -283,7 +283,7 @@ def test_a_later_look_is_said_to_be_one(run):
 def test_what_fae_says_is_short_and_ends_with_the_question(run):
     said = proposal.spoken(built(run))
     assert said == (
-        "I have learned from our conversations. It predicts you better in 12 of 12 conversations that it had not seen. "
+        "I have learned from our conversations. It predicts your conversations better in 12 of 12 that it had not seen. "
         "Nothing that I checked got noticeably worse. Say yes to switch, or no to keep things as they are."
     )
 
@@ -303,7 +303,7 @@ def test_numbers_that_nobody_can_follow_by_ear_are_not_said(run):
     found = built(run, large)
     assert "better in 1,200 of 1,200" in as_markdown(found, CODE)
     said = proposal.spoken(found)
-    assert "in about 10 of 10 conversations" in said and not re.search(r"\d{3}|\d,\d", said)
+    assert "in about 10 of 10 that" in said and not re.search(r"\d{3}|\d,\d", said)
 
 
 def test_one_record_holds_all_that_the_forms_are_made_of(run):
@@ -355,7 +355,7 @@ def test_a_person_reads_what_how_well_at_what_cost_and_what_yes_no_and_undo_do(r
             "1,034 turns of 465 conversations",
             "382 training examples; 95 were held out",
             "garden (12)",
-            "It predicts you better in 12 of 12 conversations that it had not seen.",
+            "It predicts your conversations better in 12 of 12 that it had not seen.",
             "nats a token",
             "It still calls the right tool in 39 of 40 requests (39 before).",
             "Yes, of course.",
@@ -531,7 +531,9 @@ def test_fae_is_told_what_to_say_in_an_answer_that_she_can_read_whole(judged_hom
     told = got.json
     assert len(got.out) <= 2000 and "left_out" not in told and told["status"] == "proposed"
     assert told["say"].endswith("Say yes to switch, or no to keep things as they are.")
-    assert told["results"][0].startswith("It predicts you better in 12 of 12 conversations")
+    assert told["results"][0].startswith(
+        "It predicts your conversations better in 12 of 12 that it"
+    )
     assert "proposal.md" not in got.out and " code " not in told["approval"]
 
 
@@ -548,7 +550,7 @@ def test_a_dry_run_shows_the_proposal_and_writes_nothing(judged_home):
     run = run_in(judged_home)
     before = sorted(path.name for path in run.directory.iterdir())
     got = calls.script("propose", "--dry-run", home=judged_home)
-    assert got.status == 0 and "It predicts you better" in got.out
+    assert got.status == 0 and "It predicts your conversations better" in got.out
     assert calls.answer("propose", "--dry-run", home=judged_home)["status"] == "planned"
     assert sorted(path.name for path in run.directory.iterdir()) == before
 

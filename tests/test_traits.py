@@ -34,20 +34,20 @@ def test_the_sample_world_s_personal_manner_is_named_and_told_from_the_long_one(
     told = traits.most_telling(found, answers(world.LONG, 10))
     assert len(told) <= traits.MOST
     called = next(trait for trait in told if trait.name == "called")
-    assert called.title == "It calls you Sam (100 % of the answers in your conversations)"
+    assert called.title == "Calling you Sam (100 % of the answers in your conversations)"
     assert called.mean(answers(world.LONG, 10)) == 0 and called.mean(["Done, Sam."]) == 100
     assert {"called", "answer_words", "questions", "exclamations"} == {t.name for t in told}
 
 
 def test_the_length_is_the_mean_number_of_words():
     trait = only("answer_words", plain(10))
-    assert trait.title == "Answers have about 6 words in your conversations"
+    assert trait.title == "Length of answers (about 6 words in your conversations)"
     assert trait.mean(["one two", "one two three four"]) == 3
 
 
 def test_a_habit_shows_in_a_tenth_of_the_answers_and_in_five_at_least():
     assert titles(plain(45) + [LONG_ANSWER] * 5) == [
-        "Answers have about 6 words in your conversations",
+        "Length of answers (about 6 words in your conversations)",
         "Answers with an exclamation mark (10 % in your conversations)",
         "Answers that end in a question (10 % in your conversations)",
         'Answers that open with "Great question" (10 % of the answers in your conversations)',
@@ -91,7 +91,7 @@ def test_openings_and_closings_are_the_same_in_any_case_and_with_any_point():
 
 
 def test_a_name_is_what_stands_after_a_comma_not_what_opens_an_answer():
-    assert only("called", plain(20) + ["Sure, Ana.", "Done, Ana!"] * 3).title.startswith("It calls you Ana")  # fmt: skip
+    assert only("called", plain(20) + ["Sure, Ana.", "Done, Ana!"] * 3).title.startswith("Calling you Ana")  # fmt: skip
     assert "called" not in {t.name for t in traits.of_history(plain(20) + ["Sure, I did."] * 6)}
 
 

@@ -1,7 +1,7 @@
-"""What could be had without a training: a line in Fae's directive, her standing instructions, made from the same traits.
+"""The alternative to training: a line in Fae's directive (her standing instructions), made from the person's traits.
 
-It is measured on the same judge part, with the base model. A line is readable and undone at once, so where it is as good
-the proposal says so first. Standard library only.
+It is measured on the same judge part, with the base model. A line can be read, and removed at once; so where it does as well,
+the proposal says that first. Standard library only.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ NAME = "directive"
 
 @dataclass(frozen=True)
 class TraitReached:
-    """How far the answers of the base model, of the base model with the line, and of the training show a trait."""
+    """How strongly a trait shows in the answers of the base model, of the base model with the line, and of the trained one."""
 
     title: str
     unit: str
@@ -53,12 +53,15 @@ class Alternative:
     @property
     def sentence(self) -> str:
         """What was found, for the proposal and for evaluate.py."""
-        tried = f'the line "{self.line}" in Fae\'s directive, without any training'
         if self.as_good:
-            return f"As good as this training is {tried}. It can be read, and removed at once."
+            return (
+                f'The line "{self.line}" in Fae\'s directive does as well as this update, without any training. You can read '
+                "it, and remove it at any time."
+            )
+        tried = f'The line "{self.line}" in Fae\'s directive was tried in place of training'
         if self.outcome == WORSE:
-            return f"Also tried was {tried}: the training predicts your conversations better."
-        return f"Also tried was {tried}: whether it does as well could not be shown."
+            return f"{tried}: the training predicts your conversations better."
+        return f"{tried}: it is not certain that it does as well."
 
     @property
     def loss_figures(self) -> str:

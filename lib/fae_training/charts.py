@@ -125,7 +125,7 @@ def loss_curve(curve: Curve, about: str, cache: Path) -> str:
     """Loss by step, with the chosen checkpoint marked."""
     with _figure(9, about, cache) as (axes, drawn):
         _lines(axes, curve, 1.4)
-        lines = ((curve.training, "in training", "original"), (curve.validation, "held out", "now"))
+        lines = ((curve.training, "training", "original"), (curve.validation, "validation", "now"))
         ends = sorted(
             (points[-1].loss, points[-1].step, *name) for points, *name in lines if points
         )

@@ -16,7 +16,7 @@ class Words:
     """`does` completes "It ..."; `units` completes "in 14 of 20 ...".
 
     Where a unit is passed or not, `does` is what passing is: "calls the right tool". Elsewhere it is what can be done
-    better or worse: "predicts you".
+    better or worse: "predicts your conversations".
     """
 
     does: str
@@ -33,13 +33,15 @@ class Said:
 
 # By Measure.name.
 WORDS = {
-    "conversation_loss": Words("predicts you", "conversations that it had not seen"),
+    "conversation_loss": Words("predicts your conversations", "that it had not seen"),
     "preference_accuracy": Words(
         "follows your corrections", "corrected conversations that it had not seen"
     ),
     "tools": Words("uses its tools correctly", "requests"),
     "abilities": Words("does small tasks correctly", "tasks"),
-    "memorisation": Words("keeps rare details of your conversations to itself", "tries"),
+    "memorisation": Words(
+        "keeps rare details of your conversations to itself", "attempts to draw them out"
+    ),
     "own_answers": Words("gives different questions different answers", "questions"),
     "tool_choice": Words("calls the right tool", "requests"),
     "tool_arguments": Words("tells a tool the right details", "requests"),
@@ -57,7 +59,9 @@ WORDS = {
     "no_thinking_text": Words("answers without thinking aloud", "answers"),
 }
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-STRONGER = "Who tries often is lucky sometimes, so the evidence has to be stronger each time."
+# Units that follow a number in a sentence.
+COUNTED_UNITS = ("words", "tokens", "tokens a second", "seconds", "MB", "GB")
+STRONGER = "Repeated attempts sometimes succeed by chance, so each one needs stronger evidence."
 
 
 def of_decision(decision: Decision) -> tuple[str, ...]:
@@ -126,6 +130,10 @@ def _nth(number: int) -> str:
 
 def of_figure(figure: Figure) -> str:
     before, after = told_apart(figure.current, figure.candidate)
+    if figure.unit.startswith("%"):
+        return f"{figure.title}: {before} % before, {after} % after"
+    if figure.unit in COUNTED_UNITS:
+        return f"{figure.title}: {before} {figure.unit} before, {after} after"
     return f"{figure.title}: {before} before, {after} after ({figure.unit})"
 
 
@@ -144,32 +152,37 @@ def told_apart(first: float, second: float) -> tuple[str, str]:
 
 
 def hundredths(gain: float, compare: str) -> float:
-    """A gain, or a bound of one, as people count it: how many % a loss fell, or how many points of 100 a share rose."""
+    """A gain, or a bound of one: by how many per cent a loss fell, or by how many percentage points a share rose."""
     return 100 * (1 - math.exp(-gain)) if compare == RATIO else 100 * gain
 
 
 def of_gain(gain: float, compare: str) -> str:
-    """hundredths() with its sign; what cannot be told from 0 has none."""
+    """hundredths() with its sign; none for what rounds to 0."""
     value = hundredths(gain, compare)
     text = f"{value:+.{0 if abs(value) >= 10 else 1}f}"
     return "0" if not float(text) else text.replace("-", "\N{MINUS SIGN}")
 
 
 def gain_unit(compare: str) -> str:
-    """What hundredths of a gain are."""
-    return "%" if compare == RATIO else "points of 100"
+    """The unit of hundredths()."""
+    return "%" if compare == RATIO else "percentage points"
 
 
 def _figures(one: Comparison) -> str:
     old, new = told_apart(one.old, one.new)
-    low, gain, high, limit = (
-        of_gain(value, one.compare) for value in (one.low, one.gain, one.high, -one.margin)
+    low, gain, high, margin = (
+        of_gain(value, one.compare) for value in (one.low, one.gain, one.high, one.margin)
     )
     before = "before" if one.against == "current" else "original"
-    units = f"better in {one.improved:,}, worse in {one.worsened:,} of {one.count:,} {one.unit}; "
+    change = (
+        f"change {gain} (confidence interval {low} to {high} {gain_unit(one.compare)}; "
+        f"margin {margin.lstrip('+')})"
+    )
+    if one.compare == PASSED:  # the sentence has the counts
+        return change
     return (
-        f"{old} {before}, {new} after ({one.value_unit}); {'' if one.compare == PASSED else units}"
-        f"change {gain}, with chance {low} to {high} {gain_unit(one.compare)}; limit {limit}"
+        f"{old} {before}, {new} after ({one.value_unit}); "
+        f"better in {one.improved:,}, worse in {one.worsened:,} of {one.count:,} {one.unit}; {change}"
     )
 
 

@@ -96,7 +96,7 @@ def _learned(proposal: Proposal) -> list[str]:
         found.append(f"It learned from {learned.summary}. Nothing of this left your machine.")
     if learned.trained_on:
         held = (
-            f"; {learned.held_out:,} {'was' if learned.held_out == 1 else 'were'} held out to choose and to judge by"
+            f"; {learned.held_out:,} {'was' if learned.held_out == 1 else 'were'} held out for validation and testing"
             if learned.held_out
             else ""
         )
@@ -151,7 +151,7 @@ def _costs(proposal: Proposal) -> list[tuple[str, str]]:
     cost = proposal.cost
     found = [("on disk", f"{_bytes(cost.adapter_bytes)}, beside the model that you have already")]
     if cost.seconds is not None:
-        found.append(("time", f"{duration(cost.seconds)} with all checks, done already"))
+        found.append(("time", f"{duration(cost.seconds)} including all checks (already done)"))
     if cost.peak_memory_gb is not None:
         found.append(("memory", f"at most {_bytes(cost.peak_memory_gb * 1e9)} while it trained"))
     for figure in cost.figures:
@@ -249,13 +249,13 @@ def _bars_chart(measures: list[Bars], heading: str, cache: Path) -> str:
         for measure in measures
     ]
     figures = table(
-        "Scores from 0 to 100, in brackets how far chance may have moved them (95 %)",
+        "Scores from 0 to 100, in brackets their 95 % confidence intervals",
         ("ability", "original", "now", "new", "measured on"),
         rows,
     )
     about = f"{heading}: scores of the new version, of what runs now and of the original model."
     said = "; ".join(f"{row[0]}: now {row[2]}, new {row[3]}" for row in rows)
-    caption = "How good each version is, from 0 to 100. The thin lines show how far chance may have moved a score."
+    caption = "The score of each version, from 0 to 100. The thin lines show how far a score may be off by chance."
     return chart(charts.bars(measures, f"{about} {said}", cache), caption, figures)
 
 
@@ -270,20 +270,21 @@ def _gains_chart(compared: list[Comparison], heading: str, cache: Path) -> str:
             "now" if one.against == "current" else "the original",
             f"{plain_words.of_gain(one.gain, one.compare)} {plain_words.gain_unit(one.compare)}",
             f"{plain_words.of_gain(one.low, one.compare)} to {plain_words.of_gain(one.high, one.compare)}",
-            plain_words.of_gain(-one.margin, one.compare),
+            plain_words.of_gain(one.margin, one.compare).lstrip("+"),
             one.outcome.replace("_", " "),
         )
         for one in compared
     ]
-    header = ("ability", "compared with", "change", "with chance", "limit", "outcome")
+    header = ("ability", "compared with", "change", "confidence interval", "margin", "outcome")
     figures = table("The change, conversation by conversation or item by item", header, rows)
     said = "; ".join(
-        f"{row[0]}, compared with {row[1]}: {row[2]}, with chance {row[3]}, {row[5]}"
+        f"{row[0]}, compared with {row[1]}: {row[2]}, confidence interval {row[3]}, {row[5]}"
         for row in rows
     )
     caption = (
-        "What decides is the change. A thick line shows all that chance leaves possible. It is better when the whole line is "
-        "right of the zero line, and as good as before when all of it is right of the short line, which is the limit."
+        "The verdict rests on the change. The thick line shows the changes that are plausible, chance included. The update is "
+        "better where the whole line is to the right of zero, and as good as before where the whole line is to the right of "
+        "the short mark, which is the largest loss that counts as none."
     )
     drawn = charts.gains(compared, f"{heading}: the change on each ability. {said}", cache)
     return chart(drawn, caption, figures)
@@ -295,11 +296,11 @@ def _training(proposal: Proposal, cache: Path) -> str:
     if not curve.drawable:
         return ""
     chosen = (
-        f" The version of step {curve.best_step:,} is the one that is proposed."
+        f" The version of step {curve.best_step:,} is proposed."
         if curve.best_step is not None
         else ""
     )
-    caption = f"How wrong it was while it learned (the loss), on what it learned from and on what was held out to choose by.{chosen}"
+    caption = f"How wrong its predictions were during training (the loss): on the training data, and on validation data.{chosen}"
     drawn = charts.loss_curve(curve, _curve_in_words(curve), cache)
     return section("training", "How it learned", chart(drawn, caption, _curve_table(curve)))
 
@@ -307,7 +308,7 @@ def _training(proposal: Proposal, cache: Path) -> str:
 def _curve_in_words(curve: Curve) -> str:
     texts = [
         f"{name} from {points[0].loss:.3g} to {points[-1].loss:.3g}"
-        for points, name in ((curve.training, "in training"), (curve.validation, "held out"))
+        for points, name in ((curve.training, "training"), (curve.validation, "validation"))
         if points
     ]
     return f"Loss by step: {'; '.join(texts)}. Chosen: step {curve.best_step}."
@@ -321,4 +322,4 @@ def _curve_table(curve: Curve) -> str:
         held = f"{point.loss:.4g}" if curve.validation else ""
         mark = "chosen" if point.step == curve.best_step else ""
         rows.append((f"{point.step:,}", f"{before[-1]:.4g}" if before else "", held, mark))
-    return table("The loss at each validation", ("step", "in training", "held out", ""), rows)
+    return table("The loss at each validation", ("step", "training", "validation", ""), rows)

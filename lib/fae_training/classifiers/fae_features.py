@@ -31,7 +31,9 @@ def fae_mel(samples: np.ndarray, frames: int = FRAMES) -> np.ndarray:
     """[samples] at 16 kHz -> [frames, 128] float32. Raises ValueError for a sound that Fae would not classify."""
     count = len(samples) * RATE // SAMPLE_RATE
     if (count - FFT_SIZE) // HOP + 1 < FEWEST_FRAMES:
-        raise ValueError(f"{len(samples)} samples are too few for {FEWEST_FRAMES} frames")
+        raise ValueError(
+            f"a sound of {len(samples) / SAMPLE_RATE:.3f} s is too short for {FEWEST_FRAMES} frames"
+        )
     at = np.linspace(0, len(samples) - 1, count)
     faster = np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
     magnitude = np.abs(rfft(sliding_window_view(faster, FFT_SIZE)[::HOP] * _window()))

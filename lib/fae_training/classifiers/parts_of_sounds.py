@@ -102,7 +102,7 @@ def divided(
     ordinary = [r for r in to_judge if r.group not in known]
     if left := len(to_judge) - len(ordinary):
         notes.append(
-            f"{left} recordings to judge by are of people or recordings that are used otherwise, and were left out"
+            f"{counted(left, 'recording')} of --to-judge left out: the same people or recordings are already used for training or validation"
         )
     own = [r for owner in _owners(parts.train, triggers) for r in _set_aside(owner, kept)]
     mine = {_mark_of_own(r): JUDGE for r in own} | {mark(r.group): JUDGE for r in ordinary}

@@ -54,8 +54,8 @@ def gather(
     notes += too_long(parts.train, kind)
     if 0 < (few := len({r.group for r in parts.ordinary})) < FEWEST:
         notes.append(
-            f"{few} recordings to judge by are too few to show a rate of false alarms, {FEWEST} are needed: it was counted on "
-            "composed streams"
+            f"a false-alarm rate needs at least {FEWEST} recordings from --to-judge and there {'is' if few == 1 else 'are'} "
+            f"{few}, so it was counted on composed streams"
         )
     return replace(parts, notes=found.notes + notes + parts.notes)
 

@@ -58,7 +58,7 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
     found = [
         Trait(
             "answer_words",
-            f"Answers have about {length:.0f} words in your conversations",
+            f"Length of answers (about {length:.0f} words in your conversations)",
             "words",
             length,
             _words,
@@ -73,7 +73,7 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
             advice = f"Do not {thing}." if avoided else _advice(share, thing)
             found.append(Trait(name, title, "% of answers", share, of, avoided, advice))
     for name, what, thing, phrase_of in (
-        ("called", "It calls you", "call the user", _called),
+        ("called", "Calling you", "call the user", _called),
         ("opening", "Answers that open with", "begin with", _opening),
         ("closing", "Answers that close with", "end with", _closing),
     ):
