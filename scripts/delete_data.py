@@ -27,7 +27,7 @@ from fae_training.state import Home
 from fae_training.transactions import changing
 
 DATA = ("data", "stt", "keyword", "speech_verifier", "cache", "results")
-# What else the scripts write beside runs and data.
+# Other files that the scripts write.
 OTHERS = (
     "active.json", "app.json", "benchmarks", "config.json", "consent.json", "errors.jsonl", "exclusions.json", "forget.key",
     "forgetting.json", "history.jsonl", "lock", "looks.jsonl", "rehearsal", "schedule.log", "setup.json", "setup.lock", "setup.log",

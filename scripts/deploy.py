@@ -41,7 +41,7 @@ from fae_training.proposal import newest_proposed
 from fae_training.results import Verification, verify
 from fae_training.transactions import changing
 
-# Fae waits 30 s for everything, its own start of this script included; a person may wait for a large model.
+# Fae waits 30 s in all, including starting this script; a person can wait for a large model.
 FAE_WAITS_S, PATIENCE_S = 24, 600
 DIALOG_S = 14
 

@@ -35,7 +35,7 @@ from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.results import scored
 
-# By whether another preset is what is tried next.
+# By whether the next suggestion is another preset.
 WHAT_HELPS = {
     True: "Another preset may do better, but more conversations or corrections help most.",
     False: "More training data helps most, and also gives more data to judge by.",

@@ -36,7 +36,7 @@ from fae_training.purge import Purged
 from fae_training.state import Home
 from fae_training.values import count
 
-# What a process needs to know that reads a large database in the background; the rest is kept in exclusions.json.
+# Options passed to the background process that reads a large database; the rest is in exclusions.json.
 FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 
 

@@ -32,7 +32,7 @@ from fae_training.progress import seconds_taken
 from fae_training.state import write_text
 
 NEWEST = 10
-# Of an answer, in characters of JSON; the rest of its 2,000 is for what stands around the runs.
+# Characters of JSON for the runs in an answer; the rest of its 2,000 is for the other fields.
 ROOM = 1700
 SAID_OF_A_NO = 60
 DEFAULT_PAGE = Path()

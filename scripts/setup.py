@@ -22,7 +22,7 @@ from fae_training import calling, consent, installation, machines, runs
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 
-# With what learning from each source begins.
+# The first step of learning from each source.
 FIRST_STEP = {
     "conversations": "export_data.py",
     "corrections": "extract_corrections.py",

@@ -103,7 +103,7 @@ def test_a_run_like_none_or_like_one_of_another_kind_or_with_another_preset_is_r
     run = earlier(home, "dpo")
     with pytest.raises(Missing, match="there is no run"):
         resolve(home, "--like", run.id)
-    with pytest.raises(BadRequest, match="its preset 'standard' too"):
+    with pytest.raises(BadRequest, match="its preset 'standard', so --preset cannot be given too"):
         resolve(home, "--like", earlier(home).id, "--preset", "light")
 
 

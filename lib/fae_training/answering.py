@@ -10,7 +10,7 @@ from pathlib import Path
 from fae_training.errors import SkillError
 from fae_training.state import Home, write_json
 
-# Fae cuts what its language model sees at 2,000 characters.
+# Fae truncates a script's answer to 2,000 characters for its language model.
 LONGEST_ANSWER = 2000
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fae_training.errors import Missing, command_line
 from fae_training.state import Home
 
-# Name there: kind, name here. Later Fae's names, then those of v0.8.105. dpo_pairs.jsonl is the app's own.
+# {link name: (kind, our file)}: later Fae's names, then those of v0.8.105. dpo_pairs.jsonl is the app's own.
 NAMES = {
     "sft_export.jsonl": ("sft", "train.jsonl"),
     "train.jsonl": ("sft", "train.jsonl"),

@@ -14,7 +14,7 @@ from fae_training.deployment import fingerprint
 from fae_training.errors import Failed, Missing, SkillError, command_line
 from fae_training.state import sync_directory
 
-# A folder that is not complete yet, or that a kill left behind: the app passes over hidden names.
+# An incomplete folder; the app ignores hidden names.
 WORK = ".training-orchestrator-"
 AGAIN = "uv run scripts/deploy.py --check"
 

@@ -39,7 +39,7 @@ from fae_training.state import Home
 KEY = "training.personal_adapter_path"
 CLASSES = {"keyword": 5, "speech_verifier": 3}
 
-# What became of a result: in use after a step of the agent or the person, or why not.
+# The state of a result in the app: what has to happen before it is used, or why it cannot be.
 SET_KEY, RESTART, CLOSE_FAE, NOT_USED, NOTHING_TO_DO = (
     "set_key",
     "restart",

@@ -9,9 +9,9 @@ from fae_training.app_files import AGAIN
 from fae_training.deployment import current, fingerprint
 from fae_training.state import Home
 
-# What was put where, and what was there before; app_results keeps it.
+# Written by app_results: what was put where, and what it replaced.
 FILE = "app.json"
-# What the folder is called that takes an adapter's effect away.
+# Suffix of the folder with an adapter that has no effect.
 OFF = "-off"
 CLASSIFIER_FOLDERS = {"keyword": "keyword-classifier", "speech_verifier": "speech-verifier"}
 

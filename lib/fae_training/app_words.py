@@ -15,7 +15,7 @@ from fae_training.state import Home, write_text
 
 FILE = "personal_lexicon.json"
 FIELDS = {"canonical": str, "variants": list, "source": str, "createdAt": str, "updatedAt": str}
-# Of the app's own rules: shorter ones never apply.
+# The app's own rule: shorter words and variants never apply.
 SHORTEST_WORD, SHORTEST_VARIANT = 2, 3
 
 

@@ -15,11 +15,11 @@ from fae_training.state import now, read_json
 from fae_training.transactions import Change
 
 FILE = "approval.json"
-# Letters and digits that nobody confuses when they are read out.
+# Letters and digits that are not confused when read aloud.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 6
 MOST_TRIES = 5
-# What people say for a letter or a digit. The alphabet of aviation, with its usual spellings.
+# Spoken forms of letters and digits: the aviation alphabet with its usual spellings.
 SPELLED = {
     word: word[0]
     for word in [

@@ -11,7 +11,7 @@ from typing import Any
 from fae_training import records
 from fae_training.runs import Run
 
-# A gain is no larger than this, so that a single unit cannot decide.
+# Gains are clipped to this, so that a single unit cannot decide.
 LARGEST_GAIN = 1.0
 GOAL, GUARD, REPORT = "goal", "guard", "report"
 RATIO, DIFFERENCE, PASSED = "ratio", "difference", "passed"

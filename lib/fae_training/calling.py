@@ -58,9 +58,9 @@ OLDER_NAMES = {
     "sft_train_count": None,
     "dpo_pairs": None,
 }
-# Options with which a script starts itself; nobody else may use them, so they are flags only.
+# Internal options with which a script starts itself; they are accepted only as flags.
 INTERNAL = ("worker", "task")
-# What Fae replaces a value with that looks like a secret to it.
+# Fae replaces values that look like secrets with this.
 BLANKED = "[REDACTED_SECRET]"
 
 

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-# Both sides say that they are there so often, and take the other for lost after so long a silence.
+# Seconds between heartbeats, and of silence after which the other side counts as lost.
 BEAT_S, SILENCE_S = 2.0, 60.0
 _BEAT = "beat"
-# Lengths of a message's header, in JSON, and of the bytes after it.
+# Lengths of a message's JSON header and of the bytes after it.
 _LENGTHS = struct.Struct(">IQ")
 
 

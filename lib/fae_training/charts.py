@@ -19,7 +19,7 @@ from fae_training import plain_words
 from fae_training.gate import BETTER, KEPT, Comparison
 from fae_training.proposal import Bars, Curve, Point
 
-# Each stands for a colour of the page; matplotlib passes them through.
+# Placeholders for the page's colours; matplotlib passes them through.
 COLOURS = {
     "ink": "#010101",
     "muted": "#020202",
@@ -30,16 +30,16 @@ COLOURS = {
     "worse": "#070707",
     "paper": "#080808",
 }
-# At this many points (1/72 inch) the text is legible where a phone draws the chart 320 pixels wide.
+# In points (1/72 inch): legible on a phone that draws the chart 320 pixels wide.
 WIDTH, TEXT, SMALL_TEXT, ROW = 264, 9, 8, 15
-# Between measures, in rows.
+# Gap between measures, in rows.
 GAP = 0.6
 TITLE_LETTERS = 42
 SPARK_WIDTH, SPARK_HEIGHT = 130, 34
 POINTS_PER_INCH = 72
-# Of one curve beside others.
+# Width of one of several curves.
 PANEL_WIDTH = 130
-# Of a change, in hundredths.
+# Limit of a drawn change, in hundredths.
 FURTHEST = 100
 
 

@@ -3,13 +3,13 @@
 import subprocess
 import sys
 
-# By its full path: what lies first on PATH may be anybody's.
+# The full path, since PATH may contain another program of that name.
 OSASCRIPT = "/usr/bin/osascript"
 YES, NO = "Use it", "Not now"
 CLOSED, NOT_SHOWN = "closed", "not shown"
-# Past its own patience osascript has this long to end; without a desktop it may wait for ever.
+# Extra seconds for osascript to end after its own timeout; without a desktop it may never end.
 GRACE_S = 3
-# The texts are arguments, so nothing in them is read as AppleScript.
+# The texts are passed as arguments, so nothing in them is interpreted as AppleScript.
 _SCRIPT = (
     "on run argv",
     f'display dialog (item 1 of argv) with title (item 2 of argv) buttons {{"{NO}", "{YES}"}} '

@@ -24,7 +24,7 @@ from fae_training.state import Home, now, read_json, write_json
 
 DIRECTORY = "experiments"
 MOST_CELLS = 100
-# With another one of these the value that is chosen by would be of other rows, or in other units.
+# If these settings differ, the value used for choosing is measured on other rows or in other units.
 NOT_COMPARABLE = (
     "model", "max_length", "loss", "beta", "label_smoothing", "guard", "guard_weight", "from",
 )  # fmt: skip

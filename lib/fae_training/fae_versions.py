@@ -14,12 +14,12 @@ from pathlib import Path
 from fae_training import fae_app
 from fae_training.errors import Missing, Refused
 
-# The newest version known to load nothing of ours, and the oldest known to load adapters.
+# The newest version known not to load adapters, and the oldest known to load them.
 LAST_WITHOUT_ADAPTERS = (0, 8, 105)
 FIRST_WITH_ADAPTERS = (0, 8, 183)
 IDENTIFIER = "com.saorsalabs.fae"
 LOADED_MODEL = "fae.loaded_model_id"
-# llm.voiceModelPreset: the names of every version. saorsa_1_1_tiny became another name of the 2B model.
+# llm.voiceModelPreset: the names in any version. saorsa_1_1_tiny later became an alias of the 2B model.
 QWEN_4B = "mlx-community/Qwen3.5-4B-4bit"
 QWEN_9B = "Brooooooklyn/Qwen3.5-9B-unsloth-mlx"
 QWEN_35B = "mlx-community/Qwen3.5-35B-A3B-4bit"
@@ -34,7 +34,7 @@ PRESETS = {
 }
 TINY = ("saorsa_1_1_tiny", "saorsa-1.1-tiny")
 EARLY_TINY = "saorsa-labs/saorsa-1.1-tiny"
-# From how many GiB of memory a version's auto loads which model.
+# The model that a version's "auto" loads, by least memory in GiB.
 EARLY_TIERS = ((32, QWEN_35B), (16, QWEN_4B), (0, EARLY_TINY))
 LATER_TIERS = ((16, QWEN_9B), (8, QWEN_4B), (0, PRESETS["qwen3_5_2b"]))
 

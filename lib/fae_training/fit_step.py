@@ -29,7 +29,7 @@ class Sums:
     gradient: Any = None
 
     @classmethod
-    def of_nothing(cls, micro_batches: int) -> "Sums":
+    def zero(cls, micro_batches: int) -> "Sums":
         return cls([0.0] * micro_batches, [0.0] * micro_batches)
 
     def add(self, losses: list[float], weights: list[float], extras: dict[str, float]) -> None:
@@ -83,7 +83,7 @@ class FitStep:
 
     def add_up(self, batches: Iterable[tuple[int, dict]], micro_batches: int) -> Sums:
         """The sums over `batches`: pairs of the micro-batch's number within the step, from 0, and its rows, or some of them."""
-        sums, profile = Sums.of_nothing(micro_batches), self.profile
+        sums, profile = Sums.zero(micro_batches), self.profile
         batches = iter(batches)
         while True:
             with profile.part("batch"):

@@ -11,7 +11,7 @@ from fae_training.intervals import Estimate, of_mean, of_pass_rate
 
 # Fewer units than this cannot tell better from worse.
 FEWEST_UNITS = 5
-# A run that changes nothing is recommended by chance at most so often, over all looks at the same judge part together.
+# The largest probability that a useless run is recommended by chance, over all looks at the same judge part together.
 ERROR = 0.025
 
 PASS, FAIL, NOT_ENOUGH = "pass", "fail", "not_enough_evidence"

@@ -22,14 +22,14 @@ from fae_training.state import Home
 
 FINE, ATTENTION, BROKEN = "fine", "attention", "broken"
 PYTHONS = ((3, 11), (3, 14))
-# A run writes its rows, checkpoints and adapter; a model of 2 billion parameters in 4 bits is 1.5 GB.
+# A run writes rows, checkpoints and an adapter; a 4-bit model with 2 billion parameters takes 1.5 GB.
 LEAST_DISK, LITTLE_DISK = 1e9, 5e9
-# Below it only the smallest model trains.
+# Below this only the smallest model can be trained.
 LITTLE_MEMORY = 8 * fae_app.GIB
-# What is hidden and older than this was left behind by a kill.
+# Hidden files older than this are leftovers of killed processes.
 LEFT_BEHIND = timedelta(hours=1)
 CLOCK_TOLERANCE = timedelta(minutes=5)
-# The skill is newer than this.
+# The skill was written after this date.
 OLDEST_TIME = datetime(2026, 1, 1).astimezone()
 MOST_NAMED = 3
 

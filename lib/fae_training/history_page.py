@@ -12,7 +12,7 @@ from fae_training.kinds import KINDS
 from fae_training.progress import duration
 from fae_training.proposal import Curve, curve
 
-# Of so many of the newest runs the loss is drawn: a curve takes a few hundredths of a second and 10 KB.
+# Loss curves are drawn for this many of the newest runs: each takes a few hundredths of a second and 10 KB.
 MOST_CURVES = 60
 VERDICTS = {
     "pass": "passed",

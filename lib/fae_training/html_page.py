@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-# Colours have a contrast of at least 4.5 to 1 with the paper for text, 3 to 1 for what is drawn (WCAG 2.2, 1.4.3, 1.4.11).
+# The contrast with the background is at least 4.5 to 1 for text and 3 to 1 for graphics (WCAG 2.2, 1.4.3, 1.4.11).
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --panel: #f4f5f7; --ink: #1b1f24; --muted: #57606a; --line: #d0d7de;
   --original: #6e7781; --now: #2563b8; --new: #12805c; --worse: #c2410c; }

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist, fmean, stdev
 
-# One imaginary unit beside the measured ones, which lost (for the lower bound) or gained (for the upper one) this much. A
-# handful of small equal gains would otherwise seem to rule out the rare large loss that a handful is unlikely to hold.
+# One imaginary unit is added, which lost (for the lower bound) or gained (for the upper bound) this much. Otherwise a few
+# small, equal gains would seem to rule out a rare large loss, which a small sample is unlikely to contain.
 IMAGINARY = 0.10
-# From so many units on, neighbours are also taken together: conversations of one week share topics.
+# From this many units on, neighbours are also grouped: conversations of one week share topics.
 FEWEST_FOR_BLOCKS = 20
 
 

@@ -11,7 +11,7 @@ from fae_training.classifiers.classes import INTERRUPT_PHRASES, WAKE_PHRASES
 from fae_training.language.objective import GUARDS, LOSSES
 from fae_training.values import Choice, Range, Text, Value, YesNo, count
 
-# What a run uses when nothing is said.
+# The default preset of every run.
 DEFAULT_PRESET = "light"
 SCHEDULES = ("cosine", "constant")
 
@@ -66,7 +66,7 @@ def _presets(names: str, **rows: tuple) -> dict[str, dict[str, Any]]:
 
 
 LEARNING_RATE = Range(0, 1, open_below=True)
-# A step is one update of the optimizer, everywhere.
+# A step is always one optimizer update.
 TRAINING = (
     Setting("steps", count(1_000_000), help="optimizer updates"),
     Setting("batch_size", count(4096), help="rows per micro-batch"),
@@ -116,7 +116,7 @@ LANGUAGE = (
         "capability tests besides your own data: full, quick (too few for a recommendation), or own (for benchmarks/)",
     ),
 )
-# docs/log.md has what was measured: with 0.4 nothing was lost, and as much was learned as without.
+# With 0.4 nothing was lost, and as much was learned as without (docs/log.md).
 SUPERVISED = (
     Setting(
         "rehearsal",

@@ -40,7 +40,7 @@ from fae_training.state import Home, now, unwritable
 from fae_training.transactions import changing
 from fae_training.values import count
 
-# In the environment of what schedule.py starts.
+# Environment variable set by schedule.py for its child processes.
 SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
 

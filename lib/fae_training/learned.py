@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 FILE = "learned.json"
 KEY_FILE = "forget.key"
-# In run.json of a run that learned what was to be forgotten since: when that was found.
+# Key in run.json: when it was found that the run learned something to be forgotten.
 MARK = "forgotten_at"
-# Bytes of a hash: two of a million different words meet once in a million.
+# Bytes per hash: among a million different words, a collision has a probability of one in a million.
 _BYTES = 5
-# Keys under which a row has no words that were said.
+# Keys of a row that contain nothing that was said.
 NOT_SAID = ("system", "tools", "source", "role", "from", "audio", "part", "pattern", "origin")
 
 

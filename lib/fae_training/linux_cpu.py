@@ -17,14 +17,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# Bytes of weights from which on a product takes milliseconds. Below, threads spend longer waiting for each other on a
-# machine that has other work: the demo took 142 s instead of 43, and three times the CPU time.
+# Size of weights (bytes) from which a product takes milliseconds. Below, threads on a busy machine mostly wait for each
+# other: the demo took 142 s instead of 43, and three times the CPU time.
 LARGE_MODEL = 100_000_000
 # Tags of the dynamic section.
 _STRTAB, _SYMTAB, _PLTRELSZ, _JMPREL = 5, 6, 2, 23
 _RTLD_DI_LINKMAP = 2
 _READ_WRITE = 1 | 2
-# OpenBLAS, once MLX multiplies with it.
+# OpenBLAS, once MLX uses it.
 _in_use: ctypes.CDLL | None = None
 
 

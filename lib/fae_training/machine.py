@@ -19,16 +19,16 @@ from fae_training.patterns import lazy_pattern
 from fae_training.state import Home
 
 LEAST_FREE_GB = 10.0
-# Fae writes every turn to its database at once: for so long after the last one the person may go on talking.
+# Fae writes every turn to its database at once; for this long after the last one the person may still be talking.
 FAE_TALKS_S = 60
-# Of a step of the Linux kernel's thermal trips: from so many degrees below the critical one it is hot.
+# The machine counts as hot from this many degrees below the Linux kernel's critical trip point.
 _NEAR_CRITICAL = 10
-# What macOS and MLX write when the display's watchdog ends GPU work (ml-explore/mlx#3267).
+# Messages of macOS and MLX when the display watchdog kills GPU work (ml-explore/mlx#3267).
 _WATCHDOG = lazy_pattern(
     r"kIOGPUCommandBufferCallbackError(?:Timeout|ImpactingInteractivity)|Caused GPU Timeout Error|"
     r"Impacting Interactivity|GPU Hang Error"
 )
-# Operations and megabytes in one piece of GPU work, after one such end, two, and more. The arithmetic stays the same.
+# Operations and megabytes per piece of GPU work after one such kill, two, and more. The results stay the same.
 _PIECES = ((10, 10), (4, 4), (1, 1))
 
 

@@ -17,9 +17,9 @@ from fae_training.errors import BadRequest
 from fae_training.kinds import Kind
 from fae_training.state import Home
 
-# What an address or a name in the network is made of, with the account for ssh before it; never an option of ssh's.
+# A host name or address, optionally with an ssh user; it must never look like an option of ssh.
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*"
-# What must be the same on all machines, for the result to be that of one.
+# Versions that must be equal on all machines, so that the result is the same as on one.
 PACKAGES = ("mlx", "mlx-lm", "mlx-tune")
 
 

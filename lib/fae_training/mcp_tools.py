@@ -11,7 +11,7 @@ from fae_training.state import Home
 from fae_training.values import Range
 from fae_training.verbs import INTERNAL, Verb
 
-# What the server decides itself; a tool's answer is always one JSON object.
+# Options that the server sets itself; a tool's answer is always one JSON object.
 NOT_OFFERED = ("home", "json", "stdin", "detach", *INTERNAL)
 
 

@@ -21,16 +21,16 @@ from fae_training.errors import BadRequest, Failed, Missing, command_line
 from fae_training.patterns import lazy_pattern
 from fae_training.preflight import Model
 
-# The model map: name, model, and the memory from which it is chosen (GiB).
+# The model map: name, model, and the least memory for which it is chosen (GiB).
 MODEL_MAP = {
     "tiny": ("mlx-community/Qwen3.5-2B-4bit", 0),
     "small": ("mlx-community/Qwen3.5-4B-4bit", 16),
     "medium": ("Brooooooklyn/Qwen3.5-9B-unsloth-mlx", 32),
     "large": ("mlx-community/Qwen3.5-35B-A3B-4bit", 48),
 }
-# What the fingerprint reads of each file of weights: half a megabyte.
+# The fingerprint reads half a megabyte of each weight file.
 BLOCKS, BLOCK_BYTES = 8, 65536
-# Where a tokenizer may be, and where its chat template.
+# Possible files of a tokenizer and of its chat template.
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "*.tiktoken")
 TEMPLATES = (
     "chat_template.jinja",
@@ -66,7 +66,7 @@ def choose(name: str) -> tuple[str, str]:
     return fitting[-1], f"the model map for {memory} GB of memory"
 
 
-# The page of a model, as a browser shows it; what comes after the id (tree/main, ?library=mlx) is of no matter.
+# The address of a model's web page; anything after the id (tree/main, ?library=mlx) is ignored.
 _PAGE = lazy_pattern(
     r"(?:https?://|hf://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?([\w.-]+/[\w.-]+)(?:[/?#].*)?"
     r"|hf://([\w.-]+/[\w.-]+)",

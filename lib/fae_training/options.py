@@ -11,7 +11,7 @@ from fae_training.answering import write_line
 from fae_training.errors import BadRequest
 from fae_training.patterns import lazy_pattern
 
-# argparse takes a value that begins so for an option.
+# argparse mistakes values that begin like this for options.
 _NEGATIVE_NUMBER = lazy_pattern(r"-(?:\d|\.\d|inf|nan)", re.I)
 
 

@@ -18,7 +18,7 @@ from fae_training.errors import Failed, Missing, SkillError
 from fae_training.processes import lift_limits
 from fae_training.state import Home
 
-# Within which the other side ends this process once it has heard of a failure.
+# After a failure is reported, the main process ends this one within this time.
 GOODBYE_S = 10.0
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fae_training.settings import Settings
 
-# What a piece of a row is.
+# The kinds of a piece of a row.
 CONTEXT, TRAINED, CUT = "context", "trained", "cut"
 
 

@@ -13,7 +13,7 @@ from fae_training.errors import Failed, Missing
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
 
-# Where Fae looks for uv, in its order, when the environment does not name it.
+# The paths where Fae looks for uv, in this order, if the environment does not name it.
 UV_PLACES = ("~/.local/bin/uv", "/opt/homebrew/bin/uv", "/usr/local/bin/uv")
 WORKER_ENVIRONMENT = {
     # Prevent the libraries from using the network.

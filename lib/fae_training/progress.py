@@ -9,7 +9,7 @@ import time
 from fae_training.runs import ACTIVE, PROGRESS_FILE, Run
 from fae_training.state import read_json, read_jsonl
 
-# Where nothing can be redrawn, a line is printed when a stage begins and at most every tenth of the way.
+# Without a terminal, a line is printed at the start of a stage and at most for each tenth of it.
 LINES_A_STAGE = 10
 
 

@@ -31,16 +31,16 @@ from fae_training.transactions import changing
 KINDS_OF_ROWS = ("sft", "dpo", "stt")
 SIDES = ("train", "valid")
 FORGOTTEN = "[forgotten]"
-# Of a run, what is written from its rows or about them, and can be made again or done without.
+# Files of a run that are derived from its rows, and can be made again or are dispensable.
 PAGES = ("proposal.md", "proposal.html", "proposal.json")
-# Under these names our JSON files hold what was said, or what quotes it.
+# Keys under which our JSON files contain or quote what was said.
 QUOTES = frozenset(
     ["examples", "example", "details", "notes", "note", "figures", "items", "reason", "text", "say", "message", "hint", "traceback", "error", "results", "samples", "topics", "taken", "remarks", "warnings"]
 )  # fmt: skip
 TEXTS = (".json", ".jsonl", ".log", ".md", ".txt", ".html")
-# What a run is known by holds no text.
+# Files that identify a run contain no text.
 NOT_READ = (learned.FILE, SOURCES_FILE, approval.FILE, "run.json")
-# What is kept of the gated delta rule holds no text, and without it a run that goes on might compute with another rule.
+# The cached choice of the gated delta rule contains no text, and without it a resumed run might compute differently.
 CACHE_WITHOUT_TEXT = "gated-delta-"
 
 

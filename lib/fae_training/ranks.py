@@ -35,9 +35,9 @@ SSH = (
     "ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
     "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3",
 )  # fmt: skip
-# Where uv may be, for a shell that is not interactive.
+# Possible paths of uv, for a non-interactive shell.
 PATH = '"$HOME/.local/bin:/opt/homebrew/bin:/usr/local/bin:$PATH"'
-# What a machine may take to end once it was told to.
+# Seconds that a machine may take to end once asked to.
 END_S = 10.0
 
 

@@ -18,12 +18,12 @@ from mlx.utils import tree_flatten, tree_unflatten
 
 from fae_training.errors import Failed
 
-# All processes connect at the same moment, so this is much. MLX holds Python's lock meanwhile, so nothing but the end of
-# the process can end it.
+# All processes connect at the same time, so this is generous. MLX holds the GIL while connecting, so only ending the
+# process can stop it.
 CONNECT_S = 60
-# For the look whether the next one can be reached at all.
+# Timeout of the check that the next process can be reached.
 NEIGHBOUR_S = 10.0
-# A sum: so long, and a second for each megabyte, which even a slow wireless network carries.
+# Timeout of a sum, plus a second per megabyte, which even a slow wireless network achieves.
 SUM_S, BYTES_A_SECOND = 60.0, 1e6
 
 

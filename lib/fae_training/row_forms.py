@@ -26,7 +26,7 @@ from fae_training.parts import CHOOSE, JUDGE, group_of, part_of_held_out
 _CONVERSATIONS = ("messages", "conversations", "conversation")
 _PROMPTS = ("prompt", "instruction", "question", "query", "input")
 _ANSWERS = ("completion", "response", "output", "answer")
-# A weight multiplies a loss in single precision: outside of this it becomes 0 or infinite there.
+# A weight multiplies a loss in single precision; outside this range the product becomes 0 or infinite.
 _WEIGHTS = (1e-6, 1e6)
 
 

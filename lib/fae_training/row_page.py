@@ -8,7 +8,7 @@ from fae_training.counting import counted
 from fae_training.html_page import paragraph, section
 from fae_training.preflight import CONTEXT, CUT, TRAINED, Piece, Preview, ShownRow
 
-# Of a piece that is no answer so many characters are shown at each end in a terminal.
+# In a terminal, this many characters are shown at each end of a piece that is not an answer.
 SHOWN = 300
 COLOURS = {CONTEXT: "2", TRAINED: "32", CUT: "9;31"}
 MARKS = {TRAINED: ("[trained: ", "]"), CUT: ("[cut: ", "]")}

@@ -27,13 +27,13 @@ from fae_training.transactions import Change, changing
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
-# How long a process that has written its last status may take to end.
+# Seconds that a process may take to end after writing its final status.
 LAST_WORD_S = 10
-# What the worker is doing at the moment and how far it is (session.py writes it).
+# The worker's current stage and progress, written by session.py.
 PROGRESS_FILE = "progress.json"
-# Where a training saves: whoever waits for adapters/ (later Fae does) must not find what a stopped one got to.
+# The folders that a training saves to. Later Fae waits for adapters/, which must not hold a stopped training's model.
 ADAPTERS, STOPPED = "adapters", "stopped"
-# A name and no path; what begins with a dot is a temporary file.
+# A name, not a path; names that begin with a dot are temporary files.
 _ID = lazy_pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 

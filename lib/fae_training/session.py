@@ -18,11 +18,11 @@ from fae_training.errors import Cancelled
 from fae_training.runs import PROGRESS_FILE, Run
 from fae_training.state import append_jsonl, now, read_json, write_json
 
-# Between two writes of progress.json, which are flushed to disk.
+# Seconds between writes of progress.json, which are flushed to disk.
 SECONDS_BETWEEN_WRITES = 0.5
-# Between two looks at the machine, which take some hundredths of a second; a run that waits looks as often.
+# Seconds between checks of the machine, each of which takes a few hundredths of a second; also while waiting.
 SECONDS_BETWEEN_LOOKS = 5
-# Its end is the end of the run, so its pace says how long the run still takes.
+# The last stage of a run, so its pace gives the time left for the run.
 LAST_STAGE = "scoring"
 
 

@@ -13,7 +13,7 @@ from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
 from fae_training.values import Choice, Range, YesNo
 
 PERSONAL_DETAILS = ("address", "telephone", "email", "birth_date", "health")
-# What config.json may hold beside a part for each kind.
+# The keys allowed in config.json besides a section for each kind.
 HOUSE_RULES = {
     rule.name: rule
     for rule in (

@@ -12,11 +12,11 @@ from fae_training.runs import Run
 from fae_training.state import read_json, read_jsonl, write_json
 
 FILE = "micro_batches.json"
-# A loss is compared with those of so many steps before it, of which there must be a few.
+# A loss is compared with those of this many earlier steps, of which there must be a few.
 BEFORE, FEWEST_BEFORE = 10, 5
-# It jumped when it is so many deviations above their median, and by this share of it at least. A deviation is 1.4826
-# times the median distance from the median, which for a normal distribution is its standard deviation. Where two kinds of
-# batches take turns, some of those before are as high: it is above this quantile of them by the same share.
+# It has jumped if it exceeds their median by this many deviations and by at least this share of it. A deviation is 1.4826
+# times the median absolute deviation, which equals the standard deviation of a normal distribution. If two kinds of
+# batches alternate, some earlier losses are as high, so it must also exceed this quantile of them by the same share.
 DEVIATIONS, LEAST_SHARE, QUANTILE = 4.0, 0.25, 0.8
 MEDIAN_TO_DEVIATION = 1.4826
 REHEARSAL = "rehearsal"

@@ -20,7 +20,7 @@ from fae_training.errors import Failed, Missing, command_line
 from fae_training.patterns import lazy_pattern
 
 SCHEMA = 1
-# What tempfile.mkstemp makes of a name in temporary_file().
+# The names that tempfile.mkstemp creates in temporary_file().
 _TEMPORARY = lazy_pattern(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
 
 

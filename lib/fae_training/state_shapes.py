@@ -9,7 +9,7 @@ _NUMBER = (int, float, NoneType)
 _TEXT = (str, NoneType)
 _OBJECT = (dict, NoneType)
 _LIST = (list, NoneType)
-# By file name; names that are not here are anything.
+# By file name; other files and keys may have any type.
 _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
     "run.json": {
         "id": (str,), "kind": (str,), "status": (str,), "created_at": (str,), "ended_at": _TEXT, "started_at": _TEXT,

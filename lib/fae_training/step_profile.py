@@ -4,8 +4,8 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-# In the order of a step; saving is of reports and checkpoints. On several machines there is "machines" too: waiting for the
-# others and adding up.
+# In the order of a step; "saving" is of reports and checkpoints. On several machines there is also "machines": waiting for
+# the others and summing.
 PARTS = ("batch", "forward", "backward", "optimizer", "saving")
 
 

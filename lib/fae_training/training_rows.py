@@ -18,7 +18,7 @@ from fae_training.row_forms import Conversation, PreferencePair, conversation, p
 
 _FORMS = {"sft": conversation, "dpo": preference_pair}
 KINDS = tuple(_FORMS)
-# The share of rows that may be unusable, and how many of them an answer names.
+# The largest share of unusable rows, and how many of them an answer lists.
 MOST_LEFT_OUT = 0.1
 NAMED = 10
 _LONGEST_REASON = 110

@@ -28,7 +28,7 @@ from fae_training.state import (
 
 STAGED = ".staged"
 JOURNAL = "journal.json"
-# A change takes milliseconds; Fae waits 30 s for everything.
+# Seconds to wait for the lock. A change takes milliseconds; Fae waits 30 s in all.
 PATIENCE_S = 15
 _held = threading.local()
 

@@ -29,11 +29,11 @@ from fae_training.runs import Run
 from fae_training.session import LAST_STAGE, Session
 from fae_training.state import now, write_json
 
-# What a worker is started for; each is a function of launch.Training.
+# The tasks of a worker; each is a function of launch.Training.
 TASKS = ("train", "score", "verify")
-# And what a machine does that helps to train (ranks.py).
+# The task of another machine that helps with training (ranks.py).
 PEER = "peer"
-# Who begins runs that nobody asked for; they give way to everything else.
+# The requesters of unattended runs, which give way to everything else.
 UNASKED = ("fae", "schedule")
 LOWER_PRIORITY = 10
 
