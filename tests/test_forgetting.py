@@ -115,17 +115,17 @@ def test_a_marked_run_is_said_and_is_not_proposed_deployed_resumed_or_begun_from
     assert purged.active == run.id
     said = calls.answer("check_status", "--run", run.id, home=place.path)
     [loud] = [remark for remark in said["remarks"] if run.id in remark]
-    assert loud.startswith("Fae is still using it") and "rollback.py --kind sft" in loud
+    assert loud.startswith("Fae is still using this update") and "rollback.py --kind sft" in loud
     assert "forgotten" in said and said["next"]["script"] == "train"
     listed = calls.answer("list_runs", home=place.path)
-    assert "had forgotten" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]
+    assert "asked to forget" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]
     for script, *given in (("propose", "--run", run.id), ("deploy", "--run", run.id, "--code", "ABC-DEF")):  # fmt: skip
         got = calls.script(script, *given, "--json", home=place.path)
         assert got.status == 3, got.out
         assert got.json["error"]["code"] == "learned_what_was_forgotten"
         assert got.json["next"]["script"] == "train"
     again = runs.Run(place, run.id)
-    with pytest.raises(Refused, match="had forgotten"):
+    with pytest.raises(Refused, match="asked to forget"):
         learned.require_unmarked(again)
     calls.answer("rollback", home=place.path)
     assert deployment.current(place, "language").run == base.id

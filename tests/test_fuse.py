@@ -104,7 +104,7 @@ def test_the_fused_model_answers_as_base_and_adapter_do_and_the_three_losses_are
     assert not list(run.directory.glob(".fuse-*"))
     person = fuse(run)
     assert re.search(
-        r"apart \d\.\d{4}, fused \d\.\d{4}, read from disk again \d\.\d{4}", person.out
+        r"base with adapter \d\.\d{4}, fused \d\.\d{4}, read back from disk \d\.\d{4}", person.out
     )
 
 

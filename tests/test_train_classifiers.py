@@ -279,7 +279,7 @@ def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
     home, run = of_two_people
     judged = calls.script("evaluate", "--run", run.name, "--json", home=home)
     assert (judged.status, judged.json["verdict"]) == (3, "not_enough_evidence")
-    assert "too little data to keep some apart for judging" in judged.json["reasons"][0]
+    assert "too little data for a separate test set" in judged.json["reasons"][0]
     assert any("validation, also used to choose" in note for note in metrics(run)["notes"])
     assert calls.script("propose", "--run", run.name, "--json", home=home).status == 3
     rows = [json.loads(line) for line in (home / "data" / "keyword" / "valid.jsonl").open()]

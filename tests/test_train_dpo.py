@@ -71,7 +71,7 @@ def error(home, *arguments):
 
 
 def plan(home, *arguments):
-    """What a dry run says, whole: a dry run keeps no file for an answer over 2,000 characters."""
+    """What a dry run says, whole: a dry run saves no file for an answer over 2,000 characters."""
     script = runpy.run_path(str(calls.SCRIPTS / "train_dpo.py"))
     given = ("--home", home, "--model", calls.LANGUAGE_MODEL, "--dry-run", *arguments)
     call = calling.read_call(script["build_parser"](), list(map(str, given)), "program")
