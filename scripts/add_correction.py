@@ -43,7 +43,7 @@ def main(call: Call) -> Result:
         raise BadRequest(
             "nothing_given",
             "neither --meant nor --file was given",
-            "uv run scripts/add_correction.py --heard Marian --meant Marion",
+            "uv run scripts/add_correction.py --heard HEARD --meant MEANT",
         )
     heard = arguments.heard or ""
     correction = misheard.checked(

@@ -85,8 +85,8 @@ def _to_judge(sample: Sample, kind: str) -> Sample:
         raise BadRequest(
             "not_ordinary",
             f"{sample.path} is of {sample.class_name}, but the sounds for counting false alarms must not contain such a word",
-            "uv run " + command_line("scripts/add_samples.py", "--class", "noise", "--to-judge", "--files", sample.path),
-        )  # fmt: skip
+            f"uv run scripts/add_samples.py --kind {kind} --class speech --to-judge --files RECORDINGS...",
+        )
     return replace(sample, source=TO_JUDGE)
 
 

@@ -133,7 +133,7 @@ def after_its_judgement(run: runs.Run) -> str | None:
     from fae_training import evaluation
     from fae_training.gate import PASS
 
-    judged = evaluation.read(run)
+    judged = evaluation.readable(run)
     if judged and judged.verdict == PASS:
         return f"propose.py --run {run.id}"
     return evaluation.what_helps(run, judged.decision) if judged and judged.fingerprint else None

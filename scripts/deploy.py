@@ -53,6 +53,8 @@ def main(call: Call) -> Result:
     asked, kind = call.arguments.run, call.arguments.kind
     run = (None if asked else newest_proposed(call.home, kind)) or runs.find(call.home, asked, kind)
     asks = not call.arguments.code and (at_terminal(call) or by_dialog(call))
+    if asked in (None, "latest"):
+        rejection.require_none(run)
     if asks:
         deployment.require_not_active(run)
     if call.arguments.dry_run:
@@ -62,10 +64,8 @@ def main(call: Call) -> Result:
         return Result({"status": "planned", "run": run.id}, f"Would make {run.id} active.")
     told = None
     if asks:
-        if asked in (None, "latest"):
-            rejection.require_none(run)
         found = evaluation.require_pass(run)
-        told = evaluation.mark(run), deployment.fingerprint(run.file("adapters"))
+        told = what_counts(run)
         if (no := no_yes(call, run, found)) is not None:
             return no
     # One change: exactly what was approved is deployed, once.
@@ -73,10 +73,10 @@ def main(call: Call) -> Result:
         evaluation.require_pass(run)
         if told is None:
             approval.spend(change, run, call.arguments.code)
-        elif told != (evaluation.mark(run), deployment.fingerprint(run.file("adapters"))):
+        elif told != what_counts(run):
             raise Refused(
                 "changed_since",
-                f"{run.id} changed while you were being asked; nothing was deployed",
+                f"{run.id} changed, or was rejected, while you were being asked; nothing was deployed",
                 f"uv run scripts/deploy.py --run {run.id}",
             )
         deployed, replaced = deployment.deploy(change, run, evaluation.mark(run))
@@ -99,6 +99,15 @@ def main(call: Call) -> Result:
         data |= in_app.as_answer()
         text += f"\n{in_app.says}"
     return Result(data, f"{text}\nUndo: uv run scripts/{data['undo']}")
+
+
+def what_counts(run: runs.Run) -> tuple:
+    """What a yes is about. Where any of it changes while a person is asked, their yes no longer counts."""
+    return (
+        evaluation.mark(run),
+        deployment.fingerprint(run.file("adapters")),
+        rejection.standing(run),
+    )
 
 
 def at_terminal(call: Call) -> bool:

@@ -24,6 +24,7 @@ Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 dat
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from fae_training import app_exports, calling, consent, installation, purge, runs, settings
 from fae_training.calling import Call, Result
@@ -99,14 +100,16 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
         data["setup"] = (
             "started in the background, to prepare the environments and models for training"
         )
-    data["next"] = "export_data.py" if wanted.dry_run else again(home, forgot)
+    data["next"] = call.without_dry_run("export_data") if wanted.dry_run else again(home, forgot)
     return Result(data, text(data, home.file("data", "sft")))
 
 
 def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
     """The answer if only forgetting was done, because there is no consent or the database cannot be read."""
-    data = {"status": "planned" if call.arguments.dry_run else "forgotten"}
-    data |= {"forgotten": asdict(forgot), "next": again(call.home, forgot)}
+    data: dict[str, Any] = {"status": "forgotten", "next": again(call.home, forgot)}
+    if call.arguments.dry_run:
+        data = {"status": "planned", "next": call.without_dry_run("export_data")}
+    data["forgotten"] = asdict(forgot)
     lines = what_was_forgotten(data)
     if problem:
         data["not_exported"] = problem.message

@@ -83,7 +83,9 @@ def main(call: Call) -> Result:
         if out := call.arguments.output_dir:
             app_exports.link(home, "dpo", out)
         data["output_files"] = {"dpo_pairs": str(home.file("data", "dpo", "train.jsonl"))}
-    data["next"] = "extract_corrections.py" if dry_run else "train_dpo.py --preset light"
+    data["next"] = (
+        call.without_dry_run("extract_corrections") if dry_run else "train_dpo.py --preset light"
+    )
     return Result(data, text(data, home.file("data", "dpo")))
 
 

@@ -110,10 +110,10 @@ def newest_passed(call: Call) -> Run:
         again = "uv run scripts/train.py --preset light"
         raise Missing("no_run", "no language model has been trained yet", again)
     for run in reversed(complete):
-        if (judged := evaluation.read(run)) and judged.verdict == PASS:
+        if (judged := evaluation.readable(run)) and judged.verdict == PASS:
             return run
     run = complete[-1]
-    judged = evaluation.read(run)
+    judged = evaluation.readable(run)
     verdict = judged.verdict.replace("_", " ") if judged else "not evaluated yet"
     raise Refused(
         "none_passed",

@@ -25,7 +25,7 @@ from pathlib import Path
 from fae_training import benchmark, calling, deployment, evaluation, history, runs, standing
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
-from fae_training.errors import Missing
+from fae_training.errors import Missing, SkillError
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
@@ -146,7 +146,7 @@ def compare(call: Call, names: list[str]) -> Result:
     ids = [run.id for run in compared]
     details = [everything(run) for run in compared]
     lines = {
-        name: [str(one.get(name, "")) for one in details]
+        name: ["" if (value := one.get(name)) is None else str(value) for one in details]
         for name in dict.fromkeys(name for one in details for name in one)
     }
     differing = {name: values for name, values in lines.items() if len(set(values)) > 1}
@@ -172,7 +172,8 @@ def named(call: Call, name: str) -> runs.Run:
     slots = {found.slot for found in KINDS.values() if kind in (None, found.name)}
     tops = [top for slot in slots if (top := deployment.current(call.home, slot))]
     if not tops:
-        raise Missing("nothing_active", "nothing is deployed; every model is the base model", LIST)
+        what = f"no run of kind {kind}" if kind else "no run"
+        raise Missing("nothing_active", f"{what} is active: the base model is", LIST)
     return runs.Run(call.home, max(tops, key=lambda top: top.number).run)
 
 
@@ -211,12 +212,21 @@ def everything(run: runs.Run) -> dict:
         value = result.get(name)
         flat[name] = round(value, 4) if isinstance(value, float) else value
     flat["seconds"] = seconds_taken(result)
-    measured, judged = benchmark.of_run(run), evaluation.read(run)
-    for measure in measured.measures if measured else ():
+    judged = evaluation.readable(run)
+    for measure in measures_of(run):
         if measure.candidate:
             mean = sum(measure.candidate) / len(measure.candidate)
             flat[f"measured {measure.name}"] = round(mean, 4)
     return flat | {"verdict": judged and judged.verdict}
+
+
+def measures_of(run: runs.Run) -> tuple[benchmark.Measure, ...]:
+    """What was measured; nothing of a run that another version of this skill measured."""
+    try:
+        measured = benchmark.of_run(run)
+    except SkillError:
+        return ()
+    return measured.measures if measured else ()
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -113,6 +113,8 @@ def build_parser() -> calling.Parser:
     parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
     parser.add_argument(
         "--reject",
+        nargs="?",
+        const=rejection.NO_REASON,
         metavar="REASON",
         help="record the person's rejection and reason, of --run or the newest proposal",
     )

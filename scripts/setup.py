@@ -35,11 +35,13 @@ def main(call: Call) -> Result:
         state = installation.prepare(call.home, models=not call.arguments.no_models)
         return Result({"status": "completed"} | state, "Prepared.")
     grant, revoke = call.arguments.consent or [], call.arguments.revoke or []
-    if grant or revoke:
-        return change_consent(call, grant, revoke)
     more, fewer = call.arguments.consent_machines or [], call.arguments.revoke_machines or []
-    if more or fewer:
-        return change_machines(call, more, fewer)
+    changed = change_machines(call, more, fewer) if more or fewer else None
+    if grant or revoke:
+        told = change_consent(call, grant, revoke)
+        return Result(changed.data | told.data, f"{changed.text}\n{told.text}") if changed else told
+    if changed:
+        return changed
     status = installation.installation_status(call.home)
     if call.arguments.dry_run:
         missing = [f"environment of {script}" for script in installation.unprepared(call.home)]

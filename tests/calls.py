@@ -91,15 +91,21 @@ def process(command, environment, stdin="", cwd=None, patience_s=None) -> Answer
     return Answer(child.returncode, out, err, time.monotonic() - began)
 
 
-def at_a_terminal(script: Path, *arguments: str, home: Path, typed: str) -> tuple[int, str]:
-    """Exit status and what a person saw who typed that at a terminal."""
+def at_a_terminal(
+    script: Path, *arguments: str, home: Path, typed: str, asked: Callable[[], object] | None = None
+) -> tuple[int, str]:
+    """Exit status and what a person saw who typed that at a terminal; `asked` is done first, once a question is there."""
     ours, theirs = pty.openpty()
     command = [sys.executable, str(script), *arguments]
     environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
     person = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)
-    os.write(ours, typed.encode())
     seen = b""
+    if asked:
+        while not seen.endswith(b"] "):
+            seen += os.read(ours, 4096)
+        asked()
+    os.write(ours, typed.encode())
     while True:
         if not select.select([ours], [], [], 60)[0]:
             person.kill()

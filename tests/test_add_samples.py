@@ -317,7 +317,7 @@ def test_hours_to_judge_by_have_a_folder_of_their_own_and_hold_no_trigger(allowe
     assert path.name.startswith("monday-")
     refused = calls.script("add_samples", "--class", "wake", *asked, "--json", home=allowed)
     assert (refused.status, refused.json["error"]["code"]) == (2, "not_ordinary")
-    assert "--class noise --to-judge" in refused.json["error"]["hint"]
+    assert "--class speech --to-judge --files RECORDINGS..." in refused.json["error"]["hint"]
 
 
 def test_a_phrase_that_is_longer_than_the_window_is_told():

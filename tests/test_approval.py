@@ -56,7 +56,9 @@ def test_a_code_is_read_however_it_is_written(place, said):
 def test_an_approval_without_its_fields_is_named(place):
     run = prepared.judged(place)
     run.file(approval.FILE).write_text("{}")
-    with pytest.raises(Failed, match=r"approval\.json: Approval has no key 'fingerprint'"):
+    with pytest.raises(
+        Failed, match=r"approval\.json was written .*Approval has no key 'fingerprint'"
+    ):
         spend(run, "ABC-DEF")
 
 
@@ -206,6 +208,19 @@ def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_
     assert status == 3 and rejection.standing(run).reason == "no reason given"
     status, seen = at_a_terminal(place.path, scripts, "y\n", "--run", run.id)
     assert status == 0 and rejection.standing(run) is None
+
+
+def test_a_no_that_comes_while_the_person_is_asked_is_not_overridden_by_their_yes(place, tmp_path):
+    scripts, run = prepared.scripts_beside(tmp_path), prepared.judged(place)
+    propose(run)
+    status, seen = calls.at_a_terminal(
+        scripts / "deploy.py",
+        home=place.path,
+        typed="y\n",
+        asked=lambda: rejection.keep(run, "I changed my mind"),
+    )
+    assert status == 3 and "somebody said no to it" in seen
+    assert deployment.current(place, "language") is None and rejection.standing(run)
 
 
 def test_without_a_terminal_nobody_is_asked_and_no_answer_shows_where_the_code_stands(place):

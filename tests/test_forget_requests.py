@@ -146,3 +146,20 @@ def test_a_person_is_found_by_any_part_of_the_name_and_not_in_other_words():
     forgotten.add_person("Martin Berg")
     assert forgotten.mentioned_in("martin's boat") and forgotten.mentioned_in("Ask Berg.")
     assert not forgotten.mentioned_in("A martini on the iceberg, please.")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Fae, forget the thing about the loan, will you?",
+        "forget the loan, would you please",
+        "Can you forget the loan for me, okay?",
+        "Forget the loan right now.",
+        "make sure to forget the loan",
+        "stop learning from the loan",
+        "Stop using the loan for training, can you?",
+    ],
+)
+def test_what_is_said_around_a_request_is_no_part_of_it(said):
+    assert words(forget_request(said)) == ["loan"] or words(forget_request(said)) == ["the", "loan"]
+    assert forget_request("Forget fancy restaurants, can you cook?") is None

@@ -114,6 +114,13 @@ def test_a_folder_here_and_the_address_of_a_page_are_understood(choose, tmp_path
             choose(other)
 
 
+def test_a_mistyped_name_is_answered_with_the_near_one_for_the_script_that_was_called():
+    for mistyped, meant in (("smal", "small"), ("Large", "large"), ("Qwen3.5-2B", "qwen3_5_2b")):
+        with pytest.raises(BadRequest, match=f"did you mean '{meant}'") as raised:
+            models.choose(mistyped, "train_dpo.py")
+        assert raised.value.hint == f"uv run scripts/train_dpo.py --model {meant}"
+
+
 def test_a_model_is_found_in_the_cache_at_the_revision_of_main(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.delenv("HF_HUB_CACHE", raising=False)

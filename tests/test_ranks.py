@@ -14,7 +14,8 @@ import pytest
 import calls
 import on_ranks
 import small_runs
-from fae_training import channel, consent, machines, ranks, state
+from fae_training import channel, consent, machines, ranks, runs, state, worker
+from fae_training.errors import Refused
 from on_ranks import Task
 
 SSH = """#!{python}
@@ -171,10 +172,31 @@ def test_nothing_is_sent_to_a_machine_that_was_not_allowed(tmp_path, ssh):
     told = calls.answer("setup", "--consent-machines", "sam@127.0.0.2", home=home)
     assert told["machines"] == ["127.0.0.3", "127.0.0.2"]
     consent.require_machines(state.Home(home), ["127.0.0.2", "127.0.0.3"])
-    told = calls.answer("setup", "--revoke-machines", "127.0.0.3", home=home)
-    assert told["machines"] == ["127.0.0.2"]
+    unknown = calls.script("setup", "--revoke-machines", "127.0.0.4", "--json", home=home).json
+    assert "127.0.0.4 was never allowed; those that were: 127.0.0.3, 127.0.0.2" in str(unknown)
+    both = ("--revoke-machines", "127.0.0.3", "--revoke", "audio")
+    told = calls.answer("setup", *both, home=home)
+    assert told["machines"] == ["127.0.0.2"] and told["consents"]["audio"] is False
     assert calls.script("train", *given, home=home).json["error"]["code"] == "no_consent"
     assert consent.granted(state.Home(home), "conversations"), "the other consents are gone"
+
+
+def test_a_machine_is_taken_back_in_every_spelling(tmp_path):
+    place = state.Home(tmp_path)
+    calls.answer("setup", "--consent-machines", "mini.local", "sam@MINI.local", home=tmp_path)
+    assert consent.machines(place) == ["mini.local"]
+    consent.require_machines(place, machines.others(("127.0.0.1", "sam@Mini.Local.")))
+    calls.answer("setup", "--revoke-machines", "MINI.LOCAL", home=tmp_path)
+    with pytest.raises(Refused, match=r"no consent for mini\.local"):
+        consent.require_machines(place, machines.others(("127.0.0.1", "Mini.local")))
+
+
+def test_a_worker_sends_nothing_to_a_machine_that_was_taken_back_since_it_was_asked(tmp_path):
+    home = allowed(tmp_path, "127.0.0.3")
+    run = runs.create(state.Home(home), "sft", {"hosts": ["127.0.0.1", "127.0.0.3"]})
+    consent.change_machines(state.Home(home), [], ["127.0.0.3"])
+    with pytest.raises(Refused, match="no consent for 127"), worker._joined(run, None):
+        pass
 
 
 @pytest.mark.parametrize(

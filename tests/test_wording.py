@@ -13,7 +13,7 @@ import pytest
 
 import calls
 import prepared
-from fae_training import deployment, evaluation, rejection, runs, state
+from fae_training import consent, deployment, evaluation, rejection, runs, state
 from fae_training.answering import with_next_call, with_next_line
 from fae_training.counting import counted
 from fae_training.transactions import changing
@@ -86,6 +86,39 @@ def test_an_answer_ends_with_what_leads_on_for_people_and_for_programs():
         assert with_next_call({"status": "done"} | given)["next"] == look
     told = with_next_call({"status": "done", "next": "evaluate.py --run sft-1"})
     assert told["next"] == {"script": "evaluate", "params": {"run": "sft-1"}}
+    told = with_next_call({"status": "done", "next": "evaluate.py"}, Path("/elsewhere"))
+    assert told["next"] == {"script": "evaluate", "params": {"home": "/elsewhere"}}
+
+
+def test_a_state_directory_among_the_parameters_is_in_the_next_call_too(home, tmp_path):
+    named = calls.script("check_status", json.dumps({"home": str(home)}), home=tmp_path).json
+    assert named["next"]["params"] == {"preset": "light", "home": str(home)}
+    own = calls.script("check_status", "--json", home=home).json
+    assert own["next"]["params"] == {"preset": "light"}
+
+
+def test_the_next_call_of_a_dry_run_is_the_same_call_without_it(home):
+    given = {"db": str(home / "fae.db"), "forget": ["Anton", "my job"]}
+    planned = calls.script("export_data", json.dumps(given | {"dry_run": True}), home=home).json
+    assert planned["next"] == {"script": "export_data", "params": given}
+
+
+@pytest.mark.parametrize(
+    "script, given",
+    [
+        ("add_correction", {}),
+        ("train_keyword", {"preset": "light"}),
+        ("add_samples", {"class": "wakke", "files": ["call.wav"]}),
+        ("add_samples", {"class": "wake", "to_judge": True, "files": ["call.wav"]}),
+    ],
+)
+def test_what_a_person_has_to_say_or_allow_is_no_call_to_follow(tmp_path, script, given):
+    """Whoever follows "next" must not teach an example's words, call a wake word noise, or allow what nobody allowed."""
+    (tmp_path / "call.wav").write_bytes(b"RIFF")
+    consent.change(state.Home(tmp_path / "home"), ["audio"], ["audio"])
+    got = calls.script(script, json.dumps(given), home=tmp_path / "home", cwd=tmp_path)
+    assert got.json["status"] == "error" and "next" not in got.json
+    assert "scripts/" in got.json["error"]["hint"]
 
 
 def test_a_proposal_ends_with_the_next_command(place):

@@ -86,4 +86,4 @@ def of(run: Run, measured: Benchmark | None) -> Alternative | None:
     if kept is None:
         return None
     remedy = f"uv run scripts/evaluate.py --run {run.id} --rescore"
-    return records.read(Alternative, kept, str(run.file("train_metrics.json")), remedy)
+    return records.read_own(Alternative, kept, run.file("train_metrics.json"), remedy)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from fae_training.errors import SkillError
+from fae_training.patterns import lazy_pattern
 from fae_training.state import Home, write_json
 
 # Fae truncates a script's answer to 2,000 characters for its language model.
@@ -46,12 +47,21 @@ def with_next_line(data: dict, text: str) -> str:
     return f"{text}\nNext: uv run scripts/{following}" if isinstance(following, str) else text
 
 
-def with_next_call(data: dict) -> dict:
+def with_next_call(data: dict, home: Path | None = None) -> dict:
     """An answer for a program: "next" is a call that works as it stands. An error may have none.
 
     Scripts give the next command as a person types it ("evaluate.py --run ID"), errors as their hint. Where there is none,
-    or it has a placeholder that a person must fill in, the next call is check_status.
+    or it has a placeholder that a person must fill in, the next call is check_status. `home`: the state directory that the
+    caller named among its parameters; the next call names it too.
     """
+    found = _with_next_call(data)
+    if home and (following := found.get("next")):
+        following = {**following, "params": {**following["params"], "home": str(home)}}
+        return found | {"next": following}
+    return found
+
+
+def _with_next_call(data: dict) -> dict:
     if data.get("status") == "error":
         following = as_call(data["error"]["hint"])
         return data | {"next": following} if following else data
@@ -60,6 +70,10 @@ def with_next_call(data: dict) -> dict:
         return data
     look = {"script": "check_status", "params": {}}
     return data | {"next": as_call(f"uv run scripts/{following}") or look}
+
+
+# A word in capitals that stands for what the caller has to fill in, and "and so on".
+_TO_FILL_IN = lazy_pattern(r"[A-Z_]{2,}(\.\.\.)?|\.\.\.")
 
 
 def as_call(command: str) -> dict | None:
@@ -79,8 +93,8 @@ def as_call(command: str) -> dict | None:
     for word in words:
         if word.startswith("--") and len(word) > 2:
             name = word.removeprefix("--").replace("-", "_")
-            params[name] = True
-        elif name is None or re.fullmatch(r"[A-Z_]{2,}(\.\.\.)?", word):
+            params.setdefault(name, True)
+        elif name is None or any(_TO_FILL_IN.fullmatch(part) for part in re.split("[=,]", word)):
             return None
         else:
             before = params[name]

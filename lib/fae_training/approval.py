@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 
 from fae_training import records
 from fae_training.deployment import fingerprint, was_deployed
-from fae_training.errors import Refused
+from fae_training.errors import Refused, SkillError
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
 from fae_training.state import now, read_json
@@ -75,7 +75,15 @@ def read(run: Run) -> Approval | None:
     """The approval of the newest proposal, None if there is none. Raises Failed for one written by another version."""
     kept = read_json(run.file(FILE))
     again = f"uv run scripts/propose.py --run {run.id}"
-    return None if kept is None else records.read(Approval, kept, str(run.file(FILE)), again)
+    return None if kept is None else records.read_own(Approval, kept, run.file(FILE), again)
+
+
+def readable(run: Run) -> Approval | None:
+    """As read, and None for one of another version too: no code fits it."""
+    try:
+        return read(run)
+    except SkillError:
+        return None
 
 
 def new_code() -> str:

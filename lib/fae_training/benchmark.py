@@ -145,4 +145,4 @@ def of_run(run: Run) -> Benchmark | None:
     if kept is None:
         return None
     remedy = f"uv run scripts/evaluate.py --run {run.id} --rescore"
-    return records.read(Benchmark, kept, str(run.file("train_metrics.json")), remedy)
+    return records.read_own(Benchmark, kept, run.file("train_metrics.json"), remedy)

@@ -74,6 +74,17 @@ class Call:
         self.home = Home(arguments.home or default_home())
         self.terminal = caller == "person" and sys.stdout.isatty() and sys.stdin.isatty()
 
+    def without_dry_run(self, script: str) -> str:
+        """The same call that really does it, as a command after scripts/: what a dry run is followed by."""
+        words: list[object] = [f"{script}.py"]
+        for name in self.sources:
+            value = getattr(self.arguments, name)
+            if name not in ("dry_run", "home", "json", "stdin"):
+                for item in value if isinstance(value, list) else [value]:
+                    words.append(f"--{name.replace('_', '-')}")
+                    words += [] if item is True else [item]
+        return command_line(*words)
+
     def say(self, text: str) -> None:
         """Show progress to a waiting person; does nothing for Fae and programs."""
         if self.caller == "person":
@@ -91,11 +102,12 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
             stream.reconfigure(errors="replace")
     caller = _caller(argv)
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
-    home, given_home, keep = Home(default_home()), None, True
+    home, given_home, named_home, keep = Home(default_home()), None, None, True
     script = Path(sys.argv[0]).stem
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home
+        named_home = given_home if call.sources.get("home") == "parameter" else None
         keep = not getattr(call.arguments, "dry_run", None)
         transactions.recover(home)
         result = main(call)
@@ -119,7 +131,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         stream = sys.stderr if data["status"] == "error" else answer_to
         write_line(to_paste(text, given_home), stream)
     else:
-        write_line(shortened(with_next_call(data), home, script, keep), answer_to)
+        write_line(shortened(with_next_call(data, named_home), home, script, keep), answer_to)
     if caller == "program" and status and "--json" not in argv:
         # Fae's nightly loop reads only this from a script that does not exit with 0.
         write_line(text[:LONGEST_ANSWER], sys.stderr)

@@ -68,11 +68,12 @@ def require(home: Home, source: str) -> None:
     if granted(home, source):
         return
     entry = given(home)[source]
-    taken_back = f"; it was withdrawn on {entry.revoked_at}" if entry.revoked_at else ""
+    why, again = "", f"uv run scripts/setup.py --consent {source}"
+    if entry.revoked_at:
+        # Not a call that a program may follow: a consent that the person withdrew, only the person gives again.
+        why, again = f"; it was withdrawn on {entry.revoked_at}", f"if you allow it again: {again}"
     raise Refused(
-        "no_consent",
-        f"there is no consent for {source!r} ({SOURCES[source]}){taken_back}",
-        f"uv run scripts/setup.py --consent {source}",
+        "no_consent", f"there is no consent for {source!r} ({SOURCES[source]}){why}", again
     )
 
 
@@ -102,7 +103,7 @@ def change(home: Home, grant: list[str], revoke: list[str]) -> dict:
 
 def machines(home: Home) -> list[str]:
     """The other machines that the person allowed to help with training."""
-    return [machine.host for machine in _read(home).machines if not machine.revoked_at]
+    return [machine.host.lower() for machine in _read(home).machines if not machine.revoked_at]
 
 
 def require_machines(home: Home, hosts: Sequence[str]) -> None:
@@ -116,9 +117,16 @@ def require_machines(home: Home, hosts: Sequence[str]) -> None:
 
 
 def change_machines(home: Home, grant: Sequence[str], revoke: Sequence[str]) -> None:
-    """As `change`, for machines by their names."""
+    """As `change`, for machines by their names. Raises BadRequest for one to take back that was never allowed."""
     with changing(home) as change:
-        kept = {machine.host: machine for machine in _read(home).machines}
+        kept = {machine.host.lower(): machine for machine in _read(home).machines}
+        if unknown := [host for host in revoke if host not in kept and host not in grant]:
+            known = ", ".join(kept) or "none"
+            raise BadRequest(
+                "unknown_machine",
+                f"{unknown[0]} was never allowed; those that were: {known}. Nothing was changed",
+                "uv run scripts/setup.py --revoke-machines HOST",
+            )
         for host in grant:
             if host not in kept or kept[host].revoked_at:
                 kept[host] = Machine(host, now())

@@ -15,7 +15,7 @@ from fae_training import records
 from fae_training.errors import Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
-from fae_training.state import Home, as_json, now, read_jsonl
+from fae_training.state import Home, as_json, moment, now, read_jsonl
 from fae_training.transactions import Change, changing, is_changing, recover
 
 ACTIVE_FILE = "active.json"
@@ -24,8 +24,8 @@ HISTORY_FILE = "history.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """A line of history.jsonl. action is "deploy", "rollback" or "verified"; a deploy has fingerprint and judgement, a
-    rollback a reason."""
+    """A line of history.jsonl. action is "deploy", "rollback" or "verified"; a deploy has fingerprint, judgement and
+    replaced (the run that was active before), a rollback a reason."""
 
     at: str
     action: str
@@ -108,7 +108,7 @@ def decisions(home: Home, *further: dict) -> list[Decision]:
     found = []
     for number, line in enumerate([*read_jsonl(path), *further], 1):
         try:
-            decision = records.read(Decision, line, "it")
+            decision = records.read(Decision, _of_today(line), "it")
             run = Run(home, decision.run)
             if KINDS[decision.kind].slot != decision.slot:
                 raise ValueError(f"{decision.slot!r} is not the slot of {decision.kind!r}")
@@ -122,6 +122,12 @@ def decisions(home: Home, *further: dict) -> list[Decision]:
             ) from problem
         found.append(decision)
     return found
+
+
+def _of_today(line: dict) -> dict:
+    """A line as today's version writes it: until 26 November 2026 `replaced` was all of the entry in active.json."""
+    replaced = line.get("replaced")
+    return line | {"replaced": replaced.get("run")} if isinstance(replaced, dict) else line
 
 
 def _played(home: Home, *further: dict) -> dict[str, list[Deployment]]:
@@ -300,7 +306,7 @@ def was_deployed(run: Run, since: str = "") -> bool:
     """Whether the run was ever deployed (after `since`), even if rolled back: another rollback may reactivate it."""
     recover(run.home)
     return any(
-        line.action == "deploy" and line.run == run.id and line.at >= since
+        line.action == "deploy" and line.run == run.id and moment(line.at) >= moment(since)
         for line in decisions(run.home)
     )
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from fae_training import benchmark, gate, learned, looks, plain_words, records
 from fae_training.benchmark import GOAL, Benchmark
 from fae_training.deployment import check_unchanged, compared_with_another
-from fae_training.errors import Missing, Refused
+from fae_training.errors import Missing, Refused, SkillError
 from fae_training.gate import FAIL, NOT_ENOUGH, PASS, WORSE, Decision
 from fae_training.kinds import KINDS
 from fae_training.patterns import lazy_pattern
@@ -45,7 +45,15 @@ def read(run: Run) -> Evaluation | None:
     if kept is None:
         return None
     remedy = f"uv run scripts/evaluate.py --run {run.id}"
-    return records.read(Evaluation, kept, str(run.file(FILE)), remedy)
+    return records.read_own(Evaluation, kept, run.file(FILE), remedy)
+
+
+def readable(run: Run) -> Evaluation | None:
+    """As read, and None for one of another version too: for what only tells of runs, which one file must not stop."""
+    try:
+        return read(run)
+    except SkillError:
+        return None
 
 
 def make(run: Run, measured_again: Benchmark | None = None) -> Evaluation:
@@ -90,12 +98,14 @@ def _judge(change: Change, run: Run, measured: Benchmark | None) -> Evaluation:
 def mark(run: Run) -> str:
     """The fingerprint of a run's evaluation: sixteen hexadecimal digits over the measurements and the decision.
 
-    Quoted examples are excluded: forgetting removes them without a new measurement.
+    Quoted examples are excluded: forgetting removes them without a new measurement. Computed from the files as they are, so
+    that a later version with other records finds the same.
     """
-    kept, measured = read(run), (run.result() or {}).get("benchmark")
+    kept = read_json(run.file(FILE)) or {}
+    measured = (run.result() or {}).get("benchmark")
     if isinstance(measured, dict):
         measured = {n: v for n, v in measured.items() if n not in ("examples", "notes")}
-    judged = [measured, kept and asdict(kept.decision)]
+    judged = [measured, kept.get("decision")]
     return hashlib.sha256(json.dumps(judged, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -175,7 +185,7 @@ def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
     if measured.suite:
         from fae_training.capabilities import suite
 
-        if measured.suite != suite.chosen(run.home, run.settings["suite"]).version:
+        if measured.suite != suite.of_run(run).version:
             stale = stale or "the tasks that it was measured on have changed"
     if stale:
         reasons = (*decision.reasons, f"{stale}: use --rescore.")

@@ -18,7 +18,7 @@ from fae_training.errors import SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.processes import find_uv
 from fae_training.speech import preflight as speech
-from fae_training.state import Home
+from fae_training.state import Home, moment
 
 FINE, ATTENTION, BROKEN = "fine", "attention", "broken"
 PYTHONS = ((3, 11), (3, 14))
@@ -259,7 +259,7 @@ def _clock(home: Home) -> Iterator[Finding]:
         yield Finding("clock", BROKEN, f"it is set to {now:%Y-%m-%d %H:%M}, before this skill was written", remedy)  # fmt: skip
         return
     made = [run.record["created_at"] for run in runs.all_runs(home) if "created_at" in run.record]
-    ahead = [time_ for time_ in made if datetime.fromisoformat(time_) > now + CLOCK_TOLERANCE]
+    ahead = [time_ for time_ in made if moment(time_) > (now + CLOCK_TOLERANCE).timestamp()]
     if ahead:
         says = f"it is set to {now:%Y-%m-%d %H:%M}, but {counted(len(ahead), 'run was', 'runs were')} created later ({max(ahead)[:16]}), so 'latest' and waiting times are wrong"
         yield Finding("clock", ATTENTION, says, remedy)

@@ -10,7 +10,6 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from fae_training import (
@@ -36,7 +35,7 @@ from fae_training.processes import start
 from fae_training.progress import follow, latest_report, times, times_in_words
 from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
-from fae_training.state import Home, now, unwritable
+from fae_training.state import Home, moment, now, unwritable
 from fae_training.transactions import changing
 from fae_training.values import count
 
@@ -311,7 +310,7 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
     for run in reversed(runs.all_runs(call.home, kind.name)):
         if run.result() is None or not run.record.get("ended_at"):
             continue
-        since = (time.time() - datetime.fromisoformat(run.record["ended_at"]).timestamp()) / 86400
+        since = (time.time() - moment(run.record["ended_at"])) / 86400
         if since < days:
             raise Refused(
                 "too_soon",

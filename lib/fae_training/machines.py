@@ -56,8 +56,8 @@ def asked(call: Call) -> tuple[str, ...]:
 
 
 def address(host: str) -> str:
-    """The host without an ssh user."""
-    return host.rpartition("@")[2]
+    """The host without an ssh user, in lower case."""
+    return host.rpartition("@")[2].rstrip(".").lower()
 
 
 def others(hosts: Sequence[str]) -> list[str]:

@@ -40,10 +40,11 @@ TEMPLATES = (
 )
 
 
-def choose(name: str) -> tuple[str, str]:
+def choose(name: str, script: str = "train.py") -> tuple[str, str]:
     """(model id or directory, why) for auto, a name in the map or one of Fae's, an id, or a directory.
 
-    auto is the model that Fae runs, or without Fae the one in the map for this machine's memory.
+    auto is the model that Fae runs, or without Fae the one in the map for this machine's memory. Raises BadRequest, which
+    suggests a similar name and how to give it to `script`.
     """
     memory = fae_app.memory_bytes() // fae_app.GIB
     if name in MODEL_MAP:
@@ -52,18 +53,25 @@ def choose(name: str) -> tuple[str, str]:
         return preset, f"Fae's own name {name}"
     if name != "auto":
         if (named := folder_or_id(name)) is None:
+            own = (fae_versions.TINY[0], *fae_versions.PRESETS)
+            near = difflib.get_close_matches(_plain(name), ("auto", *MODEL_MAP, *own), 1)
             raise BadRequest(
                 "unknown_model",
-                f"there is no model {name!r}; expected auto, {', '.join(MODEL_MAP)}, one of Fae's names "
-                f"({', '.join((fae_versions.TINY[0], *fae_versions.PRESETS))}), an id such as "
+                f"there is no model {name!r}{f'; did you mean {near[0]!r}?' if near else ''}; expected auto, "
+                f"{', '.join(MODEL_MAP)}, one of Fae's names ({', '.join(own)}), an id such as "
                 f"{MODEL_MAP['small'][0]}, the address of its page, or a directory",
-                "uv run scripts/train.py --model auto",
+                f"uv run scripts/{script} --model {near[0] if near else 'auto'}",
             )
         return named, "as asked"
     if expected := fae_versions.expected_model(memory):
         return expected
     fitting = [model for model, least in MODEL_MAP.values() if memory >= least]
     return fitting[-1], f"the model map for {memory} GB of memory"
+
+
+def _plain(name: str) -> str:
+    """As Fae spells names: Qwen3.5-2B is qwen3_5_2b."""
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
 # The address of a model's web page; anything after the id (tree/main, ?library=mlx) is ignored.
@@ -90,15 +98,15 @@ def find(
     call: Call,
     name: str,
     script: str,
-    choose: Callable[[str], tuple[str, str]],
+    choose: Callable[[str, str], tuple[str, str]],
     check: Callable[[Path, str], object],
 ) -> Model:
     """The model named `name`, located on this machine and checked.
 
-    choose(name) -> (model id or directory, why); check(directory, next_command) raises Missing if `script` cannot train the
-    model there. A missing model is downloaded only if a person at a terminal agrees. Raises Missing.
+    choose(name, script) -> (model id or directory, why); check(directory, next_command) raises Missing if `script` cannot
+    train the model there. A missing model is downloaded only if a person at a terminal agrees. Raises Missing.
     """
-    model, why = choose(name)
+    model, why = choose(name, script)
     directory = locate(model)
     fetch = "uv run " + command_line(f"scripts/{script}", "--model", name, "--fetch")
     if directory is None and _person_agrees(call, model):

@@ -21,7 +21,7 @@ from fae_training.kinds import KINDS
 from fae_training.progress import seconds_taken
 from fae_training.rejection import Rejection
 from fae_training.runs import Run, all_runs
-from fae_training.state import Home, read_json, read_jsonl
+from fae_training.state import Home, moment, read_json, read_jsonl
 
 SHOWN = 5
 MOST_POINTS = 200
@@ -180,7 +180,7 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
 def _earlier_no(run: Run, active: Deployment | None) -> Rejection | None:
     """The no to another run of its slot, where nothing was approved since."""
     no = rejection.newest(run.home, KINDS[run.kind].slot)
-    return None if no is None or (active and active.since > no.rejected_at) else no
+    return None if no is None or (active and moment(active.since) > moment(no.rejected_at)) else no
 
 
 def spoken(proposal: Proposal) -> str:

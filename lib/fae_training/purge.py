@@ -261,7 +261,7 @@ class _Purge:
                 changed += names_it
                 if self.change and (names_it or run.id in learned_by):
                     path.unlink(missing_ok=True)
-                    if (code := approval.read(run)) and not code.used_at:
+                    if not ((made := approval.readable(run)) and made.used_at):
                         self._withdraw(run)
         for path in _texts_in(self.home.file("results")):
             if self._without_it(path) is not None:

@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 import types
 import typing
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fae_training.errors import Failed
@@ -22,6 +23,20 @@ def read(record: type[Record], data: object, where: str, remedy: str = "") -> Re
     except (TypeError, ValueError) as problem:
         raise Failed(
             "bad_record", f"{where}: {problem}", remedy or f"correct or remove {where}"
+        ) from problem
+
+
+def read_own(record: type[Record], data: object, path: Path, again: str) -> Record:
+    """As read, for a file that the scripts write and nobody edits: one that does not fit is of another version, and the
+    command `again` writes it anew.
+    """
+    try:
+        return _read(record, data, record.__name__)
+    except (TypeError, ValueError) as problem:
+        raise Failed(
+            "other_version",
+            f"{path} was written by another version of this skill ({problem})",
+            again,
         ) from problem
 
 

@@ -8,7 +8,7 @@ from fae_training.deployment import current, was_deployed
 from fae_training.errors import BadRequest, Missing, Refused, SkillError
 from fae_training.kinds import KINDS
 from fae_training.runs import Run, all_runs
-from fae_training.state import Home, now, read_json
+from fae_training.state import Home, moment, now, read_json
 from fae_training.transactions import changing
 
 FILE = "proposal_rejected.json"
@@ -50,7 +50,7 @@ def standing(run: Run) -> Rejection | None:
 def newest(home: Home, slot: str) -> Rejection | None:
     """The last rejection of any run of `slot`."""
     found = [last_of(run) for run in all_runs(home) if KINDS[run.kind].slot == slot]
-    return max(filter(None, found), key=lambda no: no.rejected_at, default=None)
+    return max(filter(None, found), key=lambda no: moment(no.rejected_at), default=None)
 
 
 def require_none(run: Run) -> None:
@@ -83,7 +83,7 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
     """Record the person's rejection and its reason, and invalidate the proposal's code.
 
     asked: the person was just asked about the run, so it need not have been proposed. Raises BadRequest for an empty
-    reason, Missing for a run that was not proposed, Refused for one that is in use.
+    reason, Missing for a run that was not proposed, Refused for one that is in use or was already rejected.
     """
     said = " ".join(reason.split())
     if not said:
@@ -91,12 +91,12 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
             "no_reason", "the reason is empty", "give the person's own words, or just 'no'"
         )
     with changing(run.home) as change:
-        proposed = approval.read(run)
-        if proposed is None and not asked:
-            already = " was already rejected" if standing(run) else " has not been proposed"
+        proposed = run.file(approval.FILE).exists()
+        if not proposed and not asked:
+            require_none(run)
             raise Missing(
                 "not_proposed",
-                f"{run.id}{already}, so there is nothing to reject",
+                f"{run.id} has not been proposed, so there is nothing to reject",
                 f"uv run scripts/propose.py --run {run.id}",
             )
         active = current(run.home, KINDS[run.kind].slot)
@@ -108,7 +108,8 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
             )
         if proposed:
             approval.withdraw(change, run)
-        mark = proposed.fingerprint if proposed else None
+        made = approval.readable(run)
+        mark = made.fingerprint if made else None
         found = Rejection(run.id, now(), said[:LONGEST_REASON], mark)
         change.write(run.file(FILE), asdict(found))
     return found

@@ -13,7 +13,7 @@ from fae_training.fit_settings import FitResult
 from fae_training.kinds import KINDS
 from fae_training.processes import start
 from fae_training.runs import Run
-from fae_training.state import read_json
+from fae_training.state import parsed, read_json
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,8 @@ def _fresh_process(
     """The result of `task` in a fresh process of the run's own script; None on timeout. Raises Cancelled."""
     answer = run.file(f"{task}.json")
     answer.unlink(missing_ok=True)
+    log = run.file("train.log")
+    before = log.stat().st_size if log.exists() else 0
     process = start(run, task, lock)
     end = None if timeout_s is None else time.monotonic() + timeout_s
     try:
@@ -131,9 +133,16 @@ def _fresh_process(
     if result is None and run.file("cancel").exists():
         raise Cancelled()
     if status or result is None:
-        raise Failed(
-            f"{task}_failed",
-            f"{run.id}: the process for {task} failed with status {status}",
-            command_line("tail", "-n", 40, run.file("train.log")),
-        )
+        look = command_line("tail", "-n", 40, log)
+        said = _error_in(log.read_bytes()[before:] if log.exists() else b"")
+        why = said.get("message") or f"the process for {task} failed with status {status}"
+        raise Failed(f"{task}_failed", f"{run.id}: {why}", said.get("hint") or look)
     return result
+
+
+def _error_in(log: bytes) -> dict:
+    """What a process that failed answered, which is the last line of what it wrote; {} where it was killed."""
+    with contextlib.suppress(ValueError):
+        if isinstance(said := parsed(log.strip().rpartition(b"\n")[2]), dict):
+            return said.get("error") or {}
+    return {}

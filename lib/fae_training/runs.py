@@ -22,7 +22,7 @@ from fae_training import locks
 from fae_training.errors import Busy, Missing, Refused, command_line
 from fae_training.kinds import KINDS
 from fae_training.patterns import lazy_pattern
-from fae_training.state import Home, make_directory, read_json
+from fae_training.state import Home, make_directory, moment, read_json
 from fae_training.transactions import Change, changing
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
@@ -156,7 +156,7 @@ def all_runs(home: Home, kind: str | None = None) -> list[Run]:
     directory = home.file("runs")
     names = [p.name for p in directory.iterdir() if is_run(p)] if directory.is_dir() else []
     runs = [Run(home, name) for name in names]
-    runs.sort(key=lambda run: (run.record.get("created_at", ""), run.id))
+    runs.sort(key=lambda run: (moment(run.record.get("created_at")), run.id))
     return [run for run in runs if kind in (None, run.kind)]
 
 

@@ -7,14 +7,13 @@ import shlex
 import subprocess
 import sys
 import time
-from datetime import datetime
 from pathlib import Path
 
 from fae_training import machine, runs
 from fae_training.conversations.database import FaeDatabase
 from fae_training.errors import Failed, Missing, Refused
 from fae_training.processes import find_uv, scripts_directory
-from fae_training.state import Home, make_directory, read_json, write_text
+from fae_training.state import Home, make_directory, moment, read_json, write_text
 
 NAME = "fae.training"
 HOUR = 3
@@ -121,7 +120,7 @@ def require_good_time(home: Home, database: Path, days: float, probes: machine.P
         reasons.append(f"only {free:.1f} GB are free, expected at least {machine.LEAST_FREE_GB:g}")
     last = last_learned(home)
     if last and (ended := last.record.get("ended_at")):
-        since = (time.time() - datetime.fromisoformat(ended).timestamp()) / 86400
+        since = (time.time() - moment(ended)) / 86400
         if since < days:
             reasons.append(f"{last.id} ended {since:.1f} days ago, expected at least {days:g}")
     newest = newest_learned(last) if last else -1

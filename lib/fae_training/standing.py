@@ -35,7 +35,7 @@ def of_active(home: Home, top: Deployment) -> list[str]:
     from fae_training import evaluation
 
     if top.judgement != evaluation.mark(Run(home, top.run)):
-        judged = evaluation.read(Run(home, top.run))
+        judged = evaluation.readable(Run(home, top.run))
         verdict = judged.verdict.replace("_", " ") if judged else "unknown"
         remarks.append(
             f"{top.run} was evaluated again after it was deployed, and the verdict is now: {verdict}. "
@@ -62,10 +62,10 @@ def of_run(run: Run) -> str | None:
     for entry in deployments(run.home).get(KINDS[run.kind].slot, []):
         if entry.run == run.id and (changed := changed_files(run.home, entry)):
             return changed
-    proposed = approval.read(run)
-    if proposed is None or proposed.used_at:
-        return None
     try:
+        proposed = approval.read(run)
+        if proposed is None or proposed.used_at:
+            return None
         return approval.changed_since(run, proposed)
     except SkillError as error:
         return error.message

@@ -34,6 +34,14 @@ def now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
+def moment(text: str | None) -> float:
+    """A time as now() wrote it in seconds since 1970, so that times with other offsets compare; 0 for what is none."""
+    try:
+        return datetime.fromisoformat(text or "").timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
 class Home:
     """The state directory. `file("runs", run_id, "run.json")` is a path; `read` and `write` handle
     JSON.

@@ -19,7 +19,9 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
     },
     "train_metrics.json": {
         "benchmark": _OBJECT, "best_step": _NUMBER, "best_value": _NUMBER, "loss": _NUMBER, "steps_done": _NUMBER,
-        "peak_memory_gb": _NUMBER, "tokens_per_s": _NUMBER, "seconds": _OBJECT,
+        "peak_memory_gb": _NUMBER, "tokens_per_s": _NUMBER,
+        # One number until 26 November 2026.
+        "seconds": (*_NUMBER, dict),
     },
     "progress.json": {"seconds": (dict,)},
     "files.json": {"files": (dict,)},

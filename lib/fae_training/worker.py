@@ -23,6 +23,7 @@ from fae_training.alone import ALONE, Alone
 from fae_training.calling import Result
 from fae_training.errors import Cancelled, Failed, SkillError, command_line
 from fae_training.kinds import KINDS
+from fae_training.machines import others
 from fae_training.processes import lift_limits
 from fae_training.results import scored
 from fae_training.runs import Run
@@ -123,6 +124,7 @@ def _joined(run: Run, session: Session) -> Iterator[Alone]:
         return
     from fae_training.ranks import Machines
 
+    consent.require_machines(run.home, others(run.record["hosts"]))
     machines = Machines(run, session)
     try:
         with session.stage("connecting"):

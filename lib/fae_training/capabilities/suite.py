@@ -22,6 +22,7 @@ from fae_training.capabilities.checks import KINDS
 from fae_training.capabilities.near_copies import NearCopies
 from fae_training.capabilities.task import MAX_TOKENS, Check, Item
 from fae_training.errors import BadRequest, command_line
+from fae_training.runs import Run
 from fae_training.state import Home
 
 BUNDLED = Path(__file__).with_name("items")
@@ -88,6 +89,11 @@ def chosen(home: Home, name: str) -> Suite:
         return load(home, bundled=False)
     whole = load(home)
     return whole.quick() if name == "quick" else whole
+
+
+def of_run(run: Run) -> Suite:
+    """The one that a run is judged by; "full" for a run of a version that had no choice."""
+    return chosen(run.home, run.settings.get("suite", "full"))
 
 
 def load(home: Home | None = None, bundled: bool = True) -> Suite:

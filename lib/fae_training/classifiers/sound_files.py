@@ -133,15 +133,15 @@ def keep(
         folder = directory(home, kind) / sample.class_name
         path = folder / encoded(sample.source) / f"{stem}-{mark}.wav"
         # By its content alone: earlier versions encoded names differently.
-        if any(folder.rglob(f"*-{mark}.wav")):
-            problems.append(f"{sample.path} {ALREADY_ADDED}")
+        if there := next(folder.rglob(f"*-{mark}.wav"), None):
+            problems.append(f"{sample.path} {ALREADY_ADDED}: {there}")
             continue
         if not dry_run:
             # Decoding took a while: the consent may have been withdrawn, and another process may
             # have added the same sound.
             with changing(home):
                 consent.require(home, "audio")
-                if not any(folder.glob(f"*-{mark}.wav")):
+                if not any(folder.rglob(f"*-{mark}.wav")):
                     home.directory(*path.parent.relative_to(home.path).parts)
                     clips.write(path, sound)
         added[sample.class_name] += 1

@@ -20,7 +20,7 @@ _LONGEST_SENTENCE = 300
 _PLEASE = one_of(
     "please, fae, can you, could you, would you, will you, can we, could we, i want you to, i'd like you to, "
     "i would like you to, i need you to, you (?:can|could|should|must|may|have to|need to), let's, let us, "
-    "make sure (?:that )?you, just, now, so, oh, ok, okay, no, also, and, actually, yes, well, all right, alright, "
+    "make sure (?:that )?you, make sure to, just, now, so, oh, ok, okay, no, also, and, actually, yes, well, all right, alright, "
     "try to, simply, from now on, i told you, never mind, let it go, drop it"
 )
 _EN = rf"^(?:{_PLEASE}[ ,]+)*"
@@ -100,6 +100,10 @@ ENGLISH = (
         rf"{_EN}(?:erase|wipe) the (?:whole )?(?:business|thing|story|matter|talk|conversation) {_REGARDING} (?P<topic>.+)$"),
     Cue("do not train on the interview",
         rf"{_EN}{_LEARN_NOT} (?:train|learn)(?: anything| something)? (?:on|from|about) (?P<topic>.+)$"),
+    Cue("stop learning from the interview",
+        rf"{_EN}stop (?:learning|training)(?: anything| things)? (?:on|from|about|with) (?P<topic>.+)$"),
+    Cue("stop using the interview for training",
+        rf"{_EN}stop using (?P<topic>.+?) (?:for|in|to|as) (?:your )?(?:train|training|learn|learning)\b"),
     Cue("don't use the interview for training",
         rf"{_EN}{_LEARN_NOT} use (?P<topic>.+?) (?:for|in|to|as) (?:your )?(?:train|training|learn|learning)\b"),
     Cue("don't keep anything about the interview",
@@ -215,6 +219,8 @@ SPANISH = (
     Cue("no aprendas nada de la entrevista", r"^no (?:aprendas|guardes|recuerdes|retengas|memorices) nada (?:de|del|sobre|acerca de) (?P<topic>.+)$"),
     Cue("mi entrevista, olvídala por favor", r"^(?P<topic>.+?), (?:por favor )?(?:olvídalo|olvídala|olvidalo|olvidala|bórralo|bórrala)(?:,? por favor)?$"),
 )
+# "Forget the loan, will you?" asks for nothing else.
+_TAG = lazy_pattern(r",? (?:will|would|can|could|won't) you(?: please)?$")
 # Requests without a topic of their own: they mean the current one.
 _THIS = lazy_pattern(
     rf"{_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: please)?$|{_EN}forget$|{_EN}{_ERASE} (?:it|that|this) (?:from|out of) {_MEMORY}$|{_DE}vergiss (?:es|das)(?: bitte)?$|{_FR}(?:oublie|oubliez) ça$|"
@@ -250,7 +256,7 @@ _WHAT_WAS_SAID = (
     ),
 )
 _TRAILING = lazy_pattern(
-    r"(?:[ ,]{1,3}(?:please|now|again|any ?more|fae|thanks|thank you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|"
+    r"(?:[ ,]{1,3}(?:please|(?:right )?now|right away|at once|immediately|for me|okay|ok|all right|alright|again|any ?more|fae|thanks|thank you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|"
     r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|for good|for ever|forever|"
     r"(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
 )
@@ -303,6 +309,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _of_sentence(sentence: str) -> str | None:
+    sentence = _without(_TAG, sentence)
     lower = sentence.lower()
     if _THIS.search(lower):
         return ""

@@ -27,7 +27,7 @@ class Capabilities:
 
     def __init__(self, run: Run, tokenizer):
         self.run, self.tokenizer = run, tokenizer
-        self.suite = suite.chosen(run.home, run.settings["suite"])
+        self.suite = suite.of_run(run)
 
     @property
     def items(self) -> int:

@@ -20,7 +20,7 @@ SMALL_MODEL = "mlx-community/Qwen3-ASR-0.6B-4bit"
 LATER_TIERS = ((16, FAE_MODEL), (0, SMALL_MODEL))
 
 
-def choose(name: str) -> tuple[str, str]:
+def choose(name: str, script: str = "train_stt.py") -> tuple[str, str]:
     """(model id or directory, reason): for auto the one named in Fae's config.toml, otherwise the
     one that its version loads."""
     if name != "auto":
@@ -29,7 +29,7 @@ def choose(name: str) -> tuple[str, str]:
                 "unknown_model",
                 f"there is no model {name!r}; expected auto, {FAE_MODEL}, {SMALL_MODEL}, the "
                 "address of its page, or a directory",
-                "uv run scripts/train_stt.py --model auto",
+                f"uv run scripts/{script} --model auto",
             )
         return named, "as asked"
     if named := fae_app.config().get("stt", {}).get("modelId"):
