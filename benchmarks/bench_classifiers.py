@@ -14,7 +14,7 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""The audio classifiers on recordings of people that they were not trained on, beside a support vector machine.
+"""Compares the audio classifiers with a support vector machine, on recordings of people not seen in training.
 
     uv run benchmarks/bench_classifiers.py --audio DIR            or FAE_BENCH_AUDIO=DIR
     uv run benchmarks/bench_classifiers.py --audio DIR --only keyword streams --preset standard
@@ -62,13 +62,15 @@ from fae_training.kinds import KINDS
 
 KEYWORD, VERIFIER = CLASSIFIERS["keyword"], CLASSIFIERS["speech_verifier"]
 SECTIONS = ("keyword", "streams", "few", "verifier", "sources", "ablation")
-# Twenty clips, from the speakers of each of these numbers and the two after it: results depend on whose clips they are.
+# Twenty clips, from the speakers of each of these numbers and the two after it: results depend on
+# the choice of clips.
 FEW_CLIPS, FEW_SPEAKERS = 20, 3
 FIRST_SPEAKERS = (0, 3, 6)
 # Twenty of this child's clips are copies of one recording.
 COPIED_SPEAKER = "pv025"
 SEEDS = (0, 1)
-# Of an hour the second-worst moment decides: the same classifiers had a recall of 0.85 in one hour and 0.66 in another.
+# In one hour the second-worst moment decides: the same classifiers had a recall of 0.85 in one hour
+# and 0.66 in another.
 QUIET_SECONDS, SPOKEN_SECONDS = 4 * 3_600, 5_400
 MUSIC_SOURCES = ("librosa_data", "sonicpi_samples", "mdn_webaudio", "fsdkaggle_instruments")
 
@@ -101,7 +103,7 @@ def borrowed(kind: ClassifierKind, other: list[Recording]) -> list[Recording]:
 def clips(
     sounds: list[Recording], kind: ClassifierKind, frames: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(log-mel [n, frames, 40], class numbers [n]): the beginning of each recording."""
+    """(log-mel [n, frames, 40], class numbers [n]): the first window of each recording."""
     length = features.samples_for(frames)
     cut = [np.pad(r.samples[:length], (0, max(0, length - len(r.samples)))) for r in sounds]
     labels = np.array([kind.classes.index(r.class_name) for r in sounds])
@@ -168,7 +170,8 @@ def print_streams(name: str, classifier: Classifier, quiet, spoken) -> None:
 
 
 def recall_by_speaker(classifier: Classifier, quiet, spoken) -> dict[str, dict[str, float]]:
-    """{trigger: {speaker: recall at one false alarm per hour}}: a mean hides that one voice is never detected."""
+    """{trigger: {speaker: recall at one false alarm per hour}}: a mean hides that one voice is
+    never detected."""
     silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
     found = {}
     for trigger, settings in classifier.spec["triggers"].items():
@@ -186,7 +189,7 @@ def recall_by_speaker(classifier: Classifier, quiet, spoken) -> dict[str, dict[s
 
 
 class KeywordData:
-    """Recordings of triggers and other sounds to train on and to test on, and streams of the latter."""
+    """Recordings of triggers and other sounds for training and testing, and streams of the latter."""
 
     def __init__(self, audio: Path):
         self.train, self.valid = (recordings(audio, KEYWORD, s) for s in ("train", "valid"))
@@ -273,7 +276,7 @@ def verifier(audio: Path, preset: Mapping) -> None:
 
 
 def music_by_source(audio: Path, preset: Mapping) -> None:
-    """Each source of music left out of training in turn; all its clips are the test."""
+    """Leave each source of music out of training in turn and test on all its clips."""
     train, valid = (rows(audio, VERIFIER, split) for split in ("train", "valid"))
     from_keyword = borrowed(VERIFIER, recordings(audio, KEYWORD, "train"))
     others = [r for r, _ in valid if r.class_name != "music"]
@@ -293,7 +296,8 @@ def music_by_source(audio: Path, preset: Mapping) -> None:
 
 
 def ablation(data: KeywordData, preset: Mapping, quiet, spoken) -> None:
-    """Each part of the augmentation left out, all of it, and the pretrained convolutions: on clips and streams."""
+    """Leave out each part of the augmentation, all of it, and the pretrained convolutions: on clips
+    and streams."""
     print_head(
         f"left out, mean of seeds {SEEDS}", "macro-F1", "recall at 1 per hour: interrupt", "wake"
     )
@@ -320,7 +324,7 @@ def ablation(data: KeywordData, preset: Mapping, quiet, spoken) -> None:
 
 
 def random_convolutions(path: Path) -> Path:
-    """The file of pretrained convolutions with random ones in their place."""
+    """Replace the pretrained convolutions in the file by random ones."""
     arrays, _ = load_arrays(network.PRETRAINED)
     for number in KEYWORD.pretrained:
         for place, layer in enumerate(network.convolutions(list(LAYERS), features.BANDS)):

@@ -15,11 +15,11 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Speed of the audio classifiers: features against librosa, and the light preset on 4,000 clips of a second.
+"""Speed of the audio classifiers: features compared with librosa, and the light preset on 4,000 clips of one second.
 
     uv run benchmarks/bench_classifiers_speed.py
 
-Needs no recordings. Features use every core, so they are measured in wall time and in CPU time, which other programs disturb less.
+Needs no recordings. Features use every core, so they are measured in wall time and in CPU time, which is less sensitive to other programs.
 """
 
 import os

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11,<3.15"
 # dependencies = []
 # ///
-"""What `make demo` prints, without the page that it proposes; --write puts it into a page of the docs.
+"""Print the output of `make demo` without its proposal page; --write puts it into a page of the docs.
 
 uv run benchmarks/bench_demo.py --write docs/demo.md
 """
@@ -18,7 +18,7 @@ import page
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = os.environ.get("UV", "uv")
-# Headings of samples/demo.py are numbered; the proposal is a page of its own, and long.
+# Headings of samples/demo.py are numbered; the proposal is a long page of its own.
 HEADING = re.compile(r"^── +\d+ +(.*?) ─+$", re.MULTILINE)
 LEFT_OUT = "Propose"
 
@@ -40,7 +40,7 @@ def main() -> None:
         for title, text in zip(steps[::2], steps[1::2], strict=True)
         if not title.startswith(LEFT_OUT)
     ]
-    # The page is read on other machines.
+    # Paths of this machine mean nothing on others.
     text = "\n".join(kept).replace(f"{ROOT}/", "").replace(str(Path.home()), "~")
     print(text)
     if given.write:

@@ -11,7 +11,7 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""What a step of preference training costs, against a step of SFT, in one run, taken in turns.
+"""The cost of a step of preference training compared with a step of SFT, measured alternately in one run.
 
     uv run benchmarks/bench_dpo.py
     uv run benchmarks/bench_dpo.py --model DIR --pairs 4 --rounds 20
@@ -19,10 +19,10 @@
 Per round, each side makes one update from the same pairs, compiled as in training:
   sft, accepted      SFT on the accepted answers: the same prompts, half of the rows
   sft, both          SFT on accepted and rejected answers: the same tokens
-  dpo                our DPO step, its reference measured before
-  dpo, reference     the same, with the reference computed in every step, as without a kept one
+  dpo                our DPO step, with its reference measured before
+  dpo, reference     the same, with the reference computed in every step instead of stored
   mlx-tune           the stock DPOTrainer's loss and update on the same pairs (summed in its own way, batch above 1)
-Seconds are CPU seconds of this process; what matters is the ratio, a median over rounds: a shared machine is noisy.
+Seconds are CPU seconds of this process; the ratio counts, a median over rounds, because a shared machine is noisy.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def rows(count: int) -> list:
 
 
 def adapted_model(directory: Path):
-    """The model with LoRA on, as training has it."""
+    """The model with LoRA, as in training."""
     from mlx_lm import load
 
     from fae_training.language import adapters
@@ -89,7 +89,7 @@ def update_with(model, loss, batch: dict):
 
 
 def sides(directory: Path, count: int) -> dict:
-    """{name: function that makes one update}, each made once already, so that nothing is compiled in a round."""
+    """{name: function that makes one update}, each run once already, so that nothing is compiled in a round."""
     import mlx.core as mx
     from mlx_lm import load
 
@@ -146,7 +146,7 @@ def sides(directory: Path, count: int) -> dict:
 
 
 def stock_batch(accepted: list, rejected: list) -> dict:
-    """The same pairs as mlx-tune's trainer puts them together: padded to multiples of 64, without positions."""
+    """The same pairs as mlx-tune's trainer batches them: padded to multiples of 64, without positions."""
     import mlx.core as mx
 
     longest = max(len(row.tokens) for row in accepted + rejected)

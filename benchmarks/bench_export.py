@@ -2,14 +2,14 @@
 # requires-python = ">=3.11"
 # dependencies = []
 # ///
-"""How export_data copes with very many episodes, and how well corrections are told from look-alikes.
+"""Speed and memory of export_data with many episodes, and precision and recall of corrections.
 
     python benchmarks/bench_export.py                        100,000 and 1,000,000 episodes (some minutes, 3 GB of disk)
     python benchmarks/bench_export.py --episodes 20000 100000
     python benchmarks/bench_export.py --only corrections     precision and recall on tests/data/corrections.jsonl
 
-Each export is a process of its own; its peak memory is what the system counted for it (ru_maxrss). The standard
-library is enough. Prints a table, and with --json one object.
+Each export runs in its own process; its peak memory is the system's count (ru_maxrss). Uses only the
+standard library. Prints a table, or one object with --json.
 """
 
 import argparse
@@ -27,7 +27,7 @@ CORPUS = ROOT / "tests" / "data" / "corrections.jsonl"
 
 
 def measure_export(episodes: int, directory: Path) -> dict:
-    """Export a database of that many episodes: seconds, episodes a second, peak memory, sizes."""
+    """Export a database with this many episodes: seconds, episodes per second, peak memory, sizes."""
     from fae_training import consent
     from fae_training.state import Home
     from make_large_database import make_large_database
@@ -71,7 +71,7 @@ def measure_export(episodes: int, directory: Path) -> dict:
 
 
 def measure_corrections(part: str) -> dict:
-    """Precision and recall of the verdicts on the labelled turns of one part: the kind has to be right, too."""
+    """Precision and recall of the verdicts on the labelled turns of one part; the kind must be right too."""
     from fae_training.conversations import verdicts
 
     found, right, wanted = Counter(), Counter(), Counter()

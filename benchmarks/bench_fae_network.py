@@ -14,11 +14,11 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Fae's own classifier network beside ours that it is distilled from, on people and recordings that neither was trained on.
+"""Compares Fae's own classifier network with ours, its teacher, on people and recordings not seen in training.
 
     uv run benchmarks/bench_fae_network.py --audio DIR --write docs/classifiers-measured.md
 
-DIR is as bench_classifiers.py describes it. Trains both kinds on train.csv for each seed, distils them, once without the teacher too,
+DIR is as bench_classifiers.py describes it. Trains both kinds on train.csv for each seed, distils them (once without the teacher too),
 and measures all on the same segments of valid.csv, cut as Fae's are. Writes its table into the document.
 """
 
@@ -38,7 +38,7 @@ from fae_training.kinds import KINDS
 from fae_training.state import Home
 
 SEEDS = (0, 1)
-# Thresholds play no part here.
+# Thresholds have no effect here.
 STREAM_MINUTES = 8
 COLUMNS = {
     "macro_f1": "macro-F1",

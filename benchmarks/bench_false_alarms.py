@@ -14,14 +14,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Whether the rate of false alarms that a keyword classifier promises holds for sounds of a source that it never heard.
+"""Tests whether a keyword classifier's promised rate of false alarms holds for sounds of an unseen source.
 
     uv run benchmarks/bench_false_alarms.py --audio DIR --steps 400
 
-DIR is as bench_classifiers.py describes it. Each of twelve sources is left out in turn: it is in no training and chose no threshold
-(four sources share a training). The threshold is chosen for one false alarm an hour on the recordings that choose, and
+DIR is as bench_classifiers.py describes it. Each of twelve sources is left out of training and of choosing thresholds in turn
+(four sources share a training). The threshold is chosen for one false alarm an hour on the `choose` recordings, and
 judged on those of valid.csv; then two hours are composed whose speech, or whose noise and music, is of the source left out alone.
-A trial, of one source and one trigger, holds where these hours have no more false alarms an hour than was asked for.
+A trial, of one source and one trigger, holds where these hours have no more than the requested false alarms per hour.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from fae_training.classifiers import streams, thresholds
 from fae_training.classifiers.sound_files import Recording
 from fae_training.kinds import KINDS
 
-# Speakers of Picovoice's recordings who say "alexa" alone count as a source of their own.
+# Speakers of Picovoice's recordings who only say "alexa" count as a separate source.
 FOLDS = (
     ("librispeech_resemblyzer", "gsc_background", "sonicpi_samples", "mdn_webaudio"),
     ("precise_community", "esc10", "efface_cc0_pack", "fsdd"),

@@ -8,14 +8,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""How often the gate is wrong, by simulation with its own functions: useless candidates that pass, good ones that do not.
+"""Error rates of the gate, simulated with its own functions: useless candidates that pass, good ones that fail.
 
     uv run benchmarks/bench_gate.py
     uv run benchmarks/bench_gate.py --quick
     uv run benchmarks/bench_gate.py --write docs/judgement.md
 
-Every candidate is the best of five checkpoints by a choose part of the same size, and is then judged once. With --write
-the page gets the tables, and docs/gate-power.svg the plot.
+Every candidate is the best of five checkpoints on a choose part of the same size, and is then judged
+once. --write puts the tables into the page and the plot into docs/gate-power.svg.
 """
 
 import argparse
@@ -32,7 +32,8 @@ SIZES = (5, 10, 20, 50, 200, 2000)
 LOOKS = 10
 CHECKPOINTS = 5
 EFFECTS = (0.01, 0.02, 0.03, 0.05, 0.10, 0.20)
-# How much a conversation's loss moves by a training that changes nothing on average: measured on SmolLM2, light preset.
+# How much a training without any mean effect changes a conversation's loss: measured on SmolLM2,
+# light preset.
 SPREAD = 0.08
 
 
@@ -93,7 +94,8 @@ def recommended(gains: np.ndarray, look: int) -> bool:
 
 
 def candidates(rng, draw: Callable, looks: int, size: int, effect: float = 0.0) -> np.ndarray:
-    """[looks, size]: what the best of CHECKPOINTS on the choose part gains on the judge part, for each candidate.
+    """[looks, size]: the gain on the judge part of the best of CHECKPOINTS on the choose part, for
+    each candidate.
 
     Half of each difference is the conversation's own and common to all candidates.
     """
@@ -105,7 +107,8 @@ def candidates(rng, draw: Callable, looks: int, size: int, effect: float = 0.0) 
 
 
 def false_passes(rng, draw: Callable, size: int, rounds: int) -> tuple[float, float]:
-    """Shares of rounds in which the first of LOOKS useless candidates passes, and in which any of them does."""
+    """The shares of rounds in which the first of LOOKS useless candidates passes, and in which any
+    of them does."""
     first = some = 0
     for _ in range(rounds):
         found = [
@@ -118,7 +121,7 @@ def false_passes(rng, draw: Callable, size: int, rounds: int) -> tuple[float, fl
 
 
 def coverage(rng, draw: Callable, size: int, rounds: int) -> float:
-    """How often the bounds at 2.5 % each hold a true mean of 0."""
+    """How often the bounds at 2.5 % each contain a true mean of 0."""
     held = 0
     for gains in draw(rng, (rounds, size)):
         found = intervals.of_mean(np.clip(gains, -1, 1).tolist(), 0.025)
@@ -127,7 +130,7 @@ def coverage(rng, draw: Callable, size: int, rounds: int) -> float:
 
 
 def coverage_of_passes(rng, size: int, changed: float, rounds: int) -> float:
-    """The same for items that are passed or failed: `changed` of them differ, as often one way as the other."""
+    """The same for items that pass or fail: `changed` of them differ, as often one way as the other."""
     held = 0
     for counts in rng.multinomial(size, [changed / 2, changed / 2, 1 - changed], rounds):
         found = intervals.of_pass_rate(int(counts[0]), int(counts[1]), size, 0.025)

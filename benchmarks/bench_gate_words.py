@@ -8,15 +8,15 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""How often the gate is wrong about a speech recogniser that learned a few words, by simulation with its own functions.
+"""Error rates of the gate for a speech recogniser that learned a few words, simulated with its own functions.
 
     uv run benchmarks/bench_gate_words.py
     uv run benchmarks/bench_gate_words.py --rounds 100
     uv run benchmarks/bench_gate_words.py --write docs/speech.md
 
-With few words (measures.FEWEST_TERMS) each clip is a unit, and clips of a word are alike: the word is easy or hard, and recordings of
-one minute are heard alike. Every candidate is the best of five checkpoints by its choose part. Only the goal is
-simulated; the guards can but refuse more.
+With few words (measures.FEWEST_TERMS) each clip is a unit, and clips of a word are correlated: the word is easy
+or hard, and so are recordings of one minute. Every candidate is the best of five checkpoints on its
+choose part. Only the goal is simulated; the guards could only refuse more.
 """
 
 import argparse
@@ -33,18 +33,20 @@ from fae_training.speech import measures
 from fae_training.speech.material import Example
 from fae_training.speech.measures import Heard
 
-# (words, clips of each in judge): what training_clips.py makes for one to four words; recordings alone; more words.
+# (words, judge clips of each): the clips of training_clips.py for one to four words; recordings
+# only; more words.
 SIZES = ((1, 24), (2, 12), (4, 6), (1, 5), (2, 3), (5, 6), (8, 6), (11, 6), (12, 6), (20, 6))
 TERMS = [f"Name{number}" for number in range(20)]
 CHECKPOINTS, LOOKS, CHOOSING = 5, 10, 4
-# Standard deviations, on the scale of logits: of how easy words are, how easy sessions are, and of what a useless training
-# does to each word.
+# Standard deviations, on the scale of logits: of the difficulty of words, of sessions, and of the
+# effect of a useless training on each word.
 WORDS, SESSIONS, MOVED = 1.5, 1.0, 1.0
 QUANTILES = np.quantile(np.random.default_rng(0).normal(0, SESSIONS, 10_000), np.linspace(0.005, 0.995, 100))  # fmt: skip
 
 
 def heard(rng, easy: np.ndarray, count: int, session: int) -> np.ndarray:
-    """[models, words, count] whether each of the words' clips is heard; `easy`: [models, words]. A session's clips are alike."""
+    """[models, words, count] whether each of the words' clips is recognised; `easy`: [models,
+    words]. Clips of a session are correlated."""
     sessions = -(-count // session)
     shape = (*easy.shape, sessions)
     latent = easy[:, :, None] + rng.normal(0, SESSIONS, (1, easy.shape[1], sessions))
@@ -52,7 +54,7 @@ def heard(rng, easy: np.ndarray, count: int, session: int) -> np.ndarray:
 
 
 def recall(easy: np.ndarray) -> np.ndarray:
-    """[words] -> the true share of all clips of each word that are heard."""
+    """[words] -> the true share of all clips of each word that are recognised."""
     return (1 / (1 + np.exp(-(easy[:, None] + QUANTILES)))).mean(axis=1)
 
 
@@ -69,7 +71,8 @@ def recommended(candidate: np.ndarray, current: np.ndarray, look: int) -> bool:
 
 
 def rates(rng, words: int, clips: int, session: int, moved: float, rounds: int) -> dict[str, float]:
-    """Shares of rounds: recommended at the first look, at any, and although these very words are heard no better."""
+    """Shares of rounds: recommended at the first look, at any look, and although these very words
+    are recognised no better."""
     found = {"first": 0, "any": 0, "untrue": 0}
     for _ in range(rounds):
         easy = rng.normal(0, WORDS, words)
@@ -94,7 +97,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1000, metavar="N", help="default: 1000")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the page to write into")
     arguments = parser.parse_args()
-    intervals.t_quantile = functools.cache(intervals.t_quantile)  # the same few, again and again
+    intervals.t_quantile = functools.cache(intervals.t_quantile)  # always the same few
     rng = np.random.default_rng(20261126)
     rows = []
     for words, clips in SIZES:

@@ -12,16 +12,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Training on a GPU: speed and memory against stock mlx-lm and against the plan, and what the first compiled step costs.
+"""Training on a GPU: speed and memory compared with stock mlx-lm and with the plan, and the time of the first step.
 
     uv run --with 'mlx[cuda13]' benchmarks/bench_gpu.py --write docs/benchmarks.md     an NVIDIA GPU
     uv run benchmarks/bench_gpu.py --write docs/benchmarks.md                          a Mac
-    uv run benchmarks/bench_gpu.py --tiny                                              anywhere, to see that it works
+    uv run benchmarks/bench_gpu.py --tiny                                              anywhere, as a smoke test
 
-Qwen3.5-2B and 4B with random weights, in bfloat16 and in 4 bits, train rank 16 on rows of one length that share nothing,
-every token a target. Each way to train runs in a process of its own; one that does not fit is said so. Times are wall
-time; the first step includes compiling. What was measured is kept in bench-out/gpu.json.
-Exit status: 0 done, 4 there is no GPU here.
+Qwen3.5-2B and 4B with random weights, in bfloat16 and in 4 bits, train rank 16 on rows of equal length
+without a shared prefix, with every token a target. Each case runs in its own process; one that does
+not fit is reported. Times are wall time; the first step includes compiling. Results are kept in
+bench-out/gpu.json. Exit status: 0 done, 4 no GPU.
 """
 
 import argparse
@@ -69,7 +69,7 @@ def cases(tiny: bool) -> list[Case]:
 
 
 def make_model(case: Case):
-    """(model with adapters, its config): random weights in bfloat16, quantised in groups of 64 where asked."""
+    """(model with adapters, its config): random weights in bfloat16, quantised in groups of 64 on request."""
     import mlx.core as mx
     import mlx.nn as nn
     from mlx_lm.models import qwen3_5
@@ -97,7 +97,7 @@ def make_model(case: Case):
 
 
 def measure(case: Case) -> dict:
-    """Steps of one side, in this process."""
+    """Run and measure the steps of one side in this process."""
     import mlx.core as mx
 
     from fae_training.arrays import flattened
@@ -139,7 +139,7 @@ def measure(case: Case) -> dict:
 
 
 def run_alone(case: Case) -> dict:
-    """The case in a process of its own; {"failed": its last words} where it does not get through."""
+    """Run the case in its own process; {"failed": its last words} where it fails."""
     command = [sys.executable, __file__, "--case", json.dumps(asdict(case))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11,<3.15"
 # dependencies = []
 # ///
-"""Trainings that must not be recommended, planted in the sample's world, and the demo's honest one: what evaluate says of each.
+"""The verdicts of evaluate on bad trainings planted in the sample's world, and on the demo's good one.
 
     uv run benchmarks/bench_planted.py
     uv run benchmarks/bench_planted.py --write docs/judgement.md
@@ -55,7 +55,7 @@ def put(path: Path, rows: list[dict]) -> None:
 
 
 def nothing(data: Path) -> None:
-    """The export as it is."""
+    """Leave the export unchanged."""
 
 
 def five_conversations(data: Path) -> None:
@@ -113,7 +113,7 @@ def script(home: Path, fae: Path, name: str, *arguments: str) -> dict:
 
 
 def said(case: Case, home: Path, fae: Path) -> list[str]:
-    """A row of the table: the case, the verdict, and what it is based on."""
+    """A row of the table: the case, the verdict, and its reasons."""
     case.plant(home / "data")
     model = ("--model", str(demo.MODEL), "--preset", "light")
     began = script(home, fae, case.script, *model, *case.arguments)

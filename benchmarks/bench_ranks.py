@@ -11,14 +11,15 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Training on 1, 2 and 4 ranks of this machine: the losses, which must be equal, and how much faster the steps are.
+"""Training on 1, 2 and 4 ranks of this machine: the losses, which must be equal, and the speed of the steps.
 
     uv run benchmarks/bench_ranks.py
     uv run benchmarks/bench_ranks.py --write docs/machines.md
 
-Each training is a process of its own with its own ranks, over loopback (tests/on_ranks.py); in each round 1, 2 and 4 take
-turns, and the fastest round counts. All ranks share the cores of one machine, so this shows what sharing costs, not what a second
-machine gains: by the processor time of all ranks together, which other programs hardly change, and by wall time, which they do.
+Each training runs in its own process with its own ranks, over loopback (tests/on_ranks.py); in each
+round 1, 2 and 4 take turns, and the fastest round counts. All ranks share the cores of one machine, so
+this shows the cost of sharing, not the gain of a second machine: by the processor time of all ranks
+together, which other programs hardly change, and by wall time, which they do.
 """
 
 import argparse
@@ -40,7 +41,7 @@ RANKS = (1, 2, 4)
 
 
 def measure(task: on_ranks.Task, rounds: int, place: Path) -> dict[int, dict]:
-    """What on_ranks.in_a_process says of each number of ranks, of the round with the fastest steps."""
+    """The results of on_ranks.in_a_process for each number of ranks, from the round with the fastest steps."""
     best: dict[int, dict] = {}
     for number in range(rounds):
         for ranks in RANKS:

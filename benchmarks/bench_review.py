@@ -14,13 +14,13 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Whether reviewing what was heard falsely leads to fewer false alarms: five rounds of listening, sorting and training again.
+"""Tests whether reviewing false alarms reduces them: five rounds of listening, sorting and training again.
 
     uv run benchmarks/bench_review.py --audio DIR --steps 300
 
-DIR is as bench_classifiers.py describes it. Half of the groups of valid.csv are the home: each round the classifier listens to
-another half an hour composed of them, and its alarms and near misses are sorted (all are false: nobody says a trigger) and
-join the training. Measured after each round, at the thresholds that detect 80 % of the triggers of valid.csv: false alarms in
+DIR is as bench_classifiers.py describes it. Half of the groups of valid.csv are the home: each round the
+classifier listens to another half an hour composed of them, and its alarms and near misses are sorted
+(all are false: nobody says a trigger) and added to the training. Measured after each round, at the thresholds that detect 80 % of the triggers of valid.csv: false alarms in
 two other hours of the home, and in two hours of the other half, which is never reviewed.
 """
 
@@ -53,12 +53,12 @@ from fae_training.state import Home
 
 ROUNDS, RECALL = 5, 0.8
 REVIEWED_SECONDS, MEASURED_SECONDS = 1_800, 2 * 3_600
-# A clip of review.py has 163 frames, of which so many come after the window.
+# A clip of review.py has 163 frames, this many of which are after the window.
 CLIP_FRAMES, FRAMES_AFTER = 163, 20
 
 
 def reviewed(classifier: Classifier, stream: streams.StreamOfSound) -> list[tuple]:
-    """(mel power [163, 40], class number) of each alarm and near miss, as Examples takes them."""
+    """(mel power [163, 40], class number) of each alarm and near miss, in the form for Examples."""
     probabilities = classifier.over(stream.log_mel)
     backgrounds = [KEYWORD.classes.index(name) for name in KEYWORD.backgrounds]
     found = []
@@ -75,7 +75,7 @@ def reviewed(classifier: Classifier, stream: streams.StreamOfSound) -> list[tupl
 
 
 def alarms_at_recall(classifier: Classifier, hours: dict, spoken) -> dict[tuple, float]:
-    """{(trigger, which hours): false alarms an hour at the threshold of that recall}."""
+    """{(trigger, hours): false alarms per hour at the threshold for that recall}."""
     said = classifier.over(spoken.log_mel)
     silent = {name: classifier.over(stream.log_mel) for name, stream in hours.items()}
     found = {}

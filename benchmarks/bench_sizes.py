@@ -10,16 +10,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Memory of training at real sizes: what the process tree really had at its peak, against what was planned before.
+"""Memory of training at real sizes: the measured peak of the process tree compared with the plan.
 
     uv run benchmarks/bench_sizes.py --memory 4
     uv run benchmarks/bench_sizes.py --write docs/benchmarks.md
 
 Qwen3.5-2B, 4B with half of its layers, and as many layers of 35B-A3B as fit, with random weights in float32, take two
-steps of the smoke preset and one of light through scripts/train.py, on rows of the preset's whole length; validation and
-scoring are part of it. --memory: gigabytes that a plan may need; what does not fit loses layers, or is left out with a
-sentence. Models lie in bench-out/sizes while they are measured, one at a time. What is measured is kept in
-bench-out/sizes/results.json and not measured again; --again does.
+steps of the smoke preset and one of light through scripts/train.py, on rows of the preset's whole length,
+with validation and scoring. --memory: gigabytes that a plan may need; a model that does not fit loses
+layers, or is left out with a note. Models are in bench-out/sizes while they are measured, one at a time.
+Results are kept in bench-out/sizes/results.json and not measured again without --again.
 """
 
 import argparse
@@ -39,16 +39,16 @@ from fae_training.kinds import KINDS
 from fae_training.language import memory, model_sizes
 
 ROOT = Path(__file__).resolve().parent.parent
-# The layers of Qwen3.5 come in fours: three of linear attention and one of full attention.
+# Qwen3.5's layers come in groups of four: three of linear attention and one of full attention.
 PERIOD = 4
-# A measured peak further from the plan than this share of it is marked.
+# A measured peak that deviates from the plan by more than this share is marked.
 ALLOWED = 0.15
 ROWS = {"train": 4, "valid": 1}
 
 
 @dataclass(frozen=True)
 class Case:
-    """Which model; `layers`: the most that it may keep, None for all."""
+    """A model; `layers`: the most that it may keep, None for all."""
 
     name: str
     layers: int | None = None
@@ -59,7 +59,8 @@ RUNS = (("smoke", 2), ("light", 1))
 
 
 def layers_that_fit(case: Case, limit_bytes: float) -> int:
-    """The most layers, in whole periods where one fits, with which the larger of the two presets fits; 0: not even one."""
+    """The most layers, in whole periods where one fits, with which the larger preset fits; 0: not
+    even one layer."""
     whole = random_models.config_of(case.name)["text_config"]["num_hidden_layers"]
     most = min(case.layers or whole, whole)
     for layers in [*range(most, PERIOD - 1, -1), 3, 2, 1]:
@@ -85,7 +86,7 @@ def layers_that_fit(case: Case, limit_bytes: float) -> int:
 
 
 def make_home(home: Path) -> None:
-    """Rows so long that every preset cuts them to its whole length, nearly all of each a target."""
+    """Rows so long that every preset cuts them to its whole length, with nearly all tokens a target."""
     place, chooser = state.Home(home), random.Random(0)
     consent.change(place, ["conversations"], [])
     longest = max(KINDS["sft"].presets[name]["max_length"] for name, _ in RUNS)
@@ -102,7 +103,7 @@ def make_home(home: Path) -> None:
 
 
 def measure(directory: Path, preset: str, steps: int) -> dict:
-    """One training of the model in `directory`, as a person starts it."""
+    """One training of the model in `directory`, started as a person would."""
     home, log = directory.parent / "home", directory.parent / "bench.log"
     shutil.rmtree(home, ignore_errors=True)
     make_home(home)
@@ -129,7 +130,7 @@ def measure(directory: Path, preset: str, steps: int) -> dict:
 
 
 def run(directory: Path, limit_gb: float) -> dict:
-    """All cases; what results.json has already is not measured again."""
+    """All cases; those already in results.json are not measured again."""
     kept = directory / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
     for case in CASES:

@@ -2,14 +2,15 @@
 # requires-python = ">=3.11,<3.15"
 # dependencies = []
 # ///
-"""How long each script takes until it answers: its own time, and all of it through uv.
+"""The time that each script takes to answer: its own, and the total through uv.
 
     uv run benchmarks/bench_start_up.py
     uv run benchmarks/bench_start_up.py --rounds 20 --write docs/demo.md
 
-Each is asked something in an empty state directory that it can answer without training. "own" is the CPU time of the
-script less that of an interpreter that does nothing; "uv run" is the CPU time of a warm `uv run --script`, uv's and the
-interpreter's included, and the wall time beside it. Medians over rounds in which every script has its turn.
+Each gets a request in an empty state directory that it can answer without training. "own" is the CPU
+time of the script minus that of an empty interpreter; "uv run" is the CPU time of a warm
+`uv run --script`, including uv and the interpreter, followed by the wall time. Medians over rounds in
+which every script runs once.
 """
 
 import argparse
@@ -23,8 +24,8 @@ from pathlib import Path
 
 import page
 
-# What a person's own environment would not have: uv's names of the uv that started this script, and the order to keep no
-# compiled files, without which every start would compile everything again.
+# Variables that a person's environment lacks: those of the uv that started this script, and the one
+# that disables bytecode caching, with which every start would compile everything again.
 LEFT_OUT = ("UV", "PYTHONDONTWRITEBYTECODE")
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 UV = os.environ.get("UV", "uv")
@@ -42,7 +43,7 @@ def cost(command: list[str], home: str) -> tuple[float, float]:
 
 
 def interpreter(script: Path) -> str:
-    """The Python of the script's own environment, which is made where it is not there yet."""
+    """The Python of the script's own environment, which is created if needed."""
     subprocess.run([UV, "sync", "--quiet", "--script", str(script)], check=True)
     found = subprocess.run(
         [UV, "python", "find", "--script", str(script)], capture_output=True, text=True, check=True

@@ -15,16 +15,17 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Clips a second of STT training, ours against mlx-tune's trainer, in one run, taken in turns.
+"""Speed of STT training in clips per second, ours compared with mlx-tune's trainer, alternating in one run.
 
     uv run benchmarks/bench_stt.py
     uv run benchmarks/bench_stt.py --model DIR --passes 5 --rounds 5
 
 Both train LoRA of the same rank on the same clips with the same batches. mlx-tune's compile is switched off
-(MLX_TUNE_DISABLE_COMPILE=1), for with it its trainer crashes at the first step. Of a batch it hears only the first
-clip and trains the other rows on placeholders: "rows" counts all that pass through its decoder, "clips" those whose
-sound is learned from. Ours counts everything: the encoder once for each clip, then `--passes` epochs. What matters is
-the ratio, a median over rounds taken in turns: a shared machine is noisy.
+(MLX_TUNE_DISABLE_COMPILE=1), because with it its trainer crashes at the first step. It uses only the
+first clip of a batch and trains the other rows on placeholders: "rows" counts all that pass through
+its decoder, "clips" those whose sound is learned from. Ours counts everything: the encoder once for
+each clip, then `--passes` epochs. The ratio counts, a median over alternating rounds, because a shared
+machine is noisy.
 """
 
 import argparse
@@ -46,7 +47,7 @@ RANK, SCALE, RATE, CLIPS = 8, 2.0, 1e-4, 16
 
 
 def clips() -> list[tuple]:
-    """(samples, text) of CLIPS sounds of 1 to 2.4 s: how long training takes does not depend on what is said."""
+    """(samples, text) of CLIPS sounds of 1 to 2.4 s: the time of training does not depend on the words."""
     import numpy
 
     random = numpy.random.default_rng(0)
@@ -59,14 +60,15 @@ def clips() -> list[tuple]:
 
 
 class Theirs:
-    """mlx-tune's trainer as it is, but for the id of the audio placeholder, without which it cannot run here."""
+    """mlx-tune's trainer unchanged, except for the id of the audio placeholder, without which it
+    cannot run here."""
 
     def __init__(self, directory: Path, work: Path):
         import dataclasses
 
         from mlx_tune import FastSTTModel, stt
 
-        path = work / "qwen3-asr"  # it knows the family by the path
+        path = work / "qwen3-asr"  # it recognises the family by the path
         path.symlink_to(directory)
         self.stt, self.work = stt, work
         self.model, self.processor = FastSTTModel.from_pretrained(str(path))
@@ -99,7 +101,7 @@ class Theirs:
 
 
 class Ours:
-    """Features once a clip, then compiled steps of fit's kind: loss, gradient, AdamW."""
+    """Features once per clip, then compiled steps as in fit: loss, gradient, AdamW."""
 
     def __init__(self, directory: Path):
         import mlx.core as mx
@@ -138,7 +140,8 @@ class Ours:
         return time.perf_counter() - began
 
     def shares(self, data: list[tuple], passes: int) -> dict[str, float]:
-        """Where the time goes at batch 4: sound to spectrogram, encoder, decoder (forward, backward, update)."""
+        """The time of each stage at batch 4: sound to spectrogram, encoder, decoder (forward,
+        backward, update)."""
         import mlx.core as mx
 
         from fae_training.speech import recogniser

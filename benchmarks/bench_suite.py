@@ -12,15 +12,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""How many tasks of the capability suite models get right, by category, with exact 95 % intervals, and what that takes.
+"""Scores of models on the capability suite, by category, with exact 95 % intervals, and the time that it takes.
 
     uv run benchmarks/bench_suite.py samples/language-model --quick
     uv run benchmarks/bench_suite.py samples/language-model DIR --write docs/judgement.md
     uv run benchmarks/bench_suite.py DIR --tools-from-dialogues ../shared/conversations/dialogues.jsonl
 
-Each model answers in a process of its own. --tools-from-dialogues adds tool items from outside, made of a file of dialogues
-while the benchmark runs: the call that a dialogue has must come where it has it. --alone N answers N items again, each by
-itself, and says how many answers differ from those of the batches. --answers DIR keeps what was answered, to be read.
+Each model answers in its own process. --tools-from-dialogues adds external tool items, made from a file
+of dialogues while the benchmark runs: the model must make the dialogue's call at the same place.
+--alone N answers N items again one by one, and reports how many answers differ from the batched ones.
+--answers DIR keeps the answers for reading.
 """
 
 import argparse
@@ -49,7 +50,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Answered:
-    """What one model answered to the items, in their order; seconds of the answering alone."""
+    """One model's answers to the items, in their order; seconds of the answering alone."""
 
     model: Path
     answers: list[str]
@@ -75,7 +76,8 @@ def answer(model: Path, items: list[Item], alone: int) -> Answered:
 
 
 def outside_items(path: Path, count: int) -> list[Item]:
-    """Items of the first calls of dialogues: the tool, and those arguments whose values stand in what was said."""
+    """Items from the first calls of dialogues: the tool, and those arguments whose values occur in
+    the messages."""
     items = []
     for dialogue in state.read_jsonl(path):
         messages = dialogue["messages"]
@@ -96,7 +98,7 @@ def outside_items(path: Path, count: int) -> list[Item]:
                 tools=tuple(dialogue["tools"]),
                 checks=(Check("calls", wanted),),
             )
-            # Some calls of the dialogues lack what their tools require.
+            # Some calls of the dialogues lack required arguments of their tools.
             if checks.passed(
                 item, checks.written(checks.ToolCall(call["name"], call["arguments"]))
             ):
@@ -115,7 +117,7 @@ def score(passes: list[bool]) -> str:
 
 
 def report(given: suite.Suite, items: list[Item], models: list[Answered]) -> str:
-    """Markdown: what was run, a table of scores, and what the answering took."""
+    """Markdown: the command, a table of scores, and the time of answering."""
     verdicts = [
         [checks.passed(item, text) for item, text in zip(items, model.answers, strict=True)]
         for model in models

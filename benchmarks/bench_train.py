@@ -13,15 +13,15 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Speed and memory of LoRA training of a Qwen3.5, stock mlx-lm and mlx-tune against ours, part by part.
+"""Speed and memory of LoRA training of a Qwen3.5: stock mlx-lm and mlx-tune compared with ours, part by part.
 
     uv run benchmarks/bench_train.py --quick
     uv run benchmarks/bench_train.py --write docs/benchmarks.md
 
-One model with random weights, the same data, rank, batch, precision and BLAS for all; the steps are taken in turns, one
-of each side a round, each section in a process of its own. On the CPU a step's time is its CPU time, which other programs
-do not disturb as much as wall time; on a GPU it is wall time. A token counts once for each row that it is in, shared or
-not, and padding never.
+One model with random weights, the same data, rank, batch, precision and BLAS for all; the sides
+alternate, one step each per round, and each section runs in its own process. On the CPU a step's time
+is its CPU time, which other programs disturb less than wall time; on a GPU it is wall time. A token
+counts once for each row that it is in, shared or not, and padding never.
 Stock steps that would need more than --memory-limit are left out and named.
 """
 
@@ -50,13 +50,13 @@ from training_sides import (
     stock_mlx_tune,
 )
 
-# Bytes a padded token that a stock step of this model needs: measured at 256 to 1,024 tokens, where the loop over
-# tokens made it grow with their number. Only used to leave out what cannot run.
+# Bytes per padded token that a stock step of this model needs: measured at 256 to 1,024 tokens,
+# where it grew with their number because of the loop over tokens. Only used to leave out cases that cannot run.
 STOCK_BYTES, STOCK_BYTES_PER_LENGTH = 1.4e6, 5.4e3
 
 
 def compare(title: str, sides: list[Side], rounds: int) -> dict:
-    """Every side's first step, then `rounds` steps of each in turns. What is left of them is a table."""
+    """Run every side's first step, then `rounds` steps of each in turn, and make a table of them."""
     for side in sides:
         side.step()
         say(f"{title}: {side.name}: first step {side.first_seconds:.1f} s")
@@ -78,7 +78,7 @@ def parts(**on):
 
 
 def personal(model, limit: float, rounds: int, system: int) -> dict:
-    """Personal rows, batch 4, with each part switched on after the other."""
+    """Personal rows, batch 4, switching on one part after the other."""
     rows = personal_rows(16, system)
     one = dict.fromkeys(["gated_delta"], True)
     two = one | {"supervised_only": True}
@@ -106,7 +106,7 @@ def personal(model, limit: float, rounds: int, system: int) -> dict:
 
 
 def plain(model, limit: float, rounds: int, length: int, batch: int = 1) -> dict:
-    """Rows of one length that share nothing, every token a target."""
+    """Rows of equal length without a shared prefix, with every token a target."""
     rows = plain_rows(8, length)
     everything = parts(gated_delta=True, supervised_only=True, by_length=True, shared_prefix=True)
     sides: list[Side] = []
@@ -128,19 +128,19 @@ def stock_fits(rows: int, width: int, limit: float) -> bool:
 
 
 def same_losses(steps: int) -> dict:
-    """The same rows through mlx-lm's layers and recurrence and through everything that is fast, step by step."""
+    """The same rows through mlx-lm's layers and recurrence and through all fast parts, step by step."""
     from fae_training.language import gated_delta_patch
     from fae_training.language.batches import Batches, collate
     from fae_training.language.fast_settings import FastSettings
 
-    # Small and short, for the recurrence's sake, but longer than a chunk.
+    # Small and short because of the recurrence, but longer than a chunk.
     small = {"vocab_size": 2000, "linear_key_head_dim": 32, "linear_value_head_dim": 32}
     rows = personal_rows(48, 50, (5, 15), (10, 25), vocabulary=2000)
     curves = []
     for fast in (FastSettings.off(), FastSettings()):
         (gated_delta_patch.install if fast.gated_delta else gated_delta_patch.remove)()
         side = Ours("", make_model(**small), rows, 4, fast)
-        # The same rows meet in a step on both sides; only how they are laid out and computed differs.
+        # Both sides use the same rows in a step; only layout and computation differ.
         together = Batches(rows, 4, seed=0)
         curves.append(
             [side.run(collate(together.rows_at(i), fast.shared_prefix)) for i in range(steps)]
@@ -175,7 +175,8 @@ def matrix_products(rows: int, width: int, targets: int) -> float:
 
 
 def roofline(table: dict, length: int) -> dict:
-    """What the matrix products alone would take at the rate of a large product, and which share of it is reached."""
+    """The time of the matrix products alone at the rate of a large product, and the share of that
+    rate that is reached."""
     import mlx.core as mx
 
     a, b = mx.random.normal((2048, 2048)), mx.random.normal((2048, 2048))
@@ -197,7 +198,7 @@ def roofline(table: dict, length: int) -> dict:
 
 
 def as_markdown(results: dict) -> str:
-    """The page, from what was measured; of a section that was not measured it says nothing."""
+    """The page made from the measurements, without sections that were not measured."""
     about = next(iter(results.values()))["facts"]
     lines = [
         f"{about['machine']}, {about['device']}, mlx {about['mlx']}, mlx-lm {about['mlx_lm']}, "
@@ -314,7 +315,8 @@ def measure(section: str, model, limit: float, rounds: int, quick: bool) -> dict
 
 
 def run_alone(section: str, arguments) -> None:
-    """A section in a process of its own, as a training is: memory that one leaves behind changes the speed of the next."""
+    """Run a section in its own process, as a training is: memory left behind by one changes the
+    speed of the next."""
     command = [sys.executable, __file__, "--sections", section, "--rounds", f"{arguments.rounds}"]
     command += ["--memory-limit", f"{arguments.memory_limit}"] + ["--quick"] * arguments.quick
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
@@ -334,9 +336,9 @@ def main() -> None:
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     arguments = parser.parse_args()
-    # More threads of the BLAS than cores that are free wait for each other and count as CPU time.
+    # More BLAS threads than free cores wait for each other, which counts as CPU time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # There mx.compile keeps what it compiled in earlier runs; a first step must not find it.
+    # mx.compile keeps compiled code of earlier runs there; a first step must not find it.
     own = tempfile.TemporaryDirectory(prefix="bench-train-")
     os.environ["TMPDIR"] = own.name
     linux_cpu.use_openblas()

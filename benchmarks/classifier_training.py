@@ -1,4 +1,4 @@
-"""A classifier trained as scripts/train_*.py do it, on given recordings and without a worker."""
+"""Trains a classifier as scripts/train_*.py do, on given recordings and without a worker."""
 
 import tempfile
 import time
@@ -33,7 +33,7 @@ def settings_of(kind: ClassifierKind, preset: Mapping, seed: int) -> dict:
 
 
 def parts_of(kind: ClassifierKind, sounds: list[Recording], settings: dict) -> Parts:
-    """As training_data.gather gives them."""
+    """The result of training_data.gather for them."""
     people = parts_of_sounds.divided(sounds, triggers=kind.triggers)
     return training_data.with_made(people, kind, PHRASES, settings, find_synthesiser())
 
@@ -45,7 +45,8 @@ def trained(
     augmentation: Augmentation | None = None,
     seed: int = 0,
 ) -> tuple[Classifier, float, int]:
-    """(classifier with temperature and thresholds, CPU seconds, steps taken), trained as training.train does."""
+    """(classifier with temperature and thresholds, CPU seconds, steps taken), trained as
+    training.train does."""
     settings = settings_of(kind, preset, seed)
     began = time.process_time()
     parts = parts_of(kind, sounds, settings)
@@ -57,7 +58,7 @@ def trained(
             examples, parts.train, held_out, settings, run, SilentSession(run)
         )
     if result.stopped == "cancelled":
-        # fit() takes Ctrl-C and SIGTERM for "stop after this step" and returns what it has.
+        # fit() treats Ctrl-C and SIGTERM as "stop after this step" and returns its result so far.
         raise SystemExit("stopped: a training that was cut short gives no figures")
     spec = training.calibrated(arrays, spec, held_out)
     if kind.triggers:

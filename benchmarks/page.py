@@ -1,4 +1,5 @@
-"""docs/benchmarks.md: each benchmark writes the section between its own markers. And what is said of the machine."""
+"""Sections of docs/benchmarks.md: each benchmark writes the text between its own markers. Also the
+machine's description."""
 
 import os
 import platform
@@ -6,9 +7,9 @@ from pathlib import Path
 
 
 def write_section(path: Path, name: str, heading: str, text: str) -> None:
-    """Put `text` between the markers of `name` in a Markdown file; what other benchmarks wrote stays.
+    """Put `text` between the markers of `name` in a Markdown file, leaving other sections unchanged.
 
-    Where the markers are not in the file yet they come at its end, under `heading`.
+    Where the file has no such markers yet, they are appended under `heading`.
     """
     begin, end = f"<!-- {name}: written by `make {name}` -->", f"<!-- end of {name} -->"
     page = path.read_text(encoding="utf-8") if path.exists() else "# Benchmarks\n"
@@ -26,7 +27,8 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def machine(versions: dict[str, str]) -> str:
-    """What figures depend on, in words; `versions` as a run's receipt has them (fae_training.results.versions)."""
+    """The conditions of the figures, in words; `versions` as in a run's receipt
+    (fae_training.results.versions)."""
     packages = [f"{n} {versions[n]}" for n in ("mlx", "mlx-lm", "mlx-tune") if n in versions]
     products = versions.get("matrix products")
     return ", ".join(

@@ -1,4 +1,4 @@
-"""What a command and all the processes that it starts take: time, processor time, and memory at the peak."""
+"""The cost of a command with all processes that it starts: time, processor time, and peak memory."""
 
 import contextlib
 import signal
@@ -14,7 +14,7 @@ SECONDS_BETWEEN_LOOKS = 0.2
 
 @dataclass(frozen=True)
 class Usage:
-    """peak_bytes: resident memory of the whole process tree, at the moment when it was largest."""
+    """peak_bytes: resident memory of the whole process tree when it was largest."""
 
     status: int
     wall_seconds: float
@@ -26,9 +26,10 @@ class Usage:
 
 
 def run(command: list[str], log: Path, environment: dict[str, str]) -> Usage:
-    """Run a command to its end, its output appended to `log`, and look at its process tree all the while.
+    """Run a command to its end, append its output to `log`, and sample its process tree meanwhile.
 
-    Processes that the system already counts with another parent are missed, so a training must stay in front.
+    Processes that the system already assigned to another parent are missed, so a training must stay
+    in the foreground.
     """
     import psutil
 
@@ -72,7 +73,7 @@ def run(command: list[str], log: Path, environment: dict[str, str]) -> Usage:
 
 
 def _end(tree) -> None:
-    """Ask every process of the tree to stop; nothing of an interrupted benchmark stays behind."""
+    """Ask every process of the tree to stop, so that nothing of an interrupted benchmark remains."""
     import psutil
 
     with contextlib.suppress(psutil.Error):

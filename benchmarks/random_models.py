@@ -1,4 +1,4 @@
-"""Model directories of a real Qwen3.5's dimensions with random weights, made layer by layer."""
+"""Model directories with a real Qwen3.5's dimensions and random weights, written layer by layer."""
 
 import json
 import math
@@ -7,15 +7,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "tests" / "data" / "model_configs"
-# A tokenizer, any that fits into the vocabulary: what the rows say does not matter here.
+# Any tokenizer that fits into the vocabulary: the words of the rows do not matter here.
 TOKENIZER = ROOT / "samples" / "language-model"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 
 def config_of(name: str, layers: int | None = None) -> dict:
-    """The contents of config.json of Qwen3.5-`name`, not quantised, in float32; `layers`: only the first so many.
+    """config.json of Qwen3.5-`name`, not quantised, in float32; `layers`: only this many of the first layers.
 
-    Where fewer are left than the usual three of linear attention and one of full attention, the last one is of full attention.
+    Where fewer remain than the usual three of linear attention and one of full attention, the last
+    one has full attention.
     """
     config = json.loads((CONFIGS / f"Qwen3.5-{name}.json").read_text(encoding="utf-8"))
     config.pop("quantization", None)
@@ -29,9 +30,9 @@ def config_of(name: str, layers: int | None = None) -> dict:
 
 
 def write_model(directory: Path, config: dict, seed: int = 0) -> int:
-    """Write the model of `config` with random weights in float32; the bytes of its weights.
+    """Write the model of `config` with random weights in float32; returns the bytes of its weights.
 
-    A layer is a file, and only one layer's weights are in memory at a time.
+    Each layer is a file, and only one layer's weights are in memory at a time.
     """
     import mlx.core as mx
     from mlx.utils import tree_flatten
@@ -42,7 +43,7 @@ def write_model(directory: Path, config: dict, seed: int = 0) -> int:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     model_class, arguments_class = _get_classes(config)
-    # Nothing of this model is ever computed but its vectors; it says which weights there are.
+    # Only the vectors of this model are ever computed; it gives the names and shapes of the weights.
     parts: dict[str, list] = {}
     for name, value in tree_flatten(model_class(arguments_class.from_dict(config)).parameters()):
         _, layers, after = name.partition("layers.")
@@ -70,7 +71,8 @@ def write_model(directory: Path, config: dict, seed: int = 0) -> int:
 
 
 def _random(value):
-    """Matrices so small that activations stay near 1; vectors (norms, gates) as the layer begins with them."""
+    """Matrices small enough to keep activations near 1; vectors (norms, gates) as the layer
+    initialises them."""
     import mlx.core as mx
 
     if value.ndim < 2:

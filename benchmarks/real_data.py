@@ -1,7 +1,9 @@
-"""Rows as export_data.py and extract_corrections.py write them, out of dialogues that people wrote. Standard library only.
+"""Rows in the form of export_data.py and extract_corrections.py, from dialogues written by people.
+Standard library only.
 
-The dialogues are those of Schema-Guided Dialogue (Rastogi and others, 2020; CC BY-SA 4.0), the requests those of
-Self-Instruct (Wang and others, 2023; Apache-2.0). Both lie beside the checkout, not in it.
+The dialogues are those of Schema-Guided Dialogue (Rastogi and others, 2020; CC BY-SA 4.0), the
+requests those of Self-Instruct (Wang and others, 2023; Apache-2.0). Both are beside the checkout,
+not in it.
 """
 
 import json
@@ -12,26 +14,26 @@ from fae_training import consent, state
 from fae_training.parts import TRAIN, part_of
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "shared" / "conversations"
-# Every answer is a row with all before it as its prompt. With dialogues of any length such a row has 560 tokens on
-# average, and the benchmark would take hours.
+# Every answer is a row with everything before it as its prompt. With dialogues of any length such a
+# row has 560 tokens on average, and the benchmark would take hours.
 MOST_ANSWERS = 12
-# A correction is worth what the person's own words are worth in extract_corrections.py.
+# The weight that extract_corrections.py gives to a correction in the person's own words.
 CORRECTION_WEIGHT = 0.9
-# The chosen answer has at most this share of the words of the one that was rejected.
+# The chosen answer has at most this share of the words of the rejected one.
 SHORTER = 0.7
 MOST_PROMPT_CHARACTERS = 1500
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 def dialogues(shortest: int | None = None) -> list[dict]:
-    """All dialogues, or so many of the shortest, in the file's order."""
+    """All dialogues, or this many of the shortest, in the file's order."""
     rows = list(state.read_jsonl(SOURCE / "dialogues.jsonl"))
     longest = sorted(len(json.dumps(row["messages"])) for row in rows)[(shortest or len(rows)) - 1]
     return [row for row in rows if len(json.dumps(row["messages"])) <= longest]
 
 
 def instructions(count: int) -> list[dict]:
-    """`count` requests, evenly from the whole file: no training sees them."""
+    """`count` requests, evenly spaced in the whole file: no training sees them."""
     rows = list(state.read_jsonl(SOURCE / "instructions.jsonl"))
     return rows[:: max(1, len(rows) // count)][:count]
 
@@ -43,7 +45,7 @@ def _answers(dialogue: dict) -> int:
 def write_home(home: Path, given: list[dict]) -> dict[str, dict[str, int]]:
     """A state directory with consent, data/sft and data/dpo. Returns, by kind, the rows of each side.
 
-    A dialogue is on the side where the project's own split puts it, its row and the corrections cut from it alike.
+    A dialogue, its row and its corrections are on the side given by the project's own split.
     """
     place = state.Home(home)
     consent.change(place, ["conversations", "corrections"], [])
@@ -61,7 +63,8 @@ def write_home(home: Path, given: list[dict]) -> dict[str, dict[str, int]]:
 
 
 def conversations(dialogue: dict) -> list[dict]:
-    """A dialogue as a row of data/sft: its messages, its tool calls and their results, its tools. None of a long one."""
+    """A dialogue as a row of data/sft: its messages, tool calls with results, and tools. None for a
+    long one."""
     if _answers(dialogue) > MOST_ANSWERS:
         return []
     row = {"messages": dialogue["messages"], "tools": dialogue["tools"], "weight": 1.0}
@@ -69,11 +72,12 @@ def conversations(dialogue: dict) -> list[dict]:
 
 
 def corrections(dialogue: dict) -> list[dict]:
-    """The pairs of one dialogue, as if its person had said "shorter, please: just the main thing" wherever that can be
-    followed by a rule: of an answer of two sentences or more its longest sentence is chosen, the whole is rejected.
+    """The pairs of one dialogue, as if its person had said "shorter, please: just the main thing"
+    wherever a rule can follow that: of an answer of two or more sentences its longest sentence
+    is chosen, and the whole answer rejected.
 
-    Longest, because the first is often "Sure." and the last "Anything else?". Answers that would hardly get shorter
-    make no pair, nor do those after a long conversation, for the time's sake.
+    Longest, because the first is often "Sure." and the last "Anything else?". Answers that would
+    hardly get shorter make no pair, nor do those after a long conversation, to save time.
     """
     pairs, messages = [], dialogue["messages"]
     for index, message in enumerate(messages):

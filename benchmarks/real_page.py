@@ -1,4 +1,4 @@
-"""The page of bench_real.py: tables, sentences and plots, all of them made from what was measured."""
+"""The page of bench_real.py: tables, sentences and plots, all made from the measurements."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import page
 HARDLY = 0.01
 SHOWN_ANSWERS, LONGEST_SHOWN = 2, 220
 RUNS = ("light", "standard", "dpo")
-# Colours that can be told apart on white and on black, for those who see few colours too.
+# Colours that are distinguishable on white and on black, also with colour blindness.
 COLOURS, GREY = ("#4477aa", "#ee7733"), "#808080"
 
 
@@ -38,12 +38,12 @@ class Change:
 
     @property
     def harm(self) -> bool:
-        """Whether what is better low rose, not by chance and by more than hardly anything."""
+        """Whether a lower-is-better value rose, by more than chance and by more than a negligible amount."""
         return self.certain and self.share >= HARDLY
 
     @property
     def hardly(self) -> bool:
-        """Whether it is certain that there is hardly a change, or that what there is, is hardly one."""
+        """Whether any change is certainly negligible."""
         ends = max(abs(self.low), abs(self.high)) / abs(self.before) if self.before else math.inf
         return ends < HARDLY or (self.certain and abs(self.share) < HARDLY)
 
@@ -73,7 +73,8 @@ def change(before: list[float], after: list[float]) -> Change:
 
 
 def learned(result: dict) -> Change:
-    """Loss on the held-out dialogues, nats a token of each: base and candidate, from the run's own scoring."""
+    """Loss on the held-out dialogues, nats per token of each: base and candidate, from the run's
+    own scoring."""
     items = measure(result, "conversation_loss")
     return change(items.get("current", []), items.get("candidate", []))
 
@@ -89,7 +90,7 @@ def measure(result: dict, name: str) -> dict:
 
 
 def runs_of(results: dict) -> dict[str, dict]:
-    """The trainings that were made, in the page's order."""
+    """The finished trainings, in the page's order."""
     return {key: results[key] for key in RUNS if key in results}
 
 
@@ -148,7 +149,7 @@ def learned_table(results: dict, runs: dict) -> list[str]:
 
 
 def judgement(results: dict, key: str) -> str:
-    """One run in words: what it learned, what it cost, and whether the preset does anything at all."""
+    """One run in words: what it learned, its cost, and whether the preset has any effect."""
     result = results[key]
     dialogues, requests = learned(result), forgotten(results, key)
     said = [f"**{result['name']}**: {in_words('held-out dialogues', dialogues)}"]
@@ -222,7 +223,7 @@ def cost_table(runs: dict) -> list[str]:
 
 
 def time_table(runs: dict) -> list[str]:
-    """Where the time went, where the receipts say it."""
+    """The time of each stage, where the receipts record it."""
     seconds = {
         result["name"]: result["receipt"]["seconds"]
         for result in runs.values()
@@ -253,7 +254,7 @@ def answers(runs: dict) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    """On one line, short, and nothing in it that Markdown would take for its own."""
+    """On one line, short, and without Markdown's special characters."""
     flat = " ".join(text.split())
     flat = flat[:LONGEST_SHOWN] + " ..." if len(flat) > LONGEST_SHOWN else flat
     return "`" + flat.replace("`", "'") + "`" if flat else "(nothing)"

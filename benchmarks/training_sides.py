@@ -1,4 +1,5 @@
-"""The model, the rows and the ways to train that bench_train.py compares: stock mlx-lm, stock mlx-tune, ours."""
+"""The model, the rows and the training implementations that bench_train.py compares: stock mlx-lm,
+stock mlx-tune, ours."""
 
 import contextlib
 import itertools
@@ -58,7 +59,7 @@ def make_model(**changed):
     )
     for layer in model.layers:
         if layer.is_linear:
-            # As trained models have it: heads that remember for a few to hundreds of tokens.
+            # As in trained models: heads that remember for a few to hundreds of tokens.
             layer.linear_attn.A_log = mx.log(mx.linspace(0.01, 0.5, 4))
     adapters.add_lora(model, RANK, SCALE, 0.0, adapters.adapter_keys(model), SEED)
     start = [
@@ -75,10 +76,10 @@ def make_model(**changed):
 def personal_rows(
     count: int, system: int, user=(20, 60), answer=(30, 150), vocabulary: int = VOCABULARY
 ):
-    """A system prompt that all share, then tokens of the user and of the answer, their numbers between two bounds.
+    """A shared system prompt, then tokens of the user and of the answer, with lengths between two bounds.
 
-    PERSONAL_SEED is the first with which the longest of rows 1 to 4, 5 to 8 and so on is padded to the same width by mlx-lm,
-    whose first step of a new width takes minutes here.
+    PERSONAL_SEED is the first with which mlx-lm pads the longest of rows 1 to 4, 5 to 8 and so on
+    to the same width, because its first step of a new width takes minutes here.
     """
     from fae_training.language.rows import TokenRow
 
@@ -92,7 +93,7 @@ def personal_rows(
 
 
 def plain_rows(count: int, length: int):
-    """Rows that share nothing, every token a target, as mlx-lm trains text."""
+    """Rows without a shared prefix, with every token a target, as mlx-lm trains text."""
     from fae_training.language.rows import TokenRow
 
     chooser = random.Random(SEED)
@@ -103,9 +104,10 @@ def plain_rows(count: int, length: int):
 
 
 class Side:
-    """One way to train: `step()` takes the next step and notes its time, peak memory and tokens.
+    """One way to train: `step()` takes the next step and records its time, peak memory and tokens.
 
-    A subclass says how: `prepare()` returns what a step takes, its tokens and its targets; `run` takes the step, returns its loss.
+    A subclass implements it: `prepare()` returns the inputs of a step, its tokens and its targets;
+    `run` takes the step and returns its loss.
     """
 
     prepare: Callable[[], tuple[Any, int, int]]
@@ -120,7 +122,7 @@ class Side:
         self.seen: set = set()
 
     def step(self) -> None:
-        """A step whose shapes were not seen before is compiled, and taken once more for its time."""
+        """A step with new shapes is compiled first, and taken once more for its time."""
         import mlx.core as mx
 
         from fae_training.language import gated_delta_patch
@@ -204,7 +206,8 @@ def stock_mlx_lm(name: str, model, rows, batch_size: int, patched: bool = False)
 
 
 class _AsDataset:
-    """Rows as mlx-lm's CacheDataset wants them: a list of records, and process() that makes (tokens, offset)."""
+    """Rows in the form of mlx-lm's CacheDataset: a list of records, and process() that makes
+    (tokens, offset)."""
 
     def __init__(self, rows):
         self.rows = rows
@@ -261,10 +264,10 @@ class Ours(Side):
 
 
 def stock_mlx_tune(name: str, model, rows, batch_size: int) -> Stock:
-    """mlx-tune's SFTTrainer as a person calls it, up to where it calls mlx-lm's loop; that one's steps are taken here.
+    """mlx-tune's SFTTrainer as a person calls it, up to its call of mlx-lm's loop, whose steps are taken here.
 
-    Its model, adapter, optimizer, tokens and settings are its own; the weights are those of `model`, and are the same
-    arrays, so that they count once for every side's peak.
+    Its model, adapter, optimizer, tokens and settings are its own; the weights are the same arrays
+    as those of `model`, so that they count once for every side's peak.
     """
     import mlx.core as mx
     import mlx_tune.sft_trainer as theirs
@@ -281,8 +284,9 @@ def stock_mlx_tune(name: str, model, rows, batch_size: int) -> Stock:
         directory = Path(name_of)
         _write_model(directory / "model")
         tuned, _ = FastLanguageModel.from_pretrained(str(directory / "model"))
-        # Loaded by path it is a Qwen tokenizer, whatever the files say. It finds no token in a text of numbered words,
-        # and mlx-tune answers the IndexError with a training run of another program.
+        # Loaded by path it is treated as a Qwen tokenizer, whatever the files say. It finds no
+        # token in a text of numbered words, and mlx-tune answers the IndexError by running another
+        # training program.
         words = directory / "model" / "tokenizer.json"
         tokenizer = PreTrainedTokenizerFast(tokenizer_file=str(words), eos_token="<eos>")
         tokenizer.chat_template = "{% for message in messages %}{{ message.content }} {% endfor %}"
@@ -327,7 +331,7 @@ def _no_other_program(trainer):
 
 
 def _as_texts(rows) -> list[dict]:
-    """Rows as mlx-tune takes them: prompt and completion, a word for each token."""
+    """Rows in mlx-tune's form: prompt and completion, with a word for each token."""
 
     def text(tokens):
         return " ".join(f"w{token}" for token in tokens)
@@ -342,7 +346,8 @@ def _as_texts(rows) -> list[dict]:
 
 
 def _write_model(directory: Path) -> None:
-    """The same model as a directory, with a tokenizer of one token a word, for what loads models by path."""
+    """The same model as a directory, with a tokenizer of one token per word, for code that loads
+    models by path."""
     import mlx.core as mx
     from mlx_lm.models import qwen3_5
     from mlx_lm.utils import save_config, save_model

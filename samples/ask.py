@@ -10,12 +10,12 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Ask the language model that is active, as Fae's runtime would: the base model, or the deployed adapter on it.
+"""Ask the active language model, as Fae's runtime would: the base model, or the deployed adapter on it.
 
     uv run samples/ask.py --home demo-home/state "What is the capital of Peru?"
 
-Reads active.json of the state directory and Fae's soul.md; writes nothing. The most likely word is taken each time, so
-the same model always gives the same answer.
+Reads active.json of the state directory and Fae's soul.md; writes nothing. Decoding is greedy, so the same model always
+gives the same answer.
 """
 
 import argparse

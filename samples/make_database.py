@@ -10,7 +10,7 @@ everything that must never be trained on, each planted under a name that `make_d
   python samples/make_database.py DIRECTORY                     the demo's database, 300 plain conversations
   python samples/make_database.py DIRECTORY --schema 6          as an older app left it
 
-The same arguments give the same rows, ids and times. Nothing in it is anybody's: keys, cards and numbers are made up.
+The same arguments give the same rows, ids and times. All of it is invented, including keys, cards and numbers.
 """
 
 import argparse
@@ -41,7 +41,7 @@ wakeWord = "hi fae"
 requireDirectAddress = true
 """
 
-# Look like corrections and are none: the user's words, and what Fae answers.
+# These look like corrections but are not: the user's words, and Fae's answers.
 LOOK_ALIKES = (
     ("No, thanks.", "All right"),
     ("No, not today.", "Another day then"),
@@ -56,7 +56,7 @@ LOOK_ALIKES = (
     ("I said no to the job.", "You were brave to try"),
     ("Again I lost at chess.", "Each game teaches something"),
 )
-# Fae claims to have done something, and no tool ran.
+# Fae claims to have done something, but no tool ran.
 EMPTY_CLAIMS = (
     ("Put bread on my list.", "Done, I added bread to your list."),
     ("Tell Ana that I am late.", "I sent Ana a message."),
@@ -68,7 +68,8 @@ EMPTY_CLAIMS = (
 
 
 def _secrets() -> tuple[tuple[str, str, str], ...]:
-    """What a user may have said aloud: (kind, user, assistant). Put together here so that no scanner takes them for real."""
+    """Secrets that a user may have said aloud: (kind, user, assistant). Assembled here so that no
+    scanner takes them for real."""
     key = "sk-" + "proj" + "Ab3dE5gH7jK9mN2pQ4sT6vX8"
     token = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
     begin, end = "-----BEGIN RSA PRIVATE " + "KEY-----", "-----END RSA PRIVATE " + "KEY-----"
@@ -89,7 +90,8 @@ def _secrets() -> tuple[tuple[str, str, str], ...]:
 
 @dataclass
 class Sample:
-    """What was written. `planted`: what for -> the ids of its episodes (of its sessions, where it is "correction: ...")."""
+    """The rows written. `planted`: purpose -> the ids of its episodes (of its sessions, for
+    "correction: ...")."""
 
     directory: Path
     database: Path
@@ -100,12 +102,13 @@ class Sample:
 
 
 class Life:
-    """Eighty days of one user: chooses what is said when, and has the Writer write it."""
+    """Eighty days of one user: chooses the conversations and their times, and has the Writer write them."""
 
     def __init__(self, writer: fae_writer.Writer, sample: Sample, now: int):
         self.writer, self.sample, self.now = writer, sample, now
         self.rng = writer.rng
-        # Sums are left out since the app keeps no arithmetic; the interview is what the user wants forgotten.
+        # Sums are left out because the app keeps no arithmetic; the interview is the topic that the
+        # user wants forgotten.
         self.subjects = [
             s
             for s in world.subjects()
@@ -114,12 +117,12 @@ class Life:
         self.unasked: list[tuple[world.Subject, str]] = []
 
     def moment(self, oldest_day: int = 80) -> int:
-        """A second of the last days, between seven in the morning and ten at night."""
+        """A random second of the last days, between seven in the morning and ten at night."""
         day = self.now - self.rng.randrange(1, oldest_day + 1) * DAY
         return day - day % DAY + self.rng.randrange(7 * 3600, 22 * 3600)
 
     def ask(self) -> tuple[world.Subject, str]:
-        """A subject and a wording; every pair comes once before any comes again."""
+        """A subject and a wording; every pair comes once before any is repeated."""
         if not self.unasked:
             self.unasked = [(s, q) for s in self.subjects for q in s.questions]
             self.rng.shuffle(self.unasked)
@@ -139,7 +142,7 @@ class Life:
         return session, episodes
 
     def plant(self, what: str, turns, at: int | None = None, speaker="owner", **more) -> None:
-        """Hold one session, all of whose episodes are noted as `what`."""
+        """Hold one session, all of whose episodes are recorded as `what`."""
         self.sample.note(what, *self.said(turns, at, speaker, **more)[1])
 
     def plain_turns(self, count: int) -> list[tuple[str, str]]:
@@ -155,7 +158,7 @@ class Life:
             self.plant("plain", turns)
 
     def corrections(self, count: int) -> None:
-        """Two thirds "too long", the rest every other way to be unhappy with an answer. Noted by session."""
+        """Two thirds are "too long", the rest are other complaints about an answer. Recorded by session."""
         kinds = ["shorter"] * 20 + ["meant"] * 4 + ["wrong"] * 3 + ["asked again"] * 2
         kinds += ["simpler after silence"] * 2 + ["longer"]
         for index in range(count):
@@ -194,7 +197,8 @@ class Life:
         return [(asked, mistaken), ("That's wrong.", world.answer(right, world.SHORT, wording))]
 
     def left_out(self, share: float) -> None:
-        """Everything that must stay out of training. share=1 is the demo's amount; each kind is there at least once."""
+        """Everything that must stay out of training. share=1 is the demo's amount; each kind occurs
+        at least once."""
 
         def times(number: int) -> range:
             return range(max(1, round(number * share)))
@@ -274,7 +278,8 @@ class Life:
         )
 
     def _forgotten_topic(self) -> None:
-        """The user has the interview forgotten: Fae reaches five records, the other mentions stay active."""
+        """The user asks Fae to forget the interview: Fae reaches five records, the other mentions
+        stay active."""
         interview = next(s for s in world.subjects() if s.name == "interview")
         mentions = []
         for index in range(9):
@@ -286,7 +291,7 @@ class Life:
             mentions.append(mention)
         at = self.now - 2 * DAY
         session = self.writer.session(at)
-        turn = self.writer.uuid()  # a forget request leaves messages, and no episode
+        turn = self.writer.uuid()  # a forget request leaves messages, but no episode
         self.writer.message(session, turn, "user", "Forget everything about the interview.", at, "owner")  # fmt: skip
         self.writer.message(session, turn, "assistant", "It is forgotten.", at + 2, None)
         self.writer.close(session)
@@ -301,7 +306,7 @@ class Life:
             self.sample.note("forgotten topic, still active", episode)
 
     def memories(self) -> None:
-        """What Fae noted about the user besides the turns, with a corrected name and two people."""
+        """Fae's notes about the user besides the turns, with a corrected name and two people."""
         writer, at = self.writer, self.now - 79 * DAY
         name = {"tags": '["name","identity"]'}
         old = writer.record(
@@ -353,11 +358,12 @@ def make_database(
     left_out: bool = True,
     owner: bool = True,
 ) -> Sample:
-    """Write the sample directory and say what was planted in it.
+    """Write the sample directory and return what was planted in it.
 
-    conversations: plain ones in the user's own manner; corrections: dialogues with a correction (default: half as many);
-    left_out: also plant everything that must stay out of training; owner=False: nobody is enrolled as the owner, and what
-    the user says carries no speaker. Raises FileExistsError where a fae.db is there already.
+    conversations: plain ones in the user's own manner; corrections: dialogues with a correction
+    (default: half as many); left_out: also plant everything that must stay out of training;
+    owner=False: nobody is enrolled as the owner, and the user's messages name no speaker. Raises
+    FileExistsError where a fae.db is there already.
     """
     directory = Path(directory)
     connection = fae_writer.create(directory, schema_version)

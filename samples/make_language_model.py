@@ -16,13 +16,13 @@
 # ///
 """Train a small but real Qwen3.5 language model from scratch, on the conversations of samples/world.py.
 
-The result answers the world's questions, keeps to Qwen3.5's chat template, calls its five tools in Qwen3.5's own form
-and ends its turns. Tests and demo tune it, so that what they show is measured. Three linear-attention layers and one
+The result answers the world's questions, follows Qwen3.5's chat template, calls its five tools in
+Qwen3.5's own form and ends its turns. Tests and demo fine-tune it, so that their results are real. Three linear-attention layers and one
 of full attention, as in Qwen3.5, float32, and small enough to be committed.
 
     uv run samples/make_language_model.py --out samples/language-model
 
-Prints the loss as it goes and measures the result (samples/language_checks.py) at the end. The same seed gives the same
+Prints the loss during training and measures the result (samples/language_checks.py) at the end. The same seed gives the same
 data, order and starting weights.
 """
 
@@ -51,8 +51,8 @@ VISIBLE_TOKENS = (
 )
 VOCABULARY = 1280
 CONVERSATIONS_PER_BATCH = 12
-# (conversations, share of them with tools, highest learning rate). The second starts warm and dwells on tools: copying
-# an argument from the request is what the model learns last.
+# (conversations, share of them with tools, highest learning rate). The second starts from the first
+# and is mostly about tools: copying an argument from the request is learned last.
 PASSES = ((31_000, 0.28, 2.5e-3), (14_400, 0.45, 1.5e-3))
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -115,7 +115,7 @@ def _sentences(soul: str, template: str):
     for _ in range(1000):
         request = world.tool_request(rng)
         yield from (request.text, request.result, request.reply)
-        # As they stand in a call: at the start of a line, without a space before them.
+        # As they occur in a call: at the start of a line, without a space before them.
         yield from (str(value) for value in request.arguments.values())
     yield from (*world.SHORTER, *world.LONGER, *world.MEANT, *world.WITHOUT_TOOL.values())
     prompt = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(template)
@@ -169,12 +169,14 @@ def make_model(vocabulary: int, end_of_turn: int, end_of_text: int, seed: int):
     }
     mx.random.seed(seed)
     model = qwen3_5.Model(qwen3_5.ModelArgs.from_dict(json.loads(json.dumps(config))))
-    # mlx-lm draws the embedding as wide as 1/sqrt(hidden); tied to the output layer, that starts it too sure of itself.
+    # mlx-lm initialises the embedding with a deviation of 1/sqrt(hidden); tied to the output layer,
+    # that makes it too confident at the start.
     model.language_model.model.embed_tokens.weight *= 0.25
     for layer in model.language_model.model.layers:
         if layer.is_linear:
-            # mlx-lm's start forgets everything within a token, and such a model never learns to look at the question.
-            # The step of Mamba-2 (arXiv 2405.21060): one head remembers for hundreds of tokens, one for tens.
+            # mlx-lm's initialisation forgets everything within a token, and such a model never
+            # learns to look at the question. The step of Mamba-2 (arXiv 2405.21060): one head
+            # remembers for hundreds of tokens, one for tens.
             step = mx.array([0.001, 0.02])
             layer.linear_attn.A_log = mx.log(mx.array([2.0, 2.0]))
             layer.linear_attn.dt_bias = step + mx.log(-mx.expm1(-step))
@@ -183,7 +185,7 @@ def make_model(vocabulary: int, end_of_turn: int, end_of_text: int, seed: int):
 
 
 def encode(tokenizer, messages: list[dict], tools: list[dict] | None) -> tuple[list[int], list]:
-    """Token ids of a conversation, and the (start, end) of what the assistant says in it, end tokens included."""
+    """Token ids of a conversation, and the (start, end) of the assistant's texts in it, end tokens included."""
     ids = tokenizer.apply_chat_template(messages, tools=tools, return_dict=False)
     begin, end, thought = (
         tokenizer.convert_tokens_to_ids(name) for name in ("<|im_start|>", "<|im_end|>", "</think>")
@@ -204,7 +206,8 @@ def make_batches(
 ) -> list[tuple]:
     """`count` conversations as batches in random order: (system prompt's tokens, [(ids, spans), ...]).
 
-    The conversations of a batch have the same system prompt, which is then computed once, and about the same length.
+    The conversations of a batch have the same system prompt, which is then computed once, and
+    similar lengths.
     """
     families: dict[tuple, list] = {}
     for _ in range(count):
@@ -240,7 +243,8 @@ def as_arrays(prefix: list[int], members: list[tuple]) -> dict:
     for row, (ids, spans) in enumerate(members):
         tokens[row, : len(ids) - len(prefix)] = ids[len(prefix) :]
         for first, last in spans:
-            # Counted through the prefix, then row by row; a token is predicted by the one before it.
+            # Indices are counted through the prefix, then row by row; a token is predicted by the
+            # one before it.
             offset = row * width - 1
             predictors.extend(range(offset + first, offset + last))
             targets.extend(ids[first:last])
@@ -281,7 +285,7 @@ def train(model, batches: list[tuple], learning_rate: float, say) -> float:
     optimizer = optimizers.AdamW(schedule, betas=[0.9, 0.98], weight_decay=0.05)
 
     def loss(model, batch):
-        # Not the fine-tuning loss: that one gives the output layer no gradient, and here it is trained too.
+        # Not the fine-tuning loss, which gives the output layer no gradient: here it is trained too.
         hidden = hidden_states(model, batch, fast)[batch["predictors"]]
         return nn.losses.cross_entropy(output_layer(model)(hidden), batch["targets"]).mean()
 
@@ -305,11 +309,11 @@ def train(model, batches: list[tuple], learning_rate: float, say) -> float:
 
 
 def set_unseen_tokens_apart(model, tokenizer, seed: int) -> int:
-    """Give each token that the training never showed a direction of its own; returns how many there are.
+    """Give each token that never occurred in training its own direction; returns how many there are.
 
-    The loss pushes all of them to one same place (cosine 1.00), where no fine-tuning can tell them apart: the name of
-    the database's user is one of them, and would come out as any other. A control character, which nobody writes,
-    shows where that place is.
+    The loss pushes all of them to the same point (cosine 1.00), where no fine-tuning can
+    distinguish them: the name of the database's user is one of them, and would come out as any
+    other. A control character, which nobody writes, shows where that point is.
     """
     import mlx.core as mx
 

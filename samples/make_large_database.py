@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = []
 # ///
-"""Write a fae.db of very many plain turns, for measuring how an export copes.
+"""Write a fae.db with very many plain turns, for measuring the speed and memory of an export.
 
 python samples/make_large_database.py DIRECTORY --episodes 1000000
 """
@@ -26,9 +26,11 @@ def make_large_database(
     sessions: bool = True,
     now: int = make_database.NOW,
 ) -> Path:
-    """Write `episodes` plain turns of the owner, three to a session, no two alike; returns the database's path.
+    """Write `episodes` plain turns of the owner, three to a session, all different; returns the
+    database's path.
 
-    The full-text indexes stay empty, which only the app would notice: a million rows then take well under a minute.
+    The full-text indexes stay empty, which only the app would notice: a million rows then take well
+    under a minute.
     """
     directory = Path(directory)
     connection = fae_writer.create(directory, 9)

@@ -24,7 +24,7 @@ the tests and `make demo-stt` can show a fine-tune at work in seconds and withou
     uv run samples/make_speech_model.py --out samples/speech-model
 
 Needs espeak-ng. Architecture, file names and prompt are those of mlx-community/Qwen3-ASR; only the sizes differ.
-Long, since tokenizer, voices, model and training stand here in the order in which they run.
+The file is long because it holds tokenizer, voices, model and training in the order in which they run.
 """
 
 import argparse
@@ -58,7 +58,7 @@ PROMPT_WORDS = "system\nuser\nassistant\nlanguage English"
 
 
 def make_tokenizer(directory: Path, merges: int) -> dict[str, int]:
-    """A byte-level BPE in Qwen's form, merged on everything but the names: those stay spelled in short pieces."""
+    """A byte-level BPE in Qwen's form, merged on everything except the names, which stay in short pieces."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     words = (
@@ -238,7 +238,7 @@ def loss_of(model, x, audio_tokens, ids, starts, ends):
     wanted = (positions >= starts[:, None]) & (positions < ends[:, None])
     losses = nn.losses.cross_entropy(logits, ids[:, 1:], label_smoothing=0.0)
     right = ((mx.argmax(logits, axis=-1) == ids[:, 1:]) | ~wanted).all(axis=1)
-    # The same words straight from the encoder: without it the decoder long ignores what is heard.
+    # The same words straight from the encoder: without this loss the decoder long ignores the sound.
     places = mx.minimum(starts[:, None] + mx.arange(LONGEST_TEXT), ids.shape[1] - 1)
     words = mx.take_along_axis(ids, places, axis=1)
     aligned = ctc_losses(
@@ -283,7 +283,7 @@ def ctc_losses(logits, lengths, labels, label_lengths, blank: int):
 def rows_of(model, spoken, seed: int):
     """(convolved, audio_tokens, ids, start) for each clip, grouped by its number of one-second chunks.
 
-    One in eight has a few names in its system message, as when Fae's recogniser is told words to expect.
+    One in eight has a few names in its system message, as when Fae's recogniser is given hotwords.
     """
     import numpy
     from mlx_audio.stt.utils import merge_hotwords
@@ -317,7 +317,7 @@ def batch_of(rows):
 
 
 def start_weights(model) -> None:
-    """Convolutions with variance-keeping random weights and no bias; fixed for good."""
+    """Convolutions with variance-preserving random weights and no bias, which are never trained."""
     import mlx.core as mx
 
     for layer in (model.audio_tower.conv2d1, model.audio_tower.conv2d2, model.audio_tower.conv2d3):

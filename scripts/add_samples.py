@@ -9,21 +9,21 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Add recordings to train the audio classifiers on. Nothing is recorded here: existing files or folders are copied.
+"""Add recordings to train the audio classifiers on. It copies existing files and folders and records nothing itself.
 
     uv run scripts/add_samples.py --class wake --speaker me --files hey-fae-1.wav hey-fae-2.wav
     uv run scripts/add_samples.py --kind speech_verifier --class music --files ~/Music/some-album
     uv run scripts/add_samples.py --files recordings/          with recordings/wake, recordings/noise ...
     uv run scripts/add_samples.py --class noise --to-judge --files kitchen-monday.wav kitchen-tuesday.wav
-    uv run scripts/add_samples.py --missed-wakes               what Fae kept when it did not hear you call
+    uv run scripts/add_samples.py --missed-wakes               the calls that Fae did not hear and saved
     uv run scripts/add_samples.py --table clips.csv            columns file, class, speaker (or group), recording
 
 Classes of keyword (the default kind): interrupt, wake, speech, silence, noise; of speech_verifier: speech, music, noise.
-Any length, sample rate and number of channels; WAV, FLAC, OGG, MP3 and AIFF, and
-.m4a and videos where afconvert or ffmpeg is installed. Name the speaker: with several speakers, some are
-held out, which alone shows how the classifier does with new people. --to-judge: ordinary sound of hours, in which nobody says
-a wake or interrupt word; false alarms are counted on it, and nothing is trained on it. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
-Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or none that can be used.
+Files may have any length, sample rate and number of channels: WAV, FLAC, OGG, MP3 and AIFF, and with afconvert or ffmpeg
+also .m4a and videos. Name the speaker: with several speakers, some are held out, which is the only way to measure
+performance on new people. --to-judge is for hours of ordinary sound without a wake or interrupt word, on which false
+alarms are counted and nothing is trained. Writes <kind>/samples/<class>/<speaker>--<name>.wav.
+Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or no usable one.
 """
 
 from dataclasses import replace
@@ -63,7 +63,7 @@ def main(call: Call) -> Result:
     if not samples:
         raise Missing(
             "no_sounds",
-            f"{', '.join(map(str, arguments.files))} holds no sound file ({', '.join(imports.SUFFIXES)})",
+            f"{', '.join(map(str, arguments.files))} contains no sound file ({', '.join(imports.SUFFIXES)})",
             command_line("ls", arguments.files[0]),
         )
     consent.require(call.home, "audio")
@@ -71,7 +71,7 @@ def main(call: Call) -> Result:
     from fae_training.classifiers import sound_files
 
     added, problems = sound_files.keep(call.home, kind, samples, bool(arguments.dry_run))
-    if not any(added.values()) and not all("here already" in p for p in problems):
+    if not any(added.values()) and not all(sound_files.ALREADY_ADDED in p for p in problems):
         raise Missing(
             "nothing_usable",
             f"none of {counted(len(samples), 'file')} can be used: {'; '.join(problems[:3])}",
@@ -84,19 +84,23 @@ def _to_judge(sample: Sample, kind: str) -> Sample:
     if sample.class_name in CLASSIFIERS[kind].triggers:
         raise BadRequest(
             "not_ordinary",
-            f"{sample.path} is of {sample.class_name}; what false alarms are counted on holds no such word",
+            f"{sample.path} is of {sample.class_name}, but the sounds for counting false alarms must not contain such a word",
             f"uv run scripts/add_samples.py --kind {kind} --class speech --to-judge --files RECORDINGS...",
         )
     return replace(sample, source=TO_JUDGE)
 
 
 def take_missed_wakes(call: Call) -> None:
-    """As if what later Fae kept of calls that did not wake it were given as files. Raises Missing where there is none."""
+    """Set --files to the missed calls that later versions of Fae save. Raises Missing if there are none."""
     consent.require(call.home, "audio")
     directory = fae_app.directory() / "wake_training" / "missed"
     clips = sorted(directory.glob("*.wav"))
     if not clips:
-        raise Missing("no_missed_wakes", f"Fae kept no missed call in {directory}", "say so to Fae")
+        raise Missing(
+            "no_missed_wakes",
+            f"Fae has saved no missed calls in {directory}",
+            "tell Fae when it did not hear you call",
+        )
     call.arguments.files, call.arguments.kind = clips, "keyword"
     setattr(call.arguments, "class", "wake")
     call.arguments.speaker = call.arguments.speaker or "owner"
@@ -121,7 +125,7 @@ def build_parser() -> calling.Parser:
     parser.add_argument(
         "--class",
         metavar="CLASS",
-        help="the class of the files; without it, each folder must hold folders named after classes",
+        help="the class of the files; without it, each folder must contain folders named after classes",
     )
     parser.add_argument("--speaker", metavar="WHO", help="the speaker")
     parser.add_argument(
@@ -130,15 +134,17 @@ def build_parser() -> calling.Parser:
     parser.add_argument(
         "--missed-wakes",
         action="store_true",
-        help="the calls that did not wake Fae, as it kept them (two seconds before the key was pressed); only when the "
-        "person wants that",
+        help="the calls that did not wake Fae and that it saved (the two seconds before the key was pressed); only if the "
+        "person wants this",
     )
     parser.add_argument(
         "--to-judge",
         action="store_true",
-        help="ordinary sound without a wake or interrupt word: count false alarms on it, and never train on it",
+        help="ordinary sound without a wake or interrupt word, used only to count false alarms",
     )
-    parser.add_argument("--table", type=Path, metavar="FILE", help="a CSV file that lists them")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="a CSV file that lists the recordings"
+    )
     return parser
 
 

@@ -7,9 +7,9 @@
 """Stop the training in progress. Its best checkpoint is kept, and it can be resumed.
 
     uv run scripts/cancel.py
-    uv run scripts/cancel.py --force     kill it when it does not respond
+    uv run scripts/cancel.py --force     kill it if it does not respond
 
-Asks the worker to stop after the current step and waits up to ten seconds. Exit status: 0 also when
+Asks the worker to stop after the current step and waits up to ten seconds. Exit status: 0, also if
 nothing was running.
 """
 
@@ -25,7 +25,7 @@ PATIENCE_S = 10
 
 
 def main(call: Call) -> Result:
-    run = runs.going_on(call.home)
+    run = runs.running(call.home)
     if run is None:
         return Result(
             {"status": "no_run", "message": "nothing is running", "next": "check_status.py"},
@@ -39,32 +39,32 @@ def main(call: Call) -> Result:
         kill(run)
     else:
         run.request_stop()
-    if not run.has_let_go(PATIENCE_S):
-        text = f"{run.id} was asked to stop, and will as soon as what it is doing allows."
+    if not run.has_released_lock(PATIENCE_S):
+        text = f"{run.id} was asked to stop, and will stop as soon as its current work allows."
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
     status = run.status()
-    if status == "completed":  # it came to its end first, or was only scored again
+    if status == "completed":  # it finished first, or was only being scored again
         again = f"evaluate.py --run {run.id}"
         text = f"{run.id} is completed."
     else:
         again = f"{KINDS[run.kind].script} --resume {run.id}"
-        text = f"{run.id} is {status}; it can go on where it stopped."
+        text = f"{run.id} is {status}; it can be resumed."
     return Result({"status": status, "run": run.id, "next": again}, text)
 
 
 def kill(run: runs.Run) -> None:
-    """End the worker without asking. Raises Failed when the process is not the one that run.json names."""
+    """Kill the worker. Raises Failed if the process is not the one named in run.json."""
     worker = run.record.get("worker")
     if not worker or runs.process_start(worker["pid"]) != worker["started"]:
         raise Failed(
-            "no_worker", f"{run.id} has not told its process yet", "uv run scripts/cancel.py"
+            "no_worker", f"{run.id} has not recorded its process id yet", "uv run scripts/cancel.py"
         )
     os.kill(worker["pid"], signal.SIGKILL)
 
 
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
-    parser.add_argument("--force", action="store_true", help="end the process without waiting")
+    parser.add_argument("--force", action="store_true", help="kill the process without waiting")
     return parser
 
 

@@ -4,11 +4,11 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Report whether training is in progress, how far it is, and how the last run ended.
+"""Report whether training is in progress, how far it has got, and how the last run ended.
 
     uv run scripts/check_status.py               the newest run
     uv run scripts/check_status.py --follow      wait until it ends
-    uv run scripts/check_status.py --spikes      the rows at which the loss jumped, by id
+    uv run scripts/check_status.py --spikes      the steps and rows at which the loss jumped
 
 Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
@@ -29,10 +29,10 @@ from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.progress import (
     duration,
     follow,
-    in_how_long,
     latest_progress,
     latest_report,
     times,
+    times_in_words,
 )
 
 
@@ -45,11 +45,11 @@ def main(call: Call) -> Result:
             following, at = "check_status.py", step(call.home)
             text = f"Environments and models are being prepared{f': {at}' if at else ''}."
         elif setup == "failed":
-            text, following = "Nothing was trained yet.", "setup.py"
+            text, following = "Nothing has been trained yet.", "setup.py"
             for what, why in failures(call.home).items():
                 text += f"\nsetup.py could not prepare the {what}: {why}"
         else:
-            text, following = "Nothing was trained yet.", "train.py --preset light"
+            text, following = "Nothing has been trained yet.", "train.py --preset light"
         data = {"status": status, "running": False, "setup": setup, "next": following}
         if setup in ("installing", "failed"):
             data["say"] = text
@@ -75,7 +75,7 @@ def main(call: Call) -> Result:
         if report.get(name) is not None:
             data[name] = report[name]
     data |= times(run)
-    # A run that has ended is worked on too while it is scored again.
+    # A completed run is also busy while it is scored again.
     if status in runs.ACTIVE or run.is_alive():
         told = latest_progress(run)
         names = ("stage", "done", "total", "eta_s")
@@ -90,7 +90,7 @@ def main(call: Call) -> Result:
     if no := rejection.standing(run):
         data["rejected"] = f"you said no to it {no.in_words}"
     if why := learned.why_not(run):
-        data["forgotten"] = f"{why}; it is not used any more"
+        data["forgotten"] = f"{why}, so it can no longer be used"
     data |= deployed(call)
     if warnings := app_use.in_use(call.home):
         data["warnings"] = list(warnings.values())
@@ -98,7 +98,7 @@ def main(call: Call) -> Result:
 
 
 def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
-    """What Fae's nightly loop reads, under its names. adapters/ is there only after a training that ended well."""
+    """The fields that Fae's nightly loop reads, under its names. adapters/ exists only after a successful training."""
     adapter = run.file(runs.ADAPTERS)
     told = {"running": status in runs.ACTIVE, "adapter_path": str(adapter)}
     told["adapter_exists"] = adapter.is_dir()
@@ -110,7 +110,7 @@ def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
 
 
 def next_command(run: runs.Run, status: str) -> str:
-    """What to type after this status."""
+    """The next command for this status."""
     if status in runs.ACTIVE:
         return "check_status.py"
     if learned.why_not(run):
@@ -128,8 +128,8 @@ def next_command(run: runs.Run, status: str) -> str:
 
 
 def after_its_judgement(run: runs.Run) -> str | None:
-    """What comes after the verdict; None for a run that was not compared with another model yet."""
-    # Here: what judges takes long to load.
+    """The next command after the verdict; None for a run that has not been compared with another model yet."""
+    # Imported here: it is slow to load.
     from fae_training import evaluation
     from fae_training.gate import PASS
 
@@ -140,7 +140,7 @@ def after_its_judgement(run: runs.Run) -> str | None:
 
 
 def deployed(call: Call) -> dict:
-    """The deployed run of each slot, and what is to be said about them. A slot that is not named runs the base model."""
+    """The deployed run of each slot, and warnings about them. A slot that is missing uses the base model."""
     active = {
         slot: stack[-1].run for slot, stack in sorted(deployments(call.home).items()) if stack
     }
@@ -161,7 +161,7 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
     if "loss" in data:
         text += f", loss {data['loss']:.3f}"
     if "elapsed_s" in data and status in runs.ENDED:
-        text += f", in {in_how_long(data)}"
+        text += f", in {times_in_words(data)}"
     if "stage" in data and "eta_s" in data:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
@@ -180,7 +180,7 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
 
 
 def jumps(run: runs.Run) -> Result:
-    """The steps at which the loss jumped, and the rows that were learned from there."""
+    """The steps at which the loss jumped, and the rows trained on there."""
     from fae_training import spikes
 
     found = spikes.find(run)
@@ -201,7 +201,7 @@ def jumps(run: runs.Run) -> Result:
     following = "check_status.py"
     if ids:
         following = f"export_data.py --exclude id:{ids[0]} --dry-run"
-        lines.append("One of them can be left out:")
+        lines.append("To exclude one of them:")
     return Result(
         {"status": "spikes", "run": run.id, "spikes": told, "next": following}, "\n".join(lines)
     )
@@ -211,9 +211,9 @@ def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__)
     parser.add_argument("--run", metavar="ID", help="a run's id, or 'latest' (default)")
     parser.add_argument("--kind", choices=list(KINDS), help="the newest run of this kind")
-    parser.add_argument("--follow", action="store_true", help="draw its progress until it ends")
+    parser.add_argument("--follow", action="store_true", help="show progress until the run ends")
     parser.add_argument(
-        "--spikes", action="store_true", help="at which steps the loss jumped, and by which rows"
+        "--spikes", action="store_true", help="the steps at which the loss jumped, and their rows"
     )
     return parser
 

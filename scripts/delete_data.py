@@ -4,16 +4,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Delete what this skill keeps: runs, data, or everything. It lists what would be deleted, and asks.
+"""Delete this skill's runs, data, or everything. It lists what would be deleted, and asks.
 
-    uv run scripts/delete_data.py --runs sft-20261122-0914-k3     one or several runs; "all" for every one
+    uv run scripts/delete_data.py --runs sft-20261122-0914-k3     one or several runs, or "all"
     uv run scripts/delete_data.py --data                          training rows, misheard words, recordings, caches
-    uv run scripts/delete_data.py --everything                    all of it, with consents, exclusions and settings
+    uv run scripts/delete_data.py --everything                    everything, with consents, exclusions and settings
 
-At a terminal it asks first; a program receives the list and repeats the call with --yes to delete. Only files
-of the state directory are deleted, never Fae's own database. --everything first goes back to the base models. To remove
-one subject: uv run scripts/export_data.py --forget "the interview".
-Exit status: 0 done or planned, 3 the answer was no, or a run is still in use, 5 a run is going on.
+At a terminal it asks first; a program receives the list and repeats the call with --yes to delete. Only files in the
+state directory are deleted, never Fae's own database. --everything first rolls back to the base models. To remove one
+topic: uv run scripts/export_data.py --forget "the interview".
+Exit status: 0 done or planned, 3 the answer was no, or a run is still in use, 5 a training is running.
 """
 
 import shutil
@@ -27,7 +27,7 @@ from fae_training.state import Home
 from fae_training.transactions import changing
 
 DATA = ("data", "stt", "keyword", "speech_verifier", "cache", "results")
-# What else the scripts write beside runs and data.
+# Other files that the scripts write.
 OTHERS = (
     "active.json", "app.json", "benchmarks", "config.json", "consent.json", "errors.jsonl", "exclusions.json", "forget.key",
     "forgetting.json", "history.jsonl", "lock", "looks.jsonl", "rehearsal", "schedule.log", "setup.json", "setup.lock", "setup.log",
@@ -50,35 +50,35 @@ def main(call: Call) -> Result:
         "files": [str(path.relative_to(home.path)) for path in gone],
         "megabytes": round(sum(sizes.values()) / 1e6, 1),
     }
-    text = "\n".join([f"In {home.path} would be deleted:", *listed])
+    text = "\n".join([f"These would be deleted in {home.path}:", *listed])
     if not gone:
         return Result({"status": "nothing_to_delete"}, "There is nothing to delete.")
     if wanted.dry_run or not (wanted.yes or call.terminal):
-        again = "give yes to delete it: it cannot be brought back"
-        return Result({"status": "planned"} | data | {"again": again}, f"{text}\nNothing was deleted. To delete it, add --yes.")  # fmt: skip
+        again = "pass yes to delete this; it cannot be undone"
+        return Result({"status": "planned"} | data | {"again": again}, f"{text}\nNothing was deleted. To delete them, add --yes.")  # fmt: skip
     if not wanted.yes:
-        print(f"{text}\nDelete it? It cannot be brought back. [y/N] ", end="", flush=True)
+        print(f"{text}\nDelete them? This cannot be undone. [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            return Result({"status": "declined"}, "All right: nothing was deleted.", Refused.exit_status)  # fmt: skip
+            return Result({"status": "declined"}, "All right, nothing was deleted.", Refused.exit_status)  # fmt: skip
     with runs.locked(home, "delete_data"), locks.exclusive(home.directory("data") / ".lock"):
         if wanted.everything:
             leave_all(home)
         delete(home, what_goes(call))
-    return Result({"status": "deleted"} | data | {"next": "check_status.py"}, f"{text.replace('would be', 'was')}")  # fmt: skip
+    return Result({"status": "deleted"} | data | {"next": "check_status.py"}, f"{text.replace('would be', 'were')}")  # fmt: skip
 
 
 def refuse_foreign(home: Home) -> None:
-    """Raises Refused for a directory that holds Fae's own database: nothing there is this skill's to delete."""
+    """Raises Refused for a directory that contains Fae's own database, where this skill must not delete anything."""
     if found := [name for name in ("fae.db", "improvement.db") if home.file(name).exists()]:
         raise Refused(
             "not_a_state_directory",
-            f"{home.path} holds Fae's own {found[0]}, so nothing is deleted there",
+            f"{home.path} contains Fae's own {found[0]}, so nothing is deleted there",
             "name the state directory: --home ~/.fae/training",
         )
 
 
 def what_goes(call: Call) -> list[Path]:
-    """The files and directories to delete. Raises Refused for a run that is in use or may be gone back to."""
+    """The files and directories to delete. Raises Refused for a run that is in use or that a rollback could restore."""
     wanted, home = call.arguments, call.home
     if wanted.everything:
         names = ["runs", *DATA, *OTHERS]
@@ -93,14 +93,14 @@ def what_goes(call: Call) -> list[Path]:
         if run.id in needed:
             raise Refused(
                 "in_use",
-                f"{run.id} is active, or a step back leads to it; it is not deleted",
+                f"{run.id} is active, or a rollback could restore it, so it was not deleted",
                 f"uv run scripts/rollback.py --kind {run.kind}",
             )
     return [run.directory for run in named]
 
 
 def leave_all(home: Home) -> None:
-    """Back to the base models, in the app's own folders too."""
+    """Roll back to the base models, in the app's own folders too."""
     for slot, stack in deployment.deployments(home).items():
         for _ in stack:
             app_results.withdraw_newest(home, slot)
@@ -108,12 +108,12 @@ def leave_all(home: Home) -> None:
 
 
 def delete(home: Home, gone: list[Path]) -> None:
-    """Each directory gets another name first, so that a kill leaves no half of a run that looks like one."""
+    """Delete the paths. Each directory is renamed first, so that a kill does not leave a partial run that looks complete."""
     for path in gone:
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
             continue
-        # The lock that is held lies in data/.
+        # data/ contains the lock that is held.
         parts = [p for p in path.iterdir() if p.name != ".lock"] if path == home.file("data") else [path]  # fmt: skip
         for part in parts:
             aside = part.with_name(f".deleted-{part.name}")
@@ -130,7 +130,7 @@ def delete(home: Home, gone: list[Path]) -> None:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of the files in it; what a link leads to is not counted, and not deleted either."""
+    """The size of its files in bytes; the targets of links are not counted, nor deleted."""
     if path.is_symlink() or path.is_file():
         return path.lstat().st_size
     return sum(p.lstat().st_size for p in path.rglob("*") if p.is_file() and not p.is_symlink())
@@ -140,7 +140,7 @@ def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
     parser.add_argument("--runs", nargs="+", metavar="ID", help="these runs, or 'all'")
     parser.add_argument("--data", action="store_true", default=None, help="rows, misheard words, recordings, caches")  # fmt: skip
-    parser.add_argument("--everything", action="store_true", default=None, help="all that the skill keeps")  # fmt: skip
+    parser.add_argument("--everything", action="store_true", default=None, help="everything in the state directory")  # fmt: skip
     parser.add_argument("--yes", action="store_true", default=None, help="do not ask")
     return parser
 

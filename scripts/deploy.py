@@ -4,16 +4,16 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Make a trained run the one that Fae uses. Needs the person's yes.
+"""Make a trained run the one that Fae uses. This needs the person's approval.
 
     uv run scripts/deploy.py                     asks at the terminal
-    uv run scripts/deploy.py --code ABC-DEF      with the code of its proposal, which serves once
-    uv run scripts/deploy.py --check             load what is active again and go back if it does not work
+    uv run scripts/deploy.py --code ABC-DEF      with the code of its proposal, which works once
+    uv run scripts/deploy.py --check             verify the active runs and roll back those that do not work
 
-Called by Fae on a Mac without a code, it asks in a dialog. A no at the terminal is kept with its reason. Writes history.jsonl and active.json; what was active stays
-on disk. Afterwards a fresh process loads the adapter and compares its output with the base model's; an adapter that
-does not load, or changes nothing, is taken back at once.
-Exit status: 3 without a yes, after a failed gate, or when the files changed since; 6 when it was taken back.
+Called by Fae on a Mac without a code, it asks in a dialog. A rejection at the terminal is recorded with its reason.
+Writes history.jsonl and active.json; the replaced run stays on disk. Then a fresh process loads the adapter and compares
+its output with the base model's; an adapter that does not load or has no effect is rolled back at once.
+Exit status: 3 not approved, gate not passed, or files changed since; 6 rolled back.
 """
 
 import sys
@@ -41,7 +41,7 @@ from fae_training.proposal import newest_proposed
 from fae_training.results import Verification, verify
 from fae_training.transactions import changing
 
-# Fae waits 30 s for everything, its own start of this script included; a person may wait for a large model.
+# Fae waits 30 s in all, including starting this script; a person can wait for a large model.
 FAE_WAITS_S, PATIENCE_S = 24, 600
 DIALOG_S = 14
 
@@ -68,7 +68,7 @@ def main(call: Call) -> Result:
         told = what_counts(run)
         if (no := no_yes(call, run, found)) is not None:
             return no
-    # One step: what was approved is what is deployed, by one caller, once.
+    # One change: exactly what was approved is deployed, once.
     with changing(call.home) as change:
         evaluation.require_pass(run)
         if told is None:
@@ -76,7 +76,7 @@ def main(call: Call) -> Result:
         elif told != what_counts(run):
             raise Refused(
                 "changed_since",
-                f"{run.id} changed, or somebody said no to it, while you were asked; nothing was deployed",
+                f"{run.id} changed, or was rejected, while you were being asked; nothing was deployed",
                 f"uv run scripts/deploy.py --run {run.id}",
             )
         deployed, replaced = deployment.deploy(change, run, evaluation.mark(run))
@@ -91,12 +91,14 @@ def main(call: Call) -> Result:
         "undo": f"rollback.py --kind {run.kind}",
     }
     data["verification"] = verified(call, deployed, began)
-    text = f"{run.id} is active in place of {data['replaced']}.\n{in_words(data['verification'])}"
+    text = (
+        f"{run.id} is now active, replacing {data['replaced']}.\n{in_words(data['verification'])}"
+    )
     if not data["verification"].get("pending"):
         in_app = app_results.publish_or_undo(call.home, run)
         data |= in_app.as_answer()
         text += f"\n{in_app.says}"
-    return Result(data, f"{text}\nGo back: uv run scripts/{data['undo']}")
+    return Result(data, f"{text}\nUndo: uv run scripts/{data['undo']}")
 
 
 def what_counts(run: runs.Run) -> tuple:
@@ -117,7 +119,7 @@ def by_dialog(call: Call) -> bool:
 
 
 def no_yes(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
-    """Ask the person. None after a yes; after any other answer what is said of it. Raises Refused without an answer."""
+    """Ask the person. Returns None after a yes, otherwise the script's answer. Raises Refused if the person does not answer."""
     active = deployment.current(call.home, KINDS[run.kind].slot)
     summary = (
         f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the base model'}.",
@@ -136,8 +138,8 @@ def no_yes(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
             happened = f"no dialog about {run.id} could be shown"
         raise Refused(
             "not_answered",
-            f"{happened}; nothing was deployed. When the person is at the Mac, call this again and the dialog opens again; "
-            "the approval code that stands on the proposal page does it too",
+            f"{happened}; nothing was deployed. Call this again when the person is at the Mac to reopen the dialog, "
+            "or use the approval code on the proposal page",
             again,
         )
     print(*summary, sep="\n")
@@ -157,10 +159,10 @@ def typed(question: str) -> str:
 
 
 def not_now(run: runs.Run) -> Result:
-    """Neither yes nor no: the proposal stands."""
+    """Neither yes nor no: the proposal remains open."""
     data = {"status": "declined", "run": run.id, "say": "All right, everything stays as it is."}
-    data["approval"] = "when the person does not want it at all: propose with reject, their words"
-    text = f"All right, not now: {run.id} was not deployed and nothing changed."
+    data["approval"] = "if the person does not want it at all: propose with reject, in their words"
+    text = f"All right, not now: {run.id} was not deployed, and nothing has changed."
     data["next"] = (
         f"deploy.py --run {run.id}"
         if run.file(approval.FILE).exists()
@@ -170,8 +172,8 @@ def not_now(run: runs.Run) -> Result:
 
 
 def verified(call: Call, deployed: Deployment, began: float) -> dict:
-    """Load the adapter in a fresh process, and keep that it works. One that does not load, or changes nothing, is taken
-    back, as long as it is the one that is active; raises Failed.
+    """Load the adapter in a fresh process, and record that it works. One that does not load or has no effect is rolled back,
+    if it is still active; raises Failed.
     """
     run = runs.find(call.home, deployed.run)
     patience_s = PATIENCE_S
@@ -181,10 +183,10 @@ def verified(call: Call, deployed: Deployment, began: float) -> dict:
         found = verify(run, patience_s)
     except SkillError as error:
         found = Verification(False, False, why=error.message)
-    except OSError as error:  # no process could be started: nothing is known about the adapter
+    except OSError as error:  # no process could be started, so nothing is known about the adapter
         return {"pending": True, "why": str(error)}
     if found is None:
-        return {"pending": True, "why": "it takes longer than this call may"}
+        return {"pending": True, "why": "it takes longer than this call is allowed to"}
     if found.good and (changed := standing.changed_files(call.home, deployed)):
         raise Failed(
             "changed_since",
@@ -197,7 +199,7 @@ def verified(call: Call, deployed: Deployment, began: float) -> dict:
         except SkillError as error:
             return {"pending": True, "why": error.message}
         return asdict(found)
-    why = "changes nothing" if found.loads else f"does not load ({found.why or 'see its log'})"
+    why = "has no effect" if found.loads else f"does not load ({found.why or 'see its log'})"
     look = command_line("tail", "-n", 40, run.file("train.log"))
     try:
         top = deployment.current(call.home, deployed.slot)
@@ -209,17 +211,17 @@ def verified(call: Call, deployed: Deployment, began: float) -> dict:
     except SkillError as error:
         raise Failed("not_taken_back", f"{run.id} {why}; {error.message}", look) from error
     name = active.run if active else "the base model"
-    raise Failed("taken_back", f"{run.id} {why}; it was taken back and {name} is active", look)
+    raise Failed("taken_back", f"{run.id} {why}; it was rolled back and {name} is active", look)
 
 
 def in_words(verification: dict) -> str:
     if verification.get("pending"):
-        return f"It is not verified yet ({verification['why']}). Go on with: uv run scripts/deploy.py --check"
+        return f"It is not verified yet ({verification['why']}). Verify it: uv run scripts/deploy.py --check"
     return "A fresh process loaded it and its output differs from the base model's."
 
 
 def check_active(call: Call, began: float) -> Result:
-    """Verify every active run, or those of --kind."""
+    """Verify every active run, or only that of --kind."""
     wanted = {kind.slot for kind in KINDS.values() if call.arguments.kind in (None, kind.name)}
     active = [deployment.current(call.home, slot) for slot in sorted(wanted)]
     checked, good, remarks = {}, [], []
@@ -235,7 +237,9 @@ def check_active(call: Call, began: float) -> Result:
         return Result({"status": "planned", "runs": names, "remarks": remarks}, text)
     app = app_results.settle(call.home, good)
     lines = [f"{name}: {in_words(found)}" for name, found in checked.items()]
-    lines = (lines or ["Every model is the base model."]) + [found.says for found in app.values()]
+    lines = (lines or ["Nothing is deployed; every model is the base model."]) + [
+        found.says for found in app.values()
+    ]
     data = {"status": "checked", "runs": checked}
     data["app"] = {slot: found.as_answer()["app"] for slot, found in app.items()}
     return Result(data, "\n".join(lines))
@@ -248,10 +252,10 @@ def build_parser() -> calling.Parser:
     parser.add_argument(
         "--code",
         metavar="CODE",
-        help="the approval code of the proposal, as it is spelled there or not",
+        help="the approval code of the proposal, in any spelling",
     )
     parser.add_argument(
-        "--check", action="store_true", help="verify what is active and change nothing that works"
+        "--check", action="store_true", help="verify the active runs, and change nothing that works"
     )
     return parser
 

@@ -4,14 +4,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Check this machine, and say what to do about each problem. Changes nothing.
+"""Check this machine, and suggest a fix for each problem. Changes nothing.
 
     uv run scripts/doctor.py
-    uv run scripts/doctor.py --completion zsh > ~/.fae-training-completion     then: source it in ~/.zshrc
+    uv run scripts/doctor.py --completion zsh > ~/.fae-training-completion     then source it in ~/.zshrc
 
-Looks at uv, Python, device, memory, disk, environments, models, Fae and its database, consent, the state directory,
-temporary files and the clock. The database is opened only when you allowed it, and only its version is read.
-Exit status: 0 when training is possible, with or without remarks; 4 when something it needs is missing or broken.
+Checks uv, Python, device, memory, disk, environments, models, Fae and its database, consent, the state directory,
+temporary files and the clock. The database is opened only with your consent, and only its version is read.
+Exit status: 0 training is possible, with or without remarks; 4 something that it needs is missing or broken.
 """
 
 import os
@@ -45,7 +45,7 @@ def main(call: Call) -> Result:
 
 
 def next_call(wrong: list[Finding]) -> str:
-    """The first remedy that is a call of ours; what is broken comes first."""
+    """The first remedy that is one of our scripts; broken items come first."""
     ordered = sorted(wrong, key=lambda one: one.state != BROKEN)
     ours = [one.remedy for one in ordered if one.remedy.startswith("uv run scripts/")]
     return ours[0].removeprefix("uv run scripts/") if ours else "check_status.py"
@@ -61,9 +61,7 @@ def in_words(found: list[Finding]) -> str:
         if one.remedy:
             lines.append(f"        {one.remedy}")
     wrong = sum(one.state != FINE for one in found)
-    return "\n".join(
-        [*lines, "", f"{wrong} to look at." if wrong else "Everything is as it should be."]
-    )
+    return "\n".join([*lines, "", f"{wrong} to look at." if wrong else "No problems found."])
 
 
 def build_parser() -> calling.Parser:
@@ -71,7 +69,7 @@ def build_parser() -> calling.Parser:
     parser.add_argument(
         "--completion",
         choices=completion.SHELLS,
-        help="print what makes this shell complete the scripts' options",
+        help="print the shell code that completes the scripts' options",
     )
     return parser
 

@@ -4,14 +4,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Judge a trained run: is it at least as good as the current model, on data that it has not seen?
+"""Evaluate a trained run: is it better than the current model, on data that it has not seen?
 
     uv run scripts/evaluate.py                   the newest run
-    uv run scripts/evaluate.py --rescore         measure again, against the model that is deployed now
+    uv run scripts/evaluate.py --rescore         measure again, against the currently deployed model
 
-Reads runs/<run>/train_metrics.json, where the run's own scoring measured candidate, current and base on the same
-held-out data, and writes evaluation.json. A run without that file is read from metrics.jsonl, or else from
-its log; these show progress but no comparison, so such a run never passes. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
+Reads runs/<run>/train_metrics.json, which has the scores of candidate, current and base model on the same held-out data,
+and writes evaluation.json. Without that file it reads metrics.jsonl, or else the log; these show progress but no
+comparison, so such a run never passes. Exit status: 0 pass, 3 fail or not enough evidence, 4 nothing to judge.
 """
 
 from typing import Any
@@ -35,10 +35,10 @@ from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.results import scored
 
-# By whether another preset is what is tried next.
+# By whether the next suggestion is another preset.
 WHAT_HELPS = {
-    True: "Another preset may do better; more conversations or corrections help most.",
-    False: "More to learn from helps most, and also makes more to judge by.",
+    True: "Another preset may do better, but more conversations or corrections help most.",
+    False: "More training data helps most, and also gives more data to judge by.",
 }
 
 
@@ -48,7 +48,7 @@ def main(call: Call) -> Result:
     if status in runs.ACTIVE:
         raise Refused(
             "still_running",
-            f"{run.id} is still going on ({status}); it can be judged when it has ended",
+            f"{run.id} is still running ({status}); it can be evaluated when it has ended",
             "uv run scripts/check_status.py --follow",
         )
     if call.arguments.dry_run:
@@ -58,13 +58,13 @@ def main(call: Call) -> Result:
 
 
 def planned(call: Call, run: runs.Run) -> Result:
-    """What it would say by what is measured already. The look is not counted."""
+    """The result of --dry-run, from existing measurements. The look is not counted."""
     if call.arguments.rescore:
-        text = f"Would measure {run.id} again, against what runs now."
+        text = f"Would measure {run.id} again, against the current model."
         return Result({"status": "planned", "run": run.id}, text)
     found = evaluation.judged(run)
     said = [found.verdict.replace("_", " "), *plain_words.of_decision(found.decision)]
-    text = f"Would judge {run.id}: {'. '.join(said[:1])}. {' '.join(said[1:])}"
+    text = f"Would evaluate {run.id}: {'. '.join(said[:1])}. {' '.join(said[1:])}"
     return Result({"status": "planned", "run": run.id, "verdict": found.verdict}, text)
 
 
@@ -80,9 +80,9 @@ def rescore(call: Call, run: runs.Run) -> Benchmark:
     run.take_stopped()
     marker = run.file("cancel")
     with runs.locked(call.home, run.id) as lock:
-        marker.unlink(missing_ok=True)  # of the training; this can be cancelled too
+        marker.unlink(missing_ok=True)  # left by the training; the scoring can be cancelled too
         try:
-            # The process holds the lock itself: nothing else may start when this script alone is killed.
+            # The process holds the lock itself, so that nothing else can start if only this script is killed.
             return scored(run, lock=lock)
         except (Cancelled, KeyboardInterrupt):
             marker.unlink(missing_ok=True)
@@ -113,7 +113,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     if other:
         data["without_training"] = {"says": other.sentence, "as_good": other.as_good}
     if changed := standing.of_run(run):
-        changed += ": what was proposed no longer counts"
+        changed += ", so the earlier proposal is no longer valid"
         data["remarks"] = [changed]
     if call.arguments.last_benchmark_score not in (None, "none"):
         data["last_benchmark_score"] = call.arguments.last_benchmark_score
@@ -123,7 +123,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     }
     if (loss := (run.result() or {}).get("loss")) is not None:
         data["final_training_loss"] = loss
-    # To Fae's nightly loop a path means that training was a success.
+    # Fae's nightly loop takes a path to mean that training succeeded.
     if run.status() == "completed" and run.file(runs.ADAPTERS).is_dir():
         data["adapter_path"] = str(run.file(runs.ADAPTERS))
     lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
@@ -140,7 +140,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         data["next"] = f"evaluate.py --run {run.id} --rescore"
     else:
         data["next"] = evaluation.what_helps(run, decision)
-        lines.append(f"Nothing changes. {remedy or WHAT_HELPS['--preset' in data['next']]}")
+        lines.append(f"Nothing has changed. {remedy or WHAT_HELPS['--preset' in data['next']]}")
     status = 0 if found.verdict == PASS else Refused.exit_status
     return Result(data, "\n".join(lines), exit_status=status)
 
@@ -153,7 +153,7 @@ def build_parser() -> calling.Parser:
     parser.add_argument(
         "--last-benchmark-score",
         metavar="X",
-        help="an earlier score, or 'none'; it is repeated beside the new one",
+        help="an earlier score, or 'none'; it is repeated next to the new one",
     )
     return parser
 

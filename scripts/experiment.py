@@ -7,13 +7,13 @@
 """Train with each combination of a grid of settings, one run after the other, and report the best.
 
     uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5,1e-4 --grid rank=8,32 --preset light
-    uv run scripts/experiment.py sweep --resume latest      go on with one that was stopped or killed
-    uv run scripts/experiment.py show                       how far the newest is
+    uv run scripts/experiment.py sweep --resume latest      resume one that was stopped or killed
+    uv run scripts/experiment.py show                       progress of the newest one
 
 The best run has the lowest loss on the validation rows. Each run counts as one look at the test rows, so the more
-combinations are tried, the stronger the evidence has to be. Writes experiments/<id>.json; each run is an ordinary one of the
-kind's script, with its place in the grid as a note. Ctrl-C stops the run and the sweep. Called by Fae, or with --detach,
-it answers at once. Exit status: 2 an unknown setting or value, 5 another sweep; else as the kind's script.
+combinations are tried, the stronger the evidence has to be. Writes experiments/<id>.json; each run is an ordinary run of
+the kind's script, with its place in the grid as a note. Ctrl-C stops the run and the sweep. Called by Fae, or with
+--detach, it answers at once. Exit status: 2 unknown setting or value, 5 another sweep; else as the kind's script.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main(call: Call) -> Result:
     detached = call.caller != "person" or call.arguments.detach
     if detached and not call.arguments.worker:
         with experiments.sweeping(call.home, experiment.id):
-            pass  # refuse while another one goes on
+            pass  # raises Busy while another one is running
         pid = experiments.start(call.home, experiment)
         data = {"status": "started", "experiment": experiment.id, "pid": pid}
         data |= {"runs": len(experiment.cells), "next": "experiment.py show"}
@@ -57,12 +57,12 @@ def main(call: Call) -> Result:
 
 
 def planned(call: Call) -> Experiment:
-    """A new experiment, as it was asked for."""
+    """A new experiment from the call's arguments."""
     kind = KINDS[call.arguments.kind or "sft"]
     if not call.arguments.grid:
         raise BadRequest(
             "no_grid",
-            "there is nothing to try, expected at least one --grid KEY=VALUE,VALUE",
+            "no grid was given, expected at least one --grid KEY=VALUE,VALUE",
             "uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
         )
     common = []
@@ -77,12 +77,12 @@ def planned(call: Call) -> Experiment:
 
 
 def refuse_with_resume(call: Call) -> None:
-    """A sweep that goes on does so with its own grid."""
+    """Raises BadRequest for options that cannot be combined with --resume."""
     own = ("grid", "set", "preset", "model", "like", "kind")
     if extra := [name for name in own if getattr(call.arguments, name) is not None]:
         raise BadRequest(
             "settings_with_resume",
-            f"{', '.join(extra)} cannot change on the way: a sweep goes on with its own grid",
+            f"{', '.join(extra)} cannot be changed: a sweep resumes with its own grid",
             f"uv run scripts/experiment.py sweep --resume {call.arguments.resume}",
         )
 
@@ -96,7 +96,7 @@ def plan(experiment: Experiment) -> Result:
 
 
 def watcher(call: Call, experiment: Experiment):
-    """watch(run, number) for experiments.sweep: a person sees the progress of each run."""
+    """watch(run, number) for experiments.sweep, which shows a person the progress of each run."""
 
     def watch(run: Run, number: int) -> None:
         call.say(f"{run.id}, {number + 1} of {len(experiment.cells)}: {' '.join(experiment.cells[number].settings)}")  # fmt: skip
@@ -116,12 +116,12 @@ def watcher(call: Call, experiment: Experiment):
 
 
 def told(call: Call, experiment: Experiment) -> Result:
-    """How far an experiment is, which run is the best, and what that proves."""
+    """An experiment's progress, its best run, and the evaluation of that run."""
     found = experiments.outcomes(call.home, experiment)
-    chosen, going_on = experiments.best(found), experiments.is_going_on(call.home, experiment.id)
+    chosen, running = experiments.best(found), experiments.is_running(call.home, experiment.id)
     ended = all(one.status in ("completed", "failed") for one in found)
     status = (
-        "sweeping" if going_on and not call.arguments.worker else "swept" if ended else "stopped"
+        "sweeping" if running and not call.arguments.worker else "swept" if ended else "stopped"
     )
     lines = [f"{experiment.id}: {status}"]
     for one in found:
@@ -145,12 +145,12 @@ def told(call: Call, experiment: Experiment) -> Result:
     else:
         judged = experiments.judge(call.home, found)
         data["best"] = chosen.cell.run
-        lines.append("* the lowest loss on the rows that choose")
+        lines.append("* the lowest loss on the validation rows")
         if judged:
             look = judged.decision.look
             data |= {"verdict": judged.verdict, "look": look}
             lines.append(
-                f"{chosen.cell.run}: {judged.verdict.replace('_', ' ')}, judged at look {look}: all that was tried counts"
+                f"{chosen.cell.run}: {judged.verdict.replace('_', ' ')}, at look {look}, since every run of the sweep counts"
             )
         passed = bool(judged) and judged.verdict == PASS
         listed = " ".join(one.cell.run for one in found if one.cell.run)
@@ -169,22 +169,22 @@ def build_parser() -> calling.Parser:
         "action",
         nargs="?",
         choices=("sweep", "show"),
-        help="sweep, or show (default) how far it is",
+        help="sweep, or show (default) to see the progress",
     )
-    parser.add_argument("--kind", choices=list(KINDS), help="what is trained (default: sft)")
+    parser.add_argument("--kind", choices=list(KINDS), help="the kind of training (default: sft)")
     parser.add_argument(
-        "--grid", action="append", metavar="KEY=V,V", help="a setting and the values to try; again for each"
+        "--grid", action="append", metavar="KEY=V,V", help="a setting and the values to try; can be repeated"
     )  # fmt: skip
     parser.add_argument(
-        "--set", action="append", metavar="KEY=VALUE", help="a setting of every run"
+        "--set", action="append", metavar="KEY=VALUE", help="a setting for every run"
     )
-    parser.add_argument("--preset", metavar="NAME", help="the preset of every run")
-    parser.add_argument("--model", metavar="NAME", help="the model of every run")
-    parser.add_argument(
-        "--like", metavar="RUN", help="every run has the other settings of this one"
-    )
+    parser.add_argument("--preset", metavar="NAME", help="the preset for every run")
+    parser.add_argument("--model", metavar="NAME", help="the model for every run")
+    parser.add_argument("--like", metavar="RUN", help="take all other settings from this run")
     parser.add_argument("--resume", metavar="ID", help="an experiment's id, or 'latest'")
-    parser.add_argument("--detach", action="store_true", help="answer at once; look with: show")
+    parser.add_argument(
+        "--detach", action="store_true", help="answer at once; check progress with: show"
+    )
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser
 

@@ -11,19 +11,20 @@
     uv run scripts/export_data.py --exclude "my divorce" --exclude person:Anna --exclude id:episode-17-3
     uv run scripts/export_data.py --forget "the interview"
 
-Reads Fae's fae.db without changing it, while Fae runs, and soul.md and speakers.json beside it. Left out, and counted by
-reason in meta.json: what others said, what Fae said unasked, turns with a tool or with a claim to have acted, secrets,
-personal details (config.json can let in: learn_address, learn_telephone, learn_email, learn_birth_date, learn_health),
-what you had forgotten and every conversation that mentions it, and whatever exclusions.json names. --exclude adds to
-exclusions.json; --forget does too, needs no consent, and takes it out of all that was kept: rows, runs' copies, caches,
-misheard words and their recordings, proposals, logs. Runs that learned it are marked and not used any more; --dry-run
-says what would go, by topic.
+Reads Fae's fae.db, soul.md and speakers.json without changing them; Fae may be running. Left out, and counted by reason
+in meta.json: what others said, what Fae said unprompted, turns that use a tool or claim an action, secrets, personal
+details (allowed by config.json: learn_address, learn_telephone, learn_email, learn_birth_date, learn_health), topics that
+you asked Fae to forget and every conversation that mentions them, and everything named in exclusions.json. --exclude adds
+to exclusions.json. --forget does too, needs no consent, and removes the topic from everything stored: rows, runs' copies,
+caches, misheard words and their recordings, proposals, logs. Runs that learned it can no longer be used; --dry-run shows
+what would be removed, by topic.
 Writes data/sft/ and exclusions.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 database locked, 6 it failed.
 """
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from fae_training import app_exports, calling, consent, installation, purge, runs, settings
 from fae_training.calling import Call, Result
@@ -36,14 +37,14 @@ from fae_training.purge import Purged
 from fae_training.state import Home
 from fae_training.values import count
 
-# What a process needs to know that reads a large database in the background; the rest is kept in exclusions.json.
+# Options passed to the background process that reads a large database; the rest is in exclusions.json.
 FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 
 
 def main(call: Call) -> Result:
     wanted, home = call.arguments, call.home
     further = [*(wanted.exclude or []), *(wanted.forget or [])]
-    forgetting.load(home)  # damaged, nothing is added to them
+    forgetting.load(home)  # raises if damaged, before anything is added
     if further and not wanted.dry_run:
         forgetting.exclude(home, wanted.exclude or [], wanted.forget or [])
     # Forgetting needs no consent, and an earlier one may have been interrupted.
@@ -56,12 +57,12 @@ def main(call: Call) -> Result:
     except SkillError as problem:
         if not wanted.forget or wanted.dry_run:
             raise
-        # That much is done, whatever is wrong with the database.
+        # The forgetting is done, whatever is wrong with the database.
         return only_forgotten(call, forgot or Purged(0, [], None), problem)
 
 
 def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
-    """The rows of today's database, in the place of those of earlier exports."""
+    """Export the current database, replacing earlier exports."""
     wanted, home = call.arguments, call.home
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call)
@@ -76,14 +77,14 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
         rows = export.rows(found, prompt, summary)
 
         def meta() -> dict:
-            """Asked for when all rows are known, and before anything is put in place."""
+            """Called when all rows are known, before any file is replaced."""
             enough(summary, call)
             return export.meta(found, prompt, summary, wanted.since)
 
         if wanted.dry_run:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
-            # Only here: what is kept must not name what is forgotten.
+            # Only in the answer: stored files must not name what is forgotten.
             data |= {"taken_by": report.taken(found), "guesses_not_used": found.too_common}
         else:
             written = export.write(home, "sft", rows, meta)
@@ -96,14 +97,16 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
     if wanted.exclude:
         data["excluding"] = wanted.exclude
     if not wanted.dry_run and installation.start_if_needed(home):
-        data["setup"] = "started in the background: it prepares what training needs"
+        data["setup"] = (
+            "started in the background, to prepare the environments and models for training"
+        )
     data["next"] = call.without_dry_run("export_data") if wanted.dry_run else again(home, forgot)
     return Result(data, text(data, home.file("data", "sft")))
 
 
 def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
-    """Forgetting without consent to learn, or where the database cannot be read: the rest of an export does not take place."""
-    data: dict = {"status": "forgotten", "forgotten": asdict(forgot)}
+    """The answer if only forgetting was done, because there is no consent or the database cannot be read."""
+    data: dict[str, Any] = {"status": "forgotten", "forgotten": asdict(forgot)}
     data["next"] = again(call.home, forgot)
     if call.arguments.dry_run:
         data |= {"status": "planned", "next": call.without_dry_run("export_data")}
@@ -115,7 +118,7 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
 
 
 def again(home: Home, forgot: Purged | None) -> str:
-    """The training to begin now: the same as the newest one that learned what is forgotten."""
+    """The next training command: that of the newest run that learned what is forgotten."""
     if not forgot or not forgot.learned_by:
         return "train.py --preset light"
     run = runs.find(home, forgot.learned_by[-1])
@@ -123,7 +126,7 @@ def again(home: Home, forgot: Purged | None) -> str:
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:
-    """The same under the names that Fae's nightly loop reads; pairs are made by extract_corrections."""
+    """The same files under the names that Fae's nightly loop reads; extract_corrections makes the pairs."""
     files = {"sft_export": "train.jsonl", "train": "train.jsonl", "valid": "valid.jsonl", "meta": "meta.json"}  # fmt: skip
     return {
         "sft_examples": rows["train"],
@@ -133,26 +136,26 @@ def for_the_bridge(directory: Path, rows: dict) -> dict:
 
 
 def enough(summary: Summary, call: Call) -> None:
-    """Raises Missing when there are fewer usable turns than were asked for, or none."""
+    """Raises Missing if there are fewer usable turns than required, or none."""
     turns, wanted = summary.turns.total(), call.arguments.min_episodes or 1
     if turns >= wanted:
         return
     reasons = ", ".join(f"{n} {report.REASONS[r]}" for r, n in summary.excluded.most_common(4))
     raise Missing(
         "too_few_episodes" if turns else "no_usable_episodes",
-        f"{turns} of {turns + summary.excluded.total()} episodes can be learned from, expected at least {wanted}"
-        + (f"; left out: {reasons}" if reasons else "; the database has no conversation yet"),
+        f"{turns} of {turns + summary.excluded.total()} episodes are usable, expected at least {wanted}"
+        + (f"; left out: {reasons}" if reasons else "; the database has no conversations yet"),
         "talk with Fae some more, then run the same command again",
     )
 
 
 def text(data: dict, directory: Path) -> str:
-    """What a person reads."""
+    """The answer for a person."""
     rows, turns = data["rows"], data["turns"]
     would = "Would learn from" if data["status"] == "dry_run" else "Exported"
     lines = [
         f"{would} {counted(data['conversations'], 'conversation')} with {turns['train'] + turns['valid']:,} of {data['episodes']:,} turns:"
-        f" {counted(rows['train'], 'row')} to train on, {rows['valid']:,} held out to judge by."
+        f" {counted(rows['train'], 'row')} to train on, {rows['valid']:,} held out for evaluation."
     ]
     if data["excluded"]:
         lines += [
@@ -175,7 +178,7 @@ def text(data: dict, directory: Path) -> str:
     lines += ["", *data["warnings"]] if data["warnings"] else []
     if named := data.get("excluding"):
         never = "Would never" if data["status"] == "dry_run" else "Will never"
-        lines += ["", f"{never} learn from what mentions: {', '.join(named)}."]
+        lines += ["", f"{never} learn from conversations that mention: {', '.join(named)}."]
     lines += what_was_forgotten(data)
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written."])
@@ -192,16 +195,18 @@ def what_was_forgotten(data: dict) -> list[str]:
     lines += [f"  {n:7,}  {what}" for what, n in forgot["by_topic"].items()] if looked else []
     if forgot["corrections"]:
         lines.append(
-            f"{would} {counted(forgot['corrections'], 'misheard word')} with what was recorded."
+            f"{would} {counted(forgot['corrections'], 'misheard word')} with their recordings."
         )
     if forgot["learned_by"]:
         lines.append(
-            f"Learned it, and {'would not be' if looked else 'are not'} used any more: {', '.join(forgot['learned_by'])}."
+            f"Runs that learned it and {'could' if looked else 'can'} no longer be used: {', '.join(forgot['learned_by'])}."
         )
-        lines.append("What a model has learned goes by training again without it.")
+        lines.append("To remove it from the model, train again without it.")
     if forgot["active"]:
         back = "uv run scripts/rollback.py"
-        lines.append(f"FAE STILL USES {forgot['active']}, which learned it. Leave it now: {back}")
+        lines.append(
+            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back now: {back}"
+        )
     return lines
 
 
@@ -220,10 +225,13 @@ def build_parser() -> calling.Parser:
         "--min-episodes",
         type=count(1_000_000_000),
         metavar="N",
-        help="refuse when fewer turns than this can be used (default 1)",
+        help="fail if fewer turns than this are usable (default 1)",
     )
     parser.add_argument(
-        "--output-dir", type=Path, metavar="DIR", help="link it there under Fae's own names"
+        "--output-dir",
+        type=Path,
+        metavar="DIR",
+        help="link the export there under Fae's own file names",
     )
     parser.add_argument(
         "--exclude",
@@ -235,7 +243,7 @@ def build_parser() -> calling.Parser:
         "--forget",
         action="append",
         metavar="WHAT",
-        help="as --exclude, and remove it from earlier exports",
+        help="as --exclude, and remove it from everything stored",
     )
     return parser
 

@@ -9,10 +9,10 @@
     uv run scripts/extract_corrections.py --dry-run
     uv run scripts/extract_corrections.py
 
-A pair is a rejected and an accepted answer to the same request: after "too long" or "simpler,
-please", "no, I meant ...", "that's wrong", or when you asked again in other words. Praise makes no pair but raises the
-weight of one. A changed request makes no pair. What may be learned from is decided as in export_data.py.
-The pairs are checked: near-duplicates and contradictions are removed, and a bias towards short answers is weighted down.
+A pair is a rejected and an accepted answer to the same request: after "too long", "simpler, please", "no, I meant ...",
+"that's wrong", or when you asked again in other words. Praise makes no pair but raises a pair's weight. A changed request
+makes no pair. The same exclusions apply as in export_data.py. Near-duplicates and contradictions are removed, and a bias
+towards short answers is weighted down.
 Reads Fae's fae.db without changing it. Writes data/dpo/ and, for misheard words, stt/corrections.jsonl and
 stt/vocabulary.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database locked, 6 it failed.
@@ -45,7 +45,7 @@ def main(call: Call) -> Result:
     if (told := background.instead(call, "extract_corrections", path, *given)) is not None:
         return told
     with source.dialogue(home, path, dry_run=dry_run, learn=learn) as found:
-        mine = preference_pairs.Mine(source.system_prompt(found.database))
+        mine = preference_pairs.PairMiner(source.system_prompt(found.database))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
         bridge = noted.BridgePairs(noted.bridge_directory(path), mine.system_prompt)
@@ -65,7 +65,7 @@ def main(call: Call) -> Result:
             "misheard": len(set(heard_wrongly)),
             "names": len(names),
         }
-    # Words to learn to hear are worth keeping where no pair was found.
+    # Misheard words are worth saving even if no pair was found.
     kept = [] if dry_run else keep_misheard(call, heard_wrongly, names)
     if not train and not valid:
         raise nothing_found(data, kept)
@@ -77,7 +77,7 @@ def main(call: Call) -> Result:
     else:
         labelled = [("train", row) for row in train] + [("valid", row) for row in valid]
         data = {"status": "extracted"} | export.write(home, "dpo", labelled, lambda: data)
-        # The same under the names that Fae's nightly loop knows.
+        # The same files under the names that Fae's nightly loop reads.
         data |= {"source_db": str(path), "episodes_scanned": data["episodes"]}
         data["stats"] = {"total_pairs": len(labelled), "correction_breakdown": data["patterns"]}
         if out := call.arguments.output_dir:
@@ -94,9 +94,9 @@ def _is_forgotten(found: Dialogue, *texts: str) -> bool:
 
 
 def describe(
-    found: Dialogue, mine: preference_pairs.Mine, train: list, valid: list, report: lint.Report
+    found: Dialogue, mine: preference_pairs.PairMiner, train: list, valid: list, report: lint.Report
 ) -> dict:
-    """What meta.json says."""
+    """The content of meta.json."""
     patterns = {}
     for row in train + valid:
         patterns[row["pattern"]] = patterns.get(row["pattern"], 0) + 1
@@ -117,7 +117,7 @@ def describe(
 def keep_misheard(
     call: Call, found: list[spoken.SpokenCorrection], names: list[str]
 ) -> list[Correction]:
-    """Add misheard words that are not known yet, and names, to what train_stt learns from."""
+    """Add new misheard words and names to the training data of train_stt."""
     known = {(each.heard, each.meant) for each in misheard.all_corrections(call.home)}
     new = [word for word in dict.fromkeys(found) if (word.heard, word.meant) not in known]
     kept = [misheard.checked(call.home, word.heard, word.meant, origin=ORIGIN) for word in new]
@@ -138,19 +138,19 @@ def nothing_found(data: dict, kept: list[Correction]) -> Missing:
     )
     if not data["order_is_known"]:
         what += (
-            ": this database keeps no session messages, so it is not known what was said after what"
+            ": this database has no session messages, so the order of what was said is not known"
         )
     also = f"; {len(kept)} misheard words were saved for train_stt" if kept else ""
     return Missing(
         "no_corrections",
         what + also,
-        'say so when an answer is not right: "too long", "simpler, please", "no, I meant ...", "that\'s wrong", '
+        'tell Fae when an answer is not right: "too long", "simpler, please", "no, I meant ...", "that\'s wrong", '
         "or ask again in other words; then run the same command again",
     )
 
 
 def shown(row: dict) -> dict:
-    """A pair, short enough to be read out."""
+    """A shortened pair, for display."""
     return {
         "pattern": row["pattern"],
         "asked": export.shortened(row["prompt"][-1]["content"], 80),
@@ -168,7 +168,7 @@ def text(data: dict, directory: Path) -> str:
         f"{counted(sum(rows.values()), 'pair')} of answers ({kinds}): {rows['train']} to train on, {rows['valid']} held out."
     ]
     if data["no_pair"]:
-        lines += ["", "No pair was made of"]
+        lines += ["", "No pair was made from"]
         lines += [
             f"  {n:5,}  {preference_pairs.NO_PAIR[reason]}" for reason, n in data["no_pair"].items()
         ]

@@ -12,9 +12,9 @@
 # ///
 """Merge an adapter into its base model, or convert the adapter to the format of another library.
 
-    uv run scripts/fuse.py                       runs/<run>/fused/, the base's weights with the adapter added
-    uv run scripts/fuse.py --keep-bits           a 4-bit base gives a 4-bit model again, which rounds the adapter
-    uv run scripts/fuse.py --gguf                also as GGUF, where mlx-lm can write it
+    uv run scripts/fuse.py                       runs/<run>/fused/, the base model with the adapter merged in
+    uv run scripts/fuse.py --keep-bits           keep the base model's 4 bits, which rounds the adapter
+    uv run scripts/fuse.py --gguf                also write GGUF, where mlx-lm supports it
     uv run scripts/fuse.py --peft                runs/<run>/peft/, the adapter alone in PEFT format
 
 A quantised base is dequantised first, so nothing that was learned is lost; the result is larger. Then three models are
@@ -22,7 +22,7 @@ compared on held-out answers: the base with the adapter, the fused model, and th
 losses are reported, and the result is discarded if they differ by more than rounding explains. Fae itself uses adapters;
 the fused model is for other programs. Writes fused.json and those folders in the run's directory, completely or not at
 all. Called by Fae or a program it continues in the background; repeat the call to see the progress and the result.
-Exit status: 3 refused (no consent, no such form), 4 no run, memory or disk too small, 5 another run, 6 not the same.
+Exit status: 3 refused (no consent, no such format), 4 no run, memory or disk too small, 5 another run, 6 results differ.
 """
 
 import contextlib
@@ -63,22 +63,22 @@ def main(call: Call) -> Result:
     asked = wanted(call, run)
     consent.require(call.home, KINDS[run.kind].consent)
     if call.arguments.dry_run:
-        what = "its adapter in PEFT's form" if call.arguments.peft else "a fused model"
+        what = "the adapter in PEFT format" if call.arguments.peft else "a fused model"
         return Result({"status": "planned", "run": run.id}, f"Would make {what} of {run.id}.")
     if run.is_alive():
-        return Result(going_on(run), f"It is going on: {latest_progress(run).get('stage')}.")
+        return Result(in_progress(run), f"Still running: {latest_progress(run).get('stage')}.")
     if (kept := before(run, asked)) is not None:
         return answer(run, kept)
     with runs.locked(call.home, run.id) as lock:
         run.file("cancel").unlink(missing_ok=True)
         if call.caller != "person" and not call.arguments.peft:
             start_worker(run, "fuse.py", flags(call), lock)
-            return Result(going_on(run) | {"status": "started"}, "It has started.")
+            return Result(in_progress(run) | {"status": "started"}, "It has started.")
         return make(call, run)
 
 
 def chosen(call: Call) -> Run:
-    """The run that is asked for; without one the deployed one, else the newest that passed. Raises Missing, Refused."""
+    """The run of --run, else the deployed one, else the newest that passed. Raises Missing, Refused."""
     if call.arguments.run:
         run = runs.find(call.home, call.arguments.run)
     else:
@@ -87,7 +87,7 @@ def chosen(call: Call) -> Run:
         title = KINDS[run.kind].title
         raise Refused(
             "no_adapter_of_a_language_model",
-            f"{run.id} is for your {title}; only language models are fused",
+            f"{run.id} is for your {title}, but only language models can be fused",
             "uv run scripts/list_runs.py",
         )
     if not run.file(runs.ADAPTERS, "adapters.safetensors").is_file():
@@ -100,7 +100,7 @@ def chosen(call: Call) -> Run:
 
 
 def newest_passed(call: Call) -> Run:
-    """Raises Missing where no language model was trained, Refused, naming the newest, where none of them passed."""
+    """The newest run that passed. Raises Missing if no language model was trained, Refused, naming the newest, if none passed."""
     complete = [
         run
         for run in runs.all_runs(call.home)
@@ -108,7 +108,7 @@ def newest_passed(call: Call) -> Run:
     ]
     if not complete:
         again = "uv run scripts/train.py --preset light"
-        raise Missing("no_run", "no language model is trained yet", again)
+        raise Missing("no_run", "no language model has been trained yet", again)
     for run in reversed(complete):
         if (judged := evaluation.readable(run)) and judged.verdict == PASS:
             return run
@@ -117,25 +117,39 @@ def newest_passed(call: Call) -> Run:
     verdict = judged.verdict.replace("_", " ") if judged else "not evaluated yet"
     raise Refused(
         "none_passed",
-        f"no run passed its evaluation; the newest is {run.id} ({verdict}). To fuse it all the same, name it: "
+        f"no run passed its evaluation; the newest is {run.id} ({verdict}). To fuse it anyway, name it: "
         f"uv run scripts/fuse.py --run {run.id}",
         f"uv run scripts/evaluate.py --run {run.id}",
     )
 
 
 def wanted(call: Call, run: Run) -> dict:
-    """What is asked for, as fused.json keeps it. Raises Refused where there is no such form."""
+    """The request, as stored in fused.json. Raises Refused if the format is not possible."""
     arguments = call.arguments
     if arguments.peft and (arguments.gguf or arguments.keep_bits):
-        raise BadRequest("two_forms", "--peft makes no model", "uv run scripts/fuse.py --peft")
+        raise BadRequest(
+            "two_forms",
+            "--peft writes only the adapter, so it cannot be combined with options for the model",
+            "uv run scripts/fuse.py --peft",
+        )
     config = read_config(run.file(runs.ADAPTERS))
     if arguments.gguf and arguments.keep_bits:
-        raise BadRequest("gguf_has_16_bits", "mlx-lm writes GGUF in 16 bits", "give one of the two")
+        raise BadRequest(
+            "gguf_has_16_bits",
+            "mlx-lm writes GGUF only in 16 bits",
+            "give only one of --gguf and --keep-bits",
+        )
     if arguments.peft and (why := fused_files.why_no_peft(config.get("adapted_modules", []))):
-        raise Refused("no_peft", f"{run.id} has no PEFT form: {why}", "uv run scripts/fuse.py")
+        raise Refused(
+            "no_peft",
+            f"{run.id} cannot be converted to PEFT format: {why}",
+            "uv run scripts/fuse.py",
+        )
     if arguments.gguf and (why := fused_files.why_no_gguf(base_of(run))):
         peft = f"uv run scripts/fuse.py --run {run.id} --peft"
-        instead = "; the adapter itself can be had in PEFT's form, from which llama.cpp makes GGUF"
+        instead = (
+            "; you can convert the adapter to PEFT format instead, from which llama.cpp makes GGUF"
+        )
         raise Refused("no_gguf", f"{why}{instead}", peft)
     mark = deployment.fingerprint(run.file(runs.ADAPTERS))
     options = {name: bool(getattr(arguments, name)) for name in ("keep_bits", "gguf", "peft")}
@@ -143,12 +157,12 @@ def wanted(call: Call, run: Run) -> dict:
 
 
 def base_of(run: Run) -> Path:
-    """The directory of its base model. Raises Missing where it is gone."""
+    """The directory of the run's base model. Raises Missing if it is gone."""
     directory = Path(run.record.get("model", {}).get("directory", ""))
     if not (directory / "config.json").is_file():
         raise Missing(
             "no_model",
-            f"the base model of {run.id} is not in {directory} any more",
+            f"the base model of {run.id} is no longer in {directory}",
             f"uv run scripts/{KINDS[run.kind].script} --fetch",
         )
     return directory
@@ -160,7 +174,7 @@ def flags(call: Call) -> tuple[str, ...]:
 
 
 def before(run: Run, asked: dict) -> dict | None:
-    """What an earlier call made of the same, where it is still there. A failure is told once."""
+    """The result of an earlier call with the same request, if it still exists. A failure is reported once."""
     kept = (run.home.read(f"runs/{run.id}/{FILE}", {}) or {}).get(name_of(asked))
     if not kept or kept["asked"] != asked:
         return None
@@ -184,14 +198,14 @@ def keep(run: Run, asked: dict, found: dict | None) -> None:
     run.home.write(f"runs/{run.id}/{FILE}", known)
 
 
-def going_on(run: Run) -> dict:
+def in_progress(run: Run) -> dict:
     told = latest_progress(run)
     data = {"status": "fusing", "run": run.id, "next": f"fuse.py --run {run.id}"}
     return data | {name: told[name] for name in ("stage",) if told.get(name)}
 
 
 def work(call: Call, run: Run) -> Result:
-    """In the background: what came out, or why not, is for the next call to tell."""
+    """Work in the background; the next call reports the result or the error."""
     lift_limits()
     asked = wanted(call, run)
     try:
@@ -208,7 +222,7 @@ def work(call: Call, run: Run) -> Result:
 
 
 def make(call: Call, run: Run) -> Result:
-    """Make what is asked for in a hidden folder, and put it in place when it is whole."""
+    """Write the result to a hidden folder, and move it into place when complete."""
     os.umask(0o077)
     asked = wanted(call, run)
     target = run.file(name_of(asked))
@@ -240,7 +254,7 @@ def make(call: Call, run: Run) -> Result:
 
 
 def fused(call: Call, run: Run, made: Path, asked: dict) -> dict:
-    """The fused model in `made`, and what was found out about it."""
+    """Write the fused model to `made`. Returns its details and the comparison."""
     base_of(run)
     models.check_unchanged(run.record)
     session = Session(run)
@@ -267,8 +281,8 @@ def answer(run: Run, found: dict) -> Result:
     text = f"{found['directory']}, {found['size_mb']:,} MB"
     if parity := found.get("parity"):
         text += (
-            f", {found['precision']}\nLoss on {parity['rows']} held-out answers, nats a token: base and adapter apart "
-            f"{parity['unfused']:.4f}, fused {parity['fused']:.4f}, read from disk again {parity['reloaded']:.4f}"
+            f", {found['precision']}\nLoss on {parity['rows']} held-out answers, nats per token: base with adapter "
+            f"{parity['unfused']:.4f}, fused {parity['fused']:.4f}, read back from disk {parity['reloaded']:.4f}"
         )
     if "gguf" in found:
         text += f"\nGGUF: {found['gguf']}"
@@ -283,11 +297,15 @@ def build_parser() -> calling.Parser:
         help="a run's id (default: the deployed one, else the newest that passed)",
     )
     parser.add_argument(
-        "--keep-bits", action="store_true", help="quantise the result again, as its base is"
+        "--keep-bits", action="store_true", help="quantise the result like the base model"
     )
-    parser.add_argument("--gguf", action="store_true", help="write GGUF too, where mlx-lm can")
-    parser.add_argument("--peft", action="store_true", help="the adapter in PEFT's form")
-    parser.add_argument("--worker", metavar="RUN", help="do it now, in this process")
+    parser.add_argument(
+        "--gguf", action="store_true", help="also write GGUF, where mlx-lm supports it"
+    )
+    parser.add_argument(
+        "--peft", action="store_true", help="write only the adapter, in PEFT format"
+    )
+    parser.add_argument("--worker", metavar="RUN", help="do the work in this process")
     return parser
 
 

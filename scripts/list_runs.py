@@ -7,12 +7,12 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""List every run with its settings and result, put some side by side, or write either as a page with plots.
+"""List every run with its settings and result, compare some side by side, or write either as a page with plots.
 
     uv run scripts/list_runs.py
-    uv run scripts/list_runs.py --compare latest        with what is active, else with the run before it
+    uv run scripts/list_runs.py --compare latest        with the active run, else with the previous one
     uv run scripts/list_runs.py --compare sft-20261122-0914-k3 active
-    uv run scripts/list_runs.py --html                  results/history.html, or the file that is named
+    uv run scripts/list_runs.py --html                  results/history.html, or the named file
     uv run scripts/list_runs.py --compare sft-20261122-0914-k3 latest --html loss-curves.html
 
 Reads runs/*/run.json, train_metrics.json, evaluation.json, proposal_rejected.json and metrics.jsonl, active.json and
@@ -32,7 +32,7 @@ from fae_training.progress import seconds_taken
 from fae_training.state import write_text
 
 NEWEST = 10
-# Of an answer, in characters of JSON; the rest of its 2,000 is for what stands around the runs.
+# Characters of JSON for the runs in an answer; the rest of its 2,000 is for the other fields.
 ROOM = 1700
 SAID_OF_A_NO = 60
 DEFAULT_PAGE = Path()
@@ -48,7 +48,7 @@ def main(call: Call) -> Result:
     if not found:
         return Result(
             {"status": "no_run", "runs": [], "next": "train.py --preset light"},
-            "Nothing was trained yet.",
+            "Nothing has been trained yet.",
         )
     header = ("run", "status", "preset", "steps", "best held-out", "verdict", "", "from")
     rows = [
@@ -73,7 +73,7 @@ def main(call: Call) -> Result:
     changed = {e.run.id: said for e in found if (said := standing.of_run(e.run))}
     linked = standing.linked_runs(call.home)
     text = "\n".join([text, *(f"{name}: {said}" for name, said in changed.items()), *linked])
-    # Of the newest runs their own lines say it.
+    # The newest runs have it in their own lines.
     older = [entry.run.id for entry in found[:-NEWEST]]
     remarks = [f"{name}: {changed[name]}" for name in older if name in changed] + linked
     room = ROOM - len(json.dumps(remarks))
@@ -82,7 +82,7 @@ def main(call: Call) -> Result:
 
 
 def newest(found: list[Entry], changed: dict[str, str], room: int) -> list[dict]:
-    """The newest runs in a line each, as many as `room` characters of JSON hold; what there is nothing to say of is left out."""
+    """The newest runs, one entry each, as many as fit into `room` characters of JSON; empty fields are left out."""
     lines: list[dict] = []
     for entry in found[: -NEWEST - 1 : -1]:
         line = {
@@ -105,7 +105,7 @@ def newest(found: list[Entry], changed: dict[str, str], room: int) -> list[dict]
 
 
 def became(entry: Entry) -> str:
-    """What became of a run, in a word."""
+    """What happened to a run, in a word."""
     if entry.active:
         return "active"
     if entry.rejected:
@@ -121,7 +121,7 @@ def rounded(value: float | None) -> float | None:
 
 def as_page(call: Call, found: list[Entry]) -> Result:
     """Write the history as a page."""
-    # Here, for it draws: a list alone is to be quick.
+    # Imported here: drawing is slow to load, and a plain list should be quick.
     from fae_training.history_page import as_html
 
     page = page_of(call, "history.html")
@@ -132,14 +132,14 @@ def as_page(call: Call, found: list[Entry]) -> Result:
 
 
 def page_of(call: Call, default: str) -> Path:
-    """Where --html asks for a page."""
+    """The path of the page that --html asks for."""
     if call.arguments.html == DEFAULT_PAGE:
         return call.home.file("results", default)
     return call.arguments.html.absolute()
 
 
 def compare(call: Call, names: list[str]) -> Result:
-    """Settings and results of some runs, each where they differ and in what they agree."""
+    """Settings and results of some runs, with their differences marked."""
     compared = [named(call, name) for name in names]
     if len(compared) < 2:
         compared.insert(0, beside(compared[0]))
@@ -154,18 +154,18 @@ def compare(call: Call, names: list[str]) -> Result:
     text = table([("", *ids), *marked]) + "\n* differs"
     data = {"status": "compared", "runs": ids, "differing": differing}
     if call.arguments.html is not None:
-        # Here, for it draws.
+        # Imported here: drawing is slow to load.
         from fae_training.comparison_page import as_html
 
         page, cache = page_of(call, "compared.html"), call.home.directory("cache", "matplotlib")
         write_text(page, as_html(compared, lines, differing, cache))
         data["page"] = str(page)
-        text += f"\nAs a page, with the loss curves: {page}"
+        text += f"\nPage with the loss curves: {page}"
     return Result(data, text)
 
 
 def named(call: Call, name: str) -> runs.Run:
-    """The run of an id, of "latest" or of "active". Raises Missing."""
+    """The run with an id, or of "latest" or "active". Raises Missing."""
     if name != "active":
         return runs.find(call.home, name, call.arguments.kind)
     kind = call.arguments.kind
@@ -178,7 +178,7 @@ def named(call: Call, name: str) -> runs.Run:
 
 
 def beside(run: runs.Run) -> runs.Run:
-    """What one run is compared with: the active run of its slot, else the one before it. Raises Missing."""
+    """The run to compare with: the active run of its slot, else the previous one. Raises Missing."""
     slot = KINDS[run.kind].slot
     active = deployment.current(run.home, slot)
     if active and active.run != run.id:
@@ -246,10 +246,13 @@ def build_parser() -> calling.Parser:
         type=Path,
         const=DEFAULT_PAGE,
         metavar="FILE",
-        help="write the history, or what is compared, as a page with plots (default: in results/)",
+        help="write the history or the comparison as a page with plots (default: in results/)",
     )
     parser.add_argument(
-        "--compare", nargs="+", metavar="RUN", help="ids, latest, active: side by side"
+        "--compare",
+        nargs="+",
+        metavar="RUN",
+        help="compare runs side by side: ids, latest or active",
     )
     return parser
 

@@ -130,7 +130,7 @@ def build_parser() -> calling.Parser:
         "--save-alarms",
         type=Path,
         metavar="DIR",
-        help="keep two seconds of each detection, and of what nearly was one, for review.py",
+        help="save two seconds of each detection and near miss, for review.py",
     )
     return parser
 

@@ -11,7 +11,7 @@
 
 Each script is a tool with the same name and parameters, and answers with the same JSON object. Trainings answer at once;
 check_status with follow stays until the run ends and sends progress notifications. Nothing can be deployed without the
-person's approval: the code on the proposal page, which no answer holds. It runs on this machine alone and opens no port.
+person's approval: the code on the proposal page, which no answer contains. It runs only on this machine and opens no port.
 Exit status: 0 when the agent closes its end; 2 with --json or by Fae, which has the scripts themselves.
 """
 
@@ -40,7 +40,7 @@ def main(call: Call) -> Result:
     import anyio
 
     anyio.run(serve, call)
-    # The last word on standard output was the protocol's.
+    # Only the protocol may write to standard output.
     raise SystemExit(0)
 
 

@@ -7,16 +7,15 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Write the proposal for the person: what was learned, how it did, examples, and how to say yes or go back.
+"""Write the proposal for the person: what was learned, the results, examples, and how to approve or undo it.
 
     uv run scripts/propose.py
-    uv run scripts/propose.py --reject "too short answers"     the person said no; the reason is kept
+    uv run scripts/propose.py --reject "too short answers"     record that the person said no, and why
 
-Reads evaluation.json and train_metrics.json of a run, writes proposal.json, proposal.md and proposal.html beside
-them. The approval code, which is the person's yes, stands in the two that people read and in no answer. A no makes the
-code invalid and is kept in proposal_rejected.json; such a run is proposed again only when --run names it. Exit status: 3
-when the run did not pass its evaluation, was turned down, or is in use already and cannot be rejected; 4 when there is
-no proposal to reject.
+Reads evaluation.json and train_metrics.json of a run, and writes proposal.json, proposal.md and proposal.html beside
+them. The approval code is only in the two that people read, and in no answer. A rejection invalidates the code and is
+recorded in proposal_rejected.json; a rejected run is proposed again only if --run names it. Exit status: 3 the run did
+not pass its evaluation, was rejected, or is already in use and cannot be rejected; 4 there is no proposal to reject.
 """
 
 from dataclasses import asdict
@@ -39,21 +38,21 @@ def main(call: Call) -> Result:
     if asked in (None, "latest"):
         rejection.require_none(run)
     if run.status() in runs.ENDED:
-        run.has_let_go(runs.LAST_WORD_S)
+        run.has_released_lock(runs.LAST_WORD_S)
     if call.arguments.dry_run:
         proposal = proposed(run)
         data = {"status": "planned"} | summary(proposal) | {"next": f"propose.py --run {run.id}"}
         return Result(data, as_markdown(proposal, ""))
     proposal, code = proposed(run), approval.new_code()
-    # Drawing takes seconds, for which nobody else should have to wait.
+    # Drawing takes seconds, during which the state must not be locked.
     page = as_html(proposal, code, call.home.directory("cache", "matplotlib"))
-    # One step: the code on the page is the one that counts, for what the page shows.
+    # One change: the code on the page is the valid one, for what the page shows.
     with changing(call.home) as change:
         run.refresh()
         if proposed(run) != proposal:
             raise Refused(
                 "changed_since",
-                f"{run.id} or what runs now changed while the proposal was written",
+                f"{run.id} or the current model changed while the proposal was being written",
                 f"uv run scripts/propose.py --run {run.id}",
             )
         approval.keep(change, run, code)
@@ -64,27 +63,27 @@ def main(call: Call) -> Result:
     data |= {
         "examples": [asdict(example) for example in proposal.examples[:1]],
         "proposal": str(run.file("proposal.html")),
-        "approval": "only the person can say yes; after a no call propose with reject, the reason in their words",
+        "approval": "only the person can approve; after a no, call propose with reject and the reason in their words",
     }
     text = f"{as_markdown(proposal, '')}\nThe page, with your approval code: {run.file('proposal.html')}"
     return Result(data | {"next": f"deploy.py --run {run.id}"}, text)
 
 
 def proposed(run: runs.Run) -> Proposal:
-    """What is proposed of a run that has ended and passed."""
+    """The proposal of a run that has ended and passed."""
     if (status := run.status()) in runs.ACTIVE or run.is_alive():
         raise Refused(
             "still_running",
-            f"{run.id} is still worked on ({status}); it can be proposed when that has ended",
+            f"{run.id} is still running ({status}); it can be proposed when it has ended",
             "uv run scripts/check_status.py --follow",
         )
     judged, measured = evaluation.require_pass(run), benchmark.of_run(run)
-    assert measured is not None  # nothing passes that was not measured
+    assert measured is not None  # a run without measurements does not pass
     return build(run, judged, measured)
 
 
 def summary(proposal: Proposal) -> dict:
-    """The proposal as far as it fits into an answer."""
+    """The part of the proposal that fits into an answer."""
     no = proposal.rejected_before
     earlier = {"earlier_no": {"run": no.run, "reason": no.reason}} if no else {}
     return earlier | {
@@ -100,9 +99,11 @@ def summary(proposal: Proposal) -> dict:
 
 
 def rejected(call: Call, run: runs.Run) -> Result:
-    """Keep the person's no."""
+    """Record the person's rejection."""
     if call.arguments.dry_run:
-        return Result({"status": "planned", "run": run.id}, f"Would keep the no to {run.id}.")
+        return Result(
+            {"status": "planned", "run": run.id}, f"Would record that {run.id} was rejected."
+        )
     return rejection.said(run, rejection.keep(run, call.arguments.reject))
 
 
@@ -115,7 +116,7 @@ def build_parser() -> calling.Parser:
         nargs="?",
         const=rejection.NO_REASON,
         metavar="REASON",
-        help="the person said no, and why; without --run to the newest proposal",
+        help="record the person's rejection and reason, of --run or the newest proposal",
     )
     return parser
 

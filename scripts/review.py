@@ -10,17 +10,17 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Sort the sounds that listen.py kept: was the word said or not? The answers are what the next training learns from.
+"""Sort the sounds that listen.py saved: was the word said or not? The next training learns from the answers.
 
     uv run scripts/listen.py kitchen.wav --save-alarms kitchen-alarms
     uv run scripts/review.py kitchen-alarms
     uv run scripts/review.py missed-clips --trigger wake --speaker me
     uv run scripts/review.py kitchen-alarms --false "kitchen wake 12.24.wav"
 
-Plays each sound (with afplay or aplay) and asks: y, it was said; n, it was not; Enter to skip it; q to stop. Without a terminal give
-the file names after --right and --false. False alarms become examples of what they were, with more weight than others;
-words that were missed become examples of the word. Both are trained on and never judge, unless --may-judge is given.
-Reads DIR/alarms.jsonl; a sound that it does not name counts as a missed trigger. Writes DIR/reviewed.jsonl and
+Plays each sound (with afplay or aplay) and asks: y, it was said; n, it was not; Enter to skip it; q to stop. Without a
+terminal, give the file names after --right and --false. False alarms become examples of their own class, with a higher
+weight; missed words become examples of the word. Both are used only for training unless --may-judge is given.
+Reads DIR/alarms.jsonl; a sound that is not listed there counts as a missed trigger. Writes DIR/reviewed.jsonl and
 keyword/samples/<class>/false-alarms and missed.
 To forget what came from a recording: uv run scripts/export_data.py --exclude id:kitchen
 Exit status: 0 done, 2 bad request, 3 no consent (audio), 4 no such folder, or nothing in it to sort.
@@ -50,7 +50,7 @@ def main(call: Call) -> Result:
 
     sounds = reviews.all_in(folder, arguments.trigger or "wake")
     if not sounds:
-        raise Missing("nothing_to_sort", f"{folder} holds no sounds", "uv run " + command_line("scripts/listen.py", "RECORDING", "--save-alarms", folder))  # fmt: skip
+        raise Missing("nothing_to_sort", f"{folder} contains no sounds", "uv run " + command_line("scripts/listen.py", "RECORDING", "--save-alarms", folder))  # fmt: skip
     said = reviews.answers(folder)
     given = {file: reviews.RIGHT for file in arguments.right or []}
     given |= {file: reviews.FALSE for file in arguments.false or []}
@@ -59,7 +59,7 @@ def main(call: Call) -> Result:
     left = [one for one in sounds if one.file not in said]
     if not given and left:
         if not sys.stdin.isatty():
-            raise BadRequest("no_terminal", f"{counted(len(left), 'sound is', 'sounds are')} to be sorted, and there is no terminal to ask at", "uv run " + command_line("scripts/review.py", folder, "--false", left[0].file))  # fmt: skip
+            raise BadRequest("no_terminal", f"{counted(len(left), 'sound is', 'sounds are')} left to sort, but there is no terminal to ask at", "uv run " + command_line("scripts/review.py", folder, "--false", left[0].file))  # fmt: skip
         given = asked(folder, left)
     if not arguments.dry_run:
         for file, answer in given.items():
@@ -67,12 +67,12 @@ def main(call: Call) -> Result:
     said |= given
     samples = reviews.samples(folder, sounds, said, arguments.speaker, bool(arguments.may_judge))
     added, problems = sound_files.keep(call.home, KIND.name, samples, bool(arguments.dry_run))
-    new = [p for p in problems if "is here already" not in p]
+    new = [p for p in problems if sound_files.ALREADY_ADDED not in p]
     count = {word: sum(a == word for a in said.values()) for word in (reviews.RIGHT, reviews.FALSE)}
     unsorted = sum(one.file not in said for one in sounds)
     lines = [
         f"{count[reviews.FALSE]} false, {count[reviews.RIGHT]} right, {unsorted} not sorted yet.",
-        f"{'Would add' if arguments.dry_run else 'Added'} {counted(sum(added.values()), 'sound')} to what the next training learns from.",
+        f"{'Would add' if arguments.dry_run else 'Added'} {counted(sum(added.values()), 'sound')} to the training data.",
         *(f"  {problem}" for problem in new[:PROBLEMS_SHOWN]),
     ]
     data = {"status": "planned" if arguments.dry_run else "reviewed", **count, "left": unsorted}
@@ -86,7 +86,7 @@ def asked(folder: Path, sounds) -> dict[str, str]:
 
     player = reviews.player()
     if player is None:
-        print("Neither afplay nor aplay is here: open each file in a player yourself.")
+        print("Neither afplay nor aplay is installed: open each file in a player yourself.")
     words = {"y": reviews.RIGHT, "n": reviews.FALSE, "": reviews.SKIPPED}
     given: dict[str, str] = {}
     for number, one in enumerate(sounds, 1):
@@ -104,15 +104,21 @@ def asked(folder: Path, sounds) -> dict[str, str]:
 
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
-    parser.add_argument("folder", nargs="?", type=Path, help="what listen.py --save-alarms wrote")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="the folder written by listen.py --save-alarms"
+    )
     parser.add_argument("--right", nargs="+", metavar="FILE", help="sounds in which it was said")
     parser.add_argument("--false", nargs="+", metavar="FILE", help="sounds in which it was not")
     parser.add_argument(
-        "--trigger", choices=KIND.triggers, help="what sounds without a record are of (wake)"
+        "--trigger",
+        choices=KIND.triggers,
+        help="trigger of sounds that are not in alarms.jsonl (default: wake)",
     )
-    parser.add_argument("--speaker", metavar="WHO", help="who said the words that were missed")
+    parser.add_argument("--speaker", metavar="WHO", help="who said the missed words")
     parser.add_argument(
-        "--may-judge", action="store_true", help="divide the sounds as other recordings are"
+        "--may-judge",
+        action="store_true",
+        help="split the sounds into training and test set like other recordings",
     )
     return parser
 

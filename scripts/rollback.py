@@ -4,14 +4,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Go back one step: what was active before the last deploy becomes active again.
+"""Roll back one step: the run that was active before the last deployment becomes active again.
 
     uv run scripts/rollback.py                   "undo the last learning update"
     uv run scripts/rollback.py --kind keyword    the last update of that kind
 
 Works any number of times, down to the base model. A run that learned something you have since asked to forget is skipped.
 Writes history.jsonl and active.json; deletes nothing.
-Exit status: 3 when there is nothing to go back to.
+Exit status: 3 there is nothing to roll back.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def main(call: Call) -> Result:
     in_app = app_results.withdraw_newest(call.home, slot)
     was, active = deployment.rollback(call.home, slot, "asked for")
     left = [was.run]
-    # What learned something that was to be forgotten is not gone back to.
+    # Skip runs that learned something that is to be forgotten.
     while active and learned.why_not(Run(call.home, active.run)):
         left.append(active.run)
         in_app = app_results.withdraw_newest(call.home, slot)
@@ -46,12 +46,10 @@ def main(call: Call) -> Result:
         "undone": was.run,
         "active": name,
     }
-    text = f"{was.run} is no longer active; {name} is. Nothing was deleted: every run is in list_runs.py."
+    text = f"{was.run} is no longer active; {name} is. Nothing was deleted: list_runs.py shows every run."
     if len(left) > 1:
         data["left_too"] = left[1:]
-        text += (
-            f"\nLeft too, as it learned something that you had forgotten: {', '.join(left[1:])}."
-        )
+        text += f"\nAlso skipped, because it learned something that you asked to forget: {', '.join(left[1:])}."
     if in_app:
         data |= in_app.as_answer()
         text += f"\n{in_app.says}"

@@ -6,14 +6,14 @@
 # ///
 """Let Fae learn by itself at night: a launchd agent on a Mac, a systemd user timer on Linux.
 
-    uv run scripts/schedule.py                what would be installed
+    uv run scripts/schedule.py                show what would be installed
     uv run scripts/schedule.py --install      every night at three
     uv run scripts/schedule.py --remove
     uv run scripts/schedule.py --now          what the timer runs: export, train, evaluate, propose; never deploy
 
-A night's run begins on power only, not while the machine is hot, in low-power mode or used by Fae, with 10 GB free, at
-most once a week (config.json: min_days_between_runs) and with at least 100 new episodes. It has a lower priority, and
-waits while one of these stops to hold. What it proposes waits for your yes. Its log is schedule.log.
+A nightly run starts only on mains power, not while the machine is hot, in low-power mode or used by Fae, with 10 GB free,
+at most once a week (config.json: min_days_between_runs) and with at least 100 new episodes. It has a lower priority, and
+pauses while one of the machine's conditions is not met. Its proposal waits for your approval. The log is schedule.log.
 Exit status: 0 done, 3 not now or the update is not recommended, 4 something is missing, 5 another run, 6 it failed.
 """
 
@@ -27,7 +27,7 @@ from fae_training.launch import SCHEDULED
 from fae_training.processes import answer_of
 
 LOOK_EVERY_S = 10
-# A run that the display's watchdog ended goes on in smaller pieces, so often.
+# How often a run killed by the display watchdog is resumed with smaller pieces of GPU work.
 MOST_RESUMES = 4
 
 
@@ -44,14 +44,14 @@ def main(call: Call) -> Result:
         consent.require(home, "conversations")
         written = schedule.install(home)
         data = {"status": "installed", "files": list(map(str, written)), "log": str(home.file(schedule.LOG))}  # fmt: skip
-        text = f"Installed: Fae learns at {schedule.HOUR}:00 where the machine is free, and asks you before anything changes."  # fmt: skip
-        return Result(data, f"{text}\nTake it back: uv run scripts/schedule.py --remove")  # fmt: skip
+        text = f"Installed: Fae learns at {schedule.HOUR}:00 if the machine is free, and asks you before anything changes."  # fmt: skip
+        return Result(data, f"{text}\nUndo: uv run scripts/schedule.py --remove")  # fmt: skip
     shown = "\n\n".join(f"# {path}\n{text}" for path, text in files.items())
     return Result({"status": "planned", "files": list(map(str, files)), "next": "schedule.py --install"}, f"{shown}")  # fmt: skip
 
 
 def learn(call: Call) -> Result:
-    """One night: each step is a script of its own, as a person would call it."""
+    """One night: each step is a call of a script, as a person would make it."""
     home = call.home
     if call.caller == "fae":
         raise Refused("too_long_for_fae", "a night's run takes hours, and Fae waits 30 s", "uv run scripts/train.py --preset light")  # fmt: skip
@@ -59,7 +59,7 @@ def learn(call: Call) -> Result:
     days = settings.house_rule(call, "min_days_between_runs")
     schedule.require_good_time(home, fae_app.database(), days)
     if call.arguments.dry_run:
-        return Result({"status": "planned", "next": "schedule.py --now"}, "A run would begin now.")
+        return Result({"status": "planned", "next": "schedule.py --now"}, "A run would start now.")
     step(call, "export_data")
     run = runs.find(home, step(call, "train", "--preset", "light", "--detach")["run"])
     train_to_the_end(call, run)
@@ -73,11 +73,11 @@ def learn(call: Call) -> Result:
         "proposal": told["proposal"],
         "next": f"deploy.py --run {run.id}",
     }
-    return Result(data, f"{run.id} is proposed and waits for your yes: {told['proposal']}")
+    return Result(data, f"{run.id} is proposed and waits for your approval: {told['proposal']}")
 
 
 def train_to_the_end(call: Call, run: runs.Run) -> None:
-    """Wait for the worker; one that the watchdog ended goes on in smaller pieces. Raises Failed for any other end."""
+    """Wait for the worker; one killed by the display watchdog is resumed with smaller pieces. Raises Failed for any other end."""
     seen = machine.ended_by_watchdog(run.file("train.log"))
     for _ in range(MOST_RESUMES + 1):
         while (status := run.status()) in runs.ACTIVE:
@@ -89,11 +89,11 @@ def train_to_the_end(call: Call, run: runs.Run) -> None:
             break
         seen = times
         step(call, "train", "--resume", run.id, "--detach")
-    raise Failed("not_trained", f"{run.id} ended as {status}", f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}")  # fmt: skip
+    raise Failed("not_trained", f"{run.id} ended with status {status}", f"uv run scripts/{KINDS[run.kind].script} --resume {run.id}")  # fmt: skip
 
 
 def step(call: Call, script: str, *arguments: str, may_refuse: bool = False) -> dict:
-    """The answer of one of our scripts. Raises its error."""
+    """A script's answer. Raises its error."""
     given = ("--home", str(call.home.path), *arguments)
     answer, exit_status = answer_of(f"{script}.py", *given, **{SCHEDULED: "1"})
     call.say(f"{script}: {answer['status']}")
@@ -109,7 +109,7 @@ def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
     parser.add_argument("--install", action="store_true", default=None, help="install the timer")
     parser.add_argument("--remove", action="store_true", default=None, help="remove the timer")
-    parser.add_argument("--now", action="store_true", default=None, help="what the timer runs")
+    parser.add_argument("--now", action="store_true", default=None, help="do what the timer runs")
     return parser
 
 

@@ -6,14 +6,14 @@
 # ///
 """Prepare the environments and models, and record what Fae may learn from.
 
-    uv run scripts/setup.py --consent conversations      allow it (sources: conversations, corrections, audio)
-    uv run scripts/setup.py --revoke conversations       take it back
-    uv run scripts/setup.py --consent-machines 10.0.0.2  let another machine of yours help to train (docs/machines.md)
-    uv run scripts/setup.py                              make the environments and fetch the models, in the background
+    uv run scripts/setup.py --consent conversations      give consent (sources: conversations, corrections, audio)
+    uv run scripts/setup.py --revoke conversations       withdraw it
+    uv run scripts/setup.py --consent-machines 10.0.0.2  let another of your machines help with training (docs/machines.md)
+    uv run scripts/setup.py                              prepare the environments and download the models, in the background
 
-Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; once it is revoked,
-every script that reads or trains refuses, and a run that is using the data stops. Revoking does not delete what was
-learned: rollback.py undoes that.
+Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; once it is withdrawn,
+every script that reads or trains refuses, and a run that is using the data stops. What was already learned is not
+deleted: rollback.py undoes that.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ from fae_training import calling, consent, installation, machines, runs
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
 
-# With what learning from each source begins.
+# The first step of learning from each source.
 FIRST_STEP = {
     "conversations": "export_data.py",
     "corrections": "extract_corrections.py",
@@ -45,7 +45,7 @@ def main(call: Call) -> Result:
     status = installation.installation_status(call.home)
     if call.arguments.dry_run:
         missing = [f"environment of {script}" for script in installation.unprepared(call.home)]
-        # What failed the last time is tried again; a missing environment may be named already.
+        # Retry what failed last time; a missing environment may be listed already.
         missing += [what for what in installation.failures(call.home) if what not in missing]
         return Result(
             {"status": "planned", "missing": missing},
@@ -77,11 +77,11 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     following = FIRST_STEP[grant[0]] if grant else "check_status.py"
     data = {"status": "consent_recorded", "consents": consents(call), "next": following}
     text = f"Consents: {in_words(call)}"
-    run = runs.going_on(call.home)
+    run = runs.running(call.home)
     if run and KINDS[run.kind].consent in revoke:
         run.request_stop()
         data["stopping"] = run.id
-        text = f"{run.id} was learning from it and is being stopped.\n{text}"
+        text = f"{run.id} was using this data and is being stopped.\n{text}"
     return Result(data, text)
 
 
@@ -95,11 +95,11 @@ def change_machines(call: Call, grant: list[str], revoke: list[str]) -> Result:
     allowed = consent.machines(call.home)
     data = {"status": "consent_recorded", "machines": allowed, "next": "check_status.py"}
     text = f"Machines that may help to train: {', '.join(allowed) or 'none'}"
-    run = runs.going_on(call.home)
+    run = runs.running(call.home)
     if run and set(revoke) & set(machines.others(run.record.get("hosts", ()))):
         run.request_stop()
         data["stopping"] = run.id
-        text = f"{run.id} was training with it and is being stopped.\n{text}"
+        text = f"{run.id} was using this machine and is being stopped.\n{text}"
     return Result(data, text)
 
 
@@ -117,19 +117,22 @@ def in_words(call: Call) -> str:
 def build_parser() -> calling.Parser:
     parser = calling.parser(__doc__, dry_run=True)
     parser.add_argument(
-        "--consent", nargs="+", metavar="SOURCE", help=f"allow: {', '.join(consent.SOURCES)}"
+        "--consent",
+        nargs="+",
+        metavar="SOURCE",
+        help=f"give consent to: {', '.join(consent.SOURCES)}",
     )
-    parser.add_argument("--revoke", nargs="+", metavar="SOURCE", help="take back")
-    for name, what in (("consent", "allow"), ("revoke", "take back")):
+    parser.add_argument("--revoke", nargs="+", metavar="SOURCE", help="withdraw consent")
+    for name, what in (("consent", "allow"), ("revoke", "no longer allow")):
         parser.add_argument(
             f"--{name}-machines",
             nargs="+",
             type=machines.host,
             metavar="HOST",
-            help=f"{what}: other machines of yours to train on, by address or name",
+            help=f"{what}: other machines of yours for training, by address or name",
         )
-    parser.add_argument("--no-models", action="store_true", help="make the environments only")
-    parser.add_argument("--worker", action="store_true", help="do it now, in this process")
+    parser.add_argument("--no-models", action="store_true", help="prepare only the environments")
+    parser.add_argument("--worker", action="store_true", help="do the work in this process")
     return parser
 
 

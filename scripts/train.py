@@ -15,10 +15,10 @@
 
     uv run scripts/train.py --preset light
     uv run scripts/train.py --resume latest
-    uv run scripts/train.py --show-rows 3            rows as their tokens: what is trained, what was cut
+    uv run scripts/train.py --show-rows 3            rows as tokens: what is trained, what was cut
 
 Reads data/sft/, writes runs/<run>/: run.json, metrics.jsonl, train.log, adapters/, train_metrics.json. At a terminal
-it stays in front; Ctrl-C stops it and keeps the best checkpoint. Called by Fae, or with --detach, it answers at once.
+it shows progress; Ctrl-C stops it and keeps the best checkpoint. Called by Fae, or with --detach, it answers at once.
 Presets (steps, batch, accumulation, learning rate, rank, length):
   smoke     10  1  1  1e-4   8   512
   light     50  2  2  5e-5  16  1024
@@ -49,7 +49,7 @@ def main(call: Call) -> Result:
 
 
 def prepare(call: Call, settings, run) -> Preflight:
-    """What must be there before a run begins, or goes on."""
+    """Check the requirements for starting or resuming a run."""
     preflight.fast_settings(settings["fast"])
     data = provenance.check(call.home, KIND.name, EXPORT, not call.arguments.dry_run, run)
     if data.rows["train"] < settings["batch_size"]:
@@ -60,7 +60,7 @@ def prepare(call: Call, settings, run) -> Preflight:
 
 
 def train(run, session) -> results.Trained:
-    """The worker's task: load, train, save, and say what was really applied."""
+    """The worker's task: load, train, save, and report the settings really applied."""
     # Setup
     settings, cache = run.settings, run.home.directory("cache")
     with session.stage("loading"):
@@ -99,7 +99,7 @@ def train(run, session) -> results.Trained:
     notes += provenance.settle(run, encoded, encoded_valid, EXPORT)
     training = encoded.rows
     held_out = parts.divided(encoded_valid.rows, lambda row: row.part)
-    # The adapter changes nothing before its first step, so this is what the base model answers.
+    # The adapter has no effect before the first step, so these are the base model's answers.
     with session.stage("rehearsing"):
         rehearsal = rehearsed.rehearse(run, model.model, tokenizer, session)
     cut = rows.cut_report(training, settings["max_length"])
@@ -146,7 +146,7 @@ def train(run, session) -> results.Trained:
     )
     trainer.train()
 
-    # What was applied, read back from the objects
+    # The applied settings, read back from the objects
     result = trainer.result
     applied = result.applied | mlx_tune_repairs.trainer_receipt(trainer)
     applied |= {
@@ -174,7 +174,7 @@ def train(run, session) -> results.Trained:
 
 
 def score(run, session, loaded=None) -> Benchmark:
-    """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
+    """Score candidate, current and base model on the judge part; `loaded` is the trained model in memory."""
     from fae_training.language import (
         capability_probe,
         conversation_probe,
@@ -203,7 +203,7 @@ def verify(run, session) -> results.Verification:
 
 
 def preview(home, found: Preflight, rows: int) -> Preview:
-    """What a plan tells of tokens, time and memory, with so many rows as their tokens."""
+    """A plan's token counts, time and memory, and `rows` rows as tokens."""
     from fae_training.language import preview
 
     return preview.of(home, KIND.name, found, rows)

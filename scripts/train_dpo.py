@@ -17,10 +17,10 @@
     uv run scripts/train_dpo.py --preset standard --from base --loss ipo
     uv run scripts/train_dpo.py --resume latest
 
-Reads data/dpo/ and, to see that nothing is forgotten, data/sft/valid.jsonl; writes runs/<run>/: run.json,
-metrics.jsonl, train.log, reference.json, adapters/, train_metrics.json. It goes on from what is deployed (--from
-current), so the new adapter holds both. At a terminal it stays in front; Ctrl-C stops it and keeps the best
-checkpoint. Called by Fae, or with --detach, it answers at once.
+Reads data/dpo/ and, to check that nothing is forgotten, data/sft/valid.jsonl; writes runs/<run>/: run.json,
+metrics.jsonl, train.log, reference.json, adapters/, train_metrics.json. It starts from the deployed adapter (--from
+current), so the new one contains both. At a terminal it shows progress; Ctrl-C stops it and keeps the best checkpoint.
+Called by Fae, or with --detach, it answers at once.
 Presets (steps, batch, accumulation, learning rate, rank, length):
   smoke     10  1  1  1e-5   8   512
   light     50  2  2  1e-5  16  1024
@@ -49,8 +49,8 @@ def main(call: Call) -> Result:
 
 
 def prepare(call: Call, settings, run) -> Preflight:
-    """What must be there before a run begins, or goes on."""
-    # Corrections are parts of conversations, and conversations are what shows that nothing is forgotten.
+    """Check the requirements for starting or resuming a run."""
+    # Corrections are parts of conversations, which also show whether anything is forgotten.
     consent.require(call.home, "conversations")
     preflight.fast_settings(settings["fast"])
     settings = preference_preflight.completed(settings)
@@ -62,7 +62,7 @@ def prepare(call: Call, settings, run) -> Preflight:
 
 
 def train(run, session) -> results.Trained:
-    """The worker's task: load, train, save, and say what was really applied."""
+    """The worker's task: load, train, save, and report the settings really applied."""
     # Setup
     settings, cache = run.settings, run.home.directory("cache")
     with session.stage("loading"):
@@ -119,7 +119,7 @@ def train(run, session) -> results.Trained:
     )
     trainer.train()
 
-    # What was applied, read back from the objects
+    # The applied settings, read back from the objects
     result, notes = trainer.result, notes + trainer.monitor.notes
     applied = result.applied | mlx_tune_repairs.trainer_receipt(trainer)
     applied |= {
@@ -148,7 +148,7 @@ def train(run, session) -> results.Trained:
 
 
 def score(run, session, loaded=None) -> Benchmark:
-    """What candidate, current and base do with the judge part; `loaded` is the model as it was trained."""
+    """Score candidate, current and base model on the judge part; `loaded` is the trained model in memory."""
     from fae_training.language import (
         capability_probe,
         conversation_probe,
@@ -158,7 +158,7 @@ def score(run, session, loaded=None) -> Benchmark:
         scoring,
     )
 
-    # Conversations are a guard: a preference can be learned by forgetting how to talk.
+    # Conversations are a guard: preference training can damage the model's conversation.
     return scoring.score(
         run,
         session,
@@ -180,7 +180,7 @@ def verify(run, session) -> results.Verification:
 
 
 def preview(home, found: Preflight, rows: int) -> Preview:
-    """What a plan tells of tokens, time and memory, with so many rows as their tokens."""
+    """A plan's token counts, time and memory, and `rows` rows as tokens."""
     from fae_training.language import preview
 
     return preview.of(home, KIND.name, found, rows)

@@ -14,14 +14,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Train the keyword classifier: interrupt, wake, speech, silence or noise, at every 36 ms of sound.
+"""Train the keyword classifier: interrupt, wake, speech, silence or noise, for every 36 ms of sound.
 
     uv run scripts/add_samples.py --kind keyword --class wake --speaker me --files hey-fae/*.wav
     uv run scripts/train_keyword.py --preset light
     uv run scripts/train_keyword.py --wake-phrases "hey fae, okay fae" --false-alarms-per-hour 0.5
     uv run scripts/train_keyword.py --resume latest
 
-Reads keyword/samples/<class>/, and speech_verifier/samples/ as speech and noise. Phrases of a class with few recordings are
+Reads keyword/samples/<class>/, and speech_verifier/samples/ as speech and noise. Phrases with few recordings are
 synthesised by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
 (model.safetensors, model.json, self_test.safetensors, model.onnx), hard_negatives.npz, held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound, synthesised clips for each trigger with few recordings,
@@ -48,7 +48,7 @@ def main(call: Call) -> Result:
 
 
 def prepare(call: Call, settings, run) -> Preflight:
-    """What must be there before a run begins, or goes on."""
+    """Check the requirements for starting or resuming a run."""
     return Preflight(
         settings, preflight.check(call.home, settings, KIND.name, provenance.files_of(run))
     )
@@ -62,14 +62,14 @@ def train(run, session) -> results.Trained:
 
 
 def score(run, session) -> Benchmark:
-    """The worker's task in a fresh process: the saved classifier against the one in use, on sounds that judge."""
+    """The worker's task in a fresh process: compare the saved classifier with the one in use on the judge part."""
     from fae_training.classifiers import scoring
 
     return scoring.score(run, session)
 
 
 def verify(run, session) -> results.Verification:
-    """The worker's task before a deployment counts: the files, loaded afresh, pass their own self-test."""
+    """The worker's task after deployment: check that the loaded files pass their self-test."""
     from fae_training.classifiers import scoring
 
     return scoring.verify(run, session)

@@ -14,14 +14,14 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Train the speech classifier, which tells speech from music and noise in one or two seconds of sound.
+"""Train the speech classifier, which distinguishes speech from music and noise in one or two seconds of sound.
 
     uv run scripts/add_samples.py --kind speech_verifier --class music --files albums/
     uv run scripts/train_speech_verifier.py --preset light
     uv run scripts/train_speech_verifier.py --resume latest
 
-Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are generated
-in addition. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/ (model.safetensors,
+Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are also
+generated. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/ (model.safetensors,
 model.json, self_test.safetensors, model.onnx), held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound):
   smoke      20   32  3e-3   40
@@ -46,7 +46,7 @@ def main(call: Call) -> Result:
 
 
 def prepare(call: Call, settings, run) -> Preflight:
-    """What must be there before a run begins, or goes on."""
+    """Check the requirements for starting or resuming a run."""
     return Preflight(
         settings, preflight.check(call.home, settings, KIND.name, provenance.files_of(run))
     )
@@ -60,14 +60,14 @@ def train(run, session) -> results.Trained:
 
 
 def score(run, session) -> Benchmark:
-    """The worker's task in a fresh process: the saved classifier against the one in use, on sounds that judge."""
+    """The worker's task in a fresh process: compare the saved classifier with the one in use on the judge part."""
     from fae_training.classifiers import scoring
 
     return scoring.score(run, session)
 
 
 def verify(run, session) -> results.Verification:
-    """The worker's task before a deployment counts: the files, loaded afresh, pass their own self-test."""
+    """The worker's task after deployment: check that the loaded files pass their self-test."""
     from fae_training.classifiers import scoring
 
     return scoring.verify(run, session)

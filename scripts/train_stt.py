@@ -16,15 +16,15 @@
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
-"""Fine-tune the speech recogniser on what it misheard: names, places, words of yours.
+"""Fine-tune the speech recogniser on words that it misheard, such as names and places.
 
     uv run scripts/add_correction.py --heard Marian --meant Marion
     uv run scripts/train_stt.py --preset light
     uv run scripts/train_stt.py --resume latest
 
-Reads stt/corrections.jsonl and its recordings; words without enough of them are spoken by `say` or espeak-ng. Writes
+Reads stt/corrections.jsonl and its recordings; words with too few are synthesised by `say` or espeak-ng. Writes
 data/stt/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/, train_metrics.json.
-Presets (steps, batch, accumulation, learning rate, rank, clips of a word):
+Presets (steps, batch, accumulation, learning rate, rank, clips per word):
   smoke     10  1  1  1e-4   8   4
   light    100  4  1  1e-4  16  16
   standard 300  4  2  5e-5  16  32
@@ -51,14 +51,14 @@ def main(call: Call) -> Result:
 
 
 def prepare(call: Call, settings, run) -> Preflight:
-    """What must be there before a run begins, or goes on."""
+    """Check the requirements for starting or resuming a run."""
     own = run is not None and provenance.has_own_rows(run)
     data = preflight.check_own(run) if own else preflight.check(call.home)
     return Preflight(settings, data, preflight.find_model(call, settings["model"]))
 
 
 def train(run, session) -> results.Trained:
-    """The worker's task: make the clips, load, train, save, and say what was really applied."""
+    """The worker's task: make the clips, load, train, save, and report the settings really applied."""
     from fae_training.fit import fit
     from fae_training.fit_settings import FitSettings
     from fae_training.speech import (
@@ -72,8 +72,8 @@ def train(run, session) -> results.Trained:
 
     # Setup
     settings = run.settings
-    with session.stage("speaking the words"):
-        if not provenance.has_own_rows(run):  # else it goes on with what it began with
+    with session.stage("synthesising clips"):
+        if not provenance.has_own_rows(run):  # otherwise resume with the original clips
             training_clips.build(
                 run.home,
                 settings["clips_per_term"],
@@ -127,7 +127,7 @@ def train(run, session) -> results.Trained:
         run.record["model"]["id"],
     )
 
-    # What was applied, read back from the objects
+    # The applied settings, read back from the objects
     applied = result.applied | {
         "batch_size": stream.batch_size,
         "lora": mlx_tune_repairs.receipt(wrapper),
@@ -139,14 +139,14 @@ def train(run, session) -> results.Trained:
 
 
 def score(run, session) -> Benchmark:
-    """The worker's task: what base, current and candidate hear in the judge part."""
+    """The worker's task: compare the transcripts of base, current and candidate on the judge part."""
     from fae_training.speech import scoring
 
     return scoring.score(run, session)
 
 
 def verify(run, session) -> results.Verification:
-    """The worker's task before a deployment counts: the saved adapter loads and changes the output."""
+    """The worker's task after deployment: check that the saved adapter loads and changes the output."""
     from fae_training.speech import scoring
 
     return scoring.verify(run, session)

@@ -345,7 +345,7 @@ def test_a_name_is_spoken_as_it_is_written(home):
     [
         (
             {"heard": "a", "meant": "b", "origin": "person"},
-            "line 1 of .*corrections.jsonl: Correction lacks 'at'",
+            "line 1 of .*corrections.jsonl: Correction has no key 'at'",
         ),
         (
             {"at": "", "heard": "a", "meant": "b", "origin": "person", "say": "c"},

@@ -49,7 +49,7 @@ def test_folders_named_after_classes_come_in_once(allowed, recordings):
     assert (answer["added"]["wake"], answer["added"]["noise"]) == (2, 2)
     again = calls.answer("add_samples", "--files", recordings, home=allowed)
     assert sum(again["added"].values()) == 0
-    assert "is here already" in again["problems"][0]
+    assert "was already added" in again["problems"][0]
     assert len(kept(allowed)) == 4
     first = allowed / "keyword" / "samples" / kept(allowed)[0]
     assert first.stat().st_mode & 0o777 == 0o600

@@ -192,9 +192,9 @@ def test_a_key_that_the_app_changed_meanwhile_is_left_alone_and_told(later, pers
     deployed(run)
     installed_fae.set_key(person, "/somewhere/else")
     (told,) = app_use.in_use(run.home).values()
-    assert "/somewhere/else" in told and "approved is" in told and run.id in told
+    assert "/somewhere/else" in told and "it should use" in told and run.id in told
     found = rolled_back(run)
-    assert found.step is None and "changed meanwhile" in found.says
+    assert found.step is None and "changed since" in found.says
     installed_fae.set_key(person, "")
     assert app_use.in_use(run.home) == {}
 
@@ -208,13 +208,13 @@ def test_in_use_is_silent_where_the_app_uses_what_was_approved(later, person, ru
     installed_fae.set_key(person, "")
     assert "uses its base model" in app_use.in_use(run.home)["language"]
     shutil.rmtree(path)
-    assert "is gone" in app_use.in_use(run.home)["language"]
+    assert "which is gone" in app_use.in_use(run.home)["language"]
 
 
 @pytest.mark.parametrize(
     "version, says",
     [
-        ("0.8.105", r"\(0.8.105\) cannot load adapters: it will when it is updated to 0.8.183"),
+        ("0.8.105", r"\(0.8.105\) cannot load adapters. Update it to 0.8.183"),
         ("0.8.150", r"not known whether this Fae \(0.8.150\) loads adapters"),
         ("", "does not say which version"),
     ],
@@ -291,7 +291,7 @@ def test_a_models_folder_that_cannot_be_written_takes_the_deploy_back(later, per
     else:
         (installed_fae.directory(person) / "models").write_text("")
     try:
-        with pytest.raises(Failed, match=r"cannot be written.*was taken back and the base model is active"):  # fmt: skip
+        with pytest.raises(Failed, match=r"cannot be written.*was rolled back and the base model is active"):  # fmt: skip
             deployed(run)
     finally:
         if damage == "read-only":
@@ -320,8 +320,8 @@ def publish_in_a_process(run: runs.Run, before: str) -> subprocess.CompletedProc
 def test_a_disk_that_is_full_while_copying_leaves_nothing_behind(later, person, run):
     # Enough for the records of the state directory, too little for the weights.
     done = publish_in_a_process(run, "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))")
-    assert "app_disk_full" in done.stderr or "could not be finished" in done.stderr, done.stderr
-    assert "was taken back" in done.stderr
+    assert "app_disk_full" in done.stderr or "could not be completed" in done.stderr, done.stderr
+    assert "was rolled back" in done.stderr
     nothing_left(person, run)
 
 
@@ -395,7 +395,7 @@ def test_a_classifier_goes_where_nothing_was_and_away_again(later, person, home)
     assert target.is_dir()
     (target / "model.safetensors").write_text("the app's new one")
     assert "was changed" in app_use.in_use(run.home)["speech_verifier"]
-    assert "changed meanwhile" in app_results.withdraw_newest(run.home, "speech_verifier").says
+    assert "changed since" in app_results.withdraw_newest(run.home, "speech_verifier").says
     assert (target / "model.safetensors").read_text() == "the app's new one"
 
 
@@ -403,13 +403,13 @@ def test_a_verifier_that_the_app_ships_is_used_first_and_that_is_told(later, hom
     own = later / "Contents/Resources/Fae_Fae.bundle/Models/speech-verifier"
     own.mkdir(parents=True)
     (own / "model.safetensors").write_text("")
-    assert "uses the one that it ships" in deployed(classifier(state.Home(home), "speech_verifier")).says  # fmt: skip
+    assert "uses its bundled classifier" in deployed(classifier(state.Home(home), "speech_verifier")).says  # fmt: skip
 
 
 def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(later, home):
     place = state.Home(home)
     run = classifier(place, "keyword", n_mels=80)
-    with pytest.raises(Failed, match=r"n_mels is 80, expected 128.*was taken back"):
+    with pytest.raises(Failed, match=r"n_mels is 80, expected 128.*was rolled back"):
         deployed(run)
     assert deployment.current(place, "keyword") is None
     run = classifier(place, "keyword")
@@ -421,7 +421,7 @@ def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(late
 
 def test_early_fae_has_no_place_for_a_classifier(person, home):
     installed_fae.make(person, installed_fae.EARLY)
-    assert "no place for a classifier" in deployed(classifier(state.Home(home), "keyword")).says
+    assert "does not load a classifier" in deployed(classifier(state.Home(home), "keyword")).says
 
 
 def figures(fae: float, ours: float) -> Benchmark:
@@ -444,20 +444,20 @@ def test_a_proposal_says_which_form_of_a_classifier_this_fae_uses_and_how_good_b
 
     assert "two forms Fae uses is not known: there is no Fae.app" in said()
     early = installed_fae.make(person, installed_fae.EARLY)
-    assert "no place for a classifier. So it uses neither form" in said()
+    assert "does not load a classifier. So it uses neither form" in said()
     shutil.rmtree(early)
     later = installed_fae.make(person, installed_fae.LATER)
     assert "uses the form in Fae's own network, from its next start;" in said()
-    assert "rate of false alarms is not promised in the app" in said()
+    assert "rate of false alarms does not hold in the app" in said()
     (later / "Contents/MacOS/fae-daemon").write_text("")
     assert "next start, if that version still reads it, which is not known;" in said()
     own = later / "Contents/Resources/Fae_Fae.bundle/Models/speech-verifier"
     own.mkdir(parents=True)
     (own / "model.safetensors").write_text("")
-    assert "uses the one that it ships" in said() and "neither form" in said()
+    assert "uses its bundled classifier" in said() and "neither form" in said()
     shutil.rmtree(run.file("adapters", "fae"))
     (one,) = app_results.of_both_forms(run, figures(0.8, 0.9))
-    assert "no form that Fae loads" in one
+    assert "not exported to the format that Fae loads" in one
     run.kind = "sft"
     assert app_results.of_both_forms(run, figures(0.8, 0.9)) == []
 
@@ -537,7 +537,7 @@ def test_words_wait_until_fae_is_closed(later, heard):
 
 def test_early_fae_keeps_no_list_of_words(person, heard):
     installed_fae.make(person, installed_fae.EARLY)
-    assert "keeps no list of words" in deployed(speech_run(heard)).says
+    assert "has no word list" in deployed(speech_run(heard)).says
     assert not app_words.path().exists()
 
 
@@ -553,7 +553,7 @@ def test_the_scripts_say_what_is_to_be_done_in_words_and_as_a_call(later, person
     assert status["active"] == {"language": run.id} and "warnings" not in status
     installed_fae.set_key(person, "")
     (warning,) = calls.answer("check_status", home=home)["warnings"]
-    assert f"approved is {folder}" in warning
+    assert f"it should use {folder}" in warning
     assert f"Warning: {warning}" in calls.script("check_status", home=home).out
 
     installed_fae.set_key(person, folder)

@@ -56,13 +56,15 @@ def test_a_code_is_read_however_it_is_written(place, said):
 def test_an_approval_without_its_fields_is_named(place):
     run = prepared.judged(place)
     run.file(approval.FILE).write_text("{}")
-    with pytest.raises(Failed, match=r"approval\.json was written .*Approval lacks 'fingerprint'"):
+    with pytest.raises(
+        Failed, match=r"approval\.json was written .*Approval has no key 'fingerprint'"
+    ):
         spend(run, "ABC-DEF")
 
 
 def test_measurements_that_name_no_adapter_are_not_judged(place):
     run = prepared.finished(place, fingerprint=None)
-    with pytest.raises(Refused, match="do not say of which adapter") as refusal:
+    with pytest.raises(Refused, match="do not identify the adapter") as refusal:
         evaluation.make(run)
     assert refusal.value.hint == f"uv run scripts/evaluate.py --run {run.id} --rescore"
 
@@ -161,7 +163,7 @@ def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypat
             by_dialog(place, monkeypatch, tmp_path / happened, prints)
         error = refusal.value
         assert error.code == "not_answered" and happened in error.message
-        assert "nothing was deployed" in error.message and "opens again" in error.message
+        assert "nothing was deployed" in error.message and "reopen the dialog" in error.message
         assert error.hint == f"uv run scripts/deploy.py --run {run.id}"
     assert deployment.current(place, "language") is None
     told = by_dialog(place, monkeypatch, tmp_path, "button returned:Use it, gave up:false")
@@ -185,10 +187,10 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
         assert "would replace the base model" in seen and "It got better at" in seen
     assert deployment.current(place, "language") is None
     status, seen = at_a_terminal(place.path, scripts, "y\n")
-    assert status == 0 and f"{run.id} is active in place of the base model" in seen
+    assert status == 0 and f"{run.id} is now active, replacing the base model" in seen
     assert deployment.current(place, "language").verified
     status, seen = at_a_terminal(place.path, scripts, "y\n")
-    assert status == 3 and "is active already" in seen
+    assert status == 3 and "is already active" in seen
 
 
 def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_path):
@@ -196,7 +198,7 @@ def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_
     code = propose(run)
     status, seen = at_a_terminal(place.path, scripts, "n\nanswers  too short\n")
     assert status == 3 and "Why? (Enter for no reason)" in seen and "error" not in seen
-    assert "stays out of use" in seen and "export_data.py" in seen.rpartition("Next: ")[2]
+    assert "will not be used" in seen and "export_data.py" in seen.rpartition("Next: ")[2]
     assert rejection.standing(run).reason == "answers too short"
     assert spend(run, code) == "not_proposed", "its code no longer counts"
     status, seen = at_a_terminal(place.path, scripts, "y\n")

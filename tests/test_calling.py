@@ -297,7 +297,7 @@ def test_the_keyboard_ends_a_script_with_130_and_no_traceback(tmp_path, home):
         "calling.run(lambda call: os.kill(os.getpid(), signal.SIGINT) or signal.pause(), calling.parser(''))"
     )
     got = subprocess.run([sys.executable, path], capture_output=True, text=True)
-    assert got.returncode == 130 and "stopped by the keyboard" in got.stderr
+    assert got.returncode == 130 and "interrupted from the keyboard" in got.stderr
     assert "Traceback" not in got.stderr
 
 

@@ -224,7 +224,7 @@ def test_tool_calls_that_a_template_cannot_write_are_context_and_told(tmp_path):
     found = encode_file(tokenizer, path, 512)
     assert len(found.rows) == 2 and found.usable == 1
     assert any(remark.startswith("1 answer in ") for remark in found.remarks)
-    assert found.left_out[0].reason == "the model's chat template leaves nothing of an answer"
+    assert found.left_out[0].reason == "the model's chat template renders an answer as nothing"
 
 
 def test_the_reader_and_the_encoder_agree_on_our_form():

@@ -140,7 +140,7 @@ def test_one_recording_stays_in_training_and_says_so_and_the_rest_is_judged_apar
     assert any(r.class_name == "silence" for r in parts.train)
     assert parts.apart
     assert parts.notes == [
-        "no recording of silence could be held out: silence has no figure of its own"
+        "no recording of silence could be held out, so there is no separate figure for silence"
     ]
 
 

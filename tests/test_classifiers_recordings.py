@@ -162,5 +162,5 @@ def test_a_run_goes_on_with_the_recordings_that_it_began_with(home, samples):
     with pytest.raises(Refused, match=r"1 of 2 recordings .* keyword/samples/wake/me--a.wav"):
         recordings.scan(Home(home), KEYWORD, began.digests)
     first.unlink()
-    with pytest.raises(Refused, match="gone or were changed"):
+    with pytest.raises(Refused, match="were removed or changed"):
         recordings.scan(Home(home), KEYWORD, began.digests)

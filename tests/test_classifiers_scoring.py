@@ -140,23 +140,26 @@ def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
     assert promise(0, 0.5) == (
         False,
         "wake: 0 false alarms in 0.50 hours of sound without triggers, so at most 6 an hour with 95% confidence; "
-        "the 1 that was asked for is not shown (held-out recordings for 3.0 hours without one would show it).",
+        "the requested 1 is not shown (held-out recordings for 3.0 hours without one would show it).",
     )
     shown, text = promise(0, 3.0)
-    assert shown and "at most 1 an hour with 95% confidence, as was asked for (1)." in text
+    assert shown and "at most 1 an hour with 95% confidence, as requested (1)." in text
     assert not promise(0, 3.0, dispersion=2.0).shown and not promise(0, 3.0, groups=4).shown
     assert "1 false alarm in 0.50 hours" in promise(1, 0.5).text
-    assert "at least 5.4 an hour with 95% confidence, more than the 1 that" in promise(10, 1.0).text
-    assert promise(1, 0.5, asked=0.0).text.endswith("more than the 0 that was asked for.")
-    assert promise(0, 0.5, asked=0.0).text.endswith("the 0 that was asked for is not shown.")
+    assert (
+        "at least 5.4 an hour with 95% confidence, more than the requested 1"
+        in promise(10, 1.0).text
+    )
+    assert promise(1, 0.5, asked=0.0).text.endswith("more than the requested 0.")
+    assert promise(0, 0.5, asked=0.0).text.endswith("the requested 0 is not shown.")
 
 
 def test_it_says_which_commands_show_a_rate():
-    said = triggers.how_to_show([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
+    said = triggers.advice_on_rates([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
     assert "record about 9 hours of ordinary sound" in said and "at least 5 recordings" in said
     assert "add_samples.py --class noise --to-judge --files RECORDINGS" in said
     assert said.endswith("scripts/train_keyword.py --false-alarms-per-hour 3")
-    too_many = triggers.how_to_show([Rate(30, 3.0, 1.0), Rate(0, 3.0, 1.0)], 1.0)
+    too_many = triggers.advice_on_rates([Rate(30, 3.0, 1.0), Rate(0, 3.0, 1.0)], 1.0)
     assert "--to-judge" not in too_many and too_many.endswith("-per-hour 13.6")
 
 
@@ -165,8 +168,8 @@ def test_recall_is_told_of_people_like_those_held_out_by_person_and_of_the_owner
     told |= {"latency_ms": 640.0, "own": 0.75}
     notes = triggers.notes_of("wake", told)
     assert notes == [
-        "wake, people like those who were held out: 50% of 8 detected, 640 ms after it began (li 100%, anna 25%).",
-        "wake, you: 75% detected, from recordings of yours that were not trained on.",
+        "wake, said by people like the held-out ones: 50% of 8 detected, 640 ms after its start (li 100%, anna 25%).",
+        "wake, said by you: 75% detected, in recordings of yours that were not trained on.",
     ]
     never = told | {"recall": 0.0, "latency_ms": None, "own": None}
     assert "0% of 8 detected (" in triggers.notes_of("wake", never)[0]

@@ -142,8 +142,10 @@ def test_the_upper_bound_of_false_alarms_stays_under_what_was_asked():
     beyond = logits[0] + (logits - logits[-1]).mean() * np.log(2.9957 / 4 / 0.5)
     score = np.zeros(4 * streams.CHUNKS_PER_HOUR)
     score[100 : 100 + 20 * 15_000 : 15_000] = heights
-    hearers = thresholds.Hearers(streams.StreamOfSound(np.zeros((3 * len(score), 1)), []), 97)
-    least = thresholds.lowest_that_keeps(score, hearers, 0.5)
+    hearers = thresholds.AudibleSources(
+        streams.StreamOfSound(np.zeros((3 * len(score), 1)), []), 97
+    )
+    least = thresholds.lowest_threshold(score, hearers, 0.5)
     assert np.log(least / (1 - least)) == pytest.approx(beyond, abs=1e-3)
 
 
@@ -154,7 +156,7 @@ def test_alarms_that_lie_in_few_recordings_count_as_fewer_hours():
         for n in range(40)
     ]
     quiet = streams.StreamOfSound(np.zeros((3 * chunks, 1)), [], pieces=pieces)
-    hearers = thresholds.Hearers(quiet, 97)
+    hearers = thresholds.AudibleSources(quiet, 97)
     length = chunks // 40
     everywhere = [n * length + 50 for n in range(40)]
     assert hearers.overdispersion(everywhere) == 1.0 == hearers.overdispersion([])

@@ -28,7 +28,7 @@ def test_taking_back_says_when_and_giving_again_counts(home):
     given = consent.change(place, ["conversations"], [])["conversations"]
     taken = consent.change(place, [], ["conversations"])["conversations"]
     assert taken["granted_at"] == given["granted_at"] and taken["revoked_at"]
-    with pytest.raises(Refused, match=f"taken back on {taken['revoked_at'][:10]}"):
+    with pytest.raises(Refused, match=f"withdrawn on {taken['revoked_at'][:10]}"):
         consent.require(place, "conversations")
     consent.change(place, ["conversations"], [])
     consent.require(place, "conversations")
@@ -55,7 +55,7 @@ def test_setup_records_consent_and_revocation_and_train_obeys(home):
     assert got.json["consents"] == {"conversations": False, "corrections": True, "audio": False}
     refused = calls.script("train", "--preset", "smoke", "--json", home=home)
     assert refused.status == 3 and refused.json["error"]["code"] == "no_consent"
-    assert "taken back" in refused.json["error"]["message"]
+    assert "withdrawn" in refused.json["error"]["message"]
 
 
 @pytest.mark.parametrize("source", consent.SOURCES)

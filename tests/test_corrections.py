@@ -28,10 +28,10 @@ def days(tmp_path) -> Days:
 
 @pytest.fixture
 def mine(days, home):
-    """Mine what `days` holds. Gives (pairs, Mine)."""
+    """PairMiner what `days` holds. Gives (pairs, PairMiner)."""
 
     def run():
-        found = preference_pairs.Mine("You are Fae.")
+        found = preference_pairs.PairMiner("You are Fae.")
         with source.dialogue(Home(home), days.done()) as dialogue:
             return [
                 pair.as_row() for talk in dialogue.conversations() for pair in found.pairs(talk)
@@ -166,7 +166,7 @@ def test_what_must_not_be_learned_makes_no_pair_either(days, mine, home):
 
 
 def test_the_sample_s_corrections_are_found_and_its_other_dialogues_give_none(fae_directory, home):
-    found = preference_pairs.Mine(None)
+    found = preference_pairs.PairMiner(None)
     with source.dialogue(Home(home), fae_directory.database) as dialogue:
         rows = [row for talk in dialogue.conversations() for row in found.pairs(talk)]
     planted = {

@@ -102,7 +102,7 @@ def test_a_database_that_may_not_be_read_is_said_to_be_there(logged, without_rig
     os.seteuid(0) if os.getuid() == 0 else None
     (found / "fae.db").chmod(0)
     os.seteuid(NOBODY) if os.getuid() == 0 else None
-    with pytest.raises(Missing, match="is there but cannot be opened"):
+    with pytest.raises(Missing, match="exists but cannot be opened"):
         FaeDatabase(found / "fae.db")
 
 

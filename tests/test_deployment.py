@@ -178,14 +178,14 @@ def test_a_line_of_history_that_is_no_decision_is_named(place, spoiled):
     path = place.file("history.jsonl")
     (line,) = state.read_jsonl(path)
     state.append_jsonl(path, line | spoiled if spoiled else {"action": "deploy"})
-    with pytest.raises(Failed, match=r"line 2 of .*history\.jsonl is no decision"):
+    with pytest.raises(Failed, match=r"line 2 of .*history\.jsonl is not valid"):
         active(place)
 
 
 def test_what_is_active_already_is_not_deployed_twice(place):
     run = make(place)
     deploy(place, run)
-    with pytest.raises(Refused, match="is active already"):
+    with pytest.raises(Refused, match="is already active"):
         deploy(place, run)
     assert len(state.read_jsonl(place.file("history.jsonl"))) == 1
 
@@ -195,7 +195,7 @@ def test_a_failed_check_takes_back_nothing_but_what_it_checked(place):
     deploy(place, first)
     checked = deployment.current(place, "language")
     deploy(place, second)
-    with pytest.raises(Refused, match=f"{first.id} is not active any more; {second.id} is"):
+    with pytest.raises(Refused, match=f"{first.id} is no longer active; {second.id} is"):
         deployment.rollback(place, "language", "verification failed", only=checked)
     deployment.keep_verified(place, checked)
     assert active(place) == second.id and deployment.current(place, "language").verified is None
@@ -242,7 +242,7 @@ def test_two_who_decide_at_once_end_with_one_truth(place):
     deciders = [
         subprocess.Popen([sys.executable, "-c", source, str(place.path), run.id]) for run in found
     ]
-    # They take turns, for what is active already is refused.
+    # They take turns, for what is already active is refused.
     assert [process.wait() for process in deciders] == [0, 0]
     history = state.read_jsonl(place.file("history.jsonl"))
     assert len(history) == 30
@@ -254,7 +254,7 @@ def test_an_active_run_whose_files_are_gone_is_named(place):
     run = make(place)
     deploy(place, run)
     run.file("adapters").rename(run.file("elsewhere"))
-    with pytest.raises(Missing, match=f"{run.id} is active but its files are gone"):
+    with pytest.raises(Missing, match=f"{run.id} is active but its files are missing"):
         deployment.current_run(place, "language")
 
 
@@ -306,15 +306,15 @@ def test_what_a_run_was_compared_with_is_what_runs_now_or_it_is_said(place):
     assert stale(second, None, None) is None
     deploy(place, first)
     assert stale(second, None, None) == (
-        f"it was compared with the base model, but {first.id} runs now"
+        f"it was compared with the base model, but {first.id} is in use now"
     )
     assert stale(second, first.id, mark) is None
     assert "it was compared with" in stale(second, first.id, "another")
     (first.file("adapters") / "adapters.safetensors").write_text("other weights")
-    assert "are others now" in stale(second, first.id, mark), "the same run, with other files"
+    assert "have changed since" in stale(second, first.id, mark), "the same run, with other files"
     deployment.rollback(place, "language", "")
     assert stale(second, first.id, mark) == (
-        f"it was compared with {first.id}, but the base model runs now"
+        f"it was compared with {first.id}, but the base model is in use now"
     )
     deploy(place, second)
     assert stale(second, first.id, mark) is None, "it runs itself"

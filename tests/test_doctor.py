@@ -27,7 +27,7 @@ def only(home, about: str) -> health.Finding:
 def test_a_person_reads_each_finding_with_its_remedy_and_no_directory_is_made(home):
     got = calls.script("doctor", home=home)
     assert got.status == 0, got.err
-    assert "look  consent: nothing is allowed yet" in got.out
+    assert "look  consent: you have not given consent yet" in got.out
     assert "/setup.py --consent conversations" in got.out
     assert "to look at." in got.out and not home.exists()
 
@@ -78,7 +78,7 @@ def test_a_disk_that_is_nearly_full_is_named(home, monkeypatch, free, expected):
 
 def test_the_database_is_opened_only_when_it_was_allowed(home, monkeypatch, fae_directory):
     monkeypatch.setenv("FAE_APP_DIR", str(fae_directory.directory))
-    assert "not opened before you allow it" in only(home, "database").says
+    assert "opened only after you give consent" in only(home, "database").says
     prepared.allowed(home)
     found = only(home, "database")
     assert found.state == FINE and re.search(r"fae\.db, schema [4-9], \d", found.says)
@@ -174,4 +174,4 @@ def test_runs_that_go_on_are_said(home, monkeypatch):
     place = prepared.allowed(home)
     run = prepared.finished(place)
     with runs.locked(place, run.id):
-        assert f"{run.id} is going on" in only(home, "state").says
+        assert f"{run.id} is running" in only(home, "state").says

@@ -103,7 +103,7 @@ def test_a_run_like_none_or_like_one_of_another_kind_or_with_another_preset_is_r
     run = earlier(home, "dpo")
     with pytest.raises(Missing, match="there is no run"):
         resolve(home, "--like", run.id)
-    with pytest.raises(BadRequest, match="its preset 'standard' too"):
+    with pytest.raises(BadRequest, match="its preset 'standard', so --preset cannot be given too"):
         resolve(home, "--like", earlier(home).id, "--preset", "light")
 
 
@@ -338,7 +338,7 @@ def test_a_sweep_that_is_killed_goes_on_and_its_best_is_judged_last(home):
     kept = experiments.find(place, "latest")
     experiments.keep(place, experiments._with(kept, 0, experiments.Cell(kept.cells[0].settings)))
     busy = calls.script("experiment", "sweep", "--resume", "latest", "--grid", "rank=1", home=home)
-    assert busy.status == 2 and "cannot change on the way" in busy.err
+    assert busy.status == 2 and "cannot be changed" in busy.err
     got = calls.script("experiment", "sweep", "--resume", "latest", home=home)
     assert got.status == 0, got.err
     first, second = runs.all_runs(place)
@@ -368,7 +368,7 @@ def test_one_sweep_at_a_time_and_a_wrong_one_begins_nothing(home):
     with experiments.sweeping(place, "sweep-20261126-120000"):
         got = calls.script("experiment", "sweep", "--grid", "rank=4,8", "--json", home=home)
         assert (got.status, got.json["error"]["code"]) == (5, "busy")
-    assert json.loads(got.out)["error"]["message"].startswith("sweep-20261126-120000 is going on")
+    assert json.loads(got.out)["error"]["message"].startswith("sweep-20261126-120000 is running")
 
 
 def test_a_sweep_without_consent_says_what_the_script_says(home):

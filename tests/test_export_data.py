@@ -566,7 +566,7 @@ def test_without_consent_nothing_is_read(days, home):
     calls.answer("setup", "--consent", "conversations", home=home)
     calls.answer("setup", "--revoke", "conversations", home=home)
     status, error = refusal(home, "--db", days.database)
-    assert (status, error["code"]) == (3, "no_consent") and "taken back" in error["message"]
+    assert (status, error["code"]) == (3, "no_consent") and "withdrawn" in error["message"]
     assert not (home / "data").exists()
 
 
@@ -707,4 +707,4 @@ def test_what_was_asked_to_be_left_out_is_acknowledged(small_home, fae_directory
     without = calls.answer("export_data", *given, home=small_home)
     told = calls.answer("export_data", *given, "--exclude", "weather", home=small_home)
     assert told["excluding"] == ["weather"] and "excluding" not in without
-    assert "Will never learn from what mentions: weather." in calls.script("export_data", *given, "--exclude", "weather", home=small_home).out  # fmt: skip
+    assert "Will never learn from conversations that mention: weather." in calls.script("export_data", *given, "--exclude", "weather", home=small_home).out  # fmt: skip

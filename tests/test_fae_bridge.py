@@ -87,7 +87,7 @@ def test_the_night_from_call_to_deploy_and_back(night):
     assert judged["recommendation"] == "upgrade" and judged["final_training_loss"] > 0
     assert judged["adapter_path"] == adapter
     proposal = bridge.call("propose", adapter_path=adapter, score=judged["score"])
-    with pytest.raises(RuntimeError, match="needs the approval of the person"):
+    with pytest.raises(RuntimeError, match="needs the person's approval"):
         bridge.call("deploy", adapter_path=adapter, current_adapter_path="")
     code = calls.approval_code(person / ".fae/training", proposal["run"])
     deployed = bridge.call("deploy", code=code)

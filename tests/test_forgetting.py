@@ -115,17 +115,17 @@ def test_a_marked_run_is_said_and_is_not_proposed_deployed_resumed_or_begun_from
     assert purged.active == run.id
     said = calls.answer("check_status", "--run", run.id, home=place.path)
     [loud] = [remark for remark in said["remarks"] if run.id in remark]
-    assert loud.startswith("Fae is still using it") and "rollback.py --kind sft" in loud
+    assert loud.startswith("Fae is still using this update") and "rollback.py --kind sft" in loud
     assert "forgotten" in said and said["next"]["script"] == "train"
     listed = calls.answer("list_runs", home=place.path)
-    assert "had forgotten" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]
+    assert "asked to forget" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]
     for script, *given in (("propose", "--run", run.id), ("deploy", "--run", run.id, "--code", "ABC-DEF")):  # fmt: skip
         got = calls.script(script, *given, "--json", home=place.path)
         assert got.status == 3, got.out
         assert got.json["error"]["code"] == "learned_what_was_forgotten"
         assert got.json["next"]["script"] == "train"
     again = runs.Run(place, run.id)
-    with pytest.raises(Refused, match="had forgotten"):
+    with pytest.raises(Refused, match="asked to forget"):
         learned.require_unmarked(again)
     calls.answer("rollback", home=place.path)
     assert deployment.current(place, "language").run == base.id
@@ -210,11 +210,11 @@ def test_a_guess_is_a_name_or_subject_that_is_rare_and_the_person_sees_what_it_t
     days.talk(("Are the brambles nice people?", "I think so."))
     days.forget(*gone)
     told = dry(place.path, days)
-    assert "Brambles   (a guess, from a record that was forgotten)" in told
+    assert "Brambles   (a guess from a forgotten record)" in told
     assert "      1  Brambles" in told
-    assert "Not taken for what was forgotten, since it comes up too often:" in told
+    assert "Not treated as a forgotten topic, because it comes up too often:" in told
     assert "London (in" in told
-    assert "Monday" not in told.split("Not taken")[1].splitlines()[0]
+    assert "Monday" not in told.split("Not treated")[1].splitlines()[0]
 
 
 def test_a_dry_run_says_what_forgetting_would_take_by_topic(place, tmp_path):

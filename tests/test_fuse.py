@@ -104,7 +104,7 @@ def test_the_fused_model_answers_as_base_and_adapter_do_and_the_three_losses_are
     assert not list(run.directory.glob(".fuse-*"))
     person = fuse(run)
     assert re.search(
-        r"apart \d\.\d{4}, fused \d\.\d{4}, read from disk again \d\.\d{4}", person.out
+        r"base with adapter \d\.\d{4}, fused \d\.\d{4}, read back from disk \d\.\d{4}", person.out
     )
 
 
@@ -153,7 +153,9 @@ exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"))
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 6
-    assert re.search(r"fused, the loss is \d\.\d+, apart it is \d\.\d+", done.stderr), done.stderr
+    assert re.search(
+        r"the loss is \d\.\d+ fused and \d\.\d+ with a separate adapter", done.stderr
+    ), done.stderr
     assert not run.file("fused").exists() and not list(run.directory.glob(".fuse-*"))
 
 

@@ -335,7 +335,7 @@ def test_a_wrong_rule_is_found_said_aloud_and_switched_off_with_what_is_built_on
     monkeypatch.setattr(gated_delta, "chunkwise", wrong_for_the_second_row)
     settings, notes = fast_path.enable(make_model(), FastSettings())
     assert not settings.gated_delta and not settings.shared_prefix and settings.supervised_only
-    assert "differs from mlx-lm's" in notes[0] and "slow but right" in notes[0]
+    assert "differs from mlx-lm's" in notes[0] and "correct but slow" in notes[0]
 
 
 def test_long_rows_in_bfloat16_have_no_nan():

@@ -157,7 +157,7 @@ def test_each_caller_can_ask_for_the_page(home, tmp_path, form):
     got = calls.script("list_runs", *given[form], home=home)
     page = named if form == "named" else home / "results" / "history.html"
     assert got.status == 0, got.out + got.err
-    assert "Nothing was trained yet" in page.read_text() and not list(home.glob("runs/*"))
+    assert "Nothing has been trained yet" in page.read_text() and not list(home.glob("runs/*"))
 
 
 def test_a_list_alone_does_not_wait_for_the_library_that_draws(place, home):

@@ -36,7 +36,7 @@ def test_while_models_are_fetched_train_says_how_far_that_is_and_to_look_again(p
     with being_prepared(place):
         told = as_fae("train", *MODEL, place=place)
         assert told["error"]["code"] == "still_downloading"
-        assert "still downloading, 7 of 9, the model of train.py. Look again" in told["error"]["message"]  # fmt: skip
+        assert "still downloading, 7 of 9, the model of train.py. Try again" in told["error"]["message"]  # fmt: skip
         assert told["next"] == {"script": "check_status", "params": {}}
         status = as_fae("check_status", place=place)
         assert status["status"] == "installing" and "7 of 9, the model of train.py" in status["say"]

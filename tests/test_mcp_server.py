@@ -50,7 +50,7 @@ def test_the_tools_are_the_scripts_with_their_own_parameters(home):
     assert set(tools) == set(VERBS) - {"mcp_server"}
     train = tools["train"].input_schema["properties"]
     assert train["preset"]["enum"] == list(kinds.KINDS["sft"].presets)
-    assert train["steps"] == {"type": "integer", "minimum": 1, "maximum": 1_000_000, "description": "updates of the optimizer"}  # fmt: skip
+    assert train["steps"] == {"type": "integer", "minimum": 1, "maximum": 1_000_000, "description": "optimizer updates"}  # fmt: skip
     assert train["set"]["type"] == "array" and train["force"]["type"] == "boolean"
     assert tools["list_runs"].input_schema["properties"]["html"]["anyOf"][0] == {"type": "boolean"}
     assert "code" in tools["deploy"].input_schema["properties"]

@@ -10,11 +10,11 @@ from fae_training import benchmark, gate, runs, state
 from fae_training.language import memorisation_probe
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.memorisation_probe import (
+    Completion,
     Memorisation,
-    Recital,
     TrainingText,
+    completions,
     encoded_strings,
-    recitals,
 )
 from fae_training.language.scoring import OfThree
 
@@ -110,7 +110,7 @@ def test_a_rescoring_tries_the_rows_that_were_trained_on_and_says_when_they_were
 
     def tried() -> tuple[int, tuple[str, ...]]:
         probe = Memorisation(run, tokenizer, lambda: None, 0.25)
-        nothing = [Recital(False, -50.0)] * probe.items
+        nothing = [Completion(False, -50.0)] * probe.items
         return probe.items, probe.tell(OfThree(nothing, nothing, nothing)).notes
 
     items, notes = tried()
@@ -144,8 +144,8 @@ def test_what_is_looked_up_in_one_pass_is_what_greedy_decoding_writes(model):
     rows += [TokenRow(prompt + written, len(prompt)) for prompt, written in said]
     nearly = [[*written[:-1], written[-1] ^ 1] for _, written in said[:4]]
     rows += [TokenRow(said[n][0] + wrong, len(said[n][0])) for n, wrong in enumerate(nearly)]
-    found = recitals(model, rows, FastSettings(), 600)
-    plain = recitals(model, rows, FastSettings(shared_prefix=False, supervised_only=False), 600)
+    found = completions(model, rows, FastSettings(), 600)
+    plain = completions(model, rows, FastSettings(shared_prefix=False, supervised_only=False), 600)
     for row, one, other in zip(rows, found, plain, strict=True):
         target = row.tokens[row.supervised_from :]
         [written] = generate(model, tokenizer, [row.tokens[: row.supervised_from]], len(target))
@@ -195,8 +195,8 @@ def probe(count: int) -> Memorisation:
 def outcome(new: int, lost: int, count: int) -> str:
     """Of `count` strings the candidate completes `new` that the base model does not, and the other way round `lost`."""
 
-    def of(done: range) -> list[Recital]:
-        return [Recital(n in done, -20.0) for n in range(count)]
+    def of(done: range) -> list[Completion]:
+        return [Completion(n in done, -20.0) for n in range(count)]
 
     base = of(range(count - lost, count))
     told = probe(count).tell(OfThree(of(range(new)), base, base))
@@ -217,18 +217,18 @@ def test_half_of_the_strings_learned_by_heart_is_a_proven_loss(count):
 
 
 def test_what_the_base_model_would_guess_is_no_secret():
-    none = [Recital(False, -20.0)] * 8
-    guessed = [Recital(False, -3.0)] * 3 + none[3:]
-    learned = [Recital(True, -0.1)] * 3 + none[3:]
+    none = [Completion(False, -20.0)] * 8
+    guessed = [Completion(False, -3.0)] * 3 + none[3:]
+    learned = [Completion(True, -0.1)] * 3 + none[3:]
     (measure,) = probe(8).tell(OfThree(learned, guessed, guessed)).measures
     assert len(measure.items) == 5 and set(measure.candidate) == {1.0}
-    told = probe(8).tell(OfThree(none, *[[Recital(False, -3.0)] * 4 + none[4:]] * 2))
-    assert told.measures == () and "next to nothing that could be learned by heart" in told.notes[0]
+    told = probe(8).tell(OfThree(none, *[[Completion(False, -3.0)] * 4 + none[4:]] * 2))
+    assert told.measures == () and "hardly anything that could be memorised" in told.notes[0]
 
 
 def test_a_number_that_is_none_closes_the_gate():
-    none = [Recital(False, -20.0)] * 8
-    broken = [Recital(False, math.nan), *none[1:]]
+    none = [Completion(False, -20.0)] * 8
+    broken = [Completion(False, math.nan), *none[1:]]
     for found in (OfThree(broken, none, none), OfThree(none, none, broken)):
         (measure,) = probe(8).tell(found).measures
         assert len(measure.items) == 8

@@ -177,9 +177,9 @@ def test_no_config_is_named(model, text):
         ("[]", "a None model, expected a model_type in config.json"),
         (
             '{"model_type": "whisper"}',
-            "a 'whisper' model, and mlx-lm as installed has no text model",
+            "a 'whisper' model, which the installed mlx-lm does not support",
         ),
-        ('{"model_type": "../utils"}', "a '../utils' model, and mlx-lm"),
+        ('{"model_type": "../utils"}', "a '../utils' model, which the installed mlx-lm"),
     ],
 )
 def test_a_type_that_mlx_lm_has_no_text_model_for_is_named(model, text, told):
@@ -323,7 +323,7 @@ def test_an_unknown_preset_is_refused_by_name_and_no_other_model_is_trained(monk
     (installed_fae.directory(tmp_path) / "config.toml").write_text(
         '[llm]\nvoiceModelPreset = "qwen4_9b"\n'
     )
-    with pytest.raises(Refused, match="preset 'qwen4_9b' is not known here"):
+    with pytest.raises(Refused, match="preset 'qwen4_9b' is unknown"):
         models.choose("auto")
 
 

@@ -134,11 +134,11 @@ def test_too_many_of_them_fail_the_run_with_the_sentence_of_the_plan(home):
     told = calls.wait_until_ended(run, home)
     error = told["error_of_run"]
     assert (told["status"], error["code"]) == ("failed", "bad_rows")
-    assert error["message"].startswith("3 of 21 rows of data/dpo/train.jsonl cannot be used, more than the tenth")  # fmt: skip
+    assert error["message"].startswith("3 of 21 rows of data/dpo/train.jsonl cannot be used, which is more than the allowed tenth")  # fmt: skip
     assert ALIKE in error["message"]
 
 
 def test_a_file_without_rows_is_nothing_to_learn_from(tmp_path):
     none = training_rows.read(tmp_path / "data" / "sft" / "none.jsonl", "sft")
-    with pytest.raises(Missing, match=r"nothing to learn: data/sft/none\.jsonl has no rows"):
+    with pytest.raises(Missing, match=r"nothing to learn from: data/sft/none\.jsonl has no rows"):
         training_rows.require_usable(none, none, "again")

@@ -56,7 +56,7 @@ def test_data_that_changes_while_a_run_begins_refuses_the_run(place, monkeypatch
         really(run, kinds)
 
     monkeypatch.setattr(provenance, "take_rows", replaced_first)
-    with pytest.raises(Refused, match="changed while it began"):
+    with pytest.raises(Refused, match="changed while it started"):
         begun(place)
     assert runs.all_runs(place) == [], "nothing is left of it"
 
@@ -65,7 +65,7 @@ def test_a_worker_does_not_train_on_other_rows_than_it_was_asked_to(place):
     run = begun(place)
     path = run.file("data", "sft", "train.jsonl")
     path.write_text(path.read_text().replace("\n", "\n", 1)[1:])
-    with pytest.raises(Refused, match="changed while it began"):
+    with pytest.raises(Refused, match="changed while it started"):
         worker._train(run, None, lambda run, session: pytest.fail("it trained"))
     assert run.status() == "failed"
 

@@ -53,7 +53,7 @@ def test_too_few_pairs_are_said_with_both_numbers(count):
 def test_near_duplicates_are_kept_once():
     rows, _, report = lint.check(balanced(30) + balanced(30)[:5], [pair(99)])
     assert rows == balanced(30) and report.dropped == {"near_duplicate": 5}
-    assert any(remark.startswith("5 said nearly the same") for remark in report.remarks)
+    assert any(remark.startswith("5 nearly repeated another") for remark in report.remarks)
 
 
 def test_a_pair_on_both_sides_stays_on_the_held_out_one():
@@ -81,7 +81,7 @@ def test_a_bias_to_short_answers_is_weighted_down_and_said_with_its_ratio():
     assert report.weight_factor == 0.3
     assert weight[True] / sum(weight.values()) == pytest.approx(10.8 / 14.8, abs=1e-3)
     (remark,) = [remark for remark in report.remarks if remark.startswith("Length bias")]
-    assert "in 36 of 40 pairs the answer you wanted is shorter" in remark
+    assert "in 36 of 40 pairs the answer you accepted is shorter" in remark
     assert "from 90%" in remark and "to 73%" in remark
 
 
@@ -96,4 +96,4 @@ def test_a_milder_bias_comes_down_to_the_limit():
 
 def test_nothing_held_out_is_said():
     _, held_out, report = lint.check(balanced(30), [])
-    assert held_out == [] and any("None is held out" in remark for remark in report.remarks)
+    assert held_out == [] and any("No pair is held out" in remark for remark in report.remarks)

@@ -142,7 +142,7 @@ def test_an_answer_that_the_model_is_sure_of_gives_orpo_a_finite_loss_and_gradie
         ({"guard_weight": -1.0}, "at least 0"),
         ({"loss": "ipo", "label_smoothing": 0.1}, "belongs to the loss dpo"),
         ({"loss": "ipo", "guard": "dpop"}, "defined inside the loss dpo"),
-        ({"loss": "orpo", "guard": "rpo"}, "orpo holds"),
+        ({"loss": "orpo", "guard": "rpo"}, "orpo already includes"),
     ],
 )
 def test_a_combination_without_meaning_is_refused_with_the_valid_choices(settings, words):

@@ -452,7 +452,10 @@ def test_a_run_without_examples_curve_topics_or_notes_has_a_page_all_the_same(ho
     text, page = as_markdown(found, CODE), page_of(found, tmp_path)
     Page(page)
     for one_form in (text, page):
-        assert "No answers were compared." in one_form and "It has no form that Fae" in one_form
+        assert (
+            "No answers were compared." in one_form
+            and "It was not exported to the format that Fae" in one_form
+        )
         assert "does not say what it learned from" in one_form and "0 bytes" in one_form
     assert "How it learned" not in page and proposal.spoken(found).startswith(
         "I have learned to listen"
@@ -595,7 +598,7 @@ def test_a_run_that_is_in_use_cannot_be_rejected_but_undone(judged_home):
         },
     )
     place.write("active.json", {"sft": {"run": run.id, "fingerprint": "", "since": "2026"}})
-    with pytest.raises(SkillError, match="in use already") as refused:
+    with pytest.raises(SkillError, match="already in use") as refused:
         rejection.keep(run, "too short")
     assert "rollback.py" in refused.value.hint
     assert run.file("approval.json").exists() and not rejection.standing(run)

@@ -48,7 +48,10 @@ def test_a_machine_that_is_killed_ends_the_run_and_one_machine_goes_on_to_the_sa
     told = on_ranks.in_a_process(together)
     error = told["error"]
     assert error["code"] == "machine_lost" and "127.0.0.1: its process ended" in error["message"]
-    assert f"uv run scripts/train.py --resume {told['run']} goes on alone" in error["hint"]
+    assert (
+        f"uv run scripts/train.py --resume {told['run']} continues on this machine alone"
+        in error["hint"]
+    )
     assert [step for step, *_ in curve(told)] == [1, 2, 3] and told["kept"]
     rest = on_ranks.train(Task(together.home, ranks=1, steps=6))
     assert_same(of_one(tmp_path, steps=6), curve(told) + curve(rest))
@@ -200,9 +203,9 @@ def test_a_worker_sends_nothing_to_a_machine_that_was_taken_back_since_it_was_as
     ("hosts", "said"),
     [
         ("127.0.0.1", "is one machine, expected at least two"),
-        ("127.0.0.1,", "is no name or IPv4 address"),
-        ("127.0.0.1,-oProxyCommand=x", "is no name or IPv4 address"),
-        ("192.0.2.1,127.0.0.1", "no address of this machine"),
+        ("127.0.0.1,", "is not a machine's name or IPv4 address"),
+        ("127.0.0.1,-oProxyCommand=x", "is not a machine's name or IPv4 address"),
+        ("192.0.2.1,127.0.0.1", "not an address of this machine"),
     ],
 )
 def test_hosts_that_cannot_be_are_refused_at_once(tmp_path, hosts, said):
@@ -226,7 +229,7 @@ def test_a_machine_that_falls_silent_is_given_up(monkeypatch):
     with os.fdopen(ours[0], "rb") as reading, os.fdopen(theirs[1], "wb") as writing:
         silent = channel.Channel(reading, writing, ended.append)
         began = time.monotonic()
-        with pytest.raises(channel.Ended, match="it has not been heard of for"):
+        with pytest.raises(channel.Ended, match="nothing was received from it for"):
             silent.hear("anything")
         assert ended == [silent.ended] and time.monotonic() - began > 0.4
         os.close(ours[1])

@@ -35,7 +35,7 @@ def test_what_was_written_is_read_as_it_was():
 @pytest.mark.parametrize(
     "data, words",
     [
-        ({}, "Small lacks 'count'"),
+        ({}, "Small has no key 'count'"),
         ({"count": 1, "cuont": 2}, "Small has the unknown key 'cuont'; did you mean 'count'"),
         ({"count": "1"}, "Small.count is '1', expected int"),
         ({"count": True}, "Small.count is True, expected int"),

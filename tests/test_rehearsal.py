@@ -187,11 +187,11 @@ def test_what_does_not_fit_and_what_came_to_no_end_is_left_out_and_counted(place
     cut = PROMPT | {"id": "cut", "max_tokens": 1}
     put(place, "rehearsal", long, cut | {"messages": [{"role": "user", "content": "Good night."}]})
     found = rehearse(run_with(place, max_length=300), *loaded, QuietSession())
-    assert found.left_out == {"longer than a row": 1, "not answered to the end": 1}
+    assert found.left_out == {"longer than a row": 1, "without a complete answer": 1}
     assert len(found.rows) == 2, "the others of the four, which are bundled or the sample's"
-    assert "left out: 1 longer than a row, 1 not answered to the end" in found.sentence()
+    assert "left out: 1 longer than a row, 1 without a complete answer" in found.sentence()
     assert found.sentence().startswith(
-        "50% of the training kept the model to its own earlier answers to 2 prompts"
+        "50% of the training rehearsed the model's own earlier answers to 2 prompts"
     )
 
 
@@ -199,9 +199,9 @@ def test_what_does_not_fit_and_what_came_to_no_end_is_left_out_and_counted(place
     ("text", "tokens", "why"),
     [
         ("It is noon.", 5, None),
-        ("It is noon and", 8, "not answered to the end"),
-        (" \n", 2, "answered with nothing"),
-        ("<think>\nIt is noon.", 7, "answered with a thinking text"),
+        ("It is noon and", 8, "without a complete answer"),
+        (" \n", 2, "with an empty answer"),
+        ("<think>\nIt is noon.", 7, "with thinking in the answer"),
     ],
 )
 def test_an_answer_that_nobody_should_learn_is_broken(text, tokens, why):

@@ -182,7 +182,7 @@ def test_ctrl_c_keeps_the_best_checkpoint_and_says_how_to_go_on(story):
 
 
 def test_a_person_at_the_front_sees_the_steps(story):
-    assert "going on" not in story["ctrl_c"].out
+    assert "resuming from" not in story["ctrl_c"].out
     for words in ("training", "held-out", "tokens/s", "GB", "left"):
         assert words in story["ctrl_c"].err
 
@@ -250,7 +250,7 @@ def test_a_run_of_a_version_without_some_setting_is_refused_and_it_is_named(kill
 
 def test_settings_cannot_change_on_the_way(killed_home):
     code, error = refusal("train", "--resume", "latest", "--steps", "20", home=killed_home)
-    assert code == 2 and error["message"].startswith("steps cannot change on the way")
+    assert code == 2 and error["message"].startswith("steps cannot be changed")
 
 
 def test_resuming_needs_consent_too(killed_home):

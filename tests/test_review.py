@@ -117,10 +117,10 @@ def test_what_cannot_be_sorted_says_why(home, folder, tmp_path):
     (tmp_path / "empty").mkdir()
     for arguments, status, says in (
         ((), 2, "no folder was given"),
-        ((folder,), 2, "2 sounds are to be sorted, and there is no terminal"),
+        ((folder,), 2, "2 sounds are left to sort, but there is no terminal"),
         ((folder, "--false", "x.wav"), 2, "has no x.wav; it has kitchen wake"),
         ((tmp_path / "nowhere",), 4, "there is no folder"),
-        ((tmp_path / "empty",), 4, "holds no sounds"),
+        ((tmp_path / "empty",), 4, "contains no sounds"),
     ):
         answer = calls.script("review", *arguments, "--json", home=home)
         assert (answer.status, says in answer.json["error"]["message"]) == (status, True), answer
@@ -202,7 +202,7 @@ def test_what_is_excluded_is_not_trained_on_whoever_said_it(allowed, folder):
 
     assert sorted(left()[0]) == [FALSE_ALARMS, MISSED]
     files, notes = left(people=["anna"])
-    assert files == [FALSE_ALARMS] and notes[0].startswith("1 recording was left out, since")
+    assert files == [FALSE_ALARMS] and notes[0].startswith("1 recording was left out, because")
     assert left(ids=["kitchen"])[0] == []
 
 
@@ -224,7 +224,7 @@ def test_at_a_terminal_each_sound_is_asked_about(allowed, folder):
     )
     os.close(terminal), os.close(main)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "Neither afplay nor aplay is here" in answer.stdout
+    assert "Neither afplay nor aplay is installed" in answer.stdout
     assert "1 false, 0 right, 0 not sorted yet" in answer.stdout
     assert [line["answer"] for line in read_jsonl(folder / "reviewed.jsonl")] == [
         "false",

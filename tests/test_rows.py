@@ -162,10 +162,10 @@ def test_a_template_that_writes_turns_otherwise_than_its_prompt_is_refused(token
         def apply_chat_template(messages, add_generation_prompt=False, **_):
             return "<answer>" if add_generation_prompt else "<turn>Paris.</turn>"
 
-    with pytest.raises(CannotEncode, match="in another way"):
+    with pytest.raises(CannotEncode, match="differently from how"):
         encode_conversation(Other(), CHAT[:3])
     path = write(tmp_path / "sft" / "train.jsonl", {"messages": CHAT})
-    with pytest.raises(BadRequest, match="in another way"):
+    with pytest.raises(BadRequest, match="differently from how"):
         encode_file(Other(), path, 512)
 
 

@@ -122,9 +122,9 @@ def test_a_run_is_waited_for_that_has_written_its_last_status_and_not_longer_tha
 ):
     run = make(place, status="completed")
     worker = holder_of(place, run.id)
-    assert not run.has_let_go(0.1)
+    assert not run.has_released_lock(0.1)
     threading.Timer(0.6, worker.kill).start()
-    assert run.has_let_go(30)
+    assert run.has_released_lock(30)
     worker.wait()
 
 

@@ -76,7 +76,7 @@ def test_a_deployed_run_that_is_judged_again_is_said(place):
     worse = prepared.measured(3, gain=-0.3, fingerprint=mark)
     assert evaluation.make(run, worse).verdict == "fail"
     (remark,) = calls.answer("check_status", home=place.path)["remarks"]
-    assert "was judged again since it was deployed; the verdict is now: fail" in remark
+    assert "was evaluated again after it was deployed, and the verdict is now: fail" in remark
 
 
 def test_a_proposal_that_no_longer_counts_is_said_when_the_run_is_judged_again(place):
@@ -86,7 +86,7 @@ def test_a_proposal_that_no_longer_counts_is_said_when_the_run_is_judged_again(p
     mark = deployment.fingerprint(run.file("adapters"))
     evaluation.make(run, prepared.measured(3, fingerprint=mark))
     (remark,) = calls.answer("evaluate", home=place.path)["remarks"]
-    assert "judged again after the proposal" in remark
+    assert "evaluated again after the proposal" in remark
 
 
 @pytest.mark.parametrize("how", ["proposed", "deployed", "rolled back"])
@@ -165,7 +165,7 @@ def test_a_worker_does_not_train_a_run_that_was_proposed(place):
     run = prepared.judged(place)
     calls.answer("propose", home=place.path)
     before = deployment.fingerprint(run.file("adapters"))
-    with pytest.raises(Refused, match="was proposed, so it stays as it is"):
+    with pytest.raises(Refused, match="was proposed, so it can no longer be changed"):
         worker._train(run, None, lambda run, session: pytest.fail("it trained"))
     assert deployment.fingerprint(run.file("adapters")) == before
 
@@ -182,7 +182,7 @@ def test_a_proposal_of_what_changed_while_it_was_drawn_is_not_made(place, monkey
 
     monkeypatch.setitem(propose["main"].__globals__, "as_html", drawn)
     call = calling.read_call(propose["build_parser"](), ["--home", str(place.path)], "program")
-    with pytest.raises(Refused, match="changed while the proposal was written"):
+    with pytest.raises(Refused, match="changed while the proposal was being written"):
         propose["main"](call)
     assert not run.file("approval.json").exists() and not run.file("proposal.html").exists()
 

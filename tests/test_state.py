@@ -71,7 +71,7 @@ def test_a_file_is_on_disk_before_it_has_its_name_and_its_directory_after(home, 
 
 @pytest.mark.parametrize(
     "text, what",
-    [("{'a': 1}", "is not JSON"), ("", "is not JSON"), ("[1]", "holds a JSON list"), ('{"a"', "is not JSON")],
+    [("{'a': 1}", "is not JSON"), ("", "is not JSON"), ("[1]", "contains a JSON list"), ('{"a"', "is not JSON")],
 )  # fmt: skip
 def test_a_corrupt_file_is_named_and_set_aside_with_its_contents(home, text, what):
     path = home / "active.json"
@@ -91,7 +91,7 @@ def test_a_file_of_a_later_schema_is_refused_and_stays_where_it_is(home):
     path = home / "consent.json"
     home.mkdir()
     path.write_text('{"schema": 2}')
-    with pytest.raises(Failed, match="has schema 2, this version reads schema 1"):
+    with pytest.raises(Failed, match="has schema 2, but this version reads schema 1"):
         state.read_json(path)
     assert path.read_text() == '{"schema": 2}'
 

@@ -93,7 +93,7 @@ def test_a_model_without_weights_or_of_another_architecture_is_refused(small_hom
     (model / "config.json").write_text('{"model_type": "whisper"}')
     status, code, text = refusal(train(small_home, "--model", model))
     assert (status, code) == (4, "other_architecture")
-    assert "'whisper'" in text and "no text model of that type" in text
+    assert "'whisper'" in text and "the installed mlx-lm does not support" in text
     (model / "config.json").write_text(config)
     (model / "model.safetensors").unlink()
     assert refusal(train(small_home, "--model", model))[:2] == (4, "no_weights")
@@ -174,7 +174,7 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     assert [
         note
         for note in result["notes"]
-        if "40% of the training kept the model to its own earlier answers" in note
+        if "40% of the training rehearsed the model's own earlier answers" in note
     ]
     assert result["seconds"]["rehearsing"] > 0
     assert applied["lora"]["rank"] == [4] and applied["lora"]["scale"] == [2.0]
@@ -470,7 +470,7 @@ def test_a_run_is_not_measured_on_another_model_than_its_own(finished_home, tmp_
     found = refusal(calls.script("evaluate", "--json", "--rescore", home=finished_home))
     assert found[:2] == (6, "score_failed")
     log = record.with_name("train.log").read_text()
-    assert "model_changed" in log and "put the model back" in log
+    assert "model_changed" in log and "restore the model" in log
 
 
 @pytest.mark.parametrize("how", ["kill", "ctrl-c"])

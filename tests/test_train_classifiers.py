@@ -118,7 +118,7 @@ def test_a_run_of_a_version_that_kept_nothing_apart_says_to_train_again(keyword,
     arrays = dict(np.load(run / "held_out.npz"))
     arrays.pop("apart")
     np.savez(copied.path / "runs" / run.name / "held_out.npz", **arrays)
-    with pytest.raises(Missing, match="did not keep what judging needs") as missing:
+    with pytest.raises(Missing, match="did not store the data for judging") as missing:
         scoring.score(Run(copied, run.name), QuietSession())
     assert missing.value.hint == "uv run scripts/train_keyword.py --preset smoke"
 
@@ -143,11 +143,11 @@ def test_what_the_deployed_classifier_was_trained_on_is_not_judged_on(keyword, t
     assert set(before.items) - set(goal.items) == {"speaker s9", "recording noise 23"}
     assert not any("speaker s9" in item for measure in guards for item in measure.items)
     fewer = with_itself.outputs - found.outputs
-    assert f"{fewer} held-out recordings were not judged on" in " ".join(found.notes)
+    assert f"{fewer} held-out recordings were not used for judging" in " ".join(found.notes)
 
     run.file("parts.json").unlink()
     old = scoring.score(run, QuietSession())
-    assert "does not say what it was trained on" in " ".join(old.notes)
+    assert "does not record what it was trained on" in " ".join(old.notes)
     assert old.measures[0].items == before.items
 
 
@@ -242,8 +242,8 @@ def test_a_classifier_goes_through_evaluation_approval_deployment_and_back(keywo
     calls.answer("propose", "--run", keyword[1].name, home=home)
     text = (home / "runs" / keyword[1].name / "proposal.md").read_text()
     assert "An update for your wake and stop words" in text
-    assert "hours of sound without triggers" in text and "as was asked for (300)" in text
-    assert "people like those who were held out" in text
+    assert "hours of sound without triggers" in text and "as requested (300)" in text
+    assert "said by people like the held-out ones" in text
     assert "Which of its two forms Fae uses is not known: there is no Fae.app" in text
     code = calls.approval_code(home, keyword[1].name)
     calls.answer("deploy", "--run", keyword[1].name, "--code", code, home=home)
@@ -263,7 +263,7 @@ def test_a_rate_that_these_hours_cannot_show_is_answered_with_the_commands_that_
     asked = ("evaluate", "--run", keyword[1].name, "--rescore")
     told = calls.script(*asked, "--json", home=home)
     assert (told.status, told.json["verdict"]) == (3, "not_enough_evidence")
-    assert "the 1 that was asked for is not shown" in json.dumps(
+    assert "the requested 1 is not shown" in json.dumps(
         state.read_json(home / "runs" / keyword[1].name / "evaluation.json")
     )
     refused = calls.script("propose", "--run", keyword[1].name, "--json", home=home)
@@ -279,7 +279,7 @@ def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
     home, run = of_two_people
     judged = calls.script("evaluate", "--run", run.name, "--json", home=home)
     assert (judged.status, judged.json["verdict"]) == (3, "not_enough_evidence")
-    assert "too little data to keep some apart for judging" in judged.json["reasons"][0]
+    assert "too little data for a separate test set" in judged.json["reasons"][0]
     assert any("validation, also used to choose" in note for note in metrics(run)["notes"])
     assert calls.script("propose", "--run", run.name, "--json", home=home).status == 3
     rows = [json.loads(line) for line in (home / "data" / "keyword" / "valid.jsonl").open()]

@@ -71,7 +71,7 @@ def error(home, *arguments):
 
 
 def plan(home, *arguments):
-    """What a dry run says, whole: a dry run keeps no file for an answer over 2,000 characters."""
+    """What a dry run says, whole: a dry run saves no file for an answer over 2,000 characters."""
     script = runpy.run_path(str(calls.SCRIPTS / "train_dpo.py"))
     given = ("--home", home, "--model", calls.LANGUAGE_MODEL, "--dry-run", *arguments)
     call = calling.read_call(script["build_parser"](), list(map(str, given)), "program")
@@ -158,7 +158,7 @@ def test_somebody_elses_formats_are_read(home):
         (["--preset", "deep"], 2, "smoke"),
         (["--loss", "kto"], 2, "dpo"),
         (["--loss", "ipo", "--label-smoothing", "0.1"], 2, "belongs to the loss dpo"),
-        (["--loss", "orpo", "--guard", "rpo"], 2, "orpo holds"),
+        (["--loss", "orpo", "--guard", "rpo"], 2, "orpo already includes"),
         (["--beta", "0"], 2, "above 0"),
         (["--from", "sft-20200101-0000-aa"], 4, "there is no run"),
         (["--model", "/nowhere"], 4, "not on this machine"),

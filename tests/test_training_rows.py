@@ -205,15 +205,15 @@ SFT_PROBLEMS = [
     ({"messages": [USER, GOOD], "weight": 1e-46}, "the weight is the number 1e-46"),
     ({"messages": [USER, GOOD], "weight": "1"}, 'the weight is "1"'),
     ({"messages": [USER, GOOD], "weight": True}, "the weight is true"),
-    ({"messages": [USER | {"content": "P \ud83c"}, GOOD]}, "holds half of a character (\\ud83c)"),
+    ({"messages": [USER | {"content": "P \ud83c"}, GOOD]}, "contains half of a character (\\ud83c)"),
     ({"messages": [USER, GOOD], "tools": 4}, "tools is the number 4, expected a list of objects"),
     ({"messages": [USER, GOOD], "tools": "{"}, "the tools are not JSON"),
     ({"messages": [USER, GOOD], "system": 4}, "system is the number 4, expected a text"),
     ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{a:"}}]}]}, "message 2: the arguments of f are not JSON"),
     ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": [1]}}]}]}, "message 2 calls f with a list, expected an object of arguments"),
-    ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": {"name": "a>\n<tool_call"}}]}]}, "message 2 calls a tool by the name"),
-    ({"messages": [USER, {"role": "assistant", "tool_calls": ["f"]}]}, "message 2 has tool calls that are no list of objects"),
-    ({"messages": [USER | {"tool_calls": [CALLED]}, GOOD]}, "message 1 is the user's and has tool calls"),
+    ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": {"name": "a>\n<tool_call"}}]}]}, "message 2 calls a tool named"),
+    ({"messages": [USER, {"role": "assistant", "tool_calls": ["f"]}]}, "the tool calls of message 2 are not a list of objects"),
+    ({"messages": [USER | {"tool_calls": [CALLED]}, GOOD]}, "message 1 is the user's, but has tool calls"),
     ({"prompt": Q, "chosen": A, "rejected": B}, "is a preference pair (chosen, rejected); those belong in data/dpo"),
     ({"prompt": Q}, "has no conversation (it has: prompt); expected messages, or a prompt and its answer"),
     ({"text": A}, "has no conversation (it has: text)"),
@@ -243,7 +243,7 @@ DPO_PROBLEMS = [
     ({"prompt": Q, "chosen": [USER], "rejected": B}, "chosen is user; expected one assistant message"),
     ({"prompt": [USER, {"role": "system", "content": "x"}], "chosen": A, "rejected": B}, "message 2 is the system's"),
     ({"prompt": Q, "chosen": A, "rejected": B, "weight": "much"}, 'the weight is "much"'),
-    ({"prompt": Q, "chosen": "N \ud83c", "rejected": B}, "holds half of a character"),
+    ({"prompt": Q, "chosen": "N \ud83c", "rejected": B}, "contains half of a character"),
 ]  # fmt: skip
 
 
@@ -267,7 +267,7 @@ def test_a_row_that_cannot_be_used_is_named_and_the_rest_is_read(tmp_path, kind,
         (b'{"messages": [', "is not JSON"),
         (b'{"messages": "\x00"}', "is not JSON"),
         (b'{"messages": "\xff\xfe"}', "is not UTF-8 text (byte 15 is 0xff)"),
-        (b"[" * 100_000, "is nested too deep"),
+        (b"[" * 100_000, "is nested too deeply"),
         (b'{"messages": ' + b"[" * 900 + b"]" * 900 + b"}", "message 1 is a list, expected an object"),
         (b'{"weight": ' + b"9" * 5000 + b"}", "is not JSON"),
     ],
@@ -298,7 +298,7 @@ def test_a_pipe_or_a_directory_in_the_place_of_a_file_is_refused_and_named(tmp_p
     directory.mkdir()
     os.mkfifo(tmp_path / "valid.jsonl")
     for path in (directory, tmp_path / "valid.jsonl"):
-        with pytest.raises(Missing, match="no regular file"):
+        with pytest.raises(Missing, match="not a regular file"):
             training_rows.read(path, "sft")
     assert training_rows.read(tmp_path / "none.jsonl", "sft").total == 0
 
@@ -326,8 +326,8 @@ def test_a_row_that_asks_what_the_benchmark_asks_is_named(tmp_path):
         path.write_bytes(lines(*map(GOOD_ROWS[kind], range(8)), judged))
         notes = provenance.check(place, kind, "again", keep=False).notes
         assert [note for note in notes if "benchmark" in note] == [
-            f"1 of 9 rows of data/{kind}/train.jsonl ask what the benchmark asks, so that it judges less well; better remove "
-            "them: line 9: is nearly the item quiet-17-sheep"
+            f"1 of 9 rows of data/{kind}/train.jsonl resemble a question of the benchmark, which makes its result less "
+            "reliable; remove them if you can: line 9: resembles the item quiet-17-sheep"
         ]
 
 
@@ -349,7 +349,7 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
 
     error = refused(tmp_path, [*good[:107], *bad])
     assert error.code == "bad_rows"
-    assert error.message.startswith("12 of 119 rows of data/sft/train.jsonl cannot be used, more than the tenth")  # fmt: skip
+    assert error.message.startswith("12 of 119 rows of data/sft/train.jsonl cannot be used, which is more than the allowed tenth")  # fmt: skip
     assert error.message.count("line ") == 10 and error.message.endswith("and 2 more")
 
 
@@ -391,14 +391,14 @@ def test_what_is_left_out_is_kept_beside_the_exports_own_words_and_goes_when_it_
 def test_weights_that_are_all_0_are_refused_since_there_is_nothing_to_learn(tmp_path, rows):
     error = refused(tmp_path, rows)
     assert error.code == "nothing_to_learn"
-    assert "12 of 12 rows of data/sft/train.jsonl have the weight 0" in error.message
+    assert "12 of 12 rows of data/sft/train.jsonl have weight 0" in error.message
 
 
 def test_rows_of_weight_0_are_not_learned_from_and_are_told(tmp_path):
     found = read(tmp_path, lines(*map(valid, range(5)), valid(9) | {"weight": 0}))
     assert (len(found.rows), found.total, found.left_out) == (5, 6, [])
     assert training_rows.notes(found) == [
-        "1 of 6 rows of data/sft/train.jsonl have the weight 0 and are not learned from"
+        "1 of 6 rows of data/sft/train.jsonl have weight 0 and are not trained on"
     ]
 
 
@@ -462,5 +462,5 @@ def test_another_kind_of_file_is_called_that_and_not_a_list_of_bad_lines(tmp_pat
     path.parent.mkdir(parents=True)
     path.write_bytes("instruction,output\nHello,Hi\nBye,Goodbye\n".encode("utf-8-sig"))
     train = training_rows.read(path, "sft")
-    with pytest.raises(Missing, match="another kind of file, such as a table"):
+    with pytest.raises(Missing, match="a different kind of file, such as a table"):
         training_rows.require_usable(train, training_rows.read(path.with_name("v"), "sft"), "again")

@@ -205,7 +205,7 @@ def test_how_long_a_run_took_is_told_in_all_and_of_its_steps_alone(place):
     told = calls.answer("check_status", home=place.path)
     assert (told["elapsed_s"], told["training_s"]) == (300.0, 100.0)
     said = calls.script("check_status", home=place.path).out
-    assert "in 5 min 00 s, 1 min 40 s of it training" in said
+    assert "in 5 min 00 s, of which 1 min 40 s training" in said
     run.update(status="training")
     run.file("train_metrics.json").unlink()
     state.write_json(run.file("progress.json"), {"seconds": {"loading": 20.0, "training": 40.0}})

@@ -1,1 +1,1 @@
-"""What the training scripts share: calling, state, runs, and the training of each kind of model."""
+"""The library behind the training scripts: calls, state, runs, and the training of each kind of model."""

@@ -11,15 +11,15 @@ from fae_training.errors import SkillError
 from fae_training.patterns import lazy_pattern
 from fae_training.state import Home, write_json
 
-# Fae cuts what its language model sees at 2,000 characters.
+# Fae truncates a script's answer to 2,000 characters for its language model.
 LONGEST_ANSWER = 2000
 
 
 class Result:
-    """What a script found out: `data` (with "status") for programs, `text` for people.
+    """A script's answer: `data` (with "status") for programs, `text` for people.
 
-    `exit_status` is for an answer that is no error but must stop a chain of commands, such as a
-    benchmark that was not passed.
+    `exit_status` is for an answer that is not an error but must stop a chain of commands, such as a
+    benchmark that did not pass.
     """
 
     def __init__(self, data: dict, text: str, exit_status: int = 0):
@@ -29,7 +29,7 @@ class Result:
 
 
 def to_paste(text: str, home: Path | None) -> str:
-    """`text` with its commands as they work in the caller's directory: the script's path, and
+    """`text` with its commands rewritten to work from the caller's directory: full script path and
     --home.
     """
     folder = Path(sys.argv[0]).parent
@@ -42,17 +42,17 @@ def to_paste(text: str, home: Path | None) -> str:
 
 
 def with_next_line(data: dict, text: str) -> str:
-    """The text for a person, with the command that leads on as its last line, where the script names one."""
+    """The text for a person, ending with the next command if the script names one."""
     following = data.get("next")
     return f"{text}\nNext: uv run scripts/{following}" if isinstance(following, str) else text
 
 
 def with_next_call(data: dict, home: Path | None = None) -> dict:
-    """An answer for a program: "next" is a call that works as it stands; of an error only where there is one.
+    """An answer for a program: "next" is a call that works as it stands. An error may have none.
 
-    Scripts name the next command as a person types it ("evaluate.py --run ID"), and errors have it as their hint. Where
-    a script names none, or one in which a person has to fill something in, the state of things is worth a look. `home`:
-    the state directory that the caller named among the parameters, which the next call is to name too.
+    Scripts give the next command as a person types it ("evaluate.py --run ID"), errors as their hint. Where there is none,
+    or it has a placeholder that a person must fill in, the next call is check_status. `home`: the state directory that the
+    caller named among its parameters; the next call names it too.
     """
     found = _with_next_call(data)
     if home and (following := found.get("next")):
@@ -79,8 +79,7 @@ _TO_FILL_IN = lazy_pattern(r"[A-Z_]{2,}(\.\.\.)?|\.\.\.")
 def as_call(command: str) -> dict | None:
     """{"script": "train", "params": {"preset": "light"}} of "uv run scripts/train.py --preset light".
 
-    None for what is not one whole command of ours, for --help, and where a word in capitals stands for what the caller
-    has to fill in.
+    None if the text is not exactly one command of this skill, is a call of --help, or has a placeholder in capitals.
     """
     found = re.fullmatch(r"uv run scripts/(\w+)\.py((?: .*)?)", command)
     if not found or "\n" in command:
@@ -108,7 +107,7 @@ def _as_list(value: object) -> list:
 
 
 def explain(error: SkillError) -> str:
-    """An error for a person, in red on a terminal."""
+    """An error as a person reads it; in red on a terminal."""
     red, plain = (
         ("\033[31m", "\033[0m")
         if sys.stderr.isatty() and "NO_COLOR" not in os.environ
@@ -120,8 +119,8 @@ def explain(error: SkillError) -> str:
 def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
     """`data` as one line of ASCII JSON of at most LONGEST_ANSWER characters.
 
-    When it is longer, all of it is written to results/<script>.json, which the short form names, unless keep is False,
-    for a dry run; the longest values are left out first, the notes last.
+    A longer answer is written in full to results/<script>.json, which the short form names, unless `keep` is False (a dry
+    run). The longest values are dropped first, the notes last.
     """
     text = json.dumps(data)
     if len(text) <= LONGEST_ANSWER:
@@ -132,10 +131,10 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
         if keep:
             write_json(full, data)
         short["full_answer"] = (
-            str(full) if keep else "a dry run keeps nothing; at a terminal all is said"
+            str(full) if keep else "a dry run saves nothing; run it at a terminal to see everything"
         )
     except SkillError:
-        short["full_answer"] = "could not be kept"
+        short["full_answer"] = "could not be saved"
     short["left_out"] = []
     while len(json.dumps(short)) > LONGEST_ANSWER:
         removable = [
@@ -155,17 +154,17 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
 
 
 def write_line(text: str, stream=None) -> None:
-    """`text` and a line end to `stream` (standard output), flushed. A pipe closed by its reader is
-    no failure.
+    """Write `text` and a line end to `stream` (standard output) and flush it. A pipe closed by its
+    reader is not an error.
 
-    Where it cannot be written for another reason (a full disk), the work was done all the same, and
-    a sentence on standard error says so.
+    If writing fails for another reason (a full disk), the work has still been done, and a sentence
+    on standard error says so.
     """
     stream = stream or sys.stdout
     try:
         print(text, file=stream, flush=True)
     except OSError as problem:
-        # What is still in the buffer would be tried again when Python ends, with a message.
+        # Python would otherwise retry the buffered text at exit and print an error.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
@@ -174,9 +173,9 @@ def write_line(text: str, stream=None) -> None:
 
 
 def open_closed_streams() -> None:
-    """Open each standard stream that the caller closed, to the null device.
+    """Open each standard stream that the caller closed on the null device.
 
-    Otherwise the next file that is opened gets its number: the lock that a worker inherits would
+    Otherwise the next opened file would get its descriptor: the lock that a worker inherits would
     become the worker's log.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -185,7 +184,7 @@ def open_closed_streams() -> None:
 
 
 def keep_standard_output_clean():
-    """Give back the real standard output; whatever else is printed from now on goes to standard
+    """Return the real standard output and redirect everything printed from now on to standard
     error.
     """
     clean = os.fdopen(os.dup(1), "w", encoding="ascii")

@@ -1,6 +1,6 @@
-"""Our exports under the names that Fae's own trainers read, in the folder that its nightly loop names.
+"""Links to our exports, under the names that Fae's own trainers read, in the folder that its nightly loop names.
 
-Links, so that there is one copy of what somebody said: what is forgotten is gone there too. A file that is not ours stays.
+There is only one copy of the data, so forgetting removes it there too. Files that are not ours are left alone.
 """
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 from fae_training.errors import Missing, command_line
 from fae_training.state import Home
 
-# Name there: kind, name here. Later Fae's names, then those of v0.8.105. dpo_pairs.jsonl is the app's own.
+# {link name: (kind, our file)}: later Fae's names, then those of v0.8.105. dpo_pairs.jsonl is the app's own.
 NAMES = {
     "sft_export.jsonl": ("sft", "train.jsonl"),
     "train.jsonl": ("sft", "train.jsonl"),
@@ -22,7 +22,8 @@ NAMES = {
 
 
 def link(home: Home, kind: str, directory: Path) -> list[str]:
-    """Make the names of `kind` in `directory`; those that are somebody else's files and were left. Raises Missing."""
+    """Create the links of `kind` in `directory`. Returns the names left alone because they are someone else's files.
+    Raises Missing."""
     left = []
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Folders of files inside the app's own directory: whole when they appear, and never half-replaced. Standard library only."""
+"""Atomic creation and replacement of folders inside the app's own directory. Standard library only."""
 
 import contextlib
 import errno
@@ -14,17 +14,17 @@ from fae_training.deployment import fingerprint
 from fae_training.errors import Failed, Missing, SkillError, command_line
 from fae_training.state import sync_directory
 
-# A folder that is not complete yet, or that a kill left behind: the app passes over hidden names.
+# An incomplete folder; the app ignores hidden names.
 WORK = ".training-orchestrator-"
 AGAIN = "uv run scripts/deploy.py --check"
 
 
 def place(source: Path, directory: Path, name: str) -> Path:
-    """A real copy of the files of `source` as `directory`/`name`, made complete in a hidden sibling, flushed, and renamed.
+    """Copy the files of `source` to `directory`/`name`: written to a hidden sibling, flushed, then renamed.
 
-    A folder that is there with the same content is taken as it is; one with another content is left alone, and the copy
-    gets the next free name. Hidden files stay behind, links are followed. Raises Missing where the app's directory cannot
-    be written, Failed where the copy could not be finished; nothing is left behind then.
+    An existing folder with the same content is used as it is; one with other content is left alone and the copy gets the
+    next free name. Hidden files are skipped and links followed. Raises Missing if the app's directory cannot be written,
+    Failed if the copy could not be completed; neither leaves anything behind.
     """
     mark = fingerprint(source)
     target, number = directory / name, 1
@@ -43,7 +43,7 @@ def place(source: Path, directory: Path, name: str) -> Path:
 
 
 def replace_folder(source: Path, target: Path, keep: Path | None) -> None:
-    """The files of `source` as `target`, in place of the folder that is there, which goes to `keep` (None: it is removed).
+    """Replace the folder `target` with the files of `source`. The old folder is moved to `keep`, or removed if that is None.
 
     The app reads such a folder when it starts. Raises as `place` does.
     """
@@ -61,7 +61,7 @@ def replace_folder(source: Path, target: Path, keep: Path | None) -> None:
 
 @contextlib.contextmanager
 def work_folder(directory: Path) -> Iterator[Path]:
-    """A hidden folder in `directory`, removed afterwards where it is still there, as are those of earlier kills."""
+    """A hidden folder in `directory`, removed afterwards together with any left by killed processes."""
     work = None
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def work_folder(directory: Path) -> Iterator[Path]:
 
 
 def copy(source: Path, target: Path) -> None:
-    """The regular files of `source`, flushed to disk, in `target`, which is made."""
+    """Copy the regular files of `source` into the new folder `target`, flushed to disk."""
     target.mkdir(exist_ok=True)
     for path in sorted(source.iterdir()):
         if path.is_file() and not path.name.startswith("."):
@@ -99,13 +99,13 @@ def _unwritable(directory: Path, error: OSError) -> SkillError:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return Failed(
         "app_disk_full" if full else "app_write_failed",
-        f"the copy into {directory} could not be finished: {why}; what was begun was removed again",
+        f"the copy into {directory} could not be completed: {why}; the partial copy was removed",
         command_line("df", "-h", directory) if full else AGAIN,
     )
 
 
 def tensors(path: Path) -> dict[str, dict]:
-    """{name: {"dtype", "shape", "data_offsets"}} of a safetensors file. Raises Failed where it is not one, or is cut short.
+    """{name: {"dtype", "shape", "data_offsets"}} of a safetensors file. Raises Failed if it is not one or is truncated.
 
     The format: 8 bytes, little-endian, the length of a JSON object that follows; then the data.
     """
@@ -118,20 +118,20 @@ def tensors(path: Path) -> dict[str, dict]:
         header.pop("__metadata__", None)
         ends = max(entry["data_offsets"][1] for entry in header.values())
         if 8 + length + ends != path.stat().st_size:
-            raise ValueError("it is not as long as its header says")
+            raise ValueError("its length does not match its header")
     except (OSError, ValueError, KeyError, AttributeError, struct.error) as error:
         raise Failed(
             "not_safetensors",
-            f"{path} is not a whole safetensors file: {error}",
+            f"{path} is not a complete safetensors file: {error}",
             "uv run scripts/list_runs.py",
         ) from error
     return header
 
 
 def without_effect(adapter: Path, work: Path) -> None:
-    """A copy of `adapter` whose lora_b are all zero, so that it changes nothing: output = base + scale x (x a) 0.
+    """Write a copy of `adapter` with every lora_b zero, so that it has no effect: output = base + scale x (x a) 0.
 
-    Later Fae refuses an empty path, so this is how its base model comes back. All bytes zero are 0.0 in every float type.
+    Later versions of Fae refuse an empty path, so this restores the base model. All-zero bytes are 0.0 in every float type.
     """
     copy(adapter, work)
     weights = work / "adapters.safetensors"

@@ -1,11 +1,11 @@
-"""What is deployed, in the app: put where this version of Fae takes it, and taken back.
+"""Publish deployed results in the app, where the installed version of Fae reads them, and withdraw them.
 
     language          $S/models/personal/<run>/: used once training.personal_adapter_path is set to it
     keyword, speech_verifier    $S/models/<name>/: read when Fae starts
     speech            no Fae loads a trained recogniser; the words go to personal_lexicon.json, read when Fae starts
 
-$S is Fae's own directory (fae_app). app.json in the state directory remembers what was put where and what was there
-before, so that it can be undone exactly. Standard library only; docs/fae.md has the table of versions.
+$S is Fae's own directory (fae_app). app.json in the state directory records what was written where and what it
+replaced, so that it can be undone exactly. Standard library only; docs/fae.md has the table of versions.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ from fae_training.state import Home
 KEY = "training.personal_adapter_path"
 CLASSES = {"keyword": 5, "speech_verifier": 3}
 
-# What became of a result: in use after a step of the agent or the person, or why not.
+# The state of a result in the app: what has to happen before it is used, or why it cannot be.
 SET_KEY, RESTART, CLOSE_FAE, NOT_USED, NOTHING_TO_DO = (
     "set_key",
     "restart",
@@ -51,9 +51,9 @@ SET_KEY, RESTART, CLOSE_FAE, NOT_USED, NOTHING_TO_DO = (
 
 @dataclass(frozen=True)
 class InApp:
-    """What was done in the app, in a word of those above and in a sentence.
+    """The state of a result in the app: one of the words above, and a sentence.
 
-    `step`: the tool call for Fae's agent that is still to be made. The paths are absolute.
+    `step`: the tool call that Fae's agent still has to make. The paths are absolute.
     """
 
     use: str
@@ -63,30 +63,30 @@ class InApp:
     step: dict | None = None
 
     def as_answer(self) -> dict:
-        """As it stands in an answer: {"app": {...}, "adapter_path", "previous_adapter_path"}."""
+        """The fields of an answer: {"app": {...}, "adapter_path", "previous_adapter_path"}."""
         told = {name: value for name, value in asdict(self).items() if value is not None}
         paths = {name: told.pop(name, None) for name in ("adapter_path", "previous_adapter_path")}
         return {"app": told} | paths
 
 
 def publish(home: Home, run: Run) -> InApp:
-    """Put a deployed run where the app takes it; safe to repeat. Raises SkillError when that failed, with nothing changed.
+    """Put a deployed run where the app reads it; idempotent. Raises SkillError on failure, with nothing changed.
 
-    Where this Fae does not use such a result, or it is not known which Fae is used, the answer says so.
+    The answer says so if this version of Fae does not use such a result, or if the version in use is not known.
     """
     try:
         app = fae_versions.the_app()
     except SkillError as error:
         if error.code == "no_fae_app":
-            says = "It is ready for Fae, which was not found on this machine"
+            says = "It is ready, but Fae was not found on this machine"
             return _not_used(
                 run, f"{says} ({error.message}). Once Fae is installed, {AGAIN} puts it there."
             )
         return _not_used(
-            run, f"It is not put into Fae yet: {error.message}. To do so: {error.hint}"
+            run, f"It is not in Fae yet: {error.message}. To put it there: {error.hint}"
         )
     if not fae_app.directory().is_dir():
-        return _not_used(run, f"Fae was never started: there is no {fae_app.directory()}")
+        return _not_used(run, f"Fae has not been started yet: there is no {fae_app.directory()}")
     slot = KINDS[run.kind].slot
     with _record(home) as record:
         if slot == "language":
@@ -97,18 +97,18 @@ def publish(home: Home, run: Run) -> InApp:
 
 
 def publish_or_undo(home: Home, run: Run) -> InApp:
-    """`publish`; where it fails the deployment is taken back, so that what is approved and what the app has stay one."""
+    """`publish`; on failure the deployment is rolled back, so that the approved model and the app's stay the same."""
     try:
         return publish(home, run)
     except SkillError as error:
         _, active = rollback(home, KINDS[run.kind].slot, f"not put into Fae: {error.message}")
         now = active.run if active else "the base model"
-        message = f"{error.message}. So {run.id} was taken back and {now} is active"
+        message = f"{error.message}. So {run.id} was rolled back and {now} is active"
         raise Failed("taken_back", message, error.hint) from error
 
 
 def settle(home: Home, verified: list[Run]) -> dict[str, InApp]:
-    """{slot: what the app has} after a look at what is still to be put there, and at words still to be taken out."""
+    """Finish pending work: publish the verified runs and remove words no longer deployed. Returns {slot: state in the app}."""
     found = {KINDS[run.kind].slot: publish(home, run) for run in verified}
     if "speech" not in found and (home.read(FILE, {}) or {}).get("words"):
         with _record(home) as record:
@@ -117,9 +117,9 @@ def settle(home: Home, verified: list[Run]) -> dict[str, InApp]:
 
 
 def withdraw_newest(home: Home, slot: str) -> InApp | None:
-    """`withdraw` of what a rollback of `slot` is about to undo; None where nothing is deployed.
+    """`withdraw` the run that a rollback of `slot` is about to undo; None where nothing is deployed.
 
-    It comes before the decision: where it raises, nothing has changed and the rollback can be asked for again.
+    This comes before the rollback is recorded: if it raises, nothing has changed and the rollback can be repeated.
     """
     stack = deployments(home).get(slot, [])
     if not stack:
@@ -129,8 +129,7 @@ def withdraw_newest(home: Home, slot: str) -> InApp | None:
 
 
 def withdraw(home: Home, slot: str, was: Run, now: Run | None) -> InApp:
-    """Undo `publish` of `was`; `now` is what is active in the slot instead, None for the base model. Safe to
-    repeat."""
+    """Undo `publish` of `was`; idempotent. `now` becomes active in the slot, None for the base model."""
     with _record(home) as record:
         if slot == "language":
             return _withdraw_adapter(record, was, now)
@@ -141,7 +140,7 @@ def withdraw(home: Home, slot: str, was: Run, now: Run | None) -> InApp:
 
 @contextlib.contextmanager
 def _record(home: Home) -> Iterator[dict]:
-    """app.json, written back when the work with it succeeded; one script at a time."""
+    """app.json, written back if the block succeeds; one script at a time."""
     with locks.exclusive(home.directory() / ".app.lock", os.O_RDWR | os.O_CREAT):
         record = home.read(FILE, {}) or {}
         before = json.dumps(record)
@@ -158,7 +157,7 @@ def _not_used(run: Run, says: str) -> InApp:
 
 
 def step(path: str) -> dict:
-    """The call of Fae's own tool that makes its running engine use the adapter in `path`."""
+    """The call of Fae's own tool that makes the running engine use the adapter in `path`."""
     params = {"action": "adjust_setting", "key": KEY, "value": path}
     return {"tool": "self_config", "params": params}
 
@@ -185,7 +184,7 @@ def _publish_adapter(record: dict, app: FaeApp, run: Run) -> InApp:
 
 
 def _previous(told: dict, run_id: str) -> str | None:
-    """Where the app's adapter was before this run: the run that it replaced, or what the app itself had set."""
+    """The adapter path before this run: the run that it replaced, or the app's own setting."""
     entry = told[run_id]
     replaced = told.get(entry["replaced"])
     return replaced["path"] if replaced and entry["replaced"] != run_id else entry["before"]
@@ -196,16 +195,16 @@ def _personal() -> Path:
 
 
 def why_not_loaded(app: FaeApp, run: Run) -> str | None:
-    """Why this Fae cannot use the adapter of `run`, None where it can: its version, its base model, the files."""
+    """Why this version of Fae cannot use the adapter of `run` (version, base model, files), or None."""
     first = ".".join(map(str, fae_versions.FIRST_WITH_ADAPTERS))
     if app.adapters is False:
-        return f"This Fae ({app.version}) cannot load adapters: it will when it is updated to {first} or later."
+        return f"This Fae ({app.version}) cannot load adapters. Update it to {first} or later to use this one."
     if app.adapters is None:
-        return f"It is not known whether this Fae ({app.version}) loads adapters; from {first} on it does."
+        return f"It is not known whether this Fae ({app.version}) loads adapters; {first} and later do."
     if app.daemon:
         return (
-            f"This Fae ({app.version}) answers with Gemma 4 in fae-daemon, which loads adapters in GGUF form alone; "
-            f"this one is for {run.record['model']['id']} in MLX."
+            f"This Fae ({app.version}) answers with Gemma 4 in fae-daemon, which loads only GGUF adapters; "
+            f"this one is an MLX adapter for {run.record['model']['id']}."
         )
     base, loaded = run.record["model"]["id"], fae_versions.loaded_model()
     if loaded is None:
@@ -216,7 +215,7 @@ def why_not_loaded(app: FaeApp, run: Run) -> str | None:
 
 
 def why_not_fitting(adapter: Path) -> str | None:
-    """Why mlx-swift-lm's loader would not take an adapter, by its rules; None where it would."""
+    """Why mlx-swift-lm's loader would reject an adapter, by its own rules, or None."""
     config, names = read_config(adapter), app_files.tensors(adapter / "adapters.safetensors")
     lora = config.get("lora_parameters", {})
     if not isinstance(config.get("num_layers"), int) or config["num_layers"] < 1:
@@ -228,7 +227,7 @@ def why_not_fitting(adapter: Path) -> str | None:
     if routed := [name for name in names if is_routed(name)]:
         return f"It adapts routed experts ({len(routed)} tensors), which Fae cannot load: train without --experts."
     if other := [name for name in names if not name.endswith((".lora_a", ".lora_b"))]:
-        return f"It holds {other[0]}, which is not a tensor of an adapter."
+        return f"It contains {other[0]}, which is not an adapter's tensor."
     return None
 
 
@@ -238,11 +237,11 @@ def _withdraw_adapter(record: dict, was: Run, now: Run | None) -> InApp:
     if record.get("adapter") == was.id:
         record["adapter"] = None
     if entry is None:
-        return InApp(NOTHING_TO_DO, f"Nothing of {was.id} was put into Fae.")
+        return InApp(NOTHING_TO_DO, f"{was.id} was not put into Fae.")
     path, in_app = entry["path"], adapter_in_app()
     if in_app and in_app.path != path:
         uses = in_app.path or "its base model"
-        says = f"Fae uses {uses} by its {in_app.where}, not {path}: that was changed meanwhile and stays as it is."
+        says = f"Fae uses {uses} by its {in_app.where}, not {path}. That has changed since, so it is left as it is."
         return InApp(NOTHING_TO_DO, says, in_app.path, path)
     if now:
         back = str(app_files.place(now.file("adapters"), _personal(), now.id))
@@ -252,12 +251,12 @@ def _withdraw_adapter(record: dict, was: Run, now: Run | None) -> InApp:
         back = entry["before"]
     if back is None or not Path(back).is_dir():
         back = str(_base_again(was.file("adapters"), was.id))
-    says = f"Fae goes back as soon as {KEY} is set to {back}. {path} stays on disk."
+    says = f"Fae goes back once {KEY} is set to {back}. {path} stays on disk."
     return InApp(SET_KEY, says, back, path, step(back))
 
 
 def _base_again(adapter: Path, name: str) -> Path:
-    """A folder with which Fae answers as its base model does: later Fae refuses an empty path."""
+    """A folder with an adapter that has no effect, since later versions of Fae refuse an empty path."""
     with tempfile.TemporaryDirectory() as work:
         app_files.without_effect(adapter, Path(work, "neutral"))
         return app_files.place(Path(work, "neutral"), _personal(), f"{name}{OFF}")
@@ -272,7 +271,7 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
         return _not_used(run, why)
     source = run.file("adapters", FAE_FORM)
     if not source.is_dir():
-        return _not_used(run, f"{run.id} has no model in the form that Fae loads ({source}).")
+        return _not_used(run, f"{run.id} has no model in the format that Fae loads ({source}).")
     check_classifier(source, CLASSES[slot])
     target = classifier_folder(folder)
     entry = record.get(slot, {})
@@ -282,7 +281,7 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
     if there != mark:
         foreign = there is not None and there != entry.get("fingerprint")
         app_files.replace_folder(source, target, kept if foreign else None)
-    # Looked up, not remembered: a kill may have come between the move and this record.
+    # Looked up on disk: the process may have been killed between the move and this record.
     before = str(kept) if kept.is_dir() else None
     record[slot] = {"run": run.id, "fingerprint": mark, "kept": before}
     says = f"The classifier is in {target}. Fae uses it from its next start."
@@ -290,23 +289,23 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
 
 
 def _why_not_read(app: FaeApp, slot: str) -> str | None:
-    """Why this Fae does not load a classifier from its folder, None where it does."""
+    """Why this version of Fae does not load a classifier from its folder, or None."""
     if not app.is_later:
-        return f"This Fae ({app.version}) has no place for a classifier."
+        return f"This Fae ({app.version}) does not load a classifier."
     if slot == "speech_verifier" and (own := app.bundled_model(CLASSIFIER_FOLDERS[slot])):
-        return f"This Fae ({app.version}) uses the one that it ships, {own}."
+        return f"This Fae ({app.version}) uses its bundled classifier, {own}."
     return None
 
 
 def of_both_forms(run: Run, measured: Benchmark) -> list[str]:
-    """For the proposal of a classifier: which of its two forms this Fae will use, and how good each is; [] for other kinds."""
+    """For a classifier's proposal: which of its two forms this version of Fae will use, and how good each is. [] for others."""
     slot = KINDS[run.kind].slot
     if slot not in CLASSIFIER_FOLDERS:
         return []
     told = {one.name: one.candidate for one in measured.figures}
     if "fae_macro_f1" not in told or not run.file("adapters", FAE_FORM).is_dir():
         return [
-            "It has no form that Fae loads, so Fae cannot use it: train it again with this version."
+            "It was not exported to the format that Fae loads, so Fae cannot use it. Train it again with this version."
         ]
     good = (
         f"on segments of people and recordings apart the form in Fae's own network has macro-F1 {told['fae_macro_f1']:.2f}, "
@@ -320,19 +319,19 @@ def of_both_forms(run: Run, measured: Benchmark) -> list[str]:
         return [f"{why} So it uses neither form; {good}."]
     unsure = ", if that version still reads it, which is not known" if app.daemon else ""
     return [
-        f"This Fae ({app.version}) uses the form in Fae's own network, from its next start{unsure}; {good}. Fae takes its most "
-        "likely class without a threshold, so the promised rate of false alarms is not promised in the app."
+        f"This Fae ({app.version}) uses the form in Fae's own network, from its next start{unsure}; {good}. Fae takes the most "
+        "likely class without a threshold, so the target rate of false alarms does not hold in the app."
     ]
 
 
 def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> InApp:
     entry = record.get(slot)
     if entry is None or entry["run"] != was.id:
-        return InApp(NOTHING_TO_DO, f"Nothing of {was.id} was put into Fae.")
+        return InApp(NOTHING_TO_DO, f"{was.id} was not put into Fae.")
     target = classifier_folder(CLASSIFIER_FOLDERS[slot])
     if not holds_files(target) or fingerprint(target) != entry["fingerprint"]:
         record.pop(slot)
-        return InApp(NOTHING_TO_DO, f"{target} was changed meanwhile and stays as it is.")
+        return InApp(NOTHING_TO_DO, f"{target} has changed since, so it is left as it is.")
     if now and now.file("adapters", FAE_FORM).is_dir():
         app_files.replace_folder(now.file("adapters", FAE_FORM), target, None)
         record[slot] = entry | {"run": now.id, "fingerprint": fingerprint(target)}
@@ -342,12 +341,12 @@ def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> 
             if entry["kept"] and Path(entry["kept"]).is_dir():
                 Path(entry["kept"]).rename(target)
         record.pop(slot)
-    says = f"{target} is as it was before. Fae uses that from its next start."
+    says = f"{target} has been restored. Fae uses it from its next start."
     return InApp(RESTART, says, str(target) if target.exists() else None)
 
 
 def check_classifier(directory: Path, classes: int) -> None:
-    """Raises Failed unless these are files that Fae's network loads: its tensors, their shapes, and its config.json."""
+    """Raises Failed unless Fae's network can load these files: the tensors, their shapes, and config.json."""
     shapes = {"classifier.weight": [classes, 128], "classifier.bias": [classes]}
     for number, (inputs, outputs) in enumerate(((128, 64), (64, 128), (128, 128)), 1):
         shapes |= {f"conv{number}.weight": [outputs, 3, inputs], f"conv{number}.bias": [outputs]}
@@ -368,7 +367,7 @@ def check_classifier(directory: Path, classes: int) -> None:
     if wrong:
         raise Failed(
             "not_loadable",
-            f"{directory} is not what Fae loads: {wrong[0]} is {found.get(wrong[0], config.get(wrong[0]))}, "
+            f"Fae cannot load {directory}: {wrong[0]} is {found.get(wrong[0], config.get(wrong[0]))}, "
             f"expected {shapes.get(wrong[0], needed.get(wrong[0]))}",
             "uv run scripts/list_runs.py",
         )
@@ -380,13 +379,15 @@ def check_classifier(directory: Path, classes: int) -> None:
 def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
     recogniser = "No Fae loads a trained recogniser"
     if not app.is_later:
-        return _not_used(run, f"{recogniser}, and this one ({app.version}) keeps no list of words.")
+        return _not_used(run, f"{recogniser}, and this one ({app.version}) has no word list.")
     words = app_words.known(home)
     if not words:
-        return _not_used(run, f"{recogniser}, and there are no misheard words for its list.")
+        return _not_used(
+            run, f"{recogniser}, and there are no misheard words to put into its word list."
+        )
     listed = ", ".join(list(words)[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
     if app.is_running():
-        says = f"{recogniser}; its list of words would get {listed}, but Fae must be closed for that. Quit Fae, then: {AGAIN}"
+        says = f"{recogniser}; {listed} can be added to its word list only while Fae is closed. Quit Fae, then: {AGAIN}"
         return InApp(CLOSE_FAE, says, str(run.file("adapters")))
     added = app_words.add(words)
     mine = record.setdefault("words", {})
@@ -398,9 +399,12 @@ def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
 
 def _withdraw_words(record: dict, now: Run | None) -> InApp:
     if now is not None or not record.get("words"):
-        return InApp(NOTHING_TO_DO, "Fae's list of words stays as it is.")
+        return InApp(NOTHING_TO_DO, "Fae's word list stays as it is.")
     if any(app.is_running() for app in fae_versions.installed()):
-        says = f"Fae must be closed for taking words out of its list. Quit Fae, then: {AGAIN}"
+        says = f"Words can be removed from Fae's word list only while Fae is closed. Quit Fae, then: {AGAIN}"
         return InApp(CLOSE_FAE, says)
     app_words.take_out(record.pop("words"))
-    return InApp(RESTART, f"Our words are out of {app_words.path()}, from Fae's next start.")
+    return InApp(
+        RESTART,
+        f"Our words were removed from {app_words.path()}. Fae stops using them at its next start.",
+    )

@@ -1,4 +1,4 @@
-"""What the app really uses of what was deployed. Reads only; what puts it there is app_results."""
+"""Which deployed results the app actually uses. Reads only; app_results puts them there."""
 
 import contextlib
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from fae_training.app_files import AGAIN
 from fae_training.deployment import current, fingerprint
 from fae_training.state import Home
 
-# What was put where, and what was there before; app_results keeps it.
+# Written by app_results: what was put where, and what it replaced.
 FILE = "app.json"
-# What the folder is called that takes an adapter's effect away.
+# Suffix of the folder with an adapter that has no effect.
 OFF = "-off"
 CLASSIFIER_FOLDERS = {"keyword": "keyword-classifier", "speech_verifier": "speech-verifier"}
 
 
 @dataclass(frozen=True)
 class AdapterInApp:
-    """The folder that the app uses (None: its base model), and where that was read."""
+    """The adapter folder that the app uses (None: the base model), and where that was read."""
 
     path: str | None
     where: str
@@ -44,12 +44,12 @@ def adapter_in_app() -> AdapterInApp | None:
             found = opened.execute("SELECT current_adapter_path FROM improvement_state").fetchone()
     except sqlite3.Error:
         return None
-    # An empty field is no answer: the key, which this database does not know, comes first.
+    # An empty field says nothing: the key, which this database does not know, takes precedence.
     return AdapterInApp(found[0], "improvement.db") if found and found[0] else None
 
 
 def classifier_folder(name: str) -> Path:
-    """Where the app looks for it: beside fae-dev too, these folders are those of "fae"."""
+    """The folder in which the app looks for it; fae-dev uses the folders of "fae" too."""
     directory = fae_app.directory()
     own = directory.with_name("fae") if directory.name == "fae-dev" else directory
     return own / "models" / name
@@ -60,19 +60,19 @@ def holds_files(directory: Path) -> bool:
 
 
 def in_use(home: Home) -> dict[str, str]:
-    """{slot: a sentence} on what the app uses that is not what was approved. Reads only; {} where all is well or unknown."""
+    """{slot: a sentence} where the app uses something other than the approved model. {} if all is well or unknown."""
     record, found = home.read(FILE, {}) or {}, {}
     told, uses = record.get("adapters", {}), adapter_in_app()
     active = current(home, "language")
     approved = told.get(active.run, {}).get("path") if active else None
     if uses and uses.path and uses.path != approved and not uses.path.endswith(OFF):
         found["language"] = (
-            f"Fae uses {uses.path} by its {uses.where}; approved is {approved or 'its base model'}"
+            f"Fae uses {uses.path} by its {uses.where}; it should use {approved or 'its base model'}"
         )
     elif uses and not uses.path and approved:
-        found["language"] = f"Fae uses its base model by its {uses.where}; approved is {approved}"
+        found["language"] = f"Fae uses its base model by its {uses.where}; it should use {approved}"
     if approved and not Path(approved).is_dir():
-        found["language"] = f"{approved} is approved but is gone; {AGAIN} puts it back"
+        found["language"] = f"Fae should use {approved}, which is gone; {AGAIN} puts it back"
     for slot, folder in CLASSIFIER_FOLDERS.items():
         target = classifier_folder(folder)
         entry = record.get(slot, {}).get("fingerprint")

@@ -1,7 +1,7 @@
-"""Fae's list of words, personal_lexicon.json: ours merged into it in its strict form, and taken out again.
+"""Fae's word list, personal_lexicon.json: our words are merged into it in its strict format, and removed again.
 
-The app loads it when it starts and writes its own copy whenever it learns a word, so it is changed only while the app is
-closed. One wrong entry would make the app start with an empty list, so every entry is checked. Standard library only.
+The app loads it at startup and overwrites it whenever it learns a word, so we change it only while the app is closed.
+One invalid entry makes the app start with an empty list, so every entry is checked. Standard library only.
 """
 
 import json
@@ -15,7 +15,7 @@ from fae_training.state import Home, write_text
 
 FILE = "personal_lexicon.json"
 FIELDS = {"canonical": str, "variants": list, "source": str, "createdAt": str, "updatedAt": str}
-# Of the app's own rules: shorter ones never apply.
+# The app's own rule: shorter words and variants never apply.
 SHORTEST_WORD, SHORTEST_VARIANT = 2, 3
 
 
@@ -24,7 +24,7 @@ def path() -> Path:
 
 
 def read() -> list[dict]:
-    """The entries that are there, [] without a file. Raises Failed for a file that the app would not load."""
+    """The current entries, [] without a file. Raises Failed if the app could not load the file."""
     try:
         text = path().read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -47,13 +47,13 @@ def read() -> list[dict]:
 def _not_its_form(why: str) -> Failed:
     return Failed(
         "bad_lexicon",
-        f"{path()} is not what Fae would load ({why}); it was left as it is",
+        f"{path()} cannot be loaded by Fae ({why}); it was left as it is",
         command_line("less", path()),
     )
 
 
 def known(home: Home) -> dict[str, list[str]]:
-    """{word: what it was heard as} of our vocabulary: corrected words, in the lengths that the app uses."""
+    """{word: the ways it was misheard} of our vocabulary, for corrected words of lengths that the app accepts."""
     entries = (home.read(vocabulary.FILE, {}) or {}).get("terms", [])
     found = {
         entry["term"]: [heard for heard in entry["sounds_like"] if len(heard) >= SHORTEST_VARIANT]
@@ -64,7 +64,7 @@ def known(home: Home) -> dict[str, list[str]]:
 
 
 def add(words: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Merge `words` into the app's list; {word: the variants that it did not have}. The app must be closed."""
+    """Merge `words` into the app's list. Returns {word: the variants added}. The app must be closed."""
     entries, added = read(), {}
     by_word = {entry["canonical"].lower(): entry for entry in entries}
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -85,7 +85,7 @@ def add(words: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def take_out(added: dict[str, list[str]]) -> None:
-    """Undo `add`: those variants go, and a word of ours that has none left. What the app learned since stays."""
+    """Undo `add`: remove those variants, and our words that have none left. Words that the app learned since stay."""
     kept = []
     for entry in read():
         ours = {variant.lower() for variant in added.get(entry["canonical"], [])}
@@ -97,7 +97,7 @@ def take_out(added: dict[str, list[str]]) -> None:
 
 
 def _write(entries: list[dict]) -> None:
-    """As the app writes it: sorted by word, sorted keys, readable; whole or not at all."""
+    """Write the file atomically in the app's own format: sorted by word, sorted keys, indented."""
     entries.sort(key=lambda entry: entry["canonical"])
     text = json.dumps(entries, indent=2, sort_keys=True, ensure_ascii=False)
     write_text(path(), text + "\n")

@@ -1,4 +1,4 @@
-"""The person's yes: approval.json of a run, made by its proposal. A code serves once, for one adapter as it was judged."""
+"""The person's approval: approval.json of a run. A code works once, for one adapter with one set of scores."""
 
 import hashlib
 import hmac
@@ -15,11 +15,11 @@ from fae_training.state import now, read_json
 from fae_training.transactions import Change
 
 FILE = "approval.json"
-# Letters and digits that nobody confuses when they are read out.
+# Letters and digits that are not confused when read aloud.
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 6
 MOST_TRIES = 5
-# What people say for a letter or a digit. The alphabet of aviation, with its usual spellings.
+# Spoken forms of letters and digits: the aviation alphabet with its usual spellings.
 SPELLED = {
     word: word[0]
     for word in [
@@ -57,9 +57,9 @@ SPELLED = {
 
 @dataclass(frozen=True)
 class Approval:
-    """`fingerprint` is of the adapter and `judgement` of what was measured, as they were proposed.
+    """`fingerprint` identifies the adapter and `judgement` its measurements, as they were proposed.
 
-    Only a keyed hash of the code is kept. `tries` counts the wrong ones.
+    Only a salted hash of the code is stored. `tries` counts wrong codes.
     """
 
     fingerprint: str
@@ -72,7 +72,7 @@ class Approval:
 
 
 def read(run: Run) -> Approval | None:
-    """The approval of the newest proposal, None where nothing was proposed. Raises Failed for one of another version."""
+    """The approval of the newest proposal, None if there is none. Raises Failed for one written by another version."""
     kept = read_json(run.file(FILE))
     again = f"uv run scripts/propose.py --run {run.id}"
     return None if kept is None else records.read_own(Approval, kept, run.file(FILE), again)
@@ -92,7 +92,7 @@ def new_code() -> str:
 
 
 def keep(change: Change, run: Run, code: str) -> None:
-    """Make `code` the one that deploys this run as it is now; an earlier code of the run no longer counts."""
+    """Make `code` the one that deploys this run as it is now; earlier codes of the run become invalid."""
     from fae_training import evaluation
 
     mark, salt = fingerprint(run.file("adapters")), secrets.token_hex(8)
@@ -101,21 +101,21 @@ def keep(change: Change, run: Run, code: str) -> None:
 
 
 def withdraw(change: Change, run: Run) -> None:
-    """No code fits any more, until the run is proposed again."""
+    """Invalidate the code until the run is proposed again."""
     change.remove(run.file(FILE))
 
 
 def check(run: Run, code: str | None) -> Approval:
-    """The approval that `code` fits. Raises Refused: no code, a wrong one, used before, too many tries, or what was
-    proposed changed since.
+    """The approval that `code` matches. Raises Refused for a missing, wrong or used code, after too many tries, and if the
+    proposed run has changed since.
     """
     approval, propose = read(run), f"uv run scripts/propose.py --run {run.id}"
     if approval is None:
-        raise Refused("not_proposed", f"{run.id} was not proposed yet", propose)
+        raise Refused("not_proposed", f"{run.id} has not been proposed yet", propose)
     if not code:
         raise Refused(
             "not_approved",
-            f"deploying {run.id} needs the approval of the person: the code at the end of its proposal",
+            f"deploying {run.id} needs the person's approval: the code at the end of its proposal",
             "the person reads the proposal, then: uv run scripts/deploy.py --code CODE",
         )
     if changed := changed_since(run, approval):
@@ -123,7 +123,7 @@ def check(run: Run, code: str | None) -> Approval:
     if approval.tries >= MOST_TRIES:
         raise Refused(
             "too_many_tries",
-            f"{approval.tries} wrong codes were tried for {run.id}; its code no longer counts",
+            f"{approval.tries} wrong codes were tried for {run.id}; its code is no longer valid",
             propose,
         )
     if not hmac.compare_digest(
@@ -132,19 +132,19 @@ def check(run: Run, code: str | None) -> Approval:
         left = MOST_TRIES - approval.tries - 1
         raise Refused(
             "wrong_code",
-            f"the code does not fit the newest proposal of {run.id}; "
+            f"the code does not match the newest proposal of {run.id}; "
             + (f"tries left: {left}" if left else "that was the last try"),
-            "read the code in the newest proposal again" if left else propose,
+            "check the code in the newest proposal" if left else propose,
         )
     if approval.used_at:
         raise Refused(
-            "code_used", f"this code was used on {approval.used_at}; a code serves once", propose
+            "code_used", f"this code was used on {approval.used_at}; each code works once", propose
         )
     return approval
 
 
 def spend(change: Change, run: Run, code: str | None) -> None:
-    """Mark the code used, as part of the change that deploys. Raises as `check`; a wrong code is counted at once."""
+    """Mark the code used, in the same change that deploys. Raises as `check`; a wrong code is counted immediately."""
     try:
         approval = check(run, code)
     except Refused as refusal:
@@ -156,30 +156,30 @@ def spend(change: Change, run: Run, code: str | None) -> None:
 
 
 def changed_since(run: Run, approval: Approval) -> str | None:
-    """What is not as it was proposed, in a sentence."""
+    """A sentence on what changed since the proposal, or None."""
     from fae_training import evaluation
 
     if approval.fingerprint != fingerprint(run.file("adapters")):
         return f"the files of {run.id} changed after the proposal"
     if approval.judgement != evaluation.mark(run):
-        return f"{run.id} was judged again after the proposal, with another result"
+        return f"{run.id} was evaluated again after the proposal, with a different result"
     return None
 
 
 def require_changeable(run: Run) -> None:
-    """Raises Refused for a run that was proposed or deployed: it must stay what the person was told of."""
+    """Raises Refused for a run that was proposed or deployed: it must stay as the person saw it."""
     deployed = was_deployed(run)
     if deployed or run.file(FILE).exists():
         raise Refused(
             "proposed_or_deployed",
-            f"{run.id} was {'deployed' if deployed else 'proposed'}, so it stays as it is and is not trained on",
+            f"{run.id} was {'deployed' if deployed else 'proposed'}, so it can no longer be changed or trained further",
             f"begin a new run: {KINDS[run.kind].command('--preset light')}",
         )
 
 
 def plain(code: str) -> str:
-    """The code as it was made, however it was written or said: with or without the dash, in any case, letter by letter
-    ("a b c"), by the spelling alphabet ("alpha bravo"), with digits as words.
+    """The canonical form of a code as written or spoken: with or without the dash, in any case, letter by letter
+    ("a b c"), in the spelling alphabet ("alpha bravo"), with digits as words.
     """
     written = re.sub(r"[^A-Z0-9]", "", code.upper())
     if len(written) == CODE_LENGTH:  # QUEBEC is a code too

@@ -1,4 +1,4 @@
-"""Tensors on disk, written so that a kill or a full disk never leaves half a file."""
+"""Tensors on disk, written atomically: a kill or a full disk never leaves a partial file."""
 
 import io
 from pathlib import Path
@@ -12,15 +12,15 @@ from fae_training.state import atomic_file
 
 
 def save_arrays(path: Path, arrays: dict, metadata: dict[str, str] | None = None) -> None:
-    """`arrays` (name -> mlx array) as a safetensors file at `path`, atomically and 0600.
+    """Write `arrays` (name -> mlx array) to the safetensors file `path`, atomically and with mode 0600.
 
-    Raises Failed when one of them is not finite: nothing that is NaN is ever published.
+    Raises Failed if a value is not finite: NaN is never published.
     """
     for name, array in arrays.items():
         if mx.issubdtype(array.dtype, mx.floating) and not mx.all(mx.isfinite(array)).item():
             raise Failed(
                 "not_finite",
-                f"{name} holds NaN or infinity; {path.name} was not written",
+                f"{name} contains NaN or infinity; {path.name} was not written",
                 "train again with a lower --learning-rate",
             )
     with atomic_file(path) as temporary, temporary.open("wb") as out:
@@ -30,11 +30,11 @@ def save_arrays(path: Path, arrays: dict, metadata: dict[str, str] | None = None
 def load_arrays(path: Path) -> tuple[dict, dict[str, str]]:
     """(name -> mlx array, metadata) of a safetensors file."""
     read = mx.load(str(path), format="safetensors", return_metadata=True)
-    return cast(tuple[dict, dict[str, str]], read)  # the stub says what it may be for any format
+    return cast(tuple[dict, dict[str, str]], read)  # the stub's type covers every file format
 
 
 def to_bytes(arrays: dict) -> bytes:
-    """`arrays` as the bytes of a safetensors file; nothing for none."""
+    """`arrays` as the bytes of a safetensors file; empty for no arrays."""
     if not arrays:
         return b""
     held = io.BytesIO()
@@ -43,20 +43,20 @@ def to_bytes(arrays: dict) -> bytes:
 
 
 def from_bytes(held: bytes) -> dict:
-    """What to_bytes was given."""
+    """The inverse of to_bytes."""
     return cast(dict, mx.load(io.BytesIO(held), format="safetensors")) if held else {}
 
 
 def number(array: mx.array) -> float:
-    """The value of a scalar array that is not complex, which the stub cannot know."""
+    """The value of a real scalar array (the stub's type includes complex)."""
     return cast(float, array.item())
 
 
 def numbers(array: mx.array) -> list:
-    """The values of an array with at least one axis, as lists in lists."""
-    return cast(list, array.tolist())  # the stub says what it is without an axis too
+    """The values of an array with at least one axis, as nested lists."""
+    return cast(list, array.tolist())  # the stub's type includes the scalar case
 
 
 def flattened(tree: Any) -> dict[str, Any]:
-    """{"layers.0.weight": array} of nested parameters or gradients."""
+    """Nested parameters or gradients as {"layers.0.weight": array}."""
     return dict(tree_flatten(tree))

@@ -1,4 +1,4 @@
-"""How sound is held everywhere in this library: one channel, float32 from -1 to 1, at SAMPLE_RATE. Standard library only."""
+"""The audio format used throughout: mono, float32 from -1 to 1, at SAMPLE_RATE. Standard library only."""
 
-# Samples a second. Fae captures at this rate, and both the recogniser and the classifiers are made for it.
+# Samples per second. Fae captures at this rate, and the recogniser and the classifiers use it.
 SAMPLE_RATE = 16_000

@@ -1,6 +1,6 @@
-"""What a run's scoring measured of candidate, current and base, on the same items: the records that the gate reads.
+"""The measurements of candidate, current and base model on the same items, as the gate reads them.
 
-Every kind gives the same records; gate.py decides by them without knowing what they mean.
+Every kind returns the same records; gate.py decides without knowing what they mean.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import Any
 from fae_training import records
 from fae_training.runs import Run
 
-# A gain is no larger than this, so that a single unit cannot decide.
+# Gains are clipped to this, so that a single unit cannot decide.
 LARGEST_GAIN = 1.0
 GOAL, GUARD, REPORT = "goal", "guard", "report"
 RATIO, DIFFERENCE, PASSED = "ratio", "difference", "passed"
@@ -19,13 +19,13 @@ RATIO, DIFFERENCE, PASSED = "ratio", "difference", "passed"
 
 @dataclass(frozen=True)
 class Measure:
-    """One value for each unit (a conversation, a pair, an item of the suite, a recording) and each of the three models.
+    """One value per unit (a conversation, a pair, an item of the suite, a recording) for each of the three models.
 
-    role: a "goal" is what the training is for, a "guard" is what it must not lose, a "report" is only told.
-    compare: how a unit's gain follows from its two values. "ratio": the logarithm of old to new, for losses;
-    "difference": new less old, for shares of a unit; "passed": values are 0 or 1.
-    margin: the largest mean loss at which it still counts as kept. least: the smallest mean gain that a goal's reader
-    can notice. Both are in the unit of gains: 0.02 is 2 % of a loss, or 2 of 100 items.
+    role: a "goal" should improve, a "guard" must not get worse, a "report" is shown only.
+    compare: how a unit's gain is computed from its two values. "ratio": log(old / new), for losses; "difference":
+    new - old, for shares of a unit; "passed": values are 0 or 1.
+    margin: the largest mean loss that still counts as kept. least: the smallest mean gain that a person can notice, for
+    goals. Both are in the unit of gains: 0.02 is 2 % of a loss, or 2 of 100 items.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Measure:
     base: tuple[float, ...]
 
     def gains(self, old: Sequence[float]) -> list[float]:
-        """For each unit how much the candidate gained on `old`; positive is better. Raises ValueError for what is not finite."""
+        """The candidate's gain over `old` on each unit; positive is better. Raises ValueError if a value is not finite."""
         if not len(self.candidate) == len(old) == len(self.items):
             raise ValueError(
                 f"{self.title}: {len(self.candidate)} and {len(old)} values for {len(self.items)} {self.unit}"
@@ -65,7 +65,7 @@ class Measure:
         return found
 
     def room(self, old: Sequence[float]) -> tuple[float, float]:
-        """The most that one unit can lose and gain on `old`: a share that was 0.5 can only fall by 0.5."""
+        """The largest possible loss and gain of one unit over `old`: a share of 0.5 can fall by at most 0.5."""
         if self.compare == RATIO or not all(0 <= value <= 1 for value in old):
             return LARGEST_GAIN, LARGEST_GAIN
         fall, rise = max(old), 1 - min(old)
@@ -81,7 +81,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Figure:
-    """One number for each of the three models, to be told and not to be judged by. `is_cost`: what it takes to use it."""
+    """One number for each of the three models, shown but not judged. `is_cost`: it is a cost of using the model."""
 
     name: str
     title: str
@@ -103,7 +103,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Example:
-    """What two models made of the same prompt; `wanted` is what was really said or meant there."""
+    """The outputs of two models for the same prompt; `wanted` is what was actually said or meant."""
 
     prompt: str
     before: str
@@ -113,14 +113,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`judged_apart`: nothing that is judged on was trained on, or chose a checkpoint, threshold or weight.
+    """`judged_apart`: no item of the judge part was trained on, or used to choose a checkpoint, threshold or weight.
 
     outputs, outputs_changed: how many outputs of current and candidate were compared, and how many differ.
-    not_shown: sentences on what was promised and the data cannot show; with any of them nothing passes. remedy: what a
-    person can do about these, with the commands.
-    fingerprint: of the candidate's adapter, which results.scored adds. current_fingerprint: of the current one's, None for
-    the base model and where another was deployed meanwhile.
-    suite: the version of the capability suite, None where the kind has none. details: what only this kind tells.
+    not_shown: sentences on promises that the data cannot confirm; with any of these the run does not pass. remedy: how a
+    person can provide the data, with the commands.
+    fingerprint: of the candidate's adapter, set by results.scored. current_fingerprint: of the current adapter, None for
+    the base model and if another was deployed in the meantime.
+    suite: version of the capability suite, None where the kind has none. details: results specific to the kind.
     """
 
     measures: tuple[Measure, ...]
@@ -140,7 +140,7 @@ class Benchmark:
 
 
 def of_run(run: Run) -> Benchmark | None:
-    """The benchmark in the run's train_metrics.json, None where it has none. Raises Failed for one of another version."""
+    """The benchmark in the run's train_metrics.json, None if it has none. Raises Failed for one written by another version."""
     kept = (run.result() or {}).get("benchmark")
     if kept is None:
         return None

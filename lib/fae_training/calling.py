@@ -47,7 +47,7 @@ OLDER_NAMES = {
     "last_export_timestamp": "since",
     "after_timestamp": "since",
     "db_path": "db",
-    "output_dir": None,  # of scripts that export it is an option
+    "output_dir": None,  # an option in scripts that export
     "last_benchmark_score": "last_benchmark_score",
     "adapter_path": "run",
     "previous_adapter_path": None,
@@ -58,14 +58,14 @@ OLDER_NAMES = {
     "sft_train_count": None,
     "dpo_pairs": None,
 }
-# Options with which a script starts itself; nobody else may use them, so they are flags only.
+# Internal options with which a script starts itself; they are accepted only as flags.
 INTERNAL = ("worker", "task")
-# What Fae replaces a value with that looks like a secret to it.
+# Fae replaces values that look like secrets with this.
 BLANKED = "[REDACTED_SECRET]"
 
 
 class Call:
-    """One call of a script. `arguments` has every option; what was not given is None."""
+    """One call of a script. `arguments` has every option; those not given are None."""
 
     def __init__(self, arguments: argparse.Namespace, sources: dict[str, str], caller: str):
         self.arguments = arguments
@@ -86,7 +86,7 @@ class Call:
         return command_line(*words)
 
     def say(self, text: str) -> None:
-        """Progress for a person who waits; Fae and programs are told nothing."""
+        """Show progress to a waiting person; does nothing for Fae and programs."""
         if self.caller == "person":
             write_line(text, sys.stderr)
 
@@ -94,10 +94,10 @@ class Call:
 def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     """Read the call, run `main`, answer, and exit with the status that errors.py gives."""
     argv = sys.argv[1:]
-    os.umask(0o077)  # libraries make files too
+    os.umask(0o077)  # libraries create files too
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that shows ASCII alone gets "?" for the rest, as ls does.
+        # An ASCII-only terminal gets "?" for other characters, as from ls.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     caller = _caller(argv)
@@ -116,10 +116,12 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     except SkillError as error:
         data, text, status = error.as_dict(), explain(error), error.exit_status
     except KeyboardInterrupt:
-        error = Failed("stopped", "stopped by the keyboard", f"uv run scripts/{script}.py --help")
+        error = Failed(
+            "stopped", "interrupted from the keyboard", f"uv run scripts/{script}.py --help"
+        )
         data, text, status = error.as_dict(), explain(error), 130
     except OSError as problem:
-        # A full disk or a directory without rights, where nothing nearer has said more.
+        # A full disk or missing permissions, where no more specific error was raised.
         error = unwritable(Path(str(problem.filename or home.path)), problem)
         data, text, status = error.as_dict(), explain(error), error.exit_status
     except Exception as problem:
@@ -131,14 +133,14 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     else:
         write_line(shortened(with_next_call(data, named_home), home, script, keep), answer_to)
     if caller == "program" and status and "--json" not in argv:
-        # All that Fae's nightly loop reads of a script that does not exit with 0.
+        # Fae's nightly loop reads only this from a script that does not exit with 0.
         write_line(text[:LONGEST_ANSWER], sys.stderr)
     # Fae discards the output of a script that does not exit with 0.
     sys.exit(0 if caller == "fae" else status)
 
 
 def _caller(argv: list[str]) -> str:
-    """Who calls: "fae", "program" or "person"."""
+    """The caller: "fae", "program" or "person"."""
     if os.environ.get("FAE_SKILL_NAME"):
         return "fae"
     if "--json" in argv or (argv[:1] and argv[0].startswith("{")):
@@ -157,7 +159,7 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
         _require_text("the command line", word)
     arguments = script_parser.parse(argv)
     sources = {name: "flag" for name, value in vars(arguments).items() if value is not None}
-    # Later Fae gives a JSON argument and never closes standard input.
+    # Later versions of Fae pass a JSON argument and never close standard input.
     if arguments.stdin or (caller == "fae" and not parameters):
         parameters = _read_standard_input() | parameters
     for name, value in _current_names(parameters, options, script_parser.prog).items():
@@ -170,15 +172,15 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
 
 
 def _require_text(name: str, value: object) -> None:
-    """Raises BadRequest for half a character (a lone surrogate) or a zero byte, which no file can hold."""
+    """Raises BadRequest for a lone surrogate or a zero byte, which cannot be stored in a file."""
     try:
         said = json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise BadRequest(
-            "bad_value", f"{name} holds what is no text in UTF-8: {value!a:.80}", "give it in UTF-8"
+            "bad_value", f"{name} is not valid UTF-8 text: {value!a:.80}", "encode it as UTF-8"
         ) from None
     if b"\\u0000" in said:
-        raise BadRequest("bad_value", f"{name} holds a zero byte", "leave it out")
+        raise BadRequest("bad_value", f"{name} contains a zero byte", "remove it")
 
 
 def _read_standard_input() -> dict:
@@ -220,7 +222,7 @@ def _json_object(text: str, where: str) -> dict:
 
 
 def _current_names(parameters: dict, options: dict[str, Option], script: str) -> dict:
-    """Parameters under their current names. Raises BadRequest for one that is unknown."""
+    """Parameters under their current names. Raises BadRequest for an unknown one."""
     known = sorted(set(options) - {"stdin", *INTERNAL})
     current = {}
     for name, value in parameters.items():
@@ -247,19 +249,19 @@ def _current_names(parameters: dict, options: dict[str, Option], script: str) ->
 
 
 def _run_id(adapter_path: str) -> str:
-    """Earlier versions named a run by its adapter's path: .../runs/<run id>/adapters."""
+    """Earlier versions identified a run by its adapter's path: .../runs/<run id>/adapters."""
     parts = [part for part in Path(str(adapter_path)).parts if part not in ("adapters", "/")]
     return parts[-1] if parts else "latest"
 
 
 def _converted(option: Option, value: Any) -> Any:
-    """A JSON value as the flag would have read it. Raises BadRequest with the valid choices."""
+    """A JSON value parsed as the flag would parse it. Raises BadRequest with the valid choices."""
     if not option.has_value:
         if not isinstance(value, bool):
             raise BadRequest(
                 "bad_value",
                 f"{option.name} is {value!r}, expected true or false",
-                f"{option.flag} has no value",
+                f"{option.flag} takes no value",
             )
         return value or None
     if option.nargs == "?" and isinstance(value, bool):
@@ -304,7 +306,7 @@ def _converted_item(option: Option, value: Any) -> Any:
 
 
 def _unexpected(problem: Exception, script: str, home: Home) -> Failed:
-    """Keep the traceback in the log file; the caller gets a sentence."""
+    """Save the traceback in the log file; the caller gets a sentence."""
     log = home.file("errors.jsonl")
     try:
         append_jsonl(log, {"at": now(), "script": script, "traceback": traceback.format_exc()})

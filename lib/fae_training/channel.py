@@ -1,7 +1,7 @@
-"""Messages between a run's worker and its processes on other machines, over two pipes. Standard library only.
+"""Messages between a run's worker and its processes on other machines, over a pair of pipes. Standard library only.
 
-A pipe is there with every process that one starts, here or through ssh, and its end is the end of the process: so one
-thing carries what is said and shows that somebody is gone.
+Every child process has pipes, whether started locally or through ssh, and they close when it ends: the same channel
+carries the messages and detects a lost peer.
 """
 
 import contextlib
@@ -14,16 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-# Both sides say that they are there so often, and take the other for lost after so long a silence.
+# Seconds between heartbeats, and of silence after which the other side counts as lost.
 BEAT_S, SILENCE_S = 2.0, 60.0
 _BEAT = "beat"
-# Lengths of a message's header, in JSON, and of the bytes after it.
+# Lengths of a message's JSON header and of the bytes after it.
 _LENGTHS = struct.Struct(">IQ")
 
 
 @dataclass(frozen=True)
 class Message:
-    """`word` says what it is, `values` go as JSON, `arrays` are a safetensors file (arrays.to_bytes)."""
+    """`word` is its type, `values` are sent as JSON, `arrays` as a safetensors file (arrays.to_bytes)."""
 
     word: str
     values: dict = field(default_factory=dict)
@@ -31,11 +31,11 @@ class Message:
 
 
 class Ended(Exception):
-    """The other side is gone; the text says how that was noticed."""
+    """The other side has ended; the text says how that was detected."""
 
 
 class Channel:
-    """One side. `on_end(why)` is called once, from a thread, when the other side is gone."""
+    """One end of the connection. `on_end(why)` is called once, from a thread, when the other side has ended."""
 
     def __init__(self, reading: BinaryIO, writing: BinaryIO, on_end: Callable[[str], None]):
         self._reading, self._writing, self._on_end = reading, writing, on_end
@@ -54,9 +54,9 @@ class Channel:
             self._write(Message(word, values, arrays))
 
     def hear(self, *words: str, check: Callable[[], None] = lambda: None) -> Message:
-        """The next message, which must be one of `words`. `check` is called while waiting and may raise to end it.
+        """The next message, which must be one of `words`. `check` is called while waiting and may raise to stop waiting.
 
-        Raises Ended, after everything that was said before the end.
+        Raises Ended once every message sent before the end has been received.
         """
         while True:
             try:
@@ -68,18 +68,18 @@ class Channel:
                 self._heard.put(None)
                 raise Ended(self.ended)
             if message.word not in words:
-                raise Ended(f"it said {message.word!r} where {' or '.join(words)} was expected")
+                raise Ended(f"it sent {message.word!r} where {' or '.join(words)} was expected")
             return message
 
     def wait_for_end(self, seconds: float) -> None:
-        """Until the other side is gone, at most so long."""
+        """Wait until the other side has ended, for at most `seconds`."""
         self._over.wait(seconds)
 
     def close(self) -> None:
-        """No more is said; nothing is called at the end that follows."""
+        """Send nothing more, and do not call on_end."""
         with self._ending:
             self.ended = self.ended or "closed"
-        # What was not sent has nobody to receive it.
+        # Nobody is left to receive unsent messages.
         with self._sending, contextlib.suppress(OSError):
             self._writing.close()
 
@@ -105,19 +105,19 @@ class Channel:
                     self._heard.put(Message(word, values, arrays))
             self._end("its process ended")
         except (OSError, ValueError, struct.error) as problem:
-            self._end(f"what it said cannot be read: {problem}")
+            self._end(f"its message cannot be read: {problem}")
 
     def _beat(self) -> None:
         while not self.ended:
             slept_from = time.monotonic()
             time.sleep(BEAT_S)
             if time.monotonic() - slept_from > 3 * BEAT_S:
-                self._heard_at = time.monotonic()  # this process was stopped itself
+                self._heard_at = time.monotonic()  # this process itself was suspended
             if (silent := time.monotonic() - self._heard_at) > SILENCE_S:
-                self._end(f"it has not been heard of for {silent:.0f} seconds")
+                self._end(f"nothing was received from it for {silent:.0f} seconds")
             elif self._sending.acquire(timeout=BEAT_S):
                 try:
-                    with contextlib.suppress(Ended):  # noted already
+                    with contextlib.suppress(Ended):  # already recorded
                         self._write(Message(_BEAT))
                 finally:
                     self._sending.release()

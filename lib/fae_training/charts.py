@@ -1,7 +1,7 @@
-"""The charts of the two pages, drawn by matplotlib and given as SVG to stand inside HTML.
+"""The charts of the HTML pages, drawn by matplotlib and returned as inline SVG.
 
-Texts stay texts and colours are the page's own (html_page.STYLE), so that a chart is read aloud, is dark in the dark, and
-prints. The same values give the same bytes. matplotlib is imported when something is drawn, for that takes a second.
+Text stays text and colours come from html_page.STYLE, so that charts work with screen readers, in dark mode and in
+print. The same values give the same bytes. matplotlib is imported only when drawing, as that takes a second.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from fae_training import plain_words
 from fae_training.gate import BETTER, KEPT, Comparison
 from fae_training.proposal import Bars, Curve, Point
 
-# Each stands for a colour of the page; matplotlib passes them through.
+# Placeholders for the page's colours; matplotlib passes them through.
 COLOURS = {
     "ink": "#010101",
     "muted": "#020202",
@@ -30,16 +30,16 @@ COLOURS = {
     "worse": "#070707",
     "paper": "#080808",
 }
-# At this many points (1/72 inch) the text is legible where a phone draws the chart 320 pixels wide.
+# In points (1/72 inch): legible on a phone that draws the chart 320 pixels wide.
 WIDTH, TEXT, SMALL_TEXT, ROW = 264, 9, 8, 15
-# Between measures, in rows.
+# Gap between measures, in rows.
 GAP = 0.6
 TITLE_LETTERS = 42
 SPARK_WIDTH, SPARK_HEIGHT = 130, 34
 POINTS_PER_INCH = 72
-# Of one curve beside others.
+# Width of one of several curves.
 PANEL_WIDTH = 130
-# Of a change, in hundredths.
+# Limit of a drawn change, in hundredths.
 FURTHEST = 100
 
 
@@ -67,7 +67,7 @@ def bars(measures: Sequence[Bars], about: str, cache: Path) -> str:
             for label, colour, bar in models:
                 value, low, high = 100 * bar.score, 100 * bar.low, 100 * bar.high
                 axes.barh(y, value, 0.72, color=COLOURS[colour])
-                # With an edge of the paper's colour, for the line crosses the bar.
+                # Outlined in the background colour, as the line crosses the bar.
                 for line, width in (("paper", 2.8), ("ink", 1)):
                     axes.plot([low, high], [y, y], color=COLOURS[line], linewidth=width)
                     for end in (low, high):
@@ -83,7 +83,7 @@ def bars(measures: Sequence[Bars], about: str, cache: Path) -> str:
 
 
 def gains(comparisons: Sequence[Comparison], about: str, cache: Path) -> str:
-    """The gain on each measure with its bounds, the line of no change, and the largest loss that is allowed."""
+    """The gain on each measure with its bounds, the line of no change, and the largest allowed loss."""
     titles = list(dict.fromkeys(one.title for one in comparisons))
     height = (
         sum(_title_lines(title) for title in titles) + 1.35 * len(comparisons) + GAP * len(titles)
@@ -93,7 +93,7 @@ def gains(comparisons: Sequence[Comparison], about: str, cache: Path) -> str:
         for one in comparisons
         for bound in (one.low, one.high, -1.2 * one.margin)
     ]
-    # A single loss that seems to be able to grow without end would leave no room for the others.
+    # A single unbounded loss would leave no room for the others.
     reach = min(max(5.0, *drawn_to), FURTHEST)
     with _figure(height, about, cache) as (axes, drawn):
         y = 0.0
@@ -132,7 +132,7 @@ def loss_curve(curve: Curve, about: str, cache: Path) -> str:
         top = max(point.loss for point in (*curve.training, *curve.validation))
         placed = None
         for loss, step, name, colour in ends:
-            # The labels at the ends of the lines, at least a line of text apart.
+            # The labels at the ends of the curves, at least a line of text apart.
             placed = loss if placed is None else max(loss, placed + 0.13 * top)
             axes.annotate(
                 name,
@@ -187,7 +187,7 @@ def compared_curves(curves: Sequence[tuple[str, Curve]], about: str, cache: Path
 
 
 def small_curve(curve: Curve, about: str, cache: Path) -> str:
-    """A loss curve without axes, to stand in a line of text."""
+    """A loss curve without axes, to be placed in a line of text."""
     with _figure(SPARK_HEIGHT / ROW, about, cache, SPARK_WIDTH) as (axes, drawn):
         _lines(axes, curve, 1.2)
         chosen = [point for point in curve.validation if point.step == curve.best_step]
@@ -199,7 +199,7 @@ def small_curve(curve: Curve, about: str, cache: Path) -> str:
 
 
 def timeline(scored: Sequence[Scored], about: str, cache: Path) -> str:
-    """The score of each run of a slot in the order in which they were made, from the score of what was in use then."""
+    """The score of each run of a slot, oldest first, each drawn from the score of the model in use at the time."""
     with _figure(8, about, cache) as (axes, drawn):
         for one in scored:
             face = COLOURS["new"] if one.deployed else "none"
@@ -229,7 +229,7 @@ def timeline(scored: Sequence[Scored], about: str, cache: Path) -> str:
 
 
 def _models(measure: Bars):
-    """(label, colour, bar) of each model; the original is left out where it is what runs now."""
+    """(label, colour, bar) of each model; the original is left out if it is in use now."""
     now = [("now", "now", measure.current)]
     if measure.current != measure.base:
         now = [("original", "original", measure.base), *now]
@@ -282,8 +282,8 @@ def _rows(axes, end: float, limits: tuple[float, float], label: str) -> None:
 
 @contextlib.contextmanager
 def _figure(rows: float, about: str, cache: Path, width: int = WIDTH) -> Iterator[tuple]:
-    """(axes, drawn) of a new figure of so many rows; drawn() is its SVG, after the with."""
-    # Where matplotlib keeps its list of fonts; it goes with the state directory.
+    """(axes, drawn) of a new figure with `rows` rows; call drawn() after the with block to get its SVG."""
+    # matplotlib's font cache, kept in the state directory.
     os.environ.setdefault("MPLCONFIGDIR", str(cache))
     import matplotlib
     from matplotlib.figure import Figure
@@ -322,7 +322,7 @@ def _figure(rows: float, about: str, cache: Path, width: int = WIDTH) -> Iterato
 
 
 def _for_page(svg: str, about: str) -> str:
-    """The SVG as an element of an HTML page: named for who cannot see it, in the page's colours, its ids its own."""
+    """The SVG as an inline element: with an aria-label, the page's colours, and ids that are unique on the page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(
         r"<metadata>.*?</metadata>|<!--.*?-->| xmlns(:\w+)?=\"[^\"]*\"| version=\"[^\"]*\"",

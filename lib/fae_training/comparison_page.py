@@ -1,4 +1,4 @@
-"""results/compared.html: some runs side by side, their loss curves and where they differ."""
+"""results/compared.html: several runs side by side, with their loss curves and differences."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ def as_html(
     differing: Mapping[str, Sequence[str]],
     cache: Path,
 ) -> str:
-    """The page. lines: each setting and result by its name, of every run; differing: those in which they differ."""
+    """The page. lines: {setting or result: its value for each run}; differing: those that differ."""
     ids = [run.id for run in runs]
     drawable = [(run.id, found) for run in runs if (found := curve(run)).drawable]
     parts = []
@@ -35,15 +35,15 @@ def as_html(
         said = "; ".join(f"{row[0]}: training {row[1]}, validation {row[2]}" for row in rows)
         drawn = charts.compared_curves(drawable, f"Loss by step of each run. {said}", cache)
         caption = (
-            "Grey: training loss. Blue: validation loss. The dashed line is the chosen step. "
-            "All on the same scale."
+            "Grey: training loss. Blue: validation loss. The dashed line marks the chosen step. "
+            "All charts use the same scale."
         )
         parts.append(
             section("curves", "Loss", chart(drawn, caption, table("The losses", header, rows)))
         )
     for name, heading, rows in (
-        ("differ", "In what they differ", differing),
-        ("agree", "In what they agree", {n: v for n, v in lines.items() if n not in differing}),
+        ("differ", "Differences", differing),
+        ("agree", "In common", {n: v for n, v in lines.items() if n not in differing}),
     ):
         if rows:
             found = table(heading, ("", *ids), [(what, *values) for what, values in rows.items()])

@@ -1,4 +1,4 @@
-"""Who allowed what, and when: consent.json. Nothing is read or trained without it."""
+"""The person's consent, with dates: consent.json. Nothing is read or trained without it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +18,7 @@ FILE = "consent.json"
 
 @dataclass(frozen=True)
 class Consent:
-    """One of SOURCES: when it was allowed and taken back."""
+    """One of SOURCES: when consent was given and withdrawn."""
 
     granted_at: str | None = None
     revoked_at: str | None = None
@@ -33,7 +33,7 @@ class Consents:
 
 @dataclass(frozen=True)
 class Machine:
-    """One that may help to train, as --hosts names it, without the account."""
+    """A machine that may help to train, as named in --hosts, without the user name."""
 
     host: str
     granted_at: str
@@ -42,14 +42,14 @@ class Machine:
 
 @dataclass(frozen=True)
 class File:
-    """consent.json. An unknown key is refused: what somebody meant by it is not guessed."""
+    """consent.json. Unknown keys are refused rather than guessed at."""
 
     sources: Consents = Consents()
     machines: tuple[Machine, ...] = ()
 
 
 def given(home: Home) -> dict[str, Consent]:
-    """What consent.json holds of each source. Raises Failed, which names the key that is wrong and the near one."""
+    """The consent for each source. Raises Failed, naming a wrong key and the closest valid one."""
     return vars(_read(home).sources)
 
 
@@ -64,23 +64,23 @@ def granted(home: Home, source: str) -> bool:
 
 
 def require(home: Home, source: str) -> None:
-    """Raises Refused when the person has not allowed `source`, or has taken it back."""
+    """Raises Refused if the person has not allowed `source`, or has withdrawn consent."""
     if granted(home, source):
         return
     entry = given(home)[source]
     why, again = "", f"uv run scripts/setup.py --consent {source}"
     if entry.revoked_at:
-        # No call for a program to follow: what the person took back, the person gives again.
-        why, again = f"; it was taken back on {entry.revoked_at}", f"if you allow it again: {again}"
+        # Not a call that a program may follow: a consent that the person withdrew, only the person gives again.
+        why, again = f"; it was withdrawn on {entry.revoked_at}", f"if you allow it again: {again}"
     raise Refused(
         "no_consent", f"there is no consent for {source!r} ({SOURCES[source]}){why}", again
     )
 
 
 def change(home: Home, grant: list[str], revoke: list[str]) -> dict:
-    """Record what was allowed and what was taken back; the earlier dates of the others stay.
+    """Record consent given and withdrawn; the dates of other sources stay.
 
-    Returns the new sources. Raises BadRequest for a source that is not one of SOURCES.
+    Returns the new state of all sources. Raises BadRequest for an unknown source.
     """
     for source in [*grant, *revoke]:
         if source not in SOURCES:
@@ -102,16 +102,16 @@ def change(home: Home, grant: list[str], revoke: list[str]) -> dict:
 
 
 def machines(home: Home) -> list[str]:
-    """The other machines that may help to train."""
+    """The other machines that the person allowed to help with training."""
     return [machine.host.lower() for machine in _read(home).machines if not machine.revoked_at]
 
 
 def require_machines(home: Home, hosts: Sequence[str]) -> None:
-    """Raises Refused where the person has not allowed that one of `hosts` is sent what is trained on."""
+    """Raises Refused if the person has not allowed sending training data to one of `hosts`."""
     if missing := [host for host in hosts if host not in machines(home)]:
         raise Refused(
             "no_consent",
-            f"there is no consent for {' and '.join(missing)}: a training on several machines sends them what it learns from",
+            f"there is no consent for {' and '.join(missing)}: training on several machines sends them the training data",
             f"if they are your own: uv run scripts/setup.py --consent-machines {' '.join(missing)}",
         )
 

@@ -1,7 +1,7 @@
-"""What is active, and how to go back. history.jsonl decides; active.json says the same to whoever reads one file.
+"""The active deployments, and how to roll them back. history.jsonl is authoritative; active.json is derived from it.
 
-Both are written in one change, and active.json is brought in line whenever what is active is asked for. Nothing is
-ever deleted.
+Both are written in one change, and active.json is repaired whenever the active deployments are read. Nothing is ever
+deleted.
 """
 
 import contextlib
@@ -24,8 +24,8 @@ HISTORY_FILE = "history.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """A line of history.jsonl: action is "deploy", "rollback" or "verified"; fingerprint and judgement belong to a deploy,
-    as does replaced, the run that was active before; reason to a rollback."""
+    """A line of history.jsonl. action is "deploy", "rollback" or "verified"; a deploy has fingerprint, judgement and
+    replaced (the run that was active before), a rollback a reason."""
 
     at: str
     action: str
@@ -40,10 +40,10 @@ class Decision:
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deploy that stands. `number` counts the lines of history.jsonl and names it for good.
+    """A deployment that has not been rolled back. `number`, its line in history.jsonl, identifies it permanently.
 
-    judgement: of evaluation.mark, what it was deployed on. verified: when a fresh process loaded it and its output
-    differed from the base model's; None as long as nobody knows.
+    judgement: evaluation.mark when it was deployed. verified: when a fresh process loaded it and its output differed from
+    the base model's; None until then.
     """
 
     number: int
@@ -57,10 +57,9 @@ class Deployment:
 
 
 def fingerprint(adapter: Path) -> str:
-    """Which adapter this is: sixteen hexadecimal digits over the names and contents of all of its files.
+    """The fingerprint of an adapter: sixteen hexadecimal digits over the names and contents of all its files.
 
-    Raises Missing where there is none, Refused for a link or what is neither file nor directory: what it leads to
-    could be changed from elsewhere.
+    Raises Missing if there is none, Refused for a link or special file, whose target could be changed from elsewhere.
     """
     digest, files = hashlib.sha256(), 0
     for path in _all_files(adapter):
@@ -87,7 +86,7 @@ def _all_files(adapter: Path) -> list[Path]:
             else:
                 raise Refused(
                     "not_a_file",
-                    f"{place} is a link or a device; an adapter holds nothing but files",
+                    f"{place} is a link or a device; an adapter must consist of regular files",
                     command_line("ls", "-l", place),
                 )
         except FileNotFoundError:
@@ -96,7 +95,7 @@ def _all_files(adapter: Path) -> list[Path]:
 
 
 def deployments(home: Home) -> dict[str, list[Deployment]]:
-    """For each slot what was deployed and not rolled back, oldest first: history.jsonl played from its beginning."""
+    """The deployments of each slot that have not been rolled back, oldest first, replayed from history.jsonl."""
     recover(home)
     played = _played(home)
     _reconcile(home, played)
@@ -104,7 +103,7 @@ def deployments(home: Home) -> dict[str, list[Deployment]]:
 
 
 def decisions(home: Home, *further: dict) -> list[Decision]:
-    """The lines of the history, and `further` ones that are about to be added. Raises Failed naming a line that is none."""
+    """The lines of the history, and `further` ones about to be added. Raises Failed naming an invalid line."""
     path = home.file(HISTORY_FILE)
     found = []
     for number, line in enumerate([*read_jsonl(path), *further], 1):
@@ -118,8 +117,8 @@ def decisions(home: Home, *further: dict) -> list[Decision]:
         except (SkillError, KeyError, ValueError) as problem:
             raise Failed(
                 "state_corrupt",
-                f"line {number} of {path} is no decision ({problem})",
-                f"look at line {number} of {path}; remove it to go on without it",
+                f"line {number} of {path} is not valid ({problem})",
+                f"check line {number} of {path}; remove the line to continue without it",
             ) from problem
         found.append(decision)
     return found
@@ -132,7 +131,7 @@ def _of_today(line: dict) -> dict:
 
 
 def _played(home: Home, *further: dict) -> dict[str, list[Deployment]]:
-    """As deployments, with lines that are about to be added."""
+    """`deployments`, with lines that are about to be added."""
     played: dict[str, list[Deployment]] = {}
     for number, line in enumerate(decisions(home, *further), 1):
         stack = played.setdefault(line.slot, [])
@@ -156,7 +155,7 @@ def _played(home: Home, *further: dict) -> dict[str, list[Deployment]]:
 
 
 def _as_active(played: dict[str, list[Deployment]]) -> dict:
-    """active.json as history.jsonl says it."""
+    """The content of active.json that follows from the history."""
     return {
         top.kind: {
             "run": top.run,
@@ -170,10 +169,10 @@ def _as_active(played: dict[str, list[Deployment]]) -> dict:
 
 
 def _reconcile(home: Home, played: dict) -> None:
-    """Write active.json anew where it says something else. Without any history it is left for a person to look at."""
+    """Rewrite active.json if it disagrees. Without any history it is left for a person to look at."""
     if not played or is_changing(home) or _active_text(home) == as_json(_as_active(played)):
         return
-    # A home that cannot be written is told about all the same.
+    # A read-only home can still be reported on.
     with contextlib.suppress(SkillError), changing(home) as change:
         change.write(home.file(ACTIVE_FILE), _as_active(_played(home)))
 
@@ -186,25 +185,25 @@ def _active_text(home: Home) -> str | None:
 
 
 def unexplained(home: Home) -> str | None:
-    """What active.json says without any history that it could come from; None where there is nothing of the kind."""
+    """A warning if active.json names a deployment that the history does not have at all, or None."""
     if os.path.lexists(home.file(ACTIVE_FILE)) and not _played(home):
         if home.file(ACTIVE_FILE).is_file() and not set(home.read(ACTIVE_FILE) or {}) - {"schema"}:
             return None
         return (
-            f"{home.file(ACTIVE_FILE)} cannot be right: {HISTORY_FILE}, which it is made from, has no "
-            "deployment. Nothing is taken to be active"
+            f"{home.file(ACTIVE_FILE)} cannot be right: {HISTORY_FILE}, from which it is made, has no "
+            "deployment. It is ignored"
         )
     return None
 
 
 def current(home: Home, slot: str) -> Deployment | None:
-    """What is active in `slot`, None for the base model."""
+    """The active deployment of `slot`, None for the base model."""
     stack = deployments(home).get(slot)
     return stack[-1] if stack else None
 
 
 def current_run(home: Home, slot: str) -> Run | None:
-    """The active run of `slot`, None for the base model. Raises Missing when its files are gone."""
+    """The active run of `slot`, None for the base model. Raises Missing if its files are gone."""
     entry = current(home, slot)
     if entry is None:
         return None
@@ -212,30 +211,30 @@ def current_run(home: Home, slot: str) -> Run | None:
     if not run.file("adapters").is_dir():
         raise Missing(
             "active_gone",
-            f"{run.id} is active but its files are gone",
+            f"{run.id} is active but its files are missing",
             f"uv run scripts/rollback.py --kind {entry.kind}",
         )
     return run
 
 
 def require_not_active(run: Run) -> None:
-    """Raises Refused where the run is active, so that nobody is asked about it."""
+    """Raises Refused if the run is already active, before anyone is asked for approval."""
     _refuse_active(run, current(run.home, KINDS[run.kind].slot))
 
 
 def _refuse_active(run: Run, active: Deployment | None) -> None:
     if active and active.run == run.id:
         raise Refused(
-            "already_active", f"{run.id} is active already", "uv run scripts/check_status.py"
+            "already_active", f"{run.id} is already active", "uv run scripts/check_status.py"
         )
 
 
 def deploy(
     change: Change, run: Run, judgement: str | None = None
 ) -> tuple[Deployment, Deployment | None]:
-    """Make `run` the active one of its slot. Returns (the deployment, what it replaces).
+    """Make `run` the active one of its slot. Returns (the deployment, the one it replaces).
 
-    Raises Refused where it is active already: going back would have to be done twice.
+    Raises Refused if it is already active: rolling back would otherwise take two steps.
     """
     slot, mark = KINDS[run.kind].slot, fingerprint(run.file("adapters"))
     replaced = (_played(change.home).get(slot) or [None])[-1]
@@ -249,9 +248,9 @@ def deploy(
 def rollback(
     home: Home, slot: str, reason: str, only: Deployment | None = None
 ) -> tuple[Deployment, Deployment | None]:
-    """Go back one step in `slot`. Returns (what was active, what is active now or None for the base model).
+    """Go back one step in `slot`. Returns (the previous deployment, the active one now or None for the base model).
 
-    Raises Refused where nothing is deployed, and where it is not `only` that is active.
+    Raises Refused if nothing is deployed, or if a deployment other than `only` is active.
     """
     with changing(home) as change:
         stack = _played(home).get(slot)
@@ -265,7 +264,7 @@ def rollback(
         if only and was.number != only.number:
             raise Refused(
                 "no_longer_active",
-                f"{only.run} is not active any more; {was.run} is",
+                f"{only.run} is no longer active; {was.run} is",
                 "uv run scripts/check_status.py",
             )
         line = {"at": now(), "action": "rollback", "slot": slot, "kind": was.kind, "run": was.run}
@@ -274,7 +273,7 @@ def rollback(
 
 
 def keep_verified(home: Home, checked: Deployment) -> None:
-    """Keep that a deployment was loaded and changes the output, where it is still active."""
+    """Record that a deployment was verified, if it is still active."""
     with changing(home) as change:
         stack = _played(home).get(checked.slot)
         if stack and stack[-1].number == checked.number and not stack[-1].verified:
@@ -283,7 +282,7 @@ def keep_verified(home: Home, checked: Deployment) -> None:
 
 
 def last_slot(home: Home) -> str:
-    """The slot of the newest deploy that still stands: what "undo the last learning update" is about."""
+    """The slot of the newest deployment not rolled back, which "undo the last learning update" refers to."""
     tops = [stack[-1] for stack in deployments(home).values() if stack]
     if not tops:
         raise Refused(
@@ -295,7 +294,7 @@ def last_slot(home: Home) -> str:
 
 
 def _decide(change: Change, line: dict) -> dict[str, list[Deployment]]:
-    """Add the line to the history, and what follows from it to active.json. Returns the deployments that then stand."""
+    """Append the line to the history and update active.json. Returns the resulting deployments."""
     home = change.home
     played = _played(home, line)
     change.append(home.file(HISTORY_FILE), line)
@@ -304,7 +303,7 @@ def _decide(change: Change, line: dict) -> dict[str, list[Deployment]]:
 
 
 def was_deployed(run: Run, since: str = "") -> bool:
-    """Whether it ever was, or after that time, also when it was rolled back: a rollback of another may bring it back."""
+    """Whether the run was ever deployed (after `since`), even if rolled back: another rollback may reactivate it."""
     recover(run.home)
     return any(
         line.action == "deploy" and line.run == run.id and moment(line.at) >= moment(since)
@@ -315,20 +314,20 @@ def was_deployed(run: Run, since: str = "") -> bool:
 def compared_with_another(
     run: Run, compared: str | None, compared_fingerprint: str | None
 ) -> str | None:
-    """Another model may have been deployed after this run was scored: then the comparison is not with today's."""
+    """A sentence if the run was compared with a model that is no longer the current one, or None."""
     active = current(run.home, KINDS[run.kind].slot)
     name = active.run if active else "the base model"
     if active and active.run == run.id:
         return None
     if (active and active.run) != compared:
-        return f"it was compared with {compared or 'the base model'}, but {name} runs now"
+        return f"it was compared with {compared or 'the base model'}, but {name} is in use now"
     if active and compared_fingerprint != active_fingerprint(run.home, active.slot):
-        return f"it was compared with {name} as it was then, and the files of {name} are others now"
+        return f"it was compared with {name}, but the files of {name} have changed since"
     return None
 
 
 def active_fingerprint(home: Home, slot: str) -> str | None:
-    """Of the files of what is active, as they are now; None for the base model and where they are gone."""
+    """The current fingerprint of the active adapter's files; None for the base model and if they are gone."""
     active = current(home, slot)
     try:
         return fingerprint(Run(home, active.run).file("adapters")) if active else None
@@ -337,7 +336,7 @@ def active_fingerprint(home: Home, slot: str) -> str | None:
 
 
 def check_unchanged(run: Run, mark: str) -> None:
-    """Raises Refused when the adapter's files are not the ones of that fingerprint."""
+    """Raises Refused if the adapter's files do not have that fingerprint."""
     if (found := fingerprint(run.file("adapters"))) != mark:
         raise Refused(
             "changed_since",

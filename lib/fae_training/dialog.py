@@ -1,15 +1,15 @@
-"""A native dialog that asks the person, where the system has one (macOS, by osascript)."""
+"""A native dialog that asks the person for approval (macOS only, through osascript)."""
 
 import subprocess
 import sys
 
-# By its full path: what lies first on PATH may be anybody's.
+# The full path, since PATH may contain another program of that name.
 OSASCRIPT = "/usr/bin/osascript"
 YES, NO = "Use it", "Not now"
 CLOSED, NOT_SHOWN = "closed", "not shown"
-# Past its own patience osascript has this long to end; without a desktop it may wait for ever.
+# Extra seconds for osascript to end after its own timeout; without a desktop it may never end.
 GRACE_S = 3
-# The texts are arguments, so nothing in them is read as AppleScript.
+# The texts are passed as arguments, so nothing in them is interpreted as AppleScript.
 _SCRIPT = (
     "on run argv",
     f'display dialog (item 1 of argv) with title (item 2 of argv) buttons {{"{NO}", "{YES}"}} '
@@ -23,23 +23,23 @@ def available() -> bool:
 
 
 def command(question: str, title: str, patience_s: int) -> list[str]:
-    """The command line that shows the dialog; it closes by itself after `patience_s` seconds."""
+    """The command line that shows the dialog, which closes after `patience_s` seconds."""
     lines = [word for line in _SCRIPT for word in ("-e", line)]
     return [OSASCRIPT, *lines, question, title, str(patience_s)]
 
 
 def ask(question: str, title: str, patience_s: int) -> str:
-    """YES or NO, which the person chose; CLOSED when nobody answered in time; NOT_SHOWN. The dialog is gone afterwards."""
+    """YES or NO as the person chose, CLOSED if nobody answered in time, or NOT_SHOWN. The dialog is always closed afterwards."""
     asking = command(question, title, patience_s)
     try:
         shown = subprocess.run(asking, capture_output=True, text=True, timeout=patience_s + GRACE_S)
-    except (OSError, subprocess.TimeoutExpired):  # it ends with its process
+    except (OSError, subprocess.TimeoutExpired):  # the dialog closes with its process
         return NOT_SHOWN
     return answer(shown.returncode, shown.stdout)
 
 
 def answer(status: int, output: str) -> str:
-    """What osascript's exit status and output mean: "button returned:Use it, gave up:false"."""
+    """The meaning of osascript's exit status and output, such as "button returned:Use it, gave up:false"."""
     told = dict(part.split(":", 1) for part in output.strip().split(", ") if ":" in part)
     if told.get("gave up") == "true":
         return CLOSED

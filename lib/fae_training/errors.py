@@ -1,17 +1,15 @@
-"""Failures that a person or Fae is meant to read: what happened, what was expected, what to type
-next.
-"""
+"""Errors for a person or Fae to read: what happened, what was expected, and what to type next."""
 
 import shlex
 
 
 def command_line(*words: object) -> str:
-    """What a person can type or paste, whatever spaces and quotes the words hold."""
+    """The words as a command line, quoted where necessary."""
     return shlex.join(map(str, words))
 
 
 class SkillError(Exception):
-    """A failure with a stable code, a sentence, and the next command.
+    """An error with a stable code, a sentence, and the next command.
 
     `exit_status` is what the script ends with when a person or a program calls it; calling.py turns
     it into 0 when Fae does, because Fae throws away the output of a script that exits otherwise.
@@ -39,7 +37,7 @@ class BadRequest(SkillError):
 
 
 class Refused(SkillError):
-    """A rule says no: no consent, gate not passed, not approved, too soon."""
+    """Forbidden by a rule: no consent, gate not passed, not approved, too soon."""
 
     exit_status = 3
 
@@ -57,13 +55,13 @@ class Busy(SkillError):
 
 
 class Failed(SkillError):
-    """The work itself went wrong."""
+    """The work itself failed."""
 
     exit_status = 6
 
 
 class Cancelled(SkillError):
-    """Somebody asked for the end of a run, and what was going on could not be finished first."""
+    """The run was cancelled before its work was complete."""
 
     def __init__(self, again: str = "uv run scripts/check_status.py"):
-        super().__init__("cancelled", "it was stopped before it was finished", again)
+        super().__init__("cancelled", "it was cancelled before it finished", again)

@@ -1,4 +1,4 @@
-"""The judgement of a run, as evaluation.json keeps it. Deploying and proposing judge again by the measures."""
+"""The evaluation of a run, stored in evaluation.json. Proposing and deploying decide again from the measures."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ _LOG_LINE = lazy_pattern(r"(?:Iter (\d+): Val loss|step=(\d+).{0,2000}?\bval_los
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`source` is the file that it was read from. `fingerprint` is of the adapter that was measured."""
+    """`source` is the file that the figures came from. `fingerprint` is of the measured adapter."""
 
     run: str
     kind: str
@@ -40,7 +40,7 @@ class Evaluation:
 
 
 def read(run: Run) -> Evaluation | None:
-    """What evaluation.json holds, None where there is none. Raises Failed for one of another version."""
+    """The stored evaluation, None if there is none. Raises Failed for one written by another version."""
     kept = read_json(run.file(FILE))
     if kept is None:
         return None
@@ -57,10 +57,10 @@ def readable(run: Run) -> Evaluation | None:
 
 
 def make(run: Run, measured_again: Benchmark | None = None) -> Evaluation:
-    """Judge a run by what its scoring measured, count the look, and write evaluation.json, all in one change.
+    """Evaluate a run from its measurements, count the look, and write evaluation.json, all in one change.
 
-    measured_again: what another scoring has just found; it takes the place of what is in train_metrics.json. Raises
-    Refused where the adapter changed since it was measured, Missing where nothing says how the run went.
+    measured_again: a new benchmark, which replaces the one in train_metrics.json. Raises Refused if the adapter changed
+    since it was measured, Missing if there is no record of how the run went.
     """
     with changing(run.home) as change:
         if measured_again:
@@ -72,7 +72,7 @@ def make(run: Run, measured_again: Benchmark | None = None) -> Evaluation:
 
 
 def judged(run: Run) -> Evaluation:
-    """What make() would find, with nothing written and no look counted. Raises as make() does."""
+    """The result of make(), without writing or counting a look. Raises as make() does."""
     return _judge(Change(run.home), run, benchmark.of_run(run))
 
 
@@ -96,10 +96,10 @@ def _judge(change: Change, run: Run, measured: Benchmark | None) -> Evaluation:
 
 
 def mark(run: Run) -> str:
-    """Which judgement a run has: sixteen hexadecimal digits over what was measured and what followed from it.
+    """The fingerprint of a run's evaluation: sixteen hexadecimal digits over the measurements and the decision.
 
-    Not over what is only quoted: forgetting takes out examples, and nothing was measured again. Over the files as they
-    are, so that a later version with other records finds the same.
+    Quoted examples are excluded: forgetting removes them without a new measurement. Computed from the files as they are, so
+    that a later version with other records finds the same.
     """
     kept = read_json(run.file(FILE)) or {}
     measured = (run.result() or {}).get("benchmark")
@@ -110,16 +110,16 @@ def mark(run: Run) -> str:
 
 
 def require_pass(run: Run) -> Evaluation:
-    """The evaluation of a run that may be proposed and deployed, judged again by its measures.
+    """The evaluation of a run that may be proposed and deployed, decided again from its measures.
 
-    Raises Missing where it was never evaluated, Refused where it does not pass, where its adapter changed since, or
-    where what runs now is not what it was compared with.
+    Raises Missing if it was never evaluated, Refused if it does not pass, if its adapter changed since, or if it was
+    compared with a model other than the current one.
     """
     learned.require_unmarked(run)
     again = f"uv run scripts/evaluate.py --run {run.id}"
     kept, measured = read(run), benchmark.of_run(run)
     if kept is None:
-        raise Missing("not_evaluated", f"{run.id} was not evaluated yet", again)
+        raise Missing("not_evaluated", f"{run.id} has not been evaluated yet", again)
     if measured is None:
         raise Refused("gate_not_passed", f"{run.id} was never compared with another model", again)
     _require_unchanged(run, measured)
@@ -137,10 +137,10 @@ def require_pass(run: Run) -> Evaluation:
 
 
 def what_helps(run: Run, decision: Decision) -> str:
-    """What to call after a run that did not pass, after scripts/: another preset, else more to learn from.
+    """The next script to call after a run that did not pass: another preset, or collecting more data.
 
-    What lost something learned too hard: a smaller preset. What only did not improve learned too little: a larger one. Where
-    the evidence is short, or there is no such preset, more to learn from helps, which also makes more to judge by.
+    A run that lost something was trained too hard: a smaller preset. One that only failed to improve was trained too
+    little: a larger one. If evidence is lacking, or there is no such preset: more data, which also means more to judge by.
     """
     kind = KINDS[run.kind]
     presets = [name for name in kind.presets if name != "smoke"]
@@ -154,11 +154,11 @@ def what_helps(run: Run, decision: Decision) -> str:
 
 
 def _require_unchanged(run: Run, measured: Benchmark) -> str:
-    """The fingerprint of the adapter that was measured. Raises Refused where it is not the one that is there."""
+    """The fingerprint of the measured adapter. Raises Refused if the files do not match it."""
     if measured.fingerprint is None:
         raise Refused(
             "changed_since",
-            f"the measurements of {run.id} do not say of which adapter they are",
+            f"the measurements of {run.id} do not identify the adapter that was measured",
             f"uv run scripts/evaluate.py --run {run.id} --rescore",
         )
     check_unchanged(run, measured.fingerprint)
@@ -170,7 +170,7 @@ def _compared_with_another(run: Run, measured: Benchmark) -> str | None:
 
 
 def _judged_items(measured: Benchmark) -> list[str]:
-    """What the goals were measured on: the items of a guard, such as the capability suite, are the same for every run."""
+    """The items of the goals only: a guard's items, such as the capability suite, are the same for every run."""
     return [
         f"{measure.unit} {item}"
         for measure in measured.measures
@@ -196,7 +196,7 @@ def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
 
 
 def _from_progress(run: Run) -> tuple[str, Decision]:
-    """What a run without a benchmark can tell: whether its validation loss fell. Its log is read only without reports."""
+    """For a run without a benchmark: whether its validation loss fell. Its log is read only if there are no reports."""
     values = [
         (report["step"], report["val_loss"])
         for report in read_jsonl(run.file("metrics.jsonl"))

@@ -1,9 +1,9 @@
-"""Experiments: a grid of settings, trained one run after the other, compared on the choose part, paid for in looks.
+"""Experiments: train a grid of settings one run after the other, and compare the runs on the choose part.
 
-experiments/<id>.json holds the grid and which run is which cell of it, so a sweep that was killed goes on where it was.
-Each run is an ordinary run of the kind's own script. The best is the one with the lowest value on the choose part; every
-run of the sweep then counts as a look at the judge part, the best one's as the last, so that its proof must be the stronger
-the more was tried (looks.py, gate.error_of_look).
+experiments/<id>.json holds the grid and the run of each cell, so that a killed sweep can resume. Each run is an ordinary
+run of the kind's own script. The best has the lowest value on the choose part. Every run then counts as a look at the
+judge part, with the best one last, so the more is tried, the stronger its evidence must be (looks.py,
+gate.error_of_look).
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from fae_training.state import Home, now, read_json, write_json
 
 DIRECTORY = "experiments"
 MOST_CELLS = 100
-# With another one of these the value that is chosen by would be of other rows, or in other units.
+# If these settings differ, the value used for choosing is measured on other rows or in other units.
 NOT_COMPARABLE = (
     "model", "max_length", "loss", "beta", "label_smoothing", "guard", "guard_weight", "from",
 )  # fmt: skip
@@ -33,7 +33,7 @@ SECONDS_BETWEEN_LOOKS = 0.3
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination, as --set has it. `run` trains it, None before; `error` where it could not begin or failed."""
+    """One combination, in the form of --set. `run` trains it, None before it starts; `error` if it could not start or failed."""
 
     settings: tuple[str, ...]
     run: str | None = None
@@ -42,7 +42,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Experiment:
-    """`arguments`: what every run of it is called with besides its cell."""
+    """`arguments`: passed to every run in addition to its cell."""
 
     id: str
     kind: str
@@ -51,14 +51,14 @@ class Experiment:
     cells: tuple[Cell, ...]
 
     def note(self, number: int) -> str:
-        """What the run of cell `number` is noted with, by which it is found again."""
+        """The --note of the run of cell `number`, by which the run is found again."""
         settings = " ".join(self.cells[number].settings)
         return f"{self.id}, {number + 1} of {len(self.cells)}: {settings}"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a cell: `value` is the lowest of its run on the choose part, from `first` before the first step."""
+    """The result of a cell: `value` is its run's lowest value on the choose part, `first` the one before the first step."""
 
     cell: Cell
     status: str
@@ -68,10 +68,10 @@ class Outcome:
 
 
 def plan(home: Home, kind: Kind, grid: Sequence[str], arguments: Sequence[str]) -> Experiment:
-    """A new experiment over the product of `grid`, KEY=VALUE,VALUE...; kept in the state directory by `keep`.
+    """A new experiment over the product of `grid`, items KEY=VALUE,VALUE...; `keep` stores it.
 
-    Raises BadRequest for a setting or a value that the kind does not have, in the grid or in `arguments`, and for one that
-    the choice cannot be made across.
+    Raises BadRequest for an unknown setting or invalid value in the grid or `arguments`, and for a setting whose values
+    cannot be compared on the choose part.
     """
     axes = [_axis(text, kind) for text in grid]
     keys = [key for key, _ in axes]
@@ -86,7 +86,7 @@ def plan(home: Home, kind: Kind, grid: Sequence[str], arguments: Sequence[str]) 
         raise BadRequest(
             "too_many_runs",
             f"the grid has {len(cells)} combinations, expected at most {MOST_CELLS}",
-            "leave some values out",
+            "try fewer values",
         )
     for cell in cells:
         given = ["--home", str(home.path), *arguments, *_as_flags(cell)]
@@ -103,8 +103,8 @@ def _axis(text: str, kind: Kind) -> tuple[str, list[str]]:
     if key in NOT_COMPARABLE:
         raise BadRequest(
             "not_comparable",
-            f"runs with another {key} are not comparable by their value on the choose part: it is measured on other rows or in other units",
-            "compare such runs by what evaluate.py says of each",
+            f"runs with another {key} are not comparable by their value on the choose part: it is measured on different rows or in different units",
+            "train them one by one, and compare the results of evaluate.py",
         )
     return key, list(dict.fromkeys(listed))
 
@@ -122,7 +122,7 @@ def keep(home: Home, experiment: Experiment) -> None:
 
 
 def find(home: Home, name: str) -> Experiment:
-    """The experiment of that id; "latest" is the newest. Raises Missing."""
+    """The experiment with that id, or the newest for "latest". Raises Missing."""
     directory = home.file(DIRECTORY)
     known = sorted(path.stem for path in directory.glob("sweep-*.json"))
     if name == "latest" and known:
@@ -139,12 +139,12 @@ def find(home: Home, name: str) -> Experiment:
 
 @contextlib.contextmanager
 def sweeping(home: Home, name: str) -> Iterator[None]:
-    """Hold the lock of experiments: one sweep at a time. Raises Busy."""
+    """Hold the experiments' lock: one sweep at a time. Raises Busy."""
     home.directory(DIRECTORY)
     descriptor = locks.try_exclusive(home.file(DIRECTORY, "lock"))
     if descriptor is None:
         other = locks.holder(home.file(DIRECTORY, "lock"))
-        raise Busy("busy", f"{other} is going on; one sweep at a time", "uv run scripts/experiment.py show")  # fmt: skip
+        raise Busy("busy", f"{other} is running, and only one sweep can run at a time", "uv run scripts/experiment.py show")  # fmt: skip
     try:
         locks.write_holder(descriptor, name)
         yield
@@ -152,16 +152,16 @@ def sweeping(home: Home, name: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def is_going_on(home: Home, name: str) -> bool:
+def is_running(home: Home, name: str) -> bool:
     path = home.file(DIRECTORY, "lock")
     return path.exists() and locks.holder(path) == name
 
 
 def sweep(home: Home, experiment: Experiment, watch: Callable[[Run, int], None]) -> Experiment:
-    """Train every cell that was not trained yet, one after the other; under `sweeping`.
+    """Train every remaining cell, one after the other; call it under `sweeping`.
 
-    watch(run, number of the cell) returns when the run has ended; it may raise KeyboardInterrupt, which stops the run
-    first. Raises Cancelled where a run was cancelled or its process died, and what the train script refuses to begin with.
+    watch(run, cell number) returns when the run has ended; if it raises KeyboardInterrupt the run is stopped first. Raises
+    Cancelled if a run was cancelled or its process died, and passes on the train script's refusals.
     """
     for number, cell in enumerate(experiment.cells):
         if cell.error:
@@ -191,7 +191,7 @@ def _with(experiment: Experiment, number: int, cell: Cell) -> Experiment:
 
 
 def _run_of(home: Home, experiment: Experiment, number: int) -> Run | None:
-    """The run of a cell, also where the sweep was killed before it could write down which one that is."""
+    """The run of a cell, even if the sweep was killed before it could record it."""
     if run_id := experiment.cells[number].run:
         return runs.find(home, run_id)
     note = experiment.note(number)
@@ -206,7 +206,7 @@ def _start(home: Home, experiment: Experiment, number: int) -> Run:
 
 
 def _call(home: Home, experiment: Experiment, *arguments: str) -> dict:
-    """The answer of the kind's script; another run that holds the lock is waited for. Raises Failed with its error."""
+    """The answer of the kind's script, after waiting for any other run that holds the lock. Raises Failed with its error."""
     script = KINDS[experiment.kind].script
     given = ("--home", str(home.path), "--detach", *arguments)
     while True:
@@ -222,13 +222,13 @@ def _call(home: Home, experiment: Experiment, *arguments: str) -> dict:
 
 
 def wait_for(run: Run) -> None:
-    """Until the run has ended and let go of the lock."""
+    """Wait until the run has ended and released the lock."""
     while run.status() in runs.ACTIVE or run.is_alive():
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def outcomes(home: Home, experiment: Experiment) -> list[Outcome]:
-    """What came of each cell so far, in the order of the grid."""
+    """The result of each cell so far, in grid order."""
     found = []
     for number, cell in enumerate(experiment.cells):
         run = _run_of(home, experiment, number)
@@ -249,7 +249,7 @@ def outcomes(home: Home, experiment: Experiment) -> list[Outcome]:
 
 
 def best(found: Sequence[Outcome]) -> Outcome | None:
-    """The one with the lowest value on the choose part; of equal ones the first."""
+    """The outcome with the lowest value on the choose part; the first of equal ones."""
     valued = [(one.value, at) for at, one in enumerate(found) if one.value is not None]
     return found[min(valued)[1]] if valued else None
 
@@ -259,16 +259,16 @@ def remarks(home: Home, found: Sequence[Outcome]) -> list[str]:
     said = []
     if len({one.validated for one in found if one.value is not None}) > 1:
         said.append(
-            "the runs looked at different numbers of held-out rows, since they differ in length: the values are less comparable"
+            "the runs were validated on different numbers of rows, because their length limits differ, so the values are less comparable"
         )
     done = [runs.find(home, one.cell.run) for one in found if one.cell.run]
     if len({run.record.get("data_fingerprint") for run in done}) > 1:
-        said.append("the data changed during the sweep: the values are not comparable")
+        said.append("the data changed during the sweep, so the values are not comparable")
     return said
 
 
 def judge(home: Home, found: Sequence[Outcome]) -> Evaluation | None:
-    """Judge every run, so that each counts as a look at the judge part, and the best one last. Returns its judgement."""
+    """Evaluate every run, so that each counts as a look at the judge part, with the best one last. Returns its evaluation."""
     chosen = best(found)
     if chosen is None:
         return None
@@ -278,13 +278,13 @@ def judge(home: Home, found: Sequence[Outcome]) -> Evaluation | None:
         judged = None
         with contextlib.suppress(
             SkillError
-        ):  # of a run that was changed since, which is then no candidate
+        ):  # the run changed since, so it is no longer a candidate
             judged = evaluation.make(runs.find(home, str(one.cell.run)))
     return judged
 
 
 def start(home: Home, experiment: Experiment) -> int:
-    """A detached process that sweeps; its process id."""
+    """Start a detached process that sweeps. Returns its process id."""
     processes.lift_limits()
     kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
     with home.file(DIRECTORY, f"{experiment.id}.log").open("ab") as log:

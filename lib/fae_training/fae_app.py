@@ -1,4 +1,4 @@
-"""Where Fae keeps its things, and which model it runs: read, never written."""
+"""Fae's own files and settings, read-only."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ GIB = 2**30
 
 
 def directory() -> Path:
-    """Fae's own directory; FAE_APP_DIR names another one, for a copy or a demo."""
+    """Fae's own directory; FAE_APP_DIR overrides it, for a copy or a demo."""
     chosen = os.environ.get("FAE_APP_DIR")
     return Path(chosen or "~/Library/Application Support/fae").expanduser()
 
@@ -18,7 +18,7 @@ def database() -> Path:
 
 
 def system_prompt() -> str | None:
-    """soul.md, whose text Fae puts before every conversation; None where there is none."""
+    """The text of soul.md, which Fae puts before every conversation, or None."""
     try:
         return (directory() / "soul.md").read_text(encoding="utf-8-sig").strip() or None
     except OSError:
@@ -26,7 +26,7 @@ def system_prompt() -> str | None:
 
 
 def config() -> dict:
-    """Fae's config.toml, {} where there is none or it cannot be read."""
+    """Fae's config.toml, {} if it is missing or unreadable."""
     path = directory() / "config.toml"
     if not path.is_file():
         return {}

@@ -1,4 +1,4 @@
-"""Which Fae is installed, what that version can load, and which model it runs. Read from its files, never guessed.
+"""The installed version of Fae, the results that it can load, and the model that it runs; read from its files.
 
 Facts of v0.8.105 and of v0.8.183 and later; docs/fae.md has the table. Standard library only.
 """
@@ -14,12 +14,12 @@ from pathlib import Path
 from fae_training import fae_app
 from fae_training.errors import Missing, Refused
 
-# The newest version known to load nothing of ours, and the oldest known to load adapters.
+# The newest version known not to load adapters, and the oldest known to load them.
 LAST_WITHOUT_ADAPTERS = (0, 8, 105)
 FIRST_WITH_ADAPTERS = (0, 8, 183)
 IDENTIFIER = "com.saorsalabs.fae"
 LOADED_MODEL = "fae.loaded_model_id"
-# llm.voiceModelPreset: the names of every version. saorsa_1_1_tiny became another name of the 2B model.
+# llm.voiceModelPreset: the names in any version. saorsa_1_1_tiny later became an alias of the 2B model.
 QWEN_4B = "mlx-community/Qwen3.5-4B-4bit"
 QWEN_9B = "Brooooooklyn/Qwen3.5-9B-unsloth-mlx"
 QWEN_35B = "mlx-community/Qwen3.5-35B-A3B-4bit"
@@ -34,16 +34,16 @@ PRESETS = {
 }
 TINY = ("saorsa_1_1_tiny", "saorsa-1.1-tiny")
 EARLY_TINY = "saorsa-labs/saorsa-1.1-tiny"
-# From how many GiB of memory a version's auto loads which model.
+# The model that a version's "auto" loads, by least memory in GiB.
 EARLY_TIERS = ((32, QWEN_35B), (16, QWEN_4B), (0, EARLY_TINY))
 LATER_TIERS = ((16, QWEN_9B), (8, QWEN_4B), (0, PRESETS["qwen3_5_2b"]))
 
 
 @dataclass(frozen=True)
 class FaeApp:
-    """One Fae.app. `adapters`: whether it loads MLX adapters, None where this version is not known.
+    """One Fae.app. `adapters`: whether it loads MLX adapters, None for unknown versions.
 
-    `daemon`: it ships fae-daemon, whose Gemma 4 answers by default and never sees an MLX adapter.
+    `daemon`: it ships fae-daemon, which answers with Gemma 4 by default and does not use MLX adapters.
     """
 
     bundle: Path
@@ -73,12 +73,12 @@ class FaeApp:
 
     @property
     def skills(self) -> Path | None:
-        """training-orchestrator as this app ships it: what its nightly loop runs."""
+        """The app's bundled copy of training-orchestrator, which its nightly loop runs."""
         found = (self.bundle / "Contents/Resources").rglob("Skills/training-orchestrator")
         return next(found, None)
 
     def bundled_model(self, name: str) -> Path | None:
-        """Models/<name> inside of the app, where it has its weights."""
+        """Models/<name> inside the app, if it has weights."""
         found = (self.bundle / "Contents").rglob(f"Models/{name}/model.safetensors")
         return next((path.parent for path in found), None)
 
@@ -88,13 +88,13 @@ class FaeApp:
 
 
 def _programs() -> set[str]:
-    """The executables of the processes that can be seen."""
+    """The executables of all visible processes."""
     if sys.platform == "linux":
         links = []
         for process in Path("/proc").glob("[0-9]*/exe"):
             try:
                 links.append(os.readlink(process))
-            except OSError:  # it ended, or is somebody else's
+            except OSError:  # it ended, or belongs to another user
                 continue
         return set(links)
     told = subprocess.run(["ps", "-axo", "comm="], capture_output=True, text=True)
@@ -102,10 +102,10 @@ def _programs() -> set[str]:
 
 
 def installed() -> list[FaeApp]:
-    """Every Fae.app, the one that this script lies in first, then by version, newest first.
+    """Every Fae.app: first the one that contains this script, then the others by version, newest first.
 
-    Looked for in /Applications and in the Applications folder of whose Library Fae's directory is in; with FAE_APP_DIR
-    in the latter alone.
+    Searches /Applications and the Applications folder of the user whose Library holds Fae's directory; with FAE_APP_DIR
+    only the latter.
     """
     places = [_library().parent / "Applications"]
     if not os.environ.get("FAE_APP_DIR"):
@@ -122,7 +122,7 @@ def installed() -> list[FaeApp]:
 
 
 def read(bundle: Path) -> FaeApp | None:
-    """The app in `bundle`, None where it is another one."""
+    """The app in `bundle`, None if it is not Fae."""
     try:
         told = plistlib.loads((bundle / "Contents/Info.plist").read_bytes())
     except (OSError, ValueError, plistlib.InvalidFileException):
@@ -135,7 +135,7 @@ def read(bundle: Path) -> FaeApp | None:
 
 
 def the_app() -> FaeApp:
-    """The Fae that uses what is deployed. Raises Missing without one, Refused where several differ."""
+    """The Fae that uses deployed results. Raises Missing if there is none, Refused if several versions are installed."""
     found = installed()
     if not found:
         raise Missing(
@@ -149,14 +149,14 @@ def the_app() -> FaeApp:
         several = ", ".join(f"{app.version or 'unknown'} in {app.bundle}" for app in found)
         raise Refused(
             "several_fae_apps",
-            f"there are several versions of Fae, and it is not known which one you use: {several}",
-            "remove the ones that you do not use, then: uv run scripts/deploy.py --check",
+            f"several versions of Fae are installed, and which one you use is not known: {several}",
+            "remove those that you do not use, then: uv run scripts/deploy.py --check",
         )
     if not found[0].numbers:
         raise Missing(
             "unknown_fae_version",
-            f"{found[0].bundle} does not say which version it is (CFBundleShortVersionString)",
-            "install Fae again, then: uv run scripts/deploy.py --check",
+            f"{found[0].bundle} does not say which version it is (it has no CFBundleShortVersionString)",
+            "reinstall Fae, then: uv run scripts/deploy.py --check",
         )
     return found[0]
 
@@ -167,7 +167,7 @@ def _library() -> Path:
 
 
 def preference(name: str) -> object:
-    """A value that Fae keeps in its user defaults, None where there is none."""
+    """A value from Fae's user defaults, or None."""
     developer = "-dev" if fae_app.directory().name == "fae-dev" else ""
     identifiers = {app.identifier for app in installed()} or {IDENTIFIER}
     for identifier in sorted(identifiers):
@@ -182,13 +182,13 @@ def preference(name: str) -> object:
 
 
 def loaded_model() -> str | None:
-    """The id of the language model that Fae loaded last."""
+    """The id of the language model that Fae last loaded."""
     found = preference(LOADED_MODEL)
     return found if isinstance(found, str) and found else None
 
 
 def model_of_preset(name: str) -> str | None:
-    """The model of a name of Fae's own (llm.voiceModelPreset) in the installed version, None for no such name."""
+    """The model of one of Fae's preset names (llm.voiceModelPreset) in the installed version, or None."""
     if name in TINY:
         apps = installed()
         return PRESETS["qwen3_5_2b"] if apps and apps[0].is_later else EARLY_TINY
@@ -196,9 +196,9 @@ def model_of_preset(name: str) -> str | None:
 
 
 def expected_model(memory_gb: int) -> tuple[str, str] | None:
-    """(the model that Fae loads, why), None where there is no sign of Fae. Raises Refused for a preset that is not known.
+    """(the model that Fae loads, why), None if there is no sign of Fae. Raises Refused for an unknown preset.
 
-    What it loaded last is a fact; its preset and the tiers of its version say what it will load.
+    The model that it last loaded comes first, then its preset, then the version's default for this amount of memory.
     """
     if named := loaded_model():
         return named, "Fae has loaded it"
@@ -210,9 +210,9 @@ def expected_model(memory_gb: int) -> tuple[str, str] | None:
         if (named := model_of_preset(preset)) is None:
             raise Refused(
                 "unknown_preset",
-                f"Fae's preset {preset!r} is not known here, so it is not known which model Fae runs; known are "
+                f"Fae's preset {preset!r} is unknown, so Fae's model cannot be determined; known presets are "
                 f"{', '.join((*TINY[:1], *PRESETS))}",
-                "say which model: uv run scripts/train.py --model ID",
+                "name the model: uv run scripts/train.py --model ID",
             )
         return named, f"Fae runs {preset}"
     later = bool(apps) and apps[0].is_later

@@ -1,8 +1,8 @@
 """The training loop, the same for the language model, the speech recogniser and the audio classifiers.
 
-One step is one update of the optimizer, made from `gradient_accumulation` micro-batches. Everything that decides
-what a step does (parameters, optimizer state, random state, position in the data) is in the checkpoint, so a run
-that died goes on to the same result as if it had not.
+One step is one optimizer update from `gradient_accumulation` micro-batches. A checkpoint holds everything that
+determines the next step (parameters, optimizer state, random state, position in the data), so a run that died resumes
+to the same result.
 """
 
 import math
@@ -23,23 +23,23 @@ from fae_training.step_profile import StepProfile
 
 
 class Batches(Protocol):
-    """Training data as a pure function of a counter, which is what makes resuming exact.
+    """Training data as a pure function of a counter, which makes resuming exact.
 
-    Those that several machines share (ranks.py) also have rows_in(index), the number of its rows, and
-    batch_at(index, part), of some of them.
+    For training on several machines (ranks.py) there are also rows_in(index), the number of its rows, and
+    batch_at(index, part), for some of the rows.
     """
 
     def batch_at(self, index: int) -> dict:
         """Micro-batch number `index` of an endless seeded stream: names -> mlx arrays."""
 
     def tokens(self, index: int) -> tuple[int, int]:
-        """(real, supervised) tokens of that micro-batch, padding not counted."""
+        """(real, supervised) tokens of that micro-batch, without padding."""
 
 
 def learning_rate_at(step: int, settings: FitSettings) -> float:
     """The learning rate of update number `step` (from 1): linear warm-up, then cosine to 0 or constant.
 
-    The warm-up starts at 1/warmup_steps of the rate, not at 0, where the first update would do nothing.
+    The warm-up starts at 1/warmup_steps of the rate: from 0, the first update would do nothing.
     """
     if step <= settings.warmup_steps:
         return settings.learning_rate * step / settings.warmup_steps
@@ -59,15 +59,15 @@ def fit(
     session,
     machines: Alone = ALONE,
 ) -> FitResult:
-    """Train the trainable parameters of `model`; the caller has frozen the rest.
+    """Train the unfrozen parameters of `model`.
 
     loss(model, batch) -> (loss_sum, weight_sum, {name: scalar}): sums over the micro-batch. The gradient of a step is
-    that of (sum of loss_sum) / (sum of weight_sum) over its micro-batches, so accumulation equals the large batch; the
-    named scalars are divided and reported in the same way.
-    validate(step) -> {best_metric: float, ...}; None when there is nothing held out: then the last step is the best.
-    machines: what shares the work of each step with this process; the result is the same up to rounding.
-    Raises Failed on a loss that is NaN or infinite, before anything is published, Cancelled when the run is stopped before
-    its first step: there is nothing to keep then, and Lost when another machine is gone, after a checkpoint was kept.
+    that of (sum of loss_sum) / (sum of weight_sum) over its micro-batches, so accumulation is equivalent to a larger
+    batch; the named scalars are averaged and reported in the same way.
+    validate(step) -> {best_metric: float, ...}; None without validation data: then the last step counts as the best.
+    machines: share the work of each step; the result is the same up to rounding.
+    Raises Failed on a NaN or infinite loss, before anything is published; Cancelled if stopped before the first step, when
+    there is nothing to save; and Lost if another machine is lost, after saving a checkpoint.
     """
     mx.random.seed(settings.seed)
     optimizer = optim.AdamW(
@@ -121,7 +121,7 @@ def fit(
 
     model.train()
     session.status("training")
-    # A validation that a cancelled run left out is made up for before the next step.
+    # Make up for a validation that was skipped when the run was cancelled.
     pending = validate is not None and progress.validation_pending
     stopped = "completed"
     mx.reset_peak_memory()
@@ -145,7 +145,7 @@ def fit(
                 stopped = "early"
             ended = step == settings.steps or stopped == "early"
             if step and (step % settings.save_every == 0 or ended) and step > progress.saved_step:
-                # What stop_when has seen is not in a checkpoint: a run that goes on from its end shows it again.
+                # The state of stop_when is not in a checkpoint: a run resumed from its end calls it again.
                 again = ended and validate is not None and settings.stop_when is not None
                 with profile.part("saving"):
                     progress.save(step, model, optimizer, pending or again)
@@ -158,7 +158,7 @@ def fit(
             try:
                 take_step(step)
             except Lost:
-                # The parameters are those of the step before.
+                # The parameters are still those of the previous step.
                 if step - 1 > progress.saved_step:
                     progress.save(step - 1, model, optimizer, False)
                 raise

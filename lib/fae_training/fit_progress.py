@@ -1,4 +1,4 @@
-"""What a training keeps on the way: reports, checkpoints, the best parameters so far."""
+"""The records of a training in progress: reports, checkpoints, and the best parameters so far."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from fae_training.fit_settings import FitResult, FitSettings
 
 
 def state_of(model, optimizer) -> dict:
-    """What the next update changes, by name: the trainable parameters and the optimizer's state."""
+    """The trainable parameters and the optimizer's state, by name."""
     parts = {"parameters": model.trainable_parameters(), "optimizer": optimizer.state}
     return {
         f"{part}/{name}": value
@@ -22,7 +22,7 @@ def state_of(model, optimizer) -> dict:
 
 
 def put_state(model, optimizer, arrays: dict) -> None:
-    """Put back what state_of gave; other arrays are left alone."""
+    """Restore the result of state_of; other arrays are ignored."""
 
     def part(name):
         return [
@@ -36,7 +36,7 @@ def put_state(model, optimizer, arrays: dict) -> None:
 
 
 class FitProgress:
-    """The book-keeping of fit: reports, checkpoints, the best so far."""
+    """Reports, checkpoints and the best parameters of one call of fit."""
 
     def __init__(self, settings: FitSettings, run, session):
         self.settings, self.session = settings, session
@@ -54,7 +54,7 @@ class FitProgress:
         self.window: list[tuple[float, dict]] = []
 
     def resume(self, model, optimizer) -> int:
-        """Put back the newest checkpoint; returns its step, 0 where there is none."""
+        """Restore the newest checkpoint. Returns its step, 0 if there is none."""
         path = self.directory / "latest.safetensors"
         if not path.exists():
             return 0
@@ -62,7 +62,7 @@ class FitProgress:
 
         put_state(model, optimizer, arrays)
         high, low = arrays["random"].tolist()
-        mx.random.seed((high << 32) | low)  # a key is its seed in two halves
+        mx.random.seed((high << 32) | low)  # the key is the seed split into two halves
         self.best_step, self.seconds_before = int(kept["best_step"]), float(kept["seconds"])
         self.best_value, self.first_value = (
             _number(kept["best_value"]),
@@ -74,7 +74,7 @@ class FitProgress:
         self.validation_pending = kept.get("validation_pending") == "True"
         self.tokens, self.supervised = int(kept.get("tokens", 0)), int(kept.get("supervised", 0))
         self.step_seconds = float(kept.get("step_seconds", 0.0))
-        self.session.log(f"going on from step {self.first_step}")
+        self.session.log(f"resuming from step {self.first_step}")
         return self.first_step
 
     def save(self, step: int, model, optimizer, validation_pending: bool) -> None:
@@ -97,13 +97,13 @@ class FitProgress:
         return self.seconds_before + time.monotonic() - self.started
 
     def took(self, what: str, seconds: float) -> None:
-        """One more step or validation, and how long it took in this process."""
+        """Count one step or validation and its duration in this process."""
         self.durations[what].append(seconds)
         if what == "step":
             self.step_seconds += seconds
 
     def seconds_left(self) -> float | None:
-        """Of the steps, validations and scoring that are still to come; None before the first step."""
+        """The estimated time for the remaining steps, validations and scoring; None before the first step."""
         steps, validations = self.durations["step"], self.durations["validation"]
         if not steps:
             return None
@@ -122,7 +122,7 @@ class FitProgress:
         self.supervised += tokens[1]
 
     def first(self, values: dict) -> None:
-        """Where the training starts from: the reports show whether it got better at all."""
+        """Report the values before the first step, against which improvement is measured."""
         self.first_value = values[self.settings.best_metric]
         self.session.report({"step": 0, "elapsed_s": round(self.seconds(), 1)} | values)
 
@@ -134,7 +134,7 @@ class FitProgress:
         extras: dict,
         micro_losses: list[float],
     ) -> None:
-        """One more step; micro_losses, of each of its micro-batches, are reported where every step is."""
+        """Count one step. micro_losses, one per micro-batch, are reported if every step is reported."""
         self.step, self.loss = step, loss
         self.window.append((loss, extras))
         if step % self.settings.report_every and step != self.settings.steps:
@@ -201,7 +201,7 @@ class FitProgress:
             supervised_tokens_per_s=round(self.supervised / here, 1),
             peak_memory_gb=round(mx.get_peak_memory() / 1e9, 3),
             profile=profile,
-            # Read back from what trained, not from what was asked.
+            # Read from the objects that trained, not from the request.
             applied={
                 "optimizer": type(optimizer).__name__,
                 "updates": int(number(optimizer.step)),

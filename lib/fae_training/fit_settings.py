@@ -1,4 +1,4 @@
-"""What a training asks of fit.fit, and what it gets back. Standard library only."""
+"""The settings and the result of fit.fit. Standard library only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from fae_training.kinds import SCHEDULES
 
 @dataclass(frozen=True)
 class FitSettings:
-    """How to train. `best` says whether the lowest or the highest `best_metric` of a validation is the best.
+    """How to train. `best` says whether the lowest or the highest `best_metric` is the best.
 
-    validate_from: no validation before this step; while the rate is high a good one is luck, where few are held out.
-    patience: end after so many validations without a better one; None: never.
+    validate_from: the first step that is validated. With few held-out rows, a good validation at a high rate is luck.
+    patience: stop after this many validations without improvement; None: never.
     stop_when: called with the values of each validation; True ends the run early with the best so far.
-    scoring: how long the scoring after the training takes, as a number of validations; for the time left.
-    max_gradient_norm: the global norm that a gradient is scaled down to; None: never.
-    compiled: whether mx.compile fuses the step; None: on a GPU. On a CPU it gains a few percent of a step, after a C++
-    compiler has worked for up to minutes on each shape.
-    profile: measure the parts of each step one after the other, which makes it a little slower.
+    scoring: duration of the scoring after training, in validations; used for the time left.
+    max_gradient_norm: clip the gradient to this global norm; None: never.
+    compiled: whether to mx.compile the step; None: only on a GPU. On a CPU it saves a few percent per step, but a C++
+    compiler first takes up to minutes for each shape.
+    profile: time the parts of each step separately, which makes it slightly slower.
     """
 
     steps: int
@@ -45,7 +45,7 @@ class FitSettings:
     def of(cls, settings: dict, **differences) -> "FitSettings":
         """From the settings of a run, which every kind has under the same names.
 
-        differences: the fields that a kind decides itself: how often it reports, validates and saves, what is best.
+        differences: fields that a kind sets itself, such as how often it reports, validates and saves.
         """
         shared = ("steps", "learning_rate", "gradient_accumulation", "schedule", "weight_decay")
         shared += ("seed", "max_gradient_norm")
@@ -67,7 +67,7 @@ class FitSettings:
 class FitResult:
     """`stopped` is completed, early (patience, stop_when) or cancelled. `best_parameters` maps names to arrays.
 
-    The tokens a second are those of the steps alone, without validations. profile: as StepProfile.as_dict gives it.
+    Tokens per second exclude validations. profile: as from StepProfile.as_dict.
     """
 
     best_parameters: dict

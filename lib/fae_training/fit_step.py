@@ -1,4 +1,4 @@
-"""One update of the optimizer: what is added up over its micro-batches, and what is done with the sum."""
+"""One optimizer update: summing over its micro-batches, and applying the sum."""
 
 import math
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ from fae_training.step_profile import StepProfile
 
 @dataclass
 class Sums:
-    """Over the rows of a step, or of one machine's share of it. losses and weights: by micro-batch.
+    """Sums over the rows of a step, or over one machine's share of them. losses and weights: one per micro-batch.
 
-    gradient: of the sum of the losses, like the trainable parameters; None where there were no rows.
+    gradient: of the sum of the losses, in the shape of the trainable parameters; None without rows.
     """
 
     losses: list[float]
@@ -29,11 +29,11 @@ class Sums:
     gradient: Any = None
 
     @classmethod
-    def of_nothing(cls, micro_batches: int) -> "Sums":
+    def zero(cls, micro_batches: int) -> "Sums":
         return cls([0.0] * micro_batches, [0.0] * micro_batches)
 
     def add(self, losses: list[float], weights: list[float], extras: dict[str, float]) -> None:
-        """All but a gradient."""
+        """Add everything but the gradient."""
         self.losses = [a + b for a, b in zip(self.losses, losses, strict=True)]
         self.weights = [a + b for a, b in zip(self.weights, weights, strict=True)]
         names = {**self.extras, **extras}
@@ -41,7 +41,7 @@ class Sums:
 
     @property
     def scale(self) -> float:
-        """Sums times this are means. A step in which nothing is supervised has no gradient; it must not become 0/0."""
+        """The factor from sums to means. It must not be infinite for a step without supervised tokens, whose gradient is zero."""
         return 1 / max(sum(self.weights), 1e-12)
 
     def require_finite(self, step: int) -> None:
@@ -55,7 +55,7 @@ class Sums:
 
 
 class FitStep:
-    """The two halves of a step, for one model and optimizer; loss and the rest are as fit.fit has them."""
+    """The two halves of a step, for one model and optimizer. The arguments are those of fit.fit."""
 
     def __init__(
         self,
@@ -82,8 +82,8 @@ class FitStep:
         self._micro_step = micro_step
 
     def add_up(self, batches: Iterable[tuple[int, dict]], micro_batches: int) -> Sums:
-        """The sums over `batches`, each with the number, from 0, of the micro-batch of the step that it is (a part of)."""
-        sums, profile = Sums.of_nothing(micro_batches), self.profile
+        """The sums over `batches`: pairs of the micro-batch's number within the step, from 0, and its rows, or some of them."""
+        sums, profile = Sums.zero(micro_batches), self.profile
         batches = iter(batches)
         while True:
             with profile.part("batch"):
@@ -105,7 +105,7 @@ class FitStep:
                 sums.extras[name] = sums.extras.get(name, 0.0) + number(value)
 
     def no_gradient(self) -> Any:
-        """Of a machine that has no row of a step."""
+        """The gradient of a machine that has no rows in a step."""
         return tree_map(mx.zeros_like, self.model.trainable_parameters())
 
     def update(self, gradient, scale: float, learning_rate: float) -> dict[str, float]:

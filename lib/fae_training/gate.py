@@ -1,7 +1,7 @@
-"""Whether a candidate may be proposed: proven better at what it was trained for, and proven not to have lost anything.
+"""The decision whether a candidate may be proposed: proven better at its goals, and proven not to have lost anything.
 
-docs/judgement.md explains the rule and shows how often it errs, by simulation (benchmarks/bench_gate.py). It closes on
-doubt: what is missing, not finite, or too little is never a pass.
+docs/judgement.md explains the rule and its error rates, from simulation (benchmarks/bench_gate.py). It fails safe:
+missing, non-finite or insufficient measurements never pass.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fae_training.intervals import Estimate, of_mean, of_pass_rate
 
 # Fewer units than this cannot tell better from worse.
 FEWEST_UNITS = 5
-# A run that changes nothing is recommended by chance at most so often, over all looks at the same judge part together.
+# The largest probability that a useless run is recommended by chance, over all looks at the same judge part together.
 ERROR = 0.025
 
 PASS, FAIL, NOT_ENOUGH = "pass", "fail", "not_enough_evidence"
@@ -20,7 +20,7 @@ BETTER, KEPT, NOT_SHOWN, WORSE = "better", "kept", "not_shown", "worse"
 
 @dataclass(frozen=True)
 class Comparison:
-    """The candidate against one other model on one measure: means, the gain with its bounds, and units by direction.
+    """The candidate compared with one other model on one measure: means, the gain with its bounds, and units by direction.
 
     outcome: "better" (a gain that is proven and large enough to notice), "kept" (a loss beyond the margin is ruled
     out), "worse" (a loss is proven), "not_shown" (neither). plain_words.py says it in words.
@@ -47,9 +47,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Decision:
-    """`reasons`: what decided beside the comparisons; plain_words.of_decision says both.
+    """`reasons`: other grounds besides the comparisons; plain_words.of_decision describes both.
 
-    `look`: how many times this judge part has been looked at, this time included. Scores are from 0 to 1.
+    `look`: how many times this judge part has been used, this time included. Scores are from 0 to 1.
     """
 
     verdict: str
@@ -61,12 +61,12 @@ class Decision:
 
 
 def error_of_look(look: int) -> float:
-    """What look number `look` (from 1) at the same judge part may err; over all looks they add up to ERROR."""
+    """The error probability allowed at look number `look` (from 1) at the same judge part; over all looks it sums to ERROR."""
     return ERROR / (look * (look + 1))
 
 
 def compare(measure: Measure, against: str, alpha: float) -> Comparison:
-    """Raises ValueError where a value is missing or not finite."""
+    """Raises ValueError if a value is missing or not finite."""
     old = getattr(measure, against)
     gains = measure.gains(old)
     improved, worsened = sum(g > 0 for g in gains), sum(g < 0 for g in gains)
@@ -106,16 +106,16 @@ def _outcome(measure: Measure, bounds: Estimate) -> str:
 def decide(benchmark: Benchmark, look: int) -> Decision:
     """The verdict on a candidate at look number `look` at its judge part.
 
-    pass: some goal is better than now, and every goal and guard is kept against what runs now and against the base
-    model, so that small losses cannot add up over many updates. fail: a loss is proven, or nothing changed that a person
-    could notice. Anything else is not enough evidence.
+    pass: at least one goal is better than the current model's, and every goal and guard is kept against both the current
+    and the base model, so that small losses cannot add up over many updates. fail: a loss is proven, or nothing changed
+    noticeably. Anything else is not enough evidence.
     """
     judged = [measure for measure in benchmark.measures if measure.role != REPORT]
     goals = [measure for measure in judged if measure.role == GOAL]
     if missing := _missing(benchmark, judged, goals):
         return Decision(NOT_ENOUGH, (missing,), look, (), None, None)
-    # A useless candidate passes when a goal errs, so the goals share what this look may err. A guard's items may be the same
-    # in every update (the suite), so that its bound does not depend on the looks.
+    # A useless candidate passes if any goal errs, so the goals share this look's error. A guard's items, such as the suite,
+    # may be the same in every update, so its bound does not depend on the look.
     alpha = error_of_look(look) / len(goals)
     try:
         compared = [
@@ -151,11 +151,11 @@ def decide(benchmark: Benchmark, look: int) -> Decision:
 
 
 def _missing(benchmark: Benchmark, judged: list[Measure], goals: list[Measure]) -> str | None:
-    """Why nothing can be judged at all."""
+    """Why nothing can be judged at all, or None."""
     if not goals:
         return "Nothing was held out, so it cannot be judged."
     if not benchmark.judged_apart:
-        return "There is too little data to keep some apart for judging: what was held out was also used to choose the result."
+        return "There is too little data for a separate test set: the held-out data was also used to choose the result."
     for measure in judged:
         if len(measure.items) < FEWEST_UNITS:
             count = len(measure.items)

@@ -1,4 +1,4 @@
-"""What is right and wrong on this machine and in the state directory; each finding with its remedy. Reads, changes nothing."""
+"""Checks of this machine and the state directory; each problem comes with a remedy. Read-only."""
 
 import os
 import platform
@@ -22,23 +22,23 @@ from fae_training.state import Home, moment
 
 FINE, ATTENTION, BROKEN = "fine", "attention", "broken"
 PYTHONS = ((3, 11), (3, 14))
-# A run writes its rows, checkpoints and adapter; a model of 2 billion parameters in 4 bits is 1.5 GB.
+# A run writes rows, checkpoints and an adapter; a 4-bit model with 2 billion parameters takes 1.5 GB.
 LEAST_DISK, LITTLE_DISK = 1e9, 5e9
-# Below it only the smallest model trains.
+# Below this only the smallest model can be trained.
 LITTLE_MEMORY = 8 * fae_app.GIB
-# What is hidden and older than this was left behind by a kill.
+# Hidden files older than this are leftovers of killed processes.
 LEFT_BEHIND = timedelta(hours=1)
 CLOCK_TOLERANCE = timedelta(minutes=5)
-# The skill is newer than this.
+# The skill was written after this date.
 OLDEST_TIME = datetime(2026, 1, 1).astimezone()
 MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """`state`: fine; attention, when something is not as it should be; broken, when a training cannot begin as it is.
+    """`state`: fine; attention, if something needs attention; broken, if training cannot start.
 
-    `remedy` is a command or what to do, "" where all is fine.
+    `remedy` is a command or an instruction, "" if all is fine.
     """
 
     about: str
@@ -48,7 +48,7 @@ class Finding:
 
 
 def examine(home: Home) -> list[Finding]:
-    """Every finding, in the order in which they are worth reading."""
+    """Every finding, the most important first."""
     found: list[Finding] = []
     for about, check in CHECKS.items():
         try:
@@ -56,7 +56,7 @@ def examine(home: Home) -> list[Finding]:
         except SkillError as error:
             found.append(Finding(about, BROKEN, error.message, error.hint))
         except OSError as error:
-            found.append(Finding(about, BROKEN, f"it could not be examined: {error}", ""))
+            found.append(Finding(about, BROKEN, f"the check failed: {error}", ""))
     return found
 
 
@@ -92,7 +92,7 @@ def _device(home: Home) -> Iterator[Finding]:
         yield Finding("device", FINE, says)
     else:
         remedy = "use a Mac with Apple silicon, or Linux on x86_64"
-        yield Finding("device", BROKEN, f"{machine}: there is no MLX for it", remedy)
+        yield Finding("device", BROKEN, f"MLX does not support {machine}", remedy)
 
 
 def _memory(home: Home) -> Iterator[Finding]:
@@ -100,7 +100,7 @@ def _memory(home: Home) -> Iterator[Finding]:
     says = f"{size / fae_app.GIB:.0f} GB"
     if size < LITTLE_MEMORY:
         remedy = "train the smallest model on short rows: uv run scripts/train.py --model tiny --max-length 512"
-        yield Finding("memory", ATTENTION, f"{says}, little for a training", remedy)
+        yield Finding("memory", ATTENTION, f"{says}, which is little for training", remedy)
     else:
         yield Finding("memory", FINE, says)
 
@@ -122,16 +122,14 @@ def _disk(home: Home) -> Iterator[Finding]:
 def _environments(home: Home) -> Iterator[Finding]:
     status = installation.installation_status(home)
     if status == "ready":
-        yield Finding("environments", FINE, "every script's packages are here")
+        yield Finding("environments", FINE, "the packages of every script are installed")
     elif status == "installing":
-        yield Finding("environments", FINE, "they are being prepared at this moment")
+        yield Finding("environments", FINE, "they are being prepared now")
     for what, why in installation.failures(home).items() if status == "failed" else ():
         yield Finding("environments", ATTENTION, f"the {what} could not be prepared: {why}", "uv run scripts/setup.py")  # fmt: skip
     if status == "not_done":
         missing = [name.removesuffix(".py") for name in installation.unprepared(home)]
-        says = (
-            f"not prepared for {_listed(missing)}: the first call of each has to fetch its packages"
-        )
+        says = f"not prepared for {_listed(missing)}: the first call of each will download its packages"
         yield Finding("environments", ATTENTION, says, "uv run scripts/setup.py")
 
 
@@ -156,7 +154,7 @@ def _models(home: Home) -> Iterator[Finding]:
 def _fae(home: Home) -> Iterator[Finding]:
     found = fae_versions.installed()
     if not found:
-        says = "there is no Fae.app here: what is deployed is recorded, and nothing uses it yet"
+        says = "Fae.app is not installed: deployments are recorded, but nothing uses them yet"
         yield Finding("Fae", ATTENTION, says, "install Fae, then: uv run scripts/deploy.py --check")
         return
     app = fae_versions.the_app()
@@ -169,7 +167,7 @@ def _fae(home: Home) -> Iterator[Finding]:
     remedy = (
         ""
         if app.adapters
-        else "docs/fae.md says what each version uses; a newer Fae loads what you deploy"
+        else "update Fae to use what you deploy; docs/fae.md lists what each version loads"
     )
     yield Finding("Fae", state, f"{app.version} in {app.bundle}: {loads}", remedy)
 
@@ -180,7 +178,7 @@ def _database(home: Home) -> Iterator[Finding]:
         yield Finding("database", ATTENTION, f"there is no {path}", "start Fae once, or name the file: uv run scripts/export_data.py --db PATH/fae.db")  # fmt: skip
         return
     if not any(consent.granted(home, source) for source in ("conversations", "corrections")):
-        yield Finding("database", FINE, f"{path} is there; it is not opened before you allow it")
+        yield Finding("database", FINE, f"{path} exists; it is opened only after you give consent")
         return
     with FaeDatabase(path) as database:
         says = f"{path}, schema {database.schema_version}, {path.stat().st_size / 1e6:.1f} MB"
@@ -195,21 +193,21 @@ def _consent(home: Home) -> Iterator[Finding]:
     if allowed:
         yield Finding("consent", FINE, f"allowed: {', '.join(allowed)}")
     else:
-        says = "nothing is allowed yet, so nothing is read or trained"
+        says = "you have not given consent yet, so nothing is read or trained"
         yield Finding("consent", ATTENTION, says, "uv run scripts/setup.py --consent conversations")
 
 
 def _state(home: Home) -> Iterator[Finding]:
-    """Runs that were cut off, files that were set aside, and what is active but no longer as it was."""
+    """Interrupted runs, files that were set aside, and deployments that have changed."""
     known = runs.all_runs(home)
     cut_off = [run for run in known if run.status() == "interrupted"]
     for run in cut_off[-1:]:
-        says = f"{_listed([run.id for run in cut_off])} ended before the training did"
+        says = f"{_listed([run.id for run in cut_off])} ended before training was complete"
         yield Finding("state", ATTENTION, says, KINDS[run.kind].command(f"--resume {run.id}"))
     aside = [str(path.relative_to(home.path)) for path in home.path.rglob("*.corrupt-*")]
     if aside:
-        says = f"set aside because it could not be read: {_listed(aside)}"
-        remedy = f"look at it, and remove it: {command_line('rm', home.file(aside[0]))}"
+        says = f"set aside because unreadable: {_listed(aside)}"
+        remedy = f"check the file, then remove it: {command_line('rm', home.file(aside[0]))}"
         yield Finding("state", ATTENTION, says, remedy)
     remarks = [*standing.of_home(home), *standing.linked_runs(home)]
     for remark in remarks:
@@ -221,25 +219,27 @@ def _state(home: Home) -> Iterator[Finding]:
         )
     if not (cut_off or aside or remarks):
         holder = locks.holder(home.file("lock")) if home.file("lock").exists() else None
-        going_on = f", {holder} is going on" if holder else ""
-        yield Finding("state", FINE, f"{home.path}: {counted(len(known), 'run')}{going_on}")
+        running = f", {holder} is running" if holder else ""
+        yield Finding("state", FINE, f"{home.path}: {counted(len(known), 'run')}{running}")
 
 
 def _temporary(home: Home) -> Iterator[Finding]:
     left = [path for path in _hidden(home.path) if _age(path) > LEFT_BEHIND]
     if not left:
-        yield Finding("temporary files", FINE, "none was left behind")
+        yield Finding("temporary files", FINE, "none are left over")
         return
     names = _listed([str(path.relative_to(home.path)) for path in left])
     remedy = f"while nothing runs: {command_line('rm', '-r', *left[:MOST_NAMED])}"
-    yield Finding("temporary files", ATTENTION, f"left behind by what was ended: {names}", remedy)
+    yield Finding(
+        "temporary files", ATTENTION, f"left over from processes that were killed: {names}", remedy
+    )
 
 
 def _hidden(directory: Path) -> Iterator[Path]:
-    """What begins with a dot, without what is inside of it."""
+    """Hidden files and folders, without their contents."""
     for path in sorted(directory.iterdir()) if directory.is_dir() else ():
         if path.name.startswith("."):
-            # .staged/ stays; only what is in it is left over.
+            # .staged/ is permanent; only its contents are leftovers.
             inside = [*path.iterdir()] if path.name == ".staged" and path.is_dir() else [path]
             yield from inside
         elif path.is_dir() and not path.is_symlink():
@@ -256,12 +256,12 @@ def _clock(home: Home) -> Iterator[Finding]:
         "set the clock: System Settings, General, Date & Time; on Linux: timedatectl set-ntp true"
     )
     if now < OLDEST_TIME:
-        yield Finding("clock", BROKEN, f"it says {now:%Y-%m-%d %H:%M}, before this skill was written", remedy)  # fmt: skip
+        yield Finding("clock", BROKEN, f"it is set to {now:%Y-%m-%d %H:%M}, before this skill was written", remedy)  # fmt: skip
         return
     made = [run.record["created_at"] for run in runs.all_runs(home) if "created_at" in run.record]
     ahead = [time_ for time_ in made if moment(time_) > (now + CLOCK_TOLERANCE).timestamp()]
     if ahead:
-        says = f"it says {now:%Y-%m-%d %H:%M}, but {counted(len(ahead), 'run was', 'runs were')} made later ({max(ahead)[:16]}): 'latest' and waiting times are wrong"
+        says = f"it is set to {now:%Y-%m-%d %H:%M}, but {counted(len(ahead), 'run was', 'runs were')} created later ({max(ahead)[:16]}), so 'latest' and waiting times are wrong"
         yield Finding("clock", ATTENTION, says, remedy)
     else:
         yield Finding("clock", FINE, f"{now:%Y-%m-%d %H:%M %Z}")

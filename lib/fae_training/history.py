@@ -1,4 +1,4 @@
-"""Every run as list_runs tells of it: with what it was made, how it was judged, what became of it."""
+"""The history of every run for list_runs: settings, evaluation, and deployments."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from fae_training.state import Home
 
 @dataclass(frozen=True)
 class Deployed:
-    """From when until when a run was in use; `until` is None while it is."""
+    """A period in which a run was in use; `until` is None while it still is."""
 
     since: str
     until: str | None
@@ -23,10 +23,11 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Entry:
-    """One run. `number` counts all runs from 1. `chosen`: the settings that neither a preset nor a default gave.
+    """One run. `number` counts all runs from 1. `chosen`: settings that come from neither the preset nor a default.
 
-    note: what it was for. descends_from: the run whose adapter or end it went on from. resumed: when it went on after a stop. verdict: "unreadable"
-    where evaluation.json cannot be read. rejected: the person's reason, while their no stands.
+    note: its purpose. descends_from: the run whose adapter or final checkpoint it started from. resumed: when it was
+    resumed. verdict: "unreadable" if evaluation.json cannot be read. rejected: the person's reason, while the rejection
+    stands.
     """
 
     number: int
@@ -56,12 +57,12 @@ class Entry:
 
     @property
     def previous_score(self) -> float | None:
-        """Of what was in use when it was judged, on the same items."""
+        """The score, on the same items, of the model in use when it was judged."""
         return self.evaluation.decision.previous_score if self.evaluation else None
 
 
 def entries(home: Home, kind: str | None = None) -> list[Entry]:
-    """Oldest first; numbers are those among the runs of all kinds."""
+    """Oldest first, numbered among the runs of all kinds."""
     used = periods(home)
     return [
         _entry(number, run, used.get(run.id, ()))
@@ -75,7 +76,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
     try:
         judged = evaluation.read(run)
         verdict = judged.verdict if judged else None
-    except SkillError:  # of an earlier version; the other runs are still to be listed
+    except SkillError:  # from an earlier version; list the other runs anyway
         judged, verdict = None, "unreadable"
     no = rejection.standing(run)
     return Entry(
@@ -104,7 +105,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
 
 
 def periods(home: Home) -> dict[str, tuple[Deployed, ...]]:
-    """For each run when it was in use: history.jsonl played from its beginning."""
+    """The periods in which each run was in use, replayed from history.jsonl."""
     found: dict[str, list[Deployed]] = {}
     stacks: dict[str, list[str]] = {}
 
@@ -130,7 +131,7 @@ def periods(home: Home) -> dict[str, tuple[Deployed, ...]]:
 
 
 def now_in_use(home: Home) -> dict[str, str | None]:
-    """For each slot the run that is deployed, None for the original model."""
+    """The deployed run of each slot, None for the original model."""
     slots = dict.fromkeys(kind.slot for kind in KINDS.values())
     active = {slot: current(home, slot) for slot in slots}
     return {slot: entry.run if entry else None for slot, entry in active.items()}

@@ -1,4 +1,4 @@
-"""results/history.html: every run, what came of which, and what is and was in use."""
+"""results/history.html: every run, the runs built on it, and the periods in which it was in use."""
 
 import html
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from fae_training.kinds import KINDS
 from fae_training.progress import duration
 from fae_training.proposal import Curve, curve
 
-# Of so many of the newest runs the loss is drawn: a curve takes a few hundredths of a second and 10 KB.
+# Loss curves are drawn for this many of the newest runs: each takes a few hundredths of a second and 10 KB.
 MOST_CURVES = 60
 VERDICTS = {
     "pass": "passed",
     "fail": "not passed",
     "not_enough_evidence": "not enough evidence",
-    "unreadable": "its judgement is of another version: evaluate it again",
+    "unreadable": "judged by another version: evaluate it again",
 }
 
 
 def as_html(found: Sequence[Entry], in_use: dict[str, str | None], cache: Path) -> str:
     """The page. `in_use`: the run of each slot, None for the original model."""
-    opening = paragraph(f"{_counted(len(found))}. The newest comes first.")
+    opening = paragraph(f"{_counted(len(found))}. Newest first.")
     parts = [section("now", "In use now", definitions(_in_use(found, in_use)))]
     if scores := _timelines(found, cache):
-        parts.append(section("scores", "How the scores went", *scores))
+        parts.append(section("scores", "Scores over time", *scores))
     curves = {entry.number for entry in found[-MOST_CURVES:]}
     runs = [_run(entry, found, entry.number in curves, cache) for entry in reversed(found)]
     if runs:
@@ -37,11 +37,11 @@ def as_html(found: Sequence[Entry], in_use: dict[str, str | None], cache: Path) 
 
 
 def _counted(count: int) -> str:
-    return counted(count, "run") if count else "Nothing was trained yet"
+    return counted(count, "run") if count else "Nothing has been trained yet"
 
 
 def _in_use(found: Sequence[Entry], in_use: dict[str, str | None]) -> list[tuple[str, str]]:
-    """Each slot that was ever trained for, with its title."""
+    """Each slot that has runs, with its title."""
     since = {entry.run.id: entry.deployed[-1].since for entry in found if entry.active}
     lines = []
     for slot, run in in_use.items():
@@ -85,11 +85,11 @@ def _timelines(found: Sequence[Entry], cache: Path) -> list[str]:
         said = "; ".join(f"run {row[0]}: {row[3]}" for row in rows)
         drawn = charts.timeline(points, f"{title}: score of each run, from 0 to 100. {said}", cache)
         caption = (
-            "Score of each run on its own held-out data, from 0 to 100; the line begins at the score of what was in use "
-            "then. Filled: runs that were put to use."
+            "Score of each run on its own held-out data, from 0 to 100; each line starts at the score of the model in use "
+            "at the time. Filled: runs that were deployed."
         )
         figures = table(
-            "Scores, from 0 to 100", ("number", "run", "before", "score", "put to use"), rows
+            "Scores, from 0 to 100", ("number", "run", "before", "score", "deployed"), rows
         )
         parts.append(
             f"<h3>{html.escape(title[:1].upper() + title[1:])}</h3>\n{chart(drawn, caption, figures)}"
@@ -98,13 +98,13 @@ def _timelines(found: Sequence[Entry], cache: Path) -> list[str]:
 
 
 def _run(entry: Entry, found: Sequence[Entry], with_curve: bool, cache: Path) -> str:
-    """One run, in a panel of its own that others link to."""
+    """One run, in a panel that other runs link to."""
     name = html.escape(entry.run.id)
     drawn = _small_curve(curve(entry.run), entry.run.id, cache) if with_curve else ""
     facts = [(label, html.escape(text)) for label, text in _facts(entry)]
     listed = {other.run.id for other in found}
     for label, other in (
-        ("goes on from", entry.descends_from),
+        ("continues", entry.descends_from),
         ("compared with", _compared_with(entry)),
     ):
         if other:
@@ -150,7 +150,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
     if entry.rejected:
         facts.append(("you said no", entry.rejected))
     elif entry.proposed and not entry.deployed:
-        facts.append(("proposed", "waits for your answer"))
+        facts.append(("proposed", "waiting for your answer"))
     facts.append(("in use", "; ".join(map(_period, entry.deployed))))
     return [(label, text) for label, text in facts if text]
 
@@ -164,7 +164,7 @@ def _small_curve(found: Curve, run: str, cache: Path) -> str:
 
 
 def _short(value: object) -> str:
-    """A setting; of a path its last part."""
+    """A setting's value; only the last part of a path."""
     text = str(value)
     return Path(text).name if text.startswith("/") else text
 

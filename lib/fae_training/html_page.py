@@ -1,9 +1,9 @@
-"""What the two pages share: one HTML file without script or outside resource, legible on a phone, in the dark and printed."""
+"""Common parts of the HTML pages: one file without scripts or external resources, for phones, dark mode and print."""
 
 import html
 from collections.abc import Sequence
 
-# Colours have a contrast of at least 4.5 to 1 with the paper for text, 3 to 1 for what is drawn (WCAG 2.2, 1.4.3, 1.4.11).
+# The contrast with the background is at least 4.5 to 1 for text and 3 to 1 for graphics (WCAG 2.2, 1.4.3, 1.4.11).
 STYLE = """
 :root { color-scheme: light dark; --paper: #ffffff; --panel: #f4f5f7; --ink: #1b1f24; --muted: #57606a; --line: #d0d7de;
   --original: #6e7781; --now: #2563b8; --new: #12805c; --worse: #c2410c; }
@@ -49,13 +49,13 @@ def page(title: str, opening: str, content: str, closing: str) -> str:
 
 
 def section(name: str, heading: str, *parts: str) -> str:
-    """A part of the page under a heading of its own; `name` is its id."""
+    """A section with a heading; `name` is its id."""
     text = "\n".join(part for part in parts if part)
     return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{html.escape(heading)}</h2>\n{text}\n</section>'
 
 
 def chart(svg: str, caption: str, table: str) -> str:
-    """A chart with what it shows, and the same as a table."""
+    """A chart with its caption, and the same data as a table."""
     return (
         f"<figure>\n<figcaption>{html.escape(caption)}</figcaption>\n{svg}\n</figure>\n"
         f"<details>\n<summary>The same as a table</summary>\n{table}\n</details>"
@@ -63,7 +63,7 @@ def chart(svg: str, caption: str, table: str) -> str:
 
 
 def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Texts as a table; the first column names its row."""
+    """A table of texts; the first column is the row header."""
     head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in header)
     body = "\n".join(
         f'<tr><th scope="row">{html.escape(first)}</th>'
@@ -79,7 +79,7 @@ def table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
 
 def items(texts: Sequence[str], kind: str = "") -> str:
-    """Texts as a list; "" where there is none."""
+    """A list of texts; "" if there are none."""
     if not texts:
         return ""
     lines = "\n".join(f"<li>{html.escape(text)}</li>" for text in texts)
@@ -91,6 +91,6 @@ def paragraph(text: str) -> str:
 
 
 def definitions(pairs: Sequence[tuple[str, str]]) -> str:
-    """Texts with the name of each before it."""
+    """A definition list of (name, text) pairs."""
     lines = [f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in pairs]
     return "<dl>\n" + "\n".join(lines) + "\n</dl>"

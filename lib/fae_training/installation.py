@@ -1,7 +1,7 @@
-"""Preparing the environments and models beforehand, so that no call by Fae has to wait for a download.
+"""Prepares the environments and models in advance, so that no call by Fae has to wait for a download.
 
-setup.json says what is prepared; an environment counts as long as the script's lock file is the one that it was made
-from. The worker holds setup.lock while it lives.
+setup.json records what is prepared; an environment is valid as long as the script's lock file has not changed. The
+worker holds setup.lock while it runs.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ def installation_status(home: Home) -> str:
 
 
 def failures(home: Home) -> dict[str, str]:
-    """What could not be prepared, and why."""
+    """{what could not be prepared: why}."""
     return (home.read(FILE, {}) or {}).get("errors", {})
 
 
 @dataclass(frozen=True)
 class Step:
-    """What setup.py's worker is at: the `number`th of `total` things to prepare."""
+    """The current step of setup.py's worker: number `number` of `total`."""
 
     number: int
     total: int
@@ -47,22 +47,22 @@ class Step:
 
 
 def step(home: Home) -> Step | None:
-    """What setup.py's worker is at; of one that has ended it says nothing, so ask while it is running."""
+    """The current step of setup.py's worker, None if none is recorded; meaningful only while the worker is running."""
     told = (home.read(FILE, {}) or {}).get("step")
     return Step(**told) if told else None
 
 
 def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> Busy | Missing:
-    """The error of a model that is not on this machine: Busy while models are still being fetched.
+    """The error for a model that is not on this machine: Busy while models are still being downloaded.
 
-    fetch: what a person types to download it. Fae cannot do that; what it can call is setup.py.
+    fetch: the command with which a person downloads it. Fae cannot run it, and is told to call setup.py instead.
     """
     absent = f"{model} ({why}) is not on this machine"
     if _is_running(home):
         at = step(home)
         return Busy(
             "still_downloading",
-            f"{absent} yet: still downloading{f', {at}' if at else ''}. Look again in a few minutes",
+            f"{absent} yet: still downloading{f', {at}' if at else ''}. Try again in a few minutes",
             "uv run scripts/check_status.py",
         )
     failed = [f"the {what}: {how}" for what, how in failures(home).items() if "model" in what]
@@ -71,19 +71,19 @@ def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> 
 
 
 def unprepared(home: Home) -> list[str]:
-    """The scripts whose environment was never made, or was made from another lock."""
+    """The scripts whose environment was never prepared, or was prepared from another lock file."""
     made = (home.read(FILE, {}) or {}).get("environments", {})
     return [name for name in prepared_scripts() if made.get(name) != lock_fingerprint(name)]
 
 
 def prepared_scripts() -> list[str]:
-    """Those whose packages take longer to fetch than Fae waits: the train scripts, fuse.py, and those that draw."""
+    """The scripts whose packages take longer to download than Fae waits: train scripts, fuse.py, and those that draw."""
     names = {kind.script for kind in KINDS.values()} | {"fuse.py", "propose.py", "list_runs.py"}
     return sorted(name for name in names if (scripts_directory() / name).exists())
 
 
 def model_scripts() -> list[str]:
-    """One train script for each model that kinds adapt; kinds of one slot adapt the same model."""
+    """One train script for each model that is adapted; kinds of one slot adapt the same model."""
     scripts = {kind.slot: kind.script for kind in reversed(KINDS.values()) if kind.has_model}
     return sorted(scripts.values())
 
@@ -94,9 +94,9 @@ def lock_fingerprint(script: str) -> str:
 
 
 def start_if_needed(home: Home) -> bool:
-    """Start setup.py's worker when something is not prepared and nothing prepares it. Whether it was started.
+    """Start setup.py's worker if something is unprepared and no worker is running. Returns whether it was started.
 
-    Only where uv runs us: an interpreter that was started otherwise has its packages already.
+    Only under uv: an interpreter started otherwise already has its packages.
     """
     if "UV" not in os.environ or _is_running(home) or not unprepared(home):
         return False
@@ -105,7 +105,7 @@ def start_if_needed(home: Home) -> bool:
 
 
 def start(home: Home, *options: str) -> None:
-    """A detached setup.py --worker that holds setup.lock."""
+    """Start a detached setup.py --worker that holds setup.lock."""
     home.directory()
     lift_limits()
     environment = {
@@ -113,7 +113,7 @@ def start(home: Home, *options: str) -> None:
     }
     descriptor = locks.try_exclusive(home.file("setup.lock"))
     if descriptor is None:
-        return  # another process began in this very moment
+        return  # another process has just started one
     try:
         with home.file(LOG).open("ab") as log:
             os.chmod(log.fileno(), 0o600)
@@ -143,7 +143,7 @@ def start(home: Home, *options: str) -> None:
 
 
 def prepare(home: Home, models: bool) -> dict:
-    """Make every environment, then fetch the models; what went wrong is kept, and the rest goes on."""
+    """Prepare every environment, then download the models. Errors are recorded and do not stop the rest."""
     state = {"environments": (home.read(FILE, {}) or {}).get("environments", {}), "errors": {}}
     wanted = [f"environment of {script}" for script in prepared_scripts()]
     wanted += [f"model of {script}" for script in model_scripts() if models]
@@ -165,7 +165,7 @@ def prepare(home: Home, models: bool) -> dict:
             state["environments"][script] = lock_fingerprint(script)
         home.write(FILE, state)
     if "list_runs.py" in state["environments"]:
-        # The first drawing of all lists this machine's fonts, which can take longer than Fae waits.
+        # The first drawing builds matplotlib's font cache, which can take longer than Fae waits.
         _call(home, "list_runs.py", "--html")
     for script in model_scripts() if models else ():
         if script in state["environments"]:
@@ -179,14 +179,14 @@ def prepare(home: Home, models: bool) -> dict:
 
 
 def _call(home: Home, script: str, option: str) -> subprocess.CompletedProcess[str]:
-    """What a script answers to a program."""
+    """A script's answer to a program."""
     path = str(scripts_directory() / script)
     command = [find_uv(), "run", "--quiet", "--script", path, "--home", str(home.path)]
     return subprocess.run([*command, option, "--json"], capture_output=True, text=True)
 
 
 def _reason(output: str) -> str:
-    """The sentence in a script's answer, which is an error as JSON; else the last thing that it printed."""
+    """The message of a script's JSON error, or else the last line that it printed."""
     try:
         return json.loads(output)["error"]["message"].splitlines()[0]
     except (ValueError, LookupError, TypeError):

@@ -1,7 +1,7 @@
 """Confidence bounds for paired comparisons, from a handful to thousands of units. Standard library only.
 
-Both functions bound a mean gain per unit from below and from above, each bound with error at most `alpha`.
-benchmarks/bench_gate.py shows how often they are wrong, by simulation.
+Both functions give a lower and an upper bound of the mean gain, each with error at most `alpha`.
+benchmarks/bench_gate.py measures their actual error by simulation.
 """
 
 import math
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist, fmean, stdev
 
-# One imaginary unit beside the measured ones, which lost (for the lower bound) or gained (for the upper one) this much. A
-# handful of small equal gains would otherwise seem to rule out the rare large loss that a handful is unlikely to hold.
+# One imaginary unit is added, which lost (for the lower bound) or gained (for the upper bound) this much. Otherwise a few
+# small, equal gains would seem to rule out a rare large loss, which a small sample is unlikely to contain.
 IMAGINARY = 0.10
-# From so many units on, neighbours are also taken together: conversations of one week share topics.
+# From this many units on, neighbours are also grouped: conversations of one week share topics.
 FEWEST_FOR_BLOCKS = 20
 
 
@@ -30,12 +30,12 @@ class Estimate:
 def of_mean(
     gains: Sequence[float], alpha: float, largest_loss: float = 1.0, largest_gain: float = 1.0
 ) -> Estimate:
-    """Bounds of the mean of `gains`, numbers from -largest_loss to largest_gain in the order in which their units came about.
+    """Bounds of the mean of `gains`: numbers from -largest_loss to largest_gain, in chronological order of their units.
 
-    Student's t, made safe against what it is wrong about: skewed gains (P. Hall, "On the removal of skewness by
-    transformation", J. R. Statist. Soc. B 54, 1992), rare large losses, for which IMAGINARY units are counted in, and units
-    that are correlated in time (t of the means of about sqrt(n) neighbours: batch means, Law and Carson, Operations Research
-    27, 1979). Raises ValueError where there is no gain or one that is not finite.
+    Student's t, corrected for skewed gains (P. Hall, "On the removal of skewness by transformation", J. R. Statist. Soc. B
+    54, 1992), for rare large losses, by adding IMAGINARY units, and for units correlated in time (t of the means of about
+    sqrt(n) neighbours: batch means, Law and Carson, Operations Research 27, 1979). Raises ValueError for no gains or
+    non-finite ones.
     """
     if not gains or not all(map(math.isfinite, gains)):
         raise ValueError("gains are finite numbers, at least one")
@@ -45,11 +45,11 @@ def of_mean(
 
 
 def of_pass_rate(gained: int, lost: int, count: int, alpha: float) -> Estimate:
-    """Bounds of the difference of two pass rates on the same `count` items.
+    """Bounds of the difference between two pass rates on the same `count` items.
 
     gained: items that only the new model passes; lost: those that only the old one does. A. Agresti and Y. Min, "Simple
     improved confidence intervals for comparing matched proportions", Statistics in Medicine 24 (2005): half an item is
-    added to each of the four cells. Raises ValueError where the counts do not fit together.
+    added to each of the four cells. Raises ValueError if the counts are inconsistent.
     """
     if count <= 0 or gained < 0 or lost < 0 or gained + lost > count:
         raise ValueError(f"{gained} gained and {lost} lost of {count} items")
@@ -90,10 +90,10 @@ def _by_hall(gains: list[float], alpha: float) -> float:
 
 
 def _with_unseen_losses(gains: list[float], alpha: float, largest_loss: float) -> float:
-    """The mean if the largest losses that there can be were as frequent as they can be without one among the gains.
+    """The mean if the largest possible losses occurred as often as is consistent with none among the gains.
 
-    An event that n units do not show has, with error alpha, a probability of at most 1 - alpha^(1/n) (C. Clopper and E. Pearson,
-    Biometrika 26, 1934). Where the mean is above 0 even so, Hall's correction has nothing to add.
+    An event not seen in n units has, with error alpha, a probability of at most 1 - alpha^(1/n) (C. Clopper and E. Pearson,
+    Biometrika 26, 1934). If the mean is still above 0, Hall's correction has nothing to add.
     """
     if min(gains) <= -largest_loss / 2:  # there is one
         return -largest_loss
@@ -103,7 +103,7 @@ def _with_unseen_losses(gains: list[float], alpha: float, largest_loss: float) -
 
 @cache
 def t_quantile(probability: float, degrees: int) -> float:
-    """The value that Student's t with so many degrees of freedom stays below with `probability`, 0.5 or more."""
+    """The quantile of Student's t distribution with `degrees` degrees of freedom, for a probability of at least 0.5."""
     low, high = 0.0, 1.0
     while _t_distribution(high, degrees) < probability:
         high *= 2

@@ -1,4 +1,4 @@
-"""The kinds of model that can be trained: all that the rest of the skill knows about each.
+"""The kinds of model that can be trained, and everything that the rest of the skill knows about each.
 
 To add a kind, add a Kind here and a script of the same shape as scripts/train.py; docs/adding-a-kind.md walks through it.
 """
@@ -11,16 +11,16 @@ from fae_training.classifiers.classes import INTERRUPT_PHRASES, WAKE_PHRASES
 from fae_training.language.objective import GUARDS, LOSSES
 from fae_training.values import Choice, Range, Text, Value, YesNo, count
 
-# What a run uses when nothing is said.
+# The default preset of every run.
 DEFAULT_PRESET = "light"
 SCHEDULES = ("cosine", "constant")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One value that a training reads. Without `help` it has no flag and is set in config.json alone.
+    """One setting of a training. Without `help` it has no flag and can be set only with --set or in config.json.
 
-    A setting that the presets name has no default of its own: the default preset's value is its default.
+    A setting that the presets contain has no default of its own: its default is the default preset's value.
     """
 
     name: str
@@ -34,8 +34,9 @@ class Setting:
 class Kind:
     """`script` trains it; runs of kinds with the same `slot` replace each other in Fae.
 
-    material: what to call for more to learn from, after scripts/. `title` completes "an update for your ..."; `learns` is its row in skill.md. `has_model`: it adapts a model that may
-    have to be fetched first. `presets` maps a name to the settings that it stands for, in the order of the tables.
+    material: the script call, after scripts/, that collects more training data. `title` completes "an update for your ...";
+    `learns` is its row in skill.md. `has_model`: it adapts a pretrained model that may have to be downloaded. `presets`
+    maps names to settings, in the order of the tables.
     """
 
     name: str
@@ -51,12 +52,12 @@ class Kind:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Every setting with the value that it has when nothing is said, "preset" among them."""
+        """The default value of every setting, "preset" included."""
         own = {setting.name: setting.default for setting in self.settings}
         return {**own, **self.presets[DEFAULT_PRESET], "preset": DEFAULT_PRESET}
 
     def command(self, options: str = "") -> str:
-        """How a person calls its script."""
+        """The command line of its script."""
         return f"uv run scripts/{self.script} {options}".rstrip()
 
 
@@ -65,17 +66,15 @@ def _presets(names: str, **rows: tuple) -> dict[str, dict[str, Any]]:
 
 
 LEARNING_RATE = Range(0, 1, open_below=True)
-# A step is one update of the optimizer, everywhere.
+# A step is always one optimizer update.
 TRAINING = (
-    Setting("steps", count(1_000_000), help="updates of the optimizer"),
-    Setting("batch_size", count(4096), help="rows a micro-batch"),
-    Setting(
-        "learning_rate", LEARNING_RATE, help="highest learning rate of the schedule", metavar="X"
-    ),
+    Setting("steps", count(1_000_000), help="optimizer updates"),
+    Setting("batch_size", count(4096), help="rows per micro-batch"),
+    Setting("learning_rate", LEARNING_RATE, help="peak learning rate of the schedule", metavar="X"),
     Setting(
         "seed", Range(0, 2**32 - 1, whole=True), 0, "the same seed and data give the same adapter"
     ),
-    Setting("gradient_accumulation", count(4096), 1, "micro-batches a step"),
+    Setting("gradient_accumulation", count(4096), 1, "micro-batches per step"),
     Setting("schedule", Choice(SCHEDULES), "cosine"),
     Setting("weight_decay", Range(0, 1), 0.01),
     Setting("max_gradient_norm", Range(0, 1_000_000, open_below=True), 1.0),
@@ -100,26 +99,30 @@ LANGUAGE = (
     Setting(
         "max_length",
         count(1_000_000),
-        help="longest row in tokens; longer ones lose their oldest part",
+        help="longest row in tokens; longer rows lose their oldest part",
     ),
-    Setting("experts", YesNo(), False, "adapt the routed experts of a mixture of experts too"),
+    Setting("experts", YesNo(), False, "also adapt the routed experts of a mixture of experts"),
     Setting(
-        "fast", Text("on"), "on", "on, off, or a list of the fast parts of a step to use", "PARTS"
+        "fast",
+        Text("on"),
+        "on",
+        "which optimizations of a step to use: on, off, or a list",
+        "PARTS",
     ),
     Setting(
         "suite",
         Choice(SUITES),
         "full",
-        "what a result is judged by besides your data: full, quick (too few to recommend), or own (benchmarks/ alone)",
+        "capability tests besides your own data: full, quick (too few for a recommendation), or own (for benchmarks/)",
     ),
 )
-# docs/log.md has what was measured: with 0.4 nothing was lost, and as much was learned as without.
+# With 0.4 nothing was lost, and as much was learned as without (docs/log.md).
 SUPERVISED = (
     Setting(
         "rehearsal",
         Range(0, 0.9),
         0.4,
-        "share of the training that keeps the model to its own earlier answers about tools and formats (default 0.4)",
+        "share of the training spent on the model's own earlier answers about tools and formats, so that it keeps them (default 0.4)",
         "X",
     ),
 )
@@ -128,7 +131,7 @@ PREFERENCES = (
         "from",
         Text("current"),
         "current",
-        "base, current (what is deployed; default), or a run: what it goes on from, and the reference",
+        "starting point and reference model: base, current (the deployed one; default), or a run",
         "START",
     ),
     Setting("loss", Choice(LOSSES), "dpo", "the preference loss (default: dpo)"),
@@ -136,20 +139,20 @@ PREFERENCES = (
         "beta",
         Range(0, 1000, open_below=True),
         0.1,
-        "how strongly the reference holds the model back (default 0.1)",
+        "how closely to stay to the reference model (default 0.1)",
         "X",
     ),
     Setting(
         "label_smoothing",
         Range(0, 0.5, open_above=True),
         0.0,
-        "share of corrections expected to be the wrong way round",
+        "expected share of corrections that are the wrong way round",
         "X",
     ),
     Setting(
-        "guard", Choice(GUARDS), None, "what keeps the accepted answers likely (default: dpop)"
+        "guard", Choice(GUARDS), None, "term that keeps the accepted answers likely (default: dpop)"
     ),
-    Setting("guard_weight", Range(0, 1000), None, "how much the guard counts", "X"),
+    Setting("guard_weight", Range(0, 1000), None, "weight of the guard", "X"),
 )
 SYNTHESISE = ("auto", "never")
 CLASSIFIER = (
@@ -163,7 +166,7 @@ CLASSIFIER = (
         "synthesise",
         Choice(SYNTHESISE),
         "auto",
-        "auto: say or espeak-ng speak what too few recordings are of; never: recordings alone",
+        "auto: say or espeak-ng synthesise words that have too few recordings; never: use recordings only",
     ),
 )
 CLASSIFIER_COLUMNS = "steps batch_size learning_rate generated_seconds"
@@ -201,7 +204,7 @@ KINDS = {
             material="extract_corrections.py",
             has_model=True,
             settings=(*LANGUAGE, *PREFERENCES),
-            # A tenth of SFT's learning rates; 100 corrections are many. "light" sees 50 x 2 x 2 = 200 pairs, "standard"
+            # A tenth of SFT's learning rates; even 100 corrections are unusual. "light" sees 50 x 2 x 2 = 200 pairs, "standard"
             # 400. docs/preferences.md has what was measured.
             presets=_presets(
                 LANGUAGE_COLUMNS,
@@ -232,7 +235,7 @@ KINDS = {
                 Setting(
                     "clips_per_term",
                     count(10_000),
-                    help="clips to synthesise of a word that has few recordings",
+                    help="clips to synthesise for a word that has few recordings",
                 ),
             ),
             # Clips are short: "light" hears 100 x 4 = 400 of them, "standard" 2,400.
@@ -260,21 +263,21 @@ KINDS = {
                     "wake_phrases",
                     Text("hey fae"),
                     ", ".join(WAKE_PHRASES),
-                    "what is synthesised as wake, with commas between",
+                    "comma-separated phrases to synthesise as wake",
                     "WORDS",
                 ),
                 Setting(
                     "interrupt_phrases",
                     Text("stop"),
                     ", ".join(INTERRUPT_PHRASES),
-                    "what is synthesised as interrupt, with commas between",
+                    "comma-separated phrases to synthesise as interrupt",
                     "WORDS",
                 ),
                 Setting(
                     "false_alarms_per_hour",
                     Range(0, 3600),
                     1.0,
-                    "the rate that thresholds are chosen for (default 1)",
+                    "target rate for choosing thresholds (default 1)",
                     "X",
                 ),
             ),

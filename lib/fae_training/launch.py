@@ -1,7 +1,7 @@
-"""From a call to a run: the front process of every train script, which checks, begins or resumes, and answers.
+"""The front process of every train script: checks the request, starts or resumes a run, and answers.
 
-It checks what can be checked cheaply, makes the run, starts a detached worker (worker.py), and either follows it (a
-person at a terminal) or answers at once.
+It makes the cheap checks, creates the run, starts a detached worker (worker.py), and either follows it (for a person at
+a terminal) or answers at once.
 """
 
 import argparse
@@ -32,25 +32,25 @@ from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError
 from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind
 from fae_training.preflight import Data, Preflight, Preview
 from fae_training.processes import start
-from fae_training.progress import follow, in_how_long, latest_report, times
+from fae_training.progress import follow, latest_report, times, times_in_words
 from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
 from fae_training.state import Home, moment, now, unwritable
 from fae_training.transactions import changing
 from fae_training.values import count
 
-# In the environment of what schedule.py starts.
+# Environment variable set by schedule.py for its child processes.
 SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
 
 @dataclass(frozen=True)
 class Training:
-    """A kind's own part: the functions of its script.
+    """The functions of a kind's script.
 
-    `prepare(call, settings, run) -> Preflight` runs in the front process with nothing but the standard library and
-    refuses what cannot work; `run` is the one that goes on, whose own rows are looked at, None for a new one. The others
-    run in workers: `train(run, session) -> Trained`, `score(run, session) -> Benchmark`,
-    `verify(run, session) -> Verification`. `preview(home, found, rows) -> Preview` is of the kinds that learn from tokens.
+    `prepare(call, settings, run) -> Preflight` runs in the front process with only the standard library and refuses what
+    cannot work. `run` is the run to resume, whose own rows are checked; None for a new one. The others run in workers:
+    `train(run, session) -> Trained`, `score(run, session) -> Benchmark`, `verify(run, session) -> Verification`.
+    `preview(home, found, rows) -> Preview` exists for kinds that learn from tokens.
     """
 
     kind: Kind
@@ -62,38 +62,40 @@ class Training:
 
 
 def build_parser(description: str, kind: Kind) -> Parser:
-    """The options of a kind's train script: its settings, and what every train script has."""
+    """The options of a kind's train script: its settings, and those common to all train scripts."""
     made = parser(description, dry_run=True)
     settings.add_options(made, kind)
-    made.add_argument("--note", metavar="TEXT", help="what this run is for; list_runs.py shows it")
     made.add_argument(
-        "--resume", metavar="RUN", help="go on with a run that was stopped: its id, or 'latest'"
+        "--note", metavar="TEXT", help="the purpose of this run, shown by list_runs.py"
+    )
+    made.add_argument(
+        "--resume", metavar="RUN", help="resume a run that was stopped: its id, or 'latest'"
     )
     made.add_argument(
         "--detach", action="store_true", help="answer at once; follow with check_status.py"
     )
     made.add_argument(
-        "--force", action="store_true", help="train although the last run is less than a week ago"
+        "--force", action="store_true", help="train even if the last run was less than a week ago"
     )
     if kind.has_model:
         made.add_argument(
-            "--fetch", action="store_true", help="download the model when it is not here, and end"
+            "--fetch", action="store_true", help="download the model if it is missing, and exit"
         )
         made.add_argument(
             "--more-steps",
             type=count(1_000_000),
             metavar="N",
-            help="with --resume of a finished run: a new run that goes on from its end",
+            help="with --resume of a finished run: start a new run that continues from its end",
         )
         made.add_argument(
-            "--profile", action="store_true", help="measure where the time of a step goes"
+            "--profile", action="store_true", help="measure how the time of a step is spent"
         )
     if kind.name in training_rows.KINDS:
         made.add_argument(
             "--show-rows",
             type=count(100),
             metavar="N",
-            help="show some rows as their tokens, and end",
+            help="show some rows as tokens, and exit",
         )
         machines.add_option(made)
     made.add_argument("--worker", metavar="RUN", help=argparse.SUPPRESS)
@@ -102,7 +104,7 @@ def build_parser(description: str, kind: Kind) -> Parser:
 
 
 def main(call: Call, training: Training) -> Result:
-    """What a train script does when called: be the worker, resume a run, or begin one."""
+    """The main function of a train script: act as the worker, resume a run, or start one."""
     kind = training.kind
     if call.arguments.task == worker.PEER:
         from fae_training import peer
@@ -121,7 +123,7 @@ def main(call: Call, training: Training) -> Result:
     if getattr(call.arguments, "more_steps", None):
         raise BadRequest(
             "more_steps_of_what",
-            "--more-steps is for a finished run, and none is named",
+            "--more-steps needs a finished run to continue, but no run is named",
             kind.command(f"--resume latest --more-steps {call.arguments.more_steps}"),
         )
     found = training.prepare(call, settings.resolve(call, kind), None)
@@ -134,7 +136,7 @@ def main(call: Call, training: Training) -> Result:
 
 
 def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None) -> Result:
-    """A new run; one that goes on from the end of `earlier` has its checkpoints and its reports."""
+    """Start a new run; one that continues `earlier` gets its checkpoints and reports."""
     _refuse_too_soon(call, kind)
     with runs.locked(call.home, "a run that is about to start") as lock:
         asked = {
@@ -156,7 +158,7 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
 
 
 def _take_end(run: Run, earlier: Run) -> None:
-    """Copies of the checkpoints and reports of `earlier`, which it goes on from; without them the run goes again."""
+    """Copy the checkpoints and reports of `earlier`; if that fails the new run is removed."""
     try:
         shutil.copytree(earlier.file("checkpoints"), run.file("checkpoints"))
         shutil.copy2(earlier.file("metrics.jsonl"), run.file("metrics.jsonl"))
@@ -166,13 +168,13 @@ def _take_end(run: Run, earlier: Run) -> None:
 
 
 def _take_rows(run: Run, data: Data) -> None:
-    """The run's own copy of what it learns and is judged by; the run goes again where that cannot be had."""
+    """Give the run its own copy of the data; if that fails the new run is removed."""
     if data.files is not None:
         provenance.keep_files(run, data.files)
     if run.kind not in training_rows.KINDS:
         return
     try:
-        # Preference training looks at conversations too, to see that nothing is forgotten.
+        # Preference training is also judged on conversations, to see that nothing is forgotten.
         provenance.take_rows(run, training_rows.KINDS if run.kind == "dpo" else (run.kind,))
         provenance.require_taken(run)
     except SkillError:
@@ -182,7 +184,7 @@ def _take_rows(run: Run, data: Data) -> None:
 
 
 def _resume(call: Call, training: Training) -> Result:
-    """Go on with a run from its last checkpoint, with its own settings."""
+    """Resume a run from its last checkpoint, with its own settings."""
     kind = training.kind
     run = runs.find(call.home, call.arguments.resume, kind.name)
     if more := getattr(call.arguments, "more_steps", None):
@@ -191,19 +193,21 @@ def _resume(call: Call, training: Training) -> Result:
     if status in runs.ACTIVE:
         raise Refused(
             "still_running",
-            f"{run.id} is going on ({status}), so there is nothing to resume",
+            f"{run.id} is still running ({status}), so there is nothing to resume",
             "uv run scripts/check_status.py --follow",
         )
     learned.require_unmarked(run)
     approval.require_changeable(run)
     if status == "completed":
-        # Its schedule ended with its last step, so more steps are another run.
+        # Its learning rate schedule has ended, so more steps need a new run.
         more = run.settings["steps"]
-        further = f"; to train on from what it learned: {KINDS['dpo'].command(f'--from {run.id}')}"
+        further = (
+            f"; to train further from what it learned: {KINDS['dpo'].command(f'--from {run.id}')}"
+        )
         raise Refused(
             "already_complete",
-            f"{run.id} is complete: it made all of its {counted(run.settings['steps'], 'step')}, and a finished run is not made longer",
-            f"look at it: uv run scripts/evaluate.py --run {run.id}; to train longer, begin a new run from its end: "
+            f"{run.id} is complete: it made all of its {counted(run.settings['steps'], 'step')}, and a finished run cannot be extended",
+            f"evaluate it: uv run scripts/evaluate.py --run {run.id}; to train longer, start a new run from its end: "
             f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
         )
@@ -214,7 +218,7 @@ def _resume(call: Call, training: Training) -> Result:
         step = latest_report(run).get("step", 0)
         return Result(
             {"status": "planned", "run": run.id, "step": step},
-            f"{run.id} would go on with its own settings; it was stopped at step {step} of {run.settings['steps']}.",
+            f"{run.id} would resume with its own settings; it was stopped at step {step} of {run.settings['steps']}.",
         )
     with runs.locked(call.home, run.id) as lock:
         with changing(call.home) as change:
@@ -233,21 +237,21 @@ def _resume(call: Call, training: Training) -> Result:
 
 
 def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
-    """A new run that goes on from the end of a finished one, with its settings and so many more steps.
+    """Start a new run from the end of a finished one, with its settings and `more` steps.
 
-    Its schedule is that of a run of all the steps together, from where it stands in it.
+    Its schedule is that of a run with the total number of steps, continued at the current step.
     """
     kind, status = training.kind, run.status()
     if status != "completed":
         raise Refused(
             "not_finished",
-            f"{run.id} is {status}; more steps are for a run that is completed",
+            f"{run.id} is {status}; --more-steps works only for a completed run",
             kind.command(f"--resume {run.id}"),
         )
     if not run.file("checkpoints", "latest.safetensors").exists():
         raise Missing(
             "no_checkpoint",
-            f"{run.id} has no checkpoint to go on from",
+            f"{run.id} has no checkpoint to continue from",
             kind.command(f"--like {run.id}"),
         )
     _refuse_settings(call, run, "more_steps", "note", "profile", "hosts")
@@ -262,29 +266,29 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
 
 
 def _settings_of(run: Run, kind: Kind) -> Settings:
-    """What a run began with. Raises Refused for a run of a version that knew other settings."""
+    """The original settings of a run. Raises Refused for a run of a version with other settings."""
     if missing := [name for name in kind.defaults if name not in run.settings]:
         raise Refused(
             "other_version",
-            f"{run.id} was begun by another version, which did not have {', '.join(missing)}; it cannot be gone on with",
+            f"{run.id} was started by another version, which did not have {', '.join(missing)}, so it cannot be resumed",
             kind.command(f"--preset {run.settings.get('preset') or DEFAULT_PRESET}"),
         )
     return Settings(run.settings, run.record.get("sources", {}))
 
 
 def _refuse_settings(call: Call, run: Run, *others: str) -> None:
-    """A run that goes on does so with its own settings; `others` may be given all the same."""
+    """Raises BadRequest for settings given with a run to resume, which has its own; `others` are allowed."""
     own = ("resume", "detach", "home", "json", "stdin", "force", "dry_run", *others)
     if extra := [name for name in call.sources if name not in own]:
         raise BadRequest(
             "settings_with_resume",
-            f"{', '.join(extra)} cannot change on the way: {run.id} goes on with its own settings",
+            f"{', '.join(extra)} cannot be changed: {run.id} resumes with its own settings",
             KINDS[run.kind].command(f"--resume {run.id}"),
         )
 
 
 def _refuse_other_inputs(run: Run, found: Preflight) -> None:
-    """What a run goes on with is what it began with."""
+    """Raises Refused if the inputs of a run changed since it began."""
     for name, value in (
         ("data fingerprint", found.data.fingerprint),
         ("model fingerprint", found.model and found.model.fingerprint),
@@ -293,13 +297,13 @@ def _refuse_other_inputs(run: Run, found: Preflight) -> None:
         if value != (before := run.record.get(name.replace(" ", "_"))):
             raise Refused(
                 "changed_since",
-                f"{name} of {run.id} is {before}, now it is {value}: it would not go on but start something else",
+                f"{name} of {run.id} is {before}, now it is {value}: this would be a different training",
                 KINDS[run.kind].command(f"--preset {run.settings['preset']}"),
             )
 
 
 def _refuse_too_soon(call: Call, kind: Kind) -> None:
-    """Fae's own runs keep a distance (settings.HOUSE_RULES); a person's never wait."""
+    """Runs that Fae starts must be some days apart (settings.HOUSE_RULES); a person's runs never wait."""
     if _who(call) not in worker.UNASKED or call.arguments.force:
         return
     days = house_rule(call, "min_days_between_runs")
@@ -310,18 +314,18 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
         if since < days:
             raise Refused(
                 "too_soon",
-                f"{run.id} ended {since:.1f} days ago; runs that Fae starts are {days:g} days apart",
-                "ask again later, or give force when the person wants it now",
+                f"{run.id} ended {since:.1f} days ago; runs that Fae starts must be {days:g} days apart",
+                "try again later, or pass force if the person wants it now",
             )
 
 
 def _who(call: Call) -> str:
-    """Who asked for the run: schedule.py says so to the scripts that it starts."""
+    """Who asked for the run; schedule.py passes this on to the scripts that it starts."""
     return "schedule" if os.environ.get(SCHEDULED) else call.caller
 
 
 def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
-    """At once for Fae and programs; after the last step for a person who stayed."""
+    """Answer at once for Fae and programs, and after the last step for a person at a terminal."""
     if call.caller != "person" or call.arguments.detach:
         data = {
             "status": "started",
@@ -352,7 +356,7 @@ def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
 
 
 def _ended(run: Run, status: str) -> Result:
-    """What is said when a run has ended. Raises the error of a failed one."""
+    """The answer for a run that has ended. Raises the error of a failed one."""
     if status == "failed":
         error = run.record.get("error") or {}
         failure = Failed(
@@ -360,14 +364,14 @@ def _ended(run: Run, status: str) -> Result:
             f"{run.id}: {error.get('message', 'failed')}",
             error.get("hint", command_line("tail", run.file("train.log"))),
         )
-        # What the worker found to be missing is missing, not failed.
+        # If the worker found something missing, keep that error type.
         failure.exit_status = run.record.get("exit_status", failure.exit_status)
         raise failure
     if status == "interrupted":
         again = KINDS[run.kind].command(f"--resume {run.id}")
         raise Failed(
             "interrupted",
-            f"{run.id} was interrupted: its process ended before the training did",
+            f"{run.id} was interrupted: its process ended before training was complete",
             again,
         )
     report, result = latest_report(run), run.result() or {}
@@ -385,9 +389,9 @@ def _ended(run: Run, status: str) -> Result:
     where = (
         ""
         if result.get("best_value") is None
-        else f", best held-out value while training {result['best_value']:.4f}, at step {result['best_step']}"
+        else f", best validation value {result['best_value']:.4f} at step {result['best_step']}"
     )
-    text = f"{run.id}: {status} after {counted(report.get('step', 0), 'step')} in {in_how_long(times(run))}{where}"
+    text = f"{run.id}: {status} after {counted(report.get('step', 0), 'step')} in {times_in_words(times(run))}{where}"
     if result.get("profile"):
         data["profile"] = result["profile"]
         text += f"\n{step_profile.in_words(result['profile'])}"

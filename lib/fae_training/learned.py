@@ -1,8 +1,8 @@
-"""What a run learned, as far as it takes to find the run again when something is to be forgotten: learned.json.
+"""learned.json: enough about what a run learned to find the run when something is to be forgotten.
 
-It holds no text: for each row the keyed hashes of its words, so that a run is still found when its rows are gone, and
-when the same is forgotten twice. The key is in a file of its own (forget.key), not in the run. A run that started from
-another one holds that one's too.
+It holds no text, only keyed hashes of the words of each row, so that a run can still be found when its rows are gone or
+the same thing is forgotten twice. The key is in a separate file (forget.key). A run that started from another also has
+the other's hashes.
 """
 
 import base64
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 FILE = "learned.json"
 KEY_FILE = "forget.key"
-# In run.json of a run that learned what was to be forgotten since: when that was found.
+# Key in run.json: when it was found that the run learned something to be forgotten.
 MARK = "forgotten_at"
-# Bytes of a hash: two of a million different words meet once in a million.
+# Bytes per hash: among a million different words, a collision has a probability of one in a million.
 _BYTES = 5
-# Keys under which a row has no words that were said.
+# Keys of a row that contain nothing that was said.
 NOT_SAID = ("system", "tools", "source", "role", "from", "audio", "part", "pattern", "origin")
 
 
 def said_in(value: object) -> Iterator[str]:
-    """The texts of a row, wherever its form has them. soul.md and tools are Fae's, not something that was said."""
+    """All texts of a row, in any form. soul.md and tools are Fae's own and excluded."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
@@ -45,7 +45,7 @@ def said_in(value: object) -> Iterator[str]:
 
 
 def keep(run: Run, rows: Iterable[object]) -> None:
-    """Write learned.json of a run from the rows that it learns, and from what the run that it started from learned."""
+    """Write a run's learned.json from its rows and from the learned.json of the run that it started from."""
     home = run.home
     with changing(home) as change:
         key = _key(change)
@@ -57,7 +57,7 @@ def keep(run: Run, rows: Iterable[object]) -> None:
 
 
 def note(run: Run, phrases: Iterable[str]) -> None:
-    """Add what was forgotten, so that the run is found again when the same is forgotten once more."""
+    """Add forgotten phrases, so that the run is found again when the same is forgotten once more."""
     with changing(run.home) as change:
         key = _key(change)
         added = {hash_of(key, phrase) for phrase in phrases} | set(_kept(run))
@@ -65,7 +65,7 @@ def note(run: Run, phrases: Iterable[str]) -> None:
 
 
 def hash_of(key: bytes, text: str) -> str:
-    """The words of a text as one string of keyed hashes, each word in the form in which topics are compared."""
+    """The words of a text, normalised as for comparing topics, as one string of keyed hashes."""
     from fae_training.conversations.forgetting import plain_form
 
     hashes = sorted({_hash(key, word) for word in map(plain_form, words(text))})
@@ -73,8 +73,8 @@ def hash_of(key: bytes, text: str) -> str:
 
 
 def mentions(run: Run, forgotten: "Forgotten") -> bool:
-    """Whether a row that the run learned has the words of a topic. Forms that differ in more than an ending are not
-    found here; they are where the rows themselves are still there.
+    """Whether a row that the run learned contains the words of a topic. Word forms that differ in more than their ending are
+    found only in the rows themselves, while these still exist.
     """
     from fae_training.conversations.forgetting import plain_form
 
@@ -95,24 +95,24 @@ def mentions(run: Run, forgotten: "Forgotten") -> bool:
 
 
 def mark(run: Run) -> None:
-    """Keep in run.json that it learned what was to be forgotten; the time of the first such finding stays."""
+    """Record in run.json that it learned something to be forgotten, with the time of the first such finding."""
     if not run.record.get(MARK):
         run.update(**{MARK: now()})
 
 
 def why_not(run: Run) -> str | None:
-    """Why a marked run is of no use any more, in a sentence; None for all others."""
+    """A sentence on why a marked run can no longer be used; None for all others."""
     if not (at := run.record.get(MARK)):
         return None
-    return f"{run.id} learned something that you had forgotten on {at[:10]}"
+    return f"{run.id} learned something that you asked to forget on {at[:10]}"
 
 
 def require_unmarked(run: Run) -> None:
-    """Raises Refused for a run that learned what was to be forgotten: it is not proposed, deployed, resumed or begun from."""
+    """Raises Refused for a marked run, which cannot be proposed, deployed, resumed or used as a starting point."""
     if why := why_not(run):
         raise Refused(
             "learned_what_was_forgotten",
-            f"{why}, so it is not used any more; train again without it",
+            f"{why}, so it can no longer be used; train again without it",
             KINDS[run.kind].command("--preset light"),
         )
 

@@ -1,10 +1,10 @@
-"""MLX on a Linux processor: fast matrix products, and no waiting for a C++ compiler.
+"""MLX on Linux CPUs: fast matrix products, and no waiting for a C++ compiler.
 
-MLX's wheel for Linux brings the reference BLAS, which multiplies at 2 to 5 GFLOP/s on a core that reaches 100 with
-OpenBLAS. The package scipy-openblas32 is OpenBLAS, with `scipy_` before every name so that it meets no other BLAS of the
-process. MLX's library calls its BLAS through a table of addresses that the dynamic linker fills in (the procedure linkage
-table; System V ABI, chapter 5, "Dynamic Linking"). Three of its entries get the addresses of OpenBLAS's functions: nothing
-is built, copied, preloaded or written to disk, and processes that this one starts are not affected.
+MLX's Linux wheel contains the reference BLAS, which reaches 2 to 5 GFLOP/s on a core that reaches 100 with OpenBLAS. The
+package scipy-openblas32 is OpenBLAS with the prefix `scipy_` on every symbol, so that it does not clash with another
+BLAS. MLX calls its BLAS through a table of addresses that the dynamic linker fills in (the procedure linkage table;
+System V ABI, chapter 5, "Dynamic Linking"). We point three entries at OpenBLAS's functions: nothing is built, copied,
+preloaded or written to disk, and child processes are not affected.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-# Bytes of weights from which on a product takes milliseconds. Below, threads spend longer waiting for each other on a
-# machine that has other work: the demo took 142 s instead of 43, and three times the CPU time.
+# Size of weights (bytes) from which a product takes milliseconds. Below, threads on a busy machine mostly wait for each
+# other: the demo took 142 s instead of 43, and three times the CPU time.
 LARGE_MODEL = 100_000_000
 # Tags of the dynamic section.
 _STRTAB, _SYMTAB, _PLTRELSZ, _JMPREL = 5, 6, 2, 23
 _RTLD_DI_LINKMAP = 2
 _READ_WRITE = 1 | 2
-# OpenBLAS, once MLX multiplies with it.
+# OpenBLAS, once MLX uses it.
 _in_use: ctypes.CDLL | None = None
 
 
@@ -50,18 +50,18 @@ class _Relocation(ctypes.Structure):
 
 
 def set_up(model: Path | None = None) -> str | None:
-    """What a process that trains or answers calls first, before numpy is imported; returns what use_openblas says.
+    """Call this first, before numpy is imported, in a process that trains or generates. Returns the result of use_openblas.
 
-    model: the directory of the model that it works with, None for something small. What the person has set in the
-    environment stays. Nothing is compiled on a processor: MLX would hand each new function to g++, where there is one; the
-    demo took 31 s longer the first time (89 instead of 57 CPU seconds), and as long as without it afterwards.
+    model: the directory of the model in use, None for a small one. Environment variables that are already set are kept.
+    Nothing is compiled on a CPU: MLX would compile each new function with g++ if installed. With that the demo took 31 s
+    longer the first time (89 instead of 57 CPU seconds), and the same time afterwards.
     """
     if sys.platform != "linux":
         return None
     weights = model.glob("*.safetensors") if model else ()
     if sum(file.stat().st_size for file in weights if file.exists()) < LARGE_MODEL:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Threads without work sleep at once, instead of keeping a core busy for 25 ms.
+    # Idle threads sleep at once instead of spinning for 25 ms.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     products = use_openblas()
     if products:
@@ -73,10 +73,10 @@ def set_up(model: Path | None = None) -> str | None:
 
 @functools.cache
 def use_openblas() -> str | None:
-    """Let MLX multiply with OpenBLAS from now on in this process.
+    """Make MLX use OpenBLAS in this process.
 
-    Returns what multiplies, for the log and the receipt: OpenBLAS, its version and the processor that it is used for; or
-    why MLX's own has to do, for training goes on without. None where none of this applies: not on Linux, or on a GPU.
+    Returns the BLAS in use, for the log and the receipt: OpenBLAS with its version and target CPU, or the reason why MLX's
+    own is used instead. None where this does not apply: not on Linux, or on a GPU.
     """
     global _in_use
     if sys.platform != "linux":
@@ -101,7 +101,7 @@ def use_openblas() -> str | None:
             _write(entry, ctypes.cast(functions[name], ctypes.c_void_p).value or 0)
     except (ImportError, OSError, AttributeError) as problem:
         return (
-            "the BLAS in MLX's wheel, whose results are right but many times slower, because OpenBLAS cannot be used "
+            "the BLAS in MLX's wheel, which is correct but many times slower, because OpenBLAS cannot be used "
             f"({problem}). To repair it: "
             f"uv run --reinstall-package scipy-openblas32 {shlex.quote(sys.argv[0])} --help"
         )
@@ -114,10 +114,10 @@ def use_openblas() -> str | None:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Multiply with one thread within this block: for the thousands of small products of writing an answer.
+    """Use one BLAS thread within this block, for the thousands of small products of generating text.
 
-    Two threads wait for each other at every product. On a machine with other work that took 5 to 10 times as long, and on a
-    quiet one with two cores they gained a quarter.
+    Threads synchronise at every product. On a busy machine two threads took 5 to 10 times as long; on an idle one with two
+    cores they were a quarter faster.
     """
     openblas = _in_use
     before = openblas.scipy_openblas_get_num_threads() if openblas else 0
@@ -131,7 +131,7 @@ def one_thread() -> Iterator[None]:
 
 
 def installed_library() -> Path:
-    """OpenBLAS's file. Raises ImportError or OSError: to load a file that was cut short would end the process."""
+    """OpenBLAS's file. Raises ImportError, or OSError for a truncated file, which would crash the process if loaded."""
     import importlib.metadata
 
     names = importlib.metadata.files("scipy-openblas32") or []
@@ -145,7 +145,7 @@ def installed_library() -> Path:
 
 
 def imported_functions(library: ctypes.CDLL) -> dict[str, ctypes.c_void_p]:
-    """The entries of a loaded library's procedure linkage table, by the name of the function that each one calls."""
+    """The entries of a loaded library's procedure linkage table, by function name."""
     found = ctypes.POINTER(_LinkMap)()
     handle = ctypes.c_void_p(library._handle)
     if ctypes.CDLL(None).dlinfo(handle, _RTLD_DI_LINKMAP, ctypes.byref(found)):
@@ -165,7 +165,7 @@ def imported_functions(library: ctypes.CDLL) -> dict[str, ctypes.c_void_p]:
 
 
 def _write(entry: ctypes.c_void_p, function: int) -> None:
-    """Put an address into an entry, also of a library whose table was made read-only once it was filled in."""
+    """Write an address into an entry, even if the table has been made read-only."""
     address = ctypes.addressof(entry)
     page = ctypes.c_void_p(address - address % mmap.PAGESIZE)
     libc = ctypes.CDLL(None, use_errno=True)

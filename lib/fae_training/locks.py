@@ -1,8 +1,8 @@
 """Locks between processes: an flock on a file or a directory.
 
-The system releases such a lock when every copy of its descriptor is closed, so also when the holder
-dies, however it dies. A child process that inherits the descriptor goes on holding the lock after
-its parent has closed it.
+The system releases the lock when every copy of its descriptor is closed, and so also when the
+holder dies for any reason. A child process that inherits the descriptor keeps holding the lock
+after its parent has closed it.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ LONGEST_NAME = 100  # bytes of the file that may name its holder
 def exclusive(
     path: Path, flags: int = os.O_RDWR | os.O_CREAT, patience_s: float | None = None
 ) -> Iterator[int]:
-    """Wait for the lock on `path` and hold it; yields the descriptor, opened with `flags`. Raises
-    OSError, after `patience_s` a TimeoutError.
+    """Wait for the lock on `path` and hold it. Yields the descriptor, opened with `flags`. Raises
+    OSError, or TimeoutError after `patience_s` seconds.
     """
     descriptor = os.open(path, flags, 0o600)
     try:
@@ -45,8 +45,8 @@ def _take_within(descriptor: int, patience_s: float) -> None:
 
 
 def try_exclusive(path: Path) -> int | None:
-    """The descriptor of a lock that is held until it is closed; None, without waiting, when another
-    holds it.
+    """Take the lock without waiting. Returns its descriptor, held until closed, or None if another
+    process holds it.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -58,21 +58,21 @@ def try_exclusive(path: Path) -> int | None:
 
 
 def write_holder(descriptor: int, name: str) -> None:
-    """Write into the locked file who holds it."""
+    """Write the holder's name into the locked file."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, name.encode(), 0)
 
 
 def holder(path: Path) -> str | None:
-    """What the holder of the lock wrote into `path`, "" where it wrote nothing; None when the lock
-    is free.
+    """The name that the holder of the lock wrote into `path`, "" if none; None when the lock is
+    free.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:
         return None
     try:
-        # Shared, so that two processes that look at once do not take each other for the holder.
+        # Shared, so that two processes checking at once do not take each other for the holder.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return None
     except BlockingIOError:

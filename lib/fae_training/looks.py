@@ -1,7 +1,7 @@
-"""How often the same judge part has been looked at. Each look at it makes a false "better" likelier, so each is counted.
+"""Counts how often the same judge part has been used. Each look makes a false "better" more likely.
 
-looks.jsonl has a line for each adapter that was judged, with hashes of what it was judged on. What was judged before
-counts as a look at the same part when it holds at least half of what is judged on now.
+looks.jsonl has a line for each adapter that was judged, with hashes of the items. An earlier judgement counts as a look
+at the same part if it covers at least half of the current items.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ SAME_PART = 0.5
 
 @dataclass(frozen=True)
 class Look:
-    """A line of looks.jsonl. adapter: a fingerprint; items: hashes of what it was judged on, sorted."""
+    """A line of looks.jsonl. adapter: a fingerprint; items: sorted hashes of the items that it was judged on."""
 
     at: str
     slot: str
@@ -27,7 +27,7 @@ class Look:
 
 
 def number(home: Home, slot: str, adapter: str, items: Iterable[str]) -> int:
-    """Which look, from 1, judging this adapter (a fingerprint) on these items is. A repeated judgement is the same look."""
+    """The number, from 1, of the look at these items by this adapter (a fingerprint). Judging again is the same look."""
     marks = _marks(items)
     others: set[str] = set()
     for look in _kept(home):
@@ -40,7 +40,7 @@ def number(home: Home, slot: str, adapter: str, items: Iterable[str]) -> int:
 
 
 def count(change: Change, slot: str, adapter: str, items: Iterable[str]) -> int:
-    """The same, and kept as a part of `change`, so that the next one counts it."""
+    """`number`, recorded as part of `change` so that later looks count it."""
     marks, home = _marks(items), change.home
     look = number(home, slot, adapter, items)
     new = Look(now(), slot, adapter, tuple(sorted(marks)))

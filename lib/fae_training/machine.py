@@ -1,6 +1,6 @@
-"""What the machine says of itself: whether a run that nobody asked for may begin, and whether it has to wait.
+"""The state of the machine: whether an unattended run may start, and whether it has to wait.
 
-All that is asked of the system goes through Probes, so that tests can give recorded answers.
+The system is queried only through Probes, so that tests can supply recorded answers.
 """
 
 import contextlib
@@ -19,21 +19,21 @@ from fae_training.patterns import lazy_pattern
 from fae_training.state import Home
 
 LEAST_FREE_GB = 10.0
-# Fae writes every turn to its database at once: for so long after the last one the person may go on talking.
+# Fae writes every turn to its database at once; for this long after the last one the person may still be talking.
 FAE_TALKS_S = 60
-# Of a step of the Linux kernel's thermal trips: from so many degrees below the critical one it is hot.
+# The machine counts as hot from this many degrees below the Linux kernel's critical trip point.
 _NEAR_CRITICAL = 10
-# What macOS and MLX write when the display's watchdog ends GPU work (ml-explore/mlx#3267).
+# Messages of macOS and MLX when the display watchdog kills GPU work (ml-explore/mlx#3267).
 _WATCHDOG = lazy_pattern(
     r"kIOGPUCommandBufferCallbackError(?:Timeout|ImpactingInteractivity)|Caused GPU Timeout Error|"
     r"Impacting Interactivity|GPU Hang Error"
 )
-# Operations and megabytes in one piece of GPU work, after one such end, two, and more. The arithmetic stays the same.
+# Operations and megabytes per piece of GPU work after one such kill, two, and more. The results stay the same.
 _PIECES = ((10, 10), (4, 4), (1, 1))
 
 
 class Probes:
-    """What is asked of the system: the output of a command, and the text of a file; "" where there is none."""
+    """Queries of the system: the output of a command and the text of files; "" if there is none."""
 
     root = Path("/")
 
@@ -45,7 +45,7 @@ class Probes:
         return done.stdout
 
     def texts(self, pattern: str) -> dict[str, str]:
-        """The texts of the files that match, by path."""
+        """The texts of the matching files, by path."""
         found = {}
         for path in sorted(self.root.glob(pattern.lstrip("/"))):
             with contextlib.suppress(OSError, UnicodeDecodeError):
@@ -60,7 +60,7 @@ class Probes:
 
 @dataclass(frozen=True)
 class Condition:
-    """How the machine is. `short_of_memory`: the system asks programs to give memory back."""
+    """The machine's condition. `short_of_memory`: the system asks programs to release memory."""
 
     on_battery: bool = False
     hot: bool = False
@@ -68,7 +68,7 @@ class Condition:
     short_of_memory: bool = False
 
     def reasons(self) -> list[str]:
-        """Why a run that nobody asked for waits, in words; [] where it need not."""
+        """Why an unattended run has to wait, in words; [] if it does not."""
         said = {
             "on battery": self.on_battery,
             "in low-power mode": self.low_power,
@@ -79,7 +79,7 @@ class Condition:
 
 
 def condition(probes: Probes | None = None, system: str = sys.platform) -> Condition:
-    """Where the system does not say, all is well: a machine without a battery is on power."""
+    """Missing information counts as good: a machine without a battery is on power."""
     probes = probes or Probes()
     return _of_macos(probes) if system == "darwin" else _of_linux(probes)
 
@@ -119,14 +119,14 @@ def _of_linux(probes: Probes) -> Condition:
 
 
 def fae_needs_it(home: Home) -> str | None:
-    """Why a run has to give way to Fae, in words: the person talks with it, or somebody made the file `pause`."""
+    """Why a run has to give way, in words: the person is using Fae, or the file `pause` exists. None if it need not."""
     if home.file("pause").exists():
         return f"paused by {home.file('pause')}"
     database = fae_app.database()
     for path in (database, database.with_name(f"{database.name}-wal")):
         with contextlib.suppress(OSError):
             found = path.stat()
-            # An empty log is one that our own reading made: Fae had closed its database.
+            # An empty log comes from our own reading: Fae had closed its database.
             if found.st_size and 0 <= time.time() - found.st_mtime < FAE_TALKS_S:
                 return "in use by Fae"
     return None
@@ -134,7 +134,7 @@ def fae_needs_it(home: Home) -> str | None:
 
 @contextlib.contextmanager
 def kept_awake() -> Iterator[None]:
-    """Keep a Mac from falling asleep while this process works; caffeinate ends with it, however it ends."""
+    """Keep a Mac awake within this block; caffeinate ends with this process, however it ends."""
     program = shutil.which("caffeinate") if sys.platform == "darwin" else None
     if program is None:
         yield
@@ -153,7 +153,7 @@ def kept_awake() -> Iterator[None]:
 
 
 def ended_by_watchdog(log: Path) -> int:
-    """How often the log of a run says that the display's watchdog ended its work."""
+    """How often, by its log, the display watchdog killed a run's GPU work."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -162,7 +162,7 @@ def ended_by_watchdog(log: Path) -> int:
 
 
 def smaller_pieces(log: Path) -> dict[str, str]:
-    """Variables of MLX for the next worker of a run, so that one piece of GPU work takes less time."""
+    """Environment variables for a run's next worker that make MLX submit smaller pieces of GPU work."""
     if not (times := ended_by_watchdog(log)):
         return {}
     operations, megabytes = _PIECES[min(times, len(_PIECES)) - 1]

@@ -1,4 +1,4 @@
-"""The machines that one training runs on: which they are, whether the person allowed them, whether they are of one version.
+"""The machines of a distributed training: their names, the person's consent, and their versions.
 
 `--hosts a,b,c` names them; the first is this one. Standard library only.
 """
@@ -17,16 +17,16 @@ from fae_training.errors import BadRequest
 from fae_training.kinds import Kind
 from fae_training.state import Home
 
-# What an address or a name in the network is made of, with the account for ssh before it; never an option of ssh's.
+# A host name or address, optionally with an ssh user; it must never look like an option of ssh.
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*"
-# What must be the same on all machines, for the result to be that of one.
+# Versions that must be equal on all machines, so that the result is the same as on one.
 PACKAGES = ("mlx", "mlx-lm", "mlx-tune")
 
 
 def host(text: str) -> str:
-    """One name, without the account for ssh, for argparse. Raises ArgumentTypeError."""
+    """One host name, without an ssh user, for argparse. Raises ArgumentTypeError."""
     if not re.fullmatch(_HOST, text):
-        raise ArgumentTypeError(f"{text!r} is no name or IPv4 address of a machine")
+        raise ArgumentTypeError(f"{text!r} is not a machine's name or IPv4 address")
     return address(text)
 
 
@@ -41,36 +41,36 @@ def hosts(text: str) -> tuple[str, ...]:
 
 
 def add_option(parser: Parser) -> None:
-    """--hosts, of the kinds that several machines can train."""
+    """Add --hosts, for the kinds that support training on several machines."""
     parser.add_argument(
         "--hosts",
         type=hosts,
         metavar="A,B",
-        help="train on several machines of your own: this one's address, then the others (docs/machines.md)",
+        help="train on several of your machines: this one's address, then the others' (docs/machines.md)",
     )
 
 
 def asked(call: Call) -> tuple[str, ...]:
-    """The machines of a call; none for this one alone, also for kinds that can do no other."""
+    """The machines named in a call; empty for this machine alone."""
     return getattr(call.arguments, "hosts", None) or ()
 
 
 def address(host: str) -> str:
-    """Without the account for ssh, and in the spelling that all spellings of a name have."""
+    """The host without an ssh user, in lower case."""
     return host.rpartition("@")[2].rstrip(".").lower()
 
 
 def others(hosts: Sequence[str]) -> list[str]:
-    """Those of `hosts` that are not this machine, which is the first and may be named several times."""
+    """The `hosts` other than this machine, which is the first and may be named several times."""
     return sorted({address(host) for host in hosts} - {address(hosts[0])}) if hosts else []
 
 
 def require(home: Home, kind: Kind, hosts: Sequence[str]) -> None:
-    """Raises BadRequest where the first is not this machine, Refused where the person has not allowed one of the others."""
+    """Raises BadRequest if the first is not this machine, Refused if the person has not allowed one of the others."""
     if os.environ.get("MLX_RANK") is not None:
         raise BadRequest(
             "by_mlx_launch",
-            f"{kind.script} starts its processes itself, and was started by mlx.launch",
+            f"{kind.script} was started by mlx.launch, but it starts its processes itself",
             kind.command("--hosts 127.0.0.1,127.0.0.1"),
         )
     if not hosts:
@@ -80,22 +80,22 @@ def require(home: Home, kind: Kind, hosts: Sequence[str]) -> None:
     except OSError as problem:
         raise BadRequest(
             "not_this_machine",
-            f"the first of --hosts is {hosts[0]}, which is no address of this machine ({problem.strerror})",
+            f"the first of --hosts is {hosts[0]}, which is not an address of this machine ({problem.strerror})",
             kind.command("--hosts ADDRESS_OF_THIS_MACHINE," + ",".join(hosts[1:])),
         ) from problem
     consent.require_machines(home, others(hosts))
 
 
 def port(host: str) -> int:
-    """A port that is free on this machine at the moment. Raises OSError where it has no such address."""
+    """A currently free port on this machine. Raises OSError if `host` is not its address."""
     with socket.socket() as made:
         made.bind((address(host), 0))
         return made.getsockname()[1]
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that train, and `skill`: a hash of our own code."""
-    import importlib.metadata  # slow to load, for workers alone
+    """The versions of the training libraries, and `skill`: a hash of our own code."""
+    import importlib.metadata  # slow to load, used only by workers
 
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     root, digest = Path(__file__).parent, hashlib.sha256()
@@ -105,7 +105,7 @@ def versions() -> dict[str, str]:
 
 
 def differences(here: dict[str, str], there: dict[str, str]) -> str:
-    """In words; empty where there are none."""
+    """The differing versions in words; empty if there are none."""
     return ", ".join(
         f"{name} {there.get(name, 'missing')} there and {version} here"
         for name, version in here.items()

@@ -11,7 +11,7 @@ from fae_training.state import Home
 from fae_training.values import Range
 from fae_training.verbs import INTERNAL, Verb
 
-# What the server decides itself; a tool's answer is always one JSON object.
+# Options that the server sets itself; a tool's answer is always one JSON object.
 NOT_OFFERED = ("home", "json", "stdin", "detach", *INTERNAL)
 
 
@@ -52,15 +52,15 @@ def _item(option: Option) -> dict[str, Any]:
 
 
 def call(home: Home, verb: Verb, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a script to a program, an error too. Raises Failed where it gave none."""
+    """A script's JSON answer, which may be an error. Raises Failed if it gave none."""
     told, _ = processes.answer_of(verb.path.name, json.dumps(parameters), "--home", str(home.path))
     return told
 
 
 def progress(home: Home, parameters: dict[str, Any]) -> tuple[float, float | None, str] | None:
-    """(done, of all, in words) of the run that these parameters of check_status name, None when it has ended.
+    """(steps done, total steps, message) for the run named by these check_status parameters; None when it has ended.
 
-    Of steps, so that it only grows. Raises as runs.find does.
+    Counted in steps, so that it only increases. Raises as runs.find does.
     """
     run = runs.find(home, parameters.get("run") or "latest", parameters.get("kind"))
     status = run.status()

@@ -1,6 +1,6 @@
-"""Messages in the forms that people keep them in, brought to {"role", "content": text, "tool_calls"?, "weight"?: 0}.
+"""Converts messages in common formats to {"role", "content": text, "tool_calls"?, "weight"?: 0}.
 
-Roles in any case and by their usual other names, contents as lists of text parts, arguments of tool calls as text or
+Accepts roles in any case and under common aliases, contents as lists of text parts, and tool call arguments as text or
 object. Standard library only.
 """
 
@@ -38,7 +38,8 @@ def is_target(message: dict) -> bool:
 
 
 def messages_of(value, role: str | None, name: str) -> list[dict]:
-    """A text of `role`, a message or a list of messages in our form; without a role, a text is no message."""
+    """`value` as messages in our form: a text said by `role`, a message, or a list of messages. Without a role, a text is
+    refused."""
     if isinstance(value, str):
         return [{"role": role, "content": value}]
     items = [value] if isinstance(value, dict) else value
@@ -65,7 +66,7 @@ def _message(given, role: str | None, where: str) -> dict:
         raise ValueError(f"{what}, expected one of {', '.join(ROLES)}")
     content, calls = given.get("content", given.get("value")), given.get("tool_calls")
     if alias in ("function_call", "tool_call") and not calls:
-        # ShareGPT: the call is the message's text.
+        # In ShareGPT the call is the message's text.
         calls, content = json_value(content, where), None
         calls = [calls] if isinstance(calls, dict) else calls
     elif given.get("function_call") and not calls:
@@ -77,7 +78,7 @@ def _message(given, role: str | None, where: str) -> dict:
     }
     if calls:
         if kept_role != "assistant":
-            raise ValueError(f"{where} is the {kept_role}'s and has tool calls")
+            raise ValueError(f"{where} is the {kept_role}'s, but has tool calls")
         message["tool_calls"] = _tool_calls(calls, where)
     message |= {n: given[n] for n in ("name", "tool_call_id") if isinstance(given.get(n), str)}
     weight = given.get("weight")
@@ -90,7 +91,7 @@ def _message(given, role: str | None, where: str) -> dict:
 
 
 def _text(content, where: str, role: str, has_calls: bool) -> str:
-    """A content as text; of a tool any JSON value, which stands for its text."""
+    """A content as text; a tool's content may be any JSON value, which becomes its JSON text."""
     if isinstance(content, str):
         return content
     if content is None and has_calls:
@@ -123,13 +124,13 @@ def _text(content, where: str, role: str, has_calls: bool) -> str:
 
 def _tool_calls(calls, where: str) -> list[dict]:
     if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
-        raise ValueError(f"{where} has tool calls that are no list of objects")
+        raise ValueError(f"the tool calls of {where} are not a list of objects")
     parsed = []
     for call in calls:
         function = call.get("function", call)
         name = function.get("name") if isinstance(function, dict) else None
         if not isinstance(name, str) or not _is_name(name):
-            raise ValueError(f"{where} calls a tool by the name {shown(name)}, expected a word")
+            raise ValueError(f"{where} calls a tool named {shown(name)}, expected a word")
         arguments = function.get("arguments")
         if isinstance(arguments, str):
             arguments = json_value(arguments or "{}", f"{where}: the arguments of {name}")
@@ -138,7 +139,7 @@ def _tool_calls(calls, where: str) -> list[dict]:
                 f"{where} calls {name} with {shown(arguments)}, expected an object of arguments"
             )
         if bad := next((key for key in arguments or {} if not _is_name(key)), None):
-            raise ValueError(f"{where} calls {name} with an argument by the name {shown(bad)}")
+            raise ValueError(f"{where} calls {name} with an argument named {shown(bad)}")
         known = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
         parsed.append(
             known | {"type": "function", "function": {"name": name, "arguments": arguments or {}}}
@@ -147,7 +148,7 @@ def _tool_calls(calls, where: str) -> list[dict]:
 
 
 def _is_name(text: str) -> bool:
-    """Templates write names between the brackets of their markup."""
+    """Templates put names inside markup brackets."""
     return bool(text.strip()) and not any(c in "<>\r\n" for c in text)
 
 
@@ -161,7 +162,7 @@ def json_value(text, where: str):
 
 
 def check_order(messages: list[dict]) -> None:
-    """What every chat template asks for: the system first, an answer after a question, a result after a call."""
+    """Raises ValueError for an order that chat templates refuse: system first, answer after question, result after call."""
     asked, before = False, None
     for number, message in enumerate(messages, 1):
         role = message["role"]
@@ -180,7 +181,7 @@ def check_order(messages: list[dict]) -> None:
 
 
 def visible(text: str) -> str:
-    """`text` without spaces around it and without what is not seen: a zero-width space, a byte order mark."""
+    """`text` stripped of surrounding spaces and of invisible characters, such as zero-width spaces and byte order marks."""
     return "".join(
         c for c in text if unicodedata.category(c) not in ("Cc", "Cf") or c in "\n\t"
     ).strip()
@@ -191,7 +192,7 @@ def is_empty(message: dict) -> bool:
 
 
 def shown(value) -> str:
-    """A JSON value in a few words, for a sentence that says what stands where something else was expected."""
+    """A JSON value in a few words, for an error message."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
     text = json.dumps(value)

@@ -1,4 +1,4 @@
-"""Which model is trained, where it lies on this machine, and whether it can be used. Standard library only."""
+"""Chooses the model to train, locates it on this machine, and checks that it is usable. Standard library only."""
 
 import ast
 import atexit
@@ -21,16 +21,16 @@ from fae_training.errors import BadRequest, Failed, Missing, command_line
 from fae_training.patterns import lazy_pattern
 from fae_training.preflight import Model
 
-# The model map: name, model, and the memory from which it is chosen (GiB).
+# The model map: name, model, and the least memory for which it is chosen (GiB).
 MODEL_MAP = {
     "tiny": ("mlx-community/Qwen3.5-2B-4bit", 0),
     "small": ("mlx-community/Qwen3.5-4B-4bit", 16),
     "medium": ("Brooooooklyn/Qwen3.5-9B-unsloth-mlx", 32),
     "large": ("mlx-community/Qwen3.5-35B-A3B-4bit", 48),
 }
-# What the fingerprint reads of each file of weights: half a megabyte.
+# The fingerprint reads half a megabyte of each weight file.
 BLOCKS, BLOCK_BYTES = 8, 65536
-# Where a tokenizer may be, and where its chat template.
+# Possible files of a tokenizer and of its chat template.
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "*.tiktoken")
 TEMPLATES = (
     "chat_template.jinja",
@@ -41,10 +41,10 @@ TEMPLATES = (
 
 
 def choose(name: str, script: str = "train.py") -> tuple[str, str]:
-    """(model id or directory, why) for auto, a name of the map or of Fae's own, an id, or a directory.
+    """(model id or directory, why) for auto, a name in the map or one of Fae's, an id, or a directory.
 
-    auto is what Fae runs, where there is a Fae; else the map by this machine's memory. Raises BadRequest, with the name that
-    may have been meant and how to give it to `script`.
+    auto is the model that Fae runs, or without Fae the one in the map for this machine's memory. Raises BadRequest, which
+    suggests a similar name and how to give it to `script`.
     """
     memory = fae_app.memory_bytes() // fae_app.GIB
     if name in MODEL_MAP:
@@ -74,7 +74,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", name.lower())
 
 
-# The page of a model, as a browser shows it; what comes after the id (tree/main, ?library=mlx) is of no matter.
+# The address of a model's web page; anything after the id (tree/main, ?library=mlx) is ignored.
 _PAGE = lazy_pattern(
     r"(?:https?://|hf://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/)?([\w.-]+/[\w.-]+)(?:[/?#].*)?"
     r"|hf://([\w.-]+/[\w.-]+)",
@@ -84,7 +84,7 @@ _NO_MODELS = ("datasets", "spaces", "docs", "blog", "papers", "collections")
 
 
 def folder_or_id(name: str) -> str | None:
-    """The directory that `name` is, as an absolute path, or the id that it, or the address of its page, stands for."""
+    """`name` as an absolute path if it is a directory, or as a model id if it is one or the address of its page."""
     directory = Path(name).expanduser()
     if name and directory.is_dir():
         return str(directory.absolute())
@@ -101,18 +101,17 @@ def find(
     choose: Callable[[str, str], tuple[str, str]],
     check: Callable[[Path, str], object],
 ) -> Model:
-    """The model that `name` stands for, on this machine and checked.
+    """The model named `name`, located on this machine and checked.
 
-    choose(name, script) -> (model id or directory, why); check(directory, next_command) raises Missing when what is there is not a
-    model that `script` can train. A model that is not on this machine is fetched only when a person at a terminal says so.
-    Raises Missing.
+    choose(name, script) -> (model id or directory, why); check(directory, next_command) raises Missing if `script` cannot
+    train the model there. A missing model is downloaded only if a person at a terminal agrees. Raises Missing.
     """
     model, why = choose(name, script)
     directory = locate(model)
     fetch = "uv run " + command_line(f"scripts/{script}", "--model", name, "--fetch")
     if directory is None and _person_agrees(call, model):
         directory = download(model)
-    # A model of the map or of Fae's own is fetched under its name; only what was typed can be mistyped.
+    # Only a name that was typed can be misspelled, not one from the map or from Fae.
     near = near_models(model) if directory is None and model == name else []
     if directory is None and is_path(model):
         raise Missing(
@@ -135,29 +134,29 @@ def _person_agrees(call: Call, model: str) -> bool:
 
 
 def _near_it(near: list[str]) -> str:
-    return f"; spelled nearly like it and here: {', '.join(near)}" if near else ""
+    return f"; similarly named models that are here: {', '.join(near)}" if near else ""
 
 
 def is_path(model: str) -> bool:
-    """Whether it can only be meant as a directory here: an id has one slash, and its owner is no directory."""
+    """Whether `model` can only be a directory: an id has exactly one slash, and its owner is not a directory here."""
     if model.startswith(("/", "~", ".")) or model.count("/") != 1:
         return True
     return Path(model).parent.is_dir()
 
 
 def near_models(model: str) -> list[str]:
-    """At most three names that are spelled nearly like it: ids in the caches, and models in the directory where it would be."""
+    """At most three similar names: ids in the caches, and models in the directory where it would be."""
     place = Path(model).expanduser().parent
     known = {
         found.name.removeprefix("models--").replace("--", "/", 1)
         for cache in _caches()
         for found in cache.glob("models--*--*")
     }
-    # The directory, and one beside it, where the mistake is in the name of the directory itself.
+    # The directory and its siblings, in case the directory itself is misspelled.
     places = {place, *(p for p in _directories(place.parent) if not place.is_dir())}
     for directory in places:
         known |= {str(p) for p in _directories(directory) if (p / "config.json").is_file()}
-    # By the last two names of a path: the long common beginning would make any two paths look alike.
+    # Compare the last two parts of a path: a long common beginning would make any two paths similar.
     names = {_ending(name): name for name in sorted(known)}
     near = difflib.get_close_matches(_ending(model), names, 3, 0.75)
     return [names[name] for name in near]
@@ -175,7 +174,7 @@ def _directories(place: Path) -> list[Path]:
 
 
 def _caches() -> list[Path]:
-    """Where Hugging Face's libraries keep models, in the order in which they are looked for."""
+    """The model caches of Hugging Face's libraries, in search order."""
     environment = os.environ
     caches = [
         environment.get("HF_HUB_CACHE"),
@@ -186,7 +185,7 @@ def _caches() -> list[Path]:
 
 
 def locate(model: str) -> Path | None:
-    """The directory that holds `model`, looked for where Fae looks; None when it is not on this machine."""
+    """The directory of `model`, searched where Fae searches; None if it is not on this machine."""
     directory = Path(model).expanduser()
     if directory.is_dir():
         return directory.absolute()
@@ -205,15 +204,15 @@ def locate(model: str) -> Path | None:
 
 
 def check_language_model(directory: Path, next_command: str) -> dict:
-    """config.json of a model that mlx-lm has a module for, with weights, a tokenizer and a chat template. Raises Missing.
+    """config.json of a model that mlx-lm supports, with weights, a tokenizer and a chat template. Raises Missing.
 
-    What can be told without loading anything; whether the model answers plain tokens is seen when it is loaded.
+    Only checks that need no loading; whether the model accepts plain tokens is checked when it is loaded.
     """
     config = check(directory, None, next_command)
     if not _mlx_lm_has(config["model_type"]):
         raise Missing(
             "other_architecture",
-            f"{directory} is a {config['model_type']!r} model, and mlx-lm as installed has no text model of that type",
+            f"{directory} is a {config['model_type']!r} model, which the installed mlx-lm does not support",
             next_command,
         )
     if not any(any(directory.glob(name)) for name in TOKENIZERS):
@@ -225,16 +224,16 @@ def check_language_model(directory: Path, next_command: str) -> dict:
     if not _has_template(directory):
         raise Missing(
             "no_chat_template",
-            f"{directory} has no chat template, so it is a base model that was not made for conversations",
-            "choose its instruct version with --model, or put that version's chat_template.jinja in the directory",
+            f"{directory} has no chat template, so it is a base model that is not meant for conversations",
+            "choose the instruct version with --model, or copy its chat_template.jinja into the directory",
         )
     return config
 
 
 def loadable(directory: str | Path) -> str:
-    """`directory`, or a copy of it made of links, until this process ends, where its JSON files begin with byte order marks.
+    """`directory`, or, if its JSON files begin with byte order marks, a temporary copy of links without them.
 
-    The libraries that load models take such files for damaged ones.
+    The libraries that load models reject such files.
     """
     marked = [p for p in Path(directory).glob("*.json") if _begins_with_mark(p)]
     if not marked:
@@ -265,11 +264,11 @@ def _has_template(directory: Path) -> bool:
 
 
 def _mlx_lm_has(model_type: str) -> bool:
-    """Whether mlx-lm has a module for this type, seen from its files: importing it would take seconds."""
+    """Whether mlx-lm has a module for this type, looked up in its files: importing it would take seconds."""
     found = importlib.util.find_spec("mlx_lm")
     if (
         found is None or not found.submodule_search_locations
-    ):  # not installed on this kind of machine; the worker will say so
+    ):  # not installed on this platform; the worker will report it
         return True
     package = Path(found.submodule_search_locations[0])
     if f"{model_type}.py" in os.listdir(package / "models"):
@@ -284,7 +283,7 @@ def _mlx_lm_has(model_type: str) -> bool:
 
 
 def check(directory: Path, model_types: tuple[str, ...] | None, next_command: str) -> dict:
-    """config.json of a model of one of these types, None for any. Raises Missing: no config, no weights, another type."""
+    """config.json of a model of one of these types (None: any). Raises Missing for no config, no weights or another type."""
     try:
         config = json.loads((directory / "config.json").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
@@ -301,13 +300,13 @@ def check(directory: Path, model_types: tuple[str, ...] | None, next_command: st
             f"{directory} is a {found!r} model, expected {expected}",
             next_command,
         )
-    # A download that broke off leaves links to nothing, and shards that only the index knows.
+    # An interrupted download leaves dangling links, and shards that exist only in the index.
     there = {p.name for p in directory.glob("*.safetensors") if p.exists() and p.stat().st_size}
     absent = sorted(_shards(directory) - there)
     if absent or not there:
         raise Missing(
             "no_weights",
-            f"{directory} has no {absent[0]}, one of {len(absent)} files of weights that are not there"
+            f"{directory} has no {absent[0]}, one of {len(absent)} missing weight files"
             if absent
             else f"{directory} has no weights (*.safetensors), expected at least one file",
             next_command,
@@ -316,7 +315,7 @@ def check(directory: Path, model_types: tuple[str, ...] | None, next_command: st
 
 
 def _shards(directory: Path) -> set[str]:
-    """The files of weights that the index lists, none where there is no index."""
+    """The weight files listed in the index, empty if there is no index."""
     try:
         index = json.loads(
             (directory / "model.safetensors.index.json").read_text(encoding="utf-8-sig")
@@ -327,9 +326,9 @@ def _shards(directory: Path) -> set[str]:
 
 
 def fingerprint(directory: Path) -> str:
-    """Which model this is, without reading gigabytes: its config, its tokenizer, and blocks from all over its weights.
+    """A model's fingerprint without reading gigabytes: its config, its tokenizer, and sampled blocks of its weights.
 
-    The size alone would not tell a model from the same one after it was trained on.
+    Size alone would not distinguish a model from a fine-tuned version of it.
     """
     digest = hashlib.sha256()
     for path in sorted(directory.iterdir()):
@@ -351,9 +350,9 @@ def fingerprint(directory: Path) -> str:
 
 
 def check_unchanged(record: dict) -> None:
-    """Raises Failed when the base model of a run is no longer the one that the run was made for.
+    """Raises Failed if the base model of a run has changed.
 
-    An adapter fits one base model only; scored or deployed on another one its figures would mean nothing.
+    An adapter fits one base model only; figures measured with another would be meaningless.
     """
     if "model_fingerprint" not in record:
         return
@@ -362,13 +361,13 @@ def check_unchanged(record: dict) -> None:
     if found != record["model_fingerprint"]:
         raise Failed(
             "model_changed",
-            f"the model in {directory} has fingerprint {found}, the run was made for {record['model_fingerprint']}",
-            "train again, or put the model back that the run was made for",
+            f"the model in {directory} has fingerprint {found}, but the run was made for {record['model_fingerprint']}",
+            "train again, or restore the model that the run was made for",
         )
 
 
 def download(model: str) -> Path:
-    """Fetch `model` into the Hugging Face cache, the only thing in this project that uses the network."""
+    """Download `model` into the Hugging Face cache; nothing else in this project uses the network."""
     from huggingface_hub import snapshot_download
 
     return Path(

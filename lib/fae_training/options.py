@@ -1,4 +1,4 @@
-"""The options of a script: an argparse parser that keeps a record of each option added to it."""
+"""An argparse parser that keeps a record of each option added to it."""
 
 import argparse
 import re
@@ -11,14 +11,14 @@ from fae_training.answering import write_line
 from fae_training.errors import BadRequest
 from fae_training.patterns import lazy_pattern
 
-# argparse takes a value that begins so for an option.
+# argparse mistakes values that begin like this for options.
 _NEGATIVE_NUMBER = lazy_pattern(r"-(?:\d|\.\d|inf|nan)", re.I)
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option as it was added. `name` is its parameter; `flags` is empty for a positional
-    argument. `const` is what it has when it is given without its value, which nargs "?" allows.
+    """One option. `name` is its parameter; `flags` is empty for a positional argument. `const` is
+    its value when the flag is given alone, which nargs "?" allows.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """How a person writes it."""
+        """The flag as a person writes it."""
         return (self.flags or (self.name,))[-1]
 
     @property
@@ -44,7 +44,7 @@ class Option:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but what is not given is None, and a wrong flag raises BadRequest.
+    """argparse, except that options not given are None, and a wrong flag raises BadRequest.
 
     `options` has a record of each option, by name.
     """
@@ -73,8 +73,8 @@ class Parser(argparse.ArgumentParser):
         return self.parse_args(self._with_negative_numbers(words))
 
     def _with_negative_numbers(self, words: Sequence[str]) -> list[str]:
-        """`words` with "--rate", "-1e-5" as "--rate=-1e-5", so that the option's range is what
-        refuses it.
+        """`words` with "--rate", "-1e-5" joined to "--rate=-1e-5", so that the option's range can
+        refuse it.
         """
         joined: list[str] = []
         for word in words:
@@ -85,7 +85,7 @@ class Parser(argparse.ArgumentParser):
         return joined
 
     def _takes_one_value(self, word: str) -> bool:
-        """Whether `word` is a long flag, or the beginning of one, whose value is the next word."""
+        """Whether `word` is a long flag, possibly abbreviated, whose value is the next word."""
         if not word.startswith("--") or word == "--" or "=" in word:
             return False
         meant = [
@@ -99,12 +99,12 @@ class Parser(argparse.ArgumentParser):
         raise BadRequest("bad_flags", message, f"uv run scripts/{self.prog} --help")
 
     def print_help(self, file=None) -> None:
-        """As argparse does, but a reader that closes the pipe (`| head`) is no failure."""
+        """As argparse does, but a reader that closes the pipe (`| head`) is not an error."""
         write_line(self.format_help().rstrip("\n"), file)
 
 
 def parser(description: str, dry_run: bool = False) -> Parser:
-    """A parser whose --help is `description`, with the options that every script has."""
+    """A parser with `description` as its --help and the options common to all scripts."""
     made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     made.add_argument(
         "--home",

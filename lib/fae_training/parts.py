@@ -1,12 +1,12 @@
-"""The three parts of the data: what is trained on, what chooses, and what judges.
+"""The three parts of the data: training, validation and test set.
 
-train   80 %: the training sees it
-choose  10 %: picks the checkpoint, ends a run early, calibrates, sets thresholds
-judge   10 %: measured once, at the end, and used for nothing else
+train   80 %: trained on
+choose  10 %: validation set; for checkpoint selection, early stopping, calibration and thresholds
+judge   10 %: test set; measured once, at the end, and used for nothing else
 
-A part depends on nothing but the id of the group that an item is from (a conversation, a term, a speaker), by a stable
-hash. So what was in a part once stays there for ever, whatever is added, removed or exported later, and everything that
-is made from a group is in its part. data/<kind>/valid.jsonl holds choose and judge, marked by "part".
+The part depends only on a stable hash of the id of an item's group (a conversation, a term, a speaker). So an item stays
+in its part whatever is added, removed or exported later, and everything derived from a group is in the same part.
+data/<kind>/valid.jsonl holds choose and judge, marked by "part".
 """
 
 import hashlib
@@ -29,18 +29,18 @@ def part_of(group: str) -> str:
 
 
 def place_of(group: str) -> int:
-    """From 0 to 99: where the hash puts a group. Those with the lowest places are held out."""
+    """The place of a group's hash, from 0 to 99. The lowest places are held out."""
     return _hash("held out? " + group) % 100
 
 
 def part_of_held_out(group: str) -> str:
-    """CHOOSE or JUDGE, for a group that somebody else has held out already."""
+    """CHOOSE or JUDGE, for a group that is already held out."""
     part = part_of(group)
     return part if part != TRAIN else (CHOOSE, JUDGE)[_hash("judged? " + group) % 2]
 
 
 def group_of(source: dict, content: object) -> str:
-    """The id of what a row is from: its conversation, else its first record, else its own content."""
+    """The id of a row's group: its conversation, else its first record, else its own content."""
     if source.get("session"):
         return str(source["session"])
     if ids := source.get("ids"):
@@ -50,7 +50,7 @@ def group_of(source: dict, content: object) -> str:
 
 @dataclass(frozen=True)
 class HeldOut(Generic[Item]):
-    """`apart`: choose and judge have nothing in common. Where there is too little for both, each is all there is."""
+    """`apart`: choose and judge are disjoint. If there is too little for both, each contains all held-out items."""
 
     choose: list[Item]
     judge: list[Item]
@@ -58,7 +58,7 @@ class HeldOut(Generic[Item]):
 
 
 def divided(items: Iterable[Item], part: Callable[[Item], str]) -> HeldOut[Item]:
-    """Held-out items by their part."""
+    """Divide held-out items by their part."""
     items = list(items)
     choose = [item for item in items if part(item) == CHOOSE]
     judge = [item for item in items if part(item) == JUDGE]

@@ -1,6 +1,6 @@
-"""Regular expressions at the top of a module: compiled when they are first used.
+"""Module-level regular expressions that are compiled on first use.
 
-Compiling those that read what was said takes a fifth of a second, which no script that does not read it should wait for.
+Compiling the patterns for conversations takes a fifth of a second, which scripts that do not need them should not pay.
 """
 
 import functools
@@ -9,7 +9,7 @@ from typing import Any, cast
 
 
 class LazyPattern:
-    """A re.Pattern that is not compiled yet."""
+    """A re.Pattern that compiles itself on first use."""
 
     def __init__(self, source: str, flags: int):
         self.pattern, self._flags = source, flags
@@ -20,10 +20,10 @@ class LazyPattern:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._compiled, name)
-        setattr(self, name, value)  # found at once the next time
+        setattr(self, name, value)  # cached for the next lookup
         return value
 
 
 def lazy_pattern(source: str, flags: int = 0) -> re.Pattern[str]:
-    """As re.compile(source, flags), but a mistake in `source` shows when the pattern is first used."""
+    """As re.compile(source, flags), but an error in `source` is raised on first use."""
     return cast(re.Pattern[str], LazyPattern(source, flags))

@@ -1,7 +1,7 @@
-"""What another machine does for a training: its share of each step, with what it is sent. See ranks.py for the whole.
+"""The process on another machine, which computes its share of each training step. ranks.py describes the protocol.
 
-Rows, parameters and the optimizer's state come through standard input and stay in memory. All that is written here is which
-implementation of a layer is the fastest on this machine (fast_path.enable).
+Rows, parameters and optimizer state arrive on standard input and stay in memory. The only thing written to disk is the
+fastest implementation of each layer on this machine (fast_path.enable).
 """
 
 import os
@@ -18,13 +18,13 @@ from fae_training.errors import Failed, Missing, SkillError
 from fae_training.processes import lift_limits
 from fae_training.state import Home
 
-# Within which the other side ends this process once it has heard of a failure.
+# After a failure is reported, the main process ends this one within this time.
 GOODBYE_S = 10.0
 
 
 def work(kind: str, home: Home) -> Result:
-    """Until the run's own process says that it is enough, or is gone."""
-    # Whatever else is printed goes to standard error, which is the run's log.
+    """Serve the run's main process until it sends the end, or has ended itself."""
+    # Redirect other output to standard error, which is the run's log.
     writing = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     channel = Channel(sys.stdin.buffer, writing, lambda why: os._exit(0))
@@ -82,26 +82,26 @@ def _work(kind: str, home: Home, channel: Channel) -> None:
 
 
 def _load(kind: str, home: Home, told: dict):
-    """(the model with its adapter, the loss of the kind). Raises Missing and Failed where it is not as on the other machine."""
+    """(the model with its adapter, the kind's loss). Raises Missing or Failed if the model differs from the main machine's."""
     directory = models.locate(told["model"]["id"])
     if directory is None:
         raise Missing(
             "no_model",
             f"there is no model {told['model']['id']} on this machine",
-            "fetch it there: uv run scripts/train.py --fetch --model " + told["model"]["id"],
+            "download it there: uv run scripts/train.py --fetch --model " + told["model"]["id"],
         )
     if (found := models.fingerprint(directory)) != told["fingerprint"]:
         raise Failed(
             "other_model",
-            f"{directory} has the fingerprint {found}, expected {told['fingerprint']}",
-            "copy the model from the machine that begins the training",
+            f"{directory} has fingerprint {found}, expected {told['fingerprint']}",
+            "copy the model from the machine that starts the training",
         )
     linux_cpu.set_up(Path(directory))
     from fae_training.language import adapters, fast_path, loading
     from fae_training.language.fast_settings import FastSettings
 
     settings, wanted = told["settings"], FastSettings(**told["fast"])
-    # Without mlx-tune, which takes seconds to import: the adapter's values are sent, so only its shape matters.
+    # mlx-tune takes seconds to import and is not needed: the adapter's values are sent, so only its shape matters.
     model, _ = loading.load(str(directory))
     keys = adapters.adapter_keys(model, settings["experts"])
     adapters.add_lora(model, settings["rank"], settings["lora_scale"], 0.0, keys, settings["seed"])
@@ -109,14 +109,14 @@ def _load(kind: str, home: Home, told: dict):
     if fast != wanted:
         raise Failed(
             "other_fast_path",
-            f"not every fast part that the others use is right on this machine: {'; '.join(notes)}",
+            f"an optimization that the other machines use does not work on this machine: {'; '.join(notes)}",
             "train with --fast off",
         )
     return model, _loss(kind, settings, fast)
 
 
 def _put(model, optimizer, arrays: dict) -> None:
-    """Raises Failed where the arrays are not those that an update here changes."""
+    """Load parameters and optimizer state. Raises Failed if their names or shapes differ from those here."""
     from fae_training.fit_progress import put_state, state_of
 
     own = state_of(model, optimizer)
@@ -126,7 +126,7 @@ def _put(model, optimizer, arrays: dict) -> None:
         if n not in own or n not in arrays or own[n].shape != arrays[n].shape
     ]:
         raise Failed(
-            "other_adapter", f"the adapter here is another one: {min(wrong)}", "report this"
+            "other_adapter", f"the adapter on this machine differs: {min(wrong)}", "report this"
         )
     put_state(model, optimizer, arrays)
 
@@ -143,7 +143,7 @@ def _loss(kind: str, settings: dict, fast):
 
 
 def _batches(told: Message) -> dict[int, dict]:
-    """The arrays of each micro-batch, by its number in the step."""
+    """The arrays of each micro-batch, by its number within the step."""
     from fae_training.arrays import from_bytes
 
     found: dict[int, dict] = defaultdict(dict)

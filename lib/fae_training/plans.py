@@ -1,4 +1,4 @@
-"""What a train script answers before it trains: the plan of a run, and rows as the model sees them."""
+"""The answers of a train script's --dry-run and --show-rows."""
 
 import os
 from dataclasses import asdict
@@ -31,7 +31,7 @@ def planned(kind: Kind, found: Preflight, preview: Preview | None) -> Result:
 
 
 def shown(call: Call, kind: Kind, preview: Preview) -> Result:
-    """Some rows as their tokens, and as a page unless nothing is to be written."""
+    """Some rows as tokens, also written as a page unless it is a dry run."""
     from fae_training import row_page
 
     data: dict[str, Any] = {"status": "shown", "tokens": asdict(preview.tokens), "page": None}

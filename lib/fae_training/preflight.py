@@ -1,20 +1,20 @@
-"""What a train script found out before a run begins; it becomes part of run.json."""
+"""The facts that a train script determines before a run begins; they become part of run.json."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fae_training.settings import Settings
 
-# What a piece of a row is.
+# The kinds of a piece of a row.
 CONTEXT, TRAINED, CUT = "context", "trained", "cut"
 
 
 @dataclass(frozen=True)
 class Data:
-    """What there is to learn from: which it is, how much by what it is, and in words for the person.
+    """The training data: its fingerprint, its row counts, and a description for the person.
 
-    `left_out`: rows that cannot be used, by side, each with its line and why. `files`: the sounds that are learned from,
-    SHA-256 by path relative to the state directory (provenance.keep_files).
+    `left_out`: unusable rows by side, each with its line and the reason. `files`: the audio files, SHA-256 by path relative
+    to the state directory (provenance.keep_files).
     """
 
     fingerprint: str
@@ -25,13 +25,13 @@ class Data:
     files: dict[str, str] | None = None
 
     def noting(self, *notes: str) -> "Data":
-        """The same with more notes."""
+        """A copy with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
 
 @dataclass(frozen=True)
 class Model:
-    """The model that a run adapts: its id, where it lies, why it was chosen, and which files it has."""
+    """The model that a run adapts: its id, directory, reason for the choice, and fingerprint."""
 
     id: str
     directory: str
@@ -41,7 +41,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Start:
-    """The run whose adapter another one goes on from, and that adapter's fingerprint; None: the base model."""
+    """The run whose adapter is the starting point, and that adapter's fingerprint; None: the base model."""
 
     run: str | None
     fingerprint: str | None
@@ -49,9 +49,9 @@ class Start:
 
 @dataclass(frozen=True)
 class Preflight:
-    """A kind without a model of others has none; only DPO has a start.
+    """`model` is None for kinds that train no pretrained model; only DPO has a `start`.
 
-    prompts: the version of what is rehearsed, of a kind that rehearses.
+    prompts: the version of the rehearsal prompts, for kinds that rehearse.
     """
 
     settings: Settings
@@ -62,9 +62,9 @@ class Preflight:
 
     @property
     def language_model(self) -> Model:
-        """The model of a kind that trains one of others. Raises ValueError for a kind that does not."""
+        """The pretrained model. Raises ValueError for kinds without one."""
         if self.model is None:
-            raise ValueError("this kind trains no model of others")
+            raise ValueError("this kind trains no pretrained model")
         return self.model
 
     def as_record(self) -> dict:
@@ -93,7 +93,7 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Tokens:
-    """How much a run has to learn from; `trained` are targets, `cut` are lost to max_length. `exact`: not from a sample."""
+    """Token counts; `trained` are targets, `cut` are lost to max_length. `exact`: not estimated from a sample."""
 
     rows: int
     tokens: int
@@ -105,7 +105,7 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a row, of one kind: the text of each of its tokens."""
+    """A part of a row, all of one kind: the text of each of its tokens."""
 
     kind: str
     tokens: tuple[str, ...]
@@ -113,7 +113,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class ShownRow:
-    """A row in pieces, and its counts of tokens."""
+    """A row in pieces, with its token counts."""
 
     title: str
     pieces: tuple[Piece, ...]
@@ -124,10 +124,10 @@ class ShownRow:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a plan says beyond settings. `minutes` is None where nothing was measured; measured_by says how it is known.
+    """A plan's estimates. `minutes` is None if nothing was measured; measured_by describes the source.
 
     memory: {"peak_memory_gb", "limit_gb", "batch_size", "gradient_accumulation", "checkpoint_layers", "note"}, the first
-    None where there is no plan, with the reason in the note.
+    None if there is no plan, with the reason in the note.
     """
 
     tokens: Tokens

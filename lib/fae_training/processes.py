@@ -1,4 +1,4 @@
-"""Starting our own scripts as processes."""
+"""Starts our own scripts as processes."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from fae_training.errors import Failed, Missing
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
 
-# Where Fae looks for uv, in its order, when the environment does not name it.
+# The paths where Fae looks for uv, in this order, if the environment does not name it.
 UV_PLACES = ("~/.local/bin/uv", "/opt/homebrew/bin/uv", "/usr/local/bin/uv")
 WORKER_ENVIRONMENT = {
-    # Nothing of this leaves the machine, whatever a library would like to look up.
+    # Prevent the libraries from using the network.
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -28,10 +28,10 @@ WORKER_ENVIRONMENT = {
 
 
 def command(script: str, *arguments: str) -> list[str]:
-    """The command line of one of our scripts, run the way this process was run.
+    """The command line of one of our scripts, run in the same way as this process.
 
-    Through uv when uv started us (it sets UV for its children): the script's own locked environment. Otherwise by
-    this very interpreter, which evidently has what we import. Raises Missing when there is no uv.
+    Under uv (which sets UV for its children) it is run by uv in its own locked environment, otherwise by the current
+    interpreter, which has the packages. Raises Missing if uv is not found.
     """
     path = scripts_directory() / script
     if "UV" not in os.environ and "UV_RUN_RECURSION_DEPTH" not in os.environ:
@@ -40,7 +40,7 @@ def command(script: str, *arguments: str) -> list[str]:
 
 
 def answer_of(script: str, *arguments: str, **environment: str) -> tuple[dict, int]:
-    """What one of our scripts answers to a program, an error too, and its exit status. Raises Failed where it gave none."""
+    """A script's JSON answer, which may be an error, and its exit status. Raises Failed if it gave no answer."""
     kept = {n: v for n, v in os.environ.items() if n not in ("FAE_SKILL_NAME", "FAE_SKILL_TIMEOUT")}
     done = subprocess.run(
         command(script, *arguments, "--json"),
@@ -72,21 +72,21 @@ def find_uv() -> str:
 
 
 def scripts_directory() -> Path:
-    """scripts/ of the skill: where the script that is running lies."""
+    """The skill's scripts/ directory, which contains the running script."""
     return Path(sys.argv[0]).resolve().parent
 
 
 def start(run: Run, task: str, lock: int | None = None) -> subprocess.Popen:
-    """A detached process of the run's own script that does `task`; as start_worker."""
+    """Start a detached process of the run's own script that does `task`, as start_worker does."""
     return start_worker(run, KINDS[run.kind].script, ("--task", task), lock)
 
 
 def start_worker(
     run: Run, script: str, arguments: tuple[str, ...], lock: int | None = None
 ) -> subprocess.Popen:
-    """A detached process of `script` that works on a run, with the run's log as its standard streams.
+    """Start a detached process of `script` for a run, with the run's log as its standard streams.
 
-    It has a session of its own, so that it outlives the terminal, and holds `lock` for as long as it lives.
+    It has its own session, so that it outlives the terminal, and holds `lock` while it runs.
     """
     lift_limits()
     arguments = ("--home", str(run.home.path), "--json", "--worker", run.id, *arguments)
@@ -106,7 +106,7 @@ def start_worker(
 
 
 def lift_limits() -> None:
-    """Fae's soft limits (20 s of CPU, 64 files) are for the script that answers, not for hours of training."""
+    """Lift Fae's soft limits (20 s of CPU, 64 files), which are meant for scripts that answer, not for training."""
     for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS):
         hard = resource.getrlimit(limit)[1]
         resource.setrlimit(limit, (hard, hard))

@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on, drawn from run.json, progress.json and metrics.jsonl."""
+"""The progress display of a run, read from run.json, progress.json and metrics.jsonl."""
 
 import contextlib
 import os
@@ -9,12 +9,12 @@ import time
 from fae_training.runs import ACTIVE, PROGRESS_FILE, Run
 from fae_training.state import read_json, read_jsonl
 
-# Where nothing can be redrawn, a line is printed when a stage begins and at most every tenth of the way.
+# Without a terminal, a line is printed at the start of a stage and at most for each tenth of it.
 LINES_A_STAGE = 10
 
 
 def latest_report(run: Run) -> dict:
-    """The newest value of everything reported so far, {} before the first report."""
+    """The newest value of each reported quantity, {} before the first report."""
     newest: dict = {}
     for report in read_jsonl(run.file("metrics.jsonl")):
         newest |= {name: value for name, value in report.items() if value is not None}
@@ -22,12 +22,12 @@ def latest_report(run: Run) -> dict:
 
 
 def latest_progress(run: Run) -> dict:
-    """{"stage", "done", "total", "eta_s", "seconds"} of a run that is going on, as far as its worker has said."""
+    """{"stage", "done", "total", "eta_s", "seconds"} of a running run, as far as its worker has reported."""
     return read_json(run.file(PROGRESS_FILE)) or {}
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them: 42 s, 3 min 05 s, 1 h 20 min."""
+    """Seconds in readable form: 42 s, 3 min 05 s, 1 h 20 min."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(int(seconds), 60)
@@ -37,15 +37,15 @@ def duration(seconds: float | None) -> str:
 
 
 def seconds_taken(result: dict) -> float | None:
-    """How long a run took in all, by its train_metrics.json; an earlier version kept one number."""
+    """The total time of a run from its train_metrics.json, where earlier versions kept a single number."""
     seconds = result.get("seconds")
     return seconds.get("total") if isinstance(seconds, dict) else seconds
 
 
 def times(run: Run) -> dict[str, float]:
-    """{"elapsed_s", "training_s"}: what a run took so far, from loading to scoring, and its steps alone; {} before that.
+    """{"elapsed_s", "training_s"}: the time of a run so far, from loading to scoring, and of its steps alone; {} before that.
 
-    elapsed_s of a report in metrics.jsonl is another: since the first step, validations included.
+    In metrics.jsonl, elapsed_s is counted from the first step, validations included.
     """
     seconds = (run.result() or {}).get("seconds") or latest_progress(run).get("seconds")
     if not isinstance(seconds, dict) or not seconds:
@@ -55,16 +55,18 @@ def times(run: Run) -> dict[str, float]:
     return {name: round(value, 1) for name, value in found.items() if value is not None}
 
 
-def in_how_long(told: dict[str, float]) -> str:
-    """What times() found, to follow "in": "5 min 10 s, 3 min 02 s of it training"."""
+def times_in_words(told: dict[str, float]) -> str:
+    """The result of times() as text to follow "in": "5 min 10 s, of which 3 min 02 s training"."""
     text = duration(told.get("elapsed_s"))
     return (
-        f"{text}, {duration(told['training_s'])} of it training" if "training_s" in told else text
+        f"{text}, of which {duration(told['training_s'])} training"
+        if "training_s" in told
+        else text
     )
 
 
 def stage_of(run: Run, status: str) -> tuple[str, int, int | None]:
-    """(what the run is doing, how many items are done, of how many): by stage while it goes on, else by its steps."""
+    """(stage, items done, total): of the current stage while it runs, else its status and steps."""
     told = latest_progress(run)
     if status in ACTIVE and told.get("stage"):
         return told["stage"], told["done"], told["total"]
@@ -72,7 +74,7 @@ def stage_of(run: Run, status: str) -> tuple[str, int, int | None]:
 
 
 def line(run: Run, width: int) -> str:
-    """One line: what it does, bar, loss, speed, memory, time left; at most `width` characters."""
+    """One line: stage, bar, loss, speed, memory, time left; at most `width` characters."""
     report, status = latest_report(run), run.record.get("status", "")
     stage, done, total = stage_of(run, status)
     parts = [f"{stage} {done:,}/{total:,}" if total else stage]
@@ -97,9 +99,9 @@ def line(run: Run, width: int) -> str:
 
 
 def follow(run: Run) -> str:
-    """Stay with the run until it ends, drawing its progress on standard error. Returns its last status.
+    """Show the run's progress on standard error until it ends. Returns its final status.
 
-    On a terminal one line is redrawn; elsewhere a line is printed for each stage and each tenth of it.
+    A terminal gets one line, redrawn; otherwise a line is printed for each stage and each tenth of it.
     """
     redraw = sys.stderr.isatty()
     shown: object = None
@@ -110,7 +112,7 @@ def follow(run: Run) -> str:
         stage, done, total = stage_of(run, status)
         news: object = text if redraw else (stage, LINES_A_STAGE * done // total if total else 0)
         if news != shown:
-            # Nobody may be there to read any more; the run goes on all the same.
+            # The reader may be gone; the run continues regardless.
             with contextlib.suppress(BrokenPipeError):
                 sys.stderr.write(f"\r\033[K{_dim(text)}" if redraw else f"{text}\n")
                 sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The exported data of a kind, as the front process sees it: is it there, is it sound, how much, and which is it."""
+"""The exported data of a kind, as the front process checks it: existence, validity, size and fingerprint."""
 
 import hashlib
 import shutil
@@ -31,8 +31,8 @@ LEFT_OUT = "rows_left_out"
 
 
 def rows_of(run: Run) -> Path:
-    """The directory with the rows that a run works on, by kind: its own copy, or data/ for a run of an earlier version
-    and for a kind that makes its rows itself.
+    """The directory with a run's rows, by kind: its own copy, or data/ for runs of earlier versions and for kinds that make
+    their rows themselves.
     """
     return run.file("data") if has_own_rows(run) else run.home.file("data")
 
@@ -42,24 +42,24 @@ def has_own_rows(run: Run) -> bool:
 
 
 def keep_files(run: Run, files: Mapping[str, str]) -> None:
-    """Keep which sounds a run learns from: SHA-256 by path, relative to the state directory.
+    """Record the audio files that a run learns from: SHA-256 by path, relative to the state directory.
 
-    A list and no copies. No script writes into a sound that is there, so a hash finds every change, and a voice is
-    not kept in as many places as there are runs, each of which forgetting would have to reach.
+    The files are listed, not copied. Scripts never modify an existing file, so a hash detects every change, and a voice is
+    not stored once per run, where forgetting would have to find every copy.
     """
     write_json(run.file(FILES_FILE), {"files": dict(files)})
 
 
 def files_of(run: Run | None) -> dict[str, str] | None:
-    """What keep_files kept; None for a new run, and for one of an earlier version or kind that keeps none."""
+    """The result of keep_files; None for a new run, and for an earlier version or a kind that records none."""
     kept = read_json(run.file(FILES_FILE)) if run else None
     return kept and kept["files"]
 
 
 def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
-    """Copy the rows of `kinds` into the run, so that nothing that happens to data/ reaches it. Once: a copy is kept.
+    """Copy the rows of `kinds` into the run, so that later changes of data/ do not affect it. An existing copy is kept.
 
-    Copied, not linked: a file that is written to in place would change under the run. Raises Failed.
+    They are copied, not linked, since a file modified in place would change the run. Raises Failed.
     """
     if run.file("data").is_dir():
         return
@@ -79,12 +79,12 @@ def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
 
 
 def require_taken(run: Run) -> None:
-    """Raises Refused where the rows that a run took are not those that it was asked to learn."""
+    """Raises Refused if a run's copied rows are not those that it was asked to learn."""
     expected = run.record.get("data_fingerprint")
     if (found := fingerprint(rows_of(run), run.kind)) != expected:
         raise Refused(
             "data_changed",
-            f"the rows of {run.id} changed while it began: their fingerprint is {found}, expected {expected}",
+            f"the rows of {run.id} changed while it started: their fingerprint is {found}, expected {expected}",
             "run the same command again",
         )
 
@@ -96,7 +96,7 @@ def read(
 @overload
 def read(place: Path, kind: str) -> tuple[RowsRead, RowsRead]: ...
 def read(place: Path, kind: str) -> tuple[RowsRead, RowsRead]:
-    """(rows to train on, rows held out) of <kind>/ in `place`. Raises Missing when a file cannot be read."""
+    """(training rows, held-out rows) of <kind>/ in `place`. Raises Missing if a file cannot be read."""
     train, valid = (
         training_rows.read(place / kind / f"{side}.jsonl", kind) for side in ("train", "valid")
     )
@@ -104,10 +104,10 @@ def read(place: Path, kind: str) -> tuple[RowsRead, RowsRead]:
 
 
 def check(home: Home, kind: str, export: str, keep: bool, run: Run | None = None) -> Data:
-    """What data/<kind>/ holds, for a run that is to begin with it; of `run`, which goes on, what its own copy holds.
+    """The content of data/<kind>/ for a new run, or of the run's own copy for a `run` to resume.
 
-    Rows that cannot be used are named in the notes and, with `keep`, in data/<kind>/meta.json. `export` is the command
-    that makes the data. Raises Missing where there is no row to train on, and as training_rows.require_usable does.
+    Unusable rows are listed in the notes and, with `keep`, in data/<kind>/meta.json. `export` is the command that makes the
+    data. Raises Missing if there are no training rows, and as training_rows.require_usable does.
     """
     place = rows_of(run) if run else home.file("data")
     train, valid = read(place, kind)
@@ -120,35 +120,35 @@ def check(home: Home, kind: str, export: str, keep: bool, run: Run | None = None
 
 
 def judged_notes(home: Home, train: RowsRead) -> list[str]:
-    """Names the rows to train on that ask nearly what a model is judged by; Fae's export and extraction leave them out."""
+    """A note naming training rows that nearly equal a benchmark item; Fae's export and extraction leave such rows out."""
     from fae_training.capabilities import suite
 
     judged_by = suite.load(home)
     found = []
     for row in train.rows:
         if name := next(filter(None, map(judged_by.near_copy, row.asked)), None):
-            found.append(Problem(row.file, row.line, f"is nearly the item {name}"))
+            found.append(Problem(row.file, row.line, f"resembles the item {name}"))
     if not found:
         return []
     return [
-        f"{len(found)} of {train.total} rows of {train.file} ask what the benchmark asks, so that it judges less well; "
-        f"better remove them: {training_rows.listed(found)}"
+        f"{len(found)} of {train.total} rows of {train.file} resemble a question of the benchmark, which makes its result less reliable; "
+        f"remove them if you can: {training_rows.listed(found)}"
     ]
 
 
 def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRead) -> Data:
-    """What was read of <kind>/ in `place`; the usable rows count. Raises Missing where there is no row to train on."""
+    """A description of the rows read from <kind>/ in `place`, counting usable rows. Raises Missing without training rows."""
     if not train.total:
         path = place / kind / "train.jsonl"
         raise Missing("no_data", f"{path} has no rows, expected at least 1", export)
     notes = []
     if not valid.usable:
         notes.append(
-            "nothing is held out: the last step counts as the best one, and the run cannot be judged"
+            "nothing is held out, so the last step counts as the best one and the run cannot be judged"
         )
     mark = fingerprint(place, kind)
     meta = read_json(place / kind / "meta.json") or {}
-    # What the export said of its rows holds for these when they are the same and all are used.
+    # The export's description applies if these are the same rows and all are used.
     exported = meta.get("data_fingerprint", mark) == mark
     whole = exported and not train.left_out and not train.weightless
     return Data(
@@ -160,7 +160,7 @@ def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRe
 
 
 def fingerprint(place: Path, kind: str) -> str:
-    """Of the bytes of train.jsonl and valid.jsonl of <kind>/ in `place`."""
+    """The fingerprint of the bytes of train.jsonl and valid.jsonl of <kind>/ in `place`."""
     digest = hashlib.sha256()
     for side in ("train", "valid"):
         try:
@@ -173,7 +173,7 @@ def fingerprint(place: Path, kind: str) -> str:
 
 
 def note_left_out(home: Home, kind: str, train, valid) -> dict[str, list[dict]]:
-    """Keep which rows cannot be used in data/<kind>/meta.json, beside what the export wrote there. Returns them by side."""
+    """Record the unusable rows in data/<kind>/meta.json, next to the export's own entries. Returns them by side."""
     found = _by_side(train, valid)
     path = home.file("data", kind, "meta.json")
     with changing(home) as change:
@@ -195,14 +195,14 @@ def _by_side(train, valid) -> dict[str, list[dict]]:
 
 
 def settle(run: Run, train, valid, export: str) -> list[str]:
-    """What the worker found out about rows once they were tokens: kept in the run and in meta.json, and said.
+    """Record the rows that the worker could not use after tokenising, in the run and in meta.json. Returns notes on them.
 
-    train and valid are language.rows.EncodedFile or preference_batches.EncodedPairs. Raises Missing when too few of
-    them can be used.
+    train and valid are language.rows.EncodedFile or preference_batches.EncodedPairs. Raises Missing if too few of them are
+    usable.
     """
     if fingerprint(run.home.file("data"), run.kind) == run.record.get("data_fingerprint"):
         left_out = note_left_out(run.home, run.kind, train, valid)
-    else:  # data/ holds others by now
+    else:  # data/ has been replaced since
         left_out = _by_side(train, valid)
     if any(left_out.values()):
         run.update(**{LEFT_OUT: left_out})
@@ -211,7 +211,7 @@ def settle(run: Run, train, valid, export: str) -> list[str]:
 
 
 def keep_sources(run: Run) -> None:
-    """Keep the ids of the records that a run learns from, and keyed hashes of their words, so that forgetting finds it."""
+    """Record the ids of a run's source records, and keyed hashes of their words, so that forgetting finds the run."""
     path = rows_of(run) / run.kind / "train.jsonl"
     write_json(run.file(SOURCES_FILE), {"ids": sorted(_source_ids(path, run.kind))})
     learned.keep(run, (row for _, row in training_rows.values(path)))
@@ -231,13 +231,13 @@ def learned_from(run: Run, ids: set[str]) -> bool:
 
 
 def answers(place: Path) -> int:
-    """How many answers of Fae's are in sft/train.jsonl in `place`: the language model learns from each of them."""
+    """The number of Fae's answers in sft/train.jsonl in `place`; the language model learns from each of them."""
     path = place / "sft" / "train.jsonl"
     return sum(row.answers for row in training_rows.read(path, "sft").rows)
 
 
 def batch_note(rows: int, settings) -> list[str]:
-    """Says when there are fewer rows than a batch holds; batches are then made smaller."""
+    """A note if there are fewer rows than a batch holds; batches are then smaller."""
     if rows >= settings["batch_size"]:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Takes what is to be forgotten out of everything that the state directory keeps, and marks the runs that learned it."""
+"""Removes what is to be forgotten from everything in the state directory, and marks the runs that learned it."""
 
 import contextlib
 import json
@@ -31,26 +31,26 @@ from fae_training.transactions import changing
 KINDS_OF_ROWS = ("sft", "dpo", "stt")
 SIDES = ("train", "valid")
 FORGOTTEN = "[forgotten]"
-# Of a run, what is written from its rows or about them, and can be made again or done without.
+# Files of a run that are derived from its rows, and can be made again or are dispensable.
 PAGES = ("proposal.md", "proposal.html", "proposal.json")
-# Under these names our JSON files hold what was said, or what quotes it.
+# Keys under which our JSON files contain or quote what was said.
 QUOTES = frozenset(
     ["examples", "example", "details", "notes", "note", "figures", "items", "reason", "text", "say", "message", "hint", "traceback", "error", "results", "samples", "topics", "taken", "remarks", "warnings"]
 )  # fmt: skip
 TEXTS = (".json", ".jsonl", ".log", ".md", ".txt", ".html")
-# What a run is known by holds no text.
+# Files that identify a run contain no text.
 NOT_READ = (learned.FILE, SOURCES_FILE, approval.FILE, "run.json")
-# What is kept of the gated delta rule holds no text, and without it a run that goes on might compute with another rule.
+# The cached choice of the gated delta rule contains no text, and without it a resumed run might compute differently.
 CACHE_WITHOUT_TEXT = "gated-delta-"
 
 
 @dataclass(frozen=True)
 class Purged:
-    """The result of a purge, or of a look at what it would do.
+    """The result of a purge, or of a preview.
 
-    learned_by: ids of the runs trained on what is forgotten, now or by an earlier purge of the same; `active`: the one
-    of them that Fae uses now. by_topic: rows by what took them. corrections: misheard words and their recordings.
-    texts: other files that named it (proposals, evaluations, logs).
+    learned_by: ids of the runs trained on what is forgotten, now or in an earlier purge of the same; `active`: the one of
+    them that Fae uses now. by_topic: removed rows by topic. corrections: misheard words and their recordings. texts: other
+    files that mentioned it (proposals, evaluations, logs).
     """
 
     rows_removed: int
@@ -62,9 +62,9 @@ class Purged:
 
 
 def complete(home: Home) -> Purged | None:
-    """Take what forgetting.json names out of everything; None where nothing is to be forgotten.
+    """Remove everything that forgetting.json names; None if nothing is to be forgotten.
 
-    Waits for an export that is going on. When it is interrupted the next one does all of it again.
+    Waits for a running export. If interrupted, the next call starts again from the beginning.
     """
     wanted = forgetting.pending(home)
     if wanted == Exclusions():
@@ -72,7 +72,7 @@ def complete(home: Home) -> Purged | None:
     with _unfinished_is_said(), locks.exclusive(home.directory("data") / ".lock"):
         purged = _Purge(home, wanted).run()
         with changing(home) as change:
-            # Another may have asked for more meanwhile: that stays for the next one.
+            # Requests added in the meantime are left for the next purge.
             left = {
                 name: tuple(each for each in entries if each not in getattr(wanted, name))
                 for name, entries in vars(forgetting.pending(home)).items()
@@ -82,20 +82,20 @@ def complete(home: Home) -> Purged | None:
 
 
 def look(home: Home, phrases: list[str]) -> Purged:
-    """What forgetting these phrases, and what is pending, would take; nothing is changed."""
+    """Preview forgetting these phrases and pending ones, without changing anything."""
     return _Purge(home, forgetting.pending(home).with_phrases(phrases), change=False).run()
 
 
 @contextlib.contextmanager
 def _unfinished_is_said() -> Iterator[None]:
-    """What goes wrong on the way is a Failed that says that the next command goes on."""
+    """Turn an error into a Failed that says that the next command continues."""
     try:
         yield
     except (OSError, SkillError) as error:
         raise Failed(
             "unfinished_forgetting",
-            f"it is kept that this is to be forgotten, but not all of it is taken out yet: {error}",
-            "uv run scripts/export_data.py goes on with it, as does every training before it begins",
+            f"the request to forget this is saved, but not everything has been removed yet: {error}",
+            "uv run scripts/export_data.py continues, as does every training before it starts",
         ) from error
 
 
@@ -121,7 +121,7 @@ class _Purge:
                 if kind in training_rows.KINDS:
                     write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
                 elif meta.exists():
-                    meta.unlink()  # made again from what is left, before the next training
+                    meta.unlink()  # rebuilt from the rest before the next training
         corrections = self._take_corrections()
         learned_by = self._mark_runs(ids)
         texts = self._take_texts(learned_by)
@@ -132,7 +132,7 @@ class _Purge:
         return Purged(removed, learned_by, in_use, dict(self.by_topic), corrections, texts)
 
     def _sweep(self) -> None:
-        """What killed scripts left: hidden temporary files, and half-made directories."""
+        """Remove the temporary files and incomplete directories of killed scripts."""
         places = [self.home.file("data"), self.home.file("stt"), self.home.file("results")]
         places += [self.home.file("data", kind) for kind in KINDS_OF_ROWS]
         for run in runs.all_runs(self.home):
@@ -146,7 +146,7 @@ class _Purge:
     # Rows.
 
     def _take_rows(self, place: Path) -> list[Any]:
-        """Take the rows that mention it out of train.jsonl and valid.jsonl in `place`. Returns them."""
+        """Remove the rows that mention it from train.jsonl and valid.jsonl in `place`. Returns them."""
         gone = []
         for path in (place / f"{side}.jsonl" for side in SIDES):
             kept, found = [], []
@@ -172,7 +172,7 @@ class _Purge:
         return by is not None
 
     def _remove_clip(self, relative: object) -> None:
-        """A recording or synthesised clip that lies in the state directory."""
+        """Remove a recording or synthesised clip in the state directory."""
         if isinstance(relative, str) and relative and ".." not in Path(relative).parts:
             path = self.home.file(relative)
             if path.is_file() and not path.is_symlink():
@@ -194,7 +194,7 @@ class _Purge:
         terms = (self.home.read(vocabulary.FILE, {}) or {}).get("terms", [])
         named = [term for term in terms if self._mentions(term)]
         if self.change and (gone or named):
-            # Made anew, for a word that was learned from such a correction alone may not name the whole subject.
+            # Rebuild it, since a word learned only from such a correction may not contain the whole topic.
             kept = [entry.as_dict() for entry in vocabulary.keep(self.home, [])]
             kept = [term for term in kept if not self._mentions(term)]
             self.home.write(
@@ -231,7 +231,7 @@ class _Purge:
         return list(found)
 
     def _names(self, sound: str) -> bool:
-        """Whether the name of a sound says who speaks in it, and that is to be forgotten; or the recording is."""
+        """Whether a sound's name contains a speaker or a recording that is to be forgotten."""
         return recordings.is_excluded(Path(sound), self.wanted)
 
     def _mark(self, run: Run, rows: list[Any], said: list[str]) -> None:
@@ -247,7 +247,7 @@ class _Purge:
         with changing(self.home) as change:
             approval.withdraw(change, run)
 
-    # What was written about them.
+    # Texts about them.
 
     def _take_texts(self, learned_by: list[str]) -> int:
         changed = 0
@@ -256,7 +256,7 @@ class _Purge:
                 if path.name not in PAGES:
                     changed += self._take_text(path)
                     continue
-                # A page is about one result; of a run that may be proposed it can be made again, with a new code.
+                # A page is about one result; if the run may be proposed it can be made again, with a new code.
                 names_it = self._without_it(path) is not None
                 changed += names_it
                 if self.change and (names_it or run.id in learned_by):
@@ -273,14 +273,14 @@ class _Purge:
         return changed
 
     def _take_text(self, path: Path) -> bool:
-        """Replace what mentions it: quoted strings of a JSON file, or the lines of another one."""
+        """Replace the parts that mention it: quoted strings in a JSON file, lines in any other file."""
         without = self._without_it(path) if path.is_file() and not path.is_symlink() else None
         if without is not None and self.change:
             write_text(path, without)
         return without is not None
 
     def _without_it(self, path: Path) -> str | None:
-        """The text of a file without what mentions it; None where nothing does."""
+        """The text of a file without the parts that mention it; None if none do."""
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
             if path.suffix == ".json":
@@ -307,7 +307,7 @@ class _Purge:
         return json.dumps({"text": FORGOTTEN})
 
     def _without(self, value: object, quotes: bool = False) -> object:
-        """The same with FORGOTTEN in the place of quoted strings; the names and words of our own files stay."""
+        """`value` with matching quoted strings replaced by FORGOTTEN; the keys and terms of our own files stay."""
         if isinstance(value, str):
             return FORGOTTEN if quotes and self.forgotten.mentioned_in(value) else value
         if isinstance(value, list):
@@ -320,14 +320,14 @@ class _Purge:
         return value
 
     def _clear_cache(self) -> None:
-        """Rows as tokens, and answers: they must go with the text that they were made from, also where a kill came between."""
+        """Remove cached tokens and answers: they must go with the text that they came from, even after a kill in between."""
         for cached in self.home.file("cache").glob("*"):
             if cached.is_file() and not cached.name.startswith(CACHE_WITHOUT_TEXT):
                 cached.unlink(missing_ok=True)
 
 
 def _texts_in(place: Path) -> Iterator[Path]:
-    """Files of text in a directory and those below it, but for rows and weights, which have their own way."""
+    """Text files in a directory tree, except rows and weights, which are handled separately."""
     if not place.is_dir():
         return
     for path in sorted(place.iterdir()):
@@ -340,8 +340,8 @@ def _texts_in(place: Path) -> Iterator[Path]:
 
 
 def _rows(path: Path) -> Iterator[Any]:
-    """The rows of a file in any form that is trained on. What is no JSON is never trained on, and
-    goes when others do.
+    """The rows of a file in any accepted form. Lines that are not JSON are never trained on, and are
+    removed when others are.
     """
     return (row for _, row in training_rows.values(path) if not isinstance(row, ValueError))
 
@@ -356,7 +356,7 @@ def _listed(value: object) -> list:
 
 
 def _counted(home: Home, kind: str) -> dict:
-    """What meta.json says of the files that are left."""
+    """The counts in meta.json for the remaining files."""
     try:
         found = describe(home.file("data"), kind, "", *read(home.file("data"), kind))
     except Missing:

@@ -1,10 +1,10 @@
-"""A training on several machines: this process is rank 0 and has everything; the others compute their share of each step.
+"""Training on several machines: this process is rank 0 and holds everything; the others compute a share of each step.
 
-They are processes of the same script (`--task peer`, peer.py), started here or through ssh and spoken to through
-their standard streams. They are sent the rows that they compute as arrays and keep nothing on disk. A step goes like this:
-each gets its rows and answers with its sums of losses and weights; then all of them are told to add up their gradients
-(ring.py) and make the same update. So a machine that dies is noticed before anybody waits for it in the ring, and the
-parameters are still those of the last step.
+The others are processes of the same script (`--task peer`, peer.py), started locally or through ssh, with messages over
+their standard streams. They receive their rows as arrays and keep nothing on disk. In a step, each gets its rows and
+replies with its sums of losses and weights; then all are told to sum their gradients (ring.py) and apply the same
+update. So a machine that dies is noticed before anyone waits for it in the ring, while the parameters are still those of
+the previous step.
 """
 
 import contextlib
@@ -35,14 +35,14 @@ SSH = (
     "ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10",
     "-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=3",
 )  # fmt: skip
-# Where uv may be, for a shell that is not interactive.
+# Possible paths of uv, for a non-interactive shell.
 PATH = '"$HOME/.local/bin:/opt/homebrew/bin:/usr/local/bin:$PATH"'
-# What a machine may take to end once it was told to.
+# Seconds that a machine may take to end once asked to.
 END_S = 10.0
 
 
 class Peer:
-    """One of the other processes: `name` for a person, `address` in the ring."""
+    """One of the other processes: `host` is its name for people, `address` its address in the ring."""
 
     def __init__(
         self, host: str, command: list[str], log: Callable[[str], None], on_end: Callable[[], None]
@@ -55,7 +55,7 @@ class Peer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                start_new_session=True,  # uv starts another one, and both must be ended
+                start_new_session=True,  # uv starts a child process, and both must be killed
             )
         except FileNotFoundError as problem:
             raise Missing("no_ssh", f"{command[0]} was not found", "install OpenSSH") from problem
@@ -65,7 +65,7 @@ class Peer:
         self.channel = Channel(self._pipe("stdout"), self._pipe("stdin"), self._ended)
 
     def _ended(self, why: str) -> None:
-        # What does not answer any more would keep whoever writes to it waiting.
+        # Writing to a process that no longer reads would block forever.
         self.kill()
         self._on_end()
 
@@ -83,12 +83,12 @@ class Peer:
         return cast(BinaryIO, getattr(self.process, name))
 
     def last_words(self) -> str:
-        """What it wrote to standard error last."""
+        """Its last lines on standard error."""
         self._errors.join(1)
         return "; ".join(filter(None, self._said))
 
     def close(self) -> None:
-        """Let it end by itself, but not for ever."""
+        """Wait for it to end by itself, with a time limit."""
         self.channel.close()
         try:
             self.process.wait(END_S)
@@ -98,7 +98,7 @@ class Peer:
 
 
 class Machines(Alone):
-    """The processes of a run besides this one. Raises Lost wherever one of them is gone."""
+    """The other processes of a run. Every method raises Lost if one of them has ended."""
 
     def __init__(self, run: Run, session: Session):
         self.run, self.session = run, session
@@ -106,7 +106,7 @@ class Machines(Alone):
         self._ring: Ring | None = None
 
     def start(self) -> None:
-        """Start a process for each of the run's hosts but the first. Raises Failed for one that does not answer or is of other versions."""
+        """Start a process on each of the run's hosts but the first. Raises Failed if one does not answer or has other versions."""
         hosts = self.run.record["hosts"]
         script = KINDS[self.run.kind].script
         for host in hosts[1:]:
@@ -123,8 +123,8 @@ class Machines(Alone):
             if differing := machines.differences(versions, told):
                 raise Failed(
                     "unequal_versions",
-                    f"{peer.host} has {differing}; all machines must compute with the same",
-                    f"copy this skill to {peer.host} as it is here, and try again: {self._again()}",
+                    f"{peer.host} has {differing}; all machines must have the same versions",
+                    f"copy this skill from here to {peer.host}, and try again: {self._again()}",
                 )
 
     def _versions_of(self, peer: Peer) -> dict[str, str]:
@@ -135,7 +135,7 @@ class Machines(Alone):
             raise Failed(
                 "no_answer",
                 f"{peer.host} does not answer: {said}",
-                f"this must work without a question: ssh {peer.host} true; then: {self._again()}",
+                f"make sure that this works without a prompt: ssh {peer.host} true; then: {self._again()}",
             ) from problem
 
     def load(self, settings: dict, fast) -> None:
@@ -173,7 +173,7 @@ class Machines(Alone):
                 require_neighbour(0, addresses)
                 for peer in self.others:
                     self._hear(peer, "reached")
-            # A connection to a socket that only waited for the look would be taken for one of the ring.
+            # A connection to a socket that was only opened for the check would be taken for one of the ring.
             for peer in self.others:
                 self._say(peer, "stop listening")
             for peer in self.others:
@@ -239,7 +239,7 @@ class Machines(Alone):
         return message
 
     def _check(self) -> None:
-        # Between the steps fit looks itself, and what a step has begun it finishes.
+        # fit checks between the steps, and a step that has begun is finished.
         if self._ring is None:
             self.session.check()
 
@@ -251,17 +251,17 @@ class Machines(Alone):
         name = f"{peer.host}: {why}" if peer else why
         said = peer and peer.last_words()
         text = f"another machine was lost, {name}" + (f" ({said})" if said else "")
-        return Lost("machine_lost", f"{text}; what was trained until then is kept", self._again())
+        return Lost("machine_lost", f"{text}; the training up to that point is kept", self._again())
 
     def _again(self) -> str:
         run = self.run
         together = ",".join(run.record["hosts"])
         alone = KINDS[run.kind].command(f"--resume {run.id}")
-        return f"{alone} goes on alone, with --hosts {together} together again"
+        return f"{alone} continues on this machine alone; add --hosts {together} to use all of them again"
 
 
 def over_ssh(host: str, command: list[str]) -> list[str]:
-    """`command` on another machine, where the skill is at the same place, by the path from the home directory if it is in it."""
+    """`command` on another machine, which has the skill at the same path, relative to the home directory if it is inside it."""
     home = Path.home()
     words = []
     for word in command:
@@ -277,10 +277,10 @@ def over_ssh(host: str, command: list[str]) -> list[str]:
 
 
 def shares(sizes: Sequence[int], machines: int) -> list[list[tuple[int, slice]]]:
-    """For each machine the parts of micro-batches that it computes: (number of the micro-batch, which of its rows).
+    """For each machine its parts of micro-batches: (number of the micro-batch, slice of its rows).
 
-    sizes: rows of each micro-batch. A step's rows are cut into runs as equal as they can be, the longer ones first, so
-    whole micro-batches stay together where their number can be divided.
+    sizes: rows in each micro-batch. A step's rows are split into contiguous shares of nearly equal size, the larger first,
+    so that micro-batches stay whole where their number is divisible.
     """
     total, found, start = sum(sizes), [], 0
     for rank in range(machines):

@@ -1,4 +1,4 @@
-"""Frozen dataclasses as JSON and back, strictly: a file with an unknown or missing key is not guessed at."""
+"""Strict conversion of JSON to frozen dataclasses: unknown and missing keys are errors."""
 
 import dataclasses
 import difflib
@@ -13,10 +13,10 @@ Record = TypeVar("Record")
 
 
 def read(record: type[Record], data: object, where: str, remedy: str = "") -> Record:
-    """`data`, as dataclasses.asdict made it, as a `record` again.
+    """Convert `data`, as made by dataclasses.asdict, back to a `record`.
 
     Fields are numbers, texts, booleans, dictionaries, other records, tuples of those, and any of these or None. A field
-    with a default may be left out. Raises Failed, which names `where` the data lies and the `remedy`.
+    with a default may be missing. Raises Failed, naming the location `where` and the `remedy`.
     """
     try:
         return _read(record, data, record.__name__)
@@ -75,7 +75,7 @@ def _read_record(expected: Any, data: Any, name: str) -> Any:
         meant = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(fields)}"
         raise ValueError(f"{name} has the unknown key {unknown[0]!r}; {meant}")
     if missing := sorted(required - data.keys()):
-        raise ValueError(f"{name} lacks {missing[0]!r}")
+        raise ValueError(f"{name} has no key {missing[0]!r}")
     hints = typing.get_type_hints(expected)
     found = {key: _read(hints[key], data[key], f"{name}.{key}") for key in fields if key in data}
     return expected(**found)

@@ -1,4 +1,4 @@
-"""The person's no to a run, with their reason: proposal_rejected.json of the run. A later proposal of the run ends it."""
+"""The person's rejection of a run, with a reason: proposal_rejected.json. It holds until the run is proposed again."""
 
 from dataclasses import asdict, dataclass
 
@@ -18,7 +18,7 @@ NO_REASON = "no reason given"
 
 @dataclass(frozen=True)
 class Rejection:
-    """A person's no. It keeps the reason, and the adapter's fingerprint."""
+    """A rejection, with the reason and the adapter's fingerprint."""
 
     run: str
     rejected_at: str
@@ -33,7 +33,7 @@ class Rejection:
 
 
 def last_of(run: Run) -> Rejection | None:
-    """The person's last no to this run, also when it was proposed again since. One that cannot be read is a no all the same."""
+    """The last rejection of this run, even if it was proposed again since. An unreadable one still counts."""
     try:
         kept = read_json(run.file(FILE))
         return None if kept is None else records.read(Rejection, kept, str(run.file(FILE)))
@@ -42,50 +42,53 @@ def last_of(run: Run) -> Rejection | None:
 
 
 def standing(run: Run) -> Rejection | None:
-    """The no that holds now: the run was neither proposed nor deployed since."""
+    """The rejection if it still holds: the run was neither proposed nor deployed since."""
     no = None if run.file(approval.FILE).exists() else last_of(run)
     return None if no is None or was_deployed(run, since=no.rejected_at) else no
 
 
 def newest(home: Home, slot: str) -> Rejection | None:
-    """The person's last no to any run of `slot`."""
+    """The last rejection of any run of `slot`."""
     found = [last_of(run) for run in all_runs(home) if KINDS[run.kind].slot == slot]
     return max(filter(None, found), key=lambda no: moment(no.rejected_at), default=None)
 
 
 def require_none(run: Run) -> None:
-    """Raises Refused where the person said no: such a run is proposed again only when it is asked for by its id."""
+    """Raises Refused for a rejected run, which is proposed again only if it is named by its id."""
     if no := standing(run):
         raise Refused(
             "rejected",
-            f"you said no to {run.id} {no.in_words}. To see it all the same, name it: "
+            f"you said no to {run.id} {no.in_words}. To see the proposal anyway, name the run: "
             f"uv run scripts/propose.py --run {run.id}",
             f"uv run scripts/{KINDS[run.kind].material}",
         )
 
 
 def said(run: Run, no: Rejection) -> Result:
-    """The answer after a no."""
+    """The answer after a rejection."""
     again = f"propose.py --run {run.id}"
     data = {"status": "rejected", "run": run.id, "kind": run.kind, "reason": no.reason}
-    data |= {"say": "All right, everything stays as it is. I keep why.", "again": again}
+    data |= {
+        "say": "All right, everything stays as it is. I have noted the reason.",
+        "again": again,
+    }
     text = (
-        f"All right: {run.id} stays out of use and nothing changed. Kept with it: {no.reason}\n"
-        f"To see the proposal again one day: uv run scripts/{again}"
+        f"All right: {run.id} will not be used, and nothing has changed. Reason noted: {no.reason}\n"
+        f"To see the proposal again later: uv run scripts/{again}"
     )
     return Result(data | {"next": KINDS[run.kind].material}, text)
 
 
 def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
-    """Keep the person's no with its reason; the code of the proposal no longer counts.
+    """Record the person's rejection and its reason, and invalidate the proposal's code.
 
-    asked: the person was asked about the run just now, so it need not have been proposed. Raises BadRequest for an empty
-    reason, Missing for a run that was not proposed, Refused for one that is in use or was turned down already.
+    asked: the person was just asked about the run, so it need not have been proposed. Raises BadRequest for an empty
+    reason, Missing for a run that was not proposed, Refused for one that is in use or was already rejected.
     """
     said = " ".join(reason.split())
     if not said:
         raise BadRequest(
-            "no_reason", "the reason is empty", "repeat what the person said, or give 'no'"
+            "no_reason", "the reason is empty", "give the person's own words, or just 'no'"
         )
     with changing(run.home) as change:
         proposed = run.file(approval.FILE).exists()
@@ -93,14 +96,14 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
             require_none(run)
             raise Missing(
                 "not_proposed",
-                f"{run.id} was not proposed, so there is nothing to say no to",
+                f"{run.id} has not been proposed, so there is nothing to reject",
                 f"uv run scripts/propose.py --run {run.id}",
             )
         active = current(run.home, KINDS[run.kind].slot)
         if active and active.run == run.id:
             raise Refused(
                 "in_use",
-                f"{run.id} is in use already; to go back to what was there before, undo it",
+                f"{run.id} is already in use; roll it back instead",
                 f"uv run scripts/rollback.py --kind {run.kind}",
             )
         if proposed:

@@ -1,4 +1,4 @@
-"""What a training gives back: its receipt, and the benchmark of what it saved, measured by itself or by a fresh process."""
+"""The results of a training: its receipt, and the benchmark of the saved model, measured here or in a fresh process."""
 
 import contextlib
 import time
@@ -18,9 +18,9 @@ from fae_training.state import parsed, read_json
 
 @dataclass(frozen=True)
 class Trained:
-    """What a kind's training gives back: its receipt, and how to score it with the model that is in memory already.
+    """The result of a kind's training: its receipt, and a function that scores it with the model already in memory.
 
-    Without `score` a fresh process does it.
+    Without `score` a fresh process does the scoring.
     """
 
     receipt: dict
@@ -29,7 +29,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Verification:
-    """Whether what is saved loads, whether the output differs from the base model's, and how much; `why` not."""
+    """Whether the saved model loads, and whether and how much its output differs from the base model's; `why` it does not."""
 
     loads: bool
     changes_output: bool
@@ -42,7 +42,7 @@ class Verification:
 
 
 def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dict:
-    """train_metrics.json of a run: what was asked, what was applied, and how it went."""
+    """The content of train_metrics.json: the requested settings, those applied, and the results."""
     went = {
         name: value
         for name, value in vars(result).items()
@@ -57,7 +57,7 @@ def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dic
 
 
 def versions() -> dict[str, str]:
-    """The libraries that trained, as installed."""
+    """The installed versions of the training libraries."""
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
@@ -78,10 +78,9 @@ def scored(
     should_stop: Callable[[], bool] = lambda: False,
     lock: int | None = None,
 ) -> Benchmark:
-    """The benchmark of a run's saved adapter, and which adapter that was; by `score`, else by a fresh process.
+    """The benchmark of a run's saved adapter, with its fingerprint; measured by `score`, else in a fresh process.
 
-    The process holds `lock` for as long as it lives. Raises Failed, and Cancelled when should_stop says so or somebody
-    cancels the run.
+    The process holds `lock` while it runs. Raises Failed, and Cancelled if should_stop() is true or the run is cancelled.
     """
     mark, slot = fingerprint(run.file("adapters")), KINDS[run.kind].slot
     active, active_mark = current(run.home, slot), active_fingerprint(run.home, slot)
@@ -91,12 +90,14 @@ def scored(
         told = _fresh_process(run, "score", None, should_stop, lock)
         found = records.read(Benchmark, told, str(run.file("score.json")), "report this")
     if found.current_run != (active and active.run):
-        active_mark = None  # another was deployed meanwhile: which files were measured is not known
+        active_mark = (
+            None  # another was deployed in the meantime, so the measured files are unknown
+        )
     return replace(found, fingerprint=mark, current_fingerprint=active_mark)
 
 
 def verify(run: Run, timeout_s: float) -> Verification | None:
-    """Whether what is saved loads and changes the output, from a fresh process; None when that takes too long."""
+    """Verify the saved model in a fresh process: it loads and changes the output. None if that takes too long."""
     told = _fresh_process(run, "verify", timeout_s)
     if told is None:
         return None
@@ -110,7 +111,7 @@ def _fresh_process(
     should_stop: Callable[[], bool] = lambda: False,
     lock: int | None = None,
 ) -> dict | None:
-    """What a fresh process of the run's own script found out by `task`; None when it took too long. Raises Cancelled."""
+    """The result of `task` in a fresh process of the run's own script; None on timeout. Raises Cancelled."""
     answer = run.file(f"{task}.json")
     answer.unlink(missing_ok=True)
     log = run.file("train.log")
@@ -134,7 +135,7 @@ def _fresh_process(
     if status or result is None:
         look = command_line("tail", "-n", 40, log)
         said = _error_in(log.read_bytes()[before:] if log.exists() else b"")
-        why = said.get("message") or f"the process for {task} ended with status {status}"
+        why = said.get("message") or f"the process for {task} failed with status {status}"
         raise Failed(f"{task}_failed", f"{run.id}: {why}", said.get("hint") or look)
     return result
 

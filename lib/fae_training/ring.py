@@ -1,7 +1,7 @@
-"""MLX's ring: every process holds a connection to the next one, and a sum goes round (mx.distributed, backend "ring").
+"""MLX's ring all-reduce: every process is connected to the next one (mx.distributed, backend "ring").
 
-What MLX 0.32.4 does when a process dies was tried: whoever waits for it gets "connection to a peer was lost". It has no time
-limit of its own, neither to connect nor for a sum, so both have one here.
+In MLX 0.32.4, when a process dies, those waiting for it get "connection to a peer was lost" (tested). MLX has no timeout
+for connecting or for a sum, so both have one here.
 """
 
 import faulthandler
@@ -18,17 +18,17 @@ from mlx.utils import tree_flatten, tree_unflatten
 
 from fae_training.errors import Failed
 
-# All processes connect at the same moment, so this is much. MLX holds Python's lock meanwhile, so nothing but the end of
-# the process can end it.
+# All processes connect at the same time, so this is generous. MLX holds the GIL while connecting, so only ending the
+# process can stop it.
 CONNECT_S = 60
-# For the look whether the next one can be reached at all.
+# Timeout of the check that the next process can be reached.
 NEIGHBOUR_S = 10.0
-# A sum: so long, and a second for each megabyte, which even a slow wireless network carries.
+# Timeout of a sum, plus a second per megabyte, which even a slow wireless network achieves.
 SUM_S, BYTES_A_SECOND = 60.0, 1e6
 
 
 class Ring:
-    """Connected once all processes have made theirs. addresses: "host:port" by rank."""
+    """The constructor returns once all processes are connected. addresses: "host:port" by rank."""
 
     def __init__(self, rank: int, addresses: list[str]):
         with tempfile.TemporaryDirectory() as directory:
@@ -49,7 +49,7 @@ class Ring:
         self._connections = _sockets() - before
 
     def total(self, gradient: Any) -> Any:
-        """The sum over all processes, in float32. Raises RuntimeError when a connection is lost or nothing arrives."""
+        """The sum over all processes, in float32. Raises RuntimeError on a lost connection or a timeout."""
         names, arrays = zip(*tree_flatten(gradient), strict=True)
         flat = mx.concatenate([array.reshape(-1).astype(mx.float32) for array in arrays])
         mx.eval(flat)
@@ -69,13 +69,13 @@ class Ring:
         return tree_unflatten(found)
 
     def break_up(self) -> None:
-        """End every connection, so that whoever waits for a sum, also in this process, gets an error."""
+        """Close every connection, so that every process waiting for a sum, this one included, gets an error."""
         for number in self._connections:
             try:
                 with socket.socket(fileno=os.dup(number)) as connection:
                     connection.shutdown(socket.SHUT_RDWR)
             except OSError:
-                pass  # ended already
+                pass  # already closed
 
 
 def _sockets() -> set[int]:
@@ -86,12 +86,12 @@ def _sockets() -> set[int]:
             if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
                 found.add(int(name))
         except OSError:
-            pass  # that of the listing itself
+            pass  # the descriptor of the listing itself
     return found
 
 
 def require_neighbour(rank: int, addresses: list[str]) -> None:
-    """Raises Failed when the next process of the ring cannot be reached from this one."""
+    """Raises Failed if this process cannot reach the next one in the ring."""
     host, _, number = addresses[(rank + 1) % len(addresses)].rpartition(":")
     try:
         socket.create_connection((host, int(number)), NEIGHBOUR_S).close()

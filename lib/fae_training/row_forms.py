@@ -1,11 +1,10 @@
-"""The forms in which people keep training rows, brought to the one form that is trained on. Standard library only.
+"""Converts training rows in common formats to ours. Standard library only.
 
 Conversations (data/sft): `messages`; `conversations` with from/value (ShareGPT); a prompt with a completion, response,
 output or answer; instruction, input and output (Alpaca). Pairs (data/dpo): chosen and rejected, with a prompt in any of
-these forms or, as TRL has it, at the start of both. Beside an instruction: `context`, which is what Dolly calls input, and
-`history`, earlier questions and answers. Anywhere: `system` and `tools` beside the rest, a text or a list of
-messages, contents as lists of text parts, roles in any case and by their usual other names, arguments of tool calls as
-text or object.
+these forms or, as in TRL, at the start of both. With an instruction: `context` (Dolly's name for input), and `history`,
+earlier questions and answers. Everywhere: `system` and `tools` at the top level, a text or a list of messages, contents
+as lists of text parts, roles in any case and under common aliases, tool call arguments as text or object.
 """
 
 import json
@@ -27,16 +26,16 @@ from fae_training.parts import CHOOSE, JUDGE, group_of, part_of_held_out
 _CONVERSATIONS = ("messages", "conversations", "conversation")
 _PROMPTS = ("prompt", "instruction", "question", "query", "input")
 _ANSWERS = ("completion", "response", "output", "answer")
-# A weight multiplies a loss in single precision: outside of this it becomes 0 or infinite there.
+# A weight multiplies a loss in single precision; outside this range the product becomes 0 or infinite.
 _WEIGHTS = (1e-6, 1e6)
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """A row of data/sft. Of its assistant messages those without `"weight": 0` are learned from.
+    """A row of data/sft. Its assistant messages are trained on, except those with `"weight": 0`.
 
-    messages are {"role", "content": text, "tool_calls"?, "weight"?: 0}, arguments of tool calls being objects;
-    source is an object that may hold "ids" (a list of texts) and "session". part: choose or judge where the file says it.
+    messages are {"role", "content": text, "tool_calls"?, "weight"?: 0}, with tool call arguments as objects; source may have
+    "ids" (a list of texts) and "session". part: choose or judge, if the file says so.
     """
 
     messages: list[dict]
@@ -101,7 +100,7 @@ class PreferencePair:
         return 2 if self.weight else 0
 
     def as_row(self) -> dict:
-        """As it stands in data/dpo/train.jsonl."""
+        """The row as written in data/dpo/train.jsonl."""
         row = {"prompt": self.prompt, "chosen": [self.chosen], "rejected": [self.rejected]}
         if self.tools:
             row["tools"] = self.tools
@@ -114,7 +113,7 @@ def _said_by_user(messages: list[dict]) -> list[str]:
 
 
 def conversation(given, file: str = "", line: int = 0) -> Conversation:
-    """One row of data/sft in our form. Raises ValueError saying what it is and what was expected."""
+    """One row of data/sft in our form. Raises ValueError saying what was found and what was expected."""
     _object(given)
     name = next((name for name in _CONVERSATIONS if given.get(name) is not None), None)
     if name:
@@ -131,7 +130,7 @@ def conversation(given, file: str = "", line: int = 0) -> Conversation:
             if nothing := _nothing(given, (*_CONVERSATIONS, *_PROMPTS, *_ANSWERS)):
                 raise ValueError(f"{nothing}, {expected}")
             raise ValueError(f"has no conversation ({_has(given)}); {expected}")
-        # What stands in a prompt is context: only the completion is to be imitated.
+        # A prompt is context: only the completion is trained on.
         context = [m | {"weight": 0} if m["role"] == "assistant" else m for m in prompt]
         messages = context + _after(prompt, messages_of(given[answer], "assistant", answer))
     messages = _with_system(given, messages)
@@ -153,7 +152,7 @@ def conversation(given, file: str = "", line: int = 0) -> Conversation:
 
 
 def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
-    """One row of data/dpo in our form. Raises ValueError saying what it is and what was expected."""
+    """One row of data/dpo in our form. Raises ValueError saying what was found and what was expected."""
     _object(given)
     if missing := [name for name in ("chosen", "rejected") if name not in given]:
         raise ValueError(f"has no {' and no '.join(missing)} ({_has(given)})")
@@ -189,7 +188,7 @@ def preference_pair(given, file: str = "", line: int = 0) -> PreferencePair:
         raise ValueError("chosen and rejected are the same")
     if _trimmed(chosen[0]) == _trimmed(rejected[0]):
         raise ValueError(
-            "the two answers are the same to the model: they differ only in spaces around them, or in what cannot be seen"
+            "the two answers are the same to the model: they differ only in surrounding spaces or invisible characters"
         )
     if _evenly_spaced(chosen[0]) == _evenly_spaced(rejected[0]):
         raise ValueError("the two answers differ only in the spaces between their words")
@@ -216,7 +215,7 @@ def _object(given) -> None:
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
         raise ValueError(
-            f"holds half of a character ({half}): the text was cut inside an emoji or the like"
+            f"contains half of a character ({half}): the text was probably cut inside an emoji"
         ) from None
 
 
@@ -228,13 +227,13 @@ def _has(given: dict) -> str:
 
 
 def _nothing(given: dict, names: tuple[str, ...]) -> str | None:
-    """What stands under the first of these names that holds null or an empty text."""
+    """A phrase naming the first of these keys that holds null or an empty text, or None."""
     name = next((name for name in names if name in given and given[name] in (None, "")), None)
     return name and f"{name} is {shown(given[name])}"
 
 
 def _prompt(given: dict) -> list[dict]:
-    """The messages of a prompt that stands beside its answer; [] where there is none."""
+    """The messages of a separate prompt; [] if there is none."""
     name = next((name for name in _PROMPTS if given.get(name) not in (None, "")), None)
     if name is None:
         return []
@@ -264,13 +263,13 @@ def _history(value) -> list[dict]:
 
 
 def _after(prompt: list[dict], answer: list[dict]) -> list[dict]:
-    """An answer without the prompt, which conversational forms may repeat in it."""
+    """An answer without the prompt, which conversational forms may repeat."""
     repeated = len(answer) > len(prompt) and answer[: len(prompt)] == prompt
     return answer[len(prompt) :] if repeated else answer
 
 
 def _with_system(given: dict, messages: list[dict]) -> list[dict]:
-    """The messages after the system message that stands beside them; their own system message goes before it."""
+    """The messages, preceded by the row's top-level system message; a system message of their own takes precedence."""
     text = given.get("system", given.get("system_prompt"))
     if text is not None and not isinstance(text, str):
         raise ValueError(f"system is {shown(text)}, expected a text")
@@ -284,7 +283,7 @@ def _trimmed(message: dict) -> dict:
 
 
 def _evenly_spaced(message: dict) -> dict:
-    """Line breaks stay: a list is not the same as a sentence."""
+    """A message with single spaces. Line breaks stay: a list is not the same as a sentence."""
     trimmed = _trimmed(message)
     return trimmed | {"content": re.sub(r"[^\S\n]+", " ", trimmed["content"])}
 
@@ -319,13 +318,13 @@ def _weight(given: dict) -> float:
 
 
 def _part(given: dict) -> str | None:
-    """What our export marks a held-out row with; other programs may mean something else by the name."""
+    """The part that our export marks a held-out row with; other values of this key are ignored."""
     part = given.get("part")
     return part if part in (CHOOSE, JUDGE) else None
 
 
 def _source(value) -> dict:
-    """Where a row is from, in our form: other programs keep a name there, or nothing."""
+    """A row's source in our form; other programs store a name there, or nothing."""
     if not isinstance(value, dict):
         return {} if value is None else {"name": value if isinstance(value, str) else shown(value)}
     if "ids" not in value:

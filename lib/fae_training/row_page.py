@@ -1,4 +1,4 @@
-"""Rows as their tokens, for a terminal and as a page: what is context, what is trained, what was cut."""
+"""Rows as tokens, for a terminal and as a page, marked as context, trained or cut."""
 
 import html
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from fae_training.counting import counted
 from fae_training.html_page import paragraph, section
 from fae_training.preflight import CONTEXT, CUT, TRAINED, Piece, Preview, ShownRow
 
-# Of a piece that is no answer so many characters are shown at each end in a terminal.
+# In a terminal, this many characters are shown at each end of a piece that is not an answer.
 SHOWN = 300
 COLOURS = {CONTEXT: "2", TRAINED: "32", CUT: "9;31"}
 MARKS = {TRAINED: ("[trained: ", "]"), CUT: ("[cut: ", "]")}
@@ -18,7 +18,7 @@ STYLE = """<style>.tokens { white-space: pre-wrap; font: .85rem/1.7 ui-monospace
 
 
 def in_words(preview: Preview) -> list[str]:
-    """Counts, minutes and memory, a line each."""
+    """Token counts, time and memory, one line each."""
     tokens, planned = preview.tokens, preview.memory
     about = "" if tokens.exact else "about "
     lines = [
@@ -26,16 +26,16 @@ def in_words(preview: Preview) -> list[str]:
         f"{tokens.cut:,} cut off; the longest row has {tokens.longest:,}"
     ]
     if preview.minutes is None:
-        lines.append(f"  time: not known: {preview.measured_by}")
+        lines.append(f"  time: unknown: {preview.measured_by}")
     else:
         lines.append(f"  time: about {preview.minutes:.3g} minutes, {preview.measured_by}")
     if planned.get("peak_memory_gb") is None:
         lines.append(f"  memory: {planned['note']}")
     else:
-        checkpointed = ", layers computed again to save memory" if planned["checkpoint_layers"] else ""  # fmt: skip
+        checkpointed = ", recomputing layers to save memory" if planned["checkpoint_layers"] else ""  # fmt: skip
         lines.append(
             f"  memory: {planned['peak_memory_gb']} GB of {planned['limit_gb']} GB, {counted(planned['batch_size'], 'row')} "
-            f"at a time, {counted(planned['gradient_accumulation'], 'time')} a step{checkpointed}"
+            f"at a time, {counted(planned['gradient_accumulation'], 'time')} per step{checkpointed}"
         )
     return lines
 
@@ -56,7 +56,7 @@ def _coloured(piece: Piece, in_colour: bool) -> str:
     text = "".join(piece.tokens)
     if piece.kind != TRAINED and len(text) > 2 * SHOWN:
         text = f"{text[:SHOWN]} ... {text[-SHOWN:]}"
-    # What a conversation holds must not act on the terminal.
+    # Control characters in a conversation must not reach the terminal.
     text = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
     if in_colour:
         return f"\033[{COLOURS[piece.kind]}m{text}\033[0m"
@@ -65,7 +65,7 @@ def _coloured(piece: Piece, in_colour: bool) -> str:
 
 
 def as_html(rows: Sequence[ShownRow]) -> str:
-    """The page, with a border at each token."""
+    """The page, with a border between tokens."""
     parts = [
         section(
             f"row-{number}",
@@ -75,7 +75,7 @@ def as_html(rows: Sequence[ShownRow]) -> str:
         for number, row in enumerate(rows, 1)
     ]
     opening = STYLE + paragraph(
-        "Grey is context, green is what is trained, struck through is what was cut off."
+        "Grey is context, green is trained on, and struck through was cut off."
     )
     closing = paragraph("This page is a file on this machine. It loads nothing and sends nothing.")
     return html_page.page("Rows as the model sees them", opening, "\n".join(parts), closing)

@@ -1,8 +1,8 @@
-"""Runs: what was asked, what happened, and whether it still happens.
+"""Runs: their settings, their results, and whether they are still running.
 
-A run is alive when, and only when, the lock is held and names it. The lock is an flock that the worker inherits
-from the script that started it: the system releases it when the worker dies, however it dies, so neither a
-reused process id nor a restart of the machine can make a dead run look alive.
+A run is alive if and only if the lock is held and names it. The lock is an flock that the worker inherits from the script
+that started it. The system releases it when the worker dies for any reason, so neither a reused process id nor a reboot
+can make a dead run look alive.
 """
 
 import contextlib
@@ -27,13 +27,13 @@ from fae_training.transactions import Change, changing
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
-# How long a process that has written its last status may take to end.
+# Seconds that a process may take to end after writing its final status.
 LAST_WORD_S = 10
-# What the worker is doing at the moment and how far it is (session.py writes it).
+# The worker's current stage and progress, written by session.py.
 PROGRESS_FILE = "progress.json"
-# Where a training saves: whoever waits for adapters/ (later Fae does) must not find what a stopped one got to.
+# The folders that a training saves to. Later Fae waits for adapters/, which must not hold a stopped training's model.
 ADAPTERS, STOPPED = "adapters", "stopped"
-# A name and no path; what begins with a dot is a temporary file.
+# A name, not a path; names that begin with a dot are temporary files.
 _ID = lazy_pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
@@ -41,17 +41,17 @@ class Run:
     """One training, in runs/<id>/. Only its worker writes run.json once it has started."""
 
     def __init__(self, home: Home, run_id: str):
-        """Raises Refused for what is no id but a path, and for a directory that is a link."""
+        """Raises Refused if `run_id` is a path, not a run id, or if its directory is a link."""
         if not _ID.fullmatch(run_id):
             raise Refused(
                 "bad_run_id",
-                f"{run_id!r} is no run id; expected one such as sft-20261122-0914-k3",
+                f"{run_id!r} is not a run id; expected one such as sft-20261122-0914-k3",
                 "uv run scripts/list_runs.py",
             )
         if home.file("runs", run_id).is_symlink():
             raise Refused(
                 "linked_run",
-                f"{home.file('runs', run_id)} is a link; a run is a directory of its own",
+                f"{home.file('runs', run_id)} is a link; a run must be a real directory",
                 command_line("ls", "-l", home.file("runs", run_id)),
             )
         self.home = home
@@ -72,20 +72,20 @@ class Run:
             self.change(change, **fields)
 
     def change(self, change: Change, **fields) -> None:
-        """The same as a part of `change`: to what run.json holds now."""
+        """`update` as part of `change`, applied to the current run.json."""
         self.refresh()
         self.record |= fields
         change.write(self.file("run.json"), self.record)
 
     def refresh(self) -> None:
-        """Read again what its worker may have written."""
+        """Read run.json again, which the worker may have changed."""
         self.record = read_json(self.file("run.json")) or {}
 
     def is_alive(self) -> bool:
         return holder(self.home) == self.id
 
-    def has_let_go(self, patience_s: float) -> bool:
-        """Whether no process works on it, now or within that time: a worker writes its last status before it ends."""
+    def has_released_lock(self, patience_s: float) -> bool:
+        """Whether the run's process has released the lock, now or within that time (s). The worker writes its final status first."""
         end = time.monotonic() + patience_s
         while self.is_alive():
             if time.monotonic() > end:
@@ -94,18 +94,18 @@ class Run:
         return True
 
     def status(self) -> str:
-        """The status word; `interrupted` where it is an active one and the worker has ended."""
+        """The status word; `interrupted` if it says that the run is active but the worker has ended."""
         alive = self.is_alive()
-        self.refresh()  # after the look at the lock: a worker writes its last status before it lets go
+        self.refresh()  # after checking the lock: a worker writes its final status before it releases it
         status = self.record.get("status", "interrupted")
         return "interrupted" if status in ACTIVE and not alive else status
 
     def result(self) -> dict | None:
-        """train_metrics.json, None where the run has not got so far."""
+        """train_metrics.json, None if it has not been written yet."""
         return read_json(self.file("train_metrics.json"))
 
     def request_stop(self) -> None:
-        """Ask the worker to stop after its step: a marker that survives everything, and a signal that is quick."""
+        """Ask the worker to stop after the current step, by a marker file, which persists, and a signal, which is fast."""
         self.file("cancel").touch(mode=0o600)
         process = self.record.get("worker") or {}
         if process and process_start(process["pid"]) == process["started"]:
@@ -113,11 +113,11 @@ class Run:
                 os.kill(process["pid"], signal.SIGTERM)
 
     def set_aside(self) -> None:
-        """Before it is trained on: what it has saved is no longer its result."""
+        """Before training resumes: the saved model is no longer the run's result."""
         self._move(ADAPTERS, STOPPED)
 
     def take_stopped(self) -> None:
-        """Somebody wants what a stopped training got to, as it is: it becomes the run's result."""
+        """Make the model of a stopped training the run's result, as the person asked for it."""
         if not self.file(ADAPTERS).exists():
             self._move(STOPPED, ADAPTERS)
 
@@ -131,12 +131,12 @@ class Run:
 
 
 def saves_to(stopped: str) -> str:
-    """The folder that a training saves to which ended in this way (FitResult.stopped)."""
+    """The folder that a training saves to, by the way in which it ended (FitResult.stopped)."""
     return STOPPED if stopped == "cancelled" else ADAPTERS
 
 
 def create(home: Home, kind: str, record: dict) -> Run:
-    """A new run, queued. Its id is short enough to survive Fae's redaction of long words."""
+    """Create a run with the status queued. Its id is short enough to survive Fae's redaction of long words."""
     letters = string.ascii_lowercase + string.digits
     while True:
         run_id = f"{kind}-{datetime.now():%Y%m%d-%H%M}-{''.join(random.choices(letters, k=2))}"
@@ -145,7 +145,7 @@ def create(home: Home, kind: str, record: dict) -> Run:
     make_directory(home.file("runs", run_id))
     run = Run(home, run_id)
     run.kind = kind
-    # Finer than a second, so that "latest" is one run even when two are made in the same second.
+    # With fractions of a second, so that "latest" is unambiguous for two runs in the same second.
     made = datetime.now().astimezone().isoformat(timespec="microseconds")
     run.update(id=run_id, kind=kind, status="queued", created_at=made, **record)
     return run
@@ -161,13 +161,13 @@ def all_runs(home: Home, kind: str | None = None) -> list[Run]:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a directory in runs/ is a run; a link is none, nor is what is named as no run can be."""
+    """Whether a path in runs/ is a run: a directory, not a link, with a valid name."""
     named = _ID.fullmatch(path.name) and not path.is_symlink()
     return bool(named) and (path / "run.json").is_file()
 
 
 def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
-    """The run of that id; "latest" is the newest, of `kind` where one is named. Raises Missing, and Refused as Run."""
+    """The run with that id; "latest" is the newest (of `kind`). Raises Missing, and Refused as Run does."""
     runs = all_runs(home, kind)
     if run_id in ("latest", None):
         if runs:
@@ -179,7 +179,7 @@ def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
             f"there is no run{what} in {home.path}",
             f"uv run scripts/{script} --preset light",
         )
-    Run(home, run_id)  # what is no id, or a link, is said to be that
+    Run(home, run_id)  # raises the specific error for a path or a link
     for run in runs:
         if run.id == run_id:
             return run
@@ -192,17 +192,17 @@ def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
 
 
 def take_lock(home: Home, run_id: str) -> int:
-    """Hold the one lock for `run_id` and give back its file descriptor. Raises Busy, naming the holder."""
+    """Take the lock for `run_id`. Returns its file descriptor. Raises Busy, naming the holder."""
     home.directory()
     started = time.monotonic()
     while (descriptor := locks.try_exclusive(home.file("lock"))) is None:
         other = holder(home) or "another run"
-        # Another script that looks at the lock holds it for microseconds; a worker that has written its last
-        # status holds it until its interpreter has ended.
+        # A script that checks the lock holds it for microseconds; a worker that has written its final
+        # status holds it until its interpreter exits.
         if time.monotonic() - started > (LAST_WORD_S if _has_ended(home, other) else 0.2):
             raise Busy(
                 "busy",
-                f"{other} is running; one training at a time",
+                f"{other} is running, and only one training can run at a time",
                 "uv run scripts/check_status.py",
             )
         time.sleep(0.01)
@@ -217,7 +217,7 @@ def _has_ended(home: Home, run_id: str) -> bool:
 
 @contextlib.contextmanager
 def locked(home: Home, name: str) -> Iterator[int]:
-    """Hold the one lock; a worker that inherits the descriptor goes on holding it."""
+    """Hold the lock; a worker that inherits the descriptor keeps holding it."""
     descriptor = take_lock(home, name)
     try:
         yield descriptor
@@ -226,17 +226,17 @@ def locked(home: Home, name: str) -> Iterator[int]:
 
 
 def name_holder(descriptor: int, run_id: str) -> None:
-    """Write into the lock, which the caller holds, which run it is for."""
+    """Write the id of its run into the lock, which the caller holds."""
     locks.write_holder(descriptor, run_id)
 
 
 def holder(home: Home) -> str | None:
-    """The id of the run that holds the lock, None when it is free."""
+    """The id of the run that holds the lock, None if it is free."""
     return locks.holder(home.file("lock")) or None
 
 
-def going_on(home: Home) -> Run | None:
-    """The run that holds the lock, None when the lock is free or its holder has no run yet."""
+def running(home: Home) -> Run | None:
+    """The run that holds the lock, None if the lock is free or its holder has no run yet."""
     name = holder(home)
     if name is None or not is_run(home.file("runs", name)):
         return None
@@ -244,10 +244,10 @@ def going_on(home: Home) -> Run | None:
 
 
 def process_start(pid: int) -> str | None:
-    """When process `pid` started, in the system's own words, None when there is none: with the id it names a process for good."""
+    """The start time of process `pid` in the system's format, None if there is none; with the id it identifies a process."""
     if sys.platform == "linux":
         try:
-            # Field 22 of /proc/PID/stat, counted after the name, which may hold spaces (proc(5)).
+            # Field 22 of /proc/PID/stat, counted after the name, which may contain spaces (proc(5)).
             return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
         except OSError:
             return None

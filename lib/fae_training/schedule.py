@@ -1,4 +1,4 @@
-"""When a run begins that nobody asked for: the system's own timer (launchd, systemd), and what has to hold first."""
+"""Unattended runs: the system's timer (launchd, systemd), and the conditions for starting."""
 
 import json
 import os
@@ -22,13 +22,13 @@ NEW_EPISODES = 100
 
 
 def command(home: Home) -> list[str]:
-    """What the timer runs."""
+    """The command that the timer runs."""
     script = str(scripts_directory() / "schedule.py")
     return [find_uv(), "run", "--quiet", "--script", script, "--home", str(home.path), "--now"]
 
 
 def files(home: Home, system: str = sys.platform) -> dict[Path, str]:
-    """The files of the timer, by where they go."""
+    """The timer's files, by path."""
     environment = {n: os.environ[n] for n in ("FAE_APP_DIR",) if n in os.environ}
     if system == "darwin":
         agent = {
@@ -78,7 +78,7 @@ def install(home: Home, system: str = sys.platform) -> list[Path]:
 
 
 def remove(home: Home, system: str = sys.platform) -> list[Path]:
-    """Stop the timer and remove its files. Returns those that were there."""
+    """Stop the timer and remove its files. Returns the files that existed."""
     there = [path for path in files(home, system) if path.exists()]
     if not there:
         return []
@@ -105,19 +105,19 @@ def _call(*words: str, may_fail: bool = False) -> None:
     if done.returncode and not may_fail:
         raise Failed(
             "timer_failed",
-            f"{shlex.join(words)} failed: {(done.stderr or done.stdout).strip()[:300]}. The timer needs a session of yours that is logged in",
-            "log in at this machine, or let sessions linger (loginctl enable-linger), then: uv run scripts/schedule.py --install",
+            f"{shlex.join(words)} failed: {(done.stderr or done.stdout).strip()[:300]}. The timer needs you to be logged in",
+            "log in on this machine, or enable lingering (loginctl enable-linger), then: uv run scripts/schedule.py --install",
         )
 
 
 def require_good_time(home: Home, database: Path, days: float, probes: machine.Probes | None = None) -> None:  # fmt: skip
-    """Raises Refused, naming every reason, where a run that nobody asked for should not begin now."""
+    """Raises Refused, naming every reason, if an unattended run should not start now."""
     probes = probes or machine.Probes()
     reasons = [f"the machine is {said}" for said in machine.condition(probes).reasons()]
     if needs := machine.fae_needs_it(home):
         reasons.append(f"the machine is {needs}")
     if (free := probes.free_gb(home.path)) < machine.LEAST_FREE_GB:
-        reasons.append(f"{free:.1f} GB are free, expected at least {machine.LEAST_FREE_GB:g}")
+        reasons.append(f"only {free:.1f} GB are free, expected at least {machine.LEAST_FREE_GB:g}")
     last = last_learned(home)
     if last and (ended := last.record.get("ended_at")):
         since = (time.time() - moment(ended)) / 86400
@@ -129,17 +129,17 @@ def require_good_time(home: Home, database: Path, days: float, probes: machine.P
     if new < NEW_EPISODES:
         reasons.append(f"there are {new} new episodes, expected at least {NEW_EPISODES}")
     if reasons:
-        raise Refused("not_now", f"nothing was begun: {'; '.join(reasons)}", "uv run scripts/train.py --preset light")  # fmt: skip
+        raise Refused("not_now", f"no run was started: {'; '.join(reasons)}", "uv run scripts/train.py --preset light")  # fmt: skip
 
 
 def last_learned(home: Home) -> runs.Run | None:
-    """The newest run on conversations that came to a result."""
+    """The newest run on conversations that has a result."""
     found = [run for run in runs.all_runs(home, "sft") if run.result() is not None]
     return found[-1] if found else None
 
 
 def newest_learned(run: runs.Run) -> int:
-    """Until when (unix seconds) the conversations go that a run learned from; -1 where it does not say."""
+    """The time (unix seconds) of the newest conversation that a run learned from; -1 if not recorded."""
     meta = read_json(run.file("data", "sft", "meta.json")) or {}
     newest = meta.get("newest_episode")
     return newest if isinstance(newest, int) else -1

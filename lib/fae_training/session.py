@@ -1,7 +1,7 @@
-"""What a worker tells the world while it works, and what it is told.
+"""A worker's communication while it works: it reports progress and receives requests to stop.
 
-Work is divided into stages (loading, tokenising, training, validating, scoring). progress.json says which one is
-going on, how far it is, how long what is still to come will take, and how many seconds each stage has taken.
+Work is divided into stages (loading, tokenising, training, validating, scoring). progress.json has the current stage, its
+progress, the estimated time left, and the seconds that each stage has taken.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from fae_training.errors import Cancelled
 from fae_training.runs import PROGRESS_FILE, Run
 from fae_training.state import append_jsonl, now, read_json, write_json
 
-# Between two writes of progress.json, which are flushed to disk.
+# Seconds between writes of progress.json, which are flushed to disk.
 SECONDS_BETWEEN_WRITES = 0.5
-# Between two looks at the machine, which take some hundredths of a second; a run that waits looks as often.
+# Seconds between checks of the machine, each of which takes a few hundredths of a second; also while waiting.
 SECONDS_BETWEEN_LOOKS = 5
-# Its end is the end of the run, so its pace says how long the run still takes.
+# The last stage of a run, so its pace gives the time left for the run.
 LAST_STAGE = "scoring"
 
 
@@ -35,7 +35,7 @@ class _Stage:
     left: Callable[[], float | None] | None = None
 
     def seconds_left(self) -> float | None:
-        """By `left` where the stage knows better; of a last stage, at the pace so far. Before the first step nobody knows."""
+        """From `left` if given; otherwise, for a last stage, from its pace so far. None before the first step."""
         if self.left:
             return self.left()
         if self.name != LAST_STAGE or not self.total or not self.done:
@@ -44,11 +44,11 @@ class _Stage:
 
 
 class Session:
-    """One worker's side of a run. A run that goes on adds to the seconds that its earlier workers took."""
+    """One worker's session of a run. The seconds of earlier workers of a resumed run are included."""
 
     def __init__(self, run: Run, gives_way: bool = False, on_battery: str = "wait"):
-        """gives_way: nobody asked for this run, so it waits while the machine or Fae has other needs. on_battery:
-        "train" where it need not wait for the power.
+        """gives_way: an unattended run, which waits while the machine or Fae is needed for other things. on_battery:
+        "train" if it need not wait for mains power.
         """
         self.run = run
         self.machines: Alone = ALONE
@@ -68,7 +68,7 @@ class Session:
         self._stop = True
 
     def should_stop(self) -> bool:
-        """Whether somebody asked for the end. A run that gives way waits here as long as it has to."""
+        """Whether a stop was requested. A run that gives way waits here as long as it has to."""
         if self._gives_way:
             self._give_way()
         return self._asked_to_stop()
@@ -77,16 +77,16 @@ class Session:
         return self._stop or self.run.file("cancel").exists()
 
     def check(self) -> None:
-        """Raises Cancelled when somebody asked for the end."""
+        """Raises Cancelled if a stop was requested."""
         if self.should_stop():
             raise Cancelled()
 
     def keep_awake(self) -> None:
-        """Until the worker ends or waits."""
+        """Keep the machine awake until the worker ends or waits."""
         self._awake.enter_context(machine.kept_awake())
 
     def _give_way(self) -> None:
-        """Wait in place: everything stays in memory, so the run goes on to the same result."""
+        """Wait in place: everything stays in memory, so the run continues to the same result."""
         if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
             return
         said = None
@@ -97,7 +97,7 @@ class Session:
             said = why
             time.sleep(SECONDS_BETWEEN_LOOKS)
         if said:
-            self.log("going on")
+            self.log("continuing")
             self.keep_awake()
         self._looked_at = time.monotonic()
 
@@ -115,10 +115,10 @@ class Session:
         total: int | None = None,
         left: Callable[[], float | None] | None = None,
     ) -> Iterator[None]:
-        """A piece of work whose seconds count as `name`; inside another stage it interrupts that one's.
+        """A block whose time is counted under `name`; a nested stage pauses the outer one's count.
 
-        total: how many items it has, where that is known. left: says how many seconds are still to come for the whole
-        run; by default known of the last stage alone, by its pace so far.
+        total: the number of items, if known. left: returns the seconds left for the whole run; by default these are known only
+        in the last stage, from its pace.
         """
         self._count_seconds()
         self._stages.append(_Stage(name, total, began=time.monotonic(), left=left))
@@ -131,12 +131,12 @@ class Session:
             self._write()
 
     def advance(self, done: int, total: int | None = None) -> None:
-        """`done` items of the innermost stage are finished. Raises Cancelled when somebody asked for the end."""
+        """Report `done` finished items of the innermost stage. Raises Cancelled if a stop was requested."""
         self.progressed(done, total)
         self.check()
 
     def progressed(self, done: int, total: int | None = None) -> None:
-        """As `advance`, for a stage that looks at should_stop itself."""
+        """As `advance`, for a stage that checks should_stop itself."""
         stage = self._stages[-1]
         if done < stage.done:  # the same work on the next file
             stage.began = time.monotonic()
@@ -168,7 +168,7 @@ class Session:
         self.run.update(status=word)
 
     def report(self, values: dict) -> None:
-        """One line of metrics.jsonl."""
+        """Append one line to metrics.jsonl."""
         append_jsonl(self.run.file("metrics.jsonl"), values)
         self.log(" ".join(f"{name}={value}" for name, value in values.items()))
 

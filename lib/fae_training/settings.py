@@ -1,4 +1,4 @@
-"""Which value holds, and where it came from: flag > parameter > the run of --like > config.json > preset > default."""
+"""Resolves settings and their sources: flag > parameter > the run of --like > config.json > preset > default."""
 
 import difflib
 from argparse import ArgumentTypeError
@@ -13,15 +13,15 @@ from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
 from fae_training.values import Choice, Range, YesNo
 
 PERSONAL_DETAILS = ("address", "telephone", "email", "birth_date", "health")
-# What config.json may hold beside a part for each kind.
+# The keys allowed in config.json besides a section for each kind.
 HOUSE_RULES = {
     rule.name: rule
     for rule in (
-        # Runs that Fae starts by itself are at least so far apart; a person's run never waits.
+        # The minimum interval between runs that Fae starts by itself; a person's runs never wait.
         Setting("min_days_between_runs", Range(0, 3650), 7.0),
-        # "wait" pauses a run while the Mac is on battery; "train" goes on.
+        # "wait" pauses a run while the Mac is on battery; "train" continues.
         Setting("on_battery", Choice(("wait", "train")), "wait"),
-        # Details of people, each of them left out of the training data unless it is let in (conversations/personal.py).
+        # Personal details, each excluded from the training data unless allowed here (conversations/personal.py).
         # There is no such setting for secrets.
         *(Setting(f"learn_{kind}", YesNo(), False) for kind in PERSONAL_DETAILS),
     )
@@ -30,7 +30,7 @@ HOUSE_RULES = {
 
 @dataclass(frozen=True)
 class Settings:
-    """Resolved values, each of the type that its Setting's `value` reads, and for each its source."""
+    """Resolved values, of the types given by their Settings, and the source of each."""
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
@@ -39,18 +39,18 @@ class Settings:
         return self.values[name]
 
     def changed(self, source: str, **values: object) -> "Settings":
-        """The same with other values, which come from `source`."""
+        """A copy with other values, which come from `source`."""
         return Settings(
             {**self.values, **values}, {**self.sources, **dict.fromkeys(values, source)}
         )
 
 
 def add_options(parser: Parser, kind: Kind) -> None:
-    """--preset, a flag for each setting that has a help text, and what sets the others."""
+    """Add --preset, a flag for each setting with a help text, and --set and --like."""
     parser.add_argument(
         "--preset",
         choices=list(kind.presets),
-        help=f"a row of the table of presets (default: {DEFAULT_PRESET})",
+        help=f"a named set of settings (default: {DEFAULT_PRESET})",
     )
     for setting in kind.settings:
         flag = f"--{setting.name.replace('_', '-')}"
@@ -68,9 +68,11 @@ def add_options(parser: Parser, kind: Kind) -> None:
         "--set",
         action="append",
         metavar="KEY=VALUE",
-        help=f"any setting, also {', '.join(_without_flag(kind))}; may be given again",
+        help=f"any setting, including {', '.join(_without_flag(kind))}; can be repeated",
     )
-    parser.add_argument("--like", metavar="RUN", help="all settings of another run, or of 'latest'")
+    parser.add_argument(
+        "--like", metavar="RUN", help="use all settings of another run, or of 'latest'"
+    )
 
 
 def _without_flag(kind: Kind) -> list[str]:
@@ -80,8 +82,8 @@ def _without_flag(kind: Kind) -> list[str]:
 def resolve(call: Call, kind: Kind) -> Settings:
     """The settings of one run.
 
-    Raises BadRequest for an unknown preset, for a name in config.json or after --set that nothing reads, for a value
-    there that its setting does not take, and for a setting that is given twice.
+    Raises BadRequest for an unknown preset, for an unknown name or invalid value in config.json or after --set, and for a
+    setting given twice.
     """
     own, given, defaults = _part_of_config(call, kind), vars(call.arguments), kind.defaults
     like = _like(call, kind)
@@ -108,7 +110,7 @@ def resolve(call: Call, kind: Kind) -> Settings:
 
 
 def _like(call: Call, kind: Kind) -> runs.Run | None:
-    """The run of --like. Raises Missing where there is none, BadRequest beside --preset."""
+    """The run of --like. Raises Missing if there is none, BadRequest if --preset is given too."""
     given = vars(call.arguments)
     if not given.get("like"):
         return None
@@ -116,14 +118,14 @@ def _like(call: Call, kind: Kind) -> runs.Run | None:
     if given.get("preset"):
         raise BadRequest(
             "preset_and_like",
-            f"--like takes all settings of {like.id}, its preset {like.settings.get('preset')!r} too; --preset would be another one",
+            f"--like uses all settings of {like.id}, including its preset {like.settings.get('preset')!r}, so --preset cannot be given too",
             kind.command(f"--like {like.id}"),
         )
     return like
 
 
 def _after_set(given: Iterable[str], kind: Kind, flags: Mapping[str, object]) -> dict:
-    """What stands after each --set, as its setting reads it. `flags`: what other flags have set."""
+    """The parsed value of each --set. `flags`: settings given by other flags."""
     known = {setting.name: setting for setting in kind.settings}
     found: dict[str, object] = {}
     for text in given:
@@ -155,7 +157,7 @@ def house_rule(call: Call, name: str):
 
 
 def personal_details_to_learn(call: Call) -> frozenset[str]:
-    """Those of PERSONAL_DETAILS that config.json lets into the training data."""
+    """The PERSONAL_DETAILS that config.json allows in the training data."""
     return frozenset(kind for kind in PERSONAL_DETAILS if house_rule(call, f"learn_{kind}"))
 
 
@@ -179,7 +181,7 @@ def _part_of_config(call: Call, kind: Kind) -> dict:
 
 
 def _checked(part: dict, settings: Iterable[Setting], where: str) -> dict:
-    """`part` with each value as its setting reads it."""
+    """`part` with each value parsed by its setting."""
     known = {setting.name: setting for setting in settings}
     checked = {}
     for name, value in part.items():
@@ -190,7 +192,7 @@ def _checked(part: dict, settings: Iterable[Setting], where: str) -> dict:
             raise BadRequest(
                 "bad_setting",
                 f"{where} has {name} = {value!r}, expected {setting.value}",
-                f"correct {name} in config.json, or leave it out",
+                f"correct {name} in config.json, or remove it",
             ) from None
     return checked
 
@@ -201,7 +203,7 @@ def _refuse_unknown(part: dict, known: set[str], where: str) -> None:
             close = difflib.get_close_matches(name, known, 1)
             raise BadRequest(
                 "unknown_setting",
-                f"{where} has {name!r}, which nothing reads"
+                f"{where} has the unknown setting {name!r}"
                 + (f"; did you mean {close[0]!r}?" if close else ""),
                 f"the settings are: {', '.join(sorted(known - {'schema'}))}",
             )

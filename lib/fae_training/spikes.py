@@ -1,6 +1,6 @@
-"""Steps at which the loss jumped, and the rows that were learned from there. Standard library only.
+"""Finds steps at which the loss jumped, and the rows trained on there. Standard library only.
 
-The training writes down beforehand which rows each of its micro-batches holds, and reports the loss of each.
+The training records in advance which rows each micro-batch holds, and reports the loss of each micro-batch.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from fae_training.runs import Run
 from fae_training.state import read_json, read_jsonl, write_json
 
 FILE = "micro_batches.json"
-# A loss is compared with those of so many steps before it, of which there must be a few.
+# A loss is compared with those of this many earlier steps, of which there must be a few.
 BEFORE, FEWEST_BEFORE = 10, 5
-# It jumped when it is so many deviations above their median, and by this share of it at least. A deviation is 1.4826
-# times the median distance from the median, which for a normal distribution is its standard deviation. Where two kinds of
-# batches take turns, some of those before are as high: it is above this quantile of them by the same share.
+# It has jumped if it exceeds their median by this many deviations and by at least this share of it. A deviation is 1.4826
+# times the median absolute deviation, which equals the standard deviation of a normal distribution. If two kinds of
+# batches alternate, some earlier losses are as high, so it must also exceed this quantile of them by the same share.
 DEVIATIONS, LEAST_SHARE, QUANTILE = 4.0, 0.25, 0.8
 MEDIAN_TO_DEVIATION = 1.4826
 REHEARSAL = "rehearsal"
@@ -25,7 +25,7 @@ _SHOWN_LETTERS = 60
 
 @dataclass(frozen=True)
 class Row:
-    """One of the rows: the conversation or pair that it is from, where it stands, its records, and what was asked."""
+    """A row: its conversation or pair, its line, its source records, and the user's question."""
 
     name: str
     line: int | None = None
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Spike:
-    """`loss` of a step, the `usual` one before it, and the rows of its micro-batch with the highest loss, `worst`."""
+    """The `loss` of a step, the `usual` loss before it, and `worst`, the rows of its micro-batch with the highest loss."""
 
     step: int
     loss: float
@@ -45,14 +45,14 @@ class Spike:
 
 
 def keep(run: Run, batches, settings: FitSettings) -> None:
-    """Write down whose rows the micro-batches of a run hold. batches.names(index) says it of one."""
+    """Record the groups of the rows in a run's micro-batches, as given by batches.names(index)."""
     accumulation = settings.gradient_accumulation
     rows = [batches.names(index) for index in range(settings.steps * accumulation)]
     write_json(run.file(FILE), {"gradient_accumulation": accumulation, "rows": rows})
 
 
 def find(run: Run) -> list[Spike]:
-    """The jumps of a run's loss, in order; none of a run that has not reported enough steps one by one."""
+    """The jumps of a run's loss, in order; empty if too few single steps were reported."""
     reports = {
         report["step"]: report
         for report in read_jsonl(run.file("metrics.jsonl"))
@@ -85,7 +85,7 @@ def _jumped(loss: float, before: list[float]) -> bool:
 
 
 def _by_name(run: Run) -> dict[str, Row]:
-    """The conversations or pairs that a run learns from, by the id of their group; of several the first."""
+    """The first row of each of a run's groups (conversations or pairs), by the group's id."""
     found: dict[str, Row] = {}
     if run.kind not in training_rows.KINDS:
         return found

@@ -1,4 +1,4 @@
-"""How what is deployed and proposed stands now, compared with what it was when the person was told of it."""
+"""Checks whether deployed and proposed runs have changed since the person was told about them."""
 
 from fae_training import approval, learned
 from fae_training.deployment import Deployment, deployments, fingerprint, unexplained
@@ -9,7 +9,7 @@ from fae_training.state import Home
 
 
 def of_home(home: Home) -> list[str]:
-    """Sentences about what is active, each with the command that puts it right; [] where all is as it was said."""
+    """Sentences on problems with active runs, each with the command that fixes it; [] if there are none."""
     remarks = [said] if (said := unexplained(home)) else []
     for stack in deployments(home).values():
         if stack:
@@ -18,16 +18,16 @@ def of_home(home: Home) -> list[str]:
 
 
 def of_active(home: Home, top: Deployment) -> list[str]:
-    """About what is active in one slot."""
+    """Problems with the active run of one slot."""
     back = f"uv run scripts/rollback.py --kind {top.kind}"
     if why := learned.why_not(Run(home, top.run)):
-        return [f"Fae is still using it: {why}. Leave it now: {back}"]
+        return [f"Fae is still using this update: {why}. Roll it back now: {back}"]
     if changed := changed_files(home, top):
         return [f"{top.run} is active, but {changed}. Go back: {back}"]
     remarks = []
     if not top.verified:
         remarks.append(
-            f"{top.run} is deployed but not verified: whether it loads is not known. "
+            f"{top.run} is deployed but not verified: it may not load. "
             "Verify it: uv run scripts/deploy.py --check"
         )
     if not top.judgement:
@@ -38,14 +38,14 @@ def of_active(home: Home, top: Deployment) -> list[str]:
         judged = evaluation.readable(Run(home, top.run))
         verdict = judged.verdict.replace("_", " ") if judged else "unknown"
         remarks.append(
-            f"{top.run} was judged again since it was deployed; the verdict is now: {verdict}. "
+            f"{top.run} was evaluated again after it was deployed, and the verdict is now: {verdict}. "
             f"Go back: {back}"
         )
     return remarks
 
 
 def changed_files(home: Home, entry: Deployment) -> str | None:
-    """What differs between the adapter that was deployed and what is there now, in words."""
+    """A phrase on how the adapter's files differ from those that were deployed, or None."""
     try:
         found = fingerprint(Run(home, entry.run).file("adapters"))
     except SkillError as error:
@@ -56,9 +56,9 @@ def changed_files(home: Home, entry: Deployment) -> str | None:
 
 
 def of_run(run: Run) -> str | None:
-    """What differs at a run that was proposed or stands deployed, or that it learned what was forgotten; in words."""
+    """A phrase on what changed in a proposed or deployed run, or that it learned something forgotten; None if nothing did."""
     if why := learned.why_not(run):
-        return f"{why}: it is not used any more"
+        return f"{why}, so it can no longer be used"
     for entry in deployments(run.home).get(KINDS[run.kind].slot, []):
         if entry.run == run.id and (changed := changed_files(run.home, entry)):
             return changed
@@ -72,11 +72,11 @@ def of_run(run: Run) -> str | None:
 
 
 def linked_runs(home: Home) -> list[str]:
-    """What lies in runs/ and is a link: it is no run, and that is said."""
+    """Warnings about links in runs/, which are ignored."""
     directory = home.file("runs")
     links = (
         sorted(p.name for p in directory.iterdir() if p.is_symlink()) if directory.is_dir() else []
     )
     return [
-        f"runs/{name} is a link and is not read: a run is a directory of its own" for name in links
+        f"runs/{name} is a link and is ignored: a run must be a real directory" for name in links
     ]

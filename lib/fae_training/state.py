@@ -1,8 +1,8 @@
-"""The state directory (~/.fae/training): all that the scripts have in common.
+"""The state directory (~/.fae/training), which is all that the scripts share.
 
 Directories are 0700 and files 0600. A JSON file is written to a temporary file in the same
-directory, flushed to disk and renamed, so any script can read it while any other runs or has just
-been killed.
+directory, flushed to disk and renamed, so it can be read at any time, even while another script
+runs or after it was killed.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from fae_training.errors import Failed, Missing, command_line
 from fae_training.patterns import lazy_pattern
 
 SCHEMA = 1
-# What tempfile.mkstemp makes of a name in temporary_file().
+# The names that tempfile.mkstemp creates in temporary_file().
 _TEMPORARY = lazy_pattern(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
 
 
@@ -43,7 +43,7 @@ def moment(text: str | None) -> float:
 
 
 class Home:
-    """The state directory. `file("runs", run_id, "run.json")` names, `read` and `write` go through
+    """The state directory. `file("runs", run_id, "run.json")` is a path; `read` and `write` handle
     JSON.
     """
 
@@ -54,7 +54,7 @@ class Home:
         return self.path.joinpath(*parts)
 
     def directory(self, *parts: str) -> Path:
-        """The directory at `parts`, made (0700) where it does not exist."""
+        """The directory at `parts`, created (0700) if necessary."""
         return make_directory(self.file(*parts))
 
     def read(self, name: str, default: dict | None = None) -> dict | None:
@@ -65,7 +65,7 @@ class Home:
 
 
 def make_directory(path: Path) -> Path:
-    """`path` as a directory that only its owner can enter. Raises Failed when it cannot be made."""
+    """Create the directory `path`, accessible only to its owner. Raises Failed if that is not possible."""
     missing = [p for p in (path, *path.parents) if not p.exists()]
     try:
         for directory in reversed(missing):
@@ -80,11 +80,11 @@ def make_directory(path: Path) -> Path:
 def read_json(path: Path, default: dict | None = None) -> dict | None:
     """The object in `path`, or `default` when there is no such file.
 
-    A file that is not a JSON object of a schema that we know is set aside under a name that says
-    so, never overwritten: raises Failed naming both.
+    A file that is not a JSON object is renamed to set it aside, never overwritten. Raises Failed
+    naming both files, and for an unknown schema.
     """
     try:
-        # Some editors put a mark before the text (utf-8-sig).
+        # Some editors write a byte order mark (utf-8-sig).
         data = parsed(read_bytes(path).decode("utf-8-sig"))
     except FileNotFoundError:
         return default
@@ -93,32 +93,32 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     except ValueError as error:
         raise _set_aside(path, f"is not JSON ({error})") from error
     if not isinstance(data, dict):
-        raise _set_aside(path, f"holds a JSON {type(data).__name__}, expected an object")
+        raise _set_aside(path, f"contains a JSON {type(data).__name__}, expected an object")
     if wrong := state_shapes.wrong(path.name, data):
         raise Failed(
             "state_corrupt",
             f"{path}: {wrong}",
-            f"correct {path}, or move it away to go on without it",
+            f"correct {path}, or move it away to continue without it",
         )
     if data.get("schema", SCHEMA) != SCHEMA:
         raise Failed(
             "state_schema",
-            f"{path} has schema {data['schema']!r}, this version reads schema {SCHEMA}",
+            f"{path} has schema {data['schema']!r}, but this version reads schema {SCHEMA}",
             "update the skill, or move the file away",
         )
     return data
 
 
 def parsed(text: str | bytes) -> object:
-    """The value of a JSON text. Raises ValueError, also for one that is nested deeper than Python reads."""
+    """The value of a JSON text. Raises ValueError, also if it is nested too deeply for Python."""
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("it is nested too deeply") from None
 
 
 def json_line(value: object) -> str:
-    """`value` as one line of JSON, in letters; half a character (a lone surrogate), which UTF-8 cannot hold, escaped."""
+    """`value` as one line of JSON, not ASCII-escaped except for lone surrogates, which UTF-8 cannot encode."""
     text = json.dumps(value, ensure_ascii=False)
     return text if _is_unicode(text) else json.dumps(value)
 
@@ -138,17 +138,17 @@ def _set_aside(path: Path, what: str) -> Failed:
     return Failed(
         "state_corrupt",
         f"{path} {what}; it was set aside as {aside.name}",
-        f"look at {aside}, then run the same command again to go on without it",
+        f"check {aside}, then run the same command again to continue without it",
     )
 
 
 def write_json(path: Path, data: dict) -> None:
-    """`data` at `path`, atomically and 0600, with the schema number added."""
+    """Write `data` to `path`, atomically and with mode 0600, adding the schema number."""
     write_text(path, as_json(data))
 
 
 def as_json(data: dict) -> str:
-    """The text of a JSON file of the state, with the schema number added."""
+    """`data` as the text of a JSON state file, with the schema number added."""
     whole = {"schema": SCHEMA} | data
     text = json.dumps(whole, indent=1, ensure_ascii=False)
     return (text if _is_unicode(text) else json.dumps(whole, indent=1)) + "\n"
@@ -160,7 +160,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
-    """One JSON object a line, atomically and 0600, without holding the rows in memory."""
+    """Write one JSON object per line, atomically and with mode 0600, without holding the rows in memory."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8") as out:
         for row in rows:
             out.write(json_line(row) + "\n")
@@ -168,10 +168,10 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`; renamed to `path` after it is on disk, removed if anything
-    fails.
+    """A temporary file beside `path`, which is renamed to `path` once it is on disk, and removed if
+    anything fails.
 
-    A disk that is full or a directory that cannot be written is a Failed that names the path.
+    Raises Failed naming the path if the disk is full or the directory cannot be written.
     """
     with temporary_file(path) as temporary:
         yield temporary
@@ -182,21 +182,21 @@ def atomic_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise Failed(
             "not_confirmed",
-            f"{path} was written, but the disk did not confirm it: {error.strerror or error}",
+            f"{path} was written, but could not be flushed to disk: {error.strerror or error}",
             command_line("df", "-h", path.parent),
         ) from error
 
 
 @contextlib.contextmanager
 def temporary_file(path: Path) -> Iterator[Path]:
-    """A file beside `path` that is to become it, 0600; removed at the end where it did not. An OSError meanwhile is a
-    Failed that names the path.
+    """A temporary file (0600) beside `path`, to be renamed to it; removed at the end if it still exists. An OSError in the
+    block becomes a Failed that names the path.
     """
     make_directory(path.parent)
     temporary = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)  # mkstemp makes it 0600
+        os.close(handle)  # mkstemp creates it with mode 0600
         temporary = Path(name)
         yield temporary
     except OSError as error:
@@ -208,7 +208,7 @@ def temporary_file(path: Path) -> Iterator[Path]:
 
 
 def sweep(directory: Path) -> None:
-    """Remove the temporary files of writers that were killed; the caller knows that nobody writes there."""
+    """Remove the temporary files of killed writers; the caller must know that no one is writing there."""
     for path in directory.glob(".*.*") if directory.is_dir() else ():
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
@@ -220,7 +220,7 @@ def sync_file(path: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the rename itself survive a power cut."""
+    """Flush a directory, so that a rename survives a power cut."""
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -229,10 +229,10 @@ def sync_directory(directory: Path) -> None:
 
 
 def append_jsonl(path: Path, row: dict) -> None:
-    """Add one line, one writer at a time.
+    """Append one line; one writer at a time.
 
-    An unfinished last line, which a kill or a full disk left behind, is cut off first: the new line
-    would be appended to it.
+    An incomplete last line, left by a kill or a full disk, is removed first: the new line would
+    otherwise be appended to it.
     """
     make_directory(path.parent)
     line = (json_line(row) + "\n").encode()
@@ -246,7 +246,7 @@ def append_jsonl(path: Path, row: dict) -> None:
 
 
 def _drop_unfinished_line(handle: int) -> None:
-    """Cut an open file after its last line end; a file of whole lines is left alone."""
+    """Truncate an open file after its last line end; complete files are left alone."""
     end = os.fstat(handle).st_size
     if not end or os.pread(handle, 1, end - 1) == b"\n":
         return
@@ -255,9 +255,9 @@ def _drop_unfinished_line(handle: int) -> None:
 
 
 def read_jsonl(path: Path) -> list[dict]:
-    """The objects in `path`, [] when there is none. A last line cut off by a kill is left out."""
+    """The objects in `path`, [] if there is no file. A truncated last line, left by a kill, is ignored."""
     try:
-        # Not splitlines(): it also splits at the line separators that a JSON text may hold.
+        # Not splitlines(), which also splits at Unicode line separators inside JSON strings.
         lines = read_bytes(path).removesuffix(b"\n").split(b"\n")
     except FileNotFoundError:
         return []
@@ -281,12 +281,12 @@ def _no_object(path: Path, number: int, why: str) -> Failed:
     return Failed(
         "state_corrupt",
         f"line {number} of {path} {why}",
-        f"look at line {number} of {path}; remove it to go on without it",
+        f"check line {number} of {path}; remove the line to continue without it",
     )
 
 
 def read_lines(path: Path) -> str:
-    """The whole lines of a text file, "" where there is none. A last line cut off by a kill is left out."""
+    """The complete lines of a text file, "" if there is no file. A truncated last line is ignored."""
     try:
         content = read_bytes(path)
     except FileNotFoundError:
@@ -299,16 +299,16 @@ def read_lines(path: Path) -> str:
         raise Failed(
             "state_corrupt",
             f"{path} is not UTF-8 text ({error.reason} at byte {error.start})",
-            f"look at {path}; correct it, or move it away",
+            f"correct {path}, or move it away",
         ) from error
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a regular file. Raises OSError for a pipe or a device, which would never end, and a directory."""
+    """The bytes of a regular file. Raises OSError for a directory, pipe or device."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise OSError(errno.EINVAL, "it is no regular file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     with open(handle, "rb") as file:
         return file.read()
 
@@ -330,6 +330,6 @@ def unwritable(path: Path, error: OSError) -> Failed | Missing:
         )
     return Failed(
         "write_failed",
-        f"writing {path} failed: {error.strerror or error}; what was there before is unchanged",
+        f"writing {path} failed: {error.strerror or error}; the previous content is unchanged",
         command_line("df", "-h", path.parent),
     )

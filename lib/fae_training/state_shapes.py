@@ -1,6 +1,6 @@
-"""Of what type the values of a state file are, as far as the scripts rely on it: what somebody edited is then named.
+"""The expected types of values in state files, so that an error can name the value that someone edited.
 
-What is in a record of its own (evaluation.json, approval.json, a benchmark) is checked by records.py.
+Files with their own record (evaluation.json, approval.json, a benchmark) are checked by records.py.
 """
 
 from types import NoneType
@@ -9,7 +9,7 @@ _NUMBER = (int, float, NoneType)
 _TEXT = (str, NoneType)
 _OBJECT = (dict, NoneType)
 _LIST = (list, NoneType)
-# By file name; names that are not here are anything.
+# By file name; other files and keys may have any type.
 _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
     "run.json": {
         "id": (str,), "kind": (str,), "status": (str,), "created_at": (str,), "ended_at": _TEXT, "started_at": _TEXT,
@@ -37,7 +37,7 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
 
 
 def wrong(name: str, data: dict) -> str | None:
-    """What is of another type than it must be, in words; None where nothing is."""
+    """A phrase naming the first value of a wrong type, or None."""
     for key, types in _TYPES.get(name, {}).items():
         if key in data and (not isinstance(data[key], types) or _is_bool(data[key])):
             wanted = " or ".join(kind.__name__ for kind in types if kind is not NoneType)

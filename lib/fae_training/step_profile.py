@@ -1,16 +1,16 @@
-"""Where the time of a training step goes, measured part by part. Standard library only."""
+"""Measures how the time of a training step is spent, part by part. Standard library only."""
 
 import contextlib
 import time
 from collections.abc import Iterator
 
-# In the order of a step; saving is of reports and checkpoints. On several machines there is "machines" too: waiting for the
-# others and adding up.
+# In the order of a step; "saving" is of reports and checkpoints. On several machines there is also "machines": waiting for
+# the others and summing.
 PARTS = ("batch", "forward", "backward", "optimizer", "saving")
 
 
 class StepProfile:
-    """Seconds by part of PARTS, over the steps of one process. With `on` False nothing is measured."""
+    """Seconds for each of PARTS, over the steps of one process. Nothing is measured if `on` is False."""
 
     def __init__(self, on: bool):
         self.on = on
@@ -19,7 +19,7 @@ class StepProfile:
 
     @contextlib.contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """What is done inside counts as `name`; it must have been computed when it ends, which MLX puts off."""
+        """Count the time of this block as `name`. MLX is lazy, so results must be evaluated inside the block."""
         began = time.monotonic()
         try:
             yield
@@ -27,7 +27,7 @@ class StepProfile:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
     def as_dict(self) -> dict | None:
-        """{"steps", "seconds": {part: seconds of all steps}}, None where nothing was measured."""
+        """{"steps", "seconds": {part: seconds of all steps}}, None if nothing was measured."""
         if not (self.on and self.steps):
             return None
         return {
@@ -37,7 +37,7 @@ class StepProfile:
 
 
 def in_words(kept: dict) -> str:
-    """One sentence of what as_dict gave."""
+    """The result of as_dict as a sentence."""
     seconds, total = kept["seconds"], sum(kept["seconds"].values())
     shares = [
         f"{name} {value / total:.0%}"

@@ -1,7 +1,7 @@
-"""The one reader of data/sft and data/dpo: JSON lines or a JSON array, each row in our form or named with what is wrong.
+"""Reads data/sft and data/dpo: JSON lines or a JSON array, with each row converted to our form or listed as a problem.
 
-What cannot be used is left out and told; more than a tenth of it, or nothing left to learn, is refused. Standard
-library only: the front process reads with it before a run begins, the worker with it again.
+Unusable rows are skipped and reported; more than a tenth of them, or nothing left to learn, is an error. Standard library
+only: both the front process and the worker use it.
 """
 
 import codecs
@@ -18,7 +18,7 @@ from fae_training.row_forms import Conversation, PreferencePair, conversation, p
 
 _FORMS = {"sft": conversation, "dpo": preference_pair}
 KINDS = tuple(_FORMS)
-# The share of rows that may be unusable, and how many of them an answer names.
+# The largest share of unusable rows, and how many of them an answer lists.
 MOST_LEFT_OUT = 0.1
 NAMED = 10
 _LONGEST_REASON = 110
@@ -27,7 +27,7 @@ Form = TypeVar("Form", Conversation, PreferencePair)
 
 @dataclass(frozen=True)
 class Problem:
-    """A row that cannot be used, or that something is to be said about, and why."""
+    """A row that is unusable or needs a remark, and the reason."""
 
     file: str
     line: int
@@ -42,9 +42,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class RowsRead(Generic[Form]):
-    """The rows of a file, `line` counted from 1 (in an array: the line on which the row begins).
+    """The rows of a file; `line` counts from 1 (in an array: the line on which the row begins).
 
-    total counts all that were there; weightless those in order but with the weight 0: nothing in them is learned.
+    total counts all rows; weightless those that are valid but have weight 0, so that nothing in them is trained on.
     """
 
     file: str
@@ -62,7 +62,7 @@ class RowsRead(Generic[Form]):
         if not self.weightless:
             return []
         return [
-            f"{self.weightless} of {self.total} rows of {self.file} have the weight 0 and are not learned from"
+            f"{self.weightless} of {self.total} rows of {self.file} have weight 0 and are not trained on"
         ]
 
 
@@ -73,7 +73,7 @@ def read(path: Path, kind: Literal["dpo"]) -> RowsRead[PreferencePair]: ...
 @overload
 def read(path: Path, kind: str) -> RowsRead: ...
 def read(path: Path, kind: str) -> RowsRead:
-    """The rows of data/<kind>/<side>.jsonl; none where there is no such file. Raises Missing when it is not readable."""
+    """The rows of data/<kind>/<side>.jsonl; empty if there is no such file. Raises Missing if it is unreadable."""
     file, rows, left_out, total, weightless = "/".join(path.parts[-3:]), [], [], 0, 0
     for line, given in _values(_content(path)):
         total += 1
@@ -82,7 +82,7 @@ def read(path: Path, kind: str) -> RowsRead:
                 raise given
             row = _FORMS[kind](given, file, line)
         except RecursionError:
-            left_out.append(Problem(file, line, "is nested too deep"))
+            left_out.append(Problem(file, line, "is nested too deeply"))
         except ValueError as error:
             left_out.append(Problem(file, line, str(error)))
         else:
@@ -94,15 +94,15 @@ def read(path: Path, kind: str) -> RowsRead:
 
 
 def values(path: Path) -> Iterator[tuple[int, object]]:
-    """(line, value) of every row as it stands there, whatever its form; a ValueError in the place of what is not JSON."""
+    """(line, value) of every row as it is in the file; the value is a ValueError where a row is not JSON."""
     return _values(_content(path))
 
 
 def _content(path: Path) -> bytes:
-    """The UTF-8 bytes of a file, which may be in UTF-16 with its mark. Not of a pipe, which would never end."""
+    """The UTF-8 bytes of a regular file, which may be UTF-16 with a byte order mark."""
     try:
         if path.exists() and not path.is_file():
-            raise OSError("it is no regular file")
+            raise OSError("it is not a regular file")
         content = path.read_bytes()
     except FileNotFoundError:
         return b""
@@ -113,21 +113,21 @@ def _content(path: Path) -> bytes:
             f"{command_line('ls', '-ld', path)}; a file of rows is expected there",
         ) from error
     if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        # What a shell on Windows redirects into a file.
+        # PowerShell writes UTF-16 when redirecting to a file.
         with contextlib.suppress(UnicodeDecodeError):
             content = content.decode("utf-16", "surrogatepass").encode("utf-8", "surrogatepass")
     return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _values(content: bytes) -> Iterator[tuple[int, object]]:
-    """(line, value) of JSON lines or of a JSON array; a ValueError in the place of what is not JSON."""
+    """(line, value) of JSON lines or a JSON array; the value is a ValueError where a row is not JSON."""
     first = content.lstrip().split(b"\n", 1)
     if first[0][:1] == b"[" and not (len(first) > 1 and first[1].strip() and _is_json(first[0])):
         yield from _array(content)
         return
-    # Not splitlines(): it also splits at the line separators that a JSON text may hold.
+    # Not splitlines(), which also splits at Unicode line separators inside JSON strings.
     for number, line in enumerate(content.split(b"\n"), 1):
-        # Files that were put together keep the mark of each.
+        # Concatenated files keep the byte order mark of each.
         line = line.removeprefix(codecs.BOM_UTF8)
         if line.strip():
             yield number, _value(line)
@@ -149,14 +149,14 @@ def _value(line: bytes) -> object:
             )
         return ValueError(f"is not JSON ({error})")
     except RecursionError:
-        return ValueError("is nested too deep")
+        return ValueError("is nested too deeply")
 
 
 def _array(content: bytes) -> Iterator[tuple[int, object]]:
-    """The elements of a JSON array, up to where it is damaged."""
+    """The elements of a JSON array, up to the first damaged one."""
     text = content.decode(
         errors="surrogateescape"
-    )  # a byte that is no text is then half of a character
+    )  # invalid bytes become lone surrogates, which are reported later
     scan, at, line, counted = json.JSONDecoder().raw_decode, text.index("[") + 1, 1, 0
     while True:
         at = _past_space(text, at)
@@ -166,12 +166,12 @@ def _array(content: bytes) -> Iterator[tuple[int, object]]:
         try:
             value, at = scan(text, at)
         except (ValueError, RecursionError) as error:
-            yield line, ValueError(f"is not JSON ({error}); nothing after it in this array is read")
+            yield line, ValueError(f"is not JSON ({error}); the rest of this array is not read")
             return
         yield line, value
         at = _past_space(text, at)
         if text[at : at + 1] not in (",", "]"):
-            yield line, ValueError("has no comma or ] after it; nothing more of this array is read")
+            yield line, ValueError("has no comma or ] after it; the rest of this array is not read")
             return
         at += text[at] == ","
 
@@ -183,7 +183,7 @@ def _past_space(text: str, at: int) -> int:
 
 
 def notes(*files) -> list[str]:
-    """What a person is told of files with `file`, `total`, `left_out` and `remarks`: the first ten rows by name."""
+    """Notes for a person on files with `file`, `total`, `left_out` and `remarks`; they list the first ten rows."""
     said, room = [], NAMED
     for some in files:
         if some.left_out:
@@ -201,12 +201,12 @@ def listed(problems: list[Problem]) -> str:
 
 
 def require_usable(train, valid, again: str) -> None:
-    """Refuse what a run would learn nothing, or nothing sound, from. `again` is the command that makes the data.
+    """Refuse data that is empty or mostly invalid. `again` is the command that makes the data.
 
-    train and valid have `file`, `total`, `usable`, `left_out` and `remarks`. Raises Missing: more than a tenth of the rows
-    to train on, or of both files together, cannot be used, or none is left.
+    train and valid have `file`, `total`, `usable`, `left_out` and `remarks`. Raises Missing if more than a tenth of the
+    training rows, or of both files together, are unusable, or if none are left.
     """
-    hint = f"correct or remove these rows (without --dry-run all are named in meta.json beside the file), or make the file anew from what you said: {again}"
+    hint = f"correct or remove these rows (without --dry-run, meta.json beside the file lists them all), or export the file again: {again}"
     for some in ([train], [train, valid]):
         bad = [problem for file in some for problem in file.left_out]
         if len(bad) > MOST_LEFT_OUT * sum(file.total for file in some):
@@ -214,21 +214,21 @@ def require_usable(train, valid, again: str) -> None:
             if worst.total > 1 and len(worst.left_out) == worst.total and _is_no_json(worst):
                 raise Missing(
                     "bad_rows",
-                    f"none of {counted(worst.total, 'line')} of {worst.file} is JSON, so it is another kind of file, such as a table; "
-                    f"expected a JSON object a line, or a JSON array ({worst.left_out[0]})",
-                    f"save it as JSON lines in UTF-8, in one of the forms that docs/data.md lists, or make the file anew from what you said: {again}",
+                    f"none of {counted(worst.total, 'line')} of {worst.file} is JSON, so this is a different kind of file, such as a table; "
+                    f"expected one JSON object per line, or a JSON array ({worst.left_out[0]})",
+                    f"save it as JSON lines in UTF-8, in one of the forms listed in docs/data.md, or export the file again: {again}",
                 )
             raise Missing(
                 "bad_rows",
-                f"{_counted(worst)} cannot be used, more than the tenth that may be left out: {listed(worst.left_out)}",
+                f"{_counted(worst)} cannot be used, which is more than the allowed tenth: {listed(worst.left_out)}",
                 hint,
             )
     if not train.usable:
         why = "; ".join(train.remarks) or f"{train.file} has no rows"
         raise Missing(
             "nothing_to_learn",
-            f"there is nothing to learn: {why}",
-            f"give the rows weights above 0, or make the file again: {again}",
+            f"there is nothing to learn from: {why}",
+            f"give the rows weights above 0, or export the file again: {again}",
         )
 
 

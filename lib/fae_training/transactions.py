@@ -1,9 +1,9 @@
-"""Changes of the state: read, change and write under one lock, as one step that a kill or a full disk cannot halve.
+"""Atomic changes of the state directory: read, change and write under one lock, safe against kills and full disks.
 
-New contents are written and flushed in .staged/. A change of several files then gets a journal that lists which staged
-file goes where: from the moment that the journal has its name the change counts. Renaming the files is all that is
-left to do, and whoever reads or changes the state next does it when a kill came between. Without a journal nothing
-happened, and what lies in .staged/ is removed.
+New contents are written to .staged/ and flushed. A change of several files then gets a journal that lists the staged
+files and their targets. The change is committed once the journal has its final name; only the renames are left, and if
+the process is killed in between, the next reader or writer completes them. Without a journal nothing was committed, and
+the contents of .staged/ are removed.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ from fae_training.state import (
 
 STAGED = ".staged"
 JOURNAL = "journal.json"
-# A change takes milliseconds; Fae waits 30 s for everything.
+# Seconds to wait for the lock. A change takes milliseconds; Fae waits 30 s in all.
 PATIENCE_S = 15
 _held = threading.local()
 
 
 class Change:
-    """What is to be written together. `commit` is called by changing(); nothing is written before it."""
+    """A set of writes that are made together, when changing() calls `commit`."""
 
     def __init__(self, home: Home):
         self.home = home
@@ -43,11 +43,11 @@ class Change:
         self._removed: list[Path] = []
 
     def take(self, path: Path, written: Path) -> None:
-        """`written`, a finished file somewhere in the state directory, becomes `path`: for what is too large for a text."""
+        """Move `written`, a complete file in the state directory, to `path`; for content too large for a string."""
         self._taken[path] = written
 
     def remove(self, path: Path) -> None:
-        """`path` is gone afterwards, whether it was there or not."""
+        """Remove `path`, if it exists."""
         self._removed.append(path)
 
     def write(self, path: Path, data: dict) -> None:
@@ -57,14 +57,14 @@ class Change:
         self._texts[path] = text
 
     def append(self, path: Path, *rows: dict) -> None:
-        """Add lines to a JSONL file, for the short ones: it is written anew as a whole."""
+        """Append lines to a JSONL file, by rewriting it; for short files."""
         if rows:
             before = self._texts[path] if path in self._texts else read_lines(path)
             added = (json_line(row) + "\n" for row in rows)
             self._texts[path] = before + "".join(added)
 
     def commit(self) -> None:
-        """Write everything so far. Raises Failed or Missing; the message says whether the change counts."""
+        """Write everything. Raises Failed or Missing; the message says whether the change was committed."""
         texts, self._texts = self._texts, {}
         taken, self._taken = self._taken, {}
         removed, self._removed = self._removed, []
@@ -96,7 +96,7 @@ class Change:
             else:
                 written.replace(path)
         except OSError as error:
-            # Removing the journal takes the change back; where even that fails it counts.
+            # Removing the journal undoes the commit; if even that fails, the change stays committed.
             with contextlib.suppress(OSError):
                 journal.unlink(missing_ok=True)
             if not journal.exists():
@@ -113,16 +113,16 @@ class Change:
 
 @contextlib.contextmanager
 def changing(home: Home) -> Iterator[Change]:
-    """Hold the state's lock, with whatever was interrupted before completed, and commit the change at the end.
+    """Hold the state's lock, complete any interrupted change, and commit this change at the end.
 
-    An exception leaves everything as it was. Not to be nested: the lock is not given to who holds it already.
+    An exception leaves everything unchanged. Calls cannot be nested: the lock is not reentrant.
     """
     homes = _held.__dict__.setdefault("homes", set())
     if home.path in homes:
-        raise RuntimeError(f"{home.path} is being changed by this very thread")
+        raise RuntimeError(f"{home.path} is already being changed by this thread")
     home.directory()
     try:
-        # On the directory itself: a lock file could be lost or replaced.
+        # Lock the directory itself: a lock file could be deleted or replaced.
         with locks.exclusive(home.path, os.O_RDONLY, PATIENCE_S):
             homes.add(home.path)
             try:
@@ -136,20 +136,20 @@ def changing(home: Home) -> Iterator[Change]:
         raise Busy(
             "state_locked",
             f"another script has been changing {home.path} for more than {PATIENCE_S} s; "
-            "it may have been stopped in the middle",
-            "end it, and run the same command again: what it began is then completed or undone",
+            "it may be suspended",
+            "end it and run the same command again, which completes or undoes the interrupted change",
         ) from error
     except OSError as error:
         raise unwritable(home.path, error) from error
 
 
 def is_changing(home: Home) -> bool:
-    """Whether this thread holds the lock: then nothing is interrupted, and nothing else changes."""
+    """Whether this thread holds the lock."""
     return home.path in _held.__dict__.get("homes", ())
 
 
 def recover(home: Home) -> None:
-    """Complete a change that was interrupted. Called by who reads; of a change that goes on it awaits the end."""
+    """Complete an interrupted change, before reading. Waits for a change in progress."""
     if is_changing(home) or not home.file(STAGED, JOURNAL).exists():
         return
     with changing(home):
@@ -157,7 +157,7 @@ def recover(home: Home) -> None:
 
 
 def settle(home: Home) -> None:
-    """Under the lock: carry out the journal where there is one, and remove what was staged beside it."""
+    """Under the lock: carry out the journal if there is one, and remove other staged files."""
     staged = home.file(STAGED)
     if not staged.is_dir():
         return
@@ -168,7 +168,7 @@ def settle(home: Home) -> None:
             sync_directory(home.file(name).parent)
     for source, target in moves:
         source, target = home.file(source), home.file(target)
-        if source.exists():  # else it was renamed before the interruption
+        if source.exists():  # otherwise it was already renamed
             _require_no_directory(target)
             make_directory(target.parent)
             source.replace(target)
@@ -180,14 +180,14 @@ def _require_no_directory(path: Path) -> None:
     if path.is_dir():
         raise Failed(
             "not_a_file",
-            f"{path} is a directory, and a file of that name is to be written there",
+            f"{path} is a directory, but a file with that name has to be written",
             command_line("mv", path, f"{path}-directory"),
         )
 
 
 def _read_journal(home: Home, path: Path) -> tuple[list[tuple[str, str]], list[str]]:
-    """(from, to) of what is to be renamed, and what is to be removed. Raises Failed for what is no journal of ours, and
-    for a name outside of the state directory.
+    """The (from, to) names to rename, and the names to remove. Raises Failed for an invalid journal, and for a name outside
+    the state directory.
     """
     journal = read_json(path) or {"moves": []}
     try:
@@ -197,7 +197,7 @@ def _read_journal(home: Home, path: Path) -> tuple[list[tuple[str, str]], list[s
     except (KeyError, TypeError) as problem:
         raise Failed(
             "state_corrupt",
-            f"{path} is no list of changes ({type(problem).__name__}: {problem})",
+            f"{path} is not a valid journal of changes ({type(problem).__name__}: {problem})",
             f"look at {path}, and remove it",
         ) from problem
     for name in names:
@@ -211,7 +211,7 @@ def _read_journal(home: Home, path: Path) -> tuple[list[tuple[str, str]], list[s
 
 
 def _sweep(staged: Path) -> None:
-    """Remove everything staged; the journal last, for as long as it is there it counts."""
+    """Remove everything staged; the journal last, since the change is committed as long as it exists."""
     with contextlib.suppress(FileNotFoundError):
         for path in sorted(staged.iterdir(), key=lambda path: path.name == JOURNAL):
             if path.name == JOURNAL:
@@ -228,7 +228,7 @@ def _write(path: Path, text: str) -> None:
 def _unfinished(error: OSError) -> Failed:
     return Failed(
         "unfinished_change",
-        f"the change counts, but writing it was interrupted ({error.strerror or error}); "
+        f"the change is committed, but writing it was interrupted ({error.strerror or error}); "
         "the next command completes it",
         "uv run scripts/check_status.py",
     )

@@ -1,7 +1,7 @@
-"""What the value of a setting may be, wherever it comes from: a flag, a parameter or config.json.
+"""Types of setting values, from a flag, a parameter or config.json.
 
-Each of these reads a value, or raises ArgumentTypeError, which says what was expected. argparse calls it with the text
-of a flag; `from_json` reads what a JSON file holds, where a text is never a number.
+Each type parses a value, or raises ArgumentTypeError saying what was expected. argparse calls it with the text of a flag;
+`from_json` takes a JSON value, where a text is never a number.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from `least` to `most`; `open_below` and `open_above` leave that end out. `whole`: no fractions."""
+    """Numbers from `least` to `most`; `open_below` and `open_above` exclude that end. `whole`: integers only."""
 
     least: float
     most: float
@@ -20,14 +20,14 @@ class Range:
     open_above: bool = False
 
     def __call__(self, given: str | float) -> int | float:
-        """`given` as a number of this range. Raises ArgumentTypeError, which says what was expected."""
+        """`given` as a number in this range. Raises ArgumentTypeError saying what was expected."""
         refusal = ArgumentTypeError(f"{given} is not {self}")
         if isinstance(given, bool):
             raise refusal
         try:
             value = float(given)
             if self.whole and math.isfinite(value):
-                # Not through float, which rounds long numbers.
+                # Not through float, which rounds large integers.
                 value = (
                     int(given)
                     if isinstance(given, str) and given.strip().lstrip("+-").isdigit()
@@ -75,7 +75,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Text:
-    """Any text that is not empty; `example` says what it looks like."""
+    """Any non-empty text; `example` shows what it looks like."""
 
     example: str
 
@@ -93,7 +93,7 @@ class Text:
 
 @dataclass(frozen=True)
 class YesNo:
-    """True or false; as a flag it is given or left out, after --set it is one of the two words."""
+    """True or false; as a flag it is present or absent, after --set it is one of the two words."""
 
     def __call__(self, given: str) -> bool:
         if given not in ("true", "false"):
@@ -113,5 +113,5 @@ Value = Range | Choice | Text | YesNo
 
 
 def count(most: int) -> Range:
-    """A whole number of things, at least one."""
+    """A whole number, at least 1."""
     return Range(1, most, whole=True)

@@ -1,4 +1,4 @@
-"""The scripts as they describe themselves: their docstrings and argument parsers, for what is generated from them."""
+"""The scripts' docstrings and argument parsers, from which documentation, tools and completions are generated."""
 
 import importlib.util
 import re
@@ -17,7 +17,7 @@ _EXAMPLE = lazy_pattern(r"^ {4}(uv run scripts/\w+\.py.*?)(?:\s{2,}\S.*)?$", re.
 
 @dataclass(frozen=True)
 class Verb:
-    """One script. `summary` is the first sentence of its help, `examples` its command lines, without their remarks."""
+    """One script. `summary` is the first sentence of its help, `examples` its command lines without remarks."""
 
     name: str
     path: Path
@@ -34,7 +34,7 @@ class Verb:
 
 
 def load(directory: Path) -> dict[str, Verb]:
-    """Every script in `directory` that has a parser, by name. Their heavy imports are inside functions."""
+    """Load every script in `directory` that has a parser, by name. This is fast, as heavy imports are inside functions."""
     found = {}
     for path in sorted(directory.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"fae_training_script_{path.stem}", path)

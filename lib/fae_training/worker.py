@@ -1,4 +1,4 @@
-"""The detached worker of a run: it trains and scores, or is the fresh process that scores or verifies what was saved."""
+"""The detached worker of a run, which trains and scores, or scores or verifies a saved model in a fresh process."""
 
 import contextlib
 import gc
@@ -30,17 +30,17 @@ from fae_training.runs import Run
 from fae_training.session import LAST_STAGE, Session
 from fae_training.state import now, write_json
 
-# What a worker is started for; each is a function of launch.Training.
+# The tasks of a worker; each is a function of launch.Training.
 TASKS = ("train", "score", "verify")
-# And what a machine does that helps to train (ranks.py).
+# The task of another machine that helps with training (ranks.py).
 PEER = "peer"
-# Who begins runs that nobody asked for; they give way to everything else.
+# The requesters of unattended runs, which give way to everything else.
 UNASKED = ("fae", "schedule")
 LOWER_PRIORITY = 10
 
 
 def work(run: Run, task: str, do: Callable) -> Result:
-    """Do a task of TASKS; `do` is the kind's own function for it. The standard streams are the run's log already."""
+    """Do one of TASKS; `do` is the kind's own function for it. The standard streams already go to the run's log."""
     from fae_training import linux_cpu
 
     lift_limits()
@@ -58,7 +58,7 @@ def work(run: Run, task: str, do: Callable) -> Result:
     if task == "score":
         consent.require(run.home, KINDS[run.kind].consent)
     models.check_unchanged(run.record)
-    # A fresh process that another one started and waits for: its answer is a file.
+    # In a fresh process, for which another one is waiting, the answer is a file.
     try:
         with session.stage(LAST_STAGE if task == "score" else task):
             answer = do(run, session)
@@ -76,29 +76,31 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
         worker={"pid": os.getpid(), "started": runs.process_start(os.getpid())},
     )
     try:
-        consent.require(run.home, KINDS[run.kind].consent)  # it may have been taken back meanwhile
+        consent.require(
+            run.home, KINDS[run.kind].consent
+        )  # it may have been withdrawn in the meantime
         models.check_unchanged(run.record)
         approval.require_changeable(run)
         run.set_aside()
-        state.sweep(run.file(runs.STOPPED))  # of a worker that was killed
+        state.sweep(run.file(runs.STOPPED))  # from a worker that was killed
         if run.kind in training_rows.KINDS:
             provenance.require_taken(run)
             provenance.keep_sources(run)
         status = "cancelled"
         with contextlib.suppress(Cancelled), _joined(run, session) as session.machines:
             trained = do(run, session)
-            provenance.keep_sources(run)  # the other kinds make their rows themselves
+            provenance.keep_sources(run)  # other kinds make their rows themselves
             result = trained.receipt
             _keep(run, session, result)
             if result["stopped"] != "cancelled":
-                # What the training held beside the model goes before anything else is loaded.
+                # Free everything but the model before anything else is loaded.
                 _release_memory()
                 session.status("evaluating")
                 with session.stage(LAST_STAGE):
                     result["benchmark"] = asdict(scored(run, trained.score, session.should_stop))
                 _keep(run, session, result)
                 status = "completed"
-                # What an interruption had set aside is not the result.
+                # A model that was set aside when the run was stopped is not the result.
                 shutil.rmtree(run.file(runs.STOPPED), ignore_errors=True)
         run.update(status=status, ended_at=now())
     except Exception as problem:
@@ -116,7 +118,7 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
 
 @contextlib.contextmanager
 def _joined(run: Run, session: Session) -> Iterator[Alone]:
-    """The machines that a run trains on, for as long as it trains."""
+    """The machines that a run trains on, connected within this block."""
     if not run.record.get("hosts"):
         yield ALONE
         return
@@ -133,7 +135,7 @@ def _joined(run: Run, session: Session) -> Iterator[Alone]:
 
 
 def _release_memory() -> None:
-    """Give back what nothing refers to any more, MLX's cache too."""
+    """Release unreferenced memory, including MLX's cache."""
     gc.collect()
     if mlx := sys.modules.get("mlx.core"):
         mlx.clear_cache()

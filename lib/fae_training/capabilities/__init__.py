@@ -1,1 +1,1 @@
-"""What a small assistant must be able to do, as tasks that a program scores."""
+"""The abilities of a small assistant, as tasks that a program scores."""

@@ -1,4 +1,4 @@
-"""A model's own answers to the items of the suite, the most likely token each time, asked as Fae's runtime does."""
+"""A model's greedy answers to the items of the suite, asked as Fae's runtime does."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -23,7 +23,8 @@ _PROBE = "probe_of_the_template"
 
 @dataclass(frozen=True)
 class Prompted:
-    """What a model is sent for an item; native: tools are in the template's own form. No tokens: it cannot be written."""
+    """The prompt of an item; native: tools are in the template's own form. No tokens: the template
+    cannot write it."""
 
     tokens: list[int]
     native: bool
@@ -38,7 +39,8 @@ def prompted(tokenizer, items: Sequence[Item]) -> list[Prompted]:
 def answers(
     model, tokenizer, items: Sequence[Item], advance: Callable[[int], None] = lambda done: None
 ) -> list[str]:
-    """The text of the answer to each item, in the items' order; "" where the template cannot write what is asked."""
+    """The text of the answer to each item, in the items' order; "" where the template cannot write
+    the prompt."""
     prompts = prompted(tokenizer, items)
     found = answer_tokens(model, tokenizer, items, prompts, advance)
     return [
@@ -54,10 +56,10 @@ def answer_tokens(
     prompted: Sequence[Prompted],
     advance: Callable[[int], None] = lambda done: None,
 ) -> list[list[int]]:
-    """The tokens of each answer without the end token; as many as the item's limit where the model came to no end.
+    """The tokens of each answer without the end token; cut at the item's limit where the model did not finish.
 
-    advance(done) is called after each step with the number of answers finished, and may raise to end the work. In which
-    order the items are given does not matter: they are answered in an order of their own.
+    advance(done) is called after each step with the number of finished answers, and may raise to
+    end the work. The order of the items does not matter: they are answered in a fixed order.
     """
     prompts = [prompt.tokens for prompt in prompted]
     order = [i for i in range(len(items)) if prompts[i]]
@@ -80,7 +82,7 @@ def answer_tokens(
 
 
 def has_tool_format(tokenizer) -> bool:
-    """Whether a model's chat template tells the model about tools at all."""
+    """Whether a model's chat template presents tools to the model at all."""
     tool = {
         "type": "function",
         "function": {
@@ -91,12 +93,12 @@ def has_tool_format(tokenizer) -> bool:
     }
     try:
         return _PROBE in render(tokenizer, [{"role": "user", "content": "Hello"}], [tool], True)
-    except Exception:  # a template is a program of others
+    except Exception:  # a template is a program and may raise anything
         return False
 
 
 def _with_marks(text: str, native: bool) -> str:
-    """An answer in which a call is marked as one, also where the template has no marks for it."""
+    """An answer with its call marked, even where the template has no marks for calls."""
     call = None if native else bare_call(text)
     return written(call) if call else text
 
@@ -114,7 +116,8 @@ def _prompt(encoder: ChatEncoder, item: Item, native: bool) -> list[int]:
 
 
 def in_words(item: Item) -> list[dict]:
-    """The item's messages for a template without a form for tools: tools in the system message, calls as JSON."""
+    """The item's messages for a template without a form for tools: tools in the system message,
+    calls as JSON."""
     messages = [_in_words(message) for message in item.messages]
     if not item.tools:
         return messages
@@ -155,13 +158,13 @@ def _in_words(message: dict) -> dict:
 
 
 def _opening(item: Item) -> str:
-    """What stands before an item's conversation, the same text for the same tools and system message."""
+    """The text before an item's conversation, the same for the same tools and system message."""
     system = [message["content"] for message in item.messages if message["role"] == "system"]
     return json.dumps([item.tools, system])
 
 
 def _shared(items: Sequence[Item], prompts: list[list[int]], order: list[int]) -> list[int]:
-    """For each prompt in `order` how many of its first tokens all prompts with the same opening begin with."""
+    """For each prompt in `order` the number of first tokens common to all prompts with the same opening."""
     groups: dict[str, list[int]] = {}
     for i in order:
         groups.setdefault(_opening(items[i]), []).append(i)

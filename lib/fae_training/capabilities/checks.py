@@ -1,8 +1,8 @@
-"""Whether an answer is right, decided without a model: small conditions with names, all of which must hold.
+"""Decides without a model whether an answer is right: small named conditions, all of which must hold.
 
-Every condition reads the text of one answer, greedily generated, and the item it answers. Patterns of words are written
-as in `"half past seven|7:30"`: one of the alternatives must stand in the text as whole words, whatever its case; a word
-that ends in * stands for every word that begins so.
+Every condition reads the text of one greedily generated answer and its item. Patterns of words are
+written as in `"half past seven|7:30"`: one of the alternatives must occur in the text as whole
+words, in any case; a trailing * matches every word that begins so.
 """
 
 import functools
@@ -56,7 +56,7 @@ _CLAIM = lazy_pattern(
     re.I,
 )
 _MARKDOWN = lazy_pattern(r"\*\*|__|`|^\s*(?:#+|[-*•]|\d+[.)])\s|\[[^\]]+\]\(", re.M)
-# Frequent words that no other language of this table shares.
+# Frequent words that occur in no other language of this table.
 _FUNCTION_WORDS = {
     "English": "the is are and of to it you that this with my i'm it's",
     "Spanish": "el los las es está y una por para con que muy gracias mi hola buenos buenas días su",
@@ -85,7 +85,8 @@ def tool_calls(text: str) -> list[ToolCall]:
 
 
 def bare_call(text: str) -> ToolCall | None:
-    """The call that an answer consists of, a JSON object with name and arguments; for templates without a form of their own."""
+    """The call when the whole answer is a JSON object with name and arguments, for templates
+    without their own form."""
     return _call_in_json(_unfenced(text))
 
 
@@ -112,7 +113,8 @@ def _call_in_tags(body: str) -> ToolCall | None:
 
 
 def passed(item: Item, answer: str) -> bool:
-    """Whether every condition of the item holds for what a model answered; an empty answer and one with thinking never pass."""
+    """Whether the answer meets every condition of the item; an empty one, or one with thinking,
+    never passes."""
     text = _plain(answer)
     if not text or has_thinking_marks(text):
         return False
@@ -134,7 +136,7 @@ def _pattern(alternatives: str) -> re.Pattern:
         return escaped.replace(r"\*", r"\w*")
 
     joined = "|".join(one(each) for each in alternatives.split("|"))
-    # "4" is not said by "14", "4.5" or "4:30".
+    # "14", "4.5" or "4:30" do not contain "4".
     return re.compile(rf"(?<!\w)(?<!\d[.,:])(?:{joined})(?!\w)(?![.,:]\d)", re.I)
 
 
@@ -160,7 +162,7 @@ def _sentences(text: str) -> int:
     return ends + (not re.search(r"[.!?]+[\"')\]]*\s*$", text))
 
 
-# Each condition: does it hold for (value in the item's check, text of the answer, item)?
+# Each condition takes (value in the item's check, text of the answer, item).
 
 
 def _calls(wanted: dict, text: str, item: Item) -> bool:
@@ -203,7 +205,8 @@ def _argument_is(wanted, given) -> bool:
 
 
 def _abstains(_, text: str, item: Item) -> bool:
-    """In words: neither a call, nor a try at one, nor the data that a tool would get or give."""
+    """The answer is in words: no call, no attempt at one, and none of the data that a tool would
+    take or return."""
     return not any(mark in text for mark in (*_CALL_MARKS, '{"')) and text[0] not in "{["
 
 
@@ -249,8 +252,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def _has_shape(shape, found) -> bool:
-    """shape: the name of a type, {"is": value}, {"any": [values]}, {key: shape} with exactly these keys, or a list: of one
-    shape for every element, or of as many shapes as there are elements."""
+    """shape: the name of a type, {"is": value}, {"any": [values]}, {key: shape} with exactly these
+    keys, or a list: of one shape for every element, or of as many shapes as there are elements."""
     if isinstance(shape, str):
         return isinstance(found, _TYPES[shape]) and (
             shape == "boolean" or not isinstance(found, bool)
@@ -345,7 +348,7 @@ def _is_shape(value) -> bool:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of condition: what its value is, in words and as a test, and whether it holds."""
+    """A kind of condition: the form of its value, in words and as a test, and the condition itself."""
 
     value: str
     is_value: Callable[[Any], bool]
@@ -363,12 +366,12 @@ def _count(holds: Callable[[int, str], bool]) -> Kind:
 _TEXTS = "a text or a list of texts"
 
 KINDS: dict[str, Kind] = {
-    # One call of that tool and no other, with arguments that its schema knows, these among them.
+    # Exactly one call of that tool, with arguments from its schema, including these.
     "calls": Kind('{"name": text or texts, "arguments": {name: value}}', _is_call, _calls),
     "abstains": Kind("true", lambda value: value is True, _abstains),
     "says": Kind(_TEXTS, _is_texts, _says),
     "avoids": Kind(_TEXTS, _is_texts, _avoids),
-    # The whole answer, but for case, quotes and a full stop; exactly: to the letter.
+    # The whole answer, ignoring case, quotes and a full stop; exactly: character by character.
     "answer_is": Kind(_TEXTS, _is_texts, _answer_is),
     "exactly": Kind(_TEXTS, _is_texts, _exactly),
     "matches": Kind("a regular expression", _is_pattern, _matches),
@@ -391,7 +394,7 @@ KINDS: dict[str, Kind] = {
     "plain_text": _flag(lambda text: not _MARKDOWN.search(text)),
     "asks": _flag(lambda text: "?" in text),
     "refuses": _flag(lambda text: bool(_REFUSAL.search(text)) and not _COMPLIANCE.search(text)),
-    # An empty result, or one that failed, is admitted, and nothing is claimed to be done.
+    # Admits an empty or failed result, and does not claim that anything was done.
     "admits_nothing": _flag(lambda text: bool(_NOTHING.search(text))),
     "admits_failure": _flag(lambda text: bool(_FAILURE.search(text)) and not _CLAIM.search(text)),
     "no_thinking_aloud": _flag(lambda text: not _THINKING_ALOUD.search(text)),

@@ -1,13 +1,15 @@
-"""Which of some known texts another text repeats: word 3-grams in common, measured exactly, since the known ones are few."""
+"""Finds which known text another text repeats: common word 3-grams, counted exactly because few
+texts are known."""
 
 from collections.abc import Iterable
 
 from fae_training.conversations.text import normalised
 
-# Jaccard similarity from which on two texts are one; and the share of a known text's 3-grams that a longer text holds.
+# The Jaccard similarity from which two texts count as the same; and the share of a known text's
+# 3-grams contained in a longer text.
 ALIKE = 0.5
 HELD = 0.8
-# Shorter texts are known only to the word, and the shortest ("hello there") not at all: everybody says them.
+# Shorter texts must match word for word, and the shortest ("hello there") are ignored: everybody says them.
 FEWEST_WORDS = 7
 FEWEST_WORDS_TO_THE_WORD = 4
 
@@ -32,7 +34,7 @@ class NearCopies:
             self._sizes.append((name, len(grams)))
 
     def of(self, text: str) -> str | None:
-        """The name of the known text that is most like `text`, where one is like it."""
+        """The name of the most similar known text, if it is similar enough."""
         plain = normalised(text)
         if plain in self._same:
             return self._same[plain]

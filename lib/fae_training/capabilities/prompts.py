@@ -1,8 +1,10 @@
-"""The prompts of rehearsal: the bundled ones in rehearsal/, and a person's own in rehearsal/ of the state directory.
+"""The prompts for rehearsal: the bundled ones in rehearsal/, and a person's own in rehearsal/ of
+the state directory.
 
-Fine-tuning on talk without tools makes a model forget its tools. So a share of what it trains on are these prompts with
-the answers that it gave before the training (language/rehearsed.py). They have the fields of suite.py's items without
-check; an own prompt has nothing that tells what a good answer is, since the model's own is kept whatever it is.
+Fine-tuning on conversations without tools makes a model forget its tools. So a share of the
+training uses these prompts with the model's answers from before the training
+(language/rehearsed.py). They have the fields of suite.py's items except check: no answer is judged,
+because the model's own is kept whatever it is.
 """
 
 from dataclasses import dataclass
@@ -18,10 +20,10 @@ BUNDLED = Path(__file__).with_name("rehearsal")
 
 @dataclass(frozen=True)
 class Prompts:
-    """In the order in which they are used: a person's own first, then of each category one before of any a second.
+    """Prompts in order of use: a person's own first, then one of each category before a second of any.
 
-    version changes with anything that an answer depends on. judged: the ids of those that are nearly items that the run is
-    judged by; they are left out.
+    version changes with anything that an answer depends on. judged: the ids of prompts that nearly
+    repeat items by which the run is judged; they are left out.
     """
 
     items: tuple[Item, ...]
@@ -30,9 +32,9 @@ class Prompts:
 
 
 def load(home: Home, judging: suite.Suite) -> Prompts:
-    """What a run that is judged by the suite `judging` may rehearse.
+    """The prompts that a run judged by the suite `judging` may rehearse.
 
-    Raises BadRequest naming file and line of an own prompt that is not right.
+    Raises BadRequest with file and line of an invalid prompt of the person's own.
     """
     bundled = {item.id for item in suite.read_items([BUNDLED], judged=False)}
     items = suite.read_items([BUNDLED, home.file("rehearsal")], judged=False)

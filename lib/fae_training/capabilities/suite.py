@@ -5,8 +5,8 @@ One JSON object a line:
     {"id": "weather-tonight", "category": "tool choice", "tools": ["weather", "timer"],
      "messages": [{"role": "user", "content": "Will it rain tonight?"}], "check": {"calls": {"name": "weather"}}}
 
-tools: names from items/tools.json, or whole function schemas as OpenAI writes them. check: names from checks.KINDS, each with
-its value; all must hold. Optional: "max_tokens" (the answer is cut there), "quick": true (also in the quick suite),
+tools: names from items/tools.json, or whole function schemas in OpenAI's form. check: names from
+checks.KINDS, each with its value; all must hold. Optional: "max_tokens" (the answer is cut there), "quick": true (also in the quick suite),
 "good" and "bad" (answers that must pass and must fail; an object stands for a call).
 """
 
@@ -40,7 +40,7 @@ _FIELDS = {
     "bad": list,
 }
 _REQUIRED = ("id", "category", "messages", "check")
-# A rehearsal prompt is an item of which nothing is judged.
+# A rehearsal prompt is an item without checks.
 _JUDGED = ("check", "quick", "good", "bad")
 _NAMES = {
     str: "a text",
@@ -53,7 +53,8 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Suite:
-    """Items in a fixed order. version: 16 hexadecimal digits that change with anything an answer or its score depends on."""
+    """Items in a fixed order. version: 16 hexadecimal digits that change with anything an answer or
+    its score depends on."""
 
     items: tuple[Item, ...]
     version: str
@@ -63,11 +64,12 @@ class Suite:
         return tuple(dict.fromkeys(item.category for item in self.items))
 
     def quick(self) -> "Suite":
-        """The fixed part of the items that is marked in the data: the same number of each bundled category."""
+        """A fixed subset of the items, marked in the data: the same number from each bundled category."""
         return of_items([item for item in self.items if item.is_quick])
 
     def near_copy(self, text: str) -> str | None:
-        """The id of an item that `text` repeats, nearly or within more text; such a text must not be trained on."""
+        """The id of an item that `text` repeats, nearly or within a longer text; such a text must
+        not be trained on."""
         return self._near_copies.of(text)
 
     @functools.cached_property
@@ -81,7 +83,8 @@ class Suite:
 
 
 def chosen(home: Home, name: str) -> Suite:
-    """The suite that a run is judged by: "full", "quick", or a person's "own" items alone (see kinds.SUITES)."""
+    """The suite by which a run is judged: "full", "quick", or only a person's "own" items (see
+    kinds.SUITES)."""
     if name == "own":
         return load(home, bundled=False)
     whole = load(home)
@@ -94,20 +97,20 @@ def of_run(run: Run) -> Suite:
 
 
 def load(home: Home | None = None, bundled: bool = True) -> Suite:
-    """The bundled items, and those of `home`. Raises BadRequest naming file and line of an own item that is not right."""
+    """The bundled items and those of `home`. Raises BadRequest with file and line of an invalid
+    item of the person's own."""
     directories = [BUNDLED] if bundled else []
     return of_items(read_items([*directories, *([home.file("benchmarks")] if home else [])]))
 
 
 def read_items(directories: Iterable[Path], judged: bool = True) -> list[Item]:
-    """The items in all files *.jsonl of some directories; not judged: rehearsal prompts. Raises BadRequest as load does."""
+    """The items in all files *.jsonl of some directories; without `judged`, rehearsal prompts.
+    Raises BadRequest as load does."""
     items: dict[str, Item] = {}
     for path in (path for each in directories for path in sorted(each.glob("*.jsonl"))):
         for where, item in _read(path, judged):
             if item.id in items:
-                raise _bad(
-                    where, f'the id "{item.id}" is taken by another item', "an id of its own"
-                )
+                raise _bad(where, f'the id "{item.id}" is taken by another item', "a unique id")
             items[item.id] = item
     return list(items.values())
 
@@ -130,7 +133,7 @@ def of_items(items: list[Item]) -> Suite:
 
 @functools.cache
 def catalogue() -> dict[str, dict]:
-    """The schemas of the tools that items name, by name."""
+    """The schemas of the tools that items refer to, by name."""
     schemas = json.loads((BUNDLED / "tools.json").read_text(encoding="utf-8"))
     return {schema["function"]["name"]: schema for schema in schemas}
 
@@ -150,7 +153,7 @@ def _bad(where: _Line, what: str, expected: str) -> BadRequest:
     return BadRequest(
         _code(where.judged),
         f"{where.path}, line {where.number}: {what}; expected {expected}",
-        f"put the line right or take it out: {command_line('open', where.path)}",
+        f"correct or remove the line: {command_line('open', where.path)}",
     )
 
 
@@ -161,7 +164,7 @@ def _read(path: Path, judged: bool) -> Iterator[tuple[_Line, Item]]:
         raise BadRequest(
             _code(judged),
             f"{path} cannot be read ({error}); expected a file of lines in UTF-8",
-            f"put it right or move it away: {command_line('open', path)}",
+            f"correct it or move it away: {command_line('open', path)}",
         ) from error
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():

@@ -1,4 +1,4 @@
-"""One task of the suite, and what its answer has to be."""
+"""One task of the suite and the conditions on its answer."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Item:
-    """One task. messages and tools are in OpenAI's form; good and bad are answers, texts or {"name", "arguments"}.
+    """One task. messages and tools are in OpenAI's form; good and bad are answers, texts or
+    {"name", "arguments"}.
 
     A rehearsal prompt has no checks.
     """

@@ -1,1 +1,2 @@
-"""The two audio classifiers, which run on every chunk of sound: keywords (wake, interrupt), and speech, music or noise."""
+"""The two audio classifiers, which run on every chunk of sound: keywords (wake, interrupt), and
+speech, music or noise."""

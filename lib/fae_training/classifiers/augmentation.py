@@ -1,6 +1,6 @@
-"""How examples are varied: level, pitch and rooms on samples; vocal tract, tempo and rhythm on mel power.
+"""Augmentation of examples: level, pitch and rooms on samples; vocal tract, tempo and rhythm on mel power.
 
-The variations of mel power are cheap enough to be drawn anew for every example.
+Augmenting mel power is cheap enough to draw anew for every example.
 """
 
 import functools
@@ -18,28 +18,28 @@ from fae_training.classifiers.features import (
     mel_of_hertz,
 )
 
-# Smooth curves over the bands, from broad to narrow: the colouration of microphones and rooms.
+# Smooth curves over the bands, from broad to narrow, imitate the coloration of microphones and rooms.
 CURVES = np.stack(
     [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
 )
-# Formant factors are rounded to this many steps per unit of their natural logarithm, so that few matrices are needed.
+# Formant factors are rounded to this many steps per unit of their natural logarithm to limit the
+# number of matrices.
 FORMANT_STEPS = 80
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training examples are varied. The effect of each part was measured (docs/log.md); zero turns it off.
+    """The amounts of augmentation. The effect of each was measured (docs/log.md); zero turns it off.
 
-    pitches: variants of each word and each piece of speech at another pitch, more if a trigger has few recordings.
-    mixing: share of examples with noise mixed in, 5 to 25 dB below them.
-    gain: largest change of level, either way, in natural logarithms of power.
-    curve: standard deviation of the smooth curves over the bands, in the same unit.
-    partial: share of the speech examples that are pieces of a trigger.
-    formants, tempo: largest factor of words and speech, either way, in natural logarithms.
-    rhythm: the same for how much each part of a word is stretched or shortened against its other parts.
-    masks: share of examples with up to six bands masked, and share with up to eight frames masked (SpecAugment, Park et al.
-    2019).
-    hard_negatives: share of examples that are hard negatives (training.mine).
+    pitches: variants of each word and each piece of speech at another pitch, more if a trigger has
+    few recordings. mixing: share of examples with noise mixed in, 5 to 25 dB below them. gain:
+    largest change of level, either way, in natural logarithms of power. curve: standard deviation
+    of the smooth curves over the bands, in the same unit. partial: share of the speech examples
+    that are pieces of a trigger. formants, tempo: largest factor of words and speech, either way,
+    in natural logarithms. rhythm: the same for stretching the parts of a word against each other.
+    masks: share of examples with up to six bands masked, and share with up to eight frames masked
+    (SpecAugment, Park et al. 2019). hard_negatives: share of examples that are hard negatives
+    (training.mine).
     """
 
     pitches: int = 2
@@ -54,7 +54,7 @@ class Augmentation:
     hard_negatives: float = 0.15
 
 
-# As measured (docs/log.md): curves help with music and harm words, masks the other way round.
+# Measured (docs/log.md): curves help with music and harm words, masks do the opposite.
 AUGMENTATIONS = {
     "keyword": Augmentation(),
     "speech_verifier": Augmentation(curve=0.5, masks=0.0),
@@ -70,8 +70,8 @@ def level(samples, decibels: float) -> np.ndarray:
 def at_pitch(samples: np.ndarray, pitch: float, tempo: float) -> np.ndarray:
     """The same words with pitch and formants multiplied by `pitch`, `tempo` times as fast.
 
-    Resampled by soxr, whose low-pass keeps what lies above half of the rate from folding back, then stretched by WSOLA
-    (Verhelst and Roelands, ICASSP 1993) with pieces of 40 ms and a search of 7.5 ms either way.
+    Resampled by soxr, whose low-pass filter prevents aliasing, then stretched by WSOLA (Verhelst
+    and Roelands, ICASSP 1993) with pieces of 40 ms and a search of 7.5 ms either way.
     """
     shorter = soxr.resample(samples.astype(np.float32), pitch * SAMPLE_RATE, SAMPLE_RATE)
     return _time_stretched(shorter, tempo / pitch)
@@ -80,7 +80,8 @@ def at_pitch(samples: np.ndarray, pitch: float, tempo: float) -> np.ndarray:
 def in_another_voice(
     random, samples: np.ndarray, pitches=(0.85, 1.6), tempos=(0.88, 1.12)
 ) -> np.ndarray:
-    """at_pitch with both factors drawn; up to a minor sixth, as of children and excited people, of whom there are few recordings."""
+    """at_pitch with both factors drawn, up to a minor sixth: the voices of children and excited
+    people, of whom there are few recordings."""
     pitch = np.exp(random.uniform(*np.log(pitches)))
     return at_pitch(samples, float(pitch), random.uniform(*tempos))
 
@@ -97,7 +98,7 @@ def _time_stretched(
     for at in range(0, length, hop):
         here = reach + int(at * tempo)
         if at:
-            # The piece here that is most like the natural continuation of the piece before.
+            # The piece here that is most similar to the natural continuation of the previous piece.
             natural = padded[before + hop : before + hop + size]
             around = padded[here - reach : here + reach + size]
             here += int(np.correlate(around, natural, "valid").argmax()) - reach
@@ -107,7 +108,8 @@ def _time_stretched(
 
 
 def echo(samples: np.ndarray, random) -> np.ndarray:
-    """As a microphone records a loudspeaker in the same room: little bass and treble, reverberation of 0.1 to 0.4 s."""
+    """The sound of a loudspeaker recorded in the same room: little bass and treble, reverberation
+    of 0.1 to 0.4 s."""
     length = int(random.uniform(0.1, 0.4) * SAMPLE_RATE)
     tail = random.standard_normal(length) * np.exp(-6.9 * np.arange(length) / length)
     tail *= 10 ** (random.uniform(-12, -3) / 20) / np.linalg.norm(tail)
@@ -120,16 +122,19 @@ def echo(samples: np.ndarray, random) -> np.ndarray:
 
 
 def with_formants(power: np.ndarray, factor: float) -> np.ndarray:
-    """[frames, 40] mel power with every frequency multiplied by `factor`, as of a shorter or longer vocal tract.
+    """[frames, 40] mel power with every frequency multiplied by `factor`, as from a shorter or
+    longer vocal tract.
 
-    Vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013), applied to the bands instead of the spectrum.
+    Vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013), applied to the bands
+    instead of the spectrum.
     """
     return power @ _formant_matrix(round(np.log(factor) * FORMANT_STEPS))
 
 
 @functools.cache
 def _formant_matrix(step: int) -> np.ndarray:
-    # [40, 40]: band j gets the power at its centre frequency divided by the factor, interpolated between two bands.
+    # [40, 40]: band j gets the power at its centre frequency divided by the factor, interpolated
+    # between two bands.
     lowest, highest = mel_of_hertz(LOWEST_HZ), mel_of_hertz(HIGHEST_HZ)
     centres = np.linspace(lowest, highest, BANDS + 2)[1:-1]
     sources = mel_of_hertz(hertz_of_mel(centres) / np.exp(step / FORMANT_STEPS))

@@ -1,8 +1,9 @@
 """Training examples, drawn during training: windows at every offset, mixed and augmented in the mel domain.
 
-Every recording is turned into mel power once, in a few variants (other pitches, another offset of the frames). From then on
-mixing is an addition, and gain and microphone are multiplications, so a batch of 128 costs milliseconds. Batch number i is a
-function of the seed and i alone, so a resumed run equals one that was never stopped.
+Every recording is converted to mel power once, in a few variants (other pitches, another offset of
+the frames). Then mixing is an addition, and gain and microphone are multiplications, so a batch of
+128 costs milliseconds. Batch number i is a function of the seed and i alone, so a resumed run
+equals an uninterrupted one.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -30,27 +31,29 @@ from fae_training.classifiers.windows import levels, padded, words
 
 # Evenly spaced points of a word at which its rhythm is drawn.
 RHYTHM_POINTS = 5
-# The share of a background class that is drawn from people's recordings, however much is generated, if there are at least
-# OWN_SECONDS of them.
+# The share of a background class that is drawn from people's recordings, however much is generated,
+# if there are at least OWN_SECONDS of them.
 OWN_SHARE = 0.7
 OWN_SECONDS = 120
-# The share of frames with sound that a window must have to be an example of its class.
+# The share of frames with sound that a window needs to be an example of its class.
 LEAST_SOUNDING = 0.4
-# If a trigger has few recordings: how many variants at other pitches it gets in all, and at most for each recording.
+# For a trigger with few recordings: the number of variants at other pitches in all, and at most for
+# each recording.
 VARIANTS = 200
 MOST_PITCHES = 10
-# The largest share of examples that are false alarms which the person sorted, reached half at so many (in all variants), and how
-# often a word that was missed counts.
+# The largest share of examples that are reviewed false alarms, the number of them (in all variants)
+# at which half of it is reached, and the weight of a missed word.
 FALSE_ALARM_SHARE, HALF_OF_SHARE = 0.2, 30
 MISSED_WEIGHT = 3
-# Seconds of each class that are varied in pitch, chosen at random if there are more: it costs time, and a class with so many
-# recordings has many voices of its own.
+# Seconds of each class that are varied in pitch, chosen at random if there are more: it costs time,
+# and a class with this many recordings has many voices of its own.
 MOST_VARIED_SECONDS = 400
 
 
 @dataclass
 class _Background:
-    """Concatenated sound of one class, the share of the class that is drawn from it, and the frames where a window may start."""
+    """Concatenated sound of one class, its share of the class's examples, and the frames where a
+    window may start."""
 
     power: np.ndarray
     share: float = 1.0
@@ -116,7 +119,7 @@ class Examples:
                 elif len(power):
                     pieces[name, own].append(power)
         for name, made in synthetic.items():
-            # Half of the words are people's own, however few of these there are.
+            # Half of the words are from people, however few recordings there are.
             own = self.words[name]
             self.words[name] = own * max(1, round(len(made) / len(own))) + made if own else made
         self.backgrounds = {
@@ -129,20 +132,21 @@ class Examples:
         self.cumulative = np.cumsum(share / share.sum())
 
     def review(self, false_alarms: list[tuple[np.ndarray, int]]) -> None:
-        """Add what a person sorted: (mel power [frames, 40], at least the longest window, and class number) of each."""
+        """Add reviewed sounds: (mel power [frames, 40], at least the longest window, and class
+        number) of each."""
         self.false_alarms += false_alarms
         count = len(self.false_alarms)
         self.share_of_false_alarms = FALSE_ALARM_SHARE * count / (count + HALF_OF_SHARE)
         self.next = {}  # a batch that was prepared without them
 
     def _pitches(self, recordings: list[Recording], trigger: str) -> int:
-        """How many variants each recording of a trigger gets: more if there are few recordings."""
+        """The number of variants of each recording of a trigger: more if there are few recordings."""
         count = sum(r.class_name == trigger and r.origin == "recorded" for r in recordings)
         few = min(MOST_PITCHES, VARIANTS // max(1, count))
         return max(self.augmentation.pitches, few) if self.augmentation.pitches else 0
 
     def _variants(self, recording: Recording, seconds: float, pitches: int | None, random) -> list:
-        """The samples as they are, and at `pitches` other pitches (None: as many as the augmentation says)."""
+        """The unchanged samples, and those at `pitches` other pitches (None: the augmentation's number)."""
         samples = recording.samples
         made = [samples]
         name = recording.class_name
@@ -150,11 +154,12 @@ class Examples:
         if varied and random.random() * seconds < MOST_VARIED_SECONDS:
             for _ in range(self.augmentation.pitches if pitches is None else pitches):
                 made.append(in_another_voice(random, samples))
-        # On a stream the frames have any offset from a word.
+        # On a stream a word begins at any offset from a frame.
         return [m[random.integers(HOP) :] for m in made]
 
     def _backgrounds(self, name: str, own: list, made: list) -> list[_Background]:
-        """Recorded sound, then synthetic sound, if there is any, with the share of examples that is drawn from each."""
+        """Recorded sound, then synthetic sound, if there is any, with the share of examples that is
+        drawn from each."""
         both = [self._concatenated(name, parts) for parts in (own, made) if parts]
         if len(both) == 2:
             seconds = len(both[0].power) * HOP / SAMPLE_RATE
@@ -232,7 +237,8 @@ class Examples:
         return self._masked(random, self._recorded(random, power, 1.0))
 
     def _recorded(self, random, power: np.ndarray, share: float) -> np.ndarray:
-        """Log-mel of `power` at another level and through another microphone, by `share` of the augmentation."""
+        """Log-mel of `power` at another level and through another microphone, by `share` of the
+        augmentation."""
         change = random.uniform(-1, 1) * share * self.augmentation.gain
         curve = share * self.augmentation.curve * (random.standard_normal(len(CURVES)) @ CURVES)
         return np.log(power * np.exp(change + curve).astype(np.float32) + LOG_FLOOR)
@@ -243,7 +249,7 @@ class Examples:
         number = random.integers(len(labels))
         first = random.integers(windows.shape[1] - frames + 1)
         power = np.maximum(np.exp(windows[number, first : first + frames]) - LOG_FLOOR, 0)
-        # Less augmentation, which could make them easy.
+        # Less augmentation, because more could make them easy.
         return self._recorded(random, power, 0.5), labels[number]
 
     def _false_alarm(self, random, frames: int) -> tuple[np.ndarray, int]:
@@ -279,7 +285,8 @@ class Examples:
         return float(np.exp(random.uniform(-most, most)))
 
     def _another_speaker(self, random, power, first: int, end: int, frames: int):
-        """(power, first, end) of a word with another tempo, rhythm and vocal tract, if it still fits into `frames`."""
+        """(power, first, end) of a word with another tempo, rhythm and vocal tract, if it still
+        fits into `frames`."""
         lengths = np.full(len(power), self._factor(random, self.augmentation.tempo))
         pace = random.uniform(-self.augmentation.rhythm, self.augmentation.rhythm, RHYTHM_POINTS)
         places = np.linspace(0, RHYTHM_POINTS - 1, end - first)
@@ -295,7 +302,7 @@ class Examples:
         )
 
     def _with_word(self, random, name: str, frames: int, whole: bool) -> np.ndarray:
-        """A window with a whole word anywhere in it, or with at most 60 % of a word at its beginning or end."""
+        """A window with a whole word anywhere in it, or with at most 60 % of a word at its start or end."""
         power, first, end = self.words[name][random.integers(len(self.words[name]))]
         power, first, end = self._another_speaker(random, power, first, end, frames)
         length = end - first
@@ -308,7 +315,7 @@ class Examples:
         left, right = max(0, offset), min(frames, offset + len(power))
         surroundings = random.random()
         if surroundings < 0.3 and "speech" in self.backgrounds:
-            # In the middle of running speech: people say other words before and after.
+            # In the middle of running speech, where other words come before and after.
             around = self._excerpt(random, "speech", frames)
             level = 10 ** random.uniform(-1.0, 0.3) * power[first:end].mean()
             window = around * (level / (around.mean() + 1e-9))

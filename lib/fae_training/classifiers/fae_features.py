@@ -1,9 +1,10 @@
-"""What later Fae computes of a sound before its own classifiers, in numpy: the numbers that its Swift code gives.
+"""The features of newer versions of Fae's own classifiers, in numpy: the same numbers as its Swift code.
 
-The formula, step by step: 16 kHz to 24 kHz by linear interpolation; frames of 1,024 samples every 256, unpadded, under a
-periodic Hann window; magnitudes; 128 triangular bands of unit area on HTK's mel scale from 0 to 12,000 Hz; the natural
-logarithm; each band stretched over the same number of frames, however long the sound is. Nothing is normalised.
-tests/data/fae_features.safetensors has test vectors, which a slow formula of its own computed (tests/slow_fae_features.py).
+The formula, step by step: 16 kHz to 24 kHz by linear interpolation; frames of 1,024 samples every
+256, unpadded, under a periodic Hann window; magnitudes; 128 triangular bands of unit area on HTK's
+mel scale from 0 to 12,000 Hz; the natural logarithm; each band stretched to the same number of
+frames, however long the sound is. Nothing is normalised. tests/data/fae_features.safetensors has
+test vectors from an independent slow implementation (tests/slow_fae_features.py).
 """
 
 import functools
@@ -18,12 +19,13 @@ from fae_training.classifiers.features import hertz_of_mel, mel_of_hertz
 RATE = 24_000
 FFT_SIZE, HOP = 1024, 256
 BANDS = 128
-# How many frames a sound is stretched to (target_frames of config.json).
+# The number of frames to which a sound is stretched (target_frames of config.json).
 FRAMES = 48
 FLOOR = 1e-5
-# Apple's vDSP: its normalised Hann window is sqrt(2/3) (1 - cos), and its real FFT is twice the plain transform.
+# Apple's vDSP: its normalised Hann window is sqrt(2/3) (1 - cos), and its real FFT is twice the
+# plain transform.
 SCALE = 2 * (2 / 3) ** 0.5
-# A sound of fewer frames is not classified.
+# A sound with fewer frames is not classified.
 FEWEST_FRAMES = 4
 
 

@@ -1,9 +1,9 @@
-"""Later Fae's own classifier network, trained by distillation from ours; it is what the app loads.
+"""The classifier network of newer versions of Fae, distilled from ours; it is the one that the app loads.
 
-Fae hears a segment of speech as a whole: 48 frames of fae_features.py, 128 -> 64 -> 128 -> 128 channels of convolutions three
-wide, the mean over time, a linear layer. So it is trained on segments of the training recordings, cut as Fae cuts them. Its
-targets are half the true class and half the probabilities of our classifier on the same segment (Hinton, Vinyals
-and Dean 2015).
+Fae classifies a segment of speech as a whole: 48 frames of fae_features.py, 128 -> 64 -> 128 -> 128
+channels of convolutions of width three, the mean over time, a linear layer. So it is trained on
+segments of the training recordings, cut as Fae cuts them. Its targets are half the true class and
+half the probabilities of our classifier on the same segment (Hinton, Vinyals and Dean 2015).
 """
 
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ from fae_training.classifiers.windows import padded, words
 from fae_training.fit import fit
 from fae_training.state import write_json
 
-# Seconds of a segment: a keyword's is as long as what was said, the other classifier hears the first second of it.
+# Seconds of a segment: a keyword's is as long as the utterance, the other classifier uses its first second.
 SECONDS = {"keyword": (0.5, 1.0), "speech_verifier": (1.0, 1.0)}
-# The most that a segment has before and after a word.
+# The most sound that a segment has before and after a word.
 AROUND_SECONDS = 0.2
 # Segments to train on for each step of the training, and at most.
 SEGMENTS_PER_STEP, MOST_SEGMENTS = 16, 8_000
-# Shares: of a trigger's and a background's segments that are of people where some were recorded; of speech that are pieces of
-# a trigger; at another pitch; with noise mixed in.
+# Shares: of a trigger's and a background's segments that are of people where some were recorded; of
+# speech that are pieces of a trigger; at another pitch; with noise mixed in.
 OWN = {True: 0.5, False: 0.7}
 PIECES, PITCHED, MIXED = 0.15, 0.5, 0.3
 HELD_OUT_SEGMENTS = 3
@@ -47,9 +47,11 @@ GAIN = 0.9
 
 
 class FaeNetwork(nn.Module):
-    """[batch, frames, 128] of fae_features -> [batch, classes] logits. The parameters have the names that Fae loads.
+    """[batch, frames, 128] of fae_features -> [batch, classes] logits. The parameters have the
+    names that Fae loads.
 
-    `mean`, `deviation`: what the input is normalised by in training; Fae does not, so as_fae_loads folds them into conv1.
+    `mean`, `deviation`: normalise the input in training; Fae does not normalise, so as_fae_loads
+    folds them into conv1.
     """
 
     def __init__(self, classes: int, mean=0.0, deviation=1.0, dropout: float = 0.0):
@@ -62,7 +64,7 @@ class FaeNetwork(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def __call__(self, x):
-        # The zeros that pad the input are normalised like it, so that folding is exact.
+        # The padding zeros are normalised like the input, so that folding is exact.
         x = (_padded(x) - self._mean) / self._deviation
         x = _convolved(x, self.conv1, 2)
         x = _convolved(_padded(x), self.conv2, 2)
@@ -79,7 +81,8 @@ def _padded(x):
 
 
 def _convolved(x, layer: nn.Conv1d, stride: int):
-    """The layer and ReLU, every `stride`-th frame; shifted slices and one product, as network.Convolution and for its reason."""
+    """The layer and ReLU, every `stride`-th frame; shifted slices and one product, for the reason
+    given in network.Convolution."""
     frames = (x.shape[1] - 3) // stride + 1
     slices = [x[:, i : i + (frames - 1) * stride + 1 : stride] for i in range(3)]
     weight = layer.weight.reshape(layer.weight.shape[0], -1)
@@ -87,7 +90,8 @@ def _convolved(x, layer: nn.Conv1d, stride: int):
 
 
 def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed: int) -> Segments:
-    """`count` segments of `sounds`, by the kind's shares of classes, at other pitches and with noise as examples.py has them."""
+    """`count` segments of `sounds`, by the kind's shares of classes, at other pitches and with
+    noise as in examples.py."""
     random = np.random.default_rng((seed, 4))
     by = {
         name: {own: [r for r in sounds if r.class_name == name and (r.origin == "recorded") == own] for own in (True, False)}
@@ -119,7 +123,7 @@ def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed:
 
 
 def held_out(sounds: list[Recording], kind: ClassifierKind, seed: int) -> Segments:
-    """Up to HELD_OUT_SEGMENTS of each of by_people(sounds), as they are."""
+    """Up to HELD_OUT_SEGMENTS of each of by_people(sounds), unchanged."""
     random = np.random.default_rng((seed, 5))
     found = []
     for recording in by_people(sounds):
@@ -131,7 +135,8 @@ def held_out(sounds: list[Recording], kind: ClassifierKind, seed: int) -> Segmen
 
 
 def _segment(random, recording: Recording, kind: ClassifierKind, whole: bool = True) -> np.ndarray:
-    """A word of a trigger with what is around it, or a piece of at most 60 % of one; the louder of two places of other sound."""
+    """A word of a trigger with its surroundings, or a piece of at most 60 % of one; of other sound
+    the louder of two excerpts."""
     samples = recording.samples
     shortest, longest = (round(seconds * SAMPLE_RATE) for seconds in SECONDS[kind.name])
     if recording.class_name not in kind.triggers:
@@ -150,7 +155,7 @@ def _segment(random, recording: Recording, kind: ClassifierKind, whole: bool = T
 
 
 def _at_least(samples: np.ndarray) -> np.ndarray:
-    """With silence after it where it is too short for Fae to classify."""
+    """With silence appended where it is too short for Fae to classify."""
     return np.pad(samples, (0, max(0, SAMPLE_RATE // 5 - len(samples))))
 
 
@@ -185,9 +190,9 @@ class _Batches:
 def distilled(
     teacher: Classifier, parts: Parts, kind: ClassifierKind, settings: dict, run, session
 ) -> dict[str, mx.array]:
-    """The parameters that Fae loads, of the checkpoint that is best on the part that chooses, calibrated there.
+    """The parameters that Fae loads, from the best checkpoint on the `choose` part, calibrated there.
 
-    Raises Cancelled when somebody asked for the end.
+    Raises Cancelled on request.
     """
     seed = settings["seed"]
     with session.stage("gathering segments for"):
@@ -239,7 +244,7 @@ def as_fae_loads(model: FaeNetwork, temperature: float) -> dict[str, mx.array]:
 
 
 def save(directory: Path, parameters: dict[str, mx.array], kind: ClassifierKind) -> None:
-    """model.safetensors and config.json, with every key that some version of Fae requires."""
+    """Write model.safetensors and config.json, with every key that some version of Fae requires."""
     save_arrays(directory / "model.safetensors", parameters)
     config = {
         "num_classes": len(kind.classes),
@@ -253,7 +258,7 @@ def save(directory: Path, parameters: dict[str, mx.array], kind: ClassifierKind)
 
 
 def load(directory: Path, kind: ClassifierKind) -> FaeNetwork:
-    """As Fae does: an unknown tensor or a missing one is an error."""
+    """As Fae does: an unknown or missing tensor is an error."""
     model = FaeNetwork(len(kind.classes))
     model.load_weights(list(load_arrays(directory / "model.safetensors")[0].items()))
     model.eval()
@@ -263,9 +268,11 @@ def load(directory: Path, kind: ClassifierKind) -> FaeNetwork:
 def figures(
     held: Segments, networks: Mapping[str, FaeNetwork], models: Mapping[str, Classifier], kind: ClassifierKind
 ) -> list[Figure]:  # fmt: skip
-    """Both forms of the candidate and the current classifier on the same segments; the base takes the commonest class.
+    """Both forms of the candidate and the current classifier on the same segments; the base always
+    answers the commonest class.
 
-    networks, models: by "candidate" and "current", which may be missing. No figure without a candidate.
+    networks, models: by "candidate" and "current", which may be missing. No figure without a
+    candidate.
     """
     count = len(kind.classes)
     if "candidate" not in networks or not len(held.labels):
@@ -281,7 +288,7 @@ def figures(
     def f1(predicted: np.ndarray) -> float:
         return macro_f1(confusion(held.labels, predicted, count))
 
-    def put_there(number: int, rows: np.ndarray):
+    def detected(number: int, rows: np.ndarray):
         return lambda predicted: float((predicted[rows] == number).mean())
 
     of = "macro-F1 on segments as Fae hears them"
@@ -293,10 +300,9 @@ def figures(
         number = kind.classes.index(name)
         said = held.labels == number
         if said.any() and not said.all():
-            heard, mistaken = (put_there(number, rows) for rows in (said, ~said))
-            there = "that Fae's own network puts there"
+            heard, mistaken = (detected(number, rows) for rows in (said, ~said))
             found += [
-                figure(f"fae_{name}_heard", f"{name}: its segments {there}", "share", by_fae, heard),
-                figure(f"fae_{name}_mistaken", f"{name}: other segments {there}", "share", by_fae, mistaken),
+                figure(f"fae_{name}_heard", f"{name}: its segments detected by Fae's own network", "share", by_fae, heard),
+                figure(f"fae_{name}_mistaken", f"{name}: other segments mistaken for it by Fae's own network", "share", by_fae, mistaken),
             ]  # fmt: skip
     return found

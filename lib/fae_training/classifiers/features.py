@@ -1,8 +1,9 @@
 """Log-mel frames in numpy, as librosa defines them: the same numbers in training, on a stream and in Swift.
 
-A frame is 512 samples, the middle 400 of them under a periodic Hann window; the next frame starts 192 samples (12 ms)
-later, so that each 36 ms chunk of Fae's capture (576 samples) completes exactly three frames. Nothing is
-padded: frame t depends on samples 192 t to 192 t + 511 alone, so a stream and a file give the same frames.
+A frame is 512 samples, the middle 400 of them under a periodic Hann window; the next frame starts
+192 samples (12 ms) later, so that each 36 ms chunk of Fae's capture (576 samples) completes exactly
+three frames. There is no padding: frame t depends on samples 192 t to 192 t + 511 alone, so a
+stream and a file give the same frames.
 """
 
 import functools
@@ -26,22 +27,22 @@ FRAMES_PER_CHUNK = CHUNK_SAMPLES // HOP
 BANDS = 40
 LOWEST_HZ = 60.0
 HIGHEST_HZ = 7_600.0
-# White noise at -68 dB of full scale has about this power in a band; anything quieter is silence. With a lower floor the
-# rounding errors of 32-bit spectra become visible (1e-3 beside a loud tone).
+# White noise at -68 dB of full scale has about this power in a band; anything quieter is silence.
+# With a lower floor the rounding errors of 32-bit spectra become visible (1e-3 beside a loud tone).
 LOG_FLOOR = 1e-4
 
-# A block of frames that fits a core's cache: 0.7 MB of samples and as much of spectra, four clips of a second. An hour at
-# once would take 600 MB.
+# A block of frames that fits a core's cache: 0.7 MB of samples and as much of spectra, four clips
+# of a second. A whole hour would take 600 MB.
 FRAMES_AT_ONCE = 324
 
 
 def frame_count(samples: int) -> int:
-    """How many whole frames `samples` samples hold."""
+    """The number of whole frames in `samples` samples."""
     return max(0, (samples - FFT_SIZE) // HOP + 1)
 
 
 def samples_for(frames: int) -> int:
-    """How many samples `frames` frames span."""
+    """The number of samples that `frames` frames span."""
     return (frames - 1) * HOP + FFT_SIZE
 
 
@@ -123,8 +124,8 @@ def _bands(framed: np.ndarray, out: np.ndarray) -> None:
 
 @functools.cache
 def _groups_of_bands() -> list[tuple[slice, slice, np.ndarray]]:
-    # The filterbank is a band matrix, so eight bands at a time are multiplied with only the bins that they span. Each bin of
-    # the spectrum is two numbers, real and imaginary, and both squares count for it.
+    # The filterbank is a band matrix, so eight bands at a time are multiplied with only the bins
+    # that they span. Each bin of the spectrum is two numbers, real and imaginary, whose squares both count.
     filterbank, groups = mel_filterbank(), []
     for first in range(0, BANDS, 8):
         bands = slice(first, first + 8)

@@ -1,4 +1,5 @@
-"""Which files to import: given as files, as folders, as folders named after classes, or in a table. Standard library only."""
+"""Finds the files to import: given as files, folders, folders named after classes, or a table.
+Standard library only."""
 
 import codecs
 import csv
@@ -9,7 +10,7 @@ from pathlib import Path
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.errors import BadRequest, Missing, command_line
 
-# Formats that soundfile reads, and those that speech/clips.py has converted; other files in a folder are ignored.
+# Formats that soundfile reads, and those that speech/clips.py converts; other files in a folder are ignored.
 SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff", ".aifc", ".opus", ".au", ".caf"),
     *(".m4a", ".m4b", ".mp4", ".mov", ".aac", ".3gp", ".webm", ".mka", ".mkv", ".wma", ".amr"),
@@ -110,7 +111,7 @@ def from_table(table: Path, kind: str) -> list[Sample]:
 
 
 def _decoded(table: Path) -> str:
-    """The text of a table in UTF-8 or UTF-16, with or without a byte order mark, else in Windows-1252."""
+    """The text of a table in UTF-8 or UTF-16, with or without a byte order mark, otherwise in Windows-1252."""
     raw = table.read_bytes()
     try:
         if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -121,7 +122,8 @@ def _decoded(table: Path) -> str:
 
 
 def _beside(table: Path, name: str) -> Path:
-    """The file relative to the table's folder or to one of its parents, for a table that lies inside what it lists."""
+    """The file relative to the table's folder or one of its parents, for a table inside the tree
+    that it lists."""
     for base in (table.parent, *table.parent.parents):
         if (base / name).exists():
             return base / name
@@ -138,7 +140,8 @@ def _check_class(name: str, classes: tuple, kind: str) -> None:
 
 
 def _sounds(folder: Path) -> list[Path]:
-    """The sound files in `folder`, without hidden ones (macOS keeps ._x.wav beside x.wav on other file systems)."""
+    """The sound files in `folder`, without hidden ones (macOS keeps ._x.wav beside x.wav on other
+    file systems)."""
     return sorted(
         p
         for p in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""A classifier on a recording as on a stream: probabilities at every chunk, as text and as a plot."""
+"""Runs a classifier on a recording as on a stream: probabilities at every chunk, as text and as a plot."""
 
 import time
 from dataclasses import dataclass
@@ -16,10 +16,12 @@ SHADES = " ▁▂▃▄▅▆▇█"
 
 @dataclass
 class Heard:
-    """probabilities [chunks, classes] at `times` [chunks], the end of each window in seconds; `events` are the detections.
+    """probabilities [chunks, classes] at `times` [chunks], the end of each window in seconds;
+    `events` are the detections.
 
-    An event is (seconds, class, probability). milliseconds_a_chunk is the median. difference_to_batch is the largest difference
-    from the probabilities that the whole recording gives at once.
+    An event is (seconds, class, probability). milliseconds_a_chunk is the median.
+    difference_to_batch is the largest difference from the probabilities of the whole recording
+    computed at once.
     """
 
     times: np.ndarray
@@ -75,7 +77,8 @@ def segments(
 
 
 def drawing(heard: Heard, classes: list[str], width: int = 72) -> str:
-    """A row for each class, whose bars show its highest probability in each stretch of time; below them the detections."""
+    """A row of bars for each class with its highest probability in each stretch of time, and the
+    detections below them."""
     if not len(heard.times):
         return ""
     columns = min(width, len(heard.times))

@@ -1,4 +1,4 @@
-"""Measures of a classifier: F1, calibration, losses and ROC on windows. thresholds.py has those on streams."""
+"""Measures of a classifier on windows: F1, calibration, losses and ROC. thresholds.py has those on streams."""
 
 import numpy as np
 
@@ -60,7 +60,8 @@ def brier_score(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
 
 
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature of least cross-entropy on held-out windows (Guo et al. 2017, section 4.2), from 0.3 to 5."""
+    """The temperature with the least cross-entropy on held-out windows (Guo et al. 2017, section
+    4.2), from 0.3 to 5."""
     if not len(labels):
         return 1.0
     candidates = np.exp(np.linspace(np.log(0.3), np.log(5.0), 57))

@@ -1,4 +1,4 @@
-"""The files of a trained classifier: tensors, everything else that a runtime needs, vectors for a self-test, and ONNX."""
+"""The files of a trained classifier: tensors, all other data for a runtime, self-test vectors, and ONNX."""
 
 from pathlib import Path
 
@@ -48,9 +48,11 @@ def specification(kind: ClassifierKind) -> dict:
 
 
 def save(directory: Path, arrays: dict[str, np.ndarray], spec: dict, samples: np.ndarray) -> None:
-    """Write model.safetensors, model.json and self_test.safetensors, and model.onnx if the package onnx is installed.
+    """Write model.safetensors, model.json and self_test.safetensors, and model.onnx if the package
+    onnx is installed.
 
-    `samples` [n, samples] are kept in 16 bits with the log-mel frames and probabilities that a runtime must get.
+    `samples` [n, samples] are stored in 16 bits with the log-mel frames and probabilities that a
+    runtime must reproduce.
     """
     tensors = arrays | {"window": features.window(), "mel_filterbank": features.mel_filterbank()}
     save_arrays(
@@ -88,7 +90,8 @@ def save(directory: Path, arrays: dict[str, np.ndarray], spec: dict, samples: np
 
 
 def self_test_samples(recordings: list[Recording], spec: dict) -> np.ndarray:
-    """[SELF_TESTS, samples of a window]: the beginnings of recordings of each class in turn, padded with zeros."""
+    """[SELF_TESTS, samples of a window]: the first samples of recordings of each class in turn,
+    padded with zeros."""
     length = features.samples_for(spec["window_frames"])
     by_class = [[r for r in recordings if r.class_name == name] for name in spec["classes"]]
     by_class = [sounds for sounds in by_class if sounds]
@@ -101,7 +104,8 @@ def self_test_samples(recordings: list[Recording], spec: dict) -> np.ndarray:
 
 
 def self_test(directory: Path) -> dict:
-    """The saved classifier on its own vectors: {"largest_difference" from the kept probabilities, "distinct": their spread}."""
+    """Run the saved classifier on its own vectors: {"largest_difference" from the stored
+    probabilities, "distinct": their spread}."""
     classifier = load(directory)
     arrays, _ = load_arrays(directory / "self_test.safetensors")
     vectors = {n: np.array(a) for n, a in arrays.items()}

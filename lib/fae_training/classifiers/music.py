@@ -1,8 +1,9 @@
 """Generated music: single instruments, drums, loops and bands.
 
-A classifier trained on a few songs takes a solo cello or a drum loop for noise, and nobody owns recordings of everything. So
-each piece has random instruments (partials, decays, attacks, breath), random drums, and a pattern that repeats. All functions
-take a numpy Generator, so that a seed gives the same piece.
+A classifier trained on a few songs mistakes a solo cello or a drum loop for noise, and nobody has
+recordings of everything. So each piece has random instruments (partials, decays, attacks, breath),
+random drums, and a pattern that repeats. All functions take a numpy Generator, so that a seed gives
+the same piece.
 """
 
 import numpy as np
@@ -173,7 +174,8 @@ def _hit(random, kind: str) -> np.ndarray:
 
 
 def _produced(random, samples: np.ndarray) -> np.ndarray:
-    """As from a loudspeaker in a room: reverberation, less treble or bass, and distortion, each in some of the pieces."""
+    """Simulate a loudspeaker in a room: reverberation, less treble or bass, and distortion, each in
+    some of the pieces."""
     if random.random() < 0.5:
         length = int(random.uniform(0.1, 0.8) * SAMPLE_RATE)
         tail = random.standard_normal(length) * np.exp(-np.arange(length) / length * 6)

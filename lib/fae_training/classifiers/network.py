@@ -1,12 +1,14 @@
 """The classifiers' network in MLX: convolutions over log-mel frames, then statistics of both over the window.
 
-No convolution is padded, so each output frame depends on a fixed range of input frames: a stream computes each frame
-once and gets exactly what a whole window gives. Statistics pooling tells a word from running speech with few
-recordings (maximum: does it occur; deviation: how unevenly). The statistics of the input frames tell music from noise
-(how much each band changes from frame to frame). docs/log.md has the measurements.
+No convolution is padded, so each output frame depends on a fixed range of input frames: a stream
+computes each frame once and gets exactly the result of a whole window. Statistics pooling
+distinguishes a word from running speech with few recordings (maximum: does it occur; deviation: how
+unevenly). The statistics of the input frames distinguish music from noise (how much each band
+changes from frame to frame). docs/log.md has the measurements.
 
-A person records twenty clips, which are too few to learn vowels and consonants from. So the convolutions are initialised
-with pretrained ones from encoder.safetensors (classes.Pretrained; samples/make_audio_encoder.py).
+A person records twenty clips, which are too few to learn vowels and consonants from. So the
+convolutions are initialised with pretrained ones from encoder.safetensors (classes.Pretrained;
+samples/make_audio_encoder.py).
 """
 
 from pathlib import Path
@@ -17,10 +19,12 @@ import numpy as np
 
 from fae_training.arrays import load_arrays
 
-# The convolutions of several networks, and the mean and deviation of each band over the frames that they were trained on.
+# The convolutions of several networks, and the mean and deviation of each band over the frames that
+# they were trained on.
 PRETRAINED = Path(__file__).with_name("encoder.safetensors")
 
-# Added to a variance before its square root: far below that of a channel, and enough for the gradient of a constant one.
+# Added to a variance before its square root: far below that of a channel, and enough for the
+# gradient of a constant one.
 EPSILON = 1e-5
 
 
@@ -97,9 +101,10 @@ class Ensemble(nn.Module):
         return sum(network(x, pooled) for network in self.members) / len(self.members)
 
     def in_turn(self, x):
-        """As in training: row n is the logits of network n % networks alone, so that each learns from rows of its own.
+        """As in training: row n is the logits of network n % networks alone, so that each network
+        learns from its own rows.
 
-        On a CPU the networks are computed in parallel, and so are their gradients.
+        On a CPU the networks and their gradients are computed in parallel.
         """
         x, pooled = self._statistics(x)
         count = len(self.members)
@@ -117,9 +122,11 @@ class Ensemble(nn.Module):
 
 
 def pretrained(initialisations: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """members.<n>.convolutions.<layer>.{weight, scale, offset} of an ensemble, and mean [40] and deviation [40].
+    """members.<n>.convolutions.<layer>.{weight, scale, offset} of an ensemble, and mean [40] and
+    deviation [40].
 
-    `initialisations`: for each network of the ensemble, which convolutions of the file it gets (classes.Pretrained).
+    `initialisations`: the convolutions of the file for each network of the ensemble
+    (classes.Pretrained).
     """
     kept, _ = load_arrays(PRETRAINED)
     arrays = {name: np.array(array) for name, array in kept.items()}

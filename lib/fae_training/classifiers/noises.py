@@ -36,7 +36,7 @@ def _coloured(random, count: int) -> np.ndarray:
 
 
 def _slow(random, count: int, hertz: float) -> np.ndarray:
-    """A positive curve that wanders with about that many changes a second."""
+    """A positive curve with about this many changes per second."""
     knots = random.normal(0, 0.7, max(2, int(count / SAMPLE_RATE * hertz) + 2))
     return np.exp(np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots))
 
@@ -87,7 +87,7 @@ def _filter(random, bins: int) -> np.ndarray:
 
 
 def _knocks(random, count: int) -> np.ndarray:
-    """Steps, a clock, doors, dishes: an object with three resonances is struck, regularly or not."""
+    """Steps, a clock, doors, dishes: an object with three resonances that is struck, regularly or not."""
     time = np.arange(int(0.3 * SAMPLE_RATE)) / SAMPLE_RATE
     hit = random.uniform(0.1, 1) * random.standard_normal(len(time)) * np.exp(-time * 150)
     for _ in range(3):
@@ -124,7 +124,8 @@ def _calls(random, count: int) -> np.ndarray:
 
 
 def babble(random, seconds: float, voices: list[np.ndarray]) -> np.ndarray:
-    """A room full of people: eight of the voices at once, each from a random offset, none of them intelligible."""
+    """A room full of people: eight of the voices at once, each from a random offset, none of them
+    intelligible."""
     count = int(seconds * SAMPLE_RATE)
     samples = np.zeros(count, dtype=np.float32)
     for number in random.integers(len(voices), size=8):

@@ -1,4 +1,4 @@
-"""The ensemble as an ONNX graph, built node by node, for ONNX Runtime and Core ML's converters."""
+"""Writes the ensemble as an ONNX graph, built node by node, for ONNX Runtime and Core ML's converters."""
 
 from pathlib import Path
 

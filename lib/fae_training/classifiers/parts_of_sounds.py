@@ -1,8 +1,9 @@
-"""Which sound is trained on, chooses, or judges: by its speaker or recording, before anything is made from it.
+"""Assigns sounds to train, choose or judge by speaker or recording, before anything is derived from them.
 
-parts.py decides by a hash. This adds what sounds need: every class in every part, the person who recorded most of a class in
-training, and nobody who was held out once in training later, which a hash alone cannot promise where few people
-recorded. So each run keeps the parts of its groups in parts.json, as hashes of their names.
+parts.py decides by a hash. Sounds need more: every class in every part, the person who recorded
+most of a class in training, and no held-out group ever moved to training, which a hash alone cannot
+guarantee where few people recorded. So each run stores the parts of its groups in parts.json, as
+hashes of their names.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from fae_training.state import read_json, write_json
 FILE = "parts.json"
 # A class with fewer groups than this cannot be in three parts.
 FEWEST_GROUPS = 3
-# Whoever recorded fewer of a trigger has none set aside: each counts.
+# With fewer recordings of a trigger than this, none of a person's are set aside: each counts.
 FEWEST_OWN = 8
 ALSO_CHOSE = "validation, also used to choose"
 
@@ -30,9 +31,10 @@ ALSO_CHOSE = "validation, also used to choose"
 class Parts:
     """The sounds of each part, and the part of each recorded group by its mark.
 
-    Not `apart`: some class is of too few groups, and what is held out serves both to choose and to judge (`together`).
-    `own`: triggers said by the person who is trained on, in recordings that are not; they tell how well that person is heard.
-    `ordinary`: what was recorded to count false alarms on (TO_JUDGE).
+    Not `apart`: some class has too few groups, and its held-out sounds serve both to choose and to
+    judge (`together`). `own`: triggers said by the person who is trained on, in recordings that are
+    not; they show how well that person is recognised. `ordinary`: recordings to count false alarms
+    on (TO_JUDGE).
     """
 
     train: list[Recording]
@@ -50,12 +52,13 @@ class Parts:
 
 
 def mark(group: str) -> str:
-    """A group's name as parts.json has it."""
+    """The hash of a group's name in parts.json."""
     return hashlib.sha256(group.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def before(run: Run) -> dict[str, str]:
-    """The parts that groups must stay in: those of this run where it goes on, else what earlier runs of its kind held out."""
+    """The parts that groups must stay in: those of this run where it is resumed, otherwise those of
+    earlier runs of its kind."""
     if own := read_json(run.file(FILE)):
         return own["parts"]
     kept: dict[str, str] = {}
@@ -66,13 +69,14 @@ def before(run: Run) -> dict[str, str]:
 
 
 def keep(run: Run, parts: Parts) -> None:
-    """Write parts.json: the part of each recorded group, and which groups any recording of is trained on."""
+    """Write parts.json: the part of each recorded group, and the groups with a recording that is trained on."""
     trained_on = sorted({mark(r.group) for r in parts.train if r.origin == "recorded"})
     write_json(run.file(FILE), {"parts": parts.by_group, "trained_on": trained_on})
 
 
 def trained_on(run: Run) -> set[str] | None:
-    """The marks of the groups that a run was trained on; None for a run of a version that did not keep them."""
+    """The marks of the groups that a run was trained on; None for a run of a version that did not
+    store them."""
     found = read_json(run.file(FILE))
     return None if found is None else set(found["trained_on"])
 
@@ -82,10 +86,11 @@ def divided(
     kept: Mapping[str, str] | None = None,
     triggers: Collection[str] = (),
 ) -> Parts:
-    """`sounds` by part; `kept` has the marks of groups whose parts are settled.
+    """`sounds` by part; `kept` has the marks of groups whose parts are fixed.
 
-    What the person sorted by ear (REVIEWED) is trained on and nothing else; what is TO_JUDGE is not. From the recordings of `triggers` by whoever
-    is trained on and recorded most of them, some are set aside (`own`).
+    Reviewed sounds (REVIEWED) are only trained on; TO_JUDGE sounds never are. From the recordings
+    of `triggers` by the person who recorded most of them and is trained on, some are set aside
+    (`own`).
     """
     kept = kept or {}
     heard = [r for r in sounds if r.source in REVIEWED]
@@ -95,7 +100,7 @@ def divided(
     notes = list(parts.notes)
     if left := len(heard) - len(usable):
         notes.append(
-            f"{counted(left, 'sound that you sorted is', 'sounds that you sorted are')} of people or recordings that are held out, and not trained on"
+            f"{counted(left, 'sound that you sorted is', 'sounds that you sorted are')} of people or recordings that are held out, and so not trained on"
         )
     known = {r.group for r in parts.train + usable + parts.choose}
     to_judge = [r for r in sounds if r.source == TO_JUDGE]
@@ -127,7 +132,8 @@ def _mark_of_own(recording: Recording) -> str:
 
 
 def _owners(train: list[Recording], triggers: Collection[str]) -> list[list[Recording]]:
-    """For each trigger, the recordings of the speaker who recorded more than half of it, if these are enough to set some aside."""
+    """For each trigger, the recordings of the speaker who recorded more than half of it, if there
+    are enough to set some aside."""
     found = []
     for name in triggers:
         by = Counter(r.group for r in train if r.class_name == name and r.speaker)
@@ -150,11 +156,12 @@ def _set_aside(recordings: list[Recording], kept: Mapping[str, str]) -> list[Rec
 
 
 def _divided(sounds: list[Recording], kept: Mapping[str, str]) -> Parts:
-    """The parts of what was not sorted by ear.
+    """The parts of the sounds that were not reviewed.
 
-    A class with three groups or more is in all parts: where the hash leaves one without it, the group whose hash is nearest to
-    being held out goes there. A class with fewer is divided by recording, and is not `apart`. The last group of a class,
-    and one with more than half of its recordings, stay in training.
+    A class with three or more groups is in all parts: where the hash leaves a part without it, the
+    group whose hash is nearest to that part is moved there. A class with fewer is divided by
+    recording, and is not `apart`. The last group of a class, and one with more than half of its
+    recordings, stay in training.
     """
     classes = sorted({r.class_name for r in sounds})
     groups = {name: {r.group for r in sounds if r.class_name == name} for name in classes}
@@ -180,9 +187,9 @@ def _divided(sounds: list[Recording], kept: Mapping[str, str]) -> Parts:
                 continue
             spare = [one for one in units[name] if not _is_last(one, part, units)]
             if spare:
-                # Out of training, if it can spare one; whoever recorded most goes last.
+                # Move one out of training, if it can spare one; the person who recorded most comes last.
                 part[min(spare, key=lambda one: _order(one, part, units))] = wanted
-    notes, apart = _told(few, units, part)
+    notes, apart = _notes(few, units, part)
     train, choose, judge = (
         [r for r in sounds if part[unit(r)] == wanted] for wanted in (TRAIN, CHOOSE, JUDGE)
     )
@@ -191,7 +198,7 @@ def _divided(sounds: list[Recording], kept: Mapping[str, str]) -> Parts:
 
 
 def together(people: Parts, made: Parts) -> Parts:
-    """What people recorded and what was made, each divided by itself, as one."""
+    """Recorded and generated sounds, each divided separately, as one."""
     choose, judge = people.choose + made.choose, people.judge + made.judge
     if not people.apart:
         choose = judge = choose + judge
@@ -203,12 +210,12 @@ def _nearest(unit: str) -> tuple[int, str]:
 
 
 def _is_most(unit: str, units: Mapping[str, Counter]) -> bool:
-    """Whether it has more than half of the recordings of a class."""
+    """Whether the group has more than half of the recordings of a class."""
     return any(found[unit] > found.total() / 2 for found in units.values())
 
 
 def _is_last(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> bool:
-    """Whether its part would be without some class if it left."""
+    """Whether its part would lose some class without it."""
     return any(
         unit in found and not any(part[one] == part[unit] for one in found if one != unit)
         for found in units.values()
@@ -216,25 +223,25 @@ def _is_last(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -
 
 
 def _order(unit: str, part: Mapping[str, str], units: Mapping[str, Counter]) -> tuple:
-    """By what it is chosen where a part lacks a class: the least goes there."""
+    """The key by which a group is chosen for a part that lacks a class: the lowest is moved."""
     return part[unit] != TRAIN, _is_most(unit, units), _nearest(unit)
 
 
-def _told(
+def _notes(
     few: list[str], units: Mapping[str, Counter], part: Mapping[str, str]
 ) -> tuple[list[str], bool]:
-    """(what is to be said, whether what chooses is apart from what judges)."""
+    """(notes for a person, whether the `choose` part is separate from the `judge` part)."""
     notes, also_chose = [], []
     for name, found in units.items():
         if all(part[one] == TRAIN for one in found):
             notes.append(
-                f"no recording of {name} could be held out: {name} has no figure of its own"
+                f"no recording of {name} could be held out, so there is no separate figure for {name}"
             )
         elif name in few:
             also_chose.append(name)
     if also_chose:
         notes.append(
-            f"{' and '.join(also_chose)}: recordings of fewer than {FEWEST_GROUPS} people or places, too few to keep "
-            f"some apart for judging. What was held out is {ALSO_CHOSE}: the figures are optimistic for anyone else"
+            f"{' and '.join(also_chose)}: recordings of fewer than {FEWEST_GROUPS} people or places, too few to reserve "
+            f"some for judging only. The held-out recordings are {ALSO_CHOSE}, so the figures are optimistic for anyone else"
         )
     return notes, not also_chose

@@ -1,4 +1,4 @@
-"""What the two train scripts of the ears ask before a run begins. Standard library only."""
+"""The checks of train_keyword.py and train_speech_verifier.py before a run. Standard library only."""
 
 from collections.abc import Mapping
 
@@ -12,14 +12,14 @@ from fae_training.state import Home
 
 
 def phrases_of(settings: Mapping, ear: ClassifierKind) -> dict[str, list[str]]:
-    """The phrases of each trigger as a list. Raises BadRequest where there is none."""
+    """The phrases of each trigger as a list. Raises BadRequest where one has none."""
     found = {}
     for name in ear.phrases:
         found[name] = [p.strip() for p in settings[f"{name}_phrases"].split(",") if p.strip()]
         if not found[name]:
             raise BadRequest(
                 "no_phrases",
-                f"--{name}-phrases names no phrase",
+                f"--{name}-phrases contains no phrase",
                 "uv run "
                 + command_line(
                     f"scripts/{ear.script}", f"--{name}-phrases", ", ".join(ear.phrases[name][:2])
@@ -29,9 +29,10 @@ def phrases_of(settings: Mapping, ear: ClassifierKind) -> dict[str, list[str]]:
 
 
 def check(home: Home, settings: Settings, kind: str, only: Mapping[str, str] | None = None) -> Data:
-    """How many samples there are; of a run that goes on, how many of `only` these (recordings.scan).
+    """Describe the number of samples; for a resumed run, only those in `only` (recordings.scan).
 
-    Raises BadRequest (unknown class), Missing (a class with nothing), Refused (one of them is gone or another).
+    Raises BadRequest (unknown class), Missing (a class without samples), Refused (a sample was
+    removed or changed).
     """
     ear = CLASSIFIERS[kind]
     phrases_of(settings.values, ear)
@@ -48,11 +49,11 @@ def check(home: Home, settings: Settings, kind: str, only: Mapping[str, str] | N
             why = (
                 "synthesising is turned off"
                 if settings["synthesise"] != "auto"
-                else "neither say nor espeak-ng is on this machine to speak some"
+                else "neither say nor espeak-ng is installed to synthesise some"
             )
             raise Missing(
                 "no_samples",
-                f"{directory(home, kind) / name} has no samples, and {why}; 20 recordings are a beginning, 200 are good",
+                f"{directory(home, kind) / name} has no samples, and {why}; start with 20 recordings, 200 are good",
                 f"uv run scripts/add_samples.py --kind {kind} --class {name} --speaker me --files RECORDINGS...",
             )
         how = "spoken by a synthesiser" if spoken else "generated"

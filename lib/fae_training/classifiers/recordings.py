@@ -1,8 +1,9 @@
-"""Which recordings lie in the state directory, and how their files are named. Standard library only.
+"""Finds the recordings in the state directory and names their files. Standard library only.
 
-A file is keyword/samples/<class>/<speaker>--<recording>.wav (any format that soundfile reads). A name without "--" has
-no known speaker. Names of people are kept as they are written; characters that a file system or the "--" does not
-allow are percent-encoded, as in URLs. sound_files.py decodes the files.
+A file is keyword/samples/<class>/<speaker>--<recording>.wav (any format that soundfile reads). A
+name without "--" has no known speaker. Names of people are kept as they are written; characters
+that a file system or the "--" does not allow are percent-encoded, as in URLs. sound_files.py
+decodes the files.
 """
 
 import hashlib
@@ -20,26 +21,25 @@ from fae_training.errors import BadRequest, Refused, command_line
 from fae_training.patterns import lazy_pattern
 from fae_training.state import Home
 
-# The sources of what the person sorted after hearing it on a stream (review.py). They are trained on, with this weight, and never
-# judge.
+# The sources of sounds that the person reviewed after hearing them on a stream (review.py). They
+# are trained on, with this weight, and never judge.
 FALSE_ALARMS, MISSED = "false-alarms", "missed"
 REVIEWED = (FALSE_ALARMS, MISSED)
-# The source of ordinary sound that false alarms are counted on, as it was recorded; nothing is trained on it or chosen by it.
+# The source of ordinary sound for counting false alarms, as it was recorded; it is used for nothing else.
 TO_JUDGE = "to-judge"
-# What sound_files.keep adds to the names of files.
+# The suffix that sound_files.keep adds to the names of files.
 FINGERPRINT = lazy_pattern(r"-[0-9a-f]{6}$")
 # A WAV file of 44 bytes is a header without samples.
 SMALLEST_FILE = 45
 NAMED_AT_MOST = 5
-# Bytes. A file name has at most 255, which hold the speaker, the recording, a fingerprint and the suffix.
+# Bytes. A file name has at most 255, for the speaker, the recording, a fingerprint and the suffix.
 LONGEST_PART = 100
 
 
 @dataclass
 class Found:
-    """`files` by class, `borrowed` files as (class here, path), `digests` of all that were looked at by path relative to
-    the state directory, and `notes` for people on what was left out.
-    """
+    """`files` by class, `borrowed` files as (class here, path), `digests` of all examined files by
+    path relative to the state directory, and `notes` for people on omitted ones."""
 
     files: dict[str, list[Path]]
     borrowed: list[tuple[str, Path]]
@@ -53,7 +53,7 @@ def directory(home: Home, kind: str) -> Path:
 
 
 def source_of(path: Path, roots: Iterable[Path]) -> str:
-    """The folders between that of its class and the file, "" where it lies in the class's own."""
+    """The folders between the class's folder and the file, "" where it is directly in the class's folder."""
     root = next(root for root in roots if path.is_relative_to(root))
     return "/".join(path.relative_to(root).parts[1:-1])
 
@@ -72,7 +72,8 @@ def who(stem: str) -> tuple[str | None, str]:
 def encoded(name: str) -> str:
     """`name` with everything but letters, digits, dots and single hyphens percent-encoded in UTF-8.
 
-    A name that is too long is cut and ends with "~" and its hash ("~" itself is encoded, so there is no clash).
+    A name that is too long is cut and ends with "~" and its hash ("~" itself is encoded, so there
+    is no clash).
     """
     name = unicodedata.normalize("NFC", " ".join(name.split()))
     parts = []
@@ -93,10 +94,11 @@ def _is_plain(letter: str) -> bool:
 
 
 def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None) -> Found:
-    """The files of each class, told apart by content, without decoding any.
+    """The files of each class, identified by content, without decoding any.
 
-    `only`: the digests that a run began with; other files are passed over. Raises BadRequest for a folder that is not a
-    class, Refused where a file of `only` is gone or another. A file that lies in two classes is left out of both, with a note.
+    `only`: the digests that a run started with; other files are ignored. Raises BadRequest for a
+    folder that is not a class, Refused where a file of `only` was removed or changed. A file in two
+    classes is left out of both, with a note.
     """
     root = directory(home, kind.name)
     folders = [p for p in sorted(root.iterdir()) if p.is_dir()] if root.is_dir() else []
@@ -140,7 +142,7 @@ def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None
         notes.append(f"the same sound is in two classes and was left out: {named(in_two, root)}")
     if forgotten:
         notes.append(
-            f"{counted(forgotten, 'recording was', 'recordings were')} left out, since exclusions.json names the speaker or recording"
+            f"{counted(forgotten, 'recording was', 'recordings were')} left out, because exclusions.json names the speaker or recording"
         )
     if empty:
         notes.append(f"empty files were left out: {named(empty, root)}")
@@ -178,9 +180,9 @@ def _require_same(
     if changed:
         raise Refused(
             "recordings_changed",
-            f"{len(changed)} of {len(before)} recordings that it learns from are gone or were changed: "
+            f"{len(changed)} of {len(before)} recordings that it learns from were removed or changed: "
             f"{', '.join(changed[:NAMED_AT_MOST])}",
-            f"begin a new run: uv run scripts/{kind.script} --preset light",
+            f"start a new run: uv run scripts/{kind.script} --preset light",
         )
 
 

@@ -1,7 +1,9 @@
-"""What a person hears again: the sounds at which a trigger was or was nearly detected, kept in a folder and sorted.
+"""Sounds for a person's review: those at which a trigger was or was nearly detected, stored in a
+folder and sorted.
 
-Folder/alarms.jsonl has a line for each sound (Heard, as JSON), Folder/reviewed.jsonl the answers, the last of which counts. A
-sound file that alarms.jsonl does not name, such as those that Fae keeps of a missed "hey fae", counts as missed.
+Folder/alarms.jsonl has a line for each sound (Heard, as JSON), Folder/reviewed.jsonl the answers,
+the last of which counts. A sound file that alarms.jsonl does not name, such as Fae's recording of a
+missed "hey fae", counts as missed.
 """
 
 import shutil
@@ -22,7 +24,7 @@ from fae_training.state import append_jsonl, now, read_jsonl, write_jsonl
 ALARMS, REVIEWED = "alarms.jsonl", "reviewed.jsonl"
 RIGHT, FALSE, SKIPPED = "right", "false", "skipped"
 PLAYERS = (("afplay",), ("aplay", "-q"))
-# A clip ends this long after the detection, so that a word that was cut off can be told.
+# A clip ends this long after the detection, so that a truncated word can be recognised.
 CLIP_SECONDS, AFTER_SECONDS = 2.0, 0.25
 # A near miss is a maximum of at least this share of the threshold.
 NEAR = 0.5
@@ -30,8 +32,8 @@ NEAR = 0.5
 
 @dataclass(frozen=True)
 class Heard:
-    """One sound: its file in the folder, the trigger, whether that was `detected`, how sure the classifier was (0 to 1), which
-    background class it was taken for otherwise, and where it is from."""
+    """One sound: its file in the folder, the trigger, whether that was `detected`, the classifier's
+    confidence (0 to 1), the background class that it would be otherwise, and its source."""
 
     file: str
     trigger: str
@@ -66,9 +68,10 @@ def clip_of(samples: np.ndarray, at_s: float) -> np.ndarray:
 
 
 def save(folder: Path, classifier, heard, samples: np.ndarray, recording: str, run: str) -> int:
-    """Write a clip of every alarm and near miss in `heard` (listening.Heard) into `folder`; returns how many are new.
+    """Write a clip of every alarm and near miss in `heard` (listening.Heard) into `folder`; returns
+    the number of new ones.
 
-    What is in the folder already stays; the same moment of the same recording is not written twice.
+    Existing clips stay; the same moment of the same recording is not written twice.
     """
     from fae_training.classifiers.thresholds import smoothed
     from fae_training.speech import clips
@@ -134,10 +137,12 @@ def play(command: tuple[str, ...], file: Path) -> None:
 def samples(
     folder: Path, sounds: list[Heard], said: dict[str, str], speaker: str | None, may_judge: bool
 ) -> list[Sample]:
-    """What the answers add to the training: false alarms as what they were, missed triggers as triggers.
+    """The training sounds that follow from the answers: false alarms under their true class, missed
+    triggers as triggers.
 
-    A trigger that was detected teaches nothing new. All sounds of one recording are of one group. `may_judge`: they are
-    divided as other recordings are, and may come to be held out; otherwise they are trained on and nothing else.
+    A trigger that was detected teaches nothing new. All sounds of one recording belong to one
+    group. `may_judge`: they are divided like other recordings and may be held out; otherwise they
+    are only trained on.
     """
     found = []
     for one in sounds:

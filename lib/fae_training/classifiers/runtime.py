@@ -1,14 +1,15 @@
 """The trained classifier in numpy: on windows, on a whole recording, and chunk by chunk as Fae captures sound.
 
-This is the reference for a runtime in Swift. All three ways give the same numbers, because every frame of every layer depends
-on a fixed range of input frames. Output frame t of a layer is
+This is the reference for a runtime in Swift. All three ways give the same numbers, because every
+frame of every layer depends on a fixed range of input frames. Output frame t of a layer is
 
     relu(norm(concat(x[t * stride + i * dilation] for i in 0..<width) @ weight) * scale + offset)
     norm(y) = (y - mean(y)) / sqrt(variance(y) + epsilon)        over the channels
 
-The pooled vector is concat(mean, sqrt(variance + epsilon), mean(|x[t+1] - x[t]|)) over the normalised frames of the window, then
-concat(mean, sqrt(variance + epsilon), max) over its hidden frames; the logits of a network are weight @ pooled + bias, and the
-probabilities softmax(mean of the networks' logits / temperature).
+The pooled vector is concat(mean, sqrt(variance + epsilon), mean(|x[t+1] - x[t]|)) over the
+normalised frames of the window, then concat(mean, sqrt(variance + epsilon), max) over its hidden
+frames; the logits of a network are weight @ pooled + bias, and the probabilities softmax(mean of the
+networks' logits / temperature).
 """
 
 import functools
@@ -41,7 +42,7 @@ class Layer:
 
     @property
     def reach(self) -> int:
-        """Input frames that one output frame depends on."""
+        """The number of input frames that one output frame depends on."""
         return (self.width - 1) * self.dilation + 1
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -107,7 +108,8 @@ class Network:
         return np.concatenate(logits)
 
     def _overlapping(self, x: np.ndarray):
-        """Overlapping blocks of `x` whose hidden frames, concatenated, are those of `x`: an hour at once would take gigabytes."""
+        """Overlapping blocks of `x` whose concatenated hidden frames are those of `x`: a whole hour
+        would take gigabytes."""
         stride = int(np.prod([layer.stride for layer in self.layers]))
         reach = 1
         for layer in reversed(self.layers):
@@ -176,13 +178,13 @@ def sliding_statistics(x: np.ndarray, window: int) -> np.ndarray:
     """[frames, bands] -> [frames - window + 1, 3 * bands]: frame_statistics of the window that starts at each frame."""
 
     def means(values: np.ndarray, length: int) -> np.ndarray:
-        # Differences of running sums, which are small against the sums: in 64 bits.
+        # Differences of running sums, which are small compared with the sums, so they are in 64 bits.
         sums = np.cumsum(values, axis=0, dtype=np.float64)
         sums = np.concatenate([np.zeros((1, values.shape[1])), sums])
         return (sums[length:] - sums[:-length]) / length
 
     blocks = []
-    # Blocks that fit the cache: an hour takes a quarter of the time that it takes as a whole.
+    # Blocks that fit the cache: an hour takes a quarter of the time that it takes in one piece.
     for first in range(0, len(x) - window + 1, 2_048):
         block = x[first : first + 2_048 + window - 1]
         mean = means(block, window)
@@ -199,7 +201,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def load(directory: Path) -> Classifier:
-    """The classifier in a run's adapters/ directory. Raises Refused if another version of this skill wrote it."""
+    """The classifier in a run's adapters/ directory. Raises Refused if another version of this
+    skill wrote it."""
     spec = json.loads((directory / "model.json").read_text())
     if spec["version"] != VERSION:
         raise Refused(
@@ -212,7 +215,8 @@ def load(directory: Path) -> Classifier:
 
 
 class NetworkStream:
-    """A network's convolutions on frames as they arrive: each layer keeps the frames that its next output needs."""
+    """A network's convolutions on frames as they arrive: each layer keeps the frames that its next
+    output needs."""
 
     def __init__(self, network: Network, window: int):
         self.network, self.length = network, network.hidden_frames(window)
@@ -239,8 +243,8 @@ def joined(kept: np.ndarray, new: np.ndarray) -> np.ndarray:
 class Stream:
     """The classifier on one microphone: push() each chunk of 576 samples.
 
-    It keeps the last samples, the frames of the window and the state of each network, so a chunk costs three spectra, one
-    new frame in each layer and the statistics of the window.
+    It keeps the last samples, the frames of the window and the state of each network, so a chunk
+    costs three spectra, one new frame in each layer and the statistics of the window.
     """
 
     def __init__(self, classifier: Classifier):
@@ -271,7 +275,7 @@ class Stream:
 
 
 class Trigger:
-    """Decides when a class was detected: its smoothed probability reaches the operating threshold.
+    """Decides when a class is detected: its smoothed probability reaches the operating threshold.
 
     A refractory period follows each detection, so that one word is detected once.
     """

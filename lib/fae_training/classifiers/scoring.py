@@ -1,8 +1,8 @@
 """The benchmark of a classifier: the candidate and the current one on the same judged windows and streams.
 
-The goal's units are speakers, and recordings without one: windows of one person are alike, so a hundred of them are not a
-hundred pieces of evidence. Only what people recorded counts; sounds that were made fill the figures where a class has no
-recording.
+The goal's units are speakers, and recordings without one: windows of one person are similar, so a
+hundred of them are not a hundred pieces of evidence. Only recordings of people count; generated
+sounds are used in the figures of classes without recordings.
 """
 
 import time
@@ -48,18 +48,18 @@ from fae_training.runs import Run
 
 CHUNKS_TIMED = 300
 EXAMPLES_SHOWN = 5
-# The largest difference to its own kept probabilities that a loaded classifier may have, and the smallest difference
-# between the probabilities of different sounds.
+# The largest difference between a loaded classifier's probabilities and its stored ones, and the
+# smallest difference between the probabilities of different sounds.
 SELF_TEST_TOLERANCE, LEAST_DISTINCT = 1e-4, 0.01
 
 
 def score(run: Run, session) -> Benchmark:
-    """The benchmark of a run. The base is no classifier: it gives the class shares and hears no trigger.
+    """The benchmark of a run. The base is no classifier: it gives the class shares and detects no trigger.
 
-    Raises Missing for a run of an earlier version, which kept nothing apart for judging.
+    Raises Missing for a run of an earlier version, which reserved nothing for judging.
     """
     kind = CLASSIFIERS[run.kind]
-    # Windows are as long as those that the run was trained on, which another version of this code may have changed.
+    # Windows are as long as in the run's training, which another version of this code may have changed.
     judged = validation.load(run)
     notes = list((run.result() or {}).get("notes", []))
     models = {"candidate": runtime.load(run.file("adapters"))}
@@ -123,7 +123,7 @@ def score(run: Run, session) -> Benchmark:
             f"One chunk of 36 ms takes {cost:.2f} ms.",
         ),
         not_shown=tuple(not_shown),
-        remedy=triggers.how_to_show(rates, asked) if not_shown else "",
+        remedy=triggers.advice_on_rates(rates, asked) if not_shown else "",
         details={
             "classes": list(kind.classes),
             "confusion": table.tolist(),
@@ -141,11 +141,11 @@ def score(run: Run, session) -> Benchmark:
 
 
 def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
-    """What is judged on without what the deployed run was trained on, and what to say about it."""
+    """The judged sounds without those that the deployed run was trained on, and a note about them."""
     trained_on = parts_of_sounds.trained_on(deployed)
     if trained_on is None:
         return judged, [
-            f"{deployed.id} does not say what it was trained on; it may know some of the recordings that were judged"
+            f"{deployed.id} does not record what it was trained on; it may know some of the judged recordings"
         ]
 
     def unknown(groups: Sequence[str], known: Collection[str] = trained_on) -> np.ndarray:
@@ -171,7 +171,7 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
     names = [set(w[frames].names) for w in (judged.windows, windows)]
     if left_out := len(names[0] - names[1]):
         return replace(judged, windows=windows, streams=streams, segments=segments), [
-            f"{left_out} held-out recordings were not judged on: {deployed.id} was trained on the same people or places"
+            f"{left_out} held-out recordings were not used for judging: {deployed.id} was trained on the same people or places"
         ]
     return judged, []
 
@@ -186,7 +186,7 @@ def _seconds(frames: int) -> str:
 
 
 def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: str) -> Measure:
-    """For each speaker, or recording without one, the share of windows that are put in the right class."""
+    """For each speaker, or recording without one, the share of windows that are classified correctly."""
     groups = np.array(held.groups, dtype=object)
     units = sorted(set(groups[held.recorded]))
     mine = {unit: held.recorded & (groups == unit) for unit in units}
@@ -196,7 +196,7 @@ def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: 
     }
     return Measure(
         name=f"right_class_{frames}_frames",
-        title=f"Sounds of {_seconds(frames)} put in the right class",
+        title=f"Sounds of {_seconds(frames)} classified correctly",
         unit="speakers and recordings",
         value_unit="share of windows",
         better="higher",
@@ -220,14 +220,14 @@ def _figures(
         made.append(
             Figure.of(
                 f"macro_f1_{n}_frames",
-                f"macro-F1 on {_seconds(n)}: every class counts the same",
+                f"macro-F1 on {_seconds(n)}: every class counts equally",
                 "F1",
                 {who: measures.macro_f1(table) for who, table in tables.items()},
             )
         )
     labels = judged.windows[frames].labels
     sure = {who: measures.calibration_error(seen[who][frames], labels) for who in WHO}
-    title = "expected calibration error: how far its confidence is from its accuracy"
+    title = "expected calibration error: the gap between its confidence and its accuracy"
     return [*made, Figure.of("calibration_error", title, "share", sure)]
 
 
@@ -244,7 +244,7 @@ def cost_of_a_chunk(model) -> float:
 
 
 def _outputs(held: Windows, old: np.ndarray, new: np.ndarray) -> dict[tuple, bool]:
-    """For each recording that is judged on, by its name and class, whether one of its windows gets another class."""
+    """For each judged recording, by its name and class, whether one of its windows gets another class."""
     changed: dict[tuple, bool] = {}
     for name, label, recorded, differs in zip(
         held.names, held.labels, held.recorded, old != new, strict=True
@@ -277,16 +277,19 @@ def _most_frequent_error(kind: ClassifierKind, table: np.ndarray) -> list[str]:
         return []
     true, taken = np.unravel_index(off.argmax(), off.shape)
     return [
-        f"The most frequent error: {kind.classes[true]} taken for {kind.classes[taken]}, {int(off[true, taken])} of {int(table[true].sum())} times."
+        f"The most frequent error: {kind.classes[true]} mistaken for {kind.classes[taken]}, {int(off[true, taken])} of {int(table[true].sum())} times."
     ]
 
 
 def verify(run: Run, session) -> Verification:
-    """Whether the saved classifier passes its self-test in this fresh process, and gives different sounds different classes."""
+    """Whether the saved classifier passes its self-test in this fresh process and distinguishes
+    different sounds."""
     found = model_files.self_test(run.file("adapters"))
     off, distinct = found["largest_difference"], found["distinct"]
     loads = off < SELF_TEST_TOLERANCE
     why = (
-        "" if loads else f"its probabilities differ by {off:.2g} from those that it was saved with"
+        ""
+        if loads
+        else f"its probabilities differ by {off:.2g} from those stored when it was saved"
     )
     return Verification(loads, distinct > LEAST_DISTINCT, distinct, why)

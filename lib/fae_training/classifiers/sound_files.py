@@ -27,17 +27,20 @@ from fae_training.state import Home
 from fae_training.transactions import changing
 
 SHORTEST_SECONDS = 0.1
-# A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder says.
+# A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder.
 SILENT = 0.002
 BLOCK = SAMPLE_RATE // 10
+# Ends the note on a file that is in the state directory already, which is no problem of the file.
+ALREADY_ADDED = "was already added"
 
 
 @dataclass(frozen=True)
 class Recording:
     """One sound of one class: float32 samples at SAMPLE_RATE. `origin` is recorded, synthesised or generated.
 
-    `speaker` is None where the file name does not say. `source`: the folder within its class that it lies in, "" where it lies
-    in none; sounds of one source have a collection, a microphone or a review (recordings.REVIEWED) in common.
+    `speaker` is None where the file name does not say. `source`: its folder within the class's
+    folder, "" for none; sounds of one source have a collection, a microphone or a review
+    (recordings.REVIEWED) in common.
     """
 
     class_name: str
@@ -59,7 +62,7 @@ class Recording:
 
 
 def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording], list[str]]:
-    """(recordings, notes): every file that can be used, and for people why the others cannot."""
+    """(recordings, notes): every usable file, and for people the reasons why others are not usable."""
     wanted = [(name, path) for name, paths in found.files.items() for path in paths]
     roots = (directory(home, kind.name), directory(home, kind.other))
     recordings, problems = [], {}
@@ -86,7 +89,7 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
 
 
 def is_narrow(path: Path) -> bool:
-    """Whether a file has a sample rate below ours; not known of what has to be converted."""
+    """Whether a file has a sample rate below ours; unknown for formats that have to be converted."""
     try:
         return soundfile.info(path).samplerate < SAMPLE_RATE
     except soundfile.SoundFileError:
@@ -94,9 +97,9 @@ def is_narrow(path: Path) -> bool:
 
 
 def unusable(samples: np.ndarray, class_name: str) -> str | None:
-    """Why a sound cannot be used as a sample of its class; None if it can."""
+    """The reason why a sound cannot be used as a sample of its class; None if it can."""
     if len(samples) < SHORTEST_SECONDS * SAMPLE_RATE:
-        return f"holds less than {SHORTEST_SECONDS} s of sound"
+        return f"contains less than {SHORTEST_SECONDS} s of sound"
     if class_name != "silence":
         blocks = samples[: len(samples) // BLOCK * BLOCK].reshape(-1, BLOCK)
         loudest = np.sqrt(np.square(blocks).mean(axis=1).max())
@@ -108,9 +111,11 @@ def unusable(samples: np.ndarray, class_name: str) -> str | None:
 def keep(
     home: Home, kind: str, samples: list[Sample], dry_run: bool = False
 ) -> tuple[dict, list[str]]:
-    """Copy `samples` into the state directory as 16 kHz mono; a sound that is there already is not copied again.
+    """Copy `samples` into the state directory as 16 kHz mono; sounds that are there already are not
+    copied again.
 
-    ({class: number of files added}, for people why each of the others was not).
+    Returns ({class: number of files added}, reasons for people why each of the others was not
+    added).
     """
     added = dict.fromkeys(CLASSIFIERS[kind].classes, 0)
     problems = []
@@ -127,13 +132,13 @@ def keep(
         stem = file_stem(sample.speaker, sample.recording or sample.path.stem)
         folder = directory(home, kind) / sample.class_name
         path = folder / encoded(sample.source) / f"{stem}-{mark}.wav"
-        # By its content alone: earlier versions encoded names in other ways.
+        # By its content alone: earlier versions encoded names differently.
         if there := next(folder.rglob(f"*-{mark}.wav"), None):
-            problems.append(f"{sample.path} is here already: {there}")
+            problems.append(f"{sample.path} {ALREADY_ADDED}: {there}")
             continue
         if not dry_run:
-            # Decoding took a while: the consent may have been taken back, and another may have
-            # added the same.
+            # Decoding took a while: the consent may have been withdrawn, and another process may
+            # have added the same sound.
             with changing(home):
                 consent.require(home, "audio")
                 if not any(folder.rglob(f"*-{mark}.wav")):

@@ -1,7 +1,8 @@
 """Streams composed of recordings, as a microphone would record them.
 
-A classifier that is right on 98 of 100 clips can still wake hundreds of times an hour beside a radio: a stream has a window
-every 36 ms, and most windows hold pieces of words. So false alarms per hour and recall are measured on streams (thresholds.py).
+A classifier that is right on 98 of 100 clips can still wake hundreds of times an hour beside a
+radio: a stream has a window every 36 ms, and most windows contain pieces of words. So false alarms
+per hour and recall are measured on streams (thresholds.py).
 """
 
 from collections.abc import Callable
@@ -34,7 +35,8 @@ SCENE_FRAMES = frame_count(SCENE_SECONDS * SAMPLE_RATE)
 
 
 class Piece(NamedTuple):
-    """A stretch of a stream, from frame `first` to the next piece: whose recording is to be heard, the loudest where several are."""
+    """A stretch of a stream, from frame `first` to the next piece, and its audible recording: the
+    loudest where there are several."""
 
     first: int
     source: str
@@ -46,8 +48,8 @@ class Piece(NamedTuple):
 class StreamOfSound:
     """Log-mel [frames, 40] and its triggers as (class, first frame, end frame).
 
-    `scenes`: what each SCENE_FRAMES frames hold. `groups`: the group of each trigger's recording. `pieces`, in order of time:
-    which recording each stretch is made of.
+    `scenes`: the contents of each SCENE_FRAMES frames. `groups`: the group of each trigger's
+    recording. `pieces`: the recording of each stretch, in order of time.
     """
 
     log_mel: np.ndarray
@@ -61,7 +63,8 @@ class StreamOfSound:
         return len(self.log_mel) / FRAMES_PER_CHUNK / CHUNKS_PER_HOUR
 
     def without(self, unwanted: Callable[[str], bool]) -> "StreamOfSound":
-        """This stream, which has no triggers, without the scenes in which a recording of an unwanted group is the loudest."""
+        """This stream, which has no triggers, without the scenes whose loudest recording is of an
+        unwanted group."""
         scenes = len(self.log_mel) // SCENE_FRAMES
         out = {piece.first // SCENE_FRAMES for piece in self.pieces if unwanted(piece.group)}
         kept = [number for number in range(scenes) if number not in out]
@@ -78,17 +81,18 @@ class StreamOfSound:
 def compose(
     recordings: list[Recording], kind: ClassifierKind, seconds: float, seed: int, with_events: bool
 ) -> StreamOfSound:
-    """A stream of about `seconds`, in scenes of twelve seconds: speech, music, noise, silence, speech over music or noise.
+    """A stream of about `seconds`, in scenes of twelve seconds: speech, music, noise, silence,
+    speech over music or noise.
 
-    Every scene draws recordings, offsets and levels anew. With events, two triggers are mixed into each scene; without,
-    there are none, and every alarm is a false one.
+    Every scene draws recordings, offsets and levels anew. With events, two triggers are mixed into
+    each scene; without, there are none, and every alarm is false.
     """
     random = np.random.default_rng(seed)
     by_class: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_class.setdefault(recording.class_name, []).append(recording)
     made, events, scenes, groups, pieces, frames = [], [], [], [], [], 0
-    # Half of the scenes hold speech, which is most often taken for a trigger.
+    # Half of the scenes contain speech, which is most often mistaken for a trigger.
     choices = ("speech", "speech", "over noise", "over noise", "noise", "noise", "quiet")
     if "music" in by_class:
         choices = (*choices, "over music", "music")
@@ -116,7 +120,7 @@ def _scene(random, scene: str, by_class: dict) -> tuple[np.ndarray, list[tuple[i
     def add(name: str, decibels: float | None) -> None:
         track, clips = _concatenated(random, by_class[name], count, decibels)
         np.add(out, track, out=out)
-        # Speech comes first where there is any, and is louder than what it is spoken over.
+        # Speech comes first where there is any, and is louder than the other track.
         if name == "speech" or scene != "over " + name or "speech" not in by_class:
             heard[:] = clips
 
@@ -136,7 +140,8 @@ def _scene(random, scene: str, by_class: dict) -> tuple[np.ndarray, list[tuple[i
 def _concatenated(
     random, clips: list[Recording], count: int, decibels: float | None
 ) -> tuple[np.ndarray, list[tuple[int, Recording]]]:
-    """Clips with cross-fades of 10 ms, each from a random offset and scaled to within 3 dB of `decibels` (None: as it is)."""
+    """Clips with cross-fades of 10 ms, each from a random offset and scaled to within 3 dB of
+    `decibels` (None: unscaled)."""
     out = np.zeros(count, dtype=np.float32)
     heard = []
     at, fade = 0, 160
@@ -158,7 +163,8 @@ def _concatenated(
 
 
 def _place(random, samples: np.ndarray, by_class: dict, kind: ClassifierKind) -> list:
-    """Mix two triggers into a scene, in place; around them the scene gets quieter. (class, first frame, end frame, group) of each."""
+    """Mix two triggers into a scene, in place, with less sound around them. (class, first frame,
+    end frame, group) of each."""
     placed = []
     for start in (1.5, 7.0):
         names = [name for name in kind.triggers if by_class.get(name)]
@@ -191,8 +197,8 @@ def choosing_streams(
 ) -> tuple[StreamOfSound, StreamOfSound]:
     """Streams to choose thresholds on: (`minutes` without triggers, a quarter of that with them).
 
-    The one without triggers has all speech in other voices too: the few held-out speakers are not the only people who
-    will talk near Fae.
+    The one without triggers also has all speech in other voices: the few held-out speakers are not
+    the only people who will talk near Fae.
     """
     others = as_recorded(choose, kind) + in_other_voices(choose, seed)
     quiet, spoken = _composed(
@@ -205,10 +211,11 @@ def choosing_streams(
 def judging_streams(
     parts: Parts, kind: ClassifierKind, minutes: float, seed: int
 ) -> dict[str, StreamOfSound]:
-    """Streams to measure on: "quiet", `minutes` without triggers, or all ordinary sound as it was recorded, where there is
-    enough of it to show a rate; "spoken", a quarter of `minutes` with triggers, by people where any said them; "own", as
-    long, with the own recordings of triggers alone, where there are some."""
-    judge, ordinary = parts.judge, as_it_is(parts.ordinary)
+    """Streams to measure on: "quiet", `minutes` without triggers, or all ordinary sound as it was
+    recorded, where there is enough of it to show a rate; "spoken", a quarter of `minutes` with
+    triggers, by people where any said them; "own", of the same length, with only the own
+    recordings of triggers, where there are some."""
+    judge, ordinary = parts.judge, joined(parts.ordinary)
     by_people = {r.class_name for r in judge if r.origin == "recorded"}
     spoken = [
         r
@@ -228,8 +235,8 @@ def judging_streams(
     return {"quiet": ordinary} | composed
 
 
-def as_it_is(recordings: list[Recording]) -> StreamOfSound:
-    """A stream of recordings one after the other, each as far as it fills whole scenes."""
+def joined(recordings: list[Recording]) -> StreamOfSound:
+    """A stream of unchanged recordings one after the other, each as far as it fills whole scenes."""
     frames, pieces, made = 0, [], [np.zeros((0, BANDS), dtype=np.float32)]
     for recording in recordings:
         power = log_mel(recording.samples)
@@ -241,8 +248,8 @@ def as_it_is(recordings: list[Recording]) -> StreamOfSound:
 
 
 def as_recorded(sounds: list[Recording], kind: ClassifierKind) -> list[Recording]:
-    """Without what was generated of a background class that was recorded too: an hour of generated noise, which hardly ever
-    gives an alarm, says nothing about an hour of a kitchen."""
+    """Without generated sounds of a background class that was also recorded: an hour of generated
+    noise hardly ever gives an alarm and says nothing about an hour of a kitchen."""
     recorded = {r.class_name for r in sounds if r.origin == "recorded"}
     return [
         r

@@ -1,4 +1,5 @@
-"""Sounds for classes with few recordings: phrases and running speech from a synthesiser, generated noise, music and silence."""
+"""Sounds for classes with few recordings: synthesised phrases and running speech, generated noise,
+music and silence."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +22,7 @@ PITCHES = (15, 95)
 SPEEDS = (120, 230)  # words a minute
 PIECE_SECONDS = 4.0
 SILENCES = 40
-# A stream of random numbers of its own, so that the voices in the babble change no other sound.
+# A separate random stream, so that the voices in the babble change no other sound.
 BABBLE = 1
 # Phrases that begin, end or rhyme like wake and interrupt phrases, and that Fae must not react to.
 NEAR_MISSES = (
@@ -54,7 +55,7 @@ NEAR_MISSES = (
     "that will be fine",
     "don't",
 )
-# Running speech for the synthesiser: what Fae itself says while it listens, and what people say around it.
+# Running speech for the synthesiser: Fae's own words while it listens, and conversation around it.
 RUNNING_SPEECH = (
     "I have set a timer for ten minutes.",
     "It is eighteen degrees and cloudy, with rain later tonight.",
@@ -83,7 +84,8 @@ def synthesised(
     each: int,
     seed: int,
 ) -> list[Recording]:
-    """`each` phrases for every trigger with few recordings; near misses, running speech and Fae's own voice as speech.
+    """`each` phrases for every trigger with few recordings; near misses, running speech and Fae's
+    own voice as speech.
 
     `counts`: number of recordings of each class. The seed decides words, voices and rooms.
     """
@@ -169,7 +171,8 @@ def generated(
 
 
 def babble(sounds: list[Recording], seed: int) -> list[Recording]:
-    """Noise mixed from the speech in `sounds`: one piece for every eight generated ones of noise and music."""
+    """Noise mixed from the speech in `sounds`: one piece for every eight generated pieces of noise
+    and music."""
     speech = [r.samples for r in sounds if r.class_name == "speech"]
     pieces = sum(r.origin == "generated" and r.class_name != "silence" for r in sounds)
     if not speech:

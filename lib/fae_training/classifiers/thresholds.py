@@ -1,9 +1,10 @@
-"""Operating thresholds, and how many false alarms an hour they promise.
+"""Operating thresholds and the rates of false alarms that they promise.
 
-A promise is made with 95 % confidence: of the hours that were listened to, and of how the alarms cluster in them. One voice
-or one song gives many alarms and the next one none, and an hour composed again from the same recordings is not another hour.
-So the alarms are resampled by recording, by group (a speaker, or a recording without one) and by source, and as many times
-as that varies more than chance would, so many times fewer hours count.
+A promise is made with 95 % confidence, from the number of hours listened to and from how the alarms
+cluster in them. One voice or song gives many alarms and the next one none, and an hour composed
+again from the same recordings is not another hour. So the alarms are resampled by recording, by
+group (a speaker, or a recording without one) and by source; if the count varies k times as much as
+chance would explain, the hours count 1/k.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,18 +18,20 @@ from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, StreamOfSound
 
 SMOOTHINGS = (1, 2, 3, 5, 7)
 REFRACTORY_CHUNKS = 36  # 1.3 s, as long as the word stays in the window
-# A detection counts for a trigger from the trigger's beginning to this long after its end.
+# A detection counts for a trigger from the trigger's start to this long after its end.
 GRACE_CHUNKS = 14
 LOWEST, HIGHEST = 0.3, 0.99999
-# A promise errs at most so often.
+# The error rate of a promise.
 ERROR = 0.05
-# Overdispersion is measured on the loudest so many, since too few are left at a threshold that keeps the promise.
+# Overdispersion is measured on this many of the loudest alarms, because too few are left at a
+# threshold that keeps the promise.
 ALARMS_RESAMPLED = 20
 
 
 @dataclass(frozen=True)
 class Rate:
-    """`count` alarms in `hours`; `overdispersion`: the variance of the count when recordings are resampled, over its chance variance."""
+    """`count` alarms in `hours`; `overdispersion`: the variance of the count when recordings are
+    resampled, over its chance variance."""
 
     count: int
     hours: float
@@ -36,8 +39,9 @@ class Rate:
 
     @property
     def lower(self) -> float:
-        """Alarms an hour: the one-sided 95 % bound. Exact for a Poisson process (F. Garwood, Biometrika 28, 1936) where
-        `overdispersion` is 1; otherwise of a quasi-Poisson one (McCullagh and Nelder, Generalized Linear Models, section 6.2)."""
+        """Alarms per hour: the one-sided 95 % bound. Exact for a Poisson process (F. Garwood,
+        Biometrika 28, 1936) where `overdispersion` is 1; otherwise of a quasi-Poisson one
+        (McCullagh and Nelder, Generalized Linear Models, section 6.2)."""
         from scipy.special import gammaincinv
 
         even = self.count / self.overdispersion
@@ -54,7 +58,8 @@ class Rate:
         return self.hours / self.overdispersion
 
     def hours_needed(self, asked: float) -> float:
-        """Hours without an alarm, of recordings as overdispersed as these, that would show a rate of `asked` an hour."""
+        """Hours without an alarm, of recordings as overdispersed as these, that would show a rate
+        of `asked` per hour."""
         return -float(np.log(ERROR)) * self.overdispersion / asked if asked else float("inf")
 
 
@@ -65,13 +70,13 @@ def smoothed(probability: np.ndarray, chunks: int) -> np.ndarray:
     total = np.concatenate([[0.0], np.cumsum(probability, dtype=np.float64)])
     lengths = np.minimum(np.arange(1, len(probability) + 1), chunks)
     mean = (total[1:] - total[np.arange(1, len(total)) - lengths]) / lengths
-    # There is no decision before that many chunks.
+    # There is no decision before this many chunks.
     mean[: chunks - 1] = 0.0
     return mean
 
 
 def alarms(score: np.ndarray, threshold: float, refractory: int = REFRACTORY_CHUNKS) -> list[int]:
-    """The chunks at which runtime.Trigger would detect the trigger with that threshold."""
+    """The chunks at which runtime.Trigger would detect the trigger with this threshold."""
     above = np.flatnonzero(score >= threshold)
     found, free = [], 0
     for chunk in above:
@@ -82,14 +87,15 @@ def alarms(score: np.ndarray, threshold: float, refractory: int = REFRACTORY_CHU
 
 
 def peaks(score: np.ndarray, refractory: int = REFRACTORY_CHUNKS) -> np.ndarray:
-    """Scores in descending order, one for each refractory period: nearly the number of alarms above each threshold."""
+    """Scores in descending order, one for each refractory period: nearly the number of alarms above
+    each threshold."""
     blocks = len(score) // refractory
     highest = score[: blocks * refractory].reshape(blocks, refractory).max(axis=1)
     return np.sort(highest)[::-1]
 
 
-class Hearers:
-    """Whose recording is to be heard at each chunk of a stream without triggers, and for how long each is."""
+class AudibleSources:
+    """The recording that is audible at each chunk of a stream without triggers, and the length of each."""
 
     def __init__(self, quiet: StreamOfSound, window: int):
         self.window, self.hours = window, quiet.hours
@@ -99,7 +105,8 @@ class Hearers:
             lambda piece: piece.group,
             lambda piece: (piece.group, piece.recording),
         ]
-        # For each level: the number of each piece's source, group or recording, and the share of the stream of each.
+        # For each level: the number of each piece's source, group or recording, and the share of
+        # the stream of each.
         self.levels = []
         self.groups = len({piece.group for piece in quiet.pieces})
         if not quiet.pieces:
@@ -113,7 +120,7 @@ class Hearers:
                 self.levels.append((of_piece, share))
 
     def rate(self, score: np.ndarray, threshold: float) -> Rate:
-        """The rate of false alarms of a smoothed score [chunks] at that threshold."""
+        """The rate of false alarms of a smoothed score [chunks] at this threshold."""
         count = len(alarms(score, threshold))
         highest = peaks(score)
         if count < ALARMS_RESAMPLED < len(highest):
@@ -121,10 +128,10 @@ class Hearers:
         return Rate(count, self.hours, self.overdispersion(alarms(score, threshold)))
 
     def overdispersion(self, found: list[int]) -> float:
-        """How many times the variance of the number of alarms at these chunks exceeds its chance variance: at least 1.
+        """The variance of the number of alarms at these chunks, divided by its chance variance: at least 1.
 
-        Resampling recordings has the variance sum of (alarms - rate * hours)^2 over the recordings, and chance the variance
-        `count`. The largest over sources, groups and recordings.
+        Resampling recordings has the variance sum of (alarms - rate * hours)^2 over the recordings,
+        and chance the variance `count`. The largest over sources, groups and recordings.
         """
         worst = 1.0
         if not found:
@@ -157,12 +164,13 @@ def scores_of_events(
     return np.array(best), np.array(spans).reshape(-1, 2)
 
 
-def lowest_that_keeps(score: np.ndarray, hearers: Hearers, asked: float) -> float:
-    """The lowest threshold at which the upper bound of false alarms an hour is at most `asked`.
+def lowest_threshold(score: np.ndarray, hearers: AudibleSources, asked: float) -> float:
+    """The lowest threshold at which the upper bound of false alarms per hour is at most `asked`.
 
-    Where these hours are too few to show that, they say nothing about the moments that are rarer than all of theirs. These are
-    extrapolated: the logits of the loudest moments have an exponential tail (Pickands, Annals of Statistics 3, 1975), so
-    each factor e of the rate is as far as they lie above the lowest of them on average.
+    Where these hours are too few to show that, they contain no information on rarer moments, which
+    are extrapolated: the logits of the loudest moments have an exponential tail (Pickands, Annals
+    of Statistics 3, 1975), so each factor e of the rate corresponds to their mean distance from the
+    lowest of them.
     """
     highest = peaks(score)
     if len(highest) < ALARMS_RESAMPLED:
@@ -189,18 +197,18 @@ def lowest_that_keeps(score: np.ndarray, hearers: Hearers, asked: float) -> floa
 def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float) -> dict:
     """For each trigger of model.json: operating threshold, smoothing and refractory period.
 
-    `quiet` is a stream without triggers, `spoken` one with them. The smoothing is the one with the best recall at its
-    lowest_that_keeps; the threshold is then raised as far as it costs less than one point of recall, to leave a margin for
-    other hours.
+    `quiet` is a stream without triggers, `spoken` one with them. The smoothing is the one with the
+    best recall at its lowest_threshold; the threshold is then raised as long as it costs less than
+    one point of recall, to leave a margin for other hours.
     """
     silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
-    hearers = Hearers(quiet, classifier.window)
+    hearers = AudibleSources(quiet, classifier.window)
     chosen = {}
     for name in classifier.spec["trigger_classes"]:
         column = classifier.classes.index(name)
         best = None
         for chunks in SMOOTHINGS:
-            least = lowest_that_keeps(smoothed(silent[:, column], chunks), hearers, asked)
+            least = lowest_threshold(smoothed(silent[:, column], chunks), hearers, asked)
             found, _ = scores_of_events(
                 smoothed(said[:, column], chunks), spoken.events, name, classifier.window
             )
@@ -221,18 +229,20 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
 
 
 def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> dict:
-    """The figures of each trigger on the streams `held`: "quiet" without triggers, "spoken" and perhaps "own" with them.
+    """The figures of each trigger on the streams `held`: "quiet" without triggers, "spoken" and
+    perhaps "own" with them.
 
-    false_alarms, false_alarms_per_hour with the bounds at_least and at_most, overdispersion
-    (Rate), groups_without_triggers: how many speakers and recordings "quiet" holds; recall at its own
-    threshold; scenes_with_alarms, the numbers of the scenes of "quiet" with a false alarm; heard, 1 for each trigger in
-    "spoken" that was detected; by_group, the recall of each person; own, that of "own"; latency_ms, the median from the
-    beginning of the word to the detection; false_reject_rate_at "0.5" and "1.0" false alarms per hour, with the
-    thresholds that give these rates on "quiet".
+    false_alarms, false_alarms_per_hour with the bounds at_least and at_most, overdispersion (Rate),
+    groups_without_triggers: the number of speakers and recordings in "quiet"; recall at its own
+    threshold; scenes_with_alarms, the numbers of the scenes of "quiet" with a false alarm; heard, 1
+    for each trigger in "spoken" that was detected; by_group, the recall of each person; own, that
+    of "own"; latency_ms, the median from the start of the word to the detection;
+    false_reject_rate_at "0.5" and "1.0" false alarms per hour, with the thresholds that give these
+    rates on "quiet".
     """
     quiet, spoken, own = held["quiet"], held["spoken"], held.get("own")
     probabilities = {name: classifier.over(stream.log_mel) for name, stream in held.items()}
-    hearers = Hearers(quiet, classifier.window)
+    hearers = AudibleSources(quiet, classifier.window)
     measured = {}
     for name, trigger in triggers.items():
         column, threshold = classifier.classes.index(name), trigger["threshold"]
@@ -291,5 +301,5 @@ def _by_group(spoken: StreamOfSound, name: str, hit: np.ndarray) -> dict[str, fl
 
 
 def _scene_of(chunk: int, window: int) -> int:
-    """The number of the scene that the window of row `chunk` of a score ends in."""
+    """The number of the scene in which the window of row `chunk` of a score ends."""
     return (chunk * FRAMES_PER_CHUNK + window - 1) // SCENE_FRAMES

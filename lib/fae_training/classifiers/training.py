@@ -1,4 +1,4 @@
-"""The training of both classifiers, as the worker does it: gather sounds, train, choose operating thresholds, save."""
+"""The training of both classifiers in the worker: gather sounds, train, choose operating thresholds, save."""
 
 import functools
 from typing import NamedTuple
@@ -47,7 +47,7 @@ HARD_NEGATIVES = 800
 MINING_SHARE = 0.3
 # Extra frames on either side of a window, so that training can cut it at several offsets.
 SLACK = 3
-# At most one window from this many chunks (0.3 s), since neighbouring windows show the same thing.
+# At most one window from this many chunks (0.3 s), because neighbouring windows are nearly the same.
 APART = 8
 CLASS_OF_SCENE = {"quiet": "silence", "noise": "noise", "music": "noise"}
 
@@ -65,7 +65,7 @@ def train(run: Run, session) -> dict:
     kind, settings = CLASSIFIERS[run.kind], run.settings
     seed = settings["seed"]
 
-    # Gather, and divide before anything is made of a recording
+    # Gather, and divide before anything is derived from a recording
     with session.stage("gathering sounds"):
         kept = parts_of_sounds.before(run)
         parts = training_data.gather(
@@ -98,14 +98,14 @@ def train(run: Run, session) -> dict:
                 Classifier(arrays, spec), quiet, spoken, settings["false_alarms_per_hour"]
             )
 
-    # Teach Fae's own network, which is what the app loads
+    # Train Fae's own network, which the app loads
     for_fae = None
     if result.stopped != "cancelled":
-        aside = Aside(run, session, "fae", "Fae's own network")
+        second = SecondRun(run, session, "fae", "Fae's own network")
         teacher = Classifier(arrays, spec)
-        for_fae = fae_network.distilled(teacher, parts, kind, settings, aside, aside)
+        for_fae = fae_network.distilled(teacher, parts, kind, settings, second, second)
 
-    # Save both, and what they will be judged on
+    # Save both, and the sounds that they will be judged on
     place = ("runs", run.id, runs.saves_to(result.stopped))
     where = run.home.directory(*place)
     if for_fae:
@@ -119,7 +119,7 @@ def train(run: Run, session) -> dict:
     segments = fae_network.held_out(parts.judge, kind, seed)
     validation.save(run, Judged(judged, made, parts.apart, segments))
 
-    # What was applied, read back from the objects
+    # The settings applied, read back from the objects
     applied = result.applied | {
         "batch_size": examples.batch_size,
         "augmentation": vars(examples.augmentation),
@@ -141,22 +141,23 @@ def fit_with_hard_negatives(
     run,
     session,
 ) -> Fitted:
-    """Train one classifier. With triggers a first model is trained before it, whose hard negatives join the examples."""
+    """Train one classifier. With triggers a first model is trained before it, whose hard negatives
+    are added to the examples."""
     if examples.kind.triggers and examples.augmentation.hard_negatives:
         examples.hard_negatives = mined(examples, training, settings, run, session)
     return fit_ensemble(examples, held_out, settings, run, session)
 
 
 def mined(examples: Examples, training: list[Recording], settings: dict, run, session):
-    """What mine() returns for a first model, or None if the run is cancelled before.
+    """The result of mine() for a first model, or None if the run is cancelled before.
 
-    Kept in hard_negatives.npz, so that a resumed run goes on with the same examples.
+    Kept in hard_negatives.npz, so that a resumed run continues with the same examples.
     """
     kept = run.file("hard_negatives.npz")
     if kept.exists():
         found = np.load(kept)
         return found["windows"], found["labels"]
-    first = Aside(run, session, "first", "a first model")
+    first = SecondRun(run, session, "first", "a first model")
     steps = max(1, round(FIRST_MODEL_SHARE * settings["steps"]))
     arrays, spec, result = fit_ensemble(examples, None, settings | {"steps": steps}, first, first)
     if result.stopped == "cancelled":
@@ -170,7 +171,9 @@ def mined(examples: Examples, training: list[Recording], settings: dict, run, se
         HARD_NEGATIVES,
         settings["seed"] + 1,
     )
-    session.log(f"{len(labels)} hard negatives of the first model join the training examples")
+    session.log(
+        f"{len(labels)} hard negatives of the first model are added to the training examples"
+    )
     with atomic_file(kept) as temporary, temporary.open("wb") as out:
         np.savez(out, windows=windows, labels=labels)
     return windows, labels
@@ -184,10 +187,13 @@ def mine(
     most: int,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(log-mel [n, window + 6, 40], class numbers [n]): for each trigger the `most` windows with its highest probability.
+    """(log-mel [n, window + 6, 40], class numbers [n]): for each trigger the `most` windows with
+    its highest probability.
 
-    A stream has words across the borders of clips, speech over music, and pieces of words at every offset, which single clips do
-    not have (Sung and Poggio 1998, "bootstrapping"; openWakeWord does the same with hours of recorded radio). The stream of `seconds` has no triggers in it. A window gets the class of its scene; speech over something else is speech.
+    A stream has words across the borders of clips, speech over music, and pieces of words at every
+    offset, which single clips lack (Sung and Poggio 1998, "bootstrapping"; openWakeWord does the
+    same with hours of recorded radio). The stream of `seconds` has no triggers in it. A window gets
+    the class of its scene; speech over something else is speech.
     """
     stream = streams.compose(recordings, kind, seconds, seed, with_events=False)
     probability = classifier.over(stream.log_mel)
@@ -206,10 +212,10 @@ def mine(
     return np.stack(windows), np.array(labels, dtype=np.int32)
 
 
-class Aside:
-    """Run and session of a second model, as fit() sees them: it has checkpoints of its own and reports to the log alone.
+class SecondRun:
+    """Run and session of a second model for fit(): with its own checkpoints, and reporting only to the log.
 
-    `folder`: where its checkpoints are; `what` it is, in words.
+    `folder`: of its checkpoints; `what`: its name for people.
     """
 
     def __init__(self, run, session, folder: str, what: str):
@@ -233,7 +239,8 @@ class Aside:
 def fit_ensemble(
     examples: Examples, held_out: ValidationSet | None, settings: dict, run, session
 ) -> Fitted:
-    """Train an ensemble from its pretrained convolutions; without a validation set the last step is the result."""
+    """Train an ensemble from its pretrained convolutions; without a validation set the last step is
+    the result."""
     kind = examples.kind
     start = network.pretrained(kind.pretrained)
     mean, deviation = start.pop("mean"), start.pop("deviation")
@@ -251,8 +258,9 @@ def fit_ensemble(
         return losses.sum(), mx.array(losses.size, dtype=mx.float32), {}
 
     def validate(held_out: ValidationSet, step: int) -> dict:
-        # In numpy, whose matrix products are fast on every machine. The loss is the Brier score at its best temperature, which
-        # the result is given afterwards, so that overconfidence alone does not count as worse.
+        # In numpy, whose matrix products are fast on every machine. The loss is the Brier score at
+        # its best temperature, which the result is given afterwards, so that overconfidence alone
+        # does not count as worse.
         parameters = tree_flatten(model.trainable_parameters())
         arrays = {name: np.array(array) for name, array in parameters}
         classifier = Classifier(arrays | {"mean": mean, "deviation": deviation}, spec)

@@ -1,7 +1,7 @@
-"""The sounds that a classifier is trained on: gathered, divided, added to, and listed in data/<kind>/.
+"""The sounds that a classifier is trained on: gathered, divided, supplemented, and listed in data/<kind>/.
 
-What people recorded is divided first (parts_of_sounds.py). Whatever is made afterwards depends on the training part alone or
-stays in the part that it was made from.
+People's recordings are divided first (parts_of_sounds.py). Derived sounds depend on the training
+part alone or stay in the part that they were made from.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ from fae_training.runs import Run
 from fae_training.speech.synthesis import Synthesiser, find_synthesiser
 from fae_training.state import Home, write_json, write_jsonl
 
-# What is said of phrases that are too long for a window concerns more than this share of them.
+# Phrases that are too long for a window are reported from this share of them.
 LONG_SHARE = 0.2
 
 
@@ -38,9 +38,10 @@ def gather(
     log: Callable[[str], None],
     only: Mapping[str, str] | None = None,
 ) -> Parts:
-    """Every recording that can be used, and what is synthesised and generated in addition, by part.
+    """Every usable recording, and the synthesised and generated sounds in addition, by part.
 
-    `kept`: parts_of_sounds.before. `only`: the recordings that the run began with (recordings.scan).
+    `kept`: parts_of_sounds.before. `only`: the recordings that the run started with
+    (recordings.scan).
     """
     found = recordings.scan(home, kind, only)
     sounds, notes = sound_files.load(home, kind, found)
@@ -61,7 +62,7 @@ def gather(
 
 
 def too_long(sounds: list[Recording], kind: ClassifierKind) -> list[str]:
-    """What to say about phrases that do not fit into a window: their beginnings are not heard."""
+    """A note about phrases that do not fit into a window, which misses their first part."""
     notes = []
     for name in kind.triggers:
         lengths = [
@@ -86,10 +87,11 @@ def with_made(
     settings: Mapping,
     synthesiser: Synthesiser | None,
 ) -> Parts:
-    """What people recorded, and the synthesised, generated and mixed sounds that are added to each part.
+    """People's recordings, and the synthesised, generated and mixed sounds that are added to each part.
 
-    How much is made follows from what there is to train on. Voices and pieces are divided by themselves, so that none is
-    held out in place of a person. The babble of a part is mixed from the speech of that part.
+    How many are generated depends on the training part. Voices and pieces are divided separately,
+    so that none is held out in place of a person. The babble of a part is mixed from the speech of
+    that part.
     """
     seed = settings["seed"]
     counts = {name: sum(r.class_name == name for r in people.train) for name in kind.classes}
@@ -119,7 +121,7 @@ def count(sounds: list[Recording], kind: ClassifierKind) -> dict[str, dict[str, 
 
 
 def write_rows(run: Run, kind: ClassifierKind, parts: Parts) -> None:
-    """Write data/<kind>/train.jsonl, valid.jsonl and meta.json: which sound is in which part."""
+    """Write data/<kind>/train.jsonl, valid.jsonl and meta.json, which list the sounds of each part."""
     where = run.home.directory("data", kind.name)
     write_jsonl(where / "train.jsonl", [_row(r) for r in parts.train])
     judge = [_row(r) | {"part": JUDGE} for r in parts.judge + parts.own + parts.ordinary]

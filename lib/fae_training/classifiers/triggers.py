@@ -1,4 +1,5 @@
-"""The part of a classifier's benchmark that is about its triggers: recall, false alarms, and whether the promised rate is shown."""
+"""The trigger part of a classifier's benchmark: recall, false alarms, and whether the promised rate
+is shown."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ WHO = ("candidate", "current", "base")
 
 
 def nobody(name: str, title: str) -> Measure:
-    """A guard without an item, which no candidate passes: no person is among what is judged on."""
+    """A guard without any item, which no candidate passes: no person is among the judged recordings."""
     return Measure(
         f"{name}_by_people", title, "speakers", "share", "higher", GUARD, PASSED,
         0.0, 0.0, (), (), (), (),
@@ -46,9 +47,10 @@ def measures_of(
 ) -> list[Measure]:
     """Whether each spoken trigger is detected, and whether each scene without one stays without an alarm.
 
-    Detections guard and are no goal: the same few recordings are spoken again and again in other scenes, so they
-    are not independent enough to prove a gain. False alarms are only told, unless there are more than was asked for and
-    chance does not explain it: then they are a guard with no margin, which a classifier with a false alarm does not pass.
+    Detections are a guard and not a goal: the same few recordings are spoken again and again in
+    other scenes, so they are not independent enough to prove a gain. False alarms are only
+    reported, unless there are more than requested and chance does not explain it: then they are a
+    guard with no margin, which a classifier with a false alarm does not pass.
     """
     if not people:
         return [nobody(name, f"{name} said by people")]
@@ -123,10 +125,10 @@ def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
 
 
 def notes_of(name: str, found: Mapping) -> list[str]:
-    """How often a trigger is detected when people say it who are like those held out, and when its owner does."""
+    """How often a trigger is detected when people like the held-out ones say it, and when its owner does."""
     if found["recall"] is None:
         return []
-    delay = "" if found["latency_ms"] is None else f", {found['latency_ms']:.0f} ms after it began"
+    delay = "" if found["latency_ms"] is None else f", {found['latency_ms']:.0f} ms after its start"
     each = sorted(
         ((recall, group.removeprefix("speaker ")) for group, recall in found["by_group"].items()),
         reverse=True,
@@ -134,11 +136,11 @@ def notes_of(name: str, found: Mapping) -> list[str]:
     shown = ", ".join(f"{who} {recall:.0%}" for recall, who in each[:PEOPLE_SHOWN])
     more = f" and {len(each) - PEOPLE_SHOWN} more" if len(each) > PEOPLE_SHOWN else ""
     notes = [
-        f"{name}, people like those who were held out: {found['recall']:.0%} of {found['spoken']} detected{delay} ({shown}{more})."
+        f"{name}, said by people like the held-out ones: {found['recall']:.0%} of {found['spoken']} detected{delay} ({shown}{more})."
     ]
     if found["own"] is not None:
         notes.append(
-            f"{name}, you: {found['own']:.0%} detected, from recordings of yours that were not trained on."
+            f"{name}, said by you: {found['own']:.0%} detected, in recordings of yours that were not trained on."
         )
     return notes
 
@@ -148,19 +150,19 @@ def rate_of(found: Mapping, hours: float) -> Rate:
 
 
 class Promise(NamedTuple):
-    """Whether the rate of false alarms that was asked for is shown, and what to say about it."""
+    """Whether the requested rate of false alarms is shown, and a sentence about it."""
 
     shown: bool
     text: str
 
 
 def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
-    """`groups`: of how many speakers and recordings the stream was."""
+    """`groups`: the number of speakers and recordings in the stream."""
     told = f"{name}: {counted(rate.count, 'false alarm')} in {rate.hours:.2f} hours of sound without triggers, "
     if rate.lower > asked:
         return Promise(
             False,
-            f"{told}at least {rate.lower:.2g} an hour with 95% confidence, more than the {asked:g} that was asked for.",
+            f"{told}at least {rate.lower:.2g} an hour with 95% confidence, more than the requested {asked:g}.",
         )
     if groups < FEWEST:
         return Promise(
@@ -170,18 +172,18 @@ def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
     if rate.upper <= asked:
         return Promise(
             True,
-            f"{told}at most {rate.upper:.2g} an hour with 95% confidence, as was asked for ({asked:g}).",
+            f"{told}at most {rate.upper:.2g} an hour with 95% confidence, as requested ({asked:g}).",
         )
-    told += f"so at most {rate.upper:.2g} an hour with 95% confidence; the {asked:g} that was asked for is not shown"
+    told += f"so at most {rate.upper:.2g} an hour with 95% confidence; the requested {asked:g} is not shown"
     if asked:
         told += f" (held-out recordings for {rate.hours_needed(asked):.1f} hours without one would show it)"
     return Promise(False, told + ".")
 
 
-def how_to_show(rates: Sequence[Rate], asked: float) -> str:
-    """What a person can do about a rate that is not shown: count on more hours, or ask for a rate that these hours can show.
+def advice_on_rates(rates: Sequence[Rate], asked: float) -> str:
+    """How a person can have the rate shown: count on more hours, or ask for a rate that these hours can show.
 
-    `rates` of all triggers. More hours are no help where there are more alarms than was asked for.
+    `rates` of all triggers. More hours do not help where there are more alarms than requested.
     """
     more = ""
     if asked and all(rate.lower <= asked for rate in rates):

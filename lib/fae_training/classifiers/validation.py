@@ -1,4 +1,4 @@
-"""What is held out of a training: the validation set, which chooses, and the windows and streams that judge."""
+"""The held-out data of a training: the validation set for choosing, and the windows and streams for judging."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -18,14 +18,14 @@ from fae_training.runs import Run
 from fae_training.state import atomic_file
 
 FILE = "held_out.npz"
-# Batches of augmented examples that are validated on beside whole recordings.
+# Batches of augmented examples that are validated on besides whole recordings.
 EXAMPLE_BATCHES = 3
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Log-mel [n, frames, 40], class numbers [n], and of each window: the name and the group of its recording, and whether
-    somebody recorded it [n]."""
+    """Log-mel [n, frames, 40], class numbers [n], and of each window: the name and the group of its
+    recording, and whether it was recorded by a person [n]."""
 
     log_mel: np.ndarray
     labels: np.ndarray
@@ -57,13 +57,14 @@ class Windows:
 
 @dataclass(frozen=True)
 class Segments(Windows):
-    """What Fae hears at once (fae_network.py): windows of ours, and the same sound as `fae` [n, 48, 128] of fae_features."""
+    """The inputs of Fae's own network (fae_network.py): windows of ours, and the same sound as
+    `fae` [n, 48, 128] of fae_features."""
 
     fae: np.ndarray
 
 
 def schedule(settings: dict) -> FitSettings:
-    """How often a classifier's training reports, validates and saves."""
+    """The intervals at which a classifier's training reports, validates and saves."""
     steps = settings["steps"]
     every = max(1, steps // 20)
     return FitSettings.of(
@@ -77,7 +78,7 @@ def schedule(settings: dict) -> FitSettings:
 
 
 def by_people(sounds: list[Recording]) -> list[Recording]:
-    """What people recorded, and what was made for a class that nobody recorded."""
+    """People's recordings, and generated sounds for a class that nobody recorded."""
     recorded = [r for r in sounds if r.origin == "recorded"]
     present = {r.class_name for r in recorded}
     return recorded + [r for r in sounds if r.class_name not in present]
@@ -94,7 +95,8 @@ def windows_of(sounds: list[Recording], kind: ClassifierKind) -> dict[int, Windo
 
 
 class ValidationSet:
-    """Windows of the recordings that choose, and augmented examples of them: pieces of words, noise, any offset."""
+    """Windows of the `choose` recordings, and augmented examples of them: pieces of words, noise,
+    any offset."""
 
     def __init__(self, sounds: list[Recording], kind: ClassifierKind, seed: int):
         self.windows = windows_of(sounds, kind)
@@ -110,10 +112,11 @@ class ValidationSet:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a run is judged on: windows by their length in frames, and for triggers a stream without them and one with them.
+    """The data on which a run is judged: windows by their length in frames, and for triggers a
+    stream without them and one with them.
 
-    `segments` are what Fae's own network hears; None of runs that do not have it. Not `apart`: the same sounds chose the
-    checkpoint, the temperature and the thresholds.
+    `segments` are the inputs of Fae's own network; None for runs without it. Not `apart`: the same
+    sounds chose the checkpoint, the temperature and the thresholds.
     """
 
     windows: dict[int, Windows]
@@ -153,10 +156,10 @@ def _arrays(held: Windows, log_mel: str, name: str) -> dict[str, np.ndarray]:
 
 
 def load(run: Run) -> Judged:
-    """What `save` wrote, in single precision and in the order of the windows' lengths.
+    """The contents of held_out.npz, in single precision and in the order of the windows' lengths.
 
-    Raises Missing for a run of an earlier version, whose held-out sounds had chosen its checkpoint and thresholds, or did not
-    say whose recording is heard when.
+    Raises Missing for a run of an earlier version, whose held-out sounds also chose its checkpoint
+    and thresholds, or lack the recording of each moment.
     """
     arrays = np.load(run.file(FILE))
     if "apart" not in arrays.files or (
@@ -164,7 +167,7 @@ def load(run: Run) -> Judged:
     ):
         raise Missing(
             "no_judge_part",
-            f"{run.id} was trained by an earlier version, which did not keep what judging needs",
+            f"{run.id} was trained by an earlier version, which did not store the data for judging",
             f"uv run scripts/train_{run.kind}.py --preset {run.settings.get('preset', 'light')}",
         )
 

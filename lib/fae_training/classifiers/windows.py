@@ -1,4 +1,4 @@
-"""Where windows are taken from: the words in a recording of a trigger, the loudest parts of any other recording."""
+"""Chooses windows: the words in a recording of a trigger, the loudest parts of any other recording."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.features import BANDS, FRAMES_PER_CHUNK, mel_power
 from fae_training.classifiers.sound_files import Recording
 
-# A frame holds sound if its level is this share of the way from the quietest tenth of the recording to its loudest frame, and
-# within RANGE decibels of the loudest.
+# A frame contains sound if its level is this share of the way from the quietest tenth of the
+# recording to its loudest frame, and within RANGE decibels of the loudest.
 SHARE_OF_RANGE = 0.35
 RANGE = 30.0
 # In frames of 12 ms: the longest pause within a word, the shortest word, and the margin left around a word.
@@ -23,7 +23,7 @@ def levels(power: np.ndarray) -> np.ndarray:
 
 
 def utterances(power: np.ndarray) -> list[tuple[int, int]]:
-    """(first, end) frames of each run of sound; pauses of over a quarter of a second separate them."""
+    """(first, end) frames of each run of sound, separated by pauses of over a quarter of a second."""
     if len(power) < 3:
         return []
     loudness = levels(power)
@@ -43,9 +43,11 @@ def utterances(power: np.ndarray) -> list[tuple[int, int]]:
 
 
 def words(power: np.ndarray, window: int) -> list[tuple[int, int]]:
-    """(first, end) frames of each word of a trigger. One longer than a window keeps its end, where the decision is made.
+    """(first, end) frames of each word of a trigger. One longer than a window keeps its end, where
+    the decision is made.
 
-    A recording of up to one and a half windows is taken as one word, whatever pauses it has ("hold on").
+    A recording of up to one and a half windows counts as one word, whatever pauses it has ("hold
+    on").
     """
     found = utterances(power)
     if found and len(power) < 1.5 * window:
@@ -56,9 +58,10 @@ def words(power: np.ndarray, window: int) -> list[tuple[int, int]]:
 def held_out_windows(
     recordings: list[Recording], kind: ClassifierKind, window: int, most: int = 3
 ) -> tuple[np.ndarray, np.ndarray, list[Recording]]:
-    """(mel power [n, window, 40], class numbers [n], of which recording): up to `most` windows of each recording.
+    """(mel power [n, window, 40], class numbers [n], recording of each): up to `most` windows of each.
 
-    A word is in the middle of its window; recordings of background classes give their loudest windows, not overlapping.
+    A word is in the middle of its window; recordings of background classes give their loudest windows,
+    without overlap.
     """
     made, labels, sources = [], [], []
     for recording in recordings:
@@ -80,7 +83,8 @@ def held_out_windows(
 
 
 def padded(power: np.ndarray, frames: int) -> np.ndarray:
-    """`power` with at least `frames` frames: a shorter sound gets copies of its quietest frame on both sides."""
+    """`power` with at least `frames` frames: a shorter sound is padded with copies of its quietest
+    frame on both sides."""
     missing = frames - len(power)
     if missing <= 0:
         return power

@@ -1,3 +1,1 @@
-"""Fae's conversations: read from its database, freed of what must not be learned, split, and
-scored.
-"""
+"""Fae's conversations: read from its database, filtered, split into training and held-out data, and scored."""

@@ -1,6 +1,5 @@
-"""Reading a large database when Fae calls: it gives a script 30 s, so a process of its own goes on, and the same call
-again says what came of it.
-"""
+"""Reads a large database in the background when Fae calls: a script has 30 s, so a separate process
+continues, and repeating the call returns its result."""
 
 import json
 import os
@@ -14,17 +13,17 @@ from fae_training.counting import counted
 from fae_training.errors import Failed, Refused
 from fae_training.processes import command, lift_limits
 
-# docs/benchmarks.md has how many episodes a second are read.
+# docs/benchmarks.md says how many episodes a second are read.
 MOST_EPISODES_FOR_FAE = 25_000
-# An answer that nobody asked for in this time is told to nobody.
+# A result that is not fetched within this time is discarded.
 KEPT_S = 3600
 
 
 def instead(call: Call, script: str, database, *flags: str) -> Result | None:
-    """What is answered instead of reading `database` at once; None where there is time for that.
+    """The answer to give in place of reading `database` at once; None where there is time to read it.
 
-    flags: the options of the call that the process needs. Raises what the process answered as an error, and Refused for a
-    dry run, which would have to keep something.
+    flags: the options of the call that the process needs. Raises the process's error, if it ended
+    with one, and Refused for a dry run, which must not keep anything.
     """
     if call.caller != "fae":
         return None
@@ -35,8 +34,8 @@ def instead(call: Call, script: str, database, *flags: str) -> Result | None:
     if call.arguments.dry_run:
         raise Refused(
             "too_large",
-            f"{database} holds {counted(episodes, 'episode')}, too many to look at in the 30 seconds that Fae gives; without dry_run "
-            "it goes on in the background",
+            f"{database} holds {counted(episodes, 'episode')}, too many to read within the 30 seconds that Fae allows; without dry_run "
+            "reading continues in the background",
             f"uv run scripts/{script}.py",
         )
     directory = call.home.directory("results")
@@ -44,7 +43,7 @@ def instead(call: Call, script: str, database, *flags: str) -> Result | None:
     following = {"status": "exporting", "episodes": episodes, "next": f"{script}.py"}
     descriptor = locks.try_exclusive(directory / f".{script}.lock")
     if descriptor is None:
-        return Result(following, "It is still going on.")
+        return Result(following, "Reading is still in progress.")
     try:
         if answer.is_file() and answer.stat().st_size:
             fresh = time.time() - answer.stat().st_mtime < KEPT_S
@@ -54,14 +53,14 @@ def instead(call: Call, script: str, database, *flags: str) -> Result | None:
                 error = told["error"]
                 raise Failed(error["code"], error["message"], error["hint"])
             if fresh:
-                return Result(told, "It is done.")
+                return Result(told, "Reading has finished.")
         _start(call, script, flags, answer, descriptor)
     finally:
         os.close(descriptor)
     following["say"] = (
-        f"Reading {episodes:,} conversation turns goes on in the background; look again in a few minutes."
+        f"Reading {episodes:,} conversation turns continues in the background; check again in a few minutes."
     )
-    return Result(following | {"status": "started"}, "It has started.")
+    return Result(following | {"status": "started"}, "Reading has started.")
 
 
 def _start(call: Call, script: str, flags: tuple[str, ...], answer, lock: int) -> None:

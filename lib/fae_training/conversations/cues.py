@@ -1,4 +1,4 @@
-"""Cues: what people say when they mean a thing, as regular expressions with an example each.
+"""Cues: phrases that show what a person means, as regular expressions with an example each.
 
 The tables are data (tool_cues.py, verdict_cues.py, the claims in filters.py); the tests run every
 example.
@@ -13,7 +13,7 @@ from fae_training.patterns import lazy_pattern
 
 @dataclass(frozen=True)
 class Cue:
-    """A sentence, and the regular expression by which it and its like are recognised."""
+    """An example sentence, and the regular expression that recognises it and similar ones."""
 
     example: str
     pattern: str
@@ -25,5 +25,5 @@ def one_of(words: str) -> str:
 
 
 def any_of(cues: Iterable[Cue], flags: int = 0) -> re.Pattern:
-    """Where several cues match at the same place, the first one does."""
+    """A pattern that matches any of several cues; where several match at the same place, the first wins."""
     return lazy_pattern("|".join(cue.pattern for cue in cues), flags)

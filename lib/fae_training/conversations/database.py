@@ -1,8 +1,8 @@
-"""Fae's SQLite database, read while Fae goes on writing to it, and never changed.
+"""Read-only access to Fae's SQLite database while Fae continues to write to it.
 
-Opened with mode=ro, not immutable, so that rows still in the write-ahead log are seen; where
-nothing can be made beside it, as SQLite needs for that, a private copy is read. One read
-transaction is held from open to close: every pass over the tables sees the same moment.
+It is opened with mode=ro, not immutable, to include rows still in the write-ahead log. Where SQLite
+cannot create the files that it needs beside the database, a private copy is read. One read
+transaction is held from open to close, so every pass over the tables sees the same moment.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _NEEDED = {"id", "kind", "status", "text", "tags", "created_at"}
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors about `path` into what a person can act on."""
+    """Turn SQLite's errors about `path` into errors that a person can act on."""
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -37,13 +37,13 @@ def explained(path: Path) -> Iterator[None]:
         if "unable to open" in message or "authorization" in message or "readonly" in message:
             raise Missing(
                 "database_unreadable",
-                f"{path} is there but cannot be opened ({message})",
+                f"{path} exists but cannot be opened ({message})",
                 command_line("ls", "-l", path.parent),
             ) from error
         if "full" in message or "I/O" in message:
             raise Failed(
                 "write_failed",
-                f"{message}, while {path} was read and a temporary file written; what was "
+                f"{message}, while reading {path} and writing a temporary file; what was "
                 "exported before is unchanged",
                 "df -h shows whether a disk is full",
             ) from error
@@ -55,9 +55,9 @@ def explained(path: Path) -> Iterator[None]:
 def _damaged(path: Path, message: str) -> Failed:
     return Failed(
         "database_damaged",
-        f"{path} cannot be read to its end ({message}); it is damaged or half-written. Nothing "
+        f"{path} cannot be read to its end ({message}); it is damaged or incomplete. Nothing "
         "was changed",
-        f"{command_line('sqlite3', path, 'pragma integrity_check')} says more; give a sound copy "
+        f"{command_line('sqlite3', path, 'pragma integrity_check')} gives details; name an intact copy "
         "with --db",
     )
 
@@ -68,7 +68,7 @@ def _copy_file(source: Path, target: Path) -> None:
     except PermissionError as error:
         raise Missing(
             "database_unreadable",
-            f"{source} is there but cannot be opened ({error.strerror})",
+            f"{source} exists but cannot be opened ({error.strerror})",
             command_line("ls", "-l", source.parent),
         ) from error
     except OSError as error:
@@ -81,11 +81,11 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 def _copied(path: Path, directory: Path) -> Path:
-    """A copy of the database at `path` and of what SQLite keeps beside it, all of one moment.
+    """A copy of the database at `path` and of SQLite's files beside it, all from one moment.
 
-    Not immutable=1, which leaves out the rows in the log, and goes wrong when somebody writes.
-    Raises Busy when the files change while they are copied, Missing where they cannot be read, and
-    Failed where there is no room.
+    immutable=1 would miss the rows in the log, and fail when another program writes. Raises Busy
+    when the files change while they are copied, Missing where they cannot be read, and Failed where
+    there is no room.
     """
     files = [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-journal"))]
 
@@ -111,12 +111,10 @@ def _copied(path: Path, directory: Path) -> Path:
 
 
 class FaeDatabase:
-    """An open database. Use as a context manager. Raises Missing, Busy or Failed as `explained`
-    says.
-    """
+    """An open database, used as a context manager. Raises Missing, Busy or Failed as in `explained`."""
 
     def __init__(self, path: Path):
-        # SQLite follows a link too: what belongs to a database stands where the file itself is.
+        # SQLite follows a link too: the files of a database are beside the real file.
         self.path = path.expanduser().resolve()
         if not self.path.is_file():
             raise Missing(
@@ -125,7 +123,7 @@ class FaeDatabase:
                 "start Fae once, or name the file: uv run scripts/export_data.py --db PATH/fae.db",
             )
         self._check_hard_link()
-        # Before it is opened: SQLite makes an empty log beside it.
+        # Checked before opening, because SQLite creates an empty log beside it.
         self.warning = self._missing_beside()
         with explained(self.path):
             self._copy: tempfile.TemporaryDirectory | None = None
@@ -134,8 +132,8 @@ class FaeDatabase:
             except sqlite3.OperationalError as error:
                 if "readonly" not in str(error) and "unable to open" not in str(error):
                     raise
-                # A write-ahead log, or what a crash left half-written, is only read where files can
-                # be made beside it.
+                # A write-ahead log, or the remains of a crash, can only be read where files can be
+                # created beside it.
                 self._copy = tempfile.TemporaryDirectory()
                 try:
                     self._open(_copied(self.path, Path(self._copy.name)), "rw")
@@ -178,13 +176,13 @@ class FaeDatabase:
         if self.path.stat().st_nlink > 1 and not any((self.directory / n).exists() for n in beside):
             raise Missing(
                 "database_linked",
-                f"{self.path} is a second name of a file (a hard link), and nothing that belongs to Fae's database is "
+                f"{self.path} is a hard link to a file, and none of the other files of Fae's database are "
                 f"beside it: {', '.join(beside)}",
                 "name Fae's own file with --db, or a copy of its whole directory",
             )
 
     def _missing_beside(self) -> str | None:
-        """What a copy without its neighbours cannot tell; None where speakers.json is beside the database."""
+        """What a copy without Fae's other files lacks; None where speakers.json is beside the database."""
         if (self.directory / "speakers.json").exists():
             return None
         try:
@@ -194,13 +192,13 @@ class FaeDatabase:
             return None  # opening it says why
         if keeps_a_log and not self.path.with_name(f"{self.path.name}-wal").exists():
             return (
-                f"there is no {self.path.name}-wal beside {self.path}: if it was copied while Fae ran, what was said "
-                "last is not in it; copy Fae's whole directory"
+                f"there is no {self.path.name}-wal beside {self.path}: if it was copied while Fae was running, the latest "
+                "conversations are missing; copy Fae's whole directory"
             )
         return None
 
     def names_voices(self) -> bool:
-        """Whether anything is marked with who said it, which Fae does once a voice is enrolled."""
+        """Whether any record names its speaker, which Fae records once a voice is enrolled."""
         return any(
             table in self.tables
             and "speaker_id" in self.columns(table)
@@ -237,8 +235,8 @@ class FaeDatabase:
             )
         if version not in SCHEMAS:
             newer = (
-                f"{self.path} has the newer schema version {version} ({SCHEMAS[-1]} is known); what is needed is there, "
-                "and what is new is not looked at"
+                f"{self.path} has the newer schema version {version} ({SCHEMAS[-1]} is known); everything needed is present, "
+                "and new parts are ignored"
             )
             self.warning = "; ".join(filter(None, (self.warning, newer)))
         return version
@@ -270,8 +268,7 @@ class FaeDatabase:
 
     def messages(self) -> Iterator[tuple]:
         """(id, session_id, session kind, turn_id, role, speaker_id, tool_name, content,
-        created_at), as they were said.
-        """
+        created_at), in the order of the conversation."""
         if not {"session_messages", "conversation_sessions"} <= self.tables:
             return iter(())
         return self.connection.execute(
@@ -282,7 +279,7 @@ class FaeDatabase:
         )
 
     def user_messages(self) -> Iterator[tuple[str, int]]:
-        """(content, unix seconds) of what was said to Fae."""
+        """(content, unix seconds) of everything said to Fae."""
         if "session_messages" not in self.tables:
             return iter(())
         return self.connection.execute(
@@ -290,10 +287,9 @@ class FaeDatabase:
         )
 
     def audited_forgets(self) -> list[tuple[str, str | None, int]]:
-        """(record id, its text where it is still kept, unix seconds) of what was forgotten on
-        request.
+        """(record id, its text where it is still kept, unix seconds) of each record forgotten on request.
 
-        Fae's own clearing of records older than 90 days sets the same status but leaves no audit
+        Fae's own removal of records older than 90 days sets the same status but leaves no audit
         row.
         """
         if "memory_audit" not in self.tables:
@@ -305,7 +301,7 @@ class FaeDatabase:
         ).fetchall()
 
     def corrections(self) -> Iterator[tuple[str, str | None]]:
-        """(sentence, speaker) of each time that later Fae noted being corrected, oldest first."""
+        """(sentence, speaker) of each correction that newer versions of Fae noted, oldest first."""
         there = self.columns("memory_records")
         speaker = "speaker_id" if "speaker_id" in there else "NULL"
         if "tags" not in there:
@@ -316,7 +312,7 @@ class FaeDatabase:
         )
 
     def tool_runs(self) -> Iterator[tuple[str | None, str | None, int]]:
-        """(turn_id, the user's goal, unix seconds) of each turn in which a tool was called."""
+        """(turn_id, the user's goal, unix seconds) of each turn that called a tool."""
         if "workflow_runs" not in self.tables:
             return iter(())
         return self.connection.execute("SELECT turn_id, user_goal, created_at FROM workflow_runs")
@@ -336,9 +332,7 @@ class FaeDatabase:
         return names
 
     def names(self) -> list[str]:
-        """The names that Fae knows: the user's own, and those of people, places and things it keeps
-        track of.
-        """
+        """The names that Fae knows: the user's own, and those of people, places and things that it tracks."""
         rows = self.connection.execute(
             "SELECT text FROM memory_records WHERE kind = 'profile' AND status = 'active'"
             " AND text LIKE 'Primary user name is %'"
@@ -351,12 +345,12 @@ class FaeDatabase:
                 found.append(name)
                 with contextlib.suppress(ValueError, TypeError):
                     found += map(str, json.loads(aliases))
-        # An alias such as "my sister" is no name; 李雷 and राजू are, in scripts without capitals.
+        # An alias such as "my sister" is not a name; 李雷 and राजू are, in scripts without capitals.
         return sorted({name for name in found if name and not name[0].islower()})
 
 
 class Speakers:
-    """Who may be learned from: the owner, and unknown speakers as long as no owner is enrolled."""
+    """The speakers to learn from: the owner, and unknown speakers as long as no owner is enrolled."""
 
     def __init__(self, database: FaeDatabase):
         directory = database.directory
@@ -370,11 +364,11 @@ class Speakers:
                     self.owner_is_enrolled = True
                     self.owners.add(profile["label"])
         except FileNotFoundError:
-            # Of a copy without its neighbours: voices were enrolled, and nobody can tell which.
+            # A copy without Fae's other files: voices were enrolled, but which one is the owner's is unknown.
             if database.names_voices():
                 self.owner_is_enrolled = True
                 self.warning = (
-                    f"there is no speakers.json in {directory}, though voices are told apart in the database, so only "
+                    f"there is no speakers.json in {directory}, although the database distinguishes voices, so only "
                     "turns marked as the owner's were used"
                 )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -1,13 +1,12 @@
-"""The person's conversations with Fae, turn by turn, joined from the two places where Fae keeps
-them.
+"""The person's conversations with Fae, turn by turn, joined from the two places where Fae keeps them.
 
 An episode in memory_records is redacted and can be forgotten, but has no context; a session message
 has its place in a conversation, but is not redacted. Only the text of active episodes is used.
-Session messages say which conversation a turn belongs to, what came next, and whether a tool ran.
-The two are joined by text and time.
+Session messages give the conversation of a turn, the words that followed it, and whether a tool
+ran. The two are joined by text and time.
 
-Everything that grows with the number of turns is in a temporary SQLite file that holds hashes,
-numbers and message ids but no text, so a million episodes need little more memory than a hundred.
+Everything that grows with the number of turns is in a temporary SQLite file of hashes, numbers and
+message ids without any text, so a million episodes need little more memory than a hundred.
 """
 
 import json
@@ -27,14 +26,13 @@ from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
 
-# A pause after which the next words begin a new conversation, though Fae's session goes on for as
-# long as it runs.
+# After a pause of this length a new conversation begins, although Fae's session lasts as long as Fae runs.
 NEW_CONVERSATION_SECONDS = 1800
 LONGEST_CONVERSATION = 200
-# An episode is written after its reply was spoken, so the times of the two differ.
+# An episode is written after its reply was spoken, so their times differ.
 JOIN_SECONDS = 900
 _OPEN_SESSIONS = 64
-# A secret may be announced in one turn and said in the next, or the one after that.
+# A secret may be announced in one turn and said one or two turns later.
 _SPREAD_OVER = 4
 
 _TABLES = """
@@ -51,10 +49,9 @@ _TABLES = """
 
 @dataclass(slots=True)
 class Turn:
-    """One thing said and its answer. Times are unix seconds; `position` counts every turn of the
-    conversation, also those that are left out; `score` is 0 to 1; `verdict` is the kind of what the
-    person said next, one of verdicts.KINDS.
-    """
+    """One utterance of the person and its answer. Times are unix seconds; `position` counts every
+    turn of the conversation, also those left out; `score` is 0 to 1; `verdict` classifies the
+    person's next utterance, one of verdicts.KINDS."""
 
     episode: str
     user: str
@@ -68,9 +65,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Conversation:
-    """The turns of one conversation that may be learned from, in order. `session` is None for a
-    turn on its own.
-    """
+    """The turns of one conversation that may be learned from, in order. `session` is None for a single turn."""
 
     id: str
     session: str | None
@@ -82,9 +77,7 @@ class Conversation:
         return part_of(self.id)
 
     def stretches(self) -> Iterator[list[Turn]]:
-        """The turns in runs without a gap: what follows a turn that is left out may not make sense
-        without it.
-        """
+        """The turns in runs without a gap: a turn after one that is left out may not make sense without it."""
         run: list[Turn] = []
         for turn in self.turns:
             if run and turn.position != run[-1].position + 1:
@@ -97,7 +90,7 @@ class Conversation:
 
 @dataclass(slots=True)
 class _Message:
-    """One turn of a session while it is put together."""
+    """One turn of a session while it is assembled."""
 
     id: str
     turn_id: str | None
@@ -111,9 +104,8 @@ class _Message:
 
 class Dialogue:
     """All conversations of a database, joined and filtered. `read` counts its episodes, `excluded`
-    those left out, by reason; what `conversations()` has given out and these add up to `read` once
-    it has run to its end.
-    """
+    those left out, by reason; once `conversations()` has been read to its end, its turns and
+    these add up to `read`."""
 
     def __init__(
         self,
@@ -126,9 +118,11 @@ class Dialogue:
         learn: Collection[str] = (),
         too_common: Mapping[str, int] | None = None,
     ):
-        """judged_by: what the models are judged by; a turn that asks nearly the same as one of its items is left out.
+        """judged_by: the questions that models are judged by; a turn that nearly repeats one of
+        them is left out.
 
-        too_common: guesses at what was forgotten that are not used, with the turns that mention them (add_guesses).
+        too_common: guesses at a forgotten topic that are not used, with the number of turns that
+        mention them (add_guesses).
         """
         self.database, self.forgotten, self.speakers, self.since = (
             database,
@@ -142,11 +136,11 @@ class Dialogue:
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
-        # What is to be forgotten or is excluded -> the turns that it took.
+        # Each forgotten or excluded topic -> the number of turns it removed.
         self.taken: Counter[str] = Counter()
         (workspace / "work.db").touch(mode=0o600)
         self.work = sqlite3.connect(workspace / "work.db", isolation_level=None)
-        # A temporary file needs no protection against a power cut.
+        # A temporary file needs no protection against power loss.
         self.work.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -65536;"
         )
@@ -161,7 +155,7 @@ class Dialogue:
     def close(self) -> None:
         self.work.close()
 
-    # What ran and what was said: tool runs and session messages.
+    # Tool runs and session messages.
 
     def _join_tools(self) -> None:
         for turn_id, goal, at in self.database.tool_runs():
@@ -174,7 +168,7 @@ class Dialogue:
         self.work.execute("CREATE INDEX tool_goal_key ON tool_goal (key)")
 
     def _join_sessions(self) -> None:
-        """Cut each session into conversations and note where every turn stands."""
+        """Cut each session into conversations and record the position of every turn."""
         open_sessions: OrderedDict[str, tuple[str, list[_Message]]] = OrderedDict()
         for message in self.database.messages():
             message_id, session, kind, turn_id, role, speaker, tool_name, content, at = message
@@ -205,7 +199,7 @@ class Dialogue:
     def _note_conversation(self, session: str, kind: str | None, run: list[_Message]) -> None:
         forbidden = None
         for message in run:
-            # What was said around a request to forget is part of what is to be forgotten.
+            # Turns around a request to forget are forgotten too.
             text = f"{message.user}\n{message.reply}"
             forbidden = (
                 forbidden
@@ -250,7 +244,7 @@ class Dialogue:
             "INSERT INTO conversations (name, session, held_out, left_out, topic) VALUES (?, ?, ?, ?, ?)",
             (name, session, part_of(name) != TRAIN, *(forbidden or (None, None))),
         )
-        assert inserted.lastrowid is not None  # only other statements than INSERT have none
+        assert inserted.lastrowid is not None  # only statements other than INSERT have none
         return inserted.lastrowid
 
     def _tool_ran(self, turn_id: str | None) -> bool:
@@ -258,7 +252,7 @@ class Dialogue:
         return turn_id is not None and found.fetchone() is not None
 
     def _forbidden(self, text: str, at: int, *ids: str | None) -> tuple[str, str] | None:
-        """Why a conversation with this text or id must stay out as a whole: (reason, what takes it)."""
+        """(reason, topic or id) when a conversation with this text or id must be left out as a whole."""
         if at <= self.forgotten.everything_before:
             return "forgotten_topic", "everything until you said so"
         if excluded := self.forgotten.ids.intersection(ids):
@@ -272,7 +266,7 @@ class Dialogue:
             if turn:
                 self.others.note(turn[0])
 
-    # What is remembered: episodes.
+    # Episodes.
 
     def _join_episodes(self) -> None:
         audited = {record for record, _, _ in self.database.audited_forgets()}
@@ -321,7 +315,7 @@ class Dialogue:
         ).fetchone()
         if place:
             heard, answered_at, asked_at, conversation, position, score, verdict, left_out = place
-            # Said twice is remembered twice: each episode takes a place of its own.
+            # A sentence said twice gives two episodes, each with its own place.
             self.work.execute("DELETE FROM heard WHERE rowid = ?", (heard,))
         else:
             answered_at, asked_at, position, verdict, left_out = at, at, 0, None, None
@@ -358,9 +352,8 @@ class Dialogue:
         return reason
 
     def _leave_out_spread(self, recent: Collection[tuple[int, int, tuple[str, str]]]) -> str | None:
-        """Take out the turns that say a secret together, where no session says what came after what. Returns the
-        reason for the newest one.
-        """
+        """Remove the turns that together reveal a secret, where no session gives their order.
+        Returns the reason for the newest one."""
         places = secret_exchanges.spread([turn for _, _, turn in recent])
         for place, (rowid, _, _) in enumerate(recent):
             taken = place in places and self.work.execute(
@@ -378,14 +371,14 @@ class Dialogue:
         )
         return found.fetchone() is not None
 
-    # What may be learned.
+    # The turns that may be learned from.
 
     def leave_out_duplicates(self) -> None:
-        """Keep one of each group of near-duplicate turns; a held-out one where there is one, else
-        the oldest.
+        """Keep one turn of each group of near-duplicates: a held-out one where there is one,
+        otherwise the oldest.
 
-        The held-out side goes first, so adding data can take a turn out of training but never out
-        of validation.
+        The held-out side comes first, so adding data can remove a turn from training but never from
+        validation.
         """
         seen = SeenTexts(self.work)
         duplicates = []
@@ -405,11 +398,11 @@ class Dialogue:
         """(id, what the user said, what Fae answered) of an episode that is in `turns`."""
         record, text = self.database.episode(rowid)
         turn = filters.split_episode(text)
-        assert turn is not None  # what is not a turn is not put there
+        assert turn is not None  # only turns are added to the table
         return record, *turn
 
     def conversations(self) -> Iterator[Conversation]:
-        """Each conversation with something to learn from, in the order in which they began."""
+        """Each conversation with something to learn from, in order of its start."""
         rows = self.work.execute(
             "SELECT c.id, c.name, c.session, c.left_out, c.topic, t.episode, t.position, "
             "t.asked_at, t.at, t.score,"
@@ -447,7 +440,7 @@ class Dialogue:
 
 
 def _asked_to_forget(said: str) -> tuple[str, str] | None:
-    """As `_forbidden`, for a request to forget: it is never learned itself, nor what was said around it."""
+    """As `_forbidden`, for a request to forget: neither it nor its surroundings are learned."""
     asked = forget_request(said)
     return None if asked is None else ("forgotten_topic", asked or "what you said around a request to forget")  # fmt: skip
 

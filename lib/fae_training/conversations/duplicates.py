@@ -1,11 +1,11 @@
-"""Near-duplicate texts, found on disk so that a million of them need no more memory than a hundred.
+"""Finds near-duplicate texts on disk, so that a million of them need no more memory than a hundred.
 
-A text is a set of hashed word 3-grams. Which known text may be near is told by MinHash in bands
-(Broder 1997, "On the resemblance and containment of documents"; Leskovec, Rajaraman, Ullman,
-"Mining of Massive Datasets", 3.4): two sets with the Jaccard similarity s agree in one of 5 bands
-of 3 values with a probability of 1 - (1 - s^3)^5, which is 0.97 at s = 0.8 and 0.13 at 0.3. Whether
-it is near is then told by the 64 smallest hashes of both, which estimate s, and are the whole sets
-for texts of up to 64 3-grams.
+A text is a set of hashed word 3-grams. Candidates come from MinHash in bands (Broder 1997, "On the
+resemblance and containment of documents"; Leskovec, Rajaraman, Ullman, "Mining of Massive
+Datasets", 3.4): two sets with the Jaccard similarity s agree in one of 5 bands of 3 values with a
+probability of 1 - (1 - s^3)^5, which is 0.97 at s = 0.8 and 0.13 at 0.3. A candidate is then
+confirmed by the 64 smallest hashes of both, which estimate s and, for texts of up to 64 3-grams,
+are the whole sets.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ SKETCH = 64
 NEAR = 0.8
 BANDS, VALUES = 5, 3
 _64_BITS = (1 << 64) - 1
-# Odd multipliers make different orders of the same hashes (multiply-shift hashing, Dietzfelbinger
+# Odd multipliers give different orders of the same hashes (multiply-shift hashing, Dietzfelbinger
 # 1997); any will do.
 _MULTIPLIERS = [
     (0x9E3779B97F4A7C15 * (2 * n + 1) ** 3 & _64_BITS) | 1 for n in range(BANDS * VALUES)
@@ -34,9 +34,7 @@ def grams(user: str, reply: str) -> set[int]:
 
 
 def similarity(one: array, other: array) -> float:
-    """The Jaccard similarity of the two sets whose smallest values are given, estimated; exact for
-    whole sets.
-    """
+    """The Jaccard similarity of two sets, estimated from their smallest values; exact for whole sets."""
     first, second = set(one), set(other)
     both = first | second
     size = SKETCH if max(len(one), len(other)) == SKETCH else len(both)
@@ -45,7 +43,7 @@ def similarity(one: array, other: array) -> float:
 
 
 def bands(hashes: set[int]) -> list[int]:
-    """A key for each band: sets that are much alike share one of them."""
+    """A key for each band: similar sets share one of them."""
     least = [min([value * by & _64_BITS for value in hashes]) for by in _MULTIPLIERS]
     return [hash((band, *least[band * VALUES : (band + 1) * VALUES])) for band in range(BANDS)]
 
@@ -59,7 +57,7 @@ class SeenTexts:
         database.execute("CREATE TABLE seen_band (key INTEGER PRIMARY KEY, id INTEGER)")
 
     def is_new(self, number: int, user: str, reply: str) -> bool:
-        """Remember the turn under `number`, unless a near-duplicate of it is known already."""
+        """Store the turn under `number`, unless a near-duplicate of it is already known."""
         hashes = grams(user, reply)
         sketch = array("I", sorted(hashes)[:SKETCH])
         raw, keys = sketch.tobytes(), bands(hashes)

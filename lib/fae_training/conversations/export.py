@@ -21,14 +21,13 @@ from fae_training.transactions import changing
 SAMPLES = 5
 _YEAR_10000 = 253_402_300_800  # unix seconds
 TOPICS = 12
-# Words counted at a time; rare ones are dropped when there are more, so that the count stays small.
+# Words counted at a time; beyond this, rare ones are dropped to bound memory.
 _MOST_WORDS = 20000
 
 
 def unix_seconds(text: str) -> int:
-    """--since: unix seconds or ISO 8601, as unix seconds; "" is the beginning. A date without a
-    zone is in this machine's zone.
-    """
+    """--since: unix seconds or ISO 8601, as unix seconds; "" means from the start. A date without a
+    time zone is in this machine's zone."""
     if not text.strip():
         return 0
     with contextlib.suppress(ValueError, OverflowError):
@@ -38,15 +37,13 @@ def unix_seconds(text: str) -> int:
         return int(datetime.fromisoformat(text.strip().replace("Z", "+00:00")).timestamp())
     except (ValueError, OverflowError):
         raise ArgumentTypeError(
-            f"{text} is no time: expected unix seconds or a date such as 2026-11-01 or "
+            f"{text} is not a time: expected unix seconds or a date such as 2026-11-01 or "
             "2026-11-01T09:30:00Z"
         ) from None
 
 
 def pieces(conversation: Conversation) -> Iterator[list[Turn]]:
-    """A conversation as rows: runs of turns without a gap, none longer than the longest turn may
-    be.
-    """
+    """A conversation as rows: runs of turns without a gap, none longer than the maximum length of a turn."""
     for stretch in conversation.stretches():
         piece: list[Turn] = []
         length = 0
@@ -63,7 +60,7 @@ def pieces(conversation: Conversation) -> Iterator[list[Turn]]:
 def sft_row(
     conversation: Conversation, turns: list[Turn], system_prompt: str | None
 ) -> dict | None:
-    """One supervised row, None where it has no answer to train on.
+    """One supervised row; None where it has no answer to train on.
 
     An answer that the person called wrong stays as context for the better one, with the weight 0
     that means "not a target" in chat fine-tuning files.
@@ -87,7 +84,7 @@ def sft_row(
 
 @dataclass
 class Summary:
-    """What an export found: the same whether it was written or only looked at."""
+    """The findings of an export, the same for a dry run."""
 
     rows: Counter[str] = field(default_factory=Counter)
     turns: Counter[str] = field(default_factory=Counter)
@@ -109,7 +106,7 @@ class Summary:
             self.words.update({w for w in words(turn.user) if len(w) > 3 and w not in STOPWORDS})
         if len(self.words) > _MOST_WORDS:
             self.words = Counter(dict(self.words.most_common(_MOST_WORDS // 2)))
-        # The same five whatever their order: those whose ids hash lowest.
+        # The same five in any order: those whose ids hash lowest.
         self.samples.append((fingerprint(row["source"]["ids"][0]), row))
         self.samples = sorted(self.samples, key=lambda sample: sample[0])[:SAMPLES]
         return side
@@ -118,7 +115,7 @@ class Summary:
         return [(word, n) for word, n in self.words.most_common(TOPICS) if n > 1]
 
     def shown(self) -> list[dict]:
-        """The sample rows, short enough to be read out."""
+        """The sample rows, short enough to be read aloud."""
         return [
             {
                 "user": shortened(row["messages"][-2]["content"], 80),
@@ -152,12 +149,12 @@ def rows(
 
 
 def count(labelled_rows: Iterable[tuple[str, dict]]) -> Counter[str]:
-    """How many rows are on each side; what a dry run does instead of writing."""
+    """Count the rows of each side; a dry run does this instead of writing."""
     return Counter(side for side, _ in labelled_rows)
 
 
 def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | None) -> dict:
-    """What meta.json says of an export."""
+    """The contents of meta.json for an export."""
     speakers = found.speakers
     warnings = [note for note in (speakers.warning, found.database.warning) if note]
     if prompt is None:
@@ -166,7 +163,7 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
         )
     if not summary.rows["valid"]:
         warnings.append(
-            "nothing is held out yet, since by chance no conversation is on that side; more will "
+            "nothing is held out yet: the random split put no conversation on that side; more will "
             "come"
         )
     used = summary.turns["train"] + summary.turns["valid"]
@@ -198,9 +195,9 @@ def write(
 ) -> dict:
     """Write train.jsonl, valid.jsonl and meta.json of data/<kind>/ in one change: all of it or nothing.
 
-    `meta` is called after the last row, since only then is it known; what it raises leaves the old
-    files in place. Returns what is in meta.json, with the fingerprint of the data as
-    provenance.facts makes it.
+    `meta` is called after the last row, when it is known; an exception leaves the old files in
+    place. Returns the contents of meta.json, with the fingerprint of the data from
+    provenance.facts.
     """
     directory = home.directory("data", kind)
     with contextlib.ExitStack() as open_files:

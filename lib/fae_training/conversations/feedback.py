@@ -1,6 +1,8 @@
-"""What later Fae noticed of how its answers were received (improvement.db): praise and corrections, read and never written.
+"""Newer versions of Fae record praise and corrections of their answers (improvement.db); this
+module only reads them.
 
-feedback_events names an answer by the SHA-256 of its text. The values are those of quality.py for what is said aloud.
+feedback_events identifies an answer by the SHA-256 of its text. The changes of score are those of
+quality.py for spoken feedback.
 """
 
 import contextlib
@@ -15,7 +17,7 @@ CHANGES = {"praise": 0.3, "correction": -0.3}
 
 
 def read(directory: Path) -> dict[str, float]:
-    """{SHA-256 of an answer: how much its score changes}; {} without such a database, or one of another form."""
+    """{SHA-256 of an answer: change of its score}; {} without such a database, or with one of another form."""
     path, found = directory / FILE, {}
     if not path.is_file():
         return found
@@ -26,7 +28,8 @@ def read(directory: Path) -> dict[str, float]:
                 "SELECT signal_type, turn_fingerprint, assistant_output FROM feedback_events"
                 " WHERE signal_type IN ('praise', 'correction') ORDER BY id"
             ):
-                # The newest counts. The text is redacted where Fae keeps it, so its own mark is looked for too.
+                # The newest counts. Fae redacts the text that it keeps, so its own fingerprint is
+                # looked up too.
                 for key in filter(None, (mark, answer and fingerprint(answer))):
                     found[str(key).lower()] = CHANGES[signal]
     except sqlite3.Error:
@@ -39,7 +42,7 @@ def fingerprint(answer: str) -> str:
 
 
 def apply(turns: list[Turn], received: dict[str, float]) -> int:
-    """Change the scores of the turns that are named there, within 0 and 1; how many."""
+    """Change the scores of the turns named there, within 0 and 1; returns their number."""
     changed = 0
     for turn in turns:
         if (change := received.get(fingerprint(turn.reply))) is not None:

@@ -1,8 +1,9 @@
-"""Requests to forget, as people make them in English, German, French and Spanish, and what each is about.
+"""Recognises requests to forget, in English, German, French and Spanish, and their topics.
 
-A request is a sentence that tells the assistant to forget: an imperative ("forget the interview"), a wish ("I want you
-to forget ..."), a statement of what must happen ("... should be forgotten"), or a subject with a request behind it
-("my job, please forget that"). A sentence that only speaks of forgetting matches none of these forms.
+A request is a sentence that tells the assistant to forget: an imperative ("forget the interview"),
+a wish ("I want you to forget ..."), a statement of what must happen ("... should be forgotten"), or
+a topic followed by a request ("my job, please forget that"). A sentence that only mentions
+forgetting matches none of these forms.
 """
 
 import re
@@ -12,7 +13,7 @@ from fae_training.conversations.text import STOPWORDS, stem, without_wake_word, 
 from fae_training.patterns import lazy_pattern
 
 EVERYTHING = "everything"
-# What is longer is no request, and long texts are read in bounded time.
+# Longer sentences are not requests, and this bounds the time for long texts.
 _LONGEST_SENTENCE = 300
 
 # fmt: off
@@ -38,7 +39,8 @@ _ERASE = (
     r"disregard|take|put|get rid of|get|throw (?:away|out)|unlearn)"
 )
 _IT = r"(?:it|that|them|him|her|this)"
-# A bare "erase the ..." is about what Fae remembers, unless it is about what an assistant or a computer can erase too.
+# A bare "erase the ..." is about Fae's memory, unless its object is something that an assistant or
+# a computer can erase too.
 _TO_ERASE = one_of(
     "alarm, timer, reminder, meeting, appointment, calendar, event, list, item, entry, file, folder, document, disk, drive, "
     "partition, photo, picture, image, drawing, video, clip, recording, song, track, playlist, text, letter, line, sentence, "
@@ -54,7 +56,7 @@ _NOT_A_MEMORY = (
     r"(?!.*\b(?:from|in|of|on) (?:this|that|the|my|our) (?:\w+ )?(?:text|draft|letter|document|e-?mail|essay|file|list|"
     r"note|table|page|speech|message|calendar|phone|computer)s?\b)"
 )
-# "Forget fancy restaurants, what can I cook?" sets something aside, and asks for something else.
+# "Forget fancy restaurants, what can I cook?" only changes the subject.
 _ASIDE = lazy_pattern(
     r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál)\b"
@@ -219,12 +221,12 @@ SPANISH = (
 )
 # "Forget the loan, will you?" asks for nothing else.
 _TAG = lazy_pattern(r",? (?:will|would|can|could|won't) you(?: please)?$")
-# Where nothing follows: about what is being talked of.
+# Requests without a topic of their own: they mean the current one.
 _THIS = lazy_pattern(
     rf"{_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: please)?$|{_EN}forget$|{_EN}{_ERASE} (?:it|that|this) (?:from|out of) {_MEMORY}$|{_DE}vergiss (?:es|das)(?: bitte)?$|{_FR}(?:oublie|oubliez) ça$|"
     rf"{_ES}(?:olvídalo|olvidalo|olvídelo)$"
 )
-# "My job. Please forget about it.": a sentence that only names something says what the next one is about.
+# "My job. Please forget about it.": a sentence that only names something is the topic of the next one.
 _FRAGMENT = lazy_pattern(
     r"^(?!.*\b(?i:is|are|was|were|will|would|can|has|have|had|do|does|did|went|goes|be)\b)"
     r"(?:(?i:about|as for|the|my|our|his|her|that)(?: [\w'-]+){1,4}|[A-Z][\w'-]*(?: [A-Z][\w'-]*){1,2})$"
@@ -259,7 +261,8 @@ _TRAILING = lazy_pattern(
     r"(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
 )
 _CLAUSE = lazy_pattern(r"[.,;!?]|\b(?:but|because|and then|instead|aber|weil|mais|parce que|pero|porque)\b")
-# "Forget the whole thing", "my last question": about this conversation, and no topic to look for elsewhere.
+# "Forget the whole thing", "my last question": these mean this conversation, and give no topic to
+# search for elsewhere.
 _NO_TOPIC = {
     stem(word)
     for word in ["whole", "last", "first", "question", "conversation", "earlier", "before", "today", "yesterday", "answer", "message", "part", "bit", "previous", "asked", "time", "talk", "talked", "chat", "idea", "word", "sentence", "moment", "second", "mention", "mentioned", "bother", "matter", "rest", "je", "j'", "es", "das", "dies", "dieses", "diese", "gespräch", "gerade", "eben", "ich", "gesagt", "habe", "frage", "letzte", "ça", "cela", "viens", "dire", "je", "question", "dernière", "lo", "acabo", "decir", "que", "conversación", "pregunta"]
@@ -277,7 +280,8 @@ _MAY_BE = lazy_pattern(
 
 
 def forget_request(text: str) -> str | None:
-    """What the person asks to forget, "" for "forget it", EVERYTHING, or None when it is no such request.
+    """The topic that the person asks to forget, "" for "forget it", EVERYTHING, or None when this
+    is no such request.
 
     Of several requests in one text the first that names something counts.
     """
@@ -297,7 +301,7 @@ def forget_request(text: str) -> str | None:
 def _sentences(text: str) -> list[str]:
     plain = " ".join(text.replace("’", "'").lstrip("¿¡ ").split())
     parts = re.split(r"(?<=[.!?;])\s+[¿¡]?", plain)
-    # "The interview: please forget that", "my payslip - delete that" are said with a comma as well.
+    # "The interview: please forget that", "my payslip - delete that" may also be written with a comma.
     parts = [
         re.sub(r" ?[:–—] | - ", ", ", part) for part in parts if len(part) <= _LONGEST_SENTENCE
     ]
@@ -314,14 +318,14 @@ def _of_sentence(sentence: str) -> str | None:
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):
             start, end = found.span("topic")
-            # Lower case may be longer than what was said (İ): then its own form has to do.
+            # Lower case may be longer than the original (İ): then the lower-case form is used.
             said = sentence if len(sentence) == len(lower) else lower
             return _topic(said[start:end], language)
     return None
 
 
 def _topic(said: str, language: int) -> str:
-    """What a request is about, without the words around it."""
+    """The topic of a request, without the words around it."""
     if _ALL.search(_plain(said)):
         return EVERYTHING
     said = _without(_TRAILING, said)

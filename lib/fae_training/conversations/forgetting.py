@@ -1,10 +1,10 @@
-"""What must never be trained on: what the person asked Fae to forget, and what exclusions.json
-names.
+"""Topics that must never be trained on: those that the person asked Fae to forget, and those in
+exclusions.json.
 
 Fae's own forget reaches at most five records, so every conversation that mentions a forgotten topic
 is left out here. Topics come from three places: exclusions.json, the person's own "forget ..." in
-the session messages, and, where no such message is kept, the records that memory_audit says were
-forgotten on request.
+the session messages, and, where no such message is kept, the records that were forgotten on request
+according to memory_audit.
 """
 
 import functools
@@ -24,9 +24,9 @@ from fae_training.transactions import changing
 
 FILE = "exclusions.json"
 PENDING_FILE = "forgetting.json"
-# A guess is rare where it comes up in no more turns than this, or in no larger share of them.
+# A guess counts as rare in at most this many turns, or in at most this share of them.
 RARE_TURNS, RARE_SHARE = 3, 0.02
-# Words whose topics are remembered; people use few.
+# Words whose topics are cached; people use few different ones.
 _MOST_KEPT = 1 << 16
 _CALENDAR = frozenset(
     [
@@ -61,7 +61,7 @@ _CALENDAR = frozenset(
 
 @dataclass(frozen=True)
 class Exclusions:
-    """exclusions.json: what must never be learned, whoever said it."""
+    """exclusions.json: topics, people and ids that must never be learned, whoever mentioned them."""
 
     topics: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
@@ -80,16 +80,16 @@ class Exclusions:
         return Exclusions(**{name: tuple(entries) for name, entries in extended.items()})
 
 
-# Words around a subject, which nobody repeats with it, by language; a phrase is read as one of these where it begins
-# so. "die" means something in English.
+# Words around a topic that nobody repeats with it, by language; a phrase is read in the language of
+# its first word here, because "die" means something in English.
 _AROUND = (
     {"der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "mein", "meine", "meinen", "meinem",
      "meiner", "unser", "unsere", "über", "von", "vom", "mit", "im", "in", "und", "zu", "zum", "zur", "ich", "dass"},
     {"le", "la", "les", "l", "un", "une", "mon", "ma", "mes", "de", "du", "des", "notre", "nos", "à", "avec", "sur", "en", "et"},
     {"el", "la", "los", "las", "lo", "un", "una", "mi", "mis", "de", "del", "nuestra", "nuestro", "a", "con", "sobre", "en", "y"},
 )  # fmt: skip
-# Shorter words are found in their inflections alone: "Chris" is not in "Christmas". Longer ones also at the beginning
-# of another word, the longest anywhere in it, as in compounds.
+# Shorter words match their inflections only: "Chris" is not in "Christmas". Longer ones also match
+# at the start of another word, the longest anywhere in it, as in compounds.
 _BEGINS_ANOTHER, _INSIDE_ANOTHER = 6, 7
 _ENDINGS = frozenset(
     [
@@ -111,25 +111,26 @@ _ENDINGS = frozenset(
         "x",
     ]
 )
-# A word of so many letters is found with one letter wrong where it sounds the same; a longer one in any case.
+# A word with this many letters matches with one wrong letter where it sounds the same; a longer one
+# always does.
 _ALIKE_FROM, _MISSPELT_FROM = 7, 8
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def _folded(word: str) -> str:
-    """`word` without accents and without the article that French and Italian write before it (l'entretien)."""
+    """`word` without accents and without the elided article of French and Italian (l'entretien)."""
     word = re.sub(r"^(?:l|d|qu|j|m|n|s|t|c)'(?=\w\w)", "", word).replace("ß", "ss")
     plain = unicodedata.normalize("NFKD", word)
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
 def plain_form(word: str) -> str:
-    """The one form under which a word is kept where only equal forms can be compared."""
+    """The canonical form of a word, for places where only equal forms can be compared."""
     return stem(_folded(word))
 
 
 def _one_letter_wrong(one: str, other: str) -> bool:
-    """Whether one letter more, fewer or another, or two that changed places, make `other` of `one`."""
+    """Whether one letter inserted, deleted or replaced, or two swapped, turns `one` into `other`."""
     if abs(len(one) - len(other)) > 1 or one == other:
         return False
     same = 0
@@ -140,7 +141,7 @@ def _one_letter_wrong(one: str, other: str) -> bool:
 
 
 def _means(wanted: str, said: str, is_name: bool) -> bool:
-    """Whether the word `said` is `wanted` in another form: inflected, in a compound, or a little misspelt."""
+    """Whether the word `said` is a form of `wanted`: inflected, in a compound, or slightly misspelt."""
     if stem(said) == stem(wanted):
         return True
     root = stem(wanted) if len(wanted) > 4 else wanted
@@ -168,7 +169,7 @@ _NO_NAME = STOPWORDS | set(["user", "assistant", "fae", "primary", "name", "says
 
 
 def meaning_of(phrase: str) -> frozenset[str]:
-    """The words of a subject that a text has to have."""
+    """The words of a topic that a text must contain."""
     there = [_folded(word) for word in words(phrase)]
     for around in _AROUND:
         folded = {_folded(word) for word in around}
@@ -185,9 +186,10 @@ def _is_stop(word: str) -> bool:
 
 @dataclass(slots=True)
 class Topic:
-    """A topic is mentioned by a text that has `needed` of its words, in any form (a name: inflected or misspelt alone).
+    """A text mentions a topic when it has `needed` of its words, in any form (of a name only
+    inflected or misspelt).
 
-    guessed: from a record that was forgotten, and not said by the person.
+    guessed: derived from a forgotten record, not said by the person.
     """
 
     name: str
@@ -210,14 +212,14 @@ class Forgotten:
     def add_topic(
         self, name: str, reason: str, is_name: bool = False, guessed: bool = False
     ) -> None:
-        """Two words must both be there; of more, two thirds: nobody repeats a long phrase word for word."""
+        """Of two words both must occur; of more, two thirds: nobody repeats a long phrase word for word."""
         meaning = meaning_of(name)
         if meaning:
             needed = len(meaning) if len(meaning) <= 2 else -(-2 * len(meaning) // 3)
             self._add(Topic(name, meaning, needed, reason, is_name, guessed))
 
     def add_person(self, name: str) -> None:
-        """Any part of the name is a mention."""
+        """Any part of the name counts as a mention."""
         parts = frozenset(
             _folded(word) for word in words(name) if word not in _NO_NAME and len(word) > 1
         )
@@ -247,7 +249,7 @@ class Forgotten:
                 yield self.topics[number]
 
     def _matches(self, word: str) -> tuple[tuple[int, str], ...]:
-        """(number of the topic, its word) of each word of a topic that `word` is a form of."""
+        """(number of the topic, its word) for each topic word of which `word` is a form."""
         kept = self._matched.get(word)
         if kept is None:
             said = _folded(word)
@@ -264,17 +266,17 @@ class Forgotten:
 
 
 def load(home: Home) -> Exclusions:
-    """exclusions.json, without entries where there is none. Raises Failed as long as it is damaged.
+    """The contents of exclusions.json; empty without such a file. Raises Failed as long as it is damaged.
 
-    Without it, a training would learn what the person excluded, so the person must repair or delete
-    a file that was set aside before anything is read.
+    Without it, a training would learn topics that the person excluded, so the person must repair or
+    delete a file that was set aside before anything is read.
     """
     aside = sorted(home.path.glob(f"{FILE}.corrupt-*"))
     if aside and not home.file(FILE).exists():
         raise Failed(
             "exclusions_damaged",
-            f"{FILE} was damaged and set aside as {aside[-1].name}; nothing is exported until it "
-            "is known what to leave out",
+            f"{FILE} was damaged and set aside as {aside[-1].name}; nothing is exported until "
+            "it is repaired, because the topics to leave out are not known",
             f"repair it and: {command_line('mv', aside[-1], home.file(FILE))} (or delete it to "
             "have no exclusions)",
         )
@@ -293,9 +295,8 @@ def load(home: Home) -> Exclusions:
 
 
 def exclude(home: Home, phrases: list[str], forget: list[str]) -> None:
-    """Add to exclusions.json. What is to be forgotten is kept apart too, in the same step, until purge.complete has
-    taken it out of what was exported before: also when this process is killed first.
-    """
+    """Add to exclusions.json. Topics to forget are recorded separately too, in the same step, until
+    purge.complete has removed them from earlier exports, even when this process is killed first."""
     with changing(home) as change:
         extended = load(home).with_phrases([*phrases, *forget])
         change.write(home.file(FILE), asdict(extended))
@@ -304,7 +305,7 @@ def exclude(home: Home, phrases: list[str], forget: list[str]) -> None:
 
 
 def pending(home: Home) -> Exclusions:
-    """What is still to be taken out of earlier exports."""
+    """Topics that still have to be removed from earlier exports."""
     kept = home.read(PENDING_FILE, {}) or {}
     return records.read(Exclusions, kept, str(home.file(PENDING_FILE)))
 
@@ -320,8 +321,7 @@ def from_exclusions(exclusions: Exclusions) -> Forgotten:
 
 def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> list[int]:
     """Add the topics of the person's own requests to forget (text, unix seconds); returns the times
-    of the requests.
-    """
+    of the requests."""
     times = []
     for text, at in messages:
         topic = forget_request(text)
@@ -340,11 +340,12 @@ def add_guesses(
     requests: list[int],
     talk: Callable[[], Iterator[str]],
 ) -> dict[str, int]:
-    """Add what forgotten records (text, unix seconds) whose request is not kept were about, as far as it can be guessed.
+    """Add topics guessed from forgotten records (text, unix seconds) whose request is not kept.
 
-    One request forgets up to five records: what they have in common is the topic, and else the names in each. A guess
-    counts only where it is rare in this person's talk (`talk()` gives the texts of all turns), for it takes every
-    conversation that mentions it. Returns the guesses that were too common, with the number of turns that mention them.
+    One request forgets up to five records: the words that they have in common are the topic,
+    otherwise the names in each. A guess counts only where it is rare in this person's conversations
+    (`talk()` gives the texts of all turns), because it removes every conversation that mentions it.
+    Returns the guesses that were too common, with the number of turns that mention them.
     """
     groups: dict[int, list[str]] = {}
     for text, at in records:
@@ -360,11 +361,11 @@ def add_guesses(
             guesses.add_topic(" ".join(sorted(common)), "forgotten_topic", guessed=True)
             continue
         for text, meaning in zip(texts, meanings, strict=True):
-            # A capital inside a sentence is a name.
+            # A capital inside a sentence marks a name.
             for name in re.findall(r"(?<=[a-zà-ÿ,] )[A-ZÀ-Þ][\w'-]+", text):
                 if name.lower() not in _NO_NAME | _CALENDAR:
                     guesses.add_topic(name, "forgotten_topic", is_name=True, guessed=True)
-            # The whole record: what says nearly the same.
+            # The whole record, to match texts that say nearly the same.
             if len(meaning) > 2:
                 guesses.add_topic(" ".join(sorted(meaning)), "forgotten_topic", guessed=True)
     if not guesses.topics:
@@ -380,7 +381,8 @@ def add_guesses(
     most = max(RARE_TURNS, RARE_SHARE * turns)
     common_ones = {}
     for topic in guesses.topics:
-        # What is also said without a capital is a word ("number"), unless all is in lower case, as speech often is.
+        # A word that also occurs without a capital is not a name ("number"), unless all text is
+        # lower case, as speech often is.
         a_word = topic.is_name and ordinary[topic.name.lower()] > max(1, counted[topic.name] // 2)
         if counted[topic.name] > most or a_word:
             common_ones[topic.name] = counted[topic.name]

@@ -1,7 +1,8 @@
-"""Numbers said in words, as speech-to-text writes them: "forty eight, twenty one" is 4821.
+"""Reads numbers in words, as speech-to-text writes them: "forty eight, twenty one" is 4821.
 
-English, German, French and Spanish. What is read aloud in parts is put together in one row of digits, as a
-telephone number or a PIN is; "one thousand nine hundred and eighty four" is the number that it names.
+English, German, French and Spanish. Numbers read aloud in parts are joined into one row of digits,
+as for a telephone number or a PIN; "one thousand nine hundred and eighty four" is the number that
+it names.
 """
 
 import re
@@ -14,7 +15,7 @@ _REPEATS = {"double": 2, "triple": 3, "treble": 3, "doppel": 2, "double-": 2, "d
 
 @dataclass(frozen=True)
 class Language:
-    """`values`: what each word stands for; `joints`: words that join two of them, as in "veinte y uno"."""
+    """`values`: the value of each word; `joints`: words that join two of them, as in "veinte y uno"."""
 
     values: dict[str, int]
     joints: tuple[str, ...]
@@ -71,7 +72,7 @@ LANGUAGES = (
 
 
 def _run(language: Language) -> re.Pattern:
-    """Two number words or more in a row."""
+    """Two or more number words in a row."""
     words = sorted({*language.values, *_REPEATS}, key=len, reverse=True)
     word = rf"(?:{'|'.join(map(re.escape, words))})"
     joint = rf"(?:\s+(?:{'|'.join(language.joints)}))?" if language.joints else ""
@@ -108,7 +109,7 @@ def _digits(said: list[str], values: dict[str, int]) -> str:
 
 
 def _cardinal(said: list[str], values: dict[str, int]) -> str:
-    """The number that is named with hundreds and thousands."""
+    """The number named with hundreds and thousands."""
     total, part = 0, 0
     for word in said:
         value = values.get(word, 0)
@@ -122,7 +123,7 @@ def _cardinal(said: list[str], values: dict[str, int]) -> str:
 
 
 def written(text: str) -> str:
-    """`text` with each run of two number words or more as digits."""
+    """`text` with each run of two or more number words as digits."""
     for language, run in _RUNS:
         text = run.sub(
             lambda found, values=language.values: _digits(

@@ -1,4 +1,5 @@
-"""Passwords, which may be any words: known by what stands around them, and told from talk about passwords."""
+"""Detects passwords, which may be any words, by their context, and distinguishes them from talk
+about passwords."""
 
 import re
 
@@ -6,9 +7,9 @@ from fae_training.conversations import secret_words as say
 from fae_training.conversations.text import STOPWORDS
 from fae_training.patterns import lazy_pattern
 
-# How far from its name a secret is looked for, in characters.
+# The distance from its name within which a secret is searched, in characters.
 REACH = 60
-# A word that nobody says otherwise: letters and digits mixed, or joined by a sign.
+# A word unlike any in ordinary speech: letters and digits mixed, or joined by a sign.
 _STRONG = lazy_pattern(
     r"(?<!\S)(?![\d.,:/-]+(?!\S))(?!https?:|www\.)(?=[^\s\d]{0,40}\d)(?=[^\sA-Za-z]{0,40}[A-Za-z])(?!\d+(?:st|nd|rd|th|am|pm|gb|mb|ghz|[km])\b)[^\s,;?]{6,60}"
     r"|(?<!\S)\w{2,20}(?:_\w{2,20})+|(?<!\S)\w{2,20}[&$!@]\w{2,20}",
@@ -16,8 +17,9 @@ _STRONG = lazy_pattern(
 )
 _PASS = rf"(?<!\w)(?:{say.PASSWORD})(?!\w){say.NO_PASSWORD}"
 PASSWORD = lazy_pattern(_PASS, re.I)
-# What may stand between the name of a password and "is": "for the bank", "to the kids' tablet", "? Oh".
-# Each word is taken whole (possessive): were it divisible, a long one could be read in more ways than there is time for.
+# Words that may come between the name of a password and "is": "for the bank", "to the kids'
+# tablet", "? Oh". Each word is matched whole (possessive), otherwise backtracking over a long one
+# would take too long.
 _GAP = (
     rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}+(?![\w'&-])){{0,8}}?[\s,?]{{0,3}}"
 )
@@ -64,7 +66,7 @@ _WIFI = lazy_pattern(rf"\b{say.WIFI}\b", re.I)
 
 
 def password(text: str) -> bool:
-    """Whether `text` says a password, which may be any word."""
+    """Whether `text` contains a password, which may be any word."""
     for match in PASSWORD.finditer(text):
         before, after = (
             text[max(0, match.start() - REACH) : match.start()],

@@ -1,8 +1,9 @@
-"""Details of people: addresses, telephone numbers, e-mail addresses, dates of birth, health.
+"""Personal details: addresses, telephone numbers, e-mail addresses, dates of birth, health.
 
-Each kind has a setting in config.json that lets it into the training data; by default all are left out. What must
-never be learned is in secrets.py. Numbers of shops and of public people are told from private ones nowhere, but for
-freephone numbers and for dates of birth, which count where they are said of the person or of somebody close.
+Each kind has a setting in config.json that admits it to the training data; by default all are left
+out. Secrets that must never be learned are in secrets.py. Numbers of shops and public people are
+treated like private ones, except freephone numbers; a date of birth counts only where it is that of
+the person or somebody close.
 """
 
 import re
@@ -13,7 +14,7 @@ from fae_training.conversations.number_words import written
 from fae_training.patterns import lazy_pattern
 from fae_training.settings import PERSONAL_DETAILS
 
-# Countries whose telephone numbers are known without a prefix, and what these begin with.
+# Countries whose telephone numbers are recognised without a prefix, and the digits that these start with.
 REGIONS = {"GB": "0", "DE": "0", "FR": "0", "AT": "0", "CH": "0", "IE": "0", "AU": "0", "NL": "0", "US": "", "ES": ""}  # fmt: skip
 _NEAR = 40
 
@@ -122,7 +123,7 @@ def _is_telephone(number: str, near: str) -> bool:
         return False
     if strong or (_TELEPHONE.search(near) and (len(digits) >= 9 or len(groups) > 1)):
         return not _is_freephone(digits, international)
-    # Without a word about it, a number must be written as one is, and be valid somewhere.
+    # Without a word about telephones, a number must be formatted as one and be valid somewhere.
     if len(groups) == 1 and digits[0] != "0" and not international:
         return False
     return _is_valid(digits, international, groups)
@@ -145,9 +146,8 @@ def _is_valid(digits: str, international: bool, groups: list[str]) -> bool:
 
 
 def _parsed(number: str, region: str | None, possible: bool) -> bool:
-    """Whether `number` is valid in `region`, or at least of a possible length. phonenumbers is imported here: only an
-    export needs it.
-    """
+    """Whether `number` is valid in `region`, or at least of a possible length. phonenumbers is
+    imported here because only an export needs it."""
     import phonenumbers
 
     try:
@@ -277,7 +277,7 @@ KINDS: dict[str, Callable[[str], bool]] = dict(
 
 
 def find(text: str, allowed: Collection[str] = ()) -> str | None:
-    """The first of KINDS that `text` holds and that is not in `allowed`; None where there is none."""
+    """The first of KINDS in `text` that is not in `allowed`; None where there is none."""
     text = written(text.replace("’", "'"))
     return next(
         (kind for kind, holds in KINDS.items() if kind not in allowed and holds(text)), None

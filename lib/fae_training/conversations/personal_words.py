@@ -1,4 +1,4 @@
-"""The words by which details of people are known, in English, German, French and Spanish. Data for personal.py."""
+"""Words that indicate personal details, in English, German, French and Spanish. Data for personal.py."""
 
 from fae_training.conversations.cues import one_of
 
@@ -8,7 +8,7 @@ STREET = one_of(
     r"terrace, place, pl, square, mews, gardens, grove, row, hill, parade, circle, parkway, pkwy, highway, walk, "
     r"rise, view, trail, loop, heights"
 )
-# "12 miles down the road" is no address.
+# "12 miles down the road" is not an address.
 NO_STREET_NAME = one_of(
     r"the, a, this, that, my, our, to, of, from, along, across, cross, per, on, down, in, per, and, or, by, with, for, at, "
     r"metres?, meters?, km, kilometres?, kilometers?, feet, yards?, minutes?, hours?, miles?, people, years?, days?, more, other, busy, long, percent, half, each, every, "
@@ -41,7 +41,7 @@ TELEPHONE = one_of(
     r"appelle\w*, numéro, portable, téléphone, tél, joindre, joignable, fixe, "
     r"móvil, llama\w*, teléfono, número, celular"
 )
-# Numbers of a hundred things are called so.
+# These words are used for many kinds of numbers.
 STRONG_TELEPHONE = one_of(
     r"call, ring, text (?:me|her|him|them), phone, telephone, mobile, cell, landline, whatsapp, dial, fax, "
     r"(?:my|her|his|your|our|work|home) number, "
@@ -85,7 +85,7 @@ RELATIVE = one_of(
     r"mujer, marido, hijo, hija, madre, padre, hermano, hermana, novia, novio, abuela, abuelo, amiga, amigo"
 )
 
-# Health. A headache or a cold passes, and people ask about them all the time: they are not here.
+# Health. Headaches and colds pass, and people ask about them all the time, so they are not listed.
 CONDITION = one_of(
     r"diabetes, diabetic, asthma, asthmatic, epilepsy, epileptic, seizures?, cancer, tumou?rs?, leuk[ae]+mia, "
     r"lymphoma, melanoma, chemo\w*, radiotherapy, dementia, alzheimer'?s?, parkinson'?s?, depression, depressed, anxiety, "

@@ -1,10 +1,10 @@
-"""What other people said, which stays out of the training data also when it is quoted whole."""
+"""Words of other people, which are left out of the training data even when they are quoted in full."""
 
 import sqlite3
 
 from fae_training.conversations.text import fingerprint, words
 
-# Shorter things everybody says.
+# Anybody may say something shorter than this.
 QUOTED_WORDS = 5
 
 
@@ -13,7 +13,7 @@ def _joined(spoken: list[str]) -> int:
 
 
 class SaidByOthers:
-    """Hashes of what others said, in a temporary database, so that they need no memory and hold no text."""
+    """Hashes of other people's words in a temporary database, which needs little memory and holds no text."""
 
     def __init__(self, work: sqlite3.Connection):
         self.work = work
@@ -31,7 +31,7 @@ class SaidByOthers:
             self.work.execute("INSERT OR IGNORE INTO said_by_others VALUES (?, ?, ?)", row)
 
     def quoted_in(self, text: str) -> bool:
-        """Whether `text` has the whole of something that was noted, word for word."""
+        """Whether `text` contains the whole of a recorded utterance, word for word."""
         spoken = words(text) if self.any else []
         for place in range(len(spoken) - QUOTED_WORDS + 1):
             found = self.work.execute(

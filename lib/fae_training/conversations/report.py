@@ -1,4 +1,4 @@
-"""The reasons for leaving a turn out, as a person reads them."""
+"""The reasons for leaving a turn out, in words for a person."""
 
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.text import shortened
@@ -7,8 +7,8 @@ from fae_training.counting import counted
 REASONS = {
     "other_speaker": "said by somebody else",
     "unknown_speaker": "said by a voice that is not enrolled",
-    "proactive": "Fae spoke unasked",
-    "not_a_turn": "not a turn of conversation",
+    "proactive": "Fae spoke without being asked",
+    "not_a_turn": "not part of a conversation",
     "tool_turn": "a tool was used",
     "claims_action": "claims to have acted, though no tool ran",
     "needs_tool": "asks for something that only a tool can do",
@@ -19,19 +19,19 @@ REASONS = {
     "email": "an e-mail address",
     "birth_date": "a date of birth",
     "health": "somebody's health",
-    "quoted": "what somebody else said, repeated",
-    "forgotten": "you had it forgotten",
-    "forgotten_topic": "in a conversation about something you had forgotten",
+    "quoted": "repeats the words of somebody else",
+    "forgotten": "you asked Fae to forget it",
+    "forgotten_topic": "in a conversation about something you asked Fae to forget",
     "expired": "older than Fae keeps (90 days)",
     "superseded": "replaced by something newer",
     "invalidated": "found to be untrue",
     "excluded_topic": "in a conversation about a topic that you exclude",
     "excluded_person": "in a conversation about a person whom you exclude",
     "excluded_id": "excluded by its id",
-    "empty": "nothing said, or nothing answered",
-    "near_duplicate": "said before in nearly the same words",
-    "too_long": "longer than a model reads at once",
-    "markup": "the text holds markup",
+    "empty": "a question or an answer is missing",
+    "near_duplicate": "nearly the same as an earlier turn",
+    "too_long": "longer than a model can read at once",
+    "markup": "the text contains markup",
     "unreadable": "not readable as text",
     "called_wrong": "you called the answer wrong",
     "benchmark_item": "nearly a question of the benchmark that models are judged by",
@@ -45,7 +45,8 @@ def left_out(excluded: dict[str, int]) -> list[str]:
 
 
 def taken(found: Dialogue) -> list[dict]:
-    """What is forgotten or excluded took how many turns, the most first; `guessed` where nobody said it in words."""
+    """The number of turns removed by each forgotten or excluded topic, the largest first; `guessed`
+    where nobody named it."""
     guessed = {topic.name for topic in found.forgotten.topics if topic.guessed}
     return [
         {"what": shortened(what, 60), "turns": turns, "guessed": what in guessed}
@@ -54,17 +55,20 @@ def taken(found: Dialogue) -> list[dict]:
 
 
 def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
-    """The same in lines, with the guesses that are too common to be used."""
+    """The same as lines of text, with the guesses that are too common to be used."""
     lines = []
     if taken_by:
-        lines += ["", "Of these, what you had forgotten or exclude took:"]
+        lines += [
+            "",
+            "Of these, turns left out for each topic that you asked Fae to forget or excluded:",
+        ]
         for each in taken_by:
-            how = "   (a guess, from a record that was forgotten)" if each["guessed"] else ""
+            how = "   (a guess from a forgotten record)" if each["guessed"] else ""
             lines.append(f"  {each['turns']:7,}  {each['what']}{how}")
     if not_used:
         words = ", ".join(
             f"{what} (in {counted(turns, 'turn')})" for what, turns in not_used.items()
         )
-        lines += ["", f"Not taken for what was forgotten, since it comes up too often: {words}.",
-                  "If it is to be forgotten: uv run scripts/export_data.py --forget WORDS"]  # fmt: skip
+        lines += ["", f"Not treated as a forgotten topic, because it comes up too often: {words}.",
+                  "To forget it anyway: uv run scripts/export_data.py --forget WORDS"]  # fmt: skip
     return lines

@@ -1,4 +1,4 @@
-"""Secrets that are said over several turns: announced or asked for in one, and said in the next."""
+"""Detects secrets spread over several turns: announced or requested in one, and said in the next."""
 
 import re
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ _OWN = lazy_pattern(say.OWN, re.I)
 _GO_ON = lazy_pattern(
     r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I
 )
-# An answer is short: what is longer is found by itself or is something else.
+# An answer is short; longer text is checked by itself or is something else.
 _LONGEST_ANSWER = 14
 
 
 def _names_one(text: str) -> tuple[bool, bool]:
-    """Whether `text` has the name of a secret that may be any word, and of one that is a number."""
+    """Whether `text` names a secret that may be any word, and one that is a number."""
     number = any(
         not is_another(text[max(0, match.start() - 20) : match.start()], named)
         for named, pattern in NAMES
@@ -31,7 +31,7 @@ def _names_one(text: str) -> tuple[bool, bool]:
 
 
 def _opens(user: str, reply: str) -> tuple[bool, bool]:
-    """Whether the next thing said may be a password, and whether it may be a number."""
+    """Whether the next utterance may be a password, and whether it may be a number."""
     announced = _ANNOUNCED.search(user) or _UNFINISHED.search(user)
     word, number = _names_one(user) if announced else (False, False)
     if _ASKED.search(reply) and reply.rstrip().endswith(("?", ":")):
@@ -61,7 +61,7 @@ def _answers(text: str, word: bool, number: bool) -> bool:
 
 
 def spread(turns: Sequence[tuple[str, str]]) -> set[int]:
-    """The places of the turns (said, answered) that say a secret together and not each by itself."""
+    """The positions of the turns (said, answered) that reveal a secret only together."""
     found: set[int] = set()
     word = number = False
     for place, (user, reply) in enumerate(turns):

@@ -1,34 +1,35 @@
-"""The words around a secret, in English, German, French and Spanish.
+"""Words that indicate a secret, in English, German, French and Spanish.
 
-Data for secrets.py: what a secret is called, and what follows its name when it is only talked about.
+Data for secrets.py: the names of secrets, and the words after such a name when it is only talked
+about.
 """
 
 from fae_training.conversations.cues import one_of
 
-# What may be any words, such as "correct horse battery staple".
+# Secrets that may be any words, such as "correct horse battery staple".
 PASSWORD = one_of(
     r"pass ?words?, pass ?phrases?, pass ?codes?, pwd?, passwd, (?:secret|safe|code|magic) word, "
     r"(?:wi-?fi|wlan) pass, pass (?:for|to) the (?:wi-?fi|wlan|network|bank), (?:master|wi-?fi|network|wlan|recovery|encryption) key, maiden name, security (?:answer|question), "
     r"(?:[\w-]{1,20}-?)?pass(?:wort|wörter), kenn(?:wort|wörter), losungswort, (?:wlan|netzwerk)-?schlüssel, "
     r"mots? de passe, phrase secrète, contraseñas?, palabra (?:clave|secreta)"
 )
-# The name of a thing about passwords, and no password.
+# Names of things about passwords that are not passwords.
 NO_PASSWORD = (
     r"(?![\s-]+(?:manager|reset|generator|game|policy|policies|protect|length|strength|hint|field"
     r"|page|prompt|check|rules?|requirements?|lock|book|safety|security|recovery|change|options?)(?!\w))"
 )
-# What comes between the name of a password and the password.
+# Words between the name of a password and the password.
 IS = (
     r"(?:\b(?:is|was|will be|going to be|gonna be|should be|would be|used to be|has been|goes|becomes|reads|equals|ist|war|lautet|heißt|heisst|est|était|sera|es"
     r"|era|será)(?!\w)|'s|\bc'est|[:=])(?:\s+(?:now|still|simply|currently|spelled|jetzt|maintenant|ahora))?"
 )
-# What begins another clause, so that its "is" is no longer that of the password.
+# Words that begin another clause, whose "is" does not belong to the password.
 CLAUSE = one_of(
     r"and, so, but, because, that, when, if, while, since, then, i, you, he, she, we, they, can, could, has, have, "
     r"had, do, does, did, is, was, are, und, aber, weil, dass, wenn, ich, et, mais, que, je, y, pero, porque, yo"
 )
 IT_IS = r"(?:\bit's|\bit is|\bit was|\bc'est|\bes ist|\bit reads|\b(?:which|who) (?:is|was))"
-# What follows "the password is" in talk about passwords.
+# Words after "the password is" in talk about passwords.
 TALK = one_of(
     r"not?, too, very, so, really, what, why, how, the, a, an, in, on, at, inside, under, behind, by, of, for, "
     r"from, with, being, been, wrong, right, correct, incorrect, invalid, safe, secure, strong, weak, long, "
@@ -50,18 +51,18 @@ TALK = one_of(
     r"incorrecta, muy, demasiado, no, el, en, mi, una, que, qué, cómo, tener, larga, corta, segura, mala, buena, "
     r"importante, igual, siempre, otra, del"
 )
-# Values that say how a password looks.
+# Values that describe a password.
 MEASURED = (
     r"\w+(?:\s+\w+)?\s+(?:characters?|letters?|digits?|chars|words|symbols|zeichen|caract\w+)\b"
 )
 
-# What is a row of digits, or of letters and digits.
+# Secrets that are a row of digits, or of letters and digits.
 CODE = one_of(
     r"pins?, pin-?code, geheim(?:zahl|nummer), codes?, [\w-]{2,20}code, digicode, código, tan, puk, otp, "
     r"2fa, pass ?codes?, key ?pad, lock ?box, lock ?screen, screen lock, unlock(?:s|ed|ing)?, opens? with, "
     r"padlock, disarm\w*, punch in, open(?:s|ed)? (?:on|the (?:garage|gate|door|safe|locker|lock|padlock|box|app)), entsperr\w+, entriegel\w+, log ?in, clave, contraseña"
 )
-# "The error code", "the dress code": no secret.
+# "The error code", "the dress code": not secrets.
 NO_CODE = one_of(
     r"area, error, dress, exit, status, country, zip, post, postal, promo, coupon, discount, voucher, colou?r, "
     r"source, morse, genetic, bar, qr, napoleon's, of, penal, building, machine, book, dial(?:l?ing)?, "
@@ -100,7 +101,7 @@ IDENTITY = one_of(
     r"sécurité sociale, numéro (?:fiscal|de passeport|de permis), passeport, permis de conduire, carte d'identité, "
     r"carte vitale, dni, nie, nif, pasaporte, seguridad social, carnet de conducir"
 )
-# "My customer number": any number of a person's own but for those of telephones (personal.py).
+# "My customer number": any personal number except telephone numbers (personal.py).
 NUMBERED = (
     r"(?:my|our|his|her|their|mein|meine|mon|ma|mi)"
     r"\s+(?!phone|telephone|mobile|cell|work|home|house|office|fax|lucky|favou?rite|train|flight|part|room|order"
@@ -116,7 +117,7 @@ SEED = (
 WIFI = r"(?:wi-?fi|wlan|w-lan|router|hotspot|network|netzwerk|ssid)"
 ACCESS = r"(?:api|access|secret|private|client|auth\w*|bearer|refresh|session|app|deploy)[\s_-]*(?:key|token|secret|password)"
 
-# After a number, what makes it a quantity: other plurals are seen by their ending.
+# Words after a number that make it a quantity; other plurals are recognised by their ending.
 UNITS = one_of(
     r"percent, per, dollars?, euros?, pounds?, cents?, am, pm, a\.m, p\.m, o'clock, bc, ad, bce, ce, people, men, "
     r"women, children, feet, foot, miles?, metres?, meters?, km, kg, grams?, gramm, ml, litres?, liters?, mm, cm, "
@@ -126,7 +127,7 @@ UNITS = one_of(
     r"ans, heures?, pages?, lignes, años, horas?, páginas?, líneas, half, and a half, "
     r"more, of, in a row, square, different"
 )
-# Before a number, what makes it a year, a price or a place in a book.
+# Words before a number that make it a year, a price or a place in a book.
 NO_VALUE_AFTER = frozenset(
     [
         "in",
@@ -195,7 +196,7 @@ NO_VALUE_AFTER = frozenset(
     ]
 )
 
-# Somebody is about to say one.
+# Somebody is about to say a secret.
 ANNOUNCED = one_of(
     r"(?:i|i'll|i will|i'd|i can|i want to|i need to|let me|going to|gonna|can i|shall i|could i|i'm) (?:\w+ ){0,4}?(?:tell|give|"
     r"share|say|spell|read|save|store|send|enter|type|recite|dictate), ready, (?:want|would you like|wanna) to (?:know|hear), "

@@ -1,11 +1,12 @@
-"""What must never be learned: passwords, PINs, codes, keys, and the numbers of accounts, cards and documents.
+"""Detects secrets that must never be learned: passwords, PINs, codes, keys, and numbers of
+accounts, cards and documents.
 
-A model can repeat what it was trained on to anyone, so a turn with one of these is left out as a whole, and there is
-no setting for it. Masking is no alternative: the mask would be learned too. Details of people, which a setting may let
-in, are in personal.py. docs/data.md says what is found and what is not.
+A model can repeat its training data to anyone, so a turn with a secret is left out as a whole, and
+no setting changes that. Masking would not help: the mask would be learned too. Personal details,
+which a setting may admit, are in personal.py. docs/data.md lists what is found and what is not.
 
-Every pattern reads a text in time that grows with its length: what may repeat has an upper bound. What stands around
-a word is read from a piece of the text of bounded length.
+Every pattern reads a text in linear time: repetitions have an upper bound, and the context of a
+word is taken from a piece of text of bounded length.
 """
 
 import math
@@ -22,14 +23,15 @@ from fae_training.patterns import lazy_pattern
 
 
 def _stdnum(name: str, number: str) -> bool:
-    """Whether `number` is valid for a module of python-stdnum. Imported here: only an export needs it."""
+    """Whether `number` is valid for a module of python-stdnum, imported here because only an export
+    needs it."""
     import importlib
 
     return importlib.import_module(f"stdnum.{name}").is_valid(number)
 
 
 def is_card(found: re.Match) -> bool:
-    """A card number by its length and its checksum (ISO/IEC 7812-1, annex B)."""
+    """Whether `number` is a card number, by its length and checksum (ISO/IEC 7812-1, annex B)."""
     digits = re.sub(r"\D", "", found[0])
     return (
         13 <= len(digits) <= 19
@@ -44,22 +46,23 @@ def is_iban(found: re.Match) -> bool:
 
 
 def is_document(found: re.Match) -> bool:
-    """A number of a Spanish (DNI, NIE) or French (NIR) document, by its check digits."""
+    """Whether it is the number of a Spanish (DNI, NIE) or French (NIR) document, by its check
+    digits."""
     number = re.sub(r"[\s.-]", "", found[0])
     return any(_stdnum(name, number) for name in ("es.dni", "es.nie", "fr.nir"))
 
 
 def entropy(text: str) -> float:
-    """Shannon's entropy of the characters of `text`, in bits a character."""
+    """Shannon entropy of the characters of `text`, in bits per character."""
     counts = Counter(text)
     return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
 
 
 def is_random(found: re.Match) -> bool:
-    """Whether a long word looks drawn by a machine: letters and digits mixed, and few repeats.
+    """Whether a long word looks machine-generated: letters and digits mixed, and few repeats.
 
-    A slug such as "state-of-the-art-2024" has its digits apart from its letters, so pieces are
-    judged by themselves.
+    In a slug such as "state-of-the-art-2024" digits are apart from letters, so the pieces are
+    judged separately.
     """
     for piece in re.split(r"[-_/.]", found[0]):
         mixed = re.search(r"[A-Za-z]", piece) and re.search(r"\d", piece)
@@ -69,12 +72,12 @@ def is_random(found: re.Match) -> bool:
 
 
 def is_product_key(found: re.Match) -> bool:
-    """Groups of capitals and digits mixed, as of a licence."""
+    """Groups of mixed capitals and digits, as in a licence key."""
     return len(re.findall(r"\d", found[0])) >= 3 and len(re.findall(r"[A-Z]", found[0])) >= 3
 
 
 def is_seed_phrase(found: re.Match) -> bool:
-    """Ten words or more in a row that bear a meaning: a sentence has others between."""
+    """Ten or more content words in a row; a sentence has function words between them."""
     longest = run = 0
     for word in re.findall(r"[a-z]+", found[0][-160:].lower()):
         run = run + 1 if 3 <= len(word) <= 8 and word not in STOPWORDS else 0
@@ -84,9 +87,8 @@ def is_seed_phrase(found: re.Match) -> bool:
 
 @dataclass(frozen=True)
 class Rule:
-    """A form of secret that is known by itself: what matches `pattern` is one where `check` says so, or without a
-    check.
-    """
+    """A form of secret that needs no context: a match of `pattern` that passes `check`, where there
+    is one."""
 
     kind: str
     example: str
@@ -95,7 +97,7 @@ class Rule:
     check: Callable[[re.Match], bool] | None = None
 
 
-# The examples of keys are in two parts, so that no scanner of repositories takes them for real ones.
+# The examples of keys are in two parts, so that repository scanners do not take them for real ones.
 # fmt: off
 RULES = (
     Rule("private_key", "-----BEGIN OPENSSH " "PRIVATE KEY-----",
@@ -142,7 +144,7 @@ RULES = (
 
 @dataclass(frozen=True)
 class Named:
-    """A secret that is known by its name: a number with `digits` digits or more near `name`."""
+    """A secret known by its name: a number with `digits` or more digits near `name`."""
 
     kind: str
     example: str
@@ -150,7 +152,7 @@ class Named:
     digits: int
     most: int = 40
     loose: bool = (
-        False  # also where other words stand between, as in "enter 4821 when it asks for the code"
+        False  # also with other words between, as in "enter 4821 when it asks for the code"
     )
 
 
@@ -208,7 +210,8 @@ _AFTER_VALUE = lazy_pattern(
 
 
 def numbers(piece: str) -> list[tuple[str, int, int]]:
-    """(letters and digits, start, end) of each number in `piece` that is no quantity, date, price or year."""
+    """(letters and digits, start, end) of each number in `piece` that is not a quantity, date,
+    price or year."""
     found: list[tuple[str, int, int]] = []
     tokens = [(match[0], match.start(), match.end()) for match in _TOKEN.finditer(piece)]
     place = 0
@@ -244,18 +247,19 @@ def numbers(piece: str) -> list[tuple[str, int, int]]:
 
 
 def digits_of(number: str) -> int:
-    """How many digits `number` has; of a mix with capitals, such as C4VPXJR93, half of its length where that is more."""
+    """The number of digits in `number`; with capitals mixed in, such as C4VPXJR93, half of its
+    length where that is more."""
     digits = sum(char.isdigit() for char in number)
     return max(digits, len(number) // 2) if digits >= 2 and number.isupper() else digits
 
 
 def is_another(before: str, named: Named) -> bool:
-    """Whether the word before a name makes it another thing: "error code", "library card"."""
+    """Whether the word before a name changes its meaning: "error code", "library card"."""
     return bool(_NO_CODE.search(before) or (named.name == say.CARD and _NO_CARD.search(before)))
 
 
 def named_number(text: str) -> str | None:
-    """The kind of a number that stands near the name of a secret."""
+    """The kind of a number near the name of a secret."""
     for named, pattern in NAMES:
         for match in pattern.finditer(text):
             if is_another(text[max(0, match.start() - 20) : match.start()], named):
@@ -281,7 +285,7 @@ def named_number(text: str) -> str | None:
 
 
 _ADDRESS_OF_A_PAGE = lazy_pattern(r"\b(?:https?://|www\.)\S{1,400}")
-# Nothing here can match a text without a digit, a name of a secret or a long word; most texts have none.
+# No rule can match a text without a digit, a name of a secret or a long word; most texts have none.
 _SUSPICIOUS = lazy_pattern(
     rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with",
     re.I,

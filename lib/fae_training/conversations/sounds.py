@@ -1,23 +1,22 @@
-"""Whether two spellings may be said alike: Siobhan and Shivon, Niamh and Neve, Xavier and Zavier.
+"""Compares spellings by sound: Siobhan and Shivon, Niamh and Neve, Xavier and Zavier.
 
-Letters in common are no measure of it (Siobhan, Shivon: 0.46; Monday, Sunday: 0.67). What stays
-when a name is spelled by ear are its consonants, up to those that English spelling confuses. So
-each spelling has a few keys, of one letter for each group of consonants, for where a spelling can
-be said in two ways there are two ("g" in Gerard and Gilbert). The rules are English, Irish and what
-English makes of other languages' names; nothing of them is a dictionary.
+Common letters are not a measure of it (Siobhan, Shivon: 0.46; Monday, Sunday: 0.67). When a name is
+spelled by ear its consonants remain, apart from those that English spelling confuses. So each
+spelling has a few keys, with one letter for each group of consonants; where a spelling has two
+pronunciations ("g" in Gerard and Gilbert) it has two keys. The rules are those of English, of
+Irish, and of the English pronunciation of foreign names, without any dictionary.
 """
 
 import re
 import unicodedata
 from difflib import SequenceMatcher
 
-# Share of letters in common from which two spellings are taken for one word, where their keys
-# nearly agree too.
+# The share of common letters from which two spellings count as one word, where their keys nearly agree too.
 SAME_LETTERS = 0.55
-# Share of consonant groups in common that goes with it.
+# The share of common consonant groups required together with it.
 SAME_KEY = 0.8
 
-# In order; what a spelling is replaced by is said so in every word.
+# Applied in order; the replacement is the pronunciation in every word.
 _ALWAYS = (
     (r"^(?:kn|gn|pn|mn)", "n"),  # Knight
     (r"^wr", "r"),  # Wreath
@@ -43,7 +42,7 @@ _ALWAYS = (
     (r"gu(?=[ei])", "k"),  # Guido
     (r"x", "ks"),  # Max
 )
-# Said in two ways: each gives keys of its own.
+# Spellings with two pronunciations, each of which gives its own keys.
 _EITHER = (
     (r"ch", ("S", "k")),
     (r"g(?=[eiy])", ("S", "k", "")),
@@ -62,9 +61,7 @@ MOST_KEYS = 32
 
 
 def _letters(text: str) -> str:
-    """`text` in lower case without accents, spaces and signs; letters of other scripts stay as they
-    are.
-    """
+    """`text` in lower case without accents, spaces and punctuation; letters of other scripts are kept."""
     parts = unicodedata.normalize(
         "NFKD",
         text.lower().replace("ß", "ss").replace("ø", "o").replace("æ", "e").replace("ł", "l"),
@@ -73,7 +70,7 @@ def _letters(text: str) -> str:
 
 
 def keys(text: str) -> set[str]:
-    """What `text` may sound like: strings of consonant groups; {""} where it is all vowels."""
+    """Possible sounds of `text`: strings of consonant groups; {""} where it is all vowels."""
     word = _letters(text)
     for spelled, said in _ALWAYS:
         word = re.sub(spelled, said, word)
@@ -95,7 +92,7 @@ def letters_in_common(one: str, other: str) -> float:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether `one` and `other` may be two spellings of what was heard."""
+    """Whether `one` and `other` may be two spellings of the same spoken word."""
     ones, others = keys(one), keys(other)
     if (ones & others) - {""}:
         return True

@@ -1,4 +1,4 @@
-"""Opens Fae's conversations, with the one set of rules for everything that is trained on them."""
+"""Opens Fae's conversations with the rules that apply to everything trained on them."""
 
 import contextlib
 import os
@@ -31,8 +31,8 @@ def _stop(*_) -> None:
 
 @contextlib.contextmanager
 def workspace(home: Home) -> Iterator[Path]:
-    """A private directory for temporary files, removed afterwards, also when Fae stops the script
-    for being slow.
+    """A private directory for temporary files, removed afterwards, even when Fae stops the script
+    for taking too long.
 
     Raises Busy while another export holds it: two at once would mix their files.
     """
@@ -69,13 +69,14 @@ def dialogue(
 ) -> Iterator[Dialogue]:
     """The conversations that may be used for training.
 
-    `since`: unix seconds, older episodes are left out. `further`: what is to be left out beside what exclusions.json
-    names. `learn`: the personal details that may be learned (settings.personal_details_to_learn). A dry run keeps its
-    temporary file out of the state directory. Raises as FaeDatabase, forgetting.load, suite.load and workspace do.
+    `since`: unix seconds, older episodes are left out. `further`: exclusions in addition to
+    exclusions.json. `learn`: the personal details that may be learned
+    (settings.personal_details_to_learn). A dry run keeps its temporary file out of the state
+    directory. Raises as FaeDatabase, forgetting.load, suite.load and workspace do.
     """
     place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
     with FaeDatabase(database_path) as database, explained(database.path), place as work:
-        # Read once nobody else exports: what was excluded meanwhile must not come back.
+        # Read once no other export runs: a topic excluded in the meantime must not come back.
         exclusions = forgetting.load(home).with_phrases(further)
         people = [
             name for person in exclusions.people for name in [person, *database.aliases(person)]
@@ -106,7 +107,8 @@ def dialogue(
 
 
 def said_to_fae(database: FaeDatabase) -> Iterator[tuple[str, int]]:
-    """(text, unix seconds) of all that may hold a request to forget: messages, and turns whose messages are not kept."""
+    """(text, unix seconds) of everything that may contain a request to forget: messages, and turns
+    whose messages are not kept."""
     yield from database.user_messages()
     for _, _, _, text, _, _, at, _ in database.episodes():
         if turn := filters.split_episode(text):
@@ -114,7 +116,7 @@ def said_to_fae(database: FaeDatabase) -> Iterator[tuple[str, int]]:
 
 
 def system_prompt(database: FaeDatabase) -> str | None:
-    """soul.md beside the database, which Fae reads afresh for every turn; None where there is none."""
+    """soul.md beside the database, which Fae reads anew for every turn; None where there is none."""
     try:
         text = (database.directory / "soul.md").read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):

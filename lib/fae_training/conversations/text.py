@@ -1,6 +1,5 @@
-"""Splitting texts into words and comparing them. Speech-to-text delivers little but lower-case
-words.
-"""
+"""Splits texts into words and compares them. Speech-to-text gives mostly lower-case words without
+punctuation."""
 
 import functools
 import hashlib
@@ -9,7 +8,7 @@ import re
 from fae_training.patterns import lazy_pattern
 
 WORD = lazy_pattern(r"[^\W_]+(?:['’][^\W_]+)*")
-# "Hey Fae, ..." in all the spellings that Fae itself accepts as its name.
+# "Hey Fae, ..." in all the spellings that Fae accepts as its name.
 _NAME = r"(?:fae|faye|fea|fee|fay|fey|fah|feh)"
 _WAKE = lazy_pattern(
     rf"^\s*(?:(?:hey|hi|hello|yo|ok|okay)[\s,]+)?{_NAME}\b[\s,.!:;-]*|(?<![\s,])[\s,]+{_NAME}[\s.!?]*$",
@@ -34,11 +33,10 @@ def words(text: str) -> list[str]:
     return WORD.findall(text.lower().replace("’", "'"))
 
 
-@functools.lru_cache(maxsize=1 << 15)  # people use few words, again and again
+@functools.lru_cache(maxsize=1 << 15)  # people use few different words, repeatedly
 def stem(word: str) -> str:
-    """`word` without the commonest English endings, so that "pruned", "pruning" and "prune" meet. A
-    prefix of the word, but for "ies", which becomes "y".
-    """
+    """`word` without the commonest English endings, so that "pruned", "pruning" and "prune" match.
+    A prefix of the word, except for "ies", which becomes "y"."""
     if word.endswith("'s"):
         word = word[:-2]
     for ending, shortest in (("ing", 6), ("ly", 6), ("ies", 5), ("ed", 5), ("es", 5), ("s", 4)):
@@ -53,7 +51,7 @@ def stem(word: str) -> str:
 
 
 def content_words(text: str) -> set[str]:
-    """The stems of the words of `text` that are no stop words."""
+    """The stems of the words of `text` that are not stop words."""
     meaning = {stem(word) for word in words(text) if word not in STOPWORDS}
     return meaning - _STOPSTEMS
 
@@ -62,23 +60,23 @@ _STOPSTEMS = frozenset(stem(word) for word in STOPWORDS)
 
 
 def without_wake_word(text: str) -> str:
-    """`text` without the "Hey Fae" that began it or the "Fae" that ended it."""
+    """`text` without a leading "Hey Fae" or a trailing "Fae"."""
     return _WAKE.sub("", text).strip()
 
 
 def normalised(text: str) -> str:
-    """The same string for texts that differ in case, punctuation, spacing or the wake word alone."""
+    """The same string for texts that differ only in case, punctuation, spacing or the wake word."""
     return " ".join(words(without_wake_word(text)))
 
 
 def fingerprint(text: str) -> int:
-    """A 64-bit signed integer that stands for `text`, the same on every machine and in every run."""
+    """A 64-bit signed hash of `text`, the same on every machine and in every run."""
     digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
 
 def overlap(one: set, other: set) -> float:
-    """Dice's coefficient of two sets, 0 to 1: twice what they share over what they have together."""
+    """Dice's coefficient of two sets, 0 to 1: twice the size of the intersection over the sum of the sizes."""
     if not one or not other:
         return 0.0
     return 2 * len(one & other) / (len(one) + len(other))

@@ -1,8 +1,8 @@
-"""Which requests can only be met with a tool: what Fae looks up, keeps, sends, plays or switches.
+"""Recognises requests that only a tool can meet: things that Fae looks up, keeps, sends, plays or switches.
 
 A word such as "email" decides nothing: "email Sam that I'm late" needs a tool, "how do I write a
 good email" does not. So a request is split into clauses, each is stripped of its "could you
-please", and a cue (tool_cues.py) must stand at the beginning of a clause.
+please", and a cue (tool_cues.py) must be at the start of a clause.
 """
 
 import re
@@ -12,7 +12,7 @@ from fae_training.conversations import tool_cues
 from fae_training.conversations.cues import Cue, any_of
 from fae_training.patterns import lazy_pattern
 
-# Only the beginning of a clause is looked at: that is where a cue needs its words to be.
+# Only the start of a clause is searched, because a cue must be there.
 LONGEST_CLAUSE = 240
 
 _SENTENCE = lazy_pattern(r"[.!?]+(?:\s|$)|\n+")
@@ -42,7 +42,7 @@ _IS_TEXT = lazy_pattern(
     r"|line|response|reply|tone|word|wording|grammar|spelling|information)s?\b",
     re.I,
 )
-# A clause that tells of something: its words are no request.
+# A clause that makes a statement is not a request.
 _TELLS = lazy_pattern(
     r"(?:i|i'm|i've|my|our|we|he|she|they|it|it's|this is|there|the|his|her|their|people|everyone"
     r"|someone|some)\b(?! weather| forecast| temperature| current)",
@@ -56,8 +56,8 @@ def needs_tool(request: str) -> bool:
     if not paragraphs:
         return False
     sentences = _sentences(paragraphs[0])
-    # A line that ends a letter may ask for something ("Add this to my calendar"); anything longer
-    # is what was given.
+    # The last line of a letter may ask for something ("Add this to my calendar"); anything longer
+    # is the letter itself.
     last = paragraphs[-1].strip()
     if len(paragraphs) > 1 and "\n" not in last and not any(map(_is_about_a_text, sentences)):
         sentences += _sentences(last)
@@ -65,7 +65,7 @@ def needs_tool(request: str) -> bool:
         if _DELIVERED.search(sentence):
             return True
         if _is_about_a_text(sentence):
-            # "Rewrite this: Send me the report. Call the office." What follows is the text.
+            # "Rewrite this: Send me the report. Call the office." The words after the colon are the text.
             if ":" in sentence or _GIVEN.search(sentence):
                 return False
             continue
@@ -88,7 +88,7 @@ def _is_about_a_text(sentence: str) -> bool:
 
 
 def _asked(clause: str) -> str:
-    """`clause` without the words of politeness and wishing before what is asked for."""
+    """`clause` without words of politeness and wishing before the request."""
     polite = _POLITE.match(clause + " ")
     assert polite is not None  # it also matches no words at all
     return clause[polite.end() :][:LONGEST_CLAUSE].strip()

@@ -1,10 +1,10 @@
-"""Whether what a person says next is a verdict on the answer before it, and which.
+"""Whether a person's next utterance is a verdict on the previous answer, and which kind.
 
 Kinds: "shorter", "longer", "simpler" and "tone" ask for the same answer in another form, "meant"
 says that the question was misunderstood, "wrong" that the answer is wrong, "reask" asks again in
-other words, and "praise" accepts the answer. Nearly everything that people say is none of these, so
-a cue alone never decides: the sentence must be about the answer ("she said it was too long" is
-not), and the verdict must fit the answer.
+other words, and "praise" accepts the answer. Nearly all utterances are none of these, so a cue
+alone never decides: the sentence must be about the answer ("she said it was too long" is not), and
+the verdict must fit the answer.
 """
 
 import re
@@ -76,8 +76,7 @@ _ASKED = lazy_pattern(
     r"(?:i asked|i want to know|i'd like to know|my question is|the question is|i need to know"
     r"|tell me)(?: you)?(?: about)? "
 )
-# "When did it sink" and "where did it sink" have the same content words and are different
-# questions.
+# "When did it sink" and "where did it sink" have the same content words and are different questions.
 _QUESTION_WORD = lazy_pattern(r"\b(?:who|when|where|why)\b")
 _NAMED_ANEW = lazy_pattern(
     r"(?:no )?not (?:the|a|an|my|that) \w+(?: \w+)? (?:but )?(?:the|a|an|my) \w+"
@@ -87,7 +86,7 @@ _STATES = lazy_pattern(
     r"\b(?:is|was|are|were|has|have|had|means?|did|wrote|made|built|won|sang|came|began|ran|took|led"
     r"|found|became|lives?|plays?|wears?)\b|ed (?:it|in|by|on)\b"
 )
-# Longer sentences than this are about something else.
+# Longer sentences are about something else.
 LONGEST_VERDICT = 20
 REASK_SECONDS = 600
 REASK_OVERLAP = 0.5
@@ -95,8 +94,7 @@ REASK_OVERLAP = 0.5
 
 def classify(said: str, user: str, reply: str, silence: float) -> str | None:
     """The kind of verdict in `said` on `reply`, the answer to `user`, or None. `silence` is the
-    seconds between the reply and `said`.
-    """
+    seconds between the reply and `said`."""
     plain = " ".join(words(without_wake_word(said)))
     if not plain or not reply.strip():
         return None
@@ -113,8 +111,8 @@ def classify(said: str, user: str, reply: str, silence: float) -> str | None:
     )
     about_others = about_others or re.search(r"\b\w+er than\b", plain) is not None
     if not about_others:
-        # A request may come with a reason ("I'm no economist, make it simple"); praise with more is
-        # only a preface.
+        # A request may come with a reason ("I'm no economist, make it simple"); praise followed by
+        # more is only an introduction.
         requests = [part for part in parts if not asked and _may_be_a_request(part)]
         verdicts = [plain] if _may_be_praise(plain) else []
         for kind in (*REPHRASE, "praise"):
@@ -130,8 +128,7 @@ def classify(said: str, user: str, reply: str, silence: float) -> str | None:
 
 def _is_a_question(reply: str) -> bool:
     """Whether Fae asked a question, to which "no" is an answer and not a verdict. A closing
-    "anything else?" does not count.
-    """
+    "anything else?" does not count."""
     sentences = [part for part in re.split(r"(?<=[.!?])\s+", reply.strip()) if part]
     last = sentences[-1]
     return (
@@ -162,8 +159,7 @@ def _misunderstood_or_wrong(
     in_reply, in_user = content_words(reply), content_words(user)
     if not asked and _NAMED_ANEW.match(plain):
         return "meant"  # "not the president, the city"
-    # "Not the planet, Freddie": the answer took a word in another sense. "It's Prince, not Michael
-    # Jackson".
+    # "Not the planet, Freddie": the answer took a word in another sense. "It's Prince, not Michael Jackson".
     contrast = re.match(r"(?:no )?not (?:the|a|an|that) (\w+) (?=\w)", plain) or re.search(
         r"\w not (?:the |a |an |that |about )?([\w' ]+?)$", plain
     )
@@ -178,11 +174,11 @@ def _misunderstood_or_wrong(
         and len(words(plain)) <= 12
         and not re.search(r"\b(?:i|i'm|i've|i'd|i'll|she|he|we|they|thanks|thank)\b", plain)
     ):
-        # "No, Newport on the Isle of Wight": the same thing again, named more exactly.
+        # "No, Newport on the Isle of Wight": the same thing again, more precisely.
         again = content_words(plain[3:])
         if _STATES.search(plain):
-            # "No, Ag is silver": a sentence of its own, about what was asked or answered, says what
-            # is true.
+            # "No, Ag is silver": a separate sentence about the question or the answer states the
+            # correct fact.
             return "wrong" if again & (in_user | in_reply) else None
         if again & in_user and again - in_user - in_reply:
             return "meant"
@@ -197,7 +193,7 @@ def _misunderstood_or_wrong(
 
 
 def _other_figure(plain: str, user: str, reply: str) -> bool:
-    """Whether `plain` gives another figure for what was asked: "it ended in 1945" after "in 1944"."""
+    """Whether `plain` gives another number for the question: "it ended in 1945" after "in 1944"."""
     said, answered = set(re.findall(r"\d{2,}", plain)), set(re.findall(r"\d{2,}", reply))
     return bool(said and answered and not said & answered) and (
         re.match(r"(?:no |but |actually )*(?:it|that|they|he|she)\b", plain) is not None
@@ -217,11 +213,9 @@ def _may_be_praise(plain: str) -> bool:
 
 
 def _is_the_whole(kind: str, plain: str, user: str) -> bool:
-    """Whether the sentence is made of the cue, polite words and words of the question, and of
-    nothing else.
-    """
+    """Whether the sentence consists only of the cue, polite words and words of the question."""
     left = content_words(_PATTERNS[kind].sub(" ", plain)) - _NEUTRAL - content_words(user)
-    # One stray word is let pass in a sentence that plainly addresses Fae.
+    # One other word is allowed in a sentence that plainly addresses Fae.
     return len(left) <= (1 if _ADDRESSED.search(plain) else 0)
 
 
@@ -236,10 +230,8 @@ def _fits(kind: str, plain: str, reply: str) -> bool:
 
 
 def asks_again(plain: str, user: str) -> bool:
-    """Whether `plain` is the question `user` once more in other words: mostly the same content
-    words, the same numbers, and not the same sentence with one part exchanged, which is a new
-    question.
-    """
+    """Whether `plain` repeats the question `user` in other words: mostly the same content words,
+    the same numbers, and not the same sentence with one part exchanged, which is a new question."""
     said_so = _ASKED.match(plain) is not None
     plain = _ASKED.sub("", plain)
     now, before = words(plain), words(without_wake_word(user))
@@ -261,8 +253,7 @@ def asks_again(plain: str, user: str) -> bool:
         or len(meaning & meant) < 2
     ):
         return False
-    # What a question is about mostly stands at its end: "the French word for night", "... for
-    # tree".
+    # The subject of a question is mostly at its end: "the French word for night", "... for tree".
     if _last(before) not in meaning and _last(now) not in meant:
         return False
     return not _one_part_exchanged(before, now)
@@ -283,7 +274,7 @@ def _one_part_exchanged(before: list[str], now: list[str]) -> bool:
         end += 1
     old, new = before[same : len(before) - end], now[same : len(now) - end]
     if same == 0 and len(content_words(" ".join(now[len(now) - end :]))) >= 2:
-        return False  # another way to begin the same question: "suggest names for ...", "what's a good name for ..."
+        return False  # another way to start the same question: "suggest names for ...", "what's a good name for ..."
     return same + end >= len(before) / 2 and bool(
         content_words(" ".join(new)) - content_words(" ".join(old))
     )

@@ -1,6 +1,4 @@
-"""Checks a set of preference pairs, removes or reweights what is wrong, and reports it in
-sentences.
-"""
+"""Checks a set of preference pairs, removes or reweights bad ones, and reports it in sentences."""
 
 import json
 import sqlite3
@@ -22,9 +20,7 @@ LEAST_WEIGHT_KEPT = 0.3
 
 @dataclass
 class Report:
-    """`remarks` are sentences for a person, what was found first and what was done about it after
-    it.
-    """
+    """`remarks` are sentences for a person: first the findings, then the changes made because of them."""
 
     remarks: list[str] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
@@ -47,10 +43,9 @@ class Report:
 def check(
     rows: list[PreferencePair], held_out: list[PreferencePair]
 ) -> tuple[list[PreferencePair], list[PreferencePair], Report]:
-    """(rows to train on, rows held out, report): near-duplicates and contradictions taken out,
-    lengths balanced.
+    """(training rows, held-out rows, report): near-duplicates and contradictions removed, lengths balanced.
 
-    Rows are oldest first. The held-out side keeps what is on both sides.
+    Rows are oldest first. A row on both sides is kept on the held-out side.
     """
     report = Report()
     held_out = _without_contradictions(_without_duplicates(held_out, [], report), [], report)
@@ -60,12 +55,12 @@ def check(
     if len(rows) < FEWEST_PAIRS:
         report.remarks.append(
             f"Too few: {counted(len(rows), 'pair')} to train on, expected at least {FEWEST_PAIRS}. "
-            "So few teach their own wording rather than your taste; more corrections will come "
+            "So few teach their own wording rather than your preferences; more corrections will come "
             "with use."
         )
     if not held_out:
         report.remarks.append(
-            "None is held out, so a run on them cannot be judged by corrections that it never saw."
+            "No pair is held out, so a run on them cannot be judged by corrections that it never saw."
         )
     return rows, held_out, report
 
@@ -73,9 +68,7 @@ def check(
 def _without_duplicates(
     rows: list[PreferencePair], others: list[PreferencePair], report: Report
 ) -> list[PreferencePair]:
-    """Keep the first of each group of nearly equal pairs, and none that is nearly equal to one of
-    `others`.
-    """
+    """Keep the first of each group of nearly equal pairs, unless it is nearly equal to one of `others`."""
     seen = SeenTexts(sqlite3.connect(":memory:"))
     kept = []
     for number, row in enumerate([*others, *rows]):
@@ -105,7 +98,7 @@ def _without_contradictions(
 
 def _say_dropped(report: Report) -> None:
     if n := report.dropped["near_duplicate"]:
-        report.remarks.append(f"{n} said nearly the same as another; one of each was kept.")
+        report.remarks.append(f"{n} nearly repeated another; one of each was kept.")
     if n := report.dropped["contradiction"]:
         report.remarks.append(
             f"{n} contradicted a newer one (the same answer wanted once and rejected once); the "
@@ -114,11 +107,10 @@ def _say_dropped(report: Report) -> None:
 
 
 def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair]:
-    """Lower the weight of the larger group where most chosen answers are shorter, or most are
-    longer.
+    """Lower the weight of the larger group where most chosen answers are shorter, or most are longer.
 
-    "Too long" is what people say most, and a model that is told it in nine pairs of ten learns to
-    be curt.
+    "Too long" is the most frequent complaint, and a model that hears it in nine pairs of ten learns
+    to be curt.
     """
     if not rows:
         return rows
@@ -141,14 +133,14 @@ def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair
             ]
             left = report.weight_factor * mine / (report.weight_factor * mine + rest)
             report.remarks.append(
-                f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you wanted "
+                f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you accepted "
                 f"is {name} "
                 f"(chosen answers have {report.length_ratio:.2f} times as many words as rejected "
                 "ones). "
                 f"Their weight was multiplied by {report.weight_factor:.2f}, to {left:.0%} of the "
                 f"whole (from {mine / total:.0%})"
                 + (
-                    f"; {MOST_ONE_SIDED:.0%} would need pairs of the other kind."
+                    f"; reaching {MOST_ONE_SIDED:.0%} would need pairs of the other kind."
                     if left > MOST_ONE_SIDED + 0.005
                     else "."
                 )

@@ -1,11 +1,11 @@
-"""Corrections that later Fae noted itself: in its memory records, and in the files of its training bridge.
+"""Corrections that newer versions of Fae recorded: in memory records, and in the files of the training bridge.
 
 memory_records    tags ["correction", "nameError"|"mishearing"|...], a sentence in text
 training/data/dpo_pairs.jsonl          {"prompt", "chosen", "rejected", "metadata": {"reason", "source_episode_id", ...}}
-training/data/stt_corrections.jsonl    what was heard and what was meant; its keys are not written down anywhere
+training/data/stt_corrections.jsonl    the heard and the meant text; its keys are documented nowhere
 
-The sentences name the right word, and the wrong one only where the person said it. Of a pair the two episodes are taken
-and not its texts: what may be learned from is decided for episodes, and a forgotten one is not there any more.
+The sentences name the right word, and the wrong one only where the person said it. A pair is rebuilt
+from its two episodes instead of its texts, because episodes are filtered and can be forgotten.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ from fae_training.row_forms import PreferencePair
 from fae_training.training_rows import values
 
 PAIRS, HEARD = "dpo_pairs.jsonl", "stt_corrections.jsonl"
-# Weaker evidence than the person's own words: the bridge takes the next answer, whatever was asked.
+# Weaker evidence than the person's own words: the bridge takes the next answer, whatever the question.
 WEIGHT = 0.6
 # The request stayed the same; after "no, I meant" it did not.
 SAME_REQUEST = ("explicit_rephrase", "silent_abandonment_retry")
@@ -35,14 +35,14 @@ _MEANT_KEYS = ("meant", "corrected", "corrected_transcript", "text", "reference"
 
 @dataclass(frozen=True)
 class Noted:
-    """Misheard words, and names of which the wrong form is not known."""
+    """Misheard words, and names whose wrong form is not known."""
 
     heard: tuple[SpokenCorrection, ...] = ()
     names: tuple[str, ...] = ()
 
 
 def in_records(texts: Iterable[str]) -> Noted:
-    """What the sentences of correction records say; those without a word are passed over."""
+    """The words in the sentences of correction records; sentences without one are skipped."""
     heard, names = [], []
     for text in texts:
         found = _NAME.match(text)
@@ -62,7 +62,7 @@ def bridge_directory(database: Path) -> Path:
 
 
 def heard_by_the_bridge(directory: Path) -> tuple[SpokenCorrection, ...]:
-    """The rows of stt_corrections.jsonl that say both what was heard and what was meant."""
+    """The rows of stt_corrections.jsonl with both a heard and a meant text."""
     found = []
     for row in _rows(directory / HEARD):
         heard, meant = (_first(row, keys) for keys in (_HEARD_KEYS, _MEANT_KEYS))
@@ -77,7 +77,7 @@ def _first(row: dict, keys: tuple[str, ...]) -> str:
 
 
 def _rows(path: Path) -> Iterator[dict]:
-    """The objects in a file of the app's; none where it is not there or cannot be read."""
+    """The objects in a file of the app's; none where it does not exist or cannot be read."""
     if not path.is_file():
         return
     try:
@@ -87,7 +87,7 @@ def _rows(path: Path) -> Iterator[dict]:
 
 
 class BridgePairs:
-    """The pairs of dpo_pairs.jsonl, put together again from the episodes that they name."""
+    """The pairs of dpo_pairs.jsonl, rebuilt from the episodes that they name."""
 
     def __init__(self, directory: Path, system_prompt: str | None):
         self.system_prompt = system_prompt
@@ -109,7 +109,8 @@ class BridgePairs:
                 self._turns[turn.episode] = conversation, turn
 
     def pairs(self, mined: Iterable[PreferencePair]) -> Iterator[tuple[bool, PreferencePair]]:
-        """(held out, pair) of those whose two episodes may be learned from and that were not found otherwise."""
+        """(held out, pair) for the pairs whose two episodes may be learned from and that were not
+        found otherwise."""
         known = {(pair.chosen["content"], pair.rejected["content"]) for pair in mined}
         for source, correction, reason in self.wanted:
             if source not in self._turns or correction not in self._turns:

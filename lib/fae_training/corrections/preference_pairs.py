@@ -1,10 +1,9 @@
-"""Preference pairs from the person's own verdicts: which of two answers to the same request they
-accepted.
+"""Preference pairs from the person's own verdicts: which of two answers to the same request they accepted.
 
 A chain is an answer, the person's objection, the next answer, and so on until one is accepted. The
-pair is the accepted answer and the one that it replaced. Both must answer the same request, so a
-request that was misunderstood is folded into the question; where the person changed what they asked
-for there is no pair, only a count.
+pair is the accepted answer and the one that it replaced. Both must answer the same request, so the
+clarification of a misunderstood request is merged into the question; where the person changed the
+request there is no pair, only a count.
 """
 
 import re
@@ -23,19 +22,18 @@ from fae_training.parts import TRAIN
 from fae_training.patterns import lazy_pattern
 from fae_training.row_forms import PreferencePair
 
-# Explicit verdicts count most; a question asked again, or a wish after a pause, is weaker evidence.
+# Explicit verdicts count most; a repeated question, or a wish after a pause, is weaker evidence.
 WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 0.9, "wrong": 0.9}
 WEIGHTS |= {"reask": 0.6, "simpler_after_silence": 0.6}
 PRAISED = 0.1
 SAME_ANSWER = 0.9
-# A word heard as another that sounds like it ("hen", "pen") is speech-to-text's mistake, not the
-# answer's.
+# A word heard as another that sounds like it ("hen", "pen") is an error of speech-to-text, not of the answer.
 SOUNDS_ALIKE = 0.6
 
 NO_PAIR = {
-    "request_changed": "you changed what you asked for",
-    "misheard": "a word was misheard, which is for speech-to-text to learn",
-    "not_followed": "the next answer was not what you asked for (not shorter, not longer)",
+    "request_changed": "you changed your request",
+    "misheard": "a word was misheard, which speech-to-text has to learn",
+    "not_followed": "the next answer was not as you asked (not shorter, not longer)",
     "other_subject": "the next answer is about something else",
     "same_answer": "both answers are the same",
     "not_accepted": "no answer was accepted",
@@ -44,7 +42,7 @@ NO_PAIR = {
 }
 
 # fmt: off
-# How an answer begins that was asked for again; without it the answer stands by itself.
+# Openings of a repeated answer; without them the answer stands by itself.
 LEAD_INS = (
     Cue("I'm so sorry about that.",
         r"(?:i'm |i am )?(?:so |very )?sorry(?: about that| for (?:that|the \w+))?"),
@@ -97,10 +95,9 @@ _CALENDAR = lazy_pattern(
 )
 
 
-class Mine:
+class PairMiner:
     """Pairs from conversations. `found` counts corrections by kind, `left_out` those without a
-    pair, by reason.
-    """
+    pair, by reason."""
 
     def __init__(self, system_prompt: str | None):
         self.system_prompt = system_prompt
@@ -122,7 +119,7 @@ class Mine:
                     if isinstance(pair, PreferencePair):
                         yield pair
                     else:
-                        # Of a chain only its last step makes a pair: the answers before it were not
+                        # Only the last step of a chain makes a pair: the answers before it were not
                         # accepted.
                         self.left_out[pair] += 1
                     self.left_out["not_accepted"] += end - place - 1
@@ -131,9 +128,7 @@ class Mine:
     def _pair(
         self, conversation: Conversation, turns: list[Turn], start: int, end: int
     ) -> PreferencePair | str:
-        """The pair of the chain from `start` to the answer at `end`, or the reason why there is
-        none.
-        """
+        """The pair of the chain from `start` to the answer at `end`, or the reason why there is none."""
         if end >= len(turns):
             return "answer_missing"
         rejected, accepted = turns[end - 1], turns[end]
@@ -173,11 +168,10 @@ def _is_correction(verdict: str | None) -> bool:
 
 
 def _pattern(turns: list[Turn], place: int) -> str:
-    """The verdict on the answer at `place`; a simpler version asked for after five minutes is a
-    kind of its own.
-    """
+    """The verdict on the answer at `place`; a request for a simpler version after five minutes is a
+    kind of its own."""
     verdict = turns[place].verdict
-    assert verdict is not None  # the callers ask about corrections
+    assert verdict is not None  # the callers ask about corrections only
     if verdict == "simpler" and place + 1 < len(turns):
         silence = turns[place + 1].asked_at - turns[place].answered_at
         return "simpler_after_silence" if silence >= SILENCE_SECONDS else verdict
@@ -185,7 +179,7 @@ def _pattern(turns: list[Turn], place: int) -> str:
 
 
 def _context(turns: list[Turn]) -> list[dict]:
-    """What was said before, as far back as a model reads at once."""
+    """The messages before, as many as a model can read at once."""
     kept: list[dict] = []
     length = 0
     for turn in reversed(turns):
@@ -202,13 +196,13 @@ def _context(turns: list[Turn]) -> list[dict]:
 def fold(request: str, reply: str, correction: str) -> str:
     """The request as it was meant, or a reason of NO_PAIR.
 
-    "How tall is Jordan?", "I meant the basketball player" is one request said in two parts. "What's
-    on in Paris?", "I meant London" is another request than the one that was answered, and the
-    answer to it was not a bad one.
+    "How tall is Jordan?", "I meant the basketball player" is one request in two parts. "What's on
+    in Paris?", "I meant London" is a different request from the answered one, whose answer was not
+    bad.
     """
     meant = _MEANT_LEAD.sub("", without_wake_word(correction)).strip(" ,.!?")
     if not content_words(meant):
-        return request  # "That's not what I meant": the same request stands
+        return request  # "That's not what I meant": the request is unchanged
     negated = re.search(r"\bnot (?:the |a |an |that |about )?([\w' -]+)", meant)
     if negated and content_words(negated[1]) & content_words(request):
         return "request_changed"
@@ -223,15 +217,14 @@ def fold(request: str, reply: str, correction: str) -> str:
             return "misheard"
     adds = content_words(meant) & content_words(request) or _DETERMINER.match(meant)
     if not adds:
-        # A bare word takes the place of another: it names a different thing, it does not describe
-        # the same one.
+        # A single word replaces another: it names a different thing instead of describing the same one.
         return "request_changed"
     stop = "" if request.rstrip().endswith((".", "?", "!")) else "."
     return f"{request.rstrip()}{stop} I mean {meant}."
 
 
 def _problem(pattern: str, request: str, chosen: str, rejected: str) -> str | None:
-    """Why the two answers are no usable pair."""
+    """The reason why the two answers are not a usable pair; None where they are."""
     good, bad, asked = content_words(chosen), content_words(rejected), content_words(request)
     if not words(chosen) or (
         pattern == "wrong" and not good - content_words("sorry mistake correct remember apologise")

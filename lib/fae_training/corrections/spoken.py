@@ -1,8 +1,7 @@
-"""Words that Fae misheard, found in what the person said about them: "my name is Marion, not
-Marian".
+"""Finds words that Fae misheard in the person's corrections: "my name is Marion, not Marian".
 
-Where the person does not say that it is a name, only words that sound alike are taken for misheard
-ones: "it's Prince, not Michael Jackson" corrects a fact.
+Where the person does not say that it is a name, only words that sound alike count as misheard:
+"it's Prince, not Michael Jackson" corrects a fact.
 """
 
 import itertools
@@ -16,8 +15,8 @@ from fae_training.conversations.dialogue import Conversation
 from fae_training.conversations.text import STOPWORDS, WORD, without_wake_word
 from fae_training.patterns import lazy_pattern
 
-# Words that are chosen and not misheard, though they sound alike: "it's Monday, not Sunday"
-# corrects a fact.
+# Words that are replaced deliberately although they sound alike: "it's Monday, not Sunday" corrects
+# a fact.
 _CHOSEN = frozenset(
     """monday tuesday wednesday thursday friday saturday sunday january february march april may june
     july august september october november december one two three four five six seven eight nine ten
@@ -25,14 +24,14 @@ _CHOSEN = frozenset(
     fifty sixty seventy eighty ninety left right north south east west northern southern eastern
     western""".split()  # noqa: SIM905
 )
-# A name may hold signs (AT&T, C++, Jean-Luc) and marks that are no letters (those of Devanagari);
-# its length is bounded, so that no text takes long.
+# A name may contain signs (AT&T, C++, Jean-Luc) and combining marks (Devanagari); its length is
+# bounded to bound the time.
 _WORD = r"[^\W\d_](?:[^\s,.;:!?\"()]|\.(?=\w)){0,39}"
 _TERM = rf"{_WORD}(?: {_WORD}){{0,2}}?"
 _END = r"(?=\s*(?:[,.;!?]|$| please\b| fae\b))"
 _NOT = r"[\s,]+(?:and )?not "
 
-# In this order: the first form that a sentence has decides. Groups: meant, and heard or letters.
+# In this order: the first matching form decides. Groups: meant, and heard or letters.
 # fmt: off
 FORMS = {
     "name": (
@@ -90,7 +89,7 @@ _PATTERNS = [
 
 @dataclass(frozen=True)
 class SpokenCorrection:
-    """What was heard and what was meant, as written; `pattern` names the form in which it was said."""
+    """The heard and the meant text, as written; `pattern` names the form of the sentence."""
 
     heard: str
     meant: str
@@ -98,9 +97,8 @@ class SpokenCorrection:
 
 
 def find(said: str, before: str = "") -> SpokenCorrection | None:
-    """The misheard word that `said` corrects; `before` is what the person was heard to say just
-    before.
-    """
+    """The misheard word that `said` corrects; `before` is the recognised text of the previous
+    utterance."""
     said = _ITS.sub(r"\1it's", without_wake_word(said).replace("’", "'"))
     for name, pattern in _PATTERNS:
         match = pattern.search(said)
@@ -122,7 +120,7 @@ def _joined(letters: str) -> str:
 
 
 def _is_misheard(heard: str, meant: str, pattern: str) -> bool:
-    """Whether the two differ, carry meaning, and were said of a name or sound alike.
+    """Whether the two differ, have a meaning, and are a name or sound alike.
 
     Siobhan may well be heard as "chevron" where it is said to be a name. Where it is not, "it's
     cheese, not juice" corrects a fact: a word that is not written as a name must share its letters
@@ -141,7 +139,7 @@ def _is_misheard(heard: str, meant: str, pattern: str) -> bool:
 
 
 def _likeness(one: str, other: str) -> float:
-    """How alike two spellings sound, 0 to 1: 1 where they may be said the same."""
+    """How similar two spellings sound, 0 to 1: 1 where they may be pronounced the same."""
     return 1.0 if sounds.alike(one, other) else sounds.letters_in_common(one, other)
 
 

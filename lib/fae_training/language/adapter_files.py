@@ -1,4 +1,4 @@
-"""What the files of a LoRA adapter say, without the tensors in them. Standard library only."""
+"""Reading the files of a LoRA adapter without loading its tensors. Standard library only."""
 
 import hashlib
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from fae_training import state
 from fae_training.errors import Missing
 
-# What mlx-lm calls the module that holds the routed experts.
+# mlx-lm's name for the module that holds the routed experts.
 EXPERTS = ("switch_mlp", "switch_glu", "experts")
 
 
@@ -23,7 +23,8 @@ def read_config(directory: Path) -> dict:
 
 
 def fingerprint_of(adapter: Path) -> str:
-    """SHA-256 of an adapter's weights, by its directory or the file itself. Raises Missing when there are none."""
+    """SHA-256 of an adapter's weights; `path` is its directory or the file itself. Raises Missing
+    when there are none."""
     path = adapter / "adapters.safetensors" if adapter.is_dir() else adapter
     if not path.exists():
         raise Missing("no_adapter", f"{path} is not there", "uv run scripts/check_status.py")
@@ -35,5 +36,5 @@ def fingerprint_of(adapter: Path) -> str:
 
 
 def is_routed(name: str) -> bool:
-    """Whether the module of this name, inside a layer, belongs to the routed experts."""
+    """Whether the module with this name, inside a layer, belongs to the routed experts."""
     return bool({*name.split(".")} & {*EXPERTS})

@@ -1,4 +1,4 @@
-"""LoRA adapters (Hu et al., arXiv 2106.09685): which modules get one, adding, saving, loading."""
+"""LoRA adapters (Hu et al., arXiv 2106.09685): choosing the modules, adding, saving and loading."""
 
 import re
 from pathlib import Path
@@ -15,23 +15,25 @@ from fae_training.arrays import flattened, load_arrays, save_arrays
 from fae_training.errors import Failed, Missing
 from fae_training.language.adapter_files import fingerprint_of, is_routed, read_config
 
-# What chooses experts or opens a gate of a head carries nothing itself: it stays as it is.
+# Routers and per-head gates carry no content of their own, so they are not adapted.
 GATES = ("gate", "router", "shared_expert_gate", "in_proj_a", "in_proj_b", "in_proj_ba")
 
 
 def adapter_keys(model, experts: bool = False) -> list[str]:
-    """The names, inside a layer, of the modules to adapt, sorted: all linear ones but routers and gates of a head.
+    """The names, within a layer, of the modules to adapt, sorted: every linear module except
+    routers and per-head gates.
 
-    Attention of every kind, MLP and, in a mixture of experts, the shared expert; embeddings and the output layer are
-    outside of the layers. The many routed experts get an adapter only when asked: each sees few tokens of a person's
-    data, and together they are most of the model. Raises Missing when there is nothing to adapt.
+    These are the attention of every kind, the MLP and, in a mixture of experts, the shared expert.
+    Embeddings and the output layer are outside the layers. Routed experts are adapted only on
+    request: each sees few tokens of a person's data, and together they are most of the model.
+    Raises Missing when there is nothing to adapt.
     """
     stacked, linear = SwitchLinear | QuantizedSwitchLinear, nn.Linear | nn.QuantizedLinear
     found = set()
     for layer in getattr(model, "layers", ()):
         modules = dict(layer.named_modules())
         for name, module in modules.items():
-            # In a model that has adapters already the module itself is the one inside of its adapter.
+            # In a model that already has adapters, the linear module is inside its adapter.
             outer = name.removesuffix(".linear")
             name = outer if isinstance(modules.get(outer), LoRALinear | LoRASwitchLinear) else name
             routed = isinstance(module, stacked) or is_routed(name)
@@ -41,7 +43,7 @@ def adapter_keys(model, experts: bool = False) -> list[str]:
     if not found:
         raise Missing(
             "nothing_to_adapt",
-            f"a {type(model).__module__.rsplit('.', 1)[-1]} model has no linear layers that an adapter could go to",
+            f"a {type(model).__module__.rsplit('.', 1)[-1]} model has no linear layers that an adapter could be added to",
             "choose another --model",
         )
     return sorted(found)
@@ -50,9 +52,11 @@ def adapter_keys(model, experts: bool = False) -> list[str]:
 def add_lora(
     model, rank: int, scale: float, dropout: float, keys: list[str], seed: int, layers: int = -1
 ) -> None:
-    """Freeze the model and put a trainable low-rank pair at `keys` of its last `layers` layers (-1: all).
+    """Freeze the model and add a trainable low-rank pair to the modules `keys` of its last `layers`
+    layers (-1: all).
 
-    B starts at zero, so the model's outputs do not change until it is trained. The seed decides A.
+    B starts at zero, so the model's outputs do not change until it is trained. The seed determines
+    A.
     """
     mx.random.seed(seed)
     model.freeze()
@@ -74,12 +78,13 @@ def save(
     layers: int,
     base: str,
 ) -> str:
-    """adapters.safetensors and adapter_config.json as mlx_lm.load(adapter_path=...) reads them; its fingerprint.
+    """Write adapters.safetensors and adapter_config.json for mlx_lm.load(adapter_path=...); returns
+    the fingerprint.
 
-    The weights get their name last: who finds adapters.safetensors finds a whole adapter.
-    parameters: name -> array, the trained ones only. base names the model that it belongs to; the config also
-    says which modules are adapted, since a runtime that does not know linear attention must not load them.
-    Raises Failed when a parameter is not finite or is not an adapter's.
+    The weights are renamed into place last, so an adapters.safetensors that exists is complete.
+    parameters: name -> array, the trained ones only. base: the name of the base model. The config
+    also lists the adapted modules, because a runtime without support for linear attention must not
+    load them. Raises Failed when a parameter is not finite or is not an adapter's.
     """
     foreign = [name for name in parameters if name.rsplit(".", 1)[-1] not in ("lora_a", "lora_b")]
     if foreign or not parameters:
@@ -109,10 +114,11 @@ def save(
 
 
 def load(model, directory: Path, seed: int = 0) -> dict:
-    """Add the adapter in `directory` to a base model, trainable, everything else frozen; returns its config.
+    """Add the adapter in `directory` to a base model, trainable, with everything else frozen;
+    returns its config.
 
-    Raises Missing when there is none, Failed when it does not fit this model: an adapter whose names match
-    nothing would otherwise load as if it were there.
+    Raises Missing when there is none, and Failed when it does not fit this model: an adapter whose
+    names match nothing would otherwise load without any effect.
     """
     config = read_config(directory)
     lora = config["lora_parameters"]
@@ -125,12 +131,12 @@ def load(model, directory: Path, seed: int = 0) -> dict:
         seed,
         config["num_layers"],
     )
-    put(model, directory)
+    load_weights(model, directory)
     return config
 
 
-def take_off(model) -> None:
-    """Give a model with LoRA its own layers back, as they were before `add_lora`."""
+def remove_lora(model) -> None:
+    """Restore the original layers of a model with LoRA, as they were before `add_lora`."""
     adapted = [
         (name, module.linear)
         for name, module in model.named_modules()
@@ -139,8 +145,9 @@ def take_off(model) -> None:
     model.update_modules(tree_unflatten(adapted))
 
 
-def put(model, directory: Path) -> None:
-    """The weights of the adapter in `directory` into a model that has LoRA already. Raises Failed unless all of them fit."""
+def load_weights(model, directory: Path) -> None:
+    """Load the adapter in `directory` into a model that already has LoRA. Raises Failed unless
+    every weight fits."""
     parameters, _ = load_arrays(directory / "adapters.safetensors")
     there = {name: value.shape for name, value in flattened(model.trainable_parameters()).items()}
     given = {name: value.shape for name, value in parameters.items()}

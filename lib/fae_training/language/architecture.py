@@ -1,6 +1,8 @@
-"""What is where in a model that mlx-lm loaded: its layers, what comes before the output layer, the output layer itself.
+"""The structure of a model that mlx-lm loaded: its layers, what precedes the output layer, and the
+output layer.
 
-Found by structure and confirmed by numbers, never by the name of a class: mlx-lm has some hundred architectures.
+Parts are found by structure and confirmed by numbers, never by the name of a class: mlx-lm has
+several hundred architectures.
 """
 
 import contextlib
@@ -16,9 +18,11 @@ from fae_training.language.fast_settings import Output
 
 
 def backbone(model):
-    """The module that holds the layers and gives the hidden states after the last norm; None when there is none.
+    """The module that holds the layers and returns the hidden states after the last norm; None when
+    there is none.
 
-    In most models model.model, in those with a vision part model.language_model.model. A backbone is its own.
+    In most models it is model.model, in those with a vision part model.language_model.model. A
+    backbone is its own backbone.
     """
     layers = getattr(model, "layers", None)
     if not layers:
@@ -33,7 +37,8 @@ def backbone(model):
 
 
 def require_backbone(model):
-    """The same; raises ValueError where there is none, and then only the model itself can be called."""
+    """As `backbone`, but raises ValueError where there is none, in which case only the model itself
+    can be called."""
     found = backbone(model)
     if found is None:
         raise ValueError(f"{type(model).__name__} has no module that holds its layers")
@@ -41,25 +46,27 @@ def require_backbone(model):
 
 
 def is_hybrid(model) -> bool:
-    """Whether the layers are Qwen3.5's or Qwen3-Next's, whose linear attention shared_prefix knows."""
+    """Whether the layers are those of Qwen3.5 or Qwen3-Next, whose linear attention shared_prefix supports."""
     known = (qwen3_5.DecoderLayer, qwen3_next.Qwen3NextDecoderLayer)
     return all(isinstance(layer, known) for layer in model.layers)
 
 
 def has_plain_caches(model) -> bool:
-    """Whether all that the layers keep of earlier tokens is keys and values."""
+    """Whether keys and values are all that the layers keep of earlier tokens."""
     return all(type(cache) in (KVCache, RotatingKVCache) for cache in make_prompt_cache(model))
 
 
 def logits_of(model, hidden):
-    """The model's own logits from hidden states [tokens, hidden], whatever it does after its backbone: [tokens, vocabulary]."""
+    """The model's own logits [tokens, vocabulary] from hidden states [tokens, hidden], whatever
+    follows its backbone."""
     with _answering(backbone(model), hidden[None]):
         return model(mx.zeros((1, hidden.shape[0]), mx.int32))[0]
 
 
 @contextlib.contextmanager
 def _answering(module, answer):
-    """While this lasts, calling `module` gives `answer`. Python looks __call__ up in the class, so it is put there."""
+    """A context in which calling `module` returns `answer`. Python looks __call__ up in the class,
+    so it is set there."""
     kind = type(module)
     call = kind.__call__
     kind.__call__ = lambda self, *a, **k: answer if self is module else call(self, *a, **k)
@@ -70,19 +77,19 @@ def _answering(module, answer):
 
 
 def output_by_structure(model) -> Output:
-    """What most models have: lm_head, or the embedding's own weights where they are tied."""
+    """The output layer of most models: lm_head, or the embedding's own weights where they are tied."""
     inner = "language_model." if hasattr(model, "language_model") else ""
     head = getattr(model, "language_model", model)
     return Output(inner + ("lm_head" if "lm_head" in head else "model.embed_tokens"))
 
 
 def find_output(model, hidden, tolerance: float) -> Output:
-    """The Output that gives the model's own logits from `hidden` [n, hidden] to within `tolerance`.
+    """The Output that reproduces the model's own logits from `hidden` [n, hidden] to within `tolerance`.
 
-    Tried are all layers outside of the backbone's own that have the vocabulary's size, with every number of the model
-    whose name speaks of logits as their scale, its inverse, or their softcap.
+    It tries every layer outside the backbone that has the vocabulary's size, combined with every
+    number of the model whose name mentions logits as their scale, its inverse, or their softcap.
     """
-    # Larger than they are, so that a softcap bends them enough to be seen.
+    # Larger than real ones, so that a softcap bends them measurably.
     hidden = hidden * 4
     logits = logits_of(model, hidden)
     inside = {id(module) for layer in model.layers for module in layer.modules()}
@@ -101,7 +108,7 @@ def find_output(model, hidden, tolerance: float) -> Output:
     for name, apply in layers:
         try:
             plain = apply(hidden).astype(mx.float32)
-        except ValueError:  # of another width
+        except ValueError:  # the width differs
             continue
         for scale, softcap in forms:
             output = Output(name, scale, softcap)
@@ -112,7 +119,8 @@ def find_output(model, hidden, tolerance: float) -> Output:
 
 
 def _logit_numbers(model) -> list[float]:
-    """Numbers of the model and of its arguments that are named for logits: logit_scale, final_logit_softcapping ..."""
+    """Numbers of the model and its arguments that are named for logits: logit_scale,
+    final_logit_softcapping ..."""
     holders = [model, getattr(model, "language_model", None)]
     holders += [getattr(holder, "args", None) for holder in holders]
     found = {
@@ -132,7 +140,7 @@ def _finished(logits, output: Output):
 
 
 def distance(ours, theirs):
-    """||ours - theirs|| / ||theirs|| of each row [n], infinite where there is a NaN."""
+    """||ours - theirs|| / ||theirs|| of each row [n]; infinite where there is a NaN."""
     ours, theirs = ours.astype(mx.float32), theirs.astype(mx.float32)
     wrong = mx.linalg.norm(ours - theirs, axis=-1) / mx.linalg.norm(theirs, axis=-1)
     return mx.where(mx.isnan(wrong), mx.inf, wrong)

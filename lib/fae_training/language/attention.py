@@ -1,8 +1,10 @@
-"""Attention with a gradient that keeps no scores: block by block of queries, only as many keys as they may see.
+"""Attention with a gradient that stores no scores: it works through blocks of queries, each with
+only the keys that it may see.
 
-In training mx.fast's attention has no fused kernel but on CUDA: the scores of all queries and keys are made, the
-masked ones too, and kept for the backward pass. Here each block of queries makes its own, and its backward pass
-makes them again from the log of the sum that it kept (Dao et al., arXiv 2205.14135, written with products).
+In training mode mx.fast's attention has a fused kernel on CUDA only: elsewhere the scores of all
+queries and keys are computed, masked ones included, and kept for the backward pass. Here each block
+of queries computes its own, and its backward pass recomputes them from the stored log-sum-exp (Dao
+et al., arXiv 2205.14135, written with matrix products).
 """
 
 import functools
@@ -11,9 +13,9 @@ from typing import Any
 
 import mlx.core as mx
 
-from fae_training.language.elementwise import exp, made_again
+from fae_training.language.elementwise import exp, recompute_inputs
 
-# The scores of a block, as bytes of float32, and the fewest queries in one.
+# The size of a block's scores in bytes of float32, and the fewest queries in a block.
 SCORES_BYTES = 4 * 2**20
 FEWEST = 64
 
@@ -33,31 +35,31 @@ def attend(q, k, v, scale: float, mask=None):
 
 
 def block_of(rows: int, keys: int) -> int:
-    """How many queries are in a block, for so many rows (batch x heads) and keys."""
+    """The number of queries in a block, for this many rows (batch x heads) and keys."""
     return max(SCORES_BYTES // (4 * rows * keys) // FEWEST * FEWEST, FEWEST)
 
 
 def _causal(start: int, stop: int):
-    """What is added to the scores of queries start .. stop - 1 of the first `stop` keys, [1, 1, queries, stop]."""
+    """The additive mask for queries start .. stop - 1 and the first `stop` keys, [1, 1, queries, stop]."""
     hidden = mx.arange(start, stop)[:, None] < mx.arange(stop)
     return mx.where(hidden, -mx.inf, 0.0)[None, None]
 
 
 @functools.cache
 def _attention(scale: float, causal: bool):
-    """The function for one kind of mask, with its own gradient."""
+    """The attention function for one kind of mask, with its own gradient."""
 
     def blocks(q, k, bias):
-        """(first query, one past the last, how many keys they may see, what is added to the scores) of each block."""
+        """(first query, one past the last, number of visible keys, additive mask) of each block."""
         size = block_of(q.shape[0] * q.shape[1], k.shape[2])
         for start in range(0, q.shape[2], size):
             stop = min(start + size, q.shape[2])
-            # A mask for all queries at once would be kept by every layer; this one is made again.
+            # A mask for all queries at once would be kept by every layer; this one is recomputed.
             own = _causal(start, stop) if causal else bias[:, :, start:stop]
             yield start, stop, stop if causal else k.shape[2], own
 
     def together(x, heads):
-        """[B, H, T, D] -> [B, Hkv, H / Hkv x T, D]: the query heads of one key head in one product."""
+        """[B, H, T, D] -> [B, Hkv, H / Hkv x T, D]: the query heads that share a key head in one product."""
         return x.reshape(x.shape[0], heads, -1, x.shape[-1])
 
     def scores(q, k, bias):
@@ -84,7 +86,7 @@ def _attention(scale: float, causal: bool):
     @attention.vjp
     def gradients(inputs, cotangents, outputs):
         dy = cotangents[0]
-        q, k, v, *bias = made_again(inputs, [dy])
+        q, k, v, *bias = recompute_inputs(inputs, [dy])
         y, logs = outputs
         heads = k.shape[1]
         along = mx.sum((dy * y).astype(mx.float32), axis=-1, keepdims=True)

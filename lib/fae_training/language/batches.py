@@ -1,4 +1,5 @@
-"""Training rows as an endless, seeded stream of batches: nothing dropped, any batch at once, the same each time."""
+"""Training rows as an endless, seeded stream of batches: every row is used, any batch can be
+computed directly, and reruns match."""
 
 import functools
 import random
@@ -9,12 +10,13 @@ from typing import Generic, TypeVar
 from fae_training.language.layout import as_arrays, lay_out
 from fae_training.language.rows import Row, common_length
 
-# Rows that share this much are of one family: they have the same system prompt.
+# Rows that share at least this many tokens form a family: they have the same system prompt.
 FAMILY = 64
-# Rows that share this much beyond what their whole family shares are turns of one conversation: a question of
-# one word and the turn's end are six tokens. Different conversations that start alike meet too, which does no harm.
+# Rows that share this much beyond the family's common part are turns of one conversation: a
+# one-word question and the end of its turn are six tokens. Different conversations that start alike
+# are grouped too, which does no harm.
 CONVERSATION = 6
-# The rows of a batch that are asked for, where not another machine computes some of them.
+# The rows requested of a batch, where another machine does not compute some of them.
 ALL = slice(None)
 
 
@@ -24,9 +26,10 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 class Batches(Generic[AnyRow]):
     """`batch_at(index)` is a pure function of the rows, the settings and the seed, so a run resumes exactly.
 
-    Every epoch holds each row once, in ceil(rows / batch_size) batches; the last one made of what is left over
-    may be smaller. With share_prefix the turns of a conversation stay together; with by_length batches are made
-    of rows of like length. Which rows meet, and the order of the batches, change from epoch to epoch.
+    Every epoch contains each row once, in ceil(rows / batch_size) batches; the last one holds the
+    remainder and may be smaller. With share_prefix the turns of a conversation stay together; with
+    by_length batches consist of rows of similar length. The grouping of rows and the order of
+    batches change from epoch to epoch.
     """
 
     def __init__(
@@ -51,7 +54,7 @@ class Batches(Generic[AnyRow]):
         return [self.rows[i] for i in self.indices_at(index)]
 
     def indices_at(self, index: int) -> list[int]:
-        """Which of `rows` are in batch number `index`."""
+        """The indices into `rows` of batch number `index`."""
         epoch, within = divmod(index, self.batches_per_epoch)
         return self._epoch(epoch)[within]
 
@@ -62,20 +65,20 @@ class Batches(Generic[AnyRow]):
         return collate(self.rows_at(index)[part], self.share_prefix)
 
     def names(self, index: int) -> list[str]:
-        """What each row of batch number `index` is from: a conversation, a recording."""
+        """The source of each row of batch number `index`: a conversation or a recording."""
         return [row.source for row in self.rows_at(index)]
 
     def computed_tokens(self, index: int) -> int:
-        """Tokens that a batch takes through the layers: shared ones once, padding too."""
+        """The tokens of a batch that go through the layers: shared ones once, padding included."""
         return sum(level.padded for level in lay_out(self.rows_at(index), self.share_prefix))
 
     def tokens(self, index: int) -> tuple[int, int]:
-        """(real, supervised) tokens of a batch, as its rows hold them: shared ones count for each row."""
+        """(real, supervised) tokens of a batch as its rows hold them: shared tokens count once for each row."""
         return count_tokens(self.rows_at(index))
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (an instance lives as long as its run)
     def _epoch(self, epoch: int) -> list[list[int]]:
-        # A string seed is hashed the same in every process, a tuple would not be.
+        # A string seed gives the same sequence in every process, a tuple would not.
         chooser = random.Random(f"{self.seed}/{epoch}")
         groups = list(self.groups)
         chooser.shuffle(groups)
@@ -94,7 +97,7 @@ def collate(rows: Sequence[Row], share_prefix: bool = True) -> dict:
 
 
 def count_tokens(rows: Sequence[Row]) -> tuple[int, int]:
-    """(real, supervised) tokens of some rows."""
+    """(real, supervised) tokens of these rows."""
     return (
         sum(len(row.tokens) for row in rows),
         sum(len(row.tokens) - max(row.supervised_from, 1) for row in rows),
@@ -102,7 +105,7 @@ def count_tokens(rows: Sequence[Row]) -> tuple[int, int]:
 
 
 def conversations(rows: Sequence[Row]) -> list[list[int]]:
-    """The rows in groups that share a history, found from the tokens alone."""
+    """Groups of rows that share a history, found from the tokens alone."""
     order = sorted(range(len(rows)), key=lambda i: rows[i].tokens)
     shared = [common_length(rows[a].tokens, rows[b].tokens) for a, b in pairwise(order)]
     groups, start = [], 0

@@ -1,8 +1,8 @@
-"""Sequences that branch off from one another, through the layers that mlx-lm has.
+"""Running sequences that branch off from one another through mlx-lm's own layers.
 
-A layer asks its cache three things: at which position it is, for all keys and values up to here, and for the mask.
-With a cache that answers them for the sequences of one level (layout.py), the layers of any model whose only memory
-is keys and values compute a shared prefix once. All of it is differentiable.
+A layer asks its cache for three things: its position, all keys and values so far, and the mask.
+With a cache that answers for the sequences of one level (layout.py), the layers of any model whose
+only memory is keys and values compute a shared prefix once. Everything is differentiable.
 """
 
 import contextlib
@@ -13,14 +13,15 @@ from mlx_lm.models.base import create_attention_mask
 
 
 class BranchCache:
-    """What one layer is told of the sequences that this level branched off from, in the place of mlx-lm's KVCache.
+    """Takes the place of mlx-lm's KVCache in one layer, for sequences that branch off from earlier levels.
 
-    earlier: the (keys, values) of the same layer at each level before this one, [n, heads, width, size].
+    earlier: the (keys, values) of the same layer at each level before this one, [n, heads, width,
+    size].
     """
 
     def __init__(self, branches: "Branches", earlier: list):
         self.branches, self.earlier = branches, earlier
-        # The layer's own keys and values, once it has asked.
+        # The layer's own keys and values, set once it has passed them.
         self.own: Sequence[mx.array] = ()
 
     @property
@@ -41,7 +42,7 @@ class BranchCache:
 
 
 class Branches:
-    """The sequences of one level: where they start and what they see of the levels before."""
+    """The sequences of one level: where they start, and which tokens of earlier levels they see."""
 
     def __init__(self, shapes, links, level: int):
         self.count, self.width = shapes[level]
@@ -51,7 +52,8 @@ class Branches:
         self.masks: dict = {}
 
     def mask(self, length: int, return_array: bool = False, window: int | None = None):
-        """As KVCache.make_mask; with ancestors [n, 1, width, keys], keys those of the levels before it, then its own."""
+        """As KVCache.make_mask; with ancestors [n, 1, width, keys], the keys of earlier levels
+        before its own."""
         if not self.ancestors:
             return create_attention_mask(_Length(length), None, window, return_array)
         if window not in self.masks:
@@ -77,14 +79,14 @@ class Branches:
 
 
 class _Length:
-    """Something as long as a level, which is all that create_attention_mask asks of hidden states."""
+    """An object with a level's length, which is all that create_attention_mask needs of the hidden states."""
 
     def __init__(self, length: int):
         self.shape = (1, length)
 
 
 def ancestors(links, level):
-    """(sequence, how many of its tokens are seen, level) of every ancestor level, the nearest first."""
+    """(sequence, how many of its tokens are visible, level) of every ancestor level, the nearest first."""
     sequence, reached, _ = links[level]
     for before in reversed(range(level)):
         yield sequence, reached, before
@@ -96,7 +98,7 @@ def ancestors(links, level):
 def forward(backbone, tokens: list, links: list, caches: int):
     """Hidden states [tokens of all levels, hidden] of the levels' tokens ([n, width] each), level by level.
 
-    caches: how many the model wants, in most models one for each layer.
+    caches: the number of caches that the model expects, in most models one for each layer.
     """
     shapes = [level.shape for level in tokens]
     kept: list = [[] for _ in range(caches)]
@@ -113,7 +115,7 @@ def forward(backbone, tokens: list, links: list, caches: int):
 
 @contextlib.contextmanager
 def checkpointed(layers):
-    """While this lasts, a layer that is called keeps what it was given, and makes the rest again in the backward pass."""
+    """A context in which each layer keeps only its inputs and recomputes the rest in the backward pass."""
     kinds = {type(layer) for layer in layers}
     calls = {kind: kind.__call__ for kind in kinds}
     for kind in kinds:
@@ -131,7 +133,8 @@ def _checkpointing(call):
         place = next((k for k, v in arguments.items() if isinstance(v, BranchCache)), None)
         cache: BranchCache | None = None
         if place is not None:
-            # A gradient goes through arguments alone, so the earlier keys and values must be one.
+            # Gradients flow through arguments only, so the earlier keys and values must be
+            # arguments.
             cache, arguments[place] = arguments[place], arguments[place].earlier
 
         def inner(parameters, arguments):
@@ -142,7 +145,8 @@ def _checkpointing(call):
                 arguments = arguments | {place: own}
             by_name = {name: arguments[name] for name in named}
             output = call(layer, *(arguments[i] for i in range(len(given))), **by_name)
-            # Other arrays than those that the output may hold too: of one that is given twice, one gradient is lost.
+            # Not the same arrays as the output may hold: of an array that is returned twice, one
+            # gradient is lost.
             return output, None if own is None else [mx.contiguous(x) for x in own.own]
 
         output, own = mx.checkpoint(inner)(layer.trainable_parameters(), arguments)

@@ -1,4 +1,4 @@
-"""What a model can do besides talking like this person: the items of the capability suite that it gets right."""
+"""General capabilities: the items of the capability suite that a model gets right."""
 
 from collections.abc import Callable
 
@@ -9,17 +9,18 @@ from fae_training.language.scoring import OfThree, Subject, Told
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json
 
-# Of a hundred items so many may be lost, chance included, and still count as kept.
+# The share of items that may be lost, chance included, for the capability to count as kept.
 MARGIN = 0.05
-# Where the base model gets a smaller share right, the proposal says that there is little to lose.
+# Where the base model gets a smaller share right, the proposal says that a loss could hardly show.
 FEWEST_TO_LOSE = 0.2
 
 
 class Capabilities:
-    """Nothing of the suite is trained on (the export leaves near copies out), so it judges without a choose part.
+    """No item of the suite is trained on (the export leaves out near copies), so it is scored
+    whole, without a `choose` part.
 
-    What a model got right is kept in cache/, by the suite's version, the model and the adapter: base and current are
-    measured once.
+    Results are kept in cache/ by the suite's version, the model and the adapter, so the base model
+    and the current one are measured once.
     """
 
     apart = True
@@ -57,7 +58,8 @@ class Capabilities:
         return right
 
     def tell(self, found: OfThree[dict[str, bool]]) -> Told:
-        """Tools by themselves: they are what talk without tools makes a model forget first."""
+        """Tool calls are a measure of their own: training on talk without tools makes a model
+        forget them first."""
         with_tools = [item.id for item in self.suite.items if item.tools]
         without = [item.id for item in self.suite.items if not item.tools]
         groups = [
@@ -88,7 +90,7 @@ class Capabilities:
         notes = ()
         if right < FEWEST_TO_LOSE * max(self.items, 1):
             notes = (
-                f"the base model gets {right} of {self.items} tasks of the suite right, so there is little that could be "
-                "seen to get worse",
+                f"the base model gets {right} of {self.items} tasks of the suite right, so a loss of ability "
+                "could hardly show here",
             )
         return Told(measures=measures, notes=notes, suite=self.suite.version)

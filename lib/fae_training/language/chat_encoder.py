@@ -1,35 +1,35 @@
-"""Messages as tokens in a model's own template, with control tokens that stand in a text kept as plain characters."""
+"""Encodes messages with a model's chat template; control tokens inside a text are kept as plain characters."""
 
 import re
 import unicodedata
 
 from fae_training.language.chat_template import end_of_turn, ends_turn, render
 
-# Templates look for these in what was said, whether or not they are tokens of the vocabulary.
+# Templates look for these strings in messages, whether or not they are tokens of the vocabulary.
 _THINKING = ("<think>", "</think>")
-# Characters of a private-use plane stand for control tokens that a text holds, while the template is rendered.
+# Characters of a private-use plane stand in for control tokens in a text while the template is rendered.
 _FIRST, _LAST = 0xF0000, 0xFFFFD
 _MEMO_CHARACTERS = 2_000_000
 
 
 class CannotEncode(ValueError):
-    """A conversation that the model's template or tokenizer cannot write; the text says why."""
+    """The model's template or tokenizer cannot write this conversation; the text says why."""
 
 
 class NothingLeft(CannotEncode):
-    """The template leaves nothing of an answer, such as of tool calls where it knows none."""
+    """The template renders an answer as nothing, for example tool calls that it does not support."""
 
 
 class TemplateMismatch(CannotEncode):
-    """The template writes an answer otherwise than the prompt announces it."""
+    """The template renders an answer differently from how its prompt introduces it."""
 
 
 class ChatEncoder:
-    """A tokenizer's chat template and vocabulary: prompt(messages) and turn(messages) as tokens.
+    """A tokenizer's chat template and vocabulary: prompt(messages) and turn(messages) return tokens.
 
-    `found` collects the control tokens that texts held since it was last emptied; `skipped` counts the answers of which
-    the template leaves nothing. Text between two control tokens is
-    tokenised once and remembered, since every turn repeats the turns before it.
+    `found` collects the control tokens in the texts since it was last cleared; `skipped` counts the
+    answers that the template renders as nothing. Text between two control tokens is tokenised once
+    and cached, because every turn repeats the turns before it.
     """
 
     def __init__(self, tokenizer):
@@ -44,7 +44,7 @@ class ChatEncoder:
         )
         self._stand_ins: dict[str, str] = {}
         self._stood_for: dict[str, str] = {}
-        # A token that swallows the spaces beside it, or that is looked for in another form of the text, is no border.
+        # A token that absorbs adjacent spaces, or is matched in normalised text, cannot be used as a boundary.
         borders = [
             text
             for text in self._ids
@@ -61,7 +61,7 @@ class ChatEncoder:
             self._border = None
 
     def plain(self, value):
-        """Messages or tools with a stand-in for each control token in their texts, also in arguments and results."""
+        """Messages or tools with a stand-in for each control token in their texts, arguments and results."""
         if isinstance(value, str):
             return self._literal.sub(self._stand_in, value)
         if isinstance(value, list):
@@ -75,40 +75,41 @@ class ChatEncoder:
         if text not in self._stand_ins:
             character = chr(_FIRST + len(self._stand_ins))
             if ord(character) > _LAST:
-                raise CannotEncode("holds too many different characters of private use")
+                raise CannotEncode("contains too many different private-use characters")
             self._stand_ins[text], self._stood_for[character] = character, text
         if len(text) > 1:
             self.found.add(text)
         return self._stand_ins[text]
 
     def prompt(self, messages: list[dict], tools: list[dict] | None) -> list[int]:
-        """What Fae's runtime sends to have these messages answered; they and the tools come from plain()."""
+        """The prompt that Fae's runtime sends for these messages; they and the tools come from plain()."""
         return self.encode(self._render(messages, tools, True))
 
     def turn(self, messages: list[dict], tools: list[dict] | None) -> tuple[list[int], list[int]]:
-        """(prompt, answer): the last message as the template writes it after the prompt, to its end token and no further."""
+        """(prompt, answer): the last message as the template writes it after the prompt, up to its
+        end token."""
         prompt = self._render(messages[:-1], tools, True)
         whole = self._render(messages, tools, False)
         if not whole.startswith(prompt):
             raise TemplateMismatch(
-                "the model's chat template writes an assistant turn in another way than the prompt announces it: "
+                "the model's chat template writes an assistant turn differently from how the prompt begins it: "
                 f"the prompt ends in {prompt[-40:]!r}, the turn is {whole[len(prompt) - 40 :][:80]!r}"
             )
         answer = self.encode(end_of_turn(self.tokenizer, whole[len(prompt) :]))
         if not answer or not ends_turn(self.tokenizer, answer[-1]):
             answer.append(self.tokenizer.eos_token_id)
         if len(answer) == 1:
-            raise NothingLeft("the model's chat template leaves nothing of an answer")
+            raise NothingLeft("the model's chat template renders an answer as nothing")
         return self.encode(prompt), answer
 
     def _render(self, messages, tools, generation_prompt: bool) -> str:
         try:
             return render(self.tokenizer, messages, tools, generation_prompt)
-        except Exception as error:  # a template is a program of others
+        except Exception as error:  # a template is a program and raises what it likes
             raise CannotEncode(f"the model's chat template refuses it: {error}") from error
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a rendered text. Without stand-ins they are those of tokenizer.encode."""
+        """The tokens of a rendered text; without stand-ins the same as those of tokenizer.encode."""
         if self._border is None:
             return list(self._between(text))
         tokens: list[int] = []
@@ -129,7 +130,8 @@ class ChatEncoder:
         return known
 
     def _tokens(self, text: str) -> list[int]:
-        """A control token is tokenised in two parts, its first character and the rest: then it is not recognised."""
+        """A control token is tokenised in two parts, its first character and the rest, so that it
+        is not recognised."""
         parts = [""]
         for character in text:
             literal = self._stood_for.get(character, character)
@@ -144,7 +146,7 @@ class ChatEncoder:
             same = [unicodedata.normalize("NFC", t) for t in (said, "".join(parts))]
             if same[0] != same[1]:
                 raise CannotEncode(
-                    "holds control tokens that the model's tokenizer cannot write as plain characters"
+                    "contains control tokens that the model's tokenizer cannot write as plain characters"
                 )
         return tokens
 
@@ -152,7 +154,8 @@ class ChatEncoder:
         return self.tokenizer.encode(text, add_special_tokens=False) if text else []
 
     def _is_border_exact(self, borders: list[str]) -> bool:
-        """Whether text beside a control token is tokenised as it is alone; not so where a first word gets a space."""
+        """Whether text next to a control token is tokenised as it is alone; false where a first
+        word gets a space."""
         if not borders:
             return False
         border, words = borders[0], ("a b", " a\nb", "\n\na ")
@@ -164,5 +167,5 @@ class ChatEncoder:
 
 
 def _controls(text: str, token) -> bool:
-    """Whether an added token is more than a piece of text: some vocabularies have runs of spaces, or words, among them."""
+    """Whether an added token is more than plain text: some vocabularies add runs of spaces, or words."""
     return bool(text.strip(" \t\r\n\u2581")) and (token.special or any(c in text for c in "<>[]|"))

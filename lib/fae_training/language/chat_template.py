@@ -1,16 +1,17 @@
-"""Rendering messages in the forms that a model's template takes: some know no system message, some want strict turns."""
+"""Renders messages for templates that know no system message or require strictly alternating turns."""
 
-# What stands between two messages that are written as one.
+# Separates two messages that are merged into one.
 BETWEEN = "\n\n"
 
 
 def render(
     tokenizer, messages: list[dict], tools: list[dict] | None, generation_prompt: bool
 ) -> str:
-    """The text of these messages, asked for as Fae's runtime does (enable_thinking=False).
+    """The rendered text of these messages, as Fae's runtime requests it (enable_thinking=False).
 
-    A template that refuses them gets the system message at the start of the first message of the user, as Gemma's
-    authors advise, and then messages of one role that follow each other as one. Raises what the template raises first.
+    For a template that refuses them, the system message is prepended to the user's first message,
+    as Gemma's authors advise, and then consecutive messages of one role are merged. Raises the
+    template's first error.
     """
     problems: list[Exception] = []
     for form in (_as_they_are, _system_in_user, _strict_turns):
@@ -22,7 +23,7 @@ def render(
                 tokenize=False,
                 enable_thinking=False,
             )
-        except Exception as problem:  # a template is a program, and raises what it likes
+        except Exception as problem:  # a template is a program and may raise anything
             problems.append(problem)
     raise problems[0]
 
@@ -38,7 +39,7 @@ def ends_turn(tokenizer, token: int) -> bool:
 
 
 def _ends(tokenizer) -> set[int]:
-    """The tokens at which a runtime stops: mlx-lm's tokenizers know all of them, others one."""
+    """The tokens at which a runtime stops; mlx-lm's tokenizers know all of them, others only one."""
     ends = getattr(tokenizer, "eos_token_ids", None) or ()
     return {tokenizer.eos_token_id, *([ends] if isinstance(ends, int) else ends)}
 

@@ -1,4 +1,4 @@
-"""How well a model predicts held-out conversations, and what it answers in them."""
+"""Held-out conversations: how well a model predicts them, and how it answers in them."""
 
 import time
 from collections.abc import Callable
@@ -16,20 +16,20 @@ from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
 
-# Answers that each model writes: at least, and at most where there is time. How long they may become in tokens.
+# Answers that each model writes: at least, and at most where there is time. Their longest length in tokens.
 FEWEST_ANSWERED, MOST_ANSWERED, LONGEST_ANSWER = 5, 20, 80
-# Of the tokens that scoring may compute, the share that is for answers. A token that is written counts as so many that are
-# read, several answers being written together.
+# The share of the scoring tokens that is for answers. One generated token costs as much as this
+# many that are read, with several answers generated together.
 ANSWERING_SHARE, WRITTEN_TOKEN = 1 / 3, 2
 # The largest mean rise of the loss that still counts as kept, and the smallest fall that a person may notice.
 MARGIN, LEAST = 0.02, 0.01
-# What one batch holds for a run of an earlier version, whose receipt does not say it.
+# The batch size assumed for a run of an earlier version, whose receipt does not record it.
 BATCH_TOKENS = 2048
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What asks for an answer, in tokens, the question at its end, and what was answered."""
+    """The prompt as tokens, its question, and the answer that was given."""
 
     tokens: list[int]
     question: str
@@ -38,7 +38,8 @@ class Prompt:
 
 @dataclass(frozen=True)
 class ConversationResults:
-    """Nats a token of each conversation by its id, an answer to each prompt, and at what speed they were written."""
+    """Nats per token of each conversation by its id, an answer to each prompt, and the speed of
+    writing them."""
 
     losses: dict[str, float]
     answers: list[str]
@@ -46,11 +47,12 @@ class ConversationResults:
 
 
 class Conversations:
-    """The judge part of data/sft/valid.jsonl, or as much of it as the training's time allows (see validation_set)."""
+    """The judge part of data/sft/valid.jsonl, or as much of it as the training's time allows (see
+    validation_set)."""
 
     def __init__(self, run: Run, tokenizer, check: Callable[[], None], role: str, share: float):
-        """check: called between the conversations that are tokenised; may raise to end the work. role: of the measure.
-        share: which part of the tokens that scoring may compute is for these."""
+        """check: called between conversations while they are tokenised; may raise to end the work.
+        role: of the measure. share: the part of the scoring tokens that is for these."""
         self.tokenizer, self.role = tokenizer, role
         path = provenance.rows_of(run) / "sft" / "valid.jsonl"
         encoded = encode_file(
@@ -108,7 +110,7 @@ class Conversations:
     def _try_directive(
         self, subject: Subject, answers: list[str], finished: Callable[[int], None]
     ) -> directive.Tried | None:
-        """What the base model does with a line in its directive; None where the history shows nothing to put into one."""
+        """The base model's results with a line in its directive; None where the history suggests no line."""
         line = directive.line_of(self.traits, answers)
         if not line:
             return None
@@ -117,7 +119,7 @@ class Conversations:
         except CannotEncode:
             return None
         if len(rows) != len(self.all_rows):
-            return None  # the template makes other rows of them
+            return None  # the template changes the rows
         chosen = {id(row) for row in self.rows}
         rows = [row for row, own in zip(rows, self.all_rows, strict=True) if id(own) in chosen]
         found = losses.row_losses(
@@ -166,7 +168,7 @@ class Conversations:
         if len(self.rows) < len(self.all_rows):
             notes = (
                 f"measured on {len(self.rows):,} of {len(self.all_rows):,} held-out answers, from "
-                f"{counted(len(names), 'conversation')}, so that measuring takes a fraction of the training's time",
+                f"{counted(len(names), 'conversation')}, to keep measuring short compared with training",
             )
         details = {}
         if self.tried:
@@ -176,7 +178,7 @@ class Conversations:
         return replace(told, measures=(measure,), notes=notes, details=details)
 
     def _figures(self, found: OfThree[ConversationResults]) -> tuple[Figure, ...]:
-        """How far the answers show the traits of this person's history, and how fast they were written."""
+        """How far the answers show the traits of this person's history, and the speed of writing them."""
         if not self.prompts:
             return ()
         models = ("candidate", "current", "base")
@@ -197,13 +199,15 @@ class Conversations:
 
 
 def looks_of(run: Run) -> validation_set.Looks | None:
-    """What the training put into its receipt; None for a run of an earlier version, which looked at everything."""
+    """The Looks in the training's receipt; None for a run of an earlier version, which validated on
+    everything."""
     kept = ((run.result() or {}).get("applied") or {}).get("looks")
     return validation_set.Looks(**kept) if kept else None
 
 
 def answers_of(run: Run) -> list[str]:
-    """What the person's conversations hold as answers, the tool calls aside; none where they are no longer there."""
+    """The answers in the person's conversations, without tool calls; empty where the data is no
+    longer there."""
     path = provenance.rows_of(run) / "sft" / "train.jsonl"
     if not path.exists():
         return []
@@ -218,8 +222,9 @@ def answers_of(run: Run) -> list[str]:
 def prompts_of(
     rows: list[Conversation], tokenizer, longest: int, tokens: float = 0.0
 ) -> list[Prompt]:
-    """An exchange of each of some conversations, as many as about `tokens` computed tokens allow: the last one whose
-    prompt is no longer than a row of the run, `longest` tokens, else the first one, cut as a row of the run is."""
+    """One exchange from each of several conversations, as many as about `tokens` computed tokens
+    allow: the last one whose prompt is no longer than a row of the run (`longest` tokens),
+    otherwise the first one, cut like a row of the run."""
     prompts: list[Prompt] = []
     spent = 0
     for row in rows:

@@ -1,31 +1,31 @@
-"""mlx-tune's DPO with its defects put right, each by name, so that a fix upstream can retire it.
+"""Fixes for the defects of mlx-tune's DPO, each with a name, so that an upstream fix can replace it.
 
-What runs of mlx-tune: DPOConfig holds the settings, and DPOTrainer checks them and calls the training; the model and its
-LoRA are loaded as for SFT (mlx_tune_repairs.py). What is ours: the loop (fit.fit), the batches, the loss, the reference,
-validation, checkpoints and the saving of the adapter.
+Used from mlx-tune: DPOConfig holds the settings; DPOTrainer checks them and starts the training; the
+model and its LoRA are loaded as for SFT (mlx_tune_repairs.py). Our own: the loop (fit.fit), batches,
+loss, reference, validation, checkpoints and saving of the adapter.
 
-What is wrong in mlx-tune 0.6.0, measured; tests/test_dpo_repairs.py shows each one on the stock trainer:
+Defects measured in mlx-tune 0.6.0; tests/test_dpo_repairs.py shows each one on the stock trainer:
 
-leaking_state     at batch 1 the rejected answer goes on from the recurrent state that the chosen one left
-bf16_sums         log-probabilities are summed in bf16, in steps of a whole nat above 128
-chat_messages     prompts of messages are a TypeError; no template and no end token is ever added
-missing_sides     a row without a side is dropped without a word; without any row: ZeroDivisionError
-over_long         a long prompt is cut at its end, and the answer with it: chosen and rejected become equal
+leaking_state     at batch 1 the rejected answer starts from the recurrent state that the chosen one left
+bf16_sums         log-probabilities are summed in bf16, whose steps above 128 are a whole nat
+chat_messages     prompts given as messages raise a TypeError; no template and no end token is ever added
+missing_sides     a row with a missing side is dropped silently; with no rows left: ZeroDivisionError
+over_long         a long prompt is truncated at its end, answer included: chosen and rejected become equal
 accumulation      gradient_accumulation_steps is stored and never used
 warm_up           warmup_steps is stored and never used
 schedule          lr_scheduler_type is never read: always cosine
-seed              seed is never read: two runs, two adapters
-shuffling         pairs come in the order of the file, always
+seed              seed is never read: two runs give two adapters
+shuffling         pairs are always in the order of the file
 loss_type         every loss_type is the sigmoid loss
 odds_ratio        ORPO's odds are taken from sums and without 1 - P
-reference_rows    the reference is measured for every row, however few steps there are, and not kept
+reference_rows    the reference is measured for every row, even for a few steps, and not kept
 reference_mode    the reference is measured in evaluation mode, the policy in training mode
-validation        eval_dataset is swallowed
-progress          no margin, no accuracy; nothing is returned
-swallowed_saving  an adapter that could not be saved is a status "success"
+validation        eval_dataset is ignored
+progress          no margin or accuracy is reported; nothing is returned
+swallowed_saving  failing to save the adapter still returns status "success"
 unknown_settings  a misspelt setting is stored and ignored
-not_finite        a NaN loss goes on to the end and is saved
-fallback          a missing import starts SFT on the chosen answers instead
+not_finite        training continues with a NaN loss and saves the result
+fallback          a missing import silently starts SFT on the chosen answers instead
 """
 
 from pathlib import Path
@@ -51,12 +51,12 @@ from fae_training.language.validation_set import Looks
 from fae_training.runs import Run
 from fae_training.session import Session
 
-# So many in a run: preferences are learned, and overdone, within a few dozen steps.
+# Checkpoints per run: preferences are learned, and overdone, within a few dozen steps.
 VALIDATIONS = 10
 
 
 def dpo_config(settings: dict, run_directory: Path) -> DPOConfig:
-    """What mlx-tune's class reads when it is made; what fit.fit does comes from the settings themselves."""
+    """The fields that mlx-tune's class reads when it is created; fit.fit takes its own from the settings."""
     return DPOConfig(
         output_dir=str(run_directory),
         beta=settings["beta"],
@@ -71,10 +71,11 @@ def dpo_config(settings: dict, run_directory: Path) -> DPOConfig:
 
 
 class RepairedDPOTrainer(DPOTrainer):
-    """mlx-tune's DPOTrainer with our loop; train() returns mlx-tune's answer, `result` has what fit.fit returned.
+    """mlx-tune's DPOTrainer with our loop; train() returns mlx-tune's answer, `result` what fit.fit returned.
 
-    model: mlx-tune's, with the adapter applied that the run starts from; as it is now, it is the reference. longest:
-    tokens of the longest row, for which memory was planned. batches, looks and monitor are there once it trains.
+    model: mlx-tune's, with the adapter that the run starts from; in this state it is the reference.
+    longest: tokens of the longest row, for which memory was planned. batches, looks and monitor are
+    set once it trains.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class RepairedDPOTrainer(DPOTrainer):
         run: Run,
         session: Session,
     ):
-        # loss_type, odds_ratio: a loss that is not known is an error.
+        # loss_type, odds_ratio: an unknown loss is an error.
         self.objective = Objective.of(settings)
         config = dpo_config(settings, run.directory)
         super().__init__(model=model, tokenizer=tokenizer, train_dataset=pairs, args=config)
@@ -112,7 +113,7 @@ class RepairedDPOTrainer(DPOTrainer):
             self.train_dataset, self.settings["batch_size"], self.settings["seed"], self.fast
         )
         self.looks = self._plan_looks()
-        # Half of what a validation may compute is for preferences, a quarter each for conversations and answers.
+        # Half of a validation's computing is for preferences, a quarter each for conversations and answers.
         half = self.looks.validating_tokens // 4 * 2
         validated = preference_validation.choose(
             self.held_out, half, validation_set.FEWEST_VALIDATED
@@ -146,7 +147,7 @@ class RepairedDPOTrainer(DPOTrainer):
         )
 
     def _measure_reference(self) -> dict | None:
-        """reference_rows, reference_mode: of the pairs that this run reads, kept in its directory."""
+        """reference_rows, reference_mode: for the pairs that this run reads, kept in its directory."""
         if not self.objective.needs_reference:
             return None
         micro_batches = self.settings["steps"] * self.settings["gradient_accumulation"]
@@ -161,7 +162,7 @@ class RepairedDPOTrainer(DPOTrainer):
             )
 
     def _start_monitor(self, validated: list[Pair]) -> DriftMonitor:
-        """What drift is measured against is the model before its first step."""
+        """Drift is measured against the model before its first step."""
         with self.session.stage("validating"):
             monitor = DriftMonitor.of(
                 self.model.model,
@@ -189,9 +190,10 @@ class RepairedDPOTrainer(DPOTrainer):
         )
 
     def _validate(self, step: int) -> dict:
-        """What is validated after so many steps: the preferences, and the monitor's measurements of drift."""
+        """Values of a validation after `step` steps: the preferences, and the monitor's
+        measurements of drift."""
         pairs = sum(len(batch) for batch in self.validation)
-        # Before the first step drift is measured already.
+        # Drift has already been measured before the first step.
         items = pairs + (self.monitor.conversations if step else 0)
         finished = losses.counting(self.session, items)
         values = preference_validation.validation_values(

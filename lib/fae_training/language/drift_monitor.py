@@ -1,7 +1,8 @@
-"""Where preference training does harm that its own loss does not show: measured at each validation, and judged.
+"""Detects harm by preference training that its own loss does not show, at each validation.
 
-Four things: whether the accepted answers become less likely, whether a few corrections make the mean margin, how long the
-model's own answers are, and the loss on the user's conversations.
+It checks four things: whether the accepted answers become less likely, whether a few corrections
+produce the mean margin, the length of the model's own answers, and the loss on the user's
+conversations.
 """
 
 import contextlib
@@ -19,32 +20,33 @@ from fae_training.language.validation_set import CHEAP_TOKENS, Looks
 from fae_training.runs import Run
 from fae_training.session import Session
 
-# Pairs whose prompts the model answers at a validation: a few are enough to see how long its answers become.
+# Pairs whose prompts the model answers at a validation: a few show how long its answers become.
 ANSWERED_PROMPTS = 4
 # Conversations on which the loss is measured.
 CONVERSATIONS = 16
-# The loss only asks for a distance between two answers; it is also content when both become unlikely. Below
-# this change the chosen answers' tokens are half as likely as they were (ln 2 nats): the model unlearns them.
+# The loss only asks for a distance between two answers, so it can fall while both become unlikely.
+# Below this change the chosen answers' tokens are half as likely as they were (ln 2 nats): the
+# model unlearns them.
 CHOSEN_MAY_FALL = 0.69
-# From here on a fall is said in the report.
+# From here on the report mentions a fall.
 CHOSEN_FALL_WORTH_SAYING = 0.1
-# A mean margin of 1 means e times the odds; with fewer pairs right than this, a few pairs make the mean.
+# A mean margin of 1 means e times the odds; if fewer pairs than this are right, a few pairs produce the mean.
 LARGE_MARGIN = 1.0
 FEWEST_RIGHT = 0.6
-# By how much, as a share, the loss on the user's conversations may rise in a preference run.
+# The largest relative rise of the loss on the user's conversations in a preference run.
 CONVERSATION_TOLERANCE = 0.02
 ABOVE_ANY_LOSS = 1000.0
-# Answers may become as short, or as long, as what was chosen and what was said before; so far beyond is drift.
+# Answers may become as short, or as long, as the accepted and the earlier ones; this factor beyond is drift.
 LENGTH_FACTOR = 2.0
 
 
 class DriftMonitor:
-    """Measures drift and says when it ends a run.
+    """Measures drift and decides when it ends a run.
 
-    answer_tokens() -> mean tokens of the model's own answers; conversation_loss(finished) -> nats a token on
-    `conversations` rows, where finished(count) is called as in losses.row_losses. None where there is nothing to measure
-    them on. accepted_tokens: mean tokens of the accepted answers. Answers are generated at every `answers_every`th
-    validation.
+    answer_tokens() -> mean tokens of the model's own answers; conversation_loss(finished) -> nats
+    per token on `conversations` rows, where finished(count) is called as in losses.row_losses. None
+    where there is nothing to measure them on. accepted_tokens: mean tokens of the accepted answers.
+    Answers are generated at every `answers_every`th validation.
     """
 
     def __init__(
@@ -73,9 +75,11 @@ class DriftMonitor:
         looks: Looks,
         session: Session,
     ) -> "DriftMonitor":
-        """For a run, within the tokens that `looks` leaves: a quarter of a validation's for each measurement.
+        """A monitor for a run, within the tokens that `looks` leaves: a quarter of a validation's
+        for each measurement.
 
-        Answers are generated at every validation when there is time, else at every second, third and so on.
+        Answers are generated at every validation when there is time, otherwise at every second,
+        third and so on.
         """
         quarter = max(looks.validating_tokens // 4, CHEAP_TOKENS)
         asked, rows = answered(held_out), conversation_rows(run, tokenizer, quarter)
@@ -94,7 +98,7 @@ class DriftMonitor:
         )
 
     def begin(self, finished: Callable[[int], None] = lambda count: None) -> None:
-        """Measure the model before its first step: what every later measurement is compared with."""
+        """Measure the model before its first step, as the baseline of every later measurement."""
         self.start = self.measure(0, finished)
 
     def measure(
@@ -109,7 +113,7 @@ class DriftMonitor:
         return values
 
     def ends(self, values: dict) -> bool:
-        """Whether these values of a validation end the run; `notes` then says why.
+        """Whether these values of a validation end the run; `notes` then gives the reason.
 
         values: those of preference_validation.validation_values, and those of `measure`.
         """
@@ -126,15 +130,17 @@ class DriftMonitor:
         return self.stopped_by is not None
 
     def conversation_rise(self, values: dict) -> float:
-        """How much the loss on conversations has risen, as a share; 0 where none is measured."""
+        """The relative rise of the loss on conversations; 0 where it is not measured."""
         loss = values.get("val_conversation_loss")
         before = self.start.get("val_conversation_loss")
         return loss / before - 1 if loss is not None and before else 0.0
 
     def judged_loss(self, values: dict) -> float:
-        """What the best checkpoint is chosen by: the held-out preference loss, unless conversations suffer.
+        """The value by which the best checkpoint is chosen: the held-out preference loss, unless
+        conversations suffer.
 
-        A checkpoint that got worse at conversations ranks below any that did not, the lower the more it lost.
+        A checkpoint that got worse at conversations ranks below every one that did not, the lower
+        the more it lost.
         """
         rise = self.conversation_rise(values)
         return values["val_loss"] if rise <= CONVERSATION_TOLERANCE else ABOVE_ANY_LOSS + rise
@@ -163,7 +169,7 @@ class DriftMonitor:
             return []
         sentence = (
             f"the mean margin on held-out corrections is {margin:.2f}, but only {accuracy:.0%} of them are right "
-            f"(expected {FEWEST_RIGHT:.0%}): a few corrections make the mean"
+            f"(expected {FEWEST_RIGHT:.0%}): a few corrections produce the mean"
         )
         return [("margin_without_accuracy", sentence, True)]
 
@@ -194,12 +200,12 @@ class DriftMonitor:
 
 
 def answered(held_out: list[Pair]) -> list[Pair]:
-    """The pairs whose prompts are really answered at every validation: always the same few."""
+    """The pairs whose prompts are answered at every validation: always the same few."""
     return sorted(held_out, key=lambda pair: pair.key)[:ANSWERED_PROMPTS]
 
 
 def longest_answer(pairs: list[Pair]) -> int:
-    """An answer that reaches twice the longest known one counts as grown, however far it would go on."""
+    """An answer that reaches twice the longest known one counts as grown, however long it would become."""
     return 2 * max(_answer_length(side) for pair in pairs for side in (pair.chosen, pair.rejected))
 
 
@@ -224,10 +230,11 @@ def mean_chosen_tokens(pairs: list[Pair]) -> float:
 
 
 def conversation_rows(run: Run, tokenizer, tokens: int) -> list[TokenRow]:
-    """A few answers of the user's conversations, to see in training whether the model gets worse at them.
+    """A few answers of the user's conversations, which show during training whether the model gets
+    worse at them.
 
-    From those that SFT trains on: preference training does not read them, and the held-out ones are for the score.
-    About `tokens` tokens of them.
+    They are from the SFT training data: preference training does not read it, and the held-out data
+    is for the score. About `tokens` tokens in total.
     """
     read = training_rows.read(provenance.rows_of(run) / "sft" / "train.jsonl", "sft")
     found: list[TokenRow] = []

@@ -1,4 +1,4 @@
-"""Puts the fast path in place for a model that mlx-lm loaded: those parts of it that compute the same."""
+"""Enables the fast path for a model that mlx-lm loaded: those parts of it that give the same results."""
 
 from dataclasses import replace
 
@@ -8,10 +8,11 @@ from fae_training.language.gated_delta_report import Shapes
 
 
 def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSettings, list[str]]:
-    """Put the fast parts in place for this process; returns what is really on, and what to tell about the rest.
+    """Enable the fast parts in this process; returns the parts that are on, and sentences about the others.
 
-    Each part is first compared with mlx-lm's own computation, the gated delta rule once for each version (kept in
-    cache_directory), the others on this model with a few tokens. A part that gives something else stays off.
+    Each part is first compared with mlx-lm's own computation: the gated delta rule once for each
+    version (kept in cache_directory), the others on this model with a few tokens. A part with
+    different results stays off.
     """
     inner = architecture.backbone(model)
     if inner is not None and architecture.is_hybrid(inner):
@@ -25,7 +26,7 @@ def enable(model, wanted: FastSettings, cache_directory=None) -> tuple[FastSetti
 def _with_gated_delta(
     inner, settings: FastSettings, cache_directory
 ) -> tuple[FastSettings, list[str]]:
-    """The same for the gated delta rule alone, and which implementation of it is the fastest here."""
+    """The settings with the gated delta rule on or off, and the fastest implementation of it on this device."""
     notes = []
     if not settings.gated_delta:
         gated_delta_patch.remove()

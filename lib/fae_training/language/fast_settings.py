@@ -1,6 +1,6 @@
-"""Which parts of the fast path are on, and what was found out about the model. Standard library only.
+"""The parts of the fast path and the facts found about the model. Standard library only.
 
-The parts are put in place by fast_path.enable.
+fast_path.enable puts the parts in place.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,8 @@ from fae_training.language.gated_delta_report import Report
 
 @dataclass(frozen=True)
 class Output:
-    """How logits follow from hidden states: softcap tanh(scale W h / softcap), W those of the layer called `name`.
+    """How logits follow from hidden states: softcap tanh(scale W h / softcap), where W is the
+    weight of the layer called `name`.
 
     softcap None: no tanh. name None: some other way, which only the model itself knows.
     """
@@ -24,13 +25,15 @@ class Output:
 
 @dataclass(frozen=True)
 class FastSettings:
-    """The parts of the fast path, each of them to be switched off for diagnosis, and what was found of the model.
+    """The parts of the fast path, each of which can be switched off for diagnosis, and facts found
+    about the model.
 
-    gated_delta: linear attention in chunks. attention: attention block by block and gates that keep their inputs alone.
-    supervised_only: output layer only where there is a target. shared_prefix: what rows share is computed once.
-    by_length: rows of like length together. checkpoint_layers: keep only each layer's input and compute the rest
-    again in the backward pass. output: the model's output layer, rule: what was measured of the gated delta rule's
-    implementations; None where nobody looked.
+    gated_delta: linear attention in chunks. attention: blockwise attention, and gates that keep
+    only their inputs. supervised_only: the output layer only where there is a target.
+    shared_prefix: tokens that rows share are computed once. by_length: batches of rows of similar
+    length. checkpoint_layers: keep only each layer's input and recompute the rest in the backward
+    pass. output: the model's output layer; rule: the measurements of the gated delta rule's
+    implementations; None where nothing was measured.
     """
 
     gated_delta: bool = True
@@ -52,7 +55,7 @@ class FastSettings:
         return cls().with_parts(False, cls.parts())
 
     def with_parts(self, on: bool, names: Iterable[str]) -> "FastSettings":
-        """The same with some of its parts on or off."""
+        """A copy with some of its parts on or off."""
         changes: dict[str, Any] = dict.fromkeys(names, on)
         return replace(self, **changes)
 

@@ -1,4 +1,5 @@
-"""A base model with an adapter added to its weights: fused, saved, and compared with the two of them apart."""
+"""Fuses an adapter into the weights of its base model, saves the result, and compares it with the
+two used separately."""
 
 import json
 import shutil
@@ -22,19 +23,21 @@ from fae_training.language.rows import TokenRow, encode_answer, encode_file
 from fae_training.parts import divided
 from fae_training.runs import Run
 
-# Parity is measured on about so many tokens of rows no longer than this: with a vocabulary of 248,000 the logits of one
-# such row are half a gigabyte.
+# Parity is measured on about this many tokens, in rows no longer than this: with a vocabulary of
+# 248,000 the logits of one such row take half a gigabyte.
 TOKENS, LONGEST, FEWEST = 2048, 512, 4
-# The largest difference in nats a token that rounding explains, by the type of the fused weights: with 16 bits each
-# weight is rounded once more after the adapter is added. Reading the same weights again may change nothing.
+# The largest difference in nats per token that rounding explains, by the type of the fused weights:
+# with 16 bits each weight is rounded once more after the adapter is added. Reading the same weights
+# again must change nothing.
 LARGEST, LARGEST_16_BITS, LARGEST_REREAD = 1e-4, 2e-2, 1e-6
-# What belongs to a model beside its weights and config.json.
+# Files that belong to a model besides its weights and config.json.
 COPIED = ("*.jinja", "*.model", "*.tiktoken", "*.txt", "*.py", "*.json")
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Nats a token on the same held-out answers: base and adapter apart, fused in memory, fused and read from disk again."""
+    """Nats per token on the same held-out answers: base with adapter, fused in memory, and fused
+    then read from disk."""
 
     rows: int
     unfused: float
@@ -42,15 +45,15 @@ class Parity:
     reloaded: float
 
     def why_not(self, precision: str) -> str | None:
-        """The sentence on a difference that rounding does not explain, None where there is none."""
+        """A sentence about a difference that rounding does not explain; None where there is none."""
         allowed = LARGEST if precision == "float32" else LARGEST_16_BITS
         if not abs(self.fused - self.unfused) <= allowed:
             return (
-                f"fused, the loss is {self.fused:.4f}, apart it is {self.unfused:.4f}; rounding to {precision} "
+                f"the loss is {self.fused:.4f} fused and {self.unfused:.4f} with a separate adapter; rounding to {precision} "
                 f"explains {allowed:g} at most"
             )
         if not abs(self.reloaded - self.fused) <= LARGEST_REREAD:
-            return f"read again, the loss is {self.reloaded:.4f}, before it was {self.fused:.4f}"
+            return f"the loss is {self.reloaded:.4f} after reading the saved model, and was {self.fused:.4f} before"
         return None
 
 
@@ -62,11 +65,13 @@ def fuse_and_save(
     told: Callable[[str], None],
     check: Callable[[], None],
 ) -> tuple[Parity, str]:
-    """Write the run's base model with its adapter added to `target`, a folder that is made; (parity, precision).
+    """Fuse the run's adapter into its base model and save it to `target`, a new folder; returns
+    (parity, precision).
 
-    keep_bits: what was quantised is quantised again, as it was; otherwise a quantised base becomes one in the type of its
-    scales, without further loss. told(stage) is called before each stage, check() between rows; it may raise.
-    Raises Missing where memory or disk are too small, Failed where the saved model does not do what the two apart do.
+    keep_bits: quantised weights are quantised again with the same settings; otherwise they take the
+    type of their scales, without further loss. told(stage) is called before each stage, check()
+    between rows; both may raise. Raises Missing where memory or disk are too small, and Failed
+    where the saved model behaves differently from base and adapter.
     """
     base = Path(run.record["model"]["directory"])
     told("loading")
@@ -93,11 +98,11 @@ def fuse_and_save(
         _save_gguf(model, target)
     del model
     mx.clear_cache()
-    told("reading it again")
+    told("reading it back")
     again, _ = loading.load(str(target))
     again.eval()
     parity = Parity(len(rows), unfused, in_memory, loss(again))
-    # What quantising once more costs is for the person to judge; it is told, not refused.
+    # The cost of quantising once more is for the person to judge: it is reported, not refused.
     if not keep_bits and (why := parity.why_not(precision)):
         look = command_line("uv", "run", "scripts/evaluate.py", "--run", run.id, "--rescore")
         raise Failed("not_the_same", f"{run.id} was not fused: {why}", look)
@@ -105,7 +110,7 @@ def fuse_and_save(
 
 
 def rows_to_compare(run: Run, tokenizer, check: Callable[[], None]) -> list[TokenRow]:
-    """Held-out answers of the run's own rows; of those that it was trained on where none are held out."""
+    """Held-out answers of the run's own rows, or the rows that it was trained on where none are held out."""
     place = provenance.rows_of(run)
     why = ""
     for side in ("valid", "train"):
@@ -132,7 +137,7 @@ def _of_pairs(tokenizer, path: Path) -> list[TokenRow]:
 
 
 def require_room(model, target: Path, keep_bits: bool) -> None:
-    """Raises Missing where the fused model fits neither into memory nor on the disk of `target`."""
+    """Raise Missing where the fused model fits neither into memory nor on the disk of `target`."""
     needed = sum(array.nbytes for array in flattened(model.parameters()).values())
     if not keep_bits:
         needed = sum(_bytes_of(module) for _, module in model.named_modules())
@@ -140,9 +145,9 @@ def require_room(model, target: Path, keep_bits: bool) -> None:
     if memory < 1.2 * needed:
         raise Missing(
             "memory_too_small",
-            f"the fused model takes {needed / 1e9:.1f} GB and some more while it is made, and this machine has "
+            f"the fused model takes {needed / 1e9:.1f} GB and some more while it is written; this machine has "
             f"{memory / 1e9:.1f} GB of memory"
-            + ("" if keep_bits else "; in the bits of its base it is smaller"),
+            + ("" if keep_bits else "; with the quantisation of its base it is smaller"),
             "uv run scripts/fuse.py --keep-bits",
         )
     if free < 1.05 * needed:
@@ -154,7 +159,7 @@ def require_room(model, target: Path, keep_bits: bool) -> None:
 
 
 def _bytes_of(module) -> int:
-    """Of a module's own arrays, dequantised."""
+    """The size of a module's own arrays, dequantised."""
     arrays = [array for array in module.values() if isinstance(array, mx.array)]
     if "scales" not in module:
         return sum(array.nbytes for array in arrays)
@@ -162,7 +167,7 @@ def _bytes_of(module) -> int:
 
 
 def fused(model, keep_bits: bool):
-    """The model with its adapters added to the weights, one layer after the other, so that no second copy is held."""
+    """Add a model's adapters to its weights, layer by layer, so that no second copy is held."""
     for name, module in model.named_modules():
         if isinstance(module, LoRALinear | LoRASwitchLinear):
             one = module.fuse(dequantize=not keep_bits)
@@ -175,7 +180,7 @@ def fused(model, keep_bits: bool):
 
 
 def precision_of(model) -> str:
-    """The type of its weights, "4 bits" and the like where they are quantised."""
+    """The type of the model's weights, or "4 bits" and the like where they are quantised."""
     for _, module in model.named_modules():
         if "scales" in module:
             return f"{module.bits} bits"
@@ -184,7 +189,7 @@ def precision_of(model) -> str:
 
 
 def save(model, base: Path, target: Path, keep_bits: bool) -> None:
-    """Weights and config.json as mlx-lm writes them; tokenizer and template are the base's own files."""
+    """Write the weights and config.json as mlx-lm does, and copy the base's tokenizer and template."""
     save_model(target, model)
     config = json.loads((base / "config.json").read_text(encoding="utf-8-sig"))
     if not keep_bits:

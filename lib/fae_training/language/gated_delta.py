@@ -4,15 +4,15 @@ Gated DeltaNet (Yang et al., arXiv 2412.06464) keeps one matrix S [value_dim, ke
 
     S_t = g_t S_{t-1} + u_t k_t^T      u_t = beta_t (v_t - g_t S_{t-1} k_t)      y_t = S_t q_t
 
-mlx-lm trains this token by token and keeps every S_t for the backward pass. In chunks of C tokens, with
-G_t the running sum of log g inside the chunk and D_ti = exp(G_t - G_i) for t >= i, else 0, it is matrix
-products (the parallel form of the delta rule, arXiv 2406.06484):
+mlx-lm trains this token by token and keeps every S_t for the backward pass. In chunks of C tokens,
+with G_t the running sum of log g inside the chunk and D_ti = exp(G_t - G_i) for t >= i, else 0, it
+becomes matrix products (the parallel form of the delta rule, arXiv 2406.06484):
 
     A = strict_lower(diag(beta) (D * K K^T))             U = (I + A)^-1 diag(beta) (V - diag(e^G) K S_0^T)
     Y = diag(e^G) Q S_0^T + lower(D * Q K^T) U           S_C = e^{G_C} S_0 + U^T diag(e^{G_C - G}) K
 
-What does not need S_0 is done for all chunks at once; only S goes from chunk to chunk. The backward pass
-is written by hand: it keeps S at the chunk boundaries and U, and makes everything else again.
+Everything that does not need S_0 is computed for all chunks at once; only S is passed from chunk to
+chunk. The hand-written backward pass keeps S at the chunk boundaries and U, and recomputes the rest.
 """
 
 import functools
@@ -23,30 +23,31 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-from fae_training.language.elementwise import exp, made_again
+from fae_training.language.elementwise import exp, recompute_inputs
 
 CHUNK = 64
-# Inside a block of 8 the powers of A stay below 35, so the product form of the inverse loses no digits;
-# over 64 tokens that repeat one key they would reach 10^17.
+# Inside a block of 8 the powers of A stay below 35, so the product form of the inverse loses no
+# digits; over 64 tokens that repeat one key they would reach 10^17.
 INVERSE_BLOCK = 8
-# Below this a chunk is mostly padding, and the recurrence as it stands is cheaper (generation: 1 token).
+# Below this a chunk is mostly padding, and the plain recurrence is cheaper (generation: 1 token).
 SHORTEST = 16
 
-# The backward pass needs some fifty arrays like v at once, in float32. Above this many bytes of them the heads, which
-# know nothing of each other, go one group after the other.
+# The backward pass needs about fifty float32 arrays the size of v at once. Above this many bytes of
+# them, the heads, which are independent, are processed in groups.
 WORKING_BYTES = 256 * 2**20
 WORKING_ARRAYS = 50
 
-# How often the rule ran in this process (once for each trace of a compiled function): a patched copy that is
-# not the copy that runs has happened elsewhere.
+# How often the rule ran in this process (once for each trace of a compiled function), because a
+# patch may not reach the copy that really runs.
 calls = 0
 
 
 @dataclass
 class Chunks:
-    """What a branch needs of the sequence it leaves: S before each chunk, and each token's U.
+    """The state that a branch needs from the sequence it leaves: S before each chunk, and each token's U.
 
-    states [chunks + 1, B, Hv, Dv, Dk], the last one after the last token; updates [chunks, B, Hv, C, Dv].
+    states [chunks + 1, B, Hv, Dv, Dk], the last one after the last token; updates [chunks, B, Hv,
+    C, Dv].
     """
 
     states: mx.array
@@ -65,7 +66,7 @@ def chunkwise(q, k, v, log_g, beta, state=None):
 
 
 def chunkwise_with_chunks(q, k, v, log_g, beta, state=None):
-    """As `chunkwise`, and the Chunks from which `state_at` makes the state at any token."""
+    """As `chunkwise`, plus the Chunks from which `state_at` computes the state at any token."""
     y, final, states, updates = _run(True, q, k, v, log_g, beta, state)
     return y, final, Chunks(states, updates)
 
@@ -73,12 +74,12 @@ def chunkwise_with_chunks(q, k, v, log_g, beta, state=None):
 def state_at(chunks, k, log_g, sequence, position):
     """The state S after the first `position` tokens of a sequence, differentiable.
 
-    k [B, T, Hk, Dk] and log_g [B, T, Hv] are what `chunkwise_with_chunks` was given; sequence and
+    k [B, T, Hk, Dk] and log_g [B, T, Hv] are the arguments of `chunkwise_with_chunks`; sequence and
     position [branches] are integers, 0 <= position <= T. Returns [branches, Hv, Dv, Dk] in float32.
     """
     count = chunks.updates.shape[0]
     chunk, inside = position // CHUNK, position % CHUNK
-    # At the very end there is no further chunk: `inside` is 0 there, so any chunk's tokens will do.
+    # At the very end there is no further chunk: `inside` is 0 there, so the tokens of any chunk will do.
     source = mx.minimum(chunk, count - 1)
     before = chunks.states[chunk, sequence]
     updates = chunks.updates[source, sequence]
@@ -99,7 +100,7 @@ def log_gate(A_log, a, dt_bias):
 
 
 def _run(with_chunks: bool, q, k, v, log_g, beta, state) -> tuple[mx.array, mx.array, Any, Any]:
-    """(y, final state, states, updates); only with_chunks the last two are arrays in any case."""
+    """(y, final state, states, updates); the last two are certain to be arrays only with with_chunks."""
     global calls
     calls += 1
     if state is None:
@@ -121,7 +122,7 @@ def _run(with_chunks: bool, q, k, v, log_g, beta, state) -> tuple[mx.array, mx.a
 
 
 def head_groups(elements: int, key_heads: int) -> int:
-    """Into how many groups of heads the work on a v of so many elements is divided; a divisor of key_heads."""
+    """The number of groups of heads for a v with this many elements; a divisor of key_heads."""
     wanted = -(-elements * 4 * WORKING_ARRAYS // WORKING_BYTES)
     return next(
         n for n in range(1, key_heads + 1) if key_heads % n == 0 and (n >= wanted or n == key_heads)
@@ -129,7 +130,7 @@ def head_groups(elements: int, key_heads: int) -> int:
 
 
 def _padded(x, count):
-    """[B, T, ...] with zeros up to `count` whole chunks; zero log_g and beta leave the state alone."""
+    """[B, T, ...] padded with zeros to `count` whole chunks; zero log_g and beta leave the state unchanged."""
     missing = count * CHUNK - x.shape[1]
     return mx.pad(x, [(0, 0), (0, missing)] + [(0, 0)] * (x.ndim - 2)) if missing else x
 
@@ -149,8 +150,9 @@ def _tokens_first(x, length):
 def inverse_of_unit_lower(A):
     """(I + A)^-1 for strictly lower triangular A [..., C, C], C a power of two from 8 up.
 
-    Blocks on the diagonal are inverted first and merged two by two, [[P, 0], [-Q X P, Q]]: as stable as
-    forward substitution, and only matrix products, which every backend runs on its own device.
+    Blocks on the diagonal are inverted first and merged two by two, [[P, 0], [-Q X P, Q]]: as
+    stable as forward substitution, but with matrix products only, which every backend runs on its
+    own device.
     """
     size, width = A.shape[-1], INVERSE_BLOCK
     blocks = [A[..., i : i + width, i : i + width] for i in range(0, size, width)]
@@ -174,8 +176,8 @@ def inverse_of_unit_lower(A):
 def _prepare(q, k, v, log_g, beta):
     """Everything that does not depend on the state, for all chunks at once, in float32.
 
-    Heads are [.., Hk, 1, ..] for keys and queries and [.., Hk, groups, ..] for values, so that products
-    of keys are made once for the value heads that share them.
+    Heads are [.., Hk, 1, ..] for keys and queries and [.., Hk, groups, ..] for values, so that
+    products of keys are computed once for the value heads that share them.
     """
     count = -(-q.shape[1] // CHUNK)
     key_heads, groups = k.shape[2], v.shape[2] // k.shape[2]
@@ -210,8 +212,8 @@ def _prepare(q, k, v, log_g, beta):
 def _between(log_g):
     """The sum of log_g over the tokens after i up to t, [..., t, i]; -inf for t < i.
 
-    Added up from i on. As a difference of two running sums it would lose the digits that count: after
-    some tokens with gates near 0 those sums are large and the difference of neighbours is small.
+    It is summed from i on. A difference of two running sums would cancel: after some tokens with
+    gates near 0 those sums are large and the difference of neighbours is small.
     """
     later = mx.tril(mx.ones((CHUNK, CHUNK), dtype=mx.bool_), -1)
     sums = mx.cumsum(mx.where(later, log_g[..., :, None], 0.0), axis=-2)
@@ -222,7 +224,8 @@ def _between(log_g):
 def _rule(with_chunks: bool) -> Callable[..., Any]:
     """The rule as one function with its own gradient; outputs y, final state, states, updates.
 
-    Without `with_chunks` nobody differentiates through the last two, and their gradients are not read.
+    Without `with_chunks` nothing differentiates through the last two, and their gradients are
+    ignored.
     """
 
     @mx.custom_function
@@ -250,7 +253,7 @@ def _rule(with_chunks: bool) -> Callable[..., Any]:
 
     @rule.vjp
     def gradients(inputs, cotangents, outputs):
-        q, k, v, log_g, beta, state = made_again(inputs, cotangents[:1])
+        q, k, v, log_g, beta, state = recompute_inputs(inputs, cotangents[:1])
         p = _prepare(q, k, v, log_g, beta)
         shape = p["v"].shape[:4]
         count, batch, key_heads, groups = shape
@@ -264,7 +267,7 @@ def _rule(with_chunks: bool) -> Callable[..., Any]:
         d_state = cotangents[1].reshape(states.shape[1:])
         d_updates = p["scores"].swapaxes(-1, -2) @ dy
         kept = p["left"] * p["k"]
-        # From the outputs alone, before what comes back from later chunks.
+        # From the outputs alone, before the contribution of later chunks.
         d_grown_q = dy @ states[:-1]
         d_states = (p["grown"] * dy).swapaxes(-1, -2) @ p["q"]
         if with_chunks:
@@ -299,8 +302,8 @@ def _rule(with_chunks: bool) -> Callable[..., Any]:
             + mx.sum(A_keys, axis=-1)
         )
         pairs = p["beta"] * A_keys + d_scores * p["scores"]
-        # The log gate of a token is in every decay from before it to it or later: summed as it stands, for
-        # differences of running sums would cancel where the gates are near 0.
+        # The log gate of a token is in every decay that crosses it: these are summed directly,
+        # because differences of running sums would cancel where the gates are near 0.
         from_start = mx.sum(
             (d_grown_q * p["q"] + d_grown_k * p["beta"] * p["k"]) * p["grown"], axis=-1
         )

@@ -1,6 +1,7 @@
-"""Measures the gated delta rule's implementations on this device at a model's shapes, and our layers around the rule.
+"""Measures the gated delta rule's implementations on this device at a model's shapes, and our
+layers around the rule.
 
-What was measured is a gated_delta_report.Report; it is kept, since measuring takes seconds.
+The result is a gated_delta_report.Report, which is cached because measuring takes seconds.
 """
 
 import hashlib
@@ -30,7 +31,8 @@ from fae_training.language.fast_settings import FastSettings
 from fae_training.language.gated_delta_report import Measurement, Report, Shapes
 from fae_training.language.shared_prefix import forward_levels
 
-# How long the measured sequence is: chunks and a ragged tail. mlx-lm keeps a state a token, so no longer than needed.
+# The length of the measured sequence: whole chunks and a partial one. mlx-lm keeps a state per
+# token, so it is no longer than needed.
 TOKENS = 200
 
 
@@ -63,7 +65,8 @@ def _versions(shapes: Shapes) -> str:
 
 
 def measure(shapes: Shapes) -> Report:
-    """All rules forward and backward: at batch 2 with a start state in float32, then at the model's shapes."""
+    """Run all rules forward and backward: at batch 2 with a start state in float32, then at the
+    model's shapes."""
     counted = gated_delta.calls
     names = ["chunkwise", "mx.fast", "mlx-lm"] if hasattr(mx.fast, "gated_delta_update") else ["chunkwise", "mlx-lm"]  # fmt: skip
     small, here = _inputs(SMALL, 2, 150), _inputs(shapes, 1, TOKENS)
@@ -75,7 +78,7 @@ def measure(shapes: Shapes) -> Report:
             continue
         try:
             found, own_seconds, own_peak = _passed(name, small, here)
-        except (RuntimeError, ValueError):  # not made for these shapes or this device
+        except (RuntimeError, ValueError):  # not available for these shapes or this device
             measured.append(Measurement(name, math.inf, math.inf, math.inf, 0))
             continue
         error, error_here = (max(relative_errors(a, b)) for a, b in zip(found, right, strict=True))
@@ -86,7 +89,7 @@ def measure(shapes: Shapes) -> Report:
 
 
 def _inputs(shapes: Shapes, batch: int, tokens: int) -> list:
-    """q, k, v, log_g, beta and a start state as a layer makes them, and what their outputs are multiplied by."""
+    """q, k, v, log_g, beta and a start state as a layer produces them, and the factors of their outputs."""
     key = iter(mx.random.split(mx.random.key(0), 9))
 
     def normal(*shape):
@@ -136,7 +139,8 @@ def _passed(name: str, small: list, here: list):
 
 
 def relative_errors(ours, theirs) -> list[float]:
-    """The largest error of each array relative to its largest value; a NaN is infinite, or max() would pass it over."""
+    """The largest error of each array relative to its largest value; infinite for a NaN, which
+    max() would skip."""
     errors = [
         number(mx.max(mx.abs(a - b)) / mx.max(mx.abs(b))) for a, b in zip(ours, theirs, strict=True)
     ]
@@ -161,7 +165,7 @@ def _layers_of_both() -> tuple[list, list]:
         "rope_parameters": {"type": "default", "rope_theta": 1e4, "partial_rotary_factor": 0.5},
     }
     model = qwen3_5.Qwen3_5TextModel(qwen3_5.TextModelArgs.from_dict(config))
-    # mlx-lm's random start forgets within a token, which leaves outputs near 0 and magnifies all rounding.
+    # mlx-lm's random initialisation forgets within a token, so outputs are near 0 and rounding is magnified.
     model.layers[0].linear_attn.A_log = mx.log(mx.linspace(0.01, 0.5, 4))
     model.train()
     tokens = mx.random.randint(0, 64, (2, 70), key=mx.random.key(1))

@@ -1,4 +1,4 @@
-"""The chunkwise rule where mlx-lm's models call the gated delta rule themselves (replacement.py)."""
+"""Replaces the gated delta rule in mlx-lm's models with the chunkwise one (replacement.py)."""
 
 import mlx.core as mx
 from mlx_lm.models import gated_delta as mlx_lm_gated_delta
@@ -13,7 +13,8 @@ _stock_calls = 0
 
 
 def calls() -> dict:
-    """How often each rule ran in this process: {"chunkwise", "stock"}; a compiled function counts once for a shape."""
+    """How often each rule ran in this process: {"chunkwise", "stock"}; a compiled function counts
+    once per shape."""
     return {"chunkwise": gated_delta.calls, "stock": _stock_calls}
 
 
@@ -24,7 +25,7 @@ def install() -> list[str]:
 
 
 def remove() -> None:
-    """Put mlx-lm's own function back."""
+    """Restore mlx-lm's own function."""
     replacement.replace(NAME, gated_delta_update, _stock)
 
 
@@ -47,7 +48,8 @@ def gated_delta_update(
     lower_bound=None,
     allow_neg_eigval=False,
 ):
-    """As mlx_lm.models.gated_delta.gated_delta_update; what the chunkwise rule is not made for goes there."""
+    """As mlx_lm.models.gated_delta.gated_delta_update, to which cases that the chunkwise rule does
+    not cover are passed."""
     global _stock_calls
     on_metal = mx.metal.is_available() and mx.default_device() == mx.gpu
     per_channel = a.ndim == 4 or lower_bound is not None

@@ -1,15 +1,16 @@
-"""What was measured of the gated delta rule's implementations, and which of them runs. Standard library only.
+"""Measurements of the gated delta rule's implementations, and the choice among them. Standard library only.
 
-The fastest of those that are right and need no more memory than chunkwise (which is what memory.py plans for) computes
-every sequence that nothing branches off from. mlx-lm's is the measure of what is right.
+The fastest implementation that is correct and needs no more memory than chunkwise (which memory.py
+plans for) computes every sequence that nothing branches off from. mlx-lm's is the standard of
+correctness.
 """
 
 from dataclasses import asdict, dataclass
 
-# float32 rounding over some hundred steps; a wrong formula is off by 1e-2 and more. In 16 bits the rounding is that of
-# the inputs and outputs.
+# float32 rounding over some hundred steps; a wrong formula is off by 1e-2 and more. In 16 bits the
+# rounding is that of the inputs and outputs.
 LARGEST_ERROR, LARGEST_ERROR_16_BITS = 1e-4, 3e-2
-# More memory than chunkwise by this factor is as much: the measured peaks move by some per cent.
+# Up to this factor, memory counts as the same as chunkwise's: measured peaks vary by a few per cent.
 AS_LEAN = 1.1
 
 
@@ -25,7 +26,7 @@ class Shapes:
 
     @classmethod
     def of(cls, backbone) -> "Shapes":
-        """Those of a model of Qwen3.5's kind."""
+        """The shapes of a Qwen3.5-like model."""
         layer = next(layer.linear_attn for layer in backbone.layers if layer.is_linear)
         dtype = str(layer.conv1d.weight.dtype).removeprefix("mlx.core.")
         heads = layer.num_k_heads, layer.num_v_heads
@@ -34,8 +35,9 @@ class Shapes:
 
 @dataclass(frozen=True)
 class Measurement:
-    """error: the largest one relative to mlx-lm's, over outputs and gradients, in float32 and small; error_here: at the
-    model's shapes in its type. seconds and peak_bytes: a forward and backward pass over TOKENS tokens there."""
+    """error: the largest one relative to mlx-lm's, over outputs and gradients, in float32 at small
+    shapes; error_here: at the model's shapes in its type. seconds and peak_bytes: a forward and
+    backward pass over TOKENS tokens there."""
 
     rule: str
     error: float
@@ -46,7 +48,8 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured, chunkwise first. layers_error: of our layers around the rule, relative to mlx-lm's layers."""
+    """All measurements, chunkwise first. layers_error: of our layers around the rule, relative to
+    mlx-lm's layers."""
 
     shapes: Shapes
     layers_error: float
@@ -61,7 +64,7 @@ class Report:
 
     @property
     def right(self) -> bool:
-        """Whether chunkwise and our layers are: without them nothing of this is used."""
+        """Whether chunkwise and our layers are correct; otherwise none of this is used."""
         return self._right(self.measured[0]) and self.layers_error <= LARGEST_ERROR
 
     def _right(self, measured: Measurement) -> bool:
@@ -73,7 +76,7 @@ class Report:
             error = max(self.measured[0].error, self.measured[0].error_here, self.layers_error)
             return (
                 f"the chunkwise gated delta rule differs from mlx-lm's by {error:.1e} "
-                f"(allowed {LARGEST_ERROR:.0e}) and is off; training is slow but right"
+                f"(allowed {LARGEST_ERROR:.0e}) and is off; training is correct but slow"
             )
         chosen = next(m for m in self.measured if m.rule == self.chosen)
         others = ", ".join(

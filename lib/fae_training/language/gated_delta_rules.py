@@ -1,11 +1,11 @@
-"""The implementations of the gated delta rule that there are, under one signature.
+"""The available implementations of the gated delta rule, with one signature.
 
 chunkwise  gated_delta.py: matrix products, chunk by chunk
 mx.fast    mx.fast.gated_delta_update: whatever MLX has for this device, with a gradient of its own
 mlx-lm     mlx_lm.models.gated_delta.gated_delta_ops: token by token, what mlx-lm trains with
 
-gated_delta_check.py measures them and gated_delta_report.py says which one runs. A shared prefix goes through chunkwise,
-which alone has the state inside of a sequence.
+gated_delta_check.py measures them and gated_delta_report.py chooses one. A shared prefix uses
+chunkwise, the only one that gives the state inside a sequence.
 """
 
 import mlx.core as mx

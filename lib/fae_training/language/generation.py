@@ -1,4 +1,4 @@
-"""The model's own answers, the most likely token each time, several prompts at once."""
+"""Greedy decoding of the model's own answers, several prompts at once."""
 
 from collections.abc import Callable, Iterator
 from itertools import groupby
@@ -10,9 +10,9 @@ from mlx_lm.models.cache import make_prompt_cache
 from fae_training import linux_cpu
 from fae_training.language.rows import encode_prompt
 
-# New prompts join while fewer than this many are being answered.
+# New prompts are added while fewer than this many are being answered.
 TOGETHER = 32
-# A beginning of fewer tokens is computed again rather than kept.
+# A shared prefix of fewer tokens is recomputed rather than kept.
 SHORTEST_SHARED = 16
 PREFILL_TOKENS = 2048
 
@@ -24,7 +24,8 @@ def generate(
     max_tokens: int,
     check: Callable[[], None] = lambda: None,
 ) -> list[list[int]]:
-    """For each prompt (token ids, not empty) the tokens of its answer, at most max_tokens, without the end token.
+    """The tokens of the answer to each prompt (token ids, not empty), at most max_tokens, without
+    the end token.
 
     check is called after each step and may raise to end the work.
     """
@@ -41,10 +42,11 @@ def finished_answers(
     shared: list[int],
     check: Callable[[], None],
 ) -> Iterator[tuple[int, list[int]]]:
-    """(index of the prompt, its answer) as each answer is finished; at most limits[index] tokens, without the end token.
+    """(index of the prompt, its answer) as each answer is finished; at most limits[index] tokens,
+    without the end token.
 
-    shared: how many tokens at the start of each prompt are computed once for all its neighbours that start with the same
-    ones; fewer than the prompt has.
+    shared: the number of tokens at the start of each prompt that are computed once for all
+    neighbours with the same ones; fewer than the prompt has.
     """
     groups = [
         list(group)
@@ -68,7 +70,7 @@ def finished_answers(
                     numbers = generator.insert(
                         [prompts[i][known:] for i in group],
                         [limits[i] for i in group],
-                        # Batches copy what they are given, so one will do for all.
+                        # Batches copy their inputs, so one cache serves all.
                         [_cache(model, prefix)] * len(group) if known else None,
                     )
                     answers |= {number: [] for number in numbers}
@@ -85,7 +87,7 @@ def finished_answers(
 
 
 def _cache(model, tokens: list[int]) -> list:
-    """The state of a model that has read these tokens."""
+    """The cache of a model that has read these tokens."""
     cache = make_prompt_cache(model)
     for start in range(0, len(tokens), PREFILL_TOKENS):
         model(mx.array([tokens[start : start + PREFILL_TOKENS]]), cache=cache)
@@ -100,7 +102,7 @@ def answer_texts(
     max_tokens: int,
     check: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """What the model answers to each request, a pair of messages and tools, asked as Fae's runtime does."""
+    """The model's answer to each request, a pair of messages and tools, asked as Fae's runtime does."""
     prompts = [encode_prompt(tokenizer, messages, tools) for messages, tools in requests]
     answers = generate(model, tokenizer, prompts, max_tokens, check)
     return [tokenizer.decode(answer).strip() for answer in answers]

@@ -1,6 +1,7 @@
-"""Our attention and our gates in the layers that mlx-lm has, of whatever architecture, for training and scoring.
+"""Our attention and gates in mlx-lm's layers, of whatever architecture, for training and scoring.
 
-What they are not made for (generation with a cache, sinks, masks that are added) goes to mlx-lm's own functions.
+Cases that they do not cover (generation with a cache, sinks, additive masks) use mlx-lm's own
+functions.
 """
 
 import mlx.core as mx
@@ -11,10 +12,10 @@ from fae_training.language.attention import attend
 from fae_training.language.branches import BranchCache
 from fae_training.language.elementwise import gated
 
-# Below so many tokens a gate is mlx-lm's own, one fused kernel: generation.
+# With fewer tokens than this (generation), the gate is mlx-lm's own fused kernel.
 FEWEST_TOKENS = 16
 
-# How often ours ran in this process (once for each trace of a compiled function).
+# How often our functions ran in this process (once for each trace of a compiled function).
 calls = {"attention": 0, "gates": 0}
 
 # mlx-lm's own functions, kept before any is replaced.
@@ -29,7 +30,7 @@ def install() -> None:
 
 
 def remove() -> None:
-    """Put mlx-lm's own functions back."""
+    """Restore mlx-lm's own functions."""
     replacement.replace(
         "scaled_dot_product_attention", scaled_dot_product_attention, _stock_attention
     )

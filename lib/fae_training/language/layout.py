@@ -1,10 +1,11 @@
-"""How the rows of one batch are laid out so that a prefix that they share is computed once.
+"""The layout of a batch in which a prefix that rows share is computed once.
 
-A batch is up to three levels of sequences. The sequences of level 0 start from nothing; each sequence of a
-later level branches off from one of the level before it, after any number of its tokens, and goes on
-from there. Plain rows are one level. A shared system prompt with an answer for each row is two levels. A
-conversation is two levels also: its history is one long sequence, and each of the assistant's turns branches
-off where it was spoken. Several conversations under one system prompt are three.
+A batch has up to three levels of sequences. The sequences of level 0 start from nothing; each
+sequence of a later level branches off from one of the level before, after any number of its tokens,
+and continues from there. Plain rows are one level. A shared system prompt with an answer for each
+row is two levels. So is a conversation: its history is one long sequence, and each of the
+assistant's turns branches off where it was spoken. Several conversations under one system prompt
+are three.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,9 @@ import numpy as np
 
 from fae_training.language.rows import Row, common_length
 
-# A shared part shorter than this saves less than a further level costs.
+# Sharing less than this saves less than a further level costs.
 SHORTEST_SHARED = 32
-# What a level costs beside its tokens, as a number of tokens: smaller products, one more pass of each layer.
+# The cost of a level besides its tokens, in tokens: smaller products, one more pass of each layer.
 LEVEL_COST = 32
 
 
@@ -42,7 +43,8 @@ class Level:
 
 
 def round_up(count: int, step: int = 32, parts: int = 4) -> int:
-    """The next width of few: multiples of `step`, then always `parts` between a power of two and the next.
+    """The next larger of a few widths: multiples of `step`, then always `parts` between a power of
+    two and the next.
 
     Each width is compiled once, so there should be few; with parts=4 at most a fifth is padding.
     """
@@ -53,7 +55,8 @@ def round_up(count: int, step: int = 32, parts: int = 4) -> int:
 
 
 def lay_out(rows: Sequence[Row], share: bool) -> list[Level]:
-    """The levels that hold all the rows with the fewest padded tokens; row i ends in sequence i of the last."""
+    """The levels that hold all rows with the fewest padded tokens; row i ends in sequence i of the
+    last level."""
     inputs = [row.tokens[:-1] for row in rows]
     plans: list[list[Level] | None] = [_plain(inputs)]
     if share and len(rows) > 1:
@@ -76,7 +79,8 @@ def _plain(inputs) -> list[Level]:
 
 
 def _trunks(inputs, clusters, offset: int = 0) -> list[Level] | None:
-    """Two levels: what the rows of a cluster share, then each row's own rest. The first `offset` tokens are left out."""
+    """Two levels: the shared tokens of each cluster, then the rest of each row. The first `offset`
+    tokens are left out."""
     trunks = [_trunk(inputs, cluster, offset) for cluster in clusters]
     longest = max(len(trunk) for trunk in trunks)
     if longest < SHORTEST_SHARED:
@@ -84,7 +88,8 @@ def _trunks(inputs, clusters, offset: int = 0) -> list[Level] | None:
     leaves: list = [None] * len(inputs)
     for index, (cluster, trunk) in enumerate(zip(clusters, trunks, strict=True)):
         if len(cluster) == 1:
-            # A row on its own shares nothing; as much of it as is padding anyway goes beside the trunks.
+            # A row on its own shares nothing; the part of it that would be padding anyway is placed
+            # beside the trunks.
             own = inputs[cluster[0]][offset:]
             trunks[index] = trunk = own[: min(longest, len(own) - 1)]
         for row in cluster:
@@ -104,7 +109,7 @@ def _trunks(inputs, clusters, offset: int = 0) -> list[Level] | None:
 
 
 def _below_a_root(inputs, clusters, common: int) -> list[Level] | None:
-    """Three levels: what all rows share, what the rows of a cluster share beyond that, each row's rest."""
+    """Three levels: the tokens shared by all rows, those shared within a cluster, and the rest of each row."""
     if any(len(row) < common + 2 for row in inputs):
         return None
     levels = _trunks(inputs, clusters, common)
@@ -115,7 +120,7 @@ def _below_a_root(inputs, clusters, common: int) -> list[Level] | None:
 
 
 def _trunk(inputs, cluster, offset: int) -> list[int]:
-    """The longest path that more than one row of the cluster goes along, from `offset`."""
+    """The longest path that more than one row of the cluster follows, from `offset`."""
     best, total = [], -1
     for row in cluster:
         shared = [
@@ -129,7 +134,8 @@ def _trunk(inputs, cluster, offset: int) -> list[int]:
 
 
 def _clusters(inputs) -> list[list[int]]:
-    """Rows that share clearly more with each other than all rows do, as the turns of one conversation."""
+    """Groups of rows that share clearly more with each other than all rows do, as the turns of one
+    conversation."""
     order = sorted(range(len(inputs)), key=lambda row: inputs[row])
     shared = [common_length(inputs[a], inputs[b]) for a, b in pairwise(order)]
     base = min(shared, default=0)
@@ -147,11 +153,12 @@ def _common_of_all(inputs) -> int:
 
 
 def as_arrays(rows: Sequence[Row], levels: list[Level], pad: int = 0) -> dict:
-    """The batch as mlx arrays, all that the model and the loss need.
+    """The batch as mlx arrays, everything that the model and the loss need.
 
-    tokens_0 [n, width]; for each further level l tokens_l, parent_l, branch_l, start_l [n]; and for every
-    supervised token: predictors (where the hidden state that predicts it is, counted through all levels
-    row by row), targets, weights (0 for padding) and row [supervised, rounded up].
+    tokens_0 [n, width]; for each further level l tokens_l, parent_l, branch_l, start_l [n]; and for
+    every supervised token: predictors (the index of the hidden state that predicts it, counted
+    through all levels row by row), targets, weights (0 for padding) and row [supervised, rounded
+    up].
     """
     batch, offsets, total = {}, [], 0
     for index, level in enumerate(levels):

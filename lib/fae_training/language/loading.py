@@ -1,4 +1,4 @@
-"""Reading a language model from disk, with a word on how far it is: a large one takes longer than a person waits in silence."""
+"""Reads a language model from disk and reports progress, because a large one takes a while."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def load(directory: str):
 
 
 def read_weights(model, advance: Callable[[int, int], None]) -> None:
-    """Read the weights of a model that was loaded lazily; advance(megabytes read, of all) may raise to end it."""
+    """Read the weights of a lazily loaded model; advance(megabytes read, total) may raise to end it."""
     arrays = list(flattened(model.parameters()).values())
     total = sum(array.nbytes for array in arrays)
     read, piece, size = 0, [], 0

@@ -1,4 +1,4 @@
-"""The loss of held-out answers, as training validates it and as scoring judges by it."""
+"""The loss of held-out answers, as used by validation during training and by scoring."""
 
 from collections.abc import Callable
 
@@ -39,12 +39,13 @@ def row_losses(
 
 
 def mean_loss(losses: list[tuple[float, int]]) -> float:
-    """Nats a supervised token, over all rows."""
+    """Nats per supervised token, over all rows."""
     return sum(total for total, _ in losses) / max(sum(count for _, count in losses), 1)
 
 
 def counting(session, total: int) -> Callable[[int], None]:
-    """finished(count): `count` more of the `total` items of a session's stage are done; raises Cancelled when asked to end."""
+    """finished(count): marks `count` more of the `total` items of a session's stage as done; raises
+    Cancelled on request."""
     done = 0
     session.progressed(0, total)
 
@@ -57,13 +58,14 @@ def counting(session, total: int) -> Callable[[int], None]:
 
 
 def validation_loss(model, rows: list[TokenRow], fast: FastSettings, batch_tokens: int, session):
-    """mean_loss of `rows` inside a session's stage, which says how far it is and may be cancelled."""
+    """mean_loss of `rows` as a session's stage, with progress and cancellation."""
     finished = counting(session, len(rows))
     return mean_loss(row_losses(model, rows, fast, batch_tokens, finished))
 
 
 def conversation_losses(rows: list[TokenRow], losses: list[tuple[float, int]]) -> dict[str, float]:
-    """Nats a token of each conversation, by its id, in order of first appearance; its turns are counted together."""
+    """Nats per token of each conversation, by its id, in order of first appearance; its turns are
+    counted together."""
     totals: dict[str, list[float]] = {}
     for row, (total, count) in zip(rows, losses, strict=True):
         sums = totals.setdefault(row.conversation, [0.0, 0])

@@ -1,10 +1,12 @@
-"""How much memory a training step will need, and what to change when that is more than there is.
+"""Estimates the memory of a training step, and changes the settings when the machine has less.
 
-The peak is what stays (weights, adapter, gradients, optimizer), what each layer keeps for its backward pass, and the
-larger of two working sets: that of one layer's backward pass and that of the output layer. How many arrays
-of which width a layer keeps and works with was measured, by changing one dimension at a time (docs/log.md); tests
-compare the formula with measured peaks. Measured on the CPU backend, compiled; as fit runs there, not compiled,
-the peaks lie up to 12 % over and, in odd shapes, a third under it (docs/log.md). On Metal and CUDA it was not measured.
+The peak is the sum of what stays (weights, adapter, gradients, optimizer), what each layer keeps
+for its backward pass, and the larger of two working sets: that of one layer's backward pass and
+that of the output layer. The number and widths of the arrays that a layer keeps and works with were
+measured by changing one dimension at a time (docs/log.md); tests compare the formula with measured
+peaks. Measured on the CPU backend, compiled; as fit runs there, not compiled, peaks are up to 12 %
+higher than estimated and, in odd shapes, a third lower (docs/log.md). Not measured on Metal or
+CUDA.
 """
 
 import json
@@ -20,25 +22,26 @@ from fae_training.language.fast_settings import FastSettings
 from fae_training.language.layout import round_up
 from fae_training.language.model_sizes import ModelSizes, read_directory
 
-# Bytes for each trainable parameter, float32: itself, its gradient, the sum of earlier ones, Adam's two
+# Bytes per trainable parameter, float32: itself, its gradient, the accumulated gradient, Adam's two
 # moments and the update.
 ADAPTER_BYTES = 24
-# The model types for which the formula was compared with measured peaks: Qwen3.5's kind, and those whose layers are
-# Llama's, all silu gates and one norm before attention and MLP. Of others nothing is estimated.
+# The model types whose measured peaks were compared with the formula: Qwen3.5's kind, and those
+# with Llama's layers (silu gates, one norm before attention and MLP). Others are not estimated.
 LLAMAS = ("llama", "mistral", "qwen2", "qwen3", "qwen3_moe", "smollm3")
-# How far the weights on disk may be from what the sizes in config.json say before those are not believed.
+# The weights on disk may differ this much from the sizes in config.json before those are distrusted.
 WEIGHTS_OFF = 0.05
-# Share of a machine's memory that macOS lets the GPU have, about; the rest is for Fae and every other program.
+# The share of a machine's memory that macOS lets the GPU have, about; the rest is for Fae and other programs.
 USABLE = 0.7
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """How many arrays there are of each width, each with one number a token and unit of that width.
+    """Number of arrays of each width, each with one number per token and unit of that width.
 
-    hidden: of the hidden state. inner: of the MLP, chosen experts together; routed: copies of the hidden state, one for
-    each chosen expert. In linear attention values: all value heads; keys: all heads of queries and keys; states: the state
-    of all heads, of which there is one a chunk. In full attention heads: all query heads; head_keys: all key heads.
+    hidden: of the hidden state. inner: of the MLP, all chosen experts together; routed: copies of
+    the hidden state, one for each chosen expert. In linear attention values: all value heads; keys:
+    all heads of queries and keys; states: the state of all heads, one per chunk. In full attention
+    heads: all query heads; head_keys: all key heads.
     """
 
     hidden: float = 0.0
@@ -51,37 +54,38 @@ class Arrays:
     states: float = 0.0
 
     def of(self, widths: Mapping[str, float]) -> float:
-        """Numbers a token, for layers of these widths."""
+        """Numbers per token, for layers of these widths."""
         return sum(getattr(self, name) * width for name, width in widths.items())
 
 
-# Fitted: numbers of arrays, in the type of the activations unless float32 is said. They are least squares over 26 measured
-# peaks (13 for Llama's layers), kept near what is counted in the code (docs/log.md, "The formula for memory").
-# benchmarks/bench_sizes.py compares the plan with the peaks of whole trainings, tests/test_memory_model.py with those of
-# single steps, and allows 15 %.
-# What a layer of linear attention keeps until its backward pass.
+# Fitted numbers of arrays, in the type of the activations unless marked float32: least squares over
+# 26 measured peaks (13 for Llama's layers), kept near the count in the code (docs/log.md, "The
+# formula for memory"). benchmarks/bench_sizes.py compares the plan with the peaks of whole
+# trainings, tests/test_memory_model.py with those of single steps, allowing 15 %.
+# Kept by a layer of linear attention until its backward pass.
 LINEAR_KEPT = Arrays(hidden=3.0, values=2.4, keys=6.4, inner=4.15, routed=1.0)
 LINEAR_KEPT_FLOAT32 = Arrays(values=1.0, states=1.0)
-# What its backward pass works with: the layer around the rule; the rule, in float32, for one group of heads, and for all.
+# The working set of its backward pass: the layer around the rule; the rule, in float32, for one
+# group of heads, and for all.
 LINEAR_WORKING = Arrays(hidden=5.1, inner=0.8, routed=0.5)
 RULE_WORKING_OF_A_GROUP = Arrays(values=18.9, keys=2.8, states=2.7)
 RULE_WORKING = Arrays(values=15.3, keys=2.9)
-# The same where the layer was checkpointed, so that it is computed again first.
+# The same where the layer was checkpointed, and so is recomputed first.
 LINEAR_REMADE = Arrays(hidden=3.1, inner=4.5, routed=0.5)
 RULE_REMADE_OF_A_GROUP = Arrays(values=4.0, keys=8.3, states=2.7)
 RULE_REMADE = Arrays(values=23.3, keys=6.7)
-# Full attention: kept in Qwen3.5's layers with their gates, and in Llama's; worked with; and computed again.
+# Full attention: kept in Qwen3.5's layers with their gates, and in Llama's; working set; recomputed.
 FULL_KEPT = Arrays(hidden=3.0, heads=10.0, inner=4.15, routed=1.0)
 LLAMA_KEPT = Arrays(hidden=4.4, heads=2.7, head_keys=2.3, inner=3.1, routed=1.0)
 FULL_WORKING = Arrays(hidden=5.1, heads=5.5, inner=0.8, routed=0.5)
 FULL_REMADE = Arrays(hidden=3.1, heads=8.6, inner=4.5, routed=0.5)
-# Llama's layers are computed again by mlx-lm inside of a checkpoint, of which more than one is under way: this factor, and
-# this share of what a layer keeps.
+# mlx-lm recomputes Llama's layers inside checkpoints, of which more than one is in flight: this
+# factor, and this share of the memory that a layer keeps.
 LLAMA_REMADE_FACTOR, LLAMA_REMADE_OF_KEPT = 1.15, 0.15
-# Arrays of scores [heads, queries of a block, keys] that are under way: at first, more for each block, at most.
+# Arrays of scores [heads, queries of a block, keys] in flight: the first, more for each block, at most.
 SCORES_OF_ONE_BLOCK, SCORES_OF_EACH_BLOCK, MOST_SCORES = 1.9, 0.85, 12.7
-# Arrays of logits [targets, entries of a tile] that are under way: at least, for each tile, at most. Bytes of a logit
-# in them where it is computed from 16 bits: float32 and a third more.
+# Arrays of logits [targets, entries of a tile] in flight: at least, for each tile, at most. Bytes
+# of a logit in them when it is computed from 16 bits: float32 and a third more.
 FEWEST_LOGITS, LOGITS_OF_EACH_TILE, MOST_LOGITS = 6.3, 1.54, 12.3
 LOGIT_BYTES_16_BITS = 5.3
 
@@ -102,7 +106,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train with. batch_size x gradient_accumulation is the batch that was asked for."""
+    """The settings to train with. batch_size x gradient_accumulation is the requested batch."""
 
     batch_size: int
     gradient_accumulation: int
@@ -114,19 +118,19 @@ class Plan:
 def fit_to_machine(
     directory: str | Path, settings: dict, longest: int, fast: FastSettings, rows_each: int = 1
 ) -> tuple[dict, FastSettings, dict]:
-    """(settings, fast, what was planned) that fit into this machine, with the batch that was asked for.
+    """(settings, fast, plan) that fit into this machine, with the requested batch.
 
-    Of settings it reads and may change batch_size and gradient_accumulation. longest: tokens of the longest row;
-    rows_each: rows of one item of a batch, 2 for preference pairs. What there is no formula for (another architecture,
-    parts of the fast path switched off) is not planned: peak_memory_gb is None, and the note says so. Raises Missing
-    when not even one item at a time fits.
+    Of settings it reads and may change batch_size and gradient_accumulation. longest: tokens of the
+    longest row; rows_each: rows of one item of a batch, 2 for preference pairs. Where there is no
+    formula (another architecture, parts of the fast path switched off) peak_memory_gb is None, and
+    the note says so. Raises Missing when not even one item at a time fits.
     """
     limit = round(USABLE * fae_app.memory_bytes())
     config = json.loads((Path(directory) / "config.json").read_text(encoding="utf-8-sig"))
     sizes, weights = read_directory(Path(directory)) if _has_formula(config, fast) else (None, 0)
     if sizes is None or not _believable(sizes, weights):
         note = (
-            f"how much memory a {config.get('model_type')} model needs was not estimated: if it is too much, use a "
+            f"the memory that a {config.get('model_type')} model needs was not estimated: if it runs out, use a "
             "smaller --batch-size or --max-length"
         )
         return settings, fast, {"peak_memory_gb": None, "limit_gb": round(limit / 1e9, 2), "note": note}  # fmt: skip
@@ -166,14 +170,16 @@ def fit_to_machine(
 
 
 def _has_formula(config: dict, fast: FastSettings) -> bool:
-    """The formula is that of the fast path: with the token by token recurrence, or whole logits, it would be another."""
+    """The formula holds for the fast path only: the token by token recurrence, or whole logits,
+    would need another."""
     if fast.gated_delta:
         return fast.supervised_only
     return config.get("model_type") in LLAMAS and fast.attention and fast.supervised_only
 
 
 def _believable(sizes: ModelSizes, weights: int) -> bool:
-    """Whether config.json describes these weights; Qwen3.5's have a vision part beside what the sizes count."""
+    """Whether config.json describes these weights; Qwen3.5's include a vision part that the sizes
+    do not count."""
     if sizes.gated:
         return True
     each = [16 / 8, 32 / 8] if sizes.bits >= 16 else [(sizes.bits + 0.5) / 8]
@@ -193,11 +199,11 @@ def plan(
     rows_each: int = 1,
     always_checkpoint: bool = False,
 ) -> Plan:
-    """The first of these that fits into limit_bytes: as asked; layers checkpointed; then both with half the batch and
-    twice the accumulation, down to one row at a time, which trains the same. `fits` is False when nothing does; the
-    plan is then the smallest. tokens is the longest row; activation_bytes is 2 for bfloat16 (a quantised model), else 4;
-    rows_each: rows that one item of a batch has.
-    """
+    """The first of these that fits into limit_bytes: the requested settings; layers checkpointed;
+    then both with half the batch and twice the accumulation, down to one row at a time, which
+    gives the same training. `fits` is False when none does; the plan is then the smallest.
+    tokens is the longest row; activation_bytes is 2 for bfloat16 (a quantised model), else 4;
+    rows_each: rows of one item of a batch."""
     found = None
     for rows in _divisors_down(batch_size):
         for checkpoint in (True,) if always_checkpoint else (False, True):
@@ -239,9 +245,10 @@ def estimate(
     experts: bool = False,
     supervised: int | None = None,
 ) -> Estimate:
-    """The peak of a step on `rows` rows of `tokens` tokens that share nothing, the most that a batch can need.
+    """The peak of a step on `rows` rows of `tokens` tokens without any shared prefix, the most that
+    a batch can need.
 
-    supervised: how many tokens are targets, by default all.
+    supervised: the number of target tokens, by default all.
     """
     width = round_up(tokens)
     count = rows * width
@@ -250,11 +257,11 @@ def estimate(
     targets = round_up(supervised or rows * tokens, parts=8)
     output = _output_layer(sizes, targets, activation_bytes)
     if checkpoint:
-        # Every layer keeps its input; of one at a time all the rest is made again.
+        # Every layer keeps its input; everything else is recomputed one layer at a time.
         kept = sizes.layers * count * sizes.hidden * activation_bytes
         working = max(layer.kept + layer.remade for layer in (linear, full))
     else:
-        # The last layer is one of full attention: when a linear one works, what that one kept is gone.
+        # The last layer has full attention: when a linear one works, its memory has been freed.
         kept = sizes.linear_layers * linear.kept + sizes.full_layers * full.kept
         working = max(linear.working - full.kept if sizes.linear_layers else 0, full.working)
     return Estimate(
@@ -267,8 +274,8 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Layer:
-    """Bytes that one layer keeps until its backward pass, what that pass works with beside them, and what it works
-    with when it first makes again what it did not keep."""
+    """Bytes that one layer keeps until its backward pass, the additional working set of that pass,
+    and its working set when it first recomputes everything that it did not keep."""
 
     kept: float
     working: float
@@ -311,13 +318,14 @@ def _scores(sizes: ModelSizes, rows: int, width: int, item: int) -> float:
 
 
 def _mlp(sizes: ModelSizes) -> tuple[int, int]:
-    """(inner width, copies of the input for chosen experts): a token goes through the shared expert and its chosen ones."""
+    """(inner width, copies of the input for chosen experts): a token passes the shared expert and
+    its chosen ones."""
     inner = sizes.inner + sizes.experts_used * sizes.expert_inner
     return inner, sizes.experts_used * sizes.hidden
 
 
 def _output_layer(sizes: ModelSizes, targets: int, item: int) -> float:
-    """Bytes of the tiles of logits that are under way, in float32."""
+    """Bytes of the tiles of logits in flight, in float32."""
     rows = min(targets, supervised_loss.ROWS)
     width = min(supervised_loss.tile_width(targets), sizes.vocabulary)
     tiles = -(-sizes.vocabulary // width) * -(-targets // rows)

@@ -1,27 +1,27 @@
-"""mlx-tune's SFT with its defects put right, each by name, so that a fix upstream can retire it.
+"""Fixes for the defects of mlx-tune's SFT, each with a name, so that an upstream fix can replace it.
 
-What runs of mlx-tune: FastLanguageModel loads the model and puts LoRA on it, SFTConfig holds the settings, and SFTTrainer
-checks them and calls the training. What is ours: the loop (fit.fit), the batches, the loss, validation, checkpoints and
-the saving of the adapter.
+Used from mlx-tune: FastLanguageModel loads the model and adds LoRA; SFTConfig holds the settings;
+SFTTrainer checks them and starts the training. Our own: the loop (fit.fit), batches, loss,
+validation, checkpoints and saving of the adapter.
 
-What is wrong in mlx-tune 0.6.0, measured; tests/test_mlx_tune_repairs.py shows each one on the stock trainer:
+Defects measured in mlx-tune 0.6.0; tests/test_mlx_tune_repairs.py shows each one on the stock trainer:
 
 accumulation      gradient_accumulation_steps is stored and never used
 warm_up           warmup_steps is stored and never used
-seed              seed and random_state are ignored: two runs, two adapters
+seed              seed and random_state are ignored: two runs give two adapters
 schedule          an unknown lr_scheduler_type silently becomes cosine
 turns             only the last assistant turn of a conversation is trained
-thinking          the prompt is rendered with thinking on, which Fae's runtime never uses
+thinking          the prompt is rendered with thinking enabled, which Fae's runtime never uses
 pad_target        the first padding token after the end token is trained ("!")
 over_long         a prompt as long as max_seq_length gives 0/0: a NaN adapter and status "success"
-unfreezing        an adapter that is loaded to go on leaves the whole base model trainable
-fallback          any error starts another trainer, as a subprocess, with other settings
-validation        without eval_dataset the training set is validated on
+unfreezing        loading an adapter to continue training makes the whole base model trainable
+fallback          any error starts another trainer, as a subprocess, with different settings
+validation        without eval_dataset it validates on the training set
 best_checkpoint   the last step is kept, not the best
 progress          no callback, no metrics; nothing is returned
-clear_text        conversations are written again to the output directory, readable by all
-linear_attention  the default modules leave out all linear-attention projections
-small_data        fewer rows than a batch ends in the fallback
+clear_text        conversations are copied to the output directory, readable by all users
+linear_attention  the default modules omit all linear-attention projections
+small_data        fewer rows than one batch triggers the fallback
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ from fae_training.models import loadable
 from fae_training.runs import Run
 from fae_training.session import Session
 
-# A run that dies loses at most a fifth of its steps.
+# A crashed run loses at most a fifth of its steps.
 CHECKPOINTS = 5
 
 
@@ -57,18 +57,19 @@ def load_model(
     advance: Callable[[int, int], None] = lambda read, total: None,
     adapter: Path | None = None,
 ):
-    """(mlx-tune's model with LoRA applied, tokenizer), nothing but the adapter trainable.
+    """(mlx-tune's model with LoRA applied, tokenizer), with only the adapter trainable.
 
-    advance(megabytes read, of all) is called while the weights are read and may raise to end the work.
+    advance(megabytes read, total) is called while the weights are read and may raise to end the
+    work.
 
-    linear_attention: the modules are named one by one. seed: set here, right before the adapter is made.
-    unfreezing: an earlier adapter's weights go into the applied LoRA, the base stays frozen. Raises Failed with what
-    mlx-lm says when it cannot load the model.
+    linear_attention: the modules are named one by one. seed: set here, right before the adapter is
+    created. unfreezing: an earlier adapter's weights are loaded into the applied LoRA, the base
+    stays frozen. Raises Failed with mlx-lm's message when it cannot load the model.
     """
     try:
         model, tokenizer = FastLanguageModel.from_pretrained(loadable(directory), lazy=True)
     except RuntimeError as problem:
-        # mlx-tune's words about any error, with advice that does not hold here.
+        # mlx-tune wraps any error in its own advice, which does not apply here.
         cause = problem.__cause__ or problem
         raise Failed(
             "model_not_loaded",
@@ -83,12 +84,12 @@ def load_model(
     mx.random.seed(seed)
     model._apply_lora()
     if adapter:
-        adapters.put(model.model, adapter)
+        adapters.load_weights(model.model, adapter)
     return model, tokenizer
 
 
 def sft_config(settings: dict, run_directory: Path) -> SFTConfig:
-    """What mlx-tune's class reads when it is made; what fit.fit does comes from the settings themselves."""
+    """The fields that mlx-tune's class reads when it is created; fit.fit takes its own from the settings."""
     return SFTConfig(
         output_dir=str(run_directory),
         per_device_train_batch_size=settings["batch_size"],
@@ -100,7 +101,7 @@ def sft_config(settings: dict, run_directory: Path) -> SFTConfig:
 
 
 class RepairedSFTTrainer(SFTTrainer):
-    """mlx-tune's SFTTrainer with our loop; train() returns mlx-tune's answer, `result` has what fit.fit returned.
+    """mlx-tune's SFTTrainer with our loop; train() returns mlx-tune's answer, `result` what fit.fit returned.
 
     loss and validate are those of fit.fit, validate None when nothing is held out.
     """
@@ -143,7 +144,7 @@ class RepairedSFTTrainer(SFTTrainer):
         raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
 
     def _train_native(self) -> dict:
-        """validation, best_checkpoint, pad_target, small_data: what fit, the batches and the loss do."""
+        """validation, best_checkpoint, pad_target, small_data: handled by fit, the batches and the loss."""
         spikes.keep(self.run, self.batches, self.fit_settings)
         self.result = fit(
             self.model.model,
@@ -159,9 +160,10 @@ class RepairedSFTTrainer(SFTTrainer):
 
 
 def saved(trainer) -> dict:
-    """Save the best parameters of a trainer's result where mlx-tune has its adapter; mlx-tune's answer.
+    """Save the best parameters of a trainer's result in mlx-tune's place for the adapter; returns
+    mlx-tune's answer.
 
-    swallowed_saving: what cannot be saved raises.
+    swallowed_saving: raises when saving fails.
     """
     model, lora = trainer.model, trainer.model.lora_config
     directory = Path(trainer.adapter_path).with_name(runs.saves_to(trainer.result.stopped))
@@ -179,14 +181,15 @@ def saved(trainer) -> dict:
 
 
 def trainer_receipt(trainer) -> dict:
-    """{"trainer", "extends", "loop"}: the class that ran, mlx-tune's class below it, and the function that trained."""
+    """{"trainer", "extends", "loop"}: the class that ran, its mlx-tune base class, and the function
+    that trained."""
     own, library = type(trainer).__mro__[:2]
     named = {"trainer": own, "extends": library, "loop": fit}
     return {name: f"{what.__module__}.{what.__qualname__}" for name, what in named.items()}
 
 
 def lora_receipt(model) -> dict:
-    """What was adapted, read back from the modules of an mlx-tune model."""
+    """The adapted modules and their settings, read back from an mlx-tune model."""
     found = [
         (name, module)
         for name, module in model.model.named_modules()

@@ -1,4 +1,4 @@
-"""The dimensions of a model and what follows from them: how many parameters it and its adapter have."""
+"""The dimensions of a model, and the number of parameters of it and its adapter that follow from them."""
 
 import json
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ModelSizes:
-    """What config.json says. `keys` and `values` are the widths of all key and value heads of linear attention, 0 in a
-    model that has none; gated: whether attention has an output gate, as Qwen3.5's has."""
+    """The dimensions in config.json. `keys` and `values` are the widths of all key and value heads
+    of linear attention, 0 in a model without it; gated: whether attention has an output gate, as
+    Qwen3.5's has."""
 
     hidden: int
     layers: int
@@ -33,7 +34,7 @@ class ModelSizes:
         return self.layers - self.full_layers
 
     def parameters(self) -> int:
-        """All weights of the language model that are matrices; norms and gates are a ten-thousandth of it."""
+        """All weight matrices of the language model; norms and gates are a ten-thousandth of it."""
         queries = (2 if self.gated else 1) * self.attention
         full = self.hidden * (queries + self.attention + 2 * self.attention_keys)
         linear = self.hidden * (2 * self.keys + 3 * self.values)
@@ -47,7 +48,7 @@ class ModelSizes:
         )
 
     def weight_bytes(self) -> int:
-        """On disk and in memory; quantised groups of 64 carry a scale and a bias of 16 bits each."""
+        """On disk and in memory; quantised groups of 64 have a scale and a bias of 16 bits each."""
         return round(self.parameters() * (self.bits + (0.5 if self.bits < 16 else 0)) / 8)
 
     def adapter_parameters(self, rank: int, experts: bool = False) -> int:
@@ -64,7 +65,7 @@ class ModelSizes:
 
 
 def read_sizes(config: dict) -> ModelSizes:
-    """Sizes from the contents of config.json: Qwen3.5 (text_config), Qwen3-Next, or layers as Llama has them."""
+    """Sizes from the contents of config.json: Qwen3.5 (text_config), Qwen3-Next, or Llama-like layers."""
     text = config.get("text_config", config)
     layers, heads = text["num_hidden_layers"], text["num_attention_heads"]
     head = text.get("head_dim") or text["hidden_size"] // heads
@@ -77,7 +78,7 @@ def read_sizes(config: dict) -> ModelSizes:
         layers=layers,
         full_layers=layers // text.get("full_attention_interval", 4) if linear else layers,
         vocabulary=text["vocab_size"],
-        # In a mixture of experts the MLP that every token goes through is the shared expert.
+        # In a mixture of experts the MLP that every token passes is the shared expert.
         inner=text.get("shared_expert_intermediate_size", 0)
         if experts
         else text["intermediate_size"],

@@ -1,4 +1,5 @@
-"""Which preference loss is asked for, with its constants. Standard library only; preference_loss.py computes it."""
+"""The preference loss and its constants, as requested. Standard library only; preference_loss.py
+computes it."""
 
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ GUARDS = ("none", "rpo", "dpop")
 
 @dataclass(frozen=True)
 class Objective:
-    """Which loss, and its constants. Raises BadRequest where a combination has no meaning."""
+    """A preference loss and its constants. Raises BadRequest for a combination without meaning."""
 
     loss: str = "dpo"
     beta: float = 0.1
@@ -36,11 +37,14 @@ class Objective:
             refuse(f"beta is {self.beta}, it has to be above 0.", "Usual values are 0.05 to 0.5.")
         if not 0 <= self.label_smoothing < 0.5:
             refuse(
-                f"label_smoothing is {self.label_smoothing}, it has to be at least 0 and below 0.5.",
-                "It is the share of pairs that you expect to be the wrong way round.",
+                f"label_smoothing is {self.label_smoothing}, but must be at least 0 and below 0.5.",
+                "It is the share of pairs that you expect to be labelled the wrong way round.",
             )
         if self.guard_weight < 0:
-            refuse(f"guard_weight is {self.guard_weight}, it has to be at least 0.", "0 is off.")
+            refuse(
+                f"guard_weight is {self.guard_weight}, it has to be at least 0.",
+                "0 switches it off.",
+            )
         if self.label_smoothing and self.loss != "dpo":
             refuse(
                 f"label_smoothing belongs to the loss dpo, not to {self.loss}.",
@@ -53,7 +57,7 @@ class Objective:
             )
         if self.guard == "rpo" and self.loss == "orpo":
             refuse(
-                "orpo holds the guard rpo already (its first term).",
+                "orpo already includes the guard rpo (its first term).",
                 "Use --guard none with --loss orpo.",
             )
 

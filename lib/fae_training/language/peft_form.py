@@ -15,7 +15,8 @@ from fae_training.language.adapter_files import read_config
 
 
 def write(adapter: Path, target: Path) -> None:
-    """The adapter in `adapter` in PEFT's form in `target`, a folder that is made. fused_files.why_no_peft says where it cannot."""
+    """Write the adapter in `adapter` to `target`, a new folder, in PEFT's form.
+    fused_files.why_no_peft says where it cannot."""
     config = read_config(adapter)
     lora = config["lora_parameters"]
     arrays, _ = load_arrays(adapter / "adapters.safetensors")
@@ -42,11 +43,12 @@ def write(adapter: Path, target: Path) -> None:
         "fan_in_fan_out": False,
         "inference_mode": True,
     }
-    if layers[0] > 0:  # the last ones alone
+    if layers[0] > 0:  # only the last layers
         told |= {"layers_to_transform": layers, "layers_pattern": "layers"}
     state.write_json(target / "adapter_config.json", told)
 
 
 def in_transformers(module: str) -> str:
-    """What transformers calls a module: model.language_model.layers.0... where mlx-lm says language_model.model.layers.0..."""
+    """A module's name in transformers: model.language_model.layers.0... for mlx-lm's
+    language_model.model.layers.0..."""
     return re.sub(r"^language_model\.model\.", "model.language_model.", module)

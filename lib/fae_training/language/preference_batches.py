@@ -1,4 +1,4 @@
-"""Preference pairs as token rows and batches: both answers of a pair after exactly the same prompt."""
+"""Preference pairs as token rows and batches: both answers of a pair follow exactly the same prompt."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ from fae_training.training_rows import Problem, RowsRead
 
 @dataclass(frozen=True)
 class Pair:
-    """One correction as tokens. `key` identifies its tokens; the rows' own weights are 1, `weight` is the pair's.
+    """One correction as tokens. `key` identifies its tokens; the rows' own weights are 1, `weight`
+    is the pair's.
 
-    `conversation` is the id of the one that it is from, `part` what a held-out pair is for (parts.py).
+    `conversation` is the id of its conversation, `part` the use of a held-out pair (parts.py).
     """
 
     chosen: TokenRow
@@ -57,7 +58,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class EncodedPairs:
-    """Pairs as tokens, in the order of their rows, and what became of the others: as rows.EncodedFile has it."""
+    """Pairs as tokens, in the order of their rows, and the reasons for omitting others, as in
+    rows.EncodedFile."""
 
     file: str
     pairs: list[Pair]
@@ -77,11 +79,13 @@ def encode_pairs(
     max_tokens: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EncodedPairs:
-    """The pairs of a file as tokens; what the template refuses, and answers that are the same tokens, are left out.
+    """The pairs of a file as tokens, without those that the template refuses or whose answers are
+    the same tokens.
 
-    A pair that is longer than max_tokens loses the start of its prompt, as encode_answer cuts it, and
-    both answers get the shorter of the two prompts: were they cut differently, the pair would compare prompts.
-    progress(pairs done, of all) is called before each and at the end; what it raises ends the work.
+    A pair longer than max_tokens loses the start of its prompt, as encode_answer cuts it, and both
+    answers get the shorter of the two prompts: if they were cut differently, the pair would compare
+    prompts. progress(pairs done, total) is called before each and at the end; an exception that it
+    raises ends the work.
     """
     encoder, pairs, rows, bad, marked = ChatEncoder(tokenizer), [], [], [], []
     for done, row in enumerate(read.rows):
@@ -125,13 +129,13 @@ def _after(prompt: list[int], row: TokenRow) -> TokenRow:
 class PreferenceBatches:
     """An endless seeded stream of batches of pairs for fit(): a pure function of pairs, settings and seed.
 
-    Which pairs meet in a batch is decided once, only the order of the batches changes from epoch to epoch:
-    so the reference is measured in the very batches that are trained on, and what bf16 rounds away
-    depends on a batch's shape. The loss starts at ln 2 exactly, in any precision.
+    The pairs of a batch are fixed once, and only the order of the batches changes from epoch to
+    epoch. So the reference is measured in the same batches that are trained on; rounding in bf16
+    depends on a batch's shape, and this way the loss starts at exactly ln 2 in any precision.
     """
 
     def __init__(self, pairs: list[Pair], batch_size: int, seed: int, fast: FastSettings):
-        """`reference`, set before the first batch is made, is what preference_reference.measure returns."""
+        """`reference` is the result of preference_reference.measure, set before the first batch is made."""
         self.fast, self.seed = fast, seed
         self.reference: Mapping[str, Sequence[float]] | None = None
         longer = [max(p.chosen, p.rejected, key=lambda row: len(row.tokens)) for p in pairs]
@@ -165,11 +169,11 @@ class PreferenceBatches:
         return len(self.epoch)
 
     def computed_tokens(self, index: int) -> int:
-        """Tokens that a batch takes through the layers, about."""
+        """Tokens of a batch that go through the layers, about."""
         return sum(pair.computed_tokens for pair in self.pairs_at(index))
 
     def first(self, count: int) -> list[list[Pair]]:
-        """The different ones among the first `count` batches: those whose reference a run reads."""
+        """The distinct batches among the first `count`: those whose reference a run reads."""
         return [self.pairs_at(index) for index in range(min(count, len(self.epoch)))]
 
 
@@ -178,8 +182,8 @@ def collate_pairs(
 ) -> dict:
     """The arrays of one batch: rows 0..n-1 are the chosen answers, n..2n-1 the rejected ones of the same pairs.
 
-    Beside those of layout.as_arrays: pair_weights, chosen_tokens, rejected_tokens and, with a reference,
-    reference_chosen and reference_rejected (sums in nats), all fp32 of shape [pairs].
+    Besides those of layout.as_arrays: pair_weights, chosen_tokens, rejected_tokens and, with a
+    reference, reference_chosen and reference_rejected (sums in nats), all fp32 of shape [pairs].
     """
     # The prompt of a pair is computed once for both answers, and a shared system prompt once for all.
     rows = [p.chosen for p in pairs] + [p.rejected for p in pairs]
@@ -202,7 +206,7 @@ def answer_log_probabilities(model, batch: dict, fast: FastSettings):
 
 
 def pair_scores(model, batch: dict, fast: FastSettings) -> PairScores:
-    """What the losses read, for the pairs of a batch; without a reference in the batch its fields are 0."""
+    """The inputs of the losses for the pairs of a batch; without a reference in the batch its fields are 0."""
     chosen, rejected = answer_log_probabilities(model, batch, fast)
     none = mx.zeros_like(chosen)
     return PairScores(
@@ -216,11 +220,12 @@ def pair_scores(model, batch: dict, fast: FastSettings) -> PairScores:
 
 
 def loss_function(objective: Objective, fast: FastSettings):
-    """The loss as fit() takes it: (weighted sum over the pairs, sum of weights, what each report shows).
+    """The loss for fit(): (weighted sum over the pairs, sum of weights, further values for each report).
 
-    Reported beside it, as weighted sums too: `margin`, beta times the log-ratio margin (for orpo, without a
-    reference, the difference of log-probability a token); `accuracy`, the share of pairs with a margin
-    above 0, ties half; `chosen_change`, how far the chosen answers' log-probability a token has moved.
+    The further values are weighted sums too: `margin`, beta times the log-ratio margin (for orpo,
+    without a reference, the difference of log-probability per token); `accuracy`, the share of
+    pairs with a margin above 0, ties counting half; `chosen_change`, the change of the chosen
+    answers' log-probability per token.
     """
 
     def loss(model, batch):
@@ -244,5 +249,5 @@ def reward_margin(objective: Objective, scores: PairScores):
 
 
 def chosen_change(scores: PairScores):
-    """Change of the chosen answers' log-probability against the reference, nats a token, [pairs]."""
+    """Change of the chosen answers' log-probability against the reference, nats per token, [pairs]."""
     return (scores.chosen - scores.reference_chosen) / scores.chosen_tokens

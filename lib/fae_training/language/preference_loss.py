@@ -1,8 +1,8 @@
 """The losses of preference training, each with the paper and equation that it implements.
 
-All work on sums of log-probabilities in nats over an answer's tokens (end token included, prompt
-excluded), as fp32 arrays of shape [pairs], and give one loss a pair, so that the caller can weight
-the pairs. `h` below is the log-ratio margin of Azar et al.:
+All take sums of log-probabilities in nats over an answer's tokens (end token included, prompt
+excluded), as fp32 arrays of shape [pairs], and return one loss per pair, so that the caller can
+weight the pairs. `h` below is the log-ratio margin of Azar et al.:
 
     h = log pi(chosen)/ref(chosen) - log pi(rejected)/ref(rejected)
 """
@@ -18,7 +18,7 @@ from fae_training.language.objective import Objective
 
 
 class PairScores(NamedTuple):
-    """What a loss needs to know of a batch of pairs; every field has shape [pairs]."""
+    """The inputs of a loss for a batch of pairs; every field has shape [pairs]."""
 
     chosen: Any  # sum of log-probabilities under the policy, nats
     rejected: Any
@@ -74,7 +74,7 @@ def ipo(margin, beta: float):
 def orpo(scores: PairScores, beta: float):
     """-log P(chosen) - beta log sigmoid(log odds ratio): Hong et al., arXiv 2403.07691, eq. 6, 7.
 
-    P is the likelihood a token, exp of the mean log-probability (their equation 3), and
+    P is the likelihood per token, exp of the mean log-probability (their equation 3), and
     odds P = P / (1 - P) (equation 4); beta is their lambda. There is no reference model.
     """
     chosen = scores.chosen / scores.chosen_tokens
@@ -87,8 +87,8 @@ def orpo(scores: PairScores, beta: float):
 
 def _log_one_minus_exp(x):
     """log(1 - exp(x)) for x < 0 without cancellation near 0."""
-    # At 0 the value is -inf with an infinite gradient; an answer of which every token has
-    # probability 1 in fp32 gets here.
+    # At 0 the value is -inf with an infinite gradient, which happens for an answer whose tokens all
+    # have probability 1 in fp32.
     x = mx.minimum(x, -1e-6)
     return mx.log(-mx.expm1(x))
 

@@ -1,4 +1,4 @@
-"""What train_dpo.py asks before a run begins: the objective, the corrections, where it starts from. Standard library only."""
+"""The checks of train_dpo.py before a run: objective, corrections, starting point. Standard library only."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,13 +22,13 @@ WEIGHT_OF = {"none": 0.0, "rpo": 1.0, "dpop": 5.0}
 
 EXTRACT = "uv run scripts/extract_corrections.py"
 WHAT_COUNTS = (
-    'what counts is an answer that you did not accept, followed by one that you did: after "shorter please", '
+    'a correction is an answer that you did not accept, followed by one that you did: after "shorter please", '
     '"no, I meant ...", "that is wrong", or the same question in other words'
 )
 
 
 def completed(settings: Settings) -> Settings:
-    """The settings with the guard and its weight, which follow from the loss where they are not given."""
+    """The settings with the guard and its weight, whose defaults depend on the loss."""
     for name, chosen_by, table in (
         ("guard", "loss", GUARD_OF),
         ("guard_weight", "guard", WEIGHT_OF),
@@ -44,10 +44,10 @@ def completed(settings: Settings) -> Settings:
 def corrections(
     place: Path,
 ) -> tuple[RowsRead[PreferencePair], RowsRead[PreferencePair], list[str]]:
-    """(pairs to train on, held-out pairs, the linter's remarks) of dpo/ in `place`, whoever wrote it.
+    """(training pairs, held-out pairs, the linter's remarks) of dpo/ in `place`, whoever wrote it.
 
-    What extract_corrections.py wrote was checked and weighted there; other files are now, in the same way.
-    Raises Missing when a file cannot be read.
+    Pairs from extract_corrections.py are already checked and weighted; other files are checked here
+    in the same way. Raises Missing when a file cannot be read.
     """
     train, valid = provenance.read(place, "dpo")
     meta = read_json(place / "dpo" / "meta.json") or {}
@@ -58,7 +58,8 @@ def corrections(
 
 
 def check(home: Home, keep: bool, run: Run | None = None) -> Data:
-    """What data/dpo/ holds, or the copy of a run that goes on, as provenance.check gives it. Raises Missing where there is no correction."""
+    """The contents of data/dpo/, or the copy of a run that is resumed, as provenance.check returns
+    them. Raises Missing where there is no correction."""
     try:
         data = provenance.check(home, "dpo", EXTRACT, keep, run)
     except Missing as missing:
@@ -80,13 +81,14 @@ def check(home: Home, keep: bool, run: Run | None = None) -> Data:
 
 
 def with_start(home: Home, found: Preflight) -> Preflight:
-    """`found` with the adapter that the run goes on from; none for the base model.
+    """`found` with the adapter that the run continues from; none for the base model.
 
-    An adapter's rank, scale and modules are kept, so that what is saved is one adapter that holds both
-    trainings. Raises Refused when it belongs to another base model, BadRequest when another rank was asked for.
+    The adapter's rank, scale and modules are kept, so that the saved adapter holds both trainings.
+    Raises Refused when it belongs to another base model, BadRequest when another rank was
+    requested.
     """
     settings, data, model = found.settings, found.data, found.model
-    assert model is not None  # a preference training adapts a model
+    assert model is not None  # preference training needs an existing model
     asked = settings["from"]
     run = _start_run(home, asked)
     if run is None:
@@ -98,7 +100,7 @@ def with_start(home: Home, found: Preflight) -> Preflight:
     if run.record.get("model_fingerprint") != model.fingerprint:
         raise Refused(
             "other_base_model",
-            f"{run.id} was trained on {run.record['model']['id']}, this run is of {model.id}",
+            f"{run.id} was trained on {run.record['model']['id']}, this run uses {model.id}",
             "uv run "
             + command_line("scripts/train_dpo.py", "--model", run.record["model"]["id"])
             + ", or --from base",
@@ -111,7 +113,7 @@ def with_start(home: Home, found: Preflight) -> Preflight:
         if settings[name] != value and settings.sources.get(name) in ("flag", "parameter"):
             raise BadRequest(
                 "other_adapter",
-                f"{name} is {settings[name]}, but {source} has {value}, and it goes on with that",
+                f"{name} is {settings[name]}, but {source} has {value}, which the run continues with",
                 f"leave out --{name.replace('_', '-')}, or use --from base",
             )
     settings = settings.changed(source, **kept)
@@ -129,14 +131,15 @@ def _start_run(home: Home, asked: str) -> Run | None:
     if run.kind not in ("sft", "dpo") or not run.file("adapters", "adapters.safetensors").exists():
         raise Missing(
             "no_start",
-            f"{run.id} ({run.title()}) has no adapter of a language model to go on from",
-            "use --from base, --from current, or a run of uv run scripts/list_runs.py",
+            f"{run.id} ({run.title()}) has no adapter of a language model to continue from",
+            "use --from base, --from current, or a run listed by uv run scripts/list_runs.py",
         )
     return run
 
 
 def start_adapter(run: Run) -> Path | None:
-    """The directory of the adapter that `run` goes on from. Raises Failed when it changed since the run was asked for."""
+    """The directory of the adapter that `run` continues from. Raises Failed when it changed since
+    the run was requested."""
     start = run.record["start"]
     if start["run"] is None:
         return None
@@ -146,6 +149,6 @@ def start_adapter(run: Run) -> Path | None:
         raise Failed(
             "start_changed",
             f"{directory} is {found[:12]}, but {run.id} started from {start['fingerprint'][:12]}",
-            f"begin again: uv run scripts/train_dpo.py --preset {run.settings['preset']}",
+            f"start again: uv run scripts/train_dpo.py --preset {run.settings['preset']}",
         )
     return directory

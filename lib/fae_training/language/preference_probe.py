@@ -1,4 +1,4 @@
-"""How far a model prefers the accepted answer of held-out corrections, and what it answers to their requests."""
+"""Held-out corrections: how far a model prefers the accepted answer, and how it answers their requests."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,13 +22,15 @@ from fae_training.runs import Run
 
 # Held-out requests that each model answers.
 ASKED = 8
-# In shares of corrections: the largest loss that still counts as kept, the smallest gain that a person may notice.
+# In shares of corrections: the largest loss that still counts as kept, the smallest gain that a
+# person may notice.
 MARGIN, LEAST = 0.05, 0.05
 
 
 @dataclass(frozen=True)
 class PreferenceResults:
-    """log p(chosen) - log p(rejected) of each pair in nats, an answer to each request, and how long answers are in tokens."""
+    """log p(chosen) - log p(rejected) of each pair in nats, an answer to each request, and the
+    lengths of answers in tokens."""
 
     preferred: list[float]
     answers: list[str]
@@ -39,7 +41,7 @@ class Preferences:
     """The judge part of data/dpo/valid.jsonl, or as much of it as the training's time allows."""
 
     def __init__(self, run: Run, tokenizer, check: Callable[[], None], share: float):
-        """As conversation_probe.Conversations; a correction counts for the conversation that it is from."""
+        """As conversation_probe.Conversations; a correction is counted with its conversation."""
         self.tokenizer = tokenizer
         _, held_out, _ = preference_preflight.corrections(provenance.rows_of(run))
         encoded = encode_pairs(
@@ -86,9 +88,10 @@ class Preferences:
         return PreferenceResults([preferred[pair.key] for pair in self.pairs], answers, lengths)
 
     def tell(self, found: OfThree[PreferenceResults]) -> Told:
-        """A correction is right for a model when, against the base model, it moved from the rejected answer to the chosen
-        one: the difference of their log-probabilities is above the base model's. Comparing with the base takes out what
-        makes any short answer likelier than any long one; by that definition the base has 0.5."""
+        """A correction is right for a model when, compared with the base model, it moved from the
+        rejected answer to the chosen one: the difference of their log-probabilities is above the
+        base model's. The comparison cancels that any short answer is likelier than any long one;
+        by this definition the base model scores 0.5."""
         told = compared_texts(
             [row.prompt[-1]["content"] for row in self.asked],
             [row.chosen["content"] for row in self.asked],
@@ -124,7 +127,7 @@ class Preferences:
                 ("preference_margin", "How far it moved", "nats a correction", moved),
                 (
                     "accepted_is_likelier",
-                    "The accepted answer is the likelier one",
+                    "The accepted answer is more likely than the rejected one",
                     "share of corrections",
                     likelier,
                 ),

@@ -1,4 +1,5 @@
-"""Log-probabilities of the answers under the reference: measured once, kept with the run, for no more rows than it needs."""
+"""Log-probabilities of the answers under the reference, measured once for the rows that a run needs
+and kept with it."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from fae_training.language.preference_batches import (
     collate_pairs,
 )
 
-# Kept after so many batches, so that a run that dies in between does not begin again.
+# Saved after this many batches, so that a run that crashes in between does not start over.
 BATCHES_BETWEEN_SAVES = 16
 
 
@@ -28,13 +29,14 @@ def measure(
     fast: FastSettings,
     finished: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, list[float]]:
-    """{pair key: [chosen, rejected]}, the log-probabilities of the two answers in nats, for the pairs of `batches`, under `model` as it is now.
+    """{pair key: [chosen, rejected]}, the log-probabilities of the two answers in nats, for the
+    pairs of `batches`, under `model` in its present state.
 
-    `model` is the reference: the base, or the base with the adapter that the run starts from. What `path`
-    holds from before is used again when it was made with the same reference_fingerprint. Measured in
-    training mode, since mlx-lm computes the linear-attention layers in another way in evaluation mode:
-    with the same rounding on both sides the loss starts at ln 2. finished(batches done, of all) may raise to end the
-    work; what was measured is kept.
+    `model` is the reference: the base, or the base with the adapter that the run starts from.
+    Earlier results in `path` are reused when they have the same reference_fingerprint. Measured in
+    training mode, since mlx-lm computes linear-attention layers differently in evaluation mode:
+    with the same rounding on both sides the loss starts at ln 2. finished(batches done, total) may
+    raise to end the work; the results so far are kept.
     """
     kept = state.read_json(path) or {}
     known = kept["pairs"] if kept.get("reference") == reference_fingerprint else {}

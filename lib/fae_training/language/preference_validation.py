@@ -1,4 +1,5 @@
-"""The preference loss and its margins on held-out corrections during training: which pairs, in which batches, what of them."""
+"""The preference loss and its margins on held-out corrections during training: choosing, batching
+and measuring the pairs."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from fae_training.language.preference_loss import Objective, pair_losses
 
 
 def in_batches(pairs: list[Pair], tokens: int) -> list[list[Pair]]:
-    """All pairs in batches of about `tokens` computed tokens, those of like length together."""
+    """All pairs in batches of about `tokens` computed tokens, with pairs of similar length together."""
     order = sorted(pairs, key=lambda p: (len(p.chosen.tokens) + len(p.rejected.tokens), p.key))
     batches: list[list[Pair]] = []
     room = 0
@@ -32,9 +33,9 @@ def in_batches(pairs: list[Pair], tokens: int) -> list[list[Pair]]:
 
 
 def choose(pairs: list[Pair], tokens: int, fewest: int) -> list[Pair]:
-    """As many of the pairs, in their order, as `tokens` computed tokens have room for, at least `fewest`.
+    """As many of the pairs, in their order, as fit into `tokens` computed tokens, but at least `fewest`.
 
-    Their keys decide, so more corrections move no choice but the last.
+    The choice depends on their keys, so adding corrections changes only the last ones chosen.
     """
     chosen: set[str] = set()
     for pair in sorted(pairs, key=lambda pair: pair.key):
@@ -55,8 +56,8 @@ def validation_values(
 ) -> dict:
     """val_loss, val_margin, val_accuracy and, with a reference, val_chosen_change: means over the pairs.
 
-    In training mode, like the reference: the same rounding on both sides. finished(count) is called after each batch of
-    `count` pairs and may raise to end the work.
+    In training mode, like the reference, for the same rounding on both sides. finished(count) is
+    called after each batch of `count` pairs and may raise to end the work.
     """
     model.train()
     sums: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""What the scripts that train the language model ask before a run begins. Standard library only."""
+"""The checks of the scripts that train the language model, before a run. Standard library only."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,8 @@ PARTS = FastSettings.parts()
 
 
 def fast_settings(text: str) -> FastSettings:
-    """on: all but layer checkpointing, which the memory plan decides; off: as mlx-lm does it; or a list of parts."""
+    """on: everything except layer checkpointing, which the memory plan decides; off: as mlx-lm does
+    it; or a list of parts."""
     if text in ("on", "off"):
         return FastSettings() if text == "on" else FastSettings.off()
     chosen = [part.strip() for part in text.split(",")]
@@ -30,24 +31,27 @@ def fast_settings(text: str) -> FastSettings:
 
 
 def prompts_version(home: Home, chosen: Settings) -> str | None:
-    """The version of what a run rehearses, None for nothing. Raises BadRequest for an own prompt that is not right."""
-    if not chosen.values.get("rehearsal"):  # a run that an earlier version began has none
+    """The version of the rehearsal prompts, None without rehearsal. Raises BadRequest for an
+    invalid prompt of the user's own."""
+    if not chosen.values.get(
+        "rehearsal"
+    ):  # a run that an earlier version started has no such setting
         return None
     return prompts.load(home, suite.chosen(home, chosen["suite"])).version
 
 
 def find_model(call: Call, name: str, script: str) -> Model:
-    """models.find of a language model."""
+    """models.find for a language model."""
     return models.find(call, name, script, models.choose, models.check_language_model)
 
 
 def fetch(
     call: Call, kind: Kind, choose: Callable[[str], tuple[str, str]] = models.choose
 ) -> Result:
-    """Download the model that a run would train, by flags, config.json and preset. Refused when Fae asks: only setup.py
-    and a person do that.
+    """Download the model that a run would train, from flags, config.json and preset. Raises Refused
+    when Fae asks: only setup.py and a person do that.
 
-    choose(setting) -> the model's name, and why it is that one.
+    choose(setting) -> the model's name, and the reason for the choice.
     """
     if call.caller == "fae":
         raise Refused(
@@ -65,7 +69,7 @@ def fetch(
         raise Missing(
             "no_download",
             f"{model} ({why}) could not be downloaded: {error}",
-            "check the network, then the same command again",
+            "check the network, then repeat the same command",
         ) from error
     return Result(
         {"status": "fetched", "model": model, "directory": str(directory)},

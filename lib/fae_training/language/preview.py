@@ -1,5 +1,4 @@
-"""What a run would learn from, before it begins: rows as their tokens, how many there are, how long it takes, and in how much
-memory."""
+"""A preview of a run before it starts: its rows as tokens, their number, the expected time and memory."""
 
 import json
 import os
@@ -7,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-# What transformers says when it finds no PyTorch is no news here.
+# transformers warns when it finds no PyTorch, which is normal here.
 os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 
 from transformers import AutoTokenizer
@@ -32,13 +31,13 @@ from fae_training.preflight import (
 from fae_training.row_forms import Conversation, PreferencePair
 from fae_training.state import Home
 
-# A tenth of a second each for long ones: the answer is to come at once, also where there are thousands.
+# Long rows take a tenth of a second each, and the answer must come at once even with thousands of them.
 MOST_COUNTED = 120
 UNLIMITED = 10**9
 
 
 def of(home: Home, kind: str, found: Preflight, shown: int) -> Preview:
-    """The preview of a run of `kind`, sft or dpo, with so many rows as their tokens."""
+    """The preview of a run of `kind`, sft or dpo, with this many rows as tokens."""
     settings, model = found.settings.values, found.language_model
     read = training_rows.read(home.file("data", kind, "train.jsonl"), kind).rows
     tokenizer = AutoTokenizer.from_pretrained(loadable(model.directory))
@@ -59,7 +58,7 @@ def of(home: Home, kind: str, found: Preflight, shown: int) -> Preview:
 
 
 def _spread(items: Sequence, most: int) -> list:
-    """At most so many of the items, evenly from all of them."""
+    """At most this many of the items, evenly spaced."""
     if len(items) <= most:
         return list(items)
     return [items[index * len(items) // most] for index in range(most)]
@@ -93,7 +92,7 @@ def _counts(rows: list[TokenRow], counted: int, total: int) -> Tokens:
 
 
 def _memory(found: Preflight, longest: int, kind: str) -> dict:
-    """As memory.fit_to_machine plans it; where a run would be refused, "note" says why."""
+    """The plan of memory.fit_to_machine; where a run would be refused, "note" says why."""
     settings = dict(found.settings.values)
     directory = Path(found.language_model.directory)
     config = json.loads((directory / "config.json").read_text(encoding="utf-8-sig"))
@@ -112,7 +111,8 @@ def _memory(found: Preflight, longest: int, kind: str) -> dict:
 
 
 def _minutes(home: Home, kind: str, found: Preflight, tokens: Tokens) -> tuple[float | None, str]:
-    """(minutes, how that is known) by the speed of the newest finished run of this kind, with this model."""
+    """(minutes, how they were estimated) from the speed of the newest finished run of this kind
+    with this model."""
     for run in reversed(runs.all_runs(home, kind)):
         result = run.result() or {}
         if run.record.get("model_fingerprint") != found.language_model.fingerprint:
@@ -124,15 +124,18 @@ def _minutes(home: Home, kind: str, found: Preflight, tokens: Tokens) -> tuple[f
         rows *= 2 if kind == "dpo" else 1
         training = rows * tokens.tokens / max(tokens.rows, 1) / result["tokens_per_s"]
         others = result["seconds"]["total"] - result["seconds"].get("training", 0)
-        why = f"at the {result['tokens_per_s']:,.0f} tokens a second of {run.id}, and what it took beside its steps"
+        why = f"at the {result['tokens_per_s']:,.0f} tokens a second of {run.id}, plus its time outside of training steps"
         return (training + others) / 60, why
-    return None, "no run of this model was finished on this machine; --preset smoke measures it"
+    return (
+        None,
+        "no run of this model has finished on this machine; --preset smoke measures the speed",
+    )
 
 
 def _shown(
     tokenizer, encoder: ChatEncoder, row: Conversation | PreferencePair, longest: int
 ) -> ShownRow:
-    """The last answer of a row, where the most of it is context; of a pair the accepted one."""
+    """The last answer of a row, which has the most context; for a pair the accepted one."""
     title = f"line {row.line} of {row.file}"
     kept, whole = _encoded(encoder, row, longest), _encoded(encoder, row, UNLIMITED)
     if not kept:
@@ -142,7 +145,7 @@ def _shown(
 
 
 def shown_row(tokenizer, title: str, kept: TokenRow, whole: TokenRow) -> ShownRow:
-    """A row in pieces: `kept` is what is trained with, `whole` the same without a limit."""
+    """A row in pieces: `kept` is the part that is trained on, `whole` the row without a length limit."""
     prompt, rest = whole.tokens[: whole.supervised_from], kept.tokens[: kept.supervised_from]
     start = 0
     while start < len(rest) and rest[start] == prompt[start]:
@@ -166,7 +169,7 @@ def shown_row(tokenizer, title: str, kept: TokenRow, whole: TokenRow) -> ShownRo
 
 
 def _texts(tokenizer, tokens: list[int]) -> list[str]:
-    """The text of each token; those that are only together a character are together."""
+    """The text of each token; tokens that only together form a character are merged."""
     found, held = [], []
     for token in tokens:
         held.append(token)

@@ -1,6 +1,6 @@
-"""Stretches of text that only one conversation of a person holds: names, numbers, addresses, unusual sequences of words.
+"""Text that occurs in only one conversation of a person: names, numbers, addresses, unusual sequences of words.
 
-A model that gives one of them again word for word learned it by heart. Standard library only.
+A model that reproduces one of them word for word has memorised it. Standard library only.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from fae_training.message_forms import is_target
 from fae_training.patterns import lazy_pattern
 
-# Words of a string at most, and its characters at least: shorter ones are guessed too easily.
+# The most words of a string, and its fewest characters: shorter ones are too easy to guess.
 WORDS, CHARACTERS = 6, 8
-# A number of so many digits is long enough by itself.
+# A number with this many digits is long enough by itself.
 DIGITS = 4
-# Strings of one conversation that are best taken together: what stands before the last holds all the others.
+# Strings of one conversation that are best tested together: the text before the last holds all the others.
 TOGETHER = 4
 ENOUGH = 60
 _WORD = lazy_pattern(r"\w+(?:['’]\w+)*")
@@ -25,10 +25,10 @@ _SENTENCE_END = lazy_pattern(r"[.!?…]['\"”)]*\s|\n")
 
 @dataclass(frozen=True)
 class RareString:
-    """`text` stands in message number `message` of the conversation number `conversation`.
+    """`text` is in message number `message` of the conversation number `conversation`.
 
-    tells: 2 where a word that occurs in one conversation only is a name or has a digit, 1 where there is another such
-    word, 0 where only the sequence of the words is rare.
+    tells: 2 where a word found in one conversation only is a name or has a digit, 1 where there is
+    another such word, 0 where only the sequence of the words is rare.
     """
 
     conversation: int
@@ -48,13 +48,15 @@ class _Word:
 def rare_strings(
     groups: Sequence[str], conversations: Sequence[list[dict]]
 ) -> list[list[RareString]]:
-    """The rare strings of each conversation that has some (messages as training_rows reads them), in a fixed order.
+    """The rare strings of each conversation that has any (messages as training_rows reads them), in
+    a fixed order.
 
-    groups: the id of what each conversation is from. What occurs in two groups, or earlier in the same conversation (so
-    that it could be copied from there), is not rare. Conversations whose strings tell most come first, among equal ones
-    by a hash of the id. In each the strings that tell more come first; every fourth is from a user's turn where there is
-    one, the others from answers, which are what is trained. Strings that tell nothing but a sequence of common words
-    are given only where there are fewer than ENOUGH others.
+    groups: the id of each conversation's group. A string that occurs in two groups, or earlier in
+    the same conversation (where it could be copied from), is not rare. Conversations with the most
+    telling strings come first, equal ones in the order of a hash of the id. Within a conversation
+    the more telling strings come first; every fourth is from a user's turn where there is one, the
+    others from answers, which are the training targets. Strings that only have a rare sequence of
+    common words are given only where there are fewer than ENOUGH others.
     """
     texts = [[_all_text(message) for message in messages] for messages in conversations]
     where: dict[tuple[str, ...] | str, str | None] = {}
@@ -86,7 +88,8 @@ def rare_strings(
 
 
 def _mixed(strings: list[RareString]) -> list[RareString]:
-    """The strings in their order, but of TOGETHER one from a user's turn and the others from answers, while there are both."""
+    """The strings in their order, with one of every TOGETHER from a user's turn and the others from
+    answers, while both last."""
     answers = [one for one in reversed(strings) if one.is_answer]
     asked = [one for one in reversed(strings) if not one.is_answer]
     mixed: list[RareString] = []
@@ -105,7 +108,7 @@ def _all_text(message: dict) -> str:
 
 
 def _things(text: str) -> set[tuple[str, ...] | str]:
-    """The words of a text, and each three that follow each other."""
+    """The words of a text, and every three consecutive ones."""
     words = [word.text for word in _words(text)]
     return {*words, *zip(words, words[1:], words[2:], strict=False)}
 
@@ -115,7 +118,7 @@ def _words(text: str) -> list[_Word]:
 
 
 def _stretches(text: str, new: set) -> Iterator[tuple[str, int]]:
-    """(string, what it tells) of a message that do not overlap; `new`: its words and triples that are rare."""
+    """(string, its `tells`) of a message, not overlapping; `new`: its rare words and triples."""
     for sentence in _sentences(text):
         counts = Counter(word.text for word in sentence)
         rare = [word.text in new and counts[word.text] == 1 for word in sentence]
@@ -134,15 +137,16 @@ def _stretches(text: str, new: set) -> Iterator[tuple[str, int]]:
 
 
 def _is_name(word: str, is_first: bool) -> bool:
-    """Whether it has a digit, or a capital letter that is not the sentence's."""
+    """Whether it has a digit, or a capital letter that does not just start a sentence."""
     return any(map(str.isdigit, word)) or any(map(str.isupper, word[1:] if is_first else word))
 
 
 def _end(text: str, words: list[_Word], rare: list[bool], at: int, new: set) -> int | None:
     """The end of the string that begins at word `at`; None where none does.
 
-    It begins and ends with a rare word and has no two others in a row, or it is WORDS words of which any three that follow
-    each other are rare. A word at its end that this person's answers have often would make it a matter of style.
+    It begins and ends with a rare word and has no two other words in a row, or it has WORDS words
+    of which any three consecutive ones are rare. A final word that is frequent in this person's
+    answers would make it a matter of style.
     """
     most = min(at + WORDS, len(words))
     if rare[at]:

@@ -1,7 +1,9 @@
-"""Rehearsal: training rows whose targets are the base model's own answers, so that training keeps what it did there.
+"""Rehearsal: training rows whose targets are the base model's own answers, so that training
+preserves its behaviour there.
 
-Robins, "Catastrophic forgetting, rehearsal and pseudorehearsal" (1995), with prompts that people wrote in the place of
-random ones. The answers are made once for each model, before its first training, and kept in cache/.
+Robins, "Catastrophic forgetting, rehearsal and pseudorehearsal" (1995), with prompts written by
+people in place of random ones. The answers are generated once for each model, before its first
+training, and kept in cache/.
 """
 
 import hashlib
@@ -24,9 +26,11 @@ from fae_training.state import read_json, write_json
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The rows, one for each prompt that was answered. left_out: why others have none -> how many.
+    """The rows, one for each prompt that was answered. left_out: number of prompts by the reason
+    for leaving them out.
 
-    share: of the micro-batches that are made of these rows; 0 where there are none. available: how many prompts there are.
+    share: the fraction of micro-batches made of these rows; 0 where there are none. available: the
+    number of prompts.
     """
 
     share: float
@@ -43,15 +47,14 @@ class Rehearsal:
         }
 
     def sentence(self) -> str | None:
-        """For a person; None where nothing was asked for."""
+        """For a person; None where no rehearsal was requested."""
         reasons = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
         if not self.rows:
             return (
-                reasons
-                and f"nothing could be rehearsed, since the prompts were left out: {reasons}"
+                reasons and f"nothing was rehearsed, because every prompt was left out: {reasons}"
             )
         text = (
-            f"{self.share:.0%} of the training kept the model to its own earlier answers to {len(self.rows)} prompts (tools, "
+            f"{self.share:.0%} of the training rehearsed the model's own earlier answers to {len(self.rows)} prompts (tools, "
             "formats and the like), so that it does not forget them"
         )
         return f"{text}; left out: {reasons}" if reasons else text
@@ -61,7 +64,7 @@ NOTHING = Rehearsal(0.0, [], {}, 0)
 
 
 class MixedBatches:
-    """A run's own batches with a share of micro-batches of rehearsal rows among them, evenly; see Batches."""
+    """A run's own batches with evenly interspersed micro-batches of rehearsal rows; see Batches."""
 
     def __init__(self, own: Batches[TokenRow], rehearsal: Rehearsal, seed: int):
         self.own, self.share = own, rehearsal.share
@@ -74,7 +77,7 @@ class MixedBatches:
 
     @property
     def batches_per_epoch(self) -> int:
-        """So many that each own row is once among them."""
+        """The number of batches in which each of the run's own rows occurs once."""
         return math.ceil(self.own.batches_per_epoch / (1 - self.share))
 
     def rows_in(self, index: int) -> int:
@@ -90,7 +93,7 @@ class MixedBatches:
         return batches.tokens(index)
 
     def names(self, index: int) -> list[str]:
-        """As Batches.names, with REHEARSAL for what is rehearsed."""
+        """As Batches.names, with REHEARSAL for rehearsal rows."""
         batches, within = self._place(index)
         return [name or REHEARSAL for name in batches.names(within)]
 
@@ -99,7 +102,7 @@ class MixedBatches:
         return batches.computed_tokens(index)
 
     def _place(self, index: int) -> tuple[Batches[TokenRow], int]:
-        """Whose micro-batch number `index` is, and which of theirs."""
+        """Which of the two streams micro-batch number `index` comes from, and its number there."""
         before = rehearsed_before(index, self.share)
         if rehearsed_before(index + 1, self.share) > before:
             return self.rehearsed, before
@@ -107,17 +110,20 @@ class MixedBatches:
 
 
 def rehearsed_before(index: int, share: float) -> int:
-    """How many of the micro-batches 0 to index - 1 are rehearsal."""
+    """The number of rehearsal micro-batches among 0 to index - 1."""
     return math.floor(index * share)
 
 
 def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
-    """The rows that a run rehearses, inside a session's stage: answered by `model` as it is now, which must be the base.
+    """The rows that a run rehearses, as a session's stage: answered by `model` in its present
+    state, which must be the base.
 
-    No more prompts are answered than the run has rows for.
+    No more prompts are answered than the run has rows.
     """
     settings = run.settings
-    share = settings.get("rehearsal", 0.0)  # a run that an earlier version began has none
+    share = settings.get(
+        "rehearsal", 0.0
+    )  # a run that an earlier version started has no such setting
     micro_batches = settings["steps"] * settings["gradient_accumulation"]
     needed = rehearsed_before(micro_batches, share) * settings["batch_size"]
     if not needed:
@@ -129,7 +135,7 @@ def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
     answerable = []
     for item, prompt in zip(items, sent, strict=True):
         if not prompt.tokens:
-            left_out["not to be written in the model's template"] += 1
+            left_out["that the model's template cannot write"] += 1
         elif len(prompt.tokens) + item.max_tokens > settings["max_length"]:
             left_out["longer than a row"] += 1
         else:
@@ -144,17 +150,17 @@ def rehearse(run: Run, model, tokenizer, session) -> Rehearsal:
             tokens = [*prompt.tokens, *answer, tokenizer.eos_token_id]
             rows.append(TokenRow(tokens, len(prompt.tokens)))
     if found.judged:
-        left_out["nearly an item of the benchmark"] += len(found.judged)
+        left_out["nearly the same as an item of the benchmark"] += len(found.judged)
     return Rehearsal(share if rows else 0.0, rows, dict(left_out), len(found.items))
 
 
 def broken(item: Item, text: str, tokens: int) -> str | None:
-    """Why an answer of so many tokens is nothing to keep to."""
+    """The reason why an answer with these tokens is unfit for rehearsal."""
     if tokens >= item.max_tokens:
-        return "not answered to the end"
+        return "without a complete answer"
     if not text.strip():
-        return "answered with nothing"
-    return "answered with a thinking text" if has_thinking_marks(text) else None
+        return "with an empty answer"
+    return "with thinking in the answer" if has_thinking_marks(text) else None
 
 
 def _answers(
@@ -176,6 +182,6 @@ def _answers(
 
 
 def _key(item: Item, prompt: Prompted) -> str:
-    """The prompt's tokens hold its text, its tools and the template."""
+    """The prompt's tokens reflect its text, its tools and the template."""
     text = f"{prompt.tokens} {item.max_tokens}"
     return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,4 +1,5 @@
-"""Whether a model gives the same answer to different questions: what it learns when one answer is in much of the data."""
+"""Detects whether a model gives the same answer to different questions, as it learns when one
+answer dominates the data."""
 
 import math
 from collections import Counter
@@ -15,20 +16,21 @@ from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
 
-# Questions that each model answers, and how many tokens of each answer tell whether it is another.
+# Questions that each model answers, and the number of answer tokens that are compared.
 ASKED, LONGEST = 40, 32
-# Fewer questions cannot tell a habit from chance; what they show is told and not judged by.
+# With fewer questions habit cannot be told from chance; the result is reported but not judged.
 FEWEST = 20
-# An answer is repeated when it is given to a tenth of the questions, and to at least so many: "What is the capital of
-# Ireland?" may be asked in three ways, and the right answer is the same.
+# An answer is repeated when it is given to a tenth of the questions, and to at least this many:
+# "What is the capital of Ireland?" may be asked in three ways, and the right answer is the same.
 REPEATED, REPEATED_SHARE = 3, 0.1
-# Of a hundred questions so many may get a repeated answer, chance included. Larger than the capability suite's, since
-# the questions are few; an answer that takes the place of a third of all is proven to be worse.
+# The share of questions that may get a repeated answer, chance included. It is larger than the
+# capability suite's because there are few questions; an answer that replaces a third of all is
+# proven to be worse.
 MARGIN = 0.25
 
 
 class Repetition:
-    """Questions of the judge part, from the openings of its conversations, since those are quick to answer."""
+    """Questions of the judge part, from the start of each conversation, because those are quick to answer."""
 
     def __init__(self, run: Run, tokenizer):
         path = provenance.rows_of(run) / "sft" / "valid.jsonl"
@@ -41,7 +43,7 @@ class Repetition:
         return len(self.prompts)
 
     def measure(self, subject: Subject, finished: Callable[[int], None]) -> list[str]:
-        """The beginning of the answer to each question."""
+        """The first tokens of the answer to each question."""
         answers = generation.generate(
             subject.model, self.tokenizer, list(self.prompts.values()), LONGEST, lambda: finished(0)
         )
@@ -99,7 +101,7 @@ def prompts_of(rows: list[Conversation], tokenizer, longest: int) -> dict[str, l
 
 
 def _openings(row: Conversation) -> list[int]:
-    """Where the answers to questions in words stand in the messages."""
+    """The positions of answers to questions in words among the messages."""
     roles = [message["role"] for message in row.messages]
     return [
         at

@@ -1,14 +1,15 @@
-"""Putting our functions where mlx-lm's models call theirs.
+"""Replaces functions that mlx-lm's models call with our own.
 
-Models bind a function by name (`from .base import scaled_dot_product_attention`), so replacing it in the module that
-defines it would change nothing; it is replaced in every module that holds the same object.
+Models bind a function by name (`from .base import scaled_dot_product_attention`), so replacing it
+in its defining module would have no effect; it is replaced in every module that holds the same
+object.
 """
 
 import sys
 
 
 def replace(name: str, old, new) -> None:
-    """Wherever a module of mlx_lm.models holds `old` under `name`, it holds `new` afterwards."""
+    """Replace `old` by `new` in every module of mlx_lm.models that holds it under `name`."""
     for module in holders(name, old):
         setattr(sys.modules[module], name, new)
 

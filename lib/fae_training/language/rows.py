@@ -1,4 +1,4 @@
-"""From conversations to token rows: one row for each turn of the assistant, in the model's own template."""
+"""Turns conversations into token rows: one row for each turn of the assistant, in the model's own template."""
 
 import hashlib
 import json
@@ -21,14 +21,15 @@ from fae_training.message_forms import is_target
 from fae_training.row_forms import Conversation
 from fae_training.training_rows import Problem, RowsRead
 
-# Part of the cache's key: raise it when the same conversation would give other rows.
+# Part of the cache's key: raise it when the same conversation would give different rows.
 FORMAT = 4
 # A suggested --max-length is a multiple of this.
 _LENGTH_STEP = 64
 
 
 class Row(Protocol):
-    """What batches are made of: tokens, of which those from supervised_from on are targets; weight multiplies their loss."""
+    """An element of a batch: tokens, of which those from supervised_from on are targets; weight
+    multiplies their loss."""
 
     @property
     def tokens(self) -> list[int]: ...
@@ -47,8 +48,9 @@ class Row(Protocol):
 class TokenRow:
     """One training example. The targets are tokens[supervised_from:], the answer and its end token.
 
-    weight multiplies each target's loss; `conversation` is the id of the one that the row is from, `part` what a held-out
-    row is for (parts.py); cut_tokens is how much of the conversation had to be left out for the row to fit.
+    weight multiplies each target's loss; `conversation` is the id of the row's conversation, `part`
+    the use of a held-out row (parts.py); cut_tokens counts the tokens that were left out for the
+    row to fit.
     """
 
     tokens: list[int]
@@ -64,15 +66,16 @@ class TokenRow:
 
     @property
     def source(self) -> str:
-        """What the row is from, for whoever looks for the rows behind a jump of the loss."""
+        """The source of the row, for reports on a jump of the loss."""
         return self.conversation
 
 
 @dataclass(frozen=True)
 class EncodedFile:
-    """The token rows of a file, and what became of its conversations: `usable` of them are in the rows.
+    """The token rows of a file and a count of its conversations: `usable` of them are in the rows.
 
-    left_out names those that are not, by the reader and by the template; remarks are sentences for a person.
+    left_out counts the others by reason, from the reader and from the template; remarks are
+    sentences for a person.
     """
 
     file: str
@@ -85,7 +88,7 @@ class EncodedFile:
 
 @dataclass(frozen=True)
 class CutReport:
-    """What max_length cut off. nine_in_ten is the length that keeps nine rows of ten whole."""
+    """The tokens that max_length cut off. nine_in_ten is the length that keeps nine rows of ten whole."""
 
     max_length: int
     rows: int
@@ -130,22 +133,24 @@ def encode_conversation(
     conversation: str = "",
     part: str = "",
 ) -> list[TokenRow]:
-    """A row for each assistant turn, with everything before it as its prompt. Messages are as training_rows reads them.
+    """A row for each assistant turn, with everything before it as its prompt. Messages are as
+    training_rows reads them.
 
-    The prompt is what Fae's runtime sends for that turn (enable_thinking=False), so the model is trained on
-    the text that it will see. The answer is what the template makes of the turn: its text, or its tool
-    calls in the model's native form. A conversation that is too long loses its oldest turns, then the
-    start of what is left, but keeps the system message; a too long answer loses its end, and with it the
-    end token. An answer that the template makes nothing of is no target. `tokenizer` is a tokenizer or a ChatEncoder.
-    Raises CannotEncode when the template does not render it, renders a turn otherwise than after its own prompt, or
-    leaves no target.
+    The prompt is the one that Fae's runtime sends for that turn (enable_thinking=False), so the
+    model is trained on the text that it will see. The answer is the template's form of the turn:
+    its text, or its tool calls in the model's native form. A conversation that is too long loses
+    its oldest turns, then the start of the remainder, but keeps the system message; an answer that
+    is too long loses its end, and with it the end token. An answer that the template renders as
+    nothing is no target. `tokenizer` is a tokenizer or a ChatEncoder. Raises CannotEncode when the
+    template does not render it, renders a turn differently from its own prompt, or leaves no
+    target.
     """
     encoder = _encoder(tokenizer)
     messages, tools = encoder.plain(messages), encoder.plain(tools)
     rows: list[TokenRow] = []
     nothing_left: list[NothingLeft] = []
     for index, message in enumerate(messages):
-        # A weight of 0 on an answer, as chat fine-tuning files have it: context, not a target.
+        # A weight of 0 on an answer, as in chat fine-tuning files, makes it context, not a target.
         if is_target(message):
             until = messages[: index + 1]
             try:
@@ -172,7 +177,7 @@ def encode_answer(
 
 
 def encode_prompt(tokenizer, messages: list[dict], tools: list[dict] | None = None) -> list[int]:
-    """What Fae's runtime sends to have these messages answered, whole."""
+    """The whole prompt that Fae's runtime sends for these messages."""
     encoder = _encoder(tokenizer)
     return encoder.prompt(encoder.plain(messages), encoder.plain(tools))
 
@@ -185,7 +190,8 @@ def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens) -> TokenRow:
     prompt, answer = encoder.turn(messages, tools)
     whole = len(prompt) + len(answer)
     if whole > max_tokens:
-        # An answer longer than half of the room is cut to what a prompt that is cut to the other half leaves.
+        # An answer longer than half of the room is cut to the space left by a prompt that is cut to
+        # the other half.
         answer = answer[: max(max_tokens - len(prompt), max_tokens - max_tokens // 2)]
         prompt = _shortened_prompt(encoder, messages[:-1], prompt, tools, max_tokens - len(answer))
     return TokenRow(
@@ -196,10 +202,12 @@ def _encode_turn(encoder: ChatEncoder, messages, tools, max_tokens) -> TokenRow:
 
 
 def _shortened_prompt(encoder: ChatEncoder, messages, whole, tools, room: int) -> list[int]:
-    """`whole`, the prompt of these messages, without its oldest turns; what is still too long loses the start of what follows the system message."""
+    """`whole`, the prompt of these messages, without its oldest turns; if it is still too long, the
+    start of the text after the system message is cut."""
     system = [message for message in messages[:1] if message["role"] == "system"]
     rest = messages[len(system) :]
-    # The template wants a question, so turns are dropped up to a message of the user. Fewer turns are fewer tokens.
+    # The template needs a question, so turns are dropped up to a user's message. Fewer turns give
+    # fewer tokens.
     starts = [i for i, message in enumerate(rest) if not i or message["role"] == "user"]
 
     def prompt_from(index: int) -> list[int]:
@@ -216,13 +224,14 @@ def _shortened_prompt(encoder: ChatEncoder, messages, whole, tools, room: int) -
 
 
 def _system_tokens(encoder: ChatEncoder, system, tools) -> list[int]:
-    """A prompt with the same start and another question: what both share is the system message."""
+    """Compared with a prompt with the same start and another question: the common part is the
+    system message."""
     other = [{"role": "user", "content": "\u2042"}]
     return encoder.prompt(system + other, tools) if system or tools else []
 
 
 def common_length(a: list[int], b: list[int]) -> int:
-    """How many tokens two rows share at their start."""
+    """The number of tokens that two rows share at their start."""
     low, high = 0, min(len(a), len(b))
     if a[:high] == b[:high]:
         return high
@@ -244,10 +253,11 @@ def encode_file(
 ) -> EncodedFile:
     """The rows of all conversations in a file of data/sft, in any form that training_rows.read knows.
 
-    With a cache_directory they are kept there (0600) under a hash of the file, the tokenizer and max_tokens,
-    and older rows of a file of this name are removed, so that nothing outlives the data that it is from.
-    progress(conversations done, of all) is called before each and at the end; what it raises ends the work.
-    No file has no rows. Raises Missing when it cannot be read, BadRequest when the template suits no conversation.
+    With a cache_directory they are kept there (0600) under a hash of the file, the tokenizer and
+    max_tokens, and older rows of a file with this name are removed, so that nothing outlives its
+    data. progress(conversations done, total) is called before each and at the end; an exception
+    that it raises ends the work. A missing file gives no rows. Raises Missing when it cannot be
+    read, BadRequest when the template suits no conversation.
     """
     cache = None
     if cache_directory is not None and path.is_file():
@@ -263,7 +273,7 @@ def encode_file(
         ChatEncoder(tokenizer), training_rows.read(path, "sft"), max_tokens, progress
     )
     if cache is not None:
-        # Not by write_json: with a token a line it would take as long as the tokenising.
+        # write_json puts each token on a line, which would take as long as tokenising.
         parts = {
             name: [vars(item) for item in getattr(found, name)] for name in ("rows", "left_out")
         }
@@ -323,8 +333,8 @@ def _skipped(encoder: ChatEncoder, file: str) -> list[str]:
     if not encoder.skipped:
         return []
     return [
-        f"{counted(encoder.skipped, 'answer')} in {file} {'is' if encoder.skipped == 1 else 'are'} not learned from: the model's chat template leaves nothing of them, "
-        "as of tool calls where it knows none"
+        f"{counted(encoder.skipped, 'answer')} in {file} {'is' if encoder.skipped == 1 else 'are'} not learned from: the model's chat template renders them as nothing, "
+        "for example tool calls that it does not support"
     ]
 
 
@@ -344,7 +354,7 @@ def control_token_remarks(file: str, marked: list[Problem]) -> list[str]:
 
 
 def _fingerprint(content: bytes, tokenizer, max_tokens: int) -> str:
-    """A hash of all that decides the rows: data, template, vocabulary, length."""
+    """A hash of everything that determines the rows: data, template, vocabulary, length."""
     vocabulary = hashlib.sha256()
     for token, index in sorted(tokenizer.get_vocab().items()):
         vocabulary.update(f"{token}\0{index}\n".encode())

@@ -1,7 +1,7 @@
-"""Scores a run of the language model: what candidate, current and base do with the same held-out items.
+"""Scores a run of the language model: the results of candidate, current and base on the same held-out items.
 
-There is one copy of the base model; the saved adapters are put on it and taken off again. What is measured are probes, each
-of which measures one model at a time and then says what it found about the three.
+There is one copy of the base model, to which the saved adapters are added and removed again. The
+measurements are probes, each of which measures one model at a time and then reports on all three.
 """
 
 import time
@@ -23,13 +23,14 @@ from fae_training.results import Verification
 from fae_training.runs import Run
 
 Found = TypeVar("Found")
-# The answers that a proposal can show; those that changed come first.
+# Answers that a proposal can show; those that changed come first.
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The model that is measured, in evaluation mode. `adapter`: the fingerprint of the one that is on it, None for none."""
+    """The model that is measured, in evaluation mode. `adapter`: the fingerprint of its adapter,
+    None for none."""
 
     model: Any
     fast: FastSettings
@@ -38,7 +39,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class OfThree(Generic[Found]):
-    """What was measured of each of the three models."""
+    """A measurement of each of the three models."""
 
     candidate: Found
     current: Found
@@ -47,8 +48,8 @@ class OfThree(Generic[Found]):
 
 @dataclass(frozen=True)
 class Cost:
-    """What a model takes: its adapter's file, putting it on, and the most memory while it was measured. The base model has
-    no adapter: 0."""
+    """The cost of a model: size of its adapter's file, seconds to add it, and peak memory while
+    measuring. The base model has no adapter: 0."""
 
     adapter_mb: float
     load_s: float
@@ -57,9 +58,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class Told:
-    """What a probe says of the three models. outputs: how many were compared; changed: how many of them differ.
+    """A probe's report on the three models. outputs: how many were compared; changed: how many of them differ.
 
-    suite: the version of what was asked, for a probe of the capability suite. details: as Benchmark has them.
+    suite: the version of the capability suite, for its probe. details: as in Benchmark.
     """
 
     measures: tuple[Measure, ...] = ()
@@ -73,7 +74,8 @@ class Told:
 
 
 class Probe(Protocol):
-    """`items`: how many there are for each model. `apart`: see parts.HeldOut; True for what is not from the person's data."""
+    """`items`: the number of items per model. `apart`: see parts.HeldOut; True where the items are
+    not the person's data."""
 
     @property
     def items(self) -> int: ...
@@ -90,10 +92,11 @@ class Probe(Protocol):
 def score(
     run: Run, session, probes: Callable[..., Sequence[Probe]], loaded: tuple | None
 ) -> Benchmark:
-    """Measure base, current and candidate on one copy of the base model, inside a session's stage.
+    """Measure base, current and candidate on one copy of the base model, as a session's stage.
 
-    probes(tokenizer) makes them. loaded: (model, tokenizer) as they were trained; their adapter is taken off and read
-    again from disk. What is deployed counts as current where it belongs to the same base model; else the base model does.
+    probes(tokenizer) creates the probes. loaded: (model, tokenizer) after training; their adapter
+    is removed and read again from disk. The deployed run counts as current where it has the same
+    base model; otherwise the base model does.
     """
     deployed, notes = current_run(run.home, KINDS[run.kind].slot), []
     if deployed and deployed.record.get("model_fingerprint") != run.record.get("model_fingerprint"):
@@ -105,11 +108,11 @@ def score(
         compared = deployed
     if loaded:
         model, tokenizer = loaded
-        adapters.take_off(model)
+        adapters.remove_lora(model)
     else:
         model, tokenizer = loading.load(run.record["model"]["directory"])
         loading.read_weights(model, lambda read, total: session.check())
-    model.freeze()  # the loss at the output layer asks for it
+    model.freeze()  # required by the loss at the output layer
     model.eval()
     fast, _ = enable(model, FastSettings(), run.home.directory("cache"))
     made = probes(tokenizer)
@@ -122,7 +125,7 @@ def score(
         session.advance(done, total)
 
     def measured(trained: Run | None) -> tuple[list, Cost]:
-        """What the probes found of the model with the adapter of a run, or of the base model, and what that cost."""
+        """The probes' results for the model with a run's adapter, or for the base model, and the cost."""
         mx.reset_peak_memory()
         began, directory = time.monotonic(), None
         if trained:
@@ -134,7 +137,7 @@ def score(
         subject = Subject(model, fast, fingerprint(directory) if directory else None)
         found = [probe.measure(subject, finished) for probe in made]
         if trained:
-            adapters.take_off(model)
+            adapters.remove_lora(model)
         size = (directory / "adapters.safetensors").stat().st_size if directory else 0
         return found, Cost(size / 1e6, load_s, mx.get_peak_memory() / 1e9)
 
@@ -177,9 +180,9 @@ def cost_figures(costs: OfThree[Cost]) -> list[Figure]:
             is_cost=True,
         )
         for name, title, unit, digits in (
-            ("adapter_mb", "Size of what was learned", "MB", 2),
+            ("adapter_mb", "Size of the adapter", "MB", 2),
             ("load_s", "Loading it", "seconds", 3),
-            ("peak_gb", "Most memory while it was measured", "GB", 3),
+            ("peak_gb", "Peak memory while measuring", "GB", 3),
         )
     ]
 
@@ -197,7 +200,7 @@ def compared_texts(
 
 
 def verify(run: Run, session) -> Verification:
-    """Whether the saved adapter loads in a fresh process and changes what the model says."""
+    """Check that the saved adapter loads in a fresh process and changes the model's answers."""
     model, tokenizer = loading.load(run.record["model"]["directory"])
     tokens = mx.array([encode_prompt(tokenizer, [{"role": "user", "content": "Hello"}])])
     model.eval()

@@ -1,10 +1,11 @@
-"""Qwen3.5's layers over sequences that branch off from one another, so that a shared prefix is computed once.
+"""Runs Qwen3.5's layers on sequences that branch off from one another, so that a shared prefix is
+computed once.
 
-A batch is laid out in levels (layout.py). Inside a layer everything that looks at one token only (norms,
-projections, MLP, experts) runs over the tokens of all levels at once; the three things that look back get
-what they need from the sequence that was branched off from: the convolution its last inputs, the gated delta
-rule its state at that token, attention its keys and values up to there. All of it is differentiable, so
-gradients reach the shared part from every row.
+A batch is laid out in levels (layout.py). Inside a layer everything that looks at one token only
+(norms, projections, MLP, experts) runs over the tokens of all levels at once. The three operations
+that look back take their context from the sequence that was branched off from: the convolution its
+last inputs, the gated delta rule its state at that token, attention its keys and values up to
+there. Everything is differentiable, so gradients reach the shared part from every row.
 """
 
 from contextlib import nullcontext
@@ -23,8 +24,9 @@ from fae_training.language.elementwise import gated, opened, silu
 def forward_levels(model, batch: dict, fast):
     """Hidden states after the last norm, [tokens of all levels, hidden], in the order of the levels.
 
-    model: a model of mlx-lm or its backbone; fast is a FastSettings. Qwen3.5's layers are ours where its gated_delta is
-    on or something is shared; all other layers are mlx-lm's own. With checkpoint_layers each keeps only its input.
+    model: a model of mlx-lm or its backbone; fast is a FastSettings. Qwen3.5's layers are our own
+    where its gated_delta is on or a prefix is shared; all other layers are mlx-lm's. With
+    checkpoint_layers each keeps only its input.
     """
     tokens, links = [], []
     while f"tokens_{len(tokens)}" in batch:
@@ -44,7 +46,7 @@ def forward_levels(model, batch: dict, fast):
 
 
 def _through_our_layers(text_model, tokens: list, links: list, rule, checkpoint: bool):
-    """Qwen3.5's layers as they are written here, with `rule` (gated_delta_rules) where nothing branches off."""
+    """Qwen3.5's layers as implemented here, with `rule` (gated_delta_rules) where nothing branches off."""
     shapes = [level.shape for level in tokens]
     masks = _attention_masks(shapes, links)
     together = mx.concatenate([level.reshape(-1) for level in tokens])[None]
@@ -56,7 +58,8 @@ def _through_our_layers(text_model, tokens: list, links: list, rule, checkpoint:
 
 
 def _maybe_checkpointed(layer, checkpoint: bool):
-    """_tree_layer(layer, hidden, *rest) as a function of hidden and rest that keeps only hidden if asked."""
+    """_tree_layer(layer, hidden, *rest) as a function of hidden and rest, which keeps only hidden
+    on request."""
     if not checkpoint:
         return lambda hidden, *rest: _tree_layer(layer, hidden, *rest)
 
@@ -71,7 +74,7 @@ def _maybe_checkpointed(layer, checkpoint: bool):
 
 
 def _attention_masks(shapes, links):
-    """For each further level a mask [n, 1, width, keys]: keys are those of the levels before it, then its own."""
+    """For each further level a mask [n, 1, width, keys]: the keys of the levels before it, then its own."""
     masks: list[mx.array | None] = [None]
     for level in range(1, len(shapes)):
         count, width = shapes[level]
@@ -95,7 +98,7 @@ def _tree_layer(layer, hidden, shapes, links, masks, rule):
 
 
 def _mlp(mlp, x):
-    """The dense MLP with our own gate; a mixture of experts is mlx-lm's."""
+    """The dense MLP with our own gate; a mixture of experts uses mlx-lm's."""
     if "gate_proj" not in mlp:
         return mlp(x)
     return mlp.down_proj(gated(mlp.gate_proj(x), mlp.up_proj(x)))
@@ -117,7 +120,7 @@ def _join(parts):
 
 def _projections(layer, x):
     """The inputs of the recurrence: qkv [1, T, 2 key_dim + value_dim], z [1, T, Hv, Dv], b and a [1, T, Hv]."""
-    if "in_proj_qkvz" in layer:  # Qwen3-Next keeps them in two interleaved projections
+    if "in_proj_qkvz" in layer:  # Qwen3-Next stores them in two interleaved projections
         q, k, v, z, b, a = layer.fix_query_key_value_ordering(
             layer.in_proj_qkvz(x), layer.in_proj_ba(x)
         )
@@ -132,7 +135,7 @@ def _linear_attention(layer, x, shapes, links, rule):
     log_g, beta = gated_delta.log_gate(layer.A_log, a, layer.dt_bias), mx.sigmoid(b)
     kept = layer.conv_kernel_size - 1
     outputs = []
-    # Of the level before, which this one branches off from; none before the first.
+    # Of the level before, from which this one branches off; None before the first.
     tails: Any = None
     chunks: Any = None
     keys = gates = None

@@ -1,7 +1,8 @@
 """The training loss and log-probabilities, computed only where a token is a target.
 
-Qwen3.5's vocabulary has 248,320 entries, so the output layer is the most expensive one, and most positions of
-a chat are prompt. The hidden states that predict a target are gathered first; cross-entropy is in float32.
+Qwen3.5's vocabulary has 248,320 entries, so the output layer is the most expensive one, and most
+positions of a chat are prompt. The hidden states that predict a target are gathered first;
+cross-entropy is in float32.
 """
 
 from collections.abc import Callable
@@ -15,12 +16,12 @@ from fae_training.language.elementwise import exp
 from fae_training.language.fast_settings import FastSettings, Output
 from fae_training.language.shared_prefix import forward_levels
 
-# Targets at a time, and a tile of their logits, as bytes of float32. Small, since the backends run ahead: some ten of
-# them live at once. The fewest entries of the vocabulary in a tile.
+# Targets at a time, and a tile of their logits in bytes of float32. Small, because backends run
+# ahead: about ten tiles exist at once. The fewest entries of the vocabulary in a tile.
 ROWS = 1024
 LOGITS_BYTES = 8 * 2**20
 SMALLEST = 32
-# Targets at a time where only the model itself knows its output layer.
+# Targets at a time where only the model itself can compute its output layer.
 WHOLE_ROWS = 128
 
 
@@ -37,7 +38,8 @@ def row_log_probabilities(model, batch: dict, fast: FastSettings, rows: int):
 
 
 def token_log_probabilities(model, batch: dict, fast: FastSettings):
-    """log p of every supervised token given all before it [supervised], float32; padding is where weights are 0."""
+    """log p of every supervised token given all tokens before it [supervised], float32; padding
+    where weights are 0."""
     if fast.supervised_only:
         hidden = hidden_states(model, batch, fast)[batch["predictors"]]
         return log_probabilities(model, hidden, batch["targets"], fast.output)
@@ -47,7 +49,7 @@ def token_log_probabilities(model, batch: dict, fast: FastSettings):
 
 
 def likeliest_tokens(model, batch: dict, fast: FastSettings):
-    """(the token that the model takes for the likeliest where each supervised one stands, log p of the supervised one)."""
+    """(the model's likeliest token at each supervised position, log p of the supervised token)."""
     predictors, targets = batch["predictors"], batch["targets"]
     if fast.supervised_only:
         states, logits_of = hidden_states(model, batch, fast)[predictors], output_layer(model)
@@ -71,7 +73,7 @@ def _all_logits(model, batch: dict, fast: FastSettings):
 
 
 def hidden_states(model, batch: dict, fast: FastSettings):
-    """What the output layer reads, [all tokens of all levels, hidden]."""
+    """The input of the output layer, [all tokens of all levels, hidden]."""
     return forward_levels(model, batch, fast)
 
 
@@ -83,12 +85,13 @@ def output_layer(model):
 def log_probabilities(model, hidden, targets, output: Output | None = None):
     """log p of targets [n] from hidden states [n, hidden], with the gradient for hidden.
 
-    output: what fast_path.enable found of this model's output layer; None takes it for lm_head or the tied embedding.
+    output: the model's output layer as fast_path.enable found it; None means lm_head or the tied
+    embedding.
 
-    The vocabulary goes by in tiles, with a running maximum and sum as in a streamed softmax, so all logits are
-    never there at once. log p of a token depends on its own hidden state alone, so its gradient is made along
-    with it and no logits are kept for the backward pass. The output layer itself gets no gradient: raises
-    ValueError when it is not frozen.
+    The vocabulary is processed in tiles, with a running maximum and sum as in a streamed softmax,
+    so the full logits never exist at once. log p of a token depends on its own hidden state alone,
+    so its gradient is computed along with it and no logits are kept for the backward pass. The
+    output layer itself gets no gradient: raises ValueError when it is not frozen.
     """
     output = output or architecture.output_by_structure(model)
     if output.name is None:
@@ -108,7 +111,8 @@ def log_probabilities(model, hidden, targets, output: Output | None = None):
 
 
 def _through_the_model(model, hidden, targets):
-    """As log_probabilities, from whole logits of a few targets at a time, which the backward pass makes again."""
+    """As log_probabilities, from whole logits of a few targets at a time, which the backward pass
+    recomputes."""
 
     def block(start):
         wanted = targets[start : start + WHOLE_ROWS]
@@ -131,7 +135,7 @@ def _in_blocks(head, hidden, targets, with_gradient: bool):
     for start in range(0, hidden.shape[0], ROWS):
         part, wanted = hidden[start : start + ROWS], targets[start : start + ROWS]
         if log_p:
-            # Without this all blocks may be computed before the first one's logits are let go.
+            # Without this all blocks may be computed before the first one's logits are freed.
             part = mx.depends([part], [log_p[-1], *gradients[-1:]])[0]
         of_part, gradient = _over_the_vocabulary(head, part, wanted, with_gradient)
         log_p.append(of_part)
@@ -140,11 +144,12 @@ def _in_blocks(head, hidden, targets, with_gradient: bool):
     return mx.concatenate(log_p), mx.concatenate(gradients) if with_gradient else None
 
 
-class _SoFar(NamedTuple):
-    """What is carried from tile to tile, all float32.
+class _RunningSums(NamedTuple):
+    """The state carried from tile to tile, all float32.
 
-    chosen: the logit of the target. Of all others: total, the sum of e^(z - largest); largest, the largest logit z [n, 1]
-    each; weighed, the sum of their W times e^(z - largest) [n, hidden], None without gradient.
+    chosen: the logit of the target. Of all others: total, the sum of e^(z - largest); largest, the
+    largest logit z [n, 1] each; weighed, the sum of their W times e^(z - largest) [n, hidden], None
+    without gradient.
     """
 
     chosen: mx.array
@@ -154,15 +159,15 @@ class _SoFar(NamedTuple):
 
 
 def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
-    """As _in_blocks, for so few targets that one tile of logits holds all of them.
+    """As _in_blocks, for few enough targets that one tile of logits holds all of them.
 
-    With z_t the logit of the target and r the log of the sum of e^z over all others, log p = -log(1 + e^(r - z_t)),
-    and d log p / d hidden = (1 - p) (W_t - the others' W weighed by their e^z / e^r). Kept apart like this nothing
-    cancels where p is near 1, whatever the type of the weights.
+    With z_t the logit of the target and r the log of the sum of e^z over all others, log p = -log(1
+    + e^(r - z_t)), and d log p / d hidden = (1 - p) (W_t - the others' W weighted by their e^z /
+    e^r). This separation avoids cancellation where p is near 1, whatever the type of the weights.
     """
     vocabulary = head.weight.shape[0]
     width = tile_width(hidden.shape[0])
-    so_far: _SoFar | None = None
+    so_far: _RunningSums | None = None
     for start in range(0, vocabulary, width):
         tile = _entries(head, slice(start, start + width))
         if so_far is not None:
@@ -188,7 +193,7 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
             here, sums = mx.where(inside, here, so_far.chosen), so_far.total * fade + sums
             if rows is not None and so_far.weighed is not None:
                 rows = so_far.weighed * fade + rows
-        so_far = _SoFar(here, sums, top, rows)
+        so_far = _RunningSums(here, sums, top, rows)
     assert so_far is not None  # a vocabulary has entries
     beyond = so_far.largest + mx.log(so_far.total) - so_far.chosen
     log_p = -mx.logaddexp(beyond, 0.0).squeeze(-1)
@@ -202,7 +207,7 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
 
 
 def tile_width(rows: int) -> int:
-    """How many entries of the vocabulary are in a tile for so many targets."""
+    """The number of vocabulary entries in a tile for this many targets."""
     return max(LOGITS_BYTES // (4 * min(rows, ROWS)), SMALLEST)
 
 
@@ -220,9 +225,8 @@ class _Capped:
 
 @dataclass
 class _Entries:
-    """Some rows of an output layer or of a tied embedding. scales, biases and how (group size, bits, mode): of a
-    quantised one.
-    """
+    """Some rows of an output layer or a tied embedding. scales, biases and how (group size, bits,
+    mode): for a quantised one."""
 
     weight: mx.array
     scales: mx.array | None = None

@@ -1,7 +1,9 @@
-"""Which held-out answers are looked at, and in which batches: enough to judge by, few enough to leave the time to training.
+"""Chooses and batches the held-out answers to measure: enough to judge by, few enough to leave the
+time for training.
 
-How long a look takes is known beforehand from the tokens that have to be computed. So the choice depends on the data,
-the settings and a stable hash alone, never on the clock, and a run that is repeated or resumed looks at the same answers.
+The time of a measurement is known beforehand from the tokens that it computes. So the choice
+depends on the data, the settings and a stable hash alone, never on the clock, and a run that is
+repeated or resumed chooses the same answers.
 """
 
 import hashlib
@@ -11,28 +13,28 @@ from dataclasses import dataclass
 from fae_training.language.batches import conversations
 from fae_training.language.rows import TokenRow, common_length
 
-# What all validations together, and the scoring of one model, may compute, as a share of the tokens trained on. A trained
-# token costs 2.3 computed ones or more (a forward and a backward pass; the least was measured with SmolLM2). With up to
-# three models scored (candidate, current, base) looking takes at most (0.15 + 3 x 0.2) / 2.3 = a third of the training's
-# time: a quarter of both.
+# What all validations together, and the scoring of one model, may compute, as a share of the tokens
+# trained on. A trained token costs at least 2.3 computed ones (forward and backward; the least was
+# measured with SmolLM2). With up to three models scored (candidate, current, base) measuring takes
+# at most (0.15 + 3 x 0.2) / 2.3 = a third of the training's time: a quarter of both.
 VALIDATING_SHARE = 0.15
 SCORING_SHARE = 0.2
-# A look at fewer answers says nothing; a short training may take longer for it.
+# Fewer answers are not informative; with a short training they may take longer than their share.
 FEWEST_VALIDATED, FEWEST_SCORED = 4, 12
-# A look that computes no more than this costs so little that it is not saved on.
+# A measurement that computes no more than this is too cheap to be reduced.
 CHEAP_TOKENS = 1024
-# Where so many of all have room, the rest are not worth leaving out.
+# Where this share of all answers fits, all are measured.
 NEARLY_ALL = 0.9
-# More tokens at a time are no faster, and a run that is cancelled ends after its batch.
+# More tokens at a time are no faster, and a cancelled run ends after its batch.
 LARGEST_BATCH = 4096
-# Rows that share a prefix compute it once in a batch; what a batch saves of it.
+# Rows that share a prefix compute it once per batch; the share of tokens that this saves.
 SHARED_IN_A_BATCH = 7 / 8
 
 
 @dataclass(frozen=True)
 class Looks:
-    """How much may be looked at: a validation every so many steps, tokens of one validation and of one model's scoring,
-    and how many tokens are computed at a time."""
+    """The budget of measurements: a validation every `every` steps, the tokens of one validation
+    and of one model's scoring, and the number of tokens computed at a time."""
 
     validate_every: int
     validating_tokens: int
@@ -41,7 +43,7 @@ class Looks:
 
     @property
     def scoring_in_validations(self) -> float:
-        """How long scoring takes, two models, as a number of validations."""
+        """The time of scoring two models, as a number of validations."""
         return 2 * self.scoring_tokens / max(self.validating_tokens, 1)
 
 
@@ -53,11 +55,12 @@ def plan_looks(
     fewest_tokens: int,
     batch_tokens: int,
 ) -> Looks:
-    """What a training of so many steps on these batches leaves room for.
+    """The Looks that a training with this many steps on these batches leaves room for.
 
-    batches: has batches_per_epoch and computed_tokens(index). fewest_tokens: what a validation of FEWEST_VALIDATED items
-    computes; where it is not cheap there are fewer validations, at least one at the end. batch_tokens: of the largest
-    micro-batch that is trained on, for which memory was planned: without gradients as many tokens need less.
+    batches: has batches_per_epoch and computed_tokens(index). fewest_tokens: computed by a
+    validation of FEWEST_VALIDATED items; where it is not cheap there are fewer validations, at
+    least one at the end. batch_tokens: of the largest micro-batch that is trained on, for which
+    memory was planned: without gradients the same number of tokens needs less.
     """
     sampled = min(16, batches.batches_per_epoch)
     mean = sum(batches.computed_tokens(index) for index in range(sampled)) / sampled
@@ -80,9 +83,11 @@ def tokens_of(rows: Sequence[TokenRow]) -> int:
 
 
 def choose(rows: Sequence[TokenRow], tokens: int, fewest: int) -> list[TokenRow]:
-    """Some of `rows`, in their order: of every conversation one before of any a second, about `tokens` computed tokens.
+    """Some of `rows`, in their order: one from every conversation before a second from any, about
+    `tokens` computed tokens.
 
-    At least `fewest`. A hash of the conversation decides which, so more data moves no choice but the last.
+    At least `fewest`. A hash of the conversation decides, so adding data changes only the last ones
+    chosen.
     """
     by_conversation: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
@@ -114,7 +119,8 @@ def choose(rows: Sequence[TokenRow], tokens: int, fewest: int) -> list[TokenRow]
 def in_batches(rows: Sequence[TokenRow], tokens: int) -> Iterator[list[int]]:
     """The rows as batches of indices, each of about `tokens` computed tokens and at least one row.
 
-    Rows of one conversation are in one batch, where they share its history; conversations of like length are.
+    Rows of one conversation are in one batch, where they share its history; conversations of
+    similar length are together.
     """
     groups = conversations(rows)
     groups.sort(key=lambda group: max(len(rows[i].tokens) for i in group))

@@ -1,4 +1,4 @@
-"""Whether the fast parts compute what a loaded model computes: a few tokens through both, before anything is trained."""
+"""Checks on a few tokens, before training, that the fast parts compute the same as the loaded model."""
 
 from dataclasses import replace
 
@@ -10,15 +10,15 @@ from fae_training.language import architecture, layer_patch
 from fae_training.language.architecture import distance
 from fae_training.language.shared_prefix import forward_levels
 
-# Two rows that share their first tokens, the second of them ends before the shared part does.
+# Two rows that share their first tokens, the second of which ends before the shared part does.
 SHARED, OWN, EARLIER = 8, 6, 5
-# How far hidden states may lie from the model's own, relative, by the type of its weights: float32, or 16 bits. A wrong
-# mask or position moves them by 0.1 and more.
+# The allowed relative difference of hidden states from the model's own, by the type of its weights:
+# float32, or 16 bits. A wrong mask or position changes them by 0.1 and more.
 LARGEST, LARGEST_16_BITS = 1e-4, 5e-2
 
 
 def verified(model, settings) -> tuple:
-    """(the FastSettings of which each part holds for this model, sentences about those that do not).
+    """(the FastSettings with the parts that are correct for this model, sentences about the others).
 
     Raises Failed when the model cannot be run on tokens at all.
     """
@@ -42,7 +42,7 @@ def _verified(model, settings):
         raise Failed(
             "not_a_text_model",
             f"the {kind} model gives no logits for plain tokens: {type(problem).__name__}: {problem}",
-            "choose a model that answers text: --model small",
+            "choose a text model: --model small",
         ) from problem
     tolerance = LARGEST if logits.dtype == mx.float32 else LARGEST_16_BITS
     inner = architecture.backbone(model)
@@ -56,7 +56,7 @@ def _verified(model, settings):
         or not _close(_attempt(lambda: architecture.logits_of(model, rows)), whole, tolerance)
     ):
         notes.append(
-            f"a {kind} model computes its logits in a way of its own: all of it is mlx-lm's, at every token"
+            f"a {kind} model computes its logits in its own way: mlx-lm computes everything, at every token"
         )
         off = {"supervised_only": False, "shared_prefix": False, "checkpoint_layers": False}
         return replace(settings, attention=False, **off), notes
@@ -65,7 +65,7 @@ def _verified(model, settings):
         settings = replace(settings, output=output)
         if output.name is None:
             notes.append(
-                f"a {kind} model has an output layer of its own: its logits are made whole"
+                f"a {kind} model has its own kind of output layer: its logits are computed in full"
             )
     if settings.attention:
         layer_patch.install()
@@ -74,29 +74,30 @@ def _verified(model, settings):
         if not right or layer_patch.calls["attention"] == ran:
             layer_patch.remove()
             settings = replace(settings, attention=False)
-            why = "it has one of its own" if right else "ours gave another result"
-            notes.append(f"attention and gates of a {kind} model are mlx-lm's: {why}")
+            why = "it has one of its own" if right else "ours gave a different result"
+            notes.append(f"a {kind} model uses mlx-lm's attention and gates: {why}")
     if settings.gated_delta:
         found = _attempt(lambda: forward_levels(model, {"tokens_0": tokens}, settings))
         if not _close(found, rows, tolerance):
             settings = replace(settings, gated_delta=False, shared_prefix=False)
-            notes.append(f"the layers of a {kind} model are mlx-lm's: ours gave another result")
+            notes.append(f"a {kind} model uses mlx-lm's layers: ours gave a different result")
     if settings.shared_prefix:
         if not architecture.is_hybrid(inner) and not architecture.has_plain_caches(model):
             settings = replace(settings, shared_prefix=False)
             notes.append(
-                f"shared prefixes are off: a {kind} model keeps more of earlier tokens than their keys and values"
+                f"shared prefixes are off: a {kind} model keeps more than the keys and values of earlier tokens"
             )
         elif not _branches_hold(model, tokens, hidden, settings, tolerance):
             settings = replace(settings, shared_prefix=False)
             notes.append(
-                f"shared prefixes are off: the layers of a {kind} model gave another result at a branch"
+                f"shared prefixes are off: the layers of a {kind} model gave a different result at a branch"
             )
     return settings, notes
 
 
 def _branches_hold(model, tokens, hidden, settings, tolerance) -> bool:
-    """Whether a branch after all of the first row's shared part and one inside of it give the rows' own hidden states."""
+    """Whether a branch after the first row's whole shared part and one inside it give the rows' own
+    hidden states."""
     width = SHARED + OWN - EARLIER
     rests = [tokens[0, SHARED:], tokens[1, EARLIER:]]
     rests = [mx.pad(rest, (0, width - rest.shape[0])) for rest in rests]
@@ -118,7 +119,7 @@ def _branches_hold(model, tokens, hidden, settings, tolerance) -> bool:
 
 
 def _attempt(compute):
-    """What compute() gives, an array; None where this model cannot be asked like this."""
+    """The array that compute() returns; None where this model cannot be called like this."""
     try:
         found = compute()
         mx.eval(found)
@@ -128,7 +129,8 @@ def _attempt(compute):
 
 
 def _close(ours, theirs, tolerance: float) -> bool:
-    """Within the tolerance at every token; with 16 bits at most, for there a router may choose another expert."""
+    """Within the tolerance at every token; with 16 bits at most tokens, because there a router may
+    choose another expert."""
     if ours is None or ours.shape != theirs.shape:
         return False
     errors = distance(ours.reshape(-1, ours.shape[-1]), theirs.reshape(-1, theirs.shape[-1]))

@@ -1,1 +1,1 @@
-"""Speech-to-text that is fine-tuned on one person's names and words."""
+"""Fine-tuning of speech-to-text on one person's names and words."""

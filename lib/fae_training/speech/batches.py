@@ -8,12 +8,12 @@ from fae_training.speech.material import Example
 from fae_training.speech.recogniser import SpeechRow
 from fae_training.state import Home
 
-# A recording is how this person really sounds; a synthesised clip only stands in for one.
+# A recording is how this person really sounds; a synthesised clip only replaces one.
 WEIGHT_OF_A_RECORDING = 2.0
 
 
 class SpeechBatches(Batches[SpeechRow]):
-    """Batches of rows of like length; see language.batches for what makes resuming exact."""
+    """Batches of rows of similar length; language.batches explains how resuming is exact."""
 
     def __init__(self, rows: list[SpeechRow], batch_size: int, seed: int):
         super().__init__(rows, batch_size, seed, share_prefix=False)
@@ -28,9 +28,9 @@ def rows_of(
     examples: list[Example],
     advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[SpeechRow]:
-    """The rows of `examples`, each clip sent through the encoder once.
+    """The rows of `examples`, each clip encoded once.
 
-    advance(clips done, of all) is called after each clip and may raise to end the work.
+    advance(clips done, total) is called after each clip and may raise to end the work.
     """
     rows = []
     for example in examples:
@@ -48,9 +48,8 @@ def mean_loss(
     advance: Callable[[int, int], None] = lambda done, total: None,
     size: int = 8,
 ) -> float:
-    """Nats for each target, over all rows, recordings weighing more. advance(rows done, of all) may
-    raise to end it.
-    """
+    """Nats per target, over all rows, with a higher weight for recordings. advance(rows done,
+    total) may raise to end it."""
     ordered = sorted(rows, key=lambda row: len(row.tokens))
     total = weight = 0.0
     for start in range(0, len(ordered), size):

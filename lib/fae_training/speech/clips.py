@@ -1,7 +1,7 @@
 """Recordings: read in any format that soundfile knows, checked, and stored as 16 kHz mono.
 
-Nothing is cut or repaired silently: `inspect` names what is wrong with a clip, and the caller
-decides whether it is refused or only reported.
+Nothing is cut or repaired silently: `inspect` names the problems of a clip, and the caller decides
+whether it is refused or only reported.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ from fae_training.state import Home, atomic_file
 
 SHORTEST_SECONDS = 0.3
 LONGEST_SECONDS = 30.0
-# Below this root mean square Fae's own noise gate would not have let the sound through.
+# Fae's own noise gate lets no sound with a lower root mean square through.
 QUIETEST = 0.002
-# A sample in a hundred at full scale is more than loud speech reaches undistorted.
+# One sample in a hundred at full scale is more than loud, undistorted speech has.
 MOST_CLIPPED = 0.01
-# What soundfile does not read, and afconvert or ffmpeg does: Voice Memos, phones, browsers, videos.
+# Formats that need afconvert or ffmpeg: Voice Memos, phones, browsers, videos.
 CONTAINERS = (
     ".m4a",
     ".m4b",
@@ -40,19 +40,17 @@ CONTAINERS = (
     ".wma",
     ".amr",
 )
-# Floats are in -1 to 1, louder where a file was amplified; beyond this they were never scaled.
+# Floats are within -1 to 1, or louder in an amplified file; beyond this they were never scaled.
 LOUDEST_FLOAT = 32.0
-# A mean with less than this share of the power of its loudest channel: the channels cancel out.
+# If the mean has less than this share of the power of the loudest channel, the channels cancel out.
 CANCELLED = 0.01
-# What an unreadable or unusable clip is called; a clipped one is used all the same.
+# The names of the problems; a clipped recording is used all the same.
 UNUSABLE = ("missing", "not_audio", "empty", "too_short", "too_long", "silent")
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Samples of shape (n,) at 16 kHz, float32 in [-1, 1], and what is wrong with them ([] when
-    nothing is).
-    """
+    """Samples of shape (n,) at 16 kHz, float32 in [-1, 1], and their problems ([] for none)."""
 
     samples: Any
     problems: list[str]
@@ -67,11 +65,11 @@ class Clip:
 
 
 def read(path: Path) -> Clip:
-    """Any file that soundfile reads, or afconvert or ffmpeg where one of them is installed, as one channel and resampled;
-    too long a one without its silent ends.
+    """Any file that soundfile reads, or afconvert or ffmpeg where one of them is installed, as one
+    channel and resampled; one that is too long is returned without its silent ends.
 
-    Raises Missing where there is no such file and BadRequest where it is not audio or is cut off at
-    its head.
+    Raises Missing where there is no such file and BadRequest where it is not audio or its header is
+    incomplete.
     """
     if not path.is_file():
         raise Missing(
@@ -79,7 +77,7 @@ def read(path: Path) -> Clip:
         )
     samples, rate = decoded(path)
     mono = as_mono(samples)
-    # Full scale is where the file was recorded; resampling rounds the tops off.
+    # Full scale is that of the original file; resampling rounds the peaks off.
     clipped = float(numpy.mean(numpy.abs(mono) >= 0.999)) if mono.size else 0.0
     mono = resample(mono, rate) if mono.size else mono
     if len(mono) > LONGEST_SECONDS * SAMPLE_RATE:
@@ -88,7 +86,8 @@ def read(path: Path) -> Clip:
 
 
 def decoded(path: Path):
-    """(float32 samples [frames, channels], rate) of a sound file. Raises BadRequest where nothing here can read it."""
+    """(float32 samples [frames, channels], rate) of a sound file. Raises BadRequest where none of
+    the programs can read it."""
     try:
         return soundfile.read(path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as problem:
@@ -104,7 +103,7 @@ def decoded(path: Path):
 def _converted(path: Path):
     with tempfile.TemporaryDirectory() as folder:
         wav = str(Path(folder) / "sound.wav")
-        source = str(path.resolve())  # a name that begins with "-" is no option then
+        source = str(path.resolve())  # a name that begins with "-" is then not an option
         for command in (
             ["afconvert", "-f", "WAVE", "-d", "LEF32", source, wav],
             ["ffmpeg", "-v", "error", "-nostdin", "-i", source, "-vn", "-f", "wav", wav],
@@ -123,7 +122,7 @@ def _converted(path: Path):
             )
     raise BadRequest(
         "no_converter",
-        f"{path} is a {path.suffix} file, which needs afconvert (part of macOS) or ffmpeg, and neither is on this machine",
+        f"{path} is a {path.suffix} file, which needs afconvert (part of macOS) or ffmpeg, and neither is installed",
         "install ffmpeg, or save the recording as WAV",
     )
 
@@ -131,8 +130,9 @@ def _converted(path: Path):
 def as_mono(samples):
     """[frames, channels] float32 -> [frames] within -1 to 1.
 
-    What is not a number is silence. A file of floats on the scale of 16-bit numbers is divided by 32768. The mean of the channels,
-    or the loudest where they cancel out, as the two of a balanced line do.
+    NaN becomes silence. Floats on the scale of 16-bit numbers are divided by 32768. The result is
+    the mean of the channels, or the loudest one where they cancel out, as the two of a balanced
+    line do.
     """
     samples = numpy.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
     if samples.size and numpy.abs(samples).max() > LOUDEST_FLOAT:
@@ -147,9 +147,9 @@ def as_mono(samples):
 
 
 def inspect(samples, clipped: float = 0.0) -> list[str]:
-    """What is wrong with samples at 16 kHz: empty, too_short, too_long, silent, clipped.
+    """The problems of samples at 16 kHz: empty, too_short, too_long, silent, clipped.
 
-    `clipped` is the share of samples at full scale in the recording as it came.
+    `clipped` is the share of samples at full scale in the original recording.
     """
     seconds = len(samples) / SAMPLE_RATE
     if len(samples) == 0:
@@ -167,27 +167,26 @@ def inspect(samples, clipped: float = 0.0) -> list[str]:
 
 
 def explain(clip: Clip, path: Path) -> BadRequest:
-    """The refusal of a clip that cannot be used, with both numbers."""
+    """The error for a clip that cannot be used, with the measured and the required value."""
     problem = next(problem for problem in clip.problems if problem in UNUSABLE)
     sentences = {
-        "empty": "it holds no samples",
-        "too_short": f"it lasts {clip.seconds:.2f} s, at least {SHORTEST_SECONDS} s are needed",
-        "too_long": f"it lasts {clip.seconds:.1f} s, at most {LONGEST_SECONDS:.0f} s are of use",
+        "empty": "it contains no samples",
+        "too_short": f"it lasts {clip.seconds:.2f} s, but at least {SHORTEST_SECONDS} s are needed",
+        "too_long": f"it lasts {clip.seconds:.1f} s, but at most {LONGEST_SECONDS:.0f} s can be used",
         "silent": f"it is silent (its level is below {QUIETEST})",
     }
     return BadRequest(
         f"clip_{problem}",
         f"{path}: {sentences[problem]}",
-        f"record the sentence alone, {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f} s, and give it "
+        f"record only the sentence, {SHORTEST_SECONDS} to {LONGEST_SECONDS:.0f} s, and add it "
         "again",
     )
 
 
 def keep(home: Home, samples) -> str:
-    """Keeps the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state
-    directory.
+    """Store the samples as stt/clips/<fingerprint>.wav; returns that path, relative to the state directory.
 
-    The name is made from the sound, so the same recording given twice is kept once.
+    The name is a hash of the sound, so a recording given twice is stored once.
     """
     name = name_of(samples)
     home.directory("stt", "clips")
@@ -197,12 +196,12 @@ def keep(home: Home, samples) -> str:
 
 
 def name_of(samples) -> str:
-    """The path under which `keep` keeps the samples, relative to the state directory."""
+    """The path under which `keep` stores the samples, relative to the state directory."""
     return f"stt/clips/{hashlib.sha256(_sixteen_bit(samples).tobytes()).hexdigest()[:12]}.wav"
 
 
 def write(path: Path, samples) -> None:
-    """Samples at 16 kHz as a 16-bit WAV file, atomically and 0600."""
+    """Write samples at 16 kHz as a 16-bit WAV file, atomically and with mode 0600."""
     with atomic_file(path) as temporary:
         soundfile.write(
             temporary, _sixteen_bit(samples), SAMPLE_RATE, format="WAV", subtype="PCM_16"

@@ -1,8 +1,7 @@
-"""What there is to learn to hear, before anything is spoken: terms and recordings. Standard library
-only.
+"""The material to train speech-to-text on, before synthesis: terms and recordings. Standard library only.
 
-Also the forms in which training_clips.py leaves its examples: data/stt/train.jsonl, valid.jsonl
-(the parts choose and judge, see parts.py) and meta.json.
+It also defines the files that training_clips.py writes: data/stt/train.jsonl, valid.jsonl (the
+parts choose and judge, see parts.py) and meta.json.
 """
 
 import hashlib
@@ -21,18 +20,18 @@ from fae_training.speech.vocabulary import Term
 from fae_training.state import Home, read_json, read_jsonl
 
 META_FILE = "data/stt/meta.json"
-# A term with so many recordings has one that chooses, though the hash may not say so.
+# Of a term with this many recordings one is in `choose`, even where the hash puts none there.
 ENOUGH_TO_CHOOSE = 4
 
 
 @dataclass(frozen=True)
 class Example:
-    """A clip and what is said in it.
+    """A clip and its transcript.
 
-    kind is "correction" (the terms are said in it) or "rehearsal" (none is); origin "recorded" or
+    kind is "correction" (the terms occur in it) or "rehearsal" (none does); origin "recorded" or
     "synthesised"; `part` is parts.TRAIN, CHOOSE or JUDGE, or "" for a held-out clip of an earlier
     version, which used all of them for both; `audio` is relative to the state directory, "" before
-    it was spoken.
+    synthesis.
     """
 
     text: str
@@ -45,7 +44,7 @@ class Example:
     voice: str | None = None
 
     def as_row(self) -> dict:
-        """As it stands in data/stt/train.jsonl or valid.jsonl."""
+        """The row for data/stt/train.jsonl or valid.jsonl."""
         source = {"kind": self.kind, "terms": list(self.terms)}
         row = {
             "audio": self.audio,
@@ -59,7 +58,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Made:
-    """data/stt/meta.json: what training_clips.build made. `train` and `valid` count the examples."""
+    """data/stt/meta.json: the result of training_clips.build. `train` and `valid` count the examples."""
 
     made_at: str
     fingerprint: str
@@ -72,7 +71,7 @@ class Made:
 
 @dataclass
 class Material:
-    """What there is to learn. `left_out` counts reasons, `notes` name them for people."""
+    """The material to learn from. `left_out` counts reasons, `notes` explain them to people."""
 
     terms: list[Term] = field(default_factory=list)
     recorded: list[Example] = field(default_factory=list)
@@ -81,7 +80,7 @@ class Material:
 
 
 def read_examples(place: Path, side: str) -> list[Example]:
-    """The examples of stt/<side>.jsonl in `place`. Raises Failed, with file and line, for a row that is none."""
+    """The examples of stt/<side>.jsonl in `place`. Raises Failed, with file and line, for an invalid row."""
     path = place / "stt" / f"{side}.jsonl"
     examples = []
     for number, row in enumerate(read_jsonl(path), 1):
@@ -95,7 +94,7 @@ def read_examples(place: Path, side: str) -> list[Example]:
 
 
 def held_out(home: Home, place: Path) -> HeldOut[Example]:
-    """The examples of stt/valid.jsonl in `place` whose sound is still there, by part."""
+    """The examples of stt/valid.jsonl in `place` whose sound still exists, by part."""
     examples = read_examples(place, "valid")
     return divided(
         [each for each in examples if home.file(each.audio).is_file()], lambda each: each.part
@@ -103,13 +102,13 @@ def held_out(home: Home, place: Path) -> HeldOut[Example]:
 
 
 def read_made(place: Path) -> Made:
-    """stt/meta.json in `place`. Raises Missing where nothing was made."""
+    """stt/meta.json in `place`. Raises Missing where it does not exist."""
     path = place / "stt" / "meta.json"
     values = read_json(path)
     if values is None:
         raise Missing(
             "no_clips",
-            f"{path} is not there: the clips of this run were removed",
+            f"{path} does not exist: the clips of this run were removed",
             "uv run scripts/train_stt.py --preset light",
         )
     values.pop("schema", None)
@@ -117,7 +116,7 @@ def read_made(place: Path) -> Made:
 
 
 def fingerprint(home: Home) -> str:
-    """Of everything that the data is made from: the corrections, and what must stay out."""
+    """A hash of everything that the data is made from: the corrections and the exclusions."""
     digest = hashlib.sha256()
     for name in (
         ("stt", "corrections.jsonl"),
@@ -132,8 +131,8 @@ def fingerprint(home: Home) -> str:
 def collect(home: Home) -> Material:
     """The terms to learn and the recordings to learn from, of all corrections that may be used.
 
-    Reads no sound; a recording that is gone is named and left out, the rest goes on. Raises Missing
-    when no term is left.
+    Reads no sound; a missing recording is reported and left out, and the rest is used. Raises
+    Missing when no term is left.
     """
     found = Material()
     forgotten = forgetting.from_exclusions(forgetting.load(home))
@@ -150,12 +149,12 @@ def collect(home: Home) -> Material:
     found.recorded = _recordings(home, usable, found)
     if found.left_out["excluded"]:
         found.notes.append(
-            f"{counted(found.left_out['excluded'], 'correction names', 'corrections name')} what exclusions.json keeps out"
+            f"{counted(found.left_out['excluded'], 'correction names', 'corrections name')} something that exclusions.json excludes"
         )
     if found.left_out["other_script"]:
         found.notes.append(
             f"{counted(found.left_out['other_script'], 'correction is', 'corrections are')} in another script: Fae listens in "
-            "English, so they stay in the vocabulary and are not trained"
+            "English, so they stay in the vocabulary and are not trained on"
         )
     if not found.terms:
         reason = (
@@ -172,10 +171,10 @@ def collect(home: Home) -> Material:
 def parts_of_recordings(corrections: list[Correction]) -> dict[str, str]:
     """The part of each recording, by its path, from all lines of corrections.jsonl, oldest first.
 
-    A hash of the recording decides, and where that leaves a term without a part, its number among
-    the term's recordings: the first one judges, the second is trained on, and the fourth chooses
-    when none before it does. A part follows from the lines up to the recording's first one alone:
-    more corrections, other meanings and what is left out move no recording.
+    A hash of the recording decides. Where that leaves a term without some part, the recording's
+    number among the term's recordings decides: the first one judges, the second is trained on, and
+    the fourth chooses when none before it does. A part depends only on the lines up to the
+    recording's first one: more corrections, other meanings and exclusions move no recording.
     """
     parts: dict[str, str] = {}
     by_term: dict[str, list[str]] = {}
@@ -184,7 +183,7 @@ def parts_of_recordings(corrections: list[Correction]) -> dict[str, str]:
         if audio is None or audio in parts:
             continue
         terms = misheard.terms_of(correction.heard, correction.meant)
-        # Recordings in which no term was misheard are rehearsed, together.
+        # Recordings without a misheard term are all rehearsal.
         before = [by_term.setdefault(name.lower(), []) for _, name in terms or [("", "")]]
         if any(not known for known in before):
             part = JUDGE
@@ -218,7 +217,9 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
             continue
         if not home.file(audio).is_file():
             found.left_out["clip_missing"] += 1
-            found.notes.append(f"the recording {audio} is gone; its words are still learned")
+            found.notes.append(
+                f"the recording {audio} no longer exists; its words are still learned"
+            )
             continue
         examples.append(
             Example(
@@ -234,6 +235,6 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
     if found.left_out["no_audio_consent"]:
         found.notes.append(
             f"{counted(found.left_out['no_audio_consent'], 'recording is', 'recordings are')} not used: "
-            "the consent for audio was taken back"
+            "the consent for audio was withdrawn"
         )
     return examples

@@ -1,8 +1,7 @@
-"""Measures of a recogniser: error rates, recall of the corrected words, and words inserted that
-nobody said.
+"""Measures of a recogniser: error rates, recall of the corrected words, and falsely inserted words.
 
-Error rates are jiwer's (Levenshtein distance over words or characters, summed over clips, over the
-length of what was said), after one normaliser: NFKC, lower case, punctuation removed, spaces
+Error rates are jiwer's (Levenshtein distance over words or characters, summed over clips, divided
+by the reference length), after one normalisation: NFKC, lower case, punctuation removed, spaces
 collapsed (misheard.words_of).
 """
 
@@ -17,20 +16,21 @@ from fae_training.counting import counted
 from fae_training.speech import material
 from fae_training.speech.misheard import occurrences, words_of
 
-# From so many terms on, the terms are the units that are counted, else their clips. With fewer the
-# bounds of a mean (intervals.py) rule out no change for hardly any training: twelve terms that all
-# went from never to always heard have a lower bound of 0.26, nine one below 0.
+# With at least this many terms, the terms are the units that are counted, otherwise their clips.
+# With fewer terms the bounds of a mean (intervals.py) exclude no change for hardly any training:
+# twelve terms that all went from never to always heard have a lower bound of 0.26, nine one below 0.
 FEWEST_TERMS = 12
-# How much less of the terms may be heard, and how much more a person notices, as shares.
+# The largest loss of recall that is tolerated, and the smallest gain that a person notices, as shares.
 RECALL_MARGIN = LEAST_RECALL = 0.05
-# How many more words of a sentence may be wrong, as a share: in sentences without the terms (the
-# sample model hears every seventh to tenth otherwise after an honest training, as often better as
-# worse, which 120 clips tell from a loss of 3 % and not of 2 %), and in those with them, where hearing the terms is a gain, one garbled clip weighs much in the bounds, and
-# what must be noticed is that the sentence around the term is lost.
+# The tolerated rise of the word error rate: in sentences without the terms (after an honest
+# training the sample model hears every seventh to tenth differently, as often better as worse; 120
+# clips distinguish that from a loss of 3 % but not of 2 %), and in sentences with them, where
+# recognising the terms is a gain, one garbled clip weighs heavily in the bounds, and only the loss
+# of the sentence around the term must be noticed.
 ERROR_MARGIN, ERROR_MARGIN_WITH_TERMS = 0.03, 0.10
-# In how many more sentences a term may be heard that nobody said, as a share. Each is a wrong word
-# too, but in a long sentence the error rate hardly shows the one thing that learning a term spoils.
-# So wide, since of 60 sentences without any the bounds are already 5 to 6 % at the fifth look.
+# The tolerated rise in the share of sentences in which a term is heard that was not said. Each is a
+# wrong word too, but in a long sentence the error rate hardly shows this typical damage. It is this
+# wide because with 60 sentences without any the bounds are already 5 to 6 % at the fifth look.
 INSERTION_MARGIN = 0.10
 
 
@@ -39,9 +39,8 @@ def normalised(text: str) -> str:
 
 
 def word_errors(said: str, heard: str) -> tuple[int, int]:
-    """(errors, words said): substitutions + deletions + insertions in one clip. Nothing said: each
-    word heard is one.
-    """
+    """(errors, words said): substitutions + deletions + insertions in one clip. With an empty
+    reference every word heard is an error."""
     said, heard = normalised(said), normalised(heard)
     if not said:
         return len(heard.split()), 0
@@ -59,25 +58,24 @@ def character_errors(said: str, heard: str) -> tuple[int, int]:
 
 
 def rate(pairs: list[tuple[int, int]]) -> float:
-    """Errors over length, summed over clips; 0 where nothing was said and nothing heard."""
+    """Errors over length, summed over clips; 0 where nothing was said or heard."""
     errors, length = sum(e for e, _ in pairs), sum(n for _, n in pairs)
     return errors / length if length else float(errors > 0)
 
 
 def terms_heard(terms: list[str], said: str, heard: str) -> tuple[int, int]:
-    """(heard, said): occurrences of the terms that were said and were heard too, in one clip."""
+    """(heard, said): occurrences of the terms in one clip that were recognised, and that were said."""
     pairs = [(occurrences(term, said), occurrences(term, heard)) for term in terms]
     return sum(min(pair) for pair in pairs), sum(count for count, _ in pairs)
 
 
 def false_insertions(terms: Sequence[str], said: str, heard: str) -> int:
-    """Occurrences of the terms in what was heard beyond those that were said."""
+    """Occurrences of the terms in the transcript beyond those that were said."""
     return sum(max(0, occurrences(t, heard) - occurrences(t, said)) for t in terms)
 
 
 def differences(said: str, heard: str) -> str:
-    """`heard` word by word against what was said: the wrong words in brackets, "(said: ...)" after
-    each.
+    """The words of `heard` compared with the reference: wrong words in brackets, followed by "(said: ...)".
 
     ("Call Marion now", "Call Marian now") -> "call [marian] (said: marion) now".
     """
@@ -95,7 +93,7 @@ def differences(said: str, heard: str) -> str:
 
 @dataclass(frozen=True)
 class Heard:
-    """A clip of the judge part and what each of the three models heard in it."""
+    """A clip of the judge part and its transcript by each of the three models."""
 
     example: material.Example
     candidate: str
@@ -113,10 +111,9 @@ def with_terms(clips: Sequence[Heard]) -> list[Heard]:
 
 
 def without_terms(clips: Sequence[Heard]) -> list[Heard]:
-    """The rehearsal clips: recordings in the order in which they were made, then synthesised ones in
-    no order (by their hash). Neighbours are taken to be alike (intervals.of_mean), and sentences of
-    one kind are synthesised one after the other.
-    """
+    """The rehearsal clips: recordings in the order in which they were made, then synthesised ones
+    ordered by their hash. Neighbours are assumed to be similar (intervals.of_mean), and
+    sentences of one kind are synthesised one after the other."""
     found = [clip for clip in clips if clip.example.kind == "rehearsal"]
     recorded = [clip for clip in found if clip.example.origin == "recorded"]
     synthesised = [clip for clip in found if clip.example.origin != "recorded"]
@@ -124,15 +121,15 @@ def without_terms(clips: Sequence[Heard]) -> list[Heard]:
 
 
 def judged_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
-    """Those of `terms` that are said in some clip."""
+    """Those of `terms` that occur in some clip."""
     corrected = with_terms(clips)
     return [term for term in terms if any(occurrences(term, clip.said) for clip in corrected)]
 
 
 def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...]:
-    """What a run is judged by: the terms are heard, and everything else is heard as before.
+    """The measures by which a run is judged: the terms are recognised, and everything else as well as before.
 
-    Every guard is always there: one without clips is too little to judge by, and no pass.
+    Every guard is always present: one without clips counts as too little evidence, not as passed.
     """
     corrected, rehearsed = with_terms(clips), without_terms(clips)
     return (
@@ -148,7 +145,7 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
         _of_clips(
             rehearsed,
             "rehearsal_word_error_rate",
-            "Hearing everything else",
+            "Recognising everything else",
             "other sentences",
             lambda said, heard: rate([word_errors(said, heard)]),
         ),
@@ -156,7 +153,7 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
             _of_clips(
                 rehearsed,
                 "false_insertions",
-                "Your words where nobody said them",
+                "Your words inserted where nobody said them",
                 "other sentences",
                 lambda said, heard: float(false_insertions(terms, said, heard) > 0),
             ),
@@ -168,10 +165,10 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
 
 
 def term_recall(clips: Sequence[Heard], terms: Sequence[str]) -> Measure:
-    """The goal: of each term the share of its clips in which it is heard.
+    """The goal: for each term the share of its clips in which it is heard.
 
-    With fewer than FEWEST_TERMS terms each clip of a term is a unit instead, 0 or 1. Its gains are
-    then of these terms and not of terms in general; docs/speech.md has how often that errs.
+    With fewer than FEWEST_TERMS terms each clip of a term is a unit instead, 0 or 1. Gains are then
+    about these terms and not about terms in general; docs/speech.md says how often that is wrong.
     """
     corrected = with_terms(clips)
     by_term = {term: [c for c in corrected if occurrences(term, c.said)] for term in terms}
@@ -193,9 +190,9 @@ def term_recall(clips: Sequence[Heard], terms: Sequence[str]) -> Measure:
 
     return Measure(
         name="term_recall",
-        title="Hearing your words",
+        title="Recognising your words",
         unit=unit,
-        value_unit="share heard",
+        value_unit="share recognised",
         better="higher",
         role=GOAL,
         compare=DIFFERENCE,
@@ -265,21 +262,19 @@ def figures(clips: Sequence[Heard]) -> tuple[Figure, ...]:
 
 
 def about_few_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
-    """What is to be said where each clip was counted by itself."""
+    """A note for the case that each clip is counted by itself."""
     judged = judged_terms(clips, terms)
     if not 0 < len(judged) < FEWEST_TERMS:
         return []
     count = f"only {counted(len(judged), 'word was', 'words were')}"
     return [
-        f"{count} judged ({', '.join(judged)}), so each clip counts by itself: this says how these "
-        f"words are heard, and not how well others would be learned ({FEWEST_TERMS} are needed)"
+        f"{count} judged ({', '.join(judged)}), so each clip counts by itself: this shows how these "
+        f"words are recognised, but not how well others would be learned (at least {FEWEST_TERMS} are needed for that)"
     ]
 
 
 def examples(clips: Sequence[Heard], most: int = 5) -> tuple[Example, ...]:
-    """What was heard, what was meant and what is heard now: each sentence once, the repaired ones
-    first.
-    """
+    """The transcripts before and after, with the meant text: each sentence once, the repaired ones first."""
     distinct = {clip.said: clip for clip in reversed(with_terms(clips))}.values()
     repaired = sorted(
         distinct,

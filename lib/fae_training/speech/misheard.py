@@ -1,9 +1,9 @@
-"""What was heard and what was meant: the records in stt/corrections.jsonl.
+"""Heard and meant texts: the records in stt/corrections.jsonl.
 
 A correction is about words ("Marian" -> "Marion") or about a whole sentence ("Call Marian." ->
-"Call Marion."). From either, `terms_of` takes the words that were misheard. With a recording,
-`meant` is what is said in it. A recording that was heard correctly (heard equal to meant) is kept
-too: the training must not make it worse.
+"Call Marion."). From either, `terms_of` takes the misheard words. With a recording, `meant` is its
+transcript. A recording that was heard correctly (heard equals meant) is kept too: the training must
+not make it worse.
 """
 
 import re
@@ -18,16 +18,16 @@ from fae_training.errors import BadRequest, SkillError
 from fae_training.state import Home, now, read_jsonl
 
 FILE = ("stt", "corrections.jsonl")
-LONGEST_TEXT = 300  # characters; more is not one utterance
-LONGEST_TERM = 4  # words; more is a rewording and not a name
+LONGEST_TEXT = 300  # characters; a longer text is not one utterance
+LONGEST_TERM = 4  # words; a longer text is a rewording and not a name
 
 
 @dataclass(frozen=True)
 class Correction:
     """A line of stt/corrections.jsonl.
 
-    `audio` is relative to the state directory. `replaces`: what the same recording was said to mean
-    before. `remarks`: what check() and clips.inspect() found, none of which prevents its use.
+    `audio` is relative to the state directory. `replaces`: the earlier meaning of the same
+    recording. `remarks`: findings of check() and clips.inspect() that do not prevent its use.
     """
 
     at: str
@@ -41,26 +41,26 @@ class Correction:
     remarks: tuple[str, ...] = ()
 
     def as_row(self) -> dict:
-        """As it stands in the file: without what is not there."""
+        """The row of the file, without empty fields."""
         return {name: value for name, value in asdict(self).items() if value not in (None, ())}
 
 
-# Signs that are said, or are part of a name, where they stand in or after a word: AT&T, C++, C#,
-# Ke$ha.
+# Signs that are spoken, or are part of a name, when they are in or after a word: AT&T, C++, C#, Ke$ha.
 _SIGNS_IN_WORDS = "&@$!'"
 _SIGNS_AFTER_WORDS = "+#"
-# Joiners that shape letters of Persian and the scripts of India; two words that differ in one alone
-# are one word.
+# Joiners that shape letters of Persian and the scripts of India; words that differ only in these
+# are the same.
 _JOINERS = "\u200c\u200d"
-# What stands around words in a sentence, and is never at the end of a name as it is spelled.
+# Characters around words in a sentence that never end the spelling of a name.
 _AROUND = "\"'“”‘’«»„‚‹›()[]{}<>¿¡,;:!?…。，、！？：；·•*_~`|/\\–—-"
 
 
 def words_of(text: str) -> list[str]:
-    """The words of `text` as they are compared: lower case, composed Unicode, punctuation gone.
+    """The words of `text` in the form in which they are compared: lower case, composed Unicode, no punctuation.
 
     Marks belong to their letters (the vowel signs of Devanagari), and signs to the name that they
-    are part of: C++ is not C. Hyphens, dots and spaces divide alike, for nobody hears which it was.
+    are part of: C++ is not C. Hyphens, dots and spaces all separate words, because they sound the
+    same.
     """
     text = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     kept: list[str] = []
@@ -80,17 +80,19 @@ def _is_word(letter: str) -> bool:
 
 
 def occurrences(term: str, text: str) -> int:
-    """How often the words of `term` stand together in `text`, compared as words_of gives them."""
+    """The number of times that the words of `term` occur together in `text`, compared as words_of
+    gives them."""
     wanted, words = words_of(term), words_of(text)
     return sum(words[i : i + len(wanted)] == wanted for i in range(len(words) - len(wanted) + 1))
 
 
 def terms_of(heard: str, meant: str) -> list[tuple[str, str]]:
-    """The (heard, meant) pairs of words that differ, spelled as they were given.
+    """The (heard, meant) pairs of words that differ, in their original spelling.
 
     ("Call Marian now.", "Call Marion now.") -> [("Marian", "Marion")]. A part that was missed
     altogether has an empty `heard`; a part of more than LONGEST_TERM words is left out. Capitals
-    count where nothing else differs ("iphone", "iPhone"), but for the first letter of a sentence.
+    count where nothing else differs ("iphone", "iPhone"), except for the first letter of a
+    sentence.
     """
     before, after = _spelled(heard), _spelled(meant)
     pairs = _differing(before, after, lambda word: word.lower())
@@ -117,11 +119,11 @@ def _differing(before: list[str], after: list[str], compared) -> list[tuple[str,
 
 
 def _spelled(text: str) -> list[str]:
-    """The words of `text` as they are written, without the punctuation of the sentence around them."""
+    """The words of `text` as written, without the punctuation of the sentence around them."""
     words, joined = [], ""
     for part in composed(text).replace("’", "'").split():
         word = part.strip(_AROUND)
-        # "U.S.A." keeps its last dot and ".NET" its first; a sentence's full stop goes.
+        # "U.S.A." keeps its last dot and ".NET" its first; a sentence's full stop is removed.
         if word.endswith(".") and not re.fullmatch(r"(?:[^\W\d_]\.){2,}", word):
             word = word.rstrip("." + _AROUND)
         if word.startswith(".") and not re.match(r"\.[^\W_]", word):
@@ -136,7 +138,7 @@ def _spelled(text: str) -> list[str]:
 
 
 def _is_sign(word: str) -> bool:
-    """Whether `word` is a sign that is part of a name, and no punctuation: &, +, ♥, ×."""
+    """Whether `word` is a sign that is part of a name rather than punctuation: &, +, ♥, ×."""
     return 0 < len(word) <= 2 and (word == "&" or unicodedata.category(word[:1])[0] == "S")
 
 
@@ -150,16 +152,14 @@ def whole_word(terms: list[str], flags: int = 0) -> re.Pattern:
 
 
 def composed(text: str) -> str:
-    """`text` with one sequence of code points for what looks the same (NFC): a name typed on two
-    machines is one name.
-    """
+    """`text` with one sequence of code points for equal appearance (NFC), so that a name typed on
+    two machines is one name."""
     return unicodedata.normalize("NFC", text)
 
 
 def script_of(text: str) -> str:
-    """The writing system of most letters of `text` in Unicode's words (LATIN, CYRILLIC, CJK, ...);
-    "" without letters.
-    """
+    """The writing system of most letters of `text` in Unicode's names (LATIN, CYRILLIC, CJK, ...);
+    "" without letters."""
     counts: dict[str, int] = {}
     for letter in text:
         if letter.isalpha():
@@ -173,28 +173,28 @@ def check(heard: str, meant: str, has_clip: bool) -> list[str]:
     if not words_of(meant):
         raise BadRequest(
             "empty_correction",
-            f"what was meant is {meant!r}, which holds no word",
+            f"the meant text is {meant!r}, which contains no word",
             "give --meant 'Marion'",
         )
     for name, text in (("heard", heard), ("meant", meant)):
         if len(text) > LONGEST_TEXT:
             raise BadRequest(
                 "too_much_text",
-                f"{name} has {len(text)} characters, at most {LONGEST_TEXT} make one utterance",
+                f"{name} has {len(text)} characters, but one utterance has at most {LONGEST_TEXT}",
                 "give the sentence that was misheard",
             )
     if _tidy(heard) == _tidy(meant) and not has_clip:
         raise BadRequest(
             "nothing_to_correct",
             f"heard and meant are both {meant!r}",
-            "give what was heard wrongly, or a clip of a sentence that was heard correctly",
+            "give the text that was heard wrongly, or a clip of a sentence that was heard correctly",
         )
     remarks = []
     if any(
         script_of(text) not in ("", "LATIN")
         for text in (meant, *(t for _, t in terms_of(heard, meant)))
     ):
-        # Fae asks its recogniser for English, whose answers are in Latin letters.
+        # Fae asks its recogniser for English, which it answers in Latin letters.
         remarks.append("other_script")
     if heard and _tidy(heard) != _tidy(meant):
         pairs = terms_of(heard, meant)
@@ -214,13 +214,12 @@ def checked(
     say_as: str | None = None,
     keep: bool = True,
 ) -> Correction:
-    """A correction that can be kept (vocabulary.keep does it), its recording kept already unless
-    keep is False.
+    """A correction that can be stored (by vocabulary.keep); its recording is stored here unless keep is False.
 
     `say_as` is how the word sounds, for the synthesiser.
 
-    Raises Refused without the consent ("corrections"; with a clip "audio" too), BadRequest and
-    Missing for a correction or a clip that cannot be used. Nothing is kept then.
+    Raises Refused without the consent ("corrections"; with a clip also "audio"), BadRequest and
+    Missing for a correction or a clip that cannot be used. Nothing is stored then.
     """
     consent.require(home, "corrections")
     if clip is not None:
@@ -229,7 +228,7 @@ def checked(
     remarks = check(heard, meant, clip is not None)
     audio = seconds = replaces = None
     if clip is not None:
-        # numpy and soundfile, which the scripts that keep text alone do not have
+        # numpy and soundfile, which scripts that only store text do not have
         from fae_training.speech import clips
 
         recording = clips.read(clip)
@@ -248,10 +247,10 @@ def checked(
 def checked_many(
     home: Home, rows: Sequence[object], origin: str, base: Path, keep: bool = True
 ) -> tuple[list[Correction], list[dict]]:
-    """As `checked`, of rows {"heard", "meant", "clip"?, "say_as"?}, clip paths relative to `base`.
+    """As `checked`, for rows {"heard", "meant", "clip"?, "say_as"?}, with clip paths relative to `base`.
 
-    Returns (corrections, problems): what is wrong with one row is named with its number and the
-    others go on.
+    Returns (corrections, problems): the problem of a row is reported with its number, and the other
+    rows are used.
     """
     kept, problems = [], []
     for number, row in enumerate(rows, 1):
@@ -273,7 +272,7 @@ def checked_many(
             heard, say_as = str(row.get("heard") or ""), row.get("say_as")
             kept.append(checked(home, heard, row["meant"], clip, origin, say_as, keep))
         except SkillError as problem:
-            if problem.exit_status == 3:  # no consent: true of every row
+            if problem.exit_status == 3:  # no consent: applies to every row
                 raise
             problems.append({"row": number, "code": problem.code, "message": problem.message})
     return kept, problems
@@ -284,7 +283,7 @@ def _tidy(text: str) -> str:
 
 
 def all_corrections(home: Home) -> list[Correction]:
-    """Every correction, oldest first. Raises Failed for a line that is none."""
+    """Every correction, oldest first. Raises Failed for an invalid line."""
     path = home.file(*FILE)
     return [
         records.read(Correction, row, f"line {number} of {path}")
@@ -293,9 +292,8 @@ def all_corrections(home: Home) -> list[Correction]:
 
 
 def current_corrections(home: Home, more: Iterable[Correction] = ()) -> list[Correction]:
-    """The corrections that hold, oldest first, with `more` that are about to be kept: of a recording
-    that was given another meaning, the newest one.
-    """
+    """The corrections in force, oldest first, with `more` that are about to be stored: where a
+    recording was given another meaning, the newest one."""
     known = [*all_corrections(home), *more]
     newest = {each.audio: each.meant for each in known if each.audio}
     return [each for each in known if not each.audio or each.meant == newest[each.audio]]

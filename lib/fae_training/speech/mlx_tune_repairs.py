@@ -1,18 +1,17 @@
-"""mlx-tune 0.6.0 with Qwen3-ASR, put right by name.
+"""Fixes for the defects of mlx-tune 0.6.0 with Qwen3-ASR, each with a name.
 
-What is used of mlx-tune is its FastSTTModel: the model and its LoRA. Each of these is a defect of
-that version; the tests in tests/test_speech_repairs.py show each on the stock package, and gone
-here:
+Used from mlx-tune: FastSTTModel, for the model and its LoRA. The defects of that version, each shown
+by tests/test_speech_repairs.py on the stock package and fixed here:
 
-    family      the model's family is guessed from its path alone: a directory /models/asr is loaded as Whisper, with
-                no encoder and no decoder layers, and says so nowhere
-    mlp         gate_proj, up_proj and down_proj may be asked for and are passed over without a word
+    family      the model's family is guessed from its path alone: a directory /models/asr is silently loaded as Whisper,
+                with no encoder and no decoder layers
+    mlp         gate_proj, up_proj and down_proj are accepted and silently ignored
     seed        random_state is stored and never used: two runs start from different adapters
     saving      the adapter is written in place, NaN included, with a config that mlx-lm cannot read
-    prompt      the collator trains [sound][transcript] where transcribe asks with the chat prompt; what it trains
+    prompt      the collator trains [sound][transcript] but transcribe uses the chat prompt, so training
                 makes the transcripts worse (recogniser.row has the prompt of Fae's runtime)
-    first_token the label of the transcript's first token is left out (recogniser.collate has them all)
-    batch       of a batch only the first row's sound is kept (recogniser.collate keeps each row's)
+    first_token the label of the transcript's first token is omitted (recogniser.collate has all)
+    batch       only the first row's sound of a batch is used (recogniser.collate uses each row's)
     compile     the trainer crashes at its first step: mx.compile over an encoder that calls numpy (recogniser.loss
                 starts from the encoder's output, which is computed once for each clip)
     settings    schedule, warm-up, seed, weight decay, language and longest clip are accepted and ignored (fit.fit
@@ -36,8 +35,8 @@ MLP = ("gate_proj", "up_proj", "down_proj")
 def load_model(directory: Path, rank: int, scale: float, seed: int):
     """mlx-tune's model with LoRA on every linear layer of the decoder; nothing else is trainable.
 
-    The encoder stays as it is: what a name sounds like is in its output already, and only so is it
-    run once a clip.
+    The encoder stays frozen: its output already represents the sound of a name, and this way it
+    runs once per clip.
     """
     repair_family(stt)
     repair_mlp(stt)
@@ -56,9 +55,8 @@ def load_model(directory: Path, rank: int, scale: float, seed: int):
 
 
 def save(model, directory: Path, parameters: dict, base: str) -> str:
-    """saving: atomically, only finite adapter weights, as mlx_lm and adapters.load read them; their
-    fingerprint.
-    """
+    """saving: atomically, only finite adapter weights, in the form that mlx_lm and adapters.load
+    read; returns their fingerprint."""
     lora = model.lora_config
     return adapters.save(
         directory,
@@ -73,7 +71,7 @@ def save(model, directory: Path, parameters: dict, base: str) -> str:
 
 
 def repair_family(stt) -> None:
-    """family: config.json's model_type decides, where the directory has one."""
+    """family: decided by model_type in config.json, where the directory has one."""
     guess = stt.detect_stt_model_type
 
     def detect(model_name: str, config: dict | None = None):
@@ -88,7 +86,7 @@ def repair_family(stt) -> None:
 
 
 def repair_mlp(stt) -> None:
-    """mlp: LoRA goes to a decoder block's mlp too, where its layers are asked for."""
+    """mlp: LoRA is also added to a decoder block's mlp, where its layers are requested."""
     attention_only = stt.STTModelWrapper._apply_lora_to_block
 
     def with_mlp(self, block, target_modules, r, scale, dropout, has_cross_attn=False):
@@ -104,7 +102,7 @@ def repair_mlp(stt) -> None:
 
 
 def receipt(model) -> dict:
-    """What LoRA really was put on, counted in the model itself."""
+    """The modules that really have LoRA, counted in the model itself."""
     adapted = [
         name
         for name, module in model.model._model.named_modules()

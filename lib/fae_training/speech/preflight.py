@@ -1,4 +1,4 @@
-"""What train_stt.py asks before a run begins. Standard library only."""
+"""The checks of train_stt.py before a run. Standard library only."""
 
 from pathlib import Path
 
@@ -13,14 +13,16 @@ from fae_training.speech.synthesis import find_synthesiser
 from fae_training.state import Home
 
 MODEL_TYPES = ("qwen3_asr",)
-# What Fae v0.8.105 loads on every machine (SttConfig.modelId), and later versions from 16 GB of memory.
+# The model that Fae v0.8.105 loads on every machine (SttConfig.modelId), and newer versions from 16
+# GB of memory.
 FAE_MODEL = "mlx-community/Qwen3-ASR-1.7B-4bit"
 SMALL_MODEL = "mlx-community/Qwen3-ASR-0.6B-4bit"
 LATER_TIERS = ((16, FAE_MODEL), (0, SMALL_MODEL))
 
 
 def choose(name: str, script: str = "train_stt.py") -> tuple[str, str]:
-    """(model id or directory, why): for auto what Fae's config.toml names, else what its version loads."""
+    """(model id or directory, reason): for auto the one named in Fae's config.toml, otherwise the
+    one that its version loads."""
     if name != "auto":
         if (named := models.folder_or_id(name)) is None:
             raise BadRequest(
@@ -41,13 +43,13 @@ def choose(name: str, script: str = "train_stt.py") -> tuple[str, str]:
 
 
 def check(home: Home) -> Data:
-    """What there is to learn. Raises Missing where there are no corrections, or nothing to hear."""
+    """Describe the material to learn from. Raises Missing where there are no corrections, or no audio."""
     found = material.collect(home)
     if not found.recorded and find_synthesiser() is None:
         raise Missing(
             "nothing_to_hear",
-            f"{counted(len(found.terms), 'word is', 'words are')} to be learned, with no recording, and neither say nor "
-            "espeak-ng is here",
+            f"{counted(len(found.terms), 'word is', 'words are')} to be learned, but there are no recordings, and neither say nor "
+            "espeak-ng is installed",
             "brew install espeak-ng, or record the words: uv run scripts/add_correction.py --help",
         )
     words = ", ".join(entry.term for entry in found.terms[:5])
@@ -61,9 +63,8 @@ def check(home: Home) -> Data:
 
 
 def check_own(run: Run) -> Data:
-    """What a run that goes on has made for itself. Raises Refused where one of its clips is gone: their names are made
-    from what is in them, so one that is there is the same.
-    """
+    """The clips that a resumed run made for itself. Raises Refused where one of them no longer
+    exists: their names are hashes of their content, so an existing one is unchanged."""
     place = provenance.rows_of(run)
     examples = [each for side in ("train", "valid") for each in material.read_examples(place, side)]
     gone = sorted({each.audio for each in examples if not run.home.file(each.audio).is_file()})
@@ -71,7 +72,7 @@ def check_own(run: Run) -> Data:
         raise Refused(
             "recordings_changed",
             f"{counted(len(gone), 'clip')} that {run.id} learns from {'is' if len(gone) == 1 else 'are'} gone: {', '.join(gone[:3])}",
-            "begin a new run: uv run scripts/train_stt.py --preset light",
+            "start a new run: uv run scripts/train_stt.py --preset light",
         )
     return Data(
         run.record["data_fingerprint"],
@@ -81,7 +82,7 @@ def check_own(run: Run) -> Data:
 
 
 def find_model(call: Call, name: str) -> Model:
-    """models.find of a speech recogniser."""
+    """models.find for a speech recogniser."""
     return models.find(call, name, "train_stt.py", choose, _check)
 
 

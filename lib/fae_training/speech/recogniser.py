@@ -1,8 +1,8 @@
-"""Qwen3-ASR on mlx-audio: what it hears, and the rows that it learns from.
+"""Qwen3-ASR on mlx-audio: its transcripts, and the rows that it learns from.
 
-The sound goes through the frozen encoder once for each clip; what is trained is the decoder, under
-the very prompt that Fae's runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system
-message, the sound, and "language English<asr_text>" before the transcript.
+Each clip passes the frozen encoder once; the decoder is trained with the same prompt that Fae's
+runtime uses (fae: mlx-audio-swift, Qwen3ASRModel): an empty system message, the sound, and
+"language English<asr_text>" before the transcript.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from fae_training.language import adapters
 from fae_training.models import loadable
 
 LANGUAGE = "English"
-# mlx-audio hears nothing shorter: Qwen3ASRModel.generate pads with silence up to here.
+# mlx-audio needs at least this length: Qwen3ASRModel.generate pads with silence up to here.
 SHORTEST_SAMPLES = SAMPLE_RATE
-LONGEST_TRANSCRIPT = 200  # tokens; a decoder that repeats itself is stopped there
+LONGEST_TRANSCRIPT = 200  # tokens; stops a decoder that repeats itself
 # Widths are rounded up to these, so that few shapes are compiled.
 ROUND_TOKENS = 32
 ROUND_TARGETS = 16
@@ -33,7 +33,7 @@ class SpeechRow:
     """One clip to learn from. `features` (audio tokens, width) is the encoder's output.
 
     tokens is the prompt with its audio placeholders, the transcript and its end token; the targets
-    are tokens[supervised_from:]. weight multiplies their loss. Padding is never in a row.
+    are tokens[supervised_from:]. weight multiplies their loss. A row has no padding.
     """
 
     tokens: list[int]
@@ -44,10 +44,10 @@ class SpeechRow:
 
 
 def load(directory: Path, adapter: Path | None = None):
-    """The Qwen3ASRModel in `directory`, with a trained adapter where one is given, ready to listen.
+    """The Qwen3ASRModel in `directory`, with a trained adapter where one is given, ready to transcribe.
 
-    mlx-audio reads config.json for the architecture; mlx-tune is not needed for this, which keeps
-    what judges an adapter apart from what made it.
+    mlx-audio reads the architecture from config.json; mlx-tune is not used here, so an adapter is
+    judged independently of the code that trained it.
     """
     model = load_speech_model(loadable(directory))._model
     if adapter is not None:
@@ -57,14 +57,15 @@ def load(directory: Path, adapter: Path | None = None):
 
 
 def padded(samples):
-    """Samples (n,) as generate() hears them: at least one second."""
+    """Samples (n,) as generate() processes them: at least one second."""
     return numpy.pad(samples, (0, max(0, SHORTEST_SAMPLES - len(samples))))
 
 
 def encode(model, samples):
     """The frozen encoder's output for one clip: (audio tokens, width).
 
-    One clip at a time: encoded together with a longer one, a clip's last frames come out different.
+    One clip at a time: encoded together with a longer one, a clip's last frames come out
+    differently.
     """
     features, mask, _ = model._preprocess_audio(padded(samples))
     encoded = model.get_audio_features(features, mask)
@@ -74,14 +75,13 @@ def encode(model, samples):
 
 def prompt_tokens(model, audio_tokens: int, hotwords: list[str] | None = None) -> list[int]:
     """The prompt of Fae's runtime as ids, from the model's own tokenizer; with hotwords in its
-    system message.
-    """
+    system message."""
     prompt = model._build_prompt(audio_tokens, LANGUAGE, merge_hotwords(None, hotwords))
     return numpy.array(prompt).reshape(-1).tolist()
 
 
 def row(model, features, text: str, weight: float = 1.0, source: str = "") -> SpeechRow:
-    """A clip's features and what is said in it as a training row."""
+    """A training row from a clip's features and its transcript."""
     prompt = prompt_tokens(model, features.shape[0])
     answer = model._tokenizer.encode(text, add_special_tokens=False)
     answer.append(model._tokenizer.convert_tokens_to_ids("<|im_end|>"))
@@ -122,18 +122,15 @@ def _rounded(size: int, step: int) -> int:
 
 
 def hidden_states(model, batch: dict):
-    """The decoder's last hidden states (B, W, width), the sound put where the prompt has its
-    placeholders.
-    """
+    """The decoder's last hidden states (B, W, width), with the sound in place of the prompt's placeholders."""
 
     return model.model(inputs_embeds=_with_sound(model, batch["ids"], batch["features"]))
 
 
 def loss(model, batch: dict):
-    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens,
-    in float32.
+    """(sum of weighted cross-entropies, sum of weights, {}) over transcripts and their end tokens, in float32.
 
-    Only the positions that predict a target meet the output matrix: with a vocabulary of 151,936
+    Only the positions that predict a target reach the output matrix: with a vocabulary of 151,936
     the logits of a whole prompt would cost more than the decoder.
     """
     hidden = hidden_states(model, batch)
@@ -143,10 +140,10 @@ def loss(model, batch: dict):
 
 
 def transcribe(model, features, hotwords: list[str] | None = None) -> str:
-    """What Fae's runtime would write for a clip's features (see encode): greedy, in English.
+    """The transcript that Fae's runtime would write for a clip's features (see encode): greedy, in English.
 
-    Word for word what Qwen3ASRModel.generate gives; that runs the encoder anew each time it is
-    asked.
+    It equals the result of Qwen3ASRModel.generate word for word; that runs the encoder again at
+    each call.
     """
     prompt = mx.array([prompt_tokens(model, features.shape[0], hotwords)])
     cache, ends, answer = model.make_cache(), model._eos_token_ids(), []
@@ -167,7 +164,7 @@ def _with_sound(model, ids, features):
     """
     embeddings = model.model.embed_tokens(ids)
     is_audio = ids == model.config.audio_token_id
-    # One gather, whatever the lengths: the shape does not depend on what is in the row.
+    # One gather for all lengths: the shape does not depend on the contents of the row.
     nth = mx.clip(mx.cumsum(is_audio.astype(mx.int32), axis=1) - 1, 0, features.shape[1] - 1)
     sound = mx.take_along_axis(features.astype(embeddings.dtype), nth[..., None], axis=1)
     return mx.where(is_audio[..., None], sound, embeddings)

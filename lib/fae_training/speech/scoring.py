@@ -1,6 +1,4 @@
-"""Scores candidate, current and base model on the same clips of the judge part, each loaded afresh
-from disk.
-"""
+"""Scores candidate, current and base model on the same clips of the judge part, each loaded anew from disk."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,9 +20,7 @@ from fae_training.speech.misheard import all_corrections
 
 
 def score(run: Run, session) -> Benchmark:
-    """The benchmark of a run; its details have `without_training`: what the list of words alone
-    would do.
-    """
+    """The benchmark of a run; its details have `without_training`: the result of the list of words alone."""
     rows = provenance.rows_of(run)
     held_out = material.held_out(run.home, rows)
     examples = held_out.judge
@@ -60,14 +56,14 @@ def score(run: Run, session) -> Benchmark:
         return texts
 
     model = recogniser.load(directory)
-    # The same encoder in all of them.
+    # All of them have the same encoder.
     encoded = [recogniser.encode(model, sound) for sound in sounds]
     heard = {"base": listen(model)}
     heard["current"] = heard["base"]
     hotwords = listen(model, vocabulary.biasing(entries))
     replaced = [vocabulary.replaced(text, entries) for text in heard["base"]]
     for name, trained in adapted.items():
-        # One copy in memory: the model before goes first.
+        # One copy in memory: the previous model is released first.
         del model
         mx.clear_cache()
         model = recogniser.load(directory, trained.file("adapters"))
@@ -99,9 +95,7 @@ def score(run: Run, session) -> Benchmark:
 
 
 def alone(heard: Sequence[Heard], texts: Sequence[str], terms: list[str]) -> dict[str, float]:
-    """What `texts` (one for each clip) get right: recall of the terms, and what they spoil
-    elsewhere.
-    """
+    """How well `texts` (one for each clip) do: recall of the terms, and damage elsewhere."""
     pairs = [(clip.example.kind, clip.said, text) for clip, text in zip(heard, texts, strict=True)]
     corrected = [(said, text) for kind, said, text in pairs if kind == "correction"]
     elsewhere = [(said, text) for kind, said, text in pairs if kind == "rehearsal"]
@@ -113,7 +107,7 @@ def alone(heard: Sequence[Heard], texts: Sequence[str], terms: list[str]) -> dic
 
 
 def in_words(untrained: dict[str, dict], heard: Sequence[Heard], terms: list[str]) -> str:
-    """Whether the vocabulary would do without this training, as a sentence for the proposal."""
+    """A sentence for the proposal on whether the vocabulary alone would be enough."""
     trained = alone(heard, [clip.candidate for clip in heard], terms)
     base = alone(heard, [clip.base for clip in heard], terms)
     would_do = [
@@ -124,28 +118,26 @@ def in_words(untrained: dict[str, dict], heard: Sequence[Heard], terms: list[str
         and found["false_insertions"] <= base["false_insertions"]
     ]
     names = {
-        "hotwords": "telling the recogniser the words",
-        "replacement": "replacing what was misheard",
+        "hotwords": "giving the recogniser the list of words",
+        "replacement": "replacing misheard words",
     }
     shares = "; ".join(
-        f"{names[name]} hears {found['term_recall']:.0%} of your words"
+        f"{names[name]} recognises {found['term_recall']:.0%} of your words"
         for name, found in untrained.items()
     )
     verdict = (
-        f"{names[would_do[0]]} alone would do as well (stt/vocabulary.json)"
+        f"{names[would_do[0]]} alone would work as well (stt/vocabulary.json)"
         if would_do
-        else "the list of words alone (stt/vocabulary.json) would not do as well"
+        else "the list of words alone (stt/vocabulary.json) would not work as well"
     )
     return f"Without training {shares}; with it {trained['term_recall']:.0%}: {verdict}."
 
 
 def verify(run: Run, session) -> Verification:
-    """Whether the saved adapter loads in a fresh process and changes what the recogniser expects to
-    hear.
-    """
+    """Whether the saved adapter loads in a fresh process and changes the recogniser's predictions."""
     directory = Path(run.record["model"]["directory"])
     base, tuned = recogniser.load(directory), recogniser.load(directory, run.file("adapters"))
-    # Any sound will do, and this one is always at hand.
+    # Any sound will do, and this one is always available.
     noise = numpy.random.default_rng(0).standard_normal(recogniser.SHORTEST_SAMPLES) * 0.1
     row = recogniser.row(base, recogniser.encode(base, noise.astype(numpy.float32)), "Hello.")
     batch = recogniser.collate([row])

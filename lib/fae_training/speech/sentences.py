@@ -1,7 +1,7 @@
-"""Ordinary sentences, said to an assistant, in which a name is heard or not.
+"""Ordinary sentences to an assistant, with or without a name.
 
-They are what a word is synthesised in when the person's own sentences are not at hand, and what a
-recogniser is asked to keep hearing rightly while it learns.
+Words are synthesised in them when the person's own sentences are not available, and a recogniser
+must keep recognising them while it learns.
 """
 
 import re
@@ -54,8 +54,7 @@ WITHOUT_A_NAME = (
     "What did I say?",
 )
 
-# Names that everybody's recogniser knows, so that learning one name is not learning to answer with
-# it always.
+# Names that every recogniser knows, so that learning one name does not mean answering with it always.
 COMMON_NAMES = """Marian Alice Robert Hannah Peter Julia Daniel Laura Victor Emma Simon Clara Martin Sofia Henry
     Nina Oscar Rachel Thomas Ellen George Olivia Walter Sarah David Irene Frank Monica Leo Helen
     Arthur Diana Patrick Judith Felix Carol Samuel Vera Hugo Anna Edward Louise Philip Yvonne
@@ -69,9 +68,10 @@ LONGEST_OWN_SENTENCE = 9  # words
 
 
 def own_carriers(turns: list[str], terms: list[str]) -> list[str]:
-    """The person's own sentences with a term cut out: "Ring Marion at six" -> "Ring {} at six".
+    """The person's own sentences with a term replaced by a placeholder: "Ring Marion at six" ->
+    "Ring {} at six".
 
-    Only short sentences with one known term or common name in them are of use; each once, in order.
+    Only short sentences with one known term or common name are used; each once, in order.
     """
     pattern = whole_word([*{*terms, *COMMON_NAMES}])
     carriers = {}
@@ -82,7 +82,7 @@ def own_carriers(turns: list[str], terms: list[str]) -> list[str]:
 
 
 def own_sentences(turns: list[str], terms: list[str]) -> list[str]:
-    """The person's own short sentences in which no term is said; each once, in order."""
+    """The person's own short sentences without any term; each once, in order."""
     avoided = {word for term in terms for word in words_of(term)}
     kept = {}
     for sentence in _sentences(turns):

@@ -1,4 +1,4 @@
-"""Signal processing of speech: resampling, silence at the ends, and the sound of another room."""
+"""Signal processing of speech: resampling, trimming silence, and simulating another room."""
 
 import numpy
 import soxr
@@ -14,9 +14,7 @@ def resample(samples, rate: int):
 
 
 def trim_silence(samples, threshold: float = 0.01, margin_seconds: float = 0.05):
-    """Cuts both ends down to `margin_seconds` before the first and after the last sample above the
-    threshold.
-    """
+    """Cut both ends down to `margin_seconds` before the first and after the last sample above the threshold."""
     loud = numpy.flatnonzero(numpy.abs(samples) > threshold)
     if loud.size == 0:
         return samples
@@ -25,8 +23,7 @@ def trim_silence(samples, threshold: float = 0.01, margin_seconds: float = 0.05)
 
 
 def roughen(samples, random):
-    """The same words in another room: speed within 5 %, a short echo, noise at 15 to 40 dB, gain
-    within 12 dB.
+    """The same words in another room: speed within 5 %, a short echo, noise at 15 to 40 dB, gain within 12 dB.
 
     `random` is a numpy Generator; the result is float32 in [-1, 1].
     """
@@ -47,9 +44,7 @@ def roughen(samples, random):
 
 
 def _in_a_room(samples, random):
-    """Convolves with an exponentially decaying noise tail of 30 to 120 ms, 6 to 20 dB below the
-    direct sound.
-    """
+    """Convolve with an exponentially decaying noise tail of 30 to 120 ms, 6 to 20 dB below the direct sound."""
     length = int(random.uniform(0.03, 0.12) * SAMPLE_RATE)
     tail = random.standard_normal(length) * numpy.exp(-6.9 * numpy.arange(length) / length)
     tail *= 10 ** (random.uniform(-20, -6) / 20) / numpy.linalg.norm(tail)

@@ -1,10 +1,10 @@
-"""Spoken clips made on this machine, for words that nobody has recorded yet.
+"""Speech clips synthesised on this machine, for words without a recording.
 
 Two programs can speak: macOS `say` and `espeak-ng`. Neither is required: `find_synthesiser` returns
-None where there is none, and the caller goes on with the recordings that it has.
+None where there is none, and the caller continues with its recordings.
 
-What is synthesised is always made less clean afterwards (sound.roughen): a model that only ever
-hears perfect speech learns the synthesiser instead of the word.
+Synthesised speech is always degraded afterwards (sound.roughen): a model that only hears perfect
+speech learns the synthesiser instead of the word.
 """
 
 import re
@@ -20,13 +20,11 @@ from fae_training.parts import CHOOSE, JUDGE
 
 SECONDS_FOR_ONE_CLIP = 20
 
-# Accent and timbre of espeak-ng that stay intelligible; the whispered, robotic and croaking
-# variants are left out. "en" is British: "en-gb" is no file of a voice, so espeak-ng gives it no
-# timbre, without a word about it.
+# Accents and timbres of espeak-ng that are intelligible; whispering, robotic and croaking variants
+# are left out. "en" is British: "en-gb" is not a voice file, so espeak-ng silently gives it no timbre.
 ESPEAK_ACCENTS = ("en-us", "en", "en-gb-x-rp", "en-gb-scotland")
 ESPEAK_TIMBRES = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f4", "f5")
-# More voices that can be understood, however odd: to recognise a word from any speaker, a model
-# needs many speakers.
+# More intelligible voices, however odd: to recognise a word from any speaker, a model needs many speakers.
 MORE_ESPEAK_ACCENTS = ("en-029", "en-us-nyc", "en-gb-x-gbclan", "en-gb-x-gbcwmd")
 MORE_ESPEAK_TIMBRES = (
     "Alex Alicia Andrea Andy Annie Denis Diogo Gene Henrique Hugo Jacky Lee Marco Mario Michael "
@@ -42,10 +40,10 @@ NO_PERSON = (
     *("Hysterical", "Jester", "Organ", "Pipe Organ", "Superstar", "Trinoids", "Whisper", "Wobble"),
     "Zarvox",
 )
-# Installed with every macOS since 10.15, in the accents that Fae's users mostly have.
+# Installed with every macOS since 10.15, in the most frequent accents of Fae's users.
 SAY_VOICES = ("Samantha", "Daniel", "Karen", "Moira", "Tessa", "Rishi", "Fred", "Kathy")
-# Voices that are in no training clip, by the part of the data that they speak in: the voices that
-# judge never chose.
+# Voices that are in no training clip, by the part of the data in which they speak: the `judge`
+# voices are never in `choose`.
 HELD_OUT_TIMBRES = {CHOOSE: ("m3", "f5"), JUDGE: ("m7", "f2")}
 HELD_OUT_SAY_VOICES = {CHOOSE: ("Tessa",), JUDGE: ("Karen", "Rishi")}
 
@@ -67,9 +65,8 @@ class Synthesiser:
         self.path = path
 
     def voice(self, random, part: str | None = None) -> Voice:
-        """A voice of a part of the data, drawn with a numpy Generator, so that the same seed speaks
-        the same; None: any of the voices.
-        """
+        """A voice for a part of the data, drawn with a numpy Generator, so that the same seed gives
+        the same voice; None: any voice."""
         speed = int(random.integers(140, 201))
         if self.program == "say":
             return Voice(str(random.choice(_of(SAY_VOICES, HELD_OUT_SAY_VOICES, part))), speed)
@@ -78,7 +75,7 @@ class Synthesiser:
         return Voice(f"{accent}+{timbre}", speed, int(random.integers(30, 71)))
 
     def voices(self) -> list[str]:
-        """The names of all that speak English and can be understood, here and now."""
+        """The names of all intelligible English voices on this machine."""
         if self.program == "espeak-ng":
             return [
                 f"{accent}+{timbre}"
@@ -93,11 +90,11 @@ class Synthesiser:
         return [name for name in english if name not in NO_PERSON] or list(SAY_VOICES)
 
     def speak(self, text: str, voice: Voice):
-        """`text` spoken: float32 samples of shape (n,) at 16 kHz, silence at both ends cut off.
+        """`text` spoken: float32 samples of shape (n,) at 16 kHz, with silence at both ends cut off.
 
-        Raises OSError where the program fails or writes nothing that can be read.
+        Raises OSError where the program fails or writes nothing readable.
         """
-        # This module is read before a run begins, where the standard library has to do.
+        # This module is also read before a run, with the standard library only.
         import soundfile
 
         from fae_training.speech.sound import resample, trim_silence

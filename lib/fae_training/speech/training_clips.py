@@ -1,10 +1,10 @@
-"""From corrections to clips to learn from: data/stt/train.jsonl and valid.jsonl.
+"""Makes training clips from corrections: data/stt/train.jsonl and valid.jsonl.
 
-Each corrected term is heard in recordings where there are some, and otherwise in clips synthesised
-here, in the person's own sentences where those are known. Rehearsal clips, in which no term is
-said, are added: what was heard correctly must stay so. Recordings weigh more than synthesised
-clips, in training and in validation. Each of the three parts of the data (parts.py) is spoken in
-voices of its own.
+Each corrected term is taken from recordings where there are some, and otherwise from clips
+synthesised here, in the person's own sentences where those are known. Rehearsal clips without any
+term are added, so that words that were heard correctly stay so. Recordings weigh more than
+synthesised clips, in training and in validation. Each of the three parts of the data (parts.py) has
+its own voices.
 """
 
 import hashlib
@@ -36,24 +36,22 @@ from fae_training.speech.synthesis import Synthesiser
 from fae_training.speech.vocabulary import Term
 from fae_training.state import Home, make_directory, now, write_jsonl
 
-# A term with so many recordings to train on needs no synthesised clip there.
+# A term with this many recordings to train on needs no synthesised clip there.
 ENOUGH_RECORDINGS = 8
-# Clips of a term that choose and that judge: synthesised ones fill up what recordings leave. With
-# few terms each has more, for the clips are then what is counted (measures.FEWEST_TERMS).
+# Clips per term for choosing and for judging; synthesised ones fill up the missing recordings. With
+# few terms each has more, because the clips are then the units that are counted
+# (measures.FEWEST_TERMS).
 HELD_OUT_PER_TERM = {CHOOSE: 4, JUDGE: 6}
 FEWEST_JUDGED = 24
-# Rehearsal clips of each part. In 60 that judge, nine that are heard otherwise after an honest
-# training leave bounds wider than the margin (measures.ERROR_MARGIN).
+# Rehearsal clips of each part. With 60 judge clips, nine that are heard differently after an honest
+# training give bounds wider than the margin (measures.ERROR_MARGIN).
 REHEARSED = {TRAIN: 120, CHOOSE: 20, JUDGE: 120}
-# Share of letters in common from which two spellings are taken to sound the same (Marian, Marion:
-# 0.83).
+# The share of common letters from which two spellings are taken to sound the same (Marian, Marion: 0.83).
 NEARLY_THE_SAME = 0.7
 
 
 def users_turns(home: Home) -> list[str]:
-    """What the person said to Fae, as exported for the language model; [] without that consent or
-    export.
-    """
+    """The person's messages to Fae, as exported for the language model; [] without that consent or export."""
     if not consent.granted(home, "conversations"):
         return []
     turns = [
@@ -67,7 +65,7 @@ def users_turns(home: Home) -> list[str]:
 
 @dataclass(frozen=True)
 class Line:
-    """An example that is still to be spoken, and what the synthesiser says for it."""
+    """An example that is yet to be spoken, and the text for the synthesiser."""
 
     example: Example
     say: str
@@ -76,7 +74,7 @@ class Line:
 def build(
     home: Home, clips_per_term: int, seed: int, synthesiser: Synthesiser | None, log: Callable
 ) -> Made:
-    """Speaks what is missing and writes data/stt/; returns what is in its meta.json.
+    """Speak the missing clips and write data/stt/; returns the contents of its meta.json.
 
     `synthesiser` is None where no program can speak. Raises Missing when there is then nothing to
     train on.
@@ -90,7 +88,7 @@ def build(
         examples += _spoken(home, lines, synthesiser, seed, found)
     elif not synthesiser:
         found.notes.append(
-            "neither say nor espeak-ng is on this machine: only recordings were used "
+            "neither say nor espeak-ng is installed: only recordings were used "
             "(brew install espeak-ng)"
         )
     taught = {term for each in examples if each.part == TRAIN for term in each.terms}
@@ -102,7 +100,7 @@ def build(
     if not taught:
         raise Missing(
             "nothing_to_hear",
-            f"{counted(len(found.terms), 'word is', 'words are')} to be learned and there is no clip of any to learn from",
+            f"{counted(len(found.terms), 'word is', 'words are')} to be learned, but there is no clip of any of them",
             "brew install espeak-ng, or record the words: uv run scripts/add_correction.py "
             "--heard Marian --meant 'Call Marion.' --clip call.wav",
         )
@@ -126,7 +124,7 @@ def build(
 
 
 def _is_audio(home: Home, example: Example, found: Material) -> bool:
-    """Whether a kept recording can still be read; one that was damaged since is named and left out."""
+    """Whether a stored recording can still be read; one that was damaged since is named and left out."""
     path = home.file(example.audio)
     try:
         clip = clips.read(path)
@@ -142,7 +140,7 @@ def _is_audio(home: Home, example: Example, found: Material) -> bool:
 def _lines(
     found: Material, recorded: list[Example], turns: list[str], clips_per_term: int, seed: int
 ) -> list[Line]:
-    """What is to be spoken. The same corrections and seed give the same lines."""
+    """The lines to speak. The same corrections and seed give the same lines."""
     random = numpy.random.default_rng(seed)
     terms = [entry.term for entry in found.terms]
     carriers = (sentences.own_carriers(turns, terms), sentences.WITH_A_NAME)
@@ -163,8 +161,8 @@ def _lines(
     ordinary = (sentences.own_sentences(turns, avoided), sentences.WITHOUT_A_NAME)
     names = [name for name in sentences.COMMON_NAMES if name not in alike]
     times = {TRAIN: clips_per_term // 2, CHOOSE: 1, JUDGE: 2}
-    # Twice as much of everything else as of the terms: with as much, the sample model heard one of
-    # eight new names in 5 of 74 sentences in which nobody said it.
+    # Twice as much of everything else as of the terms: with equal amounts, the sample model heard
+    # one of eight new names in 5 of 74 sentences in which nobody said it.
     trained_on = sum(line.example.part == TRAIN for line in lines)
     for part, fewest in REHEARSED.items():
         count = max(fewest, 2 * trained_on) if part == TRAIN else fewest
@@ -182,11 +180,10 @@ def _lines(
 
 
 def _heard_as(terms: list[Term]) -> tuple[list[str], list[str]]:
-    """What the terms were misheard as: the forms that sound nearly the same, and the names that do
-    not.
+    """The texts that terms were misheard as: the forms that sound nearly the same, and the other names.
 
-    Nobody can hear Marian from Marion, so nobody can rehearse it. But who meant Siobhan and was
-    heard as Steven must go on being heard correctly when it is Steven.
+    Nobody can hear Marian from Marion, so nobody can rehearse it. But when Siobhan was heard as
+    Steven, Steven must still be recognised correctly.
     """
     alike, names = [], []
     for entry in terms:
@@ -200,9 +197,8 @@ def _heard_as(terms: list[Term]) -> tuple[list[str], list[str]]:
 
 
 def _either(random, own: list[str], general: tuple[str, ...]) -> str:
-    """Half of the sentences are the person's own, where there are any: no word is heard in one
-    setting only.
-    """
+    """Half of the sentences are the person's own, where there are any, so that no word is heard in
+    one setting only."""
     return str(random.choice(own if own and random.random() < 0.5 else general))
 
 
@@ -221,7 +217,7 @@ def _line(carrier: str, word: str | None, say_as: str | None, part: str, kind: s
 def _spoken(
     home: Home, lines: list[Line], synthesiser: Synthesiser, seed: int, found: Material
 ) -> list[Example]:
-    """The lines as examples, each in a voice of its part; one spoken before is not spoken again."""
+    """The lines as examples, each in a voice of its part; clips that already exist are reused."""
     directory = make_directory(home.file("data", "stt", "clips"))
 
     def speak(numbered: tuple[int, Line]) -> Example | None:

@@ -1,8 +1,8 @@
-"""A person's words without any training: stt/vocabulary.json, for context biasing and text
-replacement.
+"""A person's words without any training: stt/vocabulary.json, for context biasing and text replacement.
 
-A name may need no fine-tuning at all. The corrections that train a recogniser also make a list of
-terms, what each was heard as, and how often; evaluate.py says whether the list alone would do.
+A name may need no fine-tuning at all. The corrections that train a recogniser also give a list of
+terms, their misheard forms and their counts; evaluate.py says whether the list alone would be
+enough.
 """
 
 import re
@@ -27,10 +27,9 @@ FILE = "stt/vocabulary.json"
 
 @dataclass(frozen=True)
 class Term:
-    """A word to hear rightly, what it was heard as, and how often it was corrected (0: a known
-    name).
+    """A word to recognise, its misheard forms, and the number of its corrections (0: a known name).
 
-    `say_as` is how a synthesiser says it, where that is not as it is spelled.
+    `say_as` is its pronunciation for a synthesiser, where that differs from its spelling.
     """
 
     term: str
@@ -39,15 +38,15 @@ class Term:
     say_as: str | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict:
-        """As it stands in vocabulary.json."""
+        """The entry in vocabulary.json."""
         return {"term": self.term, "sounds_like": list(self.sounds_like), "count": self.count}
 
 
 def terms(corrections: list[Correction], names: Iterable[str] = ()) -> list[Term]:
     """The terms of all corrections, the most corrected first.
 
-    `names` are known from elsewhere (profile, entities). Spellings that differ in case alone are
-    one term, spelled as it was meant most recently.
+    `names` are known from elsewhere (profile, entities). Spellings that differ only in case are one
+    term, in its most recent spelling.
     """
     found: dict[str, Term] = {}
     for correction in corrections:
@@ -66,7 +65,7 @@ def terms(corrections: list[Correction], names: Iterable[str] = ()) -> list[Term
 
 
 def _said_as(term: str, corrections: list[Correction]) -> str | None:
-    """What the newest correction that holds the term says of its sound."""
+    """The pronunciation given by the newest correction with the term."""
     return next(
         (
             correction.say_as
@@ -78,10 +77,9 @@ def _said_as(term: str, corrections: list[Correction]) -> str | None:
 
 
 def keep(home: Home, corrections: list[Correction], names: Iterable[str] = ()) -> list[Term]:
-    """Add `corrections`, and write stt/vocabulary.json anew from all of them, with `names` and the
-    names that it had, in one step. Returns its terms. Raises Refused where the consent was taken
-    back since they were checked.
-    """
+    """Add `corrections`, and rewrite stt/vocabulary.json from all of them, with `names` and its
+    earlier names, in one step. Returns its terms. Raises Refused where the consent was withdrawn
+    since they were checked."""
     with changing(home) as change:
         if corrections:
             consent.require(home, "corrections")
@@ -96,7 +94,7 @@ def keep(home: Home, corrections: list[Correction], names: Iterable[str] = ()) -
 
 
 def replaced(text: str, entries: list[Term]) -> str:
-    """`text` with every misheard form replaced by its term, whole words only, whatever their case."""
+    """`text` with every misheard form replaced by its term, whole words only, in any case."""
     for entry in entries:
         for heard in entry.sounds_like:
             text = whole_word([heard], re.I).sub(lambda _, term=entry.term: term, text)
@@ -104,5 +102,5 @@ def replaced(text: str, entries: list[Term]) -> str:
 
 
 def biasing(entries: list[Term]) -> list[str]:
-    """The terms as Qwen3-ASR takes them in its system prompt (hotwords of mlx-audio's generate)."""
+    """The terms in the form that Qwen3-ASR takes in its system prompt (hotwords of mlx-audio's generate)."""
     return [entry.term for entry in entries]
