@@ -219,7 +219,7 @@ def test_a_no_that_comes_while_the_person_is_asked_is_not_overridden_by_their_ye
         typed="y\n",
         asked=lambda: rejection.keep(run, "I changed my mind"),
     )
-    assert status == 3 and "somebody said no to it" in seen
+    assert status == 3 and "was rejected, while you were being asked" in seen
     assert deployment.current(place, "language") is None and rejection.standing(run)
 
 

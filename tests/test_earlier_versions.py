@@ -110,7 +110,7 @@ def test_the_mark_of_a_judgement_does_not_depend_on_the_records_of_a_version(pla
     assert standing.of_home(place) == []
     changed = kept | {"decision": kept["decision"] | {"verdict": "fail"}}
     state.write_json(run.file("evaluation.json"), changed)
-    assert "judged again since it was deployed" in standing.of_home(place)[0]
+    assert "evaluated again after it was deployed" in standing.of_home(place)[0]
 
 
 def test_the_newest_run_and_no_are_found_across_time_zones(place):
@@ -143,4 +143,4 @@ def test_a_process_that_cannot_measure_says_why(place, home):
     got = calls.script("evaluate", "--run", run.id, "--rescore", "--json", home=home)
     error = got.json["error"]
     assert f"the model in {home / 'moved'} has fingerprint missing" in error["message"]
-    assert error["hint"] == "train again, or put the model back that the run was made for"
+    assert error["hint"] == "train again, or restore the model that the run was made for"
