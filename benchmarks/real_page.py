@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import page
+from fae_training import plain_words
 
 # A change of less than this share of the loss is called hardly any, however certain it is.
 HARDLY = 0.01
@@ -115,6 +116,12 @@ def as_markdown(results: dict, plot: str) -> str:
         *(f"- {judgement(results, key)}" for key in runs),
         *(f"- Not measured in this run: {key}." for key in RUNS if key not in runs),
         "",
+        "**What the gate decided on.** Every measure, the candidate against the model in use before, with the gate's confidence "
+        "interval of the change. Losses in nats a token, the others as shares; a positive change is an "
+        "improvement.",
+        "",
+        *gate_table(runs),
+        "",
         f"![Loss of the runs, step by step]({plot})",
         "",
         "**Time and memory.** Wall and CPU time are those of the training command with everything that it starts, including "
@@ -220,6 +227,30 @@ def cost_table(runs: dict) -> list[str]:
         )
     head = ["", "steps", "minutes", "CPU minutes", "tokens/s"]
     return page.table([*head, "process tree GB", "MLX GB", "plan GB"], rows)
+
+
+def gate_table(runs: dict) -> list[str]:
+    """The comparisons with the model in use before, for each run."""
+    rows = [
+        [
+            result["name"],
+            one["title"],
+            f"{one['count']} {one['unit']}",
+            f"{one['old']:.3f}",
+            f"{one['new']:.3f}",
+            _gain(one),
+            one["outcome"].replace("_", " "),
+        ]
+        for result in runs.values()
+        for one in result["evaluation"]["decision"]["comparisons"]
+        if one["against"] == "current"
+    ]
+    return page.table(["", "measure", "measured on", "before", "after", "change", "outcome"], rows)
+
+
+def _gain(one: dict) -> str:
+    gain, low, high = (plain_words.of_gain(one[n], one["compare"]) for n in ("gain", "low", "high"))
+    return f"{gain} ({low} to {high}) {plain_words.gain_unit(one['compare'])}"
 
 
 def time_table(runs: dict) -> list[str]:
