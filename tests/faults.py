@@ -56,7 +56,7 @@ IMPORTED = (
 
 
 @dataclass
-class Told:
+class ProbeReport:
     """How a call ended: killed, or with an answer."""
 
     status: int
@@ -103,10 +103,10 @@ def start(scripts: Path, script: str, home: Path, arguments: list[str], told: Pa
         os._exit(status)
 
 
-def await_end(child: int, told: Path) -> Told:
+def await_end(child: int, told: Path) -> ProbeReport:
     _, status = os.waitpid(child, 0)
     status = os.waitstatus_to_exitcode(status)
-    found = Told(status)
+    found = ProbeReport(status)
     if status >= 0:
         try:
             found.answer = json.loads(told.read_text())
@@ -126,7 +126,7 @@ def fault(
     at: int,
     kind: str,
     killed_before: int | None = None,
-) -> tuple[list[str], Told, dict]:
+) -> tuple[list[str], ProbeReport, dict]:
     """One round: (what was found, how the call ended, how many changes it made, in `all` and of each sort). With `at` 0 only the last is asked for.
 
     killed_before: the call was made once before, and killed at that change.

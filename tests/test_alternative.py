@@ -155,7 +155,7 @@ def test_the_base_model_is_scored_with_the_line_on_the_same_rows(home):
 
     from fae_training.language import conversation_probe, directive, losses
     from fae_training.language.fast_settings import FastSettings
-    from fae_training.language.scoring import OfThree, Subject
+    from fae_training.language.scoring import PerModel, Subject
 
     small_runs.fill(home, train=12, judge=6)
     run = runs.create(state.Home(home), "sft", {"settings": {"max_length": 512}})
@@ -170,7 +170,7 @@ def test_the_base_model_is_scored_with_the_line_on_the_same_rows(home):
     wanted = losses.conversation_losses(rows, losses.row_losses(model, rows, subject.fast, 2048))
     assert probe.tried.losses == pytest.approx(wanted) and probe.tried.losses != base.losses
     better = dataclasses.replace(base, losses={n: 0.1 * v for n, v in base.losses.items()})
-    kept = probe.tell(OfThree(better, base, base)).details[alternative.NAME]
+    kept = probe.report(PerModel(better, base, base)).details[alternative.NAME]
     one = Alternative(**kept)
     assert one.outcome == "worse" and one.count == 6
     assert one.with_line == pytest.approx(sum(wanted.values()) / 6)

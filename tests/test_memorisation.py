@@ -16,7 +16,7 @@ from fae_training.language.memorisation_probe import (
     completions,
     encoded_strings,
 )
-from fae_training.language.scoring import OfThree
+from fae_training.language.scoring import PerModel
 
 # Five conversations with details that nobody could guess.
 PRIVATE = [
@@ -111,7 +111,7 @@ def test_a_rescoring_tries_the_rows_that_were_trained_on_and_says_when_they_were
     def tried() -> tuple[int, tuple[str, ...]]:
         probe = Memorisation(run, tokenizer, lambda: None, 0.25)
         nothing = [Completion(False, -50.0)] * probe.items
-        return probe.items, probe.tell(OfThree(nothing, nothing, nothing)).notes
+        return probe.items, probe.report(PerModel(nothing, nothing, nothing)).notes
 
     items, notes = tried()
     assert items >= 12 and notes == ()
@@ -199,7 +199,7 @@ def outcome(new: int, lost: int, count: int) -> str:
         return [Completion(n in done, -20.0) for n in range(count)]
 
     base = of(range(count - lost, count))
-    told = probe(count).tell(OfThree(of(range(new)), base, base))
+    told = probe(count).report(PerModel(of(range(new)), base, base))
     (measure,) = told.measures
     return gate.compare(measure, "base", gate.ERROR).outcome
 
@@ -220,17 +220,17 @@ def test_what_the_base_model_would_guess_is_no_secret():
     none = [Completion(False, -20.0)] * 8
     guessed = [Completion(False, -3.0)] * 3 + none[3:]
     learned = [Completion(True, -0.1)] * 3 + none[3:]
-    (measure,) = probe(8).tell(OfThree(learned, guessed, guessed)).measures
+    (measure,) = probe(8).report(PerModel(learned, guessed, guessed)).measures
     assert len(measure.items) == 5 and set(measure.candidate) == {1.0}
-    told = probe(8).tell(OfThree(none, *[[Completion(False, -3.0)] * 4 + none[4:]] * 2))
+    told = probe(8).report(PerModel(none, *[[Completion(False, -3.0)] * 4 + none[4:]] * 2))
     assert told.measures == () and "hardly anything that could be memorised" in told.notes[0]
 
 
 def test_a_number_that_is_none_closes_the_gate():
     none = [Completion(False, -20.0)] * 8
     broken = [Completion(False, math.nan), *none[1:]]
-    for found in (OfThree(broken, none, none), OfThree(none, none, broken)):
-        (measure,) = probe(8).tell(found).measures
+    for found in (PerModel(broken, none, none), PerModel(none, none, broken)):
+        (measure,) = probe(8).report(found).measures
         assert len(measure.items) == 8
         with pytest.raises(ValueError, match="not a finite number"):
             gate.compare(measure, "base", gate.ERROR)

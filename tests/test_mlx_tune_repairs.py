@@ -142,7 +142,7 @@ class Trainer:
     def _train_stock(self, seen, run, rows, held_out, settings) -> None:
         from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer, train_on_responses_only
 
-        class Told:
+        class ProbeReport:
             def on_log(self, arguments, state, control, logs=None, **more):
                 seen.reported.append((state.global_step, logs["loss"]))
 
@@ -168,7 +168,7 @@ class Trainer:
             train_dataset=rows,
             eval_dataset=list(held_out) or None,
             args=config,
-            callbacks=[Told()],
+            callbacks=[ProbeReport()],
         )
         # Its other trainer, which seen.started names, is not let run.
         with contextlib.suppress(subprocess.CalledProcessError):
@@ -216,12 +216,12 @@ class Trainer:
             validate if held_out else None,
             Looks(max(1, settings["steps"] // 5), 2048, 2048, 2048),
             run,
-            Told(seen),
+            ProbeReport(seen),
         )
         seen.answer = trainer.train()
 
 
-class Told(QuietSession):
+class ProbeReport(QuietSession):
     """The session of a run: what a person is told."""
 
     def __init__(self, seen: Seen):

@@ -11,7 +11,7 @@ from fae_training.benchmark import Benchmark
 from fae_training.capabilities.checks import ToolCall, passed, written
 from fae_training.capabilities.task import Item
 from fae_training.language.capability_probe import Capabilities
-from fae_training.language.scoring import OfThree
+from fae_training.language.scoring import PerModel
 from fae_training.state import Home
 from test_gate import losses, measure
 
@@ -29,7 +29,7 @@ def judged(home, change) -> gate.Decision:
     probe = Capabilities(run, tokenizer=None)
     usual = {item.id: passed(item, good_answer(item)) for item in probe.suite.items}
     changed = {item.id: passed(item, change(item, good_answer(item))) for item in probe.suite.items}
-    told = probe.tell(OfThree(changed, usual, usual))
+    told = probe.report(PerModel(changed, usual, usual))
     assert all(usual.values())
     return gate.decide(Benchmark((measure(*losses()), *told.measures), True, 5, 5, None), 1)
 

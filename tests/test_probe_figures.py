@@ -7,7 +7,7 @@ import small_runs
 from fae_training import benchmark, runs, state
 from fae_training.language import conversation_probe
 from fae_training.language.conversation_probe import ConversationResults, prompts_of
-from fae_training.language.scoring import Cost, OfThree, cost_figures
+from fae_training.language.scoring import Cost, PerModel, cost_figures
 from fae_training.row_forms import Conversation
 
 
@@ -58,8 +58,8 @@ def test_traits_of_the_person_s_history_are_told_of_the_answers(small_home, toke
         losses = dict.fromkeys([row.conversation for row in probe.rows], 1.0)
         return ConversationResults(losses, [answers[n % len(answers)] for n in range(count)], speed)
 
-    told = probe.tell(
-        OfThree(
+    told = probe.report(
+        PerModel(
             answering("Done now, Ana.", speed=9.04),
             answering("It is done!", speed=10.0),
             answering("I have done what you asked!", speed=12.0),
@@ -90,7 +90,7 @@ def test_what_a_model_costs_is_told_of_all_three():
     told = {
         figure.name: figure
         for figure in cost_figures(
-            OfThree(Cost(12.3456, 0.12345, 1.5), Cost(6.0, 0.1, 1.4), Cost(0.0, 0.0, 1.25))
+            PerModel(Cost(12.3456, 0.12345, 1.5), Cost(6.0, 0.1, 1.4), Cost(0.0, 0.0, 1.25))
         )
     }
     size, loading, peak = told["adapter_mb"], told["load_s"], told["peak_gb"]

@@ -9,7 +9,7 @@ from fae_training import gate, runs, state
 from fae_training.benchmark import GUARD, REPORT, Benchmark
 from fae_training.language import repetition_probe
 from fae_training.language.repetition_probe import Repetition, own_answers
-from fae_training.language.scoring import OfThree
+from fae_training.language.scoring import PerModel
 from fae_training.row_forms import conversation
 from test_gate import losses, measure
 
@@ -68,7 +68,7 @@ def probe_of(home, tokenizer, count: int) -> Repetition:
 
 
 def verdict(probe: Repetition, candidate: list[str], current: list[str]) -> str:
-    (found,) = probe.tell(OfThree(candidate, current, current)).measures
+    (found,) = probe.report(PerModel(candidate, current, current)).measures
     goal = measure(*losses())
     return gate.decide(Benchmark((goal, found), probe.apart, 5, 5, None), 1).verdict
 
@@ -87,7 +87,7 @@ def test_few_questions_are_told_and_not_judged_by(home, tokenizer):
     usual = [f"answer {n}" for n in range(20)]
     for count, role in ((19, REPORT), (20, GUARD)):
         probe = probe_of(home / str(count), tokenizer, count)
-        (found,) = probe.tell(OfThree(*[usual[:count]] * 3)).measures
+        (found,) = probe.report(PerModel(*[usual[:count]] * 3)).measures
         assert found.role == role and len(found.items) == count
     assert verdict(probe, usual, usual) == gate.PASS
 

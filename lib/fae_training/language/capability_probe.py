@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fae_training.benchmark import GUARD, PASSED, Measure
 from fae_training.capabilities import answering, suite
 from fae_training.capabilities.checks import passed
-from fae_training.language.scoring import OfThree, Subject, Told
+from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json
 
@@ -57,7 +57,7 @@ class Capabilities:
         write_json(path, {"passed": right})
         return right
 
-    def tell(self, found: OfThree[dict[str, bool]]) -> Told:
+    def report(self, found: PerModel[dict[str, bool]]) -> ProbeReport:
         """Tool calls are a measure of their own: training on talk without tools makes a model
         forget them first."""
         with_tools = [item.id for item in self.suite.items if item.tools]
@@ -93,4 +93,4 @@ class Capabilities:
                 f"the base model gets {right} of {self.items} tasks of the suite right, so a loss of ability "
                 "could hardly show here",
             )
-        return Told(measures=measures, notes=notes, suite=self.suite.version)
+        return ProbeReport(measures=measures, notes=notes, suite=self.suite.version)

@@ -10,7 +10,7 @@ from fae_training.counting import counted
 from fae_training.language import directive, generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.rows import encode_answer, encode_file, encode_prompt
-from fae_training.language.scoring import OfThree, Subject, Told, compared_texts
+from fae_training.language.scoring import PerModel, ProbeReport, Subject, compared_texts
 from fae_training.message_forms import is_target
 from fae_training.parts import divided
 from fae_training.row_forms import Conversation
@@ -138,7 +138,7 @@ class Conversations:
         texts = [self.tokenizer.decode(answer).strip() for answer in written]
         return directive.Tried(line, losses.conversation_losses(rows, found), texts)
 
-    def tell(self, found: OfThree[ConversationResults]) -> Told:
+    def report(self, found: PerModel[ConversationResults]) -> ProbeReport:
         told = compared_texts(
             [prompt.question for prompt in self.prompts],
             [prompt.answer for prompt in self.prompts],
@@ -177,7 +177,7 @@ class Conversations:
             )
         return replace(told, measures=(measure,), notes=notes, details=details)
 
-    def _figures(self, found: OfThree[ConversationResults]) -> tuple[Figure, ...]:
+    def _figures(self, found: PerModel[ConversationResults]) -> tuple[Figure, ...]:
         """How far the answers show the traits of this person's history, and the speed of writing them."""
         if not self.prompts:
             return ()

@@ -19,7 +19,7 @@ from fae_training.language.conversation_probe import BATCH_TOKENS, looks_of
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rare_strings import ENOUGH, TOGETHER, RareString, rare_strings
 from fae_training.language.rows import TokenRow, encode_answer
-from fae_training.language.scoring import OfThree, Subject, Told
+from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.language.supervised_loss import likeliest_tokens
 from fae_training.message_forms import is_target
 from fae_training.runs import Run
@@ -88,7 +88,7 @@ class Memorisation:
     def measure(self, subject: Subject, finished: Callable[[int], None]) -> list[Completion]:
         return completions(subject.model, self.rows, subject.fast, self.batch_tokens, finished)
 
-    def tell(self, found: OfThree[list[Completion]]) -> Told:
+    def report(self, found: PerModel[list[Completion]]) -> ProbeReport:
         """The strings that each model completes, of those that the base model would not guess.
 
         Only hashes of each string together with the text before it are kept, so none can be
@@ -102,7 +102,7 @@ class Memorisation:
         tried = [i for i, base in enumerate(found.base) if not base.log_p >= GUESSED]
         if len(tried) < FEWEST_UNITS:
             few = "the training data has hardly anything that could be memorised (names, numbers and phrases of a single conversation that the base model would not guess), so memorisation was not tested"
-            return Told(notes=(*notes, few))
+            return ProbeReport(notes=(*notes, few))
         measure = Measure(
             name="memorisation",
             title="Keeping rare details of your conversations to itself",
@@ -119,7 +119,7 @@ class Memorisation:
                 for who in ("candidate", "current", "base")
             },
         )
-        return Told(measures=(measure,), notes=notes)
+        return ProbeReport(measures=(measure,), notes=notes)
 
 
 def training_texts(run: Run) -> list[TrainingText]:

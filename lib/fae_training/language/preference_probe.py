@@ -16,7 +16,7 @@ from fae_training.language.preference_batches import (
     encode_pairs,
 )
 from fae_training.language.preference_validation import choose, in_batches
-from fae_training.language.scoring import OfThree, Subject, Told, compared_texts
+from fae_training.language.scoring import PerModel, ProbeReport, Subject, compared_texts
 from fae_training.parts import divided
 from fae_training.runs import Run
 
@@ -87,7 +87,7 @@ class Preferences:
         finished(len(self.lengths))
         return PreferenceResults([preferred[pair.key] for pair in self.pairs], answers, lengths)
 
-    def tell(self, found: OfThree[PreferenceResults]) -> Told:
+    def report(self, found: PerModel[PreferenceResults]) -> ProbeReport:
         """A correction is right for a model when, compared with the base model, it moved from the
         rejected answer to the chosen one: the difference of their log-probabilities is above the
         base model's. The comparison cancels that any short answer is likelier than any long one;

@@ -11,7 +11,7 @@ from fae_training.conversations.text import normalised
 from fae_training.language import generation
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.rows import encode_prompt
-from fae_training.language.scoring import OfThree, Subject, Told
+from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
@@ -50,10 +50,10 @@ class Repetition:
         finished(self.items)
         return [normalised(self.tokenizer.decode(answer)) for answer in answers]
 
-    def tell(self, found: OfThree[list[str]]) -> Told:
+    def report(self, found: PerModel[list[str]]) -> ProbeReport:
         if not self.prompts:
-            return Told()
-        return Told(
+            return ProbeReport()
+        return ProbeReport(
             measures=(
                 Measure(
                     name="own_answers",

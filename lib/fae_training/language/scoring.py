@@ -38,7 +38,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class OfThree(Generic[Found]):
+class PerModel(Generic[Found]):
     """A measurement of each of the three models."""
 
     candidate: Found
@@ -57,7 +57,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Told:
+class ProbeReport:
     """A probe's report on the three models. outputs: how many were compared; changed: how many of them differ.
 
     suite: the version of the capability suite, for its probe. details: as in Benchmark.
@@ -86,7 +86,7 @@ class Probe(Protocol):
     def measure(self, subject: Subject, finished: Callable[[int], None]) -> Any:
         """Measure one model; finished(count) is called after every few items and may raise."""
 
-    def tell(self, found: OfThree) -> Told: ...
+    def report(self, found: PerModel) -> ProbeReport: ...
 
 
 def score(
@@ -145,7 +145,7 @@ def score(
     current, cost_of_current = measured(compared) if compared else (base, cost_of_base)
     candidate, cost_of_candidate = measured(run)
     told = [
-        probe.tell(OfThree(*found))
+        probe.report(PerModel(*found))
         for probe, *found in zip(made, candidate, current, base, strict=True)
     ]
     examples = [example for one in told for example in one.examples]
@@ -158,7 +158,7 @@ def score(
         current_run=deployed.id if deployed else None,
         figures=(
             *(figure for one in told for figure in one.figures),
-            *cost_figures(OfThree(cost_of_candidate, cost_of_current, cost_of_base)),
+            *cost_figures(PerModel(cost_of_candidate, cost_of_current, cost_of_base)),
         ),
         examples=tuple(examples[:SHOWN]),
         notes=(*notes, *(note for one in told for note in one.notes)),
@@ -167,7 +167,7 @@ def score(
     )
 
 
-def cost_figures(costs: OfThree[Cost]) -> list[Figure]:
+def cost_figures(costs: PerModel[Cost]) -> list[Figure]:
     return [
         Figure.of(
             name,
@@ -189,14 +189,14 @@ def cost_figures(costs: OfThree[Cost]) -> list[Figure]:
 
 def compared_texts(
     prompts: Sequence[str], wanted: Sequence[str], before: Sequence[str], after: Sequence[str]
-) -> Told:
+) -> ProbeReport:
     """Two models' answers to the same prompts, as examples."""
     examples = tuple(
         Example(prompt, old, new, really)
         for prompt, really, old, new in zip(prompts, wanted, before, after, strict=True)
     )
     changed = sum(example.before != example.after for example in examples)
-    return Told(examples=examples, outputs=len(examples), changed=changed)
+    return ProbeReport(examples=examples, outputs=len(examples), changed=changed)
 
 
 def verify(run: Run, session) -> Verification:
