@@ -22,7 +22,7 @@ from fae_training.state import Home, read_jsonl
 KEYWORD = CLASSIFIERS["keyword"]
 
 
-class ProbeReport:
+class GivenProbabilities:
     """Given probabilities in the place of a classifier: what is tested is which moments are kept."""
 
     classes: ClassVar = list(KEYWORD.classes)
@@ -48,7 +48,7 @@ def heard(tmp_path):
 @pytest.fixture
 def folder(heard, tmp_path):
     samples = 0.1 * np.random.default_rng(0).standard_normal(60 * 16_000).astype(np.float32)
-    reviews.save(tmp_path / "alarms", ProbeReport, heard, samples, "kitchen", "keyword-1")
+    reviews.save(tmp_path / "alarms", GivenProbabilities, heard, samples, "kitchen", "keyword-1")
     return tmp_path / "alarms"
 
 
@@ -70,7 +70,7 @@ def test_each_alarm_and_near_miss_is_kept_as_two_seconds_with_what_is_known_of_i
     assert soundfile.info(folder / ALARM).frames == 32_000
     assert (folder / ALARM).stat().st_mode & 0o777 == 0o600
     silent = np.zeros(60 * 16_000, dtype=np.float32)
-    assert reviews.save(folder, ProbeReport, heard, silent, "kitchen", "keyword-2") == 0, (
+    assert reviews.save(folder, GivenProbabilities, heard, silent, "kitchen", "keyword-2") == 0, (
         "known already"
     )
 
