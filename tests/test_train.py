@@ -439,7 +439,7 @@ def test_a_run_is_measured_again_when_another_was_deployed_since(deployed_home):
     second = copy_run(home, first, "sft-29990101-0000-aa")
     stale = calls.script("evaluate", "--json", home=home)
     assert stale.status == 3 and stale.json["verdict"] == "not_enough_evidence"
-    assert f"but {first} runs now: use --rescore" in stale.json["reasons"][-1]
+    assert f"but {first} is in use now: use --rescore" in stale.json["reasons"][-1]
     judged = calls.script("evaluate", "--json", "--rescore", home=home)
     assert judged.json["run"] == second and judged.json["verdict"] == "fail"
     assert judged.json["score"] == judged.json["previous_score"], "they are the same adapter"
@@ -455,7 +455,7 @@ def test_what_was_proposed_is_not_deployed_after_another_was_deployed_since(fini
     code = calls.approval_code(home, first)
     got = calls.script("deploy", "--json", "--run", first, "--code", code, home=home)
     found = refusal(got)
-    assert found[:2] == (3, "compared_with_another") and "sft-29990101-0000-aa runs now" in found[2]
+    assert found[:2] == (3, "compared_with_another") and "sft-29990101-0000-aa is in use now" in found[2]
 
 
 def test_a_run_is_not_measured_on_another_model_than_its_own(finished_home, tmp_path):
