@@ -13,7 +13,9 @@ def test_after_faults_and_several_at_once_everything_is_old_or_new():
     command = [sys.executable, program, "--rounds", "24", "--together", "12"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "24 of " in done.stdout and "4 of three scripts at once, 0 broke a promise" in done.stdout
+    assert (
+        "24 of " in done.stdout and "4 of three scripts at once, 0 broke a promise" in done.stdout
+    )
 
 
 INJECTED = """

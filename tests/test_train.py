@@ -455,7 +455,10 @@ def test_what_was_proposed_is_not_deployed_after_another_was_deployed_since(fini
     code = calls.approval_code(home, first)
     got = calls.script("deploy", "--json", "--run", first, "--code", code, home=home)
     found = refusal(got)
-    assert found[:2] == (3, "compared_with_another") and "sft-29990101-0000-aa is in use now" in found[2]
+    assert (
+        found[:2] == (3, "compared_with_another")
+        and "sft-29990101-0000-aa is in use now" in found[2]
+    )
 
 
 def test_a_run_is_not_measured_on_another_model_than_its_own(finished_home, tmp_path):
