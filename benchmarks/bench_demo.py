@@ -41,7 +41,12 @@ def main() -> None:
         if not title.startswith(LEFT_OUT)
     ]
     # Paths of this machine mean nothing on others.
-    text = "\n".join(kept).replace(f"{ROOT}/", "").replace(str(Path.home()), "~")
+    text = (
+        "\n".join(kept)
+        .replace(f"{ROOT}/", "")
+        .replace(str(ROOT.parent), "~")
+        .replace(str(Path.home()), "~")
+    )
     print(text)
     if given.write:
         page.write_section(
