@@ -348,7 +348,8 @@ def test_a_parser_has_a_record_of_each_option():
     [
         ("uv run scripts/check_status.py", {"script": "check_status", "params": {}}),
         ("uv run scripts/train.py --preset light --steps 3", {"script": "train", "params": {"preset": "light", "steps": "3"}}),
-        ("uv run scripts/setup.py --consent audio corrections", {"script": "setup", "params": {"consent": ["audio", "corrections"]}}),
+        ("uv run scripts/setup.py --consent audio corrections", None),
+        ("uv run scripts/setup.py --revoke audio corrections", {"script": "setup", "params": {"revoke": ["audio", "corrections"]}}),
         ("uv run scripts/train_dpo.py --label-smoothing 0.1 --force", {"script": "train_dpo", "params": {"label_smoothing": "0.1", "force": True}}),
         ("uv run scripts/export_data.py --exclude 'my job'", {"script": "export_data", "params": {"exclude": "my job"}}),
         ("uv run scripts/deploy.py --run sft-1 --code CODE", None),
@@ -372,7 +373,9 @@ def test_an_answer_for_a_program_has_the_next_call_and_an_error_where_one_call_m
     asked = calls.script("check_status", home=home, FAE_SKILL_NAME="training")
     assert asked.json["next"] == {"script": "train", "params": {"preset": "light"}}
     refused = calls.script("train", home=home, FAE_SKILL_NAME="training").json
-    assert refused["next"] == {"script": "setup", "params": {"consent": "conversations"}}
-    given = json.dumps({"params": refused["next"]["params"]})
+    assert refused["error"]["code"] == "no_consent" and "next" not in refused, (
+        "the person's to give"
+    )
+    given = json.dumps({"params": {"consent": "conversations"}})
     done = calls.script("setup", home=home, stdin=given, FAE_SKILL_NAME="training").json
-    assert done["status"] == "consent_recorded"
+    assert done["status"] == "consent_recorded" and done["next"]["script"] == "export_data"

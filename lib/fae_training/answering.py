@@ -79,7 +79,8 @@ _TO_FILL_IN = lazy_pattern(r"[A-Z_]{2,}(\.\.\.)?|\.\.\.")
 def as_call(command: str) -> dict | None:
     """{"script": "train", "params": {"preset": "light"}} of "uv run scripts/train.py --preset light".
 
-    None if the text is not exactly one command of this skill, is a call of --help, or has a placeholder in capitals.
+    None if the text is not exactly one command of this skill, is a call of --help, has a placeholder in capitals, or gives
+    a consent: only the person does that.
     """
     found = re.fullmatch(r"uv run scripts/(\w+)\.py((?: .*)?)", command)
     if not found or "\n" in command:
@@ -99,7 +100,9 @@ def as_call(command: str) -> dict | None:
         else:
             before = params[name]
             params[name] = word if before is True else [*_as_list(before), word]
-    return None if "help" in params else {"script": found[1], "params": params}
+    if {"help", "consent", "consent_machines"} & params.keys():
+        return None
+    return {"script": found[1], "params": params}
 
 
 def _as_list(value: object) -> list:

@@ -68,12 +68,11 @@ def require(home: Home, source: str) -> None:
     if granted(home, source):
         return
     entry = given(home)[source]
-    why, again = "", f"uv run scripts/setup.py --consent {source}"
-    if entry.revoked_at:
-        # Not a call that a program may follow: a consent that the person withdrew, only the person gives again.
-        why, again = f"; it was withdrawn on {entry.revoked_at}", f"if you allow it again: {again}"
+    why = f"; it was withdrawn on {entry.revoked_at}" if entry.revoked_at else ""
     raise Refused(
-        "no_consent", f"there is no consent for {source!r} ({SOURCES[source]}){why}", again
+        "no_consent",
+        f"there is no consent for {source!r} ({SOURCES[source]}){why}",
+        f"uv run scripts/setup.py --consent {source}",
     )
 
 
