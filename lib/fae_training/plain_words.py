@@ -89,7 +89,7 @@ def besides(decision: Decision) -> tuple[str, ...]:
 
 
 def told(decision: Decision) -> list[Comparison]:
-    """The comparisons that are worth telling: all with what runs now, and losses against the base model beside them."""
+    """The comparisons that are worth telling: all with the current model, and losses against the base model beside them."""
     now = [one for one in decision.comparisons if one.against == "current"]
     return now + [
         one

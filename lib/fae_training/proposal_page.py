@@ -231,7 +231,7 @@ def _how(proposal: Proposal, cache: Path) -> list[str]:
 
 
 def _drawn(proposal: Proposal) -> list[Comparison]:
-    """The comparisons with what runs now, and those with the original model where that is another one."""
+    """The comparisons with the current model, and those with the original model where that is another one."""
     return [
         one
         for one in proposal.decision.comparisons
@@ -253,7 +253,7 @@ def _bars_chart(measures: list[Bars], heading: str, cache: Path) -> str:
         ("ability", "original", "now", "new", "measured on"),
         rows,
     )
-    about = f"{heading}: scores of the new version, of what runs now and of the original model."
+    about = f"{heading}: scores of the new version, of the current one and of the original model."
     said = "; ".join(f"{row[0]}: now {row[2]}, new {row[3]}" for row in rows)
     caption = "The score of each version, from 0 to 100. The thin lines show how far a score may be off by chance."
     return chart(charts.bars(measures, f"{about} {said}", cache), caption, figures)

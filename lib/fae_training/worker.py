@@ -76,9 +76,8 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
         worker={"pid": os.getpid(), "started": runs.process_start(os.getpid())},
     )
     try:
-        consent.require(
-            run.home, KINDS[run.kind].consent
-        )  # it may have been withdrawn in the meantime
+        # It may have been withdrawn in the meantime.
+        consent.require(run.home, KINDS[run.kind].consent)
         models.check_unchanged(run.record)
         approval.require_changeable(run)
         run.set_aside()
