@@ -21,6 +21,7 @@ import time
 from dataclasses import asdict
 
 from fae_training import (
+    activation,
     app_results,
     approval,
     calling,
@@ -32,13 +33,14 @@ from fae_training import (
     runs,
     standing,
 )
+from fae_training.activation import Pending
 from fae_training.calling import Call, Result
 from fae_training.deployment import Deployment
-from fae_training.errors import Failed, Refused, SkillError, command_line
+from fae_training.errors import Refused
 from fae_training.evaluation import Evaluation
 from fae_training.kinds import KINDS
 from fae_training.proposal import newest_proposed
-from fae_training.results import Verification, verify
+from fae_training.results import Verification
 from fae_training.transactions import changing
 
 # Fae waits 30 s in all, including starting this script; a person can wait for a large model.
@@ -50,10 +52,10 @@ def main(call: Call) -> Result:
     began = time.monotonic()
     if call.arguments.check:
         return check_active(call, began)
-    asked, kind = call.arguments.run, call.arguments.kind
-    run = (None if asked else newest_proposed(call.home, kind)) or runs.find(call.home, asked, kind)
+    name, kind = call.arguments.run, call.arguments.kind
+    run = (None if name else newest_proposed(call.home, kind)) or runs.find(call.home, name, kind)
     asks = not call.arguments.code and (at_terminal(call) or by_dialog(call))
-    if asked in (None, "latest"):
+    if name in (None, "latest"):
         rejection.require_none(run)
     if asks:
         deployment.require_not_active(run)
@@ -62,18 +64,18 @@ def main(call: Call) -> Result:
         if not asks:
             approval.check(run, call.arguments.code)
         return Result({"status": "planned", "run": run.id}, f"Would make {run.id} active.")
-    told = None
+    shown = None
     if asks:
         found = evaluation.require_pass(run)
-        told = what_counts(run)
-        if (no := no_yes(call, run, found)) is not None:
-            return no
+        shown = what_is_approved(run)
+        if (refusal := ask(call, run, found)) is not None:
+            return refusal
     # One change: exactly what was approved is deployed, once.
     with changing(call.home) as change:
         evaluation.require_pass(run)
-        if told is None:
+        if shown is None:
             approval.spend(change, run, call.arguments.code)
-        elif told != what_counts(run):
+        elif shown != what_is_approved(run):
             raise Refused(
                 "changed_since",
                 f"{run.id} changed, or was rejected, while you were being asked; nothing was deployed",
@@ -90,19 +92,18 @@ def main(call: Call) -> Result:
         "replaced": replaced.run if replaced else "the base model",
         "undo": f"rollback.py --kind {run.kind}",
     }
-    data["verification"] = verified(call, deployed, began)
-    text = (
-        f"{run.id} is now active, replacing {data['replaced']}.\n{in_words(data['verification'])}"
-    )
-    if not data["verification"].get("pending"):
-        in_app = app_results.publish_or_undo(call.home, run)
+    verification = verified(call, deployed, began)
+    data["verification"] = asdict(verification)
+    text = f"{run.id} is now active, replacing {data['replaced']}.\n{in_words(verification)}"
+    if isinstance(verification, Verification):
+        in_app = activation.publish_or_undo(call.home, run)
         data |= in_app.as_answer()
         text += f"\n{in_app.says}"
     return Result(data, f"{text}\nUndo: uv run scripts/{data['undo']}")
 
 
-def what_counts(run: runs.Run) -> tuple:
-    """What a yes is about. Where any of it changes while a person is asked, their yes no longer counts."""
+def what_is_approved(run: runs.Run) -> tuple:
+    """What the person approves. If any of it changes while they are asked, their approval is void."""
     return (
         evaluation.mark(run),
         deployment.fingerprint(run.file("adapters")),
@@ -118,8 +119,8 @@ def by_dialog(call: Call) -> bool:
     return call.caller == "fae" and dialog.available()
 
 
-def no_yes(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
-    """Ask the person. Returns None after a yes, otherwise the script's answer. Raises Refused if the person does not answer."""
+def ask(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
+    """Ask the person. Returns None if they approve, otherwise the script's answer. Raises Refused if the person does not answer."""
     active = deployment.current(call.home, KINDS[run.kind].slot)
     summary = (
         f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the base model'}.",
@@ -171,52 +172,17 @@ def not_now(run: runs.Run) -> Result:
     return Result(data, text, Refused.exit_status)
 
 
-def verified(call: Call, deployed: Deployment, began: float) -> dict:
-    """Load the adapter in a fresh process, and record that it works. One that does not load or has no effect is rolled back,
-    if it is still active; raises Failed.
-    """
-    run = runs.find(call.home, deployed.run)
-    patience_s = PATIENCE_S
+def verified(call: Call, deployed: Deployment, began: float) -> Verification | Pending:
+    """The result of verifying a deployment, within the time that the caller can wait. Raises Failed if it was rolled back."""
+    timeout_s = PATIENCE_S
     if call.caller == "fae":
-        patience_s = max(1, FAE_WAITS_S - (time.monotonic() - began))
-    try:
-        found = verify(run, patience_s)
-    except SkillError as error:
-        found = Verification(False, False, why=error.message)
-    except OSError as error:  # no process could be started, so nothing is known about the adapter
-        return {"pending": True, "why": str(error)}
-    if found is None:
-        return {"pending": True, "why": "it takes longer than this call is allowed to"}
-    if found.good and (changed := standing.changed_files(call.home, deployed)):
-        raise Failed(
-            "changed_since",
-            f"{run.id} is active, but {changed}",
-            f"uv run scripts/rollback.py --kind {deployed.kind}",
-        )
-    if found.good:
-        try:
-            deployment.keep_verified(call.home, deployed)
-        except SkillError as error:
-            return {"pending": True, "why": error.message}
-        return asdict(found)
-    why = "has no effect" if found.loads else f"does not load ({found.why or 'see its log'})"
-    look = command_line("tail", "-n", 40, run.file("train.log"))
-    try:
-        top = deployment.current(call.home, deployed.slot)
-        if top and top.number == deployed.number:
-            app_results.withdraw_newest(call.home, deployed.slot)
-        _, active = deployment.rollback(
-            call.home, deployed.slot, f"verification failed: {found}", only=deployed
-        )
-    except SkillError as error:
-        raise Failed("not_taken_back", f"{run.id} {why}; {error.message}", look) from error
-    name = active.run if active else "the base model"
-    raise Failed("taken_back", f"{run.id} {why}; it was rolled back and {name} is active", look)
+        timeout_s = max(1, FAE_WAITS_S - (time.monotonic() - began))
+    return activation.verify_or_undo(call.home, deployed, timeout_s)
 
 
-def in_words(verification: dict) -> str:
-    if verification.get("pending"):
-        return f"It is not verified yet ({verification['why']}). Verify it: uv run scripts/deploy.py --check"
+def in_words(found: Verification | Pending) -> str:
+    if isinstance(found, Pending):
+        return f"It is not verified yet ({found.why}). Verify it: uv run scripts/deploy.py --check"
     return "A fresh process loaded it and its output differs from the base model's."
 
 
@@ -230,7 +196,8 @@ def check_active(call: Call, began: float) -> Result:
             remarks += standing.of_active(call.home, entry)
             continue
         checked[entry.run] = verified(call, entry, began)
-        good += [] if checked[entry.run].get("pending") else [runs.find(call.home, entry.run)]
+        if isinstance(checked[entry.run], Verification):
+            good.append(runs.find(call.home, entry.run))
     if call.arguments.dry_run:
         names = [entry.run for entry in active if entry]
         text = "\n".join([f"Would verify: {', '.join(names) or 'nothing'}.", *remarks])
@@ -240,7 +207,7 @@ def check_active(call: Call, began: float) -> Result:
     lines = (lines or ["Nothing is deployed; every model is the base model."]) + [
         found.says for found in app.values()
     ]
-    data = {"status": "checked", "runs": checked}
+    data = {"status": "checked", "runs": {name: asdict(found) for name, found in checked.items()}}
     data["app"] = {slot: found.as_answer()["app"] for slot, found in app.items()}
     return Result(data, "\n".join(lines))
 

@@ -110,7 +110,7 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
     data["next"] = again(call.home, forgot)
     if call.arguments.dry_run:
         data |= {"status": "planned", "next": call.without_dry_run("export_data")}
-    lines = what_was_forgotten(data)
+    lines = report.forgotten(data)
     if problem:
         data["not_exported"] = problem.message
         lines.append(f"Nothing was exported: {problem.message}")
@@ -179,35 +179,10 @@ def text(data: dict, directory: Path) -> str:
     if named := data.get("excluding"):
         never = "Would never" if data["status"] == "dry_run" else "Will never"
         lines += ["", f"{never} learn from conversations that mention: {', '.join(named)}."]
-    lines += what_was_forgotten(data)
+    lines += report.forgotten(data)
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written."])
     return "\n".join([*lines, "", f"Written to {directory}."])
-
-
-def what_was_forgotten(data: dict) -> list[str]:
-    forgot = data.get("forgotten")
-    if not forgot:
-        return []
-    looked = data["status"] in ("dry_run", "planned")
-    would = "Would remove" if looked else "Removed"
-    lines = ["", f"{would} {counted(forgot['rows_removed'], 'row')} from earlier exports."]
-    lines += [f"  {n:7,}  {what}" for what, n in forgot["by_topic"].items()] if looked else []
-    if forgot["corrections"]:
-        lines.append(
-            f"{would} {counted(forgot['corrections'], 'misheard word')} with their recordings."
-        )
-    if forgot["learned_by"]:
-        lines.append(
-            f"Runs that learned it and {'could' if looked else 'can'} no longer be used: {', '.join(forgot['learned_by'])}."
-        )
-        lines.append("To remove it from the model, train again without it.")
-    if forgot["active"]:
-        back = "uv run scripts/rollback.py"
-        lines.append(
-            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back now: {back}"
-        )
-    return lines
 
 
 def build_parser() -> calling.Parser:

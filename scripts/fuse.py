@@ -27,8 +27,6 @@ Exit status: 3 refused (no consent, no such format), 4 no run, memory or disk to
 
 import contextlib
 import os
-import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -47,34 +45,32 @@ from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.language import fused_files
 from fae_training.language.adapter_files import read_config
+from fae_training.language.fused_files import Request, base_model
 from fae_training.processes import lift_limits, start_worker
 from fae_training.progress import latest_progress
 from fae_training.runs import Run
 from fae_training.session import Session
-from fae_training.state import unwritable
-
-FUSED, PEFT, FILE = "fused", "peft", "fused.json"
 
 
 def main(call: Call) -> Result:
     if call.arguments.worker:
         return work(call, runs.find(call.home, call.arguments.worker))
     run = chosen(call)
-    asked = wanted(call, run)
+    request = requested(call, run)
     consent.require(call.home, KINDS[run.kind].consent)
     if call.arguments.dry_run:
         what = "the adapter in PEFT format" if call.arguments.peft else "a fused model"
         return Result({"status": "planned", "run": run.id}, f"Would make {what} of {run.id}.")
     if run.is_alive():
         return Result(in_progress(run), f"Still running: {latest_progress(run).get('stage')}.")
-    if (kept := before(run, asked)) is not None:
-        return answer(run, kept)
+    if (stored := fused_files.stored_result(run, request)) is not None:
+        return answer(run, request, stored)
     with runs.locked(call.home, run.id) as lock:
         run.file("cancel").unlink(missing_ok=True)
         if call.caller != "person" and not call.arguments.peft:
-            start_worker(run, "fuse.py", flags(call), lock)
+            start_worker(run, "fuse.py", request.flags, lock)
             return Result(in_progress(run) | {"status": "started"}, "It has started.")
-        return make(call, run)
+        return make(call, run, request)
 
 
 def chosen(call: Call) -> Run:
@@ -84,10 +80,9 @@ def chosen(call: Call) -> Run:
     else:
         run = deployment.current_run(call.home, "language") or newest_passed(call)
     if KINDS[run.kind].slot != "language":
-        title = KINDS[run.kind].title
         raise Refused(
             "no_adapter_of_a_language_model",
-            f"{run.id} is for your {title}, but only language models can be fused",
+            f"{run.id} is for your {run.title()}, but only language models can be fused",
             "uv run scripts/list_runs.py",
         )
     if not run.file(runs.ADAPTERS, "adapters.safetensors").is_file():
@@ -109,22 +104,22 @@ def newest_passed(call: Call) -> Run:
     if not complete:
         again = "uv run scripts/train.py --preset light"
         raise Missing("no_run", "no language model has been trained yet", again)
-    for run in reversed(complete):
-        if (judged := evaluation.readable(run)) and judged.verdict == PASS:
+    evaluated = [evaluation.readable(run) for run in complete]
+    for run, found in zip(reversed(complete), reversed(evaluated), strict=True):
+        if found and found.verdict == PASS:
             return run
-    run = complete[-1]
-    judged = evaluation.readable(run)
-    verdict = judged.verdict.replace("_", " ") if judged else "not evaluated yet"
+    newest, found = complete[-1].id, evaluated[-1]
+    verdict = found.verdict.replace("_", " ") if found else "not evaluated yet"
     raise Refused(
         "none_passed",
-        f"no run passed its evaluation; the newest is {run.id} ({verdict}). To fuse it anyway, name it: "
-        f"uv run scripts/fuse.py --run {run.id}",
-        f"uv run scripts/evaluate.py --run {run.id}",
+        f"no run passed its evaluation; the newest is {newest} ({verdict}). To fuse it anyway, name it: "
+        f"uv run scripts/fuse.py --run {newest}",
+        f"uv run scripts/evaluate.py --run {newest}",
     )
 
 
-def wanted(call: Call, run: Run) -> dict:
-    """The request, as stored in fused.json. Raises Refused if the format is not possible."""
+def requested(call: Call, run: Run) -> Request:
+    """What the call asks for. Raises BadRequest for a contradiction, Refused if the format is not possible."""
     arguments = call.arguments
     if arguments.peft and (arguments.gguf or arguments.keep_bits):
         raise BadRequest(
@@ -145,147 +140,89 @@ def wanted(call: Call, run: Run) -> dict:
             f"{run.id} cannot be converted to PEFT format: {why}",
             "uv run scripts/fuse.py",
         )
-    if arguments.gguf and (why := fused_files.why_no_gguf(base_of(run))):
+    if arguments.gguf and (why := fused_files.why_no_gguf(base_model(run))):
         peft = f"uv run scripts/fuse.py --run {run.id} --peft"
-        instead = (
-            "; you can convert the adapter to PEFT format instead, from which llama.cpp makes GGUF"
-        )
-        raise Refused("no_gguf", f"{why}{instead}", peft)
+        instead = "convert the adapter to PEFT format instead, from which llama.cpp makes GGUF"
+        raise Refused("no_gguf", f"{why}; you can {instead}", peft)
     mark = deployment.fingerprint(run.file(runs.ADAPTERS))
-    options = {name: bool(getattr(arguments, name)) for name in ("keep_bits", "gguf", "peft")}
-    return options | {"fingerprint": mark}
-
-
-def base_of(run: Run) -> Path:
-    """The directory of the run's base model. Raises Missing if it is gone."""
-    directory = Path(run.record.get("model", {}).get("directory", ""))
-    if not (directory / "config.json").is_file():
-        raise Missing(
-            "no_model",
-            f"the base model of {run.id} is no longer in {directory}",
-            f"uv run scripts/{KINDS[run.kind].script} --fetch",
-        )
-    return directory
-
-
-def flags(call: Call) -> tuple[str, ...]:
-    given = [name for name in ("keep_bits", "gguf") if getattr(call.arguments, name)]
-    return tuple("--" + name.replace("_", "-") for name in given)
-
-
-def before(run: Run, asked: dict) -> dict | None:
-    """The result of an earlier call with the same request, if it still exists. A failure is reported once."""
-    kept = (run.home.read(f"runs/{run.id}/{FILE}", {}) or {}).get(name_of(asked))
-    if not kept or kept["asked"] != asked:
-        return None
-    if "error" in kept:
-        keep(run, asked, None)
-        error = Failed(**kept["error"])
-        error.exit_status = kept["exit_status"]
-        raise error
-    return kept if Path(kept["directory"]).is_dir() else None
-
-
-def name_of(asked: dict) -> str:
-    return PEFT if asked["peft"] else FUSED
-
-
-def keep(run: Run, asked: dict, found: dict | None) -> None:
-    known = run.home.read(f"runs/{run.id}/{FILE}", {}) or {}
-    known.pop(name_of(asked), None)
-    if found:
-        known[name_of(asked)] = found | {"asked": asked}
-    run.home.write(f"runs/{run.id}/{FILE}", known)
+    return Request(bool(arguments.keep_bits), bool(arguments.gguf), bool(arguments.peft), mark)
 
 
 def in_progress(run: Run) -> dict:
-    told = latest_progress(run)
     data = {"status": "fusing", "run": run.id, "next": f"fuse.py --run {run.id}"}
-    return data | {name: told[name] for name in ("stage",) if told.get(name)}
+    stage = latest_progress(run).get("stage")
+    return data | {"stage": stage} if stage else data
 
 
 def work(call: Call, run: Run) -> Result:
     """Work in the background; the next call reports the result or the error."""
     lift_limits()
-    asked = wanted(call, run)
+    request = requested(call, run)
     try:
-        return make(call, run)
+        return make(call, run, request)
     except Cancelled:
         raise
     except Exception as problem:
         error = problem
         if not isinstance(error, SkillError):
-            look = command_line("tail", "-n", 40, run.file("train.log"))
-            error = Failed("fuse_failed", f"{type(problem).__name__}: {problem}", look)
-        keep(run, asked, error.as_dict() | {"exit_status": error.exit_status})
+            show_log = command_line("tail", "-n", 40, run.file("train.log"))
+            error = Failed("fuse_failed", f"{type(problem).__name__}: {problem}", show_log)
+        fused_files.store_error(run, request, error)
         raise error from problem
 
 
-def make(call: Call, run: Run) -> Result:
-    """Write the result to a hidden folder, and move it into place when complete."""
+def make(call: Call, run: Run, request: Request) -> Result:
+    """Write the folder, replacing an earlier one when it is complete, and record the result."""
     os.umask(0o077)
-    asked = wanted(call, run)
-    target = run.file(name_of(asked))
-    for left_behind in run.directory.glob(".fuse-*"):
-        shutil.rmtree(left_behind, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(prefix=".fuse-", dir=run.directory))
-    made = work / "made"
-    try:
-        if asked["peft"]:
+    target = run.file(request.folder)
+    with fused_files.replaced_folder(run, target) as folder:
+        if request.peft:
             from fae_training.language import peft_form
 
-            peft_form.write(run.file(runs.ADAPTERS), made)
-            found = {}
+            peft_form.write(run.file(runs.ADAPTERS), folder)
+            details = {}
         else:
-            found = fused(call, run, made, asked)
-        if target.exists():
-            target.rename(work / "old")
-        made.rename(target)
-    except OSError as error:
-        raise unwritable(target, error) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    found = {"directory": str(target)} | found
-    found["size_mb"] = round(sum(p.stat().st_size for p in target.iterdir()) / 1e6, 1)
-    if asked["gguf"]:
-        found["gguf"] = str(target / fused_files.GGUF_FILE)
-    keep(run, asked, found)
-    return answer(run, found | {"asked": asked})
+            details = fuse(call, run, request, folder)
+    result = {"directory": str(target)} | details
+    result["size_mb"] = round(sum(p.stat().st_size for p in target.iterdir()) / 1e6, 1)
+    if request.gguf:
+        result["gguf"] = str(target / fused_files.GGUF_FILE)
+    fused_files.store_result(run, request, result)
+    return answer(run, request, result)
 
 
-def fused(call: Call, run: Run, made: Path, asked: dict) -> dict:
-    """Write the fused model to `made`. Returns its details and the comparison."""
-    base_of(run)
+def fuse(call: Call, run: Run, request: Request, folder: Path) -> dict:
+    """Write the fused model to `folder`. Returns its precision and the losses of the comparison."""
+    base = base_model(run)
     models.check_unchanged(run.record)
     session = Session(run)
-    linux_cpu.set_up(base_of(run))
+    linux_cpu.set_up(base)
     from fae_training.language import fusing
 
-    with contextlib.ExitStack() as stage:
+    with contextlib.ExitStack() as stages:
 
-        def told(name: str) -> None:
-            stage.close()
-            stage.enter_context(session.stage(name))
+        def begin_stage(name: str) -> None:
+            stages.close()
+            stages.enter_context(session.stage(name))
             call.say(f"{name} ...")
 
         parity, precision = fusing.fuse_and_save(
-            run, made, asked["keep_bits"], asked["gguf"], told, session.check
+            run, folder, request.keep_bits, request.gguf, begin_stage, session.check
         )
     return {"precision": precision, "parity": asdict(parity)}
 
 
-def answer(run: Run, found: dict) -> Result:
-    asked = found["asked"]
-    data = {"status": "made" if asked["peft"] else "fused", "run": run.id}
-    data |= {name: value for name, value in found.items() if name != "asked"}
-    text = f"{found['directory']}, {found['size_mb']:,} MB"
-    if parity := found.get("parity"):
+def answer(run: Run, request: Request, result: dict) -> Result:
+    data = {"status": "made" if request.peft else "fused", "run": run.id}
+    data |= {name: value for name, value in result.items() if name != "asked"}
+    text = f"{result['directory']}, {result['size_mb']:,} MB"
+    if parity := result.get("parity"):
         text += (
-            f", {found['precision']}\nLoss on {parity['rows']} held-out answers, nats per token: base with adapter "
+            f", {result['precision']}\nLoss on {parity['rows']} held-out answers, nats per token: base with adapter "
             f"{parity['unfused']:.4f}, fused {parity['fused']:.4f}, read back from disk {parity['reloaded']:.4f}"
         )
-    if "gguf" in found:
-        text += f"\nGGUF: {found['gguf']}"
+    if "gguf" in result:
+        text += f"\nGGUF: {result['gguf']}"
     return Result(data, text)
 
 

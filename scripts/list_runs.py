@@ -22,19 +22,19 @@ history.jsonl. Changes none of them.
 import json
 from pathlib import Path
 
-from fae_training import benchmark, calling, deployment, evaluation, history, runs, standing
+from fae_training import calling, deployment, history, runs, standing
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
-from fae_training.errors import Missing, SkillError
+from fae_training.errors import Missing
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
-from fae_training.progress import seconds_taken
 from fae_training.state import write_text
 
 NEWEST = 10
 # Characters of JSON for the runs in an answer; the rest of its 2,000 is for the other fields.
 ROOM = 1700
-SAID_OF_A_NO = 60
+# Characters of a note or a reason in the answer.
+LONGEST_NOTE = 60
 DEFAULT_PAGE = Path()
 LIST = "uv run scripts/list_runs.py"
 
@@ -70,9 +70,9 @@ def main(call: Call) -> Result:
     text = table([header, *rows])
     text += "".join(f"\n{e.run.id}: {e.note}" for e in found if e.note)
     text += "".join(f"\n{e.run.id}: you said no: {e.rejected}" for e in found if e.rejected)
-    changed = {e.run.id: said for e in found if (said := standing.of_run(e.run))}
+    changed = {e.run.id: why for e in found if (why := standing.of_run(e.run))}
     linked = standing.linked_runs(call.home)
-    text = "\n".join([text, *(f"{name}: {said}" for name, said in changed.items()), *linked])
+    text = "\n".join([text, *(f"{name}: {why}" for name, why in changed.items()), *linked])
     # The newest runs have it in their own lines.
     older = [entry.run.id for entry in found[:-NEWEST]]
     remarks = [f"{name}: {changed[name]}" for name in older if name in changed] + linked
@@ -93,9 +93,9 @@ def newest(found: list[Entry], changed: dict[str, str], room: int) -> list[dict]
             "best_value": rounded(entry.best_value),
             "verdict": entry.verdict,
             "active": "active" if entry.active else None,
-            "rejected": entry.rejected and entry.rejected[:SAID_OF_A_NO],
+            "rejected": entry.rejected and entry.rejected[:LONGEST_NOTE],
             "from": entry.descends_from,
-            "note": entry.note and entry.note[:SAID_OF_A_NO],
+            "note": entry.note and entry.note[:LONGEST_NOTE],
             "changed": changed.get(entry.run.id),
         }
         lines.append({name: value for name, value in line.items() if value is not None})
@@ -144,7 +144,7 @@ def compare(call: Call, names: list[str]) -> Result:
     if len(compared) < 2:
         compared.insert(0, beside(compared[0]))
     ids = [run.id for run in compared]
-    details = [everything(run) for run in compared]
+    details = [history.details(run) for run in compared]
     lines = {
         name: ["" if (value := one.get(name)) is None else str(value) for one in details]
         for name in dict.fromkeys(name for one in details for name in one)
@@ -189,44 +189,6 @@ def beside(run: runs.Run) -> runs.Run:
     if not others:
         raise Missing("nothing_to_compare", f"{run.id} is the only run of its kind so far", LIST)
     return others[0]
-
-
-def everything(run: runs.Run) -> dict:
-    """Settings and results under flat names."""
-    result = run.result() or {}
-    flat = {
-        "status": run.status(),
-        "note": run.record.get("note"),
-        "model": (run.record.get("model") or {}).get("id"),
-        "data": run.record.get("data_fingerprint"),
-    }
-    flat |= {f"setting {name}": value for name, value in run.settings.items()}
-    for name in (
-        "steps_done",
-        "best_step",
-        "best_value",
-        "loss",
-        "tokens_per_s",
-        "peak_memory_gb",
-    ):
-        value = result.get(name)
-        flat[name] = round(value, 4) if isinstance(value, float) else value
-    flat["seconds"] = seconds_taken(result)
-    judged = evaluation.readable(run)
-    for measure in measures_of(run):
-        if measure.candidate:
-            mean = sum(measure.candidate) / len(measure.candidate)
-            flat[f"measured {measure.name}"] = round(mean, 4)
-    return flat | {"verdict": judged and judged.verdict}
-
-
-def measures_of(run: runs.Run) -> tuple[benchmark.Measure, ...]:
-    """What was measured; nothing of a run that another version of this skill measured."""
-    try:
-        measured = benchmark.of_run(run)
-    except SkillError:
-        return ()
-    return measured.measures if measured else ()
 
 
 def table(rows: list[tuple[str, ...]]) -> str:

@@ -21,6 +21,7 @@ import prepared
 import swift_reader
 from calls import LANGUAGE_MODEL
 from fae_training import (
+    activation,
     app_results,
     app_use,
     app_words,
@@ -72,7 +73,7 @@ def make_active(run: runs.Run) -> None:
 
 def deployed(run: runs.Run) -> app_results.InApp:
     make_active(run)
-    return app_results.publish_or_undo(run.home, run)
+    return activation.publish_or_undo(run.home, run)
 
 
 def rolled_back(run: runs.Run) -> app_results.InApp:
@@ -303,12 +304,12 @@ def test_a_models_folder_that_cannot_be_written_takes_the_deploy_back(later, per
 
 PUBLISH = """
 import pathlib, resource, sys
-from fae_training import app_files, app_results, deployment, runs, state, transactions
+from fae_training import activation, app_files, app_results, deployment, runs, state, transactions
 run = runs.find(state.Home(pathlib.Path(sys.argv[1])))
 with transactions.changing(run.home) as change:
     deployment.deploy(change, run)
 {before}
-app_results.publish_or_undo(run.home, run)
+activation.publish_or_undo(run.home, run)
 """
 
 

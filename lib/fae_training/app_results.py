@@ -28,7 +28,7 @@ from fae_training.app_use import (
 )
 from fae_training.benchmark import Benchmark
 from fae_training.classifiers.classes import FAE_FORM
-from fae_training.deployment import deployments, fingerprint, rollback
+from fae_training.deployment import deployments, fingerprint
 from fae_training.errors import Failed, SkillError
 from fae_training.fae_versions import FaeApp
 from fae_training.kinds import KINDS
@@ -94,17 +94,6 @@ def publish(home: Home, run: Run) -> InApp:
         if slot == "speech":
             return _publish_words(record, app, home, run)
         return _publish_classifier(record, app, run, slot)
-
-
-def publish_or_undo(home: Home, run: Run) -> InApp:
-    """`publish`; on failure the deployment is rolled back, so that the approved model and the app's stay the same."""
-    try:
-        return publish(home, run)
-    except SkillError as error:
-        _, active = rollback(home, KINDS[run.kind].slot, f"not put into Fae: {error.message}")
-        now = active.run if active else "the base model"
-        message = f"{error.message}. So {run.id} was rolled back and {now} is active"
-        raise Failed("taken_back", message, error.hint) from error
 
 
 def settle(home: Home, verified: list[Run]) -> dict[str, InApp]:

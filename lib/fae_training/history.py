@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from fae_training import approval, evaluation, rejection
+from fae_training import approval, benchmark, evaluation, rejection
+from fae_training.benchmark import Measure
 from fae_training.deployment import current, decisions
 from fae_training.errors import SkillError
 from fae_training.evaluation import Evaluation
@@ -135,3 +136,41 @@ def now_in_use(home: Home) -> dict[str, str | None]:
     slots = dict.fromkeys(kind.slot for kind in KINDS.values())
     active = {slot: current(home, slot) for slot in slots}
     return {slot: entry.run if entry else None for slot, entry in active.items()}
+
+
+def details(run: Run) -> dict:
+    """Settings and results under flat names."""
+    result = run.result() or {}
+    flat = {
+        "status": run.status(),
+        "note": run.record.get("note"),
+        "model": (run.record.get("model") or {}).get("id"),
+        "data": run.record.get("data_fingerprint"),
+    }
+    flat |= {f"setting {name}": value for name, value in run.settings.items()}
+    for name in (
+        "steps_done",
+        "best_step",
+        "best_value",
+        "loss",
+        "tokens_per_s",
+        "peak_memory_gb",
+    ):
+        value = result.get(name)
+        flat[name] = round(value, 4) if isinstance(value, float) else value
+    flat["seconds"] = seconds_taken(result)
+    judged = evaluation.readable(run)
+    for measure in _measures_of(run):
+        if measure.candidate:
+            mean = sum(measure.candidate) / len(measure.candidate)
+            flat[f"measured {measure.name}"] = round(mean, 4)
+    return flat | {"verdict": judged and judged.verdict}
+
+
+def _measures_of(run: Run) -> tuple[Measure, ...]:
+    """What was measured; nothing of a run that another version of this skill measured."""
+    try:
+        measured = benchmark.of_run(run)
+    except SkillError:
+        return ()
+    return measured.measures if measured else ()

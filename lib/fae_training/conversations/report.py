@@ -1,4 +1,4 @@
-"""The reasons for leaving a turn out, in words for a person."""
+"""What an export left out and what it forgot, in words for a person."""
 
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.text import shortened
@@ -71,4 +71,30 @@ def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
         )
         lines += ["", f"Not treated as a forgotten topic, because it comes up too often: {words}.",
                   "To forget it anyway: uv run scripts/export_data.py --forget WORDS"]  # fmt: skip
+    return lines
+
+
+def forgotten(data: dict) -> list[str]:
+    """What forgetting removed, or would remove, from the answer of export_data."""
+    forgot = data.get("forgotten")
+    if not forgot:
+        return []
+    is_plan = data["status"] in ("dry_run", "planned")
+    would = "Would remove" if is_plan else "Removed"
+    lines = ["", f"{would} {counted(forgot['rows_removed'], 'row')} from earlier exports."]
+    lines += [f"  {n:7,}  {what}" for what, n in forgot["by_topic"].items()] if is_plan else []
+    if forgot["corrections"]:
+        lines.append(
+            f"{would} {counted(forgot['corrections'], 'misheard word')} with their recordings."
+        )
+    if forgot["learned_by"]:
+        lines.append(
+            f"Runs that learned it and {'could' if is_plan else 'can'} no longer be used: {', '.join(forgot['learned_by'])}."
+        )
+        lines.append("To remove it from the model, train again without it.")
+    if forgot["active"]:
+        back = "uv run scripts/rollback.py"
+        lines.append(
+            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back now: {back}"
+        )
     return lines

@@ -1,9 +1,20 @@
-"""The formats that a run can be written in besides its adapter, decided from its files. Standard
-library only."""
+"""The formats that a run can be written in besides its adapter: which are possible, the folders that
+hold them, and fused.json with their details. Standard library only."""
 
+import contextlib
 import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fae_training.errors import Failed, Missing, SkillError
+from fae_training.kinds import KINDS
+from fae_training.runs import Run
+from fae_training.state import unwritable
+
+FUSED, PEFT, FILE = "fused", "peft", "fused.json"
 GGUF_FILE = "model-f16.gguf"
 # The only model types that mlx_lm.fuse writes as GGUF.
 GGUF_TYPES = ("llama", "mistral", "mixtral")
@@ -49,3 +60,80 @@ def why_no_peft(names: list[str]) -> str | None:
     if unknown:
         return f"it adapts {unknown[0]}, whose name in transformers is unknown"
     return None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be written, and the fingerprint of the adapter that it is made from."""
+
+    keep_bits: bool
+    gguf: bool
+    peft: bool
+    fingerprint: str
+
+    @property
+    def folder(self) -> str:
+        """The folder in the run's directory, and the key in fused.json."""
+        return PEFT if self.peft else FUSED
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The options for the worker that writes a fused model."""
+        chosen = {"--keep-bits": self.keep_bits, "--gguf": self.gguf}
+        return tuple(flag for flag, is_set in chosen.items() if is_set)
+
+
+def base_model(run: Run) -> Path:
+    """The directory of the run's base model. Raises Missing if it is gone."""
+    directory = Path(run.record.get("model", {}).get("directory", ""))
+    if not (directory / "config.json").is_file():
+        raise Missing(
+            "no_model",
+            f"the base model of {run.id} is no longer in {directory}",
+            f"uv run scripts/{KINDS[run.kind].script} --fetch",
+        )
+    return directory
+
+
+def stored_result(run: Run, request: Request) -> dict | None:
+    """The result of an earlier call with the same request, if its folder still exists. A failure is raised once."""
+    stored = (run.home.read(f"runs/{run.id}/{FILE}", {}) or {}).get(request.folder)
+    if not stored or stored["asked"] != asdict(request):
+        return None
+    if "error" in stored:
+        store_result(run, request, None)
+        error = Failed(**stored["error"])
+        error.exit_status = stored["exit_status"]
+        raise error
+    return stored if Path(stored["directory"]).is_dir() else None
+
+
+def store_result(run: Run, request: Request, result: dict | None) -> None:
+    """Record the result of `request` in fused.json, in place of the earlier one; None removes that."""
+    known = run.home.read(f"runs/{run.id}/{FILE}", {}) or {}
+    known.pop(request.folder, None)
+    if result:
+        known[request.folder] = result | {"asked": asdict(request)}
+    run.home.write(f"runs/{run.id}/{FILE}", known)
+
+
+def store_error(run: Run, request: Request, error: SkillError) -> None:
+    """Record the failure of `request`, for the next call to report."""
+    store_result(run, request, error.as_dict() | {"exit_status": error.exit_status})
+
+
+@contextlib.contextmanager
+def replaced_folder(run: Run, target: Path) -> Iterator[Path]:
+    """A path for a new folder, which replaces `target` if the block succeeds and is removed if it fails."""
+    for left_behind in run.directory.glob(".fuse-*"):
+        shutil.rmtree(left_behind, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=".fuse-", dir=run.directory))
+    try:
+        yield work / "new"
+        if target.exists():
+            target.rename(work / "old")
+        (work / "new").rename(target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)

@@ -62,19 +62,19 @@ def fuse_and_save(
     target: Path,
     keep_bits: bool,
     gguf: bool,
-    told: Callable[[str], None],
+    begin_stage: Callable[[str], None],
     check: Callable[[], None],
 ) -> tuple[Parity, str]:
     """Fuse the run's adapter into its base model and save it to `target`, a new folder; returns
     (parity, precision).
 
     keep_bits: quantised weights are quantised again with the same settings; otherwise they take the
-    type of their scales, without further loss. told(stage) is called before each stage, check()
+    type of their scales, without further loss. begin_stage(stage) is called before each stage, check()
     between rows; both may raise. Raises Missing where memory or disk are too small, and Failed
     where the saved model behaves differently from base and adapter.
     """
     base = Path(run.record["model"]["directory"])
-    told("loading")
+    begin_stage("loading")
     model, tokenizer = loading.load(str(base))
     adapters.load(model, run.file("adapters"))
     model.eval()
@@ -85,20 +85,20 @@ def fuse_and_save(
         found = losses.row_losses(model, rows, FastSettings.off(), LONGEST, lambda count: check())
         return losses.mean_loss(found)
 
-    told("measuring")
+    begin_stage("measuring")
     unfused = loss(model)
-    told("fusing")
+    begin_stage("fusing")
     model = fused(model, keep_bits)
     precision = precision_of(model)
-    told("measuring")
+    begin_stage("measuring")
     in_memory = loss(model)
-    told("saving")
+    begin_stage("saving")
     save(model, base, target, keep_bits)
     if gguf:
         _save_gguf(model, target)
     del model
     mx.clear_cache()
-    told("reading it back")
+    begin_stage("reading it back")
     again, _ = loading.load(str(target))
     again.eval()
     parity = Parity(len(rows), unfused, in_memory, loss(again))
