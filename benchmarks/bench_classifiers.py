@@ -172,12 +172,15 @@ def print_streams(name: str, classifier: Classifier, quiet, spoken) -> None:
 def recall_by_speaker(classifier: Classifier, quiet, spoken) -> dict[str, dict[str, float]]:
     """{trigger: {speaker: recall at one false alarm per hour}}: a mean hides that one voice is
     never detected."""
-    silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
+    without_triggers, with_triggers = (
+        classifier.over(quiet.log_mel),
+        classifier.over(spoken.log_mel),
+    )
     found = {}
     for trigger, settings in classifier.spec["triggers"].items():
         column, chunks = classifier.classes.index(trigger), settings["smoothing_chunks"]
-        highest = thresholds.peaks(thresholds.smoothed(silent[:, column], chunks))
-        score = thresholds.smoothed(said[:, column], chunks)
+        highest = thresholds.peaks(thresholds.smoothed(without_triggers[:, column], chunks))
+        score = thresholds.smoothed(with_triggers[:, column], chunks)
         best, _ = thresholds.scores_of_events(score, spoken.events, trigger, classifier.window)
         events = zip(spoken.events, spoken.groups, strict=True)
         speakers = np.array(

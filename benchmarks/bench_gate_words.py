@@ -44,7 +44,7 @@ WORDS, SESSIONS, MOVED = 1.5, 1.0, 1.0
 QUANTILES = np.quantile(np.random.default_rng(0).normal(0, SESSIONS, 10_000), np.linspace(0.005, 0.995, 100))  # fmt: skip
 
 
-def heard(rng, easy: np.ndarray, count: int, session: int) -> np.ndarray:
+def recognised(rng, easy: np.ndarray, count: int, session: int) -> np.ndarray:
     """[models, words, count] whether each of the words' clips is recognised; `easy`: [models,
     words]. Clips of a session are correlated."""
     sessions = -(-count // session)
@@ -64,8 +64,10 @@ def recommended(candidate: np.ndarray, current: np.ndarray, look: int) -> bool:
     for term, new, old in zip(TERMS, candidate, current, strict=False):
         for number, (after, before) in enumerate(zip(new, old, strict=True)):
             example = Example(f"Call {term}.", "", "recorded", "correction", (term,), JUDGE, f"{term}-{number}")  # fmt: skip
-            ours, theirs = (f"Call {term}." if right else "Call Mary." for right in (after, before))
-            clips.append(Heard(example, ours, theirs, theirs))
+            new_text, old_text = (
+                f"Call {term}." if right else "Call Mary." for right in (after, before)
+            )
+            clips.append(Heard(example, new_text, old_text, old_text))
     goal = measures.term_recall(clips, TERMS[: len(candidate)])
     return gate.decide(Benchmark((goal,), True, 1, 1, None), look).verdict == gate.PASS
 
@@ -76,12 +78,15 @@ def rates(rng, words: int, clips: int, session: int, moved: float, rounds: int) 
     found = {"first": 0, "any": 0, "untrue": 0}
     for _ in range(rounds):
         easy = rng.normal(0, WORDS, words)
-        current = heard(rng, easy[None], CHOOSING, session), heard(rng, easy[None], clips, session)
+        current = (
+            recognised(rng, easy[None], CHOOSING, session),
+            recognised(rng, easy[None], clips, session),
+        )
         passed = []
         for look in range(1, LOOKS + 1):
             changed = easy + rng.normal(0, moved, (CHECKPOINTS, words))
-            best = heard(rng, changed, CHOOSING, session).mean(axis=(1, 2)).argmax()
-            after = heard(rng, changed[best][None], clips, session)[0]
+            best = recognised(rng, changed, CHOOSING, session).mean(axis=(1, 2)).argmax()
+            after = recognised(rng, changed[best][None], clips, session)[0]
             if recommended(after, current[1][0], look):
                 passed.append((look, (recall(changed[best]) - recall(easy)).mean()))
         found["first"] += any(look == 1 for look, _ in passed)

@@ -124,7 +124,7 @@ def measure(case: Case) -> dict:
             model, FastSettings(checkpoint_layers=case.side == CHECKPOINTED)
         )
         for note in notes:
-            say(note)
+            log(note)
         side = Ours(case.side, model, rows, case.batch, fast)
         sizes = read_sizes(config)
         estimate = memory.estimate(
@@ -143,8 +143,8 @@ def run_alone(case: Case) -> dict:
     command = [sys.executable, __file__, "--case", json.dumps(asdict(case))]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode:
-        words = done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"]
-        return {"failed": words[-1]}
+        lines = done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"]
+        return {"failed": lines[-1]}
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -208,7 +208,7 @@ def gpu_is_there() -> bool:
     return mx.default_device() == mx.Device(mx.gpu)
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -224,7 +224,7 @@ def main() -> None:
         print(json.dumps(measure(Case(**json.loads(given.case)))))
         return
     if not given.tiny and not gpu_is_there():
-        say(
+        log(
             "MLX finds no GPU here. On a machine with an NVIDIA GPU: uv run --with 'mlx[cuda13]' "
             "benchmarks/bench_gpu.py; --tiny shows anywhere that the benchmark works."
         )
@@ -234,14 +234,14 @@ def main() -> None:
     kept.parent.mkdir(exist_ok=True)
     for case in cases(given.tiny):
         results[case.name()] = found = run_alone(case)
-        said = found.get("failed") or f"{found['tokens_per_s']:,.0f} tokens/s"
-        say(f"{case.name()}: {said}")
+        outcome = found.get("failed") or f"{found['tokens_per_s']:,.0f} tokens/s"
+        log(f"{case.name()}: {outcome}")
         kept.write_text(json.dumps(results, indent=1))
     text = as_markdown(results)
     print(text)
     if given.write:
         page.write_section(given.write, "bench-gpu", "Training on a GPU", text)
-        say(f"written to {given.write}")
+        log(f"written to {given.write}")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def script(home: Path, fae: Path, name: str, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
-def said(case: Case, home: Path, fae: Path) -> list[str]:
+def row_of(case: Case, home: Path, fae: Path) -> list[str]:
     """A row of the table: the case, the verdict, and its reasons."""
     case.plant(home / "data")
     model = ("--model", str(demo.MODEL), "--preset", "light")
@@ -120,10 +120,10 @@ def said(case: Case, home: Path, fae: Path) -> list[str]:
     if began["status"] == "error":
         return [case.name, "refused before training", began["error"]["message"].split(": line")[0]]
     script(home, fae, "check_status.py", "--follow")
-    told = script(home, fae, "evaluate.py")
-    if told["status"] == "error":
-        return [case.name, "error", told["error"]["message"]]
-    return [case.name, told["verdict"].replace("_", " "), "; ".join(told["reasons"])]
+    answer = script(home, fae, "evaluate.py")
+    if answer["status"] == "error":
+        return [case.name, "error", answer["error"]["message"]]
+    return [case.name, answer["verdict"].replace("_", " "), "; ".join(answer["reasons"])]
 
 
 def main() -> None:
@@ -141,7 +141,7 @@ def main() -> None:
         rows = []
         for number, case in enumerate(CASES):
             home = shutil.copytree(start, Path(made) / str(number))
-            rows.append(said(case, home, fae))
+            rows.append(row_of(case, home, fae))
             print(*rows[-1], sep=" | ", flush=True)
     if arguments.write:
         text = "\n".join(page.table(["training", "verdict", "because"], rows))

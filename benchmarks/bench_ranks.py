@@ -46,12 +46,12 @@ def measure(task: on_ranks.Task, rounds: int, place: Path) -> dict[int, dict]:
     for number in range(rounds):
         for ranks in RANKS:
             home = place / f"{task.kind}-{ranks}-{number}"
-            told = on_ranks.in_a_process(replace(task, ranks=ranks, home=str(home)))
-            assert told["error"] is None, told["error"]
-            speed = told["reports"][-1]["tokens_per_s"]
+            answer = on_ranks.in_a_process(replace(task, ranks=ranks, home=str(home)))
+            assert answer["error"] is None, answer["error"]
+            speed = answer["reports"][-1]["tokens_per_s"]
             print(f"{task.kind}, ranks {ranks}: {speed:.0f} tokens/s", file=sys.stderr, flush=True)
             if ranks not in best or speed > best[ranks]["reports"][-1]["tokens_per_s"]:
-                best[ranks] = told
+                best[ranks] = answer
     return best
 
 
@@ -72,9 +72,10 @@ def curves(name: str, found: dict[int, dict]) -> list[str]:
 
 
 def efficiency(found: dict[int, dict]) -> list[str]:
-    speeds = {ranks: told["reports"][-1]["tokens_per_s"] for ranks, told in found.items()}
+    speeds = {ranks: answer["reports"][-1]["tokens_per_s"] for ranks, answer in found.items()}
     work = {
-        ranks: told["processor_s"] / (len(told["reports"]) - 1) for ranks, told in found.items()
+        ranks: answer["processor_s"] / (len(answer["reports"]) - 1)
+        for ranks, answer in found.items()
     }
     rows = [
         [str(n), f"{work[n]:.1f}", f"{work[1] / work[n]:.0%}", f"{speeds[n]:.0f}", f"{speeds[n] / speeds[1] / n:.0%}"]

@@ -90,7 +90,7 @@ class Bench:
     def stage(self, name: str, work) -> dict:
         """The result of `work()`, or its stored result when this stage was done before."""
         if name not in self.results:
-            say(f"== {name}")
+            log(f"== {name}")
             began = time.monotonic()
             result = work()
             self.results[name] = result | {"stage_seconds": round(time.monotonic() - began, 1)}
@@ -154,10 +154,10 @@ class Bench:
         """One of the project's scripts through uv, in the benchmark's home; its output goes to bench.log."""
         uv = os.environ.get("UV") or shutil.which("uv") or sys.exit("uv was not found")
         command = [uv, "run", "--quiet", "--script", str(ROOT / "scripts" / f"{name}.py")]
-        say(f"   {name}.py {' '.join(arguments)}")
+        log(f"   {name}.py {' '.join(arguments)}")
         environment = os.environ | {"FAE_TRAINING_HOME": str(self.home), "NO_COLOR": "1"}
-        log = self.directory / "bench.log"
-        return process_watch.run([*command, *arguments], log, environment)
+        log_file = self.directory / "bench.log"
+        return process_watch.run([*command, *arguments], log_file, environment)
 
     def give_up(self, what: str) -> None:
         tail = (self.directory / "bench.log").read_text().splitlines()[-8:]
@@ -172,7 +172,7 @@ class Bench:
         losses = {}
         linux_cpu.set_up(Path(self.results["model"]["directory"]))
         for name, adapter in adapters.items():
-            say(f"   {len(requests)} requests to {name}")
+            log(f"   {len(requests)} requests to {name}")
             losses[name] = request_losses(self.results["model"]["directory"], adapter, requests)
         return {"losses": losses}
 
@@ -191,15 +191,15 @@ def request_losses(model_directory: str, adapter: Path | None, requests: list[di
         prompt = tokenizer.apply_chat_template(
             before, add_generation_prompt=True, enable_thinking=False, return_dict=False
         )
-        said = tokenizer.encode(answer["content"], add_special_tokens=False)
-        said = [*said, tokenizer.eos_token_id][:LONGEST_REQUEST]
-        tokens = mx.array([*prompt, *said][-LONGEST_REQUEST:])
-        logits = model(tokens[None, :-1])[0, -len(said) :].astype(mx.float32)
-        losses.append(float(nn.losses.cross_entropy(logits, tokens[-len(said) :]).mean()))
+        answer_tokens = tokenizer.encode(answer["content"], add_special_tokens=False)
+        answer_tokens = [*answer_tokens, tokenizer.eos_token_id][:LONGEST_REQUEST]
+        tokens = mx.array([*prompt, *answer_tokens][-LONGEST_REQUEST:])
+        logits = model(tokens[None, :-1])[0, -len(answer_tokens) :].astype(mx.float32)
+        losses.append(float(nn.losses.cross_entropy(logits, tokens[-len(answer_tokens) :]).mean()))
     return losses
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -231,7 +231,7 @@ def main() -> None:
     print(text)
     if given.write:
         page.write_section(given.write, "bench-real", "A real model", text)
-        say(f"written to {given.write} and {plots}")
+        log(f"written to {given.write} and {plots}")
 
 
 if __name__ == "__main__":

@@ -76,17 +76,17 @@ def reviewed(classifier: Classifier, stream: streams.StreamOfSound) -> list[tupl
 
 def alarms_at_recall(classifier: Classifier, hours: dict, spoken) -> dict[tuple, float]:
     """{(trigger, hours): false alarms per hour at the threshold for that recall}."""
-    said = classifier.over(spoken.log_mel)
+    with_triggers = classifier.over(spoken.log_mel)
     silent = {name: classifier.over(stream.log_mel) for name, stream in hours.items()}
     found = {}
     for trigger, settings in classifier.spec["triggers"].items():
         column, chunks = KEYWORD.classes.index(trigger), settings["smoothing_chunks"]
-        score = thresholds.smoothed(said[:, column], chunks)
+        score = thresholds.smoothed(with_triggers[:, column], chunks)
         best, _ = thresholds.scores_of_events(score, spoken.events, trigger, classifier.window)
         level = float(np.quantile(best, 1 - RECALL))
         for name, stream in hours.items():
-            heard = thresholds.alarms(thresholds.smoothed(silent[name][:, column], chunks), level)
-            found[trigger, name] = len(heard) / stream.hours
+            alarms = thresholds.alarms(thresholds.smoothed(silent[name][:, column], chunks), level)
+            found[trigger, name] = len(alarms) / stream.hours
     return found
 
 

@@ -140,13 +140,13 @@ def run(directory: Path, limit_gb: float) -> dict:
         if not missing:
             continue
         if not layers:
-            say(f"{case.name}: not even one layer fits into {limit_gb:g} GB")
+            log(f"{case.name}: not even one layer fits into {limit_gb:g} GB")
             continue
-        say(f"{case.name}: {layers} of {whole} layers")
+        log(f"{case.name}: {layers} of {whole} layers")
         model = directory / f"Qwen3.5-{case.name}"
         size = random_models.write_model(model, random_models.config_of(case.name, layers))
         for preset, steps in missing:
-            say(f"   {preset}, {steps} steps")
+            log(f"   {preset}, {steps} steps")
             about = {"name": case.name, "layers": layers, "of": whole, "weight_gb": size / 1e9}
             about |= {"preset": preset, "steps": steps}
             about |= measure(model, preset, steps)
@@ -201,7 +201,7 @@ def tree_gb(found: dict) -> float:
     return found["usage"]["peak_bytes"] / 1e9
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -227,7 +227,7 @@ def main() -> None:
     print(text)
     if given.write:
         page.write_section(given.write, "bench-sizes", "Memory at real sizes", text)
-        say(f"written to {given.write}")
+        log(f"written to {given.write}")
 
 
 if __name__ == "__main__":

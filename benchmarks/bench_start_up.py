@@ -81,9 +81,9 @@ def main() -> None:
         ]
         for script in scripts
     ]
-    said = f"In milliseconds, medians of {given.rounds} rounds on {os.cpu_count()} cores."
+    caption = f"In milliseconds, medians of {given.rounds} rounds on {os.cpu_count()} cores."
     head = ["script", "own", "CPU with uv", "wall time with uv"]
-    text = "\n".join([said, "", *page.table(head, rows)])
+    text = "\n".join([caption, "", *page.table(head, rows)])
     print(text)
     if given.write:
         page.write_section(given.write, "bench-start-up", "Start-up times", text)

@@ -59,7 +59,7 @@ def clips() -> list[tuple]:
     ]
 
 
-class Theirs:
+class Stock:
     """mlx-tune's trainer unchanged, except for the id of the audio placeholder, without which it
     cannot run here."""
 
@@ -176,15 +176,15 @@ def main() -> None:
     linux_cpu.use_openblas()
     data, found = clips(), {}
     with tempfile.TemporaryDirectory() as work, contextlib.redirect_stdout(io.StringIO()):
-        theirs, ours = (
-            Theirs(arguments.model.resolve(), Path(work)),
+        stock, ours = (
+            Stock(arguments.model.resolve(), Path(work)),
             Ours(arguments.model.resolve()),
         )
         for batch in (1, 4, 8):
             ours.seconds(data, batch, 1)  # compiling is not training
-            theirs.seconds(data[:batch], batch, 1)
+            stock.seconds(data[:batch], batch, 1)
             times = [
-                [t.seconds(data, batch, arguments.passes) for t in (theirs, ours)]
+                [t.seconds(data, batch, arguments.passes) for t in (stock, ours)]
                 for _ in range(arguments.rounds)
             ]
             seen = len(data) * arguments.passes

@@ -85,11 +85,11 @@ def outside_items(path: Path, count: int) -> list[Item]:
         if at is None or at > MOST_MESSAGES or messages[at - 1]["role"] != "user":
             continue
         call = messages[at]["tool_calls"][0]["function"]
-        said = " ".join(message["content"].lower() for message in messages[:at])
-        heard = {n: v for n, v in call["arguments"].items() if str(v).lower() in said}
+        conversation = " ".join(message["content"].lower() for message in messages[:at])
+        arguments = {n: v for n, v in call["arguments"].items() if str(v).lower() in conversation}
         for category, wanted in (
             ("outside: tool choice", {"name": call["name"]}),
-            ("outside: tool arguments", {"name": call["name"], "arguments": heard}),
+            ("outside: tool arguments", {"name": call["name"], "arguments": arguments}),
         ):
             item = Item(
                 id=f"{category} {dialogue['id']}",

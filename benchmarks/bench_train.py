@@ -59,15 +59,15 @@ def compare(title: str, sides: list[Side], rounds: int) -> dict:
     """Run every side's first step, then `rounds` steps of each in turn, and make a table of them."""
     for side in sides:
         side.step()
-        say(f"{title}: {side.name}: first step {side.first_seconds:.1f} s")
+        log(f"{title}: {side.name}: first step {side.first_seconds:.1f} s")
     for _ in range(rounds):
         for side in sides:
             side.step()
-            say(f"{title}: {side.name}: {side.seconds[-1]:.2f} s, peak {side.peak / 1e6:.0f} MB")
+            log(f"{title}: {side.name}: {side.seconds[-1]:.2f} s, peak {side.peak / 1e6:.0f} MB")
     return {"title": title, "rows": [side.result() for side in sides]}
 
 
-def say(text: str) -> None:
+def log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
@@ -123,7 +123,7 @@ def plain(model, limit: float, rounds: int, length: int, batch: int = 1) -> dict
 def stock_fits(rows: int, width: int, limit: float) -> bool:
     needed = rows * width * (STOCK_BYTES + STOCK_BYTES_PER_LENGTH * width)
     if needed > limit * 1e9:
-        say(f"stock left out: {rows} rows of {width} tokens need about {needed / 1e9:.0f} GB")
+        log(f"stock left out: {rows} rows of {width} tokens need about {needed / 1e9:.0f} GB")
     return needed <= limit * 1e9
 
 
@@ -145,7 +145,7 @@ def same_losses(steps: int) -> dict:
         curves.append(
             [side.run(collate(together.rows_at(i), fast.shared_prefix)) for i in range(steps)]
         )
-        say(f"losses: {curves[-1][0]:.4f} ... {curves[-1][-1]:.4f}")
+        log(f"losses: {curves[-1][0]:.4f} ... {curves[-1][-1]:.4f}")
     worst = max(abs(a - b) / abs(a) for a, b in zip(*curves, strict=True))
     return {"steps": steps, "first": curves[0][0], "last": curves[0][-1], "largest": worst}
 
@@ -364,7 +364,7 @@ def main() -> None:
     print(page)
     if arguments.write:
         write_section(arguments.write, "bench-train", "Training the language model", page)
-        say(f"written to {arguments.write}")
+        log(f"written to {arguments.write}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SECONDS_BETWEEN_LOOKS = 0.2
+SECONDS_BETWEEN_CHECKS = 0.2
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ def run(command: list[str], log: Path, environment: dict[str, str]) -> Usage:
     tree, cpu, peak = psutil.Process(child.pid), {}, 0
     ended = threading.Event()
 
-    def look() -> None:
+    def sample() -> None:
         nonlocal peak
-        while not ended.wait(SECONDS_BETWEEN_LOOKS):
+        while not ended.wait(SECONDS_BETWEEN_CHECKS):
             resident = 0
             with contextlib.suppress(psutil.Error):
                 for process in [tree, *tree.children(recursive=True)]:
@@ -59,7 +59,7 @@ def run(command: list[str], log: Path, environment: dict[str, str]) -> Usage:
                         resident += process.memory_info().rss
             peak = max(peak, resident)
 
-    watcher = threading.Thread(target=look, daemon=True)
+    watcher = threading.Thread(target=sample, daemon=True)
     watcher.start()
     try:
         status = child.wait()

@@ -159,11 +159,11 @@ def judgement(results: dict, key: str) -> str:
     """One run in words: what it learned, its cost, and whether the preset has any effect."""
     result = results[key]
     dialogues, requests = learned(result), forgotten(results, key)
-    said = [f"**{result['name']}**: {in_words('held-out dialogues', dialogues)}"]
+    parts = [f"**{result['name']}**: {in_words('held-out dialogues', dialogues)}"]
     if key == "dpo":
-        said.append(preference(result))
-    said.append(in_words("outside requests", requests))
-    text = "; ".join(said) + "."
+        parts.append(preference(result))
+    parts.append(in_words("outside requests", requests))
+    text = "; ".join(parts) + "."
     if "--steps" in result["command"]:
         text += (
             " With `--steps`, warm-up and cosine schedule are those of a run of that many steps."

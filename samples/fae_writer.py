@@ -71,9 +71,11 @@ class Writer:
         row = {"id": self.identifier("audit", at), "op": op, "target_id": target}
         self.insert("memory_audit", row | {"note": note, "at": at})
 
-    def episode(self, said: str, reply: str, at: int, speaker: str | None = "owner", **more) -> str:
+    def episode(
+        self, question: str, reply: str, at: int, speaker: str | None = "owner", **more
+    ) -> str:
         """One captured turn; with an empty reply only the user's half is stored, as in the app."""
-        text = f"User: {said}\nAssistant: {reply}" if reply else f"User: {said}"
+        text = f"User: {question}\nAssistant: {reply}" if reply else f"User: {question}"
         spoken = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + "250Z"
         row = {
             "source_turn_id": self.identifier("turn", at),
@@ -117,7 +119,7 @@ class Writer:
     def turn(
         self,
         session: str,
-        said: str,
+        question: str,
         reply: str,
         at: int,
         speaker: str | None = "owner",
@@ -129,10 +131,10 @@ class Writer:
         `episode` is the text in memory where it differs from the messages (redacted text).
         """
         turn = self.uuid()
-        self.message(session, turn, "user", said, at, speaker)
+        self.message(session, turn, "user", question, at, speaker)
         if reply:
             self.message(session, turn, "assistant", reply, at + 2, speaker)
-        return self.episode(*(episode or (said, reply)), at + 3, speaker, **more), turn
+        return self.episode(*(episode or (question, reply)), at + 3, speaker, **more), turn
 
     def tool_trace(self, session: str, turn: str, request: world.ToolRequest, at: int) -> None:
         if self.version < fae_schema.FIRST_WITH_WORKFLOWS:

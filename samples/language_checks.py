@@ -51,26 +51,26 @@ class Speaker:
             mx.eval(self.model(mx.array([prefix]), cache=cache), [c.state for c in cache])
             self.prefixes[prefix] = cache
         cache = copy.deepcopy(self.prefixes[prefix])
-        given, said = tokens[shared:], []
-        while len(said) < limit:
+        given, answer = tokens[shared:], []
+        while len(answer) < limit:
             logits = self.model(mx.array([given]), cache=cache)[0, -1]
             token = int(mx.argmax(logits))
             if token in self.tokenizer.eos_token_ids:
-                return self.tokenizer.decode(said), True
-            said.append(token)
+                return self.tokenizer.decode(answer), True
+            answer.append(token)
             given = [token]
-        return self.tokenizer.decode(said), False
+        return self.tokenizer.decode(answer), False
 
     def log_probability(self, messages: list[dict], reply: str) -> tuple[float, int]:
         """Summed log-probability of a reply with its end token, and its number of tokens."""
         import mlx.core as mx
 
         before = self.prompt(messages)
-        said = self.tokenizer.encode(reply, add_special_tokens=False)
-        said.append(self.tokenizer.eos_token_id)
-        logits = self.model(mx.array([before + said]))[0, len(before) - 1 : -1]
-        chosen = mx.take_along_axis(logits, mx.array(said)[:, None], axis=-1).squeeze(-1)
-        return float((chosen - mx.logsumexp(logits, axis=-1)).sum()), len(said)
+        answer = self.tokenizer.encode(reply, add_special_tokens=False)
+        answer.append(self.tokenizer.eos_token_id)
+        logits = self.model(mx.array([before + answer]))[0, len(before) - 1 : -1]
+        chosen = mx.take_along_axis(logits, mx.array(answer)[:, None], axis=-1).squeeze(-1)
+        return float((chosen - mx.logsumexp(logits, axis=-1)).sum()), len(answer)
 
 
 def questions(

@@ -129,7 +129,7 @@ def synthesiser() -> Synthesiser:
     return Synthesiser("espeak-ng", program)
 
 
-def said(random, texts: list[str]) -> list[tuple[str, Voice, np.ndarray]]:
+def synthesised(random, texts: list[str]) -> list[tuple[str, Voice, np.ndarray]]:
     """(text, voice, samples) of each text in a voice drawn for it."""
     program = synthesiser()
     known = program.voices()
@@ -152,7 +152,7 @@ def spoken(random, words: list[str], times: int) -> list[Recording]:
             "synthesised",
             np.concatenate([quiet, samples, quiet]),
         )
-        for text, voice, samples in said(random, texts)
+        for text, voice, samples in synthesised(random, texts)
         if 2_000 < len(samples) < 40_000
     ]
 
@@ -167,7 +167,7 @@ def short_sentences(random, count: int) -> list[np.ndarray]:
     for _ in range(count):
         words = real if random.random() < 0.5 else invented
         texts.append(" ".join(pick(random, words) for _ in range(random.integers(1, 6))))
-    return [samples for *_, samples in said(random, texts) if len(samples) > 4_000]
+    return [samples for *_, samples in synthesised(random, texts) if len(samples) > 4_000]
 
 
 class WordClassifier(nn.Module):
@@ -248,9 +248,9 @@ def trained_on_words(arguments) -> tuple[dict, dict]:
     model.update(tree_unflatten(list(found.items())))
     model.eval()
     power, labels, _ = held_out_windows(held, kind, ONE_SECOND, most=1)
-    heard = np.array(model(mx.array(np.log(power + LOG_FLOOR)))).argmax(axis=1)
+    predicted = np.array(model(mx.array(np.log(power + LOG_FLOOR)))).argmax(axis=1)
     print(
-        f"{(heard == labels).mean():.3f} of {len(labels)} held-out recordings are classified correctly"
+        f"{(predicted == labels).mean():.3f} of {len(labels)} held-out recordings are classified correctly"
     )
     return found, scale
 

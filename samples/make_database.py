@@ -131,19 +131,19 @@ class Life:
     def pause(self) -> int:
         return self.rng.randrange(12, 80)
 
-    def said(self, turns, at: int | None = None, speaker="owner", **more) -> tuple[str, list[str]]:
+    def hold(self, turns, at: int | None = None, speaker="owner", **more) -> tuple[str, list[str]]:
         """Hold one session of (said, reply[, seconds of silence before it]) turns. Returns its id and its episodes'."""
         at = at or self.moment()
         session, episodes = self.writer.session(at, speaker), []
-        for said, reply, *silence in turns:
+        for question, reply, *silence in turns:
             at += silence[0] if silence else self.pause()
-            episodes.append(self.writer.turn(session, said, reply, at, speaker, **more)[0])
+            episodes.append(self.writer.turn(session, question, reply, at, speaker, **more)[0])
         self.writer.close(session)
         return session, episodes
 
     def plant(self, what: str, turns, at: int | None = None, speaker="owner", **more) -> None:
         """Hold one session, all of whose episodes are recorded as `what`."""
-        self.sample.note(what, *self.said(turns, at, speaker, **more)[1])
+        self.sample.note(what, *self.hold(turns, at, speaker, **more)[1])
 
     def plain_turns(self, count: int) -> list[tuple[str, str]]:
         pairs = [self.ask() for _ in range(count)]
@@ -168,7 +168,7 @@ class Life:
                 turns.append(("Perfect, thank you.", "I am glad, Sam."))
             if self.rng.random() < 0.5:
                 turns = self.plain_turns(1) + turns
-            session, episodes = self.said(turns)
+            session, episodes = self.hold(turns)
             self.sample.note(f"correction: {kind}", session)
             self.sample.note("turns with a correction", *episodes)
 
@@ -204,14 +204,14 @@ class Life:
             return range(max(1, round(number * share)))
 
         for _ in times(20):
-            _, (plain, look_alike) = self.said([*self.plain_turns(1), self._look_alike()])
+            _, (plain, look_alike) = self.hold([*self.plain_turns(1), self._look_alike()])
             self.sample.note("plain", plain)
             self.sample.note("look-alike", look_alike)
         for _ in times(40):
             self._tool_session()
         for index in times(12):
-            said, reply = EMPTY_CLAIMS[index % len(EMPTY_CLAIMS)]
-            self.plant("action without a tool", [(said, reply)])
+            question, reply = EMPTY_CLAIMS[index % len(EMPTY_CLAIMS)]
+            self.plant("action without a tool", [(question, reply)])
         if self.writer.version >= fae_schema.FIRST_WITH_SPEAKERS:
             for who, number in (("leo", 10), ("ana", 8), (None, 8)):
                 what = f"speaker: {who or 'unknown'}"
@@ -228,8 +228,8 @@ class Life:
             )
             self.sample.note("redacted", episode)
             self.writer.close(session)
-        for kind, said, reply in _secrets():
-            self.plant(f"secret: {kind}", [(said, reply)])
+        for kind, question, reply in _secrets():
+            self.plant(f"secret: {kind}", [(question, reply)])
         self._forgotten_topic()
         for _ in times(12):
             at = self.now - self.rng.randrange(91, 120) * DAY
@@ -240,23 +240,23 @@ class Life:
         for _ in times(10):
             turns = self.plain_turns(2)
             self.plant("plain", turns)
-            again = [(said.rstrip(".?") + "?", reply) for said, reply in turns]
+            again = [(question.rstrip(".?") + "?", reply) for question, reply in turns]
             self.plant("near-duplicate", again)
         for _ in times(5):
             self.plant("empty", [(self.ask()[1], "")])
         for _ in times(3):
-            said, reply = self.plain_turns(1)[0]
-            self.plant("over-long", [(f"{said} " + "And then I went on and on. " * 700, reply)])
+            question, reply = self.plain_turns(1)[0]
+            self.plant("over-long", [(f"{question} " + "And then I went on and on. " * 700, reply)])
 
     def _look_alike(self) -> tuple[str, str]:
-        said, reply = self.rng.choice(LOOK_ALIKES)
-        return said, f"{reply}, Sam."
+        question, reply = self.rng.choice(LOOK_ALIKES)
+        return question, f"{reply}, Sam."
 
     def _tool_session(self) -> None:
         at = self.moment()
         session = self.writer.session(at)
-        (said, reply), request = self.plain_turns(1)[0], world.tool_request(self.rng)
-        episode, _ = self.writer.turn(session, said, reply, at)
+        (question, reply), request = self.plain_turns(1)[0], world.tool_request(self.rng)
+        episode, _ = self.writer.turn(session, question, reply, at)
         self.sample.note("plain beside a tool", episode)
         at += self.pause()
         episode, turn = self.writer.turn(session, request.text, request.reply, at)
@@ -272,9 +272,9 @@ class Life:
         session = self.writer.session(at, "owner", "proactive")
         self.writer.message(session, self.writer.uuid(), "assistant", text, at, None)
         self.writer.close(session)
-        tags, told = json.dumps(["proactive", kind]), json.dumps(about)
+        tags, metadata = json.dumps(["proactive", kind]), json.dumps(about)
         self.sample.note(
-            "proactive", self.writer.record("episode", text, at, tags=tags, metadata=told)
+            "proactive", self.writer.record("episode", text, at, tags=tags, metadata=metadata)
         )
 
     def _forgotten_topic(self) -> None:
@@ -286,7 +286,7 @@ class Life:
             question = interview.questions[index % len(interview.questions)]
             words = question if index < 4 else f"{question.rstrip('.')}, and it is Monday."
             turns = [*self.plain_turns(1), (words, world.answer(interview, world.PERSONAL))]
-            _, (plain, mention) = self.said(turns)
+            _, (plain, mention) = self.hold(turns)
             self.sample.note("beside the forgotten topic", plain)
             mentions.append(mention)
         at = self.now - 2 * DAY

@@ -261,7 +261,7 @@ def as_arrays(prefix: list[int], members: list[tuple]) -> dict:
     }
 
 
-def train(model, batches: list[tuple], learning_rate: float, say) -> float:
+def train(model, batches: list[tuple], learning_rate: float, log) -> float:
     """One pass over the batches with AdamW, warm-up and cosine. Returns the mean loss of the last twentieth."""
     import mlx.core as mx
     import mlx.nn as nn
@@ -302,7 +302,7 @@ def train(model, batches: list[tuple], learning_rate: float, say) -> float:
             raise RuntimeError(f"the loss became {values[-1]} at step {number}")
         if number % 50 == 0 or number == steps:
             recent = sum(values[-50:]) / len(values[-50:])
-            say(f"step {number}/{steps}  loss {recent:.4f}  {time.monotonic() - began:.0f} s")
+            log(f"step {number}/{steps}  loss {recent:.4f}  {time.monotonic() - began:.0f} s")
     model.eval()
     last = values[-max(steps // 20, 1) :]
     return sum(last) / len(last)
@@ -340,7 +340,7 @@ def main() -> None:
 
     from fae_training.arrays import flattened
 
-    def say(text: str) -> None:
+    def log(text: str) -> None:
         print(text, flush=True)
 
     soul = (HERE / "soul.md").read_text(encoding="utf-8").strip()
@@ -352,26 +352,26 @@ def main() -> None:
         given.seed,
     )
     size = sum(value.size for value in flattened(model.parameters()).values())
-    say(f"{size} parameters, {len(tokenizer)} tokens")
+    log(f"{size} parameters, {len(tokenizer)} tokens")
     lost = float("nan")
     for number, (conversations, tools, learning_rate) in enumerate(PASSES):
         rng = random.Random(given.seed + number)
         batches = make_batches(tokenizer, conversations, soul, rng, tools)
-        say(f"pass {number + 1} of {len(PASSES)}: {conversations} conversations")
-        lost = train(model, batches, learning_rate, say)
-    say(f"{set_unseen_tokens_apart(model, tokenizer, given.seed)} tokens were never seen")
+        log(f"pass {number + 1} of {len(PASSES)}: {conversations} conversations")
+        lost = train(model, batches, learning_rate, log)
+    log(f"{set_unseen_tokens_apart(model, tokenizer, given.seed)} tokens were never seen")
     save_model(given.out, model)
     (given.out / "model.safetensors.index.json").unlink()  # one file needs no index
     save_config(config, given.out / "config.json")
     (given.out / "README.md").write_text(
         "Made by samples/make_language_model.py; see samples/README.md.\n"
     )
-    say(f"final loss {lost:.4f}; written to {given.out}")
+    log(f"final loss {lost:.4f}; written to {given.out}")
 
     import language_checks
 
     for name, value in language_checks.all_measures(given.out).items():
-        say(f"{name}: {value:.3f}")
+        log(f"{name}: {value:.3f}")
 
 
 if __name__ == "__main__":

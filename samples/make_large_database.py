@@ -39,18 +39,20 @@ def make_large_database(
         "DROP TRIGGER memory_fts_insert; DROP TRIGGER session_message_fts_insert;"
     )
     rng = random.Random(seed)
-    told = [
+    exchanges = [
         (question.rstrip(".?!"), world.answer(s, world.PERSONAL).rstrip("."))
         for s in world.subjects()
         if s.topic != "sums"
         for question in s.questions
     ]
-    words = sorted({word.strip(".,?!") for pair in told for text in pair for word in text.split()})
+    words = sorted(
+        {word.strip(".,?!") for pair in exchanges for text in pair for word in text.split()}
+    )
     start = now - 80 * DAY
 
     def turns():
         for index in range(episodes):
-            question, reply = rng.choice(told)
+            question, reply = rng.choice(exchanges)
             tail = rng.choices(words, k=9)
             at = start + index * 80 * DAY // episodes
             yield index, at, f"{question}, {' '.join(tail[:5])}?", f"{reply}, {' '.join(tail[5:])}."

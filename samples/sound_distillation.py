@@ -84,8 +84,8 @@ class Teacher:
     def __call__(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         numbers = self.patch(samples) / self.scale + self.zero
         eight_bits = np.clip(np.round(numbers), 0, 255).astype(np.uint8)
-        heard = self.session.run([EMBEDDING, LOGITS], {"audio": eight_bits[None, None]})
-        return heard[0][0], heard[1][0]
+        outputs = self.session.run([EMBEDDING, LOGITS], {"audio": eight_bits[None, None]})
+        return outputs[0][0], outputs[1][0]
 
 
 class Mixer:

@@ -666,12 +666,12 @@ def _said_of(request: ToolRequest) -> dict:
     """The content of a right reply to the request's result."""
     if request.result == DENIED:
         return {"admits_failure": True}
-    said = {
+    answers = {
         "timer": lambda: [f"{request.arguments['minutes']} minutes"],
         "weather": lambda: [request.arguments["city"], request.result],
         "reminder": lambda: [request.arguments["text"]],
     }.get(request.name, lambda: [request.result])()
-    return {"says": said, "abstains": True}
+    return {"says": answers, "abstains": True}
 
 
 def _item(category: str, messages: list[dict], system: str) -> dict:

@@ -112,9 +112,9 @@ def add_file(call: Call, path: Path) -> Result:
         "vocabulary": len(entries),
         "next": NEXT,
     }
-    said = "\n".join(f"  line {p['row']}: {p['message']}" for p in problems)
+    listed = "\n".join(f"  line {p['row']}: {p['message']}" for p in problems)
     text = f"Kept {len(kept)} of {len(rows)} corrections, {recorded} with a recording."
-    return Result(data, f"{text}\n{said}".rstrip())
+    return Result(data, f"{text}\n{listed}".rstrip())
 
 
 def parsed(line: str):
@@ -138,10 +138,10 @@ def remarks_in_words(correction: Correction) -> str:
         "reworded": "more than a few words differ, so no single word is learned",
         "clipped": "the recording is distorted (too loud)",
     }
-    said = "".join(f"; {sentences[remark]}" for remark in correction.remarks)
+    text = "".join(f"; {sentences[remark]}" for remark in correction.remarks)
     if correction.replaces:
-        said += f"; this replaces an earlier correction of the same recording (to {correction.replaces!r})"
-    return said
+        text += f"; this replaces an earlier correction of the same recording (to {correction.replaces!r})"
+    return text
 
 
 def build_parser() -> calling.Parser:

@@ -77,9 +77,9 @@ def main(call: Call) -> Result:
     data |= times(run)
     # A completed run is also busy while it is scored again.
     if status in runs.ACTIVE or run.is_alive():
-        told = latest_progress(run)
+        progress = latest_progress(run)
         names = ("stage", "done", "total", "eta_s")
-        data |= {name: told[name] for name in names if told.get(name) is not None}
+        data |= {name: progress[name] for name in names if progress.get(name) is not None}
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
     if profile := (run.result() or {}).get("profile"):
@@ -87,8 +87,8 @@ def main(call: Call) -> Result:
 
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_command(run, status)
-    if no := rejection.standing(run):
-        data["rejected"] = f"you said no to it {no.in_words}"
+    if refusal := rejection.standing(run):
+        data["rejected"] = f"you said no to it {refusal.in_words}"
     if why := learned.why_not(run):
         data["forgotten"] = f"{why}, so it can no longer be used"
     data |= deployed(call)
@@ -100,13 +100,13 @@ def main(call: Call) -> Result:
 def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
     """The fields that Fae's nightly loop reads, under its names. adapters/ exists only after a successful training."""
     adapter = run.file(runs.ADAPTERS)
-    told = {"running": status in runs.ACTIVE, "adapter_path": str(adapter)}
-    told["adapter_exists"] = adapter.is_dir()
+    fields = {"running": status in runs.ACTIVE, "adapter_path": str(adapter)}
+    fields["adapter_exists"] = adapter.is_dir()
     if process := run.record.get("worker"):
-        told["pid"] = process["pid"]
+        fields["pid"] = process["pid"]
     if report.get("loss") is not None:
-        told["latest_loss"] = report["loss"]
-    return told
+        fields["latest_loss"] = report["loss"]
+    return fields
 
 
 def next_command(run: runs.Run, status: str) -> str:
@@ -192,7 +192,7 @@ def jumps(run: runs.Run) -> Result:
             where = f", line {row.line} of train.jsonl" if row.line else ""
             lines.append(f'  {row.name}{where}: "{row.asked}"' if row.asked else f"  {row.name}")
             lines += [f"    {' '.join(row.ids)}"] if row.ids else []
-    told = [
+    entries = [
         {"step": spike.step, "loss": round(spike.loss, 4), "usual": round(spike.usual, 4)}
         | {"rows": [row.name for row in spike.rows], "ids": [i for r in spike.rows for i in r.ids]}
         for spike in found
@@ -203,7 +203,7 @@ def jumps(run: runs.Run) -> Result:
         following = f"export_data.py --exclude id:{ids[0]} --dry-run"
         lines.append("To exclude one of them:")
     return Result(
-        {"status": "spikes", "run": run.id, "spikes": told, "next": following}, "\n".join(lines)
+        {"status": "spikes", "run": run.id, "spikes": entries, "next": following}, "\n".join(lines)
     )
 
 

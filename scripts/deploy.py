@@ -149,8 +149,8 @@ def ask(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
         return None
     if answer in ("n", "no"):
         why = typed("Why? (Enter for no reason) ") or rejection.NO_REASON
-        said = rejection.said(run, rejection.keep(run, why, asked=True))
-        return Result(said.data, said.text, Refused.exit_status)
+        rejected = rejection.answer(run, rejection.keep(run, why, asked=True))
+        return Result(rejected.data, rejected.text, Refused.exit_status)
     return not_now(run)
 
 

@@ -47,8 +47,8 @@ def main(call: Call) -> Result:
 def next_call(wrong: list[Finding]) -> str:
     """The first remedy that is one of our scripts; broken items come first."""
     ordered = sorted(wrong, key=lambda one: one.state != BROKEN)
-    ours = [one.remedy for one in ordered if one.remedy.startswith("uv run scripts/")]
-    return ours[0].removeprefix("uv run scripts/") if ours else "check_status.py"
+    commands = [one.remedy for one in ordered if one.remedy.startswith("uv run scripts/")]
+    return commands[0].removeprefix("uv run scripts/") if commands else "check_status.py"
 
 
 def in_words(found: list[Finding]) -> str:

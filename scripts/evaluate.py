@@ -63,8 +63,8 @@ def planned(call: Call, run: runs.Run) -> Result:
         text = f"Would measure {run.id} again, against the current model."
         return Result({"status": "planned", "run": run.id}, text)
     found = evaluation.judged(run)
-    said = [found.verdict.replace("_", " "), *plain_words.of_decision(found.decision)]
-    text = f"Would evaluate {run.id}: {'. '.join(said[:1])}. {' '.join(said[1:])}"
+    sentences = [found.verdict.replace("_", " "), *plain_words.of_decision(found.decision)]
+    text = f"Would evaluate {run.id}: {'. '.join(sentences[:1])}. {' '.join(sentences[1:])}"
     return Result({"status": "planned", "run": run.id, "verdict": found.verdict}, text)
 
 
@@ -130,10 +130,10 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     lines += [f"  {line}" for line in (*reasons, *found.figures, *found.costs, *found.notes)]
     lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []
     lines += data.get("remarks", [])
-    if found.verdict == PASS and (no := rejection.standing(run)):
+    if found.verdict == PASS and (refusal := rejection.standing(run)):
         data["next"] = KINDS[run.kind].material
-        lines.append(f"You said no to it {no.in_words}.")
-        data["rejected"] = no.reason
+        lines.append(f"You said no to it {refusal.in_words}.")
+        data["rejected"] = refusal.reason
     elif found.verdict == PASS:
         data["next"] = f"propose.py --run {run.id}"
     elif found.fingerprint is None and run.result() is not None:

@@ -32,7 +32,7 @@ from fae_training.runs import Run, find
 
 def main(call: Call) -> Result:
     if call.arguments.action != "sweep":
-        return told(call, experiments.find(call.home, call.arguments.resume or "latest"))
+        return answer(call, experiments.find(call.home, call.arguments.resume or "latest"))
     if call.arguments.resume:
         refuse_with_resume(call)
         experiment = experiments.find(call.home, call.arguments.resume)
@@ -53,7 +53,7 @@ def main(call: Call) -> Result:
     with experiments.sweeping(call.home, experiment.id):
         experiment = experiments.sweep(call.home, experiment, watcher(call, experiment))
         experiments.judge(call.home, experiments.outcomes(call.home, experiment))
-    return told(call, experiment)
+    return answer(call, experiment)
 
 
 def planned(call: Call) -> Experiment:
@@ -99,13 +99,13 @@ def watcher(call: Call, experiment: Experiment):
     """watch(run, number) for experiments.sweep, which shows a person the progress of each run."""
 
     def watch(run: Run, number: int) -> None:
-        call.say(f"{run.id}, {number + 1} of {len(experiment.cells)}: {' '.join(experiment.cells[number].settings)}")  # fmt: skip
+        call.show_progress(f"{run.id}, {number + 1} of {len(experiment.cells)}: {' '.join(experiment.cells[number].settings)}")  # fmt: skip
         try:
             if call.caller == "person":
                 follow(run)
             experiments.wait_for(run)
         except KeyboardInterrupt:
-            call.say("\nstopping ...")
+            call.show_progress("\nstopping ...")
             run.request_stop()
             experiments.wait_for(run)
             raise Cancelled(
@@ -115,7 +115,7 @@ def watcher(call: Call, experiment: Experiment):
     return watch
 
 
-def told(call: Call, experiment: Experiment) -> Result:
+def answer(call: Call, experiment: Experiment) -> Result:
     """An experiment's progress, its best run, and the evaluation of that run."""
     found = experiments.outcomes(call.home, experiment)
     chosen, running = experiments.best(found), experiments.is_running(call.home, experiment.id)

@@ -42,20 +42,22 @@ FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 
 
 def main(call: Call) -> Result:
-    wanted, home = call.arguments, call.home
-    further = [*(wanted.exclude or []), *(wanted.forget or [])]
+    arguments, home = call.arguments, call.home
+    further = [*(arguments.exclude or []), *(arguments.forget or [])]
     forgetting.load(home)  # raises if damaged, before anything is added
-    if further and not wanted.dry_run:
-        forgetting.exclude(home, wanted.exclude or [], wanted.forget or [])
+    if further and not arguments.dry_run:
+        forgetting.exclude(home, arguments.exclude or [], arguments.forget or [])
     # Forgetting needs no consent, and an earlier one may have been interrupted.
-    forgot = purge.look(home, wanted.forget or []) if wanted.dry_run else purge.complete(home)
-    if wanted.forget and not consent.granted(home, "conversations"):
+    forgot = (
+        purge.preview(home, arguments.forget or []) if arguments.dry_run else purge.complete(home)
+    )
+    if arguments.forget and not consent.granted(home, "conversations"):
         return only_forgotten(call, forgot or Purged(0, [], None))
     consent.require(home, "conversations")
     try:
         return exported(call, further, forgot)
     except SkillError as problem:
-        if not wanted.forget or wanted.dry_run:
+        if not arguments.forget or arguments.dry_run:
             raise
         # The forgetting is done, whatever is wrong with the database.
         return only_forgotten(call, forgot or Purged(0, [], None), problem)
@@ -63,15 +65,17 @@ def main(call: Call) -> Result:
 
 def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
     """Export the current database, replacing earlier exports."""
-    wanted, home = call.arguments, call.home
+    arguments, home = call.arguments, call.home
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call)
-    given = [f"--{n.replace('_', '-')}={v}" for n in FOR_THE_PROCESS if (v := getattr(wanted, n))]
-    if (told := background.instead(call, "export_data", path, *given)) is not None:
-        return told
+    given = [
+        f"--{n.replace('_', '-')}={v}" for n in FOR_THE_PROCESS if (v := getattr(arguments, n))
+    ]
+    if (answer := background.instead(call, "export_data", path, *given)) is not None:
+        return answer
     summary = Summary()
     with source.dialogue(
-        home, path, wanted.since or 0, further, bool(wanted.dry_run), learn
+        home, path, arguments.since or 0, further, bool(arguments.dry_run), learn
     ) as found:
         prompt = source.system_prompt(found.database)
         rows = export.rows(found, prompt, summary)
@@ -79,9 +83,9 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
         def meta() -> dict:
             """Called when all rows are known, before any file is replaced."""
             enough(summary, call)
-            return export.meta(found, prompt, summary, wanted.since)
+            return export.meta(found, prompt, summary, arguments.since)
 
-        if wanted.dry_run:
+        if arguments.dry_run:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
             # Only in the answer: stored files must not name what is forgotten.
@@ -90,17 +94,19 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
             written = export.write(home, "sft", rows, meta)
             data = {"status": "exported"} | written
             data |= for_the_bridge(home.file("data", "sft"), written["rows"])
-            if wanted.output_dir and (left := app_exports.link(home, "sft", wanted.output_dir)):
+            if arguments.output_dir and (
+                left := app_exports.link(home, "sft", arguments.output_dir)
+            ):
                 data["names_taken"] = left
-    if forgot and (wanted.forget or not wanted.dry_run):
+    if forgot and (arguments.forget or not arguments.dry_run):
         data["forgotten"] = asdict(forgot)
-    if wanted.exclude:
-        data["excluding"] = wanted.exclude
-    if not wanted.dry_run and installation.start_if_needed(home):
+    if arguments.exclude:
+        data["excluding"] = arguments.exclude
+    if not arguments.dry_run and installation.start_if_needed(home):
         data["setup"] = (
             "started in the background, to prepare the environments and models for training"
         )
-    data["next"] = call.without_dry_run("export_data") if wanted.dry_run else again(home, forgot)
+    data["next"] = call.without_dry_run("export_data") if arguments.dry_run else again(home, forgot)
     return Result(data, text(data, home.file("data", "sft")))
 
 
@@ -137,13 +143,13 @@ def for_the_bridge(directory: Path, rows: dict) -> dict:
 
 def enough(summary: Summary, call: Call) -> None:
     """Raises Missing if there are fewer usable turns than required, or none."""
-    turns, wanted = summary.turns.total(), call.arguments.min_episodes or 1
-    if turns >= wanted:
+    turns, required = summary.turns.total(), call.arguments.min_episodes or 1
+    if turns >= required:
         return
     reasons = ", ".join(f"{n} {report.REASONS[r]}" for r, n in summary.excluded.most_common(4))
     raise Missing(
         "too_few_episodes" if turns else "no_usable_episodes",
-        f"{turns} of {turns + summary.excluded.total()} episodes are usable, expected at least {wanted}"
+        f"{turns} of {turns + summary.excluded.total()} episodes are usable, expected at least {required}"
         + (f"; left out: {reasons}" if reasons else "; the database has no conversations yet"),
         "talk with Fae some more, then run the same command again",
     )

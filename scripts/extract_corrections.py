@@ -42,17 +42,17 @@ def main(call: Call) -> Result:
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call)
     given = [f"--{n.replace('_', '-')}={v}" for n in ("db", "output_dir") if (v := getattr(call.arguments, n))]  # fmt: skip
-    if (told := background.instead(call, "extract_corrections", path, *given)) is not None:
-        return told
+    if (answer := background.instead(call, "extract_corrections", path, *given)) is not None:
+        return answer
     with source.dialogue(home, path, dry_run=dry_run, learn=learn) as found:
-        mine = preference_pairs.PairMiner(source.system_prompt(found.database))
+        miner = preference_pairs.PairMiner(source.system_prompt(found.database))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
-        bridge = noted.BridgePairs(noted.bridge_directory(path), mine.system_prompt)
+        bridge = noted.BridgePairs(noted.bridge_directory(path), miner.system_prompt)
         for conversation in found.conversations():
-            sides[conversation.part != TRAIN] += mine.pairs(conversation)
+            sides[conversation.part != TRAIN] += miner.pairs(conversation)
             heard_wrongly += spoken.in_conversation(conversation)
-            bridge.look_at(conversation)
+            bridge.add_conversation(conversation)
         for held_out, pair in bridge.pairs([*sides[False], *sides[True]]):
             sides[held_out].append(pair)
         fae = noted.in_records(text for text, who in found.database.corrections() if found.speakers.may_learn_from(who))  # fmt: skip
@@ -61,7 +61,7 @@ def main(call: Call) -> Result:
         names = [n for n in (*found.database.names(), *fae.names) if not _is_forgotten(found, n)]
         *checked, report = lint.check(sides[False], sides[True])
         train, valid = ([pair.as_row() for pair in side] for side in checked)
-        data = describe(found, mine, train, valid, report) | {
+        data = describe(found, miner, train, valid, report) | {
             "misheard": len(set(heard_wrongly)),
             "names": len(names),
         }
@@ -94,7 +94,11 @@ def _is_forgotten(found: Dialogue, *texts: str) -> bool:
 
 
 def describe(
-    found: Dialogue, mine: preference_pairs.PairMiner, train: list, valid: list, report: lint.Report
+    found: Dialogue,
+    miner: preference_pairs.PairMiner,
+    train: list,
+    valid: list,
+    report: lint.Report,
 ) -> dict:
     """The content of meta.json."""
     patterns = {}
@@ -105,10 +109,10 @@ def describe(
         "summary": counted(len(train) + len(valid), "correction"),
         "episodes": found.read,
         "order_is_known": "session_messages" in found.database.tables,
-        "found": dict(mine.found.most_common()),
+        "found": dict(miner.found.most_common()),
         "rows": {"train": len(train), "valid": len(valid)},
         "patterns": patterns,
-        "no_pair": {reason: n for reason, n in mine.left_out.most_common() if n},
+        "no_pair": {reason: n for reason, n in miner.left_out.most_common() if n},
         "excluded": dict(found.excluded.most_common()),
         "lint": report.as_dict(),
     }

@@ -204,7 +204,7 @@ def fuse(call: Call, run: Run, request: Request, folder: Path) -> dict:
         def begin_stage(name: str) -> None:
             stages.close()
             stages.enter_context(session.stage(name))
-            call.say(f"{name} ...")
+            call.show_progress(f"{name} ...")
 
         parity, precision = fusing.fuse_and_save(
             run, folder, request.keep_bits, request.gguf, begin_stage, session.check

@@ -61,7 +61,7 @@ def main(call: Call) -> Result:
                 entry.steps,
                 rounded(entry.best_value),
                 entry.verdict,
-                became(entry),
+                outcome(entry),
                 entry.descends_from,
             )
         )
@@ -104,8 +104,8 @@ def newest(found: list[Entry], changed: dict[str, str], room: int) -> list[dict]
     return lines
 
 
-def became(entry: Entry) -> str:
-    """What happened to a run, in a word."""
+def outcome(entry: Entry) -> str:
+    """What happened to a run after its training."""
     if entry.active:
         return "active"
     if entry.rejected:
@@ -142,7 +142,7 @@ def compare(call: Call, names: list[str]) -> Result:
     """Settings and results of some runs, with their differences marked."""
     compared = [named(call, name) for name in names]
     if len(compared) < 2:
-        compared.insert(0, beside(compared[0]))
+        compared.insert(0, counterpart(compared[0]))
     ids = [run.id for run in compared]
     details = [history.details(run) for run in compared]
     lines = {
@@ -177,7 +177,7 @@ def named(call: Call, name: str) -> runs.Run:
     return runs.Run(call.home, max(tops, key=lambda top: top.number).run)
 
 
-def beside(run: runs.Run) -> runs.Run:
+def counterpart(run: runs.Run) -> runs.Run:
     """The run to compare with: the active run of its slot, else the previous one. Raises Missing."""
     slot = KINDS[run.kind].slot
     active = deployment.current(run.home, slot)

@@ -55,8 +55,8 @@ def main(call: Call) -> Result:
     samples = clips.read(arguments.file).samples
     seconds = len(samples) / SAMPLE_RATE
     classifier = runtime.load(run.file("adapters"))
-    heard = listening.listen(classifier, samples)
-    if not len(heard.times):
+    stream = listening.listen(classifier, samples)
+    if not len(stream.times):
         needed = features.samples_for(classifier.window) / SAMPLE_RATE
         raise BadRequest(
             "too_short",
@@ -67,16 +67,16 @@ def main(call: Call) -> Result:
     if arguments.save_alarms and classifier.spec["triggers"]:
         consent.require(call.home, "audio")
         name = arguments.file.stem
-        saved = reviews.save(arguments.save_alarms, classifier, heard, samples, name, run.id)
-    segments = listening.segments(heard, classifier.classes)
+        saved = reviews.save(arguments.save_alarms, classifier, stream, samples, name, run.id)
+    segments = listening.segments(stream, classifier.classes)
     lines = [f"{run.id} on {arguments.file}, {seconds:.1f} s"]
     if arguments.plot:
-        lines.append(listening.drawing(heard, classifier.classes))
+        lines.append(listening.drawing(stream, classifier.classes))
     else:
         lines += [f"{begin:7.2f} to {end:7.2f} s  {name}" for begin, end, name in segments]
-    lines += [f"{at:7.2f} s  {name.upper()} ({p:.2f})" for at, name, p in heard.events]
+    lines += [f"{at:7.2f} s  {name.upper()} ({p:.2f})" for at, name, p in stream.events]
     lines.append(
-        f"A chunk of 36 ms takes {heard.milliseconds_a_chunk:.2f} ms; stream and whole recording differ by at most {heard.difference_to_batch:.0e}."
+        f"A chunk of 36 ms takes {stream.milliseconds_a_chunk:.2f} ms; stream and whole recording differ by at most {stream.difference_to_batch:.0e}."
     )
     if saved is not None:
         lines.append(
@@ -88,12 +88,12 @@ def main(call: Call) -> Result:
         "run": run.id,
         "seconds": round(seconds, 2),
         "events": [
-            {"at_s": a, "class": n, "probability": p} for a, n, p in heard.events[:EVENTS_SHOWN]
+            {"at_s": a, "class": n, "probability": p} for a, n, p in stream.events[:EVENTS_SHOWN]
         ],
-        "event_count": len(heard.events),
+        "event_count": len(stream.events),
         "segments": [{"from_s": b, "to_s": e, "class": n} for b, e, n in segments],
-        "milliseconds_a_chunk": round(heard.milliseconds_a_chunk, 3),
-        "difference_to_batch": heard.difference_to_batch,
+        "milliseconds_a_chunk": round(stream.milliseconds_a_chunk, 3),
+        "difference_to_batch": stream.difference_to_batch,
     }
     if saved is not None:
         data["saved"] = saved

@@ -22,7 +22,7 @@ from fae_training.calling import Call, Result
 from fae_training.errors import BadRequest, SkillError
 from fae_training.processes import scripts_directory
 
-SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_BETWEEN_CHECKS = 0.25
 INSTRUCTIONS = (
     "Learn from this person on this machine: setup (only after the person said yes), export_data, train, check_status, "
     "evaluate, propose, deploy, and rollback to undo. Each answer has next, the call that usually follows. Only the person "
@@ -77,16 +77,16 @@ async def serve(call: Call) -> None:
             if params.name == "check_status" and given.get("follow"):
                 while now := mcp_tools.progress(call.home, given):
                     await context.session.report_progress(*now)
-                    await anyio.sleep(SECONDS_BETWEEN_LOOKS)
-            told = await anyio.to_thread.run_sync(
+                    await anyio.sleep(SECONDS_BETWEEN_CHECKS)
+            answer = await anyio.to_thread.run_sync(
                 mcp_tools.call, call.home, offered[params.name], given
             )
         except SkillError as error:
-            told = error.as_dict()
+            answer = error.as_dict()
         return types.CallToolResult(
-            content=[types.TextContent(type="text", text=json.dumps(told))],
-            structured_content=told,
-            is_error=told["status"] == "error",
+            content=[types.TextContent(type="text", text=json.dumps(answer))],
+            structured_content=answer,
+            is_error=answer["status"] == "error",
         )
 
     server = Server(

@@ -84,15 +84,16 @@ def proposed(run: runs.Run) -> Proposal:
 
 def summary(proposal: Proposal) -> dict:
     """The part of the proposal that fits into an answer."""
-    no = proposal.rejected_before
-    earlier = {"earlier_no": {"run": no.run, "reason": no.reason}} if no else {}
+    refusal = proposal.rejected_before
+    earlier = {"earlier_no": {"run": refusal.run, "reason": refusal.reason}} if refusal else {}
     return earlier | {
         "run": proposal.run,
         "kind": proposal.kind,
         "say": spoken(proposal),
         "verdict": proposal.verdict,
         "results": [
-            plain_words.of_comparison(one).sentence for one in plain_words.told(proposal.decision)
+            plain_words.of_comparison(one).sentence
+            for one in plain_words.reported(proposal.decision)
         ],
         "replaces": proposal.replaces or "the base model",
     }
@@ -104,7 +105,7 @@ def rejected(call: Call, run: runs.Run) -> Result:
         return Result(
             {"status": "planned", "run": run.id}, f"Would record that {run.id} was rejected."
         )
-    return rejection.said(run, rejection.keep(run, call.arguments.reject))
+    return rejection.answer(run, rejection.keep(run, call.arguments.reject))
 
 
 def build_parser() -> calling.Parser:

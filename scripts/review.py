@@ -51,12 +51,12 @@ def main(call: Call) -> Result:
     sounds = reviews.all_in(folder, arguments.trigger or "wake")
     if not sounds:
         raise Missing("nothing_to_sort", f"{folder} contains no sounds", "uv run " + command_line("scripts/listen.py", "RECORDING", "--save-alarms", folder))  # fmt: skip
-    said = reviews.answers(folder)
+    answers = reviews.answers(folder)
     given = {file: reviews.RIGHT for file in arguments.right or []}
     given |= {file: reviews.FALSE for file in arguments.false or []}
     if unknown := sorted(given.keys() - {one.file for one in sounds}):
         raise BadRequest("no_such_sound", f"{folder} has no {unknown[0]}; it has {', '.join(one.file for one in sounds[:3])} ...", command_line("ls", folder))  # fmt: skip
-    left = [one for one in sounds if one.file not in said]
+    left = [one for one in sounds if one.file not in answers]
     if not given and left:
         if not sys.stdin.isatty():
             raise BadRequest("no_terminal", f"{counted(len(left), 'sound is', 'sounds are')} left to sort, but there is no terminal to ask at", "uv run " + command_line("scripts/review.py", folder, "--false", left[0].file))  # fmt: skip
@@ -64,12 +64,14 @@ def main(call: Call) -> Result:
     if not arguments.dry_run:
         for file, answer in given.items():
             reviews.answer(folder, file, answer)
-    said |= given
-    samples = reviews.samples(folder, sounds, said, arguments.speaker, bool(arguments.may_judge))
+    answers |= given
+    samples = reviews.samples(folder, sounds, answers, arguments.speaker, bool(arguments.may_judge))
     added, problems = sound_files.keep(call.home, KIND.name, samples, bool(arguments.dry_run))
     new = [p for p in problems if sound_files.ALREADY_ADDED not in p]
-    count = {word: sum(a == word for a in said.values()) for word in (reviews.RIGHT, reviews.FALSE)}
-    unsorted = sum(one.file not in said for one in sounds)
+    count = {
+        word: sum(a == word for a in answers.values()) for word in (reviews.RIGHT, reviews.FALSE)
+    }
+    unsorted = sum(one.file not in answers for one in sounds)
     lines = [
         f"{count[reviews.FALSE]} false, {count[reviews.RIGHT]} right, {unsorted} not sorted yet.",
         f"{'Would add' if arguments.dry_run else 'Added'} {counted(sum(added.values()), 'sound')} to the training data.",

@@ -32,15 +32,15 @@ MOST_RESUMES = 4
 
 
 def main(call: Call) -> Result:
-    wanted, home = call.arguments, call.home
-    if wanted.now:
+    arguments, home = call.arguments, call.home
+    if arguments.now:
         return learn(call)
-    if wanted.remove:
-        gone = [] if wanted.dry_run else schedule.remove(home)
-        said = f"Removed {', '.join(map(str, gone))}." if gone else "Nothing is installed."
-        return Result({"status": "removed", "files": list(map(str, gone))}, said)
+    if arguments.remove:
+        gone = [] if arguments.dry_run else schedule.remove(home)
+        text = f"Removed {', '.join(map(str, gone))}." if gone else "Nothing is installed."
+        return Result({"status": "removed", "files": list(map(str, gone))}, text)
     files = schedule.files(home)
-    if wanted.install and not wanted.dry_run:
+    if arguments.install and not arguments.dry_run:
         consent.require(home, "conversations")
         written = schedule.install(home)
         data = {"status": "installed", "files": list(map(str, written)), "log": str(home.file(schedule.LOG))}  # fmt: skip
@@ -66,14 +66,14 @@ def learn(call: Call) -> Result:
     judged = step(call, "evaluate", "--run", run.id, may_refuse=True)
     if judged.get("verdict") != "pass":
         return Result({"status": "not_recommended", "run": run.id, "next": judged.get("next")}, f"{run.id} is not recommended.", exit_status=3)  # fmt: skip
-    told = step(call, "propose", "--run", run.id)
+    answer = step(call, "propose", "--run", run.id)
     data = {
         "status": "proposed",
         "run": run.id,
-        "proposal": told["proposal"],
+        "proposal": answer["proposal"],
         "next": f"deploy.py --run {run.id}",
     }
-    return Result(data, f"{run.id} is proposed and waits for your approval: {told['proposal']}")
+    return Result(data, f"{run.id} is proposed and waits for your approval: {answer['proposal']}")
 
 
 def train_to_the_end(call: Call, run: runs.Run) -> None:
@@ -96,7 +96,7 @@ def step(call: Call, script: str, *arguments: str, may_refuse: bool = False) -> 
     """A script's answer. Raises its error."""
     given = ("--home", str(call.home.path), *arguments)
     answer, exit_status = answer_of(f"{script}.py", *given, **{SCHEDULED: "1"})
-    call.say(f"{script}: {answer['status']}")
+    call.show_progress(f"{script}: {answer['status']}")
     if answer["status"] == "error" and not (may_refuse and exit_status == Refused.exit_status):
         error = answer["error"]
         failure = SkillError(error["code"], f"{script}: {error['message']}", error["hint"])

@@ -38,8 +38,12 @@ def main(call: Call) -> Result:
     more, fewer = call.arguments.consent_machines or [], call.arguments.revoke_machines or []
     changed = change_machines(call, more, fewer) if more or fewer else None
     if grant or revoke:
-        told = change_consent(call, grant, revoke)
-        return Result(changed.data | told.data, f"{changed.text}\n{told.text}") if changed else told
+        answer = change_consent(call, grant, revoke)
+        return (
+            Result(changed.data | answer.data, f"{changed.text}\n{answer.text}")
+            if changed
+            else answer
+        )
     if changed:
         return changed
     status = installation.installation_status(call.home)

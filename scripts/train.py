@@ -119,7 +119,7 @@ def train(run, session) -> results.Trained:
         settings["seed"],
     )
     fewest = validation_set.choose(held_out.choose, 0, validation_set.FEWEST_VALIDATED)
-    looks = validation_set.plan_looks(
+    validation_plan = validation_set.plan_validation(
         batches,
         settings["steps"],
         settings["gradient_accumulation"],
@@ -127,10 +127,14 @@ def train(run, session) -> results.Trained:
         validation_set.tokens_of(fewest),
         longest * batches.batch_size,
     )
-    validated = validation_set.choose(held_out.choose, looks.validating_tokens, len(fewest))
+    validated = validation_set.choose(
+        held_out.choose, validation_plan.validating_tokens, len(fewest)
+    )
 
     def validate(step: int) -> dict:
-        loss = losses.validation_loss(model.model, validated, fast, looks.batch_tokens, session)
+        loss = losses.validation_loss(
+            model.model, validated, fast, validation_plan.batch_tokens, session
+        )
         return {"val_loss": loss}
 
     trainer = mlx_tune_repairs.RepairedSFTTrainer(
@@ -140,7 +144,7 @@ def train(run, session) -> results.Trained:
         batches,
         lambda model, batch: language_loss(model, batch, fast),
         validate if validated else None,
-        looks,
+        validation_plan,
         run,
         session,
     )
@@ -164,7 +168,7 @@ def train(run, session) -> results.Trained:
             "validated": len(validated),
         },
         "rehearsal": rehearsal.receipt(),
-        "looks": asdict(looks),
+        "looks": asdict(validation_plan),
         "cut": asdict(cut),
     }
     return results.Trained(

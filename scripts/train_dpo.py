@@ -138,7 +138,7 @@ def train(run, session) -> results.Trained:
             "choose": len(held_out.choose),
             "judge": len(held_out.judge),
         },
-        "looks": asdict(trainer.looks),
+        "looks": asdict(trainer.validation_plan),
         "cut": asdict(cut),
     }
     return results.Trained(

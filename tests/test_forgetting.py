@@ -57,7 +57,7 @@ def test_a_speaker_is_forgotten_in_the_list_of_sounds_that_a_run_learned_from(pl
     anna, me = "keyword/samples/wake/Anna--kitchen-1.wav", "keyword/samples/wake/me--desk-2.wav"
     provenance.keep_files(run, {anna: "0" * 64, me: "1" * 64})
     provenance.keep_files(other, {me: "1" * 64})
-    looked = purge.look(place, ["person:Anna"])
+    looked = purge.preview(place, ["person:Anna"])
     assert looked.learned_by == [run.id] and anna in provenance.files_of(run), (
         "a look takes nothing"
     )
@@ -175,7 +175,7 @@ def test_everything_that_was_written_about_it_goes(place):
     left = place.file("data", ".work-abc")
     left.mkdir(parents=True)
     (left / "half.jsonl").write_text(SAID)
-    looked = purge.look(place, ["the clinic in Bergen"])
+    looked = purge.preview(place, ["the clinic in Bergen"])
     assert SAID in run.file("train.log").read_text(), "a look changes nothing"
     purged = forget(place, "the clinic in Bergen")
     assert (looked.texts, looked.corrections) == (purged.texts, purged.corrections)

@@ -35,7 +35,7 @@ class Machine:
         # Read by each Python before it runs anything: the supplies of this machine are those.
         (directory / "sitecustomize.py").write_text(
             "from pathlib import Path\nfrom fae_training import machine, session\n"
-            f"machine.Probes.root = Path({str(directory)!r})\nsession.SECONDS_BETWEEN_LOOKS = 0.2\n"
+            f"machine.Probes.root = Path({str(directory)!r})\nsession.SECONDS_BETWEEN_CHECKS = 0.2\n"
         )
         self.unplug()
 

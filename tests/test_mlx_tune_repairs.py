@@ -181,7 +181,7 @@ class Trainer:
         from fae_training.language.fast_settings import FastSettings
         from fae_training.language.rows import encode_conversation
         from fae_training.language.supervised_loss import language_loss
-        from fae_training.language.validation_set import Looks
+        from fae_training.language.validation_set import ValidationPlan
 
         settings |= {"warmup_ratio": settings["warmup_steps"] / settings["steps"]}
         settings |= {"max_gradient_norm": None}
@@ -214,7 +214,7 @@ class Trainer:
             Batches(encoded(rows), settings["batch_size"], settings["seed"], False, False),
             lambda model, batch: language_loss(model, batch, fast),
             validate if held_out else None,
-            Looks(max(1, settings["steps"] // 5), 2048, 2048, 2048),
+            ValidationPlan(max(1, settings["steps"] // 5), 2048, 2048, 2048),
             run,
             ProbeReport(seen),
         )

@@ -97,7 +97,7 @@ def test_a_run_that_waits_lets_the_machine_sleep_and_keeps_it_awake_again(run, s
         happened.append("may sleep")
 
     reasons = iter(["hot", "hot", None])
-    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_LOOKS", 0)
+    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_CHECKS", 0)
     monkeypatch.setattr("fae_training.session.machine.kept_awake", kept_awake)
     monkeypatch.setattr(Session, "_why_wait", lambda self: next(reasons))
     waiting = Session(run, gives_way=True)

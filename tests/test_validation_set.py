@@ -7,7 +7,7 @@ import pytest
 from fae_training.language import validation_set
 from fae_training.language.batches import Batches
 from fae_training.language.rows import TokenRow
-from fae_training.language.validation_set import choose, in_batches, plan_looks
+from fae_training.language.validation_set import choose, in_batches, plan_validation
 
 
 def dialogues(count: int, turns: int = 6, length: int = 100, seed: int = 0) -> list[TokenRow]:
@@ -82,12 +82,12 @@ def test_looking_computes_a_third_of_what_training_costs_at_most(name, steps, ac
     train, held_out = rows[:300], rows[300:]
     batches = Batches(train, batch, seed=0)
     fewest = choose(held_out, 0, validation_set.FEWEST_VALIDATED)
-    looks = plan_looks(
+    validation_plan = plan_validation(
         batches, steps, accumulation, 5, validation_set.tokens_of(fewest), batch * length
     )
-    validated = choose(held_out, looks.validating_tokens, len(fewest))
-    scored = choose(held_out, looks.scoring_tokens, validation_set.FEWEST_SCORED)
-    validations = steps // looks.validate_every + 1
+    validated = choose(held_out, validation_plan.validating_tokens, len(fewest))
+    scored = choose(held_out, validation_plan.scoring_tokens, validation_set.FEWEST_SCORED)
+    validations = steps // validation_plan.validate_every + 1
     trained = 3 * steps * accumulation * batch * length
     looked = validations * len(validated) * length + 3 * len(scored) * length
     assert validations >= 2 and len(scored) >= len(validated) > 0
@@ -101,6 +101,8 @@ def test_looking_computes_a_third_of_what_training_costs_at_most(name, steps, ac
 
 def test_a_short_look_is_not_saved_on():
     rows = dialogues(8, turns=1, length=40)
-    looks = plan_looks(Batches(rows, 1, 0), 10, 1, 5, validation_set.tokens_of(rows), 64)
-    assert looks.validate_every == 2
-    assert choose(rows, looks.scoring_tokens, 4) == rows
+    validation_plan = plan_validation(
+        Batches(rows, 1, 0), 10, 1, 5, validation_set.tokens_of(rows), 64
+    )
+    assert validation_plan.validate_every == 2
+    assert choose(rows, validation_plan.scoring_tokens, 4) == rows

@@ -40,7 +40,7 @@ def main() -> None:
         copy(target)
     except OSError as error:
         sys.exit(failed(f"{error.filename or target} cannot be written: {error.strerror or error}"))
-    print("\n".join(said(app, target)))
+    print("\n".join(summary(app, target)))
 
 
 def parse() -> argparse.Namespace:
@@ -67,8 +67,8 @@ def copy(target: Path) -> None:
         shutil.copy(ROOT / name, target / name)
 
 
-def said(app: fae_versions.FaeApp | None, target: Path) -> list[str]:
-    """Where it is, which Fae finds it there, and what comes next."""
+def summary(app: fae_versions.FaeApp | None, target: Path) -> list[str]:
+    """Lines on where it was installed, which Fae finds it there, and what to do next."""
     lines = [f"Installed in {target}."]
     if app:
         lines.append(
@@ -87,9 +87,9 @@ def said(app: fae_versions.FaeApp | None, target: Path) -> list[str]:
 def found_by(app: fae_versions.FaeApp, target: Path, personal: Path) -> str:
     """Of the places with a skill of this name Fae takes the personal one, then ~/.agents/skills, then its own."""
     name = f"Fae {app.version or '(version unknown)'} ({app.bundle})"
-    looked_at = (personal, Path("~/.agents/skills").expanduser() / NAME)
-    if target not in looked_at:
-        places = " or ".join(map(str, looked_at))
+    searched = (personal, Path("~/.agents/skills").expanduser() / NAME)
+    if target not in searched:
+        places = " or ".join(map(str, searched))
         return f"{name} does not look there: it looks in {places}."
     if target != personal and personal.exists():
         return f"{name} takes {personal} instead, which it prefers; remove that, or install there: make install DEST={shlex.quote(str(personal))}"

@@ -74,10 +74,10 @@ class Alternative:
     @property
     def figures(self) -> str:
         """All the numbers behind the sentence."""
-        said = self.loss_figures
+        text = self.loss_figures
         for one in self.traits:
-            said += f"; {one.title}: original {one.base:.0f}, with the line {one.line:.0f}, trained {one.trained:.0f} {one.unit}"
-        return said
+            text += f"; {one.title}: original {one.base:.0f}, with the line {one.line:.0f}, trained {one.trained:.0f} {one.unit}"
+        return text
 
 
 def of(run: Run, measured: Benchmark | None) -> Alternative | None:

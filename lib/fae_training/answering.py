@@ -68,8 +68,8 @@ def _with_next_call(data: dict) -> dict:
     following = data.get("next")
     if isinstance(following, dict):  # of a process that answered for this one
         return data
-    look = {"script": "check_status", "params": {}}
-    return data | {"next": as_call(f"uv run scripts/{following}") or look}
+    status_call = {"script": "check_status", "params": {}}
+    return data | {"next": as_call(f"uv run scripts/{following}") or status_call}
 
 
 # A word in capitals that stands for what the caller has to fill in, and "and so on".

@@ -64,9 +64,9 @@ class InApp:
 
     def as_answer(self) -> dict:
         """The fields of an answer: {"app": {...}, "adapter_path", "previous_adapter_path"}."""
-        told = {name: value for name, value in asdict(self).items() if value is not None}
-        paths = {name: told.pop(name, None) for name in ("adapter_path", "previous_adapter_path")}
-        return {"app": told} | paths
+        fields = {name: value for name, value in asdict(self).items() if value is not None}
+        paths = {name: fields.pop(name, None) for name in ("adapter_path", "previous_adapter_path")}
+        return {"app": fields} | paths
 
 
 def publish(home: Home, run: Run) -> InApp:
@@ -78,9 +78,9 @@ def publish(home: Home, run: Run) -> InApp:
         app = fae_versions.the_app()
     except SkillError as error:
         if error.code == "no_fae_app":
-            says = "It is ready, but Fae was not found on this machine"
+            text = "It is ready, but Fae was not found on this machine"
             return _not_used(
-                run, f"{says} ({error.message}). Once Fae is installed, {AGAIN} puts it there."
+                run, f"{text} ({error.message}). Once Fae is installed, {AGAIN} puts it there."
             )
         return _not_used(
             run, f"It is not in Fae yet: {error.message}. To put it there: {error.hint}"
@@ -138,8 +138,8 @@ def _record(home: Home) -> Iterator[dict]:
             home.write(FILE, record)
 
 
-def _not_used(run: Run, says: str) -> InApp:
-    return InApp(NOT_USED, says, str(run.file("adapters")))
+def _not_used(run: Run, text: str) -> InApp:
+    return InApp(NOT_USED, text, str(run.file("adapters")))
 
 
 # Adapters of the language model
@@ -154,28 +154,32 @@ def step(path: str) -> dict:
 def _publish_adapter(record: dict, app: FaeApp, run: Run) -> InApp:
     if why := why_not_loaded(app, run):
         return _not_used(run, why)
-    told = record.setdefault("adapters", {})
-    before, published = adapter_in_app(), told.get(run.id)
+    published_by_run = record.setdefault("adapters", {})
+    before, published = adapter_in_app(), published_by_run.get(run.id)
     path = str(app_files.place(run.file("adapters"), _personal(), run.id))
     if published is None or published["path"] != path:
-        ours = {entry["path"] for entry in told.values()}
-        foreign = before.path if before and before.path not in ours else None
-        told[run.id] = {"path": path, "before": foreign, "replaced": record.get("adapter")}
+        published_paths = {entry["path"] for entry in published_by_run.values()}
+        foreign = before.path if before and before.path not in published_paths else None
+        published_by_run[run.id] = {
+            "path": path,
+            "before": foreign,
+            "replaced": record.get("adapter"),
+        }
     record["adapter"] = run.id
-    previous = _previous(told, run.id)
+    previous = _previous(published_by_run, run.id)
     if before and before.path == path:
         return InApp(NOTHING_TO_DO, f"Fae uses {path}.", path, previous)
-    says = (
+    text = (
         f"The adapter is in {path}. Fae uses it as soon as {KEY} is set to that folder, until it is closed; with "
         "training.adapter_auto_load_enabled on, after a restart too."
     )
-    return InApp(SET_KEY, says, path, previous, step(path))
+    return InApp(SET_KEY, text, path, previous, step(path))
 
 
-def _previous(told: dict, run_id: str) -> str | None:
+def _previous(published_by_run: dict, run_id: str) -> str | None:
     """The adapter path before this run: the run that it replaced, or the app's own setting."""
-    entry = told[run_id]
-    replaced = told.get(entry["replaced"])
+    entry = published_by_run[run_id]
+    replaced = published_by_run.get(entry["replaced"])
     return replaced["path"] if replaced and entry["replaced"] != run_id else entry["before"]
 
 
@@ -221,8 +225,8 @@ def why_not_fitting(adapter: Path) -> str | None:
 
 
 def _withdraw_adapter(record: dict, was: Run, now: Run | None) -> InApp:
-    told = record.get("adapters", {})
-    entry = told.get(was.id)
+    published_by_run = record.get("adapters", {})
+    entry = published_by_run.get(was.id)
     if record.get("adapter") == was.id:
         record["adapter"] = None
     if entry is None:
@@ -230,18 +234,18 @@ def _withdraw_adapter(record: dict, was: Run, now: Run | None) -> InApp:
     path, in_app = entry["path"], adapter_in_app()
     if in_app and in_app.path != path:
         uses = in_app.path or "its base model"
-        says = f"Fae uses {uses} by its {in_app.where}, not {path}. That has changed since, so it is left as it is."
-        return InApp(NOTHING_TO_DO, says, in_app.path, path)
+        text = f"Fae uses {uses} by its {in_app.where}, not {path}. That has changed since, so it is left as it is."
+        return InApp(NOTHING_TO_DO, text, in_app.path, path)
     if now:
         back = str(app_files.place(now.file("adapters"), _personal(), now.id))
-        told.setdefault(now.id, {"path": back, "before": None, "replaced": None})
+        published_by_run.setdefault(now.id, {"path": back, "before": None, "replaced": None})
         record["adapter"] = now.id
     else:
         back = entry["before"]
     if back is None or not Path(back).is_dir():
         back = str(_base_again(was.file("adapters"), was.id))
-    says = f"Fae goes back once {KEY} is set to {back}. {path} stays on disk."
-    return InApp(SET_KEY, says, back, path, step(back))
+    text = f"Fae goes back once {KEY} is set to {back}. {path} stays on disk."
+    return InApp(SET_KEY, text, back, path, step(back))
 
 
 def _base_again(adapter: Path, name: str) -> Path:
@@ -265,16 +269,16 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
     target = classifier_folder(folder)
     entry = record.get(slot, {})
     mark = fingerprint(source)
-    there = fingerprint(target) if holds_files(target) else None
+    found = fingerprint(target) if holds_files(target) else None
     kept = target.with_name(f".{folder}-before")
-    if there != mark:
-        foreign = there is not None and there != entry.get("fingerprint")
+    if found != mark:
+        foreign = found is not None and found != entry.get("fingerprint")
         app_files.replace_folder(source, target, kept if foreign else None)
     # Looked up on disk: the process may have been killed between the move and this record.
     before = str(kept) if kept.is_dir() else None
     record[slot] = {"run": run.id, "fingerprint": mark, "kept": before}
-    says = f"The classifier is in {target}. Fae uses it from its next start."
-    return InApp(RESTART, says, str(target))
+    text = f"The classifier is in {target}. Fae uses it from its next start."
+    return InApp(RESTART, text, str(target))
 
 
 def _why_not_read(app: FaeApp, slot: str) -> str | None:
@@ -291,14 +295,14 @@ def of_both_forms(run: Run, measured: Benchmark) -> list[str]:
     slot = KINDS[run.kind].slot
     if slot not in CLASSIFIER_FOLDERS:
         return []
-    told = {one.name: one.candidate for one in measured.figures}
-    if "fae_macro_f1" not in told or not run.file("adapters", FAE_FORM).is_dir():
+    values = {one.name: one.candidate for one in measured.figures}
+    if "fae_macro_f1" not in values or not run.file("adapters", FAE_FORM).is_dir():
         return [
             "It was not exported to the format that Fae loads, so Fae cannot use it. Train it again with this version."
         ]
     good = (
-        f"on segments of people and recordings apart the form in Fae's own network has macro-F1 {told['fae_macro_f1']:.2f}, "
-        f"the classifier that it was distilled from {told['segments_macro_f1']:.2f}"
+        f"on segments of people and recordings apart the form in Fae's own network has macro-F1 {values['fae_macro_f1']:.2f}, "
+        f"the classifier that it was distilled from {values['segments_macro_f1']:.2f}"
     )
     try:
         app = fae_versions.the_app()
@@ -330,8 +334,8 @@ def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> 
             if entry["kept"] and Path(entry["kept"]).is_dir():
                 Path(entry["kept"]).rename(target)
         record.pop(slot)
-    says = f"{target} has been restored. Fae uses it from its next start."
-    return InApp(RESTART, says, str(target) if target.exists() else None)
+    text = f"{target} has been restored. Fae uses it from its next start."
+    return InApp(RESTART, text, str(target) if target.exists() else None)
 
 
 def check_classifier(directory: Path, classes: int) -> None:
@@ -376,22 +380,22 @@ def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
         )
     listed = ", ".join(list(words)[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
     if app.is_running():
-        says = f"{recogniser}; {listed} can be added to its word list only while Fae is closed. Quit Fae, then: {AGAIN}"
-        return InApp(CLOSE_FAE, says, str(run.file("adapters")))
+        text = f"{recogniser}; {listed} can be added to its word list only while Fae is closed. Quit Fae, then: {AGAIN}"
+        return InApp(CLOSE_FAE, text, str(run.file("adapters")))
     added = app_words.add(words)
-    mine = record.setdefault("words", {})
+    added_by_us = record.setdefault("words", {})
     for word, heard in added.items():
-        mine[word] = [*mine.get(word, []), *heard]
-    says = f"{recogniser}; {app_words.path()} has {listed}. Fae uses them from its next start."
-    return InApp(RESTART, says, str(run.file("adapters")))
+        added_by_us[word] = [*added_by_us.get(word, []), *heard]
+    text = f"{recogniser}; {app_words.path()} has {listed}. Fae uses them from its next start."
+    return InApp(RESTART, text, str(run.file("adapters")))
 
 
 def _withdraw_words(record: dict, now: Run | None) -> InApp:
     if now is not None or not record.get("words"):
         return InApp(NOTHING_TO_DO, "Fae's word list stays as it is.")
     if any(app.is_running() for app in fae_versions.installed()):
-        says = f"Words can be removed from Fae's word list only while Fae is closed. Quit Fae, then: {AGAIN}"
-        return InApp(CLOSE_FAE, says)
+        text = f"Words can be removed from Fae's word list only while Fae is closed. Quit Fae, then: {AGAIN}"
+        return InApp(CLOSE_FAE, text)
     app_words.take_out(record.pop("words"))
     return InApp(
         RESTART,

@@ -62,9 +62,9 @@ def holds_files(directory: Path) -> bool:
 def in_use(home: Home) -> dict[str, str]:
     """{slot: a sentence} where the app uses something other than the approved model. {} if all is well or unknown."""
     record, found = home.read(FILE, {}) or {}, {}
-    told, uses = record.get("adapters", {}), adapter_in_app()
+    published, uses = record.get("adapters", {}), adapter_in_app()
     active = current(home, "language")
-    approved = told.get(active.run, {}).get("path") if active else None
+    approved = published.get(active.run, {}).get("path") if active else None
     if uses and uses.path and uses.path != approved and not uses.path.endswith(OFF):
         found["language"] = (
             f"Fae uses {uses.path} by its {uses.where}; it should use {approved or 'its base model'}"
@@ -76,7 +76,9 @@ def in_use(home: Home) -> dict[str, str]:
     for slot, folder in CLASSIFIER_FOLDERS.items():
         target = classifier_folder(folder)
         entry = record.get(slot, {}).get("fingerprint")
-        there = fingerprint(target) if holds_files(target) else None
-        if entry and there != entry:
-            found[slot] = f"{target} {'was changed' if there else 'is gone'}; {AGAIN} puts it back"
+        present = fingerprint(target) if holds_files(target) else None
+        if entry and present != entry:
+            found[slot] = (
+                f"{target} {'was changed' if present else 'is gone'}; {AGAIN} puts it back"
+            )
     return found

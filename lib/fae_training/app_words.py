@@ -74,8 +74,8 @@ def add(words: dict[str, list[str]]) -> dict[str, list[str]]:
             entry = {"canonical": word, "variants": [], "source": "correction", "createdAt": at}
             entries.append(entry)
             by_word[word.lower()] = entry
-        there = {variant.lower() for variant in entry["variants"] if isinstance(variant, str)}
-        if new := [variant for variant in heard if variant.lower() not in there]:
+        present = {variant.lower() for variant in entry["variants"] if isinstance(variant, str)}
+        if new := [variant for variant in heard if variant.lower() not in present]:
             entry["variants"] = [*entry["variants"], *new]
             entry["updatedAt"] = at
             added[entry["canonical"]] = new
@@ -88,9 +88,9 @@ def take_out(added: dict[str, list[str]]) -> None:
     """Undo `add`: remove those variants, and our words that have none left. Words that the app learned since stay."""
     kept = []
     for entry in read():
-        ours = {variant.lower() for variant in added.get(entry["canonical"], [])}
-        left = [variant for variant in entry["variants"] if str(variant).lower() not in ours]
-        if ours and not left and entry["source"] == "correction":
+        variants = {variant.lower() for variant in added.get(entry["canonical"], [])}
+        left = [variant for variant in entry["variants"] if str(variant).lower() not in variants]
+        if variants and not left and entry["source"] == "correction":
             continue
         kept.append(entry | {"variants": left})
     _write(kept)

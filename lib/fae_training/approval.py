@@ -184,8 +184,8 @@ def plain(code: str) -> str:
     written = re.sub(r"[^A-Z0-9]", "", code.upper())
     if len(written) == CODE_LENGTH:  # QUEBEC is a code too
         return written
-    said = re.findall(r"[A-Z]+|[0-9]", code.upper().replace("X-RAY", "XRAY"))
-    return "".join(SPELLED.get(word, word) for word in said if word not in ("DASH", "HYPHEN"))
+    parts = re.findall(r"[A-Z]+|[0-9]", code.upper().replace("X-RAY", "XRAY"))
+    return "".join(SPELLED.get(word, word) for word in parts if word not in ("DASH", "HYPHEN"))
 
 
 def _hash(code: str, mark: str, salt: str) -> str:

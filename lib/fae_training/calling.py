@@ -85,7 +85,7 @@ class Call:
                     words += [] if item is True else [item]
         return command_line(*words)
 
-    def say(self, text: str) -> None:
+    def show_progress(self, text: str) -> None:
         """Show progress to a waiting person; does nothing for Fae and programs."""
         if self.caller == "person":
             write_line(text, sys.stderr)
@@ -174,12 +174,12 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
 def _require_text(name: str, value: object) -> None:
     """Raises BadRequest for a lone surrogate or a zero byte, which cannot be stored in a file."""
     try:
-        said = json.dumps(value, ensure_ascii=False).encode()
+        encoded = json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise BadRequest(
             "bad_value", f"{name} is not valid UTF-8 text: {value!a:.80}", "encode it as UTF-8"
         ) from None
-    if b"\\u0000" in said:
+    if b"\\u0000" in encoded:
         raise BadRequest("bad_value", f"{name} contains a zero byte", "remove it")
 
 

@@ -23,9 +23,9 @@ _LENGTHS = struct.Struct(">IQ")
 
 @dataclass(frozen=True)
 class Message:
-    """`word` is its type, `values` are sent as JSON, `arrays` as a safetensors file (arrays.to_bytes)."""
+    """`name` says what it is, `values` are sent as JSON, `arrays` as a safetensors file (arrays.to_bytes)."""
 
-    word: str
+    name: str
     values: dict = field(default_factory=dict)
     arrays: bytes = b""
 
@@ -39,8 +39,8 @@ class Channel:
 
     def __init__(self, reading: BinaryIO, writing: BinaryIO, on_end: Callable[[str], None]):
         self._reading, self._writing, self._on_end = reading, writing, on_end
-        self._heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._heard_at = time.monotonic()
+        self._received: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._received_at = time.monotonic()
         self._sending = threading.Lock()
         self._ending = threading.Lock()
         self._over = threading.Event()
@@ -48,27 +48,27 @@ class Channel:
         for work in (self._read, self._beat):
             threading.Thread(target=work, daemon=True).start()
 
-    def say(self, word: str, arrays: bytes = b"", **values) -> None:
-        """Raises Ended."""
+    def send(self, name: str, arrays: bytes = b"", **values) -> None:
+        """Send a message. Raises Ended if the other side has ended."""
         with self._sending:
-            self._write(Message(word, values, arrays))
+            self._write(Message(name, values, arrays))
 
-    def hear(self, *words: str, check: Callable[[], None] = lambda: None) -> Message:
-        """The next message, which must be one of `words`. `check` is called while waiting and may raise to stop waiting.
+    def receive(self, *names: str, check: Callable[[], None] = lambda: None) -> Message:
+        """The next message, which must be one of `names`. `check` is called while waiting and may raise to stop waiting.
 
         Raises Ended once every message sent before the end has been received.
         """
         while True:
             try:
-                message = self._heard.get(timeout=0.5)
+                message = self._received.get(timeout=0.5)
             except queue.Empty:
                 check()
                 continue
             if message is None:
-                self._heard.put(None)
+                self._received.put(None)
                 raise Ended(self.ended)
-            if message.word not in words:
-                raise Ended(f"it sent {message.word!r} where {' or '.join(words)} was expected")
+            if message.name not in names:
+                raise Ended(f"it sent {message.name!r} where {' or '.join(names)} was expected")
             return message
 
     def wait_for_end(self, seconds: float) -> None:
@@ -84,7 +84,7 @@ class Channel:
             self._writing.close()
 
     def _write(self, message: Message) -> None:
-        header = json.dumps([message.word, message.values]).encode()
+        header = json.dumps([message.name, message.values]).encode()
         try:
             self._writing.write(_LENGTHS.pack(len(header), len(message.arrays)))
             self._writing.write(header)
@@ -98,11 +98,11 @@ class Channel:
         try:
             while lengths := self._reading.read(_LENGTHS.size):
                 of_header, of_arrays = _LENGTHS.unpack(lengths)
-                word, values = json.loads(self._reading.read(of_header))
+                name, values = json.loads(self._reading.read(of_header))
                 arrays = self._reading.read(of_arrays)
-                self._heard_at = time.monotonic()
-                if word != _BEAT:
-                    self._heard.put(Message(word, values, arrays))
+                self._received_at = time.monotonic()
+                if name != _BEAT:
+                    self._received.put(Message(name, values, arrays))
             self._end("its process ended")
         except (OSError, ValueError, struct.error) as problem:
             self._end(f"its message cannot be read: {problem}")
@@ -112,8 +112,8 @@ class Channel:
             slept_from = time.monotonic()
             time.sleep(BEAT_S)
             if time.monotonic() - slept_from > 3 * BEAT_S:
-                self._heard_at = time.monotonic()  # this process itself was suspended
-            if (silent := time.monotonic() - self._heard_at) > SILENCE_S:
+                self._received_at = time.monotonic()  # this process itself was suspended
+            if (silent := time.monotonic() - self._received_at) > SILENCE_S:
                 self._end(f"nothing was received from it for {silent:.0f} seconds")
             elif self._sending.acquire(timeout=BEAT_S):
                 try:
@@ -128,5 +128,5 @@ class Channel:
                 return
             self.ended = why
         self._over.set()
-        self._heard.put(None)
+        self._received.put(None)
         self._on_end(why)

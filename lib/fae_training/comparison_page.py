@@ -32,8 +32,8 @@ def as_html(
             for name, found in drawable
         ]
         header = ("run", "training", "validation", "chosen step")
-        said = "; ".join(f"{row[0]}: training {row[1]}, validation {row[2]}" for row in rows)
-        drawn = charts.compared_curves(drawable, f"Loss by step of each run. {said}", cache)
+        description = "; ".join(f"{row[0]}: training {row[1]}, validation {row[2]}" for row in rows)
+        drawn = charts.compared_curves(drawable, f"Loss by step of each run. {description}", cache)
         caption = (
             "Grey: training loss. Blue: validation loss. The dashed line marks the chosen step. "
             "All charts use the same scale."

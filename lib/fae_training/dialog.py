@@ -40,9 +40,9 @@ def ask(question: str, title: str, patience_s: int) -> str:
 
 def answer(status: int, output: str) -> str:
     """The meaning of osascript's exit status and output, such as "button returned:Use it, gave up:false"."""
-    told = dict(part.split(":", 1) for part in output.strip().split(", ") if ":" in part)
-    if told.get("gave up") == "true":
+    fields = dict(part.split(":", 1) for part in output.strip().split(", ") if ":" in part)
+    if fields.get("gave up") == "true":
         return CLOSED
-    if status or told.get("gave up") != "false":
+    if status or fields.get("gave up") != "false":
         return NOT_SHOWN
-    return YES if told.get("button returned") == YES else NO
+    return YES if fields.get("button returned") == YES else NO

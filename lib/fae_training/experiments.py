@@ -28,7 +28,7 @@ MOST_CELLS = 100
 NOT_COMPARABLE = (
     "model", "max_length", "loss", "beta", "label_smoothing", "guard", "guard_weight", "from",
 )  # fmt: skip
-SECONDS_BETWEEN_LOOKS = 0.3
+SECONDS_BETWEEN_CHECKS = 0.3
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ def sweep(home: Home, experiment: Experiment, watch: Callable[[Run, int], None])
         if status in ("cancelled", "interrupted"):
             raise Cancelled(f"uv run scripts/experiment.py sweep --resume {experiment.id}")
         if status != "completed":
-            said = (run.record.get("error") or {}).get("message", status)
-            experiment = _with(experiment, number, Cell(cell.settings, run.id, said))
+            message = (run.record.get("error") or {}).get("message", status)
+            experiment = _with(experiment, number, Cell(cell.settings, run.id, message))
             keep(home, experiment)
     return experiment
 
@@ -201,8 +201,10 @@ def _run_of(home: Home, experiment: Experiment, number: int) -> Run | None:
 
 def _start(home: Home, experiment: Experiment, number: int) -> Run:
     flags = _as_flags(experiment.cells[number])
-    told = _call(home, experiment, "--note", experiment.note(number), *experiment.arguments, *flags)
-    return Run(home, told["run"])
+    answer = _call(
+        home, experiment, "--note", experiment.note(number), *experiment.arguments, *flags
+    )
+    return Run(home, answer["run"])
 
 
 def _call(home: Home, experiment: Experiment, *arguments: str) -> dict:
@@ -210,21 +212,21 @@ def _call(home: Home, experiment: Experiment, *arguments: str) -> dict:
     script = KINDS[experiment.kind].script
     given = ("--home", str(home.path), "--detach", *arguments)
     while True:
-        told, exit_status = processes.answer_of(script, *given)
-        if told["status"] != "error":
-            return told
-        error = told["error"]
+        answer, exit_status = processes.answer_of(script, *given)
+        if answer["status"] != "error":
+            return answer
+        error = answer["error"]
         if error["code"] != "busy":
             failure = Failed(error["code"], error["message"], error["hint"])
             failure.exit_status = exit_status
             raise failure
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(SECONDS_BETWEEN_CHECKS)
 
 
 def wait_for(run: Run) -> None:
     """Wait until the run has ended and released the lock."""
     while run.status() in runs.ACTIVE or run.is_alive():
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(SECONDS_BETWEEN_CHECKS)
 
 
 def outcomes(home: Home, experiment: Experiment) -> list[Outcome]:
@@ -256,15 +258,15 @@ def best(found: Sequence[Outcome]) -> Outcome | None:
 
 def remarks(home: Home, found: Sequence[Outcome]) -> list[str]:
     """Why the values of some cells may not be comparable."""
-    said = []
+    sentences = []
     if len({one.validated for one in found if one.value is not None}) > 1:
-        said.append(
+        sentences.append(
             "the runs were validated on different numbers of rows, because their length limits differ, so the values are less comparable"
         )
     done = [runs.find(home, one.cell.run) for one in found if one.cell.run]
     if len({run.record.get("data_fingerprint") for run in done}) > 1:
-        said.append("the data changed during the sweep, so the values are not comparable")
-    return said
+        sentences.append("the data changed during the sweep, so the values are not comparable")
+    return sentences
 
 
 def judge(home: Home, found: Sequence[Outcome]) -> Evaluation | None:

@@ -97,8 +97,8 @@ def _programs() -> set[str]:
             except OSError:  # it ended, or belongs to another user
                 continue
         return set(links)
-    told = subprocess.run(["ps", "-axo", "comm="], capture_output=True, text=True)
-    return {os.path.realpath(line.strip()) for line in told.stdout.splitlines()}
+    done = subprocess.run(["ps", "-axo", "comm="], capture_output=True, text=True)
+    return {os.path.realpath(line.strip()) for line in done.stdout.splitlines()}
 
 
 def installed() -> list[FaeApp]:
@@ -124,13 +124,13 @@ def installed() -> list[FaeApp]:
 def read(bundle: Path) -> FaeApp | None:
     """The app in `bundle`, None if it is not Fae."""
     try:
-        told = plistlib.loads((bundle / "Contents/Info.plist").read_bytes())
+        info = plistlib.loads((bundle / "Contents/Info.plist").read_bytes())
     except (OSError, ValueError, plistlib.InvalidFileException):
         return None
-    identifier = str(told.get("CFBundleIdentifier", ""))
+    identifier = str(info.get("CFBundleIdentifier", ""))
     if not identifier.startswith(IDENTIFIER):
         return None
-    version, program = told.get("CFBundleShortVersionString"), told.get("CFBundleExecutable")
+    version, program = info.get("CFBundleShortVersionString"), info.get("CFBundleExecutable")
     return FaeApp(bundle, str(version or ""), identifier, str(program or bundle.stem))
 
 

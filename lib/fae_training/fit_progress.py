@@ -143,14 +143,14 @@ class FitProgress:
         means = {name: sum(e[name] for _, e in self.window) / len(self.window) for name in names}
         if self.settings.report_every == 1:
             means["micro_losses"] = [round(value, 5) for value in micro_losses]
-        here, left = max(self.step_seconds, 1e-9), self.seconds_left()
+        seconds, left = max(self.step_seconds, 1e-9), self.seconds_left()
         self.session.report(
             {
                 "step": step,
                 "loss": sum(loss for loss, _ in self.window) / len(self.window),
                 "lr": learning_rate,
-                "tokens_per_s": round(self.tokens / here, 1),
-                "supervised_tokens_per_s": round(self.supervised / here, 1),
+                "tokens_per_s": round(self.tokens / seconds, 1),
+                "supervised_tokens_per_s": round(self.supervised / seconds, 1),
                 "peak_memory_gb": round(mx.get_peak_memory() / 1e9, 3),
                 "elapsed_s": round(self.seconds(), 1),
                 "eta_s": None if left is None else round(left, 1),
@@ -188,7 +188,7 @@ class FitProgress:
         parameters = (
             load_arrays(best)[0] if self.best_step else flattened(model.trainable_parameters())
         )
-        here = max(self.step_seconds, 1e-9)
+        seconds = max(self.step_seconds, 1e-9)
         return FitResult(
             best_parameters=parameters,
             best_step=self.best_step or step,
@@ -197,8 +197,8 @@ class FitProgress:
             steps_done=step,
             stopped=stopped,
             loss=self.loss,
-            tokens_per_s=round(self.tokens / here, 1),
-            supervised_tokens_per_s=round(self.supervised / here, 1),
+            tokens_per_s=round(self.tokens / seconds, 1),
+            supervised_tokens_per_s=round(self.supervised / seconds, 1),
             peak_memory_gb=round(mx.get_peak_memory() / 1e9, 3),
             profile=profile,
             # Read from the objects that trained, not from the request.

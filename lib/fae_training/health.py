@@ -62,22 +62,22 @@ def examine(home: Home) -> list[Finding]:
 
 def _uv(home: Home) -> Iterator[Finding]:
     path = find_uv()
-    told = subprocess.run([path, "--version"], capture_output=True, text=True)
-    if told.returncode:
+    done = subprocess.run([path, "--version"], capture_output=True, text=True)
+    if done.returncode:
         remedy = "curl -LsSf https://astral.sh/uv/install.sh | sh"
-        yield Finding("uv", BROKEN, f"{path} does not run: {told.stderr.strip()[:200]}", remedy)
+        yield Finding("uv", BROKEN, f"{path} does not run: {done.stderr.strip()[:200]}", remedy)
     else:
-        yield Finding("uv", FINE, f"{' '.join(told.stdout.split()[:2])}, {path}")
+        yield Finding("uv", FINE, f"{' '.join(done.stdout.split()[:2])}, {path}")
 
 
 def _python(home: Home) -> Iterator[Finding]:
-    here, says = sys.version_info[:2], f"Python {platform.python_version()}, {sys.executable}"
+    here, text = sys.version_info[:2], f"Python {platform.python_version()}, {sys.executable}"
     if PYTHONS[0] <= here <= PYTHONS[1]:
-        yield Finding("Python", FINE, says)
+        yield Finding("Python", FINE, text)
     else:
         least, most = (".".join(map(str, version)) for version in PYTHONS)
         yield Finding(
-            "Python", BROKEN, f"{says}; expected {least} to {most}", "uv python install 3.13"
+            "Python", BROKEN, f"{text}; expected {least} to {most}", "uv python install 3.13"
         )
 
 
@@ -86,10 +86,10 @@ def _device(home: Home) -> Iterator[Finding]:
     if sys.platform == "darwin" and platform.machine() == "arm64":
         yield Finding("device", FINE, f"{machine}: MLX trains on the GPU")
     elif sys.platform == "linux" and platform.machine() == "x86_64":
-        says = f"{machine}: MLX trains on the processor, {os.cpu_count()} cores"
+        text = f"{machine}: MLX trains on the processor, {os.cpu_count()} cores"
         if Path("/dev/nvidia0").exists():
-            says += "; there is an NVIDIA GPU, which mlx[cuda13] can use (docs/benchmarks.md)"
-        yield Finding("device", FINE, says)
+            text += "; there is an NVIDIA GPU, which mlx[cuda13] can use (docs/benchmarks.md)"
+        yield Finding("device", FINE, text)
     else:
         remedy = "use a Mac with Apple silicon, or Linux on x86_64"
         yield Finding("device", BROKEN, f"MLX does not support {machine}", remedy)
@@ -97,12 +97,12 @@ def _device(home: Home) -> Iterator[Finding]:
 
 def _memory(home: Home) -> Iterator[Finding]:
     size = fae_app.memory_bytes()
-    says = f"{size / fae_app.GIB:.0f} GB"
+    text = f"{size / fae_app.GIB:.0f} GB"
     if size < LITTLE_MEMORY:
         remedy = "train the smallest model on short rows: uv run scripts/train.py --model tiny --max-length 512"
-        yield Finding("memory", ATTENTION, f"{says}, which is little for training", remedy)
+        yield Finding("memory", ATTENTION, f"{text}, which is little for training", remedy)
     else:
-        yield Finding("memory", FINE, says)
+        yield Finding("memory", FINE, text)
 
 
 def _disk(home: Home) -> Iterator[Finding]:
@@ -113,10 +113,10 @@ def _disk(home: Home) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(place).free
     used = sum(path.lstat().st_size for path in home.path.rglob("*") if path.is_file())
-    says = f"{free / 1e9:.1f} GB free at {place}; the state directory takes {used / 1e9:.2f} GB"
+    text = f"{free / 1e9:.1f} GB free at {place}; the state directory takes {used / 1e9:.2f} GB"
     state = FINE if free >= LITTLE_DISK else ATTENTION if free >= LEAST_DISK else BROKEN
     remedy = f"make room: {command_line('du', '-sh', home.file('runs'))}" if state != FINE else ""
-    yield Finding("disk", state, says, remedy)
+    yield Finding("disk", state, text, remedy)
 
 
 def _environments(home: Home) -> Iterator[Finding]:
@@ -129,8 +129,8 @@ def _environments(home: Home) -> Iterator[Finding]:
         yield Finding("environments", ATTENTION, f"the {what} could not be prepared: {why}", "uv run scripts/setup.py")  # fmt: skip
     if status == "not_done":
         missing = [name.removesuffix(".py") for name in installation.unprepared(home)]
-        says = f"not prepared for {_listed(missing)}: the first call of each will download its packages"
-        yield Finding("environments", ATTENTION, says, "uv run scripts/setup.py")
+        text = f"not prepared for {_listed(missing)}: the first call of each will download its packages"
+        yield Finding("environments", ATTENTION, text, "uv run scripts/setup.py")
 
 
 def _models(home: Home) -> Iterator[Finding]:
@@ -141,8 +141,8 @@ def _models(home: Home) -> Iterator[Finding]:
         model, why = choose("auto")
         fetch = f"uv run scripts/{script} --fetch"
         if (directory := models.locate(model)) is None:
-            says = f"{name}: {model} ({why}) is not on this machine"
-            yield Finding("models", ATTENTION, says, fetch)
+            text = f"{name}: {model} ({why}) is not on this machine"
+            yield Finding("models", ATTENTION, text, fetch)
             continue
         if name == "language model":
             models.check_language_model(directory, fetch)
@@ -154,8 +154,8 @@ def _models(home: Home) -> Iterator[Finding]:
 def _fae(home: Home) -> Iterator[Finding]:
     found = fae_versions.installed()
     if not found:
-        says = "Fae.app is not installed: deployments are recorded, but nothing uses them yet"
-        yield Finding("Fae", ATTENTION, says, "install Fae, then: uv run scripts/deploy.py --check")
+        text = "Fae.app is not installed: deployments are recorded, but nothing uses them yet"
+        yield Finding("Fae", ATTENTION, text, "install Fae, then: uv run scripts/deploy.py --check")
         return
     app = fae_versions.the_app()
     loads = {
@@ -181,11 +181,11 @@ def _database(home: Home) -> Iterator[Finding]:
         yield Finding("database", FINE, f"{path} exists; it is opened only after you give consent")
         return
     with FaeDatabase(path) as database:
-        says = f"{path}, schema {database.schema_version}, {path.stat().st_size / 1e6:.1f} MB"
+        text = f"{path}, schema {database.schema_version}, {path.stat().st_size / 1e6:.1f} MB"
         if database.warning:
-            yield Finding("database", ATTENTION, f"{says}; {database.warning}", command_line("ls", "-l", path.parent))  # fmt: skip
+            yield Finding("database", ATTENTION, f"{text}; {database.warning}", command_line("ls", "-l", path.parent))  # fmt: skip
         else:
-            yield Finding("database", FINE, says)
+            yield Finding("database", FINE, text)
 
 
 def _consent(home: Home) -> Iterator[Finding]:
@@ -193,8 +193,8 @@ def _consent(home: Home) -> Iterator[Finding]:
     if allowed:
         yield Finding("consent", FINE, f"allowed: {', '.join(allowed)}")
     else:
-        says = "you have not given consent yet, so nothing is read or trained"
-        yield Finding("consent", ATTENTION, says, "uv run scripts/setup.py --consent conversations")
+        text = "you have not given consent yet, so nothing is read or trained"
+        yield Finding("consent", ATTENTION, text, "uv run scripts/setup.py --consent conversations")
 
 
 def _state(home: Home) -> Iterator[Finding]:
@@ -202,13 +202,13 @@ def _state(home: Home) -> Iterator[Finding]:
     known = runs.all_runs(home)
     cut_off = [run for run in known if run.status() == "interrupted"]
     for run in cut_off[-1:]:
-        says = f"{_listed([run.id for run in cut_off])} ended before training was complete"
-        yield Finding("state", ATTENTION, says, KINDS[run.kind].command(f"--resume {run.id}"))
+        text = f"{_listed([run.id for run in cut_off])} ended before training was complete"
+        yield Finding("state", ATTENTION, text, KINDS[run.kind].command(f"--resume {run.id}"))
     aside = [str(path.relative_to(home.path)) for path in home.path.rglob("*.corrupt-*")]
     if aside:
-        says = f"set aside because unreadable: {_listed(aside)}"
+        text = f"set aside because unreadable: {_listed(aside)}"
         remedy = f"check the file, then remove it: {command_line('rm', home.file(aside[0]))}"
-        yield Finding("state", ATTENTION, says, remedy)
+        yield Finding("state", ATTENTION, text, remedy)
     remarks = [*standing.of_home(home), *standing.linked_runs(home)]
     for remark in remarks:
         yield Finding("state", ATTENTION, remark, "uv run scripts/list_runs.py")
@@ -261,8 +261,8 @@ def _clock(home: Home) -> Iterator[Finding]:
     made = [run.record["created_at"] for run in runs.all_runs(home) if "created_at" in run.record]
     ahead = [time_ for time_ in made if moment(time_) > (now + CLOCK_TOLERANCE).timestamp()]
     if ahead:
-        says = f"it is set to {now:%Y-%m-%d %H:%M}, but {counted(len(ahead), 'run was', 'runs were')} created later ({max(ahead)[:16]}), so 'latest' and waiting times are wrong"
-        yield Finding("clock", ATTENTION, says, remedy)
+        text = f"it is set to {now:%Y-%m-%d %H:%M}, but {counted(len(ahead), 'run was', 'runs were')} created later ({max(ahead)[:16]}), so 'latest' and waiting times are wrong"
+        yield Finding("clock", ATTENTION, text, remedy)
     else:
         yield Finding("clock", FINE, f"{now:%Y-%m-%d %H:%M %Z}")
 

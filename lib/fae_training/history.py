@@ -79,7 +79,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
         verdict = judged.verdict if judged else None
     except SkillError:  # from an earlier version; list the other runs anyway
         judged, verdict = None, "unreadable"
-    no = rejection.standing(run)
+    refusal = rejection.standing(run)
     return Entry(
         number=number,
         run=run,
@@ -100,7 +100,7 @@ def _entry(number: int, run: Run, used: tuple[Deployed, ...]) -> Entry:
         verdict=verdict,
         evaluation=judged,
         proposed=run.file(approval.FILE).exists(),
-        rejected=no.reason if no else None,
+        rejected=refusal.reason if refusal else None,
         deployed=used,
     )
 

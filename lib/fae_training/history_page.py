@@ -48,10 +48,10 @@ def _in_use(found: Sequence[Entry], in_use: dict[str, str | None]) -> list[tuple
         kinds = [kind for kind in KINDS.values() if kind.slot == slot]
         if run or any(entry.run.kind in [kind.name for kind in kinds] for entry in found):
             name = kinds[0].title.partition(" (")[0]
-            said = (
+            text = (
                 f"{run}, since {_time(since[run])}" if run in since else run or "the original model"
             )
-            lines.append((name, said))
+            lines.append((name, text))
     return lines or [("everything", "the original models")]
 
 
@@ -82,8 +82,10 @@ def _timelines(found: Sequence[Entry], cache: Path) -> list[str]:
             )
             for point, entry in zip(points, scored, strict=True)
         ]
-        said = "; ".join(f"run {row[0]}: {row[3]}" for row in rows)
-        drawn = charts.timeline(points, f"{title}: score of each run, from 0 to 100. {said}", cache)
+        description = "; ".join(f"run {row[0]}: {row[3]}" for row in rows)
+        drawn = charts.timeline(
+            points, f"{title}: score of each run, from 0 to 100. {description}", cache
+        )
         caption = (
             "Score of each run on its own held-out data, from 0 to 100; each line starts at the score of the model in use "
             "at the time. Filled: runs that were deployed."
@@ -140,12 +142,15 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
             score += f" ({100 * entry.previous_score:.0f} before)"
         facts.append(("verdict", VERDICTS.get(entry.verdict, entry.verdict) + score))
         if entry.evaluation:
-            said = [
+            sentences = [
                 plain_words.of_comparison(one).sentence
-                for one in plain_words.told(entry.evaluation.decision)
+                for one in plain_words.reported(entry.evaluation.decision)
             ]
             facts.append(
-                ("because", " ".join((*said, *plain_words.besides(entry.evaluation.decision))))
+                (
+                    "because",
+                    " ".join((*sentences, *plain_words.other_reasons(entry.evaluation.decision))),
+                )
             )
     if entry.rejected:
         facts.append(("you said no", entry.rejected))

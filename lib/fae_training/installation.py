@@ -48,8 +48,8 @@ class Step:
 
 def step(home: Home) -> Step | None:
     """The current step of setup.py's worker, None if none is recorded; meaningful only while the worker is running."""
-    told = (home.read(FILE, {}) or {}).get("step")
-    return Step(**told) if told else None
+    fields = (home.read(FILE, {}) or {}).get("step")
+    return Step(**fields) if fields else None
 
 
 def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> Busy | Missing:

@@ -341,8 +341,8 @@ def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
         text = f"{run.id} has started. Stop it: uv run scripts/cancel.py"
         return Result(data, text)
     for note in notes:
-        call.say(note)
-    call.say(
+        call.show_progress(note)
+    call.show_progress(
         f"{run.id}: log in {run.file('train.log')}; Ctrl-C stops it and keeps the best checkpoint"
     )
     while True:
@@ -350,7 +350,7 @@ def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:
             status = follow(run)
             break
         except KeyboardInterrupt:
-            call.say("\nstopping ...")
+            call.show_progress("\nstopping ...")
             run.request_stop()
     return _ended(run, status)
 

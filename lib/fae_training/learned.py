@@ -82,14 +82,14 @@ def mentions(run: Run, forgotten: "Forgotten") -> bool:
     key = _existing_key(run.home)
     if not kept or key is None:
         return False
-    wanted = [
+    topics = [
         ({_hash(key, plain_form(word)) for word in topic.words}, topic.needed)
         for topic in forgotten.topics
     ]
     for row in kept:
         raw = base64.b64decode(row)
-        there = {raw[place : place + _BYTES] for place in range(0, len(raw), _BYTES)}
-        if any(len(hashes & there) >= needed for hashes, needed in wanted):
+        known = {raw[place : place + _BYTES] for place in range(0, len(raw), _BYTES)}
+        if any(len(hashes & known) >= needed for hashes, needed in topics):
             return True
     return False
 

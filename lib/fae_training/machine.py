@@ -54,8 +54,8 @@ class Probes:
         return found
 
     def free_gb(self, path: Path) -> float:
-        there = next(p for p in (path, *path.parents) if p.exists())
-        return shutil.disk_usage(there).free / 1e9
+        existing = next(p for p in (path, *path.parents) if p.exists())
+        return shutil.disk_usage(existing).free / 1e9
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Condition:
 
     def reasons(self) -> list[str]:
         """Why an unattended run has to wait, in words; [] if it does not."""
-        said = {
+        conditions = {
             "on battery": self.on_battery,
             "in low-power mode": self.low_power,
             "hot": self.hot,
             "short of memory": self.short_of_memory,
         }
-        return [words for words, holds in said.items() if holds]
+        return [name for name, holds in conditions.items() if holds]
 
 
 def condition(probes: Probes | None = None, system: str = sys.platform) -> Condition:

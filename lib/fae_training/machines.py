@@ -104,10 +104,10 @@ def versions() -> dict[str, str]:
     return found | {"skill": digest.hexdigest()[:12]}
 
 
-def differences(here: dict[str, str], there: dict[str, str]) -> str:
+def differences(local: dict[str, str], remote: dict[str, str]) -> str:
     """The differing versions in words; empty if there are none."""
     return ", ".join(
-        f"{name} {there.get(name, 'missing')} there and {version} here"
-        for name, version in here.items()
-        if there.get(name) != version
+        f"{name} {remote.get(name, 'missing')} there and {version} here"
+        for name, version in local.items()
+        if remote.get(name) != version
     )

@@ -53,8 +53,10 @@ def _item(option: Option) -> dict[str, Any]:
 
 def call(home: Home, verb: Verb, parameters: dict[str, Any]) -> dict[str, Any]:
     """A script's JSON answer, which may be an error. Raises Failed if it gave none."""
-    told, _ = processes.answer_of(verb.path.name, json.dumps(parameters), "--home", str(home.path))
-    return told
+    answer, _ = processes.answer_of(
+        verb.path.name, json.dumps(parameters), "--home", str(home.path)
+    )
+    return answer
 
 
 def progress(home: Home, parameters: dict[str, Any]) -> tuple[float, float | None, str] | None:
@@ -68,7 +70,7 @@ def progress(home: Home, parameters: dict[str, Any]) -> tuple[float, float | Non
         return None
     report = latest_report(run)
     stage, done, total = stage_of(run, status)
-    said = f"{run.id}: {stage}" + (f" {done:,}/{total:,}" if total else "")
+    message = f"{run.id}: {stage}" + (f" {done:,}/{total:,}" if total else "")
     if report.get("loss") is not None:
-        said += f", loss {report['loss']:.3f}"
-    return report.get("step", 0), run.settings.get("steps"), said
+        message += f", loss {report['loss']:.3f}"
+    return report.get("step", 0), run.settings.get("steps"), message

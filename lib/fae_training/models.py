@@ -301,9 +301,9 @@ def check(directory: Path, model_types: tuple[str, ...] | None, next_command: st
             next_command,
         )
     # An interrupted download leaves dangling links, and shards that exist only in the index.
-    there = {p.name for p in directory.glob("*.safetensors") if p.exists() and p.stat().st_size}
-    absent = sorted(_shards(directory) - there)
-    if absent or not there:
+    present = {p.name for p in directory.glob("*.safetensors") if p.exists() and p.stat().st_size}
+    absent = sorted(_shards(directory) - present)
+    if absent or not present:
         raise Missing(
             "no_weights",
             f"{directory} has no {absent[0]}, one of {len(absent)} missing weight files"

@@ -34,21 +34,21 @@ def work(kind: str, home: Home) -> Result:
     except Exception as problem:
         traceback.print_exc()
         error = problem if isinstance(problem, SkillError) else _of_library(problem)
-        channel.say("failed", code=error.code, message=error.message, hint=error.hint)
+        channel.send("failed", code=error.code, message=error.message, hint=error.hint)
         channel.wait_for_end(GOODBYE_S)
     return Result({"status": "done"}, "done")
 
 
 def _work(kind: str, home: Home, channel: Channel) -> None:
-    channel.say("hello", versions=machines.versions())
-    told = channel.hear("load", "end")
-    if told.word == "end":
+    channel.send("hello", versions=machines.versions())
+    message = channel.receive("load", "end")
+    if message.name == "end":
         return
-    model, loss = _load(kind, home, told.values)
+    model, loss = _load(kind, home, message.values)
     listening = socket.create_server(("", 0))
-    channel.say("loaded", port=listening.getsockname()[1])
-    told = channel.hear("begin", "end")
-    if told.word == "end":
+    channel.send("loaded", port=listening.getsockname()[1])
+    message = channel.receive("begin", "end")
+    if message.name == "end":
         return
     import mlx.core as mx
     import mlx.optimizers as optim
@@ -57,50 +57,50 @@ def _work(kind: str, home: Home, channel: Channel) -> None:
     from fae_training.fit_step import FitStep
     from fae_training.ring import Ring, require_neighbour
 
-    begin = told.values
+    begin = message.values
     optimizer = optim.AdamW(learning_rate=0.0, weight_decay=begin["weight_decay"])
     optimizer.init(model.trainable_parameters())
-    _put(model, optimizer, from_bytes(told.arrays))
+    _put(model, optimizer, from_bytes(message.arrays))
     model.train()
     step = FitStep(model, optimizer, loss, begin["max_gradient_norm"], begin["compiled"])
     require_neighbour(begin["rank"], begin["addresses"])
-    channel.say("reached")
-    channel.hear("stop listening")
+    channel.send("reached")
+    channel.receive("stop listening")
     listening.close()
-    channel.say("stopped")
-    channel.hear("connect")
+    channel.send("stopped")
+    channel.receive("connect")
     ring = Ring(begin["rank"], begin["addresses"])
-    while (told := channel.hear("step", "end")).word == "step":
-        sums = step.add_up(_batches(told).items(), told.values["micro_batches"])
+    while (message := channel.receive("step", "end")).name == "step":
+        sums = step.add_up(_batches(message).items(), message.values["micro_batches"])
         gradient = step.no_gradient() if sums.gradient is None else sums.gradient
         mx.eval(gradient)
-        channel.say("sums", losses=sums.losses, weights=sums.weights, extras=sums.extras)
-        told = channel.hear("update", "end")
-        if told.word == "end":
+        channel.send("sums", losses=sums.losses, weights=sums.weights, extras=sums.extras)
+        message = channel.receive("update", "end")
+        if message.name == "end":
             return
-        step.update(ring.total(gradient), **told.values)
+        step.update(ring.total(gradient), **message.values)
 
 
-def _load(kind: str, home: Home, told: dict):
+def _load(kind: str, home: Home, request: dict):
     """(the model with its adapter, the kind's loss). Raises Missing or Failed if the model differs from the main machine's."""
-    directory = models.locate(told["model"]["id"])
+    directory = models.locate(request["model"]["id"])
     if directory is None:
         raise Missing(
             "no_model",
-            f"there is no model {told['model']['id']} on this machine",
-            "download it there: uv run scripts/train.py --fetch --model " + told["model"]["id"],
+            f"there is no model {request['model']['id']} on this machine",
+            "download it there: uv run scripts/train.py --fetch --model " + request["model"]["id"],
         )
-    if (found := models.fingerprint(directory)) != told["fingerprint"]:
+    if (found := models.fingerprint(directory)) != request["fingerprint"]:
         raise Failed(
             "other_model",
-            f"{directory} has fingerprint {found}, expected {told['fingerprint']}",
+            f"{directory} has fingerprint {found}, expected {request['fingerprint']}",
             "copy the model from the machine that starts the training",
         )
     linux_cpu.set_up(Path(directory))
     from fae_training.language import adapters, fast_path, loading
     from fae_training.language.fast_settings import FastSettings
 
-    settings, wanted = told["settings"], FastSettings(**told["fast"])
+    settings, wanted = request["settings"], FastSettings(**request["fast"])
     # mlx-tune takes seconds to import and is not needed: the adapter's values are sent, so only its shape matters.
     model, _ = loading.load(str(directory))
     keys = adapters.adapter_keys(model, settings["experts"])
@@ -142,12 +142,12 @@ def _loss(kind: str, settings: dict, fast):
     return lambda model, batch: language_loss(model, batch, fast)
 
 
-def _batches(told: Message) -> dict[int, dict]:
+def _batches(message: Message) -> dict[int, dict]:
     """The arrays of each micro-batch, by its number within the step."""
     from fae_training.arrays import from_bytes
 
     found: dict[int, dict] = defaultdict(dict)
-    for name, array in from_bytes(told.arrays).items():
+    for name, array in from_bytes(message.arrays).items():
         micro, _, own = name.partition("/")
         found[int(micro)][own] = array
     return found

@@ -66,19 +66,19 @@ STRONGER = "Repeated attempts sometimes succeed by chance, so each one needs str
 
 def of_decision(decision: Decision) -> tuple[str, ...]:
     """All that decided, for a terminal or a program: each sentence with its figures."""
-    said = map(of_comparison, told(decision))
-    return (*(f"{one.sentence} ({one.figures})" for one in said), *besides(decision))
+    sentences = map(of_comparison, reported(decision))
+    return (*(f"{one.sentence} ({one.figures})" for one in sentences), *other_reasons(decision))
 
 
 def what_stopped(decision: Decision) -> tuple[str, ...]:
     """Why a decision is no pass: what was lost or could not be shown, else the goals, which did not improve enough."""
-    at_fault = [one for one in told(decision) if one.outcome in (WORSE, NOT_SHOWN)]
-    goals = [one for one in told(decision) if one.role == GOAL]
-    return (*(of_comparison(one).sentence for one in at_fault or goals), *besides(decision))
+    at_fault = [one for one in reported(decision) if one.outcome in (WORSE, NOT_SHOWN)]
+    goals = [one for one in reported(decision) if one.role == GOAL]
+    return (*(of_comparison(one).sentence for one in at_fault or goals), *other_reasons(decision))
 
 
-def besides(decision: Decision) -> tuple[str, ...]:
-    """What decided beside the comparisons."""
+def other_reasons(decision: Decision) -> tuple[str, ...]:
+    """The reasons that are not comparisons."""
     if not decision.comparisons or decision.look <= 1:
         return decision.reasons
     nth = _nth(decision.look)
@@ -88,8 +88,8 @@ def besides(decision: Decision) -> tuple[str, ...]:
     )
 
 
-def told(decision: Decision) -> list[Comparison]:
-    """The comparisons that are worth telling: all with the current model, and losses against the base model beside them."""
+def reported(decision: Decision) -> list[Comparison]:
+    """The comparisons that are reported to the person: all with the current model, and losses against the base model."""
     now = [one for one in decision.comparisons if one.against == "current"]
     return now + [
         one

@@ -55,21 +55,21 @@ def times(run: Run) -> dict[str, float]:
     return {name: round(value, 1) for name, value in found.items() if value is not None}
 
 
-def times_in_words(told: dict[str, float]) -> str:
+def times_in_words(figures: dict[str, float]) -> str:
     """The result of times() as text to follow "in": "5 min 10 s, of which 3 min 02 s training"."""
-    text = duration(told.get("elapsed_s"))
+    text = duration(figures.get("elapsed_s"))
     return (
-        f"{text}, of which {duration(told['training_s'])} training"
-        if "training_s" in told
+        f"{text}, of which {duration(figures['training_s'])} training"
+        if "training_s" in figures
         else text
     )
 
 
 def stage_of(run: Run, status: str) -> tuple[str, int, int | None]:
     """(stage, items done, total): of the current stage while it runs, else its status and steps."""
-    told = latest_progress(run)
-    if status in ACTIVE and told.get("stage"):
-        return told["stage"], told["done"], told["total"]
+    progress = latest_progress(run)
+    if status in ACTIVE and progress.get("stage"):
+        return progress["stage"], progress["done"], progress["total"]
     return status, latest_report(run).get("step", 0), run.settings.get("steps") or 1
 
 

@@ -179,8 +179,12 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
 
 def _earlier_no(run: Run, active: Deployment | None) -> Rejection | None:
     """The no to another run of its slot, where nothing was approved since."""
-    no = rejection.newest(run.home, KINDS[run.kind].slot)
-    return None if no is None or (active and moment(active.since) > moment(no.rejected_at)) else no
+    refusal = rejection.newest(run.home, KINDS[run.kind].slot)
+    return (
+        None
+        if refusal is None or (active and moment(active.since) > moment(refusal.rejected_at))
+        else refusal
+    )
 
 
 def spoken(proposal: Proposal) -> str:
@@ -195,11 +199,11 @@ def spoken(proposal: Proposal) -> str:
     sentences += [_with_small_numbers(plain_words.of_comparison(one).sentence) for one in better]
     if len(now) > len(better):
         sentences.append(LOST_NOTHING)
-    said = QUESTION
+    text = QUESTION
     for sentence in sentences[::-1]:
-        if len(f"{sentence} {said}".split()) <= MOST_SPOKEN_WORDS:
-            said = f"{sentence} {said}"
-    return said
+        if len(f"{sentence} {text}".split()) <= MOST_SPOKEN_WORDS:
+            text = f"{sentence} {text}"
+    return text
 
 
 def _with_small_numbers(sentence: str) -> str:
@@ -285,8 +289,8 @@ def _bar(measure: Measure, values: tuple[float, ...]) -> Bar:
 
 def _cost(run: Run, measured: Benchmark) -> Cost:
     # The size is told of the files themselves.
-    told = [one for one in measured.figures if one.is_cost and one.name != "adapter_mb"]
-    figures = tuple(map(plain_words.of_figure, told))
+    costs = [one for one in measured.figures if one.is_cost and one.name != "adapter_mb"]
+    figures = tuple(map(plain_words.of_figure, costs))
     result = run.result() or {}
     files = run.file("adapters").iterdir() if run.file("adapters").is_dir() else ()
     size = sum(path.stat().st_size for path in files if path.is_file())

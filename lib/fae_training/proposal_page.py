@@ -26,9 +26,9 @@ def as_markdown(proposal: Proposal, code: str) -> str:
     if proposal.learned.topics:
         lines += [f"Words that came up: {', '.join(_topics(proposal))}", ""]
     lines += ["## How it did", "", proposal.judged_on, ""]
-    for one in plain_words.told(proposal.decision):
-        said = plain_words.of_comparison(one)
-        lines += [f"- {said.sentence}", f"  ({said.figures})"]
+    for one in plain_words.reported(proposal.decision):
+        words = plain_words.of_comparison(one)
+        lines += [f"- {words.sentence}", f"  ({words.figures})"]
     lines += [f"- {text}" for text in proposal.figures]
     lines += ["", "## Before and after", "", _compared(proposal), ""]
     for example in proposal.examples:
@@ -212,11 +212,11 @@ def _choice(proposal: Proposal, code: str) -> str:
 
 def _how(proposal: Proposal, cache: Path) -> list[str]:
     """The sentences, then the charts: what the training is for, apart from what it must not lose."""
-    told = plain_words.told(proposal.decision)
-    said = [plain_words.of_comparison(one) for one in told]
+    comparisons = plain_words.reported(proposal.decision)
+    texts = [plain_words.of_comparison(one) for one in comparisons]
     lines = [
         f"<li>{html.escape(one.sentence)}<small>{html.escape(one.figures)}</small></li>"
-        for one in said
+        for one in texts
     ]
     lines += [f"<li>{html.escape(text)}</li>" for text in proposal.figures]
     parts = ["<ul>\n" + "\n".join(lines) + "\n</ul>"]
@@ -254,9 +254,9 @@ def _bars_chart(measures: list[Bars], heading: str, cache: Path) -> str:
         rows,
     )
     about = f"{heading}: scores of the new version, of the current one and of the original model."
-    said = "; ".join(f"{row[0]}: now {row[2]}, new {row[3]}" for row in rows)
+    description = "; ".join(f"{row[0]}: now {row[2]}, new {row[3]}" for row in rows)
     caption = "The score of each version, from 0 to 100. The thin lines show how far a score may be off by chance."
-    return chart(charts.bars(measures, f"{about} {said}", cache), caption, figures)
+    return chart(charts.bars(measures, f"{about} {description}", cache), caption, figures)
 
 
 def _bar(bar: Bar) -> str:
@@ -277,7 +277,7 @@ def _gains_chart(compared: list[Comparison], heading: str, cache: Path) -> str:
     ]
     header = ("ability", "compared with", "change", "confidence interval", "margin", "outcome")
     figures = table("The change, conversation by conversation or item by item", header, rows)
-    said = "; ".join(
+    description = "; ".join(
         f"{row[0]}, compared with {row[1]}: {row[2]}, confidence interval {row[3]}, {row[5]}"
         for row in rows
     )
@@ -286,7 +286,7 @@ def _gains_chart(compared: list[Comparison], heading: str, cache: Path) -> str:
         "better where the whole line is to the right of zero, and as good as before where the whole line is to the right of "
         "the short mark, which is the largest loss that counts as none."
     )
-    drawn = charts.gains(compared, f"{heading}: the change on each ability. {said}", cache)
+    drawn = charts.gains(compared, f"{heading}: the change on each ability. {description}", cache)
     return chart(drawn, caption, figures)
 
 

@@ -66,22 +66,22 @@ def complete(home: Home) -> Purged | None:
 
     Waits for a running export. If interrupted, the next call starts again from the beginning.
     """
-    wanted = forgetting.pending(home)
-    if wanted == Exclusions():
+    pending = forgetting.pending(home)
+    if pending == Exclusions():
         return None
     with _unfinished_is_said(), locks.exclusive(home.directory("data") / ".lock"):
-        purged = _Purge(home, wanted).run()
+        purged = _Purge(home, pending).run()
         with changing(home) as change:
             # Requests added in the meantime are left for the next purge.
             left = {
-                name: tuple(each for each in entries if each not in getattr(wanted, name))
+                name: tuple(each for each in entries if each not in getattr(pending, name))
                 for name, entries in vars(forgetting.pending(home)).items()
             }
             change.write(home.file(forgetting.PENDING_FILE), left)
     return purged
 
 
-def look(home: Home, phrases: list[str]) -> Purged:
+def preview(home: Home, phrases: list[str]) -> Purged:
     """Preview forgetting these phrases and pending ones, without changing anything."""
     return _Purge(home, forgetting.pending(home).with_phrases(phrases), change=False).run()
 
@@ -207,7 +207,7 @@ class _Purge:
     def _mark_runs(self, ids: set[str]) -> list[str]:
         """Oldest first, so that a run comes after the one that it started from."""
         found: dict[str, None] = {}
-        said = [*self.wanted.topics, *self.wanted.people]
+        names = [*self.wanted.topics, *self.wanted.people]
         for run in runs.all_runs(self.home):
             own = run.file("data")
             kinds = [kind for kind in KINDS_OF_ROWS if (own / kind).is_dir()]
@@ -223,7 +223,7 @@ class _Purge:
             ):
                 found[run.id] = None
                 if self.change:
-                    self._mark(run, rows, said)
+                    self._mark(run, rows, names)
             if len(left) < len(sounds) and self.change:
                 keep_files(run, left)
             for kind in kinds:
@@ -234,10 +234,10 @@ class _Purge:
         """Whether a sound's name contains a speaker or a recording that is to be forgotten."""
         return recordings.is_excluded(Path(sound), self.wanted)
 
-    def _mark(self, run: Run, rows: list[Any], said: list[str]) -> None:
+    def _mark(self, run: Run, rows: list[Any], names: list[str]) -> None:
         if rows and not run.file(learned.FILE).exists():
             learned.keep(run, rows)
-        learned.note(run, said)
+        learned.note(run, names)
         learned.mark(run)
         self._withdraw(run)
         if run.is_alive():

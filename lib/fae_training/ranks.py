@@ -2,7 +2,7 @@
 
 The others are processes of the same script (`--task peer`, peer.py), started locally or through ssh, with messages over
 their standard streams. They receive their rows as arrays and keep nothing on disk. In a step, each gets its rows and
-replies with its sums of losses and weights; then all are told to sum their gradients (ring.py) and apply the same
+replies with its sums of losses and weights; then all are instructed to sum their gradients (ring.py) and apply the same
 update. So a machine that dies is noticed before anyone waits for it in the ring, while the parameters are still those of
 the previous step.
 """
@@ -59,7 +59,7 @@ class Peer:
             )
         except FileNotFoundError as problem:
             raise Missing("no_ssh", f"{command[0]} was not found", "install OpenSSH") from problem
-        self._said: deque[str] = deque(maxlen=3)
+        self._last_lines: deque[str] = deque(maxlen=3)
         self._errors = threading.Thread(target=self._keep_errors, args=(log,), daemon=True)
         self._errors.start()
         self.channel = Channel(self._pipe("stdout"), self._pipe("stdin"), self._ended)
@@ -76,16 +76,16 @@ class Peer:
     def _keep_errors(self, log: Callable[[str], None]) -> None:
         for line in self._pipe("stderr"):
             text = line.decode(errors="replace").rstrip()
-            self._said.append(text)
+            self._last_lines.append(text)
             log(f"[{self.host}] {text}")
 
     def _pipe(self, name: str) -> BinaryIO:
         return cast(BinaryIO, getattr(self.process, name))
 
-    def last_words(self) -> str:
+    def last_lines(self) -> str:
         """Its last lines on standard error."""
         self._errors.join(1)
-        return "; ".join(filter(None, self._said))
+        return "; ".join(filter(None, self._last_lines))
 
     def close(self) -> None:
         """Wait for it to end by itself, with a time limit."""
@@ -110,17 +110,17 @@ class Machines(Alone):
         hosts = self.run.record["hosts"]
         script = KINDS[self.run.kind].script
         for host in hosts[1:]:
-            here = machines.address(host) == machines.address(hosts[0])
-            task = ("--task", "peer", *(("--home", str(self.run.home.path)) if here else ()))
+            is_local = machines.address(host) == machines.address(hosts[0])
+            task = ("--task", "peer", *(("--home", str(self.run.home.path)) if is_local else ()))
             command = processes.command(script, *task)
             self.others.append(
-                Peer(host, command if here else over_ssh(host, command), self.session.log, self._broke)
+                Peer(host, command if is_local else over_ssh(host, command), self.session.log, self._broke)
             )  # fmt: skip
         self._here = machines.address(hosts[0])
         versions = machines.versions()
         for peer in self.others:
-            told = self._versions_of(peer)
-            if differing := machines.differences(versions, told):
+            found = self._versions_of(peer)
+            if differing := machines.differences(versions, found):
                 raise Failed(
                     "unequal_versions",
                     f"{peer.host} has {differing}; all machines must have the same versions",
@@ -129,19 +129,19 @@ class Machines(Alone):
 
     def _versions_of(self, peer: Peer) -> dict[str, str]:
         try:
-            return peer.channel.hear("hello", check=self._check).values["versions"]
+            return peer.channel.receive("hello", check=self._check).values["versions"]
         except Ended as problem:
-            said = peer.last_words() or str(problem)
+            reason = peer.last_lines() or str(problem)
             raise Failed(
                 "no_answer",
-                f"{peer.host} does not answer: {said}",
+                f"{peer.host} does not answer: {reason}",
                 f"make sure that this works without a prompt: ssh {peer.host} true; then: {self._again()}",
             ) from problem
 
     def load(self, settings: dict, fast) -> None:
         record = self.run.record
         for peer in self.others:
-            self._say(
+            self._send(
                 peer,
                 "load",
                 settings=settings,
@@ -152,7 +152,7 @@ class Machines(Alone):
 
     def begin(self, step: FitStep, settings: FitSettings) -> None:
         with self.session.stage("connecting"):
-            ports = [self._hear(peer, "loaded").values["port"] for peer in self.others]
+            ports = [self._receive(peer, "loaded").values["port"] for peer in self.others]
             with socket.create_server((self._here, 0)) as listening:
                 own = listening.getsockname()[1]
                 addresses = [f"{self._here}:{own}"] + [
@@ -160,7 +160,7 @@ class Machines(Alone):
                 ]
                 state = to_bytes(state_of(step.model, step.optimizer))
                 for rank, peer in enumerate(self.others, 1):
-                    self._say(
+                    self._send(
                         peer,
                         "begin",
                         state,
@@ -172,33 +172,33 @@ class Machines(Alone):
                     )
                 require_neighbour(0, addresses)
                 for peer in self.others:
-                    self._hear(peer, "reached")
+                    self._receive(peer, "reached")
             # A connection to a socket that was only opened for the check would be taken for one of the ring.
             for peer in self.others:
-                self._say(peer, "stop listening")
+                self._send(peer, "stop listening")
             for peer in self.others:
-                self._hear(peer, "stopped")
+                self._receive(peer, "stopped")
             for peer in self.others:
-                self._say(peer, "connect")
+                self._send(peer, "connect")
             self._ring = Ring(0, addresses)
         names = ", ".join(peer.host for peer in self.others)
         self.session.log(f"training together with {names}")
 
     def add_up(self, step: FitStep, batches, first: int, micro_batches: int) -> Sums:
         sizes = [batches.rows_in(first + micro) for micro in range(micro_batches)]
-        own, *theirs = shares(sizes, len(self.others) + 1)
-        for peer, parts in zip(self.others, theirs, strict=True):
+        own, *others = shares(sizes, len(self.others) + 1)
+        for peer, parts in zip(self.others, others, strict=True):
             arrays = {
                 f"{micro}/{name}": array
                 for micro, part in parts
                 for name, array in batches.batch_at(first + micro, part).items()
             }
-            self._say(peer, "step", to_bytes(arrays), micro_batches=micro_batches)
-        mine = ((micro, batches.batch_at(first + micro, part)) for micro, part in own)
-        sums = step.add_up(mine, micro_batches)
+            self._send(peer, "step", to_bytes(arrays), micro_batches=micro_batches)
+        own_batches = ((micro, batches.batch_at(first + micro, part)) for micro, part in own)
+        sums = step.add_up(own_batches, micro_batches)
         with step.profile.part("machines"):
             for peer in self.others:
-                sums.add(**self._hear(peer, "sums").values)
+                sums.add(**self._receive(peer, "sums").values)
         return sums
 
     def total(self, step: FitStep, sums: Sums, learning_rate: float) -> Any:
@@ -206,7 +206,7 @@ class Machines(Alone):
         try:
             with step.profile.part("machines"):
                 for peer in self.others:
-                    self._say(peer, "update", scale=sums.scale, learning_rate=learning_rate)
+                    self._send(peer, "update", scale=sums.scale, learning_rate=learning_rate)
                 return self._ring.total(sums.gradient)
         except RuntimeError as problem:
             for peer in self.others:
@@ -217,25 +217,25 @@ class Machines(Alone):
     def close(self) -> None:
         for peer in self.others:
             with contextlib.suppress(Ended):
-                peer.channel.say("end")
+                peer.channel.send("end")
         for peer in self.others:
             peer.close()
         self.others = []
 
-    def _say(self, peer: Peer, word: str, arrays: bytes = b"", **values) -> None:
+    def _send(self, peer: Peer, name: str, arrays: bytes = b"", **values) -> None:
         try:
-            peer.channel.say(word, arrays, **values)
+            peer.channel.send(name, arrays, **values)
         except Ended as problem:
             raise self._lost(peer, str(problem)) from problem
 
-    def _hear(self, peer: Peer, word: str) -> Message:
+    def _receive(self, peer: Peer, name: str) -> Message:
         try:
-            message = peer.channel.hear(word, "failed", check=self._check)
+            message = peer.channel.receive(name, "failed", check=self._check)
         except Ended as problem:
             raise self._lost(peer, str(problem)) from problem
-        if message.word == "failed":
-            told = message.values
-            raise Lost(told["code"], f"{peer.host}: {told['message']}", told["hint"])
+        if message.name == "failed":
+            error = message.values
+            raise Lost(error["code"], f"{peer.host}: {error['message']}", error["hint"])
         return message
 
     def _check(self) -> None:
@@ -249,8 +249,8 @@ class Machines(Alone):
 
     def _lost(self, peer: Peer | None, why: str) -> Lost:
         name = f"{peer.host}: {why}" if peer else why
-        said = peer and peer.last_words()
-        text = f"another machine was lost, {name}" + (f" ({said})" if said else "")
+        last_lines = peer and peer.last_lines()
+        text = f"another machine was lost, {name}" + (f" ({last_lines})" if last_lines else "")
         return Lost("machine_lost", f"{text}; the training up to that point is kept", self._again())
 
     def _again(self) -> str:
@@ -263,17 +263,17 @@ class Machines(Alone):
 def over_ssh(host: str, command: list[str]) -> list[str]:
     """`command` on another machine, which has the skill at the same path, relative to the home directory if it is inside it."""
     home = Path.home()
-    words = []
-    for word in command:
-        path = Path(word)
+    arguments = []
+    for argument in command:
+        path = Path(argument)
         if path.name == "uv":
-            words.append("uv")
+            arguments.append("uv")
         elif path.is_absolute() and path.is_relative_to(home) and path.suffix == ".py":
-            words.append(str(path.relative_to(home)))
+            arguments.append(str(path.relative_to(home)))
         else:
-            words.append(word)
+            arguments.append(argument)
     environment = command_line(*(f"{n}={v}" for n, v in processes.WORKER_ENVIRONMENT.items()))
-    return [*SSH, host, f"PATH={PATH} {environment} exec {command_line(*words)}"]
+    return [*SSH, host, f"PATH={PATH} {environment} exec {command_line(*arguments)}"]
 
 
 def shares(sizes: Sequence[int], machines: int) -> list[list[tuple[int, slice]]]:

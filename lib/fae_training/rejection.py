@@ -43,37 +43,37 @@ def last_of(run: Run) -> Rejection | None:
 
 def standing(run: Run) -> Rejection | None:
     """The rejection if it still holds: the run was neither proposed nor deployed since."""
-    no = None if run.file(approval.FILE).exists() else last_of(run)
-    return None if no is None or was_deployed(run, since=no.rejected_at) else no
+    found = None if run.file(approval.FILE).exists() else last_of(run)
+    return None if found is None or was_deployed(run, since=found.rejected_at) else found
 
 
 def newest(home: Home, slot: str) -> Rejection | None:
     """The last rejection of any run of `slot`."""
     found = [last_of(run) for run in all_runs(home) if KINDS[run.kind].slot == slot]
-    return max(filter(None, found), key=lambda no: moment(no.rejected_at), default=None)
+    return max(filter(None, found), key=lambda each: moment(each.rejected_at), default=None)
 
 
 def require_none(run: Run) -> None:
     """Raises Refused for a rejected run, which is proposed again only if it is named by its id."""
-    if no := standing(run):
+    if found := standing(run):
         raise Refused(
             "rejected",
-            f"you said no to {run.id} {no.in_words}. To see the proposal anyway, name the run: "
+            f"you said no to {run.id} {found.in_words}. To see the proposal anyway, name the run: "
             f"uv run scripts/propose.py --run {run.id}",
             f"uv run scripts/{KINDS[run.kind].material}",
         )
 
 
-def said(run: Run, no: Rejection) -> Result:
+def answer(run: Run, rejection: Rejection) -> Result:
     """The answer after a rejection."""
     again = f"propose.py --run {run.id}"
-    data = {"status": "rejected", "run": run.id, "kind": run.kind, "reason": no.reason}
+    data = {"status": "rejected", "run": run.id, "kind": run.kind, "reason": rejection.reason}
     data |= {
         "say": "All right, everything stays as it is. I have noted the reason.",
         "again": again,
     }
     text = (
-        f"All right: {run.id} will not be used, and nothing has changed. Reason noted: {no.reason}\n"
+        f"All right: {run.id} will not be used, and nothing has changed. Reason noted: {rejection.reason}\n"
         f"To see the proposal again later: uv run scripts/{again}"
     )
     return Result(data | {"next": KINDS[run.kind].material}, text)
@@ -85,8 +85,8 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
     asked: the person was just asked about the run, so it need not have been proposed. Raises BadRequest for an empty
     reason, Missing for a run that was not proposed, Refused for one that is in use or was already rejected.
     """
-    said = " ".join(reason.split())
-    if not said:
+    text = " ".join(reason.split())
+    if not text:
         raise BadRequest(
             "no_reason", "the reason is empty", "give the person's own words, or just 'no'"
         )
@@ -110,6 +110,6 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
             approval.withdraw(change, run)
         made = approval.readable(run)
         mark = made.fingerprint if made else None
-        found = Rejection(run.id, now(), said[:LONGEST_REASON], mark)
+        found = Rejection(run.id, now(), text[:LONGEST_REASON], mark)
         change.write(run.file(FILE), asdict(found))
     return found

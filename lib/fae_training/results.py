@@ -43,12 +43,12 @@ class Verification:
 
 def receipt(run: Run, result: FitResult, applied: dict, notes: list[str]) -> dict:
     """The content of train_metrics.json: the requested settings, those applied, and the results."""
-    went = {
+    outcome = {
         name: value
         for name, value in vars(result).items()
         if name not in ("best_parameters", "applied")
     }
-    return went | {
+    return outcome | {
         "asked": run.settings,
         "applied": applied,
         "notes": notes,
@@ -87,8 +87,8 @@ def scored(
     if score:
         found = score()
     else:
-        told = _fresh_process(run, "score", None, should_stop, lock)
-        found = records.read(Benchmark, told, str(run.file("score.json")), "report this")
+        measured = _fresh_process(run, "score", None, should_stop, lock)
+        found = records.read(Benchmark, measured, str(run.file("score.json")), "report this")
     if found.current_run != (active and active.run):
         active_mark = (
             None  # another was deployed in the meantime, so the measured files are unknown
@@ -98,10 +98,10 @@ def scored(
 
 def verify(run: Run, timeout_s: float) -> Verification | None:
     """Verify the saved model in a fresh process: it loads and changes the output. None if that takes too long."""
-    told = _fresh_process(run, "verify", timeout_s)
-    if told is None:
+    answer = _fresh_process(run, "verify", timeout_s)
+    if answer is None:
         return None
-    return records.read(Verification, told, str(run.file("verify.json")), "report this")
+    return records.read(Verification, answer, str(run.file("verify.json")), "report this")
 
 
 def _fresh_process(
@@ -133,16 +133,16 @@ def _fresh_process(
     if result is None and run.file("cancel").exists():
         raise Cancelled()
     if status or result is None:
-        look = command_line("tail", "-n", 40, log)
-        said = _error_in(log.read_bytes()[before:] if log.exists() else b"")
-        why = said.get("message") or f"the process for {task} failed with status {status}"
-        raise Failed(f"{task}_failed", f"{run.id}: {why}", said.get("hint") or look)
+        show_log = command_line("tail", "-n", 40, log)
+        error = _error_in(log.read_bytes()[before:] if log.exists() else b"")
+        why = error.get("message") or f"the process for {task} failed with status {status}"
+        raise Failed(f"{task}_failed", f"{run.id}: {why}", error.get("hint") or show_log)
     return result
 
 
 def _error_in(log: bytes) -> dict:
     """What a process that failed answered, which is the last line of what it wrote; {} where it was killed."""
     with contextlib.suppress(ValueError):
-        if isinstance(said := parsed(log.strip().rpartition(b"\n")[2]), dict):
-            return said.get("error") or {}
+        if isinstance(answer := parsed(log.strip().rpartition(b"\n")[2]), dict):
+            return answer.get("error") or {}
     return {}

@@ -93,19 +93,19 @@ def remove(home: Home, system: str = sys.platform) -> list[Path]:
     return there
 
 
-def _call(*words: str, may_fail: bool = False) -> None:
+def _call(*arguments: str, may_fail: bool = False) -> None:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         if may_fail:
             return
         raise Missing(
-            "no_timer", f"{words[0]} was not found", "uv run scripts/schedule.py"
+            "no_timer", f"{arguments[0]} was not found", "uv run scripts/schedule.py"
         ) from error
     if done.returncode and not may_fail:
         raise Failed(
             "timer_failed",
-            f"{shlex.join(words)} failed: {(done.stderr or done.stdout).strip()[:300]}. The timer needs you to be logged in",
+            f"{shlex.join(arguments)} failed: {(done.stderr or done.stdout).strip()[:300]}. The timer needs you to be logged in",
             "log in on this machine, or enable lingering (loginctl enable-linger), then: uv run scripts/schedule.py --install",
         )
 
@@ -113,7 +113,7 @@ def _call(*words: str, may_fail: bool = False) -> None:
 def require_good_time(home: Home, database: Path, days: float, probes: machine.Probes | None = None) -> None:  # fmt: skip
     """Raises Refused, naming every reason, if an unattended run should not start now."""
     probes = probes or machine.Probes()
-    reasons = [f"the machine is {said}" for said in machine.condition(probes).reasons()]
+    reasons = [f"the machine is {reason}" for reason in machine.condition(probes).reasons()]
     if needs := machine.fae_needs_it(home):
         reasons.append(f"the machine is {needs}")
     if (free := probes.free_gb(home.path)) < machine.LEAST_FREE_GB:

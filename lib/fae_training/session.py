@@ -21,7 +21,7 @@ from fae_training.state import append_jsonl, now, read_json, write_json
 # Seconds between writes of progress.json, which are flushed to disk.
 SECONDS_BETWEEN_WRITES = 0.5
 # Seconds between checks of the machine, each of which takes a few hundredths of a second; also while waiting.
-SECONDS_BETWEEN_LOOKS = 5
+SECONDS_BETWEEN_CHECKS = 5
 # The last stage of a run, so its pace gives the time left for the run.
 LAST_STAGE = "scoring"
 
@@ -54,7 +54,7 @@ class Session:
         self.machines: Alone = ALONE
         self._stop = False
         self._gives_way, self._trains_on_battery = gives_way, on_battery == "train"
-        self._looked_at = -math.inf
+        self._checked_at = -math.inf
         self._awake = contextlib.ExitStack()
         kept = read_json(run.file(PROGRESS_FILE)) or {}
         self.seconds: dict[str, float] = kept.get("seconds", {})
@@ -87,19 +87,19 @@ class Session:
 
     def _give_way(self) -> None:
         """Wait in place: everything stays in memory, so the run continues to the same result."""
-        if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
+        if time.monotonic() - self._checked_at < SECONDS_BETWEEN_CHECKS:
             return
-        said = None
+        logged = None
         while (why := self._why_wait()) and not self._asked_to_stop():
-            if why != said:
+            if why != logged:
                 self.log(f"waiting: the machine is {why}")
                 self._awake.close()
-            said = why
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        if said:
+            logged = why
+            time.sleep(SECONDS_BETWEEN_CHECKS)
+        if logged:
             self.log("continuing")
             self.keep_awake()
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
 
     def _why_wait(self) -> str | None:
         found = machine.condition()
@@ -147,11 +147,11 @@ class Session:
             self._write()
 
     def _count_seconds(self) -> None:
-        here = time.monotonic()
+        now = time.monotonic()
         if self._stages:
             name = self._stages[-1].name
-            self.seconds[name] = self.seconds.get(name, 0.0) + here - self._counted_until
-        self._counted_until = here
+            self.seconds[name] = self.seconds.get(name, 0.0) + now - self._counted_until
+        self._counted_until = now
 
     def _write(self) -> None:
         self._wrote_at = time.monotonic()
@@ -164,8 +164,8 @@ class Session:
             data["eta_s"] = None if left is None else round(left, 1)
         write_json(self.run.file(PROGRESS_FILE), data)
 
-    def status(self, word: str) -> None:
-        self.run.update(status=word)
+    def status(self, status: str) -> None:
+        self.run.update(status=status)
 
     def report(self, values: dict) -> None:
         """Append one line to metrics.jsonl."""

@@ -184,14 +184,14 @@ def _past_space(text: str, at: int) -> int:
 
 def notes(*files) -> list[str]:
     """Notes for a person on files with `file`, `total`, `left_out` and `remarks`; they list the first ten rows."""
-    said, room = [], NAMED
+    sentences, room = [], NAMED
     for some in files:
         if some.left_out:
-            said.append(f"{_counted(some)} cannot be used:")
-            said += map(str, some.left_out[:room])
+            sentences.append(f"{_counted(some)} cannot be used:")
+            sentences += map(str, some.left_out[:room])
             room -= min(room, len(some.left_out))
-        said += some.remarks
-    return said
+        sentences += some.remarks
+    return sentences
 
 
 def listed(problems: list[Problem]) -> str:

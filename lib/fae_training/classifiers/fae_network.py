@@ -161,11 +161,11 @@ def _at_least(samples: np.ndarray) -> np.ndarray:
 
 def _of(found: list[tuple[np.ndarray, int, Recording]], kind: ClassifierKind) -> Segments:
     window = kind.windows[0]
-    ours = [padded(mel_power(samples), window)[:window] for samples, _, _ in found]
-    theirs = [fae_mel(samples).astype(np.float16) for samples, _, _ in found]
+    log_mel_inputs = [padded(mel_power(samples), window)[:window] for samples, _, _ in found]
+    fae_inputs = [fae_mel(samples).astype(np.float16) for samples, _, _ in found]
     labels = np.array([label for _, label, _ in found], dtype=np.int32)
-    log_mel = np.log(np.array(ours).reshape(-1, window, OUR_BANDS) + LOG_FLOOR)
-    fae = np.array(theirs, dtype=np.float16).reshape(-1, FRAMES, BANDS)
+    log_mel = np.log(np.array(log_mel_inputs).reshape(-1, window, OUR_BANDS) + LOG_FLOOR)
+    fae = np.array(fae_inputs, dtype=np.float16).reshape(-1, FRAMES, BANDS)
     return Segments.of(log_mel, labels, [recording for *_, recording in found], fae)
 
 
@@ -201,8 +201,8 @@ def distilled(
         chosen = held_out(parts.choose, kind, seed)
         session.check()
     truth = np.eye(len(kind.classes), dtype=np.float32)[segments.labels]
-    heard = teacher.probabilities(segments.log_mel).astype(np.float32)
-    targets = (1 - TEACHER_SHARE) * truth + TEACHER_SHARE * heard
+    teacher_probabilities = teacher.probabilities(segments.log_mel).astype(np.float32)
+    targets = (1 - TEACHER_SHARE) * truth + TEACHER_SHARE * teacher_probabilities
     mean, deviation = segments.fae.mean((0, 1), np.float32), segments.fae.std((0, 1), np.float32)
     mx.random.seed(seed)
     model = FaeNetwork(len(kind.classes), mean, deviation, settings["dropout"])
@@ -298,11 +298,11 @@ def figures(
     ]
     for name in kind.triggers:
         number = kind.classes.index(name)
-        said = held.labels == number
-        if said.any() and not said.all():
-            heard, mistaken = (detected(number, rows) for rows in (said, ~said))
+        of_class = held.labels == number
+        if of_class.any() and not of_class.all():
+            right, wrong = (detected(number, rows) for rows in (of_class, ~of_class))
             found += [
-                figure(f"fae_{name}_heard", f"{name}: its segments detected by Fae's own network", "share", by_fae, heard),
-                figure(f"fae_{name}_mistaken", f"{name}: other segments mistaken for it by Fae's own network", "share", by_fae, mistaken),
+                figure(f"fae_{name}_heard", f"{name}: its segments detected by Fae's own network", "share", by_fae, right),
+                figure(f"fae_{name}_mistaken", f"{name}: other segments mistaken for it by Fae's own network", "share", by_fae, wrong),
             ]  # fmt: skip
     return found

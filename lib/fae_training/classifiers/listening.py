@@ -57,17 +57,17 @@ def listen(classifier: Classifier, samples: np.ndarray) -> Heard:
 
 
 def segments(
-    heard: Heard, classes: list[str], shortest: float = 0.3
+    stream: Heard, classes: list[str], shortest: float = 0.3
 ) -> list[tuple[float, float, str]]:
     """(from, to, class) in seconds: runs of the most likely class, without those shorter than `shortest`."""
-    if not len(heard.times):
+    if not len(stream.times):
         return []
-    best = heard.probabilities.argmax(axis=1)
+    best = stream.probabilities.argmax(axis=1)
     edges = np.flatnonzero(np.diff(best)) + 1
     starts, ends = np.r_[0, edges], np.r_[edges, len(best)]
     found: list[tuple[float, float, str]] = []
     for start, end in zip(starts, ends, strict=True):
-        name, begin, until = classes[best[start]], heard.times[start], heard.times[end - 1]
+        name, begin, until = classes[best[start]], stream.times[start], stream.times[end - 1]
         if until - begin + CHUNK_SECONDS < shortest:
             continue
         if found and found[-1][2] == name:
@@ -76,23 +76,23 @@ def segments(
     return found
 
 
-def drawing(heard: Heard, classes: list[str], width: int = 72) -> str:
+def drawing(stream: Heard, classes: list[str], width: int = 72) -> str:
     """A row of bars for each class with its highest probability in each stretch of time, and the
     detections below them."""
-    if not len(heard.times):
+    if not len(stream.times):
         return ""
-    columns = min(width, len(heard.times))
-    stretches = np.array_split(np.arange(len(heard.times)), columns)
+    columns = min(width, len(stream.times))
+    stretches = np.array_split(np.arange(len(stream.times)), columns)
     label = max(map(len, classes)) + 1
     lines = []
     for number, name in enumerate(classes):
-        highest = [heard.probabilities[s, number].max() for s in stretches]
+        highest = [stream.probabilities[s, number].max() for s in stretches]
         lines.append(name.ljust(label) + "".join(SHADES[round(float(m) * 8)] for m in highest))
-    ends = [heard.times[s[-1]] for s in stretches]
+    ends = [stream.times[s[-1]] for s in stretches]
     marks = [" "] * columns
-    for at, name, _ in heard.events:
+    for at, name, _ in stream.events:
         marks[min(int(np.searchsorted(ends, at)), columns - 1)] = name[0].upper()
     lines.append("heard".ljust(label) + "".join(marks))
-    first, last = f"{heard.times[0]:.1f} s", f"{heard.times[-1]:.1f} s"
+    first, last = f"{stream.times[0]:.1f} s", f"{stream.times[-1]:.1f} s"
     lines.append(" " * label + first + last.rjust(max(1, columns - len(first))))
     return "\n".join(lines)

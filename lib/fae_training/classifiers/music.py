@@ -116,9 +116,9 @@ def _instrument(random):
             tone = np.sin(phase + depth * np.sin(np.float32(ratio) * phase))
             tone *= np.exp(-time * decay) if struck else 1.0
         else:
-            heard = ratios * hertz < 0.47 * SAMPLE_RATE
+            audible = ratios * hertz < 0.47 * SAMPLE_RATE
             tone = np.zeros_like(time)
-            for partial, strength in zip(ratios[heard], strengths[heard], strict=True):
+            for partial, strength in zip(ratios[audible], strengths[audible], strict=True):
                 wave = np.sin(np.float32(partial) * phase + np.float32(partial))
                 if struck:
                     wave *= np.exp(-time * np.float32(decay * (1 + faster * partial)))

@@ -132,8 +132,8 @@ def pretrained(initialisations: tuple[int, ...]) -> dict[str, np.ndarray]:
     arrays = {name: np.array(array) for name, array in kept.items()}
     chosen = {name: arrays[name] for name in ("mean", "deviation")}
     for network, number in enumerate(initialisations):
-        theirs, ours = f"members.{number}.", f"members.{network}."
+        source, target = f"members.{number}.", f"members.{network}."
         chosen |= {
-            ours + n.removeprefix(theirs): a for n, a in arrays.items() if n.startswith(theirs)
+            target + n.removeprefix(source): a for n, a in arrays.items() if n.startswith(source)
         }
     return chosen

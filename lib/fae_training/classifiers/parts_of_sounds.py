@@ -93,12 +93,12 @@ def divided(
     (`own`).
     """
     kept = kept or {}
-    heard = [r for r in sounds if r.source in REVIEWED]
+    reviewed = [r for r in sounds if r.source in REVIEWED]
     parts = _divided([r for r in sounds if r.source not in (*REVIEWED, TO_JUDGE)], kept)
     held_out = {r.group for r in parts.held_out}
-    usable = [r for r in heard if r.group not in held_out]
+    usable = [r for r in reviewed if r.group not in held_out]
     notes = list(parts.notes)
-    if left := len(heard) - len(usable):
+    if left := len(reviewed) - len(usable):
         notes.append(
             f"{counted(left, 'sound that you sorted is', 'sounds that you sorted are')} of people or recordings that are held out, and so not trained on"
         )
@@ -110,7 +110,7 @@ def divided(
             f"{counted(left, 'recording')} of --to-judge left out: the same people or recordings are already used for training or validation"
         )
     own = [r for owner in _owners(parts.train, triggers) for r in _set_aside(owner, kept)]
-    mine = {_mark_of_own(r): JUDGE for r in own} | {mark(r.group): JUDGE for r in ordinary}
+    judged = {_mark_of_own(r): JUDGE for r in own} | {mark(r.group): JUDGE for r in ordinary}
     aside = set(map(id, own))
     train = [r for r in parts.train if id(r) not in aside]
     return replace(
@@ -119,7 +119,7 @@ def divided(
         own=own,
         ordinary=ordinary,
         notes=notes,
-        by_group=parts.by_group | mine,
+        by_group=parts.by_group | judged,
     )
 
 

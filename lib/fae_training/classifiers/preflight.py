@@ -11,10 +11,10 @@ from fae_training.speech.synthesis import find_synthesiser
 from fae_training.state import Home
 
 
-def phrases_of(settings: Mapping, ear: ClassifierKind) -> dict[str, list[str]]:
+def phrases_of(settings: Mapping, kind: ClassifierKind) -> dict[str, list[str]]:
     """The phrases of each trigger as a list. Raises BadRequest where one has none."""
     found = {}
-    for name in ear.phrases:
+    for name in kind.phrases:
         found[name] = [p.strip() for p in settings[f"{name}_phrases"].split(",") if p.strip()]
         if not found[name]:
             raise BadRequest(
@@ -22,7 +22,7 @@ def phrases_of(settings: Mapping, ear: ClassifierKind) -> dict[str, list[str]]:
                 f"--{name}-phrases contains no phrase",
                 "uv run "
                 + command_line(
-                    f"scripts/{ear.script}", f"--{name}-phrases", ", ".join(ear.phrases[name][:2])
+                    f"scripts/{kind.script}", f"--{name}-phrases", ", ".join(kind.phrases[name][:2])
                 ),
             )
     return found
@@ -34,17 +34,17 @@ def check(home: Home, settings: Settings, kind: str, only: Mapping[str, str] | N
     Raises BadRequest (unknown class), Missing (a class without samples), Refused (a sample was
     removed or changed).
     """
-    ear = CLASSIFIERS[kind]
-    phrases_of(settings.values, ear)
-    found = scan(home, ear, only)
+    classifier = CLASSIFIERS[kind]
+    phrases_of(settings.values, classifier)
+    found = scan(home, classifier, only)
     counts = {name: len(paths) for name, paths in found.files.items()}
-    lent = {name: sum(c == name for c, _ in found.borrowed) for name in ear.classes}
+    borrowed = {name: sum(c == name for c, _ in found.borrowed) for name in classifier.classes}
     can_speak = settings["synthesise"] == "auto" and find_synthesiser() is not None
     notes = list(found.notes)
-    for name in ear.classes:
-        if counts[name] + lent[name]:
+    for name in classifier.classes:
+        if counts[name] + borrowed[name]:
             continue
-        spoken = name in ear.triggers or name == "speech"
+        spoken = name in classifier.triggers or name == "speech"
         if spoken and not can_speak:
             why = (
                 "synthesising is turned off"

@@ -155,13 +155,13 @@ def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None
         fingerprint.update(f"{digest} {' '.join(sorted(name for name, _ in same))}\n".encode())
     known = set(digests)
     borrowed = []
-    for theirs, ours in kind.borrowed.items():
-        for path in listed(directory(home, kind.other) / theirs):
+    for other_class, own_class in kind.borrowed.items():
+        for path in listed(directory(home, kind.other) / other_class):
             if is_excluded(path, excluded) or path.stat().st_size < SMALLEST_FILE:
                 continue
             if (digest := digest_of(path)) not in known:
-                borrowed.append((ours, path))
-                fingerprint.update(f"{digest} borrowed as {ours}\n".encode())
+                borrowed.append((own_class, path))
+                fingerprint.update(f"{digest} borrowed as {own_class}\n".encode())
     _require_same(only, all_digests, kind)
     return Found(
         {name: sorted(paths) for name, paths in files.items()},

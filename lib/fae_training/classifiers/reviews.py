@@ -67,7 +67,7 @@ def clip_of(samples: np.ndarray, at_s: float) -> np.ndarray:
     return samples[max(0, end - round(CLIP_SECONDS * SAMPLE_RATE)) : end]
 
 
-def save(folder: Path, classifier, heard, samples: np.ndarray, recording: str, run: str) -> int:
+def save(folder: Path, classifier, stream, samples: np.ndarray, recording: str, run: str) -> int:
     """Write a clip of every alarm and near miss in `heard` (listening.Heard) into `folder`; returns
     the number of new ones.
 
@@ -83,15 +83,15 @@ def save(folder: Path, classifier, heard, samples: np.ndarray, recording: str, r
     known = {line["file"] for line in read_jsonl(folder / ALARMS)}
     new = []
     for name, trigger in classifier.spec["triggers"].items():
-        column = heard.probabilities[:, classifier.classes.index(name)]
+        column = stream.probabilities[:, classifier.classes.index(name)]
         score = smoothed(column, trigger["smoothing_chunks"])
         for chunk, detected in moments(score, trigger["threshold"], trigger["refractory_chunks"]):
-            at = float(heard.times[chunk])
+            at = float(stream.times[chunk])
             file = f"{recording} {name} {at:.2f}.wav"
             if file in known:
                 continue
             clips.write(folder / file, clip_of(samples, at))
-            best = max(backgrounds, key=lambda n: heard.probabilities[chunk, n])
+            best = max(backgrounds, key=lambda n: stream.probabilities[chunk, n])
             otherwise = classifier.classes[best]
             new.append(Heard(file, name, detected, round(float(score[chunk]), 4), "speech" if otherwise == "silence" else otherwise, recording, round(at, 2), run))  # fmt: skip
     if new:
@@ -121,8 +121,8 @@ def answers(folder: Path) -> dict[str, str]:
     return {line["file"]: line["answer"] for line in read_jsonl(folder / REVIEWED)}
 
 
-def answer(folder: Path, file: str, said: str) -> None:
-    append_jsonl(folder / REVIEWED, {"at": now(), "file": file, "answer": said})
+def answer(folder: Path, file: str, reply: str) -> None:
+    append_jsonl(folder / REVIEWED, {"at": now(), "file": file, "answer": reply})
 
 
 def player() -> tuple[str, ...] | None:
@@ -135,7 +135,7 @@ def play(command: tuple[str, ...], file: Path) -> None:
 
 
 def samples(
-    folder: Path, sounds: list[Heard], said: dict[str, str], speaker: str | None, may_judge: bool
+    folder: Path, sounds: list[Heard], replies: dict[str, str], speaker: str | None, may_judge: bool
 ) -> list[Sample]:
     """The training sounds that follow from the answers: false alarms under their true class, missed
     triggers as triggers.
@@ -146,9 +146,9 @@ def samples(
     """
     found = []
     for one in sounds:
-        if said.get(one.file) == FALSE:
+        if replies.get(one.file) == FALSE:
             name, source = one.otherwise, FALSE_ALARMS
-        elif said.get(one.file) == RIGHT and not one.detected:
+        elif replies.get(one.file) == RIGHT and not one.detected:
             name, source = one.trigger, MISSED
         else:
             continue

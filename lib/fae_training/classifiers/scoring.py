@@ -92,20 +92,22 @@ def score(run: Run, session) -> Benchmark:
     people = {kind.classes[n] for n in held.labels[held.recorded]}
     if "speech" not in people:
         found.append(triggers.nobody("speech", "Speech by people"))
-    heard, not_shown, rates = {}, [], []
+    on_streams, not_shown, rates = {}, [], []
     asked = run.settings.get("false_alarms_per_hour", 0.0)
     if kind.triggers:
         session.log("listening to streams")
         session.check()
-        heard = triggers.on_streams(models, judged.streams, kind)
+        on_streams = triggers.on_streams(models, judged.streams, kind)
         for name in kind.triggers:
-            by = {who: heard[who][name] for who in WHO}
+            by = {who: on_streams[who][name] for who in WHO}
             found += triggers.measures_of(name, by, judged.streams, asked, name in people)
             figures += triggers.figures_of(name, by)
             notes += triggers.notes_of(name, by["candidate"])
             rate = triggers.rate_of(by["candidate"], judged.streams["quiet"].hours)
-            told = triggers.promise(name, rate, asked, by["candidate"]["groups_without_triggers"])
-            (notes if told.shown else not_shown).append(told.text)
+            promise = triggers.promise(
+                name, rate, asked, by["candidate"]["groups_without_triggers"]
+            )
+            (notes if promise.shown else not_shown).append(promise.text)
             rates.append(rate)
     cost = cost_of_a_chunk(models["candidate"])
     outputs = _outputs(held, classes["current"][frames], classes["candidate"][frames])
@@ -133,7 +135,7 @@ def score(run: Run, session) -> Benchmark:
                 )
                 for n, name in enumerate(kind.classes)
             },
-            "streams": heard.get("candidate", {}),
+            "streams": on_streams.get("candidate", {}),
             "milliseconds_a_chunk": cost,
             "parameters": int(models["candidate"].parameters),
         },
@@ -189,9 +191,9 @@ def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: 
     """For each speaker, or recording without one, the share of windows that are classified correctly."""
     groups = np.array(held.groups, dtype=object)
     units = sorted(set(groups[held.recorded]))
-    mine = {unit: held.recorded & (groups == unit) for unit in units}
+    of_unit = {unit: held.recorded & (groups == unit) for unit in units}
     values = {
-        who: tuple(float((found == held.labels)[mine[unit]].mean()) for unit in units)
+        who: tuple(float((found == held.labels)[of_unit[unit]].mean()) for unit in units)
         for who, found in classes.items()
     }
     return Measure(

@@ -133,8 +133,8 @@ def keep(
         folder = directory(home, kind) / sample.class_name
         path = folder / encoded(sample.source) / f"{stem}-{mark}.wav"
         # By its content alone: earlier versions encoded names differently.
-        if there := next(folder.rglob(f"*-{mark}.wav"), None):
-            problems.append(f"{sample.path} {ALREADY_ADDED}: {there}")
+        if known := next(folder.rglob(f"*-{mark}.wav"), None):
+            problems.append(f"{sample.path} {ALREADY_ADDED}: {known}")
             continue
         if not dry_run:
             # Decoding took a while: the consent may have been withdrawn, and another process may

@@ -98,13 +98,14 @@ def compose(
         choices = (*choices, "over music", "music")
     for _ in range(max(1, round(seconds / SCENE_SECONDS))):
         scenes.append(choices[random.integers(len(choices))])
-        samples, heard = _scene(random, scenes[-1], by_class)
+        samples, recordings_used = _scene(random, scenes[-1], by_class)
         placed = _place(random, samples, by_class, kind) if with_events else []
         power = log_mel(np.clip(samples, -1, 1))
         events += [(n, frames + first, frames + end) for n, first, end, _ in placed]
         groups += [group for *_, group in placed]
         pieces += [
-            Piece(frames + min(at // HOP, len(power)), r.source, r.group, r.name) for at, r in heard
+            Piece(frames + min(at // HOP, len(power)), r.source, r.group, r.name)
+            for at, r in recordings_used
         ]
         made.append(power)
         frames += len(power)
@@ -115,14 +116,14 @@ def _scene(random, scene: str, by_class: dict) -> tuple[np.ndarray, list[tuple[i
     """(samples, recordings of its loudest track with the sample at which each begins)."""
     count = SCENE_SECONDS * SAMPLE_RATE
     out = (random.standard_normal(count) * 10 ** random.uniform(-5, -3.5)).astype(np.float32)
-    heard: list[tuple[int, Recording]] = []
+    events: list[tuple[int, Recording]] = []
 
     def add(name: str, decibels: float | None) -> None:
         track, clips = _concatenated(random, by_class[name], count, decibels)
         np.add(out, track, out=out)
         # Speech comes first where there is any, and is louder than the other track.
         if name == "speech" or scene != "over " + name or "speech" not in by_class:
-            heard[:] = clips
+            events[:] = clips
 
     if "silence" in by_class:
         add("silence", None)
@@ -134,7 +135,7 @@ def _scene(random, scene: str, by_class: dict) -> tuple[np.ndarray, list[tuple[i
         add("noise", under)
     if scene in ("music", "over music"):
         add("music", under)
-    return out, heard
+    return out, events
 
 
 def _concatenated(
@@ -143,7 +144,7 @@ def _concatenated(
     """Clips with cross-fades of 10 ms, each from a random offset and scaled to within 3 dB of
     `decibels` (None: unscaled)."""
     out = np.zeros(count, dtype=np.float32)
-    heard = []
+    events = []
     at, fade = 0, 160
     while at < count - 2 * fade:
         recording = clips[random.integers(len(clips))]
@@ -157,9 +158,9 @@ def _concatenated(
         clip[:fade] *= ramp
         clip[-fade:] *= ramp[::-1]
         out[at : at + len(clip)] += clip
-        heard.append((at, recording))
+        events.append((at, recording))
         at += len(clip) - fade
-    return out, heard
+    return out, events
 
 
 def _place(random, samples: np.ndarray, by_class: dict, kind: ClassifierKind) -> list:

@@ -164,7 +164,7 @@ def scores_of_events(
     return np.array(best), np.array(spans).reshape(-1, 2)
 
 
-def lowest_threshold(score: np.ndarray, hearers: AudibleSources, asked: float) -> float:
+def lowest_threshold(score: np.ndarray, sources: AudibleSources, asked: float) -> float:
     """The lowest threshold at which the upper bound of false alarms per hour is at most `asked`.
 
     Where these hours are too few to show that, they contain no information on rarer moments, which
@@ -176,10 +176,10 @@ def lowest_threshold(score: np.ndarray, hearers: AudibleSources, asked: float) -
     if len(highest) < ALARMS_RESAMPLED:
         return 0.5
     loudest = highest[:ALARMS_RESAMPLED]
-    dispersion = hearers.overdispersion(alarms(score, float(loudest[-1])))
+    dispersion = sources.overdispersion(alarms(score, float(loudest[-1])))
 
     def bound(count: int) -> float:
-        return Rate(count, hearers.hours, dispersion).upper
+        return Rate(count, sources.hours, dispersion).upper
 
     allowed = 0
     while allowed + 1 < len(highest) and bound(allowed + 1) <= asked:
@@ -201,16 +201,19 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
     best recall at its lowest_threshold; the threshold is then raised as long as it costs less than
     one point of recall, to leave a margin for other hours.
     """
-    silent, said = classifier.over(quiet.log_mel), classifier.over(spoken.log_mel)
-    hearers = AudibleSources(quiet, classifier.window)
+    without_triggers, with_triggers = (
+        classifier.over(quiet.log_mel),
+        classifier.over(spoken.log_mel),
+    )
+    sources = AudibleSources(quiet, classifier.window)
     chosen = {}
     for name in classifier.spec["trigger_classes"]:
         column = classifier.classes.index(name)
         best = None
         for chunks in SMOOTHINGS:
-            least = lowest_threshold(smoothed(silent[:, column], chunks), hearers, asked)
+            least = lowest_threshold(smoothed(without_triggers[:, column], chunks), sources, asked)
             found, _ = scores_of_events(
-                smoothed(said[:, column], chunks), spoken.events, name, classifier.window
+                smoothed(with_triggers[:, column], chunks), spoken.events, name, classifier.window
             )
             recall = float((found >= least).mean()) if len(found) else 0.0
             if best is None or recall > best[0] + 1e-9:
@@ -242,7 +245,7 @@ def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> di
     """
     quiet, spoken, own = held["quiet"], held["spoken"], held.get("own")
     probabilities = {name: classifier.over(stream.log_mel) for name, stream in held.items()}
-    hearers = AudibleSources(quiet, classifier.window)
+    sources = AudibleSources(quiet, classifier.window)
     measured = {}
     for name, trigger in triggers.items():
         column, threshold = classifier.classes.index(name), trigger["threshold"]
@@ -252,7 +255,7 @@ def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> di
         }
         best, spans = scores_of_events(score["spoken"], spoken.events, name, classifier.window)
         false = alarms(score["quiet"], threshold)
-        rate = hearers.rate(score["quiet"], threshold)
+        rate = sources.rate(score["quiet"], threshold)
         hit = best >= threshold
         ends = [
             (np.argmax(score["spoken"][a:b] >= threshold) + a) * FRAMES_PER_CHUNK
@@ -267,17 +270,17 @@ def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> di
         ]
         highest = peaks(score["quiet"])
         rejected: dict[str, float | None] = {}
-        for wanted in (0.5, 1.0):
-            allowed = int(wanted * quiet.hours)
+        for alarms_per_hour in (0.5, 1.0):
+            allowed = int(alarms_per_hour * quiet.hours)
             level = highest[allowed] if len(highest) > allowed else 0.0
-            rejected[str(wanted)] = float((best <= level).mean()) if len(best) else None
+            rejected[str(alarms_per_hour)] = float((best <= level).mean()) if len(best) else None
         measured[name] = {
             "false_alarms": rate.count,
             "false_alarms_per_hour": rate.count / max(quiet.hours, 1e-9),
             "at_least": rate.lower,
             "at_most": rate.upper,
             "overdispersion": rate.overdispersion,
-            "groups_without_triggers": hearers.groups,
+            "groups_without_triggers": sources.groups,
             "scenes_with_alarms": sorted({_scene_of(chunk, classifier.window) for chunk in false}),
             "recall": float(hit.mean()) if len(best) else None,
             "spoken": len(best),
@@ -288,14 +291,20 @@ def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> di
             "false_reject_rate_at": rejected,
         }
         if own:
-            mine, _ = scores_of_events(score["own"], own.events, name, classifier.window)
-            measured[name]["own"] = float((mine >= threshold).mean()) if len(mine) else None
+            own_scores, _ = scores_of_events(score["own"], own.events, name, classifier.window)
+            measured[name]["own"] = (
+                float((own_scores >= threshold).mean()) if len(own_scores) else None
+            )
     return measured
 
 
 def _by_group(spoken: StreamOfSound, name: str, hit: np.ndarray) -> dict[str, float]:
     groups = np.array(
-        [g for (said, *_), g in zip(spoken.events, spoken.groups, strict=True) if said == name]
+        [
+            g
+            for (trigger, *_), g in zip(spoken.events, spoken.groups, strict=True)
+            if trigger == name
+        ]
     )
     return {str(group): float(hit[groups == group].mean()) for group in np.unique(groups)}
 

@@ -229,8 +229,8 @@ class SecondRun:
     def file(self, *parts: str):
         return self.run.file(self.folder, *parts)
 
-    def status(self, word: str) -> None:
-        self.log(f"{self.what}: {word}")
+    def status(self, status: str) -> None:
+        self.log(f"{self.what}: {status}")
 
     def report(self, values: dict) -> None:
         self.log(f"{self.what}: " + " ".join(f"{name}={value}" for name, value in values.items()))

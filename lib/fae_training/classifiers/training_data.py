@@ -50,8 +50,8 @@ def gather(
     synthesiser = find_synthesiser() if settings["synthesise"] == "auto" else None
     if not synthesiser:
         notes.append("no speech was synthesised: all running speech is from recordings")
-    said = preflight.phrases_of(settings, kind)
-    parts = with_made(people, kind, said, settings, synthesiser)
+    phrases = preflight.phrases_of(settings, kind)
+    parts = with_made(people, kind, phrases, settings, synthesiser)
     notes += too_long(parts.train, kind)
     if 0 < (few := len({r.group for r in parts.ordinary})) < FEWEST:
         notes.append(

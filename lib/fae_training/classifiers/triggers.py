@@ -56,10 +56,10 @@ def measures_of(
         return [nobody(name, f"{name} said by people")]
     events = [
         f"{name} {number} by {group}"
-        for number, ((said, *_), group) in enumerate(
+        for number, ((trigger, *_), group) in enumerate(
             zip(held["spoken"].events, held["spoken"].groups, strict=True)
         )
-        if said == name
+        if trigger == name
     ]
     detected = Measure(
         name=f"{name}_detected",
@@ -76,7 +76,7 @@ def measures_of(
     )
     scenes = len(held["quiet"].log_mel) // SCENE_FRAMES
     least = rate_of(by["candidate"], held["quiet"].hours).lower
-    silent = Measure(
+    no_alarms = Measure(
         name=f"{name}_no_false_alarm",
         title=f"{name}: {SCENE_SECONDS} seconds without a false alarm",
         unit="scenes",
@@ -92,11 +92,11 @@ def measures_of(
             for who in WHO
         },
     )
-    return [detected, silent]
+    return [detected, no_alarms]
 
 
 def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
-    told = [
+    figures = [
         (
             "false_alarms",
             "false alarms per hour at its operating threshold",
@@ -105,7 +105,7 @@ def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
         )
     ]
     if by["candidate"]["recall"] is not None:
-        told += [
+        figures += [
             (
                 "missed",
                 "false reject rate at one false alarm per hour",
@@ -120,7 +120,7 @@ def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
             ),
         ]
     return [
-        Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in told
+        Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in figures
     ]
 
 
@@ -158,26 +158,26 @@ class Promise(NamedTuple):
 
 def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
     """`groups`: the number of speakers and recordings in the stream."""
-    told = f"{name}: {counted(rate.count, 'false alarm')} in {rate.hours:.2f} hours of sound without triggers, "
+    counts = f"{name}: {counted(rate.count, 'false alarm')} in {rate.hours:.2f} hours of sound without triggers, "
     if rate.lower > asked:
         return Promise(
             False,
-            f"{told}at least {rate.lower:.2g} an hour with 95% confidence, more than the requested {asked:g}.",
+            f"{counts}at least {rate.lower:.2g} an hour with 95% confidence, more than the requested {asked:g}.",
         )
     if groups < FEWEST:
         return Promise(
             False,
-            f"{told}of {counted(groups, 'speaker or recording', 'speakers and recordings')}; at least {FEWEST} are needed to show a rate.",
+            f"{counts}of {counted(groups, 'speaker or recording', 'speakers and recordings')}; at least {FEWEST} are needed to show a rate.",
         )
     if rate.upper <= asked:
         return Promise(
             True,
-            f"{told}at most {rate.upper:.2g} an hour with 95% confidence, as requested ({asked:g}).",
+            f"{counts}at most {rate.upper:.2g} an hour with 95% confidence, as requested ({asked:g}).",
         )
-    told += f"so at most {rate.upper:.2g} an hour with 95% confidence; the requested {asked:g} is not shown"
+    counts += f"so at most {rate.upper:.2g} an hour with 95% confidence; the requested {asked:g} is not shown"
     if asked:
-        told += f" (held-out recordings for {rate.hours_needed(asked):.1f} hours without one would show it)"
-    return Promise(False, told + ".")
+        counts += f" (held-out recordings for {rate.hours_needed(asked):.1f} hours without one would show it)"
+    return Promise(False, counts + ".")
 
 
 def advice_on_rates(rates: Sequence[Rate], asked: float) -> str:

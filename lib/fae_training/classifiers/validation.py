@@ -195,8 +195,8 @@ def load(run: Run) -> Judged:
             [(label, int(first), int(end)) for label, first, end in arrays[f"events_{name}"]],
             groups=arrays[f"groups_{name}"].tolist(),
             pieces=[
-                Piece(int(first), *map(str, heard))
-                for first, heard in zip(
+                Piece(int(first), *map(str, columns))
+                for first, columns in zip(
                     arrays[f"firsts_{name}"], arrays[f"pieces_{name}"], strict=True
                 )
             ],

@@ -47,13 +47,13 @@ def instead(call: Call, script: str, database, *flags: str) -> Result | None:
     try:
         if answer.is_file() and answer.stat().st_size:
             fresh = time.time() - answer.stat().st_mtime < KEPT_S
-            told = json.loads(answer.read_text(encoding="utf-8"))
+            result = json.loads(answer.read_text(encoding="utf-8"))
             answer.unlink()
-            if fresh and told["status"] == "error":
-                error = told["error"]
+            if fresh and result["status"] == "error":
+                error = result["error"]
                 raise Failed(error["code"], error["message"], error["hint"])
             if fresh:
-                return Result(told, "Reading has finished.")
+                return Result(result, "Reading has finished.")
         _start(call, script, flags, answer, descriptor)
     finally:
         os.close(descriptor)

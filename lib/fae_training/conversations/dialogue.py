@@ -182,8 +182,8 @@ class Dialogue:
                 self._note_conversation(session, kind, run)
                 run = []
             if role == "user" or not run:
-                said = content if role == "user" else ""
-                run.append(_Message(message_id, turn_id, speaker, said, "", at, at, False))
+                utterance = content if role == "user" else ""
+                run.append(_Message(message_id, turn_id, speaker, utterance, "", at, at, False))
             if role == "assistant":
                 run[-1].reply, run[-1].at = content, at
             if role == "tool" or tool_name:
@@ -439,9 +439,9 @@ class Dialogue:
             yield current
 
 
-def _asked_to_forget(said: str) -> tuple[str, str] | None:
+def _asked_to_forget(text: str) -> tuple[str, str] | None:
     """As `_forbidden`, for a request to forget: neither it nor its surroundings are learned."""
-    asked = forget_request(said)
+    asked = forget_request(text)
     return None if asked is None else ("forgotten_topic", asked or "what you said around a request to forget")  # fmt: skip
 
 

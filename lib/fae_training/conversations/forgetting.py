@@ -140,27 +140,27 @@ def _one_letter_wrong(one: str, other: str) -> bool:
     return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[1::-1] and a[2:] == b[2:])
 
 
-def _means(wanted: str, said: str, is_name: bool) -> bool:
-    """Whether the word `said` is a form of `wanted`: inflected, in a compound, or slightly misspelt."""
-    if stem(said) == stem(wanted):
+def _means(wanted: str, word: str, is_name: bool) -> bool:
+    """Whether `word` is a form of `wanted`: inflected, in a compound, or slightly misspelt."""
+    if stem(word) == stem(wanted):
         return True
     root = stem(wanted) if len(wanted) > 4 else wanted
-    if len(root) >= 4 and said.startswith(root) and said[len(root) :] in _ENDINGS:
+    if len(root) >= 4 and word.startswith(root) and word[len(root) :] in _ENDINGS:
         return True
-    if said[:1] == wanted[:1] and _one_letter_wrong(wanted, said):
+    if word[:1] == wanted[:1] and _one_letter_wrong(wanted, word):
         if len(wanted) >= _MISSPELT_FROM:
             return True
-        one_goes_on = wanted.startswith(said) or said.startswith(wanted)  # Martin, Martini
+        one_goes_on = wanted.startswith(word) or word.startswith(wanted)  # Martin, Martini
         if (
             not one_goes_on
             and len(wanted) >= (5 if is_name else _ALIKE_FROM)
-            and keys(wanted) & keys(said) - {""}
+            and keys(wanted) & keys(word) - {""}
         ):
             return True
     if is_name:
         return False
-    return (len(root) >= _BEGINS_ANOTHER and said.startswith(root)) or (
-        len(root) >= _INSIDE_ANOTHER and root in said
+    return (len(root) >= _BEGINS_ANOTHER and word.startswith(root)) or (
+        len(root) >= _INSIDE_ANOTHER and root in word
     )
 
 
@@ -252,12 +252,12 @@ class Forgotten:
         """(number of the topic, its word) for each topic word of which `word` is a form."""
         kept = self._matched.get(word)
         if kept is None:
-            said = _folded(word)
+            folded = _folded(word)
             kept = tuple(
                 (number, wanted)
                 for number, topic in enumerate(self.topics)
                 for wanted in topic.words
-                if _means(wanted, said, topic.is_name)
+                if _means(wanted, folded, topic.is_name)
             )
             if len(self._matched) >= _MOST_KEPT:
                 self._matched.clear()

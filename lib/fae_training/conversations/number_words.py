@@ -82,13 +82,13 @@ def _run(language: Language) -> re.Pattern:
 _RUNS = tuple((language, _run(language)) for language in LANGUAGES)
 
 
-def _digits(said: list[str], values: dict[str, int]) -> str:
-    """The digits of the number words `said`, such as "48" "21" of forty eight twenty one."""
-    if any(values.get(word, 0) >= 100 for word in said):
-        return _cardinal(said, values)
+def _digits(words: list[str], values: dict[str, int]) -> str:
+    """The digits of the number `words`, such as "48" "21" of forty eight twenty one."""
+    if any(values.get(word, 0) >= 100 for word in words):
+        return _cardinal(words, values)
     digits: list[str] = []
     repeat = 1
-    for word in said:
+    for word in words:
         if word in _REPEATS:
             repeat = _REPEATS[word]
             continue
@@ -108,10 +108,10 @@ def _digits(said: list[str], values: dict[str, int]) -> str:
     return "".join(digits)
 
 
-def _cardinal(said: list[str], values: dict[str, int]) -> str:
+def _cardinal(words: list[str], values: dict[str, int]) -> str:
     """The number named with hundreds and thousands."""
     total, part = 0, 0
-    for word in said:
+    for word in words:
         value = values.get(word, 0)
         if value == 1000:
             total, part = total + max(part, 1) * 1000, 0

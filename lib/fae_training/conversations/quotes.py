@@ -23,8 +23,8 @@ class SaidByOthers:
             " PRIMARY KEY (start, words, whole)) WITHOUT ROWID"
         )
 
-    def note(self, said: str) -> None:
-        spoken = words(said)
+    def note(self, text: str) -> None:
+        spoken = words(text)
         if len(spoken) >= QUOTED_WORDS:
             self.any = True
             row = (_joined(spoken[:QUOTED_WORDS]), len(spoken), _joined(spoken))

@@ -41,8 +41,8 @@ def _opens(user: str, reply: str) -> tuple[bool, bool]:
 
 
 def _answers(text: str, word: bool, number: bool) -> bool:
-    said = text.split()
-    if len(said) > _LONGEST_ANSWER or text.rstrip().endswith("?"):
+    words = text.split()
+    if len(words) > _LONGEST_ANSWER or text.rstrip().endswith("?"):
         return False
     if any(digits_of(value) >= 3 for value, _, _ in numbers(written(text))):
         return word or number

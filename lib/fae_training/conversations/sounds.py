@@ -72,11 +72,11 @@ def _letters(text: str) -> str:
 def keys(text: str) -> set[str]:
     """Possible sounds of `text`: strings of consonant groups; {""} where it is all vowels."""
     word = _letters(text)
-    for spelled, said in _ALWAYS:
-        word = re.sub(spelled, said, word)
+    for spelled, replacement in _ALWAYS:
+        word = re.sub(spelled, replacement, word)
     found = {word}
     for spelled, ways in _EITHER:
-        found = {re.sub(spelled, said, one) for one in found for said in ways}
+        found = {re.sub(spelled, replacement, one) for one in found for replacement in ways}
         found = set(sorted(found)[:MOST_KEYS])
     return {_key(word) for word in found}
 

@@ -92,19 +92,19 @@ REASK_SECONDS = 600
 REASK_OVERLAP = 0.5
 
 
-def classify(said: str, user: str, reply: str, silence: float) -> str | None:
-    """The kind of verdict in `said` on `reply`, the answer to `user`, or None. `silence` is the
-    seconds between the reply and `said`."""
-    plain = " ".join(words(without_wake_word(said)))
+def classify(text: str, user: str, reply: str, silence: float) -> str | None:
+    """The kind of verdict in `text` on `reply`, the answer to `user`, or None. `silence` is the
+    seconds between the reply and `text`."""
+    plain = " ".join(words(without_wake_word(text)))
     if not plain or not reply.strip():
         return None
     asked = _is_a_question(reply)
     about_others = _OTHERS.search(plain) is not None
-    kind = _misunderstood_or_wrong(plain, said, user, reply, asked, about_others)
+    kind = _misunderstood_or_wrong(plain, text, user, reply, asked, about_others)
     if kind:
         return kind
     clauses = [
-        " ".join(words(c)) for c in re.split(r"[,.;:!?]", without_wake_word(said)) if c.strip()
+        " ".join(words(c)) for c in re.split(r"[,.;:!?]", without_wake_word(text)) if c.strip()
     ]
     parts = (
         [plain, *clauses] if len(clauses) > 1 and len(words(plain)) <= LONGEST_VERDICT else [plain]
@@ -139,12 +139,12 @@ def _is_a_question(reply: str) -> bool:
 
 
 def _misunderstood_or_wrong(
-    plain: str, said: str, user: str, reply: str, asked: bool, about_others: bool
+    plain: str, text: str, user: str, reply: str, asked: bool, about_others: bool
 ) -> str | None:
     if (
         not asked
         and not plain.startswith("is ")
-        and not said.rstrip().endswith("?")
+        and not text.rstrip().endswith("?")
         and _PATTERNS["meant"].search(plain)
     ):
         return "meant"
@@ -184,7 +184,7 @@ def _misunderstood_or_wrong(
             return "meant"
     if (
         not asked
-        and not said.rstrip().endswith("?")
+        and not text.rstrip().endswith("?")
         and not about_others
         and _other_figure(plain, user, reply)
     ):
@@ -194,8 +194,8 @@ def _misunderstood_or_wrong(
 
 def _other_figure(plain: str, user: str, reply: str) -> bool:
     """Whether `plain` gives another number for the question: "it ended in 1945" after "in 1944"."""
-    said, answered = set(re.findall(r"\d{2,}", plain)), set(re.findall(r"\d{2,}", reply))
-    return bool(said and answered and not said & answered) and (
+    given, answered = set(re.findall(r"\d{2,}", plain)), set(re.findall(r"\d{2,}", reply))
+    return bool(given and answered and not given & answered) and (
         re.match(r"(?:no |but |actually )*(?:it|that|they|he|she)\b", plain) is not None
         or bool(content_words(plain) & content_words(user))
     )

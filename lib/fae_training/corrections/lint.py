@@ -120,10 +120,10 @@ def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair
     report.length_ratio = round(sum(c for c, _ in lengths) / max(1, sum(r for _, r in lengths)), 3)
     total = sum(row.weight for row in rows)
     for name in ("shorter", "longer"):
-        mine = sum(row.weight for row, where in zip(rows, side, strict=True) if where == name)
-        rest = total - mine
-        if total and mine / total > MOST_ONE_SIDED:
-            wanted = MOST_ONE_SIDED / (1 - MOST_ONE_SIDED) * rest / mine
+        own_weight = sum(row.weight for row, where in zip(rows, side, strict=True) if where == name)
+        rest = total - own_weight
+        if total and own_weight / total > MOST_ONE_SIDED:
+            wanted = MOST_ONE_SIDED / (1 - MOST_ONE_SIDED) * rest / own_weight
             report.weight_factor = round(max(LEAST_WEIGHT_KEPT, wanted), 3)
             rows = [
                 replace(row, weight=round(row.weight * report.weight_factor, 4))
@@ -131,14 +131,14 @@ def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair
                 else row
                 for row, where in zip(rows, side, strict=True)
             ]
-            left = report.weight_factor * mine / (report.weight_factor * mine + rest)
+            left = report.weight_factor * own_weight / (report.weight_factor * own_weight + rest)
             report.remarks.append(
                 f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you accepted "
                 f"is {name} "
                 f"(chosen answers have {report.length_ratio:.2f} times as many words as rejected "
                 "ones). "
                 f"Their weight was multiplied by {report.weight_factor:.2f}, to {left:.0%} of the "
-                f"whole (from {mine / total:.0%})"
+                f"whole (from {own_weight / total:.0%})"
                 + (
                     f"; reaching {MOST_ONE_SIDED:.0%} would need pairs of the other kind."
                     if left > MOST_ONE_SIDED + 0.005

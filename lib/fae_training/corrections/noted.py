@@ -43,17 +43,17 @@ class Noted:
 
 def in_records(texts: Iterable[str]) -> Noted:
     """The words in the sentences of correction records; sentences without one are skipped."""
-    heard, names = [], []
+    misheard, names = [], []
     for text in texts:
         found = _NAME.match(text)
         if not found or found["meant"].lower() in STOPWORDS:
             continue
         meant, wrong = found["meant"].strip(), (found["heard"] or "").strip()
         if wrong and wrong.lower() != meant.lower():
-            heard.append(SpokenCorrection(wrong, meant, "noted"))
+            misheard.append(SpokenCorrection(wrong, meant, "noted"))
         elif not wrong:
             names.append(meant)
-    return Noted(tuple(dict.fromkeys(heard)), tuple(dict.fromkeys(names)))
+    return Noted(tuple(dict.fromkeys(misheard)), tuple(dict.fromkeys(names)))
 
 
 def bridge_directory(database: Path) -> Path:
@@ -93,16 +93,16 @@ class BridgePairs:
         self.system_prompt = system_prompt
         self.wanted = []
         for row in _rows(directory / PAIRS):
-            told = row.get("metadata")
-            if not isinstance(told, dict) or told.get("reason") not in SAME_REQUEST:
+            metadata = row.get("metadata")
+            if not isinstance(metadata, dict) or metadata.get("reason") not in SAME_REQUEST:
                 continue
-            ids = [told.get(f"{name}_episode_id") for name in ("source", "correction")]
+            ids = [metadata.get(f"{name}_episode_id") for name in ("source", "correction")]
             if all(isinstance(each, str) for each in ids):
-                self.wanted.append((*ids, told["reason"]))
+                self.wanted.append((*ids, metadata["reason"]))
         self._named = {each for pair in self.wanted for each in pair[:2]}
         self._turns: dict[str, tuple[Conversation, Turn]] = {}
 
-    def look_at(self, conversation: Conversation) -> None:
+    def add_conversation(self, conversation: Conversation) -> None:
         """Every conversation that may be learned from, one after the other."""
         for turn in conversation.turns:
             if turn.episode in self._named:

@@ -96,12 +96,12 @@ class SpokenCorrection:
     pattern: str
 
 
-def find(said: str, before: str = "") -> SpokenCorrection | None:
-    """The misheard word that `said` corrects; `before` is the recognised text of the previous
+def find(text: str, before: str = "") -> SpokenCorrection | None:
+    """The misheard word that `text` corrects; `before` is the recognised text of the previous
     utterance."""
-    said = _ITS.sub(r"\1it's", without_wake_word(said).replace("’", "'"))
+    text = _ITS.sub(r"\1it's", without_wake_word(text).replace("’", "'"))
     for name, pattern in _PATTERNS:
-        match = pattern.search(said)
+        match = pattern.search(text)
         if not match:
             continue
         given = match.groupdict()

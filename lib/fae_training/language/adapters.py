@@ -149,15 +149,15 @@ def load_weights(model, directory: Path) -> None:
     """Load the adapter in `directory` into a model that already has LoRA. Raises Failed unless
     every weight fits."""
     parameters, _ = load_arrays(directory / "adapters.safetensors")
-    there = {name: value.shape for name, value in flattened(model.trainable_parameters()).items()}
+    shapes = {name: value.shape for name, value in flattened(model.trainable_parameters()).items()}
     given = {name: value.shape for name, value in parameters.items()}
-    wrong = sorted(name for name in {*there, *given} if there.get(name) != given.get(name))
+    wrong = sorted(name for name in {*shapes, *given} if shapes.get(name) != given.get(name))
     if wrong:
         name = wrong[0]
         raise Failed(
             "adapter_mismatch",
             f"the adapter in {directory} does not fit this model: {len(wrong)} tensors differ, first {name}: "
-            f"the model has {there.get(name)}, the adapter {given.get(name)}",
+            f"the model has {shapes.get(name)}, the adapter {given.get(name)}",
             f"use the base model that it was trained on: {read_config(directory).get('base_model', 'unknown')}",
         )
     model.load_weights(list(parameters.items()), strict=False)

@@ -139,10 +139,10 @@ def _finished(logits, output: Output):
     return mx.tanh(logits / output.softcap) * output.softcap
 
 
-def distance(ours, theirs):
+def distance(value, reference):
     """||ours - theirs|| / ||theirs|| of each row [n]; infinite where there is a NaN."""
-    ours, theirs = ours.astype(mx.float32), theirs.astype(mx.float32)
-    wrong = mx.linalg.norm(ours - theirs, axis=-1) / mx.linalg.norm(theirs, axis=-1)
+    value, reference = value.astype(mx.float32), reference.astype(mx.float32)
+    wrong = mx.linalg.norm(value - reference, axis=-1) / mx.linalg.norm(reference, axis=-1)
     return mx.where(mx.isnan(wrong), mx.inf, wrong)
 
 

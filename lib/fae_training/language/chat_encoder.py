@@ -89,13 +89,13 @@ class ChatEncoder:
         """(prompt, answer): the last message as the template writes it after the prompt, up to its
         end token."""
         prompt = self._render(messages[:-1], tools, True)
-        whole = self._render(messages, tools, False)
-        if not whole.startswith(prompt):
+        rendered = self._render(messages, tools, False)
+        if not rendered.startswith(prompt):
             raise TemplateMismatch(
                 "the model's chat template writes an assistant turn differently from how the prompt begins it: "
-                f"the prompt ends in {prompt[-40:]!r}, the turn is {whole[len(prompt) - 40 :][:80]!r}"
+                f"the prompt ends in {prompt[-40:]!r}, the turn is {rendered[len(prompt) - 40 :][:80]!r}"
             )
-        answer = self.encode(end_of_turn(self.tokenizer, whole[len(prompt) :]))
+        answer = self.encode(end_of_turn(self.tokenizer, rendered[len(prompt) :]))
         if not answer or not ends_turn(self.tokenizer, answer[-1]):
             answer.append(self.tokenizer.eos_token_id)
         if len(answer) == 1:
@@ -142,8 +142,8 @@ class ChatEncoder:
                 parts[-1] += literal
         tokens = [token for part in parts for token in self._plain_tokens(part)]
         if len(parts) > 1:
-            said = self.tokenizer.decode(tokens, skip_special_tokens=False)
-            same = [unicodedata.normalize("NFC", t) for t in (said, "".join(parts))]
+            decoded = self.tokenizer.decode(tokens, skip_special_tokens=False)
+            same = [unicodedata.normalize("NFC", t) for t in (decoded, "".join(parts))]
             if same[0] != same[1]:
                 raise CannotEncode(
                     "contains control tokens that the model's tokenizer cannot write as plain characters"

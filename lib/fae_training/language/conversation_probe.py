@@ -64,11 +64,11 @@ class Conversations:
         )
         held_out = divided(encoded.rows, lambda row: row.part)
         self.apart, self.all_rows = held_out.apart, held_out.judge
-        looks = looks_of(run)
-        self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
+        validation_plan = validation_plan_of(run)
+        self.batch_tokens = validation_plan.batch_tokens if validation_plan else BATCH_TOKENS
         self.rows = self.all_rows
-        tokens = share * looks.scoring_tokens if looks else 0.0
-        if looks:
+        tokens = share * validation_plan.scoring_tokens if validation_plan else 0.0
+        if validation_plan:
             self.rows = validation_set.choose(
                 self.all_rows,
                 round((1 - ANSWERING_SHARE) * tokens),
@@ -139,16 +139,16 @@ class Conversations:
         return directive.Tried(line, losses.conversation_losses(rows, found), texts)
 
     def report(self, found: PerModel[ConversationResults]) -> ProbeReport:
-        told = compared_texts(
+        report = compared_texts(
             [prompt.question for prompt in self.prompts],
             [prompt.answer for prompt in self.prompts],
             found.current.answers,
             found.candidate.answers,
         )
-        told = replace(told, figures=self._figures(found))
+        report = replace(report, figures=self._figures(found))
         names = tuple(found.base.losses)
         if not names:
-            return told
+            return report
         measure = Measure(
             name="conversation_loss",
             title="Predicting your conversations",
@@ -175,7 +175,7 @@ class Conversations:
             details[alternative.NAME] = directive.compared(
                 self.tried, measure, self.traits, lambda who: getattr(found, who).answers
             )
-        return replace(told, measures=(measure,), notes=notes, details=details)
+        return replace(report, measures=(measure,), notes=notes, details=details)
 
     def _figures(self, found: PerModel[ConversationResults]) -> tuple[Figure, ...]:
         """How far the answers show the traits of this person's history, and the speed of writing them."""
@@ -198,11 +198,11 @@ class Conversations:
         )
 
 
-def looks_of(run: Run) -> validation_set.Looks | None:
-    """The Looks in the training's receipt; None for a run of an earlier version, which validated on
+def validation_plan_of(run: Run) -> validation_set.ValidationPlan | None:
+    """The plan in the training's receipt; None for a run of an earlier version, which validated on
     everything."""
     kept = ((run.result() or {}).get("applied") or {}).get("looks")
-    return validation_set.Looks(**kept) if kept else None
+    return validation_set.ValidationPlan(**kept) if kept else None
 
 
 def answers_of(run: Run) -> list[str]:

@@ -26,8 +26,8 @@ class Tried:
 
 def line_of(found: Sequence[Trait], answers: Sequence[str]) -> str:
     """One line for the traits in which `answers`, of the base model, are furthest from the history; "" for none."""
-    told = [trait.advice for trait in traits.most_telling(found, answers) if trait.advice]
-    return " ".join(told)
+    advice = [trait.advice for trait in traits.most_telling(found, answers) if trait.advice]
+    return " ".join(advice)
 
 
 def with_line(conversation: Conversation, line: str) -> Conversation:
@@ -73,8 +73,8 @@ def compared(tried: Tried, measure: Measure, found: Sequence[Trait], answers: Ca
             trait.unit,
             round(trait.history, 1),
             *(
-                round(trait.mean(said), 1)
-                for said in (answers("base"), tried.answers, answers("candidate"))
+                round(trait.mean(given), 1)
+                for given in (answers("base"), tried.answers, answers("candidate"))
             ),
         )
         for trait in traits.most_telling(found, answers("base"))

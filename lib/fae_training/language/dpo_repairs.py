@@ -47,7 +47,7 @@ from fae_training.language.drift_monitor import DriftMonitor
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.objective import Objective
 from fae_training.language.preference_batches import Pair, PreferenceBatches, loss_function
-from fae_training.language.validation_set import Looks
+from fae_training.language.validation_set import ValidationPlan
 from fae_training.runs import Run
 from fae_training.session import Session
 
@@ -74,7 +74,7 @@ class RepairedDPOTrainer(DPOTrainer):
     """mlx-tune's DPOTrainer with our loop; train() returns mlx-tune's answer, `result` what fit.fit returned.
 
     model: mlx-tune's, with the adapter that the run starts from; in this state it is the reference.
-    longest: tokens of the longest row, for which memory was planned. batches, looks and monitor are
+    longest: tokens of the longest row, for which memory was planned. batches, validation_plan and monitor are
     set once it trains.
     """
 
@@ -112,13 +112,15 @@ class RepairedDPOTrainer(DPOTrainer):
         self.batches = PreferenceBatches(
             self.train_dataset, self.settings["batch_size"], self.settings["seed"], self.fast
         )
-        self.looks = self._plan_looks()
+        self.validation_plan = self._plan_validation()
         # Half of a validation's computing is for preferences, a quarter each for conversations and answers.
-        half = self.looks.validating_tokens // 4 * 2
+        half = self.validation_plan.validating_tokens // 4 * 2
         validated = preference_validation.choose(
             self.held_out, half, validation_set.FEWEST_VALIDATED
         )
-        self.validation = preference_validation.in_batches(validated, self.looks.batch_tokens)
+        self.validation = preference_validation.in_batches(
+            validated, self.validation_plan.batch_tokens
+        )
         self.batches.reference = self._measure_reference()
         self.monitor = self._start_monitor(validated)
         self.fit_settings = self._fit_settings()
@@ -135,9 +137,9 @@ class RepairedDPOTrainer(DPOTrainer):
         )
         return mlx_tune_repairs.saved(self)
 
-    def _plan_looks(self) -> Looks:
+    def _plan_validation(self) -> ValidationPlan:
         fewest = preference_validation.choose(self.held_out, 0, validation_set.FEWEST_VALIDATED)
-        return validation_set.plan_looks(
+        return validation_set.plan_validation(
             self.batches,
             self.settings["steps"],
             self.settings["gradient_accumulation"],
@@ -170,7 +172,7 @@ class RepairedDPOTrainer(DPOTrainer):
                 validated,
                 self.run,
                 self.fast,
-                self.looks,
+                self.validation_plan,
                 self.session,
             )
             monitor.begin(losses.counting(self.session, monitor.conversations))
@@ -181,11 +183,11 @@ class RepairedDPOTrainer(DPOTrainer):
         return FitSettings.of(
             self.settings,
             report_every=1,
-            validate_every=self.looks.validate_every,
+            validate_every=self.validation_plan.validate_every,
             save_every=max(1, self.settings["steps"] // VALIDATIONS),
             best_metric="val_judged_loss",
             stop_when=self.monitor.ends,
-            scoring=self.looks.scoring_in_validations,
+            scoring=self.validation_plan.scoring_in_validations,
             profile=self.run.record.get("profile", False),
         )
 
@@ -204,6 +206,6 @@ class RepairedDPOTrainer(DPOTrainer):
             self.fast,
             finished,
         )
-        number = step // self.looks.validate_every
+        number = step // self.validation_plan.validate_every
         values |= self.monitor.measure(number, finished) if step else self.monitor.start
         return values | {"val_judged_loss": self.monitor.judged_loss(values)}

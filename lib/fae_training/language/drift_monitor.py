@@ -16,7 +16,7 @@ from fae_training.language.fast_settings import FastSettings
 from fae_training.language.generation import generate
 from fae_training.language.preference_batches import Pair
 from fae_training.language.rows import TokenRow, encode_conversation
-from fae_training.language.validation_set import CHEAP_TOKENS, Looks
+from fae_training.language.validation_set import CHEAP_TOKENS, ValidationPlan
 from fae_training.runs import Run
 from fae_training.session import Session
 
@@ -62,7 +62,7 @@ class DriftMonitor:
         self.answers_every = answers_every
         self.start: dict[str, float] = {}
         self.stopped_by: str | None = None
-        self.said: dict[str, str] = {}
+        self.noted: dict[str, str] = {}
 
     @classmethod
     def of(
@@ -72,20 +72,20 @@ class DriftMonitor:
         held_out: list[Pair],
         run: Run,
         fast: FastSettings,
-        looks: Looks,
+        validation_plan: ValidationPlan,
         session: Session,
     ) -> "DriftMonitor":
-        """A monitor for a run, within the tokens that `looks` leaves: a quarter of a validation's
+        """A monitor for a run, within the tokens that `validation_plan` leaves: a quarter of a validation's
         for each measurement.
 
         Answers are generated at every validation when there is time, otherwise at every second,
         third and so on.
         """
-        quarter = max(looks.validating_tokens // 4, CHEAP_TOKENS)
+        quarter = max(validation_plan.validating_tokens // 4, CHEAP_TOKENS)
         asked, rows = answered(held_out), conversation_rows(run, tokenizer, quarter)
 
         def conversation_loss(finished) -> float:
-            found = losses.row_losses(model, rows, fast, looks.batch_tokens, finished)
+            found = losses.row_losses(model, rows, fast, validation_plan.batch_tokens, finished)
             return losses.mean_loss(found)
 
         generated = len(asked) * longest_answer(asked) if asked else 0
@@ -124,7 +124,7 @@ class DriftMonitor:
             + self._conversations(values)
         )
         for name, sentence, ends in problems:
-            self.said[name] = sentence
+            self.noted[name] = sentence
             if ends and not self.stopped_by:
                 self.stopped_by = name
         return self.stopped_by is not None
@@ -149,13 +149,13 @@ class DriftMonitor:
     def notes(self) -> list[str]:
         return [
             sentence + ("; the run was ended there" if name == self.stopped_by else "")
-            for name, sentence in self.said.items()
+            for name, sentence in self.noted.items()
         ]
 
     def _chosen(self, values: dict) -> list[tuple[str, str, bool]]:
         change = values.get("val_chosen_change", 0.0)
         if change >= -CHOSEN_FALL_WORTH_SAYING:
-            self.said.pop("chosen_falls", None)
+            self.noted.pop("chosen_falls", None)
             return []
         sentence = (
             f"the accepted answers themselves became less likely, by {-change:.2f} nats a token "

@@ -104,8 +104,8 @@ def fuse_and_save(
     parity = Parity(len(rows), unfused, in_memory, loss(again))
     # The cost of quantising once more is for the person to judge: it is reported, not refused.
     if not keep_bits and (why := parity.why_not(precision)):
-        look = command_line("uv", "run", "scripts/evaluate.py", "--run", run.id, "--rescore")
-        raise Failed("not_the_same", f"{run.id} was not fused: {why}", look)
+        score_again = command_line("uv", "run", "scripts/evaluate.py", "--run", run.id, "--rescore")
+        raise Failed("not_the_same", f"{run.id} was not fused: {why}", score_again)
     return parity, precision
 
 

@@ -69,15 +69,15 @@ def measure(shapes: Shapes) -> Report:
     model's shapes."""
     counted = gated_delta.calls
     names = ["chunkwise", "mx.fast", "mlx-lm"] if hasattr(mx.fast, "gated_delta_update") else ["chunkwise", "mlx-lm"]  # fmt: skip
-    small, here = _inputs(SMALL, 2, 150), _inputs(shapes, 1, TOKENS)
-    right, seconds, peak = _passed("mlx-lm", small, here)
+    small, full = _inputs(SMALL, 2, 150), _inputs(shapes, 1, TOKENS)
+    right, seconds, peak = _passed("mlx-lm", small, full)
     measured = []
     for name in names:
         if name == "mlx-lm":
             measured.append(Measurement(name, 0.0, 0.0, seconds, peak))
             continue
         try:
-            found, own_seconds, own_peak = _passed(name, small, here)
+            found, own_seconds, own_peak = _passed(name, small, full)
         except (RuntimeError, ValueError):  # not available for these shapes or this device
             measured.append(Measurement(name, math.inf, math.inf, math.inf, 0))
             continue
@@ -110,7 +110,7 @@ def _inputs(shapes: Shapes, batch: int, tokens: int) -> list:
     return inputs
 
 
-def _passed(name: str, small: list, here: list):
+def _passed(name: str, small: list, full: list):
     """((outputs and gradients for small, for here), seconds and peak bytes of the pass over here)."""
 
     def total(q, k, v, log_g, beta, start, along, along_last):
@@ -126,13 +126,13 @@ def _passed(name: str, small: list, here: list):
         mx.eval(y, last, gradients)
         return [y, last, *gradients]
 
-    found, seconds, peak = [once(small), once(here)], [], 0
+    found, seconds, peak = [once(small), once(full)], [], 0
     for _ in range(2):
         mx.clear_cache()
         before = mx.get_active_memory()
         mx.reset_peak_memory()
         started = time.perf_counter()
-        once(here)
+        once(full)
         seconds.append(time.perf_counter() - started)
         peak = mx.get_peak_memory() - before
     return found, min(seconds), peak

@@ -68,8 +68,8 @@ class Report:
         return self._right(self.measured[0]) and self.layers_error <= LARGEST_ERROR
 
     def _right(self, measured: Measurement) -> bool:
-        here = LARGEST_ERROR if self.shapes.dtype == "float32" else LARGEST_ERROR_16_BITS
-        return measured.error <= LARGEST_ERROR and measured.error_here <= here
+        tolerance = LARGEST_ERROR if self.shapes.dtype == "float32" else LARGEST_ERROR_16_BITS
+        return measured.error <= LARGEST_ERROR and measured.error_here <= tolerance
 
     def sentence(self) -> str:
         if not self.right:

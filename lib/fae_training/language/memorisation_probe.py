@@ -15,7 +15,7 @@ from fae_training.gate import FEWEST_UNITS
 from fae_training.language import validation_set
 from fae_training.language.batches import collate
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
-from fae_training.language.conversation_probe import BATCH_TOKENS, looks_of
+from fae_training.language.conversation_probe import BATCH_TOKENS, validation_plan_of
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rare_strings import ENOUGH, TOGETHER, RareString, rare_strings
 from fae_training.language.rows import TokenRow, encode_answer
@@ -71,13 +71,13 @@ class Memorisation:
         self.changed = run.record.get("data_fingerprint") != provenance.fingerprint(
             provenance.rows_of(run), run.kind
         )
-        looks = looks_of(run)
-        self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
+        validation_plan = validation_plan_of(run)
+        self.batch_tokens = validation_plan.batch_tokens if validation_plan else BATCH_TOKENS
         self.rows = encoded_strings(
             tokenizer,
             training_texts(run),
             run.settings["max_length"],
-            share * looks.scoring_tokens if looks else math.inf,
+            share * validation_plan.scoring_tokens if validation_plan else math.inf,
             check,
         )
 
@@ -194,8 +194,8 @@ def _encoded(
         )
     except CannotEncode:
         return None
-    prompt, said = row.tokens[: row.supervised_from], row.tokens[row.supervised_from :]
-    before, part = (prompt, said) if rare.is_answer else ([], prompt)
+    prompt, answer_tokens = row.tokens[: row.supervised_from], row.tokens[row.supervised_from :]
+    before, part = (prompt, answer_tokens) if rare.is_answer else ([], prompt)
     place = _place(encoder.tokenizer, part, rare.text)
     if place is None:
         return None

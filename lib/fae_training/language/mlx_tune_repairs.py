@@ -39,7 +39,7 @@ from fae_training.language import adapters, loading
 from fae_training.language.batches import Batches
 from fae_training.language.rehearsed import MixedBatches
 from fae_training.language.rows import TokenRow
-from fae_training.language.validation_set import Looks
+from fae_training.language.validation_set import ValidationPlan
 from fae_training.models import loadable
 from fae_training.runs import Run
 from fae_training.session import Session
@@ -114,7 +114,7 @@ class RepairedSFTTrainer(SFTTrainer):
         batches: Batches[TokenRow] | MixedBatches,
         loss: Callable,
         validate: Callable | None,
-        looks: Looks,
+        validation_plan: ValidationPlan,
         run: Run,
         session: Session,
     ):
@@ -127,9 +127,9 @@ class RepairedSFTTrainer(SFTTrainer):
         self.fit_settings = FitSettings.of(
             settings,
             report_every=1,
-            validate_every=looks.validate_every,
+            validate_every=validation_plan.validate_every,
             save_every=max(1, settings["steps"] // CHECKPOINTS),
-            scoring=looks.scoring_in_validations,
+            scoring=validation_plan.scoring_in_validations,
             profile=run.record.get("profile", False),
         )
 

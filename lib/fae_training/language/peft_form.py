@@ -31,7 +31,7 @@ def write(adapter: Path, target: Path) -> None:
     mx.save_safetensors(str(target / "adapter_model.safetensors"), renamed, {"format": "pt"})
     modules = sorted({re.sub(r".*\.layers\.\d+\.", "", name.rpartition(".")[0]) for name in arrays})
     layers = sorted({int(n) for name in arrays for n in re.findall(r"\.layers\.(\d+)\.", name)})
-    told = {
+    peft_config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": config.get("base_model"),
@@ -44,8 +44,8 @@ def write(adapter: Path, target: Path) -> None:
         "inference_mode": True,
     }
     if layers[0] > 0:  # only the last layers
-        told |= {"layers_to_transform": layers, "layers_pattern": "layers"}
-    state.write_json(target / "adapter_config.json", told)
+        peft_config |= {"layers_to_transform": layers, "layers_pattern": "layers"}
+    state.write_json(target / "adapter_config.json", peft_config)
 
 
 def in_transformers(module: str) -> str:

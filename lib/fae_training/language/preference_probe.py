@@ -7,7 +7,11 @@ from fae_training import provenance
 from fae_training.arrays import numbers
 from fae_training.benchmark import DIFFERENCE, GOAL, Figure, Measure
 from fae_training.language import drift_monitor, preference_preflight, validation_set
-from fae_training.language.conversation_probe import BATCH_TOKENS, LONGEST_ANSWER, looks_of
+from fae_training.language.conversation_probe import (
+    BATCH_TOKENS,
+    LONGEST_ANSWER,
+    validation_plan_of,
+)
 from fae_training.language.generation import answer_texts
 from fae_training.language.preference_batches import (
     Pair,
@@ -50,10 +54,10 @@ class Preferences:
         held_out = divided(encoded.pairs, lambda pair: pair.part)
         self.apart, judged = held_out.apart, held_out.judge
         self.asked = divided(encoded.rows, lambda row: row.held_out_part).judge[:ASKED]
-        looks = looks_of(run)
-        self.batch_tokens = looks.batch_tokens if looks else BATCH_TOKENS
-        if looks:
-            tokens = round(share * looks.scoring_tokens)
+        validation_plan = validation_plan_of(run)
+        self.batch_tokens = validation_plan.batch_tokens if validation_plan else BATCH_TOKENS
+        if validation_plan:
+            tokens = round(share * validation_plan.scoring_tokens)
             judged = choose(judged, tokens, validation_set.FEWEST_SCORED)
         self.pairs: list[Pair] = judged
         self.lengths = drift_monitor.answered(judged)
@@ -92,14 +96,14 @@ class Preferences:
         rejected answer to the chosen one: the difference of their log-probabilities is above the
         base model's. The comparison cancels that any short answer is likelier than any long one;
         by this definition the base model scores 0.5."""
-        told = compared_texts(
+        report = compared_texts(
             [row.prompt[-1]["content"] for row in self.asked],
             [row.chosen["content"] for row in self.asked],
             found.current.answers,
             found.candidate.answers,
         )
         if not self.pairs:
-            return told
+            return report
         base = found.base.preferred
         moved, right, likelier = {}, {}, {}
         for who in ("candidate", "current", "base"):
@@ -138,7 +142,7 @@ class Preferences:
                 who: getattr(found, who).answer_tokens for who in ("candidate", "current", "base")
             }
             figures.append(Figure.of("answer_tokens", "Length of its answers", "tokens", tokens))
-        return replace(told, measures=(measure,), figures=tuple(figures))
+        return replace(report, measures=(measure,), figures=tuple(figures))
 
     def _by_group(self, groups: list[str], values: list[float]) -> tuple[float, ...]:
         """The mean of each conversation."""

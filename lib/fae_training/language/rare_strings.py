@@ -65,15 +65,15 @@ def rare_strings(
             where[thing] = group if where.get(thing, group) == group else None
     found: list[list[RareString]] = []
     for index, messages in enumerate(conversations):
-        said: set = set()
+        seen: set = set()
         own = []
         for number, message in enumerate(messages):
             is_answer = is_target(message)
             if is_answer or message["role"] == "user":
-                new = {t for t in _things(message["content"]) if where[t] and t not in said}
+                new = {t for t in _things(message["content"]) if where[t] and t not in seen}
                 for text, tells in _stretches(message["content"], new):
                     own.append(RareString(index, number, text, is_answer, tells))
-            said.update(_things(texts[index][number]))
+            seen.update(_things(texts[index][number]))
         found.append(own)
     if sum(one.tells > 0 for own in found for one in own) >= ENOUGH:
         found = [[one for one in own if one.tells] for own in found]

@@ -178,9 +178,11 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
         position = targets[:, None] - start
         inside = (position >= 0) & (position < logits.shape[1])
         position = mx.clip(position, 0, logits.shape[1] - 1)
-        here = mx.take_along_axis(logits, position, axis=-1)
+        target_logits = mx.take_along_axis(logits, position, axis=-1)
         slopes = tile.slopes(logits)
-        logits = mx.put_along_axis(logits, position, mx.where(inside, -mx.inf, here), axis=-1)
+        logits = mx.put_along_axis(
+            logits, position, mx.where(inside, -mx.inf, target_logits), axis=-1
+        )
         top = mx.max(logits, axis=-1, keepdims=True)
         if so_far is not None:
             top = mx.maximum(top, so_far.largest)
@@ -190,10 +192,13 @@ def _over_the_vocabulary(head, hidden, targets, with_gradient: bool):
         rows = tile.mixed(share).astype(mx.float32) if with_gradient else None
         if so_far is not None:
             fade = mx.exp(so_far.largest - top)
-            here, sums = mx.where(inside, here, so_far.chosen), so_far.total * fade + sums
+            target_logits, sums = (
+                mx.where(inside, target_logits, so_far.chosen),
+                so_far.total * fade + sums,
+            )
             if rows is not None and so_far.weighed is not None:
                 rows = so_far.weighed * fade + rows
-        so_far = _RunningSums(here, sums, top, rows)
+        so_far = _RunningSums(target_logits, sums, top, rows)
     assert so_far is not None  # a vocabulary has entries
     beyond = so_far.largest + mx.log(so_far.total) - so_far.chosen
     log_p = -mx.logaddexp(beyond, 0.0).squeeze(-1)

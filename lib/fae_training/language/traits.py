@@ -82,10 +82,10 @@ def of_history(answers: Sequence[str]) -> list[Trait]:
             continue
         of = _says(phrase) if name == "called" else _same(phrase_of, phrase)
         share = fmean(map(of, answers))
-        said = phrase if name == "called" else f'"{phrase}"'
+        name_or_quote = phrase if name == "called" else f'"{phrase}"'
         if _is_habit(share, len(answers)):
-            title = f"{what} {said} ({share:.0f} % of the answers in your conversations)"
-            advice = _advice(share, f"{thing} {said}")
+            title = f"{what} {name_or_quote} ({share:.0f} % of the answers in your conversations)"
+            advice = _advice(share, f"{thing} {name_or_quote}")
             found.append(Trait(name, title, "% of answers", share, of, advice=advice))
     return found
 
@@ -101,8 +101,8 @@ def most_telling(traits: Sequence[Trait], answers: Sequence[str]) -> list[Trait]
             return min(abs(math.log((mean + 1) / (trait.history + 1))), 1.0)
         return abs(mean - trait.history) / 100
 
-    told = [one for one in traits if not one.avoided or one.mean(answers) >= HABIT]
-    return sorted(told, key=distance, reverse=True)[:MOST]
+    applicable = [one for one in traits if not one.avoided or one.mean(answers) >= HABIT]
+    return sorted(applicable, key=distance, reverse=True)[:MOST]
 
 
 def _advice(share: float, thing: str) -> str:

@@ -32,8 +32,8 @@ SHARED_IN_A_BATCH = 7 / 8
 
 
 @dataclass(frozen=True)
-class Looks:
-    """The budget of measurements: a validation every `every` steps, the tokens of one validation
+class ValidationPlan:
+    """The budget of measurements: a validation every `validate_every` steps, the tokens of one validation
     and of one model's scoring, and the number of tokens computed at a time."""
 
     validate_every: int
@@ -47,15 +47,15 @@ class Looks:
         return 2 * self.scoring_tokens / max(self.validating_tokens, 1)
 
 
-def plan_looks(
+def plan_validation(
     batches,
     steps: int,
     gradient_accumulation: int,
     most_validations: int,
     fewest_tokens: int,
     batch_tokens: int,
-) -> Looks:
-    """The Looks that a training with this many steps on these batches leaves room for.
+) -> ValidationPlan:
+    """The plan that a training with this many steps on these batches leaves room for.
 
     batches: has batches_per_epoch and computed_tokens(index). fewest_tokens: computed by a
     validation of FEWEST_VALIDATED items; where it is not cheap there are fewer validations, at
@@ -70,7 +70,7 @@ def plan_looks(
         # One more is made before the first step.
         affordable = round(VALIDATING_SHARE * trained / fewest_tokens) - 1
         validations = min(max(affordable, 1), most_validations)
-    return Looks(
+    return ValidationPlan(
         validate_every=max(1, steps // validations),
         validating_tokens=max(round(VALIDATING_SHARE * trained / (validations + 1)), CHEAP_TOKENS),
         scoring_tokens=max(round(SCORING_SHARE * trained), CHEAP_TOKENS),

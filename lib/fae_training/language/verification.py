@@ -113,9 +113,9 @@ def _branches_hold(model, tokens, hidden, settings, tolerance) -> bool:
     if found is None:
         return False
     own = found[SHARED:].reshape(2, width, -1)
-    ours = mx.concatenate([found[:SHARED], own[0, :OWN], own[1]])
-    theirs = mx.concatenate([hidden[0], hidden[1, EARLIER:]])
-    return _close(ours, theirs, tolerance)
+    shared = mx.concatenate([found[:SHARED], own[0, :OWN], own[1]])
+    separate = mx.concatenate([hidden[0], hidden[1, EARLIER:]])
+    return _close(shared, separate, tolerance)
 
 
 def _attempt(compute):
@@ -128,11 +128,13 @@ def _attempt(compute):
     return found if isinstance(found, mx.array) else None
 
 
-def _close(ours, theirs, tolerance: float) -> bool:
+def _close(values, expected, tolerance: float) -> bool:
     """Within the tolerance at every token; with 16 bits at most tokens, because there a router may
     choose another expert."""
-    if ours is None or ours.shape != theirs.shape:
+    if values is None or values.shape != expected.shape:
         return False
-    errors = distance(ours.reshape(-1, ours.shape[-1]), theirs.reshape(-1, theirs.shape[-1]))
+    errors = distance(
+        values.reshape(-1, values.shape[-1]), expected.reshape(-1, expected.shape[-1])
+    )
     worst = errors.max() if tolerance == LARGEST else mx.sort(errors)[errors.size * 3 // 4]
     return number(worst) <= tolerance

@@ -209,7 +209,7 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
         if audio is None or audio in seen:
             continue
         seen.add(audio)
-        said = sorted(
+        spoken = sorted(
             entry.term for entry in found.terms if occurrences(entry.term, correction.meant)
         )
         if not allowed:
@@ -226,8 +226,8 @@ def _recordings(home: Home, corrections: list[Correction], found: Material) -> l
                 text=correction.meant,
                 heard=correction.heard,
                 origin="recorded",
-                kind="correction" if said else "rehearsal",
-                terms=tuple(said),
+                kind="correction" if spoken else "rehearsal",
+                terms=tuple(spoken),
                 part=parts[audio],
                 audio=audio,
             )

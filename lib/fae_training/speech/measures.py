@@ -38,23 +38,23 @@ def normalised(text: str) -> str:
     return " ".join(words_of(text))
 
 
-def word_errors(said: str, heard: str) -> tuple[int, int]:
+def word_errors(reference: str, transcript: str) -> tuple[int, int]:
     """(errors, words said): substitutions + deletions + insertions in one clip. With an empty
     reference every word heard is an error."""
-    said, heard = normalised(said), normalised(heard)
-    if not said:
-        return len(heard.split()), 0
-    found = jiwer.process_words(said, heard)
-    return found.substitutions + found.deletions + found.insertions, len(said.split())
+    reference, transcript = normalised(reference), normalised(transcript)
+    if not reference:
+        return len(transcript.split()), 0
+    found = jiwer.process_words(reference, transcript)
+    return found.substitutions + found.deletions + found.insertions, len(reference.split())
 
 
-def character_errors(said: str, heard: str) -> tuple[int, int]:
+def character_errors(reference: str, transcript: str) -> tuple[int, int]:
     """(errors, characters said) in one clip, spaces counted."""
-    said, heard = normalised(said), normalised(heard)
-    if not said:
-        return len(heard), 0
-    found = jiwer.process_characters(said, heard)
-    return found.substitutions + found.deletions + found.insertions, len(said)
+    reference, transcript = normalised(reference), normalised(transcript)
+    if not reference:
+        return len(transcript), 0
+    found = jiwer.process_characters(reference, transcript)
+    return found.substitutions + found.deletions + found.insertions, len(reference)
 
 
 def rate(pairs: list[tuple[int, int]]) -> float:
@@ -63,31 +63,35 @@ def rate(pairs: list[tuple[int, int]]) -> float:
     return errors / length if length else float(errors > 0)
 
 
-def terms_heard(terms: list[str], said: str, heard: str) -> tuple[int, int]:
+def terms_heard(terms: list[str], reference: str, transcript: str) -> tuple[int, int]:
     """(heard, said): occurrences of the terms in one clip that were recognised, and that were said."""
-    pairs = [(occurrences(term, said), occurrences(term, heard)) for term in terms]
+    pairs = [(occurrences(term, reference), occurrences(term, transcript)) for term in terms]
     return sum(min(pair) for pair in pairs), sum(count for count, _ in pairs)
 
 
-def false_insertions(terms: Sequence[str], said: str, heard: str) -> int:
+def false_insertions(terms: Sequence[str], reference: str, transcript: str) -> int:
     """Occurrences of the terms in the transcript beyond those that were said."""
-    return sum(max(0, occurrences(t, heard) - occurrences(t, said)) for t in terms)
+    return sum(max(0, occurrences(t, transcript) - occurrences(t, reference)) for t in terms)
 
 
-def differences(said: str, heard: str) -> str:
-    """The words of `heard` compared with the reference: wrong words in brackets, followed by "(said: ...)".
+def differences(reference: str, transcript: str) -> str:
+    """The words of `transcript` compared with the reference: wrong words in brackets, followed by "(said: ...)".
 
     ("Call Marion now", "Call Marian now") -> "call [marian] (said: marion) now".
     """
-    if not words_of(said):
-        return f"[{normalised(heard)}] (said: nothing)" if words_of(heard) else ""
-    found = jiwer.process_words(normalised(said), normalised(heard))
+    if not words_of(reference):
+        return f"[{normalised(transcript)}] (said: nothing)" if words_of(transcript) else ""
+    found = jiwer.process_words(normalised(reference), normalised(transcript))
     references, hypotheses = found.references[0], found.hypotheses[0]
     parts = []
     for chunk in found.alignments[0]:
-        there = " ".join(references[chunk.ref_start_idx : chunk.ref_end_idx])
-        here = " ".join(hypotheses[chunk.hyp_start_idx : chunk.hyp_end_idx])
-        parts.append(here if chunk.type == "equal" else f"[{here}] (said: {there or 'nothing'})")
+        reference_words = " ".join(references[chunk.ref_start_idx : chunk.ref_end_idx])
+        heard_words = " ".join(hypotheses[chunk.hyp_start_idx : chunk.hyp_end_idx])
+        parts.append(
+            heard_words
+            if chunk.type == "equal"
+            else f"[{heard_words}] (said: {reference_words or 'nothing'})"
+        )
     return " ".join(parts)
 
 
@@ -101,7 +105,7 @@ class Heard:
     base: str
 
     @property
-    def said(self) -> str:
+    def reference(self) -> str:
         return self.example.text
 
 
@@ -123,7 +127,7 @@ def without_terms(clips: Sequence[Heard]) -> list[Heard]:
 def judged_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
     """Those of `terms` that occur in some clip."""
     corrected = with_terms(clips)
-    return [term for term in terms if any(occurrences(term, clip.said) for clip in corrected)]
+    return [term for term in terms if any(occurrences(term, clip.reference) for clip in corrected)]
 
 
 def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...]:
@@ -139,7 +143,7 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
             "corrections_word_error_rate",
             "Sentences with your words",
             "sentences",
-            lambda said, heard: rate([word_errors(said, heard)]),
+            lambda reference, transcript: rate([word_errors(reference, transcript)]),
             ERROR_MARGIN_WITH_TERMS,
         ),
         _of_clips(
@@ -147,7 +151,7 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
             "rehearsal_word_error_rate",
             "Recognising everything else",
             "other sentences",
-            lambda said, heard: rate([word_errors(said, heard)]),
+            lambda reference, transcript: rate([word_errors(reference, transcript)]),
         ),
         replace(
             _of_clips(
@@ -155,7 +159,9 @@ def measures(clips: Sequence[Heard], terms: Sequence[str]) -> tuple[Measure, ...
                 "false_insertions",
                 "Your words inserted where nobody said them",
                 "other sentences",
-                lambda said, heard: float(false_insertions(terms, said, heard) > 0),
+                lambda reference, transcript: float(
+                    false_insertions(terms, reference, transcript) > 0
+                ),
             ),
             value_unit="share of sentences",
             compare=PASSED,
@@ -171,7 +177,7 @@ def term_recall(clips: Sequence[Heard], terms: Sequence[str]) -> Measure:
     about these terms and not about terms in general; docs/speech.md says how often that is wrong.
     """
     corrected = with_terms(clips)
-    by_term = {term: [c for c in corrected if occurrences(term, c.said)] for term in terms}
+    by_term = {term: [c for c in corrected if occurrences(term, c.reference)] for term in terms}
     if len(terms) >= FEWEST_TERMS:
         unit, units = "words", [(term, term, own) for term, own in by_term.items()]
     else:
@@ -184,7 +190,7 @@ def term_recall(clips: Sequence[Heard], terms: Sequence[str]) -> Measure:
 
     def shares(who: str) -> tuple[float, ...]:
         return tuple(
-            fmean(_is_heard(term, clip.said, getattr(clip, who)) for clip in own)
+            fmean(_is_heard(term, clip.reference, getattr(clip, who)) for clip in own)
             for _, term, own in units
         )
 
@@ -205,8 +211,8 @@ def term_recall(clips: Sequence[Heard], terms: Sequence[str]) -> Measure:
     )
 
 
-def _is_heard(term: str, said: str, heard: str) -> float:
-    return float(occurrences(term, heard) >= occurrences(term, said))
+def _is_heard(term: str, reference: str, transcript: str) -> float:
+    return float(occurrences(term, transcript) >= occurrences(term, reference))
 
 
 def _of_clips(
@@ -219,7 +225,7 @@ def _of_clips(
 ) -> Measure:
     """A guard with one value for each clip, value(said, heard), lower is better."""
     found = {
-        who: tuple(value(clip.said, getattr(clip, who)) for clip in clips)
+        who: tuple(value(clip.reference, getattr(clip, who)) for clip in clips)
         for who in ("candidate", "current", "base")
     }
     return Measure(
@@ -245,7 +251,7 @@ def figures(clips: Sequence[Heard]) -> tuple[Figure, ...]:
             title,
             unit,
             {
-                who: rate([count(clip.said, getattr(clip, who)) for clip in clips])
+                who: rate([count(clip.reference, getattr(clip, who)) for clip in clips])
                 for who in ("candidate", "current", "base")
             },
         )
@@ -275,19 +281,20 @@ def about_few_terms(clips: Sequence[Heard], terms: Sequence[str]) -> list[str]:
 
 def examples(clips: Sequence[Heard], most: int = 5) -> tuple[Example, ...]:
     """The transcripts before and after, with the meant text: each sentence once, the repaired ones first."""
-    distinct = {clip.said: clip for clip in reversed(with_terms(clips))}.values()
+    distinct = {clip.reference: clip for clip in reversed(with_terms(clips))}.values()
     repaired = sorted(
         distinct,
         key=lambda clip: (
-            word_errors(clip.said, clip.candidate)[0] - word_errors(clip.said, clip.current)[0]
+            word_errors(clip.reference, clip.candidate)[0]
+            - word_errors(clip.reference, clip.current)[0]
         ),
     )
     return tuple(
         Example(
-            prompt=f"Said: {clip.said}",
-            before=differences(clip.said, clip.current),
-            after=differences(clip.said, clip.candidate),
-            wanted=clip.said,
+            prompt=f"Said: {clip.reference}",
+            before=differences(clip.reference, clip.current),
+            after=differences(clip.reference, clip.candidate),
+            wanted=clip.reference,
         )
         for clip in repaired[:most]
     )

@@ -98,13 +98,13 @@ def collate(rows: list[SpeechRow]) -> dict:
     targets = _rounded(max(len(r.tokens) - r.supervised_from for r in rows), ROUND_TARGETS)
     frames = _rounded(max(r.features.shape[0] for r in rows), ROUND_TARGETS)
     ids = numpy.zeros((len(rows), longest), numpy.int32)
-    wanted = numpy.zeros((len(rows), targets), numpy.int32)
+    labels = numpy.zeros((len(rows), targets), numpy.int32)
     predict = numpy.zeros((len(rows), targets), numpy.int32)
     weights = numpy.zeros((len(rows), targets), numpy.float32)
     for index, each in enumerate(rows):
         answer = each.tokens[each.supervised_from :]
         ids[index, : len(each.tokens)] = each.tokens
-        wanted[index, : len(answer)] = answer
+        labels[index, : len(answer)] = answer
         predict[index, : len(answer)] = numpy.arange(len(answer)) + each.supervised_from - 1
         weights[index, : len(answer)] = each.weight
     features = [mx.pad(r.features, [(0, frames - r.features.shape[0]), (0, 0)]) for r in rows]
@@ -112,7 +112,7 @@ def collate(rows: list[SpeechRow]) -> dict:
         "ids": mx.array(ids),
         "features": mx.stack(features),
         "predict": mx.array(predict),
-        "targets": mx.array(wanted),
+        "targets": mx.array(labels),
         "weights": mx.array(weights),
     }
 

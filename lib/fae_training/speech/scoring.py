@@ -58,19 +58,19 @@ def score(run: Run, session) -> Benchmark:
     model = recogniser.load(directory)
     # All of them have the same encoder.
     encoded = [recogniser.encode(model, sound) for sound in sounds]
-    heard = {"base": listen(model)}
-    heard["current"] = heard["base"]
+    transcripts = {"base": listen(model)}
+    transcripts["current"] = transcripts["base"]
     hotwords = listen(model, vocabulary.biasing(entries))
-    replaced = [vocabulary.replaced(text, entries) for text in heard["base"]]
+    replaced = [vocabulary.replaced(text, entries) for text in transcripts["base"]]
     for name, trained in adapted.items():
         # One copy in memory: the previous model is released first.
         del model
         mx.clear_cache()
         model = recogniser.load(directory, trained.file("adapters"))
-        heard[name] = listen(model)
+        transcripts[name] = listen(model)
 
     heard_clips = [
-        Heard(example, *(heard[who][index] for who in ("candidate", "current", "base")))
+        Heard(example, *(transcripts[who][index] for who in ("candidate", "current", "base")))
         for index, example in enumerate(examples)
     ]
     untrained = {
@@ -94,9 +94,11 @@ def score(run: Run, session) -> Benchmark:
     )
 
 
-def alone(heard: Sequence[Heard], texts: Sequence[str], terms: list[str]) -> dict[str, float]:
+def alone(clips: Sequence[Heard], texts: Sequence[str], terms: list[str]) -> dict[str, float]:
     """How well `texts` (one for each clip) do: recall of the terms, and damage elsewhere."""
-    pairs = [(clip.example.kind, clip.said, text) for clip, text in zip(heard, texts, strict=True)]
+    pairs = [
+        (clip.example.kind, clip.reference, text) for clip, text in zip(clips, texts, strict=True)
+    ]
     corrected = [(said, text) for kind, said, text in pairs if kind == "correction"]
     elsewhere = [(said, text) for kind, said, text in pairs if kind == "rehearsal"]
     return {
@@ -106,10 +108,10 @@ def alone(heard: Sequence[Heard], texts: Sequence[str], terms: list[str]) -> dic
     }
 
 
-def in_words(untrained: dict[str, dict], heard: Sequence[Heard], terms: list[str]) -> str:
+def in_words(untrained: dict[str, dict], clips: Sequence[Heard], terms: list[str]) -> str:
     """A sentence for the proposal on whether the vocabulary alone would be enough."""
-    trained = alone(heard, [clip.candidate for clip in heard], terms)
-    base = alone(heard, [clip.base for clip in heard], terms)
+    trained = alone(clips, [clip.candidate for clip in clips], terms)
+    base = alone(clips, [clip.base for clip in clips], terms)
     would_do = [
         name
         for name, found in untrained.items()

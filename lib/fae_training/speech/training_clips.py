@@ -68,7 +68,7 @@ class Line:
     """An example that is yet to be spoken, and the text for the synthesiser."""
 
     example: Example
-    say: str
+    spoken_text: str
 
 
 def build(
@@ -224,11 +224,11 @@ def _spoken(
         index, line = numbered
         random = numpy.random.default_rng([seed, index])
         voice = synthesiser.voice(random, line.example.part)
-        key = json.dumps([synthesiser.program, voice.__dict__, line.say, seed, index])
+        key = json.dumps([synthesiser.program, voice.__dict__, line.spoken_text, seed, index])
         name = f"{hashlib.sha256(key.encode()).hexdigest()[:12]}.wav"
         if not (directory / name).exists():
             try:
-                samples = roughen(synthesiser.speak(line.say, voice), random)
+                samples = roughen(synthesiser.speak(line.spoken_text, voice), random)
             except OSError:
                 return None
             clips.write(directory / name, samples)
