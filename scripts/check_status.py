@@ -88,7 +88,7 @@ def main(call: Call) -> Result:
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_command(run, status)
     if refusal := rejection.standing(run):
-        data["rejected"] = f"you said no to it {refusal.in_words}"
+        data["rejected"] = f"you rejected it {refusal.in_words}"
     if why := learned.why_not(run):
         data["forgotten"] = f"{why}, so it can no longer be used"
     data |= deployed(call)

@@ -132,7 +132,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     lines += data.get("remarks", [])
     if found.verdict == PASS and (refusal := rejection.standing(run)):
         data["next"] = KINDS[run.kind].material
-        lines.append(f"You said no to it {refusal.in_words}.")
+        lines.append(f"You rejected it {refusal.in_words}.")
         data["rejected"] = refusal.reason
     elif found.verdict == PASS:
         data["next"] = f"propose.py --run {run.id}"

@@ -50,7 +50,7 @@ def main(call: Call) -> Result:
             {"status": "no_run", "runs": [], "next": "train.py --preset light"},
             "Nothing has been trained yet.",
         )
-    header = ("run", "status", "preset", "steps", "best held-out", "verdict", "", "from")
+    header = ("run", "status", "preset", "steps", "validation", "verdict", "", "from")
     rows = [
         tuple(
             "" if cell is None else str(cell)
@@ -69,7 +69,7 @@ def main(call: Call) -> Result:
     ]
     text = table([header, *rows])
     text += "".join(f"\n{e.run.id}: {e.note}" for e in found if e.note)
-    text += "".join(f"\n{e.run.id}: you said no: {e.rejected}" for e in found if e.rejected)
+    text += "".join(f"\n{e.run.id}: you rejected it: {e.rejected}" for e in found if e.rejected)
     changed = {e.run.id: why for e in found if (why := standing.of_run(e.run))}
     linked = standing.linked_runs(call.home)
     text = "\n".join([text, *(f"{name}: {why}" for name, why in changed.items()), *linked])

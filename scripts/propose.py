@@ -10,7 +10,7 @@
 """Write the proposal for the person: what was learned, the results, examples, and how to approve or undo it.
 
     uv run scripts/propose.py
-    uv run scripts/propose.py --reject "too short answers"     record that the person said no, and why
+    uv run scripts/propose.py --reject "too short answers"     record that the person rejected it, and why
 
 Reads evaluation.json and train_metrics.json of a run, and writes proposal.json, proposal.md and proposal.html beside
 them. The approval code is only in the two that people read, and in no answer. A rejection invalidates the code and is
@@ -63,7 +63,7 @@ def main(call: Call) -> Result:
     data |= {
         "examples": [asdict(example) for example in proposal.examples[:1]],
         "proposal": str(run.file("proposal.html")),
-        "approval": "only the person can approve; after a no, call propose with reject and the reason in their words",
+        "approval": "only the person can approve; if they reject it, call propose with reject and the reason in their words",
     }
     text = f"{as_markdown(proposal, '')}\nThe page, with your approval code: {run.file('proposal.html')}"
     return Result(data | {"next": f"deploy.py --run {run.id}"}, text)

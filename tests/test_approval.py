@@ -202,7 +202,7 @@ def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_
     assert rejection.standing(run).reason == "answers too short"
     assert spend(run, code) == "not_proposed", "its code no longer counts"
     status, seen = at_a_terminal(place.path, scripts, "y\n")
-    assert status == 3 and "you said no to" in seen and "Use it?" not in seen
+    assert status == 3 and "you rejected" in seen and "Use it?" not in seen
     # Asked for by its id it is asked about again, and a yes ends the no.
     status, seen = at_a_terminal(place.path, scripts, "no\n\n", "--run", run.id)
     assert status == 3 and rejection.standing(run).reason == "no reason given"

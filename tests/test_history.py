@@ -37,7 +37,7 @@ def line(place: state.Home, action: str, run: runs.Run, at: str) -> None:
 
 @pytest.fixture
 def place(home) -> state.Home:
-    """Three runs: deployed and replaced; its child, in use; one that the person turned down."""
+    """Three runs: deployed and replaced; its child, in use; one that the person rejected."""
     place = state.Home(home)
     first = made(place)
     second = made(place, "dpo", start={"run": first.id, "fingerprint": ""}, learned_from="12 <i>corrections</i>")  # fmt: skip
@@ -81,7 +81,7 @@ def test_the_list_says_what_became_of_each_run_and_why_one_was_turned_down(place
     rows = {row.split()[0]: row for row in shown.splitlines()}
     assert "was active" in rows[first.id]
     assert "active" in rows[second.id] and first.id in rows[second.id]
-    assert f"{third.id}: you said no: too short answers" in shown
+    assert f"{third.id}: you rejected it: too short answers" in shown
     listed = calls.answer("list_runs", home=home)["runs"]
     assert [entry.get("active") for entry in listed] == [None, "active", None]
     assert [entry.get("from") for entry in listed] == [None, first.id, None]

@@ -568,15 +568,15 @@ def test_a_no_keeps_its_reason_and_makes_the_code_invalid_until_the_next_proposa
     assert (refused.status, refused.json["error"]["code"]) == (3, "rejected")
     [listed] = calls.answer("list_runs", home=home)["runs"]
     assert listed["rejected"] == "too short answers" and listed["verdict"] == "pass"
-    assert "you said no: too short answers" in calls.script("list_runs", home=home).out
-    # Whoever follows "next" does not propose what the person turned down.
+    assert "you rejected it: too short answers" in calls.script("list_runs", home=home).out
+    # Whoever follows "next" does not propose what the person rejected.
     for script, *given in (("propose", "--reject", "no"), ("propose",), ("deploy",)):
         again = calls.script(script, *given, "--json", home=home)
         assert (again.status, again.json["error"]["code"]) == (3, "rejected")
         assert again.json["next"]["script"] == "export_data"
     calls.answer("propose", "--run", run.id, home=home)
     assert "rejected" not in calls.answer("list_runs", home=home)["runs"][0]
-    assert "You said no to this update on" in run.file("proposal.md").read_text()
+    assert "You rejected this update on" in run.file("proposal.md").read_text()
     code = calls.approval_code(home, run.id)
     for typed in (code, code.lower()):
         planned = calls.answer("deploy", "--code", typed, "--dry-run", home=home)

@@ -230,7 +230,7 @@ def test_a_machine_that_falls_silent_is_given_up(monkeypatch):
         silent = channel.Channel(reading, writing, ended.append)
         began = time.monotonic()
         with pytest.raises(channel.Ended, match="nothing was received from it for"):
-            silent.hear("anything")
+            silent.receive("anything")
         assert ended == [silent.ended] and time.monotonic() - began > 0.4
         os.close(ours[1])
         os.close(theirs[0])

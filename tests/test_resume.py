@@ -183,7 +183,7 @@ def test_ctrl_c_keeps_the_best_checkpoint_and_says_how_to_go_on(story):
 
 def test_a_person_at_the_front_sees_the_steps(story):
     assert "resuming from" not in story["ctrl_c"].out
-    for words in ("training", "held-out", "tokens/s", "GB", "left"):
+    for words in ("training", "validation loss", "tokens/s", "GB", "left"):
         assert words in story["ctrl_c"].err
 
 

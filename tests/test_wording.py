@@ -158,7 +158,7 @@ def test_a_no_is_told_by_the_status_and_by_the_next_proposal_until_something_is_
     no_to(first, "too short answers")
     told = calls.answer("check_status", home=place.path)
     assert "too short answers" in told["rejected"] and told["next"]["script"] == "export_data"
-    assert "you said no to it on" in calls.script("check_status", home=place.path).out
+    assert "you rejected it on" in calls.script("check_status", home=place.path).out
     assert (
         calls.script("evaluate", "--json", home=place.path).json["rejected"] == "too short answers"
     )
@@ -166,7 +166,7 @@ def test_a_no_is_told_by_the_status_and_by_the_next_proposal_until_something_is_
     proposed = calls.answer("propose", home=place.path)
     assert proposed["earlier_no"] == {"run": first.id, "reason": "too short answers"}
     page = second.file("proposal.md").read_text()
-    assert f"You said no to an earlier one, {first.id}, on" in page and "too short answers" in page
+    assert f"You rejected an earlier one, {first.id}, on" in page and "too short answers" in page
     with changing(place) as change:
         deployment.deploy(change, second, evaluation.mark(second))
     prepared.judged(place, 3)

@@ -153,7 +153,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
                 )
             )
     if entry.rejected:
-        facts.append(("you said no", entry.rejected))
+        facts.append(("you rejected it", entry.rejected))
     elif entry.proposed and not entry.deployed:
         facts.append(("proposed", "waiting for your answer"))
     facts.append(("in use", "; ".join(map(_period, entry.deployed))))

@@ -80,7 +80,7 @@ def line(run: Run, width: int) -> str:
     parts = [f"{stage} {done:,}/{total:,}" if total else stage]
     for label, name, form in (
         ("loss", "loss", ".3f"),
-        ("held-out", "val_loss", ".3f"),
+        ("validation loss", "val_loss", ".3f"),
         ("", "tokens_per_s", ",.0f"),
         ("", "peak_memory_gb", ".2f"),
     ):

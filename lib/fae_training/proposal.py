@@ -113,7 +113,7 @@ class Cost:
 class Proposal:
     """What proposal.json holds. `replaces` is the run that is deployed now, None for the base model.
 
-    rejected_before: the person's last no to this run, or to an earlier one that it would have taken the place of.
+    rejected_before: the person's last rejection of this run, or of an earlier one of its slot.
     alternative: what was tried instead of the training, where something was.
     """
 
@@ -172,13 +172,13 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
             )
         ),
         fingerprint=judged.fingerprint,
-        rejected_before=rejection.last_of(run) or _earlier_no(run, active),
+        rejected_before=rejection.last_of(run) or _earlier_rejection(run, active),
         alternative=alternative.of(run, measured),
     )
 
 
-def _earlier_no(run: Run, active: Deployment | None) -> Rejection | None:
-    """The no to another run of its slot, where nothing was approved since."""
+def _earlier_rejection(run: Run, active: Deployment | None) -> Rejection | None:
+    """The last rejection of another run of its slot, if nothing was approved since."""
     refusal = rejection.newest(run.home, KINDS[run.kind].slot)
     return (
         None

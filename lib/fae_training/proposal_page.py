@@ -174,7 +174,7 @@ def _notes(proposal: Proposal) -> list[str]:
     if earlier := proposal.rejected_before:
         notes.insert(
             0,
-            f"You said no to {'this update' if earlier.run == proposal.run else f'an earlier one, {earlier.run},'} "
+            f"You rejected {'this update' if earlier.run == proposal.run else f'an earlier one, {earlier.run},'} "
             f"{earlier.in_words}",
         )
     return notes

@@ -27,7 +27,7 @@ class Rejection:
 
     @property
     def in_words(self) -> str:
-        """`on 2026-11-26: "too short answers"`, to follow "said no"."""
+        """`on 2026-11-26: "too short answers"`, to follow "You rejected it"."""
         date = f"on {self.rejected_at[:10]}" if self.rejected_at else "earlier"
         return f"{date}: \N{LEFT DOUBLE QUOTATION MARK}{self.reason}\N{RIGHT DOUBLE QUOTATION MARK}"
 
@@ -58,7 +58,7 @@ def require_none(run: Run) -> None:
     if found := standing(run):
         raise Refused(
             "rejected",
-            f"you said no to {run.id} {found.in_words}. To see the proposal anyway, name the run: "
+            f"you rejected {run.id} {found.in_words}. To see the proposal anyway, name the run: "
             f"uv run scripts/propose.py --run {run.id}",
             f"uv run scripts/{KINDS[run.kind].material}",
         )
