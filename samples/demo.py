@@ -73,7 +73,9 @@ def main() -> None:
     script("rollback.py")
     again = ask(questions)
     same = sum(a == b for a, b in zip(before, again, strict=True))
-    print(f"Asked again, the model gives {same} of {ASKED} answers as it did before the training.")
+    print(
+        f"Asked the same questions again, the model gives {same} of {ASKED} answers as before the training."
+    )
 
     heading(f"What the adapter changed: {ASKED} questions that are in no training row")
     for question, old, new in list(zip(questions, before, after, strict=True))[:SHOWN]:

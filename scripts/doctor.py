@@ -20,11 +20,12 @@ from typing import Any
 
 from fae_training import calling, completion, health, verbs
 from fae_training.calling import Call, Result
+from fae_training.counting import counted
 from fae_training.errors import Missing
 from fae_training.health import ATTENTION, BROKEN, FINE, Finding
 from fae_training.processes import scripts_directory
 
-MARKS = {FINE: ("ok", "32"), ATTENTION: ("look", "33"), BROKEN: ("wrong", "31")}
+MARKS = {FINE: ("ok", "32"), ATTENTION: ("note", "33"), BROKEN: ("error", "31")}
 
 
 def main(call: Call) -> Result:
@@ -61,7 +62,15 @@ def in_words(found: list[Finding]) -> str:
         if one.remedy:
             lines.append(f"        {one.remedy}")
     wrong = sum(one.state != FINE for one in found)
-    return "\n".join([*lines, "", f"{wrong} to look at." if wrong else "No problems found."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"{counted(wrong, 'finding needs', 'findings need')} attention."
+            if wrong
+            else "No problems found.",
+        ]
+    )
 
 
 def build_parser() -> calling.Parser:

@@ -30,6 +30,7 @@ from fae_training import calling, consent, deployment, runs
 from fae_training.audio import SAMPLE_RATE
 from fae_training.calling import Call, Result
 from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.kinds import KINDS
 
@@ -80,7 +81,7 @@ def main(call: Call) -> Result:
     )
     if saved is not None:
         lines.append(
-            f"{saved} new sounds were saved in {arguments.save_alarms}: alarms and near misses."
+            f"{counted(saved, 'new sound was', 'new sounds were')} saved in {arguments.save_alarms}: alarms and near misses."
         )
         lines.append("Next: uv run " + command_line("scripts/review.py", arguments.save_alarms))
     data = {

@@ -54,7 +54,7 @@ def learn(call: Call) -> Result:
     """One night: each step is a call of a script, as a person would make it."""
     home = call.home
     if call.caller == "fae":
-        raise Refused("too_long_for_fae", "a night's run takes hours, and Fae waits 30 s", "uv run scripts/train.py --preset light")  # fmt: skip
+        raise Refused("too_long_for_fae", "a nightly run takes hours, but Fae waits only 30 s", "uv run scripts/train.py --preset light")  # fmt: skip
     consent.require(home, "conversations")
     days = settings.house_rule(call, "min_days_between_runs")
     schedule.require_good_time(home, fae_app.database(), days)

@@ -75,7 +75,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     if call.arguments.dry_run:
         return Result(
             {"status": "planned", "grant": grant, "revoke": revoke},
-            f"Would allow: {', '.join(grant) or 'nothing'}. Would take back: {', '.join(revoke) or 'nothing'}.",
+            f"Would allow: {', '.join(grant) or 'nothing'}. Would withdraw: {', '.join(revoke) or 'nothing'}.",
         )
     consent.change(call.home, grant, revoke)
     following = FIRST_STEP[grant[0]] if grant else "check_status.py"
@@ -93,7 +93,7 @@ def change_machines(call: Call, grant: list[str], revoke: list[str]) -> Result:
     if call.arguments.dry_run:
         return Result(
             {"status": "planned", "grant": grant, "revoke": revoke},
-            f"Would allow: {', '.join(grant) or 'nothing'}. Would take back: {', '.join(revoke) or 'nothing'}.",
+            f"Would allow: {', '.join(grant) or 'nothing'}. Would withdraw: {', '.join(revoke) or 'nothing'}.",
         )
     consent.change_machines(call.home, grant, revoke)
     allowed = consent.machines(call.home)

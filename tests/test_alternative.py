@@ -136,9 +136,9 @@ def test_a_line_that_is_not_as_good_is_a_note(home, tmp_path):
         and "predicts your conversations better" in text
     )
     lines = as_markdown(made, "").splitlines()
-    assert lines[2] == made.verdict and any("was tried in place of training" in line for line in lines)  # fmt: skip
+    assert lines[2] == made.verdict and any("was tried instead of training" in line for line in lines)  # fmt: skip
     assert proposal.WITHOUT_TRAINING not in proposal.spoken(made)
-    assert "was tried in place of training" in as_html(made, "ABC-DEF", tmp_path)
+    assert "was tried instead of training" in as_html(made, "ABC-DEF", tmp_path)
 
 
 def test_nothing_is_said_where_nothing_was_tried(home):

@@ -27,9 +27,9 @@ def only(home, about: str) -> health.Finding:
 def test_a_person_reads_each_finding_with_its_remedy_and_no_directory_is_made(home):
     got = calls.script("doctor", home=home)
     assert got.status == 0, got.err
-    assert "look  consent: you have not given consent yet" in got.out
+    assert "note  consent: you have not given consent yet" in got.out
     assert "/setup.py --consent conversations" in got.out
-    assert "to look at." in got.out and not home.exists()
+    assert "attention." in got.out and not home.exists()
 
 
 def test_a_program_gets_what_is_not_right_and_the_first_remedy_as_its_next_call(home):

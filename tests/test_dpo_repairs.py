@@ -472,7 +472,7 @@ def test_not_finite_losses_go_on_to_the_end(tmp_path):
     trainer.train_dataset[:] = [
         replace(pair, weight=float("nan")) for pair in trainer.train_dataset
     ]
-    with pytest.raises(Failed, match="nothing was published"):
+    with pytest.raises(Failed, match="no adapter was saved"):
         trainer.train()
     assert not run.file("adapters", "adapters.safetensors").exists()
 

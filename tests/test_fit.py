@@ -241,7 +241,7 @@ def test_gradients_are_clipped_to_the_norm_and_the_true_norm_is_reported(run):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_publishes_nothing(run):
-    with pytest.raises(Failed, match="step 4: the loss is nan; nothing was published") as failed:
+    with pytest.raises(Failed, match="step 4: the loss is nan; no adapter was saved") as failed:
         train(run, batches=Points(poison=3), validate=lambda step: {"val_loss": 1.0}, save_every=1)
     assert failed.value.code == "not_finite" and failed.value.exit_status == 6
     import mlx.core as mx

@@ -456,7 +456,9 @@ def test_a_run_without_examples_curve_topics_or_notes_has_a_page_all_the_same(ho
             "No answers were compared." in one_form
             and "It was not exported to the format that Fae" in one_form
         )
-        assert "does not say what it learned from" in one_form and "0 bytes" in one_form
+        assert (
+            "There is no record of what the run learned from" in one_form and "0 bytes" in one_form
+        )
     assert "How it learned" not in page and proposal.spoken(found).startswith(
         "I have learned to listen"
     )

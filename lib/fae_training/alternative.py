@@ -58,10 +58,10 @@ class Alternative:
                 f'The line "{self.line}" in Fae\'s directive does as well as this update, without any training. You can read '
                 "it, and remove it at any time."
             )
-        tried = f'The line "{self.line}" in Fae\'s directive was tried in place of training'
+        tried = f'The line "{self.line}" in Fae\'s directive was tried instead of training'
         if self.outcome == WORSE:
-            return f"{tried}: the training predicts your conversations better."
-        return f"{tried}: it is not certain that it does as well."
+            return f"{tried}; training predicts your conversations better."
+        return f"{tried}; it is not certain that the line does as well as training."
 
     @property
     def loss_figures(self) -> str:

@@ -230,7 +230,9 @@ def _withdraw_adapter(record: dict, was: Run, now: Run | None) -> InApp:
     if record.get("adapter") == was.id:
         record["adapter"] = None
     if entry is None:
-        return InApp(NOTHING_TO_DO, f"{was.id} was not put into Fae.")
+        return InApp(
+            NOTHING_TO_DO, f"{was.id} had not been put into Fae, so nothing changes there."
+        )
     path, in_app = entry["path"], adapter_in_app()
     if in_app and in_app.path != path:
         uses = in_app.path or "its base model"
@@ -320,7 +322,9 @@ def of_both_forms(run: Run, measured: Benchmark) -> list[str]:
 def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> InApp:
     entry = record.get(slot)
     if entry is None or entry["run"] != was.id:
-        return InApp(NOTHING_TO_DO, f"{was.id} was not put into Fae.")
+        return InApp(
+            NOTHING_TO_DO, f"{was.id} had not been put into Fae, so nothing changes there."
+        )
     target = classifier_folder(CLASSIFIER_FOLDERS[slot])
     if not holds_files(target) or fingerprint(target) != entry["fingerprint"]:
         record.pop(slot)

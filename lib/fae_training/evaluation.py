@@ -49,7 +49,7 @@ def read(run: Run) -> Evaluation | None:
 
 
 def readable(run: Run) -> Evaluation | None:
-    """As read, and None for one of another version too: for what only tells of runs, which one file must not stop."""
+    """As read, and None for one of another version too: for lists of runs, which one unreadable file must not stop."""
     try:
         return read(run)
     except SkillError:

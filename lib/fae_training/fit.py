@@ -94,7 +94,7 @@ def fit(
         if not all(math.isfinite(value) for value in values.values()):
             raise Failed(
                 "not_finite",
-                f"step {step}: {values}; nothing was published",
+                f"step {step}: {values}; no adapter was saved",
                 "train again with a lower --learning-rate",
             )
         return values

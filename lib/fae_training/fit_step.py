@@ -49,7 +49,7 @@ class Sums:
         if not math.isfinite(total := sum(self.losses)):
             raise Failed(
                 "not_finite",
-                f"step {step}: the loss is {total}; nothing was published",
+                f"step {step}: the loss is {total}; no adapter was saved",
                 "train again with a lower --learning-rate",
             )
 

@@ -55,7 +55,7 @@ def step(home: Home) -> Step | None:
 def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> Busy | Missing:
     """The error for a model that is not on this machine: Busy while models are still being downloaded.
 
-    fetch: the command with which a person downloads it. Fae cannot run it, and is told to call setup.py instead.
+    fetch: the command with which a person downloads it. Fae cannot run it; its answer names setup.py instead.
     """
     absent = f"{model} ({why}) is not on this machine"
     if _is_running(home):

@@ -126,7 +126,9 @@ def _put(model, optimizer, arrays: dict) -> None:
         if n not in own or n not in arrays or own[n].shape != arrays[n].shape
     ]:
         raise Failed(
-            "other_adapter", f"the adapter on this machine differs: {min(wrong)}", "report this"
+            "other_adapter",
+            f"the adapter on this machine differs: {min(wrong)}",
+            "this is a bug in the skill; please report it",
         )
     put_state(model, optimizer, arrays)
 

@@ -1,4 +1,4 @@
-"""A judgement in plain English: what is said of each comparison, and the figures behind it.
+"""A judgement in plain English: a sentence for each comparison, and the figures behind it.
 
 A measure that has words of its own in WORDS gets a sentence with them; any other is called by its title. A person who
 knows no statistics reads the sentence alone; the figures stand beside it in small print.
@@ -44,18 +44,18 @@ WORDS = {
     ),
     "own_answers": Words("gives different questions different answers", "questions"),
     "tool_choice": Words("calls the right tool", "requests"),
-    "tool_arguments": Words("tells a tool the right details", "requests"),
-    "abstention": Words("leaves tools alone where none is needed", "requests"),
+    "tool_arguments": Words("passes the right details to tools", "requests"),
+    "abstention": Words("uses no tool when none is needed", "requests"),
     "reply_after_a_result": Words("uses what a tool found", "answers"),
     "reply_after_an_empty_result": Words("admits that a tool found nothing", "answers"),
     "reply_after_a_failure": Words("admits that a tool failed", "answers"),
-    "exact_format": Words("keeps to the form that was asked for", "answers"),
+    "exact_format": Words("keeps to the requested format", "answers"),
     "json": Words("writes correct JSON", "answers"),
-    "following_instructions": Words("does what it was told", "answers"),
-    "memory": Words("keeps to what it remembers", "answers"),
-    "safe_completion": Words("declines what would do harm", "requests"),
+    "following_instructions": Words("follows instructions", "answers"),
+    "memory": Words("stays true to what it remembers", "answers"),
+    "safe_completion": Words("refuses harmful requests", "requests"),
     "brevity": Words("answers as briefly as asked", "answers"),
-    "reasoning": Words("gets small puzzles right", "answers"),
+    "reasoning": Words("solves small puzzles", "answers"),
     "no_thinking_text": Words("answers without thinking aloud", "answers"),
 }
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")

@@ -288,7 +288,7 @@ def _bar(measure: Measure, values: tuple[float, ...]) -> Bar:
 
 
 def _cost(run: Run, measured: Benchmark) -> Cost:
-    # The size is told of the files themselves.
+    # The size is taken from the files themselves.
     costs = [one for one in measured.figures if one.is_cost and one.name != "adapter_mb"]
     figures = tuple(map(plain_words.of_figure, costs))
     result = run.result() or {}

@@ -93,7 +93,7 @@ def _learned(proposal: Proposal) -> list[str]:
     """Sentences on the data."""
     learned, found = proposal.learned, []
     if learned.summary:
-        found.append(f"It learned from {learned.summary}. Nothing of this left your machine.")
+        found.append(f"It learned from {learned.summary}. None of it left your machine.")
     if learned.trained_on:
         held = (
             f"; {learned.held_out:,} {'was' if learned.held_out == 1 else 'were'} held out for validation and testing"
@@ -105,7 +105,7 @@ def _learned(proposal: Proposal) -> list[str]:
         found.append(
             f"{counted(learned.left_out, 'turn was', 'turns were')} left out, such as repetitions, secrets, and what others said."
         )
-    return found or ["The run does not say what it learned from."]
+    return found or ["There is no record of what the run learned from."]
 
 
 def _topics(proposal: Proposal) -> list[str]:
@@ -124,7 +124,7 @@ def _compared(proposal: Proposal) -> str:
         return "No answers were compared."
     differ = f"{proposal.outputs_changed:,} of the {counted(proposal.outputs, 'answer')} that were compared are different."
     if not proposal.examples:
-        return f"{differ} None of them was kept to be shown."
+        return f"{differ} None of them is stored as an example."
     if len(proposal.examples) < proposal.outputs_changed:
         return f"{differ} These are {len(proposal.examples)} of them."
     return differ
@@ -132,7 +132,7 @@ def _compared(proposal: Proposal) -> str:
 
 def _answers(example: Example) -> list[tuple[str, str]]:
     found = [("now", example.before), ("after", example.after)]
-    return found + ([("really said", example.wanted)] if example.wanted else [])
+    return found + ([("actually said", example.wanted)] if example.wanted else [])
 
 
 def _line(text: str) -> str:

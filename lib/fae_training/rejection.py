@@ -88,7 +88,9 @@ def keep(run: Run, reason: str, asked: bool = False) -> Rejection:
     text = " ".join(reason.split())
     if not text:
         raise BadRequest(
-            "no_reason", "the reason is empty", "give the person's own words, or just 'no'"
+            "no_reason",
+            "the reason is empty",
+            "give the reason in the person's own words, or leave it out: --reject without a value",
         )
     with changing(run.home) as change:
         proposed = run.file(approval.FILE).exists()

@@ -88,7 +88,12 @@ def scored(
         found = score()
     else:
         measured = _fresh_process(run, "score", None, should_stop, lock)
-        found = records.read(Benchmark, measured, str(run.file("score.json")), "report this")
+        found = records.read(
+            Benchmark,
+            measured,
+            str(run.file("score.json")),
+            "this is a bug in the skill; please report it",
+        )
     if found.current_run != (active and active.run):
         active_mark = (
             None  # another was deployed in the meantime, so the measured files are unknown
@@ -101,7 +106,12 @@ def verify(run: Run, timeout_s: float) -> Verification | None:
     answer = _fresh_process(run, "verify", timeout_s)
     if answer is None:
         return None
-    return records.read(Verification, answer, str(run.file("verify.json")), "report this")
+    return records.read(
+        Verification,
+        answer,
+        str(run.file("verify.json")),
+        "this is a bug in the skill; please report it",
+    )
 
 
 def _fresh_process(

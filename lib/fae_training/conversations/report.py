@@ -19,7 +19,7 @@ REASONS = {
     "email": "an e-mail address",
     "birth_date": "a date of birth",
     "health": "somebody's health",
-    "quoted": "repeats the words of somebody else",
+    "quoted": "repeats what somebody else said",
     "forgotten": "you asked Fae to forget it",
     "forgotten_topic": "in a conversation about something you asked Fae to forget",
     "expired": "older than Fae keeps (90 days)",
@@ -34,7 +34,7 @@ REASONS = {
     "markup": "the text contains markup",
     "unreadable": "not readable as text",
     "called_wrong": "you called the answer wrong",
-    "benchmark_item": "nearly a question of the benchmark that models are judged by",
+    "benchmark_item": "nearly the same as a question of the benchmark",
     "before_since": "before --since",
 }
 

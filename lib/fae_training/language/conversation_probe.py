@@ -194,7 +194,9 @@ class Conversations:
         speeds = {who: round(getattr(found, who).tokens_per_s, 1) for who in models}
         return (
             *figures,
-            Figure.of("writing_speed", "Writing answers", "tokens a second", speeds, is_cost=True),
+            Figure.of(
+                "writing_speed", "Speed of writing answers", "tokens a second", speeds, is_cost=True
+            ),
         )
 
 

@@ -100,11 +100,19 @@ class RepairedDPOTrainer(DPOTrainer):
 
     def _tokenize_preference_pair(self, sample):
         """chat_messages, missing_sides, over_long: pairs are token ids already (preference_batches)."""
-        raise Failed("tokenized", "mlx-tune asked for pairs of plain text", "report this")
+        raise Failed(
+            "tokenized",
+            "mlx-tune asked for pairs of plain text",
+            "this is a bug in the skill; please report it",
+        )
 
     def _train_subprocess(self):
         """fallback: an error is an error."""
-        raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
+        raise Failed(
+            "no_fallback",
+            "mlx-tune's own loop was asked for",
+            "this is a bug in the skill; please report it",
+        )
 
     def _train_native(self) -> dict:
         """leaking_state, bf16_sums, shuffling, validation, progress, not_finite: batches, loss and fit."""

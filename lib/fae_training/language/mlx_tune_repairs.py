@@ -136,12 +136,18 @@ class RepairedSFTTrainer(SFTTrainer):
     def _prepare_training_data(self) -> str:
         """clear_text, turns, thinking, over_long: rows are token ids already (rows.py); nothing is written."""
         raise Failed(
-            "clear_text", "mlx-tune asked for its own copy of the conversations", "report this"
+            "clear_text",
+            "mlx-tune asked for its own copy of the conversations",
+            "this is a bug in the skill; please report it",
         )
 
     def _train_subprocess(self):
         """fallback: an error is an error."""
-        raise Failed("no_fallback", "mlx-tune's own loop was asked for", "report this")
+        raise Failed(
+            "no_fallback",
+            "mlx-tune's own loop was asked for",
+            "this is a bug in the skill; please report it",
+        )
 
     def _train_native(self) -> dict:
         """validation, best_checkpoint, pad_target, small_data: handled by fit, the batches and the loss."""

@@ -16,7 +16,7 @@ from fae_training.patterns import lazy_pattern
 FEWEST_ANSWERS, HABIT, FEWEST_TIMES = 10, 10.0, 5
 # What is in fewer answers than this is avoided.
 AVOIDED = 2.0
-# Traits that are told of at most.
+# The largest number of traits to report.
 MOST = 5
 _OPENING_WORDS, _CLOSING_WORDS = 4, 8
 # What is in fewer answers than this is no advice; from the second on it is "always".
