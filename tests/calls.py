@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 LANGUAGE_MODEL = ROOT / "samples" / "language-model"
 # uv says where it is to what it runs; without that, our scripts start each other by the same interpreter.
-# The processes of pytest-xdist come later than that was taken away, so they are told under another name.
+# The processes of pytest-xdist come later than that was taken away, so they get it under another name.
 UV = os.environ.pop("UV", None) or os.environ.get("UV_OF_THE_TESTS") or shutil.which("uv")
 os.environ["UV_OF_THE_TESTS"] = UV or ""
 if UV and not shutil.which("uv"):  # as on a machine where a person installed it

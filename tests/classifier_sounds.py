@@ -37,13 +37,13 @@ def clip(class_name, random, voice=1.0):
     return room
 
 
-# The hash judges on six of so many speakers, and chooses by five. With the sounds of nobody it judges on 18 groups, enough
+# The hash judges on six of so many speakers, and chooses by five. With the sounds without a speaker it judges on 18 groups, enough
 # for the gate to tell better from worse.
 ENOUGH_SPEAKERS = 32
 
 
 def fill(home, kind, classes, speakers=5, each=4, seed=0):
-    """Clips in the samples folders of a state directory: words by `speakers` people, and twice as much sound of nobody."""
+    """Clips in the samples folders of a state directory: words by `speakers` people, and twice as much sound without a speaker."""
     random = np.random.default_rng(seed)
     for class_name in classes:
         folder = home / kind / "samples" / class_name

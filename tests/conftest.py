@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a state directory, a sample of Fae's own directory, and homes that went some way already."""
+"""Fixtures for all tests: a state directory, a sample of Fae's own directory, and prepared state directories."""
 
 import os
 import shutil
@@ -69,7 +69,7 @@ def espeak():
 
 @pytest.fixture(autouse=True)
 def nobodys_own_things(tmp_path, monkeypatch):
-    """No test reads or writes the state or the Fae of whoever runs it."""
+    """No test reads or writes the developer's own state directory or Fae."""
     monkeypatch.setenv("FAE_TRAINING_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FAE_APP_DIR", str(tmp_path / "no-fae-here"))
     for name in ("FAE_SKILL_NAME", "FAE_TRAINING_MEMORY_GB"):
@@ -98,7 +98,7 @@ def small_home(home) -> Path:
 
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory) -> Path:
-    """Trained by somebody whose umask lets everybody read, from a HOME of their own and another directory.
+    """Trained with a umask that lets everybody read, with its own HOME and from another directory.
 
     Once for all processes of pytest-xdist, whose directories for temporary files are in one.
     """

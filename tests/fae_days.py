@@ -1,4 +1,4 @@
-"""A database of Fae's with just the turns that a test names, written as the app writes them."""
+"""A database of Fae's with exactly the turns that a test names, written as the app writes them."""
 
 import json
 import random
@@ -62,7 +62,7 @@ class Days:
 
 
 def plain(number: int) -> tuple[str, str]:
-    """A turn that nothing speaks against; no two are near-duplicates."""
+    """A turn that nothing excludes; no two are near-duplicates."""
     rng = random.Random(number)
     letters = "bcdfghklmnprstvw"
     word = lambda: "".join(rng.choice(letters) + rng.choice("aeiou") for _ in range(3))  # noqa: E731

@@ -1,4 +1,4 @@
-"""Fae's executor, as its app has it: the same command line, limits, environment, working directory and patience."""
+"""Fae's executor as in its app: the same command line, limits, environment, working directory and timeouts."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A Fae.app and its directories in somebody's HOME, as real files: what the skill reads and writes of them."""
+"""A Fae.app and its directories in a HOME, as real files that the skill reads and writes."""
 
 import plistlib
 import shutil

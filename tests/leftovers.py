@@ -1,4 +1,4 @@
-"""Whoever ends pytest, however hard, ends what its tests started too.
+"""When pytest ends, even by a kill, the processes that its tests started end too.
 
 Workers are detached on purpose: they have a session of their own and outlive whoever started them. So each pytest marks
 its environment, which all that it starts inherits, and a process of its own waits for the end of a pipe that pytest

@@ -1,4 +1,4 @@
-"""Row files that nobody should have written: seeded mutations of sound rows, for sweeps over what reads them."""
+"""Malformed row files: seeded mutations of valid rows, to test whatever reads them."""
 
 import json
 import random
@@ -77,7 +77,7 @@ def changed(row, path, change):
 
 
 def odd_content(seed: int, kind: str) -> tuple[str, bytes | None]:
-    """(what was done, content); None stands for a directory. Most rows are sound, so that a run can begin."""
+    """(what was done, content); None stands for a directory. Most rows are valid, so that a run can start."""
     chooser = random.Random(f"odd {seed}")
     damage = chooser.choice(KINDS_OF_DAMAGE)
     rows = [sound_row(chooser, kind, number) for number in range(chooser.choice((6, 12, 24)))]

@@ -57,7 +57,7 @@ def in_a_process(task: Task) -> dict:
 
 
 def train(task: Task) -> dict:
-    """In this process, as rank 0, in the state directory of the task; what was trained there before goes on."""
+    """In this process, as rank 0, in the state directory of the task; a training that is already there continues."""
     import mlx.core as mx
 
     from fae_training import models, runs, state

@@ -1,4 +1,4 @@
-"""State directories with runs that are as after a training, without one: for tests of what surrounds a judgement.
+"""State directories with runs as a training leaves them, made without training: for tests of judging, proposing and deploying.
 
 The figures are made up so that the gate passes; adapters are a few bytes. scripts_beside() has scripts whose workers
 answer at once, for those who deploy such runs.

@@ -1,4 +1,4 @@
-"""A session for trainings inside a test's own process: nobody follows them and nothing stops them."""
+"""A session for trainings inside a test's own process, without progress files or cancelling."""
 
 import contextlib
 

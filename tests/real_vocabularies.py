@@ -1,4 +1,4 @@
-"""Tokenizers of real models, made from packages that carry their vocabularies; the test is skipped where one cannot be had."""
+"""Tokenizers of real models, made from packages that carry their vocabularies; a test is skipped if a package is unavailable."""
 
 import base64
 import re

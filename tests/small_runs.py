@@ -1,4 +1,4 @@
-"""A state directory with a little data, and short real trainings in it, for the tests of what surrounds a training."""
+"""A state directory with a little data, and short real trainings in it, for tests of everything around training."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""mlx-swift-lm's LoRAContainer.from(directory:) by its rules, in numpy and mlx: what Fae makes of an adapter folder."""
+"""mlx-swift-lm's LoRAContainer.from(directory:) reimplemented in numpy and mlx: how Fae reads an adapter folder."""
 
 import json
 from pathlib import Path

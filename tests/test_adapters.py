@@ -1,4 +1,4 @@
-"""Adapters: on which modules, that mlx-lm loads them as they were, and that what does not fit is refused."""
+"""Adapters: which modules they adapt, that mlx-lm loads them unchanged, and that one that does not fit is refused."""
 
 import json
 
@@ -115,7 +115,7 @@ def test_an_adapter_of_another_model_is_refused_by_name(tmp_path):
         adapters.load(make_model(), tmp_path)
 
 
-def test_no_adapter_is_missing_not_empty(tmp_path):
+def test_a_missing_adapter_is_an_error_and_not_an_empty_one(tmp_path):
     with pytest.raises(Missing, match=r"adapter_config\.json"):
         adapters.load(make_model(), tmp_path)
     with pytest.raises(Missing, match=r"adapters\.safetensors"):

@@ -1,4 +1,4 @@
-"""Corrections as Fae, a person and a file give them, and everything that can be wrong with one."""
+"""Corrections as Fae, a person and a file give them, and every error in one."""
 
 import json
 import os
@@ -147,7 +147,7 @@ def test_a_clip_of_any_rate_and_channels_becomes_16_khz_mono(home, tmp_path, rat
         (0.0, 0.3, "clip_empty"),
     ],
 )
-def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, level, code):
+def test_an_unusable_clip_is_refused_with_both_numbers(home, tmp_path, seconds, level, code):
     path = tone(tmp_path / "clip.wav", seconds, level=level)
     with pytest.raises(BadRequest) as caught:
         prepared.corrected(home, "a", "b", path)
@@ -155,19 +155,19 @@ def test_a_clip_of_no_use_is_refused_with_both_numbers(home, tmp_path, seconds, 
     assert misheard.all_corrections(home) == [] and not home.file("stt", "clips").exists()
 
 
-def test_a_long_clip_is_kept_where_only_its_silent_ends_make_it_long(home, tmp_path):
+def test_a_clip_that_is_long_only_because_of_silent_ends_is_kept(home, tmp_path):
     speech, _ = soundfile.read(tone(tmp_path / "speech.wav", 2.0))
     soundfile.write(tmp_path / "long.wav", numpy.pad(speech, (20 * 16000, 20 * 16000)), 16000)
     correction = prepared.corrected(home, "a", "b", tmp_path / "long.wav")
     assert correction.seconds == pytest.approx(2.1, abs=0.05)
 
 
-def test_a_distorted_clip_is_kept_and_named(home, tmp_path):
+def test_a_distorted_clip_is_kept_with_a_remark(home, tmp_path):
     correction = prepared.corrected(home, "a", "b", tone(tmp_path / "loud.wav", level=3.0))
     assert correction.remarks == ("clipped",)
 
 
-def test_a_missing_and_a_truncated_clip_are_told_apart(home, tmp_path):
+def test_a_missing_and_a_truncated_clip_have_different_errors(home, tmp_path):
     with pytest.raises(Missing, match=r"no file .*gone\.wav"):
         prepared.corrected(home, "a", "b", tmp_path / "gone.wav")
     whole = tone(tmp_path / "whole.flac").read_bytes()
@@ -185,12 +185,12 @@ def test_the_same_recording_is_stored_once_and_the_same_correction_counted(home,
     assert vocabulary.keep(home, []) == [Term("Marion", ("Marian",), 100)]
 
 
-def test_a_recording_that_was_heard_rightly_is_kept_though_nothing_is_corrected(home, tmp_path):
+def test_a_correctly_recognised_recording_is_kept_although_nothing_is_corrected(home, tmp_path):
     prepared.corrected(home, "Good night.", "Good night.", tone(tmp_path / "a.wav"))
     assert vocabulary.keep(home, []) == []
 
 
-def test_text_in_another_script_is_kept_for_the_vocabulary_and_said_so(home):
+def test_text_in_another_script_is_kept_for_the_vocabulary_with_a_remark(home):
     status, answer = call(home, "--heard", "Maria", "--meant", "Мария", "--json")
     assert status == 0 and answer["remarks"] == ["other_script"]
     assert home.read("stt/vocabulary.json")["terms"][0]["term"] == "Мария"
@@ -272,14 +272,14 @@ def test_what_is_wrong_with_samples_is_named():
         ("Ana", "Ana \N{CHERRY BLOSSOM}", []),
     ],
 )  # fmt: skip
-def test_a_name_is_kept_as_it_is_written(heard, meant, pairs):
+def test_a_name_keeps_its_spelling(heard, meant, pairs):
     assert misheard.terms_of(heard, meant) == pairs
 
 
 @pytest.mark.parametrize(
     "name", ["AT&T", "C++", "C#", "O'Brien", "Jean-Luc", "7-Eleven", "P!nk", "Siobhán", "Node.js"]
 )
-def test_a_name_is_found_where_it_is_said_and_nowhere_else(name):
+def test_a_name_is_found_where_it_occurs_and_nowhere_else(name):
     from fae_training.speech import measures, sentences
 
     assert measures.occurrences(name, f"I like {name}, and you?") == 1
@@ -295,7 +295,7 @@ def test_a_word_does_not_end_before_its_vowel_sign():
     assert vocabulary.replaced("राज राजू", entries) == "X राजू"
 
 
-def test_the_newest_correction_of_a_recording_holds_and_the_answer_says_so(home, tmp_path):
+def test_the_newest_correction_of_a_recording_is_valid_and_the_answer_says_so(home, tmp_path):
     path = str(tone(tmp_path / "a.wav"))
     call(home, "--heard", "Call Marian.", "--meant", "Call Marrion.", "--clip", path, "--json")
     given = ("--heard", "Call Marian.", "--meant", "Call Marion.", "--clip", path, "--json")
@@ -310,7 +310,7 @@ def test_the_newest_correction_of_a_recording_holds_and_the_answer_says_so(home,
     assert "replaces" not in again
 
 
-def test_a_difference_in_capitals_counts_and_is_said(home):
+def test_a_difference_in_capitals_counts_and_is_reported(home):
     _, answer = call(home, "--heard", "iphone", "--meant", "iPhone", "--json")
     assert answer["words"] == ["iPhone"] and answer["remarks"] == ["only_capitals"]
     _, answer = call(home, "--heard", "marion called", "--meant", "Marion called.", "--json")

@@ -1,4 +1,4 @@
-"""add_samples.py: recordings come in from files, folders and tables, and what cannot be used is named."""
+"""add_samples.py: recordings are added from files, folders and tables, and unusable ones are named."""
 
 import numpy as np
 import pytest
@@ -37,14 +37,14 @@ def kept(home, kind="keyword"):
     )
 
 
-def test_nothing_is_taken_without_consent(home, recordings):
+def test_no_recording_is_added_without_consent(home, recordings):
     answer = calls.script("add_samples", "--files", recordings, "--json", home=home)
     assert answer.status == 3
     assert answer.json["error"]["hint"] == "uv run scripts/setup.py --consent audio"
     assert not (home / "keyword").exists()
 
 
-def test_folders_named_after_classes_come_in_once(allowed, recordings):
+def test_folders_named_after_classes_are_added_once(allowed, recordings):
     answer = calls.answer("add_samples", "--files", recordings, home=allowed)
     assert (answer["added"]["wake"], answer["added"]["noise"]) == (2, 2)
     again = calls.answer("add_samples", "--files", recordings, home=allowed)
@@ -96,7 +96,7 @@ def test_a_wrong_class_in_a_table_names_its_line(allowed, recordings):
     assert "interrupt, wake, speech, silence, noise" in answer.json["error"]["message"]
 
 
-def test_what_cannot_be_used_is_named_and_the_rest_comes_in(allowed, recordings):
+def test_unusable_files_are_named_and_the_rest_is_added(allowed, recordings):
     (recordings / "wake" / "broken.wav").write_bytes(b"not a sound at all, whatever it is called")
     (recordings / "wake" / "empty.wav").touch()
     soundfile.write(recordings / "wake" / "silent.wav", np.zeros(16_000), 16_000)
@@ -242,7 +242,7 @@ def test_a_short_row_of_a_table_is_named(allowed, recordings):
     )
 
 
-def test_what_macos_keeps_beside_a_sound_is_passed_over(allowed, recordings):
+def test_files_that_macos_keeps_beside_a_sound_are_ignored(allowed, recordings):
     (recordings / "wake" / "._take 0.wav").write_bytes(b"not a sound, but what macOS knows of one")
     answer = calls.answer(
         "add_samples", "--class", "wake", "--files", recordings / "wake", home=allowed
@@ -250,7 +250,7 @@ def test_what_macos_keeps_beside_a_sound_is_passed_over(allowed, recordings):
     assert (answer["added"]["wake"], answer["left_out"]) == (2, 0)
 
 
-def test_a_folder_of_voice_memos_is_converted_where_something_can_and_named_where_not(
+def test_a_folder_of_voice_memos_is_converted_if_a_converter_is_installed_and_named_if_not(
     allowed, recordings, tmp_path
 ):
     (recordings / "wake" / "-memo.m4a").write_bytes(b"....ftypM4A what only a converter reads" * 9)
@@ -279,7 +279,7 @@ def test_a_folder_of_voice_memos_is_converted_where_something_can_and_named_wher
 
 
 @pytest.mark.parametrize("fault", ["antiphase", "unscaled", "infinite", "one channel silent"])
-def test_a_sound_that_was_saved_oddly_is_kept_at_the_level_that_it_has(allowed, tmp_path, fault):
+def test_a_sound_in_an_unusual_sample_format_keeps_its_level(allowed, tmp_path, fault):
     word = classifier_sounds.clip("wake", np.random.default_rng(0)).astype(np.float32)
     odd = {
         "antiphase": np.stack([word, -word], axis=1),
@@ -308,7 +308,7 @@ def test_a_source_in_a_table_is_the_folder_of_its_sounds(allowed, recordings):
     assert found[0].source == "Common%20Voice%2F..%2Fx"
 
 
-def test_hours_to_judge_by_have_a_folder_of_their_own_and_hold_no_trigger(allowed, tmp_path):
+def test_recordings_for_judging_have_their_own_folder_and_contain_no_trigger(allowed, tmp_path):
     random = np.random.default_rng(0)
     soundfile.write(tmp_path / "monday.wav", 0.1 * random.standard_normal(16_000), 16_000)
     asked = ("--to-judge", "--files", tmp_path / "monday.wav")
@@ -320,7 +320,7 @@ def test_hours_to_judge_by_have_a_folder_of_their_own_and_hold_no_trigger(allowe
     assert "--class speech --to-judge --files RECORDINGS..." in refused.json["error"]["hint"]
 
 
-def test_a_phrase_that_is_longer_than_the_window_is_told():
+def test_a_phrase_that_is_longer_than_the_window_is_reported():
     from fae_training.classifiers import training_data
 
     kind = CLASSIFIERS["keyword"]

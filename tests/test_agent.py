@@ -218,7 +218,7 @@ SAID = {
 }
 
 
-def test_there_are_sixty_or_more_and_none_is_word_for_word_in_another_s_place():
+def test_there_are_sixty_or_more_and_no_two_are_the_same():
     assert sum(map(len, SAID.values())) >= 60
 
 
@@ -240,7 +240,7 @@ def test_what_a_user_says_leads_to_the_right_script(script):
         ("Forget what I said about the interview.", {"forget": ["the interview"]}),
     ],
 )
-def test_and_to_the_right_parameters(said, params):
+def test_what_a_user_says_leads_to_the_right_parameters(said, params):
     assert Agent().call(said).params == params
 
 
@@ -267,7 +267,7 @@ def test_every_call_in_the_text_is_one_that_the_script_takes(script, params):
 # What the tables say
 
 
-def test_the_model_map_is_the_map():
+def test_the_model_table_is_that_of_the_code():
     shown = {name: (model, memory) for name, model, memory in section("Model map")}
     for name, (model, least) in MODEL_MAP.items():
         assert shown.pop(name) == (
@@ -277,7 +277,7 @@ def test_the_model_map_is_the_map():
     assert not shown
 
 
-def test_the_presets_are_the_presets():
+def test_the_presets_are_those_of_the_code():
     for name, *numbers in section("Training presets (SFT)"):
         assert list(map(float, numbers)) == list(map(float, KINDS["sft"].presets[name].values()))
 

@@ -1,4 +1,4 @@
-"""What could be had without a training: the line, how it is measured with the base model, and where it is said."""
+"""The alternative to training: a line for the directive, how it is measured with the base model, and where it is reported."""
 
 import dataclasses
 import random
@@ -48,7 +48,7 @@ def found(line_factor: float, trained_factor: float, noise: float = 0.001) -> Al
     return Alternative(**told)
 
 
-def test_the_line_says_the_traits_in_which_the_base_model_is_furthest_from_the_person():
+def test_the_line_describes_the_traits_in_which_the_base_model_is_furthest_from_the_person():
     from fae_training.language import directive
 
     history = traits.of_history(answers(world.PERSONAL, 40))
@@ -99,7 +99,7 @@ def test_a_line_is_as_good_when_a_loss_beyond_the_margin_is_ruled_out(
     assert one.trained == pytest.approx(trained * one.base, rel=0.01)
 
 
-def test_where_chance_is_large_nothing_is_claimed():
+def test_with_a_wide_interval_nothing_is_claimed():
     one = found(0.8, 0.8, noise=0.2)
     assert one.outcome == "not_shown" and not one.as_good
     assert "it is not certain" in one.sentence
@@ -117,7 +117,7 @@ def told_of(home, one: Alternative):
     return made, calls.script("evaluate", "--run", run.id, home=home).out, calls.answer("evaluate", home=home)  # fmt: skip
 
 
-def test_a_line_that_is_as_good_is_what_the_proposal_says_first(home, tmp_path):
+def test_a_line_that_is_as_good_comes_first_in_the_proposal(home, tmp_path):
     made, text, told = told_of(home, found(0.8, 0.8))
     assert made.alternative.as_good and told["without_training"]["as_good"] is True
     first = as_markdown(made, "").splitlines()[2]
@@ -141,7 +141,7 @@ def test_a_line_that_is_not_as_good_is_a_note(home, tmp_path):
     assert "was tried instead of training" in as_html(made, "ABC-DEF", tmp_path)
 
 
-def test_nothing_is_said_where_nothing_was_tried(home):
+def test_nothing_is_reported_if_nothing_was_tried(home):
     place = prepared.allowed(home)
     run = prepared.judged(place)
     assert alternative.of(run, benchmark.of_run(run)) is None

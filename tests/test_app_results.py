@@ -1,4 +1,4 @@
-"""Results in Fae's own directory: put there whole, taken back exactly, and never half-done."""
+"""Results in Fae's own directory: published completely, withdrawn exactly, and never half-done."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ from fae_training.transactions import changing
 
 @pytest.fixture
 def person(tmp_path, monkeypatch) -> Path:
-    """HOME of somebody whose Fae is looked for below it."""
+    """A HOME below which Fae is looked for."""
     found = tmp_path / "sam"
     monkeypatch.setenv("HOME", str(found))
     monkeypatch.setenv("FAE_APP_DIR", str(installed_fae.directory(found)))
@@ -154,7 +154,7 @@ def test_after_going_back_the_app_answers_as_its_base_model(later, run):
     np.testing.assert_array_equal(logits(Path(undone.adapter_path)), logits(None))
 
 
-def test_going_back_leads_to_the_run_before_and_what_was_there_never_changes(later, person, run):
+def test_a_rollback_leads_to_the_previous_run_whose_files_never_change(later, person, run):
     other = again(run)
     first, second = deployed(run), deployed(other)
     assert second.previous_adapter_path == first.adapter_path
@@ -175,7 +175,7 @@ def test_a_folder_of_that_name_with_something_else_in_it_stays_as_it_is(later, p
     assert (theirs / "adapters.safetensors").read_text() == "somebody's"
 
 
-def test_what_the_app_had_set_itself_comes_back(later, person, run, tmp_path):
+def test_the_app_s_own_setting_is_restored(later, person, run, tmp_path):
     """Its own nightly loop keeps what it deployed in improvement.db."""
     own = tmp_path / "own"
     shutil.copytree(run.file("adapters"), own)
@@ -189,7 +189,7 @@ def test_what_the_app_had_set_itself_comes_back(later, person, run, tmp_path):
     assert rolled_back(run).step["params"]["value"] == str(own)
 
 
-def test_a_key_that_the_app_changed_meanwhile_is_left_alone_and_told(later, person, run):
+def test_a_key_that_the_app_changed_in_the_meantime_is_left_alone_and_reported(later, person, run):
     deployed(run)
     installed_fae.set_key(person, "/somewhere/else")
     (told,) = app_use.in_use(run.home).values()
@@ -200,7 +200,7 @@ def test_a_key_that_the_app_changed_meanwhile_is_left_alone_and_told(later, pers
     assert app_use.in_use(run.home) == {}
 
 
-def test_in_use_is_silent_where_the_app_uses_what_was_approved(later, person, run):
+def test_there_is_no_warning_if_the_app_uses_the_approved_adapter(later, person, run):
     path = deployed(run).adapter_path
     assert app_use.in_use(run.home) == {}, "the key cannot be read"
     installed_fae.set_key(person, path)
@@ -220,7 +220,9 @@ def test_in_use_is_silent_where_the_app_uses_what_was_approved(later, person, ru
         ("", "does not say which version"),
     ],
 )
-def test_a_version_that_loads_no_adapters_gets_none_and_says_so(person, run, version, says):
+def test_a_version_that_loads_no_adapters_gets_none_and_the_answer_says_so(
+    person, run, version, says
+):
     installed_fae.make(person, version, loaded=LANGUAGE_MODEL)
     found = deployed(run)
     assert found.use == app_results.NOT_USED
@@ -229,13 +231,13 @@ def test_a_version_that_loads_no_adapters_gets_none_and_says_so(person, run, ver
     assert found.adapter_path == str(run.file("adapters"))
 
 
-def test_the_daemon_of_the_newest_fae_is_seen_in_the_app(later, run):
+def test_the_daemon_of_the_newest_fae_is_recognised(later, run):
     (later / "Contents/MacOS/fae-daemon").write_text("")
     found = deployed(run)
     assert found.use == app_results.NOT_USED and "GGUF" in found.says
 
 
-def test_no_app_and_several_versions_are_told(person, run):
+def test_no_app_and_several_versions_are_reported(person, run):
     installed_fae.directory(person).mkdir(parents=True)
     assert "no Fae.app" in deployed(run).says
     installed_fae.make(person, "0.8.105")
@@ -244,7 +246,7 @@ def test_no_app_and_several_versions_are_told(person, run):
     assert "several versions" in found.says and "0.8.105" in found.says and "0.8.190" in found.says
 
 
-def test_an_adapter_for_another_model_than_fae_has_loaded_is_not_handed_over(person, run):
+def test_an_adapter_for_another_model_than_fae_has_loaded_is_not_published(person, run):
     installed_fae.make(person, loaded="mlx-community/Qwen3.5-4B-4bit")
     assert "has loaded mlx-community/Qwen3.5-4B-4bit, which it does not fit" in deployed(run).says
     (person / "Library/Preferences/com.saorsalabs.fae.plist").unlink()
@@ -260,14 +262,14 @@ def test_an_adapter_for_another_model_than_fae_has_loaded_is_not_handed_over(per
         ({"lora_parameters": {"rank": 4}}, "no scale"),
     ],
 )
-def test_a_config_that_stops_the_app_is_not_handed_over(later, run, change, says):
+def test_a_config_that_the_app_cannot_load_is_not_published(later, run, change, says):
     path = run.file("adapters", "adapter_config.json")
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     found = deployed(run)
     assert found.use == app_results.NOT_USED and says in found.says
 
 
-def test_an_adapter_of_routed_experts_is_not_handed_over(later, run):
+def test_an_adapter_of_routed_experts_is_not_published(later, run):
     weights = run.file("adapters", "adapters.safetensors")
     tensors = mx.load(str(weights))
     tensors["model.layers.0.mlp.switch_mlp.up_proj.lora_a"] = mx.zeros((2, 2))
@@ -283,7 +285,7 @@ def nothing_left(person: Path, run: runs.Run) -> None:
 
 
 @pytest.mark.parametrize("damage", ["a file in the way", "read-only"])
-def test_a_models_folder_that_cannot_be_written_takes_the_deploy_back(later, person, run, damage):
+def test_an_unwritable_models_folder_rolls_the_deployment_back(later, person, run, damage):
     if damage == "read-only":
         if os.geteuid() == 0:
             pytest.skip("root may write everywhere")
@@ -336,7 +338,7 @@ def test_a_kill_while_copying_is_never_seen_and_the_next_one_cleans_up(later, pe
     assert found.use == app_results.SET_KEY
 
 
-def test_a_state_directory_that_vanishes_does_not_take_the_copy_with_it(later, run):
+def test_the_copy_in_the_app_survives_the_loss_of_the_state_directory(later, run):
     folder = Path(deployed(run).adapter_path)
     before = content(folder)
     shutil.rmtree(run.home.path)
@@ -389,7 +391,7 @@ def test_a_classifier_replaces_the_one_in_the_app_and_going_back_restores_it(lat
     assert content(target.parent) == original
 
 
-def test_a_classifier_goes_where_nothing_was_and_away_again(later, person, home):
+def test_a_classifier_is_added_where_there_was_none_and_removed_again(later, person, home):
     run = classifier(state.Home(home), "speech_verifier")
     deployed(run)
     target = installed_fae.directory(person) / "models" / "speech-verifier"
@@ -400,14 +402,14 @@ def test_a_classifier_goes_where_nothing_was_and_away_again(later, person, home)
     assert (target / "model.safetensors").read_text() == "the app's new one"
 
 
-def test_a_verifier_that_the_app_ships_is_used_first_and_that_is_told(later, home):
+def test_a_verifier_that_the_app_ships_is_preferred_and_the_answer_says_so(later, home):
     own = later / "Contents/Resources/Fae_Fae.bundle/Models/speech-verifier"
     own.mkdir(parents=True)
     (own / "model.safetensors").write_text("")
     assert "uses its bundled classifier" in deployed(classifier(state.Home(home), "speech_verifier")).says  # fmt: skip
 
 
-def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(later, home):
+def test_a_classifier_that_the_app_would_not_load_is_refused_and_rolled_back(later, home):
     place = state.Home(home)
     run = classifier(place, "keyword", n_mels=80)
     with pytest.raises(Failed, match=r"n_mels is 80, expected 128.*was rolled back"):
@@ -420,7 +422,7 @@ def test_a_classifier_that_the_app_would_not_load_is_refused_and_taken_back(late
         deployed(run)
 
 
-def test_early_fae_has_no_place_for_a_classifier(person, home):
+def test_early_versions_of_fae_do_not_load_a_classifier(person, home):
     installed_fae.make(person, installed_fae.EARLY)
     assert "does not load a classifier" in deployed(classifier(state.Home(home), "keyword")).says
 
@@ -492,7 +494,7 @@ ENTRY = {
 }
 
 
-def test_words_are_merged_in_the_strict_form_and_taken_out_again(later, heard):
+def test_words_are_merged_into_the_list_and_removed_again(later, heard):
     app_words.path().write_text(json.dumps([ENTRY]))
     run = speech_run(heard)
     assert deployed(run).use == app_results.RESTART
@@ -536,13 +538,13 @@ def test_words_wait_until_fae_is_closed(later, heard):
     assert app_words.path().exists()
 
 
-def test_early_fae_keeps_no_list_of_words(person, heard):
+def test_early_versions_of_fae_have_no_word_list(person, heard):
     installed_fae.make(person, installed_fae.EARLY)
     assert "has no word list" in deployed(speech_run(heard)).says
     assert not app_words.path().exists()
 
 
-def test_the_scripts_say_what_is_to_be_done_in_words_and_as_a_call(later, person, run):
+def test_the_scripts_give_the_remaining_step_in_words_and_as_a_call(later, person, run):
     home = run.home.path
     make_active(run)
     checked = calls.answer("deploy", "--check", home=home)
@@ -564,7 +566,7 @@ def test_the_scripts_say_what_is_to_be_done_in_words_and_as_a_call(later, person
     assert back["previous_adapter_path"] == folder
 
 
-def test_a_rollback_that_cannot_be_done_in_the_app_can_be_asked_for_again(later, person, run):
+def test_a_rollback_that_fails_in_the_app_can_be_repeated(later, person, run):
     deployed(run)
     shutil.rmtree(installed_fae.personal(person))
     installed_fae.personal(person).write_text("in the way")

@@ -1,4 +1,4 @@
-"""The person's yes: a code that serves once, for one adapter as it was judged, and five tries to get it right."""
+"""The person's approval: a code that works once, for one adapter as it was judged, with five tries."""
 
 import json
 import runpy
@@ -62,7 +62,7 @@ def test_an_approval_without_its_fields_is_named(place):
         spend(run, "ABC-DEF")
 
 
-def test_measurements_that_name_no_adapter_are_not_judged(place):
+def test_measurements_without_an_adapter_fingerprint_are_not_judged(place):
     run = prepared.finished(place, fingerprint=None)
     with pytest.raises(Refused, match="do not identify the adapter") as refusal:
         evaluation.make(run)
@@ -93,14 +93,14 @@ def test_a_code_is_for_the_files_and_the_judgement_that_were_proposed(place):
     assert spend(run, code) == "changed_since", "judged anew, to whatever result"
 
 
-def test_judging_again_by_the_same_figures_changes_nothing(place):
+def test_judging_the_same_figures_again_changes_nothing(place):
     run = prepared.judged(place)
     code = propose(run)
     evaluation.make(run)
     assert spend(run, code) is None
 
 
-def test_what_is_kept_of_a_code_does_not_give_it_away(place):
+def test_the_stored_hash_does_not_reveal_the_code(place):
     run, other = prepared.judged(place, 1), prepared.judged(place, 2)
     code = propose(run)
     kept = run.file("approval.json").read_text()
@@ -193,7 +193,9 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
     assert status == 3 and "is already active" in seen
 
 
-def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_path):
+def test_a_rejection_at_the_terminal_asks_for_the_reason_once_and_is_stored_with_the_run(
+    place, tmp_path
+):
     scripts, run = prepared.scripts_beside(tmp_path), prepared.judged(place)
     code = propose(run)
     status, seen = at_a_terminal(place.path, scripts, "n\nanswers  too short\n")
@@ -210,7 +212,7 @@ def test_a_no_at_the_terminal_asks_once_why_and_is_kept_with_the_run(place, tmp_
     assert status == 0 and rejection.standing(run) is None
 
 
-def test_a_no_that_comes_while_the_person_is_asked_is_not_overridden_by_their_yes(place, tmp_path):
+def test_a_rejection_during_the_question_is_not_overridden_by_a_later_yes(place, tmp_path):
     scripts, run = prepared.scripts_beside(tmp_path), prepared.judged(place)
     propose(run)
     status, seen = calls.at_a_terminal(
@@ -223,7 +225,7 @@ def test_a_no_that_comes_while_the_person_is_asked_is_not_overridden_by_their_ye
     assert deployment.current(place, "language") is None and rejection.standing(run)
 
 
-def test_without_a_terminal_nobody_is_asked_and_no_answer_shows_where_the_code_stands(place):
+def test_without_a_terminal_nobody_is_asked_and_no_answer_shows_where_the_code_is(place):
     run = prepared.judged(place)
     propose(run)
     got = calls.script("deploy", "--json", home=place.path, stdin="y\n")
@@ -231,7 +233,7 @@ def test_without_a_terminal_nobody_is_asked_and_no_answer_shows_where_the_code_s
     assert "proposal.md" not in got.out and str(place.path) not in got.out
 
 
-def test_a_dialog_that_does_not_end_is_ended_and_said_not_to_be_shown(monkeypatch, tmp_path):
+def test_a_dialog_that_does_not_end_is_closed_and_reported_as_not_shown(monkeypatch, tmp_path):
     standin = tmp_path / "osascript"
     standin.write_text("#!/bin/sh\nexec sleep 60\n")
     standin.chmod(0o700)
@@ -265,5 +267,5 @@ def test_the_dialog_asks_by_osascript_with_texts_as_arguments_and_no_as_the_defa
         (0, "", dialog.NOT_SHOWN),
     ],
 )
-def test_what_the_dialog_answers_is_a_yes_only_when_the_button_was_pressed(status, output, meant):
+def test_the_dialog_s_answer_is_a_yes_only_if_the_button_was_pressed(status, output, meant):
     assert dialog.answer(status, output) == meant

@@ -61,7 +61,7 @@ def test_causal_attention_and_its_gradients_are_mlxs_in_one_block_and_in_three(
 
 
 @pytest.mark.parametrize("size", [1, 2**23])
-def test_a_mask_for_each_sequence_is_kept_to(size, monkeypatch):
+def test_a_mask_for_each_sequence_is_respected(size, monkeypatch):
     """As a level that branches off: some keys of what came before, then its own up to here."""
     import mlx.core as mx
 

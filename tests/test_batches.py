@@ -1,4 +1,4 @@
-"""Batches: nothing dropped, the same stream each time, rows of like length and of one conversation together."""
+"""Batches: no row dropped, the same sequence each time, rows of similar length and of one conversation together."""
 
 import random
 from collections import Counter
@@ -45,7 +45,7 @@ def test_a_batch_is_a_function_of_seed_and_index_alone():
     assert [first.indices_at(i) for i in range(8)] != [other_seed.indices_at(i) for i in range(8)]
 
 
-def test_epochs_differ_in_order_and_in_who_meets_whom():
+def test_epochs_differ_in_order_and_in_the_composition_of_batches():
     batches = Batches(mixed_rows(), 4, 0)
     count = batches.batches_per_epoch
     epochs = [[sorted(batches.indices_at(e * count + n)) for n in range(count)] for e in range(2)]
@@ -53,7 +53,7 @@ def test_epochs_differ_in_order_and_in_who_meets_whom():
     assert sorted(epochs[0]) != sorted(epochs[1])
 
 
-def test_rows_of_like_length_meet():
+def test_rows_of_similar_length_share_a_batch():
     chooser = random.Random(1)
     rows = [TokenRow(tokens(chooser, chooser.randint(20, 1000)), 10) for _ in range(64)]
 
@@ -66,7 +66,7 @@ def test_rows_of_like_length_meet():
     assert padded(False) > 1.4 * real
 
 
-def test_the_turns_of_a_conversation_meet_and_share_their_history():
+def test_the_turns_of_a_conversation_share_a_batch_and_their_history():
     chooser = random.Random(2)
     system = tokens(chooser, 100)
     rows = [row for _ in range(8) for row in conversation(chooser, system, 4)]
@@ -89,13 +89,13 @@ def test_the_tokens_of_a_batch_are_its_real_and_supervised_ones():
     assert (batches.batch_at(0)["weights"] > 0).sum().item() == 4
 
 
-def test_widths_are_few_and_waste_little():
+def test_there_are_few_batch_widths_and_little_padding():
     widths = {round_up(n) for n in range(1, 2049)}
     assert len(widths) == 20
     assert all(n <= round_up(n) <= max(32, 1.25 * n + 1) or n < 128 for n in range(1, 2049))
 
 
-def test_more_rows_asked_for_than_there_are_is_one_batch_of_all():
+def test_a_batch_size_above_the_number_of_rows_gives_one_batch_of_all_rows():
     rows = [TokenRow([1, 2, 3, 4], 2)] * 3
     assert sorted(Batches(rows, 16, 0).indices_at(5)) == [0, 1, 2]
 

@@ -1,4 +1,4 @@
-"""What the benchmarks say and how they say it: sections of the page, the rule of the corrections, judgements from numbers."""
+"""The benchmarks: sections of the page, the rule for corrections, and judgements from numbers."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ import real_data
 import real_page
 
 
-def test_a_section_is_replaced_and_what_others_wrote_stays(tmp_path):
+def test_a_section_is_replaced_and_the_other_text_stays(tmp_path):
     path = tmp_path / "benchmarks.md"
     page.write_section(path, "bench-train", "Training", "first")
     page.write_section(path, "bench-real", "A real model", "second")

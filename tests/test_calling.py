@@ -115,7 +115,7 @@ def test_a_flag_beats_a_parameter():
     assert called.sources == {"steps": "flag", "preset": "parameter"}
 
 
-def test_what_was_not_given_is_none_and_has_no_source():
+def test_a_parameter_that_was_not_given_is_none_and_has_no_source():
     called = read()
     assert called.sources == {} and set(vars(called.arguments).values()) == {None}
 
@@ -152,7 +152,7 @@ def test_older_names_are_accepted():
     }
 
 
-def test_an_older_name_that_a_script_has_no_use_for_is_accepted_too():
+def test_an_older_name_that_a_script_does_not_use_is_accepted_too():
     parser = calling.parser("")
     assert calling.read_call(parser, ['{"max_iterations": 3}'], "program").sources == {}
 
@@ -186,14 +186,14 @@ def test_the_hint_of_an_unknown_parameter_lists_the_known_but_not_the_hidden_one
     assert "worker" not in error["hint"] and "stdin" not in error["hint"]
 
 
-def test_what_a_script_starts_itself_with_is_no_parameter(call):
+def test_an_internal_option_is_not_a_parameter(call):
     status, out, _ = call('{"worker": "sft-1"}')
     assert status == 2 and json.loads(out)["error"]["code"] == "unknown_parameter"
     assert json.loads(call("--json", "--worker", "sft-1")[1])["given"]["worker"] == "sft-1"
 
 
 @pytest.mark.parametrize("stdin", ["{", "[1]", '{"method": "execute", "params": [1]}', "hello"])
-def test_standard_input_that_is_no_request_is_a_clear_error(call, stdin):
+def test_standard_input_that_is_not_a_request_is_a_clear_error(call, stdin):
     status, out, _ = call(stdin=stdin, FAE_SKILL_NAME="training")
     assert status == 0 and json.loads(out)["error"]["code"] == "bad_input"
 
@@ -233,7 +233,7 @@ def test_an_unexpected_error_is_a_sentence_and_its_traceback_is_in_the_log(call,
     assert entry["script"] == "echo" and "Traceback" in entry["traceback"]
 
 
-def test_an_unexpected_error_is_answered_even_where_nothing_can_be_written(call, tmp_path):
+def test_an_unexpected_error_is_answered_even_if_nothing_can_be_written(call, tmp_path):
     (tmp_path / "file").write_text("")
     _, out, _ = call("--json", "--raise", "crash", FAE_TRAINING_HOME=str(tmp_path / "file"))
     assert "could not be written" in json.loads(out)["error"]["message"]
@@ -258,7 +258,7 @@ def test_an_answer_is_ascii_of_at_most_2000_characters_and_the_rest_is_in_a_file
 @pytest.mark.parametrize(
     ("message", "hint"), [(5_000, 20), (20, 5_000), (5_000, 5_000), (700, 700)]
 )
-def test_an_error_longer_than_an_answer_keeps_its_code_and_its_beginnings(home, message, hint, letter):  # fmt: skip
+def test_an_error_longer_than_an_answer_keeps_its_code_and_the_start_of_its_texts(home, message, hint, letter):  # fmt: skip
     error = Failed(
         "a_code", f"what happened: {letter * message}", f"the next command {letter * hint}"
     )
@@ -288,7 +288,7 @@ def test_a_home_by_flag_beats_the_environment(call, tmp_path):
     assert (tmp_path / "elsewhere" / "results" / "echo.json").exists()
 
 
-def test_the_keyboard_ends_a_script_with_130_and_no_traceback(tmp_path, home):
+def test_ctrl_c_ends_a_script_with_130_and_no_traceback(tmp_path, home):
     path = tmp_path / "wait.py"
     # A process that a shell put in the background ignores the keyboard: this one must not inherit that.
     path.write_text(
@@ -369,7 +369,7 @@ def test_the_next_command_is_a_call_that_a_program_can_make(command, call):
     assert answering.as_call(command) == call
 
 
-def test_an_answer_for_a_program_has_the_next_call_and_an_error_where_one_call_mends_it(home):
+def test_an_answer_for_a_program_has_the_next_call_and_so_has_an_error_that_one_call_fixes(home):
     asked = calls.script("check_status", home=home, FAE_SKILL_NAME="training")
     assert asked.json["next"] == {"script": "train", "params": {"preset": "light"}}
     refused = calls.script("train", home=home, FAE_SKILL_NAME="training").json

@@ -172,7 +172,9 @@ def metaspace_tokenizer(scheme: str):
 
 
 @pytest.mark.parametrize("scheme, apart", [("first", False), ("always", True)])
-def test_where_pieces_are_not_what_they_are_within_a_text_the_whole_is_tokenised(scheme, apart):
+def test_if_pieces_are_tokenised_differently_within_a_text_the_whole_text_is_tokenised(
+    scheme, apart
+):
     tokenizer = metaspace_tokenizer(scheme)
     encoder = ChatEncoder(tokenizer)
     assert (encoder._border is not None) == apart
@@ -211,7 +213,7 @@ def test_a_control_token_that_takes_the_spaces_after_it_and_runs_of_spaces_are_l
     assert encoder.found == set()
 
 
-def test_tool_calls_that_a_template_cannot_write_are_context_and_told(tmp_path):
+def test_tool_calls_that_a_template_cannot_write_become_context_and_are_reported(tmp_path):
     tokenizer = sample()
     tokenizer.chat_template = (
         "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}"

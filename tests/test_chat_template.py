@@ -57,14 +57,14 @@ def told(tokenizer, messages):
     ]
 
 
-def test_an_empty_thought_that_the_prompt_announces_is_no_target(tokenizer_with):
+def test_an_empty_thought_that_belongs_to_the_prompt_is_not_a_target(tokenizer_with):
     (_, answer), (prompt, last) = told(tokenizer_with(QWEN3), [SYSTEM, *TALK])
     assert (answer, last) == ("Yes.<|im_end|>", "Sleep well.<|im_end|>")
     assert prompt.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
     assert prompt.startswith("<|im_start|>system\nBe brief.<|im_end|>")
 
 
-def test_a_system_message_goes_into_the_first_question_where_the_template_knows_none(
+def test_a_system_message_goes_into_the_first_question_if_the_template_has_no_system_role(
     tokenizer_with,
 ):
     (prompt, answer), _ = told(tokenizer_with(GEMMA2), [SYSTEM, *TALK])
@@ -72,7 +72,7 @@ def test_a_system_message_goes_into_the_first_question_where_the_template_knows_
     assert answer == "Yes.<|im_end|>"
 
 
-def test_messages_of_one_role_become_one_where_the_template_wants_strict_turns(tokenizer_with):
+def test_messages_of_one_role_are_merged_if_the_template_requires_alternating_roles(tokenizer_with):
     prompt, answer = told(tokenizer_with(GEMMA2), TALK)[1]
     assert "user\nThank you.\n\nGood night.<|im_end|>" in prompt
     assert answer == "Sleep well.<|im_end|>"
@@ -93,7 +93,7 @@ def test_an_announcement_that_is_part_of_the_question_works(tokenizer_with):
     assert (prompt, answer) == ("Be brief.\n[INST] Is it late? [/INST]", " Yes.<|im_end|>")
 
 
-def test_what_a_template_refuses_in_every_form_is_told_in_its_own_words(tokenizer_with):
+def test_a_row_that_a_template_refuses_in_every_form_is_reported_with_its_message(tokenizer_with):
     tokenizer = tokenizer_with("{{- raise_exception('Only on Sundays') }}")
     with pytest.raises(Exception, match="Only on Sundays"):
         told(tokenizer, TALK)

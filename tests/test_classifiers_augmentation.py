@@ -1,4 +1,4 @@
-"""Augmentation on mel power: which vocal tracts and tempos move what, by how much, and what stays."""
+"""Augmentation on mel power: what a change of vocal tract or tempo moves, by how much, and what stays."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_the_factor_one_changes_nothing():
     assert np.allclose(stretched_to(power, len(power)), power)
 
 
-def test_what_is_drawn_out_keeps_its_beginning_its_end_and_its_slope():
+def test_a_stretched_sound_keeps_its_start_its_end_and_its_slope():
     ramp = np.repeat(np.arange(11, dtype=np.float32)[:, None], 40, axis=1)
     slow = stretched_to(ramp, 21)
     assert slow.shape == (21, 40)
@@ -33,7 +33,7 @@ def test_what_is_drawn_out_keeps_its_beginning_its_end_and_its_slope():
     assert np.allclose(stretched_to(slow, 11), ramp)
 
 
-def test_a_frame_lasts_as_long_as_it_is_told_to():
+def test_a_frame_lasts_as_long_as_requested():
     ramp = np.repeat(np.arange(10, dtype=np.float32)[:, None], 40, axis=1)
     same, times = at_pace(ramp, np.ones(10))
     assert np.array_equal(same, ramp) and np.array_equal(times, np.arange(11))
@@ -49,7 +49,7 @@ def test_power_stays_power():
     assert (with_formants(power, 1.2) >= 0).all()
 
 
-def test_what_would_lie_above_half_of_the_rate_at_another_pitch_does_not_fold_back():
+def test_changing_the_pitch_causes_no_aliasing():
     """7 kHz at 1.6 times is 11.2 kHz, which a resampling without a low-pass turns into 4.8 kHz at -5 dB."""
     high = at_pitch(tone(7_000), 1.6, 1.0)
     assert 20 * np.log10(high.std() / tone(7_000).std()) < -60

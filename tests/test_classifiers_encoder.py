@@ -81,7 +81,7 @@ def share_told_apart(network: Network, x: np.ndarray, words: np.ndarray, voices:
 
 
 @pytest.mark.parametrize("number", (WORDS, DISTILLED))
-def test_words_that_it_was_not_trained_on_are_told_apart_in_any_voice(number, spoken):
+def test_words_that_it_was_not_trained_on_are_distinguished_in_any_voice(number, spoken):
     recordings = [Recording("wake", v, w, "synthesised", s) for s, w, v in spoken]
 
     class ClassifierKind:
@@ -98,7 +98,7 @@ def test_words_that_it_was_not_trained_on_are_told_apart_in_any_voice(number, sp
     assert found > share_told_apart(untrained, x, words, voices) + 0.1
 
 
-def test_the_teacher_hears_each_chunk_where_its_own_package_hears_it(spoken):
+def test_the_teacher_s_embeddings_are_aligned_with_those_of_its_own_package(spoken):
     teacher = encoder_distillation.Teacher()
     samples = np.concatenate([s for s, *_ in spoken[:4]])
     found = teacher(samples)
@@ -189,7 +189,7 @@ def test_the_distilled_convolutions_explain_more_of_the_teacher_than_those_train
     assert second > first + 0.05
 
 
-def test_a_pretraining_that_is_stopped_writes_no_file():
+def test_an_interrupted_pretraining_writes_no_file():
     class Batches:
         asked = 0
 

@@ -36,7 +36,7 @@ def few():
     return recordings(dict.fromkeys(KEYWORD.classes, 4))
 
 
-def test_a_batch_is_the_same_whenever_it_is_asked_for(few):
+def test_a_batch_depends_only_on_its_number(few):
     one, other = (Examples(few, KEYWORD, 16, seed=3) for _ in range(2))
     other.arrays_at(0)
     for ours, theirs in zip(one.arrays_at(7), other.arrays_at(7), strict=True):
@@ -44,14 +44,14 @@ def test_a_batch_is_the_same_whenever_it_is_asked_for(few):
     assert not np.array_equal(one.arrays_at(7)[0], one.arrays_at(8)[0])
 
 
-def test_batches_in_turn_are_those_that_are_asked_for_alone(few):
+def test_batches_are_the_same_in_sequence_and_individually(few):
     ahead, alone = (Examples(few, KEYWORD, 16, seed=3) for _ in range(2))
     for index in (0, 1, 2, 7, 8, 0, 3):
         batch, (x, y) = ahead.batch_at(index), alone.arrays_at(index)
         assert np.array_equal(np.array(batch["x"]), x) and np.array_equal(np.array(batch["y"]), y)
 
 
-def test_ten_clips_of_a_class_are_seen_as_often_as_their_share_beside_a_thousand():
+def test_ten_clips_of_a_class_get_its_share_beside_a_thousand_of_another():
     counts = {"interrupt": 10, "wake": 10, "speech": 40, "silence": 10, "noise": 1_000}
     clips = recordings({**counts, "noise": 20})
     clips += [
@@ -94,7 +94,7 @@ def test_another_rhythm_moves_what_is_inside_a_word_and_keeps_its_length(few):
     assert np.mean(clicks) == pytest.approx(30, abs=1.5)
 
 
-def test_a_word_that_would_not_fit_any_more_keeps_its_tempo(few):
+def test_a_word_that_would_no_longer_fit_keeps_its_tempo(few):
     examples = Examples(few, KEYWORD, 8, 0, Augmentation(pitches=0, formants=0, tempo=0.3))
     length = ONE_WORD - 1
     power = np.ones((length, 40), dtype=np.float32)
@@ -106,7 +106,7 @@ def test_a_word_that_would_not_fit_any_more_keeps_its_tempo(few):
 
 
 @pytest.mark.parametrize(("count", "variants"), [(4, 10), (40, 5), (150, 2)])
-def test_few_recordings_of_a_trigger_are_heard_at_more_other_pitches(count, variants):
+def test_few_recordings_of_a_trigger_are_augmented_with_more_pitches(count, variants):
     clips = recordings({"wake": count, "speech": 1, "silence": 1, "noise": 1})
     examples = Examples(clips, KEYWORD, 8, 0)
     assert len(examples.words["wake"]) == count * (1 + variants)
@@ -132,7 +132,7 @@ def test_the_verifier_trains_on_one_and_two_seconds_in_turn():
     assert [examples.arrays_at(n)[0].shape[1] for n in range(3)] == [79, 163, 79]
 
 
-def test_silence_is_never_made_loud(few):
+def test_silence_is_never_amplified(few):
     examples = Examples(few, KEYWORD, 200, 0)
     x, y = examples.arrays_at(0)
     quiet = x[y == KEYWORD.classes.index("silence")]
@@ -174,7 +174,7 @@ def test_another_pitch_moves_the_tone_and_keeps_the_length(pitch, tempo):
     assert loudest_hertz(moved[1_600:-1_600]) == pytest.approx(440 * pitch, rel=0.02)
 
 
-def test_babble_is_all_of_its_voices_and_none_of_them():
+def test_babble_contains_all_of_its_voices_and_resembles_none():
     tones = [
         np.sin(2 * np.pi * f * np.arange(8_000) / 16_000).astype(np.float32) for f in (300, 1_000)
     ]
@@ -184,7 +184,7 @@ def test_babble_is_all_of_its_voices_and_none_of_them():
     assert spectrum[300] > 0.05 * spectrum.sum() and spectrum[1_000] > 0.05 * spectrum.sum()
 
 
-def test_generated_sounds_have_their_level_and_come_again_from_their_seed():
+def test_generated_sounds_have_their_level_and_are_reproduced_from_their_seed():
     for make in (noises.noise, music.piece):
         for seed in range(40):
             samples = make(np.random.default_rng(seed), 1.0)
@@ -193,7 +193,7 @@ def test_generated_sounds_have_their_level_and_come_again_from_their_seed():
             assert np.array_equal(samples, make(np.random.default_rng(seed), 1.0))
 
 
-def test_every_second_word_is_a_persons_own_beside_any_number_of_synthesised_ones():
+def test_every_second_word_is_recorded_however_many_are_synthesised():
     own = recordings({"wake": 3})
     random = np.random.default_rng(5)
     made = [
@@ -225,16 +225,16 @@ def test_what_people_recorded_is_most_of_a_class_however_much_is_generated():
     assert noise_drawn(own_seconds=200) == pytest.approx(OWN_SHARE, abs=0.1)
 
 
-def test_seven_tenths_are_what_people_recorded_and_less_from_less_than_two_minutes_of_it():
+def test_seven_tenths_of_a_class_are_recorded_and_less_if_there_are_less_than_two_minutes():
     assert noise_drawn(own_seconds=130) == pytest.approx(0.7, abs=0.05)
     assert noise_drawn(own_seconds=60) == pytest.approx(0.35, abs=0.05)
 
 
-def test_two_recorded_seconds_do_not_stand_for_a_whole_class():
+def test_two_recorded_seconds_do_not_dominate_a_class():
     assert noise_drawn(own_seconds=2) < 0.05
 
 
-def test_each_piece_of_music_and_each_noise_is_another():
+def test_each_piece_of_music_and_each_noise_is_different():
     for make in (noises.noise, music.piece):
         spectra = [mel_power(make(np.random.default_rng(n), 2.0)).mean(axis=0) for n in range(30)]
         shapes = np.log(np.array(spectra) + 1e-9)

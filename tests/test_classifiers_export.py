@@ -1,4 +1,4 @@
-"""What a run leaves behind is enough: for its own self-test, for ONNX, and for somebody who only reads model.json."""
+"""A run's files are sufficient for its self-test, for ONNX, and for a reader that only knows model.json."""
 
 import json
 
@@ -103,7 +103,7 @@ def test_onnx_computes_the_same(saved, tmp_path):
         assert np.abs(found - classifier.probabilities(x)).max() < 1e-4
 
 
-def test_a_classifier_of_another_version_is_refused_with_what_to_do(saved, tmp_path):
+def test_a_classifier_of_another_version_is_refused_with_the_next_command(saved, tmp_path):
     for path in saved.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     spec = json.loads((saved / "model.json").read_text())

@@ -65,7 +65,7 @@ def test_a_second_holds_81_frames_and_two_hold_165():
     assert features.frame_count(features.samples_for(81) - 1) == 80
 
 
-def test_what_is_too_short_for_a_frame_has_none():
+def test_a_sound_too_short_for_a_frame_has_none():
     assert features.log_mel(np.zeros(511, np.float32)).shape == (0, 40)
     assert features.log_mel(np.zeros((2, 0), np.float32)).shape == (2, 0, 40)
 

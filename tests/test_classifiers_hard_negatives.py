@@ -26,7 +26,7 @@ def classifier():
     return Classifier(random_arrays(5), specification(KIND))
 
 
-def test_the_windows_are_those_that_the_classifier_takes_most_for_a_trigger(sounds, classifier):
+def test_the_windows_are_those_with_the_highest_trigger_probability(sounds, classifier):
     windows, labels = training.mine(classifier, sounds, KIND, SECONDS, most=20, seed=4)
     stream = streams.compose(sounds, KIND, SECONDS, 4, with_events=False)
     everywhere = classifier.over(stream.log_mel)
@@ -41,7 +41,7 @@ def test_the_windows_are_those_that_the_classifier_takes_most_for_a_trigger(soun
     assert not {KIND.classes.index(name) for name in KIND.triggers} & set(labels.tolist())
 
 
-def test_a_window_is_labelled_with_what_its_scene_holds(classifier):
+def test_a_window_is_labelled_with_the_class_of_its_scene(classifier):
     only = recordings({"noise": 6, "silence": 6, "wake": 2})
     _, labels = training.mine(classifier, only, KIND, SECONDS, most=200, seed=0)
     stream = streams.compose(only, KIND, SECONDS, 0, with_events=False)

@@ -1,4 +1,4 @@
-"""Which sound is trained on, chooses and judges: by a hash of its group, before anything is made of it, and for good."""
+"""The part of each sound (train, choose, judge): by a hash of its group, before augmentation, and permanent."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def held_out(parts):
     return groups(parts.choose) | groups(parts.judge)
 
 
-def test_a_group_is_in_the_part_that_its_hash_says_and_in_no_other():
+def test_a_group_is_in_the_part_given_by_its_hash_and_in_no_other():
     people = [f"p{n}" for n in range(200)]
     parts = divided(by_people(people) + made("noise", None, 300))
     for sounds, part in ((parts.train, TRAIN), (parts.choose, CHOOSE), (parts.judge, JUDGE)):
@@ -65,7 +65,7 @@ def test_a_group_is_in_the_part_that_its_hash_says_and_in_no_other():
 
 
 @pytest.mark.parametrize("skip", range(0, 30, 6))
-def test_where_the_hash_leaves_a_part_without_a_class_the_nearest_groups_go_there(skip):
+def test_if_the_hash_leaves_a_part_without_a_class_the_nearest_groups_move_there(skip):
     people = hashed(TRAIN, 6, skip)
     parts = divided(by_people(people))
     nearest = sorted((f"speaker {who}" for who in people), key=place_of)
@@ -135,7 +135,7 @@ def test_a_class_of_one_or_two_people_is_divided_by_recording_and_serves_for_bot
     assert not {r.name for r in wake} & {r.name for r in parts.train}
 
 
-def test_one_recording_stays_in_training_and_says_so_and_the_rest_is_judged_apart():
+def test_a_single_recording_stays_in_training_with_a_note_and_the_rest_is_judged_apart():
     parts = divided(made("silence", None, 1) + by_people([f"p{n}" for n in range(20)]))
     assert any(r.class_name == "silence" for r in parts.train)
     assert parts.apart
@@ -144,7 +144,7 @@ def test_one_recording_stays_in_training_and_says_so_and_the_rest_is_judged_apar
     ]
 
 
-def test_what_is_to_judge_is_in_no_other_part_and_stays_there():
+def test_recordings_for_judging_are_in_no_other_part_and_stay_there():
     people = by_people([f"p{n}" for n in range(20)], classes=("wake", "speech", "noise"))
     days = [replace(r, source="to-judge") for r in made("noise", None, 6)]
     of_a_speaker = [replace(r, source="to-judge") for r in made("noise", groups_of(people)[0], 1)]

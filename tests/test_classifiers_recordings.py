@@ -1,4 +1,4 @@
-"""What lies in the samples folders: found, read, and refused by name."""
+"""The files in the samples folders: found, read, and refused by name."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def load(home):
     return loaded, found.notes + notes
 
 
-def test_a_folder_that_is_no_class_is_refused_with_the_classes_that_there_are(home, samples):
+def test_a_folder_that_is_not_a_class_is_refused_with_the_valid_classes(home, samples):
     sound(samples / "stop" / "a.wav")
     with pytest.raises(BadRequest, match="interrupt, wake, speech, silence, noise") as refused:
         recordings.scan(Home(home), KEYWORD)
@@ -147,7 +147,7 @@ def test_a_script_answers_help_without_importing_array_libraries(name):
     assert not {"mlx.core", "numpy", "scipy", "soundfile", "soxr"} & imported
 
 
-def test_a_run_goes_on_with_the_recordings_that_it_began_with(home, samples):
+def test_a_run_resumes_with_the_recordings_that_it_started_with(home, samples):
     first = sound(samples / "wake" / "me--a.wav", seed=1)
     sound(home / "speech_verifier" / "samples" / "music" / "song.wav", seed=2)
     began = recordings.scan(Home(home), KEYWORD)

@@ -1,4 +1,4 @@
-"""What the scoring of a classifier tells the gate: one value a speaker or recording, and no claim that the data cannot bear."""
+"""The benchmark of a classifier: one value for each speaker or recording, and no claim that the data does not support."""
 
 import numpy as np
 import pytest
@@ -104,7 +104,7 @@ def test_more_false_alarms_than_were_asked_for_never_pass_where_chance_does_not_
     assert judged(*trigger_measures(candidate, asked=60.0)).verdict == "pass"
 
 
-def test_words_that_nobody_said_are_no_evidence():
+def test_words_that_nobody_recorded_are_no_evidence():
     found = judged(*trigger_measures(on_streams([1] * 5), people=False))
     assert found.verdict == "not_enough_evidence"
     assert found.reasons == (
@@ -136,7 +136,7 @@ def promise(false, hours, asked=1.0, groups=9, dispersion=1.0):
     return triggers.promise("wake", Rate(false, hours, dispersion), asked, groups)
 
 
-def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
+def test_it_reports_the_hours_of_sound_and_whether_the_rate_is_shown():
     assert promise(0, 0.5) == (
         False,
         "wake: 0 false alarms in 0.50 hours of sound without triggers, so at most 6 an hour with 95% confidence; "
@@ -154,7 +154,7 @@ def test_it_says_how_long_was_listened_and_whether_the_rate_is_shown():
     assert promise(0, 0.5, asked=0.0).text.endswith("the requested 0 is not shown.")
 
 
-def test_it_says_which_commands_show_a_rate():
+def test_it_names_the_commands_that_would_show_a_rate():
     said = triggers.advice_on_rates([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
     assert "record about 9 hours of ordinary sound" in said and "at least 5 recordings" in said
     assert "add_samples.py --class noise --to-judge --files RECORDINGS" in said
@@ -163,7 +163,7 @@ def test_it_says_which_commands_show_a_rate():
     assert "--to-judge" not in too_many and too_many.endswith("-per-hour 13.6")
 
 
-def test_recall_is_told_of_people_like_those_held_out_by_person_and_of_the_owner():
+def test_recall_is_reported_for_held_out_people_each_person_and_the_owner():
     told = {"spoken": 8, "recall": 0.5, "by_group": {"speaker anna": 0.25, "speaker li": 1.0}}
     told |= {"latency_ms": 640.0, "own": 0.75}
     notes = triggers.notes_of("wake", told)

@@ -160,7 +160,7 @@ def test_folders_without_recordings_are_an_error(tmp_path):
         ("e.npz", "1000", "e.npz: expected a name that ends in .safetensors"),
     ],
 )
-def test_what_cannot_be_made_is_said_before_it_is_begun(
+def test_what_cannot_be_made_is_reported_before_work_begins(
     out, windows, says, tmp_path, monkeypatch, capsys
 ):
     given = ["--out", str(tmp_path / out), "--only", "yamnet", "--sounds", str(tmp_path)]

@@ -107,7 +107,7 @@ def test_a_chunk_of_another_length_is_refused(classifier):
         Stream(classifier).push(np.zeros(480, np.float32))
 
 
-def test_nothing_is_said_before_the_first_whole_window(classifier):
+def test_there_is_no_output_before_the_first_whole_window(classifier):
     stream = Stream(classifier)
     silent = [stream.push(np.zeros(576, np.float32)) is None for _ in range(70)]
     first = silent.index(False)

@@ -273,7 +273,7 @@ def test_triggers_are_measured_as_people_say_them_where_anybody_does(clips):
     assert said == {"speaker robot"}
 
 
-def test_a_stream_knows_whose_recording_is_heard_and_can_do_without(clips):
+def test_a_stream_knows_the_source_of_each_sound_and_can_exclude_it(clips):
     classes = [replace(r, name=f"{r.class_name} {r.name}", speaker=r.class_name) for r in clips]
     quiet = streams.compose(classes, KEYWORD, 240, 0, with_events=False)
     firsts = [piece.first for piece in quiet.pieces]

@@ -74,14 +74,14 @@ def test_the_second_model_trains_on_the_hard_negatives_of_the_first(whole):
     assert len(windows) == len(labels) > 100
     assert result.steps_done == STEPS
     assert f"{len(labels)} hard negatives of the first model" in " ".join(session.said)
-    # A third of the steps, told in the log; the run's own reports are those of the second alone.
+    # A third of the steps, reported in the log; metrics.jsonl has only those of the second model.
     assert "first model: step=4" in " ".join(session.said)
     assert next(s for s in session.said if s.startswith("step")) == "step 0"
     assert (run.directory / "first" / "checkpoints").is_dir()
 
 
 @pytest.mark.parametrize("stop_after", [2, 9])
-def test_a_run_stopped_in_either_model_goes_on_to_the_same_result(whole, sounds, home, stop_after):
+def test_a_run_stopped_in_either_model_resumes_to_the_same_result(whole, sounds, home, stop_after):
     run = runs.create(Home(home), "keyword", {})
     if stop_after == 2:
         # The second model has not begun: there is nothing to keep of it.

@@ -1,4 +1,4 @@
-"""Nothing is read or trained without consent, and it can be taken back."""
+"""Nothing is read or trained without consent, and consent can be withdrawn."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from fae_training import consent, state
 from fae_training.errors import BadRequest, Refused
 
 
-def test_what_was_not_asked_is_refused_with_the_command_that_allows_it(home):
+def test_a_source_without_consent_is_refused_with_the_command_that_allows_it(home):
     with pytest.raises(Refused) as refused:
         consent.require(state.Home(home), "audio")
     assert refused.value.hint == "uv run scripts/setup.py --consent audio"
@@ -23,7 +23,7 @@ def test_consent_is_for_one_source_and_keeps_its_date(home):
     assert [consent.granted(place, source) for source in consent.SOURCES] == [True, False, True]
 
 
-def test_taking_back_says_when_and_giving_again_counts(home):
+def test_withdrawing_consent_records_the_time_and_it_can_be_given_again(home):
     place = state.Home(home)
     given = consent.change(place, ["conversations"], [])["conversations"]
     taken = consent.change(place, [], ["conversations"])["conversations"]
@@ -34,7 +34,7 @@ def test_taking_back_says_when_and_giving_again_counts(home):
     consent.require(place, "conversations")
 
 
-def test_taking_back_what_was_never_given_is_a_no(home):
+def test_withdrawing_consent_that_was_never_given_changes_nothing(home):
     consent.change(state.Home(home), [], ["audio"])
     assert not consent.granted(state.Home(home), "audio")
 
@@ -59,7 +59,7 @@ def test_setup_records_consent_and_revocation_and_train_obeys(home):
 
 
 @pytest.mark.parametrize("source", consent.SOURCES)
-def test_setup_says_with_what_learning_from_a_source_begins(home, source):
+def test_setup_names_the_first_step_for_each_source(home, source):
     told = calls.answer("setup", "--consent", source, home=home)
     expected = {"conversations": "export_data.py", "corrections": "extract_corrections.py"}
     assert told["next"]["script"] == expected.get(source, "add_samples.py").removesuffix(".py")

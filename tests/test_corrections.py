@@ -1,4 +1,4 @@
-"""Finding corrections in dialogue and making honest pairs of them."""
+"""Finding corrections in dialogue and making preference pairs of them."""
 
 import re
 import time
@@ -63,7 +63,7 @@ def test_praise_raises_the_weight_and_makes_no_pair(days, mine):
     assert row["weight"] == 1.0 and found.found == {"shorter": 1, "praise": 2}
 
 
-def test_of_a_chain_the_answer_that_stood_is_preferred_to_the_last_one_that_did_not(days, mine):
+def test_in_a_chain_the_accepted_answer_is_preferred_to_the_last_rejected_one(days, mine):
     middle = "Owls hunt by ear: a face like a dish, one ear higher than the other, and soft wings."
     days.talk(("How do owls hunt?", LONG), ("Shorter please.", middle), ("Still too long.", SHORT))
     (row,), found = mine()
@@ -72,7 +72,7 @@ def test_of_a_chain_the_answer_that_stood_is_preferred_to_the_last_one_that_did_
     assert found.left_out["not_accepted"] == 1
 
 
-def test_no_answer_is_preferred_that_was_not_let_stand(days, mine):
+def test_an_answer_that_was_corrected_too_is_never_preferred(days, mine):
     days.talk(
         ("How do owls hunt?", LONG), ("Too long.", SHORT), ("That's wrong.", "My pin is 4821.")
     )
@@ -250,7 +250,7 @@ def test_a_misheard_word_is_found(said, before, heard, meant):
         "My name is Marion.",
     ],
 )
-def test_a_corrected_fact_is_no_misheard_word(said):
+def test_a_corrected_fact_is_not_a_misheard_word(said):
     assert spoken.find(said, "who sang purple rain") is None
 
 
@@ -258,7 +258,7 @@ PAIRS = [line.split("\t") for line in (Path(__file__).parent / "data" / "sound_a
 
 
 @pytest.mark.parametrize("part", ["develop", "unseen"])
-def test_names_that_sound_alike_are_told_from_other_words(part):
+def test_names_that_sound_alike_are_distinguished_from_other_words(part):
     """At first sight 28 of 30 and 29 of 30 of the unseen pairs were right."""
     wrong = [
         (heard, meant)
@@ -317,7 +317,7 @@ def test_no_correction_at_all_says_what_would_count_as_one(days, home):
     assert "2 episodes" in error["message"] and '"too long"' in error["hint"]
 
 
-def test_without_session_messages_it_says_that_the_order_is_not_known(tmp_path, home):
+def test_without_session_messages_it_reports_that_the_order_is_unknown(tmp_path, home):
     consent.change(Home(home), ["conversations", "corrections"], [])
     days = Days(tmp_path / "old", version=7, owner=False)
     days.talk(("How do owls hunt?", LONG), ("Too long.", SHORT))

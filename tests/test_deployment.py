@@ -1,4 +1,4 @@
-"""What is active and how to go back: decisions that survive a kill, and files that are those that were deployed."""
+"""Deployments and rollback: decisions that survive a kill, and files that are exactly the deployed ones."""
 
 import itertools
 import os
@@ -38,7 +38,7 @@ def deploy(place, run) -> deployment.Deployment | None:
         return deployment.deploy(change, run)[1]
 
 
-def test_deploying_writes_what_is_active_for_whoever_reads_the_file(place):
+def test_deploying_writes_the_active_run_to_active_json(place):
     run = make(place)
     assert deploy(place, run) is None
     entry = state.read_json(place.file("active.json"))["sft"]
@@ -72,7 +72,7 @@ def test_rollback_goes_back_step_by_step_to_the_base_model_and_deletes_nothing(p
     assert [line["action"] for line in history] == ["deploy"] * 3 + ["rollback"] * 3
 
 
-def test_after_going_back_a_new_deploy_stands_on_what_is_active(place):
+def test_after_a_rollback_a_new_deployment_replaces_the_active_run(place):
     first, second, third = (make(place) for _ in range(3))
     deploy(place, first)
     deploy(place, second)
@@ -81,7 +81,7 @@ def test_after_going_back_a_new_deploy_stands_on_what_is_active(place):
     assert deployment.rollback(place, "language", "")[1].run == first.id
 
 
-def test_undo_is_about_the_newest_update_that_stands(place):
+def test_undo_refers_to_the_newest_deployment_not_rolled_back(place):
     with pytest.raises(Refused, match="every model is the base model"):
         deployment.last_slot(place)
     lines = [("2026-01-01", "sft", "language"), ("2026-01-02", "keyword", "keyword")]
@@ -118,7 +118,7 @@ else:
 
 
 def decide(place, what: str, *killed: str) -> int:
-    """Deploy a run or roll back in a process of its own, killed before or after a file gets its name."""
+    """Deploy a run or roll back in a separate process, killed before or after a file is renamed."""
     return subprocess.run([sys.executable, "-c", DECIDE, str(place.path), what, *killed]).returncode
 
 
@@ -152,7 +152,7 @@ def test_a_kill_anywhere_in_a_decision_leaves_the_old_or_the_new_state(place, wh
         deployment.rollback(place, "language", "")
 
 
-def test_an_active_file_that_says_something_else_is_put_right_by_whoever_reads(place):
+def test_an_active_file_that_disagrees_is_repaired_by_the_next_reader(place):
     first, second = make(place), make(place)
     deploy(place, first)
     entry = state.read_json(place.file("active.json"))
@@ -173,7 +173,7 @@ def test_an_active_file_without_any_history_is_named_and_left_alone(place):
     "spoiled",
     [{"run": None}, {"run": "../x"}, {"slot": []}, {"slot": "keyword"}, {"kind": "tts"}, {"fingerprint": None}, {"at": 1}, None],
 )  # fmt: skip
-def test_a_line_of_history_that_is_no_decision_is_named(place, spoiled):
+def test_an_invalid_line_of_history_is_named(place, spoiled):
     deploy(place, make(place))
     path = place.file("history.jsonl")
     (line,) = state.read_jsonl(path)
@@ -190,7 +190,7 @@ def test_what_is_active_already_is_not_deployed_twice(place):
     assert len(state.read_jsonl(place.file("history.jsonl"))) == 1
 
 
-def test_a_failed_check_takes_back_nothing_but_what_it_checked(place):
+def test_a_failed_check_rolls_back_only_the_deployment_it_checked(place):
     first, second = make(place), make(place)
     deploy(place, first)
     checked = deployment.current(place, "language")
@@ -228,7 +228,7 @@ def test_a_line_of_history_cut_off_by_a_kill_is_no_decision(place):
     assert active(place) == second.id
 
 
-def test_two_who_decide_at_once_end_with_one_truth(place):
+def test_two_deployments_at_once_end_in_one_consistent_state(place):
     found = [make(place), make(place)]
     source = (
         "import pathlib, sys\nfrom fae_training import deployment, errors, runs, state, transactions\n"
@@ -296,7 +296,7 @@ def test_an_adapter_with_a_link_or_a_pipe_is_refused(place, tmp_path, what):
         deployment.fingerprint(adapter)
 
 
-def test_what_a_run_was_compared_with_is_what_runs_now_or_it_is_said(place):
+def test_a_run_compared_with_a_model_that_is_not_current_is_reported(place):
     first, second = make(place), make(place)
     mark = deployment.fingerprint(first.file("adapters"))
 

@@ -1,4 +1,4 @@
-"""What is right and wrong on a machine: each fault that a person can have is named with its remedy, and nothing is changed."""
+"""The findings of doctor.py: each fault is named with its remedy, and nothing is changed."""
 
 import os
 import re
@@ -115,7 +115,7 @@ def test_an_adapter_that_changed_after_its_deployment_is_named(home):
     assert run.id in only(home, "state").says and only(home, "state").state == ATTENTION
 
 
-def test_what_a_kill_left_behind_is_named_once_it_is_old(home):
+def test_files_left_by_a_killed_process_are_named_once_they_are_old(home):
     place = prepared.allowed(home)
     left = place.directory("data", "sft") / ".train.jsonl.abcdefgh"
     left.write_text("{}")
@@ -170,7 +170,7 @@ def test_the_completion_for_zsh_is_the_same_after_its_preamble(home):
     assert zsh[0] == "autoload -U +X bashcompinit && bashcompinit" and zsh[1:] == bash
 
 
-def test_runs_that_go_on_are_said(home, monkeypatch):
+def test_running_runs_are_reported(home, monkeypatch):
     place = prepared.allowed(home)
     run = prepared.finished(place)
     with runs.locked(place, run.id):

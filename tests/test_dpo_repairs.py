@@ -254,7 +254,7 @@ def test_chat_messages_cannot_be_read(tmp_path):
     assert answer == "I am very well, thank you.<|im_end|>"
 
 
-def test_missing_sides_are_dropped_without_a_word(tmp_path, capsys):
+def test_missing_sides_are_dropped_silently(tmp_path, capsys):
     stock = Stock([{"prompt": "a", "chosen": "b"}], calls.LANGUAGE_MODEL, tmp_path)
     with pytest.raises(ZeroDivisionError):
         stock.train()
@@ -418,7 +418,7 @@ def test_reference_mode_differs_from_that_of_training(tmp_path):
     assert modes and all(modes)
 
 
-def test_validation_is_swallowed(our_run, tmp_path):
+def test_validation_is_not_reported(our_run, tmp_path):
     rows = text_rows(Stock(None, calls.LANGUAGE_MODEL, tmp_path).tokenizer)
     stock = DPOTrainer(
         model=SimpleNamespace(),
@@ -442,7 +442,7 @@ def test_progress_is_not_given(stock_run, our_run):
     assert our_run.trainer.result.first_value == pytest.approx(LN2, abs=1e-4)
 
 
-def test_swallowed_saving_is_called_a_success(tmp_path):
+def test_a_failed_save_is_reported_as_a_success(tmp_path):
     stock = Stock(None, calls.LANGUAGE_MODEL, tmp_path / "stock")
     (tmp_path / "stock" / "adapters").rmdir()
     (tmp_path / "stock" / "adapters").write_text("a file is in the way")

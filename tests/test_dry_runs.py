@@ -1,4 +1,4 @@
-"""--dry-run changes nothing anywhere: the whole state directory is the same before and after."""
+"""--dry-run changes nothing anywhere: the state directory is the same before and after."""
 
 import hashlib
 import re
@@ -82,6 +82,6 @@ def test_the_first_dry_run_of_all_makes_no_state_directory(home):
         assert not home.exists(), script
 
 
-def test_every_script_has_it_but_those_that_only_look():
+def test_every_script_has_it_except_those_that_only_read():
     reads = {"check_status", "doctor", "list_runs", "listen", "mcp_server"}
     assert {path.stem for path in calls.SCRIPTS.glob("*.py")} - set(SCRIPTS) == reads

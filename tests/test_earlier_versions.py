@@ -1,4 +1,4 @@
-"""State directories as versions of 23 to 26 November 2026 left them: nothing in them is lost, or stops what is about others."""
+"""State directories as versions of 23 to 26 November 2026 left them: nothing in them is lost or breaks commands about other runs."""
 
 from dataclasses import asdict
 
@@ -73,7 +73,7 @@ def test_what_an_earlier_version_deployed_stays_active_and_is_left_step_by_step(
     assert deployment.rollback(place, "language", "asked for")[1] is None
 
 
-def test_a_run_of_an_earlier_version_does_not_stop_what_tells_of_all_runs(place, home):
+def test_a_run_of_an_earlier_version_does_not_break_the_lists_of_all_runs(place, home):
     run, new = old(place), prepared.judged(place, 1)
     status = calls.answer("check_status", "--run", run.id, home=home)
     assert status["next"] == {"script": "evaluate", "params": {"run": run.id}}
@@ -96,7 +96,7 @@ def test_a_run_of_an_earlier_version_is_named_with_the_call_that_measures_it_aga
     assert suite.of_run(run).version == suite.load(place).version
 
 
-def test_the_person_can_say_no_to_what_an_earlier_version_proposed(place):
+def test_the_person_can_reject_what_an_earlier_version_proposed(place):
     run = old(place)
     assert rejection.keep(run, "too short answers").reason == "too short answers"
     assert approval.read(run) is None and rejection.standing(run)
@@ -113,7 +113,7 @@ def test_the_mark_of_a_judgement_does_not_depend_on_the_records_of_a_version(pla
     assert "evaluated again after it was deployed" in standing.of_home(place)[0]
 
 
-def test_the_newest_run_and_no_are_found_across_time_zones(place):
+def test_the_newest_run_and_rejection_are_found_across_time_zones(place):
     """A person who flies west writes the smaller hour later."""
     early, late = prepared.finished(place, 1), prepared.finished(place, 2)
     early.update(created_at="2026-11-26T14:00:00+02:00")
@@ -131,7 +131,7 @@ def test_the_newest_run_and_no_are_found_across_time_zones(place):
 
 
 @pytest.mark.parametrize("spoiled", ["yesterday", "2026-11-27", ""])
-def test_a_time_that_somebody_edited_stops_nothing(place, home, spoiled):
+def test_an_edited_time_stops_nothing(place, home, spoiled):
     prepared.finished(place).update(created_at=spoiled, ended_at=spoiled)
     assert calls.answer("doctor", home=home)["status"] in ("fine", "attention", "broken")
     assert schedule.last_learned(place) and runs.find(place)

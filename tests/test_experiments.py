@@ -1,4 +1,4 @@
-"""Experiments by hand: settings by name, runs like others, more steps, sweeps that are paid for, and what made a loss jump."""
+"""Experiments by hand: settings by name, runs like others, more steps, sweeps that count as looks, and the rows behind a jump of the loss."""
 
 import html.parser
 import json
@@ -152,7 +152,7 @@ def test_more_steps_end_where_a_run_of_all_the_steps_ends_and_the_lineage_is_kep
     assert modes <= {0o600, 0o700}
 
 
-def test_where_the_time_of_a_step_goes_is_measured_and_said(steady):
+def test_the_time_of_each_part_of_a_step_is_measured_and_reported(steady):
     home, six, _, more = steady
     kept = state.read_json(home / "runs" / more / "train_metrics.json")["profile"]
     assert kept["steps"] == 3
@@ -184,7 +184,7 @@ def test_runs_are_put_side_by_side_with_their_loss_curves(steady, tmp_path):
     assert all(run in about for run in (six, three, more)) and "<script" not in text
 
 
-def test_more_steps_are_refused_where_there_is_nothing_to_go_on_from(home, steady):
+def test_more_steps_are_refused_if_there_is_nothing_to_continue_from(home, steady):
     source, _, three, _ = steady
     shutil.copytree(source, home)
     cases = [
@@ -268,7 +268,7 @@ def test_a_jump_names_the_rows_of_the_worst_micro_batch_by_id(home):
         ([0.1] * 8 + [0.2], [9]),
     ],
 )
-def test_a_jump_is_far_above_what_was_usual_before(home, values, steps):
+def test_a_jump_is_far_above_the_usual_loss(home, values, steps):
     run = reported(prepared.allowed(home), values)
     assert [spike.step for spike in spikes.find(run)] == steps
 
@@ -313,7 +313,7 @@ def test_a_grid_is_every_combination_and_each_is_checked_before_the_first(home):
         experiments.find(place, "sweep-1")
 
 
-def test_a_sweep_that_is_killed_goes_on_and_its_best_is_judged_last(home):
+def test_a_killed_sweep_resumes_and_its_best_run_is_judged_last(home):
     place = state.Home(filled(home))
     given = (
         "--preset",

@@ -1,4 +1,4 @@
-"""Exporting conversations: what goes in, what stays out, and that Fae's database is never touched.
+"""Exporting conversations: what is exported, what is left out, and that Fae's database is never changed.
 
 Long, as each reason to leave a turn out is a test of its own on the same days of talk.
 """
@@ -82,7 +82,7 @@ def test_half_an_hour_of_silence_begins_a_new_conversation(days, export):
     assert sorted(len(row["source"]["ids"]) for row in rows) == [2, 2]
 
 
-def test_a_turn_that_is_left_out_is_not_bridged(days, export):
+def test_no_conversation_continues_across_a_turn_that_is_left_out(days, export):
     days.talk(plain(1), ("My password is hunter22.", "I see."), plain(2), plain(3))
     answer, rows = export(days.done())
     assert sorted(len(row["source"]["ids"]) for row in rows) == [1, 2]
@@ -204,7 +204,7 @@ def test_a_turn_with_a_tool_is_known_by_its_words_where_no_session_knows_it(days
     assert answer["excluded"] == {"tool_turn": 1}
 
 
-def test_a_forgotten_topic_takes_every_conversation_that_mentions_it(days, export):
+def test_a_forgotten_topic_removes_every_conversation_that_mentions_it(days, export):
     kept = days.talk(plain(1), plain(2))
     days.talk(plain(3), ("My divorce worries me.", "That is hard."))
     days.talk(("The divorces of kings.", "There were many."), plain(4))
@@ -420,7 +420,7 @@ def test_what_somebody_else_said_stays_out_also_when_it_is_quoted_whole(days, ex
 
 @pytest.fixture
 def two_voices(days):
-    """A database with an enrolled owner, a voice that nobody knows, and a turn of the owner."""
+    """A database with an enrolled owner, an unknown voice, and a turn of the owner."""
     days.talk(plain(1))
     days.talk(plain(2), speaker=None)
     return days.done()
@@ -467,7 +467,9 @@ def test_a_second_name_of_the_database_in_another_directory_is_refused(
 # The database is not ours.
 
 
-def test_a_writer_goes_on_while_its_uncheckpointed_rows_are_read_and_no_byte_changes(days, export):
+def test_a_writer_continues_while_its_uncheckpointed_rows_are_read_and_no_byte_changes(
+    days, export
+):
     days.talk(plain(1))
     days.done()
     days.connection.execute("PRAGMA journal_mode = WAL")
@@ -702,7 +704,7 @@ def test_two_exports_at_once_do_not_mix(days, home, export):
     assert (status, error["code"]) == (5, "export_running")
 
 
-def test_what_was_asked_to_be_left_out_is_acknowledged(small_home, fae_directory):
+def test_exclusions_are_acknowledged(small_home, fae_directory):
     given = ("--db", fae_directory.database)
     without = calls.answer("export_data", *given, home=small_home)
     told = calls.answer("export_data", *given, "--exclude", "weather", home=small_home)

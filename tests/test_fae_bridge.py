@@ -58,7 +58,7 @@ def wait_for_a_loss(bridge: Bridge, adapter: str) -> None:
     assert bridge.call("check_status")["latest_loss"] is not None
 
 
-def test_the_night_from_call_to_deploy_and_back(night):
+def test_a_nightly_loop_runs_from_call_to_deployment_and_back(night):
     person, bridge = night
     with pytest.raises(RuntimeError, match="no consent for 'conversations'"):
         bridge.train()

@@ -70,7 +70,7 @@ def test_without_consent_nothing_is_read(person, few_conversations):
     assert hashlib.sha256(database.read_bytes()).hexdigest() == before
 
 
-def test_fae_goes_the_whole_way(person, few_conversations):
+def test_fae_goes_through_the_whole_loop(person, few_conversations):
     """As Fae v0.8.105, from consent to deploy and back; it says what that version does with the result."""
     give_database(person, few_conversations)
     installed_fae.make(person, installed_fae.EARLY)
@@ -111,7 +111,7 @@ def test_fae_goes_the_whole_way(person, few_conversations):
 
 
 def test_the_first_call_of_a_personal_copy_makes_its_environment_and_the_second_finds_it(person):
-    """Cold and warm, by the copy that Fae prefers to its own; both within Fae's patience."""
+    """Cold and warm, with the copy that Fae prefers to its own; both within Fae's timeout."""
     skill = installed_fae.directory(person) / "skills/training-orchestrator"
     for part in ("scripts", "lib"):
         ignored = shutil.ignore_patterns("__pycache__", ".*")
@@ -170,7 +170,7 @@ def test_a_killed_worker_is_interrupted_and_not_running(person, few_conversation
 
 
 def give_database(person: Path, few_conversations) -> Path:
-    """Fae's directory in a HOME; nobody has talked with Fae for an hour, or a training would wait for the end of it."""
+    """Fae's directory in a HOME; nobody has talked with Fae for an hour; otherwise a training would wait."""
     fae = person / "Library" / "Application Support" / "fae"
     shutil.copytree(few_conversations.directory, fae, dirs_exist_ok=True)
     for path in fae.glob("fae.db*"):

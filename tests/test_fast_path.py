@@ -1,4 +1,4 @@
-"""Everything fast together: the training that comes out is the one without it."""
+"""All fast parts together: training gives the same result as without them."""
 
 import random
 

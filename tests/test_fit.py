@@ -1,6 +1,6 @@
-"""The training loop: what a step is, what stops it, what it keeps, and that going on equals never having stopped.
+"""The training loop: its steps, what stops it, what it stores, and that a resumed run equals an uninterrupted one.
 
-Long: it holds every promise of the one loop that all kinds train with.
+Long: it tests every property of the one loop that all kinds train with.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from quiet_session import QuietSession
 
 
 class Recorder(QuietSession):
-    """What a session is told; `stop_after` reports it asks for the end."""
+    """A session that records its calls and requests a stop after `stop_after` reports."""
 
     def __init__(self, stop_after: int | None = None):
         self.reports, self.times_left, self.stop_after = [], [], stop_after
@@ -273,7 +273,7 @@ def test_a_micro_batch_without_a_target_does_not_become_nan(run):
 @pytest.mark.parametrize(
     "best, values, step", [("lowest", [5, 3, 2, 4], 4), ("highest", [5, 3, 9, 4], 4), ("lowest", [5, 1, 1, 1], 2)]
 )  # fmt: skip
-def test_the_best_checkpoint_is_what_is_given_back(run, best, values, step):
+def test_the_best_checkpoint_is_returned(run, best, values, step):
     seen, source = [], iter(values)
     model = make_model()
 
@@ -291,13 +291,13 @@ def test_the_best_checkpoint_is_what_is_given_back(run, best, values, step):
     assert result.first_value == 5 and recorder.column("accuracy") == values
 
 
-def test_without_anything_held_out_the_last_step_is_the_best(run):
+def test_without_a_validation_set_the_last_step_is_the_best(run):
     result, _, model = train(run)
     assert result.best_step == 6 and result.best_value is None
     assert {n: bytes(memoryview(a)) for n, a in result.best_parameters.items()} == weights(model)
 
 
-def test_patience_ends_a_run_that_no_longer_gets_better(run):
+def test_patience_ends_a_run_that_no_longer_improves(run):
     values = iter([9, 5, 6, 7, 1, 1])
     result, _, _ = train(
         run, steps=20, validate=lambda step: {"val_loss": float(next(values))}, patience=2
@@ -384,7 +384,7 @@ def test_a_run_that_died_after_its_last_step_resumes_to_its_result(run):
 def test_a_run_that_was_ended_by_a_validation_and_died_while_it_was_scored_does_not_train_on(
     run, end
 ):
-    """What watches over a run is told of the end again: without it the run would go on, or lose what there is to say."""
+    """The monitor gets the validation that ended the run again; otherwise the run would continue or lose its notes."""
     looked = []
 
     def watching(values) -> bool:
@@ -439,7 +439,7 @@ def test_a_frozen_part_is_neither_trained_nor_kept(run):
     assert set(result.best_parameters) == {"layers.2.weight", "layers.2.bias"}
 
 
-def test_training_goes_on_in_train_mode_after_a_validation(run):
+def test_training_continues_in_train_mode_after_a_validation(run):
     model, modes = make_model(), []
 
     def watching(model, batch):
@@ -456,7 +456,7 @@ def test_training_goes_on_in_train_mode_after_a_validation(run):
     assert set(modes) == {True} and set(validations) == {False}
 
 
-def test_nothing_is_judged_before_validate_from_and_the_end_always_is(run):
+def test_nothing_is_validated_before_validate_from_and_the_end_always_is(run):
     asked = []
 
     def validate(step):

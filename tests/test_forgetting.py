@@ -1,4 +1,4 @@
-"""What is forgotten is gone from all that was kept, and a run that learned it is found and not used any more."""
+"""Forgotten topics are removed from everything stored, and a run that learned one is found and no longer used."""
 
 import json
 import math
@@ -52,7 +52,7 @@ def test_a_run_is_found_by_its_own_hashes_when_every_row_is_gone(place):
     assert not runs.Run(place, other.id).record.get(learned.MARK)
 
 
-def test_a_speaker_is_forgotten_in_the_list_of_sounds_that_a_run_learned_from(place):
+def test_a_forgotten_speaker_is_removed_from_the_list_of_sounds_of_a_run(place):
     run, other = (prepared.finished(place, seed, kind="keyword") for seed in (1, 2))
     anna, me = "keyword/samples/wake/Anna--kitchen-1.wav", "keyword/samples/wake/me--desk-2.wav"
     provenance.keep_files(run, {anna: "0" * 64, me: "1" * 64})
@@ -105,7 +105,7 @@ def test_a_run_of_an_earlier_version_that_is_known_by_ids_alone_is_found_again(p
     assert forget(place, "the clinic in Bergen").learned_by == [run.id], "the rows are gone by now"
 
 
-def test_a_marked_run_is_said_and_is_not_proposed_deployed_resumed_or_begun_from(place):
+def test_a_marked_run_is_reported_and_not_proposed_deployed_resumed_or_started_from(place):
     base, run = prepared.deployed(place, 0), prepared.judged(place, 1)
     with changing(place) as change:
         approval.keep(change, run, approval.new_code())
@@ -140,7 +140,7 @@ def test_resuming_a_marked_run_is_refused(small_home):
     assert got.json["error"]["code"] == "learned_what_was_forgotten"
 
 
-def test_going_back_passes_over_what_learned_it(place):
+def test_a_rollback_skips_runs_that_learned_it(place):
     base = prepared.deployed(place, 0)
     middle, top = prepared.deployed(place, 1), prepared.deployed(place, 2)
     prepared.learned(place, middle, SAID)
@@ -150,7 +150,7 @@ def test_going_back_passes_over_what_learned_it(place):
     assert told["left_too"] == [middle.id]
 
 
-def test_everything_that_was_written_about_it_goes(place):
+def test_everything_that_was_written_about_it_is_removed(place):
     run = learns(place, 1, "What is the weather?")
     metrics = run.result()
     metrics["benchmark"]["examples"] = [{"prompt": SAID, "before": "I see.", "after": "Yes.", "wanted": None}]  # fmt: skip
@@ -200,9 +200,7 @@ def dry(home, days, *given) -> dict:
     return got.out
 
 
-def test_a_guess_is_a_name_or_subject_that_is_rare_and_the_person_sees_what_it_took(
-    place, tmp_path
-):
+def test_a_guess_is_a_rare_name_or_subject_and_the_person_sees_what_it_removed(place, tmp_path):
     days = Days(tmp_path / "fae", version=7, owner=False)
     for number in range(8):
         days.talk((f"The Number {number} bus on Monday and London rain?", plain(number)[1]))
@@ -217,7 +215,7 @@ def test_a_guess_is_a_name_or_subject_that_is_rare_and_the_person_sees_what_it_t
     assert "Monday" not in told.split("Not treated")[1].splitlines()[0]
 
 
-def test_a_dry_run_says_what_forgetting_would_take_by_topic(place, tmp_path):
+def test_a_dry_run_reports_what_forgetting_would_remove_by_topic(place, tmp_path):
     days = Days(tmp_path / "fae")
     days.talk(("The interview is tomorrow.", "Good luck."), plain(1))
     days.talk(plain(2), plain(3))

@@ -1,4 +1,4 @@
-"""A fused model does what its base and its adapter do, whatever the base's precision, and PEFT's form says the same."""
+"""A fused model behaves like its base with the adapter, whatever the base's precision, and so does the PEFT format."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def fuse(run: runs.Run, *given, **called) -> calls.Answer:
 
 
 def told(run: runs.Run, *given) -> dict:
-    """What a program is told at the end."""
+    """The answer to a program when the work is done."""
     assert calls.answer("fuse", "--run", run.id, *given, home=run.home.path)["status"] == "started"
     return looked_at(run, *given).json
 
@@ -88,7 +88,7 @@ def quantised_base(run: runs.Run, directory: Path) -> Path:
     return directory
 
 
-def test_the_fused_model_answers_as_base_and_adapter_do_and_the_three_losses_are_told(run):
+def test_the_fused_model_answers_like_base_and_adapter_and_the_three_losses_are_reported(run):
     found = told(run)
     assert found["status"] == "fused" and found["precision"] == "float32"
     parity = found["parity"]
@@ -128,8 +128,8 @@ def test_a_base_of_four_bits_is_dequantised_first_so_that_nothing_learned_is_rou
     assert any(isinstance(module, nn.QuantizedLinear) for _, module in model.named_modules())
 
 
-def test_a_fused_model_that_does_something_else_is_not_kept(run):
-    """As if the scale were forgotten while fusing."""
+def test_a_fused_model_that_behaves_differently_is_not_kept(run):
+    """Simulates an error in fusing: the scale is lost."""
     broken = """
 import sys
 from mlx_lm.tuner.lora import LoRALinear
@@ -159,7 +159,7 @@ exec(compile(open(sys.argv[0]).read(), sys.argv[0], "exec"))
     assert not run.file("fused").exists() and not list(run.directory.glob(".fuse-*"))
 
 
-def test_a_model_that_is_cut_off_while_saved_is_never_seen(run):
+def test_an_incompletely_saved_model_is_never_visible(run):
     program = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20,) * 2); sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"  # fmt: skip
     command = [
         sys.executable,
@@ -176,7 +176,7 @@ def test_a_model_that_is_cut_off_while_saved_is_never_seen(run):
     assert not run.file("fused").exists() and not list(run.directory.glob(".fuse-*"))
 
 
-def test_gguf_is_refused_where_mlx_lm_cannot_write_it_and_the_form_that_can_be_had_is_named(run):
+def test_gguf_is_refused_if_mlx_lm_cannot_write_it_and_the_possible_format_is_named(run):
     got = fuse(run, "--gguf", "--json")
     assert got.status == 3
     error = got.json["error"]
@@ -304,7 +304,7 @@ def test_layers_that_have_no_adapter_are_left_alone_by_peft_too(llama):
     assert config["lora_alpha"] == 8.0 and config["r"] == 4
 
 
-def test_an_adapter_of_experts_has_no_peft_form(run):
+def test_an_adapter_of_experts_has_no_peft_format(run):
     config = run.file("adapters", "adapter_config.json")
     found = json.loads(config.read_text())
     found["adapted_modules"].append("language_model.model.layers.0.mlp.switch_mlp.up_proj")
@@ -333,7 +333,7 @@ def test_peft_itself_in_torch_answers_as_mlx_lm_does(run, tmp_path):
 # Who may ask, and what is asked for
 
 
-def test_fae_is_told_at_once_and_the_same_call_says_what_came_out(run):
+def test_fae_gets_an_answer_at_once_and_repeating_the_call_gives_the_result(run):
     first = calls.script(
         "fuse", "--run", run.id, home=run.home.path, FAE_SKILL_NAME="training-orchestrator"
     ).json
@@ -343,7 +343,7 @@ def test_fae_is_told_at_once_and_the_same_call_says_what_came_out(run):
     assert found["status"] == "fused" and len(json.dumps(found)) < 2000
 
 
-def test_a_failure_in_the_background_is_told_once_and_can_be_tried_again(run):
+def test_a_failure_in_the_background_is_reported_once_and_can_be_tried_again(run):
     shutil.rmtree(run.file("data"))
     shutil.rmtree(run.home.file("data"))
     assert calls.answer("fuse", "--run", run.id, home=run.home.path)["status"] == "started"

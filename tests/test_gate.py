@@ -1,4 +1,4 @@
-"""The gate: a pass needs a proven gain that can be noticed, and proof that nothing was lost; doubt is never a pass."""
+"""The gate: a pass needs a proven, noticeable gain and proof that nothing was lost; doubt is never a pass."""
 
 import math
 import random
@@ -69,7 +69,7 @@ def test_no_difference_is_not_enough_evidence_and_a_loss_is_a_fail():
 
 
 def test_a_gain_too_small_to_notice_is_no_reason_to_switch():
-    """0.5 % of the loss in each of 400 conversations is proven, and nobody sees it."""
+    """0.5 % of the loss in each of 400 conversations is proven, and too small to notice."""
     found = gate.decide(benchmark(measure(*losses(400, gain=0.005, spread=0.005))), 1)
     assert found.comparisons[0].low > 0 and found.verdict == "not_enough_evidence"
     assert "No improvement is proven that is large enough to notice." in found.reasons
@@ -113,7 +113,7 @@ def test_identical_outputs_are_refused_whatever_the_loss_says():
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf, 0.0, -1.0])
 @pytest.mark.parametrize("who", ["candidate", "current", "base"])
-def test_one_value_that_cannot_be_is_a_fail(who, wrong):
+def test_one_impossible_value_is_a_fail(who, wrong):
     good = measure(*losses())
     values = list(getattr(good, who))
     values[7] = wrong
@@ -143,7 +143,7 @@ def test_what_was_also_used_to_choose_is_never_recommended():
     assert found.verdict == "not_enough_evidence" and "also used to choose" in found.reasons[0]
 
 
-def test_a_report_is_told_and_not_judged():
+def test_a_figure_is_reported_and_not_judged():
     worse = replace(measure([3.0] * 9, [2.0] * 9), role="report", items=tuple("abcdefghi"))
     assert verdict(measure(*losses()), worse) == "pass"
 

@@ -1,4 +1,4 @@
-"""The chunkwise gated delta rule against mlx-lm's recurrence, and its way into mlx-lm's models."""
+"""The chunkwise gated delta rule against mlx-lm's recurrence, and inside mlx-lm's models."""
 
 import math
 
@@ -278,7 +278,7 @@ def report_of(chunkwise, mx_fast, dtype="float32"):
         ((float("inf"), float("inf"), 0), "chunkwise"),  # not made for these shapes
     ],
 )
-def test_the_fastest_rule_that_is_right_and_as_lean_runs(mx_fast, chosen):
+def test_the_fastest_correct_rule_that_needs_no_more_memory_is_used(mx_fast, chosen):
     report = report_of((1e-7, 1.0, 100), mx_fast)
     assert report.right and report.chosen == chosen
     assert f"{chosen} runs" in report.sentence()
@@ -321,7 +321,7 @@ def test_another_rule_computes_what_nothing_branches_off_from(monkeypatch):
         assert difference(gradients, right) < 1e-5
 
 
-def test_a_wrong_rule_is_found_said_aloud_and_switched_off_with_what_is_built_on_it(monkeypatch):
+def test_a_wrong_rule_is_found_reported_and_switched_off_with_what_depends_on_it(monkeypatch):
     from fae_training.language import fast_path, gated_delta
     from fae_training.language.fast_settings import FastSettings
 

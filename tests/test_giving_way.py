@@ -1,4 +1,4 @@
-"""What nobody asked for gives way: it begins and goes on only while the machine is free, to the same result."""
+"""Unattended runs give way: they start and continue only while the machine is free, with the same result."""
 
 import json
 import os
@@ -96,7 +96,7 @@ class Recorded(Probes):
         ("desktop", []),
     ],
 )
-def test_what_a_mac_says_of_itself_is_understood(name, reasons):
+def test_the_output_of_a_mac_s_power_tools_is_understood(name, reasons):
     assert condition(Recorded(name), "darwin").reasons() == reasons
 
 
@@ -119,7 +119,7 @@ def mac_that_says(**said: str) -> Probes:
         ({"memorystatus_vm_pressure_level": "1\n"}, []),
     ],
 )
-def test_the_least_warning_of_a_mac_counts(said, reasons):
+def test_the_mildest_thermal_warning_of_a_mac_counts(said, reasons):
     assert condition(mac_that_says(**said), "darwin").reasons() == reasons
 
 
@@ -149,7 +149,7 @@ def test_linux_is_hot_near_a_critical_trip_and_says_its_profile(machine, tmp_pat
     assert condition(system="linux").reasons() == []
 
 
-def test_a_machine_that_says_nothing_is_free(tmp_path, monkeypatch):
+def test_a_machine_without_information_is_free(tmp_path, monkeypatch):
     monkeypatch.setattr(Probes, "root", tmp_path)
     assert condition(system="linux").reasons() == []
     assert (
@@ -157,11 +157,11 @@ def test_a_machine_that_says_nothing_is_free(tmp_path, monkeypatch):
     )
 
 
-def test_the_room_is_that_of_the_disk_on_which_a_directory_will_lie(tmp_path):
+def test_the_free_space_is_that_of_the_disk_where_a_directory_will_be(tmp_path):
     assert Probes().free_gb(tmp_path / "not" / "made" / "yet") > 0
 
 
-def test_fae_needs_the_machine_while_somebody_talks_with_it(home, tmp_path, monkeypatch):
+def test_fae_needs_the_machine_while_somebody_is_talking_to_it(home, tmp_path, monkeypatch):
     monkeypatch.setenv("FAE_APP_DIR", str(tmp_path))
     place = state.Home(home)
     place.directory()
@@ -273,7 +273,7 @@ def learns(log: Path) -> bool:
     return any("loss" in row for row in state.read_jsonl(log.with_name("metrics.jsonl")))
 
 
-def test_a_run_that_fae_started_waits_on_battery_and_goes_on_to_the_equal_result(home, machine):
+def test_a_run_that_fae_started_waits_on_battery_and_continues_to_the_same_result(home, machine):
     run, log = started(home, machine, FAE_SKILL_NAME="training-orchestrator")
     wait_until(lambda: WAITING in log.read_text(), log)
     assert not learns(log)
@@ -301,7 +301,7 @@ def adapter(log: Path) -> bytes | None:
 
 
 @pytest.mark.parametrize("whose", ["a person's", "Fae's, where config.json says so"])
-def test_other_runs_go_on_on_battery(home, machine, whose):
+def test_other_runs_continue_on_battery(home, machine, whose):
     environment = {}
     if whose != "a person's":
         environment["FAE_SKILL_NAME"] = "training-orchestrator"

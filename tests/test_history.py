@@ -53,7 +53,7 @@ def place(home) -> state.Home:
     return place
 
 
-def test_a_run_says_what_it_descends_from_and_what_became_of_it(place):
+def test_a_run_lists_its_origin_and_its_outcome(place):
     first, second, third = history.entries(place)
     assert [entry.number for entry in (first, second, third)] == [1, 2, 3]
     assert second.descends_from == first.run.id and first.descends_from is None
@@ -65,7 +65,7 @@ def test_a_run_says_what_it_descends_from_and_what_became_of_it(place):
     assert [entry.number for entry in history.entries(place, "dpo")] == [2]
 
 
-def test_what_is_taken_back_gives_place_to_what_was_in_use_before(place):
+def test_after_a_rollback_the_previous_run_is_in_use(place):
     first, second, _ = runs.all_runs(place)
     line(place, "rollback", second, "2026-11-04T10:00:00+00:00")
     used = history.periods(place)
@@ -75,7 +75,7 @@ def test_what_is_taken_back_gives_place_to_what_was_in_use_before(place):
     assert history.periods(place)[first.id][-1].until == "2026-11-05T10:00:00+00:00"
 
 
-def test_the_list_says_what_became_of_each_run_and_why_one_was_turned_down(place, home):
+def test_the_list_shows_the_outcome_of_each_run_and_why_one_was_rejected(place, home):
     shown = calls.script("list_runs", home=home).out
     first, second, third = runs.all_runs(place)
     rows = {row.split()[0]: row for row in shown.splitlines()}
@@ -160,7 +160,7 @@ def test_each_caller_can_ask_for_the_page(home, tmp_path, form):
     assert "Nothing has been trained yet" in page.read_text() and not list(home.glob("runs/*"))
 
 
-def test_a_list_alone_does_not_wait_for_the_library_that_draws(place, home):
+def test_a_plain_list_does_not_load_the_plotting_library(place, home):
     got = calls.process(
         [calls.sys.executable, "-X", "importtime", str(calls.SCRIPTS / "list_runs.py"), "--json"],
         {**calls.os.environ, "FAE_TRAINING_HOME": str(home)},

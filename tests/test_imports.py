@@ -1,4 +1,4 @@
-"""What imports what: the front process needs the standard library only, and no module needs one that needs it."""
+"""Imports: the front process needs only the standard library, and there are no import cycles."""
 
 import ast
 import json
@@ -149,7 +149,7 @@ def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
     return sorted(map(list, groups))
 
 
-def test_no_module_is_imported_by_what_it_imports_in_functions_neither():
+def test_no_modules_import_each_other_not_even_in_functions():
     known = modules()
     graph = {name: {*imported(ast.walk(tree_of(path)), known)} for name, path in known.items()}
     assert graph["fae_training.fit"] >= {"fae_training.errors", "fae_training.fit_progress"}

@@ -1,4 +1,4 @@
-"""What is said while environments and models are being prepared, and where that failed."""
+"""Messages while environments and models are being prepared, and when that failed."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ def as_fae(name: str, *given, place: state.Home) -> dict:
     return calls.script(name, *given, home=place.path, FAE_SKILL_NAME="training-orchestrator").json
 
 
-def test_while_models_are_fetched_train_says_how_far_that_is_and_to_look_again(place):
+def test_while_models_are_downloaded_train_reports_the_progress_and_says_to_try_again(place):
     step = {"number": 7, "total": 9, "what": "model of train.py"}
     place.write(installation.FILE, {"environments": {}, "errors": {}, "step": step})
     with being_prepared(place):
@@ -45,7 +45,7 @@ def test_while_models_are_fetched_train_says_how_far_that_is_and_to_look_again(p
     assert as_fae("train", *MODEL, place=place)["error"]["code"] == "no_model"
 
 
-def test_where_the_model_could_not_be_fetched_the_reason_and_what_fae_can_call_are_told(place):
+def test_if_the_model_could_not_be_downloaded_the_reason_and_fae_s_next_call_are_reported(place):
     errors = {"model of train.py": "nobody/nothing could not be downloaded: no route to host"}
     place.write(installation.FILE, {"environments": {}, "errors": errors})
     told = as_fae("train", *MODEL, place=place)
@@ -58,7 +58,7 @@ def test_where_the_model_could_not_be_fetched_the_reason_and_what_fae_can_call_a
     assert "--fetch" in calls.script("train", *MODEL, home=place.path).err
 
 
-def test_the_worker_keeps_what_it_is_at_and_removes_it_at_the_end(place, monkeypatch):
+def test_the_worker_records_its_current_step_and_removes_it_at_the_end(place, monkeypatch):
     seen = []
 
     def run(command, **_):

@@ -1,4 +1,4 @@
-"""Confidence bounds of paired comparisons: against scipy, by their direction, and where they must not be sure."""
+"""Confidence bounds of paired comparisons: compared with scipy, their direction, and when they must be wide."""
 
 import math
 import random
@@ -25,7 +25,7 @@ def test_for_many_units_the_bounds_are_students():
     assert found.mean == pytest.approx(stats.tmean(gains)) and found.count == 5000
 
 
-def test_what_is_a_gain_one_way_round_is_a_loss_the_other_way_round():
+def test_a_gain_is_a_loss_with_the_sides_exchanged():
     gains = [0.3, -0.1, 0.05, 0.2, 0.01, -0.02]
     there, back = (intervals.of_mean([sign * g for g in gains], 0.05) for sign in (1, -1))
     assert (there.mean, there.low, there.high) == pytest.approx((-back.mean, -back.high, -back.low))

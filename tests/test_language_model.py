@@ -1,4 +1,4 @@
-"""The sample language model: it holds its world, keeps its template, and calls its tools."""
+"""The sample language model: it knows its world, follows its template, and calls its tools."""
 
 import math
 import random
@@ -44,7 +44,7 @@ def test_most_requests_become_exactly_the_right_tool_call_also_those_never_seen(
     assert language_checks.tool_accuracy(speaker, count=30) >= 0.7
 
 
-def test_what_a_tool_said_is_what_the_user_is_told(speaker):
+def test_the_result_of_a_tool_is_passed_on_to_the_user(speaker):
     assert language_checks.reply_after_tool(speaker, count=10) >= 0.8
 
 

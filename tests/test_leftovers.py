@@ -1,4 +1,4 @@
-"""Pytest can be killed at any moment, and nothing that its tests started goes on."""
+"""Pytest can be killed at any moment, and no process that its tests started survives."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Every regular expression that reads what was said does so in time that grows with its length, not with its square."""
+"""Every regular expression on conversation text takes time proportional to the length, not to its square."""
 
 import importlib
 import os
@@ -13,7 +13,7 @@ import pytest
 from fae_training import conversations
 from fae_training.patterns import LazyPattern
 
-# 100,000 takes minutes. The square stands out at 8,000 as well.
+# 100,000 takes minutes. Quadratic time is visible at 8,000 as well.
 LENGTH = int(os.environ.get("FAE_LINEAR_LENGTH", "8_000"))
 # Tried at the beginning of a clause alone, not at each place of a text.
 ANCHORED = "tool_requests._BEGINS[0]"
@@ -69,7 +69,7 @@ def seconds(pattern: re.Pattern, text: str) -> float:
 
 
 def worst(pattern: re.Pattern, length: int) -> str:
-    """A long text of the unit that takes `pattern` longest. At 2,000 characters a square stands out already."""
+    """A long text of the unit that takes `pattern` longest. Quadratic time is visible at 2,000 characters already."""
     units = sorted(
         UNITS, key=lambda unit: seconds(pattern, unit * (2000 // len(unit)) + END), reverse=True
     )

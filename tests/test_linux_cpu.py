@@ -22,7 +22,7 @@ here = pytest.mark.skipif(
 
 
 def python(code: str, **environment) -> str:
-    """What an interpreter of its own prints for `code`; an environment variable that is None is taken away."""
+    """The output of a separate interpreter for `code`; an environment variable that is None is removed."""
     given = {n: v for n, v in {**os.environ, **environment}.items() if v is not None}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], env=given, capture_output=True, text=True
@@ -157,7 +157,7 @@ def spoilt(request, tmp_path) -> tuple[str, str]:
 
 
 @here
-def test_without_a_sound_openblas_mlx_multiplies_by_itself_and_the_remedy_is_said(spoilt):
+def test_without_a_working_openblas_mlx_multiplies_by_itself_and_the_remedy_is_reported(spoilt):
     place, reason = spoilt
     told = python(
         PRODUCTS
@@ -173,7 +173,7 @@ def test_without_a_sound_openblas_mlx_multiplies_by_itself_and_the_remedy_is_sai
 
 
 @here
-def test_a_training_goes_on_without_openblas_says_so_and_compiles_nothing(home, tmp_path):
+def test_a_training_runs_without_openblas_reports_it_and_compiles_nothing(home, tmp_path):
     """MLX puts what it has compiled into the folder for temporary files."""
     (tmp_path / "scipy_openblas32-0.3.30.dist-info").mkdir()
     path, scratch = f"{tmp_path}:{SCRIPTS.parent / 'lib'}", tmp_path / "scratch"

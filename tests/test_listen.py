@@ -25,7 +25,7 @@ def recording(tmp_path):
     return tmp_path / "kitchen.wav"
 
 
-def test_it_says_what_it_hears_when_and_that_the_stream_is_exact(verifier, recording):
+def test_it_reports_what_it_detects_when_and_that_the_stream_is_exact(verifier, recording):
     heard = calls.answer("listen", recording, "--kind", "speech_verifier", home=verifier)
     assert heard["status"] == "heard"
     assert heard["difference_to_batch"] < 1e-4
@@ -48,7 +48,7 @@ def test_a_drawing_has_a_row_for_each_class(verifier, recording):
     assert music_last[1].mean() > music_last[0].mean()
 
 
-def test_what_cannot_be_heard_is_said(verifier, tmp_path):
+def test_an_unusable_recording_is_an_error(verifier, tmp_path):
     soundfile.write(tmp_path / "short.wav", np.zeros(8_000), 16_000)
     for arguments, status, says in (
         ((), 2, "no recording was given"),

@@ -42,7 +42,7 @@ def test_a_lock_has_one_holder_and_is_free_when_it_dies(tmp_path):
     os.close(descriptor)
 
 
-def test_a_holder_without_a_name_is_told_from_a_free_lock(tmp_path):
+def test_a_holder_without_a_name_is_distinguished_from_a_free_lock(tmp_path):
     descriptor = locks.try_exclusive(tmp_path / "lock")
     assert locks.holder(tmp_path / "lock") == ""
     os.close(descriptor)
@@ -56,7 +56,7 @@ def test_a_shorter_name_replaces_a_longer_one(tmp_path):
     os.close(descriptor)
 
 
-def test_who_asks_for_the_lock_waits_until_it_is_free(tmp_path):
+def test_a_process_that_asks_for_the_lock_waits_until_it_is_free(tmp_path):
     """Also on a directory, which cannot be opened for writing."""
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom fae_training import locks\n"
@@ -75,7 +75,7 @@ def test_who_asks_for_the_lock_waits_until_it_is_free(tmp_path):
     assert other.communicate(timeout=60)[0] == "has it True\n"
 
 
-def test_a_child_that_inherits_the_descriptor_goes_on_holding_the_lock(tmp_path):
+def test_a_child_that_inherits_the_descriptor_keeps_the_lock(tmp_path):
     path = tmp_path / "lock"
     with locks.exclusive(path) as descriptor:
         child = subprocess.Popen(

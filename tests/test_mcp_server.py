@@ -105,7 +105,7 @@ def test_nothing_is_deployed_without_the_persons_code(home):
     assert deployment.deployments(place).get("language", []) == []
 
 
-def test_a_training_answers_at_once_and_its_progress_is_told_until_it_ends(home):
+def test_a_training_answers_at_once_and_its_progress_is_reported_until_it_ends(home):
     small_runs.fill(home, choose=2, judge=5, tasks=5)
     told: list[tuple] = []
 

@@ -1,4 +1,4 @@
-"""What a candidate completes word for word of the rare details that it was trained on, against the base model."""
+"""Rare details of the training data that a candidate completes word for word, compared with the base model."""
 
 import math
 
@@ -18,7 +18,7 @@ from fae_training.language.memorisation_probe import (
 )
 from fae_training.language.scoring import PerModel
 
-# Five conversations with details that nobody could guess.
+# Five conversations with details that cannot be guessed.
 PRIVATE = [
     [("Where is my spare key?", "Under the terracotta hippopotamus behind Brzezicka's garage."),
      ("And the code?", "It is 847203, and the alarm wants 5519 first.")],
@@ -95,7 +95,7 @@ def test_an_adapter_that_learned_five_conversations_by_heart_is_refused(memorise
     assert judged.status == 3 and judged.json["verdict"] == "fail"
 
 
-def test_nothing_that_was_said_is_in_what_the_run_keeps(memorised):
+def test_the_run_s_files_contain_none_of_the_strings(memorised):
     run = runs.find(state.Home(memorised))
     kept = run.file("train_metrics.json").read_text().casefold()
     for word in ("hippopotamus", "brzezicka", "847203", "okonkwo", "vesterbacka", "60418"):
@@ -216,7 +216,7 @@ def test_half_of_the_strings_learned_by_heart_is_a_proven_loss(count):
     assert outcome(count // 2, 0, count) == gate.WORSE
 
 
-def test_what_the_base_model_would_guess_is_no_secret():
+def test_a_string_that_the_base_model_would_guess_does_not_count():
     none = [Completion(False, -20.0)] * 8
     guessed = [Completion(False, -3.0)] * 3 + none[3:]
     learned = [Completion(True, -0.1)] * 3 + none[3:]
@@ -226,7 +226,7 @@ def test_what_the_base_model_would_guess_is_no_secret():
     assert told.measures == () and "hardly anything that could be memorised" in told.notes[0]
 
 
-def test_a_number_that_is_none_closes_the_gate():
+def test_a_value_that_is_not_a_number_closes_the_gate():
     none = [Completion(False, -20.0)] * 8
     broken = [Completion(False, math.nan), *none[1:]]
     for found in (PerModel(broken, none, none), PerModel(none, none, broken)):

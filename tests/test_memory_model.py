@@ -1,4 +1,4 @@
-"""The pre-flight model of memory: against measured peaks, and what it decides for the real models."""
+"""The pre-flight model of memory: compared with measured peaks, and its decisions for the real models."""
 
 import json
 import random
@@ -291,7 +291,7 @@ def test_more_of_anything_needs_more():
     assert estimate(sizes, 10**9, 8, 1, 512, False).peak > base
 
 
-def test_what_does_not_fit_is_made_to_fit_or_refused_with_both_numbers(tmp_path, monkeypatch):
+def test_a_plan_that_does_not_fit_is_reduced_or_refused_with_both_numbers(tmp_path, monkeypatch):
     config = {"model_type": "qwen3_5", "text_config": text_config(), "dtype": "float32"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "model.safetensors").write_bytes(b"x" * 1_000_000)
@@ -329,7 +329,7 @@ def test_what_does_not_fit_is_made_to_fit_or_refused_with_both_numbers(tmp_path,
         ("lfm2", {}, False),
     ],
 )
-def test_memory_is_planned_where_there_is_a_formula_and_else_said_not_to_be(
+def test_memory_is_planned_if_there_is_a_formula_and_otherwise_reported_as_unplanned(
     name, changed, estimated, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("FAE_TRAINING_MEMORY_GB", "16")

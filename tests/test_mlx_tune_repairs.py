@@ -222,7 +222,7 @@ class Trainer:
 
 
 class ProbeReport(QuietSession):
-    """The session of a run: what a person is told."""
+    """The session of a run, with the person's progress."""
 
     def __init__(self, seen: Seen):
         self.seen = seen
@@ -366,7 +366,7 @@ def test_progress(trainer):
 
 
 def test_clear_text(trainer):
-    """What somebody said is in the state directory once, as the person exported it, and nowhere else."""
+    """The conversations are in the state directory once, as exported, and nowhere else."""
     seen = trainer.train()
     files = [path for path in seen.directory.rglob("*") if path.is_file()]
     assert files

@@ -1,4 +1,4 @@
-"""Which model is meant, where it lies, and whether it can be trained at all."""
+"""Which model a name means, where it is, and whether it can be trained."""
 
 import argparse
 import json
@@ -189,7 +189,7 @@ def test_a_type_that_mlx_lm_has_no_text_model_for_is_named(model, text, told):
     assert told in error.message
 
 
-def test_a_model_of_another_kind_is_told_which_ones_are_expected(model):
+def test_a_model_of_another_kind_is_refused_with_the_expected_kinds(model):
     with pytest.raises(Missing, match=r"'qwen3_5' model, expected one of qwen3_asr"):
         models.check(model, ("qwen3_asr",), "the next command")
 
@@ -220,7 +220,7 @@ def test_a_shard_that_only_the_index_knows_is_named(model):
     assert "model-00002-of-00002.safetensors" in refused(model).message
 
 
-def test_the_fingerprint_tells_weights_of_one_size_apart(model):
+def test_the_fingerprint_distinguishes_weights_of_the_same_size(model):
     import random
 
     header, weights = b"header" * 100, random.Random(0).randbytes(3_000_000)

@@ -1,4 +1,4 @@
-"""No script tries a connection: they run where there is no network, and every try is written down."""
+"""No script opens a network connection: they run without a network, and every attempt is recorded."""
 
 import os
 import subprocess
@@ -45,12 +45,12 @@ def alone(home, *words) -> calls.Answer:
     return calls.process([*WITHOUT_NETWORK, *map(str, words)], environment)
 
 
-def test_a_try_would_be_seen(home, tried):
+def test_an_attempt_to_connect_would_be_noticed(home, tried):
     alone(home, sys.executable, "-c", "import urllib.request as u; u.urlopen('http://example.org')")
     assert "example.org" in tried.read_text()
 
 
-def test_the_whole_loop_tries_no_connection(home, tried, tmp_path):
+def test_the_whole_loop_makes_no_connection(home, tried, tmp_path):
     place = state.Home(home)
     consent.change(place, ["conversations", "corrections", "audio"], [])
     days = Days(tmp_path / "fae")

@@ -1,4 +1,4 @@
-"""What later Fae noted itself of corrections and of how its answers were received."""
+"""Corrections and reactions that later versions of Fae recorded themselves."""
 
 import hashlib
 import json
@@ -103,7 +103,7 @@ def test_pairs_of_the_bridge_are_made_of_episodes_that_may_be_learned_from(days,
     assert "ignored" not in json.dumps(rows)
 
 
-def test_what_the_bridge_heard_wrongly_is_read_whatever_its_keys_are_called(days, place):
+def test_the_bridge_s_misheard_words_are_read_whatever_their_keys_are_called(days, place):
     days.talk((QUESTION, "A bird that wades."))
     bridge_file(
         noted.HEARD,
@@ -171,7 +171,7 @@ def test_praise_and_corrections_that_fae_noticed_change_the_weights_and_nothing_
     assert (fae_app.directory() / feedback.FILE).read_bytes() == content
 
 
-def test_another_database_under_that_name_is_passed_over(days, place):
+def test_another_database_with_that_name_is_ignored(days, place):
     (fae_app.directory() / feedback.FILE).write_text("not a database")
     assert feedback.read(fae_app.directory()) == {}
 
@@ -251,11 +251,11 @@ def test_names_that_sound_alike_are_recognised_however_they_are_spelled(said, he
 
 
 @pytest.mark.parametrize("said", ["It's Monday, not Sunday.", "It's cheese, not juice.", "It's Prince, not Michael Jackson."])  # fmt: skip
-def test_and_a_fact_that_is_corrected_is_no_mishearing(said):
+def test_a_corrected_fact_is_not_a_mishearing(said):
     assert spoken.find(said) is None
 
 
-def test_missed_calls_are_taken_where_the_person_wants_that(place, monkeypatch, tmp_path):
+def test_missed_calls_are_added_if_the_person_wants_that(place, monkeypatch, tmp_path):
     import numpy as np
     import soundfile
 

@@ -1,4 +1,4 @@
-"""Row files that nobody should have written: each is read, named or refused, and what is left of it trains."""
+"""Malformed row files: each row is read, named or refused, and the rest trains."""
 
 import json
 
@@ -25,7 +25,7 @@ def tokenizer():
 
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
-def test_no_row_file_however_odd_ends_in_anything_but_rows_or_a_refusal(tokenizer, tmp_path, kind):
+def test_every_row_file_however_odd_gives_rows_or_a_refusal(tokenizer, tmp_path, kind):
     ended = {"usable": 0, "refused": 0}
     for seed in range(FILES):
         home = Home(tmp_path / str(seed))

@@ -1,4 +1,4 @@
-"""Models of other architectures than Qwen3.5: what is trained is what mlx-lm's own forward pass and cross-entropy give."""
+"""Models of other architectures than Qwen3.5: loss and gradients are those of mlx-lm's own forward pass and cross-entropy."""
 
 import random
 
@@ -98,7 +98,7 @@ def test_loss_and_gradients_are_those_of_the_plain_computation(name):
     assert difference(gradients, right) < 3e-5
 
 
-def test_a_target_that_is_not_the_output_layers_business_is_found_in_blocks(monkeypatch):
+def test_a_target_outside_the_output_layer_is_found_in_blocks(monkeypatch):
     """Where only the model knows its output layer: more targets than are looked at together."""
     from fae_training.language import supervised_loss
 
@@ -143,14 +143,14 @@ def test_a_saved_adapter_gives_mlx_lm_the_logits_of_training(name, tmp_path):
     assert mx.abs(plain(ids) - model(ids)).max().item() > 1e-3
 
 
-def test_a_softcap_is_seen_though_the_logits_are_small_and_the_type_is_short():
+def test_a_softcap_is_detected_even_with_small_logits_and_a_16_bit_type():
     """In bfloat16, whose rounding is as large as what a softcap of 30 takes off from such logits."""
     model = with_adapter(make_model("gemma4_text", "bfloat16", final_logit_softcapping=30.0))
     fast, _ = fast_path.enable(model, FastSettings())
     assert fast.output.softcap == 30.0
 
 
-def test_a_part_that_gives_something_else_is_switched_off_and_named(monkeypatch):
+def test_a_part_with_a_different_result_is_switched_off_and_named(monkeypatch):
     import tiny_qwen
     from fae_training.language import branches, elementwise, gated_delta_report, shared_prefix
 
@@ -218,7 +218,7 @@ def test_layers_without_anything_linear_have_nothing_to_adapt():
         adapters.adapter_keys(model)
 
 
-def test_a_model_that_mlx_lm_cannot_load_is_told_in_mlx_lms_words(tmp_path):
+def test_a_model_that_mlx_lm_cannot_load_is_reported_with_mlx_lms_error(tmp_path):
     from fae_training.language import mlx_tune_repairs
 
     directory = save_model("llama", tmp_path)

@@ -32,7 +32,7 @@ def row(text: str, name: str) -> dict:
     return {"messages": messages, "source": {"ids": [name], "session": name}}
 
 
-def test_what_happens_to_data_after_a_run_began_does_not_reach_it(place):
+def test_changes_to_the_data_after_a_run_started_do_not_affect_it(place):
     run = begun(place)
     before = provenance.read(provenance.rows_of(run), "sft")
     path = place.file("data", "sft", "train.jsonl")
@@ -139,7 +139,7 @@ def test_forgetting_needs_no_consent_and_no_database(home):
     assert {p.name for p in found} == {"exclusions.json"}, "only what keeps it out"
 
 
-def test_what_was_forgotten_is_told_also_where_the_database_cannot_be_read(home):
+def test_what_was_forgotten_is_reported_even_if_the_database_cannot_be_read(home):
     place = prepared.allowed(home)
     run = prepared.finished(place, 1)
     prepared.learned(place, run, "I was at the clinic in Bergen.", "What is the weather?")

@@ -1,4 +1,4 @@
-"""Adapters that must never be recommended, planted: what is wrong with each is seen by a measure and refused by the gate.
+"""Planted bad adapters: a measure detects what is wrong with each, and the gate refuses it.
 
 Those that have to be trained are in benchmarks/bench_planted.py; one answer in place of a third of all is in test_repetition.py,
 pairs that differ in spaces are in test_training_rows.py.

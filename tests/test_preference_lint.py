@@ -1,4 +1,4 @@
-"""The linter of preference pairs: what is wrong with a set, and what is done about it."""
+"""The linter of preference pairs: the problems that it finds and repairs."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def test_a_sound_set_passes_unchanged():
 
 
 @pytest.mark.parametrize("count", [1, 19])
-def test_too_few_pairs_are_said_with_both_numbers(count):
+def test_too_few_pairs_are_reported_with_both_numbers(count):
     rows, _, report = lint.check(balanced(count), [pair(99)])
     assert len(rows) == count
     assert any(
@@ -56,7 +56,7 @@ def test_near_duplicates_are_kept_once():
     assert any(remark.startswith("5 nearly repeated another") for remark in report.remarks)
 
 
-def test_a_pair_on_both_sides_stays_on_the_held_out_one():
+def test_a_pair_on_both_sides_stays_on_the_held_out_side():
     rows, held_out, report = lint.check(balanced(30), [pair(4), pair(99)])
     assert held_out == [pair(4), pair(99)] and len(rows) == 29
     assert report.dropped == {"near_duplicate": 1}
@@ -70,7 +70,7 @@ def test_of_two_that_contradict_each_other_the_newer_is_kept():
     assert report.dropped == {"contradiction": 1}
 
 
-def test_a_bias_to_short_answers_is_weighted_down_and_said_with_its_ratio():
+def test_a_bias_to_short_answers_is_weighted_down_and_reported_with_its_ratio():
     rows = [pair(number) for number in range(40)]
     shorter = [swapped(row) for row in rows[:36]]
     checked, _, report = lint.check(shorter + rows[36:], [pair(99)])
@@ -94,6 +94,6 @@ def test_a_milder_bias_comes_down_to_the_limit():
     assert report.weight_factor == pytest.approx(0.65 / 0.35 * 10 / 30, abs=1e-3)
 
 
-def test_nothing_held_out_is_said():
+def test_an_empty_held_out_set_is_reported():
     _, held_out, report = lint.check(balanced(30), [])
     assert held_out == [] and any("No pair is held out" in remark for remark in report.remarks)

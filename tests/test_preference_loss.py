@@ -145,7 +145,7 @@ def test_an_answer_that_the_model_is_sure_of_gives_orpo_a_finite_loss_and_gradie
         ({"loss": "orpo", "guard": "rpo"}, "orpo already includes"),
     ],
 )
-def test_a_combination_without_meaning_is_refused_with_the_valid_choices(settings, words):
+def test_a_meaningless_combination_is_refused_with_the_valid_choices(settings, words):
     with pytest.raises(BadRequest) as refusal:
         Objective(**settings)
     assert words in refusal.value.message + refusal.value.hint

@@ -1,4 +1,4 @@
-"""What a plan tells of tokens, time and memory is what a run of it then does; rows are shown as the model sees them."""
+"""A plan's tokens, time and memory are those of the run; rows are shown as the model sees them."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_the_pieces_of_a_row_are_the_whole_conversation_and_the_answer_is_traine
 
 
 @pytest.mark.parametrize("turns, longest", [(6, 200), (6, 120), (1, 26), (3, 90)])
-def test_what_was_cut_stands_where_it_was(tokenizer, turns, longest):
+def test_cut_text_is_shown_in_its_place(tokenizer, turns, longest):
     row, whole = shown(tokenizer, turns, longest), shown(tokenizer, turns, 10_000)
     assert row.tokens <= longest and row.cut == whole.tokens - row.tokens > 0
     assert text_of(row, CONTEXT, TRAINED, CUT) == text_of(whole, CONTEXT, TRAINED)
@@ -91,7 +91,9 @@ def test_a_plan_counts_what_a_run_then_learns_from_and_takes_its_speed_from_the_
     assert run.id in planned["minutes_by"]
 
 
-def test_without_a_run_the_time_is_said_not_to_be_known_and_too_little_memory_is_said(small_home):
+def test_without_a_run_the_time_is_reported_as_unknown_and_too_little_memory_is_reported(
+    small_home,
+):
     given = ("--model", calls.LANGUAGE_MODEL, "--dry-run")
     planned = calls.answer("train", *given, home=small_home)
     assert planned["minutes"] is None and "smoke" in planned["minutes_by"]

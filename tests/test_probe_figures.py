@@ -1,4 +1,4 @@
-"""What scoring tells beside its measures: traits of the answers that were written anyway, and what a model costs."""
+"""The figures beside the measures: traits of the generated answers, and the cost of a model."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_a_request_that_is_longer_than_a_row_is_cut_as_a_row_is(tokenizer):
     assert tokenizer.decode(prompts[0].tokens).endswith("</think>\n\n")
 
 
-def test_traits_of_the_person_s_history_are_told_of_the_answers(small_home, tokenizer):
+def test_the_answers_are_compared_by_traits_of_the_person_s_history(small_home, tokenizer):
     place = state.Home(small_home)
     rows = [
         {"messages": [{"role": "user", "content": f"Question {n}?"}, {"role": "assistant", "content": f"Done {n}, Ana."}]}
@@ -78,7 +78,7 @@ def test_traits_of_the_person_s_history_are_told_of_the_answers(small_home, toke
     assert "lists" not in figures, "no model does it"
 
 
-def test_nothing_is_told_of_traits_where_the_history_is_gone(small_home, tokenizer):
+def test_no_traits_are_reported_if_the_history_is_gone(small_home, tokenizer):
     place = state.Home(small_home)
     place.file("data", "sft", "train.jsonl").unlink()
     run = runs.create(place, "sft", {"settings": {"max_length": 512}})
@@ -86,7 +86,7 @@ def test_nothing_is_told_of_traits_where_the_history_is_gone(small_home, tokeniz
     assert probe.traits == []
 
 
-def test_what_a_model_costs_is_told_of_all_three():
+def test_the_cost_of_all_three_models_is_reported():
     told = {
         figure.name: figure
         for figure in cost_figures(

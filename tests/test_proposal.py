@@ -1,4 +1,4 @@
-"""The proposal in its three forms, and a no: what a person reads and hears, and where the approval code may stand."""
+"""The proposal in its three forms, and its rejection: what a person reads and hears, and where the approval code may be."""
 
 import dataclasses
 import html.parser
@@ -243,23 +243,23 @@ def test_the_figures_behind_a_sentence_are_those_of_the_comparison():
     )  # fmt: skip
 
 
-def test_figures_that_differ_are_shown_so_that_it_is_seen():
+def test_figures_that_differ_are_shown_with_enough_digits():
     assert plain_words.told_apart(1.9876, 0.24241) == ("1.988", "0.2424")
     assert plain_words.told_apart(10.3208, 10.3201) == ("10.321", "10.32")
     assert plain_words.told_apart(0.5, 0.5) == ("0.5", "0.5")
 
 
-def test_a_loss_against_the_base_model_is_told_only_where_it_is_not_what_runs_now():
+def test_a_loss_against_the_base_model_is_reported_only_if_another_model_is_in_use():
     worse = one("worse", improved=2, worsened=18)
     alone = gate.Decision("fail", (), 1, (worse, dataclasses.replace(worse, against="base")), 0, 0)
-    assert len(plain_words.told(alone)) == 1
+    assert len(plain_words.reported(alone)) == 1
     both = dataclasses.replace(
         alone, comparisons=(one(), dataclasses.replace(worse, against="base"))
     )
-    assert [said.against for said in plain_words.told(both)] == ["current", "base"]
+    assert [said.against for said in plain_words.reported(both)] == ["current", "base"]
 
 
-def test_the_verdict_is_one_sentence_that_says_what_was_checked_besides():
+def test_the_verdict_is_one_sentence_that_says_what_else_was_checked():
     assert plain_words.in_one_sentence(decided()) == (
         "It got better at predicting your conversations, and the other ability that was checked is as good as before."
     )
@@ -270,7 +270,7 @@ def test_the_verdict_is_one_sentence_that_says_what_was_checked_besides():
     assert plain_words.in_one_sentence(decided(measure())).endswith("Nothing else was checked.")
 
 
-def test_a_later_look_is_said_to_be_one(run):
+def test_a_later_look_is_reported_as_such(run):
     assert built(run).judged_on == "It was judged on 12 conversations, for the first time."
     assert built(run, look=3).judged_on.startswith(
         "This was the third judgement on the same 12 conversations."
@@ -297,7 +297,7 @@ def test_what_fae_says_has_at_most_sixty_words_however_much_there_is_to_say(run)
     assert 40 < len(said.split()) <= 60 and said.endswith(proposal.QUESTION)
 
 
-def test_numbers_that_nobody_can_follow_by_ear_are_not_said(run):
+def test_numbers_that_are_hard_to_follow_by_ear_are_not_spoken(run):
     many = tuple(2.0 + n / 1000 for n in range(1200))
     large = measure(items=tuple(map(str, range(1200))), candidate=tuple(x / 2 for x in many), current=many, base=many)  # fmt: skip
     found = built(run, large)
@@ -346,7 +346,7 @@ def test_only_answers_that_differ_are_shown_and_five_at_most(run, tmp_path):
         assert "7 of the 8 answers that were compared are different. These are 5 of them." in text
 
 
-def test_a_person_reads_what_how_well_at_what_cost_and_what_yes_no_and_undo_do(run, tmp_path):
+def test_a_person_reads_what_was_learned_the_results_the_cost_and_the_choices(run, tmp_path):
     found = built(run)
     for text in (as_markdown(found, CODE), page_of(found, tmp_path)):
         for words in (
@@ -372,7 +372,7 @@ def test_a_person_reads_what_how_well_at_what_cost_and_what_yes_no_and_undo_do(r
             assert words in text, words
 
 
-def test_what_was_said_cannot_become_markup(run, tmp_path):
+def test_text_of_conversations_cannot_become_markup(run, tmp_path):
     page = page_of(built(run), tmp_path)
     assert "<script" not in page and "<b>Yes" not in page
     assert "&lt;b&gt;Yes&lt;/b&gt; &amp; no" in page and "Is 3 &lt; 4?" in page
@@ -393,7 +393,7 @@ def test_the_page_is_sound_html_with_headings_in_order_and_landmarks(run, tmp_pa
     assert set(referred) <= set(ids)
 
 
-def test_each_chart_says_what_it_shows_and_stands_beside_a_table(run, tmp_path):
+def test_each_chart_has_a_description_and_a_table_beside_it(run, tmp_path):
     page = Page(page_of(built(run), tmp_path))
     shown = page.all("svg")
     assert len(shown) == 5 == len(page.all("table")) == len(page.all("caption"))
@@ -409,7 +409,7 @@ def test_the_page_loads_nothing_from_outside(run, tmp_path):
     assert all(target.startswith("#") for target in re.findall(r"url\(([^)]*)\)", text))
 
 
-def test_colours_are_those_of_the_page_so_that_charts_are_dark_in_the_dark(run, tmp_path):
+def test_charts_use_the_colours_of_the_page_also_in_dark_mode(run, tmp_path):
     text = page_of(built(run), tmp_path)
     assert "prefers-color-scheme: dark" in text and "@media print" in text
     charted = "".join(re.findall(r"<svg.*?</svg>", text, re.S))
@@ -429,7 +429,7 @@ def contrast(first: str, second: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_text_and_drawings_stand_out_from_the_paper_in_the_light_and_in_the_dark(run, tmp_path):
+def test_text_and_charts_have_enough_contrast_in_light_and_dark_mode(run, tmp_path):
     text = page_of(built(run), tmp_path)
     schemes = [dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", text, re.S)]  # fmt: skip
     assert len(schemes) == 2
@@ -464,7 +464,7 @@ def test_a_run_without_examples_curve_topics_or_notes_has_a_page_all_the_same(ho
     )
 
 
-def test_the_original_model_is_drawn_apart_only_where_it_is_not_what_runs_now(run, tmp_path):
+def test_the_original_model_has_its_own_bar_only_if_another_model_is_in_use(run, tmp_path):
     assert ">original<" not in "".join(
         re.findall(r"<svg.*?</svg>", page_of(built(run), tmp_path), re.S)
     )
@@ -503,7 +503,7 @@ def run_in(home) -> runs.Run:
     return runs.find(state.Home(home))
 
 
-def test_the_code_stands_in_what_a_person_reads_and_nowhere_else(judged_home):
+def test_the_code_is_in_what_a_person_reads_and_nowhere_else(judged_home):
     home, run = judged_home, run_in(judged_home)
     answers = [
         calls.script("propose", home=home, FAE_SKILL_NAME="training-orchestrator", stdin="{}").out,
@@ -526,7 +526,7 @@ def test_the_code_stands_in_what_a_person_reads_and_nowhere_else(judged_home):
     assert codes <= {"XYZ-XYZ"}
 
 
-def test_fae_is_told_what_to_say_in_an_answer_that_she_can_read_whole(judged_home):
+def test_the_answer_for_fae_contains_what_to_say_and_is_never_truncated(judged_home):
     got = calls.script(
         "propose", home=judged_home, FAE_SKILL_NAME="training-orchestrator", stdin="{}"
     )
@@ -557,7 +557,9 @@ def test_a_dry_run_shows_the_proposal_and_writes_nothing(judged_home):
     assert sorted(path.name for path in run.directory.iterdir()) == before
 
 
-def test_a_no_keeps_its_reason_and_makes_the_code_invalid_until_the_next_proposal(judged_home):
+def test_a_rejection_stores_its_reason_and_invalidates_the_code_until_the_next_proposal(
+    judged_home,
+):
     home, run = judged_home, run_in(judged_home)
     code = new_code(run)
     stdin = json.dumps({"method": "execute", "params": {"reject": "too  short\nanswers"}})
@@ -585,7 +587,7 @@ def test_a_no_keeps_its_reason_and_makes_the_code_invalid_until_the_next_proposa
         assert (planned["status"], planned["run"]) == ("planned", run.id)
 
 
-def test_a_run_that_is_in_use_cannot_be_rejected_but_undone(judged_home):
+def test_a_run_in_use_cannot_be_rejected_only_rolled_back(judged_home):
     new_code(run_in(judged_home))
     place, run = state.Home(judged_home), run_in(judged_home)
     state.append_jsonl(
@@ -607,12 +609,12 @@ def test_a_run_that_is_in_use_cannot_be_rejected_but_undone(judged_home):
 
 
 @pytest.mark.parametrize(("reason", "kept"), [("x" * 5000, 300), ("  no ", 2)])
-def test_a_reason_is_kept_as_it_was_said_but_not_without_end(judged_home, reason, kept):
+def test_a_reason_is_stored_verbatim_up_to_a_limit(judged_home, reason, kept):
     new_code(run_in(judged_home))
     assert len(rejection.keep(run_in(judged_home), reason).reason) == kept
 
 
-def test_a_no_without_a_word_is_refused_and_the_proposal_stands(judged_home):
+def test_a_rejection_with_an_empty_reason_is_refused_and_the_proposal_stays(judged_home):
     new_code(run_in(judged_home))
     with pytest.raises(SkillError, match="the reason is empty"):
         rejection.keep(run_in(judged_home), "  \n ")

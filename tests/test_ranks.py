@@ -1,4 +1,4 @@
-"""Training on several machines: the same result as on one, and what happens when one of them is not as it should be.
+"""Training on several machines: the same result as on one, and the errors if something is wrong with one of them.
 
 The machines are processes here, connected over loopback; ssh is a stand-in that runs its command on this machine.
 """
@@ -43,7 +43,7 @@ def of_one(tmp_path, **task) -> list[tuple]:
     return found
 
 
-def test_a_machine_that_is_killed_ends_the_run_and_one_machine_goes_on_to_the_same_losses(tmp_path):
+def test_a_killed_machine_ends_the_run_and_one_machine_resumes_to_the_same_losses(tmp_path):
     together = Task(str(tmp_path / "two"), ranks=2, steps=6, kill_after=3)
     told = on_ranks.in_a_process(together)
     error = told["error"]
@@ -57,7 +57,7 @@ def test_a_machine_that_is_killed_ends_the_run_and_one_machine_goes_on_to_the_sa
     assert_same(of_one(tmp_path, steps=6), curve(told) + curve(rest))
 
 
-def test_preferences_are_learned_by_four_machines_also_where_one_has_no_pair(tmp_path):
+def test_four_machines_learn_preferences_even_if_one_has_no_pair(tmp_path):
     given = {"kind": "dpo", "steps": 3, "batch_size": 3, "gradient_accumulation": 1}
     told = on_ranks.in_a_process(Task(str(tmp_path / "four"), ranks=4, **given))
     assert told["error"] is None
@@ -122,7 +122,7 @@ def failure(home, *arguments) -> dict:
     return small_runs.record(home, told["run"])["error"]
 
 
-def test_a_machine_that_does_not_answer_is_named_with_what_ssh_said(tmp_path, ssh):
+def test_a_machine_that_does_not_answer_is_named_with_the_error_of_ssh(tmp_path, ssh):
     said = "ssh: connect to host 127.0.0.2 port 22: Connection timed out"
     log = ssh(f"print({said!r}, file=sys.stderr); sys.exit(255)")
     error = failure(allowed(tmp_path, "127.0.0.2"), "--hosts", "127.0.0.1,sam@127.0.0.2")
@@ -162,7 +162,7 @@ def test_the_version_of_our_own_code_is_in_its_files(tmp_path):
     assert machines.differences(here, changed) == expected
 
 
-def test_nothing_is_sent_to_a_machine_that_was_not_allowed(tmp_path, ssh):
+def test_nothing_is_sent_to_a_machine_without_consent(tmp_path, ssh):
     home, log = allowed(tmp_path, "127.0.0.3"), ssh("")
     given = ("--model", calls.LANGUAGE_MODEL, "--hosts", "127.0.0.1,127.0.0.3,127.0.0.2", "--json")
     refused = calls.script("train", *given, home=home)
@@ -181,7 +181,7 @@ def test_nothing_is_sent_to_a_machine_that_was_not_allowed(tmp_path, ssh):
     assert consent.granted(state.Home(home), "conversations"), "the other consents are gone"
 
 
-def test_a_machine_is_taken_back_in_every_spelling(tmp_path):
+def test_consent_for_a_machine_is_withdrawn_in_every_spelling(tmp_path):
     place = state.Home(tmp_path)
     calls.answer("setup", "--consent-machines", "mini.local", "sam@MINI.local", home=tmp_path)
     assert consent.machines(place) == ["mini.local"]
@@ -191,7 +191,7 @@ def test_a_machine_is_taken_back_in_every_spelling(tmp_path):
         consent.require_machines(place, machines.others(("127.0.0.1", "Mini.local")))
 
 
-def test_a_worker_sends_nothing_to_a_machine_that_was_taken_back_since_it_was_asked(tmp_path):
+def test_a_worker_sends_nothing_to_a_machine_whose_consent_was_withdrawn_meanwhile(tmp_path):
     home = allowed(tmp_path, "127.0.0.3")
     run = runs.create(state.Home(home), "sft", {"hosts": ["127.0.0.1", "127.0.0.3"]})
     consent.change_machines(state.Home(home), [], ["127.0.0.3"])
@@ -208,20 +208,20 @@ def test_a_worker_sends_nothing_to_a_machine_that_was_taken_back_since_it_was_as
         ("192.0.2.1,127.0.0.1", "not an address of this machine"),
     ],
 )
-def test_hosts_that_cannot_be_are_refused_at_once(tmp_path, hosts, said):
+def test_invalid_hosts_are_refused_at_once(tmp_path, hosts, said):
     got = calls.script(
         "train", json.dumps({"hosts": hosts}), home=small_runs.fill(tmp_path / "home")
     )
     assert got.status == 2 and said in got.json["error"]["message"]
 
 
-def test_mlx_launch_is_told_what_does_its_work(tmp_path):
+def test_under_mlx_launch_the_error_names_the_hosts_option(tmp_path):
     home = small_runs.fill(tmp_path / "home")
     got = calls.script("train", "--json", home=home, MLX_RANK="1")
     assert got.status == 2 and got.json["error"]["hint"].endswith("--hosts 127.0.0.1,127.0.0.1")
 
 
-def test_a_machine_that_falls_silent_is_given_up(monkeypatch):
+def test_a_machine_that_stops_responding_counts_as_lost(monkeypatch):
     monkeypatch.setattr(channel, "BEAT_S", 0.05)
     monkeypatch.setattr(channel, "SILENCE_S", 0.5)
     ours, theirs = os.pipe(), os.pipe()

@@ -1,4 +1,4 @@
-"""Which stretches of a person's conversations count as rare: names, numbers and addresses that occur in one only."""
+"""Which stretches of a person's conversations count as rare: names, numbers and addresses that occur in only one."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A model that people use: SmolLM2-135M-Instruct, made out of the package that carries it, and a few steps on it.
+"""A published model: SmolLM2-135M-Instruct, converted from the package that contains it, and a few training steps on it.
 
 Skipped, with a sentence that says why, where the package cannot be fetched.
 """
@@ -90,7 +90,7 @@ def before_and_after(model, trained) -> tuple[list[float], list[float]]:
     return losses(model), losses(model, trained / "adapters")
 
 
-def test_it_answers_as_the_model_that_it_is(model):
+def test_it_answers_like_the_original_model(model):
     from mlx_lm import generate, load
 
     loaded, tokenizer = load(str(model))

@@ -1,4 +1,4 @@
-"""Records as JSON and back: what is not exactly the record is refused with the file's name."""
+"""Records to JSON and back: anything but the exact record is refused with the file's name."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""Repetition: an answer that takes the place of many is seen, and two ways to say good morning may have the same one."""
+"""Repetition: one answer to many questions is detected, and two greetings may have the same answer."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What developers and continuous integration call: the commands that files name exist, and say whether something is stale."""
+"""Commands for developers and continuous integration: those that files name exist, and they detect stale files."""
 
 import re
 import shutil
@@ -57,7 +57,7 @@ def test_the_workflow_runs_the_oldest_and_the_newest_python_on_linux_and_apple_s
 @pytest.mark.parametrize(
     ("tool", "generated"), [("make_manifest", "MANIFEST.json"), ("describe_locks", "uv.lock.md")]
 )
-def test_a_stale_generated_file_is_told_with_the_command_that_makes_it_again(
+def test_a_stale_generated_file_is_reported_with_the_command_that_regenerates_it(
     tmp_path, tool, generated
 ):
     copied = tmp_path / "copy"

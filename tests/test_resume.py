@@ -1,4 +1,4 @@
-"""Stopping, dying and going on: real trainings that are killed, stopped from two sides, and resumed."""
+"""Stopping, dying and resuming: real trainings that are killed, cancelled in two ways, and resumed."""
 
 import os
 import shutil
@@ -125,7 +125,7 @@ def test_a_run_that_was_killed_and_then_stopped_ends_in_the_same_adapter(story, 
     assert mine["benchmark"]["measures"] == theirs["benchmark"]["measures"]
 
 
-def test_while_it_goes_on_it_is_training_and_says_how_far_it_is(story):
+def test_while_it_runs_the_status_is_training_with_its_progress(story):
     alive = story["alive"]
     assert alive["status"] == "training" and alive["run"] == story["run"]
     assert alive["step"] >= 3 and alive["steps"] == 10 and alive["loss"] > 0
@@ -141,7 +141,7 @@ def test_the_worker_is_offline_and_knows_nothing_of_fae(story):
     assert "FAE_SKILL_NAME" not in environment
 
 
-def test_a_second_run_is_refused_and_told_which_one_is_going(story):
+def test_a_second_run_is_refused_with_the_name_of_the_running_one(story):
     code, error = story["second"]
     assert code == 5 and error["code"] == "busy"
     assert error["message"].startswith(f"{story['run']} is running")
@@ -150,7 +150,7 @@ def test_a_second_run_is_refused_and_told_which_one_is_going(story):
     assert len(list((story["home"] / "runs").iterdir())) == 1, "a run was made for nothing"
 
 
-def test_a_run_that_goes_on_can_be_neither_resumed_nor_judged(story):
+def test_a_running_run_can_be_neither_resumed_nor_judged(story):
     for code, error in (story["resume_alive"], story["evaluate_alive"]):
         assert code == 3 and error["code"] == "still_running"
 
@@ -168,7 +168,7 @@ def test_a_killed_run_is_judged_by_its_reports_and_never_passes(story):
     assert "best " in got.json["reasons"][0] and "--rescore" not in got.json["reasons"][0]
 
 
-def test_ctrl_c_keeps_the_best_checkpoint_and_says_how_to_go_on(story):
+def test_ctrl_c_keeps_the_best_checkpoint_and_says_how_to_resume(story):
     got, result = story["ctrl_c"], story["stopped_result"]
     assert got.status == 0
     assert "stopping ..." in got.err
@@ -190,7 +190,7 @@ def test_a_person_at_the_front_sees_the_steps(story):
 def test_a_finished_run_is_not_resumed(story):
     code, error = story["resume_completed"]
     assert code == 3 and error["code"] == "already_complete" and "evaluate.py" in error["hint"]
-    # A finished run is not made longer; what is to be typed instead is said.
+    # A finished run is not extended; the error has the command to type instead.
     assert f"uv run scripts/train.py --resume {story['run']} --more-steps 10" in error["hint"]
     assert "train_dpo.py --from" in error["hint"]
 
@@ -316,7 +316,7 @@ def at_work(home):
         process.wait()
 
 
-def test_cancel_stops_the_run_and_says_how_to_go_on(at_work, home):
+def test_cancel_stops_the_run_and_says_how_to_resume(at_work, home):
     run, process = at_work("listening")
     assert calls.answer("cancel", "--dry-run", home=home) == {
         "status": "planned",
@@ -333,7 +333,7 @@ def test_cancel_stops_the_run_and_says_how_to_go_on(at_work, home):
     assert process.wait() == 0 and status(home)["status"] == "cancelled"
 
 
-def test_taking_back_consent_stops_the_run_that_learns_from_it(at_work, home):
+def test_withdrawing_consent_stops_the_run_that_learns_from_it(at_work, home):
     run, process = at_work("listening")
     calls.answer("setup", "--consent", "conversations", "audio", home=home)
     assert "stopping" not in calls.answer("setup", "--revoke", "audio", home=home)
@@ -342,7 +342,7 @@ def test_taking_back_consent_stops_the_run_that_learns_from_it(at_work, home):
     assert process.wait() == 0 and run.status() == "cancelled"
 
 
-def test_a_worker_that_does_not_listen_is_ended_by_force(at_work, home):
+def test_a_worker_that_does_not_respond_is_killed(at_work, home):
     run, process = at_work("deaf")
     told = calls.answer("cancel", "--force", home=home)
     assert told == {
@@ -353,7 +353,7 @@ def test_a_worker_that_does_not_listen_is_ended_by_force(at_work, home):
     assert process.wait() == -signal.SIGKILL
 
 
-def test_force_never_ends_a_process_that_only_has_the_workers_id(at_work, home):
+def test_force_never_kills_a_process_that_only_has_the_worker_s_id(at_work, home):
     run, process = at_work("deaf")
     run.update(worker={"pid": process.pid, "started": "another time"})
     code, error = refusal("cancel", "--force", home=home)

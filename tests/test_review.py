@@ -1,4 +1,4 @@
-"""listen.py --save-alarms and review.py: what was heard is sorted, trained on with its origin, and never judges."""
+"""listen.py --save-alarms and review.py: detections are sorted, trained on with their origin, and never used to judge."""
 
 import json
 from typing import ClassVar
@@ -103,7 +103,7 @@ def test_an_alarm_that_was_right_adds_nothing_and_a_dry_run_writes_nothing(allow
     assert not (allowed / "keyword" / "samples").exists()
 
 
-def test_missed_clips_of_fae_come_in_by_the_same_door(allowed, tmp_path):
+def test_fae_s_missed_clips_are_added_in_the_same_way(allowed, tmp_path):
     clips = tmp_path / "missed"
     clips.mkdir()
     word = classifier_sounds.clip("wake", np.random.default_rng(0))

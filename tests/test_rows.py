@@ -1,4 +1,4 @@
-"""Conversations as token rows: one for each answer, the prompt as it is at inference, only the answer trained."""
+"""Conversations as token rows: one for each answer, with the prompt as at inference, and only the answer trained."""
 
 import copy
 import json
@@ -221,7 +221,7 @@ def test_rows_that_only_the_template_refuses_are_named_and_kept_with_the_cache(t
         assert (found.usable, found.total, len(found.rows)) == (1, 3, 2)
 
 
-def test_progress_is_told_for_each_conversation_and_what_it_raises_ends_the_work(
+def test_progress_is_reported_for_each_conversation_and_an_exception_ends_the_work(
     tokenizer, tmp_path
 ):
     path = write(tmp_path / "sft" / "train.jsonl", *[{"messages": CHAT}] * 3)
@@ -238,7 +238,7 @@ def test_progress_is_told_for_each_conversation_and_what_it_raises_ends_the_work
     assert not (tmp_path / "cache").exists(), "what was stopped is not kept"
 
 
-def test_conversations_without_a_source_are_told_apart_by_what_was_said(tokenizer, tmp_path):
+def test_conversations_without_a_source_are_distinguished_by_their_text(tokenizer, tmp_path):
     """So a copy of a conversation is in its part, and not in another one."""
     others = [[*CHAT[:-1], {"role": "assistant", "content": word}] for word in ("one", "two")]
     path = write(
@@ -251,7 +251,7 @@ def test_conversations_without_a_source_are_told_apart_by_what_was_said(tokenize
     assert rows[0].conversation == rows[1].conversation
 
 
-def test_what_the_length_cuts_off_is_told_with_the_length_that_keeps_nine_in_ten_whole():
+def test_truncated_rows_are_reported_with_the_length_that_keeps_nine_in_ten_whole():
     rows = [TokenRow([1] * 100, 50)] * 8 + [
         TokenRow([1] * 128, 50, cut_tokens=n) for n in (72, 900)
     ]

@@ -99,7 +99,7 @@ def test_what_ended_stays_as_it_ended(place, word):
     assert runs.find(place).status() == word
 
 
-def test_a_second_run_is_told_which_one_is_going(place, holder_of):
+def test_a_second_run_gets_the_name_of_the_running_one(place, holder_of):
     run = make(place)
     holder_of(place, run.id)
     with pytest.raises(Busy, match=f"{run.id} is running") as refused:
@@ -108,8 +108,8 @@ def test_a_second_run_is_told_which_one_is_going(place, holder_of):
     assert runs.holder(place) == run.id, "asking changed the holder"
 
 
-def test_a_worker_that_has_said_its_last_word_is_waited_for(place, holder_of):
-    """Its status is written before its process is gone; whoever goes on at once must not be told that it is busy."""
+def test_a_worker_that_has_written_its_final_status_is_waited_for(place, holder_of):
+    """The status is written before the process has ended; the next command must not report that it is busy."""
     run = make(place, status="cancelled")
     worker = holder_of(place, run.id)
     threading.Timer(0.6, worker.kill).start()
@@ -128,7 +128,7 @@ def test_a_run_is_waited_for_that_has_written_its_last_status_and_not_longer_tha
     worker.wait()
 
 
-def test_a_completed_run_that_is_scored_again_says_how_far_it_is_and_what_to_type_after_a_cancel(
+def test_a_completed_run_that_is_rescored_shows_its_progress_and_the_command_after_a_cancel(
     place, holder_of
 ):
     run = make(place, status="completed")
@@ -159,8 +159,8 @@ def test_a_completed_run_that_is_scored_again_says_how_far_it_is_and_what_to_typ
     assert stopped["next"] == {"script": "evaluate", "params": {"run": run.id}}
 
 
-def test_looking_at_the_lock_does_not_keep_anybody_from_taking_it(place):
-    """check_status looks all the time; a run that starts meanwhile must not be told that it is busy."""
+def test_reading_the_lock_does_not_keep_anybody_from_taking_it(place):
+    """check_status reads the lock often; a run that starts meanwhile must not find it busy."""
     os.close(runs.take_lock(place, "first"))
     look = (
         "import pathlib, sys\nfrom fae_training import runs, state\n"
@@ -216,7 +216,7 @@ def test_latest_is_the_newest_of_its_kind_and_an_unknown_id_names_the_newest(pla
         runs.find(place, "sft-0")
 
 
-def test_where_nothing_was_trained_the_next_command_is_given(place):
+def test_if_nothing_was_trained_the_next_command_is_given(place):
     with pytest.raises(Missing) as nothing:
         runs.find(place, "latest", "stt")
     assert nothing.value.hint == "uv run scripts/train_stt.py --preset light"
@@ -228,7 +228,7 @@ def test_a_directory_without_run_json_is_no_run(place):
     assert [found.id for found in runs.all_runs(place)] == [run.id]
 
 
-def test_process_start_tells_two_processes_of_one_id_apart():
+def test_the_start_time_distinguishes_two_processes_with_one_id():
     mine = runs.process_start(os.getpid())
     assert mine and mine == runs.process_start(os.getpid())
     child = subprocess.Popen([sys.executable, "-c", "pass"])

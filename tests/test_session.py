@@ -1,4 +1,4 @@
-"""What a worker tells while it works: the stage, how far it is, what is still to come; and that it listens."""
+"""A worker's reports: the stage, its progress and the time left; and that it can be cancelled."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ def run(home):
 
 @pytest.fixture
 def session(run, monkeypatch):
-    """Every write is due at once; signals go back to whoever had them."""
+    """Progress is written at once; signal handlers are restored afterwards."""
     monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 0)
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     yield Session(run)
@@ -31,7 +31,7 @@ def told(run) -> dict:
     return json.loads(run.file("progress.json").read_text())
 
 
-def test_the_innermost_stage_is_told_with_what_is_done(run, session):
+def test_the_innermost_stage_is_reported_with_its_progress(run, session):
     with session.stage("training", 50):
         session.progressed(20)
         with session.stage("validating"):
@@ -52,7 +52,7 @@ def test_the_seconds_of_a_stage_do_not_count_for_the_one_around_it(run, session,
         clock[0] += 5
     clock[0] += 100
     assert told(run)["seconds"] == {"training": 8.0, "validating": 20.0}
-    # A worker that goes on adds to them.
+    # A resumed worker adds to them.
     again = Session(run)
     with again.stage("training", 10):
         clock[0] += 2
@@ -105,7 +105,7 @@ def test_a_run_that_waits_lets_the_machine_sleep_and_keeps_it_awake_again(run, s
     assert not waiting.should_stop() and happened == ["awake", "may sleep", "awake"]
 
 
-def test_how_many_there_are_is_told_before_the_first_is_done(run, session, monkeypatch):
+def test_the_total_is_reported_before_the_first_item_is_done(run, session, monkeypatch):
     monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 3600)
     with session.stage("validating"):
         session.advance(0, 385)
@@ -138,7 +138,7 @@ def test_a_line_says_the_stage_and_the_bar_is_of_that_stage(run, session):
 
 
 class Pipe:
-    """Standard error that is no terminal; with `closed` nobody reads it any more."""
+    """Standard error that is not a terminal; with `closed` its reader has gone."""
 
     def __init__(self, closed: bool = False):
         self.lines, self.closed = [], closed

@@ -1,4 +1,4 @@
-"""Which value holds, and where it came from."""
+"""Which value of a setting applies, and where it came from."""
 
 import importlib.util
 import json
@@ -35,7 +35,7 @@ def resolve(home, argv=(), config=None, kind=SFT):
     return settings.resolve(call, kind)
 
 
-def test_without_anything_the_defaults_and_the_default_preset_hold(home):
+def test_without_any_setting_the_defaults_and_the_default_preset_apply(home):
     found = resolve(home)
     assert found.values == SFT.defaults
     assert (found["steps"], found["rank"], found["learning_rate"]) == (50, 16, 5e-5)
@@ -106,7 +106,7 @@ def test_the_part_of_another_kind_changes_nothing(home):
         ({"min_days_between_runs": "7"}, "min_days_between_runs = '7', expected a number"),
     ],
 )
-def test_a_wrong_config_is_named_and_never_guessed_at(home, config, words):
+def test_an_invalid_config_is_named_and_never_guessed(home, config, words):
     with pytest.raises(BadRequest, match=words):
         resolve(home, config=config)
 

@@ -1,4 +1,4 @@
-"""What rows share is computed once, and nothing else changes: losses and gradients equal the plain computation."""
+"""Shared prefixes are computed once, and nothing else changes: losses and gradients equal the plain computation."""
 
 import random
 

@@ -148,14 +148,14 @@ def test_what_make_install_copies_matches_the_manifest(tmp_path):
 
 
 def installs(*given, person, monkeypatch) -> subprocess.CompletedProcess:
-    """tools/install.py for somebody with that HOME."""
+    """tools/install.py with that HOME."""
     monkeypatch.setenv("HOME", str(person))
     monkeypatch.setenv("FAE_APP_DIR", str(installed_fae.directory(person)))
     command = [sys.executable, ROOT / "tools" / "install.py", *given]
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def test_installing_says_which_fae_finds_it(tmp_path, monkeypatch):
+def test_installing_reports_which_fae_finds_it(tmp_path, monkeypatch):
     person = tmp_path / "sam"
     installs_ = lambda *given: installs(*given, person=person, monkeypatch=monkeypatch)  # noqa: E731
     assert "no Fae.app on this machine yet" in installs_().stdout

@@ -59,7 +59,7 @@ def test_words_and_characters_are_counted_by_hand():
     assert measures.rate([(1, 4), (0, 6)]) == 0.1
 
 
-def test_what_is_heard_in_silence_is_an_error_each_word():
+def test_each_word_transcribed_from_silence_is_an_error():
     assert measures.word_errors("", "hello there") == (2, 0)
     assert measures.rate([measures.word_errors("", "")]) == 0
 
@@ -81,7 +81,7 @@ def test_differences_are_shown_word_by_word():
 
 
 def learned(others_heard: str, names=NAMES, each=4) -> list[Heard]:
-    """Names that were heard as Mary and are heard rightly now, and 40 other sentences."""
+    """Names that were transcribed as Mary and are now right, and 40 other sentences."""
     clips = [
         clip(
             "correction", f"Call {name} now.", f"Call {name} now.", "Call Mary now.", terms=(name,)
@@ -118,7 +118,7 @@ def test_of_a_word_it_is_the_share_of_its_clips_in_which_it_is_heard_each_time_i
     assert measures.term_recall(clips, NAMES).candidate == (0.5, *(1,) * 11)
 
 
-def test_a_model_that_learned_the_names_and_hears_everything_else_worse_is_refused():
+def test_a_model_that_learned_the_names_and_recognises_everything_else_worse_is_refused():
     decision = judged(learned("Open Marion window."), NAMES)
     assert decision.verdict == "fail"
     assert outcomes(decision) == {
@@ -129,7 +129,7 @@ def test_a_model_that_learned_the_names_and_hears_everything_else_worse_is_refus
     }
 
 
-def test_a_model_that_hears_the_name_and_loses_the_sentence_around_it_is_refused():
+def test_a_model_that_recognises_the_name_and_loses_the_sentence_around_it_is_refused():
     clips = [
         replace(one, candidate=one.example.terms[0]) if one.example.terms else one
         for one in learned("Open the window.")
@@ -157,7 +157,7 @@ def test_one_clip_of_many_that_is_heard_worse_may_be_chance_and_many_are_not():
     assert judged(clips + bad, NAMES).verdict != "pass"
 
 
-def test_with_few_words_each_clip_counts_and_it_is_said_that_it_is_about_these_words():
+def test_with_few_words_each_clip_counts_and_the_title_is_about_these_words():
     clips = learned("Open the window.", NAMES[:2], each=12)
     goal = measures.term_recall(clips, NAMES[:2])
     assert goal.unit == "clips of your words" and len(goal.items) == 24 == len(set(goal.items))
@@ -185,7 +185,7 @@ def test_what_also_chose_the_checkpoint_is_never_a_pass():
     assert judged(learned("Open the window."), NAMES, apart=False).verdict == "not_enough_evidence"
 
 
-def test_error_rates_over_all_clips_are_told():
+def test_error_rates_over_all_clips_are_reported():
     clips = [
         clip("rehearsal", "one two three four", "one two three", "one two three four"),
         clip("correction", "one", "two", "one"),
@@ -214,7 +214,7 @@ def test_useless_training_on_few_words_passes_rarely_though_clips_of_a_word_are_
         clips = []
         for name in NAMES[:2]:
             for _ in range(4):
-                # Three recordings of one minute are heard alike.
+                # Three recordings of one minute are transcribed alike.
                 new, old = (rng.choice([name, "Mary"]) for _ in range(2))
                 texts = [f"Call {who}." for who in (name, new, old)]
                 clips += [clip("correction", *texts) for _ in range(3)]

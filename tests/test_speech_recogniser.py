@@ -1,4 +1,4 @@
-"""What the recogniser is asked, what it is taught, and that both are what Fae's runtime does. On the sample model."""
+"""The recogniser's prompt and targets, and that both are those of Fae's runtime. On the sample model."""
 
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def test_a_transcript_is_word_for_word_what_generate_gives(model):
             assert ours == " ".join(theirs.text.split())
 
 
-def test_every_row_of_a_batch_hears_its_own_sound(model, rows):
+def test_every_row_of_a_batch_uses_its_own_sound(model, rows):
     together = recogniser.loss(model, recogniser.collate(rows))
     apart = [recogniser.loss(model, recogniser.collate([row])) for row in rows]
     assert together[0].item() == pytest.approx(sum(loss.item() for loss, _, _ in apart), rel=1e-4)
@@ -112,7 +112,7 @@ def test_a_recording_weighs_as_much_as_two_synthesised_clips(model, rows):
     assert weight.item() == 2 * (len(heavy.tokens) - heavy.supervised_from)
 
 
-def test_silence_and_clips_of_any_length_are_heard_without_failing(model):
+def test_silence_and_clips_of_any_length_are_transcribed_without_failing(model):
     for seconds in (0.05, 1.0, 31.0):
         features = recogniser.encode(model, numpy.zeros(int(seconds * 16000), numpy.float32))
         assert isinstance(recogniser.transcribe(model, features), str)
@@ -144,7 +144,7 @@ def test_a_run_that_was_stopped_and_resumed_gives_the_very_same_adapter(tmp_path
     assert all(mx.array_equal(whole[name], halves[name]).item() for name in whole)
 
 
-def test_an_adapter_that_was_saved_hears_the_same_after_loading(tmp_path, rows):
+def test_a_saved_adapter_gives_the_same_transcripts_after_loading(tmp_path, rows):
     parameters = trained(Home(tmp_path / "home"), rows, [4])
     adapters.save(tmp_path / "adapter", parameters, 4, 2.0, 0.0, KEYS, 2, "sample")
     loaded = recogniser.load(MODEL, tmp_path / "adapter")

@@ -1,4 +1,4 @@
-"""The split into training and validation: for ever the same, and no near-duplicate on both sides."""
+"""The split into training and validation: permanent, and without near-duplicates across the two."""
 
 import random
 import sqlite3

@@ -1,4 +1,4 @@
-"""A run that was proposed or deployed stays what the person was told of, or every script says that it did not."""
+"""A proposed or deployed run stays unchanged, or every script reports that it changed."""
 
 import os
 import runpy
@@ -29,7 +29,7 @@ def error(name: str, *arguments: str, home) -> tuple[int, str]:
     return got.status, got.json["error"]["code"]
 
 
-def test_files_that_changed_after_they_were_deployed_are_said_by_every_script(
+def test_files_that_changed_after_deployment_are_reported_by_every_script(
     place, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(calls, "SCRIPTS", prepared.scripts_beside(tmp_path))
@@ -48,7 +48,7 @@ def test_files_that_changed_after_they_were_deployed_are_said_by_every_script(
     assert f"{first.id} is active, but its files" in remark
 
 
-def test_files_that_changed_after_the_proposal_are_said(place):
+def test_files_that_changed_after_the_proposal_are_reported(place):
     run = prepared.judged(place)
     calls.answer("propose", home=place.path)
     spoil(run)
@@ -58,7 +58,7 @@ def test_files_that_changed_after_the_proposal_are_said(place):
     assert "changed after the proposal" in listed["changed"]
 
 
-def test_deployed_but_not_verified_is_said_until_it_is(place, tmp_path):
+def test_an_unverified_deployment_is_reported_until_it_is_verified(place, tmp_path):
     run = prepared.judged(place)
     with changing(place) as change:
         deployment.deploy(change, run, evaluation.mark(run))
@@ -70,7 +70,7 @@ def test_deployed_but_not_verified_is_said_until_it_is(place, tmp_path):
     assert "remarks" not in calls.answer("check_status", home=place.path)
 
 
-def test_a_deployed_run_that_is_judged_again_is_said(place):
+def test_a_deployed_run_that_was_judged_again_is_reported(place):
     run = prepared.deployed(place)
     mark = deployment.fingerprint(run.file("adapters"))
     worse = prepared.measured(3, gain=-0.3, fingerprint=mark)
@@ -79,7 +79,7 @@ def test_a_deployed_run_that_is_judged_again_is_said(place):
     assert "was evaluated again after it was deployed, and the verdict is now: fail" in remark
 
 
-def test_a_proposal_that_no_longer_counts_is_said_when_the_run_is_judged_again(place):
+def test_a_proposal_that_became_invalid_by_a_new_judgement_is_reported(place):
     run = prepared.judged(place)
     calls.answer("propose", home=place.path)
     assert "remarks" not in calls.answer("evaluate", home=place.path)
@@ -104,7 +104,7 @@ def test_a_run_that_was_proposed_or_deployed_is_not_trained_on(place, how):
         assert error("train", "--resume", run.id, home=place.path) == (3, "proposed_or_deployed")
 
 
-def test_what_is_no_id_and_what_is_a_link_is_refused_and_said(place, tmp_path):
+def test_invalid_ids_and_links_are_refused_and_reported(place, tmp_path):
     run = prepared.judged(place)
     (place.file("runs") / "sft-20990101-0000-zz").symlink_to(run.directory)
     for name in ("../runs", f"../runs/{run.id}", "/etc", "..", ".", "a b"):
@@ -116,7 +116,7 @@ def test_what_is_no_id_and_what_is_a_link_is_refused_and_said(place, tmp_path):
     assert listed["count"] == 1 and "runs/sft-20990101-0000-zz is a link" in listed["remarks"][0]
 
 
-def test_an_active_file_from_nowhere_is_said_and_a_pipe_in_its_place_does_not_hang(place):
+def test_an_active_file_without_history_is_reported_and_a_pipe_in_its_place_does_not_hang(place):
     state.write_json(place.file("active.json"), {"sft": {"run": "../../../../etc"}})
     told = calls.answer("check_status", home=place.path)
     assert told["active"] == {} and "cannot be right" in told["remarks"][0]
@@ -128,7 +128,7 @@ def test_an_active_file_from_nowhere_is_said_and_a_pipe_in_its_place_does_not_ha
     assert error("check_status", home=place.path) == (6, "state_unreadable")
 
 
-def test_consents_given_and_taken_back_at_once_are_both_kept(place):
+def test_consents_given_and_withdrawn_at_once_are_both_kept(place):
     """Twenty pairs: a process that gives one and a process that takes another back."""
     source = (
         "import pathlib, sys\nfrom fae_training import consent, state\n"

@@ -1,4 +1,4 @@
-"""Voices: whose they are on this machine, and that none of them sings."""
+"""Voices: which ones this machine has, and that novelty voices are excluded."""
 
 import random
 import shutil
@@ -19,14 +19,14 @@ END
 """
 
 
-def test_say_speaks_with_every_english_voice_that_is_installed_and_a_persons(tmp_path):
+def test_say_uses_every_installed_english_voice_and_a_personal_voice(tmp_path):
     program = tmp_path / "say"
     program.write_text(SAY)
     program.chmod(0o755)
     assert Synthesiser("say", str(program)).voices() == ["Eddy (English (UK))", "Samantha"]
 
 
-def test_where_say_lists_nothing_the_voices_of_every_mac_are_taken(tmp_path):
+def test_if_say_lists_nothing_the_voices_of_every_mac_are_used(tmp_path):
     program = tmp_path / "say"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
@@ -34,7 +34,7 @@ def test_where_say_lists_nothing_the_voices_of_every_mac_are_taken(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="no espeak-ng")
-def test_every_voice_of_espeak_can_speak_and_they_are_hundreds():
+def test_every_espeak_voice_can_speak_and_there_are_hundreds():
     synthesiser = Synthesiser("espeak-ng", shutil.which("espeak-ng"))
     names = synthesiser.voices()
     assert len(set(names)) == len(names) > 300

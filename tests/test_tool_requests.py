@@ -60,7 +60,7 @@ def test_a_text_that_is_to_be_sent_needs_a_tool(cue):
 
 
 @pytest.mark.parametrize("cue", tool_cues.NOT_A_TEXT, ids=lambda cue: cue.example)
-def test_what_begins_as_a_request_for_a_text_may_be_none(cue):
+def test_a_text_may_begin_like_a_request_without_being_one(cue):
     assert re.match(cue.pattern, tool_requests._asked(cue.example), re.I)
     assert tool_requests._IS_TEXT.match(tool_requests._asked(cue.example))
     assert not tool_requests._is_about_a_text(cue.example)
@@ -73,7 +73,7 @@ def test_material_that_is_given_is_a_text_to_work_on(cue):
 
 
 @pytest.mark.parametrize("cue", tool_cues.POLITE, ids=lambda cue: cue.example)
-def test_politeness_before_a_request_is_passed_over(cue):
+def test_politeness_before_a_request_is_ignored(cue):
     first = re.search(cue.pattern, cue.example, re.I)
     assert first and first.start() in (0, len("would you "))
     assert cue.example.endswith(tool_requests._asked(cue.example))
@@ -82,7 +82,7 @@ def test_politeness_before_a_request_is_passed_over(cue):
 
 
 @pytest.mark.parametrize("part", ["develop", "unseen", "later", "last", "another hand"])
-def test_requests_for_a_tool_are_told_from_those_that_only_sound_like_it(part):
+def test_requests_for_a_tool_are_distinguished_from_those_that_only_sound_like_one(part):
     here = [request for request in REQUESTS if request["part"] == part]
     missed = [r["text"] for r in here if r["tool"] and not needs_tool(r["text"])]
     wrong = [r["text"] for r in here if not r["tool"] and needs_tool(r["text"])]

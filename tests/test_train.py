@@ -1,4 +1,4 @@
-"""Training as a person or Fae meets it: what is refused, what is really done, and the whole loop after it.
+"""Training as called by a person or Fae: what is refused, what is applied, and the whole loop after it.
 
 Long, for its tests share runs that were really trained.
 """
@@ -258,7 +258,7 @@ def test_nothing_was_written_outside_the_state_directory(finished):
     assert not list(calls.SCRIPTS.glob("adapters"))
 
 
-def test_nobody_elses_copy_of_what_was_said_is_left(finished):
+def test_no_library_s_copy_of_the_conversations_is_left(finished):
     home, _, _ = finished
     said = json.loads((home / "data" / "sft" / "train.jsonl").read_text().split("\n")[0])
     words = said["messages"][-1]["content"].encode()
@@ -417,7 +417,7 @@ def deployed_home(finished_home):
     return finished_home
 
 
-def test_an_active_adapter_that_no_longer_loads_is_taken_back_by_check(deployed_home):
+def test_an_active_adapter_that_no_longer_loads_is_rolled_back_by_check(deployed_home):
     home, run = deployed_home, only_run(deployed_home)
     adapter_of(home, run).write_bytes(adapter_of(home, run).read_bytes()[:500])
     found = refusal(calls.script("deploy", "--json", "--check", home=home))
@@ -478,7 +478,7 @@ def test_a_run_is_not_measured_on_another_model_than_its_own(finished_home, tmp_
 
 @pytest.mark.parametrize("how", ["kill", "ctrl-c"])
 def test_measuring_again_holds_the_lock_until_its_process_has_ended(finished_home, how):
-    """Whoever asked for it may be killed: the process that measures goes on, and nothing starts beside it."""
+    """The caller may be killed: the measuring process continues, and nothing else can start."""
     place = state.Home(finished_home)
     [run] = runs.all_runs(place)
     asked = subprocess.Popen(
@@ -551,7 +551,7 @@ def test_a_run_with_neither_result_nor_log_cannot_be_judged(finished_home):
     assert refusal(calls.script("evaluate", "--json", home=finished_home))[:2] == (4, "nothing_to_judge")  # fmt: skip
 
 
-def test_fae_is_held_up_for_a_week_and_a_person_never(finished_home):
+def test_fae_waits_a_week_between_runs_and_a_person_never(finished_home):
     by_fae = train(finished_home, FAE_SKILL_NAME="training")
     assert by_fae.status == 0 and by_fae.json["error"]["code"] == "too_soon"
     assert "7 days apart" in by_fae.json["error"]["message"]
@@ -581,7 +581,7 @@ def test_two_runs_side_by_side_show_what_differs(finished_home):
 
 
 def test_one_row_and_nothing_held_out_train_and_cannot_be_judged(home):
-    """Fewer rows than a batch: the batch shrinks, and it is said so."""
+    """Fewer rows than a batch: the batch shrinks, and a note says so."""
     small_runs.fill(home, train=1, choose=0, judge=0)
     got = train(home, "--steps", "2", "--batch-size", "4").json
     assert "1 row is too few for batches of 4: the batch is 1 instead" in got["notes"]

@@ -69,7 +69,7 @@ def figure(run, name):
     return next(f for f in metrics(run)["benchmark"]["figures"] if f["name"] == name)
 
 
-def test_the_keyword_classifier_learns_words_of_speakers_that_it_never_heard(keyword):
+def test_the_keyword_classifier_recognises_words_of_unseen_speakers(keyword):
     home, run = keyword
     rows = {
         side: [
@@ -111,7 +111,7 @@ def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_pa
     assert np.mean(found["right_class_79_frames"]) > 0.5 and "right_class_97_frames" not in found
 
 
-def test_a_run_of_a_version_that_kept_nothing_apart_says_to_train_again(keyword, tmp_path):
+def test_a_run_of_a_version_without_a_test_set_says_to_train_again(keyword, tmp_path):
     home, run = keyword
     copied = Home(tmp_path / "home")
     shutil.copytree(home, copied.path)
@@ -286,7 +286,7 @@ def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
     assert {row["part"] for row in rows} == {"judge"}
 
 
-def test_the_verifier_tells_speech_music_and_noise_apart(tmp_path):
+def test_the_verifier_distinguishes_speech_music_and_noise(tmp_path):
     _, run = trained(tmp_path, "speech_verifier")
     assert np.mean(measure(run, "right_class_79_frames")["candidate"]) > 0.8
     goals = {m["name"] for m in metrics(run)["benchmark"]["measures"] if m["role"] == "goal"}
@@ -325,7 +325,7 @@ def test_phrases_without_a_word_are_refused(home):
     assert (status, error["code"]) == (2, "no_phrases")
 
 
-def test_what_a_person_chose_to_say_is_no_near_miss():
+def test_a_person_s_own_phrase_is_not_a_near_miss():
     from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, near_misses
 
     ours = [phrase for said in CLASSIFIERS["keyword"].phrases.values() for phrase in said]
@@ -358,7 +358,7 @@ def test_missing_words_are_synthesised_in_many_voices():
     assert all(0.15 < len(r.samples) / 16_000 < 5 for r in made)
 
 
-def test_no_checkpoint_is_judged_while_the_rate_is_high(keyword):
+def test_no_checkpoint_is_chosen_while_the_learning_rate_is_high(keyword):
     reports = [json.loads(line) for line in (keyword[1] / "metrics.jsonl").read_text().splitlines()]
     judged = [report["step"] for report in reports if "val_loss" in report and report["step"]]
     assert min(judged) == int(ENOUGH[ENOUGH.index("--steps") + 1]) // 2 < max(judged)

@@ -1,4 +1,4 @@
-"""train_dpo.py as it is called: what it refuses, what a run learns and keeps, and going on from another adapter."""
+"""train_dpo.py as it is called: what it refuses, what a run learns and stores, and continuing from another adapter."""
 
 import math
 import random
@@ -219,7 +219,7 @@ def test_answers_may_become_as_short_as_wanted_but_not_collapse_or_run_away():
     assert "grew to 81 tokens" in monitor.notes[0]
 
 
-def test_forgetting_how_to_talk_ends_the_run_and_is_never_the_best_checkpoint():
+def test_degraded_conversations_end_the_run_and_are_never_the_best_checkpoint():
     monitor = DriftMonitor(conversation_loss=lambda finished: 2.0)
     monitor.begin()
     good, bad = {"val_loss": 0.5}, {"val_loss": 0.1}
@@ -258,7 +258,7 @@ def measures_of(run):
     return {measure["name"]: measure for measure in run.result()["benchmark"]["measures"]}
 
 
-def test_a_run_learns_the_preference_and_does_not_forget_how_to_talk(trained):
+def test_a_run_learns_the_preference_without_degrading_conversations(trained):
     _, run = trained
     measures = measures_of(run)
     accuracy, talk = measures["preference_accuracy"], measures["conversation_loss"]
@@ -299,7 +299,7 @@ def test_evaluate_and_propose_read_a_dpo_run_like_any_other(trained):
     assert (proposed["status"] == "proposed") == (got["verdict"] == "pass")
 
 
-def test_a_run_that_forgets_how_to_talk_fails_the_gate(trained):
+def test_a_run_that_degrades_conversations_fails_the_gate(trained):
     _, run = trained
     measured = benchmark.of_run(run)
     (talk,) = [m for m in measured.measures if m.name == "conversation_loss"]

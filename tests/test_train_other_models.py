@@ -38,7 +38,7 @@ def home_with_corrections(small_home):
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma4_text"])
-def test_both_scripts_train_it_and_say_what_of_the_fast_path_was_on(
+def test_both_scripts_train_it_and_report_which_fast_parts_were_on(
     name, home_with_corrections, tmp_path
 ):
     model = tiny_models.save_model(name, tmp_path / "model")

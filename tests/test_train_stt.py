@@ -46,7 +46,7 @@ def measure(trained, name: str) -> dict:
 
 
 @needs_a_voice
-def test_the_names_are_misheard_before_and_heard_after(trained):
+def test_the_names_are_misheard_before_and_recognised_after(trained):
     recall = measure(trained, "term_recall")
     assert recall["base"] == recall["current"] and fmean(recall["base"]) < 0.2
     assert fmean(recall["candidate"]) >= 0.8
@@ -55,7 +55,7 @@ def test_the_names_are_misheard_before_and_heard_after(trained):
 
 
 @needs_a_voice
-def test_everything_else_is_heard_as_before(trained):
+def test_everything_else_is_recognised_as_before(trained):
     words = measure(trained, "rehearsal_word_error_rate")
     assert words["role"] == "guard" and len(words["items"]) >= 110
     assert fmean(words["base"]) < 0.06
@@ -89,7 +89,7 @@ def test_what_was_applied_is_read_back(trained):
 
 
 @needs_a_voice
-def test_the_benchmark_says_whether_the_list_of_words_alone_would_do(trained):
+def test_the_benchmark_reports_whether_the_word_list_alone_would_be_enough(trained):
     benchmark = result(trained)["benchmark"]
     alone = benchmark["details"]["without_training"]
     assert set(alone) == {"hotwords", "replacement"}
@@ -110,7 +110,7 @@ def test_it_passes_the_gate_and_is_proposed_word_by_word(trained, tmp_path):
 
 
 @needs_a_voice
-def test_a_fresh_process_loads_the_adapter_and_hears_otherwise_than_the_base(trained):
+def test_a_fresh_process_loads_the_adapter_and_its_output_differs_from_the_base(trained):
     home, run = trained
     done = calls.script("train_stt", "--worker", run, "--task", "verify", "--json", home=home)
     assert done.status == 0, done.err

@@ -1,4 +1,4 @@
-"""What is made of corrections: recordings first, synthesised clips where there are too few, rehearsal beside them."""
+"""The training clips of corrections: recordings first, synthesised clips if there are too few, and rehearsal clips."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def home(tmp_path, monkeypatch) -> Home:
 
 
 def record(home: Home, text: str, heard: str, pitch: int) -> None:
-    """A correction with a recording of its own: a tone of that pitch."""
+    """A correction with its own recording, a tone of that pitch."""
     path = home.directory("given") / f"{pitch}.wav"
     times = numpy.arange(16000) / 16000
     soundfile.write(path, 0.3 * numpy.sin(2 * numpy.pi * pitch * times), 16000)
@@ -185,7 +185,7 @@ def test_the_same_corrections_give_the_same_clips_and_nothing_is_spoken_twice(ho
 
 
 @needs_a_voice
-def test_in_rehearsal_nobody_says_a_term_or_what_sounds_the_same(home):
+def test_no_rehearsal_sentence_contains_a_term_or_a_homophone(home):
     prepared.corrected(home, "Marian", "Marion")
     prepared.corrected(home, "Steven", "Siobhan")
     _, train, valid = build(home, find_synthesiser())

@@ -1,4 +1,4 @@
-"""The reader of data/sft and data/dpo: every form that people keep rows in, and every row that cannot be used named."""
+"""The reader of data/sft and data/dpo: every known format is read, and every unusable row is named."""
 
 import json
 
@@ -366,7 +366,9 @@ def test_held_out_rows_that_cannot_be_used_are_named_and_few_of_them_do_not_stop
     assert "4 of 4 rows of data/sft/valid.jsonl" in error.message
 
 
-def test_what_is_left_out_is_kept_beside_the_exports_own_words_and_goes_when_it_is_mended(tmp_path):
+def test_a_count_of_rows_left_out_is_stored_beside_the_export_s_own_counts_until_they_are_fixed(
+    tmp_path,
+):
     place = Home(tmp_path)
     meta = place.directory("data", "sft") / "meta.json"
     meta.write_text('{"summary": "20 turns", "excluded": {"secret": 3}}')
@@ -394,7 +396,7 @@ def test_weights_that_are_all_0_are_refused_since_there_is_nothing_to_learn(tmp_
     assert "12 of 12 rows of data/sft/train.jsonl have weight 0" in error.message
 
 
-def test_rows_of_weight_0_are_not_learned_from_and_are_told(tmp_path):
+def test_rows_of_weight_0_are_not_learned_from_and_are_reported(tmp_path):
     found = read(tmp_path, lines(*map(valid, range(5)), valid(9) | {"weight": 0}))
     assert (len(found.rows), found.total, found.left_out) == (5, 6, [])
     assert training_rows.notes(found) == [
@@ -457,7 +459,7 @@ def test_data_that_is_mostly_unusable_makes_no_run(home, kind):
     assert len(read_json(path.with_name("meta.json"))["rows_left_out"]["train"]) == 2
 
 
-def test_another_kind_of_file_is_called_that_and_not_a_list_of_bad_lines(tmp_path):
+def test_another_kind_of_file_is_reported_as_such_and_not_as_a_list_of_bad_lines(tmp_path):
     path = tmp_path / "data" / "sft" / "train.jsonl"
     path.parent.mkdir(parents=True)
     path.write_bytes("instruction,output\nHello,Hi\nBye,Goodbye\n".encode("utf-8-sig"))

@@ -1,4 +1,4 @@
-"""Traits that a person's answers show, in plain words, and how far other answers show them."""
+"""Traits of the answers in a person's history, in plain words, and how far other answers share them."""
 
 import random
 
@@ -23,7 +23,7 @@ def plain(count: int) -> list[str]:
     return [f"Word{n} stands there and nothing{n} more{n}" for n in range(count)]
 
 
-def test_the_sample_world_s_personal_manner_is_named_and_told_from_the_long_one():
+def test_the_sample_world_s_personal_manner_is_named_and_distinguished_from_the_long_one():
     rng = random.Random(1)
 
     def answers(style: str, count: int) -> list[str]:
@@ -57,7 +57,7 @@ def test_a_habit_shows_in_a_tenth_of_the_answers_and_in_five_at_least():
     assert len(titles(plain(36) + [LONG_ANSWER] * 4)) == 1, "four answers are none"
 
 
-def test_what_the_history_avoids_is_told_only_where_another_model_does_it():
+def test_a_habit_that_the_history_lacks_is_reported_only_if_another_model_has_it():
     found = traits.of_history(plain(50))
     listed = ["Here:\n- one\n- two", "**Bold** words"]
     assert [t.name for t in traits.most_telling(found, plain(3))] == ["answer_words"]
@@ -76,7 +76,7 @@ def test_what_the_history_avoids_is_told_only_where_another_model_does_it():
         ("questions", "Shall I? ", "Shall I? Yes."),
     ],
 )
-def test_forms_are_told_apart(name, has, has_not):
+def test_forms_are_distinguished(name, has, has_not):
     trait = only(name, plain(50))
     assert trait.mean([has]) == 100 and trait.mean([has_not]) == 0
 

@@ -1,4 +1,4 @@
-"""The scripts as uv runs them: their inline metadata, their locks, and calls from odd places, offline."""
+"""The scripts as uv runs them: their inline metadata, their locks, and calls from other directories, offline."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def test_light_scripts_depend_on_the_standard_library_alone_but_for_what_they_im
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_imports_nothing_heavy(name):
-    """The list of what was imported stands for the time that it takes, which a busy machine would blur."""
+    """The list of imports stands in for start-up time, which would vary on a busy machine."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", str(SCRIPTS / f"{name}.py"), "--help"],
         capture_output=True,

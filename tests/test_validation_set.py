@@ -1,4 +1,4 @@
-"""Which held-out answers are looked at: as many as the training's length pays for, always the same ones."""
+"""The validation set: as many held-out answers as the training's length affords, always the same ones."""
 
 import random
 
@@ -23,7 +23,7 @@ def dialogues(count: int, turns: int = 6, length: int = 100, seed: int = 0) -> l
     return rows
 
 
-def test_every_conversation_is_looked_at_once_before_any_is_twice():
+def test_every_conversation_is_validated_once_before_any_is_used_twice():
     rows = dialogues(10)
     chosen = choose(rows, tokens=0, fewest=14)
     per_conversation = [sum(row.conversation == str(n) for row in chosen) for n in range(10)]
@@ -39,7 +39,7 @@ def test_at_least_the_fewest_and_at_most_all_are_chosen():
     assert choose(rows[:3], tokens=0, fewest=7) == rows[:3]
 
 
-def test_what_conversations_share_with_each_other_and_their_own_turns_is_not_paid_for_twice():
+def test_shared_prefixes_of_conversations_and_turns_are_counted_once():
     prompt = list(range(400))
     rows = [TokenRow([*prompt, 500 + i, 600 + i], 401, conversation=str(i)) for i in range(50)]
     assert 14 <= len(choose(rows, tokens=400 + 15 * 52, fewest=1)) <= 17
@@ -70,7 +70,7 @@ def test_batches_hold_every_row_once_within_their_tokens():
     ("name", "steps", "accumulation", "batch", "length"),
     [("smoke", 10, 1, 1, 512), ("light", 50, 2, 2, 1024), ("standard", 200, 4, 4, 2048)],
 )
-def test_looking_computes_a_third_of_what_training_costs_at_most(name, steps, accumulation, batch, length):  # fmt: skip
+def test_validation_computes_at_most_a_third_of_what_training_costs(name, steps, accumulation, batch, length):  # fmt: skip
     """A trained token counts three times, a computed one once; three models are scored. Smoke may look at the fewest."""
     chooser = random.Random(1)
     rows = [
@@ -99,7 +99,7 @@ def test_looking_computes_a_third_of_what_training_costs_at_most(name, steps, ac
         assert looked >= trained / 10 or len(scored) == len(held_out)
 
 
-def test_a_short_look_is_not_saved_on():
+def test_a_cheap_validation_is_not_reduced():
     rows = dialogues(8, turns=1, length=40)
     validation_plan = plan_validation(
         Batches(rows, 1, 0), 10, 1, 5, validation_set.tokens_of(rows), 64

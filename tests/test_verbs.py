@@ -1,4 +1,4 @@
-"""Every script says in its help how it is called, with an example that is right."""
+"""Every script's help shows how it is called, with a valid example."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which words are a verdict on the answer before them, and which."""
+"""Which utterances are a verdict on the previous answer, and which verdict."""
 
 import ast
 import json
@@ -90,7 +90,7 @@ def test_the_corpus_has_three_hundred_turns_of_every_kind():
         ("I meant to call Ana.", LONG),
     ],
 )
-def test_look_alikes_are_no_verdict(said, reply):
+def test_look_alikes_are_not_verdicts(said, reply):
     assert verdicts.classify(said, "How do owls hunt?", reply, 5) is None
 
 

@@ -1,4 +1,4 @@
-"""What a person sees, however they look at it: through a pipe that closes, on an ASCII terminal, and to paste again."""
+"""Output for people: through a pipe that closes, on an ASCII terminal, and commands that can be pasted."""
 
 import json
 import os
@@ -16,7 +16,7 @@ EVERY_SCRIPT = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 
 
 def into_a_closed_pipe(command: list, environment: dict, stream: str) -> tuple[int, str]:
-    """(exit status, what came on the other stream) of a command whose `stream` nobody reads."""
+    """(exit status, what was written to the other stream) of a command whose `stream` nobody reads."""
     other = {"stdout": "stderr", "stderr": "stdout"}[stream]
     reading, writing = os.pipe()
     os.close(reading)
@@ -33,7 +33,7 @@ def into_a_closed_pipe(command: list, environment: dict, stream: str) -> tuple[i
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_an_answer_that_a_full_disk_does_not_take_is_said_in_a_sentence(home):
+def test_an_answer_that_cannot_be_written_to_a_full_disk_is_reported_in_a_sentence(home):
     environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
     command = [sys.executable, str(SCRIPTS / "check_status.py")]
     with open("/dev/full", "w") as full:
@@ -42,7 +42,7 @@ def test_an_answer_that_a_full_disk_does_not_take_is_said_in_a_sentence(home):
 
 
 @pytest.mark.parametrize("name", EVERY_SCRIPT)
-def test_help_into_a_pipe_that_closes_is_no_failure(name, home):
+def test_help_into_a_closing_pipe_is_not_a_failure(name, home):
     environment = {**os.environ, "FAE_TRAINING_HOME": str(home)}
     command = [sys.executable, str(SCRIPTS / f"{name}.py"), "--help"]
     assert into_a_closed_pipe(command, environment, "stdout") == (0, "")
@@ -118,7 +118,7 @@ def test_a_command_that_is_printed_can_be_pasted(name, arguments, path, tmp_path
     assert path.replace("{}", str(place)) in shlex.split(error["hint"]), error
 
 
-def test_no_command_with_a_path_is_put_together_by_hand():
+def test_every_command_with_a_path_is_quoted_by_command_line():
     """A path goes through errors.command_line, which quotes it."""
     by_hand = re.compile(
         r"""f["'](?:look at )?(?:ls|mv|cp|rm|df|cat|tail|head|open|sqlite3)\b[^"']*\{"""
@@ -151,7 +151,7 @@ def test_the_next_command_names_the_script_and_the_home_as_they_were_typed(tmp_p
     assert done.returncode == 0 and (place / "consent.json").exists()
 
 
-def test_what_setup_could_not_prepare_is_told_where_the_newcomer_looks(home):
+def test_failures_of_setup_are_reported_where_a_newcomer_looks(home):
     home.mkdir(exist_ok=True)
     kept = {"schema": 1, "environments": {}, "errors": {"model of train.py": "no network"}}
     (home / "setup.json").write_text(json.dumps(kept))

@@ -1,4 +1,4 @@
-"""What a person reads: numbers with their nouns, and a last line that leads on."""
+"""Text for people: numbers agree with their nouns, and the last line names the next command."""
 
 import ast
 import json
@@ -22,7 +22,7 @@ NOUNS = re.compile(
     r" (?:rows|times|tasks|runs|clips|words|conversations|turns|pairs|files|sounds|episodes|recordings|corrections|"
     r"questions|samples|answers|names|lines|items|examples|warnings|problems|notes|updates)\b"
 )
-# A verb after a name, or a number that cannot be 1 where it is said.
+# A verb after a name, or a number that cannot be 1 there.
 NO_COUNT = {"name", "path", "chosen.rule"}
 NEVER_ONE = {"len(runs)", "FEWEST"}
 
@@ -112,8 +112,8 @@ def test_the_next_call_of_a_dry_run_is_the_same_call_without_it(home):
         ("add_samples", {"class": "wake", "to_judge": True, "files": ["call.wav"]}),
     ],
 )
-def test_what_a_person_has_to_say_or_allow_is_no_call_to_follow(tmp_path, script, given):
-    """Whoever follows "next" must not teach an example's words, call a wake word noise, or allow what nobody allowed."""
+def test_a_consent_or_approval_is_never_the_next_call(tmp_path, script, given):
+    """A program that follows "next" must not teach an example's words, label a wake word as noise, or give a consent."""
     (tmp_path / "call.wav").write_bytes(b"RIFF")
     consent.change(state.Home(tmp_path / "home"), ["audio"], ["audio"])
     got = calls.script(script, json.dumps(given), home=tmp_path / "home", cwd=tmp_path)
@@ -153,7 +153,9 @@ def no_to(run: runs.Run, reason: str) -> None:
     rejection.keep(run, reason, asked=True)
 
 
-def test_a_no_is_told_by_the_status_and_by_the_next_proposal_until_something_is_approved(place):
+def test_a_rejection_is_shown_by_the_status_and_the_next_proposal_until_something_is_approved(
+    place,
+):
     first = prepared.judged(place, 1)
     no_to(first, "too short answers")
     told = calls.answer("check_status", home=place.path)
@@ -190,14 +192,14 @@ def test_runs_are_compared_by_the_names_that_people_use(place):
 
 
 @pytest.mark.parametrize("name", ["latest", "active"])
-def test_what_there_is_nothing_to_compare_with_is_said(place, name):
+def test_a_run_without_a_counterpart_to_compare_with_is_reported(place, name):
     prepared.finished(place, 1)
     got = calls.script("list_runs", "--compare", name, "--json", home=place.path)
     code = {"latest": "nothing_to_compare", "active": "nothing_active"}[name]
     assert (got.status, got.json["error"]["code"]) == (4, code)
 
 
-def test_how_long_a_run_took_is_told_in_all_and_of_its_steps_alone(place):
+def test_the_time_of_a_run_is_reported_in_total_and_for_its_steps(place):
     run = prepared.finished(place, 1)
     result = run.result() | {"seconds": {"loading": 20.0, "training": 100.0, "total": 300.0}}
     state.write_json(run.file("train_metrics.json"), result)
@@ -213,14 +215,14 @@ def test_how_long_a_run_took_is_told_in_all_and_of_its_steps_alone(place):
     assert (told["elapsed_s"], told["training_s"]) == (60.0, 40.0)
 
 
-def test_a_loss_that_never_jumped_is_said_in_a_sentence(place):
+def test_a_loss_that_never_jumped_is_reported_in_a_sentence(place):
     prepared.finished(place, 1)
     said = calls.script("check_status", "--spikes", home=place.path).out
     assert "the loss did not jump at any step" in said
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_a_demo_that_is_ended_ends_the_training_that_it_began(tmp_path, how):
+def test_an_interrupted_demo_ends_the_training_that_it_started(tmp_path, how):
     uv = tmp_path / "uv"
     uv.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n')
     uv.chmod(0o700)

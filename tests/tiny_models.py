@@ -26,7 +26,7 @@ GEMMA = {"head_dim": 16, "sliding_window": 24, "sliding_window_pattern": 3}
 # What each of them has that Llama has not.
 CONFIGS = {
     "llama": {},
-    # An output layer of its own, biases in attention and MLP, rotation in pairs, heads wider than the model.
+    # A separate output layer, biases in attention and MLP, rotation in pairs, heads wider than the model.
     "llama, variants": {
         "model_type": "llama",
         "tie_word_embeddings": False,
