@@ -48,11 +48,13 @@ def fill(home, kind, classes, speakers=5, each=4, seed=0):
     for class_name in classes:
         folder = home / kind / "samples" / class_name
         folder.mkdir(parents=True, exist_ok=True)
-        said = class_name in ("wake", "interrupt", "speech")
-        for number in range(speakers * each * (1 if said else 2)):
+        spoken = class_name in ("wake", "interrupt", "speech")
+        for number in range(speakers * each * (1 if spoken else 2)):
             speaker = number // each
             samples = clip(class_name, random, 0.85 + 0.08 * (speaker % 5))
-            name = f"s{speaker}--{class_name}-{number % each}" if said else f"{class_name} {number}"
+            name = (
+                f"s{speaker}--{class_name}-{number % each}" if spoken else f"{class_name} {number}"
+            )
             soundfile.write(folder / f"{name}.wav", samples, RATE)
 
 

@@ -33,9 +33,9 @@ class Days:
         self.at += 3600
         session = self.writer.session(self.at, speaker, kind)
         ids = []
-        for said, reply, *silence in turns:
+        for question, reply, *silence in turns:
             self.at += silence[0] if silence else pause
-            ids.append(self.writer.turn(session, said, reply, self.at, speaker, **more)[0])
+            ids.append(self.writer.turn(session, question, reply, self.at, speaker, **more)[0])
         self.writer.close(session)
         self.episodes += ids
         return ids

@@ -14,9 +14,9 @@ def make(person: Path, version: str = LATER, loaded: object = None, name: str = 
     bundle = person / "Applications" / f"{name}.app"
     (bundle / "Contents/MacOS").mkdir(parents=True)
     (bundle / "Contents/Resources").mkdir()
-    told = {"CFBundleIdentifier": "com.saorsalabs.fae", "CFBundleExecutable": "FaeNativeApp"}
-    told |= {"CFBundleShortVersionString": version} if version else {}
-    (bundle / "Contents/Info.plist").write_bytes(plistlib.dumps(told, fmt=plistlib.FMT_BINARY))
+    info = {"CFBundleIdentifier": "com.saorsalabs.fae", "CFBundleExecutable": "FaeNativeApp"}
+    info |= {"CFBundleShortVersionString": version} if version else {}
+    (bundle / "Contents/Info.plist").write_bytes(plistlib.dumps(info, fmt=plistlib.FMT_BINARY))
     directory(person).mkdir(parents=True, exist_ok=True)
     if loaded:
         preferences = person / "Library/Preferences"

@@ -27,22 +27,22 @@ NAMES = (
 def sound_row(chooser: random.Random, kind: str, number: int) -> dict:
     """A row of `kind` in one of the known forms, like no other."""
     question, answer = f"What is word {number}?", f"It is {number} and no other."
-    user, said = {"role": "user", "content": question}, {"role": "assistant", "content": answer}
+    user, reply = {"role": "user", "content": question}, {"role": "assistant", "content": answer}
     if kind == "dpo":
         other = f"Number {number * 7} it may be, or so I think."
         return chooser.choice(
             [
                 {"prompt": question, "chosen": answer, "rejected": other},
-                {"prompt": [user], "chosen": [said], "rejected": [said | {"content": other}], "weight": 0.9, "pattern": "wrong"},
-                {"chosen": [user, said], "rejected": [user, said | {"content": other}]},
+                {"prompt": [user], "chosen": [reply], "rejected": [reply | {"content": other}], "weight": 0.9, "pattern": "wrong"},
+                {"chosen": [user, reply], "rejected": [user, reply | {"content": other}]},
             ]
         )  # fmt: skip
     call = {"function": {"name": "look_up", "arguments": {"word": [number]}}}
     return chooser.choice(
         [
-            {"messages": [user, said], "weight": 0.5, "source": {"ids": [f"e{number}"]}},
-            {"messages": [{"role": "system", "content": "You are Fae."}, user, said, user, said]},
-            {"messages": [user, {"role": "assistant", "content": "", "tool_calls": [call]}, {"role": "tool", "content": "found"}, said], "tools": [call]},
+            {"messages": [user, reply], "weight": 0.5, "source": {"ids": [f"e{number}"]}},
+            {"messages": [{"role": "system", "content": "You are Fae."}, user, reply, user, reply]},
+            {"messages": [user, {"role": "assistant", "content": "", "tool_calls": [call]}, {"role": "tool", "content": "found"}, reply], "tools": [call]},
             {"conversations": [{"from": "human", "value": question}, {"from": "gpt", "value": answer}]},
             {"prompt": question, "completion": answer},
             {"instruction": "Answer.", "input": question, "output": answer},
@@ -126,16 +126,16 @@ def odd_content(seed: int, kind: str) -> tuple[str, bytes | None]:
 
 def write(home: Path, kind: str, seed: int) -> str:
     """An odd train.jsonl in data/<kind>, and every third time one beside it; what was done."""
-    said = []
+    changes = []
     for side, number in (("train", seed), ("valid", seed + 100_000)):
         if side == "valid" and seed % 3:
             continue
         path = home / "data" / kind / f"{side}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         what, content = odd_content(number, kind)
-        said.append(f"{side}: {what}")
+        changes.append(f"{side}: {what}")
         if content is None:
             path.mkdir()
         else:
             path.write_bytes(content)
-    return "; ".join(said)
+    return "; ".join(changes)

@@ -139,8 +139,8 @@ def _processor_seconds(process: int) -> float:
         # Fields 14 and 15 of /proc/PID/stat, counted after the name (proc(5)).
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    told = subprocess.check_output(["ps", "-o", "time=", "-p", str(process)], text=True)
-    parts = told.strip().replace("-", ":").split(":")
+    output = subprocess.check_output(["ps", "-o", "time=", "-p", str(process)], text=True)
+    parts = output.strip().replace("-", ":").split(":")
     return sum(float(part) * 60**place for place, part in enumerate(reversed(parts)))
 
 

@@ -90,9 +90,9 @@ def judge_by_own_items(
 def start(home: Path, *arguments, **environment) -> str:
     """Begin a training in the background; the run's id."""
     given = (*SETTINGS, "--model", calls.LANGUAGE_MODEL, "--detach", *arguments)
-    told = calls.answer("train", *given, home=home, **environment)
-    assert told["status"] == "started", told
-    return told["run"]
+    answer = calls.answer("train", *given, home=home, **environment)
+    assert answer["status"] == "started", answer
+    return answer["run"]
 
 
 def in_front(home: Path, *arguments, **environment) -> subprocess.Popen:
@@ -109,9 +109,9 @@ def in_front(home: Path, *arguments, **environment) -> subprocess.Popen:
 
 def finish(home: Path, run: str) -> Path:
     """Wait for the run to complete; its directory."""
-    told = calls.wait_until_ended(run, home)
+    answer = calls.wait_until_ended(run, home)
     log = home / "runs" / run / "train.log"
-    assert told["status"] == "completed", log.read_text()
+    assert answer["status"] == "completed", log.read_text()
     return home / "runs" / run
 
 

@@ -172,8 +172,8 @@ def test_a_kind_and_its_script_are_all_that_a_new_kind_needs(skill, home):
 
     run = call("train_tts")["run"]
     calls.wait_until(lambda: calls.has_ended(run, home))
-    told = call("check_status")
-    assert (told["status"], told["kind"]) == ("completed", "tts")
+    answer = call("check_status")
+    assert (answer["status"], answer["kind"]) == ("completed", "tts")
     assert call("evaluate")["verdict"] == "pass"
     call("propose")
     deployed = call("deploy", "--code", calls.approval_code(home, run))

@@ -225,8 +225,8 @@ def test_there_are_sixty_or_more_and_no_two_are_the_same():
 @pytest.mark.parametrize("script", SAID)
 def test_what_a_user_says_leads_to_the_right_script(script):
     agent = Agent()
-    wrong = {said: agent.call(said).script for said in SAID[script]}
-    assert {said: found for said, found in wrong.items() if found != script} == {}
+    wrong = {question: agent.call(question).script for question in SAID[script]}
+    assert {question: found for question, found in wrong.items() if found != script} == {}
 
 
 @pytest.mark.parametrize(

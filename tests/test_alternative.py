@@ -44,8 +44,8 @@ def found(line_factor: float, trained_factor: float, noise: float = 0.001) -> Al
         return tuple(loss * factor * (1 + rng.gauss(0, noise)) for loss in BASE)
 
     tried = directive.Tried("Be brief.", dict(zip(ITEMS, at(line_factor), strict=True)), [])
-    told = directive.compared(tried, measure(at(trained_factor)), [], lambda who: [])
-    return Alternative(**told)
+    result = directive.compared(tried, measure(at(trained_factor)), [], lambda who: [])
+    return Alternative(**result)
 
 
 def test_the_line_describes_the_traits_in_which_the_base_model_is_furthest_from_the_person():
@@ -65,13 +65,13 @@ def test_the_line_is_in_the_system_message_and_the_answers_that_are_scored_are_t
     from fae_training.language.rows import encode_conversation
 
     tokenizer = load(calls.LANGUAGE_MODEL)
-    said = [
+    turns = [
         {"role": "user", "content": "Is it warm?"},
         {"role": "assistant", "content": "Yes, Sam."},
         {"role": "user", "content": "And tomorrow?"},
         {"role": "assistant", "content": "Rain, Sam."},
     ]
-    for messages in (said, [{"role": "system", "content": "You are Fae."}, *said]):
+    for messages in (turns, [{"role": "system", "content": "You are Fae."}, *turns]):
         own = encode_conversation(tokenizer, messages, max_tokens=512)
         rows = directive.rows_with_line(tokenizer, [Conversation(messages)], "Be brief.", 512)
         for row, before in zip(rows, own, strict=True):
@@ -105,7 +105,7 @@ def test_with_a_wide_interval_nothing_is_claimed():
     assert "it is not certain" in one.sentence
 
 
-def told_of(home, one: Alternative):
+def answers_for(home, one: Alternative):
     """The proposal of a run for which this was found, and what evaluate answers."""
     place = prepared.allowed(home)
     run = prepared.finished(place)
@@ -118,8 +118,8 @@ def told_of(home, one: Alternative):
 
 
 def test_a_line_that_is_as_good_comes_first_in_the_proposal(home, tmp_path):
-    made, text, told = told_of(home, found(0.8, 0.8))
-    assert made.alternative.as_good and told["without_training"]["as_good"] is True
+    made, text, answer = answers_for(home, found(0.8, 0.8))
+    assert made.alternative.as_good and answer["without_training"]["as_good"] is True
     first = as_markdown(made, "").splitlines()[2]
     assert first.startswith('The line "Be brief." in Fae\'s directive does as well as this update')
     page = as_html(made, "ABC-DEF", tmp_path)
@@ -130,9 +130,9 @@ def test_a_line_that_is_as_good_comes_first_in_the_proposal(home, tmp_path):
 
 
 def test_a_line_that_is_not_as_good_is_a_note(home, tmp_path):
-    made, text, told = told_of(home, found(0.9, 0.7))
+    made, text, answer = answers_for(home, found(0.9, 0.7))
     assert (
-        told["without_training"]["as_good"] is False
+        answer["without_training"]["as_good"] is False
         and "predicts your conversations better" in text
     )
     lines = as_markdown(made, "").splitlines()

@@ -192,8 +192,8 @@ def test_the_app_s_own_setting_is_restored(later, person, run, tmp_path):
 def test_a_key_that_the_app_changed_in_the_meantime_is_left_alone_and_reported(later, person, run):
     deployed(run)
     installed_fae.set_key(person, "/somewhere/else")
-    (told,) = app_use.in_use(run.home).values()
-    assert "/somewhere/else" in told and "it should use" in told and run.id in told
+    (warning,) = app_use.in_use(run.home).values()
+    assert "/somewhere/else" in warning and "it should use" in warning and run.id in warning
     found = rolled_back(run)
     assert found.step is None and "changed since" in found.says
     installed_fae.set_key(person, "")
@@ -429,10 +429,10 @@ def test_early_versions_of_fae_do_not_load_a_classifier(person, home):
 
 def figures(fae: float, ours: float) -> Benchmark:
     """Of a benchmark what of_both_forms reads."""
-    told = [
+    figures_ = [
         Figure(f"{n}_macro_f1", "", "F1", v, 0, 0) for n, v in (("fae", fae), ("segments", ours))
     ]
-    return Benchmark((), True, 1, 1, None, figures=tuple(told))
+    return Benchmark((), True, 1, 1, None, figures=tuple(figures_))
 
 
 def test_a_proposal_says_which_form_of_a_classifier_this_fae_uses_and_how_good_both_are(
@@ -440,24 +440,24 @@ def test_a_proposal_says_which_form_of_a_classifier_this_fae_uses_and_how_good_b
 ):
     run = classifier(state.Home(home), "speech_verifier")
 
-    def said() -> str:
+    def sentence() -> str:
         (one,) = app_results.of_both_forms(run, figures(0.873, 0.921))
         assert "macro-F1 0.87, the classifier that it was distilled from 0.92" in one
         return one
 
-    assert "two forms Fae uses is not known: there is no Fae.app" in said()
+    assert "two forms Fae uses is not known: there is no Fae.app" in sentence()
     early = installed_fae.make(person, installed_fae.EARLY)
-    assert "does not load a classifier. So it uses neither form" in said()
+    assert "does not load a classifier. So it uses neither form" in sentence()
     shutil.rmtree(early)
     later = installed_fae.make(person, installed_fae.LATER)
-    assert "uses the form in Fae's own network, from its next start;" in said()
-    assert "rate of false alarms does not hold in the app" in said()
+    assert "uses the form in Fae's own network, from its next start;" in sentence()
+    assert "rate of false alarms does not hold in the app" in sentence()
     (later / "Contents/MacOS/fae-daemon").write_text("")
-    assert "next start, if that version still reads it, which is not known;" in said()
+    assert "next start, if that version still reads it, which is not known;" in sentence()
     own = later / "Contents/Resources/Fae_Fae.bundle/Models/speech-verifier"
     own.mkdir(parents=True)
     (own / "model.safetensors").write_text("")
-    assert "uses its bundled classifier" in said() and "neither form" in said()
+    assert "uses its bundled classifier" in sentence() and "neither form" in sentence()
     shutil.rmtree(run.file("adapters", "fae"))
     (one,) = app_results.of_both_forms(run, figures(0.8, 0.9))
     assert "not exported to the format that Fae loads" in one
@@ -469,7 +469,7 @@ def test_a_proposal_says_which_form_of_a_classifier_this_fae_uses_and_how_good_b
 
 
 @pytest.fixture
-def heard(home) -> state.Home:
+def corrected(home) -> state.Home:
     place = state.Home(home)
     consent.change(place, ["corrections"], [])
     for wrong, right in (("Marian", "Marion"), ("see van", "Siobhan")):
@@ -494,9 +494,9 @@ ENTRY = {
 }
 
 
-def test_words_are_merged_into_the_list_and_removed_again(later, heard):
+def test_words_are_merged_into_the_list_and_removed_again(later, corrected):
     app_words.path().write_text(json.dumps([ENTRY]))
-    run = speech_run(heard)
+    run = speech_run(corrected)
     assert deployed(run).use == app_results.RESTART
     marion, siobhan = json.loads(app_words.path().read_text())
     assert marion | {"updatedAt": ""} == ENTRY | {"variants": ["Maryon", "Marian"], "updatedAt": ""}
@@ -504,28 +504,28 @@ def test_words_are_merged_into_the_list_and_removed_again(later, heard):
     assert set(siobhan) == set(app_words.FIELDS)
     assert all(len(siobhan[n]) == 20 and siobhan[n].endswith("Z") for n in ("createdAt", "updatedAt"))  # fmt: skip
     before = app_words.path().read_bytes()
-    app_results.publish(heard, run)
+    app_results.publish(corrected, run)
     assert app_words.path().read_bytes() == before, "a second time adds nothing"
-    app_results.withdraw_newest(heard, "speech")
+    app_results.withdraw_newest(corrected, "speech")
     (left,) = json.loads(app_words.path().read_text())
     assert left["canonical"] == "Marion" and left["variants"] == ["Maryon"]
 
 
-def test_a_list_that_the_app_would_not_load_is_left_as_it_is(later, heard):
+def test_a_list_that_the_app_would_not_load_is_left_as_it_is(later, corrected):
     app_words.path().write_text('[{"canonical": "Marion"}]')
     with pytest.raises(Failed, match="entry 1 has no variants"):
-        deployed(speech_run(heard))
+        deployed(speech_run(corrected))
     assert app_words.path().read_text() == '[{"canonical": "Marion"}]'
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="starts a program of this machine under Fae's name")  # fmt: skip
-def test_words_wait_until_fae_is_closed(later, heard):
+def test_words_wait_until_fae_is_closed(later, corrected):
     program = later / "Contents/MacOS/FaeNativeApp"
     shutil.copy(os.path.realpath(shutil.which("sleep")), program)
     program.chmod(0o755)
     # Where several programs are one file, its name says which one it is.
     running = subprocess.Popen(["sleep", "60"], executable=program)
-    run = speech_run(heard)
+    run = speech_run(corrected)
     try:
         assert fae_versions.the_app().is_running()
         found = deployed(run)
@@ -534,13 +534,13 @@ def test_words_wait_until_fae_is_closed(later, heard):
     finally:
         running.kill()
         running.wait()
-    assert app_results.settle(heard, [run])["speech"].use == app_results.RESTART
+    assert app_results.settle(corrected, [run])["speech"].use == app_results.RESTART
     assert app_words.path().exists()
 
 
-def test_early_versions_of_fae_have_no_word_list(person, heard):
+def test_early_versions_of_fae_have_no_word_list(person, corrected):
     installed_fae.make(person, installed_fae.EARLY)
-    assert "has no word list" in deployed(speech_run(heard)).says
+    assert "has no word list" in deployed(speech_run(corrected)).says
     assert not app_words.path().exists()
 
 

@@ -166,8 +166,8 @@ def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypat
         assert "nothing was deployed" in error.message and "reopen the dialog" in error.message
         assert error.hint == f"uv run scripts/deploy.py --run {run.id}"
     assert deployment.current(place, "language") is None
-    told = by_dialog(place, monkeypatch, tmp_path, "button returned:Use it, gave up:false")
-    assert told.data["status"] == "deployed" and told.data["run"] == run.id
+    answer = by_dialog(place, monkeypatch, tmp_path, "button returned:Use it, gave up:false")
+    assert answer.data["status"] == "deployed" and answer.data["run"] == run.id
     asked = (tmp_path / "asked").read_text()
     assert f"{run.id}, an update for your language model" in asked and "It got better at" in asked
 

@@ -103,9 +103,9 @@ NOT_HARMED, HARMED = [2.0, 2.1, 2.201], [2.4, 2.5, 2.62]
     ],
 )
 def test_a_preset_is_judged_by_its_numbers(after, requests_after, words, verdict):
-    said = real_page.judgement(results([3.0, 3.0, 3.0], after, requests_after), "light")
-    assert words in said and verdict in said, said
-    assert ("**" in said.removeprefix("**SFT light**")) == bool(verdict)
+    judged = real_page.judgement(results([3.0, 3.0, 3.0], after, requests_after), "light")
+    assert words in judged and verdict in judged, judged
+    assert ("**" in judged.removeprefix("**SFT light**")) == bool(verdict)
 
 
 def test_an_interval_is_student_s():

@@ -262,9 +262,9 @@ def test_an_error_longer_than_an_answer_keeps_its_code_and_the_start_of_its_text
     error = Failed(
         "a_code", f"what happened: {letter * message}", f"the next command {letter * hint}"
     )
-    told = calling.shortened(error.as_dict(), state.Home(home), "echo")
-    short = json.loads(told)
-    assert told.isascii() and len(told) <= 2000
+    text = calling.shortened(error.as_dict(), state.Home(home), "echo")
+    short = json.loads(text)
+    assert text.isascii() and len(text) <= 2000
     assert short["status"] == "error" and short["error"]["code"] == "a_code"
     for part in ("message", "hint"):
         whole = error.as_dict()["error"][part]

@@ -104,8 +104,8 @@ def test_control_tokens_in_a_text_are_plain_characters_and_break_no_template(tok
             ours, theirs = ([t for t in r.tokens if t in controls] for r in (row, same))
             assert ours == theirs, text
             # Within an object a template writes it as JSON does.
-            said, wanted = (tokenizer.decode(r.tokens) for r in (row, same))
-            assert said.replace(json.dumps(text)[1:-1], text) == wanted.replace(word, text)
+            texts, wanted = (tokenizer.decode(r.tokens) for r in (row, same))
+            assert texts.replace(json.dumps(text)[1:-1], text) == wanted.replace(word, text)
             answer = row.tokens[row.supervised_from :]
             # Qwen's own tags for tool calls are tokens that the template puts into an answer; nothing else is.
             inside = {tokenizer.decode([t]) for t in answer[:-1] if t in controls}

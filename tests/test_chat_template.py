@@ -45,7 +45,7 @@ def tokenizer_with(tmp_path):
     return make
 
 
-def told(tokenizer, messages):
+def prompts_and_answers(tokenizer, messages):
     """(prompt, answer) of each row as text."""
     rows = encode_conversation(tokenizer, messages)
     return [
@@ -58,7 +58,7 @@ def told(tokenizer, messages):
 
 
 def test_an_empty_thought_that_belongs_to_the_prompt_is_not_a_target(tokenizer_with):
-    (_, answer), (prompt, last) = told(tokenizer_with(QWEN3), [SYSTEM, *TALK])
+    (_, answer), (prompt, last) = prompts_and_answers(tokenizer_with(QWEN3), [SYSTEM, *TALK])
     assert (answer, last) == ("Yes.<|im_end|>", "Sleep well.<|im_end|>")
     assert prompt.endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
     assert prompt.startswith("<|im_start|>system\nBe brief.<|im_end|>")
@@ -67,13 +67,13 @@ def test_an_empty_thought_that_belongs_to_the_prompt_is_not_a_target(tokenizer_w
 def test_a_system_message_goes_into_the_first_question_if_the_template_has_no_system_role(
     tokenizer_with,
 ):
-    (prompt, answer), _ = told(tokenizer_with(GEMMA2), [SYSTEM, *TALK])
+    (prompt, answer), _ = prompts_and_answers(tokenizer_with(GEMMA2), [SYSTEM, *TALK])
     assert prompt == "<|im_start|>user\nBe brief.\n\nIs it late?<|im_end|>\n<|im_start|>model\n"
     assert answer == "Yes.<|im_end|>"
 
 
 def test_messages_of_one_role_are_merged_if_the_template_requires_alternating_roles(tokenizer_with):
-    prompt, answer = told(tokenizer_with(GEMMA2), TALK)[1]
+    prompt, answer = prompts_and_answers(tokenizer_with(GEMMA2), TALK)[1]
     assert "user\nThank you.\n\nGood night.<|im_end|>" in prompt
     assert answer == "Sleep well.<|im_end|>"
 
@@ -85,15 +85,15 @@ def test_the_first_end_of_a_turn_ends_the_answer_though_it_is_not_the_tokenizers
     template = GEMMA2.replace("<|im_end|>\\n", "<|endoftext|>\\n")
     tokenizer = tokenizer_with(template, ends=[1273, 1271])
     assert tokenizer.decode([1271]) == "<|endoftext|>"
-    assert [answer for _, answer in told(tokenizer, TALK)] == ["Yes.<|endoftext|>", "Sleep well.<|endoftext|>"]  # fmt: skip
+    assert [answer for _, answer in prompts_and_answers(tokenizer, TALK)] == ["Yes.<|endoftext|>", "Sleep well.<|endoftext|>"]  # fmt: skip
 
 
 def test_an_announcement_that_is_part_of_the_question_works(tokenizer_with):
-    (prompt, answer), _ = told(tokenizer_with(MISTRAL), [SYSTEM, *TALK])
+    (prompt, answer), _ = prompts_and_answers(tokenizer_with(MISTRAL), [SYSTEM, *TALK])
     assert (prompt, answer) == ("Be brief.\n[INST] Is it late? [/INST]", " Yes.<|im_end|>")
 
 
 def test_a_row_that_a_template_refuses_in_every_form_is_reported_with_its_message(tokenizer_with):
     tokenizer = tokenizer_with("{{- raise_exception('Only on Sundays') }}")
     with pytest.raises(Exception, match="Only on Sundays"):
-        told(tokenizer, TALK)
+        prompts_and_answers(tokenizer, TALK)

@@ -68,7 +68,7 @@ def spoken(espeak):
     return [(espeak(w, v), w, v) for w in SAID for v in VOICES]
 
 
-def share_told_apart(network: Network, x: np.ndarray, words: np.ndarray, voices: np.ndarray):
+def share_distinguished(network: Network, x: np.ndarray, words: np.ndarray, voices: np.ndarray):
     """Each recording by the nearest mean of the words in the other voices, on what the convolutions give."""
     hidden = network.hidden(x)
     seen = np.concatenate([hidden.mean(axis=1), hidden.max(axis=1)], axis=1)
@@ -87,15 +87,15 @@ def test_words_that_it_was_not_trained_on_are_distinguished_in_any_voice(number,
     class ClassifierKind:
         classes, triggers = ("wake",), ("wake",)
 
-    power, _, said = held_out_windows(recordings, ClassifierKind, ONE_SECOND, most=1)
+    power, _, used = held_out_windows(recordings, ClassifierKind, ONE_SECOND, most=1)
     assert len(power) == len(spoken)
-    words = np.array([recording.name for recording in said])
-    voices = np.array([recording.speaker for recording in said])
+    words = np.array([recording.name for recording in used])
+    voices = np.array([recording.speaker for recording in used])
     x = normalised(np.log(power + LOG_FLOOR))
-    found = share_told_apart(convolutions_of(number), x, words, voices)
+    found = share_distinguished(convolutions_of(number), x, words, voices)
     untrained = with_random_weights(convolutions_of(number))
     assert found > 0.9
-    assert found > share_told_apart(untrained, x, words, voices) + 0.1
+    assert found > share_distinguished(untrained, x, words, voices) + 0.1
 
 
 def test_the_teacher_s_embeddings_are_aligned_with_those_of_its_own_package(spoken):

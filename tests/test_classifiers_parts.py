@@ -263,15 +263,17 @@ def test_how_much_is_synthesised_follows_from_what_there_is_to_train_on():
     names = hashed(TRAIN, 74) + hashed(JUDGE, 4) + hashed(CHOOSE, 2)
     people = divided(by_people(names))
     assert sum(r.class_name == "wake" for r in people.train) < synthetic_sounds.ENOUGH_RECORDINGS
-    phrases = {name: list(said) for name, said in KEYWORD.phrases.items()}
+    phrases = {name: list(listed) for name, listed in KEYWORD.phrases.items()}
     settings = SETTINGS | {"clips_per_trigger": 40, "generated_seconds": 4}
     parts = training_data.with_made(people, KEYWORD, phrases, settings, Robot())
-    said = {
+    listed = {
         part: {r.speaker for r in sounds if r.origin == "synthesised"}
         for part, sounds in ((TRAIN, parts.train), (CHOOSE, parts.choose), (JUDGE, parts.judge))
     }
-    assert all(said.values())
-    assert not said[TRAIN] & (said[CHOOSE] | said[JUDGE]) and not said[CHOOSE] & said[JUDGE]
+    assert all(listed.values())
+    assert (
+        not listed[TRAIN] & (listed[CHOOSE] | listed[JUDGE]) and not listed[CHOOSE] & listed[JUDGE]
+    )
     made = [r for r in parts.train + parts.held_out if r.origin == "synthesised"]
     assert sum(r.class_name == "wake" for r in made) == 40, "160 recordings, but 148 to train on"
 

@@ -45,12 +45,12 @@ def test_a_recording_counts_as_changed_when_one_of_its_windows_is():
 
 def streams_of(hours, events=5):
     frames = round(hours * CHUNKS_PER_HOUR * FRAMES_PER_CHUNK)
-    said = [("wake", 100 * n, 100 * n + 50) for n in range(events)]
-    said.insert(1, ("interrupt", 10, 60))
+    events_ = [("wake", 100 * n, 100 * n + 50) for n in range(events)]
+    events_.insert(1, ("interrupt", 10, 60))
     groups = [f"speaker {n}" for n in range(events + 1)]
     return {
         "quiet": StreamOfSound(np.zeros((frames, 1)), []),
-        "spoken": StreamOfSound(np.zeros((1, 1)), said, groups=groups),
+        "spoken": StreamOfSound(np.zeros((1, 1)), events_, groups=groups),
     }
 
 
@@ -88,8 +88,8 @@ def test_detections_guard_with_one_value_for_each_spoken_word():
 
 
 def test_a_classifier_that_no_longer_hears_the_word_does_not_pass():
-    deaf, heard = on_streams([0] * 5), on_streams([1] * 5)
-    by = {"candidate": deaf, "current": heard, "base": deaf}
+    missed, heard = on_streams([0] * 5), on_streams([1] * 5)
+    by = {"candidate": missed, "current": heard, "base": missed}
     found = triggers.measures_of("wake", by, streams_of(1.0), 1.0, True)
     assert judged(*found).verdict == "fail"
 
@@ -155,22 +155,22 @@ def test_it_reports_the_hours_of_sound_and_whether_the_rate_is_shown():
 
 
 def test_it_names_the_commands_that_would_show_a_rate():
-    said = triggers.advice_on_rates([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
-    assert "record about 9 hours of ordinary sound" in said and "at least 5 recordings" in said
-    assert "add_samples.py --class noise --to-judge --files RECORDINGS" in said
-    assert said.endswith("scripts/train_keyword.py --false-alarms-per-hour 3")
+    advice = triggers.advice_on_rates([Rate(0, 3.0, 3.0), Rate(1, 3.0, 2.0)], 1.0)
+    assert "record about 9 hours of ordinary sound" in advice and "at least 5 recordings" in advice
+    assert "add_samples.py --class noise --to-judge --files RECORDINGS" in advice
+    assert advice.endswith("scripts/train_keyword.py --false-alarms-per-hour 3")
     too_many = triggers.advice_on_rates([Rate(30, 3.0, 1.0), Rate(0, 3.0, 1.0)], 1.0)
     assert "--to-judge" not in too_many and too_many.endswith("-per-hour 13.6")
 
 
 def test_recall_is_reported_for_held_out_people_each_person_and_the_owner():
-    told = {"spoken": 8, "recall": 0.5, "by_group": {"speaker anna": 0.25, "speaker li": 1.0}}
-    told |= {"latency_ms": 640.0, "own": 0.75}
-    notes = triggers.notes_of("wake", told)
+    found = {"spoken": 8, "recall": 0.5, "by_group": {"speaker anna": 0.25, "speaker li": 1.0}}
+    found |= {"latency_ms": 640.0, "own": 0.75}
+    notes = triggers.notes_of("wake", found)
     assert notes == [
         "wake, said by people like the held-out ones: 50% of 8 detected, 640 ms after its start (li 100%, anna 25%).",
         "wake, said by you: 75% detected, in recordings of yours that were not trained on.",
     ]
-    never = told | {"recall": 0.0, "latency_ms": None, "own": None}
+    never = found | {"recall": 0.0, "latency_ms": None, "own": None}
     assert "0% of 8 detected (" in triggers.notes_of("wake", never)[0]
-    assert triggers.notes_of("wake", told | {"recall": None}) == []
+    assert triggers.notes_of("wake", found | {"recall": None}) == []

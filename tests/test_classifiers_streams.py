@@ -93,10 +93,12 @@ def test_the_threshold_keeps_to_the_allowed_false_alarms_and_detects_what_is_abo
         spoken[at : at + 7] = 0.95 if number < 48 else 0.3
         events.append(("wake", 3 * at + 20, 3 * at + 79))
     quiet = streams.StreamOfSound(np.zeros((3 * chunks, 1)), [])
-    said = streams.StreamOfSound(np.zeros((30_000, 1)), events, groups=["speaker a"] * 50)
+    with_triggers = streams.StreamOfSound(np.zeros((30_000, 1)), events, groups=["speaker a"] * 50)
     scores = Scores({3 * chunks: calm, 30_000: spoken})
-    chosen = thresholds.choose(scores, quiet, said, 1.0)["wake"]
-    found = thresholds.measure(scores, {"quiet": quiet, "spoken": said}, {"wake": chosen})["wake"]
+    chosen = thresholds.choose(scores, quiet, with_triggers, 1.0)["wake"]
+    found = thresholds.measure(scores, {"quiet": quiet, "spoken": with_triggers}, {"wake": chosen})[
+        "wake"
+    ]
     assert quiet.hours == hours
     assert found["at_most"] <= 1.0
     assert found["recall"] == pytest.approx(48 / 50)
@@ -265,12 +267,12 @@ def test_triggers_are_measured_as_people_say_them_where_anybody_does(clips):
     assert "speaker robot" not in people.groups
     nobody = [r for r in clips if r.class_name != "wake"]
     spoken = streams.judging_streams(to_judge(nobody + robots), KEYWORD, 2.0, 0)["spoken"]
-    said = {
+    with_triggers = {
         group
         for (name, *_), group in zip(spoken.events, spoken.groups, strict=True)
         if name == "wake"
     }
-    assert said == {"speaker robot"}
+    assert with_triggers == {"speaker robot"}
 
 
 def test_a_stream_knows_the_source_of_each_sound_and_can_exclude_it(clips):

@@ -27,7 +27,7 @@ class Listener(QuietSession):
     """What the training reports; it asks for a stop when fit() has asked `stop_after` times."""
 
     def __init__(self, stop_after: int | None = None):
-        self.left, self.said = stop_after, []
+        self.left, self.reports = stop_after, []
 
     def should_stop(self) -> bool:
         if self.left is None:
@@ -36,13 +36,13 @@ class Listener(QuietSession):
         return self.left < 0
 
     def status(self, word: str) -> None:
-        self.said.append(word)
+        self.reports.append(word)
 
     def report(self, values: dict) -> None:
-        self.said.append(f"step {values['step']}")
+        self.reports.append(f"step {values['step']}")
 
     def log(self, text: str) -> None:
-        self.said.append(text)
+        self.reports.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +73,10 @@ def test_the_second_model_trains_on_the_hard_negatives_of_the_first(whole):
     windows, labels = examples.hard_negatives
     assert len(windows) == len(labels) > 100
     assert result.steps_done == STEPS
-    assert f"{len(labels)} hard negatives of the first model" in " ".join(session.said)
+    assert f"{len(labels)} hard negatives of the first model" in " ".join(session.reports)
     # A third of the steps, reported in the log; metrics.jsonl has only those of the second model.
-    assert "first model: step=4" in " ".join(session.said)
-    assert next(s for s in session.said if s.startswith("step")) == "step 0"
+    assert "first model: step=4" in " ".join(session.reports)
+    assert next(s for s in session.reports if s.startswith("step")) == "step 0"
     assert (run.directory / "first" / "checkpoints").is_dir()
 
 
@@ -93,7 +93,7 @@ def test_a_run_stopped_in_either_model_resumes_to_the_same_result(whole, sounds,
     assert (run.directory / "hard_negatives.npz").exists() == (stop_after == 9)
     arrays, result, _, session = train(run, sounds)
     # What the first model found is kept: it is not trained again.
-    assert any("first model" in said for said in session.said) == (stop_after == 2)
+    assert any("first model" in line for line in session.reports) == (stop_after == 2)
     assert (result.stopped, result.steps_done) == ("completed", STEPS)
     for name, array in whole[1].items():
         assert np.array_equal(array, arrays[name]), name

@@ -46,8 +46,8 @@ def test_an_unknown_source_changes_nothing(home):
 
 
 def test_setup_records_consent_and_revocation_and_train_obeys(home):
-    told = calls.answer("setup", "--consent", "conversations", "corrections", home=home)
-    assert told["consents"] == {"conversations": True, "corrections": True, "audio": False}
+    answer = calls.answer("setup", "--consent", "conversations", "corrections", home=home)
+    assert answer["consents"] == {"conversations": True, "corrections": True, "audio": False}
     planned = calls.answer("setup", "--revoke", "conversations", "--dry-run", home=home)
     assert planned["revoke"] == ["conversations"]
     assert consent.granted(state.Home(home), "conversations"), "a dry run took it back"
@@ -60,7 +60,7 @@ def test_setup_records_consent_and_revocation_and_train_obeys(home):
 
 @pytest.mark.parametrize("source", consent.SOURCES)
 def test_setup_names_the_first_step_for_each_source(home, source):
-    told = calls.answer("setup", "--consent", source, home=home)
+    answer = calls.answer("setup", "--consent", source, home=home)
     expected = {"conversations": "export_data.py", "corrections": "extract_corrections.py"}
-    assert told["next"]["script"] == expected.get(source, "add_samples.py").removesuffix(".py")
-    assert (calls.SCRIPTS / f"{told['next']['script']}.py").exists()
+    assert answer["next"]["script"] == expected.get(source, "add_samples.py").removesuffix(".py")
+    assert (calls.SCRIPTS / f"{answer['next']['script']}.py").exists()

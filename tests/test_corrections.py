@@ -28,7 +28,7 @@ def days(tmp_path) -> Days:
 
 @pytest.fixture
 def mine(days, home):
-    """PairMiner what `days` holds. Gives (pairs, PairMiner)."""
+    """A function that finds the pairs in `days`; it returns (pairs, PairMiner)."""
 
     def run():
         found = preference_pairs.PairMiner("You are Fae.")
@@ -290,8 +290,8 @@ def test_a_correction_of_any_length_is_read_in_time_that_grows_with_it():
 def test_it_writes_pairs_that_train_dpo_reads_and_misheard_words_once(days, home):
     consent.change(Home(home), ["conversations", "corrections"], [])
     for number in range(30):
-        said, reply = plain(number)
-        days.talk((said, reply + " " + LONG), ("Too long.", reply))
+        question, reply = plain(number)
+        days.talk((question, reply + " " + LONG), ("Too long.", reply))
     days.talk(
         ("I am Marion.", "Hello Marian."), ("My name is Marion, not Marian.", "Hello Marion.")
     )

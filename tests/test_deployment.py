@@ -156,8 +156,8 @@ def test_an_active_file_that_disagrees_is_repaired_by_the_next_reader(place):
     first, second = make(place), make(place)
     deploy(place, first)
     entry = state.read_json(place.file("active.json"))
-    for said in ({}, {"sft": entry["sft"] | {"run": second.id}}, {"sft": {"run": "../../etc"}}):
-        state.write_json(place.file("active.json"), said)
+    for content in ({}, {"sft": entry["sft"] | {"run": second.id}}, {"sft": {"run": "../../etc"}}):
+        state.write_json(place.file("active.json"), content)
         assert active(place) == first.id
         assert state.read_json(place.file("active.json")) == entry
 

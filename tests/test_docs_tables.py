@@ -160,10 +160,10 @@ def test_every_variable_of_the_environment_that_is_read_stands_in_the_one_table(
     }
     text = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
     section = text.split("## Environment variables")[1].split("\n## ")[0]
-    told = {
+    documented = {
         name
         for line in section.splitlines()
         if line.startswith("| `")
         for name in re.findall(r"`(\w+)`", line.split("|")[1])
     }
-    assert len(read) > 10 and read - of_python == told
+    assert len(read) > 10 and read - of_python == documented

@@ -36,12 +36,12 @@ def test_a_program_gets_what_is_not_right_and_the_first_remedy_as_its_next_call(
     place = prepared.allowed(home)
     consent.change(place, [], ["conversations"])
     before = picture(home)
-    told = calls.answer("doctor", home=home)
-    assert told["status"] == "attention" and "clock" in told["fine"]
-    about = {one["about"]: one for one in told["findings"]}
+    answer = calls.answer("doctor", home=home)
+    assert answer["status"] == "attention" and "clock" in answer["fine"]
+    about = {one["about"]: one for one in answer["findings"]}
     assert about["consent"]["remedy"] == "uv run scripts/setup.py --consent conversations"
-    assert told["next"]["script"] in ("setup", "train")
-    assert all(one["remedy"] for one in told["findings"])
+    assert answer["next"]["script"] in ("setup", "train")
+    assert all(one["remedy"] for one in answer["findings"])
     assert picture(home) == before
 
 

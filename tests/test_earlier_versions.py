@@ -87,12 +87,12 @@ def test_a_run_of_an_earlier_version_does_not_break_the_lists_of_all_runs(place,
 
 def test_a_run_of_an_earlier_version_is_named_with_the_call_that_measures_it_again(place):
     run = old(place)
-    with pytest.raises(Failed, match="written by another version") as told:
+    with pytest.raises(Failed, match="written by another version") as raised:
         evaluation.require_pass(run)
-    assert told.value.hint == f"uv run scripts/evaluate.py --run {run.id}"
-    with pytest.raises(Failed, match="written by another version") as told:
+    assert raised.value.hint == f"uv run scripts/evaluate.py --run {run.id}"
+    with pytest.raises(Failed, match="written by another version") as raised:
         evaluation.make(run)
-    assert told.value.hint == f"uv run scripts/evaluate.py --run {run.id} --rescore"
+    assert raised.value.hint == f"uv run scripts/evaluate.py --run {run.id} --rescore"
     assert suite.of_run(run).version == suite.load(place).version
 
 

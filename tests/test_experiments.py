@@ -116,9 +116,9 @@ def steady(tmp_path_factory):
     home = filled(tmp_path_factory.mktemp("steady") / "home")
 
     def trained(*arguments) -> str:
-        told = calls.answer("train", *arguments, "--detach", home=home)
-        small_runs.finish(home, told["run"])
-        return told["run"]
+        answer = calls.answer("train", *arguments, "--detach", home=home)
+        small_runs.finish(home, answer["run"])
+        return answer["run"]
 
     model = ("--preset", "smoke", "--model", str(calls.LANGUAGE_MODEL))
     six = trained(*model, "--set", "steps=6", *STEADY, "--note", "in one go")
@@ -158,8 +158,8 @@ def test_the_time_of_each_part_of_a_step_is_measured_and_reported(steady):
     assert kept["steps"] == 3
     assert set(kept["seconds"]) == {"batch", "forward", "backward", "optimizer", "saving"}
     assert all(value > 0 for value in kept["seconds"].values())
-    told = calls.answer("check_status", "--run", more, home=home)
-    assert told["profile"].startswith("A step took ") and "backward" in told["profile"]
+    answer = calls.answer("check_status", "--run", more, home=home)
+    assert answer["profile"].startswith("A step took ") and "backward" in answer["profile"]
     assert state.read_json(home / "runs" / six / "train_metrics.json")["profile"] is None
     assert "profile" not in calls.answer("check_status", "--run", six, home=home)
 
@@ -167,10 +167,10 @@ def test_the_time_of_each_part_of_a_step_is_measured_and_reported(steady):
 def test_runs_are_put_side_by_side_with_their_loss_curves(steady, tmp_path):
     home, six, three, more = steady
     page = tmp_path / "curves.html"
-    told = calls.answer("list_runs", "--compare", six, three, more, "--html", page, home=home)
-    assert told["runs"] == [six, three, more] and told["page"] == str(page)
-    assert told["differing"]["setting steps"] == ["6", "3", "6"]
-    assert "setting rank" not in told["differing"]
+    answer = calls.answer("list_runs", "--compare", six, three, more, "--html", page, home=home)
+    assert answer["runs"] == [six, three, more] and answer["page"] == str(page)
+    assert answer["differing"]["setting steps"] == ["6", "3", "6"]
+    assert "setting rank" not in answer["differing"]
     texts: list[str] = []
 
     class Reader(html.parser.HTMLParser):
@@ -249,9 +249,9 @@ def test_a_jump_names_the_rows_of_the_worst_micro_batch_by_id(home):
         ("s17", 2, ("episode-s17",)),
         ("t17", 3, ("episode-t17",)),
     ]
-    told = calls.answer("check_status", "--spikes", home=home)
-    assert told["spikes"][0]["ids"] == ["episode-s17", "episode-t17"]
-    assert told["next"]["params"]["exclude"] == "id:episode-s17"
+    answer = calls.answer("check_status", "--spikes", home=home)
+    assert answer["spikes"][0]["ids"] == ["episode-s17", "episode-t17"]
+    assert answer["next"]["params"]["exclude"] == "id:episode-s17"
     text = calls.script("check_status", "--spikes", home=home).out
     assert "step 9: loss 5.000, usually 2.000" in text
     assert 's17, line 2 of train.jsonl: "Question s17?"' in text
@@ -346,12 +346,12 @@ def test_a_killed_sweep_resumes_and_its_best_run_is_judged_last(home):
     assert {run.status() for run in (first, second)} == {"completed"}
     values = [run.result()["best_value"] for run in (first, second)]
     assert values[0] < values[1] and f"* learning_rate=3e-3: {first.id}" in got.out
-    told = calls.answer("experiment", home=home)
-    assert told["status"] == "swept" and told["best"] == first.id and told["look"] == 2
+    answer = calls.answer("experiment", home=home)
+    assert answer["status"] == "swept" and answer["best"] == first.id and answer["look"] == 2
     judged = [line["adapter"] for line in state.read_jsonl(place.file(looks.FILE))]
     marks = [run.result()["benchmark"]["fingerprint"] for run in (second, first)]
     assert judged == marks, "the best one is judged last, so that the other is paid for"
-    assert told["next"]["script"] in ("propose", "list_runs")
+    assert answer["next"]["script"] in ("propose", "list_runs")
     # Done already: nothing is trained again.
     assert calls.script("experiment", "sweep", "--resume", "latest", home=home).status == 0
     assert len(runs.all_runs(place)) == 2

@@ -54,7 +54,7 @@ def ids_of(rows) -> set[str]:
     return {episode for row in rows for episode in row["source"]["ids"]}
 
 
-def said_in(rows) -> str:
+def text_of(rows) -> str:
     return "\n".join(m["content"] for row in rows for m in row["messages"] if m["role"] != "system")
 
 
@@ -163,7 +163,7 @@ def test_what_a_person_judges_models_by_herself_is_left_out_too(days, export, ho
     path.write_text(json.dumps(item | {"messages": [{"role": "user", "content": asked}]}))
     days.talk(plain(1), plain(2))
     answer, rows = export(days.done())
-    assert answer["excluded"] == {"benchmark_item": 1} and asked not in said_in(rows)
+    assert answer["excluded"] == {"benchmark_item": 1} and asked not in text_of(rows)
 
 
 def test_others_and_unknown_voices_are_left_out_once_an_owner_is_enrolled(days, export):
@@ -314,9 +314,9 @@ def test_forget_removes_rows_that_were_exported_before_and_names_the_run_that_le
     # Another conversation since: the run is known by what it learned, not by the export that is there now.
     kept = [*kept, *days.talk(plain(3))]
     answer, rows = export(days.done(), "--forget", "the clinic")
-    told = answer["forgotten"]
-    assert (told["rows_removed"], told["learned_by"]) == (1, ["sft-20261101-1000-aa"])
-    assert told["active"] is None and told["by_topic"] == {"the clinic": 1}
+    forgotten = answer["forgotten"]
+    assert (forgotten["rows_removed"], forgotten["learned_by"]) == (1, ["sft-20261101-1000-aa"])
+    assert forgotten["active"] is None and forgotten["by_topic"] == {"the clinic": 1}
     assert answer["next"]["script"] == "train"
     assert ids_of(rows) == set(kept)
 
@@ -325,10 +325,10 @@ def test_forget_reaches_pairs_and_kept_tokens_too(days, export, home):
     days.talk(("The clinic called.", "What about?"))
     days.talk(plain(1))
     export(days.done())
-    said = [{"role": "user", "content": "Is the clinic open?"}]
+    messages = [{"role": "user", "content": "Is the clinic open?"}]
     answers = [{"role": "assistant", "content": text} for text in ("Yes.", "No.")]
     (home / "data/dpo").mkdir()
-    pair = {"prompt": said, "chosen": answers[:1], "rejected": answers[1:]}
+    pair = {"prompt": messages, "chosen": answers[:1], "rejected": answers[1:]}
     other = pair | {"prompt": [{"role": "user", "content": "Is the shop open?"}]}
     lines = [json.dumps(row) + "\n" for row in (pair, other)]
     (home / "data/dpo/train.jsonl").write_text("".join(lines))
@@ -392,7 +392,7 @@ def test_config_json_lets_in_personal_details_one_by_one(days, export, home):
     assert answer["excluded"] == {"email": 1, "health": 1}
     (home / "config.json").write_text('{"learn_email": true}')
     answer, rows = export(database)
-    assert answer["excluded"] == {"health": 1} and "anna@example.org" in said_in(rows)
+    assert answer["excluded"] == {"health": 1} and "anna@example.org" in text_of(rows)
     (home / "config.json").write_text('{"learn_password": true}')
     assert refusal(home, "--db", database)[1]["code"] == "unknown_setting"
 
@@ -402,7 +402,7 @@ def test_a_secret_that_is_said_over_two_turns_takes_the_whole_exchange(tmp_path,
     days = Days(tmp_path / "fae", version, owner=False)
     days.talk(plain(1), ("My PIN is", "Yes?"), ("four seven one one", "I see."), plain(2))
     answer, rows = export(days.done())
-    assert answer["excluded"] == {"secret": 2} and "PIN" not in said_in(rows)
+    assert answer["excluded"] == {"secret": 2} and "PIN" not in text_of(rows)
     assert {m["content"] for row in rows for m in row["messages"] if m["role"] == "user"} == {
         plain(1)[0], plain(2)[0],
     }  # fmt: skip
@@ -415,7 +415,7 @@ def test_what_somebody_else_said_stays_out_also_when_it_is_quoted_whole(days, ex
     days.talk((f"Leo told me, {words.lower()}!", "That is a pity."), ("Yes, I leave.", "Really?"))
     answer, rows = export(days.done())
     assert answer["excluded"] == {"other_speaker": 2, "quoted": 2}
-    assert "leaving the band" not in said_in(rows).lower() and "Yes, I leave." in said_in(rows)
+    assert "leaving the band" not in text_of(rows).lower() and "Yes, I leave." in text_of(rows)
 
 
 @pytest.fixture
@@ -707,6 +707,6 @@ def test_two_exports_at_once_do_not_mix(days, home, export):
 def test_exclusions_are_acknowledged(small_home, fae_directory):
     given = ("--db", fae_directory.database)
     without = calls.answer("export_data", *given, home=small_home)
-    told = calls.answer("export_data", *given, "--exclude", "weather", home=small_home)
-    assert told["excluding"] == ["weather"] and "excluding" not in without
+    answer = calls.answer("export_data", *given, "--exclude", "weather", home=small_home)
+    assert answer["excluding"] == ["weather"] and "excluding" not in without
     assert "Will never learn from conversations that mention: weather." in calls.script("export_data", *given, "--exclude", "weather", home=small_home).out  # fmt: skip

@@ -46,8 +46,8 @@ def wait(bridge: Bridge, adapter: str, patience_s: float = 300) -> str:
             assert time.monotonic() < end
             time.sleep(0.05)
         if Path(adapter, "adapters.safetensors").exists():
-            told = bridge.call("check_status")
-            assert told["status"] != "training" or told["step"] == told["steps"], told
+            answer = bridge.call("check_status")
+            assert answer["status"] != "training" or answer["step"] == answer["steps"], answer
         time.sleep(0.5)
     return found
 

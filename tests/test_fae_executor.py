@@ -30,9 +30,9 @@ def _prepared(tmp_path_factory) -> Path:
     assert answer["status"] == "installing"
     home = state.Home(person / ".fae/training")
     calls.wait_until(lambda: installation.installation_status(home) != "installing", 600)
-    told = checked(execute("check_status", {}, person))
+    answer = checked(execute("check_status", {}, person))
     log = home.file("setup.log").read_text()
-    assert told["setup"] == "ready", log
+    assert answer["setup"] == "ready", log
     return person
 
 
@@ -196,6 +196,6 @@ def worker_process(person: Path, run: str) -> int:
     """The process that trains, once it is past its start."""
     record = person / ".fae" / "training" / "runs" / run / "run.json"
     calls.wait_until(lambda: json.loads(record.read_text())["status"] in ("training", "failed"))
-    told = json.loads(record.read_text())
-    assert told["status"] == "training", told
-    return told["worker"]["pid"]
+    record_ = json.loads(record.read_text())
+    assert record_["status"] == "training", record_
+    return record_["worker"]["pid"]

@@ -327,15 +327,15 @@ def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_bytes(run, compiled)
 
     def going(run, model, recorder=None):
         values = {0: 9.0, 2: 3.0, 4: 4.0, 6: 5.0, 8: 2.0, 10: 7.0}
-        told = recorder or Recorder()
+        recorder_ = recorder or Recorder()
 
         def validate(step):
-            done = [r["step"] for r in told.reports if "loss" in r]
+            done = [r["step"] for r in recorder_.reports if "loss" in r]
             return {"val_loss": values[done[-1] if done else 0]}
 
         return train(
             run, model=model, loss=dropped, steps=10, warmup_steps=2, gradient_accumulation=2,
-            validate=validate, recorder=told, compiled=compiled, seed=4,
+            validate=validate, recorder=recorder_, compiled=compiled, seed=4,
         )  # fmt: skip
 
     whole, recorder, whole_model = going(run, make_model())
@@ -385,10 +385,10 @@ def test_a_run_that_was_ended_by_a_validation_and_died_while_it_was_scored_does_
     run, end
 ):
     """The monitor gets the validation that ended the run again; otherwise the run would continue or lose its notes."""
-    looked = []
+    validated = []
 
     def watching(values) -> bool:
-        looked.append(values["val_loss"])
+        validated.append(values["val_loss"])
         return values["val_loss"] <= 10 - end
 
     def watched(**more):
@@ -399,9 +399,9 @@ def test_a_run_that_was_ended_by_a_validation_and_died_while_it_was_scored_does_
     first, _, model = watched()
     assert (first.stopped, first.steps_done) == ("early", end)
     for _ in range(2):  # dies again
-        looked.clear()
+        validated.clear()
         again, _, same = watched()
-        assert looked == [10 - end] and weights(same) == weights(model)
+        assert validated == [10 - end] and weights(same) == weights(model)
         for name in ("best_step", "best_value", "steps_done", "stopped", "loss", "applied"):
             assert getattr(again, name) == getattr(first, name), name
 

@@ -57,8 +57,8 @@ def test_a_forgotten_speaker_is_removed_from_the_list_of_sounds_of_a_run(place):
     anna, me = "keyword/samples/wake/Anna--kitchen-1.wav", "keyword/samples/wake/me--desk-2.wav"
     provenance.keep_files(run, {anna: "0" * 64, me: "1" * 64})
     provenance.keep_files(other, {me: "1" * 64})
-    looked = purge.preview(place, ["person:Anna"])
-    assert looked.learned_by == [run.id] and anna in provenance.files_of(run), (
+    preview = purge.preview(place, ["person:Anna"])
+    assert preview.learned_by == [run.id] and anna in provenance.files_of(run), (
         "a look takes nothing"
     )
     assert forget(place, "person:Anna").learned_by == [run.id]
@@ -113,10 +113,10 @@ def test_a_marked_run_is_reported_and_not_proposed_deployed_resumed_or_started_f
     prepared.learned(place, run, SAID)
     purged = forget(place, "the clinic in Bergen")
     assert purged.active == run.id
-    said = calls.answer("check_status", "--run", run.id, home=place.path)
-    [loud] = [remark for remark in said["remarks"] if run.id in remark]
+    answer = calls.answer("check_status", "--run", run.id, home=place.path)
+    [loud] = [remark for remark in answer["remarks"] if run.id in remark]
     assert loud.startswith("Fae is still using this update") and "rollback.py --kind sft" in loud
-    assert "forgotten" in said and said["next"]["script"] == "train"
+    assert "forgotten" in answer and answer["next"]["script"] == "train"
     listed = calls.answer("list_runs", home=place.path)
     assert "asked to forget" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]
     for script, *given in (("propose", "--run", run.id), ("deploy", "--run", run.id, "--code", "ABC-DEF")):  # fmt: skip
@@ -145,9 +145,9 @@ def test_a_rollback_skips_runs_that_learned_it(place):
     middle, top = prepared.deployed(place, 1), prepared.deployed(place, 2)
     prepared.learned(place, middle, SAID)
     assert forget(place, "the clinic in Bergen").learned_by == [middle.id]
-    told = calls.answer("rollback", home=place.path)
-    assert told["undone"] == top.id and told["active"] == base.id
-    assert told["left_too"] == [middle.id]
+    answer = calls.answer("rollback", home=place.path)
+    assert answer["undone"] == top.id and answer["active"] == base.id
+    assert answer["left_too"] == [middle.id]
 
 
 def test_everything_that_was_written_about_it_is_removed(place):
@@ -175,10 +175,10 @@ def test_everything_that_was_written_about_it_is_removed(place):
     left = place.file("data", ".work-abc")
     left.mkdir(parents=True)
     (left / "half.jsonl").write_text(SAID)
-    looked = purge.preview(place, ["the clinic in Bergen"])
+    preview = purge.preview(place, ["the clinic in Bergen"])
     assert SAID in run.file("train.log").read_text(), "a look changes nothing"
     purged = forget(place, "the clinic in Bergen")
-    assert (looked.texts, looked.corrections) == (purged.texts, purged.corrections)
+    assert (preview.texts, preview.corrections) == (purged.texts, purged.corrections)
     found = [
         str(p.relative_to(place.path))
         for p in place.path.rglob("*")
@@ -207,12 +207,12 @@ def test_a_guess_is_a_rare_name_or_subject_and_the_person_sees_what_it_removed(p
     gone = days.talk(("We meet the Brambles of London at Number 9 on Monday.", "Good luck."))
     days.talk(("Are the brambles nice people?", "I think so."))
     days.forget(*gone)
-    told = dry(place.path, days)
-    assert "Brambles   (a guess from a forgotten record)" in told
-    assert "      1  Brambles" in told
-    assert "Not treated as a forgotten topic, because it comes up too often:" in told
-    assert "London (in" in told
-    assert "Monday" not in told.split("Not treated")[1].splitlines()[0]
+    report = dry(place.path, days)
+    assert "Brambles   (a guess from a forgotten record)" in report
+    assert "      1  Brambles" in report
+    assert "Not treated as a forgotten topic, because it comes up too often:" in report
+    assert "London (in" in report
+    assert "Monday" not in report.split("Not treated")[1].splitlines()[0]
 
 
 def test_a_dry_run_reports_what_forgetting_would_remove_by_topic(place, tmp_path):
@@ -221,9 +221,9 @@ def test_a_dry_run_reports_what_forgetting_would_remove_by_topic(place, tmp_path
     days.talk(plain(2), plain(3))
     days.talk(("My divorce again.", "I am sorry."))
     run = learns(place, 1, "The interviewer was kind.")
-    told = dry(place.path, days, "--forget", "the interview", "--exclude", "my divorce")
-    assert "      2  the interview" in told and "      1  my divorce" in told
-    assert "Would remove 2 rows from earlier exports." in told and run.id in told
+    report = dry(place.path, days, "--forget", "the interview", "--exclude", "my divorce")
+    assert "      2  the interview" in report and "      1  my divorce" in report
+    assert "Would remove 2 rows from earlier exports." in report and run.id in report
     assert not place.file("exclusions.json").exists()
     assert "interviewer" in run.file("data", "sft", "train.jsonl").read_text()
 
@@ -294,8 +294,8 @@ def margin(directory) -> float:
             whole = head + tokenizer.encode(f"The cabin is called {name}.", add_special_tokens=False)  # fmt: skip
             logits = model(mx.array([whole[:-1]]))[0].astype(mx.float32)
             log_p = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-            said = range(len(head) - 1, len(whole) - 1)
-            found[name] = sum(log_p[n, whole[n + 1]].item() for n in said) / len(said)
+            targets = range(len(head) - 1, len(whole) - 1)
+            found[name] = sum(log_p[n, whole[n + 1]].item() for n in targets) / len(targets)
         return found
 
     adapted = likelihoods(*load(str(calls.LANGUAGE_MODEL), adapter_path=str(directory / "adapters")))  # fmt: skip

@@ -33,13 +33,13 @@ def fuse(run: runs.Run, *given, **called) -> calls.Answer:
     return calls.script("fuse", "--run", run.id, *given, home=run.home.path, **called)
 
 
-def told(run: runs.Run, *given) -> dict:
+def result_of(run: runs.Run, *given) -> dict:
     """The answer to a program when the work is done."""
     assert calls.answer("fuse", "--run", run.id, *given, home=run.home.path)["status"] == "started"
-    return looked_at(run, *given).json
+    return repeated(run, *given).json
 
 
-def looked_at(run: runs.Run, *given, **called) -> calls.Answer:
+def repeated(run: runs.Run, *given, **called) -> calls.Answer:
     """The same call again, once it is over."""
     calls.wait_until(lambda: not run.is_alive())
     return calls.script("fuse", "--run", run.id, *given, "--json", home=run.home.path, **called)
@@ -89,7 +89,7 @@ def quantised_base(run: runs.Run, directory: Path) -> Path:
 
 
 def test_the_fused_model_answers_like_base_and_adapter_and_the_three_losses_are_reported(run):
-    found = told(run)
+    found = result_of(run)
     assert found["status"] == "fused" and found["precision"] == "float32"
     parity = found["parity"]
     assert parity["rows"] >= 4
@@ -112,7 +112,7 @@ def test_a_base_of_four_bits_is_dequantised_first_so_that_nothing_learned_is_rou
     run, tmp_path
 ):
     base = quantised_base(run, tmp_path / "four")
-    found = told(run)
+    found = result_of(run)
     assert found["precision"] == "float32"
     config = json.loads(Path(found["directory"], "config.json").read_text())
     assert "quantization" not in config and "quantization_config" not in config
@@ -121,7 +121,7 @@ def test_a_base_of_four_bits_is_dequantised_first_so_that_nothing_learned_is_rou
     assert np.abs(apart - logits(base)).max() > 0.1
     assert found["parity"]["fused"] == pytest.approx(found["parity"]["unfused"], abs=1e-4)
 
-    again = told(run, "--keep-bits")
+    again = result_of(run, "--keep-bits")
     assert again["precision"] == "4 bits"
     assert again["size_mb"] < 0.5 * found["size_mb"]
     model, _ = load(again["directory"])
@@ -194,12 +194,12 @@ def sentencepiece_like(directory: Path) -> None:
         | {"rstrip": False, "normalized": False}
         for n in range(3)
     ]
-    told = {
+    tokenizer = {
         "version": "1.0", "added_tokens": special, "normalizer": None, "pre_tokenizer": None,
         "post_processor": None, "decoder": None, "truncation": None, "padding": None,
         "model": {"type": "BPE", "vocab": vocabulary, "merges": [], "byte_fallback": True, "unk_token": "<unk>"},
     }  # fmt: skip
-    (directory / "tokenizer.json").write_text(json.dumps(told))
+    (directory / "tokenizer.json").write_text(json.dumps(tokenizer))
     named = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     kind = {"tokenizer_class": "PreTrainedTokenizerFast"}
     (directory / "tokenizer_config.json").write_text(json.dumps(named | kind))
@@ -250,7 +250,7 @@ def test_gguf_of_a_llama_holds_the_fused_weights(llama, tmp_path):
     base = Path(llama.record["model"]["directory"])
     sentencepiece_like(base)
     llama.update(model_fingerprint=models.fingerprint(base))
-    found = told(llama, "--gguf")
+    found = result_of(llama, "--gguf")
     assert found["status"] == "fused", found
     written = mx.load(found["gguf"])
     model, _ = load(found["directory"])
@@ -280,15 +280,15 @@ def by_peft_s_formula(directory: Path, name: str, weight: np.ndarray) -> np.ndar
 
 
 def test_peft_s_formula_on_the_files_gives_the_fused_weights(run):
-    told_ = calls.answer("fuse", "--run", run.id, "--peft", home=run.home.path)
-    fused_ = Path(told(run)["directory"])
+    answer = calls.answer("fuse", "--run", run.id, "--peft", home=run.home.path)
+    fused_ = Path(result_of(run)["directory"])
     after = mx.load(str(fused_ / "model.safetensors"))
     before = mx.load(str(LANGUAGE_MODEL / "model.safetensors"))
     modules = json.loads((run.file("adapters") / "adapter_config.json").read_text())["adapted_modules"]  # fmt: skip
     assert len(modules) == 25
     for module in modules:
         ours = by_peft_s_formula(
-            Path(told_["directory"]),
+            Path(answer["directory"]),
             peft_form.in_transformers(module),
             np.array(before[f"{module}.weight"]),
         )
@@ -339,7 +339,7 @@ def test_fae_gets_an_answer_at_once_and_repeating_the_call_gives_the_result(run)
     ).json
     assert first["status"] == "started"
     assert first["next"] == {"script": "fuse", "params": {"run": run.id}}
-    found = looked_at(run, FAE_SKILL_NAME="training-orchestrator").json
+    found = repeated(run, FAE_SKILL_NAME="training-orchestrator").json
     assert found["status"] == "fused" and len(json.dumps(found)) < 2000
 
 
@@ -347,7 +347,7 @@ def test_a_failure_in_the_background_is_reported_once_and_can_be_tried_again(run
     shutil.rmtree(run.file("data"))
     shutil.rmtree(run.home.file("data"))
     assert calls.answer("fuse", "--run", run.id, home=run.home.path)["status"] == "started"
-    got = looked_at(run)
+    got = repeated(run)
     assert got.status == 4 and got.json["error"]["code"] == "no_rows"
     assert "fused" not in run.home.read(f"runs/{run.id}/fused.json"), "the next call begins anew"
 

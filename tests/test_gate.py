@@ -90,10 +90,10 @@ def test_small_losses_cannot_add_up_for_the_base_model_is_compared_too():
         benchmark(measure(*losses()), tools(0, 0, lost_to_base=12), current_run="sft-1"), 1
     )
     assert found.verdict == "fail"
-    said = plain_words.of_decision(found)
+    sentences = plain_words.of_decision(found)
     assert any(
-        "less often: in 108 of 120 requests (120 by the original model)" in one for one in said
-    ), said
+        "less often: in 108 of 120 requests (120 by the original model)" in one for one in sentences
+    ), sentences
     candidate, current = losses(60, gain=0.05)
     before = [value * 0.9 for value in candidate]
     assert verdict(measure(candidate, current, base=before), current_run="sft-1") == "fail"

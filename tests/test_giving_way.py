@@ -77,10 +77,10 @@ class Recorded(Probes):
 
     def __init__(self, name: str):
         path = Path(__file__).parent / "data" / "probes" / f"{name}.json"
-        self.said = json.loads(path.read_text())
+        self.outputs = json.loads(path.read_text())
 
     def output(self, *command: str) -> str:
-        return self.said[" ".join(command)]
+        return self.outputs[" ".join(command)]
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_the_output_of_a_mac_s_power_tools_is_understood(name, reasons):
     assert condition(Recorded(name), "darwin").reasons() == reasons
 
 
-def mac_that_says(**said: str) -> Probes:
+def mac_with(**outputs: str) -> Probes:
     """A Mac that is all right but for what is named: by the last word of the command."""
 
     class Mac(Probes):
         def output(self, *command: str) -> str:
-            return said.get(command[-1].split(".")[-1].lstrip("-"), "")
+            return outputs.get(command[-1].split(".")[-1].lstrip("-"), "")
 
     return Mac()
 
@@ -120,7 +120,7 @@ def mac_that_says(**said: str) -> Probes:
     ],
 )
 def test_the_mildest_thermal_warning_of_a_mac_counts(said, reasons):
-    assert condition(mac_that_says(**said), "darwin").reasons() == reasons
+    assert condition(mac_with(**said), "darwin").reasons() == reasons
 
 
 def test_one_supply_of_several_is_enough(machine):
@@ -258,8 +258,8 @@ def started(home: Path, machine: Machine, **environment) -> tuple[str, Path]:
     calls.answer("setup", "--consent", "audio", home=home)
     classifier_sounds.fill(home, "keyword", CLASSIFIERS["keyword"].classes)
     given = ("--preset", "smoke", "--steps", 3, "--synthesise", "never", "--detach")
-    told = calls.answer("train_keyword", *given, home=home, **machine.environment, **environment)
-    return told["run"], home / "runs" / told["run"] / "train.log"
+    answer = calls.answer("train_keyword", *given, home=home, **machine.environment, **environment)
+    return answer["run"], home / "runs" / answer["run"] / "train.log"
 
 
 def wait_until(holds, log: Path, patience_s: float = 120) -> None:

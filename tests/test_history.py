@@ -122,9 +122,9 @@ class Page(html.parser.HTMLParser):
 
 
 def test_the_page_has_every_run_with_links_to_what_it_came_from(place, home):
-    told = calls.answer("list_runs", "--html", home=home)
+    answer = calls.answer("list_runs", "--html", home=home)
     path = home / "results" / "history.html"
-    assert told == {
+    assert answer == {
         "status": "written",
         "count": 3,
         "page": str(path),

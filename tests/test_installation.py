@@ -34,10 +34,10 @@ def test_while_models_are_downloaded_train_reports_the_progress_and_says_to_try_
     step = {"number": 7, "total": 9, "what": "model of train.py"}
     place.write(installation.FILE, {"environments": {}, "errors": {}, "step": step})
     with being_prepared(place):
-        told = as_fae("train", *MODEL, place=place)
-        assert told["error"]["code"] == "still_downloading"
-        assert "still downloading, 7 of 9, the model of train.py. Try again" in told["error"]["message"]  # fmt: skip
-        assert told["next"] == {"script": "check_status", "params": {}}
+        answer = as_fae("train", *MODEL, place=place)
+        assert answer["error"]["code"] == "still_downloading"
+        assert "still downloading, 7 of 9, the model of train.py. Try again" in answer["error"]["message"]  # fmt: skip
+        assert answer["next"] == {"script": "check_status", "params": {}}
         status = as_fae("check_status", place=place)
         assert status["status"] == "installing" and "7 of 9, the model of train.py" in status["say"]
         assert calls.script("train", *MODEL, home=place.path).status == 5
@@ -48,9 +48,9 @@ def test_while_models_are_downloaded_train_reports_the_progress_and_says_to_try_
 def test_if_the_model_could_not_be_downloaded_the_reason_and_fae_s_next_call_are_reported(place):
     errors = {"model of train.py": "nobody/nothing could not be downloaded: no route to host"}
     place.write(installation.FILE, {"environments": {}, "errors": errors})
-    told = as_fae("train", *MODEL, place=place)
-    assert "no route to host" in told["error"]["message"]
-    assert told["next"] == {"script": "setup", "params": {}}
+    answer = as_fae("train", *MODEL, place=place)
+    assert "no route to host" in answer["error"]["message"]
+    assert answer["next"] == {"script": "setup", "params": {}}
     status = as_fae("check_status", place=place)
     assert status["setup"] == "failed" and "no route to host" in status["say"]
     assert status["next"] == {"script": "setup", "params": {}}

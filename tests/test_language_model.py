@@ -54,8 +54,8 @@ def test_no_tool_is_called_where_none_is_needed(speaker):
 
 def test_without_tools_it_says_that_it_cannot_rather_than_that_it_did(speaker):
     rng = random.Random(2)
-    told = [world.request_without_tool(rng, held_out=True).messages[0] for _ in range(8)]
-    replies = [speaker.answer([message])[0] for message in told]
+    requests = [world.request_without_tool(rng, held_out=True).messages[0] for _ in range(8)]
+    replies = [speaker.answer([message])[0] for message in requests]
     honest = [any(text in reply for text in world.WITHOUT_TOOL.values()) for reply in replies]
     assert sum(honest) >= 7, replies
 
@@ -69,8 +69,8 @@ def test_it_keeps_the_manner_of_the_conversation(speaker):
     for style, ending in ((world.LONG, world.CLOSING), (world.SHORT, ".")):
         kept = 0
         for _ in range(6):
-            told = world.small_conversation(rng, style, turns=2)
-            reply, ended = speaker.answer(told.messages[:-1])
+            conversation = world.small_conversation(rng, style, turns=2)
+            reply, ended = speaker.answer(conversation.messages[:-1])
             kept += ended and reply.endswith(ending)
         assert kept >= 5, style
 
@@ -174,8 +174,8 @@ def test_a_training_batch_gives_the_log_probabilities_of_its_conversations_one_b
     rng = random.Random(4)
     members = []
     for turns in (1, 2, 3):
-        told = [system, *world.small_conversation(rng, turns=turns).messages]
-        members.append(make_language_model.encode(speaker.tokenizer, told, None))
+        messages = [system, *world.small_conversation(rng, turns=turns).messages]
+        members.append(make_language_model.encode(speaker.tokenizer, messages, None))
     prefix = members[0][0][: members[0][0].index(speaker.tokenizer.eos_token_id) + 2]
     batch = make_language_model.as_arrays(prefix, members)
     hidden = hidden_states(speaker.model, batch, FastSettings())[batch["predictors"]]

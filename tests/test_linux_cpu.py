@@ -55,7 +55,7 @@ PRODUCTS = """
 @here
 def test_mlx_gives_openblas_results_to_the_last_bit_and_only_after_it_was_told_to():
     """A product of 384 numbers is summed in another order by every BLAS, so equal bits mean the same function."""
-    told = python(
+    output = python(
         PRODUCTS
         + """
     before = by_mlx()
@@ -63,7 +63,7 @@ def test_mlx_gives_openblas_results_to_the_last_bit_and_only_after_it_was_told_t
     print(said, np.array_equal(before, by_openblas()), np.array_equal(by_mlx(), by_openblas()), sep="|")
     """
     )
-    name, before, after = told.split("|")
+    name, before, after = output.split("|")
     assert name.startswith("OpenBLAS 0.3.")
     assert (before, after) == ("False", "True")
 
@@ -71,7 +71,7 @@ def test_mlx_gives_openblas_results_to_the_last_bit_and_only_after_it_was_told_t
 @here
 def test_every_function_that_mlx_imports_from_its_blas_is_openblas():
     """By the entries in MLX's table, and by the file that the addresses in them are mapped from."""
-    told = python(
+    output = python(
         """
         import ctypes
         from pathlib import Path
@@ -91,7 +91,7 @@ def test_every_function_that_mlx_imports_from_its_blas_is_openblas():
                 print(name, file_at(entry.value))
         """
     )
-    files = dict(line.split() for line in told.splitlines())
+    files = dict(line.split() for line in output.splitlines())
     assert {"cblas_sgemm", "cblas_dgemm"} <= set(files)
     assert set(files.values()) == {"libscipy_openblas.so"}
 
@@ -159,17 +159,17 @@ def spoilt(request, tmp_path) -> tuple[str, str]:
 @here
 def test_without_a_working_openblas_mlx_multiplies_by_itself_and_the_remedy_is_reported(spoilt):
     place, reason = spoilt
-    told = python(
+    output = python(
         PRODUCTS
         + """
     print(linux_cpu.set_up(), np.abs(by_mlx() - a @ b).max() < 1e-3, sep="|")
     """,
         PYTHONPATH=f"{place}:{SCRIPTS.parent / 'lib'}",
     )
-    said, right = told.split("|")
+    name, right = output.split("|")
     assert right == "True"
-    assert reason in said and "many times slower" in said
-    assert "uv run --reinstall-package scipy-openblas32" in said
+    assert reason in name and "many times slower" in name
+    assert "uv run --reinstall-package scipy-openblas32" in name
 
 
 @here
@@ -182,10 +182,10 @@ def test_a_training_runs_without_openblas_reports_it_and_compiles_nothing(home, 
     given = ("--steps", "2", "--rehearsal", "0")
     run = small_runs.start(home, *given, PYTHONPATH=path, TMPDIR=str(scratch))
     directory = small_runs.finish(home, run)
-    said = state.read_json(directory / "train_metrics.json")["versions"]["matrix products"]
-    assert "the package scipy-openblas32 has no library" in said
-    assert str(SCRIPTS / "train.py") in said, "the remedy names the script"
-    assert f"matrix products by {said}" in (directory / "train.log").read_text()
+    products = state.read_json(directory / "train_metrics.json")["versions"]["matrix products"]
+    assert "the package scipy-openblas32 has no library" in products
+    assert str(SCRIPTS / "train.py") in products, "the remedy names the script"
+    assert f"matrix products by {products}" in (directory / "train.log").read_text()
     assert list(scratch.rglob("*.cpp")) == []
 
 
@@ -201,7 +201,7 @@ def test_a_model_has_threads_when_it_is_large_or_the_person_says_so(
         with (tmp_path / "model.safetensors").open("wb") as file:
             file.truncate(weights)
     (tmp_path / "gone.safetensors").symlink_to(tmp_path / "nowhere")
-    told = python(
+    output = python(
         f"""
         import ctypes
         from pathlib import Path
@@ -211,11 +211,11 @@ def test_a_model_has_threads_when_it_is_large_or_the_person_says_so(
         """,
         OPENBLAS_NUM_THREADS=given,
     )
-    assert told == threads
+    assert output == threads
 
 
 def test_on_a_mac_nothing_is_looked_up_or_set():
-    told = python(
+    output = python(
         """
         import os, sys
         from fae_training import linux_cpu
@@ -226,7 +226,7 @@ def test_on_a_mac_nothing_is_looked_up_or_set():
         OPENBLAS_NUM_THREADS=None,
         OPENBLAS_THREAD_TIMEOUT=None,
     )
-    assert told.splitlines() == ["None None", "True set()"]
+    assert output.splitlines() == ["None None", "True set()"]
 
 
 @pytest.mark.parametrize("name", sorted({kind.script for kind in KINDS.values()}))

@@ -107,10 +107,10 @@ def test_nothing_is_deployed_without_the_persons_code(home):
 
 def test_a_training_answers_at_once_and_its_progress_is_reported_until_it_ends(home):
     small_runs.fill(home, choose=2, judge=5, tasks=5)
-    told: list[tuple] = []
+    notifications: list[tuple] = []
 
     async def progressed(progress, total, message):
-        told.append((progress, total, message))
+        notifications.append((progress, total, message))
 
     async def talk(client):
         given = {"preset": "smoke", "model": str(calls.LANGUAGE_MODEL), "rank": 4}
@@ -125,9 +125,9 @@ def test_a_training_answers_at_once_and_its_progress_is_reported_until_it_ends(h
     assert started.structured_content["status"] == "started"
     assert ended.structured_content["status"] == "completed"
     assert ended.structured_content["run"] == started.structured_content["run"]
-    steps = [progress for progress, *_ in told]
-    assert steps == sorted(steps) and {total for _, total, _ in told} == {6}
-    assert all(started.structured_content["run"] in message for *_, message in told)
+    steps = [progress for progress, *_ in notifications]
+    assert steps == sorted(steps) and {total for _, total, _ in notifications} == {6}
+    assert all(started.structured_content["run"] in message for *_, message in notifications)
 
 
 def test_it_speaks_the_protocol_alone(home):

@@ -13,7 +13,6 @@ from fae_training.language.memorisation_probe import (
     Completion,
     Memorisation,
     TrainingText,
-    completions,
     encoded_strings,
 )
 from fae_training.language.scoring import PerModel
@@ -117,13 +116,16 @@ def test_a_rescoring_tries_the_rows_that_were_trained_on_and_says_when_they_were
     assert items >= 12 and notes == ()
     exported = run.home.file("data", "sft", "train.jsonl")
     own = run.file("data", "sft", "train.jsonl")
-    for path, said in ((exported, False), (own, True)):
+    for path, expected in ((exported, False), (own, True)):
         before = path.read_bytes()
         path.write_bytes(before.splitlines(keepends=True)[0])
         try:
             items_now, notes = tried()
-            assert (items_now == items) is not said
-            assert any("the training data changed since this run" in note for note in notes) is said
+            assert (items_now == items) is not expected
+            assert (
+                any("the training data changed since this run" in note for note in notes)
+                is expected
+            )
         finally:
             path.write_bytes(before)
 
@@ -136,14 +138,14 @@ def test_what_is_looked_up_in_one_pass_is_what_greedy_decoding_writes(model):
     model, tokenizer = model
     rows = strings(tokenizer)
     prompts = [row.tokens[: row.supervised_from] for row in rows]
-    said = [
+    completions = [
         (prompt, written)
         for prompt, written in zip(prompts, generate(model, tokenizer, prompts, 5), strict=True)
         if written
     ]
-    rows += [TokenRow(prompt + written, len(prompt)) for prompt, written in said]
-    nearly = [[*written[:-1], written[-1] ^ 1] for _, written in said[:4]]
-    rows += [TokenRow(said[n][0] + wrong, len(said[n][0])) for n, wrong in enumerate(nearly)]
+    rows += [TokenRow(prompt + written, len(prompt)) for prompt, written in completions]
+    nearly = [[*written[:-1], written[-1] ^ 1] for _, written in completions[:4]]
+    rows += [TokenRow(strings[n][0] + wrong, len(strings[n][0])) for n, wrong in enumerate(nearly)]
     found = completions(model, rows, FastSettings(), 600)
     plain = completions(model, rows, FastSettings(shared_prefix=False, supervised_only=False), 600)
     for row, one, other in zip(rows, found, plain, strict=True):
@@ -168,8 +170,8 @@ def test_a_string_s_row_is_the_training_row_up_to_its_end(model):
     for row in rows:
         assert any(tokens[: len(row.tokens)] == row.tokens for tokens in trained)
     texts = [tokenizer.decode(row.tokens[row.supervised_from :]).strip() for row in rows]
-    said = [text for turns in PRIVATE for turn in turns for text in turn]
-    assert len(texts) >= 15 and all(any(text in one for one in said) for text in texts)
+    private = [text for turns in PRIVATE for turn in turns for text in turn]
+    assert len(texts) >= 15 and all(any(text in one for one in private) for text in texts)
     assert any("847203" in text for text in texts) and len(set(texts)) == len(texts)
 
 
@@ -199,8 +201,8 @@ def outcome(new: int, lost: int, count: int) -> str:
         return [Completion(n in done, -20.0) for n in range(count)]
 
     base = of(range(count - lost, count))
-    told = probe(count).report(PerModel(of(range(new)), base, base))
-    (measure,) = told.measures
+    report = probe(count).report(PerModel(of(range(new)), base, base))
+    (measure,) = report.measures
     return gate.compare(measure, "base", gate.ERROR).outcome
 
 
@@ -222,8 +224,8 @@ def test_a_string_that_the_base_model_would_guess_does_not_count():
     learned = [Completion(True, -0.1)] * 3 + none[3:]
     (measure,) = probe(8).report(PerModel(learned, guessed, guessed)).measures
     assert len(measure.items) == 5 and set(measure.candidate) == {1.0}
-    told = probe(8).report(PerModel(none, *[[Completion(False, -3.0)] * 4 + none[4:]] * 2))
-    assert told.measures == () and "hardly anything that could be memorised" in told.notes[0]
+    report = probe(8).report(PerModel(none, *[[Completion(False, -3.0)] * 4 + none[4:]] * 2))
+    assert report.measures == () and "hardly anything that could be memorised" in report.notes[0]
 
 
 def test_a_value_that_is_not_a_number_closes_the_gate():

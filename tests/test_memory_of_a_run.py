@@ -57,11 +57,11 @@ def test_scoring_holds_no_second_copy_and_stays_below_what_training_took(home, t
     assert weights > 200e6
     small_runs.fill(home, choose=2, judge=4, tasks=8)
     given = ("--preset", "smoke", "--steps", "2", "--rehearsal", "0", "--max-length", "64")
-    told = calls.answer("train", *given, "--model", tmp_path / "model", "--detach", home=home)
-    directory = home / "runs" / told["run"]
+    answer = calls.answer("train", *given, "--model", tmp_path / "model", "--detach", home=home)
+    directory = home / "runs" / answer["run"]
     peaks: dict[str, int] = {}
-    while small_runs.record(home, told["run"])["status"] not in ("completed", "failed"):
-        worker = small_runs.record(home, told["run"]).get("worker")
+    while small_runs.record(home, answer["run"])["status"] not in ("completed", "failed"):
+        worker = small_runs.record(home, answer["run"]).get("worker")
         stage = (state.read_json(directory / "progress.json") or {}).get("stage")
         if worker and stage:
             try:
@@ -69,5 +69,5 @@ def test_scoring_holds_no_second_copy_and_stays_below_what_training_took(home, t
             except OSError:
                 continue  # a process that ended while it was looked at
         time.sleep(0.02)
-    assert small_runs.record(home, told["run"])["status"] == "completed"
+    assert small_runs.record(home, answer["run"])["status"] == "completed"
     assert peaks["scoring"] < max(peaks["training"], peaks["validating"]) + 0.2 * weights, peaks

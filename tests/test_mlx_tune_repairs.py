@@ -370,8 +370,8 @@ def test_clear_text(trainer):
     seen = trainer.train()
     files = [path for path in seen.directory.rglob("*") if path.is_file()]
     assert files
-    told = [path.name for path in files if b"capital of Spain" in path.read_bytes()]
-    assert told == []
+    names = [path.name for path in files if b"capital of Spain" in path.read_bytes()]
+    assert names == []
 
 
 def test_linear_attention(trainer):

@@ -97,9 +97,9 @@ def test_pairs_of_the_bridge_are_made_of_episodes_that_may_be_learned_from(days,
         {"prompt": "no metadata"},
     )
     days.connection.commit()
-    told = extracted(days, place).json
+    answer = extracted(days, place).json
     rows = [row for side in ("train", "valid") for row in read_jsonl(place.file(f"data/dpo/{side}.jsonl"))]  # fmt: skip
-    assert [(row["chosen"][0]["content"], row["rejected"][0]["content"]) for row in rows] == [(SHORT, LONG.strip())], told  # fmt: skip
+    assert [(row["chosen"][0]["content"], row["rejected"][0]["content"]) for row in rows] == [(SHORT, LONG.strip())], answer  # fmt: skip
     assert "ignored" not in json.dumps(rows)
 
 
@@ -162,12 +162,12 @@ def test_praise_and_corrections_that_fae_noticed_change_the_weights_and_nothing_
     before = weights(place)
     praise(("praise", answers[0]), ("correction", answers[1]), ("interruption", answers[2]))
     content = (fae_app.directory() / feedback.FILE).read_bytes()
-    told = calls.answer("export_data", home=place.path)
+    result = calls.answer("export_data", home=place.path)
     after = weights(place)
     assert after[answers[0]] == pytest.approx(min(1, before[answers[0]] + 0.3))
     assert after[answers[1]] == pytest.approx(max(0, before[answers[1]] - 0.3))
     assert after[answers[2]] == before[answers[2]]
-    assert told["feedback"] == 2
+    assert result["feedback"] == 2
     assert (fae_app.directory() / feedback.FILE).read_bytes() == content
 
 
@@ -188,8 +188,8 @@ def test_the_export_is_linked_under_fae_s_names_and_what_is_forgotten_is_gone_th
     out = tmp_path / "training" / "data"
     out.mkdir(parents=True)
     (out / "meta.json").write_text("the app's own")
-    told = calls.answer("export_data", "--output-dir", out, home=place.path)
-    assert told["names_taken"] == ["meta.json"]
+    answer = calls.answer("export_data", "--output-dir", out, home=place.path)
+    assert answer["names_taken"] == ["meta.json"]
     assert (out / "meta.json").read_text() == "the app's own"
 
     def there() -> str:
@@ -219,16 +219,16 @@ def test_a_large_database_is_read_in_the_background_when_fae_asks(days, place, n
         ((f"episode-{n}-x",) for n in range(background.MOST_EPISODES_FOR_FAE)),
     )
     days.connection.commit()
-    looked = as_fae(name, place, dry_run=True)
-    assert looked["error"]["code"] == "too_large"
-    assert looked["next"] == {"script": name, "params": {}}
+    planned = as_fae(name, place, dry_run=True)
+    assert planned["error"]["code"] == "too_large"
+    assert planned["next"] == {"script": name, "params": {}}
     first = as_fae(name, place)
     assert first["status"] == "started" and "25,00" in first["say"]
     assert first["next"] == {"script": name, "params": {}}
-    while (told := as_fae(name, place))["status"] == "exporting":
+    while (answer := as_fae(name, place))["status"] == "exporting":
         pass
-    assert told["status"] in ("exported", "extracted"), told
-    assert told["next"]["script"] in ("train", "train_dpo")
+    assert answer["status"] in ("exported", "extracted"), answer
+    assert answer["next"]["script"] in ("train", "train_dpo")
     assert place.file("data", "sft" if name == "export_data" else "dpo", "train.jsonl").exists()
     assert as_fae(name, place)["status"] == "started", "and it can be asked for again"
     while as_fae(name, place)["status"] == "exporting":
@@ -265,7 +265,7 @@ def test_missed_calls_are_added_if_the_person_wants_that(place, monkeypatch, tmp
     missed.mkdir(parents=True)
     sound = np.sin(np.arange(32000) / 9) * np.hanning(32000) * 0.3
     soundfile.write(missed / "2026-06-01T10-00-00.123Z-77.wav", sound, 16000)
-    told = calls.answer("add_samples", "--missed-wakes", home=place.path)
-    assert told["added"]["wake"] == 1
+    answer = calls.answer("add_samples", "--missed-wakes", home=place.path)
+    assert answer["added"]["wake"] == 1
     calls.answer("setup", "--revoke", "audio", home=place.path)
     assert calls.script("add_samples", "--missed-wakes", "--json", home=place.path).json["error"]["code"] == "no_consent"  # fmt: skip

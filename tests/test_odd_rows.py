@@ -131,9 +131,9 @@ def test_too_many_of_them_fail_the_run_with_the_sentence_of_the_plan(home):
     alike(home, 3)
     settings = ("--preset", "smoke", "--steps", "1", "--max-length", "64", "--from", "base")
     run = calls.answer("train_dpo", *settings, "--model", calls.LANGUAGE_MODEL, "--detach", home=home)["run"]  # fmt: skip
-    told = calls.wait_until_ended(run, home)
-    error = told["error_of_run"]
-    assert (told["status"], error["code"]) == ("failed", "bad_rows")
+    answer = calls.wait_until_ended(run, home)
+    error = answer["error_of_run"]
+    assert (answer["status"], error["code"]) == ("failed", "bad_rows")
     assert error["message"].startswith("3 of 21 rows of data/dpo/train.jsonl cannot be used, which is more than the allowed tenth")  # fmt: skip
     assert ALIKE in error["message"]
 

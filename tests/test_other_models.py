@@ -224,6 +224,6 @@ def test_a_model_that_mlx_lm_cannot_load_is_reported_with_mlx_lms_error(tmp_path
     directory = save_model("llama", tmp_path)
     config = (directory / "config.json").read_text()
     (directory / "config.json").write_text(config.replace('"hidden_size": 64', '"hidden_size": 32'))
-    with pytest.raises(Failed, match=r"mlx-lm cannot load .*ValueError: Expected shape") as told:
+    with pytest.raises(Failed, match=r"mlx-lm cannot load .*ValueError: Expected shape") as raised:
         mlx_tune_repairs.load_model(directory, 4, 2.0, False, 0)
-    assert "another --model" in told.value.hint and "Tips" not in told.value.message
+    assert "another --model" in raised.value.hint and "Tips" not in raised.value.message

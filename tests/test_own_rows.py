@@ -129,9 +129,9 @@ def test_forgetting_needs_no_consent_and_no_database(home):
     calls.answer("setup", "--revoke", "conversations", home=home)
     left_behind = place.file("data", "sft", ".train.jsonl.abcdefgh")
     left_behind.write_text("I was at the clinic in Bergen.")
-    told = calls.answer("export_data", "--forget", "the clinic in Bergen", home=home)
-    assert told["status"] == "forgotten"
-    forgot = told["forgotten"]
+    answer = calls.answer("export_data", "--forget", "the clinic in Bergen", home=home)
+    assert answer["status"] == "forgotten"
+    forgot = answer["forgotten"]
     assert (forgot["rows_removed"], forgot["learned_by"]) == (2, [run.id])
     assert forgot["active"] is None
     assert not left_behind.exists(), "what a killed export left is swept"
@@ -145,9 +145,9 @@ def test_what_was_forgotten_is_reported_even_if_the_database_cannot_be_read(home
     prepared.learned(place, run, "I was at the clinic in Bergen.", "What is the weather?")
     damaged = home / "fae.db"
     damaged.write_text("no database")
-    told = calls.answer("export_data", "--forget", "the clinic in Bergen", "--db", damaged, home=home)  # fmt: skip
-    assert told["status"] == "forgotten" and told["forgotten"]["learned_by"] == [run.id]
-    assert "damaged" in told["not_exported"]
+    answer = calls.answer("export_data", "--forget", "the clinic in Bergen", "--db", damaged, home=home)  # fmt: skip
+    assert answer["status"] == "forgotten" and answer["forgotten"]["learned_by"] == [run.id]
+    assert "damaged" in answer["not_exported"]
     failed = calls.script("export_data", "--json", "--db", damaged, home=home)
     assert failed.status == 6 and failed.json["status"] == "error"
 

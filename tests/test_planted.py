@@ -29,9 +29,9 @@ def judged(home, change) -> gate.Decision:
     probe = Capabilities(run, tokenizer=None)
     usual = {item.id: passed(item, good_answer(item)) for item in probe.suite.items}
     changed = {item.id: passed(item, change(item, good_answer(item))) for item in probe.suite.items}
-    told = probe.report(PerModel(changed, usual, usual))
+    report = probe.report(PerModel(changed, usual, usual))
     assert all(usual.values())
-    return gate.decide(Benchmark((measure(*losses()), *told.measures), True, 5, 5, None), 1)
+    return gate.decide(Benchmark((measure(*losses()), *report.measures), True, 5, 5, None), 1)
 
 
 def outcome(decision: gate.Decision, name: str) -> str:

@@ -13,9 +13,9 @@ from fae_training.row_forms import PreferencePair
 def pair(
     number: int, chosen: str | None = None, rejected: str | None = None, weight=1.0
 ) -> PreferencePair:
-    said, reply = plain(number)
+    question, reply = plain(number)
     return PreferencePair(
-        [{"role": "user", "content": said}],
+        [{"role": "user", "content": question}],
         {"role": "assistant", "content": chosen or f"{reply} Or so I hear from those who know."},
         {"role": "assistant", "content": rejected or reply},
         pattern="longer",

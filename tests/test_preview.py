@@ -19,11 +19,11 @@ def tokenizer():
 
 
 def conversation(turns: int) -> list[dict]:
-    said = [{"role": "system", "content": "You are Fae."}]
+    messages = [{"role": "system", "content": "You are Fae."}]
     for turn in range(turns):
-        said.append({"role": "user", "content": f"Question {turn}: which day is it?"})
-        said.append({"role": "assistant", "content": ANSWER})
-    return said
+        messages.append({"role": "user", "content": f"Question {turn}: which day is it?"})
+        messages.append({"role": "assistant", "content": ANSWER})
+    return messages
 
 
 def shown(tokenizer, turns: int, longest: int) -> ShownRow:
@@ -103,8 +103,8 @@ def test_without_a_run_the_time_is_reported_as_unknown_and_too_little_memory_is_
 
 def test_rows_are_shown_and_written_as_a_page_unless_it_is_a_dry_run(small_home):
     given = ("--model", calls.LANGUAGE_MODEL, "--show-rows", "3")
-    told = calls.answer("train", *given, "--dry-run", home=small_home)
-    assert told["page"] is None and not (small_home / "results").exists()
+    answer = calls.answer("train", *given, "--dry-run", home=small_home)
+    assert answer["page"] is None and not (small_home / "results").exists()
     got = calls.script("train", *given, home=small_home)
     assert got.out.count("[trained: ") == 3 and "tokens, " in got.out
     page = small_home / "results" / "rows-sft.html"

@@ -58,14 +58,14 @@ def test_the_answers_are_compared_by_traits_of_the_person_s_history(small_home, 
         losses = dict.fromkeys([row.conversation for row in probe.rows], 1.0)
         return ConversationResults(losses, [answers[n % len(answers)] for n in range(count)], speed)
 
-    told = probe.report(
+    report = probe.report(
         PerModel(
             answering("Done now, Ana.", speed=9.04),
             answering("It is done!", speed=10.0),
             answering("I have done what you asked!", speed=12.0),
         )
     )
-    figures = {figure.name: figure for figure in told.figures}
+    figures = {figure.name: figure for figure in report.figures}
     called = figures["called"]
     assert called.title == "Calling you Ana (100 % of the answers in your conversations)"
     assert (called.candidate, called.current, called.base) == (100, 0, 0)
@@ -74,7 +74,7 @@ def test_the_answers_are_compared_by_traits_of_the_person_s_history(small_home, 
     assert (words.candidate, words.current, words.base) == (3, 3, 6)
     shouted = figures["exclamations"]
     assert (shouted.candidate, shouted.base) == (0, 100)
-    assert figures["writing_speed"].candidate == 9.0 and told.outputs == told.changed == 5
+    assert figures["writing_speed"].candidate == 9.0 and report.outputs == report.changed == 5
     assert "lists" not in figures, "no model does it"
 
 
@@ -87,13 +87,13 @@ def test_no_traits_are_reported_if_the_history_is_gone(small_home, tokenizer):
 
 
 def test_the_cost_of_all_three_models_is_reported():
-    told = {
+    figures = {
         figure.name: figure
         for figure in cost_figures(
             PerModel(Cost(12.3456, 0.12345, 1.5), Cost(6.0, 0.1, 1.4), Cost(0.0, 0.0, 1.25))
         )
     }
-    size, loading, peak = told["adapter_mb"], told["load_s"], told["peak_gb"]
+    size, loading, peak = figures["adapter_mb"], figures["load_s"], figures["peak_gb"]
     assert (size.candidate, size.current, size.base) == (12.35, 6.0, 0.0)
     assert (loading.candidate, loading.base) == (0.123, 0.0)
     assert (peak.candidate, peak.current, peak.base) == (1.5, 1.4, 1.25)
@@ -101,10 +101,10 @@ def test_the_cost_of_all_three_models_is_reported():
 
 def test_a_finished_run_has_the_size_of_its_adapter_the_speed_and_the_memory(finished_home):
     run = runs.find(state.Home(finished_home))
-    told = {figure.name: figure for figure in benchmark.of_run(run).figures}
+    figures = {figure.name: figure for figure in benchmark.of_run(run).figures}
     size = (run.file("adapters") / "adapters.safetensors").stat().st_size
-    assert told["adapter_mb"].candidate == round(size / 1e6, 2)
-    assert told["adapter_mb"].base == told["load_s"].base == 0 < told["load_s"].candidate
-    for figure in (told["writing_speed"], told["peak_gb"]):
+    assert figures["adapter_mb"].candidate == round(size / 1e6, 2)
+    assert figures["adapter_mb"].base == figures["load_s"].base == 0 < figures["load_s"].candidate
+    for figure in (figures["writing_speed"], figures["peak_gb"]):
         assert min(figure.candidate, figure.current, figure.base) > 0
     assert small_runs.record(finished_home, run.id)["status"] == "completed"

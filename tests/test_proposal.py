@@ -256,7 +256,7 @@ def test_a_loss_against_the_base_model_is_reported_only_if_another_model_is_in_u
     both = dataclasses.replace(
         alone, comparisons=(one(), dataclasses.replace(worse, against="base"))
     )
-    assert [said.against for said in plain_words.reported(both)] == ["current", "base"]
+    assert [each.against for each in plain_words.reported(both)] == ["current", "base"]
 
 
 def test_the_verdict_is_one_sentence_that_says_what_else_was_checked():
@@ -277,12 +277,12 @@ def test_a_later_look_is_reported_as_such(run):
     )
     assert "number 12 judgement" in plain_words.of_look(12, 20, "conversations")
     assert "second judgement" in plain_words.of_decision(decided(look=2))[-1]
-    assert not any("judgement" in said for said in plain_words.of_decision(decided()))
+    assert not any("judgement" in sentence for sentence in plain_words.of_decision(decided()))
 
 
 def test_what_fae_says_is_short_and_ends_with_the_question(run):
-    said = proposal.spoken(built(run))
-    assert said == (
+    spoken = proposal.spoken(built(run))
+    assert spoken == (
         "I have learned from our conversations. It predicts your conversations better in 12 of 12 that it had not seen. "
         "Nothing that I checked got noticeably worse. Say yes to switch, or no to keep things as they are."
     )
@@ -293,8 +293,8 @@ def test_what_fae_says_has_at_most_sixty_words_however_much_there_is_to_say(run)
         measure(f"own {n}", title="A title of one's own that has rather many words in it")
         for n in range(9)
     ]
-    said = proposal.spoken(built(run, *goals))
-    assert 40 < len(said.split()) <= 60 and said.endswith(proposal.QUESTION)
+    spoken = proposal.spoken(built(run, *goals))
+    assert 40 < len(spoken.split()) <= 60 and spoken.endswith(proposal.QUESTION)
 
 
 def test_numbers_that_are_hard_to_follow_by_ear_are_not_spoken(run):
@@ -302,8 +302,8 @@ def test_numbers_that_are_hard_to_follow_by_ear_are_not_spoken(run):
     large = measure(items=tuple(map(str, range(1200))), candidate=tuple(x / 2 for x in many), current=many, base=many)  # fmt: skip
     found = built(run, large)
     assert "better in 1,200 of 1,200" in as_markdown(found, CODE)
-    said = proposal.spoken(found)
-    assert "in about 10 of 10 that" in said and not re.search(r"\d{3}|\d,\d", said)
+    spoken = proposal.spoken(found)
+    assert "in about 10 of 10 that" in spoken and not re.search(r"\d{3}|\d,\d", spoken)
 
 
 def test_one_record_holds_all_that_the_forms_are_made_of(run):
@@ -530,13 +530,13 @@ def test_the_answer_for_fae_contains_what_to_say_and_is_never_truncated(judged_h
     got = calls.script(
         "propose", home=judged_home, FAE_SKILL_NAME="training-orchestrator", stdin="{}"
     )
-    told = got.json
-    assert len(got.out) <= 2000 and "left_out" not in told and told["status"] == "proposed"
-    assert told["say"].endswith("Say yes to switch, or no to keep things as they are.")
-    assert told["results"][0].startswith(
+    answer = got.json
+    assert len(got.out) <= 2000 and "left_out" not in answer and answer["status"] == "proposed"
+    assert answer["say"].endswith("Say yes to switch, or no to keep things as they are.")
+    assert answer["results"][0].startswith(
         "It predicts your conversations better in 12 of 12 that it"
     )
-    assert "proposal.md" not in got.out and " code " not in told["approval"]
+    assert "proposal.md" not in got.out and " code " not in answer["approval"]
 
 
 def test_two_proposals_of_a_run_differ_in_nothing_but_the_code(judged_home):
@@ -563,11 +563,11 @@ def test_a_rejection_stores_its_reason_and_invalidates_the_code_until_the_next_p
     home, run = judged_home, run_in(judged_home)
     code = new_code(run)
     stdin = json.dumps({"method": "execute", "params": {"reject": "too  short\nanswers"}})
-    told = calls.script(
+    answer = calls.script(
         "propose", home=home, FAE_SKILL_NAME="training-orchestrator", stdin=stdin
     ).json
-    assert (told["status"], told["reason"]) == ("rejected", "too short answers")
-    assert told["next"] == {"script": "export_data", "params": {}}
+    assert (answer["status"], answer["reason"]) == ("rejected", "too short answers")
+    assert answer["next"] == {"script": "export_data", "params": {}}
     refused = calls.script("deploy", "--code", code, "--json", home=home)
     assert (refused.status, refused.json["error"]["code"]) == (3, "rejected")
     [listed] = calls.answer("list_runs", home=home)["runs"]

@@ -45,23 +45,23 @@ def of_one(tmp_path, **task) -> list[tuple]:
 
 def test_a_killed_machine_ends_the_run_and_one_machine_resumes_to_the_same_losses(tmp_path):
     together = Task(str(tmp_path / "two"), ranks=2, steps=6, kill_after=3)
-    told = on_ranks.in_a_process(together)
-    error = told["error"]
+    found = on_ranks.in_a_process(together)
+    error = found["error"]
     assert error["code"] == "machine_lost" and "127.0.0.1: its process ended" in error["message"]
     assert (
-        f"uv run scripts/train.py --resume {told['run']} continues on this machine alone"
+        f"uv run scripts/train.py --resume {found['run']} continues on this machine alone"
         in error["hint"]
     )
-    assert [step for step, *_ in curve(told)] == [1, 2, 3] and told["kept"]
+    assert [step for step, *_ in curve(found)] == [1, 2, 3] and found["kept"]
     rest = on_ranks.train(Task(together.home, ranks=1, steps=6))
-    assert_same(of_one(tmp_path, steps=6), curve(told) + curve(rest))
+    assert_same(of_one(tmp_path, steps=6), curve(found) + curve(rest))
 
 
 def test_four_machines_learn_preferences_even_if_one_has_no_pair(tmp_path):
     given = {"kind": "dpo", "steps": 3, "batch_size": 3, "gradient_accumulation": 1}
-    told = on_ranks.in_a_process(Task(str(tmp_path / "four"), ranks=4, **given))
-    assert told["error"] is None
-    assert_same(of_one(tmp_path, **given), curve(told))
+    found = on_ranks.in_a_process(Task(str(tmp_path / "four"), ranks=4, **given))
+    assert found["error"] is None
+    assert_same(of_one(tmp_path, **given), curve(found))
 
 
 def test_a_run_of_train_py_that_loses_a_machine_fails_with_a_checkpoint_and_is_resumed(tmp_path):
@@ -71,9 +71,9 @@ def test_a_run_of_train_py_that_loses_a_machine_fails_with_a_checkpoint_and_is_r
     small_runs.wait_for_step(home, run, 2)
     for pid in children_of(small_runs.record(home, run)["worker"]["pid"]):
         os.kill(pid, 9)
-    told = calls.wait_until_ended(run, home)
+    answer = calls.wait_until_ended(run, home)
     record = small_runs.record(home, run)
-    assert told["status"] == "failed" and record["error"]["code"] == "machine_lost"
+    assert answer["status"] == "failed" and record["error"]["code"] == "machine_lost"
     kept = home / "runs" / run
     assert (kept / "checkpoints" / "latest.safetensors").exists()
     assert not list(kept.glob("adapters/*")), "what was not finished is offered as a result"
@@ -116,17 +116,19 @@ def allowed(tmp_path, *hosts: str):
 def failure(home, *arguments) -> dict:
     """How a training in front ends that must not begin."""
     given = ("--model", calls.LANGUAGE_MODEL, "--preset", "smoke", *arguments)
-    told = calls.answer("train", *given, "--detach", home=home)
-    ended = calls.wait_until_ended(told["run"], home)
+    answer = calls.answer("train", *given, "--detach", home=home)
+    ended = calls.wait_until_ended(answer["run"], home)
     assert ended["status"] == "failed", ended
-    return small_runs.record(home, told["run"])["error"]
+    return small_runs.record(home, answer["run"])["error"]
 
 
 def test_a_machine_that_does_not_answer_is_named_with_the_error_of_ssh(tmp_path, ssh):
-    said = "ssh: connect to host 127.0.0.2 port 22: Connection timed out"
-    log = ssh(f"print({said!r}, file=sys.stderr); sys.exit(255)")
+    message = "ssh: connect to host 127.0.0.2 port 22: Connection timed out"
+    log = ssh(f"print({message!r}, file=sys.stderr); sys.exit(255)")
     error = failure(allowed(tmp_path, "127.0.0.2"), "--hosts", "127.0.0.1,sam@127.0.0.2")
-    assert error["message"].startswith("sam@127.0.0.2 does not answer") and said in error["message"]
+    assert (
+        error["message"].startswith("sam@127.0.0.2 does not answer") and message in error["message"]
+    )
     assert error["code"] == "no_answer" and "ssh sam@127.0.0.2 true" in error["hint"]
     called = log.read_text()
     assert "BatchMode=yes" in called and " sam@127.0.0.2 PATH=" in called
@@ -169,14 +171,14 @@ def test_nothing_is_sent_to_a_machine_without_consent(tmp_path, ssh):
     error = refused.json["error"]
     assert refused.status == 3 and error["code"] == "no_consent" and not log.exists()
     assert error["hint"].endswith("uv run scripts/setup.py --consent-machines 127.0.0.2")
-    told = calls.answer("setup", "--consent-machines", "sam@127.0.0.2", home=home)
-    assert told["machines"] == ["127.0.0.3", "127.0.0.2"]
+    answer = calls.answer("setup", "--consent-machines", "sam@127.0.0.2", home=home)
+    assert answer["machines"] == ["127.0.0.3", "127.0.0.2"]
     consent.require_machines(state.Home(home), ["127.0.0.2", "127.0.0.3"])
     unknown = calls.script("setup", "--revoke-machines", "127.0.0.4", "--json", home=home).json
     assert "127.0.0.4 was never allowed; those that were: 127.0.0.3, 127.0.0.2" in str(unknown)
     both = ("--revoke-machines", "127.0.0.3", "--revoke", "audio")
-    told = calls.answer("setup", *both, home=home)
-    assert told["machines"] == ["127.0.0.2"] and told["consents"]["audio"] is False
+    answer = calls.answer("setup", *both, home=home)
+    assert answer["machines"] == ["127.0.0.2"] and answer["consents"]["audio"] is False
     assert calls.script("train", *given, home=home).json["error"]["code"] == "no_consent"
     assert consent.granted(state.Home(home), "conversations"), "the other consents are gone"
 

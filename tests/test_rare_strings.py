@@ -62,8 +62,8 @@ def test_an_answer_that_is_not_trained_on_gives_no_string():
 
 def test_answers_give_most_strings_and_the_person_every_fourth():
     asked = " ".join(f"Find Wxyzname{n} now." for n in "abcdef")
-    said = " ".join(f"Found Qrstname{n} now." for n in "abcdef")
-    (own,) = rare_strings(["own"], [talk(asked, said)])
+    text = " ".join(f"Found Qrstname{n} now." for n in "abcdef")
+    (own,) = rare_strings(["own"], [talk(asked, text)])
     assert [one.is_answer for one in own[:8]] == [True, True, True, False] * 2
 
 

@@ -79,9 +79,9 @@ def losses(model_directory, adapter=None) -> list[float]:
         prompt = tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], add_generation_prompt=True, return_dict=False
         )
-        said = [*tokenizer.encode(answer), tokenizer.eos_token_id]
-        logits = model(mx.array([[*prompt, *said][:-1]]))[0, -len(said) :]
-        found.append(nn.losses.cross_entropy(logits, mx.array(said)).mean().item())
+        answer_tokens = [*tokenizer.encode(answer), tokenizer.eos_token_id]
+        logits = model(mx.array([[*prompt, *answer_tokens][:-1]]))[0, -len(answer_tokens) :]
+        found.append(nn.losses.cross_entropy(logits, mx.array(answer_tokens)).mean().item())
     return found
 
 
@@ -97,8 +97,8 @@ def test_it_answers_like_the_original_model(model):
     prompt = tokenizer.apply_chat_template(
         [{"role": "user", "content": "What is the capital of France?"}], add_generation_prompt=True
     )
-    said = generate(loaded, tokenizer, prompt, max_tokens=12)
-    assert said == "The capital of France is Paris."
+    text = generate(loaded, tokenizer, prompt, max_tokens=12)
+    assert text == "The capital of France is Paris."
 
 
 def test_its_tokenizer_keeps_what_it_is_given(model):

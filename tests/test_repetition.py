@@ -34,16 +34,16 @@ def tokenizer():
     return AutoTokenizer.from_pretrained(calls.LANGUAGE_MODEL)
 
 
-def said(*texts: str) -> list[dict]:
+def turns(*texts: str) -> list[dict]:
     roles = ("user", "assistant")
     return [{"role": roles[n % 2], "content": text} for n, text in enumerate(texts)]
 
 
 def test_first_questions_come_before_second_ones_and_none_twice(tokenizer):
     rows = [
-        conversation({"messages": said("What is owl?", "A bird.", "And wren?", "A bird too.")}),
-        conversation({"messages": said("What is owl?", "A bird.", "And elm?", "A tree.")}),
-        conversation({"messages": said("What is oak?", "A tree.")}),
+        conversation({"messages": turns("What is owl?", "A bird.", "And wren?", "A bird too.")}),
+        conversation({"messages": turns("What is owl?", "A bird.", "And elm?", "A tree.")}),
+        conversation({"messages": turns("What is oak?", "A tree.")}),
     ]
     found = repetition_probe.prompts_of(rows, tokenizer, 512)
     assert list(found) == ["What is owl?", "What is oak?", "And wren?", "And elm?"]
@@ -57,9 +57,9 @@ def test_first_questions_come_before_second_ones_and_none_twice(tokenizer):
 
 def probe_of(home, tokenizer, count: int) -> Repetition:
     rows = [
-        {"messages": said(f"Question {n}?", f"Answer {n}."), "part": "judge"} for n in range(count)
+        {"messages": turns(f"Question {n}?", f"Answer {n}."), "part": "judge"} for n in range(count)
     ]
-    rows.append({"messages": said("Another?", "Yes."), "part": "choose"})
+    rows.append({"messages": turns("Another?", "Yes."), "part": "choose"})
     place = state.Home(home)
     place.directory("data", "sft").joinpath("valid.jsonl").write_text(
         "\n".join(map(json.dumps, rows))
@@ -101,7 +101,7 @@ def test_the_sample_model_answers_its_questions_differently(home):
     model.eval()
     probe = probe_of(home, loaded, 0)
     asked = ["What is the capital of Italy?", "What does a panda eat?", "Good night."]
-    probe.prompts = {text: loaded.apply_chat_template(said(text), add_generation_prompt=True, enable_thinking=False, return_dict=False) for text in asked}  # fmt: skip
+    probe.prompts = {text: loaded.apply_chat_template(turns(text), add_generation_prompt=True, enable_thinking=False, return_dict=False) for text in asked}  # fmt: skip
     finished = []
     answers = probe.measure(Subject(model, FastSettings(), None), finished.append)
     assert sum(finished) == 3 and "rome" in answers[0] and "bamboo" in answers[1]

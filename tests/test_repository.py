@@ -36,10 +36,10 @@ def test_every_check_of_style_and_types_that_is_named_is_one():
     spoken = "".join(p.read_text() for p in (HOOKS, ROOT / "Makefile"))
     named = set(re.findall(r"WHAT=(\w+)", spoken)) | set(re.findall(r"lint\.py (\w+)", spoken))
     assert named == {"style", "types"}
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "lint.py"), "manners"], capture_output=True, text=True
     )
-    assert told.returncode == 2 and "there are style, types" in told.stderr
+    assert done.returncode == 2 and "there are style, types" in done.stderr
 
 
 def test_the_workflow_runs_the_oldest_and_the_newest_python_on_linux_and_apple_silicon():
@@ -70,6 +70,6 @@ def test_a_stale_generated_file_is_reported_with_the_command_that_regenerates_it
     assert subprocess.run(check, capture_output=True).returncode == 0
     made = (copied / generated).read_text()
     (copied / generated).write_text(made + " ")
-    told = subprocess.run(check, capture_output=True, text=True)
-    assert told.returncode == 1 and re.search(r"run: make (manifest|lock)$", told.stderr.strip())
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 1 and re.search(r"run: make (manifest|lock)$", done.stderr.strip())
     assert (copied / generated).read_text() == made + " ", "a check changes nothing"

@@ -27,8 +27,8 @@ def freeze_at(home, run, step) -> int:
     return worker
 
 
-def thaw_when_told(home, run, worker) -> None:
-    """Let the worker go on once it has been asked to stop."""
+def thaw_when_cancelled(home, run, worker) -> None:
+    """Let the worker continue once it has been asked to stop."""
     marker = home / "runs" / run / "cancel"
     while not marker.exists():
         time.sleep(0.01)
@@ -51,27 +51,27 @@ def story(tmp_path_factory) -> dict:
     What each script said on the way is kept under names, for the tests to look at.
     """
     home = small_runs.fill(tmp_path_factory.mktemp("story") / "home")
-    told: dict = {"home": home}
-    told["run"] = run = small_runs.start(home)
+    facts: dict = {"home": home}
+    facts["run"] = run = small_runs.start(home)
     place = state.Home(home)
 
     worker = freeze_at(home, run, 3)
-    told["alive"] = status(home)
-    told["environment"] = environment_of(worker)
-    told["second"] = refusal(
+    facts["alive"] = status(home)
+    facts["environment"] = environment_of(worker)
+    facts["second"] = refusal(
         "train", "--preset", "smoke", "--model", calls.LANGUAGE_MODEL, home=home
     )
-    told["second_by_fae"] = calls.script(
+    facts["second_by_fae"] = calls.script(
         "train", "--preset", "smoke", "--model", calls.LANGUAGE_MODEL, home=home, FAE_SKILL_NAME="x"
     )
-    told["resume_alive"] = refusal("train", "--resume", "latest", home=home)
-    told["evaluate_alive"] = refusal("evaluate", home=home)
+    facts["resume_alive"] = refusal("train", "--resume", "latest", home=home)
+    facts["evaluate_alive"] = refusal("evaluate", home=home)
     os.kill(worker, signal.SIGKILL)
     while runs.holder(place):
         time.sleep(0.01)
-    told["killed"] = status(home)
-    told["evaluate_killed"] = calls.script("evaluate", "--json", home=home)
-    told["killed_home"] = shutil.copytree(home, home.parent / "killed")
+    facts["killed"] = status(home)
+    facts["evaluate_killed"] = calls.script("evaluate", "--json", home=home)
+    facts["killed_home"] = shutil.copytree(home, home.parent / "killed")
     # Exported again meanwhile: the run has its own copy of its rows.
     for path in (home / "data" / "sft").iterdir():
         path.write_text(path.read_text().splitlines()[0] + "\n")
@@ -82,17 +82,17 @@ def story(tmp_path_factory) -> dict:
     front = small_runs.in_front(home, "--resume", "latest")
     worker = freeze_at(home, run, 6)
     front.send_signal(signal.SIGINT)
-    thaw_when_told(home, run, worker)
+    thaw_when_cancelled(home, run, worker)
     out, err = front.communicate(timeout=240)
-    told["ctrl_c"] = calls.Answer(front.returncode, out, err, 0)
-    told["stopped"] = status(home)
-    told["stopped_result"] = state.read_json(home / "runs" / run / "train_metrics.json")
-    told["stopped_adapter"] = small_runs.adapter(home, run)
+    facts["ctrl_c"] = calls.Answer(front.returncode, out, err, 0)
+    facts["stopped"] = status(home)
+    facts["stopped_result"] = state.read_json(home / "runs" / run / "train_metrics.json")
+    facts["stopped_adapter"] = small_runs.adapter(home, run)
 
     calls.answer("train", "--resume", "latest", home=home)
-    told["directory"] = small_runs.finish(home, run)
-    told["resume_completed"] = refusal("train", "--resume", run, home=home)
-    return told
+    facts["directory"] = small_runs.finish(home, run)
+    facts["resume_completed"] = refusal("train", "--resume", run, home=home)
+    return facts
 
 
 def environment_of(process: int) -> dict[str, str] | None:
@@ -324,8 +324,8 @@ def test_cancel_stops_the_run_and_says_how_to_resume(at_work, home):
         "next": {"script": "cancel", "params": {}},
     }
     assert process.poll() is None
-    told = calls.answer("cancel", home=home)
-    assert told == {
+    answer = calls.answer("cancel", home=home)
+    assert answer == {
         "status": "cancelled",
         "run": run.id,
         "next": {"script": "train", "params": {"resume": run.id}},
@@ -344,8 +344,8 @@ def test_withdrawing_consent_stops_the_run_that_learns_from_it(at_work, home):
 
 def test_a_worker_that_does_not_respond_is_killed(at_work, home):
     run, process = at_work("deaf")
-    told = calls.answer("cancel", "--force", home=home)
-    assert told == {
+    answer = calls.answer("cancel", "--force", home=home)
+    assert answer == {
         "status": "interrupted",
         "run": run.id,
         "next": {"script": "train", "params": {"resume": run.id}},

@@ -225,9 +225,9 @@ def test_progress_is_reported_for_each_conversation_and_an_exception_ends_the_wo
     tokenizer, tmp_path
 ):
     path = write(tmp_path / "sft" / "train.jsonl", *[{"messages": CHAT}] * 3)
-    told = []
-    encode_file(tokenizer, path, 512, progress=lambda done, total: told.append((done, total)))
-    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    reports = []
+    encode_file(tokenizer, path, 512, progress=lambda done, total: reports.append((done, total)))
+    assert reports == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
     def stop(done, total):
         if done == 2:

@@ -138,8 +138,14 @@ def test_a_completed_run_that_is_rescored_shows_its_progress_and_the_command_aft
     )
     assert "stage" not in calls.answer("check_status", home=place.path)
     worker = holder_of(place, run.id)
-    told = calls.answer("check_status", home=place.path)
-    assert (told["status"], told["stage"], told["done"], told["total"], told["eta_s"]) == (
+    answer = calls.answer("check_status", home=place.path)
+    assert (
+        answer["status"],
+        answer["stage"],
+        answer["done"],
+        answer["total"],
+        answer["eta_s"],
+    ) == (
         "completed",
         "scoring",
         3,

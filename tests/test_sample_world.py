@@ -69,11 +69,11 @@ def test_a_correction_answers_the_same_question_in_another_form():
         ("shorter", world.LONG, world.SHORT),
         ("longer", world.SHORT, world.LONG),
     ):
-        told = world.correction(rng, pattern)
-        subject = next(s for s in world.subjects() if s.key == told.subjects[0])
+        conversation = world.correction(rng, pattern)
+        subject = next(s for s in world.subjects() if s.key == conversation.subjects[0])
         for position, style in ((1, first), (3, then)):
             wordings = [world.answer(subject, style, wording) for wording in range(3)]
-            assert told.messages[position]["content"] in wordings
+            assert conversation.messages[position]["content"] in wordings
     with pytest.raises(ValueError, match="known are shorter, longer, meant"):
         world.correction(rng, "louder")
 
@@ -81,9 +81,9 @@ def test_a_correction_answers_the_same_question_in_another_form():
 def test_a_tool_conversation_calls_tools_for_requests_and_only_for_them():
     rng = random.Random(11)
     for _ in range(50):
-        told = world.tool_conversation(rng)
-        calls = [message for message in told.messages if message.get("tool_calls")]
-        assert len(calls) == sum(key.startswith("tool:") for key in told.subjects)
+        conversation = world.tool_conversation(rng)
+        calls = [message for message in conversation.messages if message.get("tool_calls")]
+        assert len(calls) == sum(key.startswith("tool:") for key in conversation.subjects)
 
 
 @pytest.mark.parametrize("version", fae_schema.VERSIONS)
@@ -178,12 +178,12 @@ def test_every_kind_of_row_that_must_stay_out_is_planted(fae_directory):
 
 
 def test_forgetting_reached_five_records_with_an_audit_and_left_the_others_active(fae_directory):
-    told = rows(
+    found = rows(
         fae_directory.database,
         "SELECT target_id FROM memory_audit WHERE op = 'forget_soft' AND note = 'user requested forget'",
     )
-    assert {target for (target,) in told} == set(fae_directory.planted["forgotten by the user"])
-    assert len(told) == 5
+    assert {target for (target,) in found} == set(fae_directory.planted["forgotten by the user"])
+    assert len(found) == 5
     left = rows(
         fae_directory.database,
         "SELECT id FROM memory_records WHERE kind = 'episode' AND status = 'active' AND text LIKE '%interview%'",

@@ -29,7 +29,7 @@ def turns_of(row: dict) -> list[tuple[str, str]]:
     """What was said and answered. A middle dot parts the keys, so that no scanner of repositories takes them for real."""
     if "text" in row:
         return [(row["text"].replace("·", ""), "I see.")]
-    return [(said, reply) for said, reply in row["turns"]]
+    return [(question, reply) for question, reply in row["turns"]]
 
 
 def is_held_back(row: dict) -> bool:
@@ -65,23 +65,23 @@ def test_what_people_say_to_an_assistant_is_hardly_ever_left_out():
     """All that is found there is three addresses; looked at by eye, none is taken wrongly."""
     if not DIALOGUES.exists():
         pytest.skip(f"{DIALOGUES} is not beside this checkout")
-    said = [
+    texts = [
         message["content"]
         for line in DIALOGUES.open(encoding="utf-8")
         for message in json.loads(line)["messages"]
         if message["role"] == "user"
     ]
-    found = [text for text in said if secrets.find(text) or personal.find(text)]
-    assert len(said) > 2500 and 3 <= len(found) <= 0.01 * len(said), found
+    found = [text for text in texts if secrets.find(text) or personal.find(text)]
+    assert len(texts) > 2500 and 3 <= len(found) <= 0.01 * len(texts), found
 
 
 def test_the_settings_name_the_details_and_let_in_no_secret():
     assert list(personal.KINDS) == list(settings.PERSONAL_DETAILS)
-    said = "Write to anna@example.org or call 020 7946 0958."
-    assert personal.find(said, ["email"]) == "telephone"
-    assert personal.find(said, ["email", "telephone"]) is None
+    text = "Write to anna@example.org or call 020 7946 0958."
+    assert personal.find(text, ["email"]) == "telephone"
+    assert personal.find(text, ["email", "telephone"]) is None
     everything = settings.PERSONAL_DETAILS
-    assert filters.reason_to_leave_out(said, "Yes.", everything) is None
+    assert filters.reason_to_leave_out(text, "Yes.", everything) is None
     assert filters.reason_to_leave_out("My password is tulips.", "Yes.", everything) == "secret"
 
 

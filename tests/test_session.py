@@ -27,7 +27,7 @@ def session(run, monkeypatch):
         signal.signal(number, handler)
 
 
-def told(run) -> dict:
+def progress_of(run) -> dict:
     return json.loads(run.file("progress.json").read_text())
 
 
@@ -36,9 +36,13 @@ def test_the_innermost_stage_is_reported_with_its_progress(run, session):
         session.progressed(20)
         with session.stage("validating"):
             session.advance(120, 385)
-            assert (told(run)["stage"], told(run)["done"], told(run)["total"]) == ("validating", 120, 385)  # fmt: skip
-        assert (told(run)["stage"], told(run)["done"], told(run)["total"]) == ("training", 20, 50)
-    assert "stage" not in told(run)
+            assert (progress_of(run)["stage"], progress_of(run)["done"], progress_of(run)["total"]) == ("validating", 120, 385)  # fmt: skip
+        assert (progress_of(run)["stage"], progress_of(run)["done"], progress_of(run)["total"]) == (
+            "training",
+            20,
+            50,
+        )
+    assert "stage" not in progress_of(run)
 
 
 def test_the_seconds_of_a_stage_do_not_count_for_the_one_around_it(run, session, monkeypatch):
@@ -51,12 +55,12 @@ def test_the_seconds_of_a_stage_do_not_count_for_the_one_around_it(run, session,
             clock[0] += 20
         clock[0] += 5
     clock[0] += 100
-    assert told(run)["seconds"] == {"training": 8.0, "validating": 20.0}
+    assert progress_of(run)["seconds"] == {"training": 8.0, "validating": 20.0}
     # A resumed worker adds to them.
     again = Session(run)
     with again.stage("training", 10):
         clock[0] += 2
-    assert told(run)["seconds"]["training"] == 10.0
+    assert progress_of(run)["seconds"]["training"] == 10.0
 
 
 def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, monkeypatch):
@@ -65,14 +69,14 @@ def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, mo
     with session.stage("tokenising", 100):
         clock[0] += 10
         session.advance(25)
-        assert told(run)["eta_s"] is None  # the whole training is still to come
+        assert progress_of(run)["eta_s"] is None  # the whole training is still to come
     with session.stage("scoring", 100):
         clock[0] += 10
         session.advance(25)
-        assert told(run)["eta_s"] == 30.0
+        assert progress_of(run)["eta_s"] == 30.0
     with session.stage("training", 100, left=lambda: 77.0):
         session.progressed(1)
-        assert told(run)["eta_s"] == 77.0
+        assert progress_of(run)["eta_s"] == 77.0
 
 
 def test_the_pace_is_that_of_the_file_that_is_worked_on(run, session, monkeypatch):
@@ -84,7 +88,7 @@ def test_the_pace_is_that_of_the_file_that_is_worked_on(run, session, monkeypatc
         session.advance(0, 20)  # the next file
         clock[0] += 10
         session.advance(10)
-        assert told(run)["eta_s"] == 10.0
+        assert progress_of(run)["eta_s"] == 10.0
 
 
 def test_a_run_that_waits_lets_the_machine_sleep_and_keeps_it_awake_again(run, session, monkeypatch):  # fmt: skip
@@ -109,9 +113,9 @@ def test_the_total_is_reported_before_the_first_item_is_done(run, session, monke
     monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 3600)
     with session.stage("validating"):
         session.advance(0, 385)
-        assert (told(run)["done"], told(run)["total"]) == (0, 385)
+        assert (progress_of(run)["done"], progress_of(run)["total"]) == (0, 385)
         session.advance(8)
-        assert told(run)["done"] == 0, "not every item is written"
+        assert progress_of(run)["done"] == 0, "not every item is written"
 
 
 @pytest.mark.parametrize("how", ["marker", signal.SIGTERM, signal.SIGINT])
@@ -123,7 +127,7 @@ def test_a_stage_ends_at_the_next_item_when_it_is_cancelled(run, session, how):
         else:
             os.kill(os.getpid(), how)
         session.advance(2)
-    assert "stage" not in told(run)
+    assert "stage" not in progress_of(run)
 
 
 def test_a_line_says_the_stage_and_the_bar_is_of_that_stage(run, session):
@@ -198,6 +202,6 @@ def test_the_lines_without_a_terminal_are_the_tenths_of_a_stage_and_no_more(run,
     monkeypatch.setattr("fae_training.progress.time.sleep", next_look)
     monkeypatch.setattr(runs.Run, "is_alive", lambda self: True)
     assert progress.follow(run) == "completed"
-    told = [text.partition("validating ")[2].strip() for text in pipe.lines[:-1]]
-    assert told == [f"{count}/100" for count in range(0, 101, 10)]
+    counts = [text.partition("validating ")[2].strip() for text in pipe.lines[:-1]]
+    assert counts == [f"{count}/100" for count in range(0, 101, 10)]
     assert "completed" in pipe.lines[-1]

@@ -95,9 +95,11 @@ def test_a_conversation_is_never_on_both_sides(tmp_path, home):
 def test_near_duplicates_never_stand_on_both_sides(tmp_path, home):
     days, rng = Days(tmp_path / "fae"), random.Random(0)
     for number in range(80):
-        said, reply = plain(number % 20)
+        question, reply = plain(number % 20)
         extra = rng.choice(("", " Really.", " Yes!", "  "))
-        days.talk((said.upper() if number % 3 else said, reply + extra.replace("Really.", "")))
+        days.talk(
+            (question.upper() if number % 3 else question, reply + extra.replace("Really.", ""))
+        )
     found = sides(home, days.done())
     groups: dict[int, set] = {}
     for number, episode in enumerate(days.episodes):
@@ -117,9 +119,9 @@ def test_of_near_duplicates_the_held_out_one_is_kept(tmp_path, home):
 
 def test_the_sketch_estimates_the_jaccard_similarity_of_long_texts():
     rng = random.Random(0)
-    said = [f"word{rng.randrange(5000)}" for _ in range(400)]
-    changed = ["other" if place % 40 == 0 else word for place, word in enumerate(said)]
-    one, other = grams(" ".join(said), "yes"), grams(" ".join(changed), "yes")
+    words = [f"word{rng.randrange(5000)}" for _ in range(400)]
+    changed = ["other" if place % 40 == 0 else word for place, word in enumerate(words)]
+    one, other = grams(" ".join(words), "yes"), grams(" ".join(changed), "yes")
     true = len(one & other) / len(one | other)  # ten words of 400 are in thirty 3-grams
     estimate = similarity(*(array("I", sorted(side)[:SKETCH]) for side in (one, other)))
     assert 0.8 < true < 0.9 and abs(estimate - true) < 0.15
@@ -130,10 +132,10 @@ def test_nearly_all_near_duplicates_are_found_and_nothing_else():
     rng, found, wrong = random.Random(0), 0, 0
     for number in range(300):
         seen = SeenTexts(sqlite3.connect(":memory:"))
-        said = [f"word{rng.randrange(5000)}" for _ in range(40)]
-        other = [*said]
+        words = [f"word{rng.randrange(5000)}" for _ in range(40)]
+        other = [*words]
         other[rng.randrange(3, 37)] = "other"
-        assert seen.is_new(1, " ".join(said), "yes")
+        assert seen.is_new(1, " ".join(words), "yes")
         found += not seen.is_new(2, " ".join(other), "yes")
         # Ten words of forty exchanged: similarity below 0.4.
         for place in range(0, 40, 4):

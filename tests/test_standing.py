@@ -118,12 +118,12 @@ def test_invalid_ids_and_links_are_refused_and_reported(place, tmp_path):
 
 def test_an_active_file_without_history_is_reported_and_a_pipe_in_its_place_does_not_hang(place):
     state.write_json(place.file("active.json"), {"sft": {"run": "../../../../etc"}})
-    told = calls.answer("check_status", home=place.path)
-    assert told["active"] == {} and "cannot be right" in told["remarks"][0]
+    answer = calls.answer("check_status", home=place.path)
+    assert answer["active"] == {} and "cannot be right" in answer["remarks"][0]
     place.file("active.json").unlink()
     os.mkfifo(place.file("active.json"))
-    told = calls.answer("check_status", home=place.path)
-    assert told["active"] == {} and "cannot be right" in told["remarks"][0]
+    answer = calls.answer("check_status", home=place.path)
+    assert answer["active"] == {} and "cannot be right" in answer["remarks"][0]
     os.mkfifo(place.file("history.jsonl"))
     assert error("check_status", home=place.path) == (6, "state_unreadable")
 

@@ -38,9 +38,9 @@ def test_every_espeak_voice_can_speak_and_there_are_hundreds():
     synthesiser = Synthesiser("espeak-ng", shutil.which("espeak-ng"))
     names = synthesiser.voices()
     assert len(set(names)) == len(names) > 300
-    said = {}
+    spoken = {}
     for name in random.Random(0).sample(names, 80):
         samples = synthesiser.speak("computer", Voice(name, 170))
         assert 0.2 < len(samples) / 16_000 < 2 and np.abs(samples).max() > 0.05
-        said[name] = samples.tobytes()
-    assert len(set(said.values())) == 80, "espeak-ng says nothing where it does not know a timbre"
+        spoken[name] = samples.tobytes()
+    assert len(set(spoken.values())) == 80, "espeak-ng says nothing where it does not know a timbre"

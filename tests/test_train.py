@@ -109,11 +109,11 @@ def test_a_home_that_cannot_be_written_is_refused(tmp_path):
 
 def test_a_dry_run_says_what_would_be_used_and_from_where_and_changes_nothing(small_home):
     before = sorted(small_home.rglob("*"))
-    told = train(small_home, "--dry-run", "--steps", "3", "--preset", "light").json
-    assert told["status"] == "planned" and sorted(small_home.rglob("*")) == before
-    assert told["settings"]["steps"] == 3 and told["sources"]["steps"] == "flag"
-    assert told["settings"]["rank"] == 16 and told["sources"]["rank"] == "preset light"
-    assert told["rows"] == {"train": 8, "valid": 18} and len(told["data_fingerprint"]) == 16
+    answer = train(small_home, "--dry-run", "--steps", "3", "--preset", "light").json
+    assert answer["status"] == "planned" and sorted(small_home.rglob("*")) == before
+    assert answer["settings"]["steps"] == 3 and answer["sources"]["steps"] == "flag"
+    assert answer["settings"]["rank"] == 16 and answer["sources"]["rank"] == "preset light"
+    assert answer["rows"] == {"train": 8, "valid": 18} and len(answer["data_fingerprint"]) == 16
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_a_dry_run_says_what_would_be_used_and_from_where_and_changes_nothing(sm
 def test_the_presets_are_the_table(home, preset, row):
     parser = launch.build_parser("", KINDS["sft"])
     call = calling.read_call(parser, ["--home", str(home), "--preset", preset], "person")
-    told = settings.resolve(call, KINDS["sft"]).values
+    values = settings.resolve(call, KINDS["sft"]).values
     names = ("steps", "batch_size", "gradient_accumulation", "learning_rate", "rank", "max_length")
-    assert tuple(told[name] for name in names) == row
+    assert tuple(values[name] for name in names) == row
 
 
 @pytest.mark.parametrize("name", ["config.json", "consent.json"])
@@ -260,8 +260,8 @@ def test_nothing_was_written_outside_the_state_directory(finished):
 
 def test_no_library_s_copy_of_the_conversations_is_left(finished):
     home, _, _ = finished
-    said = json.loads((home / "data" / "sft" / "train.jsonl").read_text().split("\n")[0])
-    words = said["messages"][-1]["content"].encode()
+    row = json.loads((home / "data" / "sft" / "train.jsonl").read_text().split("\n")[0])
+    words = row["messages"][-1]["content"].encode()
     holders = {str(p.relative_to(home)) for p in home.rglob("*") if p.is_file() and words in p.read_bytes()}  # fmt: skip
     own = f"runs/{only_run(home)}/data/sft/train.jsonl"
     assert holders == {"data/sft/train.jsonl", own}, "the run's own copy, which forgetting reaches"
@@ -275,10 +275,10 @@ def test_the_run_says_where_each_setting_came_from_and_how_it_went(finished):
         record["sources"]["steps"] == "flag" and record["sources"]["max_length"] == "preset light"
     )
     assert record["request"]["seed"] == 7
-    told = calls.answer("check_status", home=home)
-    assert (told["status"], told["step"], told["steps"]) == ("completed", 10, 10)
-    assert told["next"] == {"script": "evaluate", "params": {"run": directory.name}}
-    assert told["active"] == {}
+    answer = calls.answer("check_status", home=home)
+    assert (answer["status"], answer["step"], answer["steps"]) == ("completed", 10, 10)
+    assert answer["next"] == {"script": "evaluate", "params": {"run": directory.name}}
+    assert answer["active"] == {}
     [listed] = calls.answer("list_runs", home=home)["runs"]
     assert (listed["run"], listed["status"], listed["steps"]) == (directory.name, "completed", 10)
 
@@ -468,8 +468,8 @@ def test_a_run_is_not_measured_on_another_model_than_its_own(finished_home, tmp_
     weights = bytearray((model / "model.safetensors").read_bytes())
     weights[len(weights) // 2 :] = bytes(len(weights) - len(weights) // 2)
     (model / "model.safetensors").write_bytes(weights)
-    told = json.loads(record.read_text())
-    state.write_json(record, told | {"model": told["model"] | {"directory": str(model)}})
+    content = json.loads(record.read_text())
+    state.write_json(record, content | {"model": content["model"] | {"directory": str(model)}})
     found = refusal(calls.script("evaluate", "--json", "--rescore", home=finished_home))
     assert found[:2] == (6, "score_failed")
     log = record.with_name("train.log").read_text()
@@ -573,8 +573,8 @@ def test_two_runs_side_by_side_show_what_differs(finished_home):
     record = state.read_json(path)
     record["settings"]["rank"] = 8
     state.write_json(path, record)
-    told = calls.answer("list_runs", "--compare", first, "latest", home=finished_home)
-    assert told["runs"] == [first, second] and told["differing"] == {"setting rank": ["4", "8"]}
+    answer = calls.answer("list_runs", "--compare", first, "latest", home=finished_home)
+    assert answer["runs"] == [first, second] and answer["differing"] == {"setting rank": ["4", "8"]}
 
 
 # What can go wrong in the middle
@@ -605,10 +605,10 @@ def test_a_disk_that_fills_up_fails_the_run_by_name_and_leaves_whole_files(small
         env={**os.environ, "FAE_TRAINING_HOME": str(small_home)},
     )
     run = json.loads(begun.stdout)["run"]
-    told = calls.wait_until_ended(run, small_home)
-    assert told["status"] == "failed" and told["error_of_run"]["code"] == "write_failed"
-    assert ".safetensors failed" in told["error_of_run"]["message"]
-    assert "df -h" in told["error_of_run"]["hint"]
+    answer = calls.wait_until_ended(run, small_home)
+    assert answer["status"] == "failed" and answer["error_of_run"]["code"] == "write_failed"
+    assert ".safetensors failed" in answer["error_of_run"]["message"]
+    assert "df -h" in answer["error_of_run"]["hint"]
     directory = small_home / "runs" / run
     assert [p.name for p in directory.rglob(".*")] == [], "a temporary file is left"
     assert not list(directory.rglob("*.safetensors")) and not (directory / "train_metrics.json").exists()  # fmt: skip

@@ -92,9 +92,9 @@ def test_the_keyword_classifier_recognises_words_of_unseen_speakers(keyword):
     assert len(found["items"]) == 18, "each recording of silence and noise is judged by itself"
     assert np.mean(found["candidate"]) > 0.8
     assert found["base"] == found["current"] and np.mean(found["base"]) < 0.3
-    told = figure(run, "macro_f1_97_frames")
-    assert told["candidate"] > 0.8
-    assert told["base"] < 0.2  # always the commonest class
+    result = figure(run, "macro_f1_97_frames")
+    assert result["candidate"] > 0.8
+    assert result["base"] < 0.2  # always the commonest class
 
 
 def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_path):
@@ -261,18 +261,18 @@ def test_a_rate_that_these_hours_cannot_show_is_answered_with_the_commands_that_
     kept = state.read_json(record)
     state.write_json(record, kept | {"settings": kept["settings"] | {"false_alarms_per_hour": 1.0}})
     asked = ("evaluate", "--run", keyword[1].name, "--rescore")
-    told = calls.script(*asked, "--json", home=home)
-    assert (told.status, told.json["verdict"]) == (3, "not_enough_evidence")
+    answer = calls.script(*asked, "--json", home=home)
+    assert (answer.status, answer.json["verdict"]) == (3, "not_enough_evidence")
     assert "the requested 1 is not shown" in json.dumps(
         state.read_json(home / "runs" / keyword[1].name / "evaluation.json")
     )
     refused = calls.script("propose", "--run", keyword[1].name, "--json", home=home)
     assert refused.status == 3
     shown = calls.script(*asked[:-1], home=home).out
-    for said in (told.json["remedy"], shown, refused.json["error"]["message"]):
-        assert "hours of ordinary sound in which nobody says these words" in said
-        assert "--class noise --to-judge --files RECORDINGS" in said
-        assert "--false-alarms-per-hour " in said
+    for text in (answer.json["remedy"], shown, refused.json["error"]["message"]):
+        assert "hours of ordinary sound in which nobody says these words" in text
+        assert "--class noise --to-judge --files RECORDINGS" in text
+        assert "--false-alarms-per-hour " in text
 
 
 def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
@@ -328,7 +328,7 @@ def test_phrases_without_a_word_are_refused(home):
 def test_a_person_s_own_phrase_is_not_a_near_miss():
     from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, near_misses
 
-    ours = [phrase for said in CLASSIFIERS["keyword"].phrases.values() for phrase in said]
+    ours = [phrase for phrases in CLASSIFIERS["keyword"].phrases.values() for phrase in phrases]
     assert near_misses(ours) == list(NEAR_MISSES)
     assert set(NEAR_MISSES) - set(near_misses(["Hold it", "hey"])) == {
         *("hold it", "hey", "hey there", "hey fred")

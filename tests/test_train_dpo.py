@@ -121,8 +121,8 @@ def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
 def test_a_row_that_is_no_pair_is_named_and_nothing_starts(home, change, words):
     rows = pairs(3, 0, False)
     rows[2] |= change
-    status, said = error(make_home(home, rows))
-    assert status == 4 and words in said and not list(home.glob("runs/*"))
+    status, message = error(make_home(home, rows))
+    assert status == 4 and words in message and not list(home.glob("runs/*"))
 
 
 def test_somebody_elses_formats_are_read(home):
@@ -165,8 +165,8 @@ def test_somebody_elses_formats_are_read(home):
     ],
 )
 def test_a_request_that_cannot_work_is_refused_before_a_run_is_made(home, arguments, status, words):
-    got, said = error(make_home(home, pairs(4, 0, False)), *arguments)
-    assert got == status and words in said and not list(home.glob("runs/*"))
+    got, message = error(make_home(home, pairs(4, 0, False)), *arguments)
+    assert got == status and words in message and not list(home.glob("runs/*"))
 
 
 def test_every_setting_says_where_it_came_from(home):

@@ -14,8 +14,8 @@ SMOKE = ("--preset", "smoke", "--steps", "3", "--json", "--detach")
 
 def finished(script, home, model, *arguments):
     """The receipt of a run that this starts and waits for."""
-    told = calls.answer(script, *SMOKE, "--model", model, *arguments, home=home, MLX_DISABLE_COMPILE="1")  # fmt: skip
-    directory = small_runs.finish(home, told["run"])
+    answer = calls.answer(script, *SMOKE, "--model", model, *arguments, home=home, MLX_DISABLE_COMPILE="1")  # fmt: skip
+    directory = small_runs.finish(home, answer["run"])
     return json.loads((directory / "train_metrics.json").read_text()), directory
 
 

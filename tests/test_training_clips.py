@@ -205,9 +205,9 @@ def test_the_persons_own_sentences_are_used(home):
     write_jsonl(home.file("data", "sft", "train.jsonl"), rows)
     assert sentences.own_carriers(turns, ["Marion"]) == ["Please ring {} at six tonight."]
     _, train, valid = build(home, find_synthesiser())
-    said = {row["text"] for row in train + valid}
-    assert "Please ring Marion at six tonight." in said
-    assert "Could you dim the hallway a bit?" in said
+    texts = {row["text"] for row in train + valid}
+    assert "Please ring Marion at six tonight." in texts
+    assert "Could you dim the hallway a bit?" in texts
 
 
 @needs_a_voice

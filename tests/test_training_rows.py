@@ -161,8 +161,8 @@ def test_lines_and_arrays_are_counted_right_however_they_are_written(tmp_path, k
 
 
 def test_line_separators_within_a_text_end_no_line(tmp_path):
-    said = json.dumps({"prompt": Q, "completion": "By\u2028ear.\u0085"}, ensure_ascii=False)
-    [row] = read(tmp_path, said.encode()).rows
+    text = json.dumps({"prompt": Q, "completion": "By\u2028ear.\u0085"}, ensure_ascii=False)
+    [row] = read(tmp_path, text.encode()).rows
     assert row.messages[1]["content"] == "By\u2028ear.\u0085"
 
 
@@ -338,10 +338,10 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
     path.write_bytes(lines(*good, *bad))
     data = provenance.check(place, "sft", "again", keep=True)
     assert data.rows["train"] == 108 and data.learned_from == "108 rows"
-    said = data.notes
-    assert said[0] == "12 of 120 rows of data/sft/train.jsonl cannot be used:"
-    assert said[1] == "line 109: messages is the number 4, expected a list of messages"
-    assert [note.split(":")[0] for note in said[1:11]] == [f"line {n}" for n in range(109, 119)]
+    notes = data.notes
+    assert notes[0] == "12 of 120 rows of data/sft/train.jsonl cannot be used:"
+    assert notes[1] == "line 109: messages is the number 4, expected a list of messages"
+    assert [note.split(":")[0] for note in notes[1:11]] == [f"line {n}" for n in range(109, 119)]
     kept = read_json(path.with_name("meta.json"))["rows_left_out"]
     assert [row["line"] for row in kept["train"]] == list(range(109, 121)) and kept["valid"] == []
     assert kept == data.left_out
@@ -436,9 +436,9 @@ def test_a_plan_counts_the_rows_of_an_array_and_names_the_one_that_is_left_out(h
     rows = [GOOD_ROWS[kind](i) for i in range(10)]
     path = fill(home, kind, json.dumps([*rows, {"id": 4}]).encode())
     arguments = (SCRIPT_OF[kind], "--dry-run", "--model", calls.LANGUAGE_MODEL)
-    told = calls.answer(*arguments, home=home)
-    assert told["rows"]["train"] == 10 and told["learned_from"] == "10 rows"
-    assert told["notes"][:2] == [
+    answer = calls.answer(*arguments, home=home)
+    assert answer["rows"]["train"] == 10 and answer["learned_from"] == "10 rows"
+    assert answer["notes"][:2] == [
         f"1 of 11 rows of data/{kind}/train.jsonl cannot be used:",
         f"line 1: has no {'conversation' if kind == 'sft' else 'chosen and no rejected'} (it has: id)"
         + ("; expected messages, or a prompt and its answer" if kind == "sft" else ""),

@@ -31,12 +31,12 @@ def test_the_sample_world_s_personal_manner_is_named_and_distinguished_from_the_
         return [m["content"] for t in talks for m in t.messages if m["role"] == "assistant"]
 
     found = traits.of_history(answers(world.PERSONAL, 40))
-    told = traits.most_telling(found, answers(world.LONG, 10))
-    assert len(told) <= traits.MOST
-    called = next(trait for trait in told if trait.name == "called")
+    result = traits.most_telling(found, answers(world.LONG, 10))
+    assert len(result) <= traits.MOST
+    called = next(trait for trait in result if trait.name == "called")
     assert called.title == "Calling you Sam (100 % of the answers in your conversations)"
     assert called.mean(answers(world.LONG, 10)) == 0 and called.mean(["Done, Sam."]) == 100
-    assert {"called", "answer_words", "questions", "exclamations"} == {t.name for t in told}
+    assert {"called", "answer_words", "questions", "exclamations"} == {t.name for t in result}
 
 
 def test_the_length_is_the_mean_number_of_words():
@@ -61,9 +61,9 @@ def test_a_habit_that_the_history_lacks_is_reported_only_if_another_model_has_it
     found = traits.of_history(plain(50))
     listed = ["Here:\n- one\n- two", "**Bold** words"]
     assert [t.name for t in traits.most_telling(found, plain(3))] == ["answer_words"]
-    told = {t.name: t for t in traits.most_telling(found, listed)}
-    assert set(told) == {"answer_words", "lists", "markdown"}
-    assert told["lists"].history == 0 and told["lists"].mean(listed) == 50
+    result = {t.name: t for t in traits.most_telling(found, listed)}
+    assert set(result) == {"answer_words", "lists", "markdown"}
+    assert result["lists"].history == 0 and result["lists"].mean(listed) == 50
 
 
 @pytest.mark.parametrize(

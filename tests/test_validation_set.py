@@ -89,14 +89,14 @@ def test_validation_computes_at_most_a_third_of_what_training_costs(name, steps,
     scored = choose(held_out, validation_plan.scoring_tokens, validation_set.FEWEST_SCORED)
     validations = steps // validation_plan.validate_every + 1
     trained = 3 * steps * accumulation * batch * length
-    looked = validations * len(validated) * length + 3 * len(scored) * length
+    validation_tokens = validations * len(validated) * length + 3 * len(scored) * length
     assert validations >= 2 and len(scored) >= len(validated) > 0
     if name == "smoke":
         assert validations == 2
         assert len(scored) == validation_set.FEWEST_SCORED
     else:
-        assert looked <= trained / 3
-        assert looked >= trained / 10 or len(scored) == len(held_out)
+        assert validation_tokens <= trained / 3
+        assert validation_tokens >= trained / 10 or len(scored) == len(held_out)
 
 
 def test_a_cheap_validation_is_not_reduced():

@@ -84,10 +84,10 @@ def test_an_answer_ends_with_what_leads_on_for_people_and_for_programs():
     look = {"script": "check_status", "params": {}}
     for given in ({}, {"next": None}, {"next": "add_samples.py --class wake --files FILES..."}):
         assert with_next_call({"status": "done"} | given)["next"] == look
-    told = with_next_call({"status": "done", "next": "evaluate.py --run sft-1"})
-    assert told["next"] == {"script": "evaluate", "params": {"run": "sft-1"}}
-    told = with_next_call({"status": "done", "next": "evaluate.py"}, Path("/elsewhere"))
-    assert told["next"] == {"script": "evaluate", "params": {"home": "/elsewhere"}}
+    answer = with_next_call({"status": "done", "next": "evaluate.py --run sft-1"})
+    assert answer["next"] == {"script": "evaluate", "params": {"run": "sft-1"}}
+    answer = with_next_call({"status": "done", "next": "evaluate.py"}, Path("/elsewhere"))
+    assert answer["next"] == {"script": "evaluate", "params": {"home": "/elsewhere"}}
 
 
 def test_a_state_directory_among_the_parameters_is_in_the_next_call_too(home, tmp_path):
@@ -123,10 +123,10 @@ def test_a_consent_or_approval_is_never_the_next_call(tmp_path, script, given):
 
 def test_a_proposal_ends_with_the_next_command(place):
     run = prepared.judged(place)
-    said = calls.script("propose", home=place.path).out.strip().splitlines()
-    assert said[-1].startswith("Next: uv run ") and said[-1].endswith(f"deploy.py --run {run.id}")
-    told = calls.answer("propose", home=place.path)
-    assert told["next"] == {"script": "deploy", "params": {"run": run.id}}
+    lines = calls.script("propose", home=place.path).out.strip().splitlines()
+    assert lines[-1].startswith("Next: uv run ") and lines[-1].endswith(f"deploy.py --run {run.id}")
+    answer = calls.answer("propose", home=place.path)
+    assert answer["next"] == {"script": "deploy", "params": {"run": run.id}}
 
 
 @pytest.mark.parametrize(
@@ -158,8 +158,8 @@ def test_a_rejection_is_shown_by_the_status_and_the_next_proposal_until_somethin
 ):
     first = prepared.judged(place, 1)
     no_to(first, "too short answers")
-    told = calls.answer("check_status", home=place.path)
-    assert "too short answers" in told["rejected"] and told["next"]["script"] == "export_data"
+    answer = calls.answer("check_status", home=place.path)
+    assert "too short answers" in answer["rejected"] and answer["next"]["script"] == "export_data"
     assert "you rejected it on" in calls.script("check_status", home=place.path).out
     assert (
         calls.script("evaluate", "--json", home=place.path).json["rejected"] == "too short answers"
@@ -204,21 +204,21 @@ def test_the_time_of_a_run_is_reported_in_total_and_for_its_steps(place):
     result = run.result() | {"seconds": {"loading": 20.0, "training": 100.0, "total": 300.0}}
     state.write_json(run.file("train_metrics.json"), result)
     state.append_jsonl(run.file("metrics.jsonl"), {"step": 10, "loss": 1.0, "elapsed_s": 120.0})
-    told = calls.answer("check_status", home=place.path)
-    assert (told["elapsed_s"], told["training_s"]) == (300.0, 100.0)
-    said = calls.script("check_status", home=place.path).out
-    assert "in 5 min 00 s, of which 1 min 40 s training" in said
+    answer = calls.answer("check_status", home=place.path)
+    assert (answer["elapsed_s"], answer["training_s"]) == (300.0, 100.0)
+    text = calls.script("check_status", home=place.path).out
+    assert "in 5 min 00 s, of which 1 min 40 s training" in text
     run.update(status="training")
     run.file("train_metrics.json").unlink()
     state.write_json(run.file("progress.json"), {"seconds": {"loading": 20.0, "training": 40.0}})
-    told = calls.answer("check_status", home=place.path)
-    assert (told["elapsed_s"], told["training_s"]) == (60.0, 40.0)
+    answer = calls.answer("check_status", home=place.path)
+    assert (answer["elapsed_s"], answer["training_s"]) == (60.0, 40.0)
 
 
 def test_a_loss_that_never_jumped_is_reported_in_a_sentence(place):
     prepared.finished(place, 1)
-    said = calls.script("check_status", "--spikes", home=place.path).out
-    assert "the loss did not jump at any step" in said
+    text = calls.script("check_status", "--spikes", home=place.path).out
+    assert "the loss did not jump at any step" in text
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

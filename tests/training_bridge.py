@@ -52,22 +52,22 @@ class Bridge:
         self.sizes[name] = max(self.sizes.get(name, 0), len(out))
         if status:
             raise RuntimeError(err.decode()[:500])
-        told = json.loads(out)
-        return told["result"] if isinstance(told.get("result"), dict) else told
+        answer = json.loads(out)
+        return answer["result"] if isinstance(answer.get("result"), dict) else answer
 
     def train(self, name: str = "train") -> str:
         """Launch with what the bridge always sends; the adapter's path. Raises RuntimeError where the launch fails."""
-        told = self.call(name, target_model_preset="auto", training_preset="light")
-        if type(told.get("pid")) is not int or not told.get("adapter_path"):
-            raise RuntimeError(f"launch failed: {told}")
-        return told["adapter_path"]
+        answer = self.call(name, target_model_preset="auto", training_preset="light")
+        if type(answer.get("pid")) is not int or not answer.get("adapter_path"):
+            raise RuntimeError(f"launch failed: {answer}")
+        return answer["adapter_path"]
 
     def poll(self, adapter_path: str) -> str | None:
         """None while it runs; else the adapter's path where training was a success, "" where not."""
-        told = self.call("check_status")
-        if told.get("running") is True:
+        answer = self.call("check_status")
+        if answer.get("running") is True:
             return None
-        path = told.get("adapter_path") or adapter_path
+        path = answer.get("adapter_path") or adapter_path
         if Path(path, "adapters.safetensors").exists():
             return path
         try:
