@@ -429,10 +429,10 @@ def test_early_versions_of_fae_do_not_load_a_classifier(person, home):
 
 def figures(fae: float, ours: float) -> Benchmark:
     """Of a benchmark what of_both_forms reads."""
-    figures_ = [
+    listed = [
         Figure(f"{n}_macro_f1", "", "F1", v, 0, 0) for n, v in (("fae", fae), ("segments", ours))
     ]
-    return Benchmark((), True, 1, 1, None, figures=tuple(figures_))
+    return Benchmark((), True, 1, 1, None, figures=tuple(listed))
 
 
 def test_a_proposal_says_which_form_of_a_classifier_this_fae_uses_and_how_good_both_are(

@@ -45,12 +45,12 @@ def test_a_recording_counts_as_changed_when_one_of_its_windows_is():
 
 def streams_of(hours, events=5):
     frames = round(hours * CHUNKS_PER_HOUR * FRAMES_PER_CHUNK)
-    events_ = [("wake", 100 * n, 100 * n + 50) for n in range(events)]
-    events_.insert(1, ("interrupt", 10, 60))
+    spoken_events = [("wake", 100 * n, 100 * n + 50) for n in range(events)]
+    spoken_events.insert(1, ("interrupt", 10, 60))
     groups = [f"speaker {n}" for n in range(events + 1)]
     return {
         "quiet": StreamOfSound(np.zeros((frames, 1)), []),
-        "spoken": StreamOfSound(np.zeros((1, 1)), events_, groups=groups),
+        "spoken": StreamOfSound(np.zeros((1, 1)), spoken_events, groups=groups),
     }
 
 

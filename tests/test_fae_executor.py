@@ -196,6 +196,6 @@ def worker_process(person: Path, run: str) -> int:
     """The process that trains, once it is past its start."""
     record = person / ".fae" / "training" / "runs" / run / "run.json"
     calls.wait_until(lambda: json.loads(record.read_text())["status"] in ("training", "failed"))
-    record_ = json.loads(record.read_text())
-    assert record_["status"] == "training", record_
-    return record_["worker"]["pid"]
+    stored = json.loads(record.read_text())
+    assert stored["status"] == "training", stored
+    return stored["worker"]["pid"]

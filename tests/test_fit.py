@@ -327,15 +327,15 @@ def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_bytes(run, compiled)
 
     def going(run, model, recorder=None):
         values = {0: 9.0, 2: 3.0, 4: 4.0, 6: 5.0, 8: 2.0, 10: 7.0}
-        recorder_ = recorder or Recorder()
+        used_recorder = recorder or Recorder()
 
         def validate(step):
-            done = [r["step"] for r in recorder_.reports if "loss" in r]
+            done = [r["step"] for r in used_recorder.reports if "loss" in r]
             return {"val_loss": values[done[-1] if done else 0]}
 
         return train(
             run, model=model, loss=dropped, steps=10, warmup_steps=2, gradient_accumulation=2,
-            validate=validate, recorder=recorder_, compiled=compiled, seed=4,
+            validate=validate, recorder=used_recorder, compiled=compiled, seed=4,
         )  # fmt: skip
 
     whole, recorder, whole_model = going(run, make_model())
