@@ -11,6 +11,7 @@ everything that must never be trained on, each planted under a name that `make_d
   python samples/make_database.py DIRECTORY --schema 6          as an older app left it
 
 The same arguments give the same rows, ids and times. All of it is invented, including keys, cards and numbers.
+The file is long because each kind of turn that must be left out has its own texts.
 """
 
 import argparse

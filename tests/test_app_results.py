@@ -1,4 +1,7 @@
-"""Results in Fae's own directory: published completely, withdrawn exactly, and never half-done."""
+"""Results in Fae's own directory: published completely, withdrawn exactly, and never half-done.
+
+Long, as each of the three kinds of result has its own place in the app, in several versions of it.
+"""
 
 import hashlib
 import json

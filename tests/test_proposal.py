@@ -1,4 +1,7 @@
-"""The proposal in its three forms, and its rejection: what a person reads and hears, and where the approval code may be."""
+"""The proposal in its three forms, and its rejection: what a person reads and hears, and where the approval code may be.
+
+Long, as the three forms are tested on the same proposals.
+"""
 
 import dataclasses
 import html.parser

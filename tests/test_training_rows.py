@@ -1,4 +1,7 @@
-"""The reader of data/sft and data/dpo: every known format is read, and every unusable row is named."""
+"""The reader of data/sft and data/dpo: every known format is read, and every unusable row is named.
+
+Long, as it has an example of each format and of each fault.
+"""
 
 import json
 

@@ -6,7 +6,8 @@ Session messages give the conversation of a turn, the words that followed it, an
 ran. The two are joined by text and time.
 
 Everything that grows with the number of turns is in a temporary SQLite file of hashes, numbers and
-message ids without any text, so a million episodes need little more memory than a hundred.
+message ids without any text, so a million episodes need little more memory than a hundred. The file
+is long because every step of the join works on these tables.
 """
 
 import json
