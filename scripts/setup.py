@@ -75,7 +75,7 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
     if call.arguments.dry_run:
         return Result(
             {"status": "planned", "grant": grant, "revoke": revoke},
-            f"Would allow: {', '.join(grant) or 'nothing'}. Would withdraw: {', '.join(revoke) or 'nothing'}.",
+            planned(grant, revoke),
         )
     consent.change(call.home, grant, revoke)
     following = FIRST_STEP[grant[0]] if grant else "check_status.py"
@@ -93,7 +93,7 @@ def change_machines(call: Call, grant: list[str], revoke: list[str]) -> Result:
     if call.arguments.dry_run:
         return Result(
             {"status": "planned", "grant": grant, "revoke": revoke},
-            f"Would allow: {', '.join(grant) or 'nothing'}. Would withdraw: {', '.join(revoke) or 'nothing'}.",
+            planned(grant, revoke),
         )
     consent.change_machines(call.home, grant, revoke)
     allowed = consent.machines(call.home)
@@ -105,6 +105,12 @@ def change_machines(call: Call, grant: list[str], revoke: list[str]) -> Result:
         data["stopping"] = run.id
         text = f"{run.id} was using this machine and is being stopped.\n{text}"
     return Result(data, text)
+
+
+def planned(grant: list[str], revoke: list[str]) -> str:
+    """What a dry run would do, as sentences."""
+    parts = (("Would allow", grant), ("Would withdraw the consent for", revoke))
+    return " ".join(f"{what}: {', '.join(names)}." for what, names in parts if names)
 
 
 def consents(call: Call) -> dict[str, bool]:

@@ -309,7 +309,7 @@ def test_a_grid_is_every_combination_and_each_is_checked_before_the_first(home):
     ):
         with pytest.raises(BadRequest, match=words):
             experiments.plan(place, SFT, wrong, [])
-    with pytest.raises(Missing, match="known are: sweep-"):
+    with pytest.raises(Missing, match="the newest are: sweep-"):
         experiments.find(place, "sweep-1")
 
 

@@ -30,7 +30,7 @@ def memory(monkeypatch):
 )
 def test_auto_without_fae_goes_by_memory(memory, gigabytes, model):
     memory(gigabytes)
-    assert models.choose("auto") == (model, f"the model map for {gigabytes} GB of memory")
+    assert models.choose("auto") == (model, f"the largest that fits into {gigabytes} GB of memory")
 
 
 @pytest.mark.parametrize(

@@ -128,9 +128,10 @@ def find(home: Home, name: str) -> Experiment:
     if name == "latest" and known:
         name = known[-1]
     if name not in known:
+        listed = f"{name!r}; the newest are: {', '.join(known[-3:])}" if known else "yet"
         raise Missing(
             "no_experiment",
-            f"there is no experiment {name!r}; known are: {', '.join(known[-3:]) or 'none'}",
+            f"there is no experiment {listed}",
             "uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
         )
     path = directory / f"{name}.json"

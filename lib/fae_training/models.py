@@ -48,7 +48,7 @@ def choose(name: str, script: str = "train.py") -> tuple[str, str]:
     """
     memory = fae_app.memory_bytes() // fae_app.GIB
     if name in MODEL_MAP:
-        return MODEL_MAP[name][0], f"{name} in the model map"
+        return MODEL_MAP[name][0], f"{name!r} in the list of models"
     if preset := fae_versions.model_of_preset(name):
         return preset, f"Fae's own name {name}"
     if name != "auto":
@@ -66,7 +66,7 @@ def choose(name: str, script: str = "train.py") -> tuple[str, str]:
     if expected := fae_versions.expected_model(memory):
         return expected
     fitting = [model for model, least in MODEL_MAP.values() if memory >= least]
-    return fitting[-1], f"the model map for {memory} GB of memory"
+    return fitting[-1], f"the largest that fits into {memory} GB of memory"
 
 
 def _plain(name: str) -> str:

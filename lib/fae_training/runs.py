@@ -176,17 +176,18 @@ def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
         script = KINDS[kind].script if kind else "train.py"
         raise Missing(
             "no_run",
-            f"there is no run{what} in {home.path}",
+            f"nothing has been trained yet: there is no run{what} in {home.path}",
             f"uv run scripts/{script} --preset light",
         )
     Run(home, run_id)  # raises the specific error for a path or a link
     for run in runs:
         if run.id == run_id:
             return run
-    newest = ", ".join(run.id for run in runs[-3:]) or "none"
+    newest = ", ".join(run.id for run in runs[-3:])
     raise Missing(
         "unknown_run",
-        f"there is no run {run_id!r}; the newest are: {newest}",
+        f"there is no run {run_id!r}; "
+        + (f"the newest are: {newest}" if newest else "nothing has been trained yet"),
         "uv run scripts/list_runs.py",
     )
 
