@@ -219,7 +219,7 @@ def test_there_is_no_warning_if_the_app_uses_the_approved_adapter(later, person,
     "version, says",
     [
         ("0.8.105", r"\(0.8.105\) cannot load adapters. Update it to 0.8.183"),
-        ("0.8.150", r"not known whether this Fae \(0.8.150\) loads adapters"),
+        ("0.8.150", r"not known whether this version of Fae \(0.8.150\) loads adapters"),
         ("", "does not say which version"),
     ],
 )

@@ -191,12 +191,12 @@ def why_not_loaded(app: FaeApp, run: Run) -> str | None:
     """Why this version of Fae cannot use the adapter of `run` (version, base model, files), or None."""
     first = ".".join(map(str, fae_versions.FIRST_WITH_ADAPTERS))
     if app.adapters is False:
-        return f"This Fae ({app.version}) cannot load adapters. Update it to {first} or later to use this one."
+        return f"This version of Fae ({app.version}) cannot load adapters. Update it to {first} or later to use this one."
     if app.adapters is None:
-        return f"It is not known whether this Fae ({app.version}) loads adapters; {first} and later do."
+        return f"It is not known whether this version of Fae ({app.version}) loads adapters; {first} and later do."
     if app.daemon:
         return (
-            f"This Fae ({app.version}) answers with Gemma 4 in fae-daemon, which loads only GGUF adapters; "
+            f"This version of Fae ({app.version}) answers with Gemma 4 in fae-daemon, which loads only GGUF adapters; "
             f"this one is an MLX adapter for {run.record['model']['id']}."
         )
     base, loaded = run.record["model"]["id"], fae_versions.loaded_model()
@@ -286,9 +286,9 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
 def _why_not_read(app: FaeApp, slot: str) -> str | None:
     """Why this version of Fae does not load a classifier from its folder, or None."""
     if not app.is_later:
-        return f"This Fae ({app.version}) does not load a classifier."
+        return f"This version of Fae ({app.version}) does not load a classifier."
     if slot == "speech_verifier" and (own := app.bundled_model(CLASSIFIER_FOLDERS[slot])):
-        return f"This Fae ({app.version}) uses its bundled classifier, {own}."
+        return f"This version of Fae ({app.version}) uses its bundled classifier, {own}."
     return None
 
 
@@ -303,7 +303,7 @@ def of_both_forms(run: Run, measured: Benchmark) -> list[str]:
             "It was not exported to the format that Fae loads, so Fae cannot use it. Train it again with this version."
         ]
     good = (
-        f"on segments of people and recordings apart the form in Fae's own network has macro-F1 {values['fae_macro_f1']:.2f}, "
+        f"on held-out segments the form in Fae's own network has macro-F1 {values['fae_macro_f1']:.2f}, "
         f"the classifier that it was distilled from {values['segments_macro_f1']:.2f}"
     )
     try:
@@ -314,7 +314,7 @@ def of_both_forms(run: Run, measured: Benchmark) -> list[str]:
         return [f"{why} So it uses neither form; {good}."]
     unsure = ", if that version still reads it, which is not known" if app.daemon else ""
     return [
-        f"This Fae ({app.version}) uses the form in Fae's own network, from its next start{unsure}; {good}. Fae takes the most "
+        f"This version of Fae ({app.version}) uses the form in Fae's own network, from its next start{unsure}; {good}. Fae takes the most "
         "likely class without a threshold, so the target rate of false alarms does not hold in the app."
     ]
 
@@ -376,7 +376,7 @@ def check_classifier(directory: Path, classes: int) -> None:
 def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
     recogniser = "No Fae loads a trained recogniser"
     if not app.is_later:
-        return _not_used(run, f"{recogniser}, and this one ({app.version}) has no word list.")
+        return _not_used(run, f"{recogniser}, and this version ({app.version}) has no word list.")
     words = app_words.known(home)
     if not words:
         return _not_used(
@@ -403,5 +403,5 @@ def _withdraw_words(record: dict, now: Run | None) -> InApp:
     app_words.take_out(record.pop("words"))
     return InApp(
         RESTART,
-        f"Our words were removed from {app_words.path()}. Fae stops using them at its next start.",
+        f"The words of this skill were removed from {app_words.path()}. Fae stops using them at its next start.",
     )

@@ -32,7 +32,7 @@ _SENTENCE = lazy_pattern(r"(?<=[.!?…])\s+|\n+")
 class Trait:
     """`of` gives one answer's value in `unit`; `history` is the mean over the person's answers.
 
-    avoided: the history hardly has it, which is worth telling only where another model does it. advice: what to tell a
+    avoided: the history hardly has it, which is reported only if another model does it. advice: what to tell a
     model that is to show it, as a sentence.
     """
 
