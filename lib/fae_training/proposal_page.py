@@ -149,7 +149,9 @@ def _example(example: Example) -> str:
 
 def _costs(proposal: Proposal) -> list[tuple[str, str]]:
     cost = proposal.cost
-    found = [("on disk", f"{_bytes(cost.adapter_bytes)}, beside the model that you have already")]
+    found = [
+        ("on disk", f"{_bytes(cost.adapter_bytes)}, in addition to the model that you already have")
+    ]
     if cost.seconds is not None:
         found.append(("time", f"{duration(cost.seconds)} including all checks (already done)"))
     if cost.peak_memory_gb is not None:
@@ -185,7 +187,7 @@ def _choices(proposal: Proposal) -> list[tuple[str, str]]:
     return [
         (
             "Yes",
-            "Fae uses the update from its next answer on. It is tried at once; if it does not load, Fae goes back by itself.",
+            "Fae uses the update from its next answer on. It is tested at once; if it does not load, it is rolled back automatically.",
         ),
         (
             "No",

@@ -29,6 +29,8 @@ class Rejection:
     def in_words(self) -> str:
         """`on 2026-11-26: "too short answers"`, to follow "You rejected it"."""
         date = f"on {self.rejected_at[:10]}" if self.rejected_at else "earlier"
+        if self.reason == NO_REASON:
+            return f"{date}, without a reason"
         return f"{date}: \N{LEFT DOUBLE QUOTATION MARK}{self.reason}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
@@ -68,14 +70,13 @@ def answer(run: Run, rejection: Rejection) -> Result:
     """The answer after a rejection."""
     again = f"propose.py --run {run.id}"
     data = {"status": "rejected", "run": run.id, "kind": run.kind, "reason": rejection.reason}
-    data |= {
-        "say": "All right, everything stays as it is. I have noted the reason.",
-        "again": again,
-    }
-    text = (
-        f"All right: {run.id} will not be used, and nothing has changed. Reason noted: {rejection.reason}\n"
-        f"To see the proposal again later: uv run scripts/{again}"
-    )
+    say = "All right, everything stays as it is."
+    text = f"All right: {run.id} will not be used, and nothing has changed."
+    if rejection.reason != NO_REASON:
+        say += " I have noted the reason."
+        text += f" Reason noted: {rejection.reason}"
+    text += f"\nTo see the proposal again later: uv run scripts/{again}"
+    data |= {"say": say, "again": again}
     return Result(data | {"next": KINDS[run.kind].material}, text)
 
 

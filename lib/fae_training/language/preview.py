@@ -124,7 +124,7 @@ def _minutes(home: Home, kind: str, found: Preflight, tokens: Tokens) -> tuple[f
         rows *= 2 if kind == "dpo" else 1
         training = rows * tokens.tokens / max(tokens.rows, 1) / result["tokens_per_s"]
         others = result["seconds"]["total"] - result["seconds"].get("training", 0)
-        why = f"at the {result['tokens_per_s']:,.0f} tokens a second of {run.id}, plus its time outside of training steps"
+        why = f"estimated from {run.id}: {result['tokens_per_s']:,.0f} tokens a second, and its time outside the training steps"
         return (training + others) / 60, why
     return (
         None,
