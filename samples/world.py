@@ -612,7 +612,7 @@ def benchmark_items(system: str) -> list[dict]:
         for request in _requests(rng, 80, True, 0.0)
     ]
     items += [
-        _item("reply", request.messages()[:-1], system) | {"check": _said_of(request)}
+        _item("reply", request.messages()[:-1], system) | {"check": _check_of(request)}
         for request in _requests(rng, 80, True, 0.3)
     ]
     items += [
@@ -662,7 +662,7 @@ def _asked_without_need(rng: random.Random, count: int, held_out: bool) -> list[
     )
 
 
-def _said_of(request: ToolRequest) -> dict:
+def _check_of(request: ToolRequest) -> dict:
     """The content of a right reply to the request's result."""
     if request.result == DENIED:
         return {"admits_failure": True}

@@ -247,9 +247,9 @@ def test_the_figures_behind_a_sentence_are_those_of_the_comparison():
 
 
 def test_figures_that_differ_are_shown_with_enough_digits():
-    assert plain_words.told_apart(1.9876, 0.24241) == ("1.988", "0.2424")
-    assert plain_words.told_apart(10.3208, 10.3201) == ("10.321", "10.32")
-    assert plain_words.told_apart(0.5, 0.5) == ("0.5", "0.5")
+    assert plain_words.distinguishable(1.9876, 0.24241) == ("1.988", "0.2424")
+    assert plain_words.distinguishable(10.3208, 10.3201) == ("10.321", "10.32")
+    assert plain_words.distinguishable(0.5, 0.5) == ("0.5", "0.5")
 
 
 def test_a_loss_against_the_base_model_is_reported_only_if_another_model_is_in_use():

@@ -24,7 +24,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Said:
+class ComparisonText:
     """One comparison: the sentence, and the figures that it rests on."""
 
     sentence: str
@@ -100,8 +100,8 @@ def reported(decision: Decision) -> list[Comparison]:
     ]
 
 
-def of_comparison(one: Comparison) -> Said:
-    return Said(_sentence(one), _figures(one))
+def of_comparison(one: Comparison) -> ComparisonText:
+    return ComparisonText(_sentence(one), _figures(one))
 
 
 def in_one_sentence(decision: Decision) -> str:
@@ -129,7 +129,7 @@ def _nth(number: int) -> str:
 
 
 def of_figure(figure: Figure) -> str:
-    before, after = told_apart(figure.current, figure.candidate)
+    before, after = distinguishable(figure.current, figure.candidate)
     if figure.unit.startswith("%"):
         return f"{figure.title}: {before} % before, {after} % after"
     if figure.unit in COUNTED_UNITS:
@@ -142,7 +142,7 @@ def joined(items: list[str]) -> str:
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
-def told_apart(first: float, second: float) -> tuple[str, str]:
+def distinguishable(first: float, second: float) -> tuple[str, str]:
     """Two figures in four digits, or in as many more as it takes to see that they differ."""
     for digits in range(4, 17):
         texts = f"{first:.{digits}g}", f"{second:.{digits}g}"
@@ -169,7 +169,7 @@ def gain_unit(compare: str) -> str:
 
 
 def _figures(one: Comparison) -> str:
-    old, new = told_apart(one.old, one.new)
+    old, new = distinguishable(one.old, one.new)
     low, gain, high, margin = (
         of_gain(value, one.compare) for value in (one.low, one.gain, one.high, one.margin)
     )

@@ -69,7 +69,7 @@ def complete(home: Home) -> Purged | None:
     pending = forgetting.pending(home)
     if pending == Exclusions():
         return None
-    with _unfinished_is_said(), locks.exclusive(home.directory("data") / ".lock"):
+    with _report_unfinished(), locks.exclusive(home.directory("data") / ".lock"):
         purged = _Purge(home, pending).run()
         with changing(home) as change:
             # Requests added in the meantime are left for the next purge.
@@ -87,7 +87,7 @@ def preview(home: Home, phrases: list[str]) -> Purged:
 
 
 @contextlib.contextmanager
-def _unfinished_is_said() -> Iterator[None]:
+def _report_unfinished() -> Iterator[None]:
     """Turn an error into a Failed that says that the next command continues."""
     try:
         yield

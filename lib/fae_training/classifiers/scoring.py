@@ -91,7 +91,7 @@ def score(run: Run, session) -> Benchmark:
         figures += fae_network.figures(judged.segments, networks, models, kind)
     people = {kind.classes[n] for n in held.labels[held.recorded]}
     if "speech" not in people:
-        found.append(triggers.nobody("speech", "Speech by people"))
+        found.append(triggers.no_recordings("speech", "Speech by people"))
     on_streams, not_shown, rates = {}, [], []
     asked = run.settings.get("false_alarms_per_hour", 0.0)
     if kind.triggers:

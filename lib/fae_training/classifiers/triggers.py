@@ -15,7 +15,7 @@ PEOPLE_SHOWN = 6
 WHO = ("candidate", "current", "base")
 
 
-def nobody(name: str, title: str) -> Measure:
+def no_recordings(name: str, title: str) -> Measure:
     """A guard without any item, which no candidate passes: no person is among the judged recordings."""
     return Measure(
         f"{name}_by_people", title, "speakers", "share", "higher", GUARD, PASSED,
@@ -53,7 +53,7 @@ def measures_of(
     guard with no margin, which a classifier with a false alarm does not pass.
     """
     if not people:
-        return [nobody(name, f"{name} said by people")]
+        return [no_recordings(name, f"{name} said by people")]
     events = [
         f"{name} {number} by {group}"
         for number, ((trigger, *_), group) in enumerate(

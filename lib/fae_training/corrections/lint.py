@@ -50,7 +50,7 @@ def check(
     report = Report()
     held_out = _without_contradictions(_without_duplicates(held_out, [], report), [], report)
     rows = _without_contradictions(_without_duplicates(rows, held_out, report), held_out, report)
-    _say_dropped(report)
+    _report_dropped(report)
     rows = _balanced(rows, report)
     if len(rows) < FEWEST_PAIRS:
         report.remarks.append(
@@ -96,7 +96,7 @@ def _without_contradictions(
     return kept[::-1]
 
 
-def _say_dropped(report: Report) -> None:
+def _report_dropped(report: Report) -> None:
     if n := report.dropped["near_duplicate"]:
         report.remarks.append(f"{n} nearly repeated another; one of each was kept.")
     if n := report.dropped["contradiction"]:
