@@ -356,7 +356,7 @@ def test_a_name_is_spoken_as_it_is_written(home):
         (["a", "b"], "line 1 of .*corrections.jsonl is a list, expected an object"),
     ],
 )
-def test_a_line_that_is_no_correction_is_named(home, line, problem):
+def test_a_line_that_is_not_a_correction_is_named(home, line, problem):
     home.directory("stt")
     home.file(*misheard.FILE).write_text(json.dumps(line) + "\n")
     with pytest.raises(Failed, match=problem) as caught:

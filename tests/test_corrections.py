@@ -112,13 +112,13 @@ def test_a_right_answer_is_preferred_to_the_wrong_one(days, mine):
     assert row["chosen"][0]["content"] == "Picasso painted it." and row["pattern"] == "wrong"
 
 
-def test_an_apology_alone_is_no_better_answer(days, mine):
+def test_an_apology_alone_is_not_a_better_answer(days, mine):
     days.talk(("Who painted Guernica?", "Dalí did."), ("That's wrong.", "Sorry, my mistake."))
     rows, found = mine()
     assert rows == [] and found.left_out["only_an_apology"] == 1
 
 
-def test_an_answer_that_did_not_follow_is_no_better_one(days, mine):
+def test_an_answer_that_did_not_follow_is_not_a_better_one(days, mine):
     days.talk(("How do owls hunt?", LONG), ("Too long.", LONG + " And their wings are soft."))
     rows, found = mine()
     assert rows == [] and found.left_out["not_followed"] == 1

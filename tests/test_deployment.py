@@ -218,7 +218,7 @@ def test_a_verified_deployment_stays_verified_when_another_comes_and_goes(place)
     assert deployment.current(place, "language").verified
 
 
-def test_a_line_of_history_cut_off_by_a_kill_is_no_decision(place):
+def test_a_line_of_history_cut_off_by_a_kill_is_not_a_decision(place):
     first, second = make(place), make(place)
     deploy(place, first)
     path = place.file("history.jsonl")

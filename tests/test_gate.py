@@ -68,7 +68,7 @@ def test_no_difference_is_not_enough_evidence_and_a_loss_is_a_fail():
     assert verdict(measure(*losses(gain=-0.1))) == "fail"
 
 
-def test_a_gain_too_small_to_notice_is_no_reason_to_switch():
+def test_a_gain_too_small_to_notice_is_not_a_reason_to_switch():
     """0.5 % of the loss in each of 400 conversations is proven, and too small to notice."""
     found = gate.decide(benchmark(measure(*losses(400, gain=0.005, spread=0.005))), 1)
     assert found.comparisons[0].low > 0 and found.verdict == "not_enough_evidence"

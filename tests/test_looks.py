@@ -39,7 +39,7 @@ def test_each_slot_has_its_own_looks_and_what_was_judged_on_is_not_readable(home
 
 
 @pytest.mark.parametrize("spoiled", [{"items": None}, {"adapter": {}}, {"slot": 1}])
-def test_a_line_that_is_no_look_is_named(home, spoiled):
+def test_a_line_that_is_not_a_look_is_named(home, spoiled):
     place = Home(home)
     count(place, "language", "first", WEEK)
     (line,) = read_jsonl(place.file(looks.FILE))

@@ -204,7 +204,7 @@ def test_a_model_that_was_not_made_for_conversations_is_named_with_what_to_do(mo
     assert refused(model).code == "no_tokenizer"
 
 
-def test_weights_that_are_absent_empty_or_a_link_to_nothing_are_no_weights(model):
+def test_weights_that_are_absent_empty_or_a_link_to_nothing_are_not_weights(model):
     weights = model / "model.safetensors"
     weights.write_bytes(b"")
     assert refused(model).code == "no_weights"

@@ -49,7 +49,7 @@ def extracted(days: Days, place: Home, *given) -> calls.Answer:
 QUESTION, LONG, SHORT = "What is a heron?", "A heron is a tall bird. " * 6, "A tall wading bird."
 
 
-def test_names_that_fae_noted_are_kept_and_other_notes_are_no_conversation(days, place):
+def test_names_that_fae_noted_are_kept_and_other_notes_are_ignored(days, place):
     days.talk((QUESTION, "A bird that wades."))
     note(days, "User corrected a name: their name is Siobhan, not Chevron.", "nameError")
     note(days, "User corrected a name: their name is Aoife.", "nameError")

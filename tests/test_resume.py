@@ -273,7 +273,7 @@ def test_resuming_what_does_not_exist_names_what_does(killed_home, story):
     assert code == 4 and story["run"] in error["message"]
 
 
-def test_cancel_when_nothing_runs_is_no_error(home):
+def test_cancel_when_nothing_runs_is_not_an_error(home):
     assert calls.answer("cancel", home=home) == {
         "status": "no_run",
         "message": "nothing is running",

@@ -228,7 +228,7 @@ def test_if_nothing_was_trained_the_next_command_is_given(place):
     assert nothing.value.hint == "uv run scripts/train_stt.py --preset light"
 
 
-def test_a_directory_without_run_json_is_no_run(place):
+def test_a_directory_without_run_json_is_not_a_run(place):
     run = make(place)
     place.directory("runs", "sft-20260101-0000-zz")
     assert [found.id for found in runs.all_runs(place)] == [run.id]

@@ -171,7 +171,7 @@ def test_every_number_of_every_script_is_refused_with_what_was_expected(script, 
                     )
 
 
-def test_a_parameter_that_is_no_finite_number_is_refused(home):
+def test_a_parameter_that_is_not_a_finite_number_is_refused(home):
     for given in (
         '{"steps": NaN}',
         '{"steps": Infinity}',

@@ -49,7 +49,7 @@ def outcomes(decision: gate.Decision) -> dict[str, str]:
     return {one.measure: one.outcome for one in decision.comparisons if one.against == "current"}
 
 
-def test_case_and_punctuation_are_no_errors():
+def test_case_and_punctuation_are_not_errors():
     assert measures.word_errors("Call Marion, now!", "call marion now") == (0, 3)
 
 

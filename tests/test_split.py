@@ -144,7 +144,7 @@ def test_nearly_all_near_duplicates_are_found_and_nothing_else():
     assert found >= 0.96 * 300 and wrong == 0
 
 
-def test_one_other_word_in_a_short_answer_is_no_duplicate():
+def test_one_other_word_in_a_short_answer_is_not_a_duplicate():
     seen = SeenTexts(sqlite3.connect(":memory:"))
     assert seen.is_new(1, "What is the capital of France?", "Paris.")
     assert seen.is_new(2, "What is the capital of Italy?", "Rome.")

@@ -154,7 +154,7 @@ def test_most_replies_after_a_tool_that_did_something_are_known_as_claims():
     assert total > 200 and found > 0.5 * total, (found, total)
 
 
-def test_what_is_given_to_work_on_is_no_request():
+def test_what_is_given_to_work_on_is_not_a_request():
     assert not needs_tool("Schedule a meeting for each person based on the given times.")
     assert not needs_tool("The message below is too short.\n\nCall the office.")
     assert needs_tool("Schedule a meeting for the following Monday.")

@@ -118,7 +118,7 @@ def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
         ({"prompt": []}, "line 3: prompt is an empty list"),
     ],
 )
-def test_a_row_that_is_no_pair_is_named_and_nothing_starts(home, change, words):
+def test_a_row_that_is_not_a_pair_is_named_and_nothing_starts(home, change, words):
     rows = pairs(3, 0, False)
     rows[2] |= change
     status, message = error(make_home(home, rows))
@@ -370,7 +370,7 @@ def test_an_adapter_of_another_base_model_is_refused(again):
     assert status == 3 and "another/model" in words
 
 
-def test_a_run_that_was_stopped_goes_on_to_the_same_adapter(tmp_path):
+def test_a_run_that_was_stopped_continues_to_the_same_adapter(tmp_path):
     home = make_home(tmp_path / "home", pairs(12, 1, False), pairs(4, 2, True))
 
     class StopsAtTheThirdStep(Session):

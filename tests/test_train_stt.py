@@ -167,7 +167,7 @@ def test_the_model_is_the_one_that_fae_runs(home, tmp_path, memory, config, mode
     assert model in error["message"] and "--fetch" in error["hint"]
 
 
-def test_a_language_model_is_no_recogniser(home):
+def test_a_language_model_is_not_a_recogniser(home):
     with_corrections(home)
     status, error = refusal(home, "--model", calls.LANGUAGE_MODEL)
     assert (status, error["code"]) == (4, "other_architecture") and "qwen3_asr" in error["message"]

@@ -275,13 +275,13 @@ def test_a_row_that_cannot_be_used_is_named_and_the_rest_is_read(tmp_path, kind,
         (b'{"weight": ' + b"9" * 5000 + b"}", "is not JSON"),
     ],
 )  # fmt: skip
-def test_a_line_that_is_no_json_is_named_and_the_rest_is_read(tmp_path, line, says):
+def test_a_line_that_is_not_json_is_named_and_the_rest_is_read(tmp_path, line, says):
     found = read(tmp_path, lines(*map(valid, range(9))) + line + b"\n")
     [problem] = found.left_out
     assert problem.line == 10 and problem.reason.startswith(says) and len(found.rows) == 9
 
 
-def test_an_empty_answer_that_is_no_target_stays_as_context():
+def test_an_empty_answer_that_is_not_a_target_stays_as_context():
     empty = {"role": "assistant", "content": "", "weight": 0}
     row = row_forms.conversation({"messages": [USER, empty, USER, GOOD]})
     assert row.answers == 1 and row.messages[1] == empty

@@ -176,7 +176,7 @@ def test_the_model_of_config_json_is_what_is_downloaded(home):
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
-def test_a_stream_that_the_caller_closed_is_no_failure_and_nothing_is_written_into_its_number(
+def test_a_stream_that_the_caller_closed_is_not_a_failure_and_nothing_is_written_into_its_number(
     closed, home
 ):
     """The lock would get the number of a closed stream, which a worker's log takes the place of."""
