@@ -394,6 +394,17 @@ def test_a_classifier_replaces_the_one_in_the_app_and_going_back_restores_it(lat
     assert content(target.parent) == original
 
 
+def test_a_classifier_without_faes_form_leaves_the_one_in_the_app_and_says_so(later, person, home):
+    first, second = (classifier(state.Home(home), "keyword", value) for value in (0.1, 0.2))
+    shutil.rmtree(second.file("adapters", "fae"))
+    target = installed_fae.directory(person) / "models" / "keyword-classifier"
+    deployed(first)
+    found = deployed(second)
+    assert found.use == app_results.NOT_USED
+    assert f"Fae continues to use {first.id} in {target}." in found.says
+    assert content(target) == content(first.file("adapters", "fae"))
+
+
 def test_a_classifier_is_added_where_there_was_none_and_removed_again(later, person, home):
     run = classifier(state.Home(home), "speech_verifier")
     deployed(run)
