@@ -40,13 +40,8 @@ KEY = "training.personal_adapter_path"
 CLASSES = {"keyword": 5, "speech_verifier": 3}
 
 # The state of a result in the app: what has to happen before it is used, or why it cannot be.
-SET_KEY, RESTART, CLOSE_FAE, NOT_USED, NOTHING_TO_DO = (
-    "set_key",
-    "restart",
-    "close_fae",
-    "not_used",
-    "nothing_to_do",
-)
+SET_KEY, RESTART, CLOSE_FAE = "set_key", "restart", "close_fae"
+NOT_USED, NOTHING_TO_DO = "not_used", "nothing_to_do"
 
 
 @dataclass(frozen=True)
@@ -78,13 +73,10 @@ def publish(home: Home, run: Run) -> InApp:
         app = fae_versions.the_app()
     except SkillError as error:
         if error.code == "no_fae_app":
-            text = "It is ready, but Fae was not found on this machine"
-            return _not_used(
-                run, f"{text} ({error.message}). Once Fae is installed, {AGAIN} puts it there."
-            )
-        return _not_used(
-            run, f"It is not in Fae yet: {error.message}. To put it there: {error.hint}"
-        )
+            text = f"It is ready, but Fae was not found on this machine ({error.message})."
+            return _not_used(run, f"{text} Once Fae is installed, {AGAIN} puts it there.")
+        text = f"It is not in Fae yet: {error.message}. To put it there: {error.hint}"
+        return _not_used(run, text)
     if not fae_app.directory().is_dir():
         return _not_used(run, f"Fae has not been started yet: there is no {fae_app.directory()}")
     slot = KINDS[run.kind].slot
@@ -381,9 +373,8 @@ def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
         return _not_used(run, f"{recogniser}, and this version ({app.version}) has no word list.")
     words = app_words.known(home)
     if not words:
-        return _not_used(
-            run, f"{recogniser}, and there are no misheard words to put into its word list."
-        )
+        text = f"{recogniser}, and there are no misheard words to put into its word list."
+        return _not_used(run, text)
     listed = ", ".join(list(words)[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
     if app.is_running():
         text = f"{recogniser}; {listed} can be added to its word list only while Fae is closed. Quit Fae, then: {AGAIN}"
