@@ -104,17 +104,17 @@ def make_home(home: Path) -> None:
 
 def measure(directory: Path, preset: str, steps: int) -> dict:
     """One training of the model in `directory`, started as a person would."""
-    home, log = directory.parent / "home", directory.parent / "bench.log"
+    home, log_file = directory.parent / "home", directory.parent / "bench.log"
     shutil.rmtree(home, ignore_errors=True)
     make_home(home)
     uv = os.environ.get("UV") or shutil.which("uv") or sys.exit("uv was not found")
     command = [uv, "run", "--quiet", "--script", str(ROOT / "scripts" / "train.py")]
     command += ["--preset", preset, "--steps", str(steps), "--model", str(directory)]
     environment = os.environ | {"FAE_TRAINING_HOME": str(home), "NO_COLOR": "1"}
-    usage = process_watch.run(command, log, environment)
+    usage = process_watch.run(command, log_file, environment)
     (run,) = (home / "runs").glob("*/")
     if usage.status:
-        tail = log.read_text().splitlines()[-8:]
+        tail = log_file.read_text().splitlines()[-8:]
         sys.exit("\n".join([f"train.py ended with status {usage.status}", *tail]))
     receipt = json.loads((run / "train_metrics.json").read_text())
     applied = receipt["applied"]

@@ -13,6 +13,7 @@ from fae_training.language.memorisation_probe import (
     Completion,
     Memorisation,
     TrainingText,
+    completions,
     encoded_strings,
 )
 from fae_training.language.scoring import PerModel
@@ -138,14 +139,14 @@ def test_what_is_looked_up_in_one_pass_is_what_greedy_decoding_writes(model):
     model, tokenizer = model
     rows = strings(tokenizer)
     prompts = [row.tokens[: row.supervised_from] for row in rows]
-    completions = [
+    greedy = [
         (prompt, written)
         for prompt, written in zip(prompts, generate(model, tokenizer, prompts, 5), strict=True)
         if written
     ]
-    rows += [TokenRow(prompt + written, len(prompt)) for prompt, written in completions]
-    nearly = [[*written[:-1], written[-1] ^ 1] for _, written in completions[:4]]
-    rows += [TokenRow(strings[n][0] + wrong, len(strings[n][0])) for n, wrong in enumerate(nearly)]
+    rows += [TokenRow(prompt + written, len(prompt)) for prompt, written in greedy]
+    nearly = [[*written[:-1], written[-1] ^ 1] for _, written in greedy[:4]]
+    rows += [TokenRow(greedy[n][0] + wrong, len(greedy[n][0])) for n, wrong in enumerate(nearly)]
     found = completions(model, rows, FastSettings(), 600)
     plain = completions(model, rows, FastSettings(shared_prefix=False, supervised_only=False), 600)
     for row, one, other in zip(rows, found, plain, strict=True):

@@ -147,11 +147,11 @@ class Session:
             self._write()
 
     def _count_seconds(self) -> None:
-        now = time.monotonic()
+        time_now = time.monotonic()
         if self._stages:
             name = self._stages[-1].name
-            self.seconds[name] = self.seconds.get(name, 0.0) + now - self._counted_until
-        self._counted_until = now
+            self.seconds[name] = self.seconds.get(name, 0.0) + time_now - self._counted_until
+        self._counted_until = time_now
 
     def _write(self) -> None:
         self._wrote_at = time.monotonic()
