@@ -362,7 +362,7 @@ def test_a_person_reads_what_was_learned_the_results_the_cost_and_the_choices(ru
             "nats a token",
             "It still calls the right tool in 39 of 40 requests (39 before).",
             "Yes, of course.",
-            "1.5 KB, beside the model",
+            "1.5 KB, in addition to the model",
             "1 min 21 s",
             "2.5 GB",
             "measured on a part",
