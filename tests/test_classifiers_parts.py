@@ -88,7 +88,7 @@ def test_every_class_of_three_groups_is_in_every_part():
             assert {r.class_name for r in sounds} == {"wake", "speech", "noise"}, shift
 
 
-def test_more_people_and_recordings_move_nobody_who_was_held_out_into_training():
+def test_more_people_and_recordings_move_no_held_out_person_into_training():
     """With the parts that each run keeps, as training does."""
     random = np.random.default_rng(0)
     for trial in range(20):
@@ -103,7 +103,7 @@ def test_more_people_and_recordings_move_nobody_who_was_held_out_into_training()
             kept |= {group: part for group, part in parts.by_group.items() if part != TRAIN}
 
 
-def test_a_new_class_of_one_person_does_not_take_somebody_out_of_what_is_held_out():
+def test_a_new_class_of_one_person_removes_nobody_from_the_held_out_parts():
     people = [*hashed(TRAIN, 5), *hashed(JUDGE, 2), *hashed(CHOOSE, 2)]
     first = divided(by_people(people))
     judge = hashed(JUDGE, 1)[0]
@@ -113,7 +113,7 @@ def test_a_new_class_of_one_person_does_not_take_somebody_out_of_what_is_held_ou
     assert not second.apart and "interrupt: recordings of fewer than 3" in second.notes[0]
 
 
-def test_whoever_recorded_more_than_half_of_a_class_is_trained_on():
+def test_a_speaker_with_more_than_half_of_a_class_is_trained_on():
     owner = hashed(JUDGE, 1)[0]
     others = hashed(TRAIN, 6)
     parts = divided(by_people(others, each=2) + made("wake", owner, 13))

@@ -87,7 +87,7 @@ def test_detections_guard_with_one_value_for_each_spoken_word():
     assert judged(detected, silent).verdict == "pass"
 
 
-def test_a_classifier_that_no_longer_hears_the_word_does_not_pass():
+def test_a_classifier_that_no_longer_detects_the_word_does_not_pass():
     missed, heard = on_streams([0] * 5), on_streams([1] * 5)
     by = {"candidate": missed, "current": heard, "base": missed}
     found = triggers.measures_of("wake", by, streams_of(1.0), 1.0, True)

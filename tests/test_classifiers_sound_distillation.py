@@ -72,7 +72,7 @@ def test_the_teacher_knows_speech_and_a_melody(teacher, speech):
     assert sound_distillation.MUSIC.start <= playing < sound_distillation.MUSIC.stop
 
 
-def test_windows_are_as_long_as_the_teacher_hears_and_of_everything(mixer, teacher):
+def test_windows_have_the_teacher_s_length_and_come_from_all_sounds(mixer, teacher):
     windows = [mixer.window() for _ in range(60)]
     assert all(
         w.shape == (sound_distillation.TEACHER_SAMPLES,) and w.dtype == np.float32 for w in windows

@@ -150,7 +150,7 @@ def environment_read(path: Path) -> Iterator[str]:
                 yield constants[name.id]
 
 
-def test_every_variable_of_the_environment_that_is_read_stands_in_the_one_table():
+def test_every_environment_variable_that_is_read_is_in_the_table():
     of_python = {"PATH"}
     read = {
         name

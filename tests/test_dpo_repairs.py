@@ -442,7 +442,7 @@ def test_progress_is_not_given(stock_run, our_run):
     assert our_run.trainer.result.first_value == pytest.approx(LN2, abs=1e-4)
 
 
-def test_a_failed_save_is_reported_as_a_success(tmp_path):
+def test_swallowed_saving_is_reported_as_a_success(tmp_path):
     stock = Stock(None, calls.LANGUAGE_MODEL, tmp_path / "stock")
     (tmp_path / "stock" / "adapters").rmdir()
     (tmp_path / "stock" / "adapters").write_text("a file is in the way")
@@ -460,7 +460,7 @@ def test_unknown_settings_are_kept_and_ignored(tmp_path):
         dpo_repairs.dpo_config({"lerning_rate": 1.0}, tmp_path)
 
 
-def test_not_finite_losses_go_on_to_the_end(tmp_path):
+def test_not_finite_losses_do_not_stop_it(tmp_path):
     stock = Stock(None, calls.LANGUAGE_MODEL, tmp_path / "stock").train(loss_value=float("nan"))
     assert stock.answer["status"] == "success"
     saved = mx.load(str(stock.trainer.adapter_path / "adapters.safetensors"))

@@ -398,7 +398,7 @@ def test_config_json_lets_in_personal_details_one_by_one(days, export, home):
 
 
 @pytest.mark.parametrize("version", [6, 9])
-def test_a_secret_that_is_said_over_two_turns_takes_the_whole_exchange(tmp_path, version, export):
+def test_a_secret_over_two_turns_removes_the_whole_exchange(tmp_path, version, export):
     days = Days(tmp_path / "fae", version, owner=False)
     days.talk(plain(1), ("My PIN is", "Yes?"), ("four seven one one", "I see."), plain(2))
     answer, rows = export(days.done())
@@ -408,7 +408,7 @@ def test_a_secret_that_is_said_over_two_turns_takes_the_whole_exchange(tmp_path,
     }  # fmt: skip
 
 
-def test_what_somebody_else_said_stays_out_also_when_it_is_quoted_whole(days, export):
+def test_words_of_other_people_are_left_out_even_if_quoted_in_full(days, export):
     words = "I am leaving the band after the summer"
     days.talk((words + ".", "I see."), ("Yes.", "Fine."), speaker="leo")
     days.talk(plain(1), ("What did Leo say?", f"He said: '{words}', I think."), plain(2))
@@ -426,7 +426,7 @@ def two_voices(days):
     return days.done()
 
 
-def test_a_link_to_the_database_uses_what_stands_beside_the_database(two_voices, export, tmp_path):
+def test_a_link_to_the_database_uses_the_files_beside_the_database(two_voices, export, tmp_path):
     link = tmp_path / "elsewhere" / "fae.db"
     link.parent.mkdir()
     link.symlink_to(two_voices)

@@ -53,7 +53,7 @@ PRODUCTS = """
 
 
 @here
-def test_mlx_gives_openblas_results_to_the_last_bit_and_only_after_it_was_told_to():
+def test_mlx_gives_openblas_results_to_the_last_bit_and_only_if_openblas_is_set():
     """A product of 384 numbers is summed in another order by every BLAS, so equal bits mean the same function."""
     output = python(
         PRODUCTS
@@ -239,7 +239,7 @@ def test_what_trains_brings_openblas_where_it_brings_mlx_for_a_processor(name):
 
 
 @here
-def test_answers_are_written_with_one_thread_and_training_goes_on_with_as_many_as_before():
+def test_answers_are_generated_with_one_thread_and_training_continues_with_as_many_as_before():
     counted = python(
         """
         import sys

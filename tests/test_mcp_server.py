@@ -130,7 +130,7 @@ def test_a_training_answers_at_once_and_its_progress_is_reported_until_it_ends(h
     assert all(started.structured_content["run"] in message for *_, message in notifications)
 
 
-def test_it_speaks_the_protocol_alone(home):
+def test_it_speaks_only_the_protocol(home):
     got = calls.script("mcp_server", "--json", home=home)
     assert got.status == 2 and got.json["error"]["code"] == "not_this_way"
     silent = calls.script("mcp_server", home=home)

@@ -33,7 +33,7 @@ def test_names_numbers_and_addresses_of_one_conversation_are_rare():
     assert texts_of(*OTHERS, own) == ["Jadwiga Brzezicka", "Quellenweg 77", "030 901820"]
 
 
-def test_what_two_conversations_hold_or_was_said_before_is_not_rare():
+def test_strings_of_two_conversations_or_said_before_are_not_rare():
     own = talk("Note Jadwiga Brzezicka.", "I have noted it: Jadwiga Brzezicka.")
     (one,) = rare_strings(["a", "b", "c", "own"], [*OTHERS, own])[0]
     assert (one.text, one.message, one.is_answer, one.tells) == ("Jadwiga Brzezicka", 0, False, 2)

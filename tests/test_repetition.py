@@ -83,7 +83,7 @@ def test_thirty_in_a_hundred_answers_that_are_one_text_are_refused(home, tokeniz
     assert verdict(probe, [DONE] * 12 + usual[12:], [DONE] * 12 + usual[12:]) == gate.PASS
 
 
-def test_few_questions_are_told_and_not_judged_by(home, tokenizer):
+def test_few_questions_are_reported_and_not_judged(home, tokenizer):
     usual = [f"answer {n}" for n in range(20)]
     for count, role in ((19, REPORT), (20, GUARD)):
         probe = probe_of(home / str(count), tokenizer, count)

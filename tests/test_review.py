@@ -191,7 +191,7 @@ def test_own_recordings_are_set_aside_from_eight_on_and_stay_so(people):
     assert len(names) < 15
 
 
-def test_what_is_excluded_is_not_trained_on_whoever_said_it(allowed, folder):
+def test_excluded_recordings_are_not_trained_on_whoever_the_speaker_is(allowed, folder):
     calls.answer(
         "review", folder, "--false", ALARM, "--right", NEAR, "--speaker", "Anna", home=allowed
     )

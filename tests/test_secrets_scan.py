@@ -116,7 +116,7 @@ def test_numbers_in_words_are_read(said, read):
         ([("What is the area code?", "0123 it is.")], set()),
     ],
 )
-def test_a_secret_said_over_several_turns_takes_all_of_them(turns, places):
+def test_a_secret_over_several_turns_removes_all_of_them(turns, places):
     assert secret_exchanges.spread(turns) == places
 
 

@@ -109,7 +109,7 @@ def test_a_word_with_many_clips_counts_as_one_with_few():
     assert goal.gains(goal.current) == [*(1,) * 11, -1]
 
 
-def test_of_a_word_it_is_the_share_of_its_clips_in_which_it_is_heard_each_time_it_is_said():
+def test_recall_of_a_word_is_the_share_of_its_clips_with_every_occurrence_recognised():
     clips = learned("Open the window.", NAMES[1:], each=1)
     clips += [
         clip("correction", "Marion and Marion", "Marion and Mary", "Mary and Mary"),
@@ -139,7 +139,7 @@ def test_a_model_that_recognises_the_name_and_loses_the_sentence_around_it_is_re
     assert outcomes(decision)["corrections_word_error_rate"] == "worse"
 
 
-def test_a_name_heard_where_nobody_said_it_counts_however_long_the_sentence_is():
+def test_a_falsely_inserted_name_counts_however_long_the_sentence_is():
     """One word of 140 is no loss to speak of; but it is one sentence in three."""
     long = " ".join(["please turn off the light in the kitchen and the one in the hall"] * 10)
     clips = learned("Open the window.")
@@ -148,7 +148,7 @@ def test_a_name_heard_where_nobody_said_it_counts_however_long_the_sentence_is()
     assert found["rehearsal_word_error_rate"] == "kept" and found["false_insertions"] == "worse"
 
 
-def test_one_clip_of_many_that_is_heard_worse_may_be_chance_and_many_are_not():
+def test_one_worse_clip_of_many_may_be_chance_and_many_are_not():
     clips = learned("Open the window.")
     clips += [clip("rehearsal", *["Turn on the light in the hall."] * 3) for _ in range(120)]
     worse = "Turn on the light in the hall.", "Turn on a light in the hall."

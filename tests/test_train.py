@@ -200,7 +200,7 @@ def test_it_learned_and_a_fresh_process_measures_what_the_training_s_own_measure
     assert again.base == pytest.approx(loss.base, rel=1e-4)
 
 
-def test_the_saved_adapter_says_in_a_fresh_process_what_the_trained_model_said(finished, tmp_path):
+def test_the_saved_adapter_answers_in_a_fresh_process_as_the_trained_model_did(finished, tmp_path):
     """The best checkpoint, put into the model by hand here, and mlx-lm's own loading of the adapter in a new process."""
     import mlx.core as mx
     from mlx_lm import load

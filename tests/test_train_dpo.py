@@ -125,7 +125,7 @@ def test_a_row_that_is_not_a_pair_is_named_and_nothing_starts(home, change, word
     assert status == 4 and words in message and not list(home.glob("runs/*"))
 
 
-def test_somebody_elses_formats_are_read(home):
+def test_formats_of_other_tools_are_read(home):
     """Plain strings, TRL's whole conversations, and ShareGPT's from/value."""
     ask, yes, no = (
         "What is the capital of Peru?",

@@ -134,7 +134,7 @@ def test_without_consent_nothing_is_read(home):
     assert (status, error["code"]) == (3, "no_consent")
 
 
-def test_text_only_without_a_program_that_speaks_says_so_at_once(home):
+def test_text_only_corrections_without_a_synthesiser_are_refused_at_once(home):
     with_corrections(home)
     status, error = refusal(home, "--model", MODEL, PATH="/nowhere")
     assert (status, error["code"]) == (4, "nothing_to_hear") and "espeak-ng" in error["hint"]

@@ -252,7 +252,7 @@ def test_a_damaged_recording_is_named_and_the_others_are_used(home):
     assert len(train) + len(valid) == 6
 
 
-def test_recordings_are_not_used_after_the_consent_for_audio_was_taken_back(home):
+def test_recordings_are_not_used_after_the_consent_for_audio_was_withdrawn(home):
     for pitch in range(200, 600, 100):
         record(home, "Call Marion.", "Call Marian.", pitch)
     consent.change(home, [], ["audio"])

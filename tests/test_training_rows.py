@@ -96,7 +96,7 @@ def test_every_known_form_of_a_pair_is_read(given):
     assert row_forms.preference_pair(row.as_row()) == row
 
 
-def test_what_stands_beside_the_messages_is_put_in_its_place():
+def test_fields_beside_the_messages_are_read():
     system = {"role": "system", "content": "Be Fae."}
     row = row_forms.conversation({"system": "Be Fae.", "messages": [USER, GOOD]})
     assert row.messages == [system, USER, GOOD]

@@ -90,7 +90,7 @@ def test_openings_and_closings_are_the_same_in_any_case_and_with_any_point():
     )
 
 
-def test_a_name_is_what_stands_after_a_comma_not_what_opens_an_answer():
+def test_a_name_is_the_word_after_a_comma_not_the_first_word_of_an_answer():
     assert only("called", plain(20) + ["Sure, Ana.", "Done, Ana!"] * 3).title.startswith("Calling you Ana")  # fmt: skip
     assert "called" not in {t.name for t in traits.of_history(plain(20) + ["Sure, I did."] * 6)}
 

@@ -27,7 +27,7 @@ def plain(text: str) -> str:
     ("kind", "cue"),
     [pytest.param(kind, cue, id=cue.example) for kind, cues in CUES.items() for cue in cues],
 )
-def test_the_example_of_a_cue_has_it_and_is_the_verdict_that_it_stands_for(kind, cue):
+def test_the_example_of_a_cue_matches_it_and_has_its_verdict(kind, cue):
     """That no earlier kind takes the example is part of it: the kinds are tried in their order."""
     said = without_wake_word(cue.example)
     clauses = [plain(said), *map(plain, re.split(r"[,.;:!?]", said))]
