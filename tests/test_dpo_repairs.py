@@ -418,7 +418,7 @@ def test_reference_mode_differs_from_that_of_training(tmp_path):
     assert modes and all(modes)
 
 
-def test_validation_is_not_reported(our_run, tmp_path):
+def test_validation_is_ignored(our_run, tmp_path):
     rows = text_rows(Stock(None, calls.LANGUAGE_MODEL, tmp_path).tokenizer)
     stock = DPOTrainer(
         model=SimpleNamespace(),
