@@ -176,7 +176,13 @@ def _kind(layer: nn.Module) -> list:
 
 
 def _in_float32(array):
-    return array.astype(mx.float32) if mx.issubdtype(array.dtype, mx.floating) else array
+    """Experts [experts, outputs, inputs] stay as they are, since they are large and run by mlx-lm in both computations."""
+    experts = array.ndim == 3 and array.shape[2] > 1
+    return (
+        array
+        if experts or not mx.issubdtype(array.dtype, mx.floating)
+        else array.astype(mx.float32)
+    )
 
 
 def _rows(hidden):
