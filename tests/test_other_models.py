@@ -160,7 +160,7 @@ def test_checkpointed_layers_need_no_gradient_of_positions(monkeypatch):
     rope = mx.fast.rope
 
     def as_on_a_gpu(x, dims, **given):
-        place = mx.array(given["offset"]).reshape(-1)
+        place = mx.array(given["offset"]).reshape(-1) % 100
         nothing = 0 * mx.zeros((100,), x.dtype).at[place].add(x.reshape(-1)[0])
         return rope(x + nothing.sum(), dims, **given)
 
