@@ -6,6 +6,7 @@ functions.
 
 import mlx.core as mx
 from mlx_lm.models import activations, base
+from mlx_lm.models.cache import BatchKVCache, KVCache
 
 from fae_training.language import replacement
 from fae_training.language.attention import attend
@@ -14,6 +15,9 @@ from fae_training.language.elementwise import gated
 
 # With fewer tokens than this (generation), the gate is mlx-lm's own fused kernel.
 FEWEST_TOKENS = 16
+
+# Caches whose keys and values are arrays of the model's own type, in the order of their positions.
+PLAIN_CACHES = (BranchCache, KVCache, BatchKVCache)
 
 # How often our functions ran in this process (once for each trace of a compiled function).
 calls = {"attention": 0, "gates": 0}
@@ -40,7 +44,7 @@ def remove() -> None:
 def scaled_dot_product_attention(queries, keys, values, cache, scale, mask, sinks=None):
     """As mlx_lm.models.base.scaled_dot_product_attention."""
     length, seen = queries.shape[2], keys.shape[2]
-    ours = sinks is None and length > 1 and (cache is None or isinstance(cache, BranchCache))
+    ours = sinks is None and length > 1 and (cache is None or type(cache) in PLAIN_CACHES)
     mask_ours: mx.array | None = None
     if isinstance(mask, str):
         ours = ours and mask == "causal" and length == seen
