@@ -1,10 +1,12 @@
 """General capabilities: the items of the capability suite that a model gets right."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from fae_training.benchmark import GUARD, PASSED, Measure
 from fae_training.capabilities import answering, suite
 from fae_training.capabilities.checks import passed
+from fae_training.capabilities.task import Item
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json
@@ -42,6 +44,19 @@ class Capabilities:
         kept = (read_json(path) or {}).get("passed", {})
         items = [item for item in self.suite.items if item.id not in kept]
         finished(self.items - len(items))
+        if items:
+            kept = kept | self._answered(subject, items, kept, path, finished)
+        return {item.id: kept[item.id] for item in self.suite.items}
+
+    def _answered(
+        self,
+        subject: Subject,
+        items: list[Item],
+        kept: dict[str, bool],
+        path: Path,
+        finished: Callable[[int], None],
+    ) -> dict[str, bool]:
+        """As measure, for some of the items; kept: the results of others."""
         prompts = answering.prompted(self.tokenizer, items)
         # Without a prompt there is no answer.
         new = {
@@ -66,7 +81,7 @@ class Capabilities:
         finally:
             if new:
                 write_json(path, {"passed": kept | new})
-        return {item.id: (kept | new)[item.id] for item in self.suite.items}
+        return new
 
     def report(self, found: PerModel[dict[str, bool]]) -> ProbeReport:
         """Tool calls are a measure of their own: training on talk without tools makes a model

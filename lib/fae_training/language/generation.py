@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import mlx.core as mx
 from mlx_lm.generate import wired_limit
@@ -12,10 +13,10 @@ from fae_training.language.rows import common_length, encode_prompt
 
 # Answers are written together as far as their prompts and limits fit in this many cached tokens: at
 # most, and at least, so many of them.
-CACHED_TOKENS, MOST, FEWEST = 16384, 64, 4
+CACHED_TOKENS, MOST, FEWEST = 16384, 96, 4
 # Every change of a batch copies its cache. So prompts join when at most this share of a batch is
 # still being answered, and finished answers leave when they are that share of it.
-JOINING, LEAVING = 1 / 2, 1 / 8
+JOINING, LEAVING = 3 / 4, 1 / 8
 # Prompts are read together, at most so many, where the longest, to which they are padded, is at most
 # so many times as long as the shortest.
 READ_TOGETHER, PADDED = 16, 1.25
@@ -102,11 +103,11 @@ def _in_order(prompts: list[list[int]]) -> list[_Answer]:
     half as much in common as the neighbours next to them.
     """
     order = sorted(range(len(prompts)), key=prompts.__getitem__)
-    common = [common_length(prompts[a], prompts[b]) for a, b in zip(order, order[1:], strict=False)]
-    groups: list[list[int]] = [[]]
+    common = [common_length(prompts[a], prompts[b]) for a, b in pairwise(order)]
+    groups: list[list[int]] = []
     for place, index in enumerate(order):
         around = common[max(place - 2, 0) : place + 1]
-        if place and 2 * common[place - 1] < max(around):
+        if not place or 2 * common[place - 1] < max(around):
             groups.append([])
         groups[-1].append(index)
     answers = []
@@ -129,7 +130,7 @@ def _joining(
     fitting, longest = 0, 0
     for answer in (*writing, *waiting[:MOST]):
         longest = max(longest, len(prompts[answer.index]) + limits[answer.index])
-        if fitting >= FEWEST and (fitting + 1) * longest > CACHED_TOKENS or fitting == MOST:
+        if (fitting >= FEWEST and (fitting + 1) * longest > CACHED_TOKENS) or fitting == MOST:
             break
         fitting += 1
     return waiting[: fitting - len(writing)] if len(writing) <= JOINING * fitting else ()

@@ -177,16 +177,16 @@ def _answers(
         items, sent = (list(part) for part in zip(*missing, strict=True))
         session.progressed(0, len(items))
         model.eval()
-        done = 0
+        new: dict[str, list[int]] = {}
         try:
             for number, answer in answering.finished(
-                model, tokenizer, items, sent, lambda: session.advance(done, len(items))
+                model, tokenizer, items, sent, lambda: session.advance(len(new))
             ):
-                kept[_key(*missing[number])] = answer
-                done += 1
-                if done % KEPT_TOGETHER == 0:
-                    write_json(path, {"answers": kept})
+                new[_key(*missing[number])] = answer
+                if len(new) % KEPT_TOGETHER == 0:
+                    write_json(path, {"answers": kept | new})
         finally:
+            kept |= new
             write_json(path, {"answers": kept})
     return [kept[key] for key in keys]
 
