@@ -53,6 +53,7 @@ def test_every_answer_is_the_one_that_its_prompt_gets_alone(name, monkeypatch):
 
     # Few places, so that answers join and leave all the time.
     monkeypatch.setattr(generation, "MOST", 4)
+    monkeypatch.setattr(generation, "MOST_WITH_STATES", 4)
     monkeypatch.setattr(generation, "READ_TOGETHER", 3)
     model, prompts = model_of(name), some_prompts()
     limits = [1 + 5 * n % 11 for n in range(len(prompts))]
@@ -114,4 +115,4 @@ def test_the_work_may_be_ended_at_any_step():
 
     with pytest.raises(InterruptedError):
         generation.generate(model_of("llama"), ENDS, some_prompts(), 50, check)
-    assert generation.generate(None, ENDS, [], 5) == []
+    assert generation.generate(model_of("llama"), ENDS, [], 5) == []

@@ -9,11 +9,14 @@ from mlx_lm.generate import wired_limit
 from mlx_lm.models.cache import make_prompt_cache
 
 from fae_training import linux_cpu
+from fae_training.language.architecture import has_plain_caches
 from fae_training.language.rows import common_length, encode_prompt
 
 # Answers are written together as far as their prompts and limits fit in this many cached tokens: at
 # most, and at least, so many of them.
 CACHED_TOKENS, MOST, FEWEST = 16384, 96, 4
+# Linear attention keeps a large state of each answer, however short.
+MOST_WITH_STATES = 32
 # Every change of a batch copies its cache. So prompts join when at most this share of a batch is
 # still being answered, and finished answers leave when they are that share of it.
 JOINING, LEAVING = 3 / 4, 1 / 8
@@ -130,7 +133,7 @@ def _joining(
     fitting, longest = 0, 0
     for answer in (*writing, *waiting[:MOST]):
         longest = max(longest, len(prompts[answer.index]) + limits[answer.index])
-        if (fitting >= FEWEST and (fitting + 1) * longest > CACHED_TOKENS) or fitting == MOST:
+        if (fitting >= FEWEST and (fitting + 1) * longest > CACHED_TOKENS) or fitting == batch.most:
             break
         fitting += 1
     return waiting[: fitting - len(writing)] if len(writing) <= JOINING * fitting else ()
@@ -141,6 +144,7 @@ class _Batch:
 
     def __init__(self, model, prompts: list[list[int]]):
         self.model, self.prompts = model, prompts
+        self.most = MOST if has_plain_caches(model) else MOST_WITH_STATES
         self.answers: list[_Answer] = []
         self.cache: list = []
         # The last token of each answer or prompt, which is not in the cache yet.
