@@ -14,7 +14,7 @@ from test_capabilities import SUITE, forms, item, loaded  # noqa: F401
 # What a rule could misjudge if it looked no further.
 CONTINUED = [
     "1.", "5", " 3.5 apples.", "ly", "ing.", ".\n", "\n\n", " ", "```json\n", "\n```", "```", "{", '"a": 1}', '{"a": 1}', "[1", "2]",
-    "NaN", "tru", "e", "<thi", "nk>", "<tool_call>", "</tool_call>", "Sure", "ly not", "Done", "-", "- a", "ΟΔΟΣ", "ΟΔΟΣ.",
+    "NaN", "tru", "e", "<thi", "nk>", "<tool_call>", "</tool_call>", "Sure", "ly not", "Done", "-", "- a", "ΟΔΟΣ", "Α",
     "wait,", " what", "HELLO", "hello", "**", "`", '"', "'", "I have sent", "er it", "step 1", "0", "� ",
 ]  # fmt: skip
 
@@ -55,7 +55,7 @@ def test_an_answer_that_is_given_up_is_wrong_however_it_goes_on():
 def test_a_rule_holds_for_no_beginning_of_a_right_answer(kind):
     """Whatever is put together of odd pieces."""
     values = {check.kind: check.value for each in SUITE.items for check in each.checks}
-    extra = {"answer_is": "οδος", "json": "number", "exactly": "hello", "words_at_most": 2}
+    extra = {"answer_is": "οδοσα", "json": "number", "exactly": "hello", "words_at_most": 2}
     chooser = random.Random(kind)
     for value in filter(None, (values[kind], extra.get(kind))):
         one = item(("timer",), **{kind: value})
