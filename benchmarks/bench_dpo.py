@@ -15,13 +15,14 @@
 
     uv run benchmarks/bench_dpo.py
     uv run benchmarks/bench_dpo.py --model DIR --pairs 4 --rounds 20
+    uv run benchmarks/bench_dpo.py --write docs/preferences.md
 
-Per round, each side makes one update from the same pairs, compiled as in training:
-  sft, accepted      SFT on the accepted answers: the same prompts, half of the rows
-  sft, both          SFT on accepted and rejected answers: the same tokens
-  dpo                our DPO step, with its reference measured before
-  dpo, reference     the same, with the reference computed in every step instead of stored
-  mlx-tune           the stock DPOTrainer's loss and update on the same pairs (summed in its own way, batch above 1)
+Per round, each side makes one update from the same pairs:
+  SFT, accepted answers           the same prompts, half of the rows
+  SFT, both answers               accepted and rejected answers: the same tokens
+  DPO                             our step, with its reference measured before
+  DPO, reference in every step    the same, with the reference computed in every step instead of stored
+  mlx-tune's DPO                  the stock DPOTrainer's loss and update on the same pairs (summed in its own way)
 Seconds are CPU seconds of this process; the ratio counts, a median over rounds, because a shared machine is noisy.
 """
 
@@ -33,12 +34,14 @@ import sys
 import time
 from pathlib import Path
 
-from fae_training import linux_cpu
+import page
+from fae_training import linux_cpu, results
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 sys.path.insert(0, str(SAMPLES))
 MODEL = SAMPLES / "language-model"
 RANK, SCALE, BETA = 16, 2.0, 0.1
+ACCEPTED, BOTH, STOCK = "SFT, accepted answers", "SFT, both answers", "mlx-tune's DPO"
 
 
 def rows(count: int) -> list:
@@ -67,7 +70,7 @@ def adapted_model(directory: Path):
 
 
 def update_with(model, loss, batch: dict):
-    """A function that makes one compiled update of `model` and waits for it; loss(model, batch) is a scalar."""
+    """A function that makes one update of `model` and waits for it; loss(model, batch) is a scalar."""
     import mlx.core as mx
     import mlx.nn as nn
     import mlx.optimizers as optim
@@ -89,7 +92,7 @@ def update_with(model, loss, batch: dict):
 
 
 def sides(directory: Path, count: int) -> dict:
-    """{name: function that makes one update}, each run once already, so that nothing is compiled in a round."""
+    """{name: function that makes one update}, each run once already, so that nothing is prepared in a round."""
     import mlx.core as mx
     from mlx_lm import load
 
@@ -129,14 +132,14 @@ def sides(directory: Path, count: int) -> dict:
     paired = collate_pairs(pairs, {pair.key: (-10.0, -20.0) for pair in pairs}, fast)
     made = {}
     for name, loss, batch in (
-        ("sft, accepted", supervised_step, collate(accepted)),
-        ("sft, both", supervised_step, collate(accepted + rejected)),
-        ("dpo", preference_step, paired),
-        ("dpo, reference", with_reference, paired),
-        ("mlx-tune", stock_loss(), stock_batch(accepted, rejected)),
+        (ACCEPTED, supervised_step, collate(accepted)),
+        (BOTH, supervised_step, collate(accepted + rejected)),
+        ("DPO", preference_step, paired),
+        ("DPO, reference in every step", with_reference, paired),
+        (STOCK, stock_loss(), stock_batch(accepted, rejected)),
     ):
         model = adapted_model(directory)
-        if name == "mlx-tune":
+        if name == STOCK:
             gated_delta_patch.remove()
         else:
             fast_path.enable(model, fast)
@@ -182,8 +185,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=MODEL, metavar="DIR")
     parser.add_argument("--pairs", type=int, default=4, metavar="N", help="pairs a step")
     parser.add_argument("--rounds", type=int, default=10, metavar="N")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     given = parser.parse_args()
-    linux_cpu.use_openblas()
+    linux_cpu.set_up()
     updates = sides(given.model, given.pairs)
     seconds: dict[str, list[float]] = {name: [] for name in updates}
     for _ in range(given.rounds):
@@ -191,14 +195,23 @@ def main() -> None:
             began = time.process_time()
             update()
             seconds[name].append(time.process_time() - began)
-    print(f"{given.pairs} pairs a step, {given.rounds} rounds, median CPU seconds and ratios\n")
-    print(f"{'':16} {'seconds':>8} {'of sft, accepted':>17} {'of sft, both':>13}")
+    text = as_markdown(seconds, given.pairs, given.rounds)
+    print(text)
+    if given.write:
+        page.write_section(given.write, "bench-dpo", "What a step costs", text)
+
+
+def as_markdown(seconds: dict[str, list[float]], pairs: int, rounds: int) -> str:
+    rows = []
     for name, took in seconds.items():
         ratios = [
             statistics.median(a / b for a, b in zip(took, seconds[other], strict=True))
-            for other in ("sft, accepted", "sft, both")
+            for other in (ACCEPTED, BOTH)
         ]
-        print(f"{name:16} {statistics.median(took):8.3f} {ratios[0]:17.2f} {ratios[1]:13.2f}")
+        rows.append([name, f"{statistics.median(took):.3f}", *(f"{ratio:.2f}" for ratio in ratios)])
+    head = ["step", "CPU seconds", f"relative to {ACCEPTED}", f"relative to {BOTH}"]
+    about = f"{pairs} pairs a step, medians of {rounds} interleaved rounds. {page.machine(results.versions())}."
+    return "\n".join([about, "", *page.table(head, rows)])
 
 
 if __name__ == "__main__":

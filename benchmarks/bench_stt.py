@@ -19,6 +19,7 @@
 
     uv run benchmarks/bench_stt.py
     uv run benchmarks/bench_stt.py --model DIR --passes 5 --rounds 5
+    uv run benchmarks/bench_stt.py --write docs/speech.md
 
 Both train LoRA of the same rank on the same clips with the same batches. mlx-tune's compile is switched off
 (MLX_TUNE_DISABLE_COMPILE=1), because with it its trainer crashes at the first step. It uses only the
@@ -31,15 +32,14 @@ machine is noisy.
 import argparse
 import contextlib
 import io
-import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from fae_training import linux_cpu
+import page
+from fae_training import linux_cpu, results
 
 os.environ["MLX_TUNE_DISABLE_COMPILE"] = "1"
 MODEL = Path(__file__).resolve().parent.parent / "samples" / "speech-model"
@@ -171,9 +171,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=MODEL, help="a Qwen3-ASR model's directory")
     parser.add_argument("--passes", type=int, default=5, help="epochs over the clips, each time")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed, in turns")
-    parser.add_argument("--json", action="store_true", help="answer with one JSON object")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     arguments = parser.parse_args()
-    linux_cpu.use_openblas()
+    linux_cpu.set_up()
     data, found = clips(), {}
     with tempfile.TemporaryDirectory() as work, contextlib.redirect_stdout(io.StringIO()):
         theirs, ours = (
@@ -181,7 +181,7 @@ def main() -> None:
             Ours(arguments.model.resolve()),
         )
         for batch in (1, 4, 8):
-            ours.seconds(data, batch, 1)  # compiling is not training
+            ours.seconds(data, batch, 1)
             theirs.seconds(data[:batch], batch, 1)
             times = [
                 [t.seconds(data, batch, arguments.passes) for t in (theirs, ours)]
@@ -189,25 +189,27 @@ def main() -> None:
             ]
             seen = len(data) * arguments.passes
             found[batch] = {
-                "mlx_tune_rows_per_s": statistics.median(seen / a for a, _ in times),
-                "mlx_tune_clips_per_s": statistics.median(seen / batch / a for a, _ in times),
-                "ours_clips_per_s": statistics.median(seen / b for _, b in times),
-                "ratio_of_rows": statistics.median(a / b for a, b in times),
-                "ratio_of_clips": statistics.median(batch * a / b for a, b in times),
+                "mlx-tune, rows/s": statistics.median(seen / a for a, _ in times),
+                "mlx-tune, clips/s": statistics.median(seen / batch / a for a, _ in times),
+                "ours, clips/s": statistics.median(seen / b for _, b in times),
+                "ratio of rows": statistics.median(a / b for a, b in times),
+                "ratio of clips": statistics.median(batch * a / b for a, b in times),
             }
         shares = ours.shares(data, arguments.passes)
-    if arguments.json:
-        json.dump({"batch": found, "shares": shares}, sys.stdout)
-        return
-    print("batch  mlx-tune rows/s  mlx-tune clips/s  ours clips/s  ratio of rows  ratio of clips")
-    for batch, row in found.items():
-        rates = "mlx_tune_rows_per_s", "mlx_tune_clips_per_s", "ours_clips_per_s"
-        print(
-            f"{batch:>5}  {row[rates[0]]:>15.1f}  {row[rates[1]]:>16.1f}  {row[rates[2]]:>12.1f}",
-            end="",
-        )
-        print(f"  {row['ratio_of_rows']:>12.1f}x  {row['ratio_of_clips']:>13.1f}x")
-    print("time at batch 4: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()))
+    text = as_markdown(found, shares)
+    print(text)
+    if arguments.write:
+        page.write_section(arguments.write, "bench-stt", "Speed", text)
+
+
+def as_markdown(found: dict[int, dict[str, float]], shares: dict[str, float]) -> str:
+    head = ["batch", *next(iter(found.values()))]
+    rows = [
+        [str(batch), *(f"{value:.1f}" for value in row.values())] for batch, row in found.items()
+    ]
+    stages = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+    about = f"{page.machine(results.versions())}. Time of ours at batch 4: {stages}."
+    return "\n".join([about, "", *page.table(head, rows)])
 
 
 if __name__ == "__main__":

@@ -388,6 +388,17 @@ def test_a_classifier_replaces_the_one_in_the_app_and_going_back_restores_it(lat
     assert content(target.parent) == original
 
 
+def test_a_classifier_without_faes_form_leaves_the_one_in_the_app_and_says_so(later, person, home):
+    first, second = (classifier(state.Home(home), "keyword", value) for value in (0.1, 0.2))
+    shutil.rmtree(second.file("adapters", "fae"))
+    target = installed_fae.directory(person) / "models" / "keyword-classifier"
+    deployed(first)
+    found = deployed(second)
+    assert found.use == app_results.NOT_USED
+    assert f"Fae goes on with {first.id} in {target}." in found.says
+    assert content(target) == content(first.file("adapters", "fae"))
+
+
 def test_a_classifier_goes_where_nothing_was_and_away_again(later, person, home):
     run = classifier(state.Home(home), "speech_verifier")
     deployed(run)

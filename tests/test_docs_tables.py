@@ -36,12 +36,6 @@ TYPED = {
         "round": "bench_review.py",
         "resampled by": "bench_classifiers.py",
     },
-    "docs/preferences.md": {
-        "learning rate, guard, step": "bench_dpo.py",
-        "learning rate, guard": "bench_dpo.py",
-        "step": "bench_dpo.py",
-    },
-    "docs/speech.md": {"words x clips": "bench_gate_words.py", "batch": "bench_stt.py"},
 }
 # The first cell of a table's header is empty there.
 UNNAMED = {"docs/fae.md": "callers"}

@@ -269,12 +269,14 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
     folder = CLASSIFIER_FOLDERS[slot]
     if why := _why_not_read(app, slot):
         return _not_used(run, why)
-    source = run.file("adapters", FAE_FORM)
-    if not source.is_dir():
-        return _not_used(run, f"{run.id} has no model in the format that Fae loads ({source}).")
-    check_classifier(source, CLASSES[slot])
-    target = classifier_folder(folder)
+    source, target = run.file("adapters", FAE_FORM), classifier_folder(folder)
     entry = record.get(slot, {})
+    if not source.is_dir():
+        lacking = f"{run.id} has no model in the format that Fae loads ({source})."
+        before = entry.get("run", "the one that was there before")
+        goes_on = f" Fae goes on with {before} in {target}." if holds_files(target) else ""
+        return _not_used(run, lacking + goes_on)
+    check_classifier(source, CLASSES[slot])
     mark = fingerprint(source)
     there = fingerprint(target) if holds_files(target) else None
     kept = target.with_name(f".{folder}-before")
