@@ -9,6 +9,7 @@ from mlx_lm.generate import wired_limit
 from mlx_lm.models.cache import make_prompt_cache
 
 from fae_training import linux_cpu
+from fae_training.arrays import numbers
 from fae_training.language.architecture import has_plain_caches
 from fae_training.language.rows import common_length, encode_prompt
 
@@ -161,7 +162,7 @@ class _Batch:
         logits = self.model(self.last[:, None], cache=self.cache)
         self.last = mx.argmax(logits[:, -1], axis=-1)
         mx.eval(self.last, [layer.state for layer in self.cache])
-        return self.last.tolist()
+        return numbers(self.last)
 
     def join(self, answers: Sequence[_Answer], check: Callable[[], None]) -> None:
         """Read the prompts of these answers and add them."""
