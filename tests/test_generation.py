@@ -55,6 +55,7 @@ def test_every_answer_is_the_one_that_its_prompt_gets_alone(name, monkeypatch):
     monkeypatch.setattr(generation, "MOST", 4)
     monkeypatch.setattr(generation, "MOST_WITH_STATES", 4)
     monkeypatch.setattr(generation, "READ_TOGETHER", 3)
+    monkeypatch.setattr(generation, "PADDED", 10.0)
     model, prompts = model_of(name), some_prompts()
     limits = [1 + 5 * n % 11 for n in range(len(prompts))]
     found = dict(generation.finished_answers(model, ENDS, prompts, limits, lambda: None))
