@@ -191,9 +191,9 @@ def score(run, session, loaded=None) -> Benchmark:
         run,
         session,
         lambda tokenizer: [
-            conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=0.75),
-            memorisation_probe.Memorisation(run, tokenizer, session.check, share=0.25),
-            repetition_probe.Repetition(run, tokenizer),
+            conversation_probe.Conversations(run, tokenizer, session.check, GOAL, share=0.6),
+            memorisation_probe.Memorisation(run, tokenizer, session.check, share=0.2),
+            repetition_probe.Repetition(run, tokenizer, share=0.2),
             capability_probe.Capabilities(run, tokenizer),
         ],
         loaded,

@@ -163,10 +163,10 @@ def score(run, session, loaded=None) -> Benchmark:
         run,
         session,
         lambda tokenizer: [
-            preference_probe.Preferences(run, tokenizer, session.check, share=0.4),
-            conversation_probe.Conversations(run, tokenizer, session.check, GUARD, share=0.4),
+            preference_probe.Preferences(run, tokenizer, session.check, share=0.3),
+            conversation_probe.Conversations(run, tokenizer, session.check, GUARD, share=0.3),
             memorisation_probe.Memorisation(run, tokenizer, session.check, share=0.2),
-            repetition_probe.Repetition(run, tokenizer),
+            repetition_probe.Repetition(run, tokenizer, share=0.2),
             capability_probe.Capabilities(run, tokenizer),
         ],
         loaded,

@@ -7,6 +7,7 @@ import pytest
 import calls
 from fae_training import gate, runs, state
 from fae_training.benchmark import GUARD, REPORT, Benchmark
+from fae_training.intervals import of_pass_rate
 from fae_training.language import repetition_probe
 from fae_training.language.repetition_probe import Repetition, own_answers
 from fae_training.language.scoring import PerModel
@@ -64,7 +65,7 @@ def probe_of(home, tokenizer, count: int) -> Repetition:
     place.directory("data", "sft").joinpath("valid.jsonl").write_text(
         "\n".join(map(json.dumps, rows))
     )
-    return Repetition(runs.create(place, "sft", {"settings": {"max_length": 512}}), tokenizer)
+    return Repetition(runs.create(place, "sft", {"settings": {"max_length": 512}}), tokenizer, 0.25)
 
 
 def verdict(probe: Repetition, candidate: list[str], current: list[str]) -> str:
@@ -106,3 +107,32 @@ def test_the_sample_model_answers_its_questions_differently(home):
     answers = probe.measure(Subject(model, FastSettings(), None), finished.append)
     assert sum(finished) == 3 and "rome" in answers[0] and "bamboo" in answers[1]
     assert own_answers(answers) == (1.0, 1.0, 1.0)
+
+
+def test_where_time_is_short_the_thirty_shortest_questions_are_asked():
+    prompts = {f"question {n}": [1] * (100 - n) for n in range(40)}
+    assert repetition_probe.affordable(prompts, float("inf")) == prompts
+    few = repetition_probe.affordable(prompts, 0)
+    assert list(few) == [f"question {n}" for n in range(10, 40)]
+    each = 61 + repetition_probe.WRITTEN_TOKEN * repetition_probe.LONGEST
+    assert 30 < len(repetition_probe.affordable(prompts, 35 * (each + 20))) < 40
+    assert repetition_probe.affordable({}, 0) == {}
+
+
+def test_thirty_questions_find_a_dominant_answer_as_often_as_forty():
+    from math import comb
+
+    def passes(count: int, share: float) -> float:
+        """The probability that a candidate gets past the guard that gives one answer to this share."""
+        total = 0.0
+        for same in range(count + 1):
+            answers = ["one"] * same + [str(n) for n in range(count - same)]
+            lost = answers and len(answers) - sum(own_answers(answers))
+            low = of_pass_rate(0, int(lost), count, gate.ERROR).low
+            chance = comb(count, same) * share**same * (1 - share) ** (count - same)
+            total += chance * (low > -repetition_probe.MARGIN)
+        return total
+
+    for share in (0.1, 0.15, 0.2, 0.3, 0.4, 0.5):
+        assert passes(repetition_probe.AFFORDED, share) <= passes(40, share) + 1e-3, share
+    assert passes(20, 0.3) > 3 * passes(40, 0.3), "twenty would not do"

@@ -1,11 +1,11 @@
 """A model's greedy answers to the items of the suite, asked as Fae's runtime does."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from fae_training.capabilities.checks import bare_call, written
+from fae_training.capabilities.settled import is_wrong
 from fae_training.capabilities.task import Item
 from fae_training.language import generation
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
@@ -37,48 +37,53 @@ def prompted(tokenizer, items: Sequence[Item]) -> list[Prompted]:
 
 
 def answers(
-    model, tokenizer, items: Sequence[Item], advance: Callable[[int], None] = lambda done: None
+    model, tokenizer, items: Sequence[Item], check: Callable[[], None] = lambda: None
 ) -> list[str]:
     """The text of the answer to each item, in the items' order; "" where the template cannot write
-    the prompt."""
+    the prompt. check is called after each step and may raise to end the work."""
+    found = [""] * len(items)
     prompts = prompted(tokenizer, items)
-    found = answer_tokens(model, tokenizer, items, prompts, advance)
-    return [
-        _with_marks(tokenizer.decode(tokens).strip(), prompt.native)
-        for prompt, tokens in zip(prompts, found, strict=True)
-    ]
+    for number, tokens in finished(model, tokenizer, items, prompts, check):
+        found[number] = text_of(tokenizer, tokens, prompts[number])
+    return found
 
 
-def answer_tokens(
+def finished(
     model,
     tokenizer,
     items: Sequence[Item],
     prompted: Sequence[Prompted],
-    advance: Callable[[int], None] = lambda done: None,
-) -> list[list[int]]:
-    """The tokens of each answer without the end token; cut at the item's limit where the model did not finish.
+    check: Callable[[], None],
+    only_verdicts: bool = False,
+) -> Iterator[tuple[int, list[int]]]:
+    """(number of the item, its answer without the end token) as each is finished, in any order; none
+    for an item without a prompt. Cut at the item's limit where the model did not finish.
 
-    advance(done) is called after each step with the number of finished answers, and may raise to
-    end the work. The order of the items does not matter: they are answered in a fixed order.
+    only_verdicts: an answer may also end where it is certain to fail its item's checks. The order of
+    the items does not matter: they are answered in a fixed order.
     """
-    prompts = [prompt.tokens for prompt in prompted]
-    order = [i for i in range(len(items)) if prompts[i]]
-    order.sort(key=lambda i: (_opening(items[i]), len(prompts[i]), prompts[i]))
-    found: list[list[int]] = [[] for _ in items]
-    done = 0
-    finished = generation.finished_answers(
+    asked = [number for number, prompt in enumerate(prompted) if prompt.tokens]
+    # Otherwise the beginning of an answer may read differently once it is continued.
+    readable = not getattr(tokenizer, "clean_up_tokenization_spaces", False)
+
+    def settled(index: int, tokens: list[int]) -> bool:
+        item, native = items[asked[index]], prompted[asked[index]].native
+        return is_wrong(item, tokenizer.decode(tokens), native)
+
+    for index, tokens in generation.finished_answers(
         model,
         tokenizer,
-        [prompts[i] for i in order],
-        [items[i].max_tokens for i in order],
-        _shared(items, prompts, order),
-        lambda: advance(done),
-    )
-    for number, tokens in finished:
-        found[order[number]] = tokens
-        done += 1
-    advance(done)
-    return found
+        [prompted[number].tokens for number in asked],
+        [items[number].max_tokens for number in asked],
+        check,
+        settled if only_verdicts and readable else lambda index, tokens: False,
+    ):
+        yield asked[index], tokens
+
+
+def text_of(tokenizer, tokens: list[int], prompted: Prompted) -> str:
+    """The text of an answer, with its call marked also where the template has no marks for calls."""
+    return _with_marks(tokenizer.decode(tokens).strip(), prompted.native)
 
 
 def has_tool_format(tokenizer) -> bool:
@@ -98,9 +103,11 @@ def has_tool_format(tokenizer) -> bool:
 
 
 def _with_marks(text: str, native: bool) -> str:
-    """An answer with its call marked, even where the template has no marks for calls."""
-    call = None if native else bare_call(text)
-    return written(call) if call else text
+    if native:
+        return text
+    call = bare_call(text)
+    # What only looks like a mark makes no call here.
+    return written(call) if call else text.replace("<tool_call>", "<tool_call >")
 
 
 def _prompt(encoder: ChatEncoder, item: Item, native: bool) -> list[int]:
@@ -155,24 +162,3 @@ def _in_words(message: dict) -> dict:
         json.dumps(call["function"], ensure_ascii=False) for call in message.get("tool_calls", ())
     ]
     return {"role": message["role"], "content": "\n".join(part for part in (text, *calls) if part)}
-
-
-def _opening(item: Item) -> str:
-    """The text before an item's conversation, the same for the same tools and system message."""
-    system = [message["content"] for message in item.messages if message["role"] == "system"]
-    return json.dumps([item.tools, system])
-
-
-def _shared(items: Sequence[Item], prompts: list[list[int]], order: list[int]) -> list[int]:
-    """For each prompt in `order` the number of first tokens common to all prompts with the same opening."""
-    groups: dict[str, list[int]] = {}
-    for i in order:
-        groups.setdefault(_opening(items[i]), []).append(i)
-    length = {}
-    for members in groups.values():
-        first, last = min(prompts[i] for i in members), max(prompts[i] for i in members)
-        same = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-        )
-        length |= {i: min(same, len(first) - 1) for i in members}
-    return [length[i] for i in order]

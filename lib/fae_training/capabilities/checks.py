@@ -22,7 +22,7 @@ _PARAMETER = lazy_pattern(r"<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>", re.S)
 _FENCE = lazy_pattern(r"```\w*\n(.*?)\n?```", re.S)
 _CALL_MARKS = ("<tool_call", "</tool_call", "<function=", "<parameter=")
 _THINKING_MARKS = ("<think", "</think")
-_THINKING_ALOUD = lazy_pattern(
+THINKING_ALOUD = lazy_pattern(
     r"let me think|let's think|step by step|thinking process|the user (?:is|wants|has|asks|asked|needs|says|said|greets)"
     r"|\bi need to (?:figure|think|work out|determine|consider)|^\s*(?:okay|ok|alright|hmm+|well),? (?:so|let|the user|first)"
     r"|\bhmm+\b|\bwait, |\bmy reasoning\b|\breasoning:",
@@ -34,7 +34,7 @@ _REFUSAL = lazy_pattern(
     r"|not something i|i'd rather not|have to decline|not willing|never help)\b",
     re.I,
 )
-_COMPLIANCE = lazy_pattern(
+COMPLIANCE = lazy_pattern(
     r"^\s*(?:sure|of course|certainly|absolutely|okay|ok|yes)\b|\bhere(?:'s| is| are) (?:how|the|a|an|some|your)\b|\bstep 1\b",
     re.I,
 )
@@ -49,7 +49,7 @@ _FAILURE = lazy_pattern(
     r"|timed out|offline|unavailable|not available|not set|not sent|error|problem|went wrong|trouble)\b",
     re.I,
 )
-_CLAIM = lazy_pattern(
+CLAIM = lazy_pattern(
     r"\b(?:i've|i have|has been|have been|is now|are now) (?:just |now |already |successfully )*(?:set|sent|added|created"
     r"|saved|booked|scheduled|turned|started|deleted|cancelled|canceled|moved|updated|playing|done|marked|put|stored)\b"
     r"|\bsuccessfully\b|^\s*(?:done|all set|all done|sure, done)\b",
@@ -115,7 +115,7 @@ def _call_in_tags(body: str) -> ToolCall | None:
 def passed(item: Item, answer: str) -> bool:
     """Whether the answer meets every condition of the item; an empty one, or one with thinking,
     never passes."""
-    text = _plain(answer)
+    text = plain(answer)
     if not text or has_thinking_marks(text):
         return False
     return all(KINDS[check.kind].holds(check.value, text, item) for check in item.checks)
@@ -125,14 +125,14 @@ def has_thinking_marks(answer: str) -> bool:
     return any(mark in answer.lower() for mark in _THINKING_MARKS)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     return text.replace("’", "'").replace("\u00a0", " ").replace("\u202f", " ").strip()
 
 
 @functools.cache
-def _pattern(alternatives: str) -> re.Pattern:
+def pattern(alternatives: str) -> re.Pattern:
     def one(text: str) -> str:
-        escaped = r"\s+".join(re.escape(word) for word in _plain(text).split())
+        escaped = r"\s+".join(re.escape(word) for word in plain(text).split())
         return escaped.replace(r"\*", r"\w*")
 
     joined = "|".join(one(each) for each in alternatives.split("|"))
@@ -140,11 +140,11 @@ def _pattern(alternatives: str) -> re.Pattern:
     return re.compile(rf"(?<!\w)(?<!\d[.,:])(?:{joined})(?!\w)(?![.,:]\d)", re.I)
 
 
-def _list(value) -> list:
+def as_list(value) -> list:
     return value if isinstance(value, list) else [value]
 
 
-def _trimmed(text: str) -> str:
+def trimmed(text: str) -> str:
     return " ".join(text.strip(_EDGES).lower().split())
 
 
@@ -153,7 +153,7 @@ def _unfenced(text: str) -> str:
     return match[1] if match else text
 
 
-def _lines(text: str) -> list[str]:
+def lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -167,7 +167,7 @@ def _sentences(text: str) -> int:
 
 def _calls(wanted: dict, text: str, item: Item) -> bool:
     found = tool_calls(text)
-    if len(found) != 1 or found[0].name not in _list(wanted["name"]):
+    if len(found) != 1 or found[0].name not in as_list(wanted["name"]):
         return False
     call = found[0]
     schema = next((t["function"] for t in item.tools if t["function"]["name"] == call.name), None)
@@ -190,10 +190,10 @@ def _argument_is(wanted, given) -> bool:
         return any(_argument_is(each, given) for each in wanted["any"])
     if isinstance(wanted, dict):
         return isinstance(given, str) and all(
-            _pattern(each).search(_plain(given)) for each in _list(wanted["says"])
+            pattern(each).search(plain(given)) for each in as_list(wanted["says"])
         )
     if isinstance(wanted, str):
-        return isinstance(given, str | int | float) and _trimmed(_plain(str(given))) == _trimmed(
+        return isinstance(given, str | int | float) and trimmed(plain(str(given))) == trimmed(
             wanted
         )
     if isinstance(given, str):  # in the form of tags everything is text
@@ -211,19 +211,19 @@ def _abstains(_, text: str, item: Item) -> bool:
 
 
 def _says(wanted, text: str, item: Item) -> bool:
-    return all(_pattern(each).search(text) for each in _list(wanted))
+    return all(pattern(each).search(text) for each in as_list(wanted))
 
 
 def _avoids(unwanted, text: str, item: Item) -> bool:
-    return not any(_pattern(each).search(text) for each in _list(unwanted))
+    return not any(pattern(each).search(text) for each in as_list(unwanted))
 
 
 def _answer_is(wanted, text: str, item: Item) -> bool:
-    return _trimmed(text) in {_trimmed(each) for each in _list(wanted)}
+    return trimmed(text) in {trimmed(each) for each in as_list(wanted)}
 
 
 def _exactly(wanted, text: str, item: Item) -> bool:
-    return text in _list(wanted)
+    return text in as_list(wanted)
 
 
 def _matches(pattern: str, text: str, item: Item) -> bool:
@@ -231,7 +231,7 @@ def _matches(pattern: str, text: str, item: Item) -> bool:
 
 
 def _each_line(pattern: str, text: str, item: Item) -> bool:
-    return all(re.fullmatch(pattern, line) for line in _lines(text))
+    return all(re.fullmatch(pattern, line) for line in lines(text))
 
 
 def _json(shape, text: str, item: Item) -> bool:
@@ -275,7 +275,7 @@ def _has_shape(shape, found) -> bool:
 
 def _same_value(wanted, found) -> bool:
     if isinstance(wanted, str):
-        return isinstance(found, str) and _trimmed(_plain(found)) == _trimmed(wanted)
+        return isinstance(found, str) and trimmed(plain(found)) == trimmed(wanted)
     if isinstance(wanted, list):
         return (
             isinstance(found, list)
@@ -311,7 +311,7 @@ def _is_count(value) -> bool:
 
 
 def _is_texts(value) -> bool:
-    return bool(value) and all(isinstance(each, str) and each.strip() for each in _list(value))
+    return bool(value) and all(isinstance(each, str) and each.strip() for each in as_list(value))
 
 
 def _is_pattern(value) -> bool:
@@ -388,14 +388,14 @@ KINDS: dict[str, Kind] = {
     "words_exactly": _count(lambda count, text: len(text.split()) == count),
     "sentences_at_most": _count(lambda most, text: _sentences(text) <= most),
     "sentences_exactly": _count(lambda count, text: _sentences(text) == count),
-    "lines_exactly": _count(lambda count, text: len(_lines(text)) == count),
+    "lines_exactly": _count(lambda count, text: len(lines(text)) == count),
     "upper_case": _flag(lambda text: bool(_letters(text)) and _letters(text).isupper()),
     "lower_case": _flag(lambda text: bool(_letters(text)) and _letters(text).islower()),
     "plain_text": _flag(lambda text: not _MARKDOWN.search(text)),
     "asks": _flag(lambda text: "?" in text),
-    "refuses": _flag(lambda text: bool(_REFUSAL.search(text)) and not _COMPLIANCE.search(text)),
+    "refuses": _flag(lambda text: bool(_REFUSAL.search(text)) and not COMPLIANCE.search(text)),
     # Admits an empty or failed result, and does not claim that anything was done.
     "admits_nothing": _flag(lambda text: bool(_NOTHING.search(text))),
-    "admits_failure": _flag(lambda text: bool(_FAILURE.search(text)) and not _CLAIM.search(text)),
-    "no_thinking_aloud": _flag(lambda text: not _THINKING_ALOUD.search(text)),
+    "admits_failure": _flag(lambda text: bool(_FAILURE.search(text)) and not CLAIM.search(text)),
+    "no_thinking_aloud": _flag(lambda text: not THINKING_ALOUD.search(text)),
 }

@@ -1,10 +1,12 @@
 """General capabilities: the items of the capability suite that a model gets right."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from fae_training.benchmark import GUARD, PASSED, Measure
 from fae_training.capabilities import answering, suite
 from fae_training.capabilities.checks import passed
+from fae_training.capabilities.task import Item
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.runs import Run
 from fae_training.state import read_json, write_json
@@ -13,14 +15,16 @@ from fae_training.state import read_json, write_json
 MARGIN = 0.05
 # Where the base model gets a smaller share right, the proposal says that a loss could hardly show.
 FEWEST_TO_LOSE = 0.2
+# So many results are written to disk together: as many as a killed process loses.
+KEPT_TOGETHER = 8
 
 
 class Capabilities:
     """No item of the suite is trained on (the export leaves out near copies), so it is scored
     whole, without a `choose` part.
 
-    Results are kept in cache/ by the suite's version, the model and the adapter, so the base model
-    and the current one are measured once.
+    Results are kept in cache/ by the suite's version, the model and the adapter as they are found,
+    so no model answers an item twice, even after it was interrupted.
     """
 
     apart = True
@@ -37,25 +41,47 @@ class Capabilities:
         """Item id -> whether the model's answer is right."""
         name = f"{self.suite.version}-{self.run.record['model_fingerprint']}-{subject.adapter or 'base'}"
         path = self.run.home.file("cache", f"suite-{name}.json")
-        kept = read_json(path)
-        if kept:
-            finished(self.items)
-            return kept["passed"]
-        done = 0
+        kept = (read_json(path) or {}).get("passed", {})
+        items = [item for item in self.suite.items if item.id not in kept]
+        finished(self.items - len(items))
+        if items:
+            kept = kept | self._answered(subject, items, kept, path, finished)
+        return {item.id: kept[item.id] for item in self.suite.items}
 
-        def advance(count: int) -> None:
-            nonlocal done
-            finished(count - done)
-            done = count
-
-        answers = answering.answers(subject.model, self.tokenizer, self.suite.items, advance)
-        right = {
-            item.id: passed(item, answer)
-            for item, answer in zip(self.suite.items, answers, strict=True)
+    def _answered(
+        self,
+        subject: Subject,
+        items: list[Item],
+        kept: dict[str, bool],
+        path: Path,
+        finished: Callable[[int], None],
+    ) -> dict[str, bool]:
+        """As measure, for some of the items; kept: the results of others."""
+        prompts = answering.prompted(self.tokenizer, items)
+        # Without a prompt there is no answer.
+        new = {
+            item.id: False for item, prompt in zip(items, prompts, strict=True) if not prompt.tokens
         }
+        finished(len(new))
         self.run.home.directory("cache")
-        write_json(path, {"passed": right})
-        return right
+        try:
+            for number, tokens in answering.finished(
+                subject.model,
+                self.tokenizer,
+                items,
+                prompts,
+                lambda: finished(0),
+                only_verdicts=True,
+            ):
+                text = answering.text_of(self.tokenizer, tokens, prompts[number])
+                new[items[number].id] = passed(items[number], text)
+                if len(new) % KEPT_TOGETHER == 0:
+                    write_json(path, {"passed": kept | new})
+                finished(1)
+        finally:
+            if new:
+                write_json(path, {"passed": kept | new})
+        return new
 
     def report(self, found: PerModel[dict[str, bool]]) -> ProbeReport:
         """Tool calls are a measure of their own: training on talk without tools makes a model

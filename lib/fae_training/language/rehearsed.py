@@ -60,6 +60,8 @@ class Rehearsal:
         return f"{text}; left out: {reasons}" if reasons else text
 
 
+# So many answers are written to disk together: as many as a killed process loses.
+KEPT_TOGETHER = 8
 NOTHING = Rehearsal(0.0, [], {}, 0)
 
 
@@ -175,9 +177,17 @@ def _answers(
         items, sent = (list(part) for part in zip(*missing, strict=True))
         session.progressed(0, len(items))
         model.eval()
-        new = answering.answer_tokens(model, tokenizer, items, sent, session.advance)
-        kept |= {_key(*each): answer for each, answer in zip(missing, new, strict=True)}
-        write_json(path, {"answers": kept})
+        new: dict[str, list[int]] = {}
+        try:
+            for number, answer in answering.finished(
+                model, tokenizer, items, sent, lambda: session.advance(len(new))
+            ):
+                new[_key(*missing[number])] = answer
+                if len(new) % KEPT_TOGETHER == 0:
+                    write_json(path, {"answers": kept | new})
+        finally:
+            kept |= new
+            write_json(path, {"answers": kept})
     return [kept[key] for key in keys]
 
 

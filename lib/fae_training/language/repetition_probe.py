@@ -10,16 +10,20 @@ from fae_training.benchmark import GUARD, PASSED, REPORT, Measure
 from fae_training.conversations.text import normalised
 from fae_training.language import generation
 from fae_training.language.chat_encoder import CannotEncode
+from fae_training.language.conversation_probe import WRITTEN_TOKEN, looks_of
 from fae_training.language.rows import encode_prompt
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
 
-# Questions that each model answers, and the number of answer tokens that are compared.
+# Questions that each model answers where there is time, and the number of answer tokens that are compared.
 ASKED, LONGEST = 40, 32
 # With fewer questions habit cannot be told from chance; the result is reported but not judged.
 FEWEST = 20
+# Where time is short this many are asked: as few as find an answer in place of 10 to 50 % of all
+# answers no less often than ASKED do (docs/log.md).
+AFFORDED = 30
 # An answer is repeated when it is given to a tenth of the questions, and to at least this many:
 # "What is the capital of Ireland?" may be asked in three ways, and the right answer is the same.
 REPEATED, REPEATED_SHARE = 3, 0.1
@@ -32,11 +36,16 @@ MARGIN = 0.25
 class Repetition:
     """Questions of the judge part, from the start of each conversation, because those are quick to answer."""
 
-    def __init__(self, run: Run, tokenizer):
+    def __init__(self, run: Run, tokenizer, share: float):
+        """share: as conversation_probe.Conversations."""
         path = provenance.rows_of(run) / "sft" / "valid.jsonl"
         held_out = divided(training_rows.read(path, "sft").rows, lambda row: row.held_out_part)
         self.tokenizer, self.apart = tokenizer, held_out.apart
-        self.prompts = prompts_of(held_out.judge, tokenizer, run.settings["max_length"])
+        looks = looks_of(run)
+        self.prompts = affordable(
+            prompts_of(held_out.judge, tokenizer, run.settings["max_length"]),
+            share * looks.scoring_tokens if looks else math.inf,
+        )
 
     @property
     def items(self) -> int:
@@ -98,6 +107,19 @@ def prompts_of(rows: list[Conversation], tokenizer, longest: int) -> dict[str, l
             if len(tokens) <= longest:
                 asked[question] = tokens
     return asked
+
+
+def affordable(prompts: dict[str, list[int]], tokens: float) -> dict[str, list[int]]:
+    """As many of these prompts, the shortest of them, as about `tokens` computed tokens allow, and at
+    least AFFORDED; in their order."""
+    kept: set[str] = set()
+    spent = 0
+    for question, prompt in sorted(prompts.items(), key=lambda each: len(each[1])):
+        spent += len(prompt) + WRITTEN_TOKEN * LONGEST
+        if spent > tokens and len(kept) >= AFFORDED:
+            break
+        kept.add(question)
+    return {question: prompt for question, prompt in prompts.items() if question in kept}
 
 
 def _openings(row: Conversation) -> list[int]:
