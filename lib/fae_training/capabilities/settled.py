@@ -12,11 +12,12 @@ from typing import Any
 
 from fae_training.capabilities import checks
 from fae_training.capabilities.task import Item
+from fae_training.patterns import lazy_pattern
 
 # A match of a pattern stays one when so many characters follow: patterns look no further behind their end.
 LOOKAHEAD = 2
-_FENCE_START = re.compile(r"```\w*")
-_SENTENCE_END = re.compile(r"[.!?]+[\"')\]]*\s")
+_FENCE_START = lazy_pattern(r"```\w*")
+_SENTENCE_END = lazy_pattern(r"[.!?]+[\"')\]]*\s")
 # The characters with which a value that json.loads reads, or a fence around it, begins.
 _JSON_STARTS = '{["-0123456789tfnNI`'
 
