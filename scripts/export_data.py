@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fae_training import app_exports, calling, consent, installation, purge, runs, settings
+from fae_training import app_exports, calling, consent, fae_app, installation, purge, runs, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, forgetting, report, source
 from fae_training.conversations.export import Summary
@@ -73,7 +73,7 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
     with source.dialogue(
         home, path, wanted.since or 0, further, bool(wanted.dry_run), learn
     ) as found:
-        prompt = source.system_prompt(found.database)
+        prompt = fae_app.system_prompt(found.database.directory)
         rows = export.rows(found, prompt, summary)
 
         def meta() -> dict:

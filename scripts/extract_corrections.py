@@ -20,7 +20,7 @@ Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database lo
 
 from pathlib import Path
 
-from fae_training import app_exports, calling, consent, settings
+from fae_training import app_exports, calling, consent, fae_app, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, source
 from fae_training.conversations.dialogue import Dialogue
@@ -45,7 +45,7 @@ def main(call: Call) -> Result:
     if (told := background.instead(call, "extract_corrections", path, *given)) is not None:
         return told
     with source.dialogue(home, path, dry_run=dry_run, learn=learn) as found:
-        mine = preference_pairs.PairMiner(source.system_prompt(found.database))
+        mine = preference_pairs.PairMiner(fae_app.system_prompt(found.database.directory))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
         bridge = noted.BridgePairs(noted.bridge_directory(path), mine.system_prompt)

@@ -203,7 +203,7 @@ def _from_progress(run: Run) -> tuple[str, Decision]:
         if report.get("val_loss") is not None
     ]
     source, log = "metrics.jsonl", run.file("train.log")
-    if not values and log.exists():
+    if not values and log.is_file():
         found = _LOG_LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
         source, values = "train.log", [(int(a or b), float(loss)) for a, b, loss in found]
     if not values:

@@ -283,14 +283,15 @@ class _Purge:
         """The text of a file without the parts that mention it; None if none do."""
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
-            if path.suffix == ".json":
-                value = json.loads(text)
+        except OSError:
+            return None
+        if path.suffix == ".json":
+            with contextlib.suppress(ValueError):  # a damaged file is text
+                value = state.parsed(text)
                 less = self._without(value)
                 return (
                     None if less == value else json.dumps(less, indent=1, ensure_ascii=False) + "\n"
                 )
-        except (OSError, ValueError):
-            return None
         lines = text.splitlines()
         less = [self._without_line(line, path.suffix == ".jsonl") for line in lines]
         return None if less == lines else "\n".join(less) + "\n"
@@ -299,11 +300,7 @@ class _Purge:
         if not self.forgotten.mentioned_in(line):
             return line
         with contextlib.suppress(ValueError):
-            return (
-                json.dumps(self._without(json.loads(line)), ensure_ascii=False)
-                if is_json
-                else FORGOTTEN
-            )
+            return state.json_line(self._without(state.parsed(line))) if is_json else FORGOTTEN
         return json.dumps({"text": FORGOTTEN})
 
     def _without(self, value: object, quotes: bool = False) -> object:

@@ -84,8 +84,7 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     naming both files, and for an unknown schema.
     """
     try:
-        # Some editors write a byte order mark (utf-8-sig).
-        data = parsed(read_bytes(path).decode("utf-8-sig"))
+        data = parsed(read_text(path))
     except FileNotFoundError:
         return default
     except OSError as error:
@@ -311,6 +310,11 @@ def read_bytes(path: Path) -> bytes:
         raise OSError(errno.EINVAL, "it is not a regular file")
     with open(handle, "rb") as file:
         return file.read()
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a regular file. Raises OSError, and UnicodeDecodeError, which is a ValueError."""
+    return read_bytes(path).decode("utf-8-sig")  # some editors write a byte order mark
 
 
 def _unreadable(path: Path, error: OSError) -> Failed | Missing:

@@ -9,7 +9,6 @@ Everything that grows with the number of turns is in a temporary SQLite file of 
 message ids without any text, so a million episodes need little more memory than a hundred.
 """
 
-import json
 import sqlite3
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterator, Mapping
@@ -25,6 +24,7 @@ from fae_training.conversations.forgetting import Forgotten
 from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
+from fae_training.state import parsed
 
 # After a pause of this length a new conversation begins, although Fae's session lasts as long as Fae runs.
 NEW_CONVERSATION_SECONDS = 1800
@@ -452,6 +452,7 @@ def _key(user: str, reply: str) -> int:
 def _is_turn(tags: str | None) -> bool:
     """Whether the tags, a JSON array, are those of a turn of conversation."""
     try:
-        return "turn" in json.loads(tags or "[]") and "proactive" not in json.loads(tags or "[]")
-    except (ValueError, TypeError):
+        said = parsed(tags or "[]")
+    except ValueError:
         return False
+    return isinstance(said, list) and "turn" in said and "proactive" not in said

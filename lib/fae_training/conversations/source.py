@@ -113,12 +113,3 @@ def said_to_fae(database: FaeDatabase) -> Iterator[tuple[str, int]]:
     for _, _, _, text, _, _, at, _ in database.episodes():
         if turn := filters.split_episode(text):
             yield turn[0], at
-
-
-def system_prompt(database: FaeDatabase) -> str | None:
-    """soul.md beside the database, which Fae reads anew for every turn; None where there is none."""
-    try:
-        text = (database.directory / "soul.md").read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return None
-    return text.strip() or None
