@@ -10,7 +10,6 @@ import os
 import runpy
 import shutil
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -434,7 +433,7 @@ def test_an_answer_that_was_being_written_when_its_process_was_killed_is_started
     monkeypatch.setattr(background, "_start", lambda call, *_: started.append(call))
     script = SCRIPTS["export_data"]
     call = calling.read_call(script["build_parser"](), ["--home", str(home)], "program")
-    call = replace(call, caller="fae")
+    call.caller = "fae"
     answer = call.home.directory("results") / "export_data-background.json"
     for text in ('{"status": "expor', "[1]", DEEP, '{"no": "status"}'):
         answer.write_text(text)
