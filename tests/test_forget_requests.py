@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training.conversations import forget_requests
+from fae_training.conversations import forget_cues
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forgetting import Forgotten
 from fae_training.conversations.text import words
@@ -54,7 +54,7 @@ def test_of_the_corpus_requests_are_found_and_look_alikes_pass(held_back):
 
 
 @pytest.mark.parametrize(
-    "cue", [c for cues in forget_requests._CUES.values() for c in cues], ids=lambda cue: cue.example
+    "cue", [c for cues in forget_cues.CUES.values() for c in cues], ids=lambda cue: cue.example
 )
 def test_each_form_is_found_by_its_example(cue):
     about = forget_request(cue.example)
