@@ -2,13 +2,15 @@
 
 A request is a sentence that tells the assistant to forget: an imperative ("forget the interview"),
 a wish ("I want you to forget ..."), a statement of what must happen ("... should be forgotten"), or
-a topic followed by a request ("my job, please forget that"). A sentence that only mentions
-forgetting matches none of these forms.
+a topic followed by a request ("my job, please forget that"), or something private followed by one
+("I told you about my job, don't keep it"). A sentence that only mentions forgetting matches none of
+these forms.
 """
 
 import re
 
 from fae_training.conversations.forget_cues import (
+    ABOUT_IT,
     BEGINS_DE,
     BEGINS_EN,
     BEGINS_ES,
@@ -17,6 +19,7 @@ from fae_training.conversations.forget_cues import (
     ERASE,
     I_SAID,
     MEMORY,
+    PRIVATE,
     REGARDING,
 )
 from fae_training.conversations.text import STOPWORDS, stem, without_wake_word, words
@@ -32,6 +35,17 @@ _ASIDE = lazy_pattern(
     r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál)\b"
 )
+# "Don't keep the change, I told the waiter": said to somebody else.
+_REPORTED = lazy_pattern(
+    r", (?:i|he|she|they|we|mum|mom|dad|(?:my|her|his|our) \w+) (?:(?:always|just|then|once|had|keeps?) )?"
+    r"(?:told|tells?|said|says?|asked|shouted|wrote|telling|saying)(?: (?!you\b)[\w']+){0,3}$"
+)
+# "Kevin and me are over. Forget him.": whom the sentence before is about.
+_HIM = lazy_pattern(rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:him|her|them)(?: please| now)?$")
+_SUBJECT = lazy_pattern(
+    r"^(?:(?i:my|our) [\w-]+(?: [\w-]+)?|(?!(?:It|That|This|He|She|They|There|We|I|You)\b)[A-Z][\w-]+)"
+    r"(?=(?:'s| is| are| was| were| and| has| have| had| left| did| does| never)\b)"
+)
 # "Forget the loan, will you?" asks for nothing else.
 _TAG = lazy_pattern(r",? (?:will|would|can|could|won't) you(?: please)?$")
 # Requests without a topic of their own: they mean the current one.
@@ -45,8 +59,8 @@ _FRAGMENT = lazy_pattern(
     r"(?:(?i:about|as for|the|my|our|his|her|that)(?: [\w'-]+){1,4}|[A-Z][\w'-]*(?: [A-Z][\w'-]*){1,2})$"
 )
 _ALL = lazy_pattern(
-    r"^(?:everything|all|all of (?:it|that)|all the (?:things|stuff))(?: (?:(?:that )?you(?:'ve| have)? (?:know|learned|learnt|ever heard)|(?:that )?(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$|"
-    r"^alles(?:,? was (?:du (?:über mich )?weißt|du über mich gelernt hast|ich (?:dir )?(?:je )?(?:erzählt|gesagt) habe))?(?: über mich)?$|"
+    r"^(?:everything|all|all of (?:it|that)|all the (?:things|stuff)|every (?:single )?(?:thing|word))(?: (?:(?:that )?you(?:'ve| have)? (?:know|learned|learnt|ever heard)|(?:that )?(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$|"
+    r"^alles(?:,? was (?:du (?:über mich )?weißt|du über mich gelernt hast|ich (?:dir )?(?:je |jemals |bisher )?(?:erzählt|gesagt) habe))?(?: über mich)?$|"
     r"^tout(?: ce que (?:tu sais|je t'ai (?:jamais )?dit))?(?: (?:sur|de) moi)?$|"
     r"^todo(?: lo que (?:sabes|te (?:he dicho|dije|conté)))?(?: (?:de|sobre) mí)?$"
 )
@@ -54,7 +68,7 @@ _WHAT_WAS_SAID = (
     lazy_pattern(
         rf"^(?:(?:about|as for|everything|anything|nothing|none of|all|on(?= (?:the|my|our|his|her)\b)|whatever|what|that|the fact that|things|stuff|of it|thing|my conversation|"
         rf"the (?:whole )?(?:stuff|things?|part|bit|talk|conversation|story|business|matter|data)(?= (?:{REGARDING}|that|i)\b)|"
-        rf"that (?:thing|story|part)(?= (?:{REGARDING}|that|i)\b)|with|"
+        rf"that (?:thing|stuff|bit|story|part)(?= (?:{REGARDING}|that|i)\b)|with|"
         rf"{I_SAID}|i (?:ever |just |once )?(?:said|told you|mentioned)|i shouldn't have (?:told you|said)|i should not have told you|"
         rf"(?:anything )?to do with|regarding|concerning|ever|you know|the)[ ,]+(?=\w))+"
     ),
@@ -71,7 +85,8 @@ _WHAT_WAS_SAID = (
 _TRAILING = lazy_pattern(
     r"(?:[ ,]{1,3}(?:please|(?:right )?now|right away|at once|immediately|for me|okay|ok|all right|alright|again|any ?more|fae|thanks|thank you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|"
     r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|for good|for ever|forever|"
-    r"(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
+    r"yesterday|last (?:night|week|month|time|year)|earlier(?: today)?|this (?:morning|week)|the other day|before|anywhere|to anyone|gestern|neulich|vorhin|hier|ayer|antes|"
+    r"hier soir|(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
 )
 _CLAUSE = lazy_pattern(r"[.,;!?]|\b(?:but|because|and then|instead|aber|weil|mais|parce que|pero|porque)\b")
 # "Forget the whole thing", "my last question": these mean this conversation, and give no topic to
@@ -82,11 +97,16 @@ _NO_TOPIC = {
 }
 # fmt: on
 _PATTERNS = [(n, lazy_pattern(c.pattern)) for n, cues in enumerate(CUES.values()) for c in cues]
+_ABOUT_IT = [
+    (n, lazy_pattern(ABOUT_IT[language]), [lazy_pattern(cue.pattern) for cue in PRIVATE[language]])
+    for n, language in enumerate(CUES)
+]
 _MAY_BE = lazy_pattern(
     r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |learn|mention|"
     r"bring|out of|talk|speak|refer|want to hear|keep|store|save|pretend|vergiss|vergess|vergi(?:ß|ss)t|tilge?|radier|wirf|schmeiß|lösch|streich|entfern|"
     r"merk|behalt|behält|trainier|lern|sprich|rede|erwähn|speicher|oubli|efface|supprim|retir|souvien|parle|mentionn|appren|"
-    r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|hables|aprend|guardes|quita",
+    r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|hables|aprend|guard[ea]|quita|hold on|hang on|kept|gone|to go\b|disappear|vanish|retain|record|log\b|repeat|nichts|raus|"
+    r"gedächtnis|entendre|mémo|conserv|enregistr|disparaître|memori|reteng|acuerd|acord|quede|desaparec|almacen",
     re.I,
 )
 
@@ -101,9 +121,11 @@ def forget_request(text: str) -> str | None:
         return None
     found, before = None, ""
     for sentence in _sentences(without_wake_word(text)):
-        about = _of_sentence(sentence)
+        about = _confided(sentence, before) or _of_sentence(sentence)
         if about == "" and _FRAGMENT.search(before):
             about = _topic(before, 0)
+        elif about == "" and _HIM.search(sentence.lower()) and (who := _SUBJECT.search(before)):
+            about = _topic(who[0], 0)
         if about:
             return about
         found, before = about if about is not None else found, sentence
@@ -125,15 +147,33 @@ def _of_sentence(sentence: str) -> str | None:
     lower = sentence.lower()
     if _THIS.search(lower):
         return ""
-    if _ASIDE.search(lower):
+    if _ASIDE.search(lower) or _REPORTED.search(lower):
         return None
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):
-            start, end = found.span("topic")
-            # Lower case may be longer than the original (İ): then the lower-case form is used.
-            said = sentence if len(sentence) == len(lower) else lower
-            return _topic(said[start:end], language)
+            return _topic_in(found, sentence, language)
     return None
+
+
+def _confided(sentence: str, before: str) -> str | None:
+    """What something private is about, when "it" is to be forgotten: in one sentence, or in the one before."""
+    told, _, asked = sentence.rpartition(", ")
+    for private, request in ((told, asked), (before, sentence)):
+        for language, about_it, patterns in _ABOUT_IT:
+            if not about_it.search(request.lower()):
+                continue
+            for pattern in patterns:
+                if found := pattern.search(private.lower()):
+                    return _topic_in(found, private, language)
+    return None
+
+
+def _topic_in(found: re.Match, sentence: str, language: int) -> str:
+    """The topic in a match of the sentence's lower case."""
+    start, end = found.span("topic")
+    # Lower case may be longer than the original (İ): then the lower-case form is used.
+    said = sentence if len(sentence) == len(sentence.lower()) else sentence.lower()
+    return _topic(said[start:end], language)
 
 
 def _topic(said: str, language: int) -> str:
