@@ -24,7 +24,7 @@ I_SAID = (
 )
 REGARDING = r"(?:about|on|regarding|concerning|to do with|with|of|from|for|to)"
 MEMORY = (
-    r"(?:(?:your|the) (?:memory|memories|mind|head|brain|records?|training(?: data)?|learning|data)(?!'s)|training|learning|"
+    r"(?:your (?:own )?(?:notes|files|logs)|(?:your|the) (?:memory|memories|mind|head|brain|records?|training(?: data)?|learning|data)(?!'s)|training|learning|"
     r"what you (?:learn|know|remember|have learned))"
 )
 ERASE = (
@@ -106,6 +106,8 @@ ENGLISH = (
         rf" (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+)$"),
     Cue("everything I said about the interview needs to go",
         rf"^{_WHATEVER} (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+?) (?:must|has to|needs to|should|is to) (?:go|disappear|vanish|be {_GONE})\b"),
+    Cue("I want everything about the interview deleted",
+        rf"^(?:i(?:'d like| want| would like)|i need) (?P<topic>{_WHATEVER} (?:{I_SAID} )?{REGARDING} .+?) (?:to be )?{_GONE}$"),
     Cue("you don't need to remember the interview any more",
         rf"{BEGINS_EN}you (?:don't|do not|needn't|need not)(?: (?:need|have))?(?: to)? (?:remember|keep|know)(?: about)? (?P<topic>.+?) "
         r"(?:any ?more|any longer)\b"),
@@ -140,7 +142,7 @@ ENGLISH = (
         rf"{BEGINS_EN}(?:leave|keep|take|get) (?P<topic>.+?) out of {MEMORY}\b"),
     Cue("exclude the interview from training", rf"{BEGINS_EN}exclude (?P<topic>.+?) from {MEMORY}\b"),
     Cue("never mention the interview again",
-        rf"{BEGINS_EN}{_LEARN_NOT} (?:mention|bring up|talk about|speak (?:of|about)|refer to|raise) (?P<topic>.+?) (?:again|any ?more)\b"),
+        rf"{BEGINS_EN}{_LEARN_NOT} (?:mention|bring up|talk about|speak (?:of|about)|refer to|raise) (?P<topic>.+?),? (?:again|any ?more|ever)\b"),
     Cue("stop bringing up the interview", rf"{BEGINS_EN}stop (?:bringing up|mentioning|remembering)(?: things| anything)? (?P<topic>.+)$"),
     Cue("I never want to hear about the interview again",
         r"^i (?:never|do not|don't) (?:ever )?want to (?:hear|talk|speak) (?:about|of) (?P<topic>.+?) (?:again|any ?more)\b"),
@@ -298,6 +300,9 @@ _TOLD = r"(?:told|mentioned|said|confided|shared|talked|spoke|let slip)"
 PRIVATE = {
     "en": (
         Cue("I told you too much about the interview", rf"^(?:\w+ )?i (?:\w+ )?(?:have |shouldn't have |should not have )?{_TOLD}\b.{{0,60}}? (?:about|of) (?P<topic>.+)$"),
+        Cue("I shouldn't have mentioned the interview",
+            rf"^i (?:shouldn't|should not|should never|didn't mean to|did not mean to|wish i hadn't|regret) (?:have )?(?:told you|mention(?:ed|ing)?|brought up|bring(?:ing)? up|said|say|talk(?:ed|ing)?)"
+            rf"(?: anything)?(?: {REGARDING})? (?P<topic>.+)$"),
         Cue("that thing about the interview", rf"^(?:all )?{_WHATEVER} (?:{I_SAID} )?(?:\w+ ){{0,2}}?(?:about|on|with|regarding|concerning) (?P<topic>.+)$"),
         Cue("the interview is none of your business",
             r"^(?P<topic>.+?) (?:is|are|was|stays?|remains?) (?:\w+ )?(?:none of (?:your|anyone's|anybody's) business|nobody's business|private|personal|confidential|"

@@ -33,7 +33,8 @@ _LONGEST_SENTENCE = 300
 # "Forget fancy restaurants, what can I cook?" only changes the subject.
 _ASIDE = lazy_pattern(
     r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
-    r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál)\b"
+    r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál|"
+    r"(?:i|we)(?:'m|'re|'ll| am| are| will)(?! (?:begging|asking|serious|telling|ashamed|embarrassed|sorry|done|over|not)\b))\b"
 )
 # "Don't keep the change, I told the waiter": said to somebody else.
 _REPORTED = lazy_pattern(
@@ -157,8 +158,8 @@ def _of_sentence(sentence: str) -> str | None:
 
 def _confided(sentence: str, before: str) -> str | None:
     """What something private is about, when "it" is to be forgotten: in one sentence, or in the one before."""
-    told, _, asked = sentence.rpartition(", ")
-    for private, request in ((told, asked), (before, sentence)):
+    clauses = [sentence.rpartition(mark) for mark in (", ", " and ")]
+    for private, request in ((before, sentence), *((told, asked) for told, _, asked in clauses)):
         for language, about_it, patterns in _ABOUT_IT:
             if not about_it.search(request.lower()):
                 continue
