@@ -180,7 +180,7 @@ _DE_SAID = r"(?:über|von|zu|wegen|mit)"
 _DE_ALL = r"(?:alles|das|was|dinge|die sache|die geschichte|dem gespräch|dem,? was|nichts)"
 GERMAN = (
     Cue("vergiss es, das mit dem Vorstellungsgespräch", rf"{BEGINS_DE}vergiss (?:bitte )?(?:es|das)(?: bitte)?, (?P<topic>(?:das|die|den|der|mein\w*|alles)(?: [\w-]+){{1,6}})$"),
-    Cue("bitte vergiss das Vorstellungsgespräch", rf"{BEGINS_DE}(?:vergiss|vergesst|vergessen sie|vergessen wir)(?! (?:bitte )?nicht\b)(?:[ ,]bitte)?,? (?P<topic>.+)$"),
+    Cue("bitte vergiss das Vorstellungsgespräch", rf"{BEGINS_DE}(?:vergiss|vergesst|vergessen sie|vergessen wir)(?! (?:bitte )?nicht\b)(?!.*\bnicht(?: wieder| bitte)?$)(?:[ ,]bitte)?,? (?P<topic>.+)$"),
     Cue("lösche das Vorstellungsgespräch", rf"{BEGINS_DE}(?:lösche?|streiche?|tilge?)(?: bitte)? (?P<topic>{_DE_MINE})$"),
     Cue("mir wäre lieber, du würdest das Vorstellungsgespräch vergessen", r"^(?:mir wäre(?: es)? lieber|ich hätte(?: es)? lieber|es wäre (?:gut|schön|besser|mir lieber)),? (?:wenn )?du (?:würdest |könntest |kannst )?(?P<topic>.+?) (?:vergisst|vergessen|löschst|löschen)\b"),
     Cue("was ich über das Vorstellungsgespräch gesagt habe, vergiss bitte", r"^was ich (?:dir )?(?:je )?(?:über|von|zu) (?P<topic>.+?) (?:gesagt|erzählt) hab(?:e)?,? (?:bitte )?(?:vergiss|lösche?)\b"),

@@ -41,6 +41,11 @@ _REPORTED = lazy_pattern(
     r", (?:i|he|she|they|we|mum|mom|dad|(?:my|her|his|our) \w+) (?:(?:always|just|then|once|had|keeps?) )?"
     r"(?:told|tells?|said|says?|asked|shouted|wrote|telling|saying)(?: (?!you\b)[\w']+){0,3}$"
 )
+# "Nobody knows, please don't remember ...": a request after what is not one; and who else may be asked.
+_PLEASE = lazy_pattern(r", (?=(?:please|bitte|s'il te plaît|por favor) )")
+_SPEAKS = lazy_pattern(
+    r"\b(?:said|says?|told|tells?|asked|asks|wrote|writes?|sings?|sang|begged|sagt|sagte|schrieb|dit|disait|dijo|decía|decir|called|titled)\b"
+)
 # "Kevin and me are over. Forget him.": whom the sentence before is about.
 _HIM = lazy_pattern(rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:him|her|them)(?: please| now)?$")
 _SUBJECT = lazy_pattern(
@@ -153,7 +158,8 @@ def _of_sentence(sentence: str) -> str | None:
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):
             return _topic_in(found, sentence, language)
-    return None
+    before, *after = _PLEASE.split(sentence, maxsplit=1)
+    return _of_sentence(after[0]) if after and not _SPEAKS.search(before.lower()) else None
 
 
 def _confided(sentence: str, before: str) -> str | None:
