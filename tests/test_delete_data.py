@@ -115,3 +115,50 @@ def test_what_belongs_to_fae_is_never_deleted(place, name):
 
 def test_one_thing_has_to_be_named(place):
     assert calls.script("delete_data", "--yes", "--json", home=place.path).status == 2
+
+
+@pytest.mark.parametrize("what", ["--data", "--everything", "--runs"])
+def test_a_deletion_that_was_killed_is_finished_by_the_next_one(place, what):
+    run = runs.all_runs(place)[1]
+    for name in ("data/.deleted-sft", "runs/.deleted-sft-20261101-0101-aa", ".deleted-cache"):
+        state.write_text(place.file(*name.split("/"), "rows.jsonl"), "{}")
+    # A deletion of the same name that was killed must not stand in the way.
+    state.write_text(place.file("runs", f".deleted-{run.id}", "rows.jsonl"), "{}")
+    named = [run.id] if what == "--runs" else []
+    calls.answer("delete_data", what, *named, "--yes", home=place.path)
+    left = {str(path.relative_to(place.path)) for path in place.path.rglob(".deleted-*")}
+    assert not {name for name in left if what == "--everything" or name.startswith(what[2:])}
+    assert run.directory.exists() == (what == "--data")
+
+
+def test_everything_takes_damaged_files_unfinished_ones_and_links_too(place, tmp_path):
+    names = {
+        "exclusions.json.corrupt-20261101-010101",
+        ".exclusions.json.abcd1234",
+        "pause",
+        "experiments/e/log",
+    }
+    for name in names:
+        state.write_text(place.file(*name.split("/")), "{}")
+    place.file("mine.txt").write_text("somebody else's")
+    place.file("keyword").symlink_to(tmp_path / "gone")
+    calls.answer("delete_data", "--everything", "--yes", home=place.path)
+    left = {str(p.relative_to(place.path)) for p in place.path.rglob("*") if not p.is_dir()}
+    assert left - {"data/.lock", "lock", ".app.lock"} == {"mine.txt"}
+
+
+def test_what_is_planned_is_what_is_deleted_with_its_size(place):
+    state.write_text(place.file("cache", "tokens"), "x" * 2_500_000)
+    planned = calls.answer("delete_data", "--data", home=place.path)
+    assert planned["megabytes"] == 2.5 and "yes" in planned["again"]
+    assert set(planned["files"]) == {"cache", "data"}
+    done = calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert (done["files"], done["megabytes"]) == (planned["files"], 2.5)
+    told = calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert told["status"] == "nothing_to_delete"
+
+
+def test_a_training_that_runs_keeps_everything(place):
+    with runs.locked(place, "train"):
+        got = calls.script("delete_data", "--data", "--yes", "--json", home=place.path)
+    assert got.status == 5 and place.file("data", "sft", "train.jsonl").is_file()

@@ -305,3 +305,26 @@ def margin(directory) -> float:
     gained = {name: adapted[name] - plain_ones[name] for name in adapted}
     assert all(map(math.isfinite, gained.values())), json.dumps(gained)
     return gained[SECRET] - max(gained[name] for name in OTHERS)
+
+
+def test_damaged_files_and_unfinished_deletions_are_reached_too(place):
+    run = learns(place, 1, SAID)
+    said = f'{{"examples": ["{SAID}"], "cut": '
+    damaged = [
+        run.file("score.json.corrupt-20261101-010101"),
+        place.file("config.json.corrupt-20261101-010101"),
+    ]
+    damaged += [run.file("evaluation.json"), place.file("experiments", "e-1.log")]
+    for path in damaged:
+        state.write_text(path, said)
+    deep = run.file("notes.json")
+    state.write_text(deep, "[" * 50_000 + json.dumps(SAID))
+    left = place.file("runs", ".deleted-sft-20261101-0101-aa", "data", "train.jsonl")
+    state.write_text(left, SAID)
+    kept = place.file("exclusions.json.corrupt-20261101-010101")
+    forget(place, "the clinic in Bergen")
+    state.write_text(kept, SAID)
+    forget(place, "the clinic in Bergen")
+    assert not left.exists() and kept.read_text() == SAID
+    for path in (*damaged, deep):
+        assert "Bergen" not in path.read_text(), path

@@ -140,8 +140,12 @@ class _Purge:
                 places += [run.directory, *(p for p in run.file("data").glob("*") if p.is_dir())]
         for place in places:
             state.sweep(place)
-        for left in self.home.file("data").glob(".work-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        unfinished = state.unfinished_deletions(self.home)
+        for left in (*unfinished, *self.home.file("data").glob(".work-*")):
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     # Rows.
 
@@ -268,8 +272,12 @@ class _Purge:
                 changed += 1
                 if self.change:
                     path.unlink()
-        for name in ("errors.jsonl", "setup.log"):
-            changed += self._take_text(self.home.file(name))
+        # exclusions.json says what must not be learned, also when it is damaged.
+        damaged = [p for p in state.set_aside(self.home) if not p.name.startswith(forgetting.FILE)]
+        experiments = _texts_in(self.home.file("experiments"))
+        others = (self.home.file(name) for name in ("errors.jsonl", "setup.log", "schedule.log"))
+        for path in (*damaged, *experiments, *others):
+            changed += self._take_text(path)
         return changed
 
     def _take_text(self, path: Path) -> bool:
