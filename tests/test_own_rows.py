@@ -51,9 +51,9 @@ def test_what_happens_to_data_after_a_run_began_does_not_reach_it(place):
 def test_data_that_changes_while_a_run_begins_refuses_the_run(place, monkeypatch):
     really = provenance.take_rows
 
-    def replaced_first(run, kinds):
+    def replaced_first(run, kinds, place_of_rows):
         state.write_jsonl(place.file("data", "sft", "train.jsonl"), [row("All new.", "new")])
-        really(run, kinds)
+        really(run, kinds, place_of_rows)
 
     monkeypatch.setattr(provenance, "take_rows", replaced_first)
     with pytest.raises(Refused, match="changed while it started"):
@@ -83,7 +83,7 @@ def test_a_copy_that_was_interrupted_is_begun_again(place):
     run = begun(place)
     shutil.move(run.file("data"), run.file(".data"))
     run.file(".data", "sft", "train.jsonl").write_text("half")
-    provenance.take_rows(run, ("sft",))
+    provenance.take_rows(run, ("sft",), place.file("data"))
     provenance.require_taken(run)
     assert not run.file(".data").exists()
 

@@ -56,8 +56,16 @@ def files_of(run: Run | None) -> dict[str, str] | None:
     return kept and kept["files"]
 
 
-def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
-    """Copy the rows of `kinds` into the run, so that later changes of data/ do not affect it. An existing copy is kept.
+def was_exported_again(run: Run) -> bool:
+    """Whether a run with rows of its own has others than data/ now."""
+    if run.kind not in training_rows.KINDS or not has_own_rows(run):
+        return False
+    return fingerprint(run.home.file("data"), run.kind) != fingerprint(rows_of(run), run.kind)
+
+
+def take_rows(run: Run, kinds: tuple[str, ...], place: Path) -> None:
+    """Copy the rows of `kinds` in `place` (data/, or another run's copy of it) into the run, so that later changes of data/ do
+    not affect it. An existing copy is kept.
 
     They are copied, not linked, since a file modified in place would change the run. Raises Failed.
     """
@@ -67,7 +75,7 @@ def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
     try:
         for kind in kinds:
             for name in ("train.jsonl", "valid.jsonl", "meta.json"):
-                source = run.home.file("data", kind, name)
+                source = place / kind / name
                 if source.is_file():
                     copy = make_directory(half / kind) / name
                     shutil.copyfile(source, copy)

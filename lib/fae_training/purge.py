@@ -86,6 +86,13 @@ def look(home: Home, phrases: list[str]) -> Purged:
     return _Purge(home, forgetting.pending(home).with_phrases(phrases), change=False).run()
 
 
+def excluded(home: Home, place: Path) -> dict[str, int]:
+    """How many rows of train.jsonl and valid.jsonl in `place` mention what exclusions.json leaves out, by topic."""
+    looked = _Purge(home, forgetting.load(home), change=False)
+    looked._take_rows(place)
+    return dict(looked.by_topic)
+
+
 @contextlib.contextmanager
 def _unfinished_is_said() -> Iterator[None]:
     """Turn an error into a Failed that says that the next command continues."""
