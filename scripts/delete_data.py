@@ -114,6 +114,8 @@ def _there(home: Home, *names: str) -> list[Path]:
 
 
 def _parts(data: Path) -> list[Path]:
+    if data.is_symlink() or not data.is_dir():
+        return [data]
     return [path for path in data.iterdir() if path.name != ".lock"]
 
 
@@ -133,7 +135,7 @@ def delete(home: Home, gone: list[Path]) -> None:
             continue
         # data/ contains the lock that is held.
         parts = _parts(path) if path == home.file("data") else [path]
-        for part in filter(os.path.lexists, parts):
+        for part in parts:
             deleted_before = part.name.startswith(DELETED)
             aside = part if deleted_before else part.with_name(f"{DELETED}{part.name}")
             try:

@@ -1,6 +1,8 @@
 """Deleting says what goes, asks, and touches nothing but what the skill keeps."""
 
+import os
 import runpy
+import shutil
 
 import pytest
 
@@ -114,7 +116,39 @@ def test_what_belongs_to_fae_is_never_deleted(place, name):
 
 
 def test_one_thing_has_to_be_named(place):
-    assert calls.script("delete_data", "--yes", "--json", home=place.path).status == 2
+    for given in ((), ("--data", "--everything"), ("--runs", "all", "--data")):
+        got = calls.script("delete_data", *given, "--yes", "--json", home=place.path)
+        assert (got.status, got.json["error"]["code"]) == (2, "what_to_delete")
+
+
+def test_every_deployment_is_left_before_everything_is_deleted(place):
+    prepared.deployed(place, 3)
+    assert len(deployment.deployments(place)["language"]) == 2
+    runpy.run_path(str(calls.SCRIPTS / "delete_data.py"))["leave_all"](place)
+    assert deployment.current(place, "language") is None
+
+
+def test_data_on_another_disk_is_not_followed(place, tmp_path):
+    elsewhere = tmp_path / "disk"
+    place.file("data").rename(elsewhere)
+    place.file("data").mkdir()
+    place.file("data", "sft").symlink_to(elsewhere / "sft")
+    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    shutil.rmtree(place.file("data"))
+    place.file("data").symlink_to(elsewhere)
+    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert (elsewhere / "sft" / "train.jsonl").is_file() and not place.file("data").exists()
+
+
+def test_something_else_in_the_place_of_data_is_deleted_and_all_is_a_word_of_its_own(place):
+    run = runs.all_runs(place)[1]
+    got = calls.script("delete_data", "--runs", "all", run.id, "--yes", "--json", home=place.path)
+    assert (got.status, got.json["error"]["code"]) == (4, "unknown_run") and run.directory.is_dir()
+    for make in (os.mkfifo, lambda path: path.symlink_to(path), lambda path: path.write_text("")):
+        shutil.rmtree(place.file("data"), ignore_errors=True)
+        make(place.file("data"))
+        assert calls.answer("delete_data", "--data", home=place.path)["files"] == ["data"]
+        place.file("data").unlink()
 
 
 @pytest.mark.parametrize("what", ["--data", "--everything", "--runs"])
