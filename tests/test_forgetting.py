@@ -2,6 +2,7 @@
 
 import json
 import math
+import runpy
 import time
 
 import pytest
@@ -10,7 +11,17 @@ import calls
 import prepared
 import small_runs
 from fae_days import Days, plain
-from fae_training import approval, consent, deployment, learned, provenance, purge, runs, state
+from fae_training import (
+    approval,
+    calling,
+    consent,
+    deployment,
+    learned,
+    provenance,
+    purge,
+    runs,
+    state,
+)
 from fae_training.conversations import forgetting
 from fae_training.errors import Refused
 from fae_training.speech import misheard, vocabulary
@@ -328,3 +339,22 @@ def test_damaged_files_and_unfinished_deletions_are_reached_too(place):
     assert not left.exists() and kept.read_text() == SAID
     for path in (*damaged, deep):
         assert "Bergen" not in path.read_text(), path
+
+
+def test_what_is_forgotten_while_a_person_is_asked_is_not_deployed(place):
+    run = prepared.judged(place, 1)
+    prepared.learned(place, run, SAID, "What is the weather?")
+    deploy = runpy.run_path(str(calls.SCRIPTS / "deploy.py"))
+    call = calling.read_call(
+        deploy["build_parser"](), ["--run", run.id, "--home", str(place.path)], "person"
+    )
+    call.terminal = True
+
+    def said_yes_later(_question):
+        assert forget(place, "the clinic in Bergen").learned_by == [run.id]
+        return "y"
+
+    deploy["main"].__globals__["typed"] = said_yes_later
+    with pytest.raises(Refused, match="asked to forget"):
+        deploy["main"](call)
+    assert deployment.current(place, "language") is None

@@ -61,6 +61,26 @@ def test_data_that_changes_while_a_run_begins_refuses_the_run(place, monkeypatch
     assert runs.all_runs(place) == [], "nothing is left of it"
 
 
+def test_what_is_forgotten_while_a_run_takes_its_rows_does_not_reach_it(place, monkeypatch):
+    """Forgetting has gone through data/ and the runs before the copy is complete, and will not see it."""
+    rows = state.read_jsonl(place.file("data", "sft", "train.jsonl"))
+    state.write_jsonl(
+        place.file("data", "sft", "train.jsonl"), [*rows, row("I was in Bergen.", "b")]
+    )
+    copied = shutil.copyfile
+
+    def forgotten_then(source, target):
+        copied(source, target)
+        if source.name == "valid.jsonl" and not forgetting.load(place).topics:
+            assert forget(place, "Bergen").rows_removed == 1
+
+    monkeypatch.setattr(provenance.shutil, "copyfile", forgotten_then)
+    with pytest.raises(Refused, match="changed while it started"):
+        begun(place)
+    assert runs.all_runs(place) == []
+    assert begun(place).record["status"] == "queued", "the next one begins"
+
+
 def test_a_worker_does_not_train_on_other_rows_than_it_was_asked_to(place):
     run = begun(place)
     path = run.file("data", "sft", "train.jsonl")

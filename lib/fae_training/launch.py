@@ -164,6 +164,7 @@ def _take_end(run: Run, earlier: Run) -> None:
         shutil.copy2(earlier.file("metrics.jsonl"), run.file("metrics.jsonl"))
         if provenance.has_own_rows(earlier):
             provenance.take_rows(run, _kinds_of_rows(run), provenance.rows_of(earlier))
+        learned.require_unmarked(earlier)
     except OSError as error:
         shutil.rmtree(run.directory, ignore_errors=True)
         raise unwritable(run.directory, error) from error

@@ -67,6 +67,7 @@ def take_rows(run: Run, kinds: tuple[str, ...], place: Path) -> None:
     """Copy the rows of `kinds` in `place` (data/, or another run's copy of it) into the run, so that later changes of data/ do
     not affect it. An existing copy is kept.
 
+    Raises Refused if the rows change meanwhile, as forgetting changes them: it has not seen this copy, but sees a later one.
     They are copied, not linked, since a file modified in place would change the run. Raises Failed.
     """
     if run.file("data").is_dir():
@@ -84,12 +85,17 @@ def take_rows(run: Run, kinds: tuple[str, ...], place: Path) -> None:
         half.replace(run.file("data"))
     except OSError as error:
         raise unwritable(run.file("data"), error) from error
+    for kind in kinds:
+        _require_same(run, fingerprint(place, kind), fingerprint(rows_of(run), kind))
 
 
 def require_taken(run: Run) -> None:
     """Raises Refused if a run's copied rows are not those that it was asked to learn."""
-    expected = run.record.get("data_fingerprint")
-    if (found := fingerprint(rows_of(run), run.kind)) != expected:
+    _require_same(run, fingerprint(rows_of(run), run.kind), run.record.get("data_fingerprint"))
+
+
+def _require_same(run: Run, found: str, expected: str | None) -> None:
+    if found != expected:
         raise Refused(
             "data_changed",
             f"the rows of {run.id} changed while it started: their fingerprint is {found}, expected {expected}",
