@@ -87,7 +87,13 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
             # Only in the answer: stored files must not name what is forgotten.
             data |= {"taken_by": report.taken(found), "guesses_not_used": found.too_common}
         else:
-            written = export.write(home, "sft", rows, meta)
+            written = export.write(
+                home,
+                "sft",
+                rows,
+                meta,
+                lambda: source.require_still_allowed(home, found, "conversations"),
+            )
             data = {"status": "exported"} | written
             data |= for_the_bridge(home.file("data", "sft"), written["rows"])
             if wanted.output_dir and (left := app_exports.link(home, "sft", wanted.output_dir)):

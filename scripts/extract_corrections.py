@@ -65,7 +65,13 @@ def main(call: Call) -> Result:
             "misheard": len(set(heard_wrongly)),
             "names": len(names),
         }
+
+    def still_allowed() -> None:
+        source.require_still_allowed(home, found, "conversations", "corrections")
+
     # Misheard words are worth saving even if no pair was found.
+    if not dry_run:
+        still_allowed()
     kept = [] if dry_run else keep_misheard(call, heard_wrongly, names)
     if not train and not valid:
         raise nothing_found(data, kept)
@@ -76,7 +82,9 @@ def main(call: Call) -> Result:
         }
     else:
         labelled = [("train", row) for row in train] + [("valid", row) for row in valid]
-        data = {"status": "extracted"} | export.write(home, "dpo", labelled, lambda: data)
+        data = {"status": "extracted"} | export.write(
+            home, "dpo", labelled, lambda: data, still_allowed
+        )
         # The same files under the names that Fae's nightly loop reads.
         data |= {"source_db": str(path), "episodes_scanned": data["episodes"]}
         data["stats"] = {"total_pairs": len(labelled), "correction_breakdown": data["patterns"]}

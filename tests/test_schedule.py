@@ -118,6 +118,9 @@ def test_a_night_s_run_needs_new_episodes_room_and_a_week(place, tmp_path):
     run.update(ended_at=state.now())
     with pytest.raises(Refused, match=r"0\.0 days ago, expected at least 7"):
         schedule.require_good_time(place, database, 7, Free())
+    run.update(ended_at="2099-01-01T00:00:00+00:00")  # by a wrong clock
+    schedule.require_good_time(place, database, 7, Free())
+    run.update(ended_at=state.now())
     # One that came to no result does not count.
     runs.create(place, "sft", {"settings": {}}).update(ended_at="2020-01-01T00:00:00+00:00")
     with pytest.raises(Refused, match=f"{run.id} ended"):

@@ -20,7 +20,7 @@ from fae_training.conversations import filters, quality, secret_exchanges
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.forgetting import Forgotten
+from fae_training.conversations.forgetting import Exclusions, Forgotten
 from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
@@ -133,6 +133,8 @@ class Dialogue:
         self.judged_by = judged_by
         self.learn = learn
         self.too_common = dict(too_common or {})
+        # exclusions.json as it was read; set by source.dialogue.
+        self.exclusions = Exclusions()
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
