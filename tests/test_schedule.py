@@ -38,12 +38,22 @@ def test_the_timer_is_installed_and_removed(home, programs, system):
     place = state.Home(home)
     written = schedule.install(place, system)
     assert all(path.is_file() for path in written)
-    first = programs.read_text()
-    assert ("bootstrap" if system == "darwin" else "enable --now fae.training.timer") in first
     assert schedule.remove(system) == written and not any(p.exists() for p in written)
-    if system == "linux":
-        assert first.splitlines()[0] == "systemctl --user daemon-reload", "before it is enabled"
-    assert ("bootout" if system == "darwin" else "disable --now") in programs.read_text()
+    domain = f"gui/{os.getuid()}"
+    expected = {
+        # One that is loaded already would keep the earlier agent.
+        "darwin": [
+            f"launchctl bootout {domain}/fae.training",
+            f"launchctl bootstrap {domain} {written[0]}",
+        ]
+        + [f"launchctl bootout {domain}/fae.training"],
+        "linux": [
+            "systemctl --user daemon-reload",
+            "systemctl --user enable --now fae.training.timer",
+        ]
+        + ["systemctl --user disable --now fae.training.timer", "systemctl --user daemon-reload"],
+    }
+    assert programs.read_text().splitlines() == expected[system]
     assert schedule.remove(system) == []
 
 
@@ -52,6 +62,9 @@ def test_the_agent_runs_the_script_at_night_with_low_priority(home, programs):
     agent = plistlib.loads(text.encode())
     assert agent["ProgramArguments"][-1] == "--now" and agent["Nice"] == 10
     assert agent["StartCalendarInterval"] == {"Hour": 3, "Minute": 0}
+    assert agent["ProcessType"] == "Background" and agent["LowPriorityIO"] is True
+    _, timer = schedule.files(state.Home(home), "linux").values()
+    assert "Persistent=true\n" in timer, "a night that the machine slept through is made up for"
     assert not agent.get("RunAtLoad")
 
 
