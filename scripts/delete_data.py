@@ -83,16 +83,14 @@ def what_goes(call: Call) -> list[Path]:
     """The files and directories to delete. Raises Refused for a run that is in use or that a rollback could restore."""
     wanted, home = call.arguments, call.home
     left = state.unfinished_deletions(home)
+    # Others go with the directory that they are in.
+    loose = [path for path in left if path.parent == home.path]
     if wanted.everything:
-        # Those in runs/ and data/ go with them.
-        loose = [
-            p
-            for p in (*state.set_aside(home), *state.temporary_files(home.path), *left)
-            if p.parent == home.path
-        ]
+        others = (*state.set_aside(home), *state.temporary_files(home.path))
+        loose += [path for path in others if path.parent == home.path]
         return _there(home, "runs", *DATA, *OTHERS) + loose
     if wanted.data:
-        return _there(home, *DATA) + [p for p in left if p.parent.name != "runs"]
+        return _there(home, *DATA) + loose
     known = runs.all_runs(home)
     named = known if wanted.runs == ["all"] else [runs.find(home, name) for name in wanted.runs]
     stacks = deployment.deployments(home).values()
@@ -104,7 +102,9 @@ def what_goes(call: Call) -> list[Path]:
                 f"{run.id} is active, or a rollback could restore it, so it was not deleted",
                 f"uv run scripts/rollback.py --kind {run.kind}",
             )
-    return [run.directory for run in named] + [p for p in left if p.parent.name == "runs"]
+    return [run.directory for run in named] + [
+        path for path in left if path.parent == home.file("runs")
+    ]
 
 
 def _there(home: Home, *names: str) -> list[Path]:

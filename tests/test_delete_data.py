@@ -8,7 +8,8 @@ import pytest
 
 import calls
 import prepared
-from fae_training import app_results, deployment, runs, state
+from fae_training import app_results, calling, deployment, runs, state
+from fae_training.errors import Failed, Refused
 from fae_training.transactions import changing
 
 
@@ -196,3 +197,43 @@ def test_a_training_that_runs_keeps_everything(place):
     with runs.locked(place, "train"):
         got = calls.script("delete_data", "--data", "--yes", "--json", home=place.path)
     assert got.status == 5 and place.file("data", "sft", "train.jsonl").is_file()
+
+
+def asked(place, *arguments):
+    """The script's globals, and a call of a person at a terminal."""
+    script = runpy.run_path(str(calls.SCRIPTS / "delete_data.py"))["main"].__globals__
+    words = [*arguments, "--home", str(place.path)]
+    call = calling.read_call(script["build_parser"](), words, "person")
+    call.terminal = True
+    return script, call
+
+
+def test_a_run_that_is_deployed_while_a_person_is_asked_stays(place, monkeypatch):
+    run = runs.all_runs(place)[1]
+    script, call = asked(place, "--runs", run.id)
+
+    class Typed:
+        def readline(self):
+            with changing(place) as change:
+                deployment.deploy(change, run)
+            return "y\n"
+
+    monkeypatch.setattr("sys.stdin", Typed())
+    with pytest.raises(Refused, match="is active"):
+        script["main"](call)
+    assert run.directory.is_dir()
+
+
+def test_what_cannot_be_deleted_is_named_and_tried_again_by_the_next_call(place, monkeypatch):
+    script, call = asked(place, "--data", "--yes")
+    really = shutil.rmtree
+
+    def fails(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(script["shutil"], "rmtree", fails)
+    with pytest.raises(Failed, match=r"data/sft could not be deleted: Permission denied"):
+        script["main"](call)
+    monkeypatch.setattr(script["shutil"], "rmtree", really)
+    assert script["main"](call).data["files"] == ["data"]
+    assert [path.name for path in place.file("data").iterdir()] == [".lock"]
