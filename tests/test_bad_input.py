@@ -425,6 +425,43 @@ def test_a_number_that_no_measurement_has_is_refused_by_the_file_and_the_command
         assert value == 1e308 or decided.verdict != gate.PASS
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("metrics.jsonl", {"step": 1, "loss": []}),
+        ("metrics.jsonl", {"step": 1, "loss": ""}),
+        ("metrics.jsonl", {"step": 1, "loss": 10**400}),
+        ("metrics.jsonl", {"loss": 2.0}),
+        ("metrics.jsonl", {"step": "1", "loss": 2.0}),
+        ("metrics.jsonl", {"step": 1, "loss": 2.0, "micro_losses": ["x"]}),
+        ("metrics.jsonl", {"step": 1, "elapsed_s": float("inf")}),
+        ("progress.json", {"stage": "training", "seconds": {"training": float("nan")}}),
+        ("progress.json", {"stage": 4}),
+        ("progress.json", {"stage": "training", "done": "3", "total": 4}),
+        ("train_metrics.json", {"seconds": {"total": float("inf")}}),
+    ],
+)
+def test_what_is_reported_of_a_run_is_refused_by_line_where_it_is_no_report(
+    whole, tmp_path, name, line
+):
+    home = shutil.copytree(whole, tmp_path / "home")
+    run = runs.find(state.Home(home))
+    run.file("train_metrics.json").unlink()  # it is judged by its reports
+    text = json.dumps(line) + "\n"
+    run.file(name).write_text(text * 2 if name == "metrics.jsonl" else text)
+    with runs.locked(state.Home(home), run.id):  # as a worker does that reports
+        run.update(status="training")
+        for script, *words in (("list_runs",), ("evaluate", "--dry-run")):
+            calmly(call, script, home, *words)
+        with pytest.raises(Failed) as refused:
+            call("check_status", home)
+    assert refused.value.code == "state_corrupt" and name in refused.value.message
+    diverged = json.dumps({"step": 1, "loss": float("nan"), "val_loss": float("inf")}) + "\n"
+    run.file(name).unlink()
+    run.file("metrics.jsonl").write_text(diverged)
+    assert "loss nan" in call("check_status", home).text
+
+
 def test_an_answer_that_was_being_written_when_its_process_was_killed_is_started_again(
     home, fae_directory, monkeypatch
 ):

@@ -3,12 +3,17 @@
 Files with their own record (evaluation.json, approval.json, a benchmark) are checked by records.py.
 """
 
+import math
+import sys
 from types import NoneType
 
 _NUMBER = (int, float, NoneType)
 _TEXT = (str, NoneType)
 _OBJECT = (dict, NoneType)
 _LIST = (list, NoneType)
+_MAY_DIVERGE = ("loss", "val_loss", "best_value")
+_COUNTS = ("step", "done", "total", "best_step", "steps_done", "seconds", "eta_s", "elapsed_s")
+_LARGEST_COUNT = 10**12
 # By file name; other files and keys may have any type.
 _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
     "run.json": {
@@ -23,7 +28,13 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
         # One number until 26 November 2026.
         "seconds": (*_NUMBER, dict),
     },
-    "progress.json": {"seconds": (dict,)},
+    "progress.json": {
+        "seconds": (dict,), "stage": _TEXT, "done": (int,), "total": (int, NoneType), "eta_s": _NUMBER,
+    },
+    # Each line of it.
+    "metrics.jsonl": {"step": (int,)} | dict.fromkeys(
+        ("loss", "val_loss", "best_step", "lr", "tokens_per_s", "peak_memory_gb", "elapsed_s", "eta_s"), _NUMBER
+    ) | {"micro_losses": _LIST},
     "files.json": {"files": (dict,)},
     "sources.json": {"ids": (list,)},
     "parts.json": {"parts": (dict,), "trained_on": (list,)},
@@ -42,11 +53,26 @@ def wrong(name: str, data: dict) -> str | None:
         if key in data and (not isinstance(data[key], types) or _is_bool(data[key])):
             wanted = " or ".join(kind.__name__ for kind in types if kind is not NoneType)
             return f"{key!r} is {data[key]!r:.60}, expected {wanted}"
+        if key in data and not _fits(key, data[key]):
+            return f"{key!r} is {data[key]!r:.60}, expected a number that is possible"
     if isinstance(seconds := data.get("seconds"), dict):  # by stage
         for key, value in seconds.items():
-            if not isinstance(value, int | float) or _is_bool(value):
-                return f"'seconds' of {key!r} is {value!r:.60}, expected a number"
+            if not isinstance(value, int | float) or _is_bool(value) or not _fits("seconds", value):
+                return f"'seconds' of {key!r} is {value!r:.60}, expected a number of seconds"
+    for value in data.get("micro_losses") or ():
+        if not isinstance(value, int | float) or _is_bool(value) or not _fits("loss", value):
+            return f"a value of 'micro_losses' is {value!r:.60}, expected a number"
     return None
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a number can be calculated with. A loss that diverged may be infinite; a time or a count may not."""
+    if not isinstance(value, int | float):
+        return True
+    # Any integer compares with a float, but a large one cannot become one.
+    if isinstance(value, float) and not math.isfinite(value):
+        return name in _MAY_DIVERGE
+    return abs(value) <= _LARGEST_COUNT if name in _COUNTS else abs(value) <= sys.float_info.max
 
 
 def _is_bool(value: object) -> bool:
