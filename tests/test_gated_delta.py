@@ -244,7 +244,7 @@ def test_all_rules_are_measured_at_the_models_shapes_and_kept_for_these_versions
     assert report.right and report.layers_error < 1e-5
     # mlx-lm keeps a state for each token, chunkwise one for each chunk.
     chunkwise, _, stock = report.measured
-    assert stock.peak_bytes > 2 * chunkwise.peak_bytes > 0
+    assert stock.peak_bytes > 1.5 * chunkwise.peak_bytes > 0
     (kept,) = tmp_path.glob("gated-delta-*.json")
     assert kept.stat().st_mode & 0o777 == 0o600
     assert gated_delta_check.check(shapes, tmp_path) == report

@@ -1,10 +1,10 @@
 """Attention with a gradient that stores no scores: it works through blocks of queries, each with
 only the keys that it may see.
 
-In training mode mx.fast's attention has a fused kernel on CUDA only: elsewhere the scores of all
-queries and keys are computed, masked ones included, and kept for the backward pass. Here each block
-of queries computes its own, and its backward pass recomputes them from the stored log-sum-exp (Dao
-et al., arXiv 2205.14135, written with matrix products).
+With a gradient mx.fast's attention is fused on CUDA only, and there only in 16 bits, for narrow heads and
+lengths that cuDNN takes: elsewhere the scores of all queries and keys are computed, masked ones included,
+and kept for the backward pass. Here each block of queries computes its own, and its backward pass
+recomputes them from the stored log-sum-exp (Dao et al., arXiv 2205.14135, written with matrix products).
 """
 
 import functools
@@ -18,6 +18,8 @@ from fae_training.language.elementwise import exp, recompute_inputs
 # The size of a block's scores in bytes of float32, and the fewest queries in a block.
 SCORES_BYTES = 4 * 2**20
 FEWEST = 64
+# mx.fast's fused gradient on CUDA: the widest heads, and what the number of queries is a multiple of.
+FUSED_WIDTH, FUSED_QUERIES = 128, 128
 
 
 def attend(q, k, v, scale: float, mask=None):
@@ -26,12 +28,17 @@ def attend(q, k, v, scale: float, mask=None):
     q [B, H, T, D]; k, v [B, Hkv, S, D] with H a multiple of Hkv. mask [B, 1, T, S] is true where a query may look;
     None is causal, for S = T. Every query must see a key.
     """
-    if mx.cuda.is_available() and mx.default_device() == mx.gpu:
+    if _fused_with_gradient(q):
         how = "causal" if mask is None else mask
         return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask=how)
     if mask is None:
         return _attention(scale, True)(q, k, v)
     return _attention(scale, False)(q, k, v, mx.where(mask, 0.0, -mx.inf))
+
+
+def _fused_with_gradient(q) -> bool:
+    narrow = q.dtype != mx.float32 and q.shape[3] <= FUSED_WIDTH and q.shape[2] % FUSED_QUERIES == 0
+    return narrow and mx.cuda.is_available() and mx.default_device() == mx.gpu
 
 
 def block_of(rows: int, keys: int) -> int:

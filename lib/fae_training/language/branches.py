@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Sequence
 
 import mlx.core as mx
+from mlx.utils import tree_map
 from mlx_lm.models.base import create_attention_mask
 
 
@@ -139,6 +140,7 @@ def _checkpointing(call):
 
         def inner(parameters, arguments):
             layer.update(parameters)
+            arguments = tree_map(_without_gradient, arguments)
             own = None
             if cache is not None and place is not None:
                 own = BranchCache(cache.branches, arguments[place])
@@ -155,3 +157,10 @@ def _checkpointing(call):
         return output
 
     return checkpointing
+
+
+def _without_gradient(argument):
+    """An array of positions gets no gradient: mx.checkpoint asks for that of every argument, and on a GPU mx.fast.rope
+    has none for its offset, which Gemma 4 hands from layer to layer."""
+    whole = isinstance(argument, mx.array) and not mx.issubdtype(argument.dtype, mx.floating)
+    return mx.stop_gradient(argument) if whole else argument
