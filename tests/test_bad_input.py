@@ -481,3 +481,36 @@ def test_an_answer_that_was_being_written_when_its_process_was_killed_is_started
     assert (
         background.instead(call, "export_data", fae_directory.database).data["status"] == "exported"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("kind",), ""),
+        (("forgotten_at",), True),
+        (("settings", "steps"), ""),
+        (("settings", "steps"), None),
+        (("settings", "preset"), "heavy"),
+        (("settings",), {}),
+    ],
+)
+def test_an_edited_record_of_a_run_is_refused_with_what_was_expected(whole, tmp_path, path, value):
+    home = shutil.copytree(whole, tmp_path / "home")
+    record = runs.find(state.Home(home)).file("run.json")
+    edited = json.loads(record.read_text())
+    holder = edited
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    record.write_text(json.dumps(edited))
+    for script, *words in (
+        ("check_status",),
+        ("list_runs",),
+        ("train", "--resume", "latest", "--dry-run"),
+        ("train", "--like", "latest", "--dry-run"),
+        ("train", "--resume", "latest", "--more-steps", "2", "--dry-run"),
+    ):
+        calmly(call, script, home, *words)
+    with pytest.raises(SkillError) as refused:
+        call("train", home, "--resume", "latest", "--dry-run")
+    assert refused.value.code in ("state_corrupt", "other_version")

@@ -208,21 +208,22 @@ def _resume(call: Call, training: Training) -> Result:
         )
     learned.require_unmarked(run)
     approval.require_changeable(run)
+    own = _settings_of(run, kind)
     if status == "completed":
         # Its learning rate schedule has ended, so more steps need a new run.
-        more = run.settings["steps"]
+        more = own["steps"]
         further = (
             f"; to train further from what it learned: {KINDS['dpo'].command(f'--from {run.id}')}"
         )
         raise Refused(
             "already_complete",
-            f"{run.id} is complete: it made all of its {counted(run.settings['steps'], 'step')}, and a finished run cannot be extended",
+            f"{run.id} is complete: it made all of its {counted(own['steps'], 'step')}, and a finished run cannot be extended",
             f"evaluate it: uv run scripts/evaluate.py --run {run.id}; to train longer, start a new run from its end: "
             f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
         )
     _refuse_settings(call, run, "hosts")
-    found = training.prepare(call, _settings_of(run, training.kind), run)
+    found = training.prepare(call, own, run)
     _refuse_other_inputs(run, found)
     _refuse_excluded(run)
     if call.arguments.dry_run:
@@ -293,6 +294,7 @@ def _settings_of(run: Run, kind: Kind) -> Settings:
             f"{run.id} was started by another version, which did not have {', '.join(missing)}, so it cannot be resumed",
             kind.command(f"--preset {run.settings.get('preset') or DEFAULT_PRESET}"),
         )
+    settings.check_recorded(run, kind)
     return Settings(run.settings, run.record.get("sources", {}))
 
 

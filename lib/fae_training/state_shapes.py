@@ -20,7 +20,9 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
         "id": (str,), "kind": (str,), "status": (str,), "created_at": (str,), "ended_at": _TEXT, "started_at": _TEXT,
         "settings": (dict,), "sources": (dict,), "request": (dict,), "rows": _OBJECT, "worker": _OBJECT,
         "error": _OBJECT, "model": _OBJECT, "start": _OBJECT, "notes": (list,), "resumed_at": (list,),
-        "data_fingerprint": _TEXT, "learned_from": _TEXT, "caller": _TEXT, "exit_status": (int,),
+        "data_fingerprint": _TEXT, "learned_from": _TEXT, "caller": _TEXT, "exit_status": (int,), "forgotten_at": _TEXT,
+        "note": _TEXT, "hosts": (list,), "continues": _OBJECT, "rows_left_out": _OBJECT, "model_fingerprint": _TEXT,
+        "prompts_fingerprint": _TEXT,
     },
     "train_metrics.json": {
         "benchmark": _OBJECT, "best_step": _NUMBER, "best_value": _NUMBER, "loss": _NUMBER, "steps_done": _NUMBER,
