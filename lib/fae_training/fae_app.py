@@ -19,10 +19,13 @@ def database() -> Path:
     return directory() / "fae.db"
 
 
-def system_prompt(database_directory: Path) -> str | None:
-    """The text of soul.md, which Fae reads anew and puts before every turn; None where there is none."""
+def system_prompt(beside: Path | None = None) -> str | None:
+    """The text of soul.md, which Fae reads anew and puts before every turn; None where there is none.
+
+    beside: the directory of another database than Fae's own.
+    """
     try:
-        return state.read_text(database_directory / "soul.md").strip() or None
+        return state.read_text((beside or directory()) / "soul.md").strip() or None
     except (OSError, ValueError):
         return None
 

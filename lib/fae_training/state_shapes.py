@@ -34,9 +34,10 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
         "seconds": (dict,), "stage": _TEXT, "done": (int,), "total": (int, NoneType), "eta_s": _NUMBER,
     },
     # Each line of it.
-    "metrics.jsonl": {"step": (int,)} | dict.fromkeys(
-        ("loss", "val_loss", "best_step", "lr", "tokens_per_s", "peak_memory_gb", "elapsed_s", "eta_s"), _NUMBER
-    ) | {"micro_losses": _LIST},
+    "metrics.jsonl": {
+        "step": (int,), "loss": _NUMBER, "val_loss": _NUMBER, "best_step": _NUMBER, "lr": _NUMBER, "tokens_per_s": _NUMBER,
+        "peak_memory_gb": _NUMBER, "elapsed_s": _NUMBER, "eta_s": _NUMBER, "micro_losses": _LIST,
+    },
     "files.json": {"files": (dict,)},
     "sources.json": {"ids": (list,)},
     "parts.json": {"parts": (dict,), "trained_on": (list,)},

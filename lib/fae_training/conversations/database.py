@@ -385,6 +385,8 @@ class Speakers:
         self.warning = None
         try:
             profiles = state.parsed(state.read_text(directory / "speakers.json"))
+            if not isinstance(profiles, list):
+                raise TypeError("expected a list of profiles")
             for profile in profiles:
                 if profile.get("role", profile["label"]) == "owner":
                     self.owner_is_enrolled = True
