@@ -24,12 +24,12 @@ test: $(UV)  ## style and types, then all tests
 	@$(UV) run --quiet tools/lint.py
 	@$(UV) run --quiet tests/run.py -n 3 --dist loadfile --no-loadscope-reorder
 
-fuzz: $(UV)  ## 100,000 bad inputs, spread over all readers; takes an hour
+fuzz: $(UV)  ## 100,000 bad inputs, spread over all readers; takes ten minutes
 	@FUZZ_INPUTS=100000 $(UV) run --quiet tests/run.py tests/test_bad_input.py -q
 
 reliability: $(UV)  ## faults, concurrent scripts, killed workers; takes an hour; writes docs/reliability.md
 	@$(UV) run --quiet tests/run.py --version >/dev/null
-	@$$($(UV) python find --script tests/run.py) tests/faults.py --together 1000 --workers 20 --write
+	@$$($(UV) python find --script tests/run.py) tests/faults.py --together 1000 --workers 50 --write
 
 lint: $(UV)  ## style and types (ruff, pyrefly); WHAT=style or WHAT=types for one of them
 	@$(UV) run --quiet tools/lint.py $(WHAT)

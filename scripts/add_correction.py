@@ -22,10 +22,9 @@ Clips may be from 0.3 to 30 s long, in any format that soundfile reads (WAV, FLA
 Exit status: 2 correction without words, or unusable clip; 3 no consent (corrections; audio for clips); 4 no such file.
 """
 
-import json
 from pathlib import Path
 
-from fae_training import calling
+from fae_training import calling, state
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
 from fae_training.errors import BadRequest, Missing, command_line
@@ -120,7 +119,7 @@ def add_file(call: Call, path: Path) -> Result:
 def parsed(line: str):
     """A line parsed as JSON, or unchanged if invalid, which checked_many reports."""
     try:
-        return json.loads(line)
+        return state.parsed(line)
     except ValueError:
         return line
 

@@ -16,21 +16,23 @@ topic: uv run scripts/export_data.py --forget "the interview".
 Exit status: 0 done or planned, 3 the answer was no, or a run is still in use, 5 a training is running.
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
 
-from fae_training import app_results, calling, deployment, locks, runs
+from fae_training import app_results, calling, deployment, locks, runs, state
 from fae_training.calling import Call, Result
 from fae_training.errors import BadRequest, Failed, Refused
-from fae_training.state import Home
+from fae_training.state import DELETED, Home
 from fae_training.transactions import changing
 
 DATA = ("data", "stt", "keyword", "speech_verifier", "cache", "results")
 # Other files that the scripts write.
 OTHERS = (
-    "active.json", "app.json", "benchmarks", "config.json", "consent.json", "errors.jsonl", "exclusions.json", "forget.key",
-    "forgetting.json", "history.jsonl", "lock", "looks.jsonl", "rehearsal", "schedule.log", "setup.json", "setup.lock", "setup.log",
+    "active.json", "app.json", "benchmarks", "config.json", "consent.json", "errors.jsonl", "exclusions.json", "experiments",
+    "forget.key", "forgetting.json", "history.jsonl", "lock", "looks.jsonl", "pause", "rehearsal", "schedule.log", "setup.json",
+    "setup.lock", "setup.log",
 )  # fmt: skip
 
 
@@ -80,11 +82,15 @@ def refuse_foreign(home: Home) -> None:
 def what_goes(call: Call) -> list[Path]:
     """The files and directories to delete. Raises Refused for a run that is in use or that a rollback could restore."""
     wanted, home = call.arguments, call.home
+    left = state.unfinished_deletions(home)
+    # Others go with the directory that they are in.
+    loose = [path for path in left if path.parent == home.path]
     if wanted.everything:
-        names = ["runs", *DATA, *OTHERS]
-        return [home.file(name) for name in names if home.file(name).exists()]
+        others = (*state.set_aside(home), *state.temporary_files(home.path))
+        loose += [path for path in others if path.parent == home.path]
+        return _there(home, "runs", *DATA, *OTHERS) + loose
     if wanted.data:
-        return [home.file(name) for name in DATA if home.file(name).exists()]
+        return _there(home, *DATA) + loose
     known = runs.all_runs(home)
     named = known if wanted.runs == ["all"] else [runs.find(home, name) for name in wanted.runs]
     stacks = deployment.deployments(home).values()
@@ -96,7 +102,21 @@ def what_goes(call: Call) -> list[Path]:
                 f"{run.id} is active, or a rollback could restore it, so it was not deleted",
                 f"uv run scripts/rollback.py --kind {run.kind}",
             )
-    return [run.directory for run in named]
+    return [run.directory for run in named] + [
+        path for path in left if path.parent == home.file("runs")
+    ]
+
+
+def _there(home: Home, *names: str) -> list[Path]:
+    there = [home.file(name) for name in names if os.path.lexists(home.file(name))]
+    # The lock in data/ stays; without anything else there is nothing to delete.
+    return [path for path in there if path != home.file("data") or _parts(path)]
+
+
+def _parts(data: Path) -> list[Path]:
+    if data.is_symlink() or not data.is_dir():
+        return [data]
+    return [path for path in data.iterdir() if path.name != ".lock"]
 
 
 def leave_all(home: Home) -> None:
@@ -114,19 +134,29 @@ def delete(home: Home, gone: list[Path]) -> None:
             path.unlink(missing_ok=True)
             continue
         # data/ contains the lock that is held.
-        parts = [p for p in path.iterdir() if p.name != ".lock"] if path == home.file("data") else [path]  # fmt: skip
+        parts = _parts(path) if path == home.file("data") else [path]
         for part in parts:
-            aside = part.with_name(f".deleted-{part.name}")
+            deleted_before = part.name.startswith(DELETED)
+            aside = part if deleted_before else part.with_name(f"{DELETED}{part.name}")
             try:
-                with changing(home):
-                    part.rename(aside)
-                shutil.rmtree(aside) if aside.is_dir() else aside.unlink()
+                if not deleted_before:
+                    with changing(home):
+                        _remove(aside)  # of a deletion that was killed
+                        part.rename(aside)
+                _remove(aside)
             except OSError as error:
                 raise Failed(
                     "not_deleted",
                     f"{part} could not be deleted: {error.strerror or error}",
                     "run the same command again",
                 ) from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def size_of(path: Path) -> int:

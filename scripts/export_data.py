@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fae_training import app_exports, calling, consent, installation, purge, runs, settings
+from fae_training import app_exports, calling, consent, fae_app, installation, purge, runs, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, forgetting, report, source
 from fae_training.conversations.export import Summary
@@ -77,7 +77,7 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
     with source.dialogue(
         home, path, arguments.since or 0, further, bool(arguments.dry_run), learn
     ) as found:
-        prompt = source.system_prompt(found.database)
+        prompt = fae_app.system_prompt(found.database.directory)
         rows = export.rows(found, prompt, summary)
 
         def meta() -> dict:
@@ -91,7 +91,13 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
             # Only in the answer: stored files must not name what is forgotten.
             data |= {"taken_by": report.taken(found), "guesses_not_used": found.too_common}
         else:
-            written = export.write(home, "sft", rows, meta)
+            written = export.write(
+                home,
+                "sft",
+                rows,
+                meta,
+                lambda: source.require_still_allowed(home, found, "conversations"),
+            )
             data = {"status": "exported"} | written
             data |= for_the_bridge(home.file("data", "sft"), written["rows"])
             if arguments.output_dir and (

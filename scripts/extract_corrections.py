@@ -20,7 +20,7 @@ Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database lo
 
 from pathlib import Path
 
-from fae_training import app_exports, calling, consent, settings
+from fae_training import app_exports, calling, consent, fae_app, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, source
 from fae_training.conversations.dialogue import Dialogue
@@ -45,7 +45,7 @@ def main(call: Call) -> Result:
     if (answer := background.instead(call, "extract_corrections", path, *given)) is not None:
         return answer
     with source.dialogue(home, path, dry_run=dry_run, learn=learn) as found:
-        miner = preference_pairs.PairMiner(source.system_prompt(found.database))
+        miner = preference_pairs.PairMiner(fae_app.system_prompt(found.database.directory))
         sides: dict[bool, list[PreferencePair]] = {False: [], True: []}
         heard_wrongly: list[spoken.SpokenCorrection] = []
         bridge = noted.BridgePairs(noted.bridge_directory(path), miner.system_prompt)
@@ -65,7 +65,13 @@ def main(call: Call) -> Result:
             "misheard": len(set(heard_wrongly)),
             "names": len(names),
         }
+
+    def still_allowed() -> None:
+        source.require_still_allowed(home, found, "conversations", "corrections")
+
     # Misheard words are worth saving even if no pair was found.
+    if not dry_run:
+        still_allowed()
     kept = [] if dry_run else keep_misheard(call, heard_wrongly, names)
     if not train and not valid:
         raise nothing_found(data, kept)
@@ -76,7 +82,9 @@ def main(call: Call) -> Result:
         }
     else:
         labelled = [("train", row) for row in train] + [("valid", row) for row in valid]
-        data = {"status": "extracted"} | export.write(home, "dpo", labelled, lambda: data)
+        data = {"status": "extracted"} | export.write(
+            home, "dpo", labelled, lambda: data, still_allowed
+        )
         # The same files under the names that Fae's nightly loop reads.
         data |= {"source_db": str(path), "episodes_scanned": data["episodes"]}
         data["stats"] = {"total_pairs": len(labelled), "correction_breakdown": data["patterns"]}

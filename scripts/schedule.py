@@ -36,7 +36,7 @@ def main(call: Call) -> Result:
     if arguments.now:
         return learn(call)
     if arguments.remove:
-        gone = [] if arguments.dry_run else schedule.remove(home)
+        gone = [] if arguments.dry_run else schedule.remove()
         text = f"Removed {', '.join(map(str, gone))}." if gone else "Nothing is installed."
         return Result({"status": "removed", "files": list(map(str, gone))}, text)
     files = schedule.files(home)
@@ -79,13 +79,13 @@ def learn(call: Call) -> Result:
 def train_to_the_end(call: Call, run: runs.Run) -> None:
     """Wait for the worker; one killed by the display watchdog is resumed with smaller pieces. Raises Failed for any other end."""
     seen = machine.ended_by_watchdog(run.file("train.log"))
-    for _ in range(MOST_RESUMES + 1):
+    for resumes in range(MOST_RESUMES + 1):
         while (status := run.status()) in runs.ACTIVE:
             time.sleep(LOOK_EVERY_S)
         if status == "completed":
             return
         times = machine.ended_by_watchdog(run.file("train.log"))
-        if status not in ("interrupted", "failed") or times == seen:
+        if status not in ("interrupted", "failed") or times == seen or resumes == MOST_RESUMES:
             break
         seen = times
         step(call, "train", "--resume", run.id, "--detach")

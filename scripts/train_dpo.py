@@ -179,11 +179,11 @@ def verify(run, session) -> results.Verification:
     return scoring.verify(run, session)
 
 
-def preview(home, found: Preflight, rows: int) -> Preview:
+def preview(home, place, found: Preflight, rows: int) -> Preview:
     """A plan's token counts, time and memory, and `rows` rows as tokens."""
     from fae_training.language import preview
 
-    return preview.of(home, KIND.name, found, rows)
+    return preview.of(home, place, KIND.name, found, rows)
 
 
 def build_parser() -> calling.Parser:

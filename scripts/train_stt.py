@@ -81,7 +81,7 @@ def train(run, session) -> results.Trained:
                 find_synthesiser(),
                 session.log,
             )
-            provenance.take_rows(run, ("stt",))
+            provenance.take_rows(run, ("stt",), run.home.file("data"))
         data = material.read_made(provenance.rows_of(run))
         session.check()
     with session.stage("loading"):

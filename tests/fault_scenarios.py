@@ -25,6 +25,8 @@ class Scenario:
     name: str = ""
     # What a repeated call may be refused with when the first one was killed after its work.
     done_already: tuple[str, ...] = ()
+    # It keeps something in a step of its own before: that one may be what "unfinished" is said of.
+    in_steps: bool = False
 
 
 def active(place: state.Home) -> str | None:
@@ -127,7 +129,7 @@ SCENARIOS = {
         "propose",
         _waiting,
         lambda place: rejection.standing(runs.find(place)) is not None,
-        done_already=("not_proposed",),
+        done_already=("not_proposed", "rejected"),
     ),
     "correct": Scenario(
         "add_correction",
@@ -138,11 +140,13 @@ SCENARIOS = {
         "export_data",
         _with_conversations,
         lambda place: _excluded(place) and place.file("data", "sft", "meta.json").exists(),
+        in_steps=True,
     ),
     "extract": Scenario(
         "extract_corrections",
         _with_corrections,
         lambda place: place.file("data", "dpo", "meta.json").exists(),
+        in_steps=True,
     ),
     "rollback": Scenario(
         "rollback",

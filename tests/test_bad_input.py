@@ -3,6 +3,7 @@
 `make fuzz` tries 100,000; here it is a few of each, the same ones every time.
 """
 
+import contextlib
 import copy
 import json
 import os
@@ -17,10 +18,23 @@ from hypothesis import strategies as st
 
 import calls
 import prepared
-from fae_training import app_use, calling, consent, state, training_rows, transactions
+from fae_training import (
+    app_use,
+    benchmark,
+    calling,
+    consent,
+    fae_app,
+    gate,
+    plain_words,
+    records,
+    runs,
+    state,
+    training_rows,
+    transactions,
+)
 from fae_training.classifiers import imports
-from fae_training.conversations import export, source
-from fae_training.errors import SkillError
+from fae_training.conversations import background, export, source
+from fae_training.errors import Failed, SkillError
 from fae_training.speech import misheard, vocabulary
 from make_database import make_database
 
@@ -316,3 +330,187 @@ def test_a_newer_schema_is_read_with_a_note(talk, tmp_path):
         "export_data", "--db", directory / "fae.db", "--dry-run", home=tmp_path / "home"
     )
     assert any("newer schema version 12" in warning for warning in told["warnings"])
+
+
+# What SQLite keeps in any column, whatever type it was declared with.
+CELLS = (
+    None,
+    2**63 - 1,
+    float("inf"),
+    b"\xff\xfe",
+    b"User: a\nAssistant: b",
+    "",
+    "2026-11-01",
+    "null",
+    DEEP,
+)
+READ = {
+    "memory_records": ("id", "text", "tags", "created_at", "source_turn_id", "speaker_id"),
+    "memory_audit": ("target_id", "at"),
+    "entities": ("canonical_name", "aliases"),
+    "session_messages": ("id", "session_id", "turn_id", "role", "content", "tool_name", "created_at"),
+    "workflow_runs": ("turn_id", "user_goal", "created_at"),
+}  # fmt: skip
+
+
+def test_each_column_that_is_read_may_hold_values_of_any_type(talk, tmp_path):
+    for table, columns in READ.items():
+        for column in columns:
+            directory = shutil.copytree(talk, tmp_path / f"{table} {column}")
+            database = sqlite3.connect(directory / "fae.db", isolation_level=None)
+            for number, cell in enumerate(CELLS, 1):
+                with contextlib.suppress(sqlite3.IntegrityError):
+                    database.execute(
+                        f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (cell, number)
+                    )
+            database.close()
+            home = state.Home(tmp_path / "home")
+            with source.dialogue(home, directory / "fae.db", dry_run=True) as found:
+                rows = list(export.rows(found, None, export.Summary()))
+                list(found.database.corrections())
+                names = [*found.database.names(), *found.database.aliases("Anna")]
+            ids = [record for _, row in rows for record in row["source"]["ids"]]
+            assert ids and all(isinstance(one, str) for one in (*ids, *names)), (table, column)
+
+
+def test_files_beside_the_database_may_be_anything(talk, tmp_path):
+    for number, spoil in enumerate(
+        (os.mkfifo, Path.mkdir, lambda p: p.write_text(DEEP), lambda p: p.write_bytes(b"\xff\xfe["))
+    ):
+        directory = shutil.copytree(talk, tmp_path / str(number))
+        for name in ("speakers.json", "soul.md", "improvement.db"):
+            (directory / name).unlink(missing_ok=True)
+            spoil(directory / name)
+        with source.dialogue(
+            state.Home(tmp_path / "home"), directory / "fae.db", dry_run=True
+        ) as found:
+            list(export.rows(found, fae_app.system_prompt(directory), export.Summary()))
+            assert "only turns marked as the owner's were used" in found.speakers.warning
+
+
+BEYOND = (10**400, -710, 1e308, float("inf"), float("nan"))
+
+
+@pytest.mark.parametrize("value", BEYOND, ids=("large", "low", "1e308", "inf", "nan"))
+def test_a_number_that_no_measurement_has_is_refused_by_the_file_and_the_command(whole, value):
+    run = runs.find(state.Home(whole))
+    measured, kept = run.result()["benchmark"], state.read_json(run.file("evaluation.json"))
+    comparison = kept["decision"]["comparisons"][0]
+    told = []
+    for record, data, names in (
+        (benchmark.Benchmark, measured, [("measures", 0, "margin"), ("measures", 0, "least")]),
+        (gate.Decision, kept["decision"], [("look",), ("score",)]),
+        (
+            gate.Comparison,
+            comparison,
+            [(n,) for n in ("gain", "low", "high", "margin", "count", "improved")],
+        ),
+    ):
+        for path in names:
+            wrong = copy.deepcopy(data)
+            holder = wrong
+            for key in path[:-1]:
+                holder = holder[key]
+            holder[path[-1]] = value
+            with pytest.raises(Failed) as refused:
+                records.read_own(record, wrong, run.file("train_metrics.json"), "uv run x")
+            told.append(refused.value)
+    assert {one.code for one in told} == {"other_version"} and len(told) == 10
+    # What a training may really measure is judged and told; a loss that is no number does not pass.
+    if value != 10**400:
+        measured["measures"][0]["candidate"][0] = value
+        path = run.file("train_metrics.json")
+        decided = gate.decide(records.read_own(benchmark.Benchmark, measured, path, "x"), 1)
+        assert plain_words.of_decision(decided)
+        assert value == 1e308 or decided.verdict != gate.PASS
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("metrics.jsonl", {"step": 1, "loss": []}),
+        ("metrics.jsonl", {"step": 1, "loss": ""}),
+        ("metrics.jsonl", {"step": 1, "loss": 10**400}),
+        ("metrics.jsonl", {"loss": 2.0}),
+        ("metrics.jsonl", {"step": "1", "loss": 2.0}),
+        ("metrics.jsonl", {"step": 1, "loss": 2.0, "micro_losses": ["x"]}),
+        ("metrics.jsonl", {"step": 1, "elapsed_s": float("inf")}),
+        ("progress.json", {"stage": "training", "seconds": {"training": float("nan")}}),
+        ("progress.json", {"stage": 4}),
+        ("progress.json", {"stage": "training", "done": "3", "total": 4}),
+        ("train_metrics.json", {"seconds": {"total": float("inf")}}),
+    ],
+)
+def test_what_is_reported_of_a_run_is_refused_by_line_where_it_is_no_report(
+    whole, tmp_path, name, line
+):
+    home = shutil.copytree(whole, tmp_path / "home")
+    run = runs.find(state.Home(home))
+    run.file("train_metrics.json").unlink()  # it is judged by its reports
+    text = json.dumps(line) + "\n"
+    run.file(name).write_text(text * 2 if name == "metrics.jsonl" else text)
+    with runs.locked(state.Home(home), run.id):  # as a worker does that reports
+        run.update(status="training")
+        for script, *words in (("list_runs",), ("evaluate", "--dry-run")):
+            calmly(call, script, home, *words)
+        with pytest.raises(Failed) as refused:
+            call("check_status", home)
+    assert refused.value.code == "state_corrupt" and name in refused.value.message
+    diverged = json.dumps({"step": 1, "loss": float("nan"), "val_loss": float("inf")}) + "\n"
+    run.file(name).unlink()
+    run.file("metrics.jsonl").write_text(diverged)
+    assert "loss nan" in call("check_status", home).text
+
+
+def test_an_answer_that_was_being_written_when_its_process_was_killed_is_started_again(
+    home, fae_directory, monkeypatch
+):
+    monkeypatch.setattr(background, "MOST_EPISODES_FOR_FAE", 0)
+    started = []
+    monkeypatch.setattr(background, "_start", lambda call, *_: started.append(call))
+    script = SCRIPTS["export_data"]
+    call = calling.read_call(script["build_parser"](), ["--home", str(home)], "program")
+    call.caller = "fae"
+    answer = call.home.directory("results") / "export_data-background.json"
+    for text in ('{"status": "expor', "[1]", DEEP, '{"no": "status"}'):
+        answer.write_text(text)
+        told = background.instead(call, "export_data", fae_directory.database)
+        assert told.data["status"] == "started" and not answer.exists()
+    assert len(started) == 4
+    answer.write_text('{"status": "exported"}')
+    assert (
+        background.instead(call, "export_data", fae_directory.database).data["status"] == "exported"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("kind",), ""),
+        (("forgotten_at",), True),
+        (("settings", "steps"), ""),
+        (("settings", "steps"), None),
+        (("settings", "preset"), "heavy"),
+        (("settings",), {}),
+    ],
+)
+def test_an_edited_record_of_a_run_is_refused_with_what_was_expected(whole, tmp_path, path, value):
+    home = shutil.copytree(whole, tmp_path / "home")
+    record = runs.find(state.Home(home)).file("run.json")
+    edited = json.loads(record.read_text())
+    holder = edited
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    record.write_text(json.dumps(edited))
+    for script, *words in (
+        ("check_status",),
+        ("list_runs",),
+        ("train", "--resume", "latest", "--dry-run"),
+        ("train", "--like", "latest", "--dry-run"),
+        ("train", "--resume", "latest", "--more-steps", "2", "--dry-run"),
+    ):
+        calmly(call, script, home, *words)
+    with pytest.raises(SkillError) as refused:
+        call("train", home, "--resume", "latest", "--dry-run")
+    assert refused.value.code in ("state_corrupt", "other_version")

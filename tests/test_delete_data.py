@@ -1,12 +1,15 @@
 """Deleting says what goes, asks, and touches nothing but what the skill keeps."""
 
+import os
 import runpy
+import shutil
 
 import pytest
 
 import calls
 import prepared
-from fae_training import app_results, deployment, runs, state
+from fae_training import app_results, calling, deployment, runs, state
+from fae_training.errors import Failed, Refused
 from fae_training.transactions import changing
 
 
@@ -114,4 +117,123 @@ def test_what_belongs_to_fae_is_never_deleted(place, name):
 
 
 def test_one_thing_has_to_be_named(place):
-    assert calls.script("delete_data", "--yes", "--json", home=place.path).status == 2
+    for given in ((), ("--data", "--everything"), ("--runs", "all", "--data")):
+        got = calls.script("delete_data", *given, "--yes", "--json", home=place.path)
+        assert (got.status, got.json["error"]["code"]) == (2, "what_to_delete")
+
+
+def test_every_deployment_is_left_before_everything_is_deleted(place):
+    prepared.deployed(place, 3)
+    assert len(deployment.deployments(place)["language"]) == 2
+    runpy.run_path(str(calls.SCRIPTS / "delete_data.py"))["leave_all"](place)
+    assert deployment.current(place, "language") is None
+
+
+def test_data_on_another_disk_is_not_followed(place, tmp_path):
+    elsewhere = tmp_path / "disk"
+    place.file("data").rename(elsewhere)
+    place.file("data").mkdir()
+    place.file("data", "sft").symlink_to(elsewhere / "sft")
+    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    shutil.rmtree(place.file("data"))
+    place.file("data").symlink_to(elsewhere)
+    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert (elsewhere / "sft" / "train.jsonl").is_file() and not place.file("data").exists()
+
+
+def test_something_else_in_the_place_of_data_is_deleted_and_all_is_a_word_of_its_own(place):
+    run = runs.all_runs(place)[1]
+    got = calls.script("delete_data", "--runs", "all", run.id, "--yes", "--json", home=place.path)
+    assert (got.status, got.json["error"]["code"]) == (4, "unknown_run") and run.directory.is_dir()
+    for make in (os.mkfifo, lambda path: path.symlink_to(path), lambda path: path.write_text("")):
+        shutil.rmtree(place.file("data"), ignore_errors=True)
+        make(place.file("data"))
+        assert calls.answer("delete_data", "--data", home=place.path)["files"] == ["data"]
+        place.file("data").unlink()
+
+
+@pytest.mark.parametrize("what", ["--data", "--everything", "--runs"])
+def test_a_deletion_that_was_killed_is_finished_by_the_next_one(place, what):
+    run = runs.all_runs(place)[1]
+    for name in ("data/.deleted-sft", "runs/.deleted-sft-20261101-0101-aa", ".deleted-cache"):
+        state.write_text(place.file(*name.split("/"), "rows.jsonl"), "{}")
+    # A deletion of the same name that was killed must not stand in the way.
+    state.write_text(place.file("runs", f".deleted-{run.id}", "rows.jsonl"), "{}")
+    named = [run.id] if what == "--runs" else []
+    calls.answer("delete_data", what, *named, "--yes", home=place.path)
+    left = {str(path.relative_to(place.path)) for path in place.path.rglob(".deleted-*")}
+    assert not {name for name in left if what == "--everything" or name.startswith(what[2:])}
+    assert run.directory.exists() == (what == "--data")
+
+
+def test_everything_takes_damaged_files_unfinished_ones_and_links_too(place, tmp_path):
+    names = {
+        "exclusions.json.corrupt-20261101-010101",
+        ".exclusions.json.abcd1234",
+        "pause",
+        "experiments/e/log",
+    }
+    for name in names:
+        state.write_text(place.file(*name.split("/")), "{}")
+    place.file("mine.txt").write_text("somebody else's")
+    place.file("keyword").symlink_to(tmp_path / "gone")
+    calls.answer("delete_data", "--everything", "--yes", home=place.path)
+    left = {str(p.relative_to(place.path)) for p in place.path.rglob("*") if not p.is_dir()}
+    assert left - {"data/.lock", "lock", ".app.lock"} == {"mine.txt"}
+
+
+def test_what_is_planned_is_what_is_deleted_with_its_size(place):
+    state.write_text(place.file("cache", "tokens"), "x" * 2_500_000)
+    planned = calls.answer("delete_data", "--data", home=place.path)
+    assert planned["megabytes"] == 2.5 and "yes" in planned["again"]
+    assert set(planned["files"]) == {"cache", "data"}
+    done = calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert (done["files"], done["megabytes"]) == (planned["files"], 2.5)
+    told = calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert told["status"] == "nothing_to_delete"
+
+
+def test_a_training_that_runs_keeps_everything(place):
+    with runs.locked(place, "train"):
+        got = calls.script("delete_data", "--data", "--yes", "--json", home=place.path)
+    assert got.status == 5 and place.file("data", "sft", "train.jsonl").is_file()
+
+
+def asked(place, *arguments):
+    """The script's globals, and a call of a person at a terminal."""
+    script = runpy.run_path(str(calls.SCRIPTS / "delete_data.py"))["main"].__globals__
+    words = [*arguments, "--home", str(place.path)]
+    call = calling.read_call(script["build_parser"](), words, "person")
+    call.terminal = True
+    return script, call
+
+
+def test_a_run_that_is_deployed_while_a_person_is_asked_stays(place, monkeypatch):
+    run = runs.all_runs(place)[1]
+    script, call = asked(place, "--runs", run.id)
+
+    class Typed:
+        def readline(self):
+            with changing(place) as change:
+                deployment.deploy(change, run)
+            return "y\n"
+
+    monkeypatch.setattr("sys.stdin", Typed())
+    with pytest.raises(Refused, match="is active"):
+        script["main"](call)
+    assert run.directory.is_dir()
+
+
+def test_what_cannot_be_deleted_is_named_and_tried_again_by_the_next_call(place, monkeypatch):
+    script, call = asked(place, "--data", "--yes")
+    really = shutil.rmtree
+
+    def fails(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(script["shutil"], "rmtree", fails)
+    with pytest.raises(Failed, match=r"data/sft could not be deleted: Permission denied"):
+        script["main"](call)
+    monkeypatch.setattr(script["shutil"], "rmtree", really)
+    assert script["main"](call).data["files"] == ["data"]
+    assert [path.name for path in place.file("data").iterdir()] == [".lock"]

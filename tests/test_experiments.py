@@ -14,7 +14,8 @@ import pytest
 import calls
 import prepared
 import small_runs
-from fae_training import calling, experiments, launch, looks, runs, settings, spikes, state
+from fae_training import calling, experiments, launch, learned, looks, runs, settings, spikes, state
+from fae_training.conversations import forgetting
 from fae_training.errors import BadRequest, Missing
 from fae_training.fit_settings import FitSettings
 from fae_training.kinds import KINDS
@@ -124,6 +125,7 @@ def steady(tmp_path_factory):
     six = trained(*model, "--set", "steps=6", *STEADY, "--note", "in one go")
     three = trained(*model, "--set", "steps=3", *STEADY)
     before = (home / "runs" / three / "run.json").read_bytes()
+    small_runs.fill(home, train=5, choose=2, judge=5, tasks=5)  # as a night's export in between
     more = trained("--resume", three, "--more-steps", "3", "--note", "further", "--profile")
     assert (home / "runs" / three / "run.json").read_bytes() == before
     return home, six, three, more
@@ -182,6 +184,42 @@ def test_runs_are_put_side_by_side_with_their_loss_curves(steady, tmp_path):
     Reader().feed(text)
     (about,) = texts
     assert all(run in about for run in (six, three, more)) and "<script" not in text
+
+
+def test_more_steps_learn_the_run_s_own_rows_whatever_was_exported_since(steady):
+    home, _, three, more = steady
+    earlier, later = (runs.find(state.Home(home), name) for name in (three, more))
+    own = earlier.file("data", "sft", "train.jsonl").read_bytes()
+    assert later.file("data", "sft", "train.jsonl").read_bytes() == own
+    assert (home / "data" / "sft" / "train.jsonl").read_bytes() != own
+    planned = calls.answer("train", "--resume", three, "--more-steps", "4", "--dry-run", home=home)
+    assert planned["rows"]["train"] == planned["tokens"]["rows"] == 8, "not the five of data/"
+    (note,) = [note for note in later.record["notes"] if "has changed since" in note]
+    assert f"--like {three}" in note
+
+
+def test_what_was_excluded_or_forgotten_since_is_not_learned_by_more_steps(home, steady):
+    source, _, three, _ = steady
+    shutil.copytree(source, home)
+    place = state.Home(home)
+    run = runs.find(place, three)
+    rows = state.read_jsonl(run.file("data", "sft", "train.jsonl"))
+    said = rows[0]["messages"][0]["content"]
+    word = max(said.replace(".", " ").split(), key=len).strip("?!,")
+    given = ("train", "--resume", three, "--more-steps", "3", "--dry-run", "--json")
+    forgetting.exclude(place, [word], [])
+    got = calls.script(*given, home=home)
+    assert (got.status, got.json["error"]["code"]) == (3, "excluded_since"), got.out
+    assert repr(word) in got.json["error"]["message"] and f"--like {three}" in got.out
+    # An interrupted run is not resumed with it either.
+    run.update(status="interrupted")
+    got = calls.script("train", "--resume", three, "--dry-run", "--json", home=home)
+    assert (got.status, got.json["error"]["code"]) == (3, "excluded_since"), got.out
+    run.update(status="completed")
+    place.file("exclusions.json").unlink()
+    learned.mark(run)
+    got = calls.script(*given, home=home)
+    assert (got.status, got.json["error"]["code"]) == (3, "learned_what_was_forgotten"), got.out
 
 
 def test_more_steps_are_refused_if_there_is_nothing_to_continue_from(home, steady):

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import resource
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -20,8 +21,11 @@ import pytest
 import calls
 import world
 from fae_days import START, Days, plain
-from fae_training import consent
+from fae_training import calling, consent
+from fae_training.conversations import export as export_module
+from fae_training.conversations import forgetting
 from fae_training.conversations.forget_requests import forget_request
+from fae_training.errors import SkillError
 from fae_training.state import Home, read_jsonl
 
 
@@ -710,3 +714,42 @@ def test_exclusions_are_acknowledged(small_home, fae_directory):
     answer = calls.answer("export_data", *given, "--exclude", "weather", home=small_home)
     assert answer["excluding"] == ["weather"] and "excluding" not in without
     assert "Will never learn from conversations that mention: weather." in calls.script("export_data", *given, "--exclude", "weather", home=small_home).out  # fmt: skip
+
+
+@pytest.mark.parametrize("script", ["export_data", "extract_corrections"])
+@pytest.mark.parametrize(
+    ("meanwhile", "code"),
+    [
+        (lambda place: forgetting.exclude(place, ["gardening"], []), "excluded_meanwhile"),
+        (lambda place: forgetting.exclude(place, [], ["gardening"]), "excluded_meanwhile"),
+        (lambda place: consent.change(place, [], ["conversations"]), "no_consent"),
+    ],
+    ids=["excluded", "forgotten", "withdrawn"],
+)
+def test_what_changes_while_the_conversations_are_read_is_not_written_over(
+    home, fae_directory, monkeypatch, script, meanwhile, code
+):
+    place = Home(home)
+    consent.change(place, ["conversations", "corrections"], [])
+    module = runpy.run_path(str(calls.SCRIPTS / f"{script}.py"))
+    call = calling.read_call(
+        module["build_parser"](),
+        ["--db", str(fae_directory.database), "--home", str(home)],
+        "program",
+    )
+    module["main"](call)
+    kind = "sft" if script == "export_data" else "dpo"
+    before = {path: path.read_bytes() for path in place.file("data", kind).iterdir()}
+    assert len(before) == 3
+    really = export_module.temporary_file
+    done = []
+
+    def then(path):
+        done or done.append(meanwhile(place) or True)  # when all is read and the files are begun
+        return really(path)
+
+    monkeypatch.setattr(export_module, "temporary_file", then)
+    with pytest.raises(SkillError) as refused:
+        module["main"](call)
+    assert refused.value.code == code
+    assert {path: path.read_bytes() for path in place.file("data", kind).iterdir()} == before

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training.conversations import forget_requests
+from fae_training.conversations import forget_cues
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forgetting import Forgotten
 from fae_training.conversations.text import words
@@ -21,8 +21,12 @@ CORPUS = [
 DIALOGUES = calls.ROOT.parent / "shared" / "conversations" / "dialogues.jsonl"
 
 
-def is_held_back(row: dict) -> bool:
-    return hashlib.blake2b(row["text"].encode()).digest()[0] % 2 == 1
+def part_of(row: dict) -> str:
+    """Rounds 3 and 4 were written to be measured once, each as a whole."""
+    if row.get("round", 1) > 2:
+        return f"round {row['round']}"
+    held_back = hashlib.blake2b(row["text"].encode()).digest()[0] % 2 == 1
+    return "held back" if held_back else "develop"
 
 
 def agrees(wanted: str, got: str) -> bool:
@@ -34,16 +38,16 @@ def agrees(wanted: str, got: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("held_back", [False, True], ids=["develop", "held back"])
-def test_of_the_corpus_requests_are_found_and_look_alikes_pass(held_back):
-    """The held-back part at first sight: precision 1.000, recall 0.953 (61 of 64), none of 87 look-alikes taken.
+@pytest.mark.parametrize("part", ["develop", "held back", "round 3", "round 4"])
+def test_of_the_corpus_requests_are_found_and_look_alikes_pass(part):
+    """At first sight: held back, recall 0.953 (61 of 64), none of 87 look-alikes taken; round 2, held back, 0.885 (23 of
+    26), one of 25; round 3, all of it, 0.882 (45 of 51), one of 57; round 4, all of it, 0.894 (42 of 47), one of 49.
 
-    Of the lines of round 2 at first sight: recall 0.885 (23 of 26), one of 25 look-alikes taken. Before they were written
-    the code found 5 of the 26.
+    Before the rules of round 3, the code found 21 of its 51 requests.
     """
-    rows = [row for row in CORPUS if is_held_back(row) == held_back]
+    rows = [row for row in CORPUS if part == part_of(row)]
     requests = [row for row in rows if row["forget"] is not None]
-    assert len(rows) >= 150 and len(requests) <= len(rows) / 2
+    assert len(rows) >= 96 and len(requests) <= len(rows) / 2
     assert {row["language"] for row in requests} == {"en", "de", "fr", "es"}
     found = [row for row in rows if forget_request(row["text"]) is not None]
     right = [row for row in found if row["forget"] is not None]
@@ -53,14 +57,28 @@ def test_of_the_corpus_requests_are_found_and_look_alikes_pass(held_back):
     assert len(about) >= 0.95 * len(right)
 
 
+SUBJECTS = ("interview", "vorstellungsgespräch", "entretien", "entrevista", "everything")
+
+
 @pytest.mark.parametrize(
-    "cue", [c for cues in forget_requests._CUES.values() for c in cues], ids=lambda cue: cue.example
+    "cue", [c for cues in forget_cues.CUES.values() for c in cues], ids=lambda cue: cue.example
 )
 def test_each_form_is_found_by_its_example(cue):
     about = forget_request(cue.example)
     assert about is not None
-    subject = ("interview", "vorstellungsgespräch", "entretien", "entrevista", "everything")
-    assert any(word in about.lower() for word in subject), about
+    assert any(word in about.lower() for word in SUBJECTS), about
+
+
+@pytest.mark.parametrize(
+    ("language", "about_it"),
+    [("en", "don't keep it"), ("de", "merk dir das nicht"), ("fr", "n'en garde rien"), ("es", "no lo guardes")],
+)  # fmt: skip
+def test_what_is_private_is_what_a_request_about_it_means(language, about_it):
+    for cue in forget_cues.PRIVATE[language]:
+        assert forget_request(cue.example) is None
+        for said in (f"{cue.example}, {about_it}", f"{cue.example}. {about_it.capitalize()}."):
+            assert any(word in forget_request(said).lower() for word in SUBJECTS), said
+    assert forget_request(f"It is rotten, {about_it}") is None
 
 
 def test_of_what_people_say_to_an_assistant_nothing_is_a_request_to_forget():
@@ -87,6 +105,13 @@ def test_of_what_people_say_to_an_assistant_nothing_is_a_request_to_forget():
         ("What a day. Forget it.", ""),
         ("My divorce. Please forget about it.", "My divorce"),
         ("Delete the picnic list", None),
+        ("Kevin and me are over. Forget him.", "Kevin"),
+        ("Vergiss den Termin nicht", None),
+        ("Nobody knows it yet, please don't remember that I'm moving", "I'm moving"),
+        ("The song says, please don't remember my name", None),
+        ("Forget the gym, I'm staying in bed", None),
+        ("Forget the loan, I'm begging you", "loan"),
+        ("Don't keep the change in your head, I told the waiter", None),
         ("my payslip - delete that from your memory", "my payslip"),
     ],
 )

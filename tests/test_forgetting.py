@@ -2,6 +2,7 @@
 
 import json
 import math
+import runpy
 import time
 
 import pytest
@@ -10,7 +11,17 @@ import calls
 import prepared
 import small_runs
 from fae_days import Days, plain
-from fae_training import approval, consent, deployment, learned, provenance, purge, runs, state
+from fae_training import (
+    approval,
+    calling,
+    consent,
+    deployment,
+    learned,
+    provenance,
+    purge,
+    runs,
+    state,
+)
 from fae_training.conversations import forgetting
 from fae_training.errors import Refused
 from fae_training.speech import misheard, vocabulary
@@ -303,3 +314,45 @@ def margin(directory) -> float:
     gained = {name: adapted[name] - plain_ones[name] for name in adapted}
     assert all(map(math.isfinite, gained.values())), json.dumps(gained)
     return gained[SECRET] - max(gained[name] for name in OTHERS)
+
+
+def test_damaged_files_and_unfinished_deletions_are_reached_too(place):
+    run = learns(place, 1, SAID)
+    said = f'{{"examples": ["{SAID}"], "cut": '
+    damaged = [
+        run.file("score.json.corrupt-20261101-010101"),
+        place.file("config.json.corrupt-20261101-010101"),
+    ]
+    damaged += [run.file("evaluation.json"), place.file("experiments", "e-1.log")]
+    for path in damaged:
+        state.write_text(path, said)
+    deep = run.file("notes.json")
+    state.write_text(deep, "[" * 50_000 + json.dumps(SAID))
+    left = place.file("runs", ".deleted-sft-20261101-0101-aa", "data", "train.jsonl")
+    state.write_text(left, SAID)
+    kept = place.file("exclusions.json.corrupt-20261101-010101")
+    forget(place, "the clinic in Bergen")
+    state.write_text(kept, SAID)
+    forget(place, "the clinic in Bergen")
+    assert not left.exists() and kept.read_text() == SAID
+    for path in (*damaged, deep):
+        assert "Bergen" not in path.read_text(), path
+
+
+def test_what_is_forgotten_while_a_person_is_asked_is_not_deployed(place):
+    run = prepared.judged(place, 1)
+    prepared.learned(place, run, SAID, "What is the weather?")
+    deploy = runpy.run_path(str(calls.SCRIPTS / "deploy.py"))
+    call = calling.read_call(
+        deploy["build_parser"](), ["--run", run.id, "--home", str(place.path)], "person"
+    )
+    call.terminal = True
+
+    def said_yes_later(_question):
+        assert forget(place, "the clinic in Bergen").learned_by == [run.id]
+        return "y"
+
+    deploy["main"].__globals__["typed"] = said_yes_later
+    with pytest.raises(Refused, match="asked to forget"):
+        deploy["main"](call)
+    assert deployment.current(place, "language") is None

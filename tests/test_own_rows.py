@@ -51,14 +51,34 @@ def test_changes_to_the_data_after_a_run_started_do_not_affect_it(place):
 def test_data_that_changes_while_a_run_begins_refuses_the_run(place, monkeypatch):
     really = provenance.take_rows
 
-    def replaced_first(run, kinds):
+    def replaced_first(run, kinds, place_of_rows):
         state.write_jsonl(place.file("data", "sft", "train.jsonl"), [row("All new.", "new")])
-        really(run, kinds)
+        really(run, kinds, place_of_rows)
 
     monkeypatch.setattr(provenance, "take_rows", replaced_first)
     with pytest.raises(Refused, match="changed while it started"):
         begun(place)
     assert runs.all_runs(place) == [], "nothing is left of it"
+
+
+def test_what_is_forgotten_while_a_run_takes_its_rows_does_not_reach_it(place, monkeypatch):
+    """Forgetting has gone through data/ and the runs before the copy is complete, and will not see it."""
+    rows = state.read_jsonl(place.file("data", "sft", "train.jsonl"))
+    state.write_jsonl(
+        place.file("data", "sft", "train.jsonl"), [*rows, row("I was in Bergen.", "b")]
+    )
+    copied = shutil.copyfile
+
+    def forgotten_then(source, target):
+        copied(source, target)
+        if source.name == "valid.jsonl" and not forgetting.load(place).topics:
+            assert forget(place, "Bergen").rows_removed == 1
+
+    monkeypatch.setattr(provenance.shutil, "copyfile", forgotten_then)
+    with pytest.raises(Refused, match="changed while it started"):
+        begun(place)
+    assert runs.all_runs(place) == []
+    assert begun(place).record["status"] == "queued", "the next one begins"
 
 
 def test_a_worker_does_not_train_on_other_rows_than_it_was_asked_to(place):
@@ -83,7 +103,7 @@ def test_a_copy_that_was_interrupted_is_begun_again(place):
     run = begun(place)
     shutil.move(run.file("data"), run.file(".data"))
     run.file(".data", "sft", "train.jsonl").write_text("half")
-    provenance.take_rows(run, ("sft",))
+    provenance.take_rows(run, ("sft",), place.file("data"))
     provenance.require_taken(run)
     assert not run.file(".data").exists()
 

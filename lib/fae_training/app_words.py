@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fae_training import fae_app
+from fae_training import fae_app, state
 from fae_training.errors import Failed, command_line
 from fae_training.speech import vocabulary
 from fae_training.state import Home, write_text
@@ -26,13 +26,13 @@ def path() -> Path:
 def read() -> list[dict]:
     """The current entries, [] without a file. Raises Failed if the app could not load the file."""
     try:
-        text = path().read_text(encoding="utf-8")
+        text = state.read_bytes(path()).decode()
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
         raise _not_its_form(str(error)) from error
     try:
-        entries = json.loads(text)
+        entries = state.parsed(text)
     except ValueError as error:
         raise _not_its_form(str(error)) from error
     if not isinstance(entries, list):

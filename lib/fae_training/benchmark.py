@@ -42,6 +42,14 @@ class Measure:
     current: tuple[float, ...]
     base: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a margin or a least gain beyond what a gain can be."""
+        for name in ("margin", "least"):
+            if not 0 <= getattr(self, name) <= LARGEST_GAIN:
+                raise ValueError(
+                    f"{name} of {self.name} is {getattr(self, name)}, expected 0 to {LARGEST_GAIN}"
+                )
+
     def gains(self, old: Sequence[float]) -> list[float]:
         """The candidate's gain over `old` on each unit; positive is better. Raises ValueError if a value is not finite."""
         if not len(self.candidate) == len(old) == len(self.items):

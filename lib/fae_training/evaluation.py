@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
-from fae_training import benchmark, gate, learned, looks, plain_words, records
+from fae_training import benchmark, gate, learned, looks, plain_words, progress, records
 from fae_training.benchmark import GOAL, Benchmark
 from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused, SkillError
@@ -12,7 +12,7 @@ from fae_training.gate import FAIL, NOT_ENOUGH, PASS, WORSE, Decision
 from fae_training.kinds import KINDS
 from fae_training.patterns import lazy_pattern
 from fae_training.runs import Run
-from fae_training.state import now, read_json, read_jsonl
+from fae_training.state import now, read_json
 from fae_training.transactions import Change, changing
 
 FILE = "evaluation.json"
@@ -199,11 +199,11 @@ def _from_progress(run: Run) -> tuple[str, Decision]:
     """For a run without a benchmark: whether its validation loss fell. Its log is read only if there are no reports."""
     values = [
         (report["step"], report["val_loss"])
-        for report in read_jsonl(run.file("metrics.jsonl"))
+        for report in progress.reports(run)
         if report.get("val_loss") is not None
     ]
     source, log = "metrics.jsonl", run.file("train.log")
-    if not values and log.exists():
+    if not values and log.is_file():
         found = _LOG_LINE.findall(log.read_text(encoding="utf-8", errors="replace"))
         source, values = "train.log", [(int(a or b), float(loss)) for a, b, loss in found]
     if not values:

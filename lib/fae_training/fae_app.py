@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from fae_training import state
+
 GIB = 2**30
 
 
@@ -17,11 +19,14 @@ def database() -> Path:
     return directory() / "fae.db"
 
 
-def system_prompt() -> str | None:
-    """The text of soul.md, which Fae puts before every conversation, or None."""
+def system_prompt(beside: Path | None = None) -> str | None:
+    """The text of soul.md, which Fae reads anew and puts before every turn; None where there is none.
+
+    beside: the directory of another database than Fae's own.
+    """
     try:
-        return (directory() / "soul.md").read_text(encoding="utf-8-sig").strip() or None
-    except OSError:
+        return state.read_text((beside or directory()) / "soul.md").strip() or None
+    except (OSError, ValueError):
         return None
 
 
@@ -33,8 +38,8 @@ def config() -> dict:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, tomllib.TOMLDecodeError):
+        return tomllib.loads(state.read_text(path))
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from fae_training import fae_app
+from fae_training import fae_app, state
 from fae_training.errors import Missing, Refused
 
 # The newest version known not to load adapters, and the oldest known to load them.
@@ -123,10 +123,7 @@ def installed() -> list[FaeApp]:
 
 def read(bundle: Path) -> FaeApp | None:
     """The app in `bundle`, None if it is not Fae."""
-    try:
-        info = plistlib.loads((bundle / "Contents/Info.plist").read_bytes())
-    except (OSError, ValueError, plistlib.InvalidFileException):
-        return None
+    info = _property_list(bundle / "Contents/Info.plist")
     identifier = str(info.get("CFBundleIdentifier", ""))
     if not identifier.startswith(IDENTIFIER):
         return None
@@ -161,6 +158,17 @@ def the_app() -> FaeApp:
     return found[0]
 
 
+def _property_list(path: Path) -> dict:
+    """The dictionary in a .plist file; {} where there is none or it cannot be read."""
+    try:
+        found = plistlib.loads(state.read_bytes(path))
+    except (
+        Exception
+    ):  # plistlib does not say what it raises for a damaged file; it is of many types
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _library() -> Path:
     """The Library folder that Fae's directory is in: ~/Library."""
     return fae_app.directory().absolute().parents[1]
@@ -172,10 +180,7 @@ def preference(name: str) -> object:
     identifiers = {app.identifier for app in installed()} or {IDENTIFIER}
     for identifier in sorted(identifiers):
         path = _library() / "Preferences" / f"{identifier.removesuffix('-dev')}{developer}.plist"
-        try:
-            found = plistlib.loads(path.read_bytes()).get(name)
-        except (OSError, ValueError, plistlib.InvalidFileException):
-            continue
+        found = _property_list(path).get(name)
         if found is not None:
             return found
     return None

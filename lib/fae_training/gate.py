@@ -4,13 +4,17 @@ docs/judgement.md explains the rule and its error rates, from simulation (benchm
 missing, non-finite or insufficient measurements never pass.
 """
 
+import sys
 from dataclasses import dataclass
 
-from fae_training.benchmark import GOAL, PASSED, REPORT, Benchmark, Measure
+from fae_training.benchmark import GOAL, LARGEST_GAIN, PASSED, REPORT, Benchmark, Measure
 from fae_training.intervals import Estimate, of_mean, of_pass_rate
 
 # Fewer units than this cannot tell better from worse.
 FEWEST_UNITS = 5
+MOST_UNITS = 10**9
+# Bounds in files of earlier versions were beyond the largest gain, but not beyond this.
+FURTHEST_BOUND = 100.0
 # The largest probability that a useless run is recommended by chance, over all looks at the same judge part together.
 ERROR = 0.025
 
@@ -44,6 +48,17 @@ class Comparison:
     worsened: int
     outcome: str
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for numbers that no comparison can have, which an edited or damaged file may hold."""
+        gains = (self.gain, self.low, self.high, self.margin)
+        largest_mean = 1.0 if self.compare == PASSED else sys.float_info.max
+        if (
+            not all(abs(gain) <= FURTHEST_BOUND for gain in gains)
+            or not all(abs(mean) <= largest_mean for mean in (self.new, self.old))
+            or not 0 <= self.improved + self.worsened <= self.count <= MOST_UNITS
+        ):
+            raise ValueError(f"{self.measure}: its numbers are not those of a comparison")
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -59,9 +74,18 @@ class Decision:
     score: float | None
     previous_score: float | None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a look or a score out of range."""
+        if not 0 <= self.look <= MOST_UNITS:
+            raise ValueError(f"look is {self.look}, expected a count")
+        for score in (self.score, self.previous_score):
+            if score is not None and not 0 <= score <= 1:
+                raise ValueError(f"a score is {score}, expected 0 to 1")
+
 
 def error_of_look(look: int) -> float:
     """The error probability allowed at look number `look` (from 1) at the same judge part; over all looks it sums to ERROR."""
+    look = max(look, 1)
     return ERROR / (look * (look + 1))
 
 
@@ -86,8 +110,9 @@ def compare(measure: Measure, against: str, alpha: float) -> Comparison:
         sum(measure.candidate) / len(gains),
         sum(old) / len(gains),
         bounds.mean,
-        bounds.low,
-        bounds.high,
+        # No mean of gains is beyond the largest gain, although Student's t may say so for few units.
+        max(bounds.low, -LARGEST_GAIN),
+        min(bounds.high, LARGEST_GAIN),
         bounds.count,
         improved,
         worsened,

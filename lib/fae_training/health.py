@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from fae_training import consent, fae_app, fae_versions, installation, locks, models, runs, standing
+from fae_training import (
+    consent,
+    fae_app,
+    fae_versions,
+    installation,
+    locks,
+    models,
+    runs,
+    standing,
+    state,
+)
 from fae_training.conversations.database import FaeDatabase
 from fae_training.counting import counted
 from fae_training.errors import SkillError, command_line
@@ -204,7 +214,7 @@ def _state(home: Home) -> Iterator[Finding]:
     for run in cut_off[-1:]:
         text = f"{_listed([run.id for run in cut_off])} ended before training was complete"
         yield Finding("state", ATTENTION, text, KINDS[run.kind].command(f"--resume {run.id}"))
-    aside = [str(path.relative_to(home.path)) for path in home.path.rglob("*.corrupt-*")]
+    aside = [str(path.relative_to(home.path)) for path in state.set_aside(home)]
     if aside:
         text = f"set aside because unreadable: {_listed(aside)}"
         remedy = f"check the file, then remove it: {command_line('rm', home.file(aside[0]))}"

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fae_training import (
@@ -50,7 +50,7 @@ class Training:
     `prepare(call, settings, run) -> Preflight` runs in the front process with only the standard library and refuses what
     cannot work. `run` is the run to resume, whose own rows are checked; None for a new one. The others run in workers:
     `train(run, session) -> Trained`, `score(run, session) -> Benchmark`, `verify(run, session) -> Verification`.
-    `preview(home, found, rows) -> Preview` exists for kinds that learn from tokens.
+    `preview(home, place, found, rows) -> Preview` of the rows in the directory `place` exists for kinds that learn from tokens.
     """
 
     kind: Kind
@@ -58,7 +58,7 @@ class Training:
     train: Callable
     score: Callable
     verify: Callable
-    preview: Callable[[Home, Preflight, int], Preview] | None = None
+    preview: Callable[[Home, Path, Preflight, int], Preview] | None = None
 
 
 def build_parser(description: str, kind: Kind) -> Parser:
@@ -127,16 +127,16 @@ def main(call: Call, training: Training) -> Result:
             kind.command(f"--resume latest --more-steps {call.arguments.more_steps}"),
         )
     found = training.prepare(call, settings.resolve(call, kind), None)
-    preview = training.preview
+    preview, place = training.preview, call.home.file("data")
     if preview and (rows := call.arguments.show_rows):
-        return plans.shown(call, kind, preview(call.home, found, rows))
+        return plans.shown(call, kind, preview(call.home, place, found, rows))
     if call.arguments.dry_run:
-        return plans.planned(kind, found, preview(call.home, found, 0) if preview else None)
+        return plans.planned(kind, found, preview(call.home, place, found, 0) if preview else None)
     return _begin(call, kind, found)
 
 
 def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None) -> Result:
-    """Start a new run; one that continues `earlier` gets its checkpoints and reports."""
+    """Start a new run; one that continues `earlier` gets its checkpoints, reports and rows."""
     _refuse_too_soon(call, kind)
     with runs.locked(call.home, "a run that is about to start") as lock:
         asked = {
@@ -158,13 +158,19 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
 
 
 def _take_end(run: Run, earlier: Run) -> None:
-    """Copy the checkpoints and reports of `earlier`; if that fails the new run is removed."""
+    """Copy the checkpoints, reports and rows of `earlier`; if that fails the new run is removed."""
     try:
         shutil.copytree(earlier.file("checkpoints"), run.file("checkpoints"))
         shutil.copy2(earlier.file("metrics.jsonl"), run.file("metrics.jsonl"))
+        if provenance.has_own_rows(earlier):
+            provenance.take_rows(run, _kinds_of_rows(run), provenance.rows_of(earlier))
+        learned.require_unmarked(earlier)
     except OSError as error:
         shutil.rmtree(run.directory, ignore_errors=True)
         raise unwritable(run.directory, error) from error
+    except SkillError:
+        shutil.rmtree(run.directory, ignore_errors=True)
+        raise
 
 
 def _take_rows(run: Run, data: Data) -> None:
@@ -174,13 +180,17 @@ def _take_rows(run: Run, data: Data) -> None:
     if run.kind not in training_rows.KINDS:
         return
     try:
-        # Preference training is also judged on conversations, to see that nothing is forgotten.
-        provenance.take_rows(run, training_rows.KINDS if run.kind == "dpo" else (run.kind,))
+        provenance.take_rows(run, _kinds_of_rows(run), run.home.file("data"))
         provenance.require_taken(run)
     except SkillError:
         if run.record["status"] == "queued" and not run.record.get("resumed_at"):
             shutil.rmtree(run.directory, ignore_errors=True)
         raise
+
+
+def _kinds_of_rows(run: Run) -> tuple[str, ...]:
+    # Preference training is also judged on conversations, to see that nothing is forgotten.
+    return training_rows.KINDS if run.kind == "dpo" else (run.kind,)
 
 
 def _resume(call: Call, training: Training) -> Result:
@@ -198,22 +208,24 @@ def _resume(call: Call, training: Training) -> Result:
         )
     learned.require_unmarked(run)
     approval.require_changeable(run)
+    own = _settings_of(run, kind)
     if status == "completed":
         # Its learning rate schedule has ended, so more steps need a new run.
-        more = run.settings["steps"]
+        more = own["steps"]
         further = (
             f"; to train further from what it learned: {KINDS['dpo'].command(f'--from {run.id}')}"
         )
         raise Refused(
             "already_complete",
-            f"{run.id} is complete: it made all of its {counted(run.settings['steps'], 'step')}, and a finished run cannot be extended",
+            f"{run.id} is complete: it made all of its {counted(own['steps'], 'step')}, and a finished run cannot be extended",
             f"evaluate it: uv run scripts/evaluate.py --run {run.id}; to train longer, start a new run from its end: "
             f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
         )
     _refuse_settings(call, run, "hosts")
-    found = training.prepare(call, _settings_of(run, training.kind), run)
+    found = training.prepare(call, own, run)
     _refuse_other_inputs(run, found)
+    _refuse_excluded(run)
     if call.arguments.dry_run:
         step = latest_report(run).get("step", 0)
         return Result(
@@ -237,9 +249,10 @@ def _resume(call: Call, training: Training) -> Result:
 
 
 def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
-    """Start a new run from the end of a finished one, with its settings and `more` steps.
+    """Start a new run from the end of a finished one, with its rows and settings and `more` steps.
 
-    Its schedule is that of a run with the total number of steps, continued at the current step.
+    Its schedule is that of a run with the total number of steps, continued at the current step. Its rows are those of the
+    earlier run, whatever was exported since: the optimiser's state and the judge part belong to them.
     """
     kind, status = training.kind, run.status()
     if status != "completed":
@@ -248,6 +261,7 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
             f"{run.id} is {status}; --more-steps works only for a completed run",
             kind.command(f"--resume {run.id}"),
         )
+    learned.require_unmarked(run)
     if not run.file("checkpoints", "latest.safetensors").exists():
         raise Missing(
             "no_checkpoint",
@@ -257,11 +271,18 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
     _refuse_settings(call, run, "more_steps", "note", "profile", "hosts")
     steps = (run.result() or {}).get("steps_done", run.settings["steps"]) + more
     longer = _settings_of(run, kind).changed(f"{more} more than {run.id}", steps=steps)
-    found = training.prepare(call, longer, None)
+    found = training.prepare(call, longer, run)
     _refuse_other_inputs(run, found)
+    _refuse_excluded(run)
+    if provenance.was_exported_again(run):
+        newer = (
+            f"data/{run.kind} has changed since {run.id}, which this run continues with the same rows; to learn the new "
+            f"ones: {kind.command(f'--like {run.id}')}"
+        )
+        found = replace(found, data=found.data.noting(newer))
     if call.arguments.dry_run:
-        preview = training.preview
-        return plans.planned(kind, found, preview(call.home, found, 0) if preview else None)
+        preview, place = training.preview, provenance.rows_of(run)
+        return plans.planned(kind, found, preview(call.home, place, found, 0) if preview else None)
     return _begin(call, kind, found, run)
 
 
@@ -273,6 +294,7 @@ def _settings_of(run: Run, kind: Kind) -> Settings:
             f"{run.id} was started by another version, which did not have {', '.join(missing)}, so it cannot be resumed",
             kind.command(f"--preset {run.settings.get('preset') or DEFAULT_PRESET}"),
         )
+    settings.check_recorded(run, kind)
     return Settings(run.settings, run.record.get("sources", {}))
 
 
@@ -302,6 +324,21 @@ def _refuse_other_inputs(run: Run, found: Preflight) -> None:
             )
 
 
+def _refuse_excluded(run: Run) -> None:
+    """Raises Refused if the run's own rows mention what was excluded after it began."""
+    if not provenance.was_exported_again(run):
+        return  # what is excluded was left out of data/, which holds the same rows
+    if excluded := purge.excluded(run.home, provenance.rows_of(run) / run.kind):
+        topics = ", ".join(
+            f"{topic!r} ({counted(rows, 'row')})" for topic, rows in excluded.items()
+        )
+        raise Refused(
+            "excluded_since",
+            f"{run.id} learns from rows that mention what you excluded since: {topics}",
+            f"train from its settings on the new rows: {KINDS[run.kind].command(f'--like {run.id}')}",
+        )
+
+
 def _refuse_too_soon(call: Call, kind: Kind) -> None:
     """Runs that Fae starts must be some days apart (settings.HOUSE_RULES); a person's runs never wait."""
     if _who(call) not in worker.UNASKED or call.arguments.force:
@@ -311,7 +348,7 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
         if run.result() is None or not run.record.get("ended_at"):
             continue
         since = (time.time() - moment(run.record["ended_at"])) / 86400
-        if since < days:
+        if 0 <= since < days:  # the clock may have been wrong
             raise Refused(
                 "too_soon",
                 f"{run.id} ended {since:.1f} days ago; runs that Fae starts must be {days:g} days apart",

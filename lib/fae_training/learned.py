@@ -109,6 +109,7 @@ def why_not(run: Run) -> str | None:
 
 def require_unmarked(run: Run) -> None:
     """Raises Refused for a marked run, which cannot be proposed, deployed, resumed or used as a starting point."""
+    run.refresh()  # something may have been forgotten while a person was asked
     if why := why_not(run):
         raise Refused(
             "learned_what_was_forgotten",

@@ -58,4 +58,4 @@ def _kept(home: Home) -> list[Look]:
 
 
 def _marks(items: Iterable[str]) -> set[str]:
-    return {hashlib.sha256(item.encode()).hexdigest()[:12] for item in items}
+    return {hashlib.sha256(item.encode(errors="replace")).hexdigest()[:12] for item in items}

@@ -6,6 +6,8 @@ import shutil
 import sys
 import time
 
+from fae_training import state_shapes
+from fae_training.errors import Failed
 from fae_training.runs import ACTIVE, PROGRESS_FILE, Run
 from fae_training.state import read_json, read_jsonl
 
@@ -13,10 +15,25 @@ from fae_training.state import read_json, read_jsonl
 LINES_A_STAGE = 10
 
 
+def reports(run: Run) -> list[dict]:
+    """The lines of metrics.jsonl, each with its step. Raises Failed naming a line with a value of another type."""
+    path = run.file("metrics.jsonl")
+    found = read_jsonl(path)
+    for number, report in enumerate(found, 1):
+        wrong = state_shapes.wrong(path.name, report)
+        if wrong or "step" not in report:
+            raise Failed(
+                "state_corrupt",
+                f"line {number} of {path}: {wrong or 'it has no step'}",
+                f"check line {number} of {path}; remove the line to continue without it",
+            )
+    return found
+
+
 def latest_report(run: Run) -> dict:
     """The newest value of each reported quantity, {} before the first report."""
     newest: dict = {}
-    for report in read_jsonl(run.file("metrics.jsonl")):
+    for report in reports(run):
         newest |= {name: value for name, value in report.items() if value is not None}
     return newest
 

@@ -18,10 +18,10 @@ from fae_training.evaluation import Evaluation
 from fae_training.gate import BETTER, Decision
 from fae_training.intervals import t_quantile
 from fae_training.kinds import KINDS
-from fae_training.progress import seconds_taken
+from fae_training.progress import reports, seconds_taken
 from fae_training.rejection import Rejection
 from fae_training.runs import Run, all_runs
-from fae_training.state import Home, moment, read_json, read_jsonl
+from fae_training.state import Home, moment, read_json
 
 SHOWN = 5
 MOST_POINTS = 200
@@ -234,11 +234,11 @@ def learned(run: Run) -> Learned:
 
 def curve(run: Run) -> Curve:
     """The run's reports; a value that is not finite is left out."""
-    reports = read_jsonl(run.file("metrics.jsonl"))
+    found = reports(run)
     training, validation = (
         [
             Point(report["step"], report[name])
-            for report in reports
+            for report in found
             if isinstance(report.get(name), int | float) and math.isfinite(report[name])
         ]
         for name in ("loss", "val_loss")

@@ -56,9 +56,18 @@ def files_of(run: Run | None) -> dict[str, str] | None:
     return kept and kept["files"]
 
 
-def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
-    """Copy the rows of `kinds` into the run, so that later changes of data/ do not affect it. An existing copy is kept.
+def was_exported_again(run: Run) -> bool:
+    """Whether a run with rows of its own has others than data/ now."""
+    if run.kind not in training_rows.KINDS or not has_own_rows(run):
+        return False
+    return fingerprint(run.home.file("data"), run.kind) != fingerprint(rows_of(run), run.kind)
 
+
+def take_rows(run: Run, kinds: tuple[str, ...], place: Path) -> None:
+    """Copy the rows of `kinds` in `place` (data/, or another run's copy of it) into the run, so that later changes of data/ do
+    not affect it. An existing copy is kept.
+
+    Raises Refused if the rows change meanwhile, as forgetting changes them: it has not seen this copy, but sees a later one.
     They are copied, not linked, since a file modified in place would change the run. Raises Failed.
     """
     if run.file("data").is_dir():
@@ -67,7 +76,7 @@ def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
     try:
         for kind in kinds:
             for name in ("train.jsonl", "valid.jsonl", "meta.json"):
-                source = run.home.file("data", kind, name)
+                source = place / kind / name
                 if source.is_file():
                     copy = make_directory(half / kind) / name
                     shutil.copyfile(source, copy)
@@ -76,12 +85,17 @@ def take_rows(run: Run, kinds: tuple[str, ...]) -> None:
         half.replace(run.file("data"))
     except OSError as error:
         raise unwritable(run.file("data"), error) from error
+    for kind in kinds:
+        _require_same(run, fingerprint(place, kind), fingerprint(rows_of(run), kind))
 
 
 def require_taken(run: Run) -> None:
     """Raises Refused if a run's copied rows are not those that it was asked to learn."""
-    expected = run.record.get("data_fingerprint")
-    if (found := fingerprint(rows_of(run), run.kind)) != expected:
+    _require_same(run, fingerprint(rows_of(run), run.kind), run.record.get("data_fingerprint"))
+
+
+def _require_same(run: Run, found: str, expected: str | None) -> None:
+    if found != expected:
         raise Refused(
             "data_changed",
             f"the rows of {run.id} changed while it started: their fingerprint is {found}, expected {expected}",

@@ -86,6 +86,13 @@ def preview(home: Home, phrases: list[str]) -> Purged:
     return _Purge(home, forgetting.pending(home).with_phrases(phrases), change=False).run()
 
 
+def excluded(home: Home, place: Path) -> dict[str, int]:
+    """How many rows of train.jsonl and valid.jsonl in `place` mention what exclusions.json leaves out, by topic."""
+    looked = _Purge(home, forgetting.load(home), change=False)
+    looked._take_rows(place)
+    return dict(looked.by_topic)
+
+
 @contextlib.contextmanager
 def _report_unfinished() -> Iterator[None]:
     """Turn an error into a Failed that says that the next command continues."""
@@ -140,8 +147,12 @@ class _Purge:
                 places += [run.directory, *(p for p in run.file("data").glob("*") if p.is_dir())]
         for place in places:
             state.sweep(place)
-        for left in self.home.file("data").glob(".work-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        unfinished = state.unfinished_deletions(self.home)
+        for left in (*unfinished, *self.home.file("data").glob(".work-*")):
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
     # Rows.
 
@@ -268,8 +279,12 @@ class _Purge:
                 changed += 1
                 if self.change:
                     path.unlink()
-        for name in ("errors.jsonl", "setup.log"):
-            changed += self._take_text(self.home.file(name))
+        # exclusions.json says what must not be learned, also when it is damaged.
+        damaged = [p for p in state.set_aside(self.home) if not p.name.startswith(forgetting.FILE)]
+        experiments = _texts_in(self.home.file("experiments"))
+        others = (self.home.file(name) for name in ("errors.jsonl", "setup.log", "schedule.log"))
+        for path in (*damaged, *experiments, *others):
+            changed += self._take_text(path)
         return changed
 
     def _take_text(self, path: Path) -> bool:
@@ -283,14 +298,15 @@ class _Purge:
         """The text of a file without the parts that mention it; None if none do."""
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
-            if path.suffix == ".json":
-                value = json.loads(text)
+        except OSError:
+            return None
+        if path.suffix == ".json":
+            with contextlib.suppress(ValueError):  # a damaged file is text
+                value = state.parsed(text)
                 less = self._without(value)
                 return (
                     None if less == value else json.dumps(less, indent=1, ensure_ascii=False) + "\n"
                 )
-        except (OSError, ValueError):
-            return None
         lines = text.splitlines()
         less = [self._without_line(line, path.suffix == ".jsonl") for line in lines]
         return None if less == lines else "\n".join(less) + "\n"
@@ -299,11 +315,7 @@ class _Purge:
         if not self.forgotten.mentioned_in(line):
             return line
         with contextlib.suppress(ValueError):
-            return (
-                json.dumps(self._without(json.loads(line)), ensure_ascii=False)
-                if is_json
-                else FORGOTTEN
-            )
+            return state.json_line(self._without(state.parsed(line))) if is_json else FORGOTTEN
         return json.dumps({"text": FORGOTTEN})
 
     def _without(self, value: object, quotes: bool = False) -> object:

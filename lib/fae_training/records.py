@@ -55,7 +55,10 @@ def _read(expected: Any, data: Any, name: str) -> Any:
         return tuple(_read(arguments[0], item, f"{name}[{i}]") for i, item in enumerate(data))
     plain = origin or expected
     if plain is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
+        try:
+            return float(data)
+        except OverflowError:
+            raise ValueError(f"{name} is an integer that is too large") from None
     if plain is not Any and (not isinstance(data, plain) or (plain is int and data is True)):
         raise TypeError(f"{name} is {data!r:.60}, expected {getattr(plain, '__name__', plain)}")
     return data

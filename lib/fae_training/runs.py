@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fae_training import locks
-from fae_training.errors import Busy, Missing, Refused, command_line
+from fae_training.errors import Busy, Failed, Missing, Refused, command_line
 from fae_training.kinds import KINDS
 from fae_training.patterns import lazy_pattern
 from fae_training.state import Home, make_directory, moment, read_json
@@ -59,6 +59,12 @@ class Run:
         self.directory = home.file("runs", run_id)
         self.record = read_json(self.directory / "run.json") or {}
         self.kind = self.record.get("kind", run_id.rsplit("-", 3)[0])
+        if "kind" in self.record and self.kind not in KINDS:
+            raise Failed(
+                "state_corrupt",
+                f"{self.file('run.json')}: 'kind' is {self.kind!r:.60}, expected one of {', '.join(KINDS)}",
+                f"correct it, or move {self.directory} away",
+            )
 
     @property
     def settings(self) -> dict:

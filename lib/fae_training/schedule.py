@@ -42,7 +42,7 @@ def files(home: Home, system: str = sys.platform) -> dict[Path, str]:
             "StandardOutPath": str(home.file(LOG)),
             "StandardErrorPath": str(home.file(LOG)),
         }
-        return {_place(system) / f"{NAME}.plist": plistlib.dumps(agent).decode()}
+        return dict(zip(paths(system), [plistlib.dumps(agent).decode()], strict=True))
     # systemd replaces % and splits at spaces; a quoted word keeps them.
     line = " ".join(json.dumps(word).replace("%", "%%").replace("$", "$$") for word in command(home))  # fmt: skip
     quoted = [json.dumps(f"{n}={v}").replace("%", "%%") for n, v in environment.items()]
@@ -52,12 +52,15 @@ def files(home: Home, system: str = sys.platform) -> dict[Path, str]:
         f"[Unit]\nDescription=Fae learns at night\n\n[Timer]\nOnCalendar=*-*-* {HOUR:02}:00:00\n"
         "Persistent=true\n\n[Install]\nWantedBy=timers.target\n"
     )
-    place = _place(system)
-    return {place / f"{NAME}.service": service, place / f"{NAME}.timer": timer}
+    return dict(zip(paths(system), [service, timer], strict=True))
 
 
-def _place(system: str) -> Path:
-    return Path("~/Library/LaunchAgents" if system == "darwin" else "~/.config/systemd/user").expanduser()  # fmt: skip
+def paths(system: str = sys.platform) -> list[Path]:
+    """Where the timer's files are."""
+    if system == "darwin":
+        return [Path(f"~/Library/LaunchAgents/{NAME}.plist").expanduser()]
+    place = Path("~/.config/systemd/user").expanduser()
+    return [place / f"{NAME}.service", place / f"{NAME}.timer"]
 
 
 def install(home: Home, system: str = sys.platform) -> list[Path]:
@@ -77,9 +80,9 @@ def install(home: Home, system: str = sys.platform) -> list[Path]:
     return list(wanted)
 
 
-def remove(home: Home, system: str = sys.platform) -> list[Path]:
-    """Stop the timer and remove its files. Returns the files that existed."""
-    there = [path for path in files(home, system) if path.exists()]
+def remove(system: str = sys.platform) -> list[Path]:
+    """Stop the timer and remove its files, also where uv is gone. Returns the files that existed."""
+    there = [path for path in paths(system) if os.path.lexists(path)]
     if not there:
         return []
     if system == "darwin":
@@ -121,7 +124,7 @@ def require_good_time(home: Home, database: Path, days: float, probes: machine.P
     last = last_learned(home)
     if last and (ended := last.record.get("ended_at")):
         since = (time.time() - moment(ended)) / 86400
-        if since < days:
+        if 0 <= since < days:  # the clock may have been wrong
             reasons.append(f"{last.id} ended {since:.1f} days ago, expected at least {days:g}")
     newest = newest_learned(last) if last else -1
     with FaeDatabase(database) as opened:

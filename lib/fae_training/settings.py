@@ -8,7 +8,7 @@ from typing import Any
 
 from fae_training import runs
 from fae_training.calling import Call, Parser
-from fae_training.errors import BadRequest
+from fae_training.errors import BadRequest, Failed
 from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
 from fae_training.values import Choice, Range, YesNo
 
@@ -121,7 +121,28 @@ def _like(call: Call, kind: Kind) -> runs.Run | None:
             f"--like uses all settings of {like.id}, including its preset {like.settings.get('preset')!r}, so --preset cannot be given too",
             kind.command(f"--like {like.id}"),
         )
+    check_recorded(like, kind)
     return like
+
+
+def check_recorded(run: runs.Run, kind: Kind) -> None:
+    """Raises Failed if run.json has a setting or a preset that a run cannot have."""
+    problem = None
+    if run.settings.get("preset") not in (None, *kind.presets):
+        problem = f"preset: {run.settings['preset']!r:.60} is not one of {', '.join(kind.presets)}"
+    for setting in kind.settings:
+        value = run.settings.get(setting.name, setting.default)
+        try:
+            if value is not None or setting.default is not None:
+                setting.value.from_json(value)
+        except ArgumentTypeError as why:
+            problem = f"{setting.name}: {why}"
+    if problem:
+        raise Failed(
+            "state_corrupt",
+            f"{run.file('run.json')}: {problem}",
+            kind.command(f"--preset {DEFAULT_PRESET}"),
+        )
 
 
 def _after_set(given: Iterable[str], kind: Kind, flags: Mapping[str, object]) -> dict:

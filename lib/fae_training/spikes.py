@@ -6,10 +6,10 @@ The training records in advance which rows each micro-batch holds, and reports t
 from dataclasses import dataclass
 from statistics import median
 
-from fae_training import provenance, training_rows
+from fae_training import progress, provenance, training_rows
 from fae_training.fit_settings import FitSettings
 from fae_training.runs import Run
-from fae_training.state import read_json, read_jsonl, write_json
+from fae_training.state import read_json, write_json
 
 FILE = "micro_batches.json"
 # A loss is compared with those of this many earlier steps, of which there must be a few.
@@ -54,9 +54,7 @@ def keep(run: Run, batches, settings: FitSettings) -> None:
 def find(run: Run) -> list[Spike]:
     """The jumps of a run's loss, in order; empty if too few single steps were reported."""
     reports = {
-        report["step"]: report
-        for report in read_jsonl(run.file("metrics.jsonl"))
-        if report.get("loss") is not None
+        report["step"]: report for report in progress.reports(run) if report.get("loss") is not None
     }
     kept = read_json(run.file(FILE)) or {"gradient_accumulation": 1, "rows": []}
     found, known = [], None

@@ -20,6 +20,8 @@ from fae_training.errors import Failed, Missing, command_line
 from fae_training.patterns import lazy_pattern
 
 SCHEMA = 1
+# In the names of what is being deleted, and of damaged files that were set aside.
+DELETED, CORRUPT = ".deleted-", ".corrupt-"
 # The names that tempfile.mkstemp creates in temporary_file().
 _TEMPORARY = lazy_pattern(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
 
@@ -84,8 +86,7 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     naming both files, and for an unknown schema.
     """
     try:
-        # Some editors write a byte order mark (utf-8-sig).
-        data = parsed(read_bytes(path).decode("utf-8-sig"))
+        data = parsed(read_text(path))
     except FileNotFoundError:
         return default
     except OSError as error:
@@ -132,7 +133,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _set_aside(path: Path, what: str) -> Failed:
-    aside = path.with_name(f"{path.name}.corrupt-{datetime.now():%Y%m%d-%H%M%S}")
+    aside = path.with_name(f"{path.name}{CORRUPT}{datetime.now():%Y%m%d-%H%M%S}")
     with contextlib.suppress(OSError):
         path.rename(aside)
     return Failed(
@@ -207,11 +208,27 @@ def temporary_file(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
+def temporary_files(directory: Path) -> list[Path]:
+    """The temporary files in a directory, of writers that write now or were killed."""
+    found = directory.glob(".*.*") if directory.is_dir() else ()
+    return [path for path in found if _TEMPORARY.fullmatch(path.name)]
+
+
 def sweep(directory: Path) -> None:
     """Remove the temporary files of killed writers; the caller must know that no one is writing there."""
-    for path in directory.glob(".*.*") if directory.is_dir() else ():
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    for path in temporary_files(directory):
+        path.unlink(missing_ok=True)
+
+
+def unfinished_deletions(home: Home) -> list[Path]:
+    """What a killed deletion left: directories that were renamed, but not yet removed."""
+    places = [home.path, *(path for path in home.path.glob("*") if path.is_dir())]
+    return sorted(path for place in places for path in place.glob(f"{DELETED}*"))
+
+
+def set_aside(home: Home) -> list[Path]:
+    """The damaged files that read_json renamed."""
+    return sorted(path for path in home.path.rglob(f"*{CORRUPT}*") if not path.is_symlink())
 
 
 def sync_file(path: Path) -> None:
@@ -311,6 +328,11 @@ def read_bytes(path: Path) -> bytes:
         raise OSError(errno.EINVAL, "it is not a regular file")
     with open(handle, "rb") as file:
         return file.read()
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of a regular file. Raises OSError, and UnicodeDecodeError, which is a ValueError."""
+    return read_bytes(path).decode("utf-8-sig")  # some editors write a byte order mark
 
 
 def _unreadable(path: Path, error: OSError) -> Failed | Missing:

@@ -3,19 +3,26 @@
 Files with their own record (evaluation.json, approval.json, a benchmark) are checked by records.py.
 """
 
+import math
+import sys
 from types import NoneType
 
 _NUMBER = (int, float, NoneType)
 _TEXT = (str, NoneType)
 _OBJECT = (dict, NoneType)
 _LIST = (list, NoneType)
+_MAY_DIVERGE = ("loss", "val_loss", "best_value")
+_COUNTS = ("step", "done", "total", "best_step", "steps_done", "seconds", "eta_s", "elapsed_s")
+_LARGEST_COUNT = 10**12
 # By file name; other files and keys may have any type.
 _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
     "run.json": {
         "id": (str,), "kind": (str,), "status": (str,), "created_at": (str,), "ended_at": _TEXT, "started_at": _TEXT,
         "settings": (dict,), "sources": (dict,), "request": (dict,), "rows": _OBJECT, "worker": _OBJECT,
         "error": _OBJECT, "model": _OBJECT, "start": _OBJECT, "notes": (list,), "resumed_at": (list,),
-        "data_fingerprint": _TEXT, "learned_from": _TEXT, "caller": _TEXT, "exit_status": (int,),
+        "data_fingerprint": _TEXT, "learned_from": _TEXT, "caller": _TEXT, "exit_status": (int,), "forgotten_at": _TEXT,
+        "note": _TEXT, "hosts": (list,), "continues": _OBJECT, "rows_left_out": _OBJECT, "model_fingerprint": _TEXT,
+        "prompts_fingerprint": _TEXT,
     },
     "train_metrics.json": {
         "benchmark": _OBJECT, "best_step": _NUMBER, "best_value": _NUMBER, "loss": _NUMBER, "steps_done": _NUMBER,
@@ -23,7 +30,14 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
         # One number until 26 November 2026.
         "seconds": (*_NUMBER, dict),
     },
-    "progress.json": {"seconds": (dict,)},
+    "progress.json": {
+        "seconds": (dict,), "stage": _TEXT, "done": (int,), "total": (int, NoneType), "eta_s": _NUMBER,
+    },
+    # Each line of it.
+    "metrics.jsonl": {
+        "step": (int,), "loss": _NUMBER, "val_loss": _NUMBER, "best_step": _NUMBER, "lr": _NUMBER, "tokens_per_s": _NUMBER,
+        "peak_memory_gb": _NUMBER, "elapsed_s": _NUMBER, "eta_s": _NUMBER, "micro_losses": _LIST,
+    },
     "files.json": {"files": (dict,)},
     "sources.json": {"ids": (list,)},
     "parts.json": {"parts": (dict,), "trained_on": (list,)},
@@ -42,11 +56,26 @@ def wrong(name: str, data: dict) -> str | None:
         if key in data and (not isinstance(data[key], types) or _is_bool(data[key])):
             wanted = " or ".join(kind.__name__ for kind in types if kind is not NoneType)
             return f"{key!r} is {data[key]!r:.60}, expected {wanted}"
+        if key in data and not _fits(key, data[key]):
+            return f"{key!r} is {data[key]!r:.60}, expected a number that is possible"
     if isinstance(seconds := data.get("seconds"), dict):  # by stage
         for key, value in seconds.items():
-            if not isinstance(value, int | float) or _is_bool(value):
-                return f"'seconds' of {key!r} is {value!r:.60}, expected a number"
+            if not isinstance(value, int | float) or _is_bool(value) or not _fits("seconds", value):
+                return f"'seconds' of {key!r} is {value!r:.60}, expected a number of seconds"
+    for value in data.get("micro_losses") or ():
+        if not isinstance(value, int | float) or _is_bool(value) or not _fits("loss", value):
+            return f"a value of 'micro_losses' is {value!r:.60}, expected a number"
     return None
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a number can be calculated with. A loss that diverged may be infinite; a time or a count may not."""
+    if not isinstance(value, int | float):
+        return True
+    # Any integer compares with a float, but a large one cannot become one.
+    if isinstance(value, float) and not math.isfinite(value):
+        return name in _MAY_DIVERGE
+    return abs(value) <= _LARGEST_COUNT if name in _COUNTS else abs(value) <= sys.float_info.max
 
 
 def _is_bool(value: object) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fae_training import state
 from fae_training.capabilities.checks import KINDS
 from fae_training.capabilities.near_copies import NearCopies
 from fae_training.capabilities.task import MAX_TOKENS, Check, Item
@@ -159,7 +160,7 @@ def _bad(where: _Line, what: str, expected: str) -> BadRequest:
 
 def _read(path: Path, judged: bool) -> Iterator[tuple[_Line, Item]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = state.read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(
             _code(judged),

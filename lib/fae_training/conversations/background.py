@@ -1,12 +1,12 @@
 """Reads a large database in the background when Fae calls: a script has 30 s, so a separate process
 continues, and repeating the call returns its result."""
 
-import json
 import os
 import subprocess
 import time
+from pathlib import Path
 
-from fae_training import locks
+from fae_training import locks, state
 from fae_training.calling import Call, Result
 from fae_training.conversations.database import FaeDatabase
 from fae_training.counting import counted
@@ -47,12 +47,12 @@ def instead(call: Call, script: str, database, *flags: str) -> Result | None:
     try:
         if answer.is_file() and answer.stat().st_size:
             fresh = time.time() - answer.stat().st_mtime < KEPT_S
-            result = json.loads(answer.read_text(encoding="utf-8"))
+            result = _read_answer(answer)
             answer.unlink()
-            if fresh and result["status"] == "error":
+            if fresh and result and result["status"] == "error":
                 error = result["error"]
                 raise Failed(error["code"], error["message"], error["hint"])
-            if fresh:
+            if fresh and result:
                 return Result(result, "Reading has finished.")
         _start(call, script, flags, answer, descriptor)
     finally:
@@ -61,6 +61,15 @@ def instead(call: Call, script: str, database, *flags: str) -> Result | None:
         f"Reading {episodes:,} conversation turns continues in the background; check again in a few minutes."
     )
     return Result(following | {"status": "started"}, "Reading has started.")
+
+
+def _read_answer(answer: Path) -> dict | None:
+    """The answer of the process, None where it was killed before it was complete."""
+    try:
+        found = state.parsed(state.read_text(answer))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and "status" in found else None
 
 
 def _start(call: Call, script: str, flags: tuple[str, ...], answer, lock: int) -> None:

@@ -6,7 +6,6 @@ transaction is held from open to close, so every pass over the tables sees the s
 """
 
 import contextlib
-import json
 import shutil
 import sqlite3
 import tempfile
@@ -14,11 +13,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+from fae_training import state
 from fae_training.errors import Busy, Failed, Missing, command_line
 
 SCHEMAS = range(4, 10)
 COPY_ATTEMPTS = 3
 _NEEDED = {"id", "kind", "status", "text", "tags", "created_at"}
+
+
+# SQLite keeps any type in any column (sqlite.org/flexibletypes.html), so every query says which type it wants.
+def _text(column: str) -> str:
+    return f"CAST({column} AS TEXT)"
+
+
+def _id(table: str) -> str:
+    """The id of a row; without one, its number identifies it."""
+    return f"ifnull({_text(f'{table}.id')}, 'row ' || {table}.rowid)"
+
+
+def _moment(column: str) -> str:
+    """Whole unix seconds, also of a date that is kept as text; 0 for what is no time."""
+    return (
+        f"CASE WHEN typeof({column}) IN ('integer', 'real') THEN CAST({column} AS INTEGER) "
+        f"ELSE ifnull(CAST(strftime('%s', {_text(column)}) AS INTEGER), 0) END"
+    )
 
 
 @contextlib.contextmanager
@@ -244,7 +262,7 @@ class FaeDatabase:
     def count_episodes(self, since: int = -1) -> int:
         """Episodes after `since` (unix seconds); all by default."""
         return self.connection.execute(
-            "SELECT count(*) FROM memory_records WHERE kind = 'episode' AND created_at > ?",
+            f"SELECT count(*) FROM memory_records WHERE kind = 'episode' AND {_moment('created_at')} > ?",
             (since,),
         ).fetchone()[0]
 
@@ -253,17 +271,20 @@ class FaeDatabase:
         oldest first.
         """
         there = self.columns("memory_records")
-        wanted = ("source_turn_id", "tags", "created_at", "speaker_id")
-        columns = ", ".join(name if name in there else "NULL" for name in wanted)
+        turn, speaker = (
+            _text(name) if name in there else "NULL" for name in ("source_turn_id", "speaker_id")
+        )
         return self.connection.execute(
-            f"SELECT rowid, id, status, text, {columns} FROM memory_records WHERE kind = "
-            "'episode' ORDER BY rowid"
+            f"SELECT rowid, {_id('memory_records')}, {_text('status')}, {_text('text')}, {turn}, "
+            f"{_text('tags')}, {_moment('created_at')}, {speaker} FROM memory_records"
+            " WHERE kind = 'episode' ORDER BY rowid"
         )
 
     def episode(self, rowid: int) -> tuple[str, str]:
         """(id, text) of one episode."""
         return self.connection.execute(
-            "SELECT id, text FROM memory_records WHERE rowid = ?", (rowid,)
+            f"SELECT {_id('memory_records')}, {_text('text')} FROM memory_records WHERE rowid = ?",
+            (rowid,),
         ).fetchone()
 
     def messages(self) -> Iterator[tuple]:
@@ -271,9 +292,9 @@ class FaeDatabase:
         created_at), in the order of the conversation."""
         if not {"session_messages", "conversation_sessions"} <= self.tables:
             return iter(())
+        texts = ("m.session_id", "s.kind", "m.turn_id", "m.role", "m.speaker_id", "m.tool_name", "m.content")  # fmt: skip
         return self.connection.execute(
-            "SELECT m.id, m.session_id, s.kind, m.turn_id, m.role, m.speaker_id, m.tool_name, "
-            "m.content, m.created_at"
+            f"SELECT {_id('m')}, {', '.join(map(_text, texts))}, {_moment('m.created_at')}"
             " FROM session_messages m LEFT JOIN conversation_sessions s ON s.id = m.session_id "
             "ORDER BY m.rowid"
         )
@@ -283,7 +304,7 @@ class FaeDatabase:
         if "session_messages" not in self.tables:
             return iter(())
         return self.connection.execute(
-            "SELECT content, created_at FROM session_messages WHERE role = 'user'"
+            f"SELECT {_text('content')}, {_moment('created_at')} FROM session_messages WHERE role = 'user'"
         )
 
     def audited_forgets(self) -> list[tuple[str, str | None, int]]:
@@ -295,19 +316,19 @@ class FaeDatabase:
         if "memory_audit" not in self.tables:
             return []
         return self.connection.execute(
-            "SELECT a.target_id, r.text, a.at FROM memory_audit a LEFT JOIN memory_records r ON "
-            "r.id = a.target_id"
+            f"SELECT {_text('a.target_id')}, {_text('r.text')}, {_moment('a.at')} FROM memory_audit a"
+            " LEFT JOIN memory_records r ON r.id = a.target_id"
             " WHERE a.op IN ('forget_soft', 'forget_hard')"
         ).fetchall()
 
     def corrections(self) -> Iterator[tuple[str, str | None]]:
         """(sentence, speaker) of each correction that newer versions of Fae noted, oldest first."""
         there = self.columns("memory_records")
-        speaker = "speaker_id" if "speaker_id" in there else "NULL"
+        speaker = _text("speaker_id") if "speaker_id" in there else "NULL"
         if "tags" not in there:
             return iter(())
         return self.connection.execute(
-            f"SELECT text, {speaker} FROM memory_records WHERE status = 'active' AND tags LIKE"
+            f"SELECT {_text('text')}, {speaker} FROM memory_records WHERE status = 'active' AND tags LIKE"
             " '%\"correction\"%' ORDER BY rowid"
         )
 
@@ -315,36 +336,41 @@ class FaeDatabase:
         """(turn_id, the user's goal, unix seconds) of each turn that called a tool."""
         if "workflow_runs" not in self.tables:
             return iter(())
-        return self.connection.execute("SELECT turn_id, user_goal, created_at FROM workflow_runs")
+        return self.connection.execute(
+            f"SELECT {_text('turn_id')}, {_text('user_goal')}, {_moment('created_at')} FROM workflow_runs"
+        )
 
     def aliases(self, person: str) -> list[str]:
         """The other names under which Fae knows `person`."""
+        return [
+            name
+            for known in self._entities()
+            if person.lower() in map(str.lower, known)
+            for name in known
+        ]
+
+    def _entities(self) -> Iterator[list[str]]:
+        """The names of each person, place and thing that Fae tracks, its canonical name first."""
         if "entities" not in self.tables:
-            return []
-        names = []
+            return
         for canonical, aliases in self.connection.execute(
-            "SELECT canonical_name, aliases FROM entities"
+            f"SELECT {_text('canonical_name')}, {_text('aliases')} FROM entities"
         ):
-            with contextlib.suppress(ValueError):
-                known = [canonical, *json.loads(aliases)]
-                if person.lower() in (str(name).lower() for name in known):
-                    names += map(str, known)
-        return names
+            try:
+                others = state.parsed(aliases or "[]")
+            except ValueError:
+                others = []
+            yield [canonical or "", *map(str, others if isinstance(others, list) else [])]
 
     def names(self) -> list[str]:
         """The names that Fae knows: the user's own, and those of people, places and things that it tracks."""
         rows = self.connection.execute(
-            "SELECT text FROM memory_records WHERE kind = 'profile' AND status = 'active'"
+            f"SELECT {_text('text')} FROM memory_records WHERE kind = 'profile' AND status = 'active'"
             " AND text LIKE 'Primary user name is %'"
         )
         found = [text[len("Primary user name is ") :].strip(" .") for (text,) in rows]
-        if "entities" in self.tables:
-            for name, aliases in self.connection.execute(
-                "SELECT canonical_name, aliases FROM entities"
-            ):
-                found.append(name)
-                with contextlib.suppress(ValueError, TypeError):
-                    found += map(str, json.loads(aliases))
+        for known in self._entities():
+            found += known
         # An alias such as "my sister" is not a name; 李雷 and राजू are, in scripts without capitals.
         return sorted({name for name in found if name and not name[0].islower()})
 
@@ -358,7 +384,9 @@ class Speakers:
         self.owner_is_enrolled = False
         self.warning = None
         try:
-            profiles = json.loads((directory / "speakers.json").read_text(encoding="utf-8-sig"))
+            profiles = state.parsed(state.read_text(directory / "speakers.json"))
+            if not isinstance(profiles, list):
+                raise TypeError("expected a list of profiles")
             for profile in profiles:
                 if profile.get("role", profile["label"]) == "owner":
                     self.owner_is_enrolled = True

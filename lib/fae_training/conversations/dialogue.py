@@ -10,7 +10,6 @@ message ids without any text, so a million episodes need little more memory than
 is long because every step of the join works on these tables.
 """
 
-import json
 import sqlite3
 from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterator, Mapping
@@ -22,10 +21,11 @@ from fae_training.conversations import filters, quality, secret_exchanges
 from fae_training.conversations.database import FaeDatabase, Speakers
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.forgetting import Forgotten
+from fae_training.conversations.forgetting import Exclusions, Forgotten
 from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
+from fae_training.state import parsed
 
 # After a pause of this length a new conversation begins, although Fae's session lasts as long as Fae runs.
 NEW_CONVERSATION_SECONDS = 1800
@@ -134,6 +134,8 @@ class Dialogue:
         self.judged_by = judged_by
         self.learn = learn
         self.too_common = dict(too_common or {})
+        # exclusions.json as it was read; set by source.dialogue.
+        self.exclusions = Exclusions()
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
@@ -453,6 +455,7 @@ def _key(user: str, reply: str) -> int:
 def _is_turn(tags: str | None) -> bool:
     """Whether the tags, a JSON array, are those of a turn of conversation."""
     try:
-        return "turn" in json.loads(tags or "[]") and "proactive" not in json.loads(tags or "[]")
-    except (ValueError, TypeError):
+        said = parsed(tags or "[]")
+    except ValueError:
         return False
+    return isinstance(said, list) and "turn" in said and "proactive" not in said

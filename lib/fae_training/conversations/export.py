@@ -191,12 +191,16 @@ def meta(found: Dialogue, prompt: str | None, summary: Summary, since: int | Non
 
 
 def write(
-    home: Home, kind: str, labelled_rows: Iterable[tuple[str, dict]], meta: Callable[[], dict]
+    home: Home,
+    kind: str,
+    labelled_rows: Iterable[tuple[str, dict]],
+    meta: Callable[[], dict],
+    check: Callable[[], None],
 ) -> dict:
     """Write train.jsonl, valid.jsonl and meta.json of data/<kind>/ in one change: all of it or nothing.
 
-    `meta` is called after the last row, when it is known; an exception leaves the old files in
-    place. Returns the contents of meta.json, with the fingerprint of the data from
+    `meta` is called after the last row, when it is known, and `check` at the moment of the change; an exception
+    of either leaves the old files in place. Returns the contents of meta.json, with the fingerprint of the data from
     provenance.facts.
     """
     directory = home.directory("data", kind)
@@ -220,6 +224,7 @@ def write(
                     digest.update(block)
         facts |= {"data_fingerprint": digest.hexdigest()[:16], "made_at": now()}
         with changing(home) as change:
+            check()
             for side, path in paths.items():
                 change.take(directory / f"{side}.jsonl", path)
             change.write(directory / "meta.json", facts)

@@ -25,7 +25,7 @@ def read(directory: Path) -> dict[str, float]:
         opened = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
         with contextlib.closing(opened):
             for signal, mark, answer in opened.execute(
-                "SELECT signal_type, turn_fingerprint, assistant_output FROM feedback_events"
+                "SELECT signal_type, CAST(turn_fingerprint AS TEXT), CAST(assistant_output AS TEXT) FROM feedback_events"
                 " WHERE signal_type IN ('praise', 'correction') ORDER BY id"
             ):
                 # The newest counts. Fae redacts the text that it keeps, so its own fingerprint is

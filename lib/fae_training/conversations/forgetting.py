@@ -19,7 +19,7 @@ from fae_training.conversations.forget_requests import EVERYTHING, forget_reques
 from fae_training.conversations.sounds import keys
 from fae_training.conversations.text import STOPWORDS, content_words, stem, words
 from fae_training.errors import Failed, command_line
-from fae_training.state import Home
+from fae_training.state import CORRUPT, Home
 from fae_training.transactions import changing
 
 FILE = "exclusions.json"
@@ -271,7 +271,7 @@ def load(home: Home) -> Exclusions:
     Without it, a training would learn topics that the person excluded, so the person must repair or
     delete a file that was set aside before anything is read.
     """
-    aside = sorted(home.path.glob(f"{FILE}.corrupt-*"))
+    aside = sorted(home.path.glob(f"{FILE}{CORRUPT}*"))
     if aside and not home.file(FILE).exists():
         raise Failed(
             "exclusions_damaged",

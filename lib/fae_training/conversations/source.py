@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fae_training import fae_app, locks, state
+from fae_training import consent, fae_app, locks, state
 from fae_training.calling import Call
 from fae_training.capabilities import suite
 from fae_training.conversations import filters, forgetting
@@ -77,7 +77,8 @@ def dialogue(
     place = tempfile.TemporaryDirectory() if dry_run else workspace(home)
     with FaeDatabase(database_path) as database, explained(database.path), place as work:
         # Read once no other export runs: a topic excluded in the meantime must not come back.
-        exclusions = forgetting.load(home).with_phrases(further)
+        kept = forgetting.load(home)
+        exclusions = kept.with_phrases(further)
         people = [
             name for person in exclusions.people for name in [person, *database.aliases(person)]
         ]
@@ -100,10 +101,25 @@ def dialogue(
             learn,
             too_common,
         )
+        found.exclusions = kept
         try:
             yield found
         finally:
             found.close()
+
+
+def require_still_allowed(home: Home, found: Dialogue, *sources: str) -> None:
+    """For the change that keeps what was read: raises Refused if a consent was withdrawn meanwhile, and Busy if something was
+    excluded or forgotten, which the rows do not know.
+    """
+    for source in sources:
+        consent.require(home, source)
+    if forgetting.load(home) != found.exclusions:
+        raise Busy(
+            "excluded_meanwhile",
+            "what is to be left out changed while the conversations were read, so nothing was written",
+            "run the same command again",
+        )
 
 
 def said_to_fae(database: FaeDatabase) -> Iterator[tuple[str, int]]:
@@ -113,12 +129,3 @@ def said_to_fae(database: FaeDatabase) -> Iterator[tuple[str, int]]:
     for _, _, _, text, _, _, at, _ in database.episodes():
         if turn := filters.split_episode(text):
             yield turn[0], at
-
-
-def system_prompt(database: FaeDatabase) -> str | None:
-    """soul.md beside the database, which Fae reads anew for every turn; None where there is none."""
-    try:
-        text = (database.directory / "soul.md").read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return None
-    return text.strip() or None

@@ -36,10 +36,10 @@ MOST_COUNTED = 120
 UNLIMITED = 10**9
 
 
-def of(home: Home, kind: str, found: Preflight, shown: int) -> Preview:
-    """The preview of a run of `kind`, sft or dpo, with this many rows as tokens."""
+def of(home: Home, place: Path, kind: str, found: Preflight, shown: int) -> Preview:
+    """The preview of a run of `kind`, sft or dpo, on the rows in the directory `place`, with this many of them as tokens."""
     settings, model = found.settings.values, found.language_model
-    read = training_rows.read(home.file("data", kind, "train.jsonl"), kind).rows
+    read = training_rows.read(place / kind / "train.jsonl", kind).rows
     tokenizer = AutoTokenizer.from_pretrained(loadable(model.directory))
     encoder, longest = ChatEncoder(tokenizer), settings["max_length"]
     counted = _spread(read, MOST_COUNTED)
