@@ -43,7 +43,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from classifier_training import trained
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 from fae_training.arrays import load_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import (
@@ -348,7 +348,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.audio is None:
         parser.error("--audio DIR (or FAE_BENCH_AUDIO) is needed: a folder with recordings")
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
     audio, only = Path(arguments.audio), set(arguments.only)
     preset = KINDS["keyword"].presets[arguments.preset]
     if arguments.steps:

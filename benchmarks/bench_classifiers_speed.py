@@ -30,7 +30,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from classifier_training import trained
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import features
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -101,6 +101,6 @@ def measure_training() -> None:
 
 
 if __name__ == "__main__":
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
     measure_features()
     measure_training()

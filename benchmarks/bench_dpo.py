@@ -35,7 +35,7 @@ import time
 from pathlib import Path
 
 import page
-from fae_training import linux_cpu, results
+from fae_training import mlx_on_linux, results
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 sys.path.insert(0, str(SAMPLES))
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, metavar="N")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     given = parser.parse_args()
-    linux_cpu.set_up()
+    mlx_on_linux.set_up()
     updates = sides(given.model, given.pairs)
     seconds: dict[str, list[float]] = {name: [] for name in updates}
     for _ in range(given.rounds):

@@ -30,7 +30,7 @@ from pathlib import Path
 import page
 from bench_classifiers import KEYWORD, VERIFIER, borrowed, recordings
 from classifier_training import SilentSession, parts_of, settings_of, trained
-from fae_training import linux_cpu, results, runs
+from fae_training import mlx_on_linux, results, runs
 from fae_training.classifiers import fae_network
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.runtime import Classifier
@@ -100,7 +100,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.audio is None:
         parser.error("--audio DIR (or FAE_BENCH_AUDIO) is needed: a folder with recordings")
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
     made = [
         row
         for kind, other in ((KEYWORD, VERIFIER), (VERIFIER, KEYWORD))

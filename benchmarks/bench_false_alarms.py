@@ -30,7 +30,7 @@ from pathlib import Path
 
 from bench_classifiers import KEYWORD, VERIFIER, borrowed, print_head, print_row, rows
 from classifier_training import trained
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 from fae_training.classifiers import streams, thresholds
 from fae_training.classifiers.sound_files import Recording
 from fae_training.kinds import KINDS
@@ -71,7 +71,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.audio is None:
         parser.error("--audio DIR (or FAE_BENCH_AUDIO) is needed: a folder with recordings")
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
     train, valid = (sounds(Path(arguments.audio), split) for split in ("train", "valid"))
     preset = dict(KINDS["keyword"].presets["light"]) | {"steps": arguments.steps}
     print_head(

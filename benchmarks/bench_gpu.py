@@ -21,7 +21,7 @@
 Qwen3.5-2B and 4B with random weights, in bfloat16 and in 4 bits, train rank 16 on rows of equal length
 without a shared prefix, with every token a target. Each case runs in its own process; one that does
 not fit or takes too long is reported. Times are wall time. The first step includes compiling on a Mac; on NVIDIA no
-side is compiled (linux_cpu.py says why). Results are kept in bench-out/gpu.json. Exit status: 0 done, 4 no GPU.
+side is compiled (mlx_on_linux.py says why). Results are kept in bench-out/gpu.json. Exit status: 0 done, 4 no GPU.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from typing import Any
 
 import page
 import random_models
-from fae_training import linux_cpu, results
+from fae_training import mlx_on_linux, results
 from training_sides import CONFIG, Ours, plain_rows, stock_mlx_lm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,7 +108,7 @@ def measure(case: Case) -> dict:
     from fae_training.language.fast_settings import FastSettings
     from fae_training.language.model_sizes import read_sizes
 
-    linux_cpu.set_up()
+    mlx_on_linux.set_up()
     model, config = make_model(case)
     rows = plain_rows(2 * case.batch, case.tokens)
     if case.model == "tiny":

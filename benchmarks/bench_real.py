@@ -43,7 +43,7 @@ import page
 import process_watch
 import real_data
 import real_page
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "samples"))
@@ -170,7 +170,7 @@ class Bench:
         adapters = {"base": None}
         adapters |= {t.key: Path(self.results[t.key]["run"]) / "adapters" for t in self.trainings}
         losses = {}
-        linux_cpu.set_up(Path(self.results["model"]["directory"]))
+        mlx_on_linux.set_up(Path(self.results["model"]["directory"]))
         for name, adapter in adapters.items():
             log(f"   {len(requests)} requests to {name}")
             losses[name] = request_losses(self.results["model"]["directory"], adapter, requests)

@@ -33,7 +33,7 @@ import numpy as np
 
 from bench_classifiers import KEYWORD, KeywordData, print_head, print_row
 from classifier_training import PHRASES, SilentSession
-from fae_training import linux_cpu, runs
+from fae_training import mlx_on_linux, runs
 from fae_training.classifiers import (
     parts_of_sounds,
     reviews,
@@ -132,7 +132,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.audio is None:
         parser.error("--audio DIR (or FAE_BENCH_AUDIO) is needed: a folder with recordings")
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
     preset = dict(KINDS["keyword"].presets["light"]) | {"steps": arguments.steps}
     data = KeywordData(Path(arguments.audio))
     home = [r for r in data.sounds if place_of("home " + r.group) < 50]

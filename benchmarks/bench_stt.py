@@ -39,7 +39,7 @@ import time
 from pathlib import Path
 
 import page
-from fae_training import linux_cpu, results
+from fae_training import mlx_on_linux, results
 
 os.environ["MLX_TUNE_DISABLE_COMPILE"] = "1"
 MODEL = Path(__file__).resolve().parent.parent / "samples" / "speech-model"
@@ -173,7 +173,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often each is timed, in turns")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     arguments = parser.parse_args()
-    linux_cpu.set_up()
+    mlx_on_linux.set_up()
     data, found = clips(), {}
     with tempfile.TemporaryDirectory() as work, contextlib.redirect_stdout(io.StringIO()):
         stock, ours = (

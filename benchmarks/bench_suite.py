@@ -33,7 +33,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import page
-from fae_training import linux_cpu, results, state
+from fae_training import mlx_on_linux, results, state
 from fae_training.capabilities import checks, suite
 from fae_training.capabilities.task import Check, Item
 
@@ -60,7 +60,7 @@ class Answered:
 
 
 def answer(model: Path, items: list[Item], alone: int) -> Answered:
-    linux_cpu.set_up(model)
+    mlx_on_linux.set_up(model)
     from fae_training.capabilities.answering import answers
     from fae_training.language import loading
 

@@ -35,7 +35,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 from page import write_section
 from training_sides import (
     CONFIG,
@@ -287,7 +287,7 @@ def facts() -> dict:
         "mlx": version("mlx"),
         "mlx_lm": version("mlx-lm"),
         "mlx_tune": version("mlx-tune"),
-        "blas": linux_cpu.use_openblas()
+        "blas": mlx_on_linux.use_openblas()
         or ("the one in MLX" if on_cpu else "none, products run on the GPU"),
         "memory": "kept by the C library"
         if "MALLOC_TRIM_THRESHOLD_" in os.environ
@@ -341,7 +341,7 @@ def main() -> None:
     # mx.compile keeps compiled code of earlier runs there; a first step must not find it.
     own = tempfile.TemporaryDirectory(prefix="bench-train-")
     os.environ["TMPDIR"] = own.name
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
     rounds = 1 if arguments.quick else arguments.rounds
     sections = ("losses", "personal", "256") if arguments.quick else SECTIONS
     kept = Path("bench-out") / f"bench_train{'_quick' if arguments.quick else ''}.json"

@@ -23,7 +23,7 @@ import json
 import os
 from pathlib import Path
 
-from fae_training import deployment, fae_app, linux_cpu, state
+from fae_training import deployment, fae_app, mlx_on_linux, state
 
 MODEL = Path(__file__).resolve().parent / "language-model"
 
@@ -33,7 +33,7 @@ def main() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     run = deployment.current_run(state.Home(given.home), "language")
     directory = Path(run.record["model"]["directory"]) if run else given.model
-    linux_cpu.set_up(directory)
+    mlx_on_linux.set_up(directory)
     from mlx_lm import load
 
     from fae_training.language import conversation_probe, generation

@@ -48,7 +48,7 @@ from mlx.utils import tree_unflatten
 
 import encoder_distillation
 import sound_distillation
-from fae_training import linux_cpu, runs
+from fae_training import mlx_on_linux, runs
 from fae_training.arrays import load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import network, synthetic_sounds
@@ -336,7 +336,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
     if "speech-embedding" in arguments.only and not arguments.speech:
         parser.error("speech-embedding needs --speech: folders with recordings of many speakers")
     if "yamnet" in arguments.only and not arguments.sounds:

@@ -36,7 +36,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import world
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 
 HERE = Path(__file__).resolve().parent
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -334,7 +334,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "language-model")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
 
     from mlx_lm.utils import save_config, save_model
 

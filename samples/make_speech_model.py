@@ -37,7 +37,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import speech_world
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -401,7 +401,7 @@ def main() -> None:
     parser.add_argument("--merges", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    linux_cpu.use_openblas()
+    mlx_on_linux.use_openblas()
 
     import mlx.core as mx
     from mlx.utils import tree_flatten

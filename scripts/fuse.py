@@ -30,7 +30,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import calling, consent, deployment, evaluation, linux_cpu, models, runs
+from fae_training import calling, consent, deployment, evaluation, mlx_on_linux, models, runs
 from fae_training.calling import Call, Result
 from fae_training.errors import (
     BadRequest,
@@ -196,7 +196,7 @@ def fuse(call: Call, run: Run, request: Request, folder: Path) -> dict:
     base = base_model(run)
     models.check_unchanged(run.record)
     session = Session(run)
-    linux_cpu.set_up(base)
+    mlx_on_linux.set_up(base)
     from fae_training.language import fusing
 
     with contextlib.ExitStack() as stages:

@@ -18,17 +18,17 @@ sys.dont_write_bytecode = False
 
 import leftovers  # noqa: E402
 import small_runs  # noqa: E402
-from fae_training import linux_cpu, locks  # noqa: E402
+from fae_training import locks, mlx_on_linux  # noqa: E402
 
 # As in a worker. The scripts that tests start inherit the number of threads.
-linux_cpu.set_up()
+mlx_on_linux.set_up()
 leftovers.watch()
 # Files that take longest, longest first: what is left for the end is short, so no process works alone for minutes.
 LONGEST = (
     "test_fae_executor", "test_train", "test_experiments", "test_train_dpo", "test_resume", "test_fae_bridge",
     "test_memory_model", "test_giving_way", "test_export_data", "test_forgetting", "test_bad_input", "test_train_stt",
     "test_memory_of_a_run", "test_fuse", "test_mcp_server", "test_no_network", "test_train_other_models",
-    "test_train_classifiers", "test_faults", "test_proposal", "test_capabilities", "test_memorisation", "test_linux_cpu",
+    "test_train_classifiers", "test_faults", "test_proposal", "test_capabilities", "test_memorisation", "test_mlx_on_linux",
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def compiling():
 
     mx.enable_compile()
     yield
-    if linux_cpu.use_openblas():
+    if mlx_on_linux.use_openblas():
         mx.disable_compile()
 
 

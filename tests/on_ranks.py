@@ -195,8 +195,8 @@ class Followed(QuietSession):
 
 
 if __name__ == "__main__":
-    from fae_training import linux_cpu
+    from fae_training import mlx_on_linux
 
-    linux_cpu.set_up()
+    mlx_on_linux.set_up()
     sys.stdout.flush()
     print(json.dumps(train(Task(**json.loads(sys.argv[1])))))

@@ -17,7 +17,7 @@ import pytest
 from mlx_tune import DPOConfig, DPOTrainer, FastLanguageModel
 
 import calls
-from fae_training import linux_cpu, row_forms, runs, state, training_rows
+from fae_training import mlx_on_linux, row_forms, runs, state, training_rows
 from fae_training.errors import BadRequest, Failed, SkillError
 from fae_training.language import (
     dpo_repairs,
@@ -98,7 +98,7 @@ def without_compiling():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLX_TUNE_DISABLE_COMPILE", "1")
         yield
-    if not linux_cpu.use_openblas():
+    if not mlx_on_linux.use_openblas():
         mx.enable_compile()
 
 

@@ -35,7 +35,7 @@ NOT_NEEDED = {
     "deploy": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
     "propose": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
     "evaluate": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
-    "train": ("fae_training.evaluation", "fae_training.html_page", "fae_training.linux_cpu", "importlib.metadata"),
+    "train": ("fae_training.evaluation", "fae_training.html_page", "fae_training.mlx_on_linux", "importlib.metadata"),
     "train_keyword": ("fae_training.capabilities", "fae_training.evaluation", "importlib.metadata"),
     "export_data": ("fae_training.evaluation", "fae_training.html_page", "importlib.metadata"),
     "review": ("fae_training.kinds", "fae_training.runs"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training import linux_cpu, runs, state
+from fae_training import mlx_on_linux, runs, state
 from quiet_session import QuietSession
 
 ANSWERS = ("Madrid.", "Lisbon, of course.", "Certainly! A bee eats nectar.", "That would be nine.")
@@ -252,7 +252,7 @@ def trainer(request, home, monkeypatch):
     import mlx.core as mx
 
     yield Trainer(request.param, state.Home(home), monkeypatch)
-    if not linux_cpu.use_openblas():
+    if not mlx_on_linux.use_openblas():
         mx.enable_compile()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import benchmark, calling, deployment, launch, linux_cpu, runs, settings, state
+from fae_training import benchmark, calling, deployment, launch, mlx_on_linux, runs, settings, state
 from fae_training.kinds import KINDS
 from fae_training.transactions import changing
 
@@ -182,7 +182,7 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     assert applied["fast"]["gated_delta_calls"]["chunkwise"] > 0, "the patched function was called"
     assert 0 < applied["last_learning_rate"] < 5e-3
     assert {"mlx", "mlx-lm", "mlx-tune", "python"} <= set(result["versions"])
-    if linux_cpu.use_openblas():
+    if mlx_on_linux.use_openblas():
         assert result["versions"]["matrix products"].startswith("OpenBLAS 0.3.")
 
 
@@ -209,8 +209,8 @@ def test_the_saved_adapter_answers_in_a_fresh_process_as_the_trained_model_did(f
 
     _, directory, _ = finished
     source = (
-        "import sys, mlx.core as mx\nfrom fae_training import linux_cpu\nfrom mlx_lm import load\n"
-        "linux_cpu.set_up()\n"  # another BLAS sums in another order
+        "import sys, mlx.core as mx\nfrom fae_training import mlx_on_linux\nfrom mlx_lm import load\n"
+        "mlx_on_linux.set_up()\n"  # another BLAS sums in another order
         "model, _ = load(sys.argv[1], adapter_path=sys.argv[2])\n"
         "mx.save(sys.argv[3], model(mx.array([[5, 9, 200, 31, 7, 64]])).astype(mx.float32))"
     )

@@ -11,7 +11,7 @@ import traceback
 from collections import defaultdict
 from pathlib import Path
 
-from fae_training import linux_cpu, machines, models
+from fae_training import machines, mlx_on_linux, models
 from fae_training.calling import Result
 from fae_training.channel import Channel, Message
 from fae_training.errors import Failed, Missing, SkillError
@@ -96,7 +96,7 @@ def _load(kind: str, home: Home, request: dict):
             f"{directory} has fingerprint {found}, expected {request['fingerprint']}",
             "copy the model from the machine that starts the training",
         )
-    linux_cpu.set_up(Path(directory))
+    mlx_on_linux.set_up(Path(directory))
     from fae_training.language import adapters, fast_path, loading
     from fae_training.language.fast_settings import FastSettings
 

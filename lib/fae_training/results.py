@@ -61,13 +61,13 @@ def versions() -> dict[str, str]:
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
-    from fae_training import linux_cpu
+    from fae_training import mlx_on_linux
 
     found = {}
     for name in ("mlx", "mlx-lm", "mlx-tune", "mlx-audio", "numpy", "librosa"):
         with contextlib.suppress(PackageNotFoundError):
             found[name] = version(name)
-    if products := linux_cpu.use_openblas():
+    if products := mlx_on_linux.use_openblas():
         found["matrix products"] = products
     return found | {"python": platform.python_version(), "system": platform.platform()}
 

@@ -41,7 +41,7 @@ LOWER_PRIORITY = 10
 
 def work(run: Run, task: str, do: Callable) -> Result:
     """Do one of TASKS; `do` is the kind's own function for it. The standard streams already go to the run's log."""
-    from fae_training import linux_cpu
+    from fae_training import mlx_on_linux
 
     lift_limits()
     rules = run.home.read("config.json", {}) or {}
@@ -51,7 +51,7 @@ def work(run: Run, task: str, do: Callable) -> Result:
     session = Session(run, gives_way, rules.get("on_battery", "wait"))
     session.keep_awake()
     model = run.record.get("model")
-    if products := linux_cpu.set_up(Path(model["directory"]) if model else None):
+    if products := mlx_on_linux.set_up(Path(model["directory"]) if model else None):
         session.log(f"matrix products by {products}")
     if task == "train":
         return _train(run, session, do)

@@ -8,7 +8,7 @@ import mlx.core as mx
 from mlx_lm.generate import wired_limit
 from mlx_lm.models.cache import make_prompt_cache
 
-from fae_training import linux_cpu
+from fae_training import mlx_on_linux
 from fae_training.arrays import numbers
 from fae_training.language.architecture import has_plain_caches
 from fae_training.language.rows import common_length, encode_prompt
@@ -77,7 +77,7 @@ def finished_answers(
     waiting = _in_order(prompts)
     batch = _Batch(model, prompts)
     ends = set(tokenizer.eos_token_ids)
-    with linux_cpu.one_thread(), wired_limit(model):
+    with mlx_on_linux.one_thread(), wired_limit(model):
         while waiting or batch.answers:
             joining = _joining(batch, waiting, prompts, limits)
             if joining:

@@ -12,12 +12,12 @@ import pytest
 
 import small_runs
 from calls import SCRIPTS
-from fae_training import linux_cpu, state
+from fae_training import mlx_on_linux, state
 from fae_training.kinds import KINDS
 from test_uv_scripts import metadata
 
 here = pytest.mark.skipif(
-    linux_cpu.use_openblas() is None, reason="MLX runs on no Linux processor here"
+    mlx_on_linux.use_openblas() is None, reason="MLX runs on no Linux processor here"
 )
 
 
@@ -36,7 +36,7 @@ PRODUCTS = """
     import ctypes, sys
     import mlx.core as mx
     import numpy as np
-    from fae_training import linux_cpu
+    from fae_training import mlx_on_linux
 
     a, b = (np.random.default_rng(n).normal(size=(384, 384)).astype(np.float32) for n in (1, 2))
 
@@ -45,7 +45,7 @@ PRODUCTS = """
 
     def by_openblas():
         c, pointer = np.zeros_like(a), lambda x: x.ctypes.data_as(ctypes.c_void_p)
-        sgemm = ctypes.CDLL(str(linux_cpu.installed_library())).scipy_cblas_sgemm
+        sgemm = ctypes.CDLL(str(mlx_on_linux.installed_library())).scipy_cblas_sgemm
         row_major, plain, n, one = 101, 111, 384, ctypes.c_float(1)
         sgemm(row_major, plain, plain, n, n, n, one, pointer(a), n, pointer(b), n, ctypes.c_float(0), pointer(c), n)
         return c
@@ -59,7 +59,7 @@ def test_mlx_gives_openblas_results_to_the_last_bit_and_only_if_openblas_is_set(
         PRODUCTS
         + """
     before = by_mlx()
-    said = linux_cpu.use_openblas()
+    said = mlx_on_linux.use_openblas()
     print(said, np.array_equal(before, by_openblas()), np.array_equal(by_mlx(), by_openblas()), sep="|")
     """
     )
@@ -76,7 +76,7 @@ def test_every_function_that_mlx_imports_from_its_blas_is_openblas():
         import ctypes
         from pathlib import Path
         import mlx.core as mx
-        from fae_training import linux_cpu
+        from fae_training import mlx_on_linux
 
         def file_at(address):
             for line in open("/proc/self/maps"):
@@ -84,9 +84,9 @@ def test_every_function_that_mlx_imports_from_its_blas_is_openblas():
                 if first <= address < last:
                     return Path(line.split()[-1]).name
 
-        linux_cpu.use_openblas()
+        mlx_on_linux.use_openblas()
         mlx = ctypes.CDLL(str(Path(mx.__file__).parent / "lib" / "libmlx.so"))
-        for name, entry in linux_cpu.imported_functions(mlx).items():
+        for name, entry in mlx_on_linux.imported_functions(mlx).items():
             if name.startswith("cblas_"):
                 print(name, file_at(entry.value))
         """
@@ -121,10 +121,10 @@ def test_a_table_that_the_linker_made_read_only_is_written_too():
         + """
     from pathlib import Path
     mlx = ctypes.CDLL(str(Path(mx.__file__).parent / "lib" / "libmlx.so"))
-    page = ctypes.addressof(linux_cpu.imported_functions(mlx)["cblas_sgemm"]) // 4096 * 4096
+    page = ctypes.addressof(mlx_on_linux.imported_functions(mlx)["cblas_sgemm"]) // 4096 * 4096
     by_mlx()
     assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(page), 4096, 1) == 0
-    print(linux_cpu.use_openblas(), np.array_equal(by_mlx(), by_openblas()))
+    print(mlx_on_linux.use_openblas(), np.array_equal(by_mlx(), by_openblas()))
     """
     ).endswith("True")
 
@@ -162,7 +162,7 @@ def test_without_a_working_openblas_mlx_multiplies_by_itself_and_the_remedy_is_r
     output = python(
         PRODUCTS
         + """
-    print(linux_cpu.set_up(), np.abs(by_mlx() - a @ b).max() < 1e-3, sep="|")
+    print(mlx_on_linux.set_up(), np.abs(by_mlx() - a @ b).max() < 1e-3, sep="|")
     """,
         PYTHONPATH=f"{place}:{SCRIPTS.parent / 'lib'}",
     )
@@ -205,9 +205,9 @@ def test_a_model_has_threads_when_it_is_large_or_the_person_says_so(
         f"""
         import ctypes
         from pathlib import Path
-        from fae_training import linux_cpu
-        linux_cpu.set_up({f"Path({str(tmp_path)!r})" if weights else None})
-        print(ctypes.CDLL(str(linux_cpu.installed_library())).scipy_openblas_get_num_threads())
+        from fae_training import mlx_on_linux
+        mlx_on_linux.set_up({f"Path({str(tmp_path)!r})" if weights else None})
+        print(ctypes.CDLL(str(mlx_on_linux.installed_library())).scipy_openblas_get_num_threads())
         """,
         OPENBLAS_NUM_THREADS=given,
     )
@@ -218,9 +218,9 @@ def test_on_a_mac_nothing_is_looked_up_or_set():
     output = python(
         """
         import os, sys
-        from fae_training import linux_cpu
+        from fae_training import mlx_on_linux
         sys.platform, before, loaded = "darwin", dict(os.environ), set(sys.modules)
-        print(linux_cpu.set_up(), linux_cpu.use_openblas())
+        print(mlx_on_linux.set_up(), mlx_on_linux.use_openblas())
         print(dict(os.environ) == before, set(sys.modules) - loaded)
         """,
         OPENBLAS_NUM_THREADS=None,
@@ -243,14 +243,14 @@ def test_answers_are_generated_with_one_thread_and_training_continues_with_as_ma
     counted = python(
         """
         import sys
-        from fae_training import linux_cpu
+        from fae_training import mlx_on_linux
 
-        linux_cpu.use_openblas()
-        threads = linux_cpu._in_use.scipy_openblas_get_num_threads
-        with linux_cpu.one_thread():
+        mlx_on_linux.use_openblas()
+        threads = mlx_on_linux._in_use.scipy_openblas_get_num_threads
+        with mlx_on_linux.one_thread():
             within = threads()
         try:
-            with linux_cpu.one_thread():
+            with mlx_on_linux.one_thread():
                 sys.exit()
         except SystemExit:
             print(within, threads())
