@@ -269,7 +269,7 @@ def test_fae_does_not_wait_for_a_night(place):
         script["build_parser"](), ["--now", "--home", str(place.path)], "program"
     )
     call.caller = "fae"
-    with pytest.raises(Refused, match="Fae waits 30 s"):
+    with pytest.raises(Refused, match="Fae waits only 30 s"):
         script["main"](call)
 
 

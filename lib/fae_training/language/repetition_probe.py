@@ -10,7 +10,7 @@ from fae_training.benchmark import GUARD, PASSED, REPORT, Measure
 from fae_training.conversations.text import normalised
 from fae_training.language import generation
 from fae_training.language.chat_encoder import CannotEncode
-from fae_training.language.conversation_probe import WRITTEN_TOKEN, looks_of
+from fae_training.language.conversation_probe import WRITTEN_TOKEN, validation_plan_of
 from fae_training.language.rows import encode_prompt
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.parts import divided
@@ -41,7 +41,7 @@ class Repetition:
         path = provenance.rows_of(run) / "sft" / "valid.jsonl"
         held_out = divided(training_rows.read(path, "sft").rows, lambda row: row.held_out_part)
         self.tokenizer, self.apart = tokenizer, held_out.apart
-        looks = looks_of(run)
+        looks = validation_plan_of(run)
         self.prompts = affordable(
             prompts_of(held_out.judge, tokenizer, run.settings["max_length"]),
             share * looks.scoring_tokens if looks else math.inf,
