@@ -168,9 +168,11 @@ def test_with_few_words_each_clip_counts_and_the_title_is_about_these_words():
 
 
 def test_too_few_clips_of_few_words_are_never_a_pass_and_it_says_how_many_are_needed():
-    decision = judged(learned("Open the window.", NAMES[:2], each=2), NAMES[:2])
+    # Recorded together, nineteen clips may say little more than six.
+    decision = judged(learned("Open the window.", NAMES[:1], each=19), NAMES[:1])
     assert decision.verdict == "not_enough_evidence"
-    assert "only 4 clips of your words were held out; 5 are needed" in decision.reasons[0]
+    assert "only 19 clips of your words were held out; 20 are needed" in decision.reasons[0]
+    assert judged(learned("Open the window.", NAMES[:1], each=20), NAMES[:1]).verdict == "pass"
 
 
 def test_without_other_sentences_nothing_shows_that_the_rest_was_kept():

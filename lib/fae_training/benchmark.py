@@ -4,7 +4,7 @@ Every kind returns the same records; gate.py decides without knowing what they m
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,12 @@ from fae_training.runs import Run
 
 # Gains are clipped to this, so that a single unit cannot decide.
 LARGEST_GAIN = 1.0
+# Fewer units than this cannot tell better from worse.
+FEWEST_UNITS = 5
 GOAL, GUARD, REPORT = "goal", "guard", "report"
 RATIO, DIFFERENCE, PASSED = "ratio", "difference", "passed"
+# Whose values a measure has, as its fields are named.
+MODELS = ("candidate", "current", "base")
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Measure:
     new - old, for shares of a unit; "passed": values are 0 or 1.
     margin: the largest mean loss that still counts as kept. least: the smallest mean gain that a person can notice, for
     goals. Both are in the unit of gains: 0.02 is 2 % of a loss, or 2 of 100 items.
+    fewest: with fewer units nothing is judged.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Measure:
     candidate: tuple[float, ...]
     current: tuple[float, ...]
     base: tuple[float, ...]
+    fewest: int = FEWEST_UNITS
 
     def __post_init__(self) -> None:
         """Raises ValueError for a margin or a least gain beyond what a gain can be."""
@@ -85,6 +91,11 @@ class Measure:
         if self.compare == RATIO:
             return math.exp(-mean)
         return min(max(mean if self.better == "higher" else 1 - mean, 0.0), 1.0)
+
+
+def of_each(values: Callable[[str], Iterable[float]]) -> dict[str, Any]:
+    """The arguments of Measure for the values of each model: values("candidate") and so on."""
+    return {model: tuple(map(float, values(model))) for model in MODELS}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from fae_training.benchmark import GOAL, LARGEST_GAIN, PASSED, REPORT, Benchmark, Measure
 from fae_training.intervals import Estimate, of_mean, of_pass_rate
 
-# Fewer units than this cannot tell better from worse.
-FEWEST_UNITS = 5
 MOST_UNITS = 10**9
 # Bounds in files of earlier versions were beyond the largest gain, but not beyond this.
 FURTHEST_BOUND = 100.0
@@ -182,7 +180,7 @@ def _missing(benchmark: Benchmark, judged: list[Measure], goals: list[Measure]) 
     if not benchmark.judged_apart:
         return "There is too little data for a separate test set: the held-out data was also used to choose the result."
     for measure in judged:
-        if len(measure.items) < FEWEST_UNITS:
+        if len(measure.items) < measure.fewest:
             count = len(measure.items)
-            return f"{measure.title}: {'only ' if count else ''}{count or 'no'} {measure.unit} were held out; {FEWEST_UNITS} are needed to tell better from worse."
+            return f"{measure.title}: {'only ' if count else ''}{count or 'no'} {measure.unit} were held out; {measure.fewest} are needed to tell better from worse."
     return None

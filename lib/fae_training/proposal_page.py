@@ -5,14 +5,12 @@ import re
 from pathlib import Path
 
 from fae_training import charts, html_page, plain_words
-from fae_training.benchmark import GOAL, Example
+from fae_training.benchmark import GOAL, MODELS, Example
 from fae_training.counting import counted
 from fae_training.gate import Comparison
 from fae_training.html_page import chart, definitions, items, paragraph, section, table
 from fae_training.progress import duration
 from fae_training.proposal import Bar, Bars, Curve, Proposal, spoken
-
-MODELS = ("candidate", "current", "base")
 
 
 def as_markdown(proposal: Proposal, code: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from fae_training.arrays import flattened, load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
-from fae_training.benchmark import Figure
+from fae_training.benchmark import MODELS, Figure
 from fae_training.classifiers.augmentation import in_another_voice, level
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.fae_features import BANDS, FLOOR, FRAMES, fae_mel
@@ -282,7 +282,7 @@ def figures(
     by_us = {who: model.logits(held.log_mel).argmax(1) for who, model in models.items()}
 
     def figure(name: str, title: str, unit: str, by: Mapping[str, np.ndarray], value) -> Figure:
-        found = {who: value(by.get(who, commonest)) for who in ("candidate", "current", "base")}
+        found = {who: value(by.get(who, commonest)) for who in MODELS}
         return Figure(name, title, unit, **found)
 
     def f1(predicted: np.ndarray) -> float:

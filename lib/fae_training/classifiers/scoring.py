@@ -15,10 +15,12 @@ from fae_training.benchmark import (
     DIFFERENCE,
     GOAL,
     GUARD,
+    MODELS,
     Benchmark,
     Example,
     Figure,
     Measure,
+    of_each,
 )
 from fae_training.classifiers import (
     fae_network,
@@ -39,7 +41,6 @@ from fae_training.classifiers.classes import (
 )
 from fae_training.classifiers.features import CHUNK_SAMPLES
 from fae_training.classifiers.parts_of_sounds import mark
-from fae_training.classifiers.triggers import WHO
 from fae_training.classifiers.validation import Judged, Windows
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
@@ -80,7 +81,7 @@ def score(run: Run, session) -> Benchmark:
     classes = {who: {n: p.argmax(axis=1) for n, p in by.items()} for who, by in seen.items()}
     table = measures.confusion(held.labels, classes["candidate"][frames], len(kind.classes))
     found = [
-        _right(n, w, {who: classes[who][n] for who in WHO}, GOAL if n == frames else GUARD)
+        _right(n, w, {who: classes[who][n] for who in MODELS}, GOAL if n == frames else GUARD)
         for n, w in sorted(judged.windows.items(), reverse=True)
     ]
     figures = _figures(judged, kind, seen, classes, frames)
@@ -99,7 +100,7 @@ def score(run: Run, session) -> Benchmark:
         session.check()
         on_streams = triggers.on_streams(models, judged.streams, kind)
         for name in kind.triggers:
-            by = {who: on_streams[who][name] for who in WHO}
+            by = {who: on_streams[who][name] for who in MODELS}
             found += triggers.measures_of(name, by, judged.streams, asked, name in people)
             figures += triggers.figures_of(name, by)
             notes += triggers.notes_of(name, by["candidate"])
@@ -192,10 +193,6 @@ def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: 
     groups = np.array(held.groups, dtype=object)
     units = sorted(set(groups[held.recorded]))
     of_unit = {unit: held.recorded & (groups == unit) for unit in units}
-    values = {
-        who: tuple(float((found == held.labels)[of_unit[unit]].mean()) for unit in units)
-        for who, found in classes.items()
-    }
     return Measure(
         name=f"right_class_{frames}_frames",
         title=f"Sounds of {_seconds(frames)} classified correctly",
@@ -207,7 +204,9 @@ def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: 
         margin=0.02,
         least=0.01,
         items=tuple(units),
-        **values,
+        **of_each(
+            lambda who: [(classes[who] == held.labels)[of_unit[unit]].mean() for unit in units]
+        ),
     )
 
 
@@ -217,7 +216,8 @@ def _figures(
     made = []
     for n, held in judged.windows.items():
         tables = {
-            who: measures.confusion(held.labels, classes[who][n], len(kind.classes)) for who in WHO
+            who: measures.confusion(held.labels, classes[who][n], len(kind.classes))
+            for who in MODELS
         }
         made.append(
             Figure.of(
@@ -228,7 +228,7 @@ def _figures(
             )
         )
     labels = judged.windows[frames].labels
-    sure = {who: measures.calibration_error(seen[who][frames], labels) for who in WHO}
+    sure = {who: measures.calibration_error(seen[who][frames], labels) for who in MODELS}
     title = "expected calibration error: the gap between its confidence and its accuracy"
     return [*made, Figure.of("calibration_error", title, "share", sure)]
 

@@ -5,14 +5,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from fae_training.benchmark import GUARD, PASSED, REPORT, Figure, Measure
+from fae_training.benchmark import GUARD, MODELS, PASSED, REPORT, Figure, Measure, of_each
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, SCENE_SECONDS, StreamOfSound
 from fae_training.classifiers.thresholds import Rate, measure
 from fae_training.counting import counted
 
 PEOPLE_SHOWN = 6
-WHO = ("candidate", "current", "base")
 
 
 def no_recordings(name: str, title: str) -> Measure:
@@ -72,7 +71,7 @@ def measures_of(
         margin=0.05,
         least=0.0,
         items=tuple(events),
-        **{who: tuple(map(float, by[who]["heard"])) for who in WHO},
+        **of_each(lambda who: by[who]["heard"]),
     )
     scenes = len(held["quiet"].log_mel) // SCENE_FRAMES
     least = rate_of(by["candidate"], held["quiet"].hours).lower
@@ -87,10 +86,7 @@ def measures_of(
         margin=0.0,
         least=0.0,
         items=tuple(f"scene {number}" for number in range(scenes)),
-        **{
-            who: tuple(float(n not in by[who]["scenes_with_alarms"]) for n in range(scenes))
-            for who in WHO
-        },
+        **of_each(lambda who: [n not in by[who]["scenes_with_alarms"] for n in range(scenes)]),
     )
     return [detected, no_alarms]
 
@@ -101,7 +97,7 @@ def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
             "false_alarms",
             "false alarms per hour at its operating threshold",
             "per hour",
-            {who: by[who]["false_alarms_per_hour"] for who in WHO},
+            {who: by[who]["false_alarms_per_hour"] for who in MODELS},
         )
     ]
     if by["candidate"]["recall"] is not None:
@@ -110,13 +106,13 @@ def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
                 "missed",
                 "false reject rate at one false alarm per hour",
                 "share",
-                {who: by[who]["false_reject_rate_at"]["1.0"] for who in WHO},
+                {who: by[who]["false_reject_rate_at"]["1.0"] for who in MODELS},
             ),
             (
                 "recall",
                 "recall at its operating threshold",
                 "share",
-                {who: by[who]["recall"] for who in WHO},
+                {who: by[who]["recall"] for who in MODELS},
             ),
         ]
     return [

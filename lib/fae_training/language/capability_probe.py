@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fae_training.benchmark import GUARD, PASSED, Measure
+from fae_training.benchmark import GUARD, PASSED, Measure, of_each
 from fae_training.capabilities import answering, suite
 from fae_training.capabilities.checks import passed
 from fae_training.capabilities.task import Item
@@ -104,10 +104,7 @@ class Capabilities:
                 margin=MARGIN,
                 least=0.0,
                 items=tuple(ids),
-                **{
-                    who: tuple(float(getattr(found, who)[name]) for name in ids)
-                    for who in ("candidate", "current", "base")
-                },
+                **of_each(lambda who, ids=ids: [getattr(found, who)[name] for name in ids]),
             )
             for name, title, unit, ids in groups
             if ids or not self.suite.items

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fae_training import alternative, provenance, training_rows
-from fae_training.benchmark import GOAL, RATIO, Figure, Measure
+from fae_training.benchmark import GOAL, MODELS, RATIO, Figure, Measure
 from fae_training.counting import counted
 from fae_training.language import directive, generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
@@ -181,17 +181,16 @@ class Conversations:
         """How far the answers show the traits of this person's history, and the speed of writing them."""
         if not self.prompts:
             return ()
-        models = ("candidate", "current", "base")
         figures = [
             Figure.of(
                 trait.name,
                 trait.title,
                 trait.unit,
-                {who: round(trait.mean(getattr(found, who).answers), 1) for who in models},
+                {who: round(trait.mean(getattr(found, who).answers), 1) for who in MODELS},
             )
             for trait in traits.most_telling(self.traits, found.base.answers)
         ]
-        speeds = {who: round(getattr(found, who).tokens_per_s, 1) for who in models}
+        speeds = {who: round(getattr(found, who).tokens_per_s, 1) for who in MODELS}
         return (
             *figures,
             Figure.of(

@@ -10,8 +10,7 @@ import mlx.core as mx
 
 from fae_training import provenance, training_rows
 from fae_training.arrays import numbers
-from fae_training.benchmark import GUARD, PASSED, Measure
-from fae_training.gate import FEWEST_UNITS
+from fae_training.benchmark import FEWEST_UNITS, GUARD, PASSED, Measure, of_each
 from fae_training.language import validation_set
 from fae_training.language.batches import collate
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
@@ -114,10 +113,7 @@ class Memorisation:
             margin=max(MARGIN, ONE_BY_CHANCE / (len(tried) + 2)),
             least=0.0,
             items=tuple(_hash(self.rows[i]) for i in tried),
-            **{
-                who: tuple(_value(getattr(found, who)[i]) for i in tried)
-                for who in ("candidate", "current", "base")
-            },
+            **of_each(lambda who: [_value(getattr(found, who)[i]) for i in tried]),
         )
         return ProbeReport(measures=(measure,), notes=notes)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from fae_training import provenance
 from fae_training.arrays import numbers
-from fae_training.benchmark import DIFFERENCE, GOAL, Figure, Measure
+from fae_training.benchmark import DIFFERENCE, GOAL, MODELS, Figure, Measure, of_each
 from fae_training.language import drift_monitor, preference_preflight, validation_set
 from fae_training.language.conversation_probe import (
     BATCH_TOKENS,
@@ -106,7 +106,7 @@ class Preferences:
             return report
         base = found.base.preferred
         moved, right, likelier = {}, {}, {}
-        for who in ("candidate", "current", "base"):
+        for who in MODELS:
             preferred = getattr(found, who).preferred
             moved[who] = [p - b for p, b in zip(preferred, base, strict=True)]
             right[who] = [0.5 + 0.5 * _sign(m) for m in moved[who]]
@@ -123,7 +123,7 @@ class Preferences:
             margin=MARGIN,
             least=LEAST,
             items=tuple(groups),
-            **{who: self._by_group(groups, values) for who, values in right.items()},
+            **of_each(lambda who: self._by_group(groups, right[who])),
         )
         figures = [
             Figure.of(name, title, unit, {who: sum(v) / len(v) for who, v in values.items()})
@@ -138,9 +138,7 @@ class Preferences:
             )
         ]
         if self.lengths:
-            tokens = {
-                who: getattr(found, who).answer_tokens for who in ("candidate", "current", "base")
-            }
+            tokens = {who: getattr(found, who).answer_tokens for who in MODELS}
             figures.append(Figure.of("answer_tokens", "Length of its answers", "tokens", tokens))
         return replace(report, measures=(measure,), figures=tuple(figures))
 

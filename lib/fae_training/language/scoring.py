@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import mlx.core as mx
 
 from fae_training.arrays import number
-from fae_training.benchmark import Benchmark, Example, Figure, Measure
+from fae_training.benchmark import MODELS, Benchmark, Example, Figure, Measure
 from fae_training.deployment import current_run, fingerprint
 from fae_training.kinds import KINDS
 from fae_training.language import adapters, loading
@@ -173,10 +173,7 @@ def cost_figures(costs: PerModel[Cost]) -> list[Figure]:
             name,
             title,
             unit,
-            {
-                who: round(getattr(getattr(costs, who), name), digits)
-                for who in ("candidate", "current", "base")
-            },
+            {who: round(getattr(getattr(costs, who), name), digits) for who in MODELS},
             is_cost=True,
         )
         for name, title, unit, digits in (

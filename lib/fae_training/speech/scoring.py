@@ -9,7 +9,7 @@ import numpy
 
 from fae_training import provenance
 from fae_training.arrays import number
-from fae_training.benchmark import Benchmark
+from fae_training.benchmark import MODELS, Benchmark
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
 from fae_training.results import Verification
@@ -70,7 +70,7 @@ def score(run: Run, session) -> Benchmark:
         transcripts[name] = listen(model)
 
     heard_clips = [
-        Heard(example, *(transcripts[who][index] for who in ("candidate", "current", "base")))
+        Heard(example, *(transcripts[who][index] for who in MODELS))
         for index, example in enumerate(examples)
     ]
     untrained = {
