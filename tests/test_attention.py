@@ -115,3 +115,26 @@ def test_no_scores_are_kept_for_the_backward_pass(compiled):
     mx.reset_peak_memory()
     mx.eval(gradient(q))
     assert mx.get_peak_memory() - before < 120e6
+
+
+@pytest.mark.parametrize(
+    "dtype, tokens, width, fused",
+    [
+        ("bfloat16", 256, 64, True),
+        ("float16", 128, 128, True),
+        ("float32", 256, 64, False),
+        ("bfloat16", 250, 64, False),
+        ("bfloat16", 256, 256, False),
+    ],
+)
+def test_on_cuda_mx_fast_is_used_only_if_its_gradient_is_fused(
+    monkeypatch, dtype, tokens, width, fused
+):
+    """Measured on an H100 (docs/log.md): otherwise it keeps the scores of every layer."""
+    import mlx.core as mx
+
+    q = mx.zeros((1, 1, tokens, width), getattr(mx, dtype))
+    assert not attention._fused_with_gradient(q), "not on this backend"
+    monkeypatch.setattr(mx.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(mx, "default_device", lambda: mx.gpu)
+    assert attention._fused_with_gradient(q) == fused

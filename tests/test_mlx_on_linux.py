@@ -214,6 +214,20 @@ def test_a_model_has_threads_when_it_is_large_or_the_person_says_so(
     assert output == threads
 
 
+@pytest.mark.parametrize("given, expected", [(None, "0"), ("1", "1")])
+def test_float32_products_on_a_gpu_stay_float32_unless_the_person_says_otherwise(given, expected):
+    output = python(
+        """
+        import os
+        from fae_training import mlx_on_linux
+        mlx_on_linux.set_up()
+        print(os.environ["MLX_ENABLE_TF32"])
+        """,
+        MLX_ENABLE_TF32=given,
+    )
+    assert output == expected
+
+
 def test_on_a_mac_nothing_is_looked_up_or_set():
     output = python(
         """
@@ -225,6 +239,7 @@ def test_on_a_mac_nothing_is_looked_up_or_set():
         """,
         OPENBLAS_NUM_THREADS=None,
         OPENBLAS_THREAD_TIMEOUT=None,
+        MLX_ENABLE_TF32=None,
     )
     assert output.splitlines() == ["None None", "True set()"]
 
