@@ -113,10 +113,12 @@ def next_command(run: runs.Run, status: str) -> str:
     """The next command for this status."""
     if status in runs.ACTIVE:
         return "check_status.py"
-    if learned.why_not(run):
-        return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
     active = deployments(run.home).get(KINDS[run.kind].slot)
-    if active and active[-1].run == run.id:
+    is_active = bool(active) and active[-1].run == run.id
+    if learned.why_not(run):
+        again = f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
+        return f"rollback.py --kind {run.kind}" if is_active else again
+    if is_active:
         return "list_runs.py"
     if rejection.standing(run):
         return KINDS[run.kind].material

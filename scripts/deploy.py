@@ -19,6 +19,7 @@ Exit status: 3 not approved, gate not passed, or files changed since; 6 rolled b
 import sys
 import time
 from dataclasses import asdict
+from typing import Any
 
 from fae_training import (
     activation,
@@ -28,6 +29,7 @@ from fae_training import (
     deployment,
     dialog,
     evaluation,
+    learned,
     plain_words,
     rejection,
     runs,
@@ -195,20 +197,26 @@ def check_active(call: Call, began: float) -> Result:
         if call.arguments.dry_run:
             remarks += standing.of_active(call.home, entry)
             continue
+        if learned.why_not(run := runs.find(call.home, entry.run)):
+            remarks += standing.of_active(call.home, entry)
+            continue
         checked[entry.run] = verified(call, entry, began)
         if isinstance(checked[entry.run], Verification):
-            good.append(runs.find(call.home, entry.run))
+            good.append(run)
     if call.arguments.dry_run:
         names = [entry.run for entry in active if entry]
         text = "\n".join([f"Would verify: {', '.join(names) or 'nothing'}.", *remarks])
         return Result({"status": "planned", "runs": names, "remarks": remarks}, text)
     app = app_results.settle(call.home, good)
     lines = [f"{name}: {in_words(found)}" for name, found in checked.items()]
-    lines = (lines or ["Nothing is deployed; every model is the base model."]) + [
-        found.says for found in app.values()
-    ]
-    data = {"status": "checked", "runs": {name: asdict(found) for name, found in checked.items()}}
+    if not any(active):
+        lines = ["Nothing is deployed; every model is the base model."]
+    lines += [*(found.says for found in app.values()), *remarks]
+    data: dict[str, Any] = {"status": "checked"}
+    data["runs"] = {name: asdict(found) for name, found in checked.items()}
     data["app"] = {slot: found.as_answer()["app"] for slot, found in app.items()}
+    if remarks:
+        data["remarks"] = remarks
     return Result(data, "\n".join(lines))
 
 

@@ -130,7 +130,9 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
 
 
 def again(home: Home, forgot: Purged | None) -> str:
-    """The next training command: that of the newest run that learned what is forgotten."""
+    """The next command: taking back the active run if it learned what is forgotten, else the training of the newest that did."""
+    if forgot and forgot.active:
+        return f"rollback.py --kind {runs.find(home, forgot.active).kind}"
     if not forgot or not forgot.learned_by:
         return "train.py --preset light"
     run = runs.find(home, forgot.learned_by[-1])

@@ -30,7 +30,16 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import calling, consent, deployment, evaluation, mlx_on_linux, models, runs
+from fae_training import (
+    calling,
+    consent,
+    deployment,
+    evaluation,
+    learned,
+    mlx_on_linux,
+    models,
+    runs,
+)
 from fae_training.calling import Call, Result
 from fae_training.errors import (
     BadRequest,
@@ -85,6 +94,7 @@ def chosen(call: Call) -> Run:
             f"{run.id} is for your {run.title()}, but only language models can be fused",
             "uv run scripts/list_runs.py",
         )
+    learned.require_unmarked(run)
     if not run.file(runs.ADAPTERS, "adapters.safetensors").is_file():
         raise Missing(
             "no_adapter",

@@ -12,6 +12,7 @@ import prepared
 import small_runs
 from fae_days import Days, plain
 from fae_training import (
+    app_results,
     approval,
     calling,
     consent,
@@ -127,7 +128,7 @@ def test_a_marked_run_is_reported_and_not_proposed_deployed_resumed_or_started_f
     answer = calls.answer("check_status", "--run", run.id, home=place.path)
     [loud] = [remark for remark in answer["remarks"] if run.id in remark]
     assert loud.startswith("Fae is still using this update") and "rollback.py --kind sft" in loud
-    assert "forgotten" in answer and answer["next"]["script"] == "train"
+    assert "forgotten" in answer and answer["next"]["script"] == "rollback"
     listed = calls.answer("list_runs", home=place.path)
     assert "asked to forget" in next(r for r in listed["runs"] if r["run"] == run.id)["changed"]
     for script, *given in (("propose", "--run", run.id), ("deploy", "--run", run.id, "--code", "ABC-DEF")):  # fmt: skip
@@ -135,6 +136,12 @@ def test_a_marked_run_is_reported_and_not_proposed_deployed_resumed_or_started_f
         assert got.status == 3, got.out
         assert got.json["error"]["code"] == "learned_what_was_forgotten"
         assert got.json["next"]["script"] == "train"
+    for how in ("--peft", "--dry-run"):
+        got = calls.script("fuse", "--run", run.id, how, "--json", home=place.path)
+        assert got.json["error"]["code"] == "learned_what_was_forgotten", got.out
+    checked = calls.answer("deploy", "--check", home=place.path)
+    assert checked["runs"] == {} and "Roll it back now" in checked["remarks"][0]
+    assert "asked to forget" in app_results.publish(place, runs.Run(place, run.id)).says
     again = runs.Run(place, run.id)
     with pytest.raises(Refused, match="asked to forget"):
         learned.require_unmarked(again)

@@ -223,3 +223,11 @@ def test_a_mark_before_the_text_is_passed_over(tmp_path, name):
     path.write_bytes(b"\xef\xbb\xbf" + b'{"schema": 1, "topics": ["Z\xc3\xbcrich"]}')
     assert state.read_json(path)["topics"] == ["Zürich"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_key_that_is_there_twice_is_not_read_as_the_last_one(tmp_path):
+    """json.loads would drop the first: what a person excluded would be exported."""
+    path = tmp_path / "exclusions.json"
+    path.write_text('{"schema": 1, "topics": ["clinic"], "topics": []}')
+    with pytest.raises(Failed, match="the key 'topics' is there twice"):
+        state.read_json(path)

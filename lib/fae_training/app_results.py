@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fae_training import app_files, app_words, fae_app, fae_versions, locks
+from fae_training import app_files, app_words, fae_app, fae_versions, learned, locks
 from fae_training.app_files import AGAIN
 from fae_training.app_use import (
     CLASSIFIER_FOLDERS,
@@ -69,6 +69,9 @@ def publish(home: Home, run: Run) -> InApp:
 
     The answer says so if this version of Fae does not use such a result, or if the version in use is not known.
     """
+    if why := learned.why_not(run):
+        back = f"uv run scripts/rollback.py --kind {run.kind}"
+        return _not_used(run, f"{why}, so it is not put into Fae. Roll it back: {back}")
     try:
         app = fae_versions.the_app()
     except SkillError as error:

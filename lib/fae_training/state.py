@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from fae_training import locks, state_shapes
 from fae_training.errors import Failed, Missing, command_line
@@ -86,7 +87,7 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     naming both files, and for an unknown schema.
     """
     try:
-        data = parsed(read_text(path))
+        data = parsed(read_text(path), object_pairs_hook=_without_repeated_keys)
     except FileNotFoundError:
         return default
     except OSError as error:
@@ -110,10 +111,19 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     return data
 
 
-def parsed(text: str | bytes) -> object:
-    """The value of a JSON text. Raises ValueError, also if it is nested too deeply for Python."""
+def _without_repeated_keys(pairs: list[tuple[str, object]]) -> dict:
+    """The object of these pairs. Raises ValueError for a key that is there twice, of which json.loads drops the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(k for k in keys if keys.count(k) > 1)!r} is there twice")
+    return found
+
+
+def parsed(text: str | bytes, **options: Any) -> object:
+    """The value of a JSON text; options of json.loads. Raises ValueError, also if it is nested too deeply for Python."""
     try:
-        return json.loads(text)
+        return json.loads(text, **options)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
