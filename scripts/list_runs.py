@@ -72,7 +72,13 @@ def main(call: Call) -> Result:
     text += "".join(f"\n{e.run.id}: you rejected it: {e.rejected}" for e in found if e.rejected)
     changed = {e.run.id: why for e in found if (why := standing.of_run(e.run))}
     linked = standing.linked_runs(call.home)
-    text = "\n".join([text, *(f"{name}: {why}" for name, why in changed.items()), *linked])
+    text = "\n".join(
+        [
+            text,
+            *(f"{name}: {why.removeprefix(f'{name} ')}" for name, why in changed.items()),
+            *linked,
+        ]
+    )
     # The newest runs have it in their own lines.
     older = [entry.run.id for entry in found[:-NEWEST]]
     remarks = [f"{name}: {changed[name]}" for name in older if name in changed] + linked

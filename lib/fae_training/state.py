@@ -149,7 +149,7 @@ def _set_aside(path: Path, what: str) -> Failed:
     return Failed(
         "state_corrupt",
         f"{path} {what}; it was set aside as {aside.name}",
-        f"check {aside}, then run the same command again to continue without it",
+        f"repair it and rename it to {path.name}, or remove it to continue without it: {command_line('rm', aside)}",
     )
 
 
