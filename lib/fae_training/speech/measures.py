@@ -32,7 +32,7 @@ from fae_training.speech.misheard import occurrences, words_of
 # twelve terms that all went from never to always heard have a lower bound of 0.26, nine one below 0.
 FEWEST_TERMS = 12
 # Clips of a word that were recorded together sound alike. From so many on the gate's intervals notice (intervals.of_mean,
-# means of neighbours); below, 7 to 20 % of trainings without effect would be recommended when three clips each are alike.
+# means of neighbours); below, 5 to 20 % of trainings without effect would be recommended when three clips each are alike.
 FEWEST_CLIPS = 20
 # The largest loss of recall that is tolerated, and the smallest gain that a person notices, as shares.
 RECALL_MARGIN = LEAST_RECALL = 0.05
