@@ -103,7 +103,7 @@ def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
     fields = {"running": status in runs.ACTIVE, "adapter_path": str(adapter)}
     fields["adapter_exists"] = adapter.is_dir()
     if process := run.record.get("worker"):
-        fields["pid"] = process["pid"]
+        fields["pid"] = process.get("pid")
     if report.get("loss") is not None:
         fields["latest_loss"] = report["loss"]
     return fields
@@ -167,7 +167,7 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
     if "stage" in data and "eta_s" in data:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
-        text += f"\n  {data['error_of_run']['message']}"
+        text += f"\n  {data['error_of_run'].get('message', 'failed')}"
     if "profile" in data:
         text += f"\n  {data['profile']}"
     if "rejected" in data:

@@ -163,7 +163,7 @@ def test_an_older_name_that_a_script_does_not_use_is_accepted_too():
         ('{"stepps": 1}', "unknown_parameter", "no parameter 'stepps'; did you mean 'steps'?"),
         ('{"steps": "many"}', "bad_value", "steps cannot be 'many'"),
         ('{"steps": true}', "bad_value", "steps is true, expected one value"),
-        ('{"steps": [1]}', "bad_value", r"steps is \[1\], expected one value"),
+        ('{"steps": [1]}', "bad_value", r"steps is a list, expected one value"),
         ('{"preset": "heavy"}', "bad_value", "preset is 'heavy', expected one of smoke, light"),
         ('{"force": "yes"}', "bad_value", "force is 'yes', expected true or false"),
         ('{"run": "[REDACTED_SECRET]"}', "blanked", "looks like a secret"),

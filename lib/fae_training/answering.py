@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from fae_training.error_words import reason
 from fae_training.errors import SkillError
 from fae_training.patterns import lazy_pattern
 from fae_training.state import Home, write_json
@@ -172,7 +173,7 @@ def write_line(text: str, stream=None) -> None:
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
         if not isinstance(problem, BrokenPipeError) and stream is not sys.stderr:
-            write_line(f"the answer could not be written: {problem.strerror}", sys.stderr)
+            write_line(f"the answer could not be written: {reason(problem)}", sys.stderr)
 
 
 def open_closed_streams() -> None:

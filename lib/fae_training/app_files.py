@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fae_training.deployment import fingerprint
+from fae_training.error_words import reason
 from fae_training.errors import Failed, Missing, SkillError, command_line
 from fae_training.state import sync_directory
 
@@ -89,7 +90,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def _unwritable(directory: Path, error: OSError) -> SkillError:
-    why = error.strerror or str(error)
+    why = reason(error)
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
         return Missing(
             "app_not_writable",
@@ -122,7 +123,7 @@ def tensors(path: Path) -> dict[str, dict]:
     except (OSError, ValueError, KeyError, AttributeError, struct.error) as error:
         raise Failed(
             "not_safetensors",
-            f"{path} is not a complete safetensors file: {error}",
+            f"{path} is not a complete safetensors file: {reason(error)}",
             "uv run scripts/list_runs.py",
         ) from error
     return header

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fae_training import fae_app, state
+from fae_training.error_words import reason
 from fae_training.errors import Failed, command_line
 from fae_training.speech import vocabulary
 from fae_training.state import Home, write_text
@@ -30,11 +31,11 @@ def read() -> list[dict]:
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise _not_its_form(str(error)) from error
+        raise _not_its_form(reason(error)) from error
     try:
         entries = state.parsed(text)
     except ValueError as error:
-        raise _not_its_form(str(error)) from error
+        raise _not_its_form(reason(error)) from error
     if not isinstance(entries, list):
         raise _not_its_form("it is not a list")
     for number, entry in enumerate(entries, 1):

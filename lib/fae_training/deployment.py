@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fae_training import records
+from fae_training.error_words import reason
 from fae_training.errors import Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -117,7 +118,7 @@ def decisions(home: Home, *further: dict) -> list[Decision]:
         except (SkillError, KeyError, ValueError) as problem:
             raise Failed(
                 "state_corrupt",
-                f"line {number} of {path} is not valid ({problem})",
+                f"line {number} of {path} is not valid ({reason(problem)})",
                 f"check line {number} of {path}; remove the line to continue without it",
             ) from problem
         found.append(decision)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Generic, Literal, TypeVar, overload
 
 from fae_training.counting import counted
+from fae_training.error_words import reason
 from fae_training.errors import Missing, command_line
 from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
 
@@ -109,7 +110,7 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise Missing(
             "unreadable_rows",
-            f"{path} cannot be read: {error.strerror or error}",
+            f"{path} cannot be read: {reason(error)}",
             f"{command_line('ls', '-ld', path)}; a file of rows is expected there",
         ) from error
     if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -166,7 +167,10 @@ def _array(content: bytes) -> Iterator[tuple[int, object]]:
         try:
             value, at = scan(text, at)
         except (ValueError, RecursionError) as error:
-            yield line, ValueError(f"is not JSON ({error}); the rest of this array is not read")
+            yield (
+                line,
+                ValueError(f"is not JSON ({reason(error)}); the rest of this array is not read"),
+            )
             return
         yield line, value
         at = _past_space(text, at)
