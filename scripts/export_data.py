@@ -129,12 +129,14 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
     return Result(data, "\n".join(lines).strip())
 
 
-def again(home: Home, forgot: Purged | None) -> str:
+def again(home: Home, forgot: Purged | None) -> str | None:
     """The next command: taking back the active run if it learned what is forgotten, else the training of the newest that did."""
     if forgot and forgot.active:
         return f"rollback.py --kind {runs.find(home, forgot.active).kind}"
     if not forgot or not forgot.learned_by:
-        return "train.py --preset light"
+        from fae_training import next_steps
+
+        return next_steps.unless_learned(home, "sft", "train.py --preset light")
     run = runs.find(home, forgot.learned_by[-1])
     return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
 

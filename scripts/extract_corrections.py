@@ -91,9 +91,12 @@ def main(call: Call) -> Result:
         if out := call.arguments.output_dir:
             app_exports.link(home, "dpo", out)
         data["output_files"] = {"dpo_pairs": str(home.file("data", "dpo", "train.jsonl"))}
-    data["next"] = (
-        call.without_dry_run("extract_corrections") if dry_run else "train_dpo.py --preset light"
-    )
+    if dry_run:
+        data["next"] = call.without_dry_run("extract_corrections")
+    else:
+        from fae_training import next_steps
+
+        data["next"] = next_steps.unless_learned(call.home, "dpo", "train_dpo.py --preset light")
     return Result(data, text(data, home.file("data", "dpo")))
 
 

@@ -57,7 +57,7 @@ def test_an_approval_without_its_fields_is_named(place):
     run = prepared.judged(place)
     run.file(approval.FILE).write_text("{}")
     with pytest.raises(
-        Failed, match=r"approval\.json was written .*Approval has no key 'fingerprint'"
+        Failed, match=r"approval\.json was written .*it has no key 'fingerprint'"
     ):
         spend(run, "ABC-DEF")
 

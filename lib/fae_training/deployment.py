@@ -312,6 +312,13 @@ def was_deployed(run: Run, since: str = "") -> bool:
     )
 
 
+def undone_at(run: Run) -> str | None:
+    """When the last deployment of this run was rolled back; None if it was not, or was never deployed."""
+    recover(run.home)
+    own = [one for one in decisions(run.home) if one.run == run.id and one.action != "verified"]
+    return own[-1].at if own and own[-1].action == "rollback" else None
+
+
 def compared_with_another(
     run: Run, compared: str | None, compared_fingerprint: str | None
 ) -> str | None:
