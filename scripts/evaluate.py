@@ -147,12 +147,18 @@ def what_helps(run: runs.Run, following: str | None) -> str:
     if preset == "smoke":
         return (
             "The preset smoke only shows that training works: it makes too few steps to be recommended. "
-            "Train with light or more."
+            "Train with light, and if that does not show an improvement, with standard."
+        )
+    if following and "--suite" in following:
+        return (
+            f"It was judged by too few tasks (--suite {run.settings['suite']}) to see whether an ability was lost. "
+            "Train with the full suite."
         )
     if following and "--preset" in following:
-        larger = KINDS[run.kind].presets[following.split()[-1]]["steps"] > run.settings["steps"]
+        names, after = [*KINDS[run.kind].presets], following.split()[-1]
+        larger = names.index(after) > names.index(preset)
         how = "trains longer, and may show an improvement" if larger else "changes less"
-        return f"The preset {following.split()[-1]} {how}; more conversations or corrections help most."
+        return f"The preset {after} {how}; more conversations or corrections help most."
     if following and "--rescore" in following:
         return "Measure it again, against the model that is in use now."
     return "More training data helps most, and also gives more data to judge by."

@@ -343,8 +343,9 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
     assert data.rows["train"] == 108 and data.learned_from == "108 rows"
     notes = data.notes
     assert notes[0] == "12 of 120 rows of data/sft/train.jsonl cannot be used:"
-    assert notes[1] == "line 109: messages is 4, expected a list of messages"
-    assert [note.split(":")[0] for note in notes[1:11]] == [f"line {n}" for n in range(109, 119)]
+    ten = ", ".join(map(str, range(109, 119)))
+    assert notes[1] == f"lines {ten} and 2 more: messages is 4, expected a list of messages"
+    assert len(notes) == 2 or "line" not in notes[2], "a reason is given once"
     kept = read_json(path.with_name("meta.json"))["rows_left_out"]
     assert [row["line"] for row in kept["train"]] == list(range(109, 121)) and kept["valid"] == []
     assert kept == data.left_out
@@ -353,7 +354,33 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
     error = refused(tmp_path, [*good[:107], *bad])
     assert error.code == "bad_rows"
     assert error.message.startswith("12 of 119 rows of data/sft/train.jsonl cannot be used, which is more than the allowed tenth")  # fmt: skip
-    assert error.message.count("line ") == 10 and error.message.endswith("and 2 more")
+    assert "lines 108, 109, 110," in error.message and error.message.count("expected a list") == 1
+    assert "correct or delete these lines of data/sft/train.jsonl" in error.hint
+
+
+def test_reasons_that_differ_are_listed_by_their_lines():
+    given = [(3, "is empty"), (7, "is empty"), (8, "is 4"), (12, "is empty")]
+    problems = [training_rows.Problem("data/sft/train.jsonl", *one) for one in given]
+    assert training_rows.by_reason(problems) == ["lines 3, 7 and 12: is empty", "line 8: is 4"]
+    many = [training_rows.Problem("f", n, f"is {n}") for n in range(1, 14)]
+    listed = training_rows.listed(many)
+    assert listed.count("line ") == 10 and listed.endswith("; and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "is_refused"), [(12, 2, False), (18, 3, True), (2, 2, False), (1, 2, True), (1, 1, False), (0, 1, True)]
+)  # fmt: skip
+def test_one_or_two_rows_are_passed_over_in_a_small_file_as_long_as_most_can_be_used(
+    tmp_path, good, bad, is_refused
+):
+    rows = [*map(valid, range(good)), *[{"messages": 4}] * bad]
+    if is_refused:
+        assert refused(tmp_path, rows).code == "bad_rows"
+        return
+    place = Home(tmp_path)
+    (place.directory("data", "sft") / "train.jsonl").write_bytes(lines(*rows))
+    data = provenance.check(place, "sft", "again", keep=False)
+    assert data.rows["train"] == good and any("cannot be used" in note for note in data.notes)
 
 
 def test_held_out_rows_that_cannot_be_used_are_named_and_few_of_them_do_not_stop_a_run(tmp_path):

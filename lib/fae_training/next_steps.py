@@ -9,11 +9,12 @@ from fae_training.calling import Call
 from fae_training.deployment import deployments
 from fae_training.evaluation import Evaluation
 from fae_training.gate import NOT_SHOWN, PASS, WORSE, Decision
-from fae_training.kinds import DEFAULT_PRESET, KINDS
+from fae_training.kinds import DEFAULT_PRESET, KINDS, SUITES
 from fae_training.runs import Run
 from fae_training.settings import house_rule
 from fae_training.state import Home, moment
 
+FULL_SUITE = SUITES[0]
 # Set by schedule.py for the scripts that it starts.
 SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
@@ -59,11 +60,16 @@ def what_helps(run: Run, decision: Decision) -> str:
     kind = KINDS[run.kind]
     presets = [name for name in kind.presets if name != "smoke"]
     preset = run.settings.get("preset")
-    if preset == "smoke":
-        return f"{kind.script} --preset {DEFAULT_PRESET}"
+    outcomes = {one.outcome for one in decision.comparisons}
+    suite = run.settings.get("suite", FULL_SUITE)
+    too_few_tasks = suite == "quick" or (suite != FULL_SUITE and not decision.comparisons)
+    if preset == "smoke" or (too_few_tasks and WORSE not in outcomes):
+        again = DEFAULT_PRESET if preset == "smoke" else preset
+        return f"{kind.script} --preset {again}" + (
+            f" --suite {FULL_SUITE}" if too_few_tasks else ""
+        )
     if not decision.comparisons or preset not in presets:
         return kind.material
-    outcomes = {one.outcome for one in decision.comparisons}
     may_have_lost = any(one.outcome == NOT_SHOWN and one.gain < 0 for one in decision.comparisons)
     at = presets.index(preset)
     if WORSE in outcomes:

@@ -260,5 +260,8 @@ def _open(one: Comparison) -> str:
     lost, margin = (
         of_gain(value, one.compare).lstrip("+\N{MINUS SIGN}") for value in (one.low, one.margin)
     )
-    unit = gain_unit(one.compare)
-    return f"a loss{than} of up to {lost} {unit} cannot be ruled out with {one.count:,} {one.unit}, and {margin} are allowed"
+    unit, sign = gain_unit(one.compare), " %" if one.compare == RATIO else ""
+    return (
+        f"with only {one.count:,} {one.unit} a loss{than} of up to {lost} {unit} cannot be ruled out, and at most {margin}{sign} "
+        "is allowed"
+    )
