@@ -438,7 +438,7 @@ def test_eight_pairs_that_differ_in_a_space_are_refused_before_a_run(tmp_path):
     rows = [{"prompt": f"Q {w}?", "chosen": f"Yes {w}.", "rejected": f"Yes {w}. "} for w in "abcdefgh"]  # fmt: skip
     error = refused(tmp_path, rows, [pair(i) for i in range(6)], "dpo")
     assert "the two answers are the same to the model" in error.message
-    assert "line 8: " in error.message
+    assert "and 8: " in error.message
 
 
 def test_pairs_that_differ_in_line_breaks_are_kept(tmp_path):
