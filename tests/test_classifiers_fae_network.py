@@ -8,6 +8,7 @@ import pytest
 
 import classifier_sounds
 import slow_fae_features
+from fae_training import app_files
 from fae_training.arrays import load_arrays
 from fae_training.classifiers import fae_network, runtime
 from fae_training.classifiers.classes import CLASSIFIERS

@@ -10,7 +10,7 @@ import soundfile
 
 import calls
 import classifier_sounds
-from fae_training import deployment, gate, state
+from fae_training import app_files, deployment, gate, state
 from fae_training.classifiers import scoring, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
