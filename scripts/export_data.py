@@ -113,6 +113,8 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
             "started in the background, to prepare the environments and models for training"
         )
     data["next"] = call.without_dry_run("export_data") if arguments.dry_run else again(home, forgot)
+    if data["next"] is None:
+        data["nothing_new_since"] = runs.find(home, kind="sft").id
     return Result(data, text(data, home.file("data", "sft")))
 
 
@@ -198,6 +200,11 @@ def text(data: dict, directory: Path) -> str:
     lines += report.forgotten(data)
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written."])
+    if run := data.get("nothing_new_since"):
+        lines += [
+            "",
+            f"{run} has learned exactly this already: talk with Fae some more, then export again.",
+        ]
     return "\n".join([*lines, "", f"Written to {directory}."])
 
 
