@@ -123,8 +123,8 @@ def answer(call: Call, kind: str, added: dict, problems: list[str]) -> Result:
     lines = [f"{'Would add' if planned else 'Added'} to {kind}:"]
     lines += [f"  {count} of {name}" for name, count in added.items() if count]
     if not any(added.values()):
-        number = "The recording" if len(problems) == 1 else f"All {len(problems)} recordings"
-        lines = [f"{number} had been added before, so nothing has changed."]
+        what = counted(len(problems), "recording")
+        lines = [f"Nothing has changed: {what} had been added before."]
     if problems and any(added.values()):
         lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
     data = {"status": "planned" if planned else "added", "kind": kind, "added": added}

@@ -54,7 +54,7 @@ def test_folders_named_after_classes_are_added_once(allowed, recordings):
     assert again["next"] == {"script": "train_keyword", "params": {"preset": "light"}}
     runs.create(Home(allowed), "keyword", {"settings": {}})
     again = calls.script("add_samples", "--files", recordings, home=allowed)
-    assert "All 4 recordings had been added before, so nothing has changed." in again.out
+    assert "Nothing has changed: 4 recordings had been added before." in again.out
     assert again.out.rstrip().endswith("check_status.py --kind keyword"), "they were trained on"
     assert len(kept(allowed)) == 4
     first = allowed / "keyword" / "samples" / kept(allowed)[0]
