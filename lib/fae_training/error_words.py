@@ -1,6 +1,7 @@
 """Values, their types and Python's own errors in plain words, for error messages. Standard library only."""
 
 import json
+import re
 
 _KINDS = (
     ((type(None),), "nothing (null)"),
@@ -44,7 +45,9 @@ def reason(problem: Exception) -> str:
         return f"{what} at line {problem.lineno}, character {problem.colno}"
     if isinstance(problem, RecursionError):
         return "it is nested too deeply"
-    return f"it has no {problem}" if isinstance(problem, KeyError) else str(problem)
+    # Libraries quote the system's errors with their numbers.
+    text = re.sub(r"\[Errno -?\d+\] ", "", str(problem))
+    return f"it has no {text}" if isinstance(problem, KeyError) else text
 
 
 def _name(of: type) -> str:
