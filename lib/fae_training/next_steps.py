@@ -2,17 +2,20 @@
 
 import os
 import time
+from typing import TYPE_CHECKING
 
-from fae_training import evaluation, learned, rejection, runs
+from fae_training import learned, rejection, runs
 from fae_training.answering import as_call
 from fae_training.calling import Call
 from fae_training.deployment import deployments
-from fae_training.evaluation import Evaluation
-from fae_training.gate import NOT_SHOWN, PASS, WORSE, Decision
 from fae_training.kinds import DEFAULT_PRESET, KINDS, SUITES
 from fae_training.runs import Run
 from fae_training.settings import house_rule
 from fae_training.state import Home, moment
+
+if TYPE_CHECKING:
+    from fae_training.evaluation import Evaluation
+    from fae_training.gate import Decision
 
 FULL_SUITE = SUITES[0]
 # Set by schedule.py for the scripts that it starts.
@@ -23,7 +26,12 @@ def of(run: Run, status: str) -> str | None:
     """The next call, after scripts/, for a run with this status."""
     if status in runs.ACTIVE:
         return "check_status.py"
-    judged = evaluation.readable(run) if status == "completed" else None
+    judged = None
+    if status == "completed":
+        # Imported here and below: the status of a run in progress must not wait for it.
+        from fae_training import evaluation
+
+        judged = evaluation.readable(run)
     if judged or learned.why_not(run) or _is_active(run):
         return after_judgement(run, judged)
     if status == "completed":
@@ -34,8 +42,11 @@ def of(run: Run, status: str) -> str | None:
     return f"{KINDS[run.kind].script} --resume {run.id}"
 
 
-def after_judgement(run: Run, judged: Evaluation | None) -> str | None:
+def after_judgement(run: Run, judged: "Evaluation | None") -> str | None:
     """The next call for a run that has been evaluated. None: nothing more can be done about it."""
+    from fae_training import evaluation
+    from fae_training.gate import PASS
+
     kind, is_active = KINDS[run.kind], _is_active(run)
     if learned.why_not(run):
         again = f"{kind.script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
@@ -51,12 +62,14 @@ def after_judgement(run: Run, judged: Evaluation | None) -> str | None:
     return what_helps(run, judged.decision)
 
 
-def what_helps(run: Run, decision: Decision) -> str:
+def what_helps(run: Run, decision: "Decision") -> str:
     """The script to call after a run that did not pass: the same with another preset, or more data.
 
     A run that lost something was trained too hard: a smaller preset. One that lost nothing, but did not improve enough,
     was trained too little: a larger one. Where there is no such preset, or too little to judge by: more data.
     """
+    from fae_training.gate import NOT_SHOWN, WORSE
+
     kind = KINDS[run.kind]
     presets = [name for name in kind.presets if name != "smoke"]
     preset = run.settings.get("preset")
