@@ -134,7 +134,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
         data["rolled_back"] = undid
     elif found.verdict != PASS:
         data["what_helps"] = remedy or what_helps(run, data["next"])
-        lines.append(f"Nothing has changed. {data['what_helps']}")
+        lines.append(f"Fae stays as it is. {data['what_helps']}")
     if wait := next_steps.waits(call, run.kind, data["next"]):
         data |= {"next": None, "wait": wait}
     status = 0 if found.verdict == PASS else Refused.exit_status
@@ -155,7 +155,8 @@ def what_helps(run: runs.Run, following: str | None) -> str:
             "Train with the full suite."
         )
     if following and "--preset" in following:
-        names, after = [*KINDS[run.kind].presets], following.split()[-1]
+        names = [*KINDS[run.kind].presets]
+        after = following.split("--preset ")[1].split()[0]
         larger = names.index(after) > names.index(preset)
         how = "trains longer, and may show an improvement" if larger else "changes less"
         return f"The preset {after} {how}; more conversations or corrections help most."

@@ -88,7 +88,8 @@ def trained(called: calling.Call, kind, gain: float) -> dict:
     SCRIPTS[kind.script.removesuffix(".py")]["prepare"](called, chosen, None)
     mark = provenance.fingerprint(called.home.file("data"), kind.name)
     run = prepared.finished(called.home, len(list(called.home.file("runs").glob("*"))), kind.name)
-    run.update(settings=dict(chosen.values), data_fingerprint=mark)
+    run.update(settings=dict(chosen.values), sources=dict(chosen.sources), data_fingerprint=mark)
+    run.update(model={"id": chosen["model"]})
     result = run.result()
     measured = prepared.measured(1, gain, fingerprint=result["benchmark"]["fingerprint"])
     run.file("train_metrics.json").write_text(
@@ -194,7 +195,9 @@ def test_fae_is_not_led_to_a_training_that_the_house_rule_forbids(exported):
 
 def test_a_run_that_can_never_be_recommended_says_what_to_train_instead(exported):
     place = exported
+    model = str(calls.LANGUAGE_MODEL)
     for chosen, following, says in (
+        ({"preset": "smoke", "model": model}, {"preset": "light", "model": model}, "only shows"),
         ({"preset": "smoke"}, {"preset": "light"}, "only shows that training works"),
         (
             {"preset": "light", "suite": "quick"},

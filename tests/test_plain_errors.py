@@ -120,16 +120,23 @@ def test_a_file_that_cannot_be_read_is_reported_without_a_number_of_the_system(h
     assert not OF_PYTHON.search(said(raised.value)) and "cannot be read" in raised.value.message
 
 
-@pytest.mark.parametrize("given", ["[1]", '"x"', "3", "null", "true", "{", '{"x', ' {"x"', "\ufeff{", '{"colour": 1}'])  # fmt: skip
-@pytest.mark.parametrize("name", ["check_status", "listen"])
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [("check_status", "[1]"), ("evaluate", '"x"'), ("train", "null"), ("check_status", '{"x'), ("listen", "[1]"), ("listen", ' {"x"')],
+)  # fmt: skip
 def test_whoever_gives_json_gets_one_json_object(home, name, given):
     got = calls.script(name, given, home=home)
     assert got.json["status"] == "error" and got.status in (2, 4)
     assert not OF_PYTHON.search(got.out) and got.json["error"]["hint"]
 
 
+@pytest.mark.parametrize("given", ["3", "true", '{"colour": 1}', "\ufeff{", " {}", "[", "{}"])
+def test_what_json_is_and_what_a_damaged_object_is(given):
+    assert calling._caller([given]) == ("person" if given == "[" else "program")
+
+
 def test_whoever_gives_json_on_standard_input_gets_one_json_object(home):
-    for given in ("[1]", "{", '{"params": 3}', '{"run": "latest"}'):
+    for given in ("[1]", '{"params": 3}'):
         assert calls.script("evaluate", "--stdin", home=home, stdin=given).json["status"] == "error"
 
 

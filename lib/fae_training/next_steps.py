@@ -8,6 +8,7 @@ from fae_training import learned, rejection, runs
 from fae_training.answering import as_call
 from fae_training.calling import Call
 from fae_training.deployment import deployments
+from fae_training.errors import command_line
 from fae_training.kinds import DEFAULT_PRESET, KINDS, SUITES
 from fae_training.runs import Run
 from fae_training.settings import house_rule
@@ -49,7 +50,7 @@ def after_judgement(run: Run, judged: "Evaluation | None") -> str | None:
 
     kind, is_active = KINDS[run.kind], _is_active(run)
     if learned.why_not(run):
-        again = f"{kind.script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
+        again = _training(run, run.settings.get("preset") or DEFAULT_PRESET)
         return f"rollback.py --kind {run.kind}" if is_active else again
     if is_active or judged is None:
         return None
@@ -78,9 +79,7 @@ def what_helps(run: Run, decision: "Decision") -> str:
     too_few_tasks = suite == "quick" or (suite != FULL_SUITE and not decision.comparisons)
     if preset == "smoke" or (too_few_tasks and WORSE not in outcomes):
         again = DEFAULT_PRESET if preset == "smoke" else preset
-        return f"{kind.script} --preset {again}" + (
-            f" --suite {FULL_SUITE}" if too_few_tasks else ""
-        )
+        return _training(run, again, *(("--suite", FULL_SUITE) if too_few_tasks else ()))
     if not decision.comparisons or preset not in presets:
         return kind.material
     may_have_lost = any(one.outcome == NOT_SHOWN and one.gain < 0 for one in decision.comparisons)
@@ -91,7 +90,14 @@ def what_helps(run: Run, decision: "Decision") -> str:
         return kind.material
     else:
         at += 1
-    return f"{kind.script} --preset {presets[at]}" if 0 <= at < len(presets) else kind.material
+    return _training(run, presets[at]) if 0 <= at < len(presets) else kind.material
+
+
+def _training(run: Run, preset: str, *further: str) -> str:
+    """A training of the same kind with this preset, on the model that was named for this run, if one was."""
+    named = run.record.get("sources", {}).get("model") in ("flag", "parameter")
+    model = ("--model", run.record["model"]["id"]) if named and run.record.get("model") else ()
+    return command_line(KINDS[run.kind].script, "--preset", preset, *model, *further)
 
 
 def unless_learned(home: Home, kind: str, following: str) -> str | None:

@@ -71,9 +71,9 @@ def of_decision(decision: Decision) -> tuple[str, ...]:
 
 
 def what_stopped(decision: Decision) -> tuple[str, ...]:
-    """Why a decision is no pass: what was lost or could not be shown, else the goals, which did not improve enough."""
+    """Why a decision is no pass: what was lost or could not be shown, else the goals that did not improve enough."""
     at_fault = [one for one in reported(decision) if one.outcome in (WORSE, NOT_SHOWN)]
-    goals = [one for one in reported(decision) if one.role == GOAL]
+    goals = [one for one in reported(decision) if one.role == GOAL and one.outcome != BETTER]
     return (*(of_comparison(one).sentence for one in at_fault or goals), *other_reasons(decision))
 
 
