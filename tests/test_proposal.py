@@ -634,3 +634,11 @@ def test_a_rejection_with_an_empty_reason_is_refused_and_the_proposal_stays(judg
     with pytest.raises(SkillError, match="the reason is empty"):
         rejection.keep(run_in(judged_home), "  \n ")
     assert run_in(judged_home).file("approval.json").exists()
+
+
+def test_a_goal_that_improved_is_no_reason_against_a_run():
+    unnoticed = (
+        "Nothing changed that you could notice: all 5 outputs that were compared are the same."
+    )
+    found = gate.Decision(gate.FAIL, (unnoticed,), 1, (one(), passing("kept", 39, 39)), 0.5, 0.5)
+    assert plain_words.what_stopped(found) == (unnoticed,)
