@@ -143,7 +143,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
 
 def what_helps(run: runs.Run, following: str | None) -> str:
     """What the person can do after a run that did not pass."""
-    preset = run.settings.get("preset")
+    preset = str(run.settings.get("preset"))
     if preset == "smoke":
         return (
             "The preset smoke only shows that training works: it makes too few steps to be recommended. "

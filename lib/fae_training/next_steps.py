@@ -73,12 +73,12 @@ def what_helps(run: Run, decision: "Decision") -> str:
 
     kind = KINDS[run.kind]
     presets = [name for name in kind.presets if name != "smoke"]
-    preset = run.settings.get("preset")
+    preset = str(run.settings.get("preset"))
     outcomes = {one.outcome for one in decision.comparisons}
     suite = run.settings.get("suite", FULL_SUITE)
     too_few_tasks = suite == "quick" or (suite != FULL_SUITE and not decision.comparisons)
     if preset == "smoke" or (too_few_tasks and WORSE not in outcomes):
-        again = DEFAULT_PRESET if preset == "smoke" else preset
+        again = preset if preset in presets else DEFAULT_PRESET
         return _training(run, again, *(("--suite", FULL_SUITE) if too_few_tasks else ()))
     if not decision.comparisons or preset not in presets:
         return kind.material
