@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
 from fae_training import records
-from fae_training.conversations.forget_requests import EVERYTHING, forget_request
+from fae_training.conversations.forget_requests import forget_request
+from fae_training.conversations.forget_topics import EVERYTHING, named_topics
 from fae_training.conversations.sounds import keys
 from fae_training.conversations.text import STOPWORDS, content_words, stem, words
 from fae_training.errors import Failed, command_line
@@ -312,8 +313,9 @@ def pending(home: Home) -> Exclusions:
 
 def from_exclusions(exclusions: Exclusions) -> Forgotten:
     forgotten = Forgotten(ids=set(exclusions.ids))
-    for topic in exclusions.topics:
-        forgotten.add_topic(topic, "excluded_topic")
+    for phrase in exclusions.topics:
+        for topic in named_topics(phrase):
+            forgotten.add_topic(topic, "excluded_topic")
     for person in exclusions.people:
         forgotten.add_person(person)
     return forgotten
@@ -324,12 +326,13 @@ def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> l
     of the requests."""
     times = []
     for text, at in messages:
-        topic = forget_request(text)
-        if topic == EVERYTHING:
-            forgotten.everything_before = max(forgotten.everything_before, at)
-        elif topic:
-            forgotten.add_topic(topic, "forgotten_topic")
-        if topic is not None:
+        topics = forget_request(text)
+        for topic in topics or ():
+            if topic == EVERYTHING:
+                forgotten.everything_before = max(forgotten.everything_before, at)
+            else:
+                forgotten.add_topic(topic, "forgotten_topic")
+        if topics is not None:
             times.append(at)
     return times
 
