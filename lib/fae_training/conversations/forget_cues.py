@@ -50,7 +50,7 @@ _TO_ERASE = one_of(
 )
 _ELSEWHERE = r"(?!.*\b(?:in|into|on|onto|from|at|before|after|with|to|for|off|by|and|then|when|if)\b)"
 _MINE = rf"(?!.*\b(?:{_TO_ERASE})s?\b){_ELSEWHERE}(?:the|my|our|his|her|their|that|this)(?: [\w'-]+){{1,4}}"
-LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not)(?: ever)?"
+LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not)(?:(?: you)? ever| you dare(?: to)?)?"
 # What hands hold and cloths wipe.
 _THINGS = one_of(
     "counter, table, floor, window, nose, face, mouth, hand, shoe, glass, glasses, mirror, sink, stove, oven, desk, tear, dust, surface, "
@@ -78,7 +78,7 @@ ENGLISH = (
         rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? {_IT}, (?!.*\b(?:is|are|was|were|will|would|can|has|have|had|do|does)\b)"
         r"(?P<topic>(?:the|my|our|his|her|that|all|everything|anything)(?: [\w'-]+){1,6})$"),
     Cue("please forget the interview",
-        rf"{BEGINS_EN}(?:forget|unlearn|stop remembering)(?! (?:to|me[ -]not|how|things|something|that we|things\?)\b)"
+        rf"{BEGINS_EN}(?:forget|unlearn|stop remembering)(?! (?:to|me[ -]not|how(?! (?:badly|terribly|awful\w*|it went|(?:i|we|he|she|they) (?:felt|feel|reacted|behaved|looked|acted)|(?:my|the|our) [\w ]{1,40} went)\b)|things|something|that we|things\?)\b)"
         r" (?P<topic>.+)$"),
     Cue("would you mind forgetting the interview", r"^(?:please )?would you (?:please )?mind forgetting (?P<topic>.+)$"),
     Cue("I would rather you forgot the interview",
@@ -138,7 +138,7 @@ ENGLISH = (
         rf"{BEGINS_EN}(?:leave|keep|take|get) (?P<topic>.+?) out of {MEMORY}\b"),
     Cue("exclude the interview from training", rf"{BEGINS_EN}exclude (?P<topic>.+?) from {MEMORY}\b"),
     Cue("never mention the interview again",
-        rf"{BEGINS_EN}{LEARN_NOT} (?:mention|bring up|talk about|speak (?:of|about)|refer to|raise) (?P<topic>.+?),? (?:again|any ?more|ever)\b"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:mention|bring up|talk about|speak (?:of|about)|refer to|raise the (?:subject|topic|matter|question) of) (?P<topic>.+?),? (?:again|any ?more|ever)\b"),
     Cue("stop bringing up the interview", rf"{BEGINS_EN}stop (?:bringing up|mentioning|remembering)(?: things| anything)? (?P<topic>.+)$"),
     Cue("I never want to hear about the interview again",
         r"^i (?:never|do not|don't) (?:ever )?want to (?:hear|talk|speak) (?:about|of) (?P<topic>.+?) (?:again|any ?more)\b"),
@@ -270,7 +270,7 @@ SPANISH = (
     Cue("borra la entrevista de tu memoria", rf"{BEGINS_ES}(?:borra|borre|elimina|elimine|quita|saca|saque) (?:a )?(?P<topic>.+?) {_ES_MEMORY}\b"),
     Cue("elimina de tu memoria la entrevista", rf"{BEGINS_ES}(?:borra|borre|elimina|elimine|quita) {_ES_MEMORY} (?P<topic>.+)$"),
     Cue("no vuelvas a mencionar la entrevista", r"^no vuelvas a (?:mencionar|hablar de|hablar del|nombrar) (?:a )?(?P<topic>.+)$"),
-    Cue("no hables nunca más de la entrevista", r"^no (?:hables|menciones)(?: nunca)? más (?:de |del |a )?(?P<topic>.+)$"),
+    Cue("no hables nunca más de la entrevista", r"^no (?:hables(?: nunca)? más (?:de |del |sobre )|menciones(?: nunca)? más (?:a )?)(?P<topic>.+)$"),
     Cue("no aprendas nada de la entrevista", r"^no (?:aprendas|guardes|recuerdes|retengas|memorices) nada (?:de|del|sobre|acerca de) (?P<topic>.+)$"),
     Cue("no guardes lo que te dije de la entrevista",
         rf"{BEGINS_ES}no (?:guardes|guarde|almacenes|registres|conserves|uses|utilices) (?P<topic>(?:nada de )?(?:todo )?(?:lo que|lo de|lo del)\b.+)$"),
@@ -303,6 +303,7 @@ PRIVATE = {
         Cue("the interview is none of your business",
             r"^(?P<topic>.+?) (?:is|are|was|stays?|remains?) (?:\w+ )?(?:none of (?:your|anyone's|anybody's) business|nobody's business|private|personal|confidential|"
             r"(?:a |my |our )?secret|between (?:us|you and me)|off the record)\b"),
+        Cue("you know all that about the interview", r"^you know (?:\w+ ){1,3}?about (?P<topic>.+)$"),
         Cue("enough about the interview", r"^(?:that's |that is )?(?:enough|no more) (?:about|of) (?P<topic>.+)$"),
         Cue("keep the interview to yourself", rf"{BEGINS_EN}keep (?P<topic>.+?) (?:to yourself|private|secret|between us|quiet)$"),
         Cue("nobody should know about the interview",

@@ -40,7 +40,8 @@ _ASIDE = lazy_pattern(
 # "Don't keep the change, I told the waiter": said to somebody else.
 _REPORTED = lazy_pattern(
     r", (?:i|he|she|they|we|mum|mom|dad|(?:my|her|his|our) \w+) (?:(?:always|just|then|once|had|keeps?) )?"
-    r"(?:told|tells?|said|says?|asked|shouted|wrote|telling|saying)(?: (?!you\b)[\w']+){0,3}$"
+    r"(?:told|tells?|said|says?|asked|shouted|wrote|telling|saying)(?: (?!you\b)[\w']+){0,3}$|"
+    r", (?:says|said|goes|sagt|sagte|meint|dit|disait|dice|dijo) (?:(?:the|my|our|his|her|die|der|das|mein\w*|le|la|mon|ma|el|mi) )?[\w' -]{2,20}$"
 )
 # "Nobody knows, please don't remember ...": a request after what is not one; and who else may be asked.
 _PLEASE = lazy_pattern(r", (?=(?:please|bitte|s'il te plaît|por favor) )")
@@ -55,7 +56,7 @@ _SUBJECT = lazy_pattern(
 )
 # "Forget the loan, will you?" asks for nothing else.
 _TAG = lazy_pattern(
-    r"(?:,? (?:will|would|can|could|won't) you(?: please)?|, (?:okay|ok|all ?right|deal|understood|got it|thanks|thank you(?: (?:so|very) much)?|d'accord|ja|danke|merci|vale|gracias))$"
+    r"(?:,? (?:will|would|can|could|won't) you(?: please)?|,? (?:please|bitte|s'il (?:te|vous) plaît|por favor)|, (?:okay|ok|all ?right|deal|understood|got it|thanks|thank you(?: (?:so|very) much)?|d'accord|ja|danke|merci|vale|gracias))$"
 )
 # Requests without a topic of their own: they mean the current one.
 _THIS = lazy_pattern(
@@ -84,9 +85,9 @@ _ABOUT_IT = [
 ]
 _MAY_BE = lazy_pattern(
     r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |learn|mention|"
-    r"bring|out of|leave|no more|another word|a word|subject|topic|discuss|rais|talk|speak|refer|want to hear|keep|store|save|pretend|vergiss|vergess|vergi(?:ß|ss)t|tilge?|radier|wirf|schmeiß|lösch|streich|entfern|"
+    r"bring|brought|out of|leave|no more|no talk|no mention|another word|a word|subject|topic|discuss|rais|ask|question|limits|taboo|speak|talk|speak|refer|want to hear|keep|store|save|pretend|vergiss|vergess|vergi(?:ß|ss)t|tilge?|radier|wirf|schmeiß|lösch|streich|entfern|"
     r"merk|behalt|wort mehr|fang|komm|thema|lass|tu so|frag|erzähl|schneid|nenn|halte|behält|trainier|lern|sprich|rede|erwähn|speicher|oubli|efface|supprim|retir|souvien|parle|mentionn|évoqu|mot |laisse|sujet|comme si|rappel|appren|"
-    r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|habl|nombr|vuelvas|saques|palabra|deja|deje|tema|como si|cuentes|preguntes|aprend|guard[ea]|quita|hold on|hang on|kept|gone|to go\b|disappear|vanish|retain|record|log\b|repeat|nichts|raus|"
+    r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|habl|nombr|vuelvas|saques|palabra|deja|deje|tema|como si|cuentes|preguntes|aprend|guard[ea]|quita|hold on|hang on|kept|gone|to go\b|disappear|vanish|retain|record|log\b|repeat|nichts|raus|aufh[öo]r|hör|nie wieder|nie mehr|nicht mehr|arrête|cesse|basta|quiero|"
     r"gedächtnis|entendre|mémo|conserv|enregistr|disparaître|memori|reteng|acuerd|acord|quede|desaparec|almacen",
     re.I,
 )
@@ -138,7 +139,8 @@ def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
     for language, pattern in [] if for_a_text else _MENTIONS:
         # Somebody who does not want to hear of something names it.
         if (found := pattern.search(lower)) and (about := _topics_in(found, sentence, language)):
-            return about
+            if "name" not in found.groupdict() or sentence[found.start("topic")].isupper():
+                return about
     before, *after = _PLEASE.split(sentence, maxsplit=1)
     if after and not _SPEAKS.search(before.lower()):
         return _of_sentence(after[0], for_a_text)
@@ -150,7 +152,7 @@ def _confided(sentence: str, before: str) -> tuple[str, ...] | None:
     clauses = [sentence.rpartition(mark) for mark in (", ", " and ")]
     for private, request in ((before, sentence), *((told, asked) for told, _, asked in clauses)):
         for language, about_it, patterns in _ABOUT_IT:
-            if not about_it.search(request.lower()):
+            if not about_it.search(without(_TAG, request).lower()):
                 continue
             for pattern in patterns:
                 if found := pattern.search(private.lower()):

@@ -33,7 +33,7 @@ _BEFORE = (
         rf"(?:(?:the|this|that|all (?:the|this|that|of the)) )?(?:(?:whole|entire|silly|stupid|damn|bloody) )?{_MATTER}(?= (?:{REGARDING}|around|between|that|i)\b)|"
         r"(?:the |that |this |all (?:the|that) )?(?:whole|entire)|"
         r"what(?:ever)? (?:(?:has |had |all )?happened|went (?:on|down|wrong))(?: (?:at|with|to|in|on|between|during|after|around|over))?|what|"
-        r"how (?:it|things|that) went(?: (?:at|with|in|on))?|how (?:much )?(?:i|we) (?:feel|felt|think|thought|love|loved|hate|hated)(?: (?:about|of|for))?|"
+        r"how (?:badly|terribly|awfully)|how (?:it|things|that) went(?: (?:at|with|in|on))?|how (?:much )?(?:i|we) (?:feel|felt|think|thought|love|loved|hate|hated)(?: (?:about|of|for))?|"
         r"(?:my |our |all my )?(?:conversations?|feelings?|thoughts?|worr(?:y|ies)|complaints?|opinions?|comments?|remarks?)(?= (?:about|for|on|over|of|regarding|with)\b)|for(?= (?:the|my|our|his|her)\b)|"
         r"the (?:time|day|night|evening|moment)(?= (?:when|that|where|i|we)\b)|when(?= (?:i|we)\b)|"
         r"(?:(?:all|any|every|the) )?(?:records?|memor(?:y|ies)|traces?|mentions?|details?)(?: (?:that )?you have)?(?= (?:about|of|on)\b)|"
@@ -41,16 +41,16 @@ _BEFORE = (
         r"(?:anything )?to do with|(?:having |that has |that have )?to do with|related to|relating to|involving|regarding|concerning|ever|also|you know|the)[ ,]+(?=\w))+"
     ),
     lazy_pattern(
-        r"^(?:(?:alles|beides?|sowohl|was|das|dass|die|den|der|dem|(?:diese|die|den|der|dem|das|dieser|diesen)? ?(?:ganzen? )?(?:sache|geschichte|angelegenheit|kram|zeug|gerede|thema|vorfall)(?= (?:mit|um|über|von|vom|zu|zum|zur|der|des|in|bei)\b)|(?:das )?thema|"
-        r"ganzen?|dem gespräch|dem,|dinge|ich|je|dir|du|über|von|vom|mit|um|in|im|auf|bei|beim|zu|zum|zur|damals|bitte|nichts|mir|mich|heute|jetzt|mal|endlich|auch|noch)[ ,]+(?=\w))+"
+        r"^(?:(?:alles|beides?|sowohl|was|das(?= (?:mit|um|über|von|vom|zu|zum|zur|in|im|bei|beim)\b)|dass|(?:diese|die|den|der|dem|das|dieser|diesen)? ?(?:ganzen? )?(?:sache|geschichte|angelegenheit|kram|zeug|gerede|thema|vorfall)(?= (?:mit|um|über|von|vom|zu|zum|zur|der|des|in|bei)\b)|(?:das )?thema|"
+        r"ganzen?|dem gespräch|dem,|dinge|ich|je|dir|du|über|von|vom|mit|um|in|im|auf|bei|beim|zu|zum|zur|damals|rund um|bitte|nichts|mir|mich|heute|jetzt|mal|endlich|auch|noch)[ ,]+(?=\w))+"
     ),
     lazy_pattern(
         r"^(?:(?:(?:tou(?:te?s?|s)|ce qui (?:s'est passé|est arrivé|concerne|touche)|ce que|ce qui|je t'ai dit|je vous ai dit|j'ai dit|je te disais|tu sais|que|(?:cette|cet|ce|l'|la|le) ?(?:histoire|affaire|truc|sujet)|(?:histoire|affaire|truc|sujet)|la conversation|"
-        r"à propos|au sujet|à la fois|aussi|sur|de|du|des|avec|à|au|aux|chez|dans|lors|concernant|le fait|le|la|les)[ ,]+|(?:ce qu|d|l)')(?=\w))+"
+        r"à propos|au sujet|à la fois|aussi|sur|de|du|des|avec|à|au|aux|chez|dans|lors|concernant|le fait)[ ,]+|(?:ce qu|d)')(?=\w))+"
     ),
     lazy_pattern(
         r"^(?:(?:tod[oa]s?|lo que (?:pasó|ocurrió|sucedió|ha pasado|tiene que ver)|(?:lo )?relacionado|lo que|lo|que|te conté|te dije|le dije|te he dicho|dije|sabes|sobre|acerca de|en|con|del|de|al?|la conversación|el hecho|tanto|también|"
-        r"(?:(?:el|la|es[ea]|est[ea]) )?(?:asunto|tema|historia|cosa|lío)(?= (?:de|del|con|sobre)\b)|el|la|los|las|es[ea])[ ,]+(?=\w))+"
+        r"(?:(?:el|la|es[ea]|est[ea]) )?(?:asunto|tema|historia|cosa|lío)(?= (?:de|del|con|sobre)\b))[ ,]+(?=\w))+"
     ),
 )
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
@@ -59,17 +59,23 @@ _AFTER = lazy_pattern(
     r"if you (?:can|could|would|please|don't mind)|would you|will you|can you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|(?:that )?you (?:know|have|remember)|"
     r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|completely|entirely|altogether|at all|once and for all|for good|for ever|forever|from now on|in (?:the )?future|as well|too|"
     rf"today|tonight|yesterday|tomorrow|(?:last|this|next) (?:night|week|weekend|month|time|year|morning|afternoon|evening|summer|winter|spring|autumn|{_WEEKDAY})|on {_WEEKDAY}|a while ago|earlier(?: today)?|the other day|before|back then|anywhere|to anyone|"
-    r"and (?:so on|stuff|all that|everything|such|the like|things like that)|"
+    r"went|and (?:so on|stuff|all that|everything|such|the like|things like that)|"
     r"gestern|neulich|vorhin|heute|jetzt|wieder|damals|hier|danke(?: schön)?|endgültig|für immer|hoy|ahora|ayer|antes|gracias|para siempre|también|"
     r"(?:passiert|geschehen|gewesen|vorgefallen) ist|los war|(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|"
     r"hier soir|aujourd'hui|maintenant|désormais|merci|pour toujours|aussi|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
 )
 # "the mortgage thing"; "that mortgage business", but not "my business" or "the family business".
 _MATTER_AFTER = lazy_pattern(r"(?<=\w)[ -](?:thing|stuff|situation|nonsense|ordeal|fiasco|debacle|topic|subject)$")
-_BUSINESS_AFTER = lazy_pattern(r"(?<=\w)[ -](?:business|matter|issue|mess|saga|drama|incident|conversation|talk)$")
+_BUSINESS_AFTER = lazy_pattern(r"(?<=\w)[ -](?:business|story|affair|matter|issue|mess|saga|drama|incident|conversation|talk)$")
 _EMPHATIC = lazy_pattern(r"^(?:all )?(?:that|this|those|these|the whole|the entire|all the|whole|entire)\b")
 _CLAUSE = lazy_pattern(r"[.;!?]|\b(?:but|because|and then|instead|aber|weil|mais|parce que|pero|porque)\b")
 
+# "Paul, please, and his dog"; and when it was: "the argument I had yesterday with my brother".
+_ASIDE = lazy_pattern(r",? (?:please|you know|bitte|s'il te plaît|por favor),", re.I)
+_WHEN = lazy_pattern(
+    r"(?<!\w)(?:yesterday|today|tonight|recently|completely|entirely|totally|gestern|heute|neulich|vorhin|komplett|vollständig|"
+    r"hier soir|aujourd'hui|complètement|totalement|entièrement|ayer|anoche|hoy|por completo|completamente|totalmente)(?!\w) ?", re.I
+)
 # A list: "my job, and my salary", "sowohl Anna als auch mein Knie".
 _SEPARATOR = lazy_pattern(
     r"(?P<comma>,)?\s*(?:(?<![\w'])(?P<and>and also|and|as well as|along with|plus|or|nor|&|und auch|und|sowie|als auch|oder|noch|et aussi|et|ainsi que|ou|ni|y también|y|e|así como|o|u|como)(?![\w']))?\s*", re.I
@@ -98,7 +104,7 @@ _LONGEST_ITEM = 7
 # "My last question", "the whole thing" mean this conversation, and give no topic to search for elsewhere.
 _NO_TOPIC = {
     stem(word)
-    for word in ["whole", "last", "first", "question", "conversation", "earlier", "before", "today", "yesterday", "answer", "message", "part", "bit", "previous", "asked", "time", "talk", "talked", "chat", "idea", "word", "sentence", "moment", "second", "mention", "mentioned", "bother", "matter", "rest", "subject", "topic", "happened", "je", "j'", "es", "das", "dies", "dieses", "diese", "gespräch", "gerade", "eben", "ich", "gesagt", "habe", "frage", "letzte", "sache", "ça", "cela", "viens", "dire", "je", "question", "dernière", "histoire", "lo", "acabo", "decir", "que", "conversación", "pregunta", "asunto", "tema"]
+    for word in ["whole", "last", "first", "question", "conversation", "earlier", "before", "today", "yesterday", "answer", "message", "part", "bit", "previous", "asked", "time", "talk", "talked", "chat", "idea", "word", "sentence", "moment", "second", "mention", "mentioned", "bother", "matter", "rest", "subject", "topic", "happened", "je", "j'", "es", "das", "dies", "dieses", "diese", "gespräch", "gerade", "eben", "ich", "gesagt", "habe", "frage", "letzte", "sache", "alles", "dem", "nichts", "tout", "de", "todo", "ça", "cela", "viens", "dire", "je", "question", "dernière", "histoire", "lo", "acabo", "decir", "que", "conversación", "pregunta", "asunto", "tema"]
 }
 # fmt: on
 
@@ -114,7 +120,7 @@ def topics(said: str, language: int | None = None) -> tuple[str, ...]:
     said = without(_AFTER, said)
     if _ALL.search(_plain(said)):
         return (EVERYTHING,)
-    said = _CLAUSE.split(said, maxsplit=1)[0]
+    said = _CLAUSE.split(_ASIDE.sub(",", said), maxsplit=1)[0]
     found = (_bare(item, language) for item in _listed(said, language))
     return tuple(dict.fromkeys(topic for topic in found if _means_something(topic)))
 
@@ -168,6 +174,8 @@ def _is_item(item: str, joint: re.Match, is_list: bool) -> bool:
 def _bare(item: str, language: int | None) -> str:
     """One thing without the words around it."""
     item, emphatic = without(_AFTER, item), _EMPHATIC.search(item.lower())
+    undated = _WHEN.sub("", item)
+    item = undated if _means_something(undated) else item
     for pattern in _BEFORE if language is None else (_BEFORE[language],):
         if around := pattern.match(item.lower()):
             item = item[around.end() :]

@@ -30,33 +30,8 @@ RARE_TURNS, RARE_SHARE = 3, 0.02
 # Words whose topics are cached; people use few different ones.
 _MOST_KEPT = 1 << 16
 _CALENDAR = frozenset(
-    [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "christmas",
-        "easter",
-        "english",
-        "german",
-        "french",
-        "spanish",
-    ]
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december christmas easter english german french spanish""".split()  # noqa: SIM905
 )
 
 
@@ -82,36 +57,22 @@ class Exclusions:
 
 
 # Words around a topic that nobody repeats with it, by language; a phrase is read in the language of
-# its first word here, because "die" means something in English.
+# its first word here, because "die" means something in English, or of a word of _ONLY_IN.
 _AROUND = (
     {"der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "mein", "meine", "meinen", "meinem",
      "meiner", "unser", "unsere", "über", "von", "vom", "mit", "im", "in", "und", "zu", "zum", "zur", "ich", "dass"},
     {"le", "la", "les", "l", "un", "une", "mon", "ma", "mes", "de", "du", "des", "notre", "nos", "à", "avec", "sur", "en", "et"},
     {"el", "la", "los", "las", "lo", "un", "una", "mi", "mis", "de", "del", "nuestra", "nuestro", "a", "con", "sobre", "en", "y"},
 )  # fmt: skip
+_ONLY_IN = (
+    {"der", "das", "eine", "einen", "einem", "einer", "mein", "meine", "meinen", "meinem", "meiner", "über", "vom", "und", "zum", "zur", "ich", "dass"},
+    {"avec", "mon", "mes", "une", "notre", "nos"},
+    {"del", "mis", "una", "nuestra", "nuestro", "sobre"},
+)  # fmt: skip
 # Shorter words match their inflections only: "Chris" is not in "Christmas". Longer ones also match
 # at the start of another word, the longest anywhere in it, as in compounds.
 _BEGINS_ANOTHER, _INSIDE_ANOTHER = 6, 7
-_ENDINGS = frozenset(
-    [
-        "s",
-        "es",
-        "e",
-        "en",
-        "er",
-        "n",
-        "ern",
-        "ed",
-        "d",
-        "ing",
-        "ings",
-        "ers",
-        "in",
-        "innen",
-        "nen",
-        "x",
-    ]
-)
+_ENDINGS = frozenset("s es e en er n ern ed d ing ings ers in innen nen x".split())  # noqa: SIM905
 # A word with this many letters matches with one wrong letter where it sounds the same; a longer one
 # always does.
 _ALIKE_FROM, _MISSPELT_FROM = 7, 8
@@ -172,9 +133,10 @@ _NO_NAME = STOPWORDS | set(["user", "assistant", "fae", "primary", "name", "says
 def meaning_of(phrase: str) -> frozenset[str]:
     """The words of a topic that a text must contain."""
     there = [_folded(word) for word in words(phrase)]
-    for around in _AROUND:
+    for around, only in zip(_AROUND, _ONLY_IN, strict=True):
         folded = {_folded(word) for word in around}
-        if there[:1] and there[0] in folded and set(there) - folded:
+        is_in_it = there[:1] and (there[0] in folded or {*map(_folded, only)} & set(there))
+        if is_in_it and set(there) - folded:
             there = [word for word in there if word not in folded]
             break
     meant = {word for word in there if word not in STOPWORDS and not _is_stop(word)}
