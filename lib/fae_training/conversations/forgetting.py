@@ -276,7 +276,10 @@ def pending(home: Home) -> Exclusions:
 def from_exclusions(exclusions: Exclusions) -> Forgotten:
     forgotten = Forgotten(ids=set(exclusions.ids))
     for phrase in exclusions.topics:
-        for topic in named_topics(phrase):
+        # A phrase that is one topic keeps the name that the person gave it.
+        named = named_topics(phrase)
+        as_given = len(named) == 1 and meaning_of(named[0]) == meaning_of(phrase)
+        for topic in (phrase,) if as_given else named:
             forgotten.add_topic(topic, "excluded_topic")
     for person in exclusions.people:
         forgotten.add_person(person)
