@@ -230,7 +230,9 @@ def test_each_thing_that_somebody_lists_is_a_topic_without_the_words_around_it(s
     assert forget_request(said) == topics
 
 
-@pytest.mark.parametrize("phrase", ["both Anna and my knee", "the whole knee thing", "Anna, my knee"])
+@pytest.mark.parametrize(
+    "phrase", ["both Anna and my knee", "the whole knee thing", "Anna, my knee"]
+)
 def test_what_is_given_to_forget_is_read_like_a_request(phrase):
     assert from_exclusions(Exclusions(topics=(phrase,))).mentioned_in("My knee hurts.")
     assert named_topics("the whole thing") == ("the whole thing",)

@@ -186,7 +186,10 @@ def found_in(text: str) -> str | None:
         ("pin", "gate code alpha seven tango"),
         ("pin", "to open the gate enter 55 then 41"),
         ("one_time_code", "the backup codes are 8392 1174 and 5520 9981"),
-        ("seed_phrase", "My recovery phrase is about lamp river above stone again cloud apple chair music bread horse"),
+        (
+            "seed_phrase",
+            "My recovery phrase is about lamp river above stone again cloud apple chair music bread horse",
+        ),
         ("password", "the passcode for the garage is swordfish"),
         ("pin", "my pin is 4 8 2 1"),
         ("one_time_code", "the verification code is 482913"),

@@ -136,15 +136,24 @@ def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):
             return _topics_in(found, sentence, language)
-    for language, pattern in [] if for_a_text else _MENTIONS:
-        # Somebody who does not want to hear of something names it.
-        if (found := pattern.search(lower)) and (about := _topics_in(found, sentence, language)):
-            if "name" not in found.groupdict() or sentence[found.start("topic")].isupper():
-                return about
+    if not for_a_text and (about := _not_to_hear_of(sentence)):
+        return about
     before, *after = _PLEASE.split(sentence, maxsplit=1)
     if after and not _SPEAKS.search(before.lower()):
         return _of_sentence(after[0], for_a_text)
     return None
+
+
+def _not_to_hear_of(sentence: str) -> tuple[str, ...]:
+    """The topics that the person does not want to hear of any more; who says so names them."""
+    for language, pattern in _MENTIONS:
+        found = pattern.search(sentence.lower())
+        # The group `name` marks a form that is a request only with a name.
+        if found and (
+            "name" not in found.groupdict() or sentence[found.start("topic") :][:1].isupper()
+        ):
+            return _topics_in(found, sentence, language)
+    return ()
 
 
 def _confided(sentence: str, before: str) -> tuple[str, ...] | None:

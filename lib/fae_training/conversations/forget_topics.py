@@ -144,7 +144,11 @@ def _listed(said: str, language: int | None) -> list[str]:
             if one_thing or (mark["and"].lower() == "como" and not re.search(r"\btanto\b", lower)):
                 continue
             next_word = said[mark.end() :]
-            if not mark["comma"] and _OWNED.search(next_word) and _is_bare(said[start : mark.start()]):
+            if (
+                not mark["comma"]
+                and _OWNED.search(next_word)
+                and _is_bare(said[start : mark.start()])
+            ):
                 continue
         item = said[start : mark.start() if mark else len(said)].strip()
         if mark and not mark["and"] and not _means_something(_bare(item, language)):

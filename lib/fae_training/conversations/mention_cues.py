@@ -6,7 +6,7 @@ more" such a sentence may also be advice or an instruction for a text, so it cou
 name, and never in a message about something to be written.
 """
 
-from fae_training.conversations.cues import Cue, one_of
+from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_cues import (
     BEGINS_DE,
     BEGINS_EN,

@@ -64,9 +64,13 @@ _BARE_BEFORE = lazy_pattern(
 )
 _FOR_WHAT = r"(?:\s(?:for|to|of|für|vom|zum|zur|du|de|del|pour)(?:\s(?:the|my|our|das|den|die|mein\w{0,2}|la|le|mon|ma|el|mi|mum's))?\s[\w'-]{1,20})"
 _BARE = lazy_pattern(
-    rf"^(?:[\s\"'“„«]{{1,3}}|{_FOR_WHAT}{{0,2}}\s?[,:]\s[\"'“„«]?|\s(?:for|für|du|del|pour)\s(?:(?:the|my|le|la|el)\s)?{say.WIFI}\s){VALUE}(?:$|[.!,;\"'”»])", re.I
+    rf"^(?:[\s\"'“„«]{{1,3}}|{_FOR_WHAT}{{0,2}}\s?[,:]\s[\"'“„«]?|\s(?:for|für|du|del|pour)\s(?:(?:the|my|le|la|el)\s)?{say.WIFI}\s){VALUE}(?:$|[.!,;\"'”»])",
+    re.I,
 )
-_NO_STATEMENT = lazy_pattern(r"\b(?:forg[eo]t\w*|lost|need|want|chang\w+|reset|know|remember your|guess|hate|wrong|which|what|whose|no|any|is|are|a|or|than)\s[^.!?]{0,20}$", re.I)
+_NO_STATEMENT = lazy_pattern(
+    r"\b(?:forg[eo]t\w*|lost|need|want|chang\w+|reset|know|remember your|guess|hate|wrong|which|what|whose|no|any|is|are|a|or|than)\s[^.!?]{0,20}$",
+    re.I,
+)
 # "I always pick my son's name Tobias as password", not "never use your name as a password".
 _USED_AS = lazy_pattern(
     r"(?<!should )(?<!can )(?<!could )(?<!do )(?<!did )\b(?:i|we|ich|je|j'|yo)\s?(?:(?:always|just|simply|still|usually|immer|toujours|siempre)\s)?(?:use|pick|choose|chose|took|take|have|put|used|nehme|benutze|utilise|uso)\s"

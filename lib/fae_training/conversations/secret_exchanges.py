@@ -14,15 +14,22 @@ _ANNOUNCED = lazy_pattern(rf"\b{say.ANNOUNCED}\b", re.I)
 _UNFINISHED = lazy_pattern(say.UNFINISHED, re.I)
 _ASKED = lazy_pattern(rf"\b{say.ASKED}\b", re.I)
 _OWN = lazy_pattern(say.OWN, re.I)
-_LOGIN = lazy_pattern(r"\b(?:log-?in|credentials|pass ?word|zugangsdaten|identifiants?|usuario)\b", re.I)
+_LOGIN = lazy_pattern(
+    r"\b(?:log-?in|credentials|pass ?word|zugangsdaten|identifiants?|usuario)\b", re.I
+)
 _WHICH_PASSWORD = lazy_pattern(
-    rf"\b(?:what(?:'s| is)|tell me|say|give me|enter|wie (?:ist|lautet)|was ist|quel est|c'est quoi|cuál es)\s(?:\w{{1,12}}\s){{0,2}}?(?:{say.PASSWORD})\s?[?:.]\s{{0,3}}$", re.I
+    rf"\b(?:what(?:'s| is)|tell me|say|give me|enter|wie (?:ist|lautet)|was ist|quel est|c'est quoi|cuál es)\s(?:\w{{1,12}}\s){{0,2}}?(?:{say.PASSWORD})\s?[?:.]\s{{0,3}}$",
+    re.I,
 )
 _REFUSES = lazy_pattern(
     rf"^(?:(?:it's|it is)\s(?:{say.TALK})|that|what|which|wait|none|not|the (?:same|usual|one|old)|same|h+m+|u+m+|well|i|i'm|i'll|i've|you|we|no|nope|yes|nothing|never|why|can|could|do|did|don't|sorry|thanks|forget|how|who|please|stop|cancel|"
-    r"ich|du|nein|ja|nichts|das|warum|je|tu|non|oui|rien|pourquoi|yo|sí|nada)(?![\w'])", re.I
+    r"ich|du|nein|ja|nichts|das|warum|je|tu|non|oui|rien|pourquoi|yo|sí|nada)(?![\w'])",
+    re.I,
 )
-_WHY = lazy_pattern(r"^(?:why|since when|how|when|what happened|oh|sorry|warum|seit wann|was ist|pourquoi|depuis|por qué|desde)\b", re.I)
+_WHY = lazy_pattern(
+    r"^(?:why|since when|how|when|what happened|oh|sorry|warum|seit wann|was ist|pourquoi|depuis|por qué|desde)\b",
+    re.I,
+)
 _GO_ON = lazy_pattern(
     r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I
 )

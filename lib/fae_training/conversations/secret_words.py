@@ -108,6 +108,9 @@ romeo sierra tango uniform victor whiskey whisky xray yankee zulu anton berta c�
 julius kaufmann konrad ludwig martha nordpol otto paula quelle richard samuel siegfried theodor ulrich viktor wilhelm xanthippe
 ypsilon zacharias
 """
+# Between the parts of a combination, and signs on a keypad.
+TURNS = "left right then links rechts dann and und et y gauche droite izquierda derecha"
+SIGNS = "niner star hash pound asterisk stern raute étoile dièse asterisco almohadilla"
 # Values that describe a password.
 MEASURED = (
     r"\w+(?:\s+\w+)?\s+(?:characters?|letters?|digits?|chars|words|symbols|zeichen|caract\w+)\b"

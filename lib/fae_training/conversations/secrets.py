@@ -162,7 +162,13 @@ class Named:
 
 NAMED = (
     Named("one_time_code", "they texted me 493 221", say.VERIFICATION, 6, 8),
-    Named("one_time_code", "the backup codes are 8392 1174 and 5520 9981", r"(?:back-?up|recovery) codes", 4, 200),
+    Named(
+        "one_time_code",
+        "the backup codes are 8392 1174 and 5520 9981",
+        r"(?:back-?up|recovery) codes",
+        4,
+        200,
+    ),
     Named("pin", "the code for the gate is 4821", say.CODE, 4, 12, loose=True),
     Named("card_number", "the CVV is 737", say.CARD_CODE, 3, 4, loose=True),
     Named("account_number", "my account number is 12345678", say.ACCOUNT, 5),

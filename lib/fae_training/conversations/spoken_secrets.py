@@ -45,23 +45,33 @@ _ONLY_ITS = lazy_pattern(rf"^(?:(?:well|so|oh|okay|ok|ja|alors|pues)[ ,]+)?{_ITS
 _OWN_ACCOUNT = lazy_pattern(say.OWN_ACCOUNT, re.I)
 _TROUBLE = lazy_pattern(rf"(?<![\w'])(?:{say.TROUBLE})(?![\w'])|n't\b", re.I)
 
-_CODE_NAME = lazy_pattern(rf"(?<![^\W_])(?:{say.CODE}|{say.COMBINATION}|{say.PASSWORD})(?![^\W_])", re.I)
+_CODE_NAME = lazy_pattern(
+    rf"(?<![^\W_])(?:{say.CODE}|{say.COMBINATION}|{say.PASSWORD})(?![^\W_])", re.I
+)
 _NO_CODE = lazy_pattern(rf"(?<!\w)(?:{say.NO_CODE})[\s-]*$", re.I)
 # The distance from its name within which a spelled code begins, in characters.
 _REACH = 60
 _TOKEN = lazy_pattern(r"[^\s,;-]{1,40}")
 _MIXED = lazy_pattern(r"^(?=[a-z]{0,3}\d)(?!\d+(?:st|nd|rd|th|am|pm|km|kg|gb)$)[a-z\d]{1,6}$", re.I)
 _RADIO = frozenset(say.RADIO_ALPHABET.split())
-_TURNS = frozenset("left right then links rechts dann and und et y gauche droite izquierda derecha".split())  # noqa: SIM905
-_DIGITS = {word: len(str(value)) for language in LANGUAGES for word, value in language.values.items() if value < 100}
-_DIGITS |= dict.fromkeys("niner star hash pound asterisk stern raute étoile dièse asterisco almohadilla".split(), 1)  # noqa: SIM905
+_TURNS = frozenset(say.TURNS.split())
+_DIGITS = {
+    word: len(str(value))
+    for language in LANGUAGES
+    for word, value in language.values.items()
+    if value < 100
+}
+_DIGITS |= dict.fromkeys(say.SIGNS.split(), 1)
 
 
 def spoken(text: str) -> str | None:
     """The kind of a secret in `text` that is known by what it opens, beside an account, or by being spelled out."""
-    if _ACCOUNT_ITS.search(text) and not _TROUBLE.search(text) or _USER_AND_PASS.search(text):
+    if (_ACCOUNT_ITS.search(text) and not _TROUBLE.search(text)) or _USER_AND_PASS.search(text):
         return "password"
-    if any(_DEVICE.search(found[0]) or _DEVICE.search(text[: found.start()][-_REACH:]) for found in _OPENS.finditer(text)):
+    if any(
+        _DEVICE.search(found[0]) or _DEVICE.search(text[: found.start()][-_REACH:])
+        for found in _OPENS.finditer(text)
+    ):
         return "password"
     if _IS_VALUE.search(text):
         return "password"
@@ -110,5 +120,9 @@ def _longest_spelling(piece: str) -> int:
         signs, parts, digits = signs + (size or 1), parts + 1, digits + size
         plain, letters = plain + word.isdigit(), letters + (word in _RADIO)
         enough = digits and (parts >= 3 or signs >= 4 or (letters and signs >= 3))
-        longest = max(longest, signs if enough or signs >= 4 else 0) if parts >= 2 and plain < parts else longest
+        longest = (
+            max(longest, signs if enough or signs >= 4 else 0)
+            if parts >= 2 and plain < parts
+            else longest
+        )
     return longest
