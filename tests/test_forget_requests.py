@@ -51,18 +51,19 @@ def agrees(row: dict, got: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize(
     ("part", "at_least"),
-    [("develop", 96), ("held back", 96), ("round 3", 96), ("round 4", 96), ("round 5", 120), ("round 6", 80)],
+    [("develop", 96), ("held back", 96), ("round 3", 96), ("round 4", 96), ("round 5", 120), ("round 6", 80), ("round 7", 70)],
 )  # fmt: skip
 def test_of_the_corpus_requests_are_found_and_look_alikes_pass(part, at_least):
     """At first sight: held back, recall 0.953 (61 of 64), none of 87 look-alikes taken; round 2, held back, 0.885 (23 of
     26), one of 25; round 3, all of it, 0.882 (45 of 51), one of 57; round 4, all of it, 0.894 (42 of 47), one of 49.
 
     Before the rules of round 3, the code found 21 of its 51 requests. Round 5: 35 of 60, 2 of 63 taken, the topics right in
-    12 of the 35; round 6, after the rules of round 5: 28 of 41, 5 of 44, 21 of 28.
+    12 of the 35; round 6, after the rules of round 5: 28 of 41, 5 of 44, 21 of 28; round 7, after those: 30 of 38, 4 of 35,
+    26 of 30.
     """
     rows = [row for row in CORPUS if part == part_of(row)]
     requests = [row for row in rows if row["forget"] is not None]
-    assert len(rows) >= at_least and len(requests) <= len(rows) / 2
+    assert len(rows) >= at_least and len(requests) <= 0.53 * len(rows)
     assert {row["language"] for row in requests} == {"en", "de", "fr", "es"}
     found = [row for row in rows if forget_request(row["text"]) is not None]
     right = [row for row in found if row["forget"] is not None]
@@ -249,6 +250,9 @@ def test_what_is_given_to_forget_is_read_like_a_request(phrase):
         ("Write to the landlord. Don't mention my knee.", None),
         ("Tell me more. Don't mention my knee.", ("my knee",)),
         ("stop talking about the weather and tell me a joke", None),
+        ("don't remind me of the meeting", None),
+        ("Never bring up the mortgage", ("mortgage",)),
+        ("Don't bring up the mortgage", None),
         ("Forget the milk? No, I have it.", None),
         ("Forget the milk, please?", ("milk",)),
     ],
@@ -260,5 +264,6 @@ def test_not_to_hear_of_something_is_a_request_unless_it_is_about_a_text_or_any_
 def test_a_topic_is_read_in_its_language_by_any_word_that_only_this_language_has():
     assert meaning_of("rendez-vous avec le banquier") == {"rendez", "vous", "banquier"}
     assert meaning_of("Ärger mit meinem Chef") == {"arger", "chef"}
+    assert meaning_of("Dr Harris") == {"harris"} and meaning_of("Mr") == {"mr"}
     assert meaning_of("sur mesure") == {"mesure"} and meaning_of("mon amie") == {"amie"}
     assert meaning_of("Los Angeles trip in May") >= {"angeles", "trip"}

@@ -65,15 +65,15 @@ def test_of_the_corpus_secrets_and_details_are_found_and_look_alikes_pass(held_b
         assert sum(label_of(row) != "none" for row in mine) >= 0.85 * len(mine), kind
 
 
-@pytest.mark.parametrize(("number", "recall"), [(2, 0.97), (3, 0.9)])
+@pytest.mark.parametrize(("number", "recall"), [(2, 0.97), (3, 0.9), (4, 0.9)])
 def test_of_secrets_in_odd_phrasing_nearly_all_are_found_and_no_look_alike_is(number, recall):
     """At first sight: round 2, 21 of 65 found and 1 of 68 look-alikes taken; round 3, after the rules of round 2, 19 of 40
-    and 0 of 48.
+    and 0 of 48; round 4, after those, 26 of 33 and 2 of 32.
     """
     rows = [row for row in CORPUS if round_of(row) == number]
     of = {label: [row for row in rows if row["label"] == label] for label in ("secret", "none")}
     assert {row["language"] for row in of["secret"]} == {"en", "de", "fr", "es"}
-    assert len(of["secret"]) >= 40 and len(of["none"]) >= 48
+    assert len(of["secret"]) >= 33 and len(of["none"]) >= 32
     assert sum(label_of(row) == "secret" for row in of["secret"]) >= recall * len(of["secret"])
     assert [row for row in of["none"] if label_of(row) != "none"] == []
 

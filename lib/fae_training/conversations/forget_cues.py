@@ -78,7 +78,7 @@ ENGLISH = (
         rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? {_IT}, (?!.*\b(?:is|are|was|were|will|would|can|has|have|had|do|does)\b)"
         r"(?P<topic>(?:the|my|our|his|her|that|all|everything|anything)(?: [\w'-]+){1,6})$"),
     Cue("please forget the interview",
-        rf"{BEGINS_EN}(?:forget|unlearn|stop remembering)(?! (?:to|me[ -]not|how(?! (?:badly|terribly|awful\w*|it went|(?:i|we|he|she|they) (?:felt|feel|reacted|behaved|looked|acted)|(?:my|the|our) [\w ]{1,40} went)\b)|things|something|that we|things\?)\b)"
+        rf"{BEGINS_EN}(?:forget|unlearn|stop remembering)(?! (?:to|me[ -]not|which|how(?! (?:badly|terribly|awful\w*|it went|(?:i|we|he|she|they) \w+|(?:my|the|our) [\w ]{1,40} went)\b)|things|something|that we|things\?)\b)"
         r" (?P<topic>.+)$"),
     Cue("would you mind forgetting the interview", r"^(?:please )?would you (?:please )?mind forgetting (?P<topic>.+)$"),
     Cue("I would rather you forgot the interview",
@@ -139,7 +139,7 @@ ENGLISH = (
     Cue("exclude the interview from training", rf"{BEGINS_EN}exclude (?P<topic>.+?) from {MEMORY}\b"),
     Cue("never mention the interview again",
         rf"{BEGINS_EN}{LEARN_NOT} (?:mention|bring up|talk about|speak (?:of|about)|refer to|raise the (?:subject|topic|matter|question) of) (?P<topic>.+?),? (?:again|any ?more|ever)\b"),
-    Cue("stop bringing up the interview", rf"{BEGINS_EN}stop (?:bringing up|mentioning|remembering)(?: things| anything)? (?P<topic>.+)$"),
+    Cue("stop remembering the interview", rf"{BEGINS_EN}stop remembering(?: things| anything)?(?: about)? (?P<topic>.+)$"),
     Cue("I never want to hear about the interview again",
         r"^i (?:never|do not|don't) (?:ever )?want to (?:hear|talk|speak) (?:about|of) (?P<topic>.+?) (?:again|any ?more)\b"),
     Cue("I don't want you to remember the interview",
@@ -176,7 +176,7 @@ _DE_SAID = r"(?:über|von|zu|wegen|mit)"
 _DE_ALL = r"(?:alles|das|was|dinge|die sache|die geschichte|dem gespräch|dem,? was|nichts)"
 GERMAN = (
     Cue("vergiss es, das mit dem Vorstellungsgespräch", rf"{BEGINS_DE}vergiss (?:bitte )?(?:es|das)(?: bitte)?, (?P<topic>(?:das|die|den|der|mein\w*|alles)(?: [\w-]+){{1,6}})$"),
-    Cue("bitte vergiss das Vorstellungsgespräch", rf"{BEGINS_DE}(?:vergiss|vergesst|vergessen sie|vergessen wir)(?! (?:bitte )?nicht\b)(?!.*\bnicht(?: wieder| bitte)?$)(?:[ ,]bitte)?,? (?P<topic>.+)$"),
+    Cue("bitte vergiss das Vorstellungsgespräch", rf"{BEGINS_DE}(?:vergiss|vergesst|vergessen sie|vergessen wir)(?! (?:bitte )?nicht\b)(?!.*\bnicht(?: wieder| bitte)?(?:$|,| und\b))(?:[ ,]bitte)?,? (?P<topic>.+)$"),
     Cue("lösche das Vorstellungsgespräch", rf"{BEGINS_DE}(?:lösche?|streiche?|tilge?)(?: bitte)? (?P<topic>{_DE_MINE})$"),
     Cue("mir wäre lieber, du würdest das Vorstellungsgespräch vergessen", r"^(?:mir wäre(?: es)? lieber|ich hätte(?: es)? lieber|es wäre (?:gut|schön|besser|mir lieber)),? (?:wenn )?du (?:würdest |könntest |kannst )?(?P<topic>.+?) (?:vergisst|vergessen|löschst|löschen)\b"),
     Cue("was ich über das Vorstellungsgespräch gesagt habe, vergiss bitte", r"^was ich (?:dir )?(?:je )?(?:über|von|zu) (?P<topic>.+?) (?:gesagt|erzählt) hab(?:e)?,? (?:bitte )?(?:vergiss|lösche?)\b"),

@@ -87,7 +87,7 @@ _MAY_BE = lazy_pattern(
     r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |learn|mention|"
     r"bring|brought|out of|leave|no more|no talk|no mention|another word|a word|subject|topic|discuss|rais|ask|question|limits|taboo|speak|talk|speak|refer|want to hear|keep|store|save|pretend|vergiss|vergess|vergi(?:ß|ss)t|tilge?|radier|wirf|schmeiß|lösch|streich|entfern|"
     r"merk|behalt|wort mehr|fang|komm|thema|lass|tu so|frag|erzähl|schneid|nenn|halte|behält|trainier|lern|sprich|rede|erwähn|speicher|oubli|efface|supprim|retir|souvien|parle|mentionn|évoqu|mot |laisse|sujet|comme si|rappel|appren|"
-    r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|habl|nombr|vuelvas|saques|palabra|deja|deje|tema|como si|cuentes|preguntes|aprend|guard[ea]|quita|hold on|hang on|kept|gone|to go\b|disappear|vanish|retain|record|log\b|repeat|nichts|raus|aufh[öo]r|hör|nie wieder|nie mehr|nicht mehr|arrête|cesse|basta|quiero|"
+    r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|habl|remind|nombr|vuelvas|saques|palabra|deja|deje|tema|como si|cuentes|preguntes|aprend|guard[ea]|quita|hold on|hang on|kept|gone|to go\b|disappear|vanish|retain|record|log\b|repeat|nichts|raus|aufh[öo]r|hör|nie wieder|nie mehr|nicht mehr|arrête|cesse|basta|quiero|"
     r"gedächtnis|entendre|mémo|conserv|enregistr|disparaître|memori|reteng|acuerd|acord|quede|desaparec|almacen",
     re.I,
 )

@@ -38,7 +38,7 @@ _BEFORE = (
         r"the (?:time|day|night|evening|moment)(?= (?:when|that|where|i|we)\b)|when(?= (?:i|we)\b)|"
         r"(?:(?:all|any|every|the) )?(?:records?|memor(?:y|ies)|traces?|mentions?|details?)(?: (?:that )?you have)?(?= (?:about|of|on)\b)|"
         rf"{I_SAID}|i (?:ever |just |once )?(?:said|told you|mentioned)|i shouldn't have (?:told you|said)|i should not have told you|with|over(?= (?:the|my|our)\b)|"
-        r"(?:anything )?to do with|(?:having |that has |that have )?to do with|related to|relating to|involving|regarding|concerning|ever|also|you know|the)[ ,]+(?=\w))+"
+        r"(?:anything )?to do with|(?:having |has |have )?to do with|related to|relating to|involving|regarding|concerning|ever|also|you know|the)[ ,]+(?=\w))+"
     ),
     lazy_pattern(
         r"^(?:(?:alles|beides?|sowohl|was|das(?= (?:mit|um|über|von|vom|zu|zum|zur|in|im|bei|beim)\b)|dass|(?:diese|die|den|der|dem|das|dieser|diesen)? ?(?:ganzen? )?(?:sache|geschichte|angelegenheit|kram|zeug|gerede|thema|vorfall)(?= (?:mit|um|über|von|vom|zu|zum|zur|der|des|in|bei)\b)|(?:das )?thema|"
@@ -59,7 +59,7 @@ _AFTER = lazy_pattern(
     r"if you (?:can|could|would|please|don't mind)|would you|will you|can you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|(?:that )?you (?:know|have|remember)|"
     r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|completely|entirely|altogether|at all|once and for all|for good|for ever|forever|from now on|in (?:the )?future|as well|too|"
     rf"today|tonight|yesterday|tomorrow|(?:last|this|next) (?:night|week|weekend|month|time|year|morning|afternoon|evening|summer|winter|spring|autumn|{_WEEKDAY})|on {_WEEKDAY}|a while ago|earlier(?: today)?|the other day|before|back then|anywhere|to anyone|"
-    r"went|and (?:so on|stuff|all that|everything|such|the like|things like that)|"
+    r"went|all the time|constantly|so much|every day|for now|and (?:so on|stuff|all that|everything|such|the like|things like that)|"
     r"gestern|neulich|vorhin|heute|jetzt|wieder|damals|hier|danke(?: schön)?|endgültig|für immer|hoy|ahora|ayer|antes|gracias|para siempre|también|"
     r"(?:passiert|geschehen|gewesen|vorgefallen) ist|los war|(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|"
     r"hier soir|aujourd'hui|maintenant|désormais|merci|pour toujours|aussi|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
@@ -73,7 +73,7 @@ _CLAUSE = lazy_pattern(r"[.;!?]|\b(?:but|because|and then|instead|aber|weil|mais
 # "Paul, please, and his dog"; and when it was: "the argument I had yesterday with my brother".
 _ASIDE = lazy_pattern(r",? (?:please|you know|bitte|s'il te plaît|por favor),", re.I)
 _WHEN = lazy_pattern(
-    r"(?<!\w)(?:yesterday|today|tonight|recently|completely|entirely|totally|gestern|heute|neulich|vorhin|komplett|vollständig|"
+    r"(?<!\w)(?:(?:last (?:week|night|month|year)|yesterday|today)'s|yesterday|today|tonight|recently|completely|entirely|totally|gestern|heute|neulich|vorhin|hier|komplett|vollständig|"
     r"hier soir|aujourd'hui|complètement|totalement|entièrement|ayer|anoche|hoy|por completo|completamente|totalmente)(?!\w) ?", re.I
 )
 # A list: "my job, and my salary", "sowohl Anna als auch mein Knie".

@@ -69,6 +69,7 @@ _ONLY_IN = (
     {"avec", "mon", "mes", "une", "notre", "nos"},
     {"del", "mis", "una", "nuestra", "nuestro", "sobre"},
 )  # fmt: skip
+_TITLES = {"mr", "mrs", "ms", "dr", "herr", "frau"}
 # Shorter words match their inflections only: "Chris" is not in "Christmas". Longer ones also match
 # at the start of another word, the longest anywhere in it, as in compounds.
 _BEGINS_ANOTHER, _INSIDE_ANOTHER = 6, 7
@@ -140,6 +141,7 @@ def meaning_of(phrase: str) -> frozenset[str]:
             there = [word for word in there if word not in folded]
             break
     meant = {word for word in there if word not in STOPWORDS and not _is_stop(word)}
+    meant = meant - _TITLES or meant
     return frozenset(meant or there)
 
 

@@ -59,12 +59,12 @@ _LONG_APPOSITION = lazy_pattern(
 _ENDS = lazy_pattern(r"^\s{0,3}(?:$|[.!,;])")
 # "Password swordfish", with nothing but what it is for before it.
 _BARE_BEFORE = lazy_pattern(
-    r"(?:^|[.,;:!?]\s{0,3}|\b(?:and|und|et|y|remember|note|save)\s)(?:(?:my|the|our|new|mein\w{0,2}|das|neues|mon|le|nouveau|mi|la|nueva)\s)?(?:[\w'-]{1,20}\s){0,2}?$",
+    r"(?:^|[.,;:!?]\s{0,3}|\b(?:and|und|et|y|remember|note|save|use|try|enter|type|with|mit|avec|con)\s)(?:(?:my|the|our|new|mein\w{0,2}|das|neues|mon|le|nouveau|mi|la|nueva)\s)?(?:[\w'-]{1,20}\s){0,2}?$",
     re.I,
 )
 _FOR_WHAT = r"(?:\s(?:for|to|of|für|vom|zum|zur|du|de|del|pour)(?:\s(?:the|my|our|das|den|die|mein\w{0,2}|la|le|mon|ma|el|mi|mum's))?\s[\w'-]{1,20})"
 _BARE = lazy_pattern(
-    rf"^(?:[\s\"'“„«]{{1,3}}|{_FOR_WHAT}{{0,2}}\s?[,:]\s[\"'“„«]?|\s(?:for|für|du|del|pour)\s(?:(?:the|my|le|la|el)\s)?{say.WIFI}\s){VALUE}(?:$|[.!,;\"'”»])",
+    rf"^(?:[\s\"'“„«]{{1,3}}|{_FOR_WHAT}{{0,2}}\s?[,:]\s[\"'“„«]?|\s(?:for|für|du|del|pour)\s(?:(?:the|my|le|la|el)\s)?{say.WIFI}\s){VALUE}(?:$|[.!,;\"'”»]|(?:for|to open|für|pour|para)\b)",
     re.I,
 )
 _NO_STATEMENT = lazy_pattern(

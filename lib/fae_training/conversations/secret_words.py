@@ -8,7 +8,7 @@ from fae_training.conversations.cues import one_of
 
 # Secrets that may be any words, such as "correct horse battery staple".
 PASSWORD = one_of(
-    r"pass ?words?, pass ?phrases?, pass ?codes?, pwd?, passwd, (?:secret|safe|code|magic) word, "
+    r"pass ?words?, pass ?phrases?, pass ?codes?, pwd?, passwd, (?:secret|safe|code|magic|alarm|pass) word, "
     r"(?:wi-?fi|wlan) pass, pass (?:for|to) the (?:wi-?fi|wlan|network|bank), (?:master|wi-?fi|network|wlan|recovery|encryption) key, maiden name, security (?:question )?answer, security question, secret answer(?! to\b), "
     r"answer to (?:my|the|our) (?:security|secret) question, sicherheitsfrage, geheimfrage, réponse secrète, question secrète, respuesta secreta, "
     r"pregunta (?:secreta|de seguridad), (?:api|auth|authentication|access|bearer|refresh|session|client|deploy) (?:token|key|secret), "
@@ -45,6 +45,7 @@ TALK = one_of(
     r"awful, terrible, nice, funny, ridiculous, private, personal, public, mine, yours, his, hers, risky, dangerous, "
     r"fun, true, false, impossible, possible, empty, blank, old, new, simple, complex, complicated, useless, useful, "
     r"broken, full, over, time, fast, slow, crucial, critical, essential, stronger, weaker, longer, shorter, safer, safest, "
+    r"envoyée?, demandée?, changée?, affichée?, enviada, "
     r"known, shown, stolen, forgotten, taken, given, frozen, sent, stuck, due, missing, "
     r"protect, access, open, unlock, be, expire, get, log, use, enter, "
     r"you, i, we, they, hardly, almost, quite, pretty, more, most, less, up, out, made, written, shown, "
@@ -69,6 +70,8 @@ DESCRIBES = one_of(
     r"dead, closed, open, overdue, overdrawn, negative, positive, joint, separate, free, cheap, expensive, nothing, everything, raining, sunny, hot, "
     r"cold, cool, boring, annoying, amazing, awesome, perfect, correct, urgent, done, finished, ready, over, unfair, pity, shame, joke, mess, nightmare, disaster, "
     r"sorry, valid, unstable, spotty, patchy, included, strong, back, available, important, flaky, laggy, optional, mandatory, pricey, again, "
+    r"sera, serait, sont, vient, arrive, doit, peut, marche, envoyée?, changée?, enregistrée?, refusée?, llega\w*, será, viene, puede, debe, "
+    r"funciona\w*, enviad[oa], cambiad[oa], guardad[oa], wird, wurde, werden, kommt, geht, funktioniert, hat, ne, n'\w+, est, ist, "
     r"been, since, because, called, named, about, not, none, yes, no, me, us, him, her, them, he, she, who, whose, let, let's, tell, please, say, said, says, set, "
     r"big, small, little, large, huge, tiny, bad, sad, happy, angry, mad, sick, ill, well, alright, normal, common, usual, typical, rare, strange, odd, silly, "
     r"smart, clever, dumb, dark, light, loud, quiet, clean, dirty, high, low, near, far, left, young, early, busy, lazy, crowded, "

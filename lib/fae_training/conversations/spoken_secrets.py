@@ -12,8 +12,12 @@ from fae_training.conversations.number_words import LANGUAGES
 from fae_training.patterns import lazy_pattern
 
 # One to three words at the end of a clause that describe nothing.
-_WORD = rf"(?!(?:{say.TALK}|{say.DESCRIBES})(?![\w'])|\w{{1,30}}(?:ed|ing|ly|ous|ful|less|able|ible|iert)\b)[\w&$!@_-]{{3,40}}"
-VALUE = rf"{_WORD}(?:[ -]{_WORD}){{0,2}}[\s.!]{{0,3}}"
+_NO_TALK = rf"(?!(?:{say.TALK}|{say.DESCRIBES})(?![\w']))"
+_LETTERS = r"[\w&$!@_-]{3,40}"
+VALUE = (
+    rf"{_NO_TALK}(?!\w{{1,30}}(?:ed|ing|ly|ous|ful|less|able|ible|iert|rá)\b){_LETTERS}"
+    rf"(?:[ -]{_NO_TALK}(?!\w{{1,30}}(?:ed|ly)\b){_LETTERS}){{0,2}}[\s.!]{{0,3}}"
+)
 
 _OPENS = lazy_pattern(
     rf"\b(?:{say.OPENS})\b[^.!?\n]{{0,60}}?\b(?:typ(?:e|ing)(?: in)?|enter(?:ing)?(?! in)|say(?:ing)?|key in|punch in|with|tippen?|eintippen|sag(?:en|st)?|mit|tape[rsz]*|saisi\w*|dis|dit|avec|escrib\w+|teclea\w*|di(?:ces)?|con)"
@@ -31,7 +35,8 @@ _IS_VALUE = lazy_pattern(
     rf"(?:\b(?:words?|phrases?|codes?|wort|mot|palabra)\s(?:that|which|to|das|qui|que|um)\s(?:{say.OPENS})\b[^.!?\n,]{{0,30}}?\s(?:is|ist|est|es)"
     rf"|\b(?:my|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s)?(?:log-?in|{say.WIFI})\s?(?:is|ist|est|es|:|=)|\b(?:log-?in|{say.WIFI})(?:\sfor\s[\w' -]{{1,25}}?\sis|\s?[:=])"
     rf"|^(?:{say.WIFI})\sis|\bhint\b[^.!?\n]{{1,30}}\banswer\s(?:is|:))\s?{VALUE}(?:$|[.,;]|\s(?:and|und|et|y)\s\w)"
-    r"|\w{3}\sis (?:what|how) i (?:log|sign) in\b",
+    r"|\w{3},?\s(?:is|that's|that is) (?:what|how) i (?:(?:log|sign) in|get into my|unlock (?:my|the))\b"
+    r"|\bpattern\b[^.!?\n]{0,20}?(?:(?:up|down|left|right)[\s,.]{0,3}){3}",
     re.I,
 )
 _DEVICE = lazy_pattern(rf"\b(?:{say.DEVICE})\b", re.I)
