@@ -184,6 +184,7 @@ def found_in(text: str) -> str | None:
         ("password", "our router password, lemon tart"),
         ("pin", "remember my code: delta echo four two"),
         ("pin", "gate code alpha seven tango"),
+        ("pin", "the vault combination is left ten right twenty left five"),
         ("pin", "to open the gate enter 55 then 41"),
         ("one_time_code", "the backup codes are 8392 1174 and 5520 9981"),
         (
@@ -237,7 +238,9 @@ def test_it_finds(kind, text):
         "one two three four",
         "who broke the seed record for sunflowers",
         "Password forgotten",
-        "I forgot my password, Anna",
+        "forgot my password, Anna",
+        "the seed phrase for our wallet was lost when they were moving from their house after the flood",
+        "the code is 14 15 am",
         "the passwords swordfish",
         "never use your name as a password",
         "The laptop opens with a click",
