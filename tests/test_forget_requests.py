@@ -222,6 +222,8 @@ def test_what_is_said_around_a_request_is_no_part_of_it(said):
         ("Forget the bed and breakfast", ("bed and breakfast",)),
         ("Forget the interview and tell me a joke", ("interview",)),
         ("Forget the interview, the weather is nice", ("interview",)),
+        ("Forget X and Y for me", ("X", "Y")),
+        ("Olvida a Ana y mi rodilla", ("Ana", "mi rodilla")),
         ("Forget my family business", ("my family business",)),
         ("Forget that family business", ("family",)),
         ("Vergiss alles, was ich über die Klinik gesagt habe", ("die Klinik",)),

@@ -244,6 +244,8 @@ def test_it_finds(kind, text):
         "the passwords swordfish",
         "never use your name as a password",
         "The laptop opens with a click",
+        "open the door and type hello",
+        "open Spotify and enter party mode",
         "You know my account, it's frozen",
         "my account was hacked, it's swordfish",
         "delta echo four two is the flight",

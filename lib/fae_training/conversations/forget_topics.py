@@ -134,7 +134,7 @@ def named_topics(phrase: str) -> tuple[str, ...]:
 
 def _listed(said: str, language: int | None) -> list[str]:
     """The things in a list, without what follows that is no longer part of it."""
-    marks = [mark for mark in _SEPARATOR.finditer(said) if mark["comma"] or mark["and"]]
+    marks = [mark for mark in _SEPARATOR.finditer(said) if _separates(mark, language)]
     lower = said.lower()
     one_thing = _ONE_THING.search(lower)
     is_list = any(mark["and"] for mark in marks)
@@ -160,6 +160,14 @@ def _listed(said: str, language: int | None) -> list[str]:
         if mark:
             start, joint = mark.end(), mark
     return items
+
+
+def _separates(mark: re.Match, language: int | None) -> bool:
+    """Whether it parts two things; a single letter does so in Spanish only, and "X and Y" are names."""
+    is_letter = len(mark["and"] or "") == 1 and mark["and"].isalpha()
+    if is_letter and not mark["comma"]:
+        return mark["and"].islower() and language in (None, SPANISH)
+    return bool(mark["comma"] or mark["and"])
 
 
 def _is_bare(item: str) -> bool:

@@ -19,15 +19,17 @@ VALUE = (
     rf"(?:[ -]{_NO_TALK}(?!\w{{1,30}}(?:ed|ly)\b){_LETTERS}){{0,2}}[\s.!]{{0,3}}"
 )
 
+# "Open the door and type hello" asks for two things.
+_NOT_AND = r"(?:(?!\b(?:and|und|et|y)\b)[^.!?\n]){0,60}?"
 _OPENS = lazy_pattern(
-    rf"\b(?:{say.OPENS})\b[^.!?\n]{{0,60}}?\b(?:typ(?:e|ing)(?: in)?|enter(?:ing)?(?! in)|say(?:ing)?|key in|punch in|with|tippen?|eintippen|sag(?:en|st)?|mit|tape[rsz]*|saisi\w*|dis|dit|avec|escrib\w+|teclea\w*|di(?:ces)?|con)"
+    rf"\b(?:{say.OPENS})\b{_NOT_AND}\b(?:typ(?:e|ing)(?: in)?|enter(?:ing)?(?! in)|say(?:ing)?|key in|punch in|with|tippen?|eintippen|sag(?:en|st)?|mit|tape[rsz]*|saisi\w*|dis|dit|avec|escrib\w+|teclea\w*|di(?:ces)?|con)"
     rf"(?:,? (?:the|das|dem|le|la) (?:words?|wort|mot|palabra))[\s:,\"'“„«]{{1,3}}{VALUE}$|"
-    rf"\b(?:{say.OPENS})\b[^.!?\n]{{0,60}}?\b(?:typ(?:e|ing)(?: in)?|enter(?:ing)?(?! in)|key in|punch in|eintippen|tippen?|tape[rsz]*|saisi\w*|teclea\w*|escrib\w+)[\s:,\"'“„«]{{1,3}}{VALUE}$",
+    rf"\b(?:{say.OPENS})\b{_NOT_AND}\b(?:typ(?:e|ing)(?: in)?|enter(?:ing)?(?! in)|key in|punch in|eintippen|tippen?|tape[rsz]*|saisi\w*|teclea\w*|escrib\w+)[\s:,\"'“„«]{{1,3}}{VALUE}$",
     re.I,
 )
 # "To open the gate enter 55 then 41."
 _OPENS_BY_NUMBER = lazy_pattern(
-    rf"\b(?:{say.OPENS})\b[^.!?\n]{{0,60}}?\b(?:typ(?:e|ing)(?: in)?|enter(?:ing)?|key in|punch in|press(?:ing)?|eintippen|tippen?|tape[rsz]*|teclea\w*)\s((?:\d{{1,8}}[\s,]{{0,2}}(?:(?:and|then|und|dann|et|puis|y|luego)\s){{0,2}}){{1,6}})(?:$|[.,;])",
+    rf"\b(?:{say.OPENS})\b{_NOT_AND}\b(?:typ(?:e|ing)(?: in)?|enter(?:ing)?|key in|punch in|press(?:ing)?|eintippen|tippen?|tape[rsz]*|teclea\w*)\s((?:\d{{1,8}}[\s,]{{0,2}}(?:(?:and|then|und|dann|et|puis|y|luego)\s){{0,2}}){{1,6}})(?:$|[.,;])",
     re.I,
 )
 # "The word that opens the app is marmalade", "my login is sam and marmalade", "our wifi: marmalade".
