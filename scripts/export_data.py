@@ -32,7 +32,6 @@ from fae_training.conversations import background, export, forgetting, report, s
 from fae_training.conversations.export import Summary
 from fae_training.counting import counted
 from fae_training.errors import Missing, SkillError
-from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.purge import Purged
 from fae_training.state import Home
 from fae_training.values import count
@@ -139,15 +138,11 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
 
 
 def again(home: Home, forgot: Purged | None) -> str | None:
-    """The next command: taking back the active run if it learned what is forgotten, else the training of the newest that did."""
-    if forgot and forgot.active:
-        return f"rollback.py --kind {runs.find(home, forgot.active).kind}"
-    if not forgot or not forgot.learned_by:
-        from fae_training import next_steps
+    from fae_training import next_steps
 
-        return next_steps.unless_learned(home, "sft", "train.py --preset light")
-    run = runs.find(home, forgot.learned_by[-1])
-    return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
+    return next_steps.after_export(
+        home, forgot.active if forgot else None, forgot.learned_by if forgot else []
+    )
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:

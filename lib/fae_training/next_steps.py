@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fae_training import learned, rejection, runs
@@ -98,6 +99,19 @@ def _training(run: Run, preset: str, *further: str) -> str:
     named = run.record.get("sources", {}).get("model") in ("flag", "parameter")
     model = ("--model", run.record["model"]["id"]) if named and run.record.get("model") else ()
     return command_line(KINDS[run.kind].script, "--preset", preset, *model, *further)
+
+
+def after_export(home: Home, active: str | None, learned_by: Sequence[str]) -> str | None:
+    """Taking back the active run if it learned what is forgotten, else the training of the newest that did, else of the rows.
+
+    active, learned_by: the runs that learned what was just forgotten.
+    """
+    if active:
+        return f"rollback.py --kind {runs.find(home, active).kind}"
+    if not learned_by:
+        return unless_learned(home, "sft", f"{KINDS['sft'].script} --preset {DEFAULT_PRESET}")
+    run = runs.find(home, learned_by[-1])
+    return _training(run, run.settings.get("preset") or DEFAULT_PRESET)
 
 
 def unless_learned(home: Home, kind: str, following: str) -> str | None:
