@@ -140,9 +140,8 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
 def again(home: Home, forgot: Purged | None) -> str | None:
     from fae_training import next_steps
 
-    return next_steps.after_export(
-        home, forgot.active if forgot else None, forgot.learned_by if forgot else []
-    )
+    forgot = forgot or Purged(0, [], None)
+    return next_steps.after_export(home, forgot.active, forgot.learned_by)
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:
