@@ -36,7 +36,7 @@ from fae_training.purge import Purged
 from fae_training.state import Home
 from fae_training.values import count
 
-# Options passed to the background process that reads a large database; the rest is in exclusions.json.
+# Options passed to the process that reads a large database.
 FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 
 
@@ -138,10 +138,10 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
 
 
 def again(home: Home, forgot: Purged | None) -> str | None:
-    from fae_training import next_steps
+    from fae_training import next_steps  # slow to load
 
-    forgot = forgot or Purged(0, [], None)
-    return next_steps.after_export(home, forgot.active, forgot.learned_by)
+    found = forgot or Purged(0, [], None)
+    return next_steps.after_export(home, found.active, found.learned_by)
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:
