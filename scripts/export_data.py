@@ -140,8 +140,7 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
 def again(home: Home, forgot: Purged | None) -> str | None:
     from fae_training import next_steps  # slow to load
 
-    found = forgot or Purged(0, [], None)
-    return next_steps.after_export(home, found.active, found.learned_by)
+    return next_steps.after_export(home, forgot or Purged(0, [], None))
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:

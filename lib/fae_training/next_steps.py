@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fae_training import learned, rejection, runs
@@ -18,6 +17,7 @@ from fae_training.state import Home, moment
 if TYPE_CHECKING:
     from fae_training.evaluation import Evaluation
     from fae_training.gate import Decision
+    from fae_training.purge import Purged
 
 FULL_SUITE = SUITES[0]
 # Set by schedule.py for the scripts that it starts.
@@ -101,16 +101,13 @@ def _training(run: Run, preset: str, *further: str) -> str:
     return command_line(KINDS[run.kind].script, "--preset", preset, *model, *further)
 
 
-def after_export(home: Home, active: str | None, learned_by: Sequence[str]) -> str | None:
-    """Taking back the active run if it learned what is forgotten, else the training of the newest that did, else of the rows.
-
-    active, learned_by: the runs that learned what was just forgotten.
-    """
-    if active:
-        return f"rollback.py --kind {runs.find(home, active).kind}"
-    if not learned_by:
+def after_export(home: Home, forgot: "Purged") -> str | None:
+    """Taking back the active run if it learned what is forgotten, else the training of the newest that did, else of the rows."""
+    if forgot.active:
+        return f"rollback.py --kind {runs.find(home, forgot.active).kind}"
+    if not forgot.learned_by:
         return unless_learned(home, "sft", f"{KINDS['sft'].script} --preset {DEFAULT_PRESET}")
-    run = runs.find(home, learned_by[-1])
+    run = runs.find(home, forgot.learned_by[-1])
     return _training(run, run.settings.get("preset") or DEFAULT_PRESET)
 
 
