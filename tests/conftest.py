@@ -18,10 +18,11 @@ sys.dont_write_bytecode = False
 
 import leftovers  # noqa: E402
 import small_runs  # noqa: E402
-from fae_training import locks, mlx_on_linux  # noqa: E402
+from fae_training import locks, mlx_on_linux, mlx_tune_in_parts  # noqa: E402
 
 # As in a worker. The scripts that tests start inherit the number of threads.
 mlx_on_linux.set_up()
+mlx_tune_in_parts.set_up()
 leftovers.watch()
 # Files that take longest, longest first: what is left for the end is short, so no process works alone for minutes.
 LONGEST = (
