@@ -27,10 +27,12 @@ mlx_tune_in_parts.set_up()
 leftovers.watch()
 # Files that take longest, longest first: what is left for the end is short, so no process works alone for minutes.
 LONGEST = (
-    "test_fae_executor", "test_train", "test_experiments", "test_train_dpo", "test_resume", "test_fae_bridge",
-    "test_memory_model", "test_giving_way", "test_export_data", "test_forgetting", "test_bad_input", "test_train_stt",
-    "test_memory_of_a_run", "test_fuse", "test_mcp_server", "test_no_network", "test_train_other_models",
-    "test_train_classifiers", "test_faults", "test_proposal", "test_capabilities", "test_memorisation", "test_mlx_on_linux",
+    "test_fae_executor", "test_train", "test_train_classifiers", "test_train_stt", "test_real_model", "test_fae_bridge",
+    "test_export_data", "test_train_dpo", "test_experiments", "test_memory_model", "test_train_other_models", "test_resume",
+    "test_bad_input", "test_fuse", "test_memorisation", "test_memory_of_a_run", "test_giving_way", "test_mcp_server",
+    "test_forgetting", "test_no_network", "test_faults", "test_proposal", "test_capabilities", "test_mlx_on_linux",
+    "test_ranks", "test_rehearsal", "test_app_results", "test_classifiers_encoder", "test_chat_encoder",
+    "test_add_samples",
 )  # fmt: skip
 
 
