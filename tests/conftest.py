@@ -29,10 +29,10 @@ leftovers.watch()
 LONGEST = (
     "test_fae_executor", "test_train", "test_train_classifiers", "test_train_stt", "test_real_model", "test_fae_bridge",
     "test_export_data", "test_train_dpo", "test_experiments", "test_memory_model", "test_train_other_models", "test_resume",
-    "test_bad_input", "test_fuse", "test_memorisation", "test_memory_of_a_run", "test_giving_way", "test_mcp_server",
-    "test_forgetting", "test_no_network", "test_faults", "test_proposal", "test_capabilities", "test_mlx_on_linux",
-    "test_ranks", "test_rehearsal", "test_app_results", "test_classifiers_encoder", "test_chat_encoder",
-    "test_add_samples",
+    "test_dpo_repairs", "test_bad_input", "test_ranks", "test_fast_path", "test_fuse", "test_memorisation", "test_memory_of_a_run", "test_giving_way", "test_mcp_server",
+    "test_faults", "test_language_model", "test_forgetting", "test_proposal", "test_no_network", "test_app_results",
+    "test_classifiers_sound_distillation", "test_classifiers_encoder", "test_capabilities", "test_dry_runs",
+    "test_chat_encoder", "test_add_samples",
 )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ class _Package(types.ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         self.__class__ = types.ModuleType
-        self.__spec__.loader.exec_module(self)
+        if self.__spec__ and self.__spec__.loader:
+            self.__spec__.loader.exec_module(self)
         return getattr(self, name)
 
 
