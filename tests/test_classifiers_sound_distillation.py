@@ -2,13 +2,13 @@
 
 from types import SimpleNamespace
 
-import librosa
 import numpy as np
 import pytest
 import soundfile
 
 import encoder_distillation
 import make_audio_encoder
+import quick_librosa
 import sound_distillation
 from classifier_sounds import convolutions_of, normalised
 from fae_training.classifiers import music, noises
@@ -38,7 +38,7 @@ def mixer(speech):
 
 def test_the_teacher_is_given_what_librosa_makes_of_a_sound(teacher, speech):
     samples = speech[0][: sound_distillation.TEACHER_SAMPLES]
-    amplitude = librosa.feature.melspectrogram(
+    amplitude = quick_librosa.melspectrogram(
         y=samples,
         sr=16_000,
         n_fft=512,

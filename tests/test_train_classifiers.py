@@ -10,6 +10,7 @@ import soundfile
 
 import calls
 import classifier_sounds
+import once
 from fae_training import app_files, deployment, gate, state
 from fae_training.classifiers import scoring, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -50,6 +51,18 @@ def trained(directory, kind, speakers=classifier_sounds.ENOUGH_SPEAKERS, *option
 def keyword(tmp_path_factory):
     many = classifier_sounds.ENOUGH_SPEAKERS
     return trained(tmp_path_factory.mktemp("keyword"), "keyword", many, *HIGH_RATE)
+
+
+def trained_verifier(tmp_path_factory):
+    """For the tests here and in test_listen.py."""
+    place = once.made(tmp_path_factory, "verifier", lambda place: trained(place, "speech_verifier"))
+    [run] = (place / "home" / "runs").iterdir()
+    return place / "home", run
+
+
+@pytest.fixture(scope="module")
+def verifier(tmp_path_factory):
+    return trained_verifier(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -286,8 +299,8 @@ def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
     assert {row["part"] for row in rows} == {"judge"}
 
 
-def test_the_verifier_distinguishes_speech_music_and_noise(tmp_path):
-    _, run = trained(tmp_path, "speech_verifier")
+def test_the_verifier_distinguishes_speech_music_and_noise(verifier):
+    _, run = verifier
     assert np.mean(measure(run, "right_class_79_frames")["candidate"]) > 0.8
     goals = {m["name"] for m in metrics(run)["benchmark"]["measures"] if m["role"] == "goal"}
     assert goals == {"right_class_163_frames"}
