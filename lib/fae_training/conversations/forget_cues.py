@@ -4,7 +4,7 @@ Each cue has a group `topic`: what is to be forgotten. All of them read a lower-
 """
 
 from fae_training.conversations.cues import Cue, one_of
-from fae_training.conversations.forget_topics import I_SAID, REGARDING
+from fae_training.conversations.forget_words import I_SAID, REGARDING
 
 # fmt: off
 _PLEASE = one_of(

@@ -70,7 +70,7 @@ _FRAGMENT = lazy_pattern(
 )
 # fmt: on
 _PATTERNS, _MENTIONS = (
-    [(n, lazy_pattern(c.pattern)) for n, cues in enumerate(table.values()) for c in cues]
+    [(language, lazy_pattern(c.pattern)) for language, cues in table.items() for c in cues]
     for table in (CUES, MENTION_CUES)
 )
 _TEXT_TASK = lazy_pattern(TEXT_TASK)
@@ -80,8 +80,8 @@ _ECHO = lazy_pattern(
     re.I,
 )
 _ABOUT_IT = [
-    (n, lazy_pattern(ABOUT_IT[language]), [lazy_pattern(cue.pattern) for cue in PRIVATE[language]])
-    for n, language in enumerate(CUES)
+    (language, lazy_pattern(about_it), [lazy_pattern(cue.pattern) for cue in PRIVATE[language]])
+    for language, about_it in ABOUT_IT.items()
 ]
 _MAY_BE = lazy_pattern(
     r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |learn|mention|"
@@ -104,9 +104,9 @@ def forget_request(text: str) -> tuple[str, ...] | None:
     for sentence in _sentences(without_wake_word(text)):
         about = _confided(sentence, before) or _of_sentence(sentence, for_a_text)
         if about == () and _FRAGMENT.search(before):
-            about = topics(before, 0)
+            about = topics(before, "en")
         elif about == () and _HIM.search(sentence.lower()) and (who := _SUBJECT.search(before)):
-            about = topics(who[0], 0)
+            about = topics(who[0], "en")
         if about is not None:
             found = tuple(dict.fromkeys([*(found or ()), *about]))
         before = sentence
@@ -169,7 +169,7 @@ def _confided(sentence: str, before: str) -> tuple[str, ...] | None:
     return None
 
 
-def _topics_in(found: re.Match, sentence: str, language: int) -> tuple[str, ...]:
+def _topics_in(found: re.Match, sentence: str, language: str) -> tuple[str, ...]:
     """The topics in a match of the sentence's lower case."""
     start, end = found.span("topic")
     # Lower case may be longer than the original (İ): then the lower-case form is used.
