@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training.conversations import forget_cues, mention_cues, topic_cues
+from fae_training.conversations import confided_cues, forget_cues, mention_cues, topic_cues
 from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forget_topics import named_topics, topics
@@ -94,7 +94,7 @@ def test_each_form_is_found_by_its_example(cue):
     [("en", "don't keep it"), ("de", "merk dir das nicht"), ("fr", "n'en garde rien"), ("es", "no lo guardes")],
 )  # fmt: skip
 def test_what_is_private_is_what_a_request_about_it_means(language, about_it):
-    for cue in forget_cues.PRIVATE[language]:
+    for cue in confided_cues.PRIVATE[language]:
         assert forget_request(cue.example) is None
         for said in (f"{cue.example}, {about_it}", f"{cue.example}. {about_it.capitalize()}."):
             assert any(word in forget_request(said)[0].lower() for word in SUBJECTS), said

@@ -8,6 +8,7 @@ PLEASE = one_of("please, bitte, s'il te plaît, s'il vous plaît, stp, por favor
 FROM_NOW_ON = one_of("from now on, in (?:the )?future, hereafter")
 NO_MORE = rf"(?:again|any ?more|any longer|ever(?: again)?|{FROM_NOW_ON})"
 DE_FROM_NOW_ON = one_of("ab jetzt, ab sofort, künftig, in zukunft")
+DE_NO_MORE = rf"(?:nie wieder|nie mehr|niemals(?: wieder)?|(?:{DE_FROM_NOW_ON} )?nicht mehr)"
 
 # What Fae keeps things in.
 YOUR_MEMORY = (
@@ -26,6 +27,12 @@ I_SAID = (
     r"(?:told you|tell you|said|mentioned|talked|spoke|know|remember|learned|learnt|heard|stored|kept|have|got)"
 )
 REGARDING = one_of("about, on, regarding, concerning, to do with, with, of, from, for, to")
+
+TALK_OF = one_of(
+    "mention, talk about, speak (?:of|about), discuss, go on about, ask (?:me )?(?:questions )?about, "
+    "bring up the (?:subject|topic) of, raise the (?:subject|topic|matter|question) of"
+)
+MENTION = rf"(?:{TALK_OF}|bring up|refer to)"
 
 # What people call a subject, without naming it: "the whole THING with my job". _BUSINESS may be part of a name, as in
 # "the family business".

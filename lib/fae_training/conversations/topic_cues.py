@@ -1,6 +1,6 @@
 """The words around the topics of a request to forget, by language: the tables that forget_topics.py reads.
 
-The example of each cue says which topics a text has: "the whole thing with my job -> my job". The tests run every
+The example of each cue says which topics a text has: "the whole business with my job -> my job". The tests run every
 example. All patterns read lower-case text. Where several cues match, the first wins, so longer ones stand first.
 """
 
@@ -52,7 +52,7 @@ EVERYTHING = {
 BEFORE = {
     "en": (
         # "The thing with".
-        Cue("the whole thing with my job -> my job",
+        Cue("the whole business with my job -> my job",
             r"(?:(?:the|this|that|all (?:the|this|that|of the)) )?(?:(?:whole|entire|silly|stupid|damn|bloody) )?"
             rf"{MATTER}(?= (?:{REGARDING}|around|between|that|i)\b)"),
         Cue("all the whole divorce -> divorce", r"(?:(?:all )?(?:the|that|this) )?(?:whole|entire)"),
@@ -152,9 +152,9 @@ ANYWHERE = {
 # After a topic, in any number.
 AFTER = {
     "en": (
-        Cue("my job, please -> my job",
+        Cue("my job please -> my job",
             rf"{PLEASE}|if you (?:can|could|would|please|don't mind)|(?:would|will|can) you"),
-        Cue("my job, thanks -> my job",
+        Cue("my job thanks -> my job",
             one_of("thanks(?: a lot)?, thank you(?: (?:so|very) much)?, okay, ok, all right, alright, fae")),
         Cue("my job for me -> my job", one_of("for me, to me, with me, around me, to anyone, anywhere")),
         # What was said, and where it is kept.
@@ -180,7 +180,7 @@ AFTER = {
         Cue("how badly my interview went -> my interview", "went"),
     ),
     "de": (
-        Cue("Anna, danke schön -> Anna", one_of("danke(?: schön)?, bitte")),
+        Cue("Anna danke schön -> Anna", one_of("danke(?: schön)?, bitte")),
         Cue("was mit Anna passiert ist -> Anna", "(?:passiert|geschehen|gewesen|vorgefallen) ist|los war"),
         Cue("was ich über Anna gesagt habe -> Anna", "(?:gesagt|erzählt|erwähnt) habe?|weißt"),
         Cue("Anna aus deinem Gedächtnis -> Anna", rf"(?:aus|von) (?:deine[mnr] {DE_MEMORY}|dem gedächtnis)"),
@@ -188,11 +188,11 @@ AFTER = {
         Cue("Anna jetzt wieder -> Anna", one_of("jetzt, wieder, damals, hier")),
     ),
     "fr": (
-        Cue("Anna, merci -> Anna", one_of("merci, aussi")),
+        Cue("Anna merci -> Anna", one_of("merci, aussi")),
         Cue("Anna pour toujours -> Anna", one_of("pour toujours, désormais, maintenant")),
     ),
     "es": (
-        Cue("Ana, gracias -> Ana", one_of("gracias, también")),
+        Cue("Ana gracias -> Ana", one_of("gracias, también")),
         Cue("Ana para siempre -> Ana", one_of("para siempre, nunca más, ahora, antes")),
     ),
 }
@@ -257,9 +257,9 @@ ENDS = {
 }
 BEGINS_A_CLAUSE = {
     "en": (
-        Cue("my job, she likes mine -> my job",
+        Cue("my job and she likes jazz -> my job",
             one_of("i, i'm, i'll, i've, i'd, you, you're, we, we're, he, he's, she, she's, it, it's, they")),
-        Cue("my job and where to go -> my job", one_of("who, which, where, when, why, if, so, then")),
+        Cue("my job and where to eat sushi -> my job", one_of("who, which, where, when, why, if, so, then")),
         Cue("my job and tell me a joke -> my job",
             one_of("tell, play, set, show, give, start, let, let's, move on, help, remind, call, turn, do, make, go, "
                    "open, read, find, put, add, stop, talk, ask, check, focus, think, concentrate, switch, pretend, "
@@ -270,7 +270,7 @@ BEGINS_A_CLAUSE = {
     ),
     "de": (
         Cue("Anna und ich gehe -> Anna", one_of("ich, du, wir, er, sie, es, wer, wie, wo, je")),
-        Cue("Anna und erzähl was -> Anna", one_of(r"erzähl\w*, spiel\w*, sag, zeig\w*, mach\w*, lass, hilf")),
+        Cue("Anna und erzähl einen Witz -> Anna", one_of(r"erzähl\w*, spiel\w*, sag, zeig\w*, mach\w*, lass, hilf")),
     ),
     "fr": (
         Cue("Anna et j'arrive -> Anna", one_of(r"j'\w+, tu, il, elle, on, nous, vous")),
