@@ -5,6 +5,7 @@
 """The whole loop on sample data: consent, export, train, evaluate, propose, deploy and roll back.
 
     uv run samples/demo.py
+    uv run samples/demo.py --by-hand     only makes the sample data, and lists the commands to run yourself
 
 Recreates demo-home/fae, which stands in for the app's directory, and demo-home/state, the state directory. Every step
 is the real script, called as a person would call it; every number is measured while you watch.
@@ -15,6 +16,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -89,6 +91,25 @@ def main() -> None:
     print(f"\nThe whole loop took {time.monotonic() - began:.0f} s. The proposal page: {where}")
 
 
+def by_hand() -> None:
+    """Make the sample data, and list the demo's commands."""
+    for directory in ("fae", "state"):
+        shutil.rmtree(DEMO / directory, ignore_errors=True)
+    make_database(DEMO / "fae")
+    own_tasks(DEMO / "fae", DEMO / "state")
+    model = ("--model", str(MODEL.relative_to(ROOT)))
+    steps = (
+        ("setup.py", "--consent", "conversations"), ("export_data.py",), ("train.py", *model, *TRAINING), ("evaluate.py",),
+        ("propose.py",), ("deploy.py",), ("rollback.py",),
+    )  # fmt: skip
+    print(f"\nThe sample data is in {DEMO}. In {ROOT}, run:\n")
+    for name in ("FAE_APP_DIR", "FAE_TRAINING_HOME"):
+        print(f"    export {name}={shlex.quote(ENVIRONMENT[name])}")
+    for script, *options in steps:
+        print(f"    uv run scripts/{shlex.join([script, *options])}")
+    print(f"    uv run samples/ask.py {shlex.join(['What is the capital of Peru?'])}")
+
+
 def watched(loop: Callable[[], None]) -> None:
     """Run a demo. If it is interrupted, the training that it started in a separate process is cancelled too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("\nThe demo was stopped."))
@@ -114,7 +135,7 @@ def own_tasks(fae: Path, state: Path) -> None:
         ("rehearsal/world.jsonl", prompts),
         ("config.json", [settings]),
     ):
-        (state / name).parent.mkdir(mode=0o700, exist_ok=True)
+        (state / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (state / name).write_text(text, encoding="utf-8")
         (state / name).chmod(0o600)
@@ -181,4 +202,4 @@ def approval_code() -> str:
 
 
 if __name__ == "__main__":
-    watched(main)
+    watched(by_hand if "--by-hand" in sys.argv[1:] else main)

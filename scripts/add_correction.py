@@ -27,6 +27,7 @@ from pathlib import Path
 from fae_training import calling, state
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
+from fae_training.error_words import reason
 from fae_training.errors import BadRequest, Missing, command_line
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction
@@ -89,7 +90,7 @@ def add_file(call: Call, path: Path) -> Result:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(
-            "bad_file", f"{path} cannot be read as text: {error}", "use JSON lines in UTF-8"
+            "bad_file", f"{path} cannot be read as text: {reason(error)}", "use JSON lines in UTF-8"
         ) from error
     rows = [parsed(line) for line in lines if line.strip()]
     kept, problems = misheard.checked_many(

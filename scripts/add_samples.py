@@ -29,7 +29,7 @@ Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or n
 from dataclasses import replace
 from pathlib import Path
 
-from fae_training import calling, consent, fae_app
+from fae_training import calling, consent, fae_app, runs
 from fae_training.calling import Call, Result
 from fae_training.classifiers import imports
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -71,13 +71,24 @@ def main(call: Call) -> Result:
     from fae_training.classifiers import sound_files
 
     added, problems = sound_files.keep(call.home, kind, samples, bool(arguments.dry_run))
-    if not any(added.values()) and not all(sound_files.ALREADY_ADDED in p for p in problems):
+    unusable = [problem for problem in problems if sound_files.ALREADY_ADDED not in problem]
+    if unusable and not any(added.values()):
+        known = len(problems) - len(unusable)
         raise Missing(
             "nothing_usable",
-            f"none of {counted(len(samples), 'file')} can be used: {'; '.join(problems[:3])}",
-            "give WAV, FLAC, OGG, MP3 or AIFF files with sound in them",
+            f"{len(unusable)} of {counted(len(samples), 'file')} cannot be used: {'; '.join(unusable[:3])}"
+            + (f"; {known} had been added before" if known else ""),
+            what_to_give(unusable),
         )
-    return answer(kind, added, problems, bool(arguments.dry_run))
+    return answer(call, kind, added, problems)
+
+
+def what_to_give(unusable: list[str]) -> str:
+    from fae_training.speech import clips
+
+    if all(clips.NO_CONVERTER in problem for problem in unusable):
+        return f"{clips.INSTALL_CONVERTER}, then run the same command again"
+    return "give WAV, FLAC, OGG, MP3 or AIFF files with sound in them"
 
 
 def _to_judge(sample: Sample, kind: str) -> Sample:
@@ -106,15 +117,26 @@ def take_missed_wakes(call: Call) -> None:
     call.arguments.speaker = call.arguments.speaker or "owner"
 
 
-def answer(kind: str, added: dict, problems: list[str], planned: bool) -> Result:
+def answer(call: Call, kind: str, added: dict, problems: list[str]) -> Result:
+    planned = bool(call.arguments.dry_run)
+    following = call.without_dry_run("add_samples") if planned else next_call(call, kind, added)
     lines = [f"{'Would add' if planned else 'Added'} to {kind}:"]
-    lines += [f"  {count} of {name}" for name, count in added.items() if count] or ["  nothing"]
-    if problems:
+    lines += [f"  {count} of {name}" for name, count in added.items() if count]
+    if not any(added.values()):
+        what = counted(len(problems), "recording")
+        lines = [f"Nothing has changed: {what} had been added before."]
+    if problems and any(added.values()):
         lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
-    following = CLASSIFIERS[kind].script + " --preset light"
     data = {"status": "planned" if planned else "added", "kind": kind, "added": added}
     data |= {"left_out": len(problems), "problems": problems[:PROBLEMS_SHOWN], "next": following}
     return Result(data, "\n".join(lines))
+
+
+def next_call(call: Call, kind: str, added: dict) -> str:
+    """The training, unless nothing was added since one."""
+    if not any(added.values()) and runs.all_runs(call.home, kind):
+        return f"check_status.py --kind {kind}"
+    return f"{CLASSIFIERS[kind].script} --preset light"
 
 
 def build_parser() -> calling.Parser:

@@ -16,16 +16,19 @@ Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. 
 from fae_training import (
     app_use,
     calling,
+    first_steps,
     learned,
+    next_steps,
     rejection,
     runs,
     standing,
 )
+from fae_training.answering import as_call
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
 from fae_training.deployment import deployments
 from fae_training.installation import failures, installation_status, step
-from fae_training.kinds import DEFAULT_PRESET, KINDS
+from fae_training.kinds import KINDS
 from fae_training.progress import (
     duration,
     follow,
@@ -49,12 +52,14 @@ def main(call: Call) -> Result:
             for what, why in failures(call.home).items():
                 text += f"\nsetup.py could not prepare the {what}: {why}"
         else:
-            text, following = "Nothing has been trained yet.", "train.py --preset light"
+            text, following = "Nothing has been trained yet.", first_steps.of(call.home)
         data = {"status": status, "running": False, "setup": setup, "next": following}
         if setup in ("installing", "failed"):
             data["say"] = text
+        if "--consent" in following:
+            data["say"] = "Nothing has been trained yet. May I learn from our conversations?"
         data |= deployed(call)
-        return Result(data, with_remarks(text, data))
+        return Result(for_caller(call, data), with_remarks(text, data))
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
     if call.arguments.spikes:
         return jumps(run)
@@ -86,15 +91,26 @@ def main(call: Call) -> Result:
         from fae_training import step_profile
 
         data["profile"] = step_profile.in_words(profile)
-    data["next"] = next_command(run, status)
+    data["next"] = next_steps.of(run, status)
+    if wait := next_steps.waits(call, run.kind, data["next"]):
+        data |= {"next": None, "wait": wait}
     if refusal := rejection.standing(run):
         data["rejected"] = f"you rejected it {refusal.in_words}"
+    elif undid := rejection.undone(run):
+        data["rolled_back"] = undid
     if why := learned.why_not(run):
         data["forgotten"] = f"{why}, so it can no longer be used"
     data |= deployed(call)
     if warnings := app_use.in_use(call.home):
         data["warnings"] = list(warnings.values())
-    return Result(data, with_remarks(in_words(data, run, status), data))
+    return Result(for_caller(call, data), with_remarks(in_words(data, run, status), data))
+
+
+def for_caller(call: Call, data: dict) -> dict:
+    """The answer, for a program without a next step that only a person can take: it would be sent here again."""
+    if call.caller != "person" and not as_call(f"uv run scripts/{data['next']}"):
+        data["next"] = None
+    return data
 
 
 def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
@@ -103,42 +119,10 @@ def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
     fields = {"running": status in runs.ACTIVE, "adapter_path": str(adapter)}
     fields["adapter_exists"] = adapter.is_dir()
     if process := run.record.get("worker"):
-        fields["pid"] = process["pid"]
+        fields["pid"] = process.get("pid")
     if report.get("loss") is not None:
         fields["latest_loss"] = report["loss"]
     return fields
-
-
-def next_command(run: runs.Run, status: str) -> str:
-    """The next command for this status."""
-    if status in runs.ACTIVE:
-        return "check_status.py"
-    active = deployments(run.home).get(KINDS[run.kind].slot)
-    is_active = bool(active) and active[-1].run == run.id
-    if learned.why_not(run):
-        again = f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
-        return f"rollback.py --kind {run.kind}" if is_active else again
-    if is_active:
-        return "list_runs.py"
-    if rejection.standing(run):
-        return KINDS[run.kind].material
-    if status == "completed" and (following := after_its_judgement(run)):
-        return following
-    if status == "completed":
-        return f"evaluate.py --run {run.id}"
-    return f"{KINDS[run.kind].script} --resume {run.id}"
-
-
-def after_its_judgement(run: runs.Run) -> str | None:
-    """The next command after the verdict; None for a run that has not been compared with another model yet."""
-    # Imported here: it is slow to load.
-    from fae_training import evaluation
-    from fae_training.gate import PASS
-
-    judged = evaluation.readable(run)
-    if judged and judged.verdict == PASS:
-        return f"propose.py --run {run.id}"
-    return evaluation.what_helps(run, judged.decision) if judged and judged.fingerprint else None
 
 
 def deployed(call: Call) -> dict:
@@ -167,13 +151,12 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
     if "stage" in data and "eta_s" in data:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
-        text += f"\n  {data['error_of_run']['message']}"
+        text += f"\n  {data['error_of_run'].get('message', 'failed')}"
     if "profile" in data:
         text += f"\n  {data['profile']}"
-    if "rejected" in data:
-        text += f"\n  {data['rejected']}"
-    if "forgotten" in data:
-        text += f"\n  {data['forgotten']}"
+    for name in ("rejected", "rolled_back", "forgotten"):
+        if name in data:
+            text += f"\n  {data[name]}"
     for slot, active in data.get("active", {}).items():
         text += f"\nIn use ({slot}): {active}"
     for warning in data.get("warnings", []):

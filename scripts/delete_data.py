@@ -23,6 +23,7 @@ from pathlib import Path
 
 from fae_training import app_results, calling, deployment, locks, runs, state
 from fae_training.calling import Call, Result
+from fae_training.error_words import reason
 from fae_training.errors import BadRequest, Failed, Refused
 from fae_training.state import DELETED, Home
 from fae_training.transactions import changing
@@ -147,7 +148,7 @@ def delete(home: Home, gone: list[Path]) -> None:
             except OSError as error:
                 raise Failed(
                     "not_deleted",
-                    f"{part} could not be deleted: {error.strerror or error}",
+                    f"{part} could not be deleted: {reason(error)}",
                     "run the same command again",
                 ) from error
 

@@ -22,6 +22,7 @@ from fae_training import (
     calling,
     consent,
     evaluation,
+    next_steps,
     plain_words,
     rejection,
     runs,
@@ -34,12 +35,6 @@ from fae_training.evaluation import Evaluation
 from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.results import scored
-
-# By whether the next suggestion is another preset.
-WHAT_HELPS = {
-    True: "Another preset may do better, but more conversations or corrections help most.",
-    False: "More training data helps most, and also gives more data to judge by.",
-}
 
 
 def main(call: Call) -> Result:
@@ -130,19 +125,44 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     lines += [f"  {line}" for line in (*reasons, *found.figures, *found.costs, *found.notes)]
     lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []
     lines += data.get("remarks", [])
+    data["next"] = next_steps.after_judgement(run, found)
     if found.verdict == PASS and (refusal := rejection.standing(run)):
-        data["next"] = KINDS[run.kind].material
         lines.append(f"You rejected it {refusal.in_words}.")
         data["rejected"] = refusal.reason
-    elif found.verdict == PASS:
-        data["next"] = f"propose.py --run {run.id}"
-    elif found.fingerprint is None and run.result() is not None:
-        data["next"] = f"evaluate.py --run {run.id} --rescore"
-    else:
-        data["next"] = evaluation.what_helps(run, decision)
-        lines.append(f"Nothing has changed. {remedy or WHAT_HELPS['--preset' in data['next']]}")
+    elif found.verdict == PASS and (undid := rejection.undone(run)):
+        lines.append(f"It passes, but {undid}.")
+        data["rolled_back"] = undid
+    elif found.verdict != PASS:
+        data["what_helps"] = remedy or what_helps(run, data["next"])
+        lines.append(f"Fae stays as it is. {data['what_helps']}")
+    if wait := next_steps.waits(call, run.kind, data["next"]):
+        data |= {"next": None, "wait": wait}
     status = 0 if found.verdict == PASS else Refused.exit_status
     return Result(data, "\n".join(lines), exit_status=status)
+
+
+def what_helps(run: runs.Run, following: str | None) -> str:
+    """What the person can do after a run that did not pass."""
+    preset = str(run.settings.get("preset"))
+    if preset == "smoke":
+        return (
+            "The preset smoke only shows that training works: it makes too few steps to be recommended. "
+            "Train with light, and if that does not show an improvement, with standard."
+        )
+    if following and "--suite" in following:
+        return (
+            f"It was judged by too few tasks (--suite {run.settings['suite']}) to see whether an ability was lost. "
+            "Train with the full suite."
+        )
+    if following and "--preset" in following:
+        names = [*KINDS[run.kind].presets]
+        after = following.split("--preset ")[1].split()[0]
+        larger = names.index(after) > names.index(preset)
+        how = "trains longer, and may show an improvement" if larger else "changes less"
+        return f"The preset {after} {how}; more conversations or corrections help most."
+    if following and "--rescore" in following:
+        return "Measure it again, against the model that is in use now."
+    return "More training data helps most, and also gives more data to judge by."
 
 
 def build_parser() -> calling.Parser:

@@ -32,12 +32,11 @@ from fae_training.conversations import background, export, forgetting, report, s
 from fae_training.conversations.export import Summary
 from fae_training.counting import counted
 from fae_training.errors import Missing, SkillError
-from fae_training.kinds import DEFAULT_PRESET, KINDS
 from fae_training.purge import Purged
 from fae_training.state import Home
 from fae_training.values import count
 
-# Options passed to the background process that reads a large database; the rest is in exclusions.json.
+# Options passed to the process that reads a large database.
 FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 
 
@@ -113,6 +112,8 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
             "started in the background, to prepare the environments and models for training"
         )
     data["next"] = call.without_dry_run("export_data") if arguments.dry_run else again(home, forgot)
+    if data["next"] is None:
+        data["nothing_new_since"] = runs.find(home, kind="sft").id
     return Result(data, text(data, home.file("data", "sft")))
 
 
@@ -136,14 +137,10 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
     return Result(data, "\n".join(lines).strip())
 
 
-def again(home: Home, forgot: Purged | None) -> str:
-    """The next command: taking back the active run if it learned what is forgotten, else the training of the newest that did."""
-    if forgot and forgot.active:
-        return f"rollback.py --kind {runs.find(home, forgot.active).kind}"
-    if not forgot or not forgot.learned_by:
-        return "train.py --preset light"
-    run = runs.find(home, forgot.learned_by[-1])
-    return f"{KINDS[run.kind].script} --preset {run.settings.get('preset') or DEFAULT_PRESET}"
+def again(home: Home, forgot: Purged | None) -> str | None:
+    from fae_training import next_steps  # slow to load
+
+    return next_steps.after_export(home, forgot or Purged(0, [], None))
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:
@@ -203,6 +200,11 @@ def text(data: dict, directory: Path) -> str:
     lines += report.forgotten(data)
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written."])
+    if run := data.get("nothing_new_since"):
+        lines += [
+            "",
+            f"{run} has learned exactly this already: talk with Fae some more, then export again.",
+        ]
     return "\n".join([*lines, "", f"Written to {directory}."])
 
 

@@ -20,7 +20,7 @@ Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database lo
 
 from pathlib import Path
 
-from fae_training import app_exports, calling, consent, fae_app, settings
+from fae_training import app_exports, calling, consent, fae_app, runs, settings
 from fae_training.calling import Call, Result
 from fae_training.conversations import background, export, source
 from fae_training.conversations.dialogue import Dialogue
@@ -91,9 +91,14 @@ def main(call: Call) -> Result:
         if out := call.arguments.output_dir:
             app_exports.link(home, "dpo", out)
         data["output_files"] = {"dpo_pairs": str(home.file("data", "dpo", "train.jsonl"))}
-    data["next"] = (
-        call.without_dry_run("extract_corrections") if dry_run else "train_dpo.py --preset light"
-    )
+    if dry_run:
+        data["next"] = call.without_dry_run("extract_corrections")
+    else:
+        from fae_training import next_steps
+
+        data["next"] = next_steps.unless_learned(call.home, "dpo", "train_dpo.py --preset light")
+    if data["next"] is None:
+        data["nothing_new_since"] = runs.find(call.home, kind="dpo").id
     return Result(data, text(data, home.file("data", "dpo")))
 
 

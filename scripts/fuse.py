@@ -35,25 +35,17 @@ from fae_training import (
     consent,
     deployment,
     evaluation,
+    first_steps,
     learned,
     mlx_on_linux,
     models,
     runs,
 )
 from fae_training.calling import Call, Result
-from fae_training.errors import (
-    BadRequest,
-    Cancelled,
-    Failed,
-    Missing,
-    Refused,
-    SkillError,
-    command_line,
-)
+from fae_training.errors import Cancelled, Failed, Missing, Refused, SkillError, command_line
 from fae_training.gate import PASS
 from fae_training.kinds import KINDS
 from fae_training.language import fused_files
-from fae_training.language.adapter_files import read_config
 from fae_training.language.fused_files import Request, base_model
 from fae_training.processes import lift_limits, start_worker
 from fae_training.progress import latest_progress
@@ -112,7 +104,7 @@ def newest_passed(call: Call) -> Run:
         if KINDS[run.kind].slot == "language" and run.record.get("status") == "completed"
     ]
     if not complete:
-        again = "uv run scripts/train.py --preset light"
+        again = f"uv run scripts/{first_steps.of(call.home, 'sft')}"
         raise Missing("no_run", "no language model has been trained yet", again)
     evaluated = [evaluation.readable(run) for run in complete]
     for run, found in zip(reversed(complete), reversed(evaluated), strict=True):
@@ -129,33 +121,11 @@ def newest_passed(call: Call) -> Run:
 
 
 def requested(call: Call, run: Run) -> Request:
-    """What the call asks for. Raises BadRequest for a contradiction, Refused if the format is not possible."""
+    """What the call asks for. Raises as fused_files.request does."""
     arguments = call.arguments
-    if arguments.peft and (arguments.gguf or arguments.keep_bits):
-        raise BadRequest(
-            "two_forms",
-            "--peft writes only the adapter, so it cannot be combined with options for the model",
-            "uv run scripts/fuse.py --peft",
-        )
-    config = read_config(run.file(runs.ADAPTERS))
-    if arguments.gguf and arguments.keep_bits:
-        raise BadRequest(
-            "gguf_has_16_bits",
-            "mlx-lm writes GGUF only in 16 bits",
-            "give only one of --gguf and --keep-bits",
-        )
-    if arguments.peft and (why := fused_files.why_no_peft(config.get("adapted_modules", []))):
-        raise Refused(
-            "no_peft",
-            f"{run.id} cannot be converted to PEFT format: {why}",
-            "uv run scripts/fuse.py",
-        )
-    if arguments.gguf and (why := fused_files.why_no_gguf(base_model(run))):
-        peft = f"uv run scripts/fuse.py --run {run.id} --peft"
-        instead = "convert the adapter to PEFT format instead, from which llama.cpp makes GGUF"
-        raise Refused("no_gguf", f"{why}; you can {instead}", peft)
-    mark = deployment.fingerprint(run.file(runs.ADAPTERS))
-    return Request(bool(arguments.keep_bits), bool(arguments.gguf), bool(arguments.peft), mark)
+    return fused_files.request(
+        run, bool(arguments.keep_bits), bool(arguments.gguf), bool(arguments.peft)
+    )
 
 
 def in_progress(run: Run) -> dict:

@@ -47,7 +47,7 @@ def main(call: Call) -> Result:
         return as_page(call, found)
     if not found:
         return Result(
-            {"status": "no_run", "runs": [], "next": "train.py --preset light"},
+            {"status": "no_run", "runs": [], "next": "check_status.py"},
             "Nothing has been trained yet.",
         )
     header = ("run", "status", "preset", "steps", "validation", "verdict", "", "from")

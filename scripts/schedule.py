@@ -23,7 +23,7 @@ from fae_training import calling, consent, fae_app, machine, runs, schedule, set
 from fae_training.calling import Call, Result
 from fae_training.errors import Failed, Refused, SkillError
 from fae_training.kinds import KINDS
-from fae_training.launch import SCHEDULED
+from fae_training.next_steps import SCHEDULED
 from fae_training.processes import answer_of
 
 LOOK_EVERY_S = 10

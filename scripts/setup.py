@@ -26,7 +26,7 @@ from fae_training.kinds import KINDS
 FIRST_STEP = {
     "conversations": "export_data.py",
     "corrections": "extract_corrections.py",
-    "audio": "add_samples.py",
+    "audio": "add_samples.py --class wake --speaker me --files RECORDINGS...",
 }
 
 

@@ -347,11 +347,11 @@ def test_a_name_is_spoken_as_it_is_written(home):
     [
         (
             {"heard": "a", "meant": "b", "origin": "person"},
-            "line 1 of .*corrections.jsonl: Correction has no key 'at'",
+            "line 1 of .*corrections.jsonl: it has no key 'at'",
         ),
         (
             {"at": "", "heard": "a", "meant": "b", "origin": "person", "say": "c"},
-            "Correction has the unknown key 'say'; did you mean 'say_as'",
+            "it has the unknown key 'say'; did you mean 'say_as'",
         ),
         (["a", "b"], "line 1 of .*corrections.jsonl is a list, expected an object"),
     ],

@@ -6,6 +6,7 @@ import soundfile
 
 import calls
 import classifier_sounds
+from fae_training import runs
 from fae_training.classifiers import recordings as recordings_module
 from fae_training.classifiers import sound_files
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -50,6 +51,11 @@ def test_folders_named_after_classes_are_added_once(allowed, recordings):
     again = calls.answer("add_samples", "--files", recordings, home=allowed)
     assert sum(again["added"].values()) == 0
     assert "was already added" in again["problems"][0]
+    assert again["next"] == {"script": "train_keyword", "params": {"preset": "light"}}
+    runs.create(Home(allowed), "keyword", {"settings": {}})
+    again = calls.script("add_samples", "--files", recordings, home=allowed)
+    assert "Nothing has changed: 4 recordings had been added before." in again.out
+    assert again.out.rstrip().endswith("check_status.py --kind keyword"), "they were trained on"
     assert len(kept(allowed)) == 4
     first = allowed / "keyword" / "samples" / kept(allowed)[0]
     assert first.stat().st_mode & 0o777 == 0o600
@@ -260,6 +266,11 @@ def test_a_folder_of_voice_memos_is_converted_if_a_converter_is_installed_and_na
     answer = calls.answer("add_samples", *arguments, home=allowed, PATH=str(nothing))
     assert (answer["added"]["wake"], answer["left_out"]) == (2, 1)
     assert "-memo.m4a is a .m4a file, which needs afconvert" in answer["problems"][0]
+    alone = ("--class", "wake", "--files", recordings / "wake")
+    got = calls.script("add_samples", *alone, "--json", home=allowed, PATH=str(nothing)).json
+    assert got["error"]["message"].startswith("1 of 3 files cannot be used:")
+    assert got["error"]["message"].endswith("; 2 had been added before")
+    assert got["error"]["hint"].startswith("install ffmpeg, or save the recording as WAV")
 
     # Stands for ffmpeg: it writes a sound to its last argument.
     word = classifier_sounds.clip("wake", np.random.default_rng(9))

@@ -25,6 +25,7 @@ import swift_reader
 from calls import LANGUAGE_MODEL
 from fae_training import (
     activation,
+    app_files,
     app_results,
     app_use,
     app_words,
@@ -242,7 +243,9 @@ def test_the_daemon_of_the_newest_fae_is_recognised(later, run):
 
 def test_no_app_and_several_versions_are_reported(person, run):
     installed_fae.directory(person).mkdir(parents=True)
-    assert "no Fae.app" in deployed(run).says
+    says = deployed(run).says
+    assert f"no Fae.app in {fae_versions._places()[0]} (beside FAE_APP_DIR)" in says
+    assert "/Applications or" not in says
     installed_fae.make(person, "0.8.105")
     installed_fae.make(person, "0.8.190", name="Fae 2")
     found = app_results.publish(run.home, run)
@@ -353,7 +356,7 @@ def test_the_copy_in_the_app_survives_the_loss_of_the_state_directory(later, run
 
 def classifier(home: state.Home, kind: str, value: float = 0.5, **change) -> runs.Run:
     """A run whose fae/ holds a network as later Fae builds it."""
-    classes = app_results.CLASSES[kind]
+    classes = app_files.CLASSES[kind]
     made = runs.create(home, kind, {"settings": {}})
     directory = state.make_directory(made.file("adapters", "fae"))
     state.make_directory(made.file("adapters"))
@@ -544,12 +547,37 @@ def test_words_wait_until_fae_is_closed(later, corrected):
         assert fae_versions.the_app().is_running()
         found = deployed(run)
         assert found.use == app_results.CLOSE_FAE and "Quit Fae" in found.says
-        assert not app_words.path().exists()
+        assert not app_words.path().exists() and str(app_words.proposal()) in found.says
+        assert [entry["canonical"] for entry in json.loads(app_words.proposal().read_text())] == [
+            "Marion",
+            "Siobhan",
+        ]
+        assert "Marion, Siobhan wait" in app_use.in_use(corrected)["speech"]
+        (warning,) = calls.answer("check_status", home=corrected.path)["warnings"]
+        assert "quit Fae, then: uv run scripts/deploy.py --check" in warning
+        app_results.withdraw(corrected, "speech", run, None)
+        assert not app_words.proposal().exists(), "nothing had been added"
+        app_results.publish(corrected, run)
     finally:
         running.kill()
         running.wait()
     assert app_results.settle(corrected, [run])["speech"].use == app_results.RESTART
-    assert app_words.path().exists()
+    assert app_words.path().exists() and not app_words.proposal().exists()
+    assert app_use.in_use(corrected) == {}
+
+
+def test_a_word_list_that_the_person_merged_by_hand_is_taken_back_by_a_rollback(
+    later, corrected, monkeypatch
+):
+    run = speech_run(corrected)
+    monkeypatch.setattr(fae_versions.FaeApp, "is_running", lambda app: True)
+    assert deployed(run).use == app_results.CLOSE_FAE
+    app_words.proposal().replace(app_words.path())
+    assert "has them already" in app_results.publish(corrected, run).says
+    monkeypatch.setattr(fae_versions.FaeApp, "is_running", lambda app: False)
+    app_results.publish(corrected, run)
+    app_results.withdraw_newest(corrected, "speech")
+    assert json.loads(app_words.path().read_text()) == []
 
 
 def test_early_versions_of_fae_have_no_word_list(person, corrected):

@@ -240,7 +240,7 @@ def test_own_items_are_added_and_change_the_version(home):
     ("line", "said"),
     [
         ("{'id': 1}", "not JSON"),
-        ("[1]", "a JSON list"),
+        ("[1]", "a list; expected one JSON object"),
         ({"id": "a", "category": "b"}, "no messages and no check"),
         (OWN | {"chekc": 1}, 'unknown field "chekc"'),
         (OWN | {"check": {"sayz": "x"}}, 'unknown check "sayz"; expected some of calls, abstains, says'),

@@ -8,7 +8,7 @@ import pytest
 
 import classifier_sounds
 import slow_fae_features
-from fae_training import app_results
+from fae_training import app_files
 from fae_training.arrays import load_arrays
 from fae_training.classifiers import fae_network, runtime
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -80,7 +80,7 @@ def test_what_fae_loads_is_the_trained_network_with_normalisation_and_temperatur
 def test_its_files_are_what_the_app_loads(kind, tmp_path):
     model = FaeNetwork(len(kind.classes))
     fae_network.save(tmp_path, as_fae_loads(model, 1.0), kind)
-    app_results.check_classifier(tmp_path, len(kind.classes))
+    app_files.check_classifier(tmp_path, len(kind.classes))
     assert {p.name for p in tmp_path.iterdir()} == {"model.safetensors", "config.json"}
     x = np.random.default_rng(0).normal(-5, 2, (3, 48, 128))
     assert np.allclose(fae_network.load(tmp_path, kind).logits(x), model.logits(x), atol=1e-4)

@@ -62,5 +62,10 @@ def test_setup_records_consent_and_revocation_and_train_obeys(home):
 def test_setup_names_the_first_step_for_each_source(home, source):
     answer = calls.answer("setup", "--consent", source, home=home)
     expected = {"conversations": "export_data.py", "corrections": "extract_corrections.py"}
-    assert answer["next"]["script"] == expected.get(source, "add_samples.py").removesuffix(".py")
+    assert answer["next"]["script"] == expected.get(source, "check_status.py").removesuffix(".py")
     assert (calls.SCRIPTS / f"{answer['next']['script']}.py").exists()
+    if source == "audio":  # what a person has to fill in is no call
+        assert (
+            "add_samples.py --class wake"
+            in calls.script("setup", "--consent", source, home=home).out
+        )

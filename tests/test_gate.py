@@ -72,7 +72,10 @@ def test_a_gain_too_small_to_notice_is_not_a_reason_to_switch():
     """0.5 % of the loss in each of 400 conversations is proven, and too small to notice."""
     found = gate.decide(benchmark(measure(*losses(400, gain=0.005, spread=0.005))), 1)
     assert found.comparisons[0].low > 0 and found.verdict == "not_enough_evidence"
-    assert "No improvement is proven that is large enough to notice." in found.reasons
+    assert (
+        "Nothing got worse, but no improvement is proven that is large enough to notice."
+        in found.reasons
+    )
 
 
 def test_lost_tool_calls_fail_and_an_item_or_two_either_way_do_not():

@@ -108,7 +108,7 @@ def alike(home, equal: int):
     return path
 
 
-ALIKE = "line 1: the two answers are the same to the model in the first 64 tokens"
+ALIKE = "the two answers are the same to the model in the first 64 tokens"
 
 
 def test_pairs_that_are_the_same_once_they_are_tokens_are_left_out_and_kept_by_name(
@@ -121,7 +121,10 @@ def test_pairs_that_are_the_same_once_they_are_tokens_are_left_out_and_kept_by_n
     mark = provenance.fingerprint(home / "data", "dpo")
     run = runs.create(Home(home), "dpo", {"data_fingerprint": mark})
     notes = provenance.settle(run, encoded, none, "again")
-    assert notes[:2] == ["2 of 21 rows of data/dpo/train.jsonl cannot be used:", ALIKE]
+    assert notes[:2] == [
+        "2 of 21 rows of data/dpo/train.jsonl cannot be used:",
+        f"lines 1 and 2: {ALIKE}",
+    ]
     kept = read_json(path.with_name("meta.json"))["rows_left_out"]
     assert [row["line"] for row in kept["train"]] == [1, 2]
     assert read_json(run.file("run.json"))["rows_left_out"] == kept

@@ -81,8 +81,18 @@ def test_a_bias_to_short_answers_is_weighted_down_and_reported_with_its_ratio():
     assert report.weight_factor == 0.3
     assert weight[True] / sum(weight.values()) == pytest.approx(10.8 / 14.8, abs=1e-3)
     (remark,) = [remark for remark in report.remarks if remark.startswith("Length bias")]
-    assert "in 36 of 40 pairs the answer you accepted is shorter" in remark
-    assert "from 90%" in remark and "to 73%" in remark
+    assert (
+        "in 36 of 40 pairs of different length the answer that you accepted is the shorter one"
+        in remark
+    )
+    assert "73% of the training instead of 90%" in remark and "the longer answer would" in remark
+
+
+def test_a_bias_that_nothing_balances_is_reported_without_shares_that_stay_the_same():
+    _, _, report = lint.check([swapped(pair(number)) for number in range(20)], [pair(99)])
+    (remark,) = [remark for remark in report.remarks if remark.startswith("Length bias")]
+    assert "in 20 of 20 pairs" in remark and "%" not in remark
+    assert "Corrections in which you accept the longer answer would balance it." in remark
 
 
 def test_a_milder_bias_comes_down_to_the_limit():

@@ -195,23 +195,34 @@ def passing(outcome, new, old, name="tool_choice", **given) -> gate.Comparison:
             "It predicts your conversations as well as before: exactly the same in all 20 that it had not seen.",
         ),
         (
-            one("not_shown", improved=9, worsened=11),
-            "It is not certain that it predicts your conversations as well as before: better in 9 and worse in 11 of 20 "
-            "that it had not seen.",
+            one("not_shown", improved=8, worsened=9, gain=-0.02, low=-0.11, high=0.07),
+            "It predicts your conversations worse on average (worse in 9, better in 8 of 20 that it had not seen); with only 20 "
+            "conversations a loss of up to 12 % cannot be ruled out, and at most 2.0 % is allowed.",
+        ),
+        (
+            one("not_shown", improved=15, worsened=5, gain=0.3, low=-0.05, high=0.6),
+            "It predicts your conversations better in 15 of 20 that it had not seen; with only 20 conversations a loss of up to "
+            "5.1 % cannot be ruled out, and at most 2.0 % is allowed.",
+        ),
+        (
+            one("not_shown", improved=5, worsened=5, gain=0.0, low=-0.05, high=0.05, against="base"),
+            "It predicts your conversations better in 5 and worse in 5 of 20 that it had not seen; with only 20 conversations a "
+            "loss against the original model of up to 5.1 % cannot be ruled out, and at most 2.0 % is allowed.",
         ),
         (
             one("worse", improved=4, worsened=16),
-            "It predicts your conversations worse in 16 of 20 that it had not seen.",
+            "It predicts your conversations clearly worse in 16 of 20 that it had not seen.",
         ),
         (
             one("worse", improved=4, worsened=16, against="base"),
-            "It predicts your conversations worse than the original model in 16 of 20 that it had not seen.",
+            "It predicts your conversations clearly worse than the original model in 16 of 20 that it had not seen.",
         ),
         (passing("kept", 39, 39), "It still calls the right tool in 39 of 40 requests (39 before)."),
         (passing("kept", 40, 39), "It now calls the right tool in 40 of 40 requests (39 before)."),
         (
-            passing("not_shown", 36, 39),
-            "It is not certain that it calls the right tool as often as before: in 36 of 40 requests (39 before).",
+            passing("not_shown", 36, 39, gain=-0.075, low=-0.2, high=0.05),
+            "It calls the right tool in 36 of 40 requests (39 before); with only 40 items a loss of up to 20 percentage points "
+            "cannot be ruled out, and at most 2.0 is allowed.",
         ),
         (
             passing("worse", 12, 39, against="base"),
@@ -220,15 +231,16 @@ def passing(outcome, new, old, name="tool_choice", **given) -> gate.Comparison:
         (one(name="new"), "Predicting your conversations: better in 14 of 20 conversations."),
         (
             one("worse", "new", improved=5, worsened=9),
-            "Predicting your conversations: worse on average (worse in 9, better in 5 of 20 conversations).",
+            "Predicting your conversations: clearly worse on average (worse in 9, better in 5 of 20 conversations).",
         ),
         (
             passing("kept", 39, 38, name="new"),
             "Own items: passed in 39 of 40 items (38 before), as good as before.",
         ),
         (
-            passing("not_shown", 30, 38, name="new"),
-            "Own items: passed in 30 of 40 items (38 before), it is not certain that this is as good as before.",
+            passing("not_shown", 38, 38, name="new", gain=0.0, low=-0.1, high=0.1),
+            "Own items: passed in 38 of 40 items (38 before), with only 40 items a loss of up to 10 percentage points cannot be "
+            "ruled out, and at most 2.0 is allowed.",
         ),
     ],
 )  # fmt: skip
@@ -622,3 +634,11 @@ def test_a_rejection_with_an_empty_reason_is_refused_and_the_proposal_stays(judg
     with pytest.raises(SkillError, match="the reason is empty"):
         rejection.keep(run_in(judged_home), "  \n ")
     assert run_in(judged_home).file("approval.json").exists()
+
+
+def test_a_goal_that_improved_is_no_reason_against_a_run():
+    unnoticed = (
+        "Nothing changed that you could notice: all 5 outputs that were compared are the same."
+    )
+    found = gate.Decision(gate.FAIL, (unnoticed,), 1, (one(), passing("kept", 39, 39)), 0.5, 0.5)
+    assert plain_words.what_stopped(found) == (unnoticed,)

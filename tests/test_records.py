@@ -35,15 +35,15 @@ def test_what_was_written_is_read_as_it_was():
 @pytest.mark.parametrize(
     "data, words",
     [
-        ({}, "Small has no key 'count'"),
-        ({"count": 1, "cuont": 2}, "Small has the unknown key 'cuont'; did you mean 'count'"),
-        ({"count": "1"}, "Small.count is '1', expected int"),
-        ({"count": True}, "Small.count is True, expected int"),
-        ({"count": 1.5}, "Small.count is 1.5, expected int"),
-        ({"count": 1, "share": "half"}, "Small.share is 'half', expected float"),
-        ({"count": 1, "name": 4}, "Small.name is 4, expected str"),
-        ([1], r"Small is \[1\], expected an object"),
-        (None, "Small is None, expected an object"),
+        ({}, "it has no key 'count'"),
+        ({"count": 1, "cuont": 2}, "it has the unknown key 'cuont'; did you mean 'count'"),
+        ({"count": "1"}, "count is '1', expected a whole number"),
+        ({"count": True}, "count is true, expected a whole number"),
+        ({"count": 1.5}, "count is 1.5, expected a whole number"),
+        ({"count": 1, "share": "half"}, "share is 'half', expected a number"),
+        ({"count": 1, "name": 4}, "name is 4, expected a text"),
+        ([1], "it is a list, expected an object"),
+        (None, "it is nothing \\(null\\), expected an object"),
     ],
 )
 def test_anything_else_is_refused_with_the_place_and_what_was_expected(data, words):

@@ -216,7 +216,7 @@ def test_rows_that_only_the_template_refuses_are_named_and_kept_with_the_cache(t
         found = encode_file(picky, path, 512, tmp_path / "cache")
         assert [str(problem) for problem in found.left_out] == [
             "line 2: the model's chat template refuses it: No owls.",
-            "line 3: messages is the number 4, expected a list of messages",
+            "line 3: messages is 4, expected a list of messages",
         ]
         assert (found.usable, found.total, len(found.rows)) == (1, 3, 2)
 

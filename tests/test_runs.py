@@ -225,7 +225,7 @@ def test_latest_is_the_newest_of_its_kind_and_an_unknown_id_names_the_newest(pla
 def test_if_nothing_was_trained_the_next_command_is_given(place):
     with pytest.raises(Missing) as nothing:
         runs.find(place, "latest", "stt")
-    assert nothing.value.hint == "uv run scripts/train_stt.py --preset light"
+    assert nothing.value.hint == "uv run scripts/setup.py --consent corrections"
 
 
 def test_a_directory_without_run_json_is_not_a_run(place):

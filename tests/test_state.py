@@ -71,7 +71,7 @@ def test_a_file_is_on_disk_before_it_has_its_name_and_its_directory_after(home, 
 
 @pytest.mark.parametrize(
     "text, what",
-    [("{'a': 1}", "is not JSON"), ("", "is not JSON"), ("[1]", "contains a JSON list"), ('{"a"', "is not JSON")],
+    [("{'a': 1}", "is not JSON"), ("", "is not JSON"), ("[1]", "is a list, expected an object"), ('{"a"', "is not JSON")],
 )  # fmt: skip
 def test_a_corrupt_file_is_named_and_set_aside_with_its_contents(home, text, what):
     path = home / "active.json"

@@ -10,7 +10,7 @@ import soundfile
 
 import calls
 import classifier_sounds
-from fae_training import app_results, deployment, gate, state
+from fae_training import app_files, deployment, gate, state
 from fae_training.classifiers import scoring, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
@@ -214,7 +214,7 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
 
 
 def test_what_later_fae_loads_is_there_and_was_measured_beside_ours(keyword):
-    app_results.check_classifier(keyword[1] / "adapters" / "fae", 5)
+    app_files.check_classifier(keyword[1] / "adapters" / "fae", 5)
     both = [figure(keyword[1], name) for name in ("fae_macro_f1", "segments_macro_f1")]
     assert min(one["candidate"] for one in both) > 0.6
     assert max(one["current"] for one in both) < 0.2, "nothing is deployed: the commonest class"

@@ -113,7 +113,7 @@ def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
             {"chosen": [{"role": "assistant", "content": "Red."}], "rejected": "Red."},
             "are the same",
         ),
-        ({"rejected": None}, "line 3: rejected is null, expected a text"),
+        ({"rejected": None}, "line 3: rejected is nothing (null), expected a text"),
         ({"chosen": []}, "line 3: chosen is an empty list"),
         ({"prompt": []}, "line 3: prompt is an empty list"),
     ],

@@ -285,7 +285,7 @@ def test_what_was_made_is_read_as_it_was_and_a_row_that_is_none_is_named(home):
     path = home.file("data", "stt", "valid.jsonl")
     rows = [valid[0], {name: value for name, value in valid[0].items() if name != "text"}]
     write_jsonl(path, rows)
-    with pytest.raises(Failed, match=r"line 2 of .*valid\.jsonl: Example has no key 'text'"):
+    with pytest.raises(Failed, match=r"line 2 of .*valid\.jsonl: it has no key 'text'"):
         material.read_examples(home.file("data"), "valid")
 
 

@@ -186,32 +186,32 @@ SFT_PROBLEMS = [
     ({"messages": [USER]}, "has no assistant message, so there is nothing to learn from"),
     ({"messages": [USER, {"role": "assistant", "content": " "}]}, "message 2, the assistant's, is empty"),
     ({"messages": [USER, {"role": "assistant", "content": "\u200b \ufeff\u2060"}]}, "message 2, the assistant's, is empty"),
-    ({"messages": None}, "messages is null, expected messages, or a prompt and its answer"),
-    ({"prompt": Q, "completion": None}, "completion is null, expected messages"),
+    ({"messages": None}, "messages is nothing (null), expected messages, or a prompt and its answer"),
+    ({"prompt": Q, "completion": None}, "completion is nothing (null), expected messages"),
     ({"instruction": Q, "output": A, "history": [["Hi"]]}, "history is a list, expected a list of [question, answer]"),
-    ({"instruction": Q, "output": A, "context": 4}, "context is the number 4, expected a text"),
+    ({"instruction": Q, "output": A, "context": 4}, "context is 4, expected a text"),
     ({"messages": []}, "messages is an empty list, expected a text or a list of messages"),
-    ({"messages": "hello"}, 'messages is "hello", expected a list of messages'),
-    ({"messages": [USER, {"role": "narrator", "content": A}]}, 'the role of message 2 is "narrator", expected one of system, user, assistant, tool'),
+    ({"messages": "hello"}, "messages is 'hello', expected a list of messages"),
+    ({"messages": [USER, {"role": "narrator", "content": A}]}, "the role of message 2 is 'narrator', expected one of system, user, assistant, tool"),
     ({"messages": [USER, {"content": A}]}, "message 2 has no role, expected one of"),
-    ({"messages": [USER, {"role": 4, "content": A}]}, "the role of message 2 is the number 4"),
-    ({"messages": [USER, {"role": "assistant", "content": 4}]}, "the content of message 2 is the number 4, expected a text"),
+    ({"messages": [USER, {"role": 4, "content": A}]}, "the role of message 2 is 4"),
+    ({"messages": [USER, {"role": "assistant", "content": 4}]}, "the content of message 2 is 4, expected a text"),
     ({"messages": [USER, {"role": "assistant", "content": None}]}, "message 2 has no content, expected a text"),
-    ({"messages": [USER, {"role": "assistant", "content": [{"type": "image_url"}]}]}, 'message 2 holds a part of type "image_url", expected text'),
-    ({"messages": [USER, "By ear."]}, 'message 2 is "By ear.", expected an object'),
-    ({"messages": [USER, GOOD | {"weight": 0.5}]}, "the weight of message 2 is the number 0.5, expected 0 or 1"),
+    ({"messages": [USER, {"role": "assistant", "content": [{"type": "image_url"}]}]}, "message 2 holds a part of type 'image_url', expected text"),
+    ({"messages": [USER, "By ear."]}, "message 2 is 'By ear.', expected an object"),
+    ({"messages": [USER, GOOD | {"weight": 0.5}]}, "the weight of message 2 is 0.5, expected 0 or 1"),
     ({"messages": [USER, GOOD | {"weight": True}]}, "the weight of message 2 is true"),
-    ({"messages": [USER, GOOD], "weight": -1}, "the weight is the number -1, expected 0 or a number from 0.000001 to 1,000,000"),
-    ({"messages": [USER, GOOD], "weight": float("nan")}, "the weight is the number NaN"),
-    ({"messages": [USER, GOOD], "weight": float("inf")}, "the weight is the number Infinity"),
-    ({"messages": [USER, GOOD], "weight": 10**400}, "the weight is the number 1000"),
-    ({"messages": [USER, GOOD], "weight": 1e-46}, "the weight is the number 1e-46"),
-    ({"messages": [USER, GOOD], "weight": "1"}, 'the weight is "1"'),
+    ({"messages": [USER, GOOD], "weight": -1}, "the weight is -1, expected 0 or a number from 0.000001 to 1,000,000"),
+    ({"messages": [USER, GOOD], "weight": float("nan")}, "the weight is NaN"),
+    ({"messages": [USER, GOOD], "weight": float("inf")}, "the weight is Infinity"),
+    ({"messages": [USER, GOOD], "weight": 10**400}, "the weight is 1000"),
+    ({"messages": [USER, GOOD], "weight": 1e-46}, "the weight is 1e-46"),
+    ({"messages": [USER, GOOD], "weight": "1"}, "the weight is '1'"),
     ({"messages": [USER, GOOD], "weight": True}, "the weight is true"),
     ({"messages": [USER | {"content": "P \ud83c"}, GOOD]}, "contains half of a character (\\ud83c)"),
-    ({"messages": [USER, GOOD], "tools": 4}, "tools is the number 4, expected a list of objects"),
+    ({"messages": [USER, GOOD], "tools": 4}, "tools is 4, expected a list of objects"),
     ({"messages": [USER, GOOD], "tools": "{"}, "the tools are not JSON"),
-    ({"messages": [USER, GOOD], "system": 4}, "system is the number 4, expected a text"),
+    ({"messages": [USER, GOOD], "system": 4}, "system is 4, expected a text"),
     ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{a:"}}]}]}, "message 2: the arguments of f are not JSON"),
     ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": [1]}}]}]}, "message 2 calls f with a list, expected an object of arguments"),
     ({"messages": [USER, {"role": "assistant", "tool_calls": [{"function": {"name": "a>\n<tool_call"}}]}]}, "message 2 calls a tool named"),
@@ -220,24 +220,24 @@ SFT_PROBLEMS = [
     ({"prompt": Q, "chosen": A, "rejected": B}, "is a preference pair (chosen, rejected); those belong in data/dpo"),
     ({"prompt": Q}, "has no conversation (it has: prompt); expected messages, or a prompt and its answer"),
     ({"text": A}, "has no conversation (it has: text)"),
-    ({"instruction": Q, "input": 4, "output": A}, "input is the number 4, expected a text"),
+    ({"instruction": Q, "input": 4, "output": A}, "input is 4, expected a text"),
     ({}, "has no conversation (it is empty)"),
     ([USER, GOOD], "is a list, expected a JSON object"),
-    (None, "is null, expected a JSON object"),
-    (4, "is the number 4, expected a JSON object"),
+    (None, "is nothing (null), expected a JSON object"),
+    (4, "is 4, expected a JSON object"),
 ]  # fmt: skip
 DPO_PROBLEMS = [
-    ({"prompt": "2+2?", "chosen": 4, "rejected": 5}, "chosen is the number 4, expected a text or a list of messages"),
-    ({"prompt": Q, "chosen": None, "rejected": B}, "chosen is null, expected a text or a list of messages"),
+    ({"prompt": "2+2?", "chosen": 4, "rejected": 5}, "chosen is 4, expected a text or a list of messages"),
+    ({"prompt": Q, "chosen": None, "rejected": B}, "chosen is nothing (null), expected a text or a list of messages"),
     ({"prompt": Q, "chosen": A, "rejected": {}}, "message 1 of rejected has no content, expected a text"),
     ({"prompt": Q, "chosen": A}, "has no rejected (it has: prompt, chosen)"),
     ({"messages": [USER, GOOD]}, "has no chosen and no rejected (it has: messages)"),
     ({"chosen": A, "rejected": B}, "has no prompt (it has: chosen, rejected); expected one of prompt, instruction"),
-    ({"prompt": "", "chosen": A, "rejected": B}, 'prompt is "", expected a text or a list of messages'),
-    ({"prompt": None, "chosen": A, "rejected": B}, "prompt is null, expected a text or a list of messages"),
+    ({"prompt": "", "chosen": A, "rejected": B}, 'prompt is an empty text, expected a text or a list of messages'),
+    ({"prompt": None, "chosen": A, "rejected": B}, "prompt is nothing (null), expected a text or a list of messages"),
     ({"prompt": Q, "chosen": "Caf\u00e9", "rejected": "Cafe\u0301"}, "the two answers are the same to the model"),
     ({"prompt": Q, "chosen": A, "rejected": A + "\u200b"}, "the two answers are the same to the model"),
-    ({"prompt": 4, "chosen": A, "rejected": B}, "prompt is the number 4"),
+    ({"prompt": 4, "chosen": A, "rejected": B}, "prompt is 4"),
     ({"prompt": Q, "chosen": A, "rejected": A}, "chosen and rejected are the same"),
     ({"prompt": Q, "chosen": A, "rejected": A + " "}, "the two answers are the same to the model"),
     ({"prompt": Q, "chosen": "By ear.", "rejected": "By  ear."}, "the two answers differ only in the spaces between their words"),
@@ -245,7 +245,7 @@ DPO_PROBLEMS = [
     ({"prompt": Q, "chosen": A, "rejected": " "}, "rejected is empty"),
     ({"prompt": Q, "chosen": [USER], "rejected": B}, "chosen is user; expected one assistant message"),
     ({"prompt": [USER, {"role": "system", "content": "x"}], "chosen": A, "rejected": B}, "message 2 is the system's"),
-    ({"prompt": Q, "chosen": A, "rejected": B, "weight": "much"}, 'the weight is "much"'),
+    ({"prompt": Q, "chosen": A, "rejected": B, "weight": "much"}, "the weight is 'much'"),
     ({"prompt": Q, "chosen": "N \ud83c", "rejected": B}, "contains half of a character"),
 ]  # fmt: skip
 
@@ -343,8 +343,9 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
     assert data.rows["train"] == 108 and data.learned_from == "108 rows"
     notes = data.notes
     assert notes[0] == "12 of 120 rows of data/sft/train.jsonl cannot be used:"
-    assert notes[1] == "line 109: messages is the number 4, expected a list of messages"
-    assert [note.split(":")[0] for note in notes[1:11]] == [f"line {n}" for n in range(109, 119)]
+    ten = ", ".join(map(str, range(109, 119)))
+    assert notes[1] == f"lines {ten} and 2 more: messages is 4, expected a list of messages"
+    assert len(notes) == 2 or "line" not in notes[2], "a reason is given once"
     kept = read_json(path.with_name("meta.json"))["rows_left_out"]
     assert [row["line"] for row in kept["train"]] == list(range(109, 121)) and kept["valid"] == []
     assert kept == data.left_out
@@ -353,7 +354,33 @@ def test_a_tenth_may_be_left_out_and_more_is_refused_with_the_first_ten_by_name(
     error = refused(tmp_path, [*good[:107], *bad])
     assert error.code == "bad_rows"
     assert error.message.startswith("12 of 119 rows of data/sft/train.jsonl cannot be used, which is more than the allowed tenth")  # fmt: skip
-    assert error.message.count("line ") == 10 and error.message.endswith("and 2 more")
+    assert "lines 108, 109, 110," in error.message and error.message.count("expected a list") == 1
+    assert "correct or delete these lines of data/sft/train.jsonl" in error.hint
+
+
+def test_reasons_that_differ_are_listed_by_their_lines():
+    given = [(3, "is empty"), (7, "is empty"), (8, "is 4"), (12, "is empty")]
+    problems = [training_rows.Problem("data/sft/train.jsonl", *one) for one in given]
+    assert training_rows.by_reason(problems) == ["lines 3, 7 and 12: is empty", "line 8: is 4"]
+    many = [training_rows.Problem("f", n, f"is {n}") for n in range(1, 14)]
+    listed = training_rows.listed(many)
+    assert listed.count("line ") == 10 and listed.endswith("; and 3 more")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "is_refused"), [(12, 2, False), (18, 3, True), (2, 2, False), (1, 2, True), (1, 1, False), (0, 1, True)]
+)  # fmt: skip
+def test_one_or_two_rows_are_passed_over_in_a_small_file_as_long_as_most_can_be_used(
+    tmp_path, good, bad, is_refused
+):
+    rows = [*map(valid, range(good)), *[{"messages": 4}] * bad]
+    if is_refused:
+        assert refused(tmp_path, rows).code == "bad_rows"
+        return
+    place = Home(tmp_path)
+    (place.directory("data", "sft") / "train.jsonl").write_bytes(lines(*rows))
+    data = provenance.check(place, "sft", "again", keep=False)
+    assert data.rows["train"] == good and any("cannot be used" in note for note in data.notes)
 
 
 def test_held_out_rows_that_cannot_be_used_are_named_and_few_of_them_do_not_stop_a_run(tmp_path):
@@ -411,7 +438,7 @@ def test_eight_pairs_that_differ_in_a_space_are_refused_before_a_run(tmp_path):
     rows = [{"prompt": f"Q {w}?", "chosen": f"Yes {w}.", "rejected": f"Yes {w}. "} for w in "abcdefgh"]  # fmt: skip
     error = refused(tmp_path, rows, [pair(i) for i in range(6)], "dpo")
     assert "the two answers are the same to the model" in error.message
-    assert "line 8: " in error.message
+    assert "and 8: " in error.message
 
 
 def test_pairs_that_differ_in_line_breaks_are_kept(tmp_path):

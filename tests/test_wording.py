@@ -82,7 +82,8 @@ def test_an_answer_ends_with_what_leads_on_for_people_and_for_programs():
     assert with_next_line({"next": "train.py"}, "Done.") == "Done.\nNext: uv run scripts/train.py"
     assert with_next_line({"status": "x"}, "Done.") == "Done."
     look = {"script": "check_status", "params": {}}
-    for given in ({}, {"next": None}, {"next": "add_samples.py --class wake --files FILES..."}):
+    assert with_next_call({"status": "done", "next": None})["next"] is None, "the person's turn"
+    for given in ({}, {"next": "add_samples.py --class wake --files FILES..."}):
         assert with_next_call({"status": "done"} | given)["next"] == look
     answer = with_next_call({"status": "done", "next": "evaluate.py --run sft-1"})
     assert answer["next"] == {"script": "evaluate", "params": {"run": "sft-1"}}
@@ -91,10 +92,11 @@ def test_an_answer_ends_with_what_leads_on_for_people_and_for_programs():
 
 
 def test_a_state_directory_among_the_parameters_is_in_the_next_call_too(home, tmp_path):
+    prepared.allowed(home)
     named = calls.script("check_status", json.dumps({"home": str(home)}), home=tmp_path).json
-    assert named["next"]["params"] == {"preset": "light", "home": str(home)}
+    assert named["next"] == {"script": "export_data", "params": {"home": str(home)}}
     own = calls.script("check_status", "--json", home=home).json
-    assert own["next"]["params"] == {"preset": "light"}
+    assert own["next"] == {"script": "export_data", "params": {}}
 
 
 def test_the_next_call_of_a_dry_run_is_the_same_call_without_it(home):
@@ -134,7 +136,9 @@ def test_a_proposal_ends_with_the_next_command(place):
     [
         (-0.3, "standard", {"script": "train", "params": {"preset": "light"}}),
         (-0.3, "light", {"script": "export_data", "params": {}}),
-        (0.0, "light", {"script": "export_data", "params": {}}),
+        (-0.3, "smoke", {"script": "train", "params": {"preset": "light"}}),
+        (0.0, "light", {"script": "train", "params": {"preset": "standard"}}),
+        (0.0, "deep", {"script": "export_data", "params": {}}),
     ],
 )
 def test_a_run_that_did_not_pass_leads_on_to_what_helps(place, gain, preset, following):

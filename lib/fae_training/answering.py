@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from fae_training.error_words import reason
 from fae_training.errors import SkillError
 from fae_training.patterns import lazy_pattern
 from fae_training.state import Home, write_json
@@ -50,8 +51,9 @@ def with_next_line(data: dict, text: str) -> str:
 def with_next_call(data: dict, home: Path | None = None) -> dict:
     """An answer for a program: "next" is a call that works as it stands. An error may have none.
 
-    Scripts give the next command as a person types it ("evaluate.py --run ID"), errors as their hint. Where there is none,
-    or it has a placeholder that a person must fill in, the next call is check_status. `home`: the state directory that the
+    Scripts give the next command as a person types it ("evaluate.py --run ID"), errors as their hint. Where a script gives
+    none, or one with a placeholder that a person must fill in, the next call is check_status; where it gives None, it is the
+    person's turn, and "next" is null. `home`: the state directory that the
     caller named among its parameters; the next call names it too.
     """
     found = _with_next_call(data)
@@ -66,7 +68,8 @@ def _with_next_call(data: dict) -> dict:
         following = as_call(data["error"]["hint"])
         return data | {"next": following} if following else data
     following = data.get("next")
-    if isinstance(following, dict):  # of a process that answered for this one
+    # None: the person's turn. A dictionary: of a process that answered for this one.
+    if isinstance(following, dict) or data.get("next", "") is None:
         return data
     status_call = {"script": "check_status", "params": {}}
     return data | {"next": as_call(f"uv run scripts/{following}") or status_call}
@@ -172,7 +175,7 @@ def write_line(text: str, stream=None) -> None:
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
         if not isinstance(problem, BrokenPipeError) and stream is not sys.stderr:
-            write_line(f"the answer could not be written: {problem.strerror}", sys.stderr)
+            write_line(f"the answer could not be written: {reason(problem)}", sys.stderr)
 
 
 def open_closed_streams() -> None:

@@ -5,6 +5,7 @@ There is only one copy of the data, so forgetting removes it there too. Files th
 
 from pathlib import Path
 
+from fae_training.error_words import reason
 from fae_training.errors import Missing, command_line
 from fae_training.state import Home
 
@@ -40,7 +41,7 @@ def link(home: Home, kind: str, directory: Path) -> list[str]:
     except OSError as error:
         raise Missing(
             "output_dir_not_writable",
-            f"{directory} cannot be written: {error.strerror or error}; the export itself is in {home.file('data', kind)}",
+            f"{directory} cannot be written: {reason(error)}; the export itself is in {home.file('data', kind)}",
             command_line("ls", "-ld", directory),
         ) from error
     return left

@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fae_training.deployment import fingerprint
+from fae_training.error_words import reason
 from fae_training.errors import Failed, Missing, SkillError, command_line
 from fae_training.state import sync_directory
 
 # An incomplete folder; the app ignores hidden names.
 WORK = ".training-orchestrator-"
 AGAIN = "uv run scripts/deploy.py --check"
+# The classes of each classifier of Fae's.
+CLASSES = {"keyword": 5, "speech_verifier": 3}
 
 
 def place(source: Path, directory: Path, name: str) -> Path:
@@ -89,7 +92,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def _unwritable(directory: Path, error: OSError) -> SkillError:
-    why = error.strerror or str(error)
+    why = reason(error)
     if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
         return Missing(
             "app_not_writable",
@@ -122,7 +125,7 @@ def tensors(path: Path) -> dict[str, dict]:
     except (OSError, ValueError, KeyError, AttributeError, struct.error) as error:
         raise Failed(
             "not_safetensors",
-            f"{path} is not a complete safetensors file: {error}",
+            f"{path} is not a complete safetensors file: {reason(error)}",
             "uv run scripts/list_runs.py",
         ) from error
     return header
@@ -145,3 +148,31 @@ def without_effect(adapter: Path, work: Path) -> None:
                 file.write(bytes(end - begin))
         file.flush()
         os.fsync(file.fileno())
+
+
+def check_classifier(directory: Path, classes: int) -> None:
+    """Raises Failed unless Fae's network can load these files: the tensors, their shapes, and config.json."""
+    shapes = {"classifier.weight": [classes, 128], "classifier.bias": [classes]}
+    for number, (inputs, outputs) in enumerate(((128, 64), (64, 128), (128, 128)), 1):
+        shapes |= {f"conv{number}.weight": [outputs, 3, inputs], f"conv{number}.bias": [outputs]}
+    found = {
+        name: entry["shape"] if entry["dtype"] == "F32" else f"{entry['dtype']}, expected F32"
+        for name, entry in tensors(directory / "model.safetensors").items()
+    }
+    wrong = sorted(n for n in {*found, *shapes} if found.get(n) != shapes.get(n))
+    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+    needed = {"num_classes": classes, "input_features": 128, "sample_rate": 16000}
+    needed |= {"n_mels": 128} if classes == CLASSES["keyword"] else {}
+    wrong += [name for name, value in needed.items() if config.get(name) != value]
+    if (
+        not isinstance(config.get("target_frames"), int)
+        or len(config.get("label_names", ())) != classes
+    ):
+        wrong.append("target_frames or label_names")
+    if wrong:
+        raise Failed(
+            "not_loadable",
+            f"Fae cannot load {directory}: {wrong[0]} is {found.get(wrong[0], config.get(wrong[0]))}, "
+            f"expected {shapes.get(wrong[0], needed.get(wrong[0]))}",
+            "uv run scripts/list_runs.py",
+        )

@@ -29,7 +29,7 @@ from fae_training.app_use import (
 from fae_training.benchmark import Benchmark
 from fae_training.classifiers.classes import FAE_FORM
 from fae_training.deployment import deployments, fingerprint
-from fae_training.errors import Failed, SkillError
+from fae_training.errors import SkillError
 from fae_training.fae_versions import FaeApp
 from fae_training.kinds import KINDS
 from fae_training.language.adapter_files import is_routed, read_config
@@ -37,7 +37,6 @@ from fae_training.runs import Run
 from fae_training.state import Home
 
 KEY = "training.personal_adapter_path"
-CLASSES = {"keyword": 5, "speech_verifier": 3}
 
 # The state of a result in the app: what has to happen before it is used, or why it cannot be.
 SET_KEY, RESTART, CLOSE_FAE = "set_key", "restart", "close_fae"
@@ -94,7 +93,8 @@ def publish(home: Home, run: Run) -> InApp:
 def settle(home: Home, verified: list[Run]) -> dict[str, InApp]:
     """Finish pending work: publish the verified runs and remove words no longer deployed. Returns {slot: state in the app}."""
     found = {KINDS[run.kind].slot: publish(home, run) for run in verified}
-    if "speech" not in found and (home.read(FILE, {}) or {}).get("words"):
+    kept = home.read(FILE, {}) or {}
+    if "speech" not in found and (kept.get("words") or kept.get("words_proposed")):
         with _record(home) as record:
             found["speech"] = _withdraw_words(record, None)
     return found
@@ -266,7 +266,7 @@ def _publish_classifier(record: dict, app: FaeApp, run: Run, slot: str) -> InApp
         before = entry.get("run", "the one that was there before")
         remains = f" Fae continues to use {before} in {target}." if holds_files(target) else ""
         return _not_used(run, lacking + remains)
-    check_classifier(source, CLASSES[slot])
+    app_files.check_classifier(source, app_files.CLASSES[slot])
     mark = fingerprint(source)
     found = fingerprint(target) if holds_files(target) else None
     kept = target.with_name(f".{folder}-before")
@@ -339,34 +339,6 @@ def _withdraw_classifier(record: dict, was: Run, now: Run | None, slot: str) -> 
     return InApp(RESTART, text, str(target) if target.exists() else None)
 
 
-def check_classifier(directory: Path, classes: int) -> None:
-    """Raises Failed unless Fae's network can load these files: the tensors, their shapes, and config.json."""
-    shapes = {"classifier.weight": [classes, 128], "classifier.bias": [classes]}
-    for number, (inputs, outputs) in enumerate(((128, 64), (64, 128), (128, 128)), 1):
-        shapes |= {f"conv{number}.weight": [outputs, 3, inputs], f"conv{number}.bias": [outputs]}
-    found = {
-        name: entry["shape"] if entry["dtype"] == "F32" else f"{entry['dtype']}, expected F32"
-        for name, entry in app_files.tensors(directory / "model.safetensors").items()
-    }
-    wrong = sorted(n for n in {*found, *shapes} if found.get(n) != shapes.get(n))
-    config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
-    needed = {"num_classes": classes, "input_features": 128, "sample_rate": 16000}
-    needed |= {"n_mels": 128} if classes == CLASSES["keyword"] else {}
-    wrong += [name for name, value in needed.items() if config.get(name) != value]
-    if (
-        not isinstance(config.get("target_frames"), int)
-        or len(config.get("label_names", ())) != classes
-    ):
-        wrong.append("target_frames or label_names")
-    if wrong:
-        raise Failed(
-            "not_loadable",
-            f"Fae cannot load {directory}: {wrong[0]} is {found.get(wrong[0], config.get(wrong[0]))}, "
-            f"expected {shapes.get(wrong[0], needed.get(wrong[0]))}",
-            "uv run scripts/list_runs.py",
-        )
-
-
 # Words
 
 
@@ -380,17 +352,39 @@ def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
         return _not_used(run, text)
     listed = ", ".join(list(words)[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
     if app.is_running():
-        text = f"{recogniser}; {listed} can be added to its word list only while Fae is closed. Quit Fae, then: {AGAIN}"
-        return InApp(CLOSE_FAE, text, str(run.file("adapters")))
-    added = app_words.add(words)
-    added_by_us = record.setdefault("words", {})
-    for word, heard in added.items():
-        added_by_us[word] = [*added_by_us.get(word, []), *heard]
+        return _propose_words(record, words, f"{recogniser}; {listed}", str(run.file("adapters")))
+    _note_added(record, app_words.add(words))
+    app_words.drop_proposal()
     text = f"{recogniser}; {app_words.path()} has {listed}. Fae uses them from its next start."
     return InApp(RESTART, text, str(run.file("adapters")))
 
 
+def _propose_words(record: dict, words: dict, listed: str, adapter: str) -> InApp:
+    """While Fae runs, it would overwrite its list with its own: the list with our words is written beside it."""
+    added = app_words.propose(words)
+    if not added:
+        _note_added(record, {})
+        return InApp(NOTHING_TO_DO, f"{listed}: Fae's word list has them already.", adapter)
+    record["words_proposed"] = added
+    text = (
+        f"{listed} can be added to its word list only while Fae is closed. The list with them is in {app_words.proposal()}. "
+        f"Quit Fae, then: {AGAIN}"
+    )
+    return InApp(CLOSE_FAE, text, adapter)
+
+
+def _note_added(record: dict, added: dict[str, list[str]]) -> None:
+    """Record which words in Fae's list are ours; those of a proposal are there too, by the person's own hand or in `added`."""
+    ours = record.setdefault("words", {})
+    for new in (record.pop("words_proposed", {}), added):
+        for word, heard in new.items():
+            known = ours.get(word, [])
+            ours[word] = [*known, *(one for one in heard if one not in known)]
+
+
 def _withdraw_words(record: dict, now: Run | None) -> InApp:
+    if now is None and record.pop("words_proposed", None):
+        app_words.drop_proposal()
     if now is not None or not record.get("words"):
         return InApp(NOTHING_TO_DO, "Fae's word list stays as it is.")
     if any(app.is_running() for app in fae_versions.installed()):

@@ -73,6 +73,11 @@ def in_use(home: Home) -> dict[str, str]:
         found["language"] = f"Fae uses its base model by its {uses.where}; it should use {approved}"
     if approved and not Path(approved).is_dir():
         found["language"] = f"Fae should use {approved}, which is gone; {AGAIN} puts it back"
+    if current(home, "speech") and (waiting := record.get("words_proposed")):
+        found["speech"] = (
+            f"{', '.join(list(waiting)[:5])} {'waits' if len(waiting) == 1 else 'wait'} to be added to Fae's word list; "
+            f"quit Fae, then: {AGAIN}"
+        )
     for slot, folder in CLASSIFIER_FOLDERS.items():
         target = classifier_folder(folder)
         entry = record.get(slot, {}).get("fingerprint")

@@ -1,6 +1,7 @@
 """Fae's word list, personal_lexicon.json: our words are merged into it in its strict format, and removed again.
 
-The app loads it at startup and overwrites it whenever it learns a word, so we change it only while the app is closed.
+The app loads it at startup and overwrites it whenever it learns a word, so we change it only while the app is closed. While
+it runs, the list with our words is written beside it, as a proposal that the app does not read.
 One invalid entry makes the app start with an empty list, so every entry is checked. Standard library only.
 """
 
@@ -9,11 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fae_training import fae_app, state
+from fae_training.error_words import reason
 from fae_training.errors import Failed, command_line
 from fae_training.speech import vocabulary
 from fae_training.state import Home, write_text
 
 FILE = "personal_lexicon.json"
+PROPOSAL = "personal_lexicon.proposed.json"
 FIELDS = {"canonical": str, "variants": list, "source": str, "createdAt": str, "updatedAt": str}
 # The app's own rule: shorter words and variants never apply.
 SHORTEST_WORD, SHORTEST_VARIANT = 2, 3
@@ -23,6 +26,10 @@ def path() -> Path:
     return fae_app.directory() / FILE
 
 
+def proposal() -> Path:
+    return fae_app.directory() / PROPOSAL
+
+
 def read() -> list[dict]:
     """The current entries, [] without a file. Raises Failed if the app could not load the file."""
     try:
@@ -30,11 +37,11 @@ def read() -> list[dict]:
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise _not_its_form(str(error)) from error
+        raise _not_its_form(reason(error)) from error
     try:
         entries = state.parsed(text)
     except ValueError as error:
-        raise _not_its_form(str(error)) from error
+        raise _not_its_form(reason(error)) from error
     if not isinstance(entries, list):
         raise _not_its_form("it is not a list")
     for number, entry in enumerate(entries, 1):
@@ -65,6 +72,27 @@ def known(home: Home) -> dict[str, list[str]]:
 
 def add(words: dict[str, list[str]]) -> dict[str, list[str]]:
     """Merge `words` into the app's list. Returns {word: the variants added}. The app must be closed."""
+    entries, added = _merged(words)
+    if added:
+        _write(path(), entries)
+    return added
+
+
+def propose(words: dict[str, list[str]]) -> dict[str, list[str]]:
+    """As `add`, into the proposal; without anything to add there is none."""
+    entries, added = _merged(words)
+    if added:
+        _write(proposal(), entries)
+    else:
+        drop_proposal()
+    return added
+
+
+def drop_proposal() -> None:
+    proposal().unlink(missing_ok=True)
+
+
+def _merged(words: dict[str, list[str]]) -> tuple[list[dict], dict[str, list[str]]]:
     entries, added = read(), {}
     by_word = {entry["canonical"].lower(): entry for entry in entries}
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -79,9 +107,7 @@ def add(words: dict[str, list[str]]) -> dict[str, list[str]]:
             entry["variants"] = [*entry["variants"], *new]
             entry["updatedAt"] = at
             added[entry["canonical"]] = new
-    if added:
-        _write(entries)
-    return added
+    return entries, added
 
 
 def take_out(added: dict[str, list[str]]) -> None:
@@ -93,11 +119,11 @@ def take_out(added: dict[str, list[str]]) -> None:
         if variants and not left and entry["source"] == "correction":
             continue
         kept.append(entry | {"variants": left})
-    _write(kept)
+    _write(path(), kept)
 
 
-def _write(entries: list[dict]) -> None:
-    """Write the file atomically in the app's own format: sorted by word, sorted keys, indented."""
+def _write(target: Path, entries: list[dict]) -> None:
+    """Write a file atomically in the app's own format: sorted by word, sorted keys, indented."""
     entries.sort(key=lambda entry: entry["canonical"])
     text = json.dumps(entries, indent=2, sort_keys=True, ensure_ascii=False)
-    write_text(path(), text + "\n")
+    write_text(target, text + "\n")

@@ -30,6 +30,7 @@ from fae_training.answering import (
     with_next_line,
     write_line,
 )
+from fae_training.error_words import reason, shown
 from fae_training.errors import BadRequest, Failed, SkillError, command_line
 from fae_training.options import Option, Parser, parser
 from fae_training.state import (
@@ -149,12 +150,25 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
 
 
 def _caller(argv: list[str]) -> str:
-    """The caller: "fae", "program" or "person"."""
+    """The caller: "fae", "program" or "person". Whoever gives JSON gets JSON, even if what was given is wrong."""
     if os.environ.get("FAE_SKILL_NAME"):
         return "fae"
-    if "--json" in argv or (argv[:1] and argv[0].startswith("{")):
+    if {"--json", "--stdin"} & set(argv) or (argv and (_is_object(argv[0]) or _is_json(argv[0]))):
         return "program"
     return "person"
+
+
+def _is_object(word: str) -> bool:
+    """Whether a word is meant as a JSON object, even a damaged one."""
+    return word.lstrip("\ufeff \t\r\n").startswith("{")
+
+
+def _is_json(word: str) -> bool:
+    try:
+        parsed(word.lstrip("\ufeff"))
+    except ValueError:
+        return False
+    return True
 
 
 def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
@@ -162,7 +176,7 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     options = script_parser.options
     parameters: dict[str, Any] = {}
     flags_only = all(option.flags for option in options.values())
-    if argv and (argv[0].startswith("{") or (flags_only and not argv[0].startswith("-"))):
+    if argv and (_is_object(argv[0]) or (flags_only and not argv[0].startswith("-"))):
         parameters, argv = _parameters(argv[0], "the first argument"), argv[1:]
     for word in argv:
         _require_text("the command line", word)
@@ -198,7 +212,7 @@ def _read_standard_input() -> dict:
     except UnicodeDecodeError as error:
         raise BadRequest(
             "bad_input",
-            f"standard input is not UTF-8 text ({error.reason} at byte {error.start})",
+            f"standard input: {reason(error)}",
             "give a JSON object in UTF-8",
         ) from error
     return _parameters(text, "standard input") if text.strip() else {}
@@ -209,7 +223,11 @@ def _parameters(text: str, where: str) -> dict:
     request = _json_object(text, where)
     parameters = request.get("params", {} if "method" in request else request)
     if not isinstance(parameters, dict):
-        raise BadRequest("bad_input", f"params in {where} is not a JSON object", '{"params": {}}')
+        raise BadRequest(
+            "bad_input",
+            f"params in {where} is {shown(parameters)}, expected a JSON object",
+            '{"params": {}}',
+        )
     return parameters
 
 
@@ -219,12 +237,14 @@ def _json_object(text: str, where: str) -> dict:
         value = parsed(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise BadRequest(
-            "bad_input", f"{where} is not JSON ({error})", f"give a JSON object, such as {example}"
+            "bad_input",
+            f"{where} is not JSON ({reason(error)})",
+            f"give a JSON object, such as {example}",
         ) from error
     if not isinstance(value, dict):
         raise BadRequest(
             "bad_input",
-            f"{where} is a JSON {type(value).__name__}, expected an object",
+            f"{where} is {shown(value)}, expected a JSON object",
             f"give {example}",
         )
     return value
@@ -269,7 +289,7 @@ def _converted(option: Option, value: Any) -> Any:
         if not isinstance(value, bool):
             raise BadRequest(
                 "bad_value",
-                f"{option.name} is {value!r}, expected true or false",
+                f"{option.name} is {shown(value)}, expected true or false",
                 f"{option.flag} takes no value",
             )
         return value or None
@@ -281,7 +301,7 @@ def _converted(option: Option, value: Any) -> Any:
     if isinstance(option.nargs, int) and len(items) != option.nargs:
         raise BadRequest(
             "bad_value",
-            f"{option.name} is {json.dumps(value)}, expected a list of {option.nargs}",
+            f"{option.name} is {shown(value)}, expected a list of {option.nargs}",
             f"see {option.flag} in --help",
         )
     return [_converted_item(option, item) for item in items]
@@ -291,24 +311,25 @@ def _converted_item(option: Option, value: Any) -> Any:
     if isinstance(value, bool | list | dict):
         raise BadRequest(
             "bad_value",
-            f"{option.name} is {json.dumps(value)}, expected one value",
+            f"{option.name} is {shown(value)}, expected one value",
             f"see {option.flag} in --help",
         )
     if value == "":
         return None
     try:
-        converted = option.type(str(value)) if option.type else str(value)
+        text = value if isinstance(value, str) else json.dumps(value)
+        converted = option.type(text) if option.type else text
     except (ValueError, argparse.ArgumentTypeError) as error:
         raise BadRequest(
             "bad_value",
-            f"{option.name} cannot be {value!r}: {error}",
+            f"{option.name} cannot be {shown(value)}: {reason(error)}",
             f"see {option.flag} in --help",
         ) from error
     if option.choices is not None and converted not in option.choices:
         choices = ", ".join(map(str, option.choices))
         raise BadRequest(
             "bad_value",
-            f"{option.name} is {value!r}, expected one of {choices}",
+            f"{option.name} is {shown(value)}, expected one of {choices}",
             f"{option.flag} {next(iter(option.choices))}",
         )
     return converted

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fae_training import records
+from fae_training.error_words import reason
 from fae_training.errors import Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -117,7 +118,7 @@ def decisions(home: Home, *further: dict) -> list[Decision]:
         except (SkillError, KeyError, ValueError) as problem:
             raise Failed(
                 "state_corrupt",
-                f"line {number} of {path} is not valid ({problem})",
+                f"line {number} of {path} is not valid ({reason(problem)})",
                 f"check line {number} of {path}; remove the line to continue without it",
             ) from problem
         found.append(decision)
@@ -309,6 +310,13 @@ def was_deployed(run: Run, since: str = "") -> bool:
         line.action == "deploy" and line.run == run.id and moment(line.at) >= moment(since)
         for line in decisions(run.home)
     )
+
+
+def undone_at(run: Run) -> str | None:
+    """When the last deployment of this run was rolled back; None if it was not, or was never deployed."""
+    recover(run.home)
+    own = [one for one in decisions(run.home) if one.run == run.id and one.action != "verified"]
+    return own[-1].at if own and own[-1].action == "rollback" else None
 
 
 def compared_with_another(

@@ -8,7 +8,7 @@ from fae_training import benchmark, gate, learned, looks, plain_words, progress,
 from fae_training.benchmark import GOAL, Benchmark
 from fae_training.deployment import check_unchanged, compared_with_another
 from fae_training.errors import Missing, Refused, SkillError
-from fae_training.gate import FAIL, NOT_ENOUGH, PASS, WORSE, Decision
+from fae_training.gate import NOT_ENOUGH, PASS, Decision
 from fae_training.kinds import KINDS
 from fae_training.patterns import lazy_pattern
 from fae_training.runs import Run
@@ -136,23 +136,6 @@ def require_pass(run: Run) -> Evaluation:
     return kept
 
 
-def what_helps(run: Run, decision: Decision) -> str:
-    """The next script to call after a run that did not pass: another preset, or collecting more data.
-
-    A run that lost something was trained too hard: a smaller preset. One that only failed to improve was trained too
-    little: a larger one. If evidence is lacking, or there is no such preset: more data, which also means more to judge by.
-    """
-    kind = KINDS[run.kind]
-    presets = [name for name in kind.presets if name != "smoke"]
-    preset = run.settings.get("preset")
-    if decision.verdict == FAIL and preset in presets:
-        lost = any(one.outcome == WORSE for one in decision.comparisons)
-        at = presets.index(preset) + (-1 if lost else 1)
-        if 0 <= at < len(presets):
-            return f"{kind.script} --preset {presets[at]}"
-    return kind.material
-
-
 def _require_unchanged(run: Run, measured: Benchmark) -> str:
     """The fingerprint of the measured adapter. Raises Refused if the files do not match it."""
     if measured.fingerprint is None:
@@ -163,6 +146,12 @@ def _require_unchanged(run: Run, measured: Benchmark) -> str:
         )
     check_unchanged(run, measured.fingerprint)
     return measured.fingerprint
+
+
+def stale(run: Run) -> bool:
+    """Whether the run has to be measured again, because the current model or the tasks are no longer those of its scoring."""
+    measured = benchmark.of_run(run)
+    return measured is not None and _stale(run, measured) is not None
 
 
 def _compared_with_another(run: Run, measured: Benchmark) -> str | None:
@@ -181,18 +170,23 @@ def _judged_items(measured: Benchmark) -> list[str]:
 
 def _decide(run: Run, measured: Benchmark, look: int) -> Decision:
     decision = gate.decide(measured, look)
-    stale = _compared_with_another(run, measured)
-    if measured.suite:
-        from fae_training.capabilities import suite
-
-        if measured.suite != suite.of_run(run).version:
-            stale = stale or "the tasks that it was measured on have changed"
-    if stale:
-        reasons = (*decision.reasons, f"{stale}: use --rescore.")
+    if why := _stale(run, measured):
+        reasons = (*decision.reasons, f"{why}: use --rescore.")
         decision = gate.Decision(
             NOT_ENOUGH, reasons, look, decision.comparisons, decision.score, decision.previous_score
         )
     return decision
+
+
+def _stale(run: Run, measured: Benchmark) -> str | None:
+    if another := _compared_with_another(run, measured):
+        return another
+    if measured.suite:
+        from fae_training.capabilities import suite
+
+        if measured.suite != suite.of_run(run).version:
+            return "the tasks that it was measured on have changed"
+    return None
 
 
 def _from_progress(run: Run) -> tuple[str, Decision]:

@@ -107,10 +107,7 @@ def installed() -> list[FaeApp]:
     Searches /Applications and the Applications folder of the user whose Library holds Fae's directory; with FAE_APP_DIR
     only the latter.
     """
-    places = [_library().parent / "Applications"]
-    if not os.environ.get("FAE_APP_DIR"):
-        places.append(Path("/Applications"))
-    bundles = {path.resolve() for place in places for path in place.glob("*.app")}
+    bundles = {path.resolve() for place in _places() for path in place.glob("*.app")}
     found = sorted(
         (app for path in bundles if (app := read(path))),
         key=lambda app: (app.numbers, str(app.bundle)),
@@ -119,6 +116,11 @@ def installed() -> list[FaeApp]:
     here = Path(sys.argv[0]).resolve()
     own = [app for path in here.parents if path.suffix == ".app" and (app := read(path))]
     return own + [app for app in found if app not in own]
+
+
+def _places() -> list[Path]:
+    own = [_library().parent / "Applications"]
+    return own if os.environ.get("FAE_APP_DIR") else [Path("/Applications"), *own]
 
 
 def read(bundle: Path) -> FaeApp | None:
@@ -137,7 +139,8 @@ def the_app() -> FaeApp:
     if not found:
         raise Missing(
             "no_fae_app",
-            f"there is no Fae.app in /Applications or {_library().parent / 'Applications'}",
+            f"there is no Fae.app in {' or '.join(map(str, _places()))}"
+            + (" (beside FAE_APP_DIR)" if os.environ.get("FAE_APP_DIR") else ""),
             "install Fae, then: uv run scripts/deploy.py --check",
         )
     if Path(sys.argv[0]).resolve().is_relative_to(found[0].bundle):

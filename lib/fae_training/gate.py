@@ -163,7 +163,9 @@ def decide(benchmark: Benchmark, look: int) -> Decision:
         reasons += benchmark.not_shown
     elif not any(one.outcome == BETTER for one in now):
         verdict = NOT_ENOUGH
-        reasons.append("No improvement is proven that is large enough to notice.")
+        reasons.append(
+            "Nothing got worse, but no improvement is proven that is large enough to notice."
+        )
     else:
         verdict = PASS
     scores = [

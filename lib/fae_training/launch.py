@@ -5,9 +5,7 @@ a terminal) or answers at once. What must hold before a run is resumed is in res
 """
 
 import argparse
-import os
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from fae_training import (
     consent,
     learned,
     machines,
+    next_steps,
     plans,
     provenance,
     purge,
@@ -36,12 +35,9 @@ from fae_training.processes import start
 from fae_training.progress import follow, latest_report, times, times_in_words
 from fae_training.runs import Run
 from fae_training.settings import Settings, house_rule
-from fae_training.state import Home, moment, now, unwritable
+from fae_training.state import Home, now, unwritable
 from fae_training.transactions import changing
 from fae_training.values import count
-
-# Environment variable set by schedule.py for its child processes.
-SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,9 @@ def _begin(call: Call, kind: Kind, found: Preflight, earlier: Run | None = None)
         if earlier:
             step = (earlier.result() or {})["steps_done"]
             record["continues"] = {"run": earlier.id, "step": step}
-        run = runs.create(call.home, kind.name, record | {"caller": _who(call)} | found.as_record())
+        run = runs.create(
+            call.home, kind.name, record | {"caller": next_steps.who(call)} | found.as_record()
+        )
         runs.name_holder(lock, run.id)
         if earlier:
             _take_end(run, earlier)
@@ -289,24 +287,15 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
 
 def _refuse_too_soon(call: Call, kind: Kind) -> None:
     """Runs that Fae starts must be some days apart (settings.HOUSE_RULES); a person's runs never wait."""
-    if _who(call) not in worker.UNASKED or call.arguments.force:
+    if call.arguments.force or (last := next_steps.too_soon(call, kind.name)) is None:
         return
+    run, since = last
     days = house_rule(call, "min_days_between_runs")
-    for run in reversed(runs.all_runs(call.home, kind.name)):
-        if run.result() is None or not run.record.get("ended_at"):
-            continue
-        since = (time.time() - moment(run.record["ended_at"])) / 86400
-        if 0 <= since < days:  # the clock may have been wrong
-            raise Refused(
-                "too_soon",
-                f"{run.id} ended {since:.1f} days ago; runs that Fae starts must be {days:g} days apart",
-                "try again later, or pass force if the person wants it now",
-            )
-
-
-def _who(call: Call) -> str:
-    """Who asked for the run; schedule.py passes this on to the scripts that it starts."""
-    return "schedule" if os.environ.get(SCHEDULED) else call.caller
+    raise Refused(
+        "too_soon",
+        f"{run.id} ended {since:.1f} days ago; runs that Fae starts must be {days:g} days apart",
+        "try again later, or pass force if the person wants it now",
+    )
 
 
 def _answer(call: Call, run: Run, pid: int, notes: tuple[str, ...]) -> Result:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fae_training import consent
 from fae_training.calling import Call, Parser
+from fae_training.error_words import reason
 from fae_training.errors import BadRequest
 from fae_training.kinds import Kind
 from fae_training.state import Home
@@ -80,7 +81,7 @@ def require(home: Home, kind: Kind, hosts: Sequence[str]) -> None:
     except OSError as problem:
         raise BadRequest(
             "not_this_machine",
-            f"the first of --hosts is {hosts[0]}, which is not an address of this machine ({problem.strerror})",
+            f"the first of --hosts is {hosts[0]}, which is not an address of this machine ({reason(problem)})",
             kind.command("--hosts ADDRESS_OF_THIS_MACHINE," + ",".join(hosts[1:])),
         ) from problem
     consent.require_machines(home, others(hosts))

@@ -8,6 +8,8 @@ import json
 import unicodedata
 from typing import Any
 
+from fae_training.error_words import reason, shown
+
 ROLES = {
     "system": ("system", "developer", "systemmessage"),
     "user": ("user", "human", "prompter", "customer", "humanmessage"),
@@ -158,7 +160,7 @@ def json_value(text, where: str):
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where} are not JSON ({error})") from None
+        raise ValueError(f"{where} are not JSON ({reason(error)})") from None
 
 
 def check_order(messages: list[dict]) -> None:
@@ -189,12 +191,3 @@ def visible(text: str) -> str:
 
 def is_empty(message: dict) -> bool:
     return not visible(message["content"]) and not message.get("tool_calls")
-
-
-def shown(value) -> str:
-    """A JSON value in a few words, for an error message."""
-    if isinstance(value, list | dict):
-        return "a list" if isinstance(value, list) else "an object"
-    text = json.dumps(value)
-    text = text if len(text) <= 40 else f"{text[:36]}..."
-    return f"the number {text}" if type(value) in (int, float) else text

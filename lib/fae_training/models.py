@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fae_training import fae_app, fae_versions, installation
 from fae_training.calling import Call
+from fae_training.error_words import reason
 from fae_training.errors import BadRequest, Failed, Missing, command_line
 from fae_training.patterns import lazy_pattern
 from fae_training.preflight import Model
@@ -288,7 +289,9 @@ def check(directory: Path, model_types: tuple[str, ...] | None, next_command: st
         config = json.loads((directory / "config.json").read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise Missing(
-            "no_model_config", f"{directory} has no readable config.json: {error}", next_command
+            "no_model_config",
+            f"{directory} has no readable config.json: {reason(error)}",
+            next_command,
         ) from error
     found = config.get("model_type") if isinstance(config, dict) else None
     if not isinstance(found, str) or (model_types and found not in model_types):

@@ -71,9 +71,9 @@ def of_decision(decision: Decision) -> tuple[str, ...]:
 
 
 def what_stopped(decision: Decision) -> tuple[str, ...]:
-    """Why a decision is no pass: what was lost or could not be shown, else the goals, which did not improve enough."""
+    """Why a decision is no pass: what was lost or could not be shown, else the goals that did not improve enough."""
     at_fault = [one for one in reported(decision) if one.outcome in (WORSE, NOT_SHOWN)]
-    goals = [one for one in reported(decision) if one.role == GOAL]
+    goals = [one for one in reported(decision) if one.role == GOAL and one.outcome != BETTER]
     return (*(of_comparison(one).sentence for one in at_fault or goals), *other_reasons(decision))
 
 
@@ -207,14 +207,14 @@ def _passes(one: Comparison, words: Words | None, reference: str) -> str:
         ending = {
             BETTER: f"better than {reference}",
             KEPT: f"as good as {reference}",
-            NOT_SHOWN: f"it is not certain that this is as good as {reference}",
+            NOT_SHOWN: _open(one),
             WORSE: f"worse than {reference}",
         }[one.outcome]
         return f"{one.title}: passed in {of} ({old}), {ending}."
     return {
         BETTER: f"It {words.does} more often: in {of} ({old}).",
         KEPT: f"It {'now' if one.new > one.old else 'still'} {words.does} in {of} ({old}).",
-        NOT_SHOWN: f"It is not certain that it {words.does} as often as {reference}: in {of} ({old}).",
+        NOT_SHOWN: f"It {words.does} in {of} ({old}); {_open(one)}.",
         WORSE: f"It {words.does} less often: in {of} ({old}).",
     }[one.outcome]
 
@@ -238,16 +238,30 @@ def _does(one: Comparison, words: Words | None, reference: str) -> str:
     lost = f"worse{than} on average ({worse}, {better} {of})"
     if 2 * one.worsened > one.count:
         lost = f"worse{than} in {one.worsened:,} {of}"
+    undecided = gained if one.gain > 0 else lost if one.gain < 0 else as_well
     if words is None:
         return {
             BETTER: f"{one.title}: {gained}.",
             KEPT: f"{one.title}: as good as {reference}, {as_well}.",
-            NOT_SHOWN: f"{one.title}: it is not certain that it is as good as {reference}, {as_well}.",
-            WORSE: f"{one.title}: {lost}.",
+            NOT_SHOWN: f"{one.title}: {undecided}; {_open(one)}.",
+            WORSE: f"{one.title}: clearly {lost}.",
         }[one.outcome]
     return {
         BETTER: f"It {words.does} {gained}.",
         KEPT: f"It {words.does} as well as {reference}: {as_well}.",
-        NOT_SHOWN: f"It is not certain that it {words.does} as well as {reference}: {as_well}.",
-        WORSE: f"It {words.does} {lost}.",
+        NOT_SHOWN: f"It {words.does} {undecided}; {_open(one)}.",
+        WORSE: f"It {words.does} clearly {lost}.",
     }[one.outcome]
+
+
+def _open(one: Comparison) -> str:
+    """What keeps a comparison undecided: how large a loss its interval does not rule out, and how large a one is allowed."""
+    than = "" if one.against == "current" else " against the original model"
+    lost, margin = (
+        of_gain(value, one.compare).lstrip("+\N{MINUS SIGN}") for value in (one.low, one.margin)
+    )
+    unit, sign = gain_unit(one.compare), " %" if one.compare == RATIO else ""
+    return (
+        f"with only {one.count:,} {one.unit} a loss{than} of up to {lost} {unit} cannot be ruled out, and at most {margin}{sign} "
+        "is allowed"
+    )

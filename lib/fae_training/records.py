@@ -7,6 +7,8 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fae_training import error_words
+from fae_training.error_words import shown
 from fae_training.errors import Failed
 
 Record = TypeVar("Record")
@@ -19,7 +21,7 @@ def read(record: type[Record], data: object, where: str, remedy: str = "") -> Re
     with a default may be missing. Raises Failed, naming the location `where` and the `remedy`.
     """
     try:
-        return _read(record, data, record.__name__)
+        return _read(record, data, "it")
     except (TypeError, ValueError) as problem:
         raise Failed(
             "bad_record", f"{where}: {problem}", remedy or f"correct or remove {where}"
@@ -31,7 +33,7 @@ def read_own(record: type[Record], data: object, path: Path, again: str) -> Reco
     command `again` writes it anew.
     """
     try:
-        return _read(record, data, record.__name__)
+        return _read(record, data, "it")
     except (TypeError, ValueError) as problem:
         raise Failed(
             "other_version",
@@ -51,22 +53,22 @@ def _read(expected: Any, data: Any, name: str) -> Any:
         return _read(inner, data, name)
     if origin is tuple:
         if not isinstance(data, list | tuple):
-            raise TypeError(f"{name} is {data!r:.60}, expected a list")
+            raise TypeError(f"{name} is {shown(data)}, expected a list")
         return tuple(_read(arguments[0], item, f"{name}[{i}]") for i, item in enumerate(data))
     plain = origin or expected
     if plain is float and isinstance(data, int) and not isinstance(data, bool):
         try:
             return float(data)
         except OverflowError:
-            raise ValueError(f"{name} is an integer that is too large") from None
+            raise ValueError(f"{name} is a whole number that is too large") from None
     if plain is not Any and (not isinstance(data, plain) or (plain is int and data is True)):
-        raise TypeError(f"{name} is {data!r:.60}, expected {getattr(plain, '__name__', plain)}")
+        raise TypeError(f"{name} is {shown(data)}, expected {error_words.expected(plain)}")
     return data
 
 
 def _read_record(expected: Any, data: Any, name: str) -> Any:
     if not isinstance(data, dict):
-        raise TypeError(f"{name} is {data!r:.60}, expected an object")
+        raise TypeError(f"{name} is {shown(data)}, expected an object")
     fields = {field.name: field for field in dataclasses.fields(expected)}
     required = {
         key
@@ -80,5 +82,9 @@ def _read_record(expected: Any, data: Any, name: str) -> Any:
     if missing := sorted(required - data.keys()):
         raise ValueError(f"{name} has no key {missing[0]!r}")
     hints = typing.get_type_hints(expected)
-    found = {key: _read(hints[key], data[key], f"{name}.{key}") for key in fields if key in data}
+    found = {
+        key: _read(hints[key], data[key], key if name == "it" else f"{name}.{key}")
+        for key in fields
+        if key in data
+    }
     return expected(**found)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from fae_training import approval, records
 from fae_training.calling import Result
-from fae_training.deployment import current, was_deployed
+from fae_training.deployment import current, undone_at, was_deployed
 from fae_training.errors import BadRequest, Missing, Refused, SkillError
 from fae_training.kinds import KINDS
 from fae_training.runs import Run, all_runs
@@ -49,6 +49,15 @@ def standing(run: Run) -> Rejection | None:
     return None if found is None or was_deployed(run, since=found.rejected_at) else found
 
 
+def undone(run: Run) -> str | None:
+    """A phrase if the run was rolled back and not proposed since, or None."""
+    proposed = approval.readable(run)
+    if proposed and not proposed.used_at:
+        return None
+    at = undone_at(run)
+    return at and f"it was rolled back on {at[:10]}"
+
+
 def newest(home: Home, slot: str) -> Rejection | None:
     """The last rejection of any run of `slot`."""
     found = [last_of(run) for run in all_runs(home) if KINDS[run.kind].slot == slot]
@@ -56,7 +65,14 @@ def newest(home: Home, slot: str) -> Rejection | None:
 
 
 def require_none(run: Run) -> None:
-    """Raises Refused for a rejected run, which is proposed again only if it is named by its id."""
+    """Raises Refused for a run that was rejected or rolled back, which is proposed again only if it is named by its id."""
+    if undid := undone(run):
+        raise Refused(
+            "rolled_back",
+            f"{run.id} is not proposed again, because {undid}. To see the proposal anyway, name the run: "
+            f"uv run scripts/propose.py --run {run.id}",
+            f"uv run scripts/{KINDS[run.kind].material}",
+        )
     if found := standing(run):
         raise Refused(
             "rejected",

@@ -16,6 +16,7 @@ from typing import Any
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
+from fae_training.error_words import reason
 from fae_training.errors import Failed
 
 # All processes connect at the same time, so this is generous. MLX holds the GIL while connecting, so only ending the
@@ -98,6 +99,6 @@ def require_neighbour(rank: int, addresses: list[str]) -> None:
     except OSError as problem:
         raise Failed(
             "not_reachable",
-            f"{addresses[rank].rpartition(':')[0]} cannot reach {host} at port {number}: {problem}",
+            f"{addresses[rank].rpartition(':')[0]} cannot reach {host} at port {number}: {reason(problem)}",
             "allow incoming connections for Python in the firewall of that machine, and try again",
         ) from problem

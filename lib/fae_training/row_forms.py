@@ -12,13 +12,13 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 
+from fae_training.error_words import shown
 from fae_training.message_forms import (
     check_order,
     is_empty,
     is_target,
     json_value,
     messages_of,
-    shown,
     visible,
 )
 from fae_training.parts import CHOOSE, JUDGE, group_of, part_of_held_out

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from fae_training import locks
+from fae_training import first_steps, locks
 from fae_training.errors import Busy, Failed, Missing, Refused, command_line
 from fae_training.kinds import KINDS
 from fae_training.patterns import lazy_pattern
@@ -27,6 +27,8 @@ from fae_training.transactions import Change, changing
 
 ACTIVE = ("queued", "installing", "preparing", "training", "evaluating")
 ENDED = ("completed", "failed", "cancelled", "interrupted")
+# The requesters of unattended runs, which give way to everything else.
+UNASKED = ("fae", "schedule")
 # Seconds that a process may take to end after writing its final status.
 LAST_WORD_S = 10
 # The worker's current stage and progress, written by session.py.
@@ -179,11 +181,10 @@ def find(home: Home, run_id: str = "latest", kind: str | None = None) -> Run:
         if runs:
             return runs[-1]
         what = f" of kind {kind}" if kind else ""
-        script = KINDS[kind].script if kind else "train.py"
         raise Missing(
             "no_run",
             f"nothing has been trained yet: there is no run{what} in {home.path}",
-            f"uv run scripts/{script} --preset light",
+            f"uv run scripts/{first_steps.of(home, kind)}",
         )
     Run(home, run_id)  # raises the specific error for a path or a link
     for run in runs:

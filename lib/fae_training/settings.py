@@ -8,6 +8,7 @@ from typing import Any
 
 from fae_training import runs
 from fae_training.calling import Call, Parser
+from fae_training.error_words import shown
 from fae_training.errors import BadRequest, Failed
 from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
 from fae_training.values import Choice, Range, YesNo
@@ -129,7 +130,7 @@ def check_recorded(run: runs.Run, kind: Kind) -> None:
     """Raises Failed if run.json has a setting or a preset that a run cannot have."""
     problem = None
     if run.settings.get("preset") not in (None, *kind.presets):
-        problem = f"preset: {run.settings['preset']!r:.60} is not one of {', '.join(kind.presets)}"
+        problem = f"preset: {shown(run.settings['preset'])} is not one of {', '.join(kind.presets)}"
     for setting in kind.settings:
         value = run.settings.get(setting.name, setting.default)
         try:
@@ -193,7 +194,7 @@ def _part_of_config(call: Call, kind: Kind) -> dict:
     own, where = _config(call).get(kind.name, {}), f"the part {kind.name!r} of config.json"
     if not isinstance(own, dict):
         raise BadRequest(
-            "bad_setting", f"{where} is {own!r}, expected an object", f'"{kind.name}": {{}}'
+            "bad_setting", f"{where} is {shown(own)}, expected an object", f'"{kind.name}": {{}}'
         )
     preset = Setting("preset", Choice(tuple(kind.presets)), DEFAULT_PRESET)
     settings = (*kind.settings, preset)
@@ -212,7 +213,7 @@ def _checked(part: dict, settings: Iterable[Setting], where: str) -> dict:
         except ArgumentTypeError:
             raise BadRequest(
                 "bad_setting",
-                f"{where} has {name} = {value!r}, expected {setting.value}",
+                f"{where} has {name} = {shown(value)}, expected {setting.value}",
                 f"correct {name} in config.json, or remove it",
             ) from None
     return checked

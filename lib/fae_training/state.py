@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from fae_training import locks, state_shapes
+from fae_training.error_words import reason, shown
 from fae_training.errors import Failed, Missing, command_line
 from fae_training.patterns import lazy_pattern
 
@@ -95,9 +96,9 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     except OSError as error:
         raise _unreadable(path, error) from error
     except ValueError as error:
-        raise _set_aside(path, f"is not JSON ({error})") from error
+        raise _set_aside(path, f"is not JSON ({reason(error)})") from error
     if not isinstance(data, dict):
-        raise _set_aside(path, f"contains a JSON {type(data).__name__}, expected an object")
+        raise _set_aside(path, f"is {shown(data)}, expected an object")
     if wrong := state_shapes.wrong(path.name, data):
         raise Failed(
             "state_corrupt",
@@ -107,7 +108,7 @@ def read_json(path: Path, default: dict | None = None) -> dict | None:
     if data.get("schema", SCHEMA) != SCHEMA:
         raise Failed(
             "state_schema",
-            f"{path} has schema {data['schema']!r}, but this version reads schema {SCHEMA}",
+            f"{path} has schema {shown(data['schema'])}, but this version reads schema {SCHEMA}",
             "update the skill, or move the file away",
         )
     return data
@@ -212,7 +213,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise Failed(
             "not_confirmed",
-            f"{path} was written, but could not be flushed to disk: {error.strerror or error}",
+            f"{path} was written, but could not be flushed to disk: {reason(error)}",
             command_line("df", "-h", path.parent),
         ) from error
 
@@ -316,9 +317,9 @@ def read_jsonl(path: Path) -> list[dict]:
         except ValueError as error:
             if number == len(lines):
                 break
-            raise _no_object(path, number, f"is not JSON ({error})") from error
+            raise _no_object(path, number, f"is not JSON ({reason(error)})") from error
         if not isinstance(value, dict):
-            raise _no_object(path, number, f"is a {type(value).__name__}, expected an object")
+            raise _no_object(path, number, f"is {shown(value)}, expected an object")
         rows.append(value)
     return rows
 
@@ -344,7 +345,7 @@ def read_lines(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise Failed(
             "state_corrupt",
-            f"{path} is not UTF-8 text ({error.reason} at byte {error.start})",
+            f"{path}: {reason(error)}",
             f"correct {path}, or move it away",
         ) from error
 
@@ -368,7 +369,9 @@ def _unreadable(path: Path, error: OSError) -> Failed | Missing:
     if isinstance(error, NotADirectoryError):  # the state directory is a file
         return unwritable(path, error)
     return Failed(
-        "state_unreadable", f"{path} cannot be read: {error}", command_line("ls", "-l", path)
+        "state_unreadable",
+        f"{path} cannot be read: {reason(error)}",
+        command_line("ls", "-l", path),
     )
 
 
@@ -376,11 +379,11 @@ def unwritable(path: Path, error: OSError) -> Failed | Missing:
     if isinstance(error, PermissionError | NotADirectoryError) or error.errno == errno.EROFS:
         return Missing(
             "home_not_writable",
-            f"{path} cannot be written: {error.strerror or error}",
+            f"{path} cannot be written: {reason(error)}",
             "choose a directory that you can write: --home DIR or FAE_TRAINING_HOME",
         )
     return Failed(
         "write_failed",
-        f"writing {path} failed: {error.strerror or error}; the previous content is unchanged",
+        f"writing {path} failed: {reason(error)}; the previous content is unchanged",
         command_line("df", "-h", path.parent),
     )

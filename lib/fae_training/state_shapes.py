@@ -7,6 +7,8 @@ import math
 import sys
 from types import NoneType
 
+from fae_training.error_words import expected, shown
+
 _NUMBER = (int, float, NoneType)
 _TEXT = (str, NoneType)
 _OBJECT = (dict, NoneType)
@@ -50,21 +52,25 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
 }  # fmt: skip
 
 
+def keys(name: str) -> list[str]:
+    """The keys of this file whose types are checked."""
+    return list(_TYPES.get(name, {}))
+
+
 def wrong(name: str, data: dict) -> str | None:
     """A phrase naming the first value of a wrong type, or None."""
     for key, types in _TYPES.get(name, {}).items():
         if key in data and (not isinstance(data[key], types) or _is_bool(data[key])):
-            wanted = " or ".join(kind.__name__ for kind in types if kind is not NoneType)
-            return f"{key!r} is {data[key]!r:.60}, expected {wanted}"
+            return f"{key!r} is {shown(data[key])}, expected {expected(*types)}"
         if key in data and not _fits(key, data[key]):
-            return f"{key!r} is {data[key]!r:.60}, expected a number that is possible"
+            return f"{key!r} is {shown(data[key])}, expected a number that is possible"
     if isinstance(seconds := data.get("seconds"), dict):  # by stage
         for key, value in seconds.items():
             if not isinstance(value, int | float) or _is_bool(value) or not _fits("seconds", value):
-                return f"'seconds' of {key!r} is {value!r:.60}, expected a number of seconds"
+                return f"'seconds' of {key!r} is {shown(value)}, expected a number of seconds"
     for value in data.get("micro_losses") or ():
         if not isinstance(value, int | float) or _is_bool(value) or not _fits("loss", value):
-            return f"a value of 'micro_losses' is {value!r:.60}, expected a number"
+            return f"a value of 'micro_losses' is {shown(value)}, expected a number"
     return None
 
 

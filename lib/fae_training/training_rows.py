@@ -7,19 +7,22 @@ only: both the front process and the worker use it.
 import codecs
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, overload
 
 from fae_training.counting import counted
+from fae_training.error_words import reason
 from fae_training.errors import Missing, command_line
 from fae_training.row_forms import Conversation, PreferencePair, conversation, preference_pair
 
 _FORMS = {"sft": conversation, "dpo": preference_pair}
 KINDS = tuple(_FORMS)
-# The largest share of unusable rows, and how many of them an answer lists.
+# The largest share of unusable rows; in a small file, this many may be more than that.
 MOST_LEFT_OUT = 0.1
+FEW_LEFT_OUT = 2
+# How many reasons, and lines of each, an answer lists.
 NAMED = 10
 _LONGEST_REASON = 110
 Form = TypeVar("Form", Conversation, PreferencePair)
@@ -34,7 +37,7 @@ class Problem:
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {_shortened(self.reason)}"
+        return by_reason([self])[0]
 
     def as_dict(self) -> dict:
         return {"file": self.file, "line": self.line, "reason": self.reason}
@@ -109,7 +112,7 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise Missing(
             "unreadable_rows",
-            f"{path} cannot be read: {error.strerror or error}",
+            f"{path} cannot be read: {reason(error)}",
             f"{command_line('ls', '-ld', path)}; a file of rows is expected there",
         ) from error
     if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -166,7 +169,10 @@ def _array(content: bytes) -> Iterator[tuple[int, object]]:
         try:
             value, at = scan(text, at)
         except (ValueError, RecursionError) as error:
-            yield line, ValueError(f"is not JSON ({error}); the rest of this array is not read")
+            yield (
+                line,
+                ValueError(f"is not JSON ({reason(error)}); the rest of this array is not read"),
+            )
             return
         yield line, value
         at = _past_space(text, at)
@@ -183,33 +189,52 @@ def _past_space(text: str, at: int) -> int:
 
 
 def notes(*files) -> list[str]:
-    """Notes for a person on files with `file`, `total`, `left_out` and `remarks`; they list the first ten rows."""
+    """Notes for a person on files with `file`, `total`, `left_out` and `remarks`; they list the first ten reasons."""
     sentences, room = [], NAMED
     for some in files:
         if some.left_out:
             sentences.append(f"{_counted(some)} cannot be used:")
-            sentences += map(str, some.left_out[:room])
-            room -= min(room, len(some.left_out))
+            reasons = by_reason(some.left_out)
+            sentences += reasons[:room]
+            room -= min(room, len(reasons))
         sentences += some.remarks
     return sentences
 
 
 def listed(problems: list[Problem]) -> str:
-    """The first ten in one sentence."""
-    more = len(problems) - NAMED
-    return "; ".join(map(str, problems[:NAMED])) + (f"; and {more} more" if more > 0 else "")
+    """The first ten reasons in one sentence."""
+    reasons = by_reason(problems)
+    more = len(reasons) - NAMED
+    return "; ".join(reasons[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def by_reason(problems: Sequence[Problem]) -> list[str]:
+    """Each reason once, with its lines: "lines 3, 7 and 12: is not JSON"."""
+    lines: dict[str, list[int]] = {}
+    for problem in problems:
+        lines.setdefault(_shortened(problem.reason), []).append(problem.line)
+    return [f"{_lines(numbers)}: {reason}" for reason, numbers in lines.items()]
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"line {numbers[0]}"
+    shown, more = [*map(str, numbers[:NAMED])], len(numbers) - NAMED
+    last = f"{more} more" if more > 0 else shown.pop()
+    return f"lines {', '.join(shown)} and {last}"
 
 
 def require_usable(train, valid, again: str) -> None:
     """Refuse data that is empty or mostly invalid. `again` is the command that makes the data.
 
     train and valid have `file`, `total`, `usable`, `left_out` and `remarks`. Raises Missing if more than a tenth of the
-    training rows, or of both files together, are unusable, or if none are left.
+    training rows, or of both files together, are unusable (one or two are passed over, as long as most rows are usable), or
+    if none are left.
     """
-    hint = f"correct or remove these rows (without --dry-run, meta.json beside the file lists them all), or export the file again: {again}"
     for some in ([train], [train, valid]):
         bad = [problem for file in some for problem in file.left_out]
-        if len(bad) > MOST_LEFT_OUT * sum(file.total for file in some):
+        total = sum(file.total for file in some)
+        if len(bad) > MOST_LEFT_OUT * total and (len(bad) > FEW_LEFT_OUT or 2 * len(bad) > total):
             worst = max(some, key=lambda file: len(file.left_out))
             if worst.total > 1 and len(worst.left_out) == worst.total and _is_no_json(worst):
                 raise Missing(
@@ -221,7 +246,8 @@ def require_usable(train, valid, again: str) -> None:
             raise Missing(
                 "bad_rows",
                 f"{_counted(worst)} cannot be used, which is more than the allowed tenth: {listed(worst.left_out)}",
-                hint,
+                f"correct or delete these lines of {worst.file} (without --dry-run, meta.json beside it lists them all) and run the "
+                f"same command again, or export the file again: {again}",
             )
     if not train.usable:
         why = "; ".join(train.remarks) or f"{train.file} has no rows"

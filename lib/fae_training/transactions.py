@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fae_training import locks
+from fae_training.error_words import reason
 from fae_training.errors import Busy, Failed, command_line
 from fae_training.state import (
     Home,
@@ -197,7 +198,7 @@ def _read_journal(home: Home, path: Path) -> tuple[list[tuple[str, str]], list[s
     except (KeyError, TypeError) as problem:
         raise Failed(
             "state_corrupt",
-            f"{path} is not a valid journal of changes ({type(problem).__name__}: {problem})",
+            f"{path} is not a valid journal of changes ({reason(problem)})",
             f"look at {path}, and remove it",
         ) from problem
     for name in names:
@@ -228,7 +229,7 @@ def _write(path: Path, text: str) -> None:
 def _unfinished(error: OSError) -> Failed:
     return Failed(
         "unfinished_change",
-        f"the change is committed, but writing it was interrupted ({error.strerror or error}); "
+        f"the change is committed, but writing it was interrupted ({reason(error)}); "
         "the next command completes it",
         "uv run scripts/check_status.py",
     )

@@ -8,6 +8,8 @@ import math
 from argparse import ArgumentTypeError
 from dataclasses import dataclass
 
+from fae_training.error_words import shown
+
 
 @dataclass(frozen=True)
 class Range:
@@ -45,7 +47,7 @@ class Range:
 
     def from_json(self, given: object) -> int | float:
         if not isinstance(given, int | float):
-            raise ArgumentTypeError(f"{given!r} is not {self}")
+            raise ArgumentTypeError(f"{shown(given)} is not {self}")
         return self(given)
 
     def __str__(self) -> str:
@@ -63,7 +65,7 @@ class Choice:
 
     def __call__(self, given: object) -> str:
         if not isinstance(given, str) or given not in self.words:
-            raise ArgumentTypeError(f"{given!r} is not {self}")
+            raise ArgumentTypeError(f"{shown(given)} is not {self}")
         return given
 
     def from_json(self, given: object) -> str:
@@ -81,7 +83,7 @@ class Text:
 
     def __call__(self, given: object) -> str:
         if not isinstance(given, str) or not given.strip():
-            raise ArgumentTypeError(f"{given!r} is not {self}")
+            raise ArgumentTypeError(f"{shown(given)} is not {self}")
         return given
 
     def from_json(self, given: object) -> str:
@@ -97,12 +99,12 @@ class YesNo:
 
     def __call__(self, given: str) -> bool:
         if given not in ("true", "false"):
-            raise ArgumentTypeError(f"{given!r} is not {self}")
+            raise ArgumentTypeError(f"{shown(given)} is not {self}")
         return given == "true"
 
     def from_json(self, given: object) -> bool:
         if not isinstance(given, bool):
-            raise ArgumentTypeError(f"{given!r} is not {self}")
+            raise ArgumentTypeError(f"{shown(given)} is not {self}")
         return given
 
     def __str__(self) -> str:

@@ -26,7 +26,7 @@ from fae_training.kinds import KINDS
 from fae_training.machines import others
 from fae_training.processes import lift_limits
 from fae_training.results import scored
-from fae_training.runs import Run
+from fae_training.runs import UNASKED, Run
 from fae_training.session import LAST_STAGE, Session
 from fae_training.state import now, write_json
 
@@ -34,8 +34,6 @@ from fae_training.state import now, write_json
 TASKS = ("train", "score", "verify")
 # The task of another machine that helps with training (ranks.py).
 PEER = "peer"
-# The requesters of unattended runs, which give way to everything else.
-UNASKED = ("fae", "schedule")
 LOWER_PRIORITY = 10
 
 

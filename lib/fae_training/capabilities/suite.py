@@ -22,6 +22,7 @@ from fae_training import state
 from fae_training.capabilities.checks import KINDS
 from fae_training.capabilities.near_copies import NearCopies
 from fae_training.capabilities.task import MAX_TOKENS, Check, Item
+from fae_training.error_words import reason, shown
 from fae_training.errors import BadRequest, command_line
 from fae_training.runs import Run
 from fae_training.state import Home
@@ -164,7 +165,7 @@ def _read(path: Path, judged: bool) -> Iterator[tuple[_Line, Item]]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadRequest(
             _code(judged),
-            f"{path} cannot be read ({error}); expected a file of lines in UTF-8",
+            f"{path} cannot be read ({reason(error)}); expected a file of lines in UTF-8",
             f"correct it or move it away: {command_line('open', path)}",
         ) from error
     for number, line in enumerate(text.split("\n"), 1):
@@ -177,9 +178,9 @@ def _item(where: _Line, line: str) -> Item:
     try:
         given = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise _bad(where, f"not JSON ({error})", "one JSON object") from error
+        raise _bad(where, f"not JSON ({reason(error)})", "one JSON object") from error
     if not isinstance(given, dict):
-        raise _bad(where, f"a JSON {type(given).__name__}", "one JSON object")
+        raise _bad(where, shown(given), "one JSON object")
     fields, required = (
         [name for name in names if where.judged or name not in _JUDGED]
         for names in (_FIELDS, _REQUIRED)
@@ -193,7 +194,7 @@ def _item(where: _Line, line: str) -> Item:
             _FIELDS[name] is bool or not isinstance(value, bool)
         )
         if not is_right or (isinstance(value, str) and not value.strip()):
-            raise _bad(where, f"{name} is {json.dumps(value)[:60]}", _NAMES[_FIELDS[name]])
+            raise _bad(where, f"{name} is {shown(value)}", _NAMES[_FIELDS[name]])
     limit = given.get("max_tokens", MAX_TOKENS)
     if not 1 <= limit <= MOST_TOKENS:
         raise _bad(where, f"max_tokens is {limit}", f"1 to {MOST_TOKENS}")

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from fae_training import state
+from fae_training.error_words import reason
 from fae_training.errors import Busy, Failed, Missing, command_line
 
 SCHEMAS = range(4, 10)
@@ -86,14 +87,14 @@ def _copy_file(source: Path, target: Path) -> None:
     except PermissionError as error:
         raise Missing(
             "database_unreadable",
-            f"{source} exists but cannot be opened ({error.strerror})",
+            f"{source} exists but cannot be opened ({reason(error)})",
             command_line("ls", "-l", source.parent),
         ) from error
     except OSError as error:
         raise Failed(
             "write_failed",
             f"{source} is in a directory that cannot be written, and copying it to "
-            f"{target.parent} failed: {error.strerror}",
+            f"{target.parent} failed: {reason(error)}",
             command_line("df", "-h", target.parent),
         ) from error
 

@@ -133,19 +133,24 @@ def _balanced(rows: list[PreferencePair], report: Report) -> list[PreferencePair
             ]
             left = report.weight_factor * own_weight / (report.weight_factor * own_weight + rest)
             report.remarks.append(
-                f"Length bias: in {side.count(name)} of {len(rows)} pairs the answer you accepted "
-                f"is {name} "
-                f"(chosen answers have {report.length_ratio:.2f} times as many words as rejected "
-                "ones). "
-                f"Their weight was multiplied by {report.weight_factor:.2f}, to {left:.0%} of the "
-                f"whole (from {own_weight / total:.0%})"
-                + (
-                    f"; reaching {MOST_ONE_SIDED:.0%} would need pairs of the other kind."
-                    if left > MOST_ONE_SIDED + 0.005
-                    else "."
-                )
+                _on_length(name, side.count(name), report, own_weight / total, left)
             )
     return rows
+
+
+def _on_length(name: str, count: int, report: Report, before: float, after: float) -> str:
+    """What was done because most chosen answers are shorter, or longer; before, after: their shares of the training."""
+    habit, other = ("be brief", "longer") if name == "shorter" else ("talk at length", "shorter")
+    of_all = report.chosen_shorter + report.chosen_longer
+    text = (
+        f"Length bias: in {count} of {of_all} pairs of different length the answer that you accepted is the {name} one, so "
+        f"the model might only learn to {habit}."
+    )
+    if f"{before:.0%}" != f"{after:.0%}":
+        text += f" These pairs therefore count less: they make up {after:.0%} of the training instead of {before:.0%}."
+    if after > MOST_ONE_SIDED + 0.005:
+        text += f" Corrections in which you accept the {other} answer would balance it."
+    return text
 
 
 def _question(row: PreferencePair) -> str:

@@ -111,7 +111,12 @@ class Capabilities:
         )
         right = sum(found.base.values())
         notes = ()
-        if right < FEWEST_TO_LOSE * max(self.items, 1):
+        if not self.items:
+            notes = (
+                "no ability was tested: --suite own uses your own tasks alone, and there are none in "
+                f"{self.run.home.file('benchmarks')}",
+            )
+        elif right < FEWEST_TO_LOSE * self.items:
             notes = (
                 f"the base model gets {right} of {self.items} tasks of the suite right, so a loss of ability "
                 "could hardly show here",

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fae_training.errors import Failed, Missing, SkillError
+from fae_training.deployment import fingerprint
+from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError
 from fae_training.kinds import KINDS
-from fae_training.runs import Run
+from fae_training.language.adapter_files import read_config
+from fae_training.runs import ADAPTERS, Run
 from fae_training.state import unwritable
 
 FUSED, PEFT, FILE = "fused", "peft", "fused.json"
@@ -81,6 +83,34 @@ class Request:
         """The options for the worker that writes a fused model."""
         chosen = {"--keep-bits": self.keep_bits, "--gguf": self.gguf}
         return tuple(flag for flag, is_set in chosen.items() if is_set)
+
+
+def request(run: Run, keep_bits: bool, gguf: bool, peft: bool) -> Request:
+    """A request for a form of this run. Raises BadRequest for a contradiction, Refused if the form is not possible."""
+    if peft and (gguf or keep_bits):
+        raise BadRequest(
+            "two_forms",
+            "--peft writes only the adapter, so it cannot be combined with options for the model",
+            "uv run scripts/fuse.py --peft",
+        )
+    if gguf and keep_bits:
+        raise BadRequest(
+            "gguf_has_16_bits",
+            "mlx-lm writes GGUF only in 16 bits",
+            "give only one of --gguf and --keep-bits",
+        )
+    adapted = read_config(run.file(ADAPTERS)).get("adapted_modules", [])
+    if peft and (why := why_no_peft(adapted)):
+        raise Refused(
+            "no_peft",
+            f"{run.id} cannot be converted to PEFT format: {why}",
+            "uv run scripts/fuse.py",
+        )
+    if gguf and (why := why_no_gguf(base_model(run))):
+        instead = "convert the adapter to PEFT format instead, from which llama.cpp makes GGUF"
+        peft_form = f"uv run scripts/fuse.py --run {run.id} --peft"
+        raise Refused("no_gguf", f"{why}; you can {instead}", peft_form)
+    return Request(keep_bits, gguf, peft, fingerprint(run.file(ADAPTERS)))
 
 
 def base_model(run: Run) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fae_training import models, settings
 from fae_training.calling import Call, Result
 from fae_training.capabilities import prompts, suite
+from fae_training.error_words import reason
 from fae_training.errors import BadRequest, Missing, Refused
 from fae_training.kinds import Kind
 from fae_training.language.fast_settings import FastSettings
@@ -68,7 +69,7 @@ def fetch(
     except Exception as error:
         raise Missing(
             "no_download",
-            f"{model} ({why}) could not be downloaded: {error}",
+            f"{model} ({why}) could not be downloaded: {reason(error)}",
             "check the network, then repeat the same command",
         ) from error
     return Result(

@@ -46,6 +46,8 @@ LOUDEST_FLOAT = 32.0
 CANCELLED = 0.01
 # The names of the problems; a clipped recording is used all the same.
 UNUSABLE = ("missing", "not_audio", "empty", "too_short", "too_long", "silent")
+NO_CONVERTER = "needs afconvert (part of macOS) or ffmpeg, and neither is installed"
+INSTALL_CONVERTER = "install ffmpeg, or save the recording as WAV"
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,8 @@ def _converted(path: Path):
             )
     raise BadRequest(
         "no_converter",
-        f"{path} is a {path.suffix} file, which needs afconvert (part of macOS) or ffmpeg, and neither is installed",
-        "install ffmpeg, or save the recording as WAV",
+        f"{path} is a {path.suffix} file, which {NO_CONVERTER}",
+        INSTALL_CONVERTER,
     )
 
 
