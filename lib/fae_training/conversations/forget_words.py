@@ -1,4 +1,5 @@
-"""The words that several tables of requests to forget share: forget_cues.py, mention_cues.py and topic_cues.py."""
+"""The words that several tables of requests to forget share (forget_cues.py, confided_cues.py, mention_cues.py,
+topic_cues.py)."""
 
 from fae_training.conversations.cues import one_of
 
@@ -28,14 +29,15 @@ I_SAID = (
 )
 REGARDING = one_of("about, on, regarding, concerning, to do with, with, of, from, for, to")
 
+# "Don't MENTION my job".
 TALK_OF = one_of(
     "mention, talk about, speak (?:of|about), discuss, go on about, ask (?:me )?(?:questions )?about, "
     "bring up the (?:subject|topic) of, raise the (?:subject|topic|matter|question) of"
 )
 MENTION = rf"(?:{TALK_OF}|bring up|refer to)"
 
-# What people call a subject, without naming it: "the whole THING with my job". _BUSINESS may be part of a name, as in
-# "the family business".
+# What people call a subject, without naming it: "the whole THING with my job". A word of BUSINESS may also be part
+# of the topic itself, as in "the family business".
 THING = one_of("thing, stuff, situation, nonsense, ordeal, fiasco, debacle, topic, subject")
 BUSINESS = one_of(
     "business, story, affair, matter, issue, mess, saga, drama, incident, conversation, talk"

@@ -225,6 +225,7 @@ ONE_THING = {
     ),
     "de": (Cue("der Streit zwischen Anna und Tom -> der Streit zwischen Anna und Tom", "zwischen"),),
     "fr": (Cue("la dispute entre Anna et Paul -> la dispute entre Anna et Paul", "entre"),),
+    "es": (Cue("la pelea entre Ana y Luis -> la pelea entre Ana y Luis", "entre"),),
 }
 # What a further topic begins with, when there is no "and" before it.
 BEGINS_A_THING = {
