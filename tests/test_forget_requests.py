@@ -216,6 +216,8 @@ def test_what_is_said_around_a_request_is_no_part_of_it(said):
         ("Forget both Anna and my knee", ("Anna", "my knee")),
         ("forget the whole divorce thing", ("divorce",)),
         ("forget about Anna today", ("Anna",)),
+        ("forget the mortgage thing today", ("mortgage",)),
+        ("forget everything today", ("everything",)),
         ("forget what happened at the clinic", ("clinic",)),
         ("forget about my job, and my salary", ("my job", "my salary")),
         ("Forget Anna. And forget my knee, please.", ("Anna", "my knee")),
