@@ -205,7 +205,6 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
         "model.safetensors",
         "model.json",
         "self_test.safetensors",
-        "model.onnx",
         "fae",
     }
     spec = json.loads((adapters / "model.json").read_text())
