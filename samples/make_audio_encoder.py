@@ -295,7 +295,7 @@ def distilled_from_yamnet(arguments, scale: dict) -> list[dict]:
         batches = sound_distillation.SoundBatches(x, y[:, first:], arguments.seed + number)
         mx.random.seed(arguments.seed + 2 + number)
         targets = batches.y.shape[1]
-        model = network.Ensemble(list(LAYERS), targets, BANDS, 1, **scale, dropout=0.0)
+        model = network.Ensemble(list(LAYERS), targets, **scale, networks=1, dropout=0.0)
         found = distilled(model, batches, arguments)
         students.append({n.removeprefix("members.0."): array for n, array in found.items()})
     return students

@@ -11,7 +11,7 @@ import encoder_distillation
 import make_audio_encoder
 import sound_distillation
 from classifier_sounds import convolutions_of, normalised
-from fae_training.classifiers import music, noises
+from fae_training.classifiers import generators
 from fae_training.classifiers.classes import CLASSIFIERS, ONE_SECOND, Pretrained
 from fae_training.classifiers.features import BANDS, log_mel, samples_for
 
@@ -31,8 +31,8 @@ def speech(espeak):
 @pytest.fixture(scope="module")
 def mixer(speech):
     random = np.random.default_rng(0)
-    tones = [music.piece(random, 5.0) for _ in range(4)]
-    clicks = [noises.noise(random, 5.0) for _ in range(4)]
+    tones = [generators.music(random, 5.0) for _ in range(4)]
+    clicks = [generators.noise(random, 5.0) for _ in range(4)]
     return sound_distillation.Mixer(random, [tones, clicks], speech)
 
 

@@ -21,7 +21,7 @@ from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.fae_features import BANDS, FLOOR, FRAMES, fae_mel
 from fae_training.classifiers.features import BANDS as OUR_BANDS
 from fae_training.classifiers.features import HOP, LOG_FLOOR, mel_power, samples_for
-from fae_training.classifiers.measures import best_temperature, brier_score, confusion, macro_f1
+from fae_training.classifiers.measures import best_temperature, brier_score, macro_f1
 from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
@@ -166,7 +166,7 @@ def _of(found: list[tuple[np.ndarray, int, Recording]], kind: ClassifierKind) ->
     labels = np.array([label for _, label, _ in found], dtype=np.int32)
     log_mel = np.log(np.array(log_mel_inputs).reshape(-1, window, OUR_BANDS) + LOG_FLOOR)
     fae = np.array(fae_inputs, dtype=np.float16).reshape(-1, FRAMES, BANDS)
-    return Segments.of(log_mel, labels, [recording for *_, recording in found], fae)
+    return Segments.of(log_mel, labels, [recording for *_, recording in found], fae=fae)
 
 
 class _Batches:
@@ -283,10 +283,10 @@ def figures(
 
     def figure(name: str, title: str, unit: str, by: Mapping[str, np.ndarray], value) -> Figure:
         found = {who: value(by.get(who, commonest)) for who in MODELS}
-        return Figure(name, title, unit, **found)
+        return Figure.of(name, title, unit, found)
 
     def f1(predicted: np.ndarray) -> float:
-        return macro_f1(confusion(held.labels, predicted, count))
+        return macro_f1(held.labels, predicted, count)
 
     def detected(number: int, rows: np.ndarray):
         return lambda predicted: float((predicted[rows] == number).mean())
