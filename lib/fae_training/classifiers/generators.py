@@ -11,7 +11,8 @@ from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.augmentation import echo, level
 
 SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 3, 5, 6, 7, 10), (0, 2, 4, 7, 9))
-# Ratios of the partials of bars, bells and membranes (Fletcher and Rossing, The Physics of Musical Instruments).
+# Ratios of the partials of bars, bells and membranes (Fletcher and Rossing, The Physics of Musical
+# Instruments).
 INHARMONIC = (
     (1.0, 2.76, 5.40, 8.93),
     (0.5, 1.0, 1.2, 1.5, 2.0, 2.5, 2.67, 4.0),
@@ -23,7 +24,7 @@ ROLES = {"melody": (0.45, 12, 1), "chords": (0.15, 0, 3), "bass": (0.35, -12, 1)
 
 
 def music(random, seconds: float) -> np.ndarray:
-    """[seconds * SAMPLE_RATE] float32 at -35 to -12 dB of full scale: one instrument, drums alone, or a band."""
+    """[seconds * SAMPLE_RATE] float32 at -35 to -12 dB of full scale: an instrument, drums, or a band."""
     count = int(seconds * SAMPLE_RATE)
     samples = np.zeros(count + LONGEST_NOTE, dtype=np.float32)
     step = 60 / random.uniform(60, 180) / random.choice([2, 4]) * SAMPLE_RATE
@@ -52,7 +53,7 @@ def music(random, seconds: float) -> np.ndarray:
 
 
 def _repeat(random, samples: np.ndarray, step: float, density: float, sound) -> None:
-    """Add a pattern of eight or sixteen steps to `samples`, repeated with changes; sound() draws one of its sounds."""
+    """Add a pattern of eight or sixteen steps to `samples`, repeated with changes, of what sound() draws."""
     steps = random.choice([8, 16])
     pattern = [sound() if not n or random.random() < density else None for n in range(steps)]
     loudness = random.uniform(0.3, 1.0)
@@ -65,7 +66,7 @@ def _repeat(random, samples: np.ndarray, step: float, density: float, sound) -> 
 
 
 def _instrument(random):
-    """play(hertz, samples) -> [samples] with a root mean square of about 1. The timbre is drawn here."""
+    """play(hertz, count) -> [count] samples with a root mean square of about 1; draws the timbre."""
     ratios = np.arange(1.0, 25)
     if random.random() < 0.2:
         ratios = np.array(INHARMONIC[random.integers(len(INHARMONIC))])
@@ -100,7 +101,7 @@ def _instrument(random):
 
 
 def _stroke(random) -> np.ndarray:
-    """One stroke of a drum, a bell or a cymbal: a falling tone and noise, with a root mean square of about 1."""
+    """A falling tone and noise: a stroke of a drum, bell or cymbal; its root mean square is about 1."""
     time = np.arange(int(random.uniform(0.15, 1.0) * SAMPLE_RATE)) / SAMPLE_RATE
     lowest = np.exp(random.uniform(np.log(40), np.log(1_500)))
     hertz = lowest * (1 + random.uniform(0, 3) * np.exp(-time * random.uniform(20, 80)))
@@ -116,7 +117,7 @@ def _stroke(random) -> np.ndarray:
 
 
 def noise(random, seconds: float) -> np.ndarray:
-    """[seconds * SAMPLE_RATE] float32 at -45 to -12 dB of full scale: one of the kinds below, or two mixed."""
+    """[seconds * SAMPLE_RATE] float32 at -45 to -12 dB of full scale: one of these kinds, or two mixed."""
     count = int(seconds * SAMPLE_RATE)
     kinds = (_weather, _machine, _strokes, _calls)
     samples = level(kinds[random.integers(len(kinds))](random, count), 0)
@@ -133,7 +134,7 @@ def _smooth(random, count: int, knots: int, deviation: float) -> np.ndarray:
 
 
 def _weather(random, count: int) -> np.ndarray:
-    """Hiss, rain, wind, waves, traffic, a fan: noise with a random spectrum and of varying level."""
+    """Hiss, rain, wind, waves, traffic, a fan: noise with a random spectrum, of varying level."""
     spectrum = np.fft.rfft(random.standard_normal(count))
     spectrum /= np.maximum(np.arange(len(spectrum)), 20) ** random.uniform(0, 1.5)
     spectrum *= _smooth(random, len(spectrum), 12, random.uniform(0, 1.5))
@@ -142,7 +143,7 @@ def _weather(random, count: int) -> np.ndarray:
 
 
 def _machine(random, count: int) -> np.ndarray:
-    """Mains hum, an engine, a saw, a helicopter: 8 to 150 pulses a second, tones and noise in each."""
+    """Mains hum, an engine, a saw, a helicopter: 8 to 150 pulses a second, of tones and noise."""
     speed = np.exp(random.uniform(np.log(8), np.log(150))) * _smooth(
         random, count, 8, random.choice([0, 0.1])
     )

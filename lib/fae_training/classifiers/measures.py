@@ -46,8 +46,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 def cross_entropy(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
     """Mean negative log-likelihood in nats, each class with the same weight."""
     chosen = softmax(logits / temperature)[np.arange(len(labels)), labels]
-    losses = -np.log(np.maximum(chosen, 1e-12))
-    return float(np.mean([losses[labels == c].mean() for c in np.unique(labels)]))
+    return _mean_of_classes(-np.log(np.maximum(chosen, 1e-12)), labels)
 
 
 def brier_score(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> float:
@@ -57,7 +56,11 @@ def brier_score(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0
     """
     truth = np.eye(logits.shape[1])[labels]
     distances = np.square(softmax(logits / temperature) - truth).sum(axis=1)
-    return float(np.mean([distances[labels == c].mean() for c in np.unique(labels)]))
+    return _mean_of_classes(distances, labels)
+
+
+def _mean_of_classes(values: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean([values[labels == c].mean() for c in np.unique(labels)]))
 
 
 def best_temperature(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -168,7 +168,7 @@ def _concatenated(
 def _place(
     random, samples: np.ndarray, frame: int, by_class: dict, kind: ClassifierKind
 ) -> list[Event]:
-    """Mix two triggers into a scene that begins at `frame`, in place, with less sound around them."""
+    """Mix two triggers into the scene that begins at `frame`, with less sound around them."""
     placed = []
     names = [name for name in kind.triggers if by_class.get(name)]
     for start in (1.5, 7.0) if names else ():
@@ -197,7 +197,7 @@ def _place(
 def choosing_streams(
     choose: list[Recording], kind: ClassifierKind, settings: Mapping
 ) -> tuple[StreamOfSound, StreamOfSound]:
-    """Streams to choose thresholds on: (`stream_minutes` without triggers, a quarter of that with them).
+    """Streams to choose thresholds on: `stream_minutes` without triggers, a quarter of that with them.
 
     The one without triggers also has each recording of speech at two other pitches and tempos: the
     few held-out speakers are not the only people who will talk near Fae.

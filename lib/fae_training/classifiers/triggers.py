@@ -2,7 +2,7 @@
 is shown."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from fae_training.benchmark import GUARD, MODELS, PASSED, REPORT, Figure, Measure, of_each
@@ -91,17 +91,21 @@ def measures_of(
 
 def figures_of(name: str, by: Mapping[str, Detections]) -> list[Figure]:
     """False alarms and recall of each model; no recall where nobody said the trigger."""
-    figures = [
-        ("false_alarms", "false alarms per hour at its operating threshold", "per hour", lambda d: d.false_alarms.per_hour),
-        ("missed", "false reject rate at one false alarm per hour", "share", lambda d: d.false_reject_rate_at["1.0"]),
-        ("recall", "recall at its operating threshold", "share", lambda d: d.recall),
-    ]  # fmt: skip
-    return [
-        Figure.of(
-            f"{name}_{what}", f"{name}: {title}", unit, {who: value(by[who]) for who in MODELS}
-        )
-        for what, title, unit, value in figures[: 3 if by["candidate"].heard else 1]
-    ]
+
+    def figure(what: str, title: str, unit: str, value: Callable[[Detections], float]) -> Figure:
+        values = {who: value(by[who]) for who in MODELS}
+        return Figure.of(f"{name}_{what}", f"{name}: {title}", unit, values)
+
+    at_its_threshold = "at its operating threshold"
+    false_alarms = f"false alarms per hour {at_its_threshold}"
+    found = [figure("false_alarms", false_alarms, "per hour", lambda d: d.false_alarms.per_hour)]
+    if by["candidate"].heard:
+        missed = "false reject rate at one false alarm per hour"
+        found += [
+            figure("missed", missed, "share", lambda d: d.false_reject_rate_at["1.0"]),
+            figure("recall", f"recall {at_its_threshold}", "share", lambda d: d.recall),
+        ]
+    return found
 
 
 def notes_of(name: str, found: Detections) -> list[str]:
