@@ -104,7 +104,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--hours", type=float, default=2.0, help="measured at each of both places")
     arguments = parse(parser)
-    preset = dict(KINDS["keyword"].presets["light"]) | {"steps": arguments.steps}
+    # Few minutes to choose thresholds on: they only decide what is reviewed.
+    preset = dict(KINDS["keyword"].presets["light"])
+    preset |= {"steps": arguments.steps, "stream_minutes": 60}
     data = KeywordData(arguments.audio)
     home = [r for r in data.sounds if place_of("home " + r.group) < 50]
     others = [r for r in data.sounds if place_of("home " + r.group) >= 50]

@@ -6,6 +6,7 @@ segments of the training recordings, cut as Fae cuts them. Its targets are half 
 half the probabilities of our classifier on the same segment (Hinton, Vinyals and Dean 2015).
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -93,16 +94,15 @@ def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed:
     """`count` segments of `sounds`, by the kind's shares of classes, at other pitches and with
     noise as in examples.py."""
     random = np.random.default_rng((seed, 4))
-    by = {
-        name: {own: [r for r in sounds if r.class_name == name and (r.origin == "recorded") == own] for own in (True, False)}
-        for name in kind.classes
-    }  # fmt: skip
-    present = [name for name in kind.classes if by[name][True] or by[name][False]]
+    by: dict[tuple, list] = {(name, own): [] for name in kind.classes for own in (True, False)}
+    for recording in sounds:
+        by[recording.class_name, recording.origin == "recorded"].append(recording)
+    present = [name for name in kind.classes if by[name, True] or by[name, False]]
     share = np.array([kind.shares[name] for name in present])
     triggers = [name for name in kind.triggers if name in present]
 
     def drawn(name: str) -> Recording:
-        people, made = by[name][True], by[name][False]
+        people, made = by[name, True], by[name, False]
         own = people and (not made or random.random() < OWN[name in kind.triggers])
         chosen = people if own else made
         return chosen[random.integers(len(chosen))]
@@ -266,15 +266,18 @@ def load(directory: Path, kind: ClassifierKind) -> FaeNetwork:
 
 
 def figures(
-    held: Segments, networks: Mapping[str, FaeNetwork], models: Mapping[str, Classifier], kind: ClassifierKind
-) -> list[Figure]:  # fmt: skip
+    held: Segments,
+    networks: Mapping[str, FaeNetwork],
+    models: Mapping[str, Classifier],
+    kind: ClassifierKind,
+) -> list[Figure]:
     """Both forms of the candidate and the current classifier on the same segments; the base always
     answers the commonest class.
 
     networks, models: by "candidate" and "current", which may be missing. No figure without a
     candidate.
     """
-    count = len(kind.classes)
+    count, own = len(kind.classes), "Fae's own network"
     if "candidate" not in networks or not len(held.labels):
         return []
     commonest = np.full(len(held.labels), np.bincount(held.labels, minlength=count).argmax())
@@ -288,21 +291,24 @@ def figures(
     def f1(predicted: np.ndarray) -> float:
         return macro_f1(held.labels, predicted, count)
 
-    def detected(number: int, rows: np.ndarray):
-        return lambda predicted: float((predicted[rows] == number).mean())
-
     of = "macro-F1 on segments as Fae hears them"
     found = [
-        figure("fae_macro_f1", f"{of}: Fae's own network", "F1", by_fae, f1),
+        figure("fae_macro_f1", f"{of}: {own}", "F1", by_fae, f1),
         figure("segments_macro_f1", f"{of}: the classifier it was distilled from", "F1", by_us, f1),
     ]
     for name in kind.triggers:
         number = kind.classes.index(name)
-        of_class = held.labels == number
-        if of_class.any() and not of_class.all():
-            right, wrong = (detected(number, rows) for rows in (of_class, ~of_class))
-            found += [
-                figure(f"fae_{name}_heard", f"{name}: its segments detected by Fae's own network", "share", by_fae, right),
-                figure(f"fae_{name}_mistaken", f"{name}: other segments mistaken for it by Fae's own network", "share", by_fae, wrong),
-            ]  # fmt: skip
+        said = held.labels == number
+        if said.any() and not said.all():
+            for what, title, rows in (
+                ("heard", f"{name}: its segments detected by {own}", said),
+                ("mistaken", f"{name}: other segments mistaken for it by {own}", ~said),
+            ):
+                share = functools.partial(_share, number, rows)
+                found.append(figure(f"fae_{name}_{what}", title, "share", by_fae, share))
     return found
+
+
+def _share(number: int, rows: np.ndarray, predicted: np.ndarray) -> float:
+    """Of these rows, those that were taken for class `number`."""
+    return float((predicted[rows] == number).mean())
