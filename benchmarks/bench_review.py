@@ -17,7 +17,7 @@
 """Tests whether reviewing false alarms reduces them: rounds of listening, sorting and training again.
 
     uv run benchmarks/bench_review.py --audio DIR --write docs/classifiers-measured.md
-    uv run benchmarks/bench_review.py --audio DIR --steps 150 --seeds 0 --rounds 2 --hours 1     a part of it
+    uv run benchmarks/bench_review.py --audio DIR --steps 150 --seeds 0 --rounds 2 --hours 0.5     a part of it
 
 DIR is as bench_classifiers.py describes it. Half of the groups of valid.csv are the home: each round the
 classifier listens to another half an hour composed of them, and its alarms and near misses are sorted

@@ -103,6 +103,9 @@ def test_the_threshold_keeps_to_the_allowed_false_alarms_and_detects_what_is_abo
     assert found.false_alarms.upper <= 1.0
     assert found.recall == pytest.approx(48 / 50) and found.by_group == {"speaker a": 48 / 50}
     assert found.false_reject_rate_at["1.0"] == pytest.approx(2 / 50)
+    # From 20 frames after the start of the window that reaches the threshold to its end, and the smoothing.
+    frames = 79 - 20 + 3 * (chosen["smoothing_chunks"] - 1)
+    assert found.latency_ms == pytest.approx(12 * frames)
 
 
 def seven_chunks(count, every, heights, rest):

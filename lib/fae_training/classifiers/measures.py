@@ -77,4 +77,4 @@ def area_under_roc(labels: np.ndarray, scores: np.ndarray) -> float:
     """How often a positive has a higher score than a negative, ties half (Mann and Whitney 1947);
     labels are 0 and 1. 0 where either has none."""
     apart = scores[labels == 1][:, None] - scores[labels == 0]
-    return float((np.sign(apart) + 1).mean() / 2) if apart.size else 0.0
+    return float((apart > 0).mean() + (apart == 0).mean() / 2) if apart.size else 0.0

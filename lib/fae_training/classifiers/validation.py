@@ -147,7 +147,7 @@ def load(run: Run) -> Judged:
     if "form" not in arrays.files or arrays["form"] != FORM:
         raise Missing(
             "no_judge_part",
-            f"{run.id} was trained by an earlier version, which did not store the data for judging",
+            f"{run.id} was trained by an earlier version, which did not store the data for judging in this form",
             f"uv run scripts/train_{run.kind}.py --preset {run.settings.get('preset', 'light')}",
         )
 
