@@ -134,9 +134,9 @@ def main() -> None:
     shown = sum(found.false_alarms.upper <= ASKED for found, _ in every)
     hours = arguments.hours
     text = (
-        f"One false alarm an hour was asked for, of thresholds chosen on {arguments.minutes:g} minutes. Of {len(every)} trials {held} hold: "
-        f"{hours:g} hours of the source that was left out have no more. {2 * hours:g} hours of new recordings of the other sources "
-        f"had shown the rate in {shown} of them."
+        f"At most one false alarm an hour was asked for; thresholds chosen on {arguments.minutes:g} minutes. Of {len(every)} trials {held} "
+        f"hold: {hours:g} h of the source that was left out have no more. Before, {2 * hours:g} h of new recordings of the other "
+        f"sources had shown the rate in {shown} of them."
     )
     table = page.table(list(HEAD), made)
     write(arguments, "bench-false-alarms", "False alarms that were promised", text, table)

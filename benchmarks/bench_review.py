@@ -122,8 +122,8 @@ def main() -> None:
         for row in reviewing(data, preset, seed, arguments.rounds, hours, spoken, home)
     ]
     text = (
-        f"False alarms an hour at the thresholds that detect {RECALL:.0%} of the triggers, in {arguments.hours:g} hours of the home and "
-        f"in {arguments.hours:g} of sounds that are never reviewed; {REVIEWED_SECONDS // 60} minutes of the home are heard in each round."
+        f"False alarms an hour at the thresholds that detect {RECALL:.0%} of the triggers, in {arguments.hours:g} h of the home and "
+        f"in {arguments.hours:g} h of sounds that are never reviewed; {REVIEWED_SECONDS // 60} minutes of the home are heard in each round."
     )
     write(arguments, "bench-review", "Learning from use", text, page.table(list(HEAD), made))
 

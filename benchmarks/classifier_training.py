@@ -55,7 +55,7 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
 def write(arguments: argparse.Namespace, name: str, heading: str, text: str, table: list) -> None:
     """Print a table with its settings, and write both into the document that --write names."""
     seeds = ", ".join(map(str, arguments.seeds))
-    settings = f"{arguments.steps} steps, seeds {seeds}; {page.machine(results.versions())}."
+    settings = f"{arguments.steps} steps, seeds: {seeds}; {page.machine(results.versions())}."
     text = "\n".join([text, "", *table, "", settings])
     print(text)
     if arguments.write:

@@ -175,11 +175,13 @@ def test_false_alarms_are_weighted_and_missed_words_count_more_than_once(people)
 
 
 def test_own_recordings_are_set_aside_from_eight_on_and_stay_so(people):
-    def own(count, kept=None):
+    def own(count, kept=None, others=()):
         mine = [recorded("wake", "me", n) for n in range(100, 100 + count)]
-        return divided(people + mine, kept, KEYWORD.triggers)
+        return divided([*people, *others, *mine], kept, KEYWORD.triggers)
 
     assert own(7).own == [] and {r.speaker for r in own(8).own} == {"me"}
+    two = [recorded("wake", "she", n) for n in (200, 201)]
+    assert own(8, others=two).own == [], "half of the recordings are somebody else's"
     parts, kept = own(8), {}
     names = {r.name for r in parts.own}
     assert 2 <= len(names) <= 4 and all(r.class_name == "wake" for r in parts.own)
