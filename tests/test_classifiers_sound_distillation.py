@@ -31,8 +31,9 @@ def speech(espeak):
 @pytest.fixture(scope="module")
 def mixer(speech):
     random = np.random.default_rng(0)
-    tones = [generators.music(random, 5.0) for _ in range(4)]
-    clicks = [generators.noise(random, 5.0) for _ in range(4)]
+    # As many as it takes that no single one decides.
+    tones = [generators.music(random, 5.0) for _ in range(12)]
+    clicks = [generators.noise(random, 5.0) for _ in range(12)]
     return sound_distillation.Mixer(random, [tones, clicks], speech)
 
 
