@@ -14,7 +14,7 @@
     uv run benchmarks/bench_gate.py --quick
     uv run benchmarks/bench_gate.py --write docs/judgement.md
 
-Every candidate is the best of five checkpoints on a choose part of the same size, and is then judged
+It takes about half an hour on one core. Every candidate is the best of five checkpoints on a choose part of the same size, and is then judged
 once. --write puts the tables into the page and the plot into docs/gate-power.svg.
 """
 
@@ -144,8 +144,9 @@ def power(rng, size: int, effect: float, rounds: int) -> float:
 
 
 def rounds_of(size: int, quick: bool) -> int:
-    most = 100 if quick else 2000
-    return max(min(most, 40_000 // size), 20)
+    """Fewer where a round takes long; a twentieth for --quick."""
+    rounds = min(2000, 800_000 // size)
+    return rounds // 20 if quick else rounds
 
 
 def measured(quick: bool) -> dict:

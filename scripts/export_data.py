@@ -57,9 +57,9 @@ def main(call: Call) -> Result:
     try:
         return exported(call, further, forgot)
     except SkillError as problem:
-        if not arguments.forget or arguments.dry_run:
+        if not arguments.forget:
             raise
-        # The forgetting is done, whatever is wrong with the database.
+        # The forgetting is done or planned, whatever is wrong with the database.
         return only_forgotten(call, forgot or Purged(0, [], None), problem)
 
 
@@ -125,7 +125,14 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
     lines = report.forgotten(data)
     if problem:
         data["not_exported"] = problem.message
-        lines.append(f"Nothing was exported: {problem.message}")
+        lines.append(
+            f"{'Nothing would be' if call.arguments.dry_run else 'Nothing was'} exported: {problem.message}."
+        )
+    if call.arguments.dry_run:
+        data["not_known"] = (
+            "how many of Fae's conversations mention it, because they were not read; each of them is left out of every later export"
+        )
+        lines += [f"Not known: {data['not_known']}.", "Nothing was changed."]
     return Result(data, "\n".join(lines).strip())
 
 

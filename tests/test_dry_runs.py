@@ -85,3 +85,25 @@ def test_the_first_dry_run_of_all_makes_no_state_directory(home):
 def test_every_script_has_it_except_those_that_only_read():
     reads = {"check_status", "doctor", "list_runs", "listen", "mcp_server"}
     assert {path.stem for path in calls.SCRIPTS.glob("*.py")} - set(SCRIPTS) == reads
+
+
+@pytest.mark.parametrize(
+    ("script", "damaged"),
+    [
+        ("export_data", "exclusions.json"),
+        ("export_data", "forgetting.json"),
+        ("train", "consent.json"),
+    ],
+)
+def test_a_dry_run_leaves_a_damaged_file_where_it_is(tmp_path, script, damaged):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / damaged).write_text('{"schema": 1, ')
+    given = [each.format(database="none", code="AAA-AAA") for each in GIVEN[script][0]]
+    before = picture(home)
+    got = calls.script(script, *given, "--dry-run", "--json", home=home)
+    assert picture(home) == before, got.out
+    assert "nothing was changed, because this is a dry run" in got.json["error"]["message"]
+    # Without it the file is set aside.
+    assert calls.script(script, *given, "--json", home=home).json["status"] == "error"
+    assert not (home / damaged).exists() and list(home.glob(f"{damaged}.corrupt-*"))

@@ -1,4 +1,4 @@
-"""Requests to forget: what is one, what it is about, and which words mention it."""
+"""Requests to forget: what is one, which topics it names, and which words mention a topic."""
 
 import hashlib
 import json
@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training.conversations import forget_cues
+from fae_training.conversations import forget_cues, mention_cues
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.forgetting import Forgotten
+from fae_training.conversations.forget_topics import named_topics
+from fae_training.conversations.forgetting import Exclusions, Forgotten, from_exclusions, meaning_of
 from fae_training.conversations.text import words
 
 CORPUS = [
@@ -22,38 +23,53 @@ DIALOGUES = calls.ROOT.parent / "shared" / "conversations" / "dialogues.jsonl"
 
 
 def part_of(row: dict) -> str:
-    """Rounds 3 and 4 were written to be measured once, each as a whole."""
+    """From round 3 on each was written to be measured once, as a whole."""
     if row.get("round", 1) > 2:
         return f"round {row['round']}"
     held_back = hashlib.blake2b(row["text"].encode()).digest()[0] % 2 == 1
     return "held back" if held_back else "develop"
 
 
-def agrees(wanted: str, got: str) -> bool:
-    """Whether the subject has the words that it is about; "" and "everything" have to be just that."""
+def agrees(row: dict, got: tuple[str, ...]) -> bool:
+    """Whether the topics have the words that they are about; "" and "everything" have to be just that.
+
+    From round 5 on: whether they are the same topics, each with the same words to search for.
+    """
+    wanted = row["forget"]
     if wanted in ("", "everything"):
-        return got == wanted
-    return set(words(wanted)) <= {word.split("'")[-1] for word in words(got)} | set(
-        words(got.replace("'s", ""))
+        return got == ((wanted,) if wanted else ())
+    if row.get("round", 1) >= 5:
+        named = wanted if isinstance(wanted, list) else [wanted]
+        return sorted(map(sorted, map(meaning_of, named))) == sorted(
+            map(sorted, map(meaning_of, got))
+        )
+    said = " ".join(got)
+    return set(words(wanted)) <= {word.split("'")[-1] for word in words(said)} | set(
+        words(said.replace("'s", ""))
     )
 
 
-@pytest.mark.parametrize("part", ["develop", "held back", "round 3", "round 4"])
-def test_of_the_corpus_requests_are_found_and_look_alikes_pass(part):
+@pytest.mark.parametrize(
+    ("part", "at_least"),
+    [("develop", 96), ("held back", 96), ("round 3", 96), ("round 4", 96), ("round 5", 120), ("round 6", 80), ("round 7", 70)],
+)  # fmt: skip
+def test_of_the_corpus_requests_are_found_and_look_alikes_pass(part, at_least):
     """At first sight: held back, recall 0.953 (61 of 64), none of 87 look-alikes taken; round 2, held back, 0.885 (23 of
     26), one of 25; round 3, all of it, 0.882 (45 of 51), one of 57; round 4, all of it, 0.894 (42 of 47), one of 49.
 
-    Before the rules of round 3, the code found 21 of its 51 requests.
+    Before the rules of round 3, the code found 21 of its 51 requests. Round 5: 35 of 60, 2 of 63 taken, the topics right in
+    12 of the 35; round 6, after the rules of round 5: 28 of 41, 5 of 44, 21 of 28; round 7, after those: 30 of 38, 4 of 35,
+    26 of 30.
     """
     rows = [row for row in CORPUS if part == part_of(row)]
     requests = [row for row in rows if row["forget"] is not None]
-    assert len(rows) >= 96 and len(requests) <= len(rows) / 2
+    assert len(rows) >= at_least and len(requests) <= 0.53 * len(rows)
     assert {row["language"] for row in requests} == {"en", "de", "fr", "es"}
     found = [row for row in rows if forget_request(row["text"]) is not None]
     right = [row for row in found if row["forget"] is not None]
     assert len(right) >= 0.97 * len(found)
     assert len(right) >= 0.9 * len(requests)
-    about = [row for row in right if agrees(row["forget"], forget_request(row["text"]))]
+    about = [row for row in right if agrees(row, forget_request(row["text"]))]
     assert len(about) >= 0.95 * len(right)
 
 
@@ -61,12 +77,14 @@ SUBJECTS = ("interview", "vorstellungsgespräch", "entretien", "entrevista", "ev
 
 
 @pytest.mark.parametrize(
-    "cue", [c for cues in forget_cues.CUES.values() for c in cues], ids=lambda cue: cue.example
+    "cue",
+    [c for table in (forget_cues.CUES, mention_cues.CUES) for cues in table.values() for c in cues],
+    ids=lambda cue: cue.example,
 )
 def test_each_form_is_found_by_its_example(cue):
     about = forget_request(cue.example)
     assert about is not None
-    assert any(word in about.lower() for word in SUBJECTS), about
+    assert len(about) == 1 and any(word in about[0].lower() for word in SUBJECTS), about
 
 
 @pytest.mark.parametrize(
@@ -77,7 +95,7 @@ def test_what_is_private_is_what_a_request_about_it_means(language, about_it):
     for cue in forget_cues.PRIVATE[language]:
         assert forget_request(cue.example) is None
         for said in (f"{cue.example}, {about_it}", f"{cue.example}. {about_it.capitalize()}."):
-            assert any(word in forget_request(said).lower() for word in SUBJECTS), said
+            assert any(word in forget_request(said)[0].lower() for word in SUBJECTS), said
     assert forget_request(f"It is rotten, {about_it}") is None
 
 
@@ -100,19 +118,19 @@ def test_of_what_people_say_to_an_assistant_nothing_is_a_request_to_forget():
         ("Drop everything!", None),
         ("take everything", None),
         ("Lose everything", None),
-        ("Erase everything.", "everything"),
-        ("Lose everything you know about me.", "everything"),
-        ("What a day. Forget it.", ""),
-        ("My divorce. Please forget about it.", "My divorce"),
+        ("Erase everything.", ("everything",)),
+        ("Lose everything you know about me.", ("everything",)),
+        ("What a day. Forget it.", ()),
+        ("My divorce. Please forget about it.", ("My divorce",)),
         ("Delete the picnic list", None),
-        ("Kevin and me are over. Forget him.", "Kevin"),
+        ("Kevin and me are over. Forget him.", ("Kevin",)),
         ("Vergiss den Termin nicht", None),
-        ("Nobody knows it yet, please don't remember that I'm moving", "I'm moving"),
+        ("Nobody knows it yet, please don't remember that I'm moving", ("I'm moving",)),
         ("The song says, please don't remember my name", None),
         ("Forget the gym, I'm staying in bed", None),
-        ("Forget the loan, I'm begging you", "loan"),
+        ("Forget the loan, I'm begging you", ("loan",)),
         ("Don't keep the change in your head, I told the waiter", None),
-        ("my payslip - delete that from your memory", "my payslip"),
+        ("my payslip - delete that from your memory", ("my payslip",)),
     ],
 )
 def test_all_is_forgotten_only_where_all_is_meant_and_a_name_before_it_is_what_it_is_about(text, about):  # fmt: skip
@@ -186,5 +204,68 @@ def test_a_person_is_found_by_any_part_of_the_name_and_not_in_other_words():
     ],
 )
 def test_what_is_said_around_a_request_is_no_part_of_it(said):
-    assert words(forget_request(said)) == ["loan"] or words(forget_request(said)) == ["the", "loan"]
+    assert forget_request(said) in (("loan",), ("the loan",))
     assert forget_request("Forget fancy restaurants, can you cook?") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "topics"),
+    [
+        ("Forget both Anna and my knee", ("Anna", "my knee")),
+        ("forget the whole divorce thing", ("divorce",)),
+        ("forget about Anna today", ("Anna",)),
+        ("forget what happened at the clinic", ("clinic",)),
+        ("forget about my job, and my salary", ("my job", "my salary")),
+        ("Forget Anna. And forget my knee, please.", ("Anna", "my knee")),
+        ("Forget the fight between Anna and Tom", ("fight between Anna and Tom",)),
+        ("Forget Anna and Tom's wedding", ("Anna and Tom's wedding",)),
+        ("Forget the bed and breakfast", ("bed and breakfast",)),
+        ("Forget the interview and tell me a joke", ("interview",)),
+        ("Forget the interview, the weather is nice", ("interview",)),
+        ("Forget X and Y for me", ("X", "Y")),
+        ("Olvida a Ana y mi rodilla", ("Ana", "mi rodilla")),
+        ("Forget my family business", ("my family business",)),
+        ("Forget that family business", ("family",)),
+        ("Vergiss alles, was ich über die Klinik gesagt habe", ("die Klinik",)),
+    ],
+)
+def test_each_thing_that_somebody_lists_is_a_topic_without_the_words_around_it(said, topics):
+    assert forget_request(said) == topics
+
+
+@pytest.mark.parametrize(
+    "phrase", ["both Anna and my knee", "the whole knee thing", "Anna, my knee"]
+)
+def test_what_is_given_to_forget_is_read_like_a_request(phrase):
+    assert from_exclusions(Exclusions(topics=(phrase,))).mentioned_in("My knee hurts.")
+    assert named_topics("the whole thing") == ("the whole thing",)
+
+
+@pytest.mark.parametrize(
+    ("said", "topics"),
+    [
+        ("Don't talk about my ex", ("my ex",)),
+        ("Don't talk about Greg", ("Greg",)),
+        ("Don't talk about it", None),
+        ("don't talk about politics", None),
+        ("Don't mention my price in the mail", None),
+        ("Write to the landlord. Don't mention my knee.", None),
+        ("Tell me more. Don't mention my knee.", ("my knee",)),
+        ("stop talking about the weather and tell me a joke", None),
+        ("don't remind me of the meeting", None),
+        ("Never bring up the mortgage", ("mortgage",)),
+        ("Don't bring up the mortgage", None),
+        ("Forget the milk? No, I have it.", None),
+        ("Forget the milk, please?", ("milk",)),
+    ],
+)
+def test_not_to_hear_of_something_is_a_request_unless_it_is_about_a_text_or_any_subject(said, topics):  # fmt: skip
+    assert forget_request(said) == topics
+
+
+def test_a_topic_is_read_in_its_language_by_any_word_that_only_this_language_has():
+    assert meaning_of("rendez-vous avec le banquier") == {"rendez", "vous", "banquier"}
+    assert meaning_of("Ärger mit meinem Chef") == {"arger", "chef"}
+    assert meaning_of("Dr Harris") == {"harris"} and meaning_of("Mr") == {"mr"}
+    assert meaning_of("sur mesure") == {"mesure"} and meaning_of("mon amie") == {"amie"}
+    assert meaning_of("Los Angeles trip in May") >= {"angeles", "trip"}

@@ -246,6 +246,30 @@ def test_a_dry_run_reports_what_forgetting_would_remove_by_topic(place, tmp_path
     assert "interviewer" in run.file("data", "sft", "train.jsonl").read_text()
 
 
+def test_a_preview_counts_each_row_once_and_the_copies_of_runs_apart(place):
+    run = learns(place, 1, "The interviewer was kind to Anna.", "Anna came by.")
+    planned = purge.preview(place, ["Anna", "the interview"])
+    assert sum(planned.by_topic.values()) == planned.rows_removed
+    assert planned.copies > 0 and planned.learned_by == [run.id]
+    forgetting.exclude(place, [], ["Anna", "the interview"])
+    done = purge.complete(place)
+    assert (done.rows_removed, done.copies) == (planned.rows_removed, planned.copies)
+
+
+@pytest.mark.parametrize("consented", [False, True])
+def test_forgetting_is_planned_and_done_without_fae_s_database(place, tmp_path, consented):
+    if not consented:
+        consent.change(place, [], ["conversations"])
+    learns(place, 1, "The interviewer was kind.")
+    given = ("--forget", "the interview", "--db", str(tmp_path / "none.db"), "--json")
+    planned = calls.script("export_data", *given, "--dry-run", home=place.path).json
+    assert planned["status"] == "planned" and not place.file("exclusions.json").exists()
+    assert "were not read" in planned["not_known"]
+    done = calls.script("export_data", *given, home=place.path).json
+    assert (done["status"], done["forgotten"]) == ("forgotten", planned["forgotten"])
+    assert done["forgotten"]["rows_removed"] + done["forgotten"]["copies"] > 0
+
+
 def test_a_request_is_never_learned_itself_also_where_no_messages_are_kept(place, tmp_path):
     days = Days(tmp_path / "fae", version=6, owner=False)
     days.talk(("Vergiss bitte das Vorstellungsgespräch.", "Natürlich."))

@@ -32,6 +32,10 @@ def turns_of(row: dict) -> list[tuple[str, str]]:
     return [(question, reply) for question, reply in row["turns"]]
 
 
+def round_of(row: dict) -> int:
+    return row.get("round", 1)
+
+
 def is_held_back(row: dict) -> bool:
     text = row.get("text") or "\n".join(part for turn in row["turns"] for part in turn)
     return hashlib.blake2b(text.encode()).digest()[0] % 2 == 1
@@ -49,7 +53,7 @@ def label_of(row: dict) -> str:
 @pytest.mark.parametrize("held_back", [False, True], ids=["develop", "held back"])
 def test_of_the_corpus_secrets_and_details_are_found_and_look_alikes_pass(held_back):
     """Of the held-back part at first sight: 100 of 103 secrets, 72 of 74 details, 1 of 180 look-alikes taken."""
-    rows = [row for row in CORPUS if is_held_back(row) == held_back]
+    rows = [row for row in CORPUS if is_held_back(row) == held_back and round_of(row) == 1]
     of = {label: [row for row in rows if row["label"] == label] for label in ("secret", "none")}
     details = [row for row in rows if row["label"] in personal.KINDS]
     assert len(rows) > 300 and len(of["none"]) >= len(rows) // 2 - 5
@@ -59,6 +63,19 @@ def test_of_the_corpus_secrets_and_details_are_found_and_look_alikes_pass(held_b
     for kind in personal.KINDS:
         mine = [row for row in details if row["label"] == kind]
         assert sum(label_of(row) != "none" for row in mine) >= 0.85 * len(mine), kind
+
+
+@pytest.mark.parametrize(("number", "recall"), [(2, 0.97), (3, 0.9), (4, 0.9)])
+def test_of_secrets_in_odd_phrasing_nearly_all_are_found_and_no_look_alike_is(number, recall):
+    """At first sight: round 2, 21 of 65 found and 1 of 68 look-alikes taken; round 3, after the rules of round 2, 19 of 40
+    and 0 of 48; round 4, after those, 26 of 33 and 2 of 32.
+    """
+    rows = [row for row in CORPUS if round_of(row) == number]
+    of = {label: [row for row in rows if row["label"] == label] for label in ("secret", "none")}
+    assert {row["language"] for row in of["secret"]} == {"en", "de", "fr", "es"}
+    assert len(of["secret"]) >= 33 and len(of["none"]) >= 32
+    assert sum(label_of(row) == "secret" for row in of["secret"]) >= recall * len(of["secret"])
+    assert [row for row in of["none"] if label_of(row) != "none"] == []
 
 
 def test_what_people_say_to_an_assistant_is_hardly_ever_left_out():
@@ -111,6 +128,14 @@ def test_numbers_in_words_are_read(said, read):
         ([("What was my PIN?", "4711.")], {0}),
         ([("It wants a code.", "What is the code?"), ("8 8 9 0", "Good.")], {0, 1}),
         ([("my card number is", "Yes?"), ("4111", "Go on."), ("2222", "Good.")], {0, 1, 2}),
+        ([("My gmail account.", "What about it?"), ("It's marmalade.", "Okay.")], {0, 1}),
+        ([("My gmail account.", "Why?"), ("It's marmalade.", "Okay.")], set()),
+        ([("My account was hacked.", "Oh."), ("It's marmalade.", "Okay.")], set()),
+        ([("Ask me.", "What's the password?"), ("open sesame", "Right.")], {0, 1}),
+        ([("Ask me.", "What's the password?"), ("I forgot it", "Oh.")], set()),
+        ([("the password is", "Yes?"), ("correct horse", "Okay.")], {0, 1}),
+        ([("Remember my bank login", "Go ahead."), ("marmalade seven", "Saved.")], {0, 1}),
+        ([("Remember my bank", "Go ahead."), ("marmalade seven", "Saved.")], set()),
         ([("My PIN does not work.", "Try again."), ("How often?", "Three times.")], set()),
         ([("My PIN is", "Yes?"), ("Is it raining?", "No.")], set()),
         ([("What is the area code?", "0123 it is.")], set()),
@@ -147,6 +172,25 @@ def found_in(text: str) -> str | None:
         ("card_number", "the number is " + "four " + "one " * 15),
         ("password", "the wifi password is sunflower seven"),
         ("password", "password: hunter2"),
+        ("password", "Password swordfish"),
+        ("password", "Username sam, password is the dog's name, Rover"),
+        ("password", "It is hunter two with a capital H, my netflix password"),
+        ("password", "You know my Amazon account, it's swordfish"),
+        ("password", "secret answer: Rover"),
+        ("password", "my api token is abc"),
+        ("password", "The laptop opens with the word marmalade"),
+        ("password", "user sam pass mango"),
+        ("password", "I always use marmalade as my password"),
+        ("password", "our router password, lemon tart"),
+        ("pin", "remember my code: delta echo four two"),
+        ("pin", "gate code alpha seven tango"),
+        ("pin", "the vault combination is left ten right twenty left five"),
+        ("pin", "to open the gate enter 55 then 41"),
+        ("one_time_code", "the backup codes are 8392 1174 and 5520 9981"),
+        (
+            "seed_phrase",
+            "My recovery phrase is about lamp river above stone again cloud apple chair music bread horse",
+        ),
         ("password", "the passcode for the garage is swordfish"),
         ("pin", "my pin is 4 8 2 1"),
         ("one_time_code", "the verification code is 482913"),
@@ -193,6 +237,22 @@ def test_it_finds(kind, text):
         "bake it for 10 minutes at 180 degrees",
         "one two three four",
         "who broke the seed record for sunflowers",
+        "Password forgotten",
+        "forgot my password, Anna",
+        "the seed phrase for our wallet was lost when they were moving from their house after the flood",
+        "the code is 14 15 am",
+        "the passwords swordfish",
+        "never use your name as a password",
+        "The laptop opens with a click",
+        "open the door and type hello",
+        "open Spotify and enter party mode",
+        "You know my account, it's frozen",
+        "my account was hacked, it's swordfish",
+        "delta echo four two is the flight",
+        "my code: delta is a river",
+        "the confirmation code comes at 10:30 am on March 4th 2 pm",
+        "a recovery phrase is a list of words that you have to keep in a safe place at home",
+        "log in, then pass the salt",
     ],
 )
 def test_it_lets_pass(text):

@@ -32,7 +32,15 @@ from fae_training.answering import (
 )
 from fae_training.errors import BadRequest, Failed, SkillError, command_line
 from fae_training.options import Option, Parser, parser
-from fae_training.state import Home, append_jsonl, default_home, now, parsed, unwritable
+from fae_training.state import (
+    Home,
+    append_jsonl,
+    changing_nothing,
+    default_home,
+    now,
+    parsed,
+    unwritable,
+)
 
 __all__ = ["Call", "Parser", "Result", "parser", "read_call", "run"]
 
@@ -109,8 +117,9 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         home, given_home = call.home, call.arguments.home
         named_home = given_home if call.sources.get("home") == "parameter" else None
         keep = not getattr(call.arguments, "dry_run", None)
-        transactions.recover(home)
-        result = main(call)
+        with changing_nothing(not keep):
+            transactions.recover(home)
+            result = main(call)
         data, text, status = result.data, result.text, result.exit_status
         text = with_next_line(data, text)
     except SkillError as error:

@@ -1,7 +1,7 @@
 """The front process of every train script: checks the request, starts or resumes a run, and answers.
 
 It makes the cheap checks, creates the run, starts a detached worker (worker.py), and either follows it (for a person at
-a terminal) or answers at once.
+a terminal) or answers at once. What must hold before a run is resumed is in resuming.py.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from fae_training import (
     plans,
     provenance,
     purge,
+    resuming,
     runs,
     settings,
     step_profile,
@@ -29,7 +30,7 @@ from fae_training import (
 from fae_training.calling import Call, Parser, Result, parser
 from fae_training.counting import counted
 from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
-from fae_training.kinds import DEFAULT_PRESET, KINDS, Kind
+from fae_training.kinds import KINDS, Kind
 from fae_training.preflight import Data, Preflight, Preview
 from fae_training.processes import start
 from fae_training.progress import follow, latest_report, times, times_in_words
@@ -208,7 +209,7 @@ def _resume(call: Call, training: Training) -> Result:
         )
     learned.require_unmarked(run)
     approval.require_changeable(run)
-    own = _settings_of(run, kind)
+    own = resuming.own_settings(run, kind)
     if status == "completed":
         # Its learning rate schedule has ended, so more steps need a new run.
         more = own["steps"]
@@ -222,10 +223,10 @@ def _resume(call: Call, training: Training) -> Result:
             f"{kind.command(f'--resume {run.id} --more-steps {more}')}"
             + (further if kind.name == "sft" else ""),
         )
-    _refuse_settings(call, run, "hosts")
+    resuming.require_no_settings(call, run, "hosts")
     found = training.prepare(call, own, run)
-    _refuse_other_inputs(run, found)
-    _refuse_excluded(run)
+    resuming.require_same_inputs(run, found)
+    resuming.require_not_excluded(run)
     if call.arguments.dry_run:
         step = latest_report(run).get("step", 0)
         return Result(
@@ -268,12 +269,12 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
             f"{run.id} has no checkpoint to continue from",
             kind.command(f"--like {run.id}"),
         )
-    _refuse_settings(call, run, "more_steps", "note", "profile", "hosts")
+    resuming.require_no_settings(call, run, "more_steps", "note", "profile", "hosts")
     steps = (run.result() or {}).get("steps_done", run.settings["steps"]) + more
-    longer = _settings_of(run, kind).changed(f"{more} more than {run.id}", steps=steps)
+    longer = resuming.own_settings(run, kind).changed(f"{more} more than {run.id}", steps=steps)
     found = training.prepare(call, longer, run)
-    _refuse_other_inputs(run, found)
-    _refuse_excluded(run)
+    resuming.require_same_inputs(run, found)
+    resuming.require_not_excluded(run)
     if provenance.was_exported_again(run):
         newer = (
             f"data/{run.kind} has changed since {run.id}, which this run continues with the same rows; to learn the new "
@@ -284,59 +285,6 @@ def _go_beyond(call: Call, training: Training, run: Run, more: int) -> Result:
         preview, place = training.preview, provenance.rows_of(run)
         return plans.planned(kind, found, preview(call.home, place, found, 0) if preview else None)
     return _begin(call, kind, found, run)
-
-
-def _settings_of(run: Run, kind: Kind) -> Settings:
-    """The original settings of a run. Raises Refused for a run of a version with other settings."""
-    if missing := [name for name in kind.defaults if name not in run.settings]:
-        raise Refused(
-            "other_version",
-            f"{run.id} was started by another version, which did not have {', '.join(missing)}, so it cannot be resumed",
-            kind.command(f"--preset {run.settings.get('preset') or DEFAULT_PRESET}"),
-        )
-    settings.check_recorded(run, kind)
-    return Settings(run.settings, run.record.get("sources", {}))
-
-
-def _refuse_settings(call: Call, run: Run, *others: str) -> None:
-    """Raises BadRequest for settings given with a run to resume, which has its own; `others` are allowed."""
-    own = ("resume", "detach", "home", "json", "stdin", "force", "dry_run", *others)
-    if extra := [name for name in call.sources if name not in own]:
-        raise BadRequest(
-            "settings_with_resume",
-            f"{', '.join(extra)} cannot be changed: {run.id} resumes with its own settings",
-            KINDS[run.kind].command(f"--resume {run.id}"),
-        )
-
-
-def _refuse_other_inputs(run: Run, found: Preflight) -> None:
-    """Raises Refused if the inputs of a run changed since it began."""
-    for name, value in (
-        ("data fingerprint", found.data.fingerprint),
-        ("model fingerprint", found.model and found.model.fingerprint),
-        ("prompts fingerprint", found.prompts),
-    ):
-        if value != (before := run.record.get(name.replace(" ", "_"))):
-            raise Refused(
-                "changed_since",
-                f"{name} of {run.id} is {before}, now it is {value}: this would be a different training",
-                KINDS[run.kind].command(f"--preset {run.settings['preset']}"),
-            )
-
-
-def _refuse_excluded(run: Run) -> None:
-    """Raises Refused if the run's own rows mention what was excluded after it began."""
-    if not provenance.was_exported_again(run):
-        return  # what is excluded was left out of data/, which holds the same rows
-    if excluded := purge.excluded(run.home, provenance.rows_of(run) / run.kind):
-        topics = ", ".join(
-            f"{topic!r} ({counted(rows, 'row')})" for topic, rows in excluded.items()
-        )
-        raise Refused(
-            "excluded_since",
-            f"{run.id} learns from rows that mention what you excluded since: {topics}",
-            f"train from its settings on the new rows: {KINDS[run.kind].command(f'--like {run.id}')}",
-        )
 
 
 def _refuse_too_soon(call: Call, kind: Kind) -> None:

@@ -49,7 +49,8 @@ class Purged:
     """The result of a purge, or of a preview.
 
     learned_by: ids of the runs trained on what is forgotten, now or in an earlier purge of the same; `active`: the one of
-    them that Fae uses now. by_topic: removed rows by topic. corrections: misheard words and their recordings. texts: other
+    them that Fae uses now. by_topic: rows_removed by topic; a row that mentions several counts for the first alone, so
+    that the sum is rows_removed. copies: the rows removed from the runs' own copies, besides. corrections: misheard words and their recordings. texts: other
     files that mentioned it (proposals, evaluations, logs).
     """
 
@@ -59,6 +60,7 @@ class Purged:
     by_topic: dict[str, int] = field(default_factory=dict)
     corrections: int = 0
     texts: int = 0
+    copies: int = 0
 
 
 def complete(home: Home) -> Purged | None:
@@ -113,6 +115,7 @@ class _Purge:
         self.home, self.wanted, self.change = home, wanted, change
         self.forgotten = forgetting.from_exclusions(wanted)
         self.by_topic: Counter[str] = Counter()
+        self.copies = 0
 
     def run(self) -> Purged:
         home = self.home
@@ -136,7 +139,9 @@ class _Purge:
             self._clear_cache()
         active = [stack[-1].run for stack in deployments(home).values() if stack]
         in_use = next((name for name in active if name in learned_by), None)
-        return Purged(removed, learned_by, in_use, dict(self.by_topic), corrections, texts)
+        return Purged(
+            removed, learned_by, in_use, dict(self.by_topic), corrections, texts, self.copies
+        )
 
     def _sweep(self) -> None:
         """Remove the temporary files and incomplete directories of killed scripts."""
@@ -156,13 +161,13 @@ class _Purge:
 
     # Rows.
 
-    def _take_rows(self, place: Path) -> list[Any]:
-        """Remove the rows that mention it from train.jsonl and valid.jsonl in `place`. Returns them."""
+    def _take_rows(self, place: Path, count: bool = True) -> list[Any]:
+        """Remove the rows that mention it from train.jsonl and valid.jsonl in `place`. Returns them; `count`: by topic."""
         gone = []
         for path in (place / f"{side}.jsonl" for side in SIDES):
             kept, found = [], []
             for row in _rows(path):
-                (found if self._mentions(row, count=True) else kept).append(row)
+                (found if self._mentions(row, count) else kept).append(row)
             gone += found
             if found and self.change:
                 write_jsonl(path, kept)
@@ -238,7 +243,7 @@ class _Purge:
             if len(left) < len(sounds) and self.change:
                 keep_files(run, left)
             for kind in kinds:
-                self._take_rows(own / kind)
+                self.copies += len(self._take_rows(own / kind, count=False))
         return list(found)
 
     def _names(self, sound: str) -> bool:

@@ -6,6 +6,7 @@ runs or after it was killed.
 """
 
 import contextlib
+import contextvars
 import errno
 import json
 import os
@@ -23,6 +24,7 @@ from fae_training.patterns import lazy_pattern
 SCHEMA = 1
 # In the names of what is being deleted, and of damaged files that were set aside.
 DELETED, CORRUPT = ".deleted-", ".corrupt-"
+_dry_run: contextvars.ContextVar[bool] = contextvars.ContextVar("dry_run", default=False)
 # The names that tempfile.mkstemp creates in temporary_file().
 _TEMPORARY = lazy_pattern(r"\..+\.(?:json|jsonl|md|html|safetensors)\.[a-z0-9_]{8}")
 
@@ -83,8 +85,8 @@ def make_directory(path: Path) -> Path:
 def read_json(path: Path, default: dict | None = None) -> dict | None:
     """The object in `path`, or `default` when there is no such file.
 
-    A file that is not a JSON object is renamed to set it aside, never overwritten. Raises Failed
-    naming both files, and for an unknown schema.
+    A file that is not a JSON object is renamed to set it aside, never overwritten; within changing_nothing() it
+    stays where it is. Raises Failed naming both files, and for an unknown schema.
     """
     try:
         data = parsed(read_text(path), object_pairs_hook=_without_repeated_keys)
@@ -142,7 +144,24 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def changing_nothing(active: bool = True) -> Iterator[None]:
+    """For a dry run: damaged files are reported, but not renamed. Does nothing unless `active`."""
+    before = _dry_run.set(active)
+    try:
+        yield
+    finally:
+        _dry_run.reset(before)
+
+
 def _set_aside(path: Path, what: str) -> Failed:
+    if _dry_run.get():
+        return Failed(
+            "state_corrupt",
+            f"{path} {what}; nothing was changed, because this is a dry run, and nothing more can be said before it is "
+            "repaired",
+            f"repair it, or move it away to continue without it: {command_line('mv', path, f'{path}.damaged')}",
+        )
     aside = path.with_name(f"{path.name}{CORRUPT}{datetime.now():%Y%m%d-%H%M%S}")
     with contextlib.suppress(OSError):
         path.rename(aside)

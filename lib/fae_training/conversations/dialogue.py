@@ -445,7 +445,7 @@ class Dialogue:
 def _asked_to_forget(text: str) -> tuple[str, str] | None:
     """As `_forbidden`, for a request to forget: neither it nor its surroundings are learned."""
     asked = forget_request(text)
-    return None if asked is None else ("forgotten_topic", asked or "what you said around a request to forget")  # fmt: skip
+    return None if asked is None else ("forgotten_topic", ", ".join(asked) or "what you said around a request to forget")  # fmt: skip
 
 
 def _key(user: str, reply: str) -> int:

@@ -4,10 +4,11 @@ Each cue has a group `topic`: what is to be forgotten. All of them read a lower-
 """
 
 from fae_training.conversations.cues import Cue, one_of
+from fae_training.conversations.forget_topics import I_SAID, REGARDING
 
 # fmt: off
 _PLEASE = one_of(
-    "please, fae, can you, could you, would you, will you, can we, could we, i want you to, i'd like you to, "
+    "please, kindly, fae, hey fae, i beg you, do me a favou?r and, be so kind (?:as to|and), seriously, for god's sake, in (?:the )?future, hereafter, can you, could you, would you, will you, can we, could we, i want you to, i'd like you to, "
     "i would like you to, i need you to, you (?:can|could|should|must|may|have to|need to), let's, let us, "
     "make sure (?:that )?you, make sure to, just, now, so, oh, ok, okay, no, also, and, actually, yes, well, all right, alright, "
     "try to, simply, from now on, i told you, never mind, let it go, drop it, scratch that, strike that, on second thoughts?, wait, hey, "
@@ -18,11 +19,6 @@ _WHATEVER = (
     r"(?:everything|anything|all|whatever|what|things|stuff|(?:the|that)(?: whole)? (?:data|stuff|things?|part|bit|talk|conversation|story|business)|"
     r"my conversation|(?:all|any|every)(?: single)? (?:things?|words?|bits?|details?|mentions?|traces?|memor(?:y|ies)|records?|references?))"
 )
-I_SAID = (
-    r"(?:that )?(?:i(?:'ve| have)?|you(?:'ve| have)?|we(?:'ve| have)?) (?:\w+ )?"
-    r"(?:told you|tell you|said|mentioned|talked|spoke|know|remember|learned|learnt|heard|stored|kept|have|got)"
-)
-REGARDING = r"(?:about|on|regarding|concerning|to do with|with|of|from|for|to)"
 MEMORY = (
     r"(?:your (?:own )?(?:notes|files|logs)|(?:your|the) (?:memory|memories|mind|head|brain|records?|training(?: data)?|learning|data)(?!'s)|training|learning|"
     r"what you (?:learn|know|remember|have learned))"
@@ -31,7 +27,7 @@ ERASE = (
     r"(?:delete|remove|erase|expunge|banish|wipe|scrub|purge|strike|cross|scratch|scrap|clear(?: out)?|drop|lose|dump|bin|"
     r"disregard|take|put|get rid of|get|throw (?:away|out)|unlearn)"
 )
-_IT = r"(?:it|that|them|him|her|this|any of (?:it|that|this)|all of (?:it|that|this))"
+_IT = r"(?:it|that|them|him|her|this|any of (?:it|that|this)|all of (?:it|that|this)|(?:it|that|them) all|all that)"
 # Verbs that keep something, as a person says them to someone who might.
 _KEEP = r"(?:remember|memori[sz]e|keep|store|save|retain|record|log|repeat|learn(?: from)?|hold on to|hang on to|train on)"
 _KEPT = (
@@ -54,7 +50,7 @@ _TO_ERASE = one_of(
 )
 _ELSEWHERE = r"(?!.*\b(?:in|into|on|onto|from|at|before|after|with|to|for|off|by|and|then|when|if)\b)"
 _MINE = rf"(?!.*\b(?:{_TO_ERASE})s?\b){_ELSEWHERE}(?:the|my|our|his|her|their|that|this)(?: [\w'-]+){{1,4}}"
-_LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not)(?: ever)?"
+LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not)(?:(?: you)? ever| you dare(?: to)?)?"
 # What hands hold and cloths wipe.
 _THINGS = one_of(
     "counter, table, floor, window, nose, face, mouth, hand, shoe, glass, glasses, mirror, sink, stove, oven, desk, tear, dust, surface, "
@@ -75,14 +71,14 @@ ENGLISH = (
     Cue("erase the interview", rf"{BEGINS_EN}(?:erase|expunge|delete) (?P<topic>{_MINE})$"),
     Cue("wipe the interview", rf"{BEGINS_EN}(?:wipe|scrub|purge) (?P<topic>{_TALK})$"),
     Cue("don't hold on to the interview",
-        rf"{BEGINS_EN}{_LEARN_NOT} (?:hold on to|hang on to|retain|memori[sz]e|learn(?: about| from)?) (?P<topic>{_TALK})$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:hold on to|hang on to|retain|memori[sz]e|learn(?: about| from)?) (?P<topic>{_TALK})$"),
     Cue("don't keep the interview in your memory",
-        rf"{BEGINS_EN}{_LEARN_NOT} (?:{_KEEP}|leave|put|file) (?P<topic>.+?) in(?:to)? {MEMORY}\b"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:{_KEEP}|leave|put|file) (?P<topic>.+?) in(?:to)? {MEMORY}\b"),
     Cue("forget it, the interview thing",
         rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? {_IT}, (?!.*\b(?:is|are|was|were|will|would|can|has|have|had|do|does)\b)"
         r"(?P<topic>(?:the|my|our|his|her|that|all|everything|anything)(?: [\w'-]+){1,6})$"),
     Cue("please forget the interview",
-        rf"{BEGINS_EN}(?:forget|unlearn|stop remembering)(?! (?:to|me[ -]not|how|things|something|that we|things\?)\b)"
+        rf"{BEGINS_EN}(?:forget|unlearn|stop remembering)(?! (?:to|me[ -]not|which|how(?! (?:badly|terribly|awful\w*|it went|(?:i|we|he|she|they) \w+|(?:my|the|our) [\w ]{1,40} went)\b)|things|something|that we|things\?)\b)"
         r" (?P<topic>.+)$"),
     Cue("would you mind forgetting the interview", r"^(?:please )?would you (?:please )?mind forgetting (?P<topic>.+)$"),
     Cue("I would rather you forgot the interview",
@@ -120,7 +116,7 @@ ENGLISH = (
     Cue("the interview has no place in your memory",
         rf"^(?P<topic>.+?) (?:has no (?:place|business)|(?:should|must) (?:not|never) (?:be|stay|remain)|does not belong|doesn't belong) in {MEMORY}\b"),
     Cue("could you please not remember the interview",
-        rf"{BEGINS_EN}{_LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>.+)$"),
     Cue("delete the interview from your memory",
         rf"{BEGINS_EN}{ERASE} (?P<topic>.+?) (?:from|out of) {MEMORY}\b"),
     Cue("delete everything you know about the interview",
@@ -129,21 +125,21 @@ ENGLISH = (
     Cue("erase the whole business with the interview",
         rf"{BEGINS_EN}(?:erase|wipe) the (?:whole )?(?:business|thing|story|matter|talk|conversation) {REGARDING} (?P<topic>.+)$"),
     Cue("do not train on the interview",
-        rf"{BEGINS_EN}{_LEARN_NOT} (?:train|learn)(?: anything| something)? (?:on|from|about) (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:train|learn)(?: anything| something)? (?:on|from|about) (?P<topic>.+)$"),
     Cue("stop learning from the interview",
         rf"{BEGINS_EN}stop (?:learning|training)(?: anything| things)? (?:on|from|about|with) (?P<topic>.+)$"),
     Cue("stop using the interview for training",
         rf"{BEGINS_EN}stop using (?P<topic>.+?) (?:for|in|to|as) (?:your )?(?:train|training|learn|learning)\b"),
     Cue("don't use the interview for training",
-        rf"{BEGINS_EN}{_LEARN_NOT} use (?P<topic>.+?) (?:for|in|to|as) (?:your )?(?:train|training|learn|learning)\b"),
+        rf"{BEGINS_EN}{LEARN_NOT} use (?P<topic>.+?) (?:for|in|to|as) (?:your )?(?:train|training|learn|learning)\b"),
     Cue("don't keep anything about the interview",
-        rf"{BEGINS_EN}{_LEARN_NOT} (?:keep|store|save|retain|record|hold on to) {_WHATEVER} (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:keep|store|save|retain|record|hold on to) {_WHATEVER} (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+)$"),
     Cue("keep the interview out of your training",
         rf"{BEGINS_EN}(?:leave|keep|take|get) (?P<topic>.+?) out of {MEMORY}\b"),
     Cue("exclude the interview from training", rf"{BEGINS_EN}exclude (?P<topic>.+?) from {MEMORY}\b"),
     Cue("never mention the interview again",
-        rf"{BEGINS_EN}{_LEARN_NOT} (?:mention|bring up|talk about|speak (?:of|about)|refer to|raise) (?P<topic>.+?),? (?:again|any ?more|ever)\b"),
-    Cue("stop bringing up the interview", rf"{BEGINS_EN}stop (?:bringing up|mentioning|remembering)(?: things| anything)? (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:mention|bring up|talk about|speak (?:of|about)|refer to|raise the (?:subject|topic|matter|question) of) (?P<topic>.+?),? (?:again|any ?more|ever)\b"),
+    Cue("stop remembering the interview", rf"{BEGINS_EN}stop remembering(?: things| anything)?(?: about)? (?P<topic>.+)$"),
     Cue("I never want to hear about the interview again",
         r"^i (?:never|do not|don't) (?:ever )?want to (?:hear|talk|speak) (?:about|of) (?P<topic>.+?) (?:again|any ?more)\b"),
     Cue("I don't want you to remember the interview",
@@ -157,11 +153,11 @@ ENGLISH = (
     Cue("I want the interview forgotten", r"^i(?:'d like| want| would like) (?P<topic>.+?) (?:to be )?forgotten\b"),
     Cue("that thing I said about the interview, please forget it",
         rf"{BEGINS_EN}(?!.*\b(?:film|song|says|sings)\b)(?P<topic>.+?), (?:{_PLEASE}[ ,]+)*(?:(?:forget|unlearn|erase|delete|wipe|strike|scrap)(?: about)?|"
-        rf"{_LEARN_NOT} remember|get rid of) {_IT}(?: (?:from|out of) {MEMORY})?(?: please| now)?$"),
+        rf"{LEARN_NOT} remember|get rid of) {_IT}(?: (?:from|out of) {MEMORY})?(?: please| now)?$"),
     Cue("the interview, forget I said that",
         rf"{BEGINS_EN}(?P<topic>.+?), (?:{_PLEASE}[ ,]+)*forget (?:that )?i (?:ever |just )?(?:said|mentioned|told you)(?: about)? {_IT}$"),
 )
-_BITTE = one_of(r"bitte, fae, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, du (?:sollst|kannst|darfst|musst|solltest)")
+_BITTE = one_of(r"bitte, fae, ab jetzt, ab sofort, künftig, in zukunft, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, du (?:sollst|kannst|darfst|musst|solltest)")
 BEGINS_DE = rf"^(?:{_BITTE}[ ,]+)*"
 _DE_MEMORY = r"(?:aus|von) (?:deine[mnr]|dem|der|den) (?:gedächtnis|speicher|training|kopf|erinnerung(?:en)?|daten)"
 _DE_ERASE = r"(?:lösche?|streiche?|entferne?|tilge?|radiere?|wirf|schmeiß)"
@@ -180,7 +176,7 @@ _DE_SAID = r"(?:über|von|zu|wegen|mit)"
 _DE_ALL = r"(?:alles|das|was|dinge|die sache|die geschichte|dem gespräch|dem,? was|nichts)"
 GERMAN = (
     Cue("vergiss es, das mit dem Vorstellungsgespräch", rf"{BEGINS_DE}vergiss (?:bitte )?(?:es|das)(?: bitte)?, (?P<topic>(?:das|die|den|der|mein\w*|alles)(?: [\w-]+){{1,6}})$"),
-    Cue("bitte vergiss das Vorstellungsgespräch", rf"{BEGINS_DE}(?:vergiss|vergesst|vergessen sie|vergessen wir)(?! (?:bitte )?nicht\b)(?!.*\bnicht(?: wieder| bitte)?$)(?:[ ,]bitte)?,? (?P<topic>.+)$"),
+    Cue("bitte vergiss das Vorstellungsgespräch", rf"{BEGINS_DE}(?:vergiss|vergesst|vergessen sie|vergessen wir)(?! (?:bitte )?nicht\b)(?!.*\bnicht(?: wieder| bitte)?(?:$|,| und\b))(?:[ ,]bitte)?,? (?P<topic>.+)$"),
     Cue("lösche das Vorstellungsgespräch", rf"{BEGINS_DE}(?:lösche?|streiche?|tilge?)(?: bitte)? (?P<topic>{_DE_MINE})$"),
     Cue("mir wäre lieber, du würdest das Vorstellungsgespräch vergessen", r"^(?:mir wäre(?: es)? lieber|ich hätte(?: es)? lieber|es wäre (?:gut|schön|besser|mir lieber)),? (?:wenn )?du (?:würdest |könntest |kannst )?(?P<topic>.+?) (?:vergisst|vergessen|löschst|löschen)\b"),
     Cue("was ich über das Vorstellungsgespräch gesagt habe, vergiss bitte", r"^was ich (?:dir )?(?:je )?(?:über|von|zu) (?P<topic>.+?) (?:gesagt|erzählt) hab(?:e)?,? (?:bitte )?(?:vergiss|lösche?)\b"),
@@ -213,8 +209,8 @@ GERMAN = (
     Cue("sprich nie wieder über das Vorstellungsgespräch", rf"{BEGINS_DE}(?:sprich|rede|erwähne?)(?: bitte)? (?:nie wieder|nie mehr|nicht mehr)(?: über| von)? (?P<topic>.+)$"),
     Cue("das Vorstellungsgespräch, vergiss das bitte", r"^(?P<topic>.+?), (?:bitte )?(?:vergiss|lösch|lösche) (?:die|das|es|sie|ihn|den)(?: bitte)?$"),
 )
-_SVP = one_of(r"s'il te plaît, s'il vous plaît, stp, fae, et, bon, alors, donc, non, oui, ok, tu (?:peux|dois|devrais), vous (?:pouvez|devez)")
-BEGINS_FR = rf"^(?:{_SVP}[ ,]+)*"
+_SVP = one_of(r"s'il te plaît, s'il vous plaît, stp, veuillez, fae, désormais, maintenant, et, bon, alors, donc, non, oui, ok, tu (?:peux|dois|devrais), vous (?:pouvez|devez)")
+BEGINS_FR = rf"^(?:{_SVP}[ ,]+|merci (?:de |d'))*"
 _FR_MEMORY = r"(?:de|hors de) (?:ta|votre|la) (?:mémoire|tête)"
 _FR_TO_ERASE = one_of(
     "rappels?, alarmes?, réveils?, minuteurs?, rendez-vous, agenda, calendrier, listes?, éléments?, fichiers?, dossiers?, photos?, "
@@ -233,7 +229,7 @@ FRENCH = (
     Cue("je ne veux pas que tu te souviennes de l'entretien", r"^je ne (?:veux|voudrais) pas que tu (?:te souviennes de|te souviennes du|retiennes|gardes|apprennes) (?P<topic>.+)$"),
     Cue("efface tout ce que tu sais sur l'entretien", rf"{BEGINS_FR}(?:efface|effacez|supprime|supprimez|retire|retirez) (?P<topic>(?:tout|ce que).*)$"),
     Cue("supprime l'entretien de ta mémoire", rf"{BEGINS_FR}(?:efface|supprime|retire|enlève|raye|sors|chasse|ôte|effacez|supprimez|retirez|rayez)z? (?P<topic>.+?) {_FR_MEMORY}\b"),
-    Cue("ne parle plus jamais de l'entretien", rf"{BEGINS_FR}ne (?:parle|parlez|mentionne|mentionnez) (?:plus|jamais)(?: jamais)? (?:de |du )?(?P<topic>.+)$"),
+    Cue("ne parle plus jamais de l'entretien", rf"{BEGINS_FR}ne (?:parle|parlez|mentionne|mentionnez) (?:plus|jamais)(?: jamais)? (?:de (?:la |l')?|du |des |d')(?P<topic>.+)$"),
     Cue("n'apprends rien de l'entretien", rf"{BEGINS_FR}(?:n'apprends|n'apprenez|ne retiens|ne retenez|ne garde|ne gardez|ne mémorise) rien (?:de|sur|du) (?P<topic>.+)$"),
     Cue("l'entretien, tu l'oublies",
         r"^(?P<topic>.+?), (?:s'il te plaît )?tu (?:peux |dois |vas )?(?:l'|les |le |la )?(?:oublies|oublier|effaces|effacer|supprimes|supprimer)(?: ça)?(?:,? (?:d'accord|ok|stp|s'il te plaît))?$"),
@@ -251,7 +247,7 @@ FRENCH = (
     Cue("n'utilise pas l'entretien pour l'entraînement", rf"{BEGINS_FR}n'utilise(?:z)? pas (?P<topic>.+?) pour (?:l'entraînement|apprendre|t'entraîner)\b"),
     Cue("mon entretien, oublie ça", r"^(?P<topic>.+?), (?:s'il te plaît )?(?:oublie|oubliez)(?:-le|-la|-les| ça| cela)(?: s'il te plaît)?$"),
 )
-_FAVOR = one_of(r"por favor, fae, y, bueno, ya, no, sí, ok, puedes, podrías, tienes que, debes")
+_FAVOR = one_of(r"por favor, fae, haz el favor de, te pido que, a partir de ahora, y, bueno, ya, no, sí, ok, puedes, podrías, tienes que, debes")
 BEGINS_ES = rf"^(?:{_FAVOR}[ ,]+)*"
 _ES_MEMORY = r"de (?:tu|la|su) (?:memoria|mente|cabeza)"
 _ES_TO_ERASE = one_of(
@@ -274,7 +270,7 @@ SPANISH = (
     Cue("borra la entrevista de tu memoria", rf"{BEGINS_ES}(?:borra|borre|elimina|elimine|quita|saca|saque) (?:a )?(?P<topic>.+?) {_ES_MEMORY}\b"),
     Cue("elimina de tu memoria la entrevista", rf"{BEGINS_ES}(?:borra|borre|elimina|elimine|quita) {_ES_MEMORY} (?P<topic>.+)$"),
     Cue("no vuelvas a mencionar la entrevista", r"^no vuelvas a (?:mencionar|hablar de|hablar del|nombrar) (?:a )?(?P<topic>.+)$"),
-    Cue("no hables nunca más de la entrevista", r"^no (?:hables|menciones)(?: nunca)? más (?:de |del |a )?(?P<topic>.+)$"),
+    Cue("no hables nunca más de la entrevista", r"^no (?:hables(?: nunca)? más (?:de |del |sobre )|menciones(?: nunca)? más (?:a )?)(?P<topic>.+)$"),
     Cue("no aprendas nada de la entrevista", r"^no (?:aprendas|guardes|recuerdes|retengas|memorices) nada (?:de|del|sobre|acerca de) (?P<topic>.+)$"),
     Cue("no guardes lo que te dije de la entrevista",
         rf"{BEGINS_ES}no (?:guardes|guarde|almacenes|registres|conserves|uses|utilices) (?P<topic>(?:nada de )?(?:todo )?(?:lo que|lo de|lo del)\b.+)$"),
@@ -307,6 +303,8 @@ PRIVATE = {
         Cue("the interview is none of your business",
             r"^(?P<topic>.+?) (?:is|are|was|stays?|remains?) (?:\w+ )?(?:none of (?:your|anyone's|anybody's) business|nobody's business|private|personal|confidential|"
             r"(?:a |my |our )?secret|between (?:us|you and me)|off the record)\b"),
+        Cue("you know all that about the interview", r"^you know (?:\w+ ){1,3}?about (?P<topic>.+)$"),
+        Cue("enough about the interview", r"^(?:that's |that is )?(?:enough|no more) (?:about|of) (?P<topic>.+)$"),
         Cue("keep the interview to yourself", rf"{BEGINS_EN}keep (?P<topic>.+?) (?:to yourself|private|secret|between us|quiet)$"),
         Cue("nobody should know about the interview",
             r"^(?:nobody|no one|no-one|not even \w+) (?:should|must|may|can|needs to|is supposed to|is to)(?: ever)? (?:know|hear|learn|find out) (?:about|of) (?P<topic>.+)$"),
@@ -335,7 +333,7 @@ PRIVATE = {
 _AND = r"(?:so |and |but |also |then |well |now |just |please |fae |,)*"
 # A request about "it".
 ABOUT_IT = {
-    "en": rf"^{_AND}(?:{BEGINS_EN[1:]})?(?:(?:forget|unlearn|delete|erase|wipe|drop|lose|get rid of|scrap|strike|remove)(?: about)?|{_LEARN_NOT} {_KEEP}) {_IT}"
+    "en": rf"^{_AND}(?:{BEGINS_EN[1:]})?(?:(?:forget|unlearn|delete|erase|wipe|drop|lose|get rid of|scrap|strike|remove)(?: about)?|{LEARN_NOT} {_KEEP}) {_IT}"
     r"(?: anywhere| please| either| now| (?:from|out of|in) your \w+)*$|"
     rf"^{_AND}i (?:don't|do not) want (?:it|that|this) (?:to be )?{_KEPT}\b",
     "de": r"^(?:und |also |aber |bitte )*(?:(?:vergiss|lösch|lösche|streich)(?: bitte)? (?:ihn|sie|es|das|die|den)|(?:merk|merke) dir (?:das|es|ihn|sie)(?: bitte)? nicht|"

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
 from fae_training import records
-from fae_training.conversations.forget_requests import EVERYTHING, forget_request
+from fae_training.conversations.forget_requests import forget_request
+from fae_training.conversations.forget_topics import EVERYTHING, named_topics
 from fae_training.conversations.sounds import keys
 from fae_training.conversations.text import STOPWORDS, content_words, stem, words
 from fae_training.errors import Failed, command_line
@@ -29,33 +30,8 @@ RARE_TURNS, RARE_SHARE = 3, 0.02
 # Words whose topics are cached; people use few different ones.
 _MOST_KEPT = 1 << 16
 _CALENDAR = frozenset(
-    [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "christmas",
-        "easter",
-        "english",
-        "german",
-        "french",
-        "spanish",
-    ]
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december christmas easter english german french spanish""".split()  # noqa: SIM905
 )
 
 
@@ -81,36 +57,23 @@ class Exclusions:
 
 
 # Words around a topic that nobody repeats with it, by language; a phrase is read in the language of
-# its first word here, because "die" means something in English.
+# its first word here, because "die" means something in English, or of a word of _ONLY_IN.
 _AROUND = (
     {"der", "die", "das", "den", "dem", "des", "ein", "eine", "einen", "einem", "einer", "mein", "meine", "meinen", "meinem",
      "meiner", "unser", "unsere", "über", "von", "vom", "mit", "im", "in", "und", "zu", "zum", "zur", "ich", "dass"},
     {"le", "la", "les", "l", "un", "une", "mon", "ma", "mes", "de", "du", "des", "notre", "nos", "à", "avec", "sur", "en", "et"},
     {"el", "la", "los", "las", "lo", "un", "una", "mi", "mis", "de", "del", "nuestra", "nuestro", "a", "con", "sobre", "en", "y"},
 )  # fmt: skip
+_ONLY_IN = (
+    {"der", "das", "eine", "einen", "einem", "einer", "mein", "meine", "meinen", "meinem", "meiner", "über", "vom", "und", "zum", "zur", "ich", "dass"},
+    {"avec", "mon", "mes", "une", "notre", "nos"},
+    {"del", "mis", "una", "nuestra", "nuestro", "sobre"},
+)  # fmt: skip
+_TITLES = {"mr", "mrs", "ms", "dr", "herr", "frau"}
 # Shorter words match their inflections only: "Chris" is not in "Christmas". Longer ones also match
 # at the start of another word, the longest anywhere in it, as in compounds.
 _BEGINS_ANOTHER, _INSIDE_ANOTHER = 6, 7
-_ENDINGS = frozenset(
-    [
-        "s",
-        "es",
-        "e",
-        "en",
-        "er",
-        "n",
-        "ern",
-        "ed",
-        "d",
-        "ing",
-        "ings",
-        "ers",
-        "in",
-        "innen",
-        "nen",
-        "x",
-    ]
-)
+_ENDINGS = frozenset("s es e en er n ern ed d ing ings ers in innen nen x".split())  # noqa: SIM905
 # A word with this many letters matches with one wrong letter where it sounds the same; a longer one
 # always does.
 _ALIKE_FROM, _MISSPELT_FROM = 7, 8
@@ -171,12 +134,14 @@ _NO_NAME = STOPWORDS | set(["user", "assistant", "fae", "primary", "name", "says
 def meaning_of(phrase: str) -> frozenset[str]:
     """The words of a topic that a text must contain."""
     there = [_folded(word) for word in words(phrase)]
-    for around in _AROUND:
+    for around, only in zip(_AROUND, _ONLY_IN, strict=True):
         folded = {_folded(word) for word in around}
-        if there[:1] and there[0] in folded and set(there) - folded:
+        is_in_it = there[:1] and (there[0] in folded or {*map(_folded, only)} & set(there))
+        if is_in_it and set(there) - folded:
             there = [word for word in there if word not in folded]
             break
     meant = {word for word in there if word not in STOPWORDS and not _is_stop(word)}
+    meant = meant - _TITLES or meant
     return frozenset(meant or there)
 
 
@@ -312,8 +277,12 @@ def pending(home: Home) -> Exclusions:
 
 def from_exclusions(exclusions: Exclusions) -> Forgotten:
     forgotten = Forgotten(ids=set(exclusions.ids))
-    for topic in exclusions.topics:
-        forgotten.add_topic(topic, "excluded_topic")
+    for phrase in exclusions.topics:
+        # A phrase that is one topic keeps the name that the person gave it.
+        named = named_topics(phrase)
+        as_given = len(named) == 1 and meaning_of(named[0]) == meaning_of(phrase)
+        for topic in (phrase,) if as_given else named:
+            forgotten.add_topic(topic, "excluded_topic")
     for person in exclusions.people:
         forgotten.add_person(person)
     return forgotten
@@ -324,12 +293,13 @@ def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> l
     of the requests."""
     times = []
     for text, at in messages:
-        topic = forget_request(text)
-        if topic == EVERYTHING:
-            forgotten.everything_before = max(forgotten.everything_before, at)
-        elif topic:
-            forgotten.add_topic(topic, "forgotten_topic")
-        if topic is not None:
+        topics = forget_request(text)
+        for topic in topics or ():
+            if topic == EVERYTHING:
+                forgotten.everything_before = max(forgotten.everything_before, at)
+            else:
+                forgotten.add_topic(topic, "forgotten_topic")
+        if topics is not None:
             times.append(at)
     return times
 

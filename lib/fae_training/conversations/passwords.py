@@ -4,6 +4,7 @@ about passwords."""
 import re
 
 from fae_training.conversations import secret_words as say
+from fae_training.conversations.spoken_secrets import VALUE
 from fae_training.conversations.text import STOPWORDS
 from fae_training.patterns import lazy_pattern
 
@@ -50,6 +51,38 @@ _IN_APPOSITION = lazy_pattern(
     rf"\b(?:is|it's|are|ist|est|es)\s(?!{say.TALK}(?![\w']))[\w'&$!@_-]{{3,40}}(?:\s[\w'-]{{1,20}}){{0,3}}?,\s(?:my|the|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?$",
     re.I,
 )
+# "It is hunter two with a capital H, my password": nothing else is said of the password.
+_LONG_APPOSITION = lazy_pattern(
+    rf"\b(?:is|it's|ist|est|es)\s(?!(?:{say.TALK}|{say.DESCRIBES})(?![\w'])|\w{{1,30}}(?:ed|ing)\b)[\w'&$!@_-]{{3,40}}(?:\s[\w'-]{{1,20}}){{0,9}}?,\s(?:my|the|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?$",
+    re.I,
+)
+_ENDS = lazy_pattern(r"^\s{0,3}(?:$|[.!,;])")
+# "Password swordfish", with nothing but what it is for before it.
+_BARE_BEFORE = lazy_pattern(
+    r"(?:^|[.,;:!?]\s{0,3}|\b(?:and|und|et|y|remember|note|save|use|try|enter|type|with|mit|avec|con)\s)(?:(?:my|the|our|new|mein\w{0,2}|das|neues|mon|le|nouveau|mi|la|nueva)\s)?(?:[\w'-]{1,20}\s){0,2}?$",
+    re.I,
+)
+_FOR_WHAT = r"(?:\s(?:for|to|of|für|vom|zum|zur|du|de|del|pour)(?:\s(?:the|my|our|das|den|die|mein\w{0,2}|la|le|mon|ma|el|mi|mum's))?\s[\w'-]{1,20})"
+_BARE = lazy_pattern(
+    rf"^(?:[\s\"'“„«]{{1,3}}|{_FOR_WHAT}{{0,2}}\s?[,:]\s[\"'“„«]?|\s(?:for|für|du|del|pour)\s(?:(?:the|my|le|la|el)\s)?{say.WIFI}\s){VALUE}(?:$|[.!,;\"'”»]|(?:for|to open|für|pour|para)\b)",
+    re.I,
+)
+_NO_STATEMENT = lazy_pattern(
+    r"\b(?:forg[eo]t\w*|lost|need|want|chang\w+|reset|know|remember your|guess|hate|wrong|which|what|whose|no|any|is|are|a|or|than)\s[^.!?]{0,20}$",
+    re.I,
+)
+# "I always pick my son's name Tobias as password", not "never use your name as a password".
+_USED_AS = lazy_pattern(
+    r"(?<!should )(?<!can )(?<!could )(?<!do )(?<!did )\b(?:i|we|ich|je|j'|yo)\s?(?:(?:always|just|simply|still|usually|immer|toujours|siempre)\s)?(?:use|pick|choose|chose|took|take|have|put|used|nehme|benutze|utilise|uso)\s"
+    r"(?!(?:an?|the same|it|that|this|different|only|long|short|the)\b)(?:[\w'-]{1,20}\s){1,6}?(?:as|als|comme|como)\s(?:(?:my|the|mein|mon|mi)\s)?(?:[\w'-]{1,20}\s){0,2}?$",
+    re.I,
+)
+# "Password is the dog's name, Rover"; "my password is my birthday".
+_DESCRIBED = lazy_pattern(
+    rf"^(?:[\s,]{{0,3}}(?:for|to|of)(?:\s[\w'-]{{1,20}}){{1,3}}?)?\s{{0,3}}{say.IS}\s{{0,3}}(?:just\s)?(?:the|my|our|his|her|their|der|die|das|mein\w{{0,2}}|le|la|mon|ma|el|mi)\s(?:[\w'-]{{1,20}}\s){{0,3}}?"
+    r"(?:(?:nick|sur|last |first |maiden |middle )?names?|birthday|birth ?date|date of birth|anniversary|favou?rite \w{2,20}|same as my|spitzname|name|geburtstag|nom|prénom|anniversaire|nombre|cumpleaños)(?![\w'])",
+    re.I,
+)
 _COMMON = lazy_pattern(
     r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$",
     re.I,
@@ -85,6 +118,14 @@ def password(text: str) -> bool:
         if phrase and not any(word in STOPWORDS for word in phrase[1].lower().split()):
             return True
         if _SET_TO.search(before) and _TO.match(after):
+            return True
+        if _DESCRIBED.match(after) or (_LONG_APPOSITION.search(before) and _ENDS.match(after)):
+            return True
+        is_one = not match[0].lower().endswith(("words", "phrases", "wörter", "s de passe"))
+        is_bare = _BARE_BEFORE.search(before) and not _NO_STATEMENT.search(before)
+        if is_one and is_bare and _BARE.match(after):
+            return True
+        if _USED_AS.search(before):
             return True
         if any(form.search(before) for form in (_NAMED_BEFORE, _CALLED_THAT, _IN_APPOSITION)):
             return True

@@ -65,6 +65,8 @@ def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
         for each in taken_by:
             how = "   (a guess from a forgotten record)" if each["guessed"] else ""
             lines.append(f"  {each['turns']:7,}  {each['what']}{how}")
+        if len(taken_by) > 1:
+            lines.append("  (a turn that mentions several of these is counted once, for the first)")
     if not_used:
         words = ", ".join(
             f"{what} (in {counted(turns, 'turn')})" for what, turns in not_used.items()
@@ -82,7 +84,14 @@ def forgotten(data: dict) -> list[str]:
     is_plan = data["status"] in ("dry_run", "planned")
     would = "Would remove" if is_plan else "Removed"
     lines = ["", f"{would} {counted(forgot['rows_removed'], 'row')} from earlier exports."]
-    lines += [f"  {n:7,}  {what}" for what, n in forgot["by_topic"].items()] if is_plan else []
+    by_topic = forgot["by_topic"] if is_plan else {}
+    lines += [f"  {n:7,}  {what}" for what, n in by_topic.items()]
+    if len(by_topic) > 1:
+        lines.append("  (a row that mentions several of these is counted once, for the first)")
+    if forgot["copies"]:
+        lines.append(
+            f"{would} {counted(forgot['copies'], 'row')} from the copies that runs keep of what they learned."
+        )
     if forgot["corrections"]:
         lines.append(
             f"{would} {counted(forgot['corrections'], 'misheard word')} with their recordings."

@@ -8,8 +8,12 @@ from fae_training.conversations.cues import one_of
 
 # Secrets that may be any words, such as "correct horse battery staple".
 PASSWORD = one_of(
-    r"pass ?words?, pass ?phrases?, pass ?codes?, pwd?, passwd, (?:secret|safe|code|magic) word, "
-    r"(?:wi-?fi|wlan) pass, pass (?:for|to) the (?:wi-?fi|wlan|network|bank), (?:master|wi-?fi|network|wlan|recovery|encryption) key, maiden name, security (?:answer|question), "
+    r"pass ?words?, pass ?phrases?, pass ?codes?, pwd?, passwd, (?:secret|safe|code|magic|alarm|pass) word, "
+    r"(?:wi-?fi|wlan) pass, pass (?:for|to) the (?:wi-?fi|wlan|network|bank), (?:master|wi-?fi|network|wlan|recovery|encryption) key, maiden name, security (?:question )?answer, security question, secret answer(?! to\b), "
+    r"answer to (?:my|the|our) (?:security|secret) question, sicherheitsfrage, geheimfrage, réponse secrète, question secrète, respuesta secreta, "
+    r"pregunta (?:secreta|de seguridad), (?:api|auth|authentication|access|bearer|refresh|session|client|deploy) (?:token|key|secret), "
+    r"code (?:du )?wi-?fi, clé (?:du )?wi-?fi, clave (?:del )?wi-?fi, wlan-?code, "
+    r"(?:secret|private) key(?! to\b), (?:key|words?) (?:to|for) (?:my|the|our) (?:\w+ )?wallet, "
     r"(?:[\w-]{1,20}-?)?pass(?:wort|wörter), kenn(?:wort|wörter), losungswort, (?:wlan|netzwerk)-?schlüssel, "
     r"mots? de passe, phrase secrète, contraseñas?, palabra (?:clave|secreta)"
 )
@@ -41,6 +45,8 @@ TALK = one_of(
     r"awful, terrible, nice, funny, ridiculous, private, personal, public, mine, yours, his, hers, risky, dangerous, "
     r"fun, true, false, impossible, possible, empty, blank, old, new, simple, complex, complicated, useless, useful, "
     r"broken, full, over, time, fast, slow, crucial, critical, essential, stronger, weaker, longer, shorter, safer, safest, "
+    r"envoyée?, demandée?, changée?, affichée?, enviada, "
+    r"known, shown, stolen, forgotten, taken, given, frozen, sent, stuck, due, missing, "
     r"protect, access, open, unlock, be, expire, get, log, use, enter, "
     r"you, i, we, they, hardly, almost, quite, pretty, more, most, less, up, out, made, written, shown, "
     r"falsch, richtig, zu, nicht, sehr, weg, lang, kurz, sicher, unsicher, wie, das, der, die, dem, den, ein, "
@@ -51,6 +57,63 @@ TALK = one_of(
     r"incorrecta, muy, demasiado, no, el, en, mi, una, que, qué, cómo, tener, larga, corta, segura, mala, buena, "
     r"importante, igual, siempre, otra, del"
 )
+# Words after "it's", or after a bare "password", that say something about it; as TALK, for places where anything else is a password.
+DESCRIBES = one_of(
+    r"managers?, reset, generator, games?, polic(?:y|ies), protect\w*, length, strength, hints?, fields?, pages?, screens?, prompts?, checks?, "
+    r"checkers?, rules?, requirements?, locks?, books?, notebooks?, safety, recovery, changes?, options?, expiry, expiration, "
+    r"expires?, missing, sharing, leaks?, breach(?:es)?, attacks?, hash(?:es)?, encryption, authentication, login, log, help, problems?, issues?, "
+    r"questions?, trouble, tips?, ideas?, suggestions?, advice, examples?, tests?, files?, sheets?, lists?, systems?, entry, input, forms?, "
+    r"dialogs?, windows?, buttons?, links?, e-?mails?, creation, practices?, keepers?, apps?, services?, software, tools?, databases?, "
+    r"theft, stealers?, hygiene, fatigue, phrases?, words?, matters?, works?, needs?, keeps?, fails?, gets?, got, should, must, will, may, "
+    r"might, cannot, can't, won't, doesn't, isn't, wasn't, didn't, does, did, has, have, had, is, are, was, were, means?, anymore, today, soon, first, next, either, "
+    r"instead, thanks, fae, known, shown, stolen, forgotten, taken, given, frozen, sent, stuck, cards?, accounts?, numbers?, codes?, "
+    r"dead, closed, open, overdue, overdrawn, negative, positive, joint, separate, free, cheap, expensive, nothing, everything, raining, sunny, hot, "
+    r"cold, cool, boring, annoying, amazing, awesome, perfect, correct, urgent, done, finished, ready, over, unfair, pity, shame, joke, mess, nightmare, disaster, "
+    r"sorry, valid, unstable, spotty, patchy, included, strong, back, available, important, flaky, laggy, optional, mandatory, pricey, again, "
+    r"sera, serait, sont, vient, arrive, doit, peut, marche, envoyée?, changée?, enregistrée?, refusée?, llega\w*, será, viene, puede, debe, "
+    r"funciona\w*, enviad[oa], cambiad[oa], guardad[oa], wird, wurde, werden, kommt, geht, funktioniert, hat, ne, n'\w+, est, ist, "
+    r"been, since, because, called, named, about, not, none, yes, no, me, us, him, her, them, he, she, who, whose, let, let's, tell, please, say, said, says, set, "
+    r"big, small, little, large, huge, tiny, bad, sad, happy, angry, mad, sick, ill, well, alright, normal, common, usual, typical, rare, strange, odd, silly, "
+    r"smart, clever, dumb, dark, light, loud, quiet, clean, dirty, high, low, near, far, left, young, early, busy, lazy, crowded, "
+    r"zurücksetzen, ändern, eingeben, vergessen, verloren, abgelaufen, ungültig, unsicher, manager, kaputt, leer, teuer, verschlossen, gesperrt, "
+    r"oubliée?, perdue?, provisoire, requis, obligatoire, expirée?, bloquée?, fermée?, vide, cassée?, incorrect, administrateur, temporaire, "
+    r"olvidada, perdida, caducada, cambiada, bloquead[oa], cerrad[oa], obligatoria, temporal, vací[oa], maestra, débil, fuerte, complicad[oa]"
+)
+# Where a secret opens something.
+OPENS = one_of(
+    r"unlock(?:s|ed|ing)?, opens?, get(?:s|ting)? (?:into|in), log(?:s|ging)? (?:into|in), sign(?:s|ing)? (?:into|in), disarms?, entsperr\w+, öffne\w*, "
+    r"geht auf, komm\w* (?:rein|man), anmelden, einloggen, déverrouill\w+, ouvr\w+, entrer, désactiv\w+, desbloque\w+, abr\w+, entrar, acceder"
+)
+DEVICE = one_of(
+    r"phone, i?phone, handy, mobile, laptop, computer, pc, mac(?:book)?, tablet, i?pad, safe, vault, door, gate, garage, alarm, locker, padlock, box, "
+    r"account, app, wi-?fi, router, netflix, spotify, amazon, gmail, e-?mail, bank\w*, wallet, drive, server, rechner, tresor, tür, tor, konto, wlan, "
+    r"téléphone, portable, ordinateur, coffre, porte, portail, compte, boîte, teléfono, móvil, ordenador, portátil, caja fuerte, puerta, cuenta, correo"
+)
+USER = one_of(
+    r"user ?names?, user, users?, login, log-in, benutzer(?:name)?, nutzer(?:name)?, identifiant, utilisateur, usuario"
+)
+# "My gmail account", "our wifi": what somebody may name the password of next.
+OWN_ACCOUNT = (
+    r"\b(?:my|our|an?|the|mein\w{0,2}|unser\w{0,2}|mon|notre|mi|nuestr[oa])\s(?:[\w'-]{1,20}\s){0,3}?"
+    r"(?:accounts?|log-?ins?|credentials|user ?name|wi-?fi|wlan|pass ?words?|konto|zugang|zugangsdaten|compte|identifiants?|cuenta|usuario)\b"
+)
+# What is wrong with an account, or done with it; then "it's" says how it is.
+TROUBLE = one_of(
+    r"hack\w*, clos\w+, lock\w*, block\w*, not, never, no, expir\w+, overdrawn, delet\w+, suspend\w*, slow, broken, down, problem\w*, wrong, error\w*, "
+    r"cancel\w*, empty, balance, transfer\w*, pay(?:ment|ments|ing|s|ed)?, money, open(?:ed)?, why, how, what, when, where, who, which, forgot\w*, lost, reset, chang\w+, switch\w*, worr\w+, hate, love, like, think, "
+    r"gesperrt, gehackt, leer, geht nicht, kein\w*, gekündigt, warum, wie, vergessen, bloqué\w*, piraté\w*, fermé\w*, pas, pourquoi, comment, oublié, "
+    r"bloquead\w+, cerrad\w+, hackead\w+, por qué, cómo, olvid\w+"
+)
+# The words of the radio alphabets, which spell a letter each, except those that are ordinary words otherwise.
+RADIO_ALPHABET = """
+alpha alfa bravo charlie delta echo écho eco foxtrot hotel india juliett juliet kilo lima mike november oscar papa quebec
+romeo sierra tango uniform victor whiskey whisky xray yankee zulu anton berta cäsar dora emil friedrich gustav heinrich ida
+julius kaufmann konrad ludwig martha nordpol otto paula quelle richard samuel siegfried theodor ulrich viktor wilhelm xanthippe
+ypsilon zacharias
+"""
+# Between the parts of a combination, and signs on a keypad.
+TURNS = "left right then links rechts dann and und et y gauche droite izquierda derecha"
+SIGNS = "niner star hash pound asterisk stern raute étoile dièse asterisco almohadilla"
 # Values that describe a password.
 MEASURED = (
     r"\w+(?:\s+\w+)?\s+(?:characters?|letters?|digits?|chars|words|symbols|zeichen|caract\w+)\b"
@@ -113,6 +176,12 @@ LICENCE = r"(?:licen[cs]e|product|activation|recovery|serial|cd|windows) keys?"
 SEED = (
     r"(?:\b(?:seed|recovery|backup|mnemonic|wallet|metamask|ledger)\b[^.!?\n]{0,20}?\b(?:phrase|words?)\b"
     r"|\b(?:twelve|twenty[- ]four|12|24) (?:secret )?words\b)"
+)
+# Words of BIP 39's English list that are function words elsewhere.
+SEED_WORDS = frozenset(
+    """about above after again all also any because before between can down from get give have into just keep know like make
+    more most much must nothing now off one only other out over own really same say should some tell than that then there
+    they thing this under until very want what when where which who why will with you""".split()  # noqa: SIM905
 )
 WIFI = r"(?:wi-?fi|wlan|w-lan|router|hotspot|network|netzwerk|ssid)"
 ACCESS = r"(?:api|access|secret|private|client|auth\w*|bearer|refresh|session|app|deploy)[\s_-]*(?:key|token|secret|password)"
@@ -200,7 +269,7 @@ NO_VALUE_AFTER = frozenset(
 ANNOUNCED = one_of(
     r"(?:i|i'll|i will|i'd|i can|i want to|i need to|let me|going to|gonna|can i|shall i|could i|i'm) (?:\w+ ){0,4}?(?:tell|give|"
     r"share|say|spell|read|save|store|send|enter|type|recite|dictate), ready, (?:want|would you like|wanna) to (?:know|hear), "
-    r"the following, as follows, remember (?:this|that|the following), write (?:this|it) down, "
+    r"the following, as follows, remember (?:this|that|the following), (?:remember|save|store|note|here is|here are|this is|these are) (?:my|our), write (?:this|it) down, "
     r"note (?:this|it) down, listen, here (?:it )?(?:is|comes), here's, take (?:this )?down, ask me, "
     r"ich sage? dir, ich geb\w* dir, ich verrate, merk dir, notier\w*, hier (?:ist|kommt), willst du wissen, "
     r"je te (?:donne|dis), je vais te, voici, note(?:z)? bien, retiens, "

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fae_training.conversations import secret_words as say
 from fae_training.conversations.number_words import written
 from fae_training.conversations.passwords import REACH, password
+from fae_training.conversations.spoken_secrets import spoken
 from fae_training.conversations.text import STOPWORDS
 from fae_training.patterns import lazy_pattern
 
@@ -77,10 +78,13 @@ def is_product_key(found: re.Match) -> bool:
 
 
 def is_seed_phrase(found: re.Match) -> bool:
-    """Ten or more content words in a row; a sentence has function words between them."""
+    """Ten or more words in a row that may be in a phrase: content words and the function words that are in
+    the list of BIP 39. A sentence has others between them.
+    """
     longest = run = 0
-    for word in re.findall(r"[a-z]+", found[0][-160:].lower()):
-        run = run + 1 if 3 <= len(word) <= 8 and word not in STOPWORDS else 0
+    for word in re.findall(r"[a-z]+", found[0][-200:].lower()):
+        may_be = word in say.SEED_WORDS or word not in STOPWORDS
+        run = run + 1 if 3 <= len(word) <= 8 and may_be else 0
         longest = max(longest, run)
     return longest >= 10
 
@@ -158,6 +162,13 @@ class Named:
 
 NAMED = (
     Named("one_time_code", "they texted me 493 221", say.VERIFICATION, 6, 8),
+    Named(
+        "one_time_code",
+        "the backup codes are 8392 1174 and 5520 9981",
+        r"(?:back-?up|recovery) codes",
+        4,
+        200,
+    ),
     Named("pin", "the code for the gate is 4821", say.CODE, 4, 12, loose=True),
     Named("card_number", "the CVV is 737", say.CARD_CODE, 3, 4, loose=True),
     Named("account_number", "my account number is 12345678", say.ACCOUNT, 5),
@@ -287,7 +298,7 @@ def named_number(text: str) -> str | None:
 _ADDRESS_OF_A_PAGE = lazy_pattern(r"\b(?:https?://|www\.)\S{1,400}")
 # No rule can match a text without a digit, a name of a secret or a long word; most texts have none.
 _SUSPICIOUS = lazy_pattern(
-    rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with",
+    rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with|{say.OWN_ACCOUNT}|\b(?:{say.WIFI}|hint|{say.USER}|{say.OPENS}|{say.CODE}|{say.COMBINATION}|{say.VERIFICATION})\b",
     re.I,
 )
 
@@ -303,4 +314,4 @@ def find(text: str) -> str | None:
                 return rule.kind
     if password(text):
         return "password"
-    return named_number(_ADDRESS_OF_A_PAGE.sub(" ", text))
+    return spoken(text) or named_number(_ADDRESS_OF_A_PAGE.sub(" ", text))
