@@ -6,7 +6,7 @@ the frames). Then mixing is an addition, and gain and microphone are multiplicat
 equals an uninterrupted one.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -92,8 +92,11 @@ class Examples:
         self.thread, self.next = ThreadPoolExecutor(1), {}
         random = np.random.default_rng(seed)
         # Of each class: words or stretches of sound, by whether people recorded them.
-        found = {(name, own): [] for name in kind.classes for own in (True, False)}
-        seconds, recorded = Counter(), Counter()
+        found: dict[tuple[str, bool], list] = {
+            (name, own): [] for name in kind.classes for own in (True, False)
+        }
+        seconds: defaultdict[str, float] = defaultdict(float)
+        recorded: Counter[str] = Counter()
         for recording in recordings:
             seconds[recording.class_name] += len(recording.samples) / SAMPLE_RATE
             recorded[recording.class_name] += recording.origin == "recorded"

@@ -69,10 +69,10 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
     for name, path in wanted + found.borrowed:
         try:
             samples = clips.read(path).samples
-            reason = unusable(samples, name)
         except BadRequest:
-            reason = "cannot be read as audio"
-        if reason:
+            problems.setdefault("cannot be read as audio", []).append(path)
+            continue
+        if reason := unusable(samples, name):
             problems.setdefault(reason, []).append(path)
             continue
         with contextlib.suppress(soundfile.SoundFileError):  # a format that has to be converted

@@ -103,7 +103,7 @@ def figures_of(name: str, by: Mapping[str, Detections]) -> list[Figure]:
         missed = "false reject rate at one false alarm per hour"
         found += [
             figure("missed", missed, "share", lambda d: d.false_reject_rate_at["1.0"]),
-            figure("recall", f"recall {at_its_threshold}", "share", lambda d: d.recall),
+            figure("recall", f"recall {at_its_threshold}", "share", lambda d: d.recall or 0.0),
         ]
     return found
 
