@@ -11,7 +11,7 @@ import make_audio_encoder
 import quick_librosa
 import sound_distillation
 from classifier_sounds import convolutions_of, normalised
-from fae_training.classifiers import music, noises
+from fae_training.classifiers import generators
 from fae_training.classifiers.classes import CLASSIFIERS, ONE_SECOND, Pretrained
 from fae_training.classifiers.features import BANDS, log_mel, samples_for
 
@@ -31,8 +31,9 @@ def speech(espeak):
 @pytest.fixture(scope="module")
 def mixer(speech):
     random = np.random.default_rng(0)
-    tones = [music.piece(random, 5.0) for _ in range(4)]
-    clicks = [noises.noise(random, 5.0) for _ in range(4)]
+    # As many as it takes that no single one decides.
+    tones = [generators.music(random, 5.0) for _ in range(12)]
+    clicks = [generators.noise(random, 5.0) for _ in range(12)]
     return sound_distillation.Mixer(random, [tones, clicks], speech)
 
 

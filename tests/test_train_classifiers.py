@@ -115,9 +115,10 @@ def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_pa
     copied = Home(tmp_path / "home")
     shutil.copytree(home, copied.path)
     kept = dict(np.load(run / "held_out.npz"))
-    for name in [n for n in kept if n.endswith("_97")]:
+    for name in [n for n in kept if n.startswith("windows 97 ")]:
         of_word = kept.pop(name)
-        kept[name.replace("_97", "_79")] = of_word[:, 9:88] if name == "windows_97" else of_word
+        shorter = of_word[:, 9:88] if name.endswith(" log_mel") else of_word
+        kept[name.replace(" 97 ", " 79 ")] = shorter
     np.savez(copied.path / "runs" / run.name / "held_out.npz", **kept)
     judged = scoring.score(Run(copied, run.name), QuietSession())
     found = {m.name: m.candidate for m in judged.measures}
@@ -129,7 +130,7 @@ def test_a_run_of_a_version_without_a_test_set_says_to_train_again(keyword, tmp_
     copied = Home(tmp_path / "home")
     shutil.copytree(home, copied.path)
     arrays = dict(np.load(run / "held_out.npz"))
-    arrays.pop("apart")
+    arrays.pop("form")
     np.savez(copied.path / "runs" / run.name / "held_out.npz", **arrays)
     with pytest.raises(Missing, match="did not store the data for judging") as missing:
         scoring.score(Run(copied, run.name), QuietSession())
@@ -202,10 +203,11 @@ def test_the_receipt_says_what_was_applied(keyword):
 def test_the_streams_of_the_benchmark_count_recall_and_false_alarms(keyword):
     streams = metrics(keyword[1])["benchmark"]["details"]["streams"]
     for name in ("wake", "interrupt"):
-        assert streams[name]["spoken"] >= 3
-        assert len(streams[name]["heard"]) == streams[name]["spoken"]
-        assert 0 <= streams[name]["recall"] <= 1
-        assert streams[name]["false_alarms"] >= 0
+        assert len(streams[name]["heard"]) >= 3
+        assert np.mean(streams[name]["heard"]) == figure(keyword[1], f"{name}_recall")["candidate"]
+        alarms = streams[name]["false_alarms"]
+        rate = figure(keyword[1], f"{name}_false_alarms")["candidate"]
+        assert rate == pytest.approx(alarms["count"] / alarms["hours"])
         detected = measure(keyword[1], f"{name}_detected")
         assert detected["candidate"] == streams[name]["heard"]
         assert set(detected["base"]) == {0.0} and detected["role"] == "guard"
@@ -218,7 +220,6 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
         "model.safetensors",
         "model.json",
         "self_test.safetensors",
-        "model.onnx",
         "fae",
     }
     spec = json.loads((adapters / "model.json").read_text())
