@@ -12,7 +12,8 @@ _PLEASE = one_of(
     "i would like you to, i need you to, you (?:can|could|should|must|may|have to|need to), let's, let us, "
     "make sure (?:that )?you, make sure to, just, now, so, oh, ok, okay, no, also, and, actually, yes, well, all right, alright, "
     "try to, simply, from now on, i told you, never mind, let it go, drop it, scratch that, strike that, on second thoughts?, wait, hey, "
-    "sorry, listen, look, you know what, by the way, go ahead and"
+    "sorry, listen, look, you know what, by the way, go ahead and, well then, all right then, anyways?, anyhow, u+h*m+, u+h+, e+r+m?, h+m+, right, "
+    "then, alternatively, one more thing, another thing, before i forget, let me ask you to, may i ask you to, do you think (?:that )?you could, do you think (?:that )?you can"
 )
 BEGINS_EN = rf"^(?:{_PLEASE}[ ,]+)*"
 _WHATEVER = (
@@ -21,7 +22,7 @@ _WHATEVER = (
 )
 MEMORY = (
     r"(?:your (?:own )?(?:notes|files|logs)|(?:your|the) (?:memory|memories|mind|head|brain|records?|training(?: data)?|learning|data)(?!'s)|training|learning|"
-    r"what you (?:learn|know|remember|have learned))"
+    r"(?:what|(?:all )?the things|everything|anything) you(?:'ve| have)? (?:learn|know|remember|learned|learnt))"
 )
 ERASE = (
     r"(?:delete|remove|erase|expunge|banish|wipe|scrub|purge|strike|cross|scratch|scrap|clear(?: out)?|drop|lose|dump|bin|"
@@ -50,7 +51,7 @@ _TO_ERASE = one_of(
 )
 _ELSEWHERE = r"(?!.*\b(?:in|into|on|onto|from|at|before|after|with|to|for|off|by|and|then|when|if)\b)"
 _MINE = rf"(?!.*\b(?:{_TO_ERASE})s?\b){_ELSEWHERE}(?:the|my|our|his|her|their|that|this)(?: [\w'-]+){{1,4}}"
-LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not)(?:(?: you)? ever| you dare(?: to)?)?"
+LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not|you(?:'re| are) (?:not|never) (?:allowed )?to|i forbid you to)(?:(?: you)? ever| you dare(?: to)?)?"
 # What hands hold and cloths wipe.
 _THINGS = one_of(
     "counter, table, floor, window, nose, face, mouth, hand, shoe, glass, glasses, mirror, sink, stove, oven, desk, tear, dust, surface, "
@@ -73,7 +74,7 @@ ENGLISH = (
     Cue("don't hold on to the interview",
         rf"{BEGINS_EN}{LEARN_NOT} (?:hold on to|hang on to|retain|memori[sz]e|learn(?: about| from)?) (?P<topic>{_TALK})$"),
     Cue("don't keep the interview in your memory",
-        rf"{BEGINS_EN}{LEARN_NOT} (?:{_KEEP}|leave|put|file) (?P<topic>.+?) in(?:to)? {MEMORY}\b"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:{_KEEP}|leave|put|file|let|take|get|include) (?P<topic>.+?) (?:be |become )?(?:(?:a )?part of|in(?:to)?) {MEMORY}\b"),
     Cue("forget it, the interview thing",
         rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? {_IT}, (?!.*\b(?:is|are|was|were|will|would|can|has|have|had|do|does)\b)"
         r"(?P<topic>(?:the|my|our|his|her|that|all|everything|anything)(?: [\w'-]+){1,6})$"),
@@ -114,7 +115,8 @@ ENGLISH = (
     Cue("nothing about the interview should stay in your memory",
         rf"^(?P<topic>(?:nothing|none|no) .+?) (?:should|must|may|is to) (?:stay|be|remain|be left|be kept) in {MEMORY}\b"),
     Cue("the interview has no place in your memory",
-        rf"^(?P<topic>.+?) (?:has no (?:place|business)|(?:should|must) (?:not|never) (?:be|stay|remain)|does not belong|doesn't belong) in {MEMORY}\b"),
+        rf"^(?P<topic>.+?) (?:has no (?:place|business)|(?:should|must|may)(?:n't| not| never) (?:be|stay|remain|go|end up|become)|does not belong|doesn't belong)"
+        rf" (?:(?:a )?part of|in(?:to)?) {MEMORY}\b"),
     Cue("could you please not remember the interview",
         rf"{BEGINS_EN}{LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>.+)$"),
     Cue("delete the interview from your memory",
@@ -125,7 +127,8 @@ ENGLISH = (
     Cue("erase the whole business with the interview",
         rf"{BEGINS_EN}(?:erase|wipe) the (?:whole )?(?:business|thing|story|matter|talk|conversation) {REGARDING} (?P<topic>.+)$"),
     Cue("do not train on the interview",
-        rf"{BEGINS_EN}{LEARN_NOT} (?:train|learn)(?: anything| something)? (?:on|from|about) (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:train|learn)(?: yourself| anything| something)? (?:on|from|about|with(?= (?:the|my|our|what)\b)) (?P<topic>.+)$"),
+    Cue("no training on the interview", rf"{BEGINS_EN}no (?:more )?(?:training|learning) (?:on|from|about) (?P<topic>(?:the|my|our|what) .+)$"),
     Cue("stop learning from the interview",
         rf"{BEGINS_EN}stop (?:learning|training)(?: anything| things)? (?:on|from|about|with) (?P<topic>.+)$"),
     Cue("stop using the interview for training",
@@ -157,7 +160,7 @@ ENGLISH = (
     Cue("the interview, forget I said that",
         rf"{BEGINS_EN}(?P<topic>.+?), (?:{_PLEASE}[ ,]+)*forget (?:that )?i (?:ever |just )?(?:said|mentioned|told you)(?: about)? {_IT}$"),
 )
-_BITTE = one_of(r"bitte, fae, ab jetzt, ab sofort, künftig, in zukunft, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, du (?:sollst|kannst|darfst|musst|solltest)")
+_BITTE = one_of(r"bitte, fae, ab jetzt, ab sofort, künftig, in zukunft, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, übrigens, nochmals?, noch (?:et)?was, gut, na gut, hör mal, äh+m*, h+m+, dann, du (?:sollst|kannst|darfst|musst|solltest)")
 BEGINS_DE = rf"^(?:{_BITTE}[ ,]+)*"
 _DE_MEMORY = r"(?:aus|von) (?:deine[mnr]|dem|der|den) (?:gedächtnis|speicher|training|kopf|erinnerung(?:en)?|daten)"
 _DE_ERASE = r"(?:lösche?|streiche?|entferne?|tilge?|radiere?|wirf|schmeiß)"
@@ -205,11 +208,12 @@ GERMAN = (
     Cue("streich das Vorstellungsgespräch aus deinem Gedächtnis", rf"{BEGINS_DE}{_DE_ERASE}(?: bitte)? (?P<topic>.+?) {_DE_MEMORY}\b"),
     Cue("merk dir nichts über das Vorstellungsgespräch", rf"{BEGINS_DE}merke? dir (?:bitte )?(?:nichts|nicht)(?: mehr)?,? (?P<topic>.+)$"),
     Cue("behalte nichts über das Vorstellungsgespräch", rf"{BEGINS_DE}(?:behalte?|speichere?|lerne?)(?: bitte)? nichts (?:aus|über|von) (?P<topic>.+)$"),
-    Cue("trainiere nicht mit dem Vorstellungsgespräch", rf"{BEGINS_DE}(?:trainiere?|lerne?)(?: bitte)? nicht (?:mit|aus|von) (?P<topic>.+)$"),
+    Cue("trainiere nicht mit dem Vorstellungsgespräch", rf"{BEGINS_DE}(?:trainiere?|lerne?)(?: bitte)? nicht (?:mit|aus|von|auf|an|anhand) (?P<topic>.+)$"),
     Cue("sprich nie wieder über das Vorstellungsgespräch", rf"{BEGINS_DE}(?:sprich|rede|erwähne?)(?: bitte)? (?:nie wieder|nie mehr|nicht mehr)(?: über| von)? (?P<topic>.+)$"),
+    Cue("lass uns das Vorstellungsgespräch vergessen", rf"{BEGINS_DE}lass(?:t)? uns (?:bitte )?(?!nicht\b)(?P<topic>(?!.*\bnicht\b).+?) (?:bitte )?vergessen$"),
     Cue("das Vorstellungsgespräch, vergiss das bitte", r"^(?P<topic>.+?), (?:bitte )?(?:vergiss|lösch|lösche) (?:die|das|es|sie|ihn|den)(?: bitte)?$"),
 )
-_SVP = one_of(r"s'il te plaît, s'il vous plaît, stp, veuillez, fae, désormais, maintenant, et, bon, alors, donc, non, oui, ok, tu (?:peux|dois|devrais), vous (?:pouvez|devez)")
+_SVP = one_of(r"s'il te plaît, s'il vous plaît, stp, veuillez, fae, désormais, maintenant, et, bon, alors, donc, non, oui, ok, au fait, eh bien, euh+, d'ailleurs, écoute, tu (?:peux|dois|devrais), vous (?:pouvez|devez)")
 BEGINS_FR = rf"^(?:{_SVP}[ ,]+|merci (?:de |d'))*"
 _FR_MEMORY = r"(?:de|hors de) (?:ta|votre|la) (?:mémoire|tête)"
 _FR_TO_ERASE = one_of(
@@ -245,9 +249,10 @@ FRENCH = (
     Cue("je ne veux plus entendre parler de l'entretien",
         r"^je ne (?:veux|voudrais) plus (?:jamais )?(?:entendre parler|parler) (?:de |du )(?P<topic>.+)$"),
     Cue("n'utilise pas l'entretien pour l'entraînement", rf"{BEGINS_FR}n'utilise(?:z)? pas (?P<topic>.+?) pour (?:l'entraînement|apprendre|t'entraîner)\b"),
+    Cue("ne t'entraîne pas sur l'entretien", rf"{BEGINS_FR}ne (?:t'entraîne|vous entraînez) (?:pas|plus|jamais) (?:sur|avec) (?P<topic>.+)$"),
     Cue("mon entretien, oublie ça", r"^(?P<topic>.+?), (?:s'il te plaît )?(?:oublie|oubliez)(?:-le|-la|-les| ça| cela)(?: s'il te plaît)?$"),
 )
-_FAVOR = one_of(r"por favor, fae, haz el favor de, te pido que, a partir de ahora, y, bueno, ya, no, sí, ok, puedes, podrías, tienes que, debes")
+_FAVOR = one_of(r"por favor, fae, haz el favor de, te pido que, a partir de ahora, y, bueno, ya, no, sí, ok, por cierto, ay, oye, mira, eh+, pues, puedes, podrías, tienes que, debes")
 BEGINS_ES = rf"^(?:{_FAVOR}[ ,]+)*"
 _ES_MEMORY = r"de (?:tu|la|su) (?:memoria|mente|cabeza)"
 _ES_TO_ERASE = one_of(
@@ -289,6 +294,9 @@ SPANISH = (
         rf"^(?P<topic>.+?) (?:debe|debería|tiene que|hay que) (?:desaparecer|salir|borrarse|borrarl[oa]|quitarl[oa]) {_ES_MEMORY}\b"),
     Cue("lo de la entrevista olvídalo",
         r"^(?P<topic>lo (?:de|del|que) .+?),? (?:por favor,? |ya |mejor )*(?:olvídalo|olvídala|olvidalo|olvidala|bórralo|bórrala|elimínalo|no lo guardes|no lo recuerdes)(?:,? por favor)?$"),
+    Cue("no entrenes con la entrevista", rf"{BEGINS_ES}no (?:te )?entrenes (?:con|sobre|en) (?P<topic>.+)$"),
+    Cue("no uses la entrevista para entrenar", rf"{BEGINS_ES}no (?:uses|utilices) (?P<topic>.+?) para (?:entrenar(?:te)?|aprender)\b"),
+    Cue("nunca más menciones la entrevista", rf"{BEGINS_ES}nunca (?:más )?(?:hables (?:más )?(?:de|del|sobre)|menciones(?: más)?) (?:a (?=mi\b))?(?P<topic>(?:el|la|los|las|mis?|nuestr[oa]s?) .+)$"),
     Cue("mi entrevista, olvídala por favor", r"^(?P<topic>.+?), (?:por favor )?(?:olvídalo|olvídala|olvidalo|olvidala|bórralo|bórrala)(?:,? por favor)?$"),
 )
 # Two clauses, or two sentences: something private, and a request about "it". Neither is a request alone: "It's rotten, get rid of it."

@@ -33,10 +33,12 @@ _LONGEST_SENTENCE = 300
 # fmt: off
 # "Forget fancy restaurants, what can I cook?" only changes the subject.
 _ASIDE = lazy_pattern(
-    r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
+    r"^[^,]*, (?!please\b|do not\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál|"
     r"(?:i|we)(?:'m|'re|'ll| am| are| will)(?! (?:begging|asking|serious|telling|ashamed|embarrassed|sorry|done|over|not)\b))\b"
 )
+# "Oh, can you forget the interview" changes no subject.
+_BEGINS = lazy_pattern(BEGINS_EN)
 # "Don't keep the change, I told the waiter": said to somebody else.
 _REPORTED = lazy_pattern(
     r", (?:i|he|she|they|we|mum|mom|dad|(?:my|her|his|our) \w+) (?:(?:always|just|then|once|had|keeps?) )?"
@@ -60,7 +62,7 @@ _TAG = lazy_pattern(
 )
 # Requests without a topic of their own: they mean the current one.
 _THIS = lazy_pattern(
-    rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: please)?$|{BEGINS_EN}forget$|{BEGINS_EN}{ERASE} (?:it|that|this) (?:from|out of) {MEMORY}$|{BEGINS_DE}vergiss (?:es|das)(?: bitte)?$|{BEGINS_FR}(?:oublie|oubliez) ça$|"
+    rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: ever happened| all)?(?: please)?$|{BEGINS_EN}forget$|{BEGINS_EN}{ERASE} (?:it|that|this) (?:from|out of) {MEMORY}$|{BEGINS_DE}vergiss (?:es|das)(?: bitte)?$|{BEGINS_FR}(?:oublie|oubliez) ça$|"
     rf"{BEGINS_ES}(?:olvídalo|olvidalo|olvídelo)$"
 )
 # "My job. Please forget about it.": a sentence that only names something is the topic of the next one.
@@ -84,7 +86,7 @@ _ABOUT_IT = [
     for n, language in enumerate(CUES)
 ]
 _MAY_BE = lazy_pattern(
-    r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |learn|mention|"
+    r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |entren|entraîn|learn|mention|"
     r"bring|brought|out of|leave|no more|no talk|no mention|another word|a word|subject|topic|discuss|rais|ask|question|limits|taboo|speak|talk|speak|refer|want to hear|keep|store|save|pretend|vergiss|vergess|vergi(?:ß|ss)t|tilge?|radier|wirf|schmeiß|lösch|streich|entfern|"
     r"merk|behalt|wort mehr|fang|komm|thema|lass|tu so|frag|erzähl|schneid|nenn|halte|behält|trainier|lern|sprich|rede|erwähn|speicher|oubli|efface|supprim|retir|souvien|parle|mentionn|évoqu|mot |laisse|sujet|comme si|rappel|appren|"
     r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|habl|remind|nombr|vuelvas|saques|palabra|deja|deje|tema|como si|cuentes|preguntes|aprend|guard[ea]|quita|hold on|hang on|kept|gone|to go\b|disappear|vanish|retain|record|log\b|repeat|nichts|raus|aufh[öo]r|hör|nie wieder|nie mehr|nicht mehr|arrête|cesse|basta|quiero|"
@@ -131,7 +133,7 @@ def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
     lower = sentence.lower()
     if _THIS.search(lower):
         return ()
-    if _ASIDE.search(lower) or _REPORTED.search(lower):
+    if _ASIDE.search(_BEGINS.sub("", lower)) or _REPORTED.search(lower):
         return None
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):

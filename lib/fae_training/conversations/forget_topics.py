@@ -30,11 +30,11 @@ _MATTER = r"(?:stuff|things?|part|bit|talk|conversation|story|business|matter|da
 _BEFORE = (
     lazy_pattern(
         rf"^(?:(?:about|as for|everything|anything|nothing|none of|all|both|either|on(?= (?:the|my|our|his|her)\b)|whatever|that|the fact that|things|stuff|of(?= (?:the|my|our|his|her|it)\b)|it(?= about)|thing|"
-        rf"(?:(?:the|this|that|all (?:the|this|that|of the)) )?(?:(?:whole|entire|silly|stupid|damn|bloody) )?{_MATTER}(?= (?:{REGARDING}|around|between|that|i)\b)|"
+        rf"(?:(?:the|this|that|our|all (?:the|this|that|of the)) )?(?:(?:whole|entire|silly|stupid|damn|bloody) )?{_MATTER}(?= (?:{REGARDING}|around|between|that|i)\b)|"
         r"(?:the |that |this |all (?:the|that) )?(?:whole|entire)|"
         r"what(?:ever)? (?:(?:has |had |all )?happened|went (?:on|down|wrong))(?: (?:at|with|to|in|on|between|during|after|around|over))?|what|"
         r"how (?:badly|terribly|awfully)|how (?:it|things|that) went(?: (?:at|with|in|on))?|how (?:much )?(?:i|we) (?:feel|felt|think|thought|love|loved|hate|hated)(?: (?:about|of|for))?|"
-        r"(?:my |our |all my )?(?:conversations?|feelings?|thoughts?|worr(?:y|ies)|complaints?|opinions?|comments?|remarks?)(?= (?:about|for|on|over|of|regarding|with)\b)|for(?= (?:the|my|our|his|her)\b)|"
+        r"(?:my |our |all my )?(?:conversations?|chats?|talks?|discussions?|feelings?|thoughts?|worr(?:y|ies)|complaints?|opinions?|comments?|remarks?)(?= (?:about|for|on|over|of|regarding|with)\b)|(?:for|from)(?= (?:the|my|our|his|her)\b)|"
         r"the (?:time|day|night|evening|moment)(?= (?:when|that|where|i|we)\b)|when(?= (?:i|we)\b)|"
         r"(?:(?:all|any|every|the) )?(?:records?|memor(?:y|ies)|traces?|mentions?|details?)(?: (?:that )?you have)?(?= (?:about|of|on)\b)|"
         rf"{I_SAID}|i (?:ever |just |once )?(?:said|told you|mentioned)|i shouldn't have (?:told you|said)|i should not have told you|with|over(?= (?:the|my|our)\b)|"
