@@ -70,13 +70,13 @@ _ONLY_IN = (
     {"del", "mis", "una", "nuestra", "nuestro", "sobre"},
 )  # fmt: skip
 # "My brother Anton" is Anton, who is hardly ever called a brother again. Only what can have nobody but one name after it.
-_RELATIONS = {
-    *"brother sister mother father mum mom dad son daughter wife husband uncle aunt cousin nephew niece grandma grandpa grandmother grandfather "
-    "friend girlfriend boyfriend partner fiancé fiancée ex boss colleague neighbour neighbor therapist doctor bruder schwester mutter vater sohn "
-    "tochter frau mann onkel tante freund freundin chef chefin kollege kollegin nachbar nachbarin frère sœur soeur mère père fils fille mari "
-    "femme oncle ami amie collègue voisin voisine hermano hermana madre padre hijo hija esposa esposo marido tío tía primo prima amigo amiga "
-    "jefe jefa vecino vecina".split()
-}
+_RELATIONS = frozenset(
+    """brother sister mother father mum mom dad son daughter wife husband uncle aunt cousin nephew niece grandma grandpa
+    grandmother grandfather friend girlfriend boyfriend partner fiancé fiancée ex boss colleague neighbour neighbor
+    therapist doctor bruder schwester mutter vater sohn tochter frau mann onkel tante freund freundin chef chefin kollege
+    kollegin nachbar nachbarin frère sœur soeur mère père fils fille mari femme oncle ami amie collègue voisin voisine
+    hermano hermana madre padre hijo hija esposa esposo marido tío tía primo prima amigo amiga jefe jefa vecino vecina""".split()  # noqa: SIM905
+)
 _TITLES = {"mr", "mrs", "ms", "dr", "herr", "frau"}
 # Shorter words match their inflections only: "Chris" is not in "Christmas". Longer ones also match
 # at the start of another word, the longest anywhere in it, as in compounds.
