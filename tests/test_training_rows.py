@@ -479,14 +479,14 @@ def test_a_plan_counts_the_rows_of_an_array_and_names_the_one_that_is_left_out(h
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 def test_data_that_is_mostly_unusable_makes_no_run(home, kind):
-    path = fill(home, kind, lines(*(GOOD_ROWS[kind](i) for i in range(8)), {}, {}))
+    path = fill(home, kind, lines(*(GOOD_ROWS[kind](i) for i in range(8)), *[{}] * 9))
     got = calls.script(
         SCRIPT_OF[kind], "--json", "--model", calls.LANGUAGE_MODEL, "--detach", home=home
     )
     assert (got.status, got.json["error"]["code"]) == (4, "bad_rows")
-    assert "line 9: " in got.json["error"]["message"] and len(got.out) < 2000
+    assert "lines 9, 10, " in got.json["error"]["message"] and len(got.out) < 2000
     assert not (home / "runs").exists()
-    assert len(read_json(path.with_name("meta.json"))["rows_left_out"]["train"]) == 2
+    assert len(read_json(path.with_name("meta.json"))["rows_left_out"]["train"]) == 9
 
 
 def test_another_kind_of_file_is_reported_as_such_and_not_as_a_list_of_bad_lines(tmp_path):
