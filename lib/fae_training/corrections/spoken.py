@@ -52,6 +52,8 @@ FORMS = {
     "said_not": (
         Cue("I said Marion, not Marian",
             rf"\bi said (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+    ),
+    "meant_not": (
         Cue("I meant Marion, not Marian",
             rf"\bi mean(?:t)? (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
     ),
