@@ -178,6 +178,8 @@ def test_everything_that_was_written_about_it_is_removed(place):
     state.write_text(run.file("proposal.md"), f"It was asked: {SAID}")
     state.write_json(place.file("results", "export_data.json"), {"samples": [{"user": SAID}]})
     state.append_jsonl(place.file("errors.jsonl"), {"script": "x", "traceback": SAID})
+    for meta in (place.file("data", "sft", "meta.json"), run.file("data", "sft", "meta.json")):
+        state.write_json(meta, (state.read_json(meta) or {}) | {"topics": [["Bergen clinic", 7]]})
     state.write_json(place.file("cache", "sft-train-1.json"), {"tokens": SAID})
     place.directory("stt", "clips")
     consent.change(place, ["corrections"], [])
