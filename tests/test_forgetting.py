@@ -270,6 +270,7 @@ def test_forgetting_is_planned_and_done_without_fae_s_database(place, tmp_path, 
     done = calls.script("export_data", *given, home=place.path).json
     assert (done["status"], done["forgotten"]) == ("forgotten", planned["forgotten"])
     assert done["forgotten"]["rows_removed"] + done["forgotten"]["copies"] > 0
+    assert (done["next"] is not None) == consented, "no training without consent"
 
 
 def test_a_request_is_never_learned_itself_also_where_no_messages_are_kept(place, tmp_path):
