@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import calls
-from fae_training.conversations import forget_cues, mention_cues
+from fae_training.conversations import confided_cues, forget_cues, mention_cues, topic_cues
+from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.forget_topics import named_topics
+from fae_training.conversations.forget_topics import named_topics, topics
 from fae_training.conversations.forgetting import Exclusions, Forgotten, from_exclusions, meaning_of
 from fae_training.conversations.text import words
 
@@ -92,7 +94,7 @@ def test_each_form_is_found_by_its_example(cue):
     [("en", "don't keep it"), ("de", "merk dir das nicht"), ("fr", "n'en garde rien"), ("es", "no lo guardes")],
 )  # fmt: skip
 def test_what_is_private_is_what_a_request_about_it_means(language, about_it):
-    for cue in forget_cues.PRIVATE[language]:
+    for cue in confided_cues.PRIVATE[language]:
         assert forget_request(cue.example) is None
         for said in (f"{cue.example}, {about_it}", f"{cue.example}. {about_it.capitalize()}."):
             assert any(word in forget_request(said)[0].lower() for word in SUBJECTS), said
@@ -214,6 +216,8 @@ def test_what_is_said_around_a_request_is_no_part_of_it(said):
         ("Forget both Anna and my knee", ("Anna", "my knee")),
         ("forget the whole divorce thing", ("divorce",)),
         ("forget about Anna today", ("Anna",)),
+        ("forget the mortgage thing today", ("mortgage",)),
+        ("forget everything today", ("everything",)),
         ("forget what happened at the clinic", ("clinic",)),
         ("forget about my job, and my salary", ("my job", "my salary")),
         ("Forget Anna. And forget my knee, please.", ("Anna", "my knee")),
@@ -231,6 +235,35 @@ def test_what_is_said_around_a_request_is_no_part_of_it(said):
 )
 def test_each_thing_that_somebody_lists_is_a_topic_without_the_words_around_it(said, topics):
     assert forget_request(said) == topics
+
+
+def topic_examples() -> list[tuple[str, Cue]]:
+    """Every cue of topic_cues.py with its language; a cue outside of a table is English."""
+    tables = [
+        table for name, table in vars(topic_cues).items() if name.isupper() and name[0] != "_"
+    ]
+    single = [("en", table) for table in tables if isinstance(table, Cue)]
+    listed = [
+        (language, cue)
+        for table in tables
+        if isinstance(table, dict)
+        for language, cues in table.items()
+        for cue in cues
+        if isinstance(cue, Cue)
+    ]
+    return single + listed
+
+
+@pytest.mark.parametrize(("language", "cue"), topic_examples(), ids=lambda part: getattr(part, "example", part))  # fmt: skip
+def test_the_words_around_a_topic_are_shown_by_an_example(language, cue):
+    said, _, named = cue.example.partition(" -> ")
+    assert re.search(cue.pattern, said.lower())
+    assert topics(said, language) == tuple(named.split(", "))
+
+
+def test_there_are_words_around_a_topic_in_each_language():
+    assert len(topic_examples()) > 100
+    assert {language for language, _ in topic_examples()} == {"en", "de", "fr", "es"}
 
 
 @pytest.mark.parametrize(
