@@ -302,3 +302,44 @@ def test_a_topic_is_read_in_its_language_by_any_word_that_only_this_language_has
     assert meaning_of("Dr Harris") == {"harris"} and meaning_of("Mr") == {"mr"}
     assert meaning_of("sur mesure") == {"mesure"} and meaning_of("mon amie") == {"amie"}
     assert meaning_of("Los Angeles trip in May") >= {"angeles", "trip"}
+
+
+@pytest.mark.parametrize(
+    "opener",
+    ["Oh, can you", "Listen, could you", "Hey, will you please", "Anyway,", "Well then,", "um,", "By the way, would you"],
+)  # fmt: skip
+def test_what_a_request_opens_with_does_not_hide_it(opener):
+    assert forget_request(f"{opener} forget the interview") == ("interview",)
+    assert forget_request("Forget fancy restaurants, what can I cook?") is None
+    assert forget_request("Oh, forget fancy restaurants, can you cook?") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "By the way, do not train on the interview",
+        "You are not to train on the interview",
+        "Do not train with the interview",
+        "Don't let the interview into your training",
+        "The interview should not be part of your training.",
+        "Please remove the interview from the things you learned.",
+        "I don't want you to learn from our talk about the interview.",
+        "Hey Fae, that interview thing? Forget it ever happened.",
+        "Do you think you could forget the interview?",
+    ],
+)
+def test_not_to_train_on_something_is_a_request_in_whatever_words(said):
+    assert forget_request(said) == ("interview",)
+
+
+def test_of_a_relation_with_a_name_the_name_is_enough():
+    for topic in ("my brother Anton", "meinen Bruder Anton", "mi mejor amigo Anton"):
+        assert mentioned(topic, "Anton called again.") and mentioned(topic, "It was antons fault.")
+        assert not mentioned(topic, "Her brother met Antonio.")
+    assert not mentioned("my brother's Wedding", "A wedding in May.")
+    assert not mentioned("Father Christmas", "What shall we eat at Christmas?")
+
+
+def test_a_word_is_the_same_however_its_letters_are_encoded():
+    decomposed, hyphenated = "I met Anto\u0301n.", "The in\u00adter\u00adview was long."
+    assert mentioned("Ant\u00f3n", decomposed) and mentioned("the interview", hyphenated)

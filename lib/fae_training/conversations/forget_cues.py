@@ -23,7 +23,9 @@ _PLEASE = one_of(
     "i need you to, you (?:can|could|should|must|may|have to|need to), let's, let us, make sure (?:that )?you, "
     "make sure to, just, now, so, oh, ok, okay, no, also, and, actually, yes, well, all right, alright, try to, simply, "
     "i told you, never mind, let it go, drop it, scratch that, strike that, on second thoughts?, wait, hey, sorry, "
-    f"listen, look, you know what, by the way, go ahead and, {FROM_NOW_ON}"
+    f"listen, look, you know what, by the way, go ahead and, well then, all right then, anyways?, anyhow, "
+    "u+h*m+, u+h+, e+r+m?, h+m+, right, then, one more thing, another thing, before i forget, (?:let me|may i) ask you to, "
+    f"do you think (?:that )?you (?:could|can), {FROM_NOW_ON}"
 )
 BEGINS_EN = rf"^(?:{_PLEASE}[ ,]+)*"
 WHATEVER = (
@@ -58,7 +60,7 @@ _TO_ERASE = one_of(
 )
 _ELSEWHERE = r"(?!.*\b(?:in|into|on|onto|from|at|before|after|with|to|for|off|by|and|then|when|if)\b)"
 _MINE = rf"(?!.*\b(?:{_TO_ERASE})s?\b){_ELSEWHERE}(?:the|my|our|his|her|their|that|this)(?: [\w'-]+){{1,4}}"
-LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not)(?:(?: you)? ever| you dare(?: to)?)?"
+LEARN_NOT = r"(?:do not|don't|never|must not|should not|shouldn't|mustn't|no longer|not|you(?:'re| are) (?:not|never) (?:allowed )?to|i forbid you to)(?:(?: you)? ever| you dare(?: to)?)?"
 # What hands hold and cloths wipe.
 _THINGS = one_of(
     "counter, table, floor, window, nose, face, mouth, hand, shoe, glass, glasses, mirror, sink, stove, oven, desk, tear, dust, surface, "
@@ -82,6 +84,8 @@ ENGLISH = (
         rf"{BEGINS_EN}{LEARN_NOT} (?:hold on to|hang on to|retain|memori[sz]e|learn(?: about| from)?) (?P<topic>{_TALK})$"),
     Cue("don't keep the interview in your memory",
         rf"{BEGINS_EN}{LEARN_NOT} (?:{KEEP}|leave|put|file) (?P<topic>.+?) in(?:to)? {MEMORY}\b"),
+    Cue("don't let the interview become part of your training",
+        rf"{BEGINS_EN}{LEARN_NOT} (?:let|take|get|include|put) (?P<topic>.+?) (?:be |become )?(?:(?:a )?part of|in(?:to)?) {MEMORY}\b"),
     Cue("forget it, the interview thing",
         rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? {IT}, (?!.*\b(?:is|are|was|were|will|would|can|has|have|had|do|does)\b)"
         r"(?P<topic>(?:the|my|our|his|her|that|all|everything|anything)(?: [\w'-]+){1,6})$"),
@@ -124,7 +128,8 @@ ENGLISH = (
     Cue("nothing about the interview should stay in your memory",
         rf"^(?P<topic>(?:nothing|none|no) .+?) (?:should|must|may|is to) (?:stay|be|remain|be left|be kept) in {MEMORY}\b"),
     Cue("the interview has no place in your memory",
-        rf"^(?P<topic>.+?) (?:has no (?:place|business)|(?:should|must) (?:not|never) (?:be|stay|remain)|does not belong|doesn't belong) in {MEMORY}\b"),
+        rf"^(?P<topic>.+?) (?:has no (?:place|business)|(?:should|must|may)(?:n't| not| never) (?:be|stay|remain|go|end up|become)|"
+        rf"does not belong|doesn't belong) (?:(?:a )?part of|in(?:to)?) {MEMORY}\b"),
     Cue("could you please not remember the interview", rf"{BEGINS_EN}{LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>.+)$"),
     Cue("delete the interview from your memory", rf"{BEGINS_EN}{ERASE} (?P<topic>.+?) (?:from|out of) {MEMORY}\b"),
     Cue("delete everything you know about the interview",
@@ -133,7 +138,8 @@ ENGLISH = (
     Cue("erase the whole business with the interview",
         rf"{BEGINS_EN}(?:erase|wipe) the (?:whole )?(?:business|thing|story|matter|talk|conversation) {REGARDING} (?P<topic>.+)$"),
     Cue("do not train on the interview",
-        rf"{BEGINS_EN}{LEARN_NOT} (?:train|learn)(?: anything| something)? (?:on|from|about) (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:train|learn)(?: yourself| anything| something)? (?:on|from|about|with(?= (?:the|my|our|what)\b)) (?P<topic>.+)$"),
+    Cue("no training on the interview", rf"{BEGINS_EN}no (?:more )?(?:training|learning) (?:on|from|about) (?P<topic>(?:the|my|our|what) .+)$"),
     Cue("stop learning from the interview",
         rf"{BEGINS_EN}stop (?:learning|training)(?: anything| things)? (?:on|from|about|with) (?P<topic>.+)$"),
     Cue("stop using the interview for training",
@@ -164,7 +170,8 @@ ENGLISH = (
         rf"{BEGINS_EN}(?P<topic>.+?), (?:{_PLEASE}[ ,]+)*forget (?:that )?i (?:ever |just )?(?:said|mentioned|told you)(?: about)? {IT}$"),
 )
 _BITTE = one_of(
-    "bitte, fae, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, "
+    "bitte, fae, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, übrigens, "
+    "nochmals?, noch (?:et)?was, gut, na gut, hör mal, äh+m*, h+m+, dann, "
     f"du (?:sollst|kannst|darfst|musst|solltest), {DE_FROM_NOW_ON}"
 )
 BEGINS_DE = rf"^(?:{_BITTE}[ ,]+)*"
@@ -232,14 +239,17 @@ GERMAN = (
     Cue("behalte nichts über das Vorstellungsgespräch",
         rf"{BEGINS_DE}(?:behalte?|speichere?|lerne?)(?: bitte)? nichts (?:aus|über|von) (?P<topic>.+)$"),
     Cue("trainiere nicht mit dem Vorstellungsgespräch",
-        rf"{BEGINS_DE}(?:trainiere?|lerne?)(?: bitte)? nicht (?:mit|aus|von) (?P<topic>.+)$"),
+        rf"{BEGINS_DE}(?:trainiere?|lerne?)(?: bitte)? nicht (?:mit|aus|von|auf|an|anhand) (?P<topic>.+)$"),
     Cue("sprich nie wieder über das Vorstellungsgespräch",
         rf"{BEGINS_DE}(?:sprich|rede|erwähne?)(?: bitte)? {DE_NO_MORE}(?: über| von)? (?P<topic>.+)$"),
+    Cue("lass uns das Vorstellungsgespräch vergessen",
+        rf"{BEGINS_DE}lass(?:t)? uns (?:bitte )?(?!nicht\b)(?P<topic>(?!.*\bnicht\b).+?) (?:bitte )?vergessen$"),
     Cue("das Vorstellungsgespräch, vergiss das bitte",
         r"^(?P<topic>.+?), (?:bitte )?(?:vergiss|lösch|lösche) (?:die|das|es|sie|ihn|den)(?: bitte)?$"),
 )
 _SVP = one_of(
-    "s'il te plaît, s'il vous plaît, stp, veuillez, fae, désormais, maintenant, et, bon, alors, donc, non, oui, ok, "
+    "s'il te plaît, s'il vous plaît, stp, veuillez, fae, désormais, maintenant, et, bon, alors, donc, non, oui, ok, au fait, "
+    "eh bien, euh+, d'ailleurs, écoute, "
     "tu (?:peux|dois|devrais), vous (?:pouvez|devez)"
 )
 BEGINS_FR = rf"^(?:{_SVP}[ ,]+|merci (?:de |d'))*"
@@ -290,11 +300,13 @@ FRENCH = (
         r"^je ne (?:veux|voudrais) plus (?:jamais )?(?:entendre parler|parler) (?:de |du )(?P<topic>.+)$"),
     Cue("n'utilise pas l'entretien pour l'entraînement",
         rf"{BEGINS_FR}n'utilise(?:z)? pas (?P<topic>.+?) pour (?:l'entraînement|apprendre|t'entraîner)\b"),
+    Cue("ne t'entraîne pas sur l'entretien",
+        rf"{BEGINS_FR}ne (?:t'entraîne|vous entraînez) (?:pas|plus|jamais) (?:sur|avec) (?P<topic>.+)$"),
     Cue("mon entretien, oublie ça",
         r"^(?P<topic>.+?), (?:s'il te plaît )?(?:oublie|oubliez)(?:-le|-la|-les| ça| cela)(?: s'il te plaît)?$"),
 )
 _FAVOR = one_of(
-    "por favor, fae, haz el favor de, te pido que, a partir de ahora, y, bueno, ya, no, sí, ok, puedes, podrías, "
+    "por favor, fae, haz el favor de, te pido que, a partir de ahora, y, bueno, ya, no, sí, ok, por cierto, ay, oye, mira, eh+, pues, puedes, podrías, "
     "tienes que, debes"
 )
 BEGINS_ES = rf"^(?:{_FAVOR}[ ,]+)*"
@@ -344,6 +356,10 @@ SPANISH = (
     Cue("lo de la entrevista olvídalo",
         r"^(?P<topic>lo (?:de|del|que) .+?),? (?:por favor,? |ya |mejor )*(?:olvídalo|"
         r"olvídala|olvidalo|olvidala|bórralo|bórrala|elimínalo|no lo guardes|no lo recuerdes)(?:,? por favor)?$"),
+    Cue("no entrenes con la entrevista", rf"{BEGINS_ES}no (?:te )?entrenes (?:con|sobre|en) (?P<topic>.+)$"),
+    Cue("no uses la entrevista para entrenar", rf"{BEGINS_ES}no (?:uses|utilices) (?P<topic>.+?) para (?:entrenar(?:te)?|aprender)\b"),
+    Cue("nunca más menciones la entrevista",
+        rf"{BEGINS_ES}nunca (?:más )?(?:hables (?:más )?(?:de|del|sobre)|menciones(?: más)?) (?:a (?=mi\b))?(?P<topic>(?:el|la|los|las|mis?|nuestr[oa]s?) .+)$"),
     Cue("mi entrevista, olvídala por favor",
         r"^(?P<topic>.+?), (?:por favor )?(?:olvídalo|olvídala|olvidalo|olvidala|bórralo|bórrala)(?:,? por favor)?$"),
 )

@@ -33,10 +33,12 @@ _LONGEST_SENTENCE = 300
 # fmt: off
 # "Forget fancy restaurants, what can I cook?" only changes the subject.
 _ASIDE = lazy_pattern(
-    r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
+    r"^[^,]*, (?!please\b|do not\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál|"
     r"(?:i|we)(?:'m|'re|'ll| am| are| will)(?! (?:begging|asking|serious|telling|ashamed|embarrassed|sorry|done|over|not)\b))\b"
 )
+# "Oh, can you forget the interview" changes no subject.
+_BEGINS = lazy_pattern(BEGINS_EN)
 # "Don't keep the change, I told the waiter": said to somebody else.
 _REPORTED = lazy_pattern(
     r", (?:i|he|she|they|we|mum|mom|dad|(?:my|her|his|our) \w+) (?:(?:always|just|then|once|had|keeps?) )?"
@@ -62,7 +64,7 @@ _TAG = lazy_pattern(
 )
 # Requests without a topic of their own: they mean the current one.
 _THIS = lazy_pattern(
-    rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: please)?$|{BEGINS_EN}forget$|"
+    rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: ever happened| all)?(?: please)?$|{BEGINS_EN}forget$|"
     rf"{BEGINS_EN}{ERASE} (?:it|that|this) (?:from|out of) {MEMORY}$|"
     rf"{BEGINS_DE}vergiss (?:es|das)(?: bitte)?$|{BEGINS_FR}(?:oublie|oubliez) ça$|"
     rf"{BEGINS_ES}(?:olvídalo|olvidalo|olvídelo)$"
@@ -97,9 +99,9 @@ _PARTS = {
     "de": "vergiss, vergess, vergi(?:ß|ss)t, tilge?, radier, wirf, schmeiß, lösch, streich, entfern, merk, behalt, behält, "
     "wort mehr, fang, komm, thema, lass, tu so, frag, erzähl, schneid, nenn, halte, trainier, lern, sprich, rede, erwähn, "
     "speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, gedächtnis",
-    "fr": r"oubli, efface, supprim, retir, souvien, parle, évoqu, mot\b, laisse, sujet, comme si, rappel, appren, retien, "
+    "fr": r"oubli, entraîn, efface, supprim, retir, souvien, parle, évoqu, mot\b, laisse, sujet, comme si, rappel, appren, retien, "
     "raye, sors, chasse, ôte, utilise, garde, arrête, cesse, entendre, mémo, conserv, enregistr, disparaître",
-    "es": "saca, olvid, olvíd, borra, bórra, elimina, recuerd, mencion, habl, nombr, vuelvas, saques, palabra, deja, deje, "
+    "es": "saca, entren, olvid, olvíd, borra, bórra, elimina, recuerd, mencion, habl, nombr, vuelvas, saques, palabra, deja, deje, "
     "tema, como si, cuentes, preguntes, aprend, guard[ea], quita, basta, quiero, reteng, acuerd, acord, quede, desaparec, "
     "almacen",
 }
@@ -144,7 +146,7 @@ def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
     lower = sentence.lower()
     if _THIS.search(lower):
         return ()
-    if _ASIDE.search(lower) or _REPORTED.search(lower):
+    if _ASIDE.search(_BEGINS.sub("", lower)) or _REPORTED.search(lower):
         return None
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):

@@ -18,7 +18,7 @@ YOUR_MEMORY = (
 )
 MEMORY = (
     rf"(?:{YOUR_MEMORY}|the (?:data|records?|learning)(?!'s)|training|learning|"
-    r"what you (?:learn|know|remember|have learned))"
+    r"(?:what|(?:all )?the things|everything|anything) you(?:'ve| have)? (?:learn|know|remember|learned|learnt))"
 )
 DE_MEMORY = one_of("gedächtnis, speicher, training, kopf, erinnerung(?:en)?, daten")
 

@@ -68,7 +68,7 @@ BEFORE = {
         Cue("how much I hate my boss -> my boss",
             r"how (?:much )?(?:i|we) (?:feel|felt|think|thought|love|loved|hate|hated)(?: (?:about|of|for))?"),
         Cue("all my worries about my visa -> my visa",
-            r"(?:(?:all my|my|our) )?(?:conversations?|feelings?|thoughts?|worr(?:y|ies)|complaints?|opinions?|"
+            r"(?:from )?(?:(?:all my|my|our) )?(?:conversations?|chats?|talks?|discussions?|feelings?|thoughts?|worr(?:y|ies)|complaints?|opinions?|"
             r"comments?|remarks?)(?= (?:about|for|on|over|of|regarding|with)\b)"),
         # What was said, and what Fae keeps of it.
         Cue("what I told you about my ex -> my ex", I_SAID),
