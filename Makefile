@@ -25,7 +25,7 @@ test: $(UV)  ## style and types, then all tests
 	@$(UV) run --quiet tests/run.py -n 3 --dist loadfile --no-loadscope-reorder
 
 fuzz: $(UV)  ## 100,000 bad inputs, spread over all readers; takes half an hour
-	@FUZZ_INPUTS=100000 $(UV) run --quiet tests/run.py tests/test_bad_input.py -q -n 2
+	@FUZZ_INPUTS=100000 $(UV) run --quiet tests/run.py tests/test_bad_input.py -q -n 2 --maxschedchunk 1
 
 reliability: $(UV)  ## faults, concurrent scripts, killed workers; takes an hour; writes docs/reliability.md
 	@$(UV) run --quiet tests/run.py --version >/dev/null
