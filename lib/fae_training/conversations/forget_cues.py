@@ -15,12 +15,16 @@ _PLEASE = one_of(
     "sorry, listen, look, you know what, by the way, go ahead and"
 )
 BEGINS_EN = rf"^(?:{_PLEASE}[ ,]+)*"
+# "All the stuff from the attic", "everything for the party" are things; "every mention of it" is talk.
+_ABOUT = r"(?:about|regarding|concerning|to do with|(?<=\bmention )of|(?<=\bmentions )of|(?<=\bmemory )of|(?<=\bmemories )of|(?<=\brecords )of|(?<=\brecord )of|(?<=\breferences )to|(?<=\breference )to)"
 _WHATEVER = (
     r"(?:everything|anything|all|whatever|what|things|stuff|(?:the|that)(?: whole)? (?:data|stuff|things?|part|bit|talk|conversation|story|business)|"
     r"my conversation|(?:all|any|every)(?: single)? (?:things?|words?|bits?|details?|mentions?|traces?|memor(?:y|ies)|records?|references?))"
 )
+# "The memory card", "the training plan" are other things.
 MEMORY = (
-    r"(?:your (?:own )?(?:notes|files|logs)|(?:your|the) (?:memory|memories|mind|head|brain|records?|training(?: data)?|learning|data)(?!'s)|training|learning|"
+    r"(?:your (?:own )?(?:notes|files|logs)|(?:(?:your|the) (?:memory|memories|mind|head|brain|records?|training(?: data)?|learning|data)|training|learning)"
+    r"(?!'s| (?:cards?|foam|sticks?|lane|chips?|games?|folders?|plans?|plane?rs?|schedules?|sessions?|camps?|days?|courses?|program\w*|manuals?|videos?|grounds?|rides?|shoes|partners?|materials?|centres?|rooms?)\b)|"
     r"what you (?:learn|know|remember|have learned))"
 )
 ERASE = (
@@ -30,6 +34,11 @@ ERASE = (
 _IT = r"(?:it|that|them|him|her|this|any of (?:it|that|this)|all of (?:it|that|this)|(?:it|that|them) all|all that)"
 # Verbs that keep something, as a person says them to someone who might.
 _KEEP = r"(?:remember|memori[sz]e|keep|store|save|retain|record|log|repeat|learn(?: from)?|hold on to|hang on to|train on)"
+# "Don't remember who sang it" is short for "I don't remember".
+_NOT_RECALLED = (
+    r"(?!(?:who|where|when|why|if|whether|which)\b|(?:what|how)\b(?! (?:i|we|happened|went)\b)|"
+    r"(?:the|his|her|its|their|that) (?:(?:last|first|exact) \w+|names?|titles?|words?|authors?|artists?|singers?|lyrics|year|date|place|day|rest)\b)"
+)
 _KEPT = (
     r"(?:remembered|memori[sz]ed|kept|stored|saved|retained|recorded|logged|learned|learnt|trained on|"
     r"used (?:to train|in|for|as) (?:you|(?:your )?(?:training|learning)(?: data)?))"
@@ -69,7 +78,7 @@ ENGLISH = (
         rf"{BEGINS_EN}{ERASE} (?P<topic>(?:everything|all|all of it|all of that)"
         r"(?: (?:you (?:know|have learned|learned|remember)|i(?:'ve| have)? (?:ever )?(?:told you|said))(?: about me)?| about me))$"),
     Cue("erase the interview", rf"{BEGINS_EN}(?:erase|expunge|delete) (?P<topic>{_MINE})$"),
-    Cue("wipe the interview", rf"{BEGINS_EN}(?:wipe|scrub|purge) (?P<topic>{_TALK})$"),
+    Cue("wipe the interview", rf"{BEGINS_EN}wipe (?P<topic>{_TALK})$"),
     Cue("don't hold on to the interview",
         rf"{BEGINS_EN}{LEARN_NOT} (?:hold on to|hang on to|retain|memori[sz]e|learn(?: about| from)?) (?P<topic>{_TALK})$"),
     Cue("don't keep the interview in your memory",
@@ -97,15 +106,17 @@ ENGLISH = (
     Cue("make sure the interview isn't remembered",
         rf"{BEGINS_EN}(?:make sure|ensure|see to it)(?: that)? (?P<topic>.+?) (?:(?:is|are|will|does|do|gets?)(?:n't| not| never)|won't|never)"
         rf" (?:be |gets? |ever )*{_KEPT}\b"),
+    Cue("make sure nothing about the interview is kept",
+        rf"{BEGINS_EN}(?:(?:make sure|ensure|see to it)(?: that)? )?(?:nothing|none) (?:about|of|regarding) (?P<topic>.+?) (?:is|gets|should be|may be|must be|can be) (?:ever )?{_KEPT}\b"),
     Cue("is it possible to erase what I said about the interview",
         rf"^(?:is it|would it be|is there a way|is there any way) (?:possible )?(?:for you )?to (?:forget|unlearn|{ERASE}) {_WHATEVER}"
-        rf" (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+)$"),
+        rf" (?:{I_SAID}(?: {REGARDING})?|{_ABOUT}) (?P<topic>.+)$"),
     Cue("everything I said about the interview needs to go",
         rf"^{_WHATEVER} (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+?) (?:must|has to|needs to|should|is to) (?:go|disappear|vanish|be {_GONE})\b"),
     Cue("I want everything about the interview deleted",
         rf"^(?:i(?:'d like| want| would like)|i need) (?P<topic>{_WHATEVER} (?:{I_SAID} )?{REGARDING} .+?) (?:to be )?{_GONE}$"),
     Cue("you don't need to remember the interview any more",
-        rf"{BEGINS_EN}you (?:don't|do not|needn't|need not)(?: (?:need|have))?(?: to)? (?:remember|keep|know)(?: about)? (?P<topic>.+?) "
+        rf"{BEGINS_EN}you (?:don't|do not|needn't|need not)(?: (?:need|have))?(?: to)? (?:remember|keep(?! \w+ing\b)|know)(?: about)? (?P<topic>.+?) "
         r"(?:any ?more|any longer)\b"),
     Cue("I don't want the interview in your memory",
         rf"^i (?:don't|do not|never) want (?P<topic>.+?) (?:to (?:be|stay) )?in {MEMORY}\b"),
@@ -116,11 +127,11 @@ ENGLISH = (
     Cue("the interview has no place in your memory",
         rf"^(?P<topic>.+?) (?:has no (?:place|business)|(?:should|must) (?:not|never) (?:be|stay|remain)|does not belong|doesn't belong) in {MEMORY}\b"),
     Cue("could you please not remember the interview",
-        rf"{BEGINS_EN}{LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>{_NOT_RECALLED}.+)$"),
     Cue("delete the interview from your memory",
         rf"{BEGINS_EN}{ERASE} (?P<topic>.+?) (?:from|out of) {MEMORY}\b"),
     Cue("delete everything you know about the interview",
-        rf"{BEGINS_EN}{ERASE} {_NOT_A_MEMORY}{_WHATEVER} (?:{I_SAID} )?(?:have )?{REGARDING} (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{ERASE} {_NOT_A_MEMORY}{_WHATEVER} (?:{I_SAID} (?:have )?{REGARDING}|{_ABOUT}) (?P<topic>.+)$"),
     Cue("erase what I told you about the interview", rf"{BEGINS_EN}{ERASE} (?:{_WHATEVER} )?{I_SAID}(?: {REGARDING})? (?P<topic>.+)$"),
     Cue("erase the whole business with the interview",
         rf"{BEGINS_EN}(?:erase|wipe) the (?:whole )?(?:business|thing|story|matter|talk|conversation) {REGARDING} (?P<topic>.+)$"),

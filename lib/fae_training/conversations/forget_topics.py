@@ -7,7 +7,7 @@ together.
 
 import re
 
-from fae_training.conversations.text import STOPWORDS, stem, words
+from fae_training.conversations.text import STOPWORDS, content_words, stem, words
 from fae_training.patterns import lazy_pattern
 
 EVERYTHING = "everything"
@@ -57,7 +57,7 @@ _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _AFTER = lazy_pattern(
     r"(?:[ ,]{1,3}(?:please|(?:right )?now|right away|at once|immediately|for me|to me|with me|around me|okay|ok|all right|alright|again|any ?more|any longer|ever(?: again)?|fae|thanks(?: a lot)?|thank you(?: (?:so|very) much)?|"
     r"if you (?:can|could|would|please|don't mind)|would you|will you|can you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|(?:that )?you (?:know|have|remember)|"
-    r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|completely|entirely|altogether|at all|once and for all|for good|for ever|forever|from now on|in (?:the )?future|as well|too|"
+    r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|completely|entirely|altogether|at all|once and for all|for good|for ever|forever|from now on|in (?:the )?future|as well|too|every (?:few |couple of |\w+ )?(?:minutes?|hours?|seconds?|times?)|"
     rf"today|tonight|yesterday|tomorrow|(?:last|this|next) (?:night|week|weekend|month|time|year|morning|afternoon|evening|summer|winter|spring|autumn|{_WEEKDAY})|on {_WEEKDAY}|a while ago|earlier(?: today)?|the other day|before|back then|anywhere|to anyone|"
     r"went|all the time|constantly|so much|every day|for now|and (?:so on|stuff|all that|everything|such|the like|things like that)|"
     r"gestern|neulich|vorhin|heute|jetzt|wieder|damals|hier|danke(?: schön)?|endgültig|für immer|hoy|ahora|ayer|antes|gracias|para siempre|también|"
@@ -95,6 +95,8 @@ _IS_A_CLAUSE = lazy_pattern(
     r"^(?:i|i'm|i'll|i've|i'd|you|you're|we|we're|he|he's|she|she's|it|it's|they|who|which|where|when|why|if|so|then|"
     r"ich|du|wir|er|sie|es|wer|wie|wo|je|j'\w+|tu|il|elle|on|nous|vous|yo|tú|él|ella|"
     r"tell|play|set|show|give|start|let|let's|move on|help|remind|call|turn|do|make|go|open|read|find|put|add|stop|talk|ask|check|please|focus|think|"
+    r"order|book|watch|look|use|set|try|buy|cook|bake|eat|drink|walk|write|send|pick|choose|enjoy|relax|dance|sleep|smile|just|"
+    r"bestell\w*|nimm|koch|commande|prends|achète|pide|compra|toma|"
     r"concentrate|switch|pretend|never|don't|come|get|be|keep|delete|erase|forget|remember|no|yes|sorry|"
     r"erzähl\w*|spiel\w*|sag|zeig\w*|mach\w*|lass|hilf|dis|joue|montre|parle|raconte|fais|dime|pon|cuenta|haz|"
     r"my (?:dear|love|friend|darling)|dear|honey|darling|man|buddy)\b|"
@@ -104,9 +106,38 @@ _LONGEST_ITEM = 7
 # "My last question", "the whole thing" mean this conversation, and give no topic to search for elsewhere.
 _NO_TOPIC = {
     stem(word)
-    for word in ["whole", "last", "first", "question", "conversation", "earlier", "before", "today", "yesterday", "answer", "message", "part", "bit", "previous", "asked", "time", "talk", "talked", "chat", "idea", "word", "sentence", "moment", "second", "mention", "mentioned", "bother", "matter", "rest", "subject", "topic", "happened", "je", "j'", "es", "das", "dies", "dieses", "diese", "gespräch", "gerade", "eben", "ich", "gesagt", "habe", "frage", "letzte", "sache", "alles", "dem", "nichts", "tout", "de", "todo", "ça", "cela", "viens", "dire", "je", "question", "dernière", "histoire", "lo", "acabo", "decir", "que", "conversación", "pregunta", "asunto", "tema"]
+    for word in ["whole", "last", "first", "question", "conversation", "earlier", "before", "today", "yesterday", "answer", "message", "part", "bit", "previous", "asked", "time", "talk", "talked", "chat", "idea", "word", "sentence", "moment", "second", "mention", "mentioned", "bother", "matter", "rest", "subject", "topic", "happened", "je", "j'", "es", "das", "dies", "dieses", "diese", "gespräch", "gerade", "eben", "ich", "gesagt", "habe", "frage", "letzte", "sache", "alles", "dem", "nichts", "tout", "de", "todo", "ça", "cela", "viens", "dire", "je", "question", "dernière", "histoire", "lo", "acabo", "decir", "que", "conversación", "pregunta", "asunto", "tema", "else", "mir", "dir", "uns", "euch", "ihm", "ihr", "ihn", "ihnen", "sie", "er", "wir", "spät", "schnell", "laut", "hause", "lui", "elle", "eux", "moi", "toi", "nous", "vous", "jamais", "il", "ils", "elles", "él", "ella", "ellos", "ellas", "eso", "esto", "mí", "ti", "nosotros", "nunca", "nada", "ever"]
 }
+# What an assistant is asked for every day, and words for times and numbers: "forget the alarm" changes a plan, and as
+# a topic such a word would remove conversations that have nothing to do with it.
+_EVERYDAY = {
+    stem(word)
+    for word in """
+    alarm timer reminder list playlist song music track joke weather forecast recipe option step number plan rule others other one lot guy
+    name title way thing stuff night morning afternoon evening day week weekend month year minute hour second tomorrow monday tuesday wednesday
+    thursday friday saturday sunday two three four five six seven eight nine ten eleven twelve third next breakfast lunch dinner supper
+    going go trying try making make using use helping help coming come getting get putting taking asking saying speaking doing feeling feel people
+    coffee traffic past manner small big good bad new old think thinking look photo image picture file alright word line sentence paragraph page
+    wecker timer erinnerung liste lied musik witz wetter rezept nummer plan regel tag woche wochenende monat jahr minute stunde morgen abend nacht montag
+    dienstag mittwoch donnerstag freitag samstag sonntag zwei drei vier fünf sechs sieben acht neun zehn frühstück mittagessen abendessen kaffee name wort
+    alarme réveil minuteur rappel liste chanson musique blague météo recette numéro jour semaine mois année minute heure demain matin soir nuit lundi
+    mardi mercredi jeudi vendredi samedi dimanche deux trois quatre cinq six sept huit neuf dix café nom mot
+    alarma temporizador recordatorio lista canción música chiste tiempo receta número día semana mes año minuto hora mañana tarde noche lunes martes
+    miércoles jueves viernes sábado domingo dos tres cuatro cinco seis siete ocho nueve diez nombre palabra
+    """.split()  # noqa: SIM905
+}
+_ARTICLES = frozenset("der die das den dem des le la les l'un une el los las un una mon ma mes mi mis mein meine meinen".split())  # noqa: SIM905
+# "Everything I ever said and start again"; "all of that and sing" is not all.
+_WHO_SAID_IT = lazy_pattern(r"^(?:everything|all)\b.* (?:i|i've|you|you've|me)\b")
+# "It, understand it": what "it" is has to be named next.
+_PRONOUN = lazy_pattern(r"^(?:it|that|this|them|him|her|es|das|ihn|sie|ça|cela|lo|eso|esto)$")
 # fmt: on
+
+
+def is_everyday(topic: str) -> bool:
+    """Whether `topic` has only words that half of all conversations may have."""
+    meaning = {stem(word) for word in words(topic) if word not in STOPWORDS | _ARTICLES}
+    return all(word in _EVERYDAY | _NO_TOPIC or word.isdigit() for word in meaning)
 
 
 def topics(said: str, language: int | None = None) -> tuple[str, ...]:
@@ -121,6 +152,8 @@ def topics(said: str, language: int | None = None) -> tuple[str, ...]:
     if _ALL.search(_plain(said)):
         return (EVERYTHING,)
     said = _CLAUSE.split(_ASIDE.sub(",", said), maxsplit=1)[0]
+    if _WHO_SAID_IT.search(said.lower()) and _ALL.search(_plain(re.split(r",| and ", said)[0])):
+        return (EVERYTHING,)
     found = (_bare(item, language) for item in _listed(said, language))
     return tuple(dict.fromkeys(topic for topic in found if _means_something(topic)))
 
@@ -151,6 +184,12 @@ def _listed(said: str, language: int | None) -> list[str]:
             ):
                 continue
         item = said[start : mark.start() if mark else len(said)].strip()
+        if (
+            mark
+            and _PRONOUN.search(_bare(item, language).lower())
+            and not _BEGINS_A_THING.search(said[mark.end() :].lower())
+        ):
+            break
         if mark and not mark["and"] and not _means_something(_bare(item, language)):
             continue  # "alles, was ich über die Klinik sagte"
         if joint is not None and not _is_item(item, joint, is_list):
@@ -198,7 +237,7 @@ def _bare(item: str, language: int | None) -> str:
 
 
 def _means_something(topic: str) -> bool:
-    meaning = {stem(word) for word in words(topic) if word not in STOPWORDS}
+    meaning = {stem(word) for word in content_words(topic)}
     return bool(meaning - _NO_TOPIC)
 
 

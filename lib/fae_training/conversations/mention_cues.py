@@ -30,6 +30,7 @@ _MY_OWN = rf"{_NOWHERE_ELSE}(?:my|our|his|her|their|that|this|the) (?!name\b|dev
 _NAMED = rf"{_NOWHERE_ELSE}(?!(?:it|that|this|him|her|them|me|us|you|yourself|myself|anything|everything|nothing|something|stuff|things?|to|how|what|why|a|an|so|\d\w*|one|two|three|four|five)\b)[\w'-]+(?: [\w'-]+){{0,3}}"
 _ABOUT = rf"(?:{_MY_OWN}|{_NAMED})"
 _MINE = rf"{_NOWHERE_ELSE}(?:my|our) (?!name\b)[\w'-]+(?: [\w'-]+){{0,5}}"
+_NO_PRONOUN = r"(?!(?:me|us|them|him|her|it|that|this|those|these|everything|the|a|one)\b)"
 _OUR_TALK = r"(?:(?:our|these|this|the|any|all|your) (?:\w+ )?(?:conversations?|talks?|chats?|answers?|discussions?))"
 # Words in a message that asks for a text, whose "don't mention the price" is about that text.
 TEXT_TASK = (
@@ -54,36 +55,48 @@ ENGLISH = (
     Cue("I'd prefer it if you stopped bringing up the interview",
         rf"^(?:i'd|i would|it would be (?:nice|good|great|better)) ?(?:rather|prefer(?: it)?|like it|appreciate it|be glad|be happy|)(?: if)? you (?:stopped|quit) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
     Cue("you are not to mention the interview",
-        rf"^(?:from now on,? )?you(?:'re| are) (?:not|never) (?:allowed )?to (?:ever )?(?:{_MENTION}|remember|keep|store|learn(?: from)?|memori[sz]e|know)(?: anything)?(?: about| of)? (?P<topic>{_ABOUT})$"),
+        rf"^(?:from now on,? )?you(?:'re| are) (?:not|never) (?:allowed (?=.*\b(?:my|our)\b))?to (?:ever )?(?:{_MENTION}|remember|keep|store|learn(?: from)?|memori[sz]e|know)(?: anything)?(?: about| of)? (?P<topic>{_ABOUT})$"),
     Cue("stop talking about the interview", rf"{BEGINS_EN}(?:stop|quit|cease|no more|enough with) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
     Cue("stop bringing the interview up", rf"{BEGINS_EN}(?:stop|quit) bringing (?P<topic>{_ABOUT}) up(?: all the time| again)?$"),
     Cue("I want you to stop talking about the interview", rf"^(?:i want|i'd like|i need|i would like|i wish|can|could|will|would) (?:you(?: to| would)?|us to) (?:please )?(?:stop|quit) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
     Cue("no more about the interview", rf"{BEGINS_EN}no more(?: (?:talk|talking|mention|words?|news|questions?|stories|chat|jokes|comments?|remarks?))?,? (?:about|of(?= (?:my|our|the|that|this)\b)) (?P<topic>{_ABOUT})$"),
-    Cue("no more interview talk", rf"{BEGINS_EN}no more (?P<topic>{_ABOUT}) (?:talk|chat|stories|jokes)$"),
+    Cue("no more Interview talk", rf"{BEGINS_EN}no more (?P<topic>(?P<name>){_NAMED}) (?:talk|chat|stories|jokes)$"),
+    Cue("no more of the interview talk", rf"{BEGINS_EN}no more (?:of )?(?P<topic>{_MY_OWN}) (?:talk|chat|stories|jokes)$"),
     Cue("no more talk of the interview", rf"{BEGINS_EN}(?:no more|no) (?:talk|talking|mention|mentions|mentioning) of (?P<topic>{_ABOUT})$"),
     Cue("not another word about the interview", rf"{BEGINS_EN}not (?:another|one more|a) (?:single )?(?:word|mention|thing) (?:about|of|on) (?P<topic>{_ABOUT})$"),
     Cue("drop the subject of the interview",
         rf"{BEGINS_EN}(?:drop|leave|close|avoid|bury|skip|stay (?:off|away from)|keep (?:off|away from)|steer clear of) the (?:whole )?(?:subject|topic|matter|question) of (?P<topic>{_ABOUT}?)(?: alone| be| behind(?: us)?)?$"),
     Cue("the subject of the interview is closed",
-        r"^the (?:whole )?(?:subject|topic|matter|issue) of (?P<topic>.+?) is (?:now |officially )?(?:closed|over|off[ -]limits|taboo|off the table|done|dead|not to be (?:raised|mentioned|discussed))\b"),
-    Cue("the interview is a closed subject", r"^(?P<topic>.+?) (?:is|are) (?:now )?(?:a |an )?(?:(?:closed|off[ -]limits|taboo|forbidden|no[ -]go) (?:subject|topic|matter)s?|(?:off[ -]limits|taboo) as a (?:subject|topic))(?: from now on| now)?$"),
-    Cue("leave my interview out of it", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}|(?!me\b|us\b|them\b|him\b|her\b|it\b)[\w'-]+) out of (?:it|this|everything|{_OUR_TALK})(?: {_NO_MORE})?$"),
-    Cue("leave my interview out from now on", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}|(?!me\b|us\b|them\b|him\b|her\b|it\b|the\b)[\w'-]+) out,? (?:from now on|in (?:the )?future)$"),
+        r"^the (?:whole )?(?:subject|topic|matter|issue) of (?P<topic>.+?) is (?:now |officially )?(?:closed|over|off[ -]limits|taboo|off the table|done|dead|not to be (?:raised|mentioned|discussed))(?: for (?:me|good|ever)| from now on| now| here)?$"),
+    Cue("the interview is a closed subject", r"^(?P<topic>(?:my|our|the|that|this|everything|anything) .+?) (?:is|are) (?:now )?(?:a |an )?(?:(?:closed|off[ -]limits|taboo|forbidden|no[ -]go) (?:subject|topic|matter)s?|(?:off[ -]limits|taboo) as a (?:subject|topic))(?: from now on| now)?$"),
+    Cue("leave my interview out of it", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}) out of (?:it|this|everything|{_OUR_TALK})(?: {_NO_MORE})?$"),
+    Cue("leave Interview out of it", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>(?P<name>)[\w'-]+) out of (?:it|this|everything)(?: {_NO_MORE})?$"),
+    Cue("leave interviews out of our chats", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_NO_PRONOUN}[\w'-]+) out of {_OUR_TALK}(?: {_NO_MORE})?$"),
+    Cue("leave my interview out from now on", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}) out,? (?:from now on|in (?:the )?future)$"),
+    Cue("leave Interview out from now on", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>(?P<name>){_NO_PRONOUN}[\w'-]+) out,? (?:from now on|in (?:the )?future)$"),
     Cue("I never want to speak of the interview again",
         rf"^(?:i|we)(?:'d| would)? (?:(?:never|do not|don't|no longer|would rather not|rather not|prefer not to) )+(?:ever )?(?:want to |wish to |like to |care to )?(?:(?:hear|talk|speak|think|be reminded|be asked)(?: anything)? (?:about|of)|discuss) (?P<topic>.+?),? {_NO_MORE}$"),
     Cue("I don't want the interview brought up again",
         rf"^i (?:don't|do not|never) want (?P<topic>.+?) (?:to be )?(?:mentioned|brought up|raised|discussed|talked about|spoken of)(?: to me)?,? {_NO_MORE}$"),
     Cue("I'm done talking about the interview", rf"^i(?:'m| am) (?:done|finished|through) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
-    Cue("pretend the interview never happened", rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>.+?) (?:never happened|didn't happen|did not happen|never existed|doesn't exist|does not exist)$"),
+    Cue("pretend the interview never happened", rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>.+?) (?:never happened|didn't happen|did not happen)$"),
+    # Not "pretend gravity doesn't exist".
+    Cue("pretend my interview never existed", rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>{_MINE}) (?:never existed|doesn't exist|does not exist)$"),
+    Cue("pretend Interview never existed", rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>(?P<name>){_NAMED}) (?:never existed|doesn't exist|does not exist)$"),
 )
 _DE_NO_MORE = r"(?:nie wieder|nie mehr|nicht mehr|niemals wieder|niemals|künftig nicht mehr|ab jetzt nicht mehr)"
-_DE_ABOUT = r"(?:über|von|vom|zu|zum|zur|mit)"
+_DE_ABOUT = r"(?:über|von|vom|zum thema|zur sache)"
+# Also names of things to cook or to carry can be left out of something; one's own things only among what is said.
+_DE_MINE = r"(?:meine?[nmr]?|unsere?[nmr]?|das thema|die sache|die geschichte) .+?"
+_FR_MINE = r"(?:mon|ma|mes|notre|nos|le sujet|l'histoire) .+?"
+_ES_MINE = r"(?:a )?(?:mi|mis|nuestr[oa]s?|el tema|la historia) .+?"
 GERMAN = (
     Cue("sprich über das Vorstellungsgespräch nicht mehr", rf"{BEGINS_DE}(?:sprich|rede|red|erzähl(?:e)?)(?: mir| mit mir)?(?: bitte)? {_DE_ABOUT} (?P<topic>.+?) (?:bitte )?{_DE_NO_MORE}$"),
     Cue("erzähl mir nichts mehr vom Vorstellungsgespräch", rf"{BEGINS_DE}(?:sprich|rede|red|erzähle?|sag|frag)(?: mir| mich| mit mir)?(?: bitte)? (?:nichts mehr|{_DE_NO_MORE}) {_DE_ABOUT} (?P<topic>.+)$"),
     Cue("erwähne das Vorstellungsgespräch nie wieder", rf"{BEGINS_DE}(?:erwähne?|nenne?)(?: mir gegenüber)?(?: bitte)? (?P<topic>.+?) (?:bitte |mir gegenüber )*{_DE_NO_MORE}$"),
     Cue("sprich das Vorstellungsgespräch nicht mehr an", rf"{BEGINS_DE}(?:sprich|schneide?|bring)(?: bitte)? (?P<topic>.+?) (?:bitte )?{_DE_NO_MORE} (?:an|zur sprache|auf den tisch)$"),
     Cue("fang nicht wieder vom Vorstellungsgespräch an", rf"{BEGINS_DE}(?:fang|komm)(?: mir)?(?: bitte)? (?:nicht (?:schon )?(?:wieder|noch ?mal)|{_DE_NO_MORE}) {_DE_ABOUT} (?P<topic>.+?)(?: an)?$"),
+    Cue("komm mir nicht wieder mit dem Vorstellungsgespräch", rf"{BEGINS_DE}komm mir(?: bitte)? (?:nicht (?:schon )?(?:wieder|noch ?mal)|{_DE_NO_MORE}) mit (?P<topic>.+)$"),
     Cue("hör auf, über das Vorstellungsgespräch zu reden", rf"{BEGINS_DE}(?:hör|höre|hören sie)(?: bitte)?(?: endlich)? auf,? {_DE_ABOUT} (?P<topic>.+?) zu (?:reden|sprechen|erzählen)$"),
     Cue("kannst du aufhören, über das Vorstellungsgespräch zu reden", rf"^(?:kannst|könntest|würdest|willst|ich (?:will|möchte), dass) du (?:bitte |endlich |mal )*(?:aufhören|aufhörst),? {_DE_ABOUT} (?P<topic>.+?) zu (?:reden|sprechen|erzählen)$"),
     Cue("hör auf mit dem Thema Vorstellungsgespräch", rf"{BEGINS_DE}(?:hör|höre)(?: bitte| endlich)? auf mit (?P<topic>(?:dem thema|der sache|der geschichte) .+)$"),
@@ -91,7 +104,9 @@ GERMAN = (
     Cue("lass das Thema Vorstellungsgespräch ruhen", rf"{BEGINS_DE}(?:lass|lassen wir|lasst uns) (?:bitte )?(?P<topic>das thema .+?)(?: bitte| endlich| jetzt)?(?: (?:ruhen|sein|fallen|bleiben|beiseite|weg))?$"),
     Cue("das Thema Vorstellungsgespräch ist tabu", r"^(?P<topic>das thema .+?) ist (?:ab jetzt |jetzt |für mich )?(?:tabu|erledigt|durch|beendet|gestorben|vom tisch|abgeschlossen)$"),
     Cue("lass das Vorstellungsgespräch künftig aus dem Spiel",
-        rf"{BEGINS_DE}(?:lass|lassen wir|halte?) (?:bitte )?(?P<topic>.+?) (?:bitte |künftig |in zukunft |ab jetzt |ab sofort )*(?:aus dem spiel|außen vor|(?:aus|von) (?:unseren|den) gesprächen(?: raus| heraus| fern)?|da raus)$"),
+        rf"{BEGINS_DE}(?:lass|lassen wir|halte?) (?:bitte )?(?P<topic>.+?) (?:bitte |künftig |in zukunft |ab jetzt |ab sofort )*(?:aus dem spiel|(?:aus|von) (?:unseren|den) gesprächen(?: raus| heraus| fern)?)$"),
+    Cue("lass mein Vorstellungsgespräch außen vor",
+        rf"{BEGINS_DE}(?:lass|lassen wir|halte?) (?:bitte )?(?P<topic>{_DE_MINE}) (?:bitte |künftig |in zukunft |ab jetzt |ab sofort )*(?:außen vor|da raus)$"),
     Cue("ich will nicht mehr über das Vorstellungsgespräch reden", rf"^(?:ich|wir) (?:will|wollen|möchten?|mag) (?:bitte )?(?:{_DE_NO_MORE}|nichts mehr)(?: etwas| was)? {_DE_ABOUT} (?P<topic>.+?) (?:reden|sprechen|hören|wissen|nachdenken)$"),
     Cue("wir reden nicht mehr über das Vorstellungsgespräch", rf"^(?:ab jetzt )?(?:wir (?:reden|sprechen)|lass uns|reden wir|sprechen wir) (?:bitte )?{_DE_NO_MORE} {_DE_ABOUT} (?P<topic>.+?)(?: reden| sprechen)?$"),
     Cue("tu so, als hätte es das Vorstellungsgespräch nie gegeben", rf"{BEGINS_DE}tu(?: bitte)? so, als (?:hätte es|wäre|gäbe es) (?P<topic>.+?) (?:nie gegeben|nie passiert|nicht)$"),
@@ -103,9 +118,10 @@ FRENCH = (
     Cue("arrête de parler de l'entretien", rf"{BEGINS_FR}(?:arrête|arrêtez|cesse|cessez)(?: donc)? de (?:me |m')?(?:parler {_FR_OF}|reparler {_FR_OF}|mentionner |évoquer |rappeler )(?P<topic>.+)$"),
     Cue("arrête avec le sujet de l'entretien", rf"{BEGINS_FR}(?:arrête|arrêtez|cesse)(?: donc)? avec (?:cette histoire|le sujet|ce sujet|cette affaire) {_FR_OF}(?P<topic>.+)$"),
     Cue("ne me parle plus de l'entretien", rf"{BEGINS_FR}ne (?:me |m'en )?(?:parle|parlez|reparle|reparlez|parlons) (?:plus jamais|jamais plus|plus|jamais) {_FR_OF}(?P<topic>.+)$"),
-    Cue("ne mentionne plus l'entretien", rf"{BEGINS_FR}(?:ne (?:me )?(?:mentionne|mentionnez|rappelle|ramène)|n'évoque|n'évoquez) (?:plus jamais|jamais plus|plus|jamais) (?P<topic>.+)$"),
+    Cue("ne mentionne plus l'entretien", rf"{BEGINS_FR}(?:ne (?:me )?(?:mentionne|mentionnez)|ne me rappelle|n'évoque|n'évoquez) (?:plus jamais|jamais plus|plus|jamais) (?P<topic>.+)$"),
     Cue("plus un mot sur l'entretien", rf"{BEGINS_FR}(?:plus un (?:seul )?mot|pas un mot(?: de plus)?|plus rien) {_FR_ON}(?P<topic>.+)$"),
-    Cue("laisse l'entretien en dehors de tout ça", rf"{BEGINS_FR}laisse[zr]? (?P<topic>.+?) (?:en dehors|hors) (?:de (?:tout (?:ça|cela)|ça|cela|nos conversations|nos discussions)|du coup)(?: désormais| maintenant)?$"),
+    Cue("laisse l'entretien en dehors de nos conversations", rf"{BEGINS_FR}laisse[zr]? (?P<topic>.+?) (?:en dehors|hors) de (?:nos conversations|nos discussions)(?: désormais| maintenant)?$"),
+    Cue("laisse mon entretien en dehors de tout ça", rf"{BEGINS_FR}laisse[zr]? (?P<topic>{_FR_MINE}) (?:en dehors|hors) (?:de (?:tout (?:ça|cela)|ça|cela)|du coup)(?: désormais| maintenant)?$"),
     Cue("laisse tomber le sujet de l'entretien", rf"{BEGINS_FR}(?:laisse tomber|laissons|abandonne|évite|oublie) le sujet {_FR_OF}(?P<topic>.+)$"),
     Cue("le sujet de l'entretien est clos", rf"^le sujet {_FR_OF}(?P<topic>.+?) est (?:clos|tabou|terminé|fermé)$"),
     Cue("on ne parle plus de l'entretien", rf"^(?:désormais,? )?(?:qu')?on (?:ne )?(?:me )?(?:parle|reparle) {_FR_NO_MORE} {_FR_OF}(?P<topic>.+)$"),
@@ -120,11 +136,12 @@ SPANISH = (
     Cue("no quiero que me hables de la entrevista", rf"^no quiero que (?:me )?(?:vuelvas a hablar(?:me)?|hables|preguntes|hablemos)(?: más| nunca más)? {_ES_OF}(?P<topic>.+?)(?: nunca más| más)?$"),
     Cue("no me hables más de la entrevista", rf"{BEGINS_ES}no (?:me )?(?:hables|hable|cuentes|preguntes)(?: nada)? {_ES_NO_MORE} {_ES_OF}(?P<topic>.+)$"),
     Cue("no me hables de la entrevista nunca más", rf"{BEGINS_ES}no (?:me )?(?:hables|hable) {_ES_OF}(?P<topic>.+?) (?:nunca más|más|jamás)$"),
-    Cue("no me menciones más la entrevista", rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques)(?: {_ES_NO_MORE}) (?:a )?(?P<topic>.+)$"),
-    Cue("no menciones la entrevista nunca más", rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques) (?:a )?(?P<topic>.+?) (?:nunca más|más|otra vez|jamás)$"),
-    Cue("no vuelvas a sacar el tema de la entrevista", rf"{BEGINS_ES}no (?:me )?vuelvas a (?:sacar|mencionarme|hablarme {_ES_OF}|recordarme)(?: a)? ?(?P<topic>.+)$"),
+    Cue("no me menciones más la entrevista", rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques(?= .*\btema\b))(?: {_ES_NO_MORE}) (?:a )?(?P<topic>.+)$"),
+    Cue("no menciones la entrevista nunca más", rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques(?= .*\btema\b)) (?:a )?(?P<topic>.+?) (?:nunca más|más|otra vez|jamás)$"),
+    Cue("no vuelvas a sacar el tema de la entrevista", rf"{BEGINS_ES}no (?:me )?vuelvas a (?:sacar(?= .*\btema\b)|mencionarme|hablarme {_ES_OF}|recordarme)(?: a)? ?(?P<topic>.+)$"),
     Cue("ni una palabra más sobre la entrevista", rf"{BEGINS_ES}(?:ni una (?:sola )?palabra(?: más)?|nada más|no más) {_ES_OF}(?P<topic>.+)$"),
-    Cue("deja la entrevista fuera de esto", rf"{BEGINS_ES}(?:deja|deje|dejemos|mantén) (?:a )?(?P<topic>.+?) fuera de (?:esto|todo esto|nuestras (?:conversaciones|charlas)|ello)$"),
+    Cue("deja la entrevista fuera de nuestras charlas", rf"{BEGINS_ES}(?:deja|deje|dejemos|mantén) (?:a )?(?P<topic>.+?) fuera de nuestras (?:conversaciones|charlas)$"),
+    Cue("deja mi entrevista fuera de esto", rf"{BEGINS_ES}(?:deja|deje|dejemos|mantén) (?P<topic>{_ES_MINE}) fuera de (?:esto|todo esto|ello)$"),
     Cue("el tema de la entrevista está cerrado", rf"^el (?:tema|asunto) {_ES_OF}(?P<topic>.+?) (?:está (?:cerrado|zanjado|prohibido|terminado)|es tabú|se acabó)$"),
     Cue("no quiero hablar más de la entrevista", rf"^(?:ya )?no quiero (?:volver a )?(?:hablar|oír(?: hablar)?|saber)(?: nada)? más {_ES_OF}(?P<topic>.+)$"),
     Cue("no quiero volver a hablar de la entrevista", rf"^(?:ya )?no quiero (?:volver a (?:hablar|oír(?: hablar)?|saber)(?: nada)?) {_ES_OF}(?P<topic>.+)$"),
