@@ -43,7 +43,7 @@ FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 def main(call: Call) -> Result:
     arguments, home = call.arguments, call.home
     further = [*(arguments.exclude or []), *(arguments.forget or [])]
-    forgetting.load(home)  # raises if damaged, before anything is added
+    forgetting.require_topics(home, further)  # before anything is added
     if further and not arguments.dry_run:
         forgetting.exclude(home, arguments.exclude or [], arguments.forget or [])
     # Forgetting needs no consent, and an earlier one may have been interrupted.

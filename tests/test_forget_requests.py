@@ -10,8 +10,16 @@ import calls
 from fae_training.conversations import forget_cues, mention_cues
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forget_topics import named_topics
-from fae_training.conversations.forgetting import Exclusions, Forgotten, from_exclusions, meaning_of
+from fae_training.conversations.forgetting import (
+    Exclusions,
+    Forgotten,
+    from_exclusions,
+    meaning_of,
+    require_topics,
+)
 from fae_training.conversations.text import words
+from fae_training.errors import BadRequest
+from fae_training.state import Home
 
 CORPUS = [
     json.loads(line)
@@ -334,3 +342,27 @@ def test_beside_those_a_request_is_still_one(text, about):
 def test_a_word_of_every_day_can_be_forgotten_by_name():
     assert named_topics("weather") == ("weather",)
     assert named_topics("my job, and the weather") == ("my job", "weather")
+
+
+def test_will_and_may_are_names_where_they_have_a_capital():
+    assert forget_request("Forget about Will") == ("Will",)
+    assert forget_request("Forget May, and my job") == ("May", "my job")
+    for forgotten in (
+        from_exclusions(Exclusions(topics=("Will",))),
+        from_exclusions(Exclusions(people=("Will",))),
+        from_exclusions(Exclusions(topics=("Anna and Will",))),
+    ):
+        assert forgotten.mentioned_in("We met Will yesterday.")
+        assert forgotten.mentioned_in("It is Will's turn.")
+        for other in ("It will rain.", "Will it rain?", "So: it will. Will you come?"):
+            assert not forgotten.mentioned_in(other)
+
+
+@pytest.mark.parametrize("phrase", ["it", "the", "", "person:it", "everything", "?!", "id:"])
+def test_a_phrase_that_is_in_every_conversation_is_no_topic(home, phrase):
+    with pytest.raises(BadRequest) as refused:
+        require_topics(Home(home), ["the interview", phrase])
+    assert "delete_data" in refused.value.hint
+    require_topics(
+        Home(home), ["the interview", "id:episode-1", "person:Will", "May", "123", "die Scheidung"]
+    )

@@ -7,7 +7,7 @@ together.
 
 import re
 
-from fae_training.conversations.text import STOPWORDS, content_words, stem, words
+from fae_training.conversations.text import STOPWORDS, content_words, names_in, stem, words
 from fae_training.patterns import lazy_pattern
 
 EVERYTHING = "everything"
@@ -129,6 +129,8 @@ _EVERYDAY = {
 _ARTICLES = frozenset("der die das den dem des le la les l'un une el los las un una mon ma mes mi mis mein meine meinen".split())  # noqa: SIM905
 # "Everything I ever said and start again"; "all of that and sing" is not all.
 _WHO_SAID_IT = lazy_pattern(r"^(?:everything|all)\b.* (?:i|i've|you|you've|me)\b")
+# "Anna and Will."
+_NAME = lazy_pattern(r"^(?:Will|May|Said)(?=$| [A-Z])")
 # "It, understand it": what "it" is has to be named next.
 _PRONOUN = lazy_pattern(r"^(?:it|that|this|them|him|her|es|das|ihn|sie|ça|cela|lo|eso|esto)$")
 # fmt: on
@@ -136,6 +138,8 @@ _PRONOUN = lazy_pattern(r"^(?:it|that|this|them|him|her|es|das|ihn|sie|ça|cela|
 
 def is_everyday(topic: str) -> bool:
     """Whether `topic` has only words that half of all conversations may have."""
+    if names_in(topic, anywhere=True):
+        return False
     meaning = {stem(word) for word in words(topic) if word not in STOPWORDS | _ARTICLES}
     return all(word in _EVERYDAY | _NO_TOPIC or word.isdigit() for word in meaning)
 
@@ -215,7 +219,7 @@ def _is_bare(item: str) -> bool:
 
 def _is_item(item: str, joint: re.Match, is_list: bool) -> bool:
     """Whether what follows a comma or an "and" is a further thing, not another clause."""
-    lower, length = item.lower(), len(item.split())
+    lower, length = _NAME.sub("", item).lower(), len(item.split())
     if not 0 < length <= _LONGEST_ITEM or _IS_A_CLAUSE.search(lower):
         return False
     begins = _BEGINS_A_THING.search(lower) or item[0].isupper()
@@ -238,7 +242,7 @@ def _bare(item: str, language: int | None) -> str:
 
 def _means_something(topic: str) -> bool:
     meaning = {stem(word) for word in content_words(topic)}
-    return bool(meaning - _NO_TOPIC)
+    return bool(meaning - _NO_TOPIC) or bool(names_in(topic, anywhere=True))
 
 
 def _plain(said: str) -> str:
