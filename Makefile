@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted bench-fae-network bench-dpo bench-stt bench-gate-words lock manifest install
+.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted bench-fae-network bench-false-alarms bench-review bench-dpo bench-stt bench-gate-words lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -43,7 +43,7 @@ fresh: $(UV)  ## check that the locks, uv.lock.md and MANIFEST.json are up to da
 	@$(UV) run --quiet tools/make_manifest.py --check
 
 # These have their own targets below, since they write pages of the docs. Most take from half an hour to an hour and a half.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks fae_network dpo stt gate_words)
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks fae_network false_alarms review dpo stt gate_words)
 
 bench: $(UV)  ## every benchmark without a target of its own
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
@@ -72,6 +72,12 @@ bench-gate: $(UV)  ## how often the gate is wrong, by simulation; writes docs/ju
 
 bench-fae-network: $(UV)  ## Fae's own classifier network and ours; needs FAE_BENCH_AUDIO; writes docs/classifiers-measured.md
 	@$(UV) run --quiet benchmarks/bench_fae_network.py --write docs/classifiers-measured.md
+
+bench-false-alarms: $(UV)  ## whether a promised rate holds for sounds of unseen sources, an hour; needs FAE_BENCH_AUDIO; writes docs/classifiers-measured.md
+	@$(UV) run --quiet benchmarks/bench_false_alarms.py --write docs/classifiers-measured.md
+
+bench-review: $(UV)  ## whether reviewing false alarms reduces them, an hour; needs FAE_BENCH_AUDIO; writes docs/classifiers-measured.md
+	@$(UV) run --quiet benchmarks/bench_review.py --write docs/classifiers-measured.md
 
 bench-dpo: $(UV)  ## a step of preference training against one of SFT; writes docs/preferences.md
 	@$(UV) run --quiet benchmarks/bench_dpo.py --write docs/preferences.md

@@ -139,7 +139,8 @@ def print_accuracy(name: str, labels: np.ndarray, predicted: np.ndarray, classes
     f1 = zip(classes, measures.f1_of_classes(table), strict=True)
     accuracy = (labels == predicted).mean()
     f1_of_each = ", ".join(f"{c} {f:.3f}" for c, f in f1)
-    print_row(name, f"{measures.macro_f1(table):.3f}", f"{accuracy:.3f}", f1_of_each)
+    macro_f1 = measures.macro_f1(labels, predicted, len(classes))
+    print_row(name, f"{macro_f1:.3f}", f"{accuracy:.3f}", f1_of_each)
 
 
 def print_stream_head() -> None:
@@ -159,10 +160,10 @@ def print_streams(name: str, classifier: Classifier, quiet, spoken) -> None:
     for trigger, m in found.items():
         print_row(
             f"{name}, {trigger}",
-            f"{m['false_alarms_per_hour']:.1f}",
-            f"{m['recall']:.3f} of {m['spoken']}",
-            *(f"{1 - m['false_reject_rate_at'][rate]:.3f}" for rate in ("0.5", "1.0")),
-            f"{m['latency_ms'] or 0:.0f}",
+            f"{m.false_alarms.per_hour:.1f}",
+            f"{m.recall or 0:.3f} of {len(m.heard)}",
+            *(f"{1 - m.false_reject_rate_at[rate]:.3f}" for rate in ("0.5", "1.0")),
+            f"{m.latency_ms or 0:.0f}",
         )
     for trigger, people in recall_by_speaker(classifier, quiet, spoken).items():
         each = ", ".join(f"{who} {recall:.2f}" for who, recall in people.items())
@@ -172,20 +173,16 @@ def print_streams(name: str, classifier: Classifier, quiet, spoken) -> None:
 def recall_by_speaker(classifier: Classifier, quiet, spoken) -> dict[str, dict[str, float]]:
     """{trigger: {speaker: recall at one false alarm per hour}}: a mean hides that one voice is
     never detected."""
-    without_triggers, with_triggers = (
-        classifier.over(quiet.log_mel),
-        classifier.over(spoken.log_mel),
-    )
+    without_triggers = classifier.over(quiet.log_mel)
+    with_triggers = classifier.over(spoken.log_mel)
     found = {}
     for trigger, settings in classifier.spec["triggers"].items():
         column, chunks = classifier.classes.index(trigger), settings["smoothing_chunks"]
         highest = thresholds.peaks(thresholds.smoothed(without_triggers[:, column], chunks))
         score = thresholds.smoothed(with_triggers[:, column], chunks)
         best, _ = thresholds.scores_of_events(score, spoken.events, trigger, classifier.window)
-        events = zip(spoken.events, spoken.groups, strict=True)
-        speakers = np.array(
-            [group.removeprefix("speaker ") for event, group in events if event[0] == trigger]
-        )
+        groups = [event.group for event in spoken.events if event.trigger == trigger]
+        speakers = np.array([group.removeprefix("speaker ") for group in groups])
         detected = best > highest[int(quiet.hours)]
         found[trigger] = {s: float(detected[speakers == s].mean()) for s in np.unique(speakers)}
     return found
@@ -290,11 +287,11 @@ def music_by_source(audio: Path, preset: Mapping) -> None:
         for frames in VERIFIER.windows:
             x, y = clips(test + others, VERIFIER, frames)
             predicted = classifier.probabilities(x).argmax(1)
-            table = measures.confusion(y, predicted, len(VERIFIER.classes))
+            macro_f1 = measures.macro_f1(y, predicted, len(VERIFIER.classes))
             print_row(
                 f"music of {source}, never trained on, {frames} frames, {len(test)} clips",
                 f"{(predicted == y)[: len(test)].mean():.3f}",
-                f"with {len(others)} of new speech and noise: macro-F1 {measures.macro_f1(table):.3f}",
+                f"with {len(others)} of new speech and noise: macro-F1 {macro_f1:.3f}",
             )
 
 
@@ -318,11 +315,11 @@ def ablation(data: KeywordData, preset: Mapping, quiet, spoken) -> None:
                 )
                 network.PRETRAINED = shipped
             predicted = classifier.probabilities(data.x).argmax(1)
-            table = measures.confusion(data.y, predicted, len(KEYWORD.classes))
+            macro_f1 = measures.macro_f1(data.y, predicted, len(KEYWORD.classes))
             held = {"quiet": quiet, "spoken": spoken}
             found = thresholds.measure(classifier, held, classifier.spec["triggers"])
-            recalls = [1 - found[t]["false_reject_rate_at"]["1.0"] for t in KEYWORD.triggers]
-            figures.append([measures.macro_f1(table), *recalls])
+            recalls = [1 - found[t].false_reject_rate_at["1.0"] for t in KEYWORD.triggers]
+            figures.append([macro_f1, *recalls])
         print_row(name, *(f"{value:.3f}" for value in np.mean(figures, axis=0)))
 
 

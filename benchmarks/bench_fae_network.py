@@ -22,22 +22,27 @@ DIR is as bench_classifiers.py describes it. Trains both kinds on train.csv for 
 and measures all on the same segments of valid.csv, cut as Fae's are. Writes its table into the document.
 """
 
-import argparse
-import os
 import tempfile
 from pathlib import Path
 
 import page
 from bench_classifiers import KEYWORD, VERIFIER, borrowed, recordings
-from classifier_training import SilentSession, parts_of, settings_of, trained
-from fae_training import mlx_on_linux, results, runs
+from classifier_training import (
+    SilentSession,
+    build_parser,
+    parse,
+    parts_of,
+    settings_of,
+    trained,
+    write,
+)
+from fae_training import runs
 from fae_training.classifiers import fae_network
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.runtime import Classifier
 from fae_training.kinds import KINDS
 from fae_training.state import Home
 
-SEEDS = (0, 1)
 # Thresholds have no effect here.
 STREAM_MINUTES = 8
 COLUMNS = {
@@ -91,30 +96,15 @@ def _row(what: str, found: dict[str, float], form: str) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--audio", type=Path, default=os.environ.get("FAE_BENCH_AUDIO"))
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--write", type=Path, help="the document to write the table into")
-    arguments = parser.parse_args()
-    if arguments.audio is None:
-        parser.error("--audio DIR (or FAE_BENCH_AUDIO) is needed: a folder with recordings")
-    mlx_on_linux.use_openblas()
+    arguments = parse(build_parser(__doc__))
     made = [
         row
         for kind, other in ((KEYWORD, VERIFIER), (VERIFIER, KEYWORD))
-        for seed in SEEDS
-        for row in rows(Path(arguments.audio), kind, other, arguments.steps, seed)
+        for seed in arguments.seeds
+        for row in rows(arguments.audio, kind, other, arguments.steps, seed)
     ]
-    text = (
-        f"{arguments.steps} steps for each network. "
-        f"{page.machine(results.versions())}.\n\n"
-        + "\n".join(page.table(["classifier, on segments", *COLUMNS.values()], made))
-    )
-    print(text)
-    if arguments.write:
-        page.write_section(arguments.write, "bench-fae-network", "Fae's own network", text)
+    table = page.table(["classifier, on segments", *COLUMNS.values()], made)
+    write(arguments, "bench-fae-network", "Fae's own network", "For each network:", table)
 
 
 if __name__ == "__main__":

@@ -123,6 +123,8 @@ def row_of(case: Case, home: Path, fae: Path) -> list[str]:
     answer = script(home, fae, "evaluate.py")
     if answer["status"] == "error":
         return [case.name, "error", answer["error"]["message"]]
+    if "shortened" in answer:
+        answer = json.loads(Path(answer["full_answer"]).read_text(encoding="utf-8"))
     return [case.name, answer["verdict"].replace("_", " "), "; ".join(answer["reasons"])]
 
 

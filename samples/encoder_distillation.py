@@ -7,6 +7,7 @@ The student, the three convolutions of a classifier and a linear layer over twel
 trained to give the same numbers for the same sound.
 """
 
+import functools
 from pathlib import Path
 
 import mlx.core as mx
@@ -14,14 +15,18 @@ import mlx.nn as nn
 import numpy as np
 
 from fae_training.audio import SAMPLE_RATE
-from fae_training.classifiers import music, network, noises
-from fae_training.classifiers.augmentation import CURVES, at_pitch, with_formants
+from fae_training.classifiers import generators, network
+from fae_training.classifiers.augmentation import CURVES, at_pitch
 from fae_training.classifiers.classes import LAYERS
 from fae_training.classifiers.features import (
     BANDS,
     CHUNK_SAMPLES,
     FRAMES_PER_CHUNK,
+    HIGHEST_HZ,
     LOG_FLOOR,
+    LOWEST_HZ,
+    hertz_of_mel,
+    mel_of_hertz,
     mel_power,
 )
 from fae_training.errors import BadRequest
@@ -38,6 +43,9 @@ FRAMES = 64
 # Embeddings in one row of a batch, a chunk apart.
 ROW = 8
 ROWS = 64
+# Formant factors are rounded to this many steps per unit of their natural logarithm to limit the
+# number of matrices.
+FORMANT_STEPS = 80
 PITCHES = 4
 SYNTHESISED = 2_500
 LONGEST = 5 * SAMPLE_RATE
@@ -95,7 +103,10 @@ def training_sounds(random, speech: list[np.ndarray], speak) -> list[tuple[str, 
         around = [quiet[0], roughen(samples, random)[:LONGEST], quiet[1]]
         made.append(("synthesised", np.concatenate(around).astype(np.float32)))
     for _ in range(200):
-        made += [("no speech", music.piece(random, 4.0)), ("no speech", noises.noise(random, 4.0))]
+        made += [
+            ("no speech", generators.music(random, 4.0)),
+            ("no speech", generators.noise(random, 4.0)),
+        ]
     return made
 
 
@@ -168,6 +179,32 @@ class SpeechBatches:
         change = random.uniform(-1.8, 1.8) + 0.4 * (random.standard_normal(len(CURVES)) @ CURVES)
         x = np.log(power * np.exp(change) + LOG_FLOOR).astype(np.float32)
         return x, self._scaled(embeddings)
+
+
+def with_formants(power: np.ndarray, factor: float) -> np.ndarray:
+    """[frames, 40] mel power with every frequency multiplied by `factor`, as from a shorter or
+    longer vocal tract.
+
+    Vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013), applied to the bands
+    instead of the spectrum.
+    """
+    return power @ _formant_matrix(round(np.log(factor) * FORMANT_STEPS))
+
+
+@functools.cache
+def _formant_matrix(step: int) -> np.ndarray:
+    # [40, 40]: band j gets the power at its centre frequency divided by the factor, interpolated
+    # between two bands.
+    lowest, highest = mel_of_hertz(LOWEST_HZ), mel_of_hertz(HIGHEST_HZ)
+    centres = np.linspace(lowest, highest, BANDS + 2)[1:-1]
+    sources = mel_of_hertz(hertz_of_mel(centres) / np.exp(step / FORMANT_STEPS))
+    at = np.clip((sources - centres[0]) / (centres[1] - centres[0]), 0, BANDS - 1)
+    below = np.minimum(at.astype(int), BANDS - 2)
+    matrix = np.zeros((BANDS, BANDS), dtype=np.float32)
+    bands = np.arange(BANDS)
+    matrix[below, bands] = 1 - (at - below)
+    matrix[below + 1, bands] += at - below
+    return matrix
 
 
 class Student(nn.Module):

@@ -233,7 +233,7 @@ def trained_on_words(arguments) -> tuple[dict, dict]:
         kind,
         128,
         arguments.seed,
-        Augmentation(curve=0.5, formants=0.12, tempo=0.15, rhythm=0.0, masks=0.0),
+        Augmentation(curve=0.5, tempo=0.15, rhythm=0.0, masks=0.0),
     )
     frames = np.concatenate([examples.arrays_at(n)[0].reshape(-1, BANDS) for n in range(6)])
     scale = {"mean": frames.mean(axis=0), "deviation": frames.std(axis=0) + 1e-3}
@@ -295,7 +295,7 @@ def distilled_from_yamnet(arguments, scale: dict) -> list[dict]:
         batches = sound_distillation.SoundBatches(x, y[:, first:], arguments.seed + number)
         mx.random.seed(arguments.seed + 2 + number)
         targets = batches.y.shape[1]
-        model = network.Ensemble(list(LAYERS), targets, BANDS, 1, **scale, dropout=0.0)
+        model = network.Ensemble(list(LAYERS), targets, **scale, networks=1, dropout=0.0)
         found = distilled(model, batches, arguments)
         students.append({n.removeprefix("members.0."): array for n, array in found.items()})
     return students

@@ -15,7 +15,7 @@ from pathlib import Path
 import mlx.core as mx
 import numpy as np
 
-from fae_training.classifiers import music, noises
+from fae_training.classifiers import generators
 from fae_training.classifiers.augmentation import CURVES
 from fae_training.classifiers.classes import ONE_SECOND
 from fae_training.classifiers.features import (
@@ -100,8 +100,8 @@ class Mixer:
         self.weights = weights / weights.sum()
         self.made = {
             "speech": speech,
-            "music": [music.piece(random, GENERATED_SECONDS) for _ in range(GENERATED)],
-            "noise": [noises.noise(random, GENERATED_SECONDS) for _ in range(GENERATED)],
+            "music": [generators.music(random, GENERATED_SECONDS) for _ in range(GENERATED)],
+            "noise": [generators.noise(random, GENERATED_SECONDS) for _ in range(GENERATED)],
         }
         shares = {kind: share for kind, share in SHARES.items() if self.made.get(kind, sources)}
         self.kinds = list(shares)

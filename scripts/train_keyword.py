@@ -6,7 +6,6 @@
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "numpy",
-#   "onnx>=1.20",
 #   "scipy>=1.14",
 #   "soundfile",
 #   "soxr",
@@ -23,7 +22,7 @@
 
 Reads keyword/samples/<class>/, and speech_verifier/samples/ as speech and noise. Phrases with few recordings are
 synthesised by say or espeak-ng. Writes data/keyword/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/
-(model.safetensors, model.json, self_test.safetensors, model.onnx), hard_negatives.npz, held_out.npz, parts.json, train_metrics.json.
+(model.safetensors, model.json, self_test.safetensors), held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound, synthesised clips for each trigger with few recordings,
 minutes of stream without triggers to choose and to judge operating thresholds on):
   smoke      20   32  3e-3    40   40    8

@@ -6,7 +6,6 @@
 #   "mlx>=0.32.4; sys_platform == 'darwin' and platform_machine == 'arm64'",
 #   "scipy-openblas32>=0.3.30; sys_platform == 'linux' and platform_machine == 'x86_64'",
 #   "numpy",
-#   "onnx>=1.20",
 #   "scipy>=1.14",
 #   "soundfile",
 #   "soxr",
@@ -22,7 +21,7 @@
 
 Reads speech_verifier/samples/<class>/ and the speech and noise of keyword/samples/. Music and noise are also
 generated. Writes data/speech_verifier/, runs/<run>/: run.json, metrics.jsonl, train.log, adapters/ (model.safetensors,
-model.json, self_test.safetensors, model.onnx), held_out.npz, parts.json, train_metrics.json.
+model.json, self_test.safetensors), held_out.npz, parts.json, train_metrics.json.
 Presets (steps, batch size, learning rate, seconds of generated sound):
   smoke      20   32  3e-3   40
   light    1000  128  3e-3  600

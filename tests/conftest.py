@@ -17,25 +17,39 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 import leftovers  # noqa: E402
+import once  # noqa: E402
 import small_runs  # noqa: E402
-from fae_training import locks, mlx_on_linux  # noqa: E402
+from fae_training import mlx_on_linux, mlx_tune_in_parts  # noqa: E402
 
 # As in a worker. The scripts that tests start inherit the number of threads.
 mlx_on_linux.set_up()
+mlx_tune_in_parts.set_up()
 leftovers.watch()
 # Files that take longest, longest first: what is left for the end is short, so no process works alone for minutes.
 LONGEST = (
-    "test_fae_executor", "test_train", "test_experiments", "test_train_dpo", "test_resume", "test_fae_bridge",
-    "test_memory_model", "test_giving_way", "test_export_data", "test_forgetting", "test_bad_input", "test_train_stt",
-    "test_memory_of_a_run", "test_fuse", "test_mcp_server", "test_no_network", "test_train_other_models",
-    "test_train_classifiers", "test_faults", "test_proposal", "test_capabilities", "test_memorisation", "test_mlx_on_linux",
+    "test_fae_executor", "test_train", "test_train_classifiers", "test_train_stt", "test_real_model", "test_fae_bridge",
+    "test_export_data", "test_train_dpo", "test_experiments", "test_memory_model", "test_train_other_models", "test_resume",
+    "test_dpo_repairs", "test_bad_input", "test_ranks", "test_fast_path", "test_fuse", "test_memorisation", "test_memory_of_a_run", "test_giving_way", "test_mcp_server",
+    "test_faults", "test_language_model", "test_forgetting", "test_proposal", "test_no_network", "test_app_results",
+    "test_classifiers_sound_distillation", "test_classifiers_encoder", "test_capabilities", "test_dry_runs",
+    "test_chat_encoder", "test_add_samples",
 )  # fmt: skip
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each process of pytest-xdist reads the files from another one on, so that it finds most of them compiled."""
+    tests = ROOT / "tests"
+    if hasattr(config, "workerinput") and [Path(arg) for arg in config.args] == [tests]:
+        files = sorted(map(str, tests.glob("test_*.py")))
+        worker, workers = config.workerinput["workerid"], config.workerinput["workercount"]
+        first = len(files) * int(worker.removeprefix("gw")) // workers
+        config.args = files[first:] + files[:first]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In this order pytest-xdist hands them out, with --no-loadscope-reorder."""
     place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+    items.sort(key=lambda item: (place.get(item.path.stem, len(place)), item.path.stem))
 
 
 @pytest.fixture
@@ -52,7 +66,7 @@ def compiling():
 @pytest.fixture(scope="session", autouse=True)
 def one_list_of_fonts(tmp_path_factory):
     """matplotlib looks for fonts once, and not for each state directory again."""
-    os.environ["MPLCONFIGDIR"] = str(tmp_path_factory.mktemp("matplotlib"))
+    os.environ["MPLCONFIGDIR"] = str(once.shared_directory(tmp_path_factory) / "matplotlib")
 
 
 @pytest.fixture(scope="session")
@@ -98,23 +112,11 @@ def small_home(home) -> Path:
 
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory) -> Path:
-    """Trained with a umask that lets everybody read, with its own HOME and from another directory.
-
-    Once for all processes of pytest-xdist, whose directories for temporary files are in one.
-    """
-    place = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        place = place.parent
-    with locks.exclusive(place / "finished.lock"):
-        home = place / "finished" / "home"
-        if not (place / "finished" / "whole").exists():
-            _train(place / "finished")
-            (place / "finished" / "whole").touch()
-    return home
+    """Trained with a umask that lets everybody read, with its own HOME and from another directory."""
+    return once.made(tmp_path_factory, "finished", _train) / "home"
 
 
 def _train(place: Path) -> None:
-    place.mkdir()
     home, elsewhere, person = (place / name for name in ("home", "elsewhere", "person"))
     elsewhere.mkdir()
     person.mkdir()

@@ -289,12 +289,15 @@ def test_a_folder_of_voice_memos_is_converted_if_a_converter_is_installed_and_na
     assert "other.mp4 (594 bytes) cannot be converted by ffmpeg" in refused.out
 
 
-@pytest.mark.parametrize("fault", ["antiphase", "unscaled", "infinite", "one channel silent"])
+@pytest.mark.parametrize(
+    "fault", ["antiphase", "unscaled", "24 bits", "infinite", "one channel silent"]
+)
 def test_a_sound_in_an_unusual_sample_format_keeps_its_level(allowed, tmp_path, fault):
     word = classifier_sounds.clip("wake", np.random.default_rng(0)).astype(np.float32)
     odd = {
         "antiphase": np.stack([word, -word], axis=1),
         "unscaled": word * 32_768,
+        "24 bits": word * 2**23,
         "infinite": np.where(np.arange(len(word)) % 4_000 == 7, np.inf, word),
         "one channel silent": np.stack([word, 0 * word], axis=1),
     }[fault]

@@ -253,12 +253,27 @@ def test_an_answer_is_ascii_of_at_most_2000_characters_and_the_rest_is_in_a_file
     assert out.isascii() and len(out.rstrip("\n")) <= 2000
     assert answer["status"] == "done" and answer["short"] == "kept"
     if count < 300:
-        assert answer["padding"] == "é" * count and "left_out" not in answer
+        assert answer["padding"] == "é" * count and "shortened" not in answer
     else:
-        assert answer["left_out"] == ["padding"]
+        assert answer["shortened"] == ["padding"] and "padding" not in answer
         kept = state.read_json(home / "results" / "echo.json")
         assert answer["full_answer"] == str(home / "results" / "echo.json")
         assert kept["padding"] == "é" * count
+
+
+def test_a_list_in_a_long_answer_keeps_its_first_items_and_is_named(home):
+    reasons = [f"reason {number}: {'x' * 300}" for number in range(40)]
+    data = {
+        "status": "evaluated",
+        "reasons": reasons,
+        "costs": ["one", "two"],
+        "notes": ["n" * 200],
+    }
+    short = json.loads(calling.shortened(data, state.Home(home), "echo"))
+    assert len(json.dumps(short)) <= 2000 and short["shortened"] == ["reasons"]
+    assert 3 <= len(short["reasons"]) < 6 and short["reasons"] == reasons[: len(short["reasons"])]
+    assert short["costs"] == ["one", "two"] and short["notes"] == ["n" * 200]
+    assert state.read_json(home / "results" / "echo.json")["reasons"] == reasons
 
 
 @pytest.mark.parametrize("letter", ["x", "\u00e9", "\U0001f600"])

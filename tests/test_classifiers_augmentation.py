@@ -1,9 +1,9 @@
-"""Augmentation on mel power: what a change of vocal tract or tempo moves, by how much, and what stays."""
+"""Augmentation on mel power: what a change of tempo moves, by how much, and what stays."""
 
 import numpy as np
 import pytest
 
-from fae_training.classifiers.augmentation import at_pace, at_pitch, stretched_to, with_formants
+from fae_training.classifiers.augmentation import at_pace, at_pitch, stretched_to
 from fae_training.classifiers.features import mel_power
 
 
@@ -11,17 +11,8 @@ def tone(hertz):
     return (0.3 * np.sin(2 * np.pi * hertz * np.arange(16_000) / 16_000)).astype(np.float32)
 
 
-@pytest.mark.parametrize("factor", [0.8, 0.9, 1.1, 1.25])
-def test_a_tone_moves_to_where_the_tone_of_the_other_pitch_is(factor):
-    moved = with_formants(mel_power(tone(1_000)), factor).mean(axis=0)
-    there = mel_power(tone(1_000 * factor)).mean(axis=0)
-    assert abs(int(moved.argmax()) - int(there.argmax())) <= 1
-    assert moved.argmax() != mel_power(tone(1_000)).mean(axis=0).argmax()
-
-
-def test_the_factor_one_changes_nothing():
+def test_stretching_to_the_same_length_changes_nothing():
     power = mel_power(np.random.default_rng(0).standard_normal(8_000).astype(np.float32))
-    assert np.allclose(with_formants(power, 1.0), power)
     assert np.allclose(stretched_to(power, len(power)), power)
 
 
@@ -42,11 +33,6 @@ def test_a_frame_lasts_as_long_as_requested():
     assert times.tolist() == [0, 2, 4, 6, 8, 10, 11, 12, 13, 14, 15]
     assert np.allclose(drawn[:10, 0], np.arange(10) / 2)
     assert np.allclose(drawn[10:, 0], np.arange(5, 10))
-
-
-def test_power_stays_power():
-    power = mel_power(np.random.default_rng(1).standard_normal(8_000).astype(np.float32))
-    assert (with_formants(power, 1.2) >= 0).all()
 
 
 def test_changing_the_pitch_causes_no_aliasing():

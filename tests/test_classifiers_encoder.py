@@ -214,3 +214,21 @@ def test_an_interrupted_pretraining_writes_no_file():
         for number, handler in handlers.items():
             signal.signal(number, handler)
     assert 2 < batches.asked < 10
+
+
+def tone_at(hertz):
+    return (0.3 * np.sin(2 * np.pi * hertz * np.arange(16_000) / 16_000)).astype(np.float32)
+
+
+@pytest.mark.parametrize("factor", [0.8, 0.9, 1.1, 1.25])
+def test_a_tone_moves_to_where_the_tone_of_the_other_pitch_is(factor):
+    moved = encoder_distillation.with_formants(mel_power(tone_at(1_000)), factor).mean(axis=0)
+    there = mel_power(tone_at(1_000 * factor)).mean(axis=0)
+    assert abs(int(moved.argmax()) - int(there.argmax())) <= 1
+    assert moved.argmax() != mel_power(tone_at(1_000)).mean(axis=0).argmax()
+
+
+def test_another_vocal_tract_leaves_power_power_and_the_factor_one_changes_nothing():
+    power = mel_power(np.random.default_rng(1).standard_normal(8_000).astype(np.float32))
+    assert (encoder_distillation.with_formants(power, 1.2) >= 0).all()
+    assert np.allclose(encoder_distillation.with_formants(power, 1.0), power)

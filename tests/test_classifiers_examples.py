@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import classifier_sounds
-from fae_training.classifiers import music, noises, windows
+from fae_training.classifiers import generators, windows
 from fae_training.classifiers.augmentation import Augmentation, at_pitch
 from fae_training.classifiers.classes import CLASSIFIERS, ONE_WORD
 from fae_training.classifiers.examples import OWN_SHARE, Examples
@@ -13,7 +13,7 @@ from fae_training.classifiers.sound_files import Recording
 
 KEYWORD = CLASSIFIERS["keyword"]
 # No word is changed, so that its power can be counted.
-UNCHANGED = Augmentation(pitches=0, formants=0, tempo=0, rhythm=0, masks=0)
+UNCHANGED = Augmentation(pitches=0, tempo=0, rhythm=0, masks=0)
 
 
 def recordings(counts, seed=0):
@@ -79,14 +79,14 @@ def test_a_whole_word_is_all_inside_its_window_and_a_piece_of_it_never_is(few):
 
 
 def test_another_rhythm_moves_what_is_inside_a_word_and_keeps_its_length(few):
-    rhythm = Augmentation(pitches=0, formants=0, tempo=0, rhythm=0.4, masks=0)
+    rhythm = Augmentation(pitches=0, tempo=0, rhythm=0.4, masks=0)
     examples = Examples(few, KEYWORD, 8, 0, rhythm)
     power = np.full((60, 40), 1e-3, dtype=np.float32)
     power[10:50], power[30] = 1.0, 100.0  # a word from 10 to 50 with a click in its middle
     random = np.random.default_rng(0)
     clicks = []
     for _ in range(100):
-        changed, first, end = examples._another_speaker(random, power, 10, 50, ONE_WORD)
+        changed, first, end = examples._at_another_pace(random, power, 10, 50, ONE_WORD)
         assert first == 10 and abs(end - 50) <= 1 and len(changed) in (59, 60, 61)
         assert changed[first:end].mean() > 0.9 and changed[: first - 1].max() < 0.01
         clicks.append(int(changed[:, 0].argmax()))
@@ -95,11 +95,11 @@ def test_another_rhythm_moves_what_is_inside_a_word_and_keeps_its_length(few):
 
 
 def test_a_word_that_would_no_longer_fit_keeps_its_tempo(few):
-    examples = Examples(few, KEYWORD, 8, 0, Augmentation(pitches=0, formants=0, tempo=0.3))
+    examples = Examples(few, KEYWORD, 8, 0, Augmentation(pitches=0, tempo=0.3))
     length = ONE_WORD - 1
     power = np.ones((length, 40), dtype=np.float32)
     ends = {
-        examples._another_speaker(np.random.default_rng(n), power, 0, length, ONE_WORD)[2]
+        examples._at_another_pace(np.random.default_rng(n), power, 0, length, ONE_WORD)[2]
         for n in range(50)
     }
     assert max(ends) == length and min(ends) < 0.83 * length
@@ -178,14 +178,14 @@ def test_babble_contains_all_of_its_voices_and_resembles_none():
     tones = [
         np.sin(2 * np.pi * f * np.arange(8_000) / 16_000).astype(np.float32) for f in (300, 1_000)
     ]
-    samples = noises.babble(np.random.default_rng(0), 1.0, tones)
+    samples = generators.babble(np.random.default_rng(0), 1.0, tones)
     spectrum = np.abs(np.fft.rfft(samples)) ** 2
     assert len(samples) == 16_000
     assert spectrum[300] > 0.05 * spectrum.sum() and spectrum[1_000] > 0.05 * spectrum.sum()
 
 
 def test_generated_sounds_have_their_level_and_are_reproduced_from_their_seed():
-    for make in (noises.noise, music.piece):
+    for make in (generators.noise, generators.music):
         for seed in range(40):
             samples = make(np.random.default_rng(seed), 1.0)
             assert len(samples) == 16_000 and np.isfinite(samples).all()
@@ -235,7 +235,7 @@ def test_two_recorded_seconds_do_not_dominate_a_class():
 
 
 def test_each_piece_of_music_and_each_noise_is_different():
-    for make in (noises.noise, music.piece):
+    for make in (generators.noise, generators.music):
         spectra = [mel_power(make(np.random.default_rng(n), 2.0)).mean(axis=0) for n in range(30)]
         shapes = np.log(np.array(spectra) + 1e-9)
         shapes -= shapes.mean(axis=1, keepdims=True)

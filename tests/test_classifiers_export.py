@@ -1,11 +1,11 @@
-"""A run's files are sufficient for its self-test, for ONNX, and for a reader that only knows model.json."""
+"""A run's files are sufficient for its self-test, and for a reader that only knows model.json."""
 
 import json
 
 import numpy as np
 import pytest
 
-from fae_training.classifiers import model_files, onnx_export, runtime
+from fae_training.classifiers import model_files, runtime
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.features import samples_for
 from fae_training.errors import Refused
@@ -85,22 +85,6 @@ def test_model_json_and_the_tensors_alone_give_the_same_probabilities(saved):
     logits /= spec["members"]
     powers = np.exp(logits / spec["temperature"])
     assert np.abs(powers / powers.sum() - vectors["probabilities"][0]).max() < 1e-4
-
-
-def test_onnx_computes_the_same(saved, tmp_path):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    classifier = runtime.load(saved)
-    onnx_export.export(classifier, tmp_path / "model.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
-    random = np.random.default_rng(1)
-    for batch, frames in (
-        (1, classifier.window),
-        (3, classifier.window),
-        (2, classifier.window + 9),
-    ):
-        x = random.normal(-5, 2, (batch, frames, 40)).astype(np.float32)
-        (found,) = session.run(None, {"log_mel": x})
-        assert np.abs(found - classifier.probabilities(x)).max() < 1e-4
 
 
 def test_a_classifier_of_another_version_is_refused_with_the_next_command(saved, tmp_path):

@@ -113,6 +113,7 @@ def test_clips_of_one_recording_are_one_group_by_the_name_that_add_samples_gives
 def test_samples_of_the_other_kind_are_borrowed_under_the_class_that_they_are_here(home, samples):
     sound(samples / "wake" / "a.wav", seed=1)
     sound(home / "speech_verifier" / "samples" / "music" / "song.wav", seed=2)
+    sound(home / "speech_verifier" / "samples" / "speech" / "the same as a.wav", seed=1)
     before = recordings.scan(Home(home), KEYWORD).fingerprint
     loaded, _ = load(home)
     assert {r.class_name for r in loaded} == {"wake", "noise"}

@@ -1,5 +1,7 @@
 """The benchmark of a classifier: one value for each speaker or recording, and no claim that the data does not support."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,8 @@ from fae_training.benchmark import Benchmark
 from fae_training.classifiers import scoring, triggers
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
-from fae_training.classifiers.streams import CHUNKS_PER_HOUR, SCENE_FRAMES, StreamOfSound
-from fae_training.classifiers.thresholds import Rate
+from fae_training.classifiers.streams import CHUNKS_PER_HOUR, SCENE_FRAMES, Event, StreamOfSound
+from fae_training.classifiers.thresholds import Detections, Rate
 from fae_training.classifiers.validation import Windows
 
 KEYWORD = CLASSIFIERS["keyword"]
@@ -19,7 +21,8 @@ def windows(groups, labels, recorded=None):
     count = len(groups)
     given = np.ones(count, dtype=bool) if recorded is None else np.array(recorded)
     names = [f"{group} {number // 2}" for number, group in enumerate(groups)]
-    return Windows(np.zeros((count, 97, 40)), np.array(labels), names, list(groups), given)
+    spectra = np.zeros((count, 97, 40))
+    return Windows(spectra, np.array(labels), np.array(names), np.array(groups), given)
 
 
 def test_the_goal_has_one_value_for_each_speaker_and_made_sounds_do_not_count():
@@ -45,26 +48,21 @@ def test_a_recording_counts_as_changed_when_one_of_its_windows_is():
 
 def streams_of(hours, events=5):
     frames = round(hours * CHUNKS_PER_HOUR * FRAMES_PER_CHUNK)
-    spoken_events = [("wake", 100 * n, 100 * n + 50) for n in range(events)]
-    spoken_events.insert(1, ("interrupt", 10, 60))
-    groups = [f"speaker {n}" for n in range(events + 1)]
+    names = ["interrupt" if n == 1 else "wake" for n in range(events + 1)]
+    said = [Event(name, 100 * n, 100 * n + 50, f"speaker {n}") for n, name in enumerate(names)]
     return {
-        "quiet": StreamOfSound(np.zeros((frames, 1)), []),
-        "spoken": StreamOfSound(np.zeros((1, 1)), spoken_events, groups=groups),
+        "quiet": StreamOfSound(np.zeros((frames, 1))),
+        "spoken": StreamOfSound(np.zeros((1, 1)), said),
     }
 
 
-def on_streams(heard, false=0, scenes=()):
-    return {
-        "heard": list(heard),
-        "false_alarms": false,
-        "overdispersion": 1.0,
-        "scenes_with_alarms": list(scenes),
-    }
+def detections(heard, false=0, scenes=(), hours=1.0):
+    return Detections(Rate(false, hours, 1.0), heard=list(heard), scenes_with_alarms=list(scenes))
 
 
 def trigger_measures(candidate, hours=1.0, asked=1.0, people=True):
-    by = {"candidate": candidate, "current": on_streams([0] * 5), "base": on_streams([0] * 5)}
+    nothing = detections([0] * 5)
+    by = {"candidate": candidate, "current": nothing, "base": nothing}
     return triggers.measures_of("wake", by, streams_of(hours), asked, people)
 
 
@@ -79,7 +77,7 @@ def judged(*measures, not_shown=()):
 
 
 def test_detections_guard_with_one_value_for_each_spoken_word():
-    detected, silent = trigger_measures(on_streams([1, 1, 0, 1, 1]))
+    detected, silent = trigger_measures(detections([1, 1, 0, 1, 1]))
     assert detected.candidate == (1, 1, 0, 1, 1) and detected.current == detected.base == (0,) * 5
     assert detected.items[:2] == ("wake 0 by speaker 0", "wake 2 by speaker 2")
     assert (detected.role, detected.margin, detected.compare) == ("guard", 0.05, "passed")
@@ -88,7 +86,7 @@ def test_detections_guard_with_one_value_for_each_spoken_word():
 
 
 def test_a_classifier_that_no_longer_detects_the_word_does_not_pass():
-    missed, heard = on_streams([0] * 5), on_streams([1] * 5)
+    missed, heard = detections([0] * 5), detections([1] * 5)
     by = {"candidate": missed, "current": heard, "base": missed}
     found = triggers.measures_of("wake", by, streams_of(1.0), 1.0, True)
     assert judged(*found).verdict == "fail"
@@ -99,13 +97,13 @@ def test_more_false_alarms_than_were_asked_for_never_pass_where_chance_does_not_
     alarms, verdict
 ):
     """Of 3 alarms in an hour the lower bound is 0.82 an hour, of 4 it is 1.37."""
-    candidate = on_streams([1] * 5, alarms, range(alarms))
+    candidate = detections([1] * 5, alarms, range(alarms))
     assert judged(*trigger_measures(candidate)).verdict == verdict
     assert judged(*trigger_measures(candidate, asked=60.0)).verdict == "pass"
 
 
 def test_words_that_nobody_recorded_are_no_evidence():
-    found = judged(*trigger_measures(on_streams([1] * 5), people=False))
+    found = judged(*trigger_measures(detections([1] * 5), people=False))
     assert found.verdict == "not_enough_evidence"
     assert found.reasons == (
         "wake said by people: no speakers were held out; 5 are needed to tell better from worse.",
@@ -113,7 +111,7 @@ def test_words_that_nobody_recorded_are_no_evidence():
 
 
 def test_a_rate_that_is_not_shown_does_not_pass_and_the_reason_is_the_sentence():
-    heard = trigger_measures(on_streams([1] * 5))
+    heard = trigger_measures(detections([1] * 5))
     sentence = promise(0, 0.5).text
     found = judged(*heard, not_shown=(sentence,))
     assert found.verdict == "not_enough_evidence" and sentence in found.reasons
@@ -133,7 +131,8 @@ def test_the_bounds_of_false_alarms_are_garwoods():
 
 
 def promise(false, hours, asked=1.0, groups=9, dispersion=1.0):
-    return triggers.promise("wake", Rate(false, hours, dispersion), asked, groups)
+    found = Detections(Rate(false, hours, dispersion), groups=groups)
+    return triggers.promise("wake", found, asked)
 
 
 def test_it_reports_the_hours_of_sound_and_whether_the_rate_is_shown():
@@ -164,13 +163,26 @@ def test_it_names_the_commands_that_would_show_a_rate():
 
 
 def test_recall_is_reported_for_held_out_people_each_person_and_the_owner():
-    found = {"spoken": 8, "recall": 0.5, "by_group": {"speaker anna": 0.25, "speaker li": 1.0}}
-    found |= {"latency_ms": 640.0, "own": 0.75}
+    found = replace(
+        detections([1, 1, 1, 1, 0, 0, 0, 0]),
+        by_group={"speaker anna": 0.25, "speaker li": 1.0},
+        latency_ms=640.0,
+        own=0.75,
+    )
     notes = triggers.notes_of("wake", found)
     assert notes == [
         "wake, said by people like the held-out ones: 50% of 8 detected, 640 ms after its start (li 100%, anna 25%).",
         "wake, said by you: 75% detected, in recordings of yours that were not trained on.",
     ]
-    never = found | {"recall": 0.0, "latency_ms": None, "own": None}
+    never = replace(found, heard=[0] * 8, latency_ms=None, own=None)
     assert "0% of 8 detected (" in triggers.notes_of("wake", never)[0]
-    assert triggers.notes_of("wake", found | {"recall": None}) == []
+    assert triggers.notes_of("wake", replace(found, heard=[])) == []
+
+
+def test_recall_is_a_figure_only_where_somebody_said_the_word():
+    by = dict.fromkeys(("candidate", "current", "base"), detections([1, 0], false=3, hours=2.0))
+    by = {who: replace(d, false_reject_rate_at={"1.0": 0.25}) for who, d in by.items()}
+    found = {figure.name: figure.candidate for figure in triggers.figures_of("wake", by)}
+    assert found == {"wake_false_alarms": 1.5, "wake_missed": 0.25, "wake_recall": 0.5}
+    nobody = dict.fromkeys(by, detections([], false=3, hours=2.0))
+    assert [figure.name for figure in triggers.figures_of("wake", nobody)] == ["wake_false_alarms"]

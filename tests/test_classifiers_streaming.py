@@ -72,7 +72,7 @@ def test_mlx_and_numpy_compute_the_same():
 
     mx.random.seed(3)
     kind = CLASSIFIERS["keyword"]
-    ensemble = Ensemble(list(LAYERS), 5, 40, ENSEMBLE_SIZE, np.full(40, -5.0), np.full(40, 2.0))
+    ensemble = Ensemble(list(LAYERS), 5, np.full(40, -5.0), np.full(40, 2.0))
     ensemble.eval()
     arrays = {name: np.array(a) for name, a in tree_flatten(ensemble.trainable_parameters())}
     arrays |= {"mean": np.full(40, -5.0, np.float32), "deviation": np.full(40, 2.0, np.float32)}
@@ -88,7 +88,7 @@ def test_in_training_each_network_has_rows_of_its_own():
     from fae_training.classifiers.network import Ensemble
 
     mx.random.seed(4)
-    ensemble = Ensemble(list(LAYERS), 5, 40, ENSEMBLE_SIZE, np.zeros(40), np.ones(40))
+    ensemble = Ensemble(list(LAYERS), 5, np.zeros(40), np.ones(40))
     ensemble.eval()
     x = mx.random.normal((6, 79, 40))
     together, rows = np.array(ensemble(x)), np.array(ensemble.in_turn(x))

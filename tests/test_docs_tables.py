@@ -1,4 +1,4 @@
-"""Every table in the documents is written by a command, checked against the code here, or listed with what measures it."""
+"""Every table in the documents is written by a command, or checked against the code here."""
 
 import ast
 import re
@@ -29,14 +29,6 @@ CHECKED = {
     "docs/preferences.md": ("preset",),
     "docs/scripts.md": ("preset", "`--model`"),
 }
-# Typed in by hand from what a command printed. To be written by it instead, as docs/benchmarks.md is.
-TYPED = {
-    "docs/classifiers-measured.md": {
-        "threshold": "bench_false_alarms.py",
-        "round": "bench_review.py",
-        "resampled by": "bench_classifiers.py",
-    },
-}
 # The first cell of a table's header is empty there.
 UNNAMED = {"docs/fae.md": "callers"}
 _WRITTEN = re.compile(r"<!-- \S+: written by .*?<!-- end of", re.S)
@@ -62,15 +54,9 @@ def documents() -> list[str]:
 
 
 @pytest.mark.parametrize("name", documents())
-def test_every_table_is_written_by_a_command_or_checked_or_listed_with_what_measures_it(name):
-    known = {*WORDS.get(name, ()), *CHECKED.get(name, ()), *TYPED.get(name, {})}
+def test_every_table_is_written_by_a_command_or_checked_or_holds_words_alone(name):
+    known = {*WORDS.get(name, ()), *CHECKED.get(name, ())}
     assert set(tables(name)) == known, "write it by a command (make bench-...), or list it here"
-
-
-def test_what_measures_a_typed_table_is_there():
-    for listed in TYPED.values():
-        for script in listed.values():
-            assert (ROOT / "benchmarks" / script).exists() or (ROOT / "tests" / script).exists()
 
 
 def number(text: str) -> float:

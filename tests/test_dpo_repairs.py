@@ -14,7 +14,8 @@ import mlx_tune.losses
 import mlx_tune.rl_trainers
 import numpy as np
 import pytest
-from mlx_tune import DPOConfig, DPOTrainer, FastLanguageModel
+from mlx_tune.model import FastLanguageModel
+from mlx_tune.rl_trainers import DPOConfig, DPOTrainer
 
 import calls
 from fae_training import mlx_on_linux, row_forms, runs, state, training_rows

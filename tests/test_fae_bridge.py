@@ -28,7 +28,7 @@ def night(tmp_path_factory) -> tuple[Path, Bridge]:
     shutil.copytree(few.directory, installed_fae.directory(person), dirs_exist_ok=True)
     # The bridge says model and preset; a short training is what config.json makes of the rest.
     home = state.Home(person / ".fae/training")
-    small_runs.judge_by_own_items(home, copies=5)
+    small_runs.judge_by_own_items(home, copies=3)
     short = {"steps": 10, "batch_size": 1, "gradient_accumulation": 1, "learning_rate": 1e-3}
     home.write("config.json", {"sft": short | {"suite": "own"}})
     return person, Bridge(person, installed_fae.put_skill_into(bundle))

@@ -182,7 +182,7 @@ def use_sample_model(person: Path) -> None:
     """By config.json: Fae would blank out a long path in a parameter. It is judged by tasks that take moments."""
     home = state.Home(person / ".fae" / "training")
     home.directory()
-    small_runs.judge_by_own_items(home, copies=5)
+    small_runs.judge_by_own_items(home, copies=3)
     home.write("config.json", {"sft": {"model": str(LANGUAGE_MODEL), "suite": "own"}})
 
 

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 import calls
-from fae_training.conversations import forget_cues, mention_cues
+from fae_training.conversations import confided_cues, forget_cues, mention_cues, topic_cues
+from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.forget_topics import named_topics
+from fae_training.conversations.forget_topics import named_topics, topics
 from fae_training.conversations.forgetting import (
     Exclusions,
     Forgotten,
@@ -100,7 +102,7 @@ def test_each_form_is_found_by_its_example(cue):
     [("en", "don't keep it"), ("de", "merk dir das nicht"), ("fr", "n'en garde rien"), ("es", "no lo guardes")],
 )  # fmt: skip
 def test_what_is_private_is_what_a_request_about_it_means(language, about_it):
-    for cue in forget_cues.PRIVATE[language]:
+    for cue in confided_cues.PRIVATE[language]:
         assert forget_request(cue.example) is None
         for said in (f"{cue.example}, {about_it}", f"{cue.example}. {about_it.capitalize()}."):
             assert any(word in forget_request(said)[0].lower() for word in SUBJECTS), said
@@ -222,6 +224,8 @@ def test_what_is_said_around_a_request_is_no_part_of_it(said):
         ("Forget both Anna and my knee", ("Anna", "my knee")),
         ("forget the whole divorce thing", ("divorce",)),
         ("forget about Anna today", ("Anna",)),
+        ("forget the mortgage thing today", ("mortgage",)),
+        ("forget everything today", ("everything",)),
         ("forget what happened at the clinic", ("clinic",)),
         ("forget about my job, and my salary", ("my job", "my salary")),
         ("Forget Anna. And forget my knee, please.", ("Anna", "my knee")),
@@ -239,6 +243,35 @@ def test_what_is_said_around_a_request_is_no_part_of_it(said):
 )
 def test_each_thing_that_somebody_lists_is_a_topic_without_the_words_around_it(said, topics):
     assert forget_request(said) == topics
+
+
+def topic_examples() -> list[tuple[str, Cue]]:
+    """Every cue of topic_cues.py with its language; a cue outside of a table is English."""
+    tables = [
+        table for name, table in vars(topic_cues).items() if name.isupper() and name[0] != "_"
+    ]
+    single = [("en", table) for table in tables if isinstance(table, Cue)]
+    listed = [
+        (language, cue)
+        for table in tables
+        if isinstance(table, dict)
+        for language, cues in table.items()
+        for cue in cues
+        if isinstance(cue, Cue)
+    ]
+    return single + listed
+
+
+@pytest.mark.parametrize(("language", "cue"), topic_examples(), ids=lambda part: getattr(part, "example", part))  # fmt: skip
+def test_the_words_around_a_topic_are_shown_by_an_example(language, cue):
+    said, _, named = cue.example.partition(" -> ")
+    assert re.search(cue.pattern, said.lower())
+    assert topics(said, language) == tuple(named.split(", "))
+
+
+def test_there_are_words_around_a_topic_in_each_language():
+    assert len(topic_examples()) > 100
+    assert {language for language, _ in topic_examples()} == {"en", "de", "fr", "es"}
 
 
 @pytest.mark.parametrize(
@@ -366,3 +399,44 @@ def test_a_phrase_that_is_in_every_conversation_is_no_topic(home, phrase):
     require_topics(
         Home(home), ["the interview", "id:episode-1", "person:Will", "May", "123", "die Scheidung"]
     )
+
+
+@pytest.mark.parametrize(
+    "opener",
+    ["Oh, can you", "Listen, could you", "Hey, will you please", "Anyway,", "Well then,", "um,", "By the way, would you"],
+)  # fmt: skip
+def test_what_a_request_opens_with_does_not_hide_it(opener):
+    assert forget_request(f"{opener} forget the interview") == ("interview",)
+    assert forget_request("Forget fancy restaurants, what can I cook?") is None
+    assert forget_request("Oh, forget fancy restaurants, can you cook?") is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "By the way, do not train on the interview",
+        "You are not to train on the interview",
+        "Do not train with the interview",
+        "Don't let the interview into your training",
+        "The interview should not be part of your training.",
+        "Please remove the interview from the things you learned.",
+        "I don't want you to learn from our talk about the interview.",
+        "Hey Fae, that interview thing? Forget it ever happened.",
+        "Do you think you could forget the interview?",
+    ],
+)
+def test_not_to_train_on_something_is_a_request_in_whatever_words(said):
+    assert forget_request(said) == ("interview",)
+
+
+def test_of_a_relation_with_a_name_the_name_is_enough():
+    for topic in ("my brother Anton", "meinen Bruder Anton", "mi mejor amigo Anton"):
+        assert mentioned(topic, "Anton called again.") and mentioned(topic, "It was antons fault.")
+        assert not mentioned(topic, "Her brother met Antonio.")
+    assert not mentioned("my brother's Wedding", "A wedding in May.")
+    assert not mentioned("Father Christmas", "What shall we eat at Christmas?")
+
+
+def test_a_word_is_the_same_however_its_letters_are_encoded():
+    decomposed, hyphenated = "I met Anto\u0301n.", "The in\u00adter\u00adview was long."
+    assert mentioned("Ant\u00f3n", decomposed) and mentioned("the interview", hyphenated)

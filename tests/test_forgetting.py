@@ -178,6 +178,8 @@ def test_everything_that_was_written_about_it_is_removed(place):
     state.write_text(run.file("proposal.md"), f"It was asked: {SAID}")
     state.write_json(place.file("results", "export_data.json"), {"samples": [{"user": SAID}]})
     state.append_jsonl(place.file("errors.jsonl"), {"script": "x", "traceback": SAID})
+    for meta in (place.file("data", "sft", "meta.json"), run.file("data", "sft", "meta.json")):
+        state.write_json(meta, (state.read_json(meta) or {}) | {"topics": [["Bergen clinic", 7]]})
     state.write_json(place.file("cache", "sft-train-1.json"), {"tokens": SAID})
     place.directory("stt", "clips")
     consent.change(place, ["corrections"], [])
@@ -268,6 +270,7 @@ def test_forgetting_is_planned_and_done_without_fae_s_database(place, tmp_path, 
     done = calls.script("export_data", *given, home=place.path).json
     assert (done["status"], done["forgotten"]) == ("forgotten", planned["forgotten"])
     assert done["forgotten"]["rows_removed"] + done["forgotten"]["copies"] > 0
+    assert (done["next"] is not None) == consented, "no training without consent"
 
 
 def test_a_request_is_never_learned_itself_also_where_no_messages_are_kept(place, tmp_path):

@@ -91,7 +91,7 @@ def test_an_answer_is_short_however_much_there_is_to_list(place, home):
     for run in [made(place) for _ in range(20)]:
         state.write_json(run.file("proposal_rejected.json"), {"run": run.id, "rejected_at": "", "reason": "\N{GRINNING FACE}" * 300, "fingerprint": None})  # fmt: skip
     got = calls.script("list_runs", "--json", home=home)
-    assert len(got.out) <= LONGEST_ANSWER and "left_out" not in got.json
+    assert len(got.out) <= LONGEST_ANSWER and "shortened" not in got.json
     assert got.json["count"] == 23 and got.json["runs"]
 
 

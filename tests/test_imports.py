@@ -168,3 +168,25 @@ def test_what_works_with_arrays_for_the_language_model_imports_at_its_top():
         if isinstance(inner, ast.Import | ast.ImportFrom)
     ]
     assert len(paths) > 30 and late == []
+
+
+PARTS_OF_MLX_TUNE = """
+import json, sys
+from fae_training import mlx_tune_in_parts
+mlx_tune_in_parts.set_up()
+from fae_training.language import dpo_repairs, mlx_tune_repairs
+loaded = {name.partition(".")[0] for name in sys.modules}
+import mlx_tune
+whole = [mlx_tune.SFTTrainer is mlx_tune_repairs.SFTTrainer, "datasets" in sys.modules]
+print(json.dumps([sorted(loaded), whole]))
+"""
+
+
+def test_a_training_imports_the_parts_of_mlx_tune_that_it_needs_and_all_of_it_stays_there_to_ask_for():
+    done = subprocess.run(
+        [sys.executable, "-c", PARTS_OF_MLX_TUNE], capture_output=True, text=True, check=True
+    )
+    loaded, whole = json.loads(done.stdout)
+    assert "mlx_tune" in loaded
+    assert not {"datasets", "mlx_audio", "mlx_vlm", "pandas", "scipy"} & set(loaded)
+    assert whole == [True, True]

@@ -42,20 +42,18 @@ def patterns_in(value, seen: set[int]) -> Iterator[re.Pattern]:
             yield from patterns_in(getattr(value, field.name), seen)
 
 
-def compiled() -> dict[str, re.Pattern]:
-    """Every pattern of the modules of conversations, by the module and its beginning."""
+def all_patterns() -> dict[str, re.Pattern]:
+    """Every pattern of the modules of conversations, by the module and its place; a lazy one is not compiled yet."""
     found = {}
     for module in pkgutil.iter_modules(conversations.__path__):
         loaded = importlib.import_module(f"{conversations.__name__}.{module.name}")
         for name, value in vars(loaded).items():
             for number, pattern in enumerate(patterns_in(value, set())):
-                found[f"{module.name}.{name}[{number}]"] = re.compile(
-                    pattern.pattern, pattern.flags
-                )
+                found[f"{module.name}.{name}[{number}]"] = pattern
     return found
 
 
-PATTERNS = compiled()
+PATTERNS = all_patterns()
 
 
 def seconds(pattern: re.Pattern, text: str) -> float:

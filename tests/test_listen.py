@@ -7,12 +7,12 @@ import soundfile
 import calls
 import classifier_sounds
 from fae_training.classifiers.listening import SHADES
-from test_train_classifiers import trained
+from test_train_classifiers import trained_verifier
 
 
 @pytest.fixture(scope="module")
 def verifier(tmp_path_factory):
-    return trained(tmp_path_factory.mktemp("listen"), "speech_verifier")[0]
+    return trained_verifier(tmp_path_factory)[0]
 
 
 @pytest.fixture

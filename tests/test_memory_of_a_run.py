@@ -23,7 +23,7 @@ SIZES = {
     "hidden_size": 512,
     "intermediate_size": 2048,
     "num_hidden_layers": 16,
-    "eos_token_id": 1273,
+    "eos_token_id": [1273, 1279],
 }
 
 
@@ -34,8 +34,15 @@ def save_model(directory: Path) -> int:
 
     shutil.copytree(calls.LANGUAGE_MODEL, directory)
     weights = dict(tree_flatten(tiny_qwen.make_model(**SIZES).parameters()))
+    # The likeliest token is always one of the two that end an answer, whichever way the hidden state points. Otherwise a
+    # random model would write each answer to its longest.
+    tokens = weights["language_model.model.embed_tokens.weight"]
+    end, other_end = SIZES["eos_token_id"]
+    tokens[end] *= 100
+    tokens[other_end] = -tokens[end]
     mx.save_safetensors(str(directory / "model.safetensors"), weights, {"format": "mlx"})
-    config = {"model_type": "qwen3_5", "eos_token_id": 1273, "tie_word_embeddings": True}
+    config = {"model_type": "qwen3_5", "tie_word_embeddings": True}
+    config["eos_token_id"] = SIZES["eos_token_id"]
     text = tiny_qwen.text_config(**SIZES)
     (directory / "config.json").write_text(json.dumps(config | {"text_config": text}))
     return (directory / "model.safetensors").stat().st_size

@@ -72,6 +72,9 @@ def test_a_mistyped_directory_or_id_is_answered_with_those_that_are_here(tmp_pat
     assert "nearly" not in error.message and error.hint.endswith("--model auto")
     monkeypatch.chdir(tmp_path)
     assert "there is no such directory" in refused("models/else").message, "no id: models/ is here"
+    assert "config.json is a file; expected the directory" in refused(str(place / "config.json")).message  # fmt: skip
+    own = refused("models/language-modes")
+    assert own.code == "no_model_config" and "--fetch" not in own.hint and "*.safetensors" in own.hint  # fmt: skip
     error = refused("mlx-comunity/Qwen3.5-2B-4bit")
     assert "here: mlx-community/Qwen3.5-2B-4bit" in error.message and "--fetch" in error.hint
     assert "nearly" not in refused("small").message, "it was not typed"

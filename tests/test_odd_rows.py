@@ -80,8 +80,8 @@ def test_conversations_of_every_form_train_beside_ones_that_are_left_out(home):
     assert result["applied"]["rows"] == {"train": 23, "choose": 4, "judge": 14, "validated": 4}
     assert result["notes"][:3] == [
         "2 of 25 rows of data/sft/train.jsonl cannot be used:",
-        "line 1: message 3 is the system's, which can only be the first",
-        "line 1: message 2, the assistant's, is empty",
+        "line 1: row 24: message 3 is the system's, which can only be the first",
+        "line 1: row 25: message 2, the assistant's, is empty",
     ]
     assert (
         "learned as plain characters: line 1: holds </think> and <|im_end|>" in result["notes"][3]

@@ -59,7 +59,8 @@ def trained(model, tmp_path_factory):
     state.write_jsonl(place.file("data", "sft", "train.jsonl"), rows[HELD_OUT:])
     held_out = [row | {"part": "judge"} for row in rows[:HELD_OUT]]
     state.write_jsonl(place.file("data", "sft", "valid.jsonl"), held_out)
-    small_runs.judge_by_own_items(place)
+    # No verdict is asked for, and each token of an answer takes this model a hundredth of a second.
+    small_runs.judge_by_own_items(place, tasks=8)
     # Smoke's rate is for ten steps; two have to show something.
     given = ("--preset", "smoke", "--steps", "2", "--batch-size", "4", "--max-length", "128")
     given += ("--learning-rate", "1e-3", "--rehearsal", "0", "--model", model, "--detach")

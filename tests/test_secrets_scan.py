@@ -316,3 +316,38 @@ def test_what_accounts_networks_words_and_codes_are_like_is_no_secret(text):
 )
 def test_beside_those_a_secret_is_still_one(text):
     assert secrets.find(text.strip()) is not None
+
+
+def test_a_telephone_number_is_none_of_a_book_because_its_digits_could_be():
+    """One in eleven numbers of ten digits has the check digit of an ISBN."""
+    numbers = [f"{area} 867 {last}" for area in (212, 555, 617) for last in range(5300, 5322)]
+    assert all(personal.find(f"My phone number is {number}.") == "telephone" for number in numbers)
+    for number in ("+49 30 901820", "+49 30 90182012", "0176 12345678", "+49 176 12345678"):
+        assert personal.find(f"Call {number}.") == "telephone", number
+    for book in ("978-3-16-148410-0", "9783161484100", "3-16-148410-0", "ISBN 0306406152"):
+        assert personal.find(f"I ordered {book}.") is None, book
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "My password is correct horse battery staple, remember it",
+        "correct horse battery staple is my password",
+        "The bank password I use is Rosebud",
+        "4111_1111_1111_1111",
+        "4111/1111/1111/1111",
+        "4111, 1111, 1111, 1111",
+        "4111\u00a01111\u00a01111\u00a01111",
+        "4111\u20131111\u20131111\u20131111",
+    ],
+)
+def test_a_secret_is_found_whatever_is_around_it_and_between_its_digits(said):
+    assert secrets.find(said)
+    assert not secrets.find("The password I use is too weak, remember to change it")
+
+
+def test_a_secret_that_was_announced_is_found_also_after_a_question_and_if_it_begins_like_talk():
+    announced = ("I want to tell you my bank password", "Okay.")
+    assert secret_exchanges.spread([announced, ("Are you ready?", "Yes."), ("Rosebud", "Noted.")])
+    assert secret_exchanges.spread([announced, ("correct horse battery staple", "Noted.")])
+    assert not secret_exchanges.spread([announced, ("What time is it?", "Ten."), ("Thanks", "Bye")])

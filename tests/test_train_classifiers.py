@@ -10,6 +10,7 @@ import soundfile
 
 import calls
 import classifier_sounds
+import once
 from fae_training import app_files, deployment, gate, state
 from fae_training.classifiers import scoring, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
@@ -50,6 +51,18 @@ def trained(directory, kind, speakers=classifier_sounds.ENOUGH_SPEAKERS, *option
 def keyword(tmp_path_factory):
     many = classifier_sounds.ENOUGH_SPEAKERS
     return trained(tmp_path_factory.mktemp("keyword"), "keyword", many, *HIGH_RATE)
+
+
+def trained_verifier(tmp_path_factory):
+    """For the tests here and in test_listen.py."""
+    place = once.made(tmp_path_factory, "verifier", lambda place: trained(place, "speech_verifier"))
+    [run] = (place / "home" / "runs").iterdir()
+    return place / "home", run
+
+
+@pytest.fixture(scope="module")
+def verifier(tmp_path_factory):
+    return trained_verifier(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +115,10 @@ def test_a_run_of_a_version_with_shorter_windows_is_still_judged(keyword, tmp_pa
     copied = Home(tmp_path / "home")
     shutil.copytree(home, copied.path)
     kept = dict(np.load(run / "held_out.npz"))
-    for name in [n for n in kept if n.endswith("_97")]:
+    for name in [n for n in kept if n.startswith("windows 97 ")]:
         of_word = kept.pop(name)
-        kept[name.replace("_97", "_79")] = of_word[:, 9:88] if name == "windows_97" else of_word
+        shorter = of_word[:, 9:88] if name.endswith(" log_mel") else of_word
+        kept[name.replace(" 97 ", " 79 ")] = shorter
     np.savez(copied.path / "runs" / run.name / "held_out.npz", **kept)
     judged = scoring.score(Run(copied, run.name), QuietSession())
     found = {m.name: m.candidate for m in judged.measures}
@@ -116,7 +130,7 @@ def test_a_run_of_a_version_without_a_test_set_says_to_train_again(keyword, tmp_
     copied = Home(tmp_path / "home")
     shutil.copytree(home, copied.path)
     arrays = dict(np.load(run / "held_out.npz"))
-    arrays.pop("apart")
+    arrays.pop("form")
     np.savez(copied.path / "runs" / run.name / "held_out.npz", **arrays)
     with pytest.raises(Missing, match="did not store the data for judging") as missing:
         scoring.score(Run(copied, run.name), QuietSession())
@@ -189,10 +203,11 @@ def test_the_receipt_says_what_was_applied(keyword):
 def test_the_streams_of_the_benchmark_count_recall_and_false_alarms(keyword):
     streams = metrics(keyword[1])["benchmark"]["details"]["streams"]
     for name in ("wake", "interrupt"):
-        assert streams[name]["spoken"] >= 3
-        assert len(streams[name]["heard"]) == streams[name]["spoken"]
-        assert 0 <= streams[name]["recall"] <= 1
-        assert streams[name]["false_alarms"] >= 0
+        assert len(streams[name]["heard"]) >= 3
+        assert np.mean(streams[name]["heard"]) == figure(keyword[1], f"{name}_recall")["candidate"]
+        alarms = streams[name]["false_alarms"]
+        rate = figure(keyword[1], f"{name}_false_alarms")["candidate"]
+        assert rate == pytest.approx(alarms["count"] / alarms["hours"])
         detected = measure(keyword[1], f"{name}_detected")
         assert detected["candidate"] == streams[name]["heard"]
         assert set(detected["base"]) == {0.0} and detected["role"] == "guard"
@@ -205,7 +220,6 @@ def test_all_that_a_runtime_needs_is_in_adapters(keyword):
         "model.safetensors",
         "model.json",
         "self_test.safetensors",
-        "model.onnx",
         "fae",
     }
     spec = json.loads((adapters / "model.json").read_text())
@@ -286,8 +300,8 @@ def test_with_few_people_a_run_is_not_recommended_and_says_why(of_two_people):
     assert {row["part"] for row in rows} == {"judge"}
 
 
-def test_the_verifier_distinguishes_speech_music_and_noise(tmp_path):
-    _, run = trained(tmp_path, "speech_verifier")
+def test_the_verifier_distinguishes_speech_music_and_noise(verifier):
+    _, run = verifier
     assert np.mean(measure(run, "right_class_79_frames")["candidate"]) > 0.8
     goals = {m["name"] for m in metrics(run)["benchmark"]["measures"] if m["role"] == "goal"}
     assert goals == {"right_class_163_frames"}

@@ -22,7 +22,7 @@ from fae_training.session import Session
 LN2 = math.log(2)
 # The sample model has a million weights, less than a thousandth of the smallest real one, and needs larger steps; with
 # these it has learned what there is to learn after 30 of them.
-LARGER = ("--learning-rate", "3e-4", "--steps", "60", "--gradient-accumulation", "2")
+LARGER = ("--learning-rate", "3e-4", "--steps", "40", "--gradient-accumulation", "2")
 
 
 def pairs(count, seed, held_out):

@@ -20,8 +20,9 @@ def finished(script, home, model, *arguments):
 
 
 @pytest.fixture
-def home_with_corrections(small_home):
-    place = state.Home(small_home)
+def home_with_corrections(home):
+    """Hardly anything to be judged by: no verdict is asked for, and a random model writes every answer to its longest."""
+    place = state.Home(small_runs.fill(home, choose=2, judge=4, tasks=8))
     consent.change(place, ["conversations", "corrections"], [])
     for side, count in (("train", 4), ("valid", 2)):
         rows = [
@@ -34,7 +35,7 @@ def home_with_corrections(small_home):
             for question in ("Is it late?", "Is it cold?", "Am I right?", "Are you there?")[:count]
         ]
         state.write_jsonl(place.directory("data", "dpo") / f"{side}.jsonl", rows)
-    return small_home
+    return home
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma4_text"])

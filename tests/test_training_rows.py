@@ -163,6 +163,14 @@ def test_lines_and_arrays_are_counted_right_however_they_are_written(tmp_path, k
         assert [message_forms.shown(str(row)) for row in found.rows] == texts
 
 
+def test_a_row_of_an_array_on_one_line_is_named_by_its_number(tmp_path):
+    rows = [*map(valid, range(5)), {"messages": 4}, valid(6), {"messages": 4}]
+    found = read(tmp_path, json.dumps(rows).encode())
+    assert [str(problem) for problem in found.left_out] == [
+        f"line 1: row {number}: messages is 4, expected a list of messages" for number in (6, 8)
+    ]
+
+
 def test_line_separators_within_a_text_end_no_line(tmp_path):
     text = json.dumps({"prompt": Q, "completion": "By\u2028ear.\u0085"}, ensure_ascii=False)
     [row] = read(tmp_path, text.encode()).rows
@@ -470,7 +478,7 @@ def test_a_plan_counts_the_rows_of_an_array_and_names_the_one_that_is_left_out(h
     assert answer["rows"]["train"] == 10 and answer["learned_from"] == "10 rows"
     assert answer["notes"][:2] == [
         f"1 of 11 rows of data/{kind}/train.jsonl cannot be used:",
-        f"line 1: has no {'conversation' if kind == 'sft' else 'chosen and no rejected'} (it has: id)"
+        f"line 1: row 11: has no {'conversation' if kind == 'sft' else 'chosen and no rejected'} (it has: id)"
         + ("; expected messages, or a prompt and its answer" if kind == "sft" else ""),
     ]  # fmt: skip
     assert not path.with_name("meta.json").exists() or kind == "sft"
@@ -479,14 +487,14 @@ def test_a_plan_counts_the_rows_of_an_array_and_names_the_one_that_is_left_out(h
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 def test_data_that_is_mostly_unusable_makes_no_run(home, kind):
-    path = fill(home, kind, lines(*(GOOD_ROWS[kind](i) for i in range(8)), {}, {}))
+    path = fill(home, kind, lines(*(GOOD_ROWS[kind](i) for i in range(8)), *[{}] * 9))
     got = calls.script(
         SCRIPT_OF[kind], "--json", "--model", calls.LANGUAGE_MODEL, "--detach", home=home
     )
     assert (got.status, got.json["error"]["code"]) == (4, "bad_rows")
-    assert "line 9: " in got.json["error"]["message"] and len(got.out) < 2000
+    assert "lines 9, 10, " in got.json["error"]["message"] and len(got.out) < 2000
     assert not (home / "runs").exists()
-    assert len(read_json(path.with_name("meta.json"))["rows_left_out"]["train"]) == 2
+    assert len(read_json(path.with_name("meta.json"))["rows_left_out"]["train"]) == 9
 
 
 def test_another_kind_of_file_is_reported_as_such_and_not_as_a_list_of_bad_lines(tmp_path):

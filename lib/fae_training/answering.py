@@ -126,7 +126,8 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
     """`data` as one line of ASCII JSON of at most LONGEST_ANSWER characters.
 
     A longer answer is written in full to results/<script>.json, which the short form names, unless `keep` is False (a dry
-    run). The longest values are dropped first, the notes last.
+    run). The longest values are shortened first, the notes last: a list loses its last items, anything else is dropped.
+    "shortened" names them.
     """
     text = json.dumps(data)
     if len(text) <= LONGEST_ANSWER:
@@ -141,16 +142,21 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
         )
     except SkillError:
         short["full_answer"] = "could not be saved"
-    short["left_out"] = []
+    short["shortened"] = []
+    fixed = ("status", "error", "next", "full_answer", "shortened")
     while len(json.dumps(short)) > LONGEST_ANSWER:
-        removable = [
-            k for k in short if k not in ("status", "error", "next", "full_answer", "left_out")
-        ]
-        if not removable:
+        lengths = {name: len(json.dumps(short[name])) for name in short if name not in fixed}
+        if not lengths:
             break
-        longest = max(removable, key=lambda name: (name != "notes", len(json.dumps(short[name]))))
-        del short[longest]
-        short["left_out"].append(longest)
+        longest = max(lengths, key=lambda name: (name != "notes", lengths[name]))
+        value = short[longest]
+        if isinstance(value, list) and len(value) > 1:
+            fitting = len(value) * LONGEST_ANSWER // lengths[longest]
+            short[longest] = value[: max(min(fitting, len(value) - 1), 1)]
+        else:
+            del short[longest]
+        if longest not in short["shortened"]:
+            short["shortened"].append(longest)
     # A letter that is not ASCII takes 6 or 12 characters of the answer.
     room = 300
     while "error" in short and len(json.dumps(short)) > LONGEST_ANSWER:

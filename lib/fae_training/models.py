@@ -95,6 +95,18 @@ def folder_or_id(name: str) -> str | None:
     return name if "/" in name and "://" not in name else None
 
 
+_WHAT_A_MODEL_HAS = (
+    "A model's directory holds config.json, a tokenizer (such as tokenizer.json), a chat template, and weights as "
+    "*.safetensors"
+)
+
+
+def _no_directory(model: str) -> str:
+    if Path(model).expanduser().is_file():
+        return "a file; expected the directory of a model"
+    return "not on this machine: there is no such directory"
+
+
 def find(
     call: Call,
     name: str,
@@ -117,14 +129,16 @@ def find(
     if directory is None and is_path(model):
         raise Missing(
             "no_model",
-            f"{model} is not on this machine: there is no such directory{_near_it(near)}. A model's directory holds "
-            "config.json, a tokenizer (such as tokenizer.json), a chat template, and weights as *.safetensors",
+            f"{model} is {_no_directory(model)}{_near_it(near)}. {_WHAT_A_MODEL_HAS}",
             "uv run " + command_line(f"scripts/{script}", "--model", near[0] if near else "auto"),
         )
     why += _near_it(near)
     if directory is None:
         raise installation.why_no_model(call.home, model, why, fetch, call.caller == "fae")
-    check(directory, f"choose another --model, or fetch it again: {fetch}")
+    # What the person made or downloaded by hand cannot be fetched.
+    is_own = Path(model).is_absolute()
+    remedy = f". {_WHAT_A_MODEL_HAS}" if is_own else f", or fetch it again: {fetch}"
+    check(directory, f"choose another --model{remedy}")
     return Model(model, str(directory), why, fingerprint(directory))
 
 

@@ -288,7 +288,10 @@ class _Purge:
         damaged = [p for p in state.set_aside(self.home) if not p.name.startswith(forgetting.FILE)]
         experiments = _texts_in(self.home.file("experiments"))
         others = (self.home.file(name) for name in ("errors.jsonl", "setup.log", "schedule.log"))
-        for path in (*damaged, *experiments, *others):
+        # They list the commonest words of the rows beside them.
+        data = (self.home.file("data"), *(run.file("data") for run in runs.all_runs(self.home)))
+        lists = (meta for place in data for meta in sorted(place.glob("*/meta.json")))
+        for path in (*damaged, *experiments, *others, *lists):
             changed += self._take_text(path)
         return changed
 

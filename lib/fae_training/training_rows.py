@@ -78,16 +78,19 @@ def read(path: Path, kind: str) -> RowsRead: ...
 def read(path: Path, kind: str) -> RowsRead:
     """The rows of data/<kind>/<side>.jsonl; empty if there is no such file. Raises Missing if it is unreadable."""
     file, rows, left_out, total, weightless = "/".join(path.parts[-3:]), [], [], 0, 0
-    for line, given in _values(_content(path)):
+    content = _content(path)
+    is_one_line = b"\n" not in content.strip()
+    for line, given in _values(content):
         total += 1
+        which = f"row {total}: " if is_one_line and total > 1 else ""
         try:
             if isinstance(given, ValueError):
                 raise given
             row = _FORMS[kind](given, file, line)
         except RecursionError:
-            left_out.append(Problem(file, line, "is nested too deeply"))
+            left_out.append(Problem(file, line, f"{which}is nested too deeply"))
         except ValueError as error:
-            left_out.append(Problem(file, line, str(error)))
+            left_out.append(Problem(file, line, f"{which}{error}"))
         else:
             if row.answers:
                 rows.append(row)

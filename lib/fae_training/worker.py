@@ -39,9 +39,10 @@ LOWER_PRIORITY = 10
 
 def work(run: Run, task: str, do: Callable) -> Result:
     """Do one of TASKS; `do` is the kind's own function for it. The standard streams already go to the run's log."""
-    from fae_training import mlx_on_linux
+    from fae_training import mlx_on_linux, mlx_tune_in_parts
 
     lift_limits()
+    mlx_tune_in_parts.set_up()
     rules = run.home.read("config.json", {}) or {}
     gives_way = run.record.get("caller") in UNASKED
     if gives_way:

@@ -1,30 +1,20 @@
-"""Augmentation of examples: level, pitch and rooms on samples; vocal tract, tempo and rhythm on mel power.
+"""Augmentation of examples: level, pitch and rooms on samples; tempo and rhythm on mel power.
 
 Augmenting mel power is cheap enough to draw anew for every example.
 """
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
 import soxr
 
 from fae_training.audio import SAMPLE_RATE
-from fae_training.classifiers.features import (
-    BANDS,
-    HIGHEST_HZ,
-    LOWEST_HZ,
-    hertz_of_mel,
-    mel_of_hertz,
-)
+from fae_training.classifiers.features import BANDS
 
 # Smooth curves over the bands, from broad to narrow, imitate the coloration of microphones and rooms.
 CURVES = np.stack(
     [np.cos(np.pi * n * (np.arange(BANDS) + 0.5) / BANDS) / n**0.5 for n in range(1, 5)]
 )
-# Formant factors are rounded to this many steps per unit of their natural logarithm to limit the
-# number of matrices.
-FORMANT_STEPS = 80
 
 
 @dataclass(frozen=True)
@@ -35,11 +25,10 @@ class Augmentation:
     few recordings. mixing: share of examples with noise mixed in, 5 to 25 dB below them. gain:
     largest change of level, either way, in natural logarithms of power. curve: standard deviation
     of the smooth curves over the bands, in the same unit. partial: share of the speech examples
-    that are pieces of a trigger. formants, tempo: largest factor of words and speech, either way,
-    in natural logarithms. rhythm: the same for stretching the parts of a word against each other.
-    masks: share of examples with up to six bands masked, and share with up to eight frames masked
-    (SpecAugment, Park et al. 2019). hard_negatives: share of examples that are hard negatives
-    (training.mine).
+    that are pieces of a trigger. tempo: largest factor of words and speech, either way, in natural
+    logarithms. rhythm: the same for stretching the parts of a word against each other. masks:
+    share of examples with up to six bands masked, and share with up to eight frames masked
+    (SpecAugment, Park et al. 2019).
     """
 
     pitches: int = 2
@@ -47,11 +36,9 @@ class Augmentation:
     gain: float = 1.8
     curve: float = 0.0
     partial: float = 0.25
-    formants: float = 0.1
     tempo: float = 0.1
     rhythm: float = 0.4
     masks: float = 0.2
-    hard_negatives: float = 0.15
 
 
 # Measured (docs/log.md): curves help with music and harm words, masks do the opposite.
@@ -119,32 +106,6 @@ def echo(samples: np.ndarray, random) -> np.ndarray:
     hertz = np.arange(len(spectrum)) * SAMPLE_RATE / size
     spectrum *= (hertz / (hertz + 200.0)) / (1.0 + (hertz / random.uniform(2_500, 6_000)) ** 2)
     return level(np.fft.irfft(spectrum, size)[: len(samples)], random.uniform(-35, -18))
-
-
-def with_formants(power: np.ndarray, factor: float) -> np.ndarray:
-    """[frames, 40] mel power with every frequency multiplied by `factor`, as from a shorter or
-    longer vocal tract.
-
-    Vocal tract length perturbation (Jaitly and Hinton, ICML workshop 2013), applied to the bands
-    instead of the spectrum.
-    """
-    return power @ _formant_matrix(round(np.log(factor) * FORMANT_STEPS))
-
-
-@functools.cache
-def _formant_matrix(step: int) -> np.ndarray:
-    # [40, 40]: band j gets the power at its centre frequency divided by the factor, interpolated
-    # between two bands.
-    lowest, highest = mel_of_hertz(LOWEST_HZ), mel_of_hertz(HIGHEST_HZ)
-    centres = np.linspace(lowest, highest, BANDS + 2)[1:-1]
-    sources = mel_of_hertz(hertz_of_mel(centres) / np.exp(step / FORMANT_STEPS))
-    at = np.clip((sources - centres[0]) / (centres[1] - centres[0]), 0, BANDS - 1)
-    below = np.minimum(at.astype(int), BANDS - 2)
-    matrix = np.zeros((BANDS, BANDS), dtype=np.float32)
-    bands = np.arange(BANDS)
-    matrix[below, bands] = 1 - (at - below)
-    matrix[below + 1, bands] += at - below
-    return matrix
 
 
 def stretched_to(power: np.ndarray, frames: int) -> np.ndarray:

@@ -45,14 +45,7 @@ class Pretrained(IntEnum):
 # Ways to address Fae, with the spellings of its name that the recogniser writes.
 WAKE_PHRASES = ("hey fae", "hi fae", "hello fae", "okay fae", "hey faye", "hey fay", "yo fae")
 INTERRUPT_PHRASES = (
-    "stop",
-    "wait",
-    "hold on",
-    "quiet",
-    "fae stop",
-    "stop fae",
-    "shut up",
-    "quiet fae",
+    *("stop", "wait", "hold on", "quiet", "fae stop", "stop fae", "shut up", "quiet fae"),
     "that will do fae",
 )
 

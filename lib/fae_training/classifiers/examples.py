@@ -6,8 +6,9 @@ the frames). Then mixing is an addition, and gain and microphone are multiplicat
 equals an uninterrupted one.
 """
 
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import mlx.core as mx
@@ -21,7 +22,6 @@ from fae_training.classifiers.augmentation import (
     at_pace,
     in_another_voice,
     stretched_to,
-    with_formants,
 )
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.features import BANDS, HOP, LOG_FLOOR, mel_power
@@ -53,27 +53,26 @@ MOST_VARIED_SECONDS = 400
 @dataclass
 class _Background:
     """Concatenated sound of one class, its share of the class's examples, and the frames where a
-    window may start."""
+    window of each length may start."""
 
     power: np.ndarray
-    share: float = 1.0
-    starts: dict = field(default_factory=dict)
+    share: float
+    starts: dict[int, np.ndarray]
 
 
 # (mel power [frames, 40], first frame, end frame) of a word.
 Word: TypeAlias = tuple[np.ndarray, int, int]
+# (mel power [frames, 40], at least as long as the longest window; class number).
+Sound: TypeAlias = tuple[np.ndarray, int]
 
 
 def _words(power: np.ndarray, window: int) -> list[Word]:
     """Each word of a recording, with one window of context on either side."""
-    return [
-        (
-            power[max(0, first - window) : end + window],
-            min(first, window),
-            min(first, window) + end - first,
-        )
-        for first, end in words(power, window)
-    ]
+    found = []
+    for first, end in words(power, window):
+        before = min(first, window)
+        found.append((power[first - before : end + window], before, before + end - first))
+    return found
 
 
 class Examples:
@@ -88,74 +87,59 @@ class Examples:
         augmentation: Augmentation | None = None,
     ):
         self.kind, self.batch_size, self.seed = kind, batch_size, seed
-        # (log-mel windows, class numbers), after mining
-        self.hard_negatives: tuple[np.ndarray, np.ndarray] | None = None
-        self.thread, self.next = ThreadPoolExecutor(1), {}
         self.augmentation = augmentation or AUGMENTATIONS[kind.name]
+        self.false_alarms: list[Sound] = []
+        self.thread, self.next = ThreadPoolExecutor(1), {}
         random = np.random.default_rng(seed)
-        self.words: dict[str, list[Word]] = {name: [] for name in kind.triggers}
-        pieces = {(name, own): [] for name in kind.backgrounds for own in (True, False)}
-        seconds = {
-            name: sum(len(r.samples) for r in recordings if r.class_name == name) / SAMPLE_RATE
-            for name in kind.classes
+        # Of each class: words or stretches of sound, by whether people recorded them.
+        found: dict[tuple[str, bool], list] = {
+            (name, own): [] for name in kind.classes for own in (True, False)
         }
-        pitches = {name: self._pitches(recordings, name) for name in kind.triggers}
-        synthetic: dict[str, list[Word]] = {name: [] for name in kind.triggers}
-        self.false_alarms: list[tuple[np.ndarray, int]] = []
-        self.share_of_false_alarms = 0.0
-        sorted_by_ear = []
+        seconds: defaultdict[str, float] = defaultdict(float)
+        recorded: Counter[str] = Counter()
+        for recording in recordings:
+            seconds[recording.class_name] += len(recording.samples) / SAMPLE_RATE
+            recorded[recording.class_name] += recording.origin == "recorded"
         for recording in recordings:
             name, own = recording.class_name, recording.origin == "recorded"
-            many = pitches.get(name) if own else None
-            for samples in self._variants(recording, seconds[name], many, random):
+            for samples in self._variants(recording, seconds[name], recorded[name], random):
                 power = mel_power(samples)
                 if recording.source == FALSE_ALARMS:
-                    longest = padded(power, max(kind.windows))
-                    sorted_by_ear.append((longest, kind.classes.index(name)))
-                elif name in self.words:
+                    sound = padded(power, max(kind.windows)), kind.classes.index(name)
+                    self.false_alarms.append(sound)
+                elif name in kind.triggers:
                     weight = MISSED_WEIGHT if recording.source == MISSED else 1
-                    found = _words(power, kind.windows[0]) * weight
-                    (self.words if own else synthetic)[name].extend(found)
+                    found[name, own] += _words(power, kind.windows[0]) * weight
                 elif len(power):
-                    pieces[name, own].append(power)
-        for name, made in synthetic.items():
+                    found[name, own].append(power)
+        self.words: dict[str, list[Word]] = {}
+        for name in kind.triggers:
             # Half of the words are from people, however few recordings there are.
-            own = self.words[name]
+            own, made = found[name, True], found[name, False]
             self.words[name] = own * max(1, round(len(made) / len(own))) + made if own else made
         self.backgrounds = {
-            name: self._backgrounds(name, pieces[name, True], pieces[name, False])
+            name: self._backgrounds(name, found[name, True], found[name, False])
             for name in kind.backgrounds
         }
         self.drawn = [c for c in kind.classes if self.words.get(c) or c in self.backgrounds]
-        self.review(sorted_by_ear)
         share = np.array([kind.shares[c] for c in self.drawn])
         self.cumulative = np.cumsum(share / share.sum())
 
-    def review(self, false_alarms: list[tuple[np.ndarray, int]]) -> None:
-        """Add reviewed sounds: (mel power [frames, 40], at least the longest window, and class
-        number) of each."""
-        self.false_alarms += false_alarms
-        count = len(self.false_alarms)
-        self.share_of_false_alarms = FALSE_ALARM_SHARE * count / (count + HALF_OF_SHARE)
-        self.next = {}  # a batch that was prepared without them
+    def _variants(self, recording: Recording, seconds: float, recorded: int, random) -> list:
+        """The unchanged samples, and variants at other pitches: more of a trigger with few recordings.
 
-    def _pitches(self, recordings: list[Recording], trigger: str) -> int:
-        """The number of variants of each recording of a trigger: more if there are few recordings."""
-        count = sum(r.class_name == trigger and r.origin == "recorded" for r in recordings)
-        few = min(MOST_PITCHES, VARIANTS // max(1, count))
-        return max(self.augmentation.pitches, few) if self.augmentation.pitches else 0
-
-    def _variants(self, recording: Recording, seconds: float, pitches: int | None, random) -> list:
-        """The unchanged samples, and those at `pitches` other pitches (None: the augmentation's number)."""
-        samples = recording.samples
-        made = [samples]
-        name = recording.class_name
-        varied = name in self.words or (name == "speech" and recording.origin == "recorded")
+        `seconds`: of sound of its class; `recorded`: the number of its recordings by people.
+        """
+        name, own = recording.class_name, recording.origin == "recorded"
+        pitches = self.augmentation.pitches
+        if pitches and own and name in self.kind.triggers:
+            pitches = max(pitches, min(MOST_PITCHES, VARIANTS // recorded))
+        made = [recording.samples]
+        varied = name in self.kind.triggers or (name == "speech" and own)
         if varied and random.random() * seconds < MOST_VARIED_SECONDS:
-            for _ in range(self.augmentation.pitches if pitches is None else pitches):
-                made.append(in_another_voice(random, samples))
+            made += [in_another_voice(random, recording.samples) for _ in range(pitches)]
         # On a stream a word begins at any offset from a frame.
-        return [m[random.integers(HOP) :] for m in made]
+        return [samples[random.integers(HOP) :] for samples in made]
 
     def _backgrounds(self, name: str, own: list, made: list) -> list[_Background]:
         """Recorded sound, then synthetic sound, if there is any, with the share of examples that is
@@ -168,21 +152,16 @@ class Examples:
         return both or [self._concatenated(name, [])]
 
     def _concatenated(self, name: str, parts: list) -> _Background:
-        longest = max(self.kind.windows)
-        power = np.concatenate(parts) if parts else np.zeros((0, BANDS), dtype=np.float32)
-        power = padded(power, 2 * longest)
-        background = _Background(power)
-        loudness = levels(power)
-        if name == "silence":
-            sounding = np.ones(len(power))
-        else:
-            sounding = loudness > np.percentile(loudness, 95) - 35
+        power = np.concatenate([*parts, np.zeros((0, BANDS), dtype=np.float32)])
+        power = padded(power, 2 * max(self.kind.windows))
+        loudness, starts = levels(power), {}
+        sounding = (loudness > np.percentile(loudness, 95) - 35) | (name == "silence")
         total = np.concatenate([[0], np.cumsum(sounding)])
         for frames in self.kind.windows:
             share = (total[frames:] - total[:-frames])[:-1] / frames
-            starts = np.flatnonzero(share >= LEAST_SOUNDING)
-            background.starts[frames] = starts if starts.size else np.arange(len(power) - frames)
-        return background
+            enough = np.flatnonzero(share >= LEAST_SOUNDING)
+            starts[frames] = enough if enough.size else np.arange(len(power) - frames)
+        return _Background(power, 1.0, starts)
 
     def batch_at(self, index: int) -> dict:
         made, self.next = self.next.get(index), {}
@@ -200,37 +179,34 @@ class Examples:
         frames = self.kind.windows[index % len(self.kind.windows)]
         x = np.empty((self.batch_size, frames, BANDS), dtype=np.float32)
         y = np.empty(self.batch_size, dtype=np.int32)
+        alarms = len(self.false_alarms)
+        share = FALSE_ALARM_SHARE * alarms / (alarms + HALF_OF_SHARE)
         for row in range(self.batch_size):
-            if self.false_alarms and random.random() < self.share_of_false_alarms:
-                x[row], y[row] = self._false_alarm(random, frames)
+            if alarms and random.random() < share:
+                power, y[row] = self.false_alarms[random.integers(alarms)]
+                first = random.integers(len(power) - frames + 1)
+                # Less augmentation, because more could make it easy.
+                x[row] = self._recorded(random, power[first : first + frames], 0.5)
                 continue
-            mined = self.hard_negatives
-            if mined and random.random() < self.augmentation.hard_negatives:
-                x[row], y[row] = self._hard_negative(random, frames, *mined)
-                continue
-            drawn = min(np.searchsorted(self.cumulative, random.random()), len(self.drawn) - 1)
-            name = self.drawn[drawn]
+            drawn = np.searchsorted(self.cumulative, random.random())
+            name = self.drawn[min(drawn, len(self.drawn) - 1)]
             x[row] = self._example(random, name, frames)
             y[row] = self.kind.classes.index(name)
         return x, y
 
     def _example(self, random, name: str, frames: int) -> np.ndarray:
-        augmentation = self.augmentation
+        partial = name == "speech" and self.words and random.random() < self.augmentation.partial
+        triggers = [t for t, found in self.words.items() if found] if partial else []
         if name in self.words:
             power = self._with_word(random, name, frames, whole=True)
-        elif (
-            name == "speech"
-            and self.kind.triggers
-            and random.random() < augmentation.partial
-            and (present := [t for t in self.kind.triggers if self.words[t]])
-        ):
-            trigger = present[random.integers(len(present))]
+        elif triggers:
+            trigger = triggers[random.integers(len(triggers))]
             power = self._with_word(random, trigger, frames, whole=False)
         else:
             power = self._excerpt(random, name, frames)
         if name == "silence":
             return np.log(power * 10 ** random.uniform(-0.3, 0.3) + LOG_FLOOR)
-        if random.random() < augmentation.mixing and "noise" in self.backgrounds:
+        if random.random() < self.augmentation.mixing and "noise" in self.backgrounds:
             noise = self._excerpt(random, "noise", frames)
             ratio = 10 ** (-random.uniform(5, 25) / 10)
             power = power + noise * (power.mean() * ratio / (noise.mean() + 1e-9))
@@ -243,20 +219,6 @@ class Examples:
         curve = share * self.augmentation.curve * (random.standard_normal(len(CURVES)) @ CURVES)
         return np.log(power * np.exp(change + curve).astype(np.float32) + LOG_FLOOR)
 
-    def _hard_negative(
-        self, random, frames: int, windows: np.ndarray, labels: np.ndarray
-    ) -> tuple[np.ndarray, int]:
-        number = random.integers(len(labels))
-        first = random.integers(windows.shape[1] - frames + 1)
-        power = np.maximum(np.exp(windows[number, first : first + frames]) - LOG_FLOOR, 0)
-        # Less augmentation, because more could make them easy.
-        return self._recorded(random, power, 0.5), labels[number]
-
-    def _false_alarm(self, random, frames: int) -> tuple[np.ndarray, int]:
-        power, label = self.false_alarms[random.integers(len(self.false_alarms))]
-        first = random.integers(len(power) - frames + 1)
-        return self._recorded(random, power[first : first + frames], 0.5), label
-
     def _masked(self, random, x: np.ndarray) -> np.ndarray:
         if random.random() < self.augmentation.masks:
             first = random.integers(BANDS - 6)
@@ -267,7 +229,7 @@ class Examples:
         return x
 
     def _excerpt(self, random, name: str, frames: int) -> np.ndarray:
-        """A window of mel power of a background class; speech at another tempo and with other formants."""
+        """A window of mel power of a background class; speech at another tempo."""
         first, *rest = self.backgrounds[name]
         background = first if random.random() < first.share else rest[0]
         starts = background.starts[frames]
@@ -276,17 +238,14 @@ class Examples:
             return background.power[start : start + frames]
         wanted = round(frames * self._factor(random, self.augmentation.tempo))
         power = background.power[start : start + wanted]
-        if wanted != frames:
-            power = stretched_to(power, frames)
-        return with_formants(power, self._factor(random, self.augmentation.formants))
+        return power if wanted == frames else stretched_to(power, frames)
 
     @staticmethod
     def _factor(random, most: float) -> float:
         return float(np.exp(random.uniform(-most, most)))
 
-    def _another_speaker(self, random, power, first: int, end: int, frames: int):
-        """(power, first, end) of a word with another tempo, rhythm and vocal tract, if it still
-        fits into `frames`."""
+    def _at_another_pace(self, random, power, first: int, end: int, frames: int) -> Word:
+        """A word with another tempo and rhythm, if it still fits into `frames`."""
         lengths = np.full(len(power), self._factor(random, self.augmentation.tempo))
         pace = random.uniform(-self.augmentation.rhythm, self.augmentation.rhythm, RHYTHM_POINTS)
         places = np.linspace(0, RHYTHM_POINTS - 1, end - first)
@@ -295,16 +254,12 @@ class Examples:
         if lengths[first:end].sum() < frames - 2:
             power, times = at_pace(power, lengths)
             first, end = int(times[first]), int(times[end]) + 1
-        return (
-            with_formants(power, self._factor(random, self.augmentation.formants)),
-            first,
-            min(end, len(power)),
-        )
+        return power, first, min(end, len(power))
 
     def _with_word(self, random, name: str, frames: int, whole: bool) -> np.ndarray:
         """A window with a whole word anywhere in it, or with at most 60 % of a word at its start or end."""
         power, first, end = self.words[name][random.integers(len(self.words[name]))]
-        power, first, end = self._another_speaker(random, power, first, end, frames)
+        power, first, end = self._at_another_pace(random, power, first, end, frames)
         length = end - first
         if whole:
             at = random.integers(0, frames - length + 1)

@@ -6,6 +6,7 @@ segments of the training recordings, cut as Fae cuts them. Its targets are half 
 half the probabilities of our classifier on the same segment (Hinton, Vinyals and Dean 2015).
 """
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.fae_features import BANDS, FLOOR, FRAMES, fae_mel
 from fae_training.classifiers.features import BANDS as OUR_BANDS
 from fae_training.classifiers.features import HOP, LOG_FLOOR, mel_power, samples_for
-from fae_training.classifiers.measures import best_temperature, brier_score, confusion, macro_f1
+from fae_training.classifiers.measures import best_temperature, brier_score, macro_f1
 from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
@@ -93,16 +94,15 @@ def to_train_on(sounds: list[Recording], kind: ClassifierKind, count: int, seed:
     """`count` segments of `sounds`, by the kind's shares of classes, at other pitches and with
     noise as in examples.py."""
     random = np.random.default_rng((seed, 4))
-    by = {
-        name: {own: [r for r in sounds if r.class_name == name and (r.origin == "recorded") == own] for own in (True, False)}
-        for name in kind.classes
-    }  # fmt: skip
-    present = [name for name in kind.classes if by[name][True] or by[name][False]]
+    by: dict[tuple, list] = {(name, own): [] for name in kind.classes for own in (True, False)}
+    for recording in sounds:
+        by[recording.class_name, recording.origin == "recorded"].append(recording)
+    present = [name for name in kind.classes if by[name, True] or by[name, False]]
     share = np.array([kind.shares[name] for name in present])
     triggers = [name for name in kind.triggers if name in present]
 
     def drawn(name: str) -> Recording:
-        people, made = by[name][True], by[name][False]
+        people, made = by[name, True], by[name, False]
         own = people and (not made or random.random() < OWN[name in kind.triggers])
         chosen = people if own else made
         return chosen[random.integers(len(chosen))]
@@ -166,7 +166,7 @@ def _of(found: list[tuple[np.ndarray, int, Recording]], kind: ClassifierKind) ->
     labels = np.array([label for _, label, _ in found], dtype=np.int32)
     log_mel = np.log(np.array(log_mel_inputs).reshape(-1, window, OUR_BANDS) + LOG_FLOOR)
     fae = np.array(fae_inputs, dtype=np.float16).reshape(-1, FRAMES, BANDS)
-    return Segments.of(log_mel, labels, [recording for *_, recording in found], fae)
+    return Segments.of(log_mel, labels, [recording for *_, recording in found], fae=fae)
 
 
 class _Batches:
@@ -266,15 +266,18 @@ def load(directory: Path, kind: ClassifierKind) -> FaeNetwork:
 
 
 def figures(
-    held: Segments, networks: Mapping[str, FaeNetwork], models: Mapping[str, Classifier], kind: ClassifierKind
-) -> list[Figure]:  # fmt: skip
+    held: Segments,
+    networks: Mapping[str, FaeNetwork],
+    models: Mapping[str, Classifier],
+    kind: ClassifierKind,
+) -> list[Figure]:
     """Both forms of the candidate and the current classifier on the same segments; the base always
     answers the commonest class.
 
     networks, models: by "candidate" and "current", which may be missing. No figure without a
     candidate.
     """
-    count = len(kind.classes)
+    count, own = len(kind.classes), "Fae's own network"
     if "candidate" not in networks or not len(held.labels):
         return []
     commonest = np.full(len(held.labels), np.bincount(held.labels, minlength=count).argmax())
@@ -283,26 +286,29 @@ def figures(
 
     def figure(name: str, title: str, unit: str, by: Mapping[str, np.ndarray], value) -> Figure:
         found = {who: value(by.get(who, commonest)) for who in MODELS}
-        return Figure(name, title, unit, **found)
+        return Figure.of(name, title, unit, found)
 
     def f1(predicted: np.ndarray) -> float:
-        return macro_f1(confusion(held.labels, predicted, count))
-
-    def detected(number: int, rows: np.ndarray):
-        return lambda predicted: float((predicted[rows] == number).mean())
+        return macro_f1(held.labels, predicted, count)
 
     of = "macro-F1 on segments as Fae hears them"
     found = [
-        figure("fae_macro_f1", f"{of}: Fae's own network", "F1", by_fae, f1),
+        figure("fae_macro_f1", f"{of}: {own}", "F1", by_fae, f1),
         figure("segments_macro_f1", f"{of}: the classifier it was distilled from", "F1", by_us, f1),
     ]
     for name in kind.triggers:
         number = kind.classes.index(name)
-        of_class = held.labels == number
-        if of_class.any() and not of_class.all():
-            right, wrong = (detected(number, rows) for rows in (of_class, ~of_class))
-            found += [
-                figure(f"fae_{name}_heard", f"{name}: its segments detected by Fae's own network", "share", by_fae, right),
-                figure(f"fae_{name}_mistaken", f"{name}: other segments mistaken for it by Fae's own network", "share", by_fae, wrong),
-            ]  # fmt: skip
+        said = held.labels == number
+        if said.any() and not said.all():
+            for what, title, rows in (
+                ("heard", f"{name}: its segments detected by {own}", said),
+                ("mistaken", f"{name}: other segments mistaken for it by {own}", ~said),
+            ):
+                share = functools.partial(_share, number, rows)
+                found.append(figure(f"fae_{name}_{what}", title, "share", by_fae, share))
     return found
+
+
+def _share(number: int, rows: np.ndarray, predicted: np.ndarray) -> float:
+    """Of these rows, those that were taken for class `number`."""
+    return float((predicted[rows] == number).mean())

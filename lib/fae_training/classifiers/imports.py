@@ -40,12 +40,7 @@ def from_paths(
             raise Missing(
                 "no_file", f"there is no file or folder {path}", command_line("ls", path.parent)
             )
-        if class_name:
-            _check_class(class_name, classes, kind)
-            files = [path] if path.is_file() else _sounds(path)
-            found += [Sample(file, class_name, speaker, None) for file in files]
-            continue
-        if path.is_file():
+        if path.is_file() and not class_name:
             raise BadRequest(
                 "no_class",
                 f"{path} was given without --class; the classes of {kind} are {', '.join(classes)}",
@@ -54,9 +49,11 @@ def from_paths(
                     "scripts/add_samples.py", "--kind", kind, "--class", classes[0], "--files", path
                 ),
             )
-        for folder in sorted(p for p in path.iterdir() if p.is_dir()):
-            _check_class(folder.name, classes, kind)
-            found += [Sample(file, folder.name, speaker, None) for file in _sounds(folder)]
+        folders = [path] if class_name else sorted(p for p in path.iterdir() if p.is_dir())
+        for folder in folders:
+            name = class_name or folder.name
+            _check_class(name, classes, kind)
+            found += [Sample(file, name, speaker, None) for file in _sounds(folder)]
     return found
 
 
@@ -92,17 +89,10 @@ def from_table(table: Path, kind: str) -> list[Sample]:
                 f"{line} has no {' and no '.join(empty)}; expected a value for each of {', '.join(columns)}",
                 f"correct {line}, or remove it",
             )
-        _check_class(cells["class"], CLASSIFIERS[kind].classes, f"{kind} ({line})")
-        speaker = cells["speaker"] or cells["group"] or None
-        found.append(
-            Sample(
-                _beside(table, cells["file"]),
-                cells["class"],
-                speaker,
-                cells["recording"] or None,
-                cells["source"],
-            )
-        )
+        name = cells["class"]
+        _check_class(name, CLASSIFIERS[kind].classes, f"{kind} ({line})")
+        file, speaker = _beside(table, cells["file"]), cells["speaker"] or cells["group"] or None
+        found.append(Sample(file, name, speaker, cells["recording"] or None, cells["source"]))
     if not found:
         raise Missing(
             "no_sounds", f"{table} has no rows after its first line", command_line("cat", table)
@@ -141,7 +131,9 @@ def _check_class(name: str, classes: tuple, kind: str) -> None:
 
 def _sounds(folder: Path) -> list[Path]:
     """The sound files in `folder`, without hidden ones (macOS keeps ._x.wav beside x.wav on other
-    file systems)."""
+    file systems); a file that is given in place of a folder is meant, whatever its name."""
+    if folder.is_file():
+        return [folder]
     return sorted(
         p
         for p in folder.rglob("*")

@@ -1,4 +1,4 @@
-"""The files of a trained classifier: tensors, all other data for a runtime, self-test vectors, and ONNX."""
+"""The files of a trained classifier: tensors, all other data for a runtime, and self-test vectors."""
 
 from pathlib import Path
 
@@ -48,8 +48,7 @@ def specification(kind: ClassifierKind) -> dict:
 
 
 def save(directory: Path, arrays: dict[str, np.ndarray], spec: dict, samples: np.ndarray) -> None:
-    """Write model.safetensors, model.json and self_test.safetensors, and model.onnx if the package
-    onnx is installed.
+    """Write model.safetensors, model.json and self_test.safetensors.
 
     `samples` [n, samples] are stored in 16 bits with the log-mel frames and probabilities that a
     runtime must reproduce.
@@ -62,8 +61,7 @@ def save(directory: Path, arrays: dict[str, np.ndarray], spec: dict, samples: np
     )
     kept = np.round(np.clip(samples, -1, 1) * 32767).astype(np.int16)
     log_mel = features.log_mel(kept.astype(np.float32) / 32768)
-    classifier = Classifier(arrays, spec)
-    probabilities = classifier.probabilities(log_mel)
+    probabilities = Classifier(arrays, spec).probabilities(log_mel)
     save_arrays(
         directory / "self_test.safetensors",
         {
@@ -81,12 +79,6 @@ def save(directory: Path, arrays: dict[str, np.ndarray], spec: dict, samples: np
         }
     }
     write_json(directory / "model.json", spec)
-    try:
-        from fae_training.classifiers import onnx_export
-    except ImportError:
-        (directory / "model.onnx").unlink(missing_ok=True)
-    else:
-        onnx_export.export(classifier, directory / "model.onnx")
 
 
 def self_test_samples(recordings: list[Recording], spec: dict) -> np.ndarray:

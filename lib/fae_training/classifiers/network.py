@@ -18,6 +18,7 @@ import mlx.nn as nn
 import numpy as np
 
 from fae_training.arrays import load_arrays
+from fae_training.classifiers.classes import ENSEMBLE_SIZE
 
 # The convolutions of several networks, and the mean and deviation of each band over the frames that
 # they were trained on.
@@ -84,9 +85,10 @@ class Ensemble(nn.Module):
     """
 
     def __init__(
-        self, layers: list, classes: int, bands: int, networks: int, mean, deviation, dropout=0.2
+        self, layers: list, classes: int, mean, deviation, networks=ENSEMBLE_SIZE, dropout=0.2
     ):
         super().__init__()
+        bands = len(mean)
         self._mean, self._deviation = mx.array(mean), mx.array(deviation)
         # The attribute's name is part of the file format: tensors are called members.<number>.<...>.
         self.members = [Network(layers, classes, bands, dropout) for _ in range(networks)]

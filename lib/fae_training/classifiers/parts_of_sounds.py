@@ -109,18 +109,12 @@ def divided(
         notes.append(
             f"{counted(left, 'recording')} of --to-judge left out: the same people or recordings are already used for training or validation"
         )
-    own = [r for owner in _owners(parts.train, triggers) for r in _set_aside(owner, kept)]
+    own = _own(parts.train, triggers, kept)
     judged = {_mark_of_own(r): JUDGE for r in own} | {mark(r.group): JUDGE for r in ordinary}
     aside = set(map(id, own))
-    train = [r for r in parts.train if id(r) not in aside]
-    return replace(
-        parts,
-        train=train + usable,
-        own=own,
-        ordinary=ordinary,
-        notes=notes,
-        by_group=parts.by_group | judged,
-    )
+    train = [r for r in parts.train if id(r) not in aside] + usable
+    by_group = parts.by_group | judged
+    return replace(parts, train=train, own=own, ordinary=ordinary, notes=notes, by_group=by_group)
 
 
 def _unit(recording: Recording) -> str:
@@ -131,28 +125,23 @@ def _mark_of_own(recording: Recording) -> str:
     return mark(f"own {_unit(recording)}")
 
 
-def _owners(train: list[Recording], triggers: Collection[str]) -> list[list[Recording]]:
-    """For each trigger, the recordings of the speaker who recorded more than half of it, if there
-    are enough to set some aside."""
-    found = []
+def _own(
+    train: list[Recording], triggers: Collection[str], kept: Mapping[str, str]
+) -> list[Recording]:
+    """Of each trigger, a fifth of the recordings of the speaker who recorded more than half of it,
+    by their hash and at least two, if there are enough; those that were set aside before stay so."""
+    own = []
     for name in triggers:
-        by = Counter(r.group for r in train if r.class_name == name and r.speaker)
-        for group, count in by.items():
-            if count >= FEWEST_OWN and count > by.total() / 2:
-                found.append([r for r in train if r.class_name == name and r.group == group])
-    return found
-
-
-def _set_aside(recordings: list[Recording], kept: Mapping[str, str]) -> list[Recording]:
-    """A fifth of the recordings, by their hash, and at least two; those that were set aside before stay so."""
-    order = sorted(recordings, key=lambda r: _nearest(_unit(r)))
-    return [
-        recording
-        for number, recording in enumerate(order)
-        if number < 2
-        or place_of(_unit(recording)) < HELD_OUT_PERCENT
-        or kept.get(_mark_of_own(recording)) == JUDGE
-    ]
+        said = [r for r in train if r.class_name == name and r.speaker]
+        for group, count in Counter(r.group for r in said).items():
+            if count < FEWEST_OWN or count <= len(said) / 2:
+                continue
+            of_owner = [r for r in said if r.group == group]
+            for number, one in enumerate(sorted(of_owner, key=lambda r: _nearest(_unit(r)))):
+                was_own = kept.get(_mark_of_own(one)) == JUDGE
+                if number < 2 or was_own or place_of(_unit(one)) < HELD_OUT_PERCENT:
+                    own.append(one)
+    return own
 
 
 def _divided(sounds: list[Recording], kept: Mapping[str, str]) -> Parts:

@@ -8,7 +8,7 @@ decodes the files.
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -101,81 +101,76 @@ def scan(home: Home, kind: ClassifierKind, only: Mapping[str, str] | None = None
     classes is left out of both, with a note.
     """
     root = directory(home, kind.name)
-    folders = [p for p in sorted(root.iterdir()) if p.is_dir()] if root.is_dir() else []
-    for folder in folders:
-        if folder.name not in kind.classes and not folder.name.startswith("."):
+    _require_classes(root, kind)
+    excluded, digests = forgetting.load(home), {}
+    forgotten, empty = [], []
+
+    def usable(folder: Path) -> Iterator[tuple[str, Path]]:
+        """(digest, path) of each file that may be used."""
+        for path in _files(folder):
+            name = str(path.relative_to(home.path))
+            if only is not None and name not in only:
+                continue
+            if is_excluded(path, excluded):
+                forgotten.append(path)
+            elif path.stat().st_size < SMALLEST_FILE:
+                empty.append(path)
+            else:
+                digests[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+                yield digests[name], path
+
+    same: dict[str, list[tuple[str, Path]]] = {}
+    for name in kind.classes:
+        for digest, path in usable(root / name):
+            same.setdefault(digest, []).append((name, path))
+    files: dict[str, list[Path]] = {name: [] for name in kind.classes}
+    in_two, twice = [], 0
+    fingerprint = hashlib.sha256()
+    for digest, found in sorted(same.items()):
+        names = sorted(name for name, _ in found)
+        fingerprint.update(f"{digest} {' '.join(names)}\n".encode())
+        if len(set(names)) > 1:
+            in_two += [path for _, path in found]
+        else:
+            files[names[0]].append(found[0][1])
+            twice += len(found) - 1
+    notes = []
+    if in_two:
+        notes.append(
+            f"the same sound is in two classes and was left out: {named(sorted(in_two), root)}"
+        )
+    if forgotten:
+        recordings = counted(len(forgotten), "recording was", "recordings were")
+        notes.append(
+            f"{recordings} left out, because exclusions.json names the speaker or recording"
+        )
+    if empty:
+        notes.append(f"empty files were left out: {named(empty, root)}")
+    if twice:
+        copies = counted(twice, "file is a copy", "files are copies")
+        notes.append(f"{copies} of others in the same class and left out")
+    borrowed = []
+    for other_class, own_class in kind.borrowed.items():
+        for digest, path in usable(directory(home, kind.other) / other_class):
+            if digest not in same:
+                borrowed.append((own_class, path))
+                fingerprint.update(f"{digest} borrowed as {own_class}\n".encode())
+    _require_same(only or {}, digests, kind)
+    files = {name: sorted(paths) for name, paths in files.items()}
+    return Found(files, borrowed, fingerprint.hexdigest()[:16], digests, notes)
+
+
+def _require_classes(root: Path, kind: ClassifierKind) -> None:
+    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+        if folder.is_dir() and folder.name not in kind.classes and folder.name[0] != ".":
             raise BadRequest(
                 "unknown_class",
                 f"{folder} is not a class of {kind.name}; the classes are {', '.join(kind.classes)}",
                 command_line("mv", folder, root / kind.classes[0]),
             )
-    digests: dict[str, list[tuple[str, Path]]] = {}
-    all_digests: dict[str, str] = {}
-
-    def digest_of(path: Path) -> str:
-        return all_digests.setdefault(str(path.relative_to(home.path)), _digest(path))
-
-    def listed(folder: Path) -> list[Path]:
-        files = _files(folder)
-        return [p for p in files if only is None or str(p.relative_to(home.path)) in only]
-
-    excluded = forgetting.load(home)
-    empty, forgotten = [], 0
-    for name in kind.classes:
-        for path in listed(root / name):
-            if is_excluded(path, excluded):
-                forgotten += 1
-            elif path.stat().st_size < SMALLEST_FILE:
-                empty.append(path)
-            else:
-                digests.setdefault(digest_of(path), []).append((name, path))
-    files: dict[str, list[Path]] = {name: [] for name in kind.classes}
-    in_two, twice = [], 0
-    for same in digests.values():
-        if len({name for name, _ in same}) > 1:
-            in_two += [path for _, path in same]
-            continue
-        files[same[0][0]].append(same[0][1])
-        twice += len(same) - 1
-    notes = []
-    if in_two:
-        notes.append(f"the same sound is in two classes and was left out: {named(in_two, root)}")
-    if forgotten:
-        notes.append(
-            f"{counted(forgotten, 'recording was', 'recordings were')} left out, because exclusions.json names the speaker or recording"
-        )
-    if empty:
-        notes.append(f"empty files were left out: {named(empty, root)}")
-    if twice:
-        notes.append(
-            f"{counted(twice, 'file is a copy', 'files are copies')} of others in the same class and left out"
-        )
-    fingerprint = hashlib.sha256()
-    for digest, same in sorted(digests.items()):
-        fingerprint.update(f"{digest} {' '.join(sorted(name for name, _ in same))}\n".encode())
-    known = set(digests)
-    borrowed = []
-    for other_class, own_class in kind.borrowed.items():
-        for path in listed(directory(home, kind.other) / other_class):
-            if is_excluded(path, excluded) or path.stat().st_size < SMALLEST_FILE:
-                continue
-            if (digest := digest_of(path)) not in known:
-                borrowed.append((own_class, path))
-                fingerprint.update(f"{digest} borrowed as {own_class}\n".encode())
-    _require_same(only, all_digests, kind)
-    return Found(
-        {name: sorted(paths) for name, paths in files.items()},
-        borrowed,
-        fingerprint.hexdigest()[:16],
-        all_digests,
-        notes,
-    )
 
 
-def _require_same(
-    before: Mapping[str, str] | None, now: Mapping[str, str], kind: ClassifierKind
-) -> None:
-    before = before or {}
+def _require_same(before: Mapping[str, str], now: Mapping[str, str], kind: ClassifierKind) -> None:
     changed = sorted(name for name, digest in before.items() if now.get(name) != digest)
     if changed:
         raise Refused(
@@ -200,10 +195,6 @@ def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def named(paths: list[Path], root: Path) -> str:

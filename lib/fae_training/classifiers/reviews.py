@@ -1,7 +1,7 @@
 """Sounds for a person's review: those at which a trigger was or was nearly detected, stored in a
 folder and sorted.
 
-Folder/alarms.jsonl has a line for each sound (Heard, as JSON), Folder/reviewed.jsonl the answers,
+Folder/alarms.jsonl has a line for each sound (Clip, as JSON), Folder/reviewed.jsonl the answers,
 the last of which counts. A sound file that alarms.jsonl does not name, such as Fae's recording of a
 missed "hey fae", counts as missed.
 """
@@ -31,7 +31,7 @@ NEAR = 0.5
 
 
 @dataclass(frozen=True)
-class Heard:
+class Clip:
     """One sound: its file in the folder, the trigger, whether that was `detected`, the classifier's
     confidence (0 to 1), the background class that it would be otherwise, and its source."""
 
@@ -68,7 +68,7 @@ def clip_of(samples: np.ndarray, at_s: float) -> np.ndarray:
 
 
 def save(folder: Path, classifier, stream, samples: np.ndarray, recording: str, run: str) -> int:
-    """Write a clip of every alarm and near miss in `heard` (listening.Heard) into `folder`; returns
+    """Write a clip of every alarm and near miss in `stream` (listening.Heard) into `folder`; returns
     the number of new ones.
 
     Existing clips stay; the same moment of the same recording is not written twice.
@@ -93,18 +93,18 @@ def save(folder: Path, classifier, stream, samples: np.ndarray, recording: str, 
             clips.write(folder / file, clip_of(samples, at))
             best = max(backgrounds, key=lambda n: stream.probabilities[chunk, n])
             otherwise = classifier.classes[best]
-            new.append(Heard(file, name, detected, round(float(score[chunk]), 4), "speech" if otherwise == "silence" else otherwise, recording, round(at, 2), run))  # fmt: skip
+            new.append(Clip(file, name, detected, round(float(score[chunk]), 4), "speech" if otherwise == "silence" else otherwise, recording, round(at, 2), run))  # fmt: skip
     if new:
         write_jsonl(folder / ALARMS, [*read_jsonl(folder / ALARMS), *map(asdict, new)])
     return len(new)
 
 
-def all_in(folder: Path, trigger: str) -> list[Heard]:
+def all_in(folder: Path, trigger: str) -> list[Clip]:
     """Every sound in the folder. One that alarms.jsonl does not name counts as a missed `trigger`. Raises Missing."""
     if not folder.is_dir():
         raise Missing("no_folder", f"there is no folder {folder}", "uv run " + command_line("scripts/listen.py", "RECORDING", "--save-alarms", folder))  # fmt: skip
     listed = [
-        records.read(Heard, line, str(folder / ALARMS)) for line in read_jsonl(folder / ALARMS)
+        records.read(Clip, line, str(folder / ALARMS)) for line in read_jsonl(folder / ALARMS)
     ]
     known = {one.file for one in listed}
     others = sorted(
@@ -112,7 +112,7 @@ def all_in(folder: Path, trigger: str) -> list[Heard]:
         for p in folder.iterdir()
         if p.suffix.lower() in imports.SUFFIXES and p.name not in known and p.name[0] != "."
     )
-    listed += [Heard(f, trigger, False, 0.0, "speech", Path(f).stem, 0.0, "") for f in others]
+    listed += [Clip(f, trigger, False, 0.0, "speech", Path(f).stem, 0.0, "") for f in others]
     return [one for one in listed if (folder / one.file).is_file()]
 
 
@@ -135,7 +135,7 @@ def play(command: tuple[str, ...], file: Path) -> None:
 
 
 def samples(
-    folder: Path, sounds: list[Heard], replies: dict[str, str], speaker: str | None, may_judge: bool
+    folder: Path, sounds: list[Clip], replies: dict[str, str], speaker: str | None, may_judge: bool
 ) -> list[Sample]:
     """The training sounds that follow from the answers: false alarms under their true class, missed
     triggers as triggers.

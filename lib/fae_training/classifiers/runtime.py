@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from fae_training.arrays import load_arrays
 from fae_training.classifiers.features import CHUNK_SAMPLES, FRAMES_PER_CHUNK, HOP, log_mel
@@ -27,6 +28,9 @@ from fae_training.errors import Refused
 # The version of model.json: 2 changed the pooling, 3 introduced the ensemble.
 VERSION = 3
 EPSILON = 1e-5
+# Frames of a recording that are computed at once: a block that fits the cache, where an hour in one
+# piece would take four times as long and gigabytes. A multiple of FRAMES_PER_CHUNK.
+FRAMES_AT_ONCE = 2_046
 
 
 @dataclass(frozen=True)
@@ -96,29 +100,9 @@ class Network:
 
     def over(self, x: np.ndarray, statistics: np.ndarray, window: int) -> np.ndarray:
         """[frames, bands] normalised, and frame_statistics of its windows -> [windows, classes] logits."""
-        hidden = np.concatenate([self.hidden(block) for block in self._overlapping(x)])
         step = FRAMES_PER_CHUNK // int(np.prod([layer.stride for layer in self.layers]))
-        view = np.lib.stride_tricks.sliding_window_view(hidden, self.hidden_frames(window), axis=0)[
-            ::step
-        ].swapaxes(-1, -2)
-        logits = [
-            self.head(statistics[i : i + 2_048], view[i : i + 2_048])
-            for i in range(0, len(view), 2_048)
-        ]
-        return np.concatenate(logits)
-
-    def _overlapping(self, x: np.ndarray):
-        """Overlapping blocks of `x` whose concatenated hidden frames are those of `x`: a whole hour
-        would take gigabytes."""
-        stride = int(np.prod([layer.stride for layer in self.layers]))
-        reach = 1
-        for layer in reversed(self.layers):
-            reach = (reach - 1) * layer.stride + layer.reach
-        size = 2_048
-        total = self.hidden_frames(len(x))
-        for first in range(0, total, size):
-            count = min(size, total - first)
-            yield x[first * stride : (first + count - 1) * stride + reach]
+        windows = sliding_window_view(self.hidden(x), self.hidden_frames(window), axis=0)[::step]
+        return self.head(statistics, windows.swapaxes(-1, -2))
 
 
 class Classifier:
@@ -159,12 +143,15 @@ class Classifier:
 
     def over(self, x: np.ndarray) -> np.ndarray:
         """[frames, bands] log-mel of a recording -> [chunks, classes]: row n is the window that starts at frame 3 n."""
-        if len(x) < self.window:
-            return np.zeros((0, len(self.classes)), dtype=np.float32)
-        x = self.normalised(x)
-        statistics = sliding_statistics(x, self.window)[::FRAMES_PER_CHUNK]
-        logits = self.mean_of(n.over(x, statistics, self.window) for n in self.networks)
-        return softmax(logits / self.temperature)
+        blocks = [np.zeros((0, len(self.classes)), dtype=np.float32)]
+        for first in range(0, len(x) - self.window + 1, FRAMES_AT_ONCE):
+            block = self.normalised(
+                x[first : first + FRAMES_AT_ONCE - FRAMES_PER_CHUNK + self.window]
+            )
+            statistics = sliding_statistics(block, self.window)[::FRAMES_PER_CHUNK]
+            logits = self.mean_of(n.over(block, statistics, self.window) for n in self.networks)
+            blocks.append(softmax(logits / self.temperature))
+        return np.concatenate(blocks)
 
 
 def frame_statistics(x: np.ndarray) -> np.ndarray:
@@ -183,16 +170,11 @@ def sliding_statistics(x: np.ndarray, window: int) -> np.ndarray:
         sums = np.concatenate([np.zeros((1, values.shape[1])), sums])
         return (sums[length:] - sums[:-length]) / length
 
-    blocks = []
-    # Blocks that fit the cache: an hour takes a quarter of the time that it takes in one piece.
-    for first in range(0, len(x) - window + 1, 2_048):
-        block = x[first : first + 2_048 + window - 1]
-        mean = means(block, window)
-        variance = means(np.square(block, dtype=np.float64), window) - np.square(mean)
-        deviation = np.sqrt(np.maximum(variance, 0) + EPSILON)
-        change = means(np.abs(np.diff(block, axis=0)), window - 1)
-        blocks.append(np.concatenate([mean, deviation, change], axis=1, dtype=np.float32))
-    return np.concatenate(blocks)
+    mean = means(x, window)
+    variance = means(np.square(x, dtype=np.float64), window) - np.square(mean)
+    deviation = np.sqrt(np.maximum(variance, 0) + EPSILON)
+    change = means(np.abs(np.diff(x, axis=0)), window - 1)
+    return np.concatenate([mean, deviation, change], axis=1, dtype=np.float32)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

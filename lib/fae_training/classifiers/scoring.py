@@ -6,8 +6,8 @@ sounds are used in the figures of classes without recordings.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -41,7 +41,7 @@ from fae_training.classifiers.classes import (
 )
 from fae_training.classifiers.features import CHUNK_SAMPLES
 from fae_training.classifiers.parts_of_sounds import mark
-from fae_training.classifiers.validation import Judged, Windows
+from fae_training.classifiers.validation import AnyWindows, Judged, Windows
 from fae_training.deployment import current_run
 from fae_training.kinds import KINDS
 from fae_training.results import Verification
@@ -93,23 +93,21 @@ def score(run: Run, session) -> Benchmark:
     people = {kind.classes[n] for n in held.labels[held.recorded]}
     if "speech" not in people:
         found.append(triggers.no_recordings("speech", "Speech by people"))
-    on_streams, not_shown, rates = {}, [], []
+    detections, not_shown = {}, []
     asked = run.settings.get("false_alarms_per_hour", 0.0)
     if kind.triggers:
         session.log("listening to streams")
         session.check()
         on_streams = triggers.on_streams(models, judged.streams, kind)
+        detections = on_streams["candidate"]
         for name in kind.triggers:
             by = {who: on_streams[who][name] for who in MODELS}
             found += triggers.measures_of(name, by, judged.streams, asked, name in people)
             figures += triggers.figures_of(name, by)
-            notes += triggers.notes_of(name, by["candidate"])
-            rate = triggers.rate_of(by["candidate"], judged.streams["quiet"].hours)
-            promise = triggers.promise(
-                name, rate, asked, by["candidate"]["groups_without_triggers"]
-            )
+            notes += triggers.notes_of(name, detections[name])
+            promise = triggers.promise(name, detections[name], asked)
             (notes if promise.shown else not_shown).append(promise.text)
-            rates.append(rate)
+    rates = [one.false_alarms for one in detections.values()]
     cost = cost_of_a_chunk(models["candidate"])
     outputs = _outputs(held, classes["current"][frames], classes["candidate"][frames])
     return Benchmark(
@@ -131,12 +129,10 @@ def score(run: Run, session) -> Benchmark:
             "classes": list(kind.classes),
             "confusion": table.tolist(),
             "roc_area": {
-                name: measures.area_under_roc(
-                    (held.labels == n).astype(int), seen["candidate"][frames][:, n]
-                )
+                name: measures.area_under_roc(held.labels == n, seen["candidate"][frames][:, n])
                 for n, name in enumerate(kind.classes)
             },
-            "streams": on_streams.get("candidate", {}),
+            "streams": {name: asdict(one) for name, one in detections.items()},
             "milliseconds_a_chunk": cost,
             "parameters": int(models["candidate"].parameters),
         },
@@ -151,32 +147,27 @@ def _unknown_to(deployed: Run, judged: Judged) -> tuple[Judged, list[str]]:
             f"{deployed.id} does not record what it was trained on; it may know some of the judged recordings"
         ]
 
-    def unknown(groups: Sequence[str], known: Collection[str] = trained_on) -> np.ndarray:
-        return np.array([mark(group) not in known for group in groups], dtype=bool)
+    def known(group: str) -> bool:
+        return mark(group) in trained_on
 
-    windows = {n: w.where(unknown(w.groups) | ~w.recorded) for n, w in judged.windows.items()}
-    segments = judged.segments
-    if segments:
-        segments = segments.where(unknown(segments.groups) | ~segments.recorded)
+    def unknown(held: AnyWindows) -> AnyWindows:
+        return held.where(~np.array([known(g) for g in held.groups], dtype=bool) | ~held.recorded)
+
+    windows = {n: unknown(held) for n, held in judged.windows.items()}
+    segments = unknown(judged.segments) if judged.segments else None
     streams = dict(judged.streams)
-    if quiet := streams.get("quiet"):
-        fewer = quiet.without(lambda group: mark(group) in trained_on)
-        # Where nothing is left, the deployed classifier has the advantage.
-        streams["quiet"] = fewer if len(fewer.log_mel) else quiet
-    if spoken := streams.get("spoken"):
-        kept = np.flatnonzero(unknown(spoken.groups))
-        streams["spoken"] = replace(
-            spoken,
-            events=[spoken.events[n] for n in kept],
-            groups=[spoken.groups[n] for n in kept],
-        )
+    if streams:
+        fewer = streams["quiet"].without(known)
+        if len(fewer.log_mel):  # where nothing is left, the deployed classifier has the advantage
+            streams["quiet"] = fewer
+        events = [event for event in streams["spoken"].events if not known(event.group)]
+        streams["spoken"] = replace(streams["spoken"], events=events)
     frames = max(windows)
-    names = [set(w[frames].names) for w in (judged.windows, windows)]
-    if left_out := len(names[0] - names[1]):
-        return replace(judged, windows=windows, streams=streams, segments=segments), [
-            f"{left_out} held-out recordings were not used for judging: {deployed.id} was trained on the same people or places"
-        ]
-    return judged, []
+    left_out = len(set(judged.windows[frames].names) - set(windows[frames].names))
+    notes = [
+        f"{left_out} held-out recordings were not used for judging: {deployed.id} was trained on the same people or places"
+    ]
+    return Judged(windows, streams, judged.apart, segments), notes if left_out else []
 
 
 def _class_shares(labels: np.ndarray, kind: ClassifierKind) -> np.ndarray:
@@ -190,9 +181,8 @@ def _seconds(frames: int) -> str:
 
 def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: str) -> Measure:
     """For each speaker, or recording without one, the share of windows that are classified correctly."""
-    groups = np.array(held.groups, dtype=object)
-    units = sorted(set(groups[held.recorded]))
-    of_unit = {unit: held.recorded & (groups == unit) for unit in units}
+    units = np.unique(held.groups[held.recorded]).tolist()
+    of_unit = [held.recorded & (held.groups == unit) for unit in units]
     return Measure(
         name=f"right_class_{frames}_frames",
         title=f"Sounds of {_seconds(frames)} classified correctly",
@@ -204,9 +194,7 @@ def _right(frames: int, held: Windows, classes: Mapping[str, np.ndarray], role: 
         margin=0.02,
         least=0.01,
         items=tuple(units),
-        **of_each(
-            lambda who: [(classes[who] == held.labels)[of_unit[unit]].mean() for unit in units]
-        ),
+        **of_each(lambda who: [(classes[who] == held.labels)[one].mean() for one in of_unit]),
     )
 
 
@@ -215,18 +203,12 @@ def _figures(
 ) -> list[Figure]:
     made = []
     for n, held in judged.windows.items():
-        tables = {
-            who: measures.confusion(held.labels, classes[who][n], len(kind.classes))
+        f1 = {
+            who: measures.macro_f1(held.labels, classes[who][n], len(kind.classes))
             for who in MODELS
         }
-        made.append(
-            Figure.of(
-                f"macro_f1_{n}_frames",
-                f"macro-F1 on {_seconds(n)}: every class counts equally",
-                "F1",
-                {who: measures.macro_f1(table) for who, table in tables.items()},
-            )
-        )
+        title = f"macro-F1 on {_seconds(n)}: every class counts equally"
+        made.append(Figure.of(f"macro_f1_{n}_frames", title, "F1", f1))
     labels = judged.windows[frames].labels
     sure = {who: measures.calibration_error(seen[who][frames], labels) for who in MODELS}
     title = "expected calibration error: the gap between its confidence and its accuracy"
@@ -248,11 +230,9 @@ def cost_of_a_chunk(model) -> float:
 def _outputs(held: Windows, old: np.ndarray, new: np.ndarray) -> dict[tuple, bool]:
     """For each judged recording, by its name and class, whether one of its windows gets another class."""
     changed: dict[tuple, bool] = {}
-    for name, label, recorded, differs in zip(
-        held.names, held.labels, held.recorded, old != new, strict=True
-    ):
-        if recorded:
-            changed[name, label] = changed.get((name, label), False) or bool(differs)
+    for n in np.flatnonzero(held.recorded):
+        which = str(held.names[n]), int(held.labels[n])
+        changed[which] = changed.get(which, False) or bool(old[n] != new[n])
     return changed
 
 

@@ -1,8 +1,8 @@
 """Sound files: decoded, checked, and copied into the state directory."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -65,35 +65,27 @@ def load(home: Home, kind: ClassifierKind, found: Found) -> tuple[list[Recording
     """(recordings, notes): every usable file, and for people the reasons why others are not usable."""
     wanted = [(name, path) for name, paths in found.files.items() for path in paths]
     roots = (directory(home, kind.name), directory(home, kind.other))
-    recordings, problems = [], {}
-    narrow = 0
+    recordings, problems, narrow = [], {}, 0
     for name, path in wanted + found.borrowed:
         try:
-            clip = clips.read(path)
-            narrow += is_narrow(path)
+            samples = clips.read(path).samples
         except BadRequest:
             problems.setdefault("cannot be read as audio", []).append(path)
             continue
-        if reason := unusable(clip.samples, name):
+        if reason := unusable(samples, name):
             problems.setdefault(reason, []).append(path)
             continue
+        with contextlib.suppress(soundfile.SoundFileError):  # a format that has to be converted
+            narrow += soundfile.info(path).samplerate < SAMPLE_RATE
         speaker, rest = who(path.stem)
         source = source_of(path, roots)
-        recordings.append(Recording(name, speaker, rest, "recorded", clip.samples, source))
+        recordings.append(Recording(name, speaker, rest, "recorded", samples, source))
     notes = [f"{reason}, left out: {named(paths, home.path)}" for reason, paths in problems.items()]
     if narrow:
         notes.append(
             f"recordings with a sample rate below {SAMPLE_RATE:,} Hz, without the highest frequencies: {narrow}"
         )
     return recordings, notes
-
-
-def is_narrow(path: Path) -> bool:
-    """Whether a file has a sample rate below ours; unknown for formats that have to be converted."""
-    try:
-        return soundfile.info(path).samplerate < SAMPLE_RATE
-    except soundfile.SoundFileError:
-        return False
 
 
 def unusable(samples: np.ndarray, class_name: str) -> str | None:

@@ -5,7 +5,7 @@ radio: a stream has a window every 36 ms, and most windows contain pieces of wor
 per hour and recall are measured on streams (thresholds.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -34,6 +34,15 @@ FEWEST = 5
 SCENE_FRAMES = frame_count(SCENE_SECONDS * SAMPLE_RATE)
 
 
+class Event(NamedTuple):
+    """A trigger in a stream: its class, its first and end frame, and the group of its recording."""
+
+    trigger: str
+    first: int
+    end: int
+    group: str
+
+
 class Piece(NamedTuple):
     """A stretch of a stream, from frame `first` to the next piece, and its audible recording: the
     loudest where there are several."""
@@ -44,18 +53,12 @@ class Piece(NamedTuple):
     recording: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class StreamOfSound:
-    """Log-mel [frames, 40] and its triggers as (class, first frame, end frame).
-
-    `scenes`: the contents of each SCENE_FRAMES frames. `groups`: the group of each trigger's
-    recording. `pieces`: the recording of each stretch, in order of time.
-    """
+    """Log-mel [frames, 40], its triggers, and the recording of each stretch in order of time."""
 
     log_mel: np.ndarray
-    events: list[tuple[str, int, int]]
-    scenes: list[str] = field(default_factory=list)
-    groups: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
 
     @property
@@ -75,7 +78,7 @@ class StreamOfSound:
             for piece in self.pieces
             if (number := piece.first // SCENE_FRAMES) in place
         ]
-        return StreamOfSound(frames.reshape(-1, frames.shape[-1]), [], pieces=pieces)
+        return StreamOfSound(frames.reshape(-1, frames.shape[-1]), pieces=pieces)
 
 
 def compose(
@@ -91,25 +94,24 @@ def compose(
     by_class: dict[str, list[Recording]] = {}
     for recording in recordings:
         by_class.setdefault(recording.class_name, []).append(recording)
-    made, events, scenes, groups, pieces, frames = [], [], [], [], [], 0
+    made, events, pieces, frames = [], [], [], 0
     # Half of the scenes contain speech, which is most often mistaken for a trigger.
     choices = ("speech", "speech", "over noise", "over noise", "noise", "noise", "quiet")
     if "music" in by_class:
         choices = (*choices, "over music", "music")
     for _ in range(max(1, round(seconds / SCENE_SECONDS))):
-        scenes.append(choices[random.integers(len(choices))])
-        samples, recordings_used = _scene(random, scenes[-1], by_class)
-        placed = _place(random, samples, by_class, kind) if with_events else []
+        scene = choices[random.integers(len(choices))]
+        samples, recordings_used = _scene(random, scene, by_class)
+        if with_events:
+            events += _place(random, samples, frames, by_class, kind)
         power = log_mel(np.clip(samples, -1, 1))
-        events += [(n, frames + first, frames + end) for n, first, end, _ in placed]
-        groups += [group for *_, group in placed]
         pieces += [
             Piece(frames + min(at // HOP, len(power)), r.source, r.group, r.name)
             for at, r in recordings_used
         ]
         made.append(power)
         frames += len(power)
-    return StreamOfSound(np.concatenate(made), events, scenes, groups, pieces)
+    return StreamOfSound(np.concatenate(made), events, pieces)
 
 
 def _scene(random, scene: str, by_class: dict) -> tuple[np.ndarray, list[tuple[int, Recording]]]:
@@ -163,14 +165,13 @@ def _concatenated(
     return out, events
 
 
-def _place(random, samples: np.ndarray, by_class: dict, kind: ClassifierKind) -> list:
-    """Mix two triggers into a scene, in place, with less sound around them. (class, first frame,
-    end frame, group) of each."""
+def _place(
+    random, samples: np.ndarray, frame: int, by_class: dict, kind: ClassifierKind
+) -> list[Event]:
+    """Mix two triggers into the scene that begins at `frame`, with less sound around them."""
     placed = []
-    for start in (1.5, 7.0):
-        names = [name for name in kind.triggers if by_class.get(name)]
-        if not names:
-            return placed
+    names = [name for name in kind.triggers if by_class.get(name)]
+    for start in (1.5, 7.0) if names else ():
         name = names[random.integers(len(names))]
         recording = by_class[name][random.integers(len(by_class[name]))]
         clip = recording.samples
@@ -188,34 +189,42 @@ def _place(random, samples: np.ndarray, by_class: dict, kind: ClassifierKind) ->
             around *= allowed / around.std()
         room = min(len(word), len(samples) - at)
         samples[at : at + room] += word[:room]
-        end = at // HOP + frame_count(len(word))
-        placed.append((name, at // HOP, end, recording.group))
+        first = frame + at // HOP
+        placed.append(Event(name, first, first + frame_count(len(word)), recording.group))
     return placed
 
 
 def choosing_streams(
-    choose: list[Recording], kind: ClassifierKind, minutes: float, seed: int
+    choose: list[Recording], kind: ClassifierKind, settings: Mapping
 ) -> tuple[StreamOfSound, StreamOfSound]:
-    """Streams to choose thresholds on: (`minutes` without triggers, a quarter of that with them).
+    """Streams to choose thresholds on: `stream_minutes` without triggers, a quarter of that with them.
 
-    The one without triggers also has all speech in other voices: the few held-out speakers are not
-    the only people who will talk near Fae.
+    The one without triggers also has each recording of speech at two other pitches and tempos: the
+    few held-out speakers are not the only people who will talk near Fae.
     """
-    others = as_recorded(choose, kind) + in_other_voices(choose, seed)
+    minutes, seed = settings["stream_minutes"], settings["seed"]
+    random = np.random.default_rng(seed)
+    others = [
+        replace(r, samples=in_another_voice(random, r.samples, (0.8, 1.5), (0.85, 1.15)))
+        for r in choose
+        if r.class_name == "speech"
+        for _ in range(2)
+    ]
     quiet, spoken = _composed(
-        (others, kind, 60 * minutes, 10 * seed, False),
+        (as_recorded(choose, kind) + others, kind, 60 * minutes, 10 * seed, False),
         (choose, kind, 15 * minutes, 10 * seed + 1, True),
     )
     return quiet, spoken
 
 
 def judging_streams(
-    parts: Parts, kind: ClassifierKind, minutes: float, seed: int
+    parts: Parts, kind: ClassifierKind, settings: Mapping
 ) -> dict[str, StreamOfSound]:
-    """Streams to measure on: "quiet", `minutes` without triggers, or all ordinary sound as it was
-    recorded, where there is enough of it to show a rate; "spoken", a quarter of `minutes` with
+    """Streams to measure on: "quiet", `stream_minutes` without triggers, or all ordinary sound as
+    it was recorded, where there is enough of it to show a rate; "spoken", a quarter of that with
     triggers, by people where any said them; "own", of the same length, with only the own
     recordings of triggers, where there are some."""
+    minutes, seed = settings["stream_minutes"], settings["seed"]
     judge, ordinary = parts.judge, joined(parts.ordinary)
     by_people = {r.class_name for r in judge if r.origin == "recorded"}
     spoken = [
@@ -245,7 +254,7 @@ def joined(recordings: list[Recording]) -> StreamOfSound:
         if len(made[-1]):
             pieces.append(Piece(frames, recording.source, recording.group, recording.name))
         frames += len(made[-1])
-    return StreamOfSound(np.concatenate(made), [], pieces=pieces)
+    return StreamOfSound(np.concatenate(made), pieces=pieces)
 
 
 def as_recorded(sounds: list[Recording], kind: ClassifierKind) -> list[Recording]:
@@ -262,17 +271,3 @@ def as_recorded(sounds: list[Recording], kind: ClassifierKind) -> list[Recording
 def _composed(*asked: tuple) -> list[StreamOfSound]:
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda arguments: compose(*arguments), asked))
-
-
-def in_other_voices(recordings: list[Recording], seed: int) -> list[Recording]:
-    """Each recording of speech at two other pitches and tempos."""
-    random = np.random.default_rng(seed)
-    return [
-        replace(
-            recording,
-            samples=in_another_voice(random, recording.samples, (0.8, 1.5), (0.85, 1.15)),
-        )
-        for recording in recordings
-        if recording.class_name == "speech"
-        for _ in range(2)
-    ]

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from fae_training.audio import SAMPLE_RATE
-from fae_training.classifiers import music, noises
+from fae_training.classifiers import generators
 from fae_training.classifiers.augmentation import echo
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.sound_files import Recording
@@ -26,34 +26,10 @@ SILENCES = 40
 BABBLE = 1
 # Phrases that begin, end or rhyme like wake and interrupt phrases, and that Fae must not react to.
 NEAR_MISSES = (
-    "hey",
-    "hey there",
-    "hey fred",
-    "fey",
-    "fate",
-    "they say",
-    "okay fine",
-    "hi dave",
-    "yellow bay",
-    "stopwatch",
-    "stock",
-    "top",
-    "shop",
-    "weight",
-    "late",
-    "way",
-    "waiter",
-    "hold it",
-    "old one",
-    "cold",
-    "quite",
-    "quiz",
-    "diet",
-    "face",
-    "fable",
-    "shut the door",
-    "that will be fine",
-    "don't",
+    *("hey", "hey there", "hey fred", "fey", "fate", "they say", "okay fine", "hi dave"),
+    *("yellow bay", "stopwatch", "stock", "top", "shop", "weight", "late", "way", "waiter"),
+    *("hold it", "old one", "cold", "quite", "quiz", "diet", "face", "fable"),
+    *("shut the door", "that will be fine", "don't"),
 )
 # Running speech for the synthesiser: Fae's own words while it listens, and conversation around it.
 RUNNING_SPEECH = (
@@ -104,33 +80,24 @@ def synthesised(
         name = _pick(random, known)
         voices.append(Voice(name, int(random.integers(*SPEEDS)), int(random.integers(*PITCHES))))
 
-    def speak(item):
-        (_, text), voice = item
+    def speak(text: str, voice: Voice) -> np.ndarray | None:
         try:
             return synthesiser.speak(text, voice)
         except OSError:
             return None
 
     with ThreadPoolExecutor(2) as pool:
-        spoken = list(pool.map(speak, zip(wanted, voices, strict=True)))
+        spoken = list(pool.map(speak, (text for _, text in wanted), voices))
     made = []
-    for number, ((class_name, text), voice, samples) in enumerate(
-        zip(wanted, voices, spoken, strict=True)
-    ):
+    for number, ((class_name, text), voice) in enumerate(zip(wanted, voices, strict=True)):
+        samples = spoken[number]
         if samples is None or len(samples) < 0.2 * SAMPLE_RATE:
             continue
         # Half of the running speech is Fae's own voice, from a loudspeaker in the room.
         own = class_name == "speech" and text in RUNNING_SPEECH and random.random() < 0.5
         samples = echo(samples, random) if own else roughen(samples, random)
-        made.append(
-            Recording(
-                class_name,
-                f"{synthesiser.program} {voice.name}",
-                f"{number} {text}",
-                "synthesised",
-                samples,
-            )
-        )
+        who, name = f"{synthesiser.program} {voice.name}", f"{number} {text}"
+        made.append(Recording(class_name, who, name, "synthesised", samples))
     return made
 
 
@@ -152,21 +119,17 @@ def generated(
 ) -> list[Recording]:
     """`seconds` each of noise and music, in pieces of PIECE_SECONDS, and silence if none was recorded."""
     random = np.random.default_rng(seed)
-    made = []
     music_is = "music" if "music" in kind.classes else "noise"
+    made = []
     for number in range(int(seconds / PIECE_SECONDS)):
-        samples = noises.noise(random, PIECE_SECONDS)
-        made.append(Recording("noise", None, f"noise {number}", "generated", samples))
-        samples = music.piece(random, PIECE_SECONDS)
-        made.append(Recording(music_is, None, f"music {number}", "generated", samples))
+        made.append(_generated("noise", f"noise {number}", generators.noise(random, PIECE_SECONDS)))
+        made.append(
+            _generated(music_is, f"music {number}", generators.music(random, PIECE_SECONDS))
+        )
     if "silence" in kind.classes and not counts.get("silence"):
         for number in range(SILENCES):
             samples = random.standard_normal(2 * SAMPLE_RATE) * 10 ** random.uniform(-5, -3.3)
-            made.append(
-                Recording(
-                    "silence", None, f"quiet {number}", "generated", samples.astype(np.float32)
-                )
-            )
+            made.append(_generated("silence", f"quiet {number}", samples.astype(np.float32)))
     return made
 
 
@@ -175,16 +138,12 @@ def babble(sounds: list[Recording], seed: int) -> list[Recording]:
     and music."""
     speech = [r.samples for r in sounds if r.class_name == "speech"]
     pieces = sum(r.origin == "generated" and r.class_name != "silence" for r in sounds)
-    if not speech:
-        return []
     random = np.random.default_rng((seed, BABBLE))
     return [
-        Recording(
-            "noise",
-            None,
-            f"babble {number}",
-            "generated",
-            noises.babble(random, PIECE_SECONDS, speech),
-        )
-        for number in range(-(-pieces // 8))
+        _generated("noise", f"babble {number}", generators.babble(random, PIECE_SECONDS, speech))
+        for number in range(-(-pieces // 8) if speech else 0)
     ]
+
+
+def _generated(class_name: str, name: str, samples: np.ndarray) -> Recording:
+    return Recording(class_name, None, name, "generated", samples)

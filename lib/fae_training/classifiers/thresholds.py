@@ -7,14 +7,14 @@ group (a speaker, or a recording without one) and by source; if the count varies
 chance would explain, the hours count 1/k.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers.features import FRAMES_PER_CHUNK, HOP
-from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, StreamOfSound
+from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, Event, StreamOfSound
 
 SMOOTHINGS = (1, 2, 3, 5, 7)
 REFRACTORY_CHUNKS = 36  # 1.3 s, as long as the word stays in the window
@@ -36,6 +36,10 @@ class Rate:
     count: int
     hours: float
     overdispersion: float
+
+    @property
+    def per_hour(self) -> float:
+        return self.count / max(self.hours, 1e-9)
 
     @property
     def lower(self) -> float:
@@ -100,24 +104,20 @@ class AudibleSources:
     def __init__(self, quiet: StreamOfSound, window: int):
         self.window, self.hours = window, quiet.hours
         self.firsts = np.array([piece.first for piece in quiet.pieces])
-        levels: list[Callable] = [
-            lambda piece: piece.source,
-            lambda piece: piece.group,
-            lambda piece: (piece.group, piece.recording),
-        ]
-        # For each level: the number of each piece's source, group or recording, and the share of
-        # the stream of each.
-        self.levels = []
-        self.groups = len({piece.group for piece in quiet.pieces})
-        if not quiet.pieces:
-            return
         lengths = np.diff(np.append(self.firsts, len(quiet.log_mel)))
-        for level in levels:
-            numbers: dict = {}
-            of_piece = np.array([numbers.setdefault(level(p), len(numbers)) for p in quiet.pieces])
-            if len(numbers) >= FEWEST:
-                share = np.bincount(of_piece, lengths) / lengths.sum()
-                self.levels.append((of_piece, share))
+        units = (
+            [piece.source for piece in quiet.pieces],
+            [piece.group for piece in quiet.pieces],
+            [f"{piece.group} {piece.recording}" for piece in quiet.pieces],
+        )
+        self.groups = len(set(units[1]))
+        # Of the sources, groups and recordings: the number of each piece's unit, and the share of
+        # the stream of each unit.
+        self.levels = []
+        for of_pieces in units:
+            names, numbers = np.unique(of_pieces, return_inverse=True)
+            if len(names) >= FEWEST:
+                self.levels.append((numbers, np.bincount(numbers, lengths) / lengths.sum()))
 
     def rate(self, score: np.ndarray, threshold: float) -> Rate:
         """The rate of false alarms of a smoothed score [chunks] at this threshold."""
@@ -146,7 +146,7 @@ class AudibleSources:
 
 
 def scores_of_events(
-    score: np.ndarray, events: list, name: str, window: int
+    score: np.ndarray, events: list[Event], name: str, window: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """(highest score of each event of `name` [events], first and end chunk of each [events, 2]).
 
@@ -154,11 +154,11 @@ def scores_of_events(
     """
     spans = [
         (
-            max(0, (first - window) // FRAMES_PER_CHUNK + 1),
-            (end - window) // FRAMES_PER_CHUNK + 1 + GRACE_CHUNKS,
+            max(0, (event.first - window) // FRAMES_PER_CHUNK + 1),
+            (event.end - window) // FRAMES_PER_CHUNK + 1 + GRACE_CHUNKS,
         )
-        for label, first, end in events
-        if label == name
+        for event in events
+        if event.trigger == name
     ]
     best = [score[a:b].max() if b > a and a < len(score) else 0.0 for a, b in spans]
     return np.array(best), np.array(spans).reshape(-1, 2)
@@ -186,9 +186,8 @@ def lowest_threshold(score: np.ndarray, sources: AudibleSources, asked: float) -
         allowed += 1
     least = float(highest[allowed]) + 1e-4
     if bound(0) > asked > 0:
-        logits = np.log(np.clip(loudest, 1e-6, 1 - 1e-6)) - np.log1p(
-            -np.clip(loudest, 1e-6, 1 - 1e-6)
-        )
+        clipped = np.clip(loudest, 1e-6, 1 - 1e-6)
+        logits = np.log(clipped) - np.log1p(-clipped)
         beyond = logits[0] + (logits - logits[-1]).mean() * np.log(bound(0) / asked)
         least = float(1 / (1 + np.exp(-beyond)))
     return float(np.clip(least, LOWEST, HIGHEST))
@@ -201,10 +200,8 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
     best recall at its lowest_threshold; the threshold is then raised as long as it costs less than
     one point of recall, to leave a margin for other hours.
     """
-    without_triggers, with_triggers = (
-        classifier.over(quiet.log_mel),
-        classifier.over(spoken.log_mel),
-    )
+    without_triggers = classifier.over(quiet.log_mel)
+    with_triggers = classifier.over(spoken.log_mel)
     sources = AudibleSources(quiet, classifier.window)
     chosen = {}
     for name in classifier.spec["trigger_classes"]:
@@ -231,19 +228,37 @@ def choose(classifier, quiet: StreamOfSound, spoken: StreamOfSound, asked: float
     return chosen
 
 
-def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> dict:
-    """The figures of each trigger on the streams `held`: "quiet" without triggers, "spoken" and
-    perhaps "own" with them.
+@dataclass(frozen=True)
+class Detections:
+    """How one trigger was detected on streams, with the classifier's own threshold.
 
-    false_alarms, false_alarms_per_hour with the bounds at_least and at_most, overdispersion (Rate),
-    groups_without_triggers: the number of speakers and recordings in "quiet"; recall at its own
-    threshold; scenes_with_alarms, the numbers of the scenes of "quiet" with a false alarm; heard, 1
-    for each trigger in "spoken" that was detected; by_group, the recall of each person; own, that
-    of "own"; latency_ms, the median from the start of the word to the detection;
-    false_reject_rate_at "0.5" and "1.0" false alarms per hour, with the thresholds that give these
-    rates on "quiet".
+    false_alarms: on the stream without triggers, which has sound of so many `groups`;
+    scenes_with_alarms: the numbers of its scenes with one. heard: 1 for each trigger said that was
+    detected; by_group: the recall of each person; own: that of the owner's own recordings.
+    latency_ms: the median from the start of the word to the detection. false_reject_rate_at: "0.5"
+    and "1.0" false alarms per hour, with the thresholds that give these rates there.
     """
-    quiet, spoken, own = held["quiet"], held["spoken"], held.get("own")
+
+    false_alarms: Rate
+    groups: int = 0
+    scenes_with_alarms: list[int] = field(default_factory=list)
+    heard: list[int] = field(default_factory=list)
+    by_group: dict[str, float] = field(default_factory=dict)
+    own: float | None = None
+    latency_ms: float | None = None
+    false_reject_rate_at: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def recall(self) -> float | None:
+        return sum(self.heard) / len(self.heard) if self.heard else None
+
+
+def measure(
+    classifier, held: Mapping[str, StreamOfSound], triggers: Mapping[str, Mapping]
+) -> dict[str, Detections]:
+    """The detections of each trigger on the streams `held`: "quiet" without triggers, "spoken" and
+    perhaps "own" with them; `triggers` as in model.json."""
+    quiet, spoken = held["quiet"], held["spoken"]
     probabilities = {name: classifier.over(stream.log_mel) for name, stream in held.items()}
     sources = AudibleSources(quiet, classifier.window)
     measured = {}
@@ -253,62 +268,39 @@ def measure(classifier, held: Mapping[str, StreamOfSound], triggers: dict) -> di
             stream: smoothed(p[:, column], trigger["smoothing_chunks"])
             for stream, p in probabilities.items()
         }
-        best, spans = scores_of_events(score["spoken"], spoken.events, name, classifier.window)
-        false = alarms(score["quiet"], threshold)
-        rate = sources.rate(score["quiet"], threshold)
+        events = [event for event in spoken.events if event.trigger == name]
+        best, spans = scores_of_events(score["spoken"], events, name, classifier.window)
         hit = best >= threshold
-        ends = [
-            (np.argmax(score["spoken"][a:b] >= threshold) + a) * FRAMES_PER_CHUNK
-            + classifier.window
-            for (a, b), ok in zip(spans, hit, strict=True)
-            if ok
-        ]
-        firsts = [first for label, first, _ in spoken.events if label == name]
-        delays = [
-            (at - first) * HOP / SAMPLE_RATE * 1000
-            for at, first in zip(ends, np.array(firsts)[hit] if len(firsts) else [], strict=True)
-        ]
+        delays = []
+        for event, (begin, end), detected in zip(events, spans, hit, strict=True):
+            if detected:
+                chunk = begin + np.argmax(score["spoken"][begin:end] >= threshold)
+                frames = chunk * FRAMES_PER_CHUNK + classifier.window - event.first
+                delays.append(frames * HOP / SAMPLE_RATE * 1000)
         highest = peaks(score["quiet"])
-        rejected: dict[str, float | None] = {}
-        for alarms_per_hour in (0.5, 1.0):
+        rejected = {}
+        for alarms_per_hour in (0.5, 1.0) if events else ():
             allowed = int(alarms_per_hour * quiet.hours)
             level = highest[allowed] if len(highest) > allowed else 0.0
-            rejected[str(alarms_per_hour)] = float((best <= level).mean()) if len(best) else None
-        measured[name] = {
-            "false_alarms": rate.count,
-            "false_alarms_per_hour": rate.count / max(quiet.hours, 1e-9),
-            "at_least": rate.lower,
-            "at_most": rate.upper,
-            "overdispersion": rate.overdispersion,
-            "groups_without_triggers": sources.groups,
-            "scenes_with_alarms": sorted({_scene_of(chunk, classifier.window) for chunk in false}),
-            "recall": float(hit.mean()) if len(best) else None,
-            "spoken": len(best),
-            "heard": hit.astype(int).tolist(),
-            "by_group": _by_group(spoken, name, hit),
-            "own": None,
-            "latency_ms": float(np.median(delays)) if delays else None,
-            "false_reject_rate_at": rejected,
-        }
-        if own:
-            own_scores, _ = scores_of_events(score["own"], own.events, name, classifier.window)
-            measured[name]["own"] = (
-                float((own_scores >= threshold).mean()) if len(own_scores) else None
-            )
+            rejected[str(alarms_per_hour)] = float((best <= level).mean())
+        own = np.zeros(0)
+        if "own" in held:
+            own, _ = scores_of_events(score["own"], held["own"].events, name, classifier.window)
+        groups = np.array([event.group for event in events], dtype=str)
+        measured[name] = Detections(
+            false_alarms=sources.rate(score["quiet"], threshold),
+            groups=sources.groups,
+            scenes_with_alarms=sorted(
+                # An alarm belongs to the scene in which its window ends.
+                {
+                    (chunk * FRAMES_PER_CHUNK + classifier.window - 1) // SCENE_FRAMES
+                    for chunk in alarms(score["quiet"], threshold)
+                }
+            ),
+            heard=hit.astype(int).tolist(),
+            by_group={str(one): float(hit[groups == one].mean()) for one in np.unique(groups)},
+            own=float((own >= threshold).mean()) if len(own) else None,
+            latency_ms=float(np.median(delays)) if delays else None,
+            false_reject_rate_at=rejected,
+        )
     return measured
-
-
-def _by_group(spoken: StreamOfSound, name: str, hit: np.ndarray) -> dict[str, float]:
-    groups = np.array(
-        [
-            g
-            for (trigger, *_), g in zip(spoken.events, spoken.groups, strict=True)
-            if trigger == name
-        ]
-    )
-    return {str(group): float(hit[groups == group].mean()) for group in np.unique(groups)}
-
-
-def _scene_of(chunk: int, window: int) -> int:
-    """The number of the scene in which the window of row `chunk` of a score ends."""
-    return (chunk * FRAMES_PER_CHUNK + window - 1) // SCENE_FRAMES

@@ -4,6 +4,7 @@ People's recordings are divided first (parts_of_sounds.py). Derived sounds depen
 part alone or stay in the part that they were made from.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -111,11 +112,7 @@ def with_made(
 def count(sounds: list[Recording], kind: ClassifierKind) -> dict[str, dict[str, int]]:
     """{class: {origin: number of sounds}}."""
     return {
-        name: {
-            origin: found
-            for origin in ("recorded", "synthesised", "generated")
-            if (found := sum(r.class_name == name and r.origin == origin for r in sounds))
-        }
+        name: dict(Counter(r.origin for r in sounds if r.class_name == name))
         for name in kind.classes
     }
 

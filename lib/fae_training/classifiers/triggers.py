@@ -2,13 +2,13 @@
 is shown."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from fae_training.benchmark import GUARD, MODELS, PASSED, REPORT, Figure, Measure, of_each
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, SCENE_SECONDS, StreamOfSound
-from fae_training.classifiers.thresholds import Rate, measure
+from fae_training.classifiers.thresholds import Detections, Rate, measure
 from fae_training.counting import counted
 
 PEOPLE_SHOWN = 6
@@ -16,33 +16,47 @@ PEOPLE_SHOWN = 6
 
 def no_recordings(name: str, title: str) -> Measure:
     """A guard without any item, which no candidate passes: no person is among the judged recordings."""
+    return _guard(f"{name}_by_people", title, "speakers", 0.0, (), lambda who: ())
+
+
+def _guard(name, title: str, unit: str, margin: float, items, values, role=GUARD) -> Measure:
+    """A measure of items that pass or do not; values(model) are 0 or 1 for each."""
     return Measure(
-        f"{name}_by_people", title, "speakers", "share", "higher", GUARD, PASSED,
-        0.0, 0.0, (), (), (), (),
-    )  # fmt: skip
+        name,
+        title,
+        unit,
+        "share",
+        "higher",
+        role,
+        PASSED,
+        margin,
+        0.0,
+        tuple(items),
+        **of_each(values),
+    )
 
 
 def on_streams(
     models: Mapping, held: Mapping[str, StreamOfSound], kind: ClassifierKind
-) -> dict[str, dict]:
+) -> dict[str, dict[str, Detections]]:
     """thresholds.measure of each model; without a classifier nothing is ever detected."""
     found = {who: measure(model, held, model.spec["triggers"]) for who, model in models.items()}
-    found["base"] = {
-        name: {
-            "heard": [0] * found["candidate"][name]["spoken"],
-            "scenes_with_alarms": [],
-            "false_alarms_per_hour": 0.0,
-            "recall": 0.0,
-            "false_reject_rate_at": {"1.0": 1.0},
-        }
-        for name in kind.triggers
-    }
-    found.setdefault("current", found["base"])
-    return found
+    found["base"] = {}
+    for name in kind.triggers:
+        spoken = sum(event.trigger == name for event in held["spoken"].events)
+        nothing = Rate(0, held["quiet"].hours, 1.0)
+        found["base"][name] = Detections(
+            nothing, heard=[0] * spoken, false_reject_rate_at={"0.5": 1.0, "1.0": 1.0}
+        )
+    return {"current": found["base"]} | found
 
 
 def measures_of(
-    name: str, by: Mapping[str, dict], held: Mapping[str, StreamOfSound], asked: float, people: bool
+    name: str,
+    by: Mapping[str, Detections],
+    held: Mapping[str, StreamOfSound],
+    asked: float,
+    people: bool,
 ) -> list[Measure]:
     """Whether each spoken trigger is detected, and whether each scene without one stays without an alarm.
 
@@ -53,96 +67,66 @@ def measures_of(
     """
     if not people:
         return [no_recordings(name, f"{name} said by people")]
-    events = [
-        f"{name} {number} by {group}"
-        for number, ((trigger, *_), group) in enumerate(
-            zip(held["spoken"].events, held["spoken"].groups, strict=True)
-        )
-        if trigger == name
-    ]
-    detected = Measure(
-        name=f"{name}_detected",
-        title=f"{name} detected at its operating threshold",
-        unit="spoken words",
-        value_unit="share",
-        better="higher",
-        role=GUARD,
-        compare=PASSED,
-        margin=0.05,
-        least=0.0,
-        items=tuple(events),
-        **of_each(lambda who: by[who]["heard"]),
+    events = enumerate(held["spoken"].events)
+    detected = _guard(
+        f"{name}_detected",
+        f"{name} detected at its operating threshold",
+        "spoken words",
+        0.05,
+        [f"{name} {n} by {event.group}" for n, event in events if event.trigger == name],
+        lambda who: by[who].heard,
     )
-    scenes = len(held["quiet"].log_mel) // SCENE_FRAMES
-    least = rate_of(by["candidate"], held["quiet"].hours).lower
-    no_alarms = Measure(
-        name=f"{name}_no_false_alarm",
-        title=f"{name}: {SCENE_SECONDS} seconds without a false alarm",
-        unit="scenes",
-        value_unit="share",
-        better="higher",
-        role=GUARD if least > asked else REPORT,
-        compare=PASSED,
-        margin=0.0,
-        least=0.0,
-        items=tuple(f"scene {number}" for number in range(scenes)),
-        **of_each(lambda who: [n not in by[who]["scenes_with_alarms"] for n in range(scenes)]),
+    scenes = range(len(held["quiet"].log_mel) // SCENE_FRAMES)
+    no_alarms = _guard(
+        f"{name}_no_false_alarm",
+        f"{name}: {SCENE_SECONDS} seconds without a false alarm",
+        "scenes",
+        0.0,
+        [f"scene {number}" for number in scenes],
+        lambda who: [number not in by[who].scenes_with_alarms for number in scenes],
+        role=GUARD if by["candidate"].false_alarms.lower > asked else REPORT,
     )
     return [detected, no_alarms]
 
 
-def figures_of(name: str, by: Mapping[str, dict]) -> list[Figure]:
-    figures = [
-        (
-            "false_alarms",
-            "false alarms per hour at its operating threshold",
-            "per hour",
-            {who: by[who]["false_alarms_per_hour"] for who in MODELS},
-        )
-    ]
-    if by["candidate"]["recall"] is not None:
-        figures += [
-            (
-                "missed",
-                "false reject rate at one false alarm per hour",
-                "share",
-                {who: by[who]["false_reject_rate_at"]["1.0"] for who in MODELS},
-            ),
-            (
-                "recall",
-                "recall at its operating threshold",
-                "share",
-                {who: by[who]["recall"] for who in MODELS},
-            ),
+def figures_of(name: str, by: Mapping[str, Detections]) -> list[Figure]:
+    """False alarms and recall of each model; no recall where nobody said the trigger."""
+
+    def figure(what: str, title: str, unit: str, value: Callable[[Detections], float]) -> Figure:
+        values = {who: value(by[who]) for who in MODELS}
+        return Figure.of(f"{name}_{what}", f"{name}: {title}", unit, values)
+
+    at_its_threshold = "at its operating threshold"
+    false_alarms = f"false alarms per hour {at_its_threshold}"
+    found = [figure("false_alarms", false_alarms, "per hour", lambda d: d.false_alarms.per_hour)]
+    if by["candidate"].heard:
+        missed = "false reject rate at one false alarm per hour"
+        found += [
+            figure("missed", missed, "share", lambda d: d.false_reject_rate_at["1.0"]),
+            figure("recall", f"recall {at_its_threshold}", "share", lambda d: d.recall or 0.0),
         ]
-    return [
-        Figure(f"{name}_{what}", f"{name}: {title}", unit, **v) for what, title, unit, v in figures
-    ]
+    return found
 
 
-def notes_of(name: str, found: Mapping) -> list[str]:
+def notes_of(name: str, found: Detections) -> list[str]:
     """How often a trigger is detected when people like the held-out ones say it, and when its owner does."""
-    if found["recall"] is None:
+    if found.recall is None:
         return []
-    delay = "" if found["latency_ms"] is None else f", {found['latency_ms']:.0f} ms after its start"
+    delay = "" if found.latency_ms is None else f", {found.latency_ms:.0f} ms after its start"
     each = sorted(
-        ((recall, group.removeprefix("speaker ")) for group, recall in found["by_group"].items()),
+        ((recall, group.removeprefix("speaker ")) for group, recall in found.by_group.items()),
         reverse=True,
     )
     shown = ", ".join(f"{who} {recall:.0%}" for recall, who in each[:PEOPLE_SHOWN])
     more = f" and {len(each) - PEOPLE_SHOWN} more" if len(each) > PEOPLE_SHOWN else ""
     notes = [
-        f"{name}, said by people like the held-out ones: {found['recall']:.0%} of {found['spoken']} detected{delay} ({shown}{more})."
+        f"{name}, said by people like the held-out ones: {found.recall:.0%} of {len(found.heard)} detected{delay} ({shown}{more})."
     ]
-    if found["own"] is not None:
+    if found.own is not None:
         notes.append(
-            f"{name}, said by you: {found['own']:.0%} detected, in recordings of yours that were not trained on."
+            f"{name}, said by you: {found.own:.0%} detected, in recordings of yours that were not trained on."
         )
     return notes
-
-
-def rate_of(found: Mapping, hours: float) -> Rate:
-    return Rate(found["false_alarms"], hours, found["overdispersion"])
 
 
 class Promise(NamedTuple):
@@ -152,8 +136,8 @@ class Promise(NamedTuple):
     text: str
 
 
-def promise(name: str, rate: Rate, asked: float, groups: int) -> Promise:
-    """`groups`: the number of speakers and recordings in the stream."""
+def promise(name: str, found: Detections, asked: float) -> Promise:
+    rate, groups = found.false_alarms, found.groups
     counts = f"{name}: {counted(rate.count, 'false alarm')} in {rate.hours:.2f} hours of sound without triggers, "
     if rate.lower > asked:
         return Promise(

@@ -1,7 +1,8 @@
 """The held-out data of a training: the validation set for choosing, and the windows and streams for judging."""
 
+import json
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.features import LOG_FLOOR
 from fae_training.classifiers.sound_files import Recording
-from fae_training.classifiers.streams import Piece, StreamOfSound
+from fae_training.classifiers.streams import Event, Piece, StreamOfSound
 from fae_training.classifiers.windows import held_out_windows
 from fae_training.errors import Missing
 from fae_training.fit_settings import FitSettings
@@ -18,41 +19,39 @@ from fae_training.runs import Run
 from fae_training.state import atomic_file
 
 FILE = "held_out.npz"
+# The version of the file's form: 2 introduced the fields' names.
+FORM = 2
 # Batches of augmented examples that are validated on besides whole recordings.
 EXAMPLE_BATCHES = 3
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Log-mel [n, frames, 40], class numbers [n], and of each window: the name and the group of its
-    recording, and whether it was recorded by a person [n]."""
+    """Log-mel [n, frames, 40], class numbers [n], and of each window [n]: the name and the group of
+    its recording, and whether it was recorded by a person."""
 
     log_mel: np.ndarray
     labels: np.ndarray
-    names: list[str]
-    groups: list[str]
+    names: np.ndarray
+    groups: np.ndarray
     recorded: np.ndarray
 
     @classmethod
     def of(
-        cls, log_mel: np.ndarray, labels: np.ndarray, sounds: list[Recording], *more: np.ndarray
+        cls, log_mel: np.ndarray, labels: np.ndarray, sounds: list[Recording], **more: np.ndarray
     ) -> Self:
         """`sounds`: the recording of each window; `more`: the fields that a subclass adds."""
-        names = [f"{r.speaker or ''}--{r.name}" for r in sounds]
+        names = np.array([f"{r.speaker or ''}--{r.name}" for r in sounds], dtype=str)
+        groups = np.array([r.group for r in sounds], dtype=str)
         recorded = np.array([r.origin == "recorded" for r in sounds], dtype=bool)
-        return cls(log_mel, labels, names, [r.group for r in sounds], recorded, *more)
+        return cls(log_mel, labels, names, groups, recorded, **more)
 
     def where(self, chosen: np.ndarray) -> Self:
         """The windows for which `chosen` [n] is true."""
-        kept = np.flatnonzero(chosen)
-        every = {one.name: getattr(self, one.name) for one in fields(self)}
-        return replace(
-            self,
-            **{
-                name: values[kept] if isinstance(values, np.ndarray) else [values[n] for n in kept]
-                for name, values in every.items()
-            },
-        )
+        return replace(self, **{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
+
+AnyWindows = TypeVar("AnyWindows", bound=Windows)
 
 
 @dataclass(frozen=True)
@@ -126,81 +125,52 @@ class Judged:
 
 
 def save(run: Run, judged: Judged) -> None:
-    """Write held_out.npz, in half precision."""
-    arrays: dict[str, Any] = {"apart": np.array(judged.apart)}
-    for frames, held in judged.windows.items():
-        arrays |= _arrays(held, f"windows_{frames}", str(frames))
-    if judged.segments:
-        arrays |= _arrays(judged.segments, "segments", "segments")
-        arrays["fae_segments"] = judged.segments.fae.astype(np.float16)
-    for name, stream in judged.streams.items():
-        arrays |= {
-            f"stream_{name}": stream.log_mel.astype(np.float16),
-            f"events_{name}": np.array([[str(v) for v in e] for e in stream.events], dtype=str),
-            f"groups_{name}": np.array(stream.groups, dtype=str),
-            f"firsts_{name}": np.array([piece.first for piece in stream.pieces], dtype=np.int32),
-            f"pieces_{name}": np.array([piece[1:] for piece in stream.pieces], dtype=str),
-        }
+    """Write held_out.npz: spectra in half precision, the contents of streams as JSON."""
+    arrays: dict[str, Any] = {"form": np.array(FORM), "apart": np.array(judged.apart)}
+    held = {f"windows {frames}": windows for frames, windows in judged.windows.items()}
+    held |= {"segments": judged.segments} if judged.segments else {}
+    held |= {f"stream {name}": stream for name, stream in judged.streams.items()}
+    for name, one in held.items():
+        for field in fields(one):
+            value = getattr(one, field.name)
+            array = np.array(json.dumps(value)) if isinstance(value, list) else value
+            is_spectrum = array.dtype == np.float32
+            arrays[f"{name} {field.name}"] = array.astype(np.float16) if is_spectrum else array
     with atomic_file(run.file(FILE)) as temporary, temporary.open("wb") as out:
         np.savez(out, **arrays)
 
 
-def _arrays(held: Windows, log_mel: str, name: str) -> dict[str, np.ndarray]:
-    return {
-        log_mel: held.log_mel.astype(np.float16),
-        f"labels_{name}": held.labels,
-        f"names_{name}": np.array(held.names, dtype=str),
-        f"groups_{name}": np.array(held.groups, dtype=str),
-        f"recorded_{name}": held.recorded,
-    }
-
-
 def load(run: Run) -> Judged:
-    """The contents of held_out.npz, in single precision and in the order of the windows' lengths.
-
-    Raises Missing for a run of an earlier version, whose held-out sounds also chose its checkpoint
-    and thresholds, or lack the recording of each moment.
-    """
+    """The contents of held_out.npz, in single precision. Raises Missing for a run of an earlier
+    version."""
     arrays = np.load(run.file(FILE))
-    if "apart" not in arrays.files or (
-        "stream_quiet" in arrays.files and "firsts_quiet" not in arrays.files
-    ):
+    if "form" not in arrays.files or arrays["form"] != FORM:
         raise Missing(
             "no_judge_part",
-            f"{run.id} was trained by an earlier version, which did not store the data for judging",
+            f"{run.id} was trained by an earlier version, which did not store the data for judging in this form",
             f"uv run scripts/train_{run.kind}.py --preset {run.settings.get('preset', 'light')}",
         )
 
-    def named(beginning: str) -> list[str]:
-        return [n.removeprefix(beginning) for n in arrays.files if n.startswith(beginning)]
+    def of(name: str, record: type) -> dict[str, Any]:
+        found = {field.name: arrays[f"{name} {field.name}"] for field in fields(record)}
+        return {n: a.astype(np.float32) if a.dtype == np.float16 else a for n, a in found.items()}
 
-    def of(log_mel: str, name: str) -> tuple:
-        return (
-            arrays[log_mel].astype(np.float32),
-            arrays[f"labels_{name}"],
-            arrays[f"names_{name}"].tolist(),
-            arrays[f"groups_{name}"].tolist(),
-            arrays[f"recorded_{name}"],
+    def stream(name: str) -> StreamOfSound:
+        found = of(name, StreamOfSound)
+        events, pieces = (json.loads(str(found[n])) for n in ("events", "pieces"))
+        return StreamOfSound(
+            found["log_mel"],
+            [Event(*event) for event in events],
+            [Piece(*piece) for piece in pieces],
         )
 
-    numbers = sorted(map(int, named("windows_")))
-    windows = {n: Windows(*of(f"windows_{n}", str(n))) for n in numbers}
-    segments = None
-    if "fae_segments" in arrays.files:
-        fae = arrays["fae_segments"].astype(np.float32)
-        segments = Segments(*of("segments", "segments"), fae=fae)
-    streams = {
-        name: StreamOfSound(
-            arrays[f"stream_{name}"].astype(np.float32),
-            [(label, int(first), int(end)) for label, first, end in arrays[f"events_{name}"]],
-            groups=arrays[f"groups_{name}"].tolist(),
-            pieces=[
-                Piece(int(first), *map(str, columns))
-                for first, columns in zip(
-                    arrays[f"firsts_{name}"], arrays[f"pieces_{name}"], strict=True
-                )
-            ],
-        )
-        for name in named("stream_")
-    }
-    return Judged(windows, streams, bool(arrays["apart"]), segments)
+    def named(what: str) -> list[str]:
+        names = {n.rpartition(" ")[0] for n in arrays.files if n.startswith(what)}
+        return sorted(names, key=lambda name: (len(name), name))
+
+    return Judged(
+        {int(name.split()[1]): Windows(**of(name, Windows)) for name in named("windows")},
+        {name.split()[1]: stream(name) for name in named("stream")},
+        bool(arrays["apart"]),
+        Segments(**of("segments", Segments)) if named("segments") else None,
+    )

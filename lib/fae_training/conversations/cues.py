@@ -1,7 +1,7 @@
 """Cues: phrases that show what a person means, as regular expressions with an example each.
 
-The tables are data (tool_cues.py, verdict_cues.py, the claims in filters.py); the tests run every
-example.
+The tables are data (tool_cues.py, forget_cues.py, topic_cues.py, verdict_cues.py, the claims in
+filters.py); the tests run every example.
 """
 
 import re

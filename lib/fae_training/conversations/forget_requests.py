@@ -10,18 +10,18 @@ these forms.
 
 import re
 
+from fae_training.conversations.confided_cues import ABOUT_IT, PRIVATE
+from fae_training.conversations.cues import one_of
 from fae_training.conversations.forget_cues import (
-    ABOUT_IT,
     BEGINS_DE,
     BEGINS_EN,
     BEGINS_ES,
     BEGINS_FR,
     CUES,
     ERASE,
-    MEMORY,
-    PRIVATE,
 )
 from fae_training.conversations.forget_topics import EVERYTHING, is_everyday, topics, without
+from fae_training.conversations.forget_words import MEMORY, PLEASE
 from fae_training.conversations.mention_cues import CUES as MENTION_CUES
 from fae_training.conversations.mention_cues import TEXT_TASK
 from fae_training.conversations.text import without_wake_word
@@ -33,7 +33,7 @@ _LONGEST_SENTENCE = 300
 # fmt: off
 # "Forget fancy restaurants, what can I cook?" only changes the subject.
 _ASIDE = lazy_pattern(
-    r"^[^,]*, (?!please\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
+    r"^[^,]*, (?!please\b|do not\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál|"
     r"(?:i|we)(?:'m|'re|'ll| am| are| will)(?! (?:begging|asking|serious|telling|ashamed|embarrassed|sorry|done|over|not)\b))\b"
 )
@@ -61,6 +61,8 @@ _NOT_ALL = lazy_pattern(
     r"^(?!.*\b(?:me|you|i|mich|du|ich|moi|tu|je|mí|sabes|dije)\b|.*'(?:ve|ai)\b).*\b(?:delete|wipe|purge|lösche?|efface|supprime|borra|elimina|quita)\b|"
     r"(?:\b(?:not|never|nicht|nie|pas|no (?:recuerdes|guardes|aprendas|memorices))|n't)\b[^,]*\b(?:everything|all|alles|tout|todo)\b|^(?:everything|all) can\b"
 )
+# "Oh, can you forget the interview" changes no subject.
+_BEGINS = lazy_pattern(BEGINS_EN)
 # "Don't keep the change, I told the waiter": said to somebody else.
 _REPORTED = lazy_pattern(
     r", (?:i|he|she|they|we|mum|mom|dad|(?:my|her|his|our) \w+) (?:(?:always|just|then|once|had|keeps?) )?"
@@ -68,7 +70,7 @@ _REPORTED = lazy_pattern(
     r", (?:says|said|goes|sagt|sagte|meint|dit|disait|dice|dijo) (?:(?:the|my|our|his|her|die|der|das|mein\w*|le|la|mon|ma|el|mi) )?[\w' -]{2,20}$"
 )
 # "Nobody knows, please don't remember ...": a request after what is not one; and who else may be asked.
-_PLEASE = lazy_pattern(r", (?=(?:please|bitte|s'il te plaît|por favor) )")
+_PLEASE = lazy_pattern(rf", (?={PLEASE} )")
 _SPEAKS = lazy_pattern(
     r"\b(?:said|says?|told|tells?|asked|asks|wrote|writes?|sings?|sang|begged|sagt|sagte|schrieb|dit|disait|dijo|decía|decir|called|titled)\b"
 )
@@ -80,11 +82,15 @@ _SUBJECT = lazy_pattern(
 )
 # "Forget the loan, will you?" asks for nothing else.
 _TAG = lazy_pattern(
-    r"(?:,? (?:will|would|can|could|won't) you(?: please)?|,? (?:please|bitte|s'il (?:te|vous) plaît|por favor)|, (?:okay|ok|all ?right|deal|understood|got it|thanks|thank you(?: (?:so|very) much)?|d'accord|ja|danke|merci|vale|gracias))$"
+    rf"(?:,? (?:will|would|can|could|won't) you(?: please)?|,? {PLEASE}|"
+    r", (?:okay|ok|all ?right|deal|understood|got it|thanks|thank you(?: (?:so|very) much)?|"
+    r"d'accord|ja|danke|merci|vale|gracias))$"
 )
 # Requests without a topic of their own: they mean the current one.
 _THIS = lazy_pattern(
-    rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: please)?$|{BEGINS_EN}forget$|{BEGINS_EN}{ERASE} (?:it|that|this) (?:from|out of) {MEMORY}$|{BEGINS_DE}vergiss (?:es|das)(?: bitte)?$|{BEGINS_FR}(?:oublie|oubliez) ça$|"
+    rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:it|that|this)(?: ever happened| all)?(?: please)?$|{BEGINS_EN}forget$|"
+    rf"{BEGINS_EN}{ERASE} (?:it|that|this) (?:from|out of) {MEMORY}$|"
+    rf"{BEGINS_DE}vergiss (?:es|das)(?: bitte)?$|{BEGINS_FR}(?:oublie|oubliez) ça$|"
     rf"{BEGINS_ES}(?:olvídalo|olvidalo|olvídelo)$"
 )
 # "My job. Please forget about it.": a sentence that only names something is the topic of the next one.
@@ -94,7 +100,7 @@ _FRAGMENT = lazy_pattern(
 )
 # fmt: on
 _PATTERNS, _MENTIONS = (
-    [(n, lazy_pattern(c.pattern)) for n, cues in enumerate(table.values()) for c in cues]
+    [(language, lazy_pattern(c.pattern)) for language, cues in table.items() for c in cues]
     for table in (CUES, MENTION_CUES)
 )
 _TEXT_TASK = lazy_pattern(TEXT_TASK)
@@ -104,17 +110,26 @@ _ECHO = lazy_pattern(
     re.I,
 )
 _ABOUT_IT = [
-    (n, lazy_pattern(ABOUT_IT[language]), [lazy_pattern(cue.pattern) for cue in PRIVATE[language]])
-    for n, language in enumerate(CUES)
+    (language, lazy_pattern(about_it), [lazy_pattern(cue.pattern) for cue in PRIVATE[language]])
+    for language, about_it in ABOUT_IT.items()
 ]
-_MAY_BE = lazy_pattern(
-    r"forg[eo]t|unlearn|erase|expunge|banish|strike|cross|scratch|scrap|lose|dump|\bbin\b|disregard|throw|your head|remember|memor|wipe|scrub|purge|delete|remove|clear|drop|rid of|training|train |learn|mention|"
-    r"bring|brought|out of|leave|no more|no talk|no mention|another word|a word|subject|topic|discuss|rais|ask|question|limits|taboo|speak|talk|speak|refer|want to hear|keep|store|save|pretend|vergiss|vergess|vergi(?:ß|ss)t|tilge?|radier|wirf|schmeiß|lösch|streich|entfern|"
-    r"merk|behalt|wort mehr|fang|komm|thema|lass|tu so|frag|erzähl|schneid|nenn|halte|behält|trainier|lern|sprich|rede|erwähn|speicher|oubli|efface|supprim|retir|souvien|parle|mentionn|évoqu|mot |laisse|sujet|comme si|rappel|appren|"
-    r"retien|raye|sors|chasse|ôte|saca|utilise|garde|olvid|olvíd|borra|bórra|elimina|recuerd|mencion|habl|remind|nombr|vuelvas|saques|palabra|deja|deje|tema|como si|cuentes|preguntes|aprend|guard[ea]|quita|hold on|hang on|kept|gone|to go\b|disappear|vanish|retain|record|log\b|repeat|nichts|raus|aufh[öo]r|hör|nie wieder|nie mehr|nicht mehr|arrête|cesse|basta|quiero|"
-    r"gedächtnis|entendre|mémo|conserv|enregistr|disparaître|memori|reteng|acuerd|acord|quede|desaparec|almacen",
-    re.I,
-)
+# Parts of words of which every request has one: most messages are read no further.
+_PARTS = {
+    "en": r"forg[eo]t, unlearn, erase, expunge, banish, strike, cross, scratch, scrap, lose, dump, \bbin\b, disregard, throw, "
+    r"your head, remember, memor, wipe, scrub, purge, delete, remove, clear, drop, rid of, training, train\b, learn, "
+    r"mention, bring, brought, out of, leave, no more, no talk, another word, a word, subject, topic, discuss, rais, ask, "
+    r"question, limits, taboo, speak, talk, refer, want to hear, keep, store, save, pretend, remind, hold on, hang on, "
+    r"kept, gone, to go\b, disappear, vanish, retain, record, log\b, repeat",
+    "de": "vergiss, vergess, vergi(?:ß|ss)t, tilge?, radier, wirf, schmeiß, lösch, streich, entfern, merk, behalt, behält, "
+    "wort mehr, fang, komm, thema, lass, tu so, frag, erzähl, schneid, nenn, halte, trainier, lern, sprich, rede, erwähn, "
+    "speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, gedächtnis",
+    "fr": r"oubli, entraîn, efface, supprim, retir, souvien, parle, évoqu, mot\b, laisse, sujet, comme si, rappel, appren, retien, "
+    "raye, sors, chasse, ôte, utilise, garde, arrête, cesse, entendre, mémo, conserv, enregistr, disparaître",
+    "es": "saca, entren, olvid, olvíd, borra, bórra, elimina, recuerd, mencion, habl, nombr, vuelvas, saques, palabra, deja, deje, "
+    "tema, como si, cuentes, preguntes, aprend, guard[ea], quita, basta, quiero, reteng, acuerd, acord, quede, desaparec, "
+    "almacen",
+}
+_MAY_BE = lazy_pattern(one_of(", ".join(_PARTS.values())), re.I)
 
 
 def forget_request(text: str) -> tuple[str, ...] | None:
@@ -128,9 +143,9 @@ def forget_request(text: str) -> tuple[str, ...] | None:
     for sentence in _sentences(without_wake_word(text)):
         about = _confided(sentence, before) or _of_sentence(sentence, for_a_text)
         if about == () and _FRAGMENT.search(before):
-            about = topics(before, 0)
+            about = topics(before, "en")
         elif about == () and _HIM.search(sentence.lower()) and (who := _SUBJECT.search(before)):
-            about = topics(who[0], 0)
+            about = topics(who[0], "en")
         if about is not None:
             found = tuple(dict.fromkeys([*(found or ()), *about]))
         before = sentence
@@ -155,7 +170,7 @@ def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
     lower = sentence.lower()
     if _THIS.search(lower):
         return ()
-    if any(form.search(lower) for form in (_ASIDE, _INSTEAD, _REPORTED)):
+    if _ASIDE.search(_BEGINS.sub("", lower)) or _INSTEAD.search(lower) or _REPORTED.search(lower):
         return None
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):
@@ -208,7 +223,7 @@ def _is_of_things(found: re.Match, sentence: str) -> bool:
     )
 
 
-def _topics_in(found: re.Match, sentence: str, language: int) -> tuple[str, ...]:
+def _topics_in(found: re.Match, sentence: str, language: str) -> tuple[str, ...]:
     """The topics in a match of the sentence's lower case."""
     start, end = found.span("topic")
     # Lower case may be longer than the original (İ): then the lower-case form is used.

@@ -1,113 +1,54 @@
 """The topics of a request to forget: what is left of "the whole thing with my job, and my salary, please" without the
-words around them, in English, German, French and Spanish.
+words around them (topic_cues.py), in English, German, French and Spanish.
 
 Each thing that a person lists is a topic of its own, because a topic removes a conversation only if its words occur there
 together.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 
+from fae_training.conversations import topic_cues
+from fae_training.conversations.cues import Cue, any_of
 from fae_training.conversations.text import STOPWORDS, content_words, names_in, stem, words
 from fae_training.patterns import lazy_pattern
 
 EVERYTHING = "everything"
-ENGLISH, GERMAN, FRENCH, SPANISH = range(4)
+_LONGEST_ITEM = 7
 
-# fmt: off
-I_SAID = (
-    r"(?:that )?(?:i(?:'ve| have)?|you(?:'ve| have)?|we(?:'ve| have)?) (?:\w+ )?"
-    r"(?:told you|tell you|said|mentioned|talked|spoke|know|remember|learned|learnt|heard|stored|kept|have|got)"
-)
-REGARDING = r"(?:about|on|regarding|concerning|to do with|with|of|from|for|to)"
-_ALL = lazy_pattern(
-    r"^(?:everything|all|all of (?:it|that)|all the (?:things|stuff)|every (?:single )?(?:thing|word))(?: (?:(?:that )?you(?:'ve| have)? (?:know|learned|learnt|ever heard)|(?:that )?(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?$|"
-    r"^alles(?:,? was (?:du (?:über mich )?weißt|du über mich gelernt hast|ich (?:dir )?(?:je |jemals |bisher )?(?:erzählt|gesagt) habe))?(?: über mich)?$|"
-    r"^tout(?: ce que (?:tu sais|je t'ai (?:jamais )?dit))?(?: (?:sur|de) moi)?$|"
-    r"^todo(?: lo que (?:sabes|te (?:he dicho|dije|conté)))?(?: (?:de|sobre) mí)?$"
-)
-# "the whole thing with", "what happened at": words that stand before a topic and are not part of it.
-_MATTER = r"(?:stuff|things?|part|bit|talk|conversation|story|business|matter|data|situation|affair|issue|mess|subject|topic|question|episode|drama|nonsense)"
-_BEFORE = (
-    lazy_pattern(
-        rf"^(?:(?:about|as for|everything|anything|nothing|none of|all|both|either|on(?= (?:the|my|our|his|her)\b)|whatever|that|the fact that|things|stuff|of(?= (?:the|my|our|his|her|it)\b)|it(?= about)|thing|"
-        rf"(?:(?:the|this|that|all (?:the|this|that|of the)) )?(?:(?:whole|entire|silly|stupid|damn|bloody) )?{_MATTER}(?= (?:{REGARDING}|around|between|that|i)\b)|"
-        r"(?:the |that |this |all (?:the|that) )?(?:whole|entire)|"
-        r"what(?:ever)? (?:(?:has |had |all )?happened|went (?:on|down|wrong))(?: (?:at|with|to|in|on|between|during|after|around|over))?|what|"
-        r"how (?:badly|terribly|awfully)|how (?:it|things|that) went(?: (?:at|with|in|on))?|how (?:much )?(?:i|we) (?:feel|felt|think|thought|love|loved|hate|hated)(?: (?:about|of|for))?|"
-        r"(?:my |our |all my )?(?:conversations?|feelings?|thoughts?|worr(?:y|ies)|complaints?|opinions?|comments?|remarks?)(?= (?:about|for|on|over|of|regarding|with)\b)|for(?= (?:the|my|our|his|her)\b)|"
-        r"the (?:time|day|night|evening|moment)(?= (?:when|that|where|i|we)\b)|when(?= (?:i|we)\b)|"
-        r"(?:(?:all|any|every|the) )?(?:records?|memor(?:y|ies)|traces?|mentions?|details?)(?: (?:that )?you have)?(?= (?:about|of|on)\b)|"
-        rf"{I_SAID}|i (?:ever |just |once )?(?:said|told you|mentioned)|i shouldn't have (?:told you|said)|i should not have told you|with|over(?= (?:the|my|our)\b)|"
-        r"(?:anything )?to do with|(?:having |has |have )?to do with|related to|relating to|involving|regarding|concerning|ever|also|you know|the)[ ,]+(?=\w))+"
-    ),
-    lazy_pattern(
-        r"^(?:(?:alles|beides?|sowohl|was|das(?= (?:mit|um|über|von|vom|zu|zum|zur|in|im|bei|beim)\b)|dass|(?:diese|die|den|der|dem|das|dieser|diesen)? ?(?:ganzen? )?(?:sache|geschichte|angelegenheit|kram|zeug|gerede|thema|vorfall)(?= (?:mit|um|über|von|vom|zu|zum|zur|der|des|in|bei)\b)|(?:das )?thema|"
-        r"ganzen?|dem gespräch|dem,|dinge|ich|je|dir|du|über|von|vom|mit|um|in|im|auf|bei|beim|zu|zum|zur|damals|rund um|bitte|nichts|mir|mich|heute|jetzt|mal|endlich|auch|noch)[ ,]+(?=\w))+"
-    ),
-    lazy_pattern(
-        r"^(?:(?:(?:tou(?:te?s?|s)|ce qui (?:s'est passé|est arrivé|concerne|touche)|ce que|ce qui|je t'ai dit|je vous ai dit|j'ai dit|je te disais|tu sais|que|(?:cette|cet|ce|l'|la|le) ?(?:histoire|affaire|truc|sujet)|(?:histoire|affaire|truc|sujet)|la conversation|"
-        r"à propos|au sujet|à la fois|aussi|sur|de|du|des|avec|à|au|aux|chez|dans|lors|concernant|le fait)[ ,]+|(?:ce qu|d)')(?=\w))+"
-    ),
-    lazy_pattern(
-        r"^(?:(?:tod[oa]s?|lo que (?:pasó|ocurrió|sucedió|ha pasado|tiene que ver)|(?:lo )?relacionado|lo que|lo|que|te conté|te dije|le dije|te he dicho|dije|sabes|sobre|acerca de|en|con|del|de|al?|la conversación|el hecho|tanto|también|"
-        r"(?:(?:el|la|es[ea]|est[ea]) )?(?:asunto|tema|historia|cosa|lío)(?= (?:de|del|con|sobre)\b))[ ,]+(?=\w))+"
-    ),
-)
-_WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-_AFTER = lazy_pattern(
-    r"(?:[ ,]{1,3}(?:please|(?:right )?now|right away|at once|immediately|for me|to me|with me|around me|okay|ok|all right|alright|again|any ?more|any longer|ever(?: again)?|fae|thanks(?: a lot)?|thank you(?: (?:so|very) much)?|"
-    r"if you (?:can|could|would|please|don't mind)|would you|will you|can you|we (?:talked|spoke) about|(?:that )?i (?:told you|said|mentioned)|(?:that )?you (?:know|have|remember)|"
-    r"(?:from|out of) (?:your|the) (?:memory|mind|head|training(?: data)?)|permanently|completely|entirely|altogether|at all|once and for all|for good|for ever|forever|from now on|in (?:the )?future|as well|too|every (?:few |couple of |\w+ )?(?:minutes?|hours?|seconds?|times?)|"
-    rf"today|tonight|yesterday|tomorrow|(?:last|this|next) (?:night|week|weekend|month|time|year|morning|afternoon|evening|summer|winter|spring|autumn|{_WEEKDAY})|on {_WEEKDAY}|a while ago|earlier(?: today)?|the other day|before|back then|anywhere|to anyone|"
-    r"went|all the time|constantly|so much|every day|for now|and (?:so on|stuff|all that|everything|such|the like|things like that)|"
-    r"gestern|neulich|vorhin|heute|jetzt|wieder|damals|hier|danke(?: schön)?|endgültig|für immer|hoy|ahora|ayer|antes|gracias|para siempre|también|"
-    r"(?:passiert|geschehen|gewesen|vorgefallen) ist|los war|(?:aus|von) (?:deinem|dem) gedächtnis|bitte|(?:gesagt|erzählt|erwähnt) (?:habe|hab)|weißt|"
-    r"hier soir|aujourd'hui|maintenant|désormais|merci|pour toujours|aussi|s'il (?:te|vous) plaît|stp|por favor|nunca más))+$"
-)
-# "the mortgage thing"; "that mortgage business", but not "my business" or "the family business".
-_MATTER_AFTER = lazy_pattern(r"(?<=\w)[ -](?:thing|stuff|situation|nonsense|ordeal|fiasco|debacle|topic|subject)$")
-_BUSINESS_AFTER = lazy_pattern(r"(?<=\w)[ -](?:business|story|affair|matter|issue|mess|saga|drama|incident|conversation|talk)$")
-_EMPHATIC = lazy_pattern(r"^(?:all )?(?:that|this|those|these|the whole|the entire|all the|whole|entire)\b")
-_CLAUSE = lazy_pattern(r"[.;!?]|\b(?:but|because|and then|instead|aber|weil|mais|parce que|pero|porque)\b")
 
-# "Paul, please, and his dog"; and when it was: "the argument I had yesterday with my brother".
-_ASIDE = lazy_pattern(r",? (?:please|you know|bitte|s'il te plaît|por favor),", re.I)
-_WHEN = lazy_pattern(
-    r"(?<!\w)(?:(?:last (?:week|night|month|year)|yesterday|today)'s|yesterday|today|tonight|recently|completely|entirely|totally|gestern|heute|neulich|vorhin|hier|komplett|vollständig|"
-    r"hier soir|aujourd'hui|complètement|totalement|entièrement|ayer|anoche|hoy|por completo|completamente|totalmente)(?!\w) ?", re.I
+def _any(table: Mapping[str, Iterable[Cue]]) -> str:
+    """An expression that matches any cue of any language."""
+    return rf"(?:{any_of(cue for cues in table.values() for cue in cues).pattern})"
+
+
+_ALL = lazy_pattern(rf"^{_any(topic_cues.EVERYTHING)}$")
+_BEFORE = {
+    language: lazy_pattern(rf"^(?:(?:{any_of(cues).pattern})(?:[ ,]+|(?<='))(?=\w))+")
+    for language, cues in topic_cues.BEFORE.items()
+}
+_AFTER = lazy_pattern(rf"(?:[ ,]{{1,3}}(?:{_any(topic_cues.AFTER)}|{_any(topic_cues.ANYWHERE)}))+$")
+_ANYWHERE = lazy_pattern(rf"(?<!\w){_any(topic_cues.ANYWHERE)}(?!\w) ?", re.I)
+_CALLED, _CALLED_EMPHATICALLY = (
+    lazy_pattern(rf"(?<=\w)[ -]{cue.pattern}$")
+    for cue in (topic_cues.CALLED, topic_cues.CALLED_EMPHATICALLY)
 )
-# A list: "my job, and my salary", "sowohl Anna als auch mein Knie".
+_EMPHATIC = lazy_pattern(rf"^{topic_cues.EMPHATIC}\b")
+_ASIDE = lazy_pattern(rf",? (?:{topic_cues.ASIDE.pattern}),", re.I)
 _SEPARATOR = lazy_pattern(
-    r"(?P<comma>,)?\s*(?:(?<![\w'])(?P<and>and also|and|as well as|along with|plus|or|nor|&|und auch|und|sowie|als auch|oder|noch|et aussi|et|ainsi que|ou|ni|y también|y|e|así como|o|u|como)(?![\w']))?\s*", re.I
+    rf"(?P<comma>,)?\s*(?:(?<![\w'])(?P<and>{_any(topic_cues.AND)})(?![\w']))?\s*", re.I
 )
-# "Bed and breakfast" is one thing, and so is what is between two people.
-_ONE_THING = lazy_pattern(
-    r"\b(?:between|zwischen|entre)\b|\b(?:bed and breakfast|rock and roll|drum and bass|trial and error|fish and chips|salt and pepper|gin and tonic|"
-    r"mac and cheese|romeo and juliet|black and white|research and development|arts and crafts|pros and cons|up and down)\b"
-)
+_ONE_THING = lazy_pattern(rf"\b{_any(topic_cues.ONE_THING)}\b")
 # "Anna and Tom's wedding" is one thing, too.
 _OWNED = lazy_pattern(r"^[\w-]+'s \w")
-_BEGINS_A_THING = lazy_pattern(
-    r"^(?:the|my|our|his|her|their|your|that|this|those|these|all|everything|anything|what|about|of|with|any|both|"
-    r"der|die|das|den|dem|mein\w*|unser\w*|dein\w*|alles|l'|le|la|les|mon|ma|mes|notre|nos|ce|cette|ces|de|du|el|los|las|mi|mis|nuestr\w+|es[ea]|lo|al?|del)(?:\b|(?<='))"
-)
+_BEGINS_A_THING = lazy_pattern(rf"^{_any(topic_cues.BEGINS_A_THING)}(?:\b|(?<='))")
+_ENDS = lazy_pattern(rf"[.;!?]|\b{_any(topic_cues.ENDS)}\b")
 _IS_A_CLAUSE = lazy_pattern(
-    r"^(?:i|i'm|i'll|i've|i'd|you|you're|we|we're|he|he's|she|she's|it|it's|they|who|which|where|when|why|if|so|then|"
-    r"ich|du|wir|er|sie|es|wer|wie|wo|je|j'\w+|tu|il|elle|on|nous|vous|yo|tú|él|ella|"
-    r"tell|play|set|show|give|start|let|let's|move on|help|remind|call|turn|do|make|go|open|read|find|put|add|stop|talk|ask|check|please|focus|think|"
-    r"order|book|watch|look|use|set|try|buy|cook|bake|eat|drink|walk|write|send|pick|choose|enjoy|relax|dance|sleep|smile|just|"
-    r"bestell\w*|nimm|koch|commande|prends|achète|pide|compra|toma|"
-    r"concentrate|switch|pretend|never|don't|come|get|be|keep|delete|erase|forget|remember|no|yes|sorry|"
-    r"erzähl\w*|spiel\w*|sag|zeig\w*|mach\w*|lass|hilf|dis|joue|montre|parle|raconte|fais|dime|pon|cuenta|haz|"
-    r"my (?:dear|love|friend|darling)|dear|honey|darling|man|buddy)\b|"
-    r"\b(?:is|are|isn't|aren't|was|were|wasn't|will|won't|would|can|can't|could|should|must|don't|didn't|ist|sind|war|wird|est|sont|était|está|son|era)\b"
+    rf"^{_any(topic_cues.BEGINS_A_CLAUSE)}\b|\b{_any(topic_cues.IS_IN_A_CLAUSE)}\b"
 )
-_LONGEST_ITEM = 7
-# "My last question", "the whole thing" mean this conversation, and give no topic to search for elsewhere.
-_NO_TOPIC = {
-    stem(word)
-    for word in ["whole", "last", "first", "question", "conversation", "earlier", "before", "today", "yesterday", "answer", "message", "part", "bit", "previous", "asked", "time", "talk", "talked", "chat", "idea", "word", "sentence", "moment", "second", "mention", "mentioned", "bother", "matter", "rest", "subject", "topic", "happened", "je", "j'", "es", "das", "dies", "dieses", "diese", "gespräch", "gerade", "eben", "ich", "gesagt", "habe", "frage", "letzte", "sache", "alles", "dem", "nichts", "tout", "de", "todo", "ça", "cela", "viens", "dire", "je", "question", "dernière", "histoire", "lo", "acabo", "decir", "que", "conversación", "pregunta", "asunto", "tema", "else", "mir", "dir", "uns", "euch", "ihm", "ihr", "ihn", "ihnen", "sie", "er", "wir", "spät", "schnell", "laut", "hause", "lui", "elle", "eux", "moi", "toi", "nous", "vous", "jamais", "il", "ils", "elles", "él", "ella", "ellos", "ellas", "eso", "esto", "mí", "ti", "nosotros", "nunca", "nada", "ever"]
-}
+_NO_TOPIC = {stem(word) for listed in topic_cues.NO_TOPIC.values() for word in listed.split(", ")}
+
+# fmt: off
 # What an assistant is asked for every day, and words for times and numbers: "forget the alarm" changes a plan, and as
 # a topic such a word would remove conversations that have nothing to do with it.
 _EVERYDAY = {
@@ -144,18 +85,18 @@ def is_everyday(topic: str) -> bool:
     return all(word in _EVERYDAY | _NO_TOPIC or word.isdigit() for word in meaning)
 
 
-def topics(said: str, language: int | None = None) -> tuple[str, ...]:
+def topics(said: str, language: str | None = None) -> tuple[str, ...]:
     """The topics in `said`, what is to be forgotten in the words of a request; (EVERYTHING,) if all is
     meant, () if nothing is named.
 
-    `language`: one of this module's numbers; None to try all four.
+    `language`: "en", "de", "fr" or "es"; None to try all four.
     """
     if _ALL.search(_plain(said)):
         return (EVERYTHING,)
     said = without(_AFTER, said)
     if _ALL.search(_plain(said)):
         return (EVERYTHING,)
-    said = _CLAUSE.split(_ASIDE.sub(",", said), maxsplit=1)[0]
+    said = _ENDS.split(_ASIDE.sub(",", said), maxsplit=1)[0]
     if _WHO_SAID_IT.search(said.lower()) and _ALL.search(_plain(re.split(r",| and ", said)[0])):
         return (EVERYTHING,)
     found = (_bare(item, language) for item in _listed(said, language))
@@ -169,7 +110,7 @@ def named_topics(phrase: str) -> tuple[str, ...]:
     return (phrase,) if found in ((), (EVERYTHING,)) else found
 
 
-def _listed(said: str, language: int | None) -> list[str]:
+def _listed(said: str, language: str | None) -> list[str]:
     """The things in a list, without what follows that is no longer part of it."""
     marks = [mark for mark in _SEPARATOR.finditer(said) if _separates(mark, language)]
     lower = said.lower()
@@ -205,11 +146,11 @@ def _listed(said: str, language: int | None) -> list[str]:
     return items
 
 
-def _separates(mark: re.Match, language: int | None) -> bool:
+def _separates(mark: re.Match, language: str | None) -> bool:
     """Whether it parts two things; a single letter does so in Spanish only, and "X and Y" are names."""
     is_letter = len(mark["and"] or "") == 1 and mark["and"].isalpha()
     if is_letter and not mark["comma"]:
-        return mark["and"].islower() and language in (None, SPANISH)
+        return mark["and"].islower() and language in (None, "es")
     return bool(mark["comma"] or mark["and"])
 
 
@@ -226,17 +167,17 @@ def _is_item(item: str, joint: re.Match, is_list: bool) -> bool:
     return bool(joint["and"] or begins or (is_list and length <= 3))
 
 
-def _bare(item: str, language: int | None) -> str:
+def _bare(item: str, language: str | None) -> str:
     """One thing without the words around it."""
     item, emphatic = without(_AFTER, item), _EMPHATIC.search(item.lower())
-    undated = _WHEN.sub("", item)
+    undated = _ANYWHERE.sub("", item)
     item = undated if _means_something(undated) else item
-    for pattern in _BEFORE if language is None else (_BEFORE[language],):
+    for pattern in _BEFORE.values() if language is None else (_BEFORE[language],):
         if around := pattern.match(item.lower()):
             item = item[around.end() :]
-    shorter = without(_MATTER_AFTER, without(_AFTER, item))
+    shorter = without(_CALLED, without(_AFTER, item))
     if emphatic:
-        shorter = without(_BUSINESS_AFTER, shorter)
+        shorter = without(_CALLED_EMPHATICALLY, shorter)
     return (shorter if _means_something(shorter) else item).strip(" ,")
 
 

@@ -69,6 +69,14 @@ _ONLY_IN = (
     {"avec", "mon", "mes", "une", "notre", "nos"},
     {"del", "mis", "una", "nuestra", "nuestro", "sobre"},
 )  # fmt: skip
+# "My brother Anton" is Anton, who is hardly ever called a brother again. Only what can have nobody but one name after it.
+_RELATIONS = frozenset(
+    """brother sister mother father mum mom dad son daughter wife husband uncle aunt cousin nephew niece grandma grandpa
+    grandmother grandfather friend girlfriend boyfriend partner fiancé fiancée ex boss colleague neighbour neighbor
+    therapist doctor bruder schwester mutter vater sohn tochter frau mann onkel tante freund freundin chef chefin kollege
+    kollegin nachbar nachbarin frère sœur soeur mère père fils fille mari femme oncle ami amie collègue voisin voisine
+    hermano hermana madre padre hijo hija esposa esposo marido tío tía primo prima amigo amiga jefe jefa vecino vecina""".split()  # noqa: SIM905
+)
 _TITLES = {"mr", "mrs", "ms", "dr", "herr", "frau"}
 # Shorter words match their inflections only: "Chris" is not in "Christmas". Longer ones also match
 # at the start of another word, the longest anywhere in it, as in compounds.
@@ -145,6 +153,15 @@ def meaning_of(phrase: str) -> frozenset[str]:
     return frozenset(meant or names_in(phrase, anywhere=True) or there)
 
 
+def named_relation(phrase: str) -> str | None:
+    """The name in "my brother Anton", "my best friend Lea Berg": one or two capitalised words after somebody's relation."""
+    said = phrase.split()
+    relations = [place for place, word in enumerate(said) if word.lower() in _RELATIONS]
+    name = said[relations[-1] + 1 :] if relations and relations[-1] > 0 else []
+    is_name = len(name) in (1, 2) and all(word.istitle() for word in name)
+    return " ".join(name) if is_name else None
+
+
 def _is_stop(word: str) -> bool:
     return not content_words(word)
 
@@ -177,7 +194,13 @@ class Forgotten:
     def add_topic(
         self, name: str, reason: str, is_name: bool = False, guessed: bool = False
     ) -> None:
-        """Of two words both must occur; of more, two thirds: nobody repeats a long phrase word for word."""
+        """Of two words both must occur; of more, two thirds: nobody repeats a long phrase word for word.
+
+        Of "my brother Anton" the name is enough.
+        """
+        if person := named_relation(name):
+            self._add(Topic(name, meaning_of(person), 1, reason, is_name=True, guessed=guessed))
+            return
         meaning = meaning_of(name)
         if meaning:
             needed = len(meaning) if len(meaning) <= 2 else -(-2 * len(meaning) // 3)

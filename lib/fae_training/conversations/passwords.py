@@ -22,6 +22,7 @@ PASSWORD = lazy_pattern(_PASS, re.I)
 # tablet", "? Oh". Each word is matched whole (possessive), otherwise backtracking over a long one
 # would take too long.
 _GAP = (
+    r"(?:\s(?:that\s)?(?:i|we|he|she|they)(?:'ve|\shave)?\s(?:always\s|just\s)?(?:used?|chose|chosen|picked|set|have|made|created))?"
     rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}+(?![\w'&-])){{0,8}}?[\s,?]{{0,3}}"
 )
 _SAID = lazy_pattern(
@@ -29,7 +30,11 @@ _SAID = lazy_pattern(
     re.I,
 )
 _PASSPHRASE = lazy_pattern(
-    rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\W{{0,2}}$", re.I
+    rf"{_GAP}{say.IS}\s{{1,3}}((?:[a-z]{{3,12}}\s){{3,7}}[a-z]{{3,12}})\s?(?:[.,;!?]|$)", re.I
+)
+_PASSPHRASE_BEFORE = lazy_pattern(
+    r"(?:^|[.,;:!?]\s)((?:[a-z]{3,12}\s){3,7}[a-z]{3,12})\s(?:is|was|ist|est|es)\s(?:my|the|our|mein|das|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
+    re.I,
 )
 _SET_TO = lazy_pattern(
     r"\b(?:set|chang|reset|switch|updat|ma[dk]|turn|renam|änder|stell)\w{0,4}\b", re.I
@@ -115,7 +120,7 @@ def password(text: str) -> bool:
             continue
         if _SAID.match(after) or _STRONG.search(near):
             return True
-        phrase = _PASSPHRASE.match(after)
+        phrase = _PASSPHRASE.match(after) or _PASSPHRASE_BEFORE.search(before)
         if phrase and not any(word in STOPWORDS for word in phrase[1].lower().split()):
             return True
         if _SET_TO.search(before) and _TO.match(after):

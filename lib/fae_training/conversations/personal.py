@@ -87,7 +87,7 @@ def address(text: str) -> bool:
 # Telephone numbers.
 
 _NUMBER = lazy_pattern(
-    r"(?<![\w.,:/€$£#=-])(?:plus\s)?\+?\(?\d{1,15}\)?(?:[ ./-]{1,3}\(?\d{1,6}\)?){0,8}(?![\w%]|[.,:]\d)",
+    r"(?<![\w.,:/€$£#=-])(?:plus\s)?\+?\(?\d{1,15}\)?(?:[ ./-]{1,3}\(?\d{1,8}\)?){0,8}(?![\w%]|[.,:]\d)",
     re.I,
 )
 _TELEPHONE = lazy_pattern(rf"(?<!\w)(?:{say.TELEPHONE})(?!\w)", re.I)
@@ -177,10 +177,16 @@ def _is_freephone(digits: str, international: bool) -> bool:
     return False
 
 
-def _is_book(digits: str) -> bool:
+def _is_book(number: str, near: str) -> bool:
+    """Whether it is the number of a book: called so, or written as one. Of all telephone numbers with ten digits one in
+    eleven has the check digit of an ISBN too, so that digit alone says nothing."""
     from stdnum import isbn
 
-    return len(digits) in (10, 13) and isbn.is_valid(digits)
+    if "isbn" in near.lower():
+        return True
+    digits, groups = "".join(filter(str.isdigit, number)), re.findall(r"\d+", number)
+    written_as_one = len(digits) == 13 or (len(groups) == 4 and len(groups[-1]) == 1)
+    return written_as_one and not number.startswith("+") and isbn.is_valid(digits)
 
 
 _SHORT = lazy_pattern(r"(?<![\w-])\d{3}-\d{4}(?![\w-])")
@@ -189,9 +195,7 @@ _SHORT = lazy_pattern(r"(?<![\w-])\d{3}-\d{4}(?![\w-])")
 def telephone(text: str) -> bool:
     for found in _NUMBER.finditer(text):
         near = text[max(0, found.start() - _NEAR) : found.end() + _NEAR // 2]
-        if _is_telephone(found[0], near) and not (
-            "isbn" in near.lower() or _is_book("".join(filter(str.isdigit, found[0])))
-        ):
+        if _is_telephone(found[0], near) and not _is_book(found[0], near):
             return True
     return bool(_SHORT.search(text))
 

@@ -8,6 +8,7 @@ from fae_training.conversations.number_words import written
 from fae_training.conversations.passwords import PASSWORD
 from fae_training.conversations.secrets import NAMES, digits_of, is_another, numbers
 from fae_training.conversations.spoken_secrets import is_value, names_account
+from fae_training.conversations.text import STOPWORDS
 from fae_training.patterns import lazy_pattern
 
 _ANNOUNCED = lazy_pattern(rf"\b{say.ANNOUNCED}\b", re.I)
@@ -33,6 +34,11 @@ _WHY = lazy_pattern(
 _GO_ON = lazy_pattern(
     r"\b(?:go on|and then|next|continue|yes\?|ready|listening|weiter|ensuite|sigue)\b", re.I
 )
+# "Are you ready?" between what announces a secret and the secret.
+_GO_ON_OR_YES = lazy_pattern(
+    r"^(?:yes|yeah|sure|okay|ok|go|ready|ja|klar|oui|bien sûr|sí|claro)\b", re.I
+)
+_LONGEST_QUESTION = 6
 # An answer is short; longer text is checked by itself or is something else.
 _LONGEST_ANSWER = 14
 
@@ -79,6 +85,8 @@ def _answers(text: str, word: bool, number: bool) -> bool:
         return False
     if any(digits_of(value) >= 3 for value, _, _ in numbers(written(text))):
         return word or number
+    if word and 4 <= len(words) <= 8 and not STOPWORDS & set(text.lower().split()):
+        return True  # "correct horse battery staple"
     first = re.match(
         r"(?:(?:it's|it is|that's|so|well|okay|ok|es ist|c'est|es)\s+)?(\S+)", text.strip(), re.I
     )
@@ -110,5 +118,8 @@ def spread(turns: Sequence[tuple[str, str]]) -> set[int]:
         asks = _ASKED.search(user) and _OWN.search(user)
         if asks and _answers(reply, *_names_one(user)):
             found.add(place)
-        word, number = _opens(user, reply)
+        opened = _opens(user, reply)
+        asks_back = user.rstrip().endswith("?") and len(user.split()) <= _LONGEST_QUESTION
+        if any(opened) or not (asks_back and _GO_ON_OR_YES.search(reply)):
+            word, number = opened
     return found

@@ -143,7 +143,7 @@ VERIFICATION = one_of(
     r"código, code reçu, mensaje"
 )
 CARD_CODE = one_of(
-    r"cvv2?, cvc2?, csc, security code, prüf(?:nummer|ziffer), kartenprüfnummer, cryptogramme, "
+    r"cvv2?, cvc2?, csc, security code, (?:three|four|3|4)[ -]digit code, prüf(?:nummer|ziffer), kartenprüfnummer, cryptogramme, "
     r"(?:digits|numbers?) on the (?:back|front)"
 )
 COMBINATION = one_of(r"combination, combo, zahlenkombination, combinaison, combinación, pattern")

@@ -4,6 +4,7 @@ punctuation."""
 import functools
 import hashlib
 import re
+import unicodedata
 
 from fae_training.patterns import lazy_pattern
 
@@ -29,8 +30,10 @@ STOPWORDS = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """The words of `text`, lower case, in order."""
-    return WORD.findall(text.lower().replace("’", "'"))
+    """The words of `text`, lower case, in order, however their accents are encoded and their lines were hyphenated."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE)).replace("’", "'")
+    return WORD.findall(text.lower())
 
 
 @functools.lru_cache(maxsize=1 << 15)  # people use few different words, repeatedly
@@ -70,6 +73,8 @@ def names_in(text: str, anywhere: bool = False) -> set[str]:
     }
 
 
+# The soft hyphen, and spaces without a width, within a word.
+_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _STOPSTEMS = frozenset(stem(word) for word in STOPWORDS)
 
 

@@ -53,6 +53,10 @@ FORMS = {
         Cue("I said Marion, not Marian",
             rf"\bi said (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
     ),
+    "meant_not": (
+        Cue("I meant Marion, not Marian",
+            rf"\bi mean(?:t)? (?P<meant>{_TERM}){_NOT}(?P<heard>{_TERM}){_END}"),
+    ),
     "not": (
         Cue("not Marian, but Marion",
             rf"^(?:no,? )?not (?P<heard>{_TERM}),? (?:but )?(?P<meant>{_TERM}){_END}"),

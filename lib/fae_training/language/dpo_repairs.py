@@ -30,7 +30,7 @@ fallback          a missing import silently starts SFT on the chosen answers ins
 
 from pathlib import Path
 
-from mlx_tune import DPOConfig, DPOTrainer
+from mlx_tune.rl_trainers import DPOConfig, DPOTrainer
 
 from fae_training import spikes
 from fae_training.errors import Failed

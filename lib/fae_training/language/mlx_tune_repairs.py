@@ -29,7 +29,8 @@ from pathlib import Path
 
 import mlx.core as mx
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
-from mlx_tune import FastLanguageModel, SFTConfig, SFTTrainer
+from mlx_tune.model import FastLanguageModel
+from mlx_tune.sft_trainer import SFTConfig, SFTTrainer
 
 from fae_training import runs, spikes
 from fae_training.errors import Failed

@@ -42,6 +42,7 @@ CONTAINERS = (
 )
 # Floats are within -1 to 1, or louder in an amplified file; beyond this they were never scaled.
 LOUDEST_FLOAT = 32.0
+FULL_SCALES = (2**15, 2**23, 2**31)
 # If the mean has less than this share of the power of the loudest channel, the channels cancel out.
 CANCELLED = 0.01
 # The names of the problems; a clipped recording is used all the same.
@@ -132,13 +133,14 @@ def _converted(path: Path):
 def as_mono(samples):
     """[frames, channels] float32 -> [frames] within -1 to 1.
 
-    NaN becomes silence. Floats on the scale of 16-bit numbers are divided by 32768. The result is
+    NaN becomes silence. Floats on the scale of whole numbers of 16, 24 or 32 bits are divided by it. The result is
     the mean of the channels, or the loudest one where they cancel out, as the two of a balanced
     line do.
     """
     samples = numpy.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    if samples.size and numpy.abs(samples).max() > LOUDEST_FLOAT:
-        samples = samples / 32768
+    peak = float(numpy.abs(samples).max()) if samples.size else 0.0
+    if peak > LOUDEST_FLOAT:
+        samples = samples / next((full for full in FULL_SCALES if peak <= full), FULL_SCALES[-1])
     if samples.shape[1] == 1 or not samples.size:
         return samples.mean(axis=1) if samples.size else samples.reshape(-1)
     mean = samples.mean(axis=1)

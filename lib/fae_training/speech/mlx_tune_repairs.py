@@ -23,7 +23,8 @@ from pathlib import Path
 
 import mlx.core as mx
 from mlx_lm.tuner.lora import LoRALinear
-from mlx_tune import FastSTTModel, stt
+from mlx_tune import stt
+from mlx_tune.stt import FastSTTModel
 
 from fae_training.language import adapters
 from fae_training.models import loadable
