@@ -43,7 +43,7 @@ FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 def main(call: Call) -> Result:
     arguments, home = call.arguments, call.home
     further = [*(arguments.exclude or []), *(arguments.forget or [])]
-    forgetting.load(home)  # raises if damaged, before anything is added
+    forgetting.require_topics(home, further)  # before anything is added
     if further and not arguments.dry_run:
         forgetting.exclude(home, arguments.exclude or [], arguments.forget or [])
     # Forgetting needs no consent, and an earlier one may have been interrupted.
@@ -118,9 +118,9 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
 
 
 def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
-    """The answer if only forgetting was done, because there is no consent or the database cannot be read."""
+    """The answer if only forgetting was done: there is no consent, then no training follows, or no readable database."""
     data: dict[str, Any] = {"status": "forgotten", "forgotten": asdict(forgot)}
-    data["next"] = again(call.home, forgot)
+    data["next"] = again(call.home, forgot) if problem or forgot.active else None
     if call.arguments.dry_run:
         data |= {"status": "planned", "next": call.without_dry_run("export_data")}
     lines = report.forgotten(data)

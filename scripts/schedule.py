@@ -47,7 +47,9 @@ def main(call: Call) -> Result:
         text = f"Installed: Fae learns at {schedule.HOUR}:00 if the machine is free, and asks you before anything changes."  # fmt: skip
         return Result(data, f"{text}\nUndo: uv run scripts/schedule.py --remove")  # fmt: skip
     shown = "\n\n".join(f"# {path}\n{text}" for path, text in files.items())
-    return Result({"status": "planned", "files": list(map(str, files)), "next": "schedule.py --install"}, f"{shown}")  # fmt: skip
+    # Only a person decides that Fae learns every night, so a program is not led to it.
+    following = "schedule.py --install" if call.caller == "person" or arguments.install else None
+    return Result({"status": "planned", "files": list(map(str, files)), "next": following}, f"{shown}")  # fmt: skip
 
 
 def learn(call: Call) -> Result:

@@ -205,6 +205,13 @@ def test_a_list_may_be_given_as_one_value_and_false_means_not_given():
     assert read('{"model": "", "steps": null}').sources == {}
 
 
+def test_an_empty_item_of_a_list_is_refused_and_an_empty_value_is_not_given():
+    for items in ([""], [None], ["a", ""]):
+        with pytest.raises(BadRequest, match="empty item"):
+            read(json.dumps({"topics": items}))
+    assert not read(json.dumps({"topics": ""})).arguments.topics
+
+
 @pytest.mark.parametrize(
     "problem, status",
     [("BadRequest", 2), ("Refused", 3), ("Missing", 4), ("Busy", 5), ("Failed", 6), ("crash", 6)],

@@ -12,8 +12,16 @@ from fae_training.conversations import confided_cues, forget_cues, mention_cues,
 from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forget_topics import named_topics, topics
-from fae_training.conversations.forgetting import Exclusions, Forgotten, from_exclusions, meaning_of
+from fae_training.conversations.forgetting import (
+    Exclusions,
+    Forgotten,
+    from_exclusions,
+    meaning_of,
+    require_topics,
+)
 from fae_training.conversations.text import words
+from fae_training.errors import BadRequest
+from fae_training.state import Home
 
 CORPUS = [
     json.loads(line)
@@ -302,6 +310,95 @@ def test_a_topic_is_read_in_its_language_by_any_word_that_only_this_language_has
     assert meaning_of("Dr Harris") == {"harris"} and meaning_of("Mr") == {"mr"}
     assert meaning_of("sur mesure") == {"mesure"} and meaning_of("mon amie") == {"amie"}
     assert meaning_of("Los Angeles trip in May") >= {"angeles", "trip"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    Potatoes should not be stored with onions|The meeting should not be recorded|You are not allowed to keep chickens in town
+    I'd rather you didn't save the seat|Don't train on Sundays|Keep weights out of training|Stop using treats to train the dog
+    Remove the photos from the memory card|Exclude weekends from the training plan|Is there a way to get stuff out of the drain
+    Remove all traces of the paint|Throw away everything from the old fridge|Drop everything for a minute|Don't remember who sang it
+    Forget the pizza and order sushi|forget the coffee make it tea|Let's forget the movie and watch a series|Vergiss die Pizza, bestell Sushi
+    Sprich bitte nicht mehr mit mir|Ich will nicht mehr mit meinem Bruder reden|Komm nie wieder zu spät|Lass die Zwiebeln außen vor
+    Laisse le sel en dehors de ça|Ne rappelle plus Anna|No saques más la basura|Deja la sal fuera de esto
+    """.replace("\n", "|").split("|"),
+)  # fmt: skip
+def test_what_is_done_with_things_is_no_request(text):
+    assert not forget_request(text.strip())
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    Leave garlic out of it|No more small talk|No more bedtime stories|Religion is a taboo topic|The topic of death is taboo in many cultures
+    Pretend that gravity does not exist
+    """.replace("\n", "|").split("|"),
+)
+def test_what_is_said_of_the_world_in_general_is_no_request(text):
+    assert forget_request(text.strip()) in (None, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    Delete all.|Delete everything|Borra todo|I'd prefer it if you didn't repeat everything|Don't remember everything|No recuerdes todo
+    Everything can be forgotten|On parle plus du tout|Forget everything and dance|Forget everything else
+    Forget the alarm|Forget Monday|Forget about today and tomorrow|Stop asking about my day|Vergiss den Wecker|Oublie la chanson
+    Forget what I wanted and what I needed|Forget that I need help|Drop that I said eight|Forget about trying|No me cuentes más de eso
+    Don't memorize it, understand it
+    """.replace("\n", "|").split("|"),
+)  # fmt: skip
+def test_neither_all_nor_a_word_of_every_day_is_searched_for_elsewhere(text):
+    """The conversation that says it is left out, and no other."""
+    assert not forget_request(text.strip())
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("Forget everything I ever said and start again", ("everything",)),
+        ("Wipe everything I ever told you", ("everything",)),
+        ("Forget the reminder about the clinic", ("reminder about the clinic",)),
+        ("Make sure nothing about Karen is kept", ("Karen",)),
+        ("My diagnosis must not be saved", ("My diagnosis",)),
+        ("Leave Karen out of it", ("Karen",)),
+        ("Pretend my sister doesn't exist", ("my sister",)),
+        ("Lass meine Mutter außen vor", ("meine Mutter",)),
+        ("Stop talking about my work every five minutes", ("my work",)),
+    ],
+)
+def test_beside_those_a_request_is_still_one(text, about):
+    assert forget_request(text) == about
+
+
+def test_a_word_of_every_day_can_be_forgotten_by_name():
+    assert named_topics("weather") == ("weather",)
+    assert named_topics("my job, and the weather") == ("my job", "weather")
+
+
+def test_will_and_may_are_names_where_they_have_a_capital():
+    assert forget_request("Forget about Will") == ("Will",)
+    assert forget_request("Forget May, and my job") == ("May", "my job")
+    for forgotten in (
+        from_exclusions(Exclusions(topics=("Will",))),
+        from_exclusions(Exclusions(people=("Will",))),
+        from_exclusions(Exclusions(topics=("Anna and Will",))),
+    ):
+        assert forgotten.mentioned_in("We met Will yesterday.")
+        assert forgotten.mentioned_in("It is Will's turn.")
+        for other in ("It will rain.", "Will it rain?", "So: it will. Will you come?"):
+            assert not forgotten.mentioned_in(other)
+
+
+@pytest.mark.parametrize("phrase", ["it", "the", "", "person:it", "everything", "?!", "id:"])
+def test_a_phrase_that_is_in_every_conversation_is_no_topic(home, phrase):
+    with pytest.raises(BadRequest) as refused:
+        require_topics(Home(home), ["the interview", phrase])
+    assert "delete_data" in refused.value.hint
+    require_topics(
+        Home(home), ["the interview", "id:episode-1", "person:Will", "May", "123", "die Scheidung"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -250,3 +250,9 @@ def test_the_call_in_a_refusal_is_accepted_and_not_refused_for_the_same_reason(
                 then,
             )
     assert refused > 2
+
+
+def test_after_forgetting_without_consent_no_training_is_next(exported):
+    consent.change(exported, [], ["conversations"])
+    answer = made(exported, "export_data", {"forget": ["the interview"]})
+    assert answer["status"] == "forgotten" and answer["next"] is None

@@ -88,6 +88,8 @@ def test_the_service_runs_the_same_words_whatever_they_hold(tmp_path, programs, 
 def test_shown_it_installs_nothing(home, programs):
     told = calls.answer("schedule", home=home)
     assert told["status"] == "planned" and not programs.exists()
+    # Nobody asked for it, so an agent that makes every next call does not install it.
+    assert told["next"] is None
     got = calls.script("schedule", "--install", "--json", home=home)
     assert got.status == 3 and got.json["error"]["code"] == "no_consent" and not programs.exists()
 

@@ -286,6 +286,38 @@ def test_a_long_word_is_a_token_by_its_bits_a_character(token, found):
     assert secrets.find(f"it says {token} on the back") == found
 
 
+@pytest.mark.parametrize(
+    "text",
+    """
+    My account manager, it's Sarah|My account of events: it's chaos|My work account, it's Outlook|My new account, it's green
+    My username, it's Polish|Our wifi is Vodafone|my router is upstairs|Our network is mesh|Wifi is magic|Our wifi - it's Vodafone
+    The wifi here, it's decent|Mein WLAN ist lahm|Mi wifi es lenta|Mon compte, c'est compliqué|Mein Konto, es ist überzogen
+    The word that opens the book is call|Le mot qui ouvre le texte est beau|Give me a hint, the answer is Paris
+    The knitting pattern is left right left right|The dance pattern is left, right, left|It follows the pattern up up down down left right
+    Coffee is what I get into my day with|This is how I log in every day|Users pass messages|The users pass exams
+    Vitamin combo B six B twelve|The chess combination Nf3 e5 Bc4|The wifi password is unbelievably long|My password is older than you
+    In the book, the password is mellon|My code prints 12345|The paint code is RAL 7016|Le code postal est 75001|El código postal es 28001
+    Mein Passwort ist vergessen|La contraseña es fácil
+    """.strip().replace("\n", "|").split("|"),
+)  # fmt: skip
+def test_what_accounts_networks_words_and_codes_are_like_is_no_secret(text):
+    assert secrets.find(text.strip()) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    """
+    my gmail account, it's marmalade|our wifi is marmalade|hotspot is marmalade|the word that opens the app is marmalade
+    the word which unlocks my phone is mellon|my phone pattern is up left down|marmalade is how I log in
+    the wifi password is lovely|my password is mellon|My code is 12345|user sam, pass mango
+    """.strip()
+    .replace("\n", "|")
+    .split("|"),
+)
+def test_beside_those_a_secret_is_still_one(text):
+    assert secrets.find(text.strip()) is not None
+
+
 def test_a_telephone_number_is_none_of_a_book_because_its_digits_could_be():
     """One in eleven numbers of ten digits has the check digit of an ISBN."""
     numbers = [f"{area} 867 {last}" for area in (212, 555, 617) for last in range(5300, 5322)]

@@ -298,6 +298,14 @@ def _converted(option: Option, value: Any) -> Any:
     if not option.has_many_values:
         return _converted_item(option, value)
     items = value if isinstance(value, list) else [value]
+    if value == "":
+        return None
+    if any(item is None or item == "" for item in items):
+        raise BadRequest(
+            "bad_value",
+            f"{option.name} has an empty item, expected a value in each",
+            f"leave it out, or see {option.flag} in --help",
+        )
     if isinstance(option.nargs, int) and len(items) != option.nargs:
         raise BadRequest(
             "bad_value",

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from fae_training.conversations.text import words
+from fae_training.conversations.text import names_in, words
 from fae_training.errors import Refused
 from fae_training.kinds import KINDS
 from fae_training.runs import Run
@@ -68,7 +68,7 @@ def hash_of(key: bytes, text: str) -> str:
     """The words of a text, normalised as for comparing topics, as one string of keyed hashes."""
     from fae_training.conversations.forgetting import plain_form
 
-    hashes = sorted({_hash(key, word) for word in map(plain_form, words(text))})
+    hashes = sorted({_hash(key, word) for word in map(plain_form, (*words(text), *names_in(text)))})
     return base64.b64encode(b"".join(hashes)).decode()
 
 

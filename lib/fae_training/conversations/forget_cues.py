@@ -28,6 +28,11 @@ _PLEASE = one_of(
     f"do you think (?:that )?you (?:could|can), {FROM_NOW_ON}"
 )
 BEGINS_EN = rf"^(?:{_PLEASE}[ ,]+)*"
+# "All the stuff from the attic", "everything for the party" are things; "every mention of it" is talk.
+_ABOUT = one_of(
+    r"about, regarding, concerning, to do with, (?<=\bmention )of, (?<=\bmentions )of, (?<=\bmemory )of, (?<=\bmemories )of, "
+    r"(?<=\brecords )of, (?<=\brecord )of, (?<=\breferences )to, (?<=\breference )to"
+)
 WHATEVER = (
     r"(?:everything|anything|all|whatever|what|things|stuff|my conversation|"
     r"(?:the|that)(?: whole)? (?:data|stuff|things?|part|bit|talk|conversation|story|business)|"
@@ -40,6 +45,11 @@ ERASE = (
 IT = r"(?:it|that|them|him|her|this|any of (?:it|that|this)|all of (?:it|that|this)|(?:it|that|them) all|all that)"
 # Verbs that keep something, as a person says them to someone who might.
 KEEP = r"(?:remember|memori[sz]e|keep|store|save|retain|record|log|repeat|learn(?: from)?|hold on to|hang on to|train on)"
+# "Don't remember who sang it" is short for "I don't remember".
+_NOT_RECALLED = (
+    r"(?!(?:who|where|when|why|if|whether|which)\b|(?:what|how)\b(?! (?:i|we|happened|went)\b)|"
+    r"(?:the|his|her|its|their|that) (?:(?:last|first|exact) \w+|names?|titles?|words?|authors?|artists?|singers?|lyrics|year|date|place|day|rest)\b)"
+)
 KEPT = (
     r"(?:remembered|memori[sz]ed|kept|stored|saved|retained|recorded|logged|learned|learnt|trained on|"
     r"used (?:to train|in|for|as) (?:you|(?:your )?(?:training|learning)(?: data)?))"
@@ -79,7 +89,7 @@ ENGLISH = (
         rf"{BEGINS_EN}{ERASE} (?P<topic>(?:everything|all|all of it|all of that)"
         r"(?: (?:you (?:know|have learned|learned|remember)|i(?:'ve| have)? (?:ever )?(?:told you|said))(?: about me)?| about me))$"),
     Cue("erase the interview", rf"{BEGINS_EN}(?:erase|expunge|delete) (?P<topic>{_MINE})$"),
-    Cue("wipe the interview", rf"{BEGINS_EN}(?:wipe|scrub|purge) (?P<topic>{_TALK})$"),
+    Cue("wipe the interview", rf"{BEGINS_EN}wipe (?P<topic>{_TALK})$"),
     Cue("don't hold on to the interview",
         rf"{BEGINS_EN}{LEARN_NOT} (?:hold on to|hang on to|retain|memori[sz]e|learn(?: about| from)?) (?P<topic>{_TALK})$"),
     Cue("don't keep the interview in your memory",
@@ -112,15 +122,18 @@ ENGLISH = (
     Cue("make sure the interview isn't remembered",
         rf"{BEGINS_EN}(?:make sure|ensure|see to it)(?: that)? (?P<topic>.+?) (?:(?:is|are|will|does|do|gets?)(?:n't| not| never)|won't|never)"
         rf" (?:be |gets? |ever )*{KEPT}\b"),
+    Cue("make sure nothing about the interview is kept",
+        rf"{BEGINS_EN}(?:(?:make sure|ensure|see to it)(?: that)? )?(?:nothing|none) (?:about|of|regarding) (?P<topic>.+?) "
+        rf"(?:is|gets|should be|may be|must be|can be) (?:ever )?{KEPT}\b"),
     Cue("is it possible to erase what I said about the interview",
         rf"^(?:is it|would it be|is there a way|is there any way) (?:possible )?(?:for you )?to (?:forget|unlearn|{ERASE}) {WHATEVER}"
-        rf" (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+)$"),
+        rf" (?:{I_SAID}(?: {REGARDING})?|{_ABOUT}) (?P<topic>.+)$"),
     Cue("everything I said about the interview needs to go",
         rf"^{WHATEVER} (?:{I_SAID} )?(?:{REGARDING} )?(?P<topic>.+?) (?:must|has to|needs to|should|is to) (?:go|disappear|vanish|be {_GONE})\b"),
     Cue("I want everything about the interview deleted",
         rf"^(?:i(?:'d like| want| would like)|i need) (?P<topic>{WHATEVER} (?:{I_SAID} )?{REGARDING} .+?) (?:to be )?{_GONE}$"),
     Cue("you don't need to remember the interview any more",
-        rf"{BEGINS_EN}you (?:don't|do not|needn't|need not)(?: (?:need|have))?(?: to)? (?:remember|keep|know)(?: about)? (?P<topic>.+?) "
+        rf"{BEGINS_EN}you (?:don't|do not|needn't|need not)(?: (?:need|have))?(?: to)? (?:remember|keep(?! \w+ing\b)|know)(?: about)? (?P<topic>.+?) "
         rf"{NO_MORE}\b"),
     Cue("I don't want the interview in your memory", rf"^i (?:don't|do not|never) want (?P<topic>.+?) (?:to (?:be|stay) )?in {MEMORY}\b"),
     Cue("I want everything about the interview gone from your memory",
@@ -130,10 +143,10 @@ ENGLISH = (
     Cue("the interview has no place in your memory",
         rf"^(?P<topic>.+?) (?:has no (?:place|business)|(?:should|must|may)(?:n't| not| never) (?:be|stay|remain|go|end up|become)|"
         rf"does not belong|doesn't belong) (?:(?:a )?part of|in(?:to)?) {MEMORY}\b"),
-    Cue("could you please not remember the interview", rf"{BEGINS_EN}{LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>.+)$"),
+    Cue("could you please not remember the interview", rf"{BEGINS_EN}{LEARN_NOT} (?:remember|memori[sz]e) (?P<topic>{_NOT_RECALLED}.+)$"),
     Cue("delete the interview from your memory", rf"{BEGINS_EN}{ERASE} (?P<topic>.+?) (?:from|out of) {MEMORY}\b"),
     Cue("delete everything you know about the interview",
-        rf"{BEGINS_EN}{ERASE} {_NOT_A_MEMORY}{WHATEVER} (?:{I_SAID} )?(?:have )?{REGARDING} (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{ERASE} {_NOT_A_MEMORY}{WHATEVER} (?:{I_SAID} (?:have )?{REGARDING}|{_ABOUT}) (?P<topic>.+)$"),
     Cue("erase what I told you about the interview", rf"{BEGINS_EN}{ERASE} (?:{WHATEVER} )?{I_SAID}(?: {REGARDING})? (?P<topic>.+)$"),
     Cue("erase the whole business with the interview",
         rf"{BEGINS_EN}(?:erase|wipe) the (?:whole )?(?:business|thing|story|matter|talk|conversation) {REGARDING} (?P<topic>.+)$"),

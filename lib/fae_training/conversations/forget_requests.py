@@ -20,7 +20,7 @@ from fae_training.conversations.forget_cues import (
     CUES,
     ERASE,
 )
-from fae_training.conversations.forget_topics import topics, without
+from fae_training.conversations.forget_topics import EVERYTHING, is_everyday, topics, without
 from fae_training.conversations.forget_words import MEMORY, PLEASE
 from fae_training.conversations.mention_cues import CUES as MENTION_CUES
 from fae_training.conversations.mention_cues import TEXT_TASK
@@ -36,6 +36,30 @@ _ASIDE = lazy_pattern(
     r"^[^,]*, (?!please\b|do not\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
     r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál|"
     r"(?:i|we)(?:'m|'re|'ll| am| are| will)(?! (?:begging|asking|serious|telling|ashamed|embarrassed|sorry|done|over|not)\b))\b"
+)
+# "Forget the pizza and order sushi", "forget the coffee make it tea".
+_INSTEAD = lazy_pattern(
+    r"\b(?:forget|drop|strike|scratch|vergiss|oublie|olvida)\b.*(?:(?:,|\b(?:and|then|und|et|y)) (?:just |then |lieber |plutôt |mejor )?(?:order|book|add|use|set|buy|cook|watch|try|pick|choose|bestell\w*|commande|achète|pide|compra)\b|"
+    r"\b(?:make it|set it (?:to|for)|(?:i'll|i will|we'll|we will) (?:have|take|go|get))\b)"
+)
+# "The milk should not be kept in the door", "you are not allowed to keep chickens": nothing that was said.
+_KEEPS = lazy_pattern(r"\b(?:keep|kept|stored?|saved?|record(?:ed)?|retain(?:ed)?|logged|repeat(?:ed)?)\b")
+_TALK = lazy_pattern(
+    r"\b(?:remember\w*|memor\w+|learn\w*|train\w*|forg[eo]t\w*|mention\w*|mind|head|brain|notes|files|logs|anywhere|said|told|tell|say|about|anything|everything|whatever|what|nothing|"
+    r"(?:my|our|me|i|i'm|i've|we|you know|you have)(?!.* (?:in|at|on|with|near|under|by|to|from) (?:the|a|an)\b)|in your \w+)\b"
+)
+# "Don't train on Sundays", "keep weights out of training", "stop using treats for training".
+_SPORT = lazy_pattern(
+    r"^(?!.*\b(?:your|data)\b).*\b(?:train|training|exercis\w+|learn(?:ing)?)\b"
+)
+_OF_SPORT = lazy_pattern(
+    r"\b(?:weights?|dumbbells?|kettlebells?|treadmill|bike|bikes|gym|treats?|dogs?|pupp(?:y|ies)|horses?|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|weekdays?|weekends?|"
+    r"rest|stomach|legs?|arms?|muscles?|marathon|races?|coach|concrete|asphalt|hills?|grass|sand|court|pitch|machines?|shoes|music|phones?|mistakes?|youtube|tiktok|injur\w+|knee)\b"
+)
+# "I'd prefer it if you didn't repeat everything": not all. "Delete all" may be the alarms; "everything can be forgotten".
+_NOT_ALL = lazy_pattern(
+    r"^(?!.*\b(?:me|you|i|mich|du|ich|moi|tu|je|mí|sabes|dije)\b|.*'(?:ve|ai)\b).*\b(?:delete|wipe|purge|lösche?|efface|supprime|borra|elimina|quita)\b|"
+    r"(?:\b(?:not|never|nicht|nie|pas|no (?:recuerdes|guardes|aprendas|memorices))|n't)\b[^,]*\b(?:everything|all|alles|tout|todo)\b|^(?:everything|all) can\b"
 )
 # "Oh, can you forget the interview" changes no subject.
 _BEGINS = lazy_pattern(BEGINS_EN)
@@ -146,11 +170,11 @@ def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
     lower = sentence.lower()
     if _THIS.search(lower):
         return ()
-    if _ASIDE.search(_BEGINS.sub("", lower)) or _REPORTED.search(lower):
+    if _ASIDE.search(_BEGINS.sub("", lower)) or _INSTEAD.search(lower) or _REPORTED.search(lower):
         return None
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):
-            return _topics_in(found, sentence, language)
+            return None if _is_of_things(found, sentence) else _topics_in(found, sentence, language)
     if not for_a_text and (about := _not_to_hear_of(sentence)):
         return about
     before, *after = _PLEASE.split(sentence, maxsplit=1)
@@ -167,7 +191,8 @@ def _not_to_hear_of(sentence: str) -> tuple[str, ...]:
         if found and (
             "name" not in found.groupdict() or sentence[found.start("topic") :][:1].isupper()
         ):
-            return _topics_in(found, sentence, language)
+            about = () if _is_of_things(found, sentence) else _topics_in(found, sentence, language)
+            return tuple(topic for topic in about if topic != EVERYTHING)
     return ()
 
 
@@ -184,9 +209,26 @@ def _confided(sentence: str, before: str) -> tuple[str, ...] | None:
     return None
 
 
+def _is_of_things(found: re.Match, sentence: str) -> bool:
+    """Whether what is kept, or trained with, is a thing and not what somebody said."""
+    lower, (start, end) = found.string, found.span("topic")
+    if _SPORT.search(lower) and _OF_SPORT.search(lower[start:end]):
+        return True
+    around = f"{lower[:start].removeprefix('i ')} {lower[end:]}"
+    return bool(
+        _KEEPS.search(around)
+        and not _TALK.search(lower[start:])
+        and not re.search(r"(?<!^)\b[A-Z]", sentence[start:])
+        and not _TALK.search(lower[:start].split(" ", 1)[-1])
+    )
+
+
 def _topics_in(found: re.Match, sentence: str, language: str) -> tuple[str, ...]:
     """The topics in a match of the sentence's lower case."""
     start, end = found.span("topic")
     # Lower case may be longer than the original (İ): then the lower-case form is used.
     said = sentence if len(sentence) == len(sentence.lower()) else sentence.lower()
-    return topics(said[start:end], language)
+    about = topics(said[start:end], language)
+    if EVERYTHING in about and _NOT_ALL.search(found.string):
+        return ()
+    return tuple(topic for topic in about if topic == EVERYTHING or not is_everyday(topic))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from fae_training.conversations import topic_cues
 from fae_training.conversations.cues import Cue, any_of
-from fae_training.conversations.text import STOPWORDS, stem, words
+from fae_training.conversations.text import STOPWORDS, content_words, names_in, stem, words
 from fae_training.patterns import lazy_pattern
 
 EVERYTHING = "everything"
@@ -48,6 +48,42 @@ _IS_A_CLAUSE = lazy_pattern(
 )
 _NO_TOPIC = {stem(word) for listed in topic_cues.NO_TOPIC.values() for word in listed.split(", ")}
 
+# fmt: off
+# What an assistant is asked for every day, and words for times and numbers: "forget the alarm" changes a plan, and as
+# a topic such a word would remove conversations that have nothing to do with it.
+_EVERYDAY = {
+    stem(word)
+    for word in """
+    alarm timer reminder list playlist song music track joke weather forecast recipe option step number plan rule others other one lot guy
+    name title way thing stuff night morning afternoon evening day week weekend month year minute hour second tomorrow monday tuesday wednesday
+    thursday friday saturday sunday two three four five six seven eight nine ten eleven twelve third next breakfast lunch dinner supper
+    going go trying try making make using use helping help coming come getting get putting taking asking saying speaking doing feeling feel people
+    coffee traffic past manner small big good bad new old think thinking look photo image picture file alright word line sentence paragraph page
+    wecker timer erinnerung liste lied musik witz wetter rezept nummer plan regel tag woche wochenende monat jahr minute stunde morgen abend nacht montag
+    dienstag mittwoch donnerstag freitag samstag sonntag zwei drei vier fünf sechs sieben acht neun zehn frühstück mittagessen abendessen kaffee name wort
+    alarme réveil minuteur rappel liste chanson musique blague météo recette numéro jour semaine mois année minute heure demain matin soir nuit lundi
+    mardi mercredi jeudi vendredi samedi dimanche deux trois quatre cinq six sept huit neuf dix café nom mot
+    alarma temporizador recordatorio lista canción música chiste tiempo receta número día semana mes año minuto hora mañana tarde noche lunes martes
+    miércoles jueves viernes sábado domingo dos tres cuatro cinco seis siete ocho nueve diez nombre palabra
+    """.split()  # noqa: SIM905
+}
+_ARTICLES = frozenset("der die das den dem des le la les l'un une el los las un una mon ma mes mi mis mein meine meinen".split())  # noqa: SIM905
+# "Everything I ever said and start again"; "all of that and sing" is not all.
+_WHO_SAID_IT = lazy_pattern(r"^(?:everything|all)\b.* (?:i|i've|you|you've|me)\b")
+# "Anna and Will."
+_NAME = lazy_pattern(r"^(?:Will|May|Said)(?=$| [A-Z])")
+# "It, understand it": what "it" is has to be named next.
+_PRONOUN = lazy_pattern(r"^(?:it|that|this|them|him|her|es|das|ihn|sie|ça|cela|lo|eso|esto)$")
+# fmt: on
+
+
+def is_everyday(topic: str) -> bool:
+    """Whether `topic` has only words that half of all conversations may have."""
+    if names_in(topic, anywhere=True):
+        return False
+    meaning = {stem(word) for word in words(topic) if word not in STOPWORDS | _ARTICLES}
+    return all(word in _EVERYDAY | _NO_TOPIC or word.isdigit() for word in meaning)
+
 
 def topics(said: str, language: str | None = None) -> tuple[str, ...]:
     """The topics in `said`, what is to be forgotten in the words of a request; (EVERYTHING,) if all is
@@ -61,6 +97,8 @@ def topics(said: str, language: str | None = None) -> tuple[str, ...]:
     if _ALL.search(_plain(said)):
         return (EVERYTHING,)
     said = _ENDS.split(_ASIDE.sub(",", said), maxsplit=1)[0]
+    if _WHO_SAID_IT.search(said.lower()) and _ALL.search(_plain(re.split(r",| and ", said)[0])):
+        return (EVERYTHING,)
     found = (_bare(item, language) for item in _listed(said, language))
     return tuple(dict.fromkeys(topic for topic in found if _means_something(topic)))
 
@@ -91,6 +129,12 @@ def _listed(said: str, language: str | None) -> list[str]:
             ):
                 continue
         item = said[start : mark.start() if mark else len(said)].strip()
+        if (
+            mark
+            and _PRONOUN.search(_bare(item, language).lower())
+            and not _BEGINS_A_THING.search(said[mark.end() :].lower())
+        ):
+            break
         if mark and not mark["and"] and not _means_something(_bare(item, language)):
             continue  # "alles, was ich über die Klinik sagte"
         if joint is not None and not _is_item(item, joint, is_list):
@@ -116,7 +160,7 @@ def _is_bare(item: str) -> bool:
 
 def _is_item(item: str, joint: re.Match, is_list: bool) -> bool:
     """Whether what follows a comma or an "and" is a further thing, not another clause."""
-    lower, length = item.lower(), len(item.split())
+    lower, length = _NAME.sub("", item).lower(), len(item.split())
     if not 0 < length <= _LONGEST_ITEM or _IS_A_CLAUSE.search(lower):
         return False
     begins = _BEGINS_A_THING.search(lower) or item[0].isupper()
@@ -138,8 +182,8 @@ def _bare(item: str, language: str | None) -> str:
 
 
 def _means_something(topic: str) -> bool:
-    meaning = {stem(word) for word in words(topic) if word not in STOPWORDS}
-    return bool(meaning - _NO_TOPIC)
+    meaning = {stem(word) for word in content_words(topic)}
+    return bool(meaning - _NO_TOPIC) or bool(names_in(topic, anywhere=True))
 
 
 def _plain(said: str) -> str:

@@ -16,8 +16,13 @@ YOUR_MEMORY = (
     r"(?:your (?:own )?(?:notes|files|logs|data|records?|learning)|"
     r"(?:your|the) (?:memory|memories|mind|head|brain|training(?: data)?))(?!'s)"
 )
+# "The memory card", "the training plan" are other things.
+_NOT_OTHER = (
+    r"(?! (?:cards?|foam|sticks?|lane|chips?|games?|folders?|plans?|planners?|schedules?|sessions?|camps?|days?|courses?|program\w*|"
+    r"manuals?|videos?|grounds?|rides?|shoes|partners?|materials?|centres?|rooms?)\b)"
+)
 MEMORY = (
-    rf"(?:{YOUR_MEMORY}|the (?:data|records?|learning)(?!'s)|training|learning|"
+    rf"(?:(?:{YOUR_MEMORY}|the (?:data|records?|learning)(?!'s)|training|learning){_NOT_OTHER}|"
     r"(?:what|(?:all )?the things|everything|anything) you(?:'ve| have)? (?:learn|know|remember|learned|learnt))"
 )
 DE_MEMORY = one_of("gedächtnis, speicher, training, kopf, erinnerung(?:en)?, daten")

@@ -18,8 +18,8 @@ from fae_training import records
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forget_topics import EVERYTHING, named_topics
 from fae_training.conversations.sounds import keys
-from fae_training.conversations.text import STOPWORDS, content_words, stem, words
-from fae_training.errors import Failed, command_line
+from fae_training.conversations.text import STOPWORDS, content_words, names_in, stem, words
+from fae_training.errors import BadRequest, Failed, command_line
 from fae_training.state import CORRUPT, Home
 from fae_training.transactions import changing
 
@@ -150,7 +150,7 @@ def meaning_of(phrase: str) -> frozenset[str]:
             break
     meant = {word for word in there if word not in STOPWORDS and not _is_stop(word)}
     meant = meant - _TITLES or meant
-    return frozenset(meant or there)
+    return frozenset(meant or names_in(phrase, anywhere=True) or there)
 
 
 def named_relation(phrase: str) -> str | None:
@@ -210,7 +210,7 @@ class Forgotten:
         """Any part of the name counts as a mention."""
         parts = frozenset(
             _folded(word) for word in words(name) if word not in _NO_NAME and len(word) > 1
-        )
+        ) | names_in(name, anywhere=True)
         if parts:
             self._add(Topic(name, parts, 1, "excluded_person", is_name=True))
 
@@ -229,7 +229,7 @@ class Forgotten:
         if not self.topics:
             return
         found: dict[int, set[str]] = {}
-        for word in set(words(text)):
+        for word in {*words(text), *names_in(text)}:
             for number, wanted in self._matches(word):
                 found.setdefault(number, set()).add(wanted)
         for number in sorted(found):
@@ -290,6 +290,24 @@ def exclude(home: Home, phrases: list[str], forget: list[str]) -> None:
         change.write(home.file(FILE), asdict(extended))
         if forget:
             change.write(home.file(PENDING_FILE), asdict(pending(home).with_phrases(forget)))
+
+
+def require_topics(home: Home, phrases: Iterable[str]) -> None:
+    """Raises BadRequest for a phrase that gives nothing to search for: "it" is in nearly every conversation; Failed if
+    exclusions.json is damaged."""
+    load(home)
+    for phrase in phrases:
+        found = from_exclusions(Exclusions().with_phrases([phrase]))
+        if found.ids or any(map(content_words, (" ".join(t.words) for t in found.topics))):
+            continue
+        if any(word.startswith("^") for topic in found.topics for word in topic.words):
+            continue
+        raise BadRequest(
+            "no_topic",
+            f"{phrase!r} names no topic: expected a word that not every conversation has, such as "
+            "'the interview', or person:NAME or id:ID",
+            "to forget everything: delete_data.py --everything",
+        )
 
 
 def pending(home: Home) -> Exclusions:

@@ -46,6 +46,7 @@ _NO_NAME = one_of(
 _NAMED = rf"{_NOWHERE_ELSE}(?!{_NO_NAME}\b)[\w'-]+(?: [\w'-]+){{0,3}}"
 _ABOUT = rf"(?:{_MY_OWN}|{_NAMED})"
 _MINE = rf"{_NOWHERE_ELSE}(?:my|our) (?!name\b)[\w'-]+(?: [\w'-]+){{0,5}}"
+_NO_PRONOUN = r"(?!(?:me|us|them|him|her|it|that|this|those|these|everything|the|a|one)\b)"
 _OUR_TALK = (
     r"(?:(?:our|these|this|the|any|all|your) (?:\w+ )?(?:conversations?|talks?|chats?|answers?|discussions?))"
 )
@@ -82,7 +83,7 @@ ENGLISH = (
         rf"^(?:i'd|i would|it would be (?:nice|good|great|better)) ?(?:rather|prefer(?: it)?|"
         rf"like it|appreciate it|be glad|be happy|)(?: if)? you (?:stopped|quit) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
     Cue("you are not to mention the interview",
-        rf"^(?:{FROM_NOW_ON},? )?you(?:'re| are) (?:not|never) (?:allowed )?to (?:ever )?(?:{MENTION}|"
+        rf"^(?:{FROM_NOW_ON},? )?you(?:'re| are) (?:not|never) (?:allowed (?=.*\b(?:my|our)\b))?to (?:ever )?(?:{MENTION}|"
         rf"remember|keep|store|learn(?: from)?|memori[sz]e|know)(?: anything)?(?: about| of)? (?P<topic>{_ABOUT})$"),
     Cue("stop talking about the interview", rf"{BEGINS_EN}(?:stop|quit|cease|no more|enough with) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
     Cue("stop bringing the interview up", rf"{BEGINS_EN}(?:stop|quit) bringing (?P<topic>{_ABOUT}) up(?: all the time| again)?$"),
@@ -92,7 +93,8 @@ ENGLISH = (
     Cue("no more about the interview",
         rf"{BEGINS_EN}no more(?: (?:talk|talking|mention|words?|news|questions?|stories|"
         rf"chat|jokes|comments?|remarks?))?,? (?:about|of(?= (?:my|our|the|that|this)\b)) (?P<topic>{_ABOUT})$"),
-    Cue("no more interview talk", rf"{BEGINS_EN}no more (?P<topic>{_ABOUT}) (?:talk|chat|stories|jokes)$"),
+    Cue("no more Interview talk", rf"{BEGINS_EN}no more (?P<topic>(?P<name>){_NAMED}) (?:talk|chat|stories|jokes)$"),
+    Cue("no more of the interview talk", rf"{BEGINS_EN}no more (?:of )?(?P<topic>{_MY_OWN}) (?:talk|chat|stories|jokes)$"),
     Cue("no more talk of the interview",
         rf"{BEGINS_EN}(?:no more|no) (?:talk|talking|mention|mentions|mentioning) of (?P<topic>{_ABOUT})$"),
     Cue("not another word about the interview",
@@ -102,15 +104,17 @@ ENGLISH = (
         rf"keep (?:off|away from)|steer clear of) the (?:whole )?(?:subject|topic|matter|question) of (?P<topic>{_ABOUT}?)(?: alone| be| behind(?: us)?)?$"),
     Cue("the subject of the interview is closed",
         r"^the (?:whole )?(?:subject|topic|matter|issue) of (?P<topic>.+?) is (?:now |"
-        r"officially )?(?:closed|over|off[ -]limits|taboo|off the table|done|dead|not to be (?:raised|mentioned|discussed))\b"),
+        r"officially )?(?:closed|over|off[ -]limits|taboo|off the table|done|dead|not to be (?:raised|mentioned|discussed))(?: for (?:me|good|ever)| from now on| now| here)?$"),
     Cue("the interview is a closed subject",
-        r"^(?P<topic>.+?) (?:is|are) (?:now )?(?:a |an )?(?:(?:closed|off[ -]limits|"
+        r"^(?P<topic>(?:my|our|the|that|this|everything|anything) .+?) (?:is|are) (?:now )?(?:a |an )?(?:(?:closed|off[ -]limits|"
         r"taboo|forbidden|no[ -]go) (?:subject|topic|matter)s?|(?:off[ -]limits|taboo) as a (?:subject|topic))(?: from now on| now)?$"),
     Cue("leave my interview out of it",
-        rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}|(?!me\b|us\b|them\b|him\b|her\b|it\b)[\w'-]+) out of"
-        rf" (?:it|this|everything|{_OUR_TALK})(?: {NO_MORE})?$"),
+        rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}) out of (?:it|this|everything|{_OUR_TALK})(?: {NO_MORE})?$"),
+    Cue("leave Interview out of it", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>(?P<name>){_NO_PRONOUN}[\w'-]+) out of (?:it|this|everything)(?: {NO_MORE})?$"),
+    Cue("leave interviews out of our chats", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_NO_PRONOUN}[\w'-]+) out of {_OUR_TALK}(?: {NO_MORE})?$"),
     Cue("leave my interview out from now on",
-        rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}|(?!me\b|us\b|them\b|him\b|her\b|it\b|the\b)[\w'-]+) out,? {FROM_NOW_ON}$"),
+        rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}) out,? {FROM_NOW_ON}$"),
+    Cue("leave Interview out from now on", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>(?P<name>){_NO_PRONOUN}[\w'-]+) out,? {FROM_NOW_ON}$"),
     Cue("I never want to speak of the interview again",
         rf"^(?:i|we)(?:'d| would)? (?:(?:never|do not|don't|no longer|would rather not|"
         rf"rather not|prefer not to) )+(?:ever )?(?:want to |wish to |like to |care to )?(?:(?:hear|"
@@ -119,10 +123,18 @@ ENGLISH = (
         rf"^i (?:don't|do not|never) want (?P<topic>.+?) (?:to be )?(?:mentioned|brought up|raised|discussed|talked about|spoken of)(?: to me)?,? {NO_MORE}$"),
     Cue("I'm done talking about the interview", rf"^i(?:'m| am) (?:done|finished|through) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
     Cue("pretend the interview never happened",
-        rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>.+?) (?:never happened|"
-        rf"didn't happen|did not happen|never existed|doesn't exist|does not exist)$"),
+        rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>.+?) (?:never happened|didn't happen|did not happen)$"),
+    # Not "pretend gravity doesn't exist".
+    Cue("pretend my interview never existed",
+        rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>{_MINE}) (?:never existed|doesn't exist|does not exist)$"),
+    Cue("pretend Interview never existed",
+        rf"{BEGINS_EN}(?:pretend|act as if|act like)(?: that)? (?P<topic>(?P<name>){_NAMED}) (?:never existed|doesn't exist|does not exist)$"),
 )
-_DE_ABOUT = r"(?:über|von|vom|zu|zum|zur|mit)"
+_DE_ABOUT = r"(?:über|von|vom|zum thema|zur sache)"
+# Also what is cooked or carried can be left out of something; only one's own is taken for a topic there.
+_DE_MINE = r"(?:meine?[nmr]?|unsere?[nmr]?|das thema|die sache|die geschichte) .+?"
+_FR_MINE = r"(?:mon|ma|mes|notre|nos|le sujet|l'histoire) .+?"
+_ES_MINE = r"(?:a )?(?:mi|mis|nuestr[oa]s?|el tema|la historia) .+?"
 GERMAN = (
     Cue("sprich über das Vorstellungsgespräch nicht mehr",
         rf"{BEGINS_DE}(?:sprich|rede|red|erzähl(?:e)?)(?: mir| mit mir)?(?: bitte)? {_DE_ABOUT} (?P<topic>.+?) (?:bitte )?{DE_NO_MORE}$"),
@@ -134,6 +146,8 @@ GERMAN = (
         rf"{BEGINS_DE}(?:sprich|schneide?|bring)(?: bitte)? (?P<topic>.+?) (?:bitte )?{DE_NO_MORE} (?:an|zur sprache|auf den tisch)$"),
     Cue("fang nicht wieder vom Vorstellungsgespräch an",
         rf"{BEGINS_DE}(?:fang|komm)(?: mir)?(?: bitte)? (?:nicht (?:schon )?(?:wieder|noch ?mal)|{DE_NO_MORE}) {_DE_ABOUT} (?P<topic>.+?)(?: an)?$"),
+    Cue("komm mir nicht wieder mit dem Vorstellungsgespräch",
+        rf"{BEGINS_DE}komm mir(?: bitte)? (?:nicht (?:schon )?(?:wieder|noch ?mal)|{DE_NO_MORE}) mit (?P<topic>.+)$"),
     Cue("hör auf, über das Vorstellungsgespräch zu reden",
         rf"{BEGINS_DE}(?:hör|höre|hören sie)(?: bitte)?(?: endlich)? auf,? {_DE_ABOUT} (?P<topic>.+?) zu (?:reden|sprechen|erzählen)$"),
     Cue("kannst du aufhören, über das Vorstellungsgespräch zu reden",
@@ -150,7 +164,9 @@ GERMAN = (
         r"^(?P<topic>das thema .+?) ist (?:ab jetzt |jetzt |für mich )?(?:tabu|erledigt|durch|beendet|gestorben|vom tisch|abgeschlossen)$"),
     Cue("lass das Vorstellungsgespräch künftig aus dem Spiel",
         rf"{BEGINS_DE}(?:lass|lassen wir|halte?) (?:bitte )?(?P<topic>.+?) (?:(?:bitte|"
-        rf"{DE_FROM_NOW_ON}) )*(?:aus dem spiel|außen vor|(?:aus|von) (?:unseren|den) gesprächen(?: raus| heraus| fern)?|da raus)$"),
+        rf"{DE_FROM_NOW_ON}) )*(?:aus dem spiel|(?:aus|von) (?:unseren|den) gesprächen(?: raus| heraus| fern)?)$"),
+    Cue("lass mein Vorstellungsgespräch außen vor",
+        rf"{BEGINS_DE}(?:lass|lassen wir|halte?) (?:bitte )?(?P<topic>{_DE_MINE}) (?:(?:bitte|{DE_FROM_NOW_ON}) )*(?:außen vor|da raus)$"),
     Cue("ich will nicht mehr über das Vorstellungsgespräch reden",
         rf"^(?:ich|wir) (?:will|wollen|möchten?|mag) (?:bitte )?(?:{DE_NO_MORE}|nichts mehr)(?: etwas| was)?"
         rf" {_DE_ABOUT} (?P<topic>.+?) (?:reden|sprechen|hören|wissen|nachdenken)$"),
@@ -171,11 +187,12 @@ FRENCH = (
     Cue("ne me parle plus de l'entretien",
         rf"{BEGINS_FR}ne (?:me |m'en )?(?:parle|parlez|reparle|reparlez|parlons) (?:plus jamais|jamais plus|plus|jamais) {_FR_OF}(?P<topic>.+)$"),
     Cue("ne mentionne plus l'entretien",
-        rf"{BEGINS_FR}(?:ne (?:me )?(?:mentionne|mentionnez|rappelle|ramène)|n'évoque|n'évoquez) (?:plus jamais|jamais plus|plus|jamais) (?P<topic>.+)$"),
+        rf"{BEGINS_FR}(?:ne (?:me )?(?:mentionne|mentionnez)|ne me rappelle|n'évoque|n'évoquez) (?:plus jamais|jamais plus|plus|jamais) (?P<topic>.+)$"),
     Cue("plus un mot sur l'entretien", rf"{BEGINS_FR}(?:plus un (?:seul )?mot|pas un mot(?: de plus)?|plus rien) {_FR_ON}(?P<topic>.+)$"),
-    Cue("laisse l'entretien en dehors de tout ça",
-        rf"{BEGINS_FR}laisse[zr]? (?P<topic>.+?) (?:en dehors|hors) (?:de (?:tout (?:ça|cela)|"
-        rf"ça|cela|nos conversations|nos discussions)|du coup)(?: désormais| maintenant)?$"),
+    Cue("laisse l'entretien en dehors de nos conversations",
+        rf"{BEGINS_FR}laisse[zr]? (?P<topic>.+?) (?:en dehors|hors) de (?:nos conversations|nos discussions)(?: désormais| maintenant)?$"),
+    Cue("laisse mon entretien en dehors de tout ça",
+        rf"{BEGINS_FR}laisse[zr]? (?P<topic>{_FR_MINE}) (?:en dehors|hors) (?:de (?:tout (?:ça|cela)|ça|cela)|du coup)(?: désormais| maintenant)?$"),
     Cue("laisse tomber le sujet de l'entretien",
         rf"{BEGINS_FR}(?:laisse tomber|laissons|abandonne|évite|oublie) le sujet {_FR_OF}(?P<topic>.+)$"),
     Cue("le sujet de l'entretien est clos", rf"^le sujet {_FR_OF}(?P<topic>.+?) est (?:clos|tabou|terminé|fermé)$"),
@@ -201,15 +218,17 @@ SPANISH = (
     Cue("no me hables de la entrevista nunca más",
         rf"{BEGINS_ES}no (?:me )?(?:hables|hable) {_ES_OF}(?P<topic>.+?) (?:nunca más|más|jamás)$"),
     Cue("no me menciones más la entrevista",
-        rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques)(?: {_ES_NO_MORE}) (?:a )?(?P<topic>.+)$"),
+        rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques(?= .*\btema\b))(?: {_ES_NO_MORE}) (?:a )?(?P<topic>.+)$"),
     Cue("no menciones la entrevista nunca más",
-        rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques) (?:a )?(?P<topic>.+?) (?:nunca más|más|otra vez|jamás)$"),
+        rf"{BEGINS_ES}no (?:me )?(?:menciones|nombres|saques(?= .*\btema\b)) (?:a )?(?P<topic>.+?) (?:nunca más|más|otra vez|jamás)$"),
     Cue("no vuelvas a sacar el tema de la entrevista",
-        rf"{BEGINS_ES}no (?:me )?vuelvas a (?:sacar|mencionarme|hablarme {_ES_OF}|recordarme)(?: a)? ?(?P<topic>.+)$"),
+        rf"{BEGINS_ES}no (?:me )?vuelvas a (?:sacar(?= .*\btema\b)|mencionarme|hablarme {_ES_OF}|recordarme)(?: a)? ?(?P<topic>.+)$"),
     Cue("ni una palabra más sobre la entrevista",
         rf"{BEGINS_ES}(?:ni una (?:sola )?palabra(?: más)?|nada más|no más) {_ES_OF}(?P<topic>.+)$"),
-    Cue("deja la entrevista fuera de esto",
-        rf"{BEGINS_ES}(?:deja|deje|dejemos|mantén) (?:a )?(?P<topic>.+?) fuera de (?:esto|todo esto|nuestras (?:conversaciones|charlas)|ello)$"),
+    Cue("deja la entrevista fuera de nuestras charlas",
+        rf"{BEGINS_ES}(?:deja|deje|dejemos|mantén) (?:a )?(?P<topic>.+?) fuera de nuestras (?:conversaciones|charlas)$"),
+    Cue("deja mi entrevista fuera de esto",
+        rf"{BEGINS_ES}(?:deja|deje|dejemos|mantén) (?P<topic>{_ES_MINE}) fuera de (?:esto|todo esto|ello)$"),
     Cue("el tema de la entrevista está cerrado",
         rf"^el (?:tema|asunto) {_ES_OF}(?P<topic>.+?) (?:está (?:cerrado|zanjado|prohibido|terminado)|es tabú|se acabó)$"),
     Cue("no quiero hablar más de la entrevista",

@@ -26,7 +26,7 @@ _GAP = (
     rf"(?:[\s,?]{{0,3}}(?!{say.CLAUSE}(?![\w']))[\w'&-]{{1,25}}+(?![\w'&-])){{0,8}}?[\s,?]{{0,3}}"
 )
 _SAID = lazy_pattern(
-    rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b)\w\S{{0,40}}",
+    rf"(?:{_GAP}{say.IS}|[^.!\n]{{0,{REACH}}}?{say.IT_IS})\s{{0,3}}[\"'“„«]?(?!{say.TALK}(?![\w'])|{say.MEASURED}|[a-z]+(?:ed|ing)\b|[a-z]{{3,30}}ly\s[a-z])\w\S{{0,40}}",
     re.I,
 )
 _PASSPHRASE = lazy_pattern(
@@ -43,7 +43,7 @@ _TO = lazy_pattern(
     rf"[^.!?\n]{{0,30}}?\b(?:to|auf|à|en|a|por)\s+(?!{say.TALK}(?![\w']))\w{{3}}", re.I
 )
 _NAMED_BEFORE = lazy_pattern(
-    rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is|chose|picked|put|with|made|have)\s)(?!{say.TALK}(?![\w'])|what|where|which|who)"
+    rf"(?:^|[.,;:!?…]\s{{0,3}}|\b(?:and|so|that|ok|okay|use|used|try|type|typed|enter|is|chose|picked|put|with|made|have)\s)(?!{say.TALK}(?![\w'])|your\b|what|where|which|who)"
     r"[\w'&$!@_-]{3,40}(?:\s[\w'&$!@_-]{1,20}){0,4}?,?\s+"
     r"(?:is|was|as|that's|that is|ist|est|c'est|es|als|comme|como)\s+(?:my|the|our|his|her|a|mein|das|mon|le|mi|la)\s(?:[\w'-]{1,20}\s){0,3}?$",
     re.I,
@@ -89,7 +89,8 @@ _DESCRIBED = lazy_pattern(
     re.I,
 )
 _COMMON = lazy_pattern(
-    r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$",
+    r"\b(?:common|typical|popular|worst|example|häufigste\w*|what|which|whose|no|any|every)\s*$|"
+    r"\bin (?:the|this|that|an?|every|harry) (?:\w{1,20} )?(?:film|movie|book|story|novel|play|tale|series|show|potter)\b[^.!?]{0,40}$",
     re.I,
 )
 _BESIDE_USER = lazy_pattern(

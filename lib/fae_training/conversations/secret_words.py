@@ -55,7 +55,8 @@ TALK = one_of(
     r"trop, pas, très, incorrecte?, faux, fausse, bon, bonne, le, la, les, un, une, dans, sur, sous, de, du, "
     r"mon, ma, quoi, que, comment, toujours, encore, court, longue?, expiré, oublié, ce, "
     r"incorrecta, muy, demasiado, no, el, en, mi, una, que, qué, cómo, tener, larga, corta, segura, mala, buena, "
-    r"importante, igual, siempre, otra, del"
+    r"importante, igual, siempre, otra, del, "
+    r"vergessen, verloren, überzogen, fácil, difícil, nuev[oa]s?, débil, fuerte, \w{2,20}er than, \w{2,20}er als"
 )
 # Words after "it's", or after a bare "password", that say something about it; as TALK, for places where anything else is a password.
 DESCRIBES = one_of(
@@ -75,6 +76,9 @@ DESCRIBES = one_of(
     r"been, since, because, called, named, about, not, none, yes, no, me, us, him, her, them, he, she, who, whose, let, let's, tell, please, say, said, says, set, "
     r"big, small, little, large, huge, tiny, bad, sad, happy, angry, mad, sick, ill, well, alright, normal, common, usual, typical, rare, strange, odd, silly, "
     r"smart, clever, dumb, dark, light, loud, quiet, clean, dirty, high, low, near, far, left, young, early, busy, lazy, crowded, "
+    r"ancient, shaky, fibre, fiber, chaos, everywhere, error, failed, rubbish, crap, garbage, trash, magic, mesh, premium, basic, decent, upstairs, downstairs, outside, inside, polish, spanish, irish, danish, turkish, swedish, finnish, british, green, blue, red, yellow, black, white, purple, "
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day, vodafone, telekom, google, apple, microsoft, outlook, hotmail, yahoo, netgear, facebook, gmail, spotify, netflix, amazon, "
+    r"paypal, instagram, comcast, verizon, virgin, orange, movistar, fritz ?box, eero, linksys, lahm, langsam, mist, schrott, lento, lenta, nul, nulle, fini, cher, "
     r"zurücksetzen, ändern, eingeben, vergessen, verloren, abgelaufen, ungültig, unsicher, manager, kaputt, leer, teuer, verschlossen, gesperrt, "
     r"oubliée?, perdue?, provisoire, requis, obligatoire, expirée?, bloquée?, fermée?, vide, cassée?, incorrect, administrateur, temporaire, "
     r"olvidada, perdida, caducada, cambiada, bloquead[oa], cerrad[oa], obligatoria, temporal, vací[oa], maestra, débil, fuerte, complicad[oa]"
@@ -96,6 +100,7 @@ USER = one_of(
 OWN_ACCOUNT = (
     r"\b(?:my|our|an?|the|mein\w{0,2}|unser\w{0,2}|mon|notre|mi|nuestr[oa])\s(?:[\w'-]{1,20}\s){0,3}?"
     r"(?:accounts?|log-?ins?|credentials|user ?name|wi-?fi|wlan|pass ?words?|konto|zugang|zugangsdaten|compte|identifiants?|cuenta|usuario)\b"
+    r"(?! (?:managers?|executives?|of|holders?|teams?|types?|pages?|settings|statements?|directors?|handlers?|reps?)\b)"
 )
 # What is wrong with an account, or done with it; then "it's" says how it is.
 TROUBLE = one_of(
@@ -121,7 +126,7 @@ MEASURED = (
 
 # Secrets that are a row of digits, or of letters and digits.
 CODE = one_of(
-    r"pins?, pin-?code, geheim(?:zahl|nummer), codes?, [\w-]{2,20}code, digicode, código, tan, puk, otp, "
+    r"pins?, pin-?code, geheim(?:zahl|nummer), codes?(?! (?:postal|promo|couleur|barres?|de conduite)), [\w-]{2,20}code, digicode, código(?! (?:postal|promocional|de barras|de conducta)), tan, puk, otp, "
     r"2fa, pass ?codes?, key ?pad, lock ?box, lock ?screen, screen lock, unlock(?:s|ed|ing)?, opens? with, "
     r"padlock, disarm\w*, punch in, open(?:s|ed)? (?:on|the (?:garage|gate|door|safe|locker|lock|padlock|box|app)), entsperr\w+, entriegel\w+, log ?in, clave, contraseña"
 )
@@ -130,7 +135,7 @@ NO_CODE = one_of(
     r"area, error, dress, exit, status, country, zip, post, postal, promo, coupon, discount, voucher, colou?r, "
     r"source, morse, genetic, bar, qr, napoleon's, of, penal, building, machine, book, dial(?:l?ing)?, "
     r"response, hex, unicode, ascii, http, fault, airport, rolling, safety, hair, bowling, ten, lapel, vor, fehler, "
-    r"postleit, airport, team, tax"
+    r"postleit, airport, team, tax, chess, vitamin, knitting, dance, dancing, stitch, colou?r, weave, paint, plu"
 )
 VERIFICATION = one_of(
     r"texted, text(?:s|ed)? me, sms, sent me, sent (?:the|a), verif\w+, confirm\w*, log ?in, sign ?in, two[- ]factor, "
@@ -262,6 +267,9 @@ NO_VALUE_AFTER = frozenset(
         "paid",
         "pays",
         "priced",
+        "prints",
+        "returns",
+        "outputs",
     ]
 )
 

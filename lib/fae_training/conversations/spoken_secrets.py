@@ -15,7 +15,7 @@ from fae_training.patterns import lazy_pattern
 _NO_TALK = rf"(?!(?:{say.TALK}|{say.DESCRIBES})(?![\w']))"
 _LETTERS = r"[\w&$!@_-]{3,40}"
 VALUE = (
-    rf"{_NO_TALK}(?!\w{{1,30}}(?:ed|ing|ly|ous|ful|less|able|ible|iert|rá)\b){_LETTERS}"
+    rf"{_NO_TALK}(?!\w{{1,30}}(?:ed|ing|ly|ous|ful|less|able|ible|ique|iqué|isch|ísim[oa]|iert|rá)\b){_LETTERS}"
     rf"(?:[ -]{_NO_TALK}(?!\w{{1,30}}(?:ed|ly)\b){_LETTERS}){{0,2}}[\s.!]{{0,3}}"
 )
 
@@ -34,16 +34,16 @@ _OPENS_BY_NUMBER = lazy_pattern(
 )
 # "The word that opens the app is marmalade", "my login is sam and marmalade", "our wifi: marmalade".
 _IS_VALUE = lazy_pattern(
-    rf"(?:\b(?:words?|phrases?|codes?|wort|mot|palabra)\s(?:that|which|to|das|qui|que|um)\s(?:{say.OPENS})\b[^.!?\n,]{{0,30}}?\s(?:is|ist|est|es)"
-    rf"|\b(?:my|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s)?(?:log-?in|{say.WIFI})\s?(?:is|ist|est|es|:|=)|\b(?:log-?in|{say.WIFI})(?:\sfor\s[\w' -]{{1,25}}?\sis|\s?[:=])"
-    rf"|^(?:{say.WIFI})\sis|\bhint\b[^.!?\n]{{1,30}}\banswer\s(?:is|:))\s?{VALUE}(?:$|[.,;]|\s(?:and|und|et|y)\s\w)"
-    r"|\w{3},?\s(?:is|that's|that is) (?:what|how) i (?:(?:log|sign) in|get into my|unlock (?:my|the))\b"
-    r"|\bpattern\b[^.!?\n]{0,20}?(?:(?:up|down|left|right)[\s,.]{0,3}){3}",
+    rf"(?:\b(?:words?|phrases?|codes?|wort|mot|palabra)\s(?:that|which|to|das|qui|que|um)\s(?:{say.OPENS})\b[^.!?\n,]{{0,20}}?\b(?:{say.DEVICE})\b[^.!?\n,]{{0,20}}?\s(?:is|ist|est|es)"
+    rf"|\b(?:my|our|mein|mon|mi)\s(?:[\w'-]{{1,20}}\s)?(?:log-?in|wi-?fi|wlan|w-lan|hotspot)\s?(?:is|ist|est|es|:|=)|\b(?:log-?in|{say.WIFI})(?:\sfor\s[\w' -]{{1,25}}?\sis|\s?[:=])"
+    rf"|^(?:wi-?fi|wlan|w-lan|hotspot)\sis|(?<!a )\bhint\b[^.!?\n]{{1,30}}\banswer\s(?:is|:))\s?{VALUE}(?:$|[.,;]|\s(?:and|und|et|y)\s\w)"
+    r"|(?<!\bthis)(?<!\bthat)(?<=\w{3}),?\s(?:is|that's|that is) (?:what|how) i (?:(?:log|sign) in|get into my (?!day|bed|car|clothes|shoes)|unlock (?:my|the))\b"
+    r"|\b(?:my|our|lock|unlock|phone|screen)\b[^.!?\n]{0,30}\bpattern\b[^.!?\n]{0,20}?(?:(?:up|down|left|right)[\s,.]{0,3}){3}",
     re.I,
 )
 _DEVICE = lazy_pattern(rf"\b(?:{say.DEVICE})\b", re.I)
 _USER_AND_PASS = lazy_pattern(
-    rf"\b(?:{say.USER})\b[^.!?\n]{{1,40}}?\b(?:pass|pw|pwd|{say.PASSWORD})\b[\s:,=]{{1,3}}(?:(?:is|ist|es|est|c'est|lautet)\s)?{VALUE}(?:$|[.,;])",
+    rf"\b(?!users\b)(?:{say.USER})\b[^.!?\n]{{1,40}}?\b(?:pass|pw|pwd|{say.PASSWORD})\b[\s:,=]{{1,3}}(?:(?:is|ist|es|est|c'est|lautet)\s)?{VALUE}(?:$|[.,;])",
     re.I,
 )
 _ITS = rf"(?:and |und |et |y )?(?:it's|it is|es ist|c'est|es)\s[\"'“„«]?{VALUE}$"

@@ -59,6 +59,20 @@ def content_words(text: str) -> set[str]:
     return meaning - _STOPSTEMS
 
 
+# Stop words that are names too, when they are written with a capital inside a sentence.
+_ALSO_NAMES = lazy_pattern(r"\b(?:Will|May|Said)\b")
+_BEFORE_A_NAME = lazy_pattern(r"[\w,;:'\")] $")
+
+
+def names_in(text: str, anywhere: bool = False) -> set[str]:
+    """The stop words in `text` that are names there, such as "^will": `anywhere` also where a sentence begins."""
+    return {
+        f"^{found[0].lower()}"
+        for found in _ALSO_NAMES.finditer(text)
+        if anywhere or _BEFORE_A_NAME.search(text[max(0, found.start() - 2) : found.start()])
+    }
+
+
 # The soft hyphen, and spaces without a width, within a word.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _STOPSTEMS = frozenset(stem(word) for word in STOPWORDS)

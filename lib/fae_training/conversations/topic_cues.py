@@ -133,6 +133,7 @@ ANYWHERE = {
             "(?:last (?:week|night|month|year)|yesterday|today)'s"),
         Cue("the quarrel I had yesterday with Tom -> quarrel I had with Tom",
             one_of("today, tonight, yesterday, recently")),
+        Cue("my job every five minutes -> my job", r"every (?:few |couple of |\w+ )?(?:minutes?|hours?|seconds?|times?)"),
         Cue("my job completely -> my job", one_of("completely, entirely, totally")),
     ),
     "de": (
@@ -264,22 +265,23 @@ BEGINS_A_CLAUSE = {
         Cue("my job and tell me a joke -> my job",
             one_of("tell, play, set, show, give, start, let, let's, move on, help, remind, call, turn, do, make, go, "
                    "open, read, find, put, add, stop, talk, ask, check, focus, think, concentrate, switch, pretend, "
-                   "come, get, be, keep, delete, erase, forget, remember")),
+                   "come, get, be, keep, delete, erase, forget, remember, order, book, watch, look, use, try, buy, cook, bake, eat, drink, "
+                   "walk, write, send, pick, choose, enjoy, relax, dance, sleep, smile, just")),
         Cue("my job, my dear -> my job",
             one_of("my (?:dear|love|friend|darling), dear, honey, darling, man, buddy, please, never, don't, no, yes, "
                    "sorry")),
     ),
     "de": (
         Cue("Anna und ich gehe -> Anna", one_of("ich, du, wir, er, sie, es, wer, wie, wo, je")),
-        Cue("Anna und erzähl einen Witz -> Anna", one_of(r"erzähl\w*, spiel\w*, sag, zeig\w*, mach\w*, lass, hilf")),
+        Cue("Anna und erzähl einen Witz -> Anna", one_of(r"erzähl\w*, spiel\w*, sag, zeig\w*, mach\w*, lass, hilf, bestell\w*, nimm, koch")),
     ),
     "fr": (
         Cue("Anna et j'arrive -> Anna", one_of(r"j'\w+, tu, il, elle, on, nous, vous")),
-        Cue("Anna et raconte une blague -> Anna", one_of("dis, joue, montre, parle, raconte, fais")),
+        Cue("Anna et raconte une blague -> Anna", one_of("dis, joue, montre, parle, raconte, fais, commande, prends, achète")),
     ),
     "es": (
         Cue("Ana y ella viene -> Ana", one_of("yo, tú, él, ella")),
-        Cue("Ana y dime un chiste -> Ana", one_of("dime, pon, cuenta, haz")),
+        Cue("Ana y dime un chiste -> Ana", one_of("dime, pon, cuenta, haz, pide, compra, toma")),
     ),
 }
 IS_IN_A_CLAUSE = {
@@ -297,10 +299,10 @@ IS_IN_A_CLAUSE = {
 NO_TOPIC = {
     "en": "whole, part, bit, rest, first, second, last, previous, moment, time, earlier, before, today, yesterday, "
           "question, answer, asked, conversation, talk, talked, chat, message, word, sentence, mention, mentioned, "
-          "idea, matter, subject, topic, happened, bother",
+          "idea, matter, subject, topic, happened, bother, else, ever",
     "de": "es, das, dies, dieses, diese, dem, ich, je, gespräch, frage, sache, letzte, gerade, eben, gesagt, habe, "
-          "alles, nichts",
-    "fr": "je, tout, de, ça, cela, viens, dire, question, dernière, histoire",
-    "es": "todo, lo, que, acabo, decir, conversación, pregunta, asunto, tema",
+          "alles, nichts, mir, dir, uns, euch, ihm, ihr, ihn, ihnen, sie, er, wir, spät, schnell, laut, hause",
+    "fr": "je, tout, de, ça, cela, viens, dire, question, dernière, histoire, lui, elle, eux, moi, toi, nous, vous, jamais, il, ils, elles",
+    "es": "todo, lo, que, acabo, decir, conversación, pregunta, asunto, tema, él, ella, ellos, ellas, eso, esto, mí, ti, nosotros, nunca, nada",
 }
 # fmt: on
