@@ -20,6 +20,7 @@ from typing import Any
 
 from fae_training import calling, consent, installation, machines, runs
 from fae_training.calling import Call, Result
+from fae_training.errors import BadRequest
 from fae_training.kinds import KINDS
 
 # The first step of learning from each source.
@@ -34,6 +35,13 @@ def main(call: Call) -> Result:
     if call.arguments.worker:
         state = installation.prepare(call.home, models=not call.arguments.no_models)
         return Result({"status": "completed"} | state, "Prepared.")
+    for option in ("consent", "revoke", "consent_machines", "revoke_machines"):
+        if getattr(call.arguments, option) == []:
+            raise BadRequest(
+                "names_nothing",
+                f"{option} is an empty list, so nothing was allowed, withdrawn or prepared",
+                "name what is meant, as in: uv run scripts/setup.py --revoke conversations",
+            )
     grant, revoke = call.arguments.consent or [], call.arguments.revoke or []
     more, fewer = call.arguments.consent_machines or [], call.arguments.revoke_machines or []
     changed = change_machines(call, more, fewer) if more or fewer else None

@@ -1,5 +1,7 @@
 """Nothing is read or trained without consent, and consent can be withdrawn."""
 
+import json
+
 import pytest
 
 import calls
@@ -69,3 +71,10 @@ def test_setup_names_the_first_step_for_each_source(home, source):
             "add_samples.py --class wake"
             in calls.script("setup", "--consent", source, home=home).out
         )
+
+
+@pytest.mark.parametrize("option", ["consent", "revoke", "consent_machines", "revoke_machines"])
+def test_an_empty_list_is_refused_instead_of_starting_the_installation(home, option):
+    got = calls.script("setup", json.dumps({option: []}), home=home)
+    assert got.json["error"]["code"] == "names_nothing" and option in got.json["error"]["message"]
+    assert not (home / "setup.log").exists() and not list(home.glob("*"))

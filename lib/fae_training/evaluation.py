@@ -130,7 +130,7 @@ def require_pass(run: Run) -> Evaluation:
         if judged.verdict != PASS:
             raise Refused(
                 "gate_not_passed",
-                f"{run.id} is not recommended: {judged.verdict.replace('_', ' ')}. {' '.join(plain_words.what_stopped(judged))} {measured.remedy}".rstrip(),
+                f"{run.id} is not recommended. {' '.join(plain_words.what_stopped(judged))} {measured.remedy}".rstrip(),
                 "uv run scripts/list_runs.py",
             )
     return kept
