@@ -112,20 +112,34 @@ def script(home: Path, fae: Path, name: str, *arguments: str) -> dict:
     return json.loads(done.stdout)
 
 
+MEASURES = {
+    "conversation_loss": "loss on conversations",
+    "tools": "tools",
+    "abilities": "other abilities",
+    "memorisation": "rare details kept",
+    "own_answers": "answers of their own",
+}
+
+
 def row_of(case: Case, home: Path, fae: Path) -> list[str]:
-    """A row of the table: the case, the verdict, and its reasons."""
+    """A row of the table: the case, the verdict, and each measure before and after, with its outcome."""
     case.plant(home / "data")
     model = ("--model", str(demo.MODEL), "--preset", "light")
     began = script(home, fae, case.script, *model, *case.arguments)
     if began["status"] == "error":
-        return [case.name, "refused before training", began["error"]["message"].split(": line")[0]]
+        reason = began["error"]["message"].split(": line")[0]
+        return [case.name, f"refused before training: {reason}", *[""] * len(MEASURES)]
     script(home, fae, "check_status.py", "--follow")
     answer = script(home, fae, "evaluate.py")
     if answer["status"] == "error":
-        return [case.name, "error", answer["error"]["message"]]
-    if "shortened" in answer:
-        answer = json.loads(Path(answer["full_answer"]).read_text(encoding="utf-8"))
-    return [case.name, answer["verdict"].replace("_", " "), "; ".join(answer["reasons"])]
+        return [case.name, answer["error"]["message"], *[""] * len(MEASURES)]
+    evaluation = json.loads(Path(answer["evaluation"]).read_text(encoding="utf-8"))
+    found = {
+        one["measure"]: f"{one['old']:.3g} to {one['new']:.3g}, {one['outcome'].replace('_', ' ')}"
+        for one in evaluation["decision"]["comparisons"]
+        if one["against"] == "current"
+    }
+    return [case.name, answer["verdict"].replace("_", " "), *(found.get(n, "") for n in MEASURES)]
 
 
 def main() -> None:
@@ -146,7 +160,7 @@ def main() -> None:
             rows.append(row_of(case, home, fae))
             print(*rows[-1], sep=" | ", flush=True)
     if arguments.write:
-        text = "\n".join(page.table(["training", "verdict", "because"], rows))
+        text = "\n".join(page.table(["training", "verdict", *MEASURES.values()], rows))
         page.write_section(arguments.write, "bench-planted", "Planted trainings", text)
 
 
