@@ -1,6 +1,8 @@
 """Nothing that a caller, a file or a database holds ends in `unexpected`: generated inputs for each reader.
 
 `make fuzz` tries 100,000; here it is a few of each, the same ones every time.
+
+The file is long because every reader is here.
 """
 
 import contextlib

@@ -1,4 +1,7 @@
-"""How a script is called and how it answers, with a small script of its own that has every sort of option."""
+"""How a script is called and how it answers, with a small script of its own that has every sort of option.
+
+The file is long because a script can be called in three ways and answers in two.
+"""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""The capability suite: its items, what counts as right, own items, and answers that do not depend on the company."""
+"""The capability suite: its items, what counts as right, own items, and answers that do not depend on the company.
+
+The file is long because every condition has answers that pass and that fail.
+"""
 
 import json
 import subprocess

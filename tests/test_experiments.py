@@ -1,4 +1,7 @@
-"""Experiments by hand: settings by name, runs like others, more steps, sweeps that count as looks, and the rows behind a jump of the loss."""
+"""Experiments by hand: settings by name, runs like others, more steps, sweeps that count as looks, and the rows behind a jump of the loss.
+
+The file is long because all ways to begin from another run share its trained run.
+"""
 
 import html.parser
 import json

@@ -1,4 +1,7 @@
-"""Requests to forget: what is one, which topics it names, and which words mention a topic."""
+"""Requests to forget: what is one, which topics it names, and which words mention a topic.
+
+The file is long because recognising a request and reading its topics use the same corpus.
+"""
 
 import hashlib
 import json
@@ -12,13 +15,8 @@ from fae_training.conversations import confided_cues, forget_cues, mention_cues,
 from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forget_topics import named_topics, topics
-from fae_training.conversations.forgetting import (
-    Exclusions,
-    Forgotten,
-    from_exclusions,
-    meaning_of,
-    require_topics,
-)
+from fae_training.conversations.forgetting import Exclusions, from_exclusions, require_topics
+from fae_training.conversations.mentions import Forgotten, meaning_of
 from fae_training.conversations.text import words
 from fae_training.errors import BadRequest
 from fae_training.state import Home

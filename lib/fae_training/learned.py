@@ -19,7 +19,7 @@ from fae_training.state import Home, now, read_json
 from fae_training.transactions import Change, changing
 
 if TYPE_CHECKING:
-    from fae_training.conversations.forgetting import Forgotten
+    from fae_training.conversations.mentions import Forgotten
 
 FILE = "learned.json"
 KEY_FILE = "forget.key"
@@ -66,7 +66,7 @@ def note(run: Run, phrases: Iterable[str]) -> None:
 
 def hash_of(key: bytes, text: str) -> str:
     """The words of a text, normalised as for comparing topics, as one string of keyed hashes."""
-    from fae_training.conversations.forgetting import plain_form
+    from fae_training.conversations.mentions import plain_form
 
     hashes = sorted({_hash(key, word) for word in map(plain_form, (*words(text), *names_in(text)))})
     return base64.b64encode(b"".join(hashes)).decode()
@@ -76,7 +76,7 @@ def mentions(run: Run, forgotten: "Forgotten") -> bool:
     """Whether a row that the run learned contains the words of a topic. Word forms that differ in more than their ending are
     found only in the rows themselves, while these still exist.
     """
-    from fae_training.conversations.forgetting import plain_form
+    from fae_training.conversations.mentions import plain_form
 
     kept = _kept(run)
     key = _existing_key(run.home)

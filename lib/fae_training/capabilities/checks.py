@@ -3,6 +3,8 @@
 Every condition reads the text of one greedily generated answer and its item. Patterns of words are
 written as in `"half past seven|7:30"`: one of the alternatives must occur in the text as whole
 words, in any case; a trailing * matches every word that begins so.
+
+The file is long because every condition is here, with what its argument may be.
 """
 
 import functools

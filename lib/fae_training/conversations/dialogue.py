@@ -18,11 +18,13 @@ from pathlib import Path
 
 from fae_training.capabilities.suite import Suite
 from fae_training.conversations import filters, quality, secret_exchanges
-from fae_training.conversations.database import FaeDatabase, Speakers
+from fae_training.conversations.database import FaeDatabase
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.forgetting import Exclusions, Forgotten
+from fae_training.conversations.forgetting import Exclusions
+from fae_training.conversations.mentions import Forgotten
 from fae_training.conversations.quotes import SaidByOthers
+from fae_training.conversations.speakers import Speakers
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.parts import TRAIN, part_of
 from fae_training.state import parsed

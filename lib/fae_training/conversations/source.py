@@ -13,8 +13,9 @@ from fae_training import consent, fae_app, locks, state
 from fae_training.calling import Call
 from fae_training.capabilities import suite
 from fae_training.conversations import filters, forgetting
-from fae_training.conversations.database import FaeDatabase, Speakers, explained
+from fae_training.conversations.database import FaeDatabase, explained
 from fae_training.conversations.dialogue import Dialogue
+from fae_training.conversations.speakers import Speakers
 from fae_training.errors import Busy
 from fae_training.kinds import KINDS
 from fae_training.state import Home
