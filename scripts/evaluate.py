@@ -102,8 +102,6 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     }
     measured = benchmark.of_run(run)
     remedy = measured.remedy if measured and found.verdict != PASS else ""
-    if remedy:
-        data["remedy"] = remedy
     other = alternative.of(run, measured)
     if other:
         data["without_training"] = {"says": other.sentence, "as_good": other.as_good}

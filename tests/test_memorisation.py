@@ -65,14 +65,14 @@ def strings(tokenizer, max_length: int = 512, tokens: float = math.inf):
 
 @pytest.fixture(scope="module")
 def memorised(tmp_path_factory):
-    """The finished run of an adapter that saw five conversations 20 times each."""
+    """The finished run of an adapter that saw five conversations 40 times each."""
     home = small_runs.fill(
         tmp_path_factory.mktemp("memorised") / "home", choose=2, judge=5, tasks=5
     )
     place = state.Home(home)
     state.write_jsonl(place.file("data", "sft", "train.jsonl"), private_rows())
     run = small_runs.start(
-        home, "--steps", "100", "--learning-rate", "1e-3", "--rank", "16", "--batch-size", "2",
+        home, "--steps", "200", "--learning-rate", "5e-4", "--rank", "16", "--batch-size", "2",
         "--gradient-accumulation", "1", "--rehearsal", "0",
     )  # fmt: skip
     small_runs.finish(home, run)

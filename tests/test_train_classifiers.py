@@ -283,7 +283,7 @@ def test_a_rate_that_these_hours_cannot_show_is_answered_with_the_commands_that_
     refused = calls.script("propose", "--run", keyword[1].name, "--json", home=home)
     assert refused.status == 3
     shown = calls.script(*asked[:-1], home=home).out
-    for text in (answer.json["remedy"], shown, refused.json["error"]["message"]):
+    for text in (answer.json["what_helps"], shown, refused.json["error"]["message"]):
         assert "hours of ordinary sound in which nobody says these words" in text
         assert "--class noise --to-judge --files RECORDINGS" in text
         assert "--false-alarms-per-hour " in text

@@ -22,7 +22,7 @@ from fae_training.session import Session
 LN2 = math.log(2)
 # The sample model has a million weights, less than a thousandth of the smallest real one, and needs larger steps; with
 # these it has learned what there is to learn after 30 of them.
-LARGER = ("--learning-rate", "3e-4", "--steps", "40", "--gradient-accumulation", "2")
+LARGER = ("--learning-rate", "3e-4", "--steps", "60", "--gradient-accumulation", "2")
 
 
 def pairs(count, seed, held_out):
@@ -113,14 +113,17 @@ def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
             {"chosen": [{"role": "assistant", "content": "Red."}], "rejected": "Red."},
             "are the same",
         ),
-        ({"rejected": None}, "line 3: rejected is nothing (null), expected a text"),
-        ({"chosen": []}, "line 3: chosen is an empty list"),
-        ({"prompt": []}, "line 3: prompt is an empty list"),
+        ({"rejected": None}, "lines 3, 4, 5 and 6: rejected is nothing (null), expected a text"),
+        ({"chosen": []}, "lines 3, 4, 5 and 6: chosen is an empty list"),
+        ({"prompt": []}, "lines 3, 4, 5 and 6: prompt is an empty list"),
     ],
 )
-def test_a_row_that_is_not_a_pair_is_named_and_nothing_starts(home, change, words):
-    rows = pairs(3, 0, False)
-    rows[2] |= change
+def test_rows_that_are_no_pairs_are_named_and_nothing_starts_if_they_are_too_many(
+    home, change, words
+):
+    rows = pairs(6, 0, False)
+    for row in rows[2:]:
+        row |= change
     status, message = error(make_home(home, rows))
     assert status == 4 and words in message and not list(home.glob("runs/*"))
 

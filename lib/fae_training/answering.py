@@ -126,8 +126,8 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
     """`data` as one line of ASCII JSON of at most LONGEST_ANSWER characters.
 
     A longer answer is written in full to results/<script>.json, which the short form names, unless `keep` is False (a dry
-    run). The longest values are shortened first, the notes last: a list loses its last items, anything else is dropped.
-    "shortened" names them.
+    run). A list loses its last items, the longest list first and the notes last; then the longest of the other values is
+    dropped, or before if it fills half an answer. "shortened" names them.
     """
     text = json.dumps(data)
     if len(text) <= LONGEST_ANSWER:
@@ -148,7 +148,12 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
         lengths = {name: len(json.dumps(short[name])) for name in short if name not in fixed}
         if not lengths:
             break
-        longest = max(lengths, key=lambda name: (name != "notes", lengths[name]))
+        gives = {
+            name for name in lengths
+            if (isinstance(short[name], list) and len(short[name]) > 1)
+            or lengths[name] > LONGEST_ANSWER // 2
+        }  # fmt: skip
+        longest = max(lengths, key=lambda n: (n != "notes", n in gives, lengths[n]))
         value = short[longest]
         if isinstance(value, list) and len(value) > 1:
             fitting = len(value) * LONGEST_ANSWER // lengths[longest]

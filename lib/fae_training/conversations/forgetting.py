@@ -103,7 +103,7 @@ def require_topics(home: Home, phrases: Iterable[str]) -> None:
             continue
         raise BadRequest(
             "no_topic",
-            f"{phrase!r} names no topic: expected a word that not every conversation has, such as "
+            f"there is no topic in {phrase!r}: expected a word that not every conversation has, such as "
             "'the interview', or person:NAME or id:ID",
             "to forget everything: delete_data.py --everything",
         )
