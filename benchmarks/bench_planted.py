@@ -115,7 +115,6 @@ def script(home: Path, fae: Path, name: str, *arguments: str) -> dict:
 MEASURES = {
     "conversation_loss": "loss on conversations",
     "tools": "tools",
-    "abilities": "other abilities",
     "memorisation": "rare details kept",
     "own_answers": "answers of their own",
 }

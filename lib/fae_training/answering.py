@@ -52,9 +52,9 @@ def with_next_call(data: dict, home: Path | None = None) -> dict:
     """An answer for a program: "next" is a call that works as it stands. An error may have none.
 
     Scripts give the next command as a person types it ("evaluate.py --run ID"), errors as their hint. Where a script gives
-    none, or one with a placeholder that a person must fill in, the next call is check_status; where it gives None, it is the
-    person's turn, and "next" is null. `home`: the state directory that the
-    caller named among its parameters; the next call names it too.
+    none, or one with a placeholder that a person must fill in, the next call is check_status; where it gives None, it is
+    the person's turn, and "next" is null. `home`: the state directory that the caller named among its parameters; the next
+    call names it too.
     """
     found = _with_next_call(data)
     if home and (following := found.get("next")):

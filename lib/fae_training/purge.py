@@ -50,8 +50,8 @@ class Purged:
 
     learned_by: ids of the runs trained on what is forgotten, now or in an earlier purge of the same; `active`: the one of
     them that Fae uses now. by_topic: rows_removed by topic; a row that mentions several counts for the first alone, so
-    that the sum is rows_removed. copies: the rows removed from the runs' own copies, besides. corrections: misheard words and their recordings. texts: other
-    files that mentioned it (proposals, evaluations, logs).
+    that the sum is rows_removed. copies: the rows removed from the runs' own copies, besides. corrections: misheard words
+    and their recordings. texts: other files that mentioned it (proposals, evaluations, logs).
     """
 
     rows_removed: int
