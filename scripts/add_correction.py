@@ -110,8 +110,9 @@ def add_file(call: Call, path: Path) -> Result:
         "recorded": recorded,
         "problems": problems,
         "vocabulary": len(entries),
-        "next": NEXT,
     }
+    if not call.arguments.dry_run:
+        data["next"] = NEXT
     listed = "\n".join(f"  line {p['row']}: {p['message']}" for p in problems)
     text = f"Kept {len(kept)} of {len(rows)} corrections, {recorded} with a recording."
     return Result(data, f"{text}\n{listed}".rstrip())

@@ -119,7 +119,6 @@ def take_missed_wakes(call: Call) -> None:
 
 def answer(call: Call, kind: str, added: dict, problems: list[str]) -> Result:
     planned = bool(call.arguments.dry_run)
-    following = call.without_dry_run("add_samples") if planned else next_call(call, kind, added)
     lines = [f"{'Would add' if planned else 'Added'} to {kind}:"]
     lines += [f"  {count} of {name}" for name, count in added.items() if count]
     if not any(added.values()):
@@ -128,7 +127,9 @@ def answer(call: Call, kind: str, added: dict, problems: list[str]) -> Result:
     if problems and any(added.values()):
         lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
     data = {"status": "planned" if planned else "added", "kind": kind, "added": added}
-    data |= {"left_out": len(problems), "problems": problems[:PROBLEMS_SHOWN], "next": following}
+    data |= {"left_out": len(problems), "problems": problems[:PROBLEMS_SHOWN]}
+    if not planned:
+        data["next"] = next_call(call, kind, added)
     return Result(data, "\n".join(lines))
 
 

@@ -16,10 +16,9 @@ nothing was running.
 import os
 import signal
 
-from fae_training import calling, runs
+from fae_training import calling, next_steps, runs
 from fae_training.calling import Call, Result
 from fae_training.errors import Failed
-from fae_training.kinds import KINDS
 
 PATIENCE_S = 10
 
@@ -32,9 +31,7 @@ def main(call: Call) -> Result:
             "Nothing is running.",
         )
     if call.arguments.dry_run:
-        return Result(
-            {"status": "planned", "run": run.id, "next": "cancel.py"}, f"Would stop {run.id}."
-        )
+        return Result({"status": "planned", "run": run.id}, f"Would stop {run.id}.")
     if call.arguments.force:
         kill(run)
     else:
@@ -43,13 +40,12 @@ def main(call: Call) -> Result:
         text = f"{run.id} was asked to stop, and will stop as soon as its current work allows."
         return Result({"status": "cancelling", "run": run.id, "next": "check_status.py"}, text)
     status = run.status()
+    data = {"status": status, "run": run.id}
     if status == "completed":  # it finished first, or was only being scored again
-        again = f"evaluate.py --run {run.id}"
-        text = f"{run.id} is completed."
-    else:
-        again = f"{KINDS[run.kind].script} --resume {run.id}"
-        text = f"{run.id} is {status}; it can be resumed."
-    return Result({"status": status, "run": run.id, "next": again}, text)
+        return Result(data | {"next": f"evaluate.py --run {run.id}"}, f"{run.id} is completed.")
+    return Result(
+        data | next_steps.until_asked(run), f"{run.id} is {status}. {next_steps.to_go_on(run)}"
+    )
 
 
 def kill(run: runs.Run) -> None:

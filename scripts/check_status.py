@@ -10,8 +10,11 @@
     uv run scripts/check_status.py --follow      wait until it ends
     uv run scripts/check_status.py --spikes      the steps and rows at which the loss jumped
 
-Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is "interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
+Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. A run whose worker process has died is
+"interrupted". Exit status: 0, also when nothing is running; 4 for a run that does not exist.
 """
+
+from typing import Any
 
 from fae_training import (
     app_use,
@@ -23,12 +26,19 @@ from fae_training import (
     runs,
     standing,
 )
-from fae_training.answering import as_call
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
 from fae_training.deployment import deployments
-from fae_training.installation import failures, installation_status, step
+from fae_training.installation import (
+    ASK,
+    REMEDY,
+    blocks,
+    failed_in_words,
+    installation_status,
+    step,
+)
 from fae_training.kinds import KINDS
+from fae_training.plain_words import as_sentence
 from fae_training.progress import (
     duration,
     follow,
@@ -42,28 +52,17 @@ from fae_training.progress import (
 def main(call: Call) -> Result:
     known = runs.all_runs(call.home, call.arguments.kind)
     if not known and call.arguments.run in (None, "latest"):
-        setup = installation_status(call.home)
-        status = "installing" if setup == "installing" else "no_run"
-        if setup == "installing":
-            following, at = "check_status.py", step(call.home)
-            text = f"Environments and models are being prepared{f': {at}' if at else ''}."
-        elif setup == "failed":
-            text, following = "Nothing has been trained yet.", "setup.py"
-            for what, why in failures(call.home).items():
-                text += f"\nsetup.py could not prepare the {what}: {why}"
-        else:
-            text, following = "Nothing has been trained yet.", first_steps.of(call.home)
-        data = {"status": status, "running": False, "setup": setup, "next": following}
-        if setup in ("installing", "failed"):
-            data["say"] = text
-        if "--consent" in following:
-            data["say"] = "Nothing has been trained yet. May I learn from our conversations?"
+        data: dict[str, Any] = {"status": "no_run", "running": False}
+        data |= preparation(call, first_steps.of(call.home, call.arguments.kind))
+        text = "\n".join(["Nothing has been trained yet.", *preparation_in_words(call, data)])
+        if data["setup"] == "installing":
+            data |= {"status": "installing", "next": "check_status.py"}
         data |= deployed(call)
-        return Result(for_caller(call, data), with_remarks(text, data))
+        return Result(data, with_remarks(text, data))
     run = runs.find(call.home, call.arguments.run or "latest", call.arguments.kind)
     if call.arguments.spikes:
         return jumps(run)
-    if call.arguments.follow:
+    if call.arguments.follow and call.caller != "fae":  # which waits 30 s at most
         follow(run)
     status = run.status()
     report = latest_report(run)
@@ -92,8 +91,13 @@ def main(call: Call) -> Result:
 
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_steps.of(run, status)
+    if data["next"] is None and status in ("failed", "cancelled", "interrupted"):
+        data |= next_steps.until_asked(run)
     if wait := next_steps.waits(call, run.kind, data["next"]):
         data |= {"next": None, "wait": wait}
+    data["setup"] = "ready"
+    if status not in runs.ACTIVE:
+        data |= preparation(call, data["next"])
     if refusal := rejection.standing(run):
         data["rejected"] = f"you rejected it {refusal.in_words}"
     elif undid := rejection.undone(run):
@@ -103,14 +107,31 @@ def main(call: Call) -> Result:
     data |= deployed(call)
     if warnings := app_use.in_use(call.home):
         data["warnings"] = list(warnings.values())
-    return Result(for_caller(call, data), with_remarks(in_words(data, run, status), data))
+    text = "\n".join([in_words(data, run, status), *preparation_in_words(call, data)])
+    return Result(data, with_remarks(text, data))
 
 
-def for_caller(call: Call, data: dict) -> dict:
-    """The answer, for a program without a next step that only a person can take: it would be sent here again."""
-    if call.caller != "person" and not as_call(f"uv run scripts/{data['next']}"):
-        data["next"] = None
+def preparation(call: Call, following: str | None) -> dict[str, Any]:
+    """The fields of an answer about setup.py, and the next call: a training waits for it, and if it failed for the person."""
+    data: dict[str, Any] = {"setup": installation_status(call.home), "next": following}
+    script = following.split()[0] if following else ""
+    trains = script in (kind.script for kind in KINDS.values())
+    if data["setup"] == "installing":
+        at = step(call.home)
+        data["say"] = f"Environments and models are being prepared{f': {at}' if at else ''}."
+        data |= {"next": "check_status.py"} if trains else {}
+    elif data["setup"] == "failed" and script != "setup.py":
+        data |= {"say": f"{as_sentence(failed_in_words(call.home))} {ASK}", "hint": REMEDY}
+        data |= {"next": None} if following and blocks(call.home, following) else {}
     return data
+
+
+def preparation_in_words(call: Call, data: dict) -> list[str]:
+    if data["setup"] == "installing":
+        return [data["say"]]
+    if data["setup"] == "failed":
+        return [as_sentence(failed_in_words(call.home)), f"{REMEDY[:1].upper()}{REMEDY[1:]}"]
+    return []
 
 
 def for_the_bridge(run: runs.Run, status: str, report: dict) -> dict:
@@ -152,6 +173,13 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
         text += f", {duration(data['eta_s'])} left"
     if "error_of_run" in data:
         text += f"\n  {data['error_of_run'].get('message', 'failed')}"
+        text += (
+            f"\n  what helps: {data['error_of_run']['hint']}"
+            if data["error_of_run"].get("hint")
+            else ""
+        )
+    if data["next"] is None and status in ("cancelled", "interrupted"):
+        text += f"\n{next_steps.to_go_on(run)}"
     if "profile" in data:
         text += f"\n  {data['profile']}"
     for name in ("rejected", "rolled_back", "forgotten"):

@@ -58,7 +58,7 @@ def main(call: Call) -> Result:
         return Result({"status": "nothing_to_delete"}, "There is nothing to delete.")
     if wanted.dry_run or not (wanted.yes or call.terminal):
         again = "pass yes to delete this; it cannot be undone"
-        return Result({"status": "planned"} | data | {"again": again}, f"{text}\nNothing was deleted. To delete them, add --yes.")  # fmt: skip
+        return Result({"status": "planned"} | data | {"again": again, "next": None}, f"{text}\nNothing was deleted. To delete them, add --yes.")  # fmt: skip
     if not wanted.yes:
         print(f"{text}\nDelete them? This cannot be undone. [y/N] ", end="", flush=True)
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):

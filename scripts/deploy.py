@@ -91,17 +91,17 @@ def main(call: Call) -> Result:
         "fingerprint": deployed.fingerprint,
     }
     data |= {
-        "replaced": replaced.run if replaced else "the base model",
+        "replaced": replaced.run if replaced else "the original model",
         "undo": f"rollback.py --kind {run.kind}",
     }
     verification = verified(call, deployed, began)
     data["verification"] = asdict(verification)
-    text = f"{run.id} is now active, replacing {data['replaced']}.\n{in_words(verification)}"
+    text = f"{run.id} is now in use, in place of {data['replaced']}.\n{in_words(verification)}"
     if isinstance(verification, Verification):
         in_app = activation.publish_or_undo(call.home, run)
         data |= in_app.as_answer()
         text += f"\n{in_app.says}"
-    return Result(data, f"{text}\nUndo: uv run scripts/{data['undo']}")
+    return Result(data, f"{text}\nTo undo it: uv run scripts/{data['undo']}")
 
 
 def what_is_approved(run: runs.Run) -> tuple:
@@ -125,7 +125,7 @@ def ask(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
     """Ask the person. Returns None if they approve, otherwise the script's answer. Raises Refused if the person does not answer."""
     active = deployment.current(call.home, KINDS[run.kind].slot)
     summary = (
-        f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the base model'}.",
+        f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the original model'}.",
         plain_words.in_one_sentence(found.decision),
         "Nothing that was measured got noticeably worse. You can go back at any time: uv run scripts/rollback.py",
     )
@@ -184,8 +184,8 @@ def verified(call: Call, deployed: Deployment, began: float) -> Verification | P
 
 def in_words(found: Verification | Pending) -> str:
     if isinstance(found, Pending):
-        return f"It is not verified yet ({found.why}). Verify it: uv run scripts/deploy.py --check"
-    return "A fresh process loaded it and its output differs from the base model's."
+        return f"It is not tested yet ({found.why}). Test it: uv run scripts/deploy.py --check"
+    return "It was tested: it loads, and it changes Fae's answers."
 
 
 def check_active(call: Call, began: float) -> Result:
@@ -210,7 +210,7 @@ def check_active(call: Call, began: float) -> Result:
     app = app_results.settle(call.home, good)
     lines = [f"{name}: {in_words(found)}" for name, found in checked.items()]
     if not any(active):
-        lines = ["Nothing is deployed; every model is the base model."]
+        lines = ["No update is in use: Fae uses its original models."]
     lines += [*(found.says for found in app.values()), *remarks]
     data: dict[str, Any] = {"status": "checked"}
     data["runs"] = {name: asdict(found) for name, found in checked.items()}

@@ -18,11 +18,12 @@ import os
 import sys
 from typing import Any
 
-from fae_training import calling, completion, health, verbs
+from fae_training import calling, completion, health, installation, verbs
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
 from fae_training.errors import Missing
 from fae_training.health import ATTENTION, BROKEN, FINE, Finding
+from fae_training.plain_words import as_sentence
 from fae_training.processes import scripts_directory
 
 MARKS = {FINE: ("ok", "32"), ATTENTION: ("note", "33"), BROKEN: ("error", "31")}
@@ -41,15 +42,24 @@ def main(call: Call) -> Result:
         for one in wrong
     ]
     data["fine"] = [one.about for one in found if one.state == FINE]
-    data["next"] = next_call(wrong)
+    data |= next_call(call, wrong)
     return Result(data, in_words(found), Missing.exit_status if broken else 0)
 
 
-def next_call(wrong: list[Finding]) -> str:
-    """The first remedy that is one of our scripts; broken items come first."""
-    ordered = sorted(wrong, key=lambda one: one.state != BROKEN)
+def next_call(call: Call, wrong: list[Finding]) -> dict[str, Any]:
+    """The first remedy that is one of our scripts; broken items come first, then the person's consent.
+
+    Only a person waits for --fetch; for others setup.py downloads the models. Where that failed, it is the person's turn.
+    """
+    ordered = sorted(wrong, key=lambda one: (one.state != BROKEN, one.about != "consent"))
     commands = [one.remedy for one in ordered if one.remedy.startswith("uv run scripts/")]
-    return commands[0].removeprefix("uv run scripts/") if commands else "check_status.py"
+    if call.caller != "person":
+        commands = ["uv run scripts/setup.py" if "--fetch" in one else one for one in commands]
+        failed = installation.failed_in_words(call.home)
+        if failed and commands[:1] == ["uv run scripts/setup.py"]:
+            say = f"{as_sentence(failed)} {installation.ASK}"
+            return {"next": None, "say": say, "hint": installation.REMEDY}
+    return {"next": commands[0].removeprefix("uv run scripts/") if commands else "check_status.py"}
 
 
 def in_words(found: list[Finding]) -> str:

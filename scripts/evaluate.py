@@ -58,19 +58,19 @@ def planned(call: Call, run: runs.Run) -> Result:
         text = f"Would measure {run.id} again, against the current model."
         return Result({"status": "planned", "run": run.id}, text)
     found = evaluation.judged(run)
-    sentences = [found.verdict.replace("_", " "), *plain_words.of_decision(found.decision)]
-    text = f"Would evaluate {run.id}: {'. '.join(sentences[:1])}. {' '.join(sentences[1:])}"
+    reasons = " ".join(plain_words.of_decision(found.decision))
+    text = f"Would evaluate {run.id}: it is {plain_words.of_verdict(found)}. {reasons}"
     return Result({"status": "planned", "run": run.id, "verdict": found.verdict}, text)
 
 
 def rescore(call: Call, run: runs.Run) -> Benchmark:
     """Score again in a fresh process, under the lock."""
-    consent.require(call.home, KINDS[run.kind].consent)
+    consent.require(call.home, *KINDS[run.kind].consents)
     if run.result() is None:
         raise Missing(
             "nothing_to_score",
-            f"{run.id} has no result to score",
-            KINDS[run.kind].command(f"--resume {run.id}"),
+            f"{run.id} has not been trained to its end, so there is nothing to measure",
+            f"to go on with the training: {KINDS[run.kind].command(f'--resume {run.id}')}",
         )
     run.take_stopped()
     marker = run.file("cancel")
@@ -119,8 +119,9 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     # Fae's nightly loop takes a path to mean that training succeeded.
     if run.status() == "completed" and run.file(runs.ADAPTERS).is_dir():
         data["adapter_path"] = str(run.file(runs.ADAPTERS))
-    lines = [f"{run.id}: {found.verdict.replace('_', ' ')} (from {found.source})"]
-    lines += [f"  {line}" for line in (*reasons, *found.figures, *found.costs, *found.notes)]
+    lines = [f"{run.id} is {plain_words.of_verdict(found)}."]
+    notes = map(plain_words.as_sentence, found.notes)
+    lines += [f"  {line}" for line in (*reasons, *found.figures, *found.costs, *notes)]
     lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []
     lines += data.get("remarks", [])
     data["next"] = next_steps.after_judgement(run, found)

@@ -19,7 +19,7 @@ the kind's script, with its place in the grid as a note. Ctrl-C stops the run an
 import argparse
 from typing import Any
 
-from fae_training import calling, experiments
+from fae_training import calling, consent, experiments, plain_words
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
 from fae_training.errors import BadRequest, Cancelled
@@ -43,6 +43,8 @@ def main(call: Call) -> Result:
     experiments.keep(call.home, experiment)
     detached = call.caller != "person" or call.arguments.detach
     if detached and not call.arguments.worker:
+        # Otherwise only the log would tell.
+        consent.require(call.home, *KINDS[experiment.kind].consents)
         with experiments.sweeping(call.home, experiment.id):
             pass  # raises Busy while another one is running
         pid = experiments.start(call.home, experiment)
@@ -63,7 +65,7 @@ def planned(call: Call) -> Experiment:
         raise BadRequest(
             "no_grid",
             "no grid was given, expected at least one --grid KEY=VALUE,VALUE",
-            "uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
+            "for example: uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
         )
     common = []
     for name in ("preset", "model"):
@@ -139,7 +141,12 @@ def answer(call: Call, experiment: Experiment) -> Result:
     ]
     remarks = experiments.remarks(call.home, found)
     if status == "stopped":
-        data["next"] = f"experiment.py sweep --resume {experiment.id}"
+        again = f"uv run scripts/experiment.py sweep --resume {experiment.id}"
+        data |= {"next": None, "hint": again}
+        if why := experiments.why_stopped(call.home, experiment):
+            data["why"] = why
+            lines.append(f"It stopped: {why}")
+        lines.append(f"To go on with it: {again}")
     elif status == "sweeping" or chosen is None:
         data["next"] = "experiment.py show" if status == "sweeping" else "check_status.py"
     else:
@@ -150,7 +157,7 @@ def answer(call: Call, experiment: Experiment) -> Result:
             look = judged.decision.look
             data |= {"verdict": judged.verdict, "look": look}
             lines.append(
-                f"{chosen.cell.run}: {judged.verdict.replace('_', ' ')}, at look {look}, since every run of the sweep counts"
+                f"{chosen.cell.run} is {plain_words.of_verdict(judged)}. Each run of the sweep counts as a judgement: this is number {look}."
             )
         passed = bool(judged) and judged.verdict == PASS
         listed = " ".join(one.cell.run for one in found if one.cell.run)

@@ -111,18 +111,20 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
         data["setup"] = (
             "started in the background, to prepare the environments and models for training"
         )
-    data["next"] = call.without_dry_run("export_data") if arguments.dry_run else again(home, forgot)
-    if data["next"] is None:
+    if not arguments.dry_run and (following := again(home, forgot)) is None:
         data["nothing_new_since"] = runs.find(home, kind="sft").id
+    if not arguments.dry_run:
+        data["next"] = following
     return Result(data, text(data, home.file("data", "sft")))
 
 
 def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
     """The answer if only forgetting was done: there is no consent, then no training follows, or no readable database."""
     data: dict[str, Any] = {"status": "forgotten", "forgotten": asdict(forgot)}
-    data["next"] = again(call.home, forgot) if problem or forgot.active else None
     if call.arguments.dry_run:
-        data |= {"status": "planned", "next": call.without_dry_run("export_data")}
+        data["status"] = "planned"
+    else:
+        data["next"] = again(call.home, forgot) if problem or forgot.active else None
     lines = report.forgotten(data)
     if problem:
         data["not_exported"] = problem.message

@@ -37,8 +37,7 @@ ORIGIN = "dialogue"
 
 def main(call: Call) -> Result:
     home, dry_run = call.home, bool(call.arguments.dry_run)
-    consent.require(home, "conversations")
-    consent.require(home, "corrections")
+    consent.require(home, "conversations", "corrections")
     learn = settings.personal_details_to_learn(call)
     path = source.database_path(call)
     given = [f"--{n.replace('_', '-')}={v}" for n in ("db", "output_dir") if (v := getattr(call.arguments, n))]  # fmt: skip
@@ -91,14 +90,12 @@ def main(call: Call) -> Result:
         if out := call.arguments.output_dir:
             app_exports.link(home, "dpo", out)
         data["output_files"] = {"dpo_pairs": str(home.file("data", "dpo", "train.jsonl"))}
-    if dry_run:
-        data["next"] = call.without_dry_run("extract_corrections")
-    else:
+    if not dry_run:
         from fae_training import next_steps
 
         data["next"] = next_steps.unless_learned(call.home, "dpo", "train_dpo.py --preset light")
-    if data["next"] is None:
-        data["nothing_new_since"] = runs.find(call.home, kind="dpo").id
+        if data["next"] is None:
+            data["nothing_new_since"] = runs.find(call.home, kind="dpo").id
     return Result(data, text(data, home.file("data", "dpo")))
 
 

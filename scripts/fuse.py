@@ -39,6 +39,7 @@ from fae_training import (
     learned,
     mlx_on_linux,
     models,
+    plain_words,
     runs,
 )
 from fae_training.calling import Call, Result
@@ -58,7 +59,7 @@ def main(call: Call) -> Result:
         return work(call, runs.find(call.home, call.arguments.worker))
     run = chosen(call)
     request = requested(call, run)
-    consent.require(call.home, KINDS[run.kind].consent)
+    consent.require(call.home, *KINDS[run.kind].consents)
     if call.arguments.dry_run:
         what = "the adapter in PEFT format" if call.arguments.peft else "a fused model"
         return Result({"status": "planned", "run": run.id}, f"Would make {what} of {run.id}.")
@@ -69,6 +70,8 @@ def main(call: Call) -> Result:
     with runs.locked(call.home, run.id) as lock:
         run.file("cancel").unlink(missing_ok=True)
         if call.caller != "person" and not call.arguments.peft:
+            # What the next call reports if the worker is killed, for want of memory as a rule.
+            fused_files.store_error(run, request, ended_early(run))
             start_worker(run, "fuse.py", request.flags, lock)
             return Result(in_progress(run) | {"status": "started"}, "It has started.")
         return make(call, run, request)
@@ -111,10 +114,9 @@ def newest_passed(call: Call) -> Run:
         if found and found.verdict == PASS:
             return run
     newest, found = complete[-1].id, evaluated[-1]
-    verdict = found.verdict.replace("_", " ") if found else "not evaluated yet"
     raise Refused(
         "none_passed",
-        f"no run passed its evaluation; the newest is {newest} ({verdict}). To fuse it anyway, name it: "
+        f"no run is recommended: the newest, {newest}, is {plain_words.of_verdict(found)}. To fuse it anyway, name it: "
         f"uv run scripts/fuse.py --run {newest}",
         f"uv run scripts/evaluate.py --run {newest}",
     )
@@ -125,6 +127,14 @@ def requested(call: Call, run: Run) -> Request:
     arguments = call.arguments
     return fused_files.request(
         run, bool(arguments.keep_bits), bool(arguments.gguf), bool(arguments.peft)
+    )
+
+
+def ended_early(run: Run) -> Failed:
+    return Failed(
+        "interrupted",
+        f"fusing {run.id} ended before it was complete; perhaps there was not enough memory",
+        f"close other programs, then: uv run scripts/fuse.py --run {run.id}",
     )
 
 

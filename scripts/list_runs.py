@@ -22,12 +22,13 @@ history.jsonl. Changes none of them.
 import json
 from pathlib import Path
 
-from fae_training import calling, deployment, history, runs, standing
+from fae_training import calling, deployment, first_steps, history, runs, standing
 from fae_training.calling import Call, Result
 from fae_training.counting import counted
 from fae_training.errors import Missing
 from fae_training.history import Entry
 from fae_training.kinds import KINDS
+from fae_training.plain_words import VERDICTS
 from fae_training.state import write_text
 
 NEWEST = 10
@@ -47,7 +48,11 @@ def main(call: Call) -> Result:
         return as_page(call, found)
     if not found:
         return Result(
-            {"status": "no_run", "runs": [], "next": "check_status.py"},
+            {
+                "status": "no_run",
+                "runs": [],
+                "next": first_steps.of(call.home, call.arguments.kind),
+            },
             "Nothing has been trained yet.",
         )
     header = ("run", "status", "preset", "steps", "validation", "verdict", "", "from")
@@ -60,7 +65,7 @@ def main(call: Call) -> Result:
                 entry.preset,
                 entry.steps,
                 rounded(entry.best_value),
-                entry.verdict,
+                entry.verdict and VERDICTS.get(entry.verdict, entry.verdict),
                 outcome(entry),
                 entry.descends_from,
             )
@@ -179,7 +184,7 @@ def named(call: Call, name: str) -> runs.Run:
     tops = [top for slot in slots if (top := deployment.current(call.home, slot))]
     if not tops:
         what = f"no run of kind {kind}" if kind else "no run"
-        raise Missing("nothing_active", f"{what} is active: the base model is", LIST)
+        raise Missing("nothing_active", f"{what} is in use: Fae uses its original model", LIST)
     return runs.Run(call.home, max(tops, key=lambda top: top.number).run)
 
 

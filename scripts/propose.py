@@ -41,7 +41,7 @@ def main(call: Call) -> Result:
         run.has_released_lock(runs.LAST_WORD_S)
     if call.arguments.dry_run:
         proposal = proposed(run)
-        data = {"status": "planned"} | summary(proposal) | {"next": f"propose.py --run {run.id}"}
+        data = {"status": "planned"} | summary(proposal)
         return Result(data, as_markdown(proposal, ""))
     proposal, code = proposed(run), approval.new_code()
     # Drawing takes seconds, during which the state must not be locked.
@@ -95,7 +95,7 @@ def summary(proposal: Proposal) -> dict:
             plain_words.of_comparison(one).sentence
             for one in plain_words.reported(proposal.decision)
         ],
-        "replaces": proposal.replaces or "the base model",
+        "replaces": proposal.replaces or "the original model",
     }
 
 

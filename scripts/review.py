@@ -78,7 +78,9 @@ def main(call: Call) -> Result:
         *(f"  {problem}" for problem in new[:PROBLEMS_SHOWN]),
     ]
     data = {"status": "planned" if arguments.dry_run else "reviewed", **count, "left": unsorted}
-    data |= {"added": added, "problems": new[:PROBLEMS_SHOWN], "next": "train_keyword.py"}
+    data |= {"added": added, "problems": new[:PROBLEMS_SHOWN]}
+    if not arguments.dry_run:
+        data["next"] = "train_keyword.py --preset light"
     return Result(data, "\n".join(lines))
 
 

@@ -24,10 +24,9 @@ from fae_training.runs import Run
 
 def main(call: Call) -> Result:
     kind = call.arguments.kind
-    slot = KINDS[kind].slot if kind else deployment.last_slot(call.home)
+    slot = KINDS[kind].slot if kind else deployment.newest(call.home).slot
     if call.arguments.dry_run:
-        entry = deployment.current(call.home, slot)
-        name = entry.run if entry else "nothing"
+        name = deployment.newest(call.home, slot).run
         return Result(
             {"status": "planned", "slot": slot, "would_undo": name}, f"Would undo {name}."
         )
@@ -39,14 +38,14 @@ def main(call: Call) -> Result:
         left.append(active.run)
         in_app = app_results.withdraw_newest(call.home, slot)
         _, active = deployment.rollback(call.home, slot, "learned what was forgotten")
-    name = active.run if active else "the base model"
+    name = active.run if active else "the original model"
     data: dict[str, Any] = {
         "status": "rolled_back",
         "slot": slot,
         "undone": was.run,
         "active": name,
     }
-    text = f"{was.run} is no longer active; {name} is. Nothing was deleted: list_runs.py shows every run."
+    text = f"{was.run} is no longer in use; {name} is. Nothing was deleted."
     if len(left) > 1:
         data["left_too"] = left[1:]
         text += f"\nAlso skipped, because it learned something that you asked to forget: {', '.join(left[1:])}."

@@ -61,7 +61,7 @@ def learn(call: Call) -> Result:
     days = settings.house_rule(call, "min_days_between_runs")
     schedule.require_good_time(home, fae_app.database(), days)
     if call.arguments.dry_run:
-        return Result({"status": "planned", "next": "schedule.py --now"}, "A run would start now.")
+        return Result({"status": "planned"}, "A run would start now.")
     step(call, "export_data")
     run = runs.find(home, step(call, "train", "--preset", "light", "--detach")["run"])
     train_to_the_end(call, run)

@@ -18,10 +18,12 @@ deleted: rollback.py undoes that.
 
 from typing import Any
 
-from fae_training import calling, consent, installation, machines, runs
+from fae_training import calling, consent, first_steps, installation, machines, runs
 from fae_training.calling import Call, Result
+from fae_training.deployment import deployments
 from fae_training.errors import BadRequest
 from fae_training.kinds import KINDS
+from fae_training.plain_words import joined
 
 # The first step of learning from each source.
 FIRST_STEP = {
@@ -74,7 +76,7 @@ def main(call: Call) -> Result:
         data["errors_before"] = installation.failures(call.home)
     text = (
         f"Environments and models are being prepared; the log is {data['log']}.\n"
-        f"Consents: {in_words(call)}"
+        f"You allow Fae to use: {in_words(call)}"
     )
     return Result(data | {"consents": consents(call)}, text)
 
@@ -86,15 +88,27 @@ def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
             planned(grant, revoke),
         )
     consent.change(call.home, grant, revoke)
-    following = FIRST_STEP[grant[0]] if grant else "check_status.py"
-    data = {"status": "consent_recorded", "consents": consents(call), "next": following}
-    text = f"Consents: {in_words(call)}"
+    data: dict[str, Any] = {"status": "consent_recorded", "consents": consents(call)}
+    data["next"] = first_step(call, grant[0]) if grant else None
+    text = f"You allow Fae to use: {in_words(call)}"
+    if kept := [stack[-1].run for stack in deployments(call.home).values() if stack and not grant]:
+        data["say"] = (
+            "I learn nothing more from that. What I learned so far stays until you ask me to undo it."
+        )
+        text += f"\nStill in use: {', '.join(kept)}. To go back: uv run scripts/rollback.py"
     run = runs.running(call.home)
-    if run and KINDS[run.kind].consent in revoke:
+    if run and set(KINDS[run.kind].consents) & set(revoke):
         run.request_stop()
         data["stopping"] = run.id
         text = f"{run.id} was using this data and is being stopped.\n{text}"
     return Result(data, text)
+
+
+def first_step(call: Call, source: str) -> str:
+    """What follows a consent. Only a person can record their voice; a classifier can also be trained without recordings."""
+    if source == "audio" and call.caller != "person":
+        return first_steps.of(call.home, "keyword")
+    return FIRST_STEP[source]
 
 
 def change_machines(call: Call, grant: list[str], revoke: list[str]) -> Result:
@@ -126,9 +140,10 @@ def consents(call: Call) -> dict[str, bool]:
 
 
 def in_words(call: Call) -> str:
-    return "; ".join(
-        f"{source} {'allowed' if granted else 'not allowed'}"
-        for source, granted in consents(call).items()
+    allowed = [source for source, granted in consents(call).items() if granted]
+    refused = [source for source in consent.SOURCES if source not in allowed]
+    return f"{joined(allowed) if allowed else 'nothing'}" + (
+        f" (not: {', '.join(refused)})" if allowed and refused else ""
     )
 
 

@@ -30,7 +30,7 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no mo
 
 from dataclasses import asdict
 
-from fae_training import calling, consent, launch, parts, provenance, results
+from fae_training import calling, launch, parts, provenance, results
 from fae_training.benchmark import GUARD, Benchmark
 from fae_training.calling import Call, Result
 from fae_training.kinds import KINDS
@@ -50,8 +50,6 @@ def main(call: Call) -> Result:
 
 def prepare(call: Call, settings, run) -> Preflight:
     """Check the requirements for starting or resuming a run."""
-    # Corrections are parts of conversations, which also show whether anything is forgotten.
-    consent.require(call.home, "conversations")
     preflight.fast_settings(settings["fast"])
     settings = preference_preflight.completed(settings)
     Objective.of(settings)

@@ -580,6 +580,59 @@ def test_a_word_list_that_the_person_merged_by_hand_is_taken_back_by_a_rollback(
     assert json.loads(app_words.path().read_text()) == []
 
 
+def test_a_word_that_the_app_saves_meanwhile_is_not_lost(later, corrected, monkeypatch):
+    """The list is looked at again immediately before it is replaced."""
+    app_words.path().write_text(json.dumps([ENTRY]))
+    learned_meanwhile = json.dumps([ENTRY, ENTRY | {"canonical": "Anouk", "variants": ["a nook"]}])
+    write, run = state.sync_file, speech_run(corrected)
+
+    def saves(path):
+        write(path)
+        app_words.path().write_text(learned_meanwhile)
+
+    monkeypatch.setattr(state, "sync_file", saves)
+    found = app_results.publish(corrected, run)
+    assert found.use == app_results.CLOSE_FAE and "Quit Fae" in found.says
+    assert app_words.path().read_text() == learned_meanwhile
+    proposed = json.loads(app_words.proposal().read_text())
+    assert [entry["canonical"] for entry in proposed] == ["Anouk", "Marion", "Siobhan"]
+    monkeypatch.undo()
+    assert app_results.publish(corrected, run).use == app_results.RESTART
+    names = [entry["canonical"] for entry in json.loads(app_words.path().read_text())]
+    assert names == ["Anouk", "Marion", "Siobhan"] and not app_words.proposal().exists()
+    assert not [*app_words.path().parent.glob(".personal_lexicon*")]
+
+
+def test_an_app_that_starts_meanwhile_keeps_its_list(later, corrected, monkeypatch):
+    app_words.path().write_text(json.dumps([ENTRY]))
+    run, before = speech_run(corrected), app_words.path().read_bytes()
+    answers = iter([False, True, True])
+    monkeypatch.setattr(fae_versions, "is_running", lambda: next(answers))
+    assert app_results.publish(corrected, run).use == app_results.CLOSE_FAE
+    assert app_words.path().read_bytes() == before
+    monkeypatch.setattr(fae_versions, "is_running", lambda: False)
+    app_results.publish(corrected, run)
+    published = app_words.path().read_bytes()
+    answers = iter([False, True])
+    monkeypatch.setattr(fae_versions, "is_running", lambda: next(answers))
+    kept = app_results.withdraw(corrected, "speech", run, None)
+    assert kept.use == app_results.CLOSE_FAE and app_words.path().read_bytes() == published
+    monkeypatch.setattr(fae_versions, "is_running", lambda: False)
+    app_results.withdraw(corrected, "speech", run, None)
+    assert json.loads(app_words.path().read_text()) == json.loads(before), "the words were known"
+
+
+def test_a_word_that_the_app_spells_in_another_case_is_taken_out_again(later, corrected):
+    app_words.path().write_text(json.dumps([ENTRY | {"canonical": "MARION"}]))
+    run = speech_run(corrected)
+    app_results.publish(corrected, run)
+    saved = json.loads(app_words.path().read_text().replace("MARION", "marion"))
+    app_words.path().write_text(json.dumps(saved))
+    app_results.withdraw(corrected, "speech", run, None)
+    (left,) = json.loads(app_words.path().read_text())
+    assert (left["canonical"], left["variants"]) == ("marion", ["Maryon"])
+
+
 def test_early_versions_of_fae_have_no_word_list(person, corrected):
     installed_fae.make(person, installed_fae.EARLY)
     assert "has no word list" in deployed(speech_run(corrected)).says

@@ -182,10 +182,10 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
         assert "error" not in seen and "Why?" not in seen
         assert "Next: uv run " in seen and rejection.last_of(run) is None
         assert f"{run.id}, an update for your language model" in seen
-        assert "would replace the base model" in seen and "It got better at" in seen
+        assert "would replace the original model" in seen and "It got better at" in seen
     assert deployment.current(place, "language") is None
     status, seen = at_a_terminal(place.path, scripts, "y\n")
-    assert status == 0 and f"{run.id} is now active, replacing the base model" in seen
+    assert status == 0 and f"{run.id} is now in use, in place of the original model" in seen
     assert deployment.current(place, "language").verified
     status, seen = at_a_terminal(place.path, scripts, "y\n")
     assert status == 3 and "is already active" in seen

@@ -5,13 +5,14 @@ The file is long because a script can be called in three ways and answers in two
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
 import pytest
 
 import calls
-from fae_training import answering, calling, state
+from fae_training import answering, calling, state, verbs
 from fae_training.errors import BadRequest, Failed
 
 SCRIPT = '''
@@ -368,6 +369,38 @@ def test_a_parser_has_a_record_of_each_option():
     assert calling.read_call(parser, [], "person").arguments.size is None
 
 
+def test_the_names_of_parameters_that_are_given_without_a_flag_are_those_of_the_scripts():
+    found = {
+        name: option.name
+        for name, verb in verbs.load(calls.SCRIPTS).items()
+        for option in verb.parser.options.values()
+        if not option.flags
+    }
+    assert found == answering.POSITIONAL
+    assert answering.as_call("uv run scripts/experiment.py sweep --resume sweep-1") == {
+        "script": "experiment", "params": {"action": "sweep", "resume": "sweep-1"}
+    }  # fmt: skip
+
+
+def test_the_same_call_without_some_options_means_the_same():
+    parser = calling.parser("x", dry_run=True)
+    parser.add_argument("--many", nargs="+")
+    parser.add_argument("--each", action="append")
+    parser.add_argument("--why", nargs="?", const="no reason")
+    parser.add_argument("--code")
+    parser.add_argument("what", nargs="?")
+    words = ["go", "--many", "a b", "c", "--each", "1", "--each", "2", "--why", "--code", "X", "--dry-run"]  # fmt: skip
+    told = calling.read_call(parser, words, "person").without("x", "dry_run")
+    again = calling.read_call(parser, shlex.split(told)[1:], "person").arguments
+    assert (again.what, again.many, again.each) == ("go", ["a b", "c"], ["1", "2"])
+    assert (again.why, again.code, again.dry_run) == ("no reason", None, None)
+
+
+def test_a_json_argument_without_parameters_keeps_standard_input_unread(call):
+    parser = calling.parser("x")
+    assert calling.read_call(parser, ["{}"], "fae").arguments.json is None, "it would wait for ever"
+
+
 @pytest.mark.parametrize(
     "command, call",
     [
@@ -380,6 +413,7 @@ def test_a_parser_has_a_record_of_each_option():
         ("uv run scripts/deploy.py --run sft-1 --code CODE", None),
         ("uv run scripts/add_samples.py --files RECORDINGS...", None),
         ("uv run scripts/train.py --help", None),
+        ("uv run scripts/check_status.py --follow", {"script": "check_status", "params": {}}),
         ("uv run scripts/train.py --hosts THIS_MACHINE,10.0.0.2", None),
         ("uv run scripts/add_samples.py --class interrupt ...", None),
         ("uv run scripts/export_data.py --forget Anton --forget 'my job'", {"script": "export_data", "params": {"forget": ["Anton", "my job"]}}),

@@ -5,7 +5,8 @@ import json
 import pytest
 
 import calls
-from fae_training import consent, state
+import prepared
+from fae_training import consent, runs, state
 from fae_training.errors import BadRequest, Refused
 
 
@@ -41,6 +42,29 @@ def test_withdrawing_consent_that_was_never_given_changes_nothing(home):
     assert not consent.granted(state.Home(home), "audio")
 
 
+def test_withdrawing_leads_to_nothing_and_tells_what_stays_in_use(home):
+    place = prepared.allowed(home)
+    assert calls.answer("setup", "--revoke", "audio", home=home)["next"] is None
+    run = prepared.deployed(place, 1)
+    answer = calls.answer("setup", "--revoke", "conversations", home=home)
+    assert answer["next"] is None and "stays until you ask me to undo it" in answer["say"]
+    shown = calls.script("setup", "--revoke", "conversations", home=home).out
+    assert f"Still in use: {run.id}" in shown and "rollback.py" in shown
+
+
+def test_withdrawing_the_conversations_stops_a_training_on_corrections(home, monkeypatch):
+    place = prepared.allowed(home)
+    run = runs.create(place, "dpo", {"settings": {}})
+    with runs.locked(place, run.id):
+        answer = calls.answer("setup", "--revoke", "conversations", home=home)
+    assert answer["stopping"] == run.id and run.file("cancel").exists()
+
+
+def test_a_wrong_source_to_withdraw_is_not_answered_with_how_to_allow_one(home):
+    got = calls.script("setup", "--revoke", "diary", "--json", home=home).json
+    assert got["error"]["hint"] == "uv run scripts/setup.py --revoke conversations"
+
+
 def test_an_unknown_source_changes_nothing(home):
     with pytest.raises(BadRequest, match="conversations, corrections, audio"):
         consent.change(state.Home(home), ["conversations", "diary"], [])
@@ -63,9 +87,14 @@ def test_setup_records_consent_and_revocation_and_train_obeys(home):
 @pytest.mark.parametrize("source", consent.SOURCES)
 def test_setup_names_the_first_step_for_each_source(home, source):
     answer = calls.answer("setup", "--consent", source, home=home)
-    expected = {"conversations": "export_data.py", "corrections": "extract_corrections.py"}
-    assert answer["next"]["script"] == expected.get(source, "check_status.py").removesuffix(".py")
-    assert (calls.SCRIPTS / f"{answer['next']['script']}.py").exists()
+    expected = {
+        "conversations": {"script": "export_data", "params": {}},
+        "corrections": None,  # they are parts of conversations, which were not allowed
+        "audio": {"script": "train_keyword", "params": {"preset": "light"}},
+    }
+    assert answer["next"] == expected[source]
+    if source == "corrections":
+        assert answer["say"] == "May I learn from our conversations?"
     if source == "audio":  # what a person has to fill in is no call
         assert (
             "add_samples.py --class wake"

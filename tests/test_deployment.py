@@ -65,7 +65,7 @@ def test_rollback_goes_back_step_by_step_to_the_base_model_and_deletes_nothing(p
         was, now = deployment.rollback(place, "language", "asked for")
         seen.append((was.run, now and now.run))
     assert seen == [(third.id, second.id), (second.id, first.id), (first.id, None)]
-    with pytest.raises(Refused, match="the base model is active for language"):
+    with pytest.raises(Refused, match="nothing to undo"):
         deployment.rollback(place, "language", "asked for")
     assert all(run.file("adapters", "adapters.safetensors").exists() for run in (first, second, third))  # fmt: skip
     history = state.read_jsonl(place.file("history.jsonl"))
@@ -82,15 +82,15 @@ def test_after_a_rollback_a_new_deployment_replaces_the_active_run(place):
 
 
 def test_undo_refers_to_the_newest_deployment_not_rolled_back(place):
-    with pytest.raises(Refused, match="every model is the base model"):
-        deployment.last_slot(place)
+    with pytest.raises(Refused, match="no update is in use"):
+        deployment.newest(place)
     lines = [("2026-01-01", "sft", "language"), ("2026-01-02", "keyword", "keyword")]
     for at, kind, slot in lines:
         entry = {"at": at, "action": "deploy", "slot": slot, "kind": kind, "run": kind}
         state.append_jsonl(place.file("history.jsonl"), entry | {"fingerprint": "f"})
-    assert deployment.last_slot(place) == "keyword"
+    assert deployment.newest(place).slot == "keyword"
     deployment.rollback(place, "keyword", "")
-    assert deployment.last_slot(place) == "language"
+    assert deployment.newest(place).slot == "language"
 
 
 DECIDE = """
@@ -148,7 +148,7 @@ def test_a_kill_anywhere_in_a_decision_leaves_the_old_or_the_new_state(place, wh
     for _ in range(steps):
         deployment.rollback(place, "language", "")
     assert active(place) is None
-    with pytest.raises(Refused, match="nothing to go back to"):
+    with pytest.raises(Refused, match="nothing to undo"):
         deployment.rollback(place, "language", "")
 
 
@@ -306,7 +306,7 @@ def test_a_run_compared_with_a_model_that_is_not_current_is_reported(place):
     assert stale(second, None, None) is None
     deploy(place, first)
     assert stale(second, None, None) == (
-        f"it was compared with the base model, but {first.id} is in use now"
+        f"it was compared with the original model, but {first.id} is in use now"
     )
     assert stale(second, first.id, mark) is None
     assert "it was compared with" in stale(second, first.id, "another")
@@ -314,7 +314,7 @@ def test_a_run_compared_with_a_model_that_is_not_current_is_reported(place):
     assert "have changed since" in stale(second, first.id, mark), "the same run, with other files"
     deployment.rollback(place, "language", "")
     assert stale(second, first.id, mark) == (
-        f"it was compared with {first.id}, but the base model is in use now"
+        f"it was compared with {first.id}, but the original model is in use now"
     )
     deploy(place, second)
     assert stale(second, first.id, mark) is None, "it runs itself"

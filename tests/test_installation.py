@@ -50,12 +50,29 @@ def test_if_the_model_could_not_be_downloaded_the_reason_and_fae_s_next_call_are
     place.write(installation.FILE, {"environments": {}, "errors": errors})
     answer = as_fae("train", *MODEL, place=place)
     assert "no route to host" in answer["error"]["message"]
-    assert answer["next"] == {"script": "setup", "params": {}}
+    assert "next" not in answer, "without a network it fails again"
+    assert "check the Internet connection" in answer["error"]["hint"]
     status = as_fae("check_status", place=place)
     assert status["setup"] == "failed" and "no route to host" in status["say"]
-    assert status["next"] == {"script": "setup", "params": {}}
+    assert status["next"] is None and status["hint"] == answer["error"]["hint"]
     # A person can fetch it at once.
     assert "--fetch" in calls.script("train", *MODEL, home=place.path).err
+
+
+UV_OFFLINE = """error: Failed to download `numpy==2.4.6`
+  cause: Failed to fetch: https://files.example.org/numpy-2.4.6.whl
+  cause: client error (Connect)
+  cause: Connection refused (os error 111)
+
+hint: `numpy` (v2.4.6) was included because `matplotlib` (v3.11.2) depends on `numpy`
+"""
+
+
+def test_the_reason_of_a_failure_is_uvs_error_and_its_innermost_cause_not_its_hint():
+    said = installation._reason(UV_OFFLINE)
+    assert said == "Failed to download `numpy==2.4.6`: Connection refused (os error 111)"
+    assert installation._reason("Traceback\nKeyError: 3\n") == "KeyError: 3"
+    assert installation._reason("") == "no message"
 
 
 def test_the_worker_records_its_current_step_and_removes_it_at_the_end(place, monkeypatch):

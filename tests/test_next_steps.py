@@ -13,10 +13,13 @@ from fae_training import (
     consent,
     deployment,
     evaluation,
+    experiments,
     installation,
+    learned,
     next_steps,
     provenance,
     rejection,
+    runs,
     settings,
     state,
     transactions,
@@ -75,15 +78,20 @@ def made(place: state.Home, script: str, params: dict, gain: float = 0.3) -> dic
     )
     transactions.recover(place)
     try:
-        if kind := OF_KIND.get(script):
+        if (kind := OF_KIND.get(script)) and not called.arguments.dry_run:
             return trained(called, kind, gain)
-        return with_next_call(SCRIPTS[script]["main"](called).data)
+        return led_on(called, script, SCRIPTS[script]["main"](called).data)
     except SkillError as error:
-        return with_next_call(error.as_dict()) | {"exit_status": error.exit_status}
+        asked = calling._asked(place, error)
+        return with_next_call(error.as_dict() | asked) | {"exit_status": error.exit_status}
+
+
+def led_on(called: calling.Call, script: str, data: dict) -> dict:
+    return with_next_call(calling.led_on(called, script, data))
 
 
 def trained(called: calling.Call, kind, gain: float) -> dict:
-    consent.require(called.home, kind.consent)
+    consent.require(called.home, *kind.consents)
     chosen = settings.resolve(called, kind)
     SCRIPTS[kind.script.removesuffix(".py")]["prepare"](called, chosen, None)
     mark = provenance.fingerprint(called.home.file("data"), kind.name)
@@ -118,7 +126,8 @@ def followed(place: state.Home, gain: float, most: int = 12) -> list[tuple[str, 
 
 def test_an_empty_home_asks_for_the_consent_that_only_the_person_gives(place):
     ((_, answer),) = followed(place, 0.3)
-    assert answer["status"] == "no_run" and "May I learn" in answer["say"]
+    assert answer["status"] == "no_run" and answer["say"] == "May I learn from our conversations?"
+    assert answer["hint"] == "uv run scripts/setup.py --consent conversations"
     got = calls.script("check_status", home=place.path)
     assert got.out.rstrip().endswith("setup.py --consent conversations")
 
@@ -250,6 +259,149 @@ def test_the_call_in_a_refusal_is_accepted_and_not_refused_for_the_same_reason(
                 then,
             )
     assert refused > 2
+
+
+# Calls that can be tried out first, in some home.
+TRIED = (
+    ("export_data", {}), ("export_data", {"forget": ["the interview"]}), ("evaluate", {}), ("evaluate", {"rescore": True}),
+    ("propose", {}), ("propose", {"reject": "too short"}), ("deploy", {"check": True}), ("rollback", {}), ("fuse", {"peft": True}),
+    ("train", {"preset": "standard"}), ("extract_corrections", {}), ("add_correction", {"heard": "Marian", "meant": "Marion"}),
+    ("schedule", {"remove": True}), ("setup", {"revoke": ["audio", "corrections"]}), ("experiment", {"action": "sweep", "grid": ["rank=2,4"]}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("state_of_home", ["judged", "deployed"])
+def test_after_a_dry_run_the_same_call_without_it_is_next(exported, state_of_home):
+    consent.change(exported, ["corrections", "audio"], [])
+    run = prepared.judged(exported, 1)
+    prepared.learned(exported, run, "What do I feed a panda?")
+    if state_of_home == "deployed":
+        rolled_back(exported, run)
+        prepared.deployed(exported, 2)
+    tried = 0
+    for script, params in TRIED:
+        answer = made(exported, script, params | {"dry_run": True})
+        if answer["status"] in calling.PLANNED:
+            tried += 1
+            given = {"script": script, "params": params}
+            following = answer["next"]
+            for name, value in params.items():
+                if isinstance(value, list) and len(value) == 1:
+                    given["params"] = given["params"] | {name: value[0]}
+            assert following == given, answer
+    assert tried > 8
+
+
+def test_a_dry_run_never_repeats_the_approval_code_and_never_leads_to_a_deletion_or_a_consent(
+    exported,
+):
+    run = prepared.judged(exported, 1)
+    code = made(exported, "propose", {}) and calls.approval_code(exported.path, run.id)
+    planned = made(exported, "deploy", {"code": code, "dry_run": True})
+    assert planned["status"] == "planned" and code not in json.dumps(planned)
+    assert planned["next"] == {"script": "deploy", "params": {}}
+    assert made(exported, "delete_data", {"data": True, "dry_run": True})["next"] is None
+    asked = made(exported, "setup", {"consent": ["audio"], "dry_run": True})
+    assert asked["next"] is None and asked["say"] == "May I use recordings of your voice?"
+
+
+@pytest.mark.parametrize("is_active", [False, True])
+def test_what_needs_a_consent_that_was_withdrawn_is_the_persons_turn(exported, is_active):
+    run = prepared.deployed(exported, 1) if is_active else prepared.judged(exported, 1)
+    learned.mark(run)
+    consent.change(exported, [], ["conversations"])
+    if is_active:
+        assert made(exported, "check_status", {})["next"]["script"] == "rollback"
+        made(exported, "rollback", {})
+    for script, params in (("check_status", {}), ("evaluate", {}), ("train", {"preset": "light"})):
+        answer = made(exported, script, params)
+        assert answer.get("next") is None, answer
+        assert answer["say"].startswith("You no longer allow me to learn from our conversations")
+    shown = calls.script("check_status", home=exported.path).out.splitlines()
+    assert shown[-2].startswith("You withdrew your permission for this on 20")
+    assert shown[-1].endswith("setup.py --consent conversations")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_answer_leads_to_a_training_that_lacks_a_consent(place, kind):
+    """Each source by itself: a kind that needs two asks for both."""
+    for source in consent.SOURCES:
+        consent.change(place, [source], [one for one in consent.SOURCES if one != source])
+        answer = made(place, "check_status", {"kind": kind})
+        if following := answer["next"]:
+            lacking = consent.missing(place, KINDS[kind].consents)
+            assert not lacking and following["script"] in (
+                KINDS[kind].script.removesuffix(".py"),
+                KINDS[kind].material.split(".")[0],
+            )
+        else:
+            assert answer["say"].startswith("You no longer allow") or "May I" in answer["say"]
+
+
+def ended(place, status: str, **record) -> runs.Run:
+    run = runs.create(place, "sft", {"settings": {"preset": "light", "steps": 10}})
+    run.update(status=status, **record)
+    return run
+
+
+def test_whoever_follows_next_does_not_go_on_with_what_the_person_cancelled(exported):
+    run = ended(exported, "cancelled")
+    for script in ("check_status", "evaluate", "propose"):
+        answer = made(exported, script, {})
+        while answer.get("next"):
+            assert answer["next"]["script"] != "train", answer
+            answer = made(exported, answer["next"]["script"], answer["next"]["params"])
+    assert made(exported, "check_status", {})["hint"].endswith(f"train.py --resume {run.id}")
+    shown = calls.script("check_status", home=exported.path).out
+    assert f"To go on with it: uv run {calls.SCRIPTS}/train.py --resume {run.id}" in shown
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_run_that_ends_early_again_and_again_is_not_resumed_for_ever(exported, status):
+    run = ended(exported, status)
+    resume = {"script": "train", "params": {"resume": run.id}}
+    assert made(exported, "check_status", {})["next"] == resume
+    run.update(resumed_at=["2026-11-27T10:00:00+00:00"] * next_steps.MOST_RESUMES)
+    answer = made(exported, "check_status", {})
+    assert answer["next"] is None and answer["say"] and answer["hint"]
+
+
+def test_a_failed_set_up_is_the_persons_turn_only_where_a_training_needs_it(exported):
+    failed = {"model of train.py": "mlx-community/x could not be downloaded: no network"}
+    exported.write(installation.FILE, {"environments": {}, "errors": failed})
+    answer = made(exported, "check_status", {})
+    assert answer["next"] is None and "no network. Please check the Internet" in answer["say"]
+    assert "check the Internet connection" in answer["hint"]
+    looked = made(exported, "doctor", {})
+    assert looked["next"] is None and looked["say"] == answer["say"]
+    shutil.rmtree(exported.file("data"))
+    assert made(exported, "check_status", {})["next"] == {"script": "export_data", "params": {}}
+    prepared.judged(exported, 1)
+    assert made(exported, "check_status", {})["next"]["script"] == "propose"
+
+
+def test_an_example_in_a_hint_is_not_a_call(place):
+    """It would teach the example's words, or train eight models that nobody asked for."""
+    consent.change(place, ["corrections", "audio", "conversations"], [])
+    for script, params in (
+        ("train_stt", {}), ("experiment", {"action": "show"}), ("experiment", {"action": "sweep"})
+    ):  # fmt: skip
+        answer = made(place, script, params)
+        assert answer["status"] == "error" and "next" not in answer, answer
+        assert answer["error"]["hint"].startswith("for example: uv run scripts/")
+
+
+def test_a_sweep_without_consent_is_refused_and_one_that_stopped_says_why(exported):
+    grid = {"action": "sweep", "grid": ["rank=2,4"]}
+    consent.change(exported, [], ["conversations"])
+    assert made(exported, "experiment", grid)["error"]["code"] == "no_consent"
+    experiment = experiments.plan(exported, KINDS["sft"], ["rank=2,4"], [])
+    experiments.keep(exported, experiment)
+    log = exported.file(experiments.DIRECTORY, f"{experiment.id}.log")
+    log.write_text('noise\n{"status": "error", "error": {"message": "the disk is full"}}\n')
+    answer = made(exported, "experiment", {"action": "show"})
+    assert (answer["next"], answer["why"]) == (None, "the disk is full")
+    assert answer["hint"].endswith(f"sweep --resume {experiment.id}")
 
 
 def test_after_forgetting_without_consent_no_training_is_next(exported):

@@ -156,8 +156,9 @@ def test_failures_of_setup_are_reported_where_a_newcomer_looks(home):
     kept = {"schema": 1, "environments": {}, "errors": {"model of train.py": "no network"}}
     (home / "setup.json").write_text(json.dumps(kept))
     got = calls.script("check_status", home=home)
-    assert "could not prepare the model of train.py: no network" in got.out
-    assert got.out.rstrip().endswith("/setup.py")
+    assert "The model of train.py could not be prepared: no network." in got.out
+    assert "Check the Internet connection and the free disk space, then: uv run" in got.out
+    assert got.out.rstrip().endswith("/setup.py --consent conversations"), "still to be given"
     planned = calls.answer("setup", "--dry-run", home=home)["missing"]
     assert {"environment of train.py", "model of train.py"} <= set(planned)
 

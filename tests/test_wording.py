@@ -83,8 +83,10 @@ def test_an_answer_ends_with_what_leads_on_for_people_and_for_programs():
     assert with_next_line({"status": "x"}, "Done.") == "Done."
     look = {"script": "check_status", "params": {}}
     assert with_next_call({"status": "done", "next": None})["next"] is None, "the person's turn"
-    for given in ({}, {"next": "add_samples.py --class wake --files FILES..."}):
-        assert with_next_call({"status": "done"} | given)["next"] == look
+    assert with_next_call({"status": "done"})["next"] == look
+    filled_in = with_next_call({"status": "done", "next": "add_samples.py --files FILES..."})
+    assert filled_in["next"] is None, "only the person can fill it in"
+    assert filled_in["hint"] == "uv run scripts/add_samples.py --files FILES..."
     answer = with_next_call({"status": "done", "next": "evaluate.py --run sft-1"})
     assert answer["next"] == {"script": "evaluate", "params": {"run": "sft-1"}}
     answer = with_next_call({"status": "done", "next": "evaluate.py"}, Path("/elsewhere"))

@@ -63,7 +63,7 @@ def _undo(run: Run, deployed: Deployment, found: Verification) -> None:
         _, active = rollback(run.home, deployed.slot, reason, only=deployed)
     except SkillError as error:
         raise Failed("not_taken_back", f"{run.id} {why}; {error.message}", show_log) from error
-    name = active.run if active else "the base model"
+    name = active.run if active else "the original model"
     message = f"{run.id} {why}; it was rolled back and {name} is active"
     raise Failed("taken_back", message, show_log)
 
@@ -74,6 +74,6 @@ def publish_or_undo(home: Home, run: Run) -> InApp:
         return app_results.publish(home, run)
     except SkillError as error:
         _, active = rollback(home, KINDS[run.kind].slot, f"not put into Fae: {error.message}")
-        now = active.run if active else "the base model"
+        now = active.run if active else "the original model"
         message = f"{error.message}. So {run.id} was rolled back and {now} is active"
         raise Failed("taken_back", message, error.hint) from error

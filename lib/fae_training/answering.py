@@ -52,9 +52,9 @@ def with_next_call(data: dict, home: Path | None = None) -> dict:
     """An answer for a program: "next" is a call that works as it stands. An error may have none.
 
     Scripts give the next command as a person types it ("evaluate.py --run ID"), errors as their hint. Where a script gives
-    none, or one with a placeholder that a person must fill in, the next call is check_status; where it gives None, it is
-    the person's turn, and "next" is null. `home`: the state directory that the caller named among its parameters; the next
-    call names it too.
+    none, the next call is check_status. Where it gives None, or what only the person can type (a consent, a placeholder to
+    fill in), "next" is null, and "hint" has the command. `home`: the state directory that the caller named among its
+    parameters; the next call names it too.
     """
     found = _with_next_call(data)
     if home and (following := found.get("next")):
@@ -67,14 +67,17 @@ def _with_next_call(data: dict) -> dict:
     if data.get("status") == "error":
         following = as_call(data["error"]["hint"])
         return data | {"next": following} if following else data
-    following = data.get("next")
+    following = data.get("next", "check_status.py")
     # None: the person's turn. A dictionary: of a process that answered for this one.
-    if isinstance(following, dict) or data.get("next", "") is None:
+    if following is None or isinstance(following, dict):
         return data
-    status_call = {"script": "check_status", "params": {}}
-    return data | {"next": as_call(f"uv run scripts/{following}") or status_call}
+    command = f"uv run scripts/{following}"
+    call = as_call(command)
+    return data | ({"next": call} if call else {"next": None, "hint": command})
 
 
+# Parameters that are given without a flag.
+POSITIONAL = {"experiment": "action", "listen": "file", "review": "folder"}
 # A word in capitals that stands for what the caller has to fill in, and "and so on".
 _TO_FILL_IN = lazy_pattern(r"[A-Z_]{2,}(\.\.\.)?|\.\.\.")
 
@@ -83,7 +86,7 @@ def as_call(command: str) -> dict | None:
     """{"script": "train", "params": {"preset": "light"}} of "uv run scripts/train.py --preset light".
 
     None if the text is not exactly one command of this skill, is a call of --help, has a placeholder in capitals, or gives
-    a consent: only the person does that.
+    a consent: only the person does that. A program looks again instead of waiting with --follow.
     """
     found = re.fullmatch(r"uv run scripts/(\w+)\.py((?: .*)?)", command)
     if not found or "\n" in command:
@@ -93,7 +96,7 @@ def as_call(command: str) -> dict | None:
         words = shlex.split(found[2])
     except ValueError:
         return None
-    name = None
+    name = POSITIONAL.get(found[1])
     for word in words:
         if word.startswith("--") and len(word) > 2:
             name = word.removeprefix("--").replace("-", "_")
@@ -101,10 +104,11 @@ def as_call(command: str) -> dict | None:
         elif name is None or any(_TO_FILL_IN.fullmatch(part) for part in re.split("[=,]", word)):
             return None
         else:
-            before = params[name]
+            before = params.get(name, True)
             params[name] = word if before is True else [*_as_list(before), word]
     if {"help", "consent", "consent_machines"} & params.keys():
         return None
+    params.pop("follow", None)
     return {"script": found[1], "params": params}
 
 

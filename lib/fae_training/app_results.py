@@ -351,9 +351,9 @@ def _publish_words(record: dict, app: FaeApp, home: Home, run: Run) -> InApp:
         text = f"{recogniser}, and there are no misheard words to put into its word list."
         return _not_used(run, text)
     listed = ", ".join(list(words)[:5]) + (f" and {len(words) - 5} more" if len(words) > 5 else "")
-    if app.is_running():
+    if fae_versions.is_running() or (added := app_words.add(words)) is None:
         return _propose_words(record, words, f"{recogniser}; {listed}", str(run.file("adapters")))
-    _note_added(record, app_words.add(words))
+    _note_added(record, added)
     app_words.drop_proposal()
     text = f"{recogniser}; {app_words.path()} has {listed}. Fae uses them from its next start."
     return InApp(RESTART, text, str(run.file("adapters")))
@@ -387,10 +387,10 @@ def _withdraw_words(record: dict, now: Run | None) -> InApp:
         app_words.drop_proposal()
     if now is not None or not record.get("words"):
         return InApp(NOTHING_TO_DO, "Fae's word list stays as it is.")
-    if any(app.is_running() for app in fae_versions.installed()):
+    if fae_versions.is_running() or not app_words.take_out(record["words"]):
         text = f"Words can be removed from Fae's word list only while Fae is closed. Quit Fae, then: {AGAIN}"
         return InApp(CLOSE_FAE, text)
-    app_words.take_out(record.pop("words"))
+    record.pop("words")
     return InApp(
         RESTART,
         f"The words of this skill were removed from {app_words.path()}. Fae stops using them at its next start.",

@@ -13,14 +13,15 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fae_training import transactions
+from fae_training import consent, first_steps, transactions
 from fae_training.answering import (
     LONGEST_ANSWER,
     Result,
+    as_call,
     explain,
     keep_standard_output_clean,
     open_closed_streams,
@@ -67,6 +68,9 @@ OLDER_NAMES = {
     "sft_train_count": None,
     "dpo_pairs": None,
 }
+START = "uv run scripts/"
+# The status of an answer to --dry-run.
+PLANNED = ("planned", "dry_run")
 # Internal options with which a script starts itself; they are accepted only as flags.
 INTERNAL = ("worker", "task")
 # Fae replaces values that look like secrets with this.
@@ -76,22 +80,33 @@ BLANKED = "[REDACTED_SECRET]"
 class Call:
     """One call of a script. `arguments` has every option; those not given are None."""
 
-    def __init__(self, arguments: argparse.Namespace, sources: dict[str, str], caller: str):
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        sources: dict[str, str],
+        caller: str,
+        options: Mapping[str, Option] = {},
+    ):
         self.arguments = arguments
         self.sources = sources
         self.caller = caller
+        self.options = options
         self.home = Home(arguments.home or default_home())
         self.terminal = caller == "person" and sys.stdout.isatty() and sys.stdin.isatty()
 
-    def without_dry_run(self, script: str) -> str:
-        """The same call that really does it, as a command after scripts/: what a dry run is followed by."""
+    def without(self, script: str, *left_out: str) -> str:
+        """The same call without some of its options, as a command after scripts/. The approval code is in no answer."""
         words: list[object] = [f"{script}.py"]
         for name in self.sources:
-            value = getattr(self.arguments, name)
-            if name not in ("dry_run", "home", "json", "stdin"):
-                for item in value if isinstance(value, list) else [value]:
-                    words.append(f"--{name.replace('_', '-')}")
-                    words += [] if item is True else [item]
+            if name in ("home", "json", "stdin", "code", *left_out):
+                continue
+            option, value = self.options[name], getattr(self.arguments, name)
+            values = value if isinstance(value, list) else [value]
+            if option.repeatable:
+                words += [word for item in values for word in (option.flag, item)]
+            else:
+                words += [option.flag] if option.flags else []
+                words += [item for item in values if item is not True and item is not option.const]
         return command_line(*words)
 
     def show_progress(self, text: str) -> None:
@@ -121,10 +136,11 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         with changing_nothing(not keep):
             transactions.recover(home)
             result = main(call)
-        data, text, status = result.data, result.text, result.exit_status
-        text = with_next_line(data, text)
+        data, status = led_on(call, script, result.data), result.exit_status
+        text = with_next_line(data, result.text + data.pop("reminder", ""))
     except SkillError as error:
-        data, text, status = error.as_dict(), explain(error), error.exit_status
+        say = _asked(home, error)
+        data, text, status = error.as_dict() | say, explain(error), error.exit_status
     except KeyboardInterrupt:
         error = Failed(
             "stopped", "interrupted from the keyboard", f"uv run scripts/{script}.py --help"
@@ -147,6 +163,28 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         write_line(text[:LONGEST_ANSWER], sys.stderr)
     # Fae discards the output of a script that does not exit with 0.
     sys.exit(0 if caller == "fae" else status)
+
+
+def led_on(call: Call, script: str, data: dict) -> dict:
+    """An answer of `script` with its next command: after a dry run the same call that really does it, and in place of one
+    that lacks the person's consent the one that gives it, with what Fae says to ask for it.
+    """
+    if data["status"] in PLANNED and getattr(call.arguments, "dry_run", None):
+        data = {"next": call.without(script, "dry_run")} | data
+    if not isinstance(following := data.get("next"), str):
+        return data
+    following, asked = first_steps.with_question(call.home, following)
+    return asked | data | {"next": following}
+
+
+def _asked(home: Home, error: SkillError) -> dict[str, str]:
+    """How Fae asks for the consent that the error's remedy is or lacks; the hint then is how it is given."""
+    call = error.hint.removeprefix(START)
+    if not error.hint.startswith(START) or not (as_call(error.hint) or consent.is_given_by(call)):
+        return {}
+    call, asked = first_steps.with_question(home, call)
+    error.hint = START + call
+    return {name: text for name, text in asked.items() if name == "say"}
 
 
 def _caller(argv: list[str]) -> str:
@@ -174,7 +212,7 @@ def _is_json(word: str) -> bool:
 def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     """The call from flags, standard input and a JSON argument; a flag beats a parameter."""
     options = script_parser.options
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
     flags_only = all(option.flags for option in options.values())
     if argv and (_is_object(argv[0]) or (flags_only and not argv[0].startswith("-"))):
         parameters, argv = _parameters(argv[0], "the first argument"), argv[1:]
@@ -183,15 +221,15 @@ def read_call(script_parser: Parser, argv: list[str], caller: str) -> Call:
     arguments = script_parser.parse(argv)
     sources = {name: "flag" for name, value in vars(arguments).items() if value is not None}
     # Later versions of Fae pass a JSON argument and never close standard input.
-    if arguments.stdin or (caller == "fae" and not parameters):
-        parameters = _read_standard_input() | parameters
-    for name, value in _current_names(parameters, options, script_parser.prog).items():
+    if arguments.stdin or (caller == "fae" and parameters is None):
+        parameters = _read_standard_input() | (parameters or {})
+    for name, value in _current_names(parameters or {}, options, script_parser.prog).items():
         _require_text(name, value)
         converted = None if value is None else _converted(options[name], value)
         if name not in sources and converted is not None:
             setattr(arguments, name, converted)
             sources[name] = "parameter"
-    return Call(arguments, sources, caller)
+    return Call(arguments, sources, caller, options)
 
 
 def _require_text(name: str, value: object) -> None:

@@ -13,6 +13,12 @@ SOURCES = {
     "corrections": "your corrections of Fae, to learn which of two answers was better",
     "audio": "recordings of your voice, to learn your names and your wake and stop words",
 }
+# How Fae asks for them: "May I ...?"
+ASKED = {
+    "conversations": "learn from our conversations",
+    "corrections": "learn from your corrections",
+    "audio": "use recordings of your voice",
+}
 FILE = "consent.json"
 
 
@@ -63,17 +69,53 @@ def granted(home: Home, source: str) -> bool:
     return bool(entry.granted_at and not entry.revoked_at)
 
 
-def require(home: Home, source: str) -> None:
-    """Raises Refused if the person has not allowed `source`, or has withdrawn consent."""
-    if granted(home, source):
-        return
-    entry = given(home)[source]
-    why = f"; it was withdrawn on {entry.revoked_at}" if entry.revoked_at else ""
-    raise Refused(
-        "no_consent",
-        f"there is no consent for {source!r} ({SOURCES[source]}){why}",
-        f"uv run scripts/setup.py --consent {source}",
+def missing(home: Home, sources: Sequence[str]) -> list[str]:
+    """Those of `sources` that the person has not allowed, or no longer allows."""
+    return [source for source in sources if not granted(home, source)]
+
+
+def require(home: Home, *sources: str) -> None:
+    """Raises Refused if the person has not allowed one of `sources`, or has withdrawn the consent."""
+    if lacking := missing(home, sources):
+        raise Refused(
+            "no_consent",
+            f"this needs your permission to use {'; and '.join(_in_words(home, source) for source in lacking)}",
+            f"uv run scripts/{command(lacking)}",
+        )
+
+
+def command(sources: Sequence[str]) -> str:
+    """The call, after scripts/, with which the person allows them."""
+    return f"setup.py --consent {' '.join(sources)}"
+
+
+def is_given_by(call: str) -> bool:
+    """Whether a call, after scripts/, gives consent, which only the person does."""
+    return call.startswith("setup.py --consent ")
+
+
+def reminder(home: Home, sources: Sequence[str]) -> str:
+    """A line for a person about consent that they withdrew, "" where they did not."""
+    dates = [at[:10] for source in sources if (at := given(home)[source].revoked_at)]
+    return (
+        f"\nYou withdrew your permission for this on {dates[-1]}. To give it again:"
+        if dates
+        else ""
     )
+
+
+def question(home: Home, sources: Sequence[str]) -> str:
+    """What Fae says where it may not go on: it asks, but not again for what was withdrawn."""
+    withdrawn = [source for source in sources if given(home)[source].revoked_at]
+    what = " and ".join(ASKED[source] for source in withdrawn or sources)
+    if withdrawn:
+        return f"You no longer allow me to {what}, so I do not. Tell me if I may again."
+    return f"May I {what}?"
+
+
+def _in_words(home: Home, source: str) -> str:
+    at = given(home)[source].revoked_at
+    return SOURCES[source] + (f" (withdrawn on {at[:10]})" if at else "")
 
 
 def change(home: Home, grant: list[str], revoke: list[str]) -> dict:
@@ -81,12 +123,12 @@ def change(home: Home, grant: list[str], revoke: list[str]) -> dict:
 
     Returns the new state of all sources. Raises BadRequest for an unknown source.
     """
-    for source in [*grant, *revoke]:
-        if source not in SOURCES:
+    for flag, named in (("consent", grant), ("revoke", revoke)):
+        if unknown := [source for source in named if source not in SOURCES]:
             raise BadRequest(
                 "unknown_source",
-                f"there is no source {source!r}; the sources are {', '.join(SOURCES)}",
-                f"uv run scripts/setup.py --consent {next(iter(SOURCES))}",
+                f"there is no source {unknown[0]!r}; the sources are {', '.join(SOURCES)}",
+                f"uv run scripts/setup.py --{flag} {next(iter(SOURCES))}",
             )
     with changing(home) as change:
         sources = {name: asdict(each) for name, each in given(home).items() if each != Consent()}

@@ -256,11 +256,7 @@ def rollback(
     with changing(home) as change:
         stack = _played(home).get(slot)
         if not stack:
-            raise Refused(
-                "nothing_to_undo",
-                f"the base model is active for {slot}; there is nothing to go back to",
-                "uv run scripts/list_runs.py",
-            )
+            raise _nothing_to_undo(slot)
         was = stack[-1]
         if only and was.number != only.number:
             raise Refused(
@@ -282,16 +278,22 @@ def keep_verified(home: Home, checked: Deployment) -> None:
             _decide(change, line | {"kind": checked.kind, "run": checked.run})
 
 
-def last_slot(home: Home) -> str:
-    """The slot of the newest deployment not rolled back, which "undo the last learning update" refers to."""
-    tops = [stack[-1] for stack in deployments(home).values() if stack]
+def newest(home: Home, slot: str | None = None) -> Deployment:
+    """The newest deployment not rolled back, of `slot` or of all: "the last learning update". Raises Refused if there is none."""
+    stacks = deployments(home).items()
+    tops = [stack[-1] for name, stack in stacks if stack and slot in (None, name)]
     if not tops:
-        raise Refused(
-            "nothing_to_undo",
-            "nothing is deployed; every model is the base model",
-            "uv run scripts/list_runs.py",
-        )
-    return max(tops, key=lambda top: top.number).slot
+        raise _nothing_to_undo(slot)
+    return max(tops, key=lambda top: top.number)
+
+
+def _nothing_to_undo(slot: str | None) -> Refused:
+    of = f" of this kind ({slot.replace('_', ' ')})" if slot else ""
+    return Refused(
+        "nothing_to_undo",
+        f"no update{of} is in use, so there is nothing to undo",
+        "uv run scripts/list_runs.py",
+    )
 
 
 def _decide(change: Change, line: dict) -> dict[str, list[Deployment]]:
@@ -324,11 +326,11 @@ def compared_with_another(
 ) -> str | None:
     """A sentence if the run was compared with a model that is no longer the current one, or None."""
     active = current(run.home, KINDS[run.kind].slot)
-    name = active.run if active else "the base model"
+    name = active.run if active else "the original model"
     if active and active.run == run.id:
         return None
     if (active and active.run) != compared:
-        return f"it was compared with {compared or 'the base model'}, but {name} is in use now"
+        return f"it was compared with {compared or 'the original model'}, but {name} is in use now"
     if active and compared_fingerprint != active_fingerprint(run.home, active.slot):
         return f"it was compared with {name}, but the files of {name} have changed since"
     return None

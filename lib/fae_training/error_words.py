@@ -35,8 +35,8 @@ def shown(value: object) -> str:
 
 def reason(problem: Exception) -> str:
     """What went wrong with a file, or what is wrong in it, without the names that Python has for it."""
-    if isinstance(problem, OSError):
-        return problem.strerror or str(problem)
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
     if isinstance(problem, UnicodeDecodeError):
         byte = problem.object[problem.start]
         return f"byte {problem.start + 1} is {byte:#04x}, which is not UTF-8 text"
@@ -47,6 +47,8 @@ def reason(problem: Exception) -> str:
         return "it is nested too deeply"
     # Libraries quote the system's errors with their numbers.
     text = re.sub(r"\[Errno -?\d+\] ", "", str(problem))
+    if isinstance(problem, OSError):  # huggingface_hub's, which go on for lines
+        text = text.partition("\n")[0].removeprefix("Got: ")
     return f"it has no {text}" if isinstance(problem, KeyError) else text
 
 

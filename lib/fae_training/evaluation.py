@@ -131,7 +131,7 @@ def require_pass(run: Run) -> Evaluation:
             raise Refused(
                 "gate_not_passed",
                 f"{run.id} is not recommended. {' '.join(plain_words.what_stopped(judged))} {measured.remedy}".rstrip(),
-                "uv run scripts/list_runs.py",
+                again,
             )
     return kept
 
@@ -203,8 +203,8 @@ def _from_progress(run: Run) -> tuple[str, Decision]:
     if not values:
         raise Missing(
             "nothing_to_judge",
-            f"{run.id} has no train_metrics.json, and neither metrics.jsonl nor {log} has a validation loss",
-            KINDS[run.kind].command(f"--resume {run.id}"),
+            f"{run.id} ended before anything was measured ({run.status()}), so there is nothing to judge",
+            f"to go on with the training: {KINDS[run.kind].command(f'--resume {run.id}')}",
         )
     best_step, best = min(values, key=lambda value: value[1])
     reason = (

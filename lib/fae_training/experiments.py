@@ -8,6 +8,7 @@ gate.error_of_look).
 
 import contextlib
 import itertools
+import json
 import os
 import subprocess
 import time
@@ -132,7 +133,7 @@ def find(home: Home, name: str) -> Experiment:
         raise Missing(
             "no_experiment",
             f"there is no experiment {listed}",
-            "uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
+            "for example: uv run scripts/experiment.py sweep --grid learning_rate=1e-5,3e-5 --grid rank=8,32",
         )
     path = directory / f"{name}.json"
     return records.read(Experiment, read_json(path), str(path), f"remove {path}")
@@ -284,6 +285,15 @@ def judge(home: Home, found: Sequence[Outcome]) -> Evaluation | None:
         ):  # the run changed since, so it is no longer a candidate
             judged = evaluation.make(runs.find(home, str(one.cell.run)))
     return judged
+
+
+def why_stopped(home: Home, experiment: Experiment) -> str | None:
+    """The message of the error with which the detached process ended, from its log; None if it has none."""
+    log = home.file(DIRECTORY, f"{experiment.id}.log")
+    last = log.read_text("utf-8", "replace").strip().rpartition("\n")[2] if log.is_file() else ""
+    with contextlib.suppress(ValueError, LookupError, TypeError):
+        return str(json.loads(last)["error"]["message"])
+    return None
 
 
 def start(home: Home, experiment: Experiment) -> int:

@@ -87,6 +87,11 @@ class FaeApp:
         return str(program.resolve()) in _programs()
 
 
+def is_running() -> bool:
+    """Whether any of the installed apps runs; they share one directory."""
+    return any(app.is_running() for app in installed())
+
+
 def _programs() -> set[str]:
     """The executables of all visible processes."""
     if sys.platform == "linux":

@@ -135,8 +135,8 @@ def _environments(home: Home) -> Iterator[Finding]:
         yield Finding("environments", FINE, "the packages of every script are installed")
     elif status == "installing":
         yield Finding("environments", FINE, "they are being prepared now")
-    for what, why in installation.failures(home).items() if status == "failed" else ():
-        yield Finding("environments", ATTENTION, f"the {what} could not be prepared: {why}", "uv run scripts/setup.py")  # fmt: skip
+    elif status == "failed":
+        yield Finding("environments", ATTENTION, installation.failed_in_words(home), installation.REMEDY)  # fmt: skip
     if status == "not_done":
         missing = [name.removesuffix(".py") for name in installation.unprepared(home)]
         text = f"not prepared for {_listed(missing)}: the first call of each will download its packages"

@@ -14,12 +14,6 @@ from fae_training.proposal import Curve, curve
 
 # Loss curves are drawn for this many of the newest runs: each takes a few hundredths of a second and 10 KB.
 MOST_CURVES = 60
-VERDICTS = {
-    "pass": "passed",
-    "fail": "not passed",
-    "not_enough_evidence": "not enough evidence",
-    "unreadable": "judged by another version: evaluate it again",
-}
 
 
 def as_html(found: Sequence[Entry], in_use: dict[str, str | None], cache: Path) -> str:
@@ -140,7 +134,7 @@ def _facts(entry: Entry) -> list[tuple[str, str]]:
         score = "" if entry.score is None else f", score {100 * entry.score:.0f} of 100"
         if score and entry.previous_score is not None:
             score += f" ({100 * entry.previous_score:.0f} before)"
-        facts.append(("verdict", VERDICTS.get(entry.verdict, entry.verdict) + score))
+        facts.append(("verdict", plain_words.VERDICTS.get(entry.verdict, entry.verdict) + score))
         if entry.evaluation:
             sentences = [
                 plain_words.of_comparison(one).sentence

@@ -11,6 +11,7 @@ import subprocess
 from dataclasses import asdict, dataclass
 
 from fae_training import locks
+from fae_training.counting import counted
 from fae_training.errors import Busy, Missing
 from fae_training.kinds import KINDS
 from fae_training.processes import find_uv, lift_limits, scripts_directory
@@ -18,6 +19,9 @@ from fae_training.state import Home
 
 FILE = "setup.json"
 LOG = "setup.log"
+# What the person does after a failure; trying again without it fails again.
+REMEDY = "check the Internet connection and the free disk space, then: uv run scripts/setup.py"
+ASK = "Please check the Internet connection, then tell me to get everything ready."
 
 
 def installation_status(home: Home) -> str:
@@ -32,6 +36,31 @@ def installation_status(home: Home) -> str:
 def failures(home: Home) -> dict[str, str]:
     """{what could not be prepared: why}."""
     return (home.read(FILE, {}) or {}).get("errors", {})
+
+
+def failed_in_words(home: Home) -> str:
+    """What could not be prepared, and why; "" where nothing failed. Most failures have the same reason: no network."""
+    found = failures(home)
+    if not found:
+        return ""
+    (what, why), more = next(iter(found.items())), len(found) - 1
+    others = f" and {counted(more, 'other part')}" if more else ""
+    return f"the {what}{others} could not be prepared: {why}"
+
+
+def blocks(home: Home, call: str) -> bool:
+    """Whether what could not be prepared is needed by `call`, after scripts/; kinds of one slot share their model."""
+    script, *words = call.split()
+    slots = {kind.script: kind.slot for kind in KINDS.values()}
+    return any(
+        what == f"environment of {script}"
+        or (
+            what.startswith("model of ")
+            and "--model" not in words
+            and slots.get(what[9:]) == slots.get(script, "")
+        )
+        for what in failures(home)
+    )
 
 
 @dataclass(frozen=True)
@@ -65,9 +94,10 @@ def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> 
             f"{absent} yet: still downloading{f', {at}' if at else ''}. Try again in a few minutes",
             "uv run scripts/check_status.py",
         )
-    failed = [f"the {what}: {how}" for what, how in failures(home).items() if "model" in what]
-    also = f"; setup.py could not prepare {'; '.join(failed)}" if failed else ""
-    return Missing("no_model", absent + also, "uv run scripts/setup.py" if by_fae else fetch)
+    failed = [how for how in failures(home).values() if model in how]
+    if failed:
+        return Missing("no_model", f"{absent}: {failed[0]}", REMEDY if by_fae else fetch)
+    return Missing("no_model", absent, "uv run scripts/setup.py" if by_fae else fetch)
 
 
 def unprepared(home: Home) -> list[str]:
@@ -160,7 +190,7 @@ def prepare(home: Home, models: bool) -> dict:
             [find_uv(), "sync", "--quiet", "--script", str(path)], capture_output=True, text=True
         )
         if done.returncode:
-            state["errors"][f"environment of {script}"] = _last_line(done.stderr)
+            state["errors"][f"environment of {script}"] = _reason(done.stderr)
         else:
             state["environments"][script] = lock_fingerprint(script)
         home.write(FILE, state)
@@ -186,15 +216,17 @@ def _call(home: Home, script: str, option: str) -> subprocess.CompletedProcess[s
 
 
 def _reason(output: str) -> str:
-    """The message of a script's JSON error, or else the last line that it printed."""
+    """The message of a script's JSON error, uv's error with its innermost cause, or else the last line that was printed."""
     try:
         return json.loads(output)["error"]["message"].splitlines()[0]
     except (ValueError, LookupError, TypeError):
-        return _last_line(output)
-
-
-def _last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["no message"])[-1][:300]
+        pass
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    causes = [line.removeprefix("cause: ") for line in lines if line.startswith("cause: ")]
+    if errors:
+        return ": ".join([errors[0], *causes[-1:]])[:300]
+    return (lines or ["no message"])[-1][:300]
 
 
 def _is_running(home: Home) -> bool:

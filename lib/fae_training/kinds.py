@@ -34,7 +34,8 @@ class Setting:
 class Kind:
     """`script` trains it; runs of kinds with the same `slot` replace each other in Fae.
 
-    material: the script call, after scripts/, that collects more training data. `title` completes "an update for your ...";
+    consents: what the person must have allowed before anything of the kind is trained or scored. material: the script call,
+    after scripts/, that collects more training data. `title` completes "an update for your ...";
     `learns` is its row in skill.md. `has_model`: it adapts a pretrained model that may have to be downloaded. `presets`
     maps names to settings, in the order of the tables.
     """
@@ -44,7 +45,7 @@ class Kind:
     slot: str
     title: str
     learns: str
-    consent: str
+    consents: tuple[str, ...]
     material: str
     has_model: bool
     settings: tuple[Setting, ...]
@@ -181,7 +182,7 @@ KINDS = {
             slot="language",
             title="language model (your conversations)",
             learns="language model, on conversations",
-            consent="conversations",
+            consents=("conversations",),
             material="export_data.py",
             has_model=True,
             settings=(*LANGUAGE, *SUPERVISED),
@@ -200,7 +201,8 @@ KINDS = {
             slot="language",
             title="language model (your corrections)",
             learns="language model, on corrections",
-            consent="corrections",
+            # Corrections are parts of conversations, which also show whether anything is forgotten.
+            consents=("conversations", "corrections"),
             material="extract_corrections.py",
             has_model=True,
             settings=(*LANGUAGE, *PREFERENCES),
@@ -219,7 +221,7 @@ KINDS = {
             slot="speech",
             title="speech recogniser (your names)",
             learns="speech recogniser, on misheard words",
-            consent="corrections",
+            consents=("corrections",),
             material="extract_corrections.py",
             has_model=True,
             settings=(
@@ -252,7 +254,7 @@ KINDS = {
             slot="keyword",
             title="wake and stop words",
             learns="interrupt, wake, speech, silence, noise",
-            consent="audio",
+            consents=("audio",),
             material="add_samples.py --missed-wakes",
             has_model=False,
             settings=(
@@ -295,7 +297,7 @@ KINDS = {
             slot="speech_verifier",
             title="speech, music or noise",
             learns="speech, music, noise",
-            consent="audio",
+            consents=("audio",),
             material="add_samples.py --kind speech_verifier --class music --files RECORDINGS...",
             has_model=False,
             settings=CLASSIFIER,

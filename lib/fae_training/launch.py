@@ -27,7 +27,7 @@ from fae_training import (
     worker,
 )
 from fae_training.calling import Call, Parser, Result, parser
-from fae_training.counting import counted
+from fae_training.counting import ago, counted
 from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError, command_line
 from fae_training.kinds import KINDS, Kind
 from fae_training.preflight import Data, Preflight, Preview
@@ -111,7 +111,7 @@ def main(call: Call, training: Training) -> Result:
         run = runs.find(call.home, call.arguments.worker)
         task = call.arguments.task or "train"
         return worker.work(run, task, getattr(training, task))
-    consent.require(call.home, kind.consent)
+    consent.require(call.home, *kind.consents)
     machines.require(call.home, kind, machines.asked(call))
     if not call.arguments.dry_run:
         purge.complete(call.home)
@@ -293,8 +293,8 @@ def _refuse_too_soon(call: Call, kind: Kind) -> None:
     days = house_rule(call, "min_days_between_runs")
     raise Refused(
         "too_soon",
-        f"{run.id} ended {since:.1f} days ago; runs that Fae starts must be {days:g} days apart",
-        "try again later, or pass force if the person wants it now",
+        f"{run.id} ended {ago(since)}; trainings that Fae starts by itself are at least {days:g} days apart",
+        "try again later, or pass force if the person asks for a training now",
     )
 
 

@@ -67,7 +67,9 @@ def choose(name: str, script: str = "train.py") -> tuple[str, str]:
     if expected := fae_versions.expected_model(memory):
         return expected
     fitting = [model for model, least in MODEL_MAP.values() if memory >= least]
-    return fitting[-1], f"the largest that fits into {memory} GB of memory"
+    return fitting[
+        -1
+    ], f"the largest that fits into {fae_app.memory_bytes() / fae_app.GIB:.0f} GB of memory"
 
 
 def _plain(name: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from fae_training.purge import Purged
 
 FULL_SUITE = SUITES[0]
+# A run that ended early so often is not resumed by whoever follows the next call: something else is wrong.
+MOST_RESUMES = 2
 # Set by schedule.py for the scripts that it starts.
 SCHEDULED = "FAE_TRAINING_SCHEDULED"
 
@@ -38,10 +40,29 @@ def of(run: Run, status: str) -> str | None:
         return after_judgement(run, judged)
     if status == "completed":
         return f"evaluate.py --run {run.id}"
-    remedy = (run.record.get("error") or {}).get("hint", "")
-    if status == "failed" and as_call(remedy):
-        return remedy.removeprefix("uv run scripts/")
+    if status == "cancelled" or len(run.record.get("resumed_at", ())) >= MOST_RESUMES:
+        return None
+    if status == "failed" and as_call(remedy(run)):
+        return remedy(run).removeprefix("uv run scripts/")
     return f"{KINDS[run.kind].script} --resume {run.id}"
+
+
+def remedy(run: Run) -> str:
+    """The hint of the error with which a run ended, "" without one."""
+    return (run.record.get("error") or {}).get("hint", "")
+
+
+def until_asked(run: Run) -> dict:
+    """What an answer says of a run that goes on only when the person wants it: it was cancelled, or ended like this before."""
+    say = "The training is stopped. Tell me if I should go on with it."
+    if error := run.record.get("error"):
+        say = f"The training failed again: {error.get('message', '')}"
+    hint = remedy(run) or KINDS[run.kind].command(f"--resume {run.id}")
+    return {"next": None, "say": say, "hint": hint}
+
+
+def to_go_on(run: Run) -> str:
+    return f"To go on with it: {KINDS[run.kind].command(f'--resume {run.id}')}"
 
 
 def after_judgement(run: Run, judged: "Evaluation | None") -> str | None:
@@ -109,7 +130,7 @@ def after_export(home: Home, forgot: "Purged") -> str | None:
     if forgot.active:
         return f"rollback.py --kind {runs.find(home, forgot.active).kind}"
     kind = runs.find(home, forgot.learned_by[-1]).kind if forgot.learned_by else "sft"
-    if not consent.granted(home, KINDS[kind].consent):
+    if consent.missing(home, KINDS[kind].consents):
         return None
     if not forgot.learned_by:
         return unless_learned(home, "sft", f"{KINDS['sft'].script} --preset {DEFAULT_PRESET}")

@@ -6,9 +6,23 @@ knows no statistics reads the sentence alone; the figures stand beside it in sma
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from fae_training.benchmark import GOAL, PASSED, RATIO, Figure
-from fae_training.gate import BETTER, KEPT, NOT_SHOWN, WORSE, Comparison, Decision
+from fae_training.gate import (
+    BETTER,
+    FAIL,
+    KEPT,
+    NOT_ENOUGH,
+    NOT_SHOWN,
+    PASS,
+    WORSE,
+    Comparison,
+    Decision,
+)
+
+if TYPE_CHECKING:
+    from fae_training.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,13 @@ WORDS = {
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 # Units that follow a number in a sentence.
 COUNTED_UNITS = ("words", "tokens", "tokens a second", "seconds", "MB", "GB")
+# A gate's verdicts, and that of an evaluation.json which cannot be read.
+VERDICTS = {
+    PASS: "recommended",
+    FAIL: "not recommended",
+    NOT_ENOUGH: "not enough evidence",
+    "unreadable": "judged by another version: evaluate it again",
+}
 STRONGER = "Repeated attempts sometimes succeed by chance, so each one needs stronger evidence."
 
 
@@ -115,6 +136,21 @@ def in_one_sentence(decision: Decision) -> str:
     if others == 1:
         rest = "the other ability that was checked is"
     return f"It got better at {joined(goals)}, and {rest} as good as before."
+
+
+def of_verdict(evaluation: "Evaluation | None") -> str:
+    """Whether a run is recommended, to follow its name."""
+    if evaluation is None:
+        return "not evaluated yet"
+    verdict = VERDICTS[evaluation.verdict]
+    return f"not recommended ({verdict})" if evaluation.verdict == NOT_ENOUGH else verdict
+
+
+def as_sentence(text: str) -> str:
+    """A note of a library's or of ours that begins with a small letter and has no full stop."""
+    if not text:
+        return text
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?)" else ".")
 
 
 def of_look(look: int, count: int, unit: str) -> str:

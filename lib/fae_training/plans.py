@@ -46,5 +46,5 @@ def shown(call: Call, kind: Kind, preview: Preview) -> Result:
         write_text(page, row_page.as_html(preview.shown))
         data["page"] = str(page)
         lines.append(f"As a page: {page}")
-    data["next"] = kind.command("--dry-run").removeprefix("uv run scripts/")
+    data["next"] = call.without(kind.script.removesuffix(".py"), "show_rows", "dry_run")
     return Result(data, "\n".join(lines))

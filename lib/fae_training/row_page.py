@@ -7,6 +7,7 @@ from fae_training import html_page
 from fae_training.counting import counted
 from fae_training.html_page import paragraph, section
 from fae_training.preflight import CONTEXT, CUT, TRAINED, Piece, Preview, ShownRow
+from fae_training.progress import duration
 
 # In a terminal, this many characters are shown at each end of a piece that is not an answer.
 SHOWN = 300
@@ -28,7 +29,7 @@ def in_words(preview: Preview) -> list[str]:
     if preview.minutes is None:
         lines.append(f"  time: unknown: {preview.measured_by}")
     else:
-        lines.append(f"  time: about {preview.minutes:.3g} minutes, {preview.measured_by}")
+        lines.append(f"  time: about {duration(60 * preview.minutes)}, {preview.measured_by}")
     if planned.get("peak_memory_gb") is None:
         lines.append(f"  memory: {planned['note']}")
     else:

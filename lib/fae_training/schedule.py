@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fae_training import machine, runs
 from fae_training.conversations.database import FaeDatabase
-from fae_training.errors import Failed, Missing, Refused
+from fae_training.counting import ago
+from fae_training.errors import Failed, Missing, Refused, SkillError
 from fae_training.processes import find_uv, scripts_directory
 from fae_training.state import Home, make_directory, moment, read_json, write_text
 
@@ -70,13 +71,16 @@ def install(home: Home, system: str = sys.platform) -> list[Path]:
     for path, text in wanted.items():
         make_directory(path.parent)
         write_text(path, text)
-    first = next(iter(wanted))
-    if system == "darwin":
-        _call("launchctl", "bootout", f"gui/{os.getuid()}/{NAME}", may_fail=True)
-        _call("launchctl", "bootstrap", f"gui/{os.getuid()}", str(first))
-    else:
-        _call("systemctl", "--user", "daemon-reload")
-        _call("systemctl", "--user", "enable", "--now", f"{NAME}.timer")
+    try:
+        if system == "darwin":
+            _call("launchctl", "bootout", f"gui/{os.getuid()}/{NAME}", may_fail=True)
+            _call("launchctl", "bootstrap", f"gui/{os.getuid()}", str(next(iter(wanted))))
+        else:
+            _call("systemctl", "--user", "daemon-reload")
+            _call("systemctl", "--user", "enable", "--now", f"{NAME}.timer")
+    except SkillError:
+        remove(system)  # a timer that was not started would start by itself after the next login
+        raise
     return list(wanted)
 
 
@@ -125,14 +129,14 @@ def require_good_time(home: Home, database: Path, days: float, probes: machine.P
     if last and (ended := last.record.get("ended_at")):
         since = (time.time() - moment(ended)) / 86400
         if 0 <= since < days:  # the clock may have been wrong
-            reasons.append(f"{last.id} ended {since:.1f} days ago, expected at least {days:g}")
+            reasons.append(f"{last.id} ended {ago(since)}, expected at least {days:g} days")
     newest = newest_learned(last) if last else -1
     with FaeDatabase(database) as opened:
         new = opened.count_episodes(newest)
     if new < NEW_EPISODES:
         reasons.append(f"there are {new} new episodes, expected at least {NEW_EPISODES}")
     if reasons:
-        raise Refused("not_now", f"no run was started: {'; '.join(reasons)}", "uv run scripts/train.py --preset light")  # fmt: skip
+        raise Refused("not_now", f"no run was started: {'; '.join(reasons)}", "to train now all the same: uv run scripts/train.py --preset light")  # fmt: skip
 
 
 def last_learned(home: Home) -> runs.Run | None:

@@ -32,13 +32,12 @@ def of_active(home: Home, top: Deployment) -> list[str]:
         )
     if not top.judgement:
         return remarks
-    from fae_training import evaluation
+    from fae_training import evaluation, plain_words
 
     if top.judgement != evaluation.mark(Run(home, top.run)):
-        judged = evaluation.readable(Run(home, top.run))
-        verdict = judged.verdict.replace("_", " ") if judged else "unknown"
+        verdict = plain_words.of_verdict(evaluation.readable(Run(home, top.run)))
         remarks.append(
-            f"{top.run} was evaluated again after it was deployed, and the verdict is now: {verdict}. "
+            f"{top.run} was evaluated again after it was deployed, and it is now {verdict}. "
             f"Go back: {back}"
         )
     return remarks

@@ -55,7 +55,7 @@ def work(run: Run, task: str, do: Callable) -> Result:
     if task == "train":
         return _train(run, session, do)
     if task == "score":
-        consent.require(run.home, KINDS[run.kind].consent)
+        consent.require(run.home, *KINDS[run.kind].consents)
     models.check_unchanged(run.record)
     # In a fresh process, for which another one is waiting, the answer is a file.
     try:
@@ -76,7 +76,7 @@ def _train(run: Run, session: Session, do: Callable) -> Result:
     )
     try:
         # It may have been withdrawn in the meantime.
-        consent.require(run.home, KINDS[run.kind].consent)
+        consent.require(run.home, *KINDS[run.kind].consents)
         models.check_unchanged(run.record)
         approval.require_changeable(run)
         run.set_aside()

@@ -163,7 +163,7 @@ def collect(home: Home) -> Material:
         raise Missing(
             "no_corrections",
             f"there are no corrections of what Fae heard{reason}",
-            "uv run scripts/add_correction.py --heard Marian --meant Marion",
+            "for example: uv run scripts/add_correction.py --heard Marian --meant Marion",
         )
     return found
 
