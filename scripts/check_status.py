@@ -120,16 +120,16 @@ def preparation(call: Call, following: str | None) -> dict[str, Any]:
         at = step(call.home)
         data["say"] = f"Environments and models are being prepared{f': {at}' if at else ''}."
         data |= {"next": "check_status.py"} if trains else {}
-    elif data["setup"] == "failed" and script != "setup.py":
-        data |= {"say": f"{as_sentence(failed_in_words(call.home))} {ASK}", "hint": REMEDY}
-        data |= {"next": None} if following and blocks(call.home, following) else {}
+    elif data["setup"] == "failed" and following and blocks(call.home, following):
+        said = f"{as_sentence(failed_in_words(call.home))} {ASK}"
+        data |= {"say": said, "hint": REMEDY, "next": None}
     return data
 
 
 def preparation_in_words(call: Call, data: dict) -> list[str]:
     if data["setup"] == "installing":
         return [data["say"]]
-    if data["setup"] == "failed":
+    if data["setup"] == "failed" and (data.get("hint") == REMEDY or "run" not in data):
         return [as_sentence(failed_in_words(call.home)), f"{REMEDY[:1].upper()}{REMEDY[1:]}"]
     return []
 

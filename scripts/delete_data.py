@@ -60,7 +60,7 @@ def main(call: Call) -> Result:
         again = "pass yes to delete this; it cannot be undone"
         return Result({"status": "planned"} | data | {"again": again, "next": None}, f"{text}\nNothing was deleted. To delete them, add --yes.")  # fmt: skip
     if not wanted.yes:
-        print(f"{text}\nDelete them? This cannot be undone. [y/N] ", end="", flush=True)
+        call.tell(f"{text}\nDelete them? This cannot be undone. [y/N] ", ending="")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return Result({"status": "declined"}, "All right, nothing was deleted.", Refused.exit_status)  # fmt: skip
     with runs.locked(home, "delete_data"), locks.exclusive(home.directory("data") / ".lock"):

@@ -127,7 +127,8 @@ def ask(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
     summary = (
         f"{run.id}, an update for your {run.title()}, would replace {active.run if active else 'the original model'}.",
         plain_words.in_one_sentence(found.decision),
-        "Nothing that was measured got noticeably worse. You can go back at any time: uv run scripts/rollback.py",
+        app_results.after_yes(run),
+        "You can go back at any time: uv run scripts/rollback.py",
     )
     again = f"uv run scripts/deploy.py --run {run.id}"
     if by_dialog(call):
@@ -145,7 +146,7 @@ def ask(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
             "or use the approval code on the proposal page",
             again,
         )
-    print(*summary, sep="\n")
+    call.tell("\n".join(summary))
     answer = typed("Use it? [y/N] ").lower()
     if answer in ("y", "yes"):
         return None

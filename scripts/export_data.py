@@ -108,13 +108,12 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
     if arguments.exclude:
         data["excluding"] = arguments.exclude
     if not arguments.dry_run and installation.start_if_needed(home):
-        data["setup"] = (
-            "started in the background, to prepare the environments and models for training"
-        )
-    if not arguments.dry_run and (following := again(home, forgot)) is None:
-        data["nothing_new_since"] = runs.find(home, kind="sft").id
-    if not arguments.dry_run:
+        data["setup"] = "started in the background: it downloads what training needs"
+    if not arguments.dry_run and (following := again(home, forgot)):
         data["next"] = following
+    elif not arguments.dry_run:
+        data |= {"next": None, "nothing_new_since": runs.find(home, kind="sft").id}
+        data["say"] = "I have learned all of this already. Talk with me some more first."
     return Result(data, text(data, home.file("data", "sft")))
 
 
@@ -184,10 +183,8 @@ def text(data: dict, directory: Path) -> str:
             *report.left_out(data["excluded"]),
         ]
     if data["topics"]:
-        lines += [
-            "",
-            "Words that come up: " + ", ".join(f"{word} ({n})" for word, n in data["topics"]),
-        ]
+        listed = ", ".join(f"{word} ({n})" for word, n in data["topics"])
+        lines += ["", f"Words that come up: {listed}"]
     lines += report.by_topic(data.get("taken_by", []), data.get("guesses_not_used", {}))
     for sample in data.get("samples", []):
         lines += [
@@ -207,6 +204,7 @@ def text(data: dict, directory: Path) -> str:
             "",
             f"{run} has learned exactly this already: talk with Fae some more, then export again.",
         ]
+    lines += ["", f"Setup was {data['setup']}."] if data.get("setup") else []
     return "\n".join([*lines, "", f"Written to {directory}."])
 
 

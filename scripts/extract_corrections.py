@@ -96,6 +96,7 @@ def main(call: Call) -> Result:
         data["next"] = next_steps.unless_learned(call.home, "dpo", "train_dpo.py --preset light")
         if data["next"] is None:
             data["nothing_new_since"] = runs.find(call.home, kind="dpo").id
+            data["say"] = "I have learned all of these corrections already."
     return Result(data, text(data, home.file("data", "dpo")))
 
 

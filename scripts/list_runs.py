@@ -72,7 +72,8 @@ def main(call: Call) -> Result:
         )
         for entry in found
     ]
-    text = table([header, *rows])
+    used = [at for at in range(len(header)) if any(row[at] for row in rows)]
+    text = table([tuple(row[at] for at in used) for row in (header, *rows)])
     text += "".join(f"\n{e.run.id}: {e.note}" for e in found if e.note)
     text += "".join(f"\n{e.run.id}: you rejected it: {e.rejected}" for e in found if e.rejected)
     changed = {e.run.id: why for e in found if (why := standing.of_run(e.run))}

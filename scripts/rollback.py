@@ -31,7 +31,7 @@ def main(call: Call) -> Result:
             {"status": "planned", "slot": slot, "would_undo": name}, f"Would undo {name}."
         )
     in_app = app_results.withdraw_newest(call.home, slot)
-    was, active = deployment.rollback(call.home, slot, "asked for")
+    was, active = deployment.rollback(call.home, slot, "you asked for it")
     left = [was.run]
     # Skip runs that learned something that is to be forgotten.
     while active and learned.why_not(Run(call.home, active.run)):

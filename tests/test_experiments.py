@@ -17,7 +17,18 @@ import pytest
 import calls
 import prepared
 import small_runs
-from fae_training import calling, experiments, launch, learned, looks, runs, settings, spikes, state
+from fae_training import (
+    calling,
+    consent,
+    experiments,
+    launch,
+    learned,
+    looks,
+    runs,
+    settings,
+    spikes,
+    state,
+)
 from fae_training.conversations import forgetting
 from fae_training.errors import BadRequest, Missing
 from fae_training.fit_settings import FitSettings
@@ -406,6 +417,7 @@ def test_one_sweep_at_a_time_and_a_wrong_one_begins_nothing(home):
     assert not place.file("runs").exists()
     planned = calls.answer("experiment", "sweep", "--grid", "rank=4,8", "--dry-run", home=home)
     assert planned["runs"] == ["rank=4", "rank=8"] and not home.exists()
+    consent.change(place, ["conversations"], [])
     with experiments.sweeping(place, "sweep-20261126-120000"):
         got = calls.script("experiment", "sweep", "--grid", "rank=4,8", "--json", home=home)
         assert (got.status, got.json["error"]["code"]) == (5, "busy")
@@ -414,4 +426,4 @@ def test_one_sweep_at_a_time_and_a_wrong_one_begins_nothing(home):
 
 def test_a_sweep_without_consent_says_what_the_script_says(home):
     got = calls.script("experiment", "sweep", "--grid", "rank=4,8", home=home)
-    assert got.status == 3 and "there is no consent for 'conversations'" in got.err
+    assert got.status == 3 and "this needs your permission to use your conversations" in got.err

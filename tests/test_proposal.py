@@ -12,6 +12,7 @@ import re
 import pytest
 
 import calls
+import prepared
 from fae_training import (
     approval,
     benchmark,
@@ -378,7 +379,7 @@ def test_a_person_reads_what_was_learned_the_results_the_cost_and_the_choices(ru
             "1 min 21 s",
             "2.5 GB",
             "measured on a part",
-            "Fae uses the update from its next answer on",
+            "The update is kept ready: Fae was not found on this machine",
             "Everything stays as it is",
             "undo the last learning update",
             "Fae goes back to the original model",
@@ -576,6 +577,7 @@ def test_a_rejection_stores_its_reason_and_invalidates_the_code_until_the_next_p
     judged_home,
 ):
     home, run = judged_home, run_in(judged_home)
+    prepared.allowed(home)
     code = new_code(run)
     stdin = json.dumps({"method": "execute", "params": {"reject": "too  short\nanswers"}})
     answer = calls.script(

@@ -13,8 +13,8 @@ import pytest
 
 import calls
 import prepared
-from fae_training import consent, deployment, evaluation, rejection, runs, state
-from fae_training.answering import with_next_call, with_next_line
+from fae_training import consent, deployment, evaluation, progress, rejection, runs, state
+from fae_training.answering import fitted, with_next_call, with_next_line
 from fae_training.counting import counted
 from fae_training.transactions import changing
 
@@ -254,3 +254,26 @@ def test_an_interrupted_demo_ends_the_training_that_it_started(tmp_path, how):
     assert demo.returncode
     called = (tmp_path / "called").read_text().split()
     assert called == ["run", "--quiet", "scripts/cancel.py", "--home", str(tmp_path / "state")]
+
+
+def test_a_progress_line_keeps_the_time_left_on_a_narrow_terminal(place):
+    run = runs.create(place, "sft", {"settings": {"steps": 60}})
+    run.update(status="training")
+    state.write_json(run.file(runs.PROGRESS_FILE), {"stage": "training", "done": 12, "total": 60, "eta_s": 31})  # fmt: skip
+    report = {"step": 12, "loss": 0.23, "val_loss": 0.52, "tokens_per_s": 2246, "peak_memory_gb": 0.1}  # fmt: skip
+    state.append_jsonl(run.file("metrics.jsonl"), report)
+    wide, narrow = (progress.line(run, width) for width in (100, 60))
+    assert "[====" in wide and "0.10 GB" in wide and wide.endswith("31 s left")
+    assert len(narrow) < 60 and narrow.startswith("training 12/60  loss 0.230")
+    assert narrow.endswith("31 s left") and "GB" not in narrow
+
+
+def test_long_lines_are_broken_between_words_and_commands_and_tables_are_not():
+    text = "- It predicts your conversations better.\nNext: uv run scripts/train.py --preset light\n  12  a reason"
+    assert fitted(text, 20).split("\n") == [
+        "- It predicts your",
+        "  conversations",
+        "  better.",
+        "Next: uv run scripts/train.py --preset light",
+        "  12  a reason",
+    ]

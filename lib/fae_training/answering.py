@@ -4,7 +4,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 from fae_training.error_words import reason
@@ -42,6 +44,12 @@ def to_paste(text: str, home: Path | None) -> str:
     )
 
 
+def for_terminal(text: str, home: Path | None, stream) -> str:
+    """`text` with commands to paste, its lines fitted to the terminal if `stream` is one."""
+    text = to_paste(text, home)
+    return fitted(text, shutil.get_terminal_size((100, 24)).columns) if stream.isatty() else text
+
+
 def with_next_line(data: dict, text: str) -> str:
     """The text for a person, ending with the next command if the script names one."""
     following = data.get("next")
@@ -76,6 +84,8 @@ def _with_next_call(data: dict) -> dict:
     return data | ({"next": call} if call else {"next": None, "hint": command})
 
 
+# What the rest of a line is indented below: spaces, "- ", or a number or a word before a gap.
+_MARK = lazy_pattern(r" *(?:- |[\w,.]+ {2,})?")
 # Parameters that are given without a flag.
 POSITIONAL = {"experiment": "action", "listen": "file", "review": "folder"}
 # A word in capitals that stands for what the caller has to fill in, and "and so on".
@@ -172,6 +182,26 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
         short["error"] = {name: text[:room] for name, text in short["error"].items()}
         room //= 2
     return json.dumps(short)
+
+
+def fitted(text: str, width: int) -> str:
+    """`text` with its long lines broken between words, where a terminal breaks them within words. Commands, which are
+    pasted, and tables stay as they are; a list's lines are indented below its marks or numbers.
+    """
+    return "\n".join(
+        line
+        if len(line) <= width or "uv run " in line or "  " in line[len(mark) :]
+        else textwrap.fill(
+            line[len(mark) :],
+            width,
+            initial_indent=mark,
+            subsequent_indent=" " * len(mark),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for line in text.split("\n")
+        for mark in [_MARK.match(line)[0]]
+    )
 
 
 def write_line(text: str, stream=None) -> None:

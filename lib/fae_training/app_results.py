@@ -90,6 +90,25 @@ def publish(home: Home, run: Run) -> InApp:
         return _publish_classifier(record, app, run, slot)
 
 
+def after_yes(run: Run) -> str:
+    """What happens in Fae once the person approves the run, for its proposal. Changes nothing."""
+    slot = KINDS[run.kind].slot
+    try:
+        app = fae_versions.the_app()
+        if slot == "language":
+            why, use = why_not_loaded(app, run), "Fae uses the update from its next answer on."
+        elif slot == "speech":
+            why = None if app.is_later else f"This version of Fae ({app.version}) has no word list."
+            use = "Fae adds the words to its word list, and uses them from its next start; no Fae loads the recogniser itself."
+        else:
+            why, use = _why_not_read(app, slot), "Fae uses the update from its next start."
+    except SkillError as error:
+        if error.code == "no_fae_app":
+            return "The update is kept ready: Fae was not found on this machine, and uses it once it is installed."
+        return f"The update is kept ready, but Fae does not use it yet: {error.message}."
+    return f"The update is kept ready, but Fae does not use it yet. {why}" if why else use
+
+
 def settle(home: Home, verified: list[Run]) -> dict[str, InApp]:
     """Finish pending work: publish the verified runs and remove words no longer deployed. Returns {slot: state in the app}."""
     found = {KINDS[run.kind].slot: publish(home, run) for run in verified}

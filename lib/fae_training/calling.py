@@ -23,10 +23,10 @@ from fae_training.answering import (
     Result,
     as_call,
     explain,
+    for_terminal,
     keep_standard_output_clean,
     open_closed_streams,
     shortened,
-    to_paste,
     with_next_call,
     with_next_line,
     write_line,
@@ -97,7 +97,8 @@ class Call:
     def without(self, script: str, *left_out: str) -> str:
         """The same call without some of its options, as a command after scripts/. The approval code is in no answer."""
         words: list[object] = [f"{script}.py"]
-        for name in self.sources:
+        # What is given without a flag comes first: an option that takes many values would take it too.
+        for name in sorted(self.sources, key=lambda name: bool(self.options[name].flags)):
             if name in ("home", "json", "stdin", "code", *left_out):
                 continue
             option, value = self.options[name], getattr(self.arguments, name)
@@ -108,6 +109,10 @@ class Call:
                 words += [option.flag] if option.flags else []
                 words += [item for item in values if item is not True and item is not option.const]
         return command_line(*words)
+
+    def tell(self, text: str, ending: str = "\n") -> None:
+        """Show a person at the terminal what a question is about, before the script's answer."""
+        print(for_terminal(text, self.arguments.home, sys.stdout), end=ending, flush=True)
 
     def show_progress(self, text: str) -> None:
         """Show progress to a waiting person; does nothing for Fae and programs."""
@@ -155,7 +160,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         data, text, status = error.as_dict(), explain(error), error.exit_status
     if caller == "person":
         stream = sys.stderr if data["status"] == "error" else answer_to
-        write_line(to_paste(text, given_home), stream)
+        write_line(for_terminal(text, given_home, stream), stream)
     else:
         write_line(shortened(with_next_call(data, named_home), home, script, keep), answer_to)
     if caller == "program" and status and "--json" not in argv:
@@ -166,9 +171,8 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
 
 
 def led_on(call: Call, script: str, data: dict) -> dict:
-    """An answer of `script` with its next command: after a dry run the same call that really does it, and in place of one
-    that lacks the person's consent the one that gives it, with what Fae says to ask for it.
-    """
+    """An answer of `script` with its next command: after a dry run the call that really does it, and in place of one that
+    lacks the person's consent the one that gives it, with how Fae asks for it."""
     if data["status"] in PLANNED and getattr(call.arguments, "dry_run", None):
         data = {"next": call.without(script, "dry_run")} | data
     if not isinstance(following := data.get("next"), str):

@@ -108,7 +108,7 @@ def gains(comparisons: Sequence[Comparison], about: str, cache: Path) -> str:
                 axes.plot([low, high], [y, y], color=COLOURS[colour], linewidth=3)
                 axes.plot(value, y, "D" if one.outcome == BETTER else "o", color=COLOURS[colour])
                 axes.plot([limit] * 2, [y - 0.5, y + 0.5], color=COLOURS["worse"], linewidth=1.5)
-                _label(axes, "to now" if one.against == "current" else "to original", y)
+                _label(axes, "vs now" if one.against == "current" else "vs original", y)
                 y += 1.35
             axes.plot([0, 0], [top - 0.6, y - 0.75], color=COLOURS["ink"], linewidth=1, zorder=0)
             y += GAP

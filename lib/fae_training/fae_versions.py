@@ -232,4 +232,4 @@ def expected_model(memory_gb: int) -> tuple[str, str] | None:
     tiers = LATER_TIERS if later else EARLY_TIERS
     model = next(model for least, model in tiers if memory_gb >= least)
     which = f"Fae {apps[0].version}'s" if apps else "Fae's"
-    return model, f"{which} choice for {memory_gb} GB of memory"
+    return model, f"{which} choice for {fae_app.memory_bytes() / fae_app.GIB:.0f} GB of memory"

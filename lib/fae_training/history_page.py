@@ -26,7 +26,7 @@ def as_html(found: Sequence[Entry], in_use: dict[str, str | None], cache: Path) 
     runs = [_run(entry, found, entry.number in curves, cache) for entry in reversed(found)]
     if runs:
         parts.append(section("runs", "Runs", *runs))
-    closing = paragraph("This page is a file on this Mac. It loads nothing and sends nothing.")
+    closing = paragraph("This page is a file on this machine. It loads nothing and sends nothing.")
     return html_page.page("What Fae has learned so far", opening, "\n".join(parts), closing)
 
 

@@ -96,7 +96,10 @@ def why_no_model(home: Home, model: str, why: str, fetch: str, by_fae: bool) -> 
         )
     failed = [how for how in failures(home).values() if model in how]
     if failed:
-        return Missing("no_model", f"{absent}: {failed[0]}", REMEDY if by_fae else fetch)
+        why = failed[0].rpartition("could not be downloaded: ")[2]
+        return Missing(
+            "no_model", f"{absent}; the last download failed: {why}", REMEDY if by_fae else fetch
+        )
     return Missing("no_model", absent, "uv run scripts/setup.py" if by_fae else fetch)
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from fae_training import consent, learned, rejection, runs
+from fae_training import learned, rejection, runs
 from fae_training.answering import as_call
 from fae_training.calling import Call
 from fae_training.deployment import deployments
@@ -29,7 +29,7 @@ SCHEDULED = "FAE_TRAINING_SCHEDULED"
 def of(run: Run, status: str) -> str | None:
     """The next call, after scripts/, for a run with this status."""
     if status in runs.ACTIVE:
-        return "check_status.py"
+        return f"check_status.py --run {run.id}"
     judged = None
     if status == "completed":
         # Imported here and below: the status of a run in progress must not wait for it.
@@ -123,15 +123,9 @@ def _training(run: Run, preset: str, *further: str) -> str:
 
 
 def after_export(home: Home, forgot: "Purged") -> str | None:
-    """Taking back the active run if it learned what is forgotten, else the training of the newest that did, else of the rows.
-
-    None if a training needs a consent that was withdrawn: that is the person's to give.
-    """
+    """Taking back the active run if it learned what is forgotten, else the training of the newest that did, else of the rows."""
     if forgot.active:
         return f"rollback.py --kind {runs.find(home, forgot.active).kind}"
-    kind = runs.find(home, forgot.learned_by[-1]).kind if forgot.learned_by else "sft"
-    if consent.missing(home, KINDS[kind].consents):
-        return None
     if not forgot.learned_by:
         return unless_learned(home, "sft", f"{KINDS['sft'].script} --preset {DEFAULT_PRESET}")
     run = runs.find(home, forgot.learned_by[-1])

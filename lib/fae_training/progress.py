@@ -91,7 +91,7 @@ def stage_of(run: Run, status: str) -> tuple[str, int, int | None]:
 
 
 def line(run: Run, width: int) -> str:
-    """One line: stage, bar, loss, speed, memory, time left; at most `width` characters."""
+    """One line: stage, bar, loss, speed, memory, time left; at most `width` characters, for which memory and speed go first."""
     report, status = latest_report(run), run.record.get("status", "")
     stage, done, total = stage_of(run, status)
     parts = [f"{stage} {done:,}/{total:,}" if total else stage]
@@ -105,9 +105,10 @@ def line(run: Run, width: int) -> str:
             unit = {"tokens_per_s": " tokens/s", "peak_memory_gb": " GB"}.get(name, "")
             parts.append(f"{label} {report[name]:{form}}{unit}".strip())
     left = latest_progress(run).get("eta_s")
-    if status in ACTIVE and left is not None:
-        parts.append(f"{duration(left)} left")
-    text = "  ".join(parts)
+    ending = [f"{duration(left)} left"] if status in ACTIVE and left is not None else []
+    while len(parts) > 1 and len("  ".join(parts + ending)) >= width:
+        parts.pop()
+    text = "  ".join(parts + ending)
     room = width - len(text) - 4
     if room >= 10 and total:
         filled = min(20, room) * min(done, total) // total

@@ -113,6 +113,7 @@ class Cost:
 class Proposal:
     """What proposal.json holds. `replaces` is the run that is deployed now, None for the base model.
 
+    after_yes: what happens in Fae if the person approves, by its version and the model that it runs.
     rejected_before: the person's last rejection of this run, or of an earlier one of its slot.
     alternative: what was tried instead of the training, where something was.
     """
@@ -136,6 +137,7 @@ class Proposal:
     cost: Cost
     notes: tuple[str, ...]
     fingerprint: str | None
+    after_yes: str
     rejected_before: Rejection | None = None
     alternative: Alternative | None = None
 
@@ -172,6 +174,7 @@ def build(run: Run, judged: Evaluation, measured: Benchmark) -> Proposal:
             )
         ),
         fingerprint=judged.fingerprint,
+        after_yes=app_results.after_yes(run),
         rejected_before=rejection.last_of(run) or _earlier_rejection(run, active),
         alternative=alternative.of(run, measured),
     )

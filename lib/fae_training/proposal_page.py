@@ -71,7 +71,7 @@ def as_html(proposal: Proposal, code: str, cache: Path) -> str:
     if notes := _notes(proposal):
         content.append(section("notes", "Good to know", items(notes)))
     content.append(section("choice", "Your choice", _choice(proposal, code)))
-    closing = paragraph("This page is a file on this Mac. It loads nothing and sends nothing.")
+    closing = paragraph("This page is a file on this machine. It loads nothing and sends nothing.")
     return html_page.page(proposal.title, opening, "\n".join(content), closing)
 
 
@@ -185,7 +185,7 @@ def _choices(proposal: Proposal) -> list[tuple[str, str]]:
     return [
         (
             "Yes",
-            "Fae uses the update from its next answer on. It is tested at once; if it does not load, it is rolled back automatically.",
+            f"{proposal.after_yes} It is tested at once; if it does not load, it is rolled back automatically.",
         ),
         (
             "No",
@@ -193,7 +193,7 @@ def _choices(proposal: Proposal) -> list[tuple[str, str]]:
         ),
         (
             "Undo",
-            f"After a yes, say \N{LEFT DOUBLE QUOTATION MARK}undo the last learning update\N{RIGHT DOUBLE QUOTATION MARK} at any time, or type uv run scripts/rollback.py. Fae goes back to {_replaced(proposal)}, which stays on this Mac. Nothing is deleted.",
+            f"After a yes, say \N{LEFT DOUBLE QUOTATION MARK}undo the last learning update\N{RIGHT DOUBLE QUOTATION MARK} at any time, or type uv run scripts/rollback.py. Fae goes back to {_replaced(proposal)}, which stays on this machine. Nothing is deleted.",
         ),
     ]
 
