@@ -59,7 +59,7 @@ def planned(call: Call, run: runs.Run) -> Result:
         return Result({"status": "planned", "run": run.id}, text)
     found = evaluation.judged(run)
     reasons = " ".join(plain_words.of_decision(found.decision))
-    text = f"Would evaluate {run.id}: it is {plain_words.of_verdict(found)}. {reasons}"
+    text = f"Would evaluate {run.id}: it is {plain_words.of_verdict(found.verdict)}. {reasons}"
     return Result({"status": "planned", "run": run.id, "verdict": found.verdict}, text)
 
 
@@ -119,7 +119,7 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     # Fae's nightly loop takes a path to mean that training succeeded.
     if run.status() == "completed" and run.file(runs.ADAPTERS).is_dir():
         data["adapter_path"] = str(run.file(runs.ADAPTERS))
-    lines = [f"{run.id} is {plain_words.of_verdict(found)}."]
+    lines = [f"{run.id} is {plain_words.of_verdict(found.verdict)}."]
     notes = map(plain_words.as_sentence, found.notes)
     lines += [f"  {line}" for line in (*reasons, *found.figures, *found.costs, *notes)]
     lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []

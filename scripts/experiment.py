@@ -157,7 +157,7 @@ def answer(call: Call, experiment: Experiment) -> Result:
             look = judged.decision.look
             data |= {"verdict": judged.verdict, "look": look}
             lines.append(
-                f"{chosen.cell.run} is {plain_words.of_verdict(judged)}. Each run of the sweep counts as a judgement: this is number {look}."
+                f"{chosen.cell.run} is {plain_words.of_verdict(judged.verdict)}. Each run of the sweep counts as a judgement: this is number {look}."
             )
         passed = bool(judged) and judged.verdict == PASS
         listed = " ".join(one.cell.run for one in found if one.cell.run)

@@ -58,13 +58,7 @@ def main(call: Call) -> Result:
         return changed
     status = installation.installation_status(call.home)
     if call.arguments.dry_run:
-        missing = [f"environment of {script}" for script in installation.unprepared(call.home)]
-        # Retry what failed last time; a missing environment may be listed already.
-        missing += [what for what in installation.failures(call.home) if what not in missing]
-        return Result(
-            {"status": "planned", "missing": missing},
-            f"Would prepare: {', '.join(missing) or 'nothing'}.",
-        )
+        return plan(call)
     if status != "installing":
         installation.start(call.home, *(["--no-models"] if call.arguments.no_models else []))
     data: dict[str, Any] = {
@@ -79,6 +73,36 @@ def main(call: Call) -> Result:
         f"You allow Fae to use: {in_words(call)}"
     )
     return Result(data | {"consents": consents(call)}, text)
+
+
+def plan(call: Call) -> Result:
+    missing = [f"environment of {script}" for script in installation.unprepared(call.home)]
+    absent = {} if call.arguments.no_models else missing_models(call)
+    missing += [f"model of {script}" for script in absent]
+    # Retry what failed last time; a missing environment may be listed already.
+    missing += [what for what in installation.failures(call.home) if what not in missing]
+    data: dict[str, Any] = {"status": "planned", "missing": missing}
+    if not missing:
+        return Result(data | {"next": "check_status.py"}, "Everything is prepared already.")
+    lines = ["Would prepare, in the background:", *(f"  {what}" for what in missing)]
+    if absent:
+        lines.append(f"The models are downloads of several GB: {', '.join(absent.values())}.")
+    return Result(data | {"models": list(absent.values())}, "\n".join(lines))
+
+
+def missing_models(call: Call) -> dict[str, str]:
+    """{train script: the model that it would download}, of those that are not on this machine."""
+    from fae_training import models, settings
+    from fae_training.speech import preflight
+
+    found = {}
+    for script in installation.model_scripts():
+        kind = next(kind for kind in KINDS.values() if kind.script == script)
+        choose = preflight.choose if kind.slot == "speech" else models.choose
+        model, _ = choose(settings.resolve(call, kind)["model"])
+        if models.locate(model) is None:
+            found[script] = model
+    return found
 
 
 def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:

@@ -181,6 +181,7 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
         assert status == 3 and "Use it? [y/N]" in seen and "was not deployed" in seen
         assert "error" not in seen and "Why?" not in seen
         assert "Next: uv run " in seen and rejection.last_of(run) is None
+        seen = " ".join(seen.split())
         assert f"{run.id}, an update for your language model" in seen
         assert "would replace the original model" in seen and "It got better at" in seen
     assert deployment.current(place, "language") is None

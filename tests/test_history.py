@@ -140,7 +140,7 @@ def test_the_page_has_every_run_with_links_to_what_it_came_from(place, home):
         f"2026-11-01 10:00 to 2026-11-02 10:00 (replaced by {second.id})",
         "preset light, steps 80",
         "12 <i>corrections</i>",
-        "passed, score 90 of 100 (80 before)",
+        "recommended, score 90 of 100 (80 before)",
         "For a <b>reason</b>.",
         "too short answers",
         "2026-11-03 08:00",

@@ -76,7 +76,7 @@ def test_a_deployed_run_that_was_judged_again_is_reported(place):
     worse = prepared.measured(3, gain=-0.3, fingerprint=mark)
     assert evaluation.make(run, worse).verdict == "fail"
     (remark,) = calls.answer("check_status", home=place.path)["remarks"]
-    assert "was evaluated again after it was deployed, and the verdict is now: fail" in remark
+    assert "was evaluated again after it was deployed, and it is now not recommended" in remark
 
 
 def test_a_proposal_that_became_invalid_by_a_new_judgement_is_reported(place):

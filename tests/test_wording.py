@@ -262,9 +262,9 @@ def test_a_progress_line_keeps_the_time_left_on_a_narrow_terminal(place):
     state.write_json(run.file(runs.PROGRESS_FILE), {"stage": "training", "done": 12, "total": 60, "eta_s": 31})  # fmt: skip
     report = {"step": 12, "loss": 0.23, "val_loss": 0.52, "tokens_per_s": 2246, "peak_memory_gb": 0.1}  # fmt: skip
     state.append_jsonl(run.file("metrics.jsonl"), report)
-    wide, narrow = (progress.line(run, width) for width in (100, 60))
+    wide, narrow = (progress.line(run, width) for width in (140, 60))
     assert "[====" in wide and "0.10 GB" in wide and wide.endswith("31 s left")
-    assert len(narrow) < 60 and narrow.startswith("training 12/60  loss 0.230")
+    assert len(narrow) < 60 and "training 12/60  loss 0.230" in narrow
     assert narrow.endswith("31 s left") and "GB" not in narrow
 
 

@@ -1,9 +1,8 @@
 """How a script is called: one meaning for a person, for Fae, and for another program.
 
-A person gives flags. Fae gives no arguments, sets FAE_SKILL_NAME, and writes one JSON-RPC object to
-standard input. Another program gives a JSON object as the first argument. Each flag --some-name is
-the parameter some_name. A script has a parser, a `main(call) -> Result`, and calls `run(main,
-parser)`.
+A person gives flags. Fae gives no arguments, sets FAE_SKILL_NAME, and writes one JSON-RPC object to standard input. Another
+program gives a JSON object as the first argument. Each flag --some-name is the parameter some_name. A script has a parser, a
+`main(call) -> Result`, and calls `run(main, parser)`.
 """
 
 import argparse
@@ -17,7 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fae_training import consent, first_steps, transactions
+from fae_training import transactions
 from fae_training.answering import (
     LONGEST_ANSWER,
     Result,
@@ -48,8 +47,7 @@ __all__ = ["Call", "Parser", "Result", "parser", "read_call", "run"]
 
 # Fae adds these to every call.
 ALWAYS_ADDED = ("audio_input_dir", "audio_output_dir", "input", "capability_ticket")
-# Names from earlier versions of the skill, which Fae's scheduler still sends. None: accepted, no
-# effect.
+# Names from earlier versions of the skill, which Fae's scheduler still sends. None: accepted, no effect.
 OLDER_NAMES = {
     "target_model_preset": "model",
     "training_preset": "preset",
@@ -68,7 +66,7 @@ OLDER_NAMES = {
     "sft_train_count": None,
     "dpo_pairs": None,
 }
-START = "uv run scripts/"
+START, CONSENT = "uv run scripts/", "setup.py --consent "
 # The status of an answer to --dry-run.
 PLANNED = ("planned", "dry_run")
 # Internal options with which a script starts itself; they are accepted only as flags.
@@ -171,21 +169,24 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
 
 
 def led_on(call: Call, script: str, data: dict) -> dict:
-    """An answer of `script` with its next command: after a dry run the call that really does it, and in place of one that
-    lacks the person's consent the one that gives it, with how Fae asks for it."""
+    """An answer with its next command: after a dry run the call itself, and in place of one that lacks consent the consent."""
     if data["status"] in PLANNED and getattr(call.arguments, "dry_run", None):
         data = {"next": call.without(script, "dry_run")} | data
     if not isinstance(following := data.get("next"), str):
         return data
+    from fae_training import first_steps  # it loads the kinds
+
     following, asked = first_steps.with_question(call.home, following)
     return asked | data | {"next": following}
 
 
 def _asked(home: Home, error: SkillError) -> dict[str, str]:
-    """How Fae asks for the consent that the error's remedy is or lacks; the hint then is how it is given."""
+    """How Fae asks for the consent that the error's remedy is or lacks; its hint becomes the call that gives it."""
     call = error.hint.removeprefix(START)
-    if not error.hint.startswith(START) or not (as_call(error.hint) or consent.is_given_by(call)):
+    if not error.hint.startswith(START) or not (as_call(error.hint) or call.startswith(CONSENT)):
         return {}
+    from fae_training import first_steps
+
     call, asked = first_steps.with_question(home, call)
     error.hint = START + call
     return {name: text for name, text in asked.items() if name == "say"}

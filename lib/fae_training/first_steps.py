@@ -13,15 +13,20 @@ _MATERIAL = {
     "dpo": ("data", "dpo", "train.jsonl"),
     "stt": ("stt", "corrections.jsonl"),
 }
+# How a person gives it where the call that collects it needs more than was allowed.
+_BY_HAND = {"stt": "add_correction.py --heard HEARD --meant MEANT"}
 
 
 def of(home: Home, kind: str | None = None) -> str:
     """The next call, after scripts/, on the way to a first run of `kind`; None: of the first kind that the person allowed."""
     allowed = [name for name, one in KINDS.items() if not consent.missing(home, one.consents)]
     chosen = KINDS[kind or next(iter(allowed or KINDS))]
+    if chosen.name not in allowed:
+        return consent.command(consent.missing(home, chosen.consents))
     if (parts := _MATERIAL.get(chosen.name)) and not home.file(*parts).is_file():
-        return permitted(home, chosen.material)
-    return permitted(home, f"{chosen.script} --preset {DEFAULT_PRESET}")
+        lacking = consent.missing(home, needed(chosen.material))
+        return chosen.material if not lacking else _BY_HAND[chosen.name]
+    return f"{chosen.script} --preset {DEFAULT_PRESET}"
 
 
 def permitted(home: Home, call: str) -> str:

@@ -6,7 +6,6 @@ knows no statistics reads the sentence alone; the figures stand beside it in sma
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from fae_training.benchmark import GOAL, PASSED, RATIO, Figure
 from fae_training.gate import (
@@ -20,9 +19,6 @@ from fae_training.gate import (
     Comparison,
     Decision,
 )
-
-if TYPE_CHECKING:
-    from fae_training.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -138,12 +134,11 @@ def in_one_sentence(decision: Decision) -> str:
     return f"It got better at {joined(goals)}, and {rest} as good as before."
 
 
-def of_verdict(evaluation: "Evaluation | None") -> str:
-    """Whether a run is recommended, to follow its name."""
-    if evaluation is None:
+def of_verdict(verdict: str | None) -> str:
+    """Whether a run is recommended, to follow its name; None: it was not evaluated."""
+    if verdict is None:
         return "not evaluated yet"
-    verdict = VERDICTS[evaluation.verdict]
-    return f"not recommended ({verdict})" if evaluation.verdict == NOT_ENOUGH else verdict
+    return f"not recommended ({VERDICTS[verdict]})" if verdict == NOT_ENOUGH else VERDICTS[verdict]
 
 
 def as_sentence(text: str) -> str:

@@ -35,7 +35,8 @@ def of_active(home: Home, top: Deployment) -> list[str]:
     from fae_training import evaluation, plain_words
 
     if top.judgement != evaluation.mark(Run(home, top.run)):
-        verdict = plain_words.of_verdict(evaluation.readable(Run(home, top.run)))
+        judged = evaluation.readable(Run(home, top.run))
+        verdict = plain_words.of_verdict(judged and judged.verdict)
         remarks.append(
             f"{top.run} was evaluated again after it was deployed, and it is now {verdict}. "
             f"Go back: {back}"
