@@ -24,6 +24,8 @@ SECONDS_BETWEEN_WRITES = 0.5
 SECONDS_BETWEEN_CHECKS = 5
 # The last stage of a run, so its pace gives the time left for the run.
 LAST_STAGE = "scoring"
+# The part of it that answers the capability suite, whose time does not depend on the training's.
+ABILITIES_STAGE = "testing abilities"
 
 
 @dataclass
