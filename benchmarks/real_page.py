@@ -250,7 +250,7 @@ def gate_table(runs: dict) -> list[str]:
 
 
 def _gain(one: dict) -> str:
-    gain, low, high = (plain_words.of_gain(one[n], one["compare"]) for n in ("gain", "low", "high"))
+    gain, low, high = (plain_words.of_gain(one[n]) for n in ("gain", "low", "high"))
     return f"{gain} ({low} to {high}) {plain_words.gain_unit(one['compare'])}"
 
 
