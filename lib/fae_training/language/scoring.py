@@ -131,8 +131,7 @@ def score(
         return (time.monotonic() - started) / done * (total - done) if done else None
 
     def results(probe: Probe, subject: Subject):
-        with session.stage(probe.stage, total, seconds_left):
-            session.progressed(done)
+        with session.stage(probe.stage, total, seconds_left, done):
             return probe.measure(subject, finished)
 
     def measured(trained: Run | None) -> tuple[list, Cost]:
