@@ -35,6 +35,8 @@ EFFECTS = (0.01, 0.02, 0.03, 0.05, 0.10, 0.20)
 # How much a training without any mean effect changes a conversation's loss: measured on SmolLM2,
 # light preset.
 SPREAD = 0.08
+# How much conversations' losses differ, as the standard deviation of their logarithms: measured there too.
+SPREAD_OF_LOSSES = 0.33
 
 
 def symmetric(rng, shape):
@@ -77,10 +79,11 @@ NO_EFFECT: dict[str, Callable] = {
 }
 
 
-def benchmark(gains: np.ndarray) -> Benchmark:
-    """Losses of conversations with these gains (logarithms of old to new)."""
-    current = (2.0,) * len(gains)
-    candidate = tuple((2.0 * np.exp(-gains)).tolist())
+def benchmark(rng, gains: np.ndarray) -> Benchmark:
+    """Losses of conversations, each of which falls by its gain as a share of itself, at most by 99 %."""
+    losses = 2.0 * np.exp(rng.normal(0, SPREAD_OF_LOSSES, len(gains)))
+    current = tuple(losses.tolist())
+    candidate = tuple((losses * (1 - np.minimum(gains, 0.99))).tolist())
     items = tuple(map(str, range(len(gains))))
     measure = Measure(
         "conversation_loss", "Losses", "conversations", "nats a token", "lower", "goal", "ratio",
@@ -89,8 +92,8 @@ def benchmark(gains: np.ndarray) -> Benchmark:
     return Benchmark((measure,), True, 10, 10, None)
 
 
-def recommended(gains: np.ndarray, look: int) -> bool:
-    return gate.decide(benchmark(gains), look).verdict == gate.PASS
+def recommended(rng, gains: np.ndarray, look: int) -> bool:
+    return gate.decide(benchmark(rng, gains), look).verdict == gate.PASS
 
 
 def candidates(rng, draw: Callable, looks: int, size: int, effect: float = 0.0) -> np.ndarray:
@@ -112,7 +115,7 @@ def false_passes(rng, draw: Callable, size: int, rounds: int) -> tuple[float, fl
     first = some = 0
     for _ in range(rounds):
         found = [
-            recommended(gains, look)
+            recommended(rng, gains, look)
             for look, gains in enumerate(candidates(rng, draw, LOOKS, size), 1)
         ]
         first += found[0]
@@ -124,7 +127,8 @@ def coverage(rng, draw: Callable, size: int, rounds: int) -> float:
     """How often the bounds at 2.5 % each contain a true mean of 0."""
     held = 0
     for gains in draw(rng, (rounds, size)):
-        found = intervals.of_mean(np.clip(gains, -1, 1).tolist(), 0.025)
+        measure = benchmark(rng, gains).measures[0]
+        found = intervals.of_mean(measure.gains(measure.current), 0.025)
         held += found.low <= 0 <= found.high
     return held / rounds
 
@@ -139,7 +143,9 @@ def coverage_of_passes(rng, size: int, changed: float, rounds: int) -> float:
 
 
 def power(rng, size: int, effect: float, rounds: int) -> float:
-    found = [recommended(candidates(rng, symmetric, 1, size, effect)[0], 1) for _ in range(rounds)]
+    found = [
+        recommended(rng, candidates(rng, symmetric, 1, size, effect)[0], 1) for _ in range(rounds)
+    ]
     return sum(found) / rounds
 
 

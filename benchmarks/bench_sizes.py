@@ -17,7 +17,8 @@
 
 Qwen3.5-2B, 4B with half of its layers, and as many layers of 35B-A3B as fit, with random weights in float32, take two
 steps of the smoke preset and one of light through scripts/train.py, on rows of the preset's whole length,
-with validation and scoring. --memory: gigabytes that a plan may need; a model that does not fit loses
+with validation and scoring, but without rehearsal and the capability suite: written answers need less memory than
+a step, and random weights would write for hours. --memory: gigabytes that a plan may need; a model that does not fit loses
 layers, or is left out with a note. Models are in bench-out/sizes while they are measured, one at a time.
 Results are kept in bench-out/sizes/results.json and not measured again without --again.
 """
@@ -110,6 +111,7 @@ def measure(directory: Path, preset: str, steps: int) -> dict:
     uv = os.environ.get("UV") or shutil.which("uv") or sys.exit("uv was not found")
     command = [uv, "run", "--quiet", "--script", str(ROOT / "scripts" / "train.py")]
     command += ["--preset", preset, "--steps", str(steps), "--model", str(directory)]
+    command += ["--rehearsal", "0", "--suite", "own"]
     environment = os.environ | {"FAE_TRAINING_HOME": str(home), "NO_COLOR": "1"}
     usage = process_watch.run(command, log_file, environment)
     (run,) = (home / "runs").glob("*/")
@@ -188,7 +190,7 @@ def as_markdown(results: dict) -> str:
     return "\n".join(
         [
             f"{machine}. Random weights in float32, rows of the preset's whole length through scripts/train.py, validation and "
-            "scoring included. The process tree's peak is what all its processes had resident at one moment.",
+            "scoring included, without rehearsal and the capability suite. The process tree's peak is what all its processes had resident at one moment.",
             "",
             *page.table([*head, "minutes"], rows),
             "",

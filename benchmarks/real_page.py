@@ -6,6 +6,7 @@ from pathlib import Path
 
 import page
 from fae_training import plain_words
+from fae_training.session import ABILITIES_STAGE
 
 # A change of less than this share of the loss is called hardly any, however certain it is.
 HARDLY = 0.01
@@ -249,7 +250,7 @@ def gate_table(runs: dict) -> list[str]:
 
 
 def _gain(one: dict) -> str:
-    gain, low, high = (plain_words.of_gain(one[n], one["compare"]) for n in ("gain", "low", "high"))
+    gain, low, high = (plain_words.of_gain(one[n]) for n in ("gain", "low", "high"))
     return f"{gain} ({low} to {high}) {plain_words.gain_unit(one['compare'])}"
 
 
@@ -265,10 +266,20 @@ def time_table(runs: dict) -> list[str]:
     parts = list(dict.fromkeys(part for spent in seconds.values() for part in spent))
     parts.sort(key=lambda part: part == "total")
     rows = [
-        [name, *(f"{spent.get(part, 0):,.0f} s" for part in parts)]
+        [name, *(f"{spent[part]:,.0f} s" if part in spent else "–" for part in parts)]
         for name, spent in seconds.items()
     ]
-    return ["**Time by stage**", "", *page.table(["", *parts], rows), ""]
+    shares = [
+        f"- **{name}**: validating and scoring took {_share(spent, 'validating', 'scoring')} of the time, "
+        f"the capability suite {_share(spent, ABILITIES_STAGE)}."
+        for name, spent in seconds.items()
+        if ABILITIES_STAGE in spent
+    ]
+    return ["**Time by stage**", "", *page.table(["", *parts], rows), "", *shares, ""]
+
+
+def _share(spent: dict[str, float], *parts: str) -> str:
+    return f"{sum(spent.get(part, 0) for part in parts) / spent['total']:.0%}"
 
 
 def answers(runs: dict) -> list[str]:

@@ -20,7 +20,7 @@ class QuietSession:
         pass
 
     @contextlib.contextmanager
-    def stage(self, name: str, total: int | None = None, left=None):
+    def stage(self, name: str, total: int | None = None, left=None, done: int = 0):
         yield
 
     def progressed(self, done: int, total: int | None = None) -> None:

@@ -68,6 +68,15 @@ def test_no_difference_is_not_enough_evidence_and_a_loss_is_a_fail():
     assert verdict(measure(*losses(gain=-0.1))) == "fail"
 
 
+def test_the_change_of_a_loss_is_that_of_its_mean():
+    """One conversation that was predicted almost perfectly loses 0.15 nats, three times its loss."""
+    current = [0.05, *(2.0 + n / 20 for n in range(39))]
+    candidate = [0.2, *(loss - 0.1 for loss in current[1:])]
+    found = gate.decide(benchmark(measure(candidate, current)), 1).comparisons[0]
+    assert found.gain == pytest.approx(1 - sum(candidate) / sum(current))
+    assert found.outcome == "kept" and (found.improved, found.worsened) == (39, 1)
+
+
 def test_a_gain_too_small_to_notice_is_not_a_reason_to_switch():
     """0.5 % of the loss in each of 400 conversations is proven, and too small to notice."""
     found = gate.decide(benchmark(measure(*losses(400, gain=0.005, spread=0.005))), 1)

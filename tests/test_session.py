@@ -42,6 +42,8 @@ def test_the_innermost_stage_is_reported_with_its_progress(run, session):
             20,
             50,
         )
+        with session.stage("testing abilities", 572, done=60):
+            assert (progress_of(run)["done"], progress_of(run)["total"]) == (60, 572)
     assert "stage" not in progress_of(run)
 
 

@@ -26,8 +26,9 @@ class Measure:
     """One value per unit (a conversation, a pair, an item of the suite, a recording) for each of the three models.
 
     role: a "goal" should improve, a "guard" must not get worse, a "report" is shown only.
-    compare: how a unit's gain is computed from its two values. "ratio": log(old / new), for losses; "difference":
-    new - old, for shares of a unit; "passed": values are 0 or 1.
+    compare: how a unit's gain is computed from its two values. "ratio": the fall of its loss as a share of the mean old
+    loss, so that the mean gain is that of the mean loss, and a unit that was predicted almost perfectly counts by what it
+    lost, not by how many times that is; "difference": new - old, for shares of a unit; "passed": values are 0 or 1.
     margin: the largest mean loss that still counts as kept. least: the smallest mean gain that a person can notice, for
     goals. Both are in the unit of gains: 0.02 is 2 % of a loss, or 2 of 100 items.
     fewest: with fewer units nothing is judged.
@@ -63,20 +64,18 @@ class Measure:
                 f"{self.title}: {len(self.candidate)} and {len(old)} values for {len(self.items)} {self.unit}"
             )
         sign = -1 if self.better == "lower" else 1
-        found = []
-        for new, before in zip(self.candidate, old, strict=True):
-            if not (math.isfinite(new) and math.isfinite(before)):
-                raise ValueError(f"{self.title}: a value is not a finite number")
-            if self.compare == RATIO:
-                if min(new, before) <= 0:
-                    raise ValueError(
-                        f"{self.title}: a loss is {min(new, before)}, expected more than 0"
-                    )
-                gain = math.log(new / before)
-            else:
-                gain = new - before
-            found.append(max(-LARGEST_GAIN, min(LARGEST_GAIN, sign * gain)))
-        return found
+        values = (*self.candidate, *old)
+        if not all(map(math.isfinite, values)):
+            raise ValueError(f"{self.title}: a value is not a finite number")
+        scale = 1.0
+        if self.compare == RATIO and old:
+            if min(values) <= 0:
+                raise ValueError(f"{self.title}: a loss is {min(values)}, expected more than 0")
+            scale = sum(old) / len(old)
+        gains = [
+            sign * (new - before) / scale for new, before in zip(self.candidate, old, strict=True)
+        ]
+        return [max(-LARGEST_GAIN, min(LARGEST_GAIN, gain)) for gain in gains]
 
     def room(self, old: Sequence[float]) -> tuple[float, float]:
         """The largest possible loss and gain of one unit over `old`: a share of 0.5 can fall by at most 0.5."""

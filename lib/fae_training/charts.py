@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fae_training import plain_words
 from fae_training.gate import BETTER, KEPT, Comparison
 from fae_training.proposal import Bars, Curve, Point
 
@@ -89,9 +88,7 @@ def gains(comparisons: Sequence[Comparison], about: str, cache: Path) -> str:
         sum(_title_lines(title) for title in titles) + 1.35 * len(comparisons) + GAP * len(titles)
     )
     drawn_to = [
-        abs(plain_words.hundredths(bound, one.compare))
-        for one in comparisons
-        for bound in (one.low, one.high, -1.2 * one.margin)
+        abs(100 * bound) for one in comparisons for bound in (one.low, one.high, -1.2 * one.margin)
     ]
     # A single unbounded loss would leave no room for the others.
     reach = min(max(5.0, *drawn_to), FURTHEST)
@@ -102,7 +99,7 @@ def gains(comparisons: Sequence[Comparison], about: str, cache: Path) -> str:
             for one in (one for one in comparisons if one.title == title):
                 colour = {BETTER: "new", KEPT: "now"}.get(one.outcome, "worse")
                 low, value, high, limit = (
-                    min(max(plain_words.hundredths(gain, one.compare), -FURTHEST), FURTHEST)
+                    min(max(100 * gain, -FURTHEST), FURTHEST)
                     for gain in (one.low, one.gain, one.high, -one.margin)
                 )
                 axes.plot([low, high], [y, y], color=COLOURS[colour], linewidth=3)

@@ -4,7 +4,6 @@ A measure that has words of its own in WORDS gets a sentence with them; any othe
 knows no statistics reads the sentence alone; the figures stand beside it in small print.
 """
 
-import math
 from dataclasses import dataclass, replace
 
 from fae_training.benchmark import GOAL, PASSED, RATIO, Figure
@@ -182,27 +181,22 @@ def distinguishable(first: float, second: float) -> tuple[str, str]:
     return texts
 
 
-def hundredths(gain: float, compare: str) -> float:
-    """A gain, or a bound of one: by how many per cent a loss fell, or by how many percentage points a share rose."""
-    return 100 * (1 - math.exp(-gain)) if compare == RATIO else 100 * gain
-
-
-def of_gain(gain: float, compare: str) -> str:
-    """hundredths() with its sign; none for what rounds to 0."""
-    value = hundredths(gain, compare)
+def of_gain(gain: float) -> str:
+    """A gain, or a bound of one, in hundredths with its sign; none for what rounds to 0."""
+    value = 100 * gain
     text = f"{value:+.{0 if abs(value) >= 10 else 1}f}"
     return "0" if not float(text) else text.replace("-", "\N{MINUS SIGN}")
 
 
 def gain_unit(compare: str) -> str:
-    """The unit of hundredths()."""
+    """The unit of of_gain: per cent of a loss, or percentage points of a share."""
     return "%" if compare == RATIO else "percentage points"
 
 
 def _figures(one: Comparison) -> str:
     old, new = distinguishable(one.old, one.new)
     low, gain, high, margin = (
-        of_gain(value, one.compare) for value in (one.low, one.gain, one.high, one.margin)
+        of_gain(value) for value in (one.low, one.gain, one.high, one.margin)
     )
     before = "before" if one.against == "current" else "original"
     change = (
@@ -288,9 +282,7 @@ def _does(one: Comparison, words: Words | None, reference: str) -> str:
 def _open(one: Comparison) -> str:
     """What keeps a comparison undecided: how large a loss its interval does not rule out, and how large a one is allowed."""
     than = "" if one.against == "current" else " against the original model"
-    lost, margin = (
-        of_gain(value, one.compare).lstrip("+\N{MINUS SIGN}") for value in (one.low, one.margin)
-    )
+    lost, margin = (of_gain(value).lstrip("+\N{MINUS SIGN}") for value in (one.low, one.margin))
     unit, sign = gain_unit(one.compare), " %" if one.compare == RATIO else ""
     return (
         f"with only {one.count:,} {one.unit} a loss{than} of up to {lost} {unit} cannot be ruled out, and at most {margin}{sign} "

@@ -268,9 +268,9 @@ def _gains_chart(compared: list[Comparison], heading: str, cache: Path) -> str:
         (
             one.title,
             "now" if one.against == "current" else "the original",
-            f"{plain_words.of_gain(one.gain, one.compare)} {plain_words.gain_unit(one.compare)}",
-            f"{plain_words.of_gain(one.low, one.compare)} to {plain_words.of_gain(one.high, one.compare)}",
-            plain_words.of_gain(one.margin, one.compare).lstrip("+"),
+            f"{plain_words.of_gain(one.gain)} {plain_words.gain_unit(one.compare)}",
+            f"{plain_words.of_gain(one.low)} to {plain_words.of_gain(one.high)}",
+            plain_words.of_gain(one.margin).lstrip("+"),
             one.outcome.replace("_", " "),
         )
         for one in compared

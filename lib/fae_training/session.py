@@ -24,6 +24,8 @@ SECONDS_BETWEEN_WRITES = 0.5
 SECONDS_BETWEEN_CHECKS = 5
 # The last stage of a run, so its pace gives the time left for the run.
 LAST_STAGE = "scoring"
+# The part of it that answers the capability suite, whose time does not depend on the training's.
+ABILITIES_STAGE = "testing abilities"
 
 
 @dataclass
@@ -114,14 +116,15 @@ class Session:
         name: str,
         total: int | None = None,
         left: Callable[[], float | None] | None = None,
+        done: int = 0,
     ) -> Iterator[None]:
         """A block whose time is counted under `name`; a nested stage pauses the outer one's count.
 
-        total: the number of items, if known. left: returns the seconds left for the whole run; by default these are known only
-        in the last stage, from its pace.
+        total: the number of items, if known; done: how many of them earlier stages finished. left: returns the
+        seconds left for the whole run; by default these are known only in the last stage, from its pace.
         """
         self._count_seconds()
-        self._stages.append(_Stage(name, total, began=time.monotonic(), left=left))
+        self._stages.append(_Stage(name, total, done, began=time.monotonic(), left=left))
         self._write()
         try:
             yield

@@ -9,6 +9,7 @@ from fae_training.capabilities.checks import passed
 from fae_training.capabilities.task import Item
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.runs import Run
+from fae_training.session import ABILITIES_STAGE
 from fae_training.state import read_json, write_json
 
 # The share of items that may be lost, chance included, for the capability to count as kept.
@@ -27,6 +28,7 @@ class Capabilities:
     so no model answers an item twice, even after it was interrupted.
     """
 
+    stage = ABILITIES_STAGE
     apart = True
 
     def __init__(self, run: Run, tokenizer):

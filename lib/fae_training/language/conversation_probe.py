@@ -15,6 +15,7 @@ from fae_training.message_forms import is_target
 from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
+from fae_training.session import LAST_STAGE
 
 # Answers that each model writes: at least, and at most where there is time. Their longest length in tokens.
 FEWEST_ANSWERED, MOST_ANSWERED, LONGEST_ANSWER = 5, 20, 80
@@ -49,6 +50,8 @@ class ConversationResults:
 class Conversations:
     """The judge part of data/sft/valid.jsonl, or as much of it as the training's time allows (see
     validation_set)."""
+
+    stage = LAST_STAGE
 
     def __init__(self, run: Run, tokenizer, check: Callable[[], None], role: str, share: float):
         """check: called between conversations while they are tokenised; may raise to end the work.

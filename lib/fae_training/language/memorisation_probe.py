@@ -22,6 +22,7 @@ from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.language.supervised_loss import likeliest_tokens
 from fae_training.message_forms import is_target
 from fae_training.runs import Run
+from fae_training.session import LAST_STAGE
 
 # The number of strings tried: at most, and at least, however short the training was.
 MOST, FEWEST = ENOUGH, 12
@@ -63,6 +64,7 @@ class Memorisation:
     it was trained.
     """
 
+    stage = LAST_STAGE
     apart = True
 
     def __init__(self, run: Run, tokenizer, check: Callable[[], None], share: float):

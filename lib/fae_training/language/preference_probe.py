@@ -23,6 +23,7 @@ from fae_training.language.preference_validation import choose, in_batches
 from fae_training.language.scoring import PerModel, ProbeReport, Subject, compared_texts
 from fae_training.parts import divided
 from fae_training.runs import Run
+from fae_training.session import LAST_STAGE
 
 # Held-out requests that each model answers.
 ASKED = 8
@@ -43,6 +44,8 @@ class PreferenceResults:
 
 class Preferences:
     """The judge part of data/dpo/valid.jsonl, or as much of it as the training's time allows."""
+
+    stage = LAST_STAGE
 
     def __init__(self, run: Run, tokenizer, check: Callable[[], None], share: float):
         """As conversation_probe.Conversations; a correction is counted with its conversation."""

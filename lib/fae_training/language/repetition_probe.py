@@ -16,6 +16,7 @@ from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.parts import divided
 from fae_training.row_forms import Conversation
 from fae_training.runs import Run
+from fae_training.session import LAST_STAGE
 
 # Questions that each model answers where there is time, and the number of answer tokens that are compared.
 ASKED, LONGEST = 40, 32
@@ -35,6 +36,8 @@ MARGIN = 0.25
 
 class Repetition:
     """Questions of the judge part, from the start of each conversation, because those are quick to answer."""
+
+    stage = LAST_STAGE
 
     def __init__(self, run: Run, tokenizer, share: float):
         """share: as conversation_probe.Conversations."""

@@ -74,8 +74,11 @@ class ProbeReport:
 
 
 class Probe(Protocol):
-    """`items`: the number of items per model. `apart`: see parts.HeldOut; True where the items are
-    not the person's data."""
+    """`stage`: the stage of the run that its time is counted under. `items`: the number of items per
+    model. `apart`: see parts.HeldOut; True where the items are not the person's data."""
+
+    @property
+    def stage(self) -> str: ...
 
     @property
     def items(self) -> int: ...
@@ -117,12 +120,19 @@ def score(
     fast, _ = enable(model, FastSettings(), run.home.directory("cache"))
     made = probes(tokenizer)
     done, total = 0, sum(probe.items for probe in made) * (3 if compared else 2)
-    session.progressed(0, total)
+    started = time.monotonic()
 
     def finished(count: int) -> None:
         nonlocal done
         done += count
         session.advance(done, total)
+
+    def seconds_left() -> float | None:
+        return (time.monotonic() - started) / done * (total - done) if done else None
+
+    def results(probe: Probe, subject: Subject):
+        with session.stage(probe.stage, total, seconds_left, done):
+            return probe.measure(subject, finished)
 
     def measured(trained: Run | None) -> tuple[list, Cost]:
         """The probes' results for the model with a run's adapter, or for the base model, and the cost."""
@@ -135,7 +145,7 @@ def score(
         load_s = time.monotonic() - began if trained else 0.0
         model.eval()
         subject = Subject(model, fast, fingerprint(directory) if directory else None)
-        found = [probe.measure(subject, finished) for probe in made]
+        found = [results(probe, subject) for probe in made]
         if trained:
             adapters.remove_lora(model)
         size = (directory / "adapters.safetensors").stat().st_size if directory else 0
