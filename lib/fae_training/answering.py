@@ -188,19 +188,22 @@ def fitted(text: str, width: int) -> str:
     """`text` with its long lines broken between words, where a terminal breaks them within words. Commands, which are
     pasted, and tables stay as they are; a list's lines are indented below its marks or numbers.
     """
-    return "\n".join(
-        line
-        if len(line) <= width or "uv run " in line or "  " in line[len(mark) :]
-        else textwrap.fill(
-            line[len(mark) :],
-            width,
-            initial_indent=mark,
-            subsequent_indent=" " * len(mark),
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for line in text.split("\n")
-        for mark in [_MARK.match(line)[0]]
+    return "\n".join(_fitted_line(line, width) for line in text.split("\n"))
+
+
+def _fitted_line(line: str, width: int) -> str:
+    found = _MARK.match(line)
+    mark = found[0] if found else ""
+    rest = line[len(mark) :]
+    if len(line) <= width or "uv run " in line or "  " in rest:
+        return line
+    return textwrap.fill(
+        rest,
+        width,
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 

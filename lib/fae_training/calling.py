@@ -71,8 +71,7 @@ START, CONSENT = "uv run scripts/", "setup.py --consent "
 PLANNED = ("planned", "dry_run")
 # Internal options with which a script starts itself; they are accepted only as flags.
 INTERNAL = ("worker", "task")
-# Fae replaces values that look like secrets with this.
-BLANKED = "[REDACTED_SECRET]"
+BLANKED = "[REDACTED_SECRET]"  # what Fae puts in place of values that look like secrets
 
 
 class Call:
@@ -129,8 +128,8 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
             stream.reconfigure(errors="replace")
     caller = _caller(argv)
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
-    home, given_home, named_home, keep = Home(default_home()), None, None, True
-    script = Path(sys.argv[0]).stem
+    home, given_home, named_home = Home(default_home()), None, None
+    script, keep = Path(sys.argv[0]).stem, True
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home

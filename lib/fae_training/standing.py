@@ -36,7 +36,7 @@ def of_active(home: Home, top: Deployment) -> list[str]:
 
     if top.judgement != evaluation.mark(Run(home, top.run)):
         judged = evaluation.readable(Run(home, top.run))
-        verdict = plain_words.of_verdict(judged and judged.verdict)
+        verdict = plain_words.of_verdict(judged.verdict if judged else None)
         remarks.append(
             f"{top.run} was evaluated again after it was deployed, and it is now {verdict}. "
             f"Go back: {back}"
