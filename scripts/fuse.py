@@ -116,7 +116,7 @@ def newest_passed(call: Call) -> Run:
     newest, found = complete[-1].id, evaluated[-1]
     raise Refused(
         "none_passed",
-        f"no run is recommended: the newest, {newest}, is {plain_words.of_verdict(found and found.verdict)}. To fuse it anyway, name it: "
+        f"no run is recommended: the newest, {newest}, is {plain_words.of_verdict(found.verdict if found else None)}. To fuse it anyway, name it: "
         f"uv run scripts/fuse.py --run {newest}",
         f"uv run scripts/evaluate.py --run {newest}",
     )

@@ -60,7 +60,7 @@ def wait_for_a_loss(bridge: Bridge, adapter: str) -> None:
 
 def test_a_nightly_loop_runs_from_call_to_deployment_and_back(night):
     person, bridge = night
-    with pytest.raises(RuntimeError, match="no consent for 'conversations'"):
+    with pytest.raises(RuntimeError, match="needs your permission to use your conversations"):
         bridge.train()
     bridge.call("setup", consent=["conversations"], no_models=True)
     exported = bridge.call(

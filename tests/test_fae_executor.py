@@ -105,7 +105,7 @@ def test_fae_goes_through_the_whole_loop(person, few_conversations):
     assert call("check_status")["active"] == {"language": started["run"]}
 
     undone = call("rollback")
-    assert undone["active"] == "the base model" and undone["app"]["use"] == "nothing_to_do"
+    assert undone["active"] == "the original model" and undone["app"]["use"] == "nothing_to_do"
     assert call("rollback")["error"]["code"] == "nothing_to_undo"
     assert [run["run"] for run in call("list_runs")["runs"]] == [started["run"]]
 

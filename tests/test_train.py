@@ -346,7 +346,7 @@ def test_the_loop_from_verdict_to_deployment_and_back(finished_home):
     assert refusal(deploy("--code", "AAA-AAA"))[:2] == (3, "wrong_code")
     assert deploy("--code", code, "--dry-run").json["status"] == "planned" and active(home) == {}
     deployed = deploy("--code", code).json
-    assert deployed["status"] == "deployed" and deployed["replaced"] == "the base model"
+    assert deployed["status"] == "deployed" and deployed["replaced"] == "the original model"
     assert deployed["verification"]["loads"] and deployed["verification"]["largest_change"] > 0
     assert active(home) == {"language": run}
     assert refusal(deploy("--code", code))[:2] == (3, "code_used")
@@ -355,7 +355,7 @@ def test_the_loop_from_verdict_to_deployment_and_back(finished_home):
 
     assert calls.answer("rollback", "--dry-run", home=home)["would_undo"] == run
     back = calls.answer("rollback", home=home)
-    assert (back["undone"], back["active"]) == (run, "the base model") and active(home) == {}
+    assert (back["undone"], back["active"]) == (run, "the original model") and active(home) == {}
     assert adapter_of(home, run).exists()
     assert refusal(calls.script("rollback", "--json", home=home))[:2] == (3, "nothing_to_undo")
 
