@@ -111,7 +111,7 @@ def newest_passed(call: Call) -> Run:
         raise Missing("no_run", "no language model has been trained yet", again)
     evaluated = [evaluation.readable(run) for run in complete]
     for run, found in zip(reversed(complete), reversed(evaluated), strict=True):
-        if found.verdict if found else None == PASS:
+        if found and found.verdict == PASS:
             return run
     newest, found = complete[-1].id, evaluated[-1]
     raise Refused(

@@ -64,7 +64,7 @@ def test_without_a_run_the_active_one_is_fused_else_the_newest_that_passed_else_
     shutil.rmtree(judged.directory)
     refused = planned()
     assert (refused.status, refused.json["error"]["code"]) == (3, "none_passed")
-    assert f"{worse.id} (fail)" in refused.json["error"]["message"]
+    assert f"the newest, {worse.id}, is not recommended" in refused.json["error"]["message"]
     assert calls.script("fuse", "--dry-run", "--peft", "--run", worse.id, home=home).status == 0
     active = prepared.deployed(place, 3)
     prepared.judged(place, 4)
