@@ -16,10 +16,11 @@ nothing was running.
 import os
 import signal
 
-from fae_training import calling, runs
-from fae_training.calling import Call, Result
-from fae_training.errors import Failed
-from fae_training.kinds import KINDS
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import Failed
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.kinds import KINDS
 
 PATIENCE_S = 10
 

@@ -18,10 +18,14 @@ deleted: rollback.py undoes that.
 
 from typing import Any
 
-from fae_training import calling, consent, installation, machines, runs
-from fae_training.calling import Call, Result
-from fae_training.errors import BadRequest
-from fae_training.kinds import KINDS
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import BadRequest
+from fae_training.distributed import machines
+from fae_training.environment import installation
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store import consent
 
 # The first step of learning from each source.
 FIRST_STEP = {

@@ -5,8 +5,8 @@ import json
 import pytest
 
 import calls
-from fae_training import consent, state
-from fae_training.errors import BadRequest, Refused
+from fae_training.calls.errors import BadRequest, Refused
+from fae_training.store import consent, state
 
 
 def test_a_source_without_consent_is_refused_with_the_command_that_allows_it(home):

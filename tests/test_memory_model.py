@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import tiny_models
-from fae_training import models
-from fae_training.errors import Missing
-from fae_training.kinds import KINDS
+from fae_training.calls.errors import Missing
+from fae_training.environment import models
 from fae_training.language import gated_delta
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.memory import estimate, fit_to_machine, plan
 from fae_training.language.model_sizes import read_directory, read_sizes
+from fae_training.lifecycle.kinds import KINDS
 from tiny_qwen import EXPERTS, make_model, text_config, with_adapter
 
 pytestmark = pytest.mark.usefixtures("compiling")
