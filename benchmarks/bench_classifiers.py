@@ -43,8 +43,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from classifier_training import trained
-from fae_training import mlx_on_linux
-from fae_training.arrays import load_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import (
     features,
@@ -58,7 +56,9 @@ from fae_training.classifiers.classes import CLASSIFIERS, LAYERS, ONE_SECOND, Cl
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.scoring import cost_of_a_chunk
 from fae_training.classifiers.sound_files import Recording
-from fae_training.kinds import KINDS
+from fae_training.environment import mlx_on_linux
+from fae_training.fitting.arrays import load_arrays
+from fae_training.lifecycle.kinds import KINDS
 
 KEYWORD, VERIFIER = CLASSIFIERS["keyword"], CLASSIFIERS["speech_verifier"]
 SECTIONS = ("keyword", "streams", "few", "verifier", "sources", "ablation")

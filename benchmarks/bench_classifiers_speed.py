@@ -30,12 +30,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from classifier_training import trained
-from fae_training import mlx_on_linux
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import features
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.sound_files import Recording
-from fae_training.kinds import KINDS
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle.kinds import KINDS
 
 CLIPS, CLIPS_FOR_LIBROSA = 256, 64
 REPETITIONS = 7

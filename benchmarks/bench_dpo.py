@@ -35,7 +35,8 @@ import time
 from pathlib import Path
 
 import page
-from fae_training import mlx_on_linux, results
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle import results
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 sys.path.insert(0, str(SAMPLES))
@@ -47,7 +48,7 @@ ACCEPTED, BOTH, STOCK = "SFT, accepted answers", "SFT, both answers", "mlx-tune'
 def rows(count: int) -> list:
     """Corrections of the sample world, all under the system prompt that Fae uses."""
     import world
-    from fae_training.row_forms import PreferencePair
+    from fae_training.rows.row_forms import PreferencePair
 
     soul = {"role": "system", "content": (SAMPLES / "soul.md").read_text(encoding="utf-8")}
     chooser, found = random.Random(0), []
@@ -96,7 +97,6 @@ def sides(directory: Path, count: int) -> dict:
     import mlx.core as mx
     from mlx_lm import load
 
-    from fae_training import training_rows
     from fae_training.language import fast_path, gated_delta_patch
     from fae_training.language.batches import collate
     from fae_training.language.fast_settings import FastSettings
@@ -108,6 +108,7 @@ def sides(directory: Path, count: int) -> dict:
         loss_function,
     )
     from fae_training.language.supervised_loss import language_loss
+    from fae_training.rows import training_rows
 
     fast = FastSettings()
     preference = loss_function(Objective("dpo", BETA), fast)

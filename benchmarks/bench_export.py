@@ -28,8 +28,8 @@ CORPUS = ROOT / "tests" / "data" / "corrections.jsonl"
 
 def measure_export(episodes: int, directory: Path) -> dict:
     """Export a database with this many episodes: seconds, episodes per second, peak memory, sizes."""
-    from fae_training import consent
-    from fae_training.state import Home
+    from fae_training.store import consent
+    from fae_training.store.state import Home
     from make_large_database import make_large_database
 
     database = make_large_database(directory / "fae", episodes)

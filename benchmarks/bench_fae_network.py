@@ -36,12 +36,12 @@ from classifier_training import (
     trained,
     write,
 )
-from fae_training import runs
 from fae_training.classifiers import fae_network
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.runtime import Classifier
-from fae_training.kinds import KINDS
-from fae_training.state import Home
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store.state import Home
 
 # Thresholds have no effect here.
 STREAM_MINUTES = 8

@@ -33,7 +33,7 @@ from bench_classifiers import KEYWORD, VERIFIER, borrowed, print_row, rows
 from classifier_training import build_parser, parse, trained, write
 from fae_training.classifiers import streams, thresholds
 from fae_training.classifiers.sound_files import Recording
-from fae_training.kinds import KINDS
+from fae_training.lifecycle.kinds import KINDS
 
 # Speakers of Picovoice's recordings who only say "alexa" count as a separate source.
 FOLDS = (

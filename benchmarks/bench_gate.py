@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 import page
-from fae_training import gate, intervals
-from fae_training.benchmark import Benchmark, Measure
+from fae_training.judgement import gate, intervals
+from fae_training.judgement.benchmark import Benchmark, Measure
 
 SIZES = (5, 10, 20, 50, 200, 2000)
 LOOKS = 10

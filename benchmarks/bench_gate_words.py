@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 
 import page
-from fae_training import gate, intervals
-from fae_training.benchmark import Benchmark
-from fae_training.parts import JUDGE
+from fae_training.judgement import gate, intervals
+from fae_training.judgement.benchmark import Benchmark
+from fae_training.judgement.parts import JUDGE
 from fae_training.speech import measures
 from fae_training.speech.material import Example
 from fae_training.speech.measures import Heard

@@ -35,7 +35,8 @@ from typing import Any
 
 import page
 import random_models
-from fae_training import mlx_on_linux, results
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle import results
 from training_sides import CONFIG, Ours, plain_rows, stock_mlx_lm
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,7 +104,7 @@ def measure(case: Case) -> dict:
     """Run and measure the steps of one side in this process."""
     import mlx.core as mx
 
-    from fae_training.arrays import flattened
+    from fae_training.fitting.arrays import flattened
     from fae_training.language import fast_path, memory
     from fae_training.language.fast_settings import FastSettings
     from fae_training.language.model_sizes import read_sizes

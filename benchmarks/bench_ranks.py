@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the section of FILE")
     given = parser.parse_args()
-    from fae_training import results
+    from fae_training.lifecycle import results
 
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)

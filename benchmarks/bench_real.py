@@ -43,7 +43,7 @@ import page
 import process_watch
 import real_data
 import real_page
-from fae_training import mlx_on_linux
+from fae_training.environment import mlx_on_linux
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "samples"))

@@ -36,8 +36,8 @@ from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.features import FRAMES_PER_CHUNK, LOG_FLOOR
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.validation import ValidationSet
-from fae_training.kinds import KINDS
-from fae_training.parts import place_of
+from fae_training.judgement.parts import place_of
+from fae_training.lifecycle.kinds import KINDS
 
 RECALL = 0.8
 REVIEWED_SECONDS = 1_800

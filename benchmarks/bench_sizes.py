@@ -35,9 +35,10 @@ from pathlib import Path
 import page
 import process_watch
 import random_models
-from fae_training import consent, fae_app, state
-from fae_training.kinds import KINDS
+from fae_training.app import fae_app
 from fae_training.language import memory, model_sizes
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store import consent, state
 
 ROOT = Path(__file__).resolve().parent.parent
 # Qwen3.5's layers come in groups of four: three of linear attention and one of full attention.

@@ -39,7 +39,8 @@ import time
 from pathlib import Path
 
 import page
-from fae_training import mlx_on_linux, results
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle import results
 
 os.environ["MLX_TUNE_DISABLE_COMPILE"] = "1"
 MODEL = Path(__file__).resolve().parent.parent / "samples" / "speech-model"

@@ -33,9 +33,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import page
-from fae_training import mlx_on_linux, results, state
 from fae_training.capabilities import checks, suite
 from fae_training.capabilities.task import Check, Item
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle import results
+from fae_training.store import state
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "samples"))

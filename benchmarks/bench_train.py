@@ -35,7 +35,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from fae_training import mlx_on_linux
+from fae_training.environment import mlx_on_linux
 from page import write_section
 from training_sides import (
     CONFIG,
@@ -241,9 +241,9 @@ def as_markdown(results: dict) -> str:
 
 def planned() -> list[str]:
     """The presets on the real models, by the formula of language/memory.py: rows at a time x accumulation, and the peak."""
-    from fae_training.kinds import KINDS
     from fae_training.language.memory import USABLE, plan
     from fae_training.language.model_sizes import read_sizes
+    from fae_training.lifecycle.kinds import KINDS
 
     lines = [
         f"**The presets on real models**, from the memory formula, not measured: rows per micro-batch x accumulation and the "

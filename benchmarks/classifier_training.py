@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import page
-from fae_training import mlx_on_linux, results, runs
 from fae_training.classifiers import parts_of_sounds, training, training_data
 from fae_training.classifiers.augmentation import Augmentation
 from fae_training.classifiers.classes import ClassifierKind
@@ -17,10 +16,12 @@ from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.validation import ValidationSet
-from fae_training.kinds import KINDS
-from fae_training.session import Session
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle import results, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.session import Session
 from fae_training.speech.synthesis import find_synthesiser
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 # The words of the benchmark's recordings that are used as triggers.
 PHRASES = {"wake": ["computer"], "interrupt": ["snowboy"]}

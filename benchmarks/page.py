@@ -28,7 +28,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 def machine(versions: dict[str, str]) -> str:
     """The conditions of the figures, in words; `versions` as in a run's receipt
-    (fae_training.results.versions)."""
+    (fae_training.lifecycle.results.versions)."""
     packages = [f"{n} {versions[n]}" for n in ("mlx", "mlx-lm", "mlx-tune") if n in versions]
     products = versions.get("matrix products")
     return ", ".join(

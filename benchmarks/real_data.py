@@ -10,8 +10,8 @@ import json
 import re
 from pathlib import Path
 
-from fae_training import consent, state
-from fae_training.parts import TRAIN, part_of
+from fae_training.judgement.parts import TRAIN, part_of
+from fae_training.store import consent, state
 
 SOURCE = Path(__file__).resolve().parent.parent.parent / "shared" / "conversations"
 # Every answer is a row with everything before it as its prompt. With dialogues of any length such a

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import page
-from fae_training import plain_words
-from fae_training.session import ABILITIES_STAGE
+from fae_training.judgement import plain_words
+from fae_training.lifecycle.session import ABILITIES_STAGE
 
 # A change of less than this share of the loss is called hardly any, however certain it is.
 HARDLY = 0.01

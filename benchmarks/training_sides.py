@@ -49,7 +49,7 @@ def make_model(**changed):
     import mlx.core as mx
     from mlx_lm.models import qwen3_5
 
-    from fae_training.arrays import flattened
+    from fae_training.fitting.arrays import flattened
     from fae_training.language import adapters
 
     mx.random.seed(SEED)

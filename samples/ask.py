@@ -23,7 +23,10 @@ import json
 import os
 from pathlib import Path
 
-from fae_training import deployment, fae_app, mlx_on_linux, state
+from fae_training.app import fae_app
+from fae_training.environment import mlx_on_linux
+from fae_training.release import deployment
+from fae_training.store import state
 
 MODEL = Path(__file__).resolve().parent / "language-model"
 

@@ -15,6 +15,7 @@ import mlx.nn as nn
 import numpy as np
 
 from fae_training.audio import SAMPLE_RATE
+from fae_training.calls.errors import BadRequest
 from fae_training.classifiers import generators, network
 from fae_training.classifiers.augmentation import CURVES, at_pitch
 from fae_training.classifiers.classes import LAYERS
@@ -29,7 +30,6 @@ from fae_training.classifiers.features import (
     mel_of_hertz,
     mel_power,
 )
-from fae_training.errors import BadRequest
 from fae_training.speech import clips
 from fae_training.speech.sound import roughen
 

@@ -48,8 +48,6 @@ from mlx.utils import tree_unflatten
 
 import encoder_distillation
 import sound_distillation
-from fae_training import mlx_on_linux, runs
-from fae_training.arrays import load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import network, synthetic_sounds
 from fae_training.classifiers.augmentation import Augmentation
@@ -64,12 +62,15 @@ from fae_training.classifiers.features import BANDS, LOG_FLOOR
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.synthetic_sounds import NEAR_MISSES, RUNNING_SPEECH
 from fae_training.classifiers.windows import held_out_windows
-from fae_training.fit import fit
-from fae_training.fit_settings import FitSettings
-from fae_training.session import Session
+from fae_training.environment import mlx_on_linux
+from fae_training.fitting.arrays import load_arrays, save_arrays
+from fae_training.fitting.fit import fit
+from fae_training.fitting.fit_settings import FitSettings
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.session import Session
 from fae_training.speech.sentences import WITHOUT_A_NAME
 from fae_training.speech.synthesis import Synthesiser, Voice
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 # espeak-ng's names of the sounds of English.
 ONSETS = "p b t d k g f v T D s z S h m n l r j w tS dZ st tr pl kr sk fl br gr sn dr sp"

@@ -36,7 +36,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import world
-from fae_training import mlx_on_linux
+from fae_training.environment import mlx_on_linux
 
 HERE = Path(__file__).resolve().parent
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
@@ -338,7 +338,7 @@ def main() -> None:
 
     from mlx_lm.utils import save_config, save_model
 
-    from fae_training.arrays import flattened
+    from fae_training.fitting.arrays import flattened
 
     def log(text: str) -> None:
         print(text, flush=True)

@@ -37,7 +37,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import speech_world
-from fae_training import mlx_on_linux
+from fae_training.environment import mlx_on_linux
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",

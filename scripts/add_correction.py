@@ -24,13 +24,14 @@ Exit status: 2 correction without words, or unusable clip; 3 no consent (correct
 
 from pathlib import Path
 
-from fae_training import calling, state
-from fae_training.calling import Call, Result
-from fae_training.counting import counted
-from fae_training.error_words import reason
-from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.error_words import reason
+from fae_training.calls.errors import BadRequest, Missing, command_line
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction
+from fae_training.store import state
 
 NEXT = "train_stt.py --preset light"
 

@@ -29,14 +29,17 @@ Exit status: 0 done, 2 unknown class, 3 no consent (audio), 4 no such file, or n
 from dataclasses import replace
 from pathlib import Path
 
-from fae_training import calling, consent, fae_app, runs
-from fae_training.calling import Call, Result
+from fae_training.app import fae_app
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest, Missing, command_line
 from fae_training.classifiers import imports
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.imports import Sample
 from fae_training.classifiers.recordings import TO_JUDGE
-from fae_training.counting import counted
-from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.lifecycle import runs
+from fae_training.store import consent
 
 PROBLEMS_SHOWN = 8
 

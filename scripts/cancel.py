@@ -16,9 +16,10 @@ nothing was running.
 import os
 import signal
 
-from fae_training import calling, next_steps, runs
-from fae_training.calling import Call, Result
-from fae_training.errors import Failed
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import Failed
+from fae_training.lifecycle import next_steps, runs
 
 PATIENCE_S = 10
 

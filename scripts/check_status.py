@@ -16,20 +16,11 @@ Reads runs/<run>/run.json, progress.json, metrics.jsonl and micro_batches.json. 
 
 from typing import Any
 
-from fae_training import (
-    app_use,
-    calling,
-    first_steps,
-    learned,
-    next_steps,
-    rejection,
-    runs,
-    standing,
-)
-from fae_training.calling import Call, Result
-from fae_training.counting import counted
-from fae_training.deployment import deployments
-from fae_training.installation import (
+from fae_training.app import app_use
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.environment.installation import (
     ASK,
     REMEDY,
     blocks,
@@ -37,9 +28,10 @@ from fae_training.installation import (
     installation_status,
     step,
 )
-from fae_training.kinds import KINDS
-from fae_training.plain_words import as_sentence
-from fae_training.progress import (
+from fae_training.judgement.plain_words import as_sentence
+from fae_training.lifecycle import first_steps, learned, next_steps, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.progress import (
     duration,
     follow,
     latest_progress,
@@ -47,6 +39,8 @@ from fae_training.progress import (
     times,
     times_in_words,
 )
+from fae_training.release import rejection, standing
+from fae_training.release.deployment import deployments
 
 
 def main(call: Call) -> Result:
@@ -87,7 +81,7 @@ def main(call: Call) -> Result:
     if run.record.get("error"):
         data["error_of_run"] = run.record["error"]
     if profile := (run.result() or {}).get("profile"):
-        from fae_training import step_profile
+        from fae_training.fitting import step_profile
 
         data["profile"] = step_profile.in_words(profile)
     data["next"] = next_steps.of(run, status)
@@ -194,7 +188,7 @@ def in_words(data: dict, run: runs.Run, status: str) -> str:
 
 def jumps(run: runs.Run) -> Result:
     """The steps at which the loss jumped, and the rows trained on there."""
-    from fae_training import spikes
+    from fae_training.fitting import spikes
 
     found = spikes.find(run)
     jumped = f"jumped at {counted(len(found), 'step')}" if found else "did not jump at any step"

@@ -21,12 +21,16 @@ import shutil
 import sys
 from pathlib import Path
 
-from fae_training import app_results, calling, deployment, locks, runs, state
-from fae_training.calling import Call, Result
-from fae_training.error_words import reason
-from fae_training.errors import BadRequest, Failed, Refused
-from fae_training.state import DELETED, Home
-from fae_training.transactions import changing
+from fae_training.app import app_results
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.error_words import reason
+from fae_training.calls.errors import BadRequest, Failed, Refused
+from fae_training.lifecycle import runs
+from fae_training.release import deployment
+from fae_training.store import locks, state
+from fae_training.store.state import DELETED, Home
+from fae_training.store.transactions import changing
 
 DATA = ("data", "stt", "keyword", "speech_verifier", "cache", "results")
 # Other files that the scripts write.

@@ -21,29 +21,20 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from fae_training import (
-    activation,
-    app_results,
-    approval,
-    calling,
-    deployment,
-    dialog,
-    evaluation,
-    learned,
-    plain_words,
-    rejection,
-    runs,
-    standing,
-)
-from fae_training.activation import Pending
-from fae_training.calling import Call, Result
-from fae_training.deployment import Deployment
-from fae_training.errors import Refused
-from fae_training.evaluation import Evaluation
-from fae_training.kinds import KINDS
-from fae_training.proposal import newest_proposed
-from fae_training.results import Verification
-from fae_training.transactions import changing
+from fae_training.app import app_results
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import Refused
+from fae_training.judgement import evaluation, plain_words
+from fae_training.judgement.evaluation import Evaluation
+from fae_training.lifecycle import learned, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.results import Verification
+from fae_training.release import activation, approval, deployment, dialog, rejection, standing
+from fae_training.release.activation import Pending
+from fae_training.release.deployment import Deployment
+from fae_training.release.proposal import newest_proposed
+from fae_training.store.transactions import changing
 
 # Fae waits 30 s in all, including starting this script; a person can wait for a large model.
 FAE_WAITS_S, PATIENCE_S = 24, 600

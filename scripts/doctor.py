@@ -18,13 +18,14 @@ import os
 import sys
 from typing import Any
 
-from fae_training import calling, completion, health, installation, verbs
-from fae_training.calling import Call, Result
-from fae_training.counting import counted
-from fae_training.errors import Missing
-from fae_training.health import ATTENTION, BROKEN, FINE, Finding
-from fae_training.plain_words import as_sentence
-from fae_training.processes import scripts_directory
+from fae_training.calls import calling, completion, verbs
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Missing
+from fae_training.environment import health, installation
+from fae_training.environment.health import ATTENTION, BROKEN, FINE, Finding
+from fae_training.judgement.plain_words import as_sentence
+from fae_training.lifecycle.processes import scripts_directory
 
 MARKS = {FINE: ("ok", "32"), ATTENTION: ("note", "33"), BROKEN: ("error", "31")}
 

@@ -16,25 +16,18 @@ comparison, so such a run never passes. Exit status: 0 pass, 3 fail or not enoug
 
 from typing import Any
 
-from fae_training import (
-    alternative,
-    benchmark,
-    calling,
-    consent,
-    evaluation,
-    next_steps,
-    plain_words,
-    rejection,
-    runs,
-    standing,
-)
-from fae_training.benchmark import Benchmark
-from fae_training.calling import Call, Result
-from fae_training.errors import Cancelled, Missing, Refused
-from fae_training.evaluation import Evaluation
-from fae_training.gate import PASS
-from fae_training.kinds import KINDS
-from fae_training.results import scored
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import Cancelled, Missing, Refused
+from fae_training.judgement import alternative, benchmark, evaluation, plain_words
+from fae_training.judgement.benchmark import Benchmark
+from fae_training.judgement.evaluation import Evaluation
+from fae_training.judgement.gate import PASS
+from fae_training.lifecycle import next_steps, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.results import scored
+from fae_training.release import rejection, standing
+from fae_training.store import consent
 
 
 def main(call: Call) -> Result:

@@ -19,15 +19,18 @@ the kind's script, with its place in the grid as a note. Ctrl-C stops the run an
 import argparse
 from typing import Any
 
-from fae_training import calling, consent, experiments, plain_words
-from fae_training.calling import Call, Result
-from fae_training.counting import counted
-from fae_training.errors import BadRequest, Cancelled
-from fae_training.experiments import Experiment
-from fae_training.gate import PASS
-from fae_training.kinds import DEFAULT_PRESET, KINDS
-from fae_training.progress import follow
-from fae_training.runs import Run, find
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest, Cancelled
+from fae_training.judgement import plain_words
+from fae_training.judgement.gate import PASS
+from fae_training.lifecycle import experiments
+from fae_training.lifecycle.experiments import Experiment
+from fae_training.lifecycle.kinds import DEFAULT_PRESET, KINDS
+from fae_training.lifecycle.progress import follow
+from fae_training.lifecycle.runs import Run, find
+from fae_training.store import consent
 
 
 def main(call: Call) -> Result:

@@ -26,15 +26,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fae_training import app_exports, calling, consent, fae_app, installation, purge, runs, settings
-from fae_training.calling import Call, Result
+from fae_training.app import app_exports, fae_app
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Missing, SkillError
+from fae_training.calls.values import count
 from fae_training.conversations import background, export, forgetting, report, source
 from fae_training.conversations.export import Summary
-from fae_training.counting import counted
-from fae_training.errors import Missing, SkillError
-from fae_training.purge import Purged
-from fae_training.state import Home
-from fae_training.values import count
+from fae_training.environment import installation
+from fae_training.lifecycle import purge, runs, settings
+from fae_training.lifecycle.purge import Purged
+from fae_training.store import consent
+from fae_training.store.state import Home
 
 # Options passed to the process that reads a large database.
 FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
@@ -139,7 +143,7 @@ def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None
 
 
 def again(home: Home, forgot: Purged | None) -> str | None:
-    from fae_training import next_steps  # slow to load
+    from fae_training.lifecycle import next_steps  # slow to load
 
     return next_steps.after_export(home, forgot or Purged(0, [], None))
 

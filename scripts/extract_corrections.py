@@ -20,17 +20,20 @@ Exit status: 0 done, 3 no consent, 4 no database or no correction, 5 database lo
 
 from pathlib import Path
 
-from fae_training import app_exports, calling, consent, fae_app, runs, settings
-from fae_training.calling import Call, Result
+from fae_training.app import app_exports, fae_app
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Missing
 from fae_training.conversations import background, export, source
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.corrections import lint, noted, preference_pairs, spoken
-from fae_training.counting import counted
-from fae_training.errors import Missing
-from fae_training.parts import TRAIN
-from fae_training.row_forms import PreferencePair
+from fae_training.judgement.parts import TRAIN
+from fae_training.lifecycle import runs, settings
+from fae_training.rows.row_forms import PreferencePair
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction
+from fae_training.store import consent
 
 ORIGIN = "dialogue"
 
@@ -91,7 +94,7 @@ def main(call: Call) -> Result:
             app_exports.link(home, "dpo", out)
         data["output_files"] = {"dpo_pairs": str(home.file("data", "dpo", "train.jsonl"))}
     if not dry_run:
-        from fae_training import next_steps
+        from fae_training.lifecycle import next_steps
 
         data["next"] = next_steps.unless_learned(call.home, "dpo", "train_dpo.py --preset light")
         if data["next"] is None:

@@ -30,28 +30,22 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-from fae_training import (
-    calling,
-    consent,
-    deployment,
-    evaluation,
-    first_steps,
-    learned,
-    mlx_on_linux,
-    models,
-    plain_words,
-    runs,
-)
-from fae_training.calling import Call, Result
-from fae_training.errors import Cancelled, Failed, Missing, Refused, SkillError, command_line
-from fae_training.gate import PASS
-from fae_training.kinds import KINDS
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import Cancelled, Failed, Missing, Refused, SkillError, command_line
+from fae_training.environment import mlx_on_linux, models
+from fae_training.judgement import evaluation, plain_words
+from fae_training.judgement.gate import PASS
 from fae_training.language import fused_files
 from fae_training.language.fused_files import Request, base_model
-from fae_training.processes import lift_limits, start_worker
-from fae_training.progress import latest_progress
-from fae_training.runs import Run
-from fae_training.session import Session
+from fae_training.lifecycle import first_steps, learned, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.processes import lift_limits, start_worker
+from fae_training.lifecycle.progress import latest_progress
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import Session
+from fae_training.release import deployment
+from fae_training.store import consent
 
 
 def main(call: Call) -> Result:

@@ -22,14 +22,16 @@ history.jsonl. Changes none of them.
 import json
 from pathlib import Path
 
-from fae_training import calling, deployment, first_steps, history, runs, standing
-from fae_training.calling import Call, Result
-from fae_training.counting import counted
-from fae_training.errors import Missing
-from fae_training.history import Entry
-from fae_training.kinds import KINDS
-from fae_training.plain_words import VERDICTS
-from fae_training.state import write_text
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Missing
+from fae_training.judgement.plain_words import VERDICTS
+from fae_training.lifecycle import first_steps, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.release import deployment, history, standing
+from fae_training.release.history import Entry
+from fae_training.store.state import write_text
 
 NEWEST = 10
 # Characters of JSON for the runs in an answer; the rest of its 2,000 is for the other fields.
@@ -134,7 +136,7 @@ def rounded(value: float | None) -> float | None:
 def as_page(call: Call, found: list[Entry]) -> Result:
     """Write the history as a page."""
     # Imported here: drawing is slow to load, and a plain list should be quick.
-    from fae_training.history_page import as_html
+    from fae_training.pages.history_page import as_html
 
     page = page_of(call, "history.html")
     cache = call.home.directory("cache", "matplotlib")
@@ -167,7 +169,7 @@ def compare(call: Call, names: list[str]) -> Result:
     data = {"status": "compared", "runs": ids, "differing": differing}
     if call.arguments.html is not None:
         # Imported here: drawing is slow to load.
-        from fae_training.comparison_page import as_html
+        from fae_training.pages.comparison_page import as_html
 
         page, cache = page_of(call, "compared.html"), call.home.directory("cache", "matplotlib")
         write_text(page, as_html(compared, lines, differing, cache))

@@ -26,13 +26,16 @@ Exit status: 0 done, 2 the file cannot be used, 3 no consent (audio) to save ala
 
 from pathlib import Path
 
-from fae_training import calling, consent, deployment, runs
 from fae_training.audio import SAMPLE_RATE
-from fae_training.calling import Call, Result
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest, Missing, command_line
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.counting import counted
-from fae_training.errors import BadRequest, Missing, command_line
-from fae_training.kinds import KINDS
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.release import deployment
+from fae_training.store import consent
 
 EVENTS_SHOWN = 12
 

@@ -17,10 +17,10 @@ Exit status: 0 when the agent closes its end; 2 with --json or by Fae, which has
 
 import json
 
-from fae_training import calling, mcp_tools, verbs
-from fae_training.calling import Call, Result
-from fae_training.errors import BadRequest, SkillError
-from fae_training.processes import scripts_directory
+from fae_training.calls import calling, mcp_tools, verbs
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import BadRequest, SkillError
+from fae_training.lifecycle.processes import scripts_directory
 
 SECONDS_BETWEEN_CHECKS = 0.25
 INSTRUCTIONS = (

@@ -20,13 +20,16 @@ not pass its evaluation, was rejected, or is already in use and cannot be reject
 
 from dataclasses import asdict
 
-from fae_training import approval, benchmark, calling, evaluation, plain_words, rejection, runs
-from fae_training.calling import Call, Result
-from fae_training.errors import Refused
-from fae_training.kinds import KINDS
-from fae_training.proposal import Proposal, build, newest_proposed, spoken
-from fae_training.proposal_page import as_html, as_markdown
-from fae_training.transactions import changing
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import Refused
+from fae_training.judgement import benchmark, evaluation, plain_words
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.pages.proposal_page import as_html, as_markdown
+from fae_training.release import approval, rejection
+from fae_training.release.proposal import Proposal, build, newest_proposed, spoken
+from fae_training.store.transactions import changing
 
 
 def main(call: Call) -> Result:

@@ -29,11 +29,12 @@ Exit status: 0 done, 2 bad request, 3 no consent (audio), 4 no such folder, or n
 import sys
 from pathlib import Path
 
-from fae_training import calling, consent
-from fae_training.calling import Call, Result
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest, Missing, command_line
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.counting import counted
-from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.store import consent
 
 KIND = CLASSIFIERS["keyword"]
 PROBLEMS_SHOWN = 5

@@ -16,10 +16,13 @@ Exit status: 3 there is nothing to roll back.
 
 from typing import Any
 
-from fae_training import app_results, calling, deployment, learned, standing
-from fae_training.calling import Call, Result
-from fae_training.kinds import KINDS
-from fae_training.runs import Run
+from fae_training.app import app_results
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.lifecycle import learned
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.runs import Run
+from fae_training.release import deployment, standing
 
 
 def main(call: Call) -> Result:

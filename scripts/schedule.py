@@ -19,12 +19,16 @@ Exit status: 0 done, 3 not now or the update is not recommended, 4 something is 
 
 import time
 
-from fae_training import calling, consent, fae_app, machine, runs, schedule, settings
-from fae_training.calling import Call, Result
-from fae_training.errors import Failed, Refused, SkillError
-from fae_training.kinds import KINDS
-from fae_training.next_steps import SCHEDULED
-from fae_training.processes import answer_of
+from fae_training.app import fae_app
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import Failed, Refused, SkillError
+from fae_training.environment import machine
+from fae_training.lifecycle import runs, schedule, settings
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.next_steps import SCHEDULED
+from fae_training.lifecycle.processes import answer_of
+from fae_training.store import consent
 
 LOOK_EVERY_S = 10
 # How often a run killed by the display watchdog is resumed with smaller pieces of GPU work.

@@ -18,12 +18,16 @@ deleted: rollback.py undoes that.
 
 from typing import Any
 
-from fae_training import calling, consent, first_steps, installation, machines, runs
-from fae_training.calling import Call, Result
-from fae_training.deployment import deployments
-from fae_training.errors import BadRequest
-from fae_training.kinds import KINDS
-from fae_training.plain_words import joined
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.errors import BadRequest
+from fae_training.distributed import machines
+from fae_training.environment import installation
+from fae_training.judgement.plain_words import joined
+from fae_training.lifecycle import first_steps, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.release.deployment import deployments
+from fae_training.store import consent
 
 # The first step of learning from each source.
 FIRST_STEP = {
@@ -92,7 +96,8 @@ def plan(call: Call) -> Result:
 
 def missing_models(call: Call) -> dict[str, str]:
     """{train script: the model that it would download}, of those that are not on this machine."""
-    from fae_training import models, settings
+    from fae_training.environment import models
+    from fae_training.lifecycle import settings
     from fae_training.speech import preflight
 
     found = {}

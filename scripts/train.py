@@ -29,13 +29,15 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no data or no model, 5 
 
 from dataclasses import asdict
 
-from fae_training import calling, launch, parts, provenance, results
-from fae_training.benchmark import GOAL, Benchmark
-from fae_training.calling import Call, Result
-from fae_training.kinds import KINDS
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.judgement import parts
+from fae_training.judgement.benchmark import GOAL, Benchmark
 from fae_training.language import preflight
-from fae_training.launch import Training
-from fae_training.preflight import Preflight, Preview
+from fae_training.lifecycle import launch, provenance, results
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.launch import Training
+from fae_training.lifecycle.preflight import Preflight, Preview
 
 KIND = KINDS["sft"]
 EXPORT = "uv run scripts/export_data.py"

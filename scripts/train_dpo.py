@@ -30,14 +30,16 @@ Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections or no mo
 
 from dataclasses import asdict
 
-from fae_training import calling, launch, parts, provenance, results
-from fae_training.benchmark import GUARD, Benchmark
-from fae_training.calling import Call, Result
-from fae_training.kinds import KINDS
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.judgement import parts
+from fae_training.judgement.benchmark import GUARD, Benchmark
 from fae_training.language import preference_preflight, preflight
 from fae_training.language.objective import Objective
-from fae_training.launch import Training
-from fae_training.preflight import Preflight, Preview
+from fae_training.lifecycle import launch, provenance, results
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.launch import Training
+from fae_training.lifecycle.preflight import Preflight, Preview
 
 KIND = KINDS["dpo"]
 

@@ -31,13 +31,14 @@ minutes of stream without triggers to choose and to judge operating thresholds o
 Exit status: 0 done, 2 a folder is not a class, 3 no consent (audio) or too soon, 4 a class has no samples, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, launch, provenance, results
-from fae_training.benchmark import Benchmark
-from fae_training.calling import Call, Result
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
 from fae_training.classifiers import preflight
-from fae_training.kinds import KINDS
-from fae_training.launch import Training
-from fae_training.preflight import Preflight
+from fae_training.judgement.benchmark import Benchmark
+from fae_training.lifecycle import launch, provenance, results
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.launch import Training
+from fae_training.lifecycle.preflight import Preflight
 
 KIND = KINDS["keyword"]
 

@@ -31,12 +31,13 @@ Presets (steps, batch, accumulation, learning rate, rank, clips per word):
 Exit status: 0 done, 3 refused (no consent, too soon), 4 no corrections, no model or no sound, 5 another run, 6 it failed.
 """
 
-from fae_training import calling, launch, provenance, results, runs
-from fae_training.benchmark import Benchmark
-from fae_training.calling import Call, Result
-from fae_training.kinds import KINDS
-from fae_training.launch import Training
-from fae_training.preflight import Preflight
+from fae_training.calls import calling
+from fae_training.calls.calling import Call, Result
+from fae_training.judgement.benchmark import Benchmark
+from fae_training.lifecycle import launch, provenance, results, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.launch import Training
+from fae_training.lifecycle.preflight import Preflight
 from fae_training.speech import preflight
 
 KIND = KINDS["stt"]
@@ -59,8 +60,8 @@ def prepare(call: Call, settings, run) -> Preflight:
 
 def train(run, session) -> results.Trained:
     """The worker's task: make the clips, load, train, save, and report the settings really applied."""
-    from fae_training.fit import fit
-    from fae_training.fit_settings import FitSettings
+    from fae_training.fitting.fit import fit
+    from fae_training.fitting.fit_settings import FitSettings
     from fae_training.speech import (
         batches,
         material,

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fae_training import runs
-from fae_training.state import Home
+from fae_training.lifecycle import runs
+from fae_training.store.state import Home
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"

@@ -19,7 +19,7 @@ sys.dont_write_bytecode = False
 import leftovers  # noqa: E402
 import once  # noqa: E402
 import small_runs  # noqa: E402
-from fae_training import mlx_on_linux, mlx_tune_in_parts  # noqa: E402
+from fae_training.environment import mlx_on_linux, mlx_tune_in_parts  # noqa: E402
 
 # As in a worker. The scripts that tests start inherit the number of threads.
 mlx_on_linux.set_up()

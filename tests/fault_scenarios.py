@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import prepared
-from fae_training import approval, consent, deployment, rejection, runs, state, transactions
 from fae_training.conversations import forgetting
+from fae_training.lifecycle import runs
+from fae_training.release import approval, deployment, rejection
 from fae_training.speech import misheard
+from fae_training.store import consent, state, transactions
 from make_database import make_database
 
 SECRET = "the clinic in Bergen"

@@ -13,7 +13,8 @@ from pathlib import Path
 import calls
 import fault_injector
 import small_runs
-from fae_training import runs, state
+from fae_training.lifecycle import runs
+from fae_training.store import state
 
 # In the place of train.py: the same, but the worker meets the fault that the environment says.
 FAULTY = '''"""train.py, whose worker meets a fault."""

@@ -35,7 +35,8 @@ for directory in ("tests", "samples", "lib"):
 import fault_injector  # noqa: E402
 import fault_workers  # noqa: E402
 import prepared  # noqa: E402
-from fae_training import learned, runs, state  # noqa: E402
+from fae_training.lifecycle import learned, runs  # noqa: E402
+from fae_training.store import state  # noqa: E402
 from fault_scenarios import SCENARIOS, SECRET, active, deployed_count, inconsistent, settled  # noqa: E402
 
 # Refusals that say that the change counts all the same.
@@ -49,14 +50,14 @@ KINDS = (
 )
 # What the scripts import is imported once, before they are forked.
 IMPORTED = (
-    "app_results", "charts", "dialog", "installation", "plain_words", "proposal_page", "standing",
-    "conversations.export", "conversations.report", "corrections.preference_pairs", "corrections.spoken",
+    "app.app_results", "pages.charts", "pages.proposal_page", "release.dialog", "release.standing",
+    "environment.installation", "judgement.plain_words", "conversations.export", "conversations.report", "corrections.preference_pairs", "corrections.spoken",
     "speech.vocabulary",
 )  # fmt: skip
 
 
 @dataclass
-class ProbeReport:
+class CallEnd:
     """How a call ended: killed, or with an answer."""
 
     status: int
@@ -103,10 +104,10 @@ def start(scripts: Path, script: str, home: Path, arguments: list[str], told: Pa
         os._exit(status)
 
 
-def await_end(child: int, told: Path) -> ProbeReport:
+def await_end(child: int, told: Path) -> CallEnd:
     _, status = os.waitpid(child, 0)
     status = os.waitstatus_to_exitcode(status)
-    found = ProbeReport(status)
+    found = CallEnd(status)
     if status >= 0:
         try:
             found.answer = json.loads(told.read_text())
@@ -126,7 +127,7 @@ def fault(
     at: int,
     kind: str,
     killed_before: int | None = None,
-) -> tuple[list[str], ProbeReport, dict]:
+) -> tuple[list[str], CallEnd, dict]:
     """One round: (what was found, how the call ended, how many changes it made, in `all` and of each sort). With `at` 0 only the last is asked for.
 
     killed_before: the call was made once before, and killed at that change.

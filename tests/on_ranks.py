@@ -60,15 +60,17 @@ def train(task: Task) -> dict:
     """In this process, as rank 0, in the state directory of the task; a training that is already there continues."""
     import mlx.core as mx
 
-    from fae_training import models, runs, state
-    from fae_training.alone import ALONE
-    from fae_training.errors import Failed
-    from fae_training.fit import fit
-    from fae_training.fit_settings import FitSettings
-    from fae_training.kinds import KINDS
+    from fae_training.calls.errors import Failed
+    from fae_training.distributed.alone import ALONE
+    from fae_training.distributed.ranks import Machines
+    from fae_training.environment import models
+    from fae_training.fitting.fit import fit
+    from fae_training.fitting.fit_settings import FitSettings
     from fae_training.language import adapters, fast_path, loading
     from fae_training.language.fast_settings import FastSettings
-    from fae_training.ranks import Machines
+    from fae_training.lifecycle import runs
+    from fae_training.lifecycle.kinds import KINDS
+    from fae_training.store import state
 
     sys.argv[0] = str(ROOT / "scripts" / "train.py")  # the other processes are of the same script
     os.environ.pop("UV", None)  # and of this interpreter
@@ -195,7 +197,7 @@ class Followed(QuietSession):
 
 
 if __name__ == "__main__":
-    from fae_training import mlx_on_linux
+    from fae_training.environment import mlx_on_linux
 
     mlx_on_linux.set_up()
     sys.stdout.flush()

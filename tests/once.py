@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fae_training import locks
+from fae_training.store import locks
 
 
 def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:

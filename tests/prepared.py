@@ -11,10 +11,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import calls
-from fae_training import consent, deployment, evaluation, runs, state
-from fae_training.benchmark import Benchmark, Measure
+from fae_training.judgement import evaluation
+from fae_training.judgement.benchmark import Benchmark, Measure
+from fae_training.lifecycle import runs
+from fae_training.release import deployment
 from fae_training.speech import misheard, vocabulary
-from fae_training.transactions import changing
+from fae_training.store import consent, state
+from fae_training.store.transactions import changing
 
 # In the place of train.py: its worker says that what is saved loads and works.
 STUB = '''"""Answers as the worker of a run whose adapter loads."""

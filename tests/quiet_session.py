@@ -2,7 +2,7 @@
 
 import contextlib
 
-from fae_training.alone import ALONE
+from fae_training.distributed.alone import ALONE
 
 
 class QuietSession:

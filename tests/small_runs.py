@@ -10,7 +10,7 @@ from pathlib import Path
 
 import calls
 import world
-from fae_training import consent, state
+from fae_training.store import consent, state
 
 # Two micro-batches a step; a checkpoint and a validation after every second step.
 SETTINGS = (

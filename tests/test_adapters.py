@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fae_training.errors import Failed, Missing
+from fae_training.calls.errors import Failed, Missing
 from fae_training.language import adapters
 from tiny_qwen import make_model, with_adapter
 

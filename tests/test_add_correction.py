@@ -11,11 +11,11 @@ import pytest
 import soundfile
 
 import prepared
-from fae_training import consent
-from fae_training.errors import BadRequest, Failed, Missing, Refused
+from fae_training.calls.errors import BadRequest, Failed, Missing, Refused
 from fae_training.speech import clips, material, misheard, training_clips, vocabulary
 from fae_training.speech.vocabulary import Term
-from fae_training.state import Home, read_jsonl
+from fae_training.store import consent
+from fae_training.store.state import Home, read_jsonl
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "add_correction.py"
 

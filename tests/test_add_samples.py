@@ -6,11 +6,11 @@ import soundfile
 
 import calls
 import classifier_sounds
-from fae_training import runs
 from fae_training.classifiers import recordings as recordings_module
 from fae_training.classifiers import sound_files
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.state import Home
+from fae_training.lifecycle import runs
+from fae_training.store.state import Home
 
 
 @pytest.fixture

@@ -30,15 +30,15 @@ SCRIPT = '''"""Learn one number: the mean of what is in data/tts/train.jsonl."""
 import mlx.core as mx
 import mlx.nn as nn
 
-from fae_training import calling, launch, results
-from fae_training.arrays import load_arrays, save_arrays
-from fae_training.benchmark import Benchmark, Measure
-from fae_training.deployment import current_run
-from fae_training.fit import fit
-from fae_training.fit_settings import FitSettings
-from fae_training.kinds import KINDS
-from fae_training.preflight import Data, Preflight
-from fae_training.state import read_jsonl
+from fae_training.calls import calling; from fae_training.lifecycle import launch, results
+from fae_training.fitting.arrays import load_arrays, save_arrays
+from fae_training.judgement.benchmark import Benchmark, Measure
+from fae_training.release.deployment import current_run
+from fae_training.fitting.fit import fit
+from fae_training.fitting.fit_settings import FitSettings
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.preflight import Data, Preflight
+from fae_training.store.state import read_jsonl
 
 KIND = KINDS["tts"]
 
@@ -139,7 +139,7 @@ def skill(tmp_path_factory):
         shutil.copytree(
             calls.ROOT / part, root / part, ignore=shutil.ignore_patterns("__pycache__")
         )
-    kinds = root / "lib" / "fae_training" / "kinds.py"
+    kinds = root / "lib" / "fae_training" / "lifecycle" / "kinds.py"
     before, end = kinds.read_text(encoding="utf-8").rsplit("    )\n}\n", 1)
     assert not end
     kinds.write_text(before + KIND.lstrip("\n"), encoding="utf-8")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from calls import ROOT, SCRIPTS
-from fae_training.calling import read_call
-from fae_training.kinds import KINDS
-from fae_training.models import MODEL_MAP
+from fae_training.calls.calling import read_call
+from fae_training.environment.models import MODEL_MAP
+from fae_training.lifecycle.kinds import KINDS
 
 SKILL = (ROOT / "skill.md").read_text(encoding="utf-8")
 # Words that say nothing about what is wanted.

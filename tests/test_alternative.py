@@ -10,12 +10,15 @@ import calls
 import prepared
 import small_runs
 import world
-from fae_training import alternative, benchmark, evaluation, proposal, runs, state
-from fae_training.alternative import Alternative
-from fae_training.benchmark import Measure
+from fae_training.judgement import alternative, benchmark, evaluation
+from fae_training.judgement.alternative import Alternative
+from fae_training.judgement.benchmark import Measure
 from fae_training.language import traits
-from fae_training.proposal_page import as_html, as_markdown
-from fae_training.row_forms import Conversation
+from fae_training.lifecycle import runs
+from fae_training.pages.proposal_page import as_html, as_markdown
+from fae_training.release import proposal
+from fae_training.rows.row_forms import Conversation
+from fae_training.store import state
 
 ITEMS = tuple(f"c{n}" for n in range(200))
 BASE = tuple(2 + n / 200 for n in range(200))

@@ -23,22 +23,14 @@ import installed_fae
 import prepared
 import swift_reader
 from calls import LANGUAGE_MODEL
-from fae_training import (
-    activation,
-    app_files,
-    app_results,
-    app_use,
-    app_words,
-    consent,
-    deployment,
-    fae_versions,
-    runs,
-    state,
-)
-from fae_training.benchmark import Benchmark, Figure
-from fae_training.errors import Failed
+from fae_training.app import app_files, app_results, app_use, app_words, fae_versions
+from fae_training.calls.errors import Failed
+from fae_training.judgement.benchmark import Benchmark, Figure
+from fae_training.lifecycle import runs
+from fae_training.release import activation, deployment
 from fae_training.speech import vocabulary
-from fae_training.transactions import changing
+from fae_training.store import consent, state
+from fae_training.store.transactions import changing
 
 
 @pytest.fixture
@@ -321,7 +313,7 @@ def test_an_unwritable_models_folder_rolls_the_deployment_back(later, person, ru
 
 PUBLISH = """
 import pathlib, resource, sys
-from fae_training import activation, app_files, app_results, deployment, runs, state, transactions
+from fae_training.release import activation, deployment; from fae_training.app import app_files, app_results; from fae_training.lifecycle import runs; from fae_training.store import state, transactions
 run = runs.find(state.Home(pathlib.Path(sys.argv[1])))
 with transactions.changing(run.home) as change:
     deployment.deploy(change, run)

@@ -8,9 +8,12 @@ import pytest
 
 import calls
 import prepared
-from fae_training import approval, calling, deployment, dialog, evaluation, rejection, state
-from fae_training.errors import Failed, Refused
-from fae_training.transactions import changing
+from fae_training.calls import calling
+from fae_training.calls.errors import Failed, Refused
+from fae_training.judgement import evaluation
+from fae_training.release import approval, deployment, dialog, rejection
+from fae_training.store import state
+from fae_training.store.transactions import changing
 
 
 @pytest.fixture

@@ -20,24 +20,16 @@ from hypothesis import strategies as st
 
 import calls
 import prepared
-from fae_training import (
-    app_use,
-    benchmark,
-    calling,
-    consent,
-    fae_app,
-    gate,
-    plain_words,
-    records,
-    runs,
-    state,
-    training_rows,
-    transactions,
-)
+from fae_training.app import app_use, fae_app
+from fae_training.calls import calling
+from fae_training.calls.errors import Failed, SkillError
 from fae_training.classifiers import imports
 from fae_training.conversations import background, export, source
-from fae_training.errors import Failed, SkillError
+from fae_training.judgement import benchmark, gate, plain_words
+from fae_training.lifecycle import runs
+from fae_training.rows import training_rows
 from fae_training.speech import misheard, vocabulary
+from fae_training.store import consent, records, state, transactions
 from make_database import make_database
 
 INPUTS = int(os.environ.get("FUZZ_INPUTS", 0))

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import calls
-from fae_training import state
-from fae_training.parts import TRAIN, part_of
+from fae_training.judgement.parts import TRAIN, part_of
+from fae_training.store import state
 
 sys.path.append(str(calls.ROOT / "benchmarks"))
 import page

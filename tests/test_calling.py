@@ -12,14 +12,15 @@ import sys
 import pytest
 
 import calls
-from fae_training import answering, calling, state, verbs
-from fae_training.errors import BadRequest, Failed
+from fae_training.calls import answering, calling, verbs
+from fae_training.calls.errors import BadRequest, Failed
+from fae_training.store import state
 
 SCRIPT = '''
 """Echo the call."""
 import os, sys
-from fae_training import calling, errors
-from fae_training.calling import Result
+from fae_training.calls import calling, errors
+from fae_training.calls.calling import Result
 
 parser = calling.parser(__doc__, dry_run=True)
 parser.add_argument("--steps", type=int)
@@ -318,7 +319,7 @@ def test_ctrl_c_ends_a_script_with_130_and_no_traceback(tmp_path, home):
     path = tmp_path / "wait.py"
     # A process that a shell put in the background ignores the keyboard: this one must not inherit that.
     path.write_text(
-        "import signal, os\nfrom fae_training import calling\n"
+        "import signal, os\nfrom fae_training.calls import calling\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "calling.run(lambda call: os.kill(os.getpid(), signal.SIGINT) or signal.pause(), calling.parser(''))"
     )

@@ -11,11 +11,11 @@ from collections import Counter
 import pytest
 
 from calls import LANGUAGE_MODEL, ROOT
+from fae_training.calls.errors import BadRequest
 from fae_training.capabilities import checks, suite
 from fae_training.capabilities.checks import ToolCall, passed, tool_calls, written
 from fae_training.capabilities.task import Check, Item
-from fae_training.errors import BadRequest
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 SUITE = suite.load()
 SHARED = ROOT.parent / "shared" / "conversations"

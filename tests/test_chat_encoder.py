@@ -7,9 +7,9 @@ import pytest
 
 import calls
 import real_vocabularies
-from fae_training import row_forms
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
 from fae_training.language.rows import encode_conversation, encode_file, encode_prompt
+from fae_training.rows import row_forms
 
 DIALOGUES = calls.ROOT.parent / "shared" / "conversations" / "dialogues.jsonl"
 WITHOUT_TOOLS = [

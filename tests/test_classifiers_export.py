@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from fae_training.calls.errors import Refused
 from fae_training.classifiers import model_files, runtime
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.features import samples_for
-from fae_training.errors import Refused
 from test_classifiers_streaming import random_arrays
 
 

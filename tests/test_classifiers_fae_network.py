@@ -8,13 +8,13 @@ import pytest
 
 import classifier_sounds
 import slow_fae_features
-from fae_training import app_files
-from fae_training.arrays import load_arrays
+from fae_training.app import app_files
 from fae_training.classifiers import fae_network, runtime
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.fae_features import fae_mel
 from fae_training.classifiers.fae_network import FaeNetwork, as_fae_loads
 from fae_training.classifiers.sound_files import Recording
+from fae_training.fitting.arrays import load_arrays
 
 KEYWORD = CLASSIFIERS["keyword"]
 

@@ -9,7 +9,6 @@ import pytest
 import soundfile
 
 import classifier_sounds
-from fae_training import runs
 from fae_training.classifiers import (
     parts_of_sounds,
     synthetic_sounds,
@@ -19,9 +18,10 @@ from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.parts_of_sounds import divided, mark
 from fae_training.classifiers.sound_files import Recording
-from fae_training.kinds import KINDS
-from fae_training.parts import CHOOSE, JUDGE, TRAIN, part_of, place_of
-from fae_training.state import Home
+from fae_training.judgement.parts import CHOOSE, JUDGE, TRAIN, part_of, place_of
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store.state import Home
 
 KEYWORD = CLASSIFIERS["keyword"]
 SETTINGS = KINDS["keyword"].defaults | KINDS["keyword"].presets["smoke"] | {"synthesise": "never"}

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from fae_training import consent
+from fae_training.calls.errors import BadRequest, Refused
 from fae_training.classifiers import imports, recordings, sound_files
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.errors import BadRequest, Refused
-from fae_training.state import Home
+from fae_training.store import consent
+from fae_training.store.state import Home
 
 KEYWORD = CLASSIFIERS["keyword"]
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fae_training import gate
-from fae_training.benchmark import Benchmark
 from fae_training.classifiers import scoring, triggers
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.features import FRAMES_PER_CHUNK
 from fae_training.classifiers.streams import CHUNKS_PER_HOUR, SCENE_FRAMES, Event, StreamOfSound
 from fae_training.classifiers.thresholds import Detections, Rate
 from fae_training.classifiers.validation import Windows
+from fae_training.judgement import gate
+from fae_training.judgement.benchmark import Benchmark
 
 KEYWORD = CLASSIFIERS["keyword"]
 

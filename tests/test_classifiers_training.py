@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from fae_training import runs
 from fae_training.classifiers import training
 from fae_training.classifiers.classes import CLASSIFIERS, ENSEMBLE_SIZE
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.network import pretrained
 from fae_training.classifiers.validation import ValidationSet
-from fae_training.kinds import KINDS
-from fae_training.state import Home
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store.state import Home
 from quiet_session import QuietSession
 from test_classifiers_examples import recordings
 

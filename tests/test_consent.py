@@ -6,8 +6,9 @@ import pytest
 
 import calls
 import prepared
-from fae_training import consent, runs, state
-from fae_training.errors import BadRequest, Refused
+from fae_training.calls.errors import BadRequest, Refused
+from fae_training.lifecycle import runs
+from fae_training.store import consent, state
 
 
 def test_a_source_without_consent_is_refused_with_the_command_that_allows_it(home):

@@ -8,10 +8,11 @@ import pytest
 
 import calls
 from fae_days import Days, plain
-from fae_training import consent, provenance
 from fae_training.conversations import sounds, source, verdicts
 from fae_training.corrections import preference_pairs, spoken
-from fae_training.state import Home, read_jsonl
+from fae_training.lifecycle import provenance
+from fae_training.store import consent
+from fae_training.store.state import Home, read_jsonl
 
 CORPUS = Path(__file__).parent / "data" / "corrections.jsonl"
 LONG = (

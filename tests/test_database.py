@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from fae_training.calls.errors import Busy, Missing
 from fae_training.conversations import database
 from fae_training.conversations.database import FaeDatabase
-from fae_training.errors import Busy, Missing
 
 NOBODY = 65534
 

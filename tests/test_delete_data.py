@@ -8,9 +8,13 @@ import pytest
 
 import calls
 import prepared
-from fae_training import app_results, calling, deployment, runs, state
-from fae_training.errors import Failed, Refused
-from fae_training.transactions import changing
+from fae_training.app import app_results
+from fae_training.calls import calling
+from fae_training.calls.errors import Failed, Refused
+from fae_training.lifecycle import runs
+from fae_training.release import deployment
+from fae_training.store import state
+from fae_training.store.transactions import changing
 
 
 @pytest.fixture

@@ -8,9 +8,11 @@ import sys
 
 import pytest
 
-from fae_training import deployment, runs, state
-from fae_training.errors import Failed, Missing, Refused
-from fae_training.transactions import changing
+from fae_training.calls.errors import Failed, Missing, Refused
+from fae_training.lifecycle import runs
+from fae_training.release import deployment
+from fae_training.store import state
+from fae_training.store.transactions import changing
 
 
 @pytest.fixture
@@ -95,7 +97,7 @@ def test_undo_refers_to_the_newest_deployment_not_rolled_back(place):
 
 DECIDE = """
 import os, pathlib, signal, sys
-from fae_training import deployment, runs, state, transactions
+from fae_training.release import deployment; from fae_training.lifecycle import runs; from fae_training.store import state, transactions
 place = state.Home(pathlib.Path(sys.argv[1]))
 
 def at(name):
@@ -231,7 +233,7 @@ def test_a_line_of_history_cut_off_by_a_kill_is_not_a_decision(place):
 def test_two_deployments_at_once_end_in_one_consistent_state(place):
     found = [make(place), make(place)]
     source = (
-        "import pathlib, sys\nfrom fae_training import deployment, errors, runs, state, transactions\n"
+        "import pathlib, sys\nfrom fae_training.release import deployment; from fae_training.calls import errors; from fae_training.lifecycle import runs; from fae_training.store import state, transactions\n"
         "place = state.Home(pathlib.Path(sys.argv[1]))\nrun = runs.find(place, sys.argv[2])\nmade = 0\n"
         "while made < 15:\n"
         "    try:\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from calls import ROOT, SCRIPTS
-from fae_training.kinds import KINDS
-from fae_training.models import MODEL_MAP
+from fae_training.environment.models import MODEL_MAP
+from fae_training.lifecycle.kinds import KINDS
 
 # Tables of words: what there is and what it does. They hold nothing that was measured.
 WORDS = {
@@ -25,6 +25,7 @@ WORDS = {
 }
 # Compared with the code by the tests below.
 CHECKED = {
+    "docs/architecture.md": ("package",),
     "README.md": ("script",),
     "docs/preferences.md": ("preset",),
     "docs/scripts.md": ("preset", "`--model`"),
@@ -76,6 +77,13 @@ def test_the_models_in_the_documents_are_those_of_the_code():
     assert list(rows) == ["auto", *MODEL_MAP]
     for name, (model, least) in MODEL_MAP.items():
         assert rows[name][1] == model and rows[name][2] == (f"{least} GB" if least else "")
+
+
+def test_the_map_of_the_library_names_every_package():
+    rows = tables("docs/architecture.md")["package"]
+    named = [name.strip() for row in rows for name in row[0].split(",")]
+    library = ROOT / "lib" / "fae_training"
+    assert sorted(named) == sorted(path.parent.name for path in library.glob("*/__init__.py"))
 
 
 def test_the_readme_names_every_script():

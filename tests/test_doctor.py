@@ -10,8 +10,10 @@ import pytest
 
 import calls
 import prepared
-from fae_training import consent, health, models, runs, state
-from fae_training.health import ATTENTION, BROKEN, FINE
+from fae_training.environment import health, models
+from fae_training.environment.health import ATTENTION, BROKEN, FINE
+from fae_training.lifecycle import runs
+from fae_training.store import consent, state
 from test_dry_runs import picture
 
 

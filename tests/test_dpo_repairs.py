@@ -18,8 +18,8 @@ from mlx_tune.model import FastLanguageModel
 from mlx_tune.rl_trainers import DPOConfig, DPOTrainer
 
 import calls
-from fae_training import mlx_on_linux, row_forms, runs, state, training_rows
-from fae_training.errors import BadRequest, Failed, SkillError
+from fae_training.calls.errors import BadRequest, Failed, SkillError
+from fae_training.environment import mlx_on_linux
 from fae_training.language import (
     dpo_repairs,
     fast_path,
@@ -30,7 +30,10 @@ from fae_training.language import (
     preference_batches,
     preference_loss,
 )
-from fae_training.session import Session
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.session import Session
+from fae_training.rows import row_forms, training_rows
+from fae_training.store import state
 
 LN2 = math.log(2)
 QUESTIONS = (

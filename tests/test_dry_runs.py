@@ -9,7 +9,7 @@ import soundfile
 
 import calls
 import prepared
-from fae_training import consent, state
+from fae_training.store import consent, state
 
 SCRIPTS = sorted(
     path.stem

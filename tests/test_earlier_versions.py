@@ -6,18 +6,12 @@ import pytest
 
 import calls
 import prepared
-from fae_training import (
-    approval,
-    deployment,
-    evaluation,
-    rejection,
-    runs,
-    schedule,
-    standing,
-    state,
-)
+from fae_training.calls.errors import Failed
 from fae_training.capabilities import suite
-from fae_training.errors import Failed
+from fae_training.judgement import evaluation
+from fae_training.lifecycle import runs, schedule
+from fae_training.release import approval, deployment, rejection, standing
+from fae_training.store import state
 
 OLD_BENCHMARK = {
     "held_out": {"count": 60, "what": "conversations"},

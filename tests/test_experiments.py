@@ -17,22 +17,15 @@ import pytest
 import calls
 import prepared
 import small_runs
-from fae_training import (
-    calling,
-    consent,
-    experiments,
-    launch,
-    learned,
-    looks,
-    runs,
-    settings,
-    spikes,
-    state,
-)
+from fae_training.calls import calling
+from fae_training.calls.errors import BadRequest, Missing
 from fae_training.conversations import forgetting
-from fae_training.errors import BadRequest, Missing
-from fae_training.fit_settings import FitSettings
-from fae_training.kinds import KINDS
+from fae_training.fitting import spikes
+from fae_training.fitting.fit_settings import FitSettings
+from fae_training.judgement import looks
+from fae_training.lifecycle import experiments, launch, learned, runs, settings
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store import consent, state
 
 SFT = KINDS["sft"]
 # So that a run of fewer steps is the beginning of one of more.

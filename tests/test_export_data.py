@@ -21,12 +21,13 @@ import pytest
 import calls
 import world
 from fae_days import START, Days, plain
-from fae_training import calling, consent
+from fae_training.calls import calling
+from fae_training.calls.errors import SkillError
 from fae_training.conversations import export as export_module
 from fae_training.conversations import forgetting
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.errors import SkillError
-from fae_training.state import Home, read_jsonl
+from fae_training.store import consent
+from fae_training.store.state import Home, read_jsonl
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import installed_fae
 import small_runs
 from calls import LANGUAGE_MODEL
 from fae_executor import LONGEST_ANSWER, make_person
-from fae_training import state
+from fae_training.store import state
 from make_database import make_database
 from training_bridge import Bridge
 

@@ -16,7 +16,8 @@ import installed_fae
 import small_runs
 from calls import LANGUAGE_MODEL, SCRIPTS
 from fae_executor import checked, execute, make_person
-from fae_training import installation, state
+from fae_training.environment import installation
+from fae_training.store import state
 from make_database import make_database
 
 ALL_SCRIPTS = sorted(path.stem for path in SCRIPTS.glob("*.py"))

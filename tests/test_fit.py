@@ -8,10 +8,11 @@ import math
 
 import pytest
 
-from fae_training import runs, state
-from fae_training.errors import BadRequest, Failed
-from fae_training.fit import fit, learning_rate_at
-from fae_training.fit_settings import FitSettings
+from fae_training.calls.errors import BadRequest, Failed
+from fae_training.fitting.fit import fit, learning_rate_at
+from fae_training.fitting.fit_settings import FitSettings
+from fae_training.lifecycle import runs
+from fae_training.store import state
 from quiet_session import QuietSession
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import calls
+from fae_training.calls.errors import BadRequest
 from fae_training.conversations import confided_cues, forget_cues, mention_cues, topic_cues
 from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_requests import forget_request
@@ -18,8 +19,7 @@ from fae_training.conversations.forget_topics import named_topics, topics
 from fae_training.conversations.forgetting import Exclusions, from_exclusions, require_topics
 from fae_training.conversations.mentions import Forgotten, meaning_of
 from fae_training.conversations.text import words
-from fae_training.errors import BadRequest
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 CORPUS = [
     json.loads(line)

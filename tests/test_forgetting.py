@@ -11,22 +11,15 @@ import calls
 import prepared
 import small_runs
 from fae_days import Days, plain
-from fae_training import (
-    app_results,
-    approval,
-    calling,
-    consent,
-    deployment,
-    learned,
-    provenance,
-    purge,
-    runs,
-    state,
-)
+from fae_training.app import app_results
+from fae_training.calls import calling
+from fae_training.calls.errors import Refused
 from fae_training.conversations import forgetting
-from fae_training.errors import Refused
+from fae_training.lifecycle import learned, provenance, purge, runs
+from fae_training.release import approval, deployment
 from fae_training.speech import misheard, vocabulary
-from fae_training.transactions import changing
+from fae_training.store import consent, state
+from fae_training.store.transactions import changing
 
 SAID = "I was at the clinic in Bergen."
 

@@ -19,8 +19,12 @@ import calls
 import prepared
 import tiny_models
 from calls import LANGUAGE_MODEL
-from fae_training import deployment, evaluation, models, runs, state
+from fae_training.environment import models
+from fae_training.judgement import evaluation
 from fae_training.language import adapters, peft_form
+from fae_training.lifecycle import runs
+from fae_training.release import deployment
+from fae_training.store import state
 
 
 @pytest.fixture
@@ -224,7 +228,7 @@ def llama(home, tmp_path) -> runs.Run:
     }
     keys = adapters.adapter_keys(loaded)
     adapters.save(state.make_directory(made.file("adapters")), arrays, 4, 2.0, 0.0, keys, 2, "llama")  # fmt: skip
-    from fae_training import consent
+    from fae_training.store import consent
 
     consent.change(place, ["conversations"], [])
     made.update(status="completed", model_fingerprint=models.fingerprint(base))

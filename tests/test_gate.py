@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from fae_training import gate, plain_words
-from fae_training.benchmark import Benchmark, Measure
+from fae_training.judgement import gate, plain_words
+from fae_training.judgement.benchmark import Benchmark, Measure
 
 
 def measure(candidate, current, base=None, **changed) -> Measure:

@@ -11,10 +11,17 @@ import pytest
 
 import calls
 import classifier_sounds
-from fae_training import runs, state
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.machine import Probes, condition, fae_needs_it, kept_awake, smaller_pieces
-from fae_training.session import Session
+from fae_training.environment.machine import (
+    Probes,
+    condition,
+    fae_needs_it,
+    kept_awake,
+    smaller_pieces,
+)
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.session import Session
+from fae_training.store import state
 
 WAITING = "waiting: the machine is on battery"
 SUPPLIES = "sys/class/power_supply"
@@ -34,7 +41,7 @@ class Machine:
         pmset.chmod(0o755)
         # Read by each Python before it runs anything: the supplies of this machine are those.
         (directory / "sitecustomize.py").write_text(
-            "from pathlib import Path\nfrom fae_training import machine, session\n"
+            "from pathlib import Path\nfrom fae_training.environment import machine; from fae_training.lifecycle import session\n"
             f"machine.Probes.root = Path({str(directory)!r})\nsession.SECONDS_BETWEEN_CHECKS = 0.2\n"
         )
         self.unplug()
@@ -220,7 +227,7 @@ def waits(rule: str, home, monkeypatch, quiet_signals, after_a_look) -> int:
         assert len(looks) < 10, "it waits for ever"
         after_a_look(len(looks))
 
-    monkeypatch.setattr("fae_training.session.time.sleep", sleep)
+    monkeypatch.setattr("fae_training.lifecycle.session.time.sleep", sleep)
     session = Session(runs.create(state.Home(home), "sft", {"settings": {}}), True, rule)
     session.should_stop()
     return len(looks)

@@ -7,8 +7,10 @@ import re
 import pytest
 
 import calls
-from fae_training import history, runs, state
-from fae_training.gate import Decision
+from fae_training.judgement.gate import Decision
+from fae_training.lifecycle import runs
+from fae_training.release import history
+from fae_training.store import state
 
 LONGEST_ANSWER = 2000
 
@@ -166,4 +168,4 @@ def test_a_plain_list_does_not_load_the_plotting_library(place, home):
         {**calls.os.environ, "FAE_TRAINING_HOME": str(home)},
     )
     assert got.json["count"] == 3
-    assert "fae_training.history" in got.err and "matplotlib" not in got.err and "numpy" not in got.err  # fmt: skip
+    assert "fae_training.release.history" in got.err and "matplotlib" not in got.err and "numpy" not in got.err  # fmt: skip

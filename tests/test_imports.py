@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training import runs, state
+from fae_training.lifecycle import runs
+from fae_training.store import state
 
 LIBRARY = calls.SCRIPTS.parent / "lib"
 # Prints, for each module that is named, the packages that importing it loads beyond the standard library and ours.
@@ -28,17 +29,17 @@ print(json.dumps(found))
 # What a script does not need for an answer that it gives at once, and that takes long to load.
 NOT_NEEDED = {
     "check_status": (
-        "fae_training.app_results", "fae_training.capabilities", "fae_training.conversations.forgetting",
-        "fae_training.evaluation", "fae_training.preflight", "fae_training.speech", "sqlite3", "tomllib",
+        "fae_training.app.app_results", "fae_training.capabilities", "fae_training.conversations.forgetting",
+        "fae_training.judgement.evaluation", "fae_training.lifecycle.preflight", "fae_training.speech", "sqlite3", "tomllib",
     ),
     "list_runs": ("fae_training.capabilities", "fae_training.conversations.forgetting", "fae_training.speech"),
     "deploy": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
     "propose": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
     "evaluate": ("fae_training.capabilities", "fae_training.conversations.forgetting"),
-    "train": ("fae_training.evaluation", "fae_training.html_page", "fae_training.mlx_on_linux", "importlib.metadata"),
-    "train_keyword": ("fae_training.capabilities", "fae_training.evaluation", "importlib.metadata"),
-    "export_data": ("fae_training.evaluation", "fae_training.html_page", "importlib.metadata"),
-    "review": ("fae_training.kinds", "fae_training.runs"),
+    "train": ("fae_training.judgement.evaluation", "fae_training.pages.html_page", "fae_training.environment.mlx_on_linux", "importlib.metadata"),
+    "train_keyword": ("fae_training.capabilities", "fae_training.judgement.evaluation", "importlib.metadata"),
+    "export_data": ("fae_training.judgement.evaluation", "fae_training.pages.html_page", "importlib.metadata"),
+    "review": ("fae_training.lifecycle.kinds", "fae_training.lifecycle.runs"),
 }  # fmt: skip
 # Runs the script that is named and prints, after its answer, the modules that it loaded on standard error.
 ANSWERED = """
@@ -81,7 +82,7 @@ def test_what_a_script_imports_at_its_top_is_the_standard_library_and_ours():
         for script in calls.SCRIPTS.glob("*.py")
         for name in imported(tree_of(script).body, known)
     }
-    assert {"fae_training.launch", "fae_training.language.preflight"} <= names
+    assert {"fae_training.lifecycle.launch", "fae_training.language.preflight"} <= names
     done = subprocess.run(
         [sys.executable, "-c", LOADED, *sorted(names)], capture_output=True, text=True, check=True
     )
@@ -105,7 +106,7 @@ def loaded_by(script: str, home: Path) -> set[str]:
 @pytest.mark.parametrize("script", NOT_NEEDED)
 def test_a_script_that_answers_at_once_loads_nothing_that_it_does_not_need(script, home):
     loaded = loaded_by(script, home)
-    assert "fae_training.calling" in loaded
+    assert "fae_training.calls.calling" in loaded
     assert not loaded.intersection(NOT_NEEDED[script])
 
 
@@ -152,13 +153,19 @@ def cycles(graph: dict[str, set[str]]) -> list[list[str]]:
 def test_no_modules_import_each_other_not_even_in_functions():
     known = modules()
     graph = {name: {*imported(ast.walk(tree_of(path)), known)} for name, path in known.items()}
-    assert graph["fae_training.fit"] >= {"fae_training.errors", "fae_training.fit_progress"}
+    assert graph["fae_training.fitting.fit"] >= {
+        "fae_training.calls.errors",
+        "fae_training.fitting.fit_progress",
+    }
     assert cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}}) == [["b", "c"], ["d"]]
     assert cycles(graph) == []
 
 
 def test_what_works_with_arrays_for_the_language_model_imports_at_its_top():
-    paths = [*LIBRARY.glob("fae_training/language/*.py"), *LIBRARY.glob("fae_training/fit*.py")]
+    paths = [
+        *LIBRARY.glob("fae_training/language/*.py"),
+        *LIBRARY.glob("fae_training/fitting/fit*.py"),
+    ]
     late = [
         f"{path.name}:{inner.lineno}"
         for path in paths
@@ -172,7 +179,7 @@ def test_what_works_with_arrays_for_the_language_model_imports_at_its_top():
 
 PARTS_OF_MLX_TUNE = """
 import json, sys
-from fae_training import mlx_tune_in_parts
+from fae_training.environment import mlx_tune_in_parts
 mlx_tune_in_parts.set_up()
 from fae_training.language import dpo_repairs, mlx_tune_repairs
 loaded = {name.partition(".")[0] for name in sys.modules}

@@ -6,7 +6,8 @@ import os
 import pytest
 
 import calls
-from fae_training import installation, locks, state
+from fae_training.environment import installation
+from fae_training.store import locks, state
 
 MODEL = ("--model", "nobody/nothing")
 

@@ -6,7 +6,7 @@ import random
 import pytest
 from scipy import stats
 
-from fae_training import intervals
+from fae_training.judgement import intervals
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 4, 9, 29, 199, 1999])

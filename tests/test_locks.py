@@ -5,13 +5,13 @@ import subprocess
 import sys
 import time
 
-from fae_training import locks
+from fae_training.store import locks
 
 
 def holding(path, name: str = "") -> subprocess.Popen:
     """Another process that holds the lock on `path`, and wrote its name there, until it is killed."""
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom fae_training import locks\n"
+        "import sys, time\nfrom pathlib import Path\nfrom fae_training.store import locks\n"
         "descriptor = locks.try_exclusive(Path(sys.argv[1]))\n"
         "locks.write_holder(descriptor, sys.argv[2])\n"
         "print('held', flush=True)\ntime.sleep(600)\n"
@@ -59,7 +59,7 @@ def test_a_shorter_name_replaces_a_longer_one(tmp_path):
 def test_a_process_that_asks_for_the_lock_waits_until_it_is_free(tmp_path):
     """Also on a directory, which cannot be opened for writing."""
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom fae_training import locks\n"
+        "import os, sys\nfrom pathlib import Path\nfrom fae_training.store import locks\n"
         "print('asks', flush=True)\n"
         "with locks.exclusive(Path(sys.argv[1]), os.O_RDONLY):\n"
         "    print('has it', Path(sys.argv[1], 'released').exists(), flush=True)\n"

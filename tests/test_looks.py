@@ -2,10 +2,10 @@
 
 import pytest
 
-from fae_training import looks
-from fae_training.errors import Failed
-from fae_training.state import Home, append_jsonl, read_jsonl
-from fae_training.transactions import changing
+from fae_training.calls.errors import Failed
+from fae_training.judgement import looks
+from fae_training.store.state import Home, append_jsonl, read_jsonl
+from fae_training.store.transactions import changing
 
 WEEK = [f"conversation {n}" for n in range(20)]
 

@@ -10,7 +10,10 @@ import pytest
 import calls
 import prepared
 import small_runs
-from fae_training import deployment, kinds, mcp_tools, state, verbs
+from fae_training.calls import mcp_tools, verbs
+from fae_training.lifecycle import kinds
+from fae_training.release import deployment
+from fae_training.store import state
 
 VERBS = verbs.load(calls.SCRIPTS)
 

@@ -6,7 +6,7 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import benchmark, gate, runs, state
+from fae_training.judgement import benchmark, gate
 from fae_training.language import memorisation_probe
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.memorisation_probe import (
@@ -17,6 +17,8 @@ from fae_training.language.memorisation_probe import (
     encoded_strings,
 )
 from fae_training.language.scoring import PerModel
+from fae_training.lifecycle import runs
+from fae_training.store import state
 
 # Five conversations with details that cannot be guessed.
 PRIVATE = [

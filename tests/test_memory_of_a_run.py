@@ -12,7 +12,7 @@ import pytest
 import calls
 import small_runs
 import tiny_qwen
-from fae_training import state
+from fae_training.store import state
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="reads resident memory from /proc"

@@ -12,8 +12,9 @@ import pytest
 
 import small_runs
 from calls import SCRIPTS
-from fae_training import mlx_on_linux, state
-from fae_training.kinds import KINDS
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store import state
 from test_uv_scripts import metadata
 
 here = pytest.mark.skipif(
@@ -36,7 +37,7 @@ PRODUCTS = """
     import ctypes, sys
     import mlx.core as mx
     import numpy as np
-    from fae_training import mlx_on_linux
+    from fae_training.environment import mlx_on_linux
 
     a, b = (np.random.default_rng(n).normal(size=(384, 384)).astype(np.float32) for n in (1, 2))
 
@@ -76,7 +77,7 @@ def test_every_function_that_mlx_imports_from_its_blas_is_openblas():
         import ctypes
         from pathlib import Path
         import mlx.core as mx
-        from fae_training import mlx_on_linux
+        from fae_training.environment import mlx_on_linux
 
         def file_at(address):
             for line in open("/proc/self/maps"):
@@ -205,7 +206,7 @@ def test_a_model_has_threads_when_it_is_large_or_the_person_says_so(
         f"""
         import ctypes
         from pathlib import Path
-        from fae_training import mlx_on_linux
+        from fae_training.environment import mlx_on_linux
         mlx_on_linux.set_up({f"Path({str(tmp_path)!r})" if weights else None})
         print(ctypes.CDLL(str(mlx_on_linux.installed_library())).scipy_openblas_get_num_threads())
         """,
@@ -219,7 +220,7 @@ def test_float32_products_on_a_gpu_stay_float32_unless_the_person_says_otherwise
     output = python(
         """
         import os
-        from fae_training import mlx_on_linux
+        from fae_training.environment import mlx_on_linux
         mlx_on_linux.set_up()
         print(os.environ["MLX_ENABLE_TF32"])
         """,
@@ -232,7 +233,7 @@ def test_on_a_mac_nothing_is_looked_up_or_set():
     output = python(
         """
         import os, sys
-        from fae_training import mlx_on_linux
+        from fae_training.environment import mlx_on_linux
         sys.platform, before, loaded = "darwin", dict(os.environ), set(sys.modules)
         print(mlx_on_linux.set_up(), mlx_on_linux.use_openblas())
         print(dict(os.environ) == before, set(sys.modules) - loaded)
@@ -258,7 +259,7 @@ def test_answers_are_generated_with_one_thread_and_training_continues_with_as_ma
     counted = python(
         """
         import sys
-        from fae_training import mlx_on_linux
+        from fae_training.environment import mlx_on_linux
 
         mlx_on_linux.use_openblas()
         threads = mlx_on_linux._in_use.scipy_openblas_get_num_threads

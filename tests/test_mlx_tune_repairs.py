@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training import mlx_on_linux, runs, state
+from fae_training.environment import mlx_on_linux
+from fae_training.lifecycle import runs
+from fae_training.store import state
 from quiet_session import QuietSession
 
 ANSWERS = ("Madrid.", "Lisbon, of course.", "Certainly! A bee eats nectar.", "That would be nine.")

@@ -8,8 +8,9 @@ import pytest
 
 import installed_fae
 from calls import LANGUAGE_MODEL
-from fae_training import calling, models
-from fae_training.errors import BadRequest, Missing, Refused
+from fae_training.calls import calling
+from fae_training.calls.errors import BadRequest, Missing, Refused
+from fae_training.environment import models
 from fae_training.speech.preflight import choose as stt_choose
 
 

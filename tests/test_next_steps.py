@@ -8,25 +8,15 @@ import pytest
 
 import calls
 import prepared
-from fae_training import (
-    calling,
-    consent,
-    deployment,
-    evaluation,
-    experiments,
-    installation,
-    learned,
-    next_steps,
-    provenance,
-    rejection,
-    runs,
-    settings,
-    state,
-    transactions,
-)
-from fae_training.answering import with_next_call
-from fae_training.errors import SkillError
-from fae_training.kinds import KINDS
+from fae_training.calls import calling
+from fae_training.calls.answering import with_next_call
+from fae_training.calls.errors import SkillError
+from fae_training.environment import installation
+from fae_training.judgement import evaluation
+from fae_training.lifecycle import experiments, learned, next_steps, provenance, runs, settings
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.release import deployment, rejection
+from fae_training.store import consent, state, transactions
 from make_database import make_database
 
 SCRIPTS = {path.stem: runpy.run_path(str(path)) for path in sorted(calls.SCRIPTS.glob("*.py"))}

@@ -9,8 +9,8 @@ import pytest
 import calls
 import classifier_sounds
 from fae_days import Days, plain
-from fae_training import consent, state
 from fae_training.classifiers.classes import CLASSIFIERS
+from fae_training.store import consent, state
 
 WITHOUT_NETWORK = ("unshare", "-rn")
 # Read by each Python before it runs anything. Names are looked up and connections opened through these two.

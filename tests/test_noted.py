@@ -10,10 +10,11 @@ import calls
 import installed_fae
 from fae_days import Days
 from fae_executor import LONGEST_ANSWER
-from fae_training import consent, fae_app
+from fae_training.app import fae_app
 from fae_training.conversations import background, feedback
 from fae_training.corrections import noted, spoken
-from fae_training.state import Home, read_jsonl
+from fae_training.store import consent
+from fae_training.store.state import Home, read_jsonl
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ import pytest
 import calls
 import odd_rows
 import small_runs
-from fae_training import consent, provenance, runs, training_rows
-from fae_training.errors import Missing, SkillError
+from fae_training.calls.errors import Missing, SkillError
 from fae_training.language import preference_preflight
 from fae_training.language.preference_batches import encode_pairs
 from fae_training.language.rows import encode_file
-from fae_training.state import Home, read_json
+from fae_training.lifecycle import provenance, runs
+from fae_training.rows import training_rows
+from fae_training.store import consent
+from fae_training.store.state import Home, read_json
 
 FILES = 150
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fae_training.errors import Failed, Missing
+from fae_training.calls.errors import Failed, Missing
 from fae_training.language import adapters, fast_path, layer_patch
 from fae_training.language.batches import collate
 from fae_training.language.fast_settings import FastSettings

@@ -8,10 +8,11 @@ import pytest
 import calls
 import prepared
 import small_runs
-from fae_training import launch, provenance, purge, runs, state, worker
+from fae_training.calls.errors import Refused
 from fae_training.conversations import forgetting
-from fae_training.errors import Refused
-from fae_training.preflight import Data
+from fae_training.lifecycle import launch, provenance, purge, runs, worker
+from fae_training.lifecycle.preflight import Data
+from fae_training.store import state
 
 
 @pytest.fixture

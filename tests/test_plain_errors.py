@@ -8,9 +8,11 @@ import pytest
 
 import calls
 import prepared
-from fae_training import calling, settings, state_shapes, transactions
-from fae_training.errors import SkillError
-from fae_training.kinds import KINDS
+from fae_training.calls import calling
+from fae_training.calls.errors import SkillError
+from fae_training.lifecycle import settings
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store import state_shapes, transactions
 
 # Types, values and errors under Python's names for them.
 OF_PYTHON = re.compile(

@@ -6,13 +6,14 @@ pairs that differ in spaces are in test_training_rows.py.
 
 import pytest
 
-from fae_training import gate, runs
-from fae_training.benchmark import Benchmark
 from fae_training.capabilities.checks import ToolCall, passed, written
 from fae_training.capabilities.task import Item
+from fae_training.judgement import gate
+from fae_training.judgement.benchmark import Benchmark
 from fae_training.language.capability_probe import Capabilities
 from fae_training.language.scoring import PerModel
-from fae_training.state import Home
+from fae_training.lifecycle import runs
+from fae_training.store.state import Home
 from test_gate import losses, measure
 
 FORMATS = ("exact format", "JSON")

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from fae_days import plain
+from fae_training.calls.counting import counted
 from fae_training.corrections import lint
-from fae_training.counting import counted
-from fae_training.row_forms import PreferencePair
+from fae_training.rows.row_forms import PreferencePair
 
 
 def pair(

@@ -9,7 +9,7 @@ import pytest
 from mlx.utils import tree_flatten
 
 import tiny_qwen
-from fae_training.errors import BadRequest
+from fae_training.calls.errors import BadRequest
 from fae_training.language import (
     fast_path,
     gated_delta_patch,

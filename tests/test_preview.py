@@ -5,8 +5,10 @@ import pytest
 import calls
 import prepared
 import small_runs
-from fae_training import row_page, runs, state
-from fae_training.preflight import CONTEXT, CUT, TRAINED, Piece, ShownRow
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.preflight import CONTEXT, CUT, TRAINED, Piece, ShownRow
+from fae_training.pages import row_page
+from fae_training.store import state
 
 ANSWER = "\N{EARTH GLOBE EUROPE-AFRICA} It is <b>Tuesday</b> and warm."
 
@@ -29,7 +31,7 @@ def conversation(turns: int) -> list[dict]:
 def shown(tokenizer, turns: int, longest: int) -> ShownRow:
     from fae_training.language import preview
     from fae_training.language.chat_encoder import ChatEncoder
-    from fae_training.row_forms import Conversation
+    from fae_training.rows.row_forms import Conversation
 
     row = Conversation(conversation(turns), file="data/sft/train.jsonl", line=3)
     return preview._shown(tokenizer, ChatEncoder(tokenizer), row, longest)

@@ -4,11 +4,13 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import benchmark, runs, state
+from fae_training.judgement import benchmark
 from fae_training.language import conversation_probe
 from fae_training.language.conversation_probe import ConversationResults, prompts_of
 from fae_training.language.scoring import Cost, PerModel, cost_figures
-from fae_training.row_forms import Conversation
+from fae_training.lifecycle import runs
+from fae_training.rows.row_forms import Conversation
+from fae_training.store import state
 
 
 @pytest.fixture(scope="module")

@@ -13,23 +13,16 @@ import pytest
 
 import calls
 import prepared
-from fae_training import (
-    approval,
-    benchmark,
-    charts,
-    deployment,
-    gate,
-    plain_words,
-    proposal,
-    rejection,
-    runs,
-    state,
-)
-from fae_training.benchmark import Example, Measure
-from fae_training.errors import SkillError
-from fae_training.evaluation import Evaluation
-from fae_training.proposal_page import as_html, as_markdown
-from fae_training.transactions import changing
+from fae_training.calls.errors import SkillError
+from fae_training.judgement import benchmark, gate, plain_words
+from fae_training.judgement.benchmark import Example, Measure
+from fae_training.judgement.evaluation import Evaluation
+from fae_training.lifecycle import runs
+from fae_training.pages import charts
+from fae_training.pages.proposal_page import as_html, as_markdown
+from fae_training.release import approval, deployment, proposal, rejection
+from fae_training.store import state
+from fae_training.store.transactions import changing
 
 CODE = "ABC-DEF"
 SAID = "Is 3 < 4? <script>alert(1)</script> **XYZ-XYZ**"

@@ -14,8 +14,10 @@ import pytest
 import calls
 import on_ranks
 import small_runs
-from fae_training import channel, consent, machines, ranks, runs, state, worker
-from fae_training.errors import Refused
+from fae_training.calls.errors import Refused
+from fae_training.distributed import channel, machines, ranks
+from fae_training.lifecycle import runs, worker
+from fae_training.store import consent, state
 from on_ranks import Task
 
 SSH = """#!{python}
@@ -150,15 +152,13 @@ def test_the_version_of_our_own_code_is_in_its_files(tmp_path):
     library = shutil.copytree(calls.ROOT / "lib", tmp_path / "lib")
 
     def there() -> dict:
-        program = (
-            "import json; from fae_training import machines; print(json.dumps(machines.versions()))"
-        )
+        program = "import json; from fae_training.distributed import machines; print(json.dumps(machines.versions()))"
         given = {**os.environ, "PYTHONPATH": str(library)}
         return json.loads(calls.process([sys.executable, "-c", program], given).out)
 
     here = machines.versions()
     assert machines.differences(here, there()) == ""
-    (library / "fae_training" / "parts.py").open("a").write("# another version\n")
+    (library / "fae_training" / "judgement" / "parts.py").open("a").write("# another version\n")
     changed = there()
     expected = f"skill {changed['skill']} there and {here['skill']} here"
     assert machines.differences(here, changed) == expected

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from calls import ROOT
-from fae_training import training_rows
 from fae_training.language.rare_strings import ENOUGH, rare_strings
+from fae_training.rows import training_rows
 
 SHARED = ROOT.parent / "shared" / "conversations"
 

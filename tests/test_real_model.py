@@ -14,7 +14,7 @@ import pytest
 import calls
 import real_model
 import small_runs
-from fae_training import consent, state
+from fae_training.store import consent, state
 
 # As short as rows can be: on two cores a thousand tokens take this model about ten seconds.
 EXCHANGES = (

@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 
 import pytest
 
-from fae_training import gate, records
-from fae_training.benchmark import Benchmark, Example
-from fae_training.errors import Failed
-from fae_training.gate import Decision
+from fae_training.calls.errors import Failed
+from fae_training.judgement import gate
+from fae_training.judgement.benchmark import Benchmark, Example
+from fae_training.judgement.gate import Decision
+from fae_training.store import records
 from test_gate import benchmark, losses, measure, tools
 
 

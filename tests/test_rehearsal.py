@@ -8,10 +8,10 @@ import pytest
 
 import calls
 import world
-from fae_training import runs
+from fae_training.calls.errors import BadRequest
 from fae_training.capabilities import prompts, suite
-from fae_training.errors import BadRequest
-from fae_training.state import Home
+from fae_training.lifecycle import runs
+from fae_training.store.state import Home
 from quiet_session import QuietSession
 
 PROMPT = {
@@ -161,7 +161,7 @@ def test_no_more_is_answered_than_the_run_has_rows_for_and_nothing_twice(place, 
 
 def test_a_run_that_an_earlier_version_began_goes_on_without(place):
     from fae_training.language import preflight, rehearsed
-    from fae_training.settings import Settings
+    from fae_training.lifecycle.settings import Settings
 
     run = run_with(place)
     del run.settings["rehearsal"]

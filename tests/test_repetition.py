@@ -5,13 +5,15 @@ import json
 import pytest
 
 import calls
-from fae_training import gate, runs, state
-from fae_training.benchmark import GUARD, REPORT, Benchmark
-from fae_training.intervals import of_pass_rate
+from fae_training.judgement import gate
+from fae_training.judgement.benchmark import GUARD, REPORT, Benchmark
+from fae_training.judgement.intervals import of_pass_rate
 from fae_training.language import repetition_probe
 from fae_training.language.repetition_probe import Repetition, own_answers
 from fae_training.language.scoring import PerModel
-from fae_training.row_forms import conversation
+from fae_training.lifecycle import runs
+from fae_training.rows.row_forms import conversation
+from fae_training.store import state
 from test_gate import losses, measure
 
 DONE = "done the reminder is set"

@@ -12,7 +12,8 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import runs, state
+from fae_training.lifecycle import runs
+from fae_training.store import state
 
 
 def worker_of(home, run) -> int:
@@ -283,8 +284,8 @@ def test_cancel_when_nothing_runs_is_not_an_error(home):
 
 WORKER = """
 import pathlib, sys, time
-from fae_training import runs, state
-from fae_training.session import Session
+from fae_training.lifecycle import runs; from fae_training.store import state
+from fae_training.lifecycle.session import Session
 run = runs.find(state.Home(pathlib.Path(sys.argv[1])))
 lock = runs.take_lock(run.home, run.id)
 session = Session(run)

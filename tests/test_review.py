@@ -16,8 +16,8 @@ from fae_training.classifiers.listening import Heard as Listened
 from fae_training.classifiers.parts_of_sounds import divided
 from fae_training.classifiers.recordings import FALSE_ALARMS, MISSED
 from fae_training.classifiers.sound_files import Recording
-from fae_training.parts import JUDGE, TRAIN, part_of
-from fae_training.state import Home, read_jsonl
+from fae_training.judgement.parts import JUDGE, TRAIN, part_of
+from fae_training.store.state import Home, read_jsonl
 
 KEYWORD = CLASSIFIERS["keyword"]
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fae_training import runs, state
-from fae_training.errors import BadRequest, Cancelled
+from fae_training.calls.errors import BadRequest, Cancelled
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.conversation_probe import Conversations
 from fae_training.language.preference_probe import Preferences
@@ -18,6 +17,8 @@ from fae_training.language.rows import (
     encode_conversation,
     encode_file,
 )
+from fae_training.lifecycle import runs
+from fae_training.store import state
 
 SYSTEM = {
     "role": "system",

@@ -11,12 +11,13 @@ import time
 import pytest
 
 import calls
-from fae_training import runs, state
-from fae_training.errors import Busy, Missing
+from fae_training.calls.errors import Busy, Missing
+from fae_training.lifecycle import runs
+from fae_training.store import state
 
 HOLD = """
 import pathlib, sys, time
-from fae_training import runs, state
+from fae_training.lifecycle import runs; from fae_training.store import state
 lock = runs.take_lock(state.Home(pathlib.Path(sys.argv[1])), sys.argv[2])
 print("held", flush=True)
 time.sleep(600)
@@ -169,7 +170,7 @@ def test_reading_the_lock_does_not_keep_anybody_from_taking_it(place):
     """check_status reads the lock often; a run that starts meanwhile must not find it busy."""
     os.close(runs.take_lock(place, "first"))
     look = (
-        "import pathlib, sys\nfrom fae_training import runs, state\n"
+        "import pathlib, sys\nfrom fae_training.lifecycle import runs; from fae_training.store import state\n"
         "home = state.Home(pathlib.Path(sys.argv[1]))\nruns.holder(home)\nprint('looking', flush=True)\n"
         "while True: runs.holder(home)"
     )

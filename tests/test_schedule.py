@@ -15,9 +15,11 @@ import pytest
 import calls
 import prepared
 from fae_days import START, Days, plain
-from fae_training import calling, consent, runs, schedule, state
-from fae_training.errors import Failed, Missing, Refused
-from fae_training.machine import Probes
+from fae_training.calls import calling
+from fae_training.calls.errors import Failed, Missing, Refused
+from fae_training.environment.machine import Probes
+from fae_training.lifecycle import runs, schedule
+from fae_training.store import consent, state
 
 
 @pytest.fixture
@@ -172,7 +174,7 @@ sys.exit(answer.get("exit", 0))
 '''
 PROBES = """
 from pathlib import Path
-from fae_training import machine
+from fae_training.environment import machine
 machine.Probes.root = Path({root!r})
 machine.LEAST_FREE_GB = 0
 machine.FAE_TALKS_S = 0

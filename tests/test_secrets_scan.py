@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import calls
-from fae_training import settings
 from fae_training.conversations import filters, personal, secret_exchanges, secrets
 from fae_training.conversations.number_words import written
+from fae_training.lifecycle import settings
 
 CORPUS = [
     json.loads(line)

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
-from fae_training import progress, runs, state
-from fae_training.errors import Cancelled
-from fae_training.session import Session
+from fae_training.calls.errors import Cancelled
+from fae_training.lifecycle import progress, runs
+from fae_training.lifecycle.session import Session
+from fae_training.store import state
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def run(home):
 @pytest.fixture
 def session(run, monkeypatch):
     """Progress is written at once; signal handlers are restored afterwards."""
-    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 0)
+    monkeypatch.setattr("fae_training.lifecycle.session.SECONDS_BETWEEN_WRITES", 0)
     before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
     yield Session(run)
     for number, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
@@ -49,7 +50,7 @@ def test_the_innermost_stage_is_reported_with_its_progress(run, session):
 
 def test_the_seconds_of_a_stage_do_not_count_for_the_one_around_it(run, session, monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr("fae_training.session.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("fae_training.lifecycle.session.time.monotonic", lambda: clock[0])
     session._counted_until = clock[0]
     with session.stage("training", 10):
         clock[0] += 3
@@ -67,7 +68,7 @@ def test_the_seconds_of_a_stage_do_not_count_for_the_one_around_it(run, session,
 
 def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("fae_training.session.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("fae_training.lifecycle.session.time.monotonic", lambda: clock[0])
     with session.stage("tokenising", 100):
         clock[0] += 10
         session.advance(25)
@@ -83,7 +84,7 @@ def test_the_time_left_follows_the_pace_or_what_the_stage_knows(run, session, mo
 
 def test_the_pace_is_that_of_the_file_that_is_worked_on(run, session, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr("fae_training.session.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("fae_training.lifecycle.session.time.monotonic", lambda: clock[0])
     with session.stage("scoring", 10):
         clock[0] += 100
         session.advance(10)
@@ -103,8 +104,8 @@ def test_a_run_that_waits_lets_the_machine_sleep_and_keeps_it_awake_again(run, s
         happened.append("may sleep")
 
     reasons = iter(["hot", "hot", None])
-    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_CHECKS", 0)
-    monkeypatch.setattr("fae_training.session.machine.kept_awake", kept_awake)
+    monkeypatch.setattr("fae_training.lifecycle.session.SECONDS_BETWEEN_CHECKS", 0)
+    monkeypatch.setattr("fae_training.lifecycle.session.machine.kept_awake", kept_awake)
     monkeypatch.setattr(Session, "_why_wait", lambda self: next(reasons))
     waiting = Session(run, gives_way=True)
     waiting.keep_awake()
@@ -112,7 +113,7 @@ def test_a_run_that_waits_lets_the_machine_sleep_and_keeps_it_awake_again(run, s
 
 
 def test_the_total_is_reported_before_the_first_item_is_done(run, session, monkeypatch):
-    monkeypatch.setattr("fae_training.session.SECONDS_BETWEEN_WRITES", 3600)
+    monkeypatch.setattr("fae_training.lifecycle.session.SECONDS_BETWEEN_WRITES", 3600)
     with session.stage("validating"):
         session.advance(0, 385)
         assert (progress_of(run)["done"], progress_of(run)["total"]) == (0, 385)
@@ -178,7 +179,7 @@ def test_without_a_terminal_a_line_is_printed_at_most_every_tenth_of_the_way(run
             stage.close()
             run.update(status="completed")
 
-    monkeypatch.setattr("fae_training.progress.time.sleep", next_look)
+    monkeypatch.setattr("fae_training.lifecycle.progress.time.sleep", next_look)
     monkeypatch.setattr(runs.Run, "is_alive", lambda self: True)
     assert progress.follow(run) == "completed"
     if not closed:
@@ -201,7 +202,7 @@ def test_the_lines_without_a_terminal_are_the_tenths_of_a_stage_and_no_more(run,
             stage.close()
             run.update(status="completed")
 
-    monkeypatch.setattr("fae_training.progress.time.sleep", next_look)
+    monkeypatch.setattr("fae_training.lifecycle.progress.time.sleep", next_look)
     monkeypatch.setattr(runs.Run, "is_alive", lambda self: True)
     assert progress.follow(run) == "completed"
     counts = [text.partition("validating ")[2].strip() for text in pipe.lines[:-1]]

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fae_training import calling, launch, settings, state
-from fae_training.errors import BadRequest
-from fae_training.kinds import KINDS
-from fae_training.values import Range
+from fae_training.calls import calling
+from fae_training.calls.errors import BadRequest
+from fae_training.calls.values import Range
+from fae_training.lifecycle import launch, settings
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store import state
 
 SFT = KINDS["sft"]
 

@@ -137,10 +137,11 @@ def test_every_kind_is_decided_early_or_known_not_to_be():
 
 
 def test_an_interrupted_suite_goes_on_where_it_was(loaded, home):  # noqa: F811
-    from fae_training import runs, state
     from fae_training.language.capability_probe import Capabilities
     from fae_training.language.fast_settings import FastSettings
     from fae_training.language.scoring import Subject
+    from fae_training.lifecycle import runs
+    from fae_training.store import state
 
     place = state.Home(home)
     rows = [

@@ -11,7 +11,7 @@ import pytest
 
 import installed_fae
 from calls import ROOT, SCRIPTS, UV
-from fae_training.kinds import KINDS
+from fae_training.lifecycle.kinds import KINDS
 
 NAMES = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 SKILL = (ROOT / "skill.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from itertools import count
 
 import pytest
 
-from fae_training import gate
-from fae_training.benchmark import Benchmark
+from fae_training.judgement import gate
+from fae_training.judgement.benchmark import Benchmark
 from fae_training.speech import measures
 from fae_training.speech.material import Example
 from fae_training.speech.measures import Heard

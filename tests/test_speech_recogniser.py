@@ -6,13 +6,13 @@ import mlx.core as mx
 import numpy
 import pytest
 
-from fae_training import runs
-from fae_training.fit import fit
-from fae_training.fit_settings import FitSettings
+from fae_training.fitting.fit import fit
+from fae_training.fitting.fit_settings import FitSettings
 from fae_training.language import adapters
-from fae_training.session import Session
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.session import Session
 from fae_training.speech import batches, recogniser
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 MODEL = Path(__file__).parents[1] / "samples" / "speech-model"
 KEYS = ["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"]

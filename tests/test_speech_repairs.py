@@ -8,7 +8,7 @@ import numpy
 import pytest
 from mlx.utils import tree_flatten
 
-from fae_training.errors import Failed
+from fae_training.calls.errors import Failed
 from fae_training.speech import clips, mlx_tune_repairs, recogniser
 
 stt = pytest.importorskip("mlx_tune.stt")

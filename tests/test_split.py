@@ -8,9 +8,9 @@ from collections import Counter
 from fae_days import Days, plain
 from fae_training.conversations import export, source
 from fae_training.conversations.duplicates import SKETCH, SeenTexts, grams, similarity
-from fae_training.parts import TRAIN, divided, part_of
-from fae_training.row_forms import conversation
-from fae_training.state import Home
+from fae_training.judgement.parts import TRAIN, divided, part_of
+from fae_training.rows.row_forms import conversation
+from fae_training.store.state import Home
 
 
 def sides(home, database) -> dict[str, str]:

@@ -9,9 +9,13 @@ import pytest
 
 import calls
 import prepared
-from fae_training import calling, consent, deployment, evaluation, runs, state, transactions, worker
-from fae_training.errors import Refused
-from fae_training.transactions import changing
+from fae_training.calls import calling
+from fae_training.calls.errors import Refused
+from fae_training.judgement import evaluation
+from fae_training.lifecycle import runs, worker
+from fae_training.release import deployment
+from fae_training.store import consent, state, transactions
+from fae_training.store.transactions import changing
 
 
 @pytest.fixture
@@ -131,7 +135,7 @@ def test_an_active_file_without_history_is_reported_and_a_pipe_in_its_place_does
 def test_consents_given_and_withdrawn_at_once_are_both_kept(place):
     """Twenty pairs: a process that gives one and a process that takes another back."""
     source = (
-        "import pathlib, sys\nfrom fae_training import consent, state\n"
+        "import pathlib, sys\nfrom fae_training.store import consent, state\n"
         "place = state.Home(pathlib.Path(sys.argv[1]))\n"
         "for _ in range(20): consent.change(place, *eval(sys.argv[2]))\n"
     )
@@ -146,7 +150,7 @@ def test_consents_given_and_withdrawn_at_once_are_both_kept(place):
 def test_corrections_that_are_added_at_once_are_all_kept_and_all_in_the_vocabulary(place):
     consent.change(place, ["corrections"], [])
     source = (
-        "import pathlib, sys\nfrom fae_training import state\n"
+        "import pathlib, sys\nfrom fae_training.store import state\n"
         "from fae_training.speech import misheard, vocabulary\n"
         "place = state.Home(pathlib.Path(sys.argv[1]))\n"
         "for n in range(12): vocabulary.keep(place, "

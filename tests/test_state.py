@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from fae_training import state
-from fae_training.errors import Failed, Missing
+from fae_training.calls.errors import Failed, Missing
+from fae_training.store import state
 
 
 def python(source: str, *arguments) -> subprocess.Popen:
@@ -100,7 +100,7 @@ def test_a_file_is_whole_at_every_moment_though_its_writer_is_killed(home):
     path = home / "run.json"
     state.write_json(path, {"number": -1, "padding": ""})
     source = (
-        "import sys, pathlib\nfrom fae_training import state\n"
+        "import sys, pathlib\nfrom fae_training.store import state\n"
         "for n in range(10**9): state.write_json(pathlib.Path(sys.argv[1]), {'number': n, 'padding': 'x' * 500000})"
     )
     seen = []
@@ -117,8 +117,8 @@ def test_a_file_is_whole_at_every_moment_though_its_writer_is_killed(home):
 
 FULL_DISK = """
 import json, pathlib, resource, sys
-from fae_training import state
-from fae_training.errors import SkillError
+from fae_training.store import state
+from fae_training.calls.errors import SkillError
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
 try:
     {call}
@@ -161,7 +161,7 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path):
 def test_two_writers_never_mix_their_lines(home):
     path = home / "history.jsonl"
     source = (
-        "import sys, pathlib\nfrom fae_training import state\n"
+        "import sys, pathlib\nfrom fae_training.store import state\n"
         "for n in range(300): state.append_jsonl(pathlib.Path(sys.argv[1]), {'who': sys.argv[2], 'n': n, 'padding': sys.argv[2] * 3000})"
     )
     writers = [python(source, path, who) for who in "ab"]

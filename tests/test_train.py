@@ -16,9 +16,14 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import benchmark, calling, deployment, launch, mlx_on_linux, runs, settings, state
-from fae_training.kinds import KINDS
-from fae_training.transactions import changing
+from fae_training.calls import calling
+from fae_training.environment import mlx_on_linux
+from fae_training.judgement import benchmark
+from fae_training.lifecycle import launch, runs, settings
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.release import deployment
+from fae_training.store import state
+from fae_training.store.transactions import changing
 
 HEADER = ("train", "--json", "--preset", "smoke")
 
@@ -163,7 +168,7 @@ def test_what_was_asked_and_what_was_applied_are_both_in_the_result(finished):
     )
     assert applied["trainer"] == "fae_training.language.mlx_tune_repairs.RepairedSFTTrainer"
     assert applied["extends"] == "mlx_tune.sft_trainer.SFTTrainer"
-    assert applied["loop"] == "fae_training.fit.fit"
+    assert applied["loop"] == "fae_training.fitting.fit.fit"
     assert applied["optimizer"] == "AdamW" and applied["weight_decay"] == 0.01
     assert (applied["schedule"], applied["warmup_steps"]) == ("cosine", 1)
     assert applied["rows"] == {"train": 8, "choose": 4, "judge": 14, "validated": 4}
@@ -209,7 +214,7 @@ def test_the_saved_adapter_answers_in_a_fresh_process_as_the_trained_model_did(f
 
     _, directory, _ = finished
     source = (
-        "import sys, mlx.core as mx\nfrom fae_training import mlx_on_linux\nfrom mlx_lm import load\n"
+        "import sys, mlx.core as mx\nfrom fae_training.environment import mlx_on_linux\nfrom mlx_lm import load\n"
         "mlx_on_linux.set_up()\n"  # another BLAS sums in another order
         "model, _ = load(sys.argv[1], adapter_path=sys.argv[2])\n"
         "mx.save(sys.argv[3], model(mx.array([[5, 9, 200, 31, 7, 64]])).astype(mx.float32))"

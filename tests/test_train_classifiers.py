@@ -11,18 +11,21 @@ import soundfile
 import calls
 import classifier_sounds
 import once
-from fae_training import app_files, deployment, gate, state
+from fae_training.app import app_files
+from fae_training.calls.errors import Missing
 from fae_training.classifiers import scoring, training_data
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.classifiers.examples import Examples
 from fae_training.classifiers.parts_of_sounds import mark
 from fae_training.classifiers.recordings import FALSE_ALARMS
 from fae_training.classifiers.runtime import load
-from fae_training.errors import Missing
-from fae_training.kinds import KINDS
-from fae_training.runs import Run
-from fae_training.state import Home
-from fae_training.transactions import changing
+from fae_training.judgement import gate
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.runs import Run
+from fae_training.release import deployment
+from fae_training.store import state
+from fae_training.store.state import Home
+from fae_training.store.transactions import changing
 from quiet_session import QuietSession
 
 # A smoke run, but long enough to learn the tones, and with enough music and noise to choose thresholds by.

@@ -14,10 +14,13 @@ import pytest
 import calls
 import small_runs
 import world
-from fae_training import benchmark, calling, consent, gate, runs, state
+from fae_training.calls import calling
+from fae_training.judgement import benchmark, gate
 from fae_training.language import drift_monitor, preference_preflight
 from fae_training.language.drift_monitor import DriftMonitor
-from fae_training.session import Session
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.session import Session
+from fae_training.store import consent, state
 
 LN2 = math.log(2)
 # The sample model has a million weights, less than a thousandth of the smallest real one, and needs larger steps; with
@@ -286,7 +289,7 @@ def test_the_receipt_says_what_was_asked_and_what_was_applied(trained):
     applied = result["applied"]
     assert applied["trainer"] == "fae_training.language.dpo_repairs.RepairedDPOTrainer"
     assert applied["extends"] == "mlx_tune.rl_trainers.DPOTrainer"
-    assert applied["loop"] == "fae_training.fit.fit"
+    assert applied["loop"] == "fae_training.fitting.fit.fit"
     assert applied["objective"]["loss"] == "dpo" and applied["objective"]["guard"] == "dpop"
     assert applied["updates"] == result["steps_done"]
     assert applied["lora"]["linear_attention_modules"] > 0 and applied["lora"]["rank"] == [16]
@@ -324,7 +327,8 @@ def prepared(home, **given):
     """A run as the front process makes it, and its session, for training in this process."""
     import importlib.util
 
-    from fae_training import calling, settings
+    from fae_training.calls import calling
+    from fae_training.lifecycle import settings
 
     path = calls.SCRIPTS / "train_dpo.py"
     spec = importlib.util.spec_from_file_location("train_dpo", path)

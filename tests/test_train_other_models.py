@@ -7,7 +7,7 @@ import pytest
 import calls
 import small_runs
 import tiny_models
-from fae_training import consent, state
+from fae_training.store import consent, state
 
 SMOKE = ("--preset", "smoke", "--steps", "3", "--json", "--detach")
 

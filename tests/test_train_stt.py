@@ -10,7 +10,7 @@ import calls
 import speech_world
 from fae_training.speech import material
 from fae_training.speech.synthesis import find_synthesiser
-from fae_training.state import Home, read_json, read_jsonl
+from fae_training.store.state import Home, read_json, read_jsonl
 
 MODEL = Path(__file__).resolve().parent.parent / "samples" / "speech-model"
 LEARNED = [("Owen", "Anwen"), ("Marian", "Marion")]

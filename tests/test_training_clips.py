@@ -9,13 +9,13 @@ import pytest
 import soundfile
 
 import prepared
-from fae_training import consent
-from fae_training.errors import Failed, Missing
-from fae_training.parts import CHOOSE, JUDGE, TRAIN
+from fae_training.calls.errors import Failed, Missing
+from fae_training.judgement.parts import CHOOSE, JUDGE, TRAIN
 from fae_training.speech import clips, material, misheard, sentences, training_clips
 from fae_training.speech.sound import roughen
 from fae_training.speech.synthesis import Synthesiser, Voice, find_synthesiser
-from fae_training.state import Home, read_jsonl, write_json, write_jsonl
+from fae_training.store import consent
+from fae_training.store.state import Home, read_jsonl, write_json, write_jsonl
 
 needs_a_voice = pytest.mark.skipif(find_synthesiser() is None, reason="no say and no espeak-ng")
 

@@ -9,9 +9,11 @@ import pytest
 
 import calls
 import small_runs
-from fae_training import consent, message_forms, provenance, row_forms, training_rows
-from fae_training.errors import Missing
-from fae_training.state import Home, read_json
+from fae_training.calls.errors import Missing
+from fae_training.lifecycle import provenance
+from fae_training.rows import message_forms, row_forms, training_rows
+from fae_training.store import consent
+from fae_training.store.state import Home, read_json
 
 Q, A, B = "How do owls hunt?", "By ear.", "With their eyes."
 USER, GOOD, BAD = ({"role": "user", "content": Q}, {"role": "assistant", "content": A}, {"role": "assistant", "content": B})  # fmt: skip

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from fae_training import state, transactions
-from fae_training.errors import Busy, Failed
-from fae_training.transactions import changing
+from fae_training.calls.errors import Busy, Failed
+from fae_training.store import state, transactions
+from fae_training.store.transactions import changing
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_full_disk_at_any_flush_or_rename_leaves_all_old_or_says_that_it_count
 
 KILLED = """
 import os, pathlib, signal, sys
-from fae_training import state, transactions
+from fae_training.store import state, transactions
 place = state.Home(pathlib.Path(sys.argv[1]))
 transactions.settle_really = transactions.settle
 
@@ -162,7 +162,7 @@ def test_a_change_inside_of_a_change_is_a_mistake_and_not_a_deadlock(place):
 
 def test_many_at_once_lose_nothing(place):
     source = (
-        "import pathlib, sys\nfrom fae_training import state, transactions\n"
+        "import pathlib, sys\nfrom fae_training.store import state, transactions\n"
         "place = state.Home(pathlib.Path(sys.argv[1]))\n"
         "for _ in range(20):\n"
         "    with transactions.changing(place) as change:\n"
@@ -178,7 +178,7 @@ def test_who_is_stopped_in_the_middle_of_a_change_does_not_make_others_wait_for_
     place, monkeypatch
 ):
     source = (
-        "import os, pathlib, signal, sys\nfrom fae_training import state, transactions\n"
+        "import os, pathlib, signal, sys\nfrom fae_training.store import state, transactions\n"
         "with transactions.changing(state.Home(pathlib.Path(sys.argv[1]))):\n"
         "    print('in it', flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGSTOP)\n"

@@ -143,7 +143,7 @@ def test_an_edited_package_is_what_runs_next(tmp_path):
     script = copy / "scripts" / "check_status.py"
     before = uv_run(script, home=tmp_path / "home", cwd=tmp_path)
     assert before.out.startswith("Nothing has been trained yet.\n"), before.err
-    package = copy / "lib" / "fae_training" / "answering.py"
+    package = copy / "lib" / "fae_training" / "calls" / "answering.py"
     package.write_text(package.read_text().replace("print(text, file", "print(text.upper(), file"))
     assert uv_run(script, home=tmp_path / "home", cwd=tmp_path).out.startswith("NOTHING HAS")
 

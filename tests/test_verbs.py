@@ -3,7 +3,7 @@
 import pytest
 
 from calls import SCRIPTS
-from fae_training import calling, verbs
+from fae_training.calls import calling, verbs
 
 VERBS = verbs.load(SCRIPTS)
 

@@ -183,7 +183,7 @@ def test_a_stream_that_the_caller_closed_is_not_a_failure_and_nothing_is_written
     """The lock would get the number of a closed stream, which a worker's log takes the place of."""
     program = (
         "import os, sys\n"
-        "from fae_training import calling\n"
+        "from fae_training.calls import calling\n"
         "def main(call):\n"
         "    opened = os.open(os.devnull, os.O_RDONLY)\n"
         "    return calling.Result({'status': 'done'}, 'done', 0 if opened > 2 else 1)\n"

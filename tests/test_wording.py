@@ -13,10 +13,13 @@ import pytest
 
 import calls
 import prepared
-from fae_training import consent, deployment, evaluation, progress, rejection, runs, state
-from fae_training.answering import fitted, with_next_call, with_next_line
-from fae_training.counting import counted
-from fae_training.transactions import changing
+from fae_training.calls.answering import fitted, with_next_call, with_next_line
+from fae_training.calls.counting import counted
+from fae_training.judgement import evaluation
+from fae_training.lifecycle import progress, runs
+from fae_training.release import deployment, rejection
+from fae_training.store import consent, state
+from fae_training.store.transactions import changing
 
 NOUNS = re.compile(
     r" (?:rows|times|tasks|runs|clips|words|conversations|turns|pairs|files|sounds|episodes|recordings|corrections|"

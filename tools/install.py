@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "lib"))
 NAME = "training-orchestrator"
 
-from fae_training import fae_app, fae_versions  # noqa: E402
+from fae_training.app import fae_app, fae_versions  # noqa: E402
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fae_training.capabilities import suite
 from fae_training.capabilities.task import Item
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 BUNDLED = Path(__file__).with_name("rehearsal")
 

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fae_training import state
+from fae_training.calls.error_words import reason, shown
+from fae_training.calls.errors import BadRequest, command_line
 from fae_training.capabilities.checks import KINDS
 from fae_training.capabilities.near_copies import NearCopies
 from fae_training.capabilities.task import MAX_TOKENS, Check, Item
-from fae_training.error_words import reason, shown
-from fae_training.errors import BadRequest, command_line
-from fae_training.runs import Run
-from fae_training.state import Home
+from fae_training.lifecycle.runs import Run
+from fae_training.store import state
+from fae_training.store.state import Home
 
 BUNDLED = Path(__file__).with_name("items")
 MOST_TOKENS = 2048

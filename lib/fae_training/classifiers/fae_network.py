@@ -14,9 +14,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from fae_training.arrays import flattened, load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
-from fae_training.benchmark import MODELS, Figure
 from fae_training.classifiers.augmentation import in_another_voice, level
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.fae_features import BANDS, FLOOR, FRAMES, fae_mel
@@ -28,8 +26,10 @@ from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.validation import Segments, by_people, schedule
 from fae_training.classifiers.windows import padded, words
-from fae_training.fit import fit
-from fae_training.state import write_json
+from fae_training.fitting.arrays import flattened, load_arrays, save_arrays
+from fae_training.fitting.fit import fit
+from fae_training.judgement.benchmark import MODELS, Figure
+from fae_training.store.state import write_json
 
 # Seconds of a segment: a keyword's is as long as the utterance, the other classifier uses its first second.
 SECONDS = {"keyword": (0.5, 1.0), "speech_verifier": (1.0, 1.0)}

@@ -7,8 +7,8 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from fae_training.calls.errors import BadRequest, Missing, command_line
 from fae_training.classifiers.classes import CLASSIFIERS
-from fae_training.errors import BadRequest, Missing, command_line
 
 # Formats that soundfile reads, and those that speech/clips.py converts; other files in a folder are ignored.
 SUFFIXES = (

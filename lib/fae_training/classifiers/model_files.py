@@ -5,13 +5,13 @@ from pathlib import Path
 import mlx.core as mx
 import numpy as np
 
-from fae_training.arrays import load_arrays, save_arrays
 from fae_training.audio import SAMPLE_RATE
 from fae_training.classifiers import features
 from fae_training.classifiers.classes import ENSEMBLE_SIZE, LAYERS, ClassifierKind
 from fae_training.classifiers.runtime import EPSILON, VERSION, Classifier, load
 from fae_training.classifiers.sound_files import Recording
-from fae_training.state import write_json
+from fae_training.fitting.arrays import load_arrays, save_arrays
+from fae_training.store.state import write_json
 
 SELF_TESTS = 10
 

@@ -17,8 +17,8 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from fae_training.arrays import load_arrays
 from fae_training.classifiers.classes import ENSEMBLE_SIZE
+from fae_training.fitting.arrays import load_arrays
 
 # The convolutions of several networks, and the mean and deviation of each band over the frames that
 # they were trained on.

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from fae_training import runs
+from fae_training.calls.counting import counted
 from fae_training.classifiers.recordings import REVIEWED, TO_JUDGE
 from fae_training.classifiers.sound_files import Recording
-from fae_training.counting import counted
-from fae_training.parts import CHOOSE, HELD_OUT_PERCENT, JUDGE, TRAIN, part_of, place_of
-from fae_training.runs import Run
-from fae_training.state import read_json, write_json
+from fae_training.judgement.parts import CHOOSE, HELD_OUT_PERCENT, JUDGE, TRAIN, part_of, place_of
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.runs import Run
+from fae_training.store.state import read_json, write_json
 
 FILE = "parts.json"
 # A class with fewer groups than this cannot be in three parts.

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
+from fae_training.calls.errors import BadRequest, Missing, command_line
 from fae_training.classifiers.classes import CLASSIFIERS, ClassifierKind
 from fae_training.classifiers.recordings import directory, scan
-from fae_training.errors import BadRequest, Missing, command_line
-from fae_training.preflight import Data
-from fae_training.settings import Settings
+from fae_training.lifecycle.preflight import Data
+from fae_training.lifecycle.settings import Settings
 from fae_training.speech.synthesis import find_synthesiser
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 
 def phrases_of(settings: Mapping, kind: ClassifierKind) -> dict[str, list[str]]:

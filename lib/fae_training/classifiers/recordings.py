@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest, Refused, command_line
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions
-from fae_training.counting import counted
-from fae_training.errors import BadRequest, Refused, command_line
 from fae_training.patterns import lazy_pattern
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 # The sources of sounds that the person reviewed after hearing them on a stream (review.py). They
 # are trained on, with this weight, and never judge.

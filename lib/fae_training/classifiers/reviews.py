@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fae_training import records
 from fae_training.audio import SAMPLE_RATE
+from fae_training.calls.errors import Missing, command_line
 from fae_training.classifiers import imports
 from fae_training.classifiers.imports import Sample
 from fae_training.classifiers.recordings import FALSE_ALARMS, MISSED
-from fae_training.errors import Missing, command_line
-from fae_training.state import append_jsonl, now, read_jsonl, write_jsonl
+from fae_training.store import records
+from fae_training.store.state import append_jsonl, now, read_jsonl, write_jsonl
 
 ALARMS, REVIEWED = "alarms.jsonl", "reviewed.jsonl"
 RIGHT, FALSE, SKIPPED = "right", "false", "skipped"

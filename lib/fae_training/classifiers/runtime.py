@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fae_training.arrays import load_arrays
+from fae_training.calls.errors import Refused
 from fae_training.classifiers.features import CHUNK_SAMPLES, FRAMES_PER_CHUNK, HOP, log_mel
-from fae_training.errors import Refused
+from fae_training.fitting.arrays import load_arrays
 
 # The version of model.json: 2 changed the pooling, 3 introduced the ensemble.
 VERSION = 3

@@ -11,17 +11,6 @@ from dataclasses import asdict, replace
 
 import numpy as np
 
-from fae_training.benchmark import (
-    DIFFERENCE,
-    GOAL,
-    GUARD,
-    MODELS,
-    Benchmark,
-    Example,
-    Figure,
-    Measure,
-    of_each,
-)
 from fae_training.classifiers import (
     fae_network,
     measures,
@@ -42,10 +31,21 @@ from fae_training.classifiers.classes import (
 from fae_training.classifiers.features import CHUNK_SAMPLES
 from fae_training.classifiers.parts_of_sounds import mark
 from fae_training.classifiers.validation import AnyWindows, Judged, Windows
-from fae_training.deployment import current_run
-from fae_training.kinds import KINDS
-from fae_training.results import Verification
-from fae_training.runs import Run
+from fae_training.judgement.benchmark import (
+    DIFFERENCE,
+    GOAL,
+    GUARD,
+    MODELS,
+    Benchmark,
+    Example,
+    Figure,
+    Measure,
+    of_each,
+)
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.results import Verification
+from fae_training.lifecycle.runs import Run
+from fae_training.release.deployment import current_run
 
 CHUNKS_TIMED = 300
 EXAMPLES_SHOWN = 5

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import soundfile
 
-from fae_training import consent
 from fae_training.audio import SAMPLE_RATE
+from fae_training.calls.errors import BadRequest, SkillError
 from fae_training.classifiers.classes import CLASSIFIERS, ClassifierKind
 from fae_training.classifiers.imports import Sample
 from fae_training.classifiers.recordings import (
@@ -21,10 +21,10 @@ from fae_training.classifiers.recordings import (
     source_of,
     who,
 )
-from fae_training.errors import BadRequest, SkillError
 from fae_training.speech import clips
-from fae_training.state import Home
-from fae_training.transactions import changing
+from fae_training.store import consent
+from fae_training.store.state import Home
+from fae_training.store.transactions import changing
 
 SHORTEST_SECONDS = 0.1
 # A file whose loudest tenth of a second has a lower root mean square than this is silence, whatever its folder.

@@ -8,7 +8,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
-from fae_training import provenance, runs
+from fae_training.calls.counting import counted
 from fae_training.classifiers import (
     fae_network,
     model_files,
@@ -25,12 +25,12 @@ from fae_training.classifiers.measures import best_temperature, brier_score
 from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.runtime import Classifier
 from fae_training.classifiers.validation import Judged, ValidationSet
-from fae_training.counting import counted
-from fae_training.fit import fit
-from fae_training.fit_settings import FitResult
-from fae_training.parts import CHOOSE, JUDGE, TRAIN
-from fae_training.results import receipt
-from fae_training.runs import Run
+from fae_training.fitting.fit import fit
+from fae_training.fitting.fit_settings import FitResult
+from fae_training.judgement.parts import CHOOSE, JUDGE, TRAIN
+from fae_training.lifecycle import provenance, runs
+from fae_training.lifecycle.results import receipt
+from fae_training.lifecycle.runs import Run
 
 
 def train(run: Run, session) -> dict:

@@ -22,10 +22,10 @@ from fae_training.classifiers.parts_of_sounds import Parts
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.streams import FEWEST
 from fae_training.classifiers.windows import utterances
-from fae_training.parts import CHOOSE, JUDGE
-from fae_training.runs import Run
+from fae_training.judgement.parts import CHOOSE, JUDGE
+from fae_training.lifecycle.runs import Run
 from fae_training.speech.synthesis import Synthesiser, find_synthesiser
-from fae_training.state import Home, write_json, write_jsonl
+from fae_training.store.state import Home, write_json, write_jsonl
 
 # Phrases that are too long for a window are reported from this share of them.
 LONG_SHARE = 0.2

@@ -5,11 +5,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from fae_training.benchmark import GUARD, MODELS, PASSED, REPORT, Figure, Measure, of_each
+from fae_training.calls.counting import counted
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.streams import FEWEST, SCENE_FRAMES, SCENE_SECONDS, StreamOfSound
 from fae_training.classifiers.thresholds import Detections, Rate, measure
-from fae_training.counting import counted
+from fae_training.judgement.benchmark import GUARD, MODELS, PASSED, REPORT, Figure, Measure, of_each
 
 PEOPLE_SHOWN = 6
 

@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
+from fae_training.calls.errors import Missing
 from fae_training.classifiers.augmentation import AUGMENTATIONS
 from fae_training.classifiers.classes import ClassifierKind
 from fae_training.classifiers.examples import Examples
@@ -13,10 +14,9 @@ from fae_training.classifiers.features import LOG_FLOOR
 from fae_training.classifiers.sound_files import Recording
 from fae_training.classifiers.streams import Event, Piece, StreamOfSound
 from fae_training.classifiers.windows import held_out_windows
-from fae_training.errors import Missing
-from fae_training.fit_settings import FitSettings
-from fae_training.runs import Run
-from fae_training.state import atomic_file
+from fae_training.fitting.fit_settings import FitSettings
+from fae_training.lifecycle.runs import Run
+from fae_training.store.state import atomic_file
 
 FILE = "held_out.npz"
 # The version of the file's form: 2 introduced the fields' names.

@@ -6,12 +6,12 @@ import subprocess
 import time
 from pathlib import Path
 
-from fae_training import locks, state
-from fae_training.calling import Call, Result
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Failed, Refused
 from fae_training.conversations.database import FaeDatabase
-from fae_training.counting import counted
-from fae_training.errors import Failed, Refused
-from fae_training.processes import command, lift_limits
+from fae_training.lifecycle.processes import command, lift_limits
+from fae_training.store import locks, state
 
 # docs/benchmarks.md says how many episodes a second are read.
 MOST_EPISODES_FOR_FAE = 25_000

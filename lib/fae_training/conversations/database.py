@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from fae_training import state
-from fae_training.error_words import reason
-from fae_training.errors import Busy, Failed, Missing, command_line
+from fae_training.calls.error_words import reason
+from fae_training.calls.errors import Busy, Failed, Missing, command_line
+from fae_training.store import state
 
 SCHEMAS = range(4, 10)
 COPY_ATTEMPTS = 3

@@ -26,8 +26,8 @@ from fae_training.conversations.mentions import Forgotten
 from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.speakers import Speakers
 from fae_training.conversations.text import fingerprint, normalised
-from fae_training.parts import TRAIN, part_of
-from fae_training.state import parsed
+from fae_training.judgement.parts import TRAIN, part_of
+from fae_training.store.state import parsed
 
 # After a pause of this length a new conversation begins, although Fae's session lasts as long as Fae runs.
 NEW_CONVERSATION_SECONDS = 1800

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fae_training.calls.counting import counted
 from fae_training.conversations import feedback
 from fae_training.conversations.dialogue import Conversation, Dialogue, Turn
 from fae_training.conversations.filters import LONGEST_TURN
 from fae_training.conversations.text import STOPWORDS, fingerprint, shortened, words
-from fae_training.counting import counted
-from fae_training.parts import HELD_OUT_PERCENT, TRAIN
-from fae_training.state import Home, now, temporary_file
-from fae_training.transactions import changing
+from fae_training.judgement.parts import HELD_OUT_PERCENT, TRAIN
+from fae_training.store.state import Home, now, temporary_file
+from fae_training.store.transactions import changing
 
 SAMPLES = 5
 _YEAR_10000 = 253_402_300_800  # unix seconds

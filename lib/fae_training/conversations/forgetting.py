@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
-from fae_training import records
+from fae_training.calls.errors import BadRequest, Failed, command_line
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forget_topics import EVERYTHING, named_topics
 from fae_training.conversations.mentions import NO_NAME, Forgotten, meaning_of
 from fae_training.conversations.text import content_words
-from fae_training.errors import BadRequest, Failed, command_line
-from fae_training.state import CORRUPT, Home
-from fae_training.transactions import changing
+from fae_training.store import records
+from fae_training.store.state import CORRUPT, Home
+from fae_training.store.transactions import changing
 
 FILE = "exclusions.json"
 PENDING_FILE = "forgetting.json"

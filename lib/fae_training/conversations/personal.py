@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection
 
 from fae_training.conversations import personal_words as say
 from fae_training.conversations.number_words import written
+from fae_training.lifecycle.settings import PERSONAL_DETAILS
 from fae_training.patterns import lazy_pattern
-from fae_training.settings import PERSONAL_DETAILS
 
 # Countries whose telephone numbers are recognised without a prefix, and the digits that these start with.
 REGIONS = {"GB": "0", "DE": "0", "FR": "0", "AT": "0", "CH": "0", "IE": "0", "AU": "0", "NL": "0", "US": "", "ES": ""}  # fmt: skip

@@ -1,8 +1,8 @@
 """What an export left out and what it forgot, in words for a person."""
 
+from fae_training.calls.counting import counted
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.text import shortened
-from fae_training.counting import counted
 
 REASONS = {
     "other_speaker": "said by somebody else",

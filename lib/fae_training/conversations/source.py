@@ -9,16 +9,17 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from fae_training import consent, fae_app, locks, state
-from fae_training.calling import Call
+from fae_training.app import fae_app
+from fae_training.calls.calling import Call
+from fae_training.calls.errors import Busy
 from fae_training.capabilities import suite
 from fae_training.conversations import filters, forgetting
 from fae_training.conversations.database import FaeDatabase, explained
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.speakers import Speakers
-from fae_training.errors import Busy
-from fae_training.kinds import KINDS
-from fae_training.state import Home
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.store import consent, locks, state
+from fae_training.store.state import Home
 
 
 def database_path(call: Call) -> Path:

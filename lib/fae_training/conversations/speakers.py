@@ -1,7 +1,7 @@
 """Whose turns may be learned from, by the profiles of voices in Fae's speakers.json."""
 
-from fae_training import state
 from fae_training.conversations.database import FaeDatabase
+from fae_training.store import state
 
 
 class Speakers:

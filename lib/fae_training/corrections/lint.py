@@ -5,10 +5,10 @@ import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
+from fae_training.calls.counting import counted
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.text import normalised, words
-from fae_training.counting import counted
-from fae_training.row_forms import PreferencePair
+from fae_training.rows.row_forms import PreferencePair
 
 FEWEST_PAIRS = 20
 # The share of the weight that pairs with a shorter (or longer) chosen answer may have. Above it DPO

@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fae_training.calls.errors import SkillError
 from fae_training.conversations.dialogue import Conversation, Turn
 from fae_training.conversations.text import STOPWORDS
 from fae_training.corrections.spoken import SpokenCorrection
-from fae_training.errors import SkillError
-from fae_training.parts import TRAIN
+from fae_training.judgement.parts import TRAIN
 from fae_training.patterns import lazy_pattern
-from fae_training.row_forms import PreferencePair
-from fae_training.training_rows import values
+from fae_training.rows.row_forms import PreferencePair
+from fae_training.rows.training_rows import values
 
 PAIRS, HEARD = "dpo_pairs.jsonl", "stt_corrections.jsonl"
 # Weaker evidence than the person's own words: the bridge takes the next answer, whatever the question.

@@ -18,9 +18,9 @@ from fae_training.conversations.quality import SILENCE_SECONDS
 from fae_training.conversations.text import content_words, overlap, without_wake_word, words
 from fae_training.conversations.verdicts import REPHRASE
 from fae_training.corrections import spoken
-from fae_training.parts import TRAIN
+from fae_training.judgement.parts import TRAIN
 from fae_training.patterns import lazy_pattern
-from fae_training.row_forms import PreferencePair
+from fae_training.rows.row_forms import PreferencePair
 
 # Explicit verdicts count most; a repeated question, or a wish after a pause, is weaker evidence.
 WEIGHTS = {"shorter": 0.9, "longer": 0.9, "simpler": 0.9, "tone": 0.9, "meant": 0.9, "wrong": 0.9}

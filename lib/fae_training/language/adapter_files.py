@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from fae_training import state
-from fae_training.errors import Missing
+from fae_training.calls.errors import Missing
+from fae_training.store import state
 
 # mlx-lm's name for the module that holds the routed experts.
 EXPERTS = ("switch_mlp", "switch_glu", "experts")

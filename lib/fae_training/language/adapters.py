@@ -10,10 +10,10 @@ from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_lm.tuner.utils import linear_to_lora_layers
 
-from fae_training import state
-from fae_training.arrays import flattened, load_arrays, save_arrays
-from fae_training.errors import Failed, Missing
+from fae_training.calls.errors import Failed, Missing
+from fae_training.fitting.arrays import flattened, load_arrays, save_arrays
 from fae_training.language.adapter_files import fingerprint_of, is_routed, read_config
+from fae_training.store import state
 
 # Routers and per-head gates carry no content of their own, so they are not adapted.
 GATES = ("gate", "router", "shared_expert_gate", "in_proj_a", "in_proj_b", "in_proj_ba")

@@ -13,7 +13,7 @@ import mlx.nn as nn
 from mlx_lm.models import qwen3_5, qwen3_next
 from mlx_lm.models.cache import KVCache, RotatingKVCache, make_prompt_cache
 
-from fae_training.arrays import number
+from fae_training.fitting.arrays import number
 from fae_training.language.fast_settings import Output
 
 

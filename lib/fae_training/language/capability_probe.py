@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from fae_training.benchmark import GUARD, PASSED, Measure, of_each
 from fae_training.capabilities import answering, suite
 from fae_training.capabilities.checks import passed
 from fae_training.capabilities.task import Item
+from fae_training.judgement.benchmark import GUARD, PASSED, Measure, of_each
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
-from fae_training.runs import Run
-from fae_training.session import ABILITIES_STAGE
-from fae_training.state import read_json, write_json
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import ABILITIES_STAGE
+from fae_training.store.state import read_json, write_json
 
 # The share of items that may be lost, chance included, for the capability to count as kept.
 MARGIN = 0.05

@@ -4,18 +4,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fae_training import alternative, provenance, training_rows
-from fae_training.benchmark import GOAL, MODELS, RATIO, Figure, Measure
-from fae_training.counting import counted
+from fae_training.calls.counting import counted
+from fae_training.judgement import alternative
+from fae_training.judgement.benchmark import GOAL, MODELS, RATIO, Figure, Measure
+from fae_training.judgement.parts import divided
 from fae_training.language import directive, generation, losses, traits, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.rows import encode_answer, encode_file, encode_prompt
 from fae_training.language.scoring import PerModel, ProbeReport, Subject, compared_texts
-from fae_training.message_forms import is_target
-from fae_training.parts import divided
-from fae_training.row_forms import Conversation
-from fae_training.runs import Run
-from fae_training.session import LAST_STAGE
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import LAST_STAGE
+from fae_training.rows import training_rows
+from fae_training.rows.message_forms import is_target
+from fae_training.rows.row_forms import Conversation
 
 # Answers that each model writes: at least, and at most where there is time. Their longest length in tokens.
 FEWEST_ANSWERED, MOST_ANSWERED, LONGEST_ANSWER = 5, 20, 80

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from fae_training import gate
-from fae_training.alternative import Alternative, TraitReached
-from fae_training.benchmark import Measure
+from fae_training.judgement import gate
+from fae_training.judgement.alternative import Alternative, TraitReached
+from fae_training.judgement.benchmark import Measure
 from fae_training.language import traits
 from fae_training.language.rows import TokenRow, encode_conversation
 from fae_training.language.traits import Trait
-from fae_training.row_forms import Conversation
+from fae_training.rows.row_forms import Conversation
 
 # So many tokens more for a row with the line, so that it loses no more of its conversation.
 ROOM = 96

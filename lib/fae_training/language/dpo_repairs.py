@@ -32,10 +32,10 @@ from pathlib import Path
 
 from mlx_tune.rl_trainers import DPOConfig, DPOTrainer
 
-from fae_training import spikes
-from fae_training.errors import Failed
-from fae_training.fit import fit
-from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.calls.errors import Failed
+from fae_training.fitting import spikes
+from fae_training.fitting.fit import fit
+from fae_training.fitting.fit_settings import FitResult, FitSettings
 from fae_training.language import (
     losses,
     mlx_tune_repairs,
@@ -48,8 +48,8 @@ from fae_training.language.fast_settings import FastSettings
 from fae_training.language.objective import Objective
 from fae_training.language.preference_batches import Pair, PreferenceBatches, loss_function
 from fae_training.language.validation_set import ValidationPlan
-from fae_training.runs import Run
-from fae_training.session import Session
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import Session
 
 # Checkpoints per run: preferences are learned, and overdone, within a few dozen steps.
 VALIDATIONS = 10

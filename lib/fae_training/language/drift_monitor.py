@@ -9,7 +9,6 @@ import contextlib
 import math
 from collections.abc import Callable
 
-from fae_training import provenance, training_rows
 from fae_training.language import losses, validation_set
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.fast_settings import FastSettings
@@ -17,8 +16,10 @@ from fae_training.language.generation import generate
 from fae_training.language.preference_batches import Pair
 from fae_training.language.rows import TokenRow, encode_conversation
 from fae_training.language.validation_set import CHEAP_TOKENS, ValidationPlan
-from fae_training.runs import Run
-from fae_training.session import Session
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import Session
+from fae_training.rows import training_rows
 
 # Pairs whose prompts the model answers at a validation: a few show how long its answers become.
 ANSWERED_PROMPTS = 4

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from fae_training.deployment import fingerprint
-from fae_training.errors import BadRequest, Failed, Missing, Refused, SkillError
-from fae_training.kinds import KINDS
+from fae_training.calls.errors import BadRequest, Failed, Missing, Refused, SkillError
 from fae_training.language.adapter_files import read_config
-from fae_training.runs import ADAPTERS, Run
-from fae_training.state import unwritable
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.runs import ADAPTERS, Run
+from fae_training.release.deployment import fingerprint
+from fae_training.store.state import unwritable
 
 FUSED, PEFT, FILE = "fused", "peft", "fused.json"
 GGUF_FILE = "model-f16.gguf"

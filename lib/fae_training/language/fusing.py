@@ -13,15 +13,17 @@ from mlx_lm.gguf import convert_to_gguf
 from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_lm.utils import dequantize_model, save_config, save_model
 
-from fae_training import fae_app, provenance, training_rows
-from fae_training.arrays import flattened
-from fae_training.errors import Failed, Missing, command_line
+from fae_training.app import fae_app
+from fae_training.calls.errors import Failed, Missing, command_line
+from fae_training.fitting.arrays import flattened
+from fae_training.judgement.parts import divided
 from fae_training.language import adapters, loading, losses, validation_set
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.fused_files import GGUF_FILE
 from fae_training.language.rows import TokenRow, encode_answer, encode_file
-from fae_training.parts import divided
-from fae_training.runs import Run
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.runs import Run
+from fae_training.rows import training_rows
 
 # Parity is measured on about this many tokens, in rows no longer than this: with a vocabulary of
 # 248,000 the logits of one such row take half a gigabyte.

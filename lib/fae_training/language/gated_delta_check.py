@@ -17,8 +17,7 @@ from mlx.utils import tree_flatten
 from mlx_lm.models import qwen3_5
 from mlx_lm.models.gated_delta import normalize_qk
 
-from fae_training import state
-from fae_training.arrays import number
+from fae_training.fitting.arrays import number
 from fae_training.language import (
     attention,
     elementwise,
@@ -30,6 +29,7 @@ from fae_training.language import (
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.gated_delta_report import Measurement, Report, Shapes
 from fae_training.language.shared_prefix import forward_levels
+from fae_training.store import state
 
 # The length of the measured sequence: whole chunks and a partial one. mlx-lm keeps a state per
 # token, so it is no longer than needed.

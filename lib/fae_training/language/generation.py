@@ -8,8 +8,8 @@ import mlx.core as mx
 from mlx_lm.generate import wired_limit
 from mlx_lm.models.cache import make_prompt_cache
 
-from fae_training import mlx_on_linux
-from fae_training.arrays import numbers
+from fae_training.environment import mlx_on_linux
+from fae_training.fitting.arrays import numbers
 from fae_training.language.architecture import has_plain_caches
 from fae_training.language.rows import common_length, encode_prompt
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import mlx.core as mx
 from mlx_lm import load as mlx_lm_load
 
-from fae_training.arrays import flattened
-from fae_training.models import loadable
+from fae_training.environment.models import loadable
+from fae_training.fitting.arrays import flattened
 
 # Arrays are read together up to this many bytes.
 PIECE_BYTES = 64 * 2**20

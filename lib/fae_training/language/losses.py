@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import mlx.core as mx
 
-from fae_training.arrays import numbers
+from fae_training.fitting.arrays import numbers
 from fae_training.language import validation_set
 from fae_training.language.batches import collate
 from fae_training.language.fast_settings import FastSettings

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
-from fae_training import provenance, training_rows
-from fae_training.arrays import numbers
-from fae_training.benchmark import FEWEST_UNITS, GUARD, PASSED, Measure, of_each
+from fae_training.fitting.arrays import numbers
+from fae_training.judgement.benchmark import FEWEST_UNITS, GUARD, PASSED, Measure, of_each
 from fae_training.language import validation_set
 from fae_training.language.batches import collate
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
@@ -20,9 +19,11 @@ from fae_training.language.rare_strings import ENOUGH, TOGETHER, RareString, rar
 from fae_training.language.rows import TokenRow, encode_answer
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
 from fae_training.language.supervised_loss import likeliest_tokens
-from fae_training.message_forms import is_target
-from fae_training.runs import Run
-from fae_training.session import LAST_STAGE
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import LAST_STAGE
+from fae_training.rows import training_rows
+from fae_training.rows.message_forms import is_target
 
 # The number of strings tried: at most, and at least, however short the training was.
 MOST, FEWEST = ENOUGH, 12

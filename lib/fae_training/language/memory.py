@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fae_training import fae_app
-from fae_training.counting import counted
-from fae_training.errors import Missing
+from fae_training.app import fae_app
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Missing
 from fae_training.language import attention, gated_delta, supervised_loss
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.layout import round_up

@@ -32,18 +32,19 @@ from mlx_lm.tuner.lora import LoRALinear, LoRASwitchLinear
 from mlx_tune.model import FastLanguageModel
 from mlx_tune.sft_trainer import SFTConfig, SFTTrainer
 
-from fae_training import runs, spikes
-from fae_training.errors import Failed
-from fae_training.fit import fit
-from fae_training.fit_settings import FitResult, FitSettings
+from fae_training.calls.errors import Failed
+from fae_training.environment.models import loadable
+from fae_training.fitting import spikes
+from fae_training.fitting.fit import fit
+from fae_training.fitting.fit_settings import FitResult, FitSettings
 from fae_training.language import adapters, loading
 from fae_training.language.batches import Batches
 from fae_training.language.rehearsed import MixedBatches
 from fae_training.language.rows import TokenRow
 from fae_training.language.validation_set import ValidationPlan
-from fae_training.models import loadable
-from fae_training.runs import Run
-from fae_training.session import Session
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import Session
 
 # A crashed run loses at most a fifth of its steps.
 CHECKPOINTS = 5

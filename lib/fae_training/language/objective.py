@@ -3,7 +3,7 @@ computes it."""
 
 from dataclasses import dataclass
 
-from fae_training.errors import BadRequest
+from fae_training.calls.errors import BadRequest
 
 LOSSES = ("dpo", "ipo", "orpo")
 GUARDS = ("none", "rpo", "dpop")

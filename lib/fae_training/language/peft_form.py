@@ -9,9 +9,9 @@ from pathlib import Path
 
 import mlx.core as mx
 
-from fae_training import state
-from fae_training.arrays import load_arrays
+from fae_training.fitting.arrays import load_arrays
 from fae_training.language.adapter_files import read_config
+from fae_training.store import state
 
 
 def write(adapter: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import mlx.core as mx
 
-from fae_training.counting import counted
+from fae_training.calls.counting import counted
 from fae_training.language import rows as token_rows
 from fae_training.language.batches import ALL, Batches, collate, count_tokens
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
@@ -22,8 +22,8 @@ from fae_training.language.preference_loss import (
 )
 from fae_training.language.rows import TokenRow, encode_answer
 from fae_training.language.supervised_loss import row_log_probabilities
-from fae_training.row_forms import PreferencePair
-from fae_training.training_rows import Problem, RowsRead
+from fae_training.rows.row_forms import PreferencePair
+from fae_training.rows.training_rows import Problem, RowsRead
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
-from fae_training import learned, provenance, runs
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.corrections import lint
-from fae_training.counting import counted
-from fae_training.deployment import current_run
-from fae_training.errors import BadRequest, Failed, Missing, Refused, command_line
 from fae_training.language import adapter_files
-from fae_training.preflight import Data, Preflight, Start
-from fae_training.row_forms import PreferencePair
-from fae_training.runs import Run
-from fae_training.settings import Settings
-from fae_training.state import Home, read_json
-from fae_training.training_rows import RowsRead
+from fae_training.lifecycle import learned, provenance, runs
+from fae_training.lifecycle.preflight import Data, Preflight, Start
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.settings import Settings
+from fae_training.release.deployment import current_run
+from fae_training.rows.row_forms import PreferencePair
+from fae_training.rows.training_rows import RowsRead
+from fae_training.store.state import Home, read_json
 
 # The guards' defaults are argued from a measurement in docs/preferences.md.
 GUARD_OF = {"dpo": "dpop", "ipo": "none", "orpo": "none"}

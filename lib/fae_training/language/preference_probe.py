@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from fae_training import provenance
-from fae_training.arrays import numbers
-from fae_training.benchmark import DIFFERENCE, GOAL, MODELS, Figure, Measure, of_each
+from fae_training.fitting.arrays import numbers
+from fae_training.judgement.benchmark import DIFFERENCE, GOAL, MODELS, Figure, Measure, of_each
+from fae_training.judgement.parts import divided
 from fae_training.language import drift_monitor, preference_preflight, validation_set
 from fae_training.language.conversation_probe import (
     BATCH_TOKENS,
@@ -21,9 +21,9 @@ from fae_training.language.preference_batches import (
 )
 from fae_training.language.preference_validation import choose, in_batches
 from fae_training.language.scoring import PerModel, ProbeReport, Subject, compared_texts
-from fae_training.parts import divided
-from fae_training.runs import Run
-from fae_training.session import LAST_STAGE
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import LAST_STAGE
 
 # Held-out requests that each model answers.
 ASKED = 8

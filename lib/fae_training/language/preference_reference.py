@@ -8,14 +8,14 @@ from pathlib import Path
 
 import mlx.core as mx
 
-from fae_training import state
-from fae_training.arrays import numbers
+from fae_training.fitting.arrays import numbers
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.preference_batches import (
     Pair,
     answer_log_probabilities,
     collate_pairs,
 )
+from fae_training.store import state
 
 # Saved after this many batches, so that a run that crashes in between does not start over.
 BATCHES_BETWEEN_SAVES = 16

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 
-from fae_training import models, settings
-from fae_training.calling import Call, Result
+from fae_training.calls.calling import Call, Result
+from fae_training.calls.error_words import reason
+from fae_training.calls.errors import BadRequest, Missing, Refused
 from fae_training.capabilities import prompts, suite
-from fae_training.error_words import reason
-from fae_training.errors import BadRequest, Missing, Refused
-from fae_training.kinds import Kind
+from fae_training.environment import models
 from fae_training.language.fast_settings import FastSettings
-from fae_training.preflight import Model
-from fae_training.settings import Settings
-from fae_training.state import Home
+from fae_training.lifecycle import settings
+from fae_training.lifecycle.kinds import Kind
+from fae_training.lifecycle.preflight import Model
+from fae_training.lifecycle.settings import Settings
+from fae_training.store.state import Home
 
 PARTS = FastSettings.parts()
 

@@ -11,14 +11,14 @@ os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
 
 from transformers import AutoTokenizer
 
-from fae_training import runs, training_rows
-from fae_training.errors import SkillError
+from fae_training.calls.errors import SkillError
+from fae_training.environment.models import loadable
 from fae_training.language import memory
 from fae_training.language.chat_encoder import CannotEncode, ChatEncoder
 from fae_training.language.preflight import fast_settings
 from fae_training.language.rows import TokenRow, encode_answer, encode_conversation
-from fae_training.models import loadable
-from fae_training.preflight import (
+from fae_training.lifecycle import runs
+from fae_training.lifecycle.preflight import (
     CONTEXT,
     CUT,
     TRAINED,
@@ -28,8 +28,9 @@ from fae_training.preflight import (
     ShownRow,
     Tokens,
 )
-from fae_training.row_forms import Conversation, PreferencePair
-from fae_training.state import Home
+from fae_training.rows import training_rows
+from fae_training.rows.row_forms import Conversation, PreferencePair
+from fae_training.store.state import Home
 
 # Long rows take a tenth of a second each, and the answer must come at once even with thousands of them.
 MOST_COUNTED = 120

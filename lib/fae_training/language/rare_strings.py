@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fae_training.message_forms import is_target
 from fae_training.patterns import lazy_pattern
+from fae_training.rows.message_forms import is_target
 
 # The most words of a string, and its fewest characters: shorter ones are too easy to guess.
 WORDS, CHARACTERS = 6, 8

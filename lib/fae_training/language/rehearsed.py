@@ -17,11 +17,11 @@ from fae_training.capabilities import answering, prompts, suite
 from fae_training.capabilities.answering import Prompted
 from fae_training.capabilities.checks import has_thinking_marks
 from fae_training.capabilities.task import Item
+from fae_training.fitting.spikes import REHEARSAL
 from fae_training.language.batches import ALL, Batches
 from fae_training.language.rows import TokenRow
-from fae_training.runs import Run
-from fae_training.spikes import REHEARSAL
-from fae_training.state import read_json, write_json
+from fae_training.lifecycle.runs import Run
+from fae_training.store.state import read_json, write_json
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,19 @@ import math
 from collections import Counter
 from collections.abc import Callable
 
-from fae_training import provenance, training_rows
-from fae_training.benchmark import GUARD, PASSED, REPORT, Measure
 from fae_training.conversations.text import normalised
+from fae_training.judgement.benchmark import GUARD, PASSED, REPORT, Measure
+from fae_training.judgement.parts import divided
 from fae_training.language import generation
 from fae_training.language.chat_encoder import CannotEncode
 from fae_training.language.conversation_probe import WRITTEN_TOKEN, validation_plan_of
 from fae_training.language.rows import encode_prompt
 from fae_training.language.scoring import PerModel, ProbeReport, Subject
-from fae_training.parts import divided
-from fae_training.row_forms import Conversation
-from fae_training.runs import Run
-from fae_training.session import LAST_STAGE
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.runs import Run
+from fae_training.lifecycle.session import LAST_STAGE
+from fae_training.rows import training_rows
+from fae_training.rows.row_forms import Conversation
 
 # Questions that each model answers where there is time, and the number of answer tokens that are compared.
 ASKED, LONGEST = 40, 32

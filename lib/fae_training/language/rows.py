@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from fae_training import state, training_rows
-from fae_training.counting import counted
-from fae_training.errors import BadRequest
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest
 from fae_training.language.chat_encoder import (
     CannotEncode,
     ChatEncoder,
     NothingLeft,
     TemplateMismatch,
 )
-from fae_training.message_forms import is_target
-from fae_training.row_forms import Conversation
-from fae_training.training_rows import Problem, RowsRead
+from fae_training.rows import training_rows
+from fae_training.rows.message_forms import is_target
+from fae_training.rows.row_forms import Conversation
+from fae_training.rows.training_rows import Problem, RowsRead
+from fae_training.store import state
 
 # Part of the cache's key: raise it when the same conversation would give different rows.
 FORMAT = 4

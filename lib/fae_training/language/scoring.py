@@ -11,16 +11,16 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import mlx.core as mx
 
-from fae_training.arrays import number
-from fae_training.benchmark import MODELS, Benchmark, Example, Figure, Measure
-from fae_training.deployment import current_run, fingerprint
-from fae_training.kinds import KINDS
+from fae_training.fitting.arrays import number
+from fae_training.judgement.benchmark import MODELS, Benchmark, Example, Figure, Measure
 from fae_training.language import adapters, loading
 from fae_training.language.fast_path import enable
 from fae_training.language.fast_settings import FastSettings
 from fae_training.language.rows import encode_prompt
-from fae_training.results import Verification
-from fae_training.runs import Run
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.results import Verification
+from fae_training.lifecycle.runs import Run
+from fae_training.release.deployment import current_run, fingerprint
 
 Found = TypeVar("Found")
 # Answers that a proposal can show; those that changed come first.

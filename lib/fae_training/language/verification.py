@@ -12,8 +12,8 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_map
 
-from fae_training.arrays import number
-from fae_training.errors import Failed
+from fae_training.calls.errors import Failed
+from fae_training.fitting.arrays import number
 from fae_training.language import architecture, layer_patch
 from fae_training.language.architecture import distance
 from fae_training.language.shared_prefix import forward_levels

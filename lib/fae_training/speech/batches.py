@@ -6,7 +6,7 @@ from fae_training.language.batches import ALL, Batches
 from fae_training.speech import clips, recogniser
 from fae_training.speech.material import Example
 from fae_training.speech.recogniser import SpeechRow
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 # A recording is how this person really sounds; a synthesised clip only replaces one.
 WEIGHT_OF_A_RECORDING = 2.0

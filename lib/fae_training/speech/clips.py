@@ -16,9 +16,9 @@ import numpy
 import soundfile
 
 from fae_training.audio import SAMPLE_RATE
-from fae_training.errors import BadRequest, Missing, command_line
+from fae_training.calls.errors import BadRequest, Missing, command_line
 from fae_training.speech.sound import resample, trim_silence
-from fae_training.state import Home, atomic_file
+from fae_training.store.state import Home, atomic_file
 
 SHORTEST_SECONDS = 0.3
 LONGEST_SECONDS = 30.0

@@ -9,15 +9,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fae_training import consent, records
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Missing
 from fae_training.conversations import forgetting
-from fae_training.counting import counted
-from fae_training.errors import Missing
-from fae_training.parts import CHOOSE, JUDGE, TRAIN, HeldOut, divided, part_of
+from fae_training.judgement.parts import CHOOSE, JUDGE, TRAIN, HeldOut, divided, part_of
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction, occurrences
 from fae_training.speech.vocabulary import Term
-from fae_training.state import Home, read_json, read_jsonl
+from fae_training.store import consent, records
+from fae_training.store.state import Home, read_json, read_jsonl
 
 META_FILE = "data/stt/meta.json"
 # Of a term with this many recordings one is in `choose`, even where the hash puts none there.

@@ -11,7 +11,8 @@ from statistics import fmean
 
 import jiwer
 
-from fae_training.benchmark import (
+from fae_training.calls.counting import counted
+from fae_training.judgement.benchmark import (
     DIFFERENCE,
     FEWEST_UNITS,
     GOAL,
@@ -23,7 +24,6 @@ from fae_training.benchmark import (
     Measure,
     of_each,
 )
-from fae_training.counting import counted
 from fae_training.speech import material
 from fae_training.speech.misheard import occurrences, words_of
 

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from fae_training import consent, records
-from fae_training.errors import BadRequest, SkillError
-from fae_training.state import Home, now, read_jsonl
+from fae_training.calls.errors import BadRequest, SkillError
+from fae_training.store import consent, records
+from fae_training.store.state import Home, now, read_jsonl
 
 FILE = ("stt", "corrections.jsonl")
 LONGEST_TEXT = 300  # characters; a longer text is not one utterance

@@ -26,8 +26,8 @@ from mlx_lm.tuner.lora import LoRALinear
 from mlx_tune import stt
 from mlx_tune.stt import FastSTTModel
 
+from fae_training.environment.models import loadable
 from fae_training.language import adapters
-from fae_training.models import loadable
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
 MLP = ("gate_proj", "up_proj", "down_proj")

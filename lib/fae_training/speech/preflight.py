@@ -2,15 +2,17 @@
 
 from pathlib import Path
 
-from fae_training import fae_app, fae_versions, models, provenance
-from fae_training.calling import Call
-from fae_training.counting import counted
-from fae_training.errors import BadRequest, Missing, Refused
-from fae_training.preflight import Data, Model
-from fae_training.runs import Run
+from fae_training.app import fae_app, fae_versions
+from fae_training.calls.calling import Call
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import BadRequest, Missing, Refused
+from fae_training.environment import models
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.preflight import Data, Model
+from fae_training.lifecycle.runs import Run
 from fae_training.speech import material
 from fae_training.speech.synthesis import find_synthesiser
-from fae_training.state import Home
+from fae_training.store.state import Home
 
 MODEL_TYPES = ("qwen3_asr",)
 # The model that Fae v0.8.105 loads on every machine (SttConfig.modelId), and newer versions from 16

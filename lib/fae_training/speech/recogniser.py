@@ -16,8 +16,8 @@ from mlx_audio.stt import load as load_speech_model
 from mlx_audio.stt.utils import merge_hotwords
 
 from fae_training.audio import SAMPLE_RATE
+from fae_training.environment.models import loadable
 from fae_training.language import adapters
-from fae_training.models import loadable
 
 LANGUAGE = "English"
 # mlx-audio needs at least this length: Qwen3ASRModel.generate pads with silence up to here.

@@ -7,13 +7,13 @@ from pathlib import Path
 import mlx.core as mx
 import numpy
 
-from fae_training import provenance
-from fae_training.arrays import number
-from fae_training.benchmark import MODELS, Benchmark
-from fae_training.deployment import current_run
-from fae_training.kinds import KINDS
-from fae_training.results import Verification
-from fae_training.runs import Run
+from fae_training.fitting.arrays import number
+from fae_training.judgement.benchmark import MODELS, Benchmark
+from fae_training.lifecycle import provenance
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.results import Verification
+from fae_training.lifecycle.runs import Run
+from fae_training.release.deployment import current_run
 from fae_training.speech import clips, material, measures, recogniser, vocabulary
 from fae_training.speech.measures import Heard
 from fae_training.speech.misheard import all_corrections

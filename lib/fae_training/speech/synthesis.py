@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training.audio import SAMPLE_RATE
-from fae_training.parts import CHOOSE, JUDGE
+from fae_training.judgement.parts import CHOOSE, JUDGE
 
 SECONDS_FOR_ONE_CLIP = 20
 

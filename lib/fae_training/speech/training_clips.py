@@ -17,10 +17,10 @@ from difflib import SequenceMatcher
 
 import numpy
 
-from fae_training import consent, training_rows
-from fae_training.counting import counted
-from fae_training.errors import Missing, SkillError
-from fae_training.parts import CHOOSE, JUDGE, TRAIN
+from fae_training.calls.counting import counted
+from fae_training.calls.errors import Missing, SkillError
+from fae_training.judgement.parts import CHOOSE, JUDGE, TRAIN
+from fae_training.rows import training_rows
 from fae_training.speech import clips, sentences
 from fae_training.speech.material import (
     META_FILE,
@@ -34,7 +34,8 @@ from fae_training.speech.misheard import occurrences
 from fae_training.speech.sound import roughen
 from fae_training.speech.synthesis import Synthesiser
 from fae_training.speech.vocabulary import Term
-from fae_training.state import Home, make_directory, now, write_jsonl
+from fae_training.store import consent
+from fae_training.store.state import Home, make_directory, now, write_jsonl
 
 # A term with this many recordings to train on needs no synthesised clip there.
 ENOUGH_RECORDINGS = 8

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from fae_training import consent, records
 from fae_training.speech.misheard import FILE as CORRECTIONS
 from fae_training.speech.misheard import (
     Correction,
@@ -19,8 +18,9 @@ from fae_training.speech.misheard import (
     terms_of,
     whole_word,
 )
-from fae_training.state import Home, now
-from fae_training.transactions import changing
+from fae_training.store import consent, records
+from fae_training.store.state import Home, now
+from fae_training.store.transactions import changing
 
 FILE = "stt/vocabulary.json"
 

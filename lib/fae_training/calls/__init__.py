@@ -1,0 +1,1 @@
+"""How a script is called, and how it answers."""

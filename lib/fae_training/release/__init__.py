@@ -1,0 +1,1 @@
+"""From a verdict to the active model and back: proposal, approval, deployment, history."""

@@ -1,0 +1,1 @@
+"""Training rows and messages in the forms that people and tools write."""
