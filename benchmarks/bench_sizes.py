@@ -17,8 +17,8 @@
 
 Qwen3.5-2B, 4B with half of its layers, and as many layers of 35B-A3B as fit, with random weights in float32, take two
 steps of the smoke preset and one of light through scripts/train.py, on rows of the preset's whole length,
-with validation and scoring, but without rehearsal and the capability suite: written answers need less memory than
-a step, and random weights would write for hours. --memory: gigabytes that a plan may need; a model that does not fit loses
+with validation, but without rehearsal and without answers to score: written answers need less memory than a step,
+and a model of this size would write them for hours on a CPU. --memory: gigabytes that a plan may need; a model that does not fit loses
 layers, or is left out with a note. Models are in bench-out/sizes while they are measured, one at a time.
 Results are kept in bench-out/sizes/results.json and not measured again without --again.
 """
@@ -26,7 +26,6 @@ Results are kept in bench-out/sizes/results.json and not measured again without 
 import argparse
 import json
 import os
-import random
 import shutil
 import sys
 from dataclasses import dataclass
@@ -45,7 +44,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PERIOD = 4
 # A measured peak that deviates from the plan by more than this share is marked.
 ALLOWED = 0.15
-ROWS = {"train": 4, "valid": 1}
+# What the answers of the rows consist of.
+ANSWERS = {"train": ("again", "once more", "and so on", "over and over"), "valid": ("still",)}
 
 
 @dataclass(frozen=True)
@@ -88,20 +88,22 @@ def layers_that_fit(case: Case, limit_bytes: float) -> int:
 
 
 def make_home(home: Path) -> None:
-    """Rows so long that every preset cuts them to its whole length, with nearly all tokens a target."""
-    place, chooser = state.Home(home), random.Random(0)
+    """Rows so long that every preset cuts them to its whole length, with nearly all tokens a target.
+
+    They hold no rare string that a model could have memorised, so that scoring writes little.
+    """
+    place = state.Home(home)
     consent.change(place, ["conversations"], [])
     longest = max(KINDS["sft"].presets[name]["max_length"] for name, _ in RUNS)
-    for side, count in ROWS.items():
+    for side, answers in ANSWERS.items():
         rows = []
-        for number in range(count):
-            answer = " ".join(str(chooser.randrange(10_000, 100_000)) for _ in range(longest))
-            messages = [{"role": "user", "content": "Count."}]
-            messages.append({"role": "assistant", "content": answer})
+        for number, words in enumerate(answers):
+            messages = [{"role": "user", "content": "Repeat it."}]
+            messages.append({"role": "assistant", "content": " ".join([words] * longest)})
             source = {"ids": [f"{side}-{number}"], "session": f"{side}-{number}"}
             rows.append({"messages": messages, "weight": 1.0, "source": source})
         state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), rows)
-    state.write_json(place.file("data", "sft", "meta.json"), {"summary": "random rows"})
+    state.write_json(place.file("data", "sft", "meta.json"), {"summary": "repeated words"})
 
 
 def measure(directory: Path, preset: str, steps: int) -> dict:
@@ -190,8 +192,8 @@ def as_markdown(results: dict) -> str:
     head = ["", "weights GB", "rows", "plan GB", "MLX GB", "process tree GB", "tree to plan"]
     return "\n".join(
         [
-            f"{machine}. Random weights in float32, rows of the preset's whole length through scripts/train.py, validation and "
-            "scoring included, without rehearsal and the capability suite. The process tree's peak is what all its processes had resident at one moment.",
+            f"{machine}. Random weights in float32, rows of the preset's whole length through scripts/train.py, validation "
+            "included, without written answers (rehearsal, scoring). The process tree's peak is what all its processes had resident at one moment.",
             "",
             *page.table([*head, "minutes"], rows),
             "",
