@@ -130,7 +130,7 @@ def test_while_it_runs_the_status_is_training_with_its_progress(story):
     alive = story["alive"]
     assert alive["status"] == "training" and alive["run"] == story["run"]
     assert alive["step"] >= 3 and alive["steps"] == 10 and alive["loss"] > 0
-    assert alive["next"] == {"script": "check_status", "params": {}}
+    assert alive["next"] == {"script": "check_status", "params": {"run": story["run"]}}
 
 
 @pytest.mark.skipif(
@@ -329,7 +329,9 @@ def test_cancel_stops_the_run_and_says_how_to_resume(at_work, home):
     assert answer == {
         "status": "cancelled",
         "run": run.id,
-        "next": {"script": "train", "params": {"resume": run.id}},
+        "next": None,
+        "say": "The training is stopped. Tell me if I should go on with it.",
+        "hint": f"uv run scripts/train.py --resume {run.id}",
     }
     assert process.wait() == 0 and status(home)["status"] == "cancelled"
 
@@ -346,11 +348,8 @@ def test_withdrawing_consent_stops_the_run_that_learns_from_it(at_work, home):
 def test_a_worker_that_does_not_respond_is_killed(at_work, home):
     run, process = at_work("deaf")
     answer = calls.answer("cancel", "--force", home=home)
-    assert answer == {
-        "status": "interrupted",
-        "run": run.id,
-        "next": {"script": "train", "params": {"resume": run.id}},
-    }
+    assert answer["status"] == "interrupted" and answer["next"] is None
+    assert answer["hint"] == f"uv run scripts/train.py --resume {run.id}"
     assert process.wait() == -signal.SIGKILL
 
 
