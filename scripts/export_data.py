@@ -10,6 +10,7 @@
     uv run scripts/export_data.py
     uv run scripts/export_data.py --exclude "my divorce" --exclude person:Anna --exclude id:episode-17-3
     uv run scripts/export_data.py --forget "the interview"
+    uv run scripts/export_data.py --keep work            "stop talking about work" was no request to forget
 
 Reads Fae's fae.db, soul.md and speakers.json without changing them; Fae may be running. Left out, and counted by reason
 in meta.json: what others said, what Fae said unprompted, turns that use a tool or claim an action, secrets, personal
@@ -17,23 +18,25 @@ details (allowed by config.json: learn_address, learn_telephone, learn_email, le
 you asked Fae to forget and every conversation that mentions them, and everything named in exclusions.json. --exclude adds
 to exclusions.json. --forget does too, needs no consent, and removes the topic from everything stored: rows, runs' copies,
 caches, misheard words and their recordings, proposals, logs. Runs that learned it can no longer be used; --dry-run shows
-what would be removed, by topic.
+what would be removed, by topic, and which sentence was read as a request to forget. --keep takes such a request back.
 Writes data/sft/ and exclusions.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 database locked, 6 it failed.
 """
 
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fae_training.app import app_exports, fae_app
 from fae_training.calls import calling
 from fae_training.calls.calling import Call, Result
-from fae_training.calls.counting import counted
-from fae_training.calls.errors import Missing, SkillError
+from fae_training.calls.errors import Busy, Missing, SkillError
 from fae_training.calls.values import count
 from fae_training.conversations import background, export, forgetting, report, source
+from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.export import Summary
+from fae_training.conversations.forgetting import Edit
 from fae_training.environment import installation
 from fae_training.lifecycle import purge, runs, settings
 from fae_training.lifecycle.purge import Purged
@@ -46,27 +49,44 @@ FOR_THE_PROCESS = ("db", "since", "min_episodes", "output_dir")
 
 def main(call: Call) -> Result:
     arguments, home = call.arguments, call.home
-    further = [*(arguments.exclude or []), *(arguments.forget or [])]
-    forgetting.require_topics(home, further)  # before anything is added
-    if further and not arguments.dry_run:
-        forgetting.exclude(home, arguments.exclude or [], arguments.forget or [])
+    edit = Edit(*(tuple(getattr(arguments, name) or ()) for name in ("exclude", "forget", "keep")))
+    # Before anything is changed.
+    forgetting.require_topics(home, [*edit.exclude, *edit.forget])
+    forgetting.require_kept(edit)
+    changed = Changed(edit, tuple(edit.takes_back(forgetting.load(home))))
+    if edit and not arguments.dry_run:
+        forgetting.record(home, edit)
     # Forgetting needs no consent, and an earlier one may have been interrupted.
-    forgot = (
-        purge.preview(home, arguments.forget or []) if arguments.dry_run else purge.complete(home)
-    )
-    if arguments.forget and not consent.granted(home, "conversations"):
-        return only_forgotten(call, forgot or Purged(0, [], None))
-    consent.require(home, "conversations")
+    purged = (
+        purge.preview(home, list(edit.forget)) if arguments.dry_run else purge.complete(home)
+    ) or Purged(0, [], None)
     try:
-        return exported(call, further, forgot)
+        consent.require(home, "conversations")
+        return exported(call, changed, purged)
     except SkillError as problem:
-        if not arguments.forget:
+        if not edit:
             raise
-        # The forgetting is done or planned, whatever is wrong with the database.
-        return only_forgotten(call, forgot or Purged(0, [], None), problem)
+        # What was asked is saved or planned, whatever prevents the export.
+        return only_changed(call, changed, purged, problem)
 
 
-def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
+@dataclass(frozen=True)
+class Changed:
+    """The call's change of exclusions.json, and what it took back there."""
+
+    edit: Edit
+    taken_back: tuple[str, ...]
+
+    def as_dict(self) -> dict:
+        found = {"excluding": self.edit.exclude, "keeping": self.edit.keep, "excluded_until_now": self.taken_back}  # fmt: skip
+        return {name: list(named) for name, named in found.items() if named}
+
+    def in_words(self, call: Call, requests: Counter[str] | None = None) -> list[str]:
+        planned = bool(call.arguments.dry_run)
+        return report.edited(self.edit, list(self.taken_back), planned, requests)
+
+
+def exported(call: Call, changed: Changed, purged: Purged) -> Result:
     """Export the current database, replacing earlier exports."""
     arguments, home = call.arguments, call.home
     learn = settings.personal_details_to_learn(call)
@@ -75,24 +95,27 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
         f"--{n.replace('_', '-')}={v}" for n in FOR_THE_PROCESS if (v := getattr(arguments, n))
     ]
     if (answer := background.instead(call, "export_data", path, *given)) is not None:
-        return answer
+        return Result(changed.as_dict() | answer.data, answer.text)
     summary = Summary()
     with source.dialogue(
-        home, path, arguments.since or 0, further, bool(arguments.dry_run), learn
+        home, path, arguments.since or 0, changed.edit, bool(arguments.dry_run), learn
     ) as found:
         prompt = fae_app.system_prompt(found.database.directory)
         rows = export.rows(found, prompt, summary)
+        asked: list[dict] = []
 
         def meta() -> dict:
             """Called when all rows are known, before any file is replaced."""
-            enough(summary, call)
-            return export.meta(found, prompt, summary, arguments.since)
+            asked.extend(report.undecided(found))
+            enough(summary, call, found)
+            return export.meta(found, prompt, summary, arguments.since) | {"undecided": len(asked)}
 
         if arguments.dry_run:
             export.count(rows)
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
             # Only in the answer: stored files must not name what is forgotten.
             data |= {"taken_by": report.taken(found), "guesses_not_used": found.too_common}
+            data["undecided"] = asked
         else:
             written = export.write(
                 home,
@@ -107,45 +130,59 @@ def exported(call: Call, further: list[str], forgot: Purged | None) -> Result:
                 left := app_exports.link(home, "sft", arguments.output_dir)
             ):
                 data["names_taken"] = left
-    if forgot and (arguments.forget or not arguments.dry_run):
-        data["forgotten"] = asdict(forgot)
-    if arguments.exclude:
-        data["excluding"] = arguments.exclude
+    if asked:
+        data["say"] = report.to_say(asked, stored=not arguments.dry_run)
+    if changed.edit.forget or (purged != Purged(0, [], None) and not arguments.dry_run):
+        data["forgotten"] = asdict(purged)
+    data |= changed.as_dict()
     if not arguments.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it downloads what training needs"
-    if not arguments.dry_run and (following := again(home, forgot)):
-        data["next"] = following
-    elif not arguments.dry_run:
-        data |= {"next": None, "nothing_new_since": runs.find(home, kind="sft").id}
-        data["say"] = "I have learned all of this already. Talk with me some more first."
-    return Result(data, text(data, home.file("data", "sft")))
+    if not arguments.dry_run:
+        data["next"] = again(home, purged)
+        if data["next"] is None:
+            data["nothing_new_since"] = runs.find(home, kind="sft").id
+            data.setdefault(
+                "say", "I have learned all of this already. Talk with me some more first."
+            )
+    changes = changed.in_words(call, found.requests.kept)
+    return Result(data, report.exported(data, home.file("data", "sft"), changes, asked))
 
 
-def only_forgotten(call: Call, forgot: Purged, problem: SkillError | None = None) -> Result:
-    """The answer if only forgetting was done: there is no consent, then no training follows, or no readable database."""
-    data: dict[str, Any] = {"status": "forgotten", "forgotten": asdict(forgot)}
-    if call.arguments.dry_run:
+def only_changed(call: Call, changed: Changed, purged: Purged, problem: SkillError) -> Result:
+    """The answer if nothing could be exported, but exclusions.json was changed or something was forgotten."""
+    planned, forgot = bool(call.arguments.dry_run), bool(changed.edit.forget)
+    data: dict[str, Any] = {"status": "forgotten" if forgot else "changed"} | changed.as_dict()
+    if forgot:
+        data["forgotten"] = asdict(purged)
+    allowed = consent.granted(call.home, "conversations")
+    if planned:
         data["status"] = "planned"
     else:
-        data["next"] = again(call.home, forgot) if problem or forgot.active else None
-    lines = report.forgotten(data)
-    if problem:
-        data["not_exported"] = problem.message
+        # Without consent no training follows.
+        data["next"] = again(call.home, purged) if forgot and (allowed or purged.active) else None
+        if isinstance(problem, Busy):
+            data["next"] = data["next"] or "export_data.py"
+    lines = [*changed.in_words(call), *report.forgotten(data)]
+    if allowed or not forgot:
+        data["not_exported"] = f"{problem.message}; {problem.hint}"
         lines.append(
-            f"{'Nothing would be' if call.arguments.dry_run else 'Nothing was'} exported: {problem.message}."
+            f"{'Nothing would be' if planned else 'Nothing was'} exported: {problem.message}."
         )
-    if call.arguments.dry_run:
+        lines.append(f"  next: {problem.hint}")
+    if planned and forgot:
         data["not_known"] = (
             "how many of Fae's conversations mention it, because they were not read; each of them is left out of every later export"
         )
-        lines += [f"Not known: {data['not_known']}.", "Nothing was changed."]
+        lines.append(f"Not known: {data['not_known']}.")
+    if planned:
+        lines.append("Nothing was changed.")
     return Result(data, "\n".join(lines).strip())
 
 
-def again(home: Home, forgot: Purged | None) -> str | None:
+def again(home: Home, purged: Purged) -> str | None:
     from fae_training.lifecycle import next_steps  # slow to load
 
-    return next_steps.after_export(home, forgot or Purged(0, [], None))
+    return next_steps.after_export(home, purged)
 
 
 def for_the_bridge(directory: Path, rows: dict) -> dict:
@@ -158,7 +195,7 @@ def for_the_bridge(directory: Path, rows: dict) -> dict:
     }
 
 
-def enough(summary: Summary, call: Call) -> None:
+def enough(summary: Summary, call: Call, found: Dialogue) -> None:
     """Raises Missing if there are fewer usable turns than required, or none."""
     turns, required = summary.turns.total(), call.arguments.min_episodes or 1
     if turns >= required:
@@ -168,48 +205,8 @@ def enough(summary: Summary, call: Call) -> None:
         "too_few_episodes" if turns else "no_usable_episodes",
         f"{turns} of {turns + summary.excluded.total()} episodes are usable, expected at least {required}"
         + (f"; left out: {reasons}" if reasons else "; the database has no conversations yet"),
-        "talk with Fae some more, then run the same command again",
+        report.unless_meant(found) or "talk with Fae some more, then run the same command again",
     )
-
-
-def text(data: dict, directory: Path) -> str:
-    """The answer for a person."""
-    rows, turns = data["rows"], data["turns"]
-    would = "Would learn from" if data["status"] == "dry_run" else "Exported"
-    lines = [
-        f"{would} {counted(data['conversations'], 'conversation')} with {turns['train'] + turns['valid']:,} of {data['episodes']:,} turns:"
-        f" {counted(rows['train'], 'row')} to train on, {rows['valid']:,} held out for evaluation."
-    ]
-    if data["excluded"]:
-        lines += [
-            "",
-            f"Left out {counted(sum(data['excluded'].values()), 'turn')}:",
-            *report.left_out(data["excluded"]),
-        ]
-    if data["topics"]:
-        listed = ", ".join(f"{word} ({n})" for word, n in data["topics"])
-        lines += ["", f"Words that come up: {listed}"]
-    lines += report.by_topic(data.get("taken_by", []), data.get("guesses_not_used", {}))
-    for sample in data.get("samples", []):
-        lines += [
-            "",
-            f"  you: {sample['user']}",
-            f"  Fae: {sample['assistant']}   (weight {sample['weight']})",
-        ]
-    lines += ["", *data["warnings"]] if data["warnings"] else []
-    if named := data.get("excluding"):
-        never = "Would never" if data["status"] == "dry_run" else "Will never"
-        lines += ["", f"{never} learn from conversations that mention: {', '.join(named)}."]
-    lines += report.forgotten(data)
-    if data["status"] == "dry_run":
-        return "\n".join([*lines, "", "Nothing was written."])
-    if run := data.get("nothing_new_since"):
-        lines += [
-            "",
-            f"{run} has learned exactly this already: talk with Fae some more, then export again.",
-        ]
-    lines += ["", f"Setup was {data['setup']}."] if data.get("setup") else []
-    return "\n".join([*lines, "", f"Written to {directory}."])
 
 
 def build_parser() -> calling.Parser:
@@ -246,6 +243,12 @@ def build_parser() -> calling.Parser:
         action="append",
         metavar="WHAT",
         help="as --exclude, and remove it from everything stored",
+    )
+    parser.add_argument(
+        "--keep",
+        action="append",
+        metavar="WHAT",
+        help="that was no request to forget: a topic or a sentence that --dry-run lists; undoes --exclude too",
     )
     return parser
 

@@ -245,7 +245,10 @@ def test_the_daemon_of_the_newest_fae_is_recognised(later, run):
 def test_no_app_and_several_versions_are_reported(person, run):
     installed_fae.directory(person).mkdir(parents=True)
     says = deployed(run).says
-    assert f"no Fae.app in {fae_versions._places()[0]}, where the app of FAE_APP_DIR is expected" in says
+    assert (
+        f"no Fae.app in {fae_versions._places()[0]}, where the app of FAE_APP_DIR is expected"
+        in says
+    )
     assert "/Applications or" not in says
     installed_fae.make(person, "0.8.105")
     installed_fae.make(person, "0.8.190", name="Fae 2")

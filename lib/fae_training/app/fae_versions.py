@@ -146,7 +146,11 @@ def the_app() -> FaeApp:
         raise Missing(
             "no_fae_app",
             f"there is no Fae.app in {' or '.join(map(str, _places()))}"
-            + (", where the app of FAE_APP_DIR is expected" if os.environ.get("FAE_APP_DIR") else ""),
+            + (
+                ", where the app of FAE_APP_DIR is expected"
+                if os.environ.get("FAE_APP_DIR")
+                else ""
+            ),
             "install Fae, then: uv run scripts/deploy.py --check",
         )
     if Path(sys.argv[0]).resolve().is_relative_to(found[0].bundle):

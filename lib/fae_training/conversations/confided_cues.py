@@ -38,8 +38,13 @@ PRIVATE = {
         Cue("nobody should know about the interview",
             r"^(?:nobody|no one|no-one|not even \w+) (?:should|must|may|can|needs to|is supposed to|is to)(?: ever)?"
             r" (?:know|hear|learn|find out) (?:about|of) (?P<topic>.+)$"),
+        Cue("I'm embarrassed about the interview",
+            r"^i(?:'m| am| feel| felt| was) (?:\w+ )?(?:embarrassed|ashamed|bad|awful|sad|upset|worried|nervous|uneasy|uncomfortable) (?:about|of|over) (?P<topic>.+)$"),
+        Cue("what we discussed about the interview",
+            r"\b(?:what|everything|all|the (?:whole )?thing|that (?:whole )?thing|stuff|things) (?:that )?(?:i|we)(?:'ve| have)? (?:\w+ )?"
+            r"(?:told|said|discussed|mentioned|talked|spoke|shared)(?: (?:you|to you|with you))?(?: \w+)? (?:about|of|on|regarding) (?P<topic>.+)$"),
         Cue("I don't want anyone to know about the interview",
-            r"^i (?:don't|do not|never) want (?:anyone|anybody|people|you|others) (?:to know|knowing|to find out|to hear) (?:about|of) (?P<topic>.+)$"),
+            r"^(?:\w+ ){0,2}?i (?:don't|do not|never) want (?:anyone|anybody|people|you|others) (?:to know|knowing|to find out|to hear) (?:about|of) (?P<topic>.+)$"),
     ),
     "de": (
         Cue("ich habe dir vom Vorstellungsgespräch erzählt",
@@ -74,6 +79,8 @@ ABOUT_IT = {
     "en": rf"^{_AND}(?:{BEGINS_EN[1:]})?"
           r"(?:(?:forget|unlearn|delete|erase|wipe|drop|lose|get rid of|scrap|strike|remove)(?: about)?|"
           rf"{LEARN_NOT} {KEEP}) {IT}(?: anywhere| please| either| now| (?:from|out of|in) your \w+)*$|"
+          rf"^{_AND}(?:i'd|i would) (?:rather|prefer|like)(?: it)?(?: if)? you (?:didn't|don't|wouldn't|did not) {KEEP} {IT}(?: anywhere| please| in your \w+)*$|"
+          rf"^{_AND}(?:i'd|i would) (?:rather|prefer|like)(?: it)?(?: if)? you (?:forgot|deleted|erased|dropped|lost)(?: about)? {IT}$|"
           rf"^{_AND}i (?:don't|do not) want (?:it|that|this) (?:to be )?{KEPT}\b",
     "de": r"^(?:und |also |aber |bitte )*"
           r"(?:(?:vergiss|lösch|lösche|streich)(?: bitte)? (?:ihn|sie|es|das|die|den)|"

@@ -20,11 +20,12 @@ from fae_training.capabilities.suite import Suite
 from fae_training.conversations import filters, quality, secret_exchanges
 from fae_training.conversations.database import FaeDatabase
 from fae_training.conversations.duplicates import SeenTexts
-from fae_training.conversations.forget_requests import forget_request
+from fae_training.conversations.forget_topics import EVERYTHING
 from fae_training.conversations.forgetting import Exclusions
 from fae_training.conversations.mentions import Forgotten
 from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.speakers import Speakers
+from fae_training.conversations.spoken_requests import SpokenRequests
 from fae_training.conversations.text import fingerprint, normalised
 from fae_training.judgement.parts import TRAIN, part_of
 from fae_training.store.state import parsed
@@ -114,6 +115,7 @@ class Dialogue:
         self,
         database: FaeDatabase,
         forgotten: Forgotten,
+        requests: SpokenRequests,
         speakers: Speakers,
         since: int,
         workspace: Path,
@@ -127,12 +129,8 @@ class Dialogue:
         too_common: guesses at a forgotten topic that are not used, with the number of turns that
         mention them (add_guesses).
         """
-        self.database, self.forgotten, self.speakers, self.since = (
-            database,
-            forgotten,
-            speakers,
-            since,
-        )
+        self.database, self.forgotten, self.requests = database, forgotten, requests
+        self.speakers, self.since = speakers, since
         self.judged_by = judged_by
         self.learn = learn
         self.too_common = dict(too_common or {})
@@ -141,8 +139,10 @@ class Dialogue:
         self.read = 0
         self.newest = 0
         self.excluded: Counter[str] = Counter()
-        # Each forgotten or excluded topic -> the number of turns it removed.
+        # Each forgotten or excluded topic -> the number of turns and of conversations it removed.
         self.taken: Counter[str] = Counter()
+        self.conversations_taken: Counter[str] = Counter()
+        self.conversations_read = 0
         (workspace / "work.db").touch(mode=0o600)
         self.work = sqlite3.connect(workspace / "work.db", isolation_level=None)
         # A temporary file needs no protection against power loss.
@@ -156,6 +156,7 @@ class Dialogue:
         self._join_sessions()
         self._join_others()
         self._join_episodes()
+        self._count_conversations()
 
     def close(self) -> None:
         self.work.close()
@@ -208,7 +209,7 @@ class Dialogue:
             text = f"{message.user}\n{message.reply}"
             forbidden = (
                 forbidden
-                or _asked_to_forget(message.user)
+                or self._asked_to_forget(message.user, message.at)
                 or self._forbidden(text, message.at, message.id, message.turn_id)
             )
         if session in self.forgotten.ids:
@@ -259,11 +260,16 @@ class Dialogue:
     def _forbidden(self, text: str, at: int, *ids: str | None) -> tuple[str, str] | None:
         """(reason, topic or id) when a conversation with this text or id must be left out as a whole."""
         if at <= self.forgotten.everything_before:
-            return "forgotten_topic", "everything until you said so"
+            return "forgotten_topic", EVERYTHING
         if excluded := self.forgotten.ids.intersection(ids):
             return "excluded_id", min(excluded)
         topic = self.forgotten.mentioned_in(text)
         return (topic.reason, topic.name) if topic else None
+
+    def _asked_to_forget(self, text: str, at: int) -> tuple[str, str] | None:
+        """As `_forbidden`, for a request to forget: neither it nor its surroundings are learned."""
+        asked = self.requests.asked(text, at)
+        return None if asked is None else ("forgotten_topic", asked)
 
     def _join_others(self) -> None:
         for *_, text, _, _, _, speaker in self.database.episodes():
@@ -327,7 +333,7 @@ class Dialogue:
             conversation, score = None, 0.5
         forbidden = self._forbidden(text, at, record, turn_id)
         if conversation is None:
-            forbidden = forbidden or _asked_to_forget(user)
+            forbidden = forbidden or self._asked_to_forget(user, at)
         elif forbidden:
             self.work.execute(
                 "UPDATE conversations SET left_out = ?, topic = ? WHERE id = ?",
@@ -335,6 +341,8 @@ class Dialogue:
             )
         if forbidden:
             self.taken[forbidden[1]] += 1
+            if conversation is None:
+                self.conversations_taken[forbidden[1]] += 1
         reason = (
             (forbidden and forbidden[0])
             or left_out
@@ -375,6 +383,15 @@ class Dialogue:
             (fingerprint(normalised(user)), at, JOIN_SECONDS),
         )
         return found.fetchone() is not None
+
+    def _count_conversations(self) -> None:
+        alone = self.conversations_taken.total()
+        counted = self.work.execute("SELECT topic, COUNT(*) FROM conversations GROUP BY topic")
+        for topic, conversations in counted.fetchall():
+            self.conversations_read += conversations
+            if topic:
+                self.conversations_taken[topic] += conversations
+        self.conversations_read += alone
 
     # The turns that may be learned from.
 
@@ -442,12 +459,6 @@ class Dialogue:
             current.turns.append(Turn(record, user, reply, position, asked_at, at, score, verdict))
         if current:
             yield current
-
-
-def _asked_to_forget(text: str) -> tuple[str, str] | None:
-    """As `_forbidden`, for a request to forget: neither it nor its surroundings are learned."""
-    asked = forget_request(text)
-    return None if asked is None else ("forgotten_topic", ", ".join(asked) or "what you said around a request to forget")  # fmt: skip
 
 
 def _key(user: str, reply: str) -> int:

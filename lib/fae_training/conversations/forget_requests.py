@@ -9,21 +9,18 @@ these forms.
 """
 
 import re
+from collections.abc import Container
+from dataclasses import dataclass
 
 from fae_training.conversations.confided_cues import ABOUT_IT, PRIVATE
 from fae_training.conversations.cues import one_of
-from fae_training.conversations.forget_cues import (
-    BEGINS_DE,
-    BEGINS_EN,
-    BEGINS_ES,
-    BEGINS_FR,
-    CUES,
-    ERASE,
-)
+from fae_training.conversations.forget_cues import BEGINS_EN, CUES, ERASE
+from fae_training.conversations.forget_cues_de_fr_es import BEGINS_DE, BEGINS_ES, BEGINS_FR
 from fae_training.conversations.forget_topics import EVERYTHING, is_everyday, topics, without
 from fae_training.conversations.forget_words import MEMORY, PLEASE
 from fae_training.conversations.mention_cues import CUES as MENTION_CUES
 from fae_training.conversations.mention_cues import TEXT_TASK
+from fae_training.conversations.plain_speech import plain_speech
 from fae_training.conversations.text import without_wake_word
 from fae_training.patterns import lazy_pattern
 
@@ -34,8 +31,11 @@ _LONGEST_SENTENCE = 300
 # "Forget fancy restaurants, what can I cook?" only changes the subject.
 _ASIDE = lazy_pattern(
     r"^[^,]*, (?!please\b|do not\b)(?:is|are|do|does|did|can|could|should|would|will|what|which|who|where|why|when|how|let's|tell|give|"
-    r"show|wie|wer|wo|ist|kann|soll|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál|"
-    r"(?:i|we)(?:'m|'re|'ll| am| are| will)(?! (?:begging|asking|serious|telling|ashamed|embarrassed|sorry|done|over|not)\b))\b"
+    r"show|play|help|find|explain|teach|recommend|suggest|wie|wer|wo|ist|kann|soll|welche[rsn]?|wann|warum|lass uns|"
+    r"was (?:kann|könnte|soll|sollte|gibt|ist|wäre|macht|koche?|esse?)|erzähl|spiel|zeig|hilf|sag|quel|que|qu'est|comment|où|est|qué|cómo|dónde|cuál|"
+    r"(?:i|we)(?:'m|'re|'ll| am| are| will)(?! (?:begging|asking|serious|telling|ashamed|embarrassed|sorry|done|over|not)\b))\b|"
+    # "Forget traffic, the trains are even worse", "forget maths, English instead".
+    r"^[^,]*, .*\b(?:is|are|was|were) (?:even |much |far |way |just as )\w+|^[^,]*, (?!please\b).*\binstead$"
 )
 # "Forget the pizza and order sushi", "forget the coffee make it tea".
 _INSTEAD = lazy_pattern(
@@ -58,7 +58,7 @@ _OF_SPORT = lazy_pattern(
 )
 # "I'd prefer it if you didn't repeat everything": not all. "Delete all" may be the alarms; "everything can be forgotten".
 _NOT_ALL = lazy_pattern(
-    r"^(?!.*\b(?:me|you|i|mich|du|ich|moi|tu|je|mí|sabes|dije)\b|.*'(?:ve|ai)\b).*\b(?:delete|wipe|purge|lösche?|efface|supprime|borra|elimina|quita)\b|"
+    r"^(?!.*\b(?:me|you|i|our|mich|du|ich|moi|tu|je|mí|sabes|dije)\b|.*'(?:ve|ai)\b).*\b(?:delete|wipe|purge|lösche?|efface|supprime|borra|elimina|quita)\b|"
     r"(?:\b(?:not|never|nicht|nie|pas|no (?:recuerdes|guardes|aprendas|memorices))|n't)\b[^,]*\b(?:everything|all|alles|tout|todo)\b|^(?:everything|all) can\b"
 )
 # "Oh, can you forget the interview" changes no subject.
@@ -69,10 +69,19 @@ _REPORTED = lazy_pattern(
     r"(?:told|tells?|said|says?|asked|shouted|wrote|telling|saying)(?: (?!you\b)[\w']+){0,3}$|"
     r", (?:says|said|goes|sagt|sagte|meint|dit|disait|dice|dijo) (?:(?:the|my|our|his|her|die|der|das|mein\w*|le|la|mon|ma|el|mi) )?[\w' -]{2,20}$"
 )
-# "Nobody knows, please don't remember ...": a request after what is not one; and who else may be asked.
-_PLEASE = lazy_pattern(rf", (?={PLEASE} )")
+# "Nobody knows it yet, please don't remember ...": a request after what is none. A bare imperative counts there only with
+# something of one's own or what was said: "drink tea and forget the world".
+_CLAUSE = lazy_pattern(r"(?:,|;) (?:and |but |so |then |und |aber |et |mais |y |pero )?| (?:and|but|so|und|et|y) ", re.I)
+_BEGINS_A_REQUEST = lazy_pattern(
+    rf"^(?:{PLEASE}|can|could|would|will|may|don't|do not|never|stop|i'd|i would|i want|i don't|i do not|nothing|kannst|könntest|"
+    r"ich will|ich möchte|merk|behalte|speichere|erwähne|sprich|no (?:guardes|recuerdes|menciones|me)|ne )\b|"
+    r"^(?:(?:just|simply|also|then) )*(?:forget|unlearn|erase|delete|wipe|remove|drop|scrub|purge|lose|scratch|vergiss|lösch\w*|streich\w*|oublie|"
+    r"efface|supprime|olvida|borra|olvídate|elimina)(?: about| de| del)? (?:what|everything|anything|whatever|all|that i|my|our|me|the (?:whole )?(?:thing|stuff|part|bit|story)|"
+    r"was|alles|das mit|mein\w*|die (?:sache|geschichte)|das (?:gespräch|thema)|ce que|tout|mon|ma|mes|notre|lo|todo|mi|mis|nuestr\w+)\b",
+    re.I,
+)
 _SPEAKS = lazy_pattern(
-    r"\b(?:said|says?|told|tells?|asked|asks|wrote|writes?|sings?|sang|begged|sagt|sagte|schrieb|dit|disait|dijo|decía|decir|called|titled)\b"
+    r"\b(?:said|says?|told|(?<!don't )(?<!never )tells?|asked|asks|wrote|writes?|sings?|sang|begged|sagt|sagte|schrieb|dit|disait|dijo|decía|decir|called|titled)\b"
 )
 # "Kevin and me are over. Forget him.": whom the sentence before is about.
 _HIM = lazy_pattern(rf"{BEGINS_EN}(?:forget|unlearn|erase)(?: about)? (?:him|her|them)(?: please| now)?$")
@@ -117,9 +126,9 @@ _ABOUT_IT = [
 _PARTS = {
     "en": r"forg[eo]t, unlearn, erase, expunge, banish, strike, cross, scratch, scrap, lose, dump, \bbin\b, disregard, throw, "
     r"your head, remember, memor, wipe, scrub, purge, delete, remove, clear, drop, rid of, training, train\b, learn, "
-    r"mention, bring, brought, out of, leave, no more, no talk, another word, a word, subject, topic, discuss, rais, ask, "
+    r"mention, bring, brought, shut up, give it a rest, nothing about, nothing more, enough, lay off, quit it, knock it, out of, leave, no more, no talk, another word, a word, subject, topic, discuss, rais, ask, "
     r"question, limits, taboo, speak, talk, refer, want to hear, keep, store, save, pretend, remind, hold on, hang on, "
-    r"kept, gone, to go\b, disappear, vanish, retain, record, log\b, repeat",
+    r"want you, kept, gone, to go\b, disappear, vanish, retain, record, log\b, repeat",
     "de": "vergiss, vergess, vergi(?:ß|ss)t, tilge?, radier, wirf, schmeiß, lösch, streich, entfern, merk, behalt, behält, "
     "wort mehr, fang, komm, thema, lass, tu so, frag, erzähl, schneid, nenn, halte, trainier, lern, sprich, rede, erwähn, "
     "speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, gedächtnis",
@@ -132,24 +141,46 @@ _PARTS = {
 _MAY_BE = lazy_pattern(one_of(", ".join(_PARTS.values())), re.I)
 
 
-def forget_request(text: str) -> tuple[str, ...] | None:
-    """The topics that the person asks to forget, () for "forget it", (EVERYTHING,), or None when this
-    is no such request.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A sentence that asks to forget something: its topics, () for "forget it", (EVERYTHING,) for all."""
+
+    sentence: str
+    topics: tuple[str, ...]
+
+
+def requests_in(text: str, names: Container[str] = ()) -> list[Asked]:
+    """The sentences of `text` in which the person asks to forget something.
+
+    names: words that are names also in lower case, in which speech is often written.
     """
     if not _MAY_BE.search(text):
-        return None
+        return []
     for_a_text = bool(_TEXT_TASK.search(text.lower()))
-    found, before = None, ""
-    for sentence in _sentences(without_wake_word(text)):
-        about = _confided(sentence, before) or _of_sentence(sentence, for_a_text)
+    found, before = [], ""
+    for said in _sentences(without_wake_word(text)):
+        sentence = plain_speech(said)
+        about = _confided(sentence, before)
+        if about is None:
+            about = _of_sentence(sentence, for_a_text, names)
         if about == () and _FRAGMENT.search(before):
             about = topics(before, "en")
         elif about == () and _HIM.search(sentence.lower()) and (who := _SUBJECT.search(before)):
             about = topics(who[0], "en")
         if about is not None:
-            found = tuple(dict.fromkeys([*(found or ()), *about]))
+            found.append(Asked(said, about))
         before = sentence
     return found
+
+
+def forget_request(text: str) -> tuple[str, ...] | None:
+    """The topics that the person asks to forget, () for "forget it", (EVERYTHING,), or None when this
+    is no such request.
+    """
+    found = requests_in(text)
+    if not found:
+        return None
+    return tuple(dict.fromkeys(topic for asked in found for topic in asked.topics))
 
 
 def _sentences(text: str) -> list[str]:
@@ -164,7 +195,7 @@ def _sentences(text: str) -> list[str]:
     return [part.strip(" .!?;:,") for part in parts]
 
 
-def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
+def _of_sentence(sentence: str, for_a_text: bool, names: Container[str]) -> tuple[str, ...] | None:
     """As forget_request, for one sentence. `for_a_text`: the message is about something to be written."""
     sentence = without(_TAG, sentence)
     lower = sentence.lower()
@@ -175,34 +206,41 @@ def _of_sentence(sentence: str, for_a_text: bool) -> tuple[str, ...] | None:
     for language, pattern in _PATTERNS:
         if found := pattern.search(lower):
             return None if _is_of_things(found, sentence) else _topics_in(found, sentence, language)
-    if not for_a_text and (about := _not_to_hear_of(sentence)):
+    if not for_a_text and (about := _not_to_hear_of(sentence, names)):
         return about
-    before, *after = _PLEASE.split(sentence, maxsplit=1)
-    if after and not _SPEAKS.search(before.lower()):
-        return _of_sentence(after[0], for_a_text)
+    for mark in _CLAUSE.finditer(sentence):
+        before, after = sentence[: mark.start()], sentence[mark.end() :]
+        if _BEGINS_A_REQUEST.search(after) and not _SPEAKS.search(before.lower()):
+            return _of_sentence(after, for_a_text, names)
     return None
 
 
-def _not_to_hear_of(sentence: str) -> tuple[str, ...]:
+def _not_to_hear_of(sentence: str, names: Container[str]) -> tuple[str, ...]:
     """The topics that the person does not want to hear of any more; who says so names them."""
     for language, pattern in _MENTIONS:
         found = pattern.search(sentence.lower())
         # The group `name` marks a form that is a request only with a name.
-        if found and (
-            "name" not in found.groupdict() or sentence[found.start("topic") :][:1].isupper()
-        ):
+        if found and ("name" not in found.groupdict() or _is_name(found, sentence, names)):
             about = () if _is_of_things(found, sentence) else _topics_in(found, sentence, language)
             return tuple(topic for topic in about if topic != EVERYTHING)
     return ()
 
 
+def _is_name(found: re.Match, sentence: str, names: Container[str]) -> bool:
+    """Whether the topic is written as a name, or begins with a word that is known as one."""
+    start, end = found.span("topic")
+    return sentence[start:][:1].isupper() or found.string[start:end].split()[0] in names
+
+
 def _confided(sentence: str, before: str) -> tuple[str, ...] | None:
     """What something private is about, when "it" is to be forgotten: in one sentence, or in the one before."""
-    clauses = [sentence.rpartition(mark) for mark in (", ", " and ")]
+    clauses = [sentence.rpartition(mark) for mark in (", ", " and ", " so ")]
     for private, request in ((before, sentence), *((told, asked) for told, _, asked in clauses)):
         for language, about_it, patterns in _ABOUT_IT:
             if not about_it.search(without(_TAG, request).lower()):
                 continue
+            while (shorter := private.rpartition(", "))[1] and about_it.search(shorter[2].lower()):
+                private = shorter[0]
             for pattern in patterns:
                 if found := pattern.search(private.lower()):
                     return _topics_in(found, private, language)

@@ -46,14 +46,16 @@ _ENDS = lazy_pattern(rf"[.;!?]|\b{_any(topic_cues.ENDS)}\b")
 _IS_A_CLAUSE = lazy_pattern(
     rf"^{_any(topic_cues.BEGINS_A_CLAUSE)}\b|\b{_any(topic_cues.IS_IN_A_CLAUSE)}\b"
 )
-_NO_TOPIC = {stem(word) for listed in topic_cues.NO_TOPIC.values() for word in listed.split(", ")}
+_NO_TOPIC = {word for listed in topic_cues.NO_TOPIC.values() for word in listed.split(", ")}
+_NO_TOPIC_STEMS = {stem(word) for word in _NO_TOPIC}
+# "Tim" is no "time", whose stem it is.
+_SHORTEST_STEMMED = 4
 
 # fmt: off
 # What an assistant is asked for every day, and words for times and numbers: "forget the alarm" changes a plan, and as
 # a topic such a word would remove conversations that have nothing to do with it.
-_EVERYDAY = {
-    stem(word)
-    for word in """
+_EVERYDAY = set(
+    """
     alarm timer reminder list playlist song music track joke weather forecast recipe option step number plan rule others other one lot guy
     name title way thing stuff night morning afternoon evening day week weekend month year minute hour second tomorrow monday tuesday wednesday
     thursday friday saturday sunday two three four five six seven eight nine ten eleven twelve third next breakfast lunch dinner supper
@@ -66,7 +68,8 @@ _EVERYDAY = {
     alarma temporizador recordatorio lista canción música chiste tiempo receta número día semana mes año minuto hora mañana tarde noche lunes martes
     miércoles jueves viernes sábado domingo dos tres cuatro cinco seis siete ocho nueve diez nombre palabra
     """.split()  # noqa: SIM905
-}
+)
+_EVERYDAY_STEMS = {stem(word) for word in _EVERYDAY}
 _ARTICLES = frozenset("der die das den dem des le la les l'un une el los las un una mon ma mes mi mis mein meine meinen".split())  # noqa: SIM905
 # "Everything I ever said and start again"; "all of that and sing" is not all.
 _WHO_SAID_IT = lazy_pattern(r"^(?:everything|all)\b.* (?:i|i've|you|you've|me)\b")
@@ -81,8 +84,17 @@ def is_everyday(topic: str) -> bool:
     """Whether `topic` has only words that half of all conversations may have."""
     if names_in(topic, anywhere=True):
         return False
-    meaning = {stem(word) for word in words(topic) if word not in STOPWORDS | _ARTICLES}
-    return all(word in _EVERYDAY | _NO_TOPIC or word.isdigit() for word in meaning)
+    meaning = {word for word in words(topic) if word not in STOPWORDS | _ARTICLES}
+    return all(
+        _is_in(word, _EVERYDAY, _EVERYDAY_STEMS)
+        or _is_in(word, _NO_TOPIC, _NO_TOPIC_STEMS)
+        or word.isdigit()
+        for word in meaning
+    )
+
+
+def _is_in(word: str, listed: set[str], stems: set[str]) -> bool:
+    return word in listed or (len(word) >= _SHORTEST_STEMMED and stem(word) in stems)
 
 
 def topics(said: str, language: str | None = None) -> tuple[str, ...]:
@@ -182,8 +194,10 @@ def _bare(item: str, language: str | None) -> str:
 
 
 def _means_something(topic: str) -> bool:
-    meaning = {stem(word) for word in content_words(topic)}
-    return bool(meaning - _NO_TOPIC) or bool(names_in(topic, anywhere=True))
+    meaning = [word for word in words(topic) if content_words(word)]
+    return any(not _is_in(word, _NO_TOPIC, _NO_TOPIC_STEMS) for word in meaning) or bool(
+        names_in(topic, anywhere=True)
+    )
 
 
 def _plain(said: str) -> str:

@@ -30,20 +30,23 @@ DE_MEMORY = one_of("gedächtnis, speicher, training, kopf, erinnerung(?:en)?, da
 # "Everything that I ever told you ABOUT my job".
 I_SAID = (
     r"(?:that )?(?:i|you|we)(?:'ve| have)? (?:\w+ )?"
-    r"(?:told you|tell you|said|mentioned|talked|spoke|know|remember|learned|learnt|heard|stored|kept|have|got)"
+    r"(?:told(?: you)?|tell(?: you)?|said|say|mentioned|discussed|talked|spoke|know|remember|learned|learnt|heard|stored|kept|have|got)"
+    r"(?: (?:this (?:morning|week|afternoon|evening)|last (?:night|week|month|year|time)|yesterday|earlier|before|today|just now|the other day))?"
 )
 REGARDING = one_of("about, on, regarding, concerning, to do with, with, of, from, for, to")
 
 # "Don't MENTION my job".
 TALK_OF = one_of(
-    "mention, talk about, speak (?:of|about), discuss, go on about, ask (?:me )?(?:questions )?about, "
+    "mention, reference, talk about, speak (?:of|about), discuss, go on about, ask (?:me )?(?:questions )?about, "
     "bring up the (?:subject|topic) of, raise the (?:subject|topic|matter|question) of"
 )
 MENTION = rf"(?:{TALK_OF}|bring up|refer to)"
 
 # What people call a subject, without naming it: "the whole THING with my job". A word of BUSINESS may also be part
 # of the topic itself, as in "the family business".
-THING = one_of("thing, stuff, situation, nonsense, ordeal, fiasco, debacle, topic, subject")
+THING = one_of(
+    "thing, stuff, conversation, discussion, chat, situation, nonsense, ordeal, fiasco, debacle, topic, subject"
+)
 BUSINESS = one_of(
     "business, story, affair, matter, issue, mess, saga, drama, incident, conversation, talk"
 )

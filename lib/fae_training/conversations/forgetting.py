@@ -10,46 +10,94 @@ according to memory_audit.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from fae_training.calls.errors import BadRequest, Failed, command_line
-from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.forget_topics import EVERYTHING, named_topics
-from fae_training.conversations.mentions import NO_NAME, Forgotten, meaning_of
-from fae_training.conversations.text import content_words
+from fae_training.conversations.forget_topics import named_topics
+from fae_training.conversations.mentions import CALENDAR, NO_NAME, Forgotten, meaning_of
+from fae_training.conversations.spoken_requests import Kept, SpokenRequests, is_about
+from fae_training.conversations.text import capitalised_in, content_words, lower_case_in, words
 from fae_training.store import records
-from fae_training.store.state import CORRUPT, Home
+from fae_training.store.state import CORRUPT, Home, now
 from fae_training.store.transactions import changing
 
 FILE = "exclusions.json"
 PENDING_FILE = "forgetting.json"
 # A guess counts as rare in at most this many turns, or in at most this share of them.
 RARE_TURNS, RARE_SHARE = 3, 0.02
-_CALENDAR = frozenset(
-    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
-    october november december christmas easter english german french spanish""".split()  # noqa: SIM905
-)
 
 
 @dataclass(frozen=True)
 class Exclusions:
-    """exclusions.json: topics, people and ids that must never be learned, whoever mentioned them."""
+    """exclusions.json: topics, people and ids that must never be learned, whoever mentioned them; and `keep`, what was read
+    as a request to forget and was none."""
 
     topics: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
+    keep: tuple[Kept, ...] = ()
 
     def with_phrases(self, phrases: Iterable[str]) -> "Exclusions":
         """These and each phrase: "person:NAME", "id:ID", or WORDS for a topic."""
-        kinds = {"person": "people", "id": "ids", "topic": "topics"}
-        extended = {name: list(entries) for name, entries in asdict(self).items()}
+        extended = {name: list(getattr(self, name)) for name in LISTS}
+        kept = self.keep
         for phrase in phrases:
-            prefix, colon, rest = phrase.partition(":")
-            kind = kinds.get(prefix.strip().lower()) if colon else None
-            entries, value = extended[kind or "topics"], (rest if kind else phrase).strip()
-            if value and value not in entries:
-                entries.append(value)
-        return Exclusions(**{name: tuple(entries) for name, entries in extended.items()})
+            name, value = _read_phrase(phrase)
+            if value and value not in extended[name]:
+                extended[name].append(value)
+            kept = tuple(each for each in kept if not is_about(value, each.what))
+        return Exclusions(**{name: tuple(extended[name]) for name in LISTS}, keep=kept)
+
+    def keeping(self, phrases: Iterable[str], at: str) -> "Exclusions":
+        """These without what each phrase excludes, and with what it keeps of requests said up to `at`, an ISO time."""
+        left = self
+        for phrase in phrases:
+            name, value = _read_phrase(phrase)
+            others = tuple(each for each in getattr(left, name) if not _is_same(name, value, each))
+            kept = tuple(each for each in left.keep if not is_about(value, each.what))
+            kept += () if name == "ids" else (Kept(value, at),)
+            left = replace(left, **{name: others, "keep": kept})
+        return left
+
+
+LISTS = ("topics", "ids", "people")
+
+
+def _read_phrase(phrase: str) -> tuple[str, str]:
+    """The list of Exclusions that a phrase is for, and what it names."""
+    prefix, colon, rest = phrase.partition(":")
+    kinds = {"person": "people", "id": "ids", "topic": "topics"}
+    kind = kinds.get(prefix.strip().lower()) if colon else None
+    return kind or "topics", (rest if kind else phrase).strip()
+
+
+def _is_same(name: str, one: str, other: str) -> bool:
+    return one == other if name == "ids" else is_about(one, other)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What one call changes in exclusions.json."""
+
+    exclude: tuple[str, ...] = ()
+    forget: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.exclude or self.forget or self.keep)
+
+    def applied_to(self, exclusions: Exclusions) -> Exclusions:
+        return exclusions.with_phrases([*self.exclude, *self.forget]).keeping(self.keep, now())
+
+    def takes_back(self, exclusions: Exclusions) -> list[str]:
+        """What `keep` removes from these exclusions."""
+        left = exclusions.keeping(self.keep, now())
+        return [
+            each
+            for name in LISTS
+            for each in getattr(exclusions, name)
+            if each not in getattr(left, name)
+        ]
 
 
 def load(home: Home) -> Exclusions:
@@ -71,7 +119,8 @@ def load(home: Home) -> Exclusions:
     data.pop("schema", None)
     path = home.file(FILE)
     exclusions = records.read(Exclusions, data, str(path))
-    for name, entries in data.items():
+    for name in LISTS:
+        entries = data.get(name, [])
         if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
             raise Failed(
                 "exclusions_damaged",
@@ -81,14 +130,20 @@ def load(home: Home) -> Exclusions:
     return exclusions
 
 
-def exclude(home: Home, phrases: list[str], forget: list[str]) -> None:
-    """Add to exclusions.json. Topics to forget are recorded separately too, in the same step, until
+def exclude(home: Home, phrases: Iterable[str], forget: Iterable[str]) -> None:
+    """Add to exclusions.json, as `record` does."""
+    record(home, Edit(tuple(phrases), tuple(forget)))
+
+
+def record(home: Home, edit: Edit) -> None:
+    """Change exclusions.json. Topics to forget are recorded separately too, in the same step, until
     purge.complete has removed them from earlier exports, even when this process is killed first."""
     with changing(home) as change:
-        extended = load(home).with_phrases([*phrases, *forget])
-        change.write(home.file(FILE), asdict(extended))
-        if forget:
-            change.write(home.file(PENDING_FILE), asdict(pending(home).with_phrases(forget)))
+        change.write(home.file(FILE), asdict(edit.applied_to(load(home))))
+        before = pending(home)
+        after = replace(before.with_phrases(edit.forget).keeping(edit.keep, now()), keep=())
+        if after != before:
+            change.write(home.file(PENDING_FILE), asdict(after))
 
 
 def require_topics(home: Home, phrases: Iterable[str]) -> None:
@@ -107,6 +162,28 @@ def require_topics(home: Home, phrases: Iterable[str]) -> None:
             "'the interview', or person:NAME or id:ID",
             "to forget everything: delete_data.py --everything",
         )
+
+
+def require_kept(edit: Edit) -> None:
+    """Raises BadRequest for something to be kept that names nothing, or that is to be left out in the same call."""
+    left_out = (*edit.exclude, *edit.forget)
+    for phrase in edit.keep:
+        name, value = _read_phrase(phrase)
+        if not words(value):
+            raise BadRequest(
+                "no_topic",
+                f"there is no topic in {phrase!r}: expected one that is left out, such as 'work', or the sentence that was "
+                "read as a request to forget",
+                "uv run scripts/export_data.py --dry-run lists them",
+            )
+        if any(
+            _is_same(name, value, other) for n, other in map(_read_phrase, left_out) if n == name
+        ):
+            raise BadRequest(
+                "kept_and_left_out",
+                f"{value!r} is both to be kept and to be left out",
+                "name it with --keep, or with --exclude or --forget",
+            )
 
 
 def pending(home: Home) -> Exclusions:
@@ -128,26 +205,10 @@ def from_exclusions(exclusions: Exclusions) -> Forgotten:
     return forgotten
 
 
-def add_requests(forgotten: Forgotten, messages: Iterable[tuple[str, int]]) -> list[int]:
-    """Add the topics of the person's own requests to forget (text, unix seconds); returns the times
-    of the requests."""
-    times = []
-    for text, at in messages:
-        topics = forget_request(text)
-        for topic in topics or ():
-            if topic == EVERYTHING:
-                forgotten.everything_before = max(forgotten.everything_before, at)
-            else:
-                forgotten.add_topic(topic, "forgotten_topic")
-        if topics is not None:
-            times.append(at)
-    return times
-
-
 def add_guesses(
     forgotten: Forgotten,
     records: Iterable[tuple[str, int]],
-    requests: list[int],
+    requests: SpokenRequests,
     talk: Callable[[], Iterator[str]],
 ) -> dict[str, int]:
     """Add topics guessed from forgotten records (text, unix seconds) whose request is not kept.
@@ -159,23 +220,27 @@ def add_guesses(
     """
     groups: dict[int, list[str]] = {}
     for text, at in records:
-        if not any(abs(at - request) <= 120 for request in requests):
+        if not any(abs(at - request) <= 120 for request in requests.times):
             groups.setdefault(at // 5, []).append(re.sub(r"\b(?:User|Assistant):", ". ", text))
     guesses = Forgotten()
-    for texts in groups.values():
+
+    def guess(topic: str, at: int, is_name: bool = False) -> None:
+        if not requests.keeps(topic, at):
+            guesses.add_topic(topic, "forgotten_topic", is_name, guessed=True)
+
+    for at, texts in ((group * 5, texts) for group, texts in groups.items()):
         meanings = [frozenset(w for w in content_words(text) if w not in NO_NAME) for text in texts]
         common = frozenset.intersection(*meanings)
         if len(texts) > 1 and common:
-            guesses.add_topic(" ".join(sorted(common)), "forgotten_topic", guessed=True)
+            guess(" ".join(sorted(common)), at)
             continue
         for text, meaning in zip(texts, meanings, strict=True):
-            # A capital inside a sentence marks a name.
-            for name in re.findall(r"(?<=[a-zà-ÿ,] )[A-ZÀ-Þ][\w'-]+", text):
-                if name.lower() not in NO_NAME | _CALENDAR:
-                    guesses.add_topic(name, "forgotten_topic", is_name=True, guessed=True)
+            for name in capitalised_in(text):
+                if name.lower() not in NO_NAME | CALENDAR:
+                    guess(name, at, is_name=True)
             # The whole record, to match texts that say nearly the same.
             if len(meaning) > 2:
-                guesses.add_topic(" ".join(sorted(meaning)), "forgotten_topic", guessed=True)
+                guess(" ".join(sorted(meaning)), at)
     if not guesses.topics:
         return {}
     counted, turns = Counter(), 0
@@ -185,7 +250,7 @@ def add_guesses(
         turns += 1
         counted.update(topic.name for topic in guesses.all_mentioned_in(text))
         if names:
-            ordinary.update(names.intersection(re.findall(r"(?<![\w'-])[a-zà-ÿ][\w'-]+", text)))
+            ordinary.update(names.intersection(lower_case_in(text)))
     most = max(RARE_TURNS, RARE_SHARE * turns)
     common_ones = {}
     for topic in guesses.topics:

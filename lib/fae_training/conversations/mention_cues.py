@@ -7,13 +7,8 @@ name, and never in a message about something to be written.
 """
 
 from fae_training.conversations.cues import Cue, one_of
-from fae_training.conversations.forget_cues import (
-    BEGINS_DE,
-    BEGINS_EN,
-    BEGINS_ES,
-    BEGINS_FR,
-    LEARN_NOT,
-)
+from fae_training.conversations.forget_cues import BEGINS_EN, LEARN_NOT
+from fae_training.conversations.forget_cues_de_fr_es import BEGINS_DE, BEGINS_ES, BEGINS_FR
 from fae_training.conversations.forget_words import (
     DE_FROM_NOW_ON,
     DE_NO_MORE,
@@ -26,7 +21,7 @@ from fae_training.conversations.forget_words import (
 # fmt: off
 _TALKING_OF = one_of(
     "talking (?:to me )?(?:about|of), going on about, harping on (?:about)?, speaking (?:to me )?(?:of|about), "
-    "asking (?:me )?about, bringing up, mentioning, discussing, reminding me of"
+    "asking (?:me )?about, bringing up, mentioning, discussing, reminding me (?:of|about)"
 )
 # Not "talk about money to my mother", "mention the price in the mail".
 _ELSEWHERE = one_of(
@@ -61,6 +56,15 @@ _TEXT_WORDS = {
     "es": r"escrib\w+, redacta\w*, carta, correo, discurso, poema, texto",
 }
 TEXT_TASK = rf"\b{one_of(', '.join(_TEXT_WORDS.values()))}\b"
+# "The cellar is off limits": where nobody may go.
+_PLACES = one_of(
+    "cellar, kitchen, room, bedroom, bathroom, garden, yard, beach, park, pool, lake, area, zone, building, road, street, site, sofa, couch, "
+    "bed, house, office, attic, garage, island, floor, roof, shed, fridge, cupboard, drawer, wing, path, trail, city, town, country, border, "
+    "subject, topic, deal, offer, option"
+) + r"s?\b"
+_ENOUGH = (
+    r"(?:shut up|give it a rest|lay off|quit it|knock it off|enough|that's enough|that is enough|get over it)(?: already| now)?"
+)
 ENGLISH = (
     Cue("don't bring the interview up again",
         rf"{BEGINS_EN}{LEARN_NOT} (?:even )?bring (?P<topic>.+?) up(?: to me| with me)?,? {NO_MORE}$"),
@@ -90,6 +94,13 @@ ENGLISH = (
     Cue("I want you to stop talking about the interview",
         rf"^(?:i want|i'd like|i need|i would like|i wish|can|could|will|would) (?:you(?: to| would)?|us to)"
         rf" (?:please )?(?:stop|quit) {_TALKING_OF} (?P<topic>{_ABOUT})$"),
+    Cue("shut up about my interview", rf"{BEGINS_EN}{_ENOUGH} (?:about|with|of) (?P<topic>{_MINE})$"),
+    Cue("give it a rest with Interview", rf"{BEGINS_EN}{_ENOUGH} (?:about|with|of) (?P<topic>(?P<name>){_NAMED})$"),
+    Cue("nothing about the interview any more", rf"{BEGINS_EN}nothing (?:more )?(?:about|of|on) (?P<topic>{_ABOUT}?),? {NO_MORE}$"),
+    Cue("I don't want to hear another word about the interview",
+        rf"{BEGINS_EN}i (?:don't|do not|never) want to hear (?:another|one more|a single) (?:word|thing) (?:about|of|on) (?P<topic>{_ABOUT})$"),
+    Cue("let us not speak of the interview again",
+        rf"{BEGINS_EN}(?:not|never) {MENTION} (?P<topic>{_ABOUT}?),? {NO_MORE}$"),
     Cue("no more about the interview",
         rf"{BEGINS_EN}no more(?: (?:talk|talking|mention|words?|news|questions?|stories|"
         rf"chat|jokes|comments?|remarks?))?,? (?:about|of(?= (?:my|our|the|that|this)\b)) (?P<topic>{_ABOUT})$"),
@@ -108,6 +119,11 @@ ENGLISH = (
     Cue("the interview is a closed subject",
         r"^(?P<topic>(?:my|our|the|that|this|everything|anything) .+?) (?:is|are) (?:now )?(?:a |an )?(?:(?:closed|off[ -]limits|"
         r"taboo|forbidden|no[ -]go) (?:subject|topic|matter)s?|(?:off[ -]limits|taboo) as a (?:subject|topic))(?: from now on| now)?$"),
+    Cue("the interview is off limits",
+        rf"^(?!.*\b{_PLACES})(?P<topic>(?:my|our|the|that|this|everything|anything) .+?) (?:is|are) (?:now |strictly |completely |totally )?(?:off[ -]limits|taboo|a no[ -]go|"
+        r"off the table|not up for discussion|not to be (?:mentioned|discussed|brought up)|a sore (?:point|subject|spot))(?: from now on| now| for (?:me|us|you|good))?$"),
+    Cue("Interview is off limits",
+        r"^(?P<topic>(?P<name>)[\w'-]+) (?:is|are) (?:now )?(?:off[ -]limits|taboo|off the table|not up for discussion)(?: from now on| now| for (?:me|us|you|good))?$"),
     Cue("leave my interview out of it",
         rf"{BEGINS_EN}(?:leave|keep) (?P<topic>{_MINE}) out of (?:it|this|everything|{_OUR_TALK})(?: {NO_MORE})?$"),
     Cue("leave Interview out of it", rf"{BEGINS_EN}(?:leave|keep) (?P<topic>(?P<name>){_NO_PRONOUN}[\w'-]+) out of (?:it|this|everything)(?: {NO_MORE})?$"),
@@ -148,6 +164,8 @@ GERMAN = (
         rf"{BEGINS_DE}(?:fang|komm)(?: mir)?(?: bitte)? (?:nicht (?:schon )?(?:wieder|noch ?mal)|{DE_NO_MORE}) {_DE_ABOUT} (?P<topic>.+?)(?: an)?$"),
     Cue("komm mir nicht wieder mit dem Vorstellungsgespräch",
         rf"{BEGINS_DE}komm mir(?: bitte)? (?:nicht (?:schon )?(?:wieder|noch ?mal)|{DE_NO_MORE}) mit (?P<topic>.+)$"),
+    Cue("vom Vorstellungsgespräch will ich nichts mehr hören",
+        rf"^{_DE_ABOUT} (?P<topic>.+?) (?:will|möchte|mag) ich (?:{DE_NO_MORE}|nichts mehr|kein wort mehr)(?: etwas| was)? (?:hören|reden|sprechen|wissen)$"),
     Cue("hör auf, über das Vorstellungsgespräch zu reden",
         rf"{BEGINS_DE}(?:hör|höre|hören sie)(?: bitte)?(?: endlich)? auf,? {_DE_ABOUT} (?P<topic>.+?) zu (?:reden|sprechen|erzählen)$"),
     Cue("kannst du aufhören, über das Vorstellungsgespräch zu reden",
@@ -157,6 +175,8 @@ GERMAN = (
         rf"{BEGINS_DE}(?:hör|höre)(?: bitte| endlich)? auf mit (?P<topic>(?:dem thema|der sache|der geschichte) .+)$"),
     Cue("kein Wort mehr über das Vorstellungsgespräch",
         rf"{BEGINS_DE}(?:kein (?:einziges )?wort|nichts|keine silbe) mehr {_DE_ABOUT} (?P<topic>.+)$"),
+    Cue("über mein Vorstellungsgespräch möchte ich nicht sprechen",
+        rf"^{_DE_ABOUT} (?P<topic>(?:meine?[nmr]?|unsere?[nmr]?|die|das|den) .+?) (?:will|möchte|mag) ich (?:{DE_NO_MORE}|nicht|nichts|nie) (?:sprechen|reden|hören)$"),
     Cue("lass das Thema Vorstellungsgespräch ruhen",
         rf"{BEGINS_DE}(?:lass|lassen wir|lasst uns) (?:bitte )?(?P<topic>das thema .+?)(?: bitte|"
         rf" endlich| jetzt)?(?: (?:ruhen|sein|fallen|bleiben|beiseite|weg))?$"),
@@ -204,6 +224,7 @@ FRENCH = (
         rf"{BEGINS_FR}(?:fais|faites) comme si (?P<topic>.+?) (?:n'avait jamais (?:eu lieu|existé)|n'existait pas)$"),
 )
 _ES_NO_MORE = r"(?:nunca más|más|nunca|jamás|ya más|nunca jamás)"
+_ES_OWN = r"(?:el |la |los |las |mi |mis |nuestr[oa]s? |lo de ).+"
 _ES_OF = r"(?:del |de |sobre |acerca de |acerca del )"
 SPANISH = (
     Cue("deja de hablar de la entrevista",
@@ -215,6 +236,8 @@ SPANISH = (
         rf"^no quiero que (?:me )?(?:vuelvas a hablar(?:me)?|hables|preguntes|hablemos)(?: más| nunca más)? {_ES_OF}(?P<topic>.+?)(?: nunca más| más)?$"),
     Cue("no me hables más de la entrevista",
         rf"{BEGINS_ES}no (?:me )?(?:hables|hable|cuentes|preguntes)(?: nada)? {_ES_NO_MORE} {_ES_OF}(?P<topic>.+)$"),
+    Cue("ya no me hables de la entrevista",
+        rf"{BEGINS_ES}(?:ya )?no me (?:hables|menciones|cuentes|preguntes|recuerdes)(?: nada)? (?:{_ES_OF}|a )?(?P<topic>{_ES_OWN})$"),
     Cue("no me hables de la entrevista nunca más",
         rf"{BEGINS_ES}no (?:me )?(?:hables|hable) {_ES_OF}(?P<topic>.+?) (?:nunca más|más|jamás)$"),
     Cue("no me menciones más la entrevista",

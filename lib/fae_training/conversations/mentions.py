@@ -32,7 +32,7 @@ _RELATIONS = frozenset(
     kollegin nachbar nachbarin frère sœur soeur mère père fils fille mari femme oncle ami amie collègue voisin voisine
     hermano hermana madre padre hijo hija esposa esposo marido tío tía primo prima amigo amiga jefe jefa vecino vecina""".split()  # noqa: SIM905
 )
-_TITLES = {"mr", "mrs", "ms", "dr", "herr", "frau"}
+_TITLES = {"mr", "mrs", "ms", "dr", "herr", "herrn", "frau"}
 # Shorter words match their inflections only: "Chris" is not in "Christmas". Longer ones also match
 # at the start of another word, the longest anywhere in it, as in compounds.
 _BEGINS_ANOTHER, _INSIDE_ANOTHER = 6, 7
@@ -40,6 +40,8 @@ _ENDINGS = frozenset("s es e en er n ern ed d ing ings ers in innen nen x".split
 # A word with this many letters matches with one wrong letter where it sounds the same; a longer one
 # always does.
 _ALIKE_FROM, _MISSPELT_FROM = 7, 8
+# "Mueller" is "Müller" from this length on; "goes" is not "Gös".
+_UMLAUT_FROM = 5
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -48,6 +50,11 @@ def _folded(word: str) -> str:
     word = re.sub(r"^(?:l|d|qu|j|m|n|s|t|c)'(?=\w\w)", "", word).replace("ß", "ss")
     plain = unicodedata.normalize("NFKD", word)
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
+
+
+def _without_umlauts(word: str) -> str:
+    """ "Müller", folded to "muller", and "Mueller" as one word."""
+    return re.sub(r"(?<=\w)([aou])e(?=\w)", r"\1", word)
 
 
 def plain_form(word: str) -> str:
@@ -69,6 +76,10 @@ def _one_letter_wrong(one: str, other: str) -> bool:
 def _means(wanted: str, word: str, is_name: bool) -> bool:
     """Whether `word` is a form of `wanted`: inflected, in a compound, or slightly misspelt."""
     if stem(word) == stem(wanted):
+        return True
+    if min(len(word), len(wanted)) >= _UMLAUT_FROM and stem(_without_umlauts(word)) == stem(
+        _without_umlauts(wanted)
+    ):
         return True
     root = stem(wanted) if len(wanted) > 4 else wanted
     if len(root) >= 4 and word.startswith(root) and word[len(root) :] in _ENDINGS:
@@ -92,6 +103,12 @@ def _means(wanted: str, word: str, is_name: bool) -> bool:
 
 # Names that a conversation would be full of anyway, and the words of Fae's own record templates.
 NO_NAME = STOPWORDS | set(["user", "assistant", "fae", "primary", "name", "says", "interested", "mr", "mrs", "ms", "dr", "van", "von", "de"])  # fmt: skip
+
+# Written with a capital, but no names of somebody.
+CALENDAR = frozenset(
+    """monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december christmas easter english german french spanish""".split()  # noqa: SIM905
+)
 
 
 def meaning_of(phrase: str) -> frozenset[str]:

@@ -1,7 +1,13 @@
 """What an export left out and what it forgot, in words for a person."""
 
+from collections import Counter
+from pathlib import Path
+
 from fae_training.calls.counting import counted
+from fae_training.calls.errors import command_line
 from fae_training.conversations.dialogue import Dialogue
+from fae_training.conversations.forget_topics import EVERYTHING
+from fae_training.conversations.forgetting import Edit
 from fae_training.conversations.text import shortened
 
 REASONS = {
@@ -45,12 +51,33 @@ def left_out(excluded: dict[str, int]) -> list[str]:
 
 
 def taken(found: Dialogue) -> list[dict]:
-    """The number of turns removed by each forgotten or excluded topic, the largest first; `guessed`
-    where nobody named it."""
+    """The number of turns and conversations removed by each forgotten or excluded topic, the largest first; `guessed` where
+    nobody named it, and `said`, the sentence that was read as a request to forget it."""
     guessed = {topic.name for topic in found.forgotten.topics if topic.guessed}
+    said = found.requests.said
     return [
-        {"what": shortened(what, 60), "turns": turns, "guessed": what in guessed}
+        {
+            "what": shortened(what, 60),
+            "turns": turns,
+            "conversations": found.conversations_taken[what],
+            "guessed": what in guessed,
+        }
+        | ({"said": shortened(said[what], 80)} if what in said else {})
         for what, turns in found.taken.most_common()
+    ]
+
+
+def undecided(found: Dialogue) -> list[dict]:
+    """The requests that take so much that the person is asked whether they were meant."""
+    total = found.conversations_read
+    return [
+        {
+            "what": what,
+            "said": shortened(found.requests.said[what], 80),
+            "conversations": found.conversations_taken[what],
+            "of": total,
+        }
+        for what in found.requests.undecided(found.conversations_taken, total)
     ]
 
 
@@ -64,15 +91,90 @@ def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
         ]
         for each in taken_by:
             how = "   (a guess from a forgotten record)" if each["guessed"] else ""
+            if "said" in each:
+                many = counted(each["conversations"], "conversation")
+                how = f'   (in {many}; you said: "{each["said"]}")'
             lines.append(f"  {each['turns']:7,}  {each['what']}{how}")
         if len(taken_by) > 1:
             lines.append("  (a turn that mentions several of these is counted once, for the first)")
+        if any("said" in each for each in taken_by):
+            lines.append(
+                "If a sentence was no request to forget: uv run scripts/export_data.py --keep TOPIC (or the sentence)"
+            )
     if not_used:
         words = ", ".join(
             f"{what} (in {counted(turns, 'turn')})" for what, turns in not_used.items()
         )
         lines += ["", f"Not treated as a forgotten topic, because it comes up too often: {words}.",
                   "To forget it anyway: uv run scripts/export_data.py --forget WORDS"]  # fmt: skip
+    return lines
+
+
+def questions(asked: list[dict]) -> list[str]:
+    """What the person has to decide, as lines of text."""
+    lines = []
+    for each in asked:
+        lines += [
+            "",
+            f'DID YOU MEAN THIS? You said "{each["said"]}", which was read as a request to forget "{each["what"]}".',
+            f"{each['conversations']:,} of {counted(each['of'], 'conversation')} are left out for it, until you answer:",
+            f"  if it was no request: {command_line('uv', 'run', 'scripts/export_data.py', '--keep', each['what'])}",
+        ]
+        if each["what"] != EVERYTHING:
+            meant = command_line("uv", "run", "scripts/export_data.py", "--exclude", each["what"])
+            lines.append(f"  if you meant it:      {meant}")
+    return lines
+
+
+def to_say(asked: list[dict], stored: bool) -> str:
+    """The same for Fae to say; without naming a topic where the answer may be `stored`."""
+    took = counted(sum(each["conversations"] for each in asked), "conversation")
+    many = f"{took} of {asked[0]['of']:,} are left out"
+    if stored:
+        return (
+            f"{many}, because of something that sounded like a request to forget. Ask me what I would learn, and I will say "
+            "which sentence it was."
+        )
+    return f'You said: "{asked[0]["said"]}". Did you ask me to forget that? {many}; if not, I will keep them.'
+
+
+def unless_meant(found: Dialogue) -> str | None:
+    """The command that takes back the request to forget that took more than half of what was left out; None without one."""
+    taken_by = [each for each in taken(found) if "said" in each]
+    if not taken_by or 2 * taken_by[0]["turns"] <= found.excluded.total():
+        return None
+    return f'unless "{taken_by[0]["said"]}" was a request to forget: ' + command_line(
+        "uv", "run", "scripts/export_data.py", "--keep", taken_by[0]["what"]
+    )
+
+
+def edited(
+    edit: Edit, taken_back: list[str], planned: bool, requests: Counter[str] | None
+) -> list[str]:
+    """What a call changed, or would change, in exclusions.json. `requests`: how many requests each phrase of `keep` takes
+    back; None if the conversations were not read."""
+    will = "Would" if planned else "Will"
+    lines = []
+    if edit.exclude:
+        lines += [
+            "",
+            f"{will} never learn from conversations that mention: {', '.join(edit.exclude)}.",
+        ]
+    if edit.keep:
+        lines += [
+            "",
+            f"{will} not leave out conversations because you asked to forget this: {', '.join(edit.keep)}.",
+        ]
+        if taken_back:
+            lines.append(f"Excluded until now: {', '.join(taken_back)}.")
+        if (
+            requests is not None
+            and not taken_back
+            and not any(requests[each] for each in edit.keep)
+        ):
+            lines.append(
+                "Nothing was left out for it: no request to forget and no exclusion names it."
+            )
     return lines
 
 
@@ -107,3 +209,42 @@ def forgotten(data: dict) -> list[str]:
             f"FAE STILL USES {forgot['active']}, which learned it. Roll it back now: {back}"
         )
     return lines
+
+
+def exported(data: dict, directory: Path, changes: list[str], asked: list[dict]) -> str:
+    """The answer of export_data for a person. `changes`: lines on what the call changed (edited)."""
+    rows, turns = data["rows"], data["turns"]
+    would = "Would learn from" if data["status"] == "dry_run" else "Exported"
+    lines = [
+        f"{would} {counted(data['conversations'], 'conversation')} with {turns['train'] + turns['valid']:,} of {data['episodes']:,} turns:"
+        f" {counted(rows['train'], 'row')} to train on, {rows['valid']:,} held out for evaluation."
+    ]
+    if data["excluded"]:
+        lines += [
+            "",
+            f"Left out {counted(sum(data['excluded'].values()), 'turn')}:",
+            *left_out(data["excluded"]),
+        ]
+    if data["topics"]:
+        lines += [
+            "",
+            "Words that come up: " + ", ".join(f"{word} ({n})" for word, n in data["topics"]),
+        ]
+    lines += by_topic(data.get("taken_by", []), data.get("guesses_not_used", {}))
+    for sample in data.get("samples", []):
+        lines += [
+            "",
+            f"  you: {sample['user']}",
+            f"  Fae: {sample['assistant']}   (weight {sample['weight']})",
+        ]
+    lines += ["", *data["warnings"]] if data["warnings"] else []
+    lines += [*changes, *questions(asked), *forgotten(data)]
+    if data["status"] == "dry_run":
+        return "\n".join([*lines, "", "Nothing was written."])
+    if run := data.get("nothing_new_since"):
+        lines += [
+            "",
+            f"{run} has learned exactly this already: talk with Fae some more, then export again.",
+        ]
+    lines += ["", f"Setup was {data['setup']}."] if data.get("setup") else []
+    return "\n".join([*lines, "", f"Written to {directory}."])

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from fae_training.conversations import filters, forgetting
 from fae_training.conversations.database import FaeDatabase, explained
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.speakers import Speakers
+from fae_training.conversations.spoken_requests import SpokenRequests
 from fae_training.lifecycle.kinds import KINDS
 from fae_training.store import consent, locks, state
 from fae_training.store.state import Home
@@ -65,14 +66,14 @@ def dialogue(
     home: Home,
     database_path: Path,
     since: int = 0,
-    further: Iterable[str] = (),
+    edit: forgetting.Edit | None = None,
     dry_run: bool = False,
     learn: Collection[str] = (),
 ) -> Iterator[Dialogue]:
     """The conversations that may be used for training.
 
-    `since`: unix seconds, older episodes are left out. `further`: exclusions in addition to
-    exclusions.json. `learn`: the personal details that may be learned
+    `since`: unix seconds, older episodes are left out. `edit`: a change of exclusions.json
+    that is planned or was just made. `learn`: the personal details that may be learned
     (settings.personal_details_to_learn). A dry run keeps its temporary file out of the state
     directory. Raises as FaeDatabase, forgetting.load, suite.load and workspace do.
     """
@@ -80,22 +81,28 @@ def dialogue(
     with FaeDatabase(database_path) as database, explained(database.path), place as work:
         # Read once no other export runs: a topic excluded in the meantime must not come back.
         kept = forgetting.load(home)
-        exclusions = kept.with_phrases(further)
+        exclusions = edit.applied_to(kept) if edit else kept
         people = [
             name for person in exclusions.people for name in [person, *database.aliases(person)]
         ]
         forgotten = forgetting.from_exclusions(replace(exclusions, people=tuple(people)))
-        requests = forgetting.add_requests(forgotten, said_to_fae(database))
+        requests = SpokenRequests(exclusions.keep)
+
+        def talk() -> Iterator[str]:
+            return (text for _, _, _, text, *_ in database.episodes())
+
+        requests.add(forgotten, said_to_fae(database), talk)
         records = [(text, at) for _, text, at in database.audited_forgets() if text]
         too_common = forgetting.add_guesses(
             forgotten,
             records,
             requests,
-            lambda: (text for _, _, _, text, *_ in database.episodes()),
+            talk,
         )
         found = Dialogue(
             database,
             forgotten,
+            requests,
             Speakers(database),
             since,
             Path(work),

@@ -73,6 +73,20 @@ def names_in(text: str, anywhere: bool = False) -> set[str]:
     }
 
 
+_CAPITALISED = lazy_pattern(r"(?<=[a-zà-ÿ,] )[A-ZÀ-Þ][\w'-]+")
+_IN_LOWER_CASE = lazy_pattern(r"(?<![\w'-])[a-zà-ÿ][\w'-]+")
+
+
+def capitalised_in(text: str) -> list[str]:
+    """The words with a capital inside a sentence, which marks a name (in German a noun as well)."""
+    return _CAPITALISED.findall(text)
+
+
+def lower_case_in(text: str) -> list[str]:
+    """The words without a capital."""
+    return _IN_LOWER_CASE.findall(text)
+
+
 # The soft hyphen, and spaces without a width, within a word.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
 _STOPSTEMS = frozenset(stem(word) for word in STOPWORDS)

@@ -32,6 +32,8 @@ EVERYTHING = {
             r"(?:everything|all|all of (?:it|that)|all the (?:things|stuff)|every (?:single )?(?:thing|word))"
             r"(?: (?:that )?(?:you(?:'ve| have)? (?:know|learned|learnt|ever heard)|"
             r"(?:i've |i have |i )?(?:ever )?(?:told you|said)))?(?: about me)?"),
+        Cue("our entire conversation history -> everything",
+            r"(?:our (?:entire|whole|full|complete) (?:conversation|chat|talk)s?|all (?:of )?our (?:conversations|chats|talks))(?: history)?"),
     ),
     "de": (
         Cue("alles, was ich dir je erzählt habe -> everything",
@@ -56,6 +58,9 @@ BEFORE = {
             r"(?:(?:the|this|that|all (?:the|this|that|of the)) )?(?:(?:whole|entire|silly|stupid|damn|bloody) )?"
             rf"{MATTER}(?= (?:{REGARDING}|around|between|that|i)\b)"),
         Cue("all the whole divorce -> divorce", r"(?:(?:all )?(?:the|that|this) )?(?:whole|entire)"),
+        Cue("that damn lawsuit -> lawsuit",
+            r"(?:the|that|this|those|these)(?: (?:damned|damn|bloody|stupid|silly|fucking|goddamn|wretched|awful|whole))+"),
+        Cue("I take back what I said about my faith -> my faith", r"i (?:withdraw|take back|regret)(?= (?:what|everything|anything)\b)"),
         # "What happened at", and how it was.
         Cue("what happened at the clinic -> clinic",
             r"what(?:ever)? (?:(?:has |had |all )?happened|went (?:on|down|wrong))"
@@ -72,6 +77,8 @@ BEFORE = {
             r"comments?|remarks?)(?= (?:about|for|on|over|of|regarding|with)\b)"),
         # What was said, and what Fae keeps of it.
         Cue("what I told you about my ex -> my ex", I_SAID),
+        Cue("the discussion we had on my promotion -> my promotion", rf"(?:the|that|our) {MATTER} (?:that )?(?:we|i|you) had(?: \\w+)?(?= (?:about|on|over|with|regarding)\\b)"),
+        Cue("that crap about my ex -> my ex", "(?:the|that|this|all that) (?:crap|rubbish|garbage|shit|bullshit|gossip|rant)(?= (?:about|on|with|over)\\b)"),
         Cue("I shouldn't have said that I drink -> I drink", "i should(?:n't| not) have (?:told you|said)"),
         Cue("all records you have of my illness -> my illness",
             r"(?:(?:all|any|every|the) )?(?:records?|memor(?:y|ies)|traces?|mentions?|details?)"
@@ -93,7 +100,7 @@ BEFORE = {
         Cue("die ganze Sache mit Anna -> Anna",
             rf"(?:(?:diese[nr]?|die|den|der|dem|das) )?(?:ganzen? )?{_DE_MATTER}(?= (?:{_DE_OF}|der|des)\b)"),
         Cue("das Thema Scheidung -> Scheidung", "(?:das )?thema"),
-        Cue("dem Gespräch über Anna -> Anna", "dem gespräch"),
+        Cue("dem Gespräch über Anna -> Anna", "(?:dem|das|unser|unserem|ein|einem) gespräch"),
         Cue("das mit Anna -> Anna", rf"das(?= {_DE_OF}\b)"),
         Cue("rund um Anna -> Anna", rf"rund um|auf|{_DE_OF}"),
         Cue("sowohl Anna als auch mein Knie -> Anna, mein Knie", "sowohl|beides?"),
@@ -103,8 +110,9 @@ BEFORE = {
             one_of("bitte, auch, noch, mal, endlich, je, damals, heute, jetzt")),
     ),
     "fr": (
-        Cue("cette histoire de divorce -> divorce", rf"(?:(?:(?:cette|cet|ce|la|le) |l' ?))?{_FR_MATTER}"),
+        Cue("cette histoire de divorce -> divorce", rf"(?:(?:(?:cette|cet|ce|la|le|mon|ma|notre|toute (?:cette|ma|mon)) |l' ?))?{_FR_MATTER}(?= (?:de|du|des|d'|avec|sur)\b|$)"),
         Cue("la conversation avec Paul -> Paul", "la conversation"),
+        Cue("ce que je t'ai raconté sur Paul -> Paul", "(?:je |j')(?:t'ai|vous ai|ai|te l'ai) (?:dit|raconté|parlé|confié|écrit)"),
         Cue("ce qui s'est passé avec Paul -> Paul", "ce qui (?:s'est passé|est arrivé|concerne|touche)"),
         Cue("tout ce que je t'ai dit sur Paul -> Paul",
             "j'ai dit|je (?:t'ai|vous ai) dit|je te disais|tu sais"),
@@ -157,6 +165,7 @@ AFTER = {
             rf"{PLEASE}|if you (?:can|could|would|please|don't mind)|(?:would|will|can) you"),
         Cue("my job thanks -> my job",
             one_of("thanks(?: a lot)?, thank you(?: (?:so|very) much)?, okay, ok, all right, alright, fae")),
+        Cue("my job already -> my job", "already|if possible|if you would|if that's (?:okay|ok|possible)|lol|thx|ta"),
         Cue("my job for me -> my job", one_of("for me, to me, with me, around me, to anyone, anywhere")),
         # What was said, and where it is kept.
         Cue("the surgery I mentioned -> surgery",
@@ -182,8 +191,8 @@ AFTER = {
     ),
     "de": (
         Cue("Anna danke schön -> Anna", one_of("danke(?: schön)?, bitte")),
-        Cue("was mit Anna passiert ist -> Anna", "(?:passiert|geschehen|gewesen|vorgefallen) ist|los war"),
-        Cue("was ich über Anna gesagt habe -> Anna", "(?:gesagt|erzählt|erwähnt) habe?|weißt"),
+        Cue("was mit Anna passiert ist -> Anna", "(?:passiert|geschehen|gewesen|vorgefallen) ist|(?:los )?war|passierte|gell|ja|ne|oder"),
+        Cue("was ich über Anna gesagt habe -> Anna", "(?:gesagt|erzählt|erwähnt)(?: habe?| hatte)?|sagte|erzählte|weißt"),
         Cue("Anna aus deinem Gedächtnis -> Anna", rf"(?:aus|von) (?:deine[mnr] {DE_MEMORY}|dem gedächtnis)"),
         Cue("Anna für immer -> Anna", one_of("für immer, endgültig")),
         Cue("Anna jetzt wieder -> Anna", one_of("jetzt, wieder, damals, hier")),

@@ -6,7 +6,7 @@ from fae_training.lifecycle.kinds import KINDS
 from fae_training.lifecycle.runs import Run
 from fae_training.release import approval
 from fae_training.release.deployment import Deployment, deployments, fingerprint, unexplained
-from fae_training.store.state import Home
+from fae_training.store.state import Home, read_json
 
 
 def of_home(home: Home) -> list[str]:
@@ -15,7 +15,17 @@ def of_home(home: Home) -> list[str]:
     for stack in deployments(home).values():
         if stack:
             remarks += of_active(home, stack[-1])
-    return remarks
+    return remarks + of_requests(home)
+
+
+def of_requests(home: Home) -> list[str]:
+    """Whether the last export read something as a request to forget that the person has to confirm; it names no topic."""
+    if not (read_json(home.file("data", "sft", "meta.json"), {}) or {}).get("undecided"):
+        return []
+    return [
+        "Many conversations are left out of training because of something that sounded like a request to forget. "
+        "See which, and keep them if it was none: uv run scripts/export_data.py --dry-run"
+    ]
 
 
 def of_active(home: Home, top: Deployment) -> list[str]:

@@ -45,7 +45,7 @@ _TYPES: dict[str, dict[str, tuple[type, ...]]] = {
     "parts.json": {"parts": (dict,), "trained_on": (list,)},
     "meta.json": {
         "data_fingerprint": _TEXT, "summary": _TEXT, "excluded": _OBJECT, "topics": _LIST, "lint": _OBJECT,
-        "rows": _OBJECT,
+        "rows": _OBJECT, "undecided": (int,),
     },
     "vocabulary.json": {"terms": (list,)},
     "setup.json": {"errors": (dict,), "environments": (dict,)},

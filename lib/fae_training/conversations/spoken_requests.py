@@ -1,0 +1,163 @@
+"""The requests to forget that a person made in talk, less those that the person said were none (`export_data.py --keep`).
+
+A misread sentence leaves out conversations, so each is kept with what it took: the answer of export_data names it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from fae_training.conversations.forget_requests import Asked, forget_request, requests_in
+from fae_training.conversations.forget_topics import EVERYTHING, named_topics
+from fae_training.conversations.mentions import (
+    CALENDAR,
+    NO_NAME,
+    Forgotten,
+    meaning_of,
+    named_relation,
+)
+from fae_training.conversations.text import capitalised_in, lower_case_in, normalised, words
+from fae_training.store.state import moment
+
+# A topic that takes more than both is asked about, unless it is a name: a person's work, home or health may be in a third
+# of the talk, and a sentence of talk that is misread would silently take that much.
+ASK_FROM_CONVERSATIONS, ASK_FROM_SHARE = 5, 0.10
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A topic, or a sentence, that was no request to forget where it was said up to `at`, an ISO time: what is said later
+    is a new request."""
+
+    what: str
+    at: str
+
+
+def is_about(one: str, other: str) -> bool:
+    """Whether two phrases name the same topics, or are the same sentence but for case and punctuation."""
+    if normalised(one) == normalised(other):
+        return True
+    return bool(_meanings(one) & _meanings(other))
+
+
+def _meanings(phrase: str) -> set[frozenset[str]]:
+    return {meaning_of(topic) for topic in (forget_request(phrase) or named_topics(phrase))}
+
+
+class SpokenRequests:
+    """What was asked in talk. `times`: unix seconds of every request, also of those that are kept. `said`: the newest
+    sentence about each topic. `kept`: how many requests each phrase of --keep took back."""
+
+    def __init__(self, keep: Iterable[Kept] = ()):
+        self._keep = [(each, _meanings(each.what), moment(each.at)) for each in keep]
+        self.times: list[int] = []
+        self.said: dict[str, str] = {}
+        self.kept: Counter[str] = Counter()
+        self._named: dict[frozenset[str], str] = {}
+        self._are_names: set[str] = set()
+        self._names: frozenset[str] = frozenset()
+
+    def add(
+        self,
+        forgotten: Forgotten,
+        messages: Iterable[tuple[str, int]],
+        talk: Callable[[], Iterable[str]] = tuple,
+    ) -> None:
+        """Add the topics of the requests in `messages`, (text, unix seconds), to what is forgotten. `talk` gives the texts of
+        all turns, in which a name has its capital."""
+        # What the person excluded is settled, whoever also asked for it in talk.
+        self._named = {topic.words: topic.name for topic in forgotten.topics}
+        excluded = set(self._named.values())
+        possible = [(text, at) for text, at in messages if requests_in(text, _ANY_WORD)]
+        if possible:
+            said = {word for text, _ in possible for word in lower_case_in(text)}
+            self._names = names_in_lower_case(said, talk())
+        for text, at in possible:
+            asked = requests_in(text, self._names)
+            if not asked:
+                continue
+            self.times.append(at)
+            for request in self._in_force(asked, at, self.kept):
+                for topic in request.topics:
+                    if topic == EVERYTHING:
+                        forgotten.everything_before = max(forgotten.everything_before, at)
+                    else:
+                        forgotten.add_topic(topic, "forgotten_topic")
+                        self._named.setdefault(meaning_of(topic), topic)
+                named = map(self.name_of, request.topics or (request.sentence,))
+                for what in (name for name in named if name not in excluded):
+                    self.said[what] = request.sentence
+                    if _is_name(what) or {*words(what)} <= self._names:
+                        self._are_names.add(what)
+
+    def asked(self, text: str, at: int) -> str | None:
+        """What a text asks to forget, in words; None if nothing."""
+        found = self._in_force(requests_in(text, self._names), at, Counter())
+        about = [self.name_of(topic) for asked in found for topic in asked.topics]
+        if found and not about:
+            return found[0].sentence
+        return ", ".join(dict.fromkeys(about)) or None
+
+    def keeps(self, guess: str, at: int) -> bool:
+        """Whether the person said after `at`, in unix seconds, that something in a guessed topic is to be kept."""
+        for each, meanings, until in self._keep:
+            if at <= until and any(kept <= meaning_of(guess) for kept in meanings):
+                self.kept[each.what] += 1
+                return True
+        return False
+
+    def name_of(self, topic: str) -> str:
+        """The name under which a topic is counted: of "my work" and "work" the first that was said."""
+        return self._named.get(meaning_of(topic), topic)
+
+    def undecided(self, taken: dict[str, int], total: int) -> list[str]:
+        """Topics of requests that take so many of all conversations that they may be misread. They are left out until the
+        person answers, because what was learned by mistake cannot be unlearned, and what was left out can be learned later."""
+        most = max(ASK_FROM_CONVERSATIONS, ASK_FROM_SHARE * total)
+        return [
+            what
+            for what, conversations in taken.items()
+            if conversations > most and what in self.said and what not in self._are_names
+        ]
+
+    def _in_force(self, requests: Collection[Asked], at: int, kept: Counter[str]) -> list[Asked]:
+        found = []
+        for asked in requests:
+            topics = tuple(topic for topic in asked.topics if not self._kept(topic, at, kept))
+            if topics if asked.topics else not self._kept(asked.sentence, at, kept):
+                found.append(Asked(asked.sentence, topics))
+        return found
+
+    def _kept(self, what: str, at: int, kept: Counter[str]) -> bool:
+        for each, meanings, until in self._keep:
+            if at <= until and (
+                normalised(what) == normalised(each.what) or meaning_of(what) in meanings
+            ):
+                kept[each.what] += 1
+                return True
+        return False
+
+
+class _AnyWord:
+    def __contains__(self, word: object) -> bool:
+        return True
+
+
+_ANY_WORD = _AnyWord()
+
+
+def names_in_lower_case(said: set[str], talk: Iterable[str]) -> frozenset[str]:
+    """Those of the words in `said` that are names: in these texts hardly ever without a capital inside a sentence. Speech is
+    often all lower case, but what Fae answers is not."""
+    with_capital: Counter[str] = Counter()
+    without: Counter[str] = Counter()
+    wanted = said - NO_NAME - CALENDAR
+    for text in talk:
+        with_capital.update(wanted.intersection(word.lower() for word in capitalised_in(text)))
+        without.update(wanted.intersection(lower_case_in(text)))
+    return frozenset(word for word, n in with_capital.items() if 2 * n >= without[word])
+
+
+def _is_name(topic: str) -> bool:
+    """Whether a topic is written as a name: each word with a capital, and no article as before a German noun."""
+    return named_relation(topic) is not None or all(word[:1].isupper() for word in topic.split())
