@@ -10,7 +10,7 @@ import calls
 import prepared
 from fae_days import START, Days, plain
 from fae_training.calls import calling
-from fae_training.calls.errors import BadRequest, Failed, Missing
+from fae_training.calls.errors import BadRequest, Failed, Missing, SkillError
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Edit, Exclusions
 from fae_training.conversations.spoken_requests import Kept, is_about
@@ -169,9 +169,12 @@ def test_what_a_call_changed_is_said_also_where_nothing_can_be_exported(place, t
         before = forgetting.load(place)
         answer = export(place, days, given, "my knee")
         assert answer.data["status"] == "changed" and answer.data[named] == ["my knee"]
-        assert "no consent" in answer.data["not_exported"] and "setup.py --consent" in answer.text
+        assert (
+            "needs your permission" in answer.data["not_exported"]
+            and "setup.py --consent" in answer.text
+        )
         assert forgetting.load(place) != before
-    with pytest.raises(Exception, match="no consent"):
+    with pytest.raises(SkillError, match="needs your permission"):
         export(place, days)
 
 

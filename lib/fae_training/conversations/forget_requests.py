@@ -131,7 +131,7 @@ _PARTS = {
     r"want you, kept, gone, to go\b, disappear, vanish, retain, record, log\b, repeat",
     "de": "vergiss, vergess, vergi(?:ß|ss)t, tilge?, radier, wirf, schmeiß, lösch, streich, entfern, merk, behalt, behält, "
     "wort mehr, fang, komm, thema, lass, tu so, frag, erzähl, schneid, nenn, halte, trainier, lern, sprich, rede, erwähn, "
-    "speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, gedächtnis",
+    "speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, ich nicht, gedächtnis",
     "fr": r"oubli, entraîn, efface, supprim, retir, souvien, parle, évoqu, mot\b, laisse, sujet, comme si, rappel, appren, retien, "
     "raye, sors, chasse, ôte, utilise, garde, arrête, cesse, entendre, mémo, conserv, enregistr, disparaître",
     "es": "saca, entren, olvid, olvíd, borra, bórra, elimina, recuerd, mencion, habl, nombr, vuelvas, saques, palabra, deja, deje, "

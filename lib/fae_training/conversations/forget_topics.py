@@ -54,7 +54,7 @@ _SHORTEST_STEMMED = 4
 # fmt: off
 # What an assistant is asked for every day, and words for times and numbers: "forget the alarm" changes a plan, and as
 # a topic such a word would remove conversations that have nothing to do with it.
-_EVERYDAY = set(
+_EVERYDAY: set[str] = set(
     """
     alarm timer reminder list playlist song music track joke weather forecast recipe option step number plan rule others other one lot guy
     name title way thing stuff night morning afternoon evening day week weekend month year minute hour second tomorrow monday tuesday wednesday

@@ -77,7 +77,7 @@ BEFORE = {
             r"comments?|remarks?)(?= (?:about|for|on|over|of|regarding|with)\b)"),
         # What was said, and what Fae keeps of it.
         Cue("what I told you about my ex -> my ex", I_SAID),
-        Cue("the discussion we had on my promotion -> my promotion", rf"(?:the|that|our) {MATTER} (?:that )?(?:we|i|you) had(?: \\w+)?(?= (?:about|on|over|with|regarding)\\b)"),
+        Cue("the discussion we had on my promotion -> my promotion", rf"(?:the|that|our) {MATTER} (?:that )?(?:we|i|you) had(?: \w+)?(?= (?:about|on|over|with|regarding)\b)"),
         Cue("that crap about my ex -> my ex", "(?:the|that|this|all that) (?:crap|rubbish|garbage|shit|bullshit|gossip|rant)(?= (?:about|on|with|over)\\b)"),
         Cue("I shouldn't have said that I drink -> I drink", "i should(?:n't| not) have (?:told you|said)"),
         Cue("all records you have of my illness -> my illness",
