@@ -81,6 +81,12 @@ def test_a_request_that_takes_much_is_left_out_and_asked_about(place, tmp_path):
     assert export(place, days, "--dry-run").data["undecided"] == []
 
 
+def test_a_damaged_export_does_not_keep_the_status_from_answering_and_stays_where_it_is(place):
+    path = state.make_directory(place.file("data", "sft")) / "meta.json"
+    path.write_text("{\n")
+    assert standing.of_requests(place) == [] and path.read_text() == "{\n"
+
+
 @pytest.mark.parametrize("phrase", ["my work", "work", ASKED, "stop talking about my work!"])
 def test_keep_takes_the_request_back_by_topic_or_by_sentence(place, tmp_path, phrase):
     days = talk_of_work(tmp_path / "fae")

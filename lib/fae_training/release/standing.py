@@ -6,7 +6,7 @@ from fae_training.lifecycle.kinds import KINDS
 from fae_training.lifecycle.runs import Run
 from fae_training.release import approval
 from fae_training.release.deployment import Deployment, deployments, fingerprint, unexplained
-from fae_training.store.state import Home, read_json
+from fae_training.store.state import Home, changing_nothing, read_json
 
 
 def of_home(home: Home) -> list[str]:
@@ -20,7 +20,14 @@ def of_home(home: Home) -> list[str]:
 
 def of_requests(home: Home) -> list[str]:
     """Whether the last export read something as a request to forget that the person has to confirm; it names no topic."""
-    if not (read_json(home.file("data", "sft", "meta.json"), {}) or {}).get("undecided"):
+    try:
+        with changing_nothing():
+            meta = read_json(home.file("data", "sft", "meta.json"), {}) or {}
+    except (
+        SkillError
+    ):  # a damaged file is reported where the data is needed; the status does not need it
+        return []
+    if not meta.get("undecided"):
         return []
     return [
         "Many conversations are left out of training because of something that sounded like a request to forget. "
