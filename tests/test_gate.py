@@ -183,3 +183,14 @@ def test_when_nothing_changes_few_of_a_hundred_candidates_pass():
         for seed in range(200)
     )
     assert passed <= 10
+
+
+def test_a_goal_is_not_better_by_a_few_conversations_with_a_large_loss_alone():
+    """Every other one improves by half; the rest, predicted well before, get four times their loss."""
+    current = [loss for n in range(30) for loss in (4.0 + n / 50, 0.1 + n / 500)]
+    candidate = [loss / 2 if loss > 1 else 4 * loss for loss in current]
+    found = gate.decide(benchmark(measure(candidate, current)), 1)
+    (goal, _) = found.comparisons
+    assert goal.low > 0 and goal.outcome == "kept" and found.verdict == "not_enough_evidence"
+    guard = gate.decide(benchmark(measure(candidate, current, role="guard"), measure(*losses())), 1)
+    assert guard.comparisons[0].outcome == "kept" and guard.verdict == "pass"

@@ -77,6 +77,13 @@ class Measure:
         ]
         return [max(-LARGEST_GAIN, min(LARGEST_GAIN, gain)) for gain in gains]
 
+    def relative_gains(self, old: Sequence[float]) -> list[float]:
+        """Of a "ratio", the gain over `old` on each unit as a share of its own loss: the logarithm of old to new."""
+        logarithms = (
+            math.log(before / new) for new, before in zip(self.candidate, old, strict=True)
+        )
+        return [max(-LARGEST_GAIN, min(LARGEST_GAIN, gain)) for gain in logarithms]
+
     def room(self, old: Sequence[float]) -> tuple[float, float]:
         """The largest possible loss and gain of one unit over `old`: a share of 0.5 can fall by at most 0.5."""
         if self.compare == RATIO or not all(0 <= value <= 1 for value in old):

@@ -5,9 +5,18 @@ missing, non-finite or insufficient measurements never pass.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fae_training.judgement.benchmark import GOAL, LARGEST_GAIN, PASSED, REPORT, Benchmark, Measure
+from fae_training.judgement.benchmark import (
+    GOAL,
+    LARGEST_GAIN,
+    PASSED,
+    RATIO,
+    REPORT,
+    Benchmark,
+    Measure,
+)
 from fae_training.judgement.intervals import Estimate, of_mean, of_pass_rate
 
 MOST_UNITS = 10**9
@@ -114,12 +123,17 @@ def compare(measure: Measure, against: str, alpha: float) -> Comparison:
         bounds.count,
         improved,
         worsened,
-        _outcome(measure, bounds),
+        _outcome(measure, old, bounds, alpha),
     )
 
 
-def _outcome(measure: Measure, bounds: Estimate) -> str:
-    if measure.role == GOAL and bounds.low > 0 and bounds.mean >= measure.least:
+def _outcome(measure: Measure, old: Sequence[float], bounds: Estimate, alpha: float) -> str:
+    """A goal that is a loss must be better in its mean, and also where every unit counts alike: neither a few conversations
+    with a large loss nor many with a small one make a result better alone."""
+    is_better = measure.role == GOAL and bounds.low > 0 and bounds.mean >= measure.least
+    if is_better and measure.compare == RATIO:
+        is_better = of_mean(measure.relative_gains(old), alpha).low > 0
+    if is_better:
         return BETTER
     if bounds.low > -measure.margin:
         return KEPT
