@@ -31,7 +31,7 @@ from typing import Any
 from fae_training.app import app_exports, fae_app
 from fae_training.calls import calling
 from fae_training.calls.calling import Call, Result
-from fae_training.calls.errors import Busy, Missing, SkillError
+from fae_training.calls.errors import Busy, Failed, Missing, SkillError
 from fae_training.calls.values import count
 from fae_training.conversations import background, export, forgetting, report, source
 from fae_training.conversations.dialogue import Dialogue
@@ -64,9 +64,10 @@ def main(call: Call) -> Result:
         consent.require(home, "conversations")
         return exported(call, changed, purged)
     except SkillError as problem:
-        if not edit:
+        # A full disk or a damaged file is a failure, also of a call that excluded something first.
+        if not edit or (isinstance(problem, Failed) and not edit.forget):
             raise
-        # What was asked is saved or planned, whatever prevents the export.
+        # What was asked is saved or planned, although nothing can be exported.
         return only_changed(call, changed, purged, problem)
 
 
