@@ -129,7 +129,7 @@ def compare(measure: Measure, against: str, alpha: float) -> Comparison:
 
 def _outcome(measure: Measure, old: Sequence[float], bounds: Estimate, alpha: float) -> str:
     """A goal that is a loss must be better in its mean, and also where every unit counts alike: neither a few conversations
-    with a large loss nor many with a small one make a result better alone."""
+    with a large loss nor many with a small one are enough."""
     is_better = measure.role == GOAL and bounds.low > 0 and bounds.mean >= measure.least
     if is_better and measure.compare == RATIO:
         is_better = of_mean(measure.relative_gains(old), alpha).low > 0
