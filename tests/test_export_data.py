@@ -407,7 +407,8 @@ def test_a_secret_over_two_turns_removes_the_whole_exchange(tmp_path, version, e
     days = Days(tmp_path / "fae", version, owner=False)
     days.talk(plain(1), ("My PIN is", "Yes?"), ("four seven one one", "I see."), plain(2))
     answer, rows = export(days.done())
-    assert answer["excluded"] == {"secret": 2} and "PIN" not in text_of(rows)
+    left_out = answer["excluded"]
+    assert left_out["secret"] + left_out.get("may_be_secret", 0) == 2 and "PIN" not in text_of(rows)
     assert {m["content"] for row in rows for m in row["messages"] if m["role"] == "user"} == {
         plain(1)[0], plain(2)[0],
     }  # fmt: skip

@@ -62,7 +62,7 @@ def test_a_request_that_takes_much_is_left_out_and_asked_about(place, tmp_path):
     days = talk_of_work(tmp_path / "fae")
     answer = export(place, days, "--dry-run")
     assert answer.data["undecided"] == [
-        {"what": "my work", "said": ASKED, "conversations": 9, "of": 21}
+        {"what": "my work", "said": ASKED, "conversations": 9, "of": 21, "possible": False}
     ]
     assert left_out(answer) == 17, "nothing is learned before the answer"
     assert "9 of 21 conversations are left out for it, until you answer:" in answer.text

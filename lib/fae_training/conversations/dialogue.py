@@ -214,6 +214,8 @@ class Dialogue:
             )
         if session in self.forgotten.ids:
             forbidden = ("excluded_id", session)
+        for message in run:
+            forbidden = forbidden or self._may_ask_to_forget(message.user, message.at)
         conversation = self._add_conversation(run[0].id, session, forbidden)
         spread = secret_exchanges.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
@@ -270,6 +272,11 @@ class Dialogue:
         """As `_forbidden`, for a request to forget: neither it nor its surroundings are learned."""
         asked = self.requests.asked(text, at)
         return None if asked is None else ("forgotten_topic", asked)
+
+    def _may_ask_to_forget(self, text: str, at: int) -> tuple[str, str] | None:
+        """As `_asked_to_forget`, for a sentence of which that is not sure."""
+        sentence = self.requests.may_ask(text, at)
+        return None if sentence is None else ("may_be_forgotten", sentence)
 
     def _join_others(self) -> None:
         for *_, text, _, _, _, speaker in self.database.episodes():
@@ -333,7 +340,9 @@ class Dialogue:
             conversation, score = None, 0.5
         forbidden = self._forbidden(text, at, record, turn_id)
         if conversation is None:
-            forbidden = forbidden or self._asked_to_forget(user, at)
+            forbidden = (
+                forbidden or self._asked_to_forget(user, at) or self._may_ask_to_forget(user, at)
+            )
         elif forbidden:
             self.work.execute(
                 "UPDATE conversations SET left_out = ?, topic = ? WHERE id = ?",

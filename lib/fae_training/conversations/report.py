@@ -10,6 +10,9 @@ from fae_training.conversations.forget_topics import EVERYTHING
 from fae_training.conversations.forgetting import Edit
 from fae_training.conversations.text import shortened
 
+# Sentences that may be requests are asked about so many at a time.
+LISTED = 5
+
 REASONS = {
     "other_speaker": "said by somebody else",
     "unknown_speaker": "said by a voice that is not enrolled",
@@ -20,6 +23,7 @@ REASONS = {
     "needs_tool": "asks for something that only a tool can do",
     "redacted": "redacted by Fae",
     "secret": "a password, a code, a key or a number of an account, a card or a document",
+    "may_be_secret": "sounds as if it tells a password, a code or a number",
     "address": "a postal address",
     "telephone": "a telephone number",
     "email": "an e-mail address",
@@ -27,6 +31,7 @@ REASONS = {
     "health": "somebody's health",
     "quoted": "repeats what somebody else said",
     "forgotten": "you asked Fae to forget it",
+    "may_be_forgotten": "in a conversation in which you may have asked Fae to forget something",
     "forgotten_topic": "in a conversation about something you asked Fae to forget",
     "expired": "older than Fae keeps (90 days)",
     "superseded": "replaced by something newer",
@@ -54,7 +59,7 @@ def taken(found: Dialogue) -> list[dict]:
     """The number of turns and conversations removed by each forgotten or excluded topic, the largest first; `guessed` where
     nobody named it, and `said`, the sentence that was read as a request to forget it."""
     guessed = {topic.name for topic in found.forgotten.topics if topic.guessed}
-    said = found.requests.said
+    said, possible = found.requests.said, found.requests.possible
     return [
         {
             "what": shortened(what, 60),
@@ -64,11 +69,13 @@ def taken(found: Dialogue) -> list[dict]:
         }
         | ({"said": shortened(said[what], 80)} if what in said else {})
         for what, turns in found.taken.most_common()
+        if what not in possible
     ]
 
 
 def undecided(found: Dialogue) -> list[dict]:
-    """The requests that take so much that the person is asked whether they were meant."""
+    """The requests that take so much that the person is asked whether they were meant, and, as `possible`, the sentences
+    that may be requests."""
     total = found.conversations_read
     return [
         {
@@ -76,6 +83,7 @@ def undecided(found: Dialogue) -> list[dict]:
             "said": shortened(found.requests.said[what], 80),
             "conversations": found.conversations_taken[what],
             "of": total,
+            "possible": what in found.requests.possible,
         }
         for what in found.requests.undecided(found.conversations_taken, total)
     ]
@@ -114,6 +122,8 @@ def questions(asked: list[dict]) -> list[str]:
     """What the person has to decide, as lines of text."""
     lines = []
     for each in asked:
+        if each["possible"]:
+            continue
         lines += [
             "",
             f'DID YOU MEAN THIS? You said "{each["said"]}", which was read as a request to forget "{each["what"]}".',
@@ -123,19 +133,38 @@ def questions(asked: list[dict]) -> list[str]:
         if each["what"] != EVERYTHING:
             meant = command_line("uv", "run", "scripts/export_data.py", "--exclude", each["what"])
             lines.append(f"  if you meant it:      {meant}")
-    return lines
+    return lines + _possible([each for each in asked if each["possible"]])
+
+
+def _possible(asked: list[dict]) -> list[str]:
+    if not asked:
+        return []
+    lines = [
+        "",
+        "MAY BE REQUESTS TO FORGET: each conversation with one of these sentences is left out, until you answer:",
+        *(f'  "{each["said"]}"' for each in asked[:LISTED]),
+    ]
+    if len(asked) > LISTED:
+        lines.append(f"  and {len(asked) - LISTED} more, when these are answered")
+    return [
+        *lines,
+        '  if it was no request: uv run scripts/export_data.py --keep "the sentence"',
+        "  if you meant it:      uv run scripts/export_data.py --forget WORDS   (what it is about)",
+    ]
 
 
 def to_say(asked: list[dict], stored: bool) -> str:
     """The same for Fae to say; without naming a topic where the answer may be `stored`."""
-    took = counted(sum(each["conversations"] for each in asked), "conversation")
-    many = f"{took} of {asked[0]['of']:,} are left out"
+    sure = [each for each in asked if not each["possible"]]
+    first = (sure or asked)[0]
+    took = counted(sum(each["conversations"] for each in sure or asked), "conversation")
+    many = f"{took} of {first['of']:,} {'is' if took.startswith('1 ') else 'are'} left out"
     if stored:
         return (
             f"{many}, because of something that sounded like a request to forget. Ask me what I would learn, and I will say "
             "which sentence it was."
         )
-    return f'You said: "{asked[0]["said"]}". Did you ask me to forget that? {many}; if not, I will keep them.'
+    return f'You said: "{first["said"]}". Did you ask me to forget {"that" if sure else "something"}? {many}; if not, I will keep {"it" if took.startswith("1 ") else "them"}.'
 
 
 def unless_meant(found: Dialogue) -> str | None:

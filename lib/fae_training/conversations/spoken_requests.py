@@ -1,6 +1,7 @@
 """The requests to forget that a person made in talk, less those that the person said were none (`export_data.py --keep`).
 
-A misread sentence leaves out conversations, so each is kept with what it took: the answer of export_data names it.
+A misread sentence leaves out conversations, so each is kept with what it took: the answer of export_data names it. A
+sentence that only may be a request (linear_scan.py) leaves out its own conversation until the person answers.
 """
 
 from collections import Counter
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 from fae_training.conversations.forget_requests import Asked, forget_request, requests_in
 from fae_training.conversations.forget_topics import EVERYTHING, named_topics
+from fae_training.conversations.linear_scan import scan
 from fae_training.conversations.mentions import (
     CALENDAR,
     NO_NAME,
@@ -46,13 +48,15 @@ def _meanings(phrase: str) -> set[frozenset[str]]:
 
 class SpokenRequests:
     """What was asked in talk. `times`: unix seconds of every request, also of those that are kept. `said`: the newest
-    sentence about each topic. `kept`: how many requests each phrase of --keep took back."""
+    sentence about each topic. `possible`: sentences that may be requests. `kept`: how many requests each phrase of
+    --keep took back."""
 
     def __init__(self, keep: Iterable[Kept] = ()):
         self._keep = [(each, _meanings(each.what), moment(each.at)) for each in keep]
         self.times: list[int] = []
         self.said: dict[str, str] = {}
         self.kept: Counter[str] = Counter()
+        self.possible: set[str] = set()
         self._named: dict[frozenset[str], str] = {}
         self._are_names: set[str] = set()
         self._names: frozenset[str] = frozenset()
@@ -98,6 +102,19 @@ class SpokenRequests:
             return found[0].sentence
         return ", ".join(dict.fromkeys(about)) or None
 
+    def may_ask(self, text: str, at: int) -> str | None:
+        """The sentence of a text that may be a request to forget something; None if there is none, or a request that was
+        recognised, which decides."""
+        if requests_in(text, self._names):
+            return None
+        part, log_odds = scan("forget_requests").likeliest(text)
+        sentence = " ".join(part.split())
+        if log_odds <= 0 or not self._in_force([Asked(sentence, ())], at, self.kept):
+            return None
+        self.possible.add(sentence)
+        self.said[sentence] = sentence
+        return sentence
+
     def keeps(self, guess: str, at: int) -> bool:
         """Whether the person said after `at`, in unix seconds, that something in a guessed topic is to be kept."""
         for each, meanings, until in self._keep:
@@ -111,13 +128,15 @@ class SpokenRequests:
         return self._named.get(meaning_of(topic), topic)
 
     def undecided(self, taken: dict[str, int], total: int) -> list[str]:
-        """Topics of requests that take so many of all conversations that they may be misread. They are left out until the
-        person answers, because what was learned by mistake cannot be unlearned, and what was left out can be learned later."""
+        """Sentences that may be requests, and topics of requests that take so many of all conversations that they may be
+        misread. They are left out until the person answers, because what was learned by mistake cannot be unlearned, and
+        what was left out can be learned later."""
         most = max(ASK_FROM_CONVERSATIONS, ASK_FROM_SHARE * total)
         return [
             what
             for what, conversations in taken.items()
-            if conversations > most and what in self.said and what not in self._are_names
+            if what in self.possible
+            or (conversations > most and what in self.said and what not in self._are_names)
         ]
 
     def _in_force(self, requests: Collection[Asked], at: int, kept: Counter[str]) -> list[Asked]:

@@ -30,7 +30,7 @@ def of_requests(home: Home) -> list[str]:
     if not meta.get("undecided"):
         return []
     return [
-        "Many conversations are left out of training because of something that sounded like a request to forget. "
+        "Conversations are left out of training because of something that sounded like a request to forget. "
         "See which, and keep them if it was none: uv run scripts/export_data.py --dry-run"
     ]
 

@@ -1,0 +1,92 @@
+"""The learned scans: what they were learned from, what they read, and what becomes of a sentence that may be a request."""
+
+import re
+import runpy
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import calls
+import prepared
+from fae_days import Days, plain
+from fae_training.calls import calling
+from fae_training.conversations import forget_requests, linear_scan
+from fae_training.conversations.filters import reason_to_leave_out
+from fae_training.conversations.linear_scan import features, parts, scan
+
+EXPORT = runpy.run_path(str(calls.SCRIPTS / "export_data.py"))
+LEARN = runpy.run_path(str(calls.ROOT / "tools" / "learn_scans.py"))
+HINTED = "I wish I had never told you about Marcus, so please don't hold on to him"
+
+
+@pytest.mark.parametrize("name", ["forget_requests", "secrets"])
+def test_the_weights_are_those_of_the_labelled_sentences_in_this_repository(name):
+    assert scan(name).learned_from == LEARN["learned_from"](name), (
+        "the labelled sentences changed: run uv run tools/learn_scans.py"
+    )
+
+
+@pytest.mark.parametrize("name", ["forget_requests", "secrets"])
+def test_the_weights_hold_no_number_that_somebody_said(name):
+    assert not [f for f in scan(name).weights if re.search(r"[1-9]", f)]
+
+
+def test_a_score_is_the_sum_of_the_weights_that_the_file_shows():
+    weights, said = scan("secrets").weights, "My PIN is 4821."
+    assert features(said) >= {"^", "pin", "0000", "pin is", "my _ is", "~pin", "~is ~0000", ". $"}
+    total = scan("secrets").intercept + sum(weights.get(f, 0) for f in features(said))
+    assert scan("secrets").score(said) == pytest.approx(total) and total > 2
+
+
+@given(st.text(max_size=900))
+def test_the_parts_hold_every_word_of_a_text_and_are_short(text):
+    found = parts(text)
+    assert "".join("".join(found).split()) == "".join(text.split())
+    assert all(len(part) <= linear_scan._LONGEST_PART for part in found)
+
+
+def test_a_secret_said_as_nobody_foresaw_is_left_out_and_talk_about_secrets_is_not():
+    assert reason_to_leave_out("The password? Rosebud", "I see.") == "may_be_secret"
+    assert reason_to_leave_out("What makes a good password?", "Length.") is None
+
+
+def export(home, days, *given):
+    flags = ["--db", str(days.done()), "--home", str(home.path), *given]
+    return EXPORT["main"](calling.read_call(EXPORT["build_parser"](), flags, "program"))
+
+
+def test_what_may_be_a_request_leaves_out_its_conversation_and_is_asked_about(home, tmp_path):
+    assert forget_requests.forget_request(HINTED) is None, "the rules know it: take another"
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    days.talk(plain(1), ("Marcus and I met in spring.", "That is nice."), (HINTED, "Of course."))
+    days.talk(plain(2), plain(3))
+    answer = export(place, days, "--dry-run")
+    assert answer.data["excluded"] == {"may_be_forgotten": 3}
+    [asked] = answer.data["undecided"]
+    assert asked["possible"] and asked["said"] == HINTED and asked["conversations"] == 1
+    assert f'"{HINTED}"' in answer.text and "--forget WORDS" in answer.text
+    assert answer.data["say"].startswith(
+        f'You said: "{HINTED}". Did you ask me to forget something?'
+    )
+    kept = export(place, days, "--keep", HINTED)
+    assert kept.data["excluded"] == {} and kept.data["undecided"] == 0
+
+
+def test_a_possible_request_is_answered_by_forgetting_what_it_is_about(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    days.talk(plain(1), ("Marcus and I met in spring.", "That is nice."), (HINTED, "Of course."))
+    days.talk(plain(2), ("Marcus rang.", "What did he say?"))
+    days.talk(plain(3))
+    answer = export(place, days, "--exclude", "person:Marcus")
+    assert answer.data["excluded"] == {"excluded_person": 5} and answer.data["undecided"] == 0
+
+
+def test_five_sentences_are_asked_about_at_a_time(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    for number, name in enumerate(["Marcus", "Lena", "Otto", "Ida", "Paul", "Rosa", "Kurt"]):
+        days.talk(plain(number), (HINTED.replace("Marcus", name), "Of course."))
+    days.talk(plain(20))
+    answer = export(place, days, "--dry-run")
+    assert len(answer.data["undecided"]) == 7
+    assert answer.text.count("hold on to him") == 5 and "and 2 more" in answer.text
