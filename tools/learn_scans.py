@@ -32,9 +32,9 @@ HELD_BACK = {"forget_requests": 13, "secrets": 7}
 # Features of fewer sentences are not learned, and weights nearer to 0 than this are left out.
 LEAST_SENTENCES = 2
 SMALLEST_WEIGHT = 0.02
-# The share of ordinary sentences, not learned from, that may exceed the threshold. A conversation that is left out for no
-# reason is not missed among the others; what is learned by mistake cannot be taken back.
-ALLOWED = 0.005
+# The share of what is said every day that may exceed the threshold. What may be a request is asked about, and a turn that is
+# left out as a possible secret is hardly missed among the others; a secret that is learned cannot be taken back.
+ALLOWED = 0.01
 FOLDS = 4
 
 
@@ -70,10 +70,14 @@ def everyday() -> list[str]:
         DATA / "requests.jsonl",
         DATA / "corrections.jsonl",
     ]
-    said = {text for file in files for row in _rows(file) for text in _said(row)}
-    ordinary = {row["text"] for row in _rows(DATA / "everyday.jsonl")}
-    said |= {text for text in ordinary if not held_back(text)}
+    said = {text for file in files for row in _rows(file) for text in _said(row)} | ordinary()
     return sorted(text for text in said if not secrets.find(text))
+
+
+def ordinary() -> set[str]:
+    """The lines of everyday.jsonl from which is learned: all kinds of talk in four languages, written for this."""
+    lines = {row["text"] for row in _rows(DATA / "everyday.jsonl")}
+    return {text for text in lines if not held_back(text)}
 
 
 def held_back(text: str) -> bool:
@@ -141,13 +145,12 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> tuple[float, dict
     return round(float(model.intercept_[0]), 2), weights
 
 
-def threshold(sentences: list[Sentence], negatives: list[str]) -> float:
-    """The score that the allowed share of the everyday sentences exceeds, each scored by weights that were fitted without
-    it."""
-    ordinary, scores = set(everyday()), []
+def threshold(name: str, sentences: list[Sentence]) -> float:
+    """The score that the allowed share of the ordinary lines exceeds, each scored by weights that were fitted without it."""
+    negatives, lines, scores = negatives_of(name), ordinary(), []
     for fold in range(FOLDS):
         apart = {
-            text for text in ordinary if hashlib.sha256(text.encode()).digest()[1] % FOLDS == fold
+            text for text in lines if hashlib.sha256(text.encode()).digest()[1] % FOLDS == fold
         }
         intercept, weights = fitted(sentences, [text for text in negatives if text not in apart])
         scores += [_score(text, intercept, weights) for text in apart]
@@ -172,7 +175,7 @@ def main() -> None:
         intercept, weights = fitted(sentences, negatives_of(name))
         scan = {
             "learned_from": learned_from(name),
-            "threshold": threshold(sentences, negatives_of(name)),
+            "threshold": threshold(name, sentences),
             "intercept": intercept,
             "weights": dict(sorted(weights.items())),
         }
@@ -185,8 +188,7 @@ def main() -> None:
 def measure(name: str, sentences: list[Sentence]) -> None:
     for last in sorted({s.round for s in sentences})[1:]:
         earlier = [s for s in sentences if s.round < last and s.round != HELD_BACK[name]]
-        negatives = negatives_of(name)
-        (intercept, weights), least = fitted(earlier, negatives), threshold(earlier, negatives)
+        (intercept, weights), least = fitted(earlier, negatives_of(name)), threshold(name, earlier)
         found = {True: [0, 0], False: [0, 0]}
         for s in sentences:
             if s.round == last:
