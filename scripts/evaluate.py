@@ -127,8 +127,6 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     elif found.verdict != PASS:
         data["what_helps"] = remedy or what_helps(run, data["next"])
         lines.append(f"Fae stays as it is. {data['what_helps']}")
-    if wait := next_steps.waits(call, run.kind, data["next"]):
-        data |= {"next": None, "wait": wait}
     status = 0 if found.verdict == PASS else Refused.exit_status
     return Result(data, "\n".join(lines), exit_status=status)
 

@@ -66,6 +66,8 @@ OLDER_NAMES = {
     "sft_train_count": None,
     "dpo_pairs": None,
 }
+# What Fae says when a proposal waits for the person's answer.
+APPROVES = "An update waits for your answer: yes with the code on its page, or no."
 START, CONSENT = "uv run scripts/", "setup.py --consent "
 # The status of an answer to --dry-run.
 PLANNED = ("planned", "dry_run")
@@ -130,6 +132,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
     home, given_home, named_home = Home(default_home()), None, None
     script, keep = Path(sys.argv[0]).stem, True
+    call = None
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home
@@ -141,7 +144,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         data, status = led_on(call, script, result.data), result.exit_status
         text = with_next_line(data, result.text + data.pop("reminder", ""))
     except SkillError as error:
-        say = _asked(home, error)
+        say = _asked(home, error, call)
         data, text, status = error.as_dict() | say, explain(error), error.exit_status
     except KeyboardInterrupt:
         error = Failed(
@@ -168,26 +171,32 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
 
 
 def led_on(call: Call, script: str, data: dict) -> dict:
-    """An answer with its next command: after a dry run the call itself, and in place of one that lacks consent the consent."""
+    """An answer with its next command: after a dry run the call itself; None where that lacks a consent or an approval, or waits."""
     if data["status"] in PLANNED and getattr(call.arguments, "dry_run", None):
         data = {"next": call.without(script, "dry_run")} | data
     if not isinstance(following := data.get("next"), str):
         return data
-    from fae_training.lifecycle import first_steps  # it loads the kinds
+    from fae_training.lifecycle import first_steps, next_steps  # they load the kinds
 
     following, asked = first_steps.with_question(call.home, following)
+    if wait := next_steps.waits(call, following):
+        return asked | data | {"next": None, "wait": wait}
+    if next_steps.is_asked(call, following):
+        approves = {"say": APPROVES, "hint": f"{START}{following}"}
+        return approves | data | {"next": None}
     return asked | data | {"next": following}
 
 
-def _asked(home: Home, error: SkillError) -> dict[str, str]:
-    """How Fae asks for the consent that the error's remedy is or lacks; its hint becomes the call that gives it."""
-    call = error.hint.removeprefix(START)
-    if not error.hint.startswith(START) or not (as_call(error.hint) or call.startswith(CONSENT)):
+def _asked(home: Home, error: SkillError, call: Call | None = None) -> dict[str, str]:
+    """How Fae asks for the consent that the error's remedy is or lacks; its hint becomes the call that gives it, or what it
+    waits for."""
+    remedy = error.hint.removeprefix(START)
+    if not error.hint.startswith(START) or not (as_call(error.hint) or remedy.startswith(CONSENT)):
         return {}
-    from fae_training.lifecycle import first_steps
+    from fae_training.lifecycle import first_steps, next_steps
 
-    call, asked = first_steps.with_question(home, call)
-    error.hint = START + call
+    remedy, asked = first_steps.with_question(home, remedy)
+    error.hint = (next_steps.waits(call, remedy) if call else None) or START + remedy
     return {name: text for name, text in asked.items() if name == "say"}
 
 
