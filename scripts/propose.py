@@ -94,7 +94,7 @@ def in_use(run: runs.Run, active: deployment.Deployment) -> Result:
     judged = evaluation.read(run)
     page = run.file("proposal.html")
     results = plain_words.of_decision(judged.decision) if judged else ()
-    says = f"This update is in use since {active.since[:10]}."
+    says = f"This update has been in use since {active.since[:10]}."
     if judged:
         says += f" {plain_words.in_one_sentence(judged.decision)}"
     data = {"status": "in_use", "run": run.id, "kind": run.kind, "since": active.since, "say": says}

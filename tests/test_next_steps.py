@@ -338,7 +338,7 @@ def test_a_run_in_use_is_explained_and_not_proposed_again(exported):
     run = prepared.deployed(exported, 1)
     answer = made(exported, "propose", {})
     assert (answer["status"], answer["next"]) == ("in_use", None)
-    assert answer["say"].startswith("This update is in use since 20") and answer["results"]
+    assert answer["say"].startswith("This update has been in use since 20") and answer["results"]
     assert approval.read(run) is None, "no code is made for it"
     shown = calls.script("propose", home=exported.path).out
     assert run.id in shown and "rollback.py --kind sft" in shown.splitlines()[-1]
