@@ -118,6 +118,8 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []
     lines += data.get("remarks", [])
     data["next"] = next_steps.after_judgement(run, found)
+    if (data["next"] or "").startswith("deploy.py"):
+        data["say"] = f"{plain_words.in_one_sentence(decision)} {calling.APPROVES}"
     if found.verdict == PASS and (refusal := rejection.standing(run)):
         lines.append(f"You rejected it {refusal.in_words}.")
         data["rejected"] = refusal.reason

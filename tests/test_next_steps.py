@@ -310,6 +310,7 @@ def test_a_proposal_is_the_persons_turn_and_no_call_that_is_refused_without_the_
         answer = made(exported, script, {})
         assert answer["next"] is None and answer["say"], answer
         assert answer["hint"] == f"uv run scripts/deploy.py --run {run.id}"
+    assert made(exported, "evaluate", {})["say"].startswith("It got better at"), "what was asked"
     code = calls.approval_code(exported.path, run.id)
     assert approval.check(run, code), "looking at it again left the code valid"
     person = calls.script("check_status", home=exported.path).out

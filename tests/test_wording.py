@@ -13,6 +13,7 @@ import pytest
 
 import calls
 import prepared
+from fae_training.calls import calling
 from fae_training.calls.answering import filled, fitted, with_next_call, with_next_line
 from fae_training.calls.counting import counted
 from fae_training.judgement import evaluation
@@ -296,6 +297,14 @@ def test_a_command_in_a_sentence_stays_in_one_piece_and_a_coloured_mark_is_a_mar
     ]
     one_gap = "   11  interview   (you said: forget it)"
     assert fitted(one_gap, 30).split("\n") == ["   11  interview   (you said:", "       forget it)"]
+
+
+def test_notes_before_a_training_have_commands_to_paste(home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/a place/train.py"])
+    given = calling.parser("").parse(["--home", str(home)])
+    calling.Call(given, {}, "person").show_progress("none: uv run scripts/export_data.py")
+    shown = capsys.readouterr().err
+    assert shown == f"none: uv run '/a place/export_data.py' --home {home}\n"
 
 
 def test_help_is_filled_to_the_width_and_its_examples_are_kept():

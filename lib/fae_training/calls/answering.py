@@ -1,6 +1,5 @@
 """How a script answers: text for a person, one short line of JSON for Fae and for programs."""
 
-import itertools
 import json
 import os
 import re
@@ -219,9 +218,15 @@ def _fitted_line(line: str, width: int) -> str:
 def filled(text: str, width: int) -> str:
     """A docstring with its paragraphs filled to `width`; indented lines, such as examples, stay as they are."""
     lines: list[str] = []
-    for indented, group in itertools.groupby(text.split("\n"), lambda line: line[:1] in ("", " ")):
-        lines += group if indented else [fitted(" ".join(group), width)]
-    return "\n".join(lines)
+    paragraph: list[str] = []
+    for line in [*text.split("\n"), ""]:
+        if line[:1] not in ("", " "):
+            paragraph.append(line)
+            continue
+        lines += [fitted(" ".join(paragraph), width)] if paragraph else []
+        paragraph = []
+        lines.append(line)
+    return "\n".join(lines[:-1])
 
 
 def write_line(text: str, stream=None) -> None:

@@ -207,7 +207,8 @@ def _from_progress(run: Run) -> tuple[str, Decision]:
         raise Missing(
             "nothing_to_judge",
             f"{run.id} ended before anything was measured ({run.status()}), so there is nothing to judge",
-            f"to go on with the training: {KINDS[run.kind].command(f'--resume {run.id}')}",
+            (run.record.get("error") or {}).get("hint")
+            or f"to go on with the training: {KINDS[run.kind].command(f'--resume {run.id}')}",
         )
     best_step, best = min(values, key=lambda value: value[1])
     reason = (

@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 from fae_training.calls.answering import as_call
-from fae_training.calls.calling import Call
+from fae_training.calls.call import Call
 from fae_training.calls.errors import SkillError, command_line
 from fae_training.lifecycle import learned, runs
 from fae_training.lifecycle.kinds import DEFAULT_PRESET, KINDS, SUITES

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from fae_training.calls.calling import Result
+from fae_training.calls.answering import Result
 from fae_training.calls.errors import BadRequest, Missing, Refused, SkillError
 from fae_training.lifecycle import learned
 from fae_training.lifecycle.kinds import KINDS
