@@ -112,18 +112,17 @@ def missing_models(call: Call) -> dict[str, str]:
 
 
 def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
+    data: dict[str, Any]
     if call.arguments.dry_run:
-        return Result(
-            {"status": "planned", "grant": grant, "revoke": revoke},
-            "\n".join([planned(grant, revoke), *withdrawing(call, revoke)[1]]),
-        )
+        effects = withdrawing(call, revoke)[1] if revoke else []
+        data = {"status": "planned", "grant": grant, "revoke": revoke, "effects": effects}
+        return Result(data, "\n".join([planned(grant, revoke), *effects]))
     consent.change(call.home, grant, revoke)
-    data: dict[str, Any] = {"status": "consent_recorded", "consents": consents(call)}
+    data = {"status": "consent_recorded", "consents": consents(call)}
     data["next"] = first_step(call, grant[0]) if grant else None
     text = f"You allow Fae to use: {in_words(call)}"
     if revoke:
-        says, lines = withdrawing(call, revoke)
-        data |= {} if grant else {"say": says}
+        data["say"], lines = withdrawing(call, revoke)
         text = "\n".join([text, *lines])
     run = runs.running(call.home)
     if run and set(KINDS[run.kind].consents) & set(revoke):
