@@ -47,7 +47,7 @@ def test_the_parts_hold_every_word_of_a_text_and_are_short(text):
 
 
 def test_a_secret_said_as_nobody_foresaw_is_left_out_and_talk_about_secrets_is_not():
-    assert reason_to_leave_out("The password? Rosebud", "I see.") == "may_be_secret"
+    assert reason_to_leave_out("my pass is tulips99", "I see.") == "may_be_secret"
     assert reason_to_leave_out("What makes a good password?", "Length.") is None
 
 
@@ -71,6 +71,18 @@ def test_what_may_be_a_request_leaves_out_its_conversation_and_is_asked_about(ho
     )
     kept = export(place, days, "--keep", HINTED)
     assert kept.data["excluded"] == {} and kept.data["undecided"] == 0
+
+
+def test_a_long_sentence_is_kept_as_it_was_shown(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    long = (
+        f"{HINTED}, whatever my sister and the others may have told you about him since the spring"
+    )
+    days.talk(plain(1), (long, "Of course."))
+    days.talk(plain(2))
+    [asked] = export(place, days, "--dry-run").data["undecided"]
+    assert asked["said"].endswith("…") and len(asked["said"]) <= 80
+    assert export(place, days, "--keep", asked["said"]).data["excluded"] == {}
 
 
 def test_a_possible_request_is_answered_by_forgetting_what_it_is_about(home, tmp_path):
