@@ -366,7 +366,18 @@ def test_what_was_learned_from_a_consent_that_was_withdrawn_is_not_used_before_i
     for script in ("check_status", "evaluate"):
         answer = made(exported, script, {})
         assert answer["next"] is None and answer["hint"].endswith("--consent conversations")
-    assert made(exported, "propose", {"run": run.id, "reject": "no"})["status"] == "rejected"
+    no = {"run": run.id, "reject": "too short"}
+    planned = made(exported, "propose", no | {"dry_run": True})
+    assert planned["next"] == {"script": "propose", "params": no}, "a no needs no permission"
+    assert made(exported, "propose", no)["status"] == "rejected"
+
+
+def test_a_rejected_run_that_learned_what_was_forgotten_is_not_offered_by_its_name(exported):
+    run = prepared.judged(exported, 1)
+    rejected(exported, run)
+    learned.mark(run)
+    for script in ("propose", "deploy"):
+        assert made(exported, script, {})["error"]["code"] == "learned_what_was_forgotten"
 
 
 def test_given_again_a_consent_makes_the_same_proposal_valid_again(exported):
