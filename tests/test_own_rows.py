@@ -24,7 +24,10 @@ def begun(place, kind="sft") -> runs.Run:
     """A run that was asked to learn what data/ holds now."""
     mark = provenance.fingerprint(place.file("data"), kind)
     run = runs.create(place, kind, {"settings": {}, "data_fingerprint": mark})
-    launch._take_rows(run, Data(mark, "", {}))
+    with runs.locked(
+        place, run.id
+    ):  # as launch does, so that forgetting leaves the half copy alone
+        launch._take_rows(run, Data(mark, "", {}))
     return run
 
 

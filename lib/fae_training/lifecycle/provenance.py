@@ -29,6 +29,8 @@ from fae_training.store.transactions import changing
 SOURCES_FILE = "sources.json"
 FILES_FILE = "files.json"
 LEFT_OUT = "rows_left_out"
+# The copy of a run's rows while it is made.
+HALF_COPY = ".data"
 
 
 def rows_of(run: Run) -> Path:
@@ -73,7 +75,7 @@ def take_rows(run: Run, kinds: tuple[str, ...], place: Path) -> None:
     """
     if run.file("data").is_dir():
         return
-    half = make_directory(run.file(".data"))
+    half = make_directory(run.file(HALF_COPY))
     try:
         for kind in kinds:
             for name in ("train.jsonl", "valid.jsonl", "meta.json"):

@@ -1,7 +1,6 @@
 """Removes what is to be forgotten from everything in the state directory, and marks the runs that learned it."""
 
 import contextlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -9,13 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fae_training.calls.errors import Failed, Missing, SkillError
+from fae_training.calls.errors import Failed, Missing, SkillError, command_line
 from fae_training.classifiers import recordings
+from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions
-from fae_training.lifecycle import learned, runs
+from fae_training.lifecycle import forgotten_texts, learned, runs
 from fae_training.lifecycle.provenance import (
-    SOURCES_FILE,
+    HALF_COPY,
     describe,
     files_of,
     keep_files,
@@ -40,16 +40,8 @@ from fae_training.store.transactions import changing
 
 KINDS_OF_ROWS = ("sft", "dpo", "stt")
 SIDES = ("train", "valid")
-FORGOTTEN = "[forgotten]"
 # Files of a run that are derived from its rows, and can be made again or are dispensable.
 PAGES = ("proposal.md", "proposal.html", "proposal.json")
-# Keys under which our JSON files contain or quote what was said.
-QUOTES = frozenset(
-    ["examples", "example", "details", "notes", "note", "figures", "items", "reason", "text", "say", "message", "hint", "traceback", "error", "results", "samples", "topics", "taken", "remarks", "warnings"]
-)  # fmt: skip
-TEXTS = (".json", ".jsonl", ".log", ".md", ".txt", ".html")
-# Files that identify a run contain no text.
-NOT_READ = (learned.FILE, SOURCES_FILE, approval.FILE, "run.json")
 # The cached choice of the gated delta rule contains no text, and without it a resumed run might compute differently.
 CACHE_WITHOUT_TEXT = "gated-delta-"
 
@@ -59,9 +51,10 @@ class Purged:
     """The result of a purge, or of a preview.
 
     learned_by: ids of the runs trained on what is forgotten, now or in an earlier purge of the same; `active`: the one of
-    them that Fae uses now. by_topic: rows_removed by topic; a row that mentions several counts for the first alone, so
+    them that Fae uses now, and `active_kind` its kind. by_topic: rows_removed by topic; a row that mentions several counts for the first alone, so
     that the sum is rows_removed. copies: the rows removed from the runs' own copies, besides. corrections: misheard words
-    and their recordings. texts: other files that mentioned it (proposals, evaluations, logs).
+    and their recordings. recordings: samples of a person's voice. texts: other files that mentioned it (proposals,
+    evaluations, logs, damaged rows).
     """
 
     rows_removed: int
@@ -71,18 +64,26 @@ class Purged:
     corrections: int = 0
     texts: int = 0
     copies: int = 0
+    recordings: int = 0
+    active_kind: str | None = None
 
 
 def complete(home: Home) -> Purged | None:
     """Remove everything that forgetting.json names; None if nothing is to be forgotten.
 
-    Waits for a running export. If interrupted, the next call starts again from the beginning.
+    Waits for a running export. If interrupted, the next call starts again from the beginning; so it does while a run is
+    alive, which may still write what it read before. Raises Failed.
     """
     pending = forgetting.pending(home)
     if pending == Exclusions():
         return None
     with _report_unfinished(), locks.exclusive(home.directory("data") / ".lock"):
-        purged = _Purge(home, pending).run()
+        may_write = runs.holder(home) is not None
+        purge = _Purge(home, pending)
+        purged = purge.run()
+        purge.require_all_marked()
+        if may_write:
+            return purged
         with changing(home) as change:
             # Requests added in the meantime are left for the next purge.
             left = {
@@ -111,10 +112,11 @@ def _report_unfinished() -> Iterator[None]:
     try:
         yield
     except (OSError, SkillError) as error:
+        first = f"{error.hint}; then " if isinstance(error, SkillError) else ""
         raise Failed(
             "unfinished_forgetting",
             f"the request to forget this is saved, but not everything has been removed yet: {error}",
-            "uv run scripts/export_data.py continues, as does every training before it starts",
+            f"{first}uv run scripts/export_data.py continues, as does every training before it starts",
         ) from error
 
 
@@ -125,7 +127,8 @@ class _Purge:
         self.home, self.wanted, self.change = home, wanted, change
         self.forgotten = forgetting.from_exclusions(wanted)
         self.by_topic: Counter[str] = Counter()
-        self.copies = 0
+        self.copies = self.texts = 0
+        self.unmarked: list[Run] = []
 
     def run(self) -> Purged:
         home = self.home
@@ -142,32 +145,56 @@ class _Purge:
                     write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
                 elif meta.exists():
                     meta.unlink()  # rebuilt from the rest before the next training
-        corrections = self._take_corrections()
+        corrections, recorded = self._take_corrections(), self._take_recordings()
         learned_by = self._mark_runs(ids)
-        texts = self._take_texts(learned_by)
+        self._take_texts(learned_by)
         if self.change:
             self._clear_cache()
         active = [stack[-1].run for stack in deployments(home).values() if stack]
         in_use = next((name for name in active if name in learned_by), None)
         return Purged(
-            removed, learned_by, in_use, dict(self.by_topic), corrections, texts, self.copies
+            rows_removed=removed,
+            learned_by=learned_by,
+            active=in_use,
+            by_topic=dict(self.by_topic),
+            corrections=corrections,
+            texts=self.texts,
+            copies=self.copies,
+            recordings=recorded,
+            active_kind=Run(home, in_use).kind if in_use else None,
         )
+
+    def require_all_marked(self) -> None:
+        """Raises Failed for a run that learned it, but has no run.json to say so since that was damaged: once repaired, it
+        could be used again.
+        """
+        for run in self.unmarked:
+            raise Failed(
+                "run_damaged",
+                f"{run.id} learned it, but cannot be marked, because its run.json is missing or was set aside",
+                f"repair its run.json, or delete it: {command_line('rm', '-r', run.directory)}",
+            )
 
     def _sweep(self) -> None:
         """Remove the temporary files and incomplete directories of killed scripts."""
         places = [self.home.file("data"), self.home.file("stt"), self.home.file("results")]
         places += [self.home.file("data", kind) for kind in KINDS_OF_ROWS]
-        for run in runs.all_runs(self.home):
+        unfinished = state.unfinished_deletions(self.home)
+        for run in self._runs():
             if not run.is_alive():
                 places += [run.directory, *(p for p in run.file("data").glob("*") if p.is_dir())]
+                unfinished.append(run.file(HALF_COPY))
         for place in places:
             state.sweep(place)
-        unfinished = state.unfinished_deletions(self.home)
         for left in (*unfinished, *self.home.file("data").glob(".work-*")):
             if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
+                shutil.rmtree(left)
             else:
                 left.unlink(missing_ok=True)
+
+    def _runs(self) -> list[Run]:
+        """Every run, oldest first, and then the damaged ones, whose rows are there all the same."""
+        return [*runs.all_runs(self.home), *runs.without_record(self.home)]
 
     # Rows.
 
@@ -175,11 +202,17 @@ class _Purge:
         """Remove the rows that mention it from train.jsonl and valid.jsonl in `place`. Returns them; `count`: by topic."""
         gone = []
         for path in (place / f"{side}.jsonl" for side in SIDES):
-            kept, found = [], []
-            for row in _rows(path):
-                (found if self._mentions(row, count) else kept).append(row)
+            kept, found, damaged = [], [], False
+            for _, row in training_rows.values(path):
+                if isinstance(row, ValueError):
+                    damaged = True
+                else:
+                    (found if self._mentions(row, count) else kept).append(row)
             gone += found
-            if found and self.change:
+            # Lines that are not JSON are never trained on, and removed with the others, or where one may mention it.
+            damaged = damaged and not found and forgotten_texts.named_in(self.forgotten, path)
+            self.texts += damaged
+            if (found or damaged) and self.change:
                 write_jsonl(path, kept)
                 for clip in (row.get("audio") for row in found if isinstance(row, dict)):
                     self._remove_clip(clip)
@@ -228,13 +261,25 @@ class _Purge:
             )
         return len(gone) + len(named)
 
+    def _take_recordings(self) -> int:
+        """Samples for the classifiers that are named after a person, or by an id."""
+        found = [
+            path
+            for kind in CLASSIFIERS
+            for path in recordings.directory(self.home, kind).rglob("*")
+            if path.is_file() and self._names(path.name)
+        ]
+        for path in found if self.change else ():
+            path.unlink()
+        return len(found)
+
     # Runs.
 
     def _mark_runs(self, ids: set[str]) -> list[str]:
         """Oldest first, so that a run comes after the one that it started from."""
         found: dict[str, None] = {}
         names = [*self.wanted.topics, *self.wanted.people]
-        for run in runs.all_runs(self.home):
+        for run in self._runs():
             own = run.file("data")
             kinds = [kind for kind in KINDS_OF_ROWS if (own / kind).is_dir()]
             rows = list(_rows(own / run.kind / "train.jsonl")) if run.kind in kinds else []
@@ -264,6 +309,9 @@ class _Purge:
         if rows and not run.file(learned.FILE).exists():
             learned.keep(run, rows)
         learned.note(run, names)
+        if not runs.is_run(run.directory):
+            self.unmarked.append(run)
+            return
         learned.mark(run)
         self._withdraw(run)
         if run.is_alive():
@@ -275,79 +323,54 @@ class _Purge:
 
     # Texts about them.
 
-    def _take_texts(self, learned_by: list[str]) -> int:
-        changed = 0
-        for run in runs.all_runs(self.home):
-            for path in _texts_in(run.directory):
-                if path.name not in PAGES:
-                    changed += self._take_text(path)
-                    continue
-                # A page is about one result; if the run may be proposed it can be made again, with a new code.
-                names_it = self._without_it(path) is not None
-                changed += names_it
-                if self.change and (names_it or run.id in learned_by):
+    def _take_texts(self, learned_by: list[str]) -> None:
+        for run in self._runs():
+            texts = list(forgotten_texts.texts_in(run.directory))
+            pages = [path for path in texts if path.name in PAGES]
+            for path in (path for path in texts if path not in pages):
+                self._take_text(path)
+            # They are about one result; if the run may be proposed they can be made again, with a new code.
+            names_it = any([self._named_in(path) for path in pages])
+            if pages and self.change and (names_it or run.id in learned_by):
+                for path in pages:
                     path.unlink(missing_ok=True)
-                    if not ((made := approval.readable(run)) and made.used_at):
-                        self._withdraw(run)
-        for path in _texts_in(self.home.file("results")):
-            if self._without_it(path) is not None:
-                changed += 1
-                if self.change:
-                    path.unlink()
+                if not ((made := approval.readable(run)) and made.used_at):
+                    self._withdraw(run)
+            self._take_note(run)
+        for path in forgotten_texts.texts_in(self.home.file("results")):
+            if self._named_in(path) and self.change:
+                path.unlink()
         # exclusions.json says what must not be learned, also when it is damaged.
         damaged = [p for p in state.set_aside(self.home) if not p.name.startswith(forgetting.FILE)]
-        experiments = _texts_in(self.home.file("experiments"))
+        experiments = forgotten_texts.texts_in(self.home.file("experiments"))
         others = (self.home.file(name) for name in ("errors.jsonl", "setup.log", "schedule.log"))
         # They list the commonest words of the rows beside them.
-        data = (self.home.file("data"), *(run.file("data") for run in runs.all_runs(self.home)))
+        data = (self.home.file("data"), *(run.file("data") for run in self._runs()))
         lists = (meta for place in data for meta in sorted(place.glob("*/meta.json")))
         for path in (*damaged, *experiments, *others, *lists):
-            changed += self._take_text(path)
-        return changed
+            self._take_text(path)
 
-    def _take_text(self, path: Path) -> bool:
+    def _named_in(self, path: Path) -> bool:
+        found = forgotten_texts.named_in(self.forgotten, path)
+        self.texts += found
+        return found
+
+    def _take_text(self, path: Path) -> None:
         """Replace the parts that mention it: quoted strings in a JSON file, lines in any other file."""
-        without = self._without_it(path) if path.is_file() and not path.is_symlink() else None
+        if not path.is_file() or path.is_symlink():
+            return
+        without = forgotten_texts.without(self.forgotten, path)
+        self.texts += without is not None
         if without is not None and self.change:
             write_text(path, without)
-        return without is not None
 
-    def _without_it(self, path: Path) -> str | None:
-        """The text of a file without the parts that mention it; None if none do."""
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return None
-        if path.suffix == ".json":
-            with contextlib.suppress(ValueError):  # a damaged file is text
-                value = state.parsed(text)
-                less = self._without(value)
-                return (
-                    None if less == value else json.dumps(less, indent=1, ensure_ascii=False) + "\n"
-                )
-        lines = text.splitlines()
-        less = [self._without_line(line, path.suffix == ".jsonl") for line in lines]
-        return None if less == lines else "\n".join(less) + "\n"
-
-    def _without_line(self, line: str, is_json: bool) -> str:
-        if not self.forgotten.mentioned_in(line):
-            return line
-        with contextlib.suppress(ValueError):
-            return state.json_line(self._without(state.parsed(line))) if is_json else FORGOTTEN
-        return json.dumps({"text": FORGOTTEN})
-
-    def _without(self, value: object, quotes: bool = False) -> object:
-        """`value` with matching quoted strings replaced by FORGOTTEN; the keys and terms of our own files stay."""
-        if isinstance(value, str):
-            return FORGOTTEN if quotes and self.forgotten.mentioned_in(value) else value
-        if isinstance(value, list):
-            return [self._without(item, quotes) for item in value]
-        if isinstance(value, dict):
-            return {
-                (self._without(name, quotes)): self._without(item, quotes or name in QUOTES)
-                for name, item in value.items()
-            }
-        return value
+    def _take_note(self, run: Run) -> None:
+        """The same in run.json, which has the note of the person and the error of a failed run."""
+        less = forgotten_texts.value_without(self.forgotten, run.record)
+        changed = {name: value for name, value in less.items() if value != run.record.get(name)}
+        self.texts += bool(changed)
+        if changed and self.change:
+            run.update(**changed)
 
     def _clear_cache(self) -> None:
         """Remove cached tokens and answers: they must go with the text that they came from, even after a kill in between."""
@@ -356,23 +379,8 @@ class _Purge:
                 cached.unlink(missing_ok=True)
 
 
-def _texts_in(place: Path) -> Iterator[Path]:
-    """Text files in a directory tree, except rows and weights, which are handled separately."""
-    if not place.is_dir():
-        return
-    for path in sorted(place.iterdir()):
-        if path.is_symlink() or path.name in NOT_READ:
-            continue
-        if path.is_dir() and path.name not in ("data", "adapters", "checkpoints", runs.STOPPED):
-            yield from _texts_in(path)
-        elif path.is_file() and path.suffix in TEXTS:
-            yield path
-
-
 def _rows(path: Path) -> Iterator[Any]:
-    """The rows of a file in any accepted form. Lines that are not JSON are never trained on, and are
-    removed when others are.
-    """
+    """The rows of a file in any accepted form, without lines that are not JSON."""
     return (row for _, row in training_rows.values(path) if not isinstance(row, ValueError))
 
 
