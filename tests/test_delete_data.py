@@ -13,7 +13,7 @@ from fae_training.calls import calling
 from fae_training.calls.errors import Failed, Refused
 from fae_training.lifecycle import runs
 from fae_training.release import deployment
-from fae_training.store import state
+from fae_training.store import locks, state
 from fae_training.store.transactions import changing
 
 
@@ -58,10 +58,14 @@ def test_everything_goes_with_the_base_model_back_in_use(place):
 
 def test_everything_is_all_that_any_script_writes(place):
     kept = {path.name for path in place.path.iterdir()}
-    names = {"app.json", "errors.jsonl", "exclusions.json", "looks.jsonl", "schedule.log", "setup.json", "setup.log"}  # fmt: skip
+    names = {
+        "app.json", "config.json", "errors.jsonl", "exclusions.json", "forget.key", "forgetting.json", "looks.jsonl", "pause",
+        "schedule.log", "setup.json", "setup.lock", "setup.log",
+    }  # fmt: skip
     for name in names:
         place.file(name).write_text("{}")
-    for name in ("results", "cache", "benchmarks", "rehearsal", "stt", "keyword"):
+    folders = ("results", "cache", "benchmarks", "rehearsal", "experiments", "stt", "keyword", "speech_verifier")  # fmt: skip
+    for name in folders:
         state.write_text(place.file(name, "something"), "{}")
     calls.answer("delete_data", "--everything", "--yes", home=place.path)
     left = {str(p.relative_to(place.path)) for p in place.path.rglob("*") if p.is_file()}
@@ -226,6 +230,20 @@ def test_a_run_that_is_deployed_while_a_person_is_asked_stays(place, monkeypatch
     with pytest.raises(Refused, match="is active"):
         script["main"](call)
     assert run.directory.is_dir()
+
+
+def test_neither_an_export_nor_a_training_begins_while_it_deletes(place, monkeypatch):
+    script, call = asked(place, "--data", "--yes")
+    really, seen = script["delete"], []
+
+    def deletes(home, gone):
+        held = (home.file("lock"), home.file("data", ".lock"))
+        seen.extend(locks.try_exclusive(path) is None for path in held)
+        really(home, gone)
+
+    monkeypatch.setitem(script, "delete", deletes)
+    script["main"](call)
+    assert seen == [True, True]
 
 
 def test_what_cannot_be_deleted_is_named_and_tried_again_by_the_next_call(place, monkeypatch):

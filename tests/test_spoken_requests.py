@@ -10,10 +10,12 @@ import calls
 import prepared
 from fae_days import START, Days, plain
 from fae_training.calls import calling
+from fae_training.calls.answering import as_call
 from fae_training.calls.errors import BadRequest, Failed, Missing, SkillError
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Edit, Exclusions
-from fae_training.conversations.spoken_requests import Kept, is_about
+from fae_training.conversations.mentions import Forgotten
+from fae_training.conversations.spoken_requests import Kept, SpokenRequests, is_about
 from fae_training.lifecycle import purge
 from fae_training.release import standing
 from fae_training.store import consent, state
@@ -228,6 +230,51 @@ def test_a_damaged_list_of_what_is_kept_is_refused(place, content, expected):
     state.write_json(place.file("exclusions.json"), {"schema": 1, **content})
     with pytest.raises(Failed, match=expected):
         forgetting.load(place)
+
+
+def requests(*said: tuple[str, int], keep=()) -> tuple[SpokenRequests, Forgotten]:
+    found, forgotten = SpokenRequests(keep), Forgotten()
+    found.add(forgotten, said)
+    return found, forgotten
+
+
+def test_a_request_is_kept_up_to_the_second_in_which_that_was_said():
+    kept = (Kept("work", datetime.fromtimestamp(1000).astimezone().isoformat()),)
+    for at, topics in ((1000, []), (1001, ["my work"])):
+        found, forgotten = requests((ASKED, at), keep=kept)
+        assert [topic.name for topic in forgotten.topics] == topics
+        assert found.times == [at], "its records are not guessed from"
+        assert found.keeps("work and knees", at) == (at == 1000)
+
+
+def test_a_topic_is_asked_about_from_more_than_five_conversations_and_a_tenth_on():
+    found, _ = requests((ASKED, 1))
+    for taken, total, asked in ((5, 20, False), (6, 20, True), (10, 100, False), (11, 100, True)):
+        assert found.undecided({"my work": taken, "other": 99}, total) == ["my work"] * asked
+
+
+def test_of_two_requests_to_forget_everything_the_later_counts_in_any_order():
+    said = ("Forget everything about me.", 200), ("Forget everything I told you.", 100)
+    assert requests(*said)[1].everything_before == 200
+
+
+def test_what_names_no_topic_at_all_is_named_shortly_and_with_the_call_that_lists_them():
+    with pytest.raises(BadRequest) as refused:
+        forgetting.require_kept(Edit(keep=("?! " * 4000,)))
+    assert len(refused.value.message) < 300
+    assert as_call(refused.value.hint) == {"script": "export_data", "params": {"dry_run": True}}
+
+
+@pytest.mark.parametrize("what", ["--exclude", "--forget", "--keep"])
+def test_a_long_phrase_is_taken_and_the_answer_stays_short_and_unsaved(place, tmp_path, what):
+    database = Days(tmp_path / "fae")
+    database.talk(plain(1))
+    given = (what, " ".join(f"clinic{n}" for n in range(1_000)), "--db", database.done(), "--json")
+    for further in (["--dry-run"], []):
+        got = calls.script("export_data", *given, *further, home=place.path)
+        assert got.status == 0 and len(got.out) <= 2001, got.out
+    naming = [p.name for p in place.path.rglob("*") if p.is_file() and b"clinic" in p.read_bytes()]
+    assert naming == ["exclusions.json"]
 
 
 def test_people_and_ids_are_taken_back_too():

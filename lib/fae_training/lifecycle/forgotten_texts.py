@@ -11,10 +11,8 @@ from typing import Any
 from fae_training.calls.error_words import reason
 from fae_training.calls.errors import Failed, command_line
 from fae_training.conversations.mentions import Forgotten
-from fae_training.lifecycle import learned, runs
-from fae_training.lifecycle.provenance import SOURCES_FILE
+from fae_training.lifecycle import runs
 from fae_training.patterns import lazy_pattern
-from fae_training.release import approval
 from fae_training.store import state
 
 FORGOTTEN = "[forgotten]"
@@ -23,8 +21,6 @@ QUOTES = frozenset(
     ["examples", "example", "details", "notes", "note", "figures", "items", "reason", "text", "say", "message", "hint", "traceback", "error", "results", "samples", "topics", "taken", "remarks", "warnings"]
 )  # fmt: skip
 _SUFFIXES = (".json", ".jsonl", ".log", ".md", ".txt", ".html")
-# Files that identify a run contain no text. run.json is changed under the state's lock.
-_NOT_READ = (learned.FILE, SOURCES_FILE, approval.FILE, "run.json")
 # Escapes of JSON, and of Python's repr, in a line that is not read as a value.
 _ESCAPE = lazy_pattern(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
 
@@ -34,7 +30,7 @@ def texts_in(place: Path) -> Iterator[Path]:
     if not place.is_dir():
         return
     for path in sorted(place.iterdir()):
-        if path.is_symlink() or path.name in _NOT_READ:
+        if path.is_symlink() or path.name == "run.json":  # which is changed under the state's lock
             continue
         if path.is_dir() and path.name not in ("data", "adapters", "checkpoints", runs.STOPPED):
             yield from texts_in(path)
@@ -78,7 +74,7 @@ def without(forgotten: Forgotten, path: Path) -> str | None:
             return None if less == value else state.json_line(less, indent=1) + "\n"
     is_json = path.suffix == ".jsonl"
     # splitlines() also splits at Unicode line separators inside JSON strings.
-    lines = text.split("\n") if is_json else text.splitlines() + [""]
+    lines = text.split("\n") if is_json else [*text.splitlines(), ""]
     less = [_line_without(forgotten, line, is_json) for line in lines]
     return None if less == lines else "\n".join(less)
 

@@ -112,11 +112,11 @@ def _report_unfinished() -> Iterator[None]:
     try:
         yield
     except (OSError, SkillError) as error:
-        first = f"{error.hint}; then " if isinstance(error, SkillError) else ""
         raise Failed(
             "unfinished_forgetting",
-            f"the request to forget this is saved, but not everything has been removed yet: {error}",
-            f"{first}uv run scripts/export_data.py continues, as does every training before it starts",
+            f"the request to forget this is saved, but not everything has been removed yet, which the next export or "
+            f"training does first: {error}",
+            error.hint if isinstance(error, SkillError) else "uv run scripts/export_data.py",
         ) from error
 
 
