@@ -43,7 +43,8 @@ def test_a_run_that_is_active_stays(place):
 
 
 def test_data_goes_and_consent_and_runs_stay(place):
-    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    told = calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert "1 run keeps a copy of the rows" in told["stay"] and "--runs" in told["stay"]
     assert not place.file("data", "sft").exists() and place.file("consent.json").is_file()
     assert place.file("data", ".lock").is_file(), "it is held meanwhile"
     assert len(runs.all_runs(place)) == 2

@@ -282,7 +282,8 @@ class _Purge:
         for run in self._runs():
             own = run.file("data")
             kinds = [kind for kind in KINDS_OF_ROWS if (own / kind).is_dir()]
-            rows = list(_rows(own / run.kind / "train.jsonl")) if run.kind in kinds else []
+            path = own / run.kind / "train.jsonl"
+            rows = [row for _, row in training_rows.values(path) if not isinstance(row, ValueError)]
             sounds = files_of(run) or {}
             left = {name: digest for name, digest in sounds.items() if not self._names(name)}
             if (
@@ -377,11 +378,6 @@ class _Purge:
         for cached in self.home.file("cache").glob("*"):
             if cached.is_file() and not cached.name.startswith(CACHE_WITHOUT_TEXT):
                 cached.unlink(missing_ok=True)
-
-
-def _rows(path: Path) -> Iterator[Any]:
-    """The rows of a file in any accepted form, without lines that are not JSON."""
-    return (row for _, row in training_rows.values(path) if not isinstance(row, ValueError))
 
 
 def _source(row: object) -> dict:
