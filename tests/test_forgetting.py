@@ -15,7 +15,9 @@ from fae_training.app import app_results
 from fae_training.calls import calling
 from fae_training.calls.errors import Refused
 from fae_training.conversations import forgetting
-from fae_training.lifecycle import learned, provenance, purge, runs
+from fae_training.lifecycle import launch, learned, provenance, purge, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.preflight import Data, Preflight
 from fae_training.release import approval, deployment
 from fae_training.speech import misheard, vocabulary
 from fae_training.store import consent, state
@@ -149,6 +151,24 @@ def test_resuming_a_marked_run_is_refused(small_home):
     learned.mark(run)
     got = calls.script("train", "--resume", run.id, "--json", home=small_home)
     assert got.json["error"]["code"] == "learned_what_was_forgotten"
+
+
+def test_what_is_forgotten_while_a_run_is_about_to_resume_keeps_it_from_resuming(small_home):
+    place, kind = state.Home(small_home), KINDS["sft"]
+    run = runs.create(place, "sft", {"settings": dict(kind.defaults), "data_fingerprint": "f"})
+    run.update(status="cancelled")
+    state.write_json(run.file("sources.json"), {"ids": ["e-1"]})
+
+    def prepares_slowly(_call, settings, _run):
+        assert forget(place, "id:e-1").learned_by == [run.id]
+        return Preflight(settings, Data("f", "", {}))
+
+    training = launch.Training(kind, prepares_slowly, *[pytest.fail] * 3)
+    arguments = ["--resume", run.id, "--home", str(place.path)]
+    call = calling.read_call(launch.build_parser("", kind), arguments, "program")
+    with pytest.raises(Refused, match="asked to forget"):
+        launch.main(call, training)
+    assert runs.Run(place, run.id).status() == "cancelled"
 
 
 def test_a_rollback_skips_runs_that_learned_it(place):

@@ -230,6 +230,17 @@ def test_a_run_of_an_earlier_version_gets_the_hashes_of_its_rows_before_they_go(
     assert forget(place, "Bergen").learned_by == [run.id], "by what else the row said"
 
 
+def test_the_hashes_of_what_a_run_learned_stay_when_others_are_added(place):
+    """Of a run that was resumed, and of one whose rows are gone."""
+    run = learner(place, "We were in Oslo.")
+    learned.keep(run, [row("We were in Bergen.")])
+    learned.note(run, ["Hamburg"])
+    run.file("data", "sft", "train.jsonl").unlink()
+    for word in ("Oslo", "Bergen", "Hamburg"):
+        assert forget(place, word).learned_by == [run.id], word
+    assert forget(place, "the fishmongers of Bergen").learned_by == [], "one word of two"
+
+
 def test_the_first_time_at_which_it_was_found_stays_and_other_runs_are_not_touched(place):
     run, other = learner(place, SAID, "And Oslo?"), learner(place, "The weather?", seed=2)
     before = {p: p.read_bytes() for p in other.directory.rglob("*") if p.is_file()}
