@@ -146,6 +146,22 @@ def test_what_was_excluded_first_is_still_found_when_it_is_forgotten(home):
     assert forget(place, "the clinic in Bergen").learned_by == [run.id]
 
 
+@pytest.mark.parametrize("side", ["train", "valid"])
+def test_rows_that_were_excluded_after_their_export_are_not_trained_on(place, side):
+    """The export after it may have failed, or the rows come from elsewhere."""
+    rows = state.read_jsonl(place.file("data", "sft", f"{side}.jsonl"))
+    state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), [*rows, row("In Bergen.", "b")])
+    given = (*small_runs.SETTINGS, "--model", calls.LANGUAGE_MODEL, "--json")
+    forgetting.exclude(place, ["Bergen"], [])
+    for how in ("--dry-run", "--detach"):
+        got = calls.script("train", *given, how, home=place.path)
+        assert (got.status, got.json["error"]["code"]) == (3, "excluded_since"), got.out
+        assert "'Bergen' (1 row)" in got.json["error"]["message"]
+        assert got.json["next"]["script"] == "export_data" and runs.all_runs(place) == []
+    forgetting.record(place, forgetting.Edit(keep=("Bergen",)))
+    assert calls.script("train", *given, "--dry-run", home=place.path).status == 0
+
+
 def test_forgetting_needs_no_consent_and_no_database(home):
     place = prepared.allowed(home)
     run = prepared.finished(place, 1)

@@ -65,6 +65,14 @@ class Exclusions:
             left = replace(left, **{name: others, "keep": kept})
         return left
 
+    def without(self, other: "Exclusions") -> "Exclusions":
+        """What these leave out and `other` does not."""
+        left = {
+            name: tuple(each for each in getattr(self, name) if each not in getattr(other, name))
+            for name in LISTS
+        }
+        return Exclusions(**left)
+
 
 LISTS = ("topics", "ids", "people")
 

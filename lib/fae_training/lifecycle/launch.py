@@ -127,6 +127,7 @@ def main(call: Call, training: Training) -> Result:
     preview, place = training.preview, call.home.file("data")
     if preview and (rows := call.arguments.show_rows):
         return plans.shown(call, kind, preview(call.home, place, found, rows))
+    resuming.require_nothing_excluded(call.home, kind)
     if call.arguments.dry_run:
         return plans.planned(kind, found, preview(call.home, place, found, 0) if preview else None)
     return _begin(call, kind, found)

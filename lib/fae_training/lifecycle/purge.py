@@ -4,7 +4,7 @@ import contextlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +86,8 @@ def complete(home: Home) -> Purged | None:
             return purged
         with changing(home) as change:
             # Requests added in the meantime are left for the next purge.
-            left = {
-                name: tuple(each for each in entries if each not in getattr(pending, name))
-                for name, entries in vars(forgetting.pending(home)).items()
-            }
-            change.write(home.file(forgetting.PENDING_FILE), left)
+            left = forgetting.pending(home).without(pending)
+            change.write(home.file(forgetting.PENDING_FILE), asdict(left))
     return purged
 
 
@@ -100,8 +97,12 @@ def preview(home: Home, phrases: list[str]) -> Purged:
 
 
 def excluded(home: Home, place: Path) -> dict[str, int]:
-    """How many rows of train.jsonl and valid.jsonl in `place` mention what exclusions.json leaves out, by topic."""
-    looked = _Purge(home, forgetting.load(home), change=False)
+    """How many rows of train.jsonl and valid.jsonl in `place` mention what exclusions.json leaves out, by topic. Not counted
+    is what is still to be forgotten, which happens before anything is trained."""
+    left_out = forgetting.load(home).without(forgetting.pending(home))
+    if left_out == Exclusions():
+        return {}
+    looked = _Purge(home, left_out, change=False)
     looked._take_rows(place)
     return dict(looked.by_topic)
 
