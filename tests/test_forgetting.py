@@ -15,6 +15,8 @@ from fae_training.app import app_results
 from fae_training.calls import calling
 from fae_training.calls.errors import Refused
 from fae_training.conversations import forgetting
+from fae_training.conversations.mentions import Forgotten
+from fae_training.conversations.spoken_requests import SpokenRequests
 from fae_training.lifecycle import launch, learned, provenance, purge, runs
 from fae_training.lifecycle.kinds import KINDS
 from fae_training.lifecycle.preflight import Data, Preflight
@@ -246,6 +248,35 @@ def test_a_guess_is_a_rare_name_or_subject_and_the_person_sees_what_it_removed(p
     assert "Not treated as a forgotten topic, because it comes up too often:" in report
     assert "London (in" in report
     assert "Monday" not in report.split("Not treated")[1].splitlines()[0]
+
+
+def guesses(*records, requested_at=(), talk=()) -> tuple[set[str], dict[str, int]]:
+    """The topics that are guessed from forgotten records (text, unix seconds), and those that are too common."""
+    forgotten, requests = Forgotten(), SpokenRequests()
+    requests.times += requested_at
+    common = forgetting.add_guesses(forgotten, records, requests, lambda: iter(talk))
+    return {topic.name for topic in forgotten.topics}, common
+
+
+def test_nothing_is_guessed_from_what_was_forgotten_within_two_minutes_of_a_request():
+    record = "I dined with Marion yesterday."
+    for at in (880, 1000, 1120):
+        assert guesses((record, at), requested_at=[1000]) == (set(), {})
+    for at in (879, 1121):
+        names, _ = guesses((record, at), requested_at=[1000])
+        assert "Marion" in names
+
+
+def test_a_guess_counts_up_to_three_turns_or_a_fiftieth_of_all():
+    record = ("I dined with Marion yesterday.", 1)
+    for turns, of, used in ((3, 100, True), (4, 100, False), (4, 200, True), (5, 200, False)):
+        talk = [
+            "We saw Marion.",
+            *["What is new?"] * (of - turns),
+            *["Hello Marion."] * (turns - 1),
+        ]
+        names, common = guesses(record, talk=talk)
+        assert ("Marion" in names, common.get("Marion")) == (used, None if used else turns)
 
 
 def test_a_dry_run_reports_what_forgetting_would_remove_by_topic(place, tmp_path):

@@ -277,6 +277,20 @@ def test_a_long_phrase_is_taken_and_the_answer_stays_short_and_unsaved(place, tm
     assert naming == ["exclusions.json"]
 
 
+def test_what_is_left_out_adds_up_and_what_is_only_excluded_is_not_removed(place):
+    forgetting.record(place, Edit(exclude=("work", "id:e-1")))
+    forgetting.record(place, Edit(exclude=("person:Anna", "work"), forget=("knee",)))
+    assert forgetting.load(place) == Exclusions(("work", "knee"), ("e-1",), ("Anna",))
+    assert forgetting.pending(place) == Exclusions(("knee",))
+
+
+def test_an_id_a_person_and_a_name_that_is_a_common_word_are_topics_too(place):
+    forgetting.require_topics(place, ["id:of-the", "person:May", "Will", "topic: work"])
+    for nothing in ("it", "id:", "person: ", "?!"):
+        with pytest.raises(BadRequest, match="there is no topic in"):
+            forgetting.require_topics(place, ["work", nothing])
+
+
 def test_people_and_ids_are_taken_back_too():
     excluded = Exclusions(("my work",), ("episode-1",), ("Anna Berg",))
     left = excluded.keeping(["person:anna berg", "id:episode-1", "work"], "2026-11-01")
