@@ -104,7 +104,10 @@ class Bench:
         self.stage("data", self.make_data)
         for training in self.trainings:
             self.stage(training.key, lambda training=training: self.train(training))
-        self.stage("requests", self.ask_outside)
+        asked = self.results.get("requests", {}).get("losses", {})
+        if any(training.key not in asked for training in self.trainings):
+            self.results.pop("requests", None)
+            self.stage("requests", lambda: self.ask_outside(asked))
         return self.results
 
     def make_model(self) -> dict:
@@ -163,17 +166,19 @@ class Bench:
         tail = (self.directory / "bench.log").read_text().splitlines()[-8:]
         sys.exit("\n".join([what, *tail, "The same command again goes on from this stage."]))
 
-    def ask_outside(self) -> dict:
+    def ask_outside(self, asked: dict[str, list[float]]) -> dict:
         """Nats per token of the written answer to each outside request: of the base model and of
-        every candidate."""
+        every candidate. `asked`: those that were measured before."""
         requests = real_data.instructions(3 if self.quick else REQUESTS)
         adapters = {"base": None}
         adapters |= {t.key: Path(self.results[t.key]["run"]) / "adapters" for t in self.trainings}
-        losses = {}
+        losses = dict(asked)
         mlx_on_linux.set_up(Path(self.results["model"]["directory"]))
-        for name, adapter in adapters.items():
+        for name in adapters.keys() - losses.keys():
             log(f"   {len(requests)} requests to {name}")
-            losses[name] = request_losses(self.results["model"]["directory"], adapter, requests)
+            losses[name] = request_losses(
+                self.results["model"]["directory"], adapters[name], requests
+            )
         return {"losses": losses}
 
 

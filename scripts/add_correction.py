@@ -29,6 +29,7 @@ from fae_training.calls.calling import Call, Result
 from fae_training.calls.counting import counted
 from fae_training.calls.error_words import reason
 from fae_training.calls.errors import BadRequest, Missing, command_line
+from fae_training.corrections import spoken
 from fae_training.speech import misheard, vocabulary
 from fae_training.speech.misheard import Correction
 from fae_training.store import state
@@ -46,11 +47,14 @@ def main(call: Call) -> Result:
             "neither --meant nor --file was given",
             "uv run scripts/add_correction.py --heard HEARD --meant MEANT",
         )
-    heard = arguments.heard or ""
+    heard, meant = arguments.heard or "", arguments.meant
+    # "It's Siobhan, not Shivon" as it was said; what a clip says is spelled out in full.
+    if arguments.clip is None and (said := spoken.find(meant, heard)):
+        heard, meant = said.heard, said.meant
     correction = misheard.checked(
         call.home,
         heard,
-        arguments.meant,
+        meant,
         arguments.clip,
         call.caller,
         say_as=arguments.say_as,

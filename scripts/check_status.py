@@ -87,8 +87,6 @@ def main(call: Call) -> Result:
     data["next"] = next_steps.of(run, status)
     if data["next"] is None and status in ("failed", "cancelled", "interrupted"):
         data |= next_steps.until_asked(run)
-    if wait := next_steps.waits(call, run.kind, data["next"]):
-        data |= {"next": None, "wait": wait}
     data["setup"] = "ready"
     if status not in runs.ACTIVE:
         data |= preparation(call, data["next"])

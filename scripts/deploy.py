@@ -127,10 +127,11 @@ def ask(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
         if answer == dialog.YES:
             return None
         if answer == dialog.NO:
-            return not_now(run)
+            return not_now(call, run)
         happened = f"the dialog about {run.id} closed after {DIALOG_S} s without an answer"
         if answer == dialog.NOT_SHOWN:
-            happened = f"no dialog about {run.id} could be shown"
+            # Whoever follows "next" must not try this again and again.
+            happened, again = f"no dialog about {run.id} could be shown", approval.BY_CODE
         raise Refused(
             "not_answered",
             f"{happened}; nothing was deployed. Call this again when the person is at the Mac to reopen the dialog, "
@@ -145,7 +146,7 @@ def ask(call: Call, run: runs.Run, found: Evaluation) -> Result | None:
         why = typed("Why? (Enter for no reason) ") or rejection.NO_REASON
         rejected = rejection.answer(run, rejection.keep(run, why, asked=True))
         return Result(rejected.data, rejected.text, Refused.exit_status)
-    return not_now(run)
+    return not_now(call, run)
 
 
 def typed(question: str) -> str:
@@ -153,17 +154,14 @@ def typed(question: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def not_now(run: runs.Run) -> Result:
-    """Neither yes nor no: the proposal remains open."""
+def not_now(call: Call, run: runs.Run) -> Result:
+    """Neither yes nor no: the proposal remains open, and nobody is asked again before they ask for it."""
     data = {"status": "declined", "run": run.id, "say": "All right, everything stays as it is."}
     data["approval"] = "if the person does not want it at all: propose with reject, in their words"
     text = f"All right, not now: {run.id} was not deployed, and nothing has changed."
-    data["next"] = (
-        f"deploy.py --run {run.id}"
-        if run.file(approval.FILE).exists()
-        else f"propose.py --run {run.id}"
-    )
-    return Result(data, text, Refused.exit_status)
+    later = f"{'deploy' if approval.stands(run) else 'propose'}.py --run {run.id}"
+    data |= {"next": None, "hint": f"uv run scripts/{later}"}
+    return Result(data, f"{text}\nTo use it later: uv run scripts/{later}", Refused.exit_status)
 
 
 def verified(call: Call, deployed: Deployment, began: float) -> Verification | Pending:

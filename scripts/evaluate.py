@@ -118,6 +118,8 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     lines += [f"  {other.sentence}", f"    ({other.figures})"] if other else []
     lines += data.get("remarks", [])
     data["next"] = next_steps.after_judgement(run, found)
+    if (data["next"] or "").startswith("deploy.py"):
+        data["say"] = f"{plain_words.in_one_sentence(decision)} {calling.APPROVES}"
     if found.verdict == PASS and (refusal := rejection.standing(run)):
         lines.append(f"You rejected it {refusal.in_words}.")
         data["rejected"] = refusal.reason
@@ -127,8 +129,6 @@ def answer(call: Call, run: runs.Run, found: Evaluation) -> Result:
     elif found.verdict != PASS:
         data["what_helps"] = remedy or what_helps(run, data["next"])
         lines.append(f"Fae stays as it is. {data['what_helps']}")
-    if wait := next_steps.waits(call, run.kind, data["next"]):
-        data |= {"next": None, "wait": wait}
     status = 0 if found.verdict == PASS else Refused.exit_status
     return Result(data, "\n".join(lines), exit_status=status)
 

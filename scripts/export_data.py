@@ -82,6 +82,21 @@ class Changed:
         found = {"excluding": self.edit.exclude, "keeping": self.edit.keep, "excluded_until_now": self.taken_back}  # fmt: skip
         return {name: list(named) for name, named in found.items() if named}
 
+    def to_say(self, purged: Purged) -> str:
+        """That what the person asked for was done, for Fae to say; "" if this call changed nothing."""
+        parts = []
+        if self.edit.forget:
+            parts.append("I have taken that out of all that I learn from.")
+            if purged.active:
+                parts.append("The update that I use now had learned it: tell me to undo it.")
+            elif purged.learned_by:
+                parts.append("No update that had learned it is used any more.")
+        if self.edit.exclude:
+            parts.append("I do not learn from conversations that mention it.")
+        if self.edit.keep:
+            parts.append("I no longer take that for a request to forget.")
+        return " ".join(parts)
+
     def in_words(self, call: Call, requests: Counter[str] | None = None) -> list[str]:
         planned = bool(call.arguments.dry_run)
         return report.edited(self.edit, list(self.taken_back), planned, requests)
@@ -133,6 +148,8 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
                 data["names_taken"] = left
     if asked:
         data["say"] = report.to_say(asked, stored=not arguments.dry_run)
+    if not arguments.dry_run and (done := changed.to_say(purged)):
+        data["say"] = done
     if changed.edit.forget or (purged != Purged(0, [], None) and not arguments.dry_run):
         data["forgotten"] = asdict(purged)
     data |= changed.as_dict()
@@ -160,6 +177,7 @@ def only_changed(call: Call, changed: Changed, purged: Purged, problem: SkillErr
     if planned:
         data["status"] = "planned"
     else:
+        data["say"] = changed.to_say(purged)
         # Without consent no training follows.
         data["next"] = again(call.home, purged) if forgot and (allowed or purged.active) else None
         if isinstance(problem, Busy):

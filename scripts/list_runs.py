@@ -26,6 +26,7 @@ from fae_training.calls import calling
 from fae_training.calls.calling import Call, Result
 from fae_training.calls.counting import counted
 from fae_training.calls.errors import Missing
+from fae_training.judgement.gate import PASS
 from fae_training.judgement.plain_words import VERDICTS
 from fae_training.lifecycle import first_steps, runs
 from fae_training.lifecycle.kinds import KINDS
@@ -57,7 +58,7 @@ def main(call: Call) -> Result:
             },
             "Nothing has been trained yet.",
         )
-    header = ("run", "status", "preset", "steps", "validation", "verdict", "", "from")
+    header = ("run", "status", "preset", "steps", "validation", "result", "from")
     rows = [
         tuple(
             "" if cell is None else str(cell)
@@ -67,7 +68,6 @@ def main(call: Call) -> Result:
                 entry.preset,
                 entry.steps,
                 rounded(entry.best_value),
-                entry.verdict and VERDICTS.get(entry.verdict, entry.verdict),
                 outcome(entry),
                 entry.descends_from,
             )
@@ -119,14 +119,14 @@ def newest(found: list[Entry], changed: dict[str, str], room: int) -> list[dict]
 
 
 def outcome(entry: Entry) -> str:
-    """What happened to a run after its training."""
-    if entry.active:
-        return "active"
-    if entry.rejected:
-        return "rejected"
-    if entry.deployed:
-        return "was active"
-    return "proposed" if entry.proposed else ""
+    """What happened to a run after its training, and its verdict unless it passed, which the rest tells."""
+    happened = (
+        (entry.active, "active"), (entry.rejected, "rejected"), (entry.deployed, "was active"), (entry.proposed, "proposed")
+    )  # fmt: skip
+    found = [word for holds, word in happened if holds][:1]
+    if entry.verdict and (entry.verdict != PASS or not found):
+        found.append(VERDICTS.get(entry.verdict, entry.verdict))
+    return ", ".join(found)
 
 
 def rounded(value: float | None) -> float | None:

@@ -35,7 +35,7 @@ def main(call: Call) -> Result:
         raise BadRequest(
             "not_this_way",
             "this script speaks the Model Context Protocol on standard output and gives no JSON answer",
-            "uv run scripts/mcp_server.py",
+            "give an agent this command, without arguments: uv run scripts/mcp_server.py",
         )
     import anyio
 

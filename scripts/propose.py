@@ -24,10 +24,10 @@ from fae_training.calls import calling
 from fae_training.calls.calling import Call, Result
 from fae_training.calls.errors import Refused
 from fae_training.judgement import benchmark, evaluation, plain_words
-from fae_training.lifecycle import runs
+from fae_training.lifecycle import learned, runs
 from fae_training.lifecycle.kinds import KINDS
 from fae_training.pages.proposal_page import as_html, as_markdown
-from fae_training.release import approval, rejection
+from fae_training.release import approval, deployment, rejection
 from fae_training.release.proposal import Proposal, build, newest_proposed, spoken
 from fae_training.store.transactions import changing
 
@@ -40,6 +40,10 @@ def main(call: Call) -> Result:
     run = runs.find(call.home, asked, kind)
     if asked in (None, "latest"):
         rejection.require_none(run)
+    active = deployment.current(call.home, KINDS[run.kind].slot)
+    if active and active.run == run.id:
+        learned.require_unmarked(run)
+        return in_use(run, active)
     if run.status() in runs.ENDED:
         run.has_released_lock(runs.LAST_WORD_S)
     if call.arguments.dry_run:
@@ -83,6 +87,26 @@ def proposed(run: runs.Run) -> Proposal:
     judged, measured = evaluation.require_pass(run), benchmark.of_run(run)
     assert measured is not None  # a run without measurements does not pass
     return build(run, judged, measured)
+
+
+def in_use(run: runs.Run, active: deployment.Deployment) -> Result:
+    """What changed with a run that was approved already; no new code is made."""
+    judged = evaluation.read(run)
+    page = run.file("proposal.html")
+    results = plain_words.of_decision(judged.decision) if judged else ()
+    says = f"This update has been in use since {active.since[:10]}."
+    if judged:
+        says += f" {plain_words.in_one_sentence(judged.decision)}"
+    data = {"status": "in_use", "run": run.id, "kind": run.kind, "since": active.since, "say": says}
+    data |= {"results": list(results), "next": None}
+    lines = [f"{run.id}: {says}", *(f"  {line}" for line in results)]
+    if page.is_file():
+        data["proposal"] = str(page)
+        lines.append(f"Its proposal: {page}")
+    undo = f"uv run scripts/rollback.py --kind {run.kind}"
+    return Result(
+        data | {"hint": f"to undo it: {undo}"}, "\n".join([*lines, f"To undo it: {undo}"])
+    )
 
 
 def summary(proposal: Proposal) -> dict:

@@ -12,8 +12,8 @@
     uv run scripts/setup.py                              prepare the environments and download the models, in the background
 
 Writes consent.json, or setup.json and setup.log. Nothing is read or trained without consent; once it is withdrawn,
-every script that reads or trains refuses, and a run that is using the data stops. What was already learned is not
-deleted: rollback.py undoes that.
+every script that reads or trains refuses, a run that is using the data stops, and what was learned from it is neither
+proposed nor deployed. What is in use stays until rollback.py undoes it; delete_data.py deletes the exported data.
 """
 
 from typing import Any
@@ -26,6 +26,7 @@ from fae_training.environment import installation
 from fae_training.judgement.plain_words import joined
 from fae_training.lifecycle import first_steps, runs
 from fae_training.lifecycle.kinds import KINDS
+from fae_training.release import approval
 from fae_training.release.deployment import deployments
 from fae_training.store import consent
 
@@ -111,26 +112,47 @@ def missing_models(call: Call) -> dict[str, str]:
 
 
 def change_consent(call: Call, grant: list[str], revoke: list[str]) -> Result:
+    data: dict[str, Any]
     if call.arguments.dry_run:
-        return Result(
-            {"status": "planned", "grant": grant, "revoke": revoke},
-            planned(grant, revoke),
-        )
+        effects = withdrawing(call, revoke)[1] if revoke else []
+        data = {"status": "planned", "grant": grant, "revoke": revoke, "effects": effects}
+        return Result(data, "\n".join([planned(grant, revoke), *effects]))
     consent.change(call.home, grant, revoke)
-    data: dict[str, Any] = {"status": "consent_recorded", "consents": consents(call)}
+    data = {"status": "consent_recorded", "consents": consents(call)}
     data["next"] = first_step(call, grant[0]) if grant else None
     text = f"You allow Fae to use: {in_words(call)}"
-    if kept := [stack[-1].run for stack in deployments(call.home).values() if stack and not grant]:
-        data["say"] = (
-            "I learn nothing more from that. What I learned so far stays until you ask me to undo it."
-        )
-        text += f"\nStill in use: {', '.join(kept)}. To go back: uv run scripts/rollback.py"
+    if revoke:
+        data["say"], lines = withdrawing(call, revoke)
+        text = "\n".join([text, *lines])
     run = runs.running(call.home)
     if run and set(KINDS[run.kind].consents) & set(revoke):
         run.request_stop()
         data["stopping"] = run.id
         text = f"{run.id} was using this data and is being stopped.\n{text}"
     return Result(data, text)
+
+
+def withdrawing(call: Call, revoke: list[str]) -> tuple[str, list[str]]:
+    """What becomes of that which was learned from these sources: as Fae says it, and in lines for a person."""
+    learned = [
+        run for run in runs.all_runs(call.home) if set(KINDS[run.kind].consents) & set(revoke)
+    ]
+    active = {stack[-1].run for stack in deployments(call.home).values() if stack}
+    used = [run.id for run in learned if run.id in active]
+    waiting = [run.id for run in learned if run.id not in active and approval.stands(run)]
+    says, lines = ["I learn nothing more from that."], []
+    if waiting:
+        says.append("I do not use the update that I proposed, unless you allow it again.")
+        lines.append(f"Proposed, and not used unless you allow it again: {', '.join(waiting)}")
+    if used:
+        says.append("What I learned so far stays until you ask me to undo it.")
+        lines.append(f"Still in use: {', '.join(used)}. To go back: uv run scripts/rollback.py")
+    if learned or any(call.home.file("data").glob("*")):
+        lines.append(
+            "The exported data and the runs stay on this machine. To see what can be deleted: "
+            "uv run scripts/delete_data.py --data --dry-run"
+        )
+    return " ".join(says), lines
 
 
 def first_step(call: Call, source: str) -> str:

@@ -62,6 +62,16 @@ def test_fae_keeps_a_correction_at_the_moment_it_is_made(home):
     ]
 
 
+def test_a_sentence_that_corrects_is_read_as_the_word_that_it_corrects(home):
+    said = {"heard": "Shivon", "meant": "It's Siobhan, not Shivon."}
+    status, answer = call(home, given=said, fae=True)
+    assert (status, answer["words"]) == (0, ["Siobhan"])
+    status, answer = call(home, given={"meant": "It's Siobhan, not Shivon."}, fae=True)
+    assert (status, answer["words"]) == (0, ["Siobhan"])
+    status, answer = call(home, given={"heard": "a tea and tea", "meant": "AT&T"}, fae=True)
+    assert answer["words"] == ["AT&T"]
+
+
 def test_another_program_gives_json_as_the_first_argument(home):
     _, answer = call(home, json.dumps({"heard": "Call Marian.", "meant": "Call Marion."}))
     assert answer["words"] == ["Marion"]

@@ -9,6 +9,7 @@ import pytest
 import calls
 import prepared
 from fae_training.calls import calling
+from fae_training.calls.answering import as_call
 from fae_training.calls.errors import Failed, Refused
 from fae_training.judgement import evaluation
 from fae_training.release import approval, deployment, dialog, rejection
@@ -155,6 +156,7 @@ def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypat
     )
     assert (later.data["status"], later.exit_status) == ("declined", 3)
     assert rejection.last_of(run) is None, "not now is no reason never to ask again"
+    assert later.data["next"] is None, "who pressed 'Not now' is not asked again at once"
     for prints, happened in (
         ("button returned:, gave up:true", "closed after 14 s without an answer"),
         ("", "no dialog about"),
@@ -165,7 +167,8 @@ def test_called_by_fae_on_a_mac_the_person_is_asked_in_a_dialog(place, monkeypat
         error = refusal.value
         assert error.code == "not_answered" and happened in error.message
         assert "nothing was deployed" in error.message and "reopen the dialog" in error.message
-        assert error.hint == f"uv run scripts/deploy.py --run {run.id}"
+        again = as_call(error.hint)
+        assert bool(again) == (prints != ""), "a dialog that cannot be shown is not tried again"
     assert deployment.current(place, "language") is None
     answer = by_dialog(place, monkeypatch, tmp_path, "button returned:Use it, gave up:false")
     assert answer.data["status"] == "deployed" and answer.data["run"] == run.id
@@ -183,7 +186,7 @@ def test_at_a_terminal_the_person_is_asked_and_only_a_yes_deploys(place, tmp_pat
         status, seen = at_a_terminal(place.path, scripts, answer)
         assert status == 3 and "Use it? [y/N]" in seen and "was not deployed" in seen
         assert "error" not in seen and "Why?" not in seen
-        assert "Next: uv run " in seen and rejection.last_of(run) is None
+        assert "To use it later: uv run " in seen and rejection.last_of(run) is None
         seen = " ".join(seen.split())
         assert f"{run.id}, an update for your language model" in seen
         assert "would replace the original model" in seen and "It got better at" in seen

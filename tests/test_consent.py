@@ -51,6 +51,15 @@ def test_withdrawing_leads_to_nothing_and_tells_what_stays_in_use(home):
     assert answer["next"] is None and "stays until you ask me to undo it" in answer["say"]
     shown = calls.script("setup", "--revoke", "conversations", home=home).out
     assert f"Still in use: {run.id}" in shown and "rollback.py" in shown
+    assert "delete_data.py --data" in shown
+    other = calls.answer("setup", "--revoke", "audio", home=home)
+    assert other["say"] == "I learn nothing more from that.", "no recording taught what is in use"
+    planned = calls.script("setup", "--revoke", "conversations", "--dry-run", home=home)
+    assert f"Still in use: {run.id}" in planned.out
+    both = {"consent": ["audio"], "revoke": ["conversations"]}
+    planned = calls.script("setup", json.dumps(both | {"dry_run": True}), home=home).json
+    assert f"Still in use: {run.id}" in planned["effects"][0]
+    assert "until you ask" in calls.script("setup", json.dumps(both), home=home).json["say"]
 
 
 def test_withdrawing_the_conversations_stops_a_training_on_corrections(home, monkeypatch):

@@ -177,3 +177,11 @@ def test_running_runs_are_reported(home, monkeypatch):
     run = prepared.finished(place)
     with runs.locked(place, run.id):
         assert f"{run.id} is running" in only(home, "state").says
+
+
+def test_what_sounded_like_a_request_to_forget_is_answered_by_the_command_that_shows_it(home):
+    place = state.Home(home)
+    place.write("data/sft/meta.json", {"undecided": 1})
+    found = only(home, "state")
+    assert found.remedy == "uv run scripts/export_data.py --dry-run"
+    assert "uv run" not in found.says

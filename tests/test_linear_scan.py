@@ -1,5 +1,6 @@
 """The learned scans: what they were learned from, what they read, and what becomes of a sentence that may be a request."""
 
+import json
 import re
 import runpy
 
@@ -11,12 +12,14 @@ import calls
 import prepared
 from fae_days import Days, plain
 from fae_training.calls import calling
-from fae_training.conversations import forget_requests, linear_scan
+from fae_training.conversations import forget_requests, linear_scan, secrets
 from fae_training.conversations.filters import reason_to_leave_out
 from fae_training.conversations.linear_scan import features, parts, scan
 
 EXPORT = runpy.run_path(str(calls.SCRIPTS / "export_data.py"))
 LEARN = runpy.run_path(str(calls.ROOT / "tools" / "learn_scans.py"))
+EVERYDAY = calls.ROOT / "tests" / "data" / "everyday.jsonl"
+DIALOGUES = calls.ROOT.parent / "shared" / "conversations" / "dialogues.jsonl"
 HINTED = "I wish I had never told you about Marcus, so please don't hold on to him"
 
 
@@ -46,8 +49,42 @@ def test_the_parts_hold_every_word_of_a_text_and_are_short(text):
     assert all(len(part) <= linear_scan._LONGEST_PART for part in found)
 
 
+def is_request(text):
+    return forget_requests.forget_request(text) is not None or scan("forget_requests").found_in(
+        text
+    )
+
+
+def tells_a_secret(text):
+    return secrets.find(text) or scan("secrets").found_in(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "finds", "recall", "taken"),
+    [("forget_requests", is_request, 0.6, 0.15), ("secrets", tells_a_secret, 0.72, 0.25)],
+)
+def test_most_of_the_round_from_which_nothing_was_learned_is_found(name, finds, recall, taken):
+    """Written by an author who knew neither rules nor weights. The rules alone find 11 of 70 requests and 22 of 70 secrets."""
+    rows = [s for s in LEARN["corpora"]()[name] if s.round == LEARN["HELD_BACK"][name]]
+    of_kind = [s.text for s in rows if s.is_of_kind]
+    others = [s.text for s in rows if not s.is_of_kind]
+    assert len(of_kind) == 70 and len(others) >= 69
+    assert sum(bool(finds(text)) for text in of_kind) >= recall * len(of_kind)
+    assert sum(bool(finds(text)) for text in others) <= taken * len(others)
+
+
+@pytest.mark.parametrize("finds", [is_request, tells_a_secret])
+def test_what_people_say_every_day_is_hardly_ever_taken(finds):
+    rows = [json.loads(line)["text"] for line in EVERYDAY.read_text("utf-8").splitlines()]
+    apart = [text for text in rows if LEARN["held_back"](text)]
+    assert len(apart) > 300 and sum(bool(finds(text)) for text in apart) <= 0.03 * len(apart)
+    if DIALOGUES.exists():
+        said = [m["content"] for line in DIALOGUES.open() for m in json.loads(line)["messages"] if m["role"] == "user"]  # fmt: skip
+        assert sum(bool(finds(text)) for text in said) <= 0.01 * len(said)
+
+
 def test_a_secret_said_as_nobody_foresaw_is_left_out_and_talk_about_secrets_is_not():
-    assert reason_to_leave_out("The password? Rosebud", "I see.") == "may_be_secret"
+    assert reason_to_leave_out("my pass is tulips99", "I see.") == "may_be_secret"
     assert reason_to_leave_out("What makes a good password?", "Length.") is None
 
 
@@ -71,6 +108,18 @@ def test_what_may_be_a_request_leaves_out_its_conversation_and_is_asked_about(ho
     )
     kept = export(place, days, "--keep", HINTED)
     assert kept.data["excluded"] == {} and kept.data["undecided"] == 0
+
+
+def test_a_long_sentence_is_kept_as_it_was_shown(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    long = (
+        f"{HINTED}, whatever my sister and the others may have told you about him since the spring"
+    )
+    days.talk(plain(1), (long, "Of course."))
+    days.talk(plain(2))
+    [asked] = export(place, days, "--dry-run").data["undecided"]
+    assert asked["said"].endswith("…") and len(asked["said"]) <= 80
+    assert export(place, days, "--keep", asked["said"]).data["excluded"] == {}
 
 
 def test_a_possible_request_is_answered_by_forgetting_what_it_is_about(home, tmp_path):

@@ -15,7 +15,7 @@ from fae_training.environment import installation
 from fae_training.judgement import evaluation
 from fae_training.lifecycle import experiments, learned, next_steps, provenance, runs, settings
 from fae_training.lifecycle.kinds import KINDS
-from fae_training.release import deployment, rejection
+from fae_training.release import approval, deployment, dialog, rejection
 from fae_training.store import consent, state, transactions
 from make_database import make_database
 
@@ -172,10 +172,8 @@ def test_what_the_person_took_back_is_not_proposed_again_by_whoever_follows_next
         refused = made(place, script, {"run": "latest"})
         assert refused["error"]["code"] in ("rejected", "rolled_back")
     assert made(place, "propose", {"run": run.id})["status"] == "proposed", "by its name it is"
-    assert made(place, "check_status", {})["next"] == {
-        "script": "propose",
-        "params": {"run": run.id},
-    }
+    waiting = made(place, "check_status", {})
+    assert waiting["next"] is None and waiting["hint"].endswith(f"deploy.py --run {run.id}")
 
 
 def test_fae_is_not_led_to_a_training_that_the_house_rule_forbids(exported):
@@ -186,8 +184,17 @@ def test_fae_is_not_led_to_a_training_that_the_house_rule_forbids(exported):
     words = [json.dumps({"kind": "sft"}), "--home", str(place.path)]
     for script in ("evaluate", "check_status"):
         called = calling.read_call(SCRIPTS[script]["build_parser"](), words, "fae")
-        data = SCRIPTS[script]["main"](called).data
+        data = led_on(called, script, SCRIPTS[script]["main"](called).data)
         assert data["next"] is None and "7 days apart" in data["wait"] and "force" in data["wait"]
+    learned.mark(run)
+    words = [json.dumps({"run": "latest"}), "--home", str(place.path)]
+    called = calling.read_call(SCRIPTS["propose"]["build_parser"](), words, "fae")
+    with pytest.raises(SkillError) as refusal:
+        SCRIPTS["propose"]["main"](called)
+    assert refusal.value.hint.endswith("train.py --preset light"), "it learned what was forgotten"
+    calling._asked(place, refusal.value, called)
+    assert "7 days apart" in refusal.value.hint
+    run.update(forgotten_at=None)
     person = calls.script("evaluate", home=place.path).out
     assert person.rstrip().endswith("train.py --preset standard")
 
@@ -289,10 +296,97 @@ def test_a_dry_run_never_repeats_the_approval_code_and_never_leads_to_a_deletion
     code = made(exported, "propose", {}) and calls.approval_code(exported.path, run.id)
     planned = made(exported, "deploy", {"code": code, "dry_run": True})
     assert planned["status"] == "planned" and code not in json.dumps(planned)
-    assert planned["next"] == {"script": "deploy", "params": {}}
+    assert planned["next"] is None and planned["hint"] == "uv run scripts/deploy.py"
     assert made(exported, "delete_data", {"data": True, "dry_run": True})["next"] is None
     asked = made(exported, "setup", {"consent": ["audio"], "dry_run": True})
     assert asked["next"] is None and asked["say"] == "May I use recordings of your voice?"
+
+
+def test_a_proposal_is_the_persons_turn_and_no_call_that_is_refused_without_the_code(
+    exported, monkeypatch
+):
+    run = prepared.judged(exported, 1)
+    for script in ("propose", "check_status", "evaluate", "check_status"):
+        answer = made(exported, script, {})
+        assert answer["next"] is None and answer["say"], answer
+        assert answer["hint"] == f"uv run scripts/deploy.py --run {run.id}"
+    assert made(exported, "evaluate", {})["say"].startswith("It got better at"), "what was asked"
+    code = calls.approval_code(exported.path, run.id)
+    assert approval.check(run, code), "looking at it again left the code valid"
+    person = calls.script("check_status", home=exported.path).out
+    assert person.rstrip().endswith(f"deploy.py --run {run.id}")
+    # On a Mac, Fae's call opens a dialog; that of another program does not.
+    monkeypatch.setattr(dialog, "available", lambda: True)
+    call = calling.read_call(SCRIPTS["propose"]["build_parser"](), ["{}"], "fae")
+    assert calling.led_on(call, "propose", {"status": "proposed", "next": "deploy.py"})["next"]
+    assert made(exported, "check_status", {})["next"] is None
+    # Once the tries are used up, the code is no answer any more.
+    for _ in range(approval.MOST_TRIES):
+        made(exported, "deploy", {"code": "AAA-AAA"})
+    following = made(exported, "check_status", {})["next"]
+    assert following == {"script": "propose", "params": {"run": run.id}}
+
+
+def test_a_proposal_that_was_compared_with_another_than_the_current_run_is_measured_again(exported):
+    run = prepared.judged(exported, 1)
+    made(exported, "propose", {})
+    prepared.deployed(exported, 2)
+    following = next_steps.of(run, "completed")
+    assert following == f"evaluate.py --run {run.id} --rescore"
+
+
+def test_a_run_in_use_is_explained_and_not_proposed_again(exported):
+    run = prepared.deployed(exported, 1)
+    answer = made(exported, "propose", {})
+    assert (answer["status"], answer["next"]) == ("in_use", None)
+    assert answer["say"].startswith("This update has been in use since 20") and answer["results"]
+    assert approval.read(run) is None, "no code is made for it"
+    shown = calls.script("propose", home=exported.path).out
+    assert run.id in shown and "rollback.py --kind sft" in shown.splitlines()[-1]
+
+
+def test_what_was_learned_from_a_consent_that_was_withdrawn_is_not_used_before_it_is_given_again(
+    exported,
+):
+    run = prepared.judged(exported, 1)
+    made(exported, "propose", {})
+    code = calls.approval_code(exported.path, run.id)
+    said = made(exported, "setup", {"revoke": ["conversations"]})
+    assert "do not use the update that I proposed" in said["say"] and said["next"] is None
+    for script, params in (
+        ("propose", {"run": run.id}), ("deploy", {"run": run.id, "code": code}), ("deploy", {"code": code, "dry_run": True}),
+    ):  # fmt: skip
+        refused = made(exported, script, params)
+        assert refused["error"]["code"] == "no_consent" and "next" not in refused
+        assert (
+            run.id in refused["error"]["message"] and "withdrawn on" in refused["error"]["message"]
+        )
+        assert refused["say"].startswith("You no longer allow me")
+    assert deployment.current(exported, "language") is None
+    for script in ("check_status", "evaluate"):
+        answer = made(exported, script, {})
+        assert answer["next"] is None and answer["hint"].endswith("--consent conversations")
+    no = {"run": run.id, "reject": "too short"}
+    planned = made(exported, "propose", no | {"dry_run": True})
+    assert planned["next"] == {"script": "propose", "params": no}, "a no needs no permission"
+    assert made(exported, "propose", no)["status"] == "rejected"
+
+
+def test_a_rejected_run_that_learned_what_was_forgotten_is_not_offered_by_its_name(exported):
+    run = prepared.judged(exported, 1)
+    rejected(exported, run)
+    learned.mark(run)
+    for script in ("propose", "deploy"):
+        assert made(exported, script, {})["error"]["code"] == "learned_what_was_forgotten"
+
+
+def test_given_again_a_consent_makes_the_same_proposal_valid_again(exported):
+    run = prepared.judged(exported, 1)
+    made(exported, "propose", {})
+    code = calls.approval_code(exported.path, run.id)
+    for grant, revoke in (([], ["conversations"]), (["conversations"], [])):
+        consent.change(exported, grant, revoke)
+    assert made(exported, "deploy", {"code": code, "dry_run": True})["status"] == "planned"
 
 
 @pytest.mark.parametrize("is_active", [False, True])
@@ -394,6 +488,21 @@ def test_a_sweep_without_consent_is_refused_and_one_that_stopped_says_why(export
     answer = made(exported, "experiment", {"action": "show"})
     assert (answer["next"], answer["why"]) == (None, "the disk is full")
     assert answer["hint"].endswith(f"sweep --resume {experiment.id}")
+
+
+def test_fae_says_that_what_was_asked_for_was_done(exported):
+    run = prepared.judged(exported, 1)
+    prepared.learned(exported, run, "What do I feed a panda?")
+    for params, says in (
+        ({"exclude": ["my job"]}, "I do not learn from conversations that mention it."),
+        ({"keep": ["my job"]}, "I no longer take that for a request to forget."),
+        ({"forget": ["panda"]}, "taken that out of all that I learn from. No update that had"),
+    ):
+        assert says in made(exported, "export_data", params)["say"]
+        planned = made(exported, "export_data", params | {"dry_run": True})
+        assert says not in planned.get("say", ""), "nothing was changed"
+    consent.change(exported, [], ["conversations"])
+    assert "taken that out" in made(exported, "export_data", {"forget": ["panda"]})["say"]
 
 
 def test_after_forgetting_without_consent_no_training_is_next(exported):

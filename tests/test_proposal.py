@@ -21,7 +21,7 @@ from fae_training.lifecycle import runs
 from fae_training.pages import charts
 from fae_training.pages.proposal_page import as_html, as_markdown
 from fae_training.release import approval, deployment, proposal, rejection
-from fae_training.store import state
+from fae_training.store import consent, state
 from fae_training.store.transactions import changing
 
 CODE = "ABC-DEF"
@@ -491,6 +491,7 @@ def test_the_original_model_has_its_own_bar_only_if_another_model_is_in_use(run,
 @pytest.fixture
 def judged_home(run, home):
     """The run with what its scoring measured, and judged."""
+    consent.change(state.Home(home), ["conversations"], [])
     found = benchmark.Benchmark(
         (measure(), tools()), True, 8, 7, None, examples=EXAMPLES,
         fingerprint=deployment.fingerprint(run.file("adapters")),

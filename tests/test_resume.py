@@ -215,7 +215,7 @@ def test_resuming_with_other_data_than_it_began_with_is_refused(killed_home):
     valid.write_text(valid.read_text() + valid.read_text().splitlines()[0] + "\n")
     code, error = refusal("train", "--resume", "latest", home=killed_home)
     assert code == 3 and error["code"] == "changed_since"
-    assert "data fingerprint" in error["message"]
+    assert "the rows have changed since" in error["message"]
     assert status(killed_home)["status"] == "interrupted"
 
 
@@ -223,7 +223,7 @@ def test_resuming_with_other_prompts_to_rehearse_is_refused(killed_home):
     prompts = killed_home / "rehearsal" / "world.jsonl"
     prompts.write_text(prompts.read_text().replace("in French, please?", "in Spanish, please?"))
     code, error = refusal("train", "--resume", "latest", home=killed_home)
-    assert code == 3 and "prompts fingerprint" in error["message"]
+    assert code == 3 and "prompts that are rehearsed have changed" in error["message"]
 
 
 def test_resuming_with_another_model_in_its_place_is_refused(killed_home, story, tmp_path):
@@ -235,7 +235,7 @@ def test_resuming_with_another_model_in_its_place_is_refused(killed_home, story,
     config = model / "config.json"
     config.write_text(config.read_text() + " ")
     code, error = refusal("train", "--resume", "latest", home=killed_home)
-    assert code == 3 and "model fingerprint" in error["message"]
+    assert code == 3 and "files of the model have changed" in error["message"]
 
 
 def test_a_run_of_a_version_without_some_setting_is_refused_and_it_is_named(killed_home, story):

@@ -92,6 +92,11 @@ def test_what_people_say_to_an_assistant_is_hardly_ever_left_out():
     assert len(texts) > 2500 and 3 <= len(found) <= 0.01 * len(texts), found
 
 
+def test_a_german_comparison_is_no_disease():
+    assert not personal.health("Meine Tochter hat morgen Prüfung und ich bin nervöser als sie.")
+    assert personal.health("My dad has als.") and personal.health("Mein Mann hat ALS.")
+
+
 def test_the_settings_name_the_details_and_let_in_no_secret():
     assert list(personal.KINDS) == list(settings.PERSONAL_DETAILS)
     text = "Write to anna@example.org or call 020 7946 0958."

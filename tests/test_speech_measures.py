@@ -8,7 +8,7 @@ import pytest
 
 from fae_training.judgement import gate
 from fae_training.judgement.benchmark import Benchmark
-from fae_training.speech import measures
+from fae_training.speech import measures, scoring
 from fae_training.speech.material import Example
 from fae_training.speech.measures import Heard
 
@@ -224,3 +224,18 @@ def test_useless_training_on_few_words_passes_rarely_though_clips_of_a_word_are_
         decision = gate.decide(Benchmark((goal,), True, 1, 1, None), 1)
         passed += decision.verdict == "pass"
     assert passed <= 5
+
+
+def test_what_was_tried_instead_of_the_training_is_compared_in_a_sentence_that_agrees_with_it():
+    elsewhere = clip("rehearsal", "good day", "good day", "good day")
+    missed = clip("correction", "call Marion now", "call Marian now", "call Marian now")
+    as_good = {"term_recall": 1.0, "rehearsal_wer": 0.0, "false_insertions": 0}
+    for found, heard, verdict in (
+        (as_good, "call Marian now", "0%: replacing misheard words alone would work as well"),
+        (as_good | {"rehearsal_wer": 0.5}, "call Marian now", "0%: what recognises as many of your words makes other"),
+        (as_good | {"term_recall": 0.0}, "call Marion now", "100%: the list of words alone (stt/vocabulary.json) would not"),
+    ):  # fmt: skip
+        clips = [replace(missed, candidate=heard), elsewhere]
+        sentence = scoring.in_words({"replacement": found}, clips, ["Marion"])
+        assert sentence.startswith("Without training, replacing misheard words recognises")
+        assert f"the training recognises {verdict}" in sentence

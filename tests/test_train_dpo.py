@@ -109,6 +109,15 @@ def test_one_pair_can_be_trained_on_and_is_called_too_few(home):
     assert "Too few: 1 pair to" in notes and "batch is 1" in notes and "cannot be judged" in notes
 
 
+def test_pairs_that_are_all_held_out_too_start_no_run_of_no_rows(home):
+    same = pairs(3, 0, False)
+    status, message = error(make_home(home, same, same))
+    assert status == 4 and not list(home.glob("runs/*"))
+    assert (
+        "none of 3 pairs" in message and "nearly repeated" in message and "Too few" not in message
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -270,7 +270,7 @@ def test_an_excluded_person_is_not_learned(home):
 
 def test_a_term_in_another_script_stays_out_of_the_training(home):
     prepared.corrected(home, "Maria", "Мария")
-    with pytest.raises(Missing, match="other_script"):
+    with pytest.raises(Missing, match="in another script"):
         material.collect(home)
 
 

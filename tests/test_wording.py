@@ -13,7 +13,8 @@ import pytest
 
 import calls
 import prepared
-from fae_training.calls.answering import fitted, with_next_call, with_next_line
+from fae_training.calls import calling
+from fae_training.calls.answering import filled, fitted, with_next_call, with_next_line
 from fae_training.calls.counting import counted
 from fae_training.judgement import evaluation
 from fae_training.lifecycle import progress, runs
@@ -133,7 +134,7 @@ def test_a_proposal_ends_with_the_next_command(place):
     lines = calls.script("propose", home=place.path).out.strip().splitlines()
     assert lines[-1].startswith("Next: uv run ") and lines[-1].endswith(f"deploy.py --run {run.id}")
     answer = calls.answer("propose", home=place.path)
-    assert answer["next"] == {"script": "deploy", "params": {"run": run.id}}
+    assert answer["next"] is None and answer["hint"].endswith(f"deploy.py --run {run.id}")
 
 
 @pytest.mark.parametrize(
@@ -280,3 +281,34 @@ def test_long_lines_are_broken_between_words_and_commands_and_tables_are_not():
         "Next: uv run scripts/train.py --preset light",
         "  12  a reason",
     ]
+
+
+def test_a_command_in_a_sentence_stays_in_one_piece_and_a_coloured_mark_is_a_mark():
+    quoted = "uv run '/a place/deploy.py' --run sft-1"
+    text = f"To use it later, type {quoted}. It asks first.\n\033[33mnote  \033[0mmodels: the model is not here"
+    assert fitted(text, 20).split("\n") == [
+        "To use it later,",
+        "type",
+        f"{quoted}.",
+        "It asks first.",
+        "\033[33mnote  \033[0mmodels: the",
+        "      model is not",
+        "      here",
+    ]
+    one_gap = "   11  interview   (you said: forget it)"
+    assert fitted(one_gap, 30).split("\n") == ["   11  interview   (you said:", "       forget it)"]
+
+
+def test_notes_before_a_training_have_commands_to_paste(home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["/a place/train.py"])
+    given = calling.parser("").parse(["--home", str(home)])
+    calling.Call(given, {}, "person").show_progress("none: uv run scripts/export_data.py")
+    shown = capsys.readouterr().err
+    assert shown == f"none: uv run '/a place/export_data.py' --home {home}\n"
+
+
+def test_help_is_filled_to_the_width_and_its_examples_are_kept():
+    text = "One two three.\n\n    uv run scripts/train.py     trains\n\nIt reads a\nlot. And more"
+    assert filled(text, 14).split("\n") == [
+        "One two three.", "", "    uv run scripts/train.py     trains", "", "It reads a", "lot. And more"
+    ]  # fmt: skip

@@ -21,14 +21,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fae_training.conversations import secrets
+from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.linear_scan import features
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
 WEIGHTS = ROOT / "lib" / "fae_training" / "conversations" / "weights"
+# The round of each corpus from which nothing is ever learned: the tests measure on it.
+HELD_BACK = {"forget_requests": 13, "secrets": 7}
 # Features of fewer sentences are not learned, and weights nearer to 0 than this are left out.
 LEAST_SENTENCES = 2
 SMALLEST_WEIGHT = 0.02
+# The share of what is said every day that may exceed the threshold. What may be a request is asked about, and a turn that is
+# left out as a possible secret is hardly missed among the others; a secret that is learned cannot be taken back.
+ALLOWED = 0.01
+FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -58,24 +65,47 @@ def corpora() -> dict[str, list[Sentence]]:
 
 def everyday() -> list[str]:
     """What people say to an assistant in the other corpora: none of it a secret, nor a request to forget."""
-    files = [*sorted((ROOT / "lib/fae_training/capabilities").glob("*/*.jsonl")), DATA / "requests.jsonl", DATA / "corrections.jsonl"]  # fmt: skip
-    said = {text for file in files for row in _rows(file) for text in _said(row)}
+    files = [
+        *sorted((ROOT / "lib/fae_training/capabilities").glob("*/*.jsonl")),
+        DATA / "requests.jsonl",
+        DATA / "corrections.jsonl",
+    ]
+    said = {text for file in files for row in _rows(file) for text in _said(row)} | ordinary()
     return sorted(text for text in said if not secrets.find(text))
+
+
+def ordinary() -> set[str]:
+    """The lines of everyday.jsonl from which is learned: all kinds of talk in four languages, written for this."""
+    lines = {row["text"] for row in _rows(DATA / "everyday.jsonl")}
+    return {text for text in lines if not held_back(text)}
+
+
+def held_back(text: str) -> bool:
+    """Whether a line of everyday.jsonl is one of the third from which nothing is learned."""
+    return hashlib.sha256(text.encode()).digest()[0] % 3 == 0
 
 
 def learned_from(name: str) -> str:
     """A fingerprint of everything that the weights of a scan are made from."""
-    what = [sorted((s.text, s.is_of_kind) for s in corpora()[name]), _negatives(name)]
+    what = [sorted((s.text, s.is_of_kind) for s in sentences_of(name)), negatives_of(name)]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
-def _negatives(name: str) -> list[str]:
-    others = (rows for other, rows in corpora().items() if other != name)
-    # A password in a request to forget is a secret all the same.
-    said = [
-        s.text for rows in others for s in rows if not s.is_of_kind and not secrets.find(s.text)
-    ]
-    return sorted({*said, *everyday()})
+def sentences_of(name: str) -> list[Sentence]:
+    """The sentences that a scan learns from."""
+    return [s for s in corpora()[name] if s.round != HELD_BACK[name]]
+
+
+def negatives_of(name: str) -> list[str]:
+    """Texts that are not of a scan's kind; a password in a request to forget is a secret all the same."""
+    others = {s.text for other in corpora() if other != name for s in sentences_of(other)}
+    return sorted({text for text in others if not _found_by_the_rules(name, text)} | {*everyday()})
+
+
+def _found_by_the_rules(name: str, text: str) -> bool:
+    return (
+        forget_request(text) is not None if name == "forget_requests" else bool(secrets.find(text))
+    )
 
 
 def _rows(path: Path) -> list[dict]:
@@ -115,6 +145,22 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> tuple[float, dict
     return round(float(model.intercept_[0]), 2), weights
 
 
+def threshold(name: str, sentences: list[Sentence]) -> float:
+    """The score that the allowed share of the ordinary lines exceeds, each scored by weights that were fitted without it."""
+    negatives, lines, scores = negatives_of(name), ordinary(), []
+    for fold in range(FOLDS):
+        apart = {
+            text for text in lines if hashlib.sha256(text.encode()).digest()[1] % FOLDS == fold
+        }
+        intercept, weights = fitted(sentences, [text for text in negatives if text not in apart])
+        scores += [_score(text, intercept, weights) for text in apart]
+    return round(sorted(scores)[-1 - int(ALLOWED * len(scores))], 2)
+
+
+def _score(text: str, intercept: float, weights: dict[str, float]) -> float:
+    return intercept + sum(weights.get(name, 0.0) for name in features(text))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -125,9 +171,11 @@ def main() -> None:
         if arguments.rounds:
             measure(name, sentences)
             continue
-        intercept, weights = fitted(sentences, _negatives(name))
+        sentences = sentences_of(name)
+        intercept, weights = fitted(sentences, negatives_of(name))
         scan = {
             "learned_from": learned_from(name),
+            "threshold": threshold(name, sentences),
             "intercept": intercept,
             "weights": dict(sorted(weights.items())),
         }
@@ -139,12 +187,12 @@ def main() -> None:
 
 def measure(name: str, sentences: list[Sentence]) -> None:
     for last in sorted({s.round for s in sentences})[1:]:
-        intercept, weights = fitted([s for s in sentences if s.round < last], _negatives(name))
+        earlier = [s for s in sentences if s.round < last and s.round != HELD_BACK[name]]
+        (intercept, weights), least = fitted(earlier, negatives_of(name)), threshold(name, earlier)
         found = {True: [0, 0], False: [0, 0]}
         for s in sentences:
             if s.round == last:
-                score = intercept + sum(weights.get(f, 0.0) for f in features(s.text))
-                found[s.is_of_kind][0] += score > 0
+                found[s.is_of_kind][0] += _score(s.text, intercept, weights) > least
                 found[s.is_of_kind][1] += 1
         (hits, of), (taken, others) = found[True], found[False]
         print(f"{name}, round {last}: {hits} of {of} found, {taken} of {others} look-alikes taken")

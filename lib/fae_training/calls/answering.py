@@ -85,8 +85,13 @@ def _with_next_call(data: dict) -> dict:
     return data | ({"next": call} if call else {"next": None, "hint": command})
 
 
-# What the rest of a line is indented below: spaces, "- ", or a number or a word before a gap.
-_MARK = lazy_pattern(r" *(?:- |[\w,.]+ {2,})?")
+# What the rest of a line is indented below: spaces, "- ", or a number or a word (perhaps in colour) before a gap.
+_MARK = lazy_pattern(r" *(?:- |(?:\x1b\[\d+m)?[\w,.]+ {2,}(?:\x1b\[0m)?)?")
+_GAP = lazy_pattern(r"(?<=\S) {2,}(?=\S)")
+_COLOUR = lazy_pattern(r"\x1b\[\d+m")
+# A command within a sentence, with its flags and their values; a line that is one, perhaps after "Next: ", is left alone.
+_COMMAND = lazy_pattern(r"uv run (?:'[^']*'|\S)+(?: --[\w-]+(?: (?:'[^']*'|[^\s-]\S*))?)*")
+_IS_COMMAND = lazy_pattern(r"\W*(?:[Nn]ext: )?uv run |\$ ")
 # Parameters that are given without a flag.
 POSITIONAL = {"experiment": "action", "listen": "file", "review": "folder"}
 # A word in capitals that stands for what the caller has to fill in, and "and so on".
@@ -190,7 +195,7 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
 
 def fitted(text: str, width: int) -> str:
     """`text` with its long lines broken between words, where a terminal breaks them within words. Commands, which are
-    pasted, and tables stay as they are; a list's lines are indented below its marks or numbers.
+    pasted, stay in one piece, and tables as they are; a list's lines are indented below its marks or numbers.
     """
     return "\n".join(_fitted_line(line, width) for line in text.split("\n"))
 
@@ -199,16 +204,33 @@ def _fitted_line(line: str, width: int) -> str:
     found = _MARK.match(line)
     mark = found[0] if found else ""
     rest = line[len(mark) :]
-    if len(line) <= width or "uv run " in line or "  " in rest:
+    is_table = len(_GAP.findall(rest)) > 1
+    if len(line) <= width or _IS_COMMAND.match(line) or is_table:
         return line
-    return textwrap.fill(
-        rest,
+    indent = " " * len(_COLOUR.sub("", mark))
+    wrapped = textwrap.fill(
+        _COMMAND.sub(lambda command: command[0].replace(" ", "\0"), rest),
         width,
-        initial_indent=mark,
-        subsequent_indent=" " * len(mark),
+        initial_indent=indent,
+        subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return mark + wrapped[len(indent) :].replace("\0", " ")
+
+
+def filled(text: str, width: int) -> str:
+    """A docstring with its paragraphs filled to `width`; indented lines, such as examples, stay as they are."""
+    lines: list[str] = []
+    paragraph: list[str] = []
+    for line in [*text.split("\n"), ""]:
+        if line[:1] not in ("", " "):
+            paragraph.append(line)
+            continue
+        lines += [fitted(" ".join(paragraph), width)] if paragraph else []
+        paragraph = []
+        lines.append(line)
+    return "\n".join(lines[:-1])
 
 
 def write_line(text: str, stream=None) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from fae_training.calls.answering import (
     with_next_line,
     write_line,
 )
+from fae_training.calls.call import Call
 from fae_training.calls.error_words import reason, shown
 from fae_training.calls.errors import BadRequest, Failed, SkillError, command_line
 from fae_training.calls.options import Option, Parser, parser
@@ -66,55 +67,14 @@ OLDER_NAMES = {
     "sft_train_count": None,
     "dpo_pairs": None,
 }
+# What Fae says when a proposal waits for the person's answer.
+APPROVES = "An update waits for your answer: yes with the code on its page, or no."
 START, CONSENT = "uv run scripts/", "setup.py --consent "
 # The status of an answer to --dry-run.
 PLANNED = ("planned", "dry_run")
 # Internal options with which a script starts itself; they are accepted only as flags.
 INTERNAL = ("worker", "task")
 BLANKED = "[REDACTED_SECRET]"  # what Fae puts in place of values that look like secrets
-
-
-class Call:
-    """One call of a script. `arguments` has every option; those not given are None."""
-
-    def __init__(
-        self,
-        arguments: argparse.Namespace,
-        sources: dict[str, str],
-        caller: str,
-        options: Mapping[str, Option] = {},
-    ):
-        self.arguments = arguments
-        self.sources = sources
-        self.caller = caller
-        self.options = options
-        self.home = Home(arguments.home or default_home())
-        self.terminal = caller == "person" and sys.stdout.isatty() and sys.stdin.isatty()
-
-    def without(self, script: str, *left_out: str) -> str:
-        """The same call without some of its options, as a command after scripts/. The approval code is in no answer."""
-        words: list[object] = [f"{script}.py"]
-        # What is given without a flag comes first: an option that takes many values would take it too.
-        for name in sorted(self.sources, key=lambda name: bool(self.options[name].flags)):
-            if name in ("home", "json", "stdin", "code", *left_out):
-                continue
-            option, value = self.options[name], getattr(self.arguments, name)
-            values = value if isinstance(value, list) else [value]
-            if option.repeatable:
-                words += [word for item in values for word in (option.flag, item)]
-            else:
-                words += [option.flag] if option.flags else []
-                words += [item for item in values if item is not True and item is not option.const]
-        return command_line(*words)
-
-    def tell(self, text: str, ending: str = "\n") -> None:
-        """Show a person at the terminal what a question is about, before the script's answer."""
-        print(for_terminal(text, self.arguments.home, sys.stdout), end=ending, flush=True)
-
-    def show_progress(self, text: str) -> None:
-        """Show progress to a waiting person; does nothing for Fae and programs."""
-        if self.caller == "person":
-            write_line(text, sys.stderr)
 
 
 def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
@@ -130,6 +90,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
     answer_to = sys.stdout if caller == "person" else keep_standard_output_clean()
     home, given_home, named_home = Home(default_home()), None, None
     script, keep = Path(sys.argv[0]).stem, True
+    call = None
     try:
         call = read_call(script_parser, argv, caller)
         home, given_home = call.home, call.arguments.home
@@ -142,7 +103,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         data, status = led_on(call, script, result.data), result.exit_status
         text = with_next_line(data, result.text + data.pop("reminder", ""))
     except SkillError as error:
-        say = _asked(home, error)
+        say = _asked(home, error, call)
         data, text, status = error.as_dict() | say, explain(error), error.exit_status
     except KeyboardInterrupt:
         error = Failed(
@@ -169,26 +130,32 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
 
 
 def led_on(call: Call, script: str, data: dict) -> dict:
-    """An answer with its next command: after a dry run the call itself, and in place of one that lacks consent the consent."""
+    """An answer with its next command: after a dry run the call itself; None where that lacks a consent or an approval, or waits."""
     if data["status"] in PLANNED and getattr(call.arguments, "dry_run", None):
         data = {"next": call.without(script, "dry_run")} | data
     if not isinstance(following := data.get("next"), str):
         return data
-    from fae_training.lifecycle import first_steps  # it loads the kinds
+    from fae_training.lifecycle import first_steps, next_steps  # they load the kinds
 
     following, asked = first_steps.with_question(call.home, following)
+    if wait := next_steps.waits(call, following):
+        return asked | data | {"next": None, "wait": wait}
+    if next_steps.is_asked(call, following):
+        approves = {"say": APPROVES, "hint": f"{START}{following}"}
+        return approves | data | {"next": None}
     return asked | data | {"next": following}
 
 
-def _asked(home: Home, error: SkillError) -> dict[str, str]:
-    """How Fae asks for the consent that the error's remedy is or lacks; its hint becomes the call that gives it."""
-    call = error.hint.removeprefix(START)
-    if not error.hint.startswith(START) or not (as_call(error.hint) or call.startswith(CONSENT)):
+def _asked(home: Home, error: SkillError, call: Call | None = None) -> dict[str, str]:
+    """How Fae asks for the consent that the error's remedy is or lacks; its hint becomes the call that gives it, or what it
+    waits for."""
+    remedy = error.hint.removeprefix(START)
+    if not error.hint.startswith(START) or not (as_call(error.hint) or remedy.startswith(CONSENT)):
         return {}
-    from fae_training.lifecycle import first_steps
+    from fae_training.lifecycle import first_steps, next_steps
 
-    call, asked = first_steps.with_question(home, call)
-    error.hint = START + call
+    remedy, asked = first_steps.with_question(home, remedy)
+    error.hint = (next_steps.waits(call, remedy) if call else None) or START + remedy
     return {name: text for name, text in asked.items() if name == "say"}
 
 

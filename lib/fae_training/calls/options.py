@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fae_training.calls.answering import write_line
+from fae_training.calls.answering import filled, write_line
 from fae_training.calls.errors import BadRequest
 from fae_training.patterns import lazy_pattern
 
@@ -103,9 +103,16 @@ class Parser(argparse.ArgumentParser):
         write_line(self.format_help().rstrip("\n"), file)
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """--help with the script's docstring, as wide as the terminal."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return filled(text, width)
+
+
 def parser(description: str, dry_run: bool = False) -> Parser:
     """A parser with `description` as its --help and the options common to all scripts."""
-    made = Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = Parser(description=description, formatter_class=_Help)
     made.add_argument(
         "--home",
         type=Path,

@@ -12,9 +12,6 @@ from fae_training.patterns import lazy_pattern
 # Fae cuts a record at 32,768 characters; 8,000 are about the 2,048 tokens of the longest preset.
 LONGEST_TURN = 8000
 REDACTED = "[REDACTED_"
-# A turn without a secret is not missed among the others, but a secret that is learned cannot be taken back: so a turn is
-# left out from less than even odds on, e to the power of this.
-_MAY_TELL_A_SECRET = -1.0
 
 # Without a tool, the reply to a request for one was a guess or a false claim; an earlier fine-tune
 # on such replies called 2 tools of 10 where the base model had called 10. So requests for a tool
@@ -131,6 +128,6 @@ def reason_to_leave_out(user: str, reply: str, learn: Collection[str] = ()) -> s
         return "needs_tool"
     if secrets.find(user) or secrets.find(reply):
         return "secret"
-    if scan("secrets").likeliest(user)[1] > _MAY_TELL_A_SECRET:
+    if scan("secrets").found_in(user):
         return "may_be_secret"
     return personal.find(user, learn) or personal.find(reply, learn)

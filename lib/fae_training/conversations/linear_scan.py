@@ -27,9 +27,11 @@ START, END = "^", "$"
 
 @dataclass(frozen=True)
 class Scan:
-    """A learned classifier. learned_from: fingerprint of the labelled sentences (tools/learn_scans.py)."""
+    """A learned classifier. learned_from: fingerprint of the labelled sentences (tools/learn_scans.py). threshold: the
+    log-odds that few ordinary sentences exceed."""
 
     learned_from: str
+    threshold: float
     intercept: float
     weights: dict[str, float]
 
@@ -37,9 +39,10 @@ class Scan:
         """The log-odds that `text`, a sentence or two, is of the kind."""
         return self.intercept + sum(self.weights.get(name, 0.0) for name in features(text))
 
-    def likeliest(self, text: str) -> tuple[str, float]:
-        """(part, log-odds) of the part of `text` with the highest score."""
-        return max(((part, self.score(part)) for part in parts(text)), key=lambda each: each[1])
+    def found_in(self, text: str) -> str | None:
+        """The part of `text` that is the likeliest to be of the kind; None if none exceeds the threshold."""
+        part, score = max(((p, self.score(p)) for p in parts(text)), key=lambda each: each[1])
+        return part if score > self.threshold else None
 
 
 @functools.cache

@@ -97,7 +97,7 @@ CONDITION = one_of(
     r"heart (?:attack|failure|disease|condition|surgery|murmur), stroke, arrhythmia, atrial fibrillation, pacemaker, hypertension, "
     r"(?:high|low) blood pressure, blood pressure, cholesterol, blood sugar, an[a]?emi[ac], thyroid, "
     r"hypothyroidism, hyperthyroidism, pneumonia, bronchitis, tuberculosis, shingles, eczema, psoriasis, "
-    r"concussion, hernia, (?:knee|hip) replacement, surgery, biopsy, ms, als, cfs, long covid, sleep apn[o]?ea, insomnia, "
+    r"concussion, hernia, (?:knee|hip) replacement, surgery, biopsy, ms, (?-i:ALS), (?:(?<=has )|(?<=have )|(?<=with ))als, cfs, long covid, sleep apn[o]?ea, insomnia, "
     r"tinnitus, glaucoma, cataracts?, vertigo, scoliosis, sciatica, rehab, alcoholic, alcoholism, overdose, "
     r"addiction, viral load, inhaler, insulin, antidepressants?, allergic to \w+, allergy, allergies, "
     r"chest pain, "

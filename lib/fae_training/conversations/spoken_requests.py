@@ -37,9 +37,18 @@ class Kept:
 
 def is_about(one: str, other: str) -> bool:
     """Whether two phrases name the same topics, or are the same sentence but for case and punctuation."""
-    if normalised(one) == normalised(other):
-        return True
-    return bool(_meanings(one) & _meanings(other))
+    return _is_same_sentence(one, other) or bool(_meanings(one) & _meanings(other))
+
+
+def _is_same_sentence(one: str, other: str) -> bool:
+    """Whether two texts differ at most in case, punctuation and spaces, and in that one is cut off with "…", as
+    a long sentence is shown."""
+    said, shown = normalised(one), normalised(other)
+    return (
+        said == shown
+        or (other.rstrip().endswith("…") and bool(shown) and said.startswith(shown))
+        or (one.rstrip().endswith("…") and bool(said) and shown.startswith(said))
+    )
 
 
 def _meanings(phrase: str) -> set[frozenset[str]]:
@@ -107,9 +116,8 @@ class SpokenRequests:
         recognised, which decides."""
         if requests_in(text, self._names):
             return None
-        part, log_odds = scan("forget_requests").likeliest(text)
-        sentence = " ".join(part.split())
-        if log_odds <= 0 or not self._in_force([Asked(sentence, ())], at, self.kept):
+        sentence = scan("forget_requests").found_in(text)
+        if sentence is None or not self._in_force([Asked(sentence, ())], at, self.kept):
             return None
         self.possible.add(sentence)
         self.said[sentence] = sentence
@@ -149,9 +157,7 @@ class SpokenRequests:
 
     def _kept(self, what: str, at: int, kept: Counter[str]) -> bool:
         for each, meanings, until in self._keep:
-            if at <= until and (
-                normalised(what) == normalised(each.what) or meaning_of(what) in meanings
-            ):
+            if at <= until and (_is_same_sentence(what, each.what) or meaning_of(what) in meanings):
                 kept[each.what] += 1
                 return True
         return False

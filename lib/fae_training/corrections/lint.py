@@ -52,7 +52,7 @@ def check(
     rows = _without_contradictions(_without_duplicates(rows, held_out, report), held_out, report)
     _report_dropped(report)
     rows = _balanced(rows, report)
-    if len(rows) < FEWEST_PAIRS:
+    if 0 < len(rows) < FEWEST_PAIRS:
         report.remarks.append(
             f"Too few: {counted(len(rows), 'pair')} to train on, expected at least {FEWEST_PAIRS}. "
             "So few teach their own wording rather than your preferences; more corrections will come "
@@ -98,7 +98,9 @@ def _without_contradictions(
 
 def _report_dropped(report: Report) -> None:
     if n := report.dropped["near_duplicate"]:
-        report.remarks.append(f"{n} nearly repeated another; one of each was kept.")
+        report.remarks.append(
+            f"{n} nearly repeated another; one of each was kept, a held-out one first."
+        )
     if n := report.dropped["contradiction"]:
         report.remarks.append(
             f"{n} contradicted a newer one (the same answer wanted once and rejected once); the "

@@ -213,9 +213,12 @@ def _state(home: Home) -> Iterator[Finding]:
         text = f"set aside because unreadable: {_listed(aside)}"
         remedy = f"check the file, then remove it: {command_line('rm', home.file(aside[0]))}"
         yield Finding("state", ATTENTION, text, remedy)
+    requests = standing.of_requests(home)
     remarks = [*standing.of_home(home), *standing.linked_runs(home)]
     for remark in remarks:
-        yield Finding("state", ATTENTION, remark, "uv run scripts/list_runs.py")
+        # A request to forget has its own remedy, at its end; the others are looked at with the runs.
+        text, _, remedy = remark.rpartition(": ") if remark in requests else (remark, "", "")
+        yield Finding("state", ATTENTION, text, remedy or "uv run scripts/list_runs.py")
     if home.path.is_dir() and home.path.stat().st_mode & 0o077:
         remedy = command_line("chmod", "700", home.path)
         yield Finding(

@@ -13,7 +13,7 @@ from fae_training.lifecycle.kinds import KINDS
 from fae_training.lifecycle.runs import Run
 from fae_training.patterns import lazy_pattern
 from fae_training.release.deployment import check_unchanged, compared_with_another
-from fae_training.store import records
+from fae_training.store import consent, records
 from fae_training.store.state import now, read_json
 from fae_training.store.transactions import Change, changing
 
@@ -114,10 +114,11 @@ def mark(run: Run) -> str:
 def require_pass(run: Run) -> Evaluation:
     """The evaluation of a run that may be proposed and deployed, decided again from its measures.
 
-    Raises Missing if it was never evaluated, Refused if it does not pass, if its adapter changed since, or if it was
-    compared with a model other than the current one.
+    Raises Missing if it was never evaluated, Refused if it does not pass, if its adapter changed since, if it was
+    compared with a model other than the current one, or if the person no longer allows what it learned from.
     """
     learned.require_unmarked(run)
+    consent.require_for_use(run.home, run.id, *KINDS[run.kind].consents)
     again = f"uv run scripts/evaluate.py --run {run.id}"
     kept, measured = read(run), benchmark.of_run(run)
     if kept is None:
@@ -206,7 +207,8 @@ def _from_progress(run: Run) -> tuple[str, Decision]:
         raise Missing(
             "nothing_to_judge",
             f"{run.id} ended before anything was measured ({run.status()}), so there is nothing to judge",
-            f"to go on with the training: {KINDS[run.kind].command(f'--resume {run.id}')}",
+            (run.record.get("error") or {}).get("hint")
+            or f"to go on with the training: {KINDS[run.kind].command(f'--resume {run.id}')}",
         )
     best_step, best = min(values, key=lambda value: value[1])
     reason = (

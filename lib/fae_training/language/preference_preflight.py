@@ -70,6 +70,13 @@ def check(home: Home, keep: bool, run: Run | None = None) -> Data:
         ) from None
     place = provenance.rows_of(run) if run else home.file("data")
     train, valid, remarks = corrections(place)
+    if not train.usable:
+        raise Missing(
+            "no_corrections",
+            f"none of {counted(data.rows['train'], 'pair')} of data/dpo/train.jsonl is left to learn from: "
+            f"{' '.join(remarks)}",
+            f"correct the file, or make it again from your conversations: {EXTRACT}",
+        )
     if train.usable != data.rows["train"]:
         data = replace(data, learned_from=counted(train.usable, "row"))
     data = replace(data, rows={"train": train.usable, "valid": valid.usable}).noting(*remarks)

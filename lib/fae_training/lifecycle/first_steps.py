@@ -53,7 +53,9 @@ def with_question(home: Home, call: str) -> tuple[str, dict[str, str]]:
 def needed(call: str) -> tuple[str, ...]:
     """The consents without which a call, after scripts/, is refused; forgetting needs none."""
     script, *words = shlex.split(call)
-    if script == "fuse.py" or "--rescore" in words:
+    if "--reject" in words or "--check" in words:
+        return ()
+    if script in ("fuse.py", "propose.py", "deploy.py") or "--rescore" in words:
         run = words[words.index("--run") + 1] if "--run" in words[:-1] else ""
         kind = KINDS.get(run.rsplit("-", 3)[0])
         return kind.consents if kind else ()

@@ -5,13 +5,13 @@ import time
 from typing import TYPE_CHECKING
 
 from fae_training.calls.answering import as_call
-from fae_training.calls.calling import Call
-from fae_training.calls.errors import command_line
+from fae_training.calls.call import Call
+from fae_training.calls.errors import SkillError, command_line
 from fae_training.lifecycle import learned, runs
 from fae_training.lifecycle.kinds import DEFAULT_PRESET, KINDS, SUITES
 from fae_training.lifecycle.runs import Run
 from fae_training.lifecycle.settings import house_rule
-from fae_training.release import rejection
+from fae_training.release import approval, dialog, rejection
 from fae_training.release.deployment import deployments
 from fae_training.store.state import Home, moment
 
@@ -79,10 +79,10 @@ def after_judgement(run: Run, judged: "Evaluation | None") -> str | None:
         return None
     if rejection.standing(run) or rejection.undone(run):
         return kind.material
-    if judged.verdict == PASS:
-        return f"propose.py --run {run.id}"
     if run.result() is not None and (judged.fingerprint is None or evaluation.stale(run)):
         return f"evaluate.py --run {run.id} --rescore"
+    if judged.verdict == PASS:
+        return f"{'deploy' if approval.stands(run) else 'propose'}.py --run {run.id}"
     return what_helps(run, judged.decision)
 
 
@@ -161,10 +161,23 @@ def too_soon(call: Call, kind: str) -> tuple[Run, float] | None:
     return None
 
 
-def waits(call: Call, kind: str, following: str | None) -> str | None:
+def is_asked(call: Call, following: str) -> bool:
+    """Whether `following` is a deployment that is refused without the code, which only the person has.
+
+    It is not if the script itself asks: at a terminal, or in a dialog if Fae calls it on a Mac.
+    """
+    script, *words = following.split()
+    asks = call.caller == "person" or (call.caller == "fae" and dialog.available())
+    return script == "deploy.py" and "--check" not in words and not asks
+
+
+def waits(call: Call, following: str) -> str | None:
     """A sentence if `following` is a training that Fae must not start of its own accord yet, else None."""
-    starts = following and following.startswith(f"{KINDS[kind].script} --preset")
-    if not starts or too_soon(call, kind) is None:
+    started = [kind for kind in KINDS.values() if following.startswith(f"{kind.script} --preset")]
+    try:
+        if not started or too_soon(call, started[0].name) is None:
+            return None
+    except SkillError:  # a damaged config.json is reported by the training
         return None
     days = house_rule(call, "min_days_between_runs")
     return f"The trainings that Fae starts are at least {days:g} days apart; if the person asks for one now, pass force."

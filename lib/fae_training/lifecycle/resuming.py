@@ -38,15 +38,16 @@ def require_no_settings(call: Call, run: Run, *others: str) -> None:
 
 def require_same_inputs(run: Run, found: Preflight) -> None:
     """Raises Refused if the inputs of a run changed since it began."""
-    for name, value in (
-        ("data fingerprint", found.data.fingerprint),
-        ("model fingerprint", found.model and found.model.fingerprint),
-        ("prompts fingerprint", found.prompts),
+    for name, what, value in (
+        ("data_fingerprint", "rows", found.data.fingerprint),
+        ("model_fingerprint", "files of the model", found.model and found.model.fingerprint),
+        ("prompts_fingerprint", "prompts that are rehearsed", found.prompts),
     ):
-        if value != (before := run.record.get(name.replace(" ", "_"))):
+        if value != (before := run.record.get(name)):
             raise Refused(
                 "changed_since",
-                f"{name} of {run.id} is {before}, now it is {value}: this would be a different training",
+                f"the {what} have changed since {run.id} began, so this would be a different training "
+                f"(fingerprint {before}, now {value})",
                 KINDS[run.kind].command(f"--preset {run.settings['preset']}"),
             )
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fae_training.calls.calling import Call, Parser
+from fae_training.calls.call import Call
 from fae_training.calls.error_words import shown
 from fae_training.calls.errors import BadRequest, Failed
+from fae_training.calls.options import Parser
 from fae_training.calls.values import Choice, Range, YesNo
 from fae_training.lifecycle import runs
 from fae_training.lifecycle.kinds import DEFAULT_PRESET, KINDS, Kind, Setting

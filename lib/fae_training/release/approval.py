@@ -19,6 +19,7 @@ FILE = "approval.json"
 CODE_LETTERS = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 6
 MOST_TRIES = 5
+BY_CODE = "the person reads the proposal, then: uv run scripts/deploy.py --code CODE"
 # Spoken forms of letters and digits: the aviation alphabet with its usual spellings.
 SPELLED = {
     word: word[0]
@@ -116,7 +117,7 @@ def check(run: Run, code: str | None) -> Approval:
         raise Refused(
             "not_approved",
             f"deploying {run.id} needs the person's approval: the code at the end of its proposal",
-            "the person reads the proposal, then: uv run scripts/deploy.py --code CODE",
+            BY_CODE,
         )
     if changed := changed_since(run, approval):
         raise Refused("changed_since", changed, propose)
@@ -164,6 +165,17 @@ def changed_since(run: Run, approval: Approval) -> str | None:
     if approval.judgement != evaluation.mark(run):
         return f"{run.id} was evaluated again after the proposal, with a different result"
     return None
+
+
+def stands(run: Run) -> bool:
+    """Whether the newest proposal still waits for an answer: its code would deploy the run as it is."""
+    approval = readable(run)
+    if approval is None or approval.used_at or approval.tries >= MOST_TRIES:
+        return False
+    try:
+        return changed_since(run, approval) is None
+    except SkillError:  # its files are gone
+        return False
 
 
 def require_changeable(run: Run) -> None:

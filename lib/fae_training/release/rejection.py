@@ -2,8 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
-from fae_training.calls.calling import Result
+from fae_training.calls.answering import Result
 from fae_training.calls.errors import BadRequest, Missing, Refused, SkillError
+from fae_training.lifecycle import learned
 from fae_training.lifecycle.kinds import KINDS
 from fae_training.lifecycle.runs import Run, all_runs
 from fae_training.release import approval
@@ -66,7 +67,9 @@ def newest(home: Home, slot: str) -> Rejection | None:
 
 
 def require_none(run: Run) -> None:
-    """Raises Refused for a run that was rejected or rolled back, which is proposed again only if it is named by its id."""
+    """Raises Refused for a run that was rejected or rolled back, which is proposed again only if it is named by its id, or
+    that learned what was forgotten."""
+    learned.require_unmarked(run)
     if undid := undone(run):
         raise Refused(
             "rolled_back",

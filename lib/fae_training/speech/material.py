@@ -153,13 +153,12 @@ def collect(home: Home) -> Material:
         )
     if found.left_out["other_script"]:
         found.notes.append(
-            f"{counted(found.left_out['other_script'], 'correction is', 'corrections are')} in another script: Fae listens in "
-            "English, so they stay in the vocabulary and are not trained on"
+            f"{counted(found.left_out['other_script'], 'correction')} in another script: in the vocabulary, but not "
+            "trained on, because Fae listens in English"
         )
     if not found.terms:
-        reason = (
-            f" that can be trained on (left out: {dict(found.left_out)})" if corrections else ""
-        )
+        left_out = "; ".join(found.notes)
+        reason = f" that can be trained on ({left_out})" if left_out else ""
         raise Missing(
             "no_corrections",
             f"there are no corrections of what Fae heard{reason}",

@@ -127,12 +127,13 @@ def in_words(untrained: dict[str, dict], clips: Sequence[Heard], terms: list[str
         f"{names[name]} recognises {found['term_recall']:.0%} of your words"
         for name, found in untrained.items()
     )
-    verdict = (
-        f"{names[would_do[0]]} alone would work as well (stt/vocabulary.json)"
-        if would_do
-        else "the list of words alone (stt/vocabulary.json) would not work as well"
-    )
-    return f"Without training {shares}; with it {trained['term_recall']:.0%}: {verdict}."
+    if would_do:
+        verdict = f"{names[would_do[0]]} alone would work as well (stt/vocabulary.json)"
+    elif any(found["term_recall"] >= trained["term_recall"] for found in untrained.values()):
+        verdict = "what recognises as many of your words makes other sentences worse"
+    else:
+        verdict = "the list of words alone (stt/vocabulary.json) would not work as well"
+    return f"Without training, {shares}; the training recognises {trained['term_recall']:.0%}: {verdict}."
 
 
 def verify(run: Run, session) -> Verification:

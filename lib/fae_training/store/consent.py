@@ -10,7 +10,7 @@ from fae_training.store.transactions import Change, changing
 
 SOURCES = {
     "conversations": "your conversations with Fae, to learn how you like to be answered",
-    "corrections": "your corrections of Fae, to learn which of two answers was better",
+    "corrections": "your corrections of Fae, to learn which answers you prefer and which words it misheard",
     "audio": "recordings of your voice, to learn your names and your wake and stop words",
 }
 # How Fae asks for them: "May I ...?"
@@ -80,6 +80,17 @@ def require(home: Home, *sources: str) -> None:
         raise Refused(
             "no_consent",
             f"this needs your permission to use {'; and '.join(_in_words(home, source) for source in lacking)}",
+            f"uv run scripts/{command(lacking)}",
+        )
+
+
+def require_for_use(home: Home, run: str, *sources: str) -> None:
+    """Raises Refused if `run`, which learned from `sources`, may not be proposed or deployed, because one is not allowed."""
+    if lacking := missing(home, sources):
+        raise Refused(
+            "no_consent",
+            f"{run} is not used without your permission for what it learned from: "
+            + "; and ".join(_in_words(home, source) for source in lacking),
             f"uv run scripts/{command(lacking)}",
         )
 
