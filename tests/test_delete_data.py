@@ -172,6 +172,7 @@ def test_a_deletion_that_was_killed_is_finished_by_the_next_one(place, what):
     calls.answer("delete_data", what, *named, "--yes", home=place.path)
     left = {str(path.relative_to(place.path)) for path in place.path.rglob(".deleted-*")}
     assert not {name for name in left if what == "--everything" or name.startswith(what[2:])}
+    assert place.file(".deleted-cache").exists() == (what == "--runs")
     assert run.directory.exists() == (what == "--data")
 
 

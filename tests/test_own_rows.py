@@ -8,10 +8,12 @@ import pytest
 import calls
 import prepared
 import small_runs
+from fae_training.calls import calling
 from fae_training.calls.errors import Refused
 from fae_training.conversations import forgetting
 from fae_training.lifecycle import launch, provenance, purge, runs, worker
-from fae_training.lifecycle.preflight import Data
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.preflight import Data, Preflight
 from fae_training.store import state
 
 
@@ -151,15 +153,23 @@ def test_rows_that_were_excluded_after_their_export_are_not_trained_on(place, si
     """The export after it may have failed, or the rows come from elsewhere."""
     rows = state.read_jsonl(place.file("data", "sft", f"{side}.jsonl"))
     state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), [*rows, row("In Bergen.", "b")])
-    given = (*small_runs.SETTINGS, "--model", calls.LANGUAGE_MODEL, "--json")
+
+    def prepare(_call, settings, _run):
+        return Preflight(settings, Data("f", "", {"train": 9, "valid": 3}))
+
+    def begin(*given):
+        kind = KINDS["sft"]
+        call = calling.read_call(launch.build_parser("", kind), [*given, "--home", str(place.path)], "program")  # fmt: skip
+        return launch.main(call, launch.Training(kind, prepare, *[pytest.fail] * 3))
+
     forgetting.exclude(place, ["Bergen"], [])
-    for how in ("--dry-run", "--detach"):
-        got = calls.script("train", *given, how, home=place.path)
-        assert (got.status, got.json["error"]["code"]) == (3, "excluded_since"), got.out
-        assert "'Bergen' (1 row)" in got.json["error"]["message"]
-        assert got.json["next"]["script"] == "export_data" and runs.all_runs(place) == []
+    for given in ((), ("--dry-run",)):
+        with pytest.raises(Refused, match=r"'Bergen' \(1 row\)") as refused:
+            begin(*given)
+        assert refused.value.hint == "uv run scripts/export_data.py"
+    assert runs.all_runs(place) == []
     forgetting.record(place, forgetting.Edit(keep=("Bergen",)))
-    assert calls.script("train", *given, "--dry-run", home=place.path).status == 0
+    assert begin("--dry-run").data["status"] == "planned"
 
 
 def test_forgetting_needs_no_consent_and_no_database(home):

@@ -265,13 +265,13 @@ def test_what_names_no_topic_at_all_is_named_shortly_and_with_the_call_that_list
     assert as_call(refused.value.hint) == {"script": "export_data", "params": {"dry_run": True}}
 
 
-@pytest.mark.parametrize("what", ["--exclude", "--forget", "--keep"])
-def test_a_long_phrase_is_taken_and_the_answer_stays_short_and_unsaved(place, tmp_path, what):
-    database = Days(tmp_path / "fae")
-    database.talk(plain(1))
-    given = (what, " ".join(f"clinic{n}" for n in range(1_000)), "--db", database.done(), "--json")
-    for further in (["--dry-run"], []):
-        got = calls.script("export_data", *given, *further, home=place.path)
+def test_a_long_phrase_is_taken_and_the_answer_stays_short_and_unsaved(place, tmp_path):
+    days = Days(tmp_path / "fae")
+    days.talk(plain(1))
+    long, database = " ".join(f"clinic{n}" for n in range(1_000)), days.done()
+    ways = (["--forget", long, "--dry-run"], ["--forget", long], ["--keep", long], ["--exclude", long, "--db", tmp_path / "none"])  # fmt: skip
+    for given in ways:
+        got = calls.script("export_data", "--db", database, *given, "--json", home=place.path)
         assert got.status == 0 and len(got.out) <= 2001, got.out
     naming = [p.name for p in place.path.rglob("*") if p.is_file() and b"clinic" in p.read_bytes()]
     assert naming == ["exclusions.json"]
