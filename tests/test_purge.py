@@ -469,6 +469,36 @@ def test_what_cannot_be_removed_keeps_the_request(place, monkeypatch):
     assert purge.complete(place) and naming(place) == []
 
 
+def test_a_kill_before_the_rows_are_written_loses_neither_a_run_nor_a_recording(place, monkeypatch):
+    """A run of an earlier version is found by the ids of rows in data/ alone, a recording by the row that names it."""
+    consent.change(place, ["corrections"], [])
+    run = prepared.finished(place, 1)
+    state.write_json(run.file("sources.json"), {"ids": ["e-1"]})
+    state.write_jsonl(place.file("data", "sft", "train.jsonl"), [row(SAID, "e-1")])
+    clips = [place.file("stt", "clips", f"{name}.wav") for name in ("row", "correction")]
+    for clip in clips:
+        state.write_text(clip, "RIFF")
+    spoken = {"audio": "stt/clips/row.wav", "text": "Bergen clinic"}
+    state.write_jsonl(place.file("data", "stt", "train.jsonl"), [spoken])
+    prepared.corrected(place, "Bergan clinic", "Bergen clinic", origin="dialogue")
+    line = state.read_jsonl(place.file(*misheard.FILE))[0] | {"audio": "stt/clips/correction.wav"}
+    state.write_jsonl(place.file(*misheard.FILE), [line])
+    really = purge.write_jsonl
+
+    def killed_after(path, rows):
+        really(path, rows)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(purge, "write_jsonl", killed_after)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            forget(place, TOPIC)
+    monkeypatch.undo()
+    purge.complete(place)
+    assert runs.Run(place, run.id).record[learned.MARK]
+    assert not any(clip.exists() for clip in clips) and naming(place) == []
+
+
 def test_no_export_runs_meanwhile_and_what_is_asked_meanwhile_is_not_lost(place, monkeypatch):
     really = purge._Purge._clear_cache
 

@@ -207,6 +207,16 @@ def test_what_cannot_be_kept_is_refused_before_anything_changes(edit, code):
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize(
+    "given",
+    [("--exclude", "work", "--keep", "my work"), ("--forget", "it"), ("--exclude", "the", "--keep", "knee")],
+)  # fmt: skip
+def test_a_call_that_cannot_be_meant_changes_nothing(place, tmp_path, given):
+    with pytest.raises(BadRequest):
+        export(place, talk_of_work(tmp_path / "fae", about_work=1, others=1), *given)
+    assert not place.file("exclusions.json").exists()
+
+
 def test_keeping_stops_a_forgetting_that_was_interrupted(place):
     forgetting.exclude(place, [], ["the interview", "my work"])
     forgetting.record(place, Edit(keep=("work",)))

@@ -12,6 +12,7 @@ from fae_training.calls.error_words import reason
 from fae_training.calls.errors import Failed, command_line
 from fae_training.conversations.mentions import Forgotten
 from fae_training.lifecycle import runs
+from fae_training.lifecycle.provenance import HALF_COPY
 from fae_training.patterns import lazy_pattern
 from fae_training.store import state
 
@@ -21,6 +22,8 @@ QUOTES = frozenset(
     ["examples", "example", "details", "notes", "note", "figures", "items", "reason", "text", "say", "message", "hint", "traceback", "error", "results", "samples", "topics", "taken", "remarks", "warnings"]
 )  # fmt: skip
 _SUFFIXES = (".json", ".jsonl", ".log", ".md", ".txt", ".html")
+# Directories of rows and weights.
+_OTHERS = ("data", HALF_COPY, runs.ADAPTERS, "checkpoints", runs.STOPPED)
 # Escapes of JSON, and of Python's repr, in a line that is not read as a value.
 _ESCAPE = lazy_pattern(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))")
 
@@ -32,7 +35,7 @@ def texts_in(place: Path) -> Iterator[Path]:
     for path in sorted(place.iterdir()):
         if path.is_symlink() or path.name == "run.json":  # which is changed under the state's lock
             continue
-        if path.is_dir() and path.name not in ("data", "adapters", "checkpoints", runs.STOPPED):
+        if path.is_dir() and path.name not in _OTHERS:
             yield from texts_in(path)
         elif path.is_file() and path.suffix in _SUFFIXES:
             yield path

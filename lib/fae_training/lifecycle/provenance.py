@@ -176,6 +176,16 @@ def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRe
     )
 
 
+def counts(home: Home, kind: str) -> dict:
+    """The entries of data/<kind>/meta.json that count the rows in the files beside it, after some were removed."""
+    place = home.file("data")
+    try:
+        found = describe(place, kind, "", *read(place, kind))
+    except Missing:
+        return {"rows": {"train": 0, "valid": 0}, "data_fingerprint": None}
+    return {"rows": found.rows, "data_fingerprint": found.fingerprint}
+
+
 def fingerprint(place: Path, kind: str) -> str:
     """The fingerprint of the bytes of train.jsonl and valid.jsonl of <kind>/ in `place`."""
     digest = hashlib.sha256()

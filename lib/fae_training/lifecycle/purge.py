@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fae_training.calls.errors import Failed, Missing, SkillError, command_line
+from fae_training.calls.errors import Failed, SkillError, command_line
 from fae_training.classifiers import recordings
 from fae_training.classifiers.classes import CLASSIFIERS
 from fae_training.conversations import forgetting
@@ -16,11 +16,10 @@ from fae_training.conversations.forgetting import Exclusions
 from fae_training.lifecycle import forgotten_texts, learned, runs
 from fae_training.lifecycle.provenance import (
     HALF_COPY,
-    describe,
+    counts,
     files_of,
     keep_files,
     learned_from,
-    read,
 )
 from fae_training.lifecycle.runs import Run
 from fae_training.release import approval
@@ -51,10 +50,10 @@ class Purged:
     """The result of a purge, or of a preview.
 
     learned_by: ids of the runs trained on what is forgotten, now or in an earlier purge of the same; `active`: the one of
-    them that Fae uses now, and `active_kind` its kind. by_topic: rows_removed by topic; a row that mentions several counts for the first alone, so
-    that the sum is rows_removed. copies: the rows removed from the runs' own copies, besides. corrections: misheard words
-    and their recordings. recordings: samples of a person's voice. texts: other files that mentioned it (proposals,
-    evaluations, logs, damaged rows).
+    them that Fae uses now, and `active_kind` its kind. by_topic: rows_removed by topic; a row that mentions several counts
+    for the first alone, so that the sum is rows_removed. copies: the rows removed from the runs' own copies, besides.
+    corrections: misheard words and their recordings. recordings: samples of a person's voice. texts: other files that
+    mentioned it (proposals, evaluations, logs, damaged rows).
     """
 
     rows_removed: int
@@ -115,14 +114,15 @@ def _report_unfinished() -> Iterator[None]:
     except (OSError, SkillError) as error:
         raise Failed(
             "unfinished_forgetting",
-            f"the request to forget this is saved, but not everything has been removed yet, which the next export or "
-            f"training does first: {error}",
+            f"the request is saved, but not everything is removed yet, which the next export or training does first: {error}",
             error.hint if isinstance(error, SkillError) else "uv run scripts/export_data.py",
         ) from error
 
 
 class _Purge:
-    """One pass over the state directory. The order matters: a run is marked before its rows go."""
+    """One pass over the state directory. The order matters where a kill can come between: a run is marked before the rows go
+    by which it is found, and a recording goes before the row that names it.
+    """
 
     def __init__(self, home: Home, wanted: Exclusions, change: bool = True):
         self.home, self.wanted, self.change = home, wanted, change
@@ -135,19 +135,18 @@ class _Purge:
         home = self.home
         if self.change:
             self._sweep()
-        removed, ids = 0, set()
+        learned_by = self._mark_runs()
+        removed = 0
         for kind in KINDS_OF_ROWS:
             found = self._take_rows(home.file("data", kind))
             removed += len(found)
-            ids |= {str(name) for row in found for name in _listed(_source(row).get("ids"))}
             meta = home.file("data", kind, "meta.json")
             if found and self.change:
                 if kind in training_rows.KINDS:
-                    write_json(meta, (read_json(meta, {}) or {}) | _counted(home, kind))
+                    write_json(meta, (read_json(meta, {}) or {}) | counts(home, kind))
                 elif meta.exists():
                     meta.unlink()  # rebuilt from the rest before the next training
         corrections, recorded = self._take_corrections(), self._take_recordings()
-        learned_by = self._mark_runs(ids)
         self._take_texts(learned_by)
         if self.change:
             self._clear_cache()
@@ -166,9 +165,7 @@ class _Purge:
         )
 
     def require_all_marked(self) -> None:
-        """Raises Failed for a run that learned it, but has no run.json to say so since that was damaged: once repaired, it
-        could be used again.
-        """
+        """Raises Failed for a run that learned it, but has no run.json to say so: once repaired, it could be used again."""
         for run in self.unmarked:
             raise Failed(
                 "run_damaged",
@@ -214,9 +211,9 @@ class _Purge:
             damaged = damaged and not found and forgotten_texts.named_in(self.forgotten, path)
             self.texts += damaged
             if (found or damaged) and self.change:
-                write_jsonl(path, kept)
                 for clip in (row.get("audio") for row in found if isinstance(row, dict)):
                     self._remove_clip(clip)
+                write_jsonl(path, kept)
         return gone
 
     def _mentions(self, row: object, count: bool = False) -> bool:
@@ -246,15 +243,16 @@ class _Purge:
         gone = [line for line in lines if self._mentions(line)]
         if self.change and gone:
             left = [line for line in lines if line not in gone]
-            write_jsonl(path, left)
             used = {line.get("audio") for line in left}
             for line in gone:
                 if line.get("audio") not in used:
                     self._remove_clip(line.get("audio"))
+            write_jsonl(path, left)
         terms = (self.home.read(vocabulary.FILE, {}) or {}).get("terms", [])
         named = [term for term in terms if self._mentions(term)]
-        if self.change and (gone or named):
-            # Rebuild it, since a word learned only from such a correction may not contain the whole topic.
+        if self.change and terms:
+            # Rebuild it, since a word learned only from such a correction, which a killed purge may have removed, need not
+            # contain the whole topic.
             kept = [entry.as_dict() for entry in vocabulary.keep(self.home, [])]
             kept = [term for term in kept if not self._mentions(term)]
             self.home.write(
@@ -276,21 +274,21 @@ class _Purge:
 
     # Runs.
 
-    def _mark_runs(self, ids: set[str]) -> list[str]:
+    def _mark_runs(self) -> list[str]:
         """Oldest first, so that a run comes after the one that it started from."""
         found: dict[str, None] = {}
+        ids = self.forgotten.ids | self._ids()
         names = [*self.wanted.topics, *self.wanted.people]
         for run in self._runs():
             own = run.file("data")
             kinds = [kind for kind in KINDS_OF_ROWS if (own / kind).is_dir()]
-            path = own / run.kind / "train.jsonl"
-            rows = [row for _, row in training_rows.values(path) if not isinstance(row, ValueError)]
+            rows = _rows(own / run.kind / "train.jsonl")
             sounds = files_of(run) or {}
             left = {name: digest for name, digest in sounds.items() if not self._names(name)}
             if (
                 len(left) < len(sounds)
                 or any(map(self._mentions, rows))
-                or learned_from(run, ids | self.forgotten.ids)
+                or learned_from(run, ids)
                 or learned.mentions(run, self.forgotten)
                 or (run.record.get("start") or {}).get("run") in found
             ):
@@ -302,6 +300,12 @@ class _Purge:
             for kind in kinds:
                 self.copies += len(self._take_rows(own / kind, count=False))
         return list(found)
+
+    def _ids(self) -> set[str]:
+        """The records of the rows in data/ that mention it, by which a run of an earlier version is found."""
+        places = [self.home.file("data", k, f"{s}.jsonl") for k in KINDS_OF_ROWS for s in SIDES]
+        found = (row for path in places for row in _rows(path) if self._mentions(row))
+        return {str(name) for row in found for name in _listed(_source(row).get("ids"))}
 
     def _names(self, sound: str) -> bool:
         """Whether a sound's name contains a speaker or a recording that is to be forgotten."""
@@ -381,6 +385,11 @@ class _Purge:
                 cached.unlink(missing_ok=True)
 
 
+def _rows(path: Path) -> list[Any]:
+    """The rows of a file in any accepted form, without lines that are not JSON."""
+    return [row for _, row in training_rows.values(path) if not isinstance(row, ValueError)]
+
+
 def _source(row: object) -> dict:
     source = row.get("source") if isinstance(row, dict) else None
     return source if isinstance(source, dict) else {}
@@ -388,12 +397,3 @@ def _source(row: object) -> dict:
 
 def _listed(value: object) -> list:
     return value if isinstance(value, list) else []
-
-
-def _counted(home: Home, kind: str) -> dict:
-    """The counts in meta.json for the remaining files."""
-    try:
-        found = describe(home.file("data"), kind, "", *read(home.file("data"), kind))
-    except Missing:
-        return {"rows": dict.fromkeys(SIDES, 0), "data_fingerprint": None}
-    return {"rows": found.rows, "data_fingerprint": found.fingerprint}
