@@ -147,7 +147,7 @@ def leave_all(home: Home) -> None:
 def delete(home: Home, gone: list[Path]) -> None:
     """Delete the paths. Each directory is renamed first, so that a kill does not leave a partial run that looks complete."""
     for path in gone:
-        if path.is_symlink() or not path.is_dir():
+        if not path.is_dir():
             path.unlink(missing_ok=True)
             continue
         # data/ contains the lock that is held.

@@ -248,6 +248,26 @@ def test_neither_an_export_nor_a_training_begins_while_it_deletes(place, monkeyp
     assert seen == [True, True]
 
 
+def test_a_run_that_is_deleted_in_part_is_none(place, monkeypatch):
+    run = runs.all_runs(place)[1]
+    script, call = asked(place, "--runs", run.id, "--yes")
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script["shutil"], "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        script["main"](call)
+    assert run.id not in [each.id for each in runs.all_runs(place)] and not run.directory.exists()
+
+
+def test_a_directory_that_is_a_link_goes_and_what_it_leads_to_stays(place, tmp_path):
+    state.write_text(tmp_path / "disk" / "tokens", "{}")
+    place.file("cache").symlink_to(tmp_path / "disk")
+    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert not place.file("cache").is_symlink() and (tmp_path / "disk" / "tokens").exists()
+
+
 def test_what_cannot_be_deleted_is_named_and_tried_again_by_the_next_call(place, monkeypatch):
     script, call = asked(place, "--data", "--yes")
     really = shutil.rmtree

@@ -317,6 +317,14 @@ def test_forgetting_is_planned_and_done_without_fae_s_database(place, tmp_path, 
     assert (done["next"] is not None) == consented, "no training without consent"
 
 
+def test_without_consent_an_active_run_that_learned_it_is_the_next_step(place):
+    run = prepared.deployed(place, 1)
+    prepared.learned(place, run, "The interviewer was kind.")
+    consent.change(place, [], ["conversations"])
+    answer = calls.answer("export_data", "--forget", "the interview", home=place.path)
+    assert answer["next"] == {"script": "rollback", "params": {"kind": "sft"}}
+
+
 def test_a_request_is_never_learned_itself_also_where_no_messages_are_kept(place, tmp_path):
     days = Days(tmp_path / "fae", version=6, owner=False)
     days.talk(("Vergiss bitte das Vorstellungsgespräch.", "Natürlich."))

@@ -15,7 +15,12 @@ from fae_training.calls.errors import BadRequest, Failed, Missing, SkillError
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Edit, Exclusions
 from fae_training.conversations.mentions import Forgotten
-from fae_training.conversations.spoken_requests import Kept, SpokenRequests, is_about
+from fae_training.conversations.spoken_requests import (
+    Kept,
+    SpokenRequests,
+    is_about,
+    names_in_lower_case,
+)
 from fae_training.lifecycle import purge
 from fae_training.release import standing
 from fae_training.store import consent, state
@@ -312,6 +317,11 @@ def test_phrases_are_about_the_same_if_their_topics_or_words_are():
     assert is_about("my work", "the work") and is_about("Forget my work", "work")
     assert is_about("Forget it.", "forget it") and not is_about("my work", "work trip")
     assert START  # the talk of these tests is from the past, so that what is kept now is later
+
+
+def test_a_word_that_is_more_often_written_without_a_capital_is_no_name():
+    talk = ["We met Brunhilde.", *["brunhilde"] * 2, "Here the Dogs bark.", *["my dogs"] * 3]
+    assert names_in_lower_case({"brunhilde", "dogs"}, talk) == {"brunhilde"}
 
 
 @pytest.mark.parametrize(
