@@ -11,8 +11,8 @@
     uv run scripts/delete_data.py --everything                    everything, with consents, exclusions and settings
 
 At a terminal it asks first; a program receives the list and repeats the call with --yes to delete. Only files in the
-state directory are deleted, never Fae's own database. --everything first rolls back to the base models. To remove one
-topic: uv run scripts/export_data.py --forget "the interview".
+state directory are deleted, never Fae's own database. --data leaves the copies of rows that runs keep of what they learned, which
+go with --runs. --everything first rolls back to the base models. To remove one topic: uv run scripts/export_data.py --forget "the interview".
 Exit status: 0 done or planned, 3 the answer was no, or a run is still in use, 5 a training is running.
 """
 
@@ -24,9 +24,10 @@ from pathlib import Path
 from fae_training.app import app_results
 from fae_training.calls import calling
 from fae_training.calls.calling import Call, Result
+from fae_training.calls.counting import counted
 from fae_training.calls.error_words import reason
 from fae_training.calls.errors import BadRequest, Failed, Refused
-from fae_training.lifecycle import runs
+from fae_training.lifecycle import provenance, runs
 from fae_training.release import deployment
 from fae_training.store import locks, state
 from fae_training.store.state import DELETED, Home
@@ -57,6 +58,9 @@ def main(call: Call) -> Result:
         "files": [str(path.relative_to(home.path)) for path in gone],
         "megabytes": round(sum(sizes.values()) / 1e6, 1),
     }
+    if wanted.data and (stay := copies_of_runs(home)):
+        listed.append(stay)
+        data["stay"] = stay
     text = "\n".join([f"These would be deleted in {home.path}:", *listed])
     if not gone:
         return Result({"status": "nothing_to_delete"}, "There is nothing to delete.")
@@ -72,6 +76,14 @@ def main(call: Call) -> Result:
             leave_all(home)
         delete(home, what_goes(call))
     return Result({"status": "deleted"} | data | {"next": "check_status.py"}, f"{text.replace('would be', 'were')}")  # fmt: skip
+
+
+def copies_of_runs(home: Home) -> str | None:
+    """A sentence on the rows that stay without the data; None if there are none."""
+    keeping = [run.id for run in runs.all_runs(home) if provenance.has_own_rows(run)]
+    if not keeping:
+        return None
+    return f"{counted(len(keeping), 'run keeps', 'runs keep')} a copy of the rows learned, which stays; delete it with --runs."
 
 
 def refuse_foreign(home: Home) -> None:
@@ -135,7 +147,7 @@ def leave_all(home: Home) -> None:
 def delete(home: Home, gone: list[Path]) -> None:
     """Delete the paths. Each directory is renamed first, so that a kill does not leave a partial run that looks complete."""
     for path in gone:
-        if path.is_symlink() or not path.is_dir():
+        if not path.is_dir():
             path.unlink(missing_ok=True)
             continue
         # data/ contains the lock that is held.

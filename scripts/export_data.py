@@ -163,7 +163,8 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
                 "say", "I have learned all of this already. Talk with me some more first."
             )
     changes = changed.in_words(call, found.requests.kept)
-    return Result(data, report.exported(data, home.file("data", "sft"), changes, asked))
+    text = report.exported(data, home.file("data", "sft"), changes, asked)
+    return Result(data, text, may_be_saved=not (changed.edit or "forgotten" in data))
 
 
 def only_changed(call: Call, changed: Changed, purged: Purged, problem: SkillError) -> Result:
@@ -195,7 +196,7 @@ def only_changed(call: Call, changed: Changed, purged: Purged, problem: SkillErr
         lines.append(f"Not known: {data['not_known']}.")
     if planned:
         lines.append("Nothing was changed.")
-    return Result(data, "\n".join(lines).strip())
+    return Result(data, "\n".join(lines).strip(), may_be_saved=False)
 
 
 def again(home: Home, purged: Purged) -> str | None:

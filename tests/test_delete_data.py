@@ -13,7 +13,7 @@ from fae_training.calls import calling
 from fae_training.calls.errors import Failed, Refused
 from fae_training.lifecycle import runs
 from fae_training.release import deployment
-from fae_training.store import state
+from fae_training.store import locks, state
 from fae_training.store.transactions import changing
 
 
@@ -43,7 +43,8 @@ def test_a_run_that_is_active_stays(place):
 
 
 def test_data_goes_and_consent_and_runs_stay(place):
-    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    told = calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert "1 run keeps a copy of the rows" in told["stay"] and "--runs" in told["stay"]
     assert not place.file("data", "sft").exists() and place.file("consent.json").is_file()
     assert place.file("data", ".lock").is_file(), "it is held meanwhile"
     assert len(runs.all_runs(place)) == 2
@@ -58,10 +59,14 @@ def test_everything_goes_with_the_base_model_back_in_use(place):
 
 def test_everything_is_all_that_any_script_writes(place):
     kept = {path.name for path in place.path.iterdir()}
-    names = {"app.json", "errors.jsonl", "exclusions.json", "looks.jsonl", "schedule.log", "setup.json", "setup.log"}  # fmt: skip
+    names = {
+        "app.json", "config.json", "errors.jsonl", "exclusions.json", "forget.key", "forgetting.json", "looks.jsonl", "pause",
+        "schedule.log", "setup.json", "setup.lock", "setup.log",
+    }  # fmt: skip
     for name in names:
         place.file(name).write_text("{}")
-    for name in ("results", "cache", "benchmarks", "rehearsal", "stt", "keyword"):
+    folders = ("results", "cache", "benchmarks", "rehearsal", "experiments", "stt", "keyword", "speech_verifier")  # fmt: skip
+    for name in folders:
         state.write_text(place.file(name, "something"), "{}")
     calls.answer("delete_data", "--everything", "--yes", home=place.path)
     left = {str(p.relative_to(place.path)) for p in place.path.rglob("*") if p.is_file()}
@@ -167,6 +172,7 @@ def test_a_deletion_that_was_killed_is_finished_by_the_next_one(place, what):
     calls.answer("delete_data", what, *named, "--yes", home=place.path)
     left = {str(path.relative_to(place.path)) for path in place.path.rglob(".deleted-*")}
     assert not {name for name in left if what == "--everything" or name.startswith(what[2:])}
+    assert place.file(".deleted-cache").exists() == (what == "--runs")
     assert run.directory.exists() == (what == "--data")
 
 
@@ -226,6 +232,40 @@ def test_a_run_that_is_deployed_while_a_person_is_asked_stays(place, monkeypatch
     with pytest.raises(Refused, match="is active"):
         script["main"](call)
     assert run.directory.is_dir()
+
+
+def test_neither_an_export_nor_a_training_begins_while_it_deletes(place, monkeypatch):
+    script, call = asked(place, "--data", "--yes")
+    really, seen = script["delete"], []
+
+    def deletes(home, gone):
+        held = (home.file("lock"), home.file("data", ".lock"))
+        seen.extend(locks.try_exclusive(path) is None for path in held)
+        really(home, gone)
+
+    monkeypatch.setitem(script, "delete", deletes)
+    script["main"](call)
+    assert seen == [True, True]
+
+
+def test_a_run_that_is_deleted_in_part_is_none(place, monkeypatch):
+    run = runs.all_runs(place)[1]
+    script, call = asked(place, "--runs", run.id, "--yes")
+
+    def killed(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script["shutil"], "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        script["main"](call)
+    assert run.id not in [each.id for each in runs.all_runs(place)] and not run.directory.exists()
+
+
+def test_a_directory_that_is_a_link_goes_and_what_it_leads_to_stays(place, tmp_path):
+    state.write_text(tmp_path / "disk" / "tokens", "{}")
+    place.file("cache").symlink_to(tmp_path / "disk")
+    calls.answer("delete_data", "--data", "--yes", home=place.path)
+    assert not place.file("cache").is_symlink() and (tmp_path / "disk" / "tokens").exists()
 
 
 def test_what_cannot_be_deleted_is_named_and_tried_again_by_the_next_call(place, monkeypatch):

@@ -15,7 +15,11 @@ from fae_training.app import app_results
 from fae_training.calls import calling
 from fae_training.calls.errors import Refused
 from fae_training.conversations import forgetting
-from fae_training.lifecycle import learned, provenance, purge, runs
+from fae_training.conversations.mentions import Forgotten
+from fae_training.conversations.spoken_requests import SpokenRequests
+from fae_training.lifecycle import launch, learned, provenance, purge, runs
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.preflight import Data, Preflight
 from fae_training.release import approval, deployment
 from fae_training.speech import misheard, vocabulary
 from fae_training.store import consent, state
@@ -151,6 +155,24 @@ def test_resuming_a_marked_run_is_refused(small_home):
     assert got.json["error"]["code"] == "learned_what_was_forgotten"
 
 
+def test_what_is_forgotten_while_a_run_is_about_to_resume_keeps_it_from_resuming(small_home):
+    place, kind = state.Home(small_home), KINDS["sft"]
+    run = runs.create(place, "sft", {"settings": dict(kind.defaults), "data_fingerprint": "f"})
+    run.update(status="cancelled")
+    state.write_json(run.file("sources.json"), {"ids": ["e-1"]})
+
+    def prepares_slowly(_call, settings, _run):
+        assert forget(place, "id:e-1").learned_by == [run.id]
+        return Preflight(settings, Data("f", "", {}))
+
+    training = launch.Training(kind, prepares_slowly, *[pytest.fail] * 3)
+    arguments = ["--resume", run.id, "--home", str(place.path)]
+    call = calling.read_call(launch.build_parser("", kind), arguments, "program")
+    with pytest.raises(Refused, match="asked to forget"):
+        launch.main(call, training)
+    assert runs.Run(place, run.id).status() == "cancelled"
+
+
 def test_a_rollback_skips_runs_that_learned_it(place):
     base = prepared.deployed(place, 0)
     middle, top = prepared.deployed(place, 1), prepared.deployed(place, 2)
@@ -228,6 +250,35 @@ def test_a_guess_is_a_rare_name_or_subject_and_the_person_sees_what_it_removed(p
     assert "Monday" not in report.split("Not treated")[1].splitlines()[0]
 
 
+def guesses(*records, requested_at=(), talk=()) -> tuple[set[str], dict[str, int]]:
+    """The topics that are guessed from forgotten records (text, unix seconds), and those that are too common."""
+    forgotten, requests = Forgotten(), SpokenRequests()
+    requests.times += requested_at
+    common = forgetting.add_guesses(forgotten, records, requests, lambda: iter(talk))
+    return {topic.name for topic in forgotten.topics}, common
+
+
+def test_nothing_is_guessed_from_what_was_forgotten_within_two_minutes_of_a_request():
+    record = "I dined with Marion yesterday."
+    for at in (880, 1000, 1120):
+        assert guesses((record, at), requested_at=[1000]) == (set(), {})
+    for at in (879, 1121):
+        names, _ = guesses((record, at), requested_at=[1000])
+        assert "Marion" in names
+
+
+def test_a_guess_counts_up_to_three_turns_or_a_fiftieth_of_all():
+    record = ("I dined with Marion yesterday.", 1)
+    for turns, of, used in ((3, 100, True), (4, 100, False), (4, 200, True), (5, 200, False)):
+        talk = [
+            "We saw Marion.",
+            *["What is new?"] * (of - turns),
+            *["Hello Marion."] * (turns - 1),
+        ]
+        names, common = guesses(record, talk=talk)
+        assert ("Marion" in names, common.get("Marion")) == (used, None if used else turns)
+
+
 def test_a_dry_run_reports_what_forgetting_would_remove_by_topic(place, tmp_path):
     days = Days(tmp_path / "fae")
     days.talk(("The interview is tomorrow.", "Good luck."), plain(1))
@@ -264,6 +315,14 @@ def test_forgetting_is_planned_and_done_without_fae_s_database(place, tmp_path, 
     assert (done["status"], done["forgotten"]) == ("forgotten", planned["forgotten"])
     assert done["forgotten"]["rows_removed"] + done["forgotten"]["copies"] > 0
     assert (done["next"] is not None) == consented, "no training without consent"
+
+
+def test_without_consent_an_active_run_that_learned_it_is_the_next_step(place):
+    run = prepared.deployed(place, 1)
+    prepared.learned(place, run, "The interviewer was kind.")
+    consent.change(place, [], ["conversations"])
+    answer = calls.answer("export_data", "--forget", "the interview", home=place.path)
+    assert answer["next"] == {"script": "rollback", "params": {"kind": "sft"}}
 
 
 def test_a_request_is_never_learned_itself_also_where_no_messages_are_kept(place, tmp_path):

@@ -8,10 +8,12 @@ import pytest
 import calls
 import prepared
 import small_runs
+from fae_training.calls import calling
 from fae_training.calls.errors import Refused
 from fae_training.conversations import forgetting
 from fae_training.lifecycle import launch, provenance, purge, runs, worker
-from fae_training.lifecycle.preflight import Data
+from fae_training.lifecycle.kinds import KINDS
+from fae_training.lifecycle.preflight import Data, Preflight
 from fae_training.store import state
 
 
@@ -24,7 +26,10 @@ def begun(place, kind="sft") -> runs.Run:
     """A run that was asked to learn what data/ holds now."""
     mark = provenance.fingerprint(place.file("data"), kind)
     run = runs.create(place, kind, {"settings": {}, "data_fingerprint": mark})
-    launch._take_rows(run, Data(mark, "", {}))
+    with runs.locked(
+        place, run.id
+    ):  # as launch does, so that forgetting leaves the half copy alone
+        launch._take_rows(run, Data(mark, "", {}))
     return run
 
 
@@ -141,6 +146,30 @@ def test_what_was_excluded_first_is_still_found_when_it_is_forgotten(home):
     forgetting.exclude(place, ["the clinic in Bergen"], [])
     assert purge.complete(place) is None and "Bergen" in run.file("data", "sft", "train.jsonl").read_text()  # fmt: skip
     assert forget(place, "the clinic in Bergen").learned_by == [run.id]
+
+
+@pytest.mark.parametrize("side", ["train", "valid"])
+def test_rows_that_were_excluded_after_their_export_are_not_trained_on(place, side):
+    """The export after it may have failed, or the rows come from elsewhere."""
+    rows = state.read_jsonl(place.file("data", "sft", f"{side}.jsonl"))
+    state.write_jsonl(place.file("data", "sft", f"{side}.jsonl"), [*rows, row("In Bergen.", "b")])
+
+    def prepare(_call, settings, _run):
+        return Preflight(settings, Data("f", "", {"train": 9, "valid": 3}))
+
+    def begin(*given):
+        kind = KINDS["sft"]
+        call = calling.read_call(launch.build_parser("", kind), [*given, "--home", str(place.path)], "program")  # fmt: skip
+        return launch.main(call, launch.Training(kind, prepare, *[pytest.fail] * 3))
+
+    forgetting.exclude(place, ["Bergen"], [])
+    for given in ((), ("--dry-run",)):
+        with pytest.raises(Refused, match=r"'Bergen' \(1 row\)") as refused:
+            begin(*given)
+        assert refused.value.hint == "uv run scripts/export_data.py"
+    assert runs.all_runs(place) == []
+    forgetting.record(place, forgetting.Edit(keep=("Bergen",)))
+    assert begin("--dry-run").data["status"] == "planned"
 
 
 def test_forgetting_needs_no_consent_and_no_database(home):

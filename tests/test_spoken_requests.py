@@ -10,10 +10,17 @@ import calls
 import prepared
 from fae_days import START, Days, plain
 from fae_training.calls import calling
+from fae_training.calls.answering import as_call
 from fae_training.calls.errors import BadRequest, Failed, Missing, SkillError
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Edit, Exclusions
-from fae_training.conversations.spoken_requests import Kept, is_about
+from fae_training.conversations.mentions import Forgotten
+from fae_training.conversations.spoken_requests import (
+    Kept,
+    SpokenRequests,
+    is_about,
+    names_in_lower_case,
+)
 from fae_training.lifecycle import purge
 from fae_training.release import standing
 from fae_training.store import consent, state
@@ -205,6 +212,16 @@ def test_what_cannot_be_kept_is_refused_before_anything_changes(edit, code):
     assert refused.value.code == code
 
 
+@pytest.mark.parametrize(
+    "given",
+    [("--exclude", "work", "--keep", "my work"), ("--forget", "it"), ("--exclude", "the", "--keep", "knee")],
+)  # fmt: skip
+def test_a_call_that_cannot_be_meant_changes_nothing(place, tmp_path, given):
+    with pytest.raises(BadRequest):
+        export(place, talk_of_work(tmp_path / "fae", about_work=1, others=1), *given)
+    assert not place.file("exclusions.json").exists()
+
+
 def test_keeping_stops_a_forgetting_that_was_interrupted(place):
     forgetting.exclude(place, [], ["the interview", "my work"])
     forgetting.record(place, Edit(keep=("work",)))
@@ -230,6 +247,65 @@ def test_a_damaged_list_of_what_is_kept_is_refused(place, content, expected):
         forgetting.load(place)
 
 
+def requests(*said: tuple[str, int], keep=()) -> tuple[SpokenRequests, Forgotten]:
+    found, forgotten = SpokenRequests(keep), Forgotten()
+    found.add(forgotten, said)
+    return found, forgotten
+
+
+def test_a_request_is_kept_up_to_the_second_in_which_that_was_said():
+    kept = (Kept("work", datetime.fromtimestamp(1000).astimezone().isoformat()),)
+    for at, topics in ((1000, []), (1001, ["my work"])):
+        found, forgotten = requests((ASKED, at), keep=kept)
+        assert [topic.name for topic in forgotten.topics] == topics
+        assert found.times == [at], "its records are not guessed from"
+        assert found.keeps("work and knees", at) == (at == 1000)
+
+
+def test_a_topic_is_asked_about_from_more_than_five_conversations_and_a_tenth_on():
+    found, _ = requests((ASKED, 1))
+    for taken, total, asked in ((5, 20, False), (6, 20, True), (10, 100, False), (11, 100, True)):
+        assert found.undecided({"my work": taken, "other": 99}, total) == ["my work"] * asked
+
+
+def test_of_two_requests_to_forget_everything_the_later_counts_in_any_order():
+    said = ("Forget everything about me.", 200), ("Forget everything I told you.", 100)
+    assert requests(*said)[1].everything_before == 200
+
+
+def test_what_names_no_topic_at_all_is_named_shortly_and_with_the_call_that_lists_them():
+    with pytest.raises(BadRequest) as refused:
+        forgetting.require_kept(Edit(keep=("?! " * 4000,)))
+    assert len(refused.value.message) < 300
+    assert as_call(refused.value.hint) == {"script": "export_data", "params": {"dry_run": True}}
+
+
+def test_a_long_phrase_is_taken_and_the_answer_stays_short_and_unsaved(place, tmp_path):
+    days = Days(tmp_path / "fae")
+    days.talk(plain(1))
+    long, database = " ".join(f"clinic{n}" for n in range(1_000)), days.done()
+    ways = (["--forget", long, "--dry-run"], ["--forget", long], ["--keep", long], ["--exclude", long, "--db", tmp_path / "none"])  # fmt: skip
+    for given in ways:
+        got = calls.script("export_data", "--db", database, *given, "--json", home=place.path)
+        assert got.status == 0 and len(got.out) <= 2001, got.out
+    naming = [p.name for p in place.path.rglob("*") if p.is_file() and b"clinic" in p.read_bytes()]
+    assert naming == ["exclusions.json"]
+
+
+def test_what_is_left_out_adds_up_and_what_is_only_excluded_is_not_removed(place):
+    forgetting.record(place, Edit(exclude=("work", "id:e-1")))
+    forgetting.record(place, Edit(exclude=("person:Anna", "work"), forget=("knee",)))
+    assert forgetting.load(place) == Exclusions(("work", "knee"), ("e-1",), ("Anna",))
+    assert forgetting.pending(place) == Exclusions(("knee",))
+
+
+def test_an_id_a_person_and_a_name_that_is_a_common_word_are_topics_too(place):
+    forgetting.require_topics(place, ["id:of-the", "person:May", "Will", "topic: work"])
+    for nothing in ("it", "id:", "person: ", "?!"):
+        with pytest.raises(BadRequest, match="there is no topic in"):
+            forgetting.require_topics(place, ["work", nothing])
+
+
 def test_people_and_ids_are_taken_back_too():
     excluded = Exclusions(("my work",), ("episode-1",), ("Anna Berg",))
     left = excluded.keeping(["person:anna berg", "id:episode-1", "work"], "2026-11-01")
@@ -241,6 +317,11 @@ def test_phrases_are_about_the_same_if_their_topics_or_words_are():
     assert is_about("my work", "the work") and is_about("Forget my work", "work")
     assert is_about("Forget it.", "forget it") and not is_about("my work", "work trip")
     assert START  # the talk of these tests is from the past, so that what is kept now is later
+
+
+def test_a_word_that_is_more_often_written_without_a_capital_is_no_name():
+    talk = ["We met Brunhilde.", *["brunhilde"] * 2, "Here the Dogs bark.", *["my dogs"] * 3]
+    assert names_in_lower_case({"brunhilde", "dogs"}, talk) == {"brunhilde"}
 
 
 @pytest.mark.parametrize(

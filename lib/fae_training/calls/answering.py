@@ -22,13 +22,14 @@ class Result:
     """A script's answer: `data` (with "status") for programs, `text` for people.
 
     `exit_status` is for an answer that is not an error but must stop a chain of commands, such as a
-    benchmark that did not pass.
+    benchmark that did not pass. `may_be_saved`: False for an answer that names what was to be forgotten.
     """
 
-    def __init__(self, data: dict, text: str, exit_status: int = 0):
+    def __init__(self, data: dict, text: str, exit_status: int = 0, may_be_saved: bool = True):
         self.data = data
         self.text = text
         self.exit_status = exit_status
+        self.may_be_saved = may_be_saved
 
 
 def to_paste(text: str, home: Path | None) -> str:
@@ -145,8 +146,9 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
     """`data` as one line of ASCII JSON of at most LONGEST_ANSWER characters.
 
     A longer answer is written in full to results/<script>.json, which the short form names, unless `keep` is False (a dry
-    run). A list loses its last items, the longest list first and the notes last; then the longest of the other values is
-    dropped, or before if it fills half an answer. "shortened" names them.
+    run, or Result.may_be_saved). A list loses its last items, the longest list first and the notes last; then the longest of
+    the other values is dropped, or before if it fills half an answer, and a next call that does so alone. "shortened" names
+    them.
     """
     text = json.dumps(data)
     if len(text) <= LONGEST_ANSWER:
@@ -157,7 +159,7 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
         if keep:
             write_json(full, data)
         short["full_answer"] = (
-            str(full) if keep else "a dry run saves nothing; run it at a terminal to see everything"
+            str(full) if keep else "it is not saved; run it at a terminal to see everything"
         )
     except SkillError:
         short["full_answer"] = "could not be saved"
@@ -181,6 +183,8 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
             del short[longest]
         if longest not in short["shortened"]:
             short["shortened"].append(longest)
+    if short.get("next") and len(json.dumps(short)) > LONGEST_ANSWER:
+        short |= {"next": None, "shortened": [*short["shortened"], "next"]}
     # A letter that is not ASCII takes 6 or 12 characters of the answer.
     room = 300
     while "error" in short and len(json.dumps(short)) > LONGEST_ANSWER:

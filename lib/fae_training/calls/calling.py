@@ -99,6 +99,7 @@ def run(main: Callable[[Call], Result], script_parser: Parser) -> None:
         with changing_nothing(not keep):
             transactions.recover(home)
             result = main(call)
+        keep = keep and result.may_be_saved
         data, status = led_on(call, script, result.data), result.exit_status
         text = with_next_line(data, result.text + data.pop("reminder", ""))
     except SkillError as error:

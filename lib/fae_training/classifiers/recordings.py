@@ -182,9 +182,9 @@ def _require_same(before: Mapping[str, str], now: Mapping[str, str], kind: Class
 
 
 def is_excluded(path: Path, excluded: Exclusions) -> bool:
-    """Whether exclusions.json names a file's speaker among its people, or its recording among its ids."""
+    """Whether exclusions.json names a file's speaker among its people or topics, or its recording among its ids."""
     speaker, name = who(path.stem)
-    people = {person.casefold() for person in excluded.people}
+    people = {person.casefold() for person in (*excluded.people, *excluded.topics)}
     recordings = {encoded(name) for name in excluded.ids}
     return bool(speaker and speaker.casefold() in people) or (
         name in recordings or FINGERPRINT.sub("", name) in recordings

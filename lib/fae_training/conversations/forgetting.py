@@ -16,7 +16,13 @@ from fae_training.calls.errors import BadRequest, Failed, command_line
 from fae_training.conversations.forget_topics import named_topics
 from fae_training.conversations.mentions import CALENDAR, NO_NAME, Forgotten, meaning_of
 from fae_training.conversations.spoken_requests import Kept, SpokenRequests, is_about
-from fae_training.conversations.text import capitalised_in, content_words, lower_case_in, words
+from fae_training.conversations.text import (
+    capitalised_in,
+    content_words,
+    lower_case_in,
+    shortened,
+    words,
+)
 from fae_training.store import records
 from fae_training.store.state import CORRUPT, Home, now
 from fae_training.store.transactions import changing
@@ -58,6 +64,14 @@ class Exclusions:
             kept += () if name == "ids" else (Kept(value, at),)
             left = replace(left, **{name: others, "keep": kept})
         return left
+
+    def without(self, other: "Exclusions") -> "Exclusions":
+        """What these leave out and `other` does not."""
+        left = {
+            name: tuple(each for each in getattr(self, name) if each not in getattr(other, name))
+            for name in LISTS
+        }
+        return Exclusions(**left)
 
 
 LISTS = ("topics", "ids", "people")
@@ -158,7 +172,7 @@ def require_topics(home: Home, phrases: Iterable[str]) -> None:
             continue
         raise BadRequest(
             "no_topic",
-            f"there is no topic in {phrase!r}: expected a word that not every conversation has, such as "
+            f"there is no topic in {shortened(phrase, 60)!r}: expected a word that not every conversation has, such as "
             "'the interview', or person:NAME or id:ID",
             "to forget everything: delete_data.py --everything",
         )
@@ -172,16 +186,16 @@ def require_kept(edit: Edit) -> None:
         if not words(value):
             raise BadRequest(
                 "no_topic",
-                f"there is no topic in {phrase!r}: expected one that is left out, such as 'work', or the sentence that was "
-                "read as a request to forget",
-                "uv run scripts/export_data.py --dry-run lists them",
+                f"there is no topic in {shortened(phrase, 60)!r}: expected one that is left out, such as 'work', or the "
+                "sentence that was read as a request to forget; a dry run lists them",
+                "uv run scripts/export_data.py --dry-run",
             )
         if any(
             _is_same(name, value, other) for n, other in map(_read_phrase, left_out) if n == name
         ):
             raise BadRequest(
                 "kept_and_left_out",
-                f"{value!r} is both to be kept and to be left out",
+                f"{shortened(value, 60)!r} is both to be kept and to be left out",
                 "name it with --keep, or with --exclude or --forget",
             )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fae_training.conversations.sounds import keys
 from fae_training.conversations.text import STOPWORDS, content_words, names_in, stem, words
+from fae_training.patterns import lazy_pattern
 
 # Words whose topics are cached; people use few different ones.
 _MOST_KEPT = 1 << 16
@@ -40,6 +41,12 @@ _ENDINGS = frozenset("s es e en er n ern ed d ing ings ers in innen nen x".split
 # A word with this many letters matches with one wrong letter where it sounds the same; a longer one
 # always does.
 _ALIKE_FROM, _MISSPELT_FROM = 7, 8
+# Japanese and Chinese put no spaces between words, and Korean none before particles: what was split at spaces may contain
+# a topic of an ideograph, two kana or two syllables (as _folded leaves them: four letters).
+_WITHOUT_SPACES = lazy_pattern(
+    r"[\u3040-\u30ff]*[\u3400-\u9fff\U00020000-\U0003ffff][\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]*"
+    r"|[\u3040-\u30ff]{2,}|[\u1100-\u11ff]{4,}"
+)
 # "Mueller" is "Müller" from this length on; "goes" is not "Gös".
 _UMLAUT_FROM = 5
 
@@ -80,6 +87,8 @@ def _means(wanted: str, word: str, is_name: bool) -> bool:
     if min(len(word), len(wanted)) >= _UMLAUT_FROM and stem(_without_umlauts(word)) == stem(
         _without_umlauts(wanted)
     ):
+        return True
+    if wanted in word and _WITHOUT_SPACES.fullmatch(wanted):
         return True
     root = stem(wanted) if len(wanted) > 4 else wanted
     if len(root) >= 4 and word.startswith(root) and word[len(root) :] in _ENDINGS:

@@ -227,15 +227,17 @@ def forgotten(data: dict) -> list[str]:
         lines.append(
             f"{would} {counted(forgot['corrections'], 'misheard word')} with their recordings."
         )
+    if forgot["recordings"]:
+        lines.append(f"{would} {counted(forgot['recordings'], 'recording')} of a voice.")
     if forgot["learned_by"]:
         lines.append(
             f"Runs that learned it and {'could' if is_plan else 'can'} no longer be used: {', '.join(forgot['learned_by'])}."
         )
         lines.append("To remove it from the model, train again without it.")
     if forgot["active"]:
-        back = "uv run scripts/rollback.py"
+        back = f"uv run scripts/rollback.py --kind {forgot['active_kind']}"
         lines.append(
-            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back now: {back}"
+            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back{' then' if is_plan else ' now'}: {back}"
         )
     return lines
 

@@ -127,6 +127,7 @@ def main(call: Call, training: Training) -> Result:
     preview, place = training.preview, call.home.file("data")
     if preview and (rows := call.arguments.show_rows):
         return plans.shown(call, kind, preview(call.home, place, found, rows))
+    resuming.require_nothing_excluded(call.home, kind)
     if call.arguments.dry_run:
         return plans.planned(kind, found, preview(call.home, place, found, 0) if preview else None)
     return _begin(call, kind, found)
@@ -232,7 +233,10 @@ def _resume(call: Call, training: Training) -> Result:
             f"{run.id} would resume with its own settings; it was stopped at step {step} of {run.settings['steps']}.",
         )
     with runs.locked(call.home, run.id) as lock:
+        # A request to stop that comes later counts.
+        run.file("cancel").unlink(missing_ok=True)
         with changing(call.home) as change:
+            learned.require_unmarked(run)  # something may have been forgotten meanwhile
             approval.require_changeable(run)
             run.change(
                 change,
@@ -241,7 +245,6 @@ def _resume(call: Call, training: Training) -> Result:
                 error=None,
                 hosts=list(machines.asked(call)),
             )
-        run.file("cancel").unlink(missing_ok=True)
         _take_rows(run, found.data)
         process = start(run, "train", lock)
     return _answer(call, run, process.pid, found.data.notes)

@@ -29,6 +29,8 @@ from fae_training.store.transactions import changing
 SOURCES_FILE = "sources.json"
 FILES_FILE = "files.json"
 LEFT_OUT = "rows_left_out"
+# The copy of a run's rows while it is made.
+HALF_COPY = ".data"
 
 
 def rows_of(run: Run) -> Path:
@@ -73,7 +75,7 @@ def take_rows(run: Run, kinds: tuple[str, ...], place: Path) -> None:
     """
     if run.file("data").is_dir():
         return
-    half = make_directory(run.file(".data"))
+    half = make_directory(run.file(HALF_COPY))
     try:
         for kind in kinds:
             for name in ("train.jsonl", "valid.jsonl", "meta.json"):
@@ -172,6 +174,16 @@ def describe(place: Path, kind: str, export: str, train: RowsRead, valid: RowsRe
         {"train": train.usable, "valid": valid.usable},
         tuple(notes),
     )
+
+
+def counts(home: Home, kind: str) -> dict:
+    """The entries of data/<kind>/meta.json that count the rows in the files beside it, after some were removed."""
+    place = home.file("data")
+    try:
+        found = describe(place, kind, "", *read(place, kind))
+    except Missing:
+        return {"rows": {"train": 0, "valid": 0}, "data_fingerprint": None}
+    return {"rows": found.rows, "data_fingerprint": found.fingerprint}
 
 
 def fingerprint(place: Path, kind: str) -> str:

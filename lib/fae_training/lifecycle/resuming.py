@@ -1,5 +1,7 @@
 """What must hold before a run is resumed, or continued with more steps: same settings, same inputs, nothing excluded since."""
 
+from pathlib import Path
+
 from fae_training.calls.calling import Call
 from fae_training.calls.counting import counted
 from fae_training.calls.errors import BadRequest, Refused
@@ -8,6 +10,7 @@ from fae_training.lifecycle.kinds import DEFAULT_PRESET, KINDS, Kind
 from fae_training.lifecycle.preflight import Preflight
 from fae_training.lifecycle.runs import Run
 from fae_training.lifecycle.settings import Settings
+from fae_training.store.state import Home
 
 
 def own_settings(run: Run, kind: Kind) -> Settings:
@@ -51,14 +54,26 @@ def require_same_inputs(run: Run, found: Preflight) -> None:
 
 def require_not_excluded(run: Run) -> None:
     """Raises Refused if the run's own rows mention what was excluded after it began."""
-    if not provenance.was_exported_again(run):
-        return  # what is excluded was left out of data/, which holds the same rows
-    if excluded := purge.excluded(run.home, provenance.rows_of(run) / run.kind):
-        topics = ", ".join(
-            f"{topic!r} ({counted(rows, 'row')})" for topic, rows in excluded.items()
-        )
+    if topics := _excluded_in(run.home, provenance.rows_of(run) / run.kind):
         raise Refused(
             "excluded_since",
             f"{run.id} learns from rows that mention what you excluded since: {topics}",
             f"train from its settings on the new rows: {KINDS[run.kind].command(f'--like {run.id}')}",
         )
+
+
+def require_nothing_excluded(home: Home, kind: Kind) -> None:
+    """Raises Refused if the rows for a new run mention what was excluded after they were exported, or what was put there by
+    other means.
+    """
+    if topics := _excluded_in(home, home.file("data", kind.name)):
+        raise Refused(
+            "excluded_since",
+            f"rows in data/{kind.name} mention what you excluded: {topics}",
+            f"uv run scripts/{kind.material}",
+        )
+
+
+def _excluded_in(home: Home, place: Path) -> str:
+    found = purge.excluded(home, place).items()
+    return ", ".join(f"{topic!r} ({counted(rows, 'row')})" for topic, rows in found)

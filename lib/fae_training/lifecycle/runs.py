@@ -169,6 +169,13 @@ def all_runs(home: Home, kind: str | None = None) -> list[Run]:
     return [run for run in runs if kind in (None, run.kind)]
 
 
+def without_record(home: Home) -> list[Run]:
+    """Directories of runs whose run.json is missing, because it was damaged and set aside."""
+    places = sorted(home.file("runs").glob("*"))
+    names = [p.name for p in places if _ID.fullmatch(p.name) and p.is_dir() and not p.is_symlink()]
+    return [Run(home, name) for name in names if not is_run(home.file("runs", name))]
+
+
 def is_run(path: Path) -> bool:
     """Whether a path in runs/ is a run: a directory, not a link, with a valid name."""
     named = _ID.fullmatch(path.name) and not path.is_symlink()

@@ -131,18 +131,14 @@ def parsed(text: str | bytes, **options: Any) -> object:
         raise ValueError("it is nested too deeply") from None
 
 
-def json_line(value: object) -> str:
-    """`value` as one line of JSON, not ASCII-escaped except for lone surrogates, which UTF-8 cannot encode."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if _is_unicode(text) else json.dumps(value)
-
-
-def _is_unicode(text: str) -> bool:
+def json_line(value: object, indent: int | None = None) -> str:
+    """`value` as JSON, on one line without `indent`, not ASCII-escaped except for lone surrogates, which UTF-8 cannot encode."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return json.dumps(value, indent=indent)
+    return text
 
 
 @contextlib.contextmanager
@@ -180,9 +176,7 @@ def write_json(path: Path, data: dict) -> None:
 
 def as_json(data: dict) -> str:
     """`data` as the text of a JSON state file, with the schema number added."""
-    whole = {"schema": SCHEMA} | data
-    text = json.dumps(whole, indent=1, ensure_ascii=False)
-    return (text if _is_unicode(text) else json.dumps(whole, indent=1)) + "\n"
+    return json_line({"schema": SCHEMA} | data, indent=1) + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -257,8 +251,11 @@ def unfinished_deletions(home: Home) -> list[Path]:
 
 
 def set_aside(home: Home) -> list[Path]:
-    """The damaged files that read_json renamed."""
-    return sorted(path for path in home.path.rglob(f"*{CORRUPT}*") if not path.is_symlink())
+    """The damaged files that read_json renamed, also in a directory of ours that is a link to another disk."""
+    linked = [home.file(name) for name in ("data", "results", "runs", "stt")]
+    places = [home.path, *(path for path in linked if path.is_symlink())]
+    found = (path for place in places for path in place.rglob(f"*{CORRUPT}*"))
+    return sorted(path for path in found if not path.is_symlink())
 
 
 def sync_file(path: Path) -> None:
