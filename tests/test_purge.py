@@ -111,6 +111,15 @@ def test_a_line_that_is_not_json_goes_if_it_mentions_it(place):
     assert forget(place, TOPIC).texts == 0 and path.read_text() != whole, "another stays"
 
 
+def test_what_fae_s_own_instructions_say_makes_no_row_go(place):
+    rows = [row("One."), {"conversations": [{"from": "human", "value": "Two."}]}]
+    rows[0]["messages"].insert(0, {"role": "system", "content": SAID})
+    rows[1]["conversations"].insert(0, {"from": "system", "value": SAID})
+    rows.append(row("Three.", tools=[{"description": SAID}]))
+    state.write_jsonl(place.file("data", "sft", "train.jsonl"), rows)
+    assert forget(place, TOPIC).rows_removed == 0
+
+
 def test_half_a_copy_of_the_rows_goes_with_the_start_that_was_killed(place):
     run = prepared.finished(place, 1)
     state.write_jsonl(run.file(provenance.HALF_COPY, "sft", "train.jsonl"), [row(SAID)])
@@ -353,7 +362,7 @@ def test_the_pages_of_a_run_that_learned_it_go_and_a_code_that_was_used_stays_as
     assert run.file("proposal.md").exists()
     forget(place, TOPIC)
     assert not [p for each in (run, used) for p in each.directory.glob("proposal.*")]
-    assert not run.file(approval.FILE).exists()
+    assert not run.file(approval.FILE).exists() and used.file(approval.FILE).exists()
 
 
 def test_the_note_of_a_run_and_its_error_lose_it_and_the_rest_of_the_record_stays(place):
