@@ -378,17 +378,17 @@ def test_the_note_of_a_run_and_its_error_lose_it_and_the_rest_of_the_record_stay
 
 
 def test_lines_are_read_without_the_escapes_of_json_and_html(place):
-    greek = json.dumps({"said": "Η κλινική στην Αθήνα"})
+    escaped = [json.dumps({"said": text}) for text in ("Η κλινική στην Αθήνα", "昨日𠮷田に会った")]
     state.append_jsonl(place.file("errors.jsonl"), {"traceback": "at the clinic:\nBergen"})
     state.append_jsonl(place.file("errors.jsonl"), {"traceback": "kept\u2028here"})
-    state.write_text(place.file("schedule.log"), f"one\n{greek}\ntwo\n")
+    state.write_text(place.file("schedule.log"), "\n".join(["one", *escaped, "two\n"]))
     state.write_text(place.file("setup.log"), "row 'clinic\\nBergen'\nthree\n")
     state.write_text(place.file("experiments", "e", "notes.txt"), "a\nO&#x27;Brien\n")
-    purged = forget(place, TOPIC, "Αθήνα", "O'Brien")
+    purged = forget(place, TOPIC, "Αθήνα", "𠮷田", "O'Brien")
     assert purged.texts == 4
     lines = state.read_jsonl(place.file("errors.jsonl"))
     assert lines == [{"traceback": "[forgotten]"}, {"traceback": "kept\u2028here"}]
-    assert place.file("schedule.log").read_text() == "one\n[forgotten]\ntwo\n"
+    assert place.file("schedule.log").read_text() == "one\n[forgotten]\n[forgotten]\ntwo\n"
     assert place.file("setup.log").read_text() == "[forgotten]\nthree\n"
     assert place.file("experiments", "e", "notes.txt").read_text() == "a\n[forgotten]\n"
 
