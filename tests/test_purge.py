@@ -395,9 +395,9 @@ def test_lines_are_read_without_the_escapes_of_json_and_html(place):
 
 def test_a_damaged_line_loses_it_and_a_line_that_was_cut_stays_cut(place):
     path = place.file("errors.jsonl")
-    path.write_text(f'{{"traceback": "{SAID}\n{{"at": "now"}}\n{{"at": ')
+    path.write_text(f'{{"traceback": "{SAID}\n{{"at":"now"}}\n{{"at": ')
     forget(place, TOPIC)
-    assert path.read_text() == '{"text": "[forgotten]"}\n{"at": "now"}\n{"at": '
+    assert path.read_text() == '{"text": "[forgotten]"}\n{"at":"now"}\n{"at": '
 
 
 def test_half_a_character_beside_it_is_no_hindrance(place):
