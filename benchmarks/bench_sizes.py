@@ -12,7 +12,7 @@
 # ///
 """Memory of training at real sizes: the measured peak of the process tree compared with the plan.
 
-    uv run benchmarks/bench_sizes.py --memory 4
+    uv run benchmarks/bench_sizes.py --memory 4 --only 2B
     uv run benchmarks/bench_sizes.py --write docs/benchmarks.md
 
 Qwen3.5-2B, 4B with half of its layers, and as many layers of 35B-A3B as fit, with random weights in float32, take two
@@ -134,11 +134,11 @@ def measure(directory: Path, preset: str, steps: int) -> dict:
     }
 
 
-def run(directory: Path, limit_gb: float) -> dict:
-    """All cases; those already in results.json are not measured again."""
+def run(directory: Path, limit_gb: float, only: list[str]) -> dict:
+    """The cases named in `only`; those already in results.json are not measured again."""
     kept = directory / "results.json"
     results = json.loads(kept.read_text()) if kept.exists() else {}
-    for case in CASES:
+    for case in (case for case in CASES if case.name in only):
         whole = random_models.config_of(case.name)["text_config"]["num_hidden_layers"]
         layers = layers_that_fit(case, limit_gb * 1e9)
         missing = [r for r in RUNS if f"{case.name} {layers} {r[0]}" not in results]
@@ -218,6 +218,10 @@ def main() -> None:
     parser.add_argument(
         "--memory", type=float, default=usable, metavar="GB", help=f"default: {usable:.1f}"
     )
+    names = [case.name for case in CASES]
+    parser.add_argument(
+        "--only", nargs="+", choices=names, default=names, help="some of the models"
+    )
     parser.add_argument("--again", action="store_true", help="forget what was measured")
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the result in this page")
     given = parser.parse_args()
@@ -225,7 +229,7 @@ def main() -> None:
     if given.again:
         shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True, exist_ok=True)
-    results = run(directory, min(given.memory, usable))
+    results = run(directory, min(given.memory, usable), given.only)
     if not results:
         sys.exit(f"nothing fits into {given.memory:g} GB")
     text = as_markdown(results)

@@ -20,6 +20,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from fae_training.app import app_results
 from fae_training.calls import calling
@@ -54,7 +55,7 @@ def main(call: Call) -> Result:
     gone = what_goes(call)
     sizes = {path: size_of(path) for path in gone}
     listed = [f"  {size / 1e6:9,.1f} MB  {path.relative_to(home.path)}" for path, size in sizes.items()]  # fmt: skip
-    data = {
+    data: dict[str, Any] = {
         "files": [str(path.relative_to(home.path)) for path in gone],
         "megabytes": round(sum(sizes.values()) / 1e6, 1),
     }

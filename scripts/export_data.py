@@ -23,8 +23,7 @@ Writes data/sft/ and exclusions.json in the state directory.
 Exit status: 0 done, 3 no consent, 4 no database or nothing to learn from, 5 database locked, 6 it failed.
 """
 
-from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,15 @@ from fae_training.calls import calling
 from fae_training.calls.calling import Call, Result
 from fae_training.calls.errors import Busy, Failed, Missing, SkillError
 from fae_training.calls.values import count
-from fae_training.conversations import background, export, forgetting, report, source
+from fae_training.conversations import (
+    background,
+    change_report,
+    export,
+    forgetting,
+    report,
+    source,
+)
+from fae_training.conversations.change_report import Changed
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.export import Summary
 from fae_training.conversations.forgetting import Edit
@@ -69,37 +76,6 @@ def main(call: Call) -> Result:
             raise
         # What was asked is saved or planned, although nothing can be exported.
         return only_changed(call, changed, purged, problem)
-
-
-@dataclass(frozen=True)
-class Changed:
-    """The call's change of exclusions.json, and what it took back there."""
-
-    edit: Edit
-    taken_back: tuple[str, ...]
-
-    def as_dict(self) -> dict:
-        found = {"excluding": self.edit.exclude, "keeping": self.edit.keep, "excluded_until_now": self.taken_back}  # fmt: skip
-        return {name: list(named) for name, named in found.items() if named}
-
-    def to_say(self, purged: Purged) -> str:
-        """That what the person asked for was done, for Fae to say; "" if this call changed nothing."""
-        parts = []
-        if self.edit.forget:
-            parts.append("I have taken that out of all that I learn from.")
-            if purged.active:
-                parts.append("The update that I use now had learned it: tell me to undo it.")
-            elif purged.learned_by:
-                parts.append("No update that had learned it is used any more.")
-        if self.edit.exclude:
-            parts.append("I do not learn from conversations that mention it.")
-        if self.edit.keep:
-            parts.append("I no longer take that for a request to forget.")
-        return " ".join(parts)
-
-    def in_words(self, call: Call, requests: Counter[str] | None = None) -> list[str]:
-        planned = bool(call.arguments.dry_run)
-        return report.edited(self.edit, list(self.taken_back), planned, requests)
 
 
 def exported(call: Call, changed: Changed, purged: Purged) -> Result:
@@ -162,7 +138,7 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
             data.setdefault(
                 "say", "I have learned all of this already. Talk with me some more first."
             )
-    changes = changed.in_words(call, found.requests.kept)
+    changes = changed.in_words(bool(arguments.dry_run), found.requests.kept)
     text = report.exported(data, home.file("data", "sft"), changes, asked)
     return Result(data, text, may_be_saved=not (changed.edit or "forgotten" in data))
 
@@ -182,7 +158,7 @@ def only_changed(call: Call, changed: Changed, purged: Purged, problem: SkillErr
         data["next"] = again(call.home, purged) if forgot and (allowed or purged.active) else None
         if isinstance(problem, Busy):
             data["next"] = data["next"] or "export_data.py"
-    lines = [*changed.in_words(call), *report.forgotten(data)]
+    lines = [*changed.in_words(planned), *change_report.forgotten(data)]
     if allowed or not forgot:
         data["not_exported"] = f"{problem.message}; {problem.hint}"
         lines.append(

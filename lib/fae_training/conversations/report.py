@@ -1,13 +1,12 @@
 """What an export left out and what it forgot, in words for a person."""
 
-from collections import Counter
 from pathlib import Path
 
 from fae_training.calls.counting import counted
 from fae_training.calls.errors import command_line
+from fae_training.conversations.change_report import forgotten
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.forget_topics import EVERYTHING
-from fae_training.conversations.forgetting import Edit
 from fae_training.conversations.text import shortened
 
 # Sentences that may be requests are asked about so many at a time.
@@ -175,71 +174,6 @@ def unless_meant(found: Dialogue) -> str | None:
     return f'unless "{taken_by[0]["said"]}" was a request to forget: ' + command_line(
         "uv", "run", "scripts/export_data.py", "--keep", taken_by[0]["what"]
     )
-
-
-def edited(
-    edit: Edit, taken_back: list[str], planned: bool, requests: Counter[str] | None
-) -> list[str]:
-    """What a call changed, or would change, in exclusions.json. `requests`: how many requests each phrase of `keep` takes
-    back; None if the conversations were not read."""
-    will = "Would" if planned else "Will"
-    lines = []
-    if edit.exclude:
-        lines += [
-            "",
-            f"{will} never learn from conversations that mention: {', '.join(edit.exclude)}.",
-        ]
-    if edit.keep:
-        lines += [
-            "",
-            f"{will} not leave out conversations because you asked to forget this: {', '.join(edit.keep)}.",
-        ]
-        if taken_back:
-            lines.append(f"Excluded until now: {', '.join(taken_back)}.")
-        if (
-            requests is not None
-            and not taken_back
-            and not any(requests[each] for each in edit.keep)
-        ):
-            lines.append(
-                "Nothing was left out for it: no request to forget and no exclusion names it."
-            )
-    return lines
-
-
-def forgotten(data: dict) -> list[str]:
-    """What forgetting removed, or would remove, from the answer of export_data."""
-    forgot = data.get("forgotten")
-    if not forgot:
-        return []
-    is_plan = data["status"] in ("dry_run", "planned")
-    would = "Would remove" if is_plan else "Removed"
-    lines = ["", f"{would} {counted(forgot['rows_removed'], 'row')} from earlier exports."]
-    by_topic = forgot["by_topic"] if is_plan else {}
-    lines += [f"  {n:7,}  {what}" for what, n in by_topic.items()]
-    if len(by_topic) > 1:
-        lines.append("  (a row that mentions several of these is counted once, for the first)")
-    if forgot["copies"]:
-        lines.append(
-            f"{would} {counted(forgot['copies'], 'row')} from the copies that runs keep of what they learned."
-        )
-    if forgot["corrections"]:
-        lines.append(
-            f"{would} {counted(forgot['corrections'], 'misheard word')} with their recordings."
-        )
-    if forgot["recordings"]:
-        lines.append(f"{would} {counted(forgot['recordings'], 'recording')} of a voice.")
-    if forgot["learned_by"]:
-        lines.append(
-            f"Runs that learned it and {'could' if is_plan else 'can'} no longer be used: {', '.join(forgot['learned_by'])}."
-        )
-        lines.append("To remove it from the model, train again without it.")
-    if forgot["active"]:
-        back = f"uv run scripts/rollback.py --kind {forgot['active_kind']}"
-        lines.append(
-            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back{' then' if is_plan else ' now'}: {back}"
-        )
-    return lines
 
 
 def exported(data: dict, directory: Path, changes: list[str], asked: list[dict]) -> str:

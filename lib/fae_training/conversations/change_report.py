@@ -1,0 +1,100 @@
+"""What a call of export_data changed in exclusions.json, and what forgetting removed, in words for a person."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fae_training.calls.counting import counted
+from fae_training.conversations.forgetting import Edit
+
+if TYPE_CHECKING:
+    from fae_training.lifecycle.purge import Purged
+
+
+@dataclass(frozen=True)
+class Changed:
+    """The call's change of exclusions.json, and what it took back there."""
+
+    edit: Edit
+    taken_back: tuple[str, ...]
+
+    def as_dict(self) -> dict:
+        found = {"excluding": self.edit.exclude, "keeping": self.edit.keep, "excluded_until_now": self.taken_back}  # fmt: skip
+        return {name: list(named) for name, named in found.items() if named}
+
+    def to_say(self, purged: "Purged") -> str:
+        """That what the person asked for was done, for Fae to say; "" if this call changed nothing."""
+        parts = []
+        if self.edit.forget:
+            parts.append("I have taken that out of all that I learn from.")
+            if purged.active:
+                parts.append("The update that I use now had learned it: tell me to undo it.")
+            elif purged.learned_by:
+                parts.append("No update that had learned it is used any more.")
+        if self.edit.exclude:
+            parts.append("I do not learn from conversations that mention it.")
+        if self.edit.keep:
+            parts.append("I no longer take that for a request to forget.")
+        return " ".join(parts)
+
+    def in_words(self, planned: bool, requests: Counter[str] | None = None) -> list[str]:
+        """What the call changed, or would change. `requests`: how many requests each phrase of `keep` takes back; None if the
+        conversations were not read."""
+        will = "Would" if planned else "Will"
+        lines = []
+        if self.edit.exclude:
+            lines += [
+                "",
+                f"{will} never learn from conversations that mention: {', '.join(self.edit.exclude)}.",
+            ]
+        if self.edit.keep:
+            lines += [
+                "",
+                f"{will} not leave out conversations because you asked to forget this: {', '.join(self.edit.keep)}.",
+            ]
+            if self.taken_back:
+                lines.append(f"Excluded until now: {', '.join(self.taken_back)}.")
+            if (
+                requests is not None
+                and not self.taken_back
+                and not any(requests[each] for each in self.edit.keep)
+            ):
+                lines.append(
+                    "Nothing was left out for it: no request to forget and no exclusion names it."
+                )
+        return lines
+
+
+def forgotten(data: dict) -> list[str]:
+    """What forgetting removed, or would remove, from the answer of export_data."""
+    forgot = data.get("forgotten")
+    if not forgot:
+        return []
+    is_plan = data["status"] in ("dry_run", "planned")
+    would = "Would remove" if is_plan else "Removed"
+    lines = ["", f"{would} {counted(forgot['rows_removed'], 'row')} from earlier exports."]
+    by_topic = forgot["by_topic"] if is_plan else {}
+    lines += [f"  {n:7,}  {what}" for what, n in by_topic.items()]
+    if len(by_topic) > 1:
+        lines.append("  (a row that mentions several of these is counted once, for the first)")
+    if forgot["copies"]:
+        lines.append(
+            f"{would} {counted(forgot['copies'], 'row')} from the copies that runs keep of what they learned."
+        )
+    if forgot["corrections"]:
+        lines.append(
+            f"{would} {counted(forgot['corrections'], 'misheard word')} with their recordings."
+        )
+    if forgot["recordings"]:
+        lines.append(f"{would} {counted(forgot['recordings'], 'recording')} of a voice.")
+    if forgot["learned_by"]:
+        lines.append(
+            f"Runs that learned it and {'could' if is_plan else 'can'} no longer be used: {', '.join(forgot['learned_by'])}."
+        )
+        lines.append("To remove it from the model, train again without it.")
+    if forgot["active"]:
+        back = f"uv run scripts/rollback.py --kind {forgot['active_kind']}"
+        lines.append(
+            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back{' then' if is_plan else ' now'}: {back}"
+        )
+    return lines
