@@ -9,7 +9,7 @@ import prepared
 from fae_training.calls.errors import Failed
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions
-from fae_training.lifecycle import learned, provenance, purge, runs
+from fae_training.lifecycle import forgotten_texts, learned, provenance, purge, runs
 from fae_training.release import approval, deployment
 from fae_training.speech import misheard, vocabulary
 from fae_training.store import consent, locks, state
@@ -160,7 +160,7 @@ def test_a_topic_is_words_and_never_a_pattern(place):
         row("C++ is hard."),
     ]
     state.write_jsonl(place.file("data", "sft", "train.jsonl"), rows)
-    assert forget(place, "(Bergen.*", "[Αθήνα]", "C++").rows_removed == 3
+    assert forget(place, "(Bergen.*", "[Αθήνα]", "C++", "amo").rows_removed == 3
     assert state.read_jsonl(place.file("data", "sft", "train.jsonl")) == [row("Bergamo.")]
 
 
@@ -375,6 +375,22 @@ def test_the_note_of_a_run_and_its_error_lose_it_and_the_rest_of_the_record_stay
     assert runs.Run(place, run.id).record == before | {
         "note": gone, "request": {"note": gone, "rank": "8"}, "error": error | {"message": gone}
     }  # fmt: skip
+
+
+def test_what_a_worker_records_meanwhile_stays(place, monkeypatch):
+    run = prepared.finished(place, 1)
+    run.update(note=SAID)
+    really = forgotten_texts.value_without
+
+    def meanwhile(forgotten, value, quotes=False):
+        if value == run.record:
+            runs.Run(place, run.id).update(status="failed")
+        return really(forgotten, value, quotes)
+
+    monkeypatch.setattr(forgotten_texts, "value_without", meanwhile)
+    forget(place, TOPIC)
+    record = runs.Run(place, run.id).record
+    assert (record["note"], record["status"]) == ("[forgotten]", "failed")
 
 
 def test_lines_are_read_without_the_escapes_of_json_and_html(place):
