@@ -9,7 +9,7 @@ import prepared
 from fae_training.calls.errors import Failed
 from fae_training.conversations import forgetting
 from fae_training.conversations.forgetting import Exclusions
-from fae_training.lifecycle import learned, provenance, purge, runs
+from fae_training.lifecycle import forgotten_texts, learned, provenance, purge, runs
 from fae_training.release import approval, deployment
 from fae_training.speech import misheard, vocabulary
 from fae_training.store import consent, locks, state
@@ -111,6 +111,15 @@ def test_a_line_that_is_not_json_goes_if_it_mentions_it(place):
     assert forget(place, TOPIC).texts == 0 and path.read_text() != whole, "another stays"
 
 
+def test_what_fae_s_own_instructions_say_makes_no_row_go(place):
+    rows = [row("One."), {"conversations": [{"from": "human", "value": "Two."}]}]
+    rows[0]["messages"].insert(0, {"role": "system", "content": SAID})
+    rows[1]["conversations"].insert(0, {"from": "system", "value": SAID})
+    rows.append(row("Three.", tools=[{"description": SAID}]))
+    state.write_jsonl(place.file("data", "sft", "train.jsonl"), rows)
+    assert forget(place, TOPIC).rows_removed == 0
+
+
 def test_half_a_copy_of_the_rows_goes_with_the_start_that_was_killed(place):
     run = prepared.finished(place, 1)
     state.write_jsonl(run.file(provenance.HALF_COPY, "sft", "train.jsonl"), [row(SAID)])
@@ -151,7 +160,7 @@ def test_a_topic_is_words_and_never_a_pattern(place):
         row("C++ is hard."),
     ]
     state.write_jsonl(place.file("data", "sft", "train.jsonl"), rows)
-    assert forget(place, "(Bergen.*", "[Αθήνα]", "C++").rows_removed == 3
+    assert forget(place, "(Bergen.*", "[Αθήνα]", "C++", "amo").rows_removed == 3
     assert state.read_jsonl(place.file("data", "sft", "train.jsonl")) == [row("Bergamo.")]
 
 
@@ -353,7 +362,7 @@ def test_the_pages_of_a_run_that_learned_it_go_and_a_code_that_was_used_stays_as
     assert run.file("proposal.md").exists()
     forget(place, TOPIC)
     assert not [p for each in (run, used) for p in each.directory.glob("proposal.*")]
-    assert not run.file(approval.FILE).exists()
+    assert not run.file(approval.FILE).exists() and used.file(approval.FILE).exists()
 
 
 def test_the_note_of_a_run_and_its_error_lose_it_and_the_rest_of_the_record_stays(place):
@@ -368,27 +377,43 @@ def test_the_note_of_a_run_and_its_error_lose_it_and_the_rest_of_the_record_stay
     }  # fmt: skip
 
 
+def test_what_a_worker_records_meanwhile_stays(place, monkeypatch):
+    run = prepared.finished(place, 1)
+    run.update(note=SAID)
+    really = forgotten_texts.value_without
+
+    def meanwhile(forgotten, value, quotes=False):
+        if value == run.record:
+            runs.Run(place, run.id).update(status="failed")
+        return really(forgotten, value, quotes)
+
+    monkeypatch.setattr(forgotten_texts, "value_without", meanwhile)
+    forget(place, TOPIC)
+    record = runs.Run(place, run.id).record
+    assert (record["note"], record["status"]) == ("[forgotten]", "failed")
+
+
 def test_lines_are_read_without_the_escapes_of_json_and_html(place):
-    greek = json.dumps({"said": "Η κλινική στην Αθήνα"})
+    escaped = [json.dumps({"said": text}) for text in ("Η κλινική στην Αθήνα", "昨日𠮷田に会った")]
     state.append_jsonl(place.file("errors.jsonl"), {"traceback": "at the clinic:\nBergen"})
     state.append_jsonl(place.file("errors.jsonl"), {"traceback": "kept\u2028here"})
-    state.write_text(place.file("schedule.log"), f"one\n{greek}\ntwo\n")
+    state.write_text(place.file("schedule.log"), "\n".join(["one", *escaped, "two\n"]))
     state.write_text(place.file("setup.log"), "row 'clinic\\nBergen'\nthree\n")
     state.write_text(place.file("experiments", "e", "notes.txt"), "a\nO&#x27;Brien\n")
-    purged = forget(place, TOPIC, "Αθήνα", "O'Brien")
+    purged = forget(place, TOPIC, "Αθήνα", "𠮷田", "O'Brien")
     assert purged.texts == 4
     lines = state.read_jsonl(place.file("errors.jsonl"))
     assert lines == [{"traceback": "[forgotten]"}, {"traceback": "kept\u2028here"}]
-    assert place.file("schedule.log").read_text() == "one\n[forgotten]\ntwo\n"
+    assert place.file("schedule.log").read_text() == "one\n[forgotten]\n[forgotten]\ntwo\n"
     assert place.file("setup.log").read_text() == "[forgotten]\nthree\n"
     assert place.file("experiments", "e", "notes.txt").read_text() == "a\n[forgotten]\n"
 
 
 def test_a_damaged_line_loses_it_and_a_line_that_was_cut_stays_cut(place):
     path = place.file("errors.jsonl")
-    path.write_text(f'{{"traceback": "{SAID}\n{{"at": "now"}}\n{{"at": ')
+    path.write_text(f'{{"traceback": "{SAID}\n{{"at":"now"}}\n{{"at": ')
     forget(place, TOPIC)
-    assert path.read_text() == '{"text": "[forgotten]"}\n{"at": "now"}\n{"at": '
+    assert path.read_text() == '{"text": "[forgotten]"}\n{"at":"now"}\n{"at": '
 
 
 def test_half_a_character_beside_it_is_no_hindrance(place):
@@ -456,7 +481,7 @@ def test_what_cannot_be_removed_keeps_the_request(place, monkeypatch):
         really = getattr(owner, name)
 
         def denied(path, *given, which=which, really=really, **named):
-            if path == which:
+            if path == which and not named.get("ignore_errors"):
                 raise PermissionError(13, "Permission denied", str(path))
             return really(path, *given, **named)
 

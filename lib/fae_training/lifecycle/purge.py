@@ -319,13 +319,8 @@ class _Purge:
             self.unmarked.append(run)
             return
         learned.mark(run)
-        self._withdraw(run)
         if run.is_alive():
             run.request_stop()
-
-    def _withdraw(self, run: Run) -> None:
-        with changing(self.home) as change:
-            approval.withdraw(change, run)
 
     # Texts about them.
 
@@ -338,10 +333,12 @@ class _Purge:
             # They are about one result; if the run may be proposed they can be made again, with a new code.
             names_it = any([self._named_in(path) for path in pages])
             if pages and self.change and (names_it or run.id in learned_by):
+                # The code first: the pages are how a killed purge finds it again.
+                if not ((made := approval.readable(run)) and made.used_at):
+                    with changing(self.home) as change:
+                        approval.withdraw(change, run)
                 for path in pages:
                     path.unlink(missing_ok=True)
-                if not ((made := approval.readable(run)) and made.used_at):
-                    self._withdraw(run)
             self._take_note(run)
         for path in forgotten_texts.texts_in(self.home.file("results")):
             if self._named_in(path) and self.change:
