@@ -114,10 +114,12 @@ class SpokenRequests:
     def may_ask(self, text: str, at: int) -> str | None:
         """The sentence of a text that may be a request to forget something; None if there is none, or a request that was
         recognised, which decides."""
-        if requests_in(text, self._names):
-            return None
         sentence = scan("forget_requests").found_in(text)
-        if sentence is None or not self._in_force([Asked(sentence, ())], at, self.kept):
+        if (
+            sentence is None
+            or requests_in(text, self._names)
+            or not self._in_force([Asked(sentence, ())], at, self.kept)
+        ):
             return None
         self.possible.add(sentence)
         self.said[sentence] = sentence
