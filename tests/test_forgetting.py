@@ -267,6 +267,12 @@ def test_nothing_is_guessed_from_what_was_forgotten_within_two_minutes_of_a_requ
         assert "Marion" in names
 
 
+def test_a_word_that_is_also_written_without_a_capital_is_no_guess():
+    talk = ["We saw Number Five.", "a number", "the number"]
+    names, common = guesses(("I dined with Number yesterday.", 1), talk=talk)
+    assert "Number" not in names and common["Number"] == 3
+
+
 def test_a_guess_counts_up_to_three_turns_or_a_fiftieth_of_all():
     record = ("I dined with Marion yesterday.", 1)
     for turns, of, used in ((3, 100, True), (4, 100, False), (4, 200, True), (5, 200, False)):
@@ -315,6 +321,7 @@ def test_forgetting_is_planned_and_done_without_fae_s_database(place, tmp_path, 
     assert (done["status"], done["forgotten"]) == ("forgotten", planned["forgotten"])
     assert done["forgotten"]["rows_removed"] + done["forgotten"]["copies"] > 0
     assert (done["next"] is not None) == consented, "no training without consent"
+    assert "hint" not in done, "nor is a consent asked for"
 
 
 def test_without_consent_an_active_run_that_learned_it_is_the_next_step(place):

@@ -1,13 +1,14 @@
 """What forgetting reaches, place by place, and what it leaves alone."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 import prepared
 from fae_training.calls.errors import Failed
-from fae_training.conversations import forgetting
+from fae_training.conversations import change_report, forgetting
 from fae_training.conversations.forgetting import Exclusions
 from fae_training.lifecycle import forgotten_texts, learned, provenance, purge, runs
 from fae_training.release import approval, deployment
@@ -115,7 +116,8 @@ def test_what_fae_s_own_instructions_say_makes_no_row_go(place):
     rows = [row("One."), {"conversations": [{"from": "human", "value": "Two."}]}]
     rows[0]["messages"].insert(0, {"role": "system", "content": SAID})
     rows[1]["conversations"].insert(0, {"from": "system", "value": SAID})
-    rows.append(row("Three.", tools=[{"description": SAID}]))
+    rows.append(row("Three.", tools=[{"description": SAID}], audio="clips/clinic-Bergen.wav"))
+    rows.append(row("Four.") | {"source": {"ids": [], "file": "clinic in Bergen.txt"}})
     state.write_jsonl(place.file("data", "sft", "train.jsonl"), rows)
     assert forget(place, TOPIC).rows_removed == 0
 
@@ -312,6 +314,19 @@ def test_a_damaged_run_that_learned_nothing_of_it_is_no_hindrance(place):
     run.file("run.json").unlink()
     assert forget(place, TOPIC).learned_by == []
     assert forgetting.pending(place) == Exclusions() and not run.file("run.json").exists()
+
+
+def test_the_answer_says_what_went_and_takes_back_the_kind_that_is_active(place):
+    purged = purge.Purged(2, ["keyword-1"], "keyword-1", recordings=3, active_kind="keyword")
+    for status, would, when in (
+        ("exported", "Removed", "now"),
+        ("dry_run", "Would remove", "then"),
+    ):
+        said = change_report.forgotten({"status": status, "forgotten": asdict(purged)})
+        assert f"{would} 2 rows from earlier exports." in said
+        assert f"{would} 3 recordings of a voice." in said
+        back = f"Roll it back {when}: uv run scripts/rollback.py --kind keyword"
+        assert said[-1] == f"FAE STILL USES keyword-1, which learned it. {back}"
 
 
 def test_the_active_run_of_each_kind_is_named_with_its_kind(place):

@@ -212,6 +212,16 @@ def test_what_cannot_be_kept_is_refused_before_anything_changes(edit, code):
     assert refused.value.code == code
 
 
+def test_a_failed_export_is_a_failure_also_of_a_call_that_excluded_something(place, tmp_path):
+    days, damaged = Days(tmp_path / "fae"), tmp_path / "fae.db"
+    damaged.write_text("no database")
+    with pytest.raises(Failed, match="damaged"):
+        export(place, days, "--exclude", "my knee", "--db", str(damaged))
+    assert forgetting.load(place).topics == ("my knee",)
+    answer = export(place, days, "--forget", "my knee", "--db", str(damaged))
+    assert answer.data["status"] == "forgotten"
+
+
 @pytest.mark.parametrize(
     "given",
     [("--exclude", "work", "--keep", "my work"), ("--forget", "it"), ("--exclude", "the", "--keep", "knee")],
