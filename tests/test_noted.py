@@ -224,7 +224,7 @@ def test_a_large_database_is_read_in_the_background_when_fae_asks(days, place, n
     assert planned["error"]["code"] == "too_large"
     assert planned["next"] == {"script": name, "params": {}}
     first = as_fae(name, place)
-    assert first["status"] == "started" and "25,00" in first["say"]
+    assert first["status"] == "started" and "10,00" in first["say"]
     assert first["next"] == {"script": name, "params": {}}
     while (answer := as_fae(name, place))["status"] == "exporting":
         pass

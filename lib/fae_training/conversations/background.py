@@ -14,7 +14,7 @@ from fae_training.lifecycle.processes import command, lift_limits
 from fae_training.store import locks, state
 
 # Fae allows 30 s; docs/data.md says how many episodes a second are read.
-MOST_EPISODES_FOR_FAE = 5_000
+MOST_EPISODES_FOR_FAE = 10_000
 # A result that is not fetched within this time is discarded.
 KEPT_S = 3600
 
