@@ -17,12 +17,12 @@ import argparse
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from fae_training.conversations import secrets
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.linear_scan import features
+from fae_training.conversations.linear_scan import Scan, features
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
@@ -129,8 +129,8 @@ def _said(value: object) -> Iterator[str]:
                 yield from _said(each)
 
 
-def fitted(sentences: list[Sentence], negatives: list[str]) -> tuple[float, dict[str, float]]:
-    """(intercept, weights) of the regression."""
+def fitted(sentences: list[Sentence], negatives: list[str]) -> Scan:
+    """The regression, still without its threshold."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
 
@@ -141,8 +141,10 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> tuple[float, dict
     labels = [s.is_of_kind for s in sentences] + [False] * len(negatives)
     model = LogisticRegression(class_weight="balanced", max_iter=5000, tol=1e-6).fit(counts, labels)
     pairs = zip(vectorizer.get_feature_names_out(), model.coef_[0], strict=True)
-    weights = {str(name): round(float(w), 2) for name, w in pairs if abs(w) >= SMALLEST_WEIGHT}
-    return round(float(model.intercept_[0]), 2), weights
+    weights = {
+        str(name): round(float(w), 2) for name, w in sorted(pairs) if abs(w) >= SMALLEST_WEIGHT
+    }
+    return Scan("", 0.0, round(float(model.intercept_[0]), 2), weights)
 
 
 def threshold(name: str, sentences: list[Sentence]) -> float:
@@ -152,13 +154,9 @@ def threshold(name: str, sentences: list[Sentence]) -> float:
         apart = {
             text for text in lines if hashlib.sha256(text.encode()).digest()[1] % FOLDS == fold
         }
-        intercept, weights = fitted(sentences, [text for text in negatives if text not in apart])
-        scores += [_score(text, intercept, weights) for text in apart]
+        scan = fitted(sentences, [text for text in negatives if text not in apart])
+        scores += map(scan.score, apart)
     return round(sorted(scores)[-1 - int(ALLOWED * len(scores))], 2)
-
-
-def _score(text: str, intercept: float, weights: dict[str, float]) -> float:
-    return intercept + sum(weights.get(name, 0.0) for name in features(text))
 
 
 def main() -> None:
@@ -172,27 +170,25 @@ def main() -> None:
             measure(name, sentences)
             continue
         sentences = sentences_of(name)
-        intercept, weights = fitted(sentences, negatives_of(name))
-        scan = {
-            "learned_from": learned_from(name),
-            "threshold": threshold(name, sentences),
-            "intercept": intercept,
-            "weights": dict(sorted(weights.items())),
-        }
+        scan = replace(
+            fitted(sentences, negatives_of(name)),
+            learned_from=learned_from(name),
+            threshold=threshold(name, sentences),
+        )
         WEIGHTS.mkdir(exist_ok=True)
-        text = json.dumps(scan, ensure_ascii=False, indent=0)
+        text = json.dumps(asdict(scan), ensure_ascii=False, indent=0)
         (WEIGHTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-        print(f"{name}: {len(weights)} weights from {len(sentences)} sentences")
+        print(f"{name}: {len(scan.weights)} weights from {len(sentences)} sentences")
 
 
 def measure(name: str, sentences: list[Sentence]) -> None:
     for last in sorted({s.round for s in sentences})[1:]:
         earlier = [s for s in sentences if s.round < last and s.round != HELD_BACK[name]]
-        (intercept, weights), least = fitted(earlier, negatives_of(name)), threshold(name, earlier)
+        scan, least = fitted(earlier, negatives_of(name)), threshold(name, earlier)
         found = {True: [0, 0], False: [0, 0]}
         for s in sentences:
             if s.round == last:
-                found[s.is_of_kind][0] += _score(s.text, intercept, weights) > least
+                found[s.is_of_kind][0] += scan.score(s.text) > least
                 found[s.is_of_kind][1] += 1
         (hits, of), (taken, others) = found[True], found[False]
         print(f"{name}, round {last}: {hits} of {of} found, {taken} of {others} look-alikes taken")

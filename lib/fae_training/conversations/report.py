@@ -148,7 +148,7 @@ def _possible(asked: list[dict]) -> list[str]:
     return [
         *lines,
         '  if it was no request: uv run scripts/export_data.py --keep "the sentence"',
-        "  if you meant it:      uv run scripts/export_data.py --forget WORDS   (what it is about)",
+        "  if you meant it, name what it is about: uv run scripts/export_data.py --forget WORDS",
     ]
 
 
@@ -156,14 +156,14 @@ def to_say(asked: list[dict], stored: bool) -> str:
     """The same for Fae to say; without naming a topic where the answer may be `stored`."""
     sure = [each for each in asked if not each["possible"]]
     first = (sure or asked)[0]
-    took = counted(sum(each["conversations"] for each in sure or asked), "conversation")
-    many = f"{took} of {first['of']:,} {'is' if took.startswith('1 ') else 'are'} left out"
+    number = sum(each["conversations"] for each in sure or asked)
+    many = f"{counted(number, 'conversation')} of {first['of']:,} {'is' if number == 1 else 'are'} left out"
     if stored:
         return (
             f"{many}, because of something that sounded like a request to forget. Ask me what I would learn, and I will say "
             "which sentence it was."
         )
-    return f'You said: "{first["said"]}". Did you ask me to forget {"that" if sure else "something"}? {many}; if not, I will keep {"it" if took.startswith("1 ") else "them"}.'
+    return f'You said: "{first["said"]}". Did you ask me to forget {"that" if sure else "something"}? {many}; if not, I will keep {"it" if number == 1 else "them"}.'
 
 
 def unless_meant(found: Dialogue) -> str | None:
