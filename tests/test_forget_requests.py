@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 import calls
 from fae_training.calls.errors import BadRequest
@@ -19,6 +21,7 @@ from fae_training.conversations import (
     plain_speech,
     topic_cues,
 )
+from fae_training.conversations import forget_requests as requests
 from fae_training.conversations.cues import Cue
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.conversations.forget_topics import named_topics, topics
@@ -99,6 +102,37 @@ def test_each_form_is_found_by_its_example(cue):
     about = forget_request(cue.example)
     assert about is not None
     assert len(about) == 1 and any(word in about[0].lower() for word in SUBJECTS), about
+
+
+FORMS = [
+    *(
+        (language, f)
+        for t in (requests._PATTERNS, requests._MENTIONS)
+        for language, fs in t.items()
+        for f in fs
+    ),
+    *((language, about_it) for language, about_it, _ in requests._ABOUT_IT),
+]
+
+
+@pytest.mark.parametrize("language, form", FORMS, ids=range(len(FORMS)))
+def test_no_sentence_that_a_form_matches_is_passed_over_before_the_forms_are_tried(language, form):
+    """Sentences are generated from the form; each must have a part of a word by which a possible request is known."""
+    sentences: list[str] = []
+
+    @settings(
+        max_examples=15, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(st.from_regex(form.pattern))
+    def generate(sentence: str) -> None:
+        sentences.append(sentence.lower())
+
+    generate()
+    matched = [sentence for sentence in sentences if form.search(sentence)]
+    assert matched
+    assert not [s for s in matched if not requests._MAY_BE_IN[language].search(s)]
+    assert all(map(requests._MAY_BE.search, matched))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def cues(table: dict) -> list:
 
 
 def clauses(request: str) -> list[str]:
-    return [request, *tool_requests._CLAUSE.split(request)]
+    return [request.lower(), *tool_requests._CLAUSE.split(request.lower())]
 
 
 @pytest.mark.parametrize("cue", cues(tool_cues.CUES))
@@ -61,9 +61,9 @@ def test_a_text_that_is_to_be_sent_needs_a_tool(cue):
 
 @pytest.mark.parametrize("cue", tool_cues.NOT_A_TEXT, ids=lambda cue: cue.example)
 def test_a_text_may_begin_like_a_request_without_being_one(cue):
-    assert re.match(cue.pattern, tool_requests._asked(cue.example), re.I)
-    assert tool_requests._IS_TEXT.match(tool_requests._asked(cue.example))
-    assert not tool_requests._is_about_a_text(cue.example)
+    assert re.match(cue.pattern, tool_requests._asked(cue.example.lower()), re.I)
+    assert tool_requests._IS_TEXT.match(tool_requests._asked(cue.example.lower()))
+    assert not tool_requests._is_about_a_text(cue.example.lower())
 
 
 @pytest.mark.parametrize("cue", tool_cues.GIVEN, ids=lambda cue: cue.example)
@@ -76,8 +76,9 @@ def test_material_that_is_given_is_a_text_to_work_on(cue):
 def test_politeness_before_a_request_is_ignored(cue):
     first = re.search(cue.pattern, cue.example, re.I)
     assert first and first.start() in (0, len("would you "))
-    assert cue.example.endswith(tool_requests._asked(cue.example))
-    assert len(tool_requests._asked(cue.example)) <= len(cue.example) - len(first[0])
+    asked = tool_requests._asked(cue.example.lower())
+    assert cue.example.lower().endswith(asked)
+    assert len(asked) <= len(cue.example) - len(first[0])
     assert needs_tool(cue.example)
 
 
@@ -192,7 +193,7 @@ def test_the_time_is_proportional_to_the_length(name):
         for _ in range(3):
             began = time.process_time()
             needs_tool(text)
-            filters._CLAIMS_ACTION.search(text)
+            filters.claims_action(text)
             times.append(time.process_time() - began)
         return min(times)
 

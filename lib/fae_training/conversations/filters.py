@@ -4,10 +4,10 @@ import re
 from collections.abc import Collection
 
 from fae_training.conversations import personal, secrets, tool_requests
-from fae_training.conversations.cues import Cue, any_of, one_of
+from fae_training.conversations.cues import Cue, one_of
 from fae_training.conversations.linear_scan import scan
 from fae_training.conversations.text import WORD
-from fae_training.patterns import lazy_pattern
+from fae_training.patterns import lazy_pattern, lower_case_pattern
 
 # Fae cuts a record at 32,768 characters; 8,000 are about the 2,048 tokens of the longest preset.
 LONGEST_TURN = 8000
@@ -94,7 +94,7 @@ CLAIMS = (
         r"^(?:done|all done|all set|all booked|sent|added|saved|deleted|created|booked)\b[.!,]"),
 )
 # fmt: on
-_CLAIMS_ACTION = any_of(CLAIMS, re.I | re.M)
+_CLAIMS_ACTION = lower_case_pattern("|".join(cue.pattern for cue in CLAIMS), re.M)
 _MARKUP = lazy_pattern(
     r"</?(?:tool_call|tool_response|think|function|voice)\b|<\|im_(?:start|end)\|>", re.I
 )
@@ -106,6 +106,12 @@ def split_episode(text: str) -> tuple[str, str] | None:
         return None
     user, _, reply = text[len("User: ") :].partition("\nAssistant: ")
     return user.strip(), reply.strip()
+
+
+def claims_action(reply: str) -> bool:
+    """Whether a reply says that something was done, or is being done, outside the conversation."""
+    # Fae's lines mix straight and typographic apostrophes.
+    return bool(_CLAIMS_ACTION.search(reply.replace("’", "'").lower()))
 
 
 def reason_to_leave_out(user: str, reply: str, learn: Collection[str] = ()) -> str | None:
@@ -121,8 +127,7 @@ def reason_to_leave_out(user: str, reply: str, learn: Collection[str] = ()) -> s
         return "unreadable"
     if _MARKUP.search(reply) or _MARKUP.search(user):
         return "markup"
-    # Fae's lines mix straight and typographic apostrophes.
-    if _CLAIMS_ACTION.search(reply.replace("’", "'")):
+    if claims_action(reply):
         return "claims_action"
     if tool_requests.needs_tool(user):
         return "needs_tool"

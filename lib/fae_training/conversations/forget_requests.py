@@ -109,7 +109,7 @@ _FRAGMENT = lazy_pattern(
 )
 # fmt: on
 _PATTERNS, _MENTIONS = (
-    [(language, lazy_pattern(c.pattern)) for language, cues in table.items() for c in cues]
+    {language: [lazy_pattern(c.pattern) for c in cues] for language, cues in table.items()}
     for table in (CUES, MENTION_CUES)
 )
 _TEXT_TASK = lazy_pattern(TEXT_TASK)
@@ -122,23 +122,28 @@ _ABOUT_IT = [
     (language, lazy_pattern(about_it), [lazy_pattern(cue.pattern) for cue in PRIVATE[language]])
     for language, about_it in ABOUT_IT.items()
 ]
-# Parts of words of which every request has one: most messages are read no further.
+# Parts of words of which every request in a language has one: most messages are read no further, and the others only for
+# the forms of the languages that they may be in.
 _PARTS = {
-    "en": r"forg[eo]t, unlearn, erase, expunge, banish, strike, cross, scratch, scrap, lose, dump, \bbin\b, disregard, throw, "
-    r"your head, remember, memor, wipe, scrub, purge, delete, remove, clear, drop, rid of, training, train\b, learn, "
-    r"mention, bring, brought, shut up, give it a rest, nothing about, nothing more, enough, lay off, quit it, knock it, out of, leave, no more, no talk, another word, a word, subject, topic, discuss, rais, ask, "
-    r"question, limits, taboo, speak, talk, refer, want to hear, keep, store, save, pretend, remind, hold on, hang on, "
-    r"want you, kept, gone, to go\b, disappear, vanish, retain, record, log\b, repeat",
-    "de": "vergiss, vergess, vergi(?:ß|ss)t, tilge?, radier, wirf, schmeiß, lösch, streich, entfern, merk, behalt, behält, "
-    "wort mehr, fang, komm, thema, lass, tu so, frag, erzähl, schneid, nenn, halte, trainier, lern, sprich, rede, erwähn, "
-    "speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, ich nicht, gedächtnis",
-    "fr": r"oubli, entraîn, efface, supprim, retir, souvien, parle, évoqu, mot\b, laisse, sujet, comme si, rappel, appren, retien, "
-    "raye, sors, chasse, ôte, utilise, garde, arrête, cesse, entendre, mémo, conserv, enregistr, disparaître",
-    "es": "saca, entren, olvid, olvíd, borra, bórra, elimina, recuerd, mencion, habl, nombr, vuelvas, saques, palabra, deja, deje, "
-    "tema, como si, cuentes, preguntes, aprend, guard[ea], quita, basta, quiero, reteng, acuerd, acord, quede, desaparec, "
-    "almacen",
+    "en": r"forg[eo]t, unlearn, eras, expunge, banish, strike, cross, scratch, scrap, lose, lost, dump, \bbin\b, disregard, throw, exclud, "
+    r"head, remember, memor, wip(?:e|ing), scrub, purg, delet, remov, clear, drop, rid of, train, learn, notes, files?\b, data, logs?\b, "
+    r"logged, to do with, \bput\b, mention, bring, brought, shut up, give it a rest, nothing about, thing on, nothing on, nothing more, nothing of, thing of, enough, "
+    r"lay off, quit, knock it, out of, leave, no more, no talk, word, subject, topic, matter, discuss, rais, ask, used, "
+    r"question, issue, limits, taboo, no-go, off the table, sore, speak, spoken, talk, refer, hear, know, keep, stor, sav, pretend, act as, "
+    r"act like, behave as, imagine, remind, hold on, hang on, go on, going on, harp, get over, drag, avoid, stay away, stop, end it, "
+    r"want you, you to have, kept, gone, to go\b, must go, should go, no place, get all, get every, thing about, thing on, disappear, vanish, retain, record, repeat",
+    "de": "vergiss, vergess, vergi(?:ß|ss)t, tilge?, radier, wirf, werf, schmeiß, lösch, streich, entfern, merk, behalt, behält, aufheb, "
+    "wort mehr, silbe, fang, komm, bring, thema, lass, tu so, tu bitte so, frag, erzähl, schneid, nenn, halt, trainier, lern, sprich, sprech, "
+    "red, erwähn, wissen, denken, speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, ich nicht, gedächtnis, erinner, "
+    "daten, kopf, training",
+    "fr": r"oubli, entraîn, effac, supprim, retir, souvien, parl, mention, plus rien, évoqu, mot\b, laisse, sujet, comme si, rappel, "
+    r"appren, retien, reten, raye, sors, sort, chasse, ôte, utilise, garde, arrête, cesse, entendre, mémo, conserv, enregistr, disparaître",
+    "es": "saca, saque, salir, entren, olvid, olvíd, borr, bórr, elimin, elimín, recuerd, record, memor, mencion, habl, nombr, vuelvas, "
+    "palabra, deja, deje, uses, utili, tengas, haya, mant, tema, asunto, como si, cuentes, preguntes, aprend, guard[ea], quita, basta, "
+    "quiero, reten, retuv, conserv, acuerd, acord, qued, desaparec, almacen, estar, esté, permanec, seguir, registr, no más, nada más",
 }
-_MAY_BE = lazy_pattern(one_of(", ".join(_PARTS.values())), re.I)
+_MAY_BE = lazy_pattern(one_of(", ".join(_PARTS.values())))
+_MAY_BE_IN = {language: lazy_pattern(one_of(parts)) for language, parts in _PARTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ def requests_in(text: str, names: Container[str] = ()) -> list[Asked]:
 
     names: words that are names also in lower case, in which speech is often written.
     """
-    if not _MAY_BE.search(text):
+    if not _MAY_BE.search(text.lower()):
         return []
     for_a_text = bool(_TEXT_TASK.search(text.lower()))
     found, before = [], ""
@@ -203,10 +208,14 @@ def _of_sentence(sentence: str, for_a_text: bool, names: Container[str]) -> tupl
         return ()
     if _ASIDE.search(_BEGINS.sub("", lower)) or _INSTEAD.search(lower) or _REPORTED.search(lower):
         return None
-    for language, pattern in _PATTERNS:
-        if found := pattern.search(lower):
-            return None if _is_of_things(found, sentence) else _topics_in(found, sentence, language)
-    if not for_a_text and (about := _not_to_hear_of(sentence, names)):
+    languages = [name for name, parts in _MAY_BE_IN.items() if parts.search(lower)]
+    for language in languages:
+        for pattern in _PATTERNS[language]:
+            if found := pattern.search(lower):
+                if _is_of_things(found, sentence):
+                    return None
+                return _topics_in(found, sentence, language)
+    if not for_a_text and (about := _not_to_hear_of(sentence, languages, names)):
         return about
     for mark in _CLAUSE.finditer(sentence):
         before, after = sentence[: mark.start()], sentence[mark.end() :]
@@ -215,13 +224,18 @@ def _of_sentence(sentence: str, for_a_text: bool, names: Container[str]) -> tupl
     return None
 
 
-def _not_to_hear_of(sentence: str, names: Container[str]) -> tuple[str, ...]:
+def _not_to_hear_of(sentence: str, languages: list[str], names: Container[str]) -> tuple[str, ...]:
     """The topics that the person does not want to hear of any more; who says so names them."""
-    for language, pattern in _MENTIONS:
-        found = pattern.search(sentence.lower())
-        # The group `name` marks a form that is a request only with a name.
-        if found and ("name" not in found.groupdict() or _is_name(found, sentence, names)):
-            about = () if _is_of_things(found, sentence) else _topics_in(found, sentence, language)
+    lower = sentence.lower()
+    for language in languages:
+        for pattern in _MENTIONS[language]:
+            found = pattern.search(lower)
+            # The group `name` marks a form that is a request only with a name.
+            if not found or ("name" in found.groupdict() and not _is_name(found, sentence, names)):
+                continue
+            if _is_of_things(found, sentence):
+                return ()
+            about = _topics_in(found, sentence, language)
             return tuple(topic for topic in about if topic != EVERYTHING)
     return ()
 

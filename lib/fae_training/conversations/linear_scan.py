@@ -82,7 +82,7 @@ def _plain(text: str) -> str:
 
 
 def _shape(token: str) -> str:
-    if not any(char.isdigit() for char in token):
+    if token.isalpha() or not any(char.isdigit() for char in token):
         return token
     return (
         "0" * min(len(token), 6)

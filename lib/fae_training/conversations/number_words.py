@@ -80,6 +80,8 @@ def _run(language: Language) -> re.Pattern:
 
 
 _RUNS = tuple((language, _run(language)) for language in LANGUAGES)
+_WORDS = frozenset(word for language in LANGUAGES for word in language.values)
+_LETTERS = lazy_pattern(r"[^\W\d_]+")
 
 
 def _digits(words: list[str], values: dict[str, int]) -> str:
@@ -124,10 +126,12 @@ def _cardinal(words: list[str], values: dict[str, int]) -> str:
 
 def written(text: str) -> str:
     """`text` with each run of two or more number words as digits."""
+    if _WORDS.isdisjoint(_LETTERS.findall(text.lower())):
+        return text
     for language, run in _RUNS:
         text = run.sub(
             lambda found, values=language.values: _digits(
-                re.findall(r"[^\W\d_]+", found[0].lower()), values
+                _LETTERS.findall(found[0].lower()), values
             ),
             text,
         )

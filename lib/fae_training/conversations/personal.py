@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from fae_training.conversations import personal_words as say
 from fae_training.conversations.number_words import written
 from fae_training.lifecycle.settings import PERSONAL_DETAILS
-from fae_training.patterns import lazy_pattern
+from fae_training.patterns import lazy_pattern, lower_case_pattern
 
 # Countries whose telephone numbers are recognised without a prefix, and the digits that these start with.
 REGIONS = {"GB": "0", "DE": "0", "FR": "0", "AT": "0", "CH": "0", "IE": "0", "AU": "0", "NL": "0", "US": "", "ES": ""}  # fmt: skip
@@ -225,23 +225,23 @@ _DATE = (
     rf"|\b\w{{3,14}}(?:te|ter|ten)\s{say.MONTH}\b|\b(?:primero|premier|1er)\s(?:de\s)?{say.MONTH}\b"
     rf"|\b{say.HOLIDAY}(?:\s(?:eve|day))?\b)"
 )
-_DATE_OF_BIRTH = lazy_pattern(
-    rf"\b{say.BIRTHDAY}\b[^.!?\n]{{0,40}}?{_DATE}|{_DATE}[^.!?\n]{{0,25}}?\b{say.BIRTHDAY}\b", re.I
+_DATE_OF_BIRTH = lower_case_pattern(
+    rf"\b{say.BIRTHDAY}\b[^.!?\n]{{0,40}}?{_DATE}|{_DATE}[^.!?\n]{{0,25}}?\b{say.BIRTHDAY}\b"
 )
 _CLOSE = rf"(?:\b(?:i|i'm|we|we're|he|she|they|me|mum|mom|dad|gran|both)\b|\b(?:my|our|his|her|their)\s(?:[\w'-]{{1,20}}\s){{0,2}}?{say.RELATIVE}\b)"
-_BORN = lazy_pattern(
+_BORN = lower_case_pattern(
     rf"{_CLOSE}[^.!?\n]{{0,30}}?\b(?:born|turn(?:s|ed|ing)?\s(?:\d+|\w*(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|teen|ty)\b)|baby)\b[^.!?\n]{{0,30}}?{_DATE}"
     rf"|\bborn\s[^.!?\n]{{0,30}}?{_DATE}[^.!?\n]{{0,20}}?\bme\b"
     rf"|\bi'm an? {say.MONTH} (?:baby|child|kid)\b"
     rf"|\b(?:ich|wir|er|sie|mein\w*\s\w+|unser\w*\s\w+)\s[^.!?\n]{{0,30}}?{_DATE}[^.!?\n]{{0,20}}?\b(?:geboren|geburtstag)\b"
     rf"|\b(?:je\ssuis|il\sest|elle\sest|m[ao]n?\s\w+\sest|nous\ssommes)\snée?s?\b[^.!?\n]{{0,20}}?{_DATE}"
     rf"|\b(?:nací|nacimos|mis?\s\w+\snació|mi\s\w+\snació)\b[^.!?\n]{{0,20}}?{_DATE}",
-    re.I,
 )
-_FAMOUS = lazy_pattern(r"\bwhose?\b|\bwho (?:is|was|were)\b|\b1[0-8]\d\d\b", re.I)
+_FAMOUS = lower_case_pattern(r"\bwhose?\b|\bwho (?:is|was|were)\b|\b1[0-8]\d\d\b")
 
 
 def birth_date(text: str) -> bool:
+    text = text.lower()
     for pattern in (_DATE_OF_BIRTH, _BORN):
         for found in pattern.finditer(text):
             if not _FAMOUS.search(found[0] + text[found.end() : found.end() + 8]):
@@ -252,6 +252,8 @@ def birth_date(text: str) -> bool:
 # Health.
 
 _CONDITION = lazy_pattern(rf"(?<!\w)(?:{say.CONDITION}|{say.MEDICINE})(?!\w)", re.I)
+# Most texts name none.
+_MAY_BE_CONDITION = lower_case_pattern(rf"(?<!\w)(?:{say.CONDITION}|{say.MEDICINE})(?!\w)")
 _PERSON = lazy_pattern(rf"(?<![\w'])(?:{say.PERSON}|{say.RELATIVE})(?!\w)", re.I)
 _SUFFERS = lazy_pattern(rf"(?<![\w'])(?:{say.SUFFERS})(?!\w)", re.I)
 _NO_CONDITION = lazy_pattern(rf"\b(?:{say.NO_CONDITION})\b", re.I)
@@ -263,7 +265,8 @@ _CARE = lazy_pattern(
 
 
 def health(text: str) -> bool:
-    for found in _CONDITION.finditer(text):
+    named = _CONDITION.finditer(text) if _MAY_BE_CONDITION.search(text.lower()) else ()
+    for found in named:
         before = re.split(r"[.!?\n]", text[max(0, found.start() - 60) : found.start()])[-1]
         after = re.split(r"[.!?\n]", text[found.end() : found.end() + 40], maxsplit=1)[0]
         if _NO_CONDITION.search(before + found[0] + after) or before.endswith("about "):

@@ -20,7 +20,7 @@ from fae_training.conversations.number_words import written
 from fae_training.conversations.passwords import REACH, password
 from fae_training.conversations.spoken_secrets import spoken
 from fae_training.conversations.text import STOPWORDS
-from fae_training.patterns import lazy_pattern
+from fae_training.patterns import lazy_pattern, lower_case_pattern
 
 
 def _stdnum(name: str, number: str) -> bool:
@@ -297,16 +297,15 @@ def named_number(text: str) -> str | None:
 
 _ADDRESS_OF_A_PAGE = lazy_pattern(r"\b(?:https?://|www\.)\S{1,400}")
 # No rule can match a text without a digit, a name of a secret or a long word; most texts have none.
-_SUSPICIOUS = lazy_pattern(
+_SUSPICIOUS = lower_case_pattern(
     rf"\d|-----|://|{say.PASSWORD}|{say.SEED}|(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/=_-]{{16}}|ssh-|log ?in with|{say.OWN_ACCOUNT}|\b(?:{say.WIFI}|hint|{say.USER}|{say.OPENS}|{say.CODE}|{say.COMBINATION}|{say.VERIFICATION})\b",
-    re.I,
 )
 
 
 def find(text: str) -> str | None:
     """The kind of the first secret in `text`, such as "card_number"; None where there is none."""
     text = written(text.replace("’", "'"))
-    if not _SUSPICIOUS.search(text):
+    if not _SUSPICIOUS.search(text.lower()):
         return None
     for rule, pattern in _RULES:
         for match in pattern.finditer(text):

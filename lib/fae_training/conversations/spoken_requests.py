@@ -69,6 +69,8 @@ class SpokenRequests:
         self._named: dict[frozenset[str], str] = {}
         self._are_names: set[str] = set()
         self._names: frozenset[str] = frozenset()
+        # The texts in which a request was found if any word may be a name: the others are read once.
+        self._may_request: set[str] = set()
 
     def add(
         self,
@@ -82,11 +84,12 @@ class SpokenRequests:
         self._named = {topic.words: topic.name for topic in forgotten.topics}
         excluded = set(self._named.values())
         possible = [(text, at) for text, at in messages if requests_in(text, _ANY_WORD)]
+        self._may_request.update(text for text, _ in possible)
         if possible:
             said = {word for text, _ in possible for word in lower_case_in(text)}
             self._names = names_in_lower_case(said, talk())
         for text, at in possible:
-            asked = requests_in(text, self._names)
+            asked = self._requests_in(text)
             if not asked:
                 continue
             self.times.append(at)
@@ -104,8 +107,8 @@ class SpokenRequests:
                         self._are_names.add(what)
 
     def asked(self, text: str, at: int) -> str | None:
-        """What a text asks to forget, in words; None if nothing."""
-        found = self._in_force(requests_in(text, self._names), at, Counter())
+        """What a text that was added asks to forget, in words; None if nothing."""
+        found = self._in_force(self._requests_in(text), at, Counter())
         about = [self.name_of(topic) for asked in found for topic in asked.topics]
         if found and not about:
             return found[0].sentence
@@ -117,13 +120,16 @@ class SpokenRequests:
         sentence = scan("forget_requests").found_in(text)
         if (
             sentence is None
-            or requests_in(text, self._names)
+            or self._requests_in(text)
             or not self._in_force([Asked(sentence, ())], at, self.kept)
         ):
             return None
         self.possible.add(sentence)
         self.said[sentence] = sentence
         return sentence
+
+    def _requests_in(self, text: str) -> list[Asked]:
+        return requests_in(text, self._names) if text in self._may_request else []
 
     def keeps(self, guess: str, at: int) -> bool:
         """Whether the person said after `at`, in unix seconds, that something in a guessed topic is to be kept."""

@@ -2,57 +2,60 @@
 
 A word such as "email" decides nothing: "email Sam that I'm late" needs a tool, "how do I write a
 good email" does not. So a request is split into clauses, each is stripped of its "could you
-please", and a cue (tool_cues.py) must be at the start of a clause.
+please", and a cue (tool_cues.py) must be at the start of a clause. All patterns are for lower case.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fae_training.conversations import tool_cues
-from fae_training.conversations.cues import Cue, any_of
-from fae_training.patterns import lazy_pattern
+from fae_training.conversations.cues import Cue
+from fae_training.patterns import lower_case_pattern
 
 # Only the start of a clause is searched, because a cue must be there.
 LONGEST_CLAUSE = 240
 
-_SENTENCE = lazy_pattern(r"[.!?]+(?:\s|$)|\n+")
-_CLAUSE = lazy_pattern(r"[,;:]\s|\s(?:and|but|then)\s", re.I)
+_SENTENCE = lower_case_pattern(r"[.!?]+(?:\s|$)|\n+")
+_CLAUSE = lower_case_pattern(r"[,;:]\s|\s(?:and|but|then)\s")
+
+
+def _any(cues: Iterable[Cue]) -> re.Pattern:
+    return lower_case_pattern("|".join(cue.pattern for cue in cues))
 
 
 def _all(cues: Mapping[str, tuple[Cue, ...]]) -> re.Pattern:
-    return any_of((cue for of_one_tool in cues.values() for cue in of_one_tool), re.I)
+    return _any(cue for of_one_tool in cues.values() for cue in of_one_tool)
 
 
 _BEGINS = _all(tool_cues.CUES)
 _PRESENT = _all(tool_cues.PRESENT)
 _HOLDS = _all(tool_cues.ANYWHERE)
-_DELIVERED = any_of(tool_cues.DELIVERED, re.I)
-_GIVEN = any_of(tool_cues.GIVEN, re.I)
-_NOT_A_TEXT = lazy_pattern(rf"(?:{any_of(tool_cues.NOT_A_TEXT).pattern})\b", re.I)
-_POLITE = lazy_pattern(
+_DELIVERED = _any(tool_cues.DELIVERED)
+_GIVEN = _any(tool_cues.GIVEN)
+_NOT_A_TEXT = lower_case_pattern(rf"(?:{_any(tool_cues.NOT_A_TEXT).pattern})\b")
+_POLITE = lower_case_pattern(
     "(?:(?:"
-    + "|".join([any_of(tool_cues.POLITE).pattern, *tool_cues.POLITE_WORDS.split(", ")])
+    + "|".join([_any(tool_cues.POLITE).pattern, *tool_cues.POLITE_WORDS.split(", ")])
     + r")(?:[\s,]+|$))*",
-    re.I,
 )
-_IS_TEXT = lazy_pattern(
+_IS_TEXT = lower_case_pattern(
     "|".join(re.escape(opener) + r"\b" for opener in tool_cues.TEXTS.split(", "))
     + r"|(?:make|change|improve|fix|shorten|lengthen|polish|finish|retrieve|check) "
     r"(?:this|the|these) (?:\w+ )?(?:e-?mail|text|message|sentence|paragraph|letter|note|poem|list"
     r"|line|response|reply|tone|word|wording|grammar|spelling|information)s?\b",
-    re.I,
 )
 # A clause that makes a statement is not a request.
-_TELLS = lazy_pattern(
+_TELLS = lower_case_pattern(
     r"(?:i|i'm|i've|my|our|we|he|she|they|it|it's|this is|there|the|his|her|their|people|everyone"
     r"|someone|some)\b(?! weather| forecast| temperature| current)",
-    re.I,
 )
 
 
 def needs_tool(request: str) -> bool:
     """Whether `request` asks for something that only a tool can do or know."""
-    paragraphs = [part for part in re.split(r"\n\s*\n", request.replace("’", "'")) if part.strip()]
+    paragraphs = [
+        part for part in re.split(r"\n\s*\n", request.replace("’", "'").lower()) if part.strip()
+    ]
     if not paragraphs:
         return False
     sentences = _sentences(paragraphs[0])
