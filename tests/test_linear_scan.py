@@ -20,6 +20,7 @@ EXPORT = runpy.run_path(str(calls.SCRIPTS / "export_data.py"))
 LEARN = runpy.run_path(str(calls.ROOT / "tools" / "learn_scans.py"))
 EVERYDAY = calls.ROOT / "tests" / "data" / "everyday.jsonl"
 DIALOGUES = calls.ROOT.parent / "shared" / "conversations" / "dialogues.jsonl"
+UNNAMED = "this has to stay strictly between you and me, I trust you"
 HINTED = "I wish I had never told you about Marcus, so please don't hold on to him"
 
 
@@ -129,6 +130,21 @@ def test_a_possible_request_is_answered_by_forgetting_what_it_is_about(home, tmp
     days.talk(plain(3))
     answer = export(place, days, "--exclude", "person:Marcus")
     assert answer.data["excluded"] == {"excluded_person": 5} and answer.data["undecided"] == 0
+
+
+def test_a_possible_request_that_names_nothing_is_answered_by_forgetting_its_conversation(
+    home, tmp_path
+):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    days.talk(plain(1), (UNNAMED, "Of course."))
+    days.talk(plain(2))
+    answer = export(place, days, "--dry-run")
+    [asked] = answer.data["undecided"]
+    [said_in] = asked["said_in"]
+    assert asked["said"] == UNNAMED and f"id:{said_in}" in answer.text.split()
+    meant = export(place, days, "--forget", f"id:{said_in}")
+    assert meant.data["excluded"] == {"excluded_id": 2} and meant.data["undecided"] == 0
+    assert meant.data["rows"]["train"] + meant.data["rows"]["valid"] == 1
 
 
 def test_five_sentences_are_asked_about_at_a_time(home, tmp_path):

@@ -142,6 +142,8 @@ class Dialogue:
         # Each forgotten or excluded topic -> the number of turns and of conversations it removed.
         self.taken: Counter[str] = Counter()
         self.conversations_taken: Counter[str] = Counter()
+        # A sentence that may be a request to forget -> the sessions and records in which it was said.
+        self.possible_in: dict[str, list[str]] = {}
         self.conversations_read = 0
         (workspace / "work.db").touch(mode=0o600)
         self.work = sqlite3.connect(workspace / "work.db", isolation_level=None)
@@ -215,7 +217,7 @@ class Dialogue:
         if session in self.forgotten.ids:
             forbidden = ("excluded_id", session)
         for message in run:
-            forbidden = forbidden or self._may_ask_to_forget(message.user, message.at)
+            forbidden = forbidden or self._may_ask_to_forget(message.user, message.at, session)
         conversation = self._add_conversation(run[0].id, session, forbidden)
         spread = secret_exchanges.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
@@ -273,10 +275,13 @@ class Dialogue:
         asked = self.requests.asked(text, at)
         return None if asked is None else ("forgotten_topic", asked)
 
-    def _may_ask_to_forget(self, text: str, at: int) -> tuple[str, str] | None:
-        """As `_asked_to_forget`, for a sentence of which that is not sure."""
+    def _may_ask_to_forget(self, text: str, at: int, said_in: str) -> tuple[str, str] | None:
+        """As `_asked_to_forget`, for a sentence of which that is not sure, in the session or record `said_in`."""
         sentence = self.requests.may_ask(text, at)
-        return None if sentence is None else ("may_be_forgotten", sentence)
+        if sentence is None:
+            return None
+        self.possible_in.setdefault(sentence, []).append(said_in)
+        return "may_be_forgotten", sentence
 
     def _join_others(self) -> None:
         for *_, text, _, _, _, speaker in self.database.episodes():
@@ -341,7 +346,9 @@ class Dialogue:
         forbidden = self._forbidden(text, at, record, turn_id)
         if conversation is None:
             forbidden = (
-                forbidden or self._asked_to_forget(user, at) or self._may_ask_to_forget(user, at)
+                forbidden
+                or self._asked_to_forget(user, at)
+                or self._may_ask_to_forget(user, at, record)
             )
         elif forbidden:
             self.work.execute(

@@ -74,7 +74,7 @@ def taken(found: Dialogue) -> list[dict]:
 
 def undecided(found: Dialogue) -> list[dict]:
     """The requests that take so much that the person is asked whether they were meant, and, as `possible`, the sentences
-    that may be requests."""
+    that may be requests, with the ids of the conversations in which they were said (`said_in`)."""
     total = found.conversations_read
     return [
         {
@@ -83,6 +83,7 @@ def undecided(found: Dialogue) -> list[dict]:
             "conversations": found.conversations_taken[what],
             "of": total,
             "possible": what in found.requests.possible,
+            "said_in": found.possible_in.get(what, []),
         }
         for what in found.requests.undecided(found.conversations_taken, total)
     ]
@@ -141,14 +142,16 @@ def _possible(asked: list[dict]) -> list[str]:
     lines = [
         "",
         "MAY BE REQUESTS TO FORGET: each conversation with one of these sentences is left out, until you answer:",
-        *(f'  "{each["said"]}"' for each in asked[:LISTED]),
     ]
+    for each in asked[:LISTED]:
+        lines += [f'  "{each["said"]}"', *(f"    id:{place}" for place in each["said_in"])]
     if len(asked) > LISTED:
         lines.append(f"  and {len(asked) - LISTED} more, when these are answered")
     return [
         *lines,
         '  if it was no request: uv run scripts/export_data.py --keep "the sentence"',
         "  if you meant it, name what it is about: uv run scripts/export_data.py --forget WORDS",
+        "  if it names nothing, name its conversation: uv run scripts/export_data.py --forget id:ID",
     ]
 
 
