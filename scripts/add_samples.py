@@ -121,12 +121,17 @@ def take_missed_wakes(call: Call) -> None:
 
 
 def answer(call: Call, kind: str, added: dict, problems: list[str]) -> Result:
+    from fae_training.classifiers import sound_files
+
     planned = bool(call.arguments.dry_run)
     lines = [f"{'Would add' if planned else 'Added'} to {kind}:"]
     lines += [f"  {count} of {name}" for name, count in added.items() if count]
     if not any(added.values()):
         what = counted(len(problems), "recording")
         lines = [f"Nothing has changed: {what} had been added before."]
+        if others := [p for p in problems if sound_files.AS_ANOTHER in p]:
+            lines += [f"  {p}" for p in others[:PROBLEMS_SHOWN]]
+            lines.append("To change a class or a speaker, delete that file and add it again.")
     if problems and any(added.values()):
         lines += [f"Left out ({len(problems)}):", *(f"  {p}" for p in problems[:PROBLEMS_SHOWN])]
     data = {"status": "planned" if planned else "added", "kind": kind, "added": added}

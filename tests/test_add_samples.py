@@ -256,6 +256,21 @@ def test_files_that_macos_keeps_beside_a_sound_are_ignored(allowed, recordings):
     assert (answer["added"]["wake"], answer["left_out"]) == (2, 0)
 
 
+def test_a_recording_that_is_there_with_another_label_is_not_added_again_and_this_is_said(
+    allowed, recordings
+):
+    arguments = ("--class", "wake", "--files", recordings / "wake")
+    calls.answer("add_samples", *arguments, "--speaker", "Ana", home=allowed)
+    same = calls.script("add_samples", *arguments, "--speaker", "Ana", home=allowed)
+    assert "Nothing has changed: 2 recordings" in same.out and "but as" not in same.out
+    other = calls.script("add_samples", *arguments, "--speaker", "Bo", home=allowed)
+    assert "was already added, but as wake by Ana: " in other.out
+    assert "To change a class or a speaker, delete that file" in other.out
+    speech = ("--class", "speech", "--files", recordings / "wake", "--speaker", "Ana")
+    assert "but as wake by Ana" in calls.answer("add_samples", *speech, home=allowed)["problems"][0]
+    assert len(kept(allowed)) == 2
+
+
 def test_a_folder_of_voice_memos_is_converted_if_a_converter_is_installed_and_named_if_not(
     allowed, recordings, tmp_path
 ):

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -32,6 +33,8 @@ SILENT = 0.002
 BLOCK = SAMPLE_RATE // 10
 # Ends the note on a file that is in the state directory already, which is no problem of the file.
 ALREADY_ADDED = "was already added"
+# Follows it if the file there has another class or speaker.
+AS_ANOTHER = ", but as"
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,17 @@ def unusable(samples: np.ndarray, class_name: str) -> str | None:
     return None
 
 
+def _added_before(sample: Sample, known: Path, home: Home, kind: str) -> str:
+    """What the person has to know if the sound of `sample` is in the state directory as `known`."""
+    class_name = known.relative_to(directory(home, kind)).parts[0]
+    speaker, _ = who(known.stem)
+    wanted, _ = who(file_stem(sample.speaker, ""))
+    if class_name == sample.class_name and speaker == wanted:
+        return f"{ALREADY_ADDED}: {known}"
+    what = class_name + (f" by {speaker}" if speaker else ", without a speaker")
+    return f"{ALREADY_ADDED}{AS_ANOTHER} {what}: {known}"
+
+
 def keep(
     home: Home, kind: str, samples: list[Sample], dry_run: bool = False
 ) -> tuple[dict, list[str]]:
@@ -125,8 +139,8 @@ def keep(
         folder = directory(home, kind) / sample.class_name
         path = folder / encoded(sample.source) / f"{stem}-{mark}.wav"
         # By its content alone: earlier versions encoded names differently.
-        if known := next(folder.rglob(f"*-{mark}.wav"), None):
-            problems.append(f"{sample.path} {ALREADY_ADDED}: {known}")
+        if known := next(directory(home, kind).rglob(f"*-{mark}.wav"), None):
+            problems.append(f"{sample.path} {_added_before(sample, known, home, kind)}")
             continue
         if not dry_run:
             # Decoding took a while: the consent may have been withdrawn, and another process may
