@@ -66,7 +66,7 @@ def main(call: Call) -> Result:
     # Forgetting needs no consent, and an earlier one may have been interrupted.
     purged = (
         purge.preview(home, list(edit.forget)) if arguments.dry_run else purge.complete(home)
-    ) or Purged(0, [], None)
+    ) or Purged(0, [])
     try:
         consent.require(home, "conversations")
         return exported(call, changed, purged)
@@ -126,7 +126,7 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
         data["say"] = report.to_say(asked, stored=not arguments.dry_run)
     if not arguments.dry_run and (done := changed.to_say(purged)):
         data["say"] = done
-    if changed.edit.forget or (purged != Purged(0, [], None) and not arguments.dry_run):
+    if changed.edit.forget or (purged != Purged(0, []) and not arguments.dry_run):
         data["forgotten"] = asdict(purged)
     data |= changed.as_dict()
     if not arguments.dry_run and installation.start_if_needed(home):

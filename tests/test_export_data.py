@@ -321,7 +321,7 @@ def test_forget_removes_rows_that_were_exported_before_and_names_the_run_that_le
     answer, rows = export(days.done(), "--forget", "the clinic")
     forgotten = answer["forgotten"]
     assert (forgotten["rows_removed"], forgotten["learned_by"]) == (1, ["sft-20261101-1000-aa"])
-    assert forgotten["active"] is None and forgotten["by_topic"] == {"the clinic": 1}
+    assert forgotten["active"] == {} and forgotten["by_topic"] == {"the clinic": 1}
     assert answer["next"]["script"] == "train"
     assert ids_of(rows) == set(kept)
 

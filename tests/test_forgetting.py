@@ -121,7 +121,7 @@ def test_a_marked_run_is_reported_and_not_proposed_deployed_resumed_or_started_f
         deployment.deploy(change, run, "judged")
     prepared.learned(place, run, SAID)
     purged = forget(place, "the clinic in Bergen")
-    assert purged.active == run.id
+    assert purged.active == {"sft": run.id}
     answer = calls.answer("check_status", "--run", run.id, home=place.path)
     [loud] = [remark for remark in answer["remarks"] if run.id in remark]
     assert loud.startswith("Fae is still using this update") and "rollback.py --kind sft" in loud

@@ -130,7 +130,7 @@ def test_forgetting_reaches_the_runs_own_rows_and_marks_who_learned_it(home):
     purged = forget(place, "the clinic in Bergen")
     assert purged.rows_removed == 0
     assert purged.learned_by == [first.id, later.id], "and who began from it"
-    assert purged.active == first.id
+    assert purged.active == {"sft": first.id}
     left = first.file("data", "sft", "train.jsonl").read_text()
     assert "Bergen" not in left and "weather" in left
     assert "weather" in second.file("data", "sft", "train.jsonl").read_text()
@@ -183,7 +183,7 @@ def test_forgetting_needs_no_consent_and_no_database(home):
     assert answer["status"] == "forgotten"
     forgot = answer["forgotten"]
     assert (forgot["rows_removed"], forgot["learned_by"]) == (2, [run.id])
-    assert forgot["active"] is None
+    assert forgot["active"] == {}
     assert not left_behind.exists(), "what a killed export left is swept"
     found = [p for p in home.rglob("*.json*") if "Bergen" in p.read_text()]
     assert {p.name for p in found} == {"exclusions.json"}, "only what keeps it out"

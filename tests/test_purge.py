@@ -316,8 +316,10 @@ def test_a_damaged_run_that_learned_nothing_of_it_is_no_hindrance(place):
     assert forgetting.pending(place) == Exclusions() and not run.file("run.json").exists()
 
 
-def test_the_answer_says_what_went_and_takes_back_the_kind_that_is_active(place):
-    purged = purge.Purged(2, ["keyword-1"], "keyword-1", recordings=3, active_kind="keyword")
+def test_the_answer_says_what_went_and_takes_back_each_kind_that_is_active(place):
+    purged = purge.Purged(
+        2, ["keyword-1", "sft-2"], {"keyword": "keyword-1", "sft": "sft-2"}, recordings=3
+    )
     for status, would, when in (
         ("exported", "Removed", "now"),
         ("dry_run", "Would remove", "then"),
@@ -325,8 +327,9 @@ def test_the_answer_says_what_went_and_takes_back_the_kind_that_is_active(place)
         said = change_report.forgotten({"status": status, "forgotten": asdict(purged)})
         assert f"{would} 2 rows from earlier exports." in said
         assert f"{would} 3 recordings of a voice." in said
-        back = f"Roll it back {when}: uv run scripts/rollback.py --kind keyword"
-        assert said[-1] == f"FAE STILL USES keyword-1, which learned it. {back}"
+        for line, kind in zip(said[-2:], ("keyword-1", "sft-2"), strict=True):
+            back = f"Roll it back {when}: uv run scripts/rollback.py --kind {kind[:-2]}"
+            assert line == f"FAE STILL USES {kind}, which learned it. {back}"
 
 
 def test_the_active_run_of_each_kind_is_named_with_its_kind(place):
@@ -336,7 +339,7 @@ def test_the_active_run_of_each_kind_is_named_with_its_kind(place):
         deployment.deploy(change, ears)
     provenance.keep_files(ears, {"keyword/samples/wake/Anna--kitchen-1.wav": "0" * 64})
     purged = forget(place, "person:Anna")
-    assert (purged.active, purged.active_kind) == (ears.id, "keyword")
+    assert purged.active == {"keyword": ears.id}
 
 
 # Texts.

@@ -28,7 +28,10 @@ class Changed:
         if self.edit.forget:
             parts.append("I have taken that out of all that I learn from.")
             if purged.active:
-                parts.append("The update that I use now had learned it: tell me to undo it.")
+                updates = (
+                    "updates that I use now" if len(purged.active) > 1 else "update that I use now"
+                )
+                parts.append(f"The {updates} had learned it: tell me to undo it.")
             elif purged.learned_by:
                 parts.append("No update that had learned it is used any more.")
         if self.edit.exclude:
@@ -92,9 +95,9 @@ def forgotten(data: dict) -> list[str]:
             f"Runs that learned it and {'could' if is_plan else 'can'} no longer be used: {', '.join(forgot['learned_by'])}."
         )
         lines.append("To remove it from the model, train again without it.")
-    if forgot["active"]:
-        back = f"uv run scripts/rollback.py --kind {forgot['active_kind']}"
+    for kind, run in forgot["active"].items():
+        back = f"uv run scripts/rollback.py --kind {kind}"
         lines.append(
-            f"FAE STILL USES {forgot['active']}, which learned it. Roll it back{' then' if is_plan else ' now'}: {back}"
+            f"FAE STILL USES {run}, which learned it. Roll it back{' then' if is_plan else ' now'}: {back}"
         )
     return lines

@@ -124,9 +124,9 @@ def _training(run: Run, preset: str, *further: str) -> str:
 
 
 def after_export(home: Home, forgot: "Purged") -> str | None:
-    """Taking back the active run if it learned what is forgotten, else the training of the newest that did, else of the rows."""
+    """Taking back an active run if it learned what is forgotten, else the training of the newest that did, else of the rows."""
     if forgot.active:
-        return f"rollback.py --kind {forgot.active_kind}"
+        return f"rollback.py --kind {next(iter(forgot.active))}"
     if not forgot.learned_by:
         return unless_learned(home, "sft", f"{KINDS['sft'].script} --preset {DEFAULT_PRESET}")
     run = runs.find(home, forgot.learned_by[-1])

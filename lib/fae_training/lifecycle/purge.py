@@ -49,8 +49,8 @@ CACHE_WITHOUT_TEXT = "gated-delta-"
 class Purged:
     """The result of a purge, or of a preview.
 
-    learned_by: ids of the runs trained on what is forgotten, now or in an earlier purge of the same; `active`: the one of
-    them that Fae uses now, and `active_kind` its kind. by_topic: rows_removed by topic; a row that mentions several counts
+    learned_by: ids of the runs trained on what is forgotten, now or in an earlier purge of the same; `active`: those of
+    them that Fae uses now, by kind. by_topic: rows_removed by topic; a row that mentions several counts
     for the first alone, so that the sum is rows_removed. copies: the rows removed from the runs' own copies, besides.
     corrections: misheard words and their recordings. recordings: samples of a person's voice. texts: other files that
     mentioned it (proposals, evaluations, logs, damaged rows).
@@ -58,13 +58,12 @@ class Purged:
 
     rows_removed: int
     learned_by: list[str]
-    active: str | None
+    active: dict[str, str] = field(default_factory=dict)
     by_topic: dict[str, int] = field(default_factory=dict)
     corrections: int = 0
     texts: int = 0
     copies: int = 0
     recordings: int = 0
-    active_kind: str | None = None
 
 
 def complete(home: Home) -> Purged | None:
@@ -150,18 +149,16 @@ class _Purge:
         self._take_texts(learned_by)
         if self.change:
             self._clear_cache()
-        active = [stack[-1].run for stack in deployments(home).values() if stack]
-        in_use = next((name for name in active if name in learned_by), None)
+        in_use = [stack[-1].run for stack in deployments(home).values() if stack]
         return Purged(
             rows_removed=removed,
             learned_by=learned_by,
-            active=in_use,
+            active={Run(home, name).kind: name for name in in_use if name in learned_by},
             by_topic=dict(self.by_topic),
             corrections=corrections,
             texts=self.texts,
             copies=self.copies,
             recordings=recorded,
-            active_kind=Run(home, in_use).kind if in_use else None,
         )
 
     def require_all_marked(self) -> None:
