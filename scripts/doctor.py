@@ -9,8 +9,8 @@
     uv run scripts/doctor.py
     uv run scripts/doctor.py --completion zsh > ~/.fae-training-completion     then source it in ~/.zshrc
 
-Checks uv, Python, device, memory, disk, environments, models, Fae and its database, consent, the state directory,
-temporary files and the clock. The database is opened only with your consent, and only its version is read.
+Checks uv, Python, device, memory, disk, environments, models, Fae and its database, consent, settings, the state
+directory, temporary files and the clock. The database is opened only with your consent, and only its version is read.
 Exit status: 0 training is possible, with or without remarks; 4 something that it needs is missing or broken.
 """
 

@@ -372,3 +372,9 @@ def test_a_line_that_is_not_a_correction_is_named(home, line, problem):
     with pytest.raises(Failed, match=problem) as caught:
         misheard.all_corrections(home)
     assert caught.value.code in ("bad_record", "state_corrupt")
+
+
+@pytest.mark.parametrize("heard", ["", "- -"])
+def test_a_sentence_of_which_nothing_was_heard_names_no_single_word(heard):
+    assert misheard.terms_of(heard, "Please call my friend Marion") == []
+    assert misheard.terms_of(heard, "my friend Marion") == [("", "my friend Marion")]

@@ -4,6 +4,7 @@ import json
 import math
 import runpy
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,8 +14,9 @@ import small_runs
 from fae_days import Days, plain
 from fae_training.app import app_results
 from fae_training.calls import calling
-from fae_training.calls.errors import Refused
+from fae_training.calls.errors import BadRequest, Failed, Refused
 from fae_training.conversations import forgetting
+from fae_training.conversations.forgetting import Exclusions
 from fae_training.conversations.mentions import Forgotten
 from fae_training.conversations.spoken_requests import SpokenRequests
 from fae_training.lifecycle import launch, learned, provenance, purge, runs
@@ -23,6 +25,7 @@ from fae_training.lifecycle.preflight import Data, Preflight
 from fae_training.release import approval, deployment
 from fae_training.speech import misheard, vocabulary
 from fae_training.store import consent, state
+from fae_training.store.state import Home
 from fae_training.store.transactions import changing
 
 SAID = "I was at the clinic in Bergen."
@@ -407,6 +410,22 @@ def margin(directory) -> float:
     gained = {name: adapted[name] - plain_ones[name] for name in adapted}
     assert all(map(math.isfinite, gained.values())), json.dumps(gained)
     return gained[SECRET] - max(gained[name] for name in OTHERS)
+
+
+def test_a_prefix_in_the_plural_is_understood_and_one_that_is_not_known_is_refused():
+    assert Exclusions().with_phrases(["people:Ana"]).people == ("Ana",)
+    for phrase in ("persn:Ana", "speaker:Ana"):
+        with pytest.raises(BadRequest, match="expected person:NAME, id:ID or topic:WORDS"):
+            forgetting.require_topics(Home(Path("none")), [phrase])
+    forgetting.require_topics(Home(Path("none")), ["the talk at 10:30", "notes: the interview"])
+
+
+def test_a_person_among_the_topics_of_exclusions_json_is_named_because_it_would_exclude_nothing(
+    place,
+):
+    state.write_json(place.file("exclusions.json"), {"schema": 1, "topics": ["person:Ana"]})
+    with pytest.raises(Failed, match="'person:Ana' is among the topics"):
+        forgetting.load(place)
 
 
 def test_damaged_files_and_unfinished_deletions_are_reached_too(place):

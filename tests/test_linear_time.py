@@ -23,7 +23,7 @@ END = "\x00!"
 # anywhere, are slow on.
 UNITS = (
     " ", "\n", "a", "a ", "a.", "1", "1 ", "1-", "a1", "A1-", "x@", "-----BEGIN ", "one ", "my password is ",
-    "forget about ", "the interview ", "delete a ", "my ", "is ", ", ", "call 0 ", "born ", "flat 1 ", "code? ", "_", "it's ",
+    "forget about ", "the interview ", "delete a ", "my ", "is ", ", ", "call 0 ", "born ", "flat 1 ", "code? ", "_", "it's ", "-", ":", ",", ".,", ":-",
 )  # fmt: skip
 
 

@@ -356,3 +356,10 @@ def test_a_secret_that_was_announced_is_found_also_after_a_question_and_if_it_be
     assert secret_exchanges.spread([announced, ("Are you ready?", "Yes."), ("Rosebud", "Noted.")])
     assert secret_exchanges.spread([announced, ("correct horse battery staple", "Noted.")])
     assert not secret_exchanges.spread([announced, ("What time is it?", "Ten."), ("Thanks", "Bye")])
+
+
+@pytest.mark.parametrize(
+    "number", ["4111·1111·1111·1111", "4111•1111•1111•1111", "４１１１ １１１１ １１１１ １１１１"]
+)
+def test_a_card_number_is_found_with_any_sign_between_its_groups_and_in_full_width_digits(number):
+    assert secrets.find(f"my card is {number}") == "card_number"

@@ -23,6 +23,7 @@ from fae_training.conversations.text import (
     shortened,
     words,
 )
+from fae_training.patterns import lazy_pattern
 from fae_training.store import records
 from fae_training.store.state import CORRUPT, Home, now
 from fae_training.store.transactions import changing
@@ -75,13 +76,14 @@ class Exclusions:
 
 
 LISTS = ("topics", "ids", "people")
+_PREFIXES = {"person": "people", "people": "people", "id": "ids", "ids": "ids", "topic": "topics", "topics": "topics"}  # fmt: skip
+_LIKE_A_PREFIX = lazy_pattern(r"^\s*([a-z]+)\s*:(?=[^\W\d_])", re.I)
 
 
 def _read_phrase(phrase: str) -> tuple[str, str]:
     """The list of Exclusions that a phrase is for, and what it names."""
     prefix, colon, rest = phrase.partition(":")
-    kinds = {"person": "people", "id": "ids", "topic": "topics"}
-    kind = kinds.get(prefix.strip().lower()) if colon else None
+    kind = _PREFIXES.get(prefix.strip().lower()) if colon else None
     return kind or "topics", (rest if kind else phrase).strip()
 
 
@@ -141,6 +143,14 @@ def load(home: Home) -> Exclusions:
                 f"{name!r} in {path} is {str(entries)[:60]!r}, expected a list of strings",
                 f"correct {path}",
             )
+    for entry in exclusions.topics:
+        name, value = _read_phrase(entry)
+        if name != "topics":
+            raise Failed(
+                "exclusions_damaged",
+                f"{entry!r} is among the topics in {path}, where it excludes nothing; expected {value!r} in {name!r}",
+                f"correct {path}",
+            )
     return exclusions
 
 
@@ -165,6 +175,7 @@ def require_topics(home: Home, phrases: Iterable[str]) -> None:
     exclusions.json is damaged."""
     load(home)
     for phrase in phrases:
+        _require_known_prefix(phrase)
         found = from_exclusions(Exclusions().with_phrases([phrase]))
         if found.ids or any(map(content_words, (" ".join(t.words) for t in found.topics))):
             continue
@@ -175,6 +186,17 @@ def require_topics(home: Home, phrases: Iterable[str]) -> None:
             f"there is no topic in {shortened(phrase, 60)!r}: expected a word that not every conversation has, such as "
             "'the interview', or person:NAME or id:ID",
             "to forget everything: delete_data.py --everything",
+        )
+
+
+def _require_known_prefix(phrase: str) -> None:
+    """Raises BadRequest for "speaker:Ana" or "persn:Ana", which would be searched for as it stands."""
+    found = _LIKE_A_PREFIX.match(phrase)
+    if found and found[1].lower() not in _PREFIXES:
+        raise BadRequest(
+            "unknown_prefix",
+            f"{found[1]!r} in {shortened(phrase, 60)!r} is not known, expected person:NAME, id:ID or topic:WORDS",
+            f"to leave out the words as they are: {command_line('uv', 'run', 'scripts/export_data.py', '--exclude', f'topic:{phrase}')}",
         )
 
 

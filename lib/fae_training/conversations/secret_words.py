@@ -284,7 +284,7 @@ ANNOUNCED = one_of(
     r"te (?:doy|digo|voy a), apunta, anota, aquí (?:está|va), recuerda esto"
 )
 # The sentence stops where the secret would be.
-UNFINISHED = r"(?:\b(?:is|are|was|goes|ist|lautet|heißt|est|c'est|es|uh|um|equals)|'s|:|=|,|-|…|\.\.\.?)\s*[.…:,-]*\s*$"
+UNFINISHED = r"(?:\b(?:is|are|was|goes|ist|lautet|heißt|est|c'est|es|uh|um|equals)|'s|:|=|,|-|…|\.\.\.?)\s{0,3}[.…:,-]{0,5}\s{0,3}$"
 ASKED = one_of(
     r"what(?:'s| is| was| are| were)?, which, tell me, remind me, repeat, say again, read (?:me )?(?:back|out), "
     r"do you (?:know|remember|have), did i (?:say|tell), welche[srn]?, wie (?:ist|lautet|war|heißt), was (?:ist|war), sag mir, "

@@ -129,7 +129,7 @@ RULES = (
          r"(?<![\w-])[A-Z0-9]{4,6}(?:-[A-Z0-9]{4,6}){2,9}(?![\w-])", re.NOFLAG, is_product_key),
     Rule("seed_phrase", "recovery phrase: river lamp stone cloud apple chair table horse green music bread window",
          rf"{say.SEED}[^.!?\n]{{20,200}}", re.I, is_seed_phrase),
-    Rule("card_number", "4111 1111 1111 1111", r"(?<![\d.])\d(?:[ .,_/\u00a0\u2010-\u2015-]{0,2}\d){12,18}(?![\d.]\d)",
+    Rule("card_number", "4111 1111 1111 1111", r"(?<![\d.])\d(?:[ .,_/\u00a0\u00b7\u2010-\u2015\u2022-]{0,2}\d){12,18}(?![\d.]\d)",
          re.NOFLAG, is_card),
     Rule("account_number", "DE89 3704 0044 0532 0130 00",
          r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b", re.I, is_iban),
@@ -295,6 +295,8 @@ def named_number(text: str) -> str | None:
     return None
 
 
+# Full-width digits, as Japanese and Chinese keyboards write them.
+_PLAIN_DIGITS = {0xFF10 + digit: str(digit) for digit in range(10)}
 _ADDRESS_OF_A_PAGE = lazy_pattern(r"\b(?:https?://|www\.)\S{1,400}")
 # No rule can match a text without a digit, a name of a secret or a long word; most texts have none.
 _SUSPICIOUS = lower_case_pattern(
@@ -304,7 +306,7 @@ _SUSPICIOUS = lower_case_pattern(
 
 def find(text: str) -> str | None:
     """The kind of the first secret in `text`, such as "card_number"; None where there is none."""
-    text = written(text.replace("’", "'"))
+    text = written(text.replace("’", "'").translate(_PLAIN_DIGITS))
     if not _SUSPICIOUS.search(text.lower()):
         return None
     for rule, pattern in _RULES:

@@ -16,7 +16,7 @@ from fae_training.calls.counting import counted
 from fae_training.calls.errors import SkillError, command_line
 from fae_training.conversations.database import FaeDatabase
 from fae_training.environment import installation, models
-from fae_training.lifecycle import runs
+from fae_training.lifecycle import runs, settings
 from fae_training.lifecycle.kinds import KINDS
 from fae_training.lifecycle.processes import find_uv
 from fae_training.release import standing
@@ -201,6 +201,12 @@ def _consent(home: Home) -> Iterator[Finding]:
         yield Finding("consent", ATTENTION, text, "uv run scripts/setup.py --consent conversations")
 
 
+def _settings(home: Home) -> Iterator[Finding]:
+    settings.check_config(home)
+    kept = home.file("config.json").exists()
+    yield Finding("settings", FINE, "config.json is valid" if kept else "those of the presets")
+
+
 def _state(home: Home) -> Iterator[Finding]:
     """Interrupted runs, files that were set aside, and deployments that have changed."""
     known = runs.all_runs(home)
@@ -290,6 +296,7 @@ CHECKS: dict[str, Callable[[Home], Iterator[Finding]]] = {
     "Fae": _fae,
     "database": _database,
     "consent": _consent,
+    "settings": _settings,
     "state": _state,
     "temporary files": _temporary,
     "clock": _clock,

@@ -66,6 +66,8 @@ def _presets(names: str, **rows: tuple) -> dict[str, dict[str, Any]]:
     return {name: dict(zip(names.split(), row, strict=True)) for name, row in rows.items()}
 
 
+# In a shorter row there is nothing, or a word or two, to learn.
+SHORTEST_ROW = 16
 LEARNING_RATE = Range(0, 1, open_below=True)
 # A step is always one optimizer update.
 TRAINING = (
@@ -99,7 +101,7 @@ LANGUAGE = (
     ),
     Setting(
         "max_length",
-        count(1_000_000),
+        Range(SHORTEST_ROW, 1_000_000, whole=True),
         help="longest row in tokens; longer rows lose their oldest part",
     ),
     Setting("experts", YesNo(), False, "also adapt the routed experts of a mixture of experts"),

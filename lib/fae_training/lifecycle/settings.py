@@ -13,6 +13,7 @@ from fae_training.calls.options import Parser
 from fae_training.calls.values import Choice, Range, YesNo
 from fae_training.lifecycle import runs
 from fae_training.lifecycle.kinds import DEFAULT_PRESET, KINDS, Kind, Setting
+from fae_training.store.state import Home
 
 PERSONAL_DETAILS = ("address", "telephone", "email", "birth_date", "health")
 # The keys allowed in config.json besides a section for each kind.
@@ -87,7 +88,7 @@ def resolve(call: Call, kind: Kind) -> Settings:
     Raises BadRequest for an unknown preset, for an unknown name or invalid value in config.json or after --set, and for a
     setting given twice.
     """
-    own, given, defaults = _part_of_config(call, kind), vars(call.arguments), kind.defaults
+    own, given, defaults = _part_of_config(call.home, kind), vars(call.arguments), kind.defaults
     like = _like(call, kind)
     of_like = like.settings.get("preset") if like else None
     preset = given.get("preset") or of_like or own.get("preset") or DEFAULT_PRESET
@@ -176,7 +177,7 @@ def _after_set(given: Iterable[str], kind: Kind, flags: Mapping[str, object]) ->
 
 def house_rule(call: Call, name: str):
     """A rule for all kinds from config.json, or its default. Raises BadRequest as `resolve` does."""
-    return _config(call).get(name, HOUSE_RULES[name].default)
+    return _config(call.home).get(name, HOUSE_RULES[name].default)
 
 
 def personal_details_to_learn(call: Call) -> frozenset[str]:
@@ -184,15 +185,21 @@ def personal_details_to_learn(call: Call) -> frozenset[str]:
     return frozenset(kind for kind in PERSONAL_DETAILS if house_rule(call, f"learn_{kind}"))
 
 
-def _config(call: Call) -> dict:
-    config = call.home.read("config.json", {}) or {}
+def check_config(home: Home) -> None:
+    """Raises BadRequest or Failed for anything in config.json that a script would refuse."""
+    for kind in KINDS.values():
+        _part_of_config(home, kind)
+
+
+def _config(home: Home) -> dict:
+    config = home.read("config.json", {}) or {}
     _refuse_unknown(config, {*HOUSE_RULES, *KINDS, "schema"}, "config.json")
     rules = {name: value for name, value in config.items() if name in HOUSE_RULES}
     return config | _checked(rules, HOUSE_RULES.values(), "config.json")
 
 
-def _part_of_config(call: Call, kind: Kind) -> dict:
-    own, where = _config(call).get(kind.name, {}), f"the part {kind.name!r} of config.json"
+def _part_of_config(home: Home, kind: Kind) -> dict:
+    own, where = _config(home).get(kind.name, {}), f"the part {kind.name!r} of config.json"
     if not isinstance(own, dict):
         raise BadRequest(
             "bad_setting", f"{where} is {shown(own)}, expected an object", f'"{kind.name}": {{}}'

@@ -96,7 +96,7 @@ def terms_of(heard: str, meant: str) -> list[tuple[str, str]]:
     """
     before, after = _spelled(heard), _spelled(meant)
     pairs = _differing(before, after, lambda word: word.lower())
-    if not pairs and before != after:
+    if not pairs and before and before != after:
         if len(after) > 1 and before[:1] != after[:1]:
             before[0] = before[0][:1].upper() + before[0][1:]
             after[0] = after[0][:1].upper() + after[0][1:]
