@@ -197,7 +197,7 @@ ENGLISH = (
     Cue("erase the whole business with the interview",
         rf"{BEGINS_EN}(?:erase|wipe) the (?:whole )?(?:business|thing|story|matter|talk|conversation) {REGARDING} (?P<topic>.+)$"),
     Cue("do not train on the interview",
-        rf"{BEGINS_EN}{LEARN_NOT} (?:train|learn)(?: yourself| anything| something)? (?:on|from|about|with(?= (?:the|my|our|what)\b)) (?P<topic>.+)$"),
+        rf"{BEGINS_EN}{LEARN_NOT} (?:train|fine-?tune|learn)(?: yourself| anything| something)? (?:on|from|about|with(?= (?:the|my|our|what)\b)) (?P<topic>.+)$"),
     Cue("no training on the interview", rf"{BEGINS_EN}no (?:more )?(?:training|learning) (?:on|from|about) (?P<topic>(?:the|my|our|what) .+)$"),
     Cue("stop learning from the interview",
         rf"{BEGINS_EN}stop (?:learning|training)(?: anything| things)? (?:on|from|about|with) (?P<topic>.+)$"),

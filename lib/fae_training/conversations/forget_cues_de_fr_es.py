@@ -9,7 +9,7 @@ from fae_training.conversations.forget_words import DE_FROM_NOW_ON, DE_MEMORY, D
 # fmt: off
 _BITTE = one_of(
     "bitte, fae, und, also, okay, ok, ach, ja, nein, jetzt, einfach, doch, mal, auch, übrigens, "
-    "nochmals?, noch (?:et)?was, gut, na gut, hör mal, äh+m*, h+m+, dann, "
+    "nochmals?, noch (?:et)?was, gut, na gut, hör mal, äh+m*, ah+, oh+, h+m+, dann, "
     f"du (?:sollst|kannst|darfst|musst|solltest), {DE_FROM_NOW_ON}"
 )
 BEGINS_DE = rf"^(?:{_BITTE}[ ,]+)*"
@@ -87,6 +87,10 @@ GERMAN = (
         rf"{BEGINS_DE}(?:behalte?|speichere?|lerne?)(?: bitte)? nichts (?:aus|über|von) (?P<topic>.+)$"),
     Cue("trainiere nicht mit dem Vorstellungsgespräch",
         rf"{BEGINS_DE}(?:trainiere?|lerne?)(?: bitte)? nicht (?:mit|aus|von|auf|an|anhand) (?P<topic>.+)$"),
+    Cue("nicht auf dem Vorstellungsgespräch trainieren",
+        rf"{BEGINS_DE}nicht (?:mit|aus|von|auf|an|anhand) (?P<topic>(?:de[mnr]|das|die|meine?[mnr]?|unsere?[mnr]?) .+?) (?:trainieren|lernen)$"),
+    Cue("das Vorstellungsgespräch nicht zum Training verwenden",
+        rf"{BEGINS_DE}(?P<topic>(?:das|die|den|meine?n?|unsere?n?|alles) .+?) nicht (?:zum|fürs|für das|für dein) (?:Training|training|Lernen|lernen) (?:verwenden|benutzen|nutzen|nehmen)$"),
     Cue("sprich nie wieder über das Vorstellungsgespräch",
         rf"{BEGINS_DE}(?:sprich|rede|erwähne?)(?: bitte)? {DE_NO_MORE}(?: über| von)? (?P<topic>.+)$"),
     Cue("lass uns das Vorstellungsgespräch vergessen",
@@ -111,7 +115,7 @@ GERMAN = (
 )
 _SVP = one_of(
     "s'il te plaît, s'il vous plaît, stp, veuillez, fae, désormais, maintenant, et, bon, alors, donc, non, oui, ok, au fait, "
-    "eh bien, euh+, d'ailleurs, écoute, "
+    "eh bien, euh+, ah+, oh+, d'ailleurs, écoute, "
     "tu (?:peux|dois|devrais), vous (?:pouvez|devez)"
 )
 BEGINS_FR = rf"^(?:{_SVP}[ ,]+|merci (?:de |d'))*"

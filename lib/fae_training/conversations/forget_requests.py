@@ -126,7 +126,7 @@ _ABOUT_IT = [
 # the forms of the languages that they may be in.
 _PARTS = {
     "en": r"forg[eo]t, unlearn, eras, expunge, banish, strike, cross, scratch, scrap, lose, lost, dump, \bbin\b, disregard, throw, exclud, "
-    r"head, remember, memor, wip(?:e|ing), scrub, purg, delet, remov, clear, drop, rid of, train, learn, notes, files?\b, data, logs?\b, "
+    r"head, remember, memor, wip(?:e|ing), scrub, purg, delet, remov, clear, drop, rid of, train, fine-?tun, learn, notes, files?\b, data, logs?\b, "
     r"logged, to do with, \bput\b, mention, bring, brought, shut up, give it a rest, nothing about, thing on, nothing on, nothing more, nothing of, thing of, enough, "
     r"lay off, quit, knock it, out of, leave, no more, no talk, word, subject, topic, matter, discuss, rais, ask, used, "
     r"question, issue, limits, taboo, no-go, off the table, sore, speak, spoken, talk, refer, hear, know, keep, stor, sav, pretend, act as, "
