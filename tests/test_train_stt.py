@@ -140,6 +140,7 @@ def test_text_only_corrections_without_a_synthesiser_are_refused_at_once(home):
     assert (status, error["code"]) == (4, "nothing_to_hear") and "espeak-ng" in error["hint"]
 
 
+@needs_a_voice
 @pytest.mark.parametrize(
     ("memory", "config", "model"),
     [
@@ -167,12 +168,14 @@ def test_the_model_is_the_one_that_fae_runs(home, tmp_path, memory, config, mode
     assert model in error["message"] and "--fetch" in error["hint"]
 
 
+@needs_a_voice
 def test_a_language_model_is_not_a_recogniser(home):
     with_corrections(home)
     status, error = refusal(home, "--model", calls.LANGUAGE_MODEL)
     assert (status, error["code"]) == (4, "other_architecture") and "qwen3_asr" in error["message"]
 
 
+@needs_a_voice
 def test_a_dry_run_shows_what_it_would_learn_and_starts_nothing(home):
     with_corrections(home)
     answer = calls.answer("train_stt", "--model", MODEL, "--dry-run", home=home)

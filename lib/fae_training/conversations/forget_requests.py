@@ -126,18 +126,18 @@ _ABOUT_IT = [
 # the forms of the languages that they may be in.
 _PARTS = {
     "en": r"forg[eo]t, unlearn, eras, expunge, banish, strike, cross, scratch, scrap, lose, lost, dump, \bbin\b, disregard, throw, exclud, "
-    r"head, remember, memor, wip(?:e|ing), scrub, purg, delet, remov, clear, drop, rid of, train, fine-?tun, learn, notes, files?\b, data, logs?\b, "
+    r"includ, your (?:own )?mind, brain, holding, regarding, concerning, \btak(?:e|ing)\b, \bget\b, head, remember, memor, wip(?:e|ing), scrub, purg, delet, remov, clear, drop, rid of, train, fine-?tun, learn, notes, files?\b, data, logs?\b, "
     r"logged, to do with, \bput\b, mention, bring, brought, shut up, give it a rest, nothing about, thing on, nothing on, nothing more, nothing of, thing of, enough, "
     r"lay off, quit, knock it, out of, leave, no more, no talk, word, subject, topic, matter, discuss, rais, ask, used, "
-    r"question, issue, limits, taboo, no-go, off the table, sore, speak, spoken, talk, refer, hear, know, keep, stor, sav, pretend, act as, "
+    r"question, issue, limits, taboo, no[- ]go, off the table, sore, speak, spoken, talk, refer, hear, know, think, keep, stor, sav, pretend, act as, "
     r"act like, behave as, imagine, remind, hold on, hang on, go on, going on, harp, get over, drag, avoid, stay away, stop, end it, "
     r"want you, you to have, kept, gone, to go\b, must go, should go, no place, get all, get every, thing about, thing on, disappear, vanish, retain, record, repeat",
     "de": "vergiss, vergess, vergi(?:ß|ss)t, tilge?, radier, wirf, werf, schmeiß, lösch, streich, entfern, merk, behalt, behält, aufheb, "
-    "wort mehr, silbe, fang, komm, bring, thema, lass, tu so, tu bitte so, frag, erzähl, schneid, nenn, halt, trainier, lern, sprich, sprech, "
+    "wort mehr, silbe, fang, komm, bring, thema, lass, tu so, tu bitte so, frag, sag, erzähl, schneid, nenn, halt, trainier, lern, sprich, sprech, "
     "red, erwähn, wissen, denken, speicher, nichts, raus, aufh[öo]r, hör, nie wieder, nie mehr, nicht mehr, ich nicht, gedächtnis, erinner, "
     "daten, kopf, training",
     "fr": r"oubli, entraîn, effac, supprim, retir, souvien, parl, mention, plus rien, évoqu, mot\b, laisse, sujet, comme si, rappel, "
-    r"appren, retien, reten, raye, sors, sort, chasse, ôte, utilise, garde, arrête, cesse, entendre, mémo, conserv, enregistr, disparaître",
+    r"appren, retien, reten, raye, sors, sort, chasse, ôte, utilise, enl[eè]v, mets, mett, tête, garde, arrête, cesse, entendre, mémo, conserv, enregistr, disparaître",
     "es": "saca, saque, salir, entren, olvid, olvíd, borr, bórr, elimin, elimín, recuerd, record, memor, mencion, habl, nombr, vuelvas, "
     "palabra, deja, deje, uses, utili, tengas, haya, mant, tema, asunto, como si, cuentes, preguntes, aprend, guard[ea], quita, basta, "
     "quiero, reten, retuv, conserv, acuerd, acord, qued, desaparec, almacen, estar, esté, permanec, seguir, registr, no más, nada más",

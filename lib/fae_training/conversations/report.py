@@ -83,8 +83,8 @@ def undecided(found: Dialogue) -> list[dict]:
             "conversations": found.conversations_taken[what],
             "of": total,
             "possible": what in found.requests.possible,
-            "said_in": found.possible_in.get(what, []),
         }
+        | ({"said_in": found.possible_in[what]} if what in found.possible_in else {})
         for what in found.requests.undecided(found.conversations_taken, total)
     ]
 
