@@ -24,6 +24,6 @@ def one_of(words: str) -> str:
     return f"(?:{'|'.join(words.split(', '))})"
 
 
-def any_of(cues: Iterable[Cue], flags: int = 0) -> re.Pattern:
+def any_of(cues: Iterable[Cue]) -> re.Pattern:
     """A pattern that matches any of several cues; where several match at the same place, the first wins."""
-    return lazy_pattern("|".join(cue.pattern for cue in cues), flags)
+    return lazy_pattern("|".join(cue.pattern for cue in cues))
