@@ -26,6 +26,7 @@ from fae_training.environment import health, installation
 from fae_training.environment.health import ATTENTION, BROKEN, FINE, Finding
 from fae_training.judgement.plain_words import as_sentence
 from fae_training.lifecycle.processes import scripts_directory
+from fae_training.store.state import changing_nothing
 
 MARKS = {FINE: ("ok", "32"), ATTENTION: ("note", "33"), BROKEN: ("error", "31")}
 
@@ -34,8 +35,10 @@ def main(call: Call) -> Result:
     if shell := call.arguments.completion:
         text = completion.script(shell, verbs.load(scripts_directory()))
         return Result({"status": "completion", "shell": shell, "script": text}, text)
-    found = health.examine(call.home)
-    wrong = [one for one in found if one.state != FINE]
+    with changing_nothing():
+        found = health.examine(call.home)
+    # What is broken first: a long answer to a program is cut at its end.
+    wrong = sorted((one for one in found if one.state != FINE), key=lambda one: one.state != BROKEN)
     broken = any(one.state == BROKEN for one in found)
     data: dict[str, Any] = {"status": "broken" if broken else "attention" if wrong else "healthy"}
     data["findings"] = [

@@ -290,7 +290,7 @@ def main() -> int:
         if rounds:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(struck.items()))
             figures.append(
-                f"{len(rounds)} of {every} faults ({struck.total()} took effect: {kinds}), {wrong} broke a promise"
+                f"{len(rounds):,} of {every:,} faults ({struck.total():,} took effect: {kinds}), {wrong} broke a promise"
             )
         by_size, wrong = Counter(), 0
         for number in range(given.together):

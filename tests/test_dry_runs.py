@@ -103,7 +103,7 @@ def test_a_dry_run_leaves_a_damaged_file_where_it_is(tmp_path, script, damaged):
     before = picture(home)
     got = calls.script(script, *given, "--dry-run", "--json", home=home)
     assert picture(home) == before, got.out
-    assert "nothing was changed, because this is a dry run" in got.json["error"]["message"]
+    assert "nothing was changed, and nothing more can be said" in got.json["error"]["message"]
     # Without it the file is set aside.
     assert calls.script(script, *given, "--json", home=home).json["status"] == "error"
     assert not (home / damaged).exists() and list(home.glob(f"{damaged}.corrupt-*"))

@@ -70,7 +70,7 @@ def test_without_data_the_export_is_named(small_home):
         (["--steps", "0"], 2, "bad_flags", "0 is not a whole number from 1 to 1,000,000"),
         (["--batch-size", "-1"], 2, "bad_flags", "-1 is not a whole number from 1 to 4,096"),
         (["--rank", "0"], 2, "bad_flags", "0 is not a whole number from 1 to 1,024"),
-        (["--max-length", "0"], 2, "bad_flags", "0 is not a whole number from 16 to 1,000,000"),
+        (["--max-length", "15"], 2, "bad_flags", "15 is not a whole number from 16 to 1,000,000"),
         (["--learning-rate", "-1e-5"], 2, "bad_flags", "-1e-5 is not a number above 0 to 1"),
         (["--learning-rate", "-inf"], 2, "bad_flags", "-inf is not a number above 0 to 1"),
         (["--learning-rate", "nan"], 2, "bad_flags", "nan is not a number above 0 to 1"),

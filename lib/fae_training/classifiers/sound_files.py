@@ -147,7 +147,7 @@ def keep(
             # have added the same sound.
             with changing(home):
                 consent.require(home, "audio")
-                if not any(folder.rglob(f"*-{mark}.wav")):
+                if not any(directory(home, kind).rglob(f"*-{mark}.wav")):
                     home.directory(*path.parent.relative_to(home.path).parts)
                     clips.write(path, sound)
         added[sample.class_name] += 1

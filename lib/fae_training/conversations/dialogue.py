@@ -142,8 +142,9 @@ class Dialogue:
         # Each forgotten or excluded topic -> the number of turns and of conversations it removed.
         self.taken: Counter[str] = Counter()
         self.conversations_taken: Counter[str] = Counter()
-        # A sentence that may be a request to forget -> the sessions and records in which it was said.
-        self.possible_in: dict[str, list[str]] = {}
+        # A sentence that may be a request to forget -> the ids of the sessions and records in which it was said, in
+        # their order.
+        self.possible_in: dict[str, dict[str, None]] = {}
         self.conversations_read = 0
         (workspace / "work.db").touch(mode=0o600)
         self.work = sqlite3.connect(workspace / "work.db", isolation_level=None)
@@ -217,7 +218,8 @@ class Dialogue:
         if session in self.forgotten.ids:
             forbidden = ("excluded_id", session)
         for message in run:
-            forbidden = forbidden or self._may_ask_to_forget(message.user, message.at, session)
+            said_in = session or run[0].id
+            forbidden = forbidden or self._may_ask_to_forget(message.user, message.at, said_in)
         conversation = self._add_conversation(run[0].id, session, forbidden)
         spread = secret_exchanges.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
@@ -280,7 +282,7 @@ class Dialogue:
         sentence = self.requests.may_ask(text, at)
         if sentence is None:
             return None
-        self.possible_in.setdefault(sentence, []).append(said_in)
+        self.possible_in.setdefault(sentence, {})[said_in] = None
         return "may_be_forgotten", sentence
 
     def _join_others(self) -> None:

@@ -84,7 +84,7 @@ def undecided(found: Dialogue) -> list[dict]:
             "of": total,
             "possible": what in found.requests.possible,
         }
-        | ({"said_in": found.possible_in[what]} if what in found.possible_in else {})
+        | ({"said_in": [*found.possible_in[what]]} if what in found.possible_in else {})
         for what in found.requests.undecided(found.conversations_taken, total)
     ]
 
@@ -144,7 +144,9 @@ def _possible(asked: list[dict]) -> list[str]:
         "MAY BE REQUESTS TO FORGET: each conversation with one of these sentences is left out, until you answer:",
     ]
     for each in asked[:LISTED]:
-        lines += [f'  "{each["said"]}"', *(f"    id:{place}" for place in each["said_in"])]
+        lines += [f'  "{each["said"]}"', *(f"    id:{place}" for place in each["said_in"][:LISTED])]
+        if len(each["said_in"]) > LISTED:
+            lines.append(f"    and {counted(len(each['said_in']) - LISTED, 'more conversation')}")
     if len(asked) > LISTED:
         lines.append(f"  and {len(asked) - LISTED} more, when these are answered")
     return [

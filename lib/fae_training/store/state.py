@@ -143,7 +143,7 @@ def json_line(value: object, indent: int | None = None) -> str:
 
 @contextlib.contextmanager
 def changing_nothing(active: bool = True) -> Iterator[None]:
-    """For a dry run: damaged files are reported, but not renamed. Does nothing unless `active`."""
+    """For a dry run, and for a script that only looks: damaged files are reported, but not renamed. Does nothing unless `active`."""
     before = _dry_run.set(active)
     try:
         yield
@@ -155,7 +155,7 @@ def _set_aside(path: Path, what: str) -> Failed:
     if _dry_run.get():
         return Failed(
             "state_corrupt",
-            f"{path} {what}; nothing was changed, because this is a dry run, and nothing more can be said before it is "
+            f"{path} {what}; nothing was changed, and nothing more can be said before it is "
             "repaired",
             f"repair it, or move it away to continue without it: {command_line('mv', path, f'{path}.damaged')}",
         )
