@@ -51,18 +51,28 @@ def test_the_parts_hold_every_word_of_a_text_and_are_short(text):
 
 
 def is_request(text):
-    return forget_requests.forget_request(text) is not None or scan("forget_requests").found_in(
-        text
-    )
+    """Recognised, or likely enough to be asked about."""
+    found = scan("forget_requests").found_in(text)
+    return forget_requests.forget_request(text) is not None or bool(found and found.is_likely)
+
+
+def may_be_request(text):
+    """As `is_request`, or possibly a request, which is not learned."""
+    found = scan("forget_requests").found_in(text)
+    return forget_requests.forget_request(text) is not None or found is not None
 
 
 def tells_a_secret(text):
-    return secrets.find(text) or scan("secrets").found_in(text)
+    return bool(secrets.find(text) or scan("secrets").found_in(text))
 
 
 @pytest.mark.parametrize(
     ("name", "finds", "recall", "taken"),
-    [("forget_requests", is_request, 0.6, 0.15), ("secrets", tells_a_secret, 0.72, 0.25)],
+    [
+        ("forget_requests", is_request, 0.6, 0.15),
+        ("forget_requests", may_be_request, 0.75, 0.25),
+        ("secrets", tells_a_secret, 0.8, 0.4),
+    ],
 )
 def test_most_of_the_round_from_which_nothing_was_learned_is_found(name, finds, recall, taken):
     """Written by an author who knew neither rules nor weights. The rules alone find 11 of 70 requests and 22 of 70 secrets."""
@@ -74,14 +84,17 @@ def test_most_of_the_round_from_which_nothing_was_learned_is_found(name, finds, 
     assert sum(bool(finds(text)) for text in others) <= taken * len(others)
 
 
-@pytest.mark.parametrize("finds", [is_request, tells_a_secret])
-def test_what_people_say_every_day_is_hardly_ever_taken(finds):
+@pytest.mark.parametrize(
+    ("finds", "of_lines", "of_messages"),
+    [(is_request, 0.03, 0.01), (may_be_request, 0.08, 0.04), (tells_a_secret, 0.05, 0.01)],
+)
+def test_what_people_say_every_day_is_hardly_ever_taken(finds, of_lines, of_messages):
     rows = [json.loads(line)["text"] for line in EVERYDAY.read_text("utf-8").splitlines()]
     apart = [text for text in rows if LEARN["held_back"](text)]
-    assert len(apart) > 300 and sum(bool(finds(text)) for text in apart) <= 0.03 * len(apart)
+    assert len(apart) > 300 and sum(map(finds, apart)) <= of_lines * len(apart)
     if DIALOGUES.exists():
         said = [m["content"] for line in DIALOGUES.open() for m in json.loads(line)["messages"] if m["role"] == "user"]  # fmt: skip
-        assert sum(bool(finds(text)) for text in said) <= 0.01 * len(said)
+        assert sum(map(finds, said)) <= of_messages * len(said)
 
 
 def test_a_secret_said_as_nobody_foresaw_is_left_out_and_talk_about_secrets_is_not():
@@ -109,6 +122,34 @@ def test_what_may_be_a_request_leaves_out_its_conversation_and_is_asked_about(ho
     )
     kept = export(place, days, "--keep", HINTED)
     assert kept.data["excluded"] == {} and kept.data["undecided"] == 0
+
+
+def possible_request():
+    """A labelled request that no rule knows, and that is possibly one by its score, but not likely."""
+    found = scan("forget_requests").found_in
+    return next(
+        s.text
+        for s in LEARN["corpora"]()["forget_requests"]
+        if s.is_of_kind
+        and forget_requests.forget_request(s.text) is None
+        and reason_to_leave_out(s.text, "Of course.") is None
+        and (part := found(s.text))
+        and part.text == s.text
+        and not part.is_likely
+    )
+
+
+@pytest.mark.parametrize("in_a_session", [True, False])
+def test_what_is_possibly_a_request_is_not_learned_itself(home, tmp_path, in_a_session):
+    place, days, said = prepared.allowed(home), Days(tmp_path / "fae"), possible_request()
+    days.talk(plain(1), (said, "Of course."))
+    days.talk(plain(2))
+    if not in_a_session:
+        days.connection.execute("DELETE FROM session_messages")
+    answer = export(place, days)
+    assert answer.data["excluded"] == {"may_be_request": 1} and answer.data["undecided"] == 0
+    assert answer.data["rows"]["train"] + answer.data["rows"]["valid"] == 2
+    assert export(place, days, "--keep", said).data["excluded"] == {}
 
 
 def test_a_long_sentence_is_kept_as_it_was_shown(home, tmp_path):

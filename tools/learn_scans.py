@@ -16,6 +16,7 @@ the other sentences of the corpora, and the questions of the capability suite, a
 import argparse
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,9 +33,9 @@ HELD_BACK = {"forget_requests": 13, "secrets": 7}
 # Features of fewer sentences are not learned, and weights nearer to 0 than this are left out.
 LEAST_SENTENCES = 2
 SMALLEST_WEIGHT = 0.02
-# The share of what is said every day that may exceed the threshold. What may be a request is asked about, and a turn that is
-# left out as a possible secret is hardly missed among the others; a secret that is learned cannot be taken back.
-ALLOWED = 0.01
+# The shares of what is said every day that may be likely, and possibly, of a kind. A likely request is asked about; a turn that
+# is left out is hardly missed among the others, and what is learned by mistake cannot be taken back.
+LIKELY, POSSIBLE = 0.01, 0.04
 FOLDS = 4
 
 
@@ -144,11 +145,11 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> Scan:
     weights = {
         str(name): round(float(w), 2) for name, w in sorted(pairs) if abs(w) >= SMALLEST_WEIGHT
     }
-    return Scan("", 0.0, round(float(model.intercept_[0]), 2), weights)
+    return Scan("", 0.0, 0.0, round(float(model.intercept_[0]), 2), weights)
 
 
-def threshold(name: str, sentences: list[Sentence]) -> float:
-    """The score that the allowed share of the ordinary lines exceeds, each scored by weights that were fitted without it."""
+def thresholds(name: str, sentences: list[Sentence]) -> dict[str, float]:
+    """The scores that the allowed shares of the ordinary lines exceed, each line scored by weights that were fitted without it."""
     negatives, lines, scores = negatives_of(name), ordinary(), []
     for fold in range(FOLDS):
         apart = {
@@ -156,7 +157,11 @@ def threshold(name: str, sentences: list[Sentence]) -> float:
         }
         scan = fitted(sentences, [text for text in negatives if text not in apart])
         scores += map(scan.score, apart)
-    return round(sorted(scores)[-1 - int(ALLOWED * len(scores))], 2)
+    scores.sort()
+    return {
+        level: round(scores[-1 - int(share * len(scores))], 2)
+        for level, share in (("likely", LIKELY), ("possible", POSSIBLE))
+    }
 
 
 def main() -> None:
@@ -173,7 +178,7 @@ def main() -> None:
         scan = replace(
             fitted(sentences, negatives_of(name)),
             learned_from=learned_from(name),
-            threshold=threshold(name, sentences),
+            **thresholds(name, sentences),
         )
         WEIGHTS.mkdir(exist_ok=True)
         text = json.dumps(asdict(scan), ensure_ascii=False, indent=0)
@@ -184,14 +189,14 @@ def main() -> None:
 def measure(name: str, sentences: list[Sentence]) -> None:
     for last in sorted({s.round for s in sentences})[1:]:
         earlier = [s for s in sentences if s.round < last and s.round != HELD_BACK[name]]
-        scan, least = fitted(earlier, negatives_of(name)), threshold(name, earlier)
-        found = {True: [0, 0], False: [0, 0]}
-        for s in sentences:
-            if s.round == last:
-                found[s.is_of_kind][0] += scan.score(s.text) > least
-                found[s.is_of_kind][1] += 1
-        (hits, of), (taken, others) = found[True], found[False]
-        print(f"{name}, round {last}: {hits} of {of} found, {taken} of {others} look-alikes taken")
+        scan, of_round = fitted(earlier, negatives_of(name)), [s for s in sentences if s.round == last]
+        for level, least in thresholds(name, earlier).items():
+            found = Counter(s.is_of_kind for s in of_round if scan.score(s.text) > least)
+            of = Counter(s.is_of_kind for s in of_round)
+            print(
+                f"{name}, round {last}, {level}: {found[True]} of {of[True]} found,"
+                f" {found[False]} of {of[False]} look-alikes taken"
+            )
 
 
 if __name__ == "__main__":

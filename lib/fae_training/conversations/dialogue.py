@@ -22,6 +22,7 @@ from fae_training.conversations.database import FaeDatabase
 from fae_training.conversations.duplicates import SeenTexts
 from fae_training.conversations.forget_topics import EVERYTHING
 from fae_training.conversations.forgetting import Exclusions
+from fae_training.conversations.linear_scan import Found
 from fae_training.conversations.mentions import Forgotten
 from fae_training.conversations.quotes import SaidByOthers
 from fae_training.conversations.speakers import Speakers
@@ -217,9 +218,12 @@ class Dialogue:
             )
         if session in self.forgotten.ids:
             forbidden = ("excluded_id", session)
-        for message in run:
-            said_in = session or run[0].id
-            forbidden = forbidden or self._may_ask_to_forget(message.user, message.at, said_in)
+        doubtful = set()
+        for position, message in enumerate(run):
+            may_ask, said_in = self.requests.may_ask, session or run[0].id
+            if forbidden is None and (found := may_ask(message.user, message.at)):
+                forbidden = self._left_out_until_answered(found, said_in)
+                doubtful.update([] if forbidden else [position])
         conversation = self._add_conversation(run[0].id, session, forbidden)
         spread = secret_exchanges.spread([(m.user, m.reply) for m in run])
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
@@ -234,6 +238,8 @@ class Dialogue:
                 self.others.note(message.user)
             elif position in spread:
                 left_out = "secret"
+            elif position in doubtful:
+                left_out = "may_be_request"
             key = _key(message.user, message.reply)
             self.work.execute(
                 "INSERT INTO heard VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -277,13 +283,13 @@ class Dialogue:
         asked = self.requests.asked(text, at)
         return None if asked is None else ("forgotten_topic", asked)
 
-    def _may_ask_to_forget(self, text: str, at: int, said_in: str) -> tuple[str, str] | None:
-        """As `_asked_to_forget`, for a sentence of which that is not sure, in the session or record `said_in`."""
-        sentence = self.requests.may_ask(text, at)
-        if sentence is None:
+    def _left_out_until_answered(self, found: Found, said_in: str) -> tuple[str, str] | None:
+        """As `_asked_to_forget`, for a sentence that is likely a request, in the session or record `said_in`; None if
+        that is only possible."""
+        if not found.is_likely:
             return None
-        self.possible_in.setdefault(sentence, {})[said_in] = None
-        return "may_be_forgotten", sentence
+        self.possible_in.setdefault(found.text, {})[said_in] = None
+        return "may_be_forgotten", found.text
 
     def _join_others(self) -> None:
         for *_, text, _, _, _, speaker in self.database.episodes():
@@ -347,11 +353,10 @@ class Dialogue:
             conversation, score = None, 0.5
         forbidden = self._forbidden(text, at, record, turn_id)
         if conversation is None:
-            forbidden = (
-                forbidden
-                or self._asked_to_forget(user, at)
-                or self._may_ask_to_forget(user, at, record)
-            )
+            forbidden = forbidden or self._asked_to_forget(user, at)
+            if forbidden is None and (found := self.requests.may_ask(user, at)):
+                forbidden = self._left_out_until_answered(found, record)
+                left_out = "may_be_request"
         elif forbidden:
             self.work.execute(
                 "UPDATE conversations SET left_out = ?, topic = ? WHERE id = ?",

@@ -26,12 +26,21 @@ START, END = "^", "$"
 
 
 @dataclass(frozen=True)
+class Found:
+    """The part of a text that may be of a scan's kind, and whether it likely is."""
+
+    text: str
+    is_likely: bool
+
+
+@dataclass(frozen=True)
 class Scan:
-    """A learned classifier. learned_from: fingerprint of the labelled sentences (tools/learn_scans.py). threshold: the
-    log-odds that few ordinary sentences exceed."""
+    """A learned classifier. learned_from: fingerprint of the labelled sentences (tools/learn_scans.py). likely, possible:
+    the log-odds that very few, and few, ordinary sentences exceed."""
 
     learned_from: str
-    threshold: float
+    likely: float
+    possible: float
     intercept: float
     weights: dict[str, float]
 
@@ -39,10 +48,10 @@ class Scan:
         """The log-odds that `text`, a sentence or two, is of the kind."""
         return self.intercept + sum(self.weights.get(name, 0.0) for name in features(text))
 
-    def found_in(self, text: str) -> str | None:
-        """The part of `text` that is the likeliest to be of the kind; None if none exceeds the threshold."""
+    def found_in(self, text: str) -> Found | None:
+        """The part of `text` that is the likeliest to be of the kind; None if that is not possible for any."""
         part, score = max(((p, self.score(p)) for p in parts(text)), key=lambda each: each[1])
-        return part if score > self.threshold else None
+        return Found(part, score > self.likely) if score > self.possible else None
 
 
 @functools.cache

@@ -30,6 +30,7 @@ REASONS = {
     "health": "somebody's health",
     "quoted": "repeats what somebody else said",
     "forgotten": "you asked Fae to forget it",
+    "may_be_request": "may ask Fae to forget something",
     "may_be_forgotten": "in a conversation in which you may have asked Fae to forget something",
     "forgotten_topic": "in a conversation about something you asked Fae to forget",
     "expired": "older than Fae keeps (90 days)",

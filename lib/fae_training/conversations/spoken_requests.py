@@ -1,7 +1,8 @@
 """The requests to forget that a person made in talk, less those that the person said were none (`export_data.py --keep`).
 
 A misread sentence leaves out conversations, so each is kept with what it took: the answer of export_data names it. A
-sentence that only may be a request (linear_scan.py) leaves out its own conversation until the person answers.
+sentence that is likely a request (linear_scan.py) leaves out its own conversation until the person answers; one that is
+possibly a request is not learned itself.
 """
 
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from fae_training.conversations.forget_requests import Asked, forget_request, requests_in
 from fae_training.conversations.forget_topics import EVERYTHING, named_topics
-from fae_training.conversations.linear_scan import scan
+from fae_training.conversations.linear_scan import Found, scan
 from fae_training.conversations.mentions import (
     CALENDAR,
     NO_NAME,
@@ -114,19 +115,20 @@ class SpokenRequests:
             return found[0].sentence
         return ", ".join(dict.fromkeys(about)) or None
 
-    def may_ask(self, text: str, at: int) -> str | None:
+    def may_ask(self, text: str, at: int) -> Found | None:
         """The sentence of a text that may be a request to forget something; None if there is none, or a request that was
-        recognised, which decides."""
-        sentence = scan("forget_requests").found_in(text)
+        recognised, which decides. A likely one is noted, to be asked about."""
+        found = scan("forget_requests").found_in(text)
         if (
-            sentence is None
+            found is None
             or self._requests_in(text)
-            or not self._in_force([Asked(sentence, ())], at, self.kept)
+            or not self._in_force([Asked(found.text, ())], at, self.kept)
         ):
             return None
-        self.possible.add(sentence)
-        self.said[sentence] = sentence
-        return sentence
+        if found.is_likely:
+            self.possible.add(found.text)
+            self.said[found.text] = found.text
+        return found
 
     def _requests_in(self, text: str) -> list[Asked]:
         return requests_in(text, self._names) if text in self._may_request else []
