@@ -61,11 +61,12 @@ def main(call: Call) -> Result:
     forgetting.require_topics(home, [*edit.exclude, *edit.forget])
     forgetting.require_kept(edit)
     changed = Changed(edit, tuple(edit.takes_back(forgetting.load(home))))
+    also = source.other_names(source.database_path(call), edit.forget)
     if edit and not arguments.dry_run:
-        forgetting.record(home, edit)
+        forgetting.record(home, edit, also)
     # Forgetting needs no consent, and an earlier one may have been interrupted.
     purged = (
-        purge.preview(home, list(edit.forget)) if arguments.dry_run else purge.complete(home)
+        purge.preview(home, [*edit.forget, *also]) if arguments.dry_run else purge.complete(home)
     ) or Purged(0, [])
     try:
         consent.require(home, "conversations")

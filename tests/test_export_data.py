@@ -24,7 +24,7 @@ from fae_days import START, Days, plain
 from fae_training.calls import calling
 from fae_training.calls.errors import SkillError
 from fae_training.conversations import export as export_module
-from fae_training.conversations import forgetting
+from fae_training.conversations import forgetting, source
 from fae_training.conversations.forget_requests import forget_request
 from fae_training.store import consent
 from fae_training.store.state import Home, read_jsonl
@@ -324,6 +324,35 @@ def test_forget_removes_rows_that_were_exported_before_and_names_the_run_that_le
     assert forgotten["active"] == {} and forgotten["by_topic"] == {"the clinic": 1}
     assert answer["next"]["script"] == "train"
     assert ids_of(rows) == set(kept)
+
+
+def test_a_person_is_forgotten_under_every_name_that_fae_knows(days, export, home):
+    days.talk(plain(1))
+    days.connection.execute(
+        "INSERT INTO entities (id, canonical_name, aliases) VALUES ('e1', 'Ana Lopez', '[\"Anita\"]')"
+    )
+    export(days.done())
+    rows = [
+        {"messages": [{"role": role, "content": text} for role, text in zip(("user", "assistant"), pair, strict=True)]}
+        for pair in (("Anita rang.", "Did she?"), ("The shop rang.", "Did it?"))
+    ]  # fmt: skip
+    run = home / "runs" / "sft-20261101-1000-aa"
+    own = run / "data" / "sft" / "train.jsonl"
+    own.parent.mkdir(parents=True)
+    own.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (run / "run.json").write_text(json.dumps({"kind": "sft", "status": "completed"}))
+    planned, _ = export(days.database, "--forget", "person:Ana Lopez", "--dry-run")
+    answer, _ = export(days.database, "--forget", "person:Ana Lopez")
+    for forgotten in (planned["forgotten"], answer["forgotten"]):
+        assert (forgotten["copies"], forgotten["learned_by"]) == (1, [run.name])
+    assert read_jsonl(own) == rows[1:]
+    assert json.loads((home / "exclusions.json").read_text())["people"] == ["Ana Lopez"]
+
+
+def test_a_person_is_forgotten_where_fae_s_database_cannot_be_read(tmp_path):
+    (broken := tmp_path / "fae.db").write_bytes(b"no database")
+    for path in (broken, tmp_path / "none.db"):
+        assert source.other_names(path, ["person:Ana Lopez"]) == []
 
 
 def test_forget_reaches_pairs_and_kept_tokens_too(days, export, home):

@@ -148,8 +148,8 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> Scan:
     return Scan("", 0.0, 0.0, round(float(model.intercept_[0]), 2), weights)
 
 
-def thresholds(name: str, sentences: list[Sentence]) -> dict[str, float]:
-    """The scores that the allowed shares of the ordinary lines exceed, each line scored by weights that were fitted without it."""
+def thresholds(name: str, sentences: list[Sentence]) -> tuple[float, float]:
+    """(likely, possible): the scores that the allowed shares of the ordinary lines exceed, each line scored by weights that were fitted without it."""
     negatives, lines, scores = negatives_of(name), ordinary(), []
     for fold in range(FOLDS):
         apart = {
@@ -158,10 +158,10 @@ def thresholds(name: str, sentences: list[Sentence]) -> dict[str, float]:
         scan = fitted(sentences, [text for text in negatives if text not in apart])
         scores += map(scan.score, apart)
     scores.sort()
-    return {
-        level: round(scores[-1 - int(share * len(scores))], 2)
-        for level, share in (("likely", LIKELY), ("possible", POSSIBLE))
-    }
+    likely, possible = (
+        round(scores[-1 - int(share * len(scores))], 2) for share in (LIKELY, POSSIBLE)
+    )
+    return likely, possible
 
 
 def main() -> None:
@@ -175,10 +175,12 @@ def main() -> None:
             measure(name, sentences)
             continue
         sentences = sentences_of(name)
+        likely, possible = thresholds(name, sentences)
         scan = replace(
             fitted(sentences, negatives_of(name)),
             learned_from=learned_from(name),
-            **thresholds(name, sentences),
+            likely=likely,
+            possible=possible,
         )
         WEIGHTS.mkdir(exist_ok=True)
         text = json.dumps(asdict(scan), ensure_ascii=False, indent=0)
@@ -189,8 +191,11 @@ def main() -> None:
 def measure(name: str, sentences: list[Sentence]) -> None:
     for last in sorted({s.round for s in sentences})[1:]:
         earlier = [s for s in sentences if s.round < last and s.round != HELD_BACK[name]]
-        scan, of_round = fitted(earlier, negatives_of(name)), [s for s in sentences if s.round == last]
-        for level, least in thresholds(name, earlier).items():
+        scan, of_round = (
+            fitted(earlier, negatives_of(name)),
+            [s for s in sentences if s.round == last],
+        )
+        for level, least in zip(("likely", "possible"), thresholds(name, earlier), strict=True):
             found = Counter(s.is_of_kind for s in of_round if scan.score(s.text) > least)
             of = Counter(s.is_of_kind for s in of_round)
             print(

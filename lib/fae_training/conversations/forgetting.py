@@ -159,13 +159,17 @@ def exclude(home: Home, phrases: Iterable[str], forget: Iterable[str]) -> None:
     record(home, Edit(tuple(phrases), tuple(forget)))
 
 
-def record(home: Home, edit: Edit) -> None:
+def record(home: Home, edit: Edit, other_names: Iterable[str] = ()) -> None:
     """Change exclusions.json. Topics to forget are recorded separately too, in the same step, until
-    purge.complete has removed them from earlier exports, even when this process is killed first."""
+    purge.complete has removed them from earlier exports, even when this process is killed first.
+
+    other_names: phrases for the other names of people to forget (source.other_names), which what is stored may have. Fae's
+    database has them for a later export, so exclusions.json does not."""
     with changing(home) as change:
         change.write(home.file(FILE), asdict(edit.applied_to(load(home))))
         before = pending(home)
-        after = replace(before.with_phrases(edit.forget).keeping(edit.keep, now()), keep=())
+        phrases = (*edit.forget, *other_names)
+        after = replace(before.with_phrases(phrases).keeping(edit.keep, now()), keep=())
         if after != before:
             change.write(home.file(PENDING_FILE), asdict(after))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fae_training.app import fae_app
 from fae_training.calls.calling import Call
-from fae_training.calls.errors import Busy
+from fae_training.calls.errors import Busy, SkillError
 from fae_training.capabilities import suite
 from fae_training.conversations import filters, forgetting
 from fae_training.conversations.database import FaeDatabase, explained
@@ -26,6 +26,22 @@ from fae_training.store.state import Home
 def database_path(call: Call) -> Path:
     """--db, or Fae's own database."""
     return call.arguments.db or fae_app.database()
+
+
+def other_names(database_path: Path, phrases: Collection[str]) -> list[str]:
+    """As phrases, the other names under which Fae knows the people in `phrases`; none where its database cannot be read,
+    because forgetting must not depend on it."""
+    people = forgetting.Exclusions().with_phrases(phrases).people
+    if not people:
+        return []
+    names: list[str] = []
+    with (
+        contextlib.suppress(SkillError),
+        FaeDatabase(database_path) as database,
+        explained(database.path),
+    ):
+        names = [name for person in people for name in database.aliases(person)]
+    return [f"person:{name}" for name in dict.fromkeys(names) if name not in people]
 
 
 def _stop(*_) -> None:
