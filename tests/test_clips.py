@@ -29,3 +29,12 @@ def test_loud_sound_below_full_scale_is_not_clipped(tmp_path):
     loud = 0.99 * np.sign(np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000))
     soundfile.write(tmp_path / "loud.wav", loud, 16_000)
     assert clips.read(tmp_path / "loud.wav").problems == []
+
+
+def test_an_amplified_recording_is_turned_down_and_not_cut_off(tmp_path):
+    tone = 0.8 * np.sin(np.arange(16_000) * 0.1).astype(np.float32)
+    for name, gain in (("as_recorded", 1), ("amplified", 2.5)):
+        soundfile.write(tmp_path / f"{name}.wav", gain * tone, 16_000, subtype="FLOAT")
+    plain, loud = (clips.read(tmp_path / f"{name}.wav") for name in ("as_recorded", "amplified"))
+    assert loud.problems == [] and np.abs(loud.samples).max() == pytest.approx(0.99, abs=0.01)
+    assert np.allclose(loud.samples, plain.samples * 0.99 / 0.8, atol=1e-3)

@@ -42,6 +42,8 @@ CONTAINERS = (
 )
 # Floats are within -1 to 1, or louder in an amplified file; beyond this they were never scaled.
 LOUDEST_FLOAT = 32.0
+# The peak that an amplified recording is given, which does not count as clipped.
+BELOW_FULL_SCALE = 0.99
 FULL_SCALES = (2**15, 2**23, 2**31)
 # If the mean has less than this share of the power of the loudest channel, the channels cancel out.
 CANCELLED = 0.01
@@ -133,7 +135,8 @@ def _converted(path: Path):
 def as_mono(samples):
     """[frames, channels] float32 -> [frames] within -1 to 1.
 
-    NaN becomes silence. Floats on the scale of whole numbers of 16, 24 or 32 bits are divided by it. The result is
+    NaN becomes silence. Floats on the scale of whole numbers of 16, 24 or 32 bits are divided by it, and an amplified
+    recording with louder peaks than 1 by about its peak, since cutting them off would distort it. The result is
     the mean of the channels, or the loudest one where they cancel out, as the two of a balanced
     line do.
     """
@@ -141,6 +144,8 @@ def as_mono(samples):
     peak = float(numpy.abs(samples).max()) if samples.size else 0.0
     if peak > LOUDEST_FLOAT:
         samples = samples / next((full for full in FULL_SCALES if peak <= full), FULL_SCALES[-1])
+    elif peak > 1:
+        samples = samples * (BELOW_FULL_SCALE / peak)
     if samples.shape[1] == 1 or not samples.size:
         return samples.mean(axis=1) if samples.size else samples.reshape(-1)
     mean = samples.mean(axis=1)
