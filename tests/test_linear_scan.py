@@ -14,7 +14,13 @@ from fae_days import Days, plain
 from fae_training.calls import calling
 from fae_training.conversations import forget_requests, linear_scan, secrets
 from fae_training.conversations.filters import reason_to_leave_out
-from fae_training.conversations.linear_scan import features, parts, scan
+from fae_training.conversations.linear_scan import (
+    features,
+    letter_groups,
+    parts,
+    scan,
+    words_of,
+)
 
 EXPORT = runpy.run_path(str(calls.SCRIPTS / "export_data.py"))
 LEARN = runpy.run_path(str(calls.ROOT / "tools" / "learn_scans.py"))
@@ -33,14 +39,19 @@ def test_the_weights_are_those_of_the_labelled_sentences_in_this_repository(name
 
 @pytest.mark.parametrize("name", ["forget_requests", "secrets"])
 def test_the_weights_hold_no_number_that_somebody_said(name):
-    assert not [f for f in scan(name).weights if re.search(r"[1-9]", f)]
+    known = scan(name)
+    assert not [f for f in (*known.weights, *known.letters) if re.search(r"[1-9]", f)]
 
 
 def test_a_score_is_the_sum_of_the_weights_that_the_file_shows():
-    weights, said = scan("secrets").weights, "My PIN is 4821."
-    assert features(said) >= {"^", "pin", "0000", "pin is", "my _ is", "~pin", "~is ~0000", ". $"}
-    total = scan("secrets").intercept + sum(weights.get(f, 0) for f in features(said))
-    assert scan("secrets").score(said) == pytest.approx(total) and total > 2
+    known, words = scan("secrets"), words_of("My PIN is 4821.")
+    assert words == ["my", "pin", "is", "0000", "."]
+    assert features(words) >= {"^", "pin", "0000", "pin is", "my _ is", "~is ~0000", ". $"}
+    assert letter_groups("pin") == [" p", "pi", "in", "n ", " pi", "pin", "in ", " pin", "pin "]
+    groups = [group for word in words for group in letter_groups(word)]
+    total = known.intercept + sum(known.weights.get(f, 0) for f in features(words))
+    total += sum(known.letters.get(group, 0) for group in groups)
+    assert known.score("My PIN is 4821.") == pytest.approx(total) and total > 2
 
 
 @given(st.text(max_size=900))
@@ -66,32 +77,44 @@ def tells_a_secret(text):
     return bool(secrets.find(text) or scan("secrets").found_in(text))
 
 
+# As people speak to a machine, and as indirectly as they can.
+PLAIN = {"forget_requests": (31, 32, 35), "secrets": (16,)}
+INDIRECT = {"forget_requests": (13, 36), "secrets": (7, 17)}
+
+
 @pytest.mark.parametrize(
-    ("name", "finds", "recall", "taken"),
+    ("name", "rounds", "finds", "recall", "taken"),
     [
-        ("forget_requests", is_request, 0.6, 0.15),
-        ("forget_requests", may_be_request, 0.75, 0.25),
-        ("secrets", tells_a_secret, 0.8, 0.4),
+        ("forget_requests", PLAIN, is_request, 0.9, 0.06),
+        ("forget_requests", PLAIN, may_be_request, 0.95, 0.12),
+        ("forget_requests", INDIRECT, is_request, 0.8, 0.08),
+        ("forget_requests", INDIRECT, may_be_request, 0.9, 0.15),
+        ("secrets", PLAIN, tells_a_secret, 0.97, 0.2),
+        ("secrets", INDIRECT, tells_a_secret, 0.95, 0.35),
     ],
 )
-def test_most_of_the_round_from_which_nothing_was_learned_is_found(name, finds, recall, taken):
-    """Written by an author who knew neither rules nor weights. The rules alone find 11 of 70 requests and 22 of 70 secrets."""
-    rows = [s for s in LEARN["corpora"]()[name] if s.round == LEARN["HELD_BACK"][name]]
+def test_nearly_all_of_the_rounds_from_which_nothing_was_learned_is_found(
+    name, rounds, finds, recall, taken
+):
+    """Written by authors who knew neither rules nor weights. The rules alone find six in ten of the plain requests and one
+    in twelve of the others, and seven in ten of the plain secrets and four in ten of the others."""
+    assert set(rounds[name]) <= set(LEARN["HELD_BACK"][name])
+    rows = [s for s in LEARN["corpora"]()[name] if s.round in rounds[name]]
     of_kind = [s.text for s in rows if s.is_of_kind]
     others = [s.text for s in rows if not s.is_of_kind]
-    assert len(of_kind) == 70 and len(others) >= 69
-    assert sum(bool(finds(text)) for text in of_kind) >= recall * len(of_kind)
-    assert sum(bool(finds(text)) for text in others) <= taken * len(others)
+    assert len(of_kind) >= 70 and len(others) >= 69
+    assert sum(map(finds, of_kind)) >= recall * len(of_kind)
+    assert sum(map(finds, others)) <= taken * len(others)
 
 
 @pytest.mark.parametrize(
     ("finds", "of_lines", "of_messages"),
-    [(is_request, 0.03, 0.01), (may_be_request, 0.08, 0.04), (tells_a_secret, 0.05, 0.01)],
+    [(is_request, 0.02, 0.02), (may_be_request, 0.05, 0.05), (tells_a_secret, 0.05, 0.01)],
 )
 def test_what_people_say_every_day_is_hardly_ever_taken(finds, of_lines, of_messages):
     rows = [json.loads(line)["text"] for line in EVERYDAY.read_text("utf-8").splitlines()]
     apart = [text for text in rows if LEARN["held_back"](text)]
-    assert len(apart) > 300 and sum(map(finds, apart)) <= of_lines * len(apart)
+    assert len(apart) > 2000 and sum(map(finds, apart)) <= of_lines * len(apart)
     if DIALOGUES.exists():
         said = [m["content"] for line in DIALOGUES.open() for m in json.loads(line)["messages"] if m["role"] == "user"]  # fmt: skip
         assert sum(map(finds, said)) <= of_messages * len(said)

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11,<3.15"
-# dependencies = ["fae-training", "phonenumbers>=9", "python-stdnum>=2", "scikit-learn>=1.5"]
+# dependencies = ["fae-training", "phonenumbers>=9", "python-stdnum>=2", "scikit-learn>=1.5", "scipy>=1.14"]
 # [tool.uv.sources]
 # fae-training = { path = "../lib" }
 # ///
@@ -9,13 +9,14 @@
     uv run tools/learn_scans.py                  write the weights
     uv run tools/learn_scans.py --rounds         for each round of sentences, what weights fitted to the earlier ones find
 
-A logistic regression with an L2 penalty of 1, in which both labels weigh the same. Each scan also learns that
+A logistic regression with an L2 penalty, in which both labels weigh the same. Each scan also learns that
 the other sentences of the corpora, and the questions of the capability suite, are not of its kind.
 """
 
 import argparse
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -23,19 +24,22 @@ from pathlib import Path
 
 from fae_training.conversations import secrets
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.linear_scan import Scan, features
+from fae_training.conversations.linear_scan import Scan, features, letter_groups, words_of
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
 WEIGHTS = ROOT / "lib" / "fae_training" / "conversations" / "weights"
-# The round of each corpus from which nothing is ever learned: the tests measure on it.
-HELD_BACK = {"forget_requests": 13, "secrets": 7}
-# Features of fewer sentences are not learned, and weights nearer to 0 than this are left out.
-LEAST_SENTENCES = 2
-SMALLEST_WEIGHT = 0.02
+# The rounds of each corpus from which nothing is ever learned: the tests measure on them.
+HELD_BACK = {"forget_requests": (13, 31, 32, 35, 36), "secrets": (7, 16, 17)}
+# scikit-learn's C, the inverse of the penalty.
+INVERSE_PENALTY = 0.3
+# Words, and groups of letters, of fewer sentences are not learned.
+LEAST_SENTENCES, LEAST_SENTENCES_OF_LETTERS = 2, 3
+# How much a line of everyday talk counts: there are few of them beside what is said all day.
+EVERYDAY_COUNTS = 3.0
 # The shares of what is said every day that may be likely, and possibly, of a kind. A likely request is asked about; a turn that
 # is left out is hardly missed among the others, and what is learned by mistake cannot be taken back.
-LIKELY, POSSIBLE = 0.01, 0.04
+LIKELY, POSSIBLE = 0.01, 0.03
 FOLDS = 4
 
 
@@ -56,7 +60,8 @@ def corpora() -> dict[str, list[Sentence]]:
             for row in _rows(DATA / "forget_requests.jsonl")
         ],
         "secrets": [
-            Sentence(row["text"], row["label"] == "secret", row.get("round", 1))
+            # A middle dot parts the keys, so that no scanner of repositories takes them for real.
+            Sentence(row["text"].replace("·", ""), row["label"] == "secret", row.get("round", 1))
             for row in _rows(DATA / "secrets.jsonl")
             # What is told over two turns is left to the rules.
             if "text" in row
@@ -94,7 +99,7 @@ def learned_from(name: str) -> str:
 
 def sentences_of(name: str) -> list[Sentence]:
     """The sentences that a scan learns from."""
-    return [s for s in corpora()[name] if s.round != HELD_BACK[name]]
+    return [s for s in corpora()[name] if s.round not in HELD_BACK[name]]
 
 
 def negatives_of(name: str) -> list[str]:
@@ -132,20 +137,33 @@ def _said(value: object) -> Iterator[str]:
 
 def fitted(sentences: list[Sentence], negatives: list[str]) -> Scan:
     """The regression, still without its threshold."""
+    from scipy import sparse
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    vectorizer = CountVectorizer(
-        analyzer=lambda text: sorted(features(text)), binary=True, min_df=LEAST_SENTENCES
-    )
-    counts = vectorizer.fit_transform([s.text for s in sentences] + negatives)
+    said_every_day = ordinary()
+    texts = [words_of(text) for text in [*(s.text for s in sentences), *negatives]]
+    vectorizers = [
+        CountVectorizer(analyzer=lambda words: sorted(features(words)), min_df=LEAST_SENTENCES),
+        CountVectorizer(
+            analyzer=lambda words: [group for word in sorted({*words}) for group in letter_groups(word)],
+            min_df=LEAST_SENTENCES_OF_LETTERS,
+        ),
+    ]  # fmt: skip
+    counts = sparse.hstack([vectorizer.fit_transform(texts) for vectorizer in vectorizers])
     labels = [s.is_of_kind for s in sentences] + [False] * len(negatives)
-    model = LogisticRegression(class_weight="balanced", max_iter=5000, tol=1e-6).fit(counts, labels)
-    pairs = zip(vectorizer.get_feature_names_out(), model.coef_[0], strict=True)
-    weights = {
-        str(name): round(float(w), 2) for name, w in sorted(pairs) if abs(w) >= SMALLEST_WEIGHT
-    }
-    return Scan("", 0.0, 0.0, round(float(model.intercept_[0]), 2), weights)
+    counted = [1.0] * len(sentences)
+    counted += [EVERYDAY_COUNTS if text in said_every_day else 1.0 for text in negatives]
+    model = LogisticRegression(
+        C=INVERSE_PENALTY, class_weight="balanced", max_iter=5000, tol=1e-5
+    ).fit(counts.tocsr(), labels, counted)
+    learned = [round(float(weight), 2) for weight in model.coef_[0]]
+    weights, letters = ({}, {})
+    for vectorizer, into in zip(vectorizers, (weights, letters), strict=True):
+        names = vectorizer.get_feature_names_out()
+        into.update((str(n), w) for n, w in zip(names, learned, strict=False) if w)
+        learned = learned[len(names) :]
+    return Scan("", 0.0, 0.0, round(float(model.intercept_[0]), 2), weights, letters)
 
 
 def thresholds(name: str, sentences: list[Sentence]) -> tuple[float, float]:
@@ -189,18 +207,25 @@ def main() -> None:
 
 
 def measure(name: str, sentences: list[Sentence]) -> None:
+    """Prints for each round what the forms find, and what they and a scan fitted to the earlier rounds find."""
     for last in sorted({s.round for s in sentences})[1:]:
-        earlier = [s for s in sentences if s.round < last and s.round != HELD_BACK[name]]
+        earlier = [s for s in sentences if s.round < last and s.round not in HELD_BACK[name]]
         scan, of_round = (
             fitted(earlier, negatives_of(name)),
             [s for s in sentences if s.round == last],
         )
-        for level, least in zip(("likely", "possible"), thresholds(name, earlier), strict=True):
-            found = Counter(s.is_of_kind for s in of_round if scan.score(s.text) > least)
-            of = Counter(s.is_of_kind for s in of_round)
+        likely, possible = thresholds(name, earlier)
+        of = Counter(s.is_of_kind for s in of_round)
+        print(f"{name}, round {last}: {of[True]} of the kind, {of[False]} look-alikes;", end=" ")
+        for level, least in (("forms", math.inf), ("likely", likely), ("possible", possible)):
+            found = Counter(
+                s.is_of_kind
+                for s in of_round
+                if scan.score(s.text) > least or _found_by_the_rules(name, s.text)
+            )
             print(
-                f"{name}, round {last}, {level}: {found[True]} of {of[True]} found,"
-                f" {found[False]} of {of[False]} look-alikes taken"
+                f"{level} {found[True]}, {found[False]} taken",
+                end="\n" if least == possible else "; ",
             )
 
 

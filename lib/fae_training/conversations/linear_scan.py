@@ -1,9 +1,9 @@
 """Finds by learned weights what the rules miss: a linear classifier of short texts.
 
 The rules (forget_requests.py, secrets.py) are precise, but people say the same thing in more ways than a table of forms
-can hold. A text's score is the log-odds of a logistic regression over its words, pairs of words and beginnings of words:
-the sum of their weights. tools/learn_scans.py fits the weights to the labelled sentences in tests/data; the files in
-weights/ can be read, and hold nothing but words of those sentences.
+can hold. A text's score is the log-odds of a logistic regression over its words, pairs of words, and groups of letters in
+words: the sum of their weights. tools/learn_scans.py fits the weights to the labelled sentences in tests/data; the files
+in weights/ can be read, and hold nothing but words of those sentences.
 """
 
 import functools
@@ -22,7 +22,10 @@ _TOKEN = lazy_pattern(r"[^\W_]+(?:'[^\W_]+)*|[?!:,.;]")
 _BREAK = lazy_pattern(r"(?<=[.!?;])\s+|\n+")
 _PIECE = lazy_pattern(rf"\S.{{0,{_LONGEST_PART - 2}}}(?!\S)|\S{{1,{_LONGEST_PART}}}")
 _STEM = 4
+_GROUPS = (2, 3, 4)
 START, END = "^", "$"
+# Different words that are kept with their scores: more than a person uses in a year.
+_WORDS_KEPT = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -33,20 +36,27 @@ class Found:
     is_likely: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scan:
     """A learned classifier. learned_from: fingerprint of the labelled sentences (tools/learn_scans.py). likely, possible:
-    the log-odds that very few, and few, ordinary sentences exceed."""
+    the log-odds that very few, and few, ordinary sentences exceed. weights: of words and pairs of words; letters: of groups
+    of letters."""
 
     learned_from: str
     likely: float
     possible: float
     intercept: float
     weights: dict[str, float]
+    letters: dict[str, float]
 
     def score(self, text: str) -> float:
         """The log-odds that `text`, a sentence or two, is of the kind."""
-        return self.intercept + sum(self.weights.get(name, 0.0) for name in features(text))
+        words = words_of(text)
+        return (
+            self.intercept
+            + sum(self.weights.get(name, 0.0) for name in features(words))
+            + sum(_score_of_letters(self, word) for word in set(words))
+        )
 
     def found_in(self, text: str) -> Found | None:
         """The part of `text` that is the likeliest to be of the kind; None if that is not possible for any."""
@@ -72,18 +82,35 @@ def parts(text: str) -> list[str]:
     return [*found, part]
 
 
-def features(text: str) -> set[str]:
-    """What of `text` the weights know: words, neighbours, words with one between them, and beginnings of words.
+def words_of(text: str) -> list[str]:
+    """The words and signs of `text`, in lower case.
 
     Numbers count by their length, and letters mixed with digits by their shape, so that no weight holds anybody's number.
     """
-    tokens = [START, *(_shape(token) for token in _TOKEN.findall(_plain(text))), END]
+    return [_shape(token) for token in _TOKEN.findall(_plain(text))]
+
+
+def features(words: list[str]) -> set[str]:
+    """What the weights know of a text of these words: each of them, neighbours, also by their first letters, and words
+    with one between them."""
+    tokens = [START, *words, END]
     stems = [f"~{token[:_STEM]}" for token in tokens]
-    found = {*tokens, *stems}
+    found = set(tokens)
     found.update(f"{one} {two}" for one, two in itertools.pairwise(tokens))
     found.update(f"{one} {two}" for one, two in itertools.pairwise(stems))
     found.update(f"{one} _ {two}" for one, two in zip(tokens, tokens[2:], strict=False))
     return found
+
+
+def letter_groups(word: str) -> list[str]:
+    """The groups of two to four letters in a word, which begins and ends with a space."""
+    spaced = f" {word} "
+    return [spaced[at : at + n] for n in _GROUPS for at in range(len(spaced) - n + 1)]
+
+
+@functools.lru_cache(maxsize=_WORDS_KEPT)
+def _score_of_letters(scan: Scan, word: str) -> float:
+    return sum(scan.letters.get(group, 0.0) for group in letter_groups(word))
 
 
 def _plain(text: str) -> str:
