@@ -108,7 +108,7 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
             data = {"status": "dry_run"} | meta() | {"samples": summary.shown()}
             # Only in the answer: stored files must not name what is forgotten.
             data |= {"taken_by": report.taken(found), "guesses_not_used": found.too_common}
-            data["undecided"] = asked
+            data |= report.to_be_answered(asked)
         else:
             written = export.write(
                 home,

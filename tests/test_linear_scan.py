@@ -219,3 +219,24 @@ def test_five_sentences_are_asked_about_at_a_time(home, tmp_path):
     answer = export(place, days, "--dry-run")
     assert len(answer.data["undecided"]) == 7
     assert answer.text.count("hold on to him") == 5 and "and 2 more" in answer.text
+
+
+def test_the_likeliest_of_many_is_asked_about_first_and_the_answer_stays_short(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    found = scan("forget_requests").found_in
+    likely = [
+        s.text
+        for s in LEARN["corpora"]()["forget_requests"]
+        if s.round == LEARN["HELD_BACK"]["forget_requests"][-1]
+        and forget_requests.forget_request(s.text) is None
+        and (part := found(s.text))
+        and part.is_likely
+        and part.text == s.text
+    ][:24]
+    for number, said in enumerate(likely):
+        days.talk(plain(number), (said, "Of course."))
+    days.talk(plain(99))
+    data = export(place, days, "--dry-run").data
+    scores = [found(said).score for said in sorted(likely, key=lambda said: -found(said).score)]
+    assert len(data["undecided"]) == 20 and data["more_undecided"] == 4
+    assert [found(each["what"]).score for each in data["undecided"]] == scores[:20]

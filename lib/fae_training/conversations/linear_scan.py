@@ -30,9 +30,10 @@ _WORDS_KEPT = 1 << 16
 
 @dataclass(frozen=True)
 class Found:
-    """The part of a text that may be of a scan's kind, and whether it likely is."""
+    """The part of a text that may be of a scan's kind, its score, and whether it likely is."""
 
     text: str
+    score: float
     is_likely: bool
 
 
@@ -61,7 +62,7 @@ class Scan:
     def found_in(self, text: str) -> Found | None:
         """The part of `text` that is the likeliest to be of the kind; None if that is not possible for any."""
         part, score = max(((p, self.score(p)) for p in parts(text)), key=lambda each: each[1])
-        return Found(part, score > self.likely) if score > self.possible else None
+        return Found(part, score, score > self.likely) if score > self.possible else None
 
 
 @functools.cache

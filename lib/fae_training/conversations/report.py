@@ -11,6 +11,8 @@ from fae_training.conversations.text import shortened
 
 # Sentences that may be requests are asked about so many at a time.
 LISTED = 5
+# Undecided sentences in an answer to a program.
+MOST_UNDECIDED = 20
 
 REASONS = {
     "other_speaker": "said by somebody else",
@@ -88,6 +90,12 @@ def undecided(found: Dialogue) -> list[dict]:
         | ({"said_in": [*found.possible_in[what]]} if what in found.possible_in else {})
         for what in found.requests.undecided(found.conversations_taken, total)
     ]
+
+
+def to_be_answered(asked: list[dict]) -> dict:
+    """What is undecided, in the answer to a program, which cannot be of any length."""
+    more = len(asked) - MOST_UNDECIDED
+    return {"undecided": asked[:MOST_UNDECIDED]} | ({"more_undecided": more} if more > 0 else {})
 
 
 def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:

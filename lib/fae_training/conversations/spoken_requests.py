@@ -58,7 +58,7 @@ def _meanings(phrase: str) -> set[frozenset[str]]:
 
 class SpokenRequests:
     """What was asked in talk. `times`: unix seconds of every request, also of those that are kept. `said`: the newest
-    sentence about each topic. `possible`: sentences that may be requests. `kept`: how many requests each phrase of
+    sentence about each topic. `possible`: the score of each sentence that may be a request. `kept`: how many requests each phrase of
     --keep took back."""
 
     def __init__(self, keep: Iterable[Kept] = ()):
@@ -66,7 +66,7 @@ class SpokenRequests:
         self.times: list[int] = []
         self.said: dict[str, str] = {}
         self.kept: Counter[str] = Counter()
-        self.possible: set[str] = set()
+        self.possible: dict[str, float] = {}
         self._named: dict[frozenset[str], str] = {}
         self._are_names: set[str] = set()
         self._names: frozenset[str] = frozenset()
@@ -126,7 +126,7 @@ class SpokenRequests:
         ):
             return None
         if found.is_likely:
-            self.possible.add(found.text)
+            self.possible[found.text] = found.score
             self.said[found.text] = found.text
         return found
 
@@ -146,16 +146,20 @@ class SpokenRequests:
         return self._named.get(meaning_of(topic), topic)
 
     def undecided(self, taken: dict[str, int], total: int) -> list[str]:
-        """Sentences that may be requests, and topics of requests that take so many of all conversations that they may be
-        misread. They are left out until the person answers, because what was learned by mistake cannot be unlearned, and
+        """Topics of requests that take so many of all conversations that they may be misread, and sentences that may be
+        requests, the likeliest first. They are left out until the person answers, because what was learned by mistake cannot be unlearned, and
         what was left out can be learned later."""
         most = max(ASK_FROM_CONVERSATIONS, ASK_FROM_SHARE * total)
-        return [
+        misread = [
             what
             for what, conversations in taken.items()
-            if what in self.possible
-            or (conversations > most and what in self.said and what not in self._are_names)
+            if conversations > most
+            and what in self.said
+            and what not in self._are_names
+            and what not in self.possible
         ]
+        possible = [what for what in taken if what in self.possible]
+        return misread + sorted(possible, key=self.possible.__getitem__, reverse=True)
 
     def _in_force(self, requests: Collection[Asked], at: int, kept: Counter[str]) -> list[Asked]:
         found = []
