@@ -6,7 +6,7 @@ SCRIPTS := $(wildcard scripts/*.py samples/*.py benchmarks/*.py tests/run.py too
 LOCKED := $(shell grep -l 'requires-python = ' $(SCRIPTS) 2>/dev/null)
 DEST ?= $(HOME)/.agents/skills/training-orchestrator
 
-.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted bench-fae-network bench-false-alarms bench-review bench-dpo bench-stt bench-gate-words lock manifest install
+.PHONY: help demo demo-dpo demo-stt test fuzz reliability lint fix fresh bench bench-demo bench-start-up bench-train bench-ranks bench-real bench-sizes bench-gpu bench-suite bench-gate bench-planted bench-fae-network bench-false-alarms bench-review bench-dpo bench-stt bench-gate-words bench-scans lock manifest install
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1:/p' Makefile
@@ -43,7 +43,7 @@ fresh: $(UV)  ## check that the locks, uv.lock.md and MANIFEST.json are up to da
 	@$(UV) run --quiet tools/make_manifest.py --check
 
 # These have their own targets below, since they write pages of the docs. Most take from half an hour to an hour and a half.
-LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks fae_network false_alarms review dpo stt gate_words)
+LONG := $(patsubst %,benchmarks/bench_%.py,train real sizes gpu suite gate demo start_up ranks fae_network false_alarms review dpo stt gate_words scans)
 
 bench: $(UV)  ## every benchmark without a target of its own
 	@for script in $(filter-out $(LONG),$(wildcard benchmarks/bench_*.py)); do \
@@ -87,6 +87,9 @@ bench-stt: $(UV)  ## training the speech recogniser against mlx-tune; writes doc
 
 bench-gate-words: $(UV)  ## how often the gate is wrong about a few words, by simulation; writes docs/speech.md
 	@$(UV) run --quiet benchmarks/bench_gate_words.py --write docs/speech.md
+
+bench-scans: $(UV)  ## requests to forget and secrets that are found in rounds never learned from; writes docs/data.md
+	@$(UV) run --quiet benchmarks/bench_scans.py --write docs/data.md
 
 bench-planted: $(UV)  ## trainings that must not be recommended, and the demo's; writes docs/judgement.md
 	@$(UV) run --quiet benchmarks/bench_planted.py --write docs/judgement.md

@@ -53,11 +53,14 @@ class Scan:
     def score(self, text: str) -> float:
         """The log-odds that `text`, a sentence or two, is of the kind."""
         words = words_of(text)
-        return (
+        exact = (
             self.intercept
             + sum(self.weights.get(name, 0.0) for name in features(words))
             + sum(_score_of_letters(self, word) for word in set(words))
         )
+        # Weights and thresholds have two decimals. Without rounding, the order in which a set is summed up, which differs
+        # from process to process, decides where a score equals a threshold.
+        return round(exact, 2)
 
     def found_in(self, text: str) -> Found | None:
         """The part of `text` that is the likeliest to be of the kind; None if that is not possible for any."""
