@@ -33,10 +33,13 @@ DIALOGUES = ROOT.parent / "shared" / "conversations" / "dialogues.jsonl"
 FORM, LIKELY, POSSIBLE = 3, 2, 1
 # How the authors of a round were asked to write. The rounds in ONCE were scored once, by the weights that are here.
 MANNERS = {
-    "forget_requests": {31: "plain", 32: "plain, unusual speakers", 35: "plain", 13: "any way", 36: "any way"},
-    "secrets": {16: "plain", 7: "any way", 17: "any way"},
+    "forget_requests": {
+        31: "plain", 32: "plain, unusual speakers", 35: "plain", 13: "any way", 36: "any way",
+        37: "plain, some among other sentences", 38: "any way, half among other sentences",
+    },
+    "secrets": {16: "plain", 7: "any way", 17: "any way", 18: "any way"},
 }  # fmt: skip
-ONCE = {"forget_requests": (35, 36), "secrets": (17,)}
+ONCE = {"forget_requests": (37, 38), "secrets": (18,)}
 BY_FORM: dict[str, Callable[[str], bool]] = {
     "forget_requests": lambda text: forget_request(text) is not None,
     "secrets": lambda text: bool(secrets.find(text)),
@@ -63,8 +66,8 @@ def found(name: str, text: str) -> int:
     """How `text` is found by the forms and the scan called `name`; 0 if it is not."""
     if BY_FORM[name](text):
         return FORM
-    part = scan(name).found_in(text)
-    return 0 if part is None else LIKELY if part.is_likely else POSSIBLE
+    possible = scan(name).found_in(text)
+    return 0 if not possible else LIKELY if possible[0].is_likely else POSSIBLE
 
 
 def rounds(name: str) -> tuple[list[str], Counts, Counts]:

@@ -10,7 +10,8 @@
     uv run scripts/export_data.py
     uv run scripts/export_data.py --exclude "my divorce" --exclude person:Anna --exclude id:episode-17-3
     uv run scripts/export_data.py --forget "the interview"
-    uv run scripts/export_data.py --keep work            "stop talking about work" was no request to forget
+    uv run scripts/export_data.py --keep work            that was no request to forget
+    uv run scripts/export_data.py --keep id:ID           nor was that sentence; all: none was
 
 Reads Fae's fae.db, soul.md and speakers.json without changing them; Fae may be running. Left out, and counted by reason
 in meta.json: what others said, what Fae said unprompted, turns that use a tool or claim an action, secrets, personal
@@ -60,13 +61,15 @@ def main(call: Call) -> Result:
     # Before anything is changed.
     forgetting.require_topics(home, [*edit.exclude, *edit.forget])
     forgetting.require_kept(edit)
-    changed = Changed(edit, tuple(edit.takes_back(forgetting.load(home))))
-    also = source.other_names(source.database_path(call), edit.forget)
+    also = source.other_names(source.database_path(call), edit.forget or edit.keep)
+    changed = Changed(edit, tuple(edit.takes_back(forgetting.load(home))), also is not None)
     if edit and not arguments.dry_run:
-        forgetting.record(home, edit, also)
+        forgetting.record(home, edit, also or [])
     # Forgetting needs no consent, and an earlier one may have been interrupted.
     purged = (
-        purge.preview(home, [*edit.forget, *also]) if arguments.dry_run else purge.complete(home)
+        purge.preview(home, [*edit.forget, *(also or [])] if edit.forget else [])
+        if arguments.dry_run
+        else purge.complete(home)
     ) or Purged(0, [])
     try:
         consent.require(home, "conversations")
@@ -95,6 +98,7 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
     ) as found:
         prompt = fae_app.system_prompt(found.database.directory)
         rows = export.rows(found, prompt, summary)
+        unknown = report.unknown_ids(found, (*changed.edit.exclude, *changed.edit.forget))
         asked: list[dict] = []
 
         def meta() -> dict:
@@ -126,10 +130,10 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
     if asked:
         data["say"] = report.to_say(asked, stored=not arguments.dry_run)
     if not arguments.dry_run and (done := changed.to_say(purged)):
-        data["say"] = done
+        data["say"] = "I know no conversation with that id." if unknown else done
     if changed.edit.forget or (purged != Purged(0, []) and not arguments.dry_run):
         data["forgotten"] = asdict(purged)
-    data |= changed.as_dict()
+    data |= changed.as_dict() | ({"unknown_ids": unknown} if unknown else {})
     if not arguments.dry_run and installation.start_if_needed(home):
         data["setup"] = "started in the background: it downloads what training needs"
     if not arguments.dry_run:
@@ -245,7 +249,7 @@ def build_parser() -> calling.Parser:
         "--keep",
         action="append",
         metavar="WHAT",
-        help="that was no request to forget: a topic or a sentence that --dry-run lists; undoes --exclude too",
+        help="that was no request to forget: a topic, a sentence or id:ID as --dry-run lists them, or all; undoes --exclude too",
     )
     return parser
 

@@ -250,7 +250,7 @@ def test_a_database_with_anything_in_its_cells(talk, tmp_path_factory, chooser):
         ) as found:
             list(export.rows(found, None, export.Summary()))
             found.database.names()
-            found.database.aliases("Anna")
+            found.database.aliases(["Anna"])
 
     calmly(export_all)
     shutil.rmtree(directory.parent)
@@ -367,7 +367,7 @@ def test_each_column_that_is_read_may_hold_values_of_any_type(talk, tmp_path):
             with source.dialogue(home, directory / "fae.db", dry_run=True) as found:
                 rows = list(export.rows(found, None, export.Summary()))
                 list(found.database.corrections())
-                names = [*found.database.names(), *found.database.aliases("Anna")]
+                names = [*found.database.names(), *found.database.aliases(["Anna"])]
             ids = [record for _, row in rows for record in row["source"]["ids"]]
             assert ids and all(isinstance(one, str) for one in (*ids, *names)), (table, column)
 

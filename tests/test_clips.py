@@ -38,3 +38,13 @@ def test_an_amplified_recording_is_turned_down_and_not_cut_off(tmp_path):
     plain, loud = (clips.read(tmp_path / f"{name}.wav") for name in ("as_recorded", "amplified"))
     assert loud.problems == [] and np.abs(loud.samples).max() == pytest.approx(0.99, abs=0.01)
     assert np.allclose(loud.samples, plain.samples * 0.99 / 0.8, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype"), [("loud.mp3", None), ("loud.ogg", None), ("loud.wav", "FLOAT")]
+)
+def test_clipped_sound_is_named_in_every_format(tmp_path, name, subtype):
+    tone = np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000)
+    soundfile.write(tmp_path / name, np.clip(4 * tone, -1, 1) * 1.1, 16_000, subtype=subtype)
+    clip = clips.read(tmp_path / name)
+    assert clip.problems == ["clipped"] and np.abs(clip.samples).max() <= 1.01

@@ -351,10 +351,59 @@ def test_a_person_is_forgotten_under_every_name_that_fae_knows(days, export, hom
     assert json.loads((home / "exclusions.json").read_text())["people"] == ["Ana Lopez"]
 
 
+@pytest.mark.parametrize("name", ["ana lópez", "Ana  Lopez", "Ana", "Anita"])
+def test_a_person_is_known_however_the_name_is_written(days, name):
+    days.connection.execute(
+        "INSERT INTO entities (id, canonical_name, aliases) VALUES ('e1', 'Ana Lopez', '[\"Anita\", \"Aunt May\", \"my best friend\"]')"
+    )
+    others = source.other_names(days.done(), [f"person:{name}"])
+    # "What is the best pasta?" is not about the best friend.
+    assert {"topic:Aunt May", "topic:my best friend"} < set(others)
+    assert name == "Anita" or "person:Anita" in others
+
+
+def test_a_given_name_that_two_people_have_is_nobody_s_alias(days):
+    for number, name in enumerate(("Ana Lopez", "Ana Costa")):
+        days.connection.execute(
+            "INSERT INTO entities (id, canonical_name, aliases) VALUES (?, ?, '[\"Nita\"]')",
+            (f"e{number}", name),
+        )
+    assert source.other_names(days.done(), ["person:Ana"]) == []
+
+
+def test_the_other_names_of_a_person_who_is_kept_are_kept_too(days, home):
+    place = Home(home)
+    forgetting.record(place, forgetting.Edit(forget=("person:Ana Lopez",)), ["person:Anita"])
+    assert forgetting.pending(place).people == ("Ana Lopez", "Anita")
+    forgetting.record(place, forgetting.Edit(keep=("person:Ana Lopez",)), ["person:Anita"])
+    assert forgetting.pending(place) == forgetting.Exclusions()
+
+
+def test_an_id_that_nothing_has_is_named(days, export):
+    days.talk(plain(1))
+    answer, _ = export(days.done(), "--forget", "id:session-none")
+    assert answer["unknown_ids"] == ["session-none"] and "no conversation" in answer["say"]
+    answer, _ = export(days.database, "--exclude", f"id:{days.talk(plain(2))[0]}", "--dry-run")
+    assert "unknown_ids" in answer  # that turn is not in the database yet
+    days.talk(plain(3))
+    answer, _ = export(days.done(), "--exclude", f"id:{days.episodes[-1]}", "--dry-run")
+    assert "unknown_ids" not in answer
+
+
+def test_names_that_are_also_words_are_forgotten_as_names(days, export):
+    days.talk(("Will that be all?", "I think so."))
+    days.talk(("I met Will today.", "How is he?"))
+    days.talk(("Sam sings well.", "What does he sing?"))
+    days.talk(("It is the same song again.", "You like it."))
+    answer, _ = export(days.done(), "--exclude", "person:Will", "--exclude", "person:Sam")
+    assert answer["excluded"] == {"excluded_person": 2}
+
+
 def test_a_person_is_forgotten_where_fae_s_database_cannot_be_read(tmp_path):
     (broken := tmp_path / "fae.db").write_bytes(b"no database")
     for path in (broken, tmp_path / "none.db"):
-        assert source.other_names(path, ["person:Ana Lopez"]) == []
+        assert source.other_names(path, ["person:Ana Lopez"]) is None
+        assert source.other_names(path, ["the clinic"]) == []
 
 
 def test_forget_reaches_pairs_and_kept_tokens_too(days, export, home):

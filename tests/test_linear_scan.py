@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import calls
 import prepared
 from fae_days import Days, plain
-from fae_training.calls import calling
-from fae_training.conversations import forget_requests, linear_scan, secrets
+from fae_training.calls import answering, calling
+from fae_training.conversations import forget_requests, forgetting, linear_scan, secrets
 from fae_training.conversations.filters import reason_to_leave_out
 from fae_training.conversations.linear_scan import (
     features,
@@ -21,6 +21,7 @@ from fae_training.conversations.linear_scan import (
     scan,
     words_of,
 )
+from fae_training.conversations.text import shortened
 
 EXPORT = runpy.run_path(str(calls.SCRIPTS / "export_data.py"))
 LEARN = runpy.run_path(str(calls.ROOT / "tools" / "learn_scans.py"))
@@ -58,20 +59,22 @@ def test_a_score_is_the_sum_of_the_weights_that_the_file_shows():
 @given(st.text(max_size=900))
 def test_the_parts_hold_every_word_of_a_text_and_are_short(text):
     found = parts(text)
-    assert "".join("".join(found).split()) == "".join(text.split())
-    assert all(len(part) <= linear_scan._LONGEST_PART for part in found)
+    whole = [part for part in found if part.text == part.sentence and not part.is_several]
+    glued = "".join("".join(part.text for part in whole).split())
+    assert all(chunk[:200] in glued for chunk in text.split())
+    assert all(len(part.text) <= linear_scan._LONGEST_PART for part in found)
 
 
 def is_request(text):
     """Recognised, or likely enough to be asked about."""
     found = scan("forget_requests").found_in(text)
-    return forget_requests.forget_request(text) is not None or bool(found and found.is_likely)
+    return forget_requests.forget_request(text) is not None or any(f.is_likely for f in found)
 
 
 def may_be_request(text):
     """As `is_request`, or possibly a request, which is not learned."""
     found = scan("forget_requests").found_in(text)
-    return forget_requests.forget_request(text) is not None or found is not None
+    return forget_requests.forget_request(text) is not None or bool(found)
 
 
 def tells_a_secret(text):
@@ -79,8 +82,8 @@ def tells_a_secret(text):
 
 
 # As people speak to a machine, and as indirectly as they can.
-PLAIN = {"forget_requests": (31, 32, 35), "secrets": (16,)}
-INDIRECT = {"forget_requests": (13, 36), "secrets": (7, 17)}
+PLAIN = {"forget_requests": (31, 32, 35, 37), "secrets": (16,)}
+INDIRECT = {"forget_requests": (13, 36, 38), "secrets": (7, 17, 18)}
 
 
 @pytest.mark.parametrize(
@@ -88,8 +91,8 @@ INDIRECT = {"forget_requests": (13, 36), "secrets": (7, 17)}
     [
         ("forget_requests", PLAIN, is_request, 0.9, 0.06),
         ("forget_requests", PLAIN, may_be_request, 0.95, 0.12),
-        ("forget_requests", INDIRECT, is_request, 0.8, 0.08),
-        ("forget_requests", INDIRECT, may_be_request, 0.9, 0.15),
+        ("forget_requests", INDIRECT, is_request, 0.82, 0.1),
+        ("forget_requests", INDIRECT, may_be_request, 0.9, 0.18),
         ("secrets", PLAIN, tells_a_secret, 0.97, 0.2),
         ("secrets", INDIRECT, tells_a_secret, 0.95, 0.35),
     ],
@@ -139,7 +142,7 @@ def test_what_may_be_a_request_leaves_out_its_conversation_and_is_asked_about(ho
     answer = export(place, days, "--dry-run")
     assert answer.data["excluded"] == {"may_be_forgotten": 3}
     [asked] = answer.data["undecided"]
-    assert asked["possible"] and asked["said"] == HINTED and asked["conversations"] == 1
+    assert asked["possible"] and asked["what"] == HINTED and asked["conversations"] == 1
     assert f'"{HINTED}"' in answer.text and "--forget WORDS" in answer.text
     assert answer.data["say"].startswith(
         f'You said: "{HINTED}". Did you ask me to forget something?'
@@ -157,9 +160,9 @@ def possible_request():
         if s.is_of_kind
         and forget_requests.forget_request(s.text) is None
         and reason_to_leave_out(s.text, "Of course.") is None
-        and (part := found(s.text))
-        and part.text == s.text
-        and not part.is_likely
+        and (possible := found(s.text))
+        and possible[0].sentence == possible[0].part == s.text
+        and not possible[0].is_likely
     )
 
 
@@ -184,8 +187,8 @@ def test_a_long_sentence_is_kept_as_it_was_shown(home, tmp_path):
     days.talk(plain(1), (long, "Of course."))
     days.talk(plain(2))
     [asked] = export(place, days, "--dry-run").data["undecided"]
-    assert asked["said"].endswith("…") and len(asked["said"]) <= 80
-    assert export(place, days, "--keep", asked["said"]).data["excluded"] == {}
+    assert asked["what"].endswith("…") and len(asked["what"]) <= 80
+    assert export(place, days, "--keep", asked["what"]).data["excluded"] == {}
 
 
 def test_a_possible_request_is_answered_by_forgetting_what_it_is_about(home, tmp_path):
@@ -206,7 +209,7 @@ def test_a_possible_request_that_names_nothing_is_answered_by_forgetting_its_con
     answer = export(place, days, "--dry-run")
     [asked] = answer.data["undecided"]
     [said_in] = asked["said_in"]
-    assert asked["said"] == UNNAMED and f"id:{said_in}" in answer.text.split()
+    assert asked["what"] == UNNAMED and f"id:{said_in}" in answer.text.split()
     meant = export(place, days, "--forget", f"id:{said_in}")
     assert meant.data["excluded"] == {"excluded_id": 2} and meant.data["undecided"] == 0
     assert meant.data["rows"]["train"] + meant.data["rows"]["valid"] == 1
@@ -218,7 +221,7 @@ def test_five_sentences_are_asked_about_at_a_time(home, tmp_path):
         days.talk(plain(number), (HINTED.replace("Marcus", name), "Of course."))
     days.talk(plain(20))
     answer = export(place, days, "--dry-run")
-    assert len(answer.data["undecided"]) == 7
+    assert answer.data["undecided_in_all"] == 7
     assert answer.text.count("hold on to him") == 5 and "and 2 more" in answer.text
 
 
@@ -230,14 +233,83 @@ def test_the_likeliest_of_many_is_asked_about_first_and_the_answer_stays_short(h
         for s in LEARN["corpora"]()["forget_requests"]
         if s.round == LEARN["HELD_BACK"]["forget_requests"][-1]
         and forget_requests.forget_request(s.text) is None
-        and (part := found(s.text))
-        and part.is_likely
-        and part.text == s.text
+        and (possible := found(s.text))
+        and possible[0].is_likely
+        and possible[0].sentence == s.text
     ][:24]
     for number, said in enumerate(likely):
         days.talk(plain(number), (said, "Of course."))
     days.talk(plain(99))
     data = export(place, days, "--dry-run").data
-    scores = [found(said).score for said in sorted(likely, key=lambda said: -found(said).score)]
-    assert len(data["undecided"]) == 20 and data["more_undecided"] == 4
-    assert [found(each["what"]).score for each in data["undecided"]] == scores[:20]
+    first = sorted(likely, key=lambda said: found(said)[0].score, reverse=True)[:4]
+    assert [each["what"] for each in data["undecided"]] == [shortened(said, 80) for said in first]
+    assert data["undecided_in_all"] == 24
+    told = json.loads(answering.shortened(data, place, "export_data", keep=False))
+    assert len(told["undecided"]) >= 3 and all(each["said_in"] for each in told["undecided"])
+
+
+def test_a_request_among_ordinary_sentences_is_found_with_and_without_punctuation():
+    rows = [s for s in LEARN["corpora"]()["forget_requests"] if s.is_of_kind]
+    said = [s.text for s in rows if s.round in PLAIN["forget_requests"]]
+    for text in (
+        "What should I cook tonight? {} And how long do I boil an egg?",
+        "i was at the market this morning and it rained all the way home {} then we had soup with bread and watched the news",
+    ):
+        full = [text.format(each if each[-1] in ".!?" else f"{each}.") for each in said]
+        spoken = text[0].islower()
+        plain = [re.sub(r"[^\w\s']", " ", each).lower() for each in full] if spoken else full
+        assert sum(map(may_be_request, plain)) >= 0.9 * len(plain)
+
+
+def kept_of(home, tmp_path, *keep):
+    """The answer to a dry run after these were kept; one message has two requests, another session a third."""
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    asks = " How long do I have to boil an egg if I like it soft, and what do I eat with it?" * 4
+    first = days.talk(plain(1), (f"{HINTED}.{asks} {UNNAMED}.", "Of course."))
+    days.talk(plain(2), (HINTED.replace("Marcus", "Lena"), "Of course."))
+    days.talk(plain(3))
+    [session] = [row[0] for row in days.connection.execute(
+        "SELECT session_id FROM session_messages WHERE content LIKE '%Marcus%'")]  # fmt: skip
+    assert first
+    for what in keep:
+        export(place, days, "--keep", what.replace("THE SESSION", session))
+    return export(place, days, "--dry-run").data
+
+
+def test_what_is_kept_of_a_message_leaves_the_other_request_in_it_to_be_asked_about(home, tmp_path):
+    data = kept_of(home, tmp_path, HINTED)
+    assert {each["what"] for each in data["undecided"]} == {
+        f"{UNNAMED}.",
+        HINTED.replace("Marcus", "Lena"),
+    }
+
+
+def test_what_may_be_a_request_is_kept_by_the_id_of_its_conversation(home, tmp_path):
+    data = kept_of(home, tmp_path, "id:THE SESSION")
+    assert [each["what"] for each in data["undecided"]] == [HINTED.replace("Marcus", "Lena")]
+
+
+def test_everything_that_may_be_a_request_is_kept_at_once(home, tmp_path):
+    data = kept_of(home, tmp_path, "all")
+    assert data["undecided"] == [] and data["excluded"] == {}
+
+
+def test_keeping_a_sentence_takes_back_neither_an_exclusion_nor_another_sentence(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    days.talk(plain(1), (HINTED, "Of course."))
+    days.talk(plain(2))
+    export(place, days, "--exclude", "Marcus", "--exclude", "hold")
+    export(place, days, "--keep", HINTED)
+    export(place, days, "--keep", HINTED.replace("wish", "really wish"))
+    exclusions = forgetting.load(place)
+    assert exclusions.topics == ("Marcus", "hold") and len(exclusions.keep) == 2
+
+
+def test_the_person_is_not_asked_about_what_somebody_else_said(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    days.talk(plain(1), (HINTED, "Of course."), speaker="leo")
+    days.talk((HINTED, "Of course."), kind="proactive")
+    days.talk(plain(2))
+    answer = export(place, days, "--dry-run")
+    assert answer.data["undecided"] == []
+    assert answer.data["excluded"] == {"other_speaker": 2, "proactive": 1}

@@ -69,12 +69,30 @@ def test_the_catalogue_has_every_script_once():
     assert sorted(name for name, _ in CATALOGUE) == NAMES
 
 
-@pytest.mark.parametrize(("name", "parameters"), CATALOGUE)
-def test_every_parameter_in_the_catalogue_is_one_of_the_script(name, parameters):
+def parser_of(name: str):
     spec = importlib.util.spec_from_file_location(f"script_{name}", SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    known = set(module.build_parser().options)
+    return module.build_parser()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_help_fits_the_terminal_and_its_examples_can_be_pasted(name, width, monkeypatch):
+    parser, examples = parser_of(name), {}
+    for columns in (1000, width):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        text = parser.format_help()
+        examples[columns] = re.findall(
+            rf"uv run scripts/{name}\.py(?: (?! )\S+)*", re.sub(r" \\\n +", " ", text)
+        )
+    assert max(map(len, text.splitlines())) <= max(width, 80)
+    assert examples[width] == examples[1000]
+
+
+@pytest.mark.parametrize(("name", "parameters"), CATALOGUE)
+def test_every_parameter_in_the_catalogue_is_one_of_the_script(name, parameters):
+    known = set(parser_of(name).options)
     listed = {part.strip() for part in re.sub(r"\([^)]*\)", "", parameters).split(",")}
     assert listed <= known
 

@@ -24,13 +24,19 @@ from pathlib import Path
 
 from fae_training.conversations import secrets
 from fae_training.conversations.forget_requests import forget_request
-from fae_training.conversations.linear_scan import Scan, features, letter_groups, words_of
+from fae_training.conversations.linear_scan import (
+    Scan,
+    features,
+    letter_groups,
+    parts,
+    words_of,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "tests" / "data"
 WEIGHTS = ROOT / "lib" / "fae_training" / "conversations" / "weights"
 # The rounds of each corpus from which nothing is ever learned: the tests measure on them.
-HELD_BACK = {"forget_requests": (13, 31, 32, 35, 36), "secrets": (7, 16, 17)}
+HELD_BACK = {"forget_requests": (13, 31, 32, 35, 36, 37, 38), "secrets": (7, 16, 17, 18)}
 # scikit-learn's C, the inverse of the penalty.
 INVERSE_PENALTY = 0.3
 # Words, and groups of letters, of fewer sentences are not learned.
@@ -39,7 +45,7 @@ LEAST_SENTENCES, LEAST_SENTENCES_OF_LETTERS = 2, 3
 EVERYDAY_COUNTS = 3.0
 # The shares of what is said every day that may be likely, and possibly, of a kind. A likely request is asked about; a turn that
 # is left out is hardly missed among the others, and what is learned by mistake cannot be taken back.
-LIKELY, POSSIBLE = 0.01, 0.03
+LIKELY, POSSIBLE = 0.012, 0.03
 FOLDS = 4
 
 
@@ -141,8 +147,18 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> Scan:
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    said_every_day = ordinary()
-    texts = [words_of(text) for text in [*(s.text for s in sentences), *negatives]]
+    said_every_day, texts, labels, counted = ordinary(), [], [], []
+    for sentence in sentences:
+        # Which part of a text is of the kind is not known, but no part of a look-alike is.
+        for part in [sentence.text] if sentence.is_of_kind else _parts(sentence.text):
+            texts.append(words_of(part))
+            labels.append(sentence.is_of_kind)
+            counted.append(1.0)
+    for text in negatives:
+        for part in _parts(text):
+            texts.append(words_of(part))
+            labels.append(False)
+            counted.append(EVERYDAY_COUNTS if text in said_every_day else 1.0)
     vectorizers = [
         CountVectorizer(analyzer=lambda words: sorted(features(words)), min_df=LEAST_SENTENCES),
         CountVectorizer(
@@ -151,9 +167,6 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> Scan:
         ),
     ]  # fmt: skip
     counts = sparse.hstack([vectorizer.fit_transform(texts) for vectorizer in vectorizers])
-    labels = [s.is_of_kind for s in sentences] + [False] * len(negatives)
-    counted = [1.0] * len(sentences)
-    counted += [EVERYDAY_COUNTS if text in said_every_day else 1.0 for text in negatives]
     model = LogisticRegression(
         C=INVERSE_PENALTY, class_weight="balanced", max_iter=5000, tol=1e-5
     ).fit(counts.tocsr(), labels, counted)
@@ -166,6 +179,10 @@ def fitted(sentences: list[Sentence], negatives: list[str]) -> Scan:
     return Scan("", 0.0, 0.0, round(float(model.intercept_[0]), 2), weights, letters)
 
 
+def _parts(text: str) -> list[str]:
+    return sorted({text, *(part.text for part in parts(text))})
+
+
 def thresholds(name: str, sentences: list[Sentence]) -> tuple[float, float]:
     """(likely, possible): the scores that the allowed shares of the ordinary lines exceed, each line scored by weights that were fitted without it."""
     negatives, lines, scores = negatives_of(name), ordinary(), []
@@ -174,7 +191,7 @@ def thresholds(name: str, sentences: list[Sentence]) -> tuple[float, float]:
             text for text in lines if hashlib.sha256(text.encode()).digest()[1] % FOLDS == fold
         }
         scan = fitted(sentences, [text for text in negatives if text not in apart])
-        scores += map(scan.score, apart)
+        scores += map(scan.highest, apart)
     scores.sort()
     likely, possible = (
         round(scores[-1 - int(share * len(scores))], 2) for share in (LIKELY, POSSIBLE)
@@ -221,7 +238,7 @@ def measure(name: str, sentences: list[Sentence]) -> None:
             found = Counter(
                 s.is_of_kind
                 for s in of_round
-                if scan.score(s.text) > least or _found_by_the_rules(name, s.text)
+                if scan.highest(s.text) > least or _found_by_the_rules(name, s.text)
             )
             print(
                 f"{level} {found[True]}, {found[False]} taken",

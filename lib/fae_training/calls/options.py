@@ -2,12 +2,13 @@
 
 import argparse
 import re
+import shutil
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fae_training.calls.answering import filled, write_line
+from fae_training.calls.answering import filled, fitted, write_line
 from fae_training.calls.errors import BadRequest
 from fae_training.patterns import lazy_pattern
 
@@ -43,6 +44,27 @@ class Option:
         return self.repeatable or isinstance(self.nargs, int) or self.nargs in ("*", "+")
 
 
+_EXAMPLE = lazy_pattern(r"( +)(uv run .*?)(?: {2,}(\S.*))?")
+
+
+def _fitted_example(line: str, width: int) -> list[str]:
+    """The line of a help text, as several where it is longer than `width`."""
+    if len(line) <= width:
+        return [line]
+    example = _EXAMPLE.fullmatch(line)
+    if not example:
+        return fitted(line, width).split("\n")
+    margin, command, comment = example.groups()
+    lines = [margin]
+    for flag in re.split(r" (?=--)", command):
+        if lines[-1].strip() and len(f"{lines[-1]} {flag} \\") > width:
+            lines[-1] += " \\"
+            lines.append(f"{margin}    {flag}")
+        else:
+            lines[-1] += f" {flag}" if lines[-1].strip() else flag
+    return [*lines, *(fitted(f"{margin}    {comment}", width).split("\n") if comment else [])]
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, except that options not given are None, and a wrong flag raises BadRequest.
 
@@ -67,6 +89,12 @@ class Parser(argparse.ArgumentParser):
             const=action.const,
         )
         return action
+
+    def format_help(self) -> str:
+        """The help, fitted to the terminal: an example that is too long has its comment below it, and continues at a flag."""
+        width = shutil.get_terminal_size((100, 24)).columns
+        lines = super().format_help().split("\n")
+        return "\n".join(each for line in lines for each in _fitted_example(line, width))
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """As parse_args, but a negative number after a flag is that flag's value."""

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Changed:
-    """The call's change of exclusions.json, and what it took back there."""
+    """The call's change of exclusions.json, and what it took back there. names_known: whether Fae's database could be asked
+    for the other names of people."""
 
     edit: Edit
     taken_back: tuple[str, ...]
+    names_known: bool = True
 
     def as_dict(self) -> dict:
         found = {"excluding": self.edit.exclude, "keeping": self.edit.keep, "excluded_until_now": self.taken_back}  # fmt: skip
@@ -27,6 +29,10 @@ class Changed:
         parts = []
         if self.edit.forget:
             parts.append("I have taken that out of all that I learn from.")
+            if not self.names_known:
+                parts.append(
+                    "I could not look up other names of theirs: ask me again when my memory can be read."
+                )
             if purged.active:
                 updates = (
                     "updates that I use now" if len(purged.active) > 1 else "update that I use now"
@@ -45,6 +51,12 @@ class Changed:
         conversations were not read."""
         will = "Would" if planned else "Will"
         lines = []
+        if self.edit.forget and not self.names_known:
+            lines += [
+                "",
+                "Other names under which Fae knows them are not known, because its database could not be read: "
+                "run the same command again once it can be.",
+            ]
         if self.edit.exclude:
             lines += [
                 "",

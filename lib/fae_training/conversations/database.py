@@ -9,12 +9,14 @@ import contextlib
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 from fae_training.calls.error_words import reason
 from fae_training.calls.errors import Busy, Failed, Missing, command_line
+from fae_training.conversations.mentions import folded
+from fae_training.conversations.text import words
 from fae_training.store import state
 
 SCHEMAS = range(4, 10)
@@ -341,14 +343,29 @@ class FaeDatabase:
             f"SELECT {_text('turn_id')}, {_text('user_goal')}, {_moment('created_at')} FROM workflow_runs"
         )
 
-    def aliases(self, person: str) -> list[str]:
-        """The other names under which Fae knows `person`."""
-        return [
-            name
-            for known in self._entities()
-            if person.lower() in map(str.lower, known)
-            for name in known
-        ]
+    def has_record(self, name: str) -> bool:
+        """Whether an episode or a memory has this id."""
+        found = self.connection.execute(
+            f"SELECT 1 FROM memory_records WHERE {_id('memory_records')} = ? LIMIT 1", (name,)
+        )
+        return found.fetchone() is not None
+
+    def aliases(self, people: Collection[str]) -> list[str]:
+        """The other names under which Fae knows these people; a given name is enough where only one person has it."""
+        plain = lambda name: " ".join(map(folded, words(name)))  # noqa: E731
+        whole = {person: plain(person) for person in people}
+        names: list[str] = []
+        by_given_name: dict[str, list[list[str]]] = {person: [] for person in people}
+        for known in self._entities():
+            said = [plain(name) for name in known]
+            if any(name in said for name in whole.values()):
+                names += known
+                continue
+            for person, name in whole.items():
+                if any(name in each.split() for each in said):
+                    by_given_name[person].append(known)
+        names += (name for found in by_given_name.values() if len(found) == 1 for name in found[0])
+        return [name for name in dict.fromkeys(names) if name and name not in people]
 
     def _entities(self) -> Iterator[list[str]]:
         """The names of each person, place and thing that Fae tracks, its canonical name first."""

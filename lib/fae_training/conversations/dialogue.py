@@ -37,6 +37,8 @@ LONGEST_CONVERSATION = 200
 # An episode is written after its reply was spoken, so their times differ.
 JOIN_SECONDS = 900
 _OPEN_SESSIONS = 64
+# Kinds of sessions in which Fae spoke without being asked.
+_UNPROMPTED = ("proactive", "system")
 # A secret may be announced in one turn and said one or two turns later.
 _SPREAD_OVER = 4
 
@@ -220,8 +222,10 @@ class Dialogue:
             forbidden = ("excluded_id", session)
         doubtful = set()
         for position, message in enumerate(run):
-            may_ask, said_in = self.requests.may_ask, session or run[0].id
-            if forbidden is None and (found := may_ask(message.user, message.at)):
+            if forbidden or kind in _UNPROMPTED or not self._is_learned_from(message.speaker):
+                continue
+            said_in = session or run[0].id
+            if found := self.requests.may_ask(message.user, message.at, said_in):
                 forbidden = self._left_out_until_answered(found, said_in)
                 doubtful.update([] if forbidden else [position])
         conversation = self._add_conversation(run[0].id, session, forbidden)
@@ -229,11 +233,11 @@ class Dialogue:
         values = quality.scores([(m.user, m.reply, m.asked_at, m.at) for m in run])
         for position, (message, (score, verdict)) in enumerate(zip(run, values, strict=True)):
             left_out = None
-            if kind in ("proactive", "system"):
+            if kind in _UNPROMPTED:
                 left_out = "proactive"
             elif message.tool or self._tool_ran(message.turn_id):
                 left_out = "tool_turn"
-            elif message.speaker and not self.speakers.may_learn_from(message.speaker):
+            elif not self._is_learned_from(message.speaker):
                 left_out = "other_speaker"
                 self.others.note(message.user)
             elif position in spread:
@@ -254,6 +258,9 @@ class Dialogue:
                     left_out,
                 ),
             )
+
+    def _is_learned_from(self, speaker: str | None) -> bool:
+        return not speaker or self.speakers.may_learn_from(speaker)
 
     def _add_conversation(
         self, name: str, session: str | None, forbidden: tuple[str, str] | None
@@ -288,8 +295,8 @@ class Dialogue:
         that is only possible."""
         if not found.is_likely:
             return None
-        self.possible_in.setdefault(found.text, {})[said_in] = None
-        return "may_be_forgotten", found.text
+        self.possible_in.setdefault(found.sentence, {})[said_in] = None
+        return "may_be_forgotten", found.sentence
 
     def _join_others(self) -> None:
         for *_, text, _, _, _, speaker in self.database.episodes():
@@ -317,7 +324,7 @@ class Dialogue:
             elif not self.speakers.may_learn_from(speaker):
                 reason = "other_speaker" if speaker else "unknown_speaker"
             else:
-                reason = self._place(rowid, record, turn_id, text, turn, at)
+                reason = self._place(rowid, record, turn_id, turn, at)
             if not ordered and turn:
                 if recent and at - recent[-1][1] > NEW_CONVERSATION_SECONDS:
                     recent.clear()
@@ -332,7 +339,6 @@ class Dialogue:
         rowid: int,
         record: str,
         turn_id: str | None,
-        text: str,
         turn: tuple[str, str],
         at: int,
     ) -> str | None:
@@ -351,10 +357,11 @@ class Dialogue:
         else:
             answered_at, asked_at, position, verdict, left_out = at, at, 0, None, None
             conversation, score = None, 0.5
-        forbidden = self._forbidden(text, at, record, turn_id)
+        # Without "User:", after which each text would seem to go on.
+        forbidden = self._forbidden(f"{user}\n{reply}", at, record, turn_id)
         if conversation is None:
             forbidden = forbidden or self._asked_to_forget(user, at)
-            if forbidden is None and (found := self.requests.may_ask(user, at)):
+            if forbidden is None and (found := self.requests.may_ask(user, at, record)):
                 forbidden = self._left_out_until_answered(found, record)
                 left_out = "may_be_request"
         elif forbidden:
@@ -415,6 +422,13 @@ class Dialogue:
             if topic:
                 self.conversations_taken[topic] += conversations
         self.conversations_read += alone
+
+    def has_id(self, name: str) -> bool:
+        """Whether a session, a message that begins a conversation or a record has this id."""
+        known = self.work.execute(
+            "SELECT 1 FROM conversations WHERE session = ? OR name = ? LIMIT 1", (name, name)
+        )
+        return known.fetchone() is not None or self.database.has_record(name)
 
     # The turns that may be learned from.
 

@@ -15,8 +15,9 @@ from dataclasses import asdict, dataclass, replace
 from fae_training.calls.errors import BadRequest, Failed, command_line
 from fae_training.conversations.forget_topics import named_topics
 from fae_training.conversations.mentions import CALENDAR, NO_NAME, Forgotten, meaning_of
-from fae_training.conversations.spoken_requests import Kept, SpokenRequests, is_about
+from fae_training.conversations.spoken_requests import ID, Kept, SpokenRequests, is_about
 from fae_training.conversations.text import (
+    STOPWORDS,
     capitalised_in,
     content_words,
     lower_case_in,
@@ -62,7 +63,11 @@ class Exclusions:
             name, value = _read_phrase(phrase)
             others = tuple(each for each in getattr(left, name) if not _is_same(name, value, each))
             kept = tuple(each for each in left.keep if not is_about(value, each.what))
-            kept += () if name == "ids" else (Kept(value, at),)
+            # An excluded id is only taken back; another may be that of a conversation with what may be a request.
+            if name != "ids":
+                kept += (Kept(value, at),)
+            elif len(others) == len(getattr(left, name)):
+                kept += (Kept(f"{ID}{value}", at),)
             left = replace(left, **{name: others, "keep": kept})
         return left
 
@@ -163,13 +168,15 @@ def record(home: Home, edit: Edit, other_names: Iterable[str] = ()) -> None:
     """Change exclusions.json. Topics to forget are recorded separately too, in the same step, until
     purge.complete has removed them from earlier exports, even when this process is killed first.
 
-    other_names: phrases for the other names of people to forget (source.other_names), which what is stored may have. Fae's
-    database has them for a later export, so exclusions.json does not."""
+    other_names: phrases for the other names of the people who are named (source.other_names), which what is stored may
+    have. Fae's database has them for a later export, so exclusions.json does not."""
     with changing(home) as change:
         change.write(home.file(FILE), asdict(edit.applied_to(load(home))))
         before = pending(home)
-        phrases = (*edit.forget, *other_names)
-        after = replace(before.with_phrases(phrases).keeping(edit.keep, now()), keep=())
+        others = tuple(other_names)
+        forget = (*edit.forget, *(others if edit.forget else ()))
+        keep = (*edit.keep, *(() if edit.forget else others))
+        after = replace(before.with_phrases(forget).keeping(keep, now()), keep=())
         if after != before:
             change.write(home.file(PENDING_FILE), asdict(after))
 
@@ -182,6 +189,9 @@ def require_topics(home: Home, phrases: Iterable[str]) -> None:
         _require_known_prefix(phrase)
         found = from_exclusions(Exclusions().with_phrases([phrase]))
         if found.ids or any(map(content_words, (" ".join(t.words) for t in found.topics))):
+            continue
+        # "Sam" has the stem of "same", but as a name it is not in every conversation.
+        if any(topic.is_name and not STOPWORDS.issuperset(topic.words) for topic in found.topics):
             continue
         if any(word.startswith("^") for topic in found.topics for word in topic.words):
             continue

@@ -10,17 +10,21 @@ import functools
 import itertools
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fae_training.conversations.text import visible
 from fae_training.patterns import lazy_pattern
 
 WEIGHTS = Path(__file__).parent / "weights"
-# A longer text is read in parts of about this many characters, as long as the sentences that the weights were learned from.
+# Sentences are read together up to this many characters, as long as the texts that the weights were learned from.
 _LONGEST_PART = 240
+# Words in a window of a longer sentence; each begins half a window after the one before.
+_WINDOW = 12
 _TOKEN = lazy_pattern(r"[^\W_]+(?:'[^\W_]+)*|[?!:,.;]")
 _BREAK = lazy_pattern(r"(?<=[.!?;])\s+|\n+")
 _PIECE = lazy_pattern(rf"\S.{{0,{_LONGEST_PART - 2}}}(?!\S)|\S{{1,{_LONGEST_PART}}}")
+_APOSTROPHES = dict.fromkeys(map(ord, "’‘´"), "'")
 _STEM = 4
 _GROUPS = (2, 3, 4)
 START, END = "^", "$"
@@ -30,9 +34,10 @@ _WORDS_KEPT = 1 << 16
 
 @dataclass(frozen=True)
 class Found:
-    """The part of a text that may be of a scan's kind, its score, and whether it likely is."""
+    """A sentence that may be of a scan's kind, the part of it with the highest score, that score, and whether it likely is."""
 
-    text: str
+    sentence: str
+    part: str
     score: float
     is_likely: bool
 
@@ -62,10 +67,22 @@ class Scan:
         # from process to process, decides where a score equals a threshold.
         return round(exact, 2)
 
-    def found_in(self, text: str) -> Found | None:
-        """The part of `text` that is the likeliest to be of the kind; None if that is not possible for any."""
-        part, score = max(((p, self.score(p)) for p in parts(text)), key=lambda each: each[1])
-        return Found(part, score, score > self.likely) if score > self.possible else None
+    def found_in(self, text: str) -> list[Found]:
+        """The sentences of `text` that may be of the kind, the likeliest first, and after as likely ones those that only may
+        be together."""
+        best: dict[Part, Found] = {}
+        for part in parts(text):
+            score, whole = self.score(part.text), replace(part, text=part.sentence)
+            if score > self.possible and (whole not in best or score > best[whole].score):
+                best[whole] = Found(part.sentence, part.text, score, score > self.likely)
+        ordered = sorted(
+            best, key=lambda w: (best[w].is_likely, not w.is_several, best[w].score), reverse=True
+        )
+        return [best[whole] for whole in ordered]
+
+    def highest(self, text: str) -> float:
+        """The highest score of any part of `text`."""
+        return max(self.score(part.text) for part in parts(text))
 
 
 @functools.cache
@@ -74,16 +91,35 @@ def scan(name: str) -> Scan:
     return Scan(**json.loads((WEIGHTS / f"{name}.json").read_text("utf-8")))
 
 
-def parts(text: str) -> list[str]:
-    """`text` in parts of whole sentences; a sentence that is longer than a part is cut between words."""
-    found, part = [], ""
-    for sentence in _BREAK.split(text.strip()):
-        for piece in _PIECE.findall(sentence):
-            if part and len(part) + len(piece) >= _LONGEST_PART:
-                found.append(part)
-                part = ""
-            part = f"{part} {piece}".strip()
-    return [*found, part]
+@dataclass(frozen=True)
+class Part:
+    """A piece of a text that is scored. sentence: the one that it is a window of, or itself; is_several: several together."""
+
+    text: str
+    sentence: str
+    is_several: bool = False
+
+
+def parts(text: str) -> list[Part]:
+    """`text` in the pieces that are scored: each sentence, sentences that follow each other up to a length, and of a
+    sentence with many words also windows, because speech has no full stops.
+
+    Each word of a piece counts, so that a request among ordinary sentences is hardly seen in all of them together.
+    """
+    sentences = [s for line in _BREAK.split(text.strip()) for s in _PIECE.findall(line)] or [""]
+    together = [sentences[:1]]
+    for sentence in sentences[1:]:
+        if sum(map(len, together[-1])) + len(together[-1]) + len(sentence) > _LONGEST_PART:
+            together.append([])
+        together[-1].append(sentence)
+    found = [Part(sentence, sentence) for sentence in sentences]
+    found += [Part(" ".join(some), " ".join(some), True) for some in together if len(some) > 1]
+    for sentence in sentences:
+        words = sentence.split()
+        if len(words) > _WINDOW + _WINDOW // 2:
+            starts = range(0, len(words) - _WINDOW // 2, _WINDOW // 2)
+            found += [Part(" ".join(words[at : at + _WINDOW]), sentence) for at in starts]
+    return list(dict.fromkeys(found))
 
 
 def words_of(text: str) -> list[str]:
@@ -118,7 +154,7 @@ def _score_of_letters(scan: Scan, word: str) -> float:
 
 
 def _plain(text: str) -> str:
-    return text.replace("’", "'").lower()
+    return visible(text).translate(_APOSTROPHES).lower()
 
 
 def _shape(token: str) -> str:

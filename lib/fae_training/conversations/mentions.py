@@ -42,7 +42,7 @@ _ENDINGS = frozenset("s es e en er n ern ed d ing ings ers in innen nen x".split
 # always does.
 _ALIKE_FROM, _MISSPELT_FROM = 7, 8
 # Japanese and Chinese put no spaces between words, and Korean none before particles: what was split at spaces may contain
-# a topic of an ideograph, two kana or two syllables (as _folded leaves them: four letters).
+# a topic of an ideograph, two kana or two syllables (as `folded` leaves them: four letters).
 _WITHOUT_SPACES = lazy_pattern(
     r"[\u3040-\u30ff]*[\u3400-\u9fff\U00020000-\U0003ffff][\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]*"
     r"|[\u3040-\u30ff]{2,}|[\u1100-\u11ff]{4,}"
@@ -52,7 +52,7 @@ _UMLAUT_FROM = 5
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
     """`word` without accents and without the elided article of French and Italian (l'entretien)."""
     word = re.sub(r"^(?:l|d|qu|j|m|n|s|t|c)'(?=\w\w)", "", word).replace("ß", "ss")
     plain = unicodedata.normalize("NFKD", word)
@@ -66,7 +66,7 @@ def _without_umlauts(word: str) -> str:
 
 def plain_form(word: str) -> str:
     """The canonical form of a word, for places where only equal forms can be compared."""
-    return stem(_folded(word))
+    return stem(folded(word))
 
 
 def _one_letter_wrong(one: str, other: str) -> bool:
@@ -82,6 +82,8 @@ def _one_letter_wrong(one: str, other: str) -> bool:
 
 def _means(wanted: str, word: str, is_name: bool) -> bool:
     """Whether `word` is a form of `wanted`: inflected, in a compound, or slightly misspelt."""
+    if is_name and word in STOPWORDS and word != wanted:
+        return False  # "same" is no form of Sam
     if stem(word) == stem(wanted):
         return True
     if min(len(word), len(wanted)) >= _UMLAUT_FROM and stem(_without_umlauts(word)) == stem(
@@ -111,6 +113,7 @@ def _means(wanted: str, word: str, is_name: bool) -> bool:
 
 
 # Names that a conversation would be full of anyway, and the words of Fae's own record templates.
+_IN_NAMES = frozenset(["van", "von", "der", "den", "de", "del", "la", "di", "da", "y"])
 NO_NAME = STOPWORDS | set(["user", "assistant", "fae", "primary", "name", "says", "interested", "mr", "mrs", "ms", "dr", "van", "von", "de"])  # fmt: skip
 
 # Written with a capital, but no names of somebody.
@@ -122,12 +125,12 @@ CALENDAR = frozenset(
 
 def meaning_of(phrase: str) -> frozenset[str]:
     """The words of a topic that a text must contain."""
-    there = [_folded(word) for word in words(phrase)]
+    there = [folded(word) for word in words(phrase)]
     for around, only in zip(_AROUND, _ONLY_IN, strict=True):
-        folded = {_folded(word) for word in around}
-        is_in_it = there[:1] and (there[0] in folded or {*map(_folded, only)} & set(there))
-        if is_in_it and set(there) - folded:
-            there = [word for word in there if word not in folded]
+        around_it = {folded(word) for word in around}
+        is_in_it = there[:1] and (there[0] in around_it or {*map(folded, only)} & set(there))
+        if is_in_it and set(there) - around_it:
+            there = [word for word in there if word not in around_it]
             break
     meant = {word for word in there if word not in STOPWORDS and not _is_stop(word)}
     meant = meant - _TITLES or meant
@@ -141,6 +144,15 @@ def named_relation(phrase: str) -> str | None:
     name = said[relations[-1] + 1 :] if relations and relations[-1] > 0 else []
     is_name = len(name) in (1, 2) and all(word.istitle() for word in name)
     return " ".join(name) if is_name else None
+
+
+def is_name_alone(name: str) -> bool:
+    """Whether each word of a name stands for the person: not of "my best friend" or "Aunt May"."""
+    said = [word for word in name.split() if word not in _IN_NAMES]
+    return len(said) < 2 or all(
+        not word[:1].islower() and word.lower() not in _RELATIONS | NO_NAME | CALENDAR
+        for word in said
+    )
 
 
 def _is_stop(word: str) -> bool:
@@ -189,11 +201,15 @@ class Forgotten:
 
     def add_person(self, name: str) -> None:
         """Any part of the name counts as a mention."""
-        parts = frozenset(
-            _folded(word) for word in words(name) if word not in NO_NAME and len(word) > 1
-        ) | names_in(name, anywhere=True)
+        # Will is a name only where it has a capital inside a sentence.
+        also_words = names_in(name, anywhere=True)
+        parts = also_words | {
+            folded(word)
+            for word in words(name)
+            if word not in NO_NAME and len(word) > 1 and f"^{word}" not in also_words
+        }
         if parts:
-            self._add(Topic(name, parts, 1, "excluded_person", is_name=True))
+            self._add(Topic(name, frozenset(parts), 1, "excluded_person", is_name=True))
 
     def _add(self, topic: Topic) -> None:
         if any(t.words == topic.words and t.needed <= topic.needed for t in self.topics):
@@ -221,12 +237,12 @@ class Forgotten:
         """(number of the topic, its word) for each topic word of which `word` is a form."""
         kept = self._matched.get(word)
         if kept is None:
-            folded = _folded(word)
+            plain = folded(word)
             kept = tuple(
                 (number, wanted)
                 for number, topic in enumerate(self.topics)
                 for wanted in topic.words
-                if _means(wanted, folded, topic.is_name)
+                if _means(wanted, plain, topic.is_name)
             )
             if len(self._matched) >= _MOST_KEPT:
                 self._matched.clear()

@@ -1,9 +1,11 @@
 """What an export left out and what it forgot, in words for a person."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from fae_training.calls.counting import counted
 from fae_training.calls.errors import command_line
+from fae_training.conversations import forgetting
 from fae_training.conversations.change_report import forgotten
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.forget_topics import EVERYTHING
@@ -11,8 +13,8 @@ from fae_training.conversations.text import shortened
 
 # Sentences that may be requests are asked about so many at a time.
 LISTED = 5
-# Undecided sentences in an answer to a program.
-MOST_UNDECIDED = 20
+# Undecided sentences, and conversations of each, in an answer to a program, which is 2,000 characters long.
+MOST_UNDECIDED, MOST_PLACES = 4, 2
 
 REASONS = {
     "other_speaker": "said by somebody else",
@@ -81,7 +83,10 @@ def undecided(found: Dialogue) -> list[dict]:
     total = found.conversations_read
     return [
         {
-            "what": what,
+            # What is shown of a sentence that may be a request names it in an answer.
+            "what": shortened(found.requests.said[what], 80)
+            if what in found.requests.possible
+            else what,
             "said": shortened(found.requests.said[what], 80),
             "conversations": found.conversations_taken[what],
             "of": total,
@@ -92,10 +97,20 @@ def undecided(found: Dialogue) -> list[dict]:
     ]
 
 
+def unknown_ids(found: Dialogue, phrases: Iterable[str]) -> list[str]:
+    """The ids among what a call leaves out that nothing in Fae's database has."""
+    named = forgetting.Exclusions().with_phrases(phrases).ids
+    return [name for name in named if not found.has_id(name)]
+
+
 def to_be_answered(asked: list[dict]) -> dict:
     """What is undecided, in the answer to a program, which cannot be of any length."""
-    more = len(asked) - MOST_UNDECIDED
-    return {"undecided": asked[:MOST_UNDECIDED]} | ({"more_undecided": more} if more > 0 else {})
+    some = [
+        {name: value for name, value in each.items() if name != "said" or value != each["what"]}
+        | ({"said_in": each["said_in"][:MOST_PLACES]} if "said_in" in each else {})
+        for each in asked[:MOST_UNDECIDED]
+    ]
+    return {"undecided": some, "undecided_in_all": len(asked)}
 
 
 def by_topic(taken_by: list[dict], not_used: dict[str, int]) -> list[str]:
@@ -150,7 +165,7 @@ def _possible(asked: list[dict]) -> list[str]:
         return []
     lines = [
         "",
-        "MAY BE REQUESTS TO FORGET: each conversation with one of these sentences is left out, until you answer:",
+        "Each conversation with one of these sentences is left out until you answer, because it may be a request to forget:",
     ]
     for each in asked[:LISTED]:
         lines += [f'  "{each["said"]}"', *(f"    id:{place}" for place in each["said_in"][:LISTED])]
@@ -160,7 +175,8 @@ def _possible(asked: list[dict]) -> list[str]:
         lines.append(f"  and {len(asked) - LISTED} more, when these are answered")
     return [
         *lines,
-        '  if it was no request: uv run scripts/export_data.py --keep "the sentence"',
+        "  if it was no request (--keep again for each): uv run scripts/export_data.py --keep id:ID",
+        "  if none of them was: uv run scripts/export_data.py --keep all",
         "  if you meant it, name what it is about: uv run scripts/export_data.py --forget WORDS",
         "  if it names nothing, name its conversation: uv run scripts/export_data.py --forget id:ID",
     ]
@@ -177,7 +193,10 @@ def to_say(asked: list[dict], stored: bool) -> str:
             f"{many}, because of something that sounded like a request to forget. Ask me what I would learn, and I will say "
             "which sentence it was."
         )
-    return f'You said: "{first["said"]}". Did you ask me to forget {"that" if sure else "something"}? {many}; if not, I will keep {"it" if number == 1 else "them"}.'
+    if sure:
+        them = "it" if number == 1 else "them"
+        return f'You said: "{first["said"]}". Did you ask me to forget that? {many}; if not, I will keep {them}.'
+    return f'You said: "{first["said"]}". Did you ask me to forget something? {many} for sentences like this one.'
 
 
 def unless_meant(found: Dialogue) -> str | None:
@@ -217,6 +236,8 @@ def exported(data: dict, directory: Path, changes: list[str], asked: list[dict])
             f"  Fae: {sample['assistant']}   (weight {sample['weight']})",
         ]
     lines += ["", *data["warnings"]] if data["warnings"] else []
+    if unknown := data.get("unknown_ids"):
+        changes = [*changes, "", f"No conversation has this id, so check it: {', '.join(unknown)}."]
     lines += [*changes, *questions(asked), *forgotten(data)]
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written."])

@@ -6,7 +6,6 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from fae_training.app import fae_app
@@ -16,6 +15,7 @@ from fae_training.capabilities import suite
 from fae_training.conversations import filters, forgetting
 from fae_training.conversations.database import FaeDatabase, explained
 from fae_training.conversations.dialogue import Dialogue
+from fae_training.conversations.mentions import is_name_alone
 from fae_training.conversations.speakers import Speakers
 from fae_training.conversations.spoken_requests import SpokenRequests
 from fae_training.lifecycle.kinds import KINDS
@@ -28,20 +28,25 @@ def database_path(call: Call) -> Path:
     return call.arguments.db or fae_app.database()
 
 
-def other_names(database_path: Path, phrases: Collection[str]) -> list[str]:
-    """As phrases, the other names under which Fae knows the people in `phrases`; none where its database cannot be read,
+def other_names(database_path: Path, phrases: Collection[str]) -> list[str] | None:
+    """As phrases, the other names under which Fae knows the people in `phrases`; None where its database cannot be read,
     because forgetting must not depend on it."""
     people = forgetting.Exclusions().with_phrases(phrases).people
     if not people:
         return []
-    names: list[str] = []
     with (
         contextlib.suppress(SkillError),
         FaeDatabase(database_path) as database,
         explained(database.path),
     ):
-        names = [name for person in people for name in database.aliases(person)]
-    return [f"person:{name}" for name in dict.fromkeys(names) if name not in people]
+        return _also_called(database, people)
+    return None
+
+
+def _also_called(database: FaeDatabase, people: Collection[str]) -> list[str]:
+    """The other names of people, as phrases: each word of "Anita Berg" is a mention, of "my best friend" only all together."""
+    prefixes = {True: "person", False: "topic"}
+    return [f"{prefixes[is_name_alone(name)]}:{name}" for name in database.aliases(people)]
 
 
 def _stop(*_) -> None:
@@ -98,10 +103,8 @@ def dialogue(
         # Read once no other export runs: a topic excluded in the meantime must not come back.
         kept = forgetting.load(home)
         exclusions = edit.applied_to(kept) if edit else kept
-        people = [
-            name for person in exclusions.people for name in [person, *database.aliases(person)]
-        ]
-        forgotten = forgetting.from_exclusions(replace(exclusions, people=tuple(people)))
+        everybody = exclusions.with_phrases(_also_called(database, exclusions.people))
+        forgotten = forgetting.from_exclusions(everybody)
         requests = SpokenRequests(exclusions.keep)
 
         def talk() -> Iterator[str]:

@@ -25,12 +25,19 @@ from fae_training.store.state import moment
 # A topic that takes more than both is asked about, unless it is a name: a person's work, home or health may be in a third
 # of the talk, and a sentence of talk that is misread would silently take that much.
 ASK_FROM_CONVERSATIONS, ASK_FROM_SHARE = 5, 0.10
+# A phrase of more words may be a sentence.
+LONGEST_TOPIC = 4
+
+
+# What `--keep` names in order to keep every sentence that only may be a request.
+ALL_POSSIBLE = "all"
+ID = "id:"
 
 
 @dataclass(frozen=True)
 class Kept:
     """A topic, or a sentence, that was no request to forget where it was said up to `at`, an ISO time: what is said later
-    is a new request."""
+    is a new request. "id:" and an id is for what only may be a request in that conversation, ALL_POSSIBLE in every one."""
 
     what: str
     at: str
@@ -44,16 +51,37 @@ def is_about(one: str, other: str) -> bool:
 def _is_same_sentence(one: str, other: str) -> bool:
     """Whether two texts differ at most in case, punctuation and spaces, and in that one is cut off with "…", as
     a long sentence is shown."""
-    said, shown = normalised(one), normalised(other)
     return (
-        said == shown
-        or (other.rstrip().endswith("…") and bool(shown) and said.startswith(shown))
-        or (one.rstrip().endswith("…") and bool(said) and shown.startswith(said))
+        normalised(one) == normalised(other) or _is_cut_from(one, other) or _is_cut_from(other, one)
     )
 
 
+def _is_cut_from(shown: str, said: str) -> bool:
+    start, end = shown.lstrip().startswith("…"), shown.rstrip().endswith("…")
+    if not normalised(shown) or not (start or end):
+        return False
+    return _holds(said, shown) if start else normalised(said).startswith(normalised(shown))
+
+
+def _holds(text: str, part: str) -> bool:
+    """Whether the words of `part`, a few at least, stand in `text` one after the other."""
+    words_of_part = normalised(part)
+    return words_of_part.count(" ") >= 2 and f" {words_of_part} " in f" {normalised(text)} "
+
+
 def _meanings(phrase: str) -> set[frozenset[str]]:
-    return {meaning_of(topic) for topic in (forget_request(phrase) or named_topics(phrase))}
+    """What a phrase is about; nothing for a sentence that only may be a request, which stands for itself alone: its
+    words are no topic."""
+    if phrase == ALL_POSSIBLE or phrase.startswith(ID):
+        return set()
+    asked = forget_request(phrase)
+    if (
+        asked is None
+        and scan("forget_requests").found_in(phrase)
+        and len(words(phrase)) > LONGEST_TOPIC
+    ):
+        return set()
+    return {meaning_of(topic) for topic in (asked or named_topics(phrase))}
 
 
 class SpokenRequests:
@@ -115,20 +143,32 @@ class SpokenRequests:
             return found[0].sentence
         return ", ".join(dict.fromkeys(about)) or None
 
-    def may_ask(self, text: str, at: int) -> Found | None:
-        """The sentence of a text that may be a request to forget something; None if there is none, or a request that was
-        recognised, which decides. A likely one is noted, to be asked about."""
-        found = scan("forget_requests").found_in(text)
-        if (
-            found is None
-            or self._requests_in(text)
-            or not self._in_force([Asked(found.text, ())], at, self.kept)
-        ):
+    def may_ask(self, text: str, at: int, said_in: str) -> Found | None:
+        """The sentence of a text that may be a request to forget something; None if there is none, or a request in force that
+        was recognised, which decides. A likely one is noted, to be asked about. said_in: the id of the session or record."""
+        recognised = self._requests_in(text)
+        if self._in_force(recognised, at, Counter()):
             return None
-        if found.is_likely:
-            self.possible[found.text] = found.score
-            self.said[found.text] = found.text
-        return found
+        found = scan("forget_requests").found_in(text)
+        # What was recognised was kept, and so was what the person said about some of these.
+        settled = [
+            each.sentence
+            for each in found
+            if self._is_kept(each.sentence, at, said_in)
+            or (recognised and self._requests_in_part(each))
+        ]
+        left = [each for each in found if not any(said in each.sentence for said in settled)]
+        if not left:
+            return None
+        [first, *_] = left
+        if first.is_likely:
+            self.possible[first.sentence] = first.score
+            is_cut = len(first.part) < len(first.sentence)
+            self.said[first.sentence] = f"…{first.part}…" if is_cut else first.sentence
+        return first
+
+    def _requests_in_part(self, found: Found) -> bool:
+        return bool(requests_in(found.sentence, self._names))
 
     def _requests_in(self, text: str) -> list[Asked]:
         return requests_in(text, self._names) if text in self._may_request else []
@@ -168,6 +208,18 @@ class SpokenRequests:
             if topics if asked.topics else not self._kept(asked.sentence, at, kept):
                 found.append(Asked(asked.sentence, topics))
         return found
+
+    def _is_kept(self, sentence: str, at: int, said_in: str) -> bool:
+        """Whether the person kept a sentence that only may be a request, alone or with others around it."""
+        for each, _, until in self._keep:
+            if at <= until and (
+                each.what in (ALL_POSSIBLE, f"{ID}{said_in}")
+                or _is_same_sentence(sentence, each.what)
+                or _holds(each.what, sentence)
+            ):
+                self.kept[each.what] += 1
+                return True
+        return False
 
     def _kept(self, what: str, at: int, kept: Counter[str]) -> bool:
         for each, meanings, until in self._keep:

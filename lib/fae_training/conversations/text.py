@@ -31,9 +31,12 @@ STOPWORDS = frozenset(
 
 def words(text: str) -> list[str]:
     """The words of `text`, lower case, in order, however their accents are encoded and their lines were hyphenated."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFC", text.translate(_INVISIBLE)).replace("’", "'")
-    return WORD.findall(text.lower())
+    return WORD.findall(visible(text).replace("’", "'").lower())
+
+
+def visible(text: str) -> str:
+    """`text` with composed accents and without characters that have no width."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text.translate(_INVISIBLE))
 
 
 @functools.lru_cache(maxsize=1 << 15)  # people use few different words, repeatedly

@@ -82,12 +82,19 @@ def read(path: Path) -> Clip:
         )
     samples, rate = decoded(path)
     mono = as_mono(samples)
-    # Full scale is that of the original file; resampling rounds the peaks off.
-    clipped = float(numpy.mean(numpy.abs(mono) >= 0.999)) if mono.size else 0.0
+    clipped = clipped_share(mono, _has_floats(path))
+    mono = turned_down(mono)
     mono = resample(mono, rate) if mono.size else mono
     if len(mono) > LONGEST_SECONDS * SAMPLE_RATE:
         mono = trim_silence(mono)
     return Clip(mono, inspect(mono, clipped))
+
+
+def _has_floats(path: Path) -> bool:
+    try:
+        return soundfile.info(path).subtype in ("FLOAT", "DOUBLE")
+    except soundfile.SoundFileError:  # a format that has to be converted
+        return False
 
 
 def decoded(path: Path):
@@ -133,10 +140,9 @@ def _converted(path: Path):
 
 
 def as_mono(samples):
-    """[frames, channels] float32 -> [frames] within -1 to 1.
+    """[frames, channels] float32 -> [frames].
 
-    NaN becomes silence. Floats on the scale of whole numbers of 16, 24 or 32 bits are divided by it, and an amplified
-    recording with louder peaks than 1 by about its peak, since cutting them off would distort it. The result is
+    NaN becomes silence. Floats on the scale of whole numbers of 16, 24 or 32 bits are divided by it. The result is
     the mean of the channels, or the loudest one where they cancel out, as the two of a balanced
     line do.
     """
@@ -144,8 +150,6 @@ def as_mono(samples):
     peak = float(numpy.abs(samples).max()) if samples.size else 0.0
     if peak > LOUDEST_FLOAT:
         samples = samples / next((full for full in FULL_SCALES if peak <= full), FULL_SCALES[-1])
-    elif peak > 1:
-        samples = samples * (BELOW_FULL_SCALE / peak)
     if samples.shape[1] == 1 or not samples.size:
         return samples.mean(axis=1) if samples.size else samples.reshape(-1)
     mean = samples.mean(axis=1)
@@ -153,6 +157,20 @@ def as_mono(samples):
     if numpy.square(mean).mean() < CANCELLED * powers.max():
         return samples[:, int(powers.argmax())]
     return mean
+
+
+def turned_down(mono):
+    """[frames] within -1 to 1: where peaks are louder, all of it is turned down, since cutting them off would distort it."""
+    peak = float(numpy.abs(mono).max()) if mono.size else 0.0
+    return mono * (BELOW_FULL_SCALE / peak) if peak > 1 else mono
+
+
+def clipped_share(mono, has_floats: bool) -> float:
+    """The share of the samples of an original file at full scale: 1, and what is beyond it where clipped sound was stored as
+    MP3 or OGG. A file of floats may go beyond 1 without being clipped; its full scale is then its peak."""
+    peak = float(numpy.abs(mono).max()) if mono.size else 0.0
+    full = 0.9999 * peak if has_floats and peak > 1 else 0.999
+    return float(numpy.mean(numpy.abs(mono) >= full)) if mono.size else 0.0
 
 
 def inspect(samples, clipped: float = 0.0) -> list[str]:
