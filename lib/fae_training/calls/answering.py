@@ -159,7 +159,7 @@ def shortened(data: dict, home: Home, script: str, keep: bool = True) -> str:
         if keep:
             write_json(full, data)
         short["full_answer"] = (
-            str(full) if keep else "it is not saved; run it at a terminal to see everything"
+            str(full) if keep else "it is not saved; run it at a terminal to see more"
         )
     except SkillError:
         short["full_answer"] = "could not be saved"

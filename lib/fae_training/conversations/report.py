@@ -210,20 +210,22 @@ def unless_meant(found: Dialogue) -> str | None:
 
 
 def exported(data: dict, directory: Path, changes: list[str], asked: list[dict]) -> str:
-    """The answer of export_data for a person. `changes`: lines on what the call changed (edited)."""
+    """The answer of export_data for a person. `changes`: lines on what the call changed (Changed.in_words); the answer to a
+    change is about that alone."""
     rows, turns = data["rows"], data["turns"]
     would = "Would learn from" if data["status"] == "dry_run" else "Exported"
     lines = [
         f"{would} {counted(data['conversations'], 'conversation')} with {turns['train'] + turns['valid']:,} of {data['episodes']:,} turns:"
         f" {counted(rows['train'], 'row')} to train on, {rows['valid']:,} held out for evaluation."
     ]
-    if data["excluded"]:
+    is_about_a_change = data["status"] == "exported" and bool(changes or data.get("forgotten"))
+    if data["excluded"] and not is_about_a_change:
         lines += [
             "",
             f"Left out {counted(sum(data['excluded'].values()), 'turn')}:",
             *left_out(data["excluded"]),
         ]
-    if data["topics"]:
+    if data["topics"] and not is_about_a_change:
         lines += [
             "",
             "Words that come up: " + ", ".join(f"{word} ({n})" for word, n in data["topics"]),
@@ -241,6 +243,8 @@ def exported(data: dict, directory: Path, changes: list[str], asked: list[dict])
     lines += [*changes, *questions(asked), *forgotten(data)]
     if data["status"] == "dry_run":
         return "\n".join([*lines, "", "Nothing was written."])
+    if is_about_a_change:
+        lines += ["", "What else is left out: uv run scripts/export_data.py --dry-run"]
     if run := data.get("nothing_new_since"):
         lines += [
             "",
