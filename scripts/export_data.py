@@ -98,7 +98,9 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
     ) as found:
         prompt = fae_app.system_prompt(found.database.directory)
         rows = export.rows(found, prompt, summary)
-        unknown = report.unknown_ids(found, (*changed.edit.exclude, *changed.edit.forget))
+        unknown = report.unknown_ids(
+            found, (*changed.edit.exclude, *changed.edit.forget, *changed.edit.keep)
+        )
         asked: list[dict] = []
 
         def meta() -> dict:

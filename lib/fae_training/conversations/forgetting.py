@@ -53,7 +53,9 @@ class Exclusions:
             name, value = _read_phrase(phrase)
             if value and value not in extended[name]:
                 extended[name].append(value)
-            kept = tuple(each for each in kept if not is_about(value, each.what))
+            # A kept "id:ID" is that of a conversation, never a topic.
+            what = f"{ID}{value}" if name == "ids" else value
+            kept = tuple(each for each in kept if not is_about(what, each.what))
         return Exclusions(**{name: tuple(extended[name]) for name in LISTS}, keep=kept)
 
     def keeping(self, phrases: Iterable[str], at: str) -> "Exclusions":
@@ -71,6 +73,15 @@ class Exclusions:
             left = replace(left, **{name: others, "keep": kept})
         return left
 
+    def not_in(self, other: "Exclusions") -> list[tuple[str, str]]:
+        """(list, entry) of what these leave out and `other` does not."""
+        return [
+            (name, each)
+            for name in LISTS
+            for each in getattr(self, name)
+            if each not in getattr(other, name)
+        ]
+
     def without(self, other: "Exclusions") -> "Exclusions":
         """What these leave out and `other` does not."""
         left = {
@@ -82,6 +93,7 @@ class Exclusions:
 
 LISTS = ("topics", "ids", "people")
 _PREFIXES = {"person": "people", "people": "people", "id": "ids", "ids": "ids", "topic": "topics", "topics": "topics"}  # fmt: skip
+_PREFIX_OF = {"people": "person", "ids": "id", "topics": "topic"}
 _LIKE_A_PREFIX = lazy_pattern(r"^\s*([a-z]+)\s*:(?=[^\W\d_])", re.I)
 
 
@@ -112,13 +124,7 @@ class Edit:
 
     def takes_back(self, exclusions: Exclusions) -> list[str]:
         """What `keep` removes from these exclusions."""
-        left = exclusions.keeping(self.keep, now())
-        return [
-            each
-            for name in LISTS
-            for each in getattr(exclusions, name)
-            if each not in getattr(left, name)
-        ]
+        return [each for _, each in exclusions.not_in(exclusions.keeping(self.keep, now()))]
 
 
 def load(home: Home) -> Exclusions:
@@ -171,11 +177,15 @@ def record(home: Home, edit: Edit, other_names: Iterable[str] = ()) -> None:
     other_names: phrases for the other names of the people who are named (source.other_names), which what is stored may
     have. Fae's database has them for a later export, so exclusions.json does not."""
     with changing(home) as change:
-        change.write(home.file(FILE), asdict(edit.applied_to(load(home))))
+        excluded = load(home)
+        left = edit.applied_to(excluded)
+        change.write(home.file(FILE), asdict(left))
+        # What is still excluded is still to be forgotten, whatever else was kept.
+        gone = [f"{_PREFIX_OF[name]}:{value}" for name, value in excluded.not_in(left)]
+        others = tuple(other_names) if edit.forget or gone else ()
         before = pending(home)
-        others = tuple(other_names)
         forget = (*edit.forget, *(others if edit.forget else ()))
-        keep = (*edit.keep, *(() if edit.forget else others))
+        keep = (*gone, *(() if edit.forget else others))
         after = replace(before.with_phrases(forget).keeping(keep, now()), keep=())
         if after != before:
             change.write(home.file(PENDING_FILE), asdict(after))

@@ -20,7 +20,7 @@ WEIGHTS = Path(__file__).parent / "weights"
 # Sentences are read together up to this many characters, as long as the texts that the weights were learned from.
 _LONGEST_PART = 240
 # Words in a window of a longer sentence; each begins half a window after the one before.
-_WINDOW = 12
+WINDOW = 12
 _TOKEN = lazy_pattern(r"[^\W_]+(?:'[^\W_]+)*|[?!:,.;]")
 _BREAK = lazy_pattern(r"(?<=[.!?;])\s+|\n+")
 _PIECE = lazy_pattern(rf"\S.{{0,{_LONGEST_PART - 2}}}(?!\S)|\S{{1,{_LONGEST_PART}}}")
@@ -34,10 +34,9 @@ _WORDS_KEPT = 1 << 16
 
 @dataclass(frozen=True)
 class Found:
-    """A sentence that may be of a scan's kind, the part of it with the highest score, that score, and whether it likely is."""
+    """A sentence that may be of a scan's kind, the highest score of any part of it, and whether it likely is."""
 
     sentence: str
-    part: str
     score: float
     is_likely: bool
 
@@ -74,7 +73,7 @@ class Scan:
         for part in parts(text):
             score, whole = self.score(part.text), replace(part, text=part.sentence)
             if score > self.possible and (whole not in best or score > best[whole].score):
-                best[whole] = Found(part.sentence, part.text, score, score > self.likely)
+                best[whole] = Found(part.sentence, score, score > self.likely)
         ordered = sorted(
             best, key=lambda w: (best[w].is_likely, not w.is_several, best[w].score), reverse=True
         )
@@ -115,11 +114,16 @@ def parts(text: str) -> list[Part]:
     found = [Part(sentence, sentence) for sentence in sentences]
     found += [Part(" ".join(some), " ".join(some), True) for some in together if len(some) > 1]
     for sentence in sentences:
-        words = sentence.split()
-        if len(words) > _WINDOW + _WINDOW // 2:
-            starts = range(0, len(words) - _WINDOW // 2, _WINDOW // 2)
-            found += [Part(" ".join(words[at : at + _WINDOW]), sentence) for at in starts]
+        if len(sentence.split()) > WINDOW + WINDOW // 2:
+            found += [Part(window, sentence) for window in windows(sentence)]
     return list(dict.fromkeys(found))
+
+
+def windows(sentence: str) -> list[str]:
+    """Every twelve words of a sentence that begin half as many after the ones before."""
+    words = sentence.split()
+    starts = range(0, max(1, len(words) - WINDOW // 2), WINDOW // 2)
+    return [" ".join(words[at : at + WINDOW]) for at in starts]
 
 
 def words_of(text: str) -> list[str]:

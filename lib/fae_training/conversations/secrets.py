@@ -129,7 +129,7 @@ RULES = (
          r"(?<![\w-])[A-Z0-9]{4,6}(?:-[A-Z0-9]{4,6}){2,9}(?![\w-])", re.NOFLAG, is_product_key),
     Rule("seed_phrase", "recovery phrase: river lamp stone cloud apple chair table horse green music bread window",
          rf"{say.SEED}[^.!?\n]{{20,200}}", re.I, is_seed_phrase),
-    Rule("card_number", "4111 1111 1111 1111", r"(?<![\d.])\d(?:(?:[ .,_/\u00a0\u00b7\u2010-\u2015\u2022-]{0,2}|(?<=\d{4})[ ,.-]{0,2}(?:\r?\n|\t|\u2028){1,2}[ ]?(?=\d{4}))\d){12,18}(?![\d.]\d)",
+    Rule("card_number", "4111 1111 1111 1111", r"(?<![\d.])\d(?:(?:[ .,;_/\u00a0\u00b7\u2010-\u2015\u2022-]{0,2}|(?<=\d{4})[ ,.-]{0,2}(?:\r?\n|\t|\u2028){1,2}[ ]{0,4}(?=\d{4}))\d){12,18}(?![\d.]\d)",
          re.NOFLAG, is_card),
     Rule("account_number", "DE89 3704 0044 0532 0130 00",
          r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b", re.I, is_iban),

@@ -15,9 +15,10 @@ from fae_training.capabilities import suite
 from fae_training.conversations import filters, forgetting
 from fae_training.conversations.database import FaeDatabase, explained
 from fae_training.conversations.dialogue import Dialogue
-from fae_training.conversations.mentions import is_name_alone
+from fae_training.conversations.mentions import is_name_alone, meaning_of
 from fae_training.conversations.speakers import Speakers
 from fae_training.conversations.spoken_requests import SpokenRequests
+from fae_training.conversations.text import words
 from fae_training.lifecycle.kinds import KINDS
 from fae_training.store import consent, locks, state
 from fae_training.store.state import Home
@@ -44,9 +45,16 @@ def other_names(database_path: Path, phrases: Collection[str]) -> list[str] | No
 
 
 def _also_called(database: FaeDatabase, people: Collection[str]) -> list[str]:
-    """The other names of people, as phrases: each word of "Anita Berg" is a mention, of "my best friend" only all together."""
-    prefixes = {True: "person", False: "topic"}
-    return [f"{prefixes[is_name_alone(name)]}:{name}" for name in database.aliases(people)]
+    """The other names of people, as phrases: each word of "Anita Berg" is a mention, of "my best friend" only all together.
+    Of "Aunt May" only "aunt" is left to search for, which would be many people."""
+    phrases = []
+    for name in database.aliases(people):
+        if is_name_alone(name):
+            phrases.append(f"person:{name}")
+        elif len(meaning_of(name)) > 1:
+            # Without commas, which would make several topics of it.
+            phrases.append(f"topic:{' '.join(words(name))}")
+    return phrases
 
 
 def _stop(*_) -> None:

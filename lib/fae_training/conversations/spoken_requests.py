@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fae_training.conversations.forget_requests import Asked, forget_request, requests_in
 from fae_training.conversations.forget_topics import EVERYTHING, named_topics
-from fae_training.conversations.linear_scan import Found, scan
+from fae_training.conversations.linear_scan import WINDOW, Found, parts, scan, windows
 from fae_training.conversations.mentions import (
     CALENDAR,
     NO_NAME,
@@ -19,12 +19,20 @@ from fae_training.conversations.mentions import (
     meaning_of,
     named_relation,
 )
-from fae_training.conversations.text import capitalised_in, lower_case_in, normalised, words
+from fae_training.conversations.text import (
+    capitalised_in,
+    lower_case_in,
+    normalised,
+    shortened,
+    words,
+)
 from fae_training.store.state import moment
 
 # A topic that takes more than both is asked about, unless it is a name: a person's work, home or health may be in a third
 # of the talk, and a sentence of talk that is misread would silently take that much.
 ASK_FROM_CONVERSATIONS, ASK_FROM_SHARE = 5, 0.10
+# Of a longer sentence a part is shown; a part of fewer words names no sentence.
+LONGEST_SHOWN, _FEWEST_WORDS = 80, 3
 # A phrase of more words may be a sentence.
 LONGEST_TOPIC = 4
 
@@ -58,21 +66,23 @@ def _is_same_sentence(one: str, other: str) -> bool:
 
 def _is_cut_from(shown: str, said: str) -> bool:
     start, end = shown.lstrip().startswith("…"), shown.rstrip().endswith("…")
-    if not normalised(shown) or not (start or end):
+    cut, whole = f"{normalised(shown)} ", f"{normalised(said)} "
+    if not (start or end) or cut.count(" ") < _FEWEST_WORDS:
         return False
-    return _holds(said, shown) if start else normalised(said).startswith(normalised(shown))
+    return f" {cut}" in f" {whole}" if start else whole.startswith(cut)
 
 
-def _holds(text: str, part: str) -> bool:
-    """Whether the words of `part`, a few at least, stand in `text` one after the other."""
-    words_of_part = normalised(part)
-    return words_of_part.count(" ") >= 2 and f" {words_of_part} " in f" {normalised(text)} "
+def shown(sentence: str) -> str:
+    """A sentence as the person is asked about it: of a long one the words that most look like a request."""
+    if len(sentence) > LONGEST_SHOWN and len(sentence.split()) > WINDOW:
+        sentence = f"…{max(windows(sentence), key=scan('forget_requests').score)}…"
+    return shortened(sentence, LONGEST_SHOWN)
 
 
 def _meanings(phrase: str) -> set[frozenset[str]]:
     """What a phrase is about; nothing for a sentence that only may be a request, which stands for itself alone: its
     words are no topic."""
-    if phrase == ALL_POSSIBLE or phrase.startswith(ID):
+    if phrase.lower() == ALL_POSSIBLE or phrase.startswith(ID):
         return set()
     asked = forget_request(phrase)
     if (
@@ -149,26 +159,34 @@ class SpokenRequests:
         recognised = self._requests_in(text)
         if self._in_force(recognised, at, Counter()):
             return None
-        found = scan("forget_requests").found_in(text)
-        # What was recognised was kept, and so was what the person said about some of these.
-        settled = [
-            each.sentence
-            for each in found
-            if self._is_kept(each.sentence, at, said_in)
-            or (recognised and self._requests_in_part(each))
-        ]
-        left = [each for each in found if not any(said in each.sentence for said in settled)]
-        if not left:
+        found = self._not_settled(text, at, said_in, bool(recognised))
+        if not found:
             return None
-        [first, *_] = left
+        [first, *_] = found
         if first.is_likely:
             self.possible[first.sentence] = first.score
-            is_cut = len(first.part) < len(first.sentence)
-            self.said[first.sentence] = f"…{first.part}…" if is_cut else first.sentence
+            self.said[first.sentence] = shown(first.sentence)
         return first
 
-    def _requests_in_part(self, found: Found) -> bool:
-        return bool(requests_in(found.sentence, self._names))
+    def _not_settled(self, text: str, at: int, said_in: str, recognised: bool) -> list[Found]:
+        """The sentences of a text that may be requests, scored without those that were kept: what was recognised was kept, and
+        so was what the person said about a sentence."""
+        while found := scan("forget_requests").found_in(text):
+            settled = [
+                part.text
+                for each in found
+                if self._is_kept(each.sentence, at, said_in)
+                or (recognised and requests_in(each.sentence, self._names))
+                for part in parts(each.sentence)
+                if not part.is_several
+            ]
+            left = text
+            for sentence in sorted(settled, key=len, reverse=True):
+                left = left.replace(sentence, "\n")
+            if left == text:
+                break
+            text = left
+        return found
 
     def _requests_in(self, text: str) -> list[Asked]:
         return requests_in(text, self._names) if text in self._may_request else []
@@ -213,9 +231,9 @@ class SpokenRequests:
         """Whether the person kept a sentence that only may be a request, alone or with others around it."""
         for each, _, until in self._keep:
             if at <= until and (
-                each.what in (ALL_POSSIBLE, f"{ID}{said_in}")
-                or _is_same_sentence(sentence, each.what)
-                or _holds(each.what, sentence)
+                each.what.lower() == ALL_POSSIBLE
+                or each.what == f"{ID}{said_in}"
+                or normalised(each.what) in (normalised(sentence), normalised(shown(sentence)))
             ):
                 self.kept[each.what] += 1
                 return True
