@@ -98,9 +98,7 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
     ) as found:
         prompt = fae_app.system_prompt(found.database.directory)
         rows = export.rows(found, prompt, summary)
-        unknown = report.unknown_ids(
-            found, (*changed.edit.exclude, *changed.edit.forget, *changed.edit.keep)
-        )
+        unknown = report.unknown_ids(found, changed.edit, purged)
         asked: list[dict] = []
 
         def meta() -> dict:
@@ -131,8 +129,8 @@ def exported(call: Call, changed: Changed, purged: Purged) -> Result:
                 data["names_taken"] = left
     if asked:
         data["say"] = report.to_say(asked, stored=not arguments.dry_run)
-    if not arguments.dry_run and (done := changed.to_say(purged)):
-        data["say"] = "I know no conversation with that id." if unknown else done
+    if not arguments.dry_run and (done := changed.to_say(purged, unknown)):
+        data["say"] = done
     if changed.edit.forget or (purged != Purged(0, []) and not arguments.dry_run):
         data["forgotten"] = asdict(purged)
     data |= changed.as_dict() | ({"unknown_ids": unknown} if unknown else {})

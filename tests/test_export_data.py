@@ -392,6 +392,19 @@ def test_an_id_that_nothing_has_is_named(days, export):
     assert "unknown_ids" not in answer
 
 
+def test_the_id_of_a_row_that_only_an_earlier_export_has_is_known(days, export, home):
+    days.talk(plain(1))
+    export(days.done())
+    messages = [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Well."}]
+    row = {"messages": messages, "source": {"ids": ["gone-1"]}}
+    with (home / "data/sft/train.jsonl").open("a") as rows:
+        rows.write(json.dumps(row) + "\n")
+    answer, _ = export(days.database, "--forget", "id:gone-1")
+    assert answer["forgotten"]["rows_removed"] == 1 and "unknown_ids" not in answer
+    answer, _ = export(days.database, "--forget", "id:none-1", "--forget", "the clinic")
+    assert answer["unknown_ids"] == ["none-1"] and answer["say"].endswith("The rest is done.")
+
+
 def test_names_that_are_also_words_are_forgotten_as_names(days, export):
     days.talk(("Will that be all?", "I think so."))
     days.talk(("I met Will today.", "How is he?"))

@@ -344,6 +344,15 @@ def test_a_kept_sentence_keeps_no_other_that_stands_in_it(home, tmp_path):
     assert asked_about(home, tmp_path / "b", HINTED, longer, keep=[kept]) == [HINTED]
 
 
+def test_the_answer_to_keeping_all_says_what_that_is(home, tmp_path):
+    place, days = prepared.allowed(home), Days(tmp_path / "fae")
+    days.talk(plain(1), (HINTED, "Of course."))
+    assert (
+        "every sentence so far that only may be a request."
+        in export(place, days, "--keep", "all").text
+    )
+
+
 def test_all_in_any_case_keeps_them_all(home, tmp_path):
     assert asked_about(home, tmp_path, HINTED, UNNAMED, keep=["all", "ALL"]) == []
 

@@ -1,11 +1,13 @@
 """What a call of export_data changed in exclusions.json, and what forgetting removed, in words for a person."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fae_training.calls.counting import counted
 from fae_training.conversations.forgetting import Edit
+from fae_training.conversations.spoken_requests import ALL_POSSIBLE
 
 if TYPE_CHECKING:
     from fae_training.lifecycle.purge import Purged
@@ -24,8 +26,14 @@ class Changed:
         found = {"excluding": self.edit.exclude, "keeping": self.edit.keep, "excluded_until_now": self.taken_back}  # fmt: skip
         return {name: list(named) for name, named in found.items() if named}
 
-    def to_say(self, purged: "Purged") -> str:
-        """That what the person asked for was done, for Fae to say; "" if this call changed nothing."""
+    def to_say(self, purged: "Purged", unknown_ids: Collection[str] = ()) -> str:
+        """That what the person asked for was done, for Fae to say; "" if this call changed nothing. unknown_ids: those among
+        what was asked that nothing has."""
+        if unknown_ids:
+            asked = (*self.edit.exclude, *self.edit.forget, *self.edit.keep)
+            one = "I know no conversation with that id."
+            rest = "The rest is done." if len(asked) > len(unknown_ids) else ""
+            return f"{one} {rest}".strip()
         parts = []
         if self.edit.forget:
             parts.append("I have taken that out of all that I learn from.")
@@ -54,7 +62,7 @@ class Changed:
         if self.edit.forget and not self.names_known:
             lines += [
                 "",
-                "Other names under which Fae knows them are not known, because its database could not be read: "
+                "Other names under which Fae knows them were not searched for, because its database could not be read: "
                 "run the same command again once it can be.",
             ]
         if self.edit.exclude:
@@ -65,7 +73,7 @@ class Changed:
         if self.edit.keep:
             lines += [
                 "",
-                f"{will} not leave out conversations because you asked to forget this: {', '.join(self.edit.keep)}.",
+                f"{will} not leave out conversations because you asked to forget this: {', '.join(map(_named, self.edit.keep))}.",
             ]
             if self.taken_back:
                 lines.append(f"Excluded until now: {', '.join(self.taken_back)}.")
@@ -78,6 +86,11 @@ class Changed:
                     "Nothing was left out for it: no request to forget and no exclusion names it."
                 )
         return lines
+
+
+def _named(kept: str) -> str:
+    is_all = kept.lower() == ALL_POSSIBLE
+    return "every sentence so far that only may be a request" if is_all else kept
 
 
 def forgotten(data: dict) -> list[str]:

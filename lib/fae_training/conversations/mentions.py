@@ -112,8 +112,9 @@ def _means(wanted: str, word: str, is_name: bool) -> bool:
     )
 
 
-# Names that a conversation would be full of anyway, and the words of Fae's own record templates.
+# Words in lower case inside a name, as in "Vincent van Gogh".
 _IN_NAMES = frozenset(["van", "von", "der", "den", "de", "del", "la", "di", "da", "y"])
+# Names that a conversation would be full of anyway, and the words of Fae's own record templates.
 NO_NAME = STOPWORDS | set(["user", "assistant", "fae", "primary", "name", "says", "interested", "mr", "mrs", "ms", "dr", "van", "von", "de"])  # fmt: skip
 
 # Written with a capital, but no names of somebody.

@@ -1,15 +1,18 @@
 """What an export left out and what it forgot, in words for a person."""
 
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fae_training.calls.counting import counted
 from fae_training.calls.errors import command_line
-from fae_training.conversations import forgetting
 from fae_training.conversations.change_report import forgotten
 from fae_training.conversations.dialogue import Dialogue
 from fae_training.conversations.forget_topics import EVERYTHING
+from fae_training.conversations.forgetting import Edit, Exclusions
 from fae_training.conversations.text import shortened
+
+if TYPE_CHECKING:
+    from fae_training.lifecycle.purge import Purged
 
 # Sentences that may be requests are asked about so many at a time.
 LISTED = 5
@@ -97,9 +100,11 @@ def undecided(found: Dialogue) -> list[dict]:
     ]
 
 
-def unknown_ids(found: Dialogue, phrases: Iterable[str]) -> list[str]:
-    """The ids among what a call leaves out that nothing in Fae's database has."""
-    named = forgetting.Exclusions().with_phrases(phrases).ids
+def unknown_ids(found: Dialogue, edit: Edit, purged: "Purged") -> list[str]:
+    """The ids named by a call that nothing in Fae's database has, nor had what forgetting removed."""
+    if purged.rows_removed or purged.copies:
+        return []
+    named = Exclusions().with_phrases((*edit.exclude, *edit.forget, *edit.keep)).ids
     return [name for name in named if not found.has_id(name)]
 
 
